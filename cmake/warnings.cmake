@@ -1,0 +1,31 @@
+# One interface target carries the flags of every first-party translation unit.
+add_library(jh_flags INTERFACE)
+target_compile_options(jh_flags INTERFACE
+    -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wvla -Wformat=2 -Wnull-dereference
+    $<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes> $<$<COMPILE_LANGUAGE:C>:-Wmissing-prototypes>
+    -fno-strict-aliasing -fstack-protector-strong)
+if(JOBHOST_WERROR)
+    target_compile_options(jh_flags INTERFACE -Werror)
+endif()
+if(JOBHOST_TEST)
+    target_compile_definitions(jh_flags INTERFACE JOBHOST_TEST=1)
+endif()
+if(JOBHOST_SANITIZE)
+    add_compile_options(-fsanitize=${JOBHOST_SANITIZE} -fno-omit-frame-pointer -g)
+    add_link_options(-fsanitize=${JOBHOST_SANITIZE})
+    if(JOBHOST_SANITIZE MATCHES "undefined")
+        add_compile_options(-fno-sanitize-recover=undefined)
+    endif()
+    # gcc's sanitizers see null dereferences that no path reaches
+    target_compile_options(jh_flags INTERFACE -Wno-null-dereference)
+elseif(CMAKE_BUILD_TYPE MATCHES "Rel")
+    target_compile_definitions(jh_flags INTERFACE _FORTIFY_SOURCE=2)
+endif()
+if(JOBHOST_COVERAGE)
+    add_compile_options(--coverage -O0)
+    add_link_options(--coverage)
+endif()
+if(JOBHOST_FUZZ)
+    add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+add_link_options(-Wl,-z,relro -Wl,-z,now)

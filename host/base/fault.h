@@ -1,0 +1,44 @@
+/* Named points at which a test may make the process die, fail or dawdle.
+ *
+ * Test builds read JOBHOST_FAULT=point[:n]=kill|error|delay once: at the n-th passage (default 1) of the point,
+ * `kill` raises SIGKILL, `error` makes fault() return -EIO, `delay` sleeps 200 ms. `jobhost version
+ * --fault-points` prints the list, and the crash test walks it. In release builds fault() is the constant 0. */
+#ifndef JOBHOST_BASE_FAULT_H
+#define JOBHOST_BASE_FAULT_H
+
+#include <stddef.h>
+
+enum fault_point {
+    FAULT_SUBMIT_BEFORE_STORE, /* supervisor: accepted in memory, not yet handed to the store     */
+    FAULT_SUBMIT_BEFORE_ANSWER, /* supervisor: durable, 202 not yet sent                           */
+    FAULT_STORE_BEFORE_COMMIT, /* store writer: group applied, not committed                      */
+    FAULT_STORE_AFTER_COMMIT,  /* store writer: committed, nobody told                            */
+    FAULT_STORE_CHECKPOINT,    /* store writer: before a WAL checkpoint                           */
+    FAULT_STORE_FORWARD,       /* store: outbox row read, child not yet inserted                  */
+    FAULT_CLAIM_BEFORE_DISPATCH, /* supervisor: claimed, not yet sent to a worker                   */
+    FAULT_DISPATCH_AFTER_SEND, /* supervisor: job sent to a worker                                */
+    FAULT_COMMIT_BEFORE_STORE, /* supervisor: commit received from a worker, not handed on        */
+    FAULT_COMMIT_BEFORE_ACK,   /* supervisor: commit durable, worker not told                     */
+    FAULT_BLOB_BEFORE_RENAME,  /* blob: written and synced under a temporary name                 */
+    FAULT_BLOB_AFTER_RENAME,   /* blob: in place, not referenced by any row                       */
+    FAULT_RECOVER,             /* start: in the middle of taking over jobs of a dead host         */
+    FAULT_WORKER_BEFORE_RUN,   /* worker: START announced, run() not called                       */
+    FAULT_WORKER_AFTER_RUN,    /* worker: run() returned, nothing sent                            */
+    FAULT_WORKER_BEFORE_COMMIT, /* worker: step buffered, commit not sent                          */
+    FAULT_WORKER_AFTER_COMMIT, /* worker: commit acknowledged, handler not told                   */
+    FAULT_POINT_COUNT
+};
+
+extern const char *const fault_point_names[FAULT_POINT_COUNT];
+
+#ifdef JOBHOST_TEST
+/* Counts one passage; 0, or -EIO when the plan says error. Thread-safe. */
+int fault(enum fault_point point);
+#else
+static inline int fault(enum fault_point point) {
+    (void)point;
+    return 0;
+}
+#endif
+
+#endif

@@ -1,0 +1,284 @@
+/* The configuration: YAML in, one immutable typed object out, or every error of the files at once.
+ *
+ *     files ─ config_yaml (events ▶ nodes with file:line:col) ─▶ config_bind (tables ▶ struct config) ─▶ config_check (meaning)
+ *
+ * One set of tables (config_tables.c) gives each key its type, range, default, secrecy and doc string; binding, `config schema`,
+ * `config dump` and docs/config.md all come from it. A config is never changed after config_load(); a reload makes another.
+ * Reference: facts and rules in docs/config-format.md. */
+#ifndef JOBHOST_CONFIG_CONFIG_H
+#define JOBHOST_CONFIG_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "core/job.h"
+#include "core/retry.h"
+
+/* `enabled: auto` is on iff every secret of the section resolves. */
+enum config_enabled { ENABLED_AUTO, ENABLED_TRUE, ENABLED_FALSE };
+
+/* Embedded first in every named section entry. */
+struct config_entry {
+    const char *name;
+    const char *file; /* where it stands */
+    int line, column;
+    enum config_enabled enabled;
+    bool on;             /* after resolving `auto` */
+    const char *off_why; /* !on: "enabled: false", or "QSTASH_CURRENT_SIGNING_KEY is not set" */
+};
+
+struct config_listen {
+    const char *address; /* "127.0.0.1:8080" or "unix:PATH" (absolute)   */
+    const char *tls_cert, *tls_key;
+};
+
+struct config_host {
+    struct config_listen *listen;
+    size_t listen_count;
+    const char *admin;     /* absolute path of the admin socket           */
+    const char *state_dir; /* absolute                                    */
+    const char *base_url;
+    const char *auth;        /* "none" | "tokens"                           */
+    const char *admin_token; /* secret; NULL = none                         */
+    int64_t shutdown_grace_ms;
+    int64_t lease_ms;       /* 30 s                                        */
+    const char *log_level;  /* debug | info | warn | error                 */
+    const char *log_format; /* text | json                                 */
+    const char **cors;      /* allowed origins                             */
+    size_t cors_count;
+    int64_t max_connections;
+};
+
+struct config_store {
+    const char *url;      /* with absolute path; environment variables of design §4 applied */
+    const char *fallback; /* NULL = none                                                    */
+    bool allow_eviction;
+    int64_t budget_jobs, budget_results, budget_kv, budget_blobs; /* bytes; 0 = no limit        */
+    const char *blobs; /* "dir:PATH" or NULL = state_dir/blobs                            */
+    int64_t blobs_max_in_store;
+    int64_t spool_max_age_ms, spool_max_bytes;
+};
+
+struct config_option { /* plugins.<name>.config: validated later by the plugin's own table */
+    const char *name;
+    const char *value;  /* text; nested YAML is an error                                    */
+    bool secret_source; /* came from ${file:} or an environment variable: never shown       */
+    int line, column;
+};
+
+struct config_plugin {
+    struct config_entry entry;
+    const char *file;         /* absolute; default plugin_dir/NAME.so        */
+    int64_t workers;          /* processes                                   */
+    int64_t threads;          /* run threads per process                     */
+    int64_t start_timeout_ms; /* 10 s: load, ABI check, create()             */
+    int64_t drain_soft_ms, drain_hard_ms;
+    int64_t grace_ms;      /* from cancel to SIGTERM, 10 s                */
+    int64_t max_rss;       /* bytes; 0 = none                             */
+    const char *isolation; /* "worker" | "process"                        */
+    const char **exec;     /* programs it may run                         */
+    size_t exec_count;
+    struct config_option *options;
+    size_t option_count;
+};
+
+struct config_queue {
+    struct config_entry entry;
+    int64_t concurrency;    /* running at once; 0 = no limit               */
+    const char *key_prefix; /* Redis                                       */
+    bool split_normal;
+    int64_t ttl_ms;      /* how long final jobs are kept: 24 h          */
+    int64_t dead_ttl_ms; /* dead ones: 30 d                             */
+    int64_t max_jobs;    /* queued + scheduled + parked; 0 = no limit   */
+    int64_t max_payload; /* bytes: 1 MiB                                */
+    int64_t max_result;  /* bytes: 64 MiB                               */
+    int64_t dedup_ttl_ms;
+    int64_t weight; /* share among queues: 1..100                  */
+};
+
+struct config_job { /* per job type */
+    struct config_entry entry;
+    const char *queue;
+    enum job_priority priority;
+    int64_t timeout_ms;  /* 5 min                                       */
+    int64_t deadline_ms; /* 24 h; for the whole job incl. parking       */
+    int64_t expires_ms;  /* 0 = never                                   */
+    struct retry_policy retry;
+    const char *state_policy; /* park | restart | pin | fail                 */
+    const char *labels;
+};
+
+struct config_schedule {
+    struct config_entry entry;
+    const char *cron, *timezone, *dst, *catch_up, *overlap;
+    int64_t catch_up_window_ms, catch_up_max, jitter_ms;
+    const char *start_at, *end_at;
+    bool paused;
+    const char *job; /* type        */
+    const char *queue, *user, *key;
+    const char *payload; /* JSON text   */
+};
+
+struct config_verify { /* one entry of hooks.<name>.verify */
+    const char *
+        scheme; /* qstash, standard_webhooks, svix, github, stripe, slack, shopify, gitlab, twilio, bearer, hmac */
+    struct config_option *params;
+    size_t param_count;
+};
+
+struct config_hook {
+    struct config_entry entry;
+    const char *path;
+    struct config_verify *verify;
+    size_t verify_count;
+    const char *job, *queue, *key, *user;
+    const char *payload; /* JSON text of the mapping, or NULL = the body as it is */
+    enum job_priority priority;
+    int64_t max_body;
+    int64_t tolerance_ms;
+};
+
+struct config_route {
+    struct config_entry entry; /* name = "METHOD path"                       */
+    const char *method, *path;
+    const char *action; /* submit | status | result | cancel | events | plugin.query */
+    const char *view;
+    const char *job, *queue;
+    const char *auth; /* JSON text of its scheme, or NULL           */
+    int64_t max_body;
+};
+
+struct config_limit {
+    struct config_entry entry;
+    int64_t rate, per_ms, burst, concurrency;
+    const char *window; /* moving | fixed                             */
+    const char **learn; /* response headers                           */
+    size_t learn_count;
+};
+
+struct config_breaker {
+    struct config_entry entry; /* class name: auth, network, unknown         */
+    int64_t base_ms, cap_ms;
+};
+
+struct config_notify {
+    struct config_entry entry;
+    const char **on; /* job.dead, dlq.size, ...                    */
+    size_t on_count;
+    const char *url;
+    const char *secret;
+    int64_t threshold;
+};
+
+struct config_diagnostic {
+    bool warning;
+    const char *file;    /* as the user named it                       */
+    int line, column;    /* 1-based; 0 = not known                     */
+    const char *path;    /* "queues.crawl.retires"; "" = whole file    */
+    const char *code;    /* "unknown_key", "bad_duration", ...         */
+    const char *message; /* "unknown key; did you mean \"retries\"?"   */
+    const char *excerpt; /* the source line, or NULL when it may hold a secret */
+};
+
+struct config {
+    const char *file; /* absolute path of the main file             */
+    char hash[65];    /* sha256 of the effective config (secrets by fingerprint) */
+    struct config_host host;
+    struct config_store store;
+    const char *plugin_dir; /* absolute                                   */
+    struct config_plugin *plugins;
+    size_t plugin_count;
+    struct config_queue *queues;
+    size_t queue_count;
+    struct config_queue queue_default; /* for queues that the file does not name */
+    struct config_job *jobs;
+    size_t job_count;
+    struct config_job job_default; /* for types that the file does not name: queue NULL */
+    struct config_schedule *schedules;
+    size_t schedule_count;
+    struct config_hook *hooks;
+    size_t hook_count;
+    struct config_route *routes;
+    size_t route_count;
+    struct config_limit *limits;
+    size_t limit_count;
+    struct config_breaker *breakers;
+    size_t breaker_count;
+    struct config_notify *notify;
+    size_t notify_count;
+    struct config_private *priv; /* arena, secrets, origins                    */
+};
+
+struct config_env;
+
+/* The environment as it was at start, wiped when freed; later substitutions (reloads) read this copy only. */
+struct config_env *config_env_new(char **environ_at_start);
+void config_env_free(struct config_env **env);
+
+struct config_report {
+    struct config_diagnostic *items;
+    size_t count, errors, warnings;
+    struct config_private *priv; /* owns the texts */
+};
+
+struct config_load_options {
+    const char *default_plugin_dir; /* used when the file names none (absolute)            */
+    bool strict;                    /* warnings are errors                                 */
+};
+
+/* Reads `path` and what it includes. Returns the config, or NULL when there was an error (then report->errors > 0).
+ * The report is always filled and must be finished with config_report_finish(). Performs file I/O; never logs. */
+struct config *config_load(const char *path, const struct config_env *env,
+                           const struct config_load_options *options,
+                           struct config_report *ret_report);
+/* Same for text in memory (tests, fuzzing). `name` stands for the file in messages. */
+struct config *config_load_text(const char *name, struct bytes text, const struct config_env *env,
+                                const struct config_load_options *options,
+                                struct config_report *ret_report);
+void config_report_finish(struct config_report *report);
+
+/* Wipes secrets and frees. */
+void config_free(struct config **config);
+
+/* "config.yaml:14:3: queues.crawl.retires: unknown key; did you mean "retries"?" and the excerpt with a caret. */
+void config_report_print(const struct config_report *report, bool colour, struct buf *out);
+void config_report_json(const struct config_report *report, struct buf *out);
+
+/* Found by name, or the default entry (never NULL). The job default has entry.name NULL. */
+const struct config_queue *config_queue(const struct config *c, const char *name);
+const struct config_job *config_job(const struct config *c, const char *type);
+const struct config_plugin *config_plugin(const struct config *c,
+                                          const char *name); /* NULL = none */
+
+/* The queue a job of this type goes to by default: jobs.<type>.queue, else the part of the type before its first dot.
+ * Borrowed from `c` or from `type`'s copy in `out`. */
+const char *config_queue_of_type(const struct config *c, const char *type,
+                                 char out[JOB_QUEUE_MAX + 1]);
+
+void config_schema_json(struct buf *out);   /* JSON Schema 2020-12     */
+void config_docs_markdown(struct buf *out); /* docs/config.md          */
+/* Effective configuration with origins; secrets as ***(set). `json` = machine form. */
+void config_dump(const struct config *c, bool json, struct buf *out);
+
+/* plugins.<name>.config against a plugin's own option table (strings of the manifest; see record.h REC_HELLO). Normalises values
+ * (DURATION to ms, SIZE to bytes, BOOL to true/false) and fills fallbacks. Problems are appended to `report`-style diagnostics in
+ * `out` as printed lines; returns the number of errors. */
+struct config_option_spec {
+    const char *name;
+    int32_t type;   /* JH_OPT_* */
+    uint32_t flags; /* JH_OPT_REQUIRED, JH_OPT_SECRET */
+    const char *fallback;
+    const char *help;
+};
+struct config_option_value {
+    const char *name, *value;
+};
+struct arena;
+int config_bind_options(const struct config_plugin *plugin, const struct config_option_spec *specs,
+                        size_t spec_count, struct arena *arena,
+                        struct config_option_value **ret_values, size_t *ret_count,
+                        struct buf *out);
+
+#endif

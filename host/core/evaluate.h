@@ -1,0 +1,63 @@
+/* Why does this job not run? One function that the dispatcher and `explain` share, so that the answer is never a
+ * guess: what stops the dispatcher is what the user is told. Pure.
+ *
+ * Facts are gathered by the caller; evaluate() turns them into reasons, the most decisive first. No reason = the
+ * dispatcher may start it now. */
+#ifndef JOBHOST_CORE_EVALUATE_H
+#define JOBHOST_CORE_EVALUATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/job.h"
+
+enum reason_code {
+    REASON_FINISHED,  /* it has ended; `state` says how                              */
+    REASON_RUNNING,   /* it runs, or is in a worker's window                          */
+    REASON_DUE_LATER, /* scheduled, or parked until a time                            */
+    REASON_PARKED,    /* parked for something else                                    */
+    REASON_QUEUE_PAUSED,
+    REASON_NO_HANDLER, /* no loaded plugin has this type                               */
+    REASON_NO_SLOT,    /* queue concurrency or the plugin's workers are all taken      */
+    REASON_BEHIND,     /* others of the same lane go first                             */
+    REASON_DRAINING,   /* the host is shutting down                                    */
+    REASON_STORE,      /* store degraded: read-only                                    */
+    REASON_COUNT
+};
+
+const char *reason_code_name(enum reason_code code); /* "queue_paused" */
+
+struct reason {
+    enum reason_code code;
+    char detail[256];     /* one sentence with names and numbers                     */
+    int64_t clears_at_ms; /* unix ms, or 0 = not known                               */
+};
+
+/* What is known about one job's surroundings at `now`. Pointers borrowed for the call. */
+struct job_facts {
+    enum job_state state;
+    enum park_reason park;
+    int64_t run_at_ms;    /* scheduled, or parked until                             */
+    const char *wait_key; /* event or limiter a parked job waits for, or NULL       */
+    const char *type, *queue;
+    bool draining;
+    const char *store_fault; /* NULL = healthy                                         */
+    bool paused;
+    const char *paused_by, *paused_why; /* may be NULL                                     */
+    int64_t paused_at_ms;
+    bool has_handler;
+    const char *handler_fault; /* why the plugin that should have it is not up, or NULL  */
+    uint32_t queue_running, queue_limit; /* limit 0 = none                               */
+    uint32_t pool_busy, pool_slots;      /* threads of the plugin                        */
+    const char *pool; /* plugin name, or NULL                                   */
+    int64_t ahead;    /* jobs of the lane that go first; -1 = not counted       */
+};
+
+/* Fills up to `cap` reasons, returns how many there are in all. */
+unsigned evaluate(const struct job_facts *facts, int64_t now_ms, struct reason *ret_reasons,
+                  unsigned cap);
+
+/* What the dispatcher asks per lane: may anything start now? Same rules, no text. */
+bool evaluate_may_start(const struct job_facts *facts);
+
+#endif

@@ -1,0 +1,75 @@
+/* From what a handler returned to what becomes of the job: the table of error classes, and the one function that
+ * applies it. Pure.
+ *
+ * The plugin's fail() uses outcome_status() to say which status to return; the supervisor applies outcome_decide()
+ * to whatever (status, class) arrives, so a plugin cannot choose its own rules. */
+#ifndef JOBHOST_CORE_OUTCOME_H
+#define JOBHOST_CORE_OUTCOME_H
+
+#include <stdint.h>
+
+#include "core/job.h"
+#include "core/retry.h"
+#include "jobhost_plugin.h"
+
+#define OUTCOME_CRASHES_MAX   3 /* crashes of one job before it is quarantined     */
+#define OUTCOME_RESOURCE_FREE 3 /* RESOURCE failures that use no attempt           */
+
+enum attempt_use { ATTEMPT_USED, ATTEMPT_FREE, ATTEMPT_FREE_THRICE, ATTEMPT_CRASH };
+
+/* One row per class; `outcome_class_rows` is indexed by jh_class. */
+struct outcome_class {
+    const char *name; /* "input", "auth", ... as the API shows it */
+    jh_status status; /* what fail() returns for it               */
+    enum attempt_use use;
+};
+extern const struct outcome_class outcome_class_rows[JH_E_UNKNOWN + 1];
+
+/* Unknown values are JH_E_BUG's row. */
+const struct outcome_class *outcome_class(jh_class cls);
+
+/* How an attempt ended, as the supervisor saw it. */
+enum attempt_end {
+    ATTEMPT_RETURNED,  /* run() returned status and class                             */
+    ATTEMPT_CRASHED,   /* its process died by its doing: signal, exit, hang (killed)  */
+    ATTEMPT_OOM,       /* signal 9 that we did not send                               */
+    ATTEMPT_NEIGHBOUR, /* its process died by another job's doing                     */
+    ATTEMPT_UNSTARTED, /* came back without START                                     */
+    ATTEMPT_DRAINED,   /* stopped by a drain's hard deadline                          */
+};
+
+struct attempt_report {
+    enum attempt_end end;
+    jh_status status; /* ATTEMPT_RETURNED only */
+    jh_class cls;
+    int64_t retry_after_ms; /* 0 = host decides      */
+    uint32_t cancelled;     /* JH_CANCEL_* mask that was in force */
+    /* a yield's wish: */
+    int32_t wait_kind; /* JH_WAIT_*             */
+    int64_t wake_at_ms;
+};
+
+/* What the store is asked to do. */
+struct outcome {
+    enum job_event event;      /* SUCCEED, RETRY, DIE, PARK, RELEASE or CANCEL  */
+    jh_class cls;              /* as it will be recorded                        */
+    int64_t run_at_ms;         /* RETRY, PARK with a time: when (unix ms)       */
+    enum park_reason park;     /* PARK                                          */
+    struct job_counters after; /* counters once this is applied                 */
+    const char *code; /* machine word the decision adds, e.g. "attempts_exhausted", "deadline",
+                                    "quarantined", "max_yields"; NULL = the handler's own */
+};
+
+jh_status outcome_status(jh_class cls);
+
+/* Decides. `before` are the job's counters before this attempt is accounted for, `deadline_ms` the job's deadline
+ * (0 = none), `seed` the job's. Rules, in order:
+ *   OK wins over every cancel; USER cancel -> CANCEL; DEADLINE cancel -> class TIMEOUT failure whatever else was
+ *   returned; DRAIN cancel -> RELEASE unless the status is OK or FAIL; YIELD -> PARK (or RELEASE for WAIT_NOW),
+ *   bounded by JOB_MAX_YIELDS; otherwise by class row, attempts against policy->max, and the job's deadline: a
+ *   next start that would lie past it -> DIE with code "deadline". */
+struct outcome outcome_decide(const struct attempt_report *report,
+                              const struct job_counters *before, const struct retry_policy *policy,
+                              int64_t deadline_ms, uint64_t seed, int64_t now_ms);
+
+#endif

@@ -1,0 +1,38 @@
+/* When a failed job runs again. Pure.
+ *
+ *   exponential   base * factor^(n-1), at most cap
+ *   fixed         base
+ *   expression    a formula of `retried` (QStash's functions), milliseconds, at most cap
+ *
+ * n is the number of attempts used up so far (>= 1). Jitter spreads the delay by ±jitter (0..1 of it), the same for
+ * the same (seed, n), so that it can be explained and replayed. */
+#ifndef JOBHOST_CORE_RETRY_H
+#define JOBHOST_CORE_RETRY_H
+
+#include <stdint.h>
+
+#include "base/err.h"
+
+enum backoff_kind { BACKOFF_EXPONENTIAL, BACKOFF_FIXED, BACKOFF_EXPRESSION };
+
+struct retry_policy {
+    int32_t max; /* executions, the first included; >= 1 */
+    enum backoff_kind backoff;
+    int64_t base_ms;
+    double factor;
+    int64_t cap_ms;
+    double jitter;
+    const char *expression; /* BACKOFF_EXPRESSION: borrowed; else NULL */
+};
+
+extern const struct retry_policy retry_default; /* max 3, exponential, 10 s, 2, 1 h, 0.2 */
+
+/* Milliseconds to wait after the n-th failed attempt. `retry_after_ms` > 0 is obeyed as a minimum. */
+int64_t retry_delay_ms(const struct retry_policy *p, int32_t n, uint64_t seed,
+                       int64_t retry_after_ms);
+
+/* Evaluates "pow(2, retried) * 1000" and the like: numbers, + - * / % ^, parentheses, `retried`, and the functions
+ * pow sqrt abs exp floor ceil round min max. Bounded in length and depth. 0, or -EINVAL with the column. */
+int retry_expression_eval(const char *expression, int32_t retried, double *ret_ms, struct err *e);
+
+#endif

@@ -1,0 +1,100 @@
+/* The HTTP server: connections, deadlines and limits; requests come out whole, answers go in whole or as a stream.
+ *
+ *     listener ─▶ connection ─ http1 (parser) ─▶ struct request ─▶ handler ─▶ respond_*()
+ *
+ * One implementation for every listener (admin unix socket now, public TCP next). Loop thread only. Rules, limits and the behaviour
+ * for each class of malformed request: docs/http.md. */
+#ifndef JOBHOST_NET_SERVER_H
+#define JOBHOST_NET_SERVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/bytes.h"
+#include "base/err.h"
+
+struct event_base;
+struct env;
+struct log;
+struct timers;
+struct server;
+struct request;
+
+struct server_limits {
+    size_t request_line;   /* 8 KiB; over: 414       */
+    size_t headers;        /* 16 KiB; over: 431      */
+    unsigned header_count; /* 64; over: 431          */
+    size_t body;           /* 1 MiB; over: 413       */
+    unsigned connections;  /* 1024                   */
+    int64_t header_ms, body_ms, idle_ms,
+        write_ms;                     /* absolute deadlines: 10 s, 30 s, 60 s, 30 s (stall) */
+    unsigned requests_per_connection; /* 1000 */
+};
+extern const struct server_limits server_limits_default;
+
+struct header {
+    struct bytes name, value; /* value trimmed */
+};
+
+/* One request, complete and immutable. Valid until it has been answered; then `done`, if set, is called once (also when the
+ * connection died before) and the arena is freed. */
+struct request {
+    const char *method; /* "GET", ...                                                       */
+    const char *target; /* as sent                                                          */
+    const char **path;  /* segments, percent-decoded once, without empty and dot segments   */
+    size_t path_count;
+    const char *query; /* raw text after '?', or NULL                                      */
+    const struct header *headers;
+    size_t header_count;
+    struct bytes body;  /* de-chunked                                                       */
+    uint32_t peer_uid;  /* unix socket: SO_PEERCRED; else UINT32_MAX                        */
+    struct arena arena; /* for the handler                                                  */
+    void (*done)(struct request *req, void *arg);
+    void *done_arg;
+};
+
+/* How many headers of this name there are; *ret_first (may be NULL) is the first one's value. */
+unsigned request_header(const struct request *req, const char *name, struct bytes *ret_first);
+/* The decoded value of a query parameter in the request's arena, or NULL; a repeated name yields the first. */
+const char *request_query(struct request *req, const char *name);
+
+/* Exactly one of these three answers a request. Header values are refused (500 instead) if they contain CR, LF or NUL. */
+void respond(struct request *req, int status, const char *content_type, struct bytes body);
+/* The error envelope {"error":{"code","message","field"}}; field may be NULL. */
+void respond_error(struct request *req, int status, const char *code, const char *field,
+                   const char *message);
+/* Streams a file: `fd` is taken. Supports Range on GET. */
+void respond_file(struct request *req, const char *content_type, int fd, uint64_t size,
+                  const char *etag);
+
+/* Adds a header to the coming answer. Copied. */
+void respond_header(struct request *req, const char *name, const char *value);
+
+/* Server-sent events: starts a chunked text/event-stream answer; chunks may be sent until end() or until the request's `done`
+ * callback says that the peer is gone. */
+void respond_stream_begin(struct request *req, int status, const char *content_type);
+/* 0; -EPIPE peer gone; -ENOBUFS more than 1 MiB unsent (a slow reader): the caller should end. */
+int respond_stream(struct request *req, struct bytes chunk);
+void respond_stream_end(struct request *req);
+
+struct server_config {
+    struct server_limits limits;
+    void (*handle)(struct request *req, void *arg); /* must answer now or later, never not at all */
+    void *arg;
+};
+
+struct server *server_new(struct event_base *base, struct timers *timers, const struct env *env,
+                          const struct log *log, const struct server_config *config);
+/* "unix:PATH" (mode 0600, a stale socket is replaced, a live one is -EADDRINUSE) or "ADDRESS:PORT" ("127.0.0.1:0" picks a port). */
+int server_listen(struct server *s, const char *address, struct err *e);
+/* The port a TCP listener got (first one), or 0. */
+uint16_t server_port(const struct server *s);
+/* Stops accepting, closes idle connections, answers what is under way with Connection: close. */
+void server_drain(struct server *s);
+unsigned server_connections(const struct server *s);
+void server_free(struct server **s);
+
+#endif

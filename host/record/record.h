@@ -1,0 +1,177 @@
+/* The control plane between supervisor and worker: records in packets on a SOCK_SEQPACKET pair (fd 3 of the worker).
+ * This header is the normative text; docs/worker-protocol.md tells the story.
+ *
+ *     packet (<= RECORD_PACKET_MAX)                     + up to RECORD_FDS_MAX descriptors (SCM_RIGHTS)
+ *     ┌────────────┬────────────┬─────┬────────────┐
+ *     │ record     │ record     │ ... │ record     │    a record with RECORD_FD set owns the packet's next descriptor
+ *     └────────────┴────────────┴─────┴────────────┘
+ *     record = { u32 len; u16 type; u16 flags; u64 job; } body[len] padding to 8     little-endian, host order on x86-64/arm64
+ *
+ * A body is a row of fields in the order given below:
+ *     i64, u64, i32, u32   natural size, unaligned
+ *     str                  u32 n, n bytes of text, one NUL; n = RECORD_NULL means "no string" (and no bytes follow)
+ *     bytes                u32 n, n bytes            (n = RECORD_BY_FD: u64 size follows and the content is in the descriptor)
+ * A decoder checks every length; a record that is short, long, of unknown type or out of state is a protocol error: the
+ * supervisor kills such a worker (class BUG), a worker exits.
+ *
+ * `job` is a slot: a number the supervisor made for one dispatch of one job to this worker; it is never reused within a
+ * worker's life and means nothing elsewhere, so a worker cannot name another's job. Fencing tokens never cross this line. */
+#ifndef JOBHOST_RECORD_RECORD_H
+#define JOBHOST_RECORD_RECORD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/bytes.h"
+#include "base/err.h"
+
+enum {
+    RECORD_WIRE_VERSION = 1,
+    RECORD_PACKET_MAX = 64 * 1024,
+    RECORD_INLINE_MAX = 32 * 1024, /* a bytes field above this travels as a sealed memfd */
+    RECORD_FDS_MAX = 8,            /* per packet                                         */
+    RECORD_WINDOW_MAX = 64,        /* unstarted jobs per thread of a worker              */
+};
+#define RECORD_NULL  0xffffffffu
+#define RECORD_BY_FD 0xfffffffeu
+
+enum record_flag { RECORD_FD = 1 };
+
+struct record_header {
+    uint32_t len;
+    uint16_t type;
+    uint16_t flags;
+    uint64_t job;
+};
+
+enum record_type {
+    /* ---- supervisor to worker ---- */
+    REC_WELCOME =
+        1, /* u32 wire version, str plugin name, str snapshot path, str sha256 (hex), u32 threads, i64 ping_ms, i64 lease_ms,
+                        u32 log level, str data_dir                                                                    */
+    REC_CONFIG, /* u32 n, n x { str option, str value }: the validated, normalised options; then create() is called      */
+    REC_JOB, /* u32 handler index, u32 attempt, str id, str dedup_key, str content_type, bytes payload, i64 deadline_ms,
+                        u32 steps_version, u32 input_count, str queue, str tenant, str labels, str flow_id, i64 nominal_ms,
+                        i64 first_run_ms, u64 seed, u32 commit_no (commits made so far), i64 timeout_ms,
+                        input_count x { str name, str content_type, u64 size, bytes sha256 }                                  */
+    REC_CANCEL, /* u32 JH_CANCEL_* mask, added to what is in force                                                       */
+    REC_RECALL, /* (no body) give the job back with NACK if it has not been started                                      */
+    REC_COMMITTED, /* u32 commit_no, i32 status: 0 durable, -ESTALE fenced off, other negative errno not durable            */
+    REC_VALUE, /* u32 request, i32 status (0, 1 or negative errno), i64 number, bytes value: the answer to REC_GET      */
+    REC_DRAIN, /* (no body) return everything unstarted, finish what runs, send BYE, exit                               */
+    REC_PONG, /* (no body)                                                                                             */
+
+    /* ---- worker to supervisor ---- */
+    REC_HELLO =
+        64, /* u32 wire version, u32 abi major, u32 abi minor, str name, str version, u64 load address, u64 load end,
+                        u32 n options x { str name, i32 type, u32 flags, str fallback, str help },
+                        u32 n handlers x { str name, str summary, u32 flags, u32 state_version, u32 has_payload,
+                                           u32 n fields x { as options } }                                                    */
+    REC_READY, /* (no body) create() succeeded; jobs may come                                                           */
+    REC_FAIL, /* str stage (load, symbol, abi, manifest, create), i32 class, str message: the worker exits after it    */
+    REC_PING, /* (no body) every ping_ms                                                                               */
+    REC_NACK, /* (no body) job comes back unstarted                                                                    */
+    REC_LOG, /* i32 level, str text; job 0 = not about a job                                                          */
+    REC_PROGRESS, /* u64 done, u64 total, str message                                                                      */
+    REC_GET, /* u32 request, u32 enum record_get, str key, bytes member: one outstanding per job                      */
+    /* effects: collected per job until its COMMIT or DONE */
+    REC_WARN, /* str code, str message                                                                                 */
+    REC_STEP, /* str name, bytes value, u32 state_version                                                              */
+    REC_CHILD, /* i32 priority (-1, 0, 1), str handler, str dedup_key, bytes payload, i64 delay_ms, i64 spread_ms, str queue,
+                        str tenant, str labels                                                                                */
+    REC_KV, /* u32 enum record_kv, str key, bytes value, i64 number (delta or ttl_ms)                                */
+    REC_RESULT, /* bytes chunk: appends; by fd it replaces everything collected so far                                   */
+    REC_RESULT_TYPE, /* str content_type                                                                                      */
+    REC_COMMIT, /* u32 commit_no: make all collected effects durable, answer COMMITTED                                   */
+    REC_DONE, /* i32 status, i32 class, i64 retry_after_ms, str scope, str message, str code, u32 failure flags,
+                        i32 wait kind, i64 wake_at_ms, str wait key, i64 wait timeout_ms, u32 cancel mask seen, u32 run time (us):
+                        the last commit of this attempt; the slot is gone                                                     */
+    REC_CRASH, /* i32 signal, i32 si_code, u64 fault address, u64 program counter: from the signal handler, then death  */
+    REC_BYE, /* (no body) clean exit follows                                                                          */
+};
+
+enum record_get {
+    GET_STEP = 1,
+    GET_KV,
+    GET_COUNTER,
+    GET_IS_MEMBER,
+    GET_CARD,
+    GET_CLAIM, /* status JH_CLAIM_*; value = holder's id                                  */
+    GET_INPUT, /* number of the input in `key` as decimal; answer's descriptor is the file */
+};
+
+enum record_kv { KV_SET = 1, KV_DEL, KV_ADD, KV_SADD, KV_SREM, KV_DONE };
+
+/* ---- writing ----
+ * A writer fills a packet; record_begin/record_end frame one record. The caller checks record_fits() with a generous
+ * estimate first, or handles record_end()'s -EMSGSIZE, which takes the record out again. */
+struct record_writer {
+    struct buf packet;
+    size_t start;            /* of the open record */
+    int fds[RECORD_FDS_MAX]; /* owned by the writer until sent */
+    unsigned fd_count, fd_start;
+};
+
+void record_begin(struct record_writer *w, enum record_type type, uint64_t job);
+void record_i32(struct record_writer *w, int32_t v);
+void record_u32(struct record_writer *w, uint32_t v);
+void record_i64(struct record_writer *w, int64_t v);
+void record_u64(struct record_writer *w, uint64_t v);
+void record_str(struct record_writer *w, const char *text); /* NULL allowed */
+/* Inline up to RECORD_INLINE_MAX, else as a sealed memfd that the writer makes and owns. 0 or negative errno. */
+int record_bytes(struct record_writer *w, struct bytes b);
+/* Content of `size` bytes in `fd` (taken: the writer closes it once sent). */
+void record_bytes_fd(struct record_writer *w, int fd, uint64_t size);
+/* 0; -EMSGSIZE when the packet would be over the limit (the record is removed; its fds stay with record_writer_drop);
+ * -ENOMEM. One bytes_fd per record at most. */
+int record_end(struct record_writer *w);
+
+/* Sends the packet and forgets it. 0; -EAGAIN (kept, try when writable); other negative errno: peer gone. An empty packet
+ * is 0. */
+int record_send(struct record_writer *w, int sock);
+void record_writer_finish(struct record_writer *w); /* frees, closes unsent fds */
+
+/* ---- reading ---- */
+struct record_packet {
+    uint8_t data[RECORD_PACKET_MAX];
+    size_t len;
+    int fds[RECORD_FDS_MAX]; /* owned by the packet until taken */
+    unsigned fd_count, fd_next;
+    size_t at;   /* next record */
+    bool any_fd; /* worker side: the supervisor may send any kind of descriptor */
+};
+
+/* One recvmsg. 1 = a packet, 0 = end of stream, -EAGAIN, -EBADMSG (truncated: MSG_TRUNC or MSG_CTRUNC), negative errno.
+ * Descriptors left over from the previous packet are closed. */
+int record_recv(struct record_packet *p, int sock);
+void record_packet_finish(struct record_packet *p); /* closes untaken fds */
+
+struct record {
+    struct record_header h;
+    const uint8_t *body, *end; /* cursor and end */
+    bool bad;                  /* a field ran over the end or was malformed */
+    struct record_packet *packet;
+};
+
+/* The next record of the packet: 1, 0 at its end, -EBADMSG. */
+int record_next(struct record_packet *p, struct record *ret);
+
+/* Field readers: after a bad field they return 0/NULL/empty and set r->bad. Pointers are borrowed from the packet. */
+int32_t record_get_i32(struct record *r);
+uint32_t record_get_u32(struct record *r);
+int64_t record_get_i64(struct record *r);
+uint64_t record_get_u64(struct record *r);
+const char *record_get_str(struct record *r);
+/* Inline: content is set, *ret_fd = -1. By descriptor: content {NULL, size} and *ret_fd is the caller's. A descriptor that is
+ * not a sealed memfd of exactly `size` bytes is bad. */
+struct bytes record_get_bytes(struct record *r, int *ret_fd);
+/* 0 when the body was read to its end and nothing was bad, else -EBADMSG. */
+int record_done(const struct record *r);
+
+/* A sealed (SHRINK, GROW, WRITE, SEAL) memfd with this content: fd or negative errno. */
+int record_memfd(struct bytes content);
+/* Maps a sealed memfd of `size` bytes for reading: pointer (unmap with munmap) or NULL. */
+const void *record_map(int fd, size_t size);
+
+#endif

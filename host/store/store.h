@@ -1,0 +1,648 @@
+/* The durable side of everything: jobs, results, key/values, queues, hosts, audit. One interface; backends are sqlite/ (the
+ * embedded default), later redis/, and faulty/ for tests; tests/store is the suite that all of them pass.
+ *
+ *        loop thread                          backend
+ *    op (arena of its own) ── store_post ──▶  groups it with others, one transaction or round trip
+ *    op->done(op)          ◀───────────────   durable (or failed), called on the loop thread, in post order per kind of lane
+ *
+ * The rules that all operations share
+ *   - Asynchronous. store_post() never blocks and never fails; the answer is op->status in op->done(), always on the loop
+ *     thread, always after store_post() has returned, exactly once, in the order of posting among mutating operations.
+ *   - Memory. An operation and all it points to belong to the caller and stay untouched until done(). Answers are allocated in
+ *     op->arena, so they live until the caller frees the operation.
+ *   - Durability. When a mutating operation reports 0, its effects survive the death of the host (to the degree the store's
+ *     sync setting promises; docs/architecture.md).
+ *   - Atomicity. A batch is not a transaction: each *item* of it happens wholly or not at all, and has a status of its own.
+ *     op->status != 0 means that no item's fate is known to be good; items of a failed operation must be taken as undecided
+ *     and the operation may be posted again: every operation is idempotent under repetition by ids, tokens and numbers.
+ *   - C decides, the store compares. States, times and counters come from the caller; a store applies them if token or revision
+ *     still match, else the item's status is -ESTALE and nothing happens.
+ *   - Deadlines. op->timeout_ms bounds the wait (default 10 s for mutations, 2 s for reads): -ETIMEDOUT, fate undecided.
+ *   - Time. op->now_ms is the caller's wall clock; a store has no clock of its own, except leases in a shared store, which use the
+ *     server's.
+ *   - Errors. -ENOTSUP: this backend cannot do it yet. -EROFS: the store is read-only after an I/O error (or disk full); reads
+ *     still work; op->err says why. -ESTALE, -ENOENT, -EEXIST, -EBUSY, -EDQUOT per item as documented. */
+#ifndef JOBHOST_STORE_STORE_H
+#define JOBHOST_STORE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "core/job.h"
+
+struct event_base;
+struct log;
+struct env;
+struct store;
+
+/* ------------------------------------------------------------------ operations */
+
+enum store_op_kind {
+    /* jobs */
+    STORE_SUBMIT,
+    STORE_CLAIM,
+    STORE_START,
+    STORE_COMMIT,
+    STORE_MOVE,
+    STORE_REMOVE,
+    STORE_DUE,
+    STORE_FORWARD,
+    STORE_RECOVER,
+    STORE_SWEEP,
+    /* reading */
+    STORE_GET,
+    STORE_LIST,
+    STORE_STEP_GET,
+    STORE_RESULT_GET,
+    STORE_STATS,
+    STORE_FSCK,
+    /* blobs, key/values */
+    STORE_BLOB_PUT,
+    STORE_BLOB_OPEN,
+    STORE_KV_GET,
+    STORE_KV_CLAIM,
+    /* administration */
+    STORE_QUEUE_SET,
+    STORE_HOST_LEASE,
+    STORE_HOST_LIST,
+    STORE_AUDIT_ADD,
+    STORE_AUDIT_LIST,
+    STORE_DEDUP_LIST,
+    STORE_DEDUP_RELEASE,
+    /* declared for what comes next; every backend answers -ENOTSUP until it has them */
+    STORE_FLOW,
+    STORE_LEDGER,
+    STORE_LIMITER_TAKE,
+    STORE_SLOT_TAKE,
+    STORE_BREAKER,
+    STORE_EVENT,
+    STORE_OP_KINDS
+};
+
+struct store_op {
+    enum store_op_kind kind;
+    int status;         /* 0, or a negative errno for the operation as a whole */
+    struct err err;     /* words for status != 0                               */
+    int64_t now_ms;     /* caller's wall clock                                 */
+    int32_t timeout_ms; /* 0 = default                                         */
+    struct arena arena; /* answers live here; store_op_finish() frees it       */
+    void (*done)(struct store_op *op);
+    void *arg;              /* the caller's                                        */
+    struct store_op *next;  /* private to the backend                              */
+    int64_t posted_mono_ms; /* private to the backend                              */
+};
+
+static inline void store_op_finish(struct store_op *op) {
+    arena_free(&op->arena);
+}
+
+/* ------------------------------------------------------------------ jobs */
+
+enum submit_verdict {
+    SUBMIT_NEW = 0,
+    SUBMIT_DUPLICATE =
+        1, /* dedup return: `winner` is the job that holds the key; nothing was stored                   */
+    SUBMIT_REFUSED =
+        2, /* dedup reject (-EEXIST), or a budget is full (-EDQUOT): `status` says which                 */
+    SUBMIT_REPEATED =
+        3, /* a job of this very id is there already: a resent operation; counts as success              */
+};
+
+struct store_submit_item {
+    const struct job_spec *
+        spec; /* id included; spec->run_at_ms > now makes it scheduled, else queued                  */
+    /* answers */
+    enum submit_verdict verdict;
+    int status; /* 0; -EEXIST, -EDQUOT; -ENOTSUP for a dedup mode the backend lacks                    */
+    struct job_id
+        winner; /* SUBMIT_DUPLICATE, and -EEXIST: who holds the key                                    */
+    enum job_state winner_state;
+};
+
+/* Every item: job row, dedup key, file references and queue entry, or nothing. */
+struct store_submit {
+    struct store_op op;
+    struct store_submit_item *items;
+    size_t count;
+};
+
+/* A lane is (queue, type): the unit of claiming, so that a slow plugin's jobs at the head of a queue do not hide others. */
+struct store_lane {
+    const char *queue;
+    const char *type;
+};
+
+struct store_claim_want {
+    struct store_lane lane;
+    uint32_t limit;
+    uint64_t turn; /* priority_split()'s turn */
+};
+
+/* A claimed job: all that a worker needs. */
+struct store_claimed {
+    struct job_spec spec;   /* files included                                                */
+    uint32_t token;         /* fences this claim: larger than every earlier one of the job    */
+    uint32_t commit_no;     /* commits made so far                                           */
+    uint32_t steps_version; /* state_version of the code that wrote the steps; 0 = no steps  */
+    struct job_counters counters;
+    int64_t created_ms, first_run_ms;
+    uint32_t want; /* index of the want it answers                                  */
+};
+
+/* Takes up to want.limit jobs of each lane, by priority_split() over the lane's bands and oldest-ready-first inside a band. A job
+ * whose `expires` has passed before its first run is not returned but made dead (code "expired"); a job whose deadline has passed
+ * likewise (code "deadline"); they are listed in `ended`. Fewer than limit = the lane is empty now. The claim is by `host`. */
+struct store_claim {
+    struct store_op op;
+    const struct store_claim_want *wants;
+    size_t want_count;
+    uint64_t host_nonce;
+    /* answers */
+    struct store_claimed *jobs;
+    size_t job_count;
+    struct job_id *ended;
+    size_t ended_count;
+};
+
+/* Writes down that attempts really began: for attempts that last (the supervisor sends it after about a second), so that an
+ * operator sees them and the loss of the host can be counted. A COMMIT implies it. Stale tokens are ignored. */
+struct store_start_item {
+    struct job_id id;
+    uint32_t token;
+    int64_t started_ms;
+    int32_t pid;
+    const char *build;
+    int status;
+};
+struct store_start {
+    struct store_op op;
+    struct store_start_item *items;
+    size_t count;
+};
+
+struct store_step {
+    const char *name;
+    struct bytes value;
+};
+
+enum store_kv_kind {
+    STORE_KV_SET,
+    STORE_KV_DEL,
+    STORE_KV_ADD,
+    STORE_KV_SADD,
+    STORE_KV_SREM,
+    STORE_KV_DONE
+};
+struct store_kv_write {
+    enum store_kv_kind kind;
+    const char *key;
+    struct bytes value; /* SET: value; SADD, SREM: member        */
+    int64_t number;     /* ADD: delta; SET, DONE: ttl_ms (0 = for ever) */
+};
+
+struct store_warning {
+    const char *code, *message;
+};
+
+struct store_result {
+    const char *content_type;    /* NULL = application/json                       */
+    struct bytes data;           /* inline, <= STORE_INLINE_MAX                   */
+    const struct blob_ref *blob; /* or a blob from STORE_BLOB_PUT; else NULL   */
+};
+
+/* One attempt's line in the job's history. */
+struct store_attempt {
+    int32_t execution; /* 1 = first run()               */
+    int64_t started_ms, ended_ms;
+    const char *outcome; /* job_event_name or "crash", "drain", ...; a constant */
+    int32_t cls;
+    const char *code, *message;
+    const char *host, *build;
+    int32_t pid;
+};
+
+/* Everything an attempt asked for since its last commit, and what becomes of the job: one transaction, fenced by the token.
+ *
+ * Children go to their own queue's place by way of the outbox when they are elsewhere (design §3): the store may deliver them a
+ * little later, by STORE_FORWARD, exactly once; `outbox` in the answer says that there is something to forward.
+ * Repeating a commit that has already been applied (same token, commit_no equal to the stored number) reports 0 and changes
+ * nothing. */
+struct store_commit_item {
+    struct job_id id;
+    uint32_t token;
+    uint32_t
+        commit_no; /* the number of this commit: one more than the job's last; a final or parking event without
+                                    effects may repeat the last number and then counts as no commit                   */
+    enum job_event
+        event; /* NONE: the attempt goes on                                                          */
+    /* effects */
+    const struct store_step *steps;
+    size_t step_count;
+    uint32_t
+        state_version; /* of the code that wrote them                                                        */
+    const struct job_spec *
+        children; /* ids made by the caller                                                         */
+    size_t child_count;
+    const char *
+        kv_namespace; /* the plugin's name                                                                  */
+    const struct store_kv_write *kv;
+    size_t kv_count;
+    const struct store_warning *warnings;
+    size_t warning_count;
+    const struct job_progress
+        *progress; /* NULL = unchanged                                                           */
+    struct bytes
+        log_tail; /* replaces the stored tail when len > 0                                              */
+    /* the event's arguments; ignored for NONE */
+    int64_t
+        run_at_ms; /* RETRY, PARK until a time: unix ms; 0 for a park without time                        */
+    enum park_reason park;
+    const char *wait_key;
+    const struct job_error *
+        error; /* NULL clears nothing; RETRY, DIE: what went wrong                                  */
+    const struct store_result
+        *result; /* SUCCEED; DIE with JH_FAILURE_KEEP_RESULT                                      */
+    struct job_counters
+        counters; /* as they are afterwards                                                            */
+    bool
+        drop_steps; /* state_version policy restart                                                        */
+    const struct store_attempt
+        *attempt; /* history line; NULL = none (a first-run success needs none)                   */
+    int64_t
+        first_run_ms; /* 0 = unchanged                                                                       */
+    int64_t
+        keep_ms; /* final events: how long the job is kept; 0 = for ever                                 */
+    /* answers */
+    int status; /* 0, -ESTALE (fenced), -E2BIG (steps over a limit), -EDQUOT                           */
+};
+struct store_commit {
+    struct store_op op;
+    struct store_commit_item *items;
+    size_t count;
+    bool outbox; /* answer: something waits to be forwarded */
+};
+
+/* Moves by operators and by the supervisor itself, for jobs that are not running. `rev` is the job's revision as the caller read
+ * it (struct store_job); 0 = do not compare. */
+struct store_move_item {
+    struct job_id id;
+    enum job_event
+        event; /* CANCEL, REVIVE, PROMOTE, WAKE, PARK, DIE                                             */
+    uint32_t rev;
+    enum park_reason park;
+    int64_t run_at_ms;
+    const struct job_error *error;
+    int64_t
+        keep_ms; /* CANCEL, DIE                                                                          */
+    bool
+        reset_counters; /* REVIVE: attempts and crashes start again                                             */
+    int status; /* 0, -ENOENT, -ESTALE (rev), -EBUSY (running), -EINVAL (state does not allow the event) */
+    enum job_state
+        state; /* answer: the state it has now                                                         */
+};
+struct store_move {
+    struct store_op op;
+    struct store_move_item *items;
+    size_t count;
+};
+
+/* Deletes final jobs with all that hangs on them. Item status: 0, -ENOENT, -EBUSY (not final). */
+struct store_remove {
+    struct store_op op;
+    const struct job_id *ids;
+    int *status;
+    size_t count;
+};
+
+/* Makes scheduled and time-parked jobs whose time has come queued. */
+struct store_due {
+    struct store_op op;
+    uint32_t limit;
+    /* answers */
+    size_t moved;
+    int64_t next_ms; /* when the next one is due (unix ms); 0 = none waits */
+};
+
+/* Delivers outbox rows: each exactly once. `more` = post again. */
+struct store_forward {
+    struct store_op op;
+    uint32_t limit;
+    size_t delivered; /* answer */
+    bool more;
+};
+
+/* Gives the running jobs of dead hosts back. On a single-host store: of every earlier boot (host_nonce = ours, they are not).
+ * counters.lost grows for attempts that had been START-ed; no attempt is used. `more` = post again. */
+struct store_recover {
+    struct store_op op;
+    uint64_t host_nonce;
+    uint32_t limit;
+    size_t released; /* answer */
+    bool more;
+};
+
+/* Deletes what is past its keeping time: final jobs, dedup keys, key/values. `more` = post again. Blob files that no row names any
+ * longer are deleted as well. */
+struct store_sweep {
+    struct store_op op;
+    uint32_t limit;
+    size_t removed;
+    bool more;
+};
+
+/* ------------------------------------------------------------------ reading (another connection; never waits for writers) */
+
+/* A job as lists and GET show it. Strings live in the operation's arena. */
+struct store_job {
+    struct job_spec spec; /* payload {NULL, size} in lists                                    */
+    enum job_state state;
+    uint32_t rev; /* grows with every change of state                                 */
+    enum park_reason park;
+    const char *wait_key;
+    int64_t created_ms, ready_ms, first_run_ms, started_ms, finished_ms, updated_ms, expires_at_ms;
+    struct job_counters counters;
+    uint32_t commit_no;
+    struct job_progress progress;
+    struct job_error error; /* last one; cls 0 = none                                           */
+    struct job_id winner;   /* JOB_DUPLICATE                                                    */
+    bool has_result;
+    uint64_t result_size;
+    const char *result_type;
+    uint32_t warning_count; /* all of them                                                      */
+    const char *build;      /* plugin build of the last attempt known to the store              */
+    int32_t pid;
+    uint32_t child_count;
+    uint32_t step_count;
+    uint64_t step_bytes;
+    uint32_t steps_version;
+    /* only STORE_GET: */
+    struct store_warning *warnings;
+    size_t warnings_listed;
+    struct store_attempt *history;
+    size_t history_count;
+    const char **steps; /* names, in order of writing, at most 1000                          */
+    size_t steps_listed;
+    struct bytes log_tail;
+};
+
+struct store_get {
+    struct store_op op;
+    struct job_id id;
+    struct store_job job; /* answer; op.status -ENOENT */
+};
+
+/* Newest first. All filters must match; NULL, -1 and 0 do not filter. */
+struct store_filter {
+    int state; /* enum job_state or -1                                            */
+    const char *queue, *type, *tenant, *label;
+    const char *text; /* q: substring of id, type, dedup key, error message              */
+    const char *error_code;
+    int error_cls; /* jh_class or -1                                                  */
+    int64_t created_after_ms, created_before_ms;
+    struct job_id parent; /* zero = any                                                      */
+};
+struct store_list {
+    struct store_op op;
+    struct store_filter filter;
+    uint32_t limit;     /* 1..1000                                                         */
+    const char *cursor; /* from an earlier answer, or NULL                                 */
+    /* answers. A page may be short (even empty) and still have a cursor: the deadline (2 s) ended the scan. */
+    struct store_job *jobs;
+    size_t count;
+    const char *next_cursor; /* NULL at the end                                                 */
+    bool partial;            /* the deadline ended the scan                                     */
+};
+
+struct store_step_get {
+    struct store_op op;
+    struct job_id id;
+    const char *name;
+    struct bytes value; /* answer; op.status -ENOENT */
+};
+
+struct store_result_get {
+    struct store_op op;
+    struct job_id id;
+    /* answers; op.status -ENOENT when there is none */
+    const char *content_type;
+    uint64_t size;
+    struct bytes data; /* inline results                                                       */
+    int fd;            /* or the blob, opened for reading: the caller closes it; else -1        */
+    struct blob_ref blob;
+};
+
+struct store_queue_stats {
+    const char *queue;
+    int64_t waiting[PRIORITY_COUNT]; /* queued, by priority                                    */
+    int64_t by_state[JOB_STATE_COUNT];
+    int64_t oldest_ready_ms; /* when the oldest queued job became ready; 0 = none      */
+    bool paused;
+    const char *paused_by, *paused_why;
+    int64_t paused_at_ms;
+};
+struct store_lane_stats {
+    struct store_lane lane;
+    int64_t waiting;
+};
+struct store_stats {
+    struct store_op op;
+    /* answers */
+    struct store_queue_stats *queues;
+    size_t queue_count;
+    struct store_lane_stats
+        *lanes; /* those with queued jobs: what a starting dispatcher looks at */
+    size_t lane_count;
+    int64_t outbox; /* rows waiting to be forwarded                                    */
+    int64_t next_due_ms;
+    uint64_t bytes[4];   /* enum store_budget: bytes in use                                 */
+    uint64_t disk_bytes; /* of the store's own files                                        */
+};
+enum store_budget { BUDGET_JOBS, BUDGET_RESULTS, BUDGET_KV, BUDGET_BLOBS, BUDGET_COUNT };
+
+/* Proves the invariants from the jobs themselves (docs/architecture.md lists them) on a consistent snapshot; with `repair`, mends
+ * what can be mended. */
+struct store_fsck_finding {
+    const char *code; /* "job_in_no_place", "job_in_two_places", "orphan_blob", ... */
+    struct job_id id; /* zero when not about a job                                  */
+    const char *detail;
+    bool repaired;
+};
+struct store_fsck {
+    struct store_op op;
+    bool repair;
+    /* answers */
+    int64_t jobs_checked, blobs_checked;
+    struct store_fsck_finding *findings; /* at most 1000 */
+    size_t count;
+    int64_t total_findings;
+};
+
+/* ------------------------------------------------------------------ blobs, key/values */
+
+enum { STORE_INLINE_MAX = 256 * 1024 };
+
+/* Stores content and answers its reference; durable before any row names it. A blob that no row names within an hour is an orphan
+ * and swept. Give either data or fd (read from offset 0 to its end; stays the caller's). */
+struct store_blob_put {
+    struct store_op op;
+    struct bytes data;
+    int fd;              /* -1 = data */
+    uint64_t max_size;   /* -EFBIG above */
+    struct blob_ref ref; /* answer */
+};
+
+struct store_blob_open {
+    struct store_op op;
+    struct blob_ref ref;
+    int fd; /* answer: the caller's, read-only; op.status -ENOENT */
+};
+
+enum store_kv_read { STORE_KV_VALUE, STORE_KV_COUNTER, STORE_KV_IS_MEMBER, STORE_KV_CARD };
+struct store_kv_get {
+    struct store_op op;
+    const char *kv_namespace;
+    const char *key;
+    enum store_kv_read what;
+    struct bytes member; /* IS_MEMBER */
+    struct bytes value;  /* answer; op.status -ENOENT for a VALUE that is not there */
+    int64_t number;      /* answer: counter, membership (0/1), cardinality          */
+};
+
+/* jobhost.kv/1 claim(): at once. A claim whose holder is not running under that token any more is free. */
+enum store_claim_state { CLAIM_WON, CLAIM_HELD, CLAIM_DONE };
+struct store_kv_claim {
+    struct store_op op;
+    const char *kv_namespace;
+    const char *key;
+    struct job_id id;             /* the claimer, */
+    uint32_t token;               /* in this attempt; op.status -ESTALE if it is fenced off */
+    enum store_claim_state state; /* answers */
+    struct job_id holder;
+};
+
+/* ------------------------------------------------------------------ administration */
+
+struct store_queue_set {
+    struct store_op op;
+    const char *queue;
+    bool paused;
+    const char *by, *why;
+};
+
+/* Our sign of life; also keeps the table of hosts. Single-host stores write it at start and at the end only. */
+struct store_host_lease {
+    struct store_op op;
+    const char *name; /* host name, for people          */
+    uint64_t nonce;   /* identity: new at every boot    */
+    int64_t lease_ms; /* 0 = leaving                    */
+    const char *version;
+    int32_t pid;
+};
+
+struct store_host {
+    const char *name, *version;
+    uint64_t nonce;
+    int32_t pid;
+    int64_t started_ms, seen_ms, lease_end_ms;
+};
+struct store_host_list {
+    struct store_op op;
+    struct store_host *hosts;
+    size_t count;
+};
+
+struct store_audit {
+    int64_t at_ms;
+    const char *actor;  /* "cli:root", "token:ci" */
+    const char *action; /* "queue.pause"          */
+    const char *target; /* queue name, job id     */
+    const char *detail; /* why, counts; may be NULL */
+};
+struct store_audit_add {
+    struct store_op op;
+    struct store_audit entry;
+};
+struct store_audit_list {
+    struct store_op op;
+    uint32_t limit;
+    const char *cursor;
+    struct store_audit *entries;
+    size_t count;
+    const char *next_cursor;
+};
+
+struct store_dedup_entry {
+    const char *queue, *key;
+    struct job_id id;
+    int64_t expires_ms; /* 0 = with its job */
+};
+struct store_dedup_list {
+    struct store_op op;
+    const char *queue; /* NULL = all */
+    uint32_t limit;
+    const char *cursor;
+    struct store_dedup_entry *entries;
+    size_t count;
+    const char *next_cursor;
+};
+struct store_dedup_release {
+    struct store_op op; /* status -ENOENT: no such key */
+    const char *queue, *key;
+};
+
+/* ------------------------------------------------------------------ the store itself */
+
+struct store_config {
+    const char *url;      /* "sqlite:PATH"                                                     */
+    const char *blob_dir; /* created 0700 if missing                                           */
+    uint64_t
+        budget[BUDGET_COUNT]; /* bytes per class; 0 = no limit; over it SUBMIT answers -EDQUOT  */
+    int64_t dedup_ttl_ms; /* default life of a key after success                               */
+    bool read_only_ok;    /* fsck of a store that is in use                                    */
+};
+
+/* Called on the loop thread. */
+struct store_events {
+    /* A lane may have become claimable (submit, due, retry, release, wake, forward); borrowed for the call. */
+    void (*ready)(void *arg, const struct store_lane *lane);
+    /* The earliest due time changed to something earlier than last reported. */
+    void (*due)(void *arg, int64_t due_ms);
+    /* Degraded (reason != NULL) or healthy again (NULL). */
+    void (*health)(void *arg, const char *reason);
+    void *arg;
+};
+
+struct store_caps {
+    const char *name;    /* "sqlite"                            */
+    bool shared;         /* several hosts may use it at once    */
+    int32_t claim_batch; /* best size of claims and commits     */
+};
+
+/* What a backend implements; `self` is its own state. Each is mandatory. */
+struct store_ops {
+    struct store_caps caps;
+    void (*post)(void *self,
+                 struct store_op *op); /* [loop] see the rules above                              */
+    void (*close)(void *self); /* [loop] answers what was posted (done() is called), then frees */
+};
+
+struct store {
+    const struct store_ops *ops;
+    void *self;
+};
+
+/* Opens by URL scheme; creates or migrates the schema. 0 or negative errno with words: -EBUSY another host has it, -EPROTO the
+ * schema is newer than this program, -EINVAL the URL. The store answers on `base`. */
+int store_open(const struct store_config *config, struct event_base *base, const struct log *log,
+               const struct env *env, const struct store_events *events, struct store *ret_store,
+               struct err *e);
+void store_close(struct store *store);
+
+static inline void store_post(struct store *store, struct store_op *op) {
+    store->ops->post(store->self, op);
+}
+
+#endif

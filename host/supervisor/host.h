@@ -1,0 +1,76 @@
+/* The supervisor's root object: everything it owns, made in main's order and unmade in reverse. It never runs plugin code, never
+ * blocks, and has one thread (the store's threads are behind store.h).
+ *
+ *     api (HTTP) ─▶ jobs ──────┐                       ┌─▶ pool hello ─▶ worker process(es)
+ *                              ▼                       │
+ *                  store ◀── dispatch (lanes, slots) ──┼─▶ pool crawl ─▶ ...
+ *                    │                                 │
+ *                    └──── done ───────────────────────┘        hub: who watches what
+ *
+ * jobs.h      what people ask for: submit, cancel, retry, explain
+ * dispatch.h  which waiting job goes to which thread, and when
+ * pool.h      a plugin's worker processes: spawn, hand-shake, health, drain
+ * attempt.h   one running attempt: its effects, commits, timeouts, end
+ * hub.h       live events for watchers */
+#ifndef JOBHOST_SUPERVISOR_HOST_H
+#define JOBHOST_SUPERVISOR_HOST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/env.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/timer.h"
+#include "config/config.h"
+#include "core/id.h"
+#include "store/store.h"
+
+struct event_base;
+struct dispatch;
+struct pools;
+struct hub;
+struct server;
+struct api;
+struct shutdown;
+
+enum host_phase { HOST_STARTING, HOST_RUNNING, HOST_DRAINING, HOST_STOPPED };
+
+struct host {
+    struct env env;
+    struct log log;
+    struct event_base *base;
+    struct timers *timers;
+    struct config *config;
+    struct config_env *config_env;
+    const char *self_exe; /* path to re-execute for workers                      */
+    char name[65];        /* host name, for people                               */
+    uint64_t nonce;       /* boot identity                                       */
+    int64_t started_ms;
+    enum host_phase phase;
+    struct id_gen ids;
+    struct store store;
+    const char *store_fault; /* NULL = healthy; owned                               */
+    struct pools *pools;
+    struct dispatch *dispatch;
+    struct hub *hub;
+    struct server *server; /* admin socket                                        */
+    struct api *api;
+    struct shutdown *shutdown;
+    int exit_status;
+};
+
+struct host_options {
+    const char *config_file;
+    const char *self_exe;
+    bool strict; /* a plugin that fails at start ends the host          */
+    bool safe;   /* accept, dispatch nothing                            */
+};
+
+/* Runs until SIGTERM or SIGINT has drained it (or a second one cuts the drain short). Returns the process's exit status. */
+int host_run(const struct host_options *options);
+
+/* Asks for the drain that SIGTERM asks for. */
+void host_stop(struct host *host, const char *why);
+
+#endif

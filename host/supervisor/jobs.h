@@ -1,0 +1,94 @@
+/* What people ask of the host, as functions: the API and the CLI behind it call these; nothing here knows HTTP. Loop thread only.
+ * Asynchronous ones answer through a callback, always later than the call returns. */
+#ifndef JOBHOST_SUPERVISOR_JOBS_H
+#define JOBHOST_SUPERVISOR_JOBS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "core/evaluate.h"
+#include "core/job.h"
+#include "store/store.h"
+
+struct host;
+
+/* A refusal in the API's terms. */
+struct problem {
+    int status;       /* HTTP status                       */
+    const char *code; /* snake_case constant               */
+    char field[64];   /* "" = none                         */
+    char message[320];
+};
+
+/* A submission as it came in. Unset: NULL, -1 for enums, 0 for numbers. */
+struct job_request {
+    const char *type;
+    struct bytes payload;
+    const char *content_type;
+    const char *queue, *tenant;
+    int priority; /* enum job_priority or -1                             */
+    int64_t delay_ms;
+    int64_t run_at_ms;
+    const char *key;
+    int dedup_mode; /* enum dedup_mode or -1 (return)                      */
+    int64_t dedup_ttl_ms;
+    int32_t max;
+    int64_t timeout_ms;
+    int64_t deadline_ms; /* a duration from now                                 */
+    int64_t expires_ms;  /* a duration from now                                 */
+    const char *labels;  /* "a,b"                                               */
+    const char *callback;
+    const char *retry;
+    const char *flow_id;
+    const struct job_file *files;
+    size_t file_count;
+};
+
+/* Checks the request and fills in what queue, type and defaults say; makes the id. Strings of `request` are borrowed by the spec.
+ * 0, or -EINVAL and *ret_problem. */
+int jobs_resolve(struct host *host, const struct job_request *request, struct arena *arena,
+                 struct job_spec *ret_spec, struct problem *ret_problem);
+
+/* Posts the submission (op.done is the caller's) and has the dispatcher claim in the same breath, so that submit and claim share one
+ * commit of the store. */
+void jobs_submit(struct host *host, struct store_submit *submit);
+
+/* Cancel: a waiting job ends at once; one that runs here is asked to stop (state stays running, `pending`). Retry: dead or cancelled
+ * jobs start again. Promote: scheduled ones start now. Answers the state afterwards. */
+enum jobs_action { JOBS_CANCEL, JOBS_RETRY, JOBS_PROMOTE, JOBS_REMOVE };
+struct jobs_act {
+    enum jobs_action action;
+    struct job_id id;
+    const char *actor,
+        *why;   /* for the audit log; copied                                          */
+    int status; /* answers: 0, -ENOENT, -EBUSY, -EINVAL (state), or the store's error */
+    enum job_state state;
+    bool pending; /* cancel of a running job: it has been asked                         */
+    void (*done)(struct jobs_act *act, void *arg);
+    void *arg;
+};
+void jobs_act(struct host *host, struct jobs_act *act);
+
+/* What the supervisor knows about a job that runs here and the store does not yet. False: it does not run here. */
+struct job_live {
+    int32_t pid;
+    const char *plugin, *build;
+    int64_t started_ms; /* 0 = in a worker's window, not started              */
+    int64_t timeout_at_ms;
+    struct job_progress progress;
+    struct bytes log_tail; /* borrowed until the loop turns                      */
+    uint32_t cancel_mask;
+};
+bool jobs_live(struct host *host, const struct job_id *id, struct job_live *ret_live);
+
+/* Why it does not run. `job` is fresh from the store, `stats` may be NULL (then nothing is said about who goes first). */
+unsigned jobs_explain(struct host *host, const struct store_job *job,
+                      const struct store_stats *stats, struct reason *ret_reasons, unsigned cap);
+unsigned jobs_explain_queue(struct host *host, const char *queue, const struct store_stats *stats,
+                            struct reason *ret_reasons, unsigned cap);
+
+/* Pause and resume: durable, audited, in force at once. op.done is the caller's. */
+void jobs_queue_set(struct host *host, struct store_queue_set *set);
+
+#endif

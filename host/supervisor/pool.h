@@ -1,0 +1,74 @@
+/* A plugin's worker processes.
+ *
+ *     spawned ─ WELCOME ▶ loaded ─ HELLO ▶ (options checked) CONFIG ▶ created ─ READY ▶ ready ─ DRAIN ▶ draining ─▶ gone
+ *        └────────────────────────── FAIL, exit, timeout ──────────────▶ gone (failed)
+ *
+ * A worker is this binary again (`jobhost --worker`), with the packet socket as fd 3 and the start page as fd 4. It loads one
+ * snapshot of one .so and is never given another. The supervisor learns of its death from a pidfd and from end-of-file, in either
+ * order. A pool whose workers keep dying respawns them with growing pauses (100 ms doubling to 30 s). Loop thread only. */
+#ifndef JOBHOST_SUPERVISOR_POOL_H
+#define JOBHOST_SUPERVISOR_POOL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "config/config.h"
+
+struct host;
+struct pools;
+
+enum pool_state { POOL_STARTING, POOL_READY, POOL_FAILED, POOL_DRAINING };
+enum worker_state { WORKER_SPAWNED, WORKER_LOADED, WORKER_READY, WORKER_DRAINING, WORKER_GONE };
+
+struct pool_handler {
+    const char *name, *summary;
+    uint32_t flags, state_version;
+    const struct config_option_spec *payload; /* fields of the JSON payload; NULL = opaque */
+    size_t payload_count;
+};
+
+/* What HELLO said; owned by the pool. */
+struct pool_manifest {
+    const char *name, *version;
+    uint16_t abi_major, abi_minor;
+    const struct config_option_spec *options;
+    size_t option_count;
+    const struct pool_handler *handlers;
+    size_t handler_count;
+};
+
+struct worker_info {
+    int32_t pid;
+    enum worker_state state;
+    int64_t started_ms;
+    uint32_t running, window; /* jobs started / held unstarted      */
+    uint64_t jobs_done;
+    uint64_t rss; /* bytes                              */
+};
+
+struct pool_info {
+    const char *name;
+    enum pool_state state;
+    const char *fault; /* why it failed, or NULL             */
+    const char *file;
+    const char *sha256;                   /* hex; build = first 12              */
+    char build[48];                       /* "0.1.0+3f9a0c1b2d4e"               */
+    const struct pool_manifest *manifest; /* NULL until loaded       */
+    uint32_t slots, busy;
+    uint64_t jobs_done, crashes, restarts;
+    const char *last_crash; /* one line, or NULL                  */
+    const struct worker_info *workers;
+    uint32_t worker_count;
+};
+
+uint32_t pools_count(const struct pools *pools);
+/* Snapshot for the API; borrowed until the loop turns. */
+void pools_info(struct host *host, uint32_t index, struct pool_info *ret_info);
+
+/* Which handler serves this type; NULL = none loaded (then *ret_fault, if not NULL, says why the plugin that should have it is not
+ * up, or NULL when no plugin claims it). */
+const struct pool_handler *pools_handler(const struct pools *pools, const char *type,
+                                         const char **ret_pool, const char **ret_fault);
+
+#endif
