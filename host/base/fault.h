@@ -10,12 +10,14 @@
 
 enum fault_point {
     FAULT_SUBMIT_BEFORE_STORE, /* supervisor: accepted in memory, not yet handed to the store     */
-    FAULT_SUBMIT_BEFORE_ANSWER, /* supervisor: durable, 202 not yet sent                           */
+    /* supervisor: durable, 202 not yet sent */
+    FAULT_SUBMIT_BEFORE_ANSWER,
     FAULT_STORE_BEFORE_COMMIT, /* store writer: group applied, not committed                      */
     FAULT_STORE_AFTER_COMMIT,  /* store writer: committed, nobody told                            */
     FAULT_STORE_CHECKPOINT,    /* store writer: before a WAL checkpoint                           */
     FAULT_STORE_FORWARD,       /* store: outbox row read, child not yet inserted                  */
-    FAULT_CLAIM_BEFORE_DISPATCH, /* supervisor: claimed, not yet sent to a worker                   */
+    /* supervisor: claimed, not yet sent to a worker */
+    FAULT_CLAIM_BEFORE_DISPATCH,
     FAULT_DISPATCH_AFTER_SEND, /* supervisor: job sent to a worker                                */
     FAULT_COMMIT_BEFORE_STORE, /* supervisor: commit received from a worker, not handed on        */
     FAULT_COMMIT_BEFORE_ACK,   /* supervisor: commit durable, worker not told                     */
@@ -24,7 +26,8 @@ enum fault_point {
     FAULT_RECOVER,             /* start: in the middle of taking over jobs of a dead host         */
     FAULT_WORKER_BEFORE_RUN,   /* worker: START announced, run() not called                       */
     FAULT_WORKER_AFTER_RUN,    /* worker: run() returned, nothing sent                            */
-    FAULT_WORKER_BEFORE_COMMIT, /* worker: step buffered, commit not sent                          */
+    /* worker: step buffered, commit not sent */
+    FAULT_WORKER_BEFORE_COMMIT,
     FAULT_WORKER_AFTER_COMMIT, /* worker: commit acknowledged, handler not told                   */
     FAULT_POINT_COUNT
 };

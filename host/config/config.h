@@ -122,8 +122,9 @@ struct config_schedule {
 };
 
 struct config_verify { /* one entry of hooks.<name>.verify */
-    const char *
-        scheme; /* qstash, standard_webhooks, svix, github, stripe, slack, shopify, gitlab, twilio, bearer, hmac */
+    /* qstash, standard_webhooks, svix, github, stripe, slack, shopify, gitlab, twilio, bearer, hmac
+     */
+    const char *scheme;
     struct config_option *params;
     size_t param_count;
 };

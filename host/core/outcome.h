@@ -56,8 +56,9 @@ struct outcome {
     int64_t run_at_ms;         /* RETRY, PARK with a time: when (unix ms)       */
     enum park_reason park;     /* PARK                                          */
     struct job_counters after; /* counters once this is applied                 */
-    const char *code; /* machine word the decision adds, e.g. "attempts_exhausted", "deadline",
-                                    "quarantined", "max_yields"; NULL = the handler's own */
+    /* machine word the decision adds, e.g. "attempts_exhausted", "deadline", "quarantined",
+     * "max_yields"; NULL = the handler's own */
+    const char *code;
 };
 
 jh_status outcome_status(jh_class cls);

@@ -48,47 +48,77 @@ struct record_header {
 enum record_type {
     /* ---- supervisor to worker ---- */
     REC_WELCOME =
-        1, /* u32 wire version, str plugin name, str snapshot path, str sha256 (hex), u32 threads, i64 ping_ms, i64 lease_ms,
-                        u32 log level, str data_dir                                                                    */
-    REC_CONFIG, /* u32 n, n x { str option, str value }: the validated, normalised options; then create() is called      */
-    REC_JOB, /* u32 handler index, u32 attempt, str id, str dedup_key, str content_type, bytes payload, i64 deadline_ms,
-                        u32 steps_version, u32 input_count, str queue, str tenant, str labels, str flow_id, i64 nominal_ms,
-                        i64 first_run_ms, u64 seed, u32 commit_no (commits made so far), i64 timeout_ms,
-                        input_count x { str name, str content_type, u64 size, bytes sha256 }                                  */
-    REC_CANCEL, /* u32 JH_CANCEL_* mask, added to what is in force                                                       */
-    REC_RECALL, /* (no body) give the job back with NACK if it has not been started                                      */
-    REC_COMMITTED, /* u32 commit_no, i32 status: 0 durable, -ESTALE fenced off, other negative errno not durable            */
-    REC_VALUE, /* u32 request, i32 status (0, 1 or negative errno), i64 number, bytes value: the answer to REC_GET      */
-    REC_DRAIN, /* (no body) return everything unstarted, finish what runs, send BYE, exit                               */
-    REC_PONG, /* (no body)                                                                                             */
+        /* u32 wire version, str plugin name, str snapshot path, str sha256 (hex), u32 threads, i64
+         * ping_ms, i64 lease_ms, u32 log level, str data_dir */
+        1,
+    /* u32 n, n x { str option, str value }: the validated, normalised options; then create() is
+     * called */
+    REC_CONFIG,
+    /* u32 handler index, u32 attempt, str id, str dedup_key, str content_type, bytes payload, i64
+     * deadline_ms, u32 steps_version, u32 input_count, str queue, str tenant, str labels, str
+     * flow_id, i64 nominal_ms, i64 first_run_ms, u64 seed, u32 commit_no (commits made so far), i64
+     * timeout_ms, input_count x { str name, str content_type, u64 size, bytes sha256 } */
+    REC_JOB,
+    /* u32 JH_CANCEL_* mask, added to what is in force */
+    REC_CANCEL,
+    /* (no body) give the job back with NACK if it has not been started */
+    REC_RECALL,
+    /* u32 commit_no, i32 status: 0 durable, -ESTALE fenced off, other negative errno not durable */
+    REC_COMMITTED,
+    /* u32 request, i32 status (0, 1 or negative errno), i64 number, bytes value: the answer to
+     * REC_GET */
+    REC_VALUE,
+    /* (no body) return everything unstarted, finish what runs, send BYE, exit */
+    REC_DRAIN,
+    /* (no body) */
+    REC_PONG,
 
     /* ---- worker to supervisor ---- */
-    REC_HELLO =
-        64, /* u32 wire version, u32 abi major, u32 abi minor, str name, str version, u64 load address, u64 load end,
-                        u32 n options x { str name, i32 type, u32 flags, str fallback, str help },
-                        u32 n handlers x { str name, str summary, u32 flags, u32 state_version, u32 has_payload,
-                                           u32 n fields x { as options } }                                                    */
-    REC_READY, /* (no body) create() succeeded; jobs may come                                                           */
-    REC_FAIL, /* str stage (load, symbol, abi, manifest, create), i32 class, str message: the worker exits after it    */
-    REC_PING, /* (no body) every ping_ms                                                                               */
-    REC_NACK, /* (no body) job comes back unstarted                                                                    */
-    REC_LOG, /* i32 level, str text; job 0 = not about a job                                                          */
-    REC_PROGRESS, /* u64 done, u64 total, str message                                                                      */
-    REC_GET, /* u32 request, u32 enum record_get, str key, bytes member: one outstanding per job                      */
-    /* effects: collected per job until its COMMIT or DONE */
-    REC_WARN, /* str code, str message                                                                                 */
-    REC_STEP, /* str name, bytes value, u32 state_version                                                              */
-    REC_CHILD, /* i32 priority (-1, 0, 1), str handler, str dedup_key, bytes payload, i64 delay_ms, i64 spread_ms, str queue,
-                        str tenant, str labels                                                                                */
-    REC_KV, /* u32 enum record_kv, str key, bytes value, i64 number (delta or ttl_ms)                                */
-    REC_RESULT, /* bytes chunk: appends; by fd it replaces everything collected so far                                   */
-    REC_RESULT_TYPE, /* str content_type                                                                                      */
-    REC_COMMIT, /* u32 commit_no: make all collected effects durable, answer COMMITTED                                   */
-    REC_DONE, /* i32 status, i32 class, i64 retry_after_ms, str scope, str message, str code, u32 failure flags,
-                        i32 wait kind, i64 wake_at_ms, str wait key, i64 wait timeout_ms, u32 cancel mask seen, u32 run time (us):
-                        the last commit of this attempt; the slot is gone                                                     */
-    REC_CRASH, /* i32 signal, i32 si_code, u64 fault address, u64 program counter: from the signal handler, then death  */
-    REC_BYE, /* (no body) clean exit follows                                                                          */
+    /* u32 wire version, u32 abi major, u32 abi minor, str name, str version, u64 load address,
+     * u64 load end, u32 n options x { str name, i32 type, u32 flags, str fallback, str help },
+     * u32 n handlers x { str name, str summary, u32 flags, u32 state_version, u32 has_payload,
+     * u32 n fields x { as options } } */
+    REC_HELLO = 64,
+    /* (no body) create() succeeded; jobs may come */
+    REC_READY,
+    /* str stage (load, symbol, abi, manifest, create), i32 class, str message: the worker exits
+     * after it */
+    REC_FAIL,
+    /* (no body) every ping_ms */
+    REC_PING,
+    /* (no body) job comes back unstarted */
+    REC_NACK,
+    /* i32 level, str text; job 0 = not about a job */
+    REC_LOG,
+    /* u64 done, u64 total, str message */
+    REC_PROGRESS,
+    /* u32 request, u32 enum record_get, str key, bytes member: one outstanding per job */
+    REC_GET,
+    /* ---- effects: collected per job until its COMMIT or DONE ---- */
+    /* str code, str message */
+    REC_WARN,
+    /* str name, bytes value, u32 state_version */
+    REC_STEP,
+    /* i32 priority (-1, 0, 1), str handler, str dedup_key, bytes payload, i64 delay_ms, i64
+     * spread_ms, str queue, str tenant, str labels */
+    REC_CHILD,
+    /* u32 enum record_kv, str key, bytes value, i64 number (delta or ttl_ms) */
+    REC_KV,
+    /* bytes chunk: appends; by fd it replaces everything collected so far */
+    REC_RESULT,
+    /* str content_type */
+    REC_RESULT_TYPE,
+    /* u32 commit_no: make all collected effects durable, answer COMMITTED */
+    REC_COMMIT,
+    /* i32 status, i32 class, i64 retry_after_ms, str scope, str message, str code, u32 failure
+     * flags, i32 wait kind, i64 wake_at_ms, str wait key, i64 wait timeout_ms, u32 cancel mask
+     * seen, u32 run time (us): the last commit of this attempt; the slot is gone */
+    REC_DONE,
+    /* i32 signal, i32 si_code, u64 fault address, u64 program counter: from the signal handler,
+     * then death */
+    REC_CRASH,
+    /* (no body) clean exit follows */
+    REC_BYE,
 };
 
 enum record_get {

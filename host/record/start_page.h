@@ -12,7 +12,7 @@ enum { START_PAGE_THREADS_MAX = 64 };
 struct start_slot {
     _Atomic uint64_t job;     /* slot number, 0 = idle                                   */
     _Atomic uint64_t started; /* runs begun on this thread so far                        */
-    _Atomic int64_t since_us; /* CLOCK_MONOTONIC us of the current run's begin           */
+    _Atomic int64_t since_us; /* begin of the current run: env_mono_ms() * 1000 */
     uint64_t reserved[5];     /* one cache line a thread                                 */
 };
 

@@ -104,21 +104,25 @@ static inline void store_op_finish(struct store_op *op) {
 enum submit_verdict {
     SUBMIT_NEW = 0,
     SUBMIT_DUPLICATE =
-        1, /* dedup return: `winner` is the job that holds the key; nothing was stored                   */
+        /* dedup return: `winner` is the job that holds the key; nothing was stored */
+        1,
     SUBMIT_REFUSED =
-        2, /* dedup reject (-EEXIST), or a budget is full (-EDQUOT): `status` says which                 */
+        /* dedup reject (-EEXIST), or a budget is full (-EDQUOT): `status` says which */
+        2,
     SUBMIT_REPEATED =
-        3, /* a job of this very id is there already: a resent operation; counts as success              */
+        /* a job of this very id is there already: a resent operation; counts as success */
+        3,
 };
 
 struct store_submit_item {
-    const struct job_spec *
-        spec; /* id included; spec->run_at_ms > now makes it scheduled, else queued                  */
+    /* id included; spec->run_at_ms > now makes it scheduled, else queued */
+    const struct job_spec *spec;
     /* answers */
     enum submit_verdict verdict;
-    int status; /* 0; -EEXIST, -EDQUOT; -ENOTSUP for a dedup mode the backend lacks                    */
-    struct job_id
-        winner; /* SUBMIT_DUPLICATE, and -EEXIST: who holds the key                                    */
+    /* 0; -EEXIST, -EDQUOT; -ENOTSUP for a dedup mode the backend lacks */
+    int status;
+    /* SUBMIT_DUPLICATE, and -EEXIST: who holds the key */
+    struct job_id winner;
     enum job_state winner_state;
 };
 
@@ -167,14 +171,17 @@ struct store_claim {
     size_t ended_count;
 };
 
-/* Writes down that attempts really began: for attempts that last (the supervisor sends it after about a second), so that an
- * operator sees them and the loss of the host can be counted. A COMMIT implies it. Stale tokens are ignored. */
+/* Writes down that attempts really began, and how far they are: for attempts that last (the supervisor sends
+ * it after about a second, and again at most every 5 s while there is news), so that an operator sees them and the
+ * loss of the host can be counted. A COMMIT implies it. Stale tokens are ignored. */
 struct store_start_item {
     struct job_id id;
     uint32_t token;
     int64_t started_ms;
     int32_t pid;
     const char *build;
+    const struct job_progress *progress; /* NULL = unchanged                      */
+    struct bytes log_tail;               /* replaces the stored tail when len > 0 */
     int status;
 };
 struct store_start {
@@ -233,50 +240,50 @@ struct store_attempt {
 struct store_commit_item {
     struct job_id id;
     uint32_t token;
-    uint32_t
-        commit_no; /* the number of this commit: one more than the job's last; a final or parking event without
-                                    effects may repeat the last number and then counts as no commit                   */
-    enum job_event
-        event; /* NONE: the attempt goes on                                                          */
+    /* the number of this commit: one more than the job's last, whatever kind of commit it is */
+    uint32_t commit_no;
+    /* NONE: the attempt goes on */
+    enum job_event event;
     /* effects */
     const struct store_step *steps;
     size_t step_count;
-    uint32_t
-        state_version; /* of the code that wrote them                                                        */
-    const struct job_spec *
-        children; /* ids made by the caller                                                         */
+    /* of the code that wrote them */
+    uint32_t state_version;
+    /* ids made by the caller */
+    const struct job_spec *children;
     size_t child_count;
-    const char *
-        kv_namespace; /* the plugin's name                                                                  */
+    /* the plugin's name */
+    const char *kv_namespace;
     const struct store_kv_write *kv;
     size_t kv_count;
     const struct store_warning *warnings;
     size_t warning_count;
     const struct job_progress
         *progress; /* NULL = unchanged                                                           */
-    struct bytes
-        log_tail; /* replaces the stored tail when len > 0                                              */
+    /* replaces the stored tail when len > 0 */
+    struct bytes log_tail;
     /* the event's arguments; ignored for NONE */
-    int64_t
-        run_at_ms; /* RETRY, PARK until a time: unix ms; 0 for a park without time                        */
+    /* RETRY, PARK until a time: unix ms; 0 for a park without time */
+    int64_t run_at_ms;
     enum park_reason park;
     const char *wait_key;
-    const struct job_error *
-        error; /* NULL clears nothing; RETRY, DIE: what went wrong                                  */
+    /* NULL clears nothing; RETRY, DIE: what went wrong */
+    const struct job_error *error;
     const struct store_result
         *result; /* SUCCEED; DIE with JH_FAILURE_KEEP_RESULT                                      */
-    struct job_counters
-        counters; /* as they are afterwards                                                            */
-    bool
-        drop_steps; /* state_version policy restart                                                        */
+    /* as they are afterwards */
+    struct job_counters counters;
+    /* state_version policy restart */
+    bool drop_steps;
     const struct store_attempt
         *attempt; /* history line; NULL = none (a first-run success needs none)                   */
-    int64_t
-        first_run_ms; /* 0 = unchanged                                                                       */
-    int64_t
-        keep_ms; /* final events: how long the job is kept; 0 = for ever                                 */
+    /* 0 = unchanged */
+    int64_t first_run_ms;
+    /* final events: how long the job is kept; 0 = for ever */
+    int64_t keep_ms;
     /* answers */
-    int status; /* 0, -ESTALE (fenced), -E2BIG (steps over a limit), -EDQUOT                           */
+    /* 0, -ESTALE (fenced), -E2BIG (steps over a limit), -EDQUOT */
+    int status;
 };
 struct store_commit {
     struct store_op op;
@@ -289,19 +296,20 @@ struct store_commit {
  * it (struct store_job); 0 = do not compare. */
 struct store_move_item {
     struct job_id id;
-    enum job_event
-        event; /* CANCEL, REVIVE, PROMOTE, WAKE, PARK, DIE                                             */
+    /* CANCEL, REVIVE, PROMOTE, WAKE, PARK, DIE */
+    enum job_event event;
     uint32_t rev;
     enum park_reason park;
     int64_t run_at_ms;
     const struct job_error *error;
-    int64_t
-        keep_ms; /* CANCEL, DIE                                                                          */
-    bool
-        reset_counters; /* REVIVE: attempts and crashes start again                                             */
-    int status; /* 0, -ENOENT, -ESTALE (rev), -EBUSY (running), -EINVAL (state does not allow the event) */
-    enum job_state
-        state; /* answer: the state it has now                                                         */
+    /* CANCEL, DIE */
+    int64_t keep_ms;
+    /* REVIVE: attempts and crashes start again */
+    bool reset_counters;
+    /* 0, -ENOENT, -ESTALE (rev), -EBUSY (running), -EINVAL (state does not allow the event) */
+    int status;
+    /* answer: the state it has now */
+    enum job_state state;
 };
 struct store_move {
     struct store_op op;
@@ -598,8 +606,8 @@ struct store_dedup_release {
 struct store_config {
     const char *url;      /* "sqlite:PATH"                                                     */
     const char *blob_dir; /* created 0700 if missing                                           */
-    uint64_t
-        budget[BUDGET_COUNT]; /* bytes per class; 0 = no limit; over it SUBMIT answers -EDQUOT  */
+    /* bytes per class; 0 = no limit; over it SUBMIT answers -EDQUOT */
+    uint64_t budget[BUDGET_COUNT];
     int64_t dedup_ttl_ms; /* default life of a key after success                               */
     bool read_only_ok;    /* fsck of a store that is in use                                    */
 };
