@@ -134,13 +134,18 @@ enum record_get {
 enum record_kv { KV_SET = 1, KV_DEL, KV_ADD, KV_SADD, KV_SREM, KV_DONE };
 
 /* ---- writing ----
- * A writer fills a packet; record_begin/record_end frame one record. The caller checks record_fits() with a generous
- * estimate first, or handles record_end()'s -EMSGSIZE, which takes the record out again. */
+ * A writer fills a packet; record_begin/record_end frame one record. When the packet is full, record_end() says -EMSGSIZE and
+ * takes the record out again: send the packet, then write the record anew. A zeroed writer is ready to use. messages.h writes
+ * whole records and is what most callers want. */
 struct record_writer {
     struct buf packet;
-    size_t start;            /* of the open record */
     int fds[RECORD_FDS_MAX]; /* owned by the writer until sent */
-    unsigned fd_count, fd_start;
+    unsigned fd_count;
+    size_t start;  /* private: of the open record                     */
+    int fd;        /* private: of the open record, with has_fd        */
+    bool has_fd;   /* private                                         */
+    bool fd_made;  /* private: by record_bytes(), not the caller's    */
+    int fault;     /* private: first failure within the open record   */
 };
 
 void record_begin(struct record_writer *w, enum record_type type, uint64_t job);
@@ -151,10 +156,11 @@ void record_u64(struct record_writer *w, uint64_t v);
 void record_str(struct record_writer *w, const char *text); /* NULL allowed */
 /* Inline up to RECORD_INLINE_MAX, else as a sealed memfd that the writer makes and owns. 0 or negative errno. */
 int record_bytes(struct record_writer *w, struct bytes b);
-/* Content of `size` bytes in `fd` (taken: the writer closes it once sent). */
+/* Content of `size` bytes in `fd`: taken by a record_end() that returns 0 (the writer closes it once sent), else still the
+ * caller's. */
 void record_bytes_fd(struct record_writer *w, int fd, uint64_t size);
-/* 0; -EMSGSIZE when the packet would be over the limit (the record is removed; its fds stay with record_writer_drop);
- * -ENOMEM. One bytes_fd per record at most. */
+/* 0; -EMSGSIZE when the packet would be over its limit of bytes or descriptors; -ENOMEM; what record_bytes() said; -EINVAL for a
+ * second descriptor in one record. On failure the packet is as it was before record_begin(). */
 int record_end(struct record_writer *w);
 
 /* Sends the packet and forgets it. 0; -EAGAIN (kept, try when writable); other negative errno: peer gone. An empty packet
@@ -182,9 +188,10 @@ struct record {
     const uint8_t *body, *end; /* cursor and end */
     bool bad;                  /* a field ran over the end or was malformed */
     struct record_packet *packet;
+    int fd_at; /* private: index of its descriptor in the packet until taken, else -1 */
 };
 
-/* The next record of the packet: 1, 0 at its end, -EBADMSG. */
+/* The next record of the packet: 1, 0 at its end, -EBADMSG (also for descriptors that no record owns). */
 int record_next(struct record_packet *p, struct record *ret);
 
 /* Field readers: after a bad field they return 0/NULL/empty and set r->bad. Pointers are borrowed from the packet. */
