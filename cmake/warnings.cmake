@@ -4,6 +4,7 @@ target_compile_options(jh_flags INTERFACE
     -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wvla -Wformat=2 -Wnull-dereference
     $<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes> $<$<COMPILE_LANGUAGE:C>:-Wmissing-prototypes>
     -fno-strict-aliasing -fstack-protector-strong)
+target_compile_definitions(jh_flags INTERFACE $<$<COMPILE_LANGUAGE:C>:_POSIX_C_SOURCE=200809L>)
 if(JOBHOST_WERROR)
     target_compile_options(jh_flags INTERFACE -Werror)
 endif()

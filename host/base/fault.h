@@ -8,6 +8,8 @@
 
 #include <stddef.h>
 
+#include "base/err.h"
+
 enum fault_point {
     FAULT_SUBMIT_BEFORE_STORE, /* supervisor: accepted in memory, not yet handed to the store     */
     /* supervisor: durable, 202 not yet sent */
@@ -35,6 +37,10 @@ enum fault_point {
 extern const char *const fault_point_names[FAULT_POINT_COUNT];
 
 #ifdef JOBHOST_TEST
+/* Would this be a plan? env_open() asks it of the variable's value, so that a misspelt plan is an error and not a test that
+ * passes for nothing. NULL is fine; -EINVAL says what is wrong. */
+int fault_check(const char *text, struct err *e);
+
 /* Counts one passage; 0, or -EIO when the plan says error. Thread-safe. */
 int fault(enum fault_point point);
 #else

@@ -30,7 +30,10 @@ struct bytes json_member(struct bytes object, const char *key);
  * the first non-zero answer. */
 int json_each(struct bytes array, int (*each)(void *arg, struct bytes element), void *arg);
 
-/* True when `text` is exactly one JSON value (RFC 8259) with nothing after it but white space. */
+#define JSON_DEPTH_MAX 64 /* arrays and objects inside of one another */
+
+/* True when `text` is exactly one JSON value (RFC 8259, in valid UTF-8) with nothing around it but white space, and no deeper
+ * than JSON_DEPTH_MAX. */
 bool json_is_valid(struct bytes text);
 
 #endif

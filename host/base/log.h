@@ -3,14 +3,17 @@
  *     2026-11-21T10:00:00.123Z info  worker.ready plugin=hello pid=4711 ready_ms=3
  *
  * `event` is a dotted constant that people can grep; the rest are fields built by the printf format, already as
- * key=value pairs. Control bytes are escaped. Values of secrets must never reach it. Thread-safe: one write(2)
- * a line. */
+ * key=value pairs, or "" for none. A value runs to the next " key=", so words need no quotes. Control bytes are escaped; fields
+ * over LOG_FIELDS_MAX bytes are cut and end in "...". Values of secrets must never reach it. Thread-safe: one write(2) a line.
+ * As JSON the fields become members: whole numbers as numbers, all else as strings. */
 #ifndef JOBHOST_BASE_LOG_H
 #define JOBHOST_BASE_LOG_H
 
 #include <stdbool.h>
 
 #include "base/env.h"
+
+#define LOG_FIELDS_MAX 3072
 
 enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARN, LOG_LEVEL_ERROR };
 

@@ -19,6 +19,7 @@ struct timer {
     void (*fire)(struct timer *t, void *arg); /* may set or cancel any timer, itself included */
     void *arg;
     int64_t due_mono_ms; /* private */
+    uint64_t seq;        /* private: equal due times fire in the order they were set */
     size_t pos;          /* private */
 };
 

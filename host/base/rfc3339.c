@@ -1,0 +1,297 @@
+#include "base/rfc3339.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/bytes.h"
+
+#define DAY_MS        INT64_C(86400000)
+#define YEAR_0_MS     INT64_C(-62167219200000)
+#define YEAR_10000_MS INT64_C(253402300800000)
+
+// ---- calendar: days since 1970-01-01, proleptic Gregorian; years begin in March, so leap days come last
+
+static int64_t days_from_civil(int64_t year, int month, int day) {
+    year -= month <= 2;
+    int64_t era = (year >= 0 ? year : year - 399) / 400;
+    int64_t of_era = year - era * 400;
+    int64_t of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+    return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
+}
+
+struct civil {
+    int year, month, day;
+};
+
+static struct civil civil_from_days(int64_t days) {
+    days += 719468;
+    int64_t era = (days >= 0 ? days : days - 146096) / 146097;
+    int64_t of_era = days - era * 146097;
+    int64_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+    int64_t of_year = of_era - (365 * year + year / 4 - year / 100);
+    int64_t m = (5 * of_year + 2) / 153;
+    int month = (int)(m < 10 ? m + 3 : m - 9);
+    return (struct civil){
+        .year = (int)(year + era * 400 + (month <= 2)),
+        .month = month,
+        .day = (int)(of_year - (153 * m + 2) / 5 + 1),
+    };
+}
+
+static bool is_leap(int year) {
+    return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+}
+
+static int month_days(int year, int month) {
+    static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    return month == 2 && is_leap(year) ? 29 : days[month - 1];
+}
+
+static char *put_digits(char *p, int value, int count) {
+    for (int i = count - 1; i >= 0; i--) {
+        p[i] = (char)('0' + value % 10);
+        value /= 10;
+    }
+    return p + count;
+}
+
+void rfc3339_format(int64_t unix_ms, char out[RFC3339_LEN + 1]) {
+    if (unix_ms < YEAR_0_MS) {
+        unix_ms = YEAR_0_MS;
+    } else if (unix_ms >= YEAR_10000_MS) {
+        unix_ms = YEAR_10000_MS - 1;
+    }
+    int64_t days = unix_ms / DAY_MS;
+    int64_t of_day = unix_ms % DAY_MS;
+    if (of_day < 0) {
+        of_day += DAY_MS;
+        days--;
+    }
+    struct civil c = civil_from_days(days);
+    int ms = (int)of_day;
+    const struct {
+        int value, count;
+        char after;
+    } parts[] = {
+        {c.year, 4, '-'},       {c.month, 2, '-'},         {c.day, 2, 'T'},
+        {ms / 3600000, 2, ':'}, {ms / 60000 % 60, 2, ':'}, {ms / 1000 % 60, 2, '.'},
+        {ms % 1000, 3, 'Z'},
+    };
+    char *p = out;
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+        p = put_digits(p, parts[i].value, parts[i].count);
+        *p++ = parts[i].after;
+    }
+    *p = '\0';
+}
+
+// Exactly `count` digits; false without them.
+static bool take_digits(const char **p, int count, int *ret) {
+    int value = 0;
+    for (int i = 0; i < count; i++) {
+        if ((*p)[i] < '0' || (*p)[i] > '9') {
+            return false;
+        }
+        value = value * 10 + ((*p)[i] - '0');
+    }
+    *p += count;
+    *ret = value;
+    return true;
+}
+
+static bool take_one_of(const char **p, const char *set) {
+    if (**p == '\0' || strchr(set, **p) == NULL) {
+        return false;
+    }
+    ++*p;
+    return true;
+}
+
+// ".123456789", or nothing; milliseconds, truncated
+static bool take_fraction(const char **p, int *ret_ms) {
+    *ret_ms = 0;
+    if (**p != '.') {
+        return true;
+    }
+    ++*p;
+    int digits = 0;
+    for (int scale = 100; **p >= '0' && **p <= '9'; ++*p, scale /= 10) {
+        *ret_ms += (**p - '0') * scale;
+        digits++;
+    }
+    return digits >= 1 && digits <= 9;
+}
+
+static bool take_offset(const char **p, int *ret_minutes) {
+    *ret_minutes = 0;
+    if (take_one_of(p, "Zz")) {
+        return true;
+    }
+    int sign = **p == '-' ? -1 : 1;
+    int hours, minutes;
+    if (!take_one_of(p, "+-") || !take_digits(p, 2, &hours) || !take_one_of(p, ":") ||
+        !take_digits(p, 2, &minutes) || hours > 23 || minutes > 59) {
+        return false;
+    }
+    *ret_minutes = sign * (hours * 60 + minutes);
+    return true;
+}
+
+int rfc3339_parse(const char *text, int64_t *ret_unix_ms) {
+    const char *p = text;
+    int year, month, day, hour, minute, second, ms, offset;
+    if (!take_digits(&p, 4, &year) || !take_one_of(&p, "-") || !take_digits(&p, 2, &month) ||
+        !take_one_of(&p, "-") || !take_digits(&p, 2, &day) || !take_one_of(&p, "Tt ") ||
+        !take_digits(&p, 2, &hour) || !take_one_of(&p, ":") || !take_digits(&p, 2, &minute) ||
+        !take_one_of(&p, ":") || !take_digits(&p, 2, &second) || !take_fraction(&p, &ms) ||
+        !take_offset(&p, &offset) || *p != '\0') {
+        return -EINVAL;
+    }
+    // second 60 is a leap second: the first moment of the next minute
+    if (month < 1 || month > 12 || day < 1 || day > month_days(year, month) || hour > 23 ||
+        minute > 59 || second > 60) {
+        return -EINVAL;
+    }
+    int64_t minutes = (int64_t)hour * 60 + minute - offset;
+    *ret_unix_ms =
+        days_from_civil(year, month, day) * DAY_MS + minutes * 60000 + second * 1000 + ms;
+    return 0;
+}
+
+// ---- durations and sizes: a number and its unit
+
+struct unit {
+    const char *name;
+    uint64_t factor;
+};
+
+static const struct unit duration_units[] = {
+    {"d", 86400000}, {"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1},
+};
+
+// Binary before decimal: the first of two spellings of one length is printed.
+static const struct unit size_units[] = {
+    {"TiB", UINT64_C(1) << 40},
+    {"GiB", 1 << 30},
+    {"MiB", 1 << 20},
+    {"KiB", 1 << 10},
+    {"TB", 1000000000000},
+    {"GB", 1000000000},
+    {"MB", 1000000},
+    {"kB", 1000},
+    {"KB", 1000},
+    {"B", 1},
+};
+
+// Digits and the name of a unit. Returns the unit's index, or -EINVAL, -ERANGE.
+static int take_quantity(const char **p, const struct unit *units, size_t count, uint64_t *ret) {
+    uint64_t value = 0;
+    const char *digits = *p;
+    for (; **p >= '0' && **p <= '9'; ++*p) {
+        uint64_t digit = (uint64_t)(**p - '0');
+        if (value > (UINT64_MAX - digit) / 10) {
+            return -ERANGE;
+        }
+        value = value * 10 + digit;
+    }
+    size_t name_len = strcspn(*p, "0123456789");
+    for (size_t i = 0; i < count && *p != digits; i++) {
+        if (strlen(units[i].name) == name_len && memcmp(units[i].name, *p, name_len) == 0) {
+            if (value > UINT64_MAX / units[i].factor) {
+                return -ERANGE;
+            }
+            *p += name_len;
+            *ret = value * units[i].factor;
+            return (int)i;
+        }
+    }
+    return -EINVAL;
+}
+
+int duration_parse(const char *text, int64_t *ret_ms) {
+    uint64_t total = 0;
+    int last = -1; // units get smaller from left to right
+    const char *p = text;
+    do {
+        uint64_t part;
+        int unit = take_quantity(&p, duration_units, ARRAY_LEN(duration_units), &part);
+        if (unit < 0) {
+            return unit;
+        }
+        if (unit <= last) {
+            return -EINVAL;
+        }
+        if (part > INT64_MAX - total) {
+            return -ERANGE;
+        }
+        total += part;
+        last = unit;
+    } while (*p != '\0');
+    *ret_ms = (int64_t)total;
+    return 0;
+}
+
+// Spells `ms` with the units of `mask` only; length 0 if they leave a rest.
+static size_t spell_duration(uint64_t ms, unsigned mask, char out[96]) {
+    size_t len = 0;
+    for (size_t i = 0; i < ARRAY_LEN(duration_units); i++) {
+        uint64_t n = ms / duration_units[i].factor;
+        if ((mask & (1u << i)) == 0 || n == 0) {
+            continue;
+        }
+        len += (size_t)snprintf(out + len, 96 - len, "%" PRIu64 "%s", n, duration_units[i].name);
+        ms -= n * duration_units[i].factor;
+    }
+    return ms == 0 ? len : 0;
+}
+
+void duration_format(int64_t ms, char *out, size_t cap) {
+    uint64_t magnitude = ms < 0 ? 0 - (uint64_t)ms : (uint64_t)ms;
+    char best[96] = "0s";
+    size_t best_len = 0;
+    // every choice of units, the larger units first
+    for (unsigned mask = 1; mask < 1u << ARRAY_LEN(duration_units); mask++) {
+        char candidate[96];
+        size_t len = spell_duration(magnitude, mask, candidate);
+        if (len != 0 && (best_len == 0 || len < best_len)) {
+            memcpy(best, candidate, len + 1);
+            best_len = len;
+        }
+    }
+    (void)snprintf(out, cap, "%s%s", ms < 0 ? "-" : "", best);
+}
+
+int size_parse(const char *text, uint64_t *ret_bytes) {
+    uint64_t bytes;
+    const char *p = text;
+    int unit = take_quantity(&p, size_units, ARRAY_LEN(size_units), &bytes);
+    if (unit < 0) {
+        return unit;
+    }
+    if (*p != '\0') {
+        return -EINVAL;
+    }
+    *ret_bytes = bytes;
+    return 0;
+}
+
+void size_format(uint64_t bytes, char *out, size_t cap) {
+    char best[32] = "0B";
+    size_t best_len = 0;
+    for (size_t i = 0; i < ARRAY_LEN(size_units) && bytes != 0; i++) {
+        if (bytes % size_units[i].factor != 0) {
+            continue;
+        }
+        char candidate[32];
+        size_t len = (size_t)snprintf(candidate, sizeof candidate, "%" PRIu64 "%s",
+                                      bytes / size_units[i].factor, size_units[i].name);
+        if (best_len == 0 || len < best_len) {
+            memcpy(best, candidate, len + 1);
+            best_len = len;
+        }
+    }
+    (void)snprintf(out, cap, "%s", best);
+}
