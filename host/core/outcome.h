@@ -45,8 +45,8 @@ struct attempt_report {
     int64_t retry_after_ms; /* 0 = host decides      */
     uint32_t cancelled;     /* JH_CANCEL_* mask that was in force */
     /* a yield's wish: */
-    int32_t wait_kind; /* JH_WAIT_*             */
-    int64_t wake_at_ms;
+    int32_t wait_kind;  /* JH_WAIT_*             */
+    int64_t wake_at_ms; /* UNTIL: when; the others: when to stop waiting, 0 = never; unix ms */
 };
 
 /* What the store is asked to do. */
@@ -56,8 +56,8 @@ struct outcome {
     int64_t run_at_ms;         /* RETRY, PARK with a time: when (unix ms)       */
     enum park_reason park;     /* PARK                                          */
     struct job_counters after; /* counters once this is applied                 */
-    /* machine word the decision adds, e.g. "attempts_exhausted", "deadline", "quarantined",
-     * "max_yields"; NULL = the handler's own */
+    /* machine word the decision adds: "attempts_exhausted", "deadline", "quarantined", "max_yields", "timeout", "crash",
+     * "killed" (out of memory), "bad_status"; NULL = the handler's own */
     const char *code;
 };
 
@@ -68,7 +68,10 @@ jh_status outcome_status(jh_class cls);
  *   OK wins over every cancel; USER cancel -> CANCEL; DEADLINE cancel -> class TIMEOUT failure whatever else was
  *   returned; DRAIN cancel -> RELEASE unless the status is OK or FAIL; YIELD -> PARK (or RELEASE for WAIT_NOW),
  *   bounded by JOB_MAX_YIELDS; otherwise by class row, attempts against policy->max, and the job's deadline: a
- *   next start that would lie past it -> DIE with code "deadline". */
+ *   next start that would lie past it -> DIE with code "deadline".
+ * The class decides, not the status: FAIL with a class that is retried is retried. A failure without a class is UNKNOWN, and
+ * then its status decides. YIELD with class RATE and no wait is what fail() returned: parked until now + retry_after. A crash
+ * counts as one whatever cancel was in force, except USER's. A success uses an attempt too. */
 struct outcome outcome_decide(const struct attempt_report *report,
                               const struct job_counters *before, const struct retry_policy *policy,
                               int64_t deadline_ms, uint64_t seed, int64_t now_ms);

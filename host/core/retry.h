@@ -25,14 +25,23 @@ struct retry_policy {
     const char *expression; /* BACKOFF_EXPRESSION: borrowed; else NULL */
 };
 
+/* Longest retry expression, in characters. */
+#define RETRY_EXPRESSION_MAX 256
+
+/* QStash's own back-off, min(86400, e^(2.5 n)) seconds: 12 s, 2m28s, 30m8s, 6h7m, 24h. */
+#define RETRY_QSTASH_EXPRESSION "min(86400000, exp(2.5 * (retried + 1)) * 1000)"
+
 extern const struct retry_policy retry_default; /* max 3, exponential, 10 s, 2, 1 h, 0.2 */
 
-/* Milliseconds to wait after the n-th failed attempt. `retry_after_ms` > 0 is obeyed as a minimum. */
+/* Milliseconds to wait after the n-th failed attempt. `retry_after_ms` > 0 is obeyed as a minimum. The cap comes before the
+ * jitter, so up to cap * (1 + jitter); cap_ms <= 0 is none. An expression sees retried = n - 1 and, where it has no value,
+ * counts as base_ms. */
 int64_t retry_delay_ms(const struct retry_policy *p, int32_t n, uint64_t seed,
                        int64_t retry_after_ms);
 
 /* Evaluates "pow(2, retried) * 1000" and the like: numbers, + - * / % ^, parentheses, `retried`, and the functions
- * pow sqrt abs exp floor ceil round min max. Bounded in length and depth. 0, or -EINVAL with the column. */
+ * pow sqrt abs exp floor ceil round min max (min and max of any number of arguments). Bounded in length and depth. 0, or
+ * -EINVAL with the column; infinity is a value, not-a-number is not. */
 int retry_expression_eval(const char *expression, int32_t retried, double *ret_ms, struct err *e);
 
 #endif

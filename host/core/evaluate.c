@@ -1,0 +1,213 @@
+#include "core/evaluate.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/bytes.h"
+#include "base/rfc3339.h"
+
+static const char *const code_names[REASON_COUNT] = {
+    [REASON_FINISHED] = "finished",         [REASON_RUNNING] = "running",
+    [REASON_DUE_LATER] = "due_later",       [REASON_PARKED] = "parked",
+    [REASON_QUEUE_PAUSED] = "queue_paused", [REASON_NO_HANDLER] = "no_handler",
+    [REASON_NO_SLOT] = "no_slot",           [REASON_BEHIND] = "behind",
+    [REASON_DRAINING] = "draining",         [REASON_STORE] = "store",
+};
+
+const char *reason_code_name(enum reason_code code) {
+    return (unsigned)code < REASON_COUNT ? code_names[code] : NULL;
+}
+
+static const char *const park_texts[PARK_REASON_COUNT] = {
+    [PARK_NONE] = "it is parked",
+    [PARK_TIME] = "it waits for a time",
+    [PARK_EVENT] = "it waits for the event",
+    [PARK_CHILDREN] = "it waits for its children to end",
+    [PARK_LIMITER] = "it waits for the limiter",
+    [PARK_BREAKER] = "it waits for the breaker to close",
+    [PARK_NO_HANDLER] = "its handler is no longer in any loaded plugin",
+    [PARK_STATE_VERSION] = "its steps were written by other code than is loaded now",
+    [PARK_NEEDS_OPERATOR] = "it waits for an operator's answer",
+    [PARK_PIN_UNAVAILABLE] = "the host or build it is tied to is not there",
+};
+
+#define SAY(r, ...) ((void)snprintf((r)->detail, sizeof(r)->detail, __VA_ARGS__))
+
+static bool is_timed(const struct job_facts *f) {
+    return f->state == JOB_SCHEDULED || (f->state == JOB_PARKED && f->park == PARK_TIME);
+}
+
+static bool is_finished(const struct job_facts *f) {
+    return job_is_final(f->state);
+}
+
+static void say_finished(const struct job_facts *f, int64_t now_ms, struct reason *r) {
+    (void)now_ms;
+    SAY(r, "it has ended: %s", job_state_name((int)f->state));
+}
+
+static bool is_running(const struct job_facts *f) {
+    return f->state == JOB_RUNNING;
+}
+
+static void say_running(const struct job_facts *f, int64_t now_ms, struct reason *r) {
+    (void)f;
+    (void)now_ms;
+    SAY(r, "it runs, or a worker is about to start it");
+}
+
+static bool has_store_fault(const struct job_facts *f) {
+    return f->store_fault != NULL;
+}
+
+static void say_store(const struct job_facts *f, int64_t now_ms, struct reason *r) {
+    (void)now_ms;
+    SAY(r, "the store takes no writes: %s", f->store_fault);
+}
+
+static bool is_draining(const struct job_facts *f) {
+    return f->draining;
+}
+
+static void say_draining(const struct job_facts *f, int64_t now_ms, struct reason *r) {
+    (void)f;
+    (void)now_ms;
+    SAY(r, "the host is shutting down and starts nothing new");
+}
+
+static void say_due_later(const struct job_facts *f, int64_t now_ms, struct reason *r) {
+    if (f->run_at_ms <= now_ms) {
+        SAY(r, "its time has come and it is about to be queued");
+        return;
+    }
+    char at[RFC3339_LEN + 1], wait[64];
+    rfc3339_format(f->run_at_ms, at);
+    duration_format((f->run_at_ms - now_ms + 999) / 1000 * 1000, wait, sizeof wait);
+    SAY(r, "it is due at %s, in %s", at, wait);
+    r->clears_at_ms = f->run_at_ms;
+}
+
+static bool is_parked(const struct job_facts *f) {
+    return f->state == JOB_PARKED && f->park != PARK_TIME;
+}
+
+static void say_parked(const struct job_facts *f, int64_t now_ms, struct reason *r) {
+    const char *text = park_texts[(unsigned)f->park < PARK_REASON_COUNT ? f->park : PARK_NONE];
+    bool named = f->wait_key != NULL && f->wait_key[0] != '\0';
+    SAY(r, named ? "%s \"%s\"" : "%s", text, f->wait_key);
+    r->clears_at_ms = f->run_at_ms > now_ms ? f->run_at_ms : 0;
+}
+
+static bool is_paused(const struct job_facts *f) {
+    return f->paused;
+}
+
+static void say_paused(const struct job_facts *f, int64_t now_ms, struct reason *r) {
+    (void)now_ms;
+    char at[RFC3339_LEN + 1] = "an unknown time";
+    if (f->paused_at_ms != 0) {
+        rfc3339_format(f->paused_at_ms, at);
+    }
+    const char *by = f->paused_by == NULL ? "somebody" : f->paused_by;
+    const char *why = f->paused_why == NULL ? "no reason given" : f->paused_why;
+    SAY(r, "queue \"%s\" was paused by %s at %s: %s", f->queue, by, at, why);
+}
+
+static bool lacks_handler(const struct job_facts *f) {
+    return !f->has_handler;
+}
+
+static void say_no_handler(const struct job_facts *f, int64_t now_ms, struct reason *r) {
+    (void)now_ms;
+    if (f->handler_fault == NULL) {
+        SAY(r, "no loaded plugin has a handler for \"%s\"", f->type);
+    } else if (f->pool == NULL) {
+        SAY(r, "the plugin for \"%s\" is not up: %s", f->type, f->handler_fault);
+    } else {
+        SAY(r, "plugin \"%s\", which has \"%s\", is not up: %s", f->pool, f->type,
+            f->handler_fault);
+    }
+}
+
+static bool queue_is_full(const struct job_facts *f) {
+    return f->queue_limit != 0 && f->queue_running >= f->queue_limit;
+}
+
+static void say_queue_full(const struct job_facts *f, int64_t now_ms, struct reason *r) {
+    (void)now_ms;
+    SAY(r, "queue \"%s\" runs %" PRIu32 " jobs and its concurrency is %" PRIu32, f->queue,
+        f->queue_running, f->queue_limit);
+}
+
+static bool pool_is_full(const struct job_facts *f) {
+    return f->has_handler && f->pool_busy >= f->pool_slots;
+}
+
+static void say_pool_full(const struct job_facts *f, int64_t now_ms, struct reason *r) {
+    (void)now_ms;
+    const char *pool = f->pool == NULL ? "?" : f->pool;
+    if (f->pool_slots == 0) {
+        SAY(r, "no worker of plugin \"%s\" is ready yet", pool);
+    } else {
+        SAY(r, "plugin \"%s\" has %" PRIu32 " of %" PRIu32 " threads busy", pool, f->pool_busy,
+            f->pool_slots);
+    }
+}
+
+static bool is_behind(const struct job_facts *f) {
+    return f->state == JOB_QUEUED && f->ahead > 0;
+}
+
+static void say_behind(const struct job_facts *f, int64_t now_ms, struct reason *r) {
+    (void)now_ms;
+    SAY(r, "%" PRId64 " %s of queue \"%s\" and type \"%s\" %s first", f->ahead,
+        f->ahead == 1 ? "job" : "jobs", f->queue, f->type, f->ahead == 1 ? "goes" : "go");
+}
+
+// The most decisive first. An `only` rule says all there is to say.
+static const struct rule {
+    enum reason_code code;
+    bool only;
+    bool (*holds)(const struct job_facts *f);
+    void (*say)(const struct job_facts *f, int64_t now_ms, struct reason *r);
+} rules[] = {
+    {REASON_FINISHED, true, is_finished, say_finished},
+    {REASON_RUNNING, true, is_running, say_running},
+    {REASON_STORE, false, has_store_fault, say_store},
+    {REASON_DRAINING, false, is_draining, say_draining},
+    {REASON_DUE_LATER, false, is_timed, say_due_later},
+    {REASON_PARKED, false, is_parked, say_parked},
+    {REASON_QUEUE_PAUSED, false, is_paused, say_paused},
+    {REASON_NO_HANDLER, false, lacks_handler, say_no_handler},
+    {REASON_NO_SLOT, false, queue_is_full, say_queue_full},
+    {REASON_NO_SLOT, false, pool_is_full, say_pool_full},
+    {REASON_BEHIND, false, is_behind, say_behind},
+};
+
+unsigned evaluate(const struct job_facts *facts, int64_t now_ms, struct reason *ret_reasons,
+                  unsigned cap) {
+    unsigned count = 0;
+    for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
+        if (!rules[i].holds(facts)) {
+            continue;
+        }
+        if (count < cap) {
+            ret_reasons[count] = (struct reason){.code = rules[i].code};
+            rules[i].say(facts, now_ms, &ret_reasons[count]);
+        }
+        count++;
+        if (rules[i].only) {
+            break;
+        }
+    }
+    return count;
+}
+
+bool evaluate_may_start(const struct job_facts *facts) {
+    for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
+        if (rules[i].holds(facts)) {
+            return false;
+        }
+    }
+    return true;
+}
