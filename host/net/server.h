@@ -24,14 +24,24 @@ struct server;
 struct request;
 
 struct server_limits {
-    size_t request_line;   /* 8 KiB; over: 414       */
-    size_t headers;        /* 16 KiB; over: 431      */
-    unsigned header_count; /* 64; over: 431          */
-    size_t body;           /* 1 MiB; over: 413       */
-    unsigned connections;  /* 1024                   */
-    int64_t header_ms, body_ms, idle_ms,
-        write_ms;                     /* absolute deadlines: 10 s, 30 s, 60 s, 30 s (stall) */
-    unsigned requests_per_connection; /* 1000 */
+    size_t request_line;                 /* 8 KiB; over: 414                             */
+    size_t headers;                      /* 16 KiB; over: 431                            */
+    unsigned header_count;               /* 64; over: 431                                */
+    uint64_t body;                       /* 1 MiB; over: 413; `admit` may say otherwise  */
+    unsigned connections;                /* 1024; then the listeners rest                */
+    unsigned connections_per_peer;       /* 64; over: 503. 0 = no limit; TCP only        */
+    int64_t header_ms, body_ms, idle_ms; /* absolute deadlines: 10 s, 30 s, 60 s         */
+    int64_t write_ms;                    /* 30 s in which the peer takes no byte: close  */
+    unsigned requests_per_connection;    /* 1000; then Connection: close                 */
+    int64_t connection_age_ms;           /* 300 s; then Connection: close                */
+    size_t stream_unsent;                /* 1 MiB waiting for a slow reader of a stream  */
+};
+enum {
+    SERVER_BODY_RATE =
+        64 * 1024, /* bytes/s a body above 1 MiB must keep: its deadline grows with its limit */
+    SERVER_LINGER_MS = 2000, /* after a refusal: how long, and */
+    SERVER_LINGER_BYTES =
+        64 * 1024 /* how much is still read so that the answer is not lost to a reset         */
 };
 extern const struct server_limits server_limits_default;
 
@@ -39,8 +49,9 @@ struct header {
     struct bytes name, value; /* value trimmed */
 };
 
-/* One request, complete and immutable. Valid until it has been answered; then `done`, if set, is called once (also when the
- * connection died before) and the arena is freed. */
+/* One request, complete and immutable. It lives until it has been answered, also when its peer is gone before that (the answer then
+ * goes nowhere), so a handler may keep it while an operation is under way. After the answer has been sent, or has turned out to be
+ * undeliverable, `done` is called once, if set, and the request and its arena are freed: never inside a respond call. */
 struct request {
     const char *method; /* "GET", ...                                                       */
     const char *target; /* as sent                                                          */
@@ -49,8 +60,11 @@ struct request {
     const char *query; /* raw text after '?', or NULL                                      */
     const struct header *headers;
     size_t header_count;
-    struct bytes body;  /* de-chunked                                                       */
+    struct bytes body;  /* de-chunked; {NULL, size} when it went to body_fd                 */
+    int body_fd;        /* the body's file if `admit` asked for one, else -1; the server's  */
+    const char *host;   /* Host, or the authority of an absolute target; "" = none          */
     uint32_t peer_uid;  /* unix socket: SO_PEERCRED; else UINT32_MAX                        */
+    const char *peer;   /* "unix", or its address without the port                          */
     struct arena arena; /* for the handler                                                  */
     void (*done)(struct request *req, void *arg);
     void *done_arg;
@@ -66,7 +80,7 @@ void respond(struct request *req, int status, const char *content_type, struct b
 /* The error envelope {"error":{"code","message","field"}}; field may be NULL. */
 void respond_error(struct request *req, int status, const char *code, const char *field,
                    const char *message);
-/* Streams a file: `fd` is taken. Supports Range on GET. */
+/* Streams a file: `fd` is taken. Answers Range, If-Range and If-None-Match; `etag` (without quotes) may be NULL. */
 void respond_file(struct request *req, const char *content_type, int fd, uint64_t size,
                   const char *etag);
 
@@ -76,25 +90,36 @@ void respond_header(struct request *req, const char *name, const char *value);
 /* Server-sent events: starts a chunked text/event-stream answer; chunks may be sent until end() or until the request's `done`
  * callback says that the peer is gone. */
 void respond_stream_begin(struct request *req, int status, const char *content_type);
-/* 0; -EPIPE peer gone; -ENOBUFS more than 1 MiB unsent (a slow reader): the caller should end. */
+/* 0; -EPIPE peer gone; -ENOBUFS limits.stream_unsent reached (a slow reader): the caller should end. */
 int respond_stream(struct request *req, struct bytes chunk);
 void respond_stream_end(struct request *req);
+
+/* What is done with a request's body. */
+struct request_body {
+    uint64_t limit; /* over: 413, before 100 Continue is sent                  */
+    int fd;         /* -1: memory. Else an empty file, taken: the body goes there */
+};
 
 struct server_config {
     struct server_limits limits;
     void (*handle)(struct request *req, void *arg); /* must answer now or later, never not at all */
+    /* Optional. Sees a request before its body (body is empty) and may change what is set in *body; or may answer it: then the
+     * body is not read. */
+    void (*admit)(struct request *req, struct request_body *body, void *arg);
     void *arg;
 };
 
+/* The process must ignore SIGPIPE. */
 struct server *server_new(struct event_base *base, struct timers *timers, const struct env *env,
                           const struct log *log, const struct server_config *config);
-/* "unix:PATH" (mode 0600, a stale socket is replaced, a live one is -EADDRINUSE) or "ADDRESS:PORT" ("127.0.0.1:0" picks a port). */
+/* "unix:PATH" (at most 107 bytes; mode 0600, a stale socket is replaced, a live one is -EADDRINUSE) or "ADDRESS:PORT" ("127.0.0.1:0" picks a port). */
 int server_listen(struct server *s, const char *address, struct err *e);
 /* The port a TCP listener got (first one), or 0. */
 uint16_t server_port(const struct server *s);
 /* Stops accepting, closes idle connections, answers what is under way with Connection: close. */
 void server_drain(struct server *s);
 unsigned server_connections(const struct server *s);
+/* Closes everything; `done` of streams under way is called. Requests still unanswered stay valid until they are answered. */
 void server_free(struct server **s);
 
 #endif

@@ -1,0 +1,367 @@
+/* A connection: from bytes to requests, from answers to the next request or the end, each phase with its deadline. */
+#include <errno.h>
+#include <event2/buffer.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "net/server_private.h"
+
+static void conn_advance(struct conn *c);
+
+static int64_t now_ms(const struct conn *c) {
+    return env_mono_ms(c->server->env);
+}
+
+static const struct server_limits *limits(const struct conn *c) {
+    return &c->server->config.limits;
+}
+
+/* ---- phases and their deadlines ---- */
+
+static void enter(struct conn *c, enum conn_phase phase, int64_t wait_ms) {
+    c->phase = phase;
+    if (wait_ms == 0) {
+        timer_cancel(c->server->timers, &c->deadline);
+    } else if (timer_set(c->server->timers, &c->deadline, now_ms(c) + wait_ms) != 0) {
+        conn_close(c); // without a deadline it could stay for ever
+    }
+}
+
+/* A body may take body_ms, and longer if it may be larger than what that was made for. */
+static int64_t body_wait_ms(const struct conn *c) {
+    const struct http1 *p = &c->parser;
+    uint64_t size = p->chunked ? p->body_max : p->length;
+    uint64_t grace = size > (1U << 20) ? size * 1000 / SERVER_BODY_RATE : 0;
+    return limits(c)->body_ms + (int64_t)(grace > INT64_MAX / 2 ? INT64_MAX / 2 : grace);
+}
+
+/* The end of all input so far: which deadline holds while more is awaited. */
+static void await_input(struct conn *c, bool in_body) {
+    if (c->peer_ended) {
+        conn_close(c);
+        return;
+    }
+    if (c->want_continue) {
+        static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
+        c->want_continue = false;
+        (void)bufferevent_write(c->bev, text, sizeof text - 1);
+    }
+    if (in_body && c->phase != CONN_BODY) {
+        enter(c, CONN_BODY, body_wait_ms(c));
+    } else if (!in_body && c->phase == CONN_IDLE && c->parser.consumed > 0) {
+        enter(c, CONN_HEAD, limits(c)->header_ms);
+    }
+}
+
+/* The answer has left: half-closes and reads on for a while, because closing with unread input would reset the connection and may
+ * take the answer away from the peer. */
+static void linger(struct conn *c) {
+    evutil_socket_t fd = bufferevent_getfd(c->bev);
+    if (c->peer_ended || shutdown(fd, SHUT_WR) == -1) {
+        conn_close(c);
+        return;
+    }
+    enter(c, CONN_LINGER, SERVER_LINGER_MS);
+    if (c->phase == CONN_LINGER) {
+        bufferevent_enable(c->bev, EV_READ);
+        conn_advance(c);
+    }
+}
+
+static void linger_read(struct conn *c) {
+    struct evbuffer *in = bufferevent_get_input(c->bev);
+    size_t n = evbuffer_get_length(in);
+    c->lingered += n;
+    (void)evbuffer_drain(in, n);
+    if (c->lingered >= SERVER_LINGER_BYTES) {
+        conn_close(c);
+    }
+}
+
+static void next_request(struct conn *c) {
+    exchange_recycle(c->ex);
+    if (c->close_after || c->server->draining) {
+        linger(c);
+        return;
+    }
+    http1_reset(&c->parser);
+    c->complete = false;
+    enter(c, CONN_IDLE, limits(c)->idle_ms);
+    if (c->phase == CONN_IDLE) {
+        bufferevent_enable(c->bev, EV_READ);
+        conn_advance(c); // what came behind the last request
+    }
+}
+
+/* The deadline of an answer is a stall, not a length: it moves with every byte that the peer takes. */
+static void check_stall(struct conn *c) {
+    if (evbuffer_get_length(bufferevent_get_output(c->bev)) == 0) {
+        c->progress_ms = now_ms(c); // a stream with nothing to say
+    }
+    int64_t left = c->progress_ms + limits(c)->write_ms - now_ms(c);
+    if (left <= 0) {
+        conn_close(c);
+    } else {
+        enter(c, c->phase, left);
+    }
+}
+
+static void on_deadline(struct timer *t, void *arg) {
+    (void)t;
+    struct conn *c = arg;
+    switch (c->phase) {
+    case CONN_WRITE:
+    case CONN_STREAM: check_stall(c); break;
+    case CONN_HEAD:
+        if (http1_started(&c->parser)) {
+            respond_refusal(c, 408, "slow_request", "the request did not arrive in time");
+        } else {
+            conn_close(c);
+        }
+        break;
+    case CONN_BODY:
+        respond_refusal(c, 408, "slow_request", "the request's body did not arrive in time");
+        break;
+    default: conn_close(c);
+    }
+}
+
+void conn_write_phase(struct conn *c, enum conn_phase phase) {
+    c->progress_ms = now_ms(c);
+    enter(c, phase, limits(c)->write_ms);
+}
+
+bool conn_must_close(const struct conn *c) {
+    return !c->parser.keep_alive || !c->complete || c->close_after || c->server->draining ||
+           c->requests >= limits(c)->requests_per_connection ||
+           now_ms(c) - c->born_ms >= limits(c)->connection_age_ms;
+}
+
+/* ---- reading requests ---- */
+
+static void refuse(struct conn *c, enum http1_error error) {
+    const struct http1_error_row *row = &http1_error_rows[error];
+    respond_refusal(c, row->status, row->code, row->message);
+}
+
+static void head_complete(struct conn *c) {
+    struct server_config *config = &c->server->config;
+    struct request_body body = {.limit = limits(c)->body, .fd = -1};
+    int r = exchange_head(c->ex, &c->parser);
+    if (r != 0) {
+        respond_refusal(c, r == -EINVAL ? 400 : 503, r == -EINVAL ? "bad_path" : "out_of_memory",
+                        r == -EINVAL ? "the path leads above its root" : "try again later");
+        return;
+    }
+    c->requests++;
+    if (config->admit != NULL) {
+        config->admit(&c->ex->req, &body, config->arg);
+    }
+    c->parser.body_max = body.limit;
+    c->ex->req.body_fd = body.fd;
+    c->want_continue = c->parser.expect_continue;
+}
+
+static void request_complete(struct conn *c) {
+    c->complete = true;
+    c->want_continue = false;
+    exchange_body_end(c->ex);
+    bufferevent_disable(c->bev, EV_READ);
+    enter(c, CONN_HANDLE, 0);
+    c->server->config.handle(&c->ex->req, c->server->config.arg);
+}
+
+static bool reading(const struct conn *c) {
+    return c->phase == CONN_IDLE || c->phase == CONN_HEAD || c->phase == CONN_BODY;
+}
+
+static void body_failed(struct conn *c, int r) {
+    bool full = r == -ENOSPC || r == -EDQUOT;
+    respond_refusal(c, full ? 507 : 500, full ? "disk_full" : "body_not_stored",
+                    full ? "there is no room left for the body" : "the body could not be stored");
+}
+
+/* Feeds one contiguous run of input to the parser; returns the event that ended it: MORE, HEAD, END or ERROR. */
+static enum http1_event feed(struct conn *c, struct bytes *input) {
+    for (;;) {
+        struct bytes piece;
+        enum http1_event event = http1_next(&c->parser, input, &piece);
+        switch (event) {
+        case HTTP1_TARGET:
+        case HTTP1_NAME:
+        case HTTP1_VALUE:
+        case HTTP1_HEADER: exchange_piece(c->ex, event, piece); break;
+        case HTTP1_BODY: {
+            c->want_continue = false;
+            int r = exchange_body(c->ex, piece);
+            if (r != 0) {
+                body_failed(c, r);
+                return HTTP1_MORE;
+            }
+            break;
+        }
+        default: return event;
+        }
+    }
+}
+
+/* One run of input. False when there is no more, or the connection has left the reading phases. */
+static bool advance_once(struct conn *c) {
+    struct evbuffer *in = bufferevent_get_input(c->bev);
+    struct evbuffer_iovec run = {NULL, 0};
+    (void)evbuffer_peek(in, -1, NULL, &run, 1);
+    struct bytes input = {run.iov_base, run.iov_len};
+    enum http1_event event = feed(c, &input);
+    (void)evbuffer_drain(in, run.iov_len - input.len);
+    switch (event) {
+    case HTTP1_HEAD: head_complete(c); return reading(c);
+    case HTTP1_END: request_complete(c); return false;
+    case HTTP1_ERROR: refuse(c, c->parser.error); return false;
+    default: return reading(c) && evbuffer_get_length(in) > 0;
+    }
+}
+
+static void conn_advance(struct conn *c) {
+    if (c->phase == CONN_LINGER) {
+        linger_read(c);
+        return;
+    }
+    if (!reading(c)) {
+        return;
+    }
+    if (c->ex == NULL) {
+        c->ex = exchange_new(c);
+        if (c->ex == NULL) {
+            conn_close(c);
+            return;
+        }
+    }
+    bool more = true;
+    while (more) {
+        more = advance_once(c);
+    }
+    if (reading(c)) {
+        await_input(c, c->ex->req.method != NULL);
+    }
+}
+
+/* ---- the bufferevent's callbacks ---- */
+
+static void on_read(struct bufferevent *bev, void *arg) {
+    (void)bev;
+    conn_advance(arg);
+}
+
+/* The output is empty (or low, for a file). */
+static void on_write(struct bufferevent *bev, void *arg) {
+    struct conn *c = arg;
+    if (c->phase != CONN_WRITE) {
+        return;
+    }
+    if (respond_file_pump(c->ex)) {
+        return;
+    }
+    if (c->phase == CONN_WRITE && evbuffer_get_length(bufferevent_get_output(bev)) == 0) {
+        next_request(c);
+    }
+}
+
+static void on_event(struct bufferevent *bev, short what, void *arg) {
+    struct conn *c = arg;
+    if ((what & BEV_EVENT_EOF) == 0) {
+        conn_close(c);
+        return;
+    }
+    c->peer_ended = true;
+    // A peer that has only shut down its side still reads what was under way.
+    struct pollfd p = {.fd = bufferevent_getfd(bev), .events = 0};
+    bool gone = poll(&p, 1, 0) == 1 && (p.revents & (POLLHUP | POLLERR)) != 0;
+    bool answering = c->phase == CONN_HANDLE || c->phase == CONN_WRITE || c->phase == CONN_STREAM;
+    if (gone || !answering) {
+        conn_close(c);
+    }
+}
+
+static void on_output(struct evbuffer *out, const struct evbuffer_cb_info *info, void *arg) {
+    (void)out;
+    struct conn *c = arg;
+    if (info->n_deleted > 0) {
+        c->progress_ms = now_ms(c);
+    }
+}
+
+/* ---- life ---- */
+
+void conn_answered(struct conn *c) {
+    c->phase = CONN_WRITE;
+    if (evbuffer_get_length(bufferevent_get_output(c->bev)) == 0) { // all of it has left already
+        bufferevent_trigger(c->bev, EV_WRITE,
+                            BEV_TRIG_DEFER_CALLBACKS | BEV_TRIG_IGNORE_WATERMARKS);
+    }
+}
+
+int conn_open(struct server *s, int fd, const char *peer_text, uint32_t peer_uid,
+              struct peer *peer) {
+    struct conn *c = calloc(1, sizeof *c);
+    if (c == NULL) {
+        return -ENOMEM;
+    }
+    c->bev = bufferevent_socket_new(s->base, fd, BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS);
+    if (c->bev == NULL) {
+        free(c);
+        return -ENOMEM;
+    }
+    c->server = s;
+    c->peer = peer;
+    c->peer_uid = peer_uid;
+    memcpy(c->peer_text, peer_text, strlen(peer_text) + 1);
+    c->born_ms = now_ms(c);
+    http1_init(&c->parser, &s->http1);
+    timer_init(&c->deadline, on_deadline, c);
+    c->next = s->live;
+    c->prev = &s->live;
+    if (c->next != NULL) {
+        c->next->prev = &c->next;
+    }
+    s->live = c;
+    s->live_count++;
+    bufferevent_setcb(c->bev, on_read, on_write, on_event, c);
+    (void)evbuffer_add_cb(bufferevent_get_output(c->bev), on_output, c);
+    bufferevent_setwatermark(c->bev, EV_READ, 0, s->http1.request_line + s->http1.headers);
+    bufferevent_enable(c->bev, EV_READ | EV_WRITE);
+    enter(c, CONN_HEAD, s->config.limits.header_ms);
+    return 0;
+}
+
+void conn_close(struct conn *c) {
+    if (c->phase == CONN_CLOSED) {
+        return;
+    }
+    struct server *s = c->server;
+    c->phase = CONN_CLOSED;
+    timer_cancel(s->timers, &c->deadline);
+    bufferevent_disable(c->bev, EV_READ | EV_WRITE);
+    *c->prev = c->next;
+    if (c->next != NULL) {
+        c->next->prev = c->prev;
+    }
+    c->next = s->dead;
+    s->dead = c;
+    s->live_count--;
+    peers_leave(&s->peers, c->peer);
+    event_active(s->reaper, 0, 0);
+    server_conn_gone(s);
+}
+
+void conn_free(struct conn *c) {
+    bufferevent_free(c->bev);
+    if (c->ex != NULL && c->ex->req.method != NULL && c->ex->answer == ANSWER_NONE && c->complete) {
+        exchange_orphan(c->ex);
+    } else {
+        exchange_free(c->ex);
+    }
+    free(c);
+}

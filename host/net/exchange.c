@@ -1,0 +1,207 @@
+/* One request and its answer: collecting the parser's pieces, and the life after the answer. */
+#include <errno.h>
+#include <event2/event.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "net/path.h"
+#include "net/server_private.h"
+
+enum { BODY_KEEP = 64 * 1024 }; // a larger buffer is not kept for the next request
+
+struct exchange *exchange_new(struct conn *c) {
+    struct exchange *ex = calloc(1, sizeof *ex);
+    if (ex == NULL) {
+        return NULL;
+    }
+    ex->marks = calloc(c->server->config.limits.header_count + 1, sizeof *ex->marks);
+    if (ex->marks == NULL) {
+        free(ex);
+        return NULL;
+    }
+    ex->server = c->server;
+    ex->conn = c;
+    ex->file_fd = -1;
+    ex->req.body_fd = -1;
+    return ex;
+}
+
+/* ---- the head ---- */
+
+static void begin_value(struct exchange *ex) {
+    struct mark *m = &ex->marks[ex->mark_count];
+    m->name_len = (uint32_t)ex->head.len - m->name;
+    buf_char(&ex->head, '\0');
+    m->value = (uint32_t)ex->head.len;
+    ex->part = PART_VALUE;
+}
+
+static void end_value(struct exchange *ex) {
+    struct mark *m = &ex->marks[ex->mark_count++];
+    while (ex->head.len > m->value && strchr(" \t", ex->head.data[ex->head.len - 1]) != NULL) {
+        ex->head.len--;
+    }
+    m->value_len = (uint32_t)ex->head.len - m->value;
+    buf_char(&ex->head, '\0');
+    ex->part = PART_NONE;
+}
+
+static void begin_name(struct exchange *ex) {
+    if (ex->part == PART_TARGET) {
+        buf_char(&ex->head, '\0');
+    }
+    ex->marks[ex->mark_count].name = (uint32_t)ex->head.len;
+    ex->part = PART_NAME;
+}
+
+void exchange_piece(struct exchange *ex, enum http1_event event, struct bytes piece) {
+    if (event == HTTP1_NAME && ex->part != PART_NAME) {
+        begin_name(ex);
+    }
+    if ((event == HTTP1_VALUE || event == HTTP1_HEADER) && ex->part == PART_NAME) {
+        begin_value(ex);
+    }
+    buf_add(&ex->head, piece.data, piece.len);
+    if (event == HTTP1_HEADER) {
+        end_value(ex);
+    }
+}
+
+int exchange_head(struct exchange *ex, const struct http1 *p) {
+    struct request *req = &ex->req;
+    if (ex->part == PART_TARGET) {
+        buf_char(&ex->head, '\0');
+        ex->part = PART_NONE;
+    }
+    struct header *headers = arena_alloc(&req->arena, ex->mark_count * sizeof *headers);
+    char *host = arena_str(&req->arena, p->host);
+    if (ex->head.failed || headers == NULL || host == NULL) {
+        return -ENOMEM;
+    }
+    for (size_t i = 0; i < ex->mark_count; i++) {
+        const struct mark *m = &ex->marks[i];
+        headers[i].name = (struct bytes){ex->head.data + m->name, m->name_len};
+        headers[i].value = (struct bytes){ex->head.data + m->value, m->value_len};
+    }
+    req->method = http1_method_names[p->method];
+    req->target = ex->head.data;
+    req->headers = headers;
+    req->header_count = ex->mark_count;
+    req->host = host;
+    req->peer_uid = ex->conn->peer_uid;
+    req->peer = ex->conn->peer_text;
+    return path_split(&req->arena, req->target, &req->path, &req->path_count, &req->query);
+}
+
+/* ---- the body ---- */
+
+static int write_all(int fd, struct bytes piece) {
+    const char *data = piece.data;
+    for (size_t left = piece.len; left > 0;) {
+        ssize_t n = write(fd, data, left);
+        if (n == -1) {
+            if (errno == EINTR) {
+                continue;
+            }
+            return -errno;
+        }
+        data += n;
+        left -= (size_t)n;
+    }
+    return 0;
+}
+
+int exchange_body(struct exchange *ex, struct bytes piece) {
+    ex->body_size += piece.len;
+    if (ex->req.body_fd != -1) {
+        return write_all(ex->req.body_fd, piece);
+    }
+    buf_add(&ex->body, piece.data, piece.len);
+    return ex->body.failed ? -ENOMEM : 0;
+}
+
+void exchange_body_end(struct exchange *ex) {
+    const void *data = ex->req.body_fd != -1 || ex->body.len == 0 ? NULL : ex->body.data;
+    ex->req.body = (struct bytes){data, (size_t)ex->body_size};
+}
+
+/* ---- the end ---- */
+
+static void call_done(struct exchange *ex) {
+    void (*done)(struct request *, void *) = ex->req.done;
+    ex->req.done = NULL;
+    if (done != NULL) {
+        done(&ex->req, ex->req.done_arg);
+    }
+}
+
+static void close_fd(int *fd) {
+    if (*fd != -1) {
+        close(*fd);
+        *fd = -1;
+    }
+}
+
+void exchange_recycle(struct exchange *ex) {
+    call_done(ex);
+    close_fd(&ex->file_fd);
+    close_fd(&ex->req.body_fd);
+    struct arena arena = ex->req.arena;
+    arena_reset(&arena);
+    ex->req = (struct request){.arena = arena, .body_fd = -1};
+    buf_clear(&ex->head);
+    buf_clear(&ex->extra);
+    if (ex->body.cap > BODY_KEEP) {
+        buf_free(&ex->body);
+    }
+    buf_clear(&ex->body);
+    ex->body_size = 0;
+    ex->mark_count = 0;
+    ex->part = PART_TARGET;
+    ex->answer = ANSWER_NONE;
+    ex->bad_header = false;
+    ex->chunked = false;
+    ex->file_at = ex->file_left = 0;
+}
+
+void exchange_free(struct exchange *ex) {
+    if (ex == NULL) {
+        return;
+    }
+    call_done(ex);
+    close_fd(&ex->file_fd);
+    close_fd(&ex->req.body_fd);
+    arena_free(&ex->req.arena);
+    buf_free(&ex->head);
+    buf_free(&ex->extra);
+    buf_free(&ex->body);
+    free(ex->marks);
+    free(ex);
+}
+
+static void orphans_remove(struct exchange *ex) {
+    struct exchange **at = &ex->server->orphans;
+    while (*at != ex) {
+        at = &(*at)->next;
+    }
+    *at = ex->next;
+}
+
+void exchange_orphan(struct exchange *ex) {
+    ex->conn = NULL;
+    ex->req.peer = "gone";
+    ex->next = ex->server->orphans;
+    ex->server->orphans = ex;
+}
+
+void exchange_discard(struct exchange *ex) {
+    if (ex->server == NULL) {
+        exchange_free(ex);
+        return;
+    }
+    orphans_remove(ex);
+    ex->next = ex->server->ended;
+    ex->server->ended = ex;
+    event_active(ex->server->reaper, 0, 0);
+}

@@ -1,0 +1,283 @@
+/* Listeners: who is let in, what happens when there is no room, and the way out. */
+#define _GNU_SOURCE // struct ucred, accept4
+#include "net/server.h"
+
+#include <errno.h>
+#include <event2/listener.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "net/listen.h"
+#include "net/server_private.h"
+
+const struct server_limits server_limits_default = {
+    .request_line = 8 * 1024,
+    .headers = 16 * 1024,
+    .header_count = 64,
+    .body = 1024 * 1024,
+    .connections = 1024,
+    .connections_per_peer = 64,
+    .header_ms = 10 * 1000,
+    .body_ms = 30 * 1000,
+    .idle_ms = 60 * 1000,
+    .write_ms = 30 * 1000,
+    .requests_per_connection = 1000,
+    .connection_age_ms = 300 * 1000,
+    .stream_unsent = 1024 * 1024,
+};
+
+enum { CHUNK_EXT = 256, CHUNK_EXT_TOTAL = 16 * 256, REST_MS = 1000 };
+
+/* ---- resting: no more connections until one of those we have is gone ---- */
+
+static void rest(struct server *s, bool resting) {
+    if (s->resting == resting) {
+        return;
+    }
+    s->resting = resting;
+    for (unsigned i = 0; i < s->listener_count; i++) {
+        if (resting) {
+            (void)evconnlistener_disable(s->listeners[i].lev);
+        } else {
+            (void)evconnlistener_enable(s->listeners[i].lev);
+        }
+    }
+}
+
+/* Not at the limit itself: that would switch the listeners for each connection. */
+static unsigned wake_mark(const struct server *s) {
+    unsigned max = s->config.limits.connections;
+    return max - (max + 15) / 16;
+}
+
+void server_conn_gone(struct server *s) {
+    bool waits_for_fds = timer_running(&s->wake);
+    if (s->resting && !waits_for_fds && s->live_count <= wake_mark(s)) {
+        rest(s, false);
+    }
+}
+
+static void on_wake(struct timer *t, void *arg) {
+    (void)t;
+    struct server *s = arg;
+    if (s->config.limits.connections == 0 || s->live_count < s->config.limits.connections) {
+        rest(s, false);
+    }
+}
+
+/* ---- accepting ---- */
+
+static void turn_away(int fd) {
+    static const char text[] =
+        "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\n"
+        "Content-Type: application/json\r\nContent-Length: 75\r\n\r\n"
+        "{\"error\":{\"code\":\"too_many_connections\",\"message\":\"try again in a moment\"}}\n";
+    char ignored[512];
+    (void)send(fd, text, sizeof text - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+    (void)shutdown(fd, SHUT_WR);
+    (void)recv(fd, ignored, sizeof ignored,
+               MSG_DONTWAIT); // unread input would reset the answer away
+    close(fd);
+}
+
+static uint32_t peer_uid(int fd) {
+    struct ucred cred;
+    socklen_t len = sizeof cred;
+    bool known = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0;
+    return known ? cred.uid : UINT32_MAX - 1; // never taken for TCP
+}
+
+static void on_accept(struct evconnlistener *lev, evutil_socket_t fd, struct sockaddr *address,
+                      int address_len, void *arg) {
+    (void)lev;
+    (void)address_len;
+    struct server *s = arg;
+    char text[PEER_TEXT_MAX] = "unix";
+    uint32_t uid = UINT32_MAX;
+    struct peer *peer = NULL;
+    if (address->sa_family == AF_UNIX) {
+        uid = peer_uid(fd);
+    } else {
+        const int on = 1;
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        peers_text(address, text, sizeof text);
+        peer = peers_enter(&s->peers, address, s->config.limits.connections_per_peer);
+        if (peer == NULL) {
+            turn_away(fd);
+            return;
+        }
+    }
+    if (conn_open(s, fd, text, uid, peer) != 0) {
+        peers_leave(&s->peers, peer);
+        turn_away(fd);
+        return;
+    }
+    if (s->config.limits.connections != 0 && s->live_count >= s->config.limits.connections) {
+        rest(s, true);
+    }
+}
+
+/* accept() failed for want of descriptors: turn one away with the spare, then rest, or this would be called without end. */
+static void on_accept_error(struct evconnlistener *lev, void *arg) {
+    struct server *s = arg;
+    int error = EVUTIL_SOCKET_ERROR();
+    if ((error == EMFILE || error == ENFILE) && s->spare_fd != -1) {
+        close(s->spare_fd);
+        int fd = accept4(evconnlistener_get_fd(lev), NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (fd != -1) {
+            turn_away(fd);
+        }
+        s->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    }
+    log_warn(s->log, "http.accept_failed", "errno=%d rest_ms=%d", error, REST_MS);
+    rest(s, true);
+    (void)timer_set(s->timers, &s->wake, env_mono_ms(s->env) + REST_MS);
+}
+
+/* ---- the reaper ---- */
+
+void server_reap(struct server *s) {
+    while (s->dead != NULL) {
+        struct conn *c = s->dead;
+        s->dead = c->next;
+        conn_free(c);
+    }
+    while (s->ended != NULL) {
+        struct exchange *ex = s->ended;
+        s->ended = ex->next;
+        exchange_free(ex);
+    }
+}
+
+static void on_reap(evutil_socket_t fd, short what, void *arg) {
+    (void)fd;
+    (void)what;
+    server_reap(arg);
+}
+
+/* ---- life ---- */
+
+struct server *server_new(struct event_base *base, struct timers *timers, const struct env *env,
+                          const struct log *log, const struct server_config *config) {
+    struct server *s = calloc(1, sizeof *s);
+    if (s == NULL) {
+        return NULL;
+    }
+    s->base = base;
+    s->timers = timers;
+    s->env = env;
+    s->log = log;
+    s->config = *config;
+    s->http1 = (struct http1_limits){.request_line = config->limits.request_line,
+                                     .headers = config->limits.headers,
+                                     .header_count = config->limits.header_count,
+                                     .chunk_ext = CHUNK_EXT,
+                                     .chunk_ext_total = CHUNK_EXT_TOTAL};
+    s->date_s = -1;
+    timer_init(&s->wake, on_wake, s);
+    s->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    s->reaper = event_new(base, -1, EV_PERSIST, on_reap, s);
+    if (s->reaper == NULL) {
+        server_free(&s);
+    }
+    return s;
+}
+
+int server_listen(struct server *s, const char *address, struct err *e) {
+    struct listen_socket sock;
+    if (s->listener_count == SERVER_LISTEN_MAX) {
+        return err_set(e, -ENOSPC, "%s: at most %d addresses to listen on", address,
+                       SERVER_LISTEN_MAX);
+    }
+    int r = listen_open(address, &sock, e);
+    if (r != 0) {
+        return r;
+    }
+    struct listener *l = &s->listeners[s->listener_count];
+    *l = (struct listener){.unix_dev = sock.dev, .unix_ino = sock.ino, .port = sock.port};
+    l->unix_path = sock.path == NULL ? NULL : strdup(sock.path);
+    l->lev = evconnlistener_new(s->base, on_accept, s,
+                                LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, sock.fd);
+    if (l->lev == NULL || (sock.path != NULL && l->unix_path == NULL)) {
+        if (l->lev == NULL) {
+            close(sock.fd);
+        } else {
+            evconnlistener_free(l->lev);
+        }
+        free(l->unix_path);
+        return err_set(e, -ENOMEM, "%s: out of memory", address);
+    }
+    evconnlistener_set_error_cb(l->lev, on_accept_error);
+    s->listener_count++;
+    return 0;
+}
+
+uint16_t server_port(const struct server *s) {
+    for (unsigned i = 0; i < s->listener_count; i++) {
+        if (s->listeners[i].port != 0) {
+            return s->listeners[i].port;
+        }
+    }
+    return 0;
+}
+
+unsigned server_connections(const struct server *s) {
+    return s->live_count;
+}
+
+static void close_listeners(struct server *s) {
+    for (unsigned i = 0; i < s->listener_count; i++) {
+        struct listener *l = &s->listeners[i];
+        evconnlistener_free(l->lev);
+        if (l->unix_path != NULL) {
+            listen_unlink(l->unix_path, l->unix_dev, l->unix_ino);
+            free(l->unix_path);
+        }
+    }
+    s->listener_count = 0;
+    timer_cancel(s->timers, &s->wake);
+}
+
+void server_drain(struct server *s) {
+    s->draining = true;
+    close_listeners(s);
+    for (struct conn *c = s->live, *next; c != NULL; c = next) {
+        next = c->next;
+        bool nothing_yet = c->phase == CONN_HEAD && c->parser.consumed == 0;
+        if (c->phase == CONN_IDLE || nothing_yet) {
+            conn_close(c);
+        }
+    }
+}
+
+void server_free(struct server **at) {
+    struct server *s = *at;
+    if (s == NULL) {
+        return;
+    }
+    *at = NULL;
+    close_listeners(s);
+    while (s->live != NULL) {
+        conn_close(s->live);
+    }
+    server_reap(s);
+    for (struct exchange *ex = s->orphans, *next; ex != NULL; ex = next) {
+        next = ex->next;
+        ex->server = NULL;
+    }
+    if (s->reaper != NULL) {
+        event_free(s->reaper);
+    }
+    if (s->spare_fd != -1) {
+        close(s->spare_fd);
+    }
+    peers_finish(&s->peers);
+    buf_free(&s->scratch);
+    free(s);
+}

@@ -1,0 +1,155 @@
+/* Shared by the server's files. Who owns what:
+ *
+ *     server ─▶ listeners, connections (live list, dead list), ended exchanges
+ *     conn   ─▶ bufferevent, parser, deadline, one exchange while a request is under way (and kept for the next)
+ *     exchange ─▶ one request and its answer; outlives its connection if the handler has not answered yet
+ *
+ * A connection or exchange is never freed inside a callback of its own: it is put on a list, and the reaper event frees it. */
+#ifndef JOBHOST_NET_SERVER_PRIVATE_H
+#define JOBHOST_NET_SERVER_PRIVATE_H
+
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <sys/types.h>
+
+#include "base/timer.h"
+#include "net/http1.h"
+#include "net/peers.h"
+#include "net/server.h"
+
+enum { SERVER_LISTEN_MAX = 8, PEER_TEXT_MAX = 64 };
+
+enum conn_phase {
+    CONN_IDLE,   /* between requests                                             */
+    CONN_HEAD,   /* a request has begun (or the connection has just been made)   */
+    CONN_BODY,   /* its head is complete                                         */
+    CONN_HANDLE, /* the handler has it; nothing is read                          */
+    CONN_WRITE,  /* the answer is on its way                                     */
+    CONN_STREAM, /* the answer is a stream that has not ended                    */
+    CONN_LINGER, /* answered and shut down; reading what the peer still sends    */
+    CONN_CLOSED,
+};
+
+struct conn {
+    struct server *server;
+    struct bufferevent *bev;
+    struct exchange *ex; /* the request under way, or an unused one; NULL until the first */
+    struct http1 parser;
+    enum conn_phase phase;
+    struct timer deadline;
+    int64_t born_ms;
+    int64_t progress_ms; /* when the peer last took a byte of the answer */
+    unsigned requests;
+    bool complete; /* the request under way has been read to its end */
+    bool want_continue;
+    bool close_after;
+    bool peer_ended; /* end of file was read */
+    size_t lingered;
+    uint32_t peer_uid;
+    struct peer *peer; /* NULL: not counted */
+    char peer_text[PEER_TEXT_MAX];
+    struct conn *next, **prev;
+};
+
+struct mark {
+    uint32_t name, name_len, value, value_len; /* offsets into exchange.head */
+};
+
+enum answer { ANSWER_NONE, ANSWER_WHOLE, ANSWER_FILE, ANSWER_STREAM, ANSWER_SENT };
+
+struct exchange {
+    struct request req;
+    struct server *server; /* NULL: freed meanwhile                         */
+    struct conn *conn;     /* NULL: gone meanwhile                          */
+    struct exchange *next; /* in server.ended                               */
+    /* the request */
+    struct buf head; /* target, names and values, each with its NUL  */
+    struct buf body;
+    struct mark *marks; /* limits.header_count of them                   */
+    size_t mark_count;
+    enum { PART_TARGET, PART_NONE, PART_NAME, PART_VALUE } part;
+    uint64_t body_size;
+    /* the answer */
+    enum answer answer;
+    int status;
+    struct buf extra; /* header lines added by the handler             */
+    bool bad_header;
+    bool chunked;
+    int file_fd;
+    uint64_t file_at, file_left;
+};
+
+struct listener {
+    struct evconnlistener *lev;
+    char *unix_path; /* NULL: TCP */
+    dev_t unix_dev;
+    ino_t unix_ino;
+    uint16_t port;
+};
+
+struct server {
+    struct event_base *base;
+    struct timers *timers;
+    const struct env *env;
+    const struct log *log;
+    struct server_config config;
+    struct http1_limits http1;
+    struct listener listeners[SERVER_LISTEN_MAX];
+    unsigned listener_count;
+    bool resting; /* listeners are disabled */
+    bool draining;
+    struct timer wake; /* ends a rest that was caused by lack of descriptors */
+    int spare_fd;
+    struct peers peers;
+    struct conn *live, *dead;
+    unsigned live_count;
+    struct exchange *ended;
+    struct exchange *orphans; /* unanswered, connection gone */
+    struct event *reaper;
+    int64_t date_s; /* second that `date` shows */
+    char date[32];
+    struct buf scratch;
+};
+
+/* conn.c */
+int conn_open(struct server *s, int fd, const char *peer_text, uint32_t peer_uid,
+              struct peer *peer);
+/* The answer (or its last part) has been put into the output: what comes when it has left. */
+void conn_answered(struct conn *c);
+/* Begins an answer: turns to `phase` and watches the peer take it. */
+void conn_write_phase(struct conn *c, enum conn_phase phase);
+void conn_close(struct conn *c);
+bool conn_must_close(const struct conn *c);
+/* [reaper] */
+void conn_free(struct conn *c);
+
+/* exchange.c */
+struct exchange *exchange_new(struct conn *c);
+void exchange_piece(struct exchange *ex, enum http1_event event, struct bytes piece);
+/* The head is complete: fills in the request. 0, -EINVAL for a path above the root, -ENOMEM. */
+int exchange_head(struct exchange *ex, const struct http1 *p);
+/* A piece of the body. 0, -ENOMEM, or the error of writing its file. */
+int exchange_body(struct exchange *ex, struct bytes piece);
+void exchange_body_end(struct exchange *ex);
+/* Calls `done` and makes it ready for the connection's next request. */
+void exchange_recycle(struct exchange *ex);
+/* Calls `done` if there was an answer, and frees. */
+void exchange_free(struct exchange *ex);
+/* Its connection is gone. */
+void exchange_orphan(struct exchange *ex);
+/* The handler has answered and nobody is there to read it. */
+void exchange_discard(struct exchange *ex);
+
+/* respond.c */
+/* Adds the next part of a file to the output; false when there is none. */
+bool respond_file_pump(struct exchange *ex);
+/* The parser's verdict as an answer; for a request that never came to be. */
+void respond_refusal(struct conn *c, int status, const char *code, const char *message);
+void respond_sized(struct request *req, int status, const char *content_type, uint64_t length);
+
+/* server.c */
+void server_reap(struct server *s);
+/* A connection is gone: perhaps there is room for another. */
+void server_conn_gone(struct server *s);
+
+#endif
