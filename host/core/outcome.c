@@ -162,7 +162,8 @@ static void decide_failure(struct outcome *o, const struct reading *reading,
     int64_t delay_ms = retry_delay_ms(policy, n, seed, r->retry_after_ms);
     if (row->status == JH_YIELD) {
         if (count_yield(o)) { // the other side has said how long: no back-off on top of that
-            delay_ms = r->retry_after_ms > 0 ? r->retry_after_ms : delay_ms;
+            bool sooner = r->retry_after_ms > 0 && r->retry_after_ms < delay_ms;
+            delay_ms = sooner ? r->retry_after_ms : delay_ms;
             run_again(o, JOB_EV_PARK, PARK_TIME, now_ms + delay_ms, deadline_ms);
         }
         return;

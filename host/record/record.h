@@ -50,7 +50,7 @@ enum record_type {
     REC_WELCOME =
         /* u32 wire version, str plugin name, str snapshot path, str sha256 (hex), u32 threads, i64
          * ping_ms, i64 lease_ms, u32 log level, str data_dir */
-        1,
+    1,
     /* u32 n, n x { str option, str value }: the validated, normalised options; then create() is
      * called */
     REC_CONFIG,
@@ -141,11 +141,11 @@ struct record_writer {
     struct buf packet;
     int fds[RECORD_FDS_MAX]; /* owned by the writer until sent */
     unsigned fd_count;
-    size_t start;  /* private: of the open record                     */
-    int fd;        /* private: of the open record, with has_fd        */
-    bool has_fd;   /* private                                         */
-    bool fd_made;  /* private: by record_bytes(), not the caller's    */
-    int fault;     /* private: first failure within the open record   */
+    size_t start; /* private: of the open record                     */
+    int fd;       /* private: of the open record, with has_fd        */
+    bool has_fd;  /* private                                         */
+    bool fd_made; /* private: by record_bytes(), not the caller's    */
+    int fault;    /* private: first failure within the open record   */
 };
 
 void record_begin(struct record_writer *w, enum record_type type, uint64_t job);
@@ -164,7 +164,7 @@ void record_bytes_fd(struct record_writer *w, int fd, uint64_t size);
 int record_end(struct record_writer *w);
 
 /* Sends the packet and forgets it. 0; -EAGAIN (kept, try when writable); other negative errno: peer gone. An empty packet
- * is 0. */
+ * is 0. Whether record_send() and record_recv() wait is the socket's own O_NONBLOCK. */
 int record_send(struct record_writer *w, int sock);
 void record_writer_finish(struct record_writer *w); /* frees, closes unsent fds */
 
@@ -201,7 +201,7 @@ int64_t record_get_i64(struct record *r);
 uint64_t record_get_u64(struct record *r);
 const char *record_get_str(struct record *r);
 /* Inline: content is set, *ret_fd = -1. By descriptor: content {NULL, size} and *ret_fd is the caller's. A descriptor that is
- * not a sealed memfd of exactly `size` bytes is bad. */
+ * not a sealed memfd of exactly `size` bytes is bad (unless the packet's any_fd); with ret_fd NULL every descriptor is. */
 struct bytes record_get_bytes(struct record *r, int *ret_fd);
 /* 0 when the body was read to its end and nothing was bad, else -EBADMSG. */
 int record_done(const struct record *r);
