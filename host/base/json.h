@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/buf.h"
 #include "base/bytes.h"
 
@@ -29,6 +30,15 @@ struct bytes json_member(struct bytes object, const char *key);
 /* Calls `each` with the raw text of every element of an array (already accepted by a parser); stops and returns
  * the first non-zero answer. */
 int json_each(struct bytes array, int (*each)(void *arg, struct bytes element), void *arg);
+
+/* Calls `each` with the raw key (quotes included) and raw value of every member of an object (already accepted by a parser), in one
+ * pass; stops and returns the first non-zero answer. */
+int json_members(struct bytes object, int (*each)(void *arg, struct bytes key, struct bytes value),
+                 void *arg);
+
+/* The text of a raw string value (quotes included), escapes resolved, NUL-terminated, in the arena. NULL when the value is no
+ * string, holds \u0000 or half a surrogate pair, or memory ran out. */
+char *json_text(struct arena *a, struct bytes value);
 
 #define JSON_DEPTH_MAX 64 /* arrays and objects inside of one another */
 

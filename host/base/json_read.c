@@ -217,6 +217,64 @@ int json_each(struct bytes array, int (*each)(void *arg, struct bytes element), 
     return 0;
 }
 
+int json_members(struct bytes object, int (*each)(void *arg, struct bytes key, struct bytes value),
+                 void *arg) {
+    struct scan s = {object.data, (const char *)object.data + object.len};
+    if (object.len == 0 || !skip_char(&s, '{') || skip_char(&s, '}')) {
+        return 0;
+    }
+    do {
+        struct bytes key = take_value(&s);
+        if (key.len < 2 || *(const char *)key.data != '"' || !skip_char(&s, ':')) {
+            return 0;
+        }
+        struct bytes value = take_value(&s);
+        int r = value.len == 0 ? 0 : each(arg, key, value);
+        if (r != 0) {
+            return r;
+        }
+    } while (skip_char(&s, ','));
+    return 0;
+}
+
+// Is this escape (as UTF-8) text that a C string can hold and that is UTF-8?
+static bool escape_is_text(const char *utf8, size_t len) {
+    return len > 0 && utf8[0] != '\0' &&
+           utf8_char_len((const uint8_t *)utf8, (const uint8_t *)utf8 + len) == len;
+}
+
+char *json_text(struct arena *a, struct bytes value) {
+    const char *p = value.data;
+    if (value.len < 2 || *p != '"') {
+        return NULL;
+    }
+    const char *end = p + value.len - 1;
+    p++;
+    if (memchr(p, '\\', (size_t)(end - p)) == NULL) {
+        return arena_strn(a, p, (size_t)(end - p));
+    }
+    char *out = arena_alloc(a, value.len); // an escape is never shorter than what it stands for
+    size_t n = 0;
+    while (out != NULL && p != end) {
+        if (*p != '\\') {
+            out[n++] = *p++;
+            continue;
+        }
+        p++;
+        char utf8[4];
+        size_t len = take_escape(&p, end, utf8);
+        if (!escape_is_text(utf8, len)) {
+            return NULL;
+        }
+        memcpy(out + n, utf8, len);
+        n += len;
+    }
+    if (out != NULL) {
+        out[n] = '\0';
+    }
+    return out;
+}
+
 // ---- strict checking
 
 static bool check_string(struct scan *s) {
