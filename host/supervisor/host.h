@@ -24,6 +24,7 @@
 #include "base/timer.h"
 #include "config/config.h"
 #include "core/id.h"
+#include "record/record.h"
 #include "store/store.h"
 
 struct event_base;
@@ -33,6 +34,10 @@ struct hub;
 struct server;
 struct api;
 struct shutdown;
+struct commits;
+struct upkeep;
+
+enum { HOST_BODY_MAX = 64 << 20 }; /* of one request on the admin socket */
 
 enum host_phase { HOST_STARTING, HOST_RUNNING, HOST_DRAINING, HOST_STOPPED };
 
@@ -44,6 +49,7 @@ struct host {
     struct config *config;
     struct config_env *config_env;
     const char *self_exe; /* path to re-execute for workers                      */
+    char *notify_socket;  /* NOTIFY_SOCKET as it was at start, or NULL */
     char name[65];        /* host name, for people                               */
     uint64_t nonce;       /* boot identity                                       */
     int64_t started_ms;
@@ -54,10 +60,15 @@ struct host {
     struct pools *pools;
     struct dispatch *dispatch;
     struct hub *hub;
+    struct commits *commits;
+    struct upkeep *upkeep;
     struct server *server; /* admin socket                                        */
     struct api *api;
     struct shutdown *shutdown;
+    bool strict;  /* a plugin that fails at start ends the host */
+    bool settled; /* every plugin is up or has failed                    */
     int exit_status;
+    struct record_packet packet; /* where workers' packets are received         */
 };
 
 struct host_options {
@@ -69,6 +80,9 @@ struct host_options {
 
 /* Runs until SIGTERM or SIGINT has drained it (or a second one cuts the drain short). Returns the process's exit status. */
 int host_run(const struct host_options *options);
+
+/* A plugin has become ready or failed: when all have, the host says READY. */
+void host_plugin_settled(struct host *host);
 
 /* Asks for the drain that SIGTERM asks for. */
 void host_stop(struct host *host, const char *why);

@@ -1,0 +1,345 @@
+#include "supervisor/attempt.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/fault.h"
+#include "base/rfc3339.h"
+#include "supervisor/commits.h"
+#include "supervisor/conclude.h"
+#include "supervisor/dispatch.h"
+#include "supervisor/effects.h"
+#include "supervisor/host.h"
+#include "supervisor/hub.h"
+#include "supervisor/pool_private.h"
+
+void claim_unref(struct claim *claim) {
+    if (claim->attempts == 0) {
+        store_op_finish(&claim->op.op);
+        free((void *)(uintptr_t)claim->op.wants);
+        free(claim->lanes);
+        free(claim);
+    }
+}
+
+struct attempt *attempt_new(struct host *host, struct claim *claim, const struct store_claimed *job,
+                            struct lane *lane) {
+    struct attempt *a = calloc(1, sizeof *a);
+    if (a == NULL) {
+        return NULL;
+    }
+    a->host = host;
+    a->claim = claim;
+    a->job = job;
+    a->lane = lane;
+    a->commit_no = job->commit_no;
+    a->result_fd = -1;
+    a->placed_mono_ms = env_mono_ms(&host->env);
+    claim->attempts++;
+    lane->queue->in_hand++;
+    HASH_ADD(by_id, host->dispatch->running, job->spec.id, sizeof(struct job_id), a);
+    return a;
+}
+
+void attempt_free(struct attempt *a) {
+    HASH_DELETE(by_id, a->host->dispatch->running, a);
+    a->lane->queue->in_hand--;
+    effects_free(&a->effects);
+    buf_free(&a->result);
+    buf_free(&a->log);
+    buf_free(&a->words);
+    free(a->result_type);
+    if (a->result_fd != -1) {
+        close(a->result_fd);
+    }
+    a->claim->attempts--;
+    claim_unref(a->claim);
+    free(a);
+}
+
+bool attempt_rewind(struct attempt *a) {
+    effects_free(&a->effects);
+    buf_clear(&a->result);
+    free(a->result_type);
+    a->result_type = NULL;
+    if (a->result_fd != -1) {
+        close(a->result_fd);
+        a->result_fd = -1;
+    }
+    a->result_over = false;
+    a->started_wall_ms = a->reported_mono_ms = 0;
+    return a->commit_no == a->job->commit_no && !a->committing;
+}
+
+struct attempt *attempt_find(struct host *host, const struct job_id *id) {
+    struct attempt *a;
+    HASH_FIND(by_id, host->dispatch->running, id, sizeof *id, a);
+    return a;
+}
+
+/* ------------------------------------------------------------------ effects */
+
+static uint64_t attempt_result_limit(const struct attempt *a) {
+    return (uint64_t)a->lane->queue->config->max_result;
+}
+
+static int attempt_result_by_fd(struct attempt *a, int fd, uint64_t size) {
+    if (a->result_fd != -1) {
+        close(a->result_fd);
+    }
+    buf_free(&a->result);
+    a->result_fd = fd;
+    a->result_size = size;
+    a->result_over = size > attempt_result_limit(a);
+    return 0;
+}
+
+static int attempt_on_result(struct attempt *a, struct record *r) {
+    int fd = -1;
+    struct bytes chunk = record_get_bytes(r, &fd);
+    if (record_done(r) != 0) {
+        if (fd != -1) {
+            close(fd);
+        }
+        return -EBADMSG;
+    }
+    if (fd != -1) {
+        return attempt_result_by_fd(a, fd, chunk.len);
+    }
+    if (a->result.len + chunk.len > attempt_result_limit(a)) {
+        a->result_over = true; // told to the user when the attempt ends
+        return 0;
+    }
+    buf_add(&a->result, chunk.data, chunk.len);
+    a->result_size = a->result.len;
+    return a->result.failed ? -ENOMEM : 0;
+}
+
+static int attempt_on_result_type(struct attempt *a, struct record *r) {
+    const char *type = record_get_str(r);
+    if (record_done(r) != 0 || type == NULL || strlen(type) > JOB_CONTENT_TYPE_MAX) {
+        return -EBADMSG;
+    }
+    free(a->result_type);
+    a->result_type = strdup(type);
+    return a->result_type == NULL ? -ENOMEM : 0;
+}
+
+static int attempt_on_warn(struct attempt *a, struct record *r) {
+    struct msg_warn m;
+    int err = msg_warn_get(r, &m);
+    return err != 0 ? err : effects_add_warning(a->effects, &m);
+}
+
+static int attempt_on_step(struct attempt *a, struct record *r) {
+    struct msg_step m;
+    int err = msg_step_get(r, &m);
+    return err != 0 ? err : effects_add_step(a->effects, &m);
+}
+
+static int attempt_on_child(struct attempt *a, struct record *r) {
+    struct msg_child m;
+    int err = msg_child_get(r, &m);
+    return err != 0 ? err : effects_add_child(a->effects, a->host, &a->job->spec, &m);
+}
+
+static int attempt_on_kv(struct attempt *a, struct record *r) {
+    struct msg_kv m;
+    int err = msg_kv_get(r, &m);
+    return err != 0 ? err : effects_add_kv(a->effects, &m);
+}
+
+int attempt_on_effect(struct attempt *a, struct record *r) {
+    static const struct {
+        uint16_t type;
+        int (*take)(struct attempt *, struct record *);
+    } effects[] = {
+        {REC_RESULT, attempt_on_result}, {REC_RESULT_TYPE, attempt_on_result_type},
+        {REC_KV, attempt_on_kv},         {REC_STEP, attempt_on_step},
+        {REC_CHILD, attempt_on_child},   {REC_WARN, attempt_on_warn},
+    };
+    if (a->effects == NULL && (a->effects = effects_new()) == NULL) {
+        return -ENOMEM;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(effects); i++) {
+        if (effects[i].type == r->h.type) {
+            return effects[i].take(a, r);
+        }
+    }
+    return -EBADMSG;
+}
+
+/* ------------------------------------------------------------------ progress and log */
+
+static int64_t attempt_clamp(uint64_t n) {
+    return n > INT64_MAX ? INT64_MAX : (int64_t)n;
+}
+
+static void attempt_publish_progress(struct attempt *a, enum hub_event_kind kind, int level,
+                                     const char *text) {
+    struct host *host = a->host;
+    if (!hub_watching(host->hub, &a->job->spec.id)) {
+        return;
+    }
+    hub_publish(host->hub, &(struct hub_event){
+                               .kind = kind,
+                               .id = a->job->spec.id,
+                               .at_ms = env_wall_ms(&host->env),
+                               .state = JOB_RUNNING,
+                               .attempt = a->job->counters.attempts + 1,
+                               .progress = a->progress,
+                               .level = level,
+                               .text = text,
+                           });
+}
+
+int attempt_on_progress(struct attempt *a, const struct msg_progress *m) {
+    if (m->message != NULL && strlen(m->message) > JOB_MESSAGE_MAX) {
+        return -EBADMSG;
+    }
+    a->progress.done = attempt_clamp(m->done);
+    a->progress.total = attempt_clamp(m->total);
+    a->progress.at_ms = env_wall_ms(&a->host->env);
+    if (m->message != NULL) {
+        strcpy(a->progress_text, m->message);
+        a->progress.message = a->progress_text;
+    }
+    a->progress_news = true;
+    attempt_publish_progress(a, HUB_PROGRESS, 0, NULL);
+    return 0;
+}
+
+static const char *const attempt_level_names[] = {"debug", "info", "warn", "error"};
+
+void attempt_on_log(struct attempt *a, const struct msg_log *m) {
+    int level = m->level < JH_LOG_DEBUG || m->level > JH_LOG_ERROR ? JH_LOG_INFO : m->level;
+    char at[RFC3339_LEN + 1];
+    rfc3339_format(env_wall_ms(&a->host->env), at);
+    buf_printf(&a->log, "%s %-5s %s\n", at, attempt_level_names[level], m->text);
+    if (a->log.len > JOB_LOG_TAIL_MAX) {
+        // keep whole lines, and not cut at every line once the tail is full
+        size_t drop = a->log.len - JOB_LOG_TAIL_MAX * 3 / 4;
+        const char *line = memchr(a->log.data + drop, '\n', a->log.len - drop);
+        buf_consume(&a->log, line == NULL ? a->log.len : (size_t)(line + 1 - a->log.data));
+    }
+    a->log_news = true;
+    attempt_publish_progress(a, HUB_LOG, level, m->text);
+}
+
+static void attempt_report_done(struct store_op *op) {
+    struct store_start *start = CONTAINER_OF(op, struct store_start, op);
+    store_op_finish(op);
+    free(start);
+}
+
+void attempt_report(struct attempt *a) {
+    struct store_start *start = calloc(1, sizeof *start);
+    if (start == NULL) {
+        return; // news only; the next turn tries again
+    }
+    struct arena *arena = &start->op.arena;
+    struct store_start_item *item = arena_zalloc(arena, sizeof *item);
+    struct job_progress *progress = arena_zalloc(arena, sizeof *progress);
+    if (item == NULL || progress == NULL) {
+        attempt_report_done(&start->op);
+        return;
+    }
+    *item = (struct store_start_item){
+        .id = a->job->spec.id,
+        .token = a->job->token,
+        .started_ms = a->started_wall_ms,
+        .pid = a->pid,
+        .build = a->lane->pool == NULL ? NULL : arena_str(arena, a->lane->pool->build),
+        .log_tail = a->log_news ? arena_bytes(arena, buf_bytes(&a->log)) : (struct bytes){NULL, 0},
+    };
+    if (a->progress_news) {
+        *progress = a->progress;
+        progress->message = arena_str(arena, a->progress.message);
+        item->progress = progress;
+    }
+    a->progress_news = a->log_news = false;
+    a->reported_mono_ms = env_mono_ms(&a->host->env);
+    start->items = item;
+    start->count = 1;
+    start->op.kind = STORE_START;
+    start->op.now_ms = env_wall_ms(&a->host->env);
+    start->op.done = attempt_report_done;
+    store_post(&a->host->store, &start->op);
+}
+
+/* ------------------------------------------------------------------ commits */
+
+int attempt_on_commit(struct attempt *a, uint32_t commit_no) {
+    if (a->committing || a->concluded || commit_no != a->commit_no + 1) {
+        return -EPROTO;
+    }
+    struct commit_entry *entry;
+    struct store_commit_item *item = commits_add(a->host, &entry);
+    if (item == NULL) {
+        return -ENOMEM;
+    }
+    conclude_effects(a, item, entry);
+    a->committing = true;
+    return 0;
+}
+
+void attempt_say(struct attempt *a, const char *scope, const char *message, const char *code,
+                 const char *wait_key) {
+    const char *const texts[] = {scope, message, code, wait_key};
+    buf_clear(&a->words);
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        const char *text = texts[i] == NULL ? "" : texts[i];
+        buf_add(&a->words, text, strlen(text) + 1);
+    }
+}
+
+int attempt_on_done(struct attempt *a, const struct msg_done *m) {
+    if (a->committing || a->concluded) {
+        return -EPROTO;
+    }
+    a->report = (struct attempt_report){
+        .end = ATTEMPT_RETURNED,
+        .status = m->status,
+        .cls = m->cls,
+        .retry_after_ms = m->retry_after_ms,
+        .cancelled = m->cancel_mask,
+        .wait_kind = m->wait_kind,
+        .wake_at_ms = m->wake_at_ms,
+    };
+    a->failure_flags = m->failure_flags;
+    if (m->status != JH_OK) {
+        attempt_say(a, m->scope, m->message, m->code, m->wait_key);
+    }
+    a->concluded = true;
+    attempt_conclude(a);
+    return 0;
+}
+
+void attempt_end(struct attempt *a, enum attempt_end end, const char *error) {
+    if (a->concluded) {
+        return;
+    }
+    effects_free(&a->effects); // what was not committed did not happen
+    a->report =
+        (struct attempt_report){.end = end, .status = JH_CANCELLED, .cancelled = a->cancel_mask};
+    attempt_say(a, NULL, error, NULL, NULL);
+    a->concluded = true;
+    attempt_conclude(a);
+}
+
+void attempt_cancel(struct attempt *a, uint32_t mask) {
+    if (a->concluded || (a->cancel_mask | mask) == a->cancel_mask) {
+        return;
+    }
+    a->cancel_mask |= mask;
+    if (a->stop == STOP_NOT) {
+        a->stop = STOP_ASKED;
+        a->stop_mono_ms = env_mono_ms(&a->host->env);
+    }
+    if (a->worker != NULL) {
+        worker_cancel(a->worker, a);
+    }
+}

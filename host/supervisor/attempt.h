@@ -1,0 +1,114 @@
+/* One claimed job on its way through a worker: what it asked for since its last commit, and its end.
+ *
+ *     claimed ─▶ held ──place──▶ sent (in a worker's window, then running) ──DONE──▶ ended ──store──▶ gone
+ *                 ▲                 │ NACK, neighbour's crash
+ *                 └─────────────────┘
+ *
+ * An attempt borrows its job from the claim it came with; the claim is freed with its last attempt. Loop thread only. */
+#ifndef JOBHOST_SUPERVISOR_ATTEMPT_H
+#define JOBHOST_SUPERVISOR_ATTEMPT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include <uthash.h>
+
+#include "base/buf.h"
+#include "core/outcome.h"
+#include "record/messages.h"
+#include "store/store.h"
+
+struct host;
+struct lane;
+struct worker;
+struct effects;
+
+/* A claim operation that lives as long as one of its jobs is in hand. */
+struct claim {
+    struct store_claim op;
+    struct host *host;
+    unsigned attempts;
+    struct claim_lane *lanes; /* one a want */
+};
+struct claim_lane {
+    struct lane *lane;
+    uint64_t signals; /* the lane's when the claim was posted */
+    uint32_t got;
+};
+
+/* How far stopping it has gone. */
+enum attempt_stop { STOP_NOT, STOP_ASKED, STOP_TERM, STOP_KILL };
+
+struct attempt {
+    struct host *host;
+    struct claim *claim;
+    const struct store_claimed *job; /* in the claim's arena */
+    struct lane *lane;
+    struct worker *worker; /* NULL while held */
+    uint64_t slot;         /* in that worker   */
+    int32_t pid;           /* of the worker it is or was with */
+    uint32_t commit_no;    /* of the last commit asked for */
+    uint32_t cancel_mask;  /* JH_CANCEL_* in force */
+    enum attempt_stop stop;
+    int64_t stop_mono_ms; /* when it was asked to stop */
+    int64_t placed_mono_ms;
+    int64_t started_wall_ms;  /* 0 until it was seen running */
+    int64_t reported_mono_ms; /* when the store last heard of it (START) */
+    bool committing;          /* a mid-run commit is with the store */
+    bool concluded;           /* `report` holds: it only waits for its final commit */
+    struct attempt_report report;
+    struct buf words; /* texts of the report: scope, message, code, wait key, each with its NUL */
+    uint32_t failure_flags;
+    struct effects *effects; /* since the last commit; NULL = none */
+    struct buf result;       /* collected over the whole attempt */
+    char *result_type;
+    int result_fd; /* >= 0: replaces `result` */
+    uint64_t result_size;
+    bool result_over; /* over the queue's max_result: the attempt fails with INPUT/too_large */
+    struct job_progress progress;
+    char progress_text[JOB_MESSAGE_MAX + 1];
+    bool progress_news; /* not yet told to the store */
+    struct buf log;     /* the tail */
+    bool log_news;
+    TAILQ_ENTRY(attempt) link; /* worker's or pool's list */
+    UT_hash_handle by_id;      /* host's table of running jobs */
+};
+TAILQ_HEAD(attempt_list, attempt);
+
+/* From a claimed job; counted in its lane's queue and found by attempt_find(). NULL without memory. */
+struct attempt *attempt_new(struct host *host, struct claim *claim, const struct store_claimed *job,
+                            struct lane *lane);
+void attempt_free(struct attempt *a);
+struct attempt *attempt_find(struct host *host, const struct job_id *id);
+/* Frees the claim when no attempt uses it. */
+void claim_unref(struct claim *claim);
+
+/* Forgets what it did and was told, for another run of the same claim. False: it has committed something in this run, so that the store's
+ * newer state must be claimed again. */
+bool attempt_rewind(struct attempt *a);
+
+/* What the worker says about it. Each returns 0, or -EBADMSG/-EPROTO: the worker broke a limit or the protocol. */
+int attempt_on_effect(struct attempt *a,
+                      struct record *r); /* WARN, STEP, CHILD, KV, RESULT, RESULT_TYPE */
+int attempt_on_progress(struct attempt *a, const struct msg_progress *m);
+void attempt_on_log(struct attempt *a, const struct msg_log *m);
+int attempt_on_commit(struct attempt *a, uint32_t commit_no);
+int attempt_on_done(struct attempt *a, const struct msg_done *m);
+
+/* It ends by the supervisor's doing; `error` (may be NULL) is copied into the job's error. */
+void attempt_end(struct attempt *a, enum attempt_end end, const char *error);
+
+/* The texts of its report; copied. */
+void attempt_say(struct attempt *a, const char *scope, const char *message, const char *code,
+                 const char *wait_key);
+
+/* Sends the final commit of a concluded attempt, unless an earlier one is still under way. */
+void attempt_conclude(struct attempt *a);
+
+/* Asks it to stop; the reasons add up. The worker's check timer takes it from there (TERM, KILL). */
+void attempt_cancel(struct attempt *a, uint32_t mask);
+
+/* Tells the store about progress and log of an attempt that goes on. */
+void attempt_report(struct attempt *a);
+
+#endif

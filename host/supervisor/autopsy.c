@@ -1,0 +1,108 @@
+#define _GNU_SOURCE
+#include "supervisor/autopsy.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "supervisor/dispatch.h"
+#include "supervisor/host.h"
+#include "supervisor/pool_private.h"
+
+static const char *autopsy_signal(int sig) {
+    const char *name = sigabbrev_np(sig);
+    return name == NULL ? "?" : name;
+}
+
+static void autopsy_place(const struct worker *w, char *out, size_t cap) {
+    const struct msg_crash *c = &w->crash;
+    bool faults =
+        c->signal == SIGSEGV || c->signal == SIGBUS || c->signal == SIGFPE || c->signal == SIGILL;
+    int n =
+        faults ? snprintf(out, cap, " at address 0x%llx", (unsigned long long)c->fault_address) : 0;
+    if (c->program_counter >= w->load_begin && c->program_counter < w->load_end && n >= 0 &&
+        (size_t)n < cap) {
+        snprintf(out + n, cap - (size_t)n, ", code %s.so+0x%llx", w->pool->config->entry.name,
+                 (unsigned long long)(c->program_counter - w->load_begin));
+    }
+}
+
+void autopsy_text(const struct worker *w, char *out, size_t cap) {
+    char place[128] = "";
+    const char *build = w->pool->build;
+    const char *name = w->pool->config->entry.name;
+    if (w->crashed) {
+        autopsy_place(w, place, sizeof place);
+        snprintf(out, cap, "plugin %s %s killed by signal %d (SIG%s)%s", name, build,
+                 w->crash.signal, autopsy_signal(w->crash.signal), place);
+    } else if (w->killed_by_us) {
+        snprintf(out, cap, "worker of plugin %s %s killed by the host: %s%s%s", name, build,
+                 w->kill_why, w->fail_text[0] == '\0' ? "" : ": ", w->fail_text);
+    } else if (w->fail_text[0] != '\0') {
+        snprintf(out, cap, "%s", w->fail_text);
+    } else if (WIFSIGNALED(w->wait_status)) {
+        int sig = WTERMSIG(w->wait_status);
+        snprintf(out, cap, "plugin %s %s killed by signal %d (SIG%s)%s", name, build, sig,
+                 autopsy_signal(sig),
+                 sig == SIGKILL ? ", not sent by jobhost: out of memory, or killed by hand" : "");
+    } else {
+        snprintf(out, cap, "plugin %s %s ended its process with exit status %d", name, build,
+                 WEXITSTATUS(w->wait_status));
+    }
+}
+
+static bool autopsy_was_killed_from_outside(const struct worker *w) {
+    return !w->crashed && !w->killed_by_us && WIFSIGNALED(w->wait_status) &&
+           WTERMSIG(w->wait_status) == SIGKILL;
+}
+
+bool autopsy_is_crash(const struct worker *w) {
+    return !w->said_bye && !w->for_a_job && w->host->phase == HOST_RUNNING;
+}
+
+static void autopsy_stopped(struct attempt *a) {
+    char text[160];
+    bool late = (a->cancel_mask & JH_CANCEL_DEADLINE) != 0;
+    if (late) {
+        snprintf(text, sizeof text,
+                 "did not end within its timeout of %lld ms, nor when asked to stop; killed",
+                 (long long)a->job->spec.timeout_ms);
+    } else {
+        snprintf(text, sizeof text, "did not stop when asked to; killed");
+    }
+    attempt_end(a, ATTEMPT_RETURNED, text); // the cancel mask decides, as if it had returned
+}
+
+static void autopsy_started(struct worker *w, struct attempt *a, const char *text) {
+    if (a->stop != STOP_NOT) {
+        autopsy_stopped(a);
+    } else if (w->host->phase != HOST_RUNNING) {
+        attempt_end(a, ATTEMPT_DRAINED, text);
+    } else if (w->for_a_job || (w->crashed && w->crash_slot != 0 && w->crash_slot != a->slot)) {
+        attempt_end(a, ATTEMPT_NEIGHBOUR, text);
+    } else if (autopsy_was_killed_from_outside(w)) {
+        attempt_end(a, ATTEMPT_OOM, text);
+    } else {
+        attempt_end(a, ATTEMPT_CRASHED, text);
+    }
+}
+
+void autopsy_settle(struct worker *w, const char *text) {
+    struct host *host = w->host;
+    struct attempt *a;
+    while ((a = TAILQ_FIRST(&w->attempts)) != NULL) {
+        int64_t since;
+        bool running = worker_is_running(w, a, &since);
+        worker_forget(w, a);
+        a->worker = NULL;
+        if (!running) {
+            dispatch_return(a);
+            continue;
+        }
+        if (a->started_wall_ms == 0) {
+            a->started_wall_ms = env_wall_ms(&host->env) - (env_mono_ms(&host->env) - since);
+        }
+        autopsy_started(w, a, text);
+    }
+}

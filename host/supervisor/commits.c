@@ -1,0 +1,265 @@
+#include "supervisor/commits.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/queue.h>
+
+#include "base/fault.h"
+#include "supervisor/dispatch.h"
+#include "supervisor/host.h"
+#include "supervisor/hub.h"
+#include "supervisor/pool_private.h"
+#include "supervisor/upkeep.h"
+
+enum { COMMITS_BATCH = 256, COMMITS_SPARE = 8, COMMITS_RETRY_MS = 1000 };
+
+struct batch {
+    struct store_commit op;
+    struct host *host;
+    struct store_commit_item items[COMMITS_BATCH];
+    struct commit_entry entries[COMMITS_BATCH];
+    STAILQ_ENTRY(batch) link;
+};
+STAILQ_HEAD(batches, batch);
+
+struct commits {
+    struct host *host;
+    struct batch *open;
+    struct batches waiting; /* behind a batch that the store refused, in order */
+    struct batches spare;
+    unsigned spare_count;
+    struct timer retry;
+    bool replaying; /* since the store refused a batch, until all that waited is through */
+    unsigned pending;
+};
+
+static void commits_retry(struct timer *t, void *arg);
+static void commits_done(struct store_op *op);
+
+struct commits *commits_new(struct host *host) {
+    struct commits *c = calloc(1, sizeof *c);
+    if (c != NULL) {
+        c->host = host;
+        STAILQ_INIT(&c->waiting);
+        STAILQ_INIT(&c->spare);
+        timer_init(&c->retry, commits_retry, c);
+    }
+    return c;
+}
+
+static void batch_release(struct commits *c, struct batch *b) {
+    store_op_finish(&b->op.op);
+    if (c->spare_count < COMMITS_SPARE) {
+        STAILQ_INSERT_HEAD(&c->spare, b, link);
+        c->spare_count++;
+    } else {
+        free(b);
+    }
+}
+
+static void entry_finish(struct commit_entry *entry) {
+    effects_free(&entry->effects);
+    buf_free(&entry->words);
+}
+
+static void batch_drop(struct commits *c, struct batch *b) {
+    for (size_t i = 0; i < b->op.count; i++) {
+        struct commit_entry *entry = &b->entries[i];
+        if (entry->final) {
+            attempt_free(entry->attempt);
+        }
+        entry_finish(entry);
+    }
+    c->pending -= (unsigned)b->op.count;
+    batch_release(c, b);
+}
+
+void commits_free(struct commits **cp) {
+    struct commits *c = *cp;
+    if (c == NULL) {
+        return;
+    }
+    timer_cancel(c->host->timers, &c->retry);
+    struct batch *b;
+    if (c->open != NULL) {
+        STAILQ_INSERT_TAIL(&c->waiting, c->open, link);
+    }
+    while ((b = STAILQ_FIRST(&c->waiting)) != NULL) {
+        STAILQ_REMOVE_HEAD(&c->waiting, link);
+        batch_drop(c, b);
+    }
+    while ((b = STAILQ_FIRST(&c->spare)) != NULL) {
+        STAILQ_REMOVE_HEAD(&c->spare, link);
+        free(b);
+    }
+    free(c);
+    *cp = NULL;
+}
+
+static struct batch *batch_take(struct commits *c) {
+    struct batch *b = STAILQ_FIRST(&c->spare);
+    if (b != NULL) {
+        STAILQ_REMOVE_HEAD(&c->spare, link);
+        c->spare_count--;
+    } else {
+        b = malloc(sizeof *b);
+        if (b == NULL) {
+            return NULL;
+        }
+    }
+    b->host = c->host;
+    b->op = (struct store_commit){.op = {.kind = STORE_COMMIT, .done = commits_done, .arg = b},
+                                  .items = b->items};
+    return b;
+}
+
+struct store_commit_item *commits_add(struct host *host, struct commit_entry **ret_entry) {
+    struct commits *c = host->commits;
+    if (c->open != NULL && c->open->op.count == COMMITS_BATCH) {
+        commits_flush(host);
+    }
+    if (c->open == NULL) {
+        c->open = batch_take(c);
+        if (c->open == NULL) {
+            return NULL;
+        }
+    }
+    size_t i = c->open->op.count++;
+    c->pending++;
+    c->open->items[i] = (struct store_commit_item){.event = JOB_EV_NONE};
+    c->open->entries[i] = (struct commit_entry){.attempt = NULL};
+    *ret_entry = &c->open->entries[i];
+    dispatch_kick(host);
+    return &c->open->items[i];
+}
+
+static void batch_post(struct batch *b) {
+    (void)fault(FAULT_COMMIT_BEFORE_STORE);
+    b->op.op.now_ms = env_wall_ms(&b->host->env);
+    store_post(&b->host->store, &b->op.op);
+}
+
+void commits_flush(struct host *host) {
+    struct commits *c = host->commits;
+    struct batch *b = c->open;
+    if (b == NULL) {
+        return;
+    }
+    c->open = NULL;
+    if (c->replaying) {
+        STAILQ_INSERT_TAIL(&c->waiting, b, link);
+    } else {
+        batch_post(b);
+    }
+}
+
+unsigned commits_pending(const struct host *host) {
+    return host->commits->pending;
+}
+
+/* One at a time, so that what was refused stays in order. */
+static void commits_replay(struct commits *c) {
+    struct batch *b = STAILQ_FIRST(&c->waiting);
+    if (b == NULL) {
+        c->replaying = false;
+        return;
+    }
+    STAILQ_REMOVE_HEAD(&c->waiting, link);
+    batch_post(b);
+}
+
+static void commits_retry(struct timer *t, void *arg) {
+    (void)t;
+    commits_replay(arg);
+}
+
+/* The store could not take the batch: it keeps its place in the order. */
+static void commits_keep(struct commits *c, struct batch *b) {
+    if (!timer_running(&c->retry)) {
+        c->replaying = true;
+        log_warn(&c->host->log, "store.commit_refused", "status=%d retry_ms=%d msg=\"%s\"",
+                 b->op.op.status, (int)COMMITS_RETRY_MS, b->op.op.err.msg);
+        (void)timer_set(c->host->timers, &c->retry, env_mono_ms(&c->host->env) + COMMITS_RETRY_MS);
+    }
+    store_op_finish(&b->op.op);
+    STAILQ_INSERT_HEAD(&c->waiting, b, link);
+}
+
+static void commits_tell_worker(struct attempt *a, const struct store_commit_item *item) {
+    a->committing = false;
+    (void)fault(FAULT_COMMIT_BEFORE_ACK);
+    if (a->concluded) {
+        attempt_conclude(a);
+        return;
+    }
+    if (a->worker == NULL) {
+        return;
+    }
+    struct record_writer *out = worker_out(a->worker, 64);
+    if (out != NULL) {
+        (void)msg_committed_put(out, a->slot,
+                                &(struct msg_committed){item->commit_no, item->status});
+    }
+}
+
+static void commits_publish(struct host *host, const struct commit_entry *entry) {
+    const struct attempt *a = entry->attempt;
+    if (!hub_watching(host->hub, &a->job->spec.id)) {
+        return;
+    }
+    hub_publish(host->hub, &(struct hub_event){
+                               .kind = HUB_STATE,
+                               .id = a->job->spec.id,
+                               .at_ms = env_wall_ms(&host->env),
+                               .state = entry->state,
+                               .attempt = a->job->counters.attempts + 1,
+                               .progress = a->progress,
+                               .text = entry->error.message,
+                           });
+}
+
+static void commits_item_done(struct host *host, struct store_commit_item *item,
+                              struct commit_entry *entry) {
+    struct attempt *a = entry->attempt;
+    if (item->status != 0) {
+        char id[JOB_ID_TEXT + 1];
+        id_format(&a->job->spec.id, id);
+        log_warn(&host->log, "commit.refused", "job=%s commit=%u event=%s status=%d", id,
+                 item->commit_no, job_event_name((int)item->event), item->status);
+    }
+    if (!entry->final) {
+        commits_tell_worker(a, item);
+        return;
+    }
+    if (item->status == 0) {
+        commits_publish(host, entry);
+    }
+    attempt_free(a);
+}
+
+static void commits_done(struct store_op *op) {
+    struct batch *b = op->arg;
+    struct host *host = b->host;
+    struct commits *c = host->commits;
+    if (op->status != 0 && host->phase != HOST_STOPPED) {
+        commits_keep(c, b);
+        return;
+    }
+    for (size_t i = 0; i < b->op.count; i++) {
+        if (op->status == 0) {
+            commits_item_done(host, &b->items[i], &b->entries[i]);
+        } else if (b->entries[i].final) {
+            attempt_free(b->entries[i].attempt);
+        }
+        entry_finish(&b->entries[i]);
+    }
+    c->pending -= (unsigned)b->op.count;
+    if (b->op.outbox) {
+        upkeep_forward(host);
+    }
+    batch_release(c, b);
+    if (c->replaying) {
+        commits_replay(c);
+    }
+    dispatch_kick(host);
+}

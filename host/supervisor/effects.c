@@ -1,0 +1,208 @@
+#include "supervisor/effects.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "config/config.h"
+#include "jobhost_kv.h"
+#include "supervisor/host.h"
+#include "supervisor/lane.h"
+
+struct effects *effects_new(void) {
+    return calloc(1, sizeof(struct effects));
+}
+
+void effects_free(struct effects **fx) {
+    if (*fx != NULL) {
+        arena_free(&(*fx)->arena);
+        free((*fx)->steps);
+        free((*fx)->children);
+        free((*fx)->kv);
+        free((*fx)->warnings);
+        free(*fx);
+        *fx = NULL;
+    }
+}
+
+/* Room for one more element; the array may move. */
+static int effects_grow(void **items, size_t count, size_t *cap, size_t size) {
+    if (count < *cap) {
+        return 0;
+    }
+    if (count >= EFFECTS_ITEMS_MAX) {
+        return -EBADMSG;
+    }
+    size_t more = *cap == 0 ? 8 : *cap * 2;
+    void *p = realloc(*items, more * size);
+    if (p == NULL) {
+        return -ENOMEM;
+    }
+    *items = p;
+    *cap = more;
+    return 0;
+}
+
+/* The field's content in the arena, from the packet or its descriptor (which is closed). */
+static int effects_take(struct effects *fx, struct msg_bytes *field, size_t limit,
+                        struct bytes *ret) {
+    int r = 0;
+    size_t len = field->data.len;
+    if (len > limit || fx->bytes + len > EFFECTS_BYTES_MAX) {
+        r = -EBADMSG;
+    } else if (!field->by_fd) {
+        *ret = arena_bytes(&fx->arena, field->data);
+        r = len != 0 && ret->data == NULL ? -ENOMEM : 0;
+    } else {
+        const void *map = record_map(field->fd, len);
+        *ret = map == NULL ? (struct bytes){NULL, len}
+                           : arena_bytes(&fx->arena, (struct bytes){map, len});
+        r = ret->data == NULL ? -ENOMEM : 0;
+        if (map != NULL) {
+            munmap((void *)(uintptr_t)map, len);
+        }
+    }
+    msg_bytes_close(field);
+    fx->bytes += r == 0 ? len : 0;
+    return r;
+}
+
+static int effects_text(struct effects *fx, const char *text, size_t limit, const char **ret) {
+    *ret = NULL;
+    if (text == NULL) {
+        return 0;
+    }
+    size_t len = strlen(text);
+    if (len > limit) {
+        return -EBADMSG;
+    }
+    *ret = arena_strn(&fx->arena, text, len);
+    fx->bytes += len;
+    return *ret == NULL ? -ENOMEM : 0;
+}
+
+int effects_add_step(struct effects *fx, struct msg_step *m) {
+    struct store_step step;
+    int r = effects_take(fx, &m->value, JOB_STEP_MAX, &step.value);
+    if (r == 0) {
+        r = effects_text(fx, m->name, JOB_STEP_NAME_MAX, &step.name);
+    }
+    if (r == 0) {
+        r = effects_grow((void **)&fx->steps, fx->step_count, &fx->step_cap, sizeof step);
+    }
+    if (r == 0) {
+        fx->steps[fx->step_count++] = step;
+        fx->state_version = m->state_version;
+    }
+    return r;
+}
+
+int effects_add_warning(struct effects *fx, const struct msg_warn *m) {
+    struct store_warning warning;
+    int r = effects_text(fx, m->code, JOB_CODE_MAX, &warning.code);
+    if (r == 0) {
+        r = effects_text(fx, m->message == NULL ? "" : m->message, JOB_MESSAGE_MAX,
+                         &warning.message);
+    }
+    if (r == 0) {
+        r = effects_grow((void **)&fx->warnings, fx->warning_count, &fx->warning_cap,
+                         sizeof warning);
+    }
+    if (r == 0) {
+        fx->warnings[fx->warning_count++] = warning;
+    }
+    return r;
+}
+
+int effects_add_kv(struct effects *fx, struct msg_kv *m) {
+    static const enum store_kv_kind kinds[] = {
+        [KV_SET] = STORE_KV_SET,   [KV_DEL] = STORE_KV_DEL,   [KV_ADD] = STORE_KV_ADD,
+        [KV_SADD] = STORE_KV_SADD, [KV_SREM] = STORE_KV_SREM, [KV_DONE] = STORE_KV_DONE,
+    };
+    if (m->what < KV_SET || m->what > KV_DONE) {
+        msg_bytes_close(&m->value);
+        return -EBADMSG;
+    }
+    struct store_kv_write write = {.kind = kinds[m->what], .number = m->number};
+    int r = effects_take(fx, &m->value, JH_KV_VALUE_MAX, &write.value);
+    if (r == 0) {
+        r = effects_text(fx, m->key, JH_KV_KEY_MAX, &write.key);
+    }
+    if (r == 0) {
+        r = effects_grow((void **)&fx->kv, fx->kv_count, &fx->kv_cap, sizeof write);
+    }
+    if (r == 0) {
+        fx->kv[fx->kv_count++] = write;
+    }
+    return r;
+}
+
+/* The strings of a child, copied into the arena and checked against their limits. */
+static int effects_child_texts(struct effects *fx, struct host *host, const struct job_spec *parent,
+                               const struct msg_child *m, struct job_spec *child) {
+    char buf[JOB_QUEUE_MAX + 1];
+    const struct {
+        const char *from;
+        size_t limit;
+        const char **to;
+    } texts[] = {
+        {m->handler, JOB_TYPE_MAX, &child->type},
+        {m->queue != NULL ? m->queue : config_queue_of_type(host->config, m->handler, buf),
+         JOB_QUEUE_MAX, &child->queue},
+        {m->tenant != NULL ? m->tenant : parent->tenant, JOB_TENANT_MAX, &child->tenant},
+        {m->dedup_key, JOB_KEY_MAX, &child->dedup_key},
+        {m->labels, JOB_LABELS_MAX, &child->labels},
+        {parent->flow_id, JOB_KEY_MAX, &child->flow_id},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        int r = effects_text(fx, texts[i].from, texts[i].limit, texts[i].to);
+        if (r != 0) {
+            return r;
+        }
+    }
+    return job_check_type(child->type, NULL) != 0 || job_check_queue(child->queue, NULL) != 0
+               ? -EBADMSG
+               : 0;
+}
+
+int effects_add_child(struct effects *fx, struct host *host, const struct job_spec *parent,
+                      struct msg_child *m) {
+    int64_t now = env_wall_ms(&host->env);
+    struct job_spec child = {.id = id_next(&host->ids, now), .parent = parent->id};
+    int r = effects_child_texts(fx, host, parent, m, &child);
+    if (r != 0) {
+        msg_bytes_close(&m->payload);
+        return r;
+    }
+    const struct config_queue *queue = config_queue(host->config, child.queue);
+    r = effects_take(fx, &m->payload, (size_t)queue->max_payload, &child.payload);
+    if (r == 0 && (m->priority < -1 || m->priority > 1 || m->delay_ms < 0 || m->spread_ms < 0)) {
+        r = -EBADMSG;
+    }
+    if (r == 0 && fx->child_count >= JOB_CHILDREN_PER_COMMIT) {
+        r = -EBADMSG;
+    }
+    if (r == 0) {
+        r = effects_grow((void **)&fx->children, fx->child_count, &fx->child_cap, sizeof child);
+    }
+    if (r != 0) {
+        return r;
+    }
+    const struct config_job *type = config_job(host->config, child.type);
+    child.priority = (enum job_priority)(PRIORITY_NORMAL - m->priority);
+    child.max_attempts = type->retry.max;
+    child.timeout_ms = type->timeout_ms;
+    child.dedup_mode = DEDUP_RETURN;
+    child.dedup_ttl_ms = queue->dedup_ttl_ms;
+    int64_t delay = m->delay_ms;
+    if (m->spread_ms > 0) {
+        delay += (int64_t)(id_seed(&child.id) % ((uint64_t)m->spread_ms + 1));
+    }
+    child.run_at_ms = delay > 0 ? now + delay : 0;
+    child.deadline_ms = type->deadline_ms == 0 ? 0 : now + delay + type->deadline_ms;
+    child.expires_ms = type->expires_ms == 0 ? 0 : now + delay + type->expires_ms;
+    fx->children[fx->child_count++] = child;
+    return 0;
+}

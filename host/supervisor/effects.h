@@ -1,0 +1,42 @@
+/* What a handler asked for since its last commit, decoded and checked against the limits of core/job.h, in the shape that the
+ * store takes. One arena; freed as a whole once the commit has been answered. */
+#ifndef JOBHOST_SUPERVISOR_EFFECTS_H
+#define JOBHOST_SUPERVISOR_EFFECTS_H
+
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "record/messages.h"
+#include "store/store.h"
+
+struct host;
+
+struct effects {
+    struct arena arena;
+    struct store_step *steps;
+    size_t step_count, step_cap;
+    struct job_spec *children;
+    size_t child_count, child_cap;
+    struct store_kv_write *kv;
+    size_t kv_count, kv_cap;
+    struct store_warning *warnings;
+    size_t warning_count, warning_cap;
+    size_t bytes; /* held in all */
+    uint32_t state_version;
+};
+
+/* A commit that asks for more than this is a protocol error: bounds the supervisor's memory. */
+enum { EFFECTS_BYTES_MAX = 96 << 20, EFFECTS_ITEMS_MAX = 20000 };
+
+struct effects *effects_new(void);
+void effects_free(struct effects **fx);
+
+/* 0; -EBADMSG for a record over a limit; -ENOMEM. Contents by descriptor are read in and the descriptor closed. */
+int effects_add_step(struct effects *fx, struct msg_step *m);
+int effects_add_warning(struct effects *fx, const struct msg_warn *m);
+int effects_add_kv(struct effects *fx, struct msg_kv *m);
+/* `parent` gives what the child does not say: queue by the child's type, tenant, flow; the id is made here. */
+int effects_add_child(struct effects *fx, struct host *host, const struct job_spec *parent,
+                      struct msg_child *m);
+
+#endif

@@ -1,0 +1,67 @@
+/* Gathers the facts about one job, or one queue, for core/evaluate.h. */
+#include <stdio.h>
+#include <string.h>
+
+#include "supervisor/dispatch.h"
+#include "supervisor/host.h"
+#include "supervisor/jobs.h"
+#include "supervisor/lane.h"
+
+/* Jobs of its lane that go first are not counted exactly: all that wait in the lane are an upper bound. */
+static int64_t explain_ahead(const struct store_stats *stats, const struct store_job *job) {
+    for (size_t i = 0; stats != NULL && i < stats->lane_count; i++) {
+        const struct store_lane_stats *lane = &stats->lanes[i];
+        if (strcmp(lane->lane.queue, job->spec.queue) == 0 &&
+            strcmp(lane->lane.type, job->spec.type) == 0) {
+            return lane->waiting > 0 ? lane->waiting - 1 : 0;
+        }
+    }
+    return -1;
+}
+
+unsigned jobs_explain(struct host *host, const struct store_job *job,
+                      const struct store_stats *stats, struct reason *ret_reasons, unsigned cap) {
+    struct job_facts facts = {.state = job->state,
+                              .park = job->park,
+                              .run_at_ms = job->state == JOB_SCHEDULED || job->state == JOB_PARKED
+                                               ? job->spec.run_at_ms
+                                               : 0,
+                              .wait_key = job->wait_key};
+    struct lane *lane = lane_get(host, job->spec.queue, job->spec.type);
+    struct job_live live;
+    if (jobs_live(host, &job->spec.id, &live)) {
+        facts.state = JOB_RUNNING;
+    }
+    if (lane != NULL) {
+        dispatch_lane_facts(host, lane, &facts);
+    }
+    facts.ahead = explain_ahead(stats, job);
+    return evaluate(&facts, env_wall_ms(&host->env), ret_reasons, cap);
+}
+
+unsigned jobs_explain_queue(struct host *host, const char *queue, const struct store_stats *stats,
+                            struct reason *ret_reasons, unsigned cap) {
+    unsigned n = 0;
+    struct lane *lane, *next;
+    (void)stats;
+    HASH_ITER(hh, host->dispatch->lanes.lanes, lane, next) {
+        if (strcmp(lane->queue->name, queue) != 0) {
+            continue;
+        }
+        struct job_facts facts = {.state = JOB_QUEUED};
+        struct reason reasons[REASON_COUNT];
+        dispatch_lane_facts(host, lane, &facts);
+        unsigned found = evaluate(&facts, env_wall_ms(&host->env), reasons, REASON_COUNT);
+        for (unsigned i = 0; i < found && i < REASON_COUNT; i++) {
+            bool seen = false;
+            for (unsigned k = 0; k < n && k < cap; k++) {
+                seen = seen || (ret_reasons[k].code == reasons[i].code &&
+                                strcmp(ret_reasons[k].detail, reasons[i].detail) == 0);
+            }
+            if (!seen && n < cap) {
+                ret_reasons[n++] = reasons[i];
+            }
+        }
+    }
+    return n;
+}

@@ -1,0 +1,284 @@
+#include "supervisor/jobs.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fault.h"
+#include "jobhost_plugin.h"
+#include "supervisor/commits.h"
+#include "supervisor/dispatch.h"
+#include "supervisor/host.h"
+#include "supervisor/hub.h"
+#include "supervisor/lane.h"
+#include "supervisor/pool_private.h"
+
+void jobs_submit(struct host *host, struct store_submit *submit) {
+    submit->op.kind = STORE_SUBMIT;
+    submit->op.now_ms = env_wall_ms(&host->env);
+    const struct lane *last = NULL;
+    for (size_t i = 0; i < submit->count; i++) {
+        const struct job_spec *spec = submit->items[i].spec;
+        if (last != NULL && strcmp(last->type, spec->type) == 0 &&
+            strcmp(last->queue->name, spec->queue) == 0) {
+            continue;
+        }
+        struct lane *lane = lane_get(host, spec->queue, spec->type);
+        if (lane != NULL) {
+            lane->hungry = true;
+            lane->signals++;
+            last = lane;
+        }
+    }
+    (void)fault(FAULT_SUBMIT_BEFORE_STORE);
+    store_post(&host->store, &submit->op);
+    dispatch_run(host); // its claim lands in the same group, so a lone job costs one commit
+}
+
+/* ------------------------------------------------------------------ actions */
+
+enum { ACT_BUSY_TRIES = 40, ACT_BUSY_MS = 50 };
+
+struct act {
+    union {
+        struct store_op op;
+        struct store_move move;
+        struct store_remove remove;
+    } u;
+    struct store_audit_add audit;
+    struct store_move_item item;
+    int remove_status;
+    struct host *host;
+    struct jobs_act *act;
+    struct timer again;
+    int tries;
+    char target[JOB_ID_TEXT + 1];
+};
+
+static const struct {
+    const char *name;
+    enum job_event event;
+    enum job_state to;
+} act_rows[] = {
+    [JOBS_CANCEL] = {"job.cancel", JOB_EV_CANCEL, JOB_CANCELLED},
+    [JOBS_RETRY] = {"job.retry", JOB_EV_REVIVE, JOB_QUEUED},
+    [JOBS_PROMOTE] = {"job.promote", JOB_EV_PROMOTE, JOB_QUEUED},
+    [JOBS_REMOVE] = {"job.remove", JOB_EV_NONE, JOB_CANCELLED},
+};
+
+static void act_begin(struct act *x);
+
+static void act_answer(struct store_op *op) {
+    struct act *x = op->arg;
+    struct jobs_act *act = x->act;
+    timer_cancel(x->host->timers, &x->again);
+    store_op_finish(&x->u.op);
+    store_op_finish(&x->audit.op);
+    free(x);
+    act->done(act, act->arg);
+}
+
+/* The audit row is part of the action: the answer comes after it. A refused action is not audited. */
+static void act_finish(struct act *x) {
+    struct host *host = x->host;
+    struct jobs_act *act = x->act;
+    id_format(&act->id, x->target);
+    x->audit = (struct store_audit_add){
+        .op = {.kind = STORE_AUDIT_ADD,
+               .done = act_answer,
+               .arg = x,
+               .now_ms = env_wall_ms(&host->env)},
+        .entry = {.at_ms = env_wall_ms(&host->env),
+                  .actor = act->actor,
+                  .action = act_rows[act->action].name,
+                  .target = x->target,
+                  .detail = act->why},
+    };
+    if (act->status != 0) {
+        act_answer(&x->audit.op);
+        return;
+    }
+    store_post(&host->store, &x->audit.op);
+}
+
+static void act_again(struct timer *t, void *arg) {
+    (void)t;
+    act_begin(arg);
+}
+
+static bool act_cancel_running(struct act *x) {
+    struct attempt *a = attempt_find(x->host, &x->act->id);
+    if (a == NULL) {
+        return false;
+    }
+    attempt_cancel(a, JH_CANCEL_USER);
+    if (a->worker == NULL && !a->concluded) { // held: it need not go anywhere
+        struct pool *pool = a->lane->pool;
+        TAILQ_REMOVE(&pool->held, a, link);
+        pool->held_count--;
+        attempt_end(a, ATTEMPT_UNSTARTED, NULL);
+    }
+    x->act->state = JOB_RUNNING;
+    x->act->pending = true;
+    return true;
+}
+
+static void act_moved(struct store_op *op) {
+    struct act *x = op->arg;
+    struct host *host = x->host;
+    struct jobs_act *act = x->act;
+    act->status = op->status != 0 ? op->status : x->item.status;
+    act->state = x->item.state;
+    if (act->status == -EBUSY && act->action == JOBS_CANCEL && x->tries++ < ACT_BUSY_TRIES) {
+        // claimed a moment ago, or its last commit is on its way
+        (void)timer_set(host->timers, &x->again, env_mono_ms(&host->env) + ACT_BUSY_MS);
+        return;
+    }
+    if (act->status == 0) {
+        hub_publish(host->hub, &(struct hub_event){.kind = HUB_STATE,
+                                                   .id = act->id,
+                                                   .at_ms = env_wall_ms(&host->env),
+                                                   .state = act->state});
+    }
+    act_finish(x);
+}
+
+static void act_removed(struct store_op *op) {
+    struct act *x = op->arg;
+    x->act->status = op->status != 0 ? op->status : x->remove_status;
+    act_finish(x);
+}
+
+static void act_begin(struct act *x) {
+    struct host *host = x->host;
+    struct jobs_act *act = x->act;
+    store_op_finish(&x->u.op);
+    if (act->action == JOBS_CANCEL && act_cancel_running(x)) {
+        act->status = 0;
+        act_finish(x);
+        return;
+    }
+    if (act->action == JOBS_REMOVE) {
+        x->u.remove = (struct store_remove){.op = {.kind = STORE_REMOVE, .done = act_removed},
+                                            .ids = &act->id,
+                                            .status = &x->remove_status,
+                                            .count = 1};
+    } else {
+        x->item = (struct store_move_item){
+            .id = act->id,
+            .event = act_rows[act->action].event,
+            .keep_ms = host->config->queue_default.ttl_ms,
+            .reset_counters = act->action == JOBS_RETRY,
+        };
+        x->u.move = (struct store_move){
+            .op = {.kind = STORE_MOVE, .done = act_moved}, .items = &x->item, .count = 1};
+    }
+    x->u.op.arg = x;
+    x->u.op.now_ms = env_wall_ms(&host->env);
+    store_post(&host->store, &x->u.op);
+}
+
+void jobs_act(struct host *host, struct jobs_act *act) {
+    struct act *x = calloc(1, sizeof *x);
+    act->pending = false;
+    if (x == NULL) {
+        act->status = -ENOMEM;
+        act->done(act, act->arg);
+        return;
+    }
+    x->host = host;
+    x->act = act;
+    timer_init(&x->again, act_again, x);
+    act_begin(x);
+}
+
+/* ------------------------------------------------------------------ what runs here */
+
+bool jobs_live(struct host *host, const struct job_id *id, struct job_live *ret) {
+    const struct attempt *a = attempt_find(host, id);
+    if (a == NULL || a->concluded) {
+        return false;
+    }
+    *ret = (struct job_live){
+        .pid = a->pid,
+        .plugin = a->lane->pool == NULL ? NULL : a->lane->pool->config->entry.name,
+        .build = a->lane->pool == NULL ? NULL : a->lane->pool->build,
+        .started_ms = a->started_wall_ms,
+        .progress = a->progress,
+        .log_tail = buf_bytes(&a->log),
+        .cancel_mask = a->cancel_mask,
+    };
+    int64_t since;
+    if (a->worker != NULL && worker_is_running(a->worker, a, &since)) {
+        if (ret->started_ms == 0) {
+            ret->started_ms = env_wall_ms(&host->env) - (env_mono_ms(&host->env) - since);
+        }
+        ret->timeout_at_ms =
+            a->job->spec.timeout_ms == 0 ? 0 : ret->started_ms + a->job->spec.timeout_ms;
+    }
+    return true;
+}
+
+/* ------------------------------------------------------------------ queues */
+
+struct queue_set {
+    struct store_queue_set *set;
+    void (*done)(struct store_op *op);
+    void *arg;
+    struct host *host;
+    struct store_audit_add audit;
+};
+
+static void queue_set_answer(struct store_op *op) {
+    struct queue_set *x = op->arg;
+    store_op_finish(op);
+    x->set->op.done = x->done;
+    x->set->op.arg = x->arg;
+    x->done(&x->set->op);
+    free(x);
+}
+
+static void queue_set_done(struct store_op *op) {
+    struct queue_set *x = op->arg;
+    struct host *host = x->host;
+    struct queue *q = lane_queue(host, x->set->queue);
+    x->audit = (struct store_audit_add){
+        .op = {.kind = STORE_AUDIT_ADD,
+               .done = queue_set_answer,
+               .arg = x,
+               .now_ms = env_wall_ms(&host->env)},
+        .entry = {.at_ms = env_wall_ms(&host->env),
+                  .actor = x->set->by,
+                  .action = x->set->paused ? "queue.pause" : "queue.resume",
+                  .target = x->set->queue,
+                  .detail = x->set->why},
+    };
+    if (op->status != 0 || q == NULL) {
+        queue_set_answer(&x->audit.op);
+        return;
+    }
+    q->paused = x->set->paused;
+    q->paused_at_ms = q->paused ? op->now_ms : 0;
+    free(q->paused_by);
+    free(q->paused_why);
+    q->paused_by = q->paused && x->set->by != NULL ? strdup(x->set->by) : NULL;
+    q->paused_why = q->paused && x->set->why != NULL ? strdup(x->set->why) : NULL;
+    dispatch_kick(host);
+    store_post(&host->store, &x->audit.op);
+}
+
+void jobs_queue_set(struct host *host, struct store_queue_set *set) {
+    struct queue_set *x = calloc(1, sizeof *x);
+    set->op.kind = STORE_QUEUE_SET;
+    set->op.now_ms = env_wall_ms(&host->env);
+    if (x != NULL) {
+        x->set = set;
+        x->host = host;
+        x->done = set->op.done;
+        x->arg = set->op.arg;
+        set->op.done = queue_set_done;
+        set->op.arg = x;
+    }
+    store_post(&host->store, &set->op);
+}

@@ -1,0 +1,115 @@
+#include "supervisor/manifest.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "jobhost_plugin.h"
+#include "supervisor/host.h"
+
+static int manifest_options(struct arena *arena, const struct jh_option *from, uint32_t count,
+                            const struct config_option_spec **ret) {
+    struct config_option_spec *to = arena_zalloc(arena, (count + 1) * sizeof *to);
+    if (to == NULL) {
+        return -ENOMEM;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        to[i] = (struct config_option_spec){
+            .name = arena_str(arena, from[i].name),
+            .type = from[i].type,
+            .flags = from[i].flags,
+            .fallback = arena_str(arena, from[i].fallback),
+            .help = arena_str(arena, from[i].help),
+        };
+    }
+    *ret = to;
+    return 0;
+}
+
+static int manifest_handlers(struct pool *pool, const struct msg_hello *m, struct err *e) {
+    struct pool_handler *to = arena_zalloc(&pool->arena, (m->handler_count + 1) * sizeof *to);
+    if (to == NULL) {
+        return -ENOMEM;
+    }
+    for (uint32_t i = 0; i < m->handler_count; i++) {
+        const struct msg_handler *from = &m->handlers[i];
+        if (job_check_type(from->name, e) != 0) {
+            return -EINVAL;
+        }
+        to[i] = (struct pool_handler){
+            .name = arena_str(&pool->arena, from->name),
+            .summary = arena_str(&pool->arena, from->summary),
+            .flags = from->flags,
+            .state_version = from->state_version,
+            .payload_count = from->field_count,
+        };
+        if (from->has_payload != 0) {
+            int r = manifest_options(&pool->arena, from->fields, from->field_count, &to[i].payload);
+            if (r != 0) {
+                return r;
+            }
+        }
+    }
+    pool->manifest.handlers = to;
+    pool->manifest.handler_count = m->handler_count;
+    return 0;
+}
+
+int manifest_copy(struct pool *pool, const struct msg_hello *m, struct err *e) {
+    int r = manifest_handlers(pool, m, e);
+    if (r == 0) {
+        r = manifest_options(&pool->arena, m->options, m->option_count, &pool->manifest.options);
+    }
+    if (r != 0) {
+        return r;
+    }
+    pool->manifest.option_count = m->option_count;
+    pool->manifest.abi_major = (uint16_t)m->abi_major;
+    pool->manifest.abi_minor = (uint16_t)m->abi_minor;
+    pool->manifest.version = arena_str(&pool->arena, m->version);
+    pool->manifest.name = arena_str(&pool->arena, m->name);
+    return pool->manifest.name == NULL ? -ENOMEM : 0;
+}
+
+static const struct pool *manifest_rival(const struct pool *pool, const char *handler) {
+    const struct pools *pools = pool->host->pools;
+    for (uint32_t i = 0; i < pools->count; i++) {
+        const struct pool *other = pools->items[i];
+        for (size_t h = 0; other != pool && h < other->manifest.handler_count; h++) {
+            if (strcmp(other->manifest.handlers[h].name, handler) == 0) {
+                return other;
+            }
+        }
+    }
+    return NULL;
+}
+
+bool manifest_bind(struct pool *pool, struct buf *ret_problems) {
+    for (size_t i = 0; i < pool->manifest.handler_count; i++) {
+        const struct pool *rival = manifest_rival(pool, pool->manifest.handlers[i].name);
+        if (rival != NULL) {
+            buf_printf(ret_problems, "handler %s is already provided by plugin %s (%s)",
+                       pool->manifest.handlers[i].name, rival->config->entry.name,
+                       rival->config->file);
+            pool->manifest.handler_count = 0;
+            return false;
+        }
+    }
+    return config_bind_options(pool->config, pool->manifest.options, pool->manifest.option_count,
+                               &pool->arena, &pool->settings, &pool->setting_count,
+                               ret_problems) == 0;
+}
+
+int manifest_put_settings(const struct pool *pool, struct record_writer *out) {
+    struct msg_setting settings[MSG_OPTIONS_MAX];
+    struct msg_config m = {.settings = settings};
+    for (size_t i = 0; i < pool->setting_count && i < MSG_OPTIONS_MAX; i++) {
+        settings[m.setting_count++] = (struct msg_setting){.option = pool->settings[i].name,
+                                                           .value = pool->settings[i].value};
+    }
+    return msg_config_put(out, 0, &m);
+}
+
+int manifest_send_settings(struct worker *w) {
+    struct record_writer *out = worker_out(w, RECORD_INLINE_MAX);
+    return out == NULL ? -EPIPE : manifest_put_settings(w->pool, out);
+}

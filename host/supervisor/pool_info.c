@@ -1,0 +1,122 @@
+/* Pools as the API shows them, and which pool serves a type. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "supervisor/host.h"
+#include "supervisor/pool_private.h"
+
+uint32_t pools_count(const struct pools *pools) {
+    return pools->count;
+}
+
+static uint64_t pool_rss(int32_t pid) {
+    char path[64];
+    unsigned long total, resident = 0;
+    snprintf(path, sizeof path, "/proc/%d/statm", (int)pid);
+    FILE *f = fopen(path, "re");
+    if (f == NULL) {
+        return 0;
+    }
+    if (fscanf(f, "%lu %lu", &total, &resident) != 2) {
+        resident = 0;
+    }
+    fclose(f);
+    return (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static void worker_describe(const struct worker *w, int64_t wall_offset, struct worker_info *ret) {
+    *ret = (struct worker_info){
+        .pid = (int32_t)w->pid,
+        .state = w->state,
+        .started_ms = w->spawned_mono_ms + wall_offset,
+        .jobs_done = w->jobs_done,
+        .rss = pool_rss((int32_t)w->pid),
+    };
+    const struct attempt *a;
+    TAILQ_FOREACH(a, &w->attempts, link) {
+        int64_t since;
+        if (worker_is_running(w, a, &since)) {
+            ret->running++;
+        }
+    }
+    ret->window = w->outstanding - ret->running;
+}
+
+void pools_info(struct host *host, uint32_t index, struct pool_info *ret) {
+    struct pool *pool = host->pools->items[index];
+    int64_t wall_offset = env_wall_ms(&host->env) - env_mono_ms(&host->env);
+    *ret = (struct pool_info){
+        .name = pool->config->entry.name,
+        .state = pool->state,
+        .fault = pool->fault[0] == '\0' ? NULL : pool->fault,
+        .file = pool->config->file,
+        .sha256 = pool->snapshot.sha256,
+        .manifest = pool->manifest.name == NULL ? NULL : &pool->manifest,
+        .slots = pool->ready_count * (uint32_t)pool->config->threads,
+        .jobs_done = pool->jobs_done,
+        .crashes = pool->crashes,
+        .restarts = pool->restarts,
+        .last_crash = pool->last_crash[0] == '\0' ? NULL : pool->last_crash,
+    };
+    memcpy(ret->build, pool->build, sizeof ret->build);
+    struct worker_info *infos = realloc(pool->infos, (pool->worker_count + 1) * sizeof *infos);
+    if (infos == NULL) {
+        return;
+    }
+    pool->infos = infos;
+    ret->workers = infos;
+    const struct worker *w;
+    TAILQ_FOREACH(w, &pool->workers, link) {
+        struct worker_info *info = &infos[ret->worker_count++];
+        worker_describe(w, wall_offset, info);
+        ret->busy += info->running;
+    }
+}
+
+static const char *pool_fault(const struct pool *pool) {
+    static const char *const words[] = {
+        [POOL_STARTING] = "it is still starting",
+        [POOL_FAILED] = "it failed to start",
+        [POOL_DRAINING] = "it is draining",
+    };
+    return pool->fault[0] != '\0' ? pool->fault : words[pool->state];
+}
+
+const struct pool_handler *pools_handler(const struct pools *pools, const char *type,
+                                         const char **ret_pool, const char **ret_fault) {
+    size_t prefix = strcspn(type, ".");
+    if (ret_pool != NULL) {
+        *ret_pool = NULL;
+    }
+    if (ret_fault != NULL) {
+        *ret_fault = NULL;
+    }
+    for (uint32_t i = 0; i < pools->count; i++) {
+        const struct pool *pool = pools->items[i];
+        const char *name = pool->config->entry.name;
+        bool named = pool->manifest.name == NULL && strlen(name) == prefix &&
+                     memcmp(name, type, prefix) == 0;
+        const struct pool_handler *found = NULL;
+        for (size_t h = 0; h < pool->manifest.handler_count && found == NULL; h++) {
+            if (strcmp(pool->manifest.handlers[h].name, type) == 0) {
+                found = &pool->manifest.handlers[h];
+            }
+        }
+        if (found == NULL && !named) {
+            continue;
+        }
+        if (ret_pool != NULL) {
+            *ret_pool = name;
+        }
+        if (pool->state != POOL_READY) {
+            if (ret_fault != NULL) {
+                *ret_fault = pool_fault(pool);
+            }
+            return NULL;
+        }
+        return found;
+    }
+    return NULL;
+}

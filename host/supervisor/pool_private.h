@@ -1,0 +1,60 @@
+/* The inside of pool.h, for the files of the supervisor that make up pools: pool.c, worker*.c, dispatch.c. */
+#ifndef JOBHOST_SUPERVISOR_POOL_PRIVATE_H
+#define JOBHOST_SUPERVISOR_POOL_PRIVATE_H
+
+#include "base/arena.h"
+#include "base/timer.h"
+#include "supervisor/attempt.h"
+#include "supervisor/pool.h"
+#include "supervisor/snapshot.h"
+#include "supervisor/worker.h"
+
+struct pool {
+    struct host *host;
+    const struct config_plugin *config;
+    enum pool_state state;
+    struct snapshot snapshot;
+    char build[48];
+    char fault[512];               /* "" = none */
+    struct arena arena;            /* manifest and settings */
+    struct pool_manifest manifest; /* name NULL until HELLO */
+    struct config_option_value *settings;
+    size_t setting_count;
+    struct worker_list workers;
+    uint32_t worker_count, ready_count, target;
+    struct attempt_list held; /* claimed, at no worker */
+    uint32_t held_count;
+    uint32_t claiming;     /* asked of the store and not yet answered */
+    uint32_t hungry_lanes; /* while claims are sized */
+    unsigned deaths;       /* in a row without a finished job between */
+    struct timer respawn_timer;
+    uint64_t jobs_done, crashes, restarts;
+    char last_crash[512];
+    struct worker_info *infos; /* scratch of pools_info() */
+};
+
+struct pools {
+    struct host *host;
+    struct pool **items;
+    uint32_t count;
+    struct worker_list flush; /* with packets to send when the loop's turn ends */
+    struct event *flush_event;
+};
+
+int pools_new(struct host *host, struct pools **ret);
+/* Snapshots each plugin and starts its first worker. A plugin that cannot be started is `failed`; the others go on. Returns how many
+ * failed at once. */
+uint32_t pools_start(struct pools *pools);
+void pools_drain(struct pools *pools);
+bool pools_starting(const struct pools *pools);
+uint32_t pools_workers(const struct pools *pools);
+void pools_each_worker(struct pools *pools, void (*each)(struct worker *w, void *arg), void *arg);
+void pools_free(struct pools **pools);
+
+/* Called by worker.c. */
+int pool_on_hello(struct worker *w, const struct msg_hello *m, struct err *e);
+void pool_on_ready(struct worker *w);
+void pool_on_gone(struct worker *w);
+void pool_want_flush(struct worker *w);
+
+#endif

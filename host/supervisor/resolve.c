@@ -1,0 +1,285 @@
+/* From a request as it came in to the spec the store takes: checks, and defaults from queue and type. */
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/rfc3339.h"
+#include "jobhost_plugin.h"
+#include "supervisor/host.h"
+#include "supervisor/jobs.h"
+#include "supervisor/policy.h"
+#include "supervisor/pool_private.h"
+
+static int resolve_refuse(struct problem *p, int status, const char *code, const char *field,
+                          const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+
+static int resolve_refuse(struct problem *p, int status, const char *code, const char *field,
+                          const char *fmt, ...) {
+    va_list ap;
+    va_start(ap, fmt);
+    p->status = status;
+    p->code = code;
+    snprintf(p->field, sizeof p->field, "%s", field);
+    (void)vsnprintf(p->message, sizeof p->message, fmt, ap);
+    va_end(ap);
+    return -EINVAL;
+}
+
+/* ------------------------------------------------------------------ lengths */
+
+static int resolve_lengths(const struct job_request *r, struct problem *p) {
+    const struct {
+        const char *field, *text;
+        size_t max;
+    } texts[] = {
+        {"user", r->tenant, JOB_TENANT_MAX},
+        {"key", r->key, JOB_KEY_MAX},
+        {"labels", r->labels, JOB_LABELS_MAX},
+        {"content_type", r->content_type, JOB_CONTENT_TYPE_MAX},
+        {"callback", r->callback, JOB_CALLBACK_MAX},
+        {"retry", r->retry, JOB_RETRY_MAX},
+        {"flow", r->flow_id, JOB_KEY_MAX},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        if (texts[i].text != NULL && strlen(texts[i].text) > texts[i].max) {
+            return resolve_refuse(p, 400, "too_long", texts[i].field, "%s is longer than %zu bytes",
+                                  texts[i].field, texts[i].max);
+        }
+    }
+    if (r->file_count > JOB_FILES_MAX) {
+        return resolve_refuse(p, 400, "too_many_files", "files", "at most %d files",
+                              (int)JOB_FILES_MAX);
+    }
+    return 0;
+}
+
+static int resolve_numbers(const struct job_request *r, struct problem *p) {
+    const struct {
+        const char *field;
+        int64_t value, max;
+    } numbers[] = {
+        {"delay", r->delay_ms, INT64_C(3650) * 86400000},
+        {"timeout", r->timeout_ms, INT64_C(30) * 86400000},
+        {"deadline", r->deadline_ms, INT64_C(3650) * 86400000},
+        {"expires", r->expires_ms, INT64_C(3650) * 86400000},
+        {"max", r->max, 100000},
+        {"dedup.ttl", r->dedup_ttl_ms, INT64_C(3650) * 86400000},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
+        if (numbers[i].value < 0 || numbers[i].value > numbers[i].max) {
+            return resolve_refuse(p, 400, "out_of_range", numbers[i].field, "%s is out of range",
+                                  numbers[i].field);
+        }
+    }
+    if (r->delay_ms != 0 && r->run_at_ms != 0) {
+        return resolve_refuse(p, 400, "conflict", "delay", "give delay or run_at, not both");
+    }
+    return 0;
+}
+
+/* ------------------------------------------------------------------ type */
+
+/* Is this type served, configured, or of a configured plugin that is not up? */
+static bool resolve_type_known(struct host *host, const char *type) {
+    if (pools_handler(host->pools, type, NULL, NULL) != NULL ||
+        config_job(host->config, type)->entry.name != NULL) {
+        return true;
+    }
+    size_t prefix = strcspn(type, ".");
+    for (uint32_t i = 0; i < host->pools->count; i++) {
+        const struct pool *pool = host->pools->items[i];
+        const char *name = pool->config->entry.name;
+        if (pool->manifest.name == NULL && strlen(name) == prefix &&
+            memcmp(name, type, prefix) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int resolve_type(struct host *host, const struct job_request *r, struct problem *p) {
+    struct err e = {.code = 0};
+    if (r->type == NULL) {
+        return resolve_refuse(p, 400, "missing_field", "type", "type is required");
+    }
+    if (job_check_type(r->type, &e) != 0) {
+        return resolve_refuse(p, 400, "bad_type", "type", "%s", e.msg);
+    }
+    if (!resolve_type_known(host, r->type)) {
+        return resolve_refuse(
+            p, 400, "unknown_type", "type",
+            "no plugin has a handler named %.100s; `jobhost plugins` lists what there is", r->type);
+    }
+    return 0;
+}
+
+/* ------------------------------------------------------------------ payload against the handler's table */
+
+static bool resolve_fits(const struct config_option_spec *spec, const cJSON *value) {
+    int64_t ms;
+    uint64_t size;
+    switch (spec->type) {
+    case JH_OPT_INT:
+        return cJSON_IsNumber(value) && value->valuedouble == (double)(int64_t)value->valuedouble;
+    case JH_OPT_BOOL: return cJSON_IsBool(value);
+    case JH_OPT_DURATION:
+        return cJSON_IsString(value) && duration_parse(value->valuestring, &ms) == 0;
+    case JH_OPT_SIZE: return cJSON_IsString(value) && size_parse(value->valuestring, &size) == 0;
+    case JH_OPT_URL:
+        return cJSON_IsString(value) && (strncmp(value->valuestring, "https://", 8) == 0 ||
+                                         strncmp(value->valuestring, "http://", 7) == 0);
+    default: return cJSON_IsString(value);
+    }
+}
+
+static const char *resolve_type_words(int32_t type) {
+    static const char *const words[] = {
+        [JH_OPT_STRING] = "a string",
+        [JH_OPT_INT] = "an integer",
+        [JH_OPT_BOOL] = "true or false",
+        [JH_OPT_DURATION] = "a duration such as \"30s\"",
+        [JH_OPT_SIZE] = "a size such as \"10MiB\"",
+        [JH_OPT_URL] = "an http or https URL",
+    };
+    return type < 1 || (size_t)type >= ARRAY_LEN(words) ? "a string" : words[type];
+}
+
+static int resolve_fields(const struct pool_handler *handler, const cJSON *object,
+                          struct problem *p) {
+    char field[64];
+    const cJSON *member;
+    for (size_t i = 0; i < handler->payload_count; i++) {
+        const struct config_option_spec *spec = &handler->payload[i];
+        const cJSON *value = cJSON_GetObjectItemCaseSensitive(object, spec->name);
+        snprintf(field, sizeof field, "payload.%.50s", spec->name);
+        if (value == NULL || cJSON_IsNull(value)) {
+            if ((spec->flags & JH_OPT_REQUIRED) != 0) {
+                return resolve_refuse(p, 400, "bad_payload", field, "%s is required by %s", field,
+                                      handler->name);
+            }
+        } else if (!resolve_fits(spec, value)) {
+            return resolve_refuse(p, 400, "bad_payload", field, "%s must be %s", field,
+                                  resolve_type_words(spec->type));
+        }
+    }
+    cJSON_ArrayForEach(member, object) {
+        size_t i = 0;
+        while (i < handler->payload_count &&
+               strcmp(handler->payload[i].name, member->string) != 0) {
+            i++;
+        }
+        if (i == handler->payload_count) {
+            snprintf(field, sizeof field, "payload.%.50s", member->string);
+            return resolve_refuse(p, 400, "bad_payload", field, "%s is not a field of %s", field,
+                                  handler->name);
+        }
+    }
+    return 0;
+}
+
+static int resolve_payload(struct host *host, const struct job_request *r,
+                           const struct config_queue *queue, struct problem *p) {
+    if (r->payload.len > (uint64_t)queue->max_payload) {
+        return resolve_refuse(p, 413, "payload_too_large", "payload",
+                              "payload of %zu bytes; the queue takes at most %lld", r->payload.len,
+                              (long long)queue->max_payload);
+    }
+    const struct pool_handler *handler = pools_handler(host->pools, r->type, NULL, NULL);
+    bool json = r->content_type == NULL || strncmp(r->content_type, "application/json", 16) == 0;
+    if (handler == NULL || handler->payload == NULL || !json) {
+        return 0;
+    }
+    cJSON *object = r->payload.len == 0 ? cJSON_CreateObject()
+                                        : cJSON_ParseWithLength(r->payload.data, r->payload.len);
+    int err = cJSON_IsObject(object) ? resolve_fields(handler, object, p)
+                                     : resolve_refuse(p, 400, "bad_payload", "payload",
+                                                      "%s takes a JSON object", handler->name);
+    cJSON_Delete(object);
+    return err;
+}
+
+/* ------------------------------------------------------------------ all of it */
+
+static int resolve_closed(const struct host *host, struct problem *p) {
+    return host->phase == HOST_STARTING
+               ? resolve_refuse(p, 503, "starting", "",
+                                "the host is starting; try again in a moment")
+               : resolve_refuse(p, 503, "draining", "", "the host is shutting down");
+}
+
+static int resolve_queue(struct host *host, const struct job_request *r, struct arena *arena,
+                         const char **ret, struct problem *p) {
+    char name[JOB_QUEUE_MAX + 1];
+    struct err e = {.code = 0};
+    const char *queue =
+        r->queue != NULL ? r->queue : config_queue_of_type(host->config, r->type, name);
+    if (job_check_queue(queue, &e) != 0) {
+        return resolve_refuse(p, 400, "bad_queue", "queue", "%s", e.msg);
+    }
+    *ret = queue == name ? arena_str(arena, name) : queue;
+    return *ret == NULL ? resolve_refuse(p, 503, "out_of_memory", "", "out of memory") : 0;
+}
+
+static int resolve_policy(const struct job_request *r, struct problem *p) {
+    struct err e = {.code = 0};
+    if (r->retry != NULL && policy_check(r->retry, &e) != 0) {
+        return resolve_refuse(p, 400, "bad_retry", "retry", "%s", e.msg);
+    }
+    return 0;
+}
+
+static int64_t resolve_or(int64_t value, int64_t fallback) {
+    return value != 0 ? value : fallback;
+}
+
+int jobs_resolve(struct host *host, const struct job_request *r, struct arena *arena,
+                 struct job_spec *ret, struct problem *p) {
+    const char *queue_name;
+    int err = host->phase == HOST_RUNNING ? 0 : resolve_closed(host, p);
+    if (err != 0 || (err = resolve_type(host, r, p)) != 0) {
+        return err;
+    }
+    if ((err = resolve_lengths(r, p)) != 0 || (err = resolve_numbers(r, p)) != 0 ||
+        (err = resolve_policy(r, p)) != 0 ||
+        (err = resolve_queue(host, r, arena, &queue_name, p)) != 0) {
+        return err;
+    }
+    const struct config_queue *queue = config_queue(host->config, queue_name);
+    const struct config_job *type = config_job(host->config, r->type);
+    err = resolve_payload(host, r, queue, p);
+    if (err != 0) {
+        return err;
+    }
+    int64_t now = env_wall_ms(&host->env);
+    int64_t run_at = r->run_at_ms != 0 ? r->run_at_ms : (r->delay_ms != 0 ? now + r->delay_ms : 0);
+    int64_t begin = run_at > now ? run_at : now;
+    int64_t deadline = resolve_or(r->deadline_ms, type->deadline_ms);
+    int64_t expires = resolve_or(r->expires_ms, type->expires_ms);
+    *ret = (struct job_spec){
+        .id = id_next(&host->ids, now),
+        .queue = queue_name,
+        .type = r->type,
+        .tenant = r->tenant,
+        .priority = r->priority >= 0 ? (enum job_priority)r->priority : type->priority,
+        .payload = r->payload,
+        .content_type = r->content_type,
+        .dedup_key = r->key,
+        .dedup_mode = r->dedup_mode >= 0 ? (enum dedup_mode)r->dedup_mode : DEDUP_RETURN,
+        .dedup_ttl_ms = resolve_or(r->dedup_ttl_ms, queue->dedup_ttl_ms),
+        .run_at_ms = run_at,
+        .max_attempts = r->max != 0 ? r->max : type->retry.max,
+        .timeout_ms = resolve_or(r->timeout_ms, type->timeout_ms),
+        .deadline_ms = deadline == 0 ? 0 : begin + deadline,
+        .expires_ms = expires == 0 ? 0 : begin + expires,
+        .labels = r->labels != NULL ? r->labels : type->labels,
+        .callback = r->callback,
+        .retry = r->retry,
+        .flow_id = r->flow_id,
+        .files = r->files,
+        .file_count = r->file_count,
+    };
+    return 0;
+}

@@ -1,0 +1,135 @@
+#include "supervisor/shutdown.h"
+
+#include <event2/event.h>
+#include <stdlib.h>
+
+#include "base/timer.h"
+#include "jobhost_plugin.h"
+#include "net/server.h"
+#include "supervisor/commits.h"
+#include "supervisor/dispatch.h"
+#include "supervisor/host.h"
+#include "supervisor/pool_private.h"
+#include "supervisor/sd_notify.h"
+#include "supervisor/upkeep.h"
+
+enum { SHUTDOWN_LOOK_MS = 50, SHUTDOWN_STORE_MS = 10000 };
+
+struct shutdown {
+    struct host *host;
+    struct timer soft, hard, look, store;
+    bool leaving;
+};
+
+static void shutdown_cancel_worker(struct worker *w, void *arg) {
+    (void)arg;
+    struct attempt *a;
+    TAILQ_FOREACH(a, &w->attempts, link) {
+        attempt_cancel(a, JH_CANCEL_DRAIN);
+    }
+}
+
+static void shutdown_soft(struct timer *t, void *arg) {
+    struct shutdown *s = arg;
+    (void)t;
+    pools_each_worker(s->host->pools, shutdown_cancel_worker, NULL);
+}
+
+static void shutdown_kill_worker(struct worker *w, void *arg) {
+    (void)arg;
+    worker_kill(w, "the host is shutting down");
+}
+
+static void shutdown_hard(struct timer *t, void *arg) {
+    struct shutdown *s = arg;
+    (void)t;
+    log_warn(&s->host->log, "host.grace_over", "workers=%u", pools_workers(s->host->pools));
+    pools_each_worker(s->host->pools, shutdown_kill_worker, NULL);
+}
+
+static void shutdown_left(struct host *host) {
+    timer_cancel(host->timers, &host->shutdown->store);
+    host->phase = HOST_STOPPED;
+    (void)event_base_loopexit(host->base, NULL);
+}
+
+static void shutdown_store_late(struct timer *t, void *arg) {
+    struct shutdown *s = arg;
+    (void)t;
+    log_error(&s->host->log, "host.store_late",
+              "commits=%u msg=\"the store does not answer; its jobs are recovered at the "
+              "next start\"",
+              commits_pending(s->host));
+    shutdown_left(s->host);
+}
+
+static void shutdown_look(struct timer *t, void *arg) {
+    (void)t;
+    shutdown_progress(((struct shutdown *)arg)->host);
+}
+
+void shutdown_progress(struct host *host) {
+    struct shutdown *s = host->shutdown;
+    if (host->phase != HOST_DRAINING || s->leaving) {
+        return;
+    }
+    int64_t now = env_mono_ms(&host->env);
+    if (pools_workers(host->pools) > 0) {
+        return; // each one's end brings us here
+    }
+    timer_cancel(host->timers, &s->soft);
+    timer_cancel(host->timers, &s->hard);
+    if (!timer_running(&s->store)) {
+        (void)timer_set(host->timers, &s->store, now + SHUTDOWN_STORE_MS);
+    }
+    if (host->dispatch->claims_out > 0 || HASH_CNT(by_id, host->dispatch->running) > 0 ||
+        commits_pending(host) > 0) {
+        (void)timer_set(host->timers, &s->look, now + SHUTDOWN_LOOK_MS);
+        return;
+    }
+    s->leaving = true;
+    server_drain(host->server); // only now: an operator may look at a long drain
+    upkeep_leave(host, shutdown_left);
+}
+
+void shutdown_begin(struct host *host, const char *why) {
+    struct shutdown *s = host->shutdown;
+    int64_t now = env_mono_ms(&host->env);
+    if (host->phase == HOST_DRAINING) {
+        shutdown_hard(NULL, s);
+        return;
+    }
+    int64_t grace = host->config->host.shutdown_grace_ms;
+    log_info(&host->log, "host.draining", "why=\"%s\" grace_ms=%lld", why, (long long)grace);
+    sd_notify_send(host->notify_socket, "STOPPING=1");
+    host->phase = HOST_DRAINING;
+    pools_drain(host->pools);
+    // half of the grace to finish by themselves, the rest to react to the request
+    (void)timer_set(host->timers, &s->soft, now + grace / 2);
+    (void)timer_set(host->timers, &s->hard, now + grace);
+    (void)timer_set(host->timers, &s->look, now);
+}
+
+struct shutdown *shutdown_new(struct host *host) {
+    struct shutdown *s = calloc(1, sizeof *s);
+    if (s != NULL) {
+        s->host = host;
+        timer_init(&s->soft, shutdown_soft, s);
+        timer_init(&s->hard, shutdown_hard, s);
+        timer_init(&s->look, shutdown_look, s);
+        timer_init(&s->store, shutdown_store_late, s);
+    }
+    return s;
+}
+
+void shutdown_free(struct shutdown **sp) {
+    struct shutdown *s = *sp;
+    if (s != NULL) {
+        struct timer *timers[] = {&s->soft, &s->hard, &s->look, &s->store};
+        for (size_t i = 0; i < ARRAY_LEN(timers); i++) {
+            timer_cancel(s->host->timers, timers[i]);
+        }
+        free(s);
+        *sp = NULL;
+    }
+}

@@ -1,0 +1,284 @@
+#include "supervisor/upkeep.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/timer.h"
+#include "supervisor/dispatch.h"
+#include "supervisor/host.h"
+#include "supervisor/lane.h"
+
+enum {
+    UPKEEP_BATCH = 1000,
+    UPKEEP_SWEEP_MS = 60000,
+    UPKEEP_RETRY_MS = 1000,  /* after a refusal of the store                          */
+    UPKEEP_CLOCK_MS = 60000, /* longest sleep until a due time, as wall time may step */
+};
+
+struct upkeep {
+    struct host *host;
+    struct store_due due;
+    struct store_forward forward;
+    struct store_sweep sweep;
+    struct store_recover recover;
+    struct store_stats stats;
+    struct store_host_lease lease;
+    bool due_out, forward_out, forward_again, sweep_out, leaving;
+    int64_t due_ms; /* the earliest known, 0 = none */
+    struct timer due_timer, sweep_timer, forward_timer;
+    void (*ready)(struct host *host, int status);
+    void (*left)(struct host *host);
+};
+
+static void upkeep_post(struct upkeep *u, struct store_op *op, enum store_op_kind kind,
+                        void (*done)(struct store_op *)) {
+    store_op_finish(op);
+    op->kind = kind;
+    op->done = done;
+    op->arg = u;
+    op->status = 0;
+    op->now_ms = env_wall_ms(&u->host->env);
+    store_post(&u->host->store, op);
+}
+
+static void upkeep_timer(struct upkeep *u, struct timer *t, int64_t in_ms) {
+    (void)timer_set(u->host->timers, t, env_mono_ms(&u->host->env) + (in_ms < 0 ? 0 : in_ms));
+}
+
+/* ------------------------------------------------------------------ due */
+
+static void upkeep_plan_due(struct upkeep *u) {
+    if (u->due_ms == 0 || u->due_out || u->host->phase != HOST_RUNNING) {
+        return;
+    }
+    int64_t in = u->due_ms - env_wall_ms(&u->host->env);
+    upkeep_timer(u, &u->due_timer, in > UPKEEP_CLOCK_MS ? UPKEEP_CLOCK_MS : in);
+}
+
+static void due_done(struct store_op *op) {
+    struct upkeep *u = op->arg;
+    u->due_out = false;
+    if (op->status != 0) {
+        u->due_ms = op->now_ms + UPKEEP_RETRY_MS;
+    } else if (u->due.moved == UPKEEP_BATCH) {
+        u->due_ms = op->now_ms; // more may wait
+    } else if (u->due_ms == 0 || u->due_ms <= op->now_ms ||
+               (u->due.next_ms != 0 && u->due.next_ms < u->due_ms)) {
+        u->due_ms = u->due.next_ms;
+    }
+    upkeep_plan_due(u);
+}
+
+static void due_fire(struct timer *t, void *arg) {
+    struct upkeep *u = arg;
+    (void)t;
+    if (u->due_ms > env_wall_ms(&u->host->env)) {
+        upkeep_plan_due(u);
+        return;
+    }
+    u->due_out = true;
+    u->due.limit = UPKEEP_BATCH;
+    upkeep_post(u, &u->due.op, STORE_DUE, due_done);
+}
+
+void upkeep_due(struct host *host, int64_t due_ms) {
+    struct upkeep *u = host->upkeep;
+    if (due_ms != 0 && (u->due_ms == 0 || due_ms < u->due_ms)) {
+        u->due_ms = due_ms;
+        upkeep_plan_due(u);
+    }
+}
+
+/* ------------------------------------------------------------------ outbox */
+
+static void forward_done(struct store_op *op) {
+    struct upkeep *u = op->arg;
+    u->forward_out = false;
+    bool again = u->forward_again || (op->status == 0 && u->forward.more);
+    if (op->status != 0 && u->host->phase == HOST_RUNNING) {
+        upkeep_timer(u, &u->forward_timer, UPKEEP_RETRY_MS);
+    } else if (again) {
+        upkeep_forward(u->host);
+    } else if (u->ready != NULL && u->recover.op.status == 0) {
+        void (*ready)(struct host *, int) = u->ready;
+        u->ready = NULL;
+        ready(u->host, 0);
+    }
+}
+
+void upkeep_forward(struct host *host) {
+    struct upkeep *u = host->upkeep;
+    if (u->forward_out) {
+        u->forward_again = true;
+        return;
+    }
+    u->forward_again = false;
+    u->forward_out = true;
+    u->forward.limit = UPKEEP_BATCH;
+    upkeep_post(u, &u->forward.op, STORE_FORWARD, forward_done);
+}
+
+static void forward_fire(struct timer *t, void *arg) {
+    (void)t;
+    upkeep_forward(((struct upkeep *)arg)->host);
+}
+
+/* ------------------------------------------------------------------ sweep */
+
+static void sweep_fire(struct timer *t, void *arg);
+
+static void sweep_done(struct store_op *op) {
+    struct upkeep *u = op->arg;
+    u->sweep_out = false;
+    if (u->host->phase != HOST_RUNNING) {
+        return;
+    }
+    if (op->status == 0 && u->sweep.more) {
+        sweep_fire(NULL, u);
+    } else {
+        upkeep_timer(u, &u->sweep_timer, UPKEEP_SWEEP_MS);
+    }
+}
+
+static void sweep_fire(struct timer *t, void *arg) {
+    struct upkeep *u = arg;
+    (void)t;
+    u->sweep_out = true;
+    u->sweep.limit = UPKEEP_BATCH;
+    upkeep_post(u, &u->sweep.op, STORE_SWEEP, sweep_done);
+}
+
+/* ------------------------------------------------------------------ start: lease, recover, forward, look round */
+
+static void upkeep_failed(struct upkeep *u, const struct store_op *op, const char *what) {
+    log_error(&u->host->log, "store.start", "what=%s status=%d msg=\"%s\"", what, op->status,
+              op->err.msg);
+    void (*ready)(struct host *, int) = u->ready;
+    u->ready = NULL;
+    if (ready != NULL) {
+        ready(u->host, op->status);
+    }
+}
+
+static int upkeep_take_queue(struct host *host, const struct store_queue_stats *s) {
+    struct queue *q = lane_queue(host, s->queue);
+    if (q == NULL) {
+        return -ENOMEM;
+    }
+    q->paused = s->paused;
+    q->paused_at_ms = s->paused_at_ms;
+    free(q->paused_by);
+    free(q->paused_why);
+    q->paused_by = s->paused_by == NULL ? NULL : strdup(s->paused_by);
+    q->paused_why = s->paused_why == NULL ? NULL : strdup(s->paused_why);
+    return 0;
+}
+
+static void stats_done(struct store_op *op) {
+    struct upkeep *u = op->arg;
+    struct host *host = u->host;
+    if (op->status != 0) {
+        upkeep_failed(u, op, "stats");
+        return;
+    }
+    for (size_t i = 0; i < u->stats.queue_count; i++) {
+        (void)upkeep_take_queue(host, &u->stats.queues[i]);
+    }
+    for (size_t i = 0; i < u->stats.lane_count; i++) {
+        dispatch_lane_ready(host, &u->stats.lanes[i].lane);
+    }
+    upkeep_due(host, u->stats.next_due_ms);
+    store_op_finish(op);
+    upkeep_forward(host); // its answer makes us ready
+}
+
+static void recover_done(struct store_op *op) {
+    struct upkeep *u = op->arg;
+    if (op->status != 0) {
+        upkeep_failed(u, op, "recover");
+        return;
+    }
+    if (u->recover.released > 0) {
+        log_info(&u->host->log, "store.recovered", "jobs=%zu", u->recover.released);
+    }
+    if (u->recover.more) {
+        upkeep_post(u, op, STORE_RECOVER, recover_done);
+        return;
+    }
+    upkeep_post(u, &u->stats.op, STORE_STATS, stats_done);
+}
+
+static void upkeep_lease(struct upkeep *u, int64_t lease_ms, void (*done)(struct store_op *)) {
+    struct host *host = u->host;
+    u->lease.name = host->name;
+    u->lease.nonce = host->nonce;
+    u->lease.lease_ms = lease_ms;
+    u->lease.version = JOBHOST_VERSION;
+    u->lease.pid = (int32_t)getpid();
+    upkeep_post(u, &u->lease.op, STORE_HOST_LEASE, done);
+}
+
+static void lease_done(struct store_op *op) {
+    struct upkeep *u = op->arg;
+    if (op->status != 0) {
+        upkeep_failed(u, op, "lease");
+        return;
+    }
+    u->recover.host_nonce = u->host->nonce;
+    u->recover.limit = UPKEEP_BATCH;
+    upkeep_post(u, &u->recover.op, STORE_RECOVER, recover_done);
+}
+
+void upkeep_recover(struct host *host, void (*ready)(struct host *host, int status)) {
+    struct upkeep *u = host->upkeep;
+    u->ready = ready;
+    upkeep_lease(u, host->config->host.lease_ms, lease_done);
+    upkeep_timer(u, &u->sweep_timer, UPKEEP_SWEEP_MS);
+}
+
+void upkeep_run(struct host *host) {
+    upkeep_plan_due(host->upkeep);
+}
+
+/* ------------------------------------------------------------------ end */
+
+static void left_done(struct store_op *op) {
+    struct upkeep *u = op->arg;
+    u->left(u->host);
+}
+
+void upkeep_leave(struct host *host, void (*done)(struct host *host)) {
+    struct upkeep *u = host->upkeep;
+    u->left = done;
+    upkeep_lease(u, 0, left_done);
+}
+
+struct upkeep *upkeep_new(struct host *host) {
+    struct upkeep *u = calloc(1, sizeof *u);
+    if (u != NULL) {
+        u->host = host;
+        timer_init(&u->due_timer, due_fire, u);
+        timer_init(&u->sweep_timer, sweep_fire, u);
+        timer_init(&u->forward_timer, forward_fire, u);
+    }
+    return u;
+}
+
+void upkeep_free(struct upkeep **up) {
+    struct upkeep *u = *up;
+    if (u == NULL) {
+        return;
+    }
+    timer_cancel(u->host->timers, &u->due_timer);
+    timer_cancel(u->host->timers, &u->sweep_timer);
+    timer_cancel(u->host->timers, &u->forward_timer);
+    struct store_op *ops[] = {&u->due.op,     &u->forward.op, &u->sweep.op,
+                              &u->recover.op, &u->stats.op,   &u->lease.op};
+    for (size_t i = 0; i < ARRAY_LEN(ops); i++) {
+        store_op_finish(ops[i]);
+    }
+    free(u);
+    *up = NULL;
+}

@@ -1,0 +1,27 @@
+/* What has to be done from time to time: jobs that become due, outbox rows, jobs of dead hosts, things past their keeping time, our own
+ * lease. Nothing here polls: timers are set to known times, and only the sweep (a minute) is periodic. Loop thread only. */
+#ifndef JOBHOST_SUPERVISOR_UPKEEP_H
+#define JOBHOST_SUPERVISOR_UPKEEP_H
+
+#include <stdint.h>
+
+struct host;
+struct upkeep;
+
+struct upkeep *upkeep_new(struct host *host);
+void upkeep_free(struct upkeep **u);
+
+/* Takes over what earlier boots left running, delivers what is in the outbox, finds what waits; then calls ready(host). */
+void upkeep_recover(struct host *host, void (*ready)(struct host *host, int status));
+
+/* The host runs from now on: due jobs may be moved. */
+void upkeep_run(struct host *host);
+
+/* Something is due at this wall time. */
+void upkeep_due(struct host *host, int64_t due_ms);
+/* There are outbox rows. */
+void upkeep_forward(struct host *host);
+/* Says goodbye to the store (host lease 0) and calls done. */
+void upkeep_leave(struct host *host, void (*done)(struct host *host));
+
+#endif

@@ -1,0 +1,439 @@
+#define _GNU_SOURCE
+#include "supervisor/worker.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fault.h"
+#include "supervisor/dispatch.h"
+#include "supervisor/host.h"
+#include "supervisor/lane.h"
+#include "supervisor/pool_private.h"
+#include "supervisor/spawn.h"
+#include "supervisor/worker_check.h"
+
+enum {
+    WORKER_READS_PER_TURN = 16, /* packets, so that one chatty worker does not hold the loop */
+    WORKER_RECORD_ROOM = 4096,  /* of a record besides its payload                           */
+    WORKER_EST_UNKNOWN_US = 5000,
+};
+
+/* ------------------------------------------------------------------ sending */
+
+static struct out_packet *worker_new_packet(struct worker *w) {
+    struct out_packet *p = w->out_count >= WORKER_PACKETS_MAX ? NULL : calloc(1, sizeof *p);
+    if (p != NULL) {
+        TAILQ_INSERT_TAIL(&w->out, p, link);
+        w->out_count++;
+    }
+    return p;
+}
+
+struct record_writer *worker_out(struct worker *w, size_t need) {
+    if (w->state == WORKER_GONE || w->eof) {
+        return NULL;
+    }
+    struct out_packet *p = TAILQ_LAST(&w->out, out_packets);
+    if (p == NULL || p->w.packet.len + need + WORKER_RECORD_ROOM > RECORD_PACKET_MAX ||
+        p->w.fd_count == RECORD_FDS_MAX) {
+        p = worker_new_packet(w);
+        if (p == NULL) {
+            worker_kill(w, "it does not read what it is sent");
+            return NULL;
+        }
+    }
+    pool_want_flush(w);
+    return &p->w;
+}
+
+void worker_flush(struct worker *w) {
+    struct out_packet *p;
+    while (!w->eof && (p = TAILQ_FIRST(&w->out)) != NULL) {
+        int r = record_send(&p->w, w->sock);
+        if (r == -EAGAIN) {
+            w->blocked = true;
+            (void)event_add(w->ev_write, NULL);
+            return;
+        }
+        TAILQ_REMOVE(&w->out, p, link);
+        w->out_count--;
+        record_writer_finish(&p->w);
+        free(p);
+        if (r != 0) {
+            break; // its end is noticed by the reading side
+        }
+    }
+    if (w->blocked) {
+        w->blocked = false;
+        dispatch_kick(w->host);
+    }
+}
+
+static void worker_writable(evutil_socket_t fd, short what, void *arg) {
+    (void)fd;
+    (void)what;
+    worker_flush(arg);
+}
+
+/* ------------------------------------------------------------------ death */
+
+static void worker_gone(struct worker *w) {
+    if (!w->eof || !w->reaped) {
+        return;
+    }
+    timer_cancel(w->host->timers, &w->start_timer);
+    timer_cancel(w->host->timers, &w->check_timer);
+    w->state = WORKER_GONE;
+    pool_on_gone(w);
+}
+
+/* The process is dead, but what it sent before is still in the socket. */
+static void worker_exited(evutil_socket_t fd, short what, void *arg) {
+    struct worker *w = arg;
+    (void)fd;
+    (void)what;
+    int status;
+    pid_t r = waitpid(w->pid, &status, WNOHANG);
+    if (r == 0) {
+        return;
+    }
+    w->wait_status = r == -1 ? 0 : status;
+    w->reaped = true;
+    (void)event_del(w->ev_pid);
+    (void)kill(-w->pid, SIGKILL); // children it left in its process group
+    worker_gone(w);
+}
+
+static void worker_end_of_stream(struct worker *w) {
+    w->eof = true;
+    (void)event_del(w->ev_read);
+    (void)event_del(w->ev_write);
+    if (!w->reaped) {
+        worker_kill(w, "it closed its socket");
+    }
+    worker_gone(w);
+}
+
+void worker_kill(struct worker *w, const char *why) {
+    if (w->reaped || w->killed_by_us) {
+        return;
+    }
+    w->killed_by_us = true;
+    w->kill_why = why;
+    if (kill(-w->pid, SIGKILL) == -1) {
+        (void)kill(w->pid, SIGKILL); // it had not yet made its own process group
+    }
+}
+
+void worker_term(struct worker *w) {
+    if (!w->reaped && kill(-w->pid, SIGTERM) == -1) {
+        (void)kill(w->pid, SIGTERM);
+    }
+}
+
+/* ------------------------------------------------------------------ receiving */
+
+/* After a breach of the protocol the worker is killed, and read on to its end, believing nothing. */
+static void worker_take_packet(struct worker *w, struct record_packet *packet) {
+    struct record r;
+    struct err e = {.code = 0};
+    int more;
+    while ((more = record_next(packet, &r)) == 1) {
+        int err = worker_record(w, &r, &e);
+        if (err != 0) {
+            more = err;
+            break;
+        }
+    }
+    if (more == 0) {
+        return;
+    }
+    log_error(&w->host->log, "worker.protocol", "plugin=%s pid=%d status=%d msg=\"%s\"",
+              w->pool->config->entry.name, (int)w->pid, more, e.msg);
+    snprintf(w->fail_text, sizeof w->fail_text, "broke the protocol%s%s",
+             e.msg[0] == '\0' ? "" : ": ", e.msg);
+    w->distrusted = true;
+    worker_kill(w, "it broke the protocol");
+}
+
+static void worker_readable(evutil_socket_t fd, short what, void *arg) {
+    struct worker *w = arg;
+    struct record_packet *packet = &w->host->packet;
+    (void)fd;
+    (void)what;
+    w->seen_mono_ms = env_mono_ms(&w->host->env);
+    for (int i = 0; i < WORKER_READS_PER_TURN; i++) {
+        int r = record_recv(packet, w->sock);
+        if (r == -EAGAIN) {
+            return;
+        }
+        if (r == 1) {
+            if (!w->distrusted) {
+                worker_take_packet(w, packet);
+            }
+        } else if (r == -EBADMSG) {
+            worker_kill(w, "it sent a packet that is too large");
+        } else if (r != 1) {
+            worker_end_of_stream(w);
+            return;
+        }
+    }
+}
+
+/* ------------------------------------------------------------------ life */
+
+static void worker_start_late(struct timer *t, void *arg) {
+    struct worker *w = arg;
+    (void)t;
+    snprintf(w->fail_text, sizeof w->fail_text, "not ready after start_timeout (%lld ms), while %s",
+             (long long)w->pool->config->start_timeout_ms,
+             w->state == WORKER_SPAWNED ? "loading" : "in create()");
+    worker_kill(w, "it did not become ready in time");
+}
+
+static int worker_welcome(struct worker *w) {
+    struct record_writer *out = worker_out(w, 0);
+    char data_dir[4096];
+    snprintf(data_dir, sizeof data_dir, "%s/data/%s", w->host->config->host.state_dir,
+             w->pool->config->entry.name);
+    if (out == NULL) {
+        return -ENOMEM;
+    }
+    return msg_welcome_put(out, 0,
+                           &(struct msg_welcome){
+                               .wire_version = RECORD_WIRE_VERSION,
+                               .plugin = w->pool->config->entry.name,
+                               .snapshot = w->pool->snapshot.path,
+                               .sha256 = w->pool->snapshot.sha256,
+                               .threads = (uint32_t)w->pool->config->threads,
+                               .ping_ms = WORKER_PING_MS,
+                               .lease_ms = w->host->config->host.lease_ms,
+                               .log_level = (uint32_t)w->host->log.level,
+                               .data_dir = data_dir,
+                           });
+}
+
+static int worker_events(struct worker *w) {
+    struct event_base *base = w->host->base;
+    w->ev_read = event_new(base, w->sock, EV_READ | EV_PERSIST, worker_readable, w);
+    w->ev_write = event_new(base, w->sock, EV_WRITE, worker_writable, w);
+    w->ev_pid = event_new(base, w->pidfd, EV_READ | EV_PERSIST, worker_exited, w);
+    if (w->ev_read == NULL || w->ev_write == NULL || w->ev_pid == NULL ||
+        event_add(w->ev_read, NULL) == -1 || event_add(w->ev_pid, NULL) == -1) {
+        return -ENOMEM;
+    }
+    return 0;
+}
+
+struct worker *worker_spawn(struct pool *pool, struct err *e) {
+    struct host *host = pool->host;
+    struct worker *w = calloc(1, sizeof *w);
+    if (w == NULL) {
+        err_set(e, -ENOMEM, "out of memory");
+        return NULL;
+    }
+    w->pool = pool;
+    w->host = host;
+    w->sock = w->pidfd = -1;
+    TAILQ_INIT(&w->out);
+    TAILQ_INIT(&w->attempts);
+    timer_init(&w->start_timer, worker_start_late, w);
+    timer_init(&w->check_timer, worker_check, w);
+    struct spawned s;
+    if (spawn_worker(host->self_exe, pool->config->entry.name, &s, e) != 0) {
+        free(w);
+        return NULL;
+    }
+    w->pid = s.pid;
+    w->pidfd = s.pidfd;
+    w->sock = s.sock;
+    w->page = s.page;
+    w->spawned_mono_ms = w->seen_mono_ms = env_mono_ms(&host->env);
+    if (worker_events(w) != 0 || worker_welcome(w) != 0 ||
+        timer_set(host->timers, &w->start_timer,
+                  w->spawned_mono_ms + pool->config->start_timeout_ms) != 0) {
+        err_set(e, -ENOMEM, "out of memory");
+        worker_kill(w, "it could not be set up");
+        (void)waitpid(w->pid, NULL, 0);
+        w->reaped = true;
+        worker_free(w);
+        return NULL;
+    }
+    worker_check_by(w, w->spawned_mono_ms + (int64_t)WORKER_PING_MS * WORKER_HUNG_PINGS);
+    return w;
+}
+
+void worker_free(struct worker *w) {
+    timer_cancel(w->host->timers, &w->start_timer);
+    timer_cancel(w->host->timers, &w->check_timer);
+    struct event *events[] = {w->ev_read, w->ev_write, w->ev_pid};
+    for (size_t i = 0; i < ARRAY_LEN(events); i++) {
+        if (events[i] != NULL) {
+            event_free(events[i]);
+        }
+    }
+    struct out_packet *p;
+    while ((p = TAILQ_FIRST(&w->out)) != NULL) {
+        TAILQ_REMOVE(&w->out, p, link);
+        record_writer_finish(&p->w);
+        free(p);
+    }
+    start_page_unmap(&w->page);
+    if (w->sock != -1) {
+        close(w->sock);
+    }
+    if (w->pidfd != -1) {
+        close(w->pidfd);
+    }
+    free(w);
+}
+
+void worker_drain(struct worker *w) {
+    if (w->state != WORKER_READY) {
+        worker_kill(w, "the host is shutting down");
+        return;
+    }
+    w->state = WORKER_DRAINING;
+    w->pool->ready_count--;
+    w->drained = true;
+    struct record_writer *out = worker_out(w, 0);
+    if (out != NULL) {
+        record_begin(out, REC_DRAIN, 0);
+        (void)record_end(out);
+    }
+}
+
+/* ------------------------------------------------------------------ the window */
+
+static int64_t worker_est_us(const struct lane *lane) {
+    return lane->est_us == 0 ? WORKER_EST_UNKNOWN_US : (int64_t)lane->est_us;
+}
+
+static bool worker_has_room(const struct worker *w, const struct lane *lane) {
+    uint32_t threads = (uint32_t)w->pool->config->threads;
+    if (w->state != WORKER_READY || w->blocked || w->kill_why != NULL) {
+        return false;
+    }
+    if (w->outstanding < threads) {
+        return true;
+    }
+    return w->outstanding < threads * (RECORD_WINDOW_MAX + 1) &&
+           worker_est_us(lane) < WORKER_EST_UNKNOWN_US &&
+           w->load_us + worker_est_us(lane) <= (int64_t)WORKER_EST_UNKNOWN_US * threads;
+}
+
+static uint64_t worker_new_slot(struct worker *w) {
+    do {
+        w->slot_seq++;
+    } while (w->slot_seq == 0 || w->slots[w->slot_seq % WORKER_SLOTS] != NULL);
+    return w->slot_seq;
+}
+
+struct attempt *worker_slot(const struct worker *w, uint64_t slot) {
+    struct attempt *a = w->slots[slot % WORKER_SLOTS];
+    return a != NULL && a->slot == slot ? a : NULL;
+}
+
+static int worker_send_job(struct worker *w, const struct attempt *a) {
+    const struct store_claimed *job = a->job;
+    const struct job_spec *spec = &job->spec;
+    struct msg_input inputs[JOB_FILES_MAX];
+    char id[JOB_ID_TEXT + 1];
+    id_format(&spec->id, id);
+    for (size_t i = 0; i < spec->file_count; i++) {
+        inputs[i] = (struct msg_input){.name = spec->files[i].name,
+                                       .content_type = spec->files[i].content_type,
+                                       .size = spec->files[i].blob.size};
+        memcpy(inputs[i].sha256, spec->files[i].blob.sha256, sizeof inputs[i].sha256);
+    }
+    size_t inline_len = spec->payload.len > RECORD_INLINE_MAX ? 0 : spec->payload.len;
+    struct record_writer *out = worker_out(w, inline_len + spec->file_count * 512);
+    if (out == NULL) {
+        return -EPIPE;
+    }
+    return msg_job_put(out, a->slot,
+                       &(struct msg_job){
+                           .handler = a->lane->handler,
+                           .attempt = (uint32_t)job->counters.attempts + 1,
+                           .id = id,
+                           .dedup_key = spec->dedup_key,
+                           .content_type = spec->content_type,
+                           .payload = {.data = spec->payload},
+                           .deadline_ms = spec->deadline_ms,
+                           .steps_version = job->steps_version,
+                           .input_count = (uint32_t)spec->file_count,
+                           .queue = spec->queue,
+                           .tenant = spec->tenant,
+                           .labels = spec->labels,
+                           .flow_id = spec->flow_id,
+                           .nominal_ms = spec->nominal_ms,
+                           .first_run_ms = job->first_run_ms,
+                           .seed = id_seed(&spec->id),
+                           .commit_no = a->commit_no,
+                           .timeout_ms = spec->timeout_ms,
+                           .inputs = inputs,
+                       });
+}
+
+bool worker_place(struct worker *w, struct attempt *a) {
+    if (!worker_has_room(w, a->lane)) {
+        return false;
+    }
+    (void)fault(FAULT_CLAIM_BEFORE_DISPATCH);
+    a->slot = worker_new_slot(w);
+    if (worker_send_job(w, a) != 0) {
+        return false;
+    }
+    (void)fault(FAULT_DISPATCH_AFTER_SEND);
+    a->worker = w;
+    a->pid = w->pid;
+    a->placed_mono_ms = env_mono_ms(&w->host->env);
+    w->slots[a->slot % WORKER_SLOTS] = a;
+    TAILQ_INSERT_TAIL(&w->attempts, a, link);
+    w->outstanding++;
+    w->load_us += worker_est_us(a->lane);
+    worker_check_by(w, a->placed_mono_ms + worker_check_first(w, a));
+    return true;
+}
+
+void worker_forget(struct worker *w, struct attempt *a) {
+    TAILQ_REMOVE(&w->attempts, a, link);
+    w->slots[a->slot % WORKER_SLOTS] = NULL;
+    w->outstanding--;
+    w->load_us = w->outstanding == 0 ? 0 : w->load_us - worker_est_us(a->lane);
+    if (w->load_us < 0) {
+        w->load_us = 0; // estimates moved meanwhile
+    }
+}
+
+bool worker_is_running(const struct worker *w, const struct attempt *a, int64_t *ret_since_ms) {
+    for (int64_t i = 0; i < w->pool->config->threads; i++) {
+        const struct start_slot *slot = &w->page->thread[i];
+        if (atomic_load_explicit(&slot->job, memory_order_acquire) == a->slot) {
+            *ret_since_ms = atomic_load_explicit(&slot->since_us, memory_order_relaxed) / 1000;
+            return true;
+        }
+    }
+    return false;
+}
+
+void worker_cancel(struct worker *w, struct attempt *a) {
+    struct record_writer *out = worker_out(w, 64);
+    if (out == NULL) {
+        return;
+    }
+    // whichever comes first: an unstarted job comes back, a running one hears of it
+    record_begin(out, REC_RECALL, a->slot);
+    (void)record_end(out);
+    record_begin(out, REC_CANCEL, a->slot);
+    record_u32(out, a->cancel_mask);
+    (void)record_end(out);
+    worker_check_by(w, env_mono_ms(&w->host->env) + w->pool->config->grace_ms);
+}

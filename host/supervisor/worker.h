@@ -1,0 +1,102 @@
+/* One worker process as the supervisor sees it: its socket, its window of attempts, its health and its death. Loop thread only.
+ * What its records mean is in worker_records.c, its place among others in pool_private.h. */
+#ifndef JOBHOST_SUPERVISOR_WORKER_H
+#define JOBHOST_SUPERVISOR_WORKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include <sys/types.h>
+
+#include "base/timer.h"
+#include "record/messages.h"
+#include "record/start_page.h"
+#include "supervisor/attempt.h"
+#include "supervisor/pool.h"
+
+struct event;
+
+enum {
+    WORKER_SLOTS = 8192,       /* attempts a worker may hold; power of two              */
+    WORKER_PACKETS_MAX = 1024, /* unsent packets before it counts as stuck              */
+    WORKER_PING_MS = 5000,
+    WORKER_HUNG_PINGS = 3,      /* missing pings that make a hung process                */
+    WORKER_KILL_AFTER_MS = 2000 /* from SIGTERM to SIGKILL                               */
+};
+
+struct out_packet {
+    struct record_writer w;
+    TAILQ_ENTRY(out_packet) link;
+};
+TAILQ_HEAD(out_packets, out_packet);
+
+struct worker {
+    struct pool *pool;
+    struct host *host;
+    enum worker_state state;
+    pid_t pid;
+    int pidfd, sock;
+    struct event *ev_read, *ev_write, *ev_pid;
+    struct start_page *page;
+    struct timer start_timer; /* load, ABI check, create()                                */
+    struct timer check_timer; /* timeouts, stops, START reports, hung process             */
+    int64_t check_due_ms;     /* mono; 0 = not running                                    */
+    int64_t spawned_mono_ms, ready_mono_ms, seen_mono_ms;
+    struct out_packets out;
+    unsigned out_count;
+    bool blocked; /* the socket took no more                                              */
+    bool flush_wanted;
+    struct attempt *slots[WORKER_SLOTS];
+    uint32_t slot_seq;
+    struct attempt_list attempts;
+    uint32_t outstanding;
+    int64_t load_us; /* estimated work in its window                                      */
+    uint64_t jobs_done;
+    bool eof, reaped, said_bye;
+    bool drained; /* no longer counted as ready */
+    int wait_status;
+    bool distrusted; /* it broke the protocol */
+    bool killed_by_us;
+    bool for_a_job;       /* it was terminated because one of its attempts would not stop */
+    const char *kill_why; /* a constant                                                   */
+    char fail_text[512];  /* FAIL's words                                                 */
+    bool crashed;
+    uint64_t crash_slot;
+    struct msg_crash crash;
+    uint64_t load_begin, load_end;
+    TAILQ_ENTRY(worker) link;
+    TAILQ_ENTRY(worker) flush_link;
+};
+TAILQ_HEAD(worker_list, worker);
+
+/* Forks and executes; the worker is `spawned`. NULL with *e on failure. */
+struct worker *worker_spawn(struct pool *pool, struct err *e);
+
+/* A packet with room for `need` more bytes; NULL: gone or out of memory. The record is sent when the loop's turn ends. */
+struct record_writer *worker_out(struct worker *w, size_t need);
+void worker_flush(struct worker *w);
+
+/* Puts an attempt into its window; false: it cannot take it now (the attempt stays the caller's). */
+bool worker_place(struct worker *w, struct attempt *a);
+/* Takes an attempt out of the window. */
+void worker_forget(struct worker *w, struct attempt *a);
+struct attempt *worker_slot(const struct worker *w, uint64_t slot);
+
+/* Is this attempt being run right now? *ret_since_ms = mono. */
+bool worker_is_running(const struct worker *w, const struct attempt *a, int64_t *ret_since_ms);
+
+void worker_cancel(struct worker *w, struct attempt *a);
+void worker_drain(struct worker *w);
+/* SIGKILL to its process group. `why` is a constant. */
+void worker_kill(struct worker *w, const char *why);
+void worker_term(struct worker *w);
+
+/* Looks at timeouts no later than mono time `due`. */
+void worker_check_by(struct worker *w, int64_t due_mono_ms);
+
+/* The records it sends: 0, or -EBADMSG/-EPROTO with *e: kill it. */
+int worker_record(struct worker *w, struct record *r, struct err *e);
+
+void worker_free(struct worker *w);
+
+#endif

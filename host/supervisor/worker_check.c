@@ -1,0 +1,134 @@
+#include "supervisor/worker_check.h"
+
+#include "jobhost_plugin.h"
+#include "supervisor/host.h"
+#include "supervisor/lane.h"
+#include "supervisor/pool_private.h"
+
+/* The earlier of two moments. */
+static int64_t check_min(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+void worker_check_by(struct worker *w, int64_t due_mono_ms) {
+    if (w->state == WORKER_GONE || (w->check_due_ms != 0 && w->check_due_ms <= due_mono_ms)) {
+        return;
+    }
+    if (timer_set(w->host->timers, &w->check_timer, due_mono_ms) == 0) {
+        w->check_due_ms = due_mono_ms;
+    }
+}
+
+int64_t worker_check_first(const struct worker *w, const struct attempt *a) {
+    int64_t first = CHECK_REPORT_AFTER_MS;
+    if (a->job->spec.timeout_ms > 0) {
+        first = check_min(first, a->job->spec.timeout_ms);
+    }
+    if (w->outstanding > (uint32_t)w->pool->config->threads && w->pool->worker_count > 1) {
+        first = CHECK_STUCK_MS;
+    }
+    return first;
+}
+
+/* Asked to stop and still there: TERM after the grace, KILL after that. */
+static int64_t check_stop(struct worker *w, struct attempt *a, int64_t now) {
+    int64_t term_at = a->stop_mono_ms + w->pool->config->grace_ms;
+    int64_t kill_at = term_at + WORKER_KILL_AFTER_MS;
+    if (a->stop == STOP_ASKED && now >= term_at) {
+        log_warn(&w->host->log, "attempt.terminate", "plugin=%s pid=%d cancel=%u",
+                 w->pool->config->entry.name, (int)w->pid, a->cancel_mask);
+        a->stop = STOP_TERM;
+        w->for_a_job = true;
+        worker_term(w);
+    }
+    if (a->stop == STOP_TERM && now >= kill_at) {
+        a->stop = STOP_KILL;
+        worker_kill(w, "a cancelled job did not stop");
+    }
+    return a->stop == STOP_ASKED ? term_at : kill_at;
+}
+
+static int64_t check_running(struct worker *w, struct attempt *a, int64_t since, int64_t now) {
+    int64_t wall = env_wall_ms(&w->host->env);
+    int64_t due = now + CHECK_REPORT_EVERY_MS;
+    if (a->started_wall_ms == 0) {
+        a->started_wall_ms = wall - (now - since);
+    }
+    if (a->job->spec.timeout_ms > 0) {
+        int64_t timeout_at = since + a->job->spec.timeout_ms;
+        if (now >= timeout_at) {
+            attempt_cancel(a, JH_CANCEL_DEADLINE);
+        } else {
+            due = check_min(due, timeout_at);
+        }
+    }
+    if (a->job->spec.deadline_ms > 0) {
+        if (wall >= a->job->spec.deadline_ms) {
+            attempt_cancel(a, JH_CANCEL_DEADLINE);
+        } else {
+            due = check_min(due, now + a->job->spec.deadline_ms - wall);
+        }
+    }
+    int64_t report_at = a->reported_mono_ms == 0 ? since + CHECK_REPORT_AFTER_MS
+                                                 : a->reported_mono_ms + CHECK_REPORT_EVERY_MS;
+    if (now >= report_at && (a->reported_mono_ms == 0 || a->progress_news || a->log_news)) {
+        attempt_report(a);
+    } else if (now < report_at) {
+        due = check_min(due, report_at);
+    }
+    return due;
+}
+
+static bool check_somebody_is_free(const struct worker *w) {
+    const struct worker *other;
+    TAILQ_FOREACH(other, &w->pool->workers, link) {
+        if (other != w && other->state == WORKER_READY && other->kill_why == NULL &&
+            other->outstanding < (uint32_t)w->pool->config->threads) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Unstarted behind a slow one: back it comes if another worker could run it now. */
+static int64_t check_waiting(struct worker *w, struct attempt *a, int64_t now) {
+    if (now - a->placed_mono_ms < CHECK_STUCK_MS) {
+        return a->placed_mono_ms + CHECK_STUCK_MS;
+    }
+    if (check_somebody_is_free(w)) {
+        struct record_writer *out = worker_out(w, 64);
+        if (out != NULL) {
+            record_begin(out, REC_RECALL, a->slot);
+            (void)record_end(out);
+        }
+        a->placed_mono_ms = now; // not again at once
+    }
+    return now + CHECK_REPORT_AFTER_MS;
+}
+
+void worker_check(struct timer *t, void *arg) {
+    struct worker *w = arg;
+    (void)t;
+    w->check_due_ms = 0;
+    int64_t now = env_mono_ms(&w->host->env);
+    int64_t hung_at = w->seen_mono_ms + (int64_t)WORKER_PING_MS * WORKER_HUNG_PINGS;
+    if (now >= hung_at && !w->eof) {
+        worker_kill(w, "it stopped answering");
+        return;
+    }
+    int64_t due = hung_at;
+    struct attempt *a, *next;
+    for (a = TAILQ_FIRST(&w->attempts); a != NULL; a = next) {
+        next = TAILQ_NEXT(a, link);
+        int64_t since;
+        if (worker_is_running(w, a, &since)) {
+            due = check_min(due, check_running(w, a, since, now));
+            if (a->stop != STOP_NOT) {
+                due = check_min(due, check_stop(w, a, now));
+            }
+        } else {
+            due = check_min(due, check_waiting(w, a, now));
+        }
+    }
+    worker_check_by(w, due > now ? due : now + 1);
+}

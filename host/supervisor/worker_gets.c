@@ -1,0 +1,185 @@
+#include "supervisor/worker_gets.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "jobhost_kv.h"
+#include "supervisor/host.h"
+#include "supervisor/pool_private.h"
+
+/* One outstanding read. The worker, and with it the slot, may be gone when the store answers; so it is found again by pid and slot. */
+struct get {
+    union {
+        struct store_op op;
+        struct store_step_get step;
+        struct store_kv_get kv;
+        struct store_kv_claim claim;
+        struct store_blob_open blob;
+    } u;
+    struct host *host;
+    struct pool *pool;
+    pid_t pid;
+    uint64_t slot;
+    uint32_t request;
+};
+
+struct answer {
+    int status;
+    int64_t number;
+    struct bytes value;
+    int fd; /* >= 0: the value is this file */
+    uint64_t fd_size;
+};
+
+static struct worker *get_worker(const struct get *g) {
+    struct worker *w;
+    TAILQ_FOREACH(w, &g->pool->workers, link) {
+        if (w->pid == g->pid && worker_slot(w, g->slot) != NULL) {
+            return w;
+        }
+    }
+    return NULL;
+}
+
+static void get_send(struct worker *w, uint64_t slot, uint32_t request, struct answer *answer) {
+    size_t inline_len = answer->value.len > RECORD_INLINE_MAX ? 0 : answer->value.len;
+    struct record_writer *out = worker_out(w, inline_len);
+    struct msg_value m = {.request = request, .status = answer->status, .number = answer->number};
+    if (answer->fd >= 0) {
+        m.value =
+            (struct msg_bytes){.data = {NULL, answer->fd_size}, .by_fd = true, .fd = answer->fd};
+    } else {
+        m.value.data = answer->value;
+    }
+    if (out != NULL && msg_value_put(out, slot, &m) == 0) {
+        answer->fd = -1; // taken
+    }
+}
+
+static void get_finish(struct get *g, struct answer *answer) {
+    struct worker *w = get_worker(g);
+    if (w != NULL) {
+        get_send(w, g->slot, g->request, answer);
+    }
+    if (answer->fd >= 0) {
+        close(answer->fd);
+    }
+    store_op_finish(&g->u.op);
+    free(g);
+}
+
+static void get_step_done(struct store_op *op) {
+    struct get *g = op->arg;
+    struct answer answer = {
+        .status = op->status == -ENOENT ? 1 : op->status, .value = g->u.step.value, .fd = -1};
+    get_finish(g, &answer);
+}
+
+static void get_kv_done(struct store_op *op) {
+    struct get *g = op->arg;
+    struct answer answer = {.status = op->status == -ENOENT ? 1 : op->status,
+                            .number = g->u.kv.number,
+                            .value = g->u.kv.value,
+                            .fd = -1};
+    get_finish(g, &answer);
+}
+
+static void get_claim_done(struct store_op *op) {
+    static const int32_t states[] = {
+        [CLAIM_WON] = JH_CLAIM_WON, [CLAIM_HELD] = JH_CLAIM_HELD, [CLAIM_DONE] = JH_CLAIM_DONE};
+    struct get *g = op->arg;
+    char holder[JOB_ID_TEXT + 1];
+    struct answer answer = {.status = op->status, .fd = -1};
+    if (op->status == 0) {
+        answer.status = states[g->u.claim.state];
+        if (!id_is_zero(&g->u.claim.holder)) {
+            id_format(&g->u.claim.holder, holder);
+            answer.value = bytes_of(holder);
+        }
+    }
+    get_finish(g, &answer);
+}
+
+static void get_blob_done(struct store_op *op) {
+    struct get *g = op->arg;
+    struct answer answer = {.status = op->status, .fd = -1};
+    if (op->status == 0) {
+        answer.fd = g->u.blob.fd;
+        answer.fd_size = g->u.blob.ref.size;
+    }
+    get_finish(g, &answer);
+}
+
+static void get_step(struct get *g, struct attempt *a, const char *key) {
+    g->u.step = (struct store_step_get){.op = {.kind = STORE_STEP_GET, .done = get_step_done},
+                                        .id = a->job->spec.id};
+    g->u.step.name = arena_str(&g->u.op.arena, key);
+}
+
+static void get_kv(struct get *g, const struct msg_get *m, enum store_kv_read what,
+                   const char *space) {
+    g->u.kv =
+        (struct store_kv_get){.op = {.kind = STORE_KV_GET, .done = get_kv_done}, .what = what};
+    g->u.kv.kv_namespace = space;
+    g->u.kv.key = arena_str(&g->u.op.arena, m->key);
+    g->u.kv.member = arena_bytes(&g->u.op.arena, m->member.data);
+}
+
+static void get_claim(struct get *g, struct attempt *a, const struct msg_get *m,
+                      const char *space) {
+    g->u.claim = (struct store_kv_claim){.op = {.kind = STORE_KV_CLAIM, .done = get_claim_done},
+                                         .id = a->job->spec.id,
+                                         .token = a->job->token};
+    g->u.claim.kv_namespace = space;
+    g->u.claim.key = arena_str(&g->u.op.arena, m->key);
+}
+
+static int get_input(struct get *g, struct attempt *a, const struct msg_get *m) {
+    char *end;
+    unsigned long i = strtoul(m->key, &end, 10);
+    if (end == m->key || *end != '\0' || i >= a->job->spec.file_count) {
+        return -EBADMSG;
+    }
+    g->u.blob = (struct store_blob_open){.op = {.kind = STORE_BLOB_OPEN, .done = get_blob_done},
+                                         .ref = a->job->spec.files[i].blob};
+    return 0;
+}
+
+static int get_fill(struct get *g, struct worker *w, struct attempt *a, const struct msg_get *m) {
+    static const enum store_kv_read reads[] = {[GET_KV] = STORE_KV_VALUE,
+                                               [GET_COUNTER] = STORE_KV_COUNTER,
+                                               [GET_IS_MEMBER] = STORE_KV_IS_MEMBER,
+                                               [GET_CARD] = STORE_KV_CARD};
+    const char *space = w->pool->config->entry.name;
+    switch (m->what) {
+    case GET_STEP: get_step(g, a, m->key); return 0;
+    case GET_KV:
+    case GET_COUNTER:
+    case GET_IS_MEMBER:
+    case GET_CARD: get_kv(g, m, reads[m->what], space); return 0;
+    case GET_CLAIM: get_claim(g, a, m, space); return 0;
+    case GET_INPUT: return get_input(g, a, m);
+    default: return -EBADMSG;
+    }
+}
+
+int worker_get(struct worker *w, struct attempt *a, struct msg_get *m) {
+    struct get *g = m->member.by_fd ? NULL : calloc(1, sizeof *g);
+    int r = m->member.by_fd ? -EBADMSG : (g == NULL ? -ENOMEM : get_fill(g, w, a, m));
+    msg_bytes_close(&m->member);
+    if (r != 0) {
+        free(g);
+        return r;
+    }
+    g->host = w->host;
+    g->pool = w->pool;
+    g->pid = w->pid;
+    g->slot = a->slot;
+    g->request = m->request;
+    g->u.op.arg = g;
+    g->u.op.now_ms = env_wall_ms(&w->host->env);
+    store_post(&w->host->store, &g->u.op);
+    return 0;
+}

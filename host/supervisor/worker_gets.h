@@ -1,0 +1,10 @@
+/* A running handler's reads: steps, key/values, claims, input files. Asked of the store, answered to the worker. */
+#ifndef JOBHOST_SUPERVISOR_WORKER_GETS_H
+#define JOBHOST_SUPERVISOR_WORKER_GETS_H
+
+#include "supervisor/worker.h"
+
+/* 0, or -EBADMSG: the request makes no sense. The request's descriptor, if any, is closed. */
+int worker_get(struct worker *w, struct attempt *a, struct msg_get *m);
+
+#endif
