@@ -309,6 +309,10 @@ int attempt_on_done(struct attempt *a, const struct msg_done *m) {
         .wait_kind = m->wait_kind,
         .wake_at_ms = m->wake_at_ms,
     };
+    if (m->wait_kind > JH_WAIT_UNTIL) { // its time is when to stop waiting
+        a->report.wake_at_ms =
+            m->wait_timeout_ms > 0 ? env_wall_ms(&a->host->env) + m->wait_timeout_ms : 0;
+    }
     a->failure_flags = m->failure_flags;
     if (m->status != JH_OK) {
         attempt_say(a, m->scope, m->message, m->code, m->wait_key);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -165,6 +166,11 @@ void host_plugin_settled(struct host *host) {
              JOBHOST_VERSION, (int)getpid(), host->store.ops->caps.name, host->config->host.admin,
              (long long)(env_wall_ms(&host->env) - host->started_ms));
     sd_notify_send(host->notify_socket, "READY=1\nSTATUS=serving");
+    if (host->ready_fd > 0) {
+        (void)!write(host->ready_fd, "ready\n", 6);
+        close(host->ready_fd);
+        host->ready_fd = 0;
+    }
 }
 
 static void host_recovered(struct host *host, int status) {
@@ -319,6 +325,10 @@ int host_run(const struct host_options *options) {
     host->log = (struct log){.env = &host->env, .fd = STDERR_FILENO, .level = LOG_LEVEL_INFO};
     host->self_exe = options->self_exe;
     host->strict = options->strict;
+    host->ready_fd = options->ready_fd;
+    if (host->ready_fd > 0) {
+        (void)fcntl(host->ready_fd, F_SETFD, FD_CLOEXEC); // not the workers' business
+    }
     host->config_env = config_env_new(environ);
     host_take_notify_socket(host);
     if (host->config_env == NULL || host_load_config(host, options) != 0) {

@@ -49,6 +49,7 @@ struct host {
     struct config *config;
     struct config_env *config_env;
     const char *self_exe; /* path to re-execute for workers                      */
+    int ready_fd;         /* 0 = none, or already told */
     char *notify_socket;  /* NOTIFY_SOCKET as it was at start, or NULL */
     char name[65];        /* host name, for people                               */
     uint64_t nonce;       /* boot identity                                       */
@@ -74,8 +75,9 @@ struct host {
 struct host_options {
     const char *config_file;
     const char *self_exe;
-    bool strict; /* a plugin that fails at start ends the host          */
-    bool safe;   /* accept, dispatch nothing                            */
+    bool strict;  /* a plugin that fails at start ends the host          */
+    bool safe;    /* accept, dispatch nothing                            */
+    int ready_fd; /* gets the line "ready" once every plugin is up or has failed; 0 = none */
 };
 
 /* Runs until SIGTERM or SIGINT has drained it (or a second one cuts the drain short). Returns the process's exit status. */
