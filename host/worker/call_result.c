@@ -1,0 +1,187 @@
+#define _GNU_SOURCE // memfd_create, F_ADD_SEALS
+
+#include "worker/call_result.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "worker/check.h"
+#include "worker/state.h"
+
+static int write_all(int fd, const char *data, size_t len) {
+    while (len > 0) {
+        ssize_t n = write(fd, data, len);
+        if (n == -1 && errno != EINTR) {
+            return -errno;
+        }
+        if (n > 0) {
+            data += n;
+            len -= (size_t)n;
+        }
+    }
+    return 0;
+}
+
+static int open_memfd(void) {
+    int fd = memfd_create("jobhost-result", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    return fd == -1 ? -errno : fd;
+}
+
+// Moves what was collected in memory to the memfd.
+static int spill(struct call_result *r) {
+    if (r->fd == -1) {
+        int fd = open_memfd();
+        if (fd < 0) {
+            return fd;
+        }
+        r->fd = fd;
+    }
+    int rc = write_all(r->fd, r->data.data, r->data.len);
+    buf_clear(&r->data);
+    return rc;
+}
+
+int call_result_add(struct jh_call *pub, struct jh_bytes chunk) {
+    struct call *c = call_of(pub);
+    struct call_result *r = &c->result;
+    int rc = call_check(c);
+    if (rc == 0) {
+        rc = check_bytes(chunk, CALL_RESULT_MAX - (size_t)r->size);
+    }
+    if (rc < 0) {
+        return call_refuse(c, "result", rc);
+    }
+    if (r->data.len + chunk.len > RECORD_INLINE_MAX) {
+        rc = spill(r);
+    }
+    if (rc == 0 && chunk.len > RECORD_INLINE_MAX) {
+        rc = write_all(r->fd, chunk.data, chunk.len);
+    } else if (rc == 0 && chunk.len > 0) {
+        buf_add(&r->data, chunk.data, chunk.len);
+        rc = r->data.failed ? -ENOMEM : 0;
+    }
+    if (rc < 0) {
+        return call_refuse(c, "result", rc);
+    }
+    r->size += chunk.len;
+    return 0;
+}
+
+static int copy_file(int from, int to, uint64_t *ret_size) {
+    char block[64 * 1024];
+    uint64_t size = 0;
+    for (;;) {
+        ssize_t n = pread(from, block, sizeof block, (off_t)size);
+        if (n == -1 && errno != EINTR) {
+            return -errno;
+        }
+        if (n == 0) {
+            *ret_size = size;
+            return 0;
+        }
+        if (n > 0) {
+            size += (uint64_t)n;
+            int rc = size > CALL_RESULT_MAX ? -EFBIG : write_all(to, block, (size_t)n);
+            if (rc < 0) {
+                return rc;
+            }
+        }
+    }
+}
+
+int call_result_fd(struct jh_call *pub, int fd, const char *content_type) {
+    struct call *c = call_of(pub);
+    struct call_result *r = &c->result;
+    int rc = call_check(c);
+    if (rc == 0 && content_type != NULL) {
+        rc = call_result_type(pub, content_type);
+    }
+    if (rc < 0) {
+        return call_refuse(c, "result_fd", rc);
+    }
+    int own = open_memfd();
+    uint64_t size = 0;
+    rc = own < 0 ? own : copy_file(fd, own, &size);
+    if (rc < 0) {
+        if (own >= 0) {
+            (void)close(own);
+        }
+        return call_refuse(c, "result_fd", rc);
+    }
+    call_result_finish(c);
+    r->fd = own;
+    r->size = size;
+    return 0;
+}
+
+int call_result_type(struct jh_call *pub, const char *content_type) {
+    struct call *c = call_of(pub);
+    int rc = call_check(c);
+    if (rc == 0) {
+        rc = check_text(content_type, JOB_CONTENT_TYPE_MAX);
+    }
+    if (rc < 0) {
+        return call_refuse(c, "result_type", rc);
+    }
+    char *copy = arena_str(&c->arena, content_type);
+    if (copy == NULL) {
+        return -ENOMEM;
+    }
+    c->result.type = copy;
+    return 0;
+}
+
+static int put_chunk(struct call *c) {
+    struct sender *s = c->sender;
+    struct call_result *r = &c->result;
+    int rc;
+    do {
+        record_begin(&s->w, REC_RESULT, c->task->slot);
+        if (r->fd != -1) {
+            record_bytes_fd(&s->w, r->fd, r->size);
+        } else {
+            (void)record_bytes(&s->w, buf_bytes(&r->data));
+        }
+        rc = record_end(&s->w);
+    } while (sender_again(s, &rc));
+    if (rc == 0) {
+        r->fd = -1; // the writer's now
+    }
+    return rc;
+}
+
+int call_result_put(struct call *c) {
+    struct call_result *r = &c->result;
+    int rc = 0;
+    if (r->fd != -1) {
+        rc = spill(r);
+        if (rc == 0 && fcntl(r->fd, F_ADD_SEALS,
+                             F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) == -1) {
+            rc = -errno;
+        }
+    }
+    if (rc == 0 && r->size > 0) {
+        rc = put_chunk(c);
+    }
+    if (rc == 0 && r->type != NULL) {
+        do {
+            record_begin(&c->sender->w, REC_RESULT_TYPE, c->task->slot);
+            record_str(&c->sender->w, r->type);
+            rc = record_end(&c->sender->w);
+        } while (sender_again(c->sender, &rc));
+    }
+    return rc;
+}
+
+void call_result_finish(struct call *c) {
+    struct call_result *r = &c->result;
+    if (r->fd != -1) {
+        (void)close(r->fd);
+    }
+    if (r->data.cap > 0) {
+        buf_free(&r->data);
+    }
+    *r = (struct call_result){.fd = -1, .type = r->type};
+}

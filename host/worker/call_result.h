@@ -1,0 +1,20 @@
+/* The result grows in this process and is sent once, with the end of the attempt: small ones inline, others as a sealed memfd. */
+#ifndef JOBHOST_WORKER_CALL_RESULT_H
+#define JOBHOST_WORKER_CALL_RESULT_H
+
+#include "jobhost_plugin.h"
+
+enum { CALL_RESULT_MAX = 1 << 30 }; /* bytes; a queue's max_result is the supervisor's to check */
+
+struct call;
+
+int call_result_add(struct jh_call *pub, struct jh_bytes chunk);
+/* The blob extension's share. */
+int call_result_fd(struct jh_call *pub, int fd, const char *content_type);
+int call_result_type(struct jh_call *pub, const char *content_type);
+
+/* Writes RESULT and RESULT_TYPE if there is anything. With sender->lock held. 0 or a negative errno. */
+int call_result_put(struct call *c);
+void call_result_finish(struct call *c);
+
+#endif

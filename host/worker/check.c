@@ -1,0 +1,138 @@
+#include "worker/check.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "core/job.h"
+#include "jobhost_kv.h"
+
+// Sizes of the structs in ABI 1.0: the least a caller can have.
+enum { CHILD_SIZE_1_0 = 80, FAILURE_SIZE_1_0 = 48, WAIT_SIZE_1_0 = 32 };
+
+int check_bytes(struct jh_bytes b, size_t max) {
+    if (b.data == NULL && b.len != 0) {
+        return -EINVAL;
+    }
+    return b.len > max ? -EFBIG : 0;
+}
+
+int check_text(const char *text, size_t max) {
+    if (text == NULL || text[0] == '\0') {
+        return -EINVAL;
+    }
+    return strnlen(text, max + 1) > max ? -EFBIG : 0;
+}
+
+int check_optional(const char *text, size_t max) {
+    return text != NULL && strnlen(text, max + 1) > max ? -EFBIG : 0;
+}
+
+int check_step(const char *name, struct jh_bytes value) {
+    int rc = check_text(name, JOB_STEP_NAME_MAX);
+    return rc < 0 ? rc : check_bytes(value, JOB_STEP_MAX);
+}
+
+int check_warn(const char *code, const char *message) {
+    int rc = check_text(code, JOB_CODE_MAX);
+    return rc < 0 ? rc : check_optional(message, JOB_MESSAGE_MAX);
+}
+
+int check_kv_key(const char *key) {
+    return check_text(key, JH_KV_KEY_MAX);
+}
+
+int check_kv_value(struct jh_bytes value) {
+    return check_bytes(value, JH_KV_VALUE_MAX);
+}
+
+int check_kv_ttl(int64_t ttl_ms) {
+    return ttl_ms < 0 ? -EINVAL : 0;
+}
+
+static int copy_sized(void *ret, size_t ret_size, const void *from, uint32_t least) {
+    uint32_t size;
+    if (from == NULL) {
+        return -EINVAL;
+    }
+    memcpy(&size, from, sizeof size); // every struct of the ABI begins with its size
+    if (size < least) {
+        return -EINVAL;
+    }
+    memset(ret, 0, ret_size);
+    memcpy(ret, from, size < ret_size ? size : ret_size);
+    return 0;
+}
+
+static int first_failure(const int *results, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        if (results[i] < 0) {
+            return results[i];
+        }
+    }
+    return 0;
+}
+
+int check_child(const struct jh_child *child, struct jh_child *ret) {
+    int rc = copy_sized(ret, sizeof *ret, child, CHILD_SIZE_1_0);
+    if (rc < 0) {
+        return rc;
+    }
+    const int results[] = {
+        check_text(ret->handler, JOB_TYPE_MAX),
+        job_check_type(ret->handler == NULL ? "" : ret->handler, NULL),
+        check_optional(ret->dedup_key, JOB_KEY_MAX),
+        check_bytes(ret->payload, CHECK_COMMIT_BYTES_MAX),
+        check_optional(ret->queue, JOB_QUEUE_MAX),
+        ret->queue == NULL ? 0 : job_check_queue(ret->queue, NULL),
+        check_optional(ret->tenant, JOB_TENANT_MAX),
+        check_optional(ret->labels, JOB_LABELS_MAX),
+        ret->priority < -1 || ret->priority > 1 ? -EINVAL : 0,
+        ret->delay_ms < 0 || ret->spread_ms < 0 ? -EINVAL : 0,
+    };
+    return first_failure(results, sizeof results / sizeof results[0]);
+}
+
+int check_wait(const struct jh_wait *wait, struct jh_wait *ret) {
+    int rc = copy_sized(ret, sizeof *ret, wait, WAIT_SIZE_1_0);
+    if (rc < 0) {
+        return rc;
+    }
+    if (ret->timeout_ms < 0) {
+        return -EINVAL;
+    }
+    switch (ret->kind) {
+    case JH_WAIT_NOW:
+    case JH_WAIT_CHILDREN: return 0;
+    case JH_WAIT_UNTIL: return ret->wake_at_ms > 0 ? 0 : -EINVAL;
+    case JH_WAIT_EVENT:
+    case JH_WAIT_LIMITER: return check_text(ret->key, JOB_KEY_MAX);
+    default: return -EINVAL;
+    }
+}
+
+void check_failure(const struct jh_failure *failure, struct jh_failure *ret) {
+    if (copy_sized(ret, sizeof *ret, failure, FAILURE_SIZE_1_0) < 0) {
+        *ret = (struct jh_failure){.size = sizeof *ret,
+                                   .cls = JH_E_BUG,
+                                   .message = "fail() was called with a bad struct jh_failure"};
+        return;
+    }
+    if (ret->cls <= JH_E_NONE || ret->cls > JH_E_UNKNOWN) {
+        ret->cls = JH_E_BUG;
+    }
+    if (ret->retry_after_ms < 0) {
+        ret->retry_after_ms = 0;
+    }
+}
+
+size_t check_cut(const char *text, size_t max) {
+    size_t len = strnlen(text, max + 1);
+    if (len <= max) {
+        return len;
+    }
+    len = max;
+    while (len > 0 && ((unsigned char)text[len] & 0xC0) == 0x80) {
+        len--;
+    }
+    return len;
+}

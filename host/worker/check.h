@@ -1,0 +1,40 @@
+/* What the ABI accepts as arguments, in one place for the worker and for the authors' test harness. Pure.
+ *
+ * A check returns 0, -EINVAL (missing or malformed) or -EFBIG (over a limit of core/job.h or an extension's header). */
+#ifndef JOBHOST_WORKER_CHECK_H
+#define JOBHOST_WORKER_CHECK_H
+
+#include <stddef.h>
+
+#include "jobhost_plugin.h"
+
+enum {
+    CHECK_LOG_MAX = 8192,              /* bytes of one log line; the rest is cut off             */
+    CHECK_COMMIT_ITEMS_MAX = 20000,    /* children, key/value writes and warnings in one commit  */
+    CHECK_COMMIT_BYTES_MAX = 64 << 20, /* and all their bytes                                  */
+};
+
+int check_bytes(struct jh_bytes b, size_t max);
+/* Required text of 1..max bytes. */
+int check_text(const char *text, size_t max);
+/* Same, NULL allowed. */
+int check_optional(const char *text, size_t max);
+
+int check_step(const char *name, struct jh_bytes value);
+int check_warn(const char *code, const char *message);
+int check_kv_key(const char *key);
+int check_kv_value(struct jh_bytes value);
+int check_kv_ttl(int64_t ttl_ms);
+
+/* Copies what the caller's struct has (`size` says how much) over zeroes, then checks. */
+int check_child(const struct jh_child *child, struct jh_child *ret);
+int check_wait(const struct jh_wait *wait, struct jh_wait *ret);
+
+/* Never fails: a malformed failure becomes one of class BUG that says so; unknown classes become BUG. Strings stay borrowed and may
+ * be longer than the limits: cut them with check_cut() when copying. */
+void check_failure(const struct jh_failure *failure, struct jh_failure *ret);
+
+/* How many bytes of `text` to keep so that at most `max` remain and no UTF-8 sequence is torn. */
+size_t check_cut(const char *text, size_t max);
+
+#endif

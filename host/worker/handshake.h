@@ -1,0 +1,11 @@
+/* From an empty process to one that can take jobs: WELCOME, load, HELLO, CONFIG, create(), READY. On the main thread, before there
+ * are others. */
+#ifndef JOBHOST_WORKER_HANDSHAKE_H
+#define JOBHOST_WORKER_HANDSHAKE_H
+
+struct worker;
+
+/* 0; -ECANCELED: the supervisor told us to go (DRAIN) or is gone; -EBADMSG: it broke the protocol; -ENOEXEC: FAIL has been sent. */
+int handshake_run(struct worker *w);
+
+#endif

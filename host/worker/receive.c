@@ -1,0 +1,114 @@
+#include "worker/receive.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <time.h>
+
+#include "worker/control.h"
+#include "worker/state.h"
+
+enum { VIRTUAL_SLICE_MS = 2 }; // how often a test clock is looked at
+
+void receive_packet(struct worker *w) {
+    (void)pthread_mutex_unlock(&w->lock);
+    int rc = record_recv(w->packet, w->sock);
+    (void)pthread_mutex_lock(&w->lock);
+    if (rc == 1) {
+        rc = control_packet(w);
+    } else if (rc == 0 || rc == -ECONNRESET || rc == -EPIPE) {
+        control_orphaned(w);
+        rc = 0;
+    }
+    if (rc < 0 && rc != -EAGAIN && rc != -EINTR) {
+        control_protocol_error(rc);
+    }
+}
+
+// Real milliseconds to sleep before looking again: -1 = no limit.
+static int slice_ms(const struct worker *w, int64_t until_mono_ms) {
+    if (until_mono_ms < 0) {
+        return -1;
+    }
+    int64_t left = until_mono_ms - env_mono_ms(&w->env);
+    if (env_is_virtual(&w->env)) {
+        return left > 0 ? VIRTUAL_SLICE_MS : 0;
+    }
+    return left <= 0 ? 0 : left > 60000 ? 60000 : (int)left;
+}
+
+static void wait_on_wake(struct worker *w, struct runner *r, int ms) {
+    r->waiting = true;
+    if (ms < 0) {
+        (void)pthread_cond_wait(&r->wake, &w->lock);
+    } else {
+        struct timespec t;
+        (void)clock_gettime(CLOCK_MONOTONIC, &t);
+        t.tv_sec += ms / 1000;
+        t.tv_nsec += (long)(ms % 1000) * 1000000L;
+        if (t.tv_nsec >= 1000000000L) {
+            t.tv_sec++;
+            t.tv_nsec -= 1000000000L;
+        }
+        (void)pthread_cond_timedwait(&r->wake, &w->lock, &t);
+    }
+    r->waiting = false;
+}
+
+static void read_once(struct worker *w, int ms) {
+    w->receiving = true;
+    (void)pthread_mutex_unlock(&w->lock);
+    struct pollfd p = {.fd = w->sock, .events = POLLIN};
+    int n = poll(&p, 1, ms);
+    (void)pthread_mutex_lock(&w->lock);
+    if (n > 0) {
+        receive_packet(w);
+    }
+    w->receiving = false;
+}
+
+int receive_wait(struct worker *w, struct runner *r, bool (*ready)(const struct runner *r),
+                 int64_t until_mono_ms) {
+    int rc = 0;
+    while (!ready(r)) {
+        int ms = slice_ms(w, until_mono_ms);
+        if (w->phase == PHASE_ORPHANED || ms == 0) {
+            rc = ms == 0 ? -ETIMEDOUT : -EPIPE;
+            break;
+        }
+        if (w->receiving) {
+            wait_on_wake(w, r, ms);
+        } else {
+            read_once(w, ms);
+        }
+    }
+    if (!w->receiving) {
+        w->unwatched_us = env_stopwatch_us();
+    }
+    receive_pass_on(w);
+    return rc;
+}
+
+static struct runner *find_waiting(struct worker *w, bool idle_only) {
+    for (uint32_t i = 0; i < w->runner_count; i++) {
+        struct runner *r = &w->runners[i];
+        if (r->waiting && (r->idle || !idle_only)) {
+            return r;
+        }
+    }
+    return NULL;
+}
+
+void receive_pass_on(struct worker *w) {
+    struct runner *next = NULL;
+    if (task_queue_ready(&w->queue)) {
+        next = find_waiting(w, true);
+    }
+    if (next == NULL && !w->receiving) {
+        next = find_waiting(w, false);
+    }
+    if (next != NULL) {
+        (void)pthread_cond_signal(&next->wake);
+    } else {
+        keeper_nudge(w, KEEPER_TICK_US);
+    }
+}

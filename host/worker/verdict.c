@@ -1,0 +1,74 @@
+#include "worker/verdict.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/outcome.h"
+
+__attribute__((format(printf, 4, 5))) static void judge(struct verdict *v, jh_status status,
+                                                        jh_class cls, const char *fmt, ...) {
+    va_list ap;
+    va_start(ap, fmt);
+    (void)vsnprintf(v->text, sizeof v->text, fmt, ap);
+    va_end(ap);
+    v->status = status;
+    v->cls = cls;
+    v->failure = (struct jh_failure){.size = sizeof v->failure, .cls = cls, .message = v->text};
+}
+
+static void as_failed(const struct verdict_notes *n, jh_status status, struct verdict *v) {
+    if (n->said == SAID_FAIL) {
+        v->status = status;
+        v->cls = n->failure.cls;
+        v->failure = n->failure;
+    } else { // without a class the supervisor obeys the status
+        judge(v, status, JH_E_NONE, "run() returned %s without calling fail()",
+              status == JH_RETRY ? "JH_RETRY" : "JH_FAIL");
+    }
+}
+
+static void as_parked(const struct verdict_notes *n, struct verdict *v) {
+    v->status = JH_YIELD;
+    v->wait.kind = JH_WAIT_NOW;
+    if (n->said == SAID_WAIT) {
+        v->wait = n->wait;
+    } else if (n->said == SAID_FAIL && outcome_status(n->failure.cls) == JH_YIELD) {
+        v->cls = n->failure.cls;
+        v->failure = n->failure;
+    }
+}
+
+// By convention a handler returns JH_CANCELLED when step_put() told it to stop, so a missing cancel alone is no bug.
+static void as_cancelled(const struct verdict_notes *n, uint32_t cancelled, struct verdict *v) {
+    v->status = JH_CANCELLED;
+    if (cancelled != 0 || n->broken == -ESTALE) {
+        return;
+    }
+    if (n->refused != 0) {
+        judge(v, JH_FAIL, JH_E_BUG, "%s was refused: %s", n->refused_call, strerror(-n->refused));
+    } else {
+        judge(v, JH_FAIL, JH_E_BUG, "run() returned JH_CANCELLED though nothing cancelled it");
+    }
+}
+
+void verdict_reach(const struct verdict_notes *notes, jh_status returned, uint32_t cancelled,
+                   struct verdict *ret) {
+    *ret = (struct verdict){.failure = {.size = sizeof ret->failure},
+                            .wait = {.size = sizeof ret->wait}};
+    bool undone = notes->broken != 0 && notes->broken != -ESTALE;
+    if (undone && (returned == JH_OK || (returned == JH_CANCELLED && cancelled == 0))) {
+        judge(ret, JH_RETRY, JH_E_RESOURCE, "a commit failed: %s", strerror(-notes->broken));
+        return;
+    }
+    switch (returned) {
+    case JH_OK: ret->status = JH_OK; return;
+    case JH_RETRY:
+    case JH_FAIL: as_failed(notes, returned, ret); return;
+    case JH_YIELD: as_parked(notes, ret); return;
+    case JH_CANCELLED: as_cancelled(notes, cancelled, ret); return;
+    default: judge(ret, JH_FAIL, JH_E_BUG, "run() returned unknown status %d", (int)returned);
+    }
+}

@@ -1,0 +1,137 @@
+#include "worker/worker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "worker/crash.h"
+#include "worker/handshake.h"
+#include "worker/setup.h"
+#include "worker/state.h"
+
+static int parse_pid(const char *text, pid_t *ret) {
+    char *end;
+    errno = 0;
+    long value = strtol(text, &end, 10);
+    if (errno != 0 || *end != '\0' || value <= 0 || value > INT32_MAX) {
+        return -EINVAL;
+    }
+    *ret = (pid_t)value;
+    return 0;
+}
+
+static int prepare_worker(struct worker *w, struct err *e) {
+    w->sock = SETUP_SOCKET_FD;
+    // a blocking socket would let one thread's send hold up another's
+    if (fcntl(w->sock, F_SETFL, O_NONBLOCK) == -1) {
+        return err_errno(e, -errno, "descriptor %d", w->sock);
+    }
+    sender_init(&w->control, w->sock);
+    (void)pthread_mutex_init(&w->lock, NULL);
+    task_queue_init(&w->queue);
+    w->keeper.timer_fd = -1;
+    w->page = start_page_map(SETUP_PAGE_FD);
+    if (w->page == NULL) {
+        return err_set(e, -EINVAL, "descriptor %d is no start page", SETUP_PAGE_FD);
+    }
+    w->packet = calloc(1, sizeof *w->packet);
+    if (w->packet == NULL) {
+        return err_set(e, -ENOMEM, "out of memory");
+    }
+    w->packet->any_fd = true; // inputs are plain files
+    return env_open(&w->env, e);
+}
+
+static int prepare_threads(struct worker *w) {
+    w->handler_us = calloc(w->plugin.manifest.plugin.handler_count, sizeof *w->handler_us);
+    w->runners = calloc(w->runner_count, sizeof *w->runners);
+    if (w->handler_us == NULL || w->runners == NULL) {
+        return -ENOMEM;
+    }
+    int rc = keeper_init(w);
+    return rc < 0 ? rc : runner_start_all(w);
+}
+
+static void say(struct worker *w, enum record_type type) {
+    sender_lock(&w->control);
+    record_begin(&w->control.w, type, 0);
+    (void)record_end(&w->control.w);
+    (void)sender_flush(&w->control);
+    sender_unlock(&w->control);
+}
+
+static void finish_worker(struct worker *w) {
+    manifest_finish(&w->plugin.manifest);
+    settings_finish(&w->settings);
+    record_packet_finish(w->packet);
+    free(w->packet);
+    free(w->runners);
+    free(w->handler_us);
+    if (w->keeper.timer_fd != -1) {
+        (void)close(w->keeper.timer_fd);
+    }
+    start_page_unmap(&w->page);
+    sender_finish(&w->control);
+    (void)pthread_mutex_destroy(&w->lock);
+    env_close(&w->env);
+}
+
+static enum worker_exit serve(struct worker *w) {
+    if (prepare_threads(w) < 0) {
+        (void)fprintf(stderr, "jobhost worker %ld: cannot start its threads\n", (long)getpid());
+        return WORKER_EXIT_SETUP;
+    }
+    say(w, REC_READY);
+    (void)pthread_mutex_lock(&w->lock);
+    w->phase = PHASE_SERVING;
+    (void)pthread_mutex_unlock(&w->lock);
+    bool drained = keeper_run(w);
+    runner_join_all(w);
+    if (!drained) {
+        return WORKER_EXIT_ORPHAN;
+    }
+    say(w, REC_BYE);
+    if (w->plugin.manifest.plugin.destroy != NULL) {
+        w->plugin.manifest.plugin.destroy(w->self);
+    }
+    return WORKER_EXIT_OK;
+}
+
+static enum worker_exit live(struct worker *w) {
+    crash_install(w->sock);
+    crash_watch_thread(NULL);
+    int rc = handshake_run(w);
+    enum worker_exit status = rc == -EBADMSG     ? WORKER_EXIT_PROTOCOL
+                              : rc == -ENOEXEC   ? WORKER_EXIT_LOAD
+                              : rc == -ECANCELED ? WORKER_EXIT_ORPHAN
+                              : rc < 0           ? WORKER_EXIT_SETUP
+                                                 : serve(w);
+    crash_unwatch_thread();
+    return status;
+}
+
+int worker_main(int argc, char **argv) {
+    pid_t parent;
+    if (argc < 3 || parse_pid(argv[2], &parent) < 0) {
+        (void)fprintf(stderr, "jobhost --worker is started by `jobhost run`, not by hand\n");
+        return WORKER_EXIT_USAGE;
+    }
+    struct err e = {0};
+    struct worker *w = calloc(1, sizeof *w);
+    int rc = w == NULL ? err_set(&e, -ENOMEM, "out of memory") : setup_process(parent, &e);
+    if (rc == 0) {
+        rc = prepare_worker(w, &e);
+    }
+    if (rc < 0) {
+        (void)fprintf(stderr, "jobhost worker %ld: %s\n", (long)getpid(), e.msg);
+        free(w);
+        return rc == -ESRCH ? WORKER_EXIT_ORPHAN : WORKER_EXIT_SETUP;
+    }
+    enum worker_exit status = live(w);
+    finish_worker(w);
+    free(w);
+    return (int)status;
+}

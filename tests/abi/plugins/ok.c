@@ -1,0 +1,13 @@
+// Echoes its payload after its own version: "1.0.0:payload". Built twice, for reloads.
+#include <string.h>
+
+#include "tiny.h"
+
+static jh_status run(void *self, struct jh_call *c, const struct jh_job *job) {
+    (void)self;
+    (void)c->host->result(c, (struct jh_bytes){OK_VERSION ":", strlen(OK_VERSION) + 1});
+    (void)c->host->result(c, job->payload);
+    return JH_OK;
+}
+
+TINY_PLUGIN("ok", OK_VERSION, run, 0);
