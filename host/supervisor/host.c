@@ -11,7 +11,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "api/api.h"
 #include "net/server.h"
 #include "supervisor/commits.h"
 #include "supervisor/dispatch.h"
@@ -217,12 +216,12 @@ static void host_note_sections(const struct host *host) {
 
 static int host_listen(struct host *host, struct err *e) {
     char address[4096];
-    host->api = api_new(host);
-    if (host->api == NULL) {
+    host->front_self = host->front->open(host);
+    if (host->front_self == NULL) {
         return err_set(e, -ENOMEM, "out of memory");
     }
     struct server_config config = {
-        .limits = server_limits_default, .handle = api_handle, .arg = host->api};
+        .limits = server_limits_default, .handle = host->front->handle, .arg = host->front_self};
     config.limits.body = HOST_BODY_MAX;
     host->server = server_new(host->base, host->timers, &host->env, &host->log, &config);
     if (host->server == NULL) {
@@ -275,7 +274,9 @@ static int host_build(struct host *host, const struct host_options *options,
 
 static void host_unmake(struct host *host, struct host_events *events) {
     server_free(&host->server);
-    api_free(&host->api);
+    if (host->front_self != NULL) {
+        host->front->close(host->front_self);
+    }
     host->phase = HOST_STOPPED;
     if (host->store.ops != NULL) {
         store_close(&host->store);
@@ -325,6 +326,7 @@ int host_run(const struct host_options *options) {
     host->log = (struct log){.env = &host->env, .fd = STDERR_FILENO, .level = LOG_LEVEL_INFO};
     host->self_exe = options->self_exe;
     host->strict = options->strict;
+    host->front = options->front;
     host->ready_fd = options->ready_fd;
     if (host->ready_fd > 0) {
         (void)fcntl(host->ready_fd, F_SETFD, FD_CLOEXEC); // not the workers' business

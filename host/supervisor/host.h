@@ -32,7 +32,6 @@ struct dispatch;
 struct pools;
 struct hub;
 struct server;
-struct api;
 struct shutdown;
 struct commits;
 struct upkeep;
@@ -64,7 +63,8 @@ struct host {
     struct commits *commits;
     struct upkeep *upkeep;
     struct server *server; /* admin socket                                        */
-    struct api *api;
+    const struct host_front *front;
+    void *front_self;
     struct shutdown *shutdown;
     bool strict;  /* a plugin that fails at start ends the host */
     bool settled; /* every plugin is up or has failed                    */
@@ -72,7 +72,16 @@ struct host {
     struct record_packet packet; /* where workers' packets are received         */
 };
 
+/* Who answers HTTP requests: given by main, so that the supervisor does not depend on the API built upon it. */
+struct request;
+struct host_front {
+    void *(*open)(struct host *host);                 /* NULL: out of memory */
+    void (*handle)(struct request *req, void *front); /* the server's handler */
+    void (*close)(void *front);
+};
+
 struct host_options {
+    const struct host_front *front;
     const char *config_file;
     const char *self_exe;
     bool strict;  /* a plugin that fails at start ends the host          */
