@@ -220,9 +220,8 @@ static int host_listen(struct host *host, struct err *e) {
     if (host->front_self == NULL) {
         return err_set(e, -ENOMEM, "out of memory");
     }
-    struct server_config config = {
-        .limits = server_limits_default, .handle = host->front->handle, .arg = host->front_self};
-    config.limits.body = HOST_BODY_MAX;
+    struct server_config config = {.arg = NULL};
+    host->front->configure(host->front_self, &config);
     host->server = server_new(host->base, host->timers, &host->env, &host->log, &config);
     if (host->server == NULL) {
         return err_set(e, -ENOMEM, "out of memory");
@@ -274,12 +273,12 @@ static int host_build(struct host *host, const struct host_options *options,
 
 static void host_unmake(struct host *host, struct host_events *events) {
     server_free(&host->server);
-    if (host->front_self != NULL) {
-        host->front->close(host->front_self);
-    }
     host->phase = HOST_STOPPED;
     if (host->store.ops != NULL) {
         store_close(&host->store);
+    }
+    if (host->front_self != NULL) {
+        host->front->close(host->front_self);
     }
     if (host->dispatch != NULL) {
         dispatch_free(&host->dispatch);

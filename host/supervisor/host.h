@@ -36,8 +36,6 @@ struct shutdown;
 struct commits;
 struct upkeep;
 
-enum { HOST_BODY_MAX = 64 << 20 }; /* of one request on the admin socket */
-
 enum host_phase { HOST_STARTING, HOST_RUNNING, HOST_DRAINING, HOST_STOPPED };
 
 struct host {
@@ -73,11 +71,11 @@ struct host {
 };
 
 /* Who answers HTTP requests: given by main, so that the supervisor does not depend on the API built upon it. */
-struct request;
+struct server_config;
 struct host_front {
-    void *(*open)(struct host *host);                 /* NULL: out of memory */
-    void (*handle)(struct request *req, void *front); /* the server's handler */
-    void (*close)(void *front);
+    void *(*open)(struct host *host); /* NULL: out of memory */
+    void (*configure)(void *front, struct server_config *ret_config);
+    void (*close)(void *front); /* after server and store, which both call back into it */
 };
 
 struct host_options {
