@@ -52,6 +52,7 @@ static int prepare_threads(struct worker *w) {
         return -ENOMEM;
     }
     int rc = keeper_init(w);
+    w->phase = PHASE_SERVING; // before there are threads to see it
     return rc < 0 ? rc : runner_start_all(w);
 }
 
@@ -85,9 +86,6 @@ static enum worker_exit serve(struct worker *w) {
         return WORKER_EXIT_SETUP;
     }
     say(w, REC_READY);
-    (void)pthread_mutex_lock(&w->lock);
-    w->phase = PHASE_SERVING;
-    (void)pthread_mutex_unlock(&w->lock);
     bool drained = keeper_run(w);
     runner_join_all(w);
     if (!drained) {
