@@ -7,19 +7,14 @@
 #ifndef JOBHOST_API_API_H
 #define JOBHOST_API_API_H
 
-struct api;
-struct host;
 struct request;
 struct request_body;
-struct server_config;
+struct host_front;
 
-struct api *api_new(struct host *host);
-/* Only after the server and the store are gone: both call back into it. */
-void api_free(struct api **api);
+/* What the supervisor serves HTTP with (supervisor/host.h). */
+extern const struct host_front api_front;
 
-/* Fills in what the server needs to serve this API: limits, handle, admit, arg. */
-void api_server_config(struct api *api, struct server_config *ret_config);
-
+/* The server's two callbacks; `arg` is what api_front.open() made. */
 void api_handle(struct request *req, void *arg);
 /* Before a body is read: how much of it this route takes, and whether the store could keep it at all. */
 void api_admit(struct request *req, struct request_body *body, void *arg);

@@ -270,6 +270,10 @@ void respond_stream_begin(struct request *req, int status, const char *content_t
         bufferevent_enable(c->bev, EV_READ); // to learn when the peer leaves
         send_bytes(c, buf_bytes(out));
     }
+    if (c->phase == CONN_STREAM && is_head(c)) {
+        bufferevent_disable(c->bev, EV_READ);
+        conn_answered(c);
+    }
 }
 
 static struct conn *stream_conn(const struct exchange *ex) {
@@ -283,7 +287,7 @@ int respond_stream(struct request *req, struct bytes chunk) {
     if (c == NULL) {
         return -EPIPE;
     }
-    if (chunk.len == 0 || is_head(c)) {
+    if (chunk.len == 0) {
         return 0; // an empty chunk would end the stream
     }
     struct evbuffer *out = bufferevent_get_output(c->bev);
@@ -315,7 +319,7 @@ void respond_stream_end(struct request *req) {
         return;
     }
     bufferevent_disable(c->bev, EV_READ);
-    if (ex->chunked && !is_head(c)) {
+    if (ex->chunked) {
         send_bytes(c, (struct bytes){"0\r\n\r\n", 5});
     }
     if (c->phase == CONN_STREAM) {

@@ -1,0 +1,144 @@
+/* GET /v1/hosts, GET /v1/audit, POST /v1/fsck. */
+#include <stdio.h>
+
+#include "api/fsck_json.h"
+#include "api/input.h"
+#include "api/job_json.h"
+#include "api/routes.h"
+
+/* ---- hosts ---- */
+
+static void add_host(struct buf *out, const struct store_host *h, uint64_t own_nonce) {
+    json_comma(out);
+    buf_char(out, '{');
+    json_kstr(out, "name", h->name);
+    json_kstr(out, "version", h->version);
+    json_key(out, "boot");
+    buf_printf(out, "\"%016llx\"", (unsigned long long)h->nonce);
+    json_kint(out, "pid", h->pid);
+    json_ktime(out, "started_at", h->started_ms);
+    json_ktime(out, "seen_at", h->seen_ms);
+    json_ktime(out, "lease_until", h->lease_end_ms);
+    json_kbool(out, "this", h->nonce == own_nonce);
+    buf_char(out, '}');
+}
+
+static void hosts_listed(struct store_op *op) {
+    struct call *call = op->arg;
+    struct store_host_list *list = CONTAINER_OF(op, struct store_host_list, op);
+    struct buf out = {0};
+    if (op->status != 0) {
+        call_store_failed(call, op);
+        return;
+    }
+    buf_str(&out, "{\"items\":[");
+    for (size_t i = 0; i < list->count; i++) {
+        add_host(&out, &list->hosts[i], call->host->nonce);
+    }
+    buf_str(&out, "]}");
+    store_op_finish(op);
+    call_reply(call, 200, &out);
+}
+
+void admin_hosts_handle(struct call *call) {
+    struct store_host_list *list = CALL_NEW(call, struct store_host_list);
+    if (list != NULL) {
+        call_op(call, &list->op, STORE_HOST_LIST, hosts_listed);
+        store_post(&call->host->store, &list->op);
+    }
+}
+
+/* ---- audit ---- */
+
+static void audit_listed(struct store_op *op) {
+    struct call *call = op->arg;
+    struct store_audit_list *list = CONTAINER_OF(op, struct store_audit_list, op);
+    struct buf out = {0};
+    if (op->status != 0) {
+        call_store_failed(call, op);
+        return;
+    }
+    buf_str(&out, "{\"items\":[");
+    for (size_t i = 0; i < list->count; i++) {
+        const struct store_audit *a = &list->entries[i];
+        json_comma(&out);
+        buf_char(&out, '{');
+        json_ktime(&out, "at", a->at_ms);
+        json_kstr(&out, "actor", a->actor);
+        json_kstr(&out, "action", a->action);
+        json_kstr(&out, "target", a->target);
+        json_kstr(&out, "detail", a->detail);
+        buf_char(&out, '}');
+    }
+    buf_char(&out, ']');
+    json_kstr(&out, "next_cursor", list->next_cursor);
+    buf_char(&out, '}');
+    store_op_finish(op);
+    call_reply(call, 200, &out);
+}
+
+void admin_audit_handle(struct call *call) {
+    struct store_audit_list *list = CALL_NEW(call, struct store_audit_list);
+    if (list == NULL) {
+        return;
+    }
+    list->limit = call_limit(call, 50, 1000);
+    list->cursor = request_query(call->req, "cursor");
+    if (list->limit != 0) {
+        call_op(call, &list->op, STORE_AUDIT_LIST, audit_listed);
+        store_post(&call->host->store, &list->op);
+    }
+}
+
+/* ---- fsck ---- */
+
+enum { FSCK_TIMEOUT_MS = 10 * 60 * 1000 };
+
+void fsck_json(struct buf *out, const struct store_fsck *fsck) {
+    buf_char(out, '{');
+    json_kint(out, "jobs_checked", fsck->jobs_checked);
+    json_kint(out, "blobs_checked", fsck->blobs_checked);
+    json_kint(out, "total", fsck->total_findings);
+    json_kbool(out, "repair", fsck->repair);
+    json_key(out, "findings");
+    buf_char(out, '[');
+    for (size_t i = 0; i < fsck->count; i++) {
+        const struct store_fsck_finding *f = &fsck->findings[i];
+        json_comma(out);
+        buf_char(out, '{');
+        json_kstr(out, "code", f->code);
+        job_json_id(out, "job", &f->id);
+        json_kstr(out, "detail", f->detail);
+        json_kbool(out, "repaired", f->repaired);
+        buf_char(out, '}');
+    }
+    buf_str(out, "]}");
+}
+
+static void checked(struct store_op *op) {
+    struct call *call = op->arg;
+    struct store_fsck *fsck = CONTAINER_OF(op, struct store_fsck, op);
+    struct buf out = {0};
+    if (op->status != 0) {
+        call_store_failed(call, op);
+        return;
+    }
+    fsck_json(&out, fsck);
+    store_op_finish(op);
+    call_reply(call, 200, &out);
+}
+
+void admin_fsck_handle(struct call *call) {
+    bool repair = false;
+    const struct input_field fields[] = {{"repair", INPUT_BOOL, &repair}};
+    if (!input_read(call, fields, ARRAY_LEN(fields))) {
+        return;
+    }
+    struct store_fsck *fsck = CALL_NEW(call, struct store_fsck);
+    if (fsck != NULL) {
+        fsck->repair = repair;
+        call_op(call, &fsck->op, STORE_FSCK, checked);
+        fsck->op.timeout_ms = FSCK_TIMEOUT_MS;
+        store_post(&call->host->store, &fsck->op);
+    }
+}

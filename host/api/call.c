@@ -1,0 +1,136 @@
+#include "api/call.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void *call_alloc(struct call *call, size_t size) {
+    void *p = arena_zalloc(&call->req->arena, size);
+    if (p == NULL) {
+        call_error(call, 503, "out_of_memory", NULL, "the host is out of memory; try again later");
+    }
+    return p;
+}
+
+void call_op(struct call *call, struct store_op *op, enum store_op_kind kind,
+             void (*done)(struct store_op *op)) {
+    op->kind = kind;
+    op->now_ms = env_wall_ms(&call->host->env);
+    op->done = done;
+    op->arg = call;
+}
+
+void call_reply(struct call *call, int status, struct buf *body) {
+    if (body->failed) {
+        buf_free(body);
+        respond_error(call->req, 503, "out_of_memory", NULL,
+                      "the host is out of memory; try again later");
+        return;
+    }
+    buf_char(body, '\n');
+    struct buf text = *body; // the request, and with it `body`, may be gone after the answer
+    respond(call->req, status, "application/json", buf_bytes(&text));
+    buf_free(&text);
+}
+
+void call_error(struct call *call, int status, const char *code, const char *field,
+                const char *message) {
+    respond_error(call->req, status, code, field, message);
+}
+
+void call_errorf(struct call *call, int status, const char *code, const char *field,
+                 const char *fmt, ...) {
+    struct problem problem = {.status = status, .code = code};
+    va_list ap;
+    va_start(ap, fmt);
+    (void)vsnprintf(problem.message, sizeof problem.message, fmt, ap);
+    va_end(ap);
+    respond_error(call->req, status, code, field, problem.message);
+}
+
+void call_problem(struct call *call, const struct problem *problem) {
+    if (problem->status == 429 || problem->status == 503) {
+        respond_header(call->req, "Retry-After", "1");
+    }
+    respond_error(call->req, problem->status, problem->code,
+                  problem->field[0] == '\0' ? NULL : problem->field, problem->message);
+}
+
+static const struct {
+    int error, status;
+    const char *code, *message;
+} store_problems[] = {
+    {-ETIMEDOUT, 503, "store_timeout",
+     "the store did not answer in time; what was asked may still have happened"},
+    {-EROFS, 503, "store_read_only", "the store is read-only after an error"},
+    {-EDQUOT, 429, "budget_full", "the store's byte budget is full"},
+    {-ENOTSUP, 501, "not_supported", "this store cannot do that"},
+    {-EINVAL, 400, "bad_request", "the store refused the request"},
+    {-ENOENT, 404, "not_found", "there is no such thing"},
+    {-EFBIG, 413, "large_body", "the content is larger than the store accepts"},
+};
+
+void call_store_problem(int status, const char *message, struct problem *ret) {
+    *ret = (struct problem){.status = 503, .code = "store_unavailable"};
+    const char *words = "the store failed";
+    for (size_t i = 0; i < ARRAY_LEN(store_problems); i++) {
+        if (store_problems[i].error == status) {
+            ret->status = store_problems[i].status;
+            ret->code = store_problems[i].code;
+            words = store_problems[i].message;
+        }
+    }
+    bool more = message != NULL && message[0] != '\0';
+    (void)snprintf(ret->message, sizeof ret->message, "%s%s%.200s", words, more ? ": " : "",
+                   more ? message : "");
+}
+
+void call_store_failed(struct call *call, struct store_op *op) {
+    struct problem problem;
+    call_store_problem(op->status, op->err.msg, &problem);
+    store_op_finish(op);
+    call_problem(call, &problem);
+}
+
+bool call_job_id(struct call *call, unsigned index, struct job_id *ret_id) {
+    if (id_parse(call->param[index], ret_id) == 0) {
+        return true;
+    }
+    call_error(call, 404, "job_not_found", "id",
+               "that is not a job id: a job id has the form 0198c1a2-....-7...-....-............");
+    return false;
+}
+
+uint32_t call_limit(struct call *call, uint32_t fallback, uint32_t max) {
+    const char *text = request_query(call->req, "limit");
+    if (text == NULL) {
+        return fallback;
+    }
+    char *end;
+    unsigned long n = strtoul(text, &end, 10);
+    if (text[0] < '0' || text[0] > '9' || *end != '\0' || n < 1 || n > max) {
+        call_errorf(call, 400, "bad_parameter", "limit", "limit is a number from 1 to %u", max);
+        return 0;
+    }
+    return (uint32_t)n;
+}
+
+const char *call_actor(struct call *call) {
+    struct request *req = call->req;
+    const char *actor = req->peer_uid == UINT32_MAX
+                            ? arena_printf(&req->arena, "http:%s", req->peer)
+                            : arena_printf(&req->arena, "uid:%u", req->peer_uid);
+    return actor == NULL ? "unknown" : actor;
+}
+
+void problem_json(struct buf *out, const struct problem *problem) {
+    json_key(out, "error");
+    buf_char(out, '{');
+    json_kstr(out, "code", problem->code);
+    json_kstr(out, "message", problem->message);
+    if (problem->field[0] != '\0') {
+        json_kstr(out, "field", problem->field);
+    }
+    buf_char(out, '}');
+}

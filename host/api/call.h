@@ -1,0 +1,63 @@
+/* One API call under way, and the few ways to answer it. Everything hangs on the request's arena.
+ *
+ * Answering is the last thing a handler does: the call may be freed by it. An operation's arena is therefore finished before
+ * the answer, when the text has been built. */
+#ifndef JOBHOST_API_CALL_H
+#define JOBHOST_API_CALL_H
+
+#include "base/buf.h"
+#include "base/json.h"
+#include "net/server.h"
+#include "store/store.h"
+#include "supervisor/host.h"
+#include "supervisor/jobs.h"
+
+enum { CALL_PARAMS_MAX = 2 };
+
+struct api {
+    struct host *host;
+    uint64_t submit_body_max;
+};
+
+struct route;
+struct call {
+    struct api *api;
+    struct host *host;
+    struct request *req;
+    const struct route *route;
+    const char *param[CALL_PARAMS_MAX]; /* what stood at the route's {names} */
+};
+
+/* Zeroed memory that lives as long as the call; NULL: the call has been answered with 503. */
+void *call_alloc(struct call *call, size_t size);
+
+/* Prepares an operation of this kind: its clock, its callback. */
+void call_op(struct call *call, struct store_op *op, enum store_op_kind kind,
+             void (*done)(struct store_op *op));
+#define CALL_NEW(call, type) ((type *)call_alloc((call), sizeof(type)))
+
+/* Answers with `body`, which is freed. */
+void call_reply(struct call *call, int status, struct buf *body);
+void call_error(struct call *call, int status, const char *code, const char *field,
+                const char *message);
+void call_errorf(struct call *call, int status, const char *code, const char *field,
+                 const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+void call_problem(struct call *call, const struct problem *problem);
+/* A store operation that failed as a whole; finishes the operation. */
+void call_store_failed(struct call *call, struct store_op *op);
+/* The same words for one item of many. */
+void call_store_problem(int status, const char *message, struct problem *ret);
+
+/* param[index] as a job id; false: answered with 404 or 400. */
+bool call_job_id(struct call *call, unsigned index, struct job_id *ret_id);
+
+/* ?limit= within 1..max; 0: answered with 400. */
+uint32_t call_limit(struct call *call, uint32_t fallback, uint32_t max);
+
+/* Who asks, for the audit log. */
+const char *call_actor(struct call *call);
+
+/* {"error":{...}} into a larger answer. */
+void problem_json(struct buf *out, const struct problem *problem);
+
+#endif

@@ -1,0 +1,106 @@
+/* Why does it not run? The dispatcher's own reasons, for a job or a queue. */
+#include <errno.h>
+
+#include "api/job_json.h"
+#include "api/routes.h"
+
+enum { REASONS_MAX = 16 };
+
+struct explain {
+    struct store_get get;
+    struct store_stats stats;
+    const char *queue;
+};
+
+static void add_reasons(struct buf *out, const struct reason *reasons, unsigned count) {
+    json_key(out, "reasons");
+    buf_char(out, '[');
+    for (unsigned i = 0; i < count && i < REASONS_MAX; i++) {
+        json_comma(out);
+        buf_char(out, '{');
+        json_kstr(out, "code", reason_code_name(reasons[i].code));
+        json_kstr(out, "detail", reasons[i].detail);
+        json_ktime(out, "clears_at", reasons[i].clears_at_ms);
+        buf_char(out, '}');
+    }
+    buf_char(out, ']');
+}
+
+static const struct store_stats *known(const struct explain *x) {
+    return x->stats.op.status == 0 ? &x->stats
+                                   : NULL; // without them nothing is said about who goes first
+}
+
+/* ---- a job ---- */
+
+static void job_counted(struct store_op *op) {
+    struct call *call = op->arg;
+    struct explain *x = CONTAINER_OF(op, struct explain, stats.op);
+    struct reason reasons[REASONS_MAX];
+    struct buf out = {0};
+    unsigned count = jobs_explain(call->host, &x->get.job, known(x), reasons, REASONS_MAX);
+    buf_char(&out, '{');
+    job_json_id(&out, "job", &x->get.id);
+    json_kstr(&out, "state", job_state_name((int)x->get.job.state));
+    add_reasons(&out, reasons, count);
+    buf_char(&out, '}');
+    store_op_finish(&x->get.op);
+    store_op_finish(op);
+    call_reply(call, 200, &out);
+}
+
+static void got_job(struct store_op *op) {
+    struct call *call = op->arg;
+    struct explain *x = CONTAINER_OF(op, struct explain, get.op);
+    if (op->status == -ENOENT) {
+        store_op_finish(op);
+        call_error(call, 404, "job_not_found", "id", "there is no job with this id");
+        return;
+    }
+    if (op->status != 0) {
+        call_store_failed(call, op);
+        return;
+    }
+    call_op(call, &x->stats.op, STORE_STATS, job_counted);
+    store_post(&call->host->store, &x->stats.op);
+}
+
+void explain_job_handle(struct call *call) {
+    struct explain *x = CALL_NEW(call, struct explain);
+    if (x == NULL || !call_job_id(call, 0, &x->get.id)) {
+        return;
+    }
+    call_op(call, &x->get.op, STORE_GET, got_job);
+    store_post(&call->host->store, &x->get.op);
+}
+
+/* ---- a queue ---- */
+
+static void queue_counted(struct store_op *op) {
+    struct call *call = op->arg;
+    struct explain *x = CONTAINER_OF(op, struct explain, stats.op);
+    struct reason reasons[REASONS_MAX];
+    struct buf out = {0};
+    unsigned count = jobs_explain_queue(call->host, x->queue, known(x), reasons, REASONS_MAX);
+    buf_char(&out, '{');
+    json_kstr(&out, "queue", x->queue);
+    add_reasons(&out, reasons, count);
+    buf_char(&out, '}');
+    store_op_finish(op);
+    call_reply(call, 200, &out);
+}
+
+void explain_queue_handle(struct call *call) {
+    struct err e;
+    if (job_check_queue(call->param[0], &e) != 0) {
+        call_error(call, 400, "bad_queue", "queue", e.msg);
+        return;
+    }
+    struct explain *x = CALL_NEW(call, struct explain);
+    if (x == NULL) {
+        return;
+    }
+    x->queue = call->param[0];
+    call_op(call, &x->stats.op, STORE_STATS, queue_counted);
+    store_post(&call->host->store, &x->stats.op);
+}

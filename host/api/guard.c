@@ -1,0 +1,126 @@
+#include "api/guard.h"
+
+#include <arpa/inet.h>
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static bool refuse(struct problem *ret, int status, const char *code, const char *field,
+                   const char *message) {
+    *ret = (struct problem){.status = status, .code = code};
+    (void)snprintf(ret->field, sizeof ret->field, "%s", field);
+    (void)snprintf(ret->message, sizeof ret->message, "%s", message);
+    return false;
+}
+
+static bool text_is(struct bytes value, const char *text) {
+    return value.len == strlen(text) && strncasecmp(value.data, text, value.len) == 0;
+}
+
+bool guard_is_loopback(const char *host) {
+    char name[INET6_ADDRSTRLEN + 1];
+    struct in_addr v4;
+    struct in6_addr v6;
+    const char *end = host[0] == '[' ? strchr(host, ']') : strchr(host, ':');
+    size_t from = host[0] == '[';
+    size_t len = (end == NULL ? strlen(host) : (size_t)(end - host)) - from;
+    if (len == 0 || len >= sizeof name) {
+        return false;
+    }
+    memcpy(name, host + from, len);
+    name[len] = '\0';
+    if (from == 1) {
+        return inet_pton(AF_INET6, name, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+    }
+    return strcasecmp(name, "localhost") == 0 ||
+           (inet_pton(AF_INET, name, &v4) == 1 && ntohl(v4.s_addr) >> 24 == 127);
+}
+
+/* "http://HOST" or "https://HOST" of the very Host that was asked, or one that cors lists. */
+static bool origin_allowed(const struct call *call, struct bytes origin) {
+    const struct config_host *host = &call->host->config->host;
+    static const char *const schemes[] = {"http://", "https://"};
+    for (size_t i = 0; i < ARRAY_LEN(schemes); i++) {
+        size_t len = strlen(schemes[i]);
+        if (origin.len > len && strncasecmp(origin.data, schemes[i], len) == 0 &&
+            text_is((struct bytes){(const char *)origin.data + len, origin.len - len},
+                    call->req->host)) {
+            return true;
+        }
+    }
+    for (size_t i = 0; i < host->cors_count; i++) {
+        if (text_is(origin, host->cors[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool check_origin(const struct call *call, struct problem *ret) {
+    struct bytes origin, site;
+    if (!guard_is_loopback(call->req->host)) {
+        return refuse(
+            ret, 421, "host_not_loopback", "Host",
+            "without tokens only a loopback Host is served (localhost, 127.0.0.1, [::1])");
+    }
+    unsigned origins = request_header(call->req, "Origin", &origin);
+    if (origins > 1 || (origins == 1 && !origin_allowed(call, origin))) {
+        return refuse(ret, 403, "cross_site", "Origin",
+                      "requests from other sites are refused; host.cors lists exceptions");
+    }
+    bool sites = request_header(call->req, "Sec-Fetch-Site", &site) > 0;
+    if (sites && origins == 0 && !text_is(site, "same-origin") && !text_is(site, "none")) {
+        return refuse(ret, 403, "cross_site", "Sec-Fetch-Site",
+                      "requests from other sites are refused");
+    }
+    return true;
+}
+
+static bool check_token(const struct call *call, struct problem *ret) {
+    static const char scheme[] = "Bearer ";
+    const char *want = call->host->config->host.admin_token;
+    struct bytes value;
+    bool ok = want != NULL && request_header(call->req, "Authorization", &value) == 1 &&
+              value.len == sizeof scheme - 1 + strlen(want) &&
+              strncasecmp(value.data, scheme, sizeof scheme - 1) == 0 &&
+              CRYPTO_memcmp((const char *)value.data + sizeof scheme - 1, want, strlen(want)) == 0;
+    return ok ? true
+              : refuse(ret, 401, "unauthorized", "Authorization",
+                       "a valid Authorization: Bearer TOKEN is needed");
+}
+
+static bool is_json(struct bytes type) {
+    const char *semicolon = memchr(type.data, ';', type.len);
+    size_t len = semicolon == NULL ? type.len : (size_t)(semicolon - (const char *)type.data);
+    while (len > 0 && ((const char *)type.data)[len - 1] == ' ') {
+        len--;
+    }
+    return text_is((struct bytes){type.data, len}, "application/json");
+}
+
+static bool check_content_type(const struct call *call, struct problem *ret) {
+    struct bytes type = {NULL, 0};
+    unsigned types = request_header(call->req, "Content-Type", &type);
+    bool empty = call->req->body.len == 0 && types == 0;
+    if (empty || (types == 1 && type.len > 0 && is_json(type))) {
+        return true;
+    }
+    return refuse(ret, 415, "not_json", "Content-Type",
+                  "send the body with Content-Type: application/json");
+}
+
+bool guard_check(const struct call *call, const struct route *route, struct problem *ret) {
+    bool local = call->req->peer_uid != UINT32_MAX;
+    bool tokens = strcmp(call->host->config->host.auth, "tokens") == 0;
+    bool public = route != NULL && strncmp(route->pattern, "/v1", 3) != 0; // health checks
+    if (!local && tokens && !public && !check_token(call, ret)) {
+        return false;
+    }
+    if (!local && !tokens && !check_origin(call, ret)) {
+        return false;
+    }
+    bool json = route != NULL && (route->body == BODY_JSON || route->body == BODY_SUBMIT);
+    return !json || check_content_type(call, ret);
+}

@@ -1,0 +1,165 @@
+/* GET /v1/plugins, /v1/plugins/{name}: what is loaded, what it offers, how it fares. */
+#include <string.h>
+
+#include "api/routes.h"
+#include "jobhost_plugin.h"
+#include "supervisor/pool.h"
+
+static const char *const option_types[] = {
+    [JH_OPT_STRING] = "string",     [JH_OPT_INT] = "int",   [JH_OPT_BOOL] = "bool",
+    [JH_OPT_DURATION] = "duration", [JH_OPT_SIZE] = "size", [JH_OPT_URL] = "url",
+};
+
+static const char *const pool_states[] = {
+    [POOL_STARTING] = "starting",
+    [POOL_READY] = "ready",
+    [POOL_FAILED] = "failed",
+    [POOL_DRAINING] = "draining",
+};
+
+static const char *const worker_states[] = {
+    [WORKER_SPAWNED] = "spawned",   [WORKER_LOADED] = "loaded", [WORKER_READY] = "ready",
+    [WORKER_DRAINING] = "draining", [WORKER_GONE] = "gone",
+};
+
+#define NAME_OF(names, value)                                                                      \
+    ((size_t)(value) < ARRAY_LEN(names) && (names)[(value)] != NULL ? (names)[(value)] : "unknown")
+
+static void add_options(struct buf *out, const char *key, const struct config_option_spec *specs,
+                        size_t count) {
+    json_key(out, key);
+    buf_char(out, '[');
+    for (size_t i = 0; i < count; i++) {
+        bool secret = (specs[i].flags & JH_OPT_SECRET) != 0;
+        json_comma(out);
+        buf_char(out, '{');
+        json_kstr(out, "name", specs[i].name);
+        json_kstr(out, "type", NAME_OF(option_types, specs[i].type));
+        json_kbool(out, "required", (specs[i].flags & JH_OPT_REQUIRED) != 0);
+        if (secret) {
+            json_kbool(out, "secret", true);
+        }
+        json_kstr(out, "default", specs[i].fallback);
+        json_kstr(out, "help", specs[i].help);
+        buf_char(out, '}');
+    }
+    buf_char(out, ']');
+}
+
+static void add_handler(struct buf *out, const struct pool_handler *h) {
+    json_comma(out);
+    buf_char(out, '{');
+    json_kstr(out, "name", h->name);
+    json_kstr(out, "summary", h->summary);
+    json_kbool(out, "concurrent", (h->flags & JH_HANDLER_CONCURRENT) != 0);
+    json_kint(out, "state_version", h->state_version);
+    if (h->payload != NULL) {
+        add_options(out, "payload", h->payload, h->payload_count);
+    }
+    buf_char(out, '}');
+}
+
+static void add_manifest(struct buf *out, const struct pool_manifest *m) {
+    if (m == NULL) {
+        return;
+    }
+    json_kstr(out, "version", m->version);
+    json_key(out, "abi");
+    buf_printf(out, "\"%u.%u\"", m->abi_major, m->abi_minor);
+    add_options(out, "options", m->options, m->option_count);
+    json_key(out, "handlers");
+    buf_char(out, '[');
+    for (size_t i = 0; i < m->handler_count; i++) {
+        add_handler(out, &m->handlers[i]);
+    }
+    buf_char(out, ']');
+}
+
+static void add_workers(struct buf *out, const struct pool_info *p) {
+    json_key(out, "workers");
+    buf_char(out, '[');
+    for (uint32_t i = 0; i < p->worker_count; i++) {
+        const struct worker_info *w = &p->workers[i];
+        json_comma(out);
+        buf_char(out, '{');
+        json_kint(out, "pid", w->pid);
+        json_kstr(out, "state", NAME_OF(worker_states, w->state));
+        json_ktime(out, "started_at", w->started_ms);
+        json_kint(out, "running", w->running);
+        json_kint(out, "window", w->window);
+        json_kint(out, "jobs_done", (int64_t)w->jobs_done);
+        json_kint(out, "rss", (int64_t)w->rss);
+        buf_char(out, '}');
+    }
+    buf_char(out, ']');
+}
+
+static void add_pool(struct buf *out, const struct pool_info *p) {
+    json_comma(out);
+    buf_char(out, '{');
+    json_kstr(out, "name", p->name);
+    json_kstr(out, "state", NAME_OF(pool_states, p->state));
+    json_kstr(out, "fault", p->fault);
+    json_kstr(out, "file", p->file);
+    json_kstr(out, "build", p->build[0] == '\0' ? NULL : p->build);
+    json_kstr(out, "sha256", p->sha256);
+    json_kint(out, "slots", p->slots);
+    json_kint(out, "busy", p->busy);
+    json_kint(out, "jobs_done", (int64_t)p->jobs_done);
+    json_kint(out, "crashes", (int64_t)p->crashes);
+    json_kint(out, "restarts", (int64_t)p->restarts);
+    json_kstr(out, "last_crash", p->last_crash);
+    add_workers(out, p);
+    add_manifest(out, p->manifest);
+    buf_char(out, '}');
+}
+
+/* Plugins that the configuration has but does not switch on. */
+static void add_off(struct buf *out, const struct config_plugin *p) {
+    json_comma(out);
+    buf_char(out, '{');
+    json_kstr(out, "name", p->entry.name);
+    json_kstr(out, "state", "off");
+    json_kstr(out, "fault", p->entry.off_why);
+    json_kstr(out, "file", p->file);
+    buf_char(out, '}');
+}
+
+void plugins_list_handle(struct call *call) {
+    struct host *host = call->host;
+    struct buf out = {0};
+    buf_str(&out, "{\"items\":[");
+    for (uint32_t i = 0; i < pools_count(host->pools); i++) {
+        struct pool_info info;
+        pools_info(host, i, &info);
+        add_pool(&out, &info);
+    }
+    for (size_t i = 0; i < host->config->plugin_count; i++) {
+        if (!host->config->plugins[i].entry.on) {
+            add_off(&out, &host->config->plugins[i]);
+        }
+    }
+    buf_str(&out, "]}");
+    call_reply(call, 200, &out);
+}
+
+void plugins_get_handle(struct call *call) {
+    struct host *host = call->host;
+    struct buf out = {0};
+    for (uint32_t i = 0; i < pools_count(host->pools); i++) {
+        struct pool_info info;
+        pools_info(host, i, &info);
+        if (strcmp(info.name, call->param[0]) == 0) {
+            add_pool(&out, &info);
+            call_reply(call, 200, &out);
+            return;
+        }
+    }
+    const struct config_plugin *off = config_plugin(host->config, call->param[0]);
+    if (off != NULL && !off->entry.on) {
+        add_off(&out, off);
+        call_reply(call, 200, &out);
+        return;
+    }
+    call_error(call, 404, "plugin_not_found", "name", "there is no plugin of this name");
+}

@@ -1,0 +1,162 @@
+/* GET /v1/queues; POST /v1/queues/{queue}/pause|resume. */
+#include <string.h>
+
+#include "api/input.h"
+#include "api/routes.h"
+
+/* ---- the list: queues that hold jobs, and those that the configuration names ---- */
+
+static void add_limits(struct buf *out, const struct config_queue *q) {
+    json_kint(out, "concurrency", q->concurrency);
+    json_kint(out, "max_jobs", q->max_jobs);
+}
+
+static void add_pause(struct buf *out, const struct store_queue_stats *q) {
+    json_kbool(out, "paused", q->paused);
+    if (!q->paused) {
+        return;
+    }
+    json_kstr(out, "paused_by", q->paused_by);
+    json_kstr(out, "paused_why", q->paused_why);
+    json_ktime(out, "paused_at", q->paused_at_ms);
+}
+
+static void add_queue(struct buf *out, const struct config *c, const struct store_queue_stats *q) {
+    json_comma(out);
+    buf_char(out, '{');
+    json_kstr(out, "name", q->queue);
+    add_pause(out, q);
+    json_key(out, "waiting");
+    buf_char(out, '{');
+    for (int p = 0; p < PRIORITY_COUNT; p++) {
+        json_kint(out, priority_name(p), q->waiting[p]);
+    }
+    buf_char(out, '}');
+    json_key(out, "states");
+    buf_char(out, '{');
+    for (int s = 0; s < JOB_STATE_COUNT; s++) {
+        json_kint(out, job_state_name(s), q->by_state[s]);
+    }
+    buf_char(out, '}');
+    json_ktime(out, "oldest_ready_at", q->oldest_ready_ms);
+    add_limits(out, config_queue(c, q->queue));
+    buf_char(out, '}');
+}
+
+static bool listed(const struct store_stats *stats, const char *name) {
+    for (size_t i = 0; i < stats->queue_count; i++) {
+        if (strcmp(stats->queues[i].queue, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void add_store(struct buf *out, const struct store_stats *stats) {
+    static const char *const budgets[BUDGET_COUNT] = {"jobs", "results", "kv", "blobs"};
+    json_key(out, "store");
+    buf_char(out, '{');
+    json_key(out, "bytes");
+    buf_char(out, '{');
+    for (size_t i = 0; i < BUDGET_COUNT; i++) {
+        json_kint(out, budgets[i], (int64_t)stats->bytes[i]);
+    }
+    buf_char(out, '}');
+    json_kint(out, "disk_bytes", (int64_t)stats->disk_bytes);
+    json_kint(out, "outbox", stats->outbox);
+    json_ktime(out, "next_due_at", stats->next_due_ms);
+    buf_char(out, '}');
+}
+
+static void counted(struct store_op *op) {
+    struct call *call = op->arg;
+    struct store_stats *stats = CONTAINER_OF(op, struct store_stats, op);
+    const struct config *c = call->host->config;
+    struct buf out = {0};
+    if (op->status != 0) {
+        call_store_failed(call, op);
+        return;
+    }
+    buf_str(&out, "{\"items\":[");
+    for (size_t i = 0; i < stats->queue_count; i++) {
+        add_queue(&out, c, &stats->queues[i]);
+    }
+    for (size_t i = 0; i < c->queue_count; i++) {
+        if (!listed(stats, c->queues[i].entry.name)) {
+            add_queue(&out, c, &(struct store_queue_stats){.queue = c->queues[i].entry.name});
+        }
+    }
+    buf_char(&out, ']');
+    add_store(&out, stats);
+    buf_char(&out, '}');
+    store_op_finish(op);
+    call_reply(call, 200, &out);
+}
+
+void queues_list_handle(struct call *call) {
+    struct store_stats *stats = CALL_NEW(call, struct store_stats);
+    if (stats != NULL) {
+        call_op(call, &stats->op, STORE_STATS, counted);
+        store_post(&call->host->store, &stats->op);
+    }
+}
+
+/* ---- pause and resume ---- */
+
+static void set(struct store_op *op) {
+    struct call *call = op->arg;
+    struct store_queue_set *q = CONTAINER_OF(op, struct store_queue_set, op);
+    struct buf out = {0};
+    if (op->status != 0) {
+        call_store_failed(call, op);
+        return;
+    }
+    store_op_finish(op);
+    buf_char(&out, '{');
+    json_kstr(&out, "name", q->queue);
+    json_kbool(&out, "paused", q->paused);
+    buf_char(&out, '}');
+    call_reply(call, 200, &out);
+}
+
+enum { WHY_MAX = 500 };
+
+static void set_paused(struct call *call, bool paused) {
+    struct err e;
+    const char *why = NULL;
+    const struct input_field fields[] = {{"why", INPUT_TEXT, &why}};
+    if (job_check_queue(call->param[0], &e) != 0) {
+        call_error(call, 400, "bad_queue", "queue", e.msg);
+        return;
+    }
+    if (!input_read(call, fields, ARRAY_LEN(fields))) {
+        return;
+    }
+    if (paused && (why == NULL || why[strspn(why, " \t")] == '\0')) {
+        call_error(call, 400, "missing_field", "why",
+                   "say why, for whoever finds the queue paused: {\"why\": \"...\"}");
+        return;
+    }
+    if (why != NULL && strlen(why) > WHY_MAX) {
+        call_errorf(call, 400, "bad_field", "why", "at most %d bytes", WHY_MAX);
+        return;
+    }
+    struct store_queue_set *q = CALL_NEW(call, struct store_queue_set);
+    if (q == NULL) {
+        return;
+    }
+    q->queue = call->param[0];
+    q->paused = paused;
+    q->by = call_actor(call);
+    q->why = why;
+    call_op(call, &q->op, STORE_QUEUE_SET, set);
+    jobs_queue_set(call->host, q);
+}
+
+void queues_pause_handle(struct call *call) {
+    set_paused(call, true);
+}
+
+void queues_resume_handle(struct call *call) {
+    set_paused(call, false);
+}

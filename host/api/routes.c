@@ -1,0 +1,137 @@
+#include "api/routes.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/nearest.h"
+
+#define JOB_FILTERS "queue type user label q class code after before parent cursor limit"
+
+// clang-format off
+static const struct route routes[] = {
+    {"POST",   "/v1/jobs",                   submit_handle,              BODY_SUBMIT, NULL},
+    {"GET",    "/v1/jobs",                   jobs_list_handle,           BODY_NONE,   "state " JOB_FILTERS},
+    {"POST",   "/v1/jobs/cancel",            action_bulk_cancel_handle,  BODY_JSON,   NULL},
+    {"POST",   "/v1/jobs/retry",             action_bulk_retry_handle,   BODY_JSON,   NULL},
+    {"POST",   "/v1/jobs/promote",           action_bulk_promote_handle, BODY_JSON,   NULL},
+    {"GET",    "/v1/jobs/{id}",              jobs_get_handle,            BODY_NONE,   NULL},
+    {"DELETE", "/v1/jobs/{id}",              action_remove_handle,       BODY_NONE,   "why"},
+    {"GET",    "/v1/jobs/{id}/result",       result_handle,              BODY_NONE,   NULL},
+    {"GET",    "/v1/jobs/{id}/events",       events_handle,              BODY_NONE,   NULL},
+    {"GET",    "/v1/jobs/{id}/explain",      explain_job_handle,         BODY_NONE,   NULL},
+    {"GET",    "/v1/jobs/{id}/log",          jobs_log_handle,            BODY_NONE,   NULL},
+    {"POST",   "/v1/jobs/{id}/cancel",       action_cancel_handle,       BODY_JSON,   NULL},
+    {"POST",   "/v1/jobs/{id}/retry",        action_retry_handle,        BODY_JSON,   NULL},
+    {"POST",   "/v1/jobs/{id}/promote",      action_promote_handle,      BODY_JSON,   NULL},
+    {"GET",    "/v1/queues",                 queues_list_handle,         BODY_NONE,   NULL},
+    {"POST",   "/v1/queues/{queue}/pause",   queues_pause_handle,        BODY_JSON,   NULL},
+    {"POST",   "/v1/queues/{queue}/resume",  queues_resume_handle,       BODY_JSON,   NULL},
+    {"GET",    "/v1/queues/{queue}/explain", explain_queue_handle,       BODY_NONE,   NULL},
+    {"GET",    "/v1/dlq",                    dlq_list_handle,            BODY_NONE,   JOB_FILTERS},
+    {"POST",   "/v1/dlq/retry",              dlq_retry_handle,           BODY_JSON,   NULL},
+    {"POST",   "/v1/dlq/remove",             dlq_remove_handle,          BODY_JSON,   NULL},
+    {"GET",    "/v1/plugins",                plugins_list_handle,        BODY_NONE,   NULL},
+    {"GET",    "/v1/plugins/{name}",         plugins_get_handle,         BODY_NONE,   NULL},
+    {"GET",    "/v1/hosts",                  admin_hosts_handle,         BODY_NONE,   NULL},
+    {"GET",    "/v1/audit",                  admin_audit_handle,         BODY_NONE,   "cursor limit"},
+    {"POST",   "/v1/fsck",                   admin_fsck_handle,          BODY_JSON,   NULL},
+    {"POST",   "/v1/blobs",                  blobs_put_handle,           BODY_BLOB,   NULL},
+    {"GET",    "/v1/dedup",                  dedup_list_handle,          BODY_NONE,   "queue cursor limit"},
+    {"DELETE", "/v1/dedup",                  dedup_delete_handle,        BODY_NONE,   "queue key"},
+    {"POST",   "/v1/dedup/release",          dedup_release_handle,       BODY_JSON,   NULL},
+    {"GET",    "/v1/config",                 system_config_handle,       BODY_NONE,   NULL},
+    {"GET",    "/v1/version",                system_version_handle,      BODY_NONE,   NULL},
+    {"GET",    "/healthz",                   system_health_handle,       BODY_NONE,   NULL},
+    {"GET",    "/readyz",                    system_ready_handle,        BODY_NONE,   NULL},
+};
+// clang-format on
+
+/* Does the path have the pattern's form? What stands at {names} goes to ret_param. */
+static bool path_fits(const struct request *req, const char *pattern,
+                      const char *ret_param[CALL_PARAMS_MAX]) {
+    unsigned params = 0;
+    for (size_t i = 0; i < req->path_count; i++) {
+        if (*pattern++ != '/') {
+            return false;
+        }
+        size_t len = strcspn(pattern, "/");
+        if (pattern[0] == '{') {
+            ret_param[params++] = req->path[i];
+        } else if (strlen(req->path[i]) != len || memcmp(req->path[i], pattern, len) != 0) {
+            return false;
+        }
+        pattern += len;
+    }
+    return *pattern == '\0';
+}
+
+static bool method_fits(const char *asked, const char *has) {
+    return strcmp(asked, has) == 0 || (strcmp(asked, "HEAD") == 0 && strcmp(has, "GET") == 0);
+}
+
+const struct route *routes_find(struct call *call, const char **ret_allow) {
+    const char *allow = NULL;
+    for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
+        const struct route *r = &routes[i];
+        const char *param[CALL_PARAMS_MAX] = {NULL, NULL};
+        if (!path_fits(call->req, r->pattern, param)) {
+            continue;
+        }
+        if (method_fits(call->req->method, r->method)) {
+            memcpy(call->param, param, sizeof param);
+            return r;
+        }
+        const char *name = strcmp(r->method, "GET") == 0 ? "GET, HEAD" : r->method;
+        allow = allow == NULL ? name : arena_printf(&call->req->arena, "%s, %s", allow, name);
+    }
+    *ret_allow = allow;
+    return NULL;
+}
+
+/* ---- query parameters ---- */
+
+static bool list_has(const char *list, const char *word, size_t len) {
+    for (const char *p = list; *p != '\0';) {
+        size_t n = strcspn(p, " ");
+        if (n == len && memcmp(p, word, len) == 0) {
+            return true;
+        }
+        p += n + (p[n] == ' ');
+    }
+    return false;
+}
+
+static void unknown_parameter(struct call *call, const char *list, const char *word,
+                              struct problem *ret) {
+    struct nearest near = {.word = word};
+    for (const char *p = list; *p != '\0';) {
+        size_t n = strcspn(p, " ");
+        const char *name = arena_strn(&call->req->arena, p, n);
+        if (name != NULL) {
+            nearest_offer(&near, name);
+        }
+        p += n + (p[n] == ' ');
+    }
+    const char *meant = nearest_best(&near);
+    *ret = (struct problem){.status = 400, .code = "unknown_parameter"};
+    (void)snprintf(ret->field, sizeof ret->field, "%s", word);
+    (void)snprintf(ret->message, sizeof ret->message, "this path has no such parameter%s%s%s",
+                   meant == NULL ? "" : "; did you mean \"", meant == NULL ? "" : meant,
+                   meant == NULL ? "" : "\"?");
+}
+
+int routes_check_query(struct call *call, const struct route *route, struct problem *ret) {
+    const char *list = route->query == NULL ? "" : route->query;
+    for (const char *p = call->req->query; p != NULL && *p != '\0';) {
+        size_t len = strcspn(p, "&");
+        size_t name_len = strcspn(p, "=&");
+        if (name_len > 0 && !list_has(list, p, name_len)) {
+            char *word = arena_strn(&call->req->arena, p, name_len);
+            unknown_parameter(call, list, word == NULL ? "?" : word, ret);
+            return -EINVAL;
+        }
+        p += len + (p[len] == '&');
+    }
+    return 0;
+}

@@ -1,0 +1,65 @@
+/* The table of all routes, and how a request finds its own. */
+#ifndef JOBHOST_API_ROUTES_H
+#define JOBHOST_API_ROUTES_H
+
+#include "api/call.h"
+
+enum route_body {
+    BODY_NONE,   /* ignored */
+    BODY_JSON,   /* may be empty; otherwise valid JSON of type application/json */
+    BODY_SUBMIT, /* JSON, as large as the largest payload allowed                */
+    BODY_BLOB,   /* any content; goes to a file                                  */
+};
+
+struct route {
+    const char *method;
+    const char *pattern; /* "/v1/jobs/{id}/log" */
+    void (*handler)(struct call *call);
+    enum route_body body;
+    const char *query; /* the parameters it knows, blank-separated; NULL = none */
+};
+
+/* The route of this method and path, with call->param filled in; NULL: none. *ret_allow is then the list of methods that the path
+ * has ("GET, HEAD"), or NULL if there is no such path. In the request's arena. */
+const struct route *routes_find(struct call *call, const char **ret_allow);
+
+/* 0, or -EINVAL with the parameter that the route does not know in *ret. */
+int routes_check_query(struct call *call, const struct route *route, struct problem *ret);
+
+/* Handlers, by file. */
+void submit_handle(struct call *call);
+void jobs_list_handle(struct call *call);
+void jobs_get_handle(struct call *call);
+void jobs_log_handle(struct call *call);
+void result_handle(struct call *call);
+void events_handle(struct call *call);
+void explain_job_handle(struct call *call);
+void explain_queue_handle(struct call *call);
+void action_cancel_handle(struct call *call);
+void action_retry_handle(struct call *call);
+void action_promote_handle(struct call *call);
+void action_remove_handle(struct call *call);
+void action_bulk_cancel_handle(struct call *call);
+void action_bulk_retry_handle(struct call *call);
+void action_bulk_promote_handle(struct call *call);
+void dlq_list_handle(struct call *call);
+void dlq_retry_handle(struct call *call);
+void dlq_remove_handle(struct call *call);
+void queues_list_handle(struct call *call);
+void queues_pause_handle(struct call *call);
+void queues_resume_handle(struct call *call);
+void plugins_list_handle(struct call *call);
+void plugins_get_handle(struct call *call);
+void admin_hosts_handle(struct call *call);
+void admin_audit_handle(struct call *call);
+void admin_fsck_handle(struct call *call);
+void dedup_list_handle(struct call *call);
+void dedup_release_handle(struct call *call);
+void dedup_delete_handle(struct call *call);
+void blobs_put_handle(struct call *call);
+void system_config_handle(struct call *call);
+void system_version_handle(struct call *call);
+void system_health_handle(struct call *call);
+void system_ready_handle(struct call *call);
+
+#endif

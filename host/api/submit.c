@@ -1,0 +1,226 @@
+/* POST /v1/jobs: one pass over the text, one operation of the store for the whole request. */
+#include "api/submit.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "api/routes.h"
+#include "api/submit_item.h"
+#include "base/fault.h"
+
+void submit_refuse(struct submit *s, struct submit_slot *slot, const struct problem *problem) {
+    static const struct problem no_memory = {
+        .status = 503, .code = "out_of_memory", .message = "the host is out of memory"};
+    struct problem *copy = arena_alloc(&s->call->req->arena, sizeof *copy);
+    if (copy != NULL) {
+        *copy = *problem;
+    }
+    slot->problem = copy == NULL ? &no_memory : copy;
+}
+
+/* ---- the answer ---- */
+
+static void refusal_of(const struct store_submit_item *item, struct problem *ret) {
+    if (item->status == -EEXIST) {
+        *ret = (struct problem){.status = 409, .code = "duplicate", .field = "key"};
+        (void)snprintf(ret->message, sizeof ret->message, "another job holds this key");
+    } else {
+        call_store_problem(item->status, NULL, ret);
+    }
+}
+
+static void add_id(struct buf *out, const char *key, const struct job_id *id) {
+    char text[JOB_ID_TEXT + 1];
+    id_format(id, text);
+    json_kstr(out, key, text);
+}
+
+/* `item` is NULL for a job that was not sent to the store. */
+static void add_refusal(struct buf *out, const struct problem *problem,
+                        const struct store_submit_item *item) {
+    buf_char(out, '{');
+    problem_json(out, problem);
+    if (item != NULL && item->status == -EEXIST) {
+        add_id(out, "job", &item->winner);
+        json_kstr(out, "state", job_state_name((int)item->winner_state));
+    }
+    buf_char(out, '}');
+}
+
+static void add_accepted(struct buf *out, const struct store_submit_item *item, int64_t now_ms) {
+    bool duplicate = item->verdict == SUBMIT_DUPLICATE;
+    const struct job_id *id = duplicate ? &item->winner : &item->spec->id;
+    enum job_state state = duplicate                        ? item->winner_state
+                           : item->spec->run_at_ms > now_ms ? JOB_SCHEDULED
+                                                            : JOB_QUEUED;
+    buf_char(out, '{');
+    add_id(out, "id", id);
+    json_kstr(out, "state", job_state_name((int)state));
+    json_kbool(out, "duplicate", duplicate);
+    add_id(out, "job", id);
+    if (duplicate && state == JOB_SUCCEEDED) {
+        char text[JOB_ID_TEXT + 1];
+        id_format(id, text);
+        json_key(out, "result");
+        buf_printf(out, "\"/v1/jobs/%s/result\"", text);
+    }
+    buf_char(out, '}');
+}
+
+/* The answer for one job; returns its HTTP status. */
+static int add_answer(struct buf *out, const struct submit_slot *slot,
+                      const struct store_submit_item *item, int64_t now_ms) {
+    struct problem problem;
+    json_comma(out);
+    if (slot->problem != NULL) {
+        add_refusal(out, slot->problem, NULL);
+        return slot->problem->status;
+    }
+    if (item->status != 0) {
+        refusal_of(item, &problem);
+        add_refusal(out, &problem, item);
+        return problem.status;
+    }
+    add_accepted(out, item, now_ms);
+    return 202;
+}
+
+/* One answer per job, in the order of the request. Returns the HTTP status: 202 if any was taken, else the first refusal's. */
+static int add_answers(const struct submit *s, struct buf *out) {
+    int status = s->count == 0 ? 202 : 0;
+    const struct store_submit_item *item = s->store.items;
+    for (size_t i = 0; i < s->count; i++) {
+        int one = add_answer(out, &s->slots[i], item, s->store.op.now_ms);
+        item += s->slots[i].problem == NULL;
+        status = status == 0 || one == 202 ? one : status;
+    }
+    return status;
+}
+
+static void answer(struct submit *s) {
+    struct call *call = s->call;
+    struct buf out = {0};
+    if (s->is_array) {
+        buf_char(&out, '[');
+    }
+    int status = add_answers(s, &out);
+    if (s->is_array) {
+        buf_char(&out, ']');
+    }
+    if (status == 429 || status == 503) {
+        respond_header(call->req, "Retry-After", "1");
+    }
+    store_op_finish(&s->store.op);
+    call_reply(call, status, &out);
+}
+
+static void submitted(struct store_op *op) {
+    struct submit *s = CONTAINER_OF(op, struct submit, store.op);
+    if (op->status == 0 && fault(FAULT_SUBMIT_BEFORE_ANSWER) != 0) {
+        op->status = -EIO;
+    }
+    if (op->status != 0) {
+        call_store_failed(s->call, op);
+        return;
+    }
+    answer(s);
+}
+
+/* ---- from the parsed jobs to the store ---- */
+
+static void post(struct submit *s) {
+    size_t good = 0;
+    for (size_t i = 0; i < s->count; i++) {
+        if (s->slots[i].problem == NULL) {
+            s->store.items[good++].spec = &s->slots[i].spec;
+        }
+    }
+    s->store.count = good;
+    if (good == 0) {
+        answer(s);
+        return;
+    }
+    jobs_submit(s->call->host, &s->store);
+}
+
+/* ---- parsing ---- */
+
+static int add_job(void *arg, struct bytes object) {
+    struct submit *s = arg;
+    struct call *call = s->call;
+    struct submit_slot *slot = &s->slots[s->count];
+    struct job_request request;
+    struct problem problem;
+    if (s->count == s->room) {
+        return -E2BIG;
+    }
+    s->count++;
+    int r = submit_item_read(object, &call->req->arena, &request, &slot->files, &problem);
+    if (r == 0) {
+        r = jobs_resolve(call->host, &request, &call->req->arena, &slot->spec, &problem);
+    }
+    if (r != 0) {
+        submit_refuse(s, slot, &problem);
+    }
+    return 0;
+}
+
+static int count_job(void *arg, struct bytes object) {
+    (void)object;
+    size_t *count = arg;
+    return ++*count > SUBMIT_ITEMS_MAX ? -E2BIG : 0;
+}
+
+static bool is_array(struct bytes text) {
+    const char *p = text.data;
+    while (strchr(" \t\r\n", *p) != NULL) {
+        p++; // valid JSON: something else comes
+    }
+    return *p == '[';
+}
+
+static struct bytes trimmed(struct bytes text) {
+    const char *p = text.data;
+    size_t len = text.len;
+    while (len > 0 && strchr(" \t\r\n", p[len - 1]) != NULL) {
+        len--;
+    }
+    while (len > 0 && strchr(" \t\r\n", *p) != NULL) {
+        p++;
+        len--;
+    }
+    return (struct bytes){p, len};
+}
+
+void submit_handle(struct call *call) {
+    struct bytes text = call->req->body;
+    struct submit *s = CALL_NEW(call, struct submit);
+    if (s == NULL) {
+        return;
+    }
+    s->call = call;
+    s->is_array = is_array(text);
+    size_t room = 1;
+    if (s->is_array) {
+        room = 0;
+        if (json_each(text, count_job, &room) != 0) {
+            call_errorf(call, 413, "too_many_jobs", NULL, "an array has at most %d jobs",
+                        SUBMIT_ITEMS_MAX);
+            return;
+        }
+    }
+    s->room = room;
+    s->slots = call_alloc(call, room * sizeof *s->slots);
+    s->store.items = s->slots == NULL ? NULL : call_alloc(call, room * sizeof *s->store.items);
+    if (s->store.items == NULL) {
+        return;
+    }
+    call_op(call, &s->store.op, STORE_SUBMIT, submitted);
+    if (s->is_array) {
+        (void)json_each(text, add_job, s);
+    } else {
+        (void)add_job(s, trimmed(text));
+    }
+    submit_files_check(s, post);
+}

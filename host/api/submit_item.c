@@ -1,0 +1,364 @@
+#include "api/submit_item.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/nearest.h"
+#include "base/rfc3339.h"
+
+struct reader {
+    struct arena *arena;
+    struct job_request *request;
+    struct job_file *files;
+    struct problem *problem;
+    const struct field *fields; // of the object being read
+    size_t field_count;
+    uint32_t seen; // bit per field
+};
+
+struct field {
+    const char *name;
+    int (*take)(struct reader *r, const struct field *field, struct bytes value);
+    size_t offset; // in struct job_request
+};
+
+static int bad(struct reader *r, const char *code, const char *field, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+
+static int bad(struct reader *r, const char *code, const char *field, const char *fmt, ...) {
+    va_list ap;
+    *r->problem = (struct problem){.status = 400, .code = code};
+    (void)snprintf(r->problem->field, sizeof r->problem->field, "%s", field);
+    va_start(ap, fmt);
+    (void)vsnprintf(r->problem->message, sizeof r->problem->message, fmt, ap);
+    va_end(ap);
+    return -EINVAL;
+}
+
+static void *target(struct reader *r, const struct field *f) {
+    return (char *)r->request + f->offset;
+}
+
+static bool is_kind(struct bytes value, char first) {
+    return *(const char *)value.data == first;
+}
+
+/* ---- values ---- */
+
+static int get_text(struct reader *r, const char *field, struct bytes value, const char **ret) {
+    char *text = json_text(r->arena, value);
+    if (text == NULL) {
+        return bad(r, "bad_field", field, "%s must be a string (without \\u0000)", field);
+    }
+    *ret = text;
+    return 0;
+}
+
+static int take_text(struct reader *r, const struct field *f, struct bytes value) {
+    return get_text(r, f->name, value, target(r, f));
+}
+
+static int get_duration(struct reader *r, const char *field, struct bytes value, int64_t *ret) {
+    const char *text = NULL;
+    if (!is_kind(value, '"')) {
+        return bad(r, "bad_duration", field, "write %s with its unit, as in \"30s\" or \"1h30m\"",
+                   field);
+    }
+    int error = get_text(r, field, value, &text);
+    if (error == 0 && (duration_parse(text, ret) != 0 || *ret < 0)) {
+        error = bad(r, "bad_duration", field,
+                    "\"%.40s\" is not a duration such as \"30s\" or \"1h30m\"", text);
+    }
+    return error;
+}
+
+static int take_duration(struct reader *r, const struct field *f, struct bytes value) {
+    return get_duration(r, f->name, value, target(r, f));
+}
+
+static int take_time(struct reader *r, const struct field *f, struct bytes value) {
+    const char *text = NULL;
+    int error = get_text(r, f->name, value, &text);
+    if (error == 0 && rfc3339_parse(text, target(r, f)) != 0) {
+        error = bad(r, "bad_time", f->name,
+                    "\"%.40s\" is not a time such as \"2026-11-21T10:00:00Z\"", text);
+    }
+    return error;
+}
+
+static int take_count(struct reader *r, const struct field *f, struct bytes value) {
+    char text[16] = "";
+    char *end;
+    if (value.len < sizeof text) {
+        memcpy(text, value.data, value.len);
+    }
+    long n = strtol(text, &end, 10);
+    if (text[0] < '0' || text[0] > '9' || *end != '\0' || n < 1 || n > INT32_MAX) {
+        return bad(r, "bad_number", f->name, "%s must be a whole number from 1 on", f->name);
+    }
+    *(int32_t *)target(r, f) = (int32_t)n;
+    return 0;
+}
+
+static int take_payload(struct reader *r, const struct field *f, struct bytes value) {
+    (void)f;
+    r->request->payload = value;
+    return 0;
+}
+
+static int take_name(struct reader *r, const struct field *f, struct bytes value,
+                     int (*from_name)(const char *), const char *(*name_of)(int), int *ret) {
+    const char *text = NULL;
+    int error = get_text(r, f->name, value, &text);
+    if (error != 0) {
+        return error;
+    }
+    *ret = from_name(text);
+    if (*ret >= 0) {
+        return 0;
+    }
+    char known[160] = "";
+    for (int i = 0; name_of(i) != NULL; i++) {
+        size_t len = strlen(known);
+        (void)snprintf(known + len, sizeof known - len, "%s%s", i == 0 ? "" : ", ", name_of(i));
+    }
+    return bad(r, "bad_field", f->name, "%s is one of %s", f->name, known);
+}
+
+static int take_priority(struct reader *r, const struct field *f, struct bytes value) {
+    return take_name(r, f, value, priority_from_name, priority_name, target(r, f));
+}
+
+static int take_mode(struct reader *r, const struct field *f, struct bytes value) {
+    return take_name(r, f, value, dedup_mode_from_name, dedup_mode_name, target(r, f));
+}
+
+/* The text of an object as it came. */
+static int take_object(struct reader *r, const struct field *f, struct bytes value) {
+    if (!is_kind(value, '{')) {
+        return bad(r, "bad_field", f->name, "%s must be an object", f->name);
+    }
+    *(const char **)target(r, f) = arena_strn(r->arena, value.data, value.len);
+    return 0;
+}
+
+/* ---- labels ---- */
+
+struct labels {
+    struct reader *reader;
+    char *text;
+    size_t len;
+};
+
+static int add_label(void *arg, struct bytes value) {
+    struct labels *l = arg;
+    const char *label = NULL;
+    int error = get_text(l->reader, "labels", value, &label);
+    if (error != 0) {
+        return error;
+    }
+    size_t len = strlen(label);
+    if (len == 0 || strchr(label, ',') != NULL) {
+        return bad(l->reader, "bad_label", "labels", "a label is not empty and has no comma");
+    }
+    if (l->len + len + 1 > JOB_LABELS_MAX + 1) {
+        return bad(l->reader, "long_labels", "labels", "all labels together have at most %d bytes",
+                   JOB_LABELS_MAX);
+    }
+    if (l->len > 0) {
+        l->text[l->len++] = ',';
+    }
+    memcpy(l->text + l->len, label, len + 1);
+    l->len += len;
+    return 0;
+}
+
+static int take_labels(struct reader *r, const struct field *f, struct bytes value) {
+    if (is_kind(value, '"')) {
+        return take_text(r, f, value);
+    }
+    struct labels l = {r, arena_alloc(r->arena, JOB_LABELS_MAX + 2), 0};
+    if (!is_kind(value, '[') || l.text == NULL) {
+        return bad(r, "bad_field", f->name, "labels must be an array of strings");
+    }
+    l.text[0] = '\0';
+    int error = json_each(value, add_label, &l);
+    *(const char **)target(r, f) = l.text;
+    return error;
+}
+
+/* ---- objects: by table ---- */
+
+static const struct field *find_field(struct reader *r, struct bytes key) {
+    for (size_t i = 0; i < r->field_count; i++) {
+        size_t len = strlen(r->fields[i].name);
+        if (key.len == len + 2 && memcmp((const char *)key.data + 1, r->fields[i].name, len) == 0) {
+            return &r->fields[i];
+        }
+    }
+    return NULL;
+}
+
+static int unknown_field(struct reader *r, struct bytes key) {
+    const char *name = json_text(r->arena, key);
+    struct nearest near = {.word = name == NULL ? "" : name};
+    for (size_t i = 0; i < r->field_count; i++) {
+        nearest_offer(&near, r->fields[i].name);
+    }
+    const char *meant = nearest_best(&near);
+    return bad(r, "unknown_field", near.word, "there is no such field%s%s%s",
+               meant == NULL ? "" : "; did you mean \"", meant == NULL ? "" : meant,
+               meant == NULL ? "" : "\"?");
+}
+
+static int take_member(void *arg, struct bytes key, struct bytes value) {
+    struct reader *r = arg;
+    const struct field *f = find_field(r, key);
+    if (f == NULL) {
+        return unknown_field(r, key);
+    }
+    uint32_t bit = UINT32_C(1) << (f - r->fields);
+    if (r->seen & bit) {
+        return bad(r, "repeated_field", f->name, "%s is there twice", f->name);
+    }
+    r->seen |= bit;
+    if (f->take != take_payload && value.len == 4 && memcmp(value.data, "null", 4) == 0) {
+        return 0; // as if it were not there
+    }
+    return f->take(r, f, value);
+}
+
+static int read_object(struct reader *r, const struct field *fields, size_t count,
+                       struct bytes object) {
+    struct reader inner = *r;
+    inner.fields = fields;
+    inner.field_count = count;
+    inner.seen = 0;
+    int error = json_members(object, take_member, &inner);
+    r->files = inner.files;
+    return error;
+}
+
+#define AT(member) offsetof(struct job_request, member)
+
+static int take_dedup(struct reader *r, const struct field *f, struct bytes value) {
+    static const struct field fields[] = {
+        {"mode", take_mode, AT(dedup_mode)},
+        {"ttl", take_duration, AT(dedup_ttl_ms)},
+    };
+    if (!is_kind(value, '{')) {
+        return bad(r, "bad_field", f->name, "dedup must be an object with mode and ttl");
+    }
+    return read_object(r, fields, ARRAY_LEN(fields), value);
+}
+
+/* ---- files ---- */
+
+bool submit_item_sha256(const char *text, uint8_t ret[32]) {
+    if (strlen(text) != 64 || strspn(text, "0123456789abcdefABCDEF") != 64) {
+        return false;
+    }
+    for (size_t i = 0; i < 32; i++) {
+        char pair[3] = {text[2 * i], text[2 * i + 1], '\0'};
+        ret[i] = (uint8_t)strtoul(pair, NULL, 16);
+    }
+    return true;
+}
+
+/* Files are read through a job_request-shaped scratch: three strings in members of that kind. */
+static int add_file(void *arg, struct bytes value) {
+    static const struct field fields[] = {
+        {"name", take_text, AT(key)},
+        {"sha256", take_text, AT(callback)},
+        {"content_type", take_text, AT(content_type)},
+    };
+    struct reader *r = arg;
+    if (r->request->file_count == JOB_FILES_MAX) {
+        return bad(r, "too_many_files", "files", "a job has at most %d files", JOB_FILES_MAX);
+    }
+    if (!is_kind(value, '{')) {
+        return bad(r, "bad_field", "files", "each file is an object with name and sha256");
+    }
+    struct job_request scratch = {0};
+    struct reader inner = *r;
+    inner.request = &scratch;
+    int error = read_object(&inner, fields, ARRAY_LEN(fields), value);
+    if (error != 0) {
+        return error;
+    }
+    struct job_file *file = &r->files[r->request->file_count];
+    if (scratch.key == NULL || scratch.key[0] == '\0' || strlen(scratch.key) > JOB_FILE_NAME_MAX) {
+        return bad(r, "bad_file", "files", "a file has a name of 1 to %d bytes", JOB_FILE_NAME_MAX);
+    }
+    if (scratch.callback == NULL || !submit_item_sha256(scratch.callback, file->blob.sha256)) {
+        return bad(r, "bad_file", "files",
+                   "sha256 is the 64 hex digits that POST /v1/blobs answered");
+    }
+    file->name = scratch.key;
+    file->content_type = scratch.content_type;
+    r->request->file_count++;
+    return 0;
+}
+
+static int take_files(struct reader *r, const struct field *f, struct bytes value) {
+    if (!is_kind(value, '[')) {
+        return bad(r, "bad_field", f->name, "files must be an array of {name, sha256}");
+    }
+    r->files = arena_zalloc(r->arena, JOB_FILES_MAX * sizeof *r->files);
+    if (r->files == NULL) {
+        return bad(r, "out_of_memory", f->name, "the host is out of memory");
+    }
+    return json_each(value, add_file, r);
+}
+
+/* ---- the submission ---- */
+
+static const struct field submit_fields[] = {
+    {"type", take_text, AT(type)},
+    {"payload", take_payload, 0},
+    {"queue", take_text, AT(queue)},
+    {"user", take_text, AT(tenant)},
+    {"priority", take_priority, AT(priority)},
+    {"delay", take_duration, AT(delay_ms)},
+    {"run_at", take_time, AT(run_at_ms)},
+    {"key", take_text, AT(key)},
+    {"dedup", take_dedup, 0},
+    {"max", take_count, AT(max)},
+    {"timeout", take_duration, AT(timeout_ms)},
+    {"deadline", take_duration, AT(deadline_ms)},
+    {"expires", take_duration, AT(expires_ms)},
+    {"labels", take_labels, AT(labels)},
+    {"callback", take_text, AT(callback)},
+    {"retry", take_object, AT(retry)},
+    {"flow", take_text, AT(flow_id)},
+    {"files", take_files, 0},
+};
+_Static_assert(ARRAY_LEN(submit_fields) <= 32, "reader.seen has a bit per field");
+
+int submit_item_read(struct bytes object, struct arena *arena, struct job_request *ret_request,
+                     struct job_file **ret_files, struct problem *ret_problem) {
+    *ret_request = (struct job_request){.priority = -1, .dedup_mode = -1};
+    struct reader r = {.arena = arena, .request = ret_request, .problem = ret_problem};
+    if (!is_kind(object, '{')) {
+        return bad(&r, "bad_job", "", "a job is a JSON object");
+    }
+    int error = read_object(&r, submit_fields, ARRAY_LEN(submit_fields), object);
+    if (error != 0) {
+        return error;
+    }
+    if (ret_request->type == NULL) {
+        return bad(&r, "missing_field", "type", "a job needs a type, such as \"crawl.page\"");
+    }
+    if (ret_request->delay_ms != 0 && ret_request->run_at_ms != 0) {
+        return bad(&r, "bad_field", "run_at", "give either delay or run_at, not both");
+    }
+    ret_request->files = r.files;
+    *ret_files = r.files;
+    return 0;
+}
