@@ -41,13 +41,18 @@ static void as_parked(const struct verdict_notes *n, struct verdict *v) {
     }
 }
 
-// By convention a handler returns JH_CANCELLED when step_put() told it to stop, so a missing cancel alone is no bug.
+// By convention a handler returns JH_CANCELLED when step_put() told it to stop, so a missing cancel alone is no bug. Reasons that
+// this process found by itself (its own timeout, its own loss of the supervisor) are said in words the supervisor need not share.
 static void as_cancelled(const struct verdict_notes *n, uint32_t cancelled, struct verdict *v) {
     v->status = JH_CANCELLED;
-    if (cancelled != 0 || n->broken == -ESTALE) {
+    if ((cancelled & JH_CANCEL_USER) != 0 || n->broken == -ESTALE) {
         return;
     }
-    if (n->refused != 0) {
+    if ((cancelled & JH_CANCEL_DEADLINE) != 0) {
+        judge(v, JH_RETRY, JH_E_TIMEOUT, "stopped at its timeout");
+    } else if (cancelled != 0) {
+        v->status = JH_YIELD;
+    } else if (n->refused != 0) {
         judge(v, JH_FAIL, JH_E_BUG, "%s was refused: %s", n->refused_call, strerror(-n->refused));
     } else {
         judge(v, JH_FAIL, JH_E_BUG, "run() returned JH_CANCELLED though nothing cancelled it");
