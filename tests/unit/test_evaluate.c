@@ -1,0 +1,208 @@
+#include "core/evaluate.h"
+
+#include "base/bytes.h"
+#include "expect.h"
+
+#define NOW INT64_C(1795254000000)
+
+// A job that nothing stops.
+static struct job_facts free_job(void) {
+    return (struct job_facts){.state = JOB_QUEUED,
+                              .type = "crawl.page",
+                              .queue = "crawl",
+                              .has_handler = true,
+                              .pool = "crawl",
+                              .pool_slots = 2};
+}
+
+static void test_nothing_stops(void) {
+    struct job_facts f = free_job();
+    struct reason r;
+    EXPECT_EQ_UINT(0, evaluate(&f, NOW, &r, 1));
+    EXPECT_TRUE(evaluate_may_start(&f));
+    f.queue_limit = 3;
+    f.queue_running = 2;
+    f.pool_busy = 1;
+    f.ahead = -1;
+    EXPECT_TRUE(evaluate_may_start(&f));
+}
+
+static void expect_reason(struct job_facts f, enum reason_code code, int64_t clears_at_ms,
+                          const char *says) {
+    struct reason r = {.code = REASON_COUNT};
+    EXPECT_EQ_UINT(1, evaluate(&f, NOW, &r, 1));
+    EXPECT_EQ_STR(reason_code_name(code), reason_code_name(r.code));
+    EXPECT_EQ_INT(clears_at_ms, r.clears_at_ms);
+    EXPECT_CONTAINS(says, r.detail);
+    EXPECT_FALSE(evaluate_may_start(&f));
+}
+
+static void test_each_reason(void) {
+    struct job_facts f = free_job();
+    f.state = JOB_DEAD;
+    expect_reason(f, REASON_FINISHED, 0, "dead");
+    f.state = JOB_RUNNING;
+    expect_reason(f, REASON_RUNNING, 0, "runs");
+    f.state = JOB_SCHEDULED;
+    f.run_at_ms = NOW + 90000;
+    expect_reason(f, REASON_DUE_LATER, NOW + 90000, "2026-11-21T09:41:30.000Z, in 90s");
+    f.run_at_ms = NOW;
+    expect_reason(f, REASON_DUE_LATER, 0, "about to be queued");
+    f.state = JOB_PARKED;
+    f.park = PARK_TIME;
+    f.run_at_ms = NOW + 1;
+    expect_reason(f, REASON_DUE_LATER, NOW + 1, "in 1s");
+
+    f = free_job();
+    f.store_fault = "disk full";
+    expect_reason(f, REASON_STORE, 0, "disk full");
+    f = free_job();
+    f.draining = true;
+    expect_reason(f, REASON_DRAINING, 0, "shutting down");
+    f = free_job();
+    f.ahead = 1;
+    expect_reason(f, REASON_BEHIND, 0, "1 job of queue \"crawl\" and type \"crawl.page\" goes");
+    f.ahead = 12;
+    expect_reason(f, REASON_BEHIND, 0, "12 jobs of queue \"crawl\" and type \"crawl.page\" go");
+}
+
+static void test_paused(void) {
+    struct job_facts f = free_job();
+    f.paused = true;
+    expect_reason(f, REASON_QUEUE_PAUSED, 0, "paused by somebody at an unknown time: no reason");
+    f.paused_by = "ann";
+    f.paused_why = "the site is down";
+    f.paused_at_ms = NOW;
+    expect_reason(
+        f, REASON_QUEUE_PAUSED, 0,
+        "queue \"crawl\" was paused by ann at 2026-11-21T09:40:00.000Z: the site is down");
+}
+
+static void test_parked(void) {
+    for (int park = 0; park < PARK_REASON_COUNT; park++) {
+        struct job_facts f = free_job();
+        f.state = JOB_PARKED;
+        f.park = (enum park_reason)park;
+        if (park != PARK_TIME) {
+            expect_reason(f, REASON_PARKED, 0, " ");
+        }
+    }
+    struct job_facts f = free_job();
+    f.state = JOB_PARKED;
+    f.park = PARK_EVENT;
+    f.wait_key = "paid";
+    f.run_at_ms = NOW + 5;
+    expect_reason(f, REASON_PARKED, NOW + 5, "event \"paid\"");
+}
+
+static void test_no_handler(void) {
+    struct job_facts f = free_job();
+    f.has_handler = false;
+    f.pool = NULL;
+    f.pool_slots = 0;
+    expect_reason(f, REASON_NO_HANDLER, 0, "no loaded plugin has a handler for \"crawl.page\"");
+    f.handler_fault = "undefined symbol";
+    expect_reason(f, REASON_NO_HANDLER, 0, "is not up: undefined symbol");
+    f.pool = "crawl";
+    expect_reason(f, REASON_NO_HANDLER, 0, "plugin \"crawl\", which has");
+}
+
+static void test_no_slot(void) {
+    struct job_facts f = free_job();
+    f.queue_limit = 3;
+    f.queue_running = 3;
+    expect_reason(f, REASON_NO_SLOT, 0, "runs 3 jobs and its concurrency is 3");
+    f = free_job();
+    f.pool_busy = 2;
+    expect_reason(f, REASON_NO_SLOT, 0, "2 of 2 threads busy");
+    f.pool_slots = 0;
+    f.pool_busy = 0;
+    expect_reason(f, REASON_NO_SLOT, 0, "ready yet");
+}
+
+static void test_order_and_cap(void) {
+    struct job_facts f = free_job();
+    f.state = JOB_SCHEDULED;
+    f.run_at_ms = NOW + 1;
+    f.store_fault = "x";
+    f.draining = true;
+    f.paused = true;
+    f.has_handler = false;
+    f.queue_limit = 1;
+    f.queue_running = 1;
+    static const enum reason_code want[] = {REASON_STORE,      REASON_DRAINING,
+                                            REASON_DUE_LATER,  REASON_QUEUE_PAUSED,
+                                            REASON_NO_HANDLER, REASON_NO_SLOT};
+    struct reason r[8];
+    EXPECT_EQ_UINT(6, evaluate(&f, NOW, r, 8));
+    for (size_t i = 0; i < ARRAY_LEN(want); i++) {
+        EXPECT_EQ_INT(want[i], r[i].code);
+    }
+    r[2].code = REASON_COUNT;
+    EXPECT_EQ_UINT(6, evaluate(&f, NOW, r, 2));
+    EXPECT_EQ_INT(REASON_COUNT, r[2].code);
+    EXPECT_EQ_UINT(6, evaluate(&f, NOW, NULL, 0));
+    // what has ended or runs has no further reasons
+    f.state = JOB_SUCCEEDED;
+    EXPECT_EQ_UINT(1, evaluate(&f, NOW, r, 8));
+    f.state = JOB_RUNNING;
+    EXPECT_EQ_UINT(1, evaluate(&f, NOW, r, 8));
+}
+
+// The dispatcher and explain never disagree: over all combinations of what can stop a job.
+static void test_one_rule(void) {
+    for (unsigned bits = 0; bits < 1u << 12; bits++) {
+        struct job_facts f = free_job();
+        f.state = (enum job_state)(bits & 7);
+        f.park = bits & 1 ? PARK_TIME : PARK_EVENT;
+        f.store_fault = bits & 8 ? "x" : NULL;
+        f.draining = (bits & 16) != 0;
+        f.paused = (bits & 32) != 0;
+        f.has_handler = (bits & 64) != 0;
+        f.queue_limit = bits & 128 ? 2 : 0;
+        f.queue_running = bits & 256 ? 2 : 1;
+        f.pool_busy = bits & 512 ? 2 : 1;
+        f.ahead = bits & 1024 ? 5 : 0;
+        f.run_at_ms = bits & 2048 ? NOW + 5 : NOW - 5;
+        struct reason r[8];
+        unsigned count = evaluate(&f, NOW, r, 8);
+        EXPECT_EQ_INT(count == 0, evaluate_may_start(&f));
+        EXPECT_TRUE(count <= 8);
+        for (unsigned i = 0; i < count; i++) {
+            EXPECT_TRUE(r[i].detail[0] != '\0' && reason_code_name(r[i].code) != NULL);
+        }
+    }
+}
+
+static void test_long_names(void) {
+    char name[1000];
+    memset(name, 'x', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    struct job_facts f = free_job();
+    f.store_fault = name;
+    struct reason r;
+    EXPECT_EQ_UINT(1, evaluate(&f, NOW, &r, 1));
+    EXPECT_EQ_UINT(sizeof r.detail - 1, strlen(r.detail));
+}
+
+static void test_names(void) {
+    for (int code = 0; code < REASON_COUNT; code++) {
+        EXPECT_TRUE(reason_code_name((enum reason_code)code) != NULL);
+    }
+    EXPECT_EQ_STR("queue_paused", reason_code_name(REASON_QUEUE_PAUSED));
+    EXPECT_NULL(reason_code_name(REASON_COUNT));
+}
+
+static const struct expect_test tests[] = {
+    {"nothing stops a free job", test_nothing_stops},
+    {"each reason by itself", test_each_reason},
+    {"paused queues name who and why", test_paused},
+    {"parked jobs name what for", test_parked},
+    {"no handler", test_no_handler},
+    {"no slot", test_no_slot},
+    {"the most decisive reason comes first", test_order_and_cap},
+    {"dispatcher and explain agree", test_one_rule},
+    {"long texts are cut", test_long_names},
+    {"codes have names", test_names},
+};
+SUITE_MAIN("evaluate", tests)
