@@ -1,3 +1,5 @@
+#define _GNU_SOURCE // explicit_bzero
+
 #include "base/arena.h"
 
 #include <stdarg.h>
@@ -129,6 +131,13 @@ void arena_free(struct arena *a) {
     free_chunks(a->head);
     a->head = NULL;
     a->used = 0;
+}
+
+void arena_wipe(struct arena *a) {
+    for (struct arena_chunk *c = a->head; c != NULL; c = c->next) {
+        explicit_bzero(c->data, c->cap); // what a reset has forgotten too
+    }
+    arena_free(a);
 }
 
 void arena_reset(struct arena *a) {

@@ -34,6 +34,9 @@ struct bytes arena_bytes(struct arena *a, struct bytes b);
 /* Frees everything; the arena can be used again. */
 void arena_free(struct arena *a);
 
+/* As arena_free, after overwriting everything that was handed out: for arenas that held secrets. */
+void arena_wipe(struct arena *a);
+
 /* Forgets all allocations and keeps the newest chunk for reuse (the others are freed). */
 void arena_reset(struct arena *a);
 

@@ -342,11 +342,20 @@ static void get_sha256(struct record *r, char *at) {
     }
 }
 
+// No field takes less than 4 bytes, except that a list may be empty.
+static size_t least_size(const struct shape *shape) {
+    size_t size = 0;
+    for (size_t i = 0; i < shape->field_count; i++) {
+        size += shape->fields[i].kind == FIELD_LIST ? 0 : 4;
+    }
+    return size;
+}
+
 static void get_list(struct reader *r, const struct field *f, char *base) {
     uint32_t count = u32_at(base + f->count);
-    // no field takes less than 4 bytes: a count that cannot be true allocates nothing
     size_t left = (size_t)(r->record->end - r->record->body);
-    if (r->record->bad || count == 0 || count > left / (4 * f->of->field_count)) {
+    // a count that cannot be true allocates nothing
+    if (r->record->bad || count == 0 || count > left / least_size(f->of)) {
         r->record->bad = r->record->bad || count != 0;
         return;
     }

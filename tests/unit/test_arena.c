@@ -71,6 +71,18 @@ static void test_reset(void) {
     arena_free(&a);
 }
 
+// The overwritten memory itself is gone by then; that everything is freed is for the leak checker.
+static void test_wipe(void) {
+    struct arena a = {0};
+    arena_wipe(&a);
+    (void)arena_str(&a, "secret");
+    (void)arena_alloc(&a, 100000);
+    arena_wipe(&a);
+    EXPECT_NULL(a.head);
+    EXPECT_EQ_STR("again", arena_str(&a, "again"));
+    arena_free(&a);
+}
+
 static void test_no_memory(void) {
     struct arena a = {0};
     EXPECT_NULL(arena_alloc(&a, SIZE_MAX));
@@ -97,6 +109,7 @@ static const struct expect_test tests[] = {
     {"allocations do not overlap", test_no_overlap},
     {"copies are terminated", test_copies},
     {"a reset arena starts anew in its newest chunk", test_reset},
+    {"a wiped arena is empty", test_wipe},
     {"a failed allocation is NULL and leaves the arena usable", test_no_memory},
 };
 SUITE_MAIN("arena", tests)
