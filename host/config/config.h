@@ -46,9 +46,10 @@ struct config_host {
     int64_t lease_ms;       /* 30 s                                        */
     const char *log_level;  /* debug | info | warn | error                 */
     const char *log_format; /* text | json                                 */
-    const char **cors;      /* allowed origins                             */
+    const char **cors;      /* allowed origins (the section `cors`)        */
     size_t cors_count;
     int64_t max_connections;
+    bool allow_loose_secret_files;
 };
 
 struct config_store {
@@ -63,7 +64,7 @@ struct config_store {
 
 struct config_option { /* plugins.<name>.config: validated later by the plugin's own table */
     const char *name;
-    const char *value;  /* text; nested YAML is an error                                    */
+    const char *value;  /* text; nested YAML is an error. Lists of a verify entry repeat the name */
     bool secret_source; /* came from ${file:} or an environment variable: never shown       */
     int line, column;
 };
@@ -80,6 +81,8 @@ struct config_plugin {
     const char *isolation; /* "worker" | "process"                        */
     const char **exec;     /* programs it may run                         */
     size_t exec_count;
+    const char *dir;  /* where relative paths of its options begin  */
+    bool loose_files; /* host.allow_loose_secret_files, for NAME_file options */
     struct config_option *options;
     size_t option_count;
 };
@@ -138,7 +141,7 @@ struct config_hook {
     const char *payload; /* JSON text of the mapping, or NULL = the body as it is */
     enum job_priority priority;
     int64_t max_body;
-    int64_t tolerance_ms;
+    int64_t tolerance_ms; /* 0 = the scheme's own: 0 for qstash, else 5 min */
 };
 
 struct config_route {
@@ -219,14 +222,16 @@ struct config_env *config_env_new(char **environ_at_start);
 void config_env_free(struct config_env **env);
 
 struct config_report {
-    struct config_diagnostic *items;
-    size_t count, errors, warnings;
-    struct config_private *priv; /* owns the texts */
+    struct config_diagnostic *items; /* at most 50 errors and 50 warnings, by file, line, column */
+    size_t count;
+    size_t errors, warnings;            /* all of them, also those not listed                    */
+    struct config_report_private *priv; /* owns the texts                                        */
 };
 
 struct config_load_options {
     const char *default_plugin_dir; /* used when the file names none (absolute)            */
     bool strict;                    /* warnings are errors                                 */
+    bool memory_only;               /* config_load_text: open no file, however it is named */
 };
 
 /* Reads `path` and what it includes. Returns the config, or NULL when there was an error (then report->errors > 0).
@@ -239,6 +244,10 @@ struct config *config_load_text(const char *name, struct bytes text, const struc
                                 const struct config_load_options *options,
                                 struct config_report *ret_report);
 void config_report_finish(struct config_report *report);
+
+/* The environment variables whose values became secrets of this config: the caller clears them (unsetenv) before any other process
+ * starts. Returns how many; the names live as long as the config. */
+size_t config_secret_variables(const struct config *c, const char *const **ret_names);
 
 /* Wipes secrets and frees. */
 void config_free(struct config **config);

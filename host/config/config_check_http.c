@@ -1,0 +1,267 @@
+// Hooks and routes: secrets of the right shape, and no path that another one takes first.
+
+#include <stdio.h>
+#include <string.h>
+
+#include "config/config_check.h"
+
+// ---- secrets of hooks
+
+// Strict base64 with padding; the decoded length, or -1.
+static int base64_length(const char *text) {
+    static const char alphabet[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    size_t len = strlen(text), data = strspn(text, alphabet);
+    size_t padding = len - data;
+    if (len == 0 || len % 4 != 0 || padding > 2 || strspn(text + data, "=") != padding) {
+        return -1;
+    }
+    return (int)(len / 4 * 3 - padding);
+}
+
+static bool starts_with(const char *text, const char *prefix) {
+    return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+struct hook_check {
+    struct config_binding *b;
+    const struct config_hook *hook;
+    const struct config_verify *verify;
+};
+
+#define HOOK_ERROR(h, key, code, ...)                                                              \
+    config_check_error((h)->b, &(h)->hook->entry, "hooks", (key), (code), __VA_ARGS__)
+
+static const char *param(const struct config_verify *verify, const char *name) {
+    for (size_t i = 0; i < verify->param_count; i++) {
+        if (strcmp(verify->params[i].name, name) == 0) {
+            return verify->params[i].value;
+        }
+    }
+    return NULL;
+}
+
+static void check_whsec(const struct hook_check *h, const char *secret) {
+    bool is_public = starts_with(secret, "whpk_");
+    if (starts_with(secret, "whsk_")) {
+        HOOK_ERROR(h, "verify", "bad_secret",
+                   "a whsk_ key is the sender's private key; a receiver needs whpk_ or whsec_");
+        return;
+    }
+    const char *text = starts_with(secret, "whsec_") ? secret + 6 : is_public ? secret + 5 : secret;
+    int length = base64_length(text);
+    if (length < 0) {
+        HOOK_ERROR(h, "verify", "bad_secret", "the secret is not valid base64");
+    } else if (is_public && length != 32) {
+        HOOK_ERROR(h, "verify", "bad_secret", "a whpk_ key has 32 bytes");
+    } else if (!is_public && (length < 24 || length > 64)) {
+        HOOK_ERROR(h, "verify", "bad_secret", "the secret must decode to 24 to 64 bytes");
+    }
+}
+
+static bool is_hex(const char *text) {
+    size_t len = strlen(text);
+    return len % 2 == 0 && strspn(text, "0123456789abcdefABCDEF") == len;
+}
+
+static void check_hmac(const struct hook_check *h) {
+    const char *algorithm = param(h->verify, "algorithm"), *allow = param(h->verify, "allow_sha1");
+    const char *encoding = param(h->verify, "key_encoding"),
+               *template = param(h->verify, "template");
+    if (algorithm != NULL && strcmp(algorithm, "sha1") == 0 &&
+        (allow == NULL || strcmp(allow, "true") != 0)) {
+        HOOK_ERROR(h, "verify", "sha1", "algorithm: sha1 needs allow_sha1: true");
+    }
+    for (size_t i = 0; encoding != NULL && i < h->verify->param_count; i++) {
+        const struct config_option *p = &h->verify->params[i];
+        bool bad = strcmp(p->name, "secret") == 0 &&
+                   ((strcmp(encoding, "base64") == 0 && base64_length(p->value) < 0) ||
+                    (strcmp(encoding, "hex") == 0 && !is_hex(p->value)));
+        if (bad) {
+            HOOK_ERROR(h, "verify", "bad_secret", "the secret is not valid %s", encoding);
+        }
+    }
+    static const struct {
+        const char *placeholder, *header;
+    } needs[] = {{"{timestamp}", "timestamp_header"}, {"{id}", "id_header"}};
+    for (size_t i = 0; template != NULL && i < sizeof(needs) / sizeof(needs[0]); i++) {
+        if (strstr(template, needs[i].placeholder) != NULL &&
+            param(h->verify, needs[i].header) == NULL) {
+            HOOK_ERROR(h, "verify", "missing_key", "%s in the template needs %s",
+                       needs[i].placeholder, needs[i].header);
+        }
+    }
+}
+
+static void check_twilio(const struct hook_check *h) {
+    const char *allow = param(h->verify, "allow_sha1");
+    if (allow == NULL || strcmp(allow, "true") != 0) {
+        HOOK_ERROR(h, "verify", "sha1",
+                   "Twilio signs with SHA-1; set allow_sha1: true to accept it");
+    }
+}
+
+static void check_verify(const struct hook_check *h) {
+    const char *scheme = h->verify->scheme;
+    bool base64 = strcmp(scheme, "standard_webhooks") == 0 || strcmp(scheme, "svix") == 0;
+    for (size_t i = 0; base64 && i < h->verify->param_count; i++) {
+        if (strcmp(h->verify->params[i].name, "secret") == 0) {
+            check_whsec(h, h->verify->params[i].value);
+        }
+    }
+    if (strcmp(scheme, "hmac") == 0) {
+        check_hmac(h);
+    } else if (strcmp(scheme, "twilio") == 0) {
+        check_twilio(h);
+    } else if (strcmp(scheme, "none") == 0 && h->hook->verify_count > 1) {
+        HOOK_ERROR(h, "verify", "contradiction",
+                   "none beside other schemes would let everybody in; leave one of them out");
+    }
+}
+
+// ---- paths
+
+static bool is_own_path(const char *path) {
+    static const char *const exact[] = {"/healthz", "/readyz", "/metrics", "/v1"};
+    for (size_t i = 0; i < sizeof(exact) / sizeof(exact[0]); i++) {
+        if (strcmp(path, exact[i]) == 0) {
+            return true;
+        }
+    }
+    return starts_with(path, "/v1/");
+}
+
+// Does a request that `later` is meant for reach `earlier` first? Segment by segment; {name} takes any.
+static bool covers(const char *earlier, const char *later, bool *ret_same) {
+    *ret_same = true;
+    while (*earlier == '/' && *later == '/') {
+        size_t a = strcspn(++earlier, "/"), b = strcspn(++later, "/");
+        bool wild_a = *earlier == '{', wild_b = *later == '{';
+        bool equal = a == b && strncmp(earlier, later, a) == 0;
+        if (!wild_a && (wild_b || !equal)) {
+            return false;
+        }
+        if (wild_a && b == 0) {
+            return false; // {name} is not empty
+        }
+        *ret_same &= wild_a == wild_b;
+        earlier += a;
+        later += b;
+    }
+    return *earlier == *later;
+}
+
+void config_check_hooks(struct config_binding *b, const struct config *c) {
+    for (size_t i = 0; i < c->hook_count; i++) {
+        const struct config_hook *hook = &c->hooks[i];
+        struct hook_check h = {.b = b, .hook = hook};
+        for (size_t j = 0; j < hook->verify_count; j++) {
+            h.verify = &hook->verify[j];
+            check_verify(&h);
+        }
+        if (hook->path == NULL) {
+            continue;
+        }
+        if (is_own_path(hook->path)) {
+            HOOK_ERROR(&h, "path", "taken_path", "%s belongs to the host itself", hook->path);
+        }
+        for (size_t j = 0; j < i; j++) {
+            if (c->hooks[j].path != NULL && strcmp(c->hooks[j].path, hook->path) == 0) {
+                HOOK_ERROR(&h, "path", "duplicate_path", "hook %s has the same path (line %d)",
+                           c->hooks[j].entry.name, c->hooks[j].entry.line);
+            }
+        }
+    }
+}
+
+struct action_rule {
+    const char *action;
+    bool needs_job, needs_id;
+};
+
+static const struct action_rule action_rules[] = {
+    {"submit", true, false}, {"status", false, true}, {"result", false, true},
+    {"cancel", false, true}, {"events", false, true}, {"plugin.query", true, false},
+};
+
+static void check_action(struct config_binding *b, const struct config_route *route) {
+    for (size_t i = 0; i < sizeof(action_rules) / sizeof(action_rules[0]); i++) {
+        const struct action_rule *rule = &action_rules[i];
+        if (strcmp(rule->action, route->action) != 0) {
+            continue;
+        }
+        if (rule->needs_job && route->job == NULL) {
+            config_check_error(b, &route->entry, "routes", "job", "missing_key",
+                               "action: %s needs the type of a job", rule->action);
+        }
+        if (!rule->needs_job && route->job != NULL) {
+            config_check_error(b, &route->entry, "routes", "job", "contradiction",
+                               "action: %s works on the job in the path", rule->action);
+        }
+        if (rule->needs_id && route->path != NULL && strstr(route->path, "/{id}") == NULL) {
+            config_check_error(b, &route->entry, "routes", "match", "missing_key",
+                               "action: %s needs {id} in the path", rule->action);
+        }
+    }
+}
+
+static bool has_repeated_name(const char *path) {
+    for (const char *a = strchr(path, '{'); a != NULL; a = strchr(a + 1, '{')) {
+        size_t len = strcspn(a, "}") + 1;
+        for (const char *z = strchr(a + 1, '{'); z != NULL; z = strchr(z + 1, '{')) {
+            if (strncmp(a, z, len) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static void check_shadow(struct config_binding *b, const struct config *c, size_t i) {
+    const struct config_route *route = &c->routes[i];
+    for (size_t j = 0; j < i; j++) {
+        const struct config_route *before = &c->routes[j];
+        bool same;
+        if (before->path == NULL || strcmp(before->method, route->method) != 0 ||
+            !covers(before->path, route->path, &same)) {
+            continue;
+        }
+        config_check_error(b, &route->entry, "routes", "match",
+                           same ? "duplicate_path" : "shadowed_path",
+                           same ? "the route at line %d takes the same requests"
+                                : "is never reached: the route at line %d takes these requests "
+                                  "first; put this one before it",
+                           before->entry.line);
+        return;
+    }
+    for (size_t j = 0; j < c->hook_count; j++) {
+        bool same;
+        if (c->hooks[j].path != NULL && strcmp(route->method, "POST") == 0 &&
+            covers(route->path, c->hooks[j].path, &same)) {
+            config_check_error(b, &route->entry, "routes", "match", "shadowed_path",
+                               "takes the requests of hook %s (line %d)", c->hooks[j].entry.name,
+                               c->hooks[j].entry.line);
+        }
+    }
+}
+
+void config_check_routes(struct config_binding *b, const struct config *c) {
+    for (size_t i = 0; i < c->route_count; i++) {
+        const struct config_route *route = &c->routes[i];
+        if (route->action != NULL) {
+            check_action(b, route);
+        }
+        if (route->path == NULL) {
+            continue;
+        }
+        if (is_own_path(route->path)) {
+            config_check_error(b, &route->entry, "routes", "match", "taken_path",
+                               "%s belongs to the host itself", route->path);
+        }
+        if (has_repeated_name(route->path)) {
+            config_check_error(b, &route->entry, "routes", "match", "bad_value",
+                               "a name in braces stands twice");
+        }
+        check_shadow(b, c, i);
+    }
+}

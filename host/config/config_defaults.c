@@ -1,0 +1,172 @@
+#include "config/config_defaults.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "config/config_forms.h"
+
+static const char *dir_of(const struct config_binding *b, const char *file) {
+    for (size_t i = 0; i < b->sources->count; i++) {
+        if (strcmp(b->sources->items[i].name, file) == 0) {
+            return b->sources->items[i].dir;
+        }
+    }
+    return b->sources->items[0].dir;
+}
+
+static void report(struct config_binding *b, const char *path, const char *code,
+                   const char *words) {
+    config_report_error(b->report, b->at, path, code, "%s", words);
+}
+
+// ---- host
+
+static const char *default_base_url(struct config_binding *b, const struct config_host *host) {
+    const struct config_listen *first = host->listen_count == 0 ? NULL : &host->listen[0];
+    if (first == NULL || first->address == NULL || strncmp(first->address, "unix:", 5) == 0) {
+        return "http://localhost";
+    }
+    const char *address = first->address;
+    const char *scheme = first->tls_cert == NULL ? "http" : "https";
+    if (strncmp(address, "0.0.0.0:", 8) == 0 || strncmp(address, "[::]:", 5) == 0) {
+        // every address is no address to call: say the one that surely works here
+        return arena_printf(&b->priv->arena, "%s://127.0.0.1:%s", scheme,
+                            strrchr(address, ':') + 1);
+    }
+    return arena_printf(&b->priv->arena, "%s://%s", scheme, address);
+}
+
+static void fill_host(struct config_binding *b, struct config_host *host) {
+    if (host->state_dir == NULL) {
+        return; // an error was reported
+    }
+    if (host->admin == NULL) {
+        const char *url = arena_printf(&b->priv->arena, "unix:%s/admin.sock", host->state_dir);
+        struct err e = {0};
+        if (url == NULL || form_socket.check(url, &e) < 0) {
+            report(b, "host.admin", "bad_value",
+                   url == NULL ? "out of memory"
+                               : "host.state_dir is too long for a socket; set host.admin to a "
+                                 "shorter path");
+            return;
+        }
+        host->admin = url + strlen("unix:");
+    }
+    if (host->base_url == NULL) {
+        host->base_url = default_base_url(b, host);
+    }
+}
+
+static void fill_store(struct config_binding *b, struct config *c) {
+    if (c->store.url == NULL) {
+        c->store.url = config_store_from_env(b, &c->store.url);
+    }
+    if (c->store.url == NULL && c->host.state_dir != NULL) {
+        c->store.url = arena_printf(&b->priv->arena, "sqlite:%s/jobhost.db", c->host.state_dir);
+    }
+}
+
+// ---- plugins
+
+static void fill_plugin(struct config_binding *b, const char *plugin_dir, struct config_plugin *p) {
+    struct arena *arena = &b->priv->arena;
+    p->dir = arena_str(arena, dir_of(b, p->entry.file));
+    p->loose_files = *b->loose;
+    if (p->dir == NULL || plugin_dir == NULL) {
+        return;
+    }
+    if (p->file == NULL) {
+        p->file = arena_printf(arena, "%s/%s.so", plugin_dir, p->entry.name);
+    } else {
+        p->file =
+            config_path_join(arena, strchr(p->file, '/') == NULL ? plugin_dir : p->dir, p->file);
+    }
+}
+
+static void fill_plugins(struct config_binding *b, struct config *c,
+                         const struct config_load_options *options) {
+    const char *dir = b->sources->items[0].dir;
+    if (c->plugin_dir == NULL) {
+        const char *given = options == NULL ? NULL : options->default_plugin_dir;
+        c->plugin_dir =
+            config_path_join(&b->priv->arena, dir, given == NULL ? "build/plugins" : given);
+    }
+    for (size_t i = 0; i < c->plugin_count; i++) {
+        fill_plugin(b, c->plugin_dir, &c->plugins[i]);
+    }
+}
+
+// ---- breakers, routes
+
+static void fill_breakers(struct config *c) {
+    static const struct {
+        const char *name;
+        int64_t base_ms, cap_ms;
+    } rows[] = {{"auth", 30 * 60000, 240 * 60000},
+                {"network", 10 * 60000, 60 * 60000},
+                {"unknown", 20 * 60000, 160 * 60000}};
+    for (size_t i = 0; i < c->breaker_count; i++) {
+        struct config_breaker *breaker = &c->breakers[i];
+        for (size_t j = 0; j < sizeof(rows) / sizeof(rows[0]); j++) {
+            if (strcmp(breaker->entry.name, rows[j].name) == 0) {
+                breaker->base_ms = breaker->base_ms == 0 ? rows[j].base_ms : breaker->base_ms;
+                breaker->cap_ms = breaker->cap_ms == 0 ? rows[j].cap_ms : breaker->cap_ms;
+            }
+        }
+    }
+}
+
+static void split_routes(struct config_binding *b, struct config *c) {
+    for (size_t i = 0; i < c->route_count; i++) {
+        struct config_route *route = &c->routes[i];
+        const char *blank = route->entry.name == NULL ? NULL : strchr(route->entry.name, ' ');
+        if (blank != NULL) {
+            route->method =
+                arena_strn(&b->priv->arena, route->entry.name, (size_t)(blank - route->entry.name));
+            route->path = blank + 1;
+        }
+    }
+}
+
+// ---- enabled: auto
+
+// By convention the handlers of plugin `crawl` are named crawl.something, and its view `crawl`.
+static void resolve_auto(struct config_binding *b, const struct config *c,
+                         struct config_entry *entry, const char *job_or_view) {
+    char plugin[JOB_TYPE_MAX + 1];
+    if (!entry->on || entry->enabled != ENABLED_AUTO || job_or_view == NULL) {
+        return;
+    }
+    (void)snprintf(plugin, sizeof(plugin), "%.*s", (int)strcspn(job_or_view, "."), job_or_view);
+    for (size_t i = 0; i < c->plugin_count; i++) {
+        if (strcmp(c->plugins[i].entry.name, plugin) == 0 && c->plugins[i].entry.on) {
+            return;
+        }
+    }
+    entry->on = false;
+    entry->off_why = arena_printf(&b->priv->arena, "plugin %s is not on", plugin);
+}
+
+static void resolve_all(struct config_binding *b, struct config *c) {
+    for (size_t i = 0; i < c->schedule_count; i++) {
+        resolve_auto(b, c, &c->schedules[i].entry, c->schedules[i].job);
+    }
+    for (size_t i = 0; i < c->hook_count; i++) {
+        resolve_auto(b, c, &c->hooks[i].entry, c->hooks[i].job);
+    }
+    for (size_t i = 0; i < c->route_count; i++) {
+        const struct config_route *route = &c->routes[i];
+        resolve_auto(b, c, &c->routes[i].entry, route->job != NULL ? route->job : route->view);
+    }
+}
+
+void config_fill_defaults(struct config_binding *b, struct config *c,
+                          const struct config_load_options *options) {
+    fill_host(b, &c->host);
+    fill_store(b, c);
+    fill_plugins(b, c, options);
+    fill_breakers(c);
+    split_routes(b, c);
+    resolve_all(b, c);
+}

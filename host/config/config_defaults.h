@@ -1,0 +1,15 @@
+/* What the tables cannot say: defaults that follow from other values, and what is on. */
+#ifndef JOBHOST_CONFIG_CONFIG_DEFAULTS_H
+#define JOBHOST_CONFIG_CONFIG_DEFAULTS_H
+
+#include "config/config_bind.h"
+
+/* After binding: fills plugin_dir, admin, base_url, store.url (config_store_env.c), plugin files, breaker times, the parts of
+ * routes, and resolves `enabled: auto` of what names a job. */
+void config_fill_defaults(struct config_binding *b, struct config *c,
+                          const struct config_load_options *options);
+
+/* Redis of the environment, for a file that says nothing about store.url. NULL = none there; an error may have been reported. */
+const char *config_store_from_env(struct config_binding *b, const void *slot);
+
+#endif

@@ -1,0 +1,34 @@
+/* What texts have to look like: the checks behind `form` in the tables. Each has a pattern for the schema beside it. */
+#ifndef JOBHOST_CONFIG_CONFIG_FORMS_H
+#define JOBHOST_CONFIG_CONFIG_FORMS_H
+
+#include "config/config_tables.h"
+
+extern const struct config_form form_name; /* of schedules, hooks, limits, notify rules, views */
+extern const struct config_form form_plugin_name;
+extern const struct config_form form_queue, form_job_type;
+extern const struct config_form
+    form_address; /* 127.0.0.1:8080, [::1]:8080, localhost:8080, unix:PATH */
+extern const struct config_form form_socket;    /* unix:PATH */
+extern const struct config_form form_http_url;  /* http:// or https://, with a host */
+extern const struct config_form form_origin;    /* scheme and host, no path */
+extern const struct config_form form_store_url; /* the schemes of the store */
+extern const struct config_form form_sqlite_url;
+extern const struct config_form form_blob_place; /* dir:PATH */
+extern const struct config_form
+    form_cron; /* 5 or 6 fields, or a macro; the rest is checked by the schedule code */
+extern const struct config_form form_zone;
+extern const struct config_form form_time;  /* RFC 3339 */
+extern const struct config_form form_path;  /* of a URL: begins with a slash */
+extern const struct config_form form_match; /* METHOD /path/{name} */
+extern const struct config_form form_header;
+extern const struct config_form form_template; /* of signed bytes: {id} {timestamp} {body} */
+extern const struct config_form form_program;  /* a name for PATH, or an absolute path */
+
+/* "unix:" or "/...": does nobody outside this machine reach it? `address` has form_address. */
+bool config_address_is_local(const char *address);
+
+/* The METHODs of form_match, NULL-terminated. */
+extern const char *const config_methods[];
+
+#endif

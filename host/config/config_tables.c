@@ -1,0 +1,530 @@
+#include "config/config_tables.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include "config/config.h"
+#include "config/config_forms.h"
+
+#define AT(type, member)           .offset = offsetof(struct type, member)
+#define MANY(type, member, number) AT(type, member), .count_offset = offsetof(struct type, number)
+#define FIELDS(rows)               .fields = (rows), .count = sizeof(rows) / sizeof((rows)[0])
+
+#define SECOND 1000LL
+#define MINUTE (60 * SECOND)
+#define HOUR   (60 * MINUTE)
+#define DAY    (24 * HOUR)
+#define YEAR   (365 * DAY)
+#define KIB    1024LL
+#define MIB    (1024 * KIB)
+#define GIB    (1024 * MIB)
+#define TIB    (1024 * GIB)
+
+#define WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+/* In the order of enum config_enabled, enum job_priority, enum backoff_kind. */
+#define ENABLED_WORDS  WORDS("auto", "true", "false")
+#define PRIORITY_WORDS WORDS("high", "normal", "low")
+#define BACKOFF_WORDS  WORDS("exponential", "fixed", "expression")
+
+#define ENABLED_ROW(type, of)                                                                      \
+    {                                                                                              \
+        "enabled", CONFIG_CHOICE, AT(type, entry.enabled),                                         \
+            .fallback = "true", .words = ENABLED_WORDS,                                            \
+            .doc = "`auto` switches " of                                                           \
+                   " on if and only if every secret and variable it names is set "                 \
+                   "(and the plugin of its job, or of its view, is on)."                           \
+    }
+
+// ---- host
+
+static const struct config_field tls_rows[] = {
+    {"cert", CONFIG_PATH, 0, AT(config_listen, tls_cert), .doc = "Certificate chain, PEM."},
+    {"key", CONFIG_PATH, 0, AT(config_listen, tls_key), .doc = "Private key, PEM."},
+};
+static const struct config_table tls_table = {.what = "TLS", FIELDS(tls_rows)};
+
+static const struct config_field listen_rows[] = {
+    {"address", CONFIG_LOCATION, FIELD_SHORT, AT(config_listen, address),
+     .fallback = "127.0.0.1:8080", .form = &form_address,
+     .doc = "`IP:PORT`, `[IPV6]:PORT`, `localhost:PORT` or `unix:PATH`."},
+    {"tls", CONFIG_SECTION, .table = &tls_table,
+     .doc = "Serves HTTPS here; both files are needed."},
+};
+static const struct config_table listen_table = {
+    .what = "an address", FIELDS(listen_rows), .size = sizeof(struct config_listen)};
+
+static const struct config_field host_rows[] = {
+    // first: the files of later secrets are judged by it
+    {"allow_loose_secret_files", CONFIG_BOOL, 0, AT(config_host, allow_loose_secret_files),
+     .fallback = "false",
+     .doc = "Accepts secret files that group or others may read (some Kubernetes volumes)."},
+    {"listen", CONFIG_LIST, FIELD_ONE | FIELD_RESTART, MANY(config_host, listen, listen_count),
+     .fallback = "", .default_words = "127.0.0.1:8080", .min = 1, .max = 16, .table = &listen_table,
+     .doc = "Where HTTP is served: one address, or a list; with TLS a mapping."},
+    {"admin", CONFIG_SOCKET, FIELD_RESTART, AT(config_host, admin),
+     .default_words = "unix:<state_dir>/admin.sock", .form = &form_socket,
+     .doc = "The socket the command line talks to."},
+    {"state_dir", CONFIG_PATH, FIELD_RESTART, AT(config_host, state_dir), .fallback = "./var",
+     .doc = "What the host keeps on disk: blobs, snapshots of plugins, the embedded store."},
+    {"base_url", CONFIG_STRING, 0, AT(config_host, base_url),
+     .default_words = "the first listen address", .max = 2048, .form = &form_http_url,
+     .doc = "How the outside reaches this host; used in links and to check signed URLs."},
+    {"auth", CONFIG_WORD, 0, AT(config_host, auth), .fallback = "none",
+     .words = WORDS("none", "tokens"),
+     .doc = "`none` is allowed on loopback and unix sockets only."},
+    {"admin_token", CONFIG_SECRET, 0, AT(config_host, admin_token), .max = 512,
+     .doc = "A token with every right, for the first `tokens new` and for recovery."},
+    {"shutdown_grace", CONFIG_DURATION, 0, AT(config_host, shutdown_grace_ms), .fallback = "60s",
+     .max = DAY, .doc = "How long running jobs may go on after SIGTERM."},
+    {"lease", CONFIG_DURATION, FIELD_RESTART, AT(config_host, lease_ms), .fallback = "30s",
+     .min = 5 * SECOND, .max = HOUR,
+     .doc = "A host that is silent for this long loses its running jobs to another."},
+    {"log_level", CONFIG_WORD, 0, AT(config_host, log_level), .fallback = "info",
+     .words = WORDS("debug", "info", "warn", "error"), .doc = "The least that is logged."},
+    {"log_format", CONFIG_WORD, 0, AT(config_host, log_format), .fallback = "text",
+     .words = WORDS("text", "json"), .doc = "How a line of the log is written."},
+    {"max_connections", CONFIG_INT, 0, AT(config_host, max_connections), .fallback = "1024",
+     .min = 1, .max = 65536, .doc = "HTTP connections at once; more are refused with 503."},
+};
+static const struct config_table host_table = {
+    .what = "the host", FIELDS(host_rows), .doc = "The process itself: addresses, files, log."};
+
+// ---- store
+
+static const struct config_field budget_rows[] = {
+    {"jobs", CONFIG_SIZE, 0, AT(config_store, budget_jobs), .fallback = "0B", .max = 1024 * TIB,
+     .doc = "Payloads, fields and steps of jobs."},
+    {"results", CONFIG_SIZE, 0, AT(config_store, budget_results), .fallback = "0B",
+     .max = 1024 * TIB, .doc = "Results."},
+    {"kv", CONFIG_SIZE, 0, AT(config_store, budget_kv), .fallback = "0B", .max = 1024 * TIB,
+     .doc = "Key/value data of plugins."},
+    {"blobs", CONFIG_SIZE, 0, AT(config_store, budget_blobs), .fallback = "0B", .max = 1024 * TIB,
+     .doc = "Files: inputs and large results."},
+};
+static const struct config_table budget_table = {.what = "the budget", FIELDS(budget_rows)};
+
+static const struct config_field blobs_rows[] = {
+    {"place", CONFIG_LOCATION, FIELD_SHORT | FIELD_RESTART, AT(config_store, blobs),
+     .default_words = "<state_dir>/blobs", .form = &form_blob_place,
+     .doc = "`dir:PATH`: a folder that every host of the store sees."},
+    {"max_in_store", CONFIG_SIZE, 0, AT(config_store, blobs_max_in_store), .fallback = "64MiB",
+     .min = 256 * KIB, .max = GIB,
+     .doc = "The largest file kept inside Redis (in chunks); larger ones are refused with 413 "
+            "unless there is a place for files."},
+};
+static const struct config_table blobs_table = {.what = "the files", FIELDS(blobs_rows)};
+
+static const struct config_field spool_rows[] = {
+    {"max_age", CONFIG_DURATION, 0, AT(config_store, spool_max_age_ms), .fallback = "7d",
+     .min = MINUTE, .max = YEAR,
+     .doc = "Entries older than this go to a file for inspection instead of the store."},
+    {"max_bytes", CONFIG_SIZE, 0, AT(config_store, spool_max_bytes), .fallback = "1GiB", .min = MIB,
+     .max = 16 * TIB, .doc = "A full spool refuses submissions with 503."},
+};
+static const struct config_table spool_table = {.what = "the spool", FIELDS(spool_rows)};
+
+static const struct config_field store_rows[] = {
+    {"url", CONFIG_LOCATION, FIELD_RESTART | FIELD_PASSWORD, AT(config_store, url),
+     .default_words = "the environment's Redis, else sqlite:<state_dir>/jobhost.db", .max = 4096,
+     .form = &form_store_url,
+     .doc = "`sqlite:PATH`, `redis://`, `rediss://`, `unix:PATH` (Redis on a socket), "
+            "`redis+sentinel://` or `redis+cluster://`."},
+    {"fallback", CONFIG_LOCATION, FIELD_RESTART, AT(config_store, fallback), .max = 4096,
+     .form = &form_sqlite_url,
+     .doc = "`sqlite:PATH`: takes submissions while Redis is not reachable and forwards them "
+            "later."},
+    {"allow_eviction", CONFIG_BOOL, FIELD_RESTART, AT(config_store, allow_eviction),
+     .fallback = "false",
+     .doc = "Starts although the server may evict keys (maxmemory-policy other than noeviction): "
+            "jobs can be lost."},
+    {"budget", CONFIG_SECTION, .table = &budget_table,
+     .doc = "Bytes a class of data may take; 0B = no limit. Beyond it submissions are refused, "
+            "nothing is evicted."},
+    {"blobs", CONFIG_SECTION, .table = &blobs_table, .doc = "Where large files are kept."},
+    {"spool", CONFIG_SECTION, .table = &spool_table,
+     .doc = "Bounds of what `fallback` holds back."},
+};
+static const struct config_table store_table = {
+    .what = "the store", FIELDS(store_rows), .doc = "Where jobs live."};
+
+// ---- plugins
+
+static const struct config_field plugin_rows[] = {
+    ENABLED_ROW(config_plugin, "the plugin"),
+    {"file", CONFIG_STRING, 0, AT(config_plugin, file), .default_words = "<plugin_dir>/NAME.so",
+     .max = 4096,
+     .doc = "The shared object: a bare name is looked up in plugin_dir, a path is relative to this "
+            "file."},
+    {"workers", CONFIG_INT, 0, AT(config_plugin, workers), .fallback = "1", .min = 1, .max = 256,
+     .doc = "Worker processes."},
+    {"threads", CONFIG_INT, 0, AT(config_plugin, threads), .fallback = "1", .min = 1, .max = 256,
+     .doc = "Threads that run jobs in each process; above 1 only for handlers that say they can."},
+    {"start_timeout", CONFIG_DURATION, 0, AT(config_plugin, start_timeout_ms), .fallback = "10s",
+     .min = 100, .max = HOUR, .doc = "Time to load, check and create the plugin."},
+    {"drain_soft", CONFIG_DURATION, 0, AT(config_plugin, drain_soft_ms), .fallback = "30s",
+     .max = DAY, .doc = "On reload: jobs still running after this are asked to stop at a step."},
+    {"drain_hard", CONFIG_DURATION, 0, AT(config_plugin, drain_hard_ms), .fallback = "10m",
+     .max = 7 * DAY,
+     .doc = "On reload: old processes are ended after this; their jobs start again."},
+    {"grace", CONFIG_DURATION, 0, AT(config_plugin, grace_ms), .fallback = "10s", .max = HOUR,
+     .doc = "From asking a job to stop to SIGTERM."},
+    {"max_rss", CONFIG_SIZE, 0, AT(config_plugin, max_rss), .fallback = "0B", .max = 16 * TIB,
+     .doc = "Memory of one process; above it the process is replaced. 0B = no limit."},
+    {"isolation", CONFIG_WORD, 0, AT(config_plugin, isolation), .fallback = "worker",
+     .words = WORDS("worker", "process"), .doc = "`process` gives each job a process of its own."},
+    {"exec", CONFIG_STRINGS, FIELD_ONE, MANY(config_plugin, exec, exec_count), .max = 32,
+     .form = &form_program, .doc = "Programs the plugin may run, such as ffmpeg."},
+    {"config", CONFIG_OPTIONS, 0, MANY(config_plugin, options, option_count),
+     .doc = "The plugin's own options (`jobhost describe NAME` lists them): names and single "
+            "values. A value may be `file:PATH`, and an option that is a secret may be given as "
+            "`NAME_file: PATH`."},
+};
+static const struct config_table plugin_table = {
+    .what = "a plugin", FIELDS(plugin_rows), .size = sizeof(struct config_plugin), .entry = true};
+
+// ---- queues and job types
+
+static const struct config_field queue_rows[] = {
+    {"concurrency", CONFIG_INT, 0, AT(config_queue, concurrency), .fallback = "0", .max = 100000,
+     .doc = "Jobs of this queue that run at once; 0 = no limit."},
+    {"weight", CONFIG_INT, 0, AT(config_queue, weight), .fallback = "1", .min = 1, .max = 100,
+     .doc = "Share among the queues that wait for the same workers."},
+    {"key_prefix", CONFIG_STRING, FIELD_RESTART, AT(config_queue, key_prefix), .fallback = "",
+     .max = 64, .doc = "What the queue's keys in Redis begin with, such as `klap:`."},
+    {"split_normal", CONFIG_BOOL, FIELD_RESTART, AT(config_queue, split_normal),
+     .fallback = "false",
+     .doc = "Names the list of normal priority `:normal` instead of leaving the bare name."},
+    {"ttl", CONFIG_DURATION, 0, AT(config_queue, ttl_ms), .fallback = "24h", .min = SECOND,
+     .max = 10 * YEAR, .doc = "How long jobs are kept after a good end."},
+    {"dead_ttl", CONFIG_DURATION, 0, AT(config_queue, dead_ttl_ms), .fallback = "30d",
+     .min = SECOND, .max = 10 * YEAR, .doc = "How long dead jobs are kept."},
+    {"dedup_ttl", CONFIG_DURATION, 0, AT(config_queue, dedup_ttl_ms), .fallback = "24h",
+     .max = YEAR, .doc = "How long a key stays taken after its job succeeded."},
+    {"max_jobs", CONFIG_INT, 0, AT(config_queue, max_jobs), .fallback = "0", .max = 1000000000,
+     .doc = "Jobs that may wait (queued, scheduled, parked); more are refused with 429. 0 = no "
+            "limit."},
+    {"max_payload", CONFIG_SIZE, 0, AT(config_queue, max_payload), .fallback = "1MiB", .min = 1,
+     .max = 64 * MIB, .doc = "The largest payload."},
+    {"max_result", CONFIG_SIZE, 0, AT(config_queue, max_result), .fallback = "64MiB", .min = 1,
+     .max = 4 * GIB, .doc = "The largest result."},
+};
+const struct config_table config_queue_table = {
+    .what = "a queue", FIELDS(queue_rows), .size = sizeof(struct config_queue), .entry = true};
+
+static const struct config_field retry_rows[] = {
+    {"max", CONFIG_INT32, 0, AT(config_job, retry.max), .fallback = "3", .min = 1, .max = 1000,
+     .doc = "Executions, the first included."},
+    {"backoff", CONFIG_CHOICE, 0, AT(config_job, retry.backoff), .fallback = "exponential",
+     .words = BACKOFF_WORDS, .doc = "How the waits between attempts grow."},
+    {"base", CONFIG_DURATION, 0, AT(config_job, retry.base_ms), .fallback = "10s", .max = 30 * DAY,
+     .doc = "The first wait."},
+    {"factor", CONFIG_NUMBER, 0, AT(config_job, retry.factor), .fallback = "2", .min = 1,
+     .max = 100, .doc = "Each wait is this much longer than the one before."},
+    {"cap", CONFIG_DURATION, 0, AT(config_job, retry.cap_ms), .fallback = "1h", .max = 30 * DAY,
+     .doc = "The longest wait."},
+    {"jitter", CONFIG_NUMBER, 0, AT(config_job, retry.jitter), .fallback = "0.2", .max = 1,
+     .doc = "Spreads each wait by this part of it, up and down: `0.2` or `20%`."},
+    {"expression", CONFIG_STRING, 0, AT(config_job, retry.expression), .max = JOB_RETRY_MAX,
+     .doc = "With `backoff: expression`: milliseconds as a formula of `retried`."},
+};
+static const struct config_table retry_table = {.what = "a retry policy", FIELDS(retry_rows)};
+
+static const struct config_field job_rows[] = {
+    {"queue", CONFIG_STRING, 0, AT(config_job, queue),
+     .default_words = "the type up to its first dot", .form = &form_queue,
+     .doc = "Where jobs of this type wait."},
+    {"priority", CONFIG_CHOICE, 0, AT(config_job, priority), .fallback = "normal",
+     .words = PRIORITY_WORDS, .doc = "Which of the queue's jobs go first."},
+    {"timeout", CONFIG_DURATION, 0, AT(config_job, timeout_ms), .fallback = "5m", .min = 1,
+     .max = 30 * DAY, .doc = "One run, from claim to return."},
+    {"deadline", CONFIG_DURATION, 0, AT(config_job, deadline_ms), .fallback = "24h", .min = 1,
+     .max = YEAR, .doc = "The whole job, with its waits and retries."},
+    {"expires", CONFIG_DURATION, 0, AT(config_job, expires_ms), .fallback = "0s", .max = YEAR,
+     .doc = "No first attempt starts later than this; 0s = never expires."},
+    {"retry", CONFIG_SECTION, .table = &retry_table, .doc = "What happens after a failed attempt."},
+    {"state_policy", CONFIG_WORD, 0, AT(config_job, state_policy), .fallback = "park",
+     .words = WORDS("park", "restart", "pin", "fail"),
+     .doc = "What happens to steps that another version of the plugin wrote."},
+    {"labels", CONFIG_LABELS, FIELD_ONE, AT(config_job, labels), .max = JOB_LABEL_COUNT_MAX,
+     .doc = "Added to every job of this type, for searching."},
+};
+const struct config_table config_job_table = {
+    .what = "a job type", FIELDS(job_rows), .size = sizeof(struct config_job), .entry = true};
+
+// ---- schedules
+
+static const struct config_field schedule_rows[] = {
+    ENABLED_ROW(config_schedule, "the schedule"),
+    {"cron", CONFIG_STRING, FIELD_REQUIRED, AT(config_schedule, cron), .max = 256,
+     .form = &form_cron,
+     .doc = "Five fields (or six, seconds first), or a macro such as `@daily` or `@every 90s`."},
+    {"timezone", CONFIG_STRING, 0, AT(config_schedule, timezone), .fallback = "UTC", .max = 64,
+     .form = &form_zone, .doc = "A zone name such as `Europe/Berlin`."},
+    {"dst", CONFIG_WORD, 0, AT(config_schedule, dst), .fallback = "vixie",
+     .words = WORDS("vixie", "skip", "both", "shift"),
+     .doc = "What fixed times do when clocks change."},
+    {"catch_up", CONFIG_WORD, 0, AT(config_schedule, catch_up), .fallback = "latest",
+     .words = WORDS("latest", "all", "none"), .doc = "What happens to times that were missed."},
+    {"catch_up_window", CONFIG_DURATION, 0, AT(config_schedule, catch_up_window_ms),
+     .fallback = "1h", .max = YEAR, .doc = "Missed times older than this are dropped."},
+    {"catch_up_max", CONFIG_INT, 0, AT(config_schedule, catch_up_max), .fallback = "100",
+     .max = 10000, .doc = "At most so many missed times are caught up."},
+    {"overlap", CONFIG_WORD, 0, AT(config_schedule, overlap), .fallback = "skip",
+     .words = WORDS("skip", "queue_one", "queue_all", "allow", "replace"),
+     .doc = "What happens when the job of the previous time has not ended."},
+    {"jitter", CONFIG_DURATION, 0, AT(config_schedule, jitter_ms), .fallback = "0s", .max = DAY,
+     .doc = "Delays each fire by up to this much, the same on every host."},
+    {"start_at", CONFIG_STRING, 0, AT(config_schedule, start_at), .form = &form_time,
+     .doc = "No fire before this time (RFC 3339)."},
+    {"end_at", CONFIG_STRING, 0, AT(config_schedule, end_at), .form = &form_time,
+     .doc = "No fire after this time (RFC 3339)."},
+    {"paused", CONFIG_BOOL, 0, AT(config_schedule, paused), .fallback = "false",
+     .doc = "Known, but does not fire."},
+    {"job", CONFIG_STRING, FIELD_REQUIRED, AT(config_schedule, job), .form = &form_job_type,
+     .doc = "The type of the job it starts."},
+    {"queue", CONFIG_STRING, 0, AT(config_schedule, queue), .default_words = "the job type's",
+     .form = &form_queue, .doc = "Where the job waits."},
+    {"user", CONFIG_STRING, 0, AT(config_schedule, user), .max = JOB_TENANT_MAX,
+     .doc = "The tenant the job belongs to."},
+    {"key", CONFIG_STRING, 0, AT(config_schedule, key), .max = JOB_KEY_MAX,
+     .doc = "The job's dedup key."},
+    {"payload", CONFIG_JSON, 0, AT(config_schedule, payload), .fallback = "{}",
+     .doc = "The job's payload, written as YAML."},
+};
+static const struct config_table schedule_table = {.what = "a schedule",
+                                                   FIELDS(schedule_rows),
+                                                   .size = sizeof(struct config_schedule),
+                                                   .entry = true};
+
+// ---- hooks
+
+static const struct config_field hook_rows[] = {
+    ENABLED_ROW(config_hook, "the hook"),
+    {"path", CONFIG_STRING, FIELD_REQUIRED, AT(config_hook, path), .max = 1024, .form = &form_path,
+     .doc = "POST requests to this path are taken."},
+    {"verify", CONFIG_VERIFY, FIELD_REQUIRED | FIELD_ONE, MANY(config_hook, verify, verify_count),
+     .min = 1, .max = 8,
+     .doc = "Ways to prove who sends: one that passes is enough. The word `none` takes requests "
+            "from anybody."},
+    {"job", CONFIG_STRING, FIELD_REQUIRED, AT(config_hook, job), .form = &form_job_type,
+     .doc = "The type of the job that a delivery becomes."},
+    {"queue", CONFIG_STRING, 0, AT(config_hook, queue), .default_words = "the job type's",
+     .form = &form_queue, .doc = "Where the job waits."},
+    {"key", CONFIG_STRING, 0, AT(config_hook, key), .max = JOB_KEY_MAX,
+     .default_words = "the scheme's id of the delivery", .doc = "The job's dedup key."},
+    {"user", CONFIG_STRING, 0, AT(config_hook, user), .max = JOB_TENANT_MAX,
+     .doc = "The tenant the job belongs to."},
+    {"payload", CONFIG_JSON, 0, AT(config_hook, payload), .default_words = "the body as it is",
+     .doc = "The job's payload, written as YAML."},
+    {"priority", CONFIG_CHOICE, 0, AT(config_hook, priority), .fallback = "normal",
+     .words = PRIORITY_WORDS, .doc = "The job's priority."},
+    {"max_body", CONFIG_SIZE, 0, AT(config_hook, max_body), .fallback = "1MiB", .min = 1,
+     .max = 64 * MIB, .doc = "The largest body; larger ones are refused with 413."},
+    {"tolerance", CONFIG_DURATION, 0, AT(config_hook, tolerance_ms),
+     .default_words = "the scheme's own: 0s for qstash, else 5m", .min = SECOND, .max = HOUR,
+     .doc = "How far a signed time may be from now."},
+};
+static const struct config_table hook_table = {
+    .what = "a hook", FIELDS(hook_rows), .size = sizeof(struct config_hook), .entry = true};
+
+// ---- routes
+
+static const struct config_field route_rows[] = {
+    ENABLED_ROW(config_route, "the route"),
+    {"match", CONFIG_STRING, FIELD_REQUIRED, AT(config_route, entry.name), .max = 1024,
+     .form = &form_match, .doc = "Method and path, such as `GET /job-status/{id}`."},
+    {"action", CONFIG_WORD, FIELD_REQUIRED, AT(config_route, action),
+     .words = WORDS("submit", "status", "result", "cancel", "events", "plugin.query"),
+     .doc = "What the request asks for."},
+    {"view", CONFIG_STRING, 0, AT(config_route, view), .default_words = "the API's own fields",
+     .max = 64, .form = &form_name, .doc = "Whose field names the answer uses."},
+    {"job", CONFIG_STRING, 0, AT(config_route, job), .form = &form_job_type,
+     .doc = "`submit` and `plugin.query`: the type of the job."},
+    {"queue", CONFIG_STRING, 0, AT(config_route, queue), .default_words = "the job type's",
+     .form = &form_queue, .doc = "`submit`: where the job waits."},
+    {"auth", CONFIG_JSON, 0, AT(config_route, auth), .default_words = "as host.auth says",
+     .doc = "Another way to prove who asks, for this route."},
+    {"max_body", CONFIG_SIZE, 0, AT(config_route, max_body), .fallback = "1MiB", .min = 1,
+     .max = 4 * GIB, .doc = "The largest body; larger ones are refused with 413."},
+};
+static const struct config_table route_table = {
+    .what = "a route", FIELDS(route_rows), .size = sizeof(struct config_route), .entry = true};
+
+// ---- limits, breakers, notify
+
+static const struct config_field limit_rows[] = {
+    {"rate", CONFIG_RATE, 0, AT(config_limit, rate), .fallback = "0", .max = 1000000000,
+     .doc = "Calls per `per`, or with its own unit: `10/s`, `60/m`. 0 = no limit."},
+    {"per", CONFIG_DURATION, 0, AT(config_limit, per_ms), .fallback = "1s", .min = 1, .max = YEAR,
+     .doc = "The length of the window."},
+    {"burst", CONFIG_INT, 0, AT(config_limit, burst), .fallback = "0", .max = 1000000000,
+     .doc = "Calls that may come at once; 0 = the rate."},
+    {"concurrency", CONFIG_INT, 0, AT(config_limit, concurrency), .fallback = "0", .max = 1000000,
+     .doc = "Calls under way at once, on all hosts; 0 = no limit."},
+    {"window", CONFIG_WORD, 0, AT(config_limit, window), .fallback = "moving",
+     .words = WORDS("moving", "fixed"), .doc = "How the window goes with time."},
+    {"learn", CONFIG_STRINGS, FIELD_ONE, MANY(config_limit, learn, learn_count), .max = 16,
+     .form = &form_header, .doc = "Response headers that tell what is left."},
+};
+static const struct config_table limit_table = {
+    .what = "a limit", FIELDS(limit_rows), .size = sizeof(struct config_limit), .entry = true};
+
+static const struct config_field breaker_rows[] = {
+    {"base", CONFIG_DURATION, 0, AT(config_breaker, base_ms),
+     .default_words = "auth 30m, network 10m, unknown 20m", .min = SECOND, .max = 30 * DAY,
+     .doc = "How long it opens after the first failure; it doubles up to eight times that."},
+    {"cap", CONFIG_DURATION, 0, AT(config_breaker, cap_ms),
+     .default_words = "auth 4h, network 1h, unknown 160m", .min = SECOND, .max = 30 * DAY,
+     .doc = "It never opens for longer."},
+};
+static const struct config_table breaker_table = {.what = "a breaker",
+                                                  FIELDS(breaker_rows),
+                                                  .size = sizeof(struct config_breaker),
+                                                  .entry = true};
+
+static const struct config_field notify_rows[] = {
+    ENABLED_ROW(config_notify, "the rule"),
+    {"on", CONFIG_STRINGS, FIELD_REQUIRED | FIELD_ONE, MANY(config_notify, on, on_count), .min = 1,
+     .max = 16,
+     .words = WORDS("job.dead", "job.finished", "dlq.size", "breaker.open", "needs_reauth",
+                    "needs_operator", "store.degraded", "plugin.quarantined", "schedule.missed"),
+     .doc = "What to tell of."},
+    {"url", CONFIG_STRING, FIELD_REQUIRED | FIELD_PASSWORD, AT(config_notify, url), .max = 2048,
+     .form = &form_http_url, .doc = "Where the signed message is posted."},
+    {"secret", CONFIG_SECRET, FIELD_REQUIRED, AT(config_notify, secret), .max = 512,
+     .doc = "Signs the message (Standard Webhooks, `whsec_...`)."},
+    {"threshold", CONFIG_INT, 0, AT(config_notify, threshold), .fallback = "1", .min = 1,
+     .max = 1000000000, .doc = "`dlq.size`: tells from this many dead jobs on."},
+};
+static const struct config_table notify_table = {.what = "a notify rule",
+                                                 FIELDS(notify_rows),
+                                                 .size = sizeof(struct config_notify),
+                                                 .entry = true};
+
+// ---- the file
+
+static const struct config_field root_rows[] = {
+    {"include", CONFIG_INCLUDE, FIELD_ONE, .max = 256,
+     .doc = "More files, with wildcards in the last part: `conf.d/*.yaml`. They add sections and "
+            "entries; nothing may be said twice."},
+    {"host", CONFIG_SECTION, 0, AT(config, host), .table = &host_table,
+     .doc = "The process itself: addresses, files, log."},
+    {"store", CONFIG_SECTION, 0, AT(config, store), .table = &store_table,
+     .doc = "Where jobs live."},
+    {"plugin_dir", CONFIG_PATH, 0, AT(config, plugin_dir),
+     .default_words = "build/plugins in a source tree, else <libdir>/jobhost/plugins",
+     .doc = "Where plugin files with a bare name are looked up."},
+    {"plugins", CONFIG_NAMED, 0, MANY(config, plugins, plugin_count), .max = 256,
+     .form = &form_plugin_name, .table = &plugin_table, .doc = "What to load, by name."},
+    {"queues", CONFIG_NAMED, 0, MANY(config, queues, queue_count), .max = 10000,
+     .form = &form_queue, .table = &config_queue_table,
+     .doc = "Queues that differ from the defaults; others exist without being named."},
+    {"jobs", CONFIG_NAMED, 0, MANY(config, jobs, job_count), .max = 10000, .form = &form_job_type,
+     .table = &config_job_table,
+     .doc = "Job types that differ from the defaults; others run without being named."},
+    {"schedules", CONFIG_NAMED, 0, MANY(config, schedules, schedule_count), .max = 10000,
+     .form = &form_name, .table = &schedule_table, .doc = "Jobs that start by the clock."},
+    {"hooks", CONFIG_NAMED, 0, MANY(config, hooks, hook_count), .max = 1000, .form = &form_name,
+     .table = &hook_table, .doc = "Webhooks: signed requests that become jobs."},
+    {"routes", CONFIG_LIST, 0, MANY(config, routes, route_count), .max = 1000,
+     .table = &route_table,
+     .doc = "More paths for the same actions, for clients that expect them."},
+    {"limits", CONFIG_NAMED, 0, MANY(config, limits, limit_count), .max = 1000, .form = &form_name,
+     .table = &limit_table, .doc = "Rate limits by name, shared by all hosts of a store."},
+    {"breakers", CONFIG_NAMED, 0, MANY(config, breakers, breaker_count), .max = 3,
+     .words = WORDS("auth", "network", "unknown"), .table = &breaker_table,
+     .doc = "How long calls stop after failures of a class: `auth`, `network` or `unknown`."},
+    {"notify", CONFIG_NAMED, 0, MANY(config, notify, notify_count), .max = 100, .form = &form_name,
+     .table = &notify_table, .doc = "Messages about what needs a person."},
+    {"cors", CONFIG_STRINGS, FIELD_ONE, MANY(config, host.cors, host.cors_count), .max = 64,
+     .form = &form_origin,
+     .doc = "Origins whose pages may call the API from a browser, such as "
+            "`https://app.example.org`."},
+};
+const struct config_table config_root = {.what = "the file", FIELDS(root_rows)};
+
+// ---- schemes of hooks.<name>.verify
+
+#define ALLOW_SHA1_ROW                                                                             \
+    { "allow_sha1", CONFIG_BOOL, .fallback = "false", .doc = "Accepts SHA-1 signatures." }
+#define SECRET_ROW(words)                                                                          \
+    {                                                                                              \
+        "secret", CONFIG_SECRETS, FIELD_REQUIRED | FIELD_ONE | FIELD_SHORT,                        \
+            .min = 1, .max = 8, .doc = words " Several while one is being replaced."               \
+    }
+
+static const struct config_field qstash_rows[] = {
+    {"current", CONFIG_SECRET, FIELD_REQUIRED, .doc = "The current signing key."},
+    {"next", CONFIG_SECRET, 0, .doc = "The next signing key."},
+    {"url", CONFIG_STRINGS, FIELD_ONE, .max = 16, .form = &form_http_url,
+     .doc = "The URLs a delivery may be addressed to, each as the sender writes it; unset = "
+            "host.base_url and the hook's path."},
+    {"check_url", CONFIG_BOOL, .fallback = "true",
+     .doc = "`false` accepts any addressee (behind proxies that rewrite URLs)."},
+    {"require_nbf", CONFIG_BOOL, .fallback = "true", .doc = "`false` accepts tokens without nbf."},
+};
+static const struct config_field whsec_rows[] = {
+    SECRET_ROW("`whsec_...`, or `whpk_...` for Ed25519."),
+};
+static const struct config_field github_rows[] = {SECRET_ROW("The webhook's secret."),
+                                                  ALLOW_SHA1_ROW};
+static const struct config_field stripe_rows[] = {SECRET_ROW("The endpoint's `whsec_...`, whole.")};
+static const struct config_field slack_rows[] = {SECRET_ROW("The app's signing secret.")};
+static const struct config_field shopify_rows[] = {
+    SECRET_ROW("The app's client secret."),
+    {"header", CONFIG_STRING, .fallback = "X-Shopify-Hmac-Sha256", .max = 128, .form = &form_header,
+     .doc = "The header that holds the signature."},
+};
+static const struct config_field gitlab_rows[] = {SECRET_ROW("The webhook's secret token.")};
+static const struct config_field twilio_rows[] = {
+    SECRET_ROW("The account's auth token."),
+    {"public_url", CONFIG_STRING, FIELD_REQUIRED, .max = 2048, .form = &form_http_url,
+     .doc = "The URL as Twilio calls it; it is part of what is signed."},
+    ALLOW_SHA1_ROW,
+};
+static const struct config_field bearer_rows[] = {SECRET_ROW("The token.")};
+static const struct config_field hmac_rows[] = {
+    SECRET_ROW("The shared key."),
+    {"header", CONFIG_STRING, FIELD_REQUIRED, .max = 128, .form = &form_header,
+     .doc = "The header that holds the signature."},
+    {"template", CONFIG_STRING, .fallback = "{body}", .max = 256, .form = &form_template,
+     .doc = "What is signed: text with `{body}`, `{id}` and `{timestamp}`."},
+    {"algorithm", CONFIG_WORD, .fallback = "sha256", .words = WORDS("sha256", "sha512", "sha1"),
+     .doc = "The hash of the HMAC."},
+    ALLOW_SHA1_ROW,
+    {"encoding", CONFIG_WORD, .fallback = "hex", .words = WORDS("hex", "base64"),
+     .doc = "How the signature is written."},
+    {"prefix", CONFIG_STRING, .fallback = "", .max = 64,
+     .doc = "What stands before the signature, such as `sha256=`."},
+    {"key_encoding", CONFIG_WORD, .fallback = "text", .words = WORDS("text", "base64", "hex"),
+     .doc = "How the key is written."},
+    {"timestamp_header", CONFIG_STRING, .max = 128, .form = &form_header,
+     .doc = "The header behind `{timestamp}`: Unix seconds."},
+    {"id_header", CONFIG_STRING, .max = 128, .form = &form_header,
+     .doc = "The header behind `{id}`."},
+};
+
+const struct config_table config_schemes[] = {
+    {.what = "qstash", FIELDS(qstash_rows), .doc = "QStash (JWT, HS256)."},
+    {.what = "standard_webhooks", FIELDS(whsec_rows), .doc = "Standard Webhooks v1 and v1a."},
+    {.what = "svix", FIELDS(whsec_rows), .doc = "Svix."},
+    {.what = "github", FIELDS(github_rows), .doc = "GitHub."},
+    {.what = "stripe", FIELDS(stripe_rows), .doc = "Stripe."},
+    {.what = "slack", FIELDS(slack_rows), .doc = "Slack."},
+    {.what = "shopify", FIELDS(shopify_rows), .doc = "Shopify."},
+    {.what = "gitlab", FIELDS(gitlab_rows), .doc = "GitLab (shared token)."},
+    {.what = "twilio", FIELDS(twilio_rows), .doc = "Twilio (SHA-1: needs allow_sha1)."},
+    {.what = "bearer", FIELDS(bearer_rows), .doc = "`Authorization: Bearer TOKEN`."},
+    {.what = "hmac", FIELDS(hmac_rows), .doc = "Any HMAC over the body in a header."},
+};
+const size_t config_scheme_count = sizeof(config_schemes) / sizeof(config_schemes[0]);
+
+const struct config_field *config_table_field(const struct config_table *table, const char *key) {
+    for (size_t i = 0; i < table->count; i++) {
+        if (strcmp(table->fields[i].key, key) == 0) {
+            return &table->fields[i];
+        }
+    }
+    return NULL;
+}
