@@ -164,6 +164,8 @@ struct store_claim {
     const struct store_claim_want *wants;
     size_t want_count;
     uint64_t host_nonce;
+    /* how long `ended` jobs are kept; 0 = for ever */
+    int64_t ended_keep_ms;
     /* answers */
     struct store_claimed *jobs;
     size_t job_count;

@@ -1,0 +1,246 @@
+#include "store/sqlite/blobfile.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fault.h"
+
+enum { COPY_CHUNK = 256 * 1024, SHA_TEXT = 64 };
+
+static void sha_text(const uint8_t sha256[32], char out[SHA_TEXT + 1]) {
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < 32; i++) {
+        out[2 * i] = digits[sha256[i] >> 4];
+        out[2 * i + 1] = digits[sha256[i] & 15];
+    }
+    out[SHA_TEXT] = '\0';
+}
+
+static int digit(char c) {
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static bool sha_parse(const char *text, uint8_t out[32]) {
+    for (size_t i = 0; i < 32; i++) {
+        int hi = digit(text[2 * i]);
+        int lo = hi < 0 ? -1 : digit(text[2 * i + 1]);
+        if (lo < 0) {
+            return false;
+        }
+        out[i] = (uint8_t)(hi * 16 + lo);
+    }
+    return text[SHA_TEXT] == '\0';
+}
+
+// DIR/ab or DIR/ab/ab12...; 0 or -ENAMETOOLONG
+static int path_of(const char *dir, const uint8_t sha256[32], bool file, char *out, size_t cap) {
+    char text[SHA_TEXT + 1];
+    sha_text(sha256, text);
+    int n = snprintf(out, cap, "%s/%.2s%s%s", dir, text, file ? "/" : "", file ? text : "");
+    return n < 0 || (size_t)n >= cap ? -ENAMETOOLONG : 0;
+}
+
+static int make_dir(const char *path, struct err *e) {
+    return mkdir(path, 0700) == 0 || errno == EEXIST ? 0 : err_errno(e, -errno, "%s", path);
+}
+
+static int sync_dir(const char *path, struct err *e) {
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd == -1) {
+        return err_errno(e, -errno, "%s", path);
+    }
+    int r = fsync(fd) == -1 ? err_errno(e, -errno, "fsync %s", path) : 0;
+    (void)close(fd);
+    return r;
+}
+
+int blobfile_prepare(const char *dir, struct err *e) {
+    char tmp[PATH_MAX];
+    (void)snprintf(tmp, sizeof tmp, "%s/tmp", dir);
+    int r = make_dir(dir, e);
+    r = r < 0 ? r : make_dir(tmp, e);
+    DIR *d = r < 0 ? NULL : opendir(tmp);
+    if (d == NULL) {
+        return r < 0 ? r : err_errno(e, -errno, "%s", tmp);
+    }
+    for (struct dirent *entry = readdir(d); entry != NULL; entry = readdir(d)) {
+        if (strncmp(entry->d_name, "put-", 4) == 0) {
+            (void)unlinkat(dirfd(d), entry->d_name, 0);
+        }
+    }
+    (void)closedir(d);
+    return 0;
+}
+
+static int write_all(int fd, const char *p, size_t len) {
+    while (len > 0) {
+        ssize_t n = write(fd, p, len);
+        if (n == -1 && errno == EINTR) {
+            continue;
+        }
+        if (n == -1) {
+            return -errno;
+        }
+        p += n;
+        len -= (size_t)n;
+    }
+    return 0;
+}
+
+static int take_chunk(int out, EVP_MD_CTX *md, const void *data, size_t len) {
+    return EVP_DigestUpdate(md, data, len) != 1 ? -EIO : write_all(out, data, len);
+}
+
+// From `in` (offset 0 to its end, its own position is not used) into `out`.
+static int copy_fd(int in, int out, EVP_MD_CTX *md, uint64_t max, uint64_t *ret_size) {
+    char *chunk = malloc(COPY_CHUNK);
+    int r = chunk == NULL ? -ENOMEM : 0;
+    uint64_t size = 0;
+    while (r == 0) {
+        ssize_t n = pread(in, chunk, COPY_CHUNK, (off_t)size);
+        if (n == 0) {
+            break;
+        }
+        if (n == -1) {
+            r = errno == EINTR ? 0 : -errno;
+            continue;
+        }
+        size += (uint64_t)n;
+        r = size > max ? -EFBIG : take_chunk(out, md, chunk, (size_t)n);
+    }
+    free(chunk);
+    *ret_size = size;
+    return r;
+}
+
+static int fill(int out, struct bytes data, int fd, uint64_t max, struct blob_ref *ret) {
+    EVP_MD_CTX *md = EVP_MD_CTX_new();
+    if (md == NULL || EVP_DigestInit_ex(md, EVP_sha256(), NULL) != 1) {
+        EVP_MD_CTX_free(md);
+        return -ENOMEM;
+    }
+    int r = 0;
+    ret->size = data.len;
+    if (fd >= 0) {
+        r = copy_fd(fd, out, md, max, &ret->size);
+    } else {
+        r = data.len > max ? -EFBIG : take_chunk(out, md, data.data, data.len);
+    }
+    if (r == 0 && EVP_DigestFinal_ex(md, ret->sha256, NULL) != 1) {
+        r = -EIO;
+    }
+    EVP_MD_CTX_free(md);
+    return r < 0 || fsync(out) == 0 ? r : -errno;
+}
+
+int blobfile_write(const char *dir, struct bytes data, int fd, uint64_t max, char **ret_tmp,
+                   struct blob_ref *ret, struct err *e) {
+    char path[PATH_MAX];
+    (void)snprintf(path, sizeof path, "%s/tmp/put-XXXXXX", dir);
+    int out = mkstemp(path);
+    if (out == -1) {
+        return err_errno(e, -errno, "%s", path);
+    }
+    int r = fill(out, data, fd, max, ret);
+    (void)close(out);
+    *ret_tmp = r < 0 ? NULL : strdup(path);
+    r = r == 0 && *ret_tmp == NULL ? -ENOMEM : r;
+    if (r < 0) {
+        (void)unlink(path);
+        return r == -EFBIG
+                   ? err_set(e, r, "the content is larger than %llu bytes", (unsigned long long)max)
+                   : err_errno(e, r, "%s", path);
+    }
+    return 0;
+}
+
+int blobfile_publish(const char *dir, const char *tmp, const struct blob_ref *blob, struct err *e) {
+    char parent[PATH_MAX], path[PATH_MAX];
+    int r = path_of(dir, blob->sha256, false, parent, sizeof parent);
+    r = r < 0 ? r : path_of(dir, blob->sha256, true, path, sizeof path);
+    r = r < 0 ? err_set(e, r, "%s: the path is too long", dir) : 0;
+    if (r == 0 && mkdir(parent, 0700) == 0) {
+        r = sync_dir(dir, e);
+    }
+    if (r == 0 && fault(FAULT_BLOB_BEFORE_RENAME) < 0) {
+        r = err_set(e, -EIO, "fault injected before a blob's rename");
+    }
+    if (r < 0 || rename(tmp, path) == -1) {
+        r = r < 0 ? r : err_errno(e, -errno, "%s", path);
+        (void)unlink(tmp);
+        return r;
+    }
+    r = sync_dir(parent, e);
+    if (r == 0 && fault(FAULT_BLOB_AFTER_RENAME) < 0) {
+        r = err_set(e, -EIO, "fault injected after a blob's rename");
+    }
+    return r;
+}
+
+int blobfile_open(const char *dir, const uint8_t sha256[32], struct err *e) {
+    char path[PATH_MAX];
+    int r = path_of(dir, sha256, true, path, sizeof path);
+    int fd = r < 0 ? -1 : open(path, O_RDONLY | O_CLOEXEC);
+    if (fd == -1) {
+        return err_errno(e, r < 0 ? r : -errno, "blob %s", path);
+    }
+    return fd;
+}
+
+int64_t blobfile_size(const char *dir, const uint8_t sha256[32]) {
+    char path[PATH_MAX];
+    struct stat st;
+    int r = path_of(dir, sha256, true, path, sizeof path);
+    return r < 0 ? r : stat(path, &st) == -1 ? -errno : (int64_t)st.st_size;
+}
+
+int blobfile_unlink(const char *dir, const uint8_t sha256[32]) {
+    char path[PATH_MAX];
+    int r = path_of(dir, sha256, true, path, sizeof path);
+    return r < 0 || unlink(path) == 0 ? r : -errno;
+}
+
+static int each_in(const char *dir, const char *sub,
+                   int (*each)(void *arg, const uint8_t sha256[32], uint64_t size), void *arg) {
+    char path[PATH_MAX];
+    (void)snprintf(path, sizeof path, "%s/%s", dir, sub);
+    DIR *d = opendir(path);
+    int r = 0;
+    if (d == NULL) {
+        return 0;
+    }
+    for (struct dirent *entry = readdir(d); entry != NULL && r == 0; entry = readdir(d)) {
+        uint8_t sha[32];
+        struct stat st;
+        if (strlen(entry->d_name) == SHA_TEXT && sha_parse(entry->d_name, sha) &&
+            fstatat(dirfd(d), entry->d_name, &st, 0) == 0) {
+            r = each(arg, sha, (uint64_t)st.st_size);
+        }
+    }
+    (void)closedir(d);
+    return r;
+}
+
+int blobfile_each(const char *dir, int (*each)(void *arg, const uint8_t sha256[32], uint64_t size),
+                  void *arg) {
+    DIR *d = opendir(dir);
+    int r = 0;
+    if (d == NULL) {
+        return -errno;
+    }
+    for (struct dirent *entry = readdir(d); entry != NULL && r == 0; entry = readdir(d)) {
+        if (strlen(entry->d_name) == 2 && digit(entry->d_name[0]) >= 0) {
+            r = each_in(dir, entry->d_name, each, arg);
+        }
+    }
+    (void)closedir(d);
+    return r;
+}

@@ -1,0 +1,34 @@
+/* Content as files named by their hash: DIR/ab/ab12…. A file is complete and on disk before its name appears, and never changes. */
+#ifndef JOBHOST_STORE_SQLITE_BLOBFILE_H
+#define JOBHOST_STORE_SQLITE_BLOBFILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/err.h"
+#include "core/job.h"
+
+/* Makes the directories and removes what an interrupted write left. */
+int blobfile_prepare(const char *dir, struct err *e);
+
+/* Writes `data`, or when `fd` >= 0 all of that file, under a temporary name, synced. -EFBIG above `max`. The caller frees *ret_tmp. */
+int blobfile_write(const char *dir, struct bytes data, int fd, uint64_t max, char **ret_tmp,
+                   struct blob_ref *ret, struct err *e);
+
+/* Gives a written file its name, durably. The temporary name is gone afterwards, whatever happens. */
+int blobfile_publish(const char *dir, const char *tmp, const struct blob_ref *blob, struct err *e);
+
+/* A descriptor, or -ENOENT. */
+int blobfile_open(const char *dir, const uint8_t sha256[32], struct err *e);
+
+/* Size of the file, or -ENOENT. */
+int64_t blobfile_size(const char *dir, const uint8_t sha256[32]);
+int blobfile_unlink(const char *dir, const uint8_t sha256[32]);
+
+/* Calls `each` for every file in place; stops at the first non-zero answer and returns it. */
+int blobfile_each(const char *dir, int (*each)(void *arg, const uint8_t sha256[32], uint64_t size),
+                  void *arg);
+
+#endif

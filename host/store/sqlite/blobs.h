@@ -1,0 +1,36 @@
+/* The thread that reads and writes blob files, so that neither the loop nor the database's writer waits for them. A stored blob goes
+ * on to the writer, which registers it; until that is done the file is `in flight` and no sweep deletes it. */
+#ifndef JOBHOST_STORE_SQLITE_BLOBS_H
+#define JOBHOST_STORE_SQLITE_BLOBS_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "store/sqlite/inlet.h"
+#include "store/sqlite/writer.h"
+
+struct flight;
+
+struct blobs {
+    struct inlet in;
+    struct writer *writer;
+    struct outlet *outlet;
+    const char *dir;
+    pthread_t thread;
+    bool running;
+    pthread_mutex_t lock;
+    struct flight *flights; /* under the lock */
+};
+
+int blobs_start(struct blobs *b, struct writer *writer, struct outlet *outlet, const char *dir,
+                struct err *e);
+void blobs_stop(struct blobs *b);
+void blobs_finish(struct blobs *b);
+
+/* [writer] The put is decided, one way or the other. */
+void blobs_landed(struct blobs *b, const struct store_op *put);
+
+/* [writer] Deletes the file unless it is in flight. */
+void blobs_unlink(struct blobs *b, const uint8_t sha256[32]);
+
+#endif

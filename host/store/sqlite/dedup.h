@@ -1,0 +1,27 @@
+/* Dedup keys: (queue, key) names the job that holds it. A key is held until its job ends; a success keeps it for a time more, every
+ * other end releases it. */
+#ifndef JOBHOST_STORE_SQLITE_DEDUP_H
+#define JOBHOST_STORE_SQLITE_DEDUP_H
+
+#include "store/sqlite/jobrow.h"
+#include "store/sqlite/writer.h"
+
+/* 1 = *ret_holder holds it at now_ms, 0 = free. */
+int dedup_holder(struct writer *w, const struct queue *queue, const char *key, int64_t now_ms,
+                 struct job_id *ret_holder);
+
+/* The state of a holder, for the answer. One that is deleted already has succeeded: only then does its key outlive it. */
+int dedup_holder_state(struct writer *w, const struct job_id *holder, enum job_state *ret);
+
+int dedup_hold(struct writer *w, const struct queue *queue, const char *key,
+               const struct job_id *holder);
+
+/* Its job has reached the final state `state`. */
+int dedup_end(struct writer *w, const struct job_row *row, const struct lane *lane,
+              enum job_state state, int64_t now_ms);
+
+/* An ended job runs again: it holds its key again, unless another took it. */
+int dedup_revive(struct writer *w, const struct job_row *row, const struct lane *lane,
+                 int64_t now_ms);
+
+#endif

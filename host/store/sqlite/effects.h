@@ -1,0 +1,31 @@
+/* What an attempt asked for besides its end: steps, children, key/values, warnings, log, history, result. effects_check() looks at
+ * every limit before anything is written, so that an item happens wholly or not at all. */
+#ifndef JOBHOST_STORE_SQLITE_EFFECTS_H
+#define JOBHOST_STORE_SQLITE_EFFECTS_H
+
+#include "store/sqlite/jobrow.h"
+#include "store/sqlite/writer.h"
+
+/* 0 and item->status (0, -E2BIG, -EDQUOT, -ENOTSUP, -ENOENT, -EINVAL), or an error of the database. */
+int effects_check(struct writer *w, const struct job_row *row, const struct job_life *life,
+                  struct store_commit_item *item);
+
+/* Everything but result and history; updates row->has and `life`. */
+int effects_apply(struct writer *w, struct job_row *row, struct job_life *life,
+                  const struct store_commit_item *item, int64_t now_ms);
+
+/* What belongs to the end of an attempt: result, line in the history. */
+int effects_end(struct writer *w, struct job_row *row, struct job_life *life,
+                const struct store_commit_item *item, int64_t now_ms);
+
+int effects_log(struct writer *w, struct job_row *row, struct bytes tail);
+
+/* kv.c */
+int effects_kv(struct writer *w, const char *ns, const struct store_kv_write *kv, size_t count,
+               int64_t now_ms);
+
+/* outbox.c: a child into the queue of its own, or into the outbox when that is not the parent's. */
+int effects_child(struct writer *w, const struct job_row *parent, const struct job_spec *child,
+                  int64_t now_ms);
+
+#endif

@@ -1,0 +1,33 @@
+/* A list of operations posted to one thread; the thread sleeps while it is empty. */
+#ifndef JOBHOST_STORE_SQLITE_INLET_H
+#define JOBHOST_STORE_SQLITE_INLET_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "store/store.h"
+
+struct inlet {
+    pthread_mutex_t lock;
+    pthread_cond_t arrived;
+    struct store_op *head, *tail;
+    bool stopping;
+};
+
+int inlet_init(struct inlet *in);
+void inlet_finish(struct inlet *in);
+
+/* Any thread. False: the thread is stopping, and the operation stays the caller's. */
+bool inlet_post(struct inlet *in, struct store_op *op);
+
+/* Waits for operations and takes as many as a group may have: `weight` of each is summed up to `max`, at least one. NULL: stopped
+ * and empty. */
+struct store_op *inlet_take(struct inlet *in, size_t (*weight)(const struct store_op *op),
+                            size_t max);
+bool inlet_is_empty(struct inlet *in);
+
+/* The thread takes what is there and then ends. */
+void inlet_stop(struct inlet *in);
+
+#endif

@@ -1,0 +1,110 @@
+#include <errno.h>
+
+#include "store/sqlite/dedup.h"
+#include "store/sqlite/ops.h"
+#include "store/sqlite/place.h"
+
+// An event that has already led where it leads: a repetition.
+static bool is_there(const struct store_move_item *item, const struct job_row *row) {
+    static const enum job_state target[JOB_EVENT_COUNT] = {
+        [JOB_EV_CANCEL] = JOB_CANCELLED, [JOB_EV_REVIVE] = JOB_QUEUED,
+        [JOB_EV_PROMOTE] = JOB_QUEUED,   [JOB_EV_WAKE] = JOB_QUEUED,
+        [JOB_EV_PARK] = JOB_PARKED,      [JOB_EV_DIE] = JOB_DEAD,
+    };
+    return (unsigned)item->event < JOB_EVENT_COUNT && target[item->event] == row->state &&
+           (item->rev == 0 || item->rev + 1 == row->rev);
+}
+
+static void change_life(const struct store_move_item *item, struct job_life *life, int64_t now_ms) {
+    life->park = item->event == JOB_EV_PARK ? (int32_t)item->park : PARK_NONE;
+    if (item->event != JOB_EV_PARK) {
+        life->wait_key = NULL;
+    }
+    if (item->error != NULL) {
+        life->error = *item->error;
+    }
+    if (item->event == JOB_EV_REVIVE && item->reset_counters) {
+        life->counters.attempts = life->counters.crashes = life->counters.resource = 0;
+    }
+    life->updated_ms = now_ms;
+}
+
+static int move(struct writer *w, struct store_move_item *item, struct job_row *row,
+                enum job_state to, int64_t now_ms) {
+    struct job_life life;
+    int r = jobrow_life(row, &w->scratch, &life);
+    if (r < 0) {
+        return err_set(&w->conn.err, r, "the row of a job is damaged");
+    }
+    struct place where = {to, now_ms, 0};
+    if (to == JOB_PARKED) {
+        where.at_ms = item->run_at_ms;
+    } else if (job_is_final(to)) {
+        where.expire_ms = place_expiry(now_ms, item->keep_ms);
+    }
+    change_life(item, &life, now_ms);
+    row->rev++;
+    bool revived = job_is_final(row->state) && !job_is_final(to);
+    r = place_move(w, row, &life, where, now_ms);
+    if (r == 0 && revived && (row->has & HAS_DEDUP) != 0) {
+        r = dedup_revive(w, row, lanes_by_id(&w->lanes, row->lane), now_ms);
+    }
+    item->state = to;
+    return r;
+}
+
+static int move_item(struct writer *w, struct store_move_item *item, int64_t now_ms) {
+    struct job_row row;
+    item->status = 0;
+    int r = place_find(w, &item->id, &row);
+    if (r <= 0) {
+        item->status = -ENOENT;
+        return r;
+    }
+    bool running = row.state == JOB_RUNNING || claims_find(&w->claims, row.rid) != NULL;
+    item->state = running ? JOB_RUNNING : row.state;
+    if (running) {
+        item->status = -EBUSY;
+        return 0;
+    }
+    if (is_there(item, &row)) {
+        return 0;
+    }
+    int to = job_next_state(row.state, item->event);
+    if (item->rev != 0 && item->rev != row.rev) {
+        item->status = -ESTALE;
+    } else if (to < 0 || item->event == JOB_EV_CLAIM || to == JOB_SCHEDULED) {
+        item->status = -EINVAL;
+    }
+    return item->status < 0 ? 0 : move(w, item, &row, (enum job_state)to, now_ms);
+}
+
+int op_move(struct writer *w, struct store_op *op) {
+    struct store_move *m = CONTAINER_OF(op, struct store_move, op);
+    int r = 0;
+    for (size_t i = 0; i < m->count && r == 0; i++) {
+        r = move_item(w, &m->items[i], op->now_ms);
+    }
+    return r;
+}
+
+static int remove_one(struct writer *w, const struct job_id *id, int *ret_status, int64_t now_ms) {
+    struct job_row row;
+    int r = place_find(w, id, &row);
+    *ret_status = r == 0 ? -ENOENT : 0;
+    if (r > 0 && !job_is_final(row.state)) {
+        *ret_status = -EBUSY;
+    } else if (r > 0) {
+        r = place_remove(w, &row, now_ms);
+    }
+    return r < 0 ? r : 0;
+}
+
+int op_remove(struct writer *w, struct store_op *op) {
+    struct store_remove *rm = CONTAINER_OF(op, struct store_remove, op);
+    int r = 0;
+    for (size_t i = 0; i < rm->count && r == 0; i++) {
+        r = remove_one(w, &rm->ids[i], &rm->status[i], op->now_ms);
+    }
+    return r;
+}

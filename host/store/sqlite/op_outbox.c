@@ -1,0 +1,89 @@
+#include <errno.h>
+
+#include "base/fault.h"
+#include "store/sqlite/effects.h"
+#include "store/sqlite/ops.h"
+#include "store/sqlite/submit.h"
+
+// Children for another queue wait here until FORWARD delivers them, because in a store of many parts that queue may be elsewhere;
+// one path for all stores, so that one suite proves it.
+
+static int post(struct writer *w, int64_t parent, const struct job_spec *child) {
+    buf_clear(&w->pack);
+    jobrow_pack_parcel(&w->pack, child);
+    if (w->pack.failed || undo_add(&w->undo, UNDO_BYTES, &w->outbox) == NULL) {
+        return err_set(&w->conn.err, -ENOMEM, "out of memory");
+    }
+    w->undo.entries[w->undo.len - 1].delta = 1;
+    w->outbox++;
+    sqlite3_stmt *s = conn_stmt(&w->conn, SQL_OUTBOX_ADD);
+    bind_int(s, 1, parent);
+    bind_bytes(s, 2, buf_bytes(&w->pack));
+    return conn_run(&w->conn, SQL_OUTBOX_ADD);
+}
+
+int effects_child(struct writer *w, const struct job_row *parent, const struct job_spec *child,
+                  int64_t now_ms) {
+    const struct lane *lane = lanes_by_id(&w->lanes, parent->lane);
+    if (lane == NULL || strcmp(lane->queue->name, child->queue) != 0) {
+        return post(w, parent->rid, child);
+    }
+    struct store_submit_item item = {.spec = child};
+    return submit_item(w, &item, now_ms); // a duplicate is simply not stored
+}
+
+// The oldest parcel. 1 = there is one.
+static int oldest(struct writer *w, int64_t *ret_seq, struct job_spec *ret) {
+    sqlite3_stmt *s = conn_stmt(&w->conn, SQL_OUTBOX_HEAD);
+    int r = conn_next(&w->conn, SQL_OUTBOX_HEAD);
+    if (r <= 0) {
+        return r;
+    }
+    *ret_seq = sqlite3_column_int64(s, 0);
+    r = jobrow_parcel(column_bytes(s, 1), &w->scratch, ret);
+    conn_reset(&w->conn, SQL_OUTBOX_HEAD);
+    if (r == 0 && (ret->queue == NULL || ret->type == NULL)) {
+        r = -EBADMSG;
+    }
+    return r < 0 ? err_set(&w->conn.err, r, "a row of the outbox cannot be read") : 1;
+}
+
+static int deliver(struct writer *w, int64_t seq, const struct job_spec *spec, int64_t now_ms) {
+    if (fault(FAULT_STORE_FORWARD) < 0) {
+        return err_set(&w->conn.err, -EIO, "fault injected while forwarding");
+    }
+    struct store_submit_item item = {.spec = spec};
+    int r = submit_item(w, &item, now_ms);
+    if (r < 0 || item.status == -EDQUOT) {
+        return r < 0 ? r : err_set(&w->conn.err, -EDQUOT, "the store's budget for jobs is used up");
+    }
+    bind_int(conn_stmt(&w->conn, SQL_OUTBOX_DEL), 1, seq);
+    r = conn_run(&w->conn, SQL_OUTBOX_DEL);
+    if (r == 0 && undo_add(&w->undo, UNDO_BYTES, &w->outbox) == NULL) {
+        return err_set(&w->conn.err, -ENOMEM, "out of memory");
+    }
+    if (r == 0) {
+        w->undo.entries[w->undo.len - 1].delta = -1;
+        w->outbox--;
+    }
+    return r;
+}
+
+int op_forward(struct writer *w, struct store_op *op) {
+    struct store_forward *f = CONTAINER_OF(op, struct store_forward, op);
+    int r = 0;
+    f->delivered = 0;
+    while (f->delivered < f->limit) {
+        int64_t seq = 0;
+        struct job_spec spec;
+        arena_reset(&w->scratch);
+        r = oldest(w, &seq, &spec);
+        r = r > 0 ? deliver(w, seq, &spec, op->now_ms) : r < 0 ? r : 1;
+        if (r != 0) {
+            break;
+        }
+        f->delivered++;
+    }
+    f->more = w->outbox > 0;
+    return r < 0 ? r : 0;
+}

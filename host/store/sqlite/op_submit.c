@@ -1,0 +1,130 @@
+#include <errno.h>
+
+#include "store/sqlite/blobrow.h"
+#include "store/sqlite/dedup.h"
+#include "store/sqlite/ops.h"
+#include "store/sqlite/place.h"
+#include "store/sqlite/submit.h"
+
+int submit_check(struct writer *w, const struct job_spec *spec, bool *ret_failed) {
+    *ret_failed = false;
+    if (spec->dedup_key != NULL && spec->dedup_mode > DEDUP_RETURN) {
+        return -ENOTSUP;
+    }
+    for (size_t i = 0; i < spec->file_count; i++) {
+        int r = blobrow_exists(w, &spec->files[i].blob);
+        *ret_failed = r < 0;
+        if (r <= 0) {
+            return r < 0 ? r : -ENOENT;
+        }
+    }
+    return 0;
+}
+
+static int refuse(struct store_submit_item *item, int status) {
+    item->verdict = SUBMIT_REFUSED;
+    item->status = status;
+    return 0;
+}
+
+// Somebody holds the key.
+static int meet_holder(struct writer *w, struct store_submit_item *item,
+                       const struct job_id *holder) {
+    if (id_equal(holder, &item->spec->id)) {
+        item->verdict = SUBMIT_REPEATED;
+        return 0;
+    }
+    item->winner = *holder;
+    if (item->spec->dedup_mode == DEDUP_REJECT) {
+        (void)refuse(item, -EEXIST);
+    } else {
+        item->verdict = SUBMIT_DUPLICATE;
+    }
+    return dedup_holder_state(w, holder, &item->winner_state);
+}
+
+// A row of this number is there: of this very job, or (two generators, one chance in millions) of another.
+static int meet_twin(struct writer *w, struct store_submit_item *item) {
+    struct job_row row;
+    int r = place_find(w, &item->spec->id, &row);
+    if (r < 0) {
+        return r;
+    }
+    if (r == 0) {
+        return refuse(item, -EADDRINUSE);
+    }
+    item->verdict = SUBMIT_REPEATED;
+    return 0;
+}
+
+static uint32_t has_of(const struct job_spec *spec) {
+    return (spec->dedup_key != NULL ? HAS_DEDUP : 0u) | (spec->file_count > 0 ? HAS_FILES : 0u) |
+           (spec->payload.len > JOBROW_PAYLOAD_MAX ? HAS_PAYLOAD : 0u);
+}
+
+static struct place place_of(const struct job_spec *spec, int64_t now_ms) {
+    return spec->run_at_ms > now_ms ? (struct place){JOB_SCHEDULED, spec->run_at_ms, 0}
+                                    : (struct place){JOB_QUEUED, now_ms, 0};
+}
+
+static int hold_files(struct writer *w, const struct job_spec *spec) {
+    int r = 0;
+    for (size_t i = 0; i < spec->file_count && r == 0; i++) {
+        r = blobrow_hold(w, &spec->files[i].blob);
+    }
+    return r;
+}
+
+static int store_new(struct writer *w, struct store_submit_item *item, struct lane *lane,
+                     int64_t now_ms) {
+    const struct job_spec *spec = item->spec;
+    buf_clear(&w->pack);
+    jobrow_pack_spec(&w->pack, spec);
+    if (w->pack.failed) {
+        return err_set(&w->conn.err, -ENOMEM, "out of memory");
+    }
+    if (writer_over(w, BUDGET_JOBS, jobrow_bytes(spec->payload.len, w->pack.len))) {
+        return refuse(item, -EDQUOT);
+    }
+    int r = place_insert(w, spec, lane, has_of(spec), buf_bytes(&w->pack), place_of(spec, now_ms));
+    if (r == 0) {
+        return meet_twin(w, item);
+    }
+    r = r < 0 ? r : hold_files(w, spec);
+    if (r == 0 && spec->dedup_key != NULL) {
+        r = dedup_hold(w, lane->queue, spec->dedup_key, &spec->id);
+    }
+    return r;
+}
+
+int submit_item(struct writer *w, struct store_submit_item *item, int64_t now_ms) {
+    const struct job_spec *spec = item->spec;
+    struct lane *lane = NULL;
+    struct job_id holder;
+    bool failed = false;
+    item->verdict = SUBMIT_NEW;
+    item->status = 0;
+    int r = submit_check(w, spec, &failed);
+    if (r < 0) {
+        return failed ? r : refuse(item, r);
+    }
+    r = writer_lane(w, spec->queue, spec->type, &lane);
+    if (r < 0) {
+        return r;
+    }
+    r = spec->dedup_key == NULL ? 0
+                                : dedup_holder(w, lane->queue, spec->dedup_key, now_ms, &holder);
+    if (r != 0) {
+        return r < 0 ? r : meet_holder(w, item, &holder);
+    }
+    return store_new(w, item, lane, now_ms);
+}
+
+int op_submit(struct writer *w, struct store_op *op) {
+    struct store_submit *submit = CONTAINER_OF(op, struct store_submit, op);
+    int r = 0;
+    for (size_t i = 0; i < submit->count && r == 0; i++) {
+        r = submit_item(w, &submit->items[i], op->now_ms);
+    }
+    return r;
+}

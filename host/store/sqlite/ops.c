@@ -1,0 +1,74 @@
+#include "store/sqlite/ops.h"
+
+#include <errno.h>
+
+#include "store/sqlite/reader.h"
+#include "store/sqlite/writer.h"
+
+struct ops_row {
+    enum ops_thread thread;
+    int (*write)(struct writer *w, struct store_op *op);
+    int (*read)(struct reader *r, struct store_op *op);
+};
+
+static const struct ops_row rows[STORE_OP_KINDS] = {
+    [STORE_SUBMIT] = {OPS_WRITER, op_submit, NULL},
+    [STORE_CLAIM] = {OPS_WRITER, op_claim, NULL},
+    [STORE_START] = {OPS_WRITER, op_start, NULL},
+    [STORE_COMMIT] = {OPS_WRITER, op_commit, NULL},
+    [STORE_MOVE] = {OPS_WRITER, op_move, NULL},
+    [STORE_REMOVE] = {OPS_WRITER, op_remove, NULL},
+    [STORE_DUE] = {OPS_WRITER, op_due, NULL},
+    [STORE_FORWARD] = {OPS_WRITER, op_forward, NULL},
+    [STORE_RECOVER] = {OPS_WRITER, op_recover, NULL},
+    [STORE_SWEEP] = {OPS_WRITER, op_sweep, NULL},
+    [STORE_GET] = {OPS_READER, NULL, read_get},
+    [STORE_LIST] = {OPS_READER, NULL, read_list},
+    [STORE_STEP_GET] = {OPS_READER, NULL, read_step},
+    [STORE_RESULT_GET] = {OPS_READER, NULL, read_result},
+    [STORE_STATS] = {OPS_READER, NULL, read_stats},
+    [STORE_FSCK] = {OPS_READER, op_fsck_repair, read_fsck},
+    [STORE_BLOB_PUT] = {OPS_BLOBS, op_blob_put, NULL},
+    [STORE_BLOB_OPEN] = {OPS_BLOBS, NULL, NULL},
+    [STORE_KV_GET] = {OPS_READER, NULL, read_kv},
+    [STORE_KV_CLAIM] = {OPS_WRITER, op_kv_claim, NULL},
+    [STORE_QUEUE_SET] = {OPS_WRITER, op_queue_set, NULL},
+    [STORE_HOST_LEASE] = {OPS_WRITER, op_host_lease, NULL},
+    [STORE_HOST_LIST] = {OPS_READER, NULL, read_hosts},
+    [STORE_AUDIT_ADD] = {OPS_WRITER, op_audit_add, NULL},
+    [STORE_AUDIT_LIST] = {OPS_READER, NULL, read_audit},
+    [STORE_DEDUP_LIST] = {OPS_READER, NULL, read_dedup},
+    [STORE_DEDUP_RELEASE] = {OPS_WRITER, op_dedup_release, NULL},
+};
+
+enum ops_thread ops_thread(const struct store_op *op) {
+    if ((unsigned)op->kind >= STORE_OP_KINDS) {
+        return OPS_NOBODY;
+    }
+    if (op->kind == STORE_FSCK && ((const struct store_fsck *)(const void *)op)->repair) {
+        return OPS_WRITER;
+    }
+    return rows[op->kind].thread;
+}
+
+size_t ops_weight(const struct store_op *op) {
+    const void *whole = op; // `op` is the first member of all of them
+    switch (op->kind) {
+    case STORE_SUBMIT: return ((const struct store_submit *)whole)->count + 1;
+    case STORE_COMMIT: return ((const struct store_commit *)whole)->count + 1;
+    case STORE_START: return ((const struct store_start *)whole)->count + 1;
+    case STORE_MOVE: return ((const struct store_move *)whole)->count + 1;
+    case STORE_REMOVE: return ((const struct store_remove *)whole)->count + 1;
+    case STORE_DUE: return ((const struct store_due *)whole)->limit + 1;
+    case STORE_SWEEP: return ((const struct store_sweep *)whole)->limit + 1;
+    default: return 1;
+    }
+}
+
+int ops_run(struct writer *w, struct store_op *op) {
+    return rows[op->kind].write(w, op);
+}
+
+int ops_read(struct reader *r, struct store_op *op) {
+    return rows[op->kind].read(r, op);
+}

@@ -1,0 +1,60 @@
+/* Which thread runs which operation, and the operations themselves (op_*.c change, read_*.c read). */
+#ifndef JOBHOST_STORE_SQLITE_OPS_H
+#define JOBHOST_STORE_SQLITE_OPS_H
+
+#include <stddef.h>
+
+#include "store/store.h"
+
+struct writer;
+struct reader;
+struct doomed_blob;
+
+enum ops_thread { OPS_NOBODY, OPS_WRITER, OPS_READER, OPS_BLOBS };
+
+enum ops_thread ops_thread(const struct store_op *op);
+
+/* How many items it has: what a group is bounded by. */
+size_t ops_weight(const struct store_op *op);
+
+int ops_run(struct writer *w, struct store_op *op);
+int ops_read(struct reader *r, struct store_op *op);
+
+/* writer */
+int op_submit(struct writer *w, struct store_op *op);
+int op_claim(struct writer *w, struct store_op *op);
+int op_start(struct writer *w, struct store_op *op);
+int op_commit(struct writer *w, struct store_op *op);
+int op_move(struct writer *w, struct store_op *op);
+int op_remove(struct writer *w, struct store_op *op);
+int op_due(struct writer *w, struct store_op *op);
+int op_forward(struct writer *w, struct store_op *op);
+int op_recover(struct writer *w, struct store_op *op);
+int op_sweep(struct writer *w, struct store_op *op);
+int op_blob_put(struct writer *w, struct store_op *op);
+int op_kv_claim(struct writer *w, struct store_op *op);
+int op_queue_set(struct writer *w, struct store_op *op);
+int op_host_lease(struct writer *w, struct store_op *op);
+int op_audit_add(struct writer *w, struct store_op *op);
+int op_dedup_release(struct writer *w, struct store_op *op);
+int op_fsck_repair(struct writer *w, struct store_op *op);
+
+/* reader */
+int read_get(struct reader *r, struct store_op *op);
+int read_list(struct reader *r, struct store_op *op);
+int read_step(struct reader *r, struct store_op *op);
+int read_result(struct reader *r, struct store_op *op);
+int read_stats(struct reader *r, struct store_op *op);
+int read_fsck(struct reader *r, struct store_op *op);
+int read_kv(struct reader *r, struct store_op *op);
+int read_hosts(struct reader *r, struct store_op *op);
+int read_audit(struct reader *r, struct store_op *op);
+int read_dedup(struct reader *r, struct store_op *op);
+
+/* Blob files whose row was deleted: op_blob_doom() remembers one until the group is committed, then op_blob_delete() removes them,
+ * or op_blob_forget() after a rollback, down to what w->doomed was before (NULL: all). */
+int op_blob_doom(struct writer *w, const uint8_t sha256[32]);
+void op_blob_delete(struct writer *w);
+void op_blob_forget(struct writer *w, const struct doomed_blob *before);
+
+#endif

@@ -1,0 +1,202 @@
+#include <errno.h>
+
+#include "store/sqlite/blobfile.h"
+#include "store/sqlite/history.h"
+#include "store/sqlite/ops.h"
+#include "store/sqlite/reader.h"
+
+enum { STEPS_LISTED = 1000 };
+
+static int no_memory(struct reader *r) {
+    return err_set(&r->conn.err, -ENOMEM, "out of memory");
+}
+
+static int bad(struct reader *r, int code) {
+    return code == -ENOMEM ? no_memory(r)
+                           : err_set(&r->conn.err, -EBADMSG, "the row of a job is damaged");
+}
+
+static const char *text_at(sqlite3_stmt *s, int at, struct arena *a) {
+    return arena_str(a, column_text(s, at));
+}
+
+static int get_blob(struct reader *r, enum sql_id id, int64_t rid, struct arena *a,
+                    struct bytes *ret) {
+    sqlite3_stmt *s = conn_stmt(&r->conn, id);
+    bind_int(s, 1, rid);
+    int code = conn_next(&r->conn, id);
+    if (code > 0) {
+        *ret = arena_bytes(a, column_bytes(s, 0));
+        conn_reset(&r->conn, id);
+    }
+    return code < 0 ? code : ret->len > 0 && ret->data == NULL ? no_memory(r) : 0;
+}
+
+static int get_warnings(struct reader *r, int64_t rid, struct arena *a, struct store_job *job) {
+    sqlite3_stmt *s = conn_stmt(&r->conn, SQL_WARNINGS);
+    job->warnings = arena_alloc(a, JOB_WARNINGS_MAX * sizeof *job->warnings);
+    if (job->warnings == NULL) {
+        return no_memory(r);
+    }
+    bind_int(s, 1, rid);
+    int code = 0;
+    while (job->warnings_listed < JOB_WARNINGS_MAX &&
+           (code = conn_next(&r->conn, SQL_WARNINGS)) > 0) {
+        job->warnings[job->warnings_listed++] =
+            (struct store_warning){text_at(s, 0, a), text_at(s, 1, a)};
+    }
+    conn_reset(&r->conn, SQL_WARNINGS);
+    return code < 0 ? code : 0;
+}
+
+static int get_history(struct reader *r, int64_t rid, struct arena *a, struct store_job *job) {
+    sqlite3_stmt *s = conn_stmt(&r->conn, SQL_ATTEMPTS);
+    job->history = arena_alloc(a, JOB_HISTORY_MAX * sizeof *job->history);
+    if (job->history == NULL) {
+        return no_memory(r);
+    }
+    bind_int(s, 1, rid);
+    int code = 0;
+    while (job->history_count < JOB_HISTORY_MAX && (code = conn_next(&r->conn, SQL_ATTEMPTS)) > 0) {
+        code = history_read(column_bytes(s, 0), a, &job->history[job->history_count++]);
+        if (code < 0) {
+            conn_reset(&r->conn, SQL_ATTEMPTS);
+            return bad(r, code);
+        }
+    }
+    conn_reset(&r->conn, SQL_ATTEMPTS);
+    return code < 0 ? code : 0;
+}
+
+static int get_steps(struct reader *r, int64_t rid, struct arena *a, struct store_job *job) {
+    sqlite3_stmt *s = conn_stmt(&r->conn, SQL_STEP_NAMES);
+    size_t cap = job->step_count < STEPS_LISTED ? job->step_count : STEPS_LISTED;
+    job->steps = arena_alloc(a, (cap + 1) * sizeof(char *));
+    if (job->steps == NULL) {
+        return no_memory(r);
+    }
+    bind_int(s, 1, rid);
+    int code = 0;
+    while (job->steps_listed < cap && (code = conn_next(&r->conn, SQL_STEP_NAMES)) > 0) {
+        job->steps[job->steps_listed++] = text_at(s, 0, a);
+    }
+    conn_reset(&r->conn, SQL_STEP_NAMES);
+    return code < 0 ? code : 0;
+}
+
+static int get_details(struct reader *r, const struct job_row *row, struct arena *a,
+                       struct store_job *job) {
+    int code = 0;
+    if ((row->has & HAS_PAYLOAD) != 0) {
+        code = get_blob(r, SQL_PAYLOAD_GET, row->rid, a, &job->spec.payload);
+    }
+    if (code == 0 && (row->has & HAS_WARNINGS) != 0) {
+        code = get_warnings(r, row->rid, a, job);
+    }
+    if (code == 0 && (row->has & HAS_ATTEMPTS) != 0) {
+        code = get_history(r, row->rid, a, job);
+    }
+    if (code == 0 && (row->has & HAS_STEPS) != 0) {
+        code = get_steps(r, row->rid, a, job);
+    }
+    if (code == 0 && (row->has & HAS_LOG) != 0) {
+        code = get_blob(r, SQL_LOG_GET, row->rid, a, &job->log_tail);
+    }
+    return code;
+}
+
+// Finds the row, and leaves the statement on it. 1 = found.
+static int find(struct reader *r, const struct job_id *id, struct job_row *ret) {
+    sqlite3_stmt *s = conn_stmt(&r->conn, SQL_JOB_WHOLE);
+    bind_int(s, 1, id_order(id));
+    int code = conn_next(&r->conn, SQL_JOB_WHOLE);
+    if (code <= 0) {
+        return code;
+    }
+    jobrow_read_whole(s, ret);
+    if (!id_equal(&ret->id, id)) {
+        conn_reset(&r->conn, SQL_JOB_WHOLE);
+        return 0;
+    }
+    return 1;
+}
+
+static int not_found(struct store_op *op, const char *what, const struct job_id *id) {
+    char text[JOB_ID_TEXT + 1];
+    id_format(id, text);
+    return err_set(&op->err, -ENOENT, "%s %s is not in the store", what, text);
+}
+
+int read_get(struct reader *r, struct store_op *op) {
+    struct store_get *get = CONTAINER_OF(op, struct store_get, op);
+    struct job_row row;
+    int code = find(r, &get->id, &row);
+    if (code <= 0) {
+        return code < 0 ? code : not_found(op, "job", &get->id);
+    }
+    struct bytes payload = row.payload;
+    code = reader_job(r, &row, &op->arena, &get->job);
+    if (code == 0 && (row.has & HAS_PAYLOAD) == 0) {
+        get->job.spec.payload = arena_bytes(&op->arena, payload);
+        code = payload.len > 0 && get->job.spec.payload.data == NULL ? no_memory(r) : 0;
+    }
+    conn_reset(&r->conn, SQL_JOB_WHOLE);
+    return code < 0 ? code : get_details(r, &row, &op->arena, &get->job);
+}
+
+int read_step(struct reader *r, struct store_op *op) {
+    struct store_step_get *get = CONTAINER_OF(op, struct store_step_get, op);
+    struct job_row row;
+    int code = find(r, &get->id, &row);
+    if (code > 0) {
+        conn_reset(&r->conn, SQL_JOB_WHOLE);
+        sqlite3_stmt *s = conn_stmt(&r->conn, SQL_STEP_GET);
+        bind_int(s, 1, row.rid);
+        bind_text(s, 2, get->name);
+        code = conn_next(&r->conn, SQL_STEP_GET);
+        if (code > 0) {
+            get->value = arena_bytes(&op->arena, column_bytes(s, 0));
+            conn_reset(&r->conn, SQL_STEP_GET);
+            return get->value.len > 0 && get->value.data == NULL ? no_memory(r) : 0;
+        }
+    }
+    return code < 0 ? code : not_found(op, "such a step of job", &get->id);
+}
+
+// The statement stands on the result's row.
+static int take_result(struct reader *r, struct store_result_get *get, sqlite3_stmt *s) {
+    struct arena *a = &get->op.arena;
+    get->content_type = text_at(s, 0, a);
+    get->size = (uint64_t)sqlite3_column_int64(s, 1);
+    struct bytes sha = column_bytes(s, 2);
+    get->data = arena_bytes(a, column_bytes(s, 3));
+    if (get->data.len > 0 && get->data.data == NULL) {
+        return no_memory(r);
+    }
+    if (sha.len != sizeof get->blob.sha256) {
+        return 0;
+    }
+    memcpy(get->blob.sha256, sha.data, sha.len);
+    get->blob.size = get->size;
+    get->fd = blobfile_open(r->blob_dir, get->blob.sha256, &get->op.err);
+    return get->fd < 0 ? get->fd : 0;
+}
+
+int read_result(struct reader *r, struct store_op *op) {
+    struct store_result_get *get = CONTAINER_OF(op, struct store_result_get, op);
+    struct job_row row;
+    get->fd = -1;
+    get->blob = (struct blob_ref){.size = 0};
+    int code = find(r, &get->id, &row);
+    if (code > 0) {
+        conn_reset(&r->conn, SQL_JOB_WHOLE);
+        bind_int(conn_stmt(&r->conn, SQL_RESULT_GET), 1, row.rid);
+        code = conn_next(&r->conn, SQL_RESULT_GET);
+        if (code > 0) {
+            code = take_result(r, get, conn_stmt(&r->conn, SQL_RESULT_GET));
+            conn_reset(&r->conn, SQL_RESULT_GET);
+            return code;
+        }
+    }
+    return code < 0 ? code : not_found(op, "a result of job", &get->id);
+}

@@ -1,0 +1,166 @@
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "store/sqlite/ops.h"
+#include "store/sqlite/reader.h"
+
+static struct store_queue_stats *queue_of(struct store_stats *stats, const char *name) {
+    for (size_t i = 0; i < stats->queue_count; i++) {
+        if (strcmp(stats->queues[i].queue, name) == 0) {
+            return &stats->queues[i];
+        }
+    }
+    return NULL;
+}
+
+// Queues with their pauses, from the snapshot.
+static int read_queues(struct reader *r, struct store_stats *stats) {
+    struct arena *a = &stats->op.arena;
+    int code = 0;
+    size_t cap = 0;
+    while ((code = conn_next(&r->conn, SQL_QUEUES_ALL)) > 0) {
+        sqlite3_stmt *s = conn_stmt(&r->conn, SQL_QUEUES_ALL);
+        if (stats->queue_count == cap) {
+            cap = cap == 0 ? 16 : cap * 2;
+            struct store_queue_stats *more = arena_alloc(a, cap * sizeof *more);
+            if (more == NULL) {
+                conn_reset(&r->conn, SQL_QUEUES_ALL);
+                return -ENOMEM;
+            }
+            if (stats->queue_count > 0) {
+                memcpy(more, stats->queues, stats->queue_count * sizeof *more);
+            }
+            stats->queues = more;
+        }
+        stats->queues[stats->queue_count++] = (struct store_queue_stats){
+            .queue = arena_str(a, column_text(s, 1)),
+            .paused_at_ms = sqlite3_column_int64(s, 2),
+            .paused = sqlite3_column_int64(s, 2) > 0,
+            .paused_by = arena_str(a, column_text(s, 3)),
+            .paused_why = arena_str(a, column_text(s, 4)),
+        };
+    }
+    return code;
+}
+
+static int64_t sum(const int64_t *numbers, size_t count) {
+    int64_t total = 0;
+    for (size_t i = 0; i < count; i++) {
+        total += numbers[i];
+    }
+    return total;
+}
+
+// Adds a lane's counters; claims count as running.
+static void add_lane(struct store_stats *stats, const struct lane *lane,
+                     const struct lane **lanes) {
+    const struct tally *t = &lane->shown;
+    struct store_queue_stats *q = queue_of(stats, lane->queue->name);
+    int64_t claimed = sum(t->claimed, PRIORITY_COUNT);
+    int64_t waiting = sum(t->waiting, PRIORITY_COUNT) - claimed;
+    if (waiting > 0) {
+        lanes[stats->lane_count] = lane;
+        stats->lanes[stats->lane_count++] = (struct store_lane_stats){lane->names, waiting};
+    }
+    if (q == NULL) {
+        return; // made after the snapshot began
+    }
+    for (int i = 0; i < JOB_STATE_COUNT; i++) {
+        q->by_state[i] += t->state[i];
+    }
+    q->by_state[JOB_QUEUED] -= claimed;
+    q->by_state[JOB_RUNNING] += claimed;
+    for (int p = 0; p < PRIORITY_COUNT; p++) {
+        q->waiting[p] += t->waiting[p] - t->claimed[p];
+    }
+}
+
+// When the oldest queued job of a band became ready; those that are claimed do not wait.
+static int oldest_of(struct reader *r, const struct lane *lane, int p, int64_t *ret_ms) {
+    sqlite3_stmt *s = conn_stmt(&r->conn, SQL_READY_KEYS);
+    int code = 0;
+    *ret_ms = 0;
+    bind_int(s, 1, lane->id);
+    bind_int(s, 2, p);
+    bind_int(s, 3, INT64_MIN);
+    bind_int(s, 4, INT64_MIN);
+    while (*ret_ms == 0 && (code = conn_next(&r->conn, SQL_READY_KEYS)) > 0) {
+        if (claims_view_find(r->view, r->view_count, sqlite3_column_int64(s, 1),
+                             (uint32_t)sqlite3_column_int64(s, 2)) == NULL) {
+            *ret_ms = sqlite3_column_int64(s, 0);
+        }
+    }
+    conn_reset(&r->conn, SQL_READY_KEYS);
+    return code < 0 ? code : 0;
+}
+
+static int read_oldest(struct reader *r, struct store_stats *stats, const struct lane **lanes) {
+    for (size_t i = 0; i < stats->lane_count; i++) {
+        struct store_queue_stats *q = queue_of(stats, stats->lanes[i].lane.queue);
+        for (int p = 0; p < PRIORITY_COUNT && q != NULL; p++) {
+            int64_t ms = 0;
+            int code = oldest_of(r, lanes[i], p, &ms);
+            if (code < 0) {
+                return code;
+            }
+            if (ms != 0 && (q->oldest_ready_ms == 0 || ms < q->oldest_ready_ms)) {
+                q->oldest_ready_ms = ms;
+            }
+        }
+    }
+    return 0;
+}
+
+// `ret_lanes` are the lanes that stats->lanes lists.
+static int read_counters(struct reader *r, struct store_stats *stats,
+                         const struct lane ***ret_lanes) {
+    struct writer *w = r->writer;
+    struct arena *a = &stats->op.arena;
+    (void)pthread_mutex_lock(&w->shared);
+    stats->lanes = arena_alloc(a, (w->lanes.count + 1) * sizeof *stats->lanes);
+    *ret_lanes = arena_alloc(a, (w->lanes.count + 1) * sizeof(struct lane *));
+    bool failed = stats->lanes == NULL || *ret_lanes == NULL;
+    for (uint32_t id = 1; id <= w->lanes.count && !failed; id++) {
+        add_lane(stats, w->lanes.by_id[id], *ret_lanes);
+    }
+    for (int i = 0; i < BUDGET_COUNT; i++) {
+        stats->bytes[i] = (uint64_t)w->bytes_shown[i];
+    }
+    (void)pthread_mutex_unlock(&w->shared);
+    return failed ? -ENOMEM : 0;
+}
+
+static int number(struct reader *r, enum sql_id id, int64_t *ret) {
+    int code = conn_next(&r->conn, id);
+    *ret = code > 0 ? sqlite3_column_int64(conn_stmt(&r->conn, id), 0) : 0;
+    if (code > 0) {
+        conn_reset(&r->conn, id);
+    }
+    return code < 0 ? code : 0;
+}
+
+static uint64_t file_bytes(const char *path, const char *suffix) {
+    char name[PATH_MAX];
+    struct stat st;
+    int n = snprintf(name, sizeof name, "%s%s", path, suffix);
+    return n > 0 && (size_t)n < sizeof name && stat(name, &st) == 0 ? (uint64_t)st.st_size : 0;
+}
+
+int read_stats(struct reader *r, struct store_op *op) {
+    struct store_stats *stats = CONTAINER_OF(op, struct store_stats, op);
+    const struct lane **lanes = NULL;
+    stats->queues = NULL;
+    stats->queue_count = stats->lane_count = 0;
+    int code = read_queues(r, stats);
+    code = code < 0 ? code : read_counters(r, stats, &lanes);
+    if (code == -ENOMEM) {
+        return err_set(&r->conn.err, code, "out of memory");
+    }
+    code = code < 0 ? code : read_oldest(r, stats, lanes);
+    code = code < 0 ? code : number(r, SQL_OUTBOX_COUNT, &stats->outbox);
+    code = code < 0 ? code : number(r, SQL_DUE_NEXT, &stats->next_due_ms);
+    stats->disk_bytes = file_bytes(r->path, "") + file_bytes(r->path, "-wal");
+    return code;
+}

@@ -1,0 +1,167 @@
+#include "store/sqlite/reader.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/env.h"
+#include "store/sqlite/ops.h"
+
+enum { DEFAULT_TIMEOUT_MS = 2000, STEPS_BETWEEN_LOOKS = 5000 };
+
+bool reader_is_late(const struct reader *r) {
+    return env_mono_ms(r->writer->env) >= r->deadline_mono_ms;
+}
+
+static int on_progress(void *arg) {
+    return reader_is_late(arg);
+}
+
+int reader_fail(struct reader *r, struct store_op *op, int code) {
+    if (op->err.code == 0) {
+        op->err = r->conn.err;
+        op->err.code = code;
+    }
+    return code;
+}
+
+const struct claim_view *reader_claim(const struct reader *r, const struct job_row *row) {
+    if (row->state != JOB_QUEUED && row->state != JOB_RUNNING) {
+        return NULL;
+    }
+    return claims_view_find(r->view, r->view_count, row->rid, row->rev);
+}
+
+static void fill_times(struct store_job *job, const struct job_row *row,
+                       const struct job_life *life) {
+    job->created_ms = id_time_ms(&row->id);
+    job->first_run_ms = life->first_run_ms;
+    job->started_ms = life->started_ms != 0 ? life->started_ms : life->first_run_ms;
+    job->expires_at_ms = row->expire_ms;
+    job->updated_ms = life->updated_ms != 0 ? life->updated_ms : job->created_ms;
+    if (job_is_final(row->state)) {
+        job->finished_ms = row->at_ms;
+        job->updated_ms = row->at_ms;
+    } else if (row->state == JOB_SCHEDULED || row->state == JOB_PARKED) {
+        job->spec.run_at_ms = row->at_ms;
+    } else {
+        job->ready_ms = row->at_ms;
+    }
+}
+
+static void fill_life(struct store_job *job, const struct job_life *life) {
+    job->park = (enum park_reason)life->park;
+    job->wait_key = life->wait_key;
+    job->counters = life->counters;
+    job->progress = life->progress;
+    job->error = life->error;
+    job->winner = life->winner;
+    job->result_size = life->result_size;
+    job->result_type = life->result_type;
+    job->warning_count = life->warning_count;
+    job->build = life->build;
+    job->pid = life->pid;
+    job->child_count = life->child_count;
+    job->step_count = life->step_count;
+    job->step_bytes = life->step_bytes;
+    job->steps_version = life->steps_version;
+}
+
+int reader_job(struct reader *r, const struct job_row *row, struct arena *a,
+               struct store_job *ret) {
+    struct job_life life;
+    *ret = (struct store_job){.state = row->state, .rev = row->rev, .commit_no = row->commit_no};
+    int code = jobrow_spec(row, a, &ret->spec);
+    code = code < 0 ? code : jobrow_life(row, a, &life);
+    struct lane *lane = lanes_by_id(&r->writer->lanes, row->lane);
+    if (code < 0 || lane == NULL) {
+        return err_set(&r->conn.err, code == -ENOMEM ? code : -EBADMSG,
+                       "the row of a job is damaged");
+    }
+    ret->spec.queue = lane->names.queue;
+    ret->spec.type = lane->names.type;
+    fill_life(ret, &life);
+    fill_times(ret, row, &life);
+    ret->has_result = (row->has & HAS_RESULT) != 0;
+    const struct claim_view *claim = reader_claim(r, row);
+    if (claim != NULL || row->state == JOB_RUNNING) {
+        ret->state = JOB_RUNNING;
+        ret->rev++; // the claim, which the row counts when it ends
+        if (life.host_nonce == 0) {
+            ret->started_ms = claim == NULL ? 0 : claim->started_ms;
+        }
+    }
+    return 0;
+}
+
+static int64_t timeout_of(const struct store_op *op) {
+    if (op->timeout_ms > 0) {
+        return op->timeout_ms;
+    }
+    return op->kind == STORE_FSCK ? INT64_MAX / 2 : DEFAULT_TIMEOUT_MS;
+}
+
+static void run(struct reader *r, struct store_op *op) {
+    r->deadline_mono_ms = op->posted_mono_ms + timeout_of(op);
+    op->err.code = 0;
+    op->status = claims_view(&r->writer->claims, &r->view, &r->view_count);
+    if (op->status == 0) {
+        op->status = conn_run(&r->conn, SQL_BEGIN_READ);
+    }
+    if (op->status == 0) {
+        op->status = ops_read(r, op);
+        (void)conn_run(&r->conn, SQL_ROLLBACK);
+    }
+    if (op->status < 0) {
+        (void)reader_fail(r, op, op->status);
+    }
+    if (op->status == -EBADMSG) {
+        outlet_health(r->outlet, op->err.msg);
+    }
+    free(r->view);
+    r->view = NULL;
+    r->view_count = 0;
+    op->next = NULL;
+    outlet_ops(r->outlet, op);
+}
+
+static size_t weigh_one(const struct store_op *op) {
+    (void)op;
+    return 1;
+}
+
+static void *reader_main(void *arg) {
+    struct reader *r = arg;
+    struct store_op *op = NULL;
+    while ((op = inlet_take(&r->in, weigh_one, 1)) != NULL) {
+        run(r, op);
+    }
+    return NULL;
+}
+
+int reader_start(struct reader *r, struct err *e) {
+    int code = conn_open(&r->conn, r->path, CONN_READER, e);
+    code = code < 0 ? code : conn_prepare(&r->conn, e);
+    if (code < 0) {
+        return code;
+    }
+    sqlite3_progress_handler(r->conn.db, STEPS_BETWEEN_LOOKS, on_progress, r);
+    code = inlet_init(&r->in);
+    code = code < 0 ? code : -pthread_create(&r->thread, NULL, reader_main, r);
+    if (code < 0) {
+        return err_errno(e, code, "reader thread");
+    }
+    r->running = true;
+    return 0;
+}
+
+void reader_stop(struct reader *r) {
+    if (r->running) {
+        inlet_stop(&r->in);
+        (void)pthread_join(r->thread, NULL);
+        r->running = false;
+    }
+}
+
+void reader_finish(struct reader *r) {
+    conn_close(&r->conn);
+}

@@ -1,0 +1,48 @@
+/* The thread that only reads, on a connection of its own: it sees committed transactions, waits for no writer, and stops at the
+ * deadline of each operation.
+ *
+ * What rows do not say (claims.h) it takes from a copy made *before* its snapshot of the file begins: so what a copied claim says was
+ * true at that moment, unless the snapshot shows that the row has moved on since. */
+#ifndef JOBHOST_STORE_SQLITE_READER_H
+#define JOBHOST_STORE_SQLITE_READER_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "store/sqlite/conn.h"
+#include "store/sqlite/inlet.h"
+#include "store/sqlite/jobrow.h"
+#include "store/sqlite/writer.h"
+
+struct reader {
+    struct conn conn;
+    struct inlet in;
+    struct outlet *outlet;
+    struct writer *writer; /* its shared parts */
+    const char *path, *blob_dir;
+    pthread_t thread;
+    bool running;
+    int64_t deadline_mono_ms; /* of the operation in hand */
+    struct claim_view *view;
+    size_t view_count;
+};
+
+int reader_start(struct reader *r, struct err *e);
+void reader_stop(struct reader *r);
+void reader_finish(struct reader *r);
+
+/* ---- for read_*.c ---- */
+
+bool reader_is_late(const struct reader *r);
+
+/* Words of the connection's last failure into the operation; returns `code`. */
+int reader_fail(struct reader *r, struct store_op *op, int code);
+
+/* A row and what is packed in it, as callers see it; copies into the arena. `payload` only if the row has it. */
+int reader_job(struct reader *r, const struct job_row *row, struct arena *a, struct store_job *ret);
+
+/* Its claim, if the row belongs to one; else NULL. */
+const struct claim_view *reader_claim(const struct reader *r, const struct job_row *row);
+
+#endif

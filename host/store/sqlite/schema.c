@@ -1,0 +1,133 @@
+#include "store/sqlite/schema.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+// The life of a job is its row: `state` says where it waits, and partial indexes are the queues, so a job is in
+// exactly one of them by construction and a change of state is one statement. Columns that are NULL or 0 take no space;
+// what is rarely set is packed into `spec` (never changes) and `life` (changes); jobrow.h has both. docs/store.md draws it.
+static int version_1(struct conn *c) {
+    return conn_exec(
+        c,
+        "CREATE TABLE queues(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
+        " paused_ms INTEGER, paused_by TEXT, paused_why TEXT);"
+        "CREATE TABLE lanes(id INTEGER PRIMARY KEY, queue INTEGER NOT NULL, type TEXT NOT NULL,"
+        " n0 INTEGER, n1 INTEGER, n2 INTEGER, n3 INTEGER, n4 INTEGER, n5 INTEGER, n6 INTEGER,"
+        " n7 INTEGER, w0 INTEGER, w1 INTEGER, w2 INTEGER, UNIQUE(queue, type));"
+        "CREATE TABLE meta(key TEXT PRIMARY KEY, value INTEGER) WITHOUT ROWID;"
+        "CREATE TABLE jobs(rid INTEGER PRIMARY KEY, id BLOB NOT NULL, state INTEGER NOT NULL,"
+        " rev INTEGER NOT NULL, lane INTEGER NOT NULL, prio INTEGER NOT NULL,"
+        " token INTEGER NOT NULL, commit_no INTEGER NOT NULL, has INTEGER NOT NULL,"
+        " at_ms INTEGER, expire_ms INTEGER, parent INTEGER, tenant TEXT, spec BLOB, life BLOB,"
+        " payload BLOB);"
+        "CREATE INDEX jobs_ready ON jobs(lane, prio, at_ms) WHERE state = 1;"
+        "CREATE INDEX jobs_due ON jobs(at_ms) WHERE state IN (0, 3) AND at_ms > 0;"
+        "CREATE INDEX jobs_state ON jobs(state) WHERE state IN (0, 2, 3, 5, 6, 7);"
+        "CREATE INDEX jobs_expiry ON jobs(expire_ms) WHERE expire_ms > 0;"
+        "CREATE INDEX jobs_parent ON jobs(parent) WHERE parent > 0;"
+        "CREATE TABLE payloads(rid INTEGER PRIMARY KEY, data BLOB NOT NULL);"
+        "CREATE TABLE results(rid INTEGER PRIMARY KEY, type TEXT, size INTEGER NOT NULL,"
+        " sha256 BLOB, data BLOB);"
+        "CREATE TABLE steps(seq INTEGER PRIMARY KEY, rid INTEGER NOT NULL, name TEXT NOT NULL,"
+        " value BLOB);"
+        "CREATE UNIQUE INDEX steps_name ON steps(rid, name);"
+        "CREATE TABLE warnings(rid INTEGER, seq INTEGER, code TEXT, message TEXT,"
+        " PRIMARY KEY(rid, seq)) WITHOUT ROWID;"
+        "CREATE TABLE attempts(rid INTEGER, seq INTEGER, data BLOB, PRIMARY KEY(rid, seq))"
+        " WITHOUT ROWID;"
+        "CREATE TABLE logs(rid INTEGER PRIMARY KEY, tail BLOB NOT NULL);"
+        "CREATE TABLE dedup(queue INTEGER, key TEXT, id BLOB NOT NULL, expire_ms INTEGER,"
+        " PRIMARY KEY(queue, key)) WITHOUT ROWID;"
+        "CREATE INDEX dedup_expiry ON dedup(expire_ms) WHERE expire_ms > 0;"
+        "CREATE TABLE outbox(seq INTEGER PRIMARY KEY, parent INTEGER NOT NULL, data BLOB NOT NULL);"
+        "CREATE TABLE blobs(sha256 BLOB PRIMARY KEY, size INTEGER NOT NULL, refs INTEGER NOT NULL,"
+        " idle_ms INTEGER) WITHOUT ROWID;"
+        "CREATE INDEX blobs_idle ON blobs(idle_ms) WHERE idle_ms > 0;"
+        "CREATE TABLE kv(ns TEXT, key TEXT, kind INTEGER, value BLOB, number INTEGER,"
+        " token INTEGER, expire_ms INTEGER, PRIMARY KEY(ns, key, kind)) WITHOUT ROWID;"
+        "CREATE INDEX kv_expiry ON kv(expire_ms) WHERE expire_ms > 0;"
+        "CREATE TABLE kv_members(ns TEXT, key TEXT, member BLOB, PRIMARY KEY(ns, key, member))"
+        " WITHOUT ROWID;"
+        "CREATE TABLE hosts(nonce INTEGER PRIMARY KEY, name TEXT, version TEXT, pid INTEGER,"
+        " started_ms INTEGER, seen_ms INTEGER, lease_end_ms INTEGER);"
+        "CREATE TABLE audit(seq INTEGER PRIMARY KEY, at_ms INTEGER, actor TEXT, action TEXT,"
+        " target TEXT, detail TEXT);");
+}
+
+// A tenant's list of jobs no longer reads past everybody else's.
+static int version_2(struct conn *c) {
+    return conn_exec(c, "CREATE INDEX jobs_tenant ON jobs(tenant) WHERE tenant IS NOT NULL;");
+}
+
+static int (*const steps[])(struct conn *c) = {version_1, version_2};
+_Static_assert(ARRAY_LEN(steps) == SCHEMA_VERSION, "one step a version");
+
+static int schema_read(struct conn *c, int64_t *ret_app, int64_t *ret_version, struct err *e) {
+    int r = conn_number(c, "PRAGMA application_id", 0, ret_app);
+    r = r < 0 ? r : conn_number(c, "PRAGMA user_version", 0, ret_version);
+    return r < 0 ? err_set(e, r, "%s", c->err.msg) : 0;
+}
+
+static int refuse(int64_t app, int64_t version, struct err *e) {
+    if (app != SCHEMA_APPLICATION_ID) {
+        return err_set(e, -EPROTO, "the file is a database of another program");
+    }
+    return err_set(e, -EPROTO,
+                   "the database has schema version %lld and this program knows %d: it was written "
+                   "by a newer jobhost, run that one",
+                   (long long)version, SCHEMA_VERSION);
+}
+
+// 1 = there are no tables at all
+static int schema_is_new(struct conn *c, struct err *e) {
+    int64_t tables = 0;
+    int r = conn_number(c, "SELECT count(*) FROM sqlite_master", 0, &tables);
+    return r < 0 ? err_set(e, r, "%s", c->err.msg) : tables == 0;
+}
+
+static int step_to(struct conn *c, int64_t version) {
+    char done[96];
+    (void)snprintf(done, sizeof done, "PRAGMA application_id=%d; PRAGMA user_version=%lld; COMMIT",
+                   SCHEMA_APPLICATION_ID, (long long)version);
+    int r = conn_exec(c, "BEGIN IMMEDIATE");
+    r = r < 0 ? r : steps[version - 1](c);
+    r = r < 0 ? r : conn_exec(c, done);
+    if (r < 0 && sqlite3_get_autocommit(c->db) == 0) {
+        (void)sqlite3_exec(c->db, "ROLLBACK", NULL, NULL, NULL);
+    }
+    return r;
+}
+
+int schema_apply(struct conn *c, struct err *e) {
+    int64_t app = 0, version = 0;
+    int r = schema_read(c, &app, &version, e);
+    int fresh = r < 0 ? r : schema_is_new(c, e);
+    if (fresh < 0) {
+        return fresh;
+    }
+    if (!fresh && (app != SCHEMA_APPLICATION_ID || version > SCHEMA_VERSION)) {
+        return refuse(app, version, e);
+    }
+    // the page size must be set before the file has a page
+    r = conn_exec(c, "PRAGMA page_size=4096; PRAGMA journal_mode=WAL");
+    while (r == 0 && version < SCHEMA_VERSION) {
+        version++;
+        r = step_to(c, version);
+    }
+    return r < 0 ? err_set(e, r, "schema version %lld: %s", (long long)version, c->err.msg) : 0;
+}
+
+int schema_check(struct conn *c, struct err *e) {
+    int64_t app = 0, version = 0;
+    int r = schema_read(c, &app, &version, e);
+    if (r < 0) {
+        return r;
+    }
+    if (app == SCHEMA_APPLICATION_ID && version < SCHEMA_VERSION) {
+        return err_set(e, -EPROTO,
+                       "the database has schema version %lld, older than this program's %d: start "
+                       "the host once to migrate it",
+                       (long long)version, SCHEMA_VERSION);
+    }
+    return app == SCHEMA_APPLICATION_ID && version == SCHEMA_VERSION ? 0 : refuse(app, version, e);
+}

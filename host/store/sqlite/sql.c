@@ -1,0 +1,151 @@
+#include "store/sqlite/sql.h"
+
+#include "store/sqlite/jobrow.h"
+
+// SQLite uses a partial index only for a query whose WHERE repeats the index's; INDEXED BY makes a mistake there an error at start
+// instead of a slow query later.
+const char *const sql_text[SQL_COUNT] = {
+    [SQL_BEGIN] = "BEGIN IMMEDIATE",
+    [SQL_BEGIN_READ] = "BEGIN",
+    [SQL_COMMIT] = "COMMIT",
+    [SQL_ROLLBACK] = "ROLLBACK",
+    [SQL_SAVEPOINT] = "SAVEPOINT op",
+    [SQL_RELEASE] = "RELEASE op",
+    [SQL_ROLLBACK_TO] = "ROLLBACK TO op",
+
+    [SQL_QUEUES_ALL] = "SELECT id, name, paused_ms, paused_by, paused_why FROM queues ORDER BY id",
+    [SQL_QUEUE_ADD] = "INSERT INTO queues(id, name) VALUES(?1, ?2)",
+    [SQL_QUEUE_SET] = "UPDATE queues SET paused_ms=?2, paused_by=?3, paused_why=?4 WHERE id=?1",
+    [SQL_LANES_ALL] = "SELECT id, queue, type, n0, n1, n2, n3, n4, n5, n6, n7, w0, w1, w2"
+                      " FROM lanes ORDER BY id",
+    [SQL_LANE_ADD] = "INSERT INTO lanes(id, queue, type) VALUES(?1, ?2, ?3)",
+    [SQL_LANE_TALLY] = "UPDATE lanes SET n0=?2, n1=?3, n2=?4, n3=?5, n4=?6, n5=?7, n6=?8, n7=?9,"
+                       " w0=?10, w1=?11, w2=?12 WHERE id=?1",
+    [SQL_META_GET] = "SELECT value FROM meta WHERE key=?1",
+    [SQL_META_SET] = "INSERT OR REPLACE INTO meta(key, value) VALUES(?1, ?2)",
+    [SQL_META_BOOT] = "INSERT INTO meta(key, value) VALUES('boot', 1)"
+                      " ON CONFLICT(key) DO UPDATE SET value=value+1",
+    [SQL_META_PROBE] = "INSERT INTO meta(key, value) VALUES('probe', 1)"
+                       " ON CONFLICT(key) DO UPDATE SET value=value+1",
+
+    [SQL_JOB_ADD] = "INSERT OR IGNORE INTO jobs(rid, id, state, rev, lane, prio, token, commit_no,"
+                    " has, at_ms, parent, tenant, spec, payload)"
+                    " VALUES(?1, ?2, ?3, 1, ?4, ?5, 0, 0, ?6, ?7, ?8, ?9, ?10, ?11)",
+    [SQL_JOB_BY_RID] = "SELECT " ROW_COLUMNS ", " ROW_SIZE " FROM jobs WHERE rid=?1",
+    [SQL_JOB_WHOLE] = "SELECT " ROW_COLUMNS ", payload FROM jobs WHERE rid=?1",
+    [SQL_JOB_MOVE] = "UPDATE jobs SET state=?2, rev=?3, token=?4, commit_no=?5, has=?6, at_ms=?7,"
+                     " expire_ms=?8, life=?9 WHERE rid=?1",
+    [SQL_JOB_TOUCH] = "UPDATE jobs SET token=?2, commit_no=?3, has=?4, life=?5 WHERE rid=?1",
+    [SQL_JOB_DEL] = "DELETE FROM jobs WHERE rid=?1",
+    [SQL_READY] = "SELECT " ROW_COLUMNS ", payload FROM jobs INDEXED BY jobs_ready"
+                  " WHERE state = 1 AND lane=?1 AND prio=?2 AND (at_ms, rid) > (?3, ?4)"
+                  " ORDER BY at_ms, rid",
+    [SQL_READY_KEYS] = "SELECT at_ms, rid, rev FROM jobs INDEXED BY jobs_ready"
+                       " WHERE state = 1 AND lane=?1 AND prio=?2 AND (at_ms, rid) > (?3, ?4)"
+                       " ORDER BY at_ms, rid",
+    [SQL_DUE] = "SELECT rid FROM jobs INDEXED BY jobs_due"
+                " WHERE state IN (0, 3) AND at_ms > 0 AND at_ms <= ?1 ORDER BY at_ms, rid",
+    [SQL_DUE_NEXT] = "SELECT at_ms FROM jobs INDEXED BY jobs_due"
+                     " WHERE state IN (0, 3) AND at_ms > 0 ORDER BY at_ms LIMIT 1",
+    [SQL_RUNNING] = "SELECT rid FROM jobs INDEXED BY jobs_state"
+                    " WHERE state IN (0, 2, 3, 5, 6, 7) AND state = 2",
+    [SQL_EXPIRED_JOB] = "SELECT rid FROM jobs INDEXED BY jobs_expiry"
+                        " WHERE expire_ms > 0 AND expire_ms <= ?1 ORDER BY expire_ms LIMIT 1",
+    [SQL_LIST_ALL] = "SELECT " ROW_COLUMNS ", " ROW_SIZE " FROM jobs WHERE rid < ?1"
+                     " ORDER BY rid DESC",
+    [SQL_LIST_STATE] = "SELECT " ROW_COLUMNS ", " ROW_SIZE " FROM jobs INDEXED BY jobs_state"
+                       " WHERE state IN (0, 2, 3, 5, 6, 7) AND state = ?2 AND rid < ?1"
+                       " ORDER BY rid DESC",
+    [SQL_LIST_TENANT] = "SELECT " ROW_COLUMNS ", " ROW_SIZE " FROM jobs INDEXED BY jobs_tenant"
+                        " WHERE tenant = ?2 AND tenant IS NOT NULL AND rid < ?1 ORDER BY rid DESC",
+    [SQL_LIST_PARENT] = "SELECT " ROW_COLUMNS ", " ROW_SIZE " FROM jobs INDEXED BY jobs_parent"
+                        " WHERE parent = ?2 AND parent > 0 AND rid < ?1 ORDER BY rid DESC",
+
+    [SQL_PAYLOAD_ADD] = "INSERT INTO payloads(rid, data) VALUES(?1, ?2)",
+    [SQL_PAYLOAD_GET] = "SELECT data FROM payloads WHERE rid=?1",
+    [SQL_PAYLOAD_DEL] = "DELETE FROM payloads WHERE rid=?1",
+    [SQL_STEP_PUT] = "INSERT INTO steps(rid, name, value) VALUES(?1, ?2, ?3)"
+                     " ON CONFLICT(rid, name) DO UPDATE SET value=excluded.value",
+    [SQL_STEP_GET] = "SELECT value FROM steps WHERE rid=?1 AND name=?2",
+    [SQL_STEP_SIZE] = "SELECT ifnull(length(value), 0) FROM steps WHERE rid=?1 AND name=?2",
+    [SQL_STEP_NAMES] = "SELECT name FROM steps WHERE rid=?1 ORDER BY seq",
+    [SQL_STEPS_DEL] = "DELETE FROM steps WHERE rid=?1",
+    [SQL_RESULT_PUT] = "INSERT OR REPLACE INTO results(rid, type, size, sha256, data)"
+                       " VALUES(?1, ?2, ?3, ?4, ?5)",
+    [SQL_RESULT_HEAD] = "SELECT type, size, sha256 FROM results WHERE rid=?1",
+    [SQL_RESULT_GET] = "SELECT type, size, sha256, data FROM results WHERE rid=?1",
+    [SQL_RESULT_DEL] = "DELETE FROM results WHERE rid=?1",
+    [SQL_WARNING_ADD] = "INSERT INTO warnings(rid, seq, code, message) VALUES(?1, ?2, ?3, ?4)",
+    [SQL_WARNINGS] = "SELECT code, message FROM warnings WHERE rid=?1 ORDER BY seq",
+    [SQL_WARNINGS_DEL] = "DELETE FROM warnings WHERE rid=?1",
+    [SQL_ATTEMPT_ADD] = "INSERT INTO attempts(rid, seq, data) VALUES(?1, ?2, ?3)",
+    [SQL_ATTEMPTS] = "SELECT data FROM attempts WHERE rid=?1 ORDER BY seq",
+    [SQL_ATTEMPTS_TRIM] = "DELETE FROM attempts WHERE rid=?1 AND seq <= ?2",
+    [SQL_ATTEMPTS_DEL] = "DELETE FROM attempts WHERE rid=?1",
+    [SQL_LOG_PUT] = "INSERT OR REPLACE INTO logs(rid, tail) VALUES(?1, ?2)",
+    [SQL_LOG_GET] = "SELECT tail FROM logs WHERE rid=?1",
+    [SQL_LOG_DEL] = "DELETE FROM logs WHERE rid=?1",
+
+    [SQL_DEDUP_GET] = "SELECT id, expire_ms FROM dedup WHERE queue=?1 AND key=?2",
+    [SQL_DEDUP_SET] = "INSERT OR REPLACE INTO dedup(queue, key, id, expire_ms)"
+                      " VALUES(?1, ?2, ?3, ?4)",
+    [SQL_DEDUP_DEL] = "DELETE FROM dedup WHERE queue=?1 AND key=?2",
+    [SQL_DEDUP_LIST] = "SELECT q.name, d.key, d.id, d.expire_ms FROM queues q, dedup d"
+                       " WHERE d.queue = q.id AND (q.name, d.key) > (?1, ?2)"
+                       " AND (?3 IS NULL OR q.name = ?3)"
+                       " AND (d.expire_ms IS NULL OR d.expire_ms > ?4) ORDER BY q.name, d.key",
+    [SQL_EXPIRED_DEDUP] = "DELETE FROM dedup WHERE (queue, key) IN (SELECT queue, key FROM dedup"
+                          " INDEXED BY dedup_expiry WHERE expire_ms > 0 AND expire_ms <= ?1"
+                          " LIMIT 1)",
+    [SQL_OUTBOX_ADD] = "INSERT INTO outbox(parent, data) VALUES(?1, ?2)",
+    [SQL_OUTBOX_HEAD] = "SELECT seq, data FROM outbox ORDER BY seq LIMIT 1",
+    [SQL_OUTBOX_DEL] = "DELETE FROM outbox WHERE seq=?1",
+    [SQL_OUTBOX_COUNT] = "SELECT count(*) FROM outbox",
+
+    [SQL_BLOB_GET] = "SELECT size, refs FROM blobs WHERE sha256=?1",
+    [SQL_BLOB_ADD] = "INSERT INTO blobs(sha256, size, refs, idle_ms) VALUES(?1, ?2, 0, ?3)"
+                     " ON CONFLICT(sha256) DO UPDATE SET"
+                     " idle_ms = CASE WHEN refs = 0 THEN excluded.idle_ms END",
+    [SQL_BLOB_HOLD] = "UPDATE blobs SET refs=refs+1, idle_ms=NULL WHERE sha256=?1",
+    [SQL_BLOB_RELEASE] = "UPDATE blobs SET refs=refs-1,"
+                         " idle_ms = CASE WHEN refs = 1 THEN ?2 END WHERE sha256=?1 AND refs > 0",
+    [SQL_BLOB_DEL] = "DELETE FROM blobs WHERE sha256=?1",
+    [SQL_IDLE_BLOB] = "SELECT sha256, size FROM blobs INDEXED BY blobs_idle"
+                      " WHERE idle_ms > 0 AND idle_ms <= ?1 ORDER BY idle_ms LIMIT 1",
+
+    [SQL_KV_GET] = "SELECT value, number, token, expire_ms FROM kv"
+                   " WHERE ns=?1 AND key=?2 AND kind=?3",
+    [SQL_KV_SIZE] = "SELECT ifnull(length(value), 0) FROM kv WHERE ns=?1 AND key=?2 AND kind=?3",
+    [SQL_KV_PUT] = "INSERT OR REPLACE INTO kv(ns, key, kind, value, number, token, expire_ms)"
+                   " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [SQL_KV_DEL] = "DELETE FROM kv WHERE ns=?1 AND key=?2",
+    [SQL_KV_DEL_KIND] = "DELETE FROM kv WHERE ns=?1 AND key=?2 AND kind=?3",
+    [SQL_KV_MEMBER_ADD] = "INSERT OR IGNORE INTO kv_members(ns, key, member) VALUES(?1, ?2, ?3)",
+    [SQL_KV_MEMBER_DEL] = "DELETE FROM kv_members WHERE ns=?1 AND key=?2 AND member=?3",
+    [SQL_KV_MEMBER_GET] = "SELECT 1 FROM kv_members WHERE ns=?1 AND key=?2 AND member=?3",
+    [SQL_KV_MEMBERS_SIZE] = "SELECT ifnull(sum(length(member) + 48), 0) FROM kv_members"
+                            " WHERE ns=?1 AND key=?2",
+    [SQL_KV_MEMBERS_DEL] = "DELETE FROM kv_members WHERE ns=?1 AND key=?2",
+    [SQL_EXPIRED_KV] = "SELECT ns, key, kind, length(key) + ifnull(length(value), 0) FROM kv"
+                       " INDEXED BY kv_expiry WHERE expire_ms > 0 AND expire_ms <= ?1"
+                       " ORDER BY expire_ms LIMIT 1",
+
+    [SQL_HOST_PUT] = "INSERT INTO hosts(nonce, name, version, pid, started_ms, seen_ms,"
+                     " lease_end_ms) VALUES(?1, ?2, ?3, ?4, ?5, ?5, ?6)"
+                     " ON CONFLICT(nonce) DO UPDATE SET name=excluded.name,"
+                     " version=excluded.version, pid=excluded.pid, seen_ms=excluded.seen_ms,"
+                     " lease_end_ms=excluded.lease_end_ms",
+    [SQL_HOSTS] = "SELECT nonce, name, version, pid, started_ms, seen_ms, lease_end_ms FROM hosts"
+                  " ORDER BY started_ms DESC",
+    [SQL_HOSTS_TRIM] = "DELETE FROM hosts WHERE nonce NOT IN (SELECT nonce FROM hosts"
+                       " ORDER BY seen_ms DESC LIMIT ?1)",
+    // a repeated operation does not write the same line twice
+    [SQL_AUDIT_ADD] = "INSERT INTO audit(at_ms, actor, action, target, detail)"
+                      " SELECT ?1, ?2, ?3, ?4, ?5 WHERE NOT EXISTS (SELECT 1 FROM audit"
+                      " WHERE seq > (SELECT ifnull(max(seq), 0) FROM audit) - 64 AND at_ms = ?1"
+                      " AND actor IS ?2 AND action IS ?3 AND target IS ?4 AND detail IS ?5)",
+    [SQL_AUDIT] = "SELECT seq, at_ms, actor, action, target, detail FROM audit WHERE seq < ?1"
+                  " ORDER BY seq DESC",
+    [SQL_AUDIT_TRIM] =
+        "DELETE FROM audit WHERE seq <= (SELECT ifnull(max(seq), 0) FROM audit) - ?1",
+};

@@ -1,0 +1,177 @@
+#include "store/sqlite/sqlite_store.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/env.h"
+#include "base/log.h"
+#include "store/sqlite/blobfile.h"
+#include "store/sqlite/blobs.h"
+#include "store/sqlite/hostlock.h"
+#include "store/sqlite/ops.h"
+#include "store/sqlite/reader.h"
+#include "store/sqlite/schema.h"
+#include "store/sqlite/writer.h"
+
+#define URL_SCHEME "sqlite:"
+
+struct sqlite_store {
+    struct store_config config; /* strings are ours */
+    char *path, *blob_dir;
+    const struct log *log;
+    const struct env *env;
+    struct hostlock lock;
+    struct outlet outlet;
+    bool outlet_open, writer_open;
+    struct writer writer;
+    struct reader reader;
+    struct blobs blobs;
+};
+
+// Answers on the loop's next turn, as every operation is answered.
+static void refuse(struct sqlite_store *st, struct store_op *op, int code, const char *words) {
+    op->status = err_set(&op->err, code, "%s", words);
+    op->next = NULL;
+    outlet_ops(&st->outlet, op);
+}
+
+static bool mutates(const struct store_op *op) {
+    return ops_thread(op) == OPS_WRITER || op->kind == STORE_BLOB_PUT;
+}
+
+static void sqlite_store_post(void *self, struct store_op *op) {
+    struct sqlite_store *st = self;
+    op->status = 0;
+    op->posted_mono_ms = env_mono_ms(st->env);
+    bool posted = true;
+    if (mutates(op) && st->config.read_only_ok) {
+        refuse(st, op, -EROFS, "the store was opened for reading only");
+        return;
+    }
+    switch (ops_thread(op)) {
+    case OPS_WRITER: posted = inlet_post(&st->writer.in, op); break;
+    case OPS_READER: posted = inlet_post(&st->reader.in, op); break;
+    case OPS_BLOBS: posted = inlet_post(&st->blobs.in, op); break;
+    case OPS_NOBODY: refuse(st, op, -ENOTSUP, "sqlite does not have this operation yet"); break;
+    }
+    if (!posted) {
+        refuse(st, op, -ESHUTDOWN, "the store is being closed");
+    }
+}
+
+static void destroy(struct sqlite_store *st) {
+    writer_stop(&st->writer);
+    reader_finish(&st->reader);
+    if (st->writer_open) {
+        writer_finish(&st->writer);
+    }
+    blobs_finish(&st->blobs);
+    if (st->outlet_open) {
+        outlet_finish(&st->outlet);
+    }
+    hostlock_release(&st->lock);
+    free(st->path);
+    free(st->blob_dir);
+    free(st);
+}
+
+// Threads end in the order in which work flows: blobs hand on to the writer.
+static void sqlite_store_close(void *self) {
+    struct sqlite_store *st = self;
+    blobs_stop(&st->blobs);
+    writer_stop(&st->writer);
+    reader_stop(&st->reader);
+    while (outlet_deliver(&st->outlet)) {
+        // a done() may post again; that is refused, and delivered by the next turn
+    }
+    destroy(st);
+}
+
+static const struct store_ops sqlite_ops = {
+    .caps = {.name = "sqlite", .shared = false, .claim_batch = 64},
+    .post = sqlite_store_post,
+    .close = sqlite_store_close,
+};
+
+static int copy_config(struct sqlite_store *st, const struct store_config *config, struct err *e) {
+    const char *path = config->url + strlen(URL_SCHEME);
+    if (strncmp(config->url, URL_SCHEME, strlen(URL_SCHEME)) != 0 || *path == '\0') {
+        return err_set(e, -EINVAL, "store url \"%s\": expected sqlite:PATH", config->url);
+    }
+    if (config->blob_dir == NULL) {
+        return err_set(e, -EINVAL, "the store needs a directory for blobs");
+    }
+    st->config = *config;
+    st->path = strdup(path);
+    st->blob_dir = strdup(config->blob_dir);
+    st->config.url = st->path;
+    st->config.blob_dir = st->blob_dir;
+    return st->path == NULL || st->blob_dir == NULL ? err_set(e, -ENOMEM, "out of memory") : 0;
+}
+
+static int open_writer(struct sqlite_store *st, struct err *e) {
+    bool read_only = st->config.read_only_ok;
+    struct writer *w = &st->writer;
+    struct stat found;
+    w->outlet = &st->outlet;
+    w->config = &st->config;
+    w->env = st->env;
+    w->blobs = &st->blobs;
+    if (read_only && stat(st->path, &found) == -1) {
+        return err_errno(e, -errno, "%s", st->path);
+    }
+    writer_prepare(w);
+    st->writer_open = true;
+    int r = conn_open(&w->conn, st->path, read_only ? CONN_READER : CONN_WRITER, e);
+    r = r < 0 ? r : read_only ? schema_check(&w->conn, e) : schema_apply(&w->conn, e);
+    r = r < 0 ? r : conn_prepare(&w->conn, e);
+    return r < 0 ? r : writer_init(w, read_only, e);
+}
+
+static int start_threads(struct sqlite_store *st, struct err *e) {
+    bool read_only = st->config.read_only_ok;
+    st->reader.writer = &st->writer;
+    st->reader.outlet = &st->outlet;
+    st->reader.path = st->path;
+    st->reader.blob_dir = st->blob_dir;
+    int r = reader_start(&st->reader, e);
+    r = r < 0 || read_only ? r : writer_start(&st->writer, e);
+    return r < 0 ? r : blobs_start(&st->blobs, &st->writer, &st->outlet, st->blob_dir, e);
+}
+
+static int open_all(struct sqlite_store *st, struct event_base *base,
+                    const struct store_events *events, struct err *e) {
+    int r = st->config.read_only_ok ? 0 : hostlock_take(&st->lock, st->path, e);
+    r = r < 0 || st->config.read_only_ok ? r : blobfile_prepare(st->blob_dir, e);
+    r = r < 0 ? r : outlet_init(&st->outlet, base, events, e);
+    if (r < 0) {
+        return r;
+    }
+    st->outlet_open = true;
+    r = open_writer(st, e);
+    return r < 0 ? r : start_threads(st, e);
+}
+
+int sqlite_store_open(const struct store_config *config, struct event_base *base,
+                      const struct log *log, const struct env *env,
+                      const struct store_events *events, struct store *ret_store, struct err *e) {
+    struct sqlite_store *st = calloc(1, sizeof *st);
+    if (st == NULL) {
+        return err_set(e, -ENOMEM, "out of memory");
+    }
+    st->log = log;
+    st->env = env;
+    st->lock.fd = -1;
+    int r = copy_config(st, config, e);
+    r = r < 0 ? r : open_all(st, base, events, e);
+    if (r < 0) {
+        blobs_stop(&st->blobs);
+        reader_stop(&st->reader);
+        destroy(st);
+        return r;
+    }
+    *ret_store = (struct store){&sqlite_ops, st};
+    return 0;
+}

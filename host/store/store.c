@@ -1,0 +1,38 @@
+#include "store/store.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "store/faulty/faulty.h"
+#include "store/sqlite/sqlite_store.h"
+
+static const struct {
+    const char *scheme;
+    int (*open)(const struct store_config *config, struct event_base *base, const struct log *log,
+                const struct env *env, const struct store_events *events, struct store *ret_store,
+                struct err *e);
+} backends[] = {
+    {"sqlite:", sqlite_store_open},
+#ifdef JOBHOST_TEST
+    {"faulty:", faulty_open},
+#endif
+};
+
+int store_open(const struct store_config *config, struct event_base *base, const struct log *log,
+               const struct env *env, const struct store_events *events, struct store *ret_store,
+               struct err *e) {
+    for (size_t i = 0; i < ARRAY_LEN(backends); i++) {
+        if (strncmp(config->url, backends[i].scheme, strlen(backends[i].scheme)) == 0) {
+            return backends[i].open(config, base, log, env, events, ret_store, e);
+        }
+    }
+    return err_set(e, -EINVAL, "store url \"%s\": this build knows sqlite:PATH", config->url);
+}
+
+void store_close(struct store *store) {
+    if (store->ops != NULL) {
+        store->ops->close(store->self);
+    }
+    *store = (struct store){NULL, NULL};
+}
