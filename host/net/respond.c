@@ -132,14 +132,14 @@ static struct conn *begin(struct exchange *ex, enum answer kind, int status) {
         return NULL;
     }
     log_access(ex);
-    ex->conn->close_after = conn_must_close(ex->conn);
+    ex->conn->close_after = connection_must_close(ex->conn);
     buf_clear(&ex->server->scratch);
     return ex->conn;
 }
 
 static void send_bytes(struct conn *c, struct bytes b) {
     if (b.len > 0 && bufferevent_write(c->bev, b.data, b.len) != 0) {
-        conn_close(c);
+        connection_close(c);
     }
 }
 
@@ -151,10 +151,10 @@ static bool is_head(const struct conn *c) {
 static void send_whole(struct conn *c, struct bytes body) {
     struct buf *out = &c->server->scratch;
     if (out->failed) {
-        conn_close(c);
+        connection_close(c);
         return;
     }
-    conn_write_phase(c, CONN_WRITE);
+    connection_write_phase(c, CONN_WRITE);
     if (body.len > 0 && body.len <= 4096) {
         buf_add(out, body.data, body.len);
         body.len = 0;
@@ -265,14 +265,14 @@ void respond_stream_begin(struct request *req, int status, const char *content_t
     }
     add_connection(out, c);
     buf_str(out, "\r\n");
-    conn_write_phase(c, CONN_STREAM);
+    connection_write_phase(c, CONN_STREAM);
     if (c->phase == CONN_STREAM) {
         bufferevent_enable(c->bev, EV_READ); // to learn when the peer leaves
         send_bytes(c, buf_bytes(out));
     }
     if (c->phase == CONN_STREAM && is_head(c)) {
         bufferevent_disable(c->bev, EV_READ);
-        conn_answered(c);
+        connection_answered(c);
     }
 }
 
@@ -296,7 +296,7 @@ int respond_stream(struct request *req, struct bytes chunk) {
         return -ENOBUFS;
     }
     if (unsent == 0) {
-        conn_write_phase(c, CONN_STREAM); // from now on the peer has something to take
+        connection_write_phase(c, CONN_STREAM); // from now on the peer has something to take
     }
     if (ex->chunked) {
         (void)evbuffer_add_printf(out, "%zx\r\n", chunk.len);
@@ -323,6 +323,6 @@ void respond_stream_end(struct request *req) {
         send_bytes(c, (struct bytes){"0\r\n\r\n", 5});
     }
     if (c->phase == CONN_STREAM) {
-        conn_answered(c);
+        connection_answered(c);
     }
 }

@@ -22,7 +22,7 @@ bool respond_file_pump(struct exchange *ex) {
     ssize_t n = part == NULL ? -1 : pread(ex->file_fd, part, want, (off_t)ex->file_at);
     if (n <= 0 || bufferevent_write(c->bev, part, (size_t)n) != 0) {
         free(part);
-        conn_close(c); // the promised length cannot be kept: the peer must see that
+        connection_close(c); // the promised length cannot be kept: the peer must see that
         return true;
     }
     free(part);

@@ -113,7 +113,7 @@ static void on_accept(struct evconnlistener *lev, evutil_socket_t fd, struct soc
             return;
         }
     }
-    if (conn_open(s, fd, text, uid, peer) != 0) {
+    if (connection_open(s, fd, text, uid, peer) != 0) {
         peers_leave(&s->peers, peer);
         turn_away(fd);
         return;
@@ -146,7 +146,7 @@ void server_reap(struct server *s) {
     while (s->dead != NULL) {
         struct conn *c = s->dead;
         s->dead = c->next;
-        conn_free(c);
+        connection_free(c);
     }
     while (s->ended != NULL) {
         struct exchange *ex = s->ended;
@@ -251,7 +251,7 @@ void server_drain(struct server *s) {
         next = c->next;
         bool nothing_yet = c->phase == CONN_HEAD && c->parser.consumed == 0;
         if (c->phase == CONN_IDLE || nothing_yet) {
-            conn_close(c);
+            connection_close(c);
         }
     }
 }
@@ -264,7 +264,7 @@ void server_free(struct server **at) {
     *at = NULL;
     close_listeners(s);
     while (s->live != NULL) {
-        conn_close(s->live);
+        connection_close(s->live);
     }
     server_reap(s);
     for (struct exchange *ex = s->orphans, *next; ex != NULL; ex = next) {

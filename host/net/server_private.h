@@ -19,7 +19,7 @@
 
 enum { SERVER_LISTEN_MAX = 8, PEER_TEXT_MAX = 64 };
 
-enum conn_phase {
+enum connection_phase {
     CONN_IDLE,   /* between requests                                             */
     CONN_HEAD,   /* a request has begun (or the connection has just been made)   */
     CONN_BODY,   /* its head is complete                                         */
@@ -35,7 +35,7 @@ struct conn {
     struct bufferevent *bev;
     struct exchange *ex; /* the request under way, or an unused one; NULL until the first */
     struct http1 parser;
-    enum conn_phase phase;
+    enum connection_phase phase;
     struct timer deadline;
     int64_t born_ms;
     int64_t progress_ms; /* when the peer last took a byte of the answer */
@@ -112,16 +112,16 @@ struct server {
 };
 
 /* conn.c */
-int conn_open(struct server *s, int fd, const char *peer_text, uint32_t peer_uid,
-              struct peer *peer);
+int connection_open(struct server *s, int fd, const char *peer_text, uint32_t peer_uid,
+                    struct peer *peer);
 /* The answer (or its last part) has been put into the output: what comes when it has left. */
-void conn_answered(struct conn *c);
+void connection_answered(struct conn *c);
 /* Begins an answer: turns to `phase` and watches the peer take it. */
-void conn_write_phase(struct conn *c, enum conn_phase phase);
-void conn_close(struct conn *c);
-bool conn_must_close(const struct conn *c);
+void connection_write_phase(struct conn *c, enum connection_phase phase);
+void connection_close(struct conn *c);
+bool connection_must_close(const struct conn *c);
 /* [reaper] */
-void conn_free(struct conn *c);
+void connection_free(struct conn *c);
 
 /* exchange.c */
 struct exchange *exchange_new(struct conn *c);

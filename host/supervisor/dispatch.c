@@ -59,7 +59,7 @@ void dispatch_free(struct dispatch **dp) {
     }
     timer_cancel(d->host->timers, &d->retry);
     event_free(d->kick);
-    lanes_finish(&d->lanes);
+    lane_finish_all(&d->lanes);
     free(d);
     *dp = NULL;
 }

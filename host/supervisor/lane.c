@@ -85,7 +85,7 @@ void lane_bind_all(struct host *host) {
     }
 }
 
-void lanes_finish(struct lanes *lanes) {
+void lane_finish_all(struct lanes *lanes) {
     struct lane *lane, *next_lane;
     HASH_ITER(hh, lanes->lanes, lane, next_lane) {
         HASH_DEL(lanes->lanes, lane);

@@ -48,6 +48,6 @@ struct queue *lane_queue(struct host *host, const char *name);
 struct lane *lane_get(struct host *host, const char *queue, const char *type);
 /* A pool has come up or gone down: ties lanes to handlers again. */
 void lane_bind_all(struct host *host);
-void lanes_finish(struct lanes *lanes);
+void lane_finish_all(struct lanes *lanes);
 
 #endif

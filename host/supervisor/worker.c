@@ -84,12 +84,22 @@ static void worker_writable(evutil_socket_t fd, short what, void *arg) {
 
 /* ------------------------------------------------------------------ death */
 
+static void worker_cancel_timers(struct worker *w) {
+    timer_cancel(w->host->timers, &w->start_timer);
+    timer_cancel(w->host->timers, &w->end_timer);
+    timer_cancel(w->host->timers, &w->check_timer);
+}
+
+static void worker_end_late(struct timer *t, void *arg) {
+    (void)t;
+    worker_kill(arg, "it closed its socket and lived on");
+}
+
 static void worker_gone(struct worker *w) {
     if (!w->eof || !w->reaped) {
         return;
     }
-    timer_cancel(w->host->timers, &w->start_timer);
-    timer_cancel(w->host->timers, &w->check_timer);
+    worker_cancel_timers(w);
     w->state = WORKER_GONE;
     pool_on_gone(w);
 }
@@ -115,8 +125,9 @@ static void worker_end_of_stream(struct worker *w) {
     w->eof = true;
     (void)event_del(w->ev_read);
     (void)event_del(w->ev_write);
-    if (!w->reaped) {
-        worker_kill(w, "it closed its socket");
+    if (!w->reaped) { // usually it is just ending
+        (void)timer_set(w->host->timers, &w->end_timer,
+                        env_mono_ms(&w->host->env) + WORKER_KILL_AFTER_MS);
     }
     worker_gone(w);
 }
@@ -245,6 +256,7 @@ struct worker *worker_spawn(struct pool *pool, struct err *e) {
     TAILQ_INIT(&w->out);
     TAILQ_INIT(&w->attempts);
     timer_init(&w->start_timer, worker_start_late, w);
+    timer_init(&w->end_timer, worker_end_late, w);
     timer_init(&w->check_timer, worker_check, w);
     struct spawned s;
     if (spawn_worker(host->self_exe, pool->config->entry.name, &s, e) != 0) {
@@ -271,8 +283,7 @@ struct worker *worker_spawn(struct pool *pool, struct err *e) {
 }
 
 void worker_free(struct worker *w) {
-    timer_cancel(w->host->timers, &w->start_timer);
-    timer_cancel(w->host->timers, &w->check_timer);
+    worker_cancel_timers(w);
     struct event *events[] = {w->ev_read, w->ev_write, w->ev_pid};
     for (size_t i = 0; i < ARRAY_LEN(events); i++) {
         if (events[i] != NULL) {

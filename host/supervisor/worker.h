@@ -39,6 +39,7 @@ struct worker {
     struct event *ev_read, *ev_write, *ev_pid;
     struct start_page *page;
     struct timer start_timer; /* load, ABI check, create()                                */
+    struct timer end_timer;   /* from the end of its socket to its own end               */
     struct timer check_timer; /* timeouts, stops, START reports, hung process             */
     int64_t check_due_ms;     /* mono; 0 = not running                                    */
     int64_t spawned_mono_ms, ready_mono_ms, seen_mono_ms;

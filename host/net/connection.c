@@ -9,7 +9,7 @@
 
 #include "net/server_private.h"
 
-static void conn_advance(struct conn *c);
+static void connection_advance(struct conn *c);
 
 static int64_t now_ms(const struct conn *c) {
     return env_mono_ms(c->server->env);
@@ -21,12 +21,12 @@ static const struct server_limits *limits(const struct conn *c) {
 
 /* ---- phases and their deadlines ---- */
 
-static void enter(struct conn *c, enum conn_phase phase, int64_t wait_ms) {
+static void enter(struct conn *c, enum connection_phase phase, int64_t wait_ms) {
     c->phase = phase;
     if (wait_ms == 0) {
         timer_cancel(c->server->timers, &c->deadline);
     } else if (timer_set(c->server->timers, &c->deadline, now_ms(c) + wait_ms) != 0) {
-        conn_close(c); // without a deadline it could stay for ever
+        connection_close(c); // without a deadline it could stay for ever
     }
 }
 
@@ -41,7 +41,7 @@ static int64_t body_wait_ms(const struct conn *c) {
 /* The end of all input so far: which deadline holds while more is awaited. */
 static void await_input(struct conn *c, bool in_body) {
     if (c->peer_ended) {
-        conn_close(c);
+        connection_close(c);
         return;
     }
     if (c->want_continue) {
@@ -61,13 +61,13 @@ static void await_input(struct conn *c, bool in_body) {
 static void linger(struct conn *c) {
     evutil_socket_t fd = bufferevent_getfd(c->bev);
     if (c->peer_ended || shutdown(fd, SHUT_WR) == -1) {
-        conn_close(c);
+        connection_close(c);
         return;
     }
     enter(c, CONN_LINGER, SERVER_LINGER_MS);
     if (c->phase == CONN_LINGER) {
         bufferevent_enable(c->bev, EV_READ);
-        conn_advance(c);
+        connection_advance(c);
     }
 }
 
@@ -77,7 +77,7 @@ static void linger_read(struct conn *c) {
     c->lingered += n;
     (void)evbuffer_drain(in, n);
     if (c->lingered >= SERVER_LINGER_BYTES) {
-        conn_close(c);
+        connection_close(c);
     }
 }
 
@@ -92,7 +92,7 @@ static void next_request(struct conn *c) {
     enter(c, CONN_IDLE, limits(c)->idle_ms);
     if (c->phase == CONN_IDLE) {
         bufferevent_enable(c->bev, EV_READ);
-        conn_advance(c); // what came behind the last request
+        connection_advance(c); // what came behind the last request
     }
 }
 
@@ -103,7 +103,7 @@ static void check_stall(struct conn *c) {
     }
     int64_t left = c->progress_ms + limits(c)->write_ms - now_ms(c);
     if (left <= 0) {
-        conn_close(c);
+        connection_close(c);
     } else {
         enter(c, c->phase, left);
     }
@@ -119,22 +119,22 @@ static void on_deadline(struct timer *t, void *arg) {
         if (http1_started(&c->parser)) {
             respond_refusal(c, 408, "slow_request", "the request did not arrive in time");
         } else {
-            conn_close(c);
+            connection_close(c);
         }
         break;
     case CONN_BODY:
         respond_refusal(c, 408, "slow_request", "the request's body did not arrive in time");
         break;
-    default: conn_close(c);
+    default: connection_close(c);
     }
 }
 
-void conn_write_phase(struct conn *c, enum conn_phase phase) {
+void connection_write_phase(struct conn *c, enum connection_phase phase) {
     c->progress_ms = now_ms(c);
     enter(c, phase, limits(c)->write_ms);
 }
 
-bool conn_must_close(const struct conn *c) {
+bool connection_must_close(const struct conn *c) {
     return !c->parser.keep_alive || !c->complete || c->close_after || c->server->draining ||
            c->requests >= limits(c)->requests_per_connection ||
            now_ms(c) - c->born_ms >= limits(c)->connection_age_ms;
@@ -224,7 +224,7 @@ static bool advance_once(struct conn *c) {
     }
 }
 
-static void conn_advance(struct conn *c) {
+static void connection_advance(struct conn *c) {
     if (c->phase == CONN_LINGER) {
         linger_read(c);
         return;
@@ -235,7 +235,7 @@ static void conn_advance(struct conn *c) {
     if (c->ex == NULL) {
         c->ex = exchange_new(c);
         if (c->ex == NULL) {
-            conn_close(c);
+            connection_close(c);
             return;
         }
     }
@@ -252,7 +252,7 @@ static void conn_advance(struct conn *c) {
 
 static void on_read(struct bufferevent *bev, void *arg) {
     (void)bev;
-    conn_advance(arg);
+    connection_advance(arg);
 }
 
 /* The output is empty (or low, for a file). */
@@ -272,7 +272,7 @@ static void on_write(struct bufferevent *bev, void *arg) {
 static void on_event(struct bufferevent *bev, short what, void *arg) {
     struct conn *c = arg;
     if ((what & BEV_EVENT_EOF) == 0) {
-        conn_close(c);
+        connection_close(c);
         return;
     }
     c->peer_ended = true;
@@ -281,7 +281,7 @@ static void on_event(struct bufferevent *bev, short what, void *arg) {
     bool gone = poll(&p, 1, 0) == 1 && (p.revents & (POLLHUP | POLLERR)) != 0;
     bool answering = c->phase == CONN_HANDLE || c->phase == CONN_WRITE || c->phase == CONN_STREAM;
     if (gone || !answering) {
-        conn_close(c);
+        connection_close(c);
     }
 }
 
@@ -295,7 +295,7 @@ static void on_output(struct evbuffer *out, const struct evbuffer_cb_info *info,
 
 /* ---- life ---- */
 
-void conn_answered(struct conn *c) {
+void connection_answered(struct conn *c) {
     c->phase = CONN_WRITE;
     if (evbuffer_get_length(bufferevent_get_output(c->bev)) == 0) { // all of it has left already
         bufferevent_trigger(c->bev, EV_WRITE,
@@ -303,8 +303,8 @@ void conn_answered(struct conn *c) {
     }
 }
 
-int conn_open(struct server *s, int fd, const char *peer_text, uint32_t peer_uid,
-              struct peer *peer) {
+int connection_open(struct server *s, int fd, const char *peer_text, uint32_t peer_uid,
+                    struct peer *peer) {
     struct conn *c = calloc(1, sizeof *c);
     if (c == NULL) {
         return -ENOMEM;
@@ -336,7 +336,7 @@ int conn_open(struct server *s, int fd, const char *peer_text, uint32_t peer_uid
     return 0;
 }
 
-void conn_close(struct conn *c) {
+void connection_close(struct conn *c) {
     if (c->phase == CONN_CLOSED) {
         return;
     }
@@ -356,7 +356,7 @@ void conn_close(struct conn *c) {
     server_conn_gone(s);
 }
 
-void conn_free(struct conn *c) {
+void connection_free(struct conn *c) {
     bufferevent_free(c->bev);
     if (c->ex != NULL && c->ex->req.method != NULL && c->ex->answer == ANSWER_NONE && c->complete) {
         exchange_orphan(c->ex);

@@ -1,0 +1,88 @@
+#include "supervisor/policy.h"
+
+#include <errno.h>
+
+#include "expect.h"
+
+static const struct {
+    const char *json;
+    const char *words; /* NULL: accepted */
+} cases[] = {
+    {"{}", NULL},
+    {"{\"backoff\":\"fixed\",\"base\":\"30s\"}", NULL},
+    {"{\"factor\":1,\"jitter\":0}", NULL},
+    {"{\"factor\":100,\"jitter\":1,\"cap\":\"7d\"}", NULL},
+    {"{\"expression\":\"pow(2, retried) * 1000\"}", NULL},
+    {"[]", "must be a JSON object"},
+    {"nonsense", "must be a JSON object"},
+    {"{\"backoff\":\"linear\"}", "exponential, fixed or expression"},
+    {"{\"base\":30}", "retry.base must be a duration"},
+    {"{\"base\":\"30\"}", "retry.base must be a duration"},
+    {"{\"factor\":0.99}", "retry.factor must be a number from 1 to 100"},
+    {"{\"factor\":100.1}", "retry.factor must be a number from 1 to 100"},
+    {"{\"jitter\":1.01}", "retry.jitter must be a number from 0 to 1"},
+    {"{\"jitter\":\"a lot\"}", "retry.jitter must be a number"},
+    {"{\"backoff\":\"expression\"}", "there is no retry.expression"},
+    {"{\"expression\":\"pow(2\"}", ""},
+    {"{\"tries\":3}", "retry.tries: unknown key"},
+};
+
+static void test_check(void) {
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct err e = {.code = 0};
+        int r = policy_check(cases[i].json, &e);
+        EXPECT_EQ_INT(cases[i].words == NULL ? 0 : -EINVAL, r);
+        if (cases[i].words != NULL) {
+            EXPECT_CONTAINS(cases[i].words, e.msg);
+        }
+    }
+}
+
+static const struct config_job type = {.retry = {.max = 3,
+                                                 .backoff = BACKOFF_EXPONENTIAL,
+                                                 .base_ms = 10000,
+                                                 .factor = 2,
+                                                 .cap_ms = 3600000,
+                                                 .jitter = 0.2}};
+
+static void test_merges_with_the_type(void) {
+    struct policy p;
+    struct job_spec spec = {.retry = "{\"base\":\"1s\"}", .max_attempts = 7};
+    policy_of(&type, &spec, &p);
+    EXPECT_EQ_INT(7, p.retry.max);
+    EXPECT_EQ_INT(1000, p.retry.base_ms);
+    EXPECT_EQ_INT(3600000, p.retry.cap_ms);
+    EXPECT_TRUE(p.retry.factor == 2);
+    policy_finish(&p);
+    policy_of(&type, &(struct job_spec){.retry = NULL}, &p);
+    EXPECT_EQ_INT(3, p.retry.max);
+    EXPECT_EQ_INT(10000, p.retry.base_ms);
+    policy_finish(&p);
+}
+
+static void test_expression_lives_as_long_as_the_policy(void) {
+    struct policy p;
+    policy_of(&type,
+              &(struct job_spec){.retry = "{\"expression\":\"retried * 1000\",\"jitter\":0}"}, &p);
+    EXPECT_EQ_INT(BACKOFF_EXPRESSION, p.retry.backoff);
+    EXPECT_EQ_INT(2000, retry_delay_ms(&p.retry, 2, 1, 0));
+    policy_finish(&p);
+    EXPECT_NULL(p.tree);
+}
+
+static void test_stored_nonsense_falls_back(void) {
+    struct policy p;
+    policy_of(&type, &(struct job_spec){.retry = "{\"base\":1}"}, &p);
+    EXPECT_EQ_INT(10000, p.retry.base_ms);
+    policy_finish(&p);
+}
+
+static const struct expect_test tests[] = {
+    {"what is accepted and what is refused, in words", test_check},
+    {"what it leaves out comes from the type", test_merges_with_the_type},
+    {"an expression is usable until the policy is finished",
+     test_expression_lives_as_long_as_the_policy},
+    {"a policy that no rule accepts any more gives way to the type's",
+     test_stored_nonsense_falls_back},
+};
+SUITE_MAIN("policy", tests)
