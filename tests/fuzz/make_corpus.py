@@ -1,0 +1,160 @@
+#!/usr/bin/env python3
+"""Writes the seed corpora: small inputs that reach every branch of a parser. Run it after changing a format.
+
+Inputs that a fuzzer found are kept beside the seeds under names of their own; this script leaves them alone."""
+import pathlib
+import struct
+
+CORPUS = pathlib.Path(__file__).resolve().parent / "corpus"
+
+
+def write(target, name, data):
+    folder = CORPUS / target
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(data if isinstance(data, bytes) else data.encode())
+
+
+# ---- records: see host/record/record.h
+
+NULL, BY_FD = 0xFFFFFFFF, 0xFFFFFFFE
+TYPES = ["WELCOME", "CONFIG", "JOB", "CANCEL", "RECALL", "COMMITTED", "VALUE", "DRAIN", "PONG"]
+REC = {name: number for number, name in enumerate(TYPES, 1)}
+TYPES = ["HELLO", "READY", "FAIL", "PING", "NACK", "LOG", "PROGRESS", "GET", "WARN", "STEP", "CHILD",
+         "KV", "RESULT", "RESULT_TYPE", "COMMIT", "DONE", "CRASH", "BYE"]
+REC.update({name: number for number, name in enumerate(TYPES, 64)})
+
+
+def i32(v):
+    return struct.pack("<i", v)
+
+
+def u32(v):
+    return struct.pack("<I", v)
+
+
+def i64(v):
+    return struct.pack("<q", v)
+
+
+def u64(v):
+    return struct.pack("<Q", v)
+
+
+def text(v):
+    return u32(NULL) if v is None else u32(len(v)) + v.encode() + b"\0"
+
+
+def inline(v):
+    return u32(len(v)) + v
+
+
+def by_fd(size=3):
+    return u32(BY_FD) + u64(size)
+
+
+def record(name, body=b"", job=1):
+    flags = 1 if u32(BY_FD) in body else 0
+    return struct.pack("<IHHQ", len(body), REC[name], flags, job) + body + b"\0" * (-len(body) % 8)
+
+
+def option(name="token", fallback=None):
+    return text(name) + i32(1) + u32(2) + text(fallback) + text("help")
+
+
+def job(payload, inputs=()):
+    body = u32(0) + u32(1) + text("019a5f3c-8b1e-7abc-bdef-0123456789ab") + text("key") + text(None)
+    body += payload + i64(1795254000000) + u32(0) + u32(len(inputs))
+    body += text("crawl") + text("ann") + text("a,b") + text(None)
+    body += i64(0) + i64(1) + u64(2) + u32(3) + i64(300000)
+    for name in inputs:
+        body += text(name) + text("text/plain") + u64(3) + inline(bytes(range(32)))
+    return record("JOB", body)
+
+
+def hello():
+    body = u32(1) + u32(1) + u32(0) + text("crawl") + text("0.1.0") + u64(0x1000) + u64(0x2000)
+    body += u32(2) + option() + option("pause", "2s")
+    body += u32(2) + text("crawl.page") + text("one page") + u32(1) + u32(3) + u32(1) + u32(1) + option("url")
+    body += text("crawl.site") + text(None) + u32(0) + u32(0) + u32(0) + u32(0)
+    return record("HELLO", body, 0)
+
+
+def records():
+    done = i32(1) + i32(3) + i64(1000) + text("user:42") + text("reset") + text(None) + u32(0)
+    done += i32(2) + i64(0) + text("paid") + i64(60000) + u32(4) + u32(1234)
+    child = i32(-1) + text("crawl.page") + text(None)
+    seeds = {
+        "welcome": record("WELCOME", u32(1) + text("crawl") + text("/so/ab.so") + text("ab") + u32(1)
+                          + i64(5000) + i64(30000) + u32(1) + text(None), 0),
+        "config": record("CONFIG", u32(2) + text("token") + text("x") + text("pause") + text(None), 0),
+        "config_count": record("CONFIG", u32(257) + text("token") + text("x"), 0),
+        "job": job(inline(b"{}")),
+        "job_inputs": job(inline(b"{}"), ["a.png", "b"]),
+        "job_fd": job(by_fd()),
+        "committed": record("COMMITTED", u32(1) + i32(-116)),
+        "value": record("VALUE", u32(1) + i32(0) + i64(7) + inline(b"v")),
+        "hello": hello(),
+        "fail": record("FAIL", text("create") + i32(8) + text("no token"), 0),
+        "log": record("LOG", i32(1) + text("hello")),
+        "progress": record("PROGRESS", u64(1) + u64(2) + text("half")),
+        "get": record("GET", u32(1) + u32(2) + text("key") + inline(b"")),
+        "warn": record("WARN", text("slow") + text(None)),
+        "step": record("STEP", text("fetch") + inline(b"value") + u32(1)),
+        "child": record("CHILD", child + inline(b"p") + i64(0) + i64(0) + text(None) * 3),
+        "kv": record("KV", u32(1) + text("key") + inline(b"value") + i64(0)),
+        "result": record("RESULT", u32(0) + i64(0) + text(None) + inline(b"chunk")),
+        "commit": record("COMMIT", u32(1)),
+        "done": record("DONE", done),
+        "crash": record("CRASH", i32(11) + i32(1) + u64(0) + u64(0x1234)),
+        "several": record("PING", b"", 0) + record("LOG", i32(1) + text("x")) + record("DONE", done),
+        "bad_type": struct.pack("<IHHQ", 0, 200, 0, 0),
+        "bad_length": struct.pack("<IHHQ", 0xFFFFFFFF, 1, 0, 0),
+        "bad_size": job(by_fd(4)),
+    }
+    for name, packet in seeds.items():
+        fds = packet.count(u32(BY_FD))
+        write("fuzz_record", name, bytes([fds]) + packet)
+    write("fuzz_record", "any_fd", bytes([1 | 16 | 32]) + job(by_fd(99)))
+    write("fuzz_record", "pipe", bytes([1 | 32]) + job(by_fd()))
+    write("fuzz_record", "stray_fd", bytes([2]) + seeds["job_fd"])
+
+
+# ---- texts
+
+def json():
+    seeds = [
+        "{}", "[]", "null", "-1.5e+10", '"\\u00e9\\ud83d\\ude00\\n"', '{"a":1,"id":"x","":null}',
+        '{"a":{"a":[1,{"id":[]}]},"\\u00e9":2,"\\n":3}', '["a,]",[2,3],{"b":[4]},true,false]',
+        " { \"a\" : [ 1 , 2 ] } ", '{"a"', "[1,", '"\\u12', "01", "\xc3\xa9", "[[[[[[[[[[1]]]]]]]]]]",
+    ]
+    for number, seed in enumerate(seeds):
+        write("fuzz_json", f"seed{number:02}", seed)
+    write("fuzz_json", "bad_utf8", b'"\xed\xa0\x80\xff"')
+    write("fuzz_json", "deep", "[" * 65 + "]" * 65)
+
+
+def retry():
+    seeds = [
+        "1000", "pow(2, retried) * 1000", "1000 * (1 + retried)", "max(1000, pow(2, retried) * 100)",
+        "min(86400000, exp(2.5 * (retried + 1)) * 1000)", "-2^-2 % 3 / 4", "floor(1.5)+ceil(.5)-round(2.)",
+        "sqrt(abs(-4))", "1e3", "((((1))))", "pow(1)", "foo", "0x10", "1/0", "0/0", "1 +",
+    ]
+    for number, seed in enumerate(seeds):
+        write("fuzz_retry", f"seed{number:02}", seed)
+
+
+def texts():
+    seeds = [
+        "019a5f3c-8b1e-7abc-bdef-0123456789ab", "2026-11-21T10:00:00.123Z", "0000-01-01T00:00:00+23:59",
+        "9999-12-31t23:59:60.999999999-23:59", "1h30m", "250ms", "7d", "1d1h1m1s1ms", "10MiB", "512KiB",
+        "1GB", "2kB", "64B", "18446744073709551615B", "crawl.page", "queued", "a b", "",
+    ]
+    for number, seed in enumerate(seeds):
+        write("fuzz_text", f"seed{number:02}", seed)
+
+
+if __name__ == "__main__":
+    records()
+    json()
+    retry()
+    texts()
