@@ -84,7 +84,7 @@ void env_close(struct env *env) {
 }
 
 static int64_t load(const volatile int64_t *p) {
-    return __atomic_load_n(p, __ATOMIC_RELAXED);
+    return __atomic_load_n(p, __ATOMIC_ACQUIRE); // so that the second look at seq comes after it
 }
 
 // A consistent copy of the file. A writer that died half-way leaves seq odd for ever: then, after a while, what is there
@@ -98,7 +98,6 @@ static struct env_clock_file read_clock(const volatile struct env_clock_file *c)
             .rate_milli = load(&c->rate_milli),
             .wall_skew_ms = load(&c->wall_skew_ms),
         };
-        __atomic_thread_fence(__ATOMIC_ACQUIRE);
         uint64_t after = __atomic_load_n(&c->seq, __ATOMIC_RELAXED);
         if ((before % 2 == 0 && before == after) || tries == 10000) {
             return copy;

@@ -111,9 +111,8 @@ static void *write_on_and_on(void *arg) {
     for (int64_t i = 0; __atomic_load_n(&w->stop, __ATOMIC_RELAXED) == 0; i++) {
         uint64_t seq = __atomic_load_n(&w->file->seq, __ATOMIC_RELAXED);
         __atomic_store_n(&w->file->seq, seq + 1, __ATOMIC_RELAXED);
-        __atomic_thread_fence(__ATOMIC_RELEASE);
-        __atomic_store_n(&w->file->base_test_ms, i, __ATOMIC_RELAXED);
-        __atomic_store_n(&w->file->wall_skew_ms, -i, __ATOMIC_RELAXED);
+        __atomic_store_n(&w->file->base_test_ms, i, __ATOMIC_RELEASE);
+        __atomic_store_n(&w->file->wall_skew_ms, -i, __ATOMIC_RELEASE);
         __atomic_store_n(&w->file->seq, seq + 2, __ATOMIC_RELEASE);
     }
     return NULL;

@@ -95,6 +95,34 @@ static void test_json(void) {
     }
 }
 
+// Whatever bytes the fields are, the line is one line of JSON, or one line of text without control bytes.
+static void test_any_bytes(void) {
+    uint32_t random = 9;
+    for (int round = 0; round < 2000; round++) {
+        char fields[64];
+        size_t len = random % sizeof fields;
+        for (size_t i = 0; i < len; i++) {
+            static const char often[] = "= \"a1\\\n";
+            random = random * 1664525u + 1013904223u;
+            unsigned char any = (unsigned char)(random >> 24 | 1);
+            fields[i] = random >> 23 & 1 ? often[(random >> 8) % (sizeof often - 1)] : (char)any;
+        }
+        fields[len] = '\0';
+        for (int json = 0; json < 2; json++) {
+            struct log log = {.json = json == 1};
+            struct sink s = sink_open(&log);
+            log_info(&log, "a", "%s", fields);
+            const char *got = sink_close(&s);
+            EXPECT_EQ_UINT(strlen(got) - 1, strcspn(got, "\n"));
+            EXPECT_TRUE(json == 0 || json_is_valid(bytes_of(got)));
+            for (const char *p = got; *p != '\n'; p++) {
+                EXPECT_TRUE((unsigned char)*p >= 0x20 && (json == 1 || *p != 0x7f));
+            }
+        }
+        random = random * 1664525u + 1013904223u;
+    }
+}
+
 static void expect_cut(size_t len, bool cut) {
     char *fields = malloc(len + 1);
     memset(fields, 'x', len);
@@ -163,6 +191,7 @@ static const struct expect_test tests[] = {
     {"control bytes are escaped", test_escapes},
     {"journal lines have a priority instead", test_journal},
     {"as JSON", test_json},
+    {"any bytes make one clean line", test_any_bytes},
     {"long lines are cut", test_long_lines},
     {"without a descriptor it says nothing", test_silent},
     {"threads do not mix their lines", test_threads},
