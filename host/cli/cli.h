@@ -1,0 +1,116 @@
+/* The command line: one table of commands, each with a table of options from which parsing, help and shell completion come.
+ *
+ *     jobhost COMMAND [ARGUMENTS] [OPTIONS]      options and arguments in any order; "--" ends the options
+ *
+ * Standard output carries the answer and nothing else (JSON with --json); everything said on the side goes to standard error. */
+#ifndef JOBHOST_CLI_CLI_H
+#define JOBHOST_CLI_CLI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+
+enum cli_exit {
+    CLI_OK = 0,
+    CLI_FAILED = 1,
+    CLI_USAGE = 2,
+    CLI_UNREACHABLE = 3,
+};
+
+struct cli_option {
+    const char *name; /* without its dashes; NULL ends a table              */
+    char letter;      /* short form, or 0                                   */
+    const char *arg;  /* what stands for its argument in help; NULL: a flag */
+    const char *help;
+};
+
+enum { CLI_ARGS_MAX = 1024 };
+
+struct cli_given {
+    const struct cli_option *option;
+    const char *value; /* NULL: a flag */
+};
+
+struct cli {
+    const char *self_exe;
+    const struct cli_command *command;
+    const char **args; /* positional ones */
+    size_t arg_count;
+    struct cli_given *given;
+    size_t given_count;
+    bool json;
+    bool out_tty, err_tty; /* is that end a terminal?    */
+    bool colour;           /* on standard output         */
+};
+
+struct cli_command {
+    const char *name;     /* "dlq retry": one or two words                      */
+    const char *synopsis; /* what follows the name: "TYPE [OPTIONS]"            */
+    const char *summary;  /* one line                                           */
+    const char *text;     /* paragraphs for the manual; may be NULL             */
+    const char *example;  /* may be NULL                                        */
+    const struct cli_option *options;
+    size_t args_min, args_max;
+    int (*run)(struct cli *cli); /* enum cli_exit                                      */
+    bool local;                  /* does not talk to a host: has no --socket           */
+};
+
+/* The table of commands, in the order of the help. */
+extern const struct cli_command cli_commands[];
+extern const size_t cli_command_count;
+/* Options that every command has, and those of commands that talk to a host. */
+extern const struct cli_option cli_common_options[];
+extern const struct cli_option cli_socket_options[];
+
+int cli_main(int argc, char **argv, const char *self_exe);
+
+/* The value of an option (the last, if given several times), or NULL. */
+const char *cli_value(const struct cli *cli, const char *name);
+bool cli_flag(const struct cli *cli, const char *name);
+/* The n-th value of a repeated option, or NULL. */
+const char *cli_nth(const struct cli *cli, const char *name, size_t n);
+
+/* "jobhost: MESSAGE" on standard error (as {"error":...} on standard output with --json); returns `status`. */
+int cli_fail(const struct cli *cli, int status, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+/* The same with a pointer to the command's help; CLI_USAGE. */
+int cli_usage(const struct cli *cli, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Finds a command by its words; *ret_words is how many of them make its name. NULL: *ret_meant may name a near one. */
+const struct cli_command *cli_find(const char *const *words, size_t count, size_t *ret_words,
+                                   const char **ret_meant);
+
+/* Commands, by file. */
+int cmd_run(struct cli *cli);
+int cmd_check(struct cli *cli);
+int cmd_submit(struct cli *cli);
+int cmd_jobs(struct cli *cli);
+int cmd_job(struct cli *cli);
+int cmd_result(struct cli *cli);
+int cmd_watch(struct cli *cli);
+int cmd_explain(struct cli *cli);
+int cmd_cancel(struct cli *cli);
+int cmd_retry(struct cli *cli);
+int cmd_promote(struct cli *cli);
+int cmd_dlq_ls(struct cli *cli);
+int cmd_dlq_show(struct cli *cli);
+int cmd_dlq_retry(struct cli *cli);
+int cmd_dlq_rm(struct cli *cli);
+int cmd_queues(struct cli *cli);
+int cmd_pause(struct cli *cli);
+int cmd_resume(struct cli *cli);
+int cmd_plugins(struct cli *cli);
+int cmd_describe(struct cli *cli);
+int cmd_plugin_new(struct cli *cli);
+int cmd_plugin_check(struct cli *cli);
+int cmd_hosts(struct cli *cli);
+int cmd_fsck(struct cli *cli);
+int cmd_config_schema(struct cli *cli);
+int cmd_config_dump(struct cli *cli);
+int cmd_config_docs(struct cli *cli);
+int cmd_version(struct cli *cli);
+int cmd_help(struct cli *cli);
+int cmd_completion(struct cli *cli);
+
+#endif

@@ -1,0 +1,109 @@
+#include <errno.h>
+#include <stdio.h>
+
+#include "api/fsck_json.h"
+#include "cli/cli.h"
+#include "cli/local_config.h"
+#include "cli/offline.h"
+#include "cli/out.h"
+#include "cli/remote.h"
+
+enum { OFFLINE_TIMEOUT_MS = 24 * 60 * 60 * 1000 };
+
+static void print_findings(struct cli *cli, const cJSON *answer) {
+    static const char *const titles[] = {"FINDING", "JOB", "REPAIRED", "DETAIL"};
+    struct out_table t = {.titles = titles, .columns = ARRAY_LEN(titles)};
+    const cJSON *f;
+    double total = remote_number(answer, "total");
+    cJSON_ArrayForEach(f, cJSON_GetObjectItemCaseSensitive(answer, "findings")) {
+        out_table_cell(&t, remote_text(f, "code"));
+        out_table_cell(&t, remote_text(f, "job"));
+        out_table_cell(&t, remote_true(f, "repaired") ? "yes" : "no");
+        out_table_cell(&t, remote_text(f, "detail"));
+    }
+    if (total > 0) {
+        out_table_print(cli, &t);
+    }
+    (void)printf("%.0f jobs and %.0f blobs checked, %.0f finding%s\n",
+                 remote_number(answer, "jobs_checked"), remote_number(answer, "blobs_checked"),
+                 total, total == 1 ? "" : "s");
+}
+
+/* Fails while anything is wrong that has not been repaired. */
+static int report(struct cli *cli, const char *text) {
+    cJSON *answer = cJSON_Parse(text);
+    const cJSON *f;
+    double open = remote_number(answer, "total");
+    if (answer == NULL) {
+        return cli_fail(cli, CLI_FAILED, "the answer is not JSON");
+    }
+    cJSON_ArrayForEach(f, cJSON_GetObjectItemCaseSensitive(answer, "findings")) {
+        open -= remote_true(f, "repaired");
+    }
+    if (cli->json) {
+        (void)printf("%s\n", text);
+    } else {
+        print_findings(cli, answer);
+    }
+    cJSON_Delete(answer);
+    return open > 0 ? CLI_FAILED : CLI_OK;
+}
+
+static int check_online(struct cli *cli) {
+    struct buf answer = {0};
+    struct client_request request = {
+        .method = "POST",
+        .path = "/v1/fsck",
+        .content_type = "application/json",
+        .body = bytes_of(cli_flag(cli, "repair") ? "{\"repair\":true}" : "{}"),
+    };
+    int r = remote_ask(cli, &request, &answer);
+    if (r == CLI_OK) {
+        while (answer.len > 0 && answer.data[answer.len - 1] == '\n') {
+            answer.data[--answer.len] = '\0';
+        }
+        r = report(cli, answer.data);
+    }
+    buf_free(&answer);
+    return r;
+}
+
+static int check_offline(struct cli *cli, struct offline *o) {
+    struct buf text = {0};
+    struct store_fsck fsck = {.op = {.kind = STORE_FSCK, .timeout_ms = OFFLINE_TIMEOUT_MS},
+                              .repair = cli_flag(cli, "repair")};
+    offline_run(o, &fsck.op);
+    int r;
+    if (fsck.op.status != 0) {
+        r = cli_fail(cli, CLI_FAILED, "%s", fsck.op.err.msg);
+    } else {
+        fsck_json(&text, &fsck);
+        r = text.failed ? cli_fail(cli, CLI_FAILED, "out of memory") : report(cli, text.data);
+    }
+    store_op_finish(&fsck.op);
+    buf_free(&text);
+    return r;
+}
+
+int cmd_fsck(struct cli *cli) {
+    struct local_config local;
+    struct offline offline;
+    struct err e = {.code = 0};
+    if (cli_value(cli, "socket") != NULL) {
+        return check_online(cli);
+    }
+    int r = local_config_load(cli, &local);
+    if (r == CLI_OK) {
+        int error = offline_open(local.config, false, &offline, &e);
+        if (error == -EBUSY) { // a host has it: let it look itself
+            r = check_online(cli);
+        } else if (error != 0) {
+            r = cli_fail(cli, CLI_FAILED, "%s", e.msg);
+        } else {
+            r = check_offline(cli, &offline);
+            offline_close(&offline);
+        }
+    }
+    local_config_finish(&local);
+    return r;
+}

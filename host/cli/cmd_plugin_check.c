@@ -1,0 +1,79 @@
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "cli/cli.h"
+#include "cli/local_config.h"
+#include "supervisor/probe.h"
+
+static void print_json(bool ok, const struct probe *probe, const char *problems) {
+    struct buf out = {0};
+    buf_char(&out, '{');
+    json_kbool(&out, "ok", ok);
+    if (ok) {
+        json_kstr(&out, "name", probe->manifest.name);
+        json_kstr(&out, "version", probe->manifest.version);
+        json_kstr(&out, "sha256", probe->sha256);
+        json_key(&out, "handlers");
+        buf_char(&out, '[');
+        for (size_t i = 0; i < probe->manifest.handler_count; i++) {
+            json_comma(&out);
+            json_str(&out, probe->manifest.handlers[i].name);
+        }
+        buf_char(&out, ']');
+    } else {
+        json_kstr(&out, "problems", problems);
+    }
+    buf_char(&out, '}');
+    (void)printf("%s\n", out.data == NULL ? "{}" : out.data);
+    buf_free(&out);
+}
+
+static void print_text(const struct probe *probe) {
+    const struct pool_manifest *m = &probe->manifest;
+    (void)printf("%s %s (ABI %u.%u, sha256 %.12s)\n", m->name, m->version, m->abi_major,
+                 m->abi_minor, probe->sha256);
+    for (size_t i = 0; i < m->handler_count; i++) {
+        const char *summary = m->handlers[i].summary;
+        (void)printf("  %-24s %s\n", m->handlers[i].name, summary == NULL ? "" : summary);
+    }
+}
+
+/* "thumbnails" of ".../thumbnails.so": what a configuration would call it. */
+static void plugin_name(const char *file, char out[64]) {
+    const char *base = strrchr(file, '/');
+    base = base == NULL ? file : base + 1;
+    (void)snprintf(out, 64, "%.*s", (int)strcspn(base, "."), base);
+}
+
+int cmd_plugin_check(struct cli *cli) {
+    char path[PATH_MAX], name[64];
+    if (realpath(cli->args[0], path) == NULL) {
+        return cli_fail(cli, CLI_USAGE, "%s: %s", cli->args[0], strerror(errno));
+    }
+    plugin_name(path, name);
+    struct config_plugin plugin = {.entry = {.name = name, .on = true},
+                                   .file = path,
+                                   .workers = 1,
+                                   .threads = 1,
+                                   .start_timeout_ms = 10 * 1000,
+                                   .isolation = "worker"};
+    struct probe probe = {.sha256 = ""};
+    struct buf problems = {0};
+    struct err e = {.code = 0};
+    int r = probe_plugin(NULL, &plugin, cli->self_exe, &probe, &problems, &e);
+    const char *words = problems.len > 0 ? problems.data : e.msg;
+    if (cli->json) {
+        print_json(r == 0, &probe, words);
+    } else if (r == 0) {
+        print_text(&probe);
+    } else {
+        (void)cli_fail(cli, CLI_FAILED, "%s", words);
+    }
+    buf_free(&problems);
+    arena_free(&probe.arena);
+    return r == 0 ? CLI_OK : CLI_FAILED;
+}

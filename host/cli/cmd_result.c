@@ -1,0 +1,150 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "base/json.h"
+#include "cli/cli.h"
+#include "cli/remote.h"
+#include "cli/result.h"
+
+static void result_path(struct buf *path, const char *id) {
+    buf_str(path, "/v1/jobs");
+    remote_segment(path, id);
+    buf_str(path, "/result");
+}
+
+static int write_all(int fd, const char *data, size_t len) {
+    while (len > 0) {
+        ssize_t n = write(fd, data, len);
+        if (n == -1 && errno != EINTR) {
+            return -errno;
+        }
+        if (n > 0) {
+            data += n;
+            len -= (size_t)n;
+        }
+    }
+    return 0;
+}
+
+static int copy_body(const struct cli *cli, struct client_response *response, int fd,
+                     const char *fd_name) {
+    char part[65536];
+    struct err e;
+    for (;;) {
+        int64_t n = client_read(response, part, sizeof part, &e);
+        if (n < 0) {
+            return cli_fail(cli, CLI_UNREACHABLE, "%s", e.msg);
+        }
+        if (n == 0) {
+            return CLI_OK;
+        }
+        int r = write_all(fd, part, (size_t)n);
+        if (r != 0) {
+            return cli_fail(cli, CLI_FAILED, "%s: %s", fd_name, strerror(-r));
+        }
+    }
+}
+
+int result_copy(const struct cli *cli, const char *id, int fd, const char *fd_name) {
+    struct buf path = {0};
+    struct client_response *response = malloc(sizeof *response);
+    result_path(&path, id);
+    int r = response == NULL || path.failed
+                ? cli_fail(cli, CLI_FAILED, "out of memory")
+                : remote_open(cli, &(struct client_request){.method = "GET", .path = path.data},
+                              response);
+    if (r == CLI_OK) {
+        r = copy_body(cli, response, fd, fd_name);
+        client_close(response);
+    }
+    buf_free(&path);
+    free(response);
+    return r;
+}
+
+int result_say_failed(const struct cli *cli, const cJSON *job) {
+    const cJSON *error = cJSON_GetObjectItemCaseSensitive(job, "error");
+    const char *state = remote_text(job, "state");
+    const char *message = remote_text(error, "message");
+    const char *code = remote_text(error, "code");
+    return cli_fail(cli, CLI_FAILED, "the job is %s%s%s%s%s%s", state == NULL ? "gone" : state,
+                    message == NULL ? "" : ": ", message == NULL ? "" : message,
+                    code == NULL ? "" : " (", code == NULL ? "" : code, code == NULL ? "" : ")");
+}
+
+/* The result as a JSON value; null when there is none. */
+static int add_result(const struct cli *cli, const char *id, struct buf *out) {
+    struct buf path = {0}, body = {0};
+    result_path(&path, id);
+    int r = remote_ask(cli, &(struct client_request){.method = "GET", .path = path.data}, &body);
+    if (r == CLI_OK && json_is_valid(buf_bytes(&body))) {
+        buf_add(out, body.data, body.len);
+    } else if (r == CLI_OK) {
+        json_strn(out, body.data == NULL ? "" : body.data, body.len);
+    }
+    buf_free(&path);
+    buf_free(&body);
+    return r;
+}
+
+static int print_json(const struct cli *cli, const char *id, const cJSON *job, bool has_result) {
+    struct buf out = {0};
+    char *text = cJSON_PrintUnformatted(job);
+    int r = text == NULL ? cli_fail(cli, CLI_FAILED, "out of memory") : CLI_OK;
+    if (r == CLI_OK) {
+        buf_printf(&out, "{\"job\":%s,\"result\":", text);
+        if (has_result) {
+            r = add_result(cli, id, &out);
+        } else {
+            buf_str(&out, "null");
+        }
+    }
+    if (r == CLI_OK) {
+        (void)printf("%s}\n", out.data);
+    }
+    free(text);
+    buf_free(&out);
+    return r;
+}
+
+int result_of_ended(const struct cli *cli, const char *id, const cJSON *job) {
+    const char *state = remote_text(job, "state");
+    bool ok = state != NULL && strcmp(state, "succeeded") == 0;
+    bool has_result = cJSON_GetObjectItemCaseSensitive(job, "result") != NULL;
+    if (cli->json) {
+        int r = print_json(cli, id, job, has_result);
+        return r == CLI_OK && !ok ? CLI_FAILED : r;
+    }
+    if (!ok) {
+        return result_say_failed(cli, job);
+    }
+    if (!has_result) {
+        return CLI_OK;
+    }
+    int r = result_copy(cli, id, STDOUT_FILENO, "standard output");
+    if (r == CLI_OK && cli->out_tty) {
+        (void)write_all(STDOUT_FILENO, "\n", 1);
+    }
+    return r;
+}
+
+int cmd_result(struct cli *cli) {
+    const char *file = cli_value(cli, "output");
+    if (file == NULL) {
+        return result_copy(cli, cli->args[0], STDOUT_FILENO, "standard output");
+    }
+    int fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (fd == -1) {
+        return cli_fail(cli, CLI_USAGE, "%s: %s", file, strerror(errno));
+    }
+    int r = result_copy(cli, cli->args[0], fd, file);
+    if (close(fd) == -1 && r == CLI_OK) {
+        r = cli_fail(cli, CLI_FAILED, "%s: %s", file, strerror(errno));
+    }
+    return r;
+}

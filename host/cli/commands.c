@@ -1,0 +1,204 @@
+/* The table of commands: names, arguments, options, help. */
+#include "cli/cli.h"
+
+const struct cli_option cli_common_options[] = {
+    {"json", 0, NULL, "Answer as JSON on standard output, for programs."},
+    {"help", 'h', NULL, "Show this help."},
+    {0},
+};
+
+#define CONFIG_OPTION                                                                              \
+    {                                                                                              \
+        "config", 'c', "FILE",                                                                     \
+            "The configuration (default: $JOBHOST_CONFIG, else config.yaml in this folder)."       \
+    }
+
+const struct cli_option cli_socket_options[] = {
+    CONFIG_OPTION,
+    {"socket", 0, "PATH",
+     "The host's admin socket, instead of the one that the configuration names."},
+    {0},
+};
+
+static const struct cli_option none[] = {{0}};
+
+static const struct cli_option run_options[] = {
+    CONFIG_OPTION,
+    {"safe", 0, NULL, "Accept jobs and answer questions, but start no job."},
+    {"strict", 0, NULL,
+     "Take warnings of the configuration as errors, and end when a plugin fails to start."},
+    {"ready-fd", 0, "N",
+     "Write the line \"ready\" to this open descriptor when everything has started (systemd's "
+     "NOTIFY_SOCKET is served as well)."},
+    {0},
+};
+
+static const struct cli_option check_options[] = {
+    CONFIG_OPTION,
+    {"strict", 0, NULL, "Take warnings as errors."},
+    {"connect", 0, NULL, "Also open the store (or, when a host is running, ask it)."},
+    {0},
+};
+
+static const struct cli_option submit_options[] = {
+    {"payload", 'p', "JSON|@FILE|-", "The payload: JSON, a file that holds it, or standard input."},
+    {"file", 'f', "NAME=PATH", "An input file; may be repeated."},
+    {"queue", 'q', "QUEUE", "The queue, instead of the type's own."},
+    {"priority", 0, "high|normal|low", "Who goes first."},
+    {"delay", 0, "DURATION", "Start no earlier than in 30s, 1h30m, ..."},
+    {"run-at", 0, "TIME", "Start no earlier than at 2026-11-21T10:00:00Z."},
+    {"key", 'k', "KEY", "Deduplication key: one job at a time, and for a while after, holds it."},
+    {"dedup", 0, "MODE",
+     "What a held key does: return (default), reject, replace, debounce, throttle."},
+    {"dedup-ttl", 0, "DURATION", "How long the key outlives success."},
+    {"user", 'u', "USER", "The tenant on whose behalf it runs."},
+    {"max", 0, "N", "Executions at most, the first included."},
+    {"timeout", 0, "DURATION", "How long one execution may take."},
+    {"deadline", 0, "DURATION", "How long the whole job may take, waiting included."},
+    {"expires", 0, "DURATION", "Do not start it at all after that time."},
+    {"label", 'l', "LABEL", "A label; may be repeated."},
+    {"callback", 0, "URL", "Where to report the end."},
+    {"wait", 'w', NULL,
+     "Wait for the end, with a progress bar; print the result; fail if the job does not succeed."},
+    {0},
+};
+
+#define FILTER_OPTIONS                                                                             \
+    {"queue", 'q', "QUEUE", "Only this queue."}, {"type", 't', "TYPE", "Only this type."},         \
+        {"user", 'u', "USER", "Only this tenant."},                                                \
+        {"label", 'l', "LABEL", "Only with this label."},                                          \
+        {"class", 0, "CLASS",                                                                      \
+         "Only with a last error of this class: input, auth, network, rate, upstream, timeout, "   \
+         "resource, bug, permanent, unknown."},                                                    \
+        {"code", 0, "CODE", "Only with this error code."}, {                                       \
+        "search", 0, "TEXT", "Only with this text in id, type, key or error."                      \
+    }
+
+#define PAGE_OPTIONS                                                                               \
+    {"limit", 'n', "N", "At most so many (1 to 1000, default 50)."}, {                             \
+        "cursor", 0, "CURSOR", "Where an earlier list ended."                                      \
+    }
+
+static const struct cli_option jobs_options[] = {
+    {"state", 's', "STATE",
+     "Only scheduled, queued, running, parked, succeeded, dead, cancelled or duplicate ones."},
+    FILTER_OPTIONS,
+    PAGE_OPTIONS,
+    {0},
+};
+
+static const struct cli_option dlq_ls_options[] = {FILTER_OPTIONS, PAGE_OPTIONS, {0}};
+
+static const struct cli_option dlq_walk_options[] = {
+    FILTER_OPTIONS,
+    {"all", 'a', NULL, "Every dead job."},
+    {"yes", 'y', NULL, "Do not ask."},
+    {"why", 0, "TEXT", "A reason, for the audit log."},
+    {0},
+};
+
+static const struct cli_option result_options[] = {
+    {"output", 'o', "FILE", "Write it there instead of to standard output."}, {0}};
+
+static const struct cli_option why_options[] = {
+    {"why", 0, "TEXT", "A reason, for whoever looks later."}, {0}};
+
+static const struct cli_option fsck_options[] = {{"repair", 0, NULL, "Mend what can be mended."},
+                                                 {0}};
+
+static const struct cli_option config_options[] = {CONFIG_OPTION, {0}};
+
+static const struct cli_option version_options[] = {
+    {"fault-points", 0, NULL, "List the points at which a test build can be made to fail."}, {0}};
+
+#ifdef JH_PLUGIN_TEMPLATE
+static const struct cli_option plugin_new_options[] = {
+    {"dir", 'd', "DIR", "The folder to make (default: NAME)."}, {0}};
+#endif
+
+// clang-format off
+const struct cli_command cli_commands[] = {
+    {.name = "run", .synopsis = "[-c FILE] [--safe] [--strict]", .summary = "run the host",
+     .text = "Runs in the foreground, logs to standard error, and drains on SIGTERM or SIGINT: running jobs "
+             "are finished or given back, then it ends. A second signal cuts the drain short.",
+     .example = "jobhost run -c config.yaml", .options = run_options, .run = cmd_run, .local = true},
+    {.name = "check", .synopsis = "[-c FILE] [--strict] [--connect]", .summary = "check the configuration and its plugins",
+     .text = "Reads the configuration as the host would, reports every error with its place, and loads each plugin in a "
+             "process of its own to see whether it would start.",
+     .options = check_options, .run = cmd_check, .local = true},
+    {.name = "submit", .synopsis = "TYPE [OPTIONS]", .summary = "submit a job",
+     .text = "Prints the job's id. With --wait it follows the job and prints its result.",
+     .example = "jobhost submit hello.greet --payload '{\"name\": \"Ada\"}' --wait\n"
+                "jobhost submit crawl.page --payload @page.json --key page-42 --priority low\n"
+                "jobhost submit amazon.archive --file orders=orders.zip --wait",
+     .options = submit_options, .args_min = 1, .args_max = 1, .run = cmd_submit},
+    {.name = "jobs", .synopsis = "[FILTERS]", .summary = "list jobs, newest first",
+     .example = "jobhost jobs --state running\njobhost jobs --type crawl.page --class network -n 200",
+     .options = jobs_options, .run = cmd_jobs},
+    {.name = "job", .synopsis = "ID", .summary = "show everything about a job",
+     .options = none, .args_min = 1, .args_max = 1, .run = cmd_job},
+    {.name = "result", .synopsis = "ID [-o FILE]", .summary = "print a job's result",
+     .options = result_options, .args_min = 1, .args_max = 1, .run = cmd_result},
+    {.name = "watch", .synopsis = "ID", .summary = "follow a job's states, progress and log",
+     .text = "Ends with the job; fails if the job does not succeed.",
+     .options = none, .args_min = 1, .args_max = 1, .run = cmd_watch},
+    {.name = "explain", .synopsis = "ID|QUEUE", .summary = "say why a job or a queue does not run",
+     .text = "The answer comes from the dispatcher's own decision, the most decisive reason first.",
+     .options = none, .args_min = 1, .args_max = 1, .run = cmd_explain},
+    {.name = "cancel", .synopsis = "ID... [--why TEXT]", .summary = "cancel jobs",
+     .text = "A waiting job ends at once; a running one is asked to stop.",
+     .options = why_options, .args_min = 1, .args_max = CLI_ARGS_MAX, .run = cmd_cancel},
+    {.name = "retry", .synopsis = "ID... [--why TEXT]", .summary = "start dead or cancelled jobs again",
+     .options = why_options, .args_min = 1, .args_max = CLI_ARGS_MAX, .run = cmd_retry},
+    {.name = "promote", .synopsis = "ID... [--why TEXT]", .summary = "start scheduled jobs now",
+     .options = why_options, .args_min = 1, .args_max = CLI_ARGS_MAX, .run = cmd_promote},
+    {.name = "dlq ls", .synopsis = "[FILTERS]", .summary = "list dead jobs",
+     .options = dlq_ls_options, .run = cmd_dlq_ls},
+    {.name = "dlq show", .synopsis = "ID", .summary = "show a dead job",
+     .options = none, .args_min = 1, .args_max = 1, .run = cmd_dlq_show},
+    {.name = "dlq retry", .synopsis = "ID... | FILTERS | --all", .summary = "start dead jobs again",
+     .text = "By ids, by filters (all must match), or all of them. On a terminal it says how many and asks.",
+     .example = "jobhost dlq retry --type klap.clips --class upstream",
+     .options = dlq_walk_options, .args_max = CLI_ARGS_MAX, .run = cmd_dlq_retry},
+    {.name = "dlq rm", .synopsis = "ID... | FILTERS | --all", .summary = "delete dead jobs",
+     .options = dlq_walk_options, .args_max = CLI_ARGS_MAX, .run = cmd_dlq_rm},
+    {.name = "queues", .synopsis = "", .summary = "list queues with what waits in them",
+     .options = none, .run = cmd_queues},
+    {.name = "pause", .synopsis = "QUEUE --why TEXT", .summary = "stop starting jobs of a queue",
+     .text = "Durable: it holds until the queue is resumed, restarts included. Running jobs go on.",
+     .options = why_options, .args_min = 1, .args_max = 1, .run = cmd_pause},
+    {.name = "resume", .synopsis = "QUEUE [--why TEXT]", .summary = "start jobs of a paused queue again",
+     .options = why_options, .args_min = 1, .args_max = 1, .run = cmd_resume},
+    {.name = "plugins", .synopsis = "", .summary = "list plugins, their builds and workers",
+     .options = none, .run = cmd_plugins},
+    {.name = "describe", .synopsis = "PLUGIN", .summary = "document a plugin's handlers and options",
+     .options = none, .args_min = 1, .args_max = 1, .run = cmd_describe},
+#ifdef JH_PLUGIN_TEMPLATE
+    {.name = "plugin new", .synopsis = "NAME [--dir DIR]", .summary = "make a plugin from the template",
+     .example = "jobhost plugin new thumbnails",
+     .options = plugin_new_options, .args_min = 1, .args_max = 1, .run = cmd_plugin_new, .local = true},
+#endif
+    {.name = "plugin check", .synopsis = "FILE", .summary = "load a plugin file and report what it is",
+     .options = none, .args_min = 1, .args_max = 1, .run = cmd_plugin_check, .local = true},
+    {.name = "hosts", .synopsis = "", .summary = "list the hosts of this store",
+     .options = none, .run = cmd_hosts},
+    {.name = "fsck", .synopsis = "[-c FILE] [--repair]", .summary = "prove that every job is in exactly one place",
+     .text = "Asks the running host, or, when none is running, opens the store itself. Fails when something is "
+             "wrong and has not been repaired.",
+     .options = fsck_options, .run = cmd_fsck},
+    {.name = "config schema", .synopsis = "", .summary = "print the JSON Schema of the configuration",
+     .options = none, .run = cmd_config_schema, .local = true},
+    {.name = "config dump", .synopsis = "[-c FILE]", .summary = "print the effective configuration and where it comes from",
+     .options = config_options, .run = cmd_config_dump, .local = true},
+    {.name = "config docs", .synopsis = "", .summary = "print the reference of all configuration keys",
+     .options = none, .run = cmd_config_docs, .local = true},
+    {.name = "version", .synopsis = "[--fault-points]", .summary = "print the version",
+     .options = version_options, .run = cmd_version, .local = true},
+    {.name = "completion", .synopsis = "bash", .summary = "print shell completion",
+     .example = "eval \"$(jobhost completion bash)\"",
+     .options = none, .args_min = 1, .args_max = 1, .run = cmd_completion, .local = true},
+    {.name = "help", .synopsis = "[COMMAND]", .summary = "explain a command",
+     .options = none, .args_max = 2, .run = cmd_help, .local = true},
+};
+// clang-format on
+const size_t cli_command_count = sizeof cli_commands / sizeof cli_commands[0];

@@ -1,0 +1,89 @@
+#include "cli/filters.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "cli/out.h"
+#include "cli/remote.h"
+
+static const struct {
+    const char *option, *parameter;
+} filters[] = {
+    {"queue", "queue"}, {"type", "type"}, {"user", "user"}, {"label", "label"},
+    {"class", "class"}, {"code", "code"}, {"search", "q"},
+};
+
+static const char *const paging[] = {"state", "limit", "cursor"};
+
+void filters_query(const struct cli *cli, struct buf *path) {
+    for (size_t i = 0; i < ARRAY_LEN(filters); i++) {
+        remote_query(path, filters[i].parameter, cli_value(cli, filters[i].option));
+    }
+    for (size_t i = 0; i < ARRAY_LEN(paging); i++) {
+        remote_query(path, paging[i], cli_value(cli, paging[i]));
+    }
+}
+
+size_t filters_json(const struct cli *cli, struct buf *out) {
+    size_t count = 0;
+    for (size_t i = 0; i < ARRAY_LEN(filters); i++) {
+        const char *value = cli_value(cli, filters[i].option);
+        json_kstr(out, filters[i].parameter, value);
+        count += value != NULL;
+    }
+    return count;
+}
+
+/* What is worth knowing in one line: how far it is, why it waits, or what went wrong. */
+static void add_note(struct out_table *t, const cJSON *job) {
+    const cJSON *error = cJSON_GetObjectItemCaseSensitive(job, "error");
+    const cJSON *progress = cJSON_GetObjectItemCaseSensitive(job, "progress");
+    const cJSON *parked = cJSON_GetObjectItemCaseSensitive(job, "parked");
+    const char *state = remote_text(job, "state");
+    bool runs = state != NULL && strcmp(state, "running") == 0;
+    bool percent = cJSON_GetObjectItemCaseSensitive(progress, "percent") != NULL;
+    const char *message = remote_text(progress, "message");
+    if (runs && percent) {
+        out_table_cellf(t, "%.0f %% %s", remote_number(progress, "percent"),
+                        message == NULL ? "" : message);
+    } else if (parked != NULL) {
+        out_table_cellf(t, "for %s", remote_text(parked, "reason"));
+    } else if (error != NULL) {
+        const char *text = remote_text(error, "message");
+        out_table_cellf(t, "%s: %s", remote_text(error, "class"), text == NULL ? "" : text);
+    } else {
+        out_table_cell(t, message);
+    }
+}
+
+static void add_job(struct out_table *t, const cJSON *job, bool dead) {
+    char age[32];
+    const cJSON *error = cJSON_GetObjectItemCaseSensitive(job, "error");
+    out_table_cell(t, remote_text(job, "id"));
+    out_table_cell(t, dead ? remote_text(error, "code") : remote_text(job, "state"));
+    out_table_cell(t, remote_text(job, "type"));
+    out_table_cell(t, remote_text(job, "queue"));
+    out_table_cell(t, out_age(remote_text(job, dead ? "finished_at" : "created_at"), age));
+    out_table_cellf(t, "%.0f/%.0f", remote_number(job, "attempts"), remote_number(job, "max"));
+    add_note(t, job);
+}
+
+void filters_print_jobs(const struct cli *cli, const cJSON *answer, bool dead) {
+    static const char *const titles[] = {"ID", "STATE", "TYPE", "QUEUE", "AGE", "TRIES", "NOTE"};
+    static const char *const dead_titles[] = {"ID",   "CODE",  "TYPE", "QUEUE",
+                                              "DEAD", "TRIES", "WHY"};
+    struct out_table t = {.titles = dead ? dead_titles : titles, .columns = ARRAY_LEN(titles)};
+    const cJSON *job;
+    cJSON_ArrayForEach(job, cJSON_GetObjectItemCaseSensitive(answer, "items")) {
+        add_job(&t, job, dead);
+    }
+    out_table_print(cli, &t);
+    const char *cursor = remote_text(answer, "next_cursor");
+    if (cursor != NULL) {
+        (void)fprintf(stderr, "more: --cursor %s\n", cursor);
+    }
+    if (remote_true(answer, "partial")) {
+        (void)fputs("the search took too long and was cut; go on with the cursor\n", stderr);
+    }
+}

@@ -1,0 +1,66 @@
+#include "cli/local_config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+extern char **environ;
+
+const char *local_config_file(const struct cli *cli) {
+    const char *file = cli_value(cli, "config");
+    if (file == NULL) {
+        file = getenv("JOBHOST_CONFIG");
+    }
+    bool fallback = file == NULL || file[0] == '\0';
+    if (fallback) {
+        file = "config.yaml";
+    }
+    if (access(file, R_OK) == 0) {
+        return file;
+    }
+    (void)cli_fail(cli, CLI_USAGE, "%s: %s%s", file, strerror(errno),
+                   fallback ? " (name the configuration with -c FILE or JOBHOST_CONFIG, or the "
+                              "host's socket with --socket PATH)"
+                            : "");
+    return NULL;
+}
+
+int local_config_read(const struct cli *cli, bool strict, struct local_config *ret) {
+    *ret = (struct local_config){.file = local_config_file(cli)};
+    if (ret->file == NULL) {
+        return CLI_USAGE;
+    }
+    ret->env = config_env_new(environ);
+    if (ret->env == NULL) {
+        return cli_fail(cli, CLI_FAILED, "out of memory");
+    }
+    ret->config = config_load(ret->file, ret->env, &(struct config_load_options){.strict = strict},
+                              &ret->report);
+    return CLI_OK;
+}
+
+int local_config_load(const struct cli *cli, struct local_config *ret) {
+    int r = local_config_read(cli, false, ret);
+    if (r != CLI_OK || ret->config != NULL) {
+        return r;
+    }
+    struct buf text = {0};
+    config_report_print(&ret->report, cli->err_tty && cli->colour, &text);
+    if (text.len > 0) {
+        (void)fwrite(text.data, 1, text.len, stderr);
+    }
+    buf_free(&text);
+    return cli_fail(cli, CLI_USAGE,
+                    "%s has errors (a host's socket can be named with --socket PATH)", ret->file);
+}
+
+void local_config_finish(struct local_config *s) {
+    if (s->env == NULL) {
+        return; // nothing was read
+    }
+    config_free(&s->config);
+    config_report_finish(&s->report);
+    config_env_free(&s->env);
+}

@@ -1,0 +1,74 @@
+#include "cli/offline.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <stdio.h>
+#include <string.h>
+
+static void on_ready(void *arg, const struct store_lane *lane) {
+    (void)arg;
+    (void)lane;
+}
+
+static void on_due(void *arg, int64_t due_ms) {
+    (void)arg;
+    (void)due_ms;
+}
+
+static void on_health(void *arg, const char *reason) {
+    (void)arg;
+    (void)reason;
+}
+
+int offline_open(const struct config *config, bool read_only_ok, struct offline *ret,
+                 struct err *e) {
+    static const struct store_events events = {
+        .ready = on_ready, .due = on_due, .health = on_health};
+    const struct config_store *c = &config->store;
+    char blob_dir[4096];
+    *ret = (struct offline){.log = {.fd = -1}};
+    ret->log.env = &ret->env;
+    int r = env_open(&ret->env, e);
+    if (r != 0) {
+        return r;
+    }
+    ret->base = event_base_new();
+    if (ret->base == NULL) {
+        offline_close(ret);
+        return err_set(e, -ENOMEM, "out of memory");
+    }
+    bool named = c->blobs != NULL && strncmp(c->blobs, "dir:", 4) == 0;
+    (void)snprintf(blob_dir, sizeof blob_dir, "%s%s", named ? c->blobs + 4 : config->host.state_dir,
+                   named ? "" : "/blobs");
+    struct store_config store = {.url = c->url,
+                                 .blob_dir = blob_dir,
+                                 .dedup_ttl_ms = config->queue_default.dedup_ttl_ms,
+                                 .read_only_ok = read_only_ok};
+    r = store_open(&store, ret->base, &ret->log, &ret->env, &events, &ret->store, e);
+    if (r != 0) {
+        offline_close(ret);
+    }
+    return r;
+}
+
+static void answered(struct store_op *op) {
+    (void)event_base_loopbreak(op->arg);
+}
+
+void offline_run(struct offline *o, struct store_op *op) {
+    op->now_ms = env_wall_ms(&o->env);
+    op->done = answered;
+    op->arg = o->base;
+    store_post(&o->store, op);
+    (void)event_base_dispatch(o->base);
+}
+
+void offline_close(struct offline *o) {
+    if (o->store.ops != NULL) {
+        store_close(&o->store);
+    }
+    if (o->base != NULL) {
+        event_base_free(o->base);
+    }
+    env_close(&o->env);
+}

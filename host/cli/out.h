@@ -1,0 +1,45 @@
+/* Output for people: tables, ages, sizes, colours. What came from outside is made harmless for a terminal. */
+#ifndef JOBHOST_CLI_OUT_H
+#define JOBHOST_CLI_OUT_H
+
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "cli/cli.h"
+
+enum { OUT_COLUMNS_MAX = 12 };
+
+/* A table: rows are collected, then printed with columns as wide as their widest cell. The last column is cut to the terminal. */
+struct out_table {
+    const char *const *titles;
+    size_t columns;
+    char **cells; /* rows * columns */
+    size_t count, cap;
+    bool failed;
+};
+void out_table_cell(struct out_table *t, const char *text); /* NULL = "-"; copied and cleaned */
+void out_table_cellf(struct out_table *t, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+void out_table_print(const struct cli *cli, struct out_table *t); /* and frees it */
+
+/* "state     queued", aligned; nothing when text is NULL. */
+void out_line(const struct cli *cli, const char *name, const char *text);
+void out_linef(const struct cli *cli, const char *name, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* "5s", "3m", "2h", "4d" since an RFC 3339 time; "-" for NULL. In `out`. */
+const char *out_age(const char *rfc3339, char out[32]);
+/* "2026-11-21T10:00:00.000Z (3m ago)" */
+const char *out_when(const char *rfc3339, char out[64]);
+const char *out_size(double bytes, char out[32]);
+
+/* Replaces control bytes by blanks, except line ends if `lines`. */
+void out_clean(char *text, bool lines);
+
+/* A state's colour around its name, if colours are on. */
+const char *out_state(const struct cli *cli, const char *state, char out[64]);
+
+/* The width of the terminal on standard error, or 80. */
+int out_width(int fd);
+
+#endif

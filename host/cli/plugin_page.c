@@ -1,0 +1,68 @@
+#include "cli/plugin_page.h"
+
+#include <stdio.h>
+
+#include "cli/out.h"
+#include "cli/remote.h"
+
+static void print_fields(const struct cli *cli, const cJSON *fields, const char *indent) {
+    const cJSON *f;
+    cJSON_ArrayForEach(f, fields) {
+        const char *fallback = remote_text(f, "default");
+        const char *help = remote_text(f, "help");
+        struct buf text = {0};
+        buf_printf(&text, "%s%s (%s%s%s%s%s)", indent, remote_text(f, "name"),
+                   remote_text(f, "type"), remote_true(f, "required") ? ", required" : "",
+                   remote_true(f, "secret") ? ", secret" : "", fallback == NULL ? "" : ", default ",
+                   fallback == NULL ? "" : fallback);
+        if (help != NULL) {
+            buf_printf(&text, "\n%s    %s", indent, help);
+        }
+        if (text.data != NULL) {
+            out_clean(text.data, true);
+            (void)printf("%s\n", text.data);
+        }
+        buf_free(&text);
+    }
+    (void)cli;
+}
+
+static void print_handler(const struct cli *cli, const cJSON *h) {
+    const char *summary = remote_text(h, "summary");
+    const cJSON *payload = cJSON_GetObjectItemCaseSensitive(h, "payload");
+    (void)printf("\n  %s%s%s\n", remote_text(h, "name"), summary == NULL ? "" : " - ",
+                 summary == NULL ? "" : summary);
+    if (remote_true(h, "concurrent")) {
+        (void)printf("      runs on several threads at once\n");
+    }
+    if (cJSON_GetArraySize(payload) > 0) {
+        (void)printf("      payload:\n");
+        print_fields(cli, payload, "        ");
+    } else {
+        (void)printf("      payload: any\n");
+    }
+}
+
+void plugin_page_print(const struct cli *cli, const cJSON *plugin) {
+    const cJSON *options = cJSON_GetObjectItemCaseSensitive(plugin, "options");
+    const cJSON *handlers = cJSON_GetObjectItemCaseSensitive(plugin, "handlers");
+    const cJSON *h;
+    out_line(cli, "plugin", remote_text(plugin, "name"));
+    out_line(cli, "state", remote_text(plugin, "state"));
+    out_line(cli, "fault", remote_text(plugin, "fault"));
+    out_line(cli, "version", remote_text(plugin, "version"));
+    out_line(cli, "build", remote_text(plugin, "build"));
+    out_line(cli, "ABI", remote_text(plugin, "abi"));
+    out_line(cli, "file", remote_text(plugin, "file"));
+    out_line(cli, "sha256", remote_text(plugin, "sha256"));
+    if (handlers != NULL) {
+        (void)printf("\nHANDLERS\n");
+    }
+    cJSON_ArrayForEach(h, handlers) {
+        print_handler(cli, h);
+    }
+    if (cJSON_GetArraySize(options) > 0) {
+        (void)printf("\nOPTIONS (plugins.%s.config)\n\n", remote_text(plugin, "name"));
+        print_fields(cli, options, "  ");
+    }
+}

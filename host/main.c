@@ -1,0 +1,23 @@
+/* One program, three lives: the host (`jobhost run`), its workers (`jobhost --worker`, started by the host only), and the commands that
+ * talk to it. */
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "worker/worker.h"
+
+int main(int argc, char **argv) {
+    char self_exe[PATH_MAX];
+    if (argc > 1 && strcmp(argv[1], "--worker") == 0) {
+        return worker_main(argc, argv);
+    }
+    ssize_t len = readlink("/proc/self/exe", self_exe, sizeof self_exe - 1);
+    if (len == -1) {
+        (void)fprintf(stderr, "jobhost: /proc is not there: it is needed to find this program\n");
+        return CLI_FAILED;
+    }
+    self_exe[len] = '\0';
+    return cli_main(argc, argv, self_exe);
+}
