@@ -52,6 +52,7 @@ void attempt_free(struct attempt *a) {
     buf_free(&a->log);
     buf_free(&a->words);
     free(a->result_type);
+    free(a->progress_text);
     if (a->result_fd != -1) {
         close(a->result_fd);
     }
@@ -197,16 +198,18 @@ static void attempt_publish_progress(struct attempt *a, enum hub_event_kind kind
 }
 
 int attempt_on_progress(struct attempt *a, const struct msg_progress *m) {
-    if (m->message != NULL && strlen(m->message) > JOB_MESSAGE_MAX) {
-        return -EBADMSG;
+    if (m->message != NULL) {
+        char *text = strlen(m->message) > JOB_MESSAGE_MAX ? NULL : strdup(m->message);
+        if (text == NULL) {
+            return -EBADMSG;
+        }
+        free(a->progress_text);
+        a->progress_text = text;
+        a->progress.message = text;
     }
     a->progress.done = attempt_clamp(m->done);
     a->progress.total = attempt_clamp(m->total);
     a->progress.at_ms = env_wall_ms(&a->host->env);
-    if (m->message != NULL) {
-        strcpy(a->progress_text, m->message);
-        a->progress.message = a->progress_text;
-    }
     a->progress_news = true;
     attempt_publish_progress(a, HUB_PROGRESS, 0, NULL);
     return 0;

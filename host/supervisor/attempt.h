@@ -66,7 +66,7 @@ struct attempt {
     uint64_t result_size;
     bool result_over; /* over the queue's max_result: the attempt fails with INPUT/too_large */
     struct job_progress progress;
-    char progress_text[JOB_MESSAGE_MAX + 1];
+    char *progress_text;
     bool progress_news; /* not yet told to the store */
     struct buf log;     /* the tail */
     bool log_news;

@@ -59,7 +59,7 @@ static void batch_release(struct commits *c, struct batch *b) {
 
 static void entry_finish(struct commit_entry *entry) {
     effects_free(&entry->effects);
-    buf_free(&entry->words);
+    arena_free(&entry->arena);
 }
 
 static void batch_drop(struct commits *c, struct batch *b) {

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 
+#include "base/arena.h"
 #include "store/store.h"
 #include "supervisor/attempt.h"
 #include "supervisor/effects.h"
@@ -23,7 +24,7 @@ struct commit_entry {
     struct store_result result;
     struct blob_ref blob;
     struct store_attempt history;
-    struct buf words; /* owned copies of error texts, '\0'-separated */
+    struct arena arena; /* copies of what the attempt may change meanwhile */
     bool final;
     enum job_state state; /* it leads to */
 };

@@ -15,6 +15,7 @@
 void conclude_effects(struct attempt *a, struct store_commit_item *item,
                       struct commit_entry *entry) {
     struct effects *fx = a->effects;
+    // the store's thread reads these while a worker, perhaps a hostile one, may send more: hence copies
     a->effects = NULL;
     entry->attempt = a;
     entry->effects = fx;
@@ -34,12 +35,13 @@ void conclude_effects(struct attempt *a, struct store_commit_item *item,
         item->warning_count = fx->warning_count;
     }
     if (a->progress_news) {
-        entry->progress = a->progress; // its text lives in the attempt, which outlives the commit
+        entry->progress = a->progress;
+        entry->progress.message = arena_str(&entry->arena, a->progress.message);
         item->progress = &entry->progress;
         a->progress_news = false;
     }
     if (a->log_news) {
-        item->log_tail = buf_bytes(&a->log);
+        item->log_tail = arena_bytes(&entry->arena, buf_bytes(&a->log));
         a->log_news = false;
     }
 }

@@ -100,8 +100,8 @@ static int spawn_exec(const char *exe, const char *plugin, int sock, int page, p
     char parent[24];
     char *envp[SPAWN_ENV_MAX];
     snprintf(parent, sizeof parent, "%ld", (long)getpid());
-    char *const argv[] = {(char *)(uintptr_t) "jobhost", (char *)(uintptr_t) "--worker",
-                          parent, (char *)(uintptr_t)plugin, NULL};
+    char *const argv[] = {(char *)(uintptr_t) "jobhost", (char *)(uintptr_t) "--worker", parent,
+                          (char *)(uintptr_t)plugin, NULL};
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attr;
     sigset_t none, all;
