@@ -179,26 +179,6 @@ static bool string_is(struct bytes quoted, struct bytes want) {
     return w == w_end;
 }
 
-struct bytes json_member(struct bytes object, const char *key) {
-    static const struct bytes none = {NULL, 0};
-    struct bytes want = bytes_of(key);
-    struct scan s = {object.data, (const char *)object.data + object.len};
-    if (object.len == 0 || !skip_char(&s, '{')) {
-        return none;
-    }
-    do {
-        struct bytes name = take_value(&s);
-        if (name.len < 2 || *(const char *)name.data != '"' || !skip_char(&s, ':')) {
-            return none;
-        }
-        struct bytes value = take_value(&s);
-        if (string_is(name, want)) {
-            return value.len == 0 ? none : value;
-        }
-    } while (skip_char(&s, ','));
-    return none;
-}
-
 int json_each(struct bytes array, int (*each)(void *arg, struct bytes element), void *arg) {
     struct scan s = {array.data, (const char *)array.data + array.len};
     if (array.len == 0 || !skip_char(&s, '[') || skip_char(&s, ']')) {
@@ -235,6 +215,25 @@ int json_members(struct bytes object, int (*each)(void *arg, struct bytes key, s
         }
     } while (skip_char(&s, ','));
     return 0;
+}
+
+struct lookup {
+    struct bytes want, found;
+};
+
+static int look_up(void *arg, struct bytes key, struct bytes value) {
+    struct lookup *l = arg;
+    if (!string_is(key, l->want)) {
+        return 0;
+    }
+    l->found = value;
+    return 1;
+}
+
+struct bytes json_member(struct bytes object, const char *key) {
+    struct lookup l = {.want = bytes_of(key)};
+    (void)json_members(object, look_up, &l);
+    return l.found;
 }
 
 // Is this escape (as UTF-8) text that a C string can hold and that is UTF-8?

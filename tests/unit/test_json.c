@@ -182,6 +182,60 @@ static void test_each(void) {
     expect_each("1|", 0, "[1,", 0);
 }
 
+static int see_member(void *arg, struct bytes key, struct bytes value) {
+    struct seen *seen = arg;
+    buf_add(&seen->text, key.data, key.len);
+    buf_char(&seen->text, '=');
+    return see(arg, value);
+}
+
+static void expect_members(const char *want, int want_r, const char *object, int stop_at) {
+    struct seen seen = {.stop_at = stop_at};
+    EXPECT_EQ_INT(want_r, json_members(text_of(object), see_member, &seen));
+    EXPECT_EQ_BYTES(want, strlen(want), seen.text.data, seen.text.len);
+    buf_free(&seen.text);
+}
+
+static void test_each_member(void) {
+    expect_members("", 0, "{}", 0);
+    expect_members("", 0, " { } ", 0);
+    expect_members("\"a\"=1|", 0, "{\"a\":1}", 0);
+    expect_members("\"a\"={\"b\":2}|\"\\n\"=[1, 2]|\"\"=null|", 0,
+                   " {\"a\":{\"b\":2} , \"\\n\" : [1, 2],\"\":null } ", 0);
+    expect_members("\"a\"=1|", 42, "{\"a\":1,\"b\":2}", 1);
+    expect_members("", 0, "[1]", 0);
+    expect_members("", 0, "", 0);
+    expect_members("\"a\"=1|", 0, "{\"a\":1,", 0);
+    expect_members("", 0, "{\"a\"", 0);
+}
+
+static void test_text(void) {
+    static const struct {
+        const char *raw, *want;
+    } rows[] = {
+        {"\"\"", ""},
+        {"\"plain\"", "plain"},
+        {"\"a\\\"\\\\\\/\\b\\f\\n\\r\\tz\"", "a\"\\/\b\f\n\r\tz"},
+        {"\"\\u0041\\u00e9\\u20ac\\ud83d\\ude00\"", "A\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80"},
+        {"\"\xc3\xa9\"", "\xc3\xa9"},
+        {"\"\\u0000\"", NULL},        // a C string cannot hold it
+        {"\"\\ud83d\"", NULL},        // half a pair
+        {"\"\\ude00\\ud83d\"", NULL}, // the halves in the wrong order
+        {"\"\\ud83dx\"", NULL},
+        {"\"\\u12\"", NULL},
+        {"\"\\\"", NULL},
+        {"\"", NULL},
+        {"1", NULL},
+        {"null", NULL},
+        {"", NULL},
+    };
+    struct arena a = {0};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        EXPECT_EQ_STR(rows[i].want, json_text(&a, text_of(rows[i].raw)));
+    }
+    arena_free(&a);
+}
+
 static void test_valid(void) {
     static const char *const rows[] = {
         "{}",
@@ -317,6 +371,7 @@ static void test_depth(void) {
 
 // Whatever the text, it survives: written, checked, found again.
 static void test_round_trip(void) {
+    struct arena arena = {0};
     uint32_t random = 3;
     for (int round = 0; round < 5000; round++) {
         char text[40];
@@ -334,9 +389,15 @@ static void test_round_trip(void) {
         EXPECT_TRUE(json_is_valid(buf_bytes(&object)));
         struct bytes got = json_member(buf_bytes(&object), "k");
         EXPECT_EQ_BYTES(value.data, value.len, got.data, got.len);
+        const char *back = json_text(&arena, got);
+        bool same = memchr(text, '\0', len) != NULL || strstr(value.data, "\xef\xbf\xbd") != NULL ||
+                    (back != NULL && strlen(back) == len && memcmp(back, text, len) == 0);
+        EXPECT_TRUE(same);
+        arena_reset(&arena);
         buf_free(&value);
         buf_free(&object);
     }
+    arena_free(&arena);
 }
 
 static const struct expect_test tests[] = {
@@ -346,6 +407,8 @@ static const struct expect_test tests[] = {
     {"members and commas", test_members},
     {"the raw text of a member", test_member},
     {"the elements of an array", test_each},
+    {"the members of an object", test_each_member},
+    {"the text of a string", test_text},
     {"JSON is accepted", test_valid},
     {"what is not JSON is refused", test_invalid},
     {"nesting up to the limit", test_depth},
