@@ -137,9 +137,10 @@ static void conclude_commit(struct attempt *a, const struct outcome *o,
     item->park = o->park;
     item->wait_key = o->event == JOB_EV_PARK ? conclude_word(a, 3) : NULL;
     item->keep_ms = conclude_keep(a, o->event);
-    item->first_run_ms = a->job->first_run_ms == 0 && a->report.end != ATTEMPT_UNSTARTED
-                             ? env_wall_ms(&a->host->env)
-                             : 0;
+    if (a->job->first_run_ms == 0 && a->report.end != ATTEMPT_UNSTARTED) {
+        item->first_run_ms =
+            a->started_wall_ms != 0 ? a->started_wall_ms : env_wall_ms(&a->host->env);
+    }
     conclude_error(a, o, item, entry);
     conclude_history(a, o, item, entry);
     if (conclude_keeps_result(a, o->event) && conclude_has_result(a)) {
