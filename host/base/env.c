@@ -17,6 +17,8 @@
 #define CLOCK_VARIABLE "JOBHOST_TEST_CLOCK"
 #define FAULT_VARIABLE "JOBHOST_FAULT"
 
+#define WRITER_PATIENCE_MS 1000
+
 _Static_assert(sizeof(struct env_clock_file) == 48, "scripts write this layout");
 
 static int64_t real_ms(clockid_t which) {
@@ -87,10 +89,11 @@ static int64_t load(const volatile int64_t *p) {
     return __atomic_load_n(p, __ATOMIC_ACQUIRE); // so that the second look at seq comes after it
 }
 
-// A consistent copy of the file. A writer that died half-way leaves seq odd for ever: then, after a while, what is there
-// has to do.
+// A consistent copy of the file. A writer that died half-way leaves seq odd for ever: after a second, which no living one
+// takes, what is there has to do.
 static struct env_clock_file read_clock(const volatile struct env_clock_file *c) {
-    for (int tries = 0;; tries++) {
+    int64_t give_up_ms = 0;
+    for (;;) {
         uint64_t before = __atomic_load_n(&c->seq, __ATOMIC_ACQUIRE);
         struct env_clock_file copy = {
             .base_real_ms = load(&c->base_real_ms),
@@ -99,7 +102,12 @@ static struct env_clock_file read_clock(const volatile struct env_clock_file *c)
             .wall_skew_ms = load(&c->wall_skew_ms),
         };
         uint64_t after = __atomic_load_n(&c->seq, __ATOMIC_RELAXED);
-        if ((before % 2 == 0 && before == after) || tries == 10000) {
+        if (before % 2 == 0 && before == after) {
+            return copy;
+        }
+        int64_t now_ms = real_ms(CLOCK_MONOTONIC);
+        give_up_ms = give_up_ms == 0 ? now_ms + WRITER_PATIENCE_MS : give_up_ms;
+        if (now_ms >= give_up_ms) {
             return copy;
         }
         (void)sched_yield();
