@@ -272,6 +272,11 @@ void config_docs_markdown(struct buf *out); /* docs/config.md          */
 /* Effective configuration with origins; secrets as ***(set). `json` = machine form. */
 void config_dump(const struct config *c, bool json, struct buf *out);
 
+/* The keys that a reload to `loaded` cannot bring into force ("host.state_dir"), one a line; returns how many. The caller keeps
+ * running with their old values and says so. */
+size_t config_needs_restart(const struct config *running, const struct config *loaded,
+                            struct buf *out);
+
 /* plugins.<name>.config against a plugin's own option table (strings of the manifest; see record.h REC_HELLO). Normalises values
  * (DURATION to ms, SIZE to bytes, BOOL to true/false) and fills fallbacks. Problems are appended to `report`-style diagnostics in
  * `out` as printed lines; returns the number of errors. */

@@ -37,6 +37,7 @@ void config_path_pop(struct config_binding *b, size_t len);
 /* An error at `node`, under the path as it stands. */
 void config_bind_error(struct config_binding *b, const struct yaml_node *node, const char *code,
                        const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+void config_bind_no_memory(struct config_binding *b, const struct yaml_node *node);
 void config_bind_wrong_kind(struct config_binding *b, const struct yaml_node *node,
                             const char *expected);
 
@@ -65,16 +66,22 @@ void config_bind_origin(struct config_binding *b, const void *slot, const struct
 /* The variables of a value that is a secret. */
 void config_bind_consumed(struct config_binding *b, const struct config_scalar *scalar);
 
-/* Binders of the kinds with several values; `node` is never NULL. */
-void config_bind_strings(struct config_binding *b, const struct config_field *field,
-                         struct yaml_node *node, void *base);
-void config_bind_labels(struct config_binding *b, const struct config_field *field,
-                        struct yaml_node *node, void *base);
-void config_bind_json(struct config_binding *b, const struct config_field *field,
-                      struct yaml_node *node, void *base);
-void config_bind_plugin_options(struct config_binding *b, const struct config_field *field,
-                                struct yaml_node *node, void *base);
-void config_bind_verify(struct config_binding *b, const struct config_field *field,
-                        struct yaml_node *node, void *base);
+/* Is `word` one of field->words? Otherwise an error with `code` at `node` that lists them. */
+bool config_bind_is_word(struct config_binding *b, const struct config_field *field,
+                         const struct yaml_node *node, const struct config_word *word,
+                         const char *code);
+
+/* Fills the slots of one row from `node`, which is NULL only for sections, named entries and lists (all defaults). `base` is the
+ * struct that field->offset counts from. */
+typedef void config_binder(struct config_binding *b, const struct config_field *field,
+                           struct yaml_node *node, void *base);
+
+config_binder config_bind_one;  /* one word: config_bind_scalar.c  */
+config_binder config_bind_twin; /* KEY_file: PATH, same file       */
+config_binder config_bind_strings, config_bind_labels,
+    config_bind_json;                                         /* config_bind_values.c         */
+config_binder config_bind_plugin_options, config_bind_verify; /* config_bind_options.c           */
+config_binder config_bind_section, config_bind_named,
+    config_bind_list; /* config_bind_entries.c         */
 
 #endif

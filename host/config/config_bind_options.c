@@ -78,9 +78,10 @@ void config_bind_plugin_options(struct config_binding *b, const struct config_fi
     }
     plugin->options = arena_zalloc(&b->priv->arena, (node->count + 1) * sizeof(plugin->options[0]));
     if (plugin->options == NULL) {
-        config_bind_error(b, node, "no_memory", "out of memory");
+        config_bind_no_memory(b, node);
         return;
     }
+    node->shown = true;
     for (struct yaml_node *v = node->child; v != NULL; v = v->next) {
         size_t path = config_path_push(b, v->key->text);
         struct config_option *option = &plugin->options[plugin->option_count];
@@ -250,9 +251,10 @@ static void bind_scheme(struct config_binding *b, const struct config_table *sch
     verify->scheme = scheme->what;
     verify->params = arena_zalloc(&b->priv->arena, p.cap * sizeof(verify->params[0]));
     if (verify->params == NULL) {
-        config_bind_error(b, node, "no_memory", "out of memory");
+        config_bind_no_memory(b, node);
         return;
     }
+    node->shown |= node->kind == YAML_MAP;
     for (size_t i = 0; i < scheme->count; i++) {
         bind_param_row(&p, &scheme->fields[i], node);
     }
@@ -296,6 +298,7 @@ static void bind_verify_entry(struct config_binding *b, struct yaml_node *node,
                           "the word none");
         return;
     }
+    node->shown = true;
     const struct config_table *scheme = find_scheme(b, node->child->key);
     if (scheme != NULL) {
         size_t path = config_path_push(b, scheme->what);
@@ -317,7 +320,7 @@ void config_bind_verify(struct config_binding *b, const struct config_field *fie
     }
     hook->verify = arena_zalloc(&b->priv->arena, count * sizeof(hook->verify[0]));
     if (hook->verify == NULL) {
-        config_bind_error(b, node, "no_memory", "out of memory");
+        config_bind_no_memory(b, node);
         return;
     }
     size_t i = 0;

@@ -10,26 +10,6 @@
 
 // ---- lists of texts
 
-static bool is_allowed_word(struct config_binding *b, const struct config_field *field,
-                            const struct yaml_node *node, const char *text) {
-    if (field->words == NULL) {
-        return true;
-    }
-    for (size_t i = 0; field->words[i] != NULL; i++) {
-        if (strcmp(field->words[i], text) == 0) {
-            return true;
-        }
-    }
-    struct buf words = {0};
-    char found[96];
-    config_value_words(field->words, &words);
-    config_bind_error(b, node, "bad_word", "expected %s, found %s",
-                      words.data == NULL ? "" : words.data,
-                      config_quote(found, text, strlen(text)));
-    buf_free(&words);
-    return false;
-}
-
 static const char *bind_item(struct config_binding *b, const struct config_field *field,
                              struct yaml_node *node, struct config_scalar *scalar) {
     const struct config_field one = {field->key, CONFIG_STRING, .form = field->form};
@@ -41,7 +21,9 @@ static const char *bind_item(struct config_binding *b, const struct config_field
         config_bind_error(b, node, "missing_value", "an empty text");
         return NULL;
     }
-    return is_allowed_word(b, field, node, text) ? text : NULL;
+    bool allowed =
+        field->words == NULL || config_bind_is_word(b, field, node, &scalar->word, "bad_word");
+    return allowed ? text : NULL;
 }
 
 // The list as an array in the arena; *ret_count says how many were good.
@@ -62,7 +44,7 @@ static const char **bind_items(struct config_binding *b, const struct config_fie
     }
     const char **items = arena_zalloc(&b->priv->arena, (count + 1) * sizeof(*items));
     if (items == NULL) {
-        config_bind_error(b, node, "no_memory", "out of memory");
+        config_bind_no_memory(b, node);
         return NULL;
     }
     struct config_scalar scalar = {0};

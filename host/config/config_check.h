@@ -4,16 +4,25 @@
 
 #include "config/config_bind.h"
 
-/* After the defaults are filled in. */
+/* After the defaults are filled in, the origins sorted and the index built. */
 void config_check(struct config_binding *b, const struct config *c);
 
 /* config_check_http.c: hooks and routes. */
 void config_check_hooks(struct config_binding *b, const struct config *c);
 void config_check_routes(struct config_binding *b, const struct config *c);
 
-/* Under "<section>.<entry's name>.<key>", at the entry. `key` may be "". */
-void config_check_error(struct config_binding *b, const struct config_entry *entry,
-                        const char *section, const char *key, const char *code, const char *fmt,
-                        ...) __attribute__((format(printf, 6, 7)));
+/* What an error is about: it is reported at the value of `slot` where the file gives one, else at the entry. */
+struct config_subject {
+    const struct config_entry *entry; /* NULL = a plain section                           */
+    const char *section;              /* "plugins"; of a list with the index: "routes[2]" */
+    const char *key;                  /* "retry.max"; "" = the entry itself               */
+    const void *slot;                 /* NULL = the entry                                 */
+};
+void config_check_error(struct config_binding *b, const struct config_subject *subject,
+                        const char *code, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+void config_check_warning(struct config_binding *b, const struct config_subject *subject,
+                          const char *code, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
 
 #endif

@@ -29,8 +29,10 @@ struct hook_check {
     const struct config_verify *verify;
 };
 
-#define HOOK_ERROR(h, key, code, ...)                                                              \
-    config_check_error((h)->b, &(h)->hook->entry, "hooks", (key), (code), __VA_ARGS__)
+#define HOOK_ERROR(h, member, ...)                                                                 \
+    config_check_error(                                                                            \
+        (h)->b, &(struct config_subject){&(h)->hook->entry, "hooks", #member, &(h)->hook->member}, \
+        __VA_ARGS__)
 
 static const char *param(const struct config_verify *verify, const char *name) {
     for (size_t i = 0; i < verify->param_count; i++) {
@@ -44,18 +46,18 @@ static const char *param(const struct config_verify *verify, const char *name) {
 static void check_whsec(const struct hook_check *h, const char *secret) {
     bool is_public = starts_with(secret, "whpk_");
     if (starts_with(secret, "whsk_")) {
-        HOOK_ERROR(h, "verify", "bad_secret",
+        HOOK_ERROR(h, verify, "bad_secret",
                    "a whsk_ key is the sender's private key; a receiver needs whpk_ or whsec_");
         return;
     }
     const char *text = starts_with(secret, "whsec_") ? secret + 6 : is_public ? secret + 5 : secret;
     int length = base64_length(text);
     if (length < 0) {
-        HOOK_ERROR(h, "verify", "bad_secret", "the secret is not valid base64");
+        HOOK_ERROR(h, verify, "bad_secret", "the secret is not valid base64");
     } else if (is_public && length != 32) {
-        HOOK_ERROR(h, "verify", "bad_secret", "a whpk_ key has 32 bytes");
+        HOOK_ERROR(h, verify, "bad_secret", "a whpk_ key has 32 bytes");
     } else if (!is_public && (length < 24 || length > 64)) {
-        HOOK_ERROR(h, "verify", "bad_secret", "the secret must decode to 24 to 64 bytes");
+        HOOK_ERROR(h, verify, "bad_secret", "the secret must decode to 24 to 64 bytes");
     }
 }
 
@@ -70,7 +72,7 @@ static void check_hmac(const struct hook_check *h) {
                *template = param(h->verify, "template");
     if (algorithm != NULL && strcmp(algorithm, "sha1") == 0 &&
         (allow == NULL || strcmp(allow, "true") != 0)) {
-        HOOK_ERROR(h, "verify", "sha1", "algorithm: sha1 needs allow_sha1: true");
+        HOOK_ERROR(h, verify, "sha1", "algorithm: sha1 needs allow_sha1: true");
     }
     for (size_t i = 0; encoding != NULL && i < h->verify->param_count; i++) {
         const struct config_option *p = &h->verify->params[i];
@@ -78,7 +80,7 @@ static void check_hmac(const struct hook_check *h) {
                    ((strcmp(encoding, "base64") == 0 && base64_length(p->value) < 0) ||
                     (strcmp(encoding, "hex") == 0 && !is_hex(p->value)));
         if (bad) {
-            HOOK_ERROR(h, "verify", "bad_secret", "the secret is not valid %s", encoding);
+            HOOK_ERROR(h, verify, "bad_secret", "the secret is not valid %s", encoding);
         }
     }
     static const struct {
@@ -87,7 +89,7 @@ static void check_hmac(const struct hook_check *h) {
     for (size_t i = 0; template != NULL && i < sizeof(needs) / sizeof(needs[0]); i++) {
         if (strstr(template, needs[i].placeholder) != NULL &&
             param(h->verify, needs[i].header) == NULL) {
-            HOOK_ERROR(h, "verify", "missing_key", "%s in the template needs %s",
+            HOOK_ERROR(h, verify, "missing_key", "%s in the template needs %s",
                        needs[i].placeholder, needs[i].header);
         }
     }
@@ -96,8 +98,7 @@ static void check_hmac(const struct hook_check *h) {
 static void check_twilio(const struct hook_check *h) {
     const char *allow = param(h->verify, "allow_sha1");
     if (allow == NULL || strcmp(allow, "true") != 0) {
-        HOOK_ERROR(h, "verify", "sha1",
-                   "Twilio signs with SHA-1; set allow_sha1: true to accept it");
+        HOOK_ERROR(h, verify, "sha1", "Twilio signs with SHA-1; set allow_sha1: true to accept it");
     }
 }
 
@@ -114,7 +115,7 @@ static void check_verify(const struct hook_check *h) {
     } else if (strcmp(scheme, "twilio") == 0) {
         check_twilio(h);
     } else if (strcmp(scheme, "none") == 0 && h->hook->verify_count > 1) {
-        HOOK_ERROR(h, "verify", "contradiction",
+        HOOK_ERROR(h, verify, "contradiction",
                    "none beside other schemes would let everybody in; leave one of them out");
     }
 }
@@ -163,16 +164,30 @@ void config_check_hooks(struct config_binding *b, const struct config *c) {
             continue;
         }
         if (is_own_path(hook->path)) {
-            HOOK_ERROR(&h, "path", "taken_path", "%s belongs to the host itself", hook->path);
+            HOOK_ERROR(&h, path, "taken_path", "%s belongs to the host itself", hook->path);
         }
-        for (size_t j = 0; j < i; j++) {
-            if (c->hooks[j].path != NULL && strcmp(c->hooks[j].path, hook->path) == 0) {
-                HOOK_ERROR(&h, "path", "duplicate_path", "hook %s has the same path (line %d)",
+        for (size_t j = 0; j < i && hook->entry.on; j++) {
+            if (c->hooks[j].entry.on && c->hooks[j].path != NULL &&
+                strcmp(c->hooks[j].path, hook->path) == 0) {
+                HOOK_ERROR(&h, path, "duplicate_path", "hook %s has the same path (line %d)",
                            c->hooks[j].entry.name, c->hooks[j].entry.line);
             }
         }
     }
 }
+
+struct route_check {
+    struct config_binding *b;
+    const struct config *c;
+    const struct config_route *route;
+    size_t index;
+    char section[64]; /* "routes[2]" */
+};
+
+#define ROUTE_ERROR(r, name, slot, ...)                                                            \
+    config_check_error((r)->b,                                                                     \
+                       &(struct config_subject){&(r)->route->entry, (r)->section, (name), (slot)}, \
+                       __VA_ARGS__)
 
 struct action_rule {
     const char *action;
@@ -184,23 +199,24 @@ static const struct action_rule action_rules[] = {
     {"cancel", false, true}, {"events", false, true}, {"plugin.query", true, false},
 };
 
-static void check_action(struct config_binding *b, const struct config_route *route) {
+static void check_action(const struct route_check *r) {
+    const struct config_route *route = r->route;
     for (size_t i = 0; i < sizeof(action_rules) / sizeof(action_rules[0]); i++) {
         const struct action_rule *rule = &action_rules[i];
         if (strcmp(rule->action, route->action) != 0) {
             continue;
         }
         if (rule->needs_job && route->job == NULL) {
-            config_check_error(b, &route->entry, "routes", "job", "missing_key",
-                               "action: %s needs the type of a job", rule->action);
+            ROUTE_ERROR(r, "job", &route->job, "missing_key", "action: %s needs the type of a job",
+                        rule->action);
         }
         if (!rule->needs_job && route->job != NULL) {
-            config_check_error(b, &route->entry, "routes", "job", "contradiction",
-                               "action: %s works on the job in the path", rule->action);
+            ROUTE_ERROR(r, "job", &route->job, "contradiction",
+                        "action: %s works on the job in the path", rule->action);
         }
         if (rule->needs_id && route->path != NULL && strstr(route->path, "/{id}") == NULL) {
-            config_check_error(b, &route->entry, "routes", "match", "missing_key",
-                               "action: %s needs {id} in the path", rule->action);
+            ROUTE_ERROR(r, "match", &route->entry.name, "missing_key",
+                        "action: %s needs {id} in the path", rule->action);
         }
     }
 }
@@ -217,51 +233,58 @@ static bool has_repeated_name(const char *path) {
     return false;
 }
 
-static void check_shadow(struct config_binding *b, const struct config *c, size_t i) {
-    const struct config_route *route = &c->routes[i];
-    for (size_t j = 0; j < i; j++) {
+static void check_shadow(const struct route_check *r) {
+    const struct config *c = r->c;
+    const struct config_route *route = r->route;
+    for (size_t j = 0; j < r->index; j++) {
         const struct config_route *before = &c->routes[j];
         bool same;
-        if (before->path == NULL || strcmp(before->method, route->method) != 0 ||
+        if (before->path == NULL || !before->entry.on ||
+            strcmp(before->method, route->method) != 0 ||
             !covers(before->path, route->path, &same)) {
             continue;
         }
-        config_check_error(b, &route->entry, "routes", "match",
-                           same ? "duplicate_path" : "shadowed_path",
-                           same ? "the route at line %d takes the same requests"
-                                : "is never reached: the route at line %d takes these requests "
-                                  "first; put this one before it",
-                           before->entry.line);
+        ROUTE_ERROR(r, "match", &route->entry.name, same ? "duplicate_path" : "shadowed_path",
+                    same ? "the route at line %d takes the same requests"
+                         : "is never reached: the route at line %d takes these requests "
+                           "first; put this one before it",
+                    before->entry.line);
         return;
     }
     for (size_t j = 0; j < c->hook_count; j++) {
         bool same;
-        if (c->hooks[j].path != NULL && strcmp(route->method, "POST") == 0 &&
-            covers(route->path, c->hooks[j].path, &same)) {
-            config_check_error(b, &route->entry, "routes", "match", "shadowed_path",
-                               "takes the requests of hook %s (line %d)", c->hooks[j].entry.name,
-                               c->hooks[j].entry.line);
+        if (c->hooks[j].entry.on && c->hooks[j].path != NULL &&
+            strcmp(route->method, "POST") == 0 && covers(route->path, c->hooks[j].path, &same)) {
+            ROUTE_ERROR(r, "match", &route->entry.name, "shadowed_path",
+                        "takes the requests of hook %s (line %d)", c->hooks[j].entry.name,
+                        c->hooks[j].entry.line);
         }
+    }
+}
+
+static void check_path(const struct route_check *r) {
+    const struct config_route *route = r->route;
+    if (is_own_path(route->path)) {
+        ROUTE_ERROR(r, "match", &route->entry.name, "taken_path", "%s belongs to the host itself",
+                    route->path);
+    }
+    if (has_repeated_name(route->path)) {
+        ROUTE_ERROR(r, "match", &route->entry.name, "bad_value", "a name in braces stands twice");
+    }
+    if (route->entry.on) {
+        check_shadow(r);
     }
 }
 
 void config_check_routes(struct config_binding *b, const struct config *c) {
     for (size_t i = 0; i < c->route_count; i++) {
-        const struct config_route *route = &c->routes[i];
-        if (route->action != NULL) {
-            check_action(b, route);
+        struct route_check r = {.b = b, .c = c, .route = &c->routes[i], .index = i};
+        (void)snprintf(r.section, sizeof(r.section), "routes[%zu]", i);
+        if (r.route->action != NULL) {
+            check_action(&r);
         }
-        if (route->path == NULL) {
-            continue;
+        if (r.route->path != NULL) {
+            check_path(&r);
         }
-        if (is_own_path(route->path)) {
-            config_check_error(b, &route->entry, "routes", "match", "taken_path",
-                               "%s belongs to the host itself", route->path);
-        }
-        if (has_repeated_name(route->path)) {
-            config_check_error(b, &route->entry, "routes", "match", "bad_value",
-                               "a name in braces stands twice");
-        }
-        check_shadow(b, c, i);
     }
 }

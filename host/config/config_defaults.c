@@ -161,12 +161,21 @@ static void resolve_all(struct config_binding *b, struct config *c) {
     }
 }
 
+static void fill_limits(struct config *c) {
+    for (size_t i = 0; i < c->limit_count; i++) {
+        if (c->limits[i].per_ms == 0) {
+            c->limits[i].per_ms = 1000;
+        }
+    }
+}
+
 void config_fill_defaults(struct config_binding *b, struct config *c,
                           const struct config_load_options *options) {
     fill_host(b, &c->host);
     fill_store(b, c);
     fill_plugins(b, c, options);
     fill_breakers(c);
+    fill_limits(c);
     split_routes(b, c);
     resolve_all(b, c);
 }

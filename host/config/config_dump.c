@@ -16,24 +16,34 @@ enum { DEPTH_MAX = 12 };
 
 // ---- what stands behind a secret
 
-// A password inside a URL is all that is hidden of it: "rediss://default:***(set)@host:6379".
-static void add_url_without_password(const char *text, struct buf *out) {
+// Text as it is, but of a URL without the password: "rediss://default:***(set)@host:6379". With `hide_path` also without what
+// follows the host: in the URLs of some services that is the secret.
+static void add_text(const char *text, bool hide_path, struct buf *out) {
     const char *authority = strstr(text, "://");
-    size_t len = authority == NULL ? 0 : strcspn(authority + 3, "/?#");
-    const char *at = NULL, *colon = NULL;
-    for (size_t i = 0; i < len; i++) {
-        at = authority[3 + i] == '@' ? authority + 3 + i : at;
-    }
-    if (at != NULL) {
-        colon = memchr(authority + 3, ':', (size_t)(at - authority) - 3);
-    }
-    if (colon == NULL) {
+    if (authority == NULL) {
         buf_str(out, text);
         return;
     }
-    buf_add(out, text, (size_t)(colon - text) + 1);
-    buf_str(out, MASK);
-    buf_str(out, at);
+    authority += 3;
+    const char *path = authority + strcspn(authority, "/?#");
+    const char *at = NULL, *colon = NULL;
+    for (const char *c = authority; c < path; c++) {
+        at = *c == '@' ? c : at;
+    }
+    if (at != NULL) {
+        colon = memchr(authority, ':', (size_t)(at - authority));
+    }
+    if (colon != NULL) {
+        buf_add(out, text, (size_t)(colon - text) + 1);
+        buf_str(out, MASK);
+        text = at;
+    }
+    buf_add(out, text, (size_t)(path - text));
+    if (hide_path && path[0] != '\0' && path[1] != '\0') {
+        buf_printf(out, "%c%s", *path, MASK);
+    } else {
+        buf_str(out, path);
+    }
 }
 
 static bool may_hold_password(const struct config_leaf *leaf) {
@@ -43,10 +53,10 @@ static bool may_hold_password(const struct config_leaf *leaf) {
 static void add_shown_text(const struct config_leaf *leaf, struct buf *out) {
     if (leaf->kind == LEAF_SECRET && !may_hold_password(leaf)) {
         buf_str(out, MASK);
-    } else if (may_hold_password(leaf)) {
-        add_url_without_password(leaf->text, out);
     } else {
-        buf_str(out, leaf->text);
+        bool outside =
+            leaf->origin != NULL && (leaf->origin->variable != NULL || leaf->origin->hidden);
+        add_text(leaf->text, may_hold_password(leaf) && outside, out);
     }
 }
 

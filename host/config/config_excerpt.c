@@ -5,19 +5,61 @@
 
 enum { EXCERPT_MAX = 120 };
 
+// Does the word stand on the line, and from which column on?
+static bool takes_up(const struct yaml_node *word, unsigned source, int line, int *ret_column) {
+    *ret_column = word->at.line == line ? word->at.column : 1;
+    return word->at.source == source && word->at.line <= line && line <= word->end_line;
+}
+
 // The first column on `line` that a word which must not be shown takes up; INT_MAX = none.
 static int first_hidden(const struct yaml_node *node, unsigned source, int line) {
     int first = INT_MAX;
     for (const struct yaml_node *v = node->child; v != NULL; v = v->next) {
         int column = first_hidden(v, source, line);
         first = column < first ? column : first;
+        if (v->key != NULL && !node->shown && takes_up(v->key, source, line, &column)) {
+            first = column < first ? column : first;
+        }
     }
-    if (node->kind == YAML_TEXT && !node->shown && node->at.source == source &&
-        node->at.line <= line && line <= node->end_line) {
-        int column = node->at.line == line ? node->at.column : 1;
+    int column;
+    if (node->kind == YAML_TEXT && !node->shown && takes_up(node, source, line, &column)) {
         first = column < first ? column : first;
     }
     return first;
+}
+
+// The first column behind every word and key of the line: from there on a # begins a comment.
+static int after_last_word(const struct yaml_node *node, unsigned source, int line) {
+    int last = 0;
+    const struct yaml_node *const both[] = {node, node->key};
+    for (int i = 0; i < 2; i++) {
+        const struct yaml_node *n = both[i];
+        if (n != NULL && n->kind == YAML_TEXT && n->at.source == source && n->end_line == line &&
+            n->end_column > last) {
+            last = n->end_column;
+        }
+    }
+    for (const struct yaml_node *v = node->child; v != NULL; v = v->next) {
+        int column = after_last_word(v, source, line);
+        last = column > last ? column : last;
+    }
+    return last;
+}
+
+// The line without a comment at its end: nobody knows what stands in one.
+static struct bytes without_comment(struct bytes line, int from) {
+    const char *text = line.data;
+    int column = 1;
+    for (size_t i = 0; i < line.len; i++) {
+        if (column >= from && text[i] == '#') {
+            while (i > 0 && (text[i - 1] == ' ' || text[i - 1] == '\t')) {
+                i--;
+            }
+            return (struct bytes){text, i};
+        }
+        column += ((unsigned char)text[i] & 0xC0) != 0x80;
+    }
+    return line;
 }
 
 // Adds up to `columns` characters; false when the line goes on after them.
@@ -71,6 +113,9 @@ bool config_excerpt(void *sources, struct config_place at, struct buf *out) {
         limit = first_hidden(source->root, at.source, at.line);
         int joined = first_hidden(s->items[0].root, at.source, at.line);
         limit = joined < limit ? joined : limit;
+        int here = after_last_word(source->root, at.source, at.line);
+        int there = after_last_word(s->items[0].root, at.source, at.line);
+        line = without_comment(line, here > there ? here : there);
     }
     bool cut = limit <= EXCERPT_MAX;
     limit = cut ? limit : EXCERPT_MAX;

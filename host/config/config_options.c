@@ -59,7 +59,8 @@ static const struct config_field *field_of(int32_t type) {
 // Durations become milliseconds, sizes bytes; the rest stays as it is written.
 static const char *normalise(struct binding *b, const struct config_field *field, const char *text,
                              bool secret, struct err *e) {
-    struct config_word word = {text, false, secret, b->plugin->dir, b->arena};
+    struct config_word word = {
+        .text = text, .secret = secret, .dir = b->plugin->dir, .arena = b->arena};
     union {
         bool flag;
         int64_t number;
@@ -142,7 +143,7 @@ static void set_from_file(struct binding *b, const struct config_option_spec *sp
     struct err e = {0};
     int r = path == NULL
                 ? err_set(&e, -ENOMEM, "out of memory")
-                : config_secret_read(&vault, path, b->plugin->loose_files, &text, &len, &e);
+                : config_secret_read(&vault, path, path, b->plugin->loose_files, &text, &len, &e);
     if (r < 0) {
         complain(b, twin, twin->name, "%s", e.msg);
     } else {

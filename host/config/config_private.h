@@ -14,7 +14,7 @@
 struct config_origin {
     const void *slot;
     const char *file; /* NULL = the environment alone                          */
-    int line;
+    int line, column;
     const char *variable; /* the first environment variable in it, or NULL         */
     bool hidden;          /* part of it came from a secret file: never shown       */
 };

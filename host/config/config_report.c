@@ -52,10 +52,8 @@ static const char *keep_escaped(struct config_report *report, const char *text, 
     return kept == NULL ? "out of memory" : kept;
 }
 
-__attribute__((format(printf, 6, 0))) static void add(struct config_report *report, bool warning,
-                                                      struct config_place at, const char *path,
-                                                      const char *code, const char *fmt,
-                                                      va_list ap) {
+void config_report_add(struct config_report *report, bool warning, struct config_place at,
+                       const char *path, const char *code, const char *fmt, va_list ap) {
     size_t *counter = warning ? &report->warnings : &report->errors;
     (*counter)++;
     if (*counter > CONFIG_REPORT_MAX || report->items == NULL) {
@@ -80,7 +78,7 @@ void config_report_error(struct config_report *report, struct config_place at, c
                          const char *code, const char *fmt, ...) {
     va_list ap;
     va_start(ap, fmt);
-    add(report, false, at, path, code, fmt, ap);
+    config_report_add(report, false, at, path, code, fmt, ap);
     va_end(ap);
 }
 
@@ -88,7 +86,7 @@ void config_report_warning(struct config_report *report, struct config_place at,
                            const char *code, const char *fmt, ...) {
     va_list ap;
     va_start(ap, fmt);
-    add(report, true, at, path, code, fmt, ap);
+    config_report_add(report, true, at, path, code, fmt, ap);
     va_end(ap);
 }
 

@@ -34,6 +34,10 @@ void config_report_warning(struct config_report *report, struct config_place at,
                            const char *code, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));
 
+void config_report_add(struct config_report *report, bool warning, struct config_place at,
+                       const char *path, const char *code, const char *fmt, va_list ap)
+    __attribute__((format(printf, 6, 0)));
+
 /* By file, line and column; what came first stays first among equals. */
 void config_report_sort(struct config_report *report);
 

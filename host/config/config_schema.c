@@ -49,8 +49,8 @@ static void text_schema(struct buf *out, const struct config_field *field) {
         field->kind == CONFIG_SECRET || field->kind == CONFIG_SECRETS ||
         field->kind == CONFIG_PATH) {
         json_kint(out, "minLength", 1);
-    } else if (field->max != 0) {
-        json_kint(out, "maxLength", field->max);
+    } else {
+        bounds(out, field, "minLength", "maxLength");
     }
     if (field->form != NULL) {
         json_kstr(out, "pattern", field->form->pattern);

@@ -103,23 +103,23 @@ static int check_file(const struct stat *st, const char *path, bool loose, struc
 }
 
 // A stat before the open: opening a device or a FIFO may already do something.
-static int open_file(const char *path, bool loose, struct err *e) {
+static int open_file(const char *path, const char *shown, bool loose, struct err *e) {
     struct stat st;
     if (stat(path, &st) == -1) {
-        return err_errno(e, -errno, "%s", path);
+        return err_errno(e, -errno, "%s", shown);
     }
-    int r = check_file(&st, path, loose, e);
+    int r = check_file(&st, shown, loose, e);
     if (r < 0) {
         return r;
     }
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd == -1) {
-        return err_errno(e, -errno, "%s", path);
+        return err_errno(e, -errno, "%s", shown);
     }
     if (fstat(fd, &st) == -1) {
-        r = err_errno(e, -errno, "%s", path);
+        r = err_errno(e, -errno, "%s", shown);
     } else {
-        r = check_file(&st, path, loose, e);
+        r = check_file(&st, shown, loose, e);
     }
     if (r < 0) {
         (void)close(fd);
@@ -170,19 +170,19 @@ static int keep_content(struct config_vault *vault, const char *path, const char
     return *ret_text == NULL ? err_set(e, -ENOMEM, "%s: no room for more secrets", path) : 0;
 }
 
-int config_secret_read(struct config_vault *vault, const char *path, bool loose,
+int config_secret_read(struct config_vault *vault, const char *path, const char *shown, bool loose,
                        const char **ret_text, size_t *ret_len, struct err *e) {
-    int fd = open_file(path, loose, e);
+    int fd = open_file(path, shown, loose, e);
     if (fd < 0) {
         return fd;
     }
     char data[CONFIG_SECRET_FILE_MAX + 1];
     size_t len = 0;
-    int r = read_all(fd, path, data, &len, e);
+    int r = read_all(fd, shown, data, &len, e);
     (void)close(fd);
     if (r == 0) {
         len = without_line_break(data, len);
-        r = keep_content(vault, path, data, len, ret_text, e);
+        r = keep_content(vault, shown, data, len, ret_text, e);
     }
     explicit_bzero(data, sizeof(data));
     if (r == 0) {

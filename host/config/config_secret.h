@@ -28,8 +28,9 @@ void config_vault_free(struct config_vault *vault);
 
 /* Reads a secret's file into the vault: a regular file (links are followed) of root or our user, closed to group and others unless
  * `loose`, not empty, no NUL, at most CONFIG_SECRET_FILE_MAX; one trailing line break is dropped. Returns 0 and the text; -ENOENT
- * when there is no such file; another negative errno with the words in *e. The words never hold the content. */
-int config_secret_read(struct config_vault *vault, const char *path, bool loose,
+ * when there is no such file; another negative errno with the words in *e. The words never hold the content; they call the file
+ * `shown`. */
+int config_secret_read(struct config_vault *vault, const char *path, const char *shown, bool loose,
                        const char **ret_text, size_t *ret_len, struct err *e);
 
 /* First 8 hex digits of SHA-256 over a salt of this host and the text: tells two keys apart without showing either. */

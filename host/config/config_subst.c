@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "config/config_env.h"
@@ -39,7 +40,7 @@ static int add(struct work *w, const char *text, size_t len) {
 
 // ---- files
 
-int config_subst_file(const struct config_subst *s, const char *path,
+int config_subst_file(const struct config_subst *s, const char *path, const char *variable,
                       struct config_substituted *ret, const char **ret_code, struct err *e) {
     if (s->no_files) {
         *ret_code = "secret_file";
@@ -52,7 +53,11 @@ int config_subst_file(const struct config_subst *s, const char *path,
     }
     const char *text = NULL;
     size_t len = 0;
-    int r = config_secret_read(s->vault, full, s->loose, &text, &len, e);
+    char named[96];
+    (void)snprintf(named, sizeof(named), "the file named by %.64s",
+                   variable == NULL ? "" : variable);
+    const char *shown = variable == NULL ? full : named;
+    int r = config_secret_read(s->vault, full, shown, s->loose, &text, &len, e);
     if (r < 0) {
         *ret_code = "secret_file";
         return r;
@@ -66,7 +71,7 @@ int config_subst_file(const struct config_subst *s, const char *path,
 
 static int add_file(struct work *w, const char *path) {
     struct config_substituted content = {0};
-    int r = config_subst_file(w->s, path, &content, w->ret_code, w->e);
+    int r = config_subst_file(w->s, path, NULL, &content, w->ret_code, w->e);
     if (r < 0) {
         return r;
     }

@@ -39,8 +39,9 @@ struct config_substituted {
 int config_subst(const struct config_subst *s, const char *text, size_t len,
                  struct config_substituted *ret, const char **ret_code, struct err *e);
 
-/* Content of a secret's file, path relative to s->dir. Same answers. */
-int config_subst_file(const struct config_subst *s, const char *path,
+/* Content of a secret's file, path relative to s->dir. `variable` is the environment variable that names the file, or NULL: a path
+ * from outside is not shown in errors, for it may be a secret in the wrong place. Same answers. */
+int config_subst_file(const struct config_subst *s, const char *path, const char *variable,
                       struct config_substituted *ret, const char **ret_code, struct err *e);
 
 #endif

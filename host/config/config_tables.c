@@ -153,7 +153,7 @@ static const struct config_table store_table = {
 static const struct config_field plugin_rows[] = {
     ENABLED_ROW(config_plugin, "the plugin"),
     {"file", CONFIG_STRING, 0, AT(config_plugin, file), .default_words = "<plugin_dir>/NAME.so",
-     .max = 4096,
+     .min = 1, .max = 4096,
      .doc = "The shared object: a bare name is looked up in plugin_dir, a path is relative to this "
             "file."},
     {"workers", CONFIG_INT, 0, AT(config_plugin, workers), .fallback = "1", .min = 1, .max = 256,
@@ -285,9 +285,9 @@ static const struct config_field schedule_rows[] = {
      .doc = "The type of the job it starts."},
     {"queue", CONFIG_STRING, 0, AT(config_schedule, queue), .default_words = "the job type's",
      .form = &form_queue, .doc = "Where the job waits."},
-    {"user", CONFIG_STRING, 0, AT(config_schedule, user), .max = JOB_TENANT_MAX,
+    {"user", CONFIG_STRING, 0, AT(config_schedule, user), .min = 1, .max = JOB_TENANT_MAX,
      .doc = "The tenant the job belongs to."},
-    {"key", CONFIG_STRING, 0, AT(config_schedule, key), .max = JOB_KEY_MAX,
+    {"key", CONFIG_STRING, 0, AT(config_schedule, key), .min = 1, .max = JOB_KEY_MAX,
      .doc = "The job's dedup key."},
     {"payload", CONFIG_JSON, 0, AT(config_schedule, payload), .fallback = "{}",
      .doc = "The job's payload, written as YAML."},
@@ -311,9 +311,9 @@ static const struct config_field hook_rows[] = {
      .doc = "The type of the job that a delivery becomes."},
     {"queue", CONFIG_STRING, 0, AT(config_hook, queue), .default_words = "the job type's",
      .form = &form_queue, .doc = "Where the job waits."},
-    {"key", CONFIG_STRING, 0, AT(config_hook, key), .max = JOB_KEY_MAX,
+    {"key", CONFIG_STRING, 0, AT(config_hook, key), .min = 1, .max = JOB_KEY_MAX,
      .default_words = "the scheme's id of the delivery", .doc = "The job's dedup key."},
-    {"user", CONFIG_STRING, 0, AT(config_hook, user), .max = JOB_TENANT_MAX,
+    {"user", CONFIG_STRING, 0, AT(config_hook, user), .min = 1, .max = JOB_TENANT_MAX,
      .doc = "The tenant the job belongs to."},
     {"payload", CONFIG_JSON, 0, AT(config_hook, payload), .default_words = "the body as it is",
      .doc = "The job's payload, written as YAML."},
@@ -353,11 +353,15 @@ static const struct config_table route_table = {
 
 // ---- limits, breakers, notify
 
+_Static_assert(offsetof(struct config_limit, per_ms) ==
+                   offsetof(struct config_limit, rate) + offsetof(struct config_rate, per_ms),
+               "a rate with a unit fills both");
 static const struct config_field limit_rows[] = {
+    // before the rate, whose own unit must not meet it
+    {"per", CONFIG_DURATION, 0, AT(config_limit, per_ms), .default_words = "1s", .min = 1,
+     .max = YEAR, .doc = "The length of the window."},
     {"rate", CONFIG_RATE, 0, AT(config_limit, rate), .fallback = "0", .max = 1000000000,
      .doc = "Calls per `per`, or with its own unit: `10/s`, `60/m`. 0 = no limit."},
-    {"per", CONFIG_DURATION, 0, AT(config_limit, per_ms), .fallback = "1s", .min = 1, .max = YEAR,
-     .doc = "The length of the window."},
     {"burst", CONFIG_INT, 0, AT(config_limit, burst), .fallback = "0", .max = 1000000000,
      .doc = "Calls that may come at once; 0 = the rate."},
     {"concurrency", CONFIG_INT, 0, AT(config_limit, concurrency), .fallback = "0", .max = 1000000,

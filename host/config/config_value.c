@@ -18,23 +18,26 @@ struct reading {
     struct err *e;
 };
 
+const char *config_value_found(const struct config_word *word, char out[96]) {
+    if (word->variable != NULL) {
+        (void)snprintf(out, 96, "the value of %.64s", word->variable);
+        return out;
+    }
+    return word->secret ? "something else" : config_quote(out, word->text, strlen(word->text));
+}
+
 // "expected X, found "y"": the shape of most refusals
 static const char *refuse(const struct reading *r, const char *code) {
     char found[96];
-    if (r->word->secret) {
-        (void)err_set(r->e, -EINVAL, "expected %s", config_value_expected(r->field));
-    } else {
-        (void)err_set(r->e, -EINVAL, "expected %s, found %s", config_value_expected(r->field),
-                      config_quote(found, r->word->text, strlen(r->word->text)));
-    }
+    (void)err_set(r->e, -EINVAL, "expected %s, found %s", config_value_expected(r->field),
+                  config_value_found(r->word, found));
     return code;
 }
 
 static const char *refuse_quoted(const struct reading *r) {
     char found[96];
     (void)err_set(r->e, -EINVAL, "expected %s, found the text %s; leave the quotes out",
-                  config_value_expected(r->field),
-                  config_quote(found, r->word->text, strlen(r->word->text)));
+                  config_value_expected(r->field), config_value_found(r->word, found));
     return "quoted_number";
 }
 
@@ -55,7 +58,7 @@ static const char *out_of_range(const struct reading *r) {
     format_bound(r->field, r->field->min, low);
     format_bound(r->field, r->field->max, high);
     (void)err_set(r->e, -ERANGE, "%s is out of range; allowed is %s to %s",
-                  config_quote(found, r->word->text, strlen(r->word->text)), low, high);
+                  config_value_found(r->word, found), low, high);
     return "out_of_range";
 }
 
@@ -91,7 +94,8 @@ static const char *read_bool(const struct reading *r) {
 // Decimal digits with an optional minus; -ERANGE beyond 64 bits.
 static int parse_integer(const char *text, int64_t *ret) {
     const char *digits = text + (*text == '-');
-    if (*digits == '\0' || digits[strspn(digits, "0123456789")] != '\0') {
+    bool octal = digits[0] == '0' && digits[1] != '\0'; // 010 means 8 to some readers: say neither
+    if (*digits == '\0' || octal || digits[strspn(digits, "0123456789")] != '\0') {
         return -EINVAL;
     }
     errno = 0;
@@ -180,8 +184,9 @@ static const char *read_number(const struct reading *r) {
 
 static const char *refuse_bare_number(const struct reading *r, const char *code, const char *what,
                                       const char *unit) {
+    bool shown = !r->word->secret && r->word->variable == NULL;
     int64_t ignored;
-    if (parse_integer(r->word->text, &ignored) != -EINVAL) {
+    if (shown && parse_integer(r->word->text, &ignored) != -EINVAL) {
         (void)err_set(r->e, -EINVAL, "a number without a unit; %s? write %.40s%s", what,
                       r->word->text, unit);
         return code;
@@ -238,6 +243,10 @@ static const char *read_rate(const struct reading *r) {
     if (status < 0 || !in_range(r, rate.rate)) {
         return out_of_range(r);
     }
+    if (((struct config_rate *)r->slot)->per_ms != 0) {
+        (void)err_set(r->e, -EINVAL, "has a unit of its own while per is given too; keep one");
+        return "given_twice";
+    }
     *(struct config_rate *)r->slot = rate;
     return NULL;
 }
@@ -246,6 +255,10 @@ static const char *read_rate(const struct reading *r) {
 
 static const char *check_text(const struct reading *r) {
     size_t len = strlen(r->word->text);
+    if (len < (size_t)r->field->min) {
+        (void)err_set(r->e, -EINVAL, "must not be empty");
+        return "missing_value";
+    }
     if (r->field->max != 0 && len > (size_t)r->field->max) {
         (void)err_set(r->e, -ENAMETOOLONG, "longer than %" PRId64 " bytes", r->field->max);
         return "too_long";
@@ -278,7 +291,7 @@ static const char *refuse_word(const struct reading *r) {
     char found[96];
     config_value_words(r->field->words, &words);
     (void)err_set(r->e, -EINVAL, "expected %s, found %s", words.data == NULL ? "" : words.data,
-                  config_quote(found, r->word->text, strlen(r->word->text)));
+                  config_value_found(r->word, found));
     buf_free(&words);
     return "bad_word";
 }

@@ -12,7 +12,9 @@ struct config_word {
     const char *text; /* for texts the slot points here: it must live as long as the config */
     bool quoted;      /* in quotes, and nothing in it was substituted: a string for sure */
     bool secret;      /* the words of an error must not show it */
-    const char *dir;  /* relative paths begin here */
+    const char
+        *variable;   /* the environment variable it came from, or NULL: named instead of shown */
+    const char *dir; /* relative paths begin here */
     struct arena *arena;
 };
 
@@ -25,6 +27,9 @@ void config_value_write(const struct config_field *field, const void *slot, stru
 
 /* True when the slot holds something that can be shown (a text that is not NULL; numbers always). */
 bool config_value_is_set(const struct config_field *field, const void *slot);
+
+/* What an error says was found: the text in quotes, or "the value of NAME", or nothing of it at all. */
+const char *config_value_found(const struct config_word *word, char out[96]);
 
 /* "a duration such as 30s" */
 const char *config_value_expected(const struct config_field *field);

@@ -1,6 +1,7 @@
 #include "config/config_walk.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "config/config_value.h"
 
@@ -72,11 +73,27 @@ static void walk_entries(struct walk *w, const struct config_field *field, const
     w->visitor->close(w->arg, is_list);
 }
 
-static void walk_options(struct walk *w, const struct config_option *options, size_t count) {
+// The plugin's table says which options are secret, but it is not at hand here: a name that sounds like one is enough.
+static bool sounds_secret(const char *name) {
+    static const char *const words[] = {"secret", "token",      "password", "passwd",
+                                        "key",    "credential", "auth"};
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        for (const char *at = name; *at != '\0'; at++) {
+            if (strncasecmp(at, words[i], strlen(words[i])) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static void walk_options(struct walk *w, const struct config_option *options, size_t count,
+                         bool is_plugin) {
     for (size_t i = 0; i < count; i++) {
         const struct config_option *o = &options[i];
         struct config_leaf leaf = {
-            .kind = o->secret_source ? LEAF_SECRET : LEAF_TEXT,
+            .kind =
+                o->secret_source || (is_plugin && sounds_secret(o->name)) ? LEAF_SECRET : LEAF_TEXT,
             .key = o->name,
             .text = o->value,
             .origin = origin_of(w, o),
@@ -93,7 +110,7 @@ static void walk_verify(struct walk *w, const struct config_field *field, const 
         const struct config_verify *v = &hook->verify[i];
         w->visitor->open(w->arg, NULL, false, 1, NULL);
         w->visitor->open(w->arg, v->scheme, false, v->param_count, NULL);
-        walk_options(w, v->params, v->param_count);
+        walk_options(w, v->params, v->param_count, false);
         w->visitor->close(w->arg, false);
         w->visitor->close(w->arg, false);
     }
@@ -118,7 +135,7 @@ static void walk_field(struct walk *w, const struct config_field *field, const v
     case CONFIG_OPTIONS: {
         const struct config_plugin *plugin = base;
         w->visitor->open(w->arg, field->key, false, plugin->option_count, NULL);
-        walk_options(w, plugin->options, plugin->option_count);
+        walk_options(w, plugin->options, plugin->option_count, true);
         w->visitor->close(w->arg, false);
         break;
     }

@@ -2,6 +2,7 @@
 
 #include "config/yaml_tree.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <yaml.h>
@@ -24,10 +25,37 @@ struct parse {
     int skip; /* open containers inside a refused key */
     struct yaml_node *root;
     int documents;
-    bool stop; /* nothing after this can be trusted */
+    bool stop;      /* nothing after this can be trusted */
+    char path[256]; /* current_path()'s */
 };
 
-#define REFUSE(p, at, code, ...) config_report_error((p)->report, (at), "", (code), __VA_ARGS__)
+#define REFUSE(p, at, code, ...)                                                                   \
+    config_report_error((p)->report, (at), current_path(p), (code), __VA_ARGS__)
+
+// ---- where the parse is
+
+// "queues.crawl", "routes[2].match": from the keys of the open containers. Valid until the next call.
+static const char *current_path(struct parse *p) {
+    size_t len = 0;
+    p->path[0] = '\0';
+    for (int i = 0; i < p->depth; i++) {
+        const struct frame *f = &p->stack[i];
+        char *to = p->path + len;
+        size_t room = sizeof(p->path) - len;
+        int n = 0;
+        if (f->node->kind == YAML_LIST) {
+            n = snprintf(to, room, "[%zu]", f->node->count - (i + 1 < p->depth));
+        } else if (f->value_next || i + 1 < p->depth) {
+            const struct yaml_node *key = f->value_next ? f->key : p->stack[i + 1].node->key;
+            n = snprintf(to, room, "%s%s", len == 0 ? "" : ".", key == NULL ? "?" : key->text);
+        }
+        if (n < 0 || (size_t)n >= room) {
+            break;
+        }
+        len += (size_t)n;
+    }
+    return p->path;
+}
 
 // ---- lines
 
@@ -274,10 +302,12 @@ static void report_duplicates(struct parse *p, const struct yaml_node *map) {
             first = i;
             continue;
         }
-        char quoted[96];
-        REFUSE(p, key->at, "duplicate_key",
-               "key %s is given twice; the first is at line %d, column %d",
-               config_quote(quoted, key->text, key->len), before->at.line, before->at.column);
+        struct frame *top = &p->stack[p->depth - 1];
+        top->value_next = true; // the path ends with this key
+        top->key = sorted[i]->key;
+        REFUSE(p, key->at, "duplicate_key", "is given twice; the first is at line %d, column %d",
+               before->at.line, before->at.column);
+        top->value_next = false;
     }
     free(sorted);
 }
@@ -289,10 +319,10 @@ static void close_container(struct parse *p) {
         }
         return;
     }
-    p->depth--;
-    if (p->stack[p->depth].node->kind == YAML_MAP) {
-        report_duplicates(p, p->stack[p->depth].node);
+    if (p->stack[p->depth - 1].node->kind == YAML_MAP) {
+        report_duplicates(p, p->stack[p->depth - 1].node);
     }
+    p->depth--;
 }
 
 static struct yaml_node *scalar_node(struct parse *p, const yaml_event_t *event) {

@@ -23,7 +23,8 @@ enum yaml_kind { YAML_TEXT, YAML_LIST, YAML_MAP };
 struct yaml_node {
     enum yaml_kind kind;
     bool quoted; /* a scalar in quotes or a block scalar                    */
-    bool shown;  /* set by the binder: the text may stand in an excerpt     */
+    bool
+        shown; /* set by the binder: this word, or the keys of this mapping, may stand in an excerpt */
     struct config_place at;
     int end_line, end_column; /* first place after a scalar                 */
     char *text;               /* YAML_TEXT: NUL-terminated, without inner NUL */

@@ -1,0 +1,121 @@
+// What a reload cannot change: the rows with FIELD_RESTART, compared between the running config and the new one.
+
+#include <stdio.h>
+#include <string.h>
+
+#include "config/config.h"
+#include "config/config_secret.h"
+#include "config/config_tables.h"
+#include "config/config_value.h"
+
+struct comparison {
+    struct buf *out;
+    size_t found;
+};
+
+static void compare_tables(struct comparison *c, const struct config_table *table,
+                           const char *prefix, const void *before, const void *after);
+
+static void report(struct comparison *c, const char *path) {
+    buf_printf(c->out, "%s\n", path);
+    c->found++;
+}
+
+static size_t count_of(const struct config_field *field, const void *base) {
+    return *(const size_t *)(const void *)((const char *)base + field->count_offset);
+}
+
+static const char *items_of(const struct config_field *field, const void *base) {
+    return *(const char *const *)(const void *)((const char *)base + field->offset);
+}
+
+static const char *name_of(const char *item) {
+    return ((const struct config_entry *)(const void *)item)->name;
+}
+
+// The entry of this name, looked for first where it most likely is.
+static const char *find_entry(const struct config_field *field, const void *base, const char *name,
+                              size_t likely) {
+    const char *items = items_of(field, base);
+    size_t count = count_of(field, base), size = field->table->size;
+    for (size_t i = 0; i < count; i++) {
+        const char *item = items + (likely + i) % count * size;
+        if (strcmp(name_of(item), name) == 0) {
+            return item;
+        }
+    }
+    return NULL;
+}
+
+// Entries that came or went change nothing that runs.
+static void compare_named(struct comparison *c, const struct config_field *field,
+                          const void *before, const void *after) {
+    const char *items = items_of(field, after);
+    for (size_t i = 0; i < count_of(field, after); i++) {
+        const char *item = items + i * field->table->size;
+        const char *other = find_entry(field, before, name_of(item), i);
+        char path[192];
+        (void)snprintf(path, sizeof(path), "%s.%s.", field->key, name_of(item));
+        if (other != NULL) {
+            compare_tables(c, field->table, path, other, item);
+        }
+    }
+}
+
+static bool same_word(const struct config_field *field, const void *before, const void *after) {
+    struct buf a = {0}, b = {0};
+    config_value_write(field, before, &a);
+    config_value_write(field, after, &b);
+    bool same = config_value_is_set(field, before) == config_value_is_set(field, after) &&
+                bytes_equal(buf_bytes(&a), buf_bytes(&b));
+    config_secret_buf_free(&a);
+    config_secret_buf_free(&b);
+    return same;
+}
+
+// The only list whose change needs a restart is host.listen.
+static bool same_text(const char *a, const char *b) {
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+static bool same_listen(const struct config_host *before, const struct config_host *after) {
+    bool same = before->listen_count == after->listen_count;
+    for (size_t i = 0; same && i < before->listen_count; i++) {
+        const struct config_listen *a = &before->listen[i], *b = &after->listen[i];
+        same = same_text(a->address, b->address) && same_text(a->tls_cert, b->tls_cert) &&
+               same_text(a->tls_key, b->tls_key);
+    }
+    return same;
+}
+
+static void compare_field(struct comparison *c, const struct config_field *field,
+                          const char *prefix, const void *before, const void *after) {
+    char path[256];
+    (void)snprintf(path, sizeof(path), "%s%s", prefix, field->key);
+    const void *a = (const char *)before + field->offset, *b = (const char *)after + field->offset;
+    if (field->kind == CONFIG_SECTION) {
+        char deeper[260];
+        (void)snprintf(deeper, sizeof(deeper), "%s.", path);
+        compare_tables(c, field->table, deeper, a, b);
+    } else if (field->kind == CONFIG_NAMED) {
+        compare_named(c, field, before, after);
+    } else if ((field->flags & FIELD_RESTART) == 0) {
+        return;
+    } else if (field->kind == CONFIG_LIST ? !same_listen(before, after) : !same_word(field, a, b)) {
+        report(c, path);
+    }
+}
+
+static void compare_tables(struct comparison *c, const struct config_table *table,
+                           const char *prefix, const void *before, const void *after) {
+    for (size_t i = 0; i < table->count; i++) {
+        compare_field(c, &table->fields[i], prefix, before, after);
+    }
+}
+
+size_t config_needs_restart(const struct config *running, const struct config *loaded,
+                            struct buf *out) {
+    struct comparison c = {.out = out};
+    compare_tables(&c, &config_root, "", running, loaded);
+    return c.found;
+}
