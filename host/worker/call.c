@@ -110,7 +110,7 @@ void call_cancel(struct call *c, uint32_t mask) {
         if (c->cancel_fd != -1) {
             (void)eventfd_write(c->cancel_fd, 1);
         }
-        (void)pthread_cond_signal(&c->runner->wake);
+        receive_wake(c->worker, c->runner);
     }
 }
 

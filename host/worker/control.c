@@ -81,7 +81,7 @@ static int on_recall(struct worker *w, struct record *r) {
 
 static void arrive(struct runner *runner) {
     runner->call.answer.arrived = true;
-    (void)pthread_cond_signal(&runner->wake);
+    receive_wake(runner->worker, runner);
 }
 
 static int on_committed(struct worker *w, struct record *r) {
@@ -137,7 +137,7 @@ static void return_waiting(struct worker *w) {
 
 static void wake_all(struct worker *w) {
     for (uint32_t i = 0; i < w->runner_count; i++) {
-        (void)pthread_cond_signal(&w->runners[i].wake);
+        receive_wake(w, &w->runners[i]);
     }
     keeper_nudge(w, 0);
 }

@@ -39,7 +39,7 @@ static int expect_record(struct worker *w, enum record_type type, struct record 
         return -EBADMSG;
     }
     if (ret->h.type == REC_DRAIN) {
-        return -ECANCELED;
+        return -ESHUTDOWN;
     }
     return ret->h.type == type ? 0 : -EBADMSG;
 }

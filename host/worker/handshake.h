@@ -5,7 +5,8 @@
 
 struct worker;
 
-/* 0; -ECANCELED: the supervisor told us to go (DRAIN) or is gone; -EBADMSG: it broke the protocol; -ENOEXEC: FAIL has been sent. */
+/* 0; -ESHUTDOWN: the supervisor told us to go (DRAIN); -ECANCELED: it is gone; -EBADMSG: it broke the protocol; -ENOEXEC: FAIL has
+ * been sent; another negative errno: this process cannot go on. */
 int handshake_run(struct worker *w);
 
 #endif

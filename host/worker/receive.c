@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sys/eventfd.h>
 #include <time.h>
 
 #include "worker/control.h"
@@ -54,16 +55,33 @@ static void wait_on_wake(struct worker *w, struct runner *r, int ms) {
     r->waiting = false;
 }
 
-static void read_once(struct worker *w, int ms) {
+static void read_once(struct worker *w, struct runner *r, int ms) {
+    struct pollfd p[2] = {
+        {.fd = w->sock, .events = POLLIN},
+        {.fd = w->kick_fd, .events = POLLIN},
+    };
     w->receiving = true;
+    w->reader = r;
     (void)pthread_mutex_unlock(&w->lock);
-    struct pollfd p = {.fd = w->sock, .events = POLLIN};
-    int n = poll(&p, 1, ms);
+    (void)poll(p, 2, ms);
     (void)pthread_mutex_lock(&w->lock);
-    if (n > 0) {
+    w->reader = NULL; // from here on it looks again by itself
+    if (p[1].revents != 0) {
+        eventfd_t count;
+        (void)eventfd_read(w->kick_fd, &count);
+    }
+    if (p[0].revents != 0) {
         receive_packet(w);
     }
     w->receiving = false;
+}
+
+void receive_wake(struct worker *w, struct runner *r) {
+    if (w->reader == r) {
+        (void)eventfd_write(w->kick_fd, 1);
+    } else {
+        (void)pthread_cond_signal(&r->wake);
+    }
 }
 
 int receive_wait(struct worker *w, struct runner *r, bool (*ready)(const struct runner *r),
@@ -78,7 +96,7 @@ int receive_wait(struct worker *w, struct runner *r, bool (*ready)(const struct 
         if (w->receiving) {
             wait_on_wake(w, r, ms);
         } else {
-            read_once(w, ms);
+            read_once(w, r, ms);
         }
     }
     if (!w->receiving) {
@@ -88,10 +106,12 @@ int receive_wait(struct worker *w, struct runner *r, bool (*ready)(const struct 
     return rc;
 }
 
+// A run thread that has nothing to run, also if it is the one that reads; or any that waits and could read.
 static struct runner *find_waiting(struct worker *w, bool idle_only) {
     for (uint32_t i = 0; i < w->runner_count; i++) {
         struct runner *r = &w->runners[i];
-        if (r->waiting && (r->idle || !idle_only)) {
+        bool there = r->waiting || (idle_only && w->reader == r);
+        if (there && (r->idle || !idle_only)) {
             return r;
         }
     }
@@ -107,7 +127,7 @@ void receive_pass_on(struct worker *w) {
         next = find_waiting(w, false);
     }
     if (next != NULL) {
-        (void)pthread_cond_signal(&next->wake);
+        receive_wake(w, next);
     } else {
         keeper_nudge(w, KEEPER_TICK_US);
     }

@@ -17,6 +17,9 @@ struct worker;
 int receive_wait(struct worker *w, struct runner *r, bool (*ready)(const struct runner *r),
                  int64_t until_mono_ms);
 
+/* Has a run thread that may be in receive_wait() look again. With worker->lock held. */
+void receive_wake(struct worker *w, struct runner *r);
+
 /* Wakes who can use a waiting task, or else who can read, or tells the keeper. With worker->lock held. */
 void receive_pass_on(struct worker *w);
 

@@ -29,6 +29,7 @@ enum worker_phase {
 
 struct worker {
     int sock;
+    int kick_fd; /* wakes a run thread that reads */
     struct env env;
     struct start_page *page;
     struct sender control;        /* the main thread's; also what any receiver sends (NACK) */
@@ -44,7 +45,8 @@ struct worker {
     /* with lock: */
     enum worker_phase phase;
     struct task_queue queue;
-    bool receiving;        /* somebody reads the socket                             */
+    bool receiving;        /* somebody reads the socket,                            */
+    struct runner *reader; /* this run thread; NULL = the keeper, or nobody         */
     int64_t unwatched_us;  /* since when nobody does (env_stopwatch_us)             */
     uint32_t live_runners; /* run threads that have not ended                       */
     struct keeper keeper;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "worker/crash.h"
@@ -33,6 +34,10 @@ static int prepare_worker(struct worker *w, struct err *e) {
     (void)pthread_mutex_init(&w->lock, NULL);
     task_queue_init(&w->queue);
     w->keeper.timer_fd = -1;
+    w->kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (w->kick_fd == -1) {
+        return err_errno(e, -errno, "eventfd");
+    }
     w->page = start_page_map(SETUP_PAGE_FD);
     if (w->page == NULL) {
         return err_set(e, -EINVAL, "descriptor %d is no start page", SETUP_PAGE_FD);
@@ -71,6 +76,7 @@ static void finish_worker(struct worker *w) {
     free(w->packet);
     free(w->runners);
     free(w->handler_us);
+    (void)close(w->kick_fd);
     if (w->keeper.timer_fd != -1) {
         (void)close(w->keeper.timer_fd);
     }
@@ -98,15 +104,27 @@ static enum worker_exit serve(struct worker *w) {
     return WORKER_EXIT_OK;
 }
 
+static enum worker_exit exit_status(int rc) {
+    switch (rc) {
+    case -EBADMSG: return WORKER_EXIT_PROTOCOL;
+    case -ENOEXEC: return WORKER_EXIT_LOAD;
+    case -ECANCELED: return WORKER_EXIT_ORPHAN;
+    default: return WORKER_EXIT_SETUP;
+    }
+}
+
 static enum worker_exit live(struct worker *w) {
     crash_install(w->sock);
     crash_watch_thread(NULL);
+    enum worker_exit status = WORKER_EXIT_OK;
     int rc = handshake_run(w);
-    enum worker_exit status = rc == -EBADMSG     ? WORKER_EXIT_PROTOCOL
-                              : rc == -ENOEXEC   ? WORKER_EXIT_LOAD
-                              : rc == -ECANCELED ? WORKER_EXIT_ORPHAN
-                              : rc < 0           ? WORKER_EXIT_SETUP
-                                                 : serve(w);
+    if (rc == 0) {
+        status = serve(w);
+    } else if (rc == -ESHUTDOWN) {
+        say(w, REC_BYE);
+    } else {
+        status = exit_status(rc);
+    }
     crash_unwatch_thread();
     return status;
 }

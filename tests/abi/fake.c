@@ -52,7 +52,11 @@ static _Noreturn void become_worker(int sock, int page, pid_t parent) {
     _exit(127);
 }
 
-void fake_spawn(struct fake *f, const struct fake_options *options) {
+const char *fake_worker(void) {
+    return ABI_WORKER;
+}
+
+void fake_spawn_for(struct fake *f, const struct fake_options *options, pid_t parent) {
     memset(f, 0, sizeof *f);
     f->options = *options;
     int pair[2];
@@ -63,7 +67,6 @@ void fake_spawn(struct fake *f, const struct fake_options *options) {
     if (page < 0) {
         fake_fail("start page: %s", strerror(-page));
     }
-    pid_t parent = getpid();
     f->pid = fork();
     if (f->pid == 0) {
         become_worker(pair[1], page, parent);
@@ -71,6 +74,10 @@ void fake_spawn(struct fake *f, const struct fake_options *options) {
     (void)close(pair[1]);
     (void)close(page);
     f->sock = pair[0];
+}
+
+void fake_spawn(struct fake *f, const struct fake_options *options) {
+    fake_spawn_for(f, options, getpid());
 }
 
 void fake_finish(struct fake *f) {
@@ -196,6 +203,13 @@ static void note_log(struct fake *f, struct record *r) {
     (void)snprintf(f->last_log, sizeof f->last_log, "%s", m.text);
 }
 
+static void note_progress(struct fake *f, struct record *r) {
+    if (msg_progress_get(r, &f->progress) < 0) {
+        fake_fail("malformed PROGRESS");
+    }
+    f->progress.message = NULL; // borrowed
+}
+
 struct record fake_expect(struct fake *f, enum record_type type) {
     for (;;) {
         struct record r = fake_next(f);
@@ -209,6 +223,8 @@ struct record fake_expect(struct fake *f, enum record_type type) {
             }
         } else if (r.h.type == REC_LOG) {
             note_log(f, &r);
+        } else if (r.h.type == REC_PROGRESS) {
+            note_progress(f, &r);
         } else {
             fake_fail("expected record %d, got %d (plugin %s)", type, r.h.type, f->options.plugin);
         }
@@ -231,6 +247,31 @@ struct msg_done fake_expect_done(struct fake *f, uint64_t slot) {
         fake_fail("malformed DONE");
     }
     return m;
+}
+
+struct bytes fake_bytes(struct fake *f, struct record *r) {
+    int fd;
+    struct bytes b = record_get_bytes(r, &fd);
+    if (fd != -1) {
+        char *copy = arena_alloc(&f->arena, b.len + 1);
+        if (copy == NULL || pread(fd, copy, b.len, 0) != (ssize_t)b.len) {
+            fake_fail("content by descriptor cannot be read");
+        }
+        b.data = copy;
+        (void)close(fd);
+    }
+    return b;
+}
+
+bool fake_sanitized(void) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    return true;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+    return true;
+#endif
+#endif
+    return false;
 }
 
 // ---- conversations ----
@@ -259,8 +300,12 @@ void fake_welcome(struct fake *f) {
 void fake_start(struct fake *f, const struct fake_options *options) {
     fake_spawn(f, options);
     fake_welcome(f);
-    struct record r = fake_expect(f, REC_HELLO);
-    if (msg_hello_get(&r, &f->arena, &f->hello) < 0) {
+    (void)fake_expect(f, REC_HELLO);
+    // what it says is looked at for as long as the worker lives, so its packet is kept
+    struct record r;
+    memcpy(&f->hello_packet, &f->packet, sizeof f->packet);
+    f->hello_packet.at = 0;
+    if (record_next(&f->hello_packet, &r) != 1 || msg_hello_get(&r, &f->arena, &f->hello) < 0) {
         fake_fail("malformed HELLO");
     }
     const struct msg_config m = {options->setting_count, options->settings};
@@ -297,5 +342,14 @@ struct msg_done fake_serve(struct fake *f, uint64_t slot) {
             return done;
         default: break; // effects
         }
+    }
+}
+
+void fake_drain(struct fake *f) {
+    fake_send(f, REC_DRAIN, 0);
+    (void)fake_expect(f, REC_BYE);
+    int status = fake_wait(f);
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+        fake_fail("plugin %s: drained, but ended with status 0x%x", f->options.plugin, status);
     }
 }

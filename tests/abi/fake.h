@@ -32,18 +32,24 @@ struct fake {
     struct start_page *page;
     struct record_packet packet;
     struct record_writer out;
-    struct arena arena; /* of the last message with lists */
-    struct msg_hello hello;
-    bool mute; /* leave PINGs unanswered */
+    struct arena arena;
+    struct record_packet hello_packet;
+    struct msg_hello hello; /* after fake_start() */
+    bool mute;              /* leave PINGs unanswered */
     unsigned pings;
     unsigned logs; /* LOG records passed over by fake_expect() */
     char last_log[512];
+    struct msg_progress progress; /* the last one passed over likewise; no message */
     bool waited;
     int status; /* waitpid()'s */
 };
 
 /* The process alone; nothing has been said. */
 void fake_spawn(struct fake *f, const struct fake_options *options);
+/* Same, and tells it that this is its parent's pid. */
+void fake_spawn_for(struct fake *f, const struct fake_options *options, pid_t parent);
+/* Path of the worker program. */
+const char *fake_worker(void);
 /* WELCOME; then whatever comes. */
 void fake_welcome(struct fake *f);
 /* All of it: WELCOME, HELLO, CONFIG, READY. */
@@ -61,7 +67,7 @@ void fake_put_job(struct fake *f, uint64_t slot, const struct msg_job *m);
 void fake_job(struct fake *f, uint64_t slot, const char *payload);
 void fake_committed(struct fake *f, uint64_t slot, uint32_t commit_no, int32_t status);
 
-/* The next record that is neither PING nor (unless wanted) LOG; it must be of this type. */
+/* The next record that is neither PING nor (unless wanted) LOG or PROGRESS; it must be of this type. */
 struct record fake_expect(struct fake *f, enum record_type type);
 struct record fake_expect_for(struct fake *f, enum record_type type, uint64_t slot);
 struct msg_done fake_expect_done(struct fake *f, uint64_t slot);
@@ -72,6 +78,15 @@ struct record fake_next(struct fake *f);
 int fake_wait(struct fake *f);
 /* Waits until the start page shows `slot` on this thread. */
 void fake_wait_started(struct fake *f, uint32_t thread, uint64_t slot);
+
+/* True when the worker under test leaves crashes to a sanitizer. */
+bool fake_sanitized(void);
+
+/* Sends DRAIN, expects BYE and exit 0. */
+void fake_drain(struct fake *f);
+
+/* The bytes of a decoded field, by descriptor or not; allocated in f->arena. */
+struct bytes fake_bytes(struct fake *f, struct record *r);
 
 /* Answers everything until DONE of `slot`: commits with 0, step and key/value questions with "none". */
 struct msg_done fake_serve(struct fake *f, uint64_t slot);

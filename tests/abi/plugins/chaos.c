@@ -90,6 +90,7 @@ CHAOS_RUN(progress)
 CHAOS_RUN(kv)
 CHAOS_RUN(children)
 CHAOS_RUN(echo)
+CHAOS_RUN(fields)
 #undef CHAOS_RUN
 
 #define HANDLER(name_, summary_)                                                                   \
@@ -113,6 +114,7 @@ static const struct jh_handler handlers[] = {
     HANDLER(kv, "run a script of key/value operations"),
     HANDLER(children, "spawn children"),
     HANDLER(echo, "return the payload"),
+    HANDLER(fields, "return everything the job says about itself"),
 };
 JH_EXPORT const struct jh_plugin jobhost_plugin = {
     JH_PLUGIN_INIT,

@@ -48,5 +48,6 @@ jh_status chaos_progress(struct chaos *x);
 jh_status chaos_kv(struct chaos *x);
 jh_status chaos_children(struct chaos *x);
 jh_status chaos_echo(struct chaos *x);
+jh_status chaos_fields(struct chaos *x);
 
 #endif

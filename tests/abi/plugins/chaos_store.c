@@ -244,3 +244,40 @@ jh_status chaos_echo(struct chaos *x) {
     (void)x->host->result(x->call, x->job->payload);
     return JH_OK;
 }
+
+static void add_text(cJSON *o, const char *name, const char *text) {
+    if (text != NULL) {
+        (void)cJSON_AddStringToObject(o, name, text);
+    }
+}
+
+// Result: the members of struct jh_job; texts that are NULL are left out.
+jh_status chaos_fields(struct chaos *x) {
+    const struct jh_job *j = x->job;
+    const struct {
+        const char *name;
+        double value;
+    } numbers[] = {
+        {"attempt", j->attempt},
+        {"payload_len", (double)j->payload.len},
+        {"deadline_ms", (double)j->deadline_ms},
+        {"steps_version", j->steps_version},
+        {"input_count", j->input_count},
+        {"nominal_ms", (double)j->nominal_ms},
+        {"first_run_ms", (double)j->first_run_ms},
+        {"seed", (double)j->seed},
+    };
+    cJSON *o = cJSON_CreateObject();
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        (void)cJSON_AddNumberToObject(o, numbers[i].name, numbers[i].value);
+    }
+    add_text(o, "id", j->id);
+    add_text(o, "handler", j->handler);
+    add_text(o, "dedup_key", j->dedup_key);
+    add_text(o, "content_type", j->content_type);
+    add_text(o, "queue", j->queue);
+    add_text(o, "tenant", j->tenant);
+    add_text(o, "labels", j->labels);
+    add_text(o, "flow_id", j->flow_id);
+    return chaos_result(x, o) < 0 ? JH_RETRY : JH_OK;
+}
