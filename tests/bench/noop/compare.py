@@ -1,0 +1,97 @@
+#!/usr/bin/python3
+"""Runs the no-op benchmark beside other job systems in one sitting and prints ratios.
+
+usage: compare.py BUILD_DIR [--peers DIR] [--peer NAME ...] [--runs N] [--json FILE]
+
+DIR holds a script `run.sh PEER` that prints one line of JSON per measurement ({"peer", "metric", "value", ...}), as
+tests/bench/noop/run.sh does for jobhost. The order alternates from run to run; medians are compared. Figures by themselves say
+little: the machine, and what else it does, is in all of them alike.
+"""
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+# jobhost's metric, the peer's, what the ratio means, aim per peer (None: only shown)
+ROWS = [
+    ("enqueue_then_drain_per_s", "enqueue_then_drain_per_s", "end to end, more is better",
+     {"bullmq": (">=", 5), "bee-queue": (">=", 2), "beanstalkd": (">=", 1)}),
+    ("enqueue_batch_per_s", "enqueue_batch_per_s", "enqueue, more is better", {}),
+    ("drain_per_s", "drain_per_s", "drain, more is better", {}),
+    ("latency_start_p50", "latency_start_p50", "start latency p50 at 200/s, less is better", {"bullmq": ("<=", 0.5)}),
+    ("latency_start_p99", "latency_start_p99", "start latency p99 at 200/s, less is better", {"bullmq": ("<=", 0.5)}),
+    ("store_disk_per_100k", "store_mem_per_100k", "bytes per 100k queued jobs, less is better", {"bullmq": ("<=", 0.4)}),
+]
+# which of a peer's several configurations counts
+WANTED = {
+    "bullmq": {"aof": "everysec"},
+    "bee-queue": {"aof": "everysec"},
+    "beanstalkd": {"binlog": "fsync50ms"},
+}
+FOLDER = {"bee-queue": "beequeue"}
+
+
+def run(command, env=None):
+    out = subprocess.run(command, stdout=subprocess.PIPE, env=env, check=False, text=True).stdout
+    return [json.loads(line) for line in out.splitlines() if line.startswith("{")]
+
+
+def counts(line):
+    return all(line.get(k, v) == v for k, v in WANTED.get(line["peer"], {}).items())
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("build")
+    parser.add_argument("--peers", help="folder with the peers' run.sh")
+    parser.add_argument("--peer", action="append", help="bullmq, bee-queue, beanstalkd (default: these three)")
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--json", help="write every measurement to this file")
+    args = parser.parse_args()
+    peers = (args.peer or ["bullmq", "bee-queue", "beanstalkd"]) if args.peers else []
+    lines = []
+    for i in range(args.runs):
+        order = ["jobhost"] + peers
+        for name in order if i % 2 == 0 else reversed(order):
+            if sys.stderr.isatty():
+                print(f"run {i + 1}/{args.runs}: {name}", file=sys.stderr)
+            if name == "jobhost":
+                lines += run([os.path.join(HERE, "run.sh"), args.build])
+            else:
+                lines += run(["bash", os.path.join(args.peers, "run.sh"), FOLDER.get(name, name)])
+    if args.json:
+        with open(args.json, "w", encoding="utf-8") as f:
+            f.writelines(json.dumps(line) + "\n" for line in lines)
+
+    def median(peer, metric):
+        values = [x["value"] for x in lines if x["peer"] == peer and x["metric"] == metric and counts(x)]
+        return statistics.median(values) if values else None
+
+    print("jobhost alone (medians):")
+    for metric in dict.fromkeys(x["metric"] for x in lines if x["peer"] == "jobhost"):
+        unit = next(x["unit"] for x in lines if x["peer"] == "jobhost" and x["metric"] == metric)
+        print(f"  {metric:28} {median('jobhost', metric):>12,.3f} {unit}")
+    met = True
+    for peer in peers:
+        print(f"\njobhost / {peer}:")
+        for ours, theirs, meaning, aims in ROWS:
+            a, b = median("jobhost", ours), median(peer, theirs)
+            if not a or not b:
+                continue
+            aim = aims.get(peer)
+            verdict = ""
+            if aim:
+                good = a / b >= aim[1] if aim[0] == ">=" else a / b <= aim[1]
+                met = met and good
+                verdict = f"aim {aim[0]} {aim[1]}: {'met' if good else 'NOT MET'}"
+            print(f"  {a / b:8.2f} x  {meaning} ({a:,.2f} against {b:,.2f})  {verdict}")
+    if peers:
+        print(f"\nall aims met: {'yes' if met else 'no'}")
+
+
+if __name__ == "__main__":
+    main()
