@@ -80,7 +80,7 @@ int env_open(struct env *env, struct err *e) {
 
 void env_close(struct env *env) {
     if (env->clock != NULL) {
-        (void)munmap((void *)(uintptr_t)env->clock, sizeof *env->clock);
+        (void)munmap((void *)env->clock, sizeof *env->clock);
         env->clock = NULL;
     }
 }

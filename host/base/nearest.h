@@ -1,6 +1,6 @@
 /* "Did you mean ...?": the candidate that is fewest edits away from what somebody typed, if that is near enough to be a slip. Pure.
  *
- *     struct nearest n = {.word = "piority"};
+ *     struct nearest n = {.word = "rpiority"};
  *     for each known name: nearest_offer(&n, name);
  *     const char *meant = nearest_best(&n); // "priority", or NULL */
 #ifndef JOBHOST_BASE_NEAREST_H

@@ -67,22 +67,19 @@ static bool take(struct parser *s, char c) {
 
 static double parse_number(struct parser *s) {
     static const char digits[] = "0123456789";
-    size_t len = strspn(s->p, digits);
-    size_t count = len;
-    if (s->p[len] == '.') {
-        size_t more = strspn(s->p + len + 1, digits);
-        len += 1 + more;
-        count += more;
+    size_t count = strspn(s->p, digits);
+    if (s->p[count] == '.') {
+        count += strspn(s->p + count + 1, digits);
     }
     if (count == 0) {
         return fail(s, "a number, `retried`, a function or ( is wanted here");
     }
     // the digits were looked at first because strtod() also takes "inf", "nan" and hexadecimal
-    char *end;
-    double value = s->p[0] == '0' && (s->p[1] | 0x20) == 'x' ? NAN : strtod(s->p, &end);
-    if (isnan(value)) {
+    if (s->p[0] == '0' && (s->p[1] | 0x20) == 'x') {
         return fail(s, "hexadecimal numbers are not known");
     }
+    char *end;
+    double value = strtod(s->p, &end);
     s->p = end;
     return value;
 }

@@ -5,223 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-// ---- what a record is made of
-
-enum field_kind {
-    FIELD_I32,
-    FIELD_U32,
-    FIELD_I64,
-    FIELD_U64,
-    FIELD_TEXT,     // str that must be there
-    FIELD_TEXT_OPT, // str that may be NULL
-    FIELD_BYTES,    // struct msg_bytes
-    FIELD_SHA256,   // bytes of exactly that length, kept in the struct
-    FIELD_COUNT,    // u32, at most `most`
-    FIELD_LIST,     // pointer to as many `of` as the member at `count` says
-};
-
-struct shape;
-struct field {
-    enum field_kind kind;
-    size_t at;
-    uint32_t most;
-    size_t count;
-    const struct shape *of;
-};
-
-struct shape {
-    const struct field *fields;
-    size_t field_count;
-    size_t size; // of the struct
-};
-
-struct message {
-    enum record_type type;
-    struct shape shape;
-};
-
-#define F(kind_, type_, member_)                                                                   \
-    { .kind = FIELD_##kind_, .at = offsetof(struct type_, member_) }
-#define F_COUNT(type_, member_, most_)                                                             \
-    { .kind = FIELD_COUNT, .at = offsetof(struct type_, member_), .most = (most_) }
-#define F_LIST(type_, member_, count_, of_)                                                        \
-    {                                                                                              \
-        .kind = FIELD_LIST, .at = offsetof(struct type_, member_),                                 \
-        .count = offsetof(struct type_, count_), .of = (of_)                                       \
-    }
-#define SHAPE(type_, fields_)                                                                      \
-    { .fields = (fields_), .field_count = ARRAY_LEN(fields_), .size = sizeof(struct type_) }
-
-static const struct field welcome_fields[] = {
-    F(U32, msg_welcome, wire_version),  F(TEXT, msg_welcome, plugin),
-    F(TEXT, msg_welcome, snapshot),     F(TEXT, msg_welcome, sha256),
-    F(U32, msg_welcome, threads),       F(I64, msg_welcome, ping_ms),
-    F(I64, msg_welcome, lease_ms),      F(U32, msg_welcome, log_level),
-    F(TEXT_OPT, msg_welcome, data_dir),
-};
-static const struct message welcome = {REC_WELCOME, SHAPE(msg_welcome, welcome_fields)};
-
-static const struct field setting_fields[] = {
-    F(TEXT, msg_setting, option),
-    F(TEXT_OPT, msg_setting, value),
-};
-static const struct shape setting = SHAPE(msg_setting, setting_fields);
-static const struct field config_fields[] = {
-    F_COUNT(msg_config, setting_count, MSG_OPTIONS_MAX),
-    F_LIST(msg_config, settings, setting_count, &setting),
-};
-static const struct message config = {REC_CONFIG, SHAPE(msg_config, config_fields)};
-
-static const struct field input_fields[] = {
-    F(TEXT, msg_input, name),
-    F(TEXT_OPT, msg_input, content_type),
-    F(U64, msg_input, size),
-    F(SHA256, msg_input, sha256),
-};
-static const struct shape input = SHAPE(msg_input, input_fields);
-static const struct field job_fields[] = {
-    F(U32, msg_job, handler),
-    F(U32, msg_job, attempt),
-    F(TEXT, msg_job, id),
-    F(TEXT_OPT, msg_job, dedup_key),
-    F(TEXT_OPT, msg_job, content_type),
-    F(BYTES, msg_job, payload),
-    F(I64, msg_job, deadline_ms),
-    F(U32, msg_job, steps_version),
-    F_COUNT(msg_job, input_count, MSG_INPUTS_MAX),
-    F(TEXT_OPT, msg_job, queue),
-    F(TEXT_OPT, msg_job, tenant),
-    F(TEXT_OPT, msg_job, labels),
-    F(TEXT_OPT, msg_job, flow_id),
-    F(I64, msg_job, nominal_ms),
-    F(I64, msg_job, first_run_ms),
-    F(U64, msg_job, seed),
-    F(U32, msg_job, commit_no),
-    F(I64, msg_job, timeout_ms),
-    F_LIST(msg_job, inputs, input_count, &input),
-};
-static const struct message job_message = {REC_JOB, SHAPE(msg_job, job_fields)};
-
-static const struct field committed_fields[] = {
-    F(U32, msg_committed, commit_no),
-    F(I32, msg_committed, status),
-};
-static const struct message committed = {REC_COMMITTED, SHAPE(msg_committed, committed_fields)};
-
-static const struct field value_fields[] = {
-    F(U32, msg_value, request),
-    F(I32, msg_value, status),
-    F(I64, msg_value, number),
-    F(BYTES, msg_value, value),
-};
-static const struct message value_message = {REC_VALUE, SHAPE(msg_value, value_fields)};
-
-static const struct field option_fields[] = {
-    F(TEXT, jh_option, name),         F(I32, jh_option, type),      F(U32, jh_option, flags),
-    F(TEXT_OPT, jh_option, fallback), F(TEXT_OPT, jh_option, help),
-};
-static const struct shape option = SHAPE(jh_option, option_fields);
-static const struct field handler_fields[] = {
-    F(TEXT, msg_handler, name),
-    F(TEXT_OPT, msg_handler, summary),
-    F(U32, msg_handler, flags),
-    F(U32, msg_handler, state_version),
-    F(U32, msg_handler, has_payload),
-    F_COUNT(msg_handler, field_count, MSG_OPTIONS_MAX),
-    F_LIST(msg_handler, fields, field_count, &option),
-};
-static const struct shape handler = SHAPE(msg_handler, handler_fields);
-static const struct field hello_fields[] = {
-    F(U32, msg_hello, wire_version),
-    F(U32, msg_hello, abi_major),
-    F(U32, msg_hello, abi_minor),
-    F(TEXT, msg_hello, name),
-    F(TEXT, msg_hello, version),
-    F(U64, msg_hello, load_begin),
-    F(U64, msg_hello, load_end),
-    F_COUNT(msg_hello, option_count, MSG_OPTIONS_MAX),
-    F_LIST(msg_hello, options, option_count, &option),
-    F_COUNT(msg_hello, handler_count, MSG_HANDLERS_MAX),
-    F_LIST(msg_hello, handlers, handler_count, &handler),
-};
-static const struct message hello = {REC_HELLO, SHAPE(msg_hello, hello_fields)};
-
-static const struct field fail_fields[] = {
-    F(TEXT, msg_fail, stage),
-    F(I32, msg_fail, cls),
-    F(TEXT_OPT, msg_fail, message),
-};
-static const struct message fail_message = {REC_FAIL, SHAPE(msg_fail, fail_fields)};
-
-static const struct field log_fields[] = {
-    F(I32, msg_log, level),
-    F(TEXT, msg_log, text),
-};
-static const struct message log_message = {REC_LOG, SHAPE(msg_log, log_fields)};
-
-static const struct field progress_fields[] = {
-    F(U64, msg_progress, done),
-    F(U64, msg_progress, total),
-    F(TEXT_OPT, msg_progress, message),
-};
-static const struct message progress = {REC_PROGRESS, SHAPE(msg_progress, progress_fields)};
-
-static const struct field get_fields[] = {
-    F(U32, msg_get, request),
-    F(U32, msg_get, what),
-    F(TEXT, msg_get, key),
-    F(BYTES, msg_get, member),
-};
-static const struct message get_message = {REC_GET, SHAPE(msg_get, get_fields)};
-
-static const struct field warn_fields[] = {
-    F(TEXT, msg_warn, code),
-    F(TEXT_OPT, msg_warn, message),
-};
-static const struct message warn_message = {REC_WARN, SHAPE(msg_warn, warn_fields)};
-
-static const struct field step_fields[] = {
-    F(TEXT, msg_step, name),
-    F(BYTES, msg_step, value),
-    F(U32, msg_step, state_version),
-};
-static const struct message step = {REC_STEP, SHAPE(msg_step, step_fields)};
-
-static const struct field child_fields[] = {
-    F(I32, msg_child, priority),       F(TEXT, msg_child, handler),
-    F(TEXT_OPT, msg_child, dedup_key), F(BYTES, msg_child, payload),
-    F(I64, msg_child, delay_ms),       F(I64, msg_child, spread_ms),
-    F(TEXT_OPT, msg_child, queue),     F(TEXT_OPT, msg_child, tenant),
-    F(TEXT_OPT, msg_child, labels),
-};
-static const struct message child = {REC_CHILD, SHAPE(msg_child, child_fields)};
-
-static const struct field kv_fields[] = {
-    F(U32, msg_kv, what),
-    F(TEXT, msg_kv, key),
-    F(BYTES, msg_kv, value),
-    F(I64, msg_kv, number),
-};
-static const struct message kv = {REC_KV, SHAPE(msg_kv, kv_fields)};
-
-static const struct field done_fields[] = {
-    F(I32, msg_done, status),          F(I32, msg_done, cls),
-    F(I64, msg_done, retry_after_ms),  F(TEXT_OPT, msg_done, scope),
-    F(TEXT_OPT, msg_done, message),    F(TEXT_OPT, msg_done, code),
-    F(U32, msg_done, failure_flags),   F(I32, msg_done, wait_kind),
-    F(I64, msg_done, wake_at_ms),      F(TEXT_OPT, msg_done, wait_key),
-    F(I64, msg_done, wait_timeout_ms), F(U32, msg_done, cancel_mask),
-    F(U32, msg_done, run_us),
-};
-static const struct message done_message = {REC_DONE, SHAPE(msg_done, done_fields)};
-
-static const struct field crash_fields[] = {
-    F(I32, msg_crash, signal),
-    F(I32, msg_crash, si_code),
-    F(U64, msg_crash, fault_address),
-    F(U64, msg_crash, program_counter),
-};
-static const struct message crash = {REC_CRASH, SHAPE(msg_crash, crash_fields)};
+#include "record/shapes.h"
 
 // ---- struct to record
 
@@ -355,7 +139,7 @@ static void get_list(struct reader *r, const struct field *f, char *base) {
     uint32_t count = u32_at(base + f->count);
     size_t left = (size_t)(r->record->end - r->record->body);
     // a count that cannot be true allocates nothing
-    if (r->record->bad || count == 0 || count > left / least_size(f->of)) {
+    if (r->record->bad || count == 0 || count * least_size(f->of) > left) {
         r->record->bad = r->record->bad || count != 0;
         return;
     }
@@ -451,127 +235,127 @@ void msg_bytes_close(struct msg_bytes *b) {
 // ---- the typed doors
 
 int msg_welcome_put(struct record_writer *w, uint64_t job, const struct msg_welcome *m) {
-    return put(w, job, &welcome, m);
+    return put(w, job, &shape_welcome, m);
 }
 
 int msg_config_put(struct record_writer *w, uint64_t job, const struct msg_config *m) {
-    return put(w, job, &config, m);
+    return put(w, job, &shape_config, m);
 }
 
 int msg_job_put(struct record_writer *w, uint64_t job, const struct msg_job *m) {
-    return put(w, job, &job_message, m);
+    return put(w, job, &shape_job, m);
 }
 
 int msg_committed_put(struct record_writer *w, uint64_t job, const struct msg_committed *m) {
-    return put(w, job, &committed, m);
+    return put(w, job, &shape_committed, m);
 }
 
 int msg_value_put(struct record_writer *w, uint64_t job, const struct msg_value *m) {
-    return put(w, job, &value_message, m);
+    return put(w, job, &shape_value, m);
 }
 
 int msg_hello_put(struct record_writer *w, uint64_t job, const struct msg_hello *m) {
-    return put(w, job, &hello, m);
+    return put(w, job, &shape_hello, m);
 }
 
 int msg_fail_put(struct record_writer *w, uint64_t job, const struct msg_fail *m) {
-    return put(w, job, &fail_message, m);
+    return put(w, job, &shape_fail, m);
 }
 
 int msg_log_put(struct record_writer *w, uint64_t job, const struct msg_log *m) {
-    return put(w, job, &log_message, m);
+    return put(w, job, &shape_log, m);
 }
 
 int msg_progress_put(struct record_writer *w, uint64_t job, const struct msg_progress *m) {
-    return put(w, job, &progress, m);
+    return put(w, job, &shape_progress, m);
 }
 
 int msg_get_put(struct record_writer *w, uint64_t job, const struct msg_get *m) {
-    return put(w, job, &get_message, m);
+    return put(w, job, &shape_get, m);
 }
 
 int msg_warn_put(struct record_writer *w, uint64_t job, const struct msg_warn *m) {
-    return put(w, job, &warn_message, m);
+    return put(w, job, &shape_warn, m);
 }
 
 int msg_step_put(struct record_writer *w, uint64_t job, const struct msg_step *m) {
-    return put(w, job, &step, m);
+    return put(w, job, &shape_step, m);
 }
 
 int msg_child_put(struct record_writer *w, uint64_t job, const struct msg_child *m) {
-    return put(w, job, &child, m);
+    return put(w, job, &shape_child, m);
 }
 
 int msg_kv_put(struct record_writer *w, uint64_t job, const struct msg_kv *m) {
-    return put(w, job, &kv, m);
+    return put(w, job, &shape_kv, m);
 }
 
 int msg_done_put(struct record_writer *w, uint64_t job, const struct msg_done *m) {
-    return put(w, job, &done_message, m);
+    return put(w, job, &shape_done, m);
 }
 
 int msg_welcome_get(struct record *r, struct msg_welcome *ret) {
-    return get(r, NULL, &welcome, ret);
+    return get(r, NULL, &shape_welcome, ret);
 }
 
 int msg_config_get(struct record *r, struct arena *a, struct msg_config *ret) {
-    return get(r, a, &config, ret);
+    return get(r, a, &shape_config, ret);
 }
 
 int msg_job_get(struct record *r, struct arena *a, struct msg_job *ret) {
-    return get(r, a, &job_message, ret);
+    return get(r, a, &shape_job, ret);
 }
 
 int msg_committed_get(struct record *r, struct msg_committed *ret) {
-    return get(r, NULL, &committed, ret);
+    return get(r, NULL, &shape_committed, ret);
 }
 
 int msg_value_get(struct record *r, struct msg_value *ret) {
-    return get(r, NULL, &value_message, ret);
+    return get(r, NULL, &shape_value, ret);
 }
 
 int msg_hello_get(struct record *r, struct arena *a, struct msg_hello *ret) {
-    return get(r, a, &hello, ret);
+    return get(r, a, &shape_hello, ret);
 }
 
 int msg_fail_get(struct record *r, struct msg_fail *ret) {
-    return get(r, NULL, &fail_message, ret);
+    return get(r, NULL, &shape_fail, ret);
 }
 
 int msg_log_get(struct record *r, struct msg_log *ret) {
-    return get(r, NULL, &log_message, ret);
+    return get(r, NULL, &shape_log, ret);
 }
 
 int msg_progress_get(struct record *r, struct msg_progress *ret) {
-    return get(r, NULL, &progress, ret);
+    return get(r, NULL, &shape_progress, ret);
 }
 
 int msg_get_get(struct record *r, struct msg_get *ret) {
-    return get(r, NULL, &get_message, ret);
+    return get(r, NULL, &shape_get, ret);
 }
 
 int msg_warn_get(struct record *r, struct msg_warn *ret) {
-    return get(r, NULL, &warn_message, ret);
+    return get(r, NULL, &shape_warn, ret);
 }
 
 int msg_step_get(struct record *r, struct msg_step *ret) {
-    return get(r, NULL, &step, ret);
+    return get(r, NULL, &shape_step, ret);
 }
 
 int msg_child_get(struct record *r, struct msg_child *ret) {
-    return get(r, NULL, &child, ret);
+    return get(r, NULL, &shape_child, ret);
 }
 
 int msg_kv_get(struct record *r, struct msg_kv *ret) {
-    return get(r, NULL, &kv, ret);
+    return get(r, NULL, &shape_kv, ret);
 }
 
 int msg_done_get(struct record *r, struct msg_done *ret) {
-    return get(r, NULL, &done_message, ret);
+    return get(r, NULL, &shape_done, ret);
 }
 
 int msg_crash_get(struct record *r, struct msg_crash *ret) {
-    return get(r, NULL, &crash, ret);
+    return get(r, NULL, &shape_crash, ret);
 }
 
 void msg_crash_packet(uint8_t out[MSG_CRASH_PACKET], uint64_t job, const struct msg_crash *m) {

@@ -1,5 +1,5 @@
 /* The records of record.h with two fields or more, as structs: the one place that knows each record's field order.
- * messages.c holds one table a record, and both msg_x_put() and msg_x_get() walk it.
+ * shapes.c holds one table a record, and both msg_x_put() and msg_x_get() walk it.
  *
  *     msg_x_put(writer, job, &m)           0 and the record is in the packet. -EMSGSIZE: the packet is full: send it and try
  *                                          again; with an empty packet, the message can never be sent. -EINVAL: a list over its
