@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -22,7 +23,7 @@
 
 extern char **environ;
 
-enum { HOST_SIGNALS = 3 };
+enum { HOST_SIGNALS = 3, HOST_FDS = 65536 };
 
 struct host_events {
     struct event *signals[HOST_SIGNALS];
@@ -307,6 +308,15 @@ static void host_unmake(struct host *host, struct host_events *events) {
     env_close(&host->env);
 }
 
+/* A descriptor that cannot be received looks like a worker's fault: have room. Workers get what they need by their own limits. */
+static void host_raise_fd_limit(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < HOST_FDS) {
+        limit.rlim_cur = limit.rlim_max < HOST_FDS ? limit.rlim_max : HOST_FDS;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 static void host_take_notify_socket(struct host *host) {
     const char *name = getenv("NOTIFY_SOCKET");
     host->notify_socket = name == NULL ? NULL : strdup(name);
@@ -332,6 +342,7 @@ int host_run(const struct host_options *options) {
     }
     host->config_env = config_env_new(environ);
     host_take_notify_socket(host);
+    host_raise_fd_limit();
     if (host->config_env == NULL || host_load_config(host, options) != 0) {
         config_env_free(&host->config_env);
         env_close(&host->env);
