@@ -68,11 +68,11 @@ static void send_last(const uint8_t *packet, size_t len) {
 
 // Only what POSIX allows in a handler: sends, polls, atomics and arithmetic. record_send() is a sendmsg() and close().
 static void on_crash(int sig, siginfo_t *info, void *context) {
-    const struct call *c = crash_call;
+    struct call *c = crash_call;
     uint64_t slot = 0;
     if (c != NULL) {
         slot = atomic_load_explicit(&c->slot, memory_order_relaxed);
-        if (!atomic_load_explicit(&c->sender->busy, memory_order_relaxed)) {
+        if (!atomic_exchange_explicit(&c->sender->busy, true, memory_order_acquire)) {
             (void)record_send(&c->sender->w, crash_sock);
         }
     }

@@ -84,6 +84,38 @@ void receive_wake(struct worker *w, struct runner *r) {
     }
 }
 
+// A run thread that has nothing to run, also if it is the one that reads; or any that waits and could read.
+static struct runner *find_waiting(struct worker *w, bool idle_only) {
+    for (uint32_t i = 0; i < w->runner_count; i++) {
+        struct runner *r = &w->runners[i];
+        bool there = r->waiting || (idle_only && w->reader == r);
+        if (there && (r->idle || !idle_only)) {
+            return r;
+        }
+    }
+    return NULL;
+}
+
+static bool offer_task(struct worker *w) {
+    struct runner *idle = task_queue_ready(&w->queue) ? find_waiting(w, true) : NULL;
+    if (idle != NULL) {
+        receive_wake(w, idle);
+    }
+    return idle != NULL;
+}
+
+void receive_pass_on(struct worker *w) {
+    if (offer_task(w)) {
+        return; // it passes on in its turn
+    }
+    struct runner *next = w->receiving ? NULL : find_waiting(w, false);
+    if (next != NULL) {
+        receive_wake(w, next);
+    } else {
+        keeper_nudge(w, KEEPER_TICK_US);
+    }
+}
+
 int receive_wait(struct worker *w, struct runner *r, bool (*ready)(const struct runner *r),
                  int64_t until_mono_ms) {
     int rc = 0;
@@ -97,6 +129,9 @@ int receive_wait(struct worker *w, struct runner *r, bool (*ready)(const struct 
             wait_on_wake(w, r, ms);
         } else {
             read_once(w, r, ms);
+            if (!ready(r)) {
+                offer_task(w); // what came is for others
+            }
         }
     }
     if (!w->receiving) {
@@ -104,31 +139,4 @@ int receive_wait(struct worker *w, struct runner *r, bool (*ready)(const struct 
     }
     receive_pass_on(w);
     return rc;
-}
-
-// A run thread that has nothing to run, also if it is the one that reads; or any that waits and could read.
-static struct runner *find_waiting(struct worker *w, bool idle_only) {
-    for (uint32_t i = 0; i < w->runner_count; i++) {
-        struct runner *r = &w->runners[i];
-        bool there = r->waiting || (idle_only && w->reader == r);
-        if (there && (r->idle || !idle_only)) {
-            return r;
-        }
-    }
-    return NULL;
-}
-
-void receive_pass_on(struct worker *w) {
-    struct runner *next = NULL;
-    if (task_queue_ready(&w->queue)) {
-        next = find_waiting(w, true);
-    }
-    if (next == NULL && !w->receiving) {
-        next = find_waiting(w, false);
-    }
-    if (next != NULL) {
-        receive_wake(w, next);
-    } else {
-        keeper_nudge(w, KEEPER_TICK_US);
-    }
 }

@@ -15,19 +15,25 @@ void sender_finish(struct sender *s) {
 
 void sender_lock(struct sender *s) {
     (void)pthread_mutex_lock(&s->lock);
-    atomic_store_explicit(&s->busy, true, memory_order_relaxed);
+    while (atomic_exchange_explicit(&s->busy, true, memory_order_acquire)) {
+        (void)poll(NULL, 0,
+                   1); // its thread is crashing and has the packet: the process is about to end
+    }
 }
 
 bool sender_trylock(struct sender *s) {
     if (pthread_mutex_trylock(&s->lock) != 0) {
         return false;
     }
-    atomic_store_explicit(&s->busy, true, memory_order_relaxed);
+    if (atomic_exchange_explicit(&s->busy, true, memory_order_acquire)) {
+        (void)pthread_mutex_unlock(&s->lock);
+        return false;
+    }
     return true;
 }
 
 void sender_unlock(struct sender *s) {
-    atomic_store_explicit(&s->busy, false, memory_order_relaxed);
+    atomic_store_explicit(&s->busy, false, memory_order_release);
     (void)pthread_mutex_unlock(&s->lock);
 }
 
