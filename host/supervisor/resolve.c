@@ -84,20 +84,9 @@ static int resolve_numbers(const struct job_request *r, struct problem *p) {
 
 /* Is this type served, configured, or of a configured plugin that is not up? */
 static bool resolve_type_known(struct host *host, const char *type) {
-    if (pools_handler(host->pools, type, NULL, NULL) != NULL ||
-        config_job(host->config, type)->entry.name != NULL) {
-        return true;
-    }
-    size_t prefix = strcspn(type, ".");
-    for (uint32_t i = 0; i < host->pools->count; i++) {
-        const struct pool *pool = host->pools->items[i];
-        const char *name = pool->config->entry.name;
-        if (pool->manifest.name == NULL && strlen(name) == prefix &&
-            memcmp(name, type, prefix) == 0) {
-            return true;
-        }
-    }
-    return false;
+    const char *pool = NULL;
+    (void)pools_handler(host->pools, type, &pool, NULL);
+    return pool != NULL || config_job(host->config, type)->entry.name != NULL;
 }
 
 static int resolve_type(struct host *host, const struct job_request *r, struct problem *p) {
