@@ -7,13 +7,14 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-enum { START_PAGE_THREADS_MAX = 64 };
+enum { START_PAGE_THREADS_MAX = 256 };
 
 struct start_slot {
     _Atomic uint64_t job;     /* slot number, 0 = idle                                   */
     _Atomic uint64_t started; /* runs begun on this thread so far                        */
-    _Atomic int64_t since_us; /* begin of the current run: env_mono_ms() * 1000 */
-    uint64_t reserved[5];     /* one cache line a thread                                 */
+    _Atomic int64_t since_us; /* begin of the current run: env_mono_ms() * 1000          */
+    _Atomic uint64_t last;    /* slot number of the newest run, also when it has ended   */
+    uint64_t reserved[4];     /* one cache line a thread                                 */
 };
 
 struct start_page {

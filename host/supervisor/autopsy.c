@@ -17,8 +17,9 @@ static const char *autopsy_signal(int sig) {
 
 static void autopsy_place(const struct worker *w, char *out, size_t cap) {
     const struct msg_crash *c = &w->crash;
-    bool faults =
-        c->signal == SIGSEGV || c->signal == SIGBUS || c->signal == SIGFPE || c->signal == SIGILL;
+    bool faults = // a signal that somebody sent (si_code <= 0) has no address
+        c->si_code > 0 &&
+        (c->signal == SIGSEGV || c->signal == SIGBUS || c->signal == SIGFPE || c->signal == SIGILL);
     int n =
         faults ? snprintf(out, cap, " at address 0x%llx", (unsigned long long)c->fault_address) : 0;
     if (c->program_counter >= w->load_begin && c->program_counter < w->load_end && n >= 0 &&
@@ -28,27 +29,46 @@ static void autopsy_place(const struct worker *w, char *out, size_t cap) {
     }
 }
 
-void autopsy_text(const struct worker *w, char *out, size_t cap) {
+/* What it was doing when it had not yet become ready; "" for one that had. */
+static const char *autopsy_stage(const struct worker *w, int sig) {
+    if (w->ready_mono_ms != 0) {
+        return "";
+    }
+    if (w->load_end != 0) {
+        return " in create()";
+    }
+    return sig == SIGBUS ? " while it was loaded: the file is truncated" : " while it was loaded";
+}
+
+static void autopsy_signalled(const struct worker *w, const char *who, char *out, size_t cap) {
     char place[128] = "";
-    const char *build = w->pool->build;
-    const char *name = w->pool->config->entry.name;
+    int sig = w->crashed ? w->crash.signal : WTERMSIG(w->wait_status);
     if (w->crashed) {
         autopsy_place(w, place, sizeof place);
-        snprintf(out, cap, "plugin %s %s killed by signal %d (SIG%s)%s", name, build,
-                 w->crash.signal, autopsy_signal(w->crash.signal), place);
+    } else if (sig == SIGKILL) {
+        snprintf(place, sizeof place, ", not sent by jobhost: out of memory, or killed by hand");
+    }
+    snprintf(out, cap, "%s killed by signal %d (SIG%s)%s%s", who, sig, autopsy_signal(sig), place,
+             autopsy_stage(w, sig));
+}
+
+void autopsy_text(const struct worker *w, char *out, size_t cap) {
+    char who[128];
+    const char *build = w->pool->build;
+    snprintf(who, sizeof who, "plugin %s%s%s", w->pool->config->entry.name,
+             build[0] == '\0' ? "" : " ", build);
+    if (w->crashed) {
+        autopsy_signalled(w, who, out, cap);
     } else if (w->killed_by_us) {
-        snprintf(out, cap, "worker of plugin %s %s killed by the host: %s%s%s", name, build,
-                 w->kill_why, w->fail_text[0] == '\0' ? "" : ": ", w->fail_text);
+        snprintf(out, cap, "worker of %s killed by the host: %s%s%s", who, w->kill_why,
+                 w->fail_text[0] == '\0' ? "" : ": ", w->fail_text);
     } else if (w->fail_text[0] != '\0') {
         snprintf(out, cap, "%s", w->fail_text);
     } else if (WIFSIGNALED(w->wait_status)) {
-        int sig = WTERMSIG(w->wait_status);
-        snprintf(out, cap, "plugin %s %s killed by signal %d (SIG%s)%s", name, build, sig,
-                 autopsy_signal(sig),
-                 sig == SIGKILL ? ", not sent by jobhost: out of memory, or killed by hand" : "");
+        autopsy_signalled(w, who, out, cap);
     } else {
-        snprintf(out, cap, "plugin %s %s ended its process with exit status %d", name, build,
-                 WEXITSTATUS(w->wait_status));
+        snprintf(out, cap, "%s ended its process with exit status %d%s", who,
+                 WEXITSTATUS(w->wait_status), autopsy_stage(w, 0));
     }
 }
 
@@ -92,11 +112,12 @@ void autopsy_settle(struct worker *w, const char *text) {
     struct host *host = w->host;
     struct attempt *a;
     while ((a = TAILQ_FIRST(&w->attempts)) != NULL) {
-        int64_t since;
-        bool running = worker_is_running(w, a, &since);
+        int64_t since = env_mono_ms(&host->env);
+        // after a breach nothing is believed, so what has been begun has not ended for us
+        bool begun = worker_is_running(w, a, &since) || (w->distrusted && worker_has_begun(w, a));
         worker_forget(w, a);
         a->worker = NULL;
-        if (!running) {
+        if (!begun) {
             dispatch_return(a);
             continue;
         }

@@ -166,10 +166,10 @@ static void worker_take_packet(struct worker *w, struct record_packet *packet) {
     if (more == 0) {
         return;
     }
+    snprintf(w->fail_text, sizeof w->fail_text, "%s",
+             e.msg[0] == '\0' ? "what it sent is no record" : e.msg);
     log_error(&w->host->log, "worker.protocol", "plugin=%s pid=%d status=%d msg=\"%s\"",
-              w->pool->config->entry.name, (int)w->pid, more, e.msg);
-    snprintf(w->fail_text, sizeof w->fail_text, "broke the protocol%s%s",
-             e.msg[0] == '\0' ? "" : ": ", e.msg);
+              w->pool->config->entry.name, (int)w->pid, more, w->fail_text);
     w->distrusted = true;
     worker_kill(w, "it broke the protocol");
 }
@@ -429,6 +429,15 @@ bool worker_is_running(const struct worker *w, const struct attempt *a, int64_t 
         const struct start_slot *slot = &w->page->thread[i];
         if (atomic_load_explicit(&slot->job, memory_order_acquire) == a->slot) {
             *ret_since_ms = atomic_load_explicit(&slot->since_us, memory_order_relaxed) / 1000;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool worker_has_begun(const struct worker *w, const struct attempt *a) {
+    for (int64_t i = 0; i < w->pool->config->threads; i++) {
+        if (atomic_load_explicit(&w->page->thread[i].last, memory_order_acquire) >= a->slot) {
             return true;
         }
     }

@@ -86,6 +86,9 @@ struct attempt *worker_slot(const struct worker *w, uint64_t slot);
 /* Is this attempt being run right now? *ret_since_ms = mono. */
 bool worker_is_running(const struct worker *w, const struct attempt *a, int64_t *ret_since_ms);
 
+/* Has it been begun, whether or not it has ended since? A worker begins its jobs in the order in which it got them. */
+bool worker_has_begun(const struct worker *w, const struct attempt *a);
+
 void worker_cancel(struct worker *w, struct attempt *a);
 void worker_drain(struct worker *w);
 /* SIGKILL to its process group. `why` is a constant. */

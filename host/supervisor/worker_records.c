@@ -2,6 +2,7 @@
  * it. Anything else is a breach of the protocol. */
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "supervisor/dispatch.h"
 #include "supervisor/host.h"
@@ -36,16 +37,21 @@ static int on_ready(struct worker *w, struct attempt *a, struct record *r, struc
     return 0;
 }
 
+/* The worker knows its plugin by the snapshot's path only; the user knows the file. */
 static int on_fail(struct worker *w, struct attempt *a, struct record *r, struct err *e) {
     (void)a;
     (void)e;
     struct msg_fail m;
     int err = msg_fail_get(r, &m);
-    if (err == 0) {
-        snprintf(w->fail_text, sizeof w->fail_text, "%s: %s", m.stage,
-                 m.message == NULL ? "no reason given" : m.message);
+    if (err != 0) {
+        return err;
     }
-    return err;
+    const char *words = m.message == NULL ? "no reason given" : m.message;
+    size_t path = strlen(w->pool->snapshot.path);
+    bool named = strncmp(words, w->pool->snapshot.path, path) == 0;
+    snprintf(w->fail_text, sizeof w->fail_text, "%s: %s%s", m.stage,
+             named ? w->pool->config->file : "", named ? words + path : words);
+    return 0;
 }
 
 static int on_ping(struct worker *w, struct attempt *a, struct record *r, struct err *e) {

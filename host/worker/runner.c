@@ -103,6 +103,7 @@ static void run_task(struct runner *r, struct task *t) {
     }
     atomic_store_explicit(&r->mark->since_us, r->now_us, memory_order_relaxed);
     atomic_fetch_add_explicit(&r->mark->started, 1, memory_order_relaxed);
+    atomic_store_explicit(&r->mark->last, t->slot, memory_order_relaxed);
     atomic_store_explicit(&r->mark->job, t->slot, memory_order_release);
 
     jh_status status = run_handler(r, t);
