@@ -131,6 +131,7 @@ static void test_reopen(void) {
     const struct store_stats *stats = rig_stats(&rig);
     EXPECT_EQ_INT(1, stats->queues[0].by_state[JOB_QUEUED]);
     EXPECT_EQ_INT(1, stats->queues[0].by_state[JOB_SUCCEEDED]);
+    rig_expect_sound(&rig);
     rig_finish(&rig);
 }
 

@@ -209,7 +209,9 @@ int blobfile_unlink(const char *dir, const uint8_t sha256[32]) {
 }
 
 static int each_in(const char *dir, const char *sub,
-                   int (*each)(void *arg, const uint8_t sha256[32], uint64_t size), void *arg) {
+                   int (*each)(void *arg, const uint8_t sha256[32], uint64_t size,
+                               int64_t changed_ms),
+                   void *arg) {
     char path[PATH_MAX];
     (void)snprintf(path, sizeof path, "%s/%s", dir, sub);
     DIR *d = opendir(path);
@@ -222,14 +224,17 @@ static int each_in(const char *dir, const char *sub,
         struct stat st;
         if (strlen(entry->d_name) == SHA_TEXT && sha_parse(entry->d_name, sha) &&
             fstatat(dirfd(d), entry->d_name, &st, 0) == 0) {
-            r = each(arg, sha, (uint64_t)st.st_size);
+            int64_t changed_ms = (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
+            r = each(arg, sha, (uint64_t)st.st_size, changed_ms);
         }
     }
     (void)closedir(d);
     return r;
 }
 
-int blobfile_each(const char *dir, int (*each)(void *arg, const uint8_t sha256[32], uint64_t size),
+int blobfile_each(const char *dir,
+                  int (*each)(void *arg, const uint8_t sha256[32], uint64_t size,
+                              int64_t changed_ms),
                   void *arg) {
     DIR *d = opendir(dir);
     int r = 0;

@@ -27,8 +27,10 @@ int blobfile_open(const char *dir, const uint8_t sha256[32], struct err *e);
 int64_t blobfile_size(const char *dir, const uint8_t sha256[32]);
 int blobfile_unlink(const char *dir, const uint8_t sha256[32]);
 
-/* Calls `each` for every file in place; stops at the first non-zero answer and returns it. */
-int blobfile_each(const char *dir, int (*each)(void *arg, const uint8_t sha256[32], uint64_t size),
+/* Calls `each` for every file in place; stops at the first non-zero answer and returns it; -ENOENT: no such directory. */
+int blobfile_each(const char *dir,
+                  int (*each)(void *arg, const uint8_t sha256[32], uint64_t size,
+                              int64_t changed_ms),
                   void *arg);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 #include <utlist.h>
 
@@ -110,6 +111,7 @@ static size_t weigh_one(const struct store_op *op) {
 }
 
 static void *blobs_main(void *arg) {
+    (void)prctl(PR_SET_NAME, "store-blobs");
     struct blobs *b = arg;
     struct store_op *op = NULL;
     while ((op = inlet_take(&b->in, weigh_one, 1)) != NULL) {

@@ -17,13 +17,15 @@ static const struct pack_field spec_fields[] = {
     {9, PACK_TIME, SPEC(expires_ms)},   {10, PACK_TEXT, SPEC(labels)},
     {11, PACK_TEXT, SPEC(callback)},    {12, PACK_TEXT, SPEC(retry)},
     {13, PACK_TEXT, SPEC(flow_id)},     {14, PACK_ID, SPEC(parent)},
-    {15, PACK_TIME, SPEC(nominal_ms)},
+    {15, PACK_TIME, SPEC(nominal_ms)},  {18, PACK_TEXT, SPEC(tenant)},
 };
 enum { SPEC_FILE = 16, SPEC_PAYLOAD_SIZE = 17 }; // packed by hand
 
 static const struct pack_field parcel_fields[] = {
-    {32, PACK_ID, SPEC(id)},       {33, PACK_TEXT, SPEC(queue)},   {34, PACK_TEXT, SPEC(type)},
-    {35, PACK_TEXT, SPEC(tenant)}, {36, PACK_U32, SPEC(priority)},
+    {32, PACK_ID, SPEC(id)},
+    {33, PACK_TEXT, SPEC(queue)},
+    {34, PACK_TEXT, SPEC(type)},
+    {36, PACK_U32, SPEC(priority)},
 };
 enum { PARCEL_PAYLOAD = 37 };
 
@@ -109,10 +111,8 @@ static void read_columns(sqlite3_stmt *s, struct job_row *ret) {
         .commit_no = (uint32_t)sqlite3_column_int64(s, 7),
         .has = (uint32_t)sqlite3_column_int64(s, 8),
         .at_ms = sqlite3_column_int64(s, 9),
-        .expire_ms = sqlite3_column_int64(s, 10),
-        .tenant = column_text(s, 11),
-        .spec = column_bytes(s, 12),
-        .life = column_bytes(s, 13),
+        .spec = column_bytes(s, 10),
+        .life = column_bytes(s, 11),
     };
     (void)column_id(s, 1, &ret->id);
 }
@@ -181,9 +181,8 @@ static int read_spec(struct bytes record, struct arena *a, struct job_spec *ret)
 int jobrow_spec(const struct job_row *row, struct arena *a, struct job_spec *ret) {
     *ret = (struct job_spec){.id = row->id, .priority = row->priority};
     ret->payload = row->payload;
-    ret->tenant = arena_str(a, row->tenant);
     struct bytes copy = arena_bytes(a, row->spec);
-    if ((row->tenant != NULL && ret->tenant == NULL) || (copy.len != 0 && copy.data == NULL)) {
+    if (copy.len != 0 && copy.data == NULL) {
         return -ENOMEM;
     }
     return read_spec(copy, a, ret);

@@ -1,6 +1,6 @@
 /* A row of the table `jobs`, and its two packed columns.
  *
- *     spec   what the submitter asked for and never changes (struct job_spec without payload, queue, type, tenant, priority)
+ *     spec   what the submitter asked for and never changes (struct job_spec without payload, queue, type, priority)
  *     life   what happened to the job so far (struct job_life); NULL until something did
  *
  * created_ms is not stored: it is the time in the id. */
@@ -62,18 +62,15 @@ struct job_row {
     uint32_t lane;
     enum job_priority priority;
     uint32_t token, commit_no, has;
-    int64_t at_ms; /* QUEUED: ready since; SCHEDULED, PARKED: due (0 = not by time); final: since */
-    int64_t expire_ms; /* final: when it is deleted; 0 = never */
-    const char *tenant;
+    int64_t at_ms; /* where it stands in its place: struct place */
     struct bytes spec, life;
     struct bytes payload; /* as far as it is in the row; {NULL, size} when it was not selected */
 };
 
 /* What every SELECT of a job begins with; then comes either ROW_SIZE or the column `payload`. */
-#define ROW_COLUMNS                                                                                \
-    "rid, id, state, rev, lane, prio, token, commit_no, has, at_ms, expire_ms, tenant, spec, life"
-#define ROW_SIZE "length(payload)"
-enum { ROW_PAYLOAD = 14 };
+#define ROW_COLUMNS "rid, id, state, rev, lane, prio, token, commit_no, has, at_ms, spec, life"
+#define ROW_SIZE    "length(payload)"
+enum { ROW_PAYLOAD = 12 };
 
 /* Reads a row; borrowed until the statement moves on. */
 void jobrow_read(sqlite3_stmt *s, struct job_row *ret);       /* ROW_COLUMNS, ROW_SIZE */

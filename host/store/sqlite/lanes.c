@@ -235,7 +235,8 @@ void lanes_rewind(struct lane *lane, enum job_priority p, int64_t at_ms, int64_t
 int lanes_save(struct lanes *l, struct conn *c) {
     for (struct lane *lane = l->dirty; lane != NULL; lane = lane->next_dirty) {
         sqlite3_stmt *s = conn_stmt(c, SQL_LANE_TALLY);
-        if (memcmp(lane->now.state, lane->shown.state, sizeof lane->now.state) == 0 &&
+        if (!lane->unsure &&
+            memcmp(lane->now.state, lane->shown.state, sizeof lane->now.state) == 0 &&
             memcmp(lane->now.waiting, lane->shown.waiting, sizeof lane->now.waiting) == 0) {
             continue; // only claims changed, which rows do not know
         }
@@ -259,7 +260,7 @@ void lanes_publish(struct lanes *l) {
     while (l->dirty != NULL) {
         struct lane *lane = l->dirty;
         l->dirty = lane->next_dirty;
-        lane->dirty = false;
+        lane->dirty = lane->unsure = false;
         lane->shown = lane->now;
     }
     (void)pthread_mutex_unlock(l->lock);

@@ -41,8 +41,9 @@ struct band {
 struct lane {
     uint32_t id;
     bool stored;
-    bool dirty; /* `now` differs from its row */
-    bool noted; /* under channel lock: is in the list of lanes to report */
+    bool dirty;  /* `now` may differ from its row  */
+    bool unsure; /* its row must be written anyway */
+    bool noted;  /* under channel lock: is in the list of lanes to report */
     struct queue *queue;
     char *type;
     struct store_lane names; /* the same, as callers know it */

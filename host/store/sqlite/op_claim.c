@@ -58,7 +58,6 @@ static int add_late(struct taking *t, const struct job_row *row, const char *cod
     struct arena *a = &t->w->scratch;
     t->late[t->late_count].spec = arena_bytes(a, row->spec);
     t->late[t->late_count].life = arena_bytes(a, row->life);
-    t->late[t->late_count].tenant = arena_str(a, row->tenant);
     t->late_codes[t->late_count++] = code;
     return 0;
 }
@@ -179,7 +178,8 @@ static int end_late(struct taking *t) {
                                         .code = t->late_codes[i],
                                         .message = "its time was over before it could start"};
         row->rev++;
-        struct place to = {JOB_DEAD, now, place_expiry(now, claim->ended_keep_ms)};
+        life.updated_ms = now;
+        struct place to = {JOB_DEAD, place_expiry(now, claim->ended_keep_ms)};
         r = place_move(w, row, &life, to, now);
         if (r < 0) {
             return r;
@@ -211,16 +211,19 @@ static int list_late(struct taking *t) {
     return r;
 }
 
+static int64_t band_of(const struct taking *t, int p) {
+    return place_number((struct place){JOB_QUEUED, 1}, t->lane->id, (enum job_priority)p);
+}
+
 // Takes up to `n` from a band, oldest first. The number taken.
 static int take_band(struct taking *t, int p, uint32_t n) {
     struct writer *w = t->w;
     struct band *cursor = &t->lane->cursor[p];
     sqlite3_stmt *s = conn_stmt(&w->conn, SQL_READY);
     int taken = 0, r = 0;
-    bind_int(s, 1, t->lane->id);
-    bind_int(s, 2, p);
-    bind_int(s, 3, cursor->at_ms);
-    bind_int(s, 4, cursor->rid);
+    bind_int(s, 1, band_of(t, p));
+    bind_int(s, 2, cursor->at_ms);
+    bind_int(s, 3, cursor->rid);
     while ((uint32_t)taken < n && (r = conn_next(&w->conn, SQL_READY)) > 0) {
         struct job_row row;
         jobrow_read_whole(s, &row);
@@ -242,10 +245,9 @@ static int head_of(struct taking *t, int p, int64_t *ret_ms) {
     sqlite3_stmt *s = conn_stmt(&w->conn, SQL_READY_KEYS);
     int r = 0;
     *ret_ms = 0;
-    bind_int(s, 1, t->lane->id);
-    bind_int(s, 2, p);
-    bind_int(s, 3, t->lane->cursor[p].at_ms);
-    bind_int(s, 4, t->lane->cursor[p].rid);
+    bind_int(s, 1, band_of(t, p));
+    bind_int(s, 2, t->lane->cursor[p].at_ms);
+    bind_int(s, 3, t->lane->cursor[p].rid);
     while (*ret_ms == 0 && (r = conn_next(&w->conn, SQL_READY_KEYS)) > 0) {
         if (claims_find(&w->claims, sqlite3_column_int64(s, 1)) == NULL) {
             *ret_ms = sqlite3_column_int64(s, 0);

@@ -79,16 +79,16 @@ static struct place destination(const struct applying *a, enum job_state to) {
     const struct store_commit_item *item = a->item;
     int64_t now = a->now_ms;
     if (to == JOB_QUEUED) {
-        return (struct place){to, a->claim->at_ms, 0}; // it keeps its turn
+        return (struct place){to, a->claim->at_ms}; // it keeps its turn
     }
     if (job_is_final(to)) {
-        return (struct place){to, now, place_expiry(now, item->keep_ms)};
+        return (struct place){to, place_expiry(now, item->keep_ms)};
     }
     bool by_time = to == JOB_SCHEDULED || item->run_at_ms > 0;
     if (by_time && item->run_at_ms <= now) {
-        return (struct place){JOB_QUEUED, now, 0};
+        return (struct place){JOB_QUEUED, now};
     }
-    return (struct place){to, item->run_at_ms, 0};
+    return (struct place){to, item->run_at_ms};
 }
 
 // The attempt is over.
@@ -97,9 +97,6 @@ static int leave(struct applying *a, enum job_state to) {
     if (where.state == JOB_PARKED) {
         a->life.park = (int32_t)a->item->park;
         a->life.wait_key = a->item->wait_key;
-    }
-    if (job_is_final(where.state)) {
-        a->life.updated_ms = 0; // at_ms says it
     }
     int r = effects_end(a->w, &a->row, &a->life, a->item, a->now_ms);
     a->row.rev += 2; // claimed, and now this
@@ -122,7 +119,7 @@ static int stay(struct applying *a) {
     if (a->row.state == JOB_RUNNING) {
         r = place_touch(w, &a->row, &a->life);
     } else {
-        struct place where = {JOB_RUNNING, a->row.at_ms, 0};
+        struct place where = {JOB_RUNNING, a->row.at_ms};
         lanes_count_claim(&w->lanes, c->lane, c->priority, -1);
         r = place_move(w, &a->row, &a->life, where, a->now_ms);
     }

@@ -4,10 +4,13 @@
 #include "store/sqlite/ops.h"
 #include "store/sqlite/place.h"
 
-// Up to `limit` row numbers that a statement yields, gathered first because the rows are about to move in the index.
-static int gather(struct writer *w, enum sql_id id, uint32_t limit, int64_t **ret,
+// Up to `limit` row numbers of a place, gathered first because the rows are about to move in the index.
+static int gather(struct writer *w, int64_t place, int64_t until_ms, uint32_t limit, int64_t **ret,
                   size_t *ret_count) {
+    const enum sql_id id = SQL_BEFORE;
     sqlite3_stmt *s = conn_stmt(&w->conn, id);
+    bind_int(s, 1, place);
+    bind_int(s, 2, until_ms);
     size_t cap = 0, count = 0;
     int64_t *rids = NULL;
     int r = 0;
@@ -53,14 +56,15 @@ static int make_due(struct writer *w, int64_t rid, int64_t now_ms) {
     life.wait_key = NULL;
     row.rev++;
     return place_move(w, &row, row.life.len == 0 ? NULL : &life,
-                      (struct place){JOB_QUEUED, row.at_ms, 0}, now_ms);
+                      (struct place){JOB_QUEUED, row.at_ms}, now_ms);
 }
 
 static int next_due(struct writer *w, int64_t *ret_ms) {
-    int r = conn_next(&w->conn, SQL_DUE_NEXT);
-    *ret_ms = r > 0 ? sqlite3_column_int64(conn_stmt(&w->conn, SQL_DUE_NEXT), 0) : 0;
+    bind_int(conn_stmt(&w->conn, SQL_FIRST), 1, PLACE_DUE);
+    int r = conn_next(&w->conn, SQL_FIRST);
+    *ret_ms = r > 0 ? sqlite3_column_int64(conn_stmt(&w->conn, SQL_FIRST), 0) : 0;
     if (r > 0) {
-        conn_reset(&w->conn, SQL_DUE_NEXT);
+        conn_reset(&w->conn, SQL_FIRST);
     }
     return r < 0 ? r : 0;
 }
@@ -69,8 +73,7 @@ int op_due(struct writer *w, struct store_op *op) {
     struct store_due *due = CONTAINER_OF(op, struct store_due, op);
     int64_t *rids = NULL;
     size_t count = 0;
-    bind_int(conn_stmt(&w->conn, SQL_DUE), 1, op->now_ms);
-    int r = gather(w, SQL_DUE, due->limit, &rids, &count);
+    int r = gather(w, PLACE_DUE, op->now_ms, due->limit, &rids, &count);
     for (size_t i = 0; i < count && r == 0; i++) {
         r = make_due(w, rids[i], op->now_ms);
     }
@@ -100,7 +103,7 @@ static int drop_claim(struct writer *w, struct claim *c, int64_t now_ms) {
     }
     row.rev += 2;
     r = writer_claim_end(w, c);
-    return r < 0 ? r : place_move(w, &row, &life, (struct place){JOB_QUEUED, c->at_ms, 0}, now_ms);
+    return r < 0 ? r : place_move(w, &row, &life, (struct place){JOB_QUEUED, c->at_ms}, now_ms);
 }
 
 static int drop_claims(struct writer *w, struct store_recover *rec) {
@@ -140,7 +143,7 @@ static int release_lost(struct writer *w, int64_t rid, int64_t now_ms) {
     life.updated_ms = now_ms;
     row.token++; // what that attempt may still send is stale
     row.rev += 2;
-    return place_move(w, &row, &life, (struct place){JOB_QUEUED, row.at_ms, 0}, now_ms);
+    return place_move(w, &row, &life, (struct place){JOB_QUEUED, row.at_ms}, now_ms);
 }
 
 int op_recover(struct writer *w, struct store_op *op) {
@@ -150,7 +153,7 @@ int op_recover(struct writer *w, struct store_op *op) {
     rec->released = 0;
     rec->more = false;
     int r = drop_claims(w, rec);
-    r = r < 0 ? r : gather(w, SQL_RUNNING, UINT32_MAX, &rids, &count);
+    r = r < 0 ? r : gather(w, PLACE_RUNNING, INT64_MAX, UINT32_MAX, &rids, &count);
     for (size_t i = 0; i < count && r == 0; i++) {
         if (claims_find(&w->claims, rids[i]) != NULL) {
             continue;
@@ -162,5 +165,8 @@ int op_recover(struct writer *w, struct store_op *op) {
         r = release_lost(w, rids[i], op->now_ms);
         rec->released++;
     }
+    (void)pthread_mutex_lock(&w->shared);
+    w->recovered = w->recovered || (r == 0 && !rec->more);
+    (void)pthread_mutex_unlock(&w->shared);
     return r;
 }

@@ -36,11 +36,11 @@ static int move(struct writer *w, struct store_move_item *item, struct job_row *
     if (r < 0) {
         return err_set(&w->conn.err, r, "the row of a job is damaged");
     }
-    struct place where = {to, now_ms, 0};
+    struct place where = {to, now_ms};
     if (to == JOB_PARKED) {
         where.at_ms = item->run_at_ms;
     } else if (job_is_final(to)) {
-        where.expire_ms = place_expiry(now_ms, item->keep_ms);
+        where.at_ms = place_expiry(now_ms, item->keep_ms);
     }
     change_life(item, &life, now_ms);
     row->rev++;

@@ -63,8 +63,8 @@ static uint32_t has_of(const struct job_spec *spec) {
 }
 
 static struct place place_of(const struct job_spec *spec, int64_t now_ms) {
-    return spec->run_at_ms > now_ms ? (struct place){JOB_SCHEDULED, spec->run_at_ms, 0}
-                                    : (struct place){JOB_QUEUED, now_ms, 0};
+    return spec->run_at_ms > now_ms ? (struct place){JOB_SCHEDULED, spec->run_at_ms}
+                                    : (struct place){JOB_QUEUED, now_ms};
 }
 
 static int hold_files(struct writer *w, const struct job_spec *spec) {

@@ -9,14 +9,15 @@
 
 static int sweep_job(struct writer *w, int64_t now_ms) {
     struct job_row row;
-    sqlite3_stmt *s = conn_stmt(&w->conn, SQL_EXPIRED_JOB);
-    bind_int(s, 1, now_ms);
-    int r = conn_next(&w->conn, SQL_EXPIRED_JOB);
+    sqlite3_stmt *s = conn_stmt(&w->conn, SQL_BEFORE);
+    bind_int(s, 1, PLACE_KEPT);
+    bind_int(s, 2, now_ms);
+    int r = conn_next(&w->conn, SQL_BEFORE);
     if (r <= 0) {
         return r;
     }
     int64_t rid = sqlite3_column_int64(s, 0);
-    conn_reset(&w->conn, SQL_EXPIRED_JOB);
+    conn_reset(&w->conn, SQL_BEFORE);
     r = place_find_rid(w, rid, &row);
     if (r == 0) {
         return err_set(&w->conn.err, -EBADMSG, "an index names a job that is not there");

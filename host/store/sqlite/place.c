@@ -7,12 +7,9 @@
 
 // Copies what the statement lends into the scratch arena.
 static int keep(struct writer *w, struct job_row *row) {
-    const char *tenant = arena_str(&w->scratch, row->tenant);
     struct bytes spec = arena_bytes(&w->scratch, row->spec);
     struct bytes life = arena_bytes(&w->scratch, row->life);
-    bool failed = (row->tenant != NULL && tenant == NULL) || (spec.len > 0 && spec.data == NULL) ||
-                  (life.len > 0 && life.data == NULL);
-    row->tenant = tenant;
+    bool failed = (spec.len > 0 && spec.data == NULL) || (life.len > 0 && life.data == NULL);
     row->spec = spec;
     row->life = life;
     return failed ? err_set(&w->conn.err, -ENOMEM, "out of memory") : 1;
@@ -51,6 +48,46 @@ static int insert_payload(struct writer *w, int64_t rid, struct bytes payload) {
     return conn_run(&w->conn, SQL_PAYLOAD_ADD);
 }
 
+// Enters the job into a list, or strikes it out. The key is `text`, or `number` when that is NULL.
+static int change_list(struct writer *w, enum sql_id id, enum place_list kind, const char *text,
+                       int64_t number, int64_t rid) {
+    sqlite3_stmt *s = conn_stmt(&w->conn, id);
+    bind_int(s, 1, kind);
+    if (text != NULL) {
+        bind_text(s, 2, text);
+    } else {
+        bind_int(s, 2, number);
+    }
+    bind_int(s, 3, rid);
+    return conn_run(&w->conn, id);
+}
+
+// The lists that a job is in for life.
+static int change_lists(struct writer *w, enum sql_id id, const struct job_spec *spec) {
+    int64_t rid = id_order(&spec->id);
+    int r = 0;
+    if (spec->tenant != NULL) {
+        r = change_list(w, id, PLACE_LIST_TENANT, spec->tenant, 0, rid);
+    }
+    if (r == 0 && !id_is_zero(&spec->parent)) {
+        r = change_list(w, id, PLACE_LIST_PARENT, NULL, id_order(&spec->parent), rid);
+    }
+    return r;
+}
+
+static int change_state_list(struct writer *w, int64_t rid, int from, int to) {
+    int r = 0;
+    if (from == to) {
+        return 0;
+    }
+    if (place_is_listed(from)) {
+        r = change_list(w, SQL_LIST_DEL, PLACE_LIST_STATE, NULL, from, rid);
+    }
+    return r < 0 || !place_is_listed(to)
+               ? r
+               : change_list(w, SQL_LIST_ADD, PLACE_LIST_STATE, NULL, to, rid);
+}
+
 int place_insert(struct writer *w, const struct job_spec *spec, struct lane *lane, uint32_t has,
                  struct bytes packed, struct place where) {
     sqlite3_stmt *s = conn_stmt(&w->conn, SQL_JOB_ADD);
@@ -62,16 +99,17 @@ int place_insert(struct writer *w, const struct job_spec *spec, struct lane *lan
     bind_int(s, 4, lane->id);
     bind_int(s, 5, spec->priority);
     bind_int(s, 6, has);
-    bind_set(s, 7, where.at_ms);
-    bind_set(s, 8, id_is_zero(&spec->parent) ? 0 : id_order(&spec->parent));
-    bind_text(s, 9, spec->tenant);
-    bind_bytes(s, 10, packed);
-    bind_bytes(s, 11, aside ? (struct bytes){NULL, 0} : spec->payload);
+    bind_set(s, 7, place_number(where, lane->id, spec->priority));
+    bind_set(s, 8, where.at_ms);
+    bind_bytes(s, 9, packed);
+    bind_bytes(s, 10, aside ? (struct bytes){NULL, 0} : spec->payload);
     int r = conn_run(&w->conn, SQL_JOB_ADD);
     if (r < 0 || sqlite3_changes(w->conn.db) == 0) {
         return r;
     }
     r = aside ? insert_payload(w, rid, spec->payload) : 0;
+    r = r < 0 ? r : change_lists(w, SQL_LIST_ADD, spec);
+    r = r < 0 ? r : change_state_list(w, rid, -1, (int)where.state);
     r = r < 0 ? r : writer_count(w, lane, spec->priority, -1, (int)where.state);
     r = r < 0 ? r : writer_bytes(w, BUDGET_JOBS, jobrow_bytes(spec->payload.len, packed.len));
     if (r < 0) {
@@ -106,10 +144,11 @@ int place_move(struct writer *w, const struct job_row *row, const struct job_lif
     bind_int(s, 4, row->token);
     bind_int(s, 5, row->commit_no);
     bind_int(s, 6, row->has);
-    bind_set(s, 7, to.at_ms);
-    bind_set(s, 8, to.expire_ms);
+    bind_set(s, 7, place_number(to, row->lane, row->priority));
+    bind_set(s, 8, to.at_ms);
     bind_bytes(s, 9, buf_bytes(&w->pack));
     r = conn_run(&w->conn, SQL_JOB_MOVE);
+    r = r < 0 ? r : change_state_list(w, row->rid, (int)row->state, (int)to.state);
     r = r < 0 ? r : writer_count(w, lane, row->priority, (int)row->state, (int)to.state);
     if (r == 0 && (row->has & HAS_DEDUP) != 0 && job_is_final(to.state)) {
         r = dedup_end(w, row, lane, to.state, now_ms);
@@ -175,6 +214,8 @@ int place_remove(struct writer *w, const struct job_row *row, int64_t now_ms) {
         r = (row->has & side_tables[i].has) == 0 ? 0
                                                  : delete_by_rid(w, side_tables[i].sql, row->rid);
     }
+    r = r < 0 ? r : change_lists(w, SQL_LIST_DEL, &spec);
+    r = r < 0 ? r : change_state_list(w, row->rid, (int)row->state, -1);
     r = r < 0 ? r : delete_by_rid(w, SQL_JOB_DEL, row->rid);
     r = r < 0 ? r : writer_count(w, lane, row->priority, (int)row->state, -1);
     return r < 0 ? r : writer_bytes(w, BUDGET_JOBS, -bytes);

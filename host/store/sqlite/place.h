@@ -1,17 +1,47 @@
-/* Where a job is: the one module that writes the state of a row. A job's place is its row (`state`, `at_ms`); the partial indexes
- * of schema.c are the queues. With each change it keeps the counters, the cursor of the ready band, the earliest due time and the
- * dedup key in step. */
+/* Where a job is: the one module that writes the state of a row. The index over (place, at_ms) is every queue at once:
+ *
+ *      place                 at_ms                  who
+ *      PLACE_DUE             due time               scheduled jobs, and parked ones that wait for a time
+ *      PLACE_RUNNING         ready since            attempts that were written down (claims.h)
+ *      PLACE_KEPT            when to delete it      ended jobs
+ *      PLACE_BAND + ...      ready since            queued jobs, one number for each lane and priority
+ *      NULL                                         parked without a time, ended and kept for ever
+ *
+ * With each change it keeps the counters, the cursor of the ready band, the earliest due time, the dedup key and the lists in
+ * step. */
 #ifndef JOBHOST_STORE_SQLITE_PLACE_H
 #define JOBHOST_STORE_SQLITE_PLACE_H
 
 #include "store/sqlite/jobrow.h"
 #include "store/sqlite/writer.h"
 
+enum { PLACE_DUE = 1, PLACE_RUNNING = 2, PLACE_KEPT = 3, PLACE_BAND = 16 };
+
 struct place {
     enum job_state state;
-    int64_t at_ms;     /* see struct job_row                       */
-    int64_t expire_ms; /* final: when it may be deleted; 0 = never */
+    int64_t
+        at_ms; /* QUEUED, RUNNING: ready since; SCHEDULED, PARKED: due (0 = not by time); final: when it may be deleted (0 = never) */
 };
+
+/* The column `place`; 0 = NULL. */
+static inline int64_t place_number(struct place where, uint32_t lane, enum job_priority p) {
+    switch (where.state) {
+    case JOB_QUEUED: return PLACE_BAND + (int64_t)lane * 4 + (int64_t)p;
+    case JOB_RUNNING: return PLACE_RUNNING;
+    case JOB_SCHEDULED:
+    case JOB_PARKED: return where.at_ms > 0 ? PLACE_DUE : 0;
+    default: return where.at_ms > 0 ? PLACE_KEPT : 0;
+    }
+}
+
+/* The table `lists`: what people list by, where reading past all other jobs would take long. */
+enum place_list { PLACE_LIST_STATE = 1, PLACE_LIST_TENANT = 2, PLACE_LIST_PARENT = 3 };
+
+/* Does it hold jobs in this state? Queued, running and succeeded ones are found without it. */
+static inline bool place_is_listed(int state) {
+    return state == JOB_SCHEDULED || state == JOB_PARKED || state == JOB_DEAD ||
+           state == JOB_CANCELLED || state == JOB_DUPLICATE;
+}
 
 /* Finds the row (without payload; borrowed from the arena of the operation in hand). 1 = found, 0 = no such job. */
 int place_find(struct writer *w, const struct job_id *id, struct job_row *ret);

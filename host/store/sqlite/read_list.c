@@ -5,11 +5,12 @@
 #include <string.h>
 
 #include "store/sqlite/ops.h"
+#include "store/sqlite/place.h"
 #include "store/sqlite/reader.h"
 
 enum { LIST_MAX = 1000, ROWS_BETWEEN_LOOKS = 64 };
 
-// A list is one walk over row numbers, downwards; the filter picks the narrowest index and is then applied to every row, so an index
+// A list is one walk over row numbers, downwards; the filter picks the narrowest list and is then applied to every row, so a list
 // is only ever a shortcut. The cursor is the number of the last row looked at, which is why a page can end anywhere.
 
 static bool has_label(const char *labels, const char *label) {
@@ -119,7 +120,9 @@ static int running_rids(struct reader *r, int64_t **ret, size_t *ret_count) {
     for (size_t i = 0; i < r->view_count && code == 0; i++) {
         rids[count++] = r->view[i].rid;
     }
-    while (code == 0 && (code = conn_next(&r->conn, SQL_RUNNING)) > 0) {
+    bind_int(conn_stmt(&r->conn, SQL_BEFORE), 1, PLACE_RUNNING);
+    bind_int(conn_stmt(&r->conn, SQL_BEFORE), 2, INT64_MAX);
+    while (code == 0 && (code = conn_next(&r->conn, SQL_BEFORE)) > 0) {
         code = 0;
         if (count == cap) {
             cap *= 2;
@@ -128,10 +131,10 @@ static int running_rids(struct reader *r, int64_t **ret, size_t *ret_count) {
             rids = more == NULL ? rids : more;
         }
         if (code == 0) {
-            rids[count++] = sqlite3_column_int64(conn_stmt(&r->conn, SQL_RUNNING), 0);
+            rids[count++] = sqlite3_column_int64(conn_stmt(&r->conn, SQL_BEFORE), 0);
         }
     }
-    conn_reset(&r->conn, SQL_RUNNING);
+    conn_reset(&r->conn, SQL_BEFORE);
     if (code < 0) {
         free(rids);
         return code == -ENOMEM ? err_set(&r->conn.err, code, "out of memory") : code;
@@ -169,31 +172,30 @@ static int walk_running(struct listing *l) {
     return code;
 }
 
-// States that jobs_state covers.
-static bool is_indexed(int state) {
-    return state == JOB_SCHEDULED || state == JOB_PARKED || state == JOB_DEAD ||
-           state == JOB_CANCELLED || state == JOB_DUPLICATE;
+static int walk_list(struct listing *l, enum place_list kind, const char *text, int64_t number) {
+    sqlite3_stmt *s = conn_stmt(&l->r->conn, SQL_LIST_OF);
+    bind_int(s, 2, kind);
+    if (text != NULL) {
+        bind_text(s, 3, text);
+    } else {
+        bind_int(s, 3, number);
+    }
+    return walk_sql(l, SQL_LIST_OF);
 }
 
 static int walk(struct listing *l) {
     const struct store_filter *f = &l->list->filter;
-    struct conn *c = &l->r->conn;
     if (f->state == JOB_RUNNING) {
         return walk_running(l);
     }
     if (!id_is_zero(&f->parent)) {
-        bind_int(conn_stmt(c, SQL_LIST_PARENT), 2, id_order(&f->parent));
-        return walk_sql(l, SQL_LIST_PARENT);
+        return walk_list(l, PLACE_LIST_PARENT, NULL, id_order(&f->parent));
     }
-    if (is_indexed(f->state)) {
-        bind_int(conn_stmt(c, SQL_LIST_STATE), 2, f->state);
-        return walk_sql(l, SQL_LIST_STATE);
+    if (place_is_listed(f->state)) {
+        return walk_list(l, PLACE_LIST_STATE, NULL, f->state);
     }
-    if (f->tenant != NULL) {
-        bind_text(conn_stmt(c, SQL_LIST_TENANT), 2, f->tenant);
-        return walk_sql(l, SQL_LIST_TENANT);
-    }
-    return walk_sql(l, SQL_LIST_ALL);
+    return f->tenant != NULL ? walk_list(l, PLACE_LIST_TENANT, f->tenant, 0)
+                             : walk_sql(l, SQL_LIST_ALL);
 }
 
 // The smallest row number that a job created at that time can have.

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "store/sqlite/ops.h"
+#include "store/sqlite/place.h"
 #include "store/sqlite/reader.h"
 
 static struct store_queue_stats *queue_of(struct store_stats *stats, const char *name) {
@@ -82,10 +83,9 @@ static int oldest_of(struct reader *r, const struct lane *lane, int p, int64_t *
     sqlite3_stmt *s = conn_stmt(&r->conn, SQL_READY_KEYS);
     int code = 0;
     *ret_ms = 0;
-    bind_int(s, 1, lane->id);
-    bind_int(s, 2, p);
+    bind_int(s, 1, place_number((struct place){JOB_QUEUED, 1}, lane->id, (enum job_priority)p));
+    bind_int(s, 2, INT64_MIN);
     bind_int(s, 3, INT64_MIN);
-    bind_int(s, 4, INT64_MIN);
     while (*ret_ms == 0 && (code = conn_next(&r->conn, SQL_READY_KEYS)) > 0) {
         if (claims_view_find(r->view, r->view_count, sqlite3_column_int64(s, 1),
                              (uint32_t)sqlite3_column_int64(s, 2)) == NULL) {
@@ -160,7 +160,8 @@ int read_stats(struct reader *r, struct store_op *op) {
     }
     code = code < 0 ? code : read_oldest(r, stats, lanes);
     code = code < 0 ? code : number(r, SQL_OUTBOX_COUNT, &stats->outbox);
-    code = code < 0 ? code : number(r, SQL_DUE_NEXT, &stats->next_due_ms);
+    bind_int(conn_stmt(&r->conn, SQL_FIRST), 1, PLACE_DUE);
+    code = code < 0 ? code : number(r, SQL_FIRST, &stats->next_due_ms);
     stats->disk_bytes = file_bytes(r->path, "") + file_bytes(r->path, "-wal");
     return code;
 }

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 
 #include "base/env.h"
 #include "store/sqlite/ops.h"
@@ -36,11 +37,10 @@ static void fill_times(struct store_job *job, const struct job_row *row,
     job->created_ms = id_time_ms(&row->id);
     job->first_run_ms = life->first_run_ms;
     job->started_ms = life->started_ms != 0 ? life->started_ms : life->first_run_ms;
-    job->expires_at_ms = row->expire_ms;
     job->updated_ms = life->updated_ms != 0 ? life->updated_ms : job->created_ms;
     if (job_is_final(row->state)) {
-        job->finished_ms = row->at_ms;
-        job->updated_ms = row->at_ms;
+        job->finished_ms = job->updated_ms;
+        job->expires_at_ms = row->at_ms;
     } else if (row->state == JOB_SCHEDULED || row->state == JOB_PARKED) {
         job->spec.run_at_ms = row->at_ms;
     } else {
@@ -130,6 +130,7 @@ static size_t weigh_one(const struct store_op *op) {
 }
 
 static void *reader_main(void *arg) {
+    (void)prctl(PR_SET_NAME, "store-reader");
     struct reader *r = arg;
     struct store_op *op = NULL;
     while ((op = inlet_take(&r->in, weigh_one, 1)) != NULL) {

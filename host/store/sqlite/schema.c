@@ -3,9 +3,10 @@
 #include <errno.h>
 #include <stdio.h>
 
-// The life of a job is its row: `state` says where it waits, and partial indexes are the queues, so a job is in
-// exactly one of them by construction and a change of state is one statement. Columns that are NULL or 0 take no space;
-// what is rarely set is packed into `spec` (never changes) and `life` (changes); jobrow.h has both. docs/store.md draws it.
+// The life of a job is its row. `place` names the queue it stands in (place.h) and `at_ms` where; the one index over both is every
+// queue at once, so a job is in exactly one of them by construction, and a change of state is one statement on one table with one
+// index: what a submission and a completion cost. Columns that are NULL or 0 take no space; what is rarely set is packed into `spec`
+// (never changes) and `life` (changes), see jobrow.h. `lists` serves the lists that people ask for. docs/store.md draws it.
 static int version_1(struct conn *c) {
     return conn_exec(
         c,
@@ -18,13 +19,10 @@ static int version_1(struct conn *c) {
         "CREATE TABLE jobs(rid INTEGER PRIMARY KEY, id BLOB NOT NULL, state INTEGER NOT NULL,"
         " rev INTEGER NOT NULL, lane INTEGER NOT NULL, prio INTEGER NOT NULL,"
         " token INTEGER NOT NULL, commit_no INTEGER NOT NULL, has INTEGER NOT NULL,"
-        " at_ms INTEGER, expire_ms INTEGER, parent INTEGER, tenant TEXT, spec BLOB, life BLOB,"
-        " payload BLOB);"
-        "CREATE INDEX jobs_ready ON jobs(lane, prio, at_ms) WHERE state = 1;"
-        "CREATE INDEX jobs_due ON jobs(at_ms) WHERE state IN (0, 3) AND at_ms > 0;"
-        "CREATE INDEX jobs_state ON jobs(state) WHERE state IN (0, 2, 3, 5, 6, 7);"
-        "CREATE INDEX jobs_expiry ON jobs(expire_ms) WHERE expire_ms > 0;"
-        "CREATE INDEX jobs_parent ON jobs(parent) WHERE parent > 0;"
+        " place INTEGER, at_ms INTEGER, spec BLOB, life BLOB, payload BLOB);"
+        "CREATE INDEX jobs_place ON jobs(place, at_ms) WHERE place IS NOT NULL;"
+        "CREATE TABLE lists(kind INTEGER, key, rid INTEGER, PRIMARY KEY(kind, key, rid))"
+        " WITHOUT ROWID;"
         "CREATE TABLE payloads(rid INTEGER PRIMARY KEY, data BLOB NOT NULL);"
         "CREATE TABLE results(rid INTEGER PRIMARY KEY, type TEXT, size INTEGER NOT NULL,"
         " sha256 BLOB, data BLOB);"
@@ -38,7 +36,6 @@ static int version_1(struct conn *c) {
         "CREATE TABLE logs(rid INTEGER PRIMARY KEY, tail BLOB NOT NULL);"
         "CREATE TABLE dedup(queue INTEGER, key TEXT, id BLOB NOT NULL, expire_ms INTEGER,"
         " PRIMARY KEY(queue, key)) WITHOUT ROWID;"
-        "CREATE INDEX dedup_expiry ON dedup(expire_ms) WHERE expire_ms > 0;"
         "CREATE TABLE outbox(seq INTEGER PRIMARY KEY, parent INTEGER NOT NULL, data BLOB NOT NULL);"
         "CREATE TABLE blobs(sha256 BLOB PRIMARY KEY, size INTEGER NOT NULL, refs INTEGER NOT NULL,"
         " idle_ms INTEGER) WITHOUT ROWID;"
@@ -54,9 +51,9 @@ static int version_1(struct conn *c) {
         " target TEXT, detail TEXT);");
 }
 
-// A tenant's list of jobs no longer reads past everybody else's.
+// The sweep of expired dedup keys no longer reads all keys.
 static int version_2(struct conn *c) {
-    return conn_exec(c, "CREATE INDEX jobs_tenant ON jobs(tenant) WHERE tenant IS NOT NULL;");
+    return conn_exec(c, "CREATE INDEX dedup_expiry ON dedup(expire_ms) WHERE expire_ms > 0;");
 }
 
 static int (*const steps[])(struct conn *c) = {version_1, version_2};

@@ -29,37 +29,34 @@ const char *const sql_text[SQL_COUNT] = {
                        " ON CONFLICT(key) DO UPDATE SET value=value+1",
 
     [SQL_JOB_ADD] = "INSERT OR IGNORE INTO jobs(rid, id, state, rev, lane, prio, token, commit_no,"
-                    " has, at_ms, parent, tenant, spec, payload)"
-                    " VALUES(?1, ?2, ?3, 1, ?4, ?5, 0, 0, ?6, ?7, ?8, ?9, ?10, ?11)",
+                    " has, place, at_ms, spec, payload)"
+                    " VALUES(?1, ?2, ?3, 1, ?4, ?5, 0, 0, ?6, ?7, ?8, ?9, ?10)",
     [SQL_JOB_BY_RID] = "SELECT " ROW_COLUMNS ", " ROW_SIZE " FROM jobs WHERE rid=?1",
     [SQL_JOB_WHOLE] = "SELECT " ROW_COLUMNS ", payload FROM jobs WHERE rid=?1",
-    [SQL_JOB_MOVE] = "UPDATE jobs SET state=?2, rev=?3, token=?4, commit_no=?5, has=?6, at_ms=?7,"
-                     " expire_ms=?8, life=?9 WHERE rid=?1",
+    [SQL_JOB_MOVE] = "UPDATE jobs SET state=?2, rev=?3, token=?4, commit_no=?5, has=?6, place=?7,"
+                     " at_ms=?8, life=?9 WHERE rid=?1",
     [SQL_JOB_TOUCH] = "UPDATE jobs SET token=?2, commit_no=?3, has=?4, life=?5 WHERE rid=?1",
     [SQL_JOB_DEL] = "DELETE FROM jobs WHERE rid=?1",
-    [SQL_READY] = "SELECT " ROW_COLUMNS ", payload FROM jobs INDEXED BY jobs_ready"
-                  " WHERE state = 1 AND lane=?1 AND prio=?2 AND (at_ms, rid) > (?3, ?4)"
-                  " ORDER BY at_ms, rid",
-    [SQL_READY_KEYS] = "SELECT at_ms, rid, rev FROM jobs INDEXED BY jobs_ready"
-                       " WHERE state = 1 AND lane=?1 AND prio=?2 AND (at_ms, rid) > (?3, ?4)"
-                       " ORDER BY at_ms, rid",
-    [SQL_DUE] = "SELECT rid FROM jobs INDEXED BY jobs_due"
-                " WHERE state IN (0, 3) AND at_ms > 0 AND at_ms <= ?1 ORDER BY at_ms, rid",
-    [SQL_DUE_NEXT] = "SELECT at_ms FROM jobs INDEXED BY jobs_due"
-                     " WHERE state IN (0, 3) AND at_ms > 0 ORDER BY at_ms LIMIT 1",
-    [SQL_RUNNING] = "SELECT rid FROM jobs INDEXED BY jobs_state"
-                    " WHERE state IN (0, 2, 3, 5, 6, 7) AND state = 2",
-    [SQL_EXPIRED_JOB] = "SELECT rid FROM jobs INDEXED BY jobs_expiry"
-                        " WHERE expire_ms > 0 AND expire_ms <= ?1 ORDER BY expire_ms LIMIT 1",
+    [SQL_READY] = "SELECT " ROW_COLUMNS ", payload FROM jobs INDEXED BY jobs_place"
+                  " WHERE place=?1 AND (at_ms, rid) > (?2, ?3) ORDER BY at_ms, rid",
+    [SQL_READY_KEYS] = "SELECT at_ms, rid, rev FROM jobs INDEXED BY jobs_place"
+                       " WHERE place=?1 AND (at_ms, rid) > (?2, ?3) ORDER BY at_ms, rid",
+    [SQL_BEFORE] = "SELECT rid, rev FROM jobs INDEXED BY jobs_place WHERE place=?1 AND at_ms <= ?2"
+                   " ORDER BY at_ms, rid",
+    [SQL_FIRST] = "SELECT at_ms FROM jobs INDEXED BY jobs_place WHERE place=?1"
+                  " ORDER BY at_ms LIMIT 1",
     [SQL_LIST_ALL] = "SELECT " ROW_COLUMNS ", " ROW_SIZE " FROM jobs WHERE rid < ?1"
                      " ORDER BY rid DESC",
-    [SQL_LIST_STATE] = "SELECT " ROW_COLUMNS ", " ROW_SIZE " FROM jobs INDEXED BY jobs_state"
-                       " WHERE state IN (0, 2, 3, 5, 6, 7) AND state = ?2 AND rid < ?1"
-                       " ORDER BY rid DESC",
-    [SQL_LIST_TENANT] = "SELECT " ROW_COLUMNS ", " ROW_SIZE " FROM jobs INDEXED BY jobs_tenant"
-                        " WHERE tenant = ?2 AND tenant IS NOT NULL AND rid < ?1 ORDER BY rid DESC",
-    [SQL_LIST_PARENT] = "SELECT " ROW_COLUMNS ", " ROW_SIZE " FROM jobs INDEXED BY jobs_parent"
-                        " WHERE parent = ?2 AND parent > 0 AND rid < ?1 ORDER BY rid DESC",
+    [SQL_LIST_OF] = "SELECT " ROW_COLUMNS ", " ROW_SIZE " FROM (SELECT rid AS r FROM lists"
+                    " WHERE kind=?2 AND key=?3 AND rid < ?1 ORDER BY rid DESC) CROSS JOIN jobs"
+                    " ON jobs.rid = r",
+    [SQL_LIST_ADD] = "INSERT OR IGNORE INTO lists(kind, key, rid) VALUES(?1, ?2, ?3)",
+    [SQL_LIST_DEL] = "DELETE FROM lists WHERE kind=?1 AND key=?2 AND rid=?3",
+
+    [SQL_LIST_HAS] = "SELECT 1 FROM lists WHERE kind=?1 AND key=?2 AND rid=?3",
+    [SQL_JOB_AFTER] = "SELECT " ROW_COLUMNS ", " ROW_SIZE " FROM jobs WHERE rid > ?1"
+                      " ORDER BY rid LIMIT 1",
+    [SQL_JOB_HAS] = "SELECT 1 FROM jobs WHERE rid=?1",
 
     [SQL_PAYLOAD_ADD] = "INSERT INTO payloads(rid, data) VALUES(?1, ?2)",
     [SQL_PAYLOAD_GET] = "SELECT data FROM payloads WHERE rid=?1",
@@ -70,6 +67,7 @@ const char *const sql_text[SQL_COUNT] = {
     [SQL_STEP_SIZE] = "SELECT ifnull(length(value), 0) FROM steps WHERE rid=?1 AND name=?2",
     [SQL_STEP_NAMES] = "SELECT name FROM steps WHERE rid=?1 ORDER BY seq",
     [SQL_STEPS_DEL] = "DELETE FROM steps WHERE rid=?1",
+    [SQL_STEPS_SUM] = "SELECT count(*), ifnull(sum(length(value)), 0) FROM steps WHERE rid=?1",
     [SQL_RESULT_PUT] = "INSERT OR REPLACE INTO results(rid, type, size, sha256, data)"
                        " VALUES(?1, ?2, ?3, ?4, ?5)",
     [SQL_RESULT_HEAD] = "SELECT type, size, sha256 FROM results WHERE rid=?1",
@@ -110,6 +108,7 @@ const char *const sql_text[SQL_COUNT] = {
     [SQL_BLOB_RELEASE] = "UPDATE blobs SET refs=refs-1,"
                          " idle_ms = CASE WHEN refs = 1 THEN ?2 END WHERE sha256=?1 AND refs > 0",
     [SQL_BLOB_DEL] = "DELETE FROM blobs WHERE sha256=?1",
+    [SQL_BLOB_REFS] = "UPDATE blobs SET refs=?2, idle_ms=?3 WHERE sha256=?1",
     [SQL_IDLE_BLOB] = "SELECT sha256, size FROM blobs INDEXED BY blobs_idle"
                       " WHERE idle_ms > 0 AND idle_ms <= ?1 ORDER BY idle_ms LIMIT 1",
 

@@ -164,6 +164,9 @@ int sqlite_store_open(const struct store_config *config, struct event_base *base
     st->log = log;
     st->env = env;
     st->lock.fd = -1;
+    // SQLite's count of its own memory takes a lock for each allocation, and nobody asks for it. Only the first opening in a process
+    // can set this; later it is refused, which changes nothing.
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     int r = copy_config(st, config, e);
     r = r < 0 ? r : open_all(st, base, events, e);
     if (r < 0) {

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 #include "base/env.h"
 #include "base/fault.h"
@@ -12,7 +13,7 @@
 #include "store/sqlite/ops.h"
 
 // A checkpoint copies pages from the log into the file. It is due when nobody waits and some have gathered, or when many have.
-enum { WAL_PAGES_IDLE = 1000, WAL_PAGES_MAX = 8000 };
+enum { WAL_PAGES_IDLE = 4000, WAL_PAGES_MAX = 16000 };
 
 enum { DEFAULT_TIMEOUT_MS = 10000 };
 
@@ -271,6 +272,11 @@ static int save_bytes(struct writer *w) {
     return 0;
 }
 
+int writer_save(struct writer *w) {
+    int r = lanes_save(&w->lanes, &w->conn);
+    return r < 0 ? r : save_bytes(w);
+}
+
 // 1 = committed.
 static int group_apply(struct writer *w, struct store_op *head) {
     int r = conn_run(&w->conn, SQL_BEGIN);
@@ -281,8 +287,7 @@ static int group_apply(struct writer *w, struct store_op *head) {
     for (struct store_op *op = head; op != NULL && r == 0; op = op->next) {
         r = group_op(w, op, several);
     }
-    r = r < 0 ? r : lanes_save(&w->lanes, &w->conn);
-    r = r < 0 ? r : save_bytes(w);
+    r = r < 0 ? r : writer_save(w);
     if (r == 0 && fault(FAULT_STORE_BEFORE_COMMIT) < 0) {
         r = err_set(&w->conn.err, -EIO, "fault injected before commit");
     }
@@ -373,6 +378,7 @@ static int on_wal(void *arg, sqlite3 *db, const char *name, int pages) {
 }
 
 static void *writer_main(void *arg) {
+    (void)prctl(PR_SET_NAME, "store-writer");
     struct writer *w = arg;
     struct store_op *head = NULL;
     while ((head = inlet_take(&w->in, ops_weight, WRITER_GROUP_ITEMS)) != NULL) {

@@ -58,6 +58,7 @@ struct writer {
     size_t touched_count, touched_cap;
     int64_t touched_due;
     struct doomed_blob *doomed; /* files to delete once this group is committed (op_blob.c) */
+    bool recovered;             /* RECOVER has been through; under `shared` */
     bool degraded, corrupt;
     char reason[384];
     int64_t tried_mono_ms;
@@ -74,6 +75,9 @@ int writer_start(struct writer *w, struct err *e);
 /* Lets it finish what was posted and joins it. */
 void writer_stop(struct writer *w);
 void writer_finish(struct writer *w);
+
+/* Writes the counters that changed into their rows, as every group does at its end. */
+int writer_save(struct writer *w);
 
 /* ---- for op_*.c: changes of memory that follow the transaction ---- */
 

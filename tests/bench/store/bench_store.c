@@ -1,0 +1,339 @@
+/* How fast and how large the store is, through its asynchronous interface: no-op jobs, 200-byte payloads, submitted in batches of 100,
+ * drained by claims and commits of 64, synchronous=FULL.
+ *
+ *     bench_store [-n JOBS] [-d DIR] [cycle|growth|single|size]...      (all by default)
+ *
+ * cycle   enqueue then drain, jobs/s        single   one job at a time: submit, claim, commit, waiting for each
+ * growth  cost of submit and claim while 1k .. 1M jobs wait        size   bytes of disk per 100k queued jobs
+ *
+ * One line of JSON per figure, as bench/peers prints them: {"metric":..., "value":..., "unit":...}. */
+#include <event2/event.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/env.h"
+#include "core/id.h"
+#include "store/store.h"
+
+enum { PAYLOAD = 200, SUBMIT_BATCH = 100, CLAIM_BATCH = 64, SUBMITS_OUT = 16, CLAIMS_OUT = 4 };
+
+struct bench {
+    struct event_base *base;
+    struct env env;
+    struct store store;
+    struct id_gen ids;
+    const char *dir;
+    char payload[PAYLOAD];
+    uint64_t goal, submitted, acked, finished;
+    uint32_t claims_out, commits_out;
+    int64_t keep_ms;
+    bool drain;
+};
+
+static int64_t now_ms(const struct bench *b) {
+    return env_wall_ms(&b->env);
+}
+
+static void die(const char *what, const struct err *e) {
+    (void)fprintf(stderr, "%s: %s\n", what, e->msg);
+    exit(1);
+}
+
+static void emit(const char *metric, double value, const char *unit, const char *extra) {
+    (void)printf(
+        "{\"peer\":\"jobhost-store\",\"metric\":\"%s\",\"value\":%.2f,\"unit\":\"%s\"%s}\n", metric,
+        value, unit, extra);
+    (void)fflush(stdout);
+}
+
+// Processor time of all threads, which other work on the machine disturbs less than the clock.
+static double cpu_us(void) {
+    struct rusage u;
+    (void)getrusage(RUSAGE_SELF, &u);
+    return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1e6 +
+           (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec);
+}
+
+static double seconds(int64_t from_us) {
+    return (double)(env_stopwatch_us() - from_us) / 1e6;
+}
+
+/* ------------------------------------------------------------------ submitting */
+
+struct submit {
+    struct store_submit s;
+    struct bench *bench;
+    struct store_submit_item items[SUBMIT_BATCH];
+    struct job_spec specs[SUBMIT_BATCH];
+};
+
+static bool post_submit(struct submit *x, size_t count);
+
+static void on_submitted(struct store_op *op) {
+    struct submit *x = (struct submit *)(void *)op;
+    if (op->status < 0) {
+        die("submit", &op->err);
+    }
+    x->bench->acked += x->s.count;
+    store_op_finish(op);
+    if (!post_submit(x, SUBMIT_BATCH)) {
+        free(x);
+    }
+}
+
+static bool post_submit(struct submit *x, size_t count) {
+    struct bench *b = x->bench;
+    if (b->submitted >= b->goal) {
+        return false;
+    }
+    int64_t now = now_ms(b);
+    for (size_t i = 0; i < count; i++) {
+        x->specs[i] = (struct job_spec){.id = id_next(&b->ids, now),
+                                        .queue = "bench",
+                                        .type = "bench.noop",
+                                        .priority = PRIORITY_NORMAL,
+                                        .payload = {b->payload, PAYLOAD},
+                                        .max_attempts = 3,
+                                        .timeout_ms = 300000};
+        x->items[i] = (struct store_submit_item){.spec = &x->specs[i]};
+    }
+    x->s = (struct store_submit){.items = x->items, .count = count};
+    x->s.op.kind = STORE_SUBMIT;
+    x->s.op.now_ms = now;
+    x->s.op.done = on_submitted;
+    b->submitted += count;
+    store_post(&b->store, &x->s.op);
+    return true;
+}
+
+static void enqueue(struct bench *b, uint64_t count) {
+    b->goal = b->submitted + count;
+    for (int i = 0; i < SUBMITS_OUT; i++) {
+        struct submit *x = calloc(1, sizeof *x);
+        x->bench = b;
+        if (!post_submit(x, SUBMIT_BATCH)) {
+            free(x);
+        }
+    }
+    while (b->acked < b->goal) {
+        (void)event_base_loop(b->base, EVLOOP_ONCE);
+    }
+}
+
+/* ------------------------------------------------------------------ draining */
+
+struct claim {
+    struct store_claim c;
+    struct store_commit m;
+    struct bench *bench;
+    struct store_claim_want want;
+    struct store_commit_item items[CLAIM_BATCH];
+};
+
+static void post_claim(struct claim *x);
+
+static void on_committed(struct store_op *op) {
+    struct claim *x = (struct claim *)(void *)((char *)op - offsetof(struct claim, m));
+    struct bench *b = x->bench;
+    for (size_t i = 0; i < x->m.count; i++) {
+        if (op->status < 0 || x->items[i].status < 0) {
+            die("commit", &op->err);
+        }
+    }
+    b->finished += x->m.count;
+    b->commits_out--;
+    store_op_finish(op);
+    store_op_finish(&x->c.op);
+    free(x);
+}
+
+static void on_claimed(struct store_op *op) {
+    struct claim *x = (struct claim *)(void *)op;
+    struct bench *b = x->bench;
+    if (op->status < 0) {
+        die("claim", &op->err);
+    }
+    b->claims_out--;
+    if (x->c.job_count == 0) {
+        store_op_finish(op);
+        free(x);
+        return;
+    }
+    for (size_t i = 0; i < x->c.job_count; i++) {
+        const struct store_claimed *job = &x->c.jobs[i];
+        x->items[i] = (struct store_commit_item){.id = job->spec.id,
+                                                 .token = job->token,
+                                                 .commit_no = job->commit_no + 1,
+                                                 .event = JOB_EV_SUCCEED,
+                                                 .counters = {.attempts = 1, .executions = 1},
+                                                 .first_run_ms = now_ms(b),
+                                                 .keep_ms = b->keep_ms};
+    }
+    x->m = (struct store_commit){.items = x->items, .count = x->c.job_count};
+    x->m.op.kind = STORE_COMMIT;
+    x->m.op.now_ms = now_ms(b);
+    x->m.op.done = on_committed;
+    b->commits_out++;
+    store_post(&b->store, &x->m.op);
+    struct claim *next = calloc(1, sizeof *next); // commit and next claim share a transaction
+    next->bench = b;
+    post_claim(next);
+}
+
+static void post_claim(struct claim *x) {
+    struct bench *b = x->bench;
+    x->want = (struct store_claim_want){.lane = {"bench", "bench.noop"}, .limit = CLAIM_BATCH};
+    x->c = (struct store_claim){.wants = &x->want, .want_count = 1, .host_nonce = 1};
+    x->c.op.kind = STORE_CLAIM;
+    x->c.op.now_ms = now_ms(b);
+    x->c.op.done = on_claimed;
+    b->claims_out++;
+    store_post(&b->store, &x->c.op);
+}
+
+static void drain(struct bench *b) {
+    for (int i = 0; i < CLAIMS_OUT; i++) {
+        struct claim *x = calloc(1, sizeof *x);
+        x->bench = b;
+        post_claim(x);
+    }
+    while (b->claims_out + b->commits_out > 0) {
+        (void)event_base_loop(b->base, EVLOOP_ONCE);
+    }
+}
+
+/* ------------------------------------------------------------------ figures */
+
+static void open_store(struct bench *b) {
+    char url[400], blobs[400];
+    struct err e = {.code = 0};
+    struct store_events events = {.arg = NULL};
+    (void)snprintf(url, sizeof url, "sqlite:%s/bench.db", b->dir);
+    (void)snprintf(blobs, sizeof blobs, "%s/blobs", b->dir);
+    struct store_config config = {.url = url, .blob_dir = blobs};
+    if (store_open(&config, b->base, NULL, &b->env, &events, &b->store, &e) < 0) {
+        die("open", &e);
+    }
+}
+
+static void wipe(struct bench *b) {
+    static const char *const names[] = {"bench.db", "bench.db-wal", "bench.db-shm",
+                                        "bench.db.lock"};
+    char path[400];
+    for (size_t i = 0; i < 4; i++) {
+        (void)snprintf(path, sizeof path, "%s/%s", b->dir, names[i]);
+        (void)unlink(path);
+    }
+    b->submitted = b->acked = b->finished = b->goal = 0;
+}
+
+static void measure_cycle(struct bench *b, uint64_t jobs) {
+    char extra[96];
+    (void)snprintf(extra, sizeof extra, ",\"jobs\":%" PRIu64 ",\"sync\":\"FULL\"", jobs);
+    b->keep_ms = 86400000;
+    wipe(b);
+    open_store(b);
+    int64_t t0 = env_stopwatch_us();
+    double cpu0 = cpu_us();
+    enqueue(b, jobs);
+    double put = seconds(t0), cpu_put = cpu_us() - cpu0;
+    int64_t t1 = env_stopwatch_us();
+    drain(b);
+    double get = seconds(t1), all = seconds(t0);
+    double cpu_get = cpu_us() - cpu0 - cpu_put;
+    if (b->finished != jobs) {
+        (void)fprintf(stderr, "only %" PRIu64 " jobs were drained\n", b->finished);
+        exit(1);
+    }
+    emit("enqueue", (double)jobs / put, "jobs/s", extra);
+    emit("drain", (double)jobs / get, "jobs/s", extra);
+    emit("cycle", (double)jobs / all, "jobs/s", extra);
+    emit("enqueue_cpu", cpu_put / (double)jobs, "us/job", extra);
+    emit("drain_cpu", cpu_get / (double)jobs, "us/job", extra);
+    store_close(&b->store);
+}
+
+static void measure_size(struct bench *b, uint64_t jobs) {
+    char path[400];
+    struct stat st;
+    wipe(b);
+    open_store(b);
+    enqueue(b, jobs);
+    store_close(&b->store); // checkpoints
+    (void)snprintf(path, sizeof path, "%s/bench.db", b->dir);
+    if (stat(path, &st) == 0) {
+        emit("disk_per_100k_queued", (double)st.st_size / (double)jobs * 1e5 / 1048576, "MiB",
+             ",\"payload\":200");
+    }
+}
+
+static void measure_growth(struct bench *b, uint64_t most) {
+    wipe(b);
+    open_store(b);
+    for (uint64_t waiting = 1000; waiting <= most; waiting *= 10) {
+        char extra[64];
+        (void)snprintf(extra, sizeof extra, ",\"waiting\":%" PRIu64, waiting);
+        enqueue(b, waiting - (b->submitted - b->finished));
+        int64_t t = env_stopwatch_us();
+        enqueue(b, 20000);
+        emit("submit_cost", seconds(t) * 1e6 / 20000, "us/job", extra);
+        uint64_t before = b->finished;
+        t = env_stopwatch_us();
+        struct claim *x = calloc(1, sizeof *x);
+        x->bench = b;
+        post_claim(x);
+        while (b->finished < before + 20000 && b->claims_out + b->commits_out > 0) {
+            (void)event_base_loop(b->base, EVLOOP_ONCE);
+        }
+        emit("claim_commit_cost", seconds(t) * 1e6 / (double)(b->finished - before), "us/job",
+             extra);
+        b->drain = true;
+        drain(b);
+        b->drain = false;
+    }
+    store_close(&b->store);
+}
+
+int main(int argc, char **argv) {
+    struct bench b = {.dir = NULL};
+    uint64_t jobs = 200000;
+    int opt = 0;
+    char made[] = "/tmp/jobhost-bench-XXXXXX";
+    while ((opt = getopt(argc, argv, "n:d:")) != -1) {
+        if (opt == 'n') {
+            jobs = strtoull(optarg, NULL, 10);
+        } else if (opt == 'd') {
+            b.dir = optarg;
+        } else {
+            return 2;
+        }
+    }
+    b.dir = b.dir != NULL ? b.dir : mkdtemp(made);
+    (void)env_open(&b.env, NULL);
+    b.base = event_base_new();
+    id_gen_init(&b.ids, 1);
+    memset(b.payload, 'x', sizeof b.payload);
+    bool all = optind == argc;
+    for (int i = optind; i < argc || all; i++) {
+        const char *what = all ? "" : argv[i];
+        if (all || strcmp(what, "cycle") == 0) {
+            measure_cycle(&b, jobs);
+        }
+        if (all || strcmp(what, "size") == 0) {
+            measure_size(&b, 100000);
+        }
+        if (!all && strcmp(what, "growth") == 0) {
+            measure_growth(&b, 1000000);
+        }
+        all = false;
+    }
+    wipe(&b);
+    event_base_free(b.base);
+    return 0;
+}
