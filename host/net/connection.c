@@ -135,9 +135,13 @@ void connection_write_phase(struct conn *c, enum connection_phase phase) {
 }
 
 bool connection_must_close(const struct conn *c) {
-    return !c->parser.keep_alive || !c->complete || c->close_after || c->server->draining ||
-           c->requests >= limits(c)->requests_per_connection ||
-           now_ms(c) - c->born_ms >= limits(c)->connection_age_ms;
+    if (!c->parser.keep_alive || !c->complete || c->close_after || c->server->draining) {
+        return true;
+    }
+    // a connection's life is bounded for the sake of balancers and slow attackers: none is on a unix socket
+    bool is_local = c->peer_uid != UINT32_MAX;
+    return !is_local && (c->requests >= limits(c)->requests_per_connection ||
+                         now_ms(c) - c->born_ms >= limits(c)->connection_age_ms);
 }
 
 /* ---- reading requests ---- */

@@ -347,7 +347,10 @@ static enum http1_event step_name(struct http1 *p, struct bytes *in, struct byte
         if (s[0] != ':') {
             return fail(p, HTTP1_BAD_HEADER);
         }
-        p->field = (uint8_t)(p->trailers ? FIELD_OTHER : http1_head_field(p));
+        p->field = (uint8_t)http1_head_field(p);
+        if (p->trailers && p->field != FIELD_OTHER) {
+            return fail(p, HTTP1_BAD_HEADER); // too late to mean anything good
+        }
         return use_head(p, in, 1, VALUE_START);
     }
     for (size_t i = 0; i < n && p->word_len < HTTP1_WORD_MAX; i++) {
@@ -442,6 +445,9 @@ static unsigned hex_value(char c) {
     return http1_is(c, CLASS_DIGIT) ? (unsigned)(c - '0') : (unsigned)(lower(c) - 'a') + 10U;
 }
 
+/* Where in ";name=value" or ";name=\"value\"" an extension is. They are skipped, but only while both ends agree what they are. */
+enum ext { EXT_BEGIN, EXT_NAME, EXT_EQUALS, EXT_TOKEN, EXT_QUOTED, EXT_UNQUOTED, EXT_BAD };
+
 static enum http1_event step_chunk_size(struct http1 *p, struct bytes *in, struct bytes *piece) {
     (void)piece;
     char c = first(in);
@@ -453,6 +459,7 @@ static enum http1_event step_chunk_size(struct http1 *p, struct bytes *in, struc
         p->left = p->left * 16 + hex_value(c);
     } else if (p->digits > 0 && c == ';') {
         p->ext_len = 0;
+        p->ext = EXT_BEGIN;
         go(p, CHUNK_EXT);
     } else if (p->digits > 0 && c == '\r') {
         go(p, CHUNK_LF);
@@ -463,17 +470,37 @@ static enum http1_event step_chunk_size(struct http1 *p, struct bytes *in, struc
     return AGAIN;
 }
 
+/* Quoted values are held to plain ASCII without escapes: what else is in there, some parsers read differently. */
+static enum ext ext_next(enum ext ext, char c) {
+    bool token = http1_is(c, CLASS_TOKEN);
+    bool quotable = http1_is(c, CLASS_VALUE) && (signed char)c > 0 && c != '\\';
+    switch (ext) {
+    case EXT_BEGIN: return token ? EXT_NAME : EXT_BAD;
+    case EXT_NAME: return token ? EXT_NAME : c == '=' ? EXT_EQUALS : c == ';' ? EXT_BEGIN : EXT_BAD;
+    case EXT_EQUALS: return token ? EXT_TOKEN : c == '"' ? EXT_QUOTED : EXT_BAD;
+    case EXT_TOKEN: return token ? EXT_TOKEN : c == ';' ? EXT_BEGIN : EXT_BAD;
+    case EXT_QUOTED: return c == '"' ? EXT_UNQUOTED : quotable ? EXT_QUOTED : EXT_BAD;
+    default: return c == ';' ? EXT_BEGIN : EXT_BAD;
+    }
+}
+
+static bool ext_may_end(enum ext ext) {
+    return ext == EXT_NAME || ext == EXT_TOKEN || ext == EXT_UNQUOTED;
+}
+
 static enum http1_event step_chunk_ext(struct http1 *p, struct bytes *in, struct bytes *piece) {
     (void)piece;
     char c = first(in);
-    if (c == '\r') {
+    if (c == '\r' && ext_may_end(p->ext)) {
         use(p, in, 1);
         return go(p, CHUNK_LF);
     }
-    if (!http1_is(c, CLASS_VALUE) || p->ext_len == p->limits->chunk_ext ||
+    enum ext next = ext_next(p->ext, c);
+    if (next == EXT_BAD || p->ext_len == p->limits->chunk_ext ||
         p->ext_total == p->limits->chunk_ext_total) {
         return fail(p, HTTP1_BAD_CHUNK);
     }
+    p->ext = (uint8_t)next;
     p->ext_len++;
     p->ext_total++;
     use(p, in, 1);

@@ -98,7 +98,7 @@ struct http1 {
     uint64_t consumed; /* bytes of this request used so far                                   */
 
     /* private */
-    uint8_t state, blanks, field, escape;
+    uint8_t state, blanks, field, escape, ext;
     bool trailers, has_length, has_coding, has_host, long_value, saw_close, saw_keep;
     unsigned header_count;
     size_t line_len, head_len, ext_len, ext_total;

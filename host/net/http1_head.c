@@ -127,7 +127,7 @@ static bool token_is(const char *token, int len, const char *text) {
 /* Other codings before one final "chunked" are well-formed but unknown here; every other value might be read as "no body" by one
  * party and as a body by another. */
 static enum http1_error judge_codings(const struct http1 *p) {
-    bool ended = false;
+    bool ended = false, others = false;
     for (size_t at = 0; at <= p->value_len;) {
         const char *token;
         int len = list_token(p, &at, &token);
@@ -135,8 +135,9 @@ static enum http1_error judge_codings(const struct http1 *p) {
             return HTTP1_BAD_CODING;
         }
         ended = token_is(token, len, "chunked");
+        others |= !ended;
     }
-    return ended ? HTTP1_UNKNOWN_CODING : HTTP1_BAD_CODING;
+    return ended && others ? HTTP1_UNKNOWN_CODING : HTTP1_BAD_CODING;
 }
 
 static enum http1_error take_coding(struct http1 *p) {
@@ -198,12 +199,16 @@ enum http1_field http1_head_field(const struct http1 *p) {
     return FIELD_OTHER;
 }
 
+/* Blanks behind the value go; but a tab behind a coding stays, and spoils it: not every parser sees "chunked" there. */
+static bool trims(const struct http1 *p, char c) {
+    return c == ' ' || (c == '\t' && p->field != FIELD_CODING);
+}
+
 enum http1_error http1_head_take(struct http1 *p) {
     if (p->field == FIELD_OTHER) {
         return HTTP1_OK;
     }
-    while (!p->long_value && p->value_len > 0 &&
-           (p->value[p->value_len - 1] == ' ' || p->value[p->value_len - 1] == '\t')) {
+    while (!p->long_value && p->value_len > 0 && trims(p, p->value[p->value_len - 1])) {
         p->value_len--;
     }
     return fields[p->field].take(p);

@@ -153,8 +153,32 @@ def texts():
         write("fuzz_text", f"seed{number:02}", seed)
 
 
+def http1():
+    host = "Host: a\r\n"
+    post = "POST /p HTTP/1.1\r\n" + host
+    chunked = post + "Transfer-Encoding: chunked\r\n\r\n"
+    seeds = [
+        "GET / HTTP/1.1\r\n" + host + "\r\n", "\r\n\r\nGET /a%20b?c=d HTTP/1.0\r\n\r\n",
+        "OPTIONS * HTTP/1.1\r\n" + host + "\r\n", "GET http://[::1]:80/x HTTP/1.1\r\n" + host + "\r\n",
+        "HEAD / HTTP/1.1\r\n" + host + "Connection: keep-alive, close\r\nX: \t y \r\nY:\r\n\r\n",
+        post + "Content-Length: 5\r\n\r\nhello", post + "Expect: 100-continue\r\nContent-Length: 1\r\n\r\nx",
+        chunked + "5\r\nhello\r\n0\r\n\r\n", chunked + "5;a=b\r\nhello\r\n0;c=\"d\"\r\nT: u\r\n\r\n",
+        chunked + "00a\r\n0123456789\r\n1\r\nx\r\n0\r\n\r\n", chunked + "5\nhello", chunked + "ffffffffffffffff\r\n",
+        post + "Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello", post + "Content-Length: +5\r\n\r\n",
+        post + "Transfer-Encoding: gzip, chunked\r\n\r\n", post + "Transfer-Encoding: identity\r\n\r\n",
+        post + "Transfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\n", "PRI * HTTP/2.0\r\n\r\n",
+        "GET / HTTP/1.1\r\n\r\n", "GET / HTTP/1.1\r\nHost: a b\r\n\r\n", "GET / HTTP/1.1\r\n" + host + " x: y\r\n",
+        "GET / HTTP/1.1\n", "GET /%00 HTTP/1.1\r\n", "\x16\x03\x01\x02\x00", "get / HTTP/1.1\r\n" + host + "\r\n",
+        "PATCH /x HTTP/1.1\r\n" + host + "Transfer-encoding: CHUNKED\r\n\r\n0\r\n\r\n",
+    ]
+    for number, seed in enumerate(seeds):
+        for target in ("fuzz_http1", "fuzz_http1_llhttp"):
+            write(target, f"seed{number:02}", bytes([number]) + seed.encode("latin-1"))
+
+
 if __name__ == "__main__":
     records()
     json()
     retry()
     texts()
+    http1()
