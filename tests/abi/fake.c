@@ -249,6 +249,16 @@ struct msg_done fake_expect_done(struct fake *f, uint64_t slot) {
     return m;
 }
 
+void fake_expect_end(struct fake *f) {
+    struct record r = fake_next(f);
+    while (r.h.type == REC_PING || r.h.type == REC_LOG) {
+        r = fake_next(f);
+    }
+    if (r.h.type != 0) {
+        fake_fail("expected the end of the stream, got record %d", r.h.type);
+    }
+}
+
 struct bytes fake_bytes(struct fake *f, struct record *r) {
     int fd;
     struct bytes b = record_get_bytes(r, &fd);

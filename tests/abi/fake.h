@@ -74,6 +74,9 @@ struct msg_done fake_expect_done(struct fake *f, uint64_t slot);
 /* The next record of any type, PING included; type 0 at the end of the stream. */
 struct record fake_next(struct fake *f);
 
+/* Nothing but PINGs and LOGs until the end of the stream. */
+void fake_expect_end(struct fake *f);
+
 /* Waits for the process to end; waitpid()'s status. */
 int fake_wait(struct fake *f);
 /* Waits until the start page shows `slot` on this thread. */

@@ -83,7 +83,7 @@ static void test_exit(void) {
     struct fake f;
     fake_start(&f, &(struct fake_options){.plugin = "run-exit"});
     fake_job(&f, 5, "");
-    EXPECT_EQ_UINT(0, fake_next(&f).h.type);
+    fake_expect_end(&f);
     int status = fake_wait(&f);
     EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 3);
     EXPECT_EQ_UINT(5, atomic_load(&f.page->thread[0].job));
@@ -104,7 +104,7 @@ static void test_killed(void) {
     fake_start(&f, &(struct fake_options){.plugin = "chaos"});
     put_chaos(&f, 6, "chaos.crash", "{\"how\":\"kill\",\"raw\":true}");
     fake_flush(&f);
-    EXPECT_EQ_UINT(0, fake_next(&f).h.type);
+    fake_expect_end(&f);
     int status = fake_wait(&f);
     EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
     EXPECT_EQ_UINT(6, atomic_load(&f.page->thread[0].job));
