@@ -14,6 +14,7 @@
 
 #include "net/server.h"
 #include "supervisor/commits.h"
+#include "supervisor/dirs.h"
 #include "supervisor/dispatch.h"
 #include "supervisor/hub.h"
 #include "supervisor/pool_private.h"
@@ -54,37 +55,6 @@ static void host_configure_log(struct host *host) {
     }
     host->log.json = strcmp(host->config->host.log_format, "json") == 0;
     host->log.journal = !host->log.json && getenv("JOURNAL_STREAM") != NULL;
-}
-
-/* mkdir -p, 0700 for what is made. */
-static int host_make_dir(const char *path, struct err *e) {
-    char part[4096];
-    if (strlen(path) >= sizeof part) {
-        return err_set(e, -ENAMETOOLONG, "%s: path too long", path);
-    }
-    for (const char *slash = path;;) {
-        slash = strchr(slash + 1, '/');
-        size_t len = slash == NULL ? strlen(path) : (size_t)(slash - path);
-        memcpy(part, path, len);
-        part[len] = '\0';
-        if (mkdir(part, 0700) == -1 && errno != EEXIST && (slash == NULL || errno != EACCES)) {
-            return err_errno(e, -errno, "%s: cannot make the folder", part);
-        }
-        if (slash == NULL) {
-            return 0;
-        }
-    }
-}
-
-static int host_make_dirs(struct host *host, struct err *e) {
-    char path[4096 + 16];
-    const char *base = host->config->host.state_dir;
-    int r = host_make_dir(base, e);
-    for (size_t i = 0; r == 0 && i < host->config->plugin_count; i++) {
-        snprintf(path, sizeof path, "%s/data/%s", base, host->config->plugins[i].entry.name);
-        r = host_make_dir(path, e);
-    }
-    return r;
 }
 
 /* ------------------------------------------------------------------ the store's events */
@@ -252,7 +222,11 @@ static int host_build(struct host *host, const struct host_options *options,
     id_gen_init(&host->ids, seed);
     (void)gethostname(host->name, sizeof host->name - 1);
     host->started_ms = env_wall_ms(&host->env);
-    int r = host_make_dirs(host, e);
+    int r = dirs_make(host->config->host.state_dir, e);
+    for (size_t i = 0; r == 0 && i < host->config->plugin_count; i++) {
+        r = dirs_make_data(host->config->host.state_dir, host->config->plugins[i].entry.name, NULL,
+                           e);
+    }
     if (r != 0) {
         return r;
     }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "supervisor/autopsy.h"
+#include "supervisor/dirs.h"
 #include "supervisor/host.h"
 #include "supervisor/manifest.h"
 #include "supervisor/pool_private.h"
@@ -42,10 +43,13 @@ static int probe_send(struct probing *p, struct record_writer *out) {
     return r;
 }
 
-static int probe_welcome(struct probing *p) {
+static int probe_welcome(struct probing *p, struct err *e) {
     struct record_writer out = {.start = 0};
-    char data_dir[4096 + 64];
-    snprintf(data_dir, sizeof data_dir, "%s/data/%s", p->state_dir, p->pool.config->entry.name);
+    char data_dir[PATH_MAX];
+    int made = dirs_make_data(p->state_dir, p->pool.config->entry.name, data_dir, e);
+    if (made != 0) {
+        return made;
+    }
     int r = msg_welcome_put(&out, 0,
                             &(struct msg_welcome){
                                 .wire_version = RECORD_WIRE_VERSION,
@@ -161,14 +165,16 @@ static int probe_dir(struct probing *p, const struct config *config, struct err 
 }
 
 static void probe_remove_dir(struct probing *p) {
-    static const char *const parts[] = {"/run/so", "/run", ""};
-    char path[4096 + 16];
+    static const char *const parts[] = {"/run/so", "/run", "/data", ""};
+    char path[PATH_MAX + 64];
     if (!p->own_dir) {
         return;
     }
     if (p->pool.snapshot.path != NULL) {
         (void)unlink(p->pool.snapshot.path);
     }
+    snprintf(path, sizeof path, "%s/data/%s", p->state_dir, p->pool.config->entry.name);
+    (void)rmdir(path);
     for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
         snprintf(path, sizeof path, "%s%s", p->state_dir, parts[i]);
         (void)rmdir(path);
@@ -205,7 +211,7 @@ static int probe_spawn(struct probing *p, const char *self_exe, struct err *e) {
         p->worker.sock = s.sock;
         p->worker.page = s.page;
         p->deadline_ms = env_mono_ms(&p->host.env) + p->pool.config->start_timeout_ms;
-        r = probe_welcome(p);
+        r = probe_welcome(p, e);
     }
     return r;
 }
