@@ -179,7 +179,7 @@ struct record_packet {
 };
 
 /* One recvmsg. 1 = a packet, 0 = end of stream, -EAGAIN, -EBADMSG (truncated: MSG_TRUNC or MSG_CTRUNC), negative errno.
- * Descriptors left over from the previous packet are closed. */
+ * Descriptors left over from the previous packet are closed. What a peer sent before its end is read to the last packet. */
 int record_recv(struct record_packet *p, int sock);
 void record_packet_finish(struct record_packet *p); /* closes untaken fds */
 

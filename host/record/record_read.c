@@ -56,9 +56,12 @@ int record_recv(struct record_packet *p, int sock) {
         .msg_controllen = sizeof control.space,
     };
     ssize_t n;
+    bool reset = false;
     do {
         n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
-    } while (n == -1 && errno == EINTR);
+        // A peer that ended with unread input leaves this error once, before the packets it had sent: they are still to be read.
+        reset = n == -1 && errno == ECONNRESET && !reset;
+    } while (n == -1 && (errno == EINTR || reset));
     if (n == -1) {
         return -errno;
     }

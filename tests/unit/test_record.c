@@ -156,6 +156,21 @@ static void expect_bytes_of_size(size_t size, bool by_fd) {
     end();
 }
 
+// A worker that dies with jobs unread has said things before, and they count.
+static void test_last_words(void) {
+    begin();
+    for (int end_of = 0; end_of < 2; end_of++) {
+        record_begin(&writer, REC_PING, 0);
+        EXPECT_EQ_INT(0, record_end(&writer));
+        EXPECT_EQ_INT(0, record_send(&writer, ends[end_of]));
+    }
+    (void)close(ends[0]);
+    EXPECT_EQ_INT(1, record_recv(&packet, ends[1]));
+    EXPECT_EQ_INT(0, record_recv(&packet, ends[1]));
+    ends[0] = dup(ends[1]);
+    end();
+}
+
 static void test_inline_or_memfd(void) {
     expect_bytes_of_size(0, false);
     expect_bytes_of_size(1, false);
@@ -584,6 +599,7 @@ static void test_memfd(void) {
 static const struct expect_test tests[] = {
     {"every kind of field round trips", test_fields},
     {"empty packets, empty sockets, gone peers", test_nothing_to_send},
+    {"a peer's last words are read", test_last_words},
     {"large bytes travel as sealed memfds", test_inline_or_memfd},
     {"a packet has a limit of bytes", test_packet_limit},
     {"huge fields take no memory", test_huge_fields},
