@@ -107,7 +107,7 @@ struct server {
     struct exchange *orphans; /* unanswered, connection gone */
     struct event *reaper;
     int64_t date_s; /* second that `date` shows */
-    char date[32];
+    char date[40];
     struct buf scratch;
 };
 

@@ -1,0 +1,144 @@
+// The server's small pure parts: paths, ranges, peers.
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+
+#include "net/path.h"
+#include "net/peers.h"
+#include "net/range.h"
+
+#include "expect.h"
+
+/* ---- paths ---- */
+
+static void test_paths(void) {
+    static const struct {
+        const char *target, *segments, *query; // segments joined by '|'; NULL = refused
+    } rows[] = {
+        {"/", "", NULL},
+        {"*", "", NULL},
+        {"/a", "a", NULL},
+        {"/a/", "a", NULL},
+        {"//a///b", "a|b", NULL},
+        {"/./a/./b/.", "a|b", NULL},
+        {"/a/../b", "b", NULL},
+        {"/a/b/../..", "", NULL},
+        {"/..", NULL, NULL},
+        {"/a/../..", NULL, NULL},
+        {"/%2e%2e", NULL, NULL},
+        {"/a/%2E./b", "b", NULL},
+        {"/%2e", "", NULL},
+        {"/a%2Fb/c", "a/b|c", NULL},
+        {"/%252e", "%2e", NULL}, // decoded once
+        {"/a+b", "a+b", NULL},
+        {"/a?b", "a", "b"},
+        {"/a/?b=/../c?d", "a", "b=/../c?d"},
+        {"/?", "", ""},
+        {"http://h/a/b?c", "a|b", "c"},
+        {"http://h", "", NULL},
+        {"https://h:1?q", "", "q"},
+        {"http://h/..", NULL, NULL},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct arena arena = {0};
+        const char **segments = NULL, *query = NULL;
+        size_t count = 0;
+        char joined[128] = "";
+        int r = path_split(&arena, rows[i].target, &segments, &count, &query);
+        EXPECT_EQ_INT(rows[i].segments == NULL ? -EINVAL : 0, r);
+        for (size_t s = 0; r == 0 && s < count; s++) {
+            size_t len = strlen(joined);
+            (void)snprintf(joined + len, sizeof joined - len, "%s%s", s == 0 ? "" : "|",
+                           segments[s]);
+        }
+        if (r == 0) {
+            EXPECT_EQ_STR(rows[i].segments, joined);
+            EXPECT_EQ_STR(rows[i].query, query);
+        }
+        arena_free(&arena);
+    }
+}
+
+/* ---- ranges ---- */
+
+static void test_ranges(void) {
+    static const struct {
+        const char *text;
+        enum range_kind kind;
+        uint64_t first, len;
+    } rows[] = {
+        {"bytes=0-0", RANGE_PART, 0, 1},
+        {"bytes=0-99", RANGE_PART, 0, 100},
+        {"bytes=0-100", RANGE_PART, 0, 100},
+        {"bytes=99-", RANGE_PART, 99, 1},
+        {"bytes=100-", RANGE_UNSATISFIABLE, 0, 0},
+        {"bytes=-1", RANGE_PART, 99, 1},
+        {"bytes=-100", RANGE_PART, 0, 100},
+        {"bytes=-101", RANGE_PART, 0, 100},
+        {"bytes=-0", RANGE_UNSATISFIABLE, 0, 0},
+        {"BYTES=1-2", RANGE_PART, 1, 2},
+        {"bytes=5-18446744073709551616", RANGE_PART, 5, 95},
+        {"bytes=18446744073709551616-", RANGE_UNSATISFIABLE, 0, 0},
+        {"bytes=2-1", RANGE_NONE, 0, 0},
+        {"bytes=-", RANGE_NONE, 0, 0},
+        {"bytes=", RANGE_NONE, 0, 0},
+        {"bytes=1", RANGE_NONE, 0, 0},
+        {"bytes=1-2,3-4", RANGE_NONE, 0, 0},
+        {"bytes= 1-2", RANGE_NONE, 0, 0},
+        {"bytes=a-b", RANGE_NONE, 0, 0},
+        {"byte=1-2", RANGE_NONE, 0, 0},
+        {"", RANGE_NONE, 0, 0},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct range range = {0, 0};
+        EXPECT_EQ_INT(rows[i].kind, range_parse(bytes_of(rows[i].text), 100, &range));
+        EXPECT_EQ_UINT(rows[i].first, range.first);
+        EXPECT_EQ_UINT(rows[i].len, range.len);
+    }
+    struct range range;
+    EXPECT_EQ_INT(RANGE_UNSATISFIABLE, range_parse(bytes_of("bytes=0-"), 0, &range));
+    EXPECT_EQ_INT(RANGE_UNSATISFIABLE, range_parse(bytes_of("bytes=-5"), 0, &range));
+}
+
+/* ---- peers ---- */
+
+static struct peer *enter(struct peers *p, const char *address, unsigned limit) {
+    struct sockaddr_in in = {.sin_family = AF_INET};
+    struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
+    if (inet_pton(AF_INET, address, &in.sin_addr) == 1) {
+        return peers_enter(p, (const void *)&in, limit);
+    }
+    (void)inet_pton(AF_INET6, address, &in6.sin6_addr);
+    return peers_enter(p, (const void *)&in6, limit);
+}
+
+static void test_peers(void) {
+    struct peers p = {NULL};
+    struct peer *first = enter(&p, "10.0.0.1", 2);
+    struct peer *second = enter(&p, "10.0.0.1", 2);
+    EXPECT_TRUE(first != NULL && second == first);
+    EXPECT_NULL(enter(&p, "10.0.0.1", 2));
+    EXPECT_NULL(enter(&p, "::ffff:10.0.0.1", 2)); // the same host, come in by IPv6
+    EXPECT_TRUE(enter(&p, "10.0.0.2", 2) != NULL);
+    EXPECT_TRUE(enter(&p, "10.0.0.1", 0) != NULL); // no limit
+    peers_leave(&p, first);
+    peers_leave(&p, first);
+    EXPECT_TRUE(enter(&p, "10.0.0.1", 2) != NULL);
+    struct peer *six = enter(&p, "2001:db8:1:2::1", 1);
+    EXPECT_TRUE(six != NULL);
+    EXPECT_NULL(enter(&p, "2001:db8:1:2:ffff::9", 1)); // one /64
+    EXPECT_TRUE(enter(&p, "2001:db8:1:3::1", 1) != NULL);
+    peers_leave(&p, six);
+    EXPECT_TRUE(enter(&p, "2001:db8:1:2:ffff::9", 1) != NULL);
+    peers_leave(&p, NULL); // not counted
+    peers_finish(&p);
+}
+
+static const struct expect_test tests[] = {
+    {"paths", test_paths},
+    {"ranges", test_ranges},
+    {"peers", test_peers},
+};
+
+SUITE_MAIN("net parts", tests)

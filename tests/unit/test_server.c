@@ -1,0 +1,769 @@
+// The server over real sockets: requests and answers, streams, files, listeners, drain. Deadlines and limits: test_server_limits.c.
+#include "server_fixture.h"
+
+#define HOST "Host: a\r\n"
+
+/* ---- whole answers ---- */
+
+static void test_answers(void) {
+    struct fixture f = fixture_defaults();
+    fixture_start(&f);
+    fixture_listen(&f);
+    struct answer a = client_ask(&f, "POST /a/%62%20c//./d/../e?x=y HTTP/1.1\r\n" HOST
+                                     "Content-Length: 5\r\n\r\nhello");
+    EXPECT_EQ_INT(200, a.status);
+    EXPECT_EQ_STR("POST /a/%62%20c//./d/../e?x=y [a] [b c] [e] body=5", a.body.data);
+    EXPECT_CONTAINS("\r\nContent-Type: text/plain\r\n", a.head.data);
+    EXPECT_CONTAINS("\r\nCache-Control: no-store\r\n", a.head.data);
+    EXPECT_CONTAINS("\r\nX-Content-Type-Options: nosniff\r\n", a.head.data);
+    EXPECT_CONTAINS("\r\nDate: Thu, 01 Jan 1970 00:16:40 GMT\r\n", a.head.data);
+    EXPECT_NULL(strstr(a.head.data, "Connection:"));
+    EXPECT_EQ_UINT(1, f.done);
+    answer_free(&a);
+    fixture_stop(&f);
+}
+
+static void test_keep_alive(void) {
+    static const struct {
+        const char *request;
+        bool stays;
+    } rows[] = {
+        {"GET / HTTP/1.1\r\n" HOST "\r\n", true},
+        {"GET / HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n", false},
+        {"GET / HTTP/1.0\r\n\r\n", false},
+        {"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", true},
+    };
+    struct fixture f = fixture_defaults();
+    fixture_start(&f);
+    fixture_listen(&f);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        int fd = client_unix(&f);
+        client_say(&f, fd, rows[i].request);
+        struct answer a = client_answer(&f, fd);
+        EXPECT_EQ_INT(200, a.status);
+        EXPECT_TRUE(rows[i].stays == (strstr(a.head.data, "Connection: close") == NULL));
+        EXPECT_TRUE(rows[i].stays != client_closed(&f, fd));
+        answer_free(&a);
+        close(fd);
+    }
+    fixture_stop(&f);
+}
+
+static void test_head(void) {
+    struct fixture f = fixture_defaults();
+    fixture_start(&f);
+    fixture_listen(&f);
+    int fd = client_unix(&f);
+    struct buf in = {0};
+    client_say(&f, fd, "HEAD /x HTTP/1.1\r\n" HOST "\r\nGET /y HTTP/1.1\r\n" HOST "\r\n");
+    struct answer a = client_answer_from(&f, fd, &in, true, NULL);
+    EXPECT_CONTAINS("Content-Length: 18\r\n", a.head.data);
+    struct answer b = client_answer_from(&f, fd, &in, false, NULL);
+    EXPECT_EQ_STR("GET /y [y] body=0", b.body.data);
+    answer_free(&a);
+    answer_free(&b);
+    buf_free(&in);
+    close(fd);
+    fixture_stop(&f);
+}
+
+static void test_pipelining(void) {
+    struct fixture f = fixture_defaults();
+    fixture_start(&f);
+    fixture_listen(&f);
+    int fd = client_unix(&f);
+    struct buf in = {0};
+    client_say(&f, fd,
+               "GET /later HTTP/1.1\r\n" HOST "\r\nGET /2 HTTP/1.1\r\n" HOST
+               "\r\nGET /3 HTTP/1.1\r\n" HOST "\r\n");
+    fixture_settle(&f);
+    EXPECT_EQ_UINT(1, f.handled); // the second waits for the first's answer
+    respond(f.kept[0], 200, "text/plain", bytes_of("first"));
+    static const char *const want[] = {"first", "GET /2 [2] body=0", "GET /3 [3] body=0"};
+    for (size_t i = 0; i < ARRAY_LEN(want); i++) {
+        struct answer a = client_answer_from(&f, fd, &in, false, NULL);
+        EXPECT_EQ_STR(want[i], a.body.data);
+        answer_free(&a);
+    }
+    EXPECT_EQ_UINT(3, f.done);
+    buf_free(&in);
+    close(fd);
+    fixture_stop(&f);
+}
+
+static void test_fragments(void) {
+    static const char text[] =
+        "POST /x HTTP/1.1\r\n" HOST
+        "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n3\r\n yo\r\n0\r\n\r\n";
+    struct fixture f = fixture_defaults();
+    fixture_start(&f);
+    fixture_listen(&f);
+    int fd = client_unix(&f);
+    for (size_t i = 0; i < sizeof text - 1; i++) {
+        client_send(&f, fd, text + i, 1);
+    }
+    struct answer a = client_answer(&f, fd);
+    EXPECT_EQ_STR("POST /x [x] body=8", a.body.data);
+    answer_free(&a);
+    close(fd);
+    fixture_stop(&f);
+}
+
+static void test_half_close(void) {
+    struct fixture f = fixture_defaults();
+    fixture_start(&f);
+    fixture_listen(&f);
+    for (int tcp = 0; tcp <= 1; tcp++) {
+        int fd = tcp ? client_tcp(&f) : client_unix(&f);
+        client_say(&f, fd, "GET /later HTTP/1.1\r\n" HOST "\r\n");
+        (void)shutdown(fd, SHUT_WR);
+        fixture_settle(&f);
+        respond(f.kept[tcp], 200, "text/plain", bytes_of("all of it"));
+        struct answer a = client_answer(&f, fd);
+        EXPECT_EQ_STR("all of it", a.body.data);
+        EXPECT_TRUE(client_closed(&f, fd));
+        answer_free(&a);
+        close(fd);
+    }
+    fixture_stop(&f);
+}
+
+/* A malformed request gets one answer, and what is behind it none. */
+static void test_refusals(void) {
+    static const struct {
+        const char *request;
+        int status;
+    } rows[] = {
+        {"GET /  HTTP/1.1\r\n\r\n", 400},
+        {"GET / HTTP/1.1\r\n\r\n", 400},
+        {"BREW / HTTP/1.1\r\n\r\n", 501},
+        {"GET / HTTP/2.0\r\n\r\n", 505},
+        {"GET /../x HTTP/1.1\r\n" HOST "\r\n", 400},
+        {"GET /%2e%2e/x HTTP/1.1\r\n" HOST "\r\n", 400},
+        {"POST / HTTP/1.1\r\n" HOST "Content-Length: 1\r\nContent-Length: 1\r\n\r\nx", 400},
+        {"POST / HTTP/1.1\r\n" HOST
+         "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+         400},
+        {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: gzip, chunked\r\n\r\n", 501},
+        {"POST / HTTP/1.1\r\n" HOST "Expect: magic\r\nContent-Length: 1\r\n\r\nx", 417},
+        {"\x16\x03\x01", 400},
+    };
+    struct fixture f = fixture_defaults();
+    fixture_start(&f);
+    fixture_listen(&f);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        int fd = client_unix(&f);
+        struct buf in = {0};
+        client_say(&f, fd, rows[i].request);
+        client_say(&f, fd, "GET /marker HTTP/1.1\r\n" HOST "\r\n");
+        struct answer a = client_answer_from(&f, fd, &in, false, NULL);
+        EXPECT_EQ_INT(rows[i].status, a.status);
+        EXPECT_CONTAINS("\r\nConnection: close\r\n", a.head.data);
+        EXPECT_CONTAINS("{\"error\":{\"code\":\"", a.body.data);
+        struct answer none = client_answer_from(&f, fd, &in, false, NULL);
+        EXPECT_EQ_INT(0, none.status);
+        EXPECT_EQ_UINT(0, in.len);
+        answer_free(&a);
+        answer_free(&none);
+        buf_free(&in);
+        close(fd);
+    }
+    EXPECT_EQ_UINT(0, f.handled);
+    fixture_stop(&f);
+}
+
+static void test_continue(void) {
+    struct fixture f = fixture_defaults();
+    f.config.limits.body = 100;
+    fixture_start(&f);
+    fixture_listen(&f);
+    int fd = client_unix(&f);
+    struct buf in = {0};
+    unsigned continues = 0;
+    client_say(&f, fd,
+               "POST /x HTTP/1.1\r\n" HOST "Expect: 100-continue\r\nContent-Length: 3\r\n\r\n");
+    fixture_settle(&f);
+    EXPECT_EQ_INT(1, client_poll(fd, &in));
+    EXPECT_EQ_STR("HTTP/1.1 100 Continue\r\n\r\n", in.data);
+    client_say(&f, fd, "abc");
+    struct answer a = client_answer_from(&f, fd, &in, false, &continues);
+    EXPECT_EQ_INT(200, a.status);
+    EXPECT_EQ_UINT(1, continues);
+    answer_free(&a);
+    // no body, or one that is there already: no 100; one that is too large: the final status instead
+    static const struct {
+        const char *request;
+        int status;
+    } rows[] = {
+        {"POST /x HTTP/1.1\r\n" HOST "Expect: 100-continue\r\nContent-Length: 3\r\n\r\nabc", 200},
+        {"POST /x HTTP/1.1\r\n" HOST "Expect: 100-continue\r\n\r\n", 200},
+        {"POST /x HTTP/1.1\r\n" HOST "Expect: 100-continue\r\nContent-Length: 101\r\n\r\n", 413},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        client_say(&f, fd, rows[i].request);
+        a = client_answer_from(&f, fd, &in, false, &continues);
+        EXPECT_EQ_INT(rows[i].status, a.status);
+        EXPECT_EQ_UINT(1, continues);
+        answer_free(&a);
+    }
+    buf_free(&in);
+    close(fd);
+    fixture_stop(&f);
+}
+
+static void test_header_injection(void) {
+    struct fixture f = fixture_defaults();
+    fixture_start(&f);
+    fixture_listen(&f);
+    for (int i = 0; i < 2; i++) {
+        int fd = client_unix(&f);
+        client_say(&f, fd, "GET /later HTTP/1.1\r\n" HOST "\r\n");
+        fixture_settle(&f);
+        if (i == 0) {
+            respond_header(f.kept[i], "X-Name", "a\r\nSet-Cookie: b");
+        }
+        respond(f.kept[i], 200, i == 0 ? "text/plain" : "text/plain\r\nX: y", bytes_of("no"));
+        struct answer a = client_answer(&f, fd);
+        EXPECT_EQ_INT(500, a.status);
+        EXPECT_NULL(strstr(a.head.data, "Set-Cookie"));
+        EXPECT_NULL(strstr(a.head.data, "X: y"));
+        answer_free(&a);
+        close(fd);
+        fixture_settle(&f);
+    }
+    fixture_stop(&f);
+}
+
+static void test_headers_and_query(void) {
+    struct fixture f = fixture_defaults();
+    fixture_start(&f);
+    fixture_listen(&f);
+    int fd = client_unix(&f);
+    client_say(&f, fd,
+               "GET /later?a=1&b=x%20y+z&a=2&empty&%63=d HTTP/1.1\r\n" HOST
+               "X-One: 1\r\nx-two: first \t\r\nX-Two: second\r\nX_Two: third\r\n\r\n");
+    fixture_settle(&f);
+    struct request *req = f.kept[0];
+    struct bytes value = {NULL, 0};
+    EXPECT_EQ_UINT(1, request_header(req, "x-one", NULL));
+    EXPECT_EQ_UINT(2, request_header(req, "X-TWO", &value));
+    EXPECT_EQ_BYTES("first", 5, value.data, value.len);
+    EXPECT_EQ_UINT(0, request_header(req, "x-three", &value));
+    EXPECT_EQ_STR("1", request_query(req, "a"));
+    EXPECT_EQ_STR("x y z", request_query(req, "b"));
+    EXPECT_EQ_STR("d", request_query(req, "c"));
+    EXPECT_EQ_STR("", request_query(req, "empty"));
+    EXPECT_NULL(request_query(req, "A"));
+    EXPECT_EQ_STR("a", req->host);
+    EXPECT_EQ_UINT(getuid(), req->peer_uid);
+    EXPECT_EQ_STR("unix", req->peer);
+    respond(req, 204, NULL, (struct bytes){NULL, 0});
+    struct answer a = client_answer(&f, fd);
+    EXPECT_EQ_INT(204, a.status);
+    EXPECT_NULL(strstr(a.head.data, "Content-Length"));
+    answer_free(&a);
+    close(fd);
+    fd = client_tcp(&f);
+    client_say(&f, fd, "GET http://b.c:81/later HTTP/1.1\r\n" HOST "\r\n");
+    fixture_settle(&f);
+    EXPECT_EQ_STR("b.c:81", f.kept[1]->host);
+    EXPECT_EQ_UINT(UINT32_MAX, f.kept[1]->peer_uid);
+    EXPECT_EQ_STR("127.0.0.1", f.kept[1]->peer);
+    EXPECT_EQ_UINT(1, f.kept[1]->path_count);
+    respond(f.kept[1], 200, NULL, (struct bytes){NULL, 0});
+    close(fd);
+    fixture_stop(&f);
+}
+
+/* ---- requests that outlive their peer ---- */
+
+static void test_peer_leaves(void) {
+    struct fixture f = fixture_defaults();
+    fixture_start(&f);
+    fixture_listen(&f);
+    int fd = client_unix(&f);
+    client_say(&f, fd, "GET /later HTTP/1.1\r\n" HOST "X: y\r\n\r\n");
+    fixture_settle(&f);
+    close(fd);
+    fixture_settle(&f);
+    EXPECT_EQ_UINT(0, f.done); // it waits for its answer
+    EXPECT_EQ_UINT(1, request_header(f.kept[0], "X", NULL));
+    respond(f.kept[0], 200, "text/plain", bytes_of("nobody reads this"));
+    EXPECT_EQ_UINT(0, f.done); // not inside of the call
+    fixture_settle(&f);
+    EXPECT_EQ_UINT(1, f.done);
+    EXPECT_EQ_UINT(0, server_connections(f.server));
+    fixture_stop(&f);
+}
+
+static void test_server_leaves(void) {
+    struct fixture f = fixture_defaults();
+    fixture_start(&f);
+    fixture_listen(&f);
+    int fd[3];
+    for (int i = 0; i < 3; i++) {
+        fd[i] = client_unix(&f);
+        client_say(&f, fd[i],
+                   i == 2 ? "GET /stream HTTP/1.1\r\n" HOST "\r\n"
+                          : "GET /later HTTP/1.1\r\n" HOST "\r\n");
+    }
+    fixture_settle(&f);
+    respond_stream_begin(f.kept[2], 200, "text/plain");
+    server_free(&f.server);
+    EXPECT_EQ_UINT(1, f.done); // the stream's; the others are answered afterwards
+    respond(f.kept[0], 200, "text/plain", bytes_of("late"));
+    respond_stream_begin(f.kept[1], 200, "text/plain");
+    EXPECT_EQ_INT(-EPIPE, respond_stream(f.kept[1], bytes_of("x")));
+    respond_stream_end(f.kept[1]);
+    EXPECT_EQ_UINT(3, f.done);
+    for (int i = 0; i < 3; i++) {
+        close(fd[i]);
+    }
+    fixture_stop(&f);
+}
+
+/* ---- streams ---- */
+
+static void test_stream(void) {
+    struct fixture f = fixture_defaults();
+    fixture_start(&f);
+    fixture_listen(&f);
+    int fd = client_unix(&f);
+    struct buf in = {0};
+    client_say(&f, fd, "GET /stream HTTP/1.1\r\n" HOST "\r\nGET /next HTTP/1.1\r\n" HOST "\r\n");
+    fixture_settle(&f);
+    respond_stream_begin(f.kept[0], 200, "text/event-stream");
+    EXPECT_EQ_INT(0, respond_stream(f.kept[0], bytes_of("data: 1\n\n")));
+    EXPECT_EQ_INT(0, respond_stream(f.kept[0], (struct bytes){NULL, 0})); // not the end
+    EXPECT_EQ_INT(0, respond_stream(f.kept[0], bytes_of("data: 2\n\n")));
+    fixture_wait(&f, 100000); // silence is no stall
+    respond_stream_end(f.kept[0]);
+    EXPECT_EQ_INT(-EPIPE, respond_stream(f.kept[0], bytes_of("too late")));
+    struct answer a = client_answer_from(&f, fd, &in, false, NULL);
+    EXPECT_CONTAINS("Transfer-Encoding: chunked\r\n", a.head.data);
+    EXPECT_EQ_STR("data: 1\n\ndata: 2\n\n", a.body.data);
+    struct answer b = client_answer_from(&f, fd, &in, false, NULL);
+    EXPECT_EQ_STR("GET /next [next] body=0", b.body.data);
+    answer_free(&a);
+    answer_free(&b);
+    buf_free(&in);
+    close(fd);
+    fixture_stop(&f);
+}
+
+static void test_stream_old_http(void) {
+    struct fixture f = fixture_defaults();
+    fixture_start(&f);
+    fixture_listen(&f);
+    int fd = client_unix(&f);
+    struct buf in = {0};
+    client_say(&f, fd, "GET /stream HTTP/1.0\r\n\r\n");
+    fixture_settle(&f);
+    respond_stream_begin(f.kept[0], 200, "text/plain");
+    (void)respond_stream(f.kept[0], bytes_of("plain"));
+    respond_stream_end(f.kept[0]);
+    for (int turn = 0; turn < 64 && client_poll(fd, &in) != 0; turn++) {
+        fixture_turn(&f);
+    }
+    EXPECT_CONTAINS("\r\nConnection: close\r\n\r\nplain", in.data);
+    EXPECT_NULL(strstr(in.data, "chunked"));
+    buf_free(&in);
+    close(fd);
+    // HEAD: the head and nothing else, and the handler learns that nobody listens
+    fd = client_unix(&f);
+    client_say(&f, fd, "HEAD /stream HTTP/1.1\r\n" HOST "\r\n");
+    fixture_settle(&f);
+    respond_stream_begin(f.kept[1], 200, "text/plain");
+    EXPECT_EQ_INT(-EPIPE, respond_stream(f.kept[1], bytes_of("x")));
+    fixture_settle(&f);
+    EXPECT_EQ_UINT(2, f.done);
+    close(fd);
+    fixture_stop(&f);
+}
+
+static void test_stream_peer_leaves(void) {
+    struct fixture f = fixture_defaults();
+    fixture_start(&f);
+    fixture_listen(&f);
+    for (unsigned tcp = 0; tcp <= 1; tcp++) {
+        int fd = tcp ? client_tcp(&f) : client_unix(&f);
+        client_say(&f, fd, "GET /stream HTTP/1.1\r\n" HOST "\r\n");
+        fixture_settle(&f);
+        respond_stream_begin(f.kept[tcp], 200, "text/plain");
+        EXPECT_EQ_INT(0, respond_stream(f.kept[tcp], bytes_of("x")));
+        fixture_settle(&f);
+        close(fd);
+        for (int turn = 0; turn < 64 && f.done == tcp; turn++) {
+            // over TCP a full close looks like a half-close until something is sent
+            (void)respond_stream(f.kept[tcp], bytes_of("x"));
+            fixture_turn(&f);
+        }
+        EXPECT_EQ_UINT(tcp + 1, f.done);
+        EXPECT_EQ_UINT(0, server_connections(f.server));
+    }
+    fixture_stop(&f);
+}
+
+static void test_stream_slow_reader(void) {
+    enum { UNSENT = 64 * 1024, CHUNK = 1000 };
+    static char chunk[CHUNK];
+    struct fixture f = fixture_defaults();
+    f.config.limits.stream_unsent = UNSENT;
+    fixture_start(&f);
+    fixture_listen(&f);
+    int fd = client_unix(&f);
+    int r = 0;
+    unsigned sent = 0;
+    client_say(&f, fd, "GET /stream HTTP/1.1\r\n" HOST "\r\n");
+    fixture_settle(&f);
+    respond_stream_begin(f.kept[0], 200, "text/plain");
+    memset(chunk, 'x', sizeof chunk);
+    while (r == 0 && sent < 100000) {
+        r = respond_stream(f.kept[0], (struct bytes){chunk, sizeof chunk});
+        sent++;
+        fixture_turn(&f);
+    }
+    EXPECT_EQ_INT(-ENOBUFS, r);
+    EXPECT_TRUE(sent > UNSENT / CHUNK);
+    // the bound is exact: what is left of it fits, one byte more does not
+    respond_stream_end(f.kept[0]);
+    EXPECT_EQ_UINT(0, f.done);
+    fixture_wait(&f, 30000); // and the peer that takes nothing is let go
+    fixture_settle(&f);
+    EXPECT_EQ_UINT(1, f.done);
+    close(fd);
+    fixture_stop(&f);
+}
+
+static void test_stream_bound(void) {
+    struct fixture f = fixture_defaults();
+    f.config.limits.stream_unsent = 1000;
+    fixture_start(&f);
+    fixture_listen(&f);
+    static char text[1001];
+    memset(text, 'x', sizeof text);
+    for (unsigned over = 0; over <= 1; over++) {
+        int fd = client_unix(&f);
+        client_say(&f, fd, "GET /stream HTTP/1.1\r\n" HOST "\r\n");
+        fixture_settle(&f);
+        respond_stream_begin(f.kept[over], 200, "text/plain");
+        fixture_settle(&f); // the head has left
+        EXPECT_EQ_INT(over ? -ENOBUFS : 0,
+                      respond_stream(f.kept[over], (struct bytes){text, 1000 + over}));
+        respond_stream_end(f.kept[over]);
+        close(fd);
+        fixture_settle(&f);
+    }
+    fixture_stop(&f);
+}
+
+/* ---- files ---- */
+
+enum { FILE_SIZE = 300000 };
+
+static int make_file(void) {
+    char path[] = "/tmp/jobhost-file-XXXXXX";
+    int fd = mkstemp(path);
+    (void)unlink(path);
+    for (int i = 0; i < FILE_SIZE / 10; i++) {
+        char line[11];
+        (void)snprintf(line, sizeof line, "%09d\n", i);
+        (void)!write(fd, line, 10);
+    }
+    return fd;
+}
+
+static void test_files(void) {
+    static const struct {
+        const char *method, *header;
+        int status;
+        size_t from, len;
+        const char *says;
+    } rows[] = {
+        {"GET", "", 200, 0, FILE_SIZE, "ETag: \"tag\"\r\n"},
+        {"HEAD", "", 200, 0, 0, "Content-Length: 300000\r\n"},
+        {"GET", "Range: bytes=10-19\r\n", 206, 10, 10, "Content-Range: bytes 10-19/300000\r\n"},
+        {"GET", "Range: bytes=299990-\r\n", 206, 299990, 10,
+         "Content-Range: bytes 299990-299999/300000"},
+        {"GET", "Range: bytes=-20\r\n", 206, 299980, 20, "bytes 299980-299999/300000"},
+        {"GET", "Range: bytes=0-999999\r\n", 206, 0, FILE_SIZE, "bytes 0-299999/300000"},
+        {"GET", "Range: bytes=300000-\r\n", 416, 0, 0, "Content-Range: bytes */300000\r\n"},
+        {"GET", "Range: bytes=-0\r\n", 416, 0, 0, "Content-Range: bytes */300000\r\n"},
+        {"GET", "Range: bytes=5-1\r\n", 200, 0, FILE_SIZE, "Accept-Ranges: bytes\r\n"},
+        {"GET", "Range: bytes=0-1,5-6\r\n", 200, 0, FILE_SIZE, ""},
+        {"GET", "Range: lines=0-1\r\n", 200, 0, FILE_SIZE, ""},
+        {"HEAD", "Range: bytes=0-1\r\n", 200, 0, 0, "Content-Length: 300000\r\n"},
+        {"GET", "If-None-Match: \"tag\"\r\n", 304, 0, 0, "ETag: \"tag\"\r\n"},
+        {"GET", "If-None-Match: W/\"x\", \"tag\"\r\n", 304, 0, 0, ""},
+        {"GET", "If-None-Match: *\r\n", 304, 0, 0, ""},
+        {"GET", "If-None-Match: \"ta\"\r\n", 200, 0, FILE_SIZE, ""},
+        {"GET", "If-Range: \"tag\"\r\nRange: bytes=0-9\r\n", 206, 0, 10, ""},
+        {"GET", "If-Range: \"old\"\r\nRange: bytes=0-9\r\n", 200, 0, FILE_SIZE, ""},
+    };
+    struct fixture f = fixture_defaults();
+    fixture_start(&f);
+    fixture_listen(&f);
+    int file = make_file();
+    char *content = malloc(FILE_SIZE);
+    EXPECT_EQ_INT(FILE_SIZE, pread(file, content, FILE_SIZE, 0));
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char request[256];
+        struct buf in = {0};
+        bool no_body = strcmp(rows[i].method, "HEAD") == 0 || rows[i].status == 304;
+        int fd = client_unix(&f);
+        (void)snprintf(request, sizeof request, "%s /later HTTP/1.1\r\n" HOST "%s\r\n",
+                       rows[i].method, rows[i].header);
+        client_say(&f, fd, request);
+        fixture_settle(&f);
+        respond_file(f.kept[0], "text/plain", dup(file), FILE_SIZE, "tag");
+        f.kept_count = 0;
+        struct answer a = client_answer_from(&f, fd, &in, no_body, NULL);
+        EXPECT_EQ_INT(rows[i].status, a.status);
+        EXPECT_CONTAINS(rows[i].says, a.head.data);
+        if (rows[i].len > 0) {
+            EXPECT_EQ_BYTES(content + rows[i].from, rows[i].len, a.body.data, a.body.len);
+        }
+        answer_free(&a);
+        buf_free(&in);
+        close(fd);
+        fixture_settle(&f);
+    }
+    free(content);
+    close(file);
+    fixture_stop(&f);
+}
+
+static void test_file_shrinks(void) {
+    struct fixture f = fixture_defaults();
+    fixture_start(&f);
+    fixture_listen(&f);
+    int fd = client_unix(&f);
+    int file = make_file();
+    client_say(&f, fd, "GET /later HTTP/1.1\r\n" HOST "\r\n");
+    fixture_settle(&f);
+    respond_file(f.kept[0], "text/plain", file, FILE_SIZE + 10,
+                 NULL); // ten bytes more than there are
+    struct answer a = client_answer(&f, fd);
+    EXPECT_EQ_INT(0, a.status); // the connection ends early: the peer can tell
+    EXPECT_EQ_UINT(1, f.done);
+    answer_free(&a);
+    close(fd);
+    fixture_stop(&f);
+}
+
+/* ---- admission ---- */
+
+static void admit(struct request *req, struct request_body *body, void *arg) {
+    (void)arg;
+    EXPECT_EQ_UINT(0, req->body.len);
+    if (strcmp(req->path[0], "no") == 0) {
+        respond_error(req, 503, "busy", NULL, "not now");
+    } else if (strcmp(req->path[0], "large") == 0) {
+        body->limit = 5000;
+    } else if (strcmp(req->path[0], "file") == 0) {
+        char path[] = "/tmp/jobhost-body-XXXXXX";
+        body->fd = mkstemp(path);
+        body->limit = 1 << 20;
+        (void)unlink(path);
+    }
+}
+
+static void admitted(struct request *req, void *arg) {
+    struct fixture *f = arg;
+    char text[64];
+    struct stat st = {0};
+    f->handled++;
+    (void)fstat(req->body_fd, &st);
+    (void)snprintf(text, sizeof text, "%s %zu %s", req->path[0], req->body.len,
+                   req->body_fd == -1                   ? "memory"
+                   : st.st_size == (off_t)req->body.len ? "file"
+                                                        : "?");
+    respond(req, 200, "text/plain", bytes_of(text));
+}
+
+static void test_admission(void) {
+    static const struct {
+        const char *path;
+        size_t size;
+        int status;
+        const char *says;
+    } rows[] = {
+        {"small", 100, 200, "small 100 memory"},
+        {"small", 101, 413, "large_body"},
+        {"large", 5000, 200, "large 5000 memory"},
+        {"large", 5001, 413, "large_body"},
+        {"no", 10, 503, "busy"},
+        {"file", 300000, 200, "file 300000 file"},
+        {"file", 0, 200, "file 0 file"},
+    };
+    struct fixture f = fixture_defaults();
+    f.config.limits.body = 100;
+    f.config.handle = admitted;
+    f.config.admit = admit;
+    f.config.arg = &f;
+    fixture_start(&f);
+    fixture_listen(&f);
+    char *content = calloc(1, 300000);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char head[128];
+        int fd = client_unix(&f);
+        (void)snprintf(head, sizeof head,
+                       "POST /%s HTTP/1.1\r\n" HOST "Content-Length: %zu\r\n\r\n", rows[i].path,
+                       rows[i].size);
+        client_say(&f, fd, head);
+        client_send(&f, fd, content, rows[i].size);
+        struct answer a = client_answer(&f, fd);
+        EXPECT_EQ_INT(rows[i].status, a.status);
+        EXPECT_CONTAINS(rows[i].says, a.body.data);
+        EXPECT_TRUE((rows[i].status == 200) == (strstr(a.head.data, "Connection: close") == NULL));
+        answer_free(&a);
+        close(fd);
+        fixture_settle(&f);
+    }
+    free(content);
+    EXPECT_EQ_UINT(4, f.handled);
+    fixture_stop(&f);
+}
+
+/* ---- listeners ---- */
+
+static void test_listen_addresses(void) {
+    static const struct {
+        const char *address;
+        int want;
+    } rows[] = {
+        {"127.0.0.1:0", 0},
+        {"localhost:0", 0},
+        {"[::1]:0", 0},
+        {"127.0.0.1", -EINVAL},
+        {"127.0.0.1:", -EINVAL},
+        {"127.0.0.1:x", -EINVAL},
+        {"127.0.0.1:65536", -EINVAL},
+        {"::1:80", -EINVAL},
+        {"[127.0.0.1]:80", -EINVAL},
+        {"example.com:80", -EINVAL},
+        {"unix:", -EINVAL},
+        {"[::1", -EINVAL},
+        {"", -EINVAL},
+        {"unix:/nonexistent/folder/s", -ENOENT},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct fixture f = fixture_defaults();
+        struct err e = {.msg = ""};
+        fixture_start(&f);
+        int r = server_listen(f.server, rows[i].address, &e);
+        if (r != -EADDRNOTAVAIL && r != -EAFNOSUPPORT) { // a machine without IPv6
+            EXPECT_EQ_INT(rows[i].want, r);
+            EXPECT_TRUE(r == 0 ? server_port(f.server) != 0 : e.msg[0] != '\0');
+        }
+        fixture_stop(&f);
+    }
+}
+
+static void test_listen_unix(void) {
+    struct fixture f = fixture_defaults(), g = fixture_defaults();
+    struct err e = {.msg = ""};
+    struct stat st;
+    fixture_start(&f);
+    fixture_start(&g);
+    // longest path that fits, and one byte more
+    for (size_t over = 0; over <= 1; over++) {
+        char address[200];
+        size_t len = sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1 + over;
+        (void)snprintf(address, sizeof address, "unix:%s/%0*d", f.dir,
+                       (int)(len - strlen(f.dir) - 1), 0);
+        EXPECT_EQ_INT(over ? -EINVAL : 0, server_listen(f.server, address, &e));
+    }
+    // a stale socket is replaced
+    int stale = socket(AF_UNIX, SOCK_STREAM, 0);
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    memcpy(at.sun_path, f.socket_path, strlen(f.socket_path) + 1);
+    EXPECT_EQ_INT(0, bind(stale, (struct sockaddr *)&at, sizeof at));
+    close(stale);
+    EXPECT_EQ_INT(0, server_listen(f.server, f.address, &e));
+    EXPECT_EQ_INT(0, stat(f.socket_path, &st));
+    EXPECT_EQ_UINT(0600, st.st_mode & 07777);
+    // a live one is not
+    EXPECT_EQ_INT(-EADDRINUSE, server_listen(g.server, f.address, &e));
+    EXPECT_CONTAINS("another process", e.msg);
+    // nor is a file of another kind
+    int other = open(g.socket_path, O_CREAT | O_WRONLY, 0600);
+    close(other);
+    EXPECT_EQ_INT(-EEXIST, server_listen(g.server, g.address, &e));
+    // somebody else's socket of that name is not removed
+    EXPECT_EQ_INT(0, unlink(f.socket_path));
+    other = open(f.socket_path, O_CREAT | O_WRONLY, 0600);
+    close(other);
+    server_drain(f.server);
+    EXPECT_EQ_INT(0, stat(f.socket_path, &st));
+    fixture_stop(&f);
+    fixture_stop(&g);
+}
+
+/* ---- drain ---- */
+
+static void test_drain(void) {
+    struct fixture f = fixture_defaults();
+    fixture_start(&f);
+    fixture_listen(&f);
+    int fresh = client_unix(&f), idle = client_unix(&f), half = client_unix(&f),
+        busy = client_unix(&f);
+    client_say(&f, idle, "GET / HTTP/1.1\r\n" HOST "\r\n");
+    struct answer a = client_answer(&f, idle);
+    answer_free(&a);
+    client_say(&f, half, "GET /half HTT");
+    client_say(&f, busy, "GET /later HTTP/1.1\r\n" HOST "\r\n");
+    fixture_settle(&f);
+    server_drain(f.server);
+    EXPECT_TRUE(client_closed(&f, fresh));
+    EXPECT_TRUE(client_closed(&f, idle));
+    EXPECT_EQ_INT(-1, client_unix(&f)); // and the socket's name is gone
+    EXPECT_EQ_INT(-1, access(f.socket_path, F_OK));
+    client_say(&f, half, "P/1.1\r\n" HOST "\r\n");
+    a = client_answer(&f, half);
+    EXPECT_EQ_INT(200, a.status);
+    EXPECT_CONTAINS("Connection: close", a.head.data);
+    answer_free(&a);
+    respond(f.kept[0], 200, "text/plain", bytes_of("done"));
+    a = client_answer(&f, busy);
+    EXPECT_EQ_STR("done", a.body.data);
+    EXPECT_CONTAINS("Connection: close", a.head.data);
+    answer_free(&a);
+    EXPECT_TRUE(client_closed(&f, busy));
+    EXPECT_TRUE(client_closed(&f, half));
+    int fds[] = {fresh, idle, half, busy};
+    for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
+        close(fds[i]);
+    }
+    fixture_settle(&f);
+    EXPECT_EQ_UINT(0, server_connections(f.server));
+    fixture_stop(&f);
+}
+
+static const struct expect_test tests[] = {
+    {"a request is answered", test_answers},
+    {"who keeps the connection", test_keep_alive},
+    {"HEAD has no body", test_head},
+    {"pipelined requests are answered in order, one at a time", test_pipelining},
+    {"a request byte by byte", test_fragments},
+    {"a peer that has half closed gets its answer", test_half_close},
+    {"one answer to a malformed request, none to what is behind it", test_refusals},
+    {"100 Continue", test_continue},
+    {"header values with line ends", test_header_injection},
+    {"headers and query as the handler sees them", test_headers_and_query},
+    {"a request outlives its peer", test_peer_leaves},
+    {"a request outlives the server", test_server_leaves},
+    {"streams", test_stream},
+    {"streams for HTTP/1.0 and HEAD", test_stream_old_http},
+    {"a stream whose peer leaves", test_stream_peer_leaves},
+    {"a stream whose peer reads slowly", test_stream_slow_reader},
+    {"the bound of what a stream holds", test_stream_bound},
+    {"files, ranges, tags", test_files},
+    {"a file that is shorter than promised", test_file_shrinks},
+    {"admission before the body", test_admission},
+    {"addresses to listen on", test_listen_addresses},
+    {"unix sockets", test_listen_unix},
+    {"drain", test_drain},
+};
+
+SUITE_MAIN("server", tests)
