@@ -13,6 +13,7 @@ struct case_group {
     static const struct expect_test group##_tests[] = {__VA_ARGS__};                               \
     const struct case_group group##_cases = {group##_tests, ARRAY_LEN(group##_tests)}
 
-extern const struct case_group life_cases;
+extern const struct case_group life_cases, submit_cases, claim_cases, commit_cases, move_cases,
+    read_cases, kv_cases, blob_cases;
 
 #endif

@@ -6,7 +6,9 @@
 
 enum { CASES_MAX = 300 };
 
-static const struct case_group *const groups[] = {&life_cases};
+static const struct case_group *const groups[] = {&life_cases,   &submit_cases, &claim_cases,
+                                                  &commit_cases, &move_cases,   &read_cases,
+                                                  &kv_cases,     &blob_cases};
 
 int main(int argc, char **argv) {
     static struct expect_test all[CASES_MAX];

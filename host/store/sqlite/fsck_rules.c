@@ -40,15 +40,15 @@ static const struct fsck_rule rules[] = {
      " ORDER BY d.queue || d.key",
      "DELETE FROM dedup WHERE queue = ?1 AND key = ?2"},
     {"listed_elsewhere",
-     "SELECT j.id, 'listed as state ' || l.key, l.kind, l.key, l.rid FROM lists l"
-     " LEFT JOIN jobs j ON j.rid = l.rid WHERE j.rid IS NULL OR (l.kind = 1 AND l.key <> j.state)"
-     " ORDER BY l.rid || ''",
-     "DELETE FROM lists WHERE kind = ?1 AND key = ?2 AND rid = ?3"},
+     "SELECT j.id, 'listed as state ' || l.key, l.kind, l.key, l.job FROM lists l"
+     " LEFT JOIN jobs j ON j.rid = l.job WHERE j.rid IS NULL OR (l.kind = 1 AND l.key <> j.state)"
+     " ORDER BY l.job || ''",
+     "DELETE FROM lists WHERE kind = ?1 AND key = ?2 AND job = ?3"},
     {"not_listed",
      "SELECT id, 'not in the list of state ' || state, state, rid FROM jobs"
      " WHERE state IN (0, 3, 5, 6, 7) AND NOT EXISTS (SELECT 1 FROM lists"
-     " WHERE kind = 1 AND key = jobs.state AND lists.rid = jobs.rid)" SORTED,
-     "INSERT INTO lists(kind, key, rid) VALUES(1, ?1, ?2)"},
+     " WHERE kind = 1 AND key = jobs.state AND lists.job = jobs.rid)" SORTED,
+     "INSERT INTO lists(kind, key, job) VALUES(1, ?1, ?2)"},
     {"kv_set_size",
      "SELECT NULL, ns || ' ' || key || ': ' || number || ' members, ' || n || ' found', ns, key, n"
      " FROM (SELECT ns, key, number, (SELECT count(*) FROM kv_members m WHERE m.ns = kv.ns"

@@ -4,15 +4,22 @@
 #include "store/sqlite/ops.h"
 #include "store/sqlite/place.h"
 
-// An event that has already led where it leads: a repetition.
-static bool is_there(const struct store_move_item *item, const struct job_row *row) {
-    static const enum job_state target[JOB_EVENT_COUNT] = {
-        [JOB_EV_CANCEL] = JOB_CANCELLED, [JOB_EV_REVIVE] = JOB_QUEUED,
-        [JOB_EV_PROMOTE] = JOB_QUEUED,   [JOB_EV_WAKE] = JOB_QUEUED,
-        [JOB_EV_PARK] = JOB_PARKED,      [JOB_EV_DIE] = JOB_DEAD,
-    };
-    return (unsigned)item->event < JOB_EVENT_COUNT && target[item->event] == row->state &&
-           (item->rev == 0 || item->rev + 1 == row->rev);
+// The events that MOVE takes, and where each leads; -1 = not by MOVE.
+static int target_of(enum job_event event) {
+    switch (event) {
+    case JOB_EV_CANCEL: return JOB_CANCELLED;
+    case JOB_EV_DIE: return JOB_DEAD;
+    case JOB_EV_PARK: return JOB_PARKED;
+    case JOB_EV_REVIVE:
+    case JOB_EV_PROMOTE:
+    case JOB_EV_WAKE: return JOB_QUEUED;
+    default: return -1;
+    }
+}
+
+// It has already led there: a repetition.
+static bool is_there(const struct store_move_item *item, const struct job_row *row, int target) {
+    return target == (int)row->state && (item->rev == 0 || item->rev + 1 == row->rev);
 }
 
 static void change_life(const struct store_move_item *item, struct job_life *life, int64_t now_ms) {
@@ -67,13 +74,13 @@ static int move_item(struct writer *w, struct store_move_item *item, int64_t now
         item->status = -EBUSY;
         return 0;
     }
-    if (is_there(item, &row)) {
+    int to = target_of(item->event);
+    if (is_there(item, &row, to)) {
         return 0;
     }
-    int to = job_next_state(row.state, item->event);
     if (item->rev != 0 && item->rev != row.rev) {
         item->status = -ESTALE;
-    } else if (to < 0 || item->event == JOB_EV_CLAIM || to == JOB_SCHEDULED) {
+    } else if (to < 0 || job_next_state(row.state, item->event) != to) {
         item->status = -EINVAL;
     }
     return item->status < 0 ? 0 : move(w, item, &row, (enum job_state)to, now_ms);

@@ -21,7 +21,7 @@ static int version_1(struct conn *c) {
         " token INTEGER NOT NULL, commit_no INTEGER NOT NULL, has INTEGER NOT NULL,"
         " place INTEGER, at_ms INTEGER, spec BLOB, life BLOB, payload BLOB);"
         "CREATE INDEX jobs_place ON jobs(place, at_ms) WHERE place IS NOT NULL;"
-        "CREATE TABLE lists(kind INTEGER, key, rid INTEGER, PRIMARY KEY(kind, key, rid))"
+        "CREATE TABLE lists(kind INTEGER, key, job INTEGER, PRIMARY KEY(kind, key, job))"
         " WITHOUT ROWID;"
         "CREATE TABLE payloads(rid INTEGER PRIMARY KEY, data BLOB NOT NULL);"
         "CREATE TABLE results(rid INTEGER PRIMARY KEY, type TEXT, size INTEGER NOT NULL,"

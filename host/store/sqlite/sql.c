@@ -47,13 +47,13 @@ const char *const sql_text[SQL_COUNT] = {
                   " ORDER BY at_ms LIMIT 1",
     [SQL_LIST_ALL] = "SELECT " ROW_COLUMNS ", " ROW_SIZE " FROM jobs WHERE rid < ?1"
                      " ORDER BY rid DESC",
-    [SQL_LIST_OF] = "SELECT " ROW_COLUMNS ", " ROW_SIZE " FROM (SELECT rid AS r FROM lists"
-                    " WHERE kind=?2 AND key=?3 AND rid < ?1 ORDER BY rid DESC) CROSS JOIN jobs"
-                    " ON jobs.rid = r",
-    [SQL_LIST_ADD] = "INSERT OR IGNORE INTO lists(kind, key, rid) VALUES(?1, ?2, ?3)",
-    [SQL_LIST_DEL] = "DELETE FROM lists WHERE kind=?1 AND key=?2 AND rid=?3",
+    [SQL_LIST_OF] = "SELECT " ROW_COLUMNS ", " ROW_SIZE " FROM lists CROSS JOIN jobs"
+                    " ON jobs.rid = lists.job WHERE lists.kind=?2 AND lists.key=?3"
+                    " AND lists.job < ?1 ORDER BY lists.job DESC",
+    [SQL_LIST_ADD] = "INSERT OR IGNORE INTO lists(kind, key, job) VALUES(?1, ?2, ?3)",
+    [SQL_LIST_DEL] = "DELETE FROM lists WHERE kind=?1 AND key=?2 AND job=?3",
 
-    [SQL_LIST_HAS] = "SELECT 1 FROM lists WHERE kind=?1 AND key=?2 AND rid=?3",
+    [SQL_LIST_HAS] = "SELECT 1 FROM lists WHERE kind=?1 AND key=?2 AND job=?3",
     [SQL_JOB_AFTER] = "SELECT " ROW_COLUMNS ", " ROW_SIZE " FROM jobs WHERE rid > ?1"
                       " ORDER BY rid LIMIT 1",
     [SQL_JOB_HAS] = "SELECT 1 FROM jobs WHERE rid=?1",

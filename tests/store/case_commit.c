@@ -1,0 +1,491 @@
+/* COMMIT: fencing, numbers, effects, and where each event leads. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "cases.h"
+
+static const struct store_claimed *start_one(struct rig *rig, struct job_id *ret_id) {
+    rig_start(rig);
+    *ret_id = rig_submit_plain(rig, "q", "t");
+    return rig_claim_one(rig, "q", "t");
+}
+
+static int step_get(struct rig *rig, const struct job_id *id, const char *name, struct bytes *ret) {
+    struct store_step_get *get = RIG_NEW(rig, store_step_get);
+    get->id = *id;
+    get->name = name;
+    int r = rig_run(rig, &get->op, STORE_STEP_GET);
+    *ret = get->value;
+    return r;
+}
+
+static void test_fence(void) {
+    struct rig rig;
+    struct job_id id;
+    const struct store_claimed *got = start_one(&rig, &id);
+    struct store_commit_item item = rig_item(got, JOB_EV_SUCCEED);
+    item.token = got->token - 1;
+    EXPECT_EQ_INT(-ESTALE, rig_commit(&rig, &item));
+    item.token = got->token + 1;
+    EXPECT_EQ_INT(-ESTALE, rig_commit(&rig, &item));
+    item.token = got->token;
+    item.id = rig_id(&rig);
+    EXPECT_EQ_INT(-ESTALE, rig_commit(&rig, &item));
+    item.id = id;
+    item.commit_no = 2;
+    EXPECT_EQ_INT(-EINVAL, rig_commit(&rig, &item)); // 1 is missing
+    item.commit_no = 1;
+    item.event = JOB_EV_DUE;
+    EXPECT_EQ_INT(-EINVAL, rig_commit(&rig, &item)); // a running job cannot become due
+    EXPECT_EQ_INT(JOB_RUNNING, rig_state(&rig, &id));
+    item.event = JOB_EV_SUCCEED;
+    EXPECT_EQ_INT(0, rig_commit(&rig, &item));
+    rig_finish(&rig);
+}
+
+static void test_numbers(void) {
+    struct rig rig;
+    struct job_id id;
+    const struct store_claimed *got = start_one(&rig, &id);
+    struct store_step step = {"one", bytes_of("1")};
+    struct store_commit_item item = rig_item(got, JOB_EV_NONE);
+    item.counters = got->counters;
+    item.steps = &step;
+    item.step_count = 1;
+    EXPECT_EQ_INT(0, rig_commit(&rig, &item));
+    const struct store_job *job = rig_get(&rig, &id);
+    EXPECT_EQ_INT(JOB_RUNNING, job->state);
+    EXPECT_EQ_UINT(1, job->commit_no);
+    EXPECT_EQ_UINT(1, job->step_count);
+    EXPECT_EQ_INT(0, rig_commit(&rig, &item)); // the answer was lost: the same again
+    EXPECT_EQ_UINT(1, rig_get(&rig, &id)->commit_no);
+    struct store_commit_item end = rig_item(got, JOB_EV_SUCCEED);
+    EXPECT_EQ_INT(-EINVAL, rig_commit(&rig, &end)); // its number is used up
+    end.commit_no = 2;
+    EXPECT_EQ_INT(0, rig_commit(&rig, &end));
+    EXPECT_EQ_INT(0, rig_commit(&rig, &end));
+    EXPECT_EQ_UINT(2, rig_get(&rig, &id)->commit_no);
+    EXPECT_EQ_INT(-ESTALE, rig_commit(&rig, &item)); // long past
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
+static void test_steps(void) {
+    struct rig rig;
+    struct job_id id;
+    struct bytes value;
+    const struct store_claimed *got = start_one(&rig, &id);
+    struct store_step steps[] = {
+        {"b", bytes_of("2")}, {"a", bytes_of("first")}, {"empty", {NULL, 0}}, {"a", bytes_of("1")}};
+    struct store_commit_item item = rig_item(got, JOB_EV_PARK);
+    item.steps = steps;
+    item.step_count = 4;
+    item.state_version = 7;
+    item.park = PARK_TIME;
+    item.run_at_ms = rig.now + 10;
+    EXPECT_EQ_INT(0, rig_commit(&rig, &item));
+    const struct store_job *job = rig_get(&rig, &id);
+    EXPECT_EQ_UINT(3, job->step_count);
+    EXPECT_EQ_UINT(2, job->step_bytes);
+    EXPECT_EQ_UINT(7, job->steps_version);
+    EXPECT_EQ_UINT(3, job->steps_listed);
+    EXPECT_EQ_STR("b", job->steps[0]);
+    EXPECT_EQ_STR("a", job->steps[1]);
+    EXPECT_EQ_INT(0, step_get(&rig, &id, "a", &value));
+    EXPECT_EQ_BYTES("1", 1, value.data, value.len);
+    EXPECT_EQ_INT(0, step_get(&rig, &id, "empty", &value));
+    EXPECT_EQ_UINT(0, value.len);
+    EXPECT_EQ_INT(-ENOENT, step_get(&rig, &id, "c", &value));
+    EXPECT_EQ_INT(-ENOENT, step_get(&rig, &(struct job_id){{1}}, "a", &value));
+    rig_expect_sound(&rig);
+
+    rig.now += 10;
+    EXPECT_EQ_INT(1, rig_due(&rig, NULL));
+    got = rig_claim_one(&rig, "q", "t");
+    EXPECT_EQ_UINT(7, got->steps_version);
+    item = rig_item(got, JOB_EV_SUCCEED);
+    item.drop_steps = true; // the code is of another version and starts again
+    item.steps = steps;
+    item.step_count = 1;
+    item.state_version = 8;
+    EXPECT_EQ_INT(0, rig_commit(&rig, &item));
+    job = rig_get(&rig, &id);
+    EXPECT_EQ_UINT(1, job->step_count);
+    EXPECT_EQ_UINT(8, job->steps_version);
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
+static void test_step_limits(void) {
+    struct rig rig;
+    struct job_id id;
+    const struct store_claimed *got = start_one(&rig, &id);
+    char *data = calloc(1, JOB_STEP_MAX + 1);
+    static char names[JOB_STEPS_MAX + 1][8];
+    struct store_step *steps = calloc(JOB_STEPS_MAX + 1, sizeof *steps);
+    struct store_commit_item item = rig_item(got, JOB_EV_NONE);
+    item.steps = steps;
+    item.step_count = 1;
+    steps[0] = (struct store_step){"big", {data, JOB_STEP_MAX + 1}};
+    EXPECT_EQ_INT(-E2BIG, rig_commit(&rig, &item));
+    steps[0].value.len = JOB_STEP_MAX;
+    EXPECT_EQ_INT(0, rig_commit(&rig, &item));
+    for (uint32_t i = 1; i < 64; i++) { // 64 MiB together
+        (void)snprintf(names[i], sizeof names[i], "big%u", i);
+        steps[0].name = names[i];
+        item.commit_no++;
+        EXPECT_EQ_INT(0, rig_commit(&rig, &item));
+    }
+    EXPECT_EQ_UINT(JOB_STEPS_BYTES_MAX, rig_get(&rig, &id)->step_bytes);
+    steps[0] = (struct store_step){"more", {data, 1}};
+    item.commit_no++;
+    EXPECT_EQ_INT(-E2BIG, rig_commit(&rig, &item));
+    steps[0] = (struct store_step){"big", {data, JOB_STEP_MAX}}; // in place of one of the same size
+    EXPECT_EQ_INT(0, rig_commit(&rig, &item));
+
+    id = rig_submit_plain(&rig, "q", "t");
+    got = rig_claim_one(&rig, "q", "t");
+    for (int i = 0; i <= JOB_STEPS_MAX; i++) {
+        (void)snprintf(names[i], sizeof names[i], "s%d", i);
+        steps[i] = (struct store_step){names[i], {data, 1}};
+    }
+    item = rig_item(got, JOB_EV_NONE);
+    item.steps = steps;
+    item.step_count = JOB_STEPS_MAX + 1;
+    EXPECT_EQ_INT(-E2BIG, rig_commit(&rig, &item));
+    EXPECT_EQ_UINT(0, rig_get(&rig, &id)->step_count); // nothing of it happened
+    item.step_count = JOB_STEPS_MAX;
+    EXPECT_EQ_INT(0, rig_commit(&rig, &item));
+    item.commit_no++;
+    EXPECT_EQ_INT(0, rig_commit(&rig, &item)); // all of them again, in place
+    steps[0].name = "another";
+    item.step_count = 1;
+    item.commit_no++;
+    EXPECT_EQ_INT(-E2BIG, rig_commit(&rig, &item));
+    EXPECT_EQ_UINT(JOB_STEPS_MAX, rig_get(&rig, &id)->step_count);
+    EXPECT_EQ_UINT(1000, rig_get(&rig, &id)->steps_listed);
+    rig_expect_sound(&rig);
+    free(steps);
+    free(data);
+    rig_finish(&rig);
+}
+
+static size_t forward(struct rig *rig) {
+    size_t all = 0;
+    for (bool more = true; more;) {
+        struct store_forward f = {.limit = 2};
+        EXPECT_EQ_INT(0, rig_run(rig, &f.op, STORE_FORWARD));
+        all += f.delivered;
+        more = f.more;
+        store_op_finish(&f.op);
+    }
+    return all;
+}
+
+static void test_children(void) {
+    struct rig rig;
+    struct job_id id;
+    const struct store_claimed *got = start_one(&rig, &id);
+    struct job_spec kids[6];
+    for (int i = 0; i < 6; i++) {
+        kids[i] = rig_spec(&rig, i < 3 ? "q" : "elsewhere", "kid");
+        kids[i].parent = id;
+        kids[i].payload = bytes_of("a longer payload of a child");
+        kids[i].tenant = "bob";
+    }
+    kids[1].dedup_key = kids[2].dedup_key = "one of them"; // the second is not stored
+    struct store_commit_item item = rig_item(got, JOB_EV_SUCCEED);
+    struct store_commit commit = {.items = &item, .count = 1};
+    item.children = kids;
+    item.child_count = 6;
+    rig_forget(&rig);
+    EXPECT_EQ_INT(0, rig_run(&rig, &commit.op, STORE_COMMIT));
+    EXPECT_EQ_INT(0, item.status);
+    EXPECT_TRUE(commit.outbox);
+    EXPECT_TRUE(rig_was_ready(&rig, "q", "kid"));
+    EXPECT_EQ_INT(JOB_QUEUED, rig_state(&rig, &kids[0].id));
+    EXPECT_EQ_INT(JOB_QUEUED, rig_state(&rig, &kids[1].id));
+    EXPECT_EQ_INT(-1, rig_state(&rig, &kids[2].id));
+    EXPECT_EQ_INT(-1, rig_state(&rig, &kids[3].id)); // in the outbox
+    EXPECT_EQ_INT(3, rig_stats(&rig)->outbox);
+    EXPECT_EQ_INT(0, rig_run(&rig, &commit.op, STORE_COMMIT)); // once more: nothing new
+    EXPECT_EQ_INT(3, rig_stats(&rig)->outbox);
+    EXPECT_EQ_INT(0, rig_reopen(&rig));
+    rig_forget(&rig);
+    EXPECT_EQ_UINT(3, forward(&rig));
+    EXPECT_TRUE(rig_was_ready(&rig, "elsewhere", "kid"));
+    EXPECT_EQ_UINT(0, forward(&rig));
+    const struct store_job *kid = rig_get(&rig, &kids[5].id);
+    EXPECT_EQ_STR("elsewhere", kid->spec.queue);
+    EXPECT_EQ_STR("bob", kid->spec.tenant);
+    EXPECT_TRUE(id_equal(&id, &kid->spec.parent));
+    EXPECT_EQ_BYTES("a longer payload of a child", 27, kid->spec.payload.data,
+                    kid->spec.payload.len);
+    EXPECT_EQ_UINT(6, rig_get(&rig, &id)->child_count);
+    struct store_filter filter = rig_filter();
+    filter.parent = id;
+    EXPECT_EQ_UINT(5, rig_list(&rig, filter, 100, NULL)->count);
+    store_op_finish(&commit.op);
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
+static void test_child_limit(void) {
+    struct rig rig;
+    struct job_id id;
+    const struct store_claimed *got = start_one(&rig, &id);
+    struct job_spec *kids = calloc(JOB_CHILDREN_PER_COMMIT + 1, sizeof *kids);
+    for (int i = 0; i <= JOB_CHILDREN_PER_COMMIT; i++) {
+        kids[i] = rig_spec(&rig, "q", "kid");
+    }
+    struct store_commit_item item = rig_item(got, JOB_EV_NONE);
+    item.children = kids;
+    item.child_count = JOB_CHILDREN_PER_COMMIT + 1;
+    EXPECT_EQ_INT(-E2BIG, rig_commit(&rig, &item));
+    EXPECT_EQ_INT(-1, rig_state(&rig, &kids[0].id));
+    item.child_count = JOB_CHILDREN_PER_COMMIT;
+    EXPECT_EQ_INT(0, rig_commit(&rig, &item));
+    EXPECT_EQ_INT(JOB_CHILDREN_PER_COMMIT, rig_stats(&rig)->queues[0].by_state[JOB_QUEUED]);
+    kids[0] = rig_spec(&rig, "q", "kid");
+    kids[0].dedup_key = "k";
+    kids[0].dedup_mode = DEDUP_DEBOUNCE;
+    item.child_count = 1;
+    item.commit_no++;
+    EXPECT_EQ_INT(-ENOTSUP, rig_commit(&rig, &item));
+    free(kids);
+    rig_finish(&rig);
+}
+
+static void test_warnings_and_log(void) {
+    struct rig rig;
+    struct job_id id;
+    const struct store_claimed *got = start_one(&rig, &id);
+    struct store_warning warnings[JOB_WARNINGS_MAX + 1];
+    char codes[JOB_WARNINGS_MAX + 1][8];
+    static char log[JOB_LOG_TAIL_MAX + 1];
+    for (int i = 0; i <= JOB_WARNINGS_MAX; i++) {
+        (void)snprintf(codes[i], sizeof codes[i], "w%d", i);
+        warnings[i] = (struct store_warning){codes[i], "careful"};
+    }
+    memset(log, 'x', sizeof log);
+    log[0] = '1';
+    log[1] = '2';
+    struct store_commit_item item = rig_item(got, JOB_EV_NONE);
+    item.warnings = warnings;
+    item.warning_count = JOB_WARNINGS_MAX;
+    item.log_tail = (struct bytes){log, JOB_LOG_TAIL_MAX};
+    EXPECT_EQ_INT(0, rig_commit(&rig, &item));
+    const struct store_job *job = rig_get(&rig, &id);
+    EXPECT_EQ_UINT(JOB_WARNINGS_MAX, job->warning_count);
+    EXPECT_EQ_UINT(JOB_WARNINGS_MAX, job->warnings_listed);
+    EXPECT_EQ_STR("w99", job->warnings[99].code);
+    EXPECT_EQ_BYTES(log, JOB_LOG_TAIL_MAX, job->log_tail.data, job->log_tail.len);
+    item.commit_no++;
+    item.warnings = &warnings[JOB_WARNINGS_MAX];
+    item.warning_count = 1;
+    item.log_tail.len++;
+    EXPECT_EQ_INT(0, rig_commit(&rig, &item));
+    job = rig_get(&rig, &id);
+    EXPECT_EQ_UINT(JOB_WARNINGS_MAX + 1, job->warning_count); // counted
+    EXPECT_EQ_UINT(JOB_WARNINGS_MAX, job->warnings_listed);   // not listed
+    EXPECT_EQ_BYTES(log + 1, JOB_LOG_TAIL_MAX, job->log_tail.data,
+                    job->log_tail.len); // the end of it
+    item.commit_no++;
+    item.warning_count = 0;
+    item.log_tail.len = 0;
+    EXPECT_EQ_INT(0, rig_commit(&rig, &item));
+    EXPECT_EQ_UINT(JOB_LOG_TAIL_MAX, rig_get(&rig, &id)->log_tail.len); // nothing new: it stays
+    rig_finish(&rig);
+}
+
+static void test_history(void) {
+    struct rig rig;
+    rig_start(&rig);
+    struct job_id id = rig_submit_plain(&rig, "q", "t");
+    for (int i = 1; i <= JOB_HISTORY_MAX + 1; i++) {
+        const struct store_claimed *got = rig_claim_one(&rig, "q", "t");
+        struct store_attempt attempt = {.execution = i, .outcome = "retry", .started_ms = rig.now};
+        struct store_commit_item item = rig_item(got, JOB_EV_RETRY);
+        item.attempt = &attempt;
+        item.run_at_ms = rig.now; // at once
+        EXPECT_EQ_INT(0, rig_commit(&rig, &item));
+        EXPECT_EQ_INT(JOB_QUEUED, rig_state(&rig, &id));
+        const struct store_job *job = rig_get(&rig, &id);
+        size_t want = i > JOB_HISTORY_MAX ? JOB_HISTORY_MAX : (size_t)i;
+        EXPECT_EQ_UINT(want, job->history_count);
+        EXPECT_EQ_INT(i, job->history[want - 1].execution);
+    }
+    EXPECT_EQ_INT(2, rig_get(&rig, &id)->history[0].execution); // the first is gone
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
+static void test_results(void) {
+    struct rig rig;
+    struct job_id id;
+    const struct store_claimed *got = start_one(&rig, &id);
+    char *data = malloc(STORE_INLINE_MAX + 1);
+    memset(data, 'r', STORE_INLINE_MAX + 1);
+    struct store_result_get *get = RIG_NEW(&rig, store_result_get);
+    get->id = id;
+    EXPECT_EQ_INT(-ENOENT, rig_run(&rig, &get->op, STORE_RESULT_GET));
+    struct store_result result = {"text/plain", {data, STORE_INLINE_MAX + 1}, NULL};
+    struct store_commit_item item = rig_item(got, JOB_EV_SUCCEED);
+    item.result = &result;
+    EXPECT_EQ_INT(-E2BIG, rig_commit(&rig, &item));
+    result.data.len = STORE_INLINE_MAX;
+    EXPECT_EQ_INT(0, rig_commit(&rig, &item));
+    const struct store_job *job = rig_get(&rig, &id);
+    EXPECT_TRUE(job->has_result);
+    EXPECT_EQ_UINT(STORE_INLINE_MAX, job->result_size);
+    EXPECT_EQ_STR("text/plain", job->result_type);
+    EXPECT_EQ_INT(0, rig_run(&rig, &get->op, STORE_RESULT_GET));
+    EXPECT_EQ_STR("text/plain", get->content_type);
+    EXPECT_EQ_INT(-1, get->fd);
+    EXPECT_EQ_BYTES(data, STORE_INLINE_MAX, get->data.data, get->data.len);
+    EXPECT_EQ_UINT(STORE_INLINE_MAX, rig_stats(&rig)->bytes[BUDGET_RESULTS]);
+
+    // a dead job keeps what it got, and another run replaces it
+    id = rig_submit_plain(&rig, "q", "t");
+    item = rig_item(rig_claim_one(&rig, "q", "t"), JOB_EV_DIE);
+    result = (struct store_result){NULL, {"", 0}, NULL};
+    item.result = &result;
+    EXPECT_EQ_INT(0, rig_commit(&rig, &item));
+    EXPECT_TRUE(rig_get(&rig, &id)->has_result);
+    EXPECT_EQ_INT(0, rig_move(&rig, &id, JOB_EV_REVIVE));
+    item = rig_item(rig_claim_one(&rig, "q", "t"), JOB_EV_SUCCEED);
+    result.data = bytes_of("new");
+    item.result = &result;
+    EXPECT_EQ_INT(0, rig_commit(&rig, &item));
+    get = RIG_NEW(&rig, store_result_get);
+    get->id = id;
+    EXPECT_EQ_INT(0, rig_run(&rig, &get->op, STORE_RESULT_GET));
+    EXPECT_NULL(get->content_type);
+    EXPECT_EQ_BYTES("new", 3, get->data.data, get->data.len);
+    rig_expect_sound(&rig);
+    free(data);
+    rig_finish(&rig);
+}
+
+static void test_result_budget(void) {
+    struct rig rig;
+    rig_init(&rig);
+    rig.config.budget[BUDGET_RESULTS] = 10;
+    EXPECT_EQ_INT(0, rig_open(&rig));
+    struct job_id id = rig_submit_plain(&rig, "q", "t");
+    struct store_result result = {NULL, {"12345678901", 11}, NULL};
+    struct store_commit_item item = rig_item(rig_claim_one(&rig, "q", "t"), JOB_EV_SUCCEED);
+    item.result = &result;
+    EXPECT_EQ_INT(-EDQUOT, rig_commit(&rig, &item));
+    EXPECT_EQ_INT(JOB_RUNNING, rig_state(&rig, &id));
+    result.data.len = 10;
+    EXPECT_EQ_INT(0, rig_commit(&rig, &item));
+    rig_finish(&rig);
+}
+
+static void test_parked(void) {
+    struct rig rig;
+    struct job_id id;
+    const struct store_claimed *got = start_one(&rig, &id);
+    struct store_commit_item item = rig_item(got, JOB_EV_PARK);
+    item.park = PARK_EVENT;
+    item.wait_key = "order.paid";
+    EXPECT_EQ_INT(0, rig_commit(&rig, &item));
+    const struct store_job *job = rig_get(&rig, &id);
+    EXPECT_EQ_INT(JOB_PARKED, job->state);
+    EXPECT_EQ_INT(PARK_EVENT, job->park);
+    EXPECT_EQ_STR("order.paid", job->wait_key);
+    rig.now += 1000000;
+    EXPECT_EQ_INT(0, rig_due(&rig, NULL));
+    rig_forget(&rig);
+    EXPECT_EQ_INT(0, rig_move(&rig, &id, JOB_EV_WAKE));
+    EXPECT_TRUE(rig_was_ready(&rig, "q", "t"));
+    job = rig_get(&rig, &id);
+    EXPECT_EQ_INT(JOB_QUEUED, job->state);
+    EXPECT_EQ_INT(PARK_NONE, job->park);
+    EXPECT_NULL(job->wait_key);
+    item = rig_item(rig_claim_one(&rig, "q", "t"), JOB_EV_PARK);
+    item.park = PARK_LIMITER; // with a time: whichever comes first
+    item.wait_key = "api";
+    item.run_at_ms = rig.now + 5;
+    EXPECT_EQ_INT(0, rig_commit(&rig, &item));
+    EXPECT_EQ_INT(rig.now + 5, rig.due);
+    rig.now += 5;
+    EXPECT_EQ_INT(1, rig_due(&rig, NULL));
+    EXPECT_EQ_INT(PARK_NONE, rig_get(&rig, &id)->park);
+    item = rig_item(rig_claim_one(&rig, "q", "t"), JOB_EV_PARK);
+    item.park = PARK_TIME;
+    item.run_at_ms = rig.now; // a time that has come needs no wait
+    EXPECT_EQ_INT(0, rig_commit(&rig, &item));
+    EXPECT_EQ_INT(JOB_QUEUED, rig_state(&rig, &id));
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
+static void test_counters_and_progress(void) {
+    struct rig rig;
+    struct job_id id;
+    const struct store_claimed *got = start_one(&rig, &id);
+    struct job_progress progress = {-5, INT64_MAX, "odd \"numbers\"", rig.now};
+    struct job_error error = {8, "crash", "signal 11", NULL};
+    struct store_commit_item item = rig_item(got, JOB_EV_DIE);
+    item.counters = (struct job_counters){1, 2, 3, 4, 5, 6};
+    item.progress = &progress;
+    item.error = &error;
+    item.first_run_ms = rig.now - 3;
+    item.keep_ms = 1000;
+    EXPECT_EQ_INT(0, rig_commit(&rig, &item));
+    const struct store_job *job = rig_get(&rig, &id);
+    EXPECT_EQ_INT(JOB_DEAD, job->state);
+    EXPECT_EQ_BYTES(&item.counters, sizeof item.counters, &job->counters, sizeof job->counters);
+    EXPECT_EQ_INT(-5, job->progress.done);
+    EXPECT_EQ_INT(INT64_MAX, job->progress.total);
+    EXPECT_EQ_STR("odd \"numbers\"", job->progress.message);
+    EXPECT_EQ_INT(8, job->error.cls);
+    EXPECT_EQ_STR("crash", job->error.code);
+    EXPECT_NULL(job->error.scope);
+    EXPECT_EQ_INT(rig.now - 3, job->first_run_ms);
+    EXPECT_EQ_INT(rig.now, job->finished_ms);
+    EXPECT_EQ_INT(rig.now + 1000, job->expires_at_ms);
+    rig_finish(&rig);
+}
+
+static void test_batch(void) {
+    struct rig rig;
+    struct store_commit_item items[50];
+    rig_start(&rig);
+    for (int i = 0; i < 50; i++) {
+        (void)rig_submit_plain(&rig, "q", "t");
+    }
+    const struct store_claim *claim = rig_claim(&rig, "q", "t", 50);
+    for (int i = 0; i < 50; i++) {
+        items[i] = rig_item(&claim->jobs[i], JOB_EV_SUCCEED);
+        items[i].token += i % 10 == 3; // a few are fenced off
+    }
+    struct store_commit commit = {.items = items, .count = 50};
+    EXPECT_EQ_INT(0, rig_run(&rig, &commit.op, STORE_COMMIT));
+    for (int i = 0; i < 50; i++) {
+        EXPECT_EQ_INT(i % 10 == 3 ? -ESTALE : 0, items[i].status);
+    }
+    const struct store_stats *stats = rig_stats(&rig);
+    EXPECT_EQ_INT(45, stats->queues[0].by_state[JOB_SUCCEEDED]);
+    EXPECT_EQ_INT(5, stats->queues[0].by_state[JOB_RUNNING]);
+    EXPECT_EQ_INT(0, stats->queues[0].by_state[JOB_QUEUED]);
+    store_op_finish(&commit.op);
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
+CASES(commit, {"commits are fenced by token and number", test_fence},
+      {"a commit that is repeated happens once", test_numbers},
+      {"steps are kept, replaced and dropped", test_steps},
+      {"limits of steps, at the limit and one more", test_step_limits},
+      {"children arrive once, here and by the outbox", test_children},
+      {"the limit of children", test_child_limit},
+      {"warnings and log have their limits", test_warnings_and_log},
+      {"the history keeps the newest", test_history},
+      {"results, inline and replaced", test_results},
+      {"the budget for results", test_result_budget},
+      {"parked jobs wait for event or time", test_parked},
+      {"counters, progress and error are kept", test_counters_and_progress},
+      {"items of a batch have their own fates: commit", test_batch});

@@ -1,0 +1,228 @@
+/* MOVE, REMOVE, SWEEP: what operators and time do to jobs. */
+#include <errno.h>
+
+#include "cases.h"
+
+// A job in the state that the case starts from.
+static struct job_id make(struct rig *rig, enum job_state state) {
+    struct job_spec spec = rig_spec(rig, "q", "t");
+    spec.run_at_ms = state == JOB_SCHEDULED ? rig->now + 1000 : 0;
+    EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(rig, &spec));
+    if (state == JOB_CANCELLED) {
+        EXPECT_EQ_INT(0, rig_move(rig, &spec.id, JOB_EV_CANCEL));
+    }
+    if (state == JOB_SCHEDULED || state == JOB_QUEUED || state == JOB_CANCELLED) {
+        return spec.id;
+    }
+    const struct store_claimed *got = rig_claim_one(rig, "q", "t");
+    struct store_commit_item item = rig_item(got, state == JOB_PARKED      ? JOB_EV_PARK
+                                                  : state == JOB_SUCCEEDED ? JOB_EV_SUCCEED
+                                                                           : JOB_EV_DIE);
+    item.park = PARK_EVENT;
+    if (state != JOB_RUNNING) {
+        EXPECT_EQ_INT(0, rig_commit(rig, &item));
+    }
+    return spec.id;
+}
+
+static const struct {
+    enum job_state from;
+    enum job_event event;
+    int status;
+    enum job_state to;
+} moves[] = {
+    {JOB_SCHEDULED, JOB_EV_CANCEL, 0, JOB_CANCELLED},
+    {JOB_SCHEDULED, JOB_EV_PROMOTE, 0, JOB_QUEUED},
+    {JOB_SCHEDULED, JOB_EV_PARK, 0, JOB_PARKED},
+    {JOB_SCHEDULED, JOB_EV_DIE, 0, JOB_DEAD},
+    {JOB_SCHEDULED, JOB_EV_REVIVE, -EINVAL, JOB_SCHEDULED},
+    {JOB_SCHEDULED, JOB_EV_NONE, -EINVAL, JOB_SCHEDULED},
+    {JOB_SCHEDULED, JOB_EV_CLAIM, -EINVAL, JOB_SCHEDULED},
+    {JOB_QUEUED, JOB_EV_CANCEL, 0, JOB_CANCELLED},
+    {JOB_QUEUED, JOB_EV_PARK, 0, JOB_PARKED},
+    {JOB_QUEUED, JOB_EV_DIE, 0, JOB_DEAD},
+    {JOB_QUEUED, JOB_EV_PROMOTE, 0, JOB_QUEUED}, // it is there
+    {JOB_QUEUED, JOB_EV_SUCCEED, -EINVAL, JOB_QUEUED},
+    {JOB_QUEUED, JOB_EV_CLAIM, -EINVAL, JOB_QUEUED},
+    {JOB_RUNNING, JOB_EV_CANCEL, -EBUSY, JOB_RUNNING},
+    {JOB_RUNNING, JOB_EV_PARK, -EBUSY, JOB_RUNNING},
+    {JOB_PARKED, JOB_EV_WAKE, 0, JOB_QUEUED},
+    {JOB_PARKED, JOB_EV_PROMOTE, 0, JOB_QUEUED},
+    {JOB_PARKED, JOB_EV_CANCEL, 0, JOB_CANCELLED},
+    {JOB_PARKED, JOB_EV_DIE, 0, JOB_DEAD},
+    {JOB_PARKED, JOB_EV_PARK, 0, JOB_PARKED}, // it is there
+    {JOB_SUCCEEDED, JOB_EV_CANCEL, -EINVAL, JOB_SUCCEEDED},
+    {JOB_SUCCEEDED, JOB_EV_REVIVE, -EINVAL, JOB_SUCCEEDED},
+    {JOB_DEAD, JOB_EV_REVIVE, 0, JOB_QUEUED},
+    {JOB_DEAD, JOB_EV_CANCEL, -EINVAL, JOB_DEAD},
+    {JOB_CANCELLED, JOB_EV_REVIVE, 0, JOB_QUEUED},
+    {JOB_CANCELLED, JOB_EV_CANCEL, 0, JOB_CANCELLED}, // it is there
+};
+
+static void test_moves(void) {
+    for (size_t i = 0; i < ARRAY_LEN(moves); i++) {
+        struct rig rig;
+        rig_start(&rig);
+        struct job_id id = make(&rig, moves[i].from);
+        struct store_move_item item = {
+            .id = id, .event = moves[i].event, .park = PARK_NEEDS_OPERATOR};
+        struct store_move move = {.items = &item, .count = 1};
+        for (int again = 0; again < 2; again++) { // the second time says the same
+            EXPECT_EQ_INT(0, rig_run(&rig, &move.op, STORE_MOVE));
+            if (!EXPECT_EQ_INT(moves[i].status, item.status)) {
+                (void)printf("    %s on %s\n", job_event_name((int)moves[i].event),
+                             job_state_name((int)moves[i].from));
+            }
+            EXPECT_EQ_INT(moves[i].to, item.state);
+            EXPECT_EQ_INT(moves[i].to, rig_state(&rig, &id));
+        }
+        store_op_finish(&move.op);
+        rig_expect_sound(&rig);
+        rig_finish(&rig);
+    }
+}
+
+static void test_rev(void) {
+    struct rig rig;
+    rig_start(&rig);
+    struct job_id id = make(&rig, JOB_SCHEDULED);
+    uint32_t rev = rig_get(&rig, &id)->rev;
+    struct store_move_item item = {.id = id, .event = JOB_EV_CANCEL, .rev = rev + 1};
+    struct store_move move = {.items = &item, .count = 1};
+    EXPECT_EQ_INT(0, rig_run(&rig, &move.op, STORE_MOVE));
+    EXPECT_EQ_INT(-ESTALE, item.status);
+    EXPECT_EQ_INT(JOB_SCHEDULED, item.state);
+    item.rev = rev;
+    EXPECT_EQ_INT(0, rig_run(&rig, &move.op, STORE_MOVE));
+    EXPECT_EQ_INT(0, item.status);
+    EXPECT_EQ_UINT(rev + 1, rig_get(&rig, &id)->rev);
+    EXPECT_EQ_INT(0, rig_run(&rig, &move.op, STORE_MOVE)); // repeated
+    EXPECT_EQ_INT(0, item.status);
+    EXPECT_EQ_UINT(rev + 1, rig_get(&rig, &id)->rev);
+    item.id = rig_id(&rig);
+    EXPECT_EQ_INT(0, rig_run(&rig, &move.op, STORE_MOVE));
+    EXPECT_EQ_INT(-ENOENT, item.status);
+    store_op_finish(&move.op);
+    rig_finish(&rig);
+}
+
+static void test_revive(void) {
+    struct rig rig;
+    rig_start(&rig);
+    struct job_id id = make(&rig, JOB_DEAD);
+    struct store_move_item item = {.id = id, .event = JOB_EV_REVIVE, .reset_counters = true};
+    struct store_move move = {.items = &item, .count = 1};
+    EXPECT_EQ_INT(1, rig_get(&rig, &id)->counters.attempts);
+    EXPECT_EQ_INT(0, rig_run(&rig, &move.op, STORE_MOVE));
+    const struct store_job *job = rig_get(&rig, &id);
+    EXPECT_EQ_INT(0, job->counters.attempts);
+    EXPECT_EQ_INT(1, job->counters.executions);
+    EXPECT_EQ_INT(0, job->finished_ms);
+    EXPECT_EQ_INT(0, job->expires_at_ms);
+    EXPECT_EQ_INT(rig.now, job->ready_ms);
+    EXPECT_EQ_INT(0, rig_succeed(&rig, rig_claim_one(&rig, "q", "t")));
+    store_op_finish(&move.op);
+    rig_finish(&rig);
+}
+
+static void test_remove(void) {
+    struct rig rig;
+    rig_start(&rig);
+    struct job_id ids[4] = {make(&rig, JOB_DEAD), make(&rig, JOB_SCHEDULED), rig_id(&rig),
+                            make(&rig, JOB_RUNNING)};
+    int status[4];
+    struct store_remove rm = {.ids = ids, .status = status, .count = 4};
+    EXPECT_EQ_INT(0, rig_run(&rig, &rm.op, STORE_REMOVE));
+    EXPECT_EQ_INT(0, status[0]);
+    EXPECT_EQ_INT(-EBUSY, status[1]);
+    EXPECT_EQ_INT(-ENOENT, status[2]);
+    EXPECT_EQ_INT(-EBUSY, status[3]);
+    EXPECT_EQ_INT(-1, rig_state(&rig, &ids[0]));
+    EXPECT_EQ_INT(0, rig_run(&rig, &rm.op, STORE_REMOVE));
+    EXPECT_EQ_INT(-ENOENT, status[0]);
+    EXPECT_EQ_INT(0, rig_stats(&rig)->queues[0].by_state[JOB_DEAD]);
+    store_op_finish(&rm.op);
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
+static size_t sweep(struct rig *rig, uint32_t limit) {
+    size_t removed = 0;
+    for (bool more = true; more;) {
+        struct store_sweep s = {.limit = limit};
+        EXPECT_EQ_INT(0, rig_run(rig, &s.op, STORE_SWEEP));
+        EXPECT_TRUE(s.removed <= limit);
+        removed += s.removed;
+        more = s.more;
+        store_op_finish(&s.op);
+    }
+    return removed;
+}
+
+static void test_sweep(void) {
+    struct rig rig;
+    rig_start(&rig);
+    struct job_id forever = make(&rig, JOB_DEAD);
+    struct store_step step = {"s", bytes_of("v")};
+    struct store_warning warning = {"w", "m"};
+    struct store_result result = {NULL, bytes_of("r"), NULL};
+    struct store_attempt attempt = {.execution = 1, .outcome = "ok"};
+    struct job_id ids[5];
+    for (int i = 0; i < 5; i++) {
+        struct job_spec spec = rig_spec(&rig, "q", "t");
+        char payload[3000] = "p";
+        spec.payload = (struct bytes){payload, sizeof payload};
+        spec.tenant = "ann";
+        spec.parent = forever;
+        spec.dedup_key = i == 0 ? "k" : NULL;
+        spec.dedup_ttl_ms = 50;
+        ids[i] = spec.id;
+        EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(&rig, &spec));
+        struct store_commit_item item = rig_item(rig_claim_one(&rig, "q", "t"), JOB_EV_SUCCEED);
+        item.keep_ms = 100 + i;
+        item.steps = &step;
+        item.step_count = 1;
+        item.warnings = &warning;
+        item.warning_count = 1;
+        item.result = &result;
+        item.attempt = &attempt;
+        item.log_tail = bytes_of("log");
+        EXPECT_EQ_INT(0, rig_commit(&rig, &item));
+    }
+    rig_expect_sound(&rig);
+    EXPECT_EQ_UINT(0, sweep(&rig, 10));
+    rig.now += 102;
+    EXPECT_EQ_UINT(3 + 1, sweep(&rig, 2)); // three jobs and a key
+    EXPECT_EQ_INT(-1, rig_state(&rig, &ids[2]));
+    EXPECT_EQ_INT(JOB_SUCCEEDED, rig_state(&rig, &ids[3]));
+    rig_expect_sound(&rig);
+    rig.now += 1000000;
+    EXPECT_EQ_UINT(2, sweep(&rig, 100));
+    EXPECT_EQ_INT(JOB_DEAD, rig_state(&rig, &forever));
+    EXPECT_EQ_UINT(0, rig_stats(&rig)->bytes[BUDGET_RESULTS]);
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
+static void test_due_limit(void) {
+    struct rig rig;
+    rig_start(&rig);
+    for (int i = 0; i < 5; i++) {
+        (void)make(&rig, JOB_SCHEDULED);
+    }
+    rig.now += 1000;
+    struct store_due due = {.limit = 2};
+    EXPECT_EQ_INT(0, rig_run(&rig, &due.op, STORE_DUE));
+    EXPECT_EQ_UINT(2, due.moved);
+    EXPECT_EQ_INT(rig.now, due.next_ms); // there is more to do at once
+    EXPECT_EQ_UINT(3, rig_due(&rig, &due.next_ms));
+    EXPECT_EQ_INT(0, due.next_ms);
+    EXPECT_EQ_UINT(0, rig_due(&rig, NULL));
+    store_op_finish(&due.op);
+    rig_finish(&rig);
+}
+
+CASES(move, {"every event on every state", test_moves}, {"a move compares the revision", test_rev},
+      {"a revived job starts afresh", test_revive}, {"only ended jobs are removed", test_remove},
+      {"the sweep removes what is past its time, with all that hangs on it", test_sweep},
+      {"DUE is bounded and says when to come again", test_due_limit});

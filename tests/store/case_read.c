@@ -1,0 +1,364 @@
+/* LIST, STATS, hosts, audit, pauses: what people look at. */
+#include <errno.h>
+
+#include "cases.h"
+
+// Walks all pages; the number of jobs, and expects them strictly newest first.
+static size_t walk(struct rig *rig, struct store_filter filter, uint32_t limit) {
+    const char *cursor = NULL;
+    size_t seen = 0;
+    int64_t last = INT64_MAX;
+    do {
+        const struct store_list *list = rig_list(rig, filter, limit, cursor);
+        EXPECT_TRUE(list->count <= limit);
+        for (size_t i = 0; i < list->count; i++) {
+            int64_t order = id_order(&list->jobs[i].spec.id);
+            EXPECT_TRUE(order < last);
+            last = order;
+        }
+        seen += list->count;
+        cursor = list->next_cursor;
+    } while (cursor != NULL);
+    return seen;
+}
+
+// 40 jobs that differ in everything lists filter by.
+static void fill(struct rig *rig, struct job_id ids[40]) {
+    static const char *const labels[] = {NULL, "red", "red,blue", "bluered"};
+    for (int i = 0; i < 40; i++) {
+        struct job_spec spec =
+            rig_spec(rig, i % 2 == 0 ? "even" : "odd", i % 4 < 2 ? "a.x" : "b.y");
+        spec.tenant = i % 5 == 0 ? "ann" : i % 5 == 1 ? "bob" : NULL;
+        spec.labels = labels[i % 4];
+        spec.dedup_key = i == 7 ? "needle-in-key" : NULL;
+        spec.run_at_ms = i % 10 == 9 ? rig->now + 100000 : 0;
+        ids[i] = spec.id;
+        EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(rig, &spec));
+        rig->now += 10;
+    }
+}
+
+static void test_filters(void) {
+    struct rig rig;
+    struct job_id ids[40];
+    struct store_filter f = rig_filter();
+    rig_start(&rig);
+    int64_t t0 = rig.now;
+    fill(&rig, ids);
+    EXPECT_EQ_UINT(40, walk(&rig, f, 7));
+    EXPECT_EQ_UINT(40, walk(&rig, f, 1000));
+    f.queue = "odd";
+    EXPECT_EQ_UINT(20, walk(&rig, f, 3));
+    f.type = "b.y";
+    EXPECT_EQ_UINT(10, walk(&rig, f, 3));
+    f = rig_filter();
+    f.tenant = "ann";
+    EXPECT_EQ_UINT(8, walk(&rig, f, 3));
+    f.queue = "even";
+    EXPECT_EQ_UINT(4, walk(&rig, f, 3));
+    f.tenant = "nobody";
+    EXPECT_EQ_UINT(0, walk(&rig, f, 3));
+    f = rig_filter();
+    f.label = "red";
+    EXPECT_EQ_UINT(20, walk(&rig, f, 3)); // not "bluered"
+    f.label = "blue";
+    EXPECT_EQ_UINT(10, walk(&rig, f, 3));
+    f = rig_filter();
+    f.text = "needle";
+    EXPECT_EQ_UINT(1, walk(&rig, f, 3));
+    char text[JOB_ID_TEXT + 1];
+    id_format(&ids[3], text);
+    f.text = text;
+    EXPECT_EQ_UINT(1, walk(&rig, f, 3));
+    f = rig_filter();
+    f.state = JOB_SCHEDULED;
+    EXPECT_EQ_UINT(4, walk(&rig, f, 3));
+    f.state = JOB_QUEUED;
+    EXPECT_EQ_UINT(36, walk(&rig, f, 3));
+    f.state = JOB_DEAD;
+    EXPECT_EQ_UINT(0, walk(&rig, f, 3));
+    f = rig_filter();
+    f.created_after_ms = t0 + 100;
+    f.created_before_ms = t0 + 200;
+    EXPECT_EQ_UINT(10, walk(&rig, f, 3)); // [after, before)
+    rig_finish(&rig);
+}
+
+static void test_filters_by_end(void) {
+    struct rig rig;
+    struct store_filter f = rig_filter();
+    struct job_error error = {2, "invalid_grant", "the token is gone", NULL};
+    rig_start(&rig);
+    for (int i = 0; i < 12; i++) {
+        (void)rig_submit_plain(&rig, "q", "t");
+    }
+    const struct store_claim *claim = rig_claim(&rig, "q", "t", 9);
+    f.state = JOB_RUNNING;
+    EXPECT_EQ_UINT(9, walk(&rig, f, 2));
+    for (int i = 0; i < 6; i++) {
+        struct store_commit_item item = rig_item(&claim->jobs[i], i < 3    ? JOB_EV_SUCCEED
+                                                                  : i == 3 ? JOB_EV_NONE
+                                                                           : JOB_EV_DIE);
+        item.error = i > 3 ? &error : NULL;
+        EXPECT_EQ_INT(0, rig_commit(&rig, &item));
+    }
+    EXPECT_EQ_UINT(4, walk(&rig, f, 2)); // one of them written down
+    f.state = JOB_SUCCEEDED;
+    EXPECT_EQ_UINT(3, walk(&rig, f, 2));
+    f.state = JOB_DEAD;
+    EXPECT_EQ_UINT(2, walk(&rig, f, 2));
+    f.state = JOB_QUEUED;
+    EXPECT_EQ_UINT(3, walk(&rig, f, 2));
+    f = rig_filter();
+    f.error_code = "invalid_grant";
+    EXPECT_EQ_UINT(2, walk(&rig, f, 2));
+    f.error_cls = 2;
+    EXPECT_EQ_UINT(2, walk(&rig, f, 2));
+    f.error_cls = 3;
+    EXPECT_EQ_UINT(0, walk(&rig, f, 2));
+    f = rig_filter();
+    f.text = "token is gone";
+    EXPECT_EQ_UINT(2, walk(&rig, f, 2));
+    rig_finish(&rig);
+}
+
+static void test_paging_while_writing(void) {
+    struct rig rig;
+    struct job_id ids[40];
+    rig_start(&rig);
+    fill(&rig, ids);
+    const char *cursor = NULL;
+    bool seen[40] = {false};
+    do {
+        const struct store_list *list = rig_list(&rig, rig_filter(), 6, cursor);
+        for (size_t i = 0; i < list->count; i++) {
+            for (int k = 0; k < 40; k++) {
+                if (id_equal(&ids[k], &list->jobs[i].spec.id)) {
+                    EXPECT_FALSE(seen[k]); // none twice
+                    seen[k] = true;
+                }
+            }
+        }
+        cursor = list->next_cursor;
+        (void)rig_submit_plain(&rig, "even", "a.x"); // newer ones do not disturb
+        const struct store_claim *claim = rig_claim(&rig, "even", "a.x", 1);
+        EXPECT_EQ_INT(0, rig_succeed(&rig, &claim->jobs[0]));
+    } while (cursor != NULL);
+    for (int k = 0; k < 40; k++) {
+        EXPECT_TRUE(seen[k]); // none left out
+    }
+    rig_finish(&rig);
+}
+
+static void test_list_limits(void) {
+    struct rig rig;
+    rig_start(&rig);
+    static const struct {
+        uint32_t limit;
+        const char *cursor;
+        int status;
+    } rows[] = {{0, NULL, -EINVAL},    {1, NULL, 0},     {1000, NULL, 0},
+                {1001, NULL, -EINVAL}, {5, "", -EINVAL}, {5, "xyz", -EINVAL},
+                {5, "0", -EINVAL},     {5, "7fff", 0},   {5, "-5", -EINVAL}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct store_list list = {
+            .filter = rig_filter(), .limit = rows[i].limit, .cursor = rows[i].cursor};
+        EXPECT_EQ_INT(rows[i].status, rig_run(&rig, &list.op, STORE_LIST));
+        EXPECT_TRUE((rows[i].status < 0) == (list.op.err.code != 0));
+        store_op_finish(&list.op);
+    }
+    rig_finish(&rig);
+}
+
+static void test_deadline(void) {
+    struct rig rig;
+    struct store_filter f = rig_filter();
+    struct env_clock_file clock = {.rate_milli = 1000000}; // a second of ours is 1000 of its
+    rig_start(&rig);
+    struct job_spec spec = rig_spec(&rig, "q", "t");
+    for (int i = 0; i < 3000; i++) {
+        spec.id = rig_id(&rig);
+        if (rig_submit(&rig, &spec) != SUBMIT_NEW) {
+            (void)EXPECT_TRUE(false);
+        }
+    }
+    rig.env.clock = &clock;
+    f.text = "nowhere";
+    const char *cursor = NULL;
+    unsigned partial = 0, pages = 0;
+    do { // however short the time, every page gets further
+        struct store_list *list = RIG_NEW(&rig, store_list);
+        *list = (struct store_list){.filter = f, .limit = 10, .cursor = cursor};
+        list->op.timeout_ms = 1;
+        EXPECT_EQ_INT(0, rig_run(&rig, &list->op, STORE_LIST));
+        EXPECT_EQ_UINT(0, list->count);
+        partial += list->partial;
+        pages++;
+        cursor = list->next_cursor;
+    } while (cursor != NULL && pages < 5000);
+    EXPECT_TRUE(partial > 0);
+    EXPECT_NULL(cursor);
+    rig.env.clock = NULL;
+    rig_finish(&rig);
+}
+
+static void test_stats(void) {
+    struct rig rig;
+    rig_start(&rig);
+    EXPECT_EQ_UINT(0, rig_stats(&rig)->queue_count);
+    for (int i = 0; i < 6; i++) {
+        struct job_spec spec = rig_spec(&rig, "q", i < 4 ? "a" : "b");
+        spec.priority = (enum job_priority)(i % 3);
+        spec.run_at_ms = i == 5 ? rig.now + 500 : 0;
+        EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(&rig, &spec));
+        rig.now++;
+    }
+    const struct store_claim *claim = rig_claim(&rig, "q", "a", 1);
+    const struct store_stats *stats = rig_stats(&rig);
+    EXPECT_EQ_UINT(1, stats->queue_count);
+    const struct store_queue_stats *q = &stats->queues[0];
+    EXPECT_EQ_INT(4, q->by_state[JOB_QUEUED]);
+    EXPECT_EQ_INT(1, q->by_state[JOB_RUNNING]);
+    EXPECT_EQ_INT(1, q->by_state[JOB_SCHEDULED]);
+    EXPECT_EQ_INT(1, q->waiting[PRIORITY_HIGH]);
+    EXPECT_EQ_INT(2, q->waiting[PRIORITY_NORMAL]);
+    EXPECT_EQ_INT(1, q->waiting[PRIORITY_LOW]);
+    EXPECT_EQ_INT(1700000000001, q->oldest_ready_ms); // the very first is claimed
+    EXPECT_EQ_UINT(2, stats->lane_count);
+    EXPECT_EQ_INT(1700000000005 + 500, stats->next_due_ms);
+    EXPECT_TRUE(stats->disk_bytes > 0);
+    EXPECT_EQ_INT(0, rig_succeed(&rig, &claim->jobs[0]));
+    EXPECT_EQ_INT(0, rig_reopen(&rig));
+    stats = rig_stats(&rig);
+    EXPECT_EQ_INT(4, stats->queues[0].by_state[JOB_QUEUED]);
+    EXPECT_EQ_INT(1, stats->queues[0].by_state[JOB_SUCCEEDED]);
+    EXPECT_EQ_INT(0, stats->queues[0].by_state[JOB_RUNNING]);
+    rig_finish(&rig);
+}
+
+static void test_pause(void) {
+    struct rig rig;
+    rig_start(&rig);
+    struct store_queue_set set = {.queue = "q", .paused = true, .by = "cli:root", .why = "repairs"};
+    EXPECT_EQ_INT(0, rig_run(&rig, &set.op, STORE_QUEUE_SET));
+    EXPECT_EQ_INT(0, rig_run(&rig, &set.op, STORE_QUEUE_SET));
+    EXPECT_EQ_INT(0, rig_reopen(&rig));
+    const struct store_stats *stats = rig_stats(&rig);
+    EXPECT_EQ_UINT(1, stats->queue_count); // known although it has no job
+    EXPECT_TRUE(stats->queues[0].paused);
+    EXPECT_EQ_STR("cli:root", stats->queues[0].paused_by);
+    EXPECT_EQ_STR("repairs", stats->queues[0].paused_why);
+    EXPECT_EQ_INT(rig.now, stats->queues[0].paused_at_ms);
+    set.paused = false;
+    EXPECT_EQ_INT(0, rig_run(&rig, &set.op, STORE_QUEUE_SET));
+    stats = rig_stats(&rig);
+    EXPECT_FALSE(stats->queues[0].paused);
+    EXPECT_NULL(stats->queues[0].paused_why);
+    rig_finish(&rig);
+}
+
+static void test_hosts(void) {
+    struct rig rig;
+    rig_start(&rig);
+    struct store_host_lease lease = {
+        .name = "alpha", .nonce = UINT64_MAX - 1, .lease_ms = 1000, .version = "0.1", .pid = 12};
+    EXPECT_EQ_INT(0, rig_run(&rig, &lease.op, STORE_HOST_LEASE));
+    int64_t started = rig.now;
+    rig.now += 10;
+    lease.lease_ms = 0;
+    EXPECT_EQ_INT(0, rig_run(&rig, &lease.op, STORE_HOST_LEASE));
+    struct store_host_list *list = RIG_NEW(&rig, store_host_list);
+    EXPECT_EQ_INT(0, rig_run(&rig, &list->op, STORE_HOST_LIST));
+    EXPECT_EQ_UINT(1, list->count);
+    EXPECT_EQ_UINT(UINT64_MAX - 1, list->hosts[0].nonce);
+    EXPECT_EQ_STR("alpha", list->hosts[0].name);
+    EXPECT_EQ_INT(started, list->hosts[0].started_ms);
+    EXPECT_EQ_INT(rig.now, list->hosts[0].seen_ms);
+    EXPECT_EQ_INT(rig.now, list->hosts[0].lease_end_ms);
+    rig_finish(&rig);
+}
+
+static void test_audit(void) {
+    struct rig rig;
+    rig_start(&rig);
+    for (int i = 0; i < 5; i++) {
+        struct store_audit_add add = {
+            .entry = {rig.now + i, "cli:root", "queue.pause", i == 4 ? NULL : "q", "why"}};
+        EXPECT_EQ_INT(0, rig_run(&rig, &add.op, STORE_AUDIT_ADD));
+        EXPECT_EQ_INT(0, rig_run(&rig, &add.op, STORE_AUDIT_ADD)); // resent: one line
+        store_op_finish(&add.op);
+    }
+    const char *cursor = NULL;
+    int seen = 0;
+    do {
+        struct store_audit_list *list = RIG_NEW(&rig, store_audit_list);
+        list->limit = 2;
+        list->cursor = cursor;
+        EXPECT_EQ_INT(0, rig_run(&rig, &list->op, STORE_AUDIT_LIST));
+        for (size_t i = 0; i < list->count; i++) {
+            EXPECT_EQ_INT(rig.now + 4 - seen, list->entries[i].at_ms); // newest first
+            EXPECT_EQ_STR("cli:root", list->entries[i].actor);
+            seen++;
+        }
+        cursor = list->next_cursor;
+    } while (cursor != NULL);
+    EXPECT_EQ_INT(5, seen);
+    struct store_audit_list bad = {.limit = 2, .cursor = "nonsense"};
+    EXPECT_EQ_INT(-EINVAL, rig_run(&rig, &bad.op, STORE_AUDIT_LIST));
+    store_op_finish(&bad.op);
+    rig_finish(&rig);
+}
+
+static void test_not_there(void) {
+    struct rig rig;
+    rig_start(&rig);
+    for (int kind = STORE_FLOW; kind < STORE_OP_KINDS; kind++) {
+        struct store_op op = {.status = 0};
+        EXPECT_EQ_INT(-ENOTSUP, rig_run(&rig, &op, (enum store_op_kind)kind));
+        EXPECT_TRUE(op.err.msg[0] != '\0');
+    }
+    struct store_get get = {.id = rig_id(&rig)};
+    EXPECT_EQ_INT(-ENOENT, rig_run(&rig, &get.op, STORE_GET));
+    char text[JOB_ID_TEXT + 1];
+    id_format(&get.id, text);
+    EXPECT_CONTAINS(text, get.op.err.msg);
+    rig_finish(&rig);
+}
+
+static void test_answers_in_order(void) {
+    struct rig rig;
+    enum { OPS = 200 };
+    static struct store_submit submits[OPS];
+    static struct store_submit_item items[OPS];
+    static struct job_spec specs[OPS];
+    bool done[OPS];
+    rig_start(&rig);
+    for (int i = 0; i < OPS; i++) {
+        specs[i] = rig_spec(&rig, "q", "t");
+        items[i] = (struct store_submit_item){.spec = &specs[i]};
+        submits[i] = (struct store_submit){.items = &items[i], .count = 1};
+        rig_post(&rig, &submits[i].op, STORE_SUBMIT, &done[i]);
+        EXPECT_FALSE(done[i]); // never before store_post() has returned
+    }
+    for (int i = OPS - 1; i >= 0; i--) {
+        rig_wait(&rig, &done[i]); // once the last is answered, all are
+        EXPECT_EQ_INT(0, submits[i].op.status);
+    }
+    bool read_done = false;
+    struct store_get *get = RIG_NEW(&rig, store_get);
+    get->id = specs[OPS - 1].id;
+    rig_post(&rig, &get->op, STORE_GET, &read_done);
+    rig_wait(&rig, &read_done);
+    EXPECT_EQ_INT(0, get->op.status); // a read sees what was reported before it
+    rig_finish(&rig);
+}
+
+CASES(read, {"lists by every filter", test_filters}, {"lists by how it ended", test_filters_by_end},
+      {"pages while others write", test_paging_while_writing},
+      {"limits and cursors of lists", test_list_limits},
+      {"a list that runs out of time goes on later", test_deadline},
+      {"counters agree with jobs, also after opening again", test_stats},
+      {"a pause is durable", test_pause}, {"hosts are listed", test_hosts},
+      {"the audit log is paged and says nothing twice", test_audit},
+      {"what is not there says so", test_not_there},
+      {"answers come later, in order", test_answers_in_order});

@@ -1,0 +1,315 @@
+/* SUBMIT: what is kept, what is refused, and dedup keys. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "cases.h"
+
+static void test_all_fields(void) {
+    struct rig rig;
+    rig_start(&rig);
+    struct job_spec spec = rig_spec(&rig, "queue-1", "a.b_c");
+    spec.tenant = "ann";
+    spec.priority = PRIORITY_LOW;
+    spec.payload = (struct bytes){"\0\xff\x01 raw", 8};
+    spec.content_type = "application/octet-stream";
+    spec.dedup_key = "key \xc3\xa9";
+    spec.dedup_mode = DEDUP_REJECT;
+    spec.dedup_ttl_ms = 77;
+    spec.max_attempts = 9;
+    spec.timeout_ms = 123456789;
+    spec.deadline_ms = rig.now + 1;
+    spec.expires_ms = rig.now + 2;
+    spec.labels = "a,b,c";
+    spec.callback = "https://x/y";
+    spec.retry = "{\"max\":3}";
+    spec.flow_id = "flow";
+    spec.parent = rig_id(&rig);
+    spec.nominal_ms = rig.now - 1000;
+    EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(&rig, &spec));
+    const struct store_job *job = rig_get(&rig, &spec.id);
+    const struct job_spec *got = &job->spec;
+    EXPECT_TRUE(id_equal(&spec.id, &got->id));
+    EXPECT_TRUE(id_equal(&spec.parent, &got->parent));
+    EXPECT_EQ_STR("queue-1", got->queue);
+    EXPECT_EQ_STR("a.b_c", got->type);
+    EXPECT_EQ_STR("ann", got->tenant);
+    EXPECT_EQ_INT(PRIORITY_LOW, got->priority);
+    EXPECT_EQ_BYTES("\0\xff\x01 raw", 8, got->payload.data, got->payload.len);
+    EXPECT_EQ_STR(spec.content_type, got->content_type);
+    EXPECT_EQ_STR(spec.dedup_key, got->dedup_key);
+    EXPECT_EQ_INT(DEDUP_REJECT, got->dedup_mode);
+    EXPECT_EQ_INT(77, got->dedup_ttl_ms);
+    EXPECT_EQ_INT(9, got->max_attempts);
+    EXPECT_EQ_INT(123456789, got->timeout_ms);
+    EXPECT_EQ_INT(spec.deadline_ms, got->deadline_ms);
+    EXPECT_EQ_INT(spec.expires_ms, got->expires_ms);
+    EXPECT_EQ_STR("a,b,c", got->labels);
+    EXPECT_EQ_STR(spec.callback, got->callback);
+    EXPECT_EQ_STR(spec.retry, got->retry);
+    EXPECT_EQ_STR("flow", got->flow_id);
+    EXPECT_EQ_INT(spec.nominal_ms, got->nominal_ms);
+    EXPECT_EQ_UINT(1, job->rev);
+    EXPECT_EQ_UINT(0, job->commit_no);
+    rig.now++;
+    EXPECT_EQ_UINT(0, rig_claim(&rig, "queue-1", "a.b_c", 9)->job_count); // its deadline is now
+    rig_finish(&rig);
+}
+
+static void test_minimal(void) {
+    struct rig rig;
+    rig_start(&rig);
+    struct job_spec spec = {.id = rig_id(&rig), .queue = "q", .type = "t"};
+    EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(&rig, &spec));
+    const struct store_job *job = rig_get(&rig, &spec.id);
+    EXPECT_EQ_UINT(0, job->spec.payload.len);
+    EXPECT_NULL(job->spec.content_type);
+    EXPECT_NULL(job->spec.tenant);
+    EXPECT_NULL(job->spec.labels);
+    EXPECT_EQ_INT(PRIORITY_HIGH, job->spec.priority);
+    const struct store_claimed *got = rig_claim_one(&rig, "q", "t");
+    EXPECT_EQ_UINT(0, got->spec.payload.len);
+    EXPECT_EQ_INT(0, rig_succeed(&rig, got));
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
+static void test_payload_sizes(void) {
+    static const size_t sizes[] = {1, 1023, 1024, 1025, 4096, 70000, 1 << 20, (1 << 20) + 1};
+    struct rig rig;
+    rig_start(&rig);
+    char *data = malloc((1 << 20) + 1);
+    for (size_t i = 0; i < (1 << 20) + 1; i++) {
+        data[i] = (char)(i * 31 + i / 251);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+        struct job_spec spec = rig_spec(&rig, "q", "t");
+        spec.payload = (struct bytes){data, sizes[i]};
+        EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(&rig, &spec));
+        const struct store_job *job = rig_get(&rig, &spec.id);
+        EXPECT_EQ_BYTES(data, sizes[i], job->spec.payload.data, job->spec.payload.len);
+        const struct store_list *list = rig_list(&rig, rig_filter(), 1, NULL);
+        EXPECT_NULL(list->jobs[0].spec.payload.data);
+        EXPECT_EQ_UINT(sizes[i], list->jobs[0].spec.payload.len);
+        const struct store_claimed *got = rig_claim_one(&rig, "q", "t");
+        EXPECT_EQ_BYTES(data, sizes[i], got->spec.payload.data, got->spec.payload.len);
+        EXPECT_EQ_INT(0, rig_succeed(&rig, got));
+    }
+    rig_expect_sound(&rig);
+    free(data);
+    rig_finish(&rig);
+}
+
+static void test_repeated(void) {
+    struct rig rig;
+    rig_start(&rig);
+    struct job_spec spec = rig_spec(&rig, "q", "t"), keyed = rig_spec(&rig, "q", "t");
+    keyed.dedup_key = "k";
+    EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(&rig, &spec));
+    EXPECT_EQ_INT(SUBMIT_REPEATED, rig_submit(&rig, &spec));
+    EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(&rig, &keyed));
+    EXPECT_EQ_INT(SUBMIT_REPEATED, rig_submit(&rig, &keyed));
+    EXPECT_EQ_INT(2, rig_stats(&rig)->queues[0].by_state[JOB_QUEUED]);
+    const struct store_claim *claim = rig_claim(&rig, "q", "t", 5);
+    EXPECT_EQ_UINT(2, claim->job_count);
+    EXPECT_EQ_INT(SUBMIT_REPEATED, rig_submit(&rig, &spec));
+    EXPECT_EQ_INT(0, rig_succeed(&rig, &claim->jobs[0]));
+    EXPECT_EQ_INT(SUBMIT_REPEATED, rig_submit(&rig, &spec));
+    EXPECT_EQ_INT(JOB_SUCCEEDED, rig_state(&rig, &spec.id));
+    rig_finish(&rig);
+}
+
+static void test_batch(void) {
+    struct rig rig;
+    rig_start(&rig);
+    struct job_spec specs[4];
+    struct store_submit_item items[4];
+    for (size_t i = 0; i < 4; i++) {
+        specs[i] = rig_spec(&rig, "q", "t");
+        specs[i].dedup_key = i == 0 || i == 2 ? "same" : NULL;
+        items[i] = (struct store_submit_item){.spec = &specs[i]};
+    }
+    specs[2].dedup_mode = DEDUP_RETURN;
+    specs[3].dedup_key = "other";
+    specs[3].dedup_mode = DEDUP_REPLACE;
+    struct store_submit submit = {.items = items, .count = 4};
+    EXPECT_EQ_INT(0, rig_run(&rig, &submit.op, STORE_SUBMIT));
+    EXPECT_EQ_INT(SUBMIT_NEW, items[0].verdict);
+    EXPECT_EQ_INT(SUBMIT_NEW, items[1].verdict);
+    EXPECT_EQ_INT(SUBMIT_DUPLICATE, items[2].verdict);
+    EXPECT_EQ_INT(0, items[2].status);
+    EXPECT_TRUE(id_equal(&specs[0].id, &items[2].winner));
+    EXPECT_EQ_INT(JOB_QUEUED, items[2].winner_state);
+    EXPECT_EQ_INT(-ENOTSUP, items[3].status);
+    EXPECT_EQ_INT(2, rig_stats(&rig)->queues[0].by_state[JOB_QUEUED]);
+    store_op_finish(&submit.op);
+    rig_finish(&rig);
+}
+
+static void test_modes_not_there(void) {
+    struct rig rig;
+    rig_start(&rig);
+    for (int mode = DEDUP_REPLACE; mode < DEDUP_MODE_COUNT; mode++) {
+        struct job_spec spec = rig_spec(&rig, "q", "t");
+        spec.dedup_mode = (enum dedup_mode)mode;
+        spec.dedup_key = "k";
+        EXPECT_EQ_INT(-ENOTSUP, rig_submit(&rig, &spec));
+        spec.dedup_key = NULL; // without a key the mode means nothing
+        EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(&rig, &spec));
+    }
+    rig_finish(&rig);
+}
+
+// A spec that lives as long as the rig.
+struct kept_spec {
+    struct store_op op;
+    struct job_spec spec;
+};
+
+// Submits with key "k", rejecting: the answer's status.
+static int knock(struct rig *rig, const char *queue, struct store_submit_item *ret) {
+    struct job_spec *spec = &((struct kept_spec *)rig_new(rig, sizeof(struct kept_spec)))->spec;
+    *spec = rig_spec(rig, queue, "t");
+    spec->dedup_key = "k";
+    spec->dedup_mode = DEDUP_REJECT;
+    *ret = (struct store_submit_item){.spec = spec};
+    struct store_submit submit = {.items = ret, .count = 1};
+    int r = rig_run(rig, &submit.op, STORE_SUBMIT);
+    store_op_finish(&submit.op);
+    return r < 0 ? r : ret->status;
+}
+
+static void test_key_life(void) {
+    struct rig rig;
+    struct store_submit_item first, other;
+    rig_init(&rig);
+    rig.config.dedup_ttl_ms = 60000;
+    EXPECT_EQ_INT(0, rig_open(&rig));
+    EXPECT_EQ_INT(0, knock(&rig, "q", &first));
+    EXPECT_EQ_INT(-EEXIST, knock(&rig, "q", &other));
+    EXPECT_EQ_INT(SUBMIT_REFUSED, other.verdict);
+    EXPECT_TRUE(id_equal(&first.spec->id, &other.winner));
+    EXPECT_EQ_INT(0, knock(&rig, "q2", &other)); // keys belong to a queue
+
+    const struct store_claimed *got = rig_claim_one(&rig, "q", "t");
+    EXPECT_EQ_INT(-EEXIST, knock(&rig, "q", &other));
+    EXPECT_EQ_INT(JOB_RUNNING, other.winner_state);
+    EXPECT_EQ_INT(0, rig_succeed(&rig, got));
+    rig.now += 59999;
+    EXPECT_EQ_INT(-EEXIST, knock(&rig, "q", &other));
+    EXPECT_EQ_INT(JOB_SUCCEEDED, other.winner_state);
+    rig.now += 1;
+    EXPECT_EQ_INT(0, knock(&rig, "q", &first)); // its time is over
+
+    got = rig_claim_one(&rig, "q", "t");
+    struct store_commit_item die = rig_item(got, JOB_EV_DIE);
+    EXPECT_EQ_INT(0, rig_commit(&rig, &die));
+    EXPECT_EQ_INT(0, knock(&rig, "q", &first)); // a dead job gives it back
+    EXPECT_EQ_INT(0, rig_move(&rig, &first.spec->id, JOB_EV_CANCEL));
+    EXPECT_EQ_INT(0, knock(&rig, "q", &other)); // a cancelled one too
+    EXPECT_EQ_INT(0, rig_move(&rig, &first.spec->id, JOB_EV_REVIVE));
+    EXPECT_EQ_INT(-EEXIST, knock(&rig, "q", &first));
+    EXPECT_TRUE(id_equal(&other.spec->id, &first.winner)); // the one that took it meanwhile
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
+static void test_key_outlives_row(void) {
+    struct rig rig;
+    struct store_submit_item first, other;
+    rig_start(&rig);
+    struct job_spec spec = rig_spec(&rig, "q", "t");
+    spec.dedup_key = "k";
+    spec.dedup_ttl_ms = 100000;
+    EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(&rig, &spec));
+    EXPECT_EQ_INT(0, rig_succeed(&rig, rig_claim_one(&rig, "q", "t")));
+    struct store_remove rm = {.ids = &spec.id, .status = &(int){-1}, .count = 1};
+    EXPECT_EQ_INT(0, rig_run(&rig, &rm.op, STORE_REMOVE));
+    store_op_finish(&rm.op);
+    EXPECT_EQ_INT(-EEXIST, knock(&rig, "q", &first));
+    EXPECT_EQ_INT(JOB_SUCCEEDED, first.winner_state);
+    rig.now += 100000;
+    EXPECT_EQ_INT(0, knock(&rig, "q", &other));
+    // without any time to live the key ends with its job
+    EXPECT_EQ_INT(0, rig_succeed(&rig, rig_claim_one(&rig, "q", "t")));
+    EXPECT_EQ_INT(0, knock(&rig, "q", &other));
+    rig_finish(&rig);
+}
+
+static void test_key_list(void) {
+    struct rig rig;
+    char keys[7][8];
+    rig_start(&rig);
+    for (int i = 0; i < 7; i++) {
+        struct job_spec spec = rig_spec(&rig, i < 5 ? "qa" : "qb", "t");
+        (void)snprintf(keys[i], sizeof keys[i], "k%d", i);
+        spec.dedup_key = keys[i];
+        EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(&rig, &spec));
+    }
+    const char *cursor = NULL;
+    size_t seen = 0;
+    do {
+        struct store_dedup_list *list = RIG_NEW(&rig, store_dedup_list);
+        list->limit = 2;
+        list->cursor = cursor;
+        EXPECT_EQ_INT(0, rig_run(&rig, &list->op, STORE_DEDUP_LIST));
+        for (size_t i = 0; i < list->count; i++) {
+            EXPECT_EQ_STR(keys[seen++], list->entries[i].key);
+        }
+        cursor = list->next_cursor;
+    } while (cursor != NULL);
+    EXPECT_EQ_UINT(7, seen);
+    struct store_dedup_list *one = RIG_NEW(&rig, store_dedup_list);
+    one->queue = "qb";
+    one->limit = 10;
+    EXPECT_EQ_INT(0, rig_run(&rig, &one->op, STORE_DEDUP_LIST));
+    EXPECT_EQ_UINT(2, one->count);
+
+    struct store_dedup_release rel = {.queue = "qa", .key = "k1"};
+    EXPECT_EQ_INT(0, rig_run(&rig, &rel.op, STORE_DEDUP_RELEASE));
+    EXPECT_EQ_INT(-ENOENT, rig_run(&rig, &rel.op, STORE_DEDUP_RELEASE));
+    rel.queue = "nowhere";
+    EXPECT_EQ_INT(-ENOENT, rig_run(&rig, &rel.op, STORE_DEDUP_RELEASE));
+    struct job_spec again = rig_spec(&rig, "qa", "t");
+    again.dedup_key = "k1";
+    EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(&rig, &again));
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
+static void test_budget(void) {
+    struct rig rig;
+    rig_start(&rig);
+    struct job_spec spec = rig_spec(&rig, "q", "t");
+    EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(&rig, &spec));
+    uint64_t one = rig_stats(&rig)->bytes[BUDGET_JOBS];
+    EXPECT_TRUE(one > spec.payload.len);
+    rig_close(&rig);
+    rig.config.budget[BUDGET_JOBS] = 3 * one;
+    EXPECT_EQ_INT(0, rig_open(&rig));
+    for (int i = 0; i < 2; i++) {
+        spec = rig_spec(&rig, "q", "t");
+        EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(&rig, &spec)); // up to the limit
+    }
+    spec = rig_spec(&rig, "q", "t");
+    EXPECT_EQ_INT(-EDQUOT, rig_submit(&rig, &spec)); // one more
+    EXPECT_EQ_UINT(3 * one, rig_stats(&rig)->bytes[BUDGET_JOBS]);
+    const struct store_claimed *got = rig_claim_one(&rig, "q", "t");
+    EXPECT_EQ_INT(0, rig_succeed(&rig, got));
+    struct store_remove rm = {.ids = &got->spec.id, .status = &(int){-1}, .count = 1};
+    EXPECT_EQ_INT(0, rig_run(&rig, &rm.op, STORE_REMOVE));
+    store_op_finish(&rm.op);
+    EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(&rig, &spec)); // there is room again
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
+CASES(submit, {"a job comes back as it was submitted", test_all_fields},
+      {"a job of id, queue and type alone", test_minimal},
+      {"payloads of every size, in the row and beside it", test_payload_sizes},
+      {"a repeated submission is recognised in every state", test_repeated},
+      {"items of a batch have their own fates", test_batch},
+      {"dedup modes that are not there yet", test_modes_not_there},
+      {"a dedup key lives as long as the outcome says", test_key_life},
+      {"a dedup key outlives its job's row", test_key_outlives_row},
+      {"dedup keys are listed and released", test_key_list},
+      {"the budget for jobs, at the limit and one more", test_budget});
