@@ -55,7 +55,7 @@ void dispatch_free(struct dispatch **dp) {
     struct attempt *a, *next;
     HASH_ITER(by_id, d->running, a, next) {
         attempt_free(
-            a); // their jobs are still `running` in the store and are recovered at the next start
+            a); // its job is still `running` in the store and is recovered at the next start
     }
     timer_cancel(d->host->timers, &d->retry);
     event_free(d->kick);

@@ -35,6 +35,7 @@ struct server;
 struct shutdown;
 struct commits;
 struct upkeep;
+struct spawn_ops;
 
 enum host_phase { HOST_STARTING, HOST_RUNNING, HOST_DRAINING, HOST_STOPPED };
 
@@ -45,11 +46,12 @@ struct host {
     struct timers *timers;
     struct config *config;
     struct config_env *config_env;
-    const char *self_exe; /* path to re-execute for workers                      */
-    int ready_fd;         /* 0 = none, or already told */
-    char *notify_socket;  /* NOTIFY_SOCKET as it was at start, or NULL */
-    char name[65];        /* host name, for people                               */
-    uint64_t nonce;       /* boot identity                                       */
+    const char *self_exe;          /* path to re-execute for workers                      */
+    const struct spawn_ops *spawn; /* how worker processes are made; NULL = really        */
+    int ready_fd;                  /* 0 = none, or already told */
+    char *notify_socket;           /* NOTIFY_SOCKET as it was at start, or NULL */
+    char name[65];                 /* host name, for people                               */
+    uint64_t nonce;                /* boot identity                                       */
     int64_t started_ms;
     enum host_phase phase;
     struct id_gen ids;
@@ -86,6 +88,14 @@ struct host_options {
     bool safe;    /* accept, dispatch nothing                            */
     int ready_fd; /* gets the line "ready" once every plugin is up or has failed; 0 = none */
 };
+
+/* Opens the store and makes all that a host owns but its HTTP side, from env, log, config and self_exe, which the caller has set.
+ * 0, or negative errno with words; host_close() follows either way. */
+int host_open(struct host *host, bool safe, struct err *e);
+/* Recovers what an earlier boot left and starts the plugins, as the loop turns. */
+void host_start(struct host *host);
+/* Closes the server, the store and the rest; what the caller has set stays the caller's. */
+void host_close(struct host *host);
 
 /* Runs until SIGTERM or SIGINT has drained it (or a second one cuts the drain short). Returns the process's exit status. */
 int host_run(const struct host_options *options);

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "supervisor/autopsy.h"
@@ -114,8 +113,7 @@ static int probe_record(struct probing *p, struct record *r, struct buf *problem
 /* Its end without a FAIL, in words. */
 static int probe_died(struct probing *p, struct err *e) {
     char text[640];
-    (void)waitpid(p->worker.pid, &p->worker.wait_status, 0);
-    p->worker.reaped = true;
+    p->worker.reaped = spawn_processes.reap(p->worker.pid, true, &p->worker.wait_status);
     autopsy_text(&p->worker, text, sizeof text);
     return err_set(e, -ECHILD, "%s", text);
 }
@@ -183,9 +181,9 @@ static void probe_remove_dir(struct probing *p) {
 
 static void probe_finish(struct probing *p) {
     if (p->worker.pid > 0 && !p->worker.reaped) {
-        (void)kill(-p->worker.pid, SIGKILL);
-        (void)kill(p->worker.pid, SIGKILL);
-        (void)waitpid(p->worker.pid, NULL, 0);
+        int status;
+        spawn_processes.signal(p->worker.pid, SIGKILL);
+        (void)spawn_processes.reap(p->worker.pid, true, &status);
     }
     if (p->worker.sock != -1) {
         close(p->worker.sock);
@@ -204,7 +202,7 @@ static void probe_finish(struct probing *p) {
 
 static int probe_spawn(struct probing *p, const char *self_exe, struct err *e) {
     struct spawned s;
-    int r = spawn_worker(self_exe, p->pool.config->entry.name, &s, e);
+    int r = spawn_processes.start(self_exe, p->pool.config->entry.name, &s, e);
     if (r == 0) {
         p->worker.pid = s.pid;
         p->worker.pidfd = s.pidfd;

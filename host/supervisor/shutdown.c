@@ -88,7 +88,9 @@ void shutdown_progress(struct host *host) {
         return;
     }
     s->leaving = true;
-    server_drain(host->server); // only now: an operator may look at a long drain
+    if (host->server != NULL) {
+        server_drain(host->server); // only now: an operator may look at a long drain
+    }
     upkeep_leave(host, shutdown_left);
 }
 
@@ -97,6 +99,8 @@ void shutdown_begin(struct host *host, const char *why) {
     int64_t now = env_mono_ms(&host->env);
     if (host->phase == HOST_DRAINING) {
         shutdown_hard(NULL, s);
+    }
+    if (host->phase != HOST_RUNNING) {
         return;
     }
     int64_t grace = host->config->host.shutdown_grace_ms;

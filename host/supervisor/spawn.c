@@ -126,7 +126,8 @@ static int spawn_exec(const char *exe, const char *plugin, int sock, int page, p
     return -r;
 }
 
-int spawn_worker(const char *self_exe, const char *plugin, struct spawned *ret, struct err *e) {
+static int spawn_start(const char *self_exe, const char *plugin, struct spawned *ret,
+                       struct err *e) {
     int ours = -1, theirs = -1, pidfd = -1;
     struct start_page *page = NULL;
     pid_t pid = -1;
@@ -165,3 +166,29 @@ int spawn_worker(const char *self_exe, const char *plugin, struct spawned *ret, 
     start_page_unmap(&page);
     return err_errno(e, r, "cannot start a worker process for %s", plugin);
 }
+
+static void spawn_signal(pid_t pid, int sig) {
+    if (kill(-pid, sig) == -1) {
+        (void)kill(pid, sig);
+    }
+}
+
+static bool spawn_reap(pid_t pid, bool block, int *ret_status) {
+    siginfo_t info = {.si_pid = 0};
+    int r;
+    do {
+        r = waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT | (block ? 0 : WNOHANG));
+    } while (r == -1 && errno == EINTR);
+    if (r == 0 && info.si_pid == 0) {
+        return false;
+    }
+    *ret_status = 0;
+    if (r == 0) {
+        (void)kill(-pid, SIGKILL); // while the dead process keeps its number from being used again
+        (void)waitpid(pid, ret_status, WNOHANG);
+    }
+    return true;
+}
+
+const struct spawn_ops spawn_processes = {
+    .start = spawn_start, .signal = spawn_signal, .reap = spawn_reap};

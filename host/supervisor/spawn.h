@@ -2,6 +2,7 @@
 #ifndef JOBHOST_SUPERVISOR_SPAWN_H
 #define JOBHOST_SUPERVISOR_SPAWN_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "base/err.h"
@@ -14,7 +15,15 @@ struct spawned {
     struct start_page *page;
 };
 
-/* 0, or negative errno with words; then nothing is left behind. */
-int spawn_worker(const char *self_exe, const char *plugin, struct spawned *ret, struct err *e);
+/* How a host deals with worker processes; tests put something else in the place of processes. */
+struct spawn_ops {
+    /* 0, or negative errno with words; then nothing is left behind. */
+    int (*start)(const char *self_exe, const char *plugin, struct spawned *ret, struct err *e);
+    /* To its process group, or to the process alone before it has made one. */
+    void (*signal)(pid_t pid, int sig);
+    /* Its wait status: true, or false while it lives (only without `block`). What it left in its process group is killed. */
+    bool (*reap)(pid_t pid, bool block, int *ret_status);
+};
+extern const struct spawn_ops spawn_processes;
 
 #endif

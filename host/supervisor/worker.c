@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/fault.h"
@@ -109,15 +108,11 @@ static void worker_exited(evutil_socket_t fd, short what, void *arg) {
     struct worker *w = arg;
     (void)fd;
     (void)what;
-    int status;
-    pid_t r = waitpid(w->pid, &status, WNOHANG);
-    if (r == 0) {
+    if (!w->host->spawn->reap(w->pid, false, &w->wait_status)) {
         return;
     }
-    w->wait_status = r == -1 ? 0 : status;
     w->reaped = true;
     (void)event_del(w->ev_pid);
-    (void)kill(-w->pid, SIGKILL); // children it left in its process group
     worker_gone(w);
 }
 
@@ -138,14 +133,12 @@ void worker_kill(struct worker *w, const char *why) {
     }
     w->killed_by_us = true;
     w->kill_why = why;
-    if (kill(-w->pid, SIGKILL) == -1) {
-        (void)kill(w->pid, SIGKILL); // it had not yet made its own process group
-    }
+    w->host->spawn->signal(w->pid, SIGKILL);
 }
 
 void worker_term(struct worker *w) {
-    if (!w->reaped && kill(-w->pid, SIGTERM) == -1) {
-        (void)kill(w->pid, SIGTERM);
+    if (!w->reaped) {
+        w->host->spawn->signal(w->pid, SIGTERM);
     }
 }
 
@@ -259,7 +252,7 @@ struct worker *worker_spawn(struct pool *pool, struct err *e) {
     timer_init(&w->end_timer, worker_end_late, w);
     timer_init(&w->check_timer, worker_check, w);
     struct spawned s;
-    if (spawn_worker(host->self_exe, pool->config->entry.name, &s, e) != 0) {
+    if (host->spawn->start(host->self_exe, pool->config->entry.name, &s, e) != 0) {
         free(w);
         return NULL;
     }
@@ -273,8 +266,7 @@ struct worker *worker_spawn(struct pool *pool, struct err *e) {
                   w->spawned_mono_ms + pool->config->start_timeout_ms) != 0) {
         err_set(e, -ENOMEM, "out of memory");
         worker_kill(w, "it could not be set up");
-        (void)waitpid(w->pid, NULL, 0);
-        w->reaped = true;
+        w->reaped = host->spawn->reap(w->pid, true, &w->wait_status);
         worker_free(w);
         return NULL;
     }

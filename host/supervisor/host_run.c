@@ -1,0 +1,192 @@
+/* The process around the host: configuration, log, signals, listening, and the loop. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "net/server.h"
+#include "supervisor/host.h"
+
+extern char **environ;
+
+enum { HOST_SIGNALS = 3, HOST_FDS = 65536 };
+
+struct host_events {
+    struct event *signals[HOST_SIGNALS];
+};
+
+/* ------------------------------------------------------------------ configuration and surroundings */
+
+static int host_load_config(struct host *host, const struct host_options *options) {
+    struct config_report report;
+    struct buf text = {.data = NULL};
+    host->config = config_load(options->config_file, host->config_env,
+                               &(struct config_load_options){.strict = options->strict}, &report);
+    config_report_print(&report, isatty(STDERR_FILENO) == 1, &text);
+    if (text.len > 0) {
+        (void)!write(STDERR_FILENO, text.data, text.len);
+    }
+    buf_free(&text);
+    config_report_finish(&report);
+    return host->config == NULL ? -EINVAL : 0;
+}
+
+static void host_configure_log(struct host *host) {
+    static const char *const levels[] = {"debug", "info", "warn", "error"};
+    for (size_t i = 0; i < ARRAY_LEN(levels); i++) {
+        if (strcmp(host->config->host.log_level, levels[i]) == 0) {
+            host->log.level = (enum log_level)i;
+        }
+    }
+    host->log.json = strcmp(host->config->host.log_format, "json") == 0;
+    host->log.journal = !host->log.json && getenv("JOURNAL_STREAM") != NULL;
+}
+
+static void host_note_off(const struct host *host, const char *section,
+                          const struct config_entry *entry) {
+    if (!entry->on) {
+        log_info(&host->log, "config.off", "section=%s name=%s why=\"%s\"", section, entry->name,
+                 entry->off_why == NULL ? "" : entry->off_why);
+    }
+}
+
+/* What the file names and this host does not do, so that nobody has to wonder. */
+static void host_note_sections(const struct host *host) {
+    const struct config *c = host->config;
+    for (size_t i = 0; i < c->plugin_count; i++) {
+        host_note_off(host, "plugins", &c->plugins[i].entry);
+    }
+    for (size_t i = 0; i < c->schedule_count; i++) {
+        host_note_off(host, "schedules", &c->schedules[i].entry);
+    }
+    for (size_t i = 0; i < c->hook_count; i++) {
+        host_note_off(host, "hooks", &c->hooks[i].entry);
+    }
+    for (size_t i = 0; i < c->route_count; i++) {
+        host_note_off(host, "routes", &c->routes[i].entry);
+    }
+}
+
+/* ------------------------------------------------------------------ start and stop */
+
+static void host_signal(evutil_socket_t sig, short what, void *arg) {
+    struct host *host = arg;
+    (void)what;
+    if (sig == SIGHUP) {
+        log_warn(&host->log, "host.sighup",
+                 "msg=\"the configuration is read at start only: restart to apply changes\"");
+        return;
+    }
+    host_stop(host, sig == SIGTERM ? "SIGTERM" : "SIGINT");
+}
+
+static int host_listen(struct host *host, struct err *e) {
+    char address[4096];
+    host->front_self = host->front->open(host);
+    if (host->front_self == NULL) {
+        return err_set(e, -ENOMEM, "out of memory");
+    }
+    struct server_config config = {.arg = NULL};
+    host->front->configure(host->front_self, &config);
+    host->server = server_new(host->base, host->timers, &host->env, &host->log, &config);
+    if (host->server == NULL) {
+        return err_set(e, -ENOMEM, "out of memory");
+    }
+    snprintf(address, sizeof address, "unix:%s", host->config->host.admin);
+    return server_listen(host->server, address, e);
+}
+
+static int host_catch_signals(struct host *host, struct host_events *events, struct err *e) {
+    static const int numbers[HOST_SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
+    (void)signal(SIGPIPE, SIG_IGN);
+    for (int i = 0; i < HOST_SIGNALS; i++) {
+        events->signals[i] =
+            event_new(host->base, numbers[i], EV_SIGNAL | EV_PERSIST, host_signal, host);
+        if (events->signals[i] == NULL || event_add(events->signals[i], NULL) == -1) {
+            return err_set(e, -ENOMEM, "out of memory");
+        }
+    }
+    return 0;
+}
+
+static void host_release_signals(struct host_events *events) {
+    for (int i = 0; i < HOST_SIGNALS; i++) {
+        if (events->signals[i] != NULL) {
+            event_free(events->signals[i]);
+        }
+    }
+}
+
+/* A descriptor that cannot be received looks like a worker's fault: have room. Workers get what they need by their own limits. */
+static void host_raise_fd_limit(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < HOST_FDS) {
+        limit.rlim_cur = limit.rlim_max < HOST_FDS ? limit.rlim_max : HOST_FDS;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+static void host_take_notify_socket(struct host *host) {
+    const char *name = getenv("NOTIFY_SOCKET");
+    host->notify_socket = name == NULL ? NULL : strdup(name);
+    (void)unsetenv("NOTIFY_SOCKET"); // not the workers' business
+}
+
+static void host_free(struct host *host) {
+    free(host->notify_socket);
+    config_free(&host->config);
+    config_env_free(&host->config_env);
+    env_close(&host->env);
+    free(host);
+}
+
+int host_run(const struct host_options *options) {
+    struct err e = {.code = 0};
+    struct host_events events = {.signals = {NULL}};
+    struct host *host = calloc(1, sizeof *host);
+    if (host == NULL || env_open(&host->env, &e) != 0) {
+        fprintf(stderr, "jobhost: %s\n", host == NULL ? "out of memory" : e.msg);
+        free(host);
+        return 1;
+    }
+    host->log = (struct log){.env = &host->env, .fd = STDERR_FILENO, .level = LOG_LEVEL_INFO};
+    host->self_exe = options->self_exe;
+    host->strict = options->strict;
+    host->front = options->front;
+    host->ready_fd = options->ready_fd;
+    if (host->ready_fd > 0) {
+        (void)fcntl(host->ready_fd, F_SETFD, FD_CLOEXEC); // not the workers' business
+    }
+    host->config_env = config_env_new(environ);
+    host_take_notify_socket(host);
+    host_raise_fd_limit();
+    if (host->config_env == NULL || host_load_config(host, options) != 0) {
+        host_free(host);
+        return 1;
+    }
+    host_configure_log(host);
+    if (host_open(host, options->safe, &e) != 0 || host_catch_signals(host, &events, &e) != 0 ||
+        host_listen(host, &e) != 0) {
+        log_error(&host->log, "host.start", "msg=\"%s\"", e.msg);
+        host->exit_status = 1;
+    } else {
+        host_note_sections(host);
+        if (options->safe) {
+            log_warn(&host->log, "host.safe_mode", "msg=\"jobs are accepted, none is started\"");
+        }
+        host_start(host);
+        (void)event_base_dispatch(host->base);
+        log_info(&host->log, "host.stopped", "status=%d", host->exit_status);
+    }
+    int status = host->exit_status;
+    host_release_signals(&events);
+    host_close(host);
+    host_free(host);
+    return status;
+}
