@@ -298,10 +298,10 @@ static void claim_done(struct store_op *op) {
                         env_mono_ms(&host->env) + DISPATCH_RETRY_MS);
     }
     claim_settle_lanes(claim);
-    claim_unref(claim);
     if (op->status == 0) {
         dispatch_kick(host);
     }
+    claim_unref(claim); // `op` is part of it
 }
 
 /* ------------------------------------------------------------------ placing */
