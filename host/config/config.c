@@ -49,8 +49,8 @@ static void bind(struct load *l, struct yaml_node *root, struct config *c) {
         .loose = &c->host.allow_loose_secret_files,
     };
     const char *slash = strrchr(l->name, '/');
-    c->file = config_path_join(&c->priv->arena, l->sources.items[0].dir,
-                               slash == NULL ? l->name : slash + 1);
+    c->file = config_bind_checked(&b, config_path_join(&c->priv->arena, l->sources.items[0].dir,
+                                                       slash == NULL ? l->name : slash + 1));
     config_bind_table(&b, &config_root, root, c);
     config_bind_table(&b, &config_queue_table, NULL, &c->queue_default);
     config_bind_table(&b, &config_job_table, NULL, &c->job_default);
@@ -60,10 +60,13 @@ static void bind(struct load *l, struct yaml_node *root, struct config *c) {
     config_fill_defaults(&b, c, l->options);
     config_origins_sort(c->priv);
     if (config_index_build(c) < 0) {
-        config_bind_error(&b, NULL, "no_memory", "out of memory");
+        config_bind_no_memory(&b, NULL);
         return;
     }
     config_check(&b, c);
+    if (l->report->errors == 0 && config_hash(c, c->hash) < 0) {
+        config_bind_no_memory(&b, NULL);
+    }
 }
 
 // From the tree to the config; frees what the load needed.
@@ -80,9 +83,6 @@ static struct config *finish(struct load *l, struct yaml_node *root) {
     config_sources_finish(&l->sources);
     if (l->report->errors > 0) {
         config_free(&c);
-    }
-    if (c != NULL) {
-        config_hash(c, c->hash);
     }
     return c;
 }

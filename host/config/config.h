@@ -27,6 +27,7 @@ struct config_entry {
     enum config_enabled enabled;
     bool on;             /* after resolving `auto` */
     const char *off_why; /* !on: "enabled: false", or "QSTASH_CURRENT_SIGNING_KEY is not set" */
+    bool broken;         /* while loading: has an error of its own, so what it lacks is no news  */
 };
 
 struct config_listen {

@@ -46,6 +46,14 @@ void config_bind_no_memory(struct config_binding *b, const struct yaml_node *nod
     config_bind_error(b, node, "no_memory", "out of memory");
 }
 
+const char *config_bind_checked(struct config_binding *b, const char *allocated) {
+    if (allocated == NULL) {
+        config_bind_no_memory(b, NULL);
+        return "";
+    }
+    return allocated;
+}
+
 bool config_bind_is_word(struct config_binding *b, const struct config_field *field,
                          const struct yaml_node *node, const struct config_word *word,
                          const char *code) {

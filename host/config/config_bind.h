@@ -34,6 +34,9 @@ void config_bind_table(struct config_binding *b, const struct config_table *tabl
 size_t config_path_push(struct config_binding *b, const char *part);
 void config_path_pop(struct config_binding *b, size_t len);
 
+/* The text itself, or "" and an out-of-memory error where an allocation gave NULL: nobody after this meets a NULL name. */
+const char *config_bind_checked(struct config_binding *b, const char *allocated);
+
 /* An error at `node`, under the path as it stands. */
 void config_bind_error(struct config_binding *b, const struct yaml_node *node, const char *code,
                        const char *fmt, ...) __attribute__((format(printf, 4, 5)));

@@ -26,11 +26,14 @@ static void *new_array(struct config_binding *b, const struct config_field *fiel
 static void bind_entry(struct config_binding *b, const struct config_field *field, const char *name,
                        struct config_place at, struct yaml_node *node, void *item) {
     struct config_place outer = b->at;
+    size_t errors = b->report->errors;
     b->at = at;
     if (field->table->entry) {
         struct config_entry *entry = item;
-        entry->name = arena_str(&b->priv->arena, name);
-        entry->file = arena_str(&b->priv->arena, at.file);
+        if (name != NULL) {
+            entry->name = config_bind_checked(b, arena_str(&b->priv->arena, name));
+        }
+        entry->file = config_bind_checked(b, arena_str(&b->priv->arena, at.file));
         entry->line = at.line;
         entry->column = at.column;
         entry->enabled = ENABLED_TRUE; // of entries that cannot be switched off
@@ -42,6 +45,7 @@ static void bind_entry(struct config_binding *b, const struct config_field *fiel
         entry->on = entry->enabled == ENABLED_TRUE ||
                     (entry->enabled == ENABLED_AUTO && entry->off_why == NULL);
         entry->off_why = entry->enabled == ENABLED_FALSE ? "enabled: false" : entry->off_why;
+        entry->broken = b->report->errors > errors;
         b->entry = NULL;
     }
     b->at = outer;

@@ -50,7 +50,7 @@ static void bind_option(struct config_binding *b, struct yaml_node *node,
     node->shown = false; // the host does not know which options are secret
     bool outside = scalar.text.from_file || scalar.text.variable_count > 0;
     *option = (struct config_option){
-        .name = arena_str(&b->priv->arena, node->key->text),
+        .name = config_bind_checked(b, arena_str(&b->priv->arena, node->key->text)),
         .value = text,
         .secret_source = outside,
         .line = node->at.line,
@@ -169,10 +169,12 @@ static struct yaml_node *file_twin(struct params *p, const struct config_field *
     }
     // the same as `file:PATH` under the plain name
     char *text = arena_printf(&p->b->priv->arena, "file:%s", twin->text);
-    if (text != NULL) {
-        twin->text = text;
-        twin->len = strlen(text);
+    if (text == NULL) {
+        config_bind_no_memory(p->b, twin);
+        return NULL;
     }
+    twin->text = text;
+    twin->len = strlen(text);
     return twin;
 }
 
@@ -186,7 +188,7 @@ static void bind_param_row(struct params *p, const struct config_field *field,
     if (value != NULL && twin != NULL) {
         config_bind_error(p->b, twin->key, "given_twice", "%s and %s_file are both given; keep one",
                           field->key, field->key);
-        value = NULL;
+        value = twin = NULL;
     } else if (value == NULL && twin == NULL && (field->flags & FIELD_REQUIRED) != 0) {
         config_bind_error(p->b, node->key == NULL ? node : node->key, "missing_key", "is missing");
     } else if (value == NULL && twin == NULL && field->fallback != NULL) {

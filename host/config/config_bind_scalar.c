@@ -13,7 +13,7 @@ void config_bind_origin(struct config_binding *b, const void *slot, const struct
     bool used = scalar != NULL && scalar->text.variable_count > 0;
     struct config_origin origin = {
         .slot = slot,
-        .file = arena_str(&b->priv->arena, node->at.file),
+        .file = config_bind_checked(b, arena_str(&b->priv->arena, node->at.file)),
         .line = node->at.line,
         .column = node->at.column,
         .variable = used ? scalar->text.variables[0] : NULL,
@@ -42,7 +42,7 @@ void config_bind_unresolved(struct config_binding *b, const struct yaml_node *no
     if (!forgiven) {
         config_bind_error(b, node, code, "%s", why);
     } else if (entry->off_why == NULL) {
-        entry->off_why = arena_str(&b->priv->arena, why);
+        entry->off_why = config_bind_checked(b, arena_str(&b->priv->arena, why));
     }
 }
 

@@ -89,11 +89,13 @@ void config_bind_labels(struct config_binding *b, const struct config_field *fie
         buf_str(&joined, i == 0 ? "" : ",");
         buf_str(&joined, items[i]);
     }
-    if (joined.len > JOB_LABELS_MAX) {
+    if (joined.failed) {
+        config_bind_no_memory(b, node);
+    } else if (joined.len > JOB_LABELS_MAX) {
         config_bind_error(b, node, "too_long", "the labels take more than %d bytes",
                           JOB_LABELS_MAX);
     } else if (joined.len > 0) {
-        *slot = arena_strn(&b->priv->arena, joined.data, joined.len);
+        *slot = config_bind_checked(b, arena_strn(&b->priv->arena, joined.data, joined.len));
     }
     buf_free(&joined);
 }
@@ -196,8 +198,10 @@ void config_bind_json(struct config_binding *b, const struct config_field *field
         return;
     }
     json_value(&w, node);
-    if (!w.failed && !w.out.failed) {
-        *slot = arena_strn(&b->priv->arena, w.out.data, w.out.len);
+    if (w.out.failed) {
+        config_bind_no_memory(b, node);
+    } else if (!w.failed) {
+        *slot = config_bind_checked(b, arena_strn(&b->priv->arena, w.out.data, w.out.len));
         config_bind_origin(b, slot, node, NULL, w.hidden);
     }
     buf_free(&w.out);

@@ -129,6 +129,9 @@ static void check_retry(struct config_binding *b, const struct config_job *job) 
     const struct retry_policy *r = &job->retry;
     struct err e = {0};
     double ms;
+    if (job->entry.broken) {
+        return;
+    }
     if (r->backoff == BACKOFF_EXPRESSION && r->expression == NULL) {
         COMPLAIN(b, &job->entry, "jobs", "retry.expression", &job->retry.expression, "missing_key",
                  "backoff: expression needs one, such as \"pow(2, retried) * 1000\"");
@@ -178,7 +181,7 @@ static void check_schedule(struct config_binding *b, const struct config_schedul
 }
 
 static void check_limit(struct config_binding *b, const struct config_limit *l) {
-    if (l->rate == 0 && l->concurrency == 0) {
+    if (l->rate == 0 && l->concurrency == 0 && !l->entry.broken) {
         COMPLAIN(b, &l->entry, "limits", "", NULL, "contradiction",
                  "limits nothing; set rate or concurrency");
     }

@@ -206,7 +206,7 @@ static void check_action(const struct route_check *r) {
         if (strcmp(rule->action, route->action) != 0) {
             continue;
         }
-        if (rule->needs_job && route->job == NULL) {
+        if (rule->needs_job && route->job == NULL && !route->entry.broken) {
             ROUTE_ERROR(r, "job", &route->job, "missing_key", "action: %s needs the type of a job",
                         rule->action);
         }

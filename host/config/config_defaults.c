@@ -54,7 +54,7 @@ static void fill_host(struct config_binding *b, struct config_host *host) {
         host->admin = url + strlen("unix:");
     }
     if (host->base_url == NULL) {
-        host->base_url = default_base_url(b, host);
+        host->base_url = config_bind_checked(b, default_base_url(b, host));
     }
 }
 
@@ -63,7 +63,8 @@ static void fill_store(struct config_binding *b, struct config *c) {
         c->store.url = config_store_from_env(b, &c->store.url);
     }
     if (c->store.url == NULL && c->host.state_dir != NULL) {
-        c->store.url = arena_printf(&b->priv->arena, "sqlite:%s/jobhost.db", c->host.state_dir);
+        c->store.url = config_bind_checked(
+            b, arena_printf(&b->priv->arena, "sqlite:%s/jobhost.db", c->host.state_dir));
     }
 }
 
@@ -71,17 +72,15 @@ static void fill_store(struct config_binding *b, struct config *c) {
 
 static void fill_plugin(struct config_binding *b, const char *plugin_dir, struct config_plugin *p) {
     struct arena *arena = &b->priv->arena;
-    p->dir = arena_str(arena, dir_of(b, p->entry.file));
+    p->dir = config_bind_checked(b, arena_str(arena, dir_of(b, p->entry.file)));
     p->loose_files = *b->loose;
-    if (p->dir == NULL || plugin_dir == NULL) {
-        return;
-    }
     if (p->file == NULL) {
         p->file = arena_printf(arena, "%s/%s.so", plugin_dir, p->entry.name);
     } else {
         p->file =
             config_path_join(arena, strchr(p->file, '/') == NULL ? plugin_dir : p->dir, p->file);
     }
+    p->file = config_bind_checked(b, p->file);
 }
 
 static void fill_plugins(struct config_binding *b, struct config *c,
@@ -89,8 +88,8 @@ static void fill_plugins(struct config_binding *b, struct config *c,
     const char *dir = b->sources->items[0].dir;
     if (c->plugin_dir == NULL) {
         const char *given = options == NULL ? NULL : options->default_plugin_dir;
-        c->plugin_dir =
-            config_path_join(&b->priv->arena, dir, given == NULL ? "build/plugins" : given);
+        c->plugin_dir = config_bind_checked(
+            b, config_path_join(&b->priv->arena, dir, given == NULL ? "build/plugins" : given));
     }
     for (size_t i = 0; i < c->plugin_count; i++) {
         fill_plugin(b, c->plugin_dir, &c->plugins[i]);
@@ -122,8 +121,9 @@ static void split_routes(struct config_binding *b, struct config *c) {
         struct config_route *route = &c->routes[i];
         const char *blank = route->entry.name == NULL ? NULL : strchr(route->entry.name, ' ');
         if (blank != NULL) {
+            size_t len = (size_t)(blank - route->entry.name);
             route->method =
-                arena_strn(&b->priv->arena, route->entry.name, (size_t)(blank - route->entry.name));
+                config_bind_checked(b, arena_strn(&b->priv->arena, route->entry.name, len));
             route->path = blank + 1;
         }
     }
@@ -145,7 +145,8 @@ static void resolve_auto(struct config_binding *b, const struct config *c,
         }
     }
     entry->on = false;
-    entry->off_why = arena_printf(&b->priv->arena, "plugin %s is not on", plugin);
+    entry->off_why =
+        config_bind_checked(b, arena_printf(&b->priv->arena, "plugin %s is not on", plugin));
 }
 
 static void resolve_all(struct config_binding *b, struct config *c) {

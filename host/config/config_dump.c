@@ -2,6 +2,7 @@
 
 #include "config/config_dump.h"
 
+#include <errno.h>
 #include <openssl/sha.h>
 #include <stdio.h>
 #include <string.h>
@@ -127,6 +128,7 @@ static void yaml_leaf(void *arg, const struct config_leaf *leaf) {
     struct buf text = {0};
     add_shown_text(leaf, &text);
     const char *shown = text.data == NULL ? "" : text.data;
+    p->out->failed |= text.failed;
     if (leaf->kind == LEAF_TEXT) {
         json_str(p->out, shown); // a JSON string is a YAML string
     } else {
@@ -183,7 +185,10 @@ static void add_origin(struct json_print *p, const struct config_origin *origin)
     }
     struct buf text = {0};
     print_origin(origin, &text);
-    json_kstr(p->origins, p->path, text.data + strlen("  # "));
+    p->origins->failed |= text.failed;
+    if (!text.failed) {
+        json_kstr(p->origins, p->path, text.data + strlen("  # "));
+    }
     buf_free(&text);
 }
 
@@ -222,6 +227,7 @@ static void json_add_value(struct json_print *p, const struct config_leaf *leaf)
         add_shown_text(leaf, &text);
     }
     const char *shown = text.data == NULL ? "" : text.data;
+    p->values->failed |= text.failed;
     if (leaf->kind == LEAF_BARE || leaf->kind == LEAF_JSON) {
         buf_str(p->values, shown);
     } else {
@@ -290,7 +296,7 @@ static void dump_json(const struct config *c, struct buf *out) {
     json_kstr(out, "hash", c->hash);
     json_key(out, "config");
     buf_char(out, '{');
-    config_walk(c, &json_visitor, &p);
+    bool whole = config_walk(c, &json_visitor, &p);
     buf_char(out, '}');
     json_key(out, "origins");
     buf_char(out, '{');
@@ -299,16 +305,17 @@ static void dump_json(const struct config *c, struct buf *out) {
     p.origins = NULL;
     json_key(out, "queue_default");
     buf_char(out, '{');
-    config_walk_table(c, &config_queue_table, &c->queue_default, &json_visitor, &p);
+    whole &= config_walk_table(c, &config_queue_table, &c->queue_default, &json_visitor, &p);
     buf_char(out, '}');
     json_key(out, "job_default");
     buf_char(out, '{');
-    config_walk_table(c, &config_job_table, &c->job_default, &json_visitor, &p);
+    whole &= config_walk_table(c, &config_job_table, &c->job_default, &json_visitor, &p);
     buf_char(out, '}');
     json_key(out, "off");
     buf_char(out, '[');
     each_off(c, add_off, out);
     buf_str(out, "]}");
+    out->failed |= !whole || origins.failed;
     buf_free(&origins);
 }
 
@@ -316,7 +323,7 @@ static void dump_yaml(const struct config *c, struct buf *out) {
     struct yaml_print p = {.out = out};
     buf_printf(out, "# %s\n# hash %s\n", c->file, c->hash);
     each_off(c, print_off, out);
-    config_walk(c, &yaml_visitor, &p);
+    out->failed |= !config_walk(c, &yaml_visitor, &p);
 }
 
 void config_dump(const struct config *c, bool json, struct buf *out) {
@@ -327,16 +334,20 @@ void config_dump(const struct config *c, bool json, struct buf *out) {
     }
 }
 
-void config_hash(const struct config *c, char out[65]) {
+int config_hash(const struct config *c, char out[65]) {
     struct buf text = {0};
     struct json_print p = {.values = &text, .fingerprints = true};
     unsigned char digest[SHA256_DIGEST_LENGTH];
     buf_char(&text, '{');
-    config_walk(c, &json_visitor, &p);
+    bool whole = config_walk(c, &json_visitor, &p);
     each_off(c, add_off, &text); // off and on are different configs
-    SHA256((const unsigned char *)text.data, text.len, digest);
-    for (size_t i = 0; i < sizeof(digest); i++) {
-        (void)snprintf(out + 2 * i, 3, "%02x", digest[i]);
+    whole &= !text.failed;
+    if (whole) {
+        SHA256((const unsigned char *)text.data, text.len, digest);
+        for (size_t i = 0; i < sizeof(digest); i++) {
+            (void)snprintf(out + 2 * i, 3, "%02x", digest[i]);
+        }
     }
     buf_free(&text);
+    return whole ? 0 : -ENOMEM;
 }

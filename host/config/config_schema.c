@@ -71,7 +71,7 @@ static void words_schema(struct buf *out, const struct config_field *field) {
 }
 
 static void percent_schema(struct buf *out) {
-    buf_str(out, "{\"type\":\"string\",\"pattern\":\"^[0-9]+(\\\\.[0-9]+)?%$\"}");
+    buf_str(out, "{\"type\":\"string\",\"pattern\":\"^(100|[0-9]{1,2}(\\\\.[0-9]+)?)%$\"}");
 }
 
 // The alternatives of one word; most may also be written with ${...}.
@@ -309,7 +309,7 @@ static void twins(struct buf *out, const struct config_table *table) {
         buf_printf(out,
                    is_required(f)
                        ? "{\"oneOf\":[{\"required\":[\"%s\"]},{\"required\":[\"%s_file\"]}]}"
-                       : "{\"not\":{\"required\":[\"%s\",\"%s_file\"]}}",
+                       : "{\"not\":{\"type\":\"object\",\"required\":[\"%s\",\"%s_file\"]}}",
                    f->key, f->key);
     }
     if (any) {

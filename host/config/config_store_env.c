@@ -117,10 +117,9 @@ static bool find_token(struct config_binding *b, const struct source *s, const s
 
 static void remember(struct config_binding *b, const struct source *s, const void *slot) {
     struct config_origin origin = {.slot = slot, .variable = s->url};
-    (void)config_origin_add(b->priv, &origin);
-    (void)config_variable_add(b->priv, s->url);
-    if (s->token != NULL) {
-        (void)config_variable_add(b->priv, s->token);
+    if (config_origin_add(b->priv, &origin) < 0 || config_variable_add(b->priv, s->url) < 0 ||
+        (s->token != NULL && config_variable_add(b->priv, s->token) < 0)) {
+        config_bind_no_memory(b, NULL);
     }
 }
 
@@ -146,10 +145,9 @@ static const char *compose(struct config_binding *b, const struct source *s, con
         buf_add(&out, parts.user_info, parts.user_info_len);
     }
     buf_printf(&out, "@%s:%s", parts.host, is_http ? "6379" : parts.port);
-    const char *kept =
-        config_vault_strn(&b->priv->vault, out.data == NULL ? "" : out.data, out.len);
+    const char *kept = out.failed ? NULL : config_vault_strn(&b->priv->vault, out.data, out.len);
     config_secret_buf_free(&out);
-    return kept;
+    return config_bind_checked(b, kept);
 }
 
 const char *config_store_from_env(struct config_binding *b, const void *slot) {

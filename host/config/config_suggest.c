@@ -112,7 +112,7 @@ void config_suggest_key(const struct config_table *table, const char *key, struc
     struct buf homes = {0};
     struct homes h = {.key = key, .found = &homes};
     look_for_home(&h, &config_root);
-    if (h.count >= 1 && h.count <= 3) {
+    if (h.count >= 1 && h.count <= 3 && !homes.failed) {
         buf_printf(out, "; it belongs to %s", homes.data);
     }
     buf_free(&homes);

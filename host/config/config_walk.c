@@ -9,6 +9,7 @@ struct walk {
     const struct config *c;
     const struct config_visitor *visitor;
     void *arg;
+    bool failed;
 };
 
 static void walk_table(struct walk *w, const struct config_table *table, const void *base);
@@ -37,6 +38,7 @@ static void walk_word(struct walk *w, const struct config_field *field, const vo
     if (leaf.kind != LEAF_UNSET && leaf.text == NULL) {
         config_value_write(field, slot, &text);
         leaf.text = text.data == NULL ? "" : text.data;
+        w->failed |= text.failed;
     }
     w->visitor->leaf(w->arg, &leaf);
     config_secret_buf_free(&text);
@@ -54,6 +56,31 @@ static void walk_strings(struct walk *w, const struct config_field *field, const
                                    .field = field,
                                    .origin = origin};
         w->visitor->leaf(w->arg, &leaf);
+    }
+    w->visitor->close(w->arg, true);
+}
+
+static void walk_labels(struct walk *w, const struct config_field *field, const char *const *slot) {
+    const char *labels = *slot == NULL ? "" : *slot;
+    size_t count = 0;
+    for (const char *at = labels; *at != '\0'; at += strcspn(at, ",")) {
+        at += *at == ',';
+        count++;
+    }
+    const struct config_origin *origin = origin_of(w, slot);
+    w->visitor->open(w->arg, field->key, true, count, origin);
+    for (const char *at = labels; *at != '\0';) {
+        size_t len = strcspn(at, ",");
+        struct buf label = {0};
+        buf_add(&label, at, len);
+        w->failed |= label.failed;
+        struct config_leaf leaf = {.kind = is_hidden(field, origin) ? LEAF_SECRET : LEAF_TEXT,
+                                   .text = label.data == NULL ? "" : label.data,
+                                   .field = field,
+                                   .origin = origin};
+        w->visitor->leaf(w->arg, &leaf);
+        buf_free(&label);
+        at += len + (at[len] == ',');
     }
     w->visitor->close(w->arg, true);
 }
@@ -124,6 +151,7 @@ static void walk_field(struct walk *w, const struct config_field *field, const v
     case CONFIG_RENAMED:
     case CONFIG_SECRETS: break;
     case CONFIG_STRINGS: walk_strings(w, field, base); break;
+    case CONFIG_LABELS: walk_labels(w, field, slot); break;
     case CONFIG_NAMED:
     case CONFIG_LIST: walk_entries(w, field, base); break;
     case CONFIG_VERIFY: walk_verify(w, field, base); break;
@@ -149,12 +177,13 @@ static void walk_table(struct walk *w, const struct config_table *table, const v
     }
 }
 
-void config_walk_table(const struct config *c, const struct config_table *table, const void *base,
+bool config_walk_table(const struct config *c, const struct config_table *table, const void *base,
                        const struct config_visitor *visitor, void *arg) {
-    struct walk w = {c, visitor, arg};
+    struct walk w = {.c = c, .visitor = visitor, .arg = arg};
     walk_table(&w, table, base);
+    return !w.failed;
 }
 
-void config_walk(const struct config *c, const struct config_visitor *visitor, void *arg) {
-    config_walk_table(c, &config_root, c, visitor, arg);
+bool config_walk(const struct config *c, const struct config_visitor *visitor, void *arg) {
+    return config_walk_table(c, &config_root, c, visitor, arg);
 }

@@ -1,4 +1,5 @@
-/* Every value of a loaded config, in the order of the tables, for printers. */
+/* Every value of a loaded config, in the order of the tables, for printers. The walks are false when memory was short and a value
+ * was left out. */
 #ifndef JOBHOST_CONFIG_CONFIG_WALK_H
 #define JOBHOST_CONFIG_CONFIG_WALK_H
 
@@ -27,10 +28,10 @@ struct config_visitor {
     void (*close)(void *arg, bool is_list);
 };
 
-void config_walk(const struct config *c, const struct config_visitor *visitor, void *arg);
+bool config_walk(const struct config *c, const struct config_visitor *visitor, void *arg);
 
 /* One struct of `table` alone, such as the defaults of unnamed queues. */
-void config_walk_table(const struct config *c, const struct config_table *table, const void *base,
+bool config_walk_table(const struct config *c, const struct config_table *table, const void *base,
                        const struct config_visitor *visitor, void *arg);
 
 #endif

@@ -218,8 +218,9 @@ static void test_typed(void) {
 
 static void test_addresses(void) {
     static const char *const bad[] = {
-        "8080",     "127.0.0.1", "':8080'",           "127.0.0.1:65536", "127.0.0.1:x", "256.0.0.1:1",
-        "'::1:80'", "'[::1]'",   "'[127.0.0.1]:1'", "example.org:80",  "'127.0.0.1:'",  "127.1:80"};
+        "8080",         "127.0.0.1", "':8080'", "127.0.0.1:65536", "127.0.0.1:x",
+        "256.0.0.1:1",  "'::1:80'",  "'[::1]'", "'[127.0.0.1]:1'", "example.org:80",
+        "'127.0.0.1:'", "127.1:80"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         struct buf text = {0};
         write_file("host.listen", bad[i], &text);

@@ -1,0 +1,303 @@
+// Meaning: values that contradict each other, references, paths; and what is on.
+
+#include "config_test.h"
+#include "expect.h"
+
+struct row {
+    const char *text;
+    const char *path, *code; // of the one problem; NULL = accepted without a word
+    const char *words;
+};
+
+#define HOOK(verify) "hooks: {h: {path: /h, job: a.b, verify: " verify "}}"
+#define B32          "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
+
+static const struct row rows[] = {
+    // host
+    {"host: {listen: '0.0.0.0:80'}", "host.listen[0]", "open_to_all", "0.0.0.0:80 can be reached"},
+    {"host: {listen: '[::]:80'}", "host.listen[0]", "open_to_all", "host.auth is none"},
+    {"host: {listen: ['127.0.0.1:1', '192.168.1.1:80']}", "host.listen[1]", "open_to_all",
+     "192.168.1.1"},
+    {"host: {listen: '0.0.0.0:80', auth: tokens}", NULL, NULL, NULL},
+    {"host: {listen: ['127.9.9.9:1', '[::1]:1', 'localhost:1', 'unix:s']}", NULL, NULL, NULL},
+    {"host: {listen: ['127.0.0.1:1', '127.0.0.1:1']}", "host.listen[1]", "duplicate_address",
+     "twice"},
+    {"host: {listen: ['127.0.0.1:0', '127.0.0.1:0']}", NULL, NULL, NULL},
+    {"host: {listen: {address: '127.0.0.1:1', tls: {cert: c}}}", "host.listen[0].tls", "tls_pair",
+     "key is missing"},
+    {"host: {listen: {address: '127.0.0.1:1', tls: {cert: /none, key: /dev/null}}}",
+     "host.listen[0].tls.cert", "cannot_read", "cannot read /none"},
+    {"host: {listen: []}", "host.listen", "too_few", "at least 1"},
+    // store
+    {"store: {url: 'redis://h', fallback: sqlite:x}", NULL, NULL, NULL},
+    {"store: {url: sqlite:y, fallback: sqlite:x}", "store.fallback", "contradiction",
+     "SQLite itself"},
+    {"store: {url: 'redis://h', fallback: redis://g}", "store.fallback", "bad_value",
+     "sqlite:PATH"},
+    // plugins
+    {"plugins: {p: {drain_soft: 2m, drain_hard: 1m}}", "plugins.p.drain_soft", "contradiction",
+     "drain_hard"},
+    {"plugins: {p: {isolation: process, threads: 2}}", "plugins.p.threads", "contradiction",
+     "must be 1"},
+    {"plugins: {p: {isolation: process}}", NULL, NULL, NULL},
+    {"plugins: {p.q: {}}", "plugins.p.q", "bad_name", "plugin's name"},
+    // jobs
+    {"jobs: {a.b: {timeout: 2h, deadline: 1h}}", "jobs.a.b.timeout", "contradiction", "deadline"},
+    {"jobs: {a.b: {expires: 2h, deadline: 1h}}", "jobs.a.b.expires", "contradiction", "deadline"},
+    {"jobs: {a.b: {retry: {base: 2h}}}", "jobs.a.b.retry.base", "contradiction", "cap"},
+    {"jobs: {a.b: {retry: {backoff: expression}}}", "jobs.a.b.retry.expression", "missing_key",
+     "pow"},
+    {"jobs: {a.b: {retry: {expression: '1'}}}", "jobs.a.b.retry.expression", "contradiction",
+     "only"},
+    {"jobs: {a.b: {retry: {backoff: expression, expression: 'pow(2'}}}",
+     "jobs.a.b.retry.expression", "bad_value", ""},
+    {"jobs: {1a: {}}", "jobs.1a", "bad_name", "1a"},
+    {"jobs: {a.b: {labels: ['x,y']}}", "jobs.a.b.labels", "bad_value", "comma"},
+    // a queue that is nearly another
+    {"queues: {crawl: {}}\njobs: {a.b: {queue: crwal}}", "jobs.a.b.queue", "unknown_queue",
+     "did you mean \"crawl\""},
+    {"queues: {crawl: {}}\nschedules: {s: {cron: '@daily', job: a.b, queue: crawl2}}",
+     "schedules.s.queue", "unknown_queue", "crawl"},
+    {"queues: {crawl: {}}\nroutes: [{match: POST /x, action: submit, job: a.b, queue: crowl}]",
+     "routes[0].queue", "unknown_queue", "crawl"},
+    {"queues: {crawl: {}}\njobs: {a.b: {queue: elsewhere}}", NULL, NULL, NULL},
+    // schedules
+    {"schedules: {s: {job: a.b}}", "schedules.s.cron", "missing_key", "is missing"},
+    {"schedules: {s: {cron: '@daily', job: a.b, start_at: 2026-01-02T00:00:00Z, end_at: "
+     "2026-01-01T00:00:00Z}}",
+     "schedules.s.end_at", "contradiction", "start_at"},
+    {"schedules: {s: {cron: 'TZ=Europe/Berlin @daily', job: a.b, timezone: UTC}}",
+     "schedules.s.timezone", "contradiction", "zone in cron"},
+    {"schedules: {s: {cron: 'TZ=UTC @daily', job: a.b, timezone: UTC}}", NULL, NULL, NULL},
+    {"schedules: {s: {cron: 'TZ=Europe/Berlin @daily', job: a.b}}", NULL, NULL, NULL},
+    {"schedules: {s: {cron: '@daily', job: a.b, payload: {a: '${file:x}'}}}", "schedules.s.payload",
+     "secret_file", "No such file"},
+    // limits and breakers
+    {"limits: {l: {}}", "limits.l", "contradiction", "limits nothing"},
+    {"limits: {l: {concurrency: 1, burst: 2}}", "limits.l.burst", "contradiction", "needs a rate"},
+    {"limits: {l: {rate: 10/s, per: 1m}}", "limits.l.rate", "given_twice", "keep one"},
+    {"breakers: {auth: {base: 5h}}", "breakers.auth.base", "contradiction", "cap"},
+    {"breakers: {rate: {}}", "breakers.rate", "unknown_key", "auth, network or unknown"},
+    // hooks
+    {HOOK("none"), NULL, NULL, NULL},
+    {HOOK("[]"), "hooks.h.verify", "too_few", "write `none`"},
+    {HOOK(""), "hooks.h.verify", "too_few", "write `none`"},
+    {"hooks: {h: {path: /h, job: a.b}}", "hooks.h.verify", "missing_key", "is missing"},
+    {HOOK("[none, {bearer: x}]"), "hooks.h.verify", "contradiction", "let everybody in"},
+    {HOOK("{bearer: x, github: y}"), "hooks.h.verify", "wrong_kind", "one scheme"},
+    {HOOK("{bearer: ''}"), "hooks.h.verify.bearer.secret", "empty_secret", "is empty"},
+    {HOOK("{bearer: {}}"), "hooks.h.verify.bearer.secret", "missing_key", "is missing"},
+    {HOOK("{bearer: [x, '']}"), "hooks.h.verify.bearer.secret[1]", "empty_secret", "is empty"},
+    {HOOK("{bearer: []}"), "hooks.h.verify.bearer.secret", "too_few", "0 entries"},
+    {HOOK("{svix: whsec_" B32 "}"), NULL, NULL, NULL},
+    {HOOK("{svix: " B32 "}"), NULL, NULL, NULL},
+    {HOOK("{standard_webhooks: whpk_" B32 "}"), NULL, NULL, NULL},
+    {HOOK("{standard_webhooks: whsk_" B32 "}"), "hooks.h.verify", "bad_secret", "private key"},
+    {HOOK("{standard_webhooks: whsec_x}"), "hooks.h.verify", "bad_secret", "not valid base64"},
+    {HOOK("{standard_webhooks: whsec_YWJj}"), "hooks.h.verify", "bad_secret", "24 to 64 bytes"},
+    {HOOK("{standard_webhooks: whpk_YWJj}"), "hooks.h.verify", "bad_secret", "32 bytes"},
+    {HOOK("{qstash: {current: a, next: b, url: 'https://x/y'}}"), NULL, NULL, NULL},
+    {HOOK("{qstash: {next: b}}"), "hooks.h.verify.qstash.current", "missing_key", "is missing"},
+    {HOOK("{qstash: {current: a, check_url: maybe}}"), "hooks.h.verify.qstash.check_url",
+     "bad_bool", "true or false"},
+    {HOOK("{twilio: {secret: a, public_url: 'https://x/'}}"), "hooks.h.verify", "sha1",
+     "allow_sha1"},
+    {HOOK("{twilio: {secret: a, public_url: 'https://x/', allow_sha1: true}}"), NULL, NULL, NULL},
+    {HOOK("{twilio: {secret: a, allow_sha1: true}}"), "hooks.h.verify.twilio.public_url",
+     "missing_key", "missing"},
+    {HOOK("{hmac: {secret: a, header: X}}"), NULL, NULL, NULL},
+    {HOOK("{hmac: {secret: a}}"), "hooks.h.verify.hmac.header", "missing_key", "missing"},
+    {HOOK("{hmac: {secret: a, header: X, template: '{id}'}}"), "hooks.h.verify.hmac.template",
+     "bad_value", "{body}"},
+    {HOOK("{hmac: {secret: a, header: X, template: '{body}{x}'}}"), "hooks.h.verify.hmac.template",
+     "bad_value", "placeholder"},
+    {HOOK("{hmac: {secret: a, header: X, template: '{timestamp}.{body}'}}"), "hooks.h.verify",
+     "missing_key", "timestamp_header"},
+    {HOOK("{hmac: {secret: a, header: X, algorithm: sha1}}"), "hooks.h.verify", "sha1",
+     "allow_sha1"},
+    {HOOK("{hmac: {secret: abc, header: X, key_encoding: hex}}"), "hooks.h.verify", "bad_secret",
+     "valid hex"},
+    {HOOK("{hmac: {secret: a-c, header: X, key_encoding: base64}}"), "hooks.h.verify", "bad_secret",
+     "valid base64"},
+    {"hooks: {h: {path: /v1/jobs, job: a.b, verify: none}}", "hooks.h.path", "taken_path",
+     "the host itself"},
+    {"hooks: {g: {path: /h, job: a.b, verify: none}, h: {path: /h, job: a.b, verify: none}}",
+     "hooks.h.path", "duplicate_path", "hook g"},
+    {"hooks: {g: {path: /h, job: a.b, verify: none, enabled: false}, h: {path: /h, job: a.b, "
+     "verify: none}}",
+     NULL, NULL, NULL},
+    // routes
+    {"routes: [{match: 'GET /a/{id}', action: status}, {match: 'GET /b/{id}', action: status}]",
+     NULL, NULL, NULL},
+    {"routes: [{match: 'GET /a/{id}', action: status}, {match: 'GET /a/{id}', action: result}]",
+     "routes[1].match", "duplicate_path", "same requests"},
+    {"routes: [{match: 'POST /a/{x}', action: submit, job: a.b}, {match: POST /a/b, action: "
+     "submit, job: a.b}]",
+     "routes[1].match", "shadowed_path", "put this one before"},
+    {"routes: [{match: POST /a/b, action: submit, job: a.b}, {match: 'POST /a/{x}', action: "
+     "submit, job: a.b}]",
+     NULL, NULL, NULL},
+    {"routes: [{match: 'GET /a/{id}', action: status}, {match: 'POST /a/{id}', action: cancel}]",
+     NULL, NULL, NULL},
+    {"routes: [{match: 'GET /a/{id}', action: status}, {match: 'GET /a/{id}/b', action: status}]",
+     NULL, NULL, NULL},
+    {"routes: [{match: GET /a, action: status}]", "routes[0].match", "missing_key", "{id}"},
+    {"routes: [{match: POST /a, action: submit}]", "routes[0].job", "missing_key", "type of a job"},
+    {"routes: [{match: 'GET /a/{id}', action: status, job: a.b}]", "routes[0].job", "contradiction",
+     "job in the path"},
+    {"routes: [{match: POST /v1/x, action: submit, job: a.b}]", "routes[0].match", "taken_path",
+     "host itself"},
+    {"routes: [{match: 'GET /a/{id}/{id}', action: status}]", "routes[0].match", "bad_value",
+     "twice"},
+    {"routes: [{match: 'FETCH /a', action: submit, job: a.b}]", "routes[0].match", "bad_value",
+     "METHOD /path"},
+    {"routes: [{match: 'GET /a{id}', action: status}]", "routes[0].match", "bad_value",
+     "whole segment"},
+    {"routes: [{match: 'GET /{a-b}', action: status}]", "routes[0].match", "bad_value",
+     "whole segment"},
+    {"routes: {a: b}", "routes", "wrong_kind", "expected a list"},
+    {"routes: [{match: POST /h, action: submit, job: a.b}]\n" HOOK("none"), "routes[0].match",
+     "shadowed_path", "hook h"},
+    // notify
+    {"notify: {n: {on: job.dead, url: 'https://x/', secret: s}}", NULL, NULL, NULL},
+    {"notify: {n: {on: [], url: 'https://x/', secret: s}}", "notify.n.on", "too_few", "1 to 16"},
+    {"notify: {n: {on: job.died, url: 'https://x/', secret: s}}", "notify.n.on", "bad_word",
+     "job.dead"},
+    {"notify: {n: {on: job.dead, url: 'https://x/'}}", "notify.n.secret", "missing_key",
+     "is missing"},
+};
+
+static void test_rows(void) {
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct row *r = &rows[i];
+        struct loaded l = load_text(r->text, NULL);
+        bool held;
+        if (r->path == NULL) {
+            held = EXPECT_TRUE(l.config != NULL) && EXPECT_STR("", printed(&l));
+        } else {
+            held = EXPECT_EQ_UINT(1, l.report.count) &&
+                   EXPECT_STR(r->path, l.report.items[0].path) &&
+                   EXPECT_STR(r->code, l.report.items[0].code) &&
+                   EXPECT_CONTAINS(r->words, l.report.items[0].message);
+        }
+        if (!held) {
+            (void)fprintf(stderr, "%s\n%s", r->text, printed(&l));
+        }
+        unload(&l);
+    }
+}
+
+// ---- on and off
+
+struct state {
+    const char *text;
+    bool on;
+    const char *why; // when off; NULL with `on` false = an error
+};
+
+static const char *const environment[] = {"SET=x", "EMPTY=", NULL};
+
+static const struct state plugin_states[] = {
+    {"plugins: {p: }", true, NULL},
+    {"plugins: {p: {enabled: true}}", true, NULL},
+    {"plugins: {p: {enabled: false}}", false, "enabled: false"},
+    {"plugins: {p: {enabled: auto}}", true, NULL},
+    {"plugins: {p: {config: {a: \"${SET}\"}, enabled: auto}}", true, NULL},
+    {"plugins: {p: {config: {a: \"${UNSET}\"}, enabled: auto}}", false, "UNSET is not set"},
+    {"plugins: {p: {config: {a: \"${UNSET:-}\"}, enabled: auto}}", true, NULL},
+    {"plugins: {p: {config: {a: \"${EMPTY:?needed}\"}, enabled: auto}}", false, "EMPTY: needed"},
+    {"plugins: {p: {config: {a: file:/none/such}, enabled: auto}}", false, "No such file"},
+    {"plugins: {p: {config: {a: \"${UNSET}\"}, enabled: false}}", false, "enabled: false"},
+    {"plugins: {p: {config: {a: \"${UNSET}\"}, enabled: true}}", false, NULL},
+    {"plugins: {p: {config: {a: \"${UNSET}\"}}}", false, NULL},
+    {"plugins: {p: {config: {a: \"${\"}, enabled: auto}}", false, NULL}, // a mistake is a mistake
+};
+
+static void test_plugins(void) {
+    for (size_t i = 0; i < sizeof(plugin_states) / sizeof(plugin_states[0]); i++) {
+        const struct state *s = &plugin_states[i];
+        struct loaded l = load_text(s->text, environment);
+        if (!s->on && s->why == NULL) {
+            EXPECT_NULL(l.config);
+        } else if (EXPECT_TRUE(l.config != NULL)) {
+            EXPECT_EQ_INT(s->on, l.config->plugins[0].entry.on);
+            if (!s->on) {
+                EXPECT_CONTAINS(s->why, l.config->plugins[0].entry.off_why);
+            }
+        }
+        unload(&l);
+    }
+}
+
+#define HOOK_OF(verify, more)                                                                      \
+    "hooks: {h: {path: /h, job: p.x, verify: " verify ", " more "}}\nplugins: {p: {}}"
+
+static const struct state hook_states[] = {
+    {HOOK_OF("{bearer: \"${SET}\"}", "enabled: auto"), true, NULL},
+    {HOOK_OF("{bearer: \"${SET}\"}", "enabled: true"), true, NULL},
+    {HOOK_OF("{bearer: \"${UNSET:-}\"}", "enabled: auto"), false, "UNSET is not set"},
+    {HOOK_OF("{bearer: \"${EMPTY:-}\"}", "enabled: auto"), false, "EMPTY is not set"},
+    {HOOK_OF("{bearer: \"${UNSET}\"}", "enabled: auto"), false, "UNSET is not set"},
+    {HOOK_OF("{bearer: \"${UNSET:-}\"}", "enabled: true"), false, NULL},
+    {HOOK_OF("{qstash: {current: \"${SET}\", next: \"${UNSET:-}\"}}", "enabled: true"), true, NULL},
+    {HOOK_OF("{qstash: {current: \"${SET}\", next: \"${UNSET:-}\"}}", "enabled: auto"), false,
+     "UNSET is not set"},
+    {HOOK_OF("[{bearer: \"${SET}\"}, {github: \"${UNSET}\"}]", "enabled: auto"), false,
+     "UNSET is not set"},
+    {HOOK_OF("none", "enabled: auto"), true, NULL},
+    {"hooks: {h: {path: /h, job: q.x, verify: none, enabled: auto}}\nplugins: {p: {}}", false,
+     "plugin q is not on"},
+    {"hooks: {h: {path: /h, job: q.x, verify: none}}\nplugins: {p: {}}", true, NULL},
+    {"hooks: {h: {path: /h, job: p.x, verify: none, enabled: auto}}\nplugins: {p: {enabled: "
+     "false}}",
+     false, "plugin p is not on"},
+};
+
+static void test_hooks(void) {
+    for (size_t i = 0; i < sizeof(hook_states) / sizeof(hook_states[0]); i++) {
+        const struct state *s = &hook_states[i];
+        struct loaded l = load_text(s->text, environment);
+        if (!s->on && s->why == NULL) {
+            EXPECT_NULL(l.config);
+        } else if (EXPECT_TRUE(l.config != NULL)) {
+            EXPECT_EQ_INT(s->on, l.config->hooks[0].entry.on);
+            if (!s->on) {
+                EXPECT_CONTAINS(s->why, l.config->hooks[0].entry.off_why);
+            }
+        }
+        unload(&l);
+    }
+}
+
+// A section that is off is still judged.
+static void test_off_is_judged(void) {
+    struct loaded l = load_text("plugins: {p: {enabled: false, workers: 0, bogus: 1}}\n", NULL);
+    EXPECT_EQ_UINT(2, l.report.errors);
+    unload(&l);
+}
+
+static void test_params(void) {
+    struct loaded l =
+        load_text(HOOK("[{bearer: [a, \"${SET}\"]}, {hmac: {secret: k, header: X}}]"), environment);
+    if (EXPECT_TRUE(l.config != NULL)) {
+        const struct config_verify *bearer = &l.config->hooks[0].verify[0];
+        EXPECT_EQ_UINT(2, bearer->param_count);
+        EXPECT_STR("secret", bearer->params[1].name);
+        EXPECT_STR("x", bearer->params[1].value);
+        EXPECT_TRUE(bearer->params[1].secret_source);
+        const struct config_verify *hmac = &l.config->hooks[0].verify[1];
+        EXPECT_EQ_UINT(8, hmac->param_count); // the unset ones with their defaults
+        EXPECT_STR("template", hmac->params[2].name);
+        EXPECT_STR("{body}", hmac->params[2].value);
+    }
+    unload(&l);
+}
+
+static const struct expect_test tests[] = {
+    {"what contradicts itself or another", test_rows},
+    {"a plugin is on, off or wrong", test_plugins},
+    {"a hook is on, off or wrong", test_hooks},
+    {"what is off is judged all the same", test_off_is_judged},
+    {"parameters of schemes", test_params},
+};
+SUITE_MAIN("config_check", tests)
