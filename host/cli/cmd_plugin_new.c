@@ -8,7 +8,7 @@
 
 #include "base/buf.h"
 #include "cli/cli.h"
-#include "plugin_template.h"
+#include "template_files.h"
 
 enum { NAME_MAX_LEN = 32 };
 
@@ -19,9 +19,9 @@ static bool name_valid(const char *name) {
            strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == len;
 }
 
-/* `text` with every @name@ replaced. */
+/* The template is the hello plugin: everything that is called so gets the new name. */
 static void fill_in(const char *text, const char *name, struct buf *out) {
-    static const char mark[] = "@name@";
+    static const char mark[] = "hello";
     for (;;) {
         const char *at = strstr(text, mark);
         buf_add(out, text, at == NULL ? strlen(text) : (size_t)(at - text));
@@ -89,14 +89,15 @@ int cmd_plugin_new(struct cli *cli) {
                         errno == EEXIST ? "it exists already and is left as it is"
                                         : strerror(errno));
     }
-    for (size_t i = 0; i < plugin_template_count; i++) {
-        int r = make_one(cli, dir, name, &plugin_template_files[i]);
+    size_t count = 0;
+    for (const struct template_file *f = template_files; f->path != NULL; f++, count++) {
+        int r = make_one(cli, dir, name, f);
         if (r != CLI_OK) {
             return r;
         }
     }
     if (cli->json) {
-        (void)printf("{\"files\":%zu}\n", plugin_template_count);
+        (void)printf("{\"files\":%zu}\n", count);
     }
     return CLI_OK;
 }

@@ -1,0 +1,554 @@
+"""The command line against a real host: what each command prints, how it exits, and what a script can rely on."""
+import json
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import threading
+
+import pytest
+
+from lib import build
+from lib.host import chaos
+from lib.procs import wait_until
+
+ID = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")
+NO_JOB = "01a20081-b0a8-700b-9e52-ef593d85392b"
+OK, FAILED, USAGE, UNREACHABLE = 0, 1, 2, 3
+
+
+class Cli:
+    """jobhost ARGS... -c the host's configuration."""
+
+    def __init__(self, host):
+        self.host = host
+
+    def command(self, *args):
+        return [build.BINARY, *args, "-c", self.host.config_path]
+
+    def raw(self, *args, stdin=None, env=None):
+        return subprocess.run(self.command(*args), input=stdin, capture_output=True, text=True, check=False,
+                              timeout=build.PATIENCE_S, cwd=self.host.folder, env={**os.environ, **(env or {})})
+
+    def __call__(self, *args, status=OK, stdin=None):
+        """Standard output, once the exit status is as expected."""
+        done = self.raw(*args, stdin=stdin)
+        assert done.returncode == status, (args, done.returncode, done.stdout, done.stderr)
+        return done.stdout
+
+    def error(self, *args, status):
+        """Standard error of a command that must fail so."""
+        done = self.raw(*args)
+        assert done.returncode == status, (args, done.returncode, done.stdout, done.stderr)
+        return done.stderr
+
+    def json(self, *args, status=OK, stdin=None):
+        return json.loads(self(*args, "--json", status=status, stdin=stdin))
+
+    def submit(self, kind, payload=None, *args):
+        more = [] if payload is None else ["--payload", json.dumps(payload)]
+        job_id = self("submit", kind, *more, *args).strip()
+        assert ID.match(job_id), job_id
+        return job_id
+
+
+@pytest.fixture
+def cli(host):
+    return Cli(host)
+
+
+@pytest.fixture
+def make_cli(make_host):
+    """make_cli(config) is the command line with a configuration whose host has not been started: `.host` is it."""
+
+    def make(config=None, **options):
+        one = make_host(config or {"plugins": chaos()}, **options)
+        with open(one.log_path, "a", encoding="utf-8"):  # a report of a failure shows the log, which a host that never ran lacks
+            return Cli(one)
+
+    return make
+
+
+def run(*args, status=OK, cwd=None, env=None):
+    """A command that needs no host."""
+    done = subprocess.run([build.BINARY, *args], capture_output=True, text=True, check=False, cwd=cwd,
+                          timeout=build.PATIENCE_S, env={**os.environ, **(env or {})})
+    assert done.returncode == status, (args, done.returncode, done.stdout, done.stderr)
+    return done.stdout, done.stderr
+
+
+# ---- help, usage, version: no host needed
+
+def commands():
+    out, _ = run("help")
+    return re.findall(r"^  ([a-z]+(?: [a-z]+)?) {2,}\S", out, re.MULTILINE)
+
+
+def test_help_of_every_command():
+    names = commands()
+    assert {"run", "check", "submit", "jobs", "job", "result", "watch", "explain", "cancel", "retry", "promote", "dlq ls",
+            "dlq show", "dlq retry", "dlq rm", "queues", "pause", "resume", "plugins", "describe", "plugin new", "plugin check",
+            "hosts", "fsck", "config schema", "config dump", "config docs", "version", "completion", "help"} <= set(names)
+    for name in names:
+        page, err = run("help", *name.split())
+        assert err == ""
+        for section in ("NAME", "SYNOPSIS", "OPTIONS", "EXIT STATUS"):
+            assert f"\n{section}\n" in "\n" + page
+        assert max(map(len, page.splitlines())) <= 120
+        assert run(*name.split(), "--help")[0] == page
+
+
+def test_usage_errors(tmp_path):
+    for args, words in {
+        ("jobz",): ['did you mean "jobs"?'],
+        ("xyzzy",): ["no such command"],
+        ("submit",): ["needs TYPE", "jobhost help submit"],
+        ("submit", "a.b", "c.d"): ["one argument too many"],
+        ("submit", "a.b", "--pioritty", "low"): ["did you mean --priority?"],
+        ("submit", "a.b", "--wait=yes"): ["takes no argument"],
+        ("submit", "a.b", "--queue"): ["needs an argument"],
+        ("submit", "a.b", "-Z"): ["no such option"],
+        ("dlq",): ["say which", "dlq retry"],
+        ("dlq", "lss"): ["say which"],
+        ("pause", "q"): ["--why"],
+        ("cancel", "123"): ["not a job id"],
+        ("jobs",): ["config.yaml", "--socket"],  # there is none in this folder
+        ("jobs", "-c", "nowhere.yaml"): ["nowhere.yaml: No such file"],
+        ("completion", "fish"): ["bash"],
+        ("run", "-c", os.devnull, "--ready-fd", "x"): ["ready-fd"],
+    }.items():
+        _, err = run(*args, status=USAGE, cwd=tmp_path)
+        for word in words:
+            assert word in err, (args, err)
+
+
+def test_unreachable(tmp_path):
+    missing = str(tmp_path / "s")
+    _, err = run("jobs", "--socket", missing, status=UNREACHABLE)
+    assert "is the host running?" in err and missing in err
+    out, err = run("jobs", "--socket", missing, "--json", status=UNREACHABLE)
+    assert missing in json.loads(out)["error"]["message"] and err == ""
+    _, err = run("jobs", "--socket", "x" * 200, status=UNREACHABLE)
+    assert "too long" in err
+
+
+def test_version():
+    out, _ = run("version")
+    assert re.match(r"^jobhost \d+\.\d+\.\d+ \(plugin ABI 1\.0\)", out)
+    assert run("--version")[0] == out
+    whole = json.loads(run("version", "--fault-points", "--json")[0])
+    assert whole["abi"] == "1.0" and "submit_before_store" in [p.replace("-", "_").replace(".", "_") for p in whole["fault_points"]]
+    assert run("version", "--fault-points")[0].splitlines() == whole["fault_points"]
+
+
+def test_completion():
+    script = run("completion", "bash")[0]
+    subprocess.run(["bash", "-n"], input=script, text=True, check=True)
+    ask = script + '\nCOMP_WORDS=(jobhost %s); COMP_CWORD=%d; _jobhost; echo "${COMPREPLY[*]}"'
+
+    def complete(words, at):
+        return subprocess.run(["bash", "-c", ask % (words, at)], text=True, capture_output=True, check=True).stdout.split()
+
+    assert complete("sub", 1) == ["submit"]
+    assert set(complete("dlq ''", 2)) >= {"ls", "show", "retry", "rm"}
+    assert complete("submit a.b --pri", 3) == ["--priority"]
+    assert "--socket" not in complete("version --", 2)
+
+
+def test_config_commands(tmp_path):
+    schema = json.loads(run("config", "schema")[0])
+    assert "plugins" in schema["properties"]
+    assert "# " in run("config", "docs")[0]
+    (tmp_path / "config.yaml").write_text('host: {admin_token: "correct horse"}\n')
+    out, _ = run("config", "dump", cwd=tmp_path)
+    assert "state_dir" in out and "correct horse" not in out
+    assert "correct horse" not in json.dumps(json.loads(run("config", "dump", "--json", cwd=tmp_path)[0]))
+    # JOBHOST_CONFIG names it as well
+    named = run("config", "dump", env={"JOBHOST_CONFIG": str(tmp_path / "config.yaml")})[0]
+    assert named == out.replace(" config.yaml:1", f" {tmp_path}/config.yaml:1")
+
+
+# ---- check and plugins
+
+def test_check(make_cli):
+    cli = make_cli()
+    out = cli("check", "--connect")
+    assert re.search(r"plugin chaos +ok, 1\.0\.0, \d+ handlers", out) and "is good" in out
+    assert cli.json("check")["ok"] is True
+    cli.host.start()
+    assert "in use by a running host" in cli("check", "--connect")
+
+
+def test_check_finds_faults(make_cli):
+    bad = make_cli({"plugins": {"nope": {"file": build.plugin("no-symbol")}}})
+    assert "does not export" in bad.error("check", status=FAILED)
+    answer = bad.json("check", status=FAILED)
+    assert answer["ok"] is False and "does not export" in answer["plugins"][0]["problems"]
+    typo = make_cli({"queues": {"q": {"concurency": 3}}}, name="typo")
+    err = typo.error("check", status=FAILED)
+    assert 'did you mean "concurrency"?' in err and "config.yaml:" in err
+    assert typo.json("check", status=FAILED)["ok"] is False
+    assert "concurency" in typo.error("jobs", status=USAGE)  # nobody guesses a socket from a broken file
+
+
+def test_plugin_check():
+    out, _ = run("plugin", "check", build.plugin("chaos"))
+    assert out.startswith("chaos 1.0.0 (ABI 1.0, sha256 ") and "chaos.echo" in out
+    whole = json.loads(run("plugin", "check", build.plugin("chaos"), "--json")[0])
+    assert whole["ok"] and "chaos.echo" in whole["handlers"] and len(whole["sha256"]) == 64
+    assert "invalid ELF header" in run("plugin", "check", build.plugin("text-file"), status=FAILED)[1]
+    assert "No such file" in run("plugin", "check", "nowhere.so", status=USAGE)[1]
+
+
+def test_plugin_new(tmp_path):
+    out, _ = run("plugin", "new", "thumbnails", cwd=tmp_path)
+    made = out.split()
+    assert made and all((tmp_path / f).is_file() for f in made)
+    for f in made:
+        text = (tmp_path / f).read_text()
+        assert "hello" not in text
+    assert "thumbnails/thumbnails.c" in made and "thumbnails.say" in (tmp_path / "thumbnails/thumbnails.c").read_text()
+    before = {f: (tmp_path / f).read_bytes() for f in made}
+    assert "exists already" in run("plugin", "new", "thumbnails", cwd=tmp_path, status=FAILED)[1]
+    assert before == {f: (tmp_path / f).read_bytes() for f in made}
+    run("plugin", "new", "thumbnails", "--dir", "elsewhere", cwd=tmp_path)
+    assert (tmp_path / "elsewhere").is_dir()
+    for name in ("Bad", "1st", "a-b", "a/b", "", "x" * 33):
+        assert "name" in run("plugin", "new", name, cwd=tmp_path, status=USAGE)[1]
+    run("plugin", "new", "x" * 32, cwd=tmp_path)
+
+
+def test_plugins_and_describe(cli):
+    assert re.search(r"^chaos +ready +1\.0\.0\+[0-9a-f]{12} ", cli("plugins"), re.MULTILINE)
+    whole = cli.json("plugins")["items"][0]
+    assert whole["name"] == "chaos" and whole["workers"][0]["pid"] in cli.host.workers()
+    page = cli("describe", "chaos")
+    assert "HANDLERS" in page and "chaos.echo" in page and "return the payload" in page
+    assert cli.json("describe", "chaos")["abi"] == "1.0"
+    assert "no plugin of this name" in cli.error("describe", "nope", status=FAILED)
+
+
+# ---- submitting
+
+def test_submit_and_look(cli):
+    job_id = cli.submit("chaos.echo", {"n": 12345678901234567890}, "--label", "a", "--label", "b", "--user", "ada", "--priority", "high",
+                        "--timeout", "1m", "--max", "7")
+    cli.host.wait_job(job_id, "succeeded")
+    page = cli("job", job_id)
+    for line in (r"^id +" + job_id, r"^type +chaos\.echo", r"^state +succeeded", r"^user +ada", r"^labels +a, b", r"^priority +high",
+                 r"^timeout +1m", r"^attempts +\d of 7"):
+        assert re.search(line, page, re.MULTILINE), page
+    whole = cli.json("job", job_id)
+    assert whole["state"] == "succeeded" and whole["labels"] == ["a", "b"] and whole["max"] == 7
+    assert cli("result", job_id) == '{"n": 12345678901234567890}'  # byte for byte
+    out = os.path.join(cli.host.folder, "result.json")
+    assert cli("result", job_id, "-o", out) == ""
+    with open(out, encoding="utf-8") as f:
+        assert f.read() == '{"n": 12345678901234567890}'
+    listed = cli("jobs", "--label", "a")
+    assert job_id in listed and listed.startswith("ID ")
+    assert job_id not in cli("jobs", "--label", "c")
+
+
+def test_submit_json(cli):
+    answer = cli.json("submit", "chaos.echo")
+    assert set(answer) == {"id", "state", "duplicate", "job"} and answer["state"] == "queued" and answer["duplicate"] is False
+    later = cli.json("submit", "chaos.echo", "--delay", "1h")
+    assert later["state"] == "scheduled"
+    assert cli.json("submit", "chaos.echo", "--run-at", "2099-01-01T00:00:00Z")["state"] == "scheduled"
+
+
+def test_submit_payloads(cli):
+    path = os.path.join(cli.host.folder, "p.json")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write('{"from": "file"}')
+    assert cli("submit", "chaos.echo", "-p", "@" + path, "--wait") == '{"from": "file"}'
+    assert cli("submit", "chaos.echo", "-p", "-", "--wait", stdin='{"from": "stdin"}') == '{"from": "stdin"}'
+    assert cli("submit", "chaos.echo", '-p{"a":"\u00e9"}', "--wait") == '{"a":"\u00e9"}'
+    assert "not valid JSON" in cli.error("submit", "chaos.echo", "-p", "hello", status=USAGE)
+    assert "No such file" in cli.error("submit", "chaos.echo", "-p", "@/nowhere", status=USAGE)
+
+
+def test_submit_refused(cli):
+    assert "type" in cli.error("submit", "no spaces please", status=FAILED)
+    assert "duration" in cli.error("submit", "chaos.echo", "--timeout", "5", status=FAILED)
+    assert "priority is one of high, normal, low" in cli.error("submit", "chaos.echo", "--priority", "urgent", status=FAILED)
+    out = cli("submit", "chaos.echo", "--timeout", "5", "--json", status=FAILED)
+    assert json.loads(out)["error"]["field"] == "timeout"
+
+
+def test_submit_files(cli):
+    path = os.path.join(cli.host.folder, "in.bin")
+    with open(path, "wb") as f:
+        f.write(os.urandom(700_000))
+    result = json.loads(cli("submit", "chaos.reads_input", "--file", f"one={path}", "--file", "two=/etc/hostname", "--wait"))
+    assert "700000" in json.dumps(result)
+    assert "NAME=PATH" in cli.error("submit", "chaos.reads_input", "--file", path, status=USAGE)
+    assert "No such file" in cli.error("submit", "chaos.reads_input", "--file", "a=/nowhere", status=USAGE)
+    assert "not a regular file" in cli.error("submit", "chaos.reads_input", "--file", "a=/dev", status=USAGE)
+
+
+def test_submit_dedup(cli):
+    first = cli.submit("chaos.sleep", {"ms": 60000}, "--key", "k1")
+    again = cli.raw("submit", "chaos.sleep", "--key", "k1")
+    assert again.returncode == OK and again.stdout.strip() == first and "has the key already" in again.stderr
+    refused = cli.error("submit", "chaos.sleep", "--key", "k1", "--dedup", "reject", status=FAILED)
+    assert "another job holds this key" in refused
+    cli("cancel", first)
+
+
+def test_submit_wait(cli):
+    assert cli("submit", "chaos.echo", "-p", '{"b": 2}', "--wait") == '{"b": 2}'
+    whole = cli.json("submit", "chaos.echo", "-p", '{"a": [1]}', "--wait")
+    assert whole["job"]["state"] == "succeeded" and whole["result"] == {"a": [1]}
+    failed = cli.raw("submit", "chaos.fail", "-p", json.dumps({"class": "input", "code": "bad_thing", "message": "it is wrong"}), "--wait")
+    assert failed.returncode == FAILED and failed.stdout == "" and "the job is dead" in failed.stderr
+    whole = cli.json("submit", "chaos.fail", "-p", json.dumps({"class": "input"}), "--wait", status=FAILED)
+    assert whole["job"]["state"] == "dead" and whole["result"] is None
+
+
+def read_terminal(fd, until, limit=1 << 20):
+    """What a terminal shows, until `until` is there or its process has ended."""
+    text = b""
+    while until not in text and len(text) < limit:
+        if not select.select([fd], [], [], build.PATIENCE_S)[0]:
+            break
+        try:
+            part = os.read(fd, 4096)
+        except OSError:  # the other end has closed
+            break
+        if not part:
+            break
+        text += part
+    return text
+
+
+def test_progress_bar_on_terminals_only(cli):
+    command = cli.command("submit", "chaos.sleep", "-p", json.dumps({"ms": 400, "steps": 4}), "--wait")
+    master, slave = pty.openpty()
+    with subprocess.Popen(command, stdin=slave, stdout=subprocess.PIPE, stderr=slave) as p:
+        os.close(slave)
+        shown = read_terminal(master, b"\0none\0")
+        assert p.wait(build.PATIENCE_S) == OK
+    os.close(master)
+    assert b"\r\x1b[K" in shown and b"running" in shown
+    assert cli.raw(*command[1:-2]).stderr == ""  # not a terminal: silence
+
+
+def test_colours(cli):
+    job_id = cli.submit("chaos.echo")
+    cli.host.wait_job(job_id)
+
+    def on_terminal(env):
+        master, slave = pty.openpty()
+        with subprocess.Popen(cli.command("job", job_id), stdin=slave, stdout=slave, stderr=slave, env={**os.environ, **env}) as p:
+            os.close(slave)
+            shown = read_terminal(master, b"\0none\0")
+            assert p.wait(build.PATIENCE_S) == OK
+        os.close(master)
+        return shown
+
+    assert b"\x1b[32msucceeded" in on_terminal({})
+    assert b"\x1b[" not in on_terminal({"NO_COLOR": "1"})
+    assert "\x1b[" not in cli("job", job_id)
+
+
+# ---- following
+
+def test_watch(cli):
+    job_id = cli.submit("chaos.log", {"lines": ["one", "two"]})
+    out = cli("watch", job_id)
+    assert "succeeded" in out
+    events = [json.loads(line) for line in cli("watch", job_id, "--json").splitlines()]
+    assert events[-1]["event"] == "state" and events[-1]["data"]["state"] == "succeeded"
+    dead = cli.submit("chaos.fail", {"class": "input"})
+    assert "the job is dead" in cli.error("watch", dead, status=FAILED)
+    assert "no job with this id" in cli.error("watch", NO_JOB, status=FAILED)
+
+
+def test_watch_sees_every_state(cli):
+    job_id = cli.submit("chaos.sleep", {"ms": 300}, "--delay", "1s")
+    lines = [json.loads(line) for line in cli("watch", job_id, "--json").splitlines()]
+    states = [e["data"]["state"] for e in lines if e["event"] == "state"]
+    assert states[0] == "scheduled" and states[-1] == "succeeded" and "running" in states
+
+
+def test_watch_ends_when_the_host_dies(make_cli):
+    cli = make_cli()
+    cli.host.start()
+    job_id = cli.submit("chaos.sleep", {"ms": 600000})
+    cli.host.wait_started(job_id)
+    with subprocess.Popen(cli.command("watch", job_id), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as p:
+        assert "running" in p.stdout.readline()
+        cli.host.kill()
+        _, err = p.communicate(timeout=build.PATIENCE_S)
+        assert p.returncode == UNREACHABLE, err
+
+
+# ---- acting on jobs
+
+def test_cancel_promote_retry(cli):
+    later = cli.submit("chaos.echo", {"a": 1}, "--delay", "1h")
+    assert re.search(rf"{later}  queued", cli("promote", later, "--why", "now, please"))
+    cli.host.wait_job(later, "succeeded")
+    assert "cannot promote" in cli.error("promote", later, status=FAILED)
+    waiting = cli.submit("chaos.echo", None, "--delay", "1h")
+    assert f"{waiting}  cancelled" in cli("cancel", waiting)
+    assert f"{waiting}  queued" in cli("retry", waiting)
+    cli.host.wait_job(waiting, "succeeded")
+    running = cli.submit("chaos.sleep", {"ms": 600000})
+    cli.host.wait_started(running)
+    assert "asked to stop" in cli("cancel", running)
+    cli.host.wait_job(running, "cancelled")
+    mixed = cli.json("cancel", NO_JOB, cli.submit("chaos.echo", None, "--delay", "1h"), status=FAILED)["items"]
+    assert mixed[0]["error"]["code"] == "job_not_found" and mixed[1]["state"] == "cancelled"
+
+
+def make_dead(cli, count, **payload):
+    ids = [cli.submit("chaos.fail", {"class": "input", "code": "bad_thing", "message": "no good", **payload}) for _ in range(count)]
+    cli.host.wait_all(ids, "dead")
+    return ids
+
+
+def test_dlq(cli):
+    ids = make_dead(cli, 3)
+    listed = cli("dlq", "ls")
+    assert all(i in listed for i in ids) and "bad_thing" in listed and "no good" in listed
+    assert [j["id"] for j in cli.json("dlq", "ls", "--code", "bad_thing", "-n", "1")["items"]] == [ids[-1]]
+    assert cli.json("dlq", "ls", "--class", "network")["items"] == []
+    assert re.search(r"^error +input bad_thing: no good", cli("dlq", "show", ids[0]), re.MULTILINE)
+    assert cli("dlq", "retry", ids[0]) == "1 started again\n"
+    cli.host.wait_job(ids[0], "dead")
+    assert cli("dlq", "rm", ids[0]) == "1 deleted\n"
+    assert cli("dlq", "retry", "--type", "chaos.fail", "--class", "input") == "2 started again\n"
+    cli.host.wait_all(ids[1:], "dead")
+    assert cli.json("dlq", "rm", "--all")["done"] == 2
+    assert cli.json("dlq", "ls")["items"] == []
+    assert "no job with this id" in cli.error("dlq", "rm", NO_JOB, status=FAILED)
+    for args in ((), ("--all", "--queue", "chaos"), (NO_JOB, "--all")):
+        assert "name ids, or give filters, or --all" in cli.error("dlq", "rm", *args, status=USAGE)
+
+
+@pytest.mark.parametrize("answer, left", [("n", 2), ("y", 0)])
+def test_dlq_asks_on_a_terminal(cli, answer, left):
+    make_dead(cli, 2)
+    master, slave = pty.openpty()
+    with subprocess.Popen(cli.command("dlq", "rm", "--all"), stdin=slave, stdout=slave, stderr=slave) as p:
+        os.close(slave)
+        assert b"Delete 2 dead jobs? [y/N]" in read_terminal(master, b"[y/N]")
+        os.write(master, answer.encode() + b"\n")
+        read_terminal(master, b"\0none\0")
+        assert p.wait(build.PATIENCE_S) == (FAILED if left else OK)
+    os.close(master)
+    assert len(cli.json("dlq", "ls")["items"]) == left
+
+
+# ---- queues, reasons, hosts
+
+def test_queues_and_explain(cli):
+    assert cli("pause", "chaos", "--why", "the upstream is down") == "chaos is paused\n"
+    job_id = cli.submit("chaos.echo")
+    page = cli("queues")
+    assert re.search(r"^chaos +1 .*by uid:\d+, \d+s ago: the upstream is down", page, re.MULTILINE)
+    out = cli("explain", job_id)
+    assert "queue_paused" in out and "the upstream is down" in out
+    assert "queue_paused" in cli("explain", "chaos")
+    assert cli.json("explain", job_id)["reasons"][0]["code"] == "queue_paused"
+    assert cli("resume", "chaos") == "chaos is running\n"
+    cli.host.wait_job(job_id, "succeeded")
+    assert "finished" in cli("explain", job_id)
+    assert "no plugin has a handler named" in cli.error("submit", "nobody.knows", status=FAILED)
+    assert "no job with this id" in cli.error("explain", NO_JOB, status=FAILED)
+
+
+def test_jobs_filters_and_pages(cli):
+    ids = [cli.submit("chaos.echo", {"i": i}, "--user", f"u{i % 2}") for i in range(6)]
+    cli.host.wait_all(ids)
+    assert {j["id"] for j in cli.json("jobs", "--user", "u1")["items"]} == set(ids[1::2])
+    assert cli.json("jobs", "--search", ids[2])["items"][0]["id"] == ids[2]
+    first = cli.raw("jobs", "-n", "4")
+    cursor = re.search(r"more: --cursor (\S+)", first.stderr).group(1)
+    assert [i for i in reversed(ids) if i in first.stdout] == list(reversed(ids))[:4]
+    second = cli("jobs", "-n", "4", "--cursor", cursor)
+    assert all(i in second for i in ids[:2])
+    assert "state is one of" in cli.error("jobs", "--state", "done", status=FAILED)
+    assert "limit is a number from 1 to 1000" in cli.error("jobs", "-n", "0", status=FAILED)
+    assert "limit is a number" in cli.error("jobs", "-n", "1001", status=FAILED)
+    assert len(cli.json("jobs", "-n", "1000")["items"]) == 6
+
+
+def test_hosts(cli):
+    assert str(cli.host.pid) in cli("hosts")
+    me = cli.json("hosts")["items"]
+    assert [h["pid"] for h in me if h["this"]] == [cli.host.pid]
+
+
+def test_fsck_online_and_offline(make_cli):
+    cli = make_cli()
+    cli.host.start()
+    cli.host.wait_job(cli.submit("chaos.echo"))
+    assert re.search(r"^\d+ jobs and \d+ blobs checked, 0 findings$", cli("fsck"), re.MULTILINE)
+    cli.host.stop()
+    assert cli.json("fsck")["total"] == 0
+    assert cli.json("fsck", "--repair")["repair"] is True
+
+
+# ---- output that does not hurt
+
+def test_terminal_gets_no_control_bytes(cli):
+    job_id = cli.submit("chaos.fail", {"class": "input", "message": "red \x1b[31malert\x07"}, "--label", "l\x1bm")
+    cli.host.wait_job(job_id, "dead")
+    for args in (("jobs",), ("job", job_id), ("dlq", "ls"), ("watch", job_id)):
+        done = cli.raw(*args)
+        assert "\x1b" not in done.stdout and "\x07" not in done.stdout, args
+
+
+def test_closed_output(cli):
+    cli.host.wait_job(cli.submit("chaos.echo"))
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(cli.command("jobs"), stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=build.PATIENCE_S)
+    assert done.returncode == FAILED and "could not be written" in done.stderr
+
+
+def test_socket_option_needs_no_configuration(cli, tmp_path):
+    out, _ = run("queues", "--socket", cli.host.socket, cwd=tmp_path)
+    assert out.startswith("QUEUE")
+    assert run("queues", "--socket", "unix:" + cli.host.socket, cwd=tmp_path)[0] == out
+
+
+def test_two_hosts_on_one_socket(make_host):
+    one = make_host({"plugins": chaos()})
+    one.start()
+    two = make_host({"plugins": chaos(), "host": {"admin": f"unix:{one.socket}"}}, name="two")
+    assert two.start(ready=False) is False
+    assert two.reap() == FAILED
+    assert "another process listens there" in two.read_log()
+
+
+def test_run_ends_on_signals(make_host):
+    for number in (signal.SIGTERM, signal.SIGINT):
+        one = make_host({"plugins": chaos()}, name=f"h{number}")
+        one.start()
+        one.send(number)
+        assert one.reap() == OK
+        assert not os.path.exists(one.socket)
+
+
+def test_many_clients_at_once(cli):
+    """A small crowd of commands, all of them answered."""
+    ids, lock = [], threading.Lock()
+
+    def one():
+        job_id = cli.submit("chaos.echo", {"x": 1})
+        with lock:
+            ids.append(job_id)
+
+    crowd = [threading.Thread(target=one) for _ in range(20)]
+    for t in crowd:
+        t.start()
+    for t in crowd:
+        t.join()
+    assert len(set(ids)) == 20
+    wait_until(lambda: all(cli.host.job(i)["state"] == "succeeded" for i in ids), build.PATIENCE_S, "all have succeeded")
