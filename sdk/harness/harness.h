@@ -1,0 +1,107 @@
+/* The inside of jobhost_harness.h, for the files of this folder:
+ *
+ *     harness.c          life, options, create()
+ *     harness_run.c      one attempt; crashes everywhere
+ *     harness_host.c     the host table          harness_ext.c   kv, blob, clock
+ *     harness_report.c   what tests look at      vault.c         what is committed */
+#ifndef JOBHOST_HARNESS_HARNESS_H
+#define JOBHOST_HARNESS_HARNESS_H
+
+#include <pthread.h>
+
+#include "base/buf.h"
+#include "jobhost_harness.h"
+#include "vault.h"
+#include "worker/manifest.h"
+#include "worker/verdict.h"
+
+/* What will go wrong in the next run. 0 = not. */
+struct trouble {
+    int64_t cancel_after_ms;
+    unsigned cancel_call;
+    uint32_t cancel_mask;
+    unsigned fail_commit;
+    int fail_error;
+    unsigned crash_commit;
+    int crash_when;
+};
+
+struct harness_input {
+    const char *name, *content_type;
+    struct bytes content;
+};
+
+struct harness_setting {
+    const char *name, *value;
+};
+
+/* One attempt. */
+struct attempt {
+    struct arena arena;
+    struct verdict_notes notes;
+    struct wish *wishes, **wishes_end; /* asked for since the last commit */
+    struct pending pending;
+    size_t items;
+    uint64_t bytes;
+    unsigned calls, commits;
+    int64_t began_ms;
+    uint32_t cancelled;
+    int cancel_fd; /* -1 = not asked for */
+    int cancel_write;
+    bool crashed, ended; /* ended: the run's own last commit is durable */
+    uint64_t random;
+    struct buf result;
+    const char *result_type;
+    const char **claims; /* won in this attempt */
+    size_t claim_count;
+};
+
+struct jh_harness {
+    struct jh_call call; /* first: the plugin's pointer is ours */
+    struct manifest manifest;
+    struct arena arena;
+    void *self;
+    bool created, setting_up, running;
+    pthread_t owner;
+    pthread_mutex_t lock; /* log and cancel may be used by any thread */
+    struct harness_setting settings[MANIFEST_OPTIONS_MAX];
+    size_t setting_count;
+    struct jh_job job;
+    struct harness_input *inputs;
+    struct vault vault;
+    struct trouble trouble;
+    int64_t now_ms;
+    uint64_t entropy;
+    struct attempt attempt;
+    const struct jh_handler *handler;
+    struct verdict verdict;
+    bool result_attached;
+    struct jh_harness_shown progress;
+    struct buf log;
+    char error[512];
+};
+
+extern const struct jh_host harness_host;
+const void *harness_extension(const char *id);
+
+static inline struct jh_harness *harness_of(struct jh_call *call) {
+    return (struct jh_harness *)(void *)call;
+}
+
+/* Frees what was kept of the last attempt. */
+void harness_end_attempt(struct jh_harness *h);
+/* Counts a call of any host function; may cancel. */
+void harness_enter(struct jh_harness *h);
+/* 0, -EPERM, or the errno of a broken commit: as the worker's call_check(). */
+int harness_check_run(struct jh_harness *h);
+int harness_refuse(struct jh_harness *h, const char *name, int rc);
+/* Notes what was asked for, within the limits of a commit: 0 or -EFBIG. */
+int harness_wish(struct jh_harness *h, const struct wish *wish);
+/* Makes the wishes durable, or not, as planned: 0 or a negative errno. */
+int harness_commit(struct jh_harness *h);
+void harness_cancel(struct jh_harness *h, uint32_t mask);
+
+/* Ends the program: the test uses the harness wrongly. */
+_Noreturn void harness_misused(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

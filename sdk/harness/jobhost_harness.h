@@ -1,0 +1,144 @@
+/* jobhost_harness.h — runs a plugin's handlers in a test program, in-process, against a host made of memory. No daemon, no threads,
+ * no real time: sleep_ms() advances a clock that only the harness moves.
+ *
+ *     struct jh_harness *h = jh_harness_new(&jobhost_plugin);
+ *     jh_harness_option(h, "pause", "10ms");                        // as in config.yaml
+ *     jh_harness_payload(h, "{\"name\":\"Ada\"}");
+ *     JH_CHECK_INT(JH_OK, jh_harness_run(h, "hello.say"));
+ *     JH_CHECK_STR("\"Hello, Ada!\"", jh_harness_result(h));
+ *     jh_harness_free(&h);
+ *     return jh_harness_exit_status();
+ *
+ * The harness keeps what a real store would: steps, children, key/values and warnings that were committed. A run that fails, is
+ * cancelled or "crashes" leaves them as they were at its last commit, and the next jh_harness_run() is the next attempt of the same
+ * job. All checks of arguments and all limits are those of the real host.
+ *
+ * One thread. Texts and pointers that the harness returns are valid until the next call that runs or changes something. A mistake in
+ * using the harness itself (an unknown option, no such handler) prints a line and ends the program with status 2. */
+#ifndef JOBHOST_HARNESS_H
+#define JOBHOST_HARNESS_H
+
+#include "jobhost_plugin.h"
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct jh_harness;
+
+/* Checks the manifest as the host does. */
+struct jh_harness *jh_harness_new(const struct jh_plugin *plugin);
+/* Calls destroy() if create() was called. *h becomes NULL. */
+void jh_harness_free(struct jh_harness **h);
+
+/* ---- before create(), which the first run calls ---- */
+
+/* A value as a user writes it ("true", "400ms", "10MiB"), checked against the plugin's table: 0, or -1 when the host would refuse it
+ * (jh_harness_error() has the words). */
+int jh_harness_option(struct jh_harness *h, const char *name, const char *value);
+/* Calls create() now: 0, or -1 (jh_harness_error(): what it said by fail()). A required option that was not set fails it too. */
+int jh_harness_create(struct jh_harness *h);
+const char *jh_harness_error(const struct jh_harness *h);
+
+/* ---- the job ---- */
+
+/* All members may be changed before a run, except payload and input_count; texts are borrowed. */
+struct jh_job *jh_harness_job(struct jh_harness *h);
+void jh_harness_payload(struct jh_harness *h, const char *text);
+void jh_harness_payload_bytes(struct jh_harness *h, const void *data, size_t len);
+void jh_harness_input(struct jh_harness *h, const char *name, const char *content_type,
+                      const void *data, size_t len);
+
+/* What the store already holds. */
+void jh_harness_set_step(struct jh_harness *h, const char *name, const char *value);
+void jh_harness_set_kv(struct jh_harness *h, const char *key, const char *value);
+void jh_harness_set_counter(struct jh_harness *h, const char *key, int64_t value);
+void jh_harness_set_member(struct jh_harness *h, const char *key, const char *member);
+/* Another job holds this claim, or (NULL) its work is done. */
+void jh_harness_set_claim(struct jh_harness *h, const char *key, const char *holder);
+
+/* ---- trouble, for the next run only; counts begin at 1 ---- */
+
+/* When this much virtual time has passed in the run, or at the n-th call of any host function. `mask`: JH_CANCEL_*. */
+void jh_harness_cancel_after_ms(struct jh_harness *h, int64_t ms, uint32_t mask);
+void jh_harness_cancel_at_call(struct jh_harness *h, unsigned n, uint32_t mask);
+/* The n-th step_put() fails with this negative errno; -ESTALE: another attempt has taken over. Nothing of it happens. */
+void jh_harness_fail_commit(struct jh_harness *h, unsigned n, int error);
+/* The process "dies" at the n-th commit, step_put() or the end of the run, before or just after it became durable: the handler sees a
+ * failed step_put(), what it does then counts for nothing, and the run returns JH_HARNESS_CRASHED. */
+enum { JH_CRASH_BEFORE = 0, JH_CRASH_AFTER = 1 };
+void jh_harness_crash_at_commit(struct jh_harness *h, unsigned n, int when);
+
+/* ---- running ---- */
+
+enum { JH_HARNESS_CRASHED = -1 };
+
+/* One attempt. The status as the host takes it (see jh_harness_class()), or JH_HARNESS_CRASHED. */
+jh_status jh_harness_run(struct jh_harness *h, const char *handler);
+
+/* Runs the handler without trouble; then again from the same beginning with a crash at its 1st, 2nd, ... commit, before and after it,
+ * each followed by runs until it ends; whatever the crash, what is committed in the end must be the same. 0; or -1 and
+ * jh_harness_error() names the crash and the first difference. The handler must end JH_OK. Call it before any other run. */
+int jh_harness_crash_everywhere(struct jh_harness *h, const char *handler);
+
+/* ---- how the last run ended ---- */
+
+jh_class jh_harness_class(const struct jh_harness *h);
+const char *jh_harness_message(const struct jh_harness *h); /* "" = none */
+const char *jh_harness_code(const struct jh_harness *h);
+const char *jh_harness_scope(const struct jh_harness *h);
+int64_t jh_harness_retry_after_ms(const struct jh_harness *h);
+const struct jh_wait *jh_harness_wait(const struct jh_harness *h); /* after JH_YIELD */
+/* What would be attached to the job, with a NUL after it. */
+const char *jh_harness_result(const struct jh_harness *h);
+size_t jh_harness_result_len(const struct jh_harness *h);
+const char *jh_harness_result_type(const struct jh_harness *h);
+unsigned jh_harness_commits(const struct jh_harness *h); /* in that run, its end included */
+unsigned jh_harness_calls(const struct jh_harness *h);   /* of host functions */
+
+struct jh_harness_shown {
+    unsigned updates; /* progress() calls */
+    uint64_t done, total;
+    const char *message; /* "" = none */
+};
+struct jh_harness_shown jh_harness_progress(const struct jh_harness *h);
+
+/* Log lines of the run, each "info: text" and a newline. */
+const char *jh_harness_log(const struct jh_harness *h);
+
+/* ---- what is committed, by all runs ---- */
+
+const char *jh_harness_step(const struct jh_harness *h, const char *name); /* NULL = none */
+size_t jh_harness_children(const struct jh_harness *h);
+/* payload.data has a NUL after it. */
+const struct jh_child *jh_harness_child(const struct jh_harness *h, size_t index);
+size_t jh_harness_warnings(const struct jh_harness *h);
+const char *jh_harness_warning(const struct jh_harness *h, size_t index); /* its code */
+const char *jh_harness_kv(const struct jh_harness *h, const char *key);   /* NULL = none */
+int64_t jh_harness_counter(const struct jh_harness *h, const char *key);
+size_t jh_harness_members(const struct jh_harness *h, const char *key);
+int jh_harness_is_done(const struct jh_harness *h, const char *key); /* claimed and done */
+
+/* ---- the clock ---- */
+
+int64_t
+jh_harness_now_ms(const struct jh_harness *h); /* unix time; starts at 2026-01-01 00:00 UTC */
+void jh_harness_advance(struct jh_harness *h, int64_t ms);
+
+/* ---- checks, for those who have no test framework: print file and line and go on ---- */
+
+#define JH_CHECK(condition) jh_harness_check((condition) != 0, #condition, __FILE__, __LINE__)
+#define JH_CHECK_INT(want, got)                                                                    \
+    jh_harness_check_int((long long)(want), (long long)(got), #got, __FILE__, __LINE__)
+#define JH_CHECK_STR(want, got) jh_harness_check_str((want), (got), #got, __FILE__, __LINE__)
+int jh_harness_check(int held, const char *what, const char *file, int line);
+int jh_harness_check_int(long long want, long long got, const char *what, const char *file,
+                         int line);
+int jh_harness_check_str(const char *want, const char *got, const char *what, const char *file,
+                         int line);
+/* 0 when every check held; prints how many there were. For main(). */
+int jh_harness_exit_status(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,21 @@
+#!/bin/sh
+# Installs the SDK into an empty place and builds there what `jobhost plugin new greeter` would write: build_template.sh BUILD_DIR
+set -e
+build=$1
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cmake --install "$build" --prefix "$work/usr" --component sdk >"$work/log"
+mkdir "$work/greeter"
+for file in "$work"/usr/share/doc/*/examples/hello/*; do
+    name=$(basename "$file" | sed 's/hello/greeter/g')
+    sed 's/hello/greeter/g' "$file" >"$work/greeter/$name"
+done
+cd "$work/greeter"
+if ! (cmake -B build -DCMAKE_PREFIX_PATH="$work/usr" && cmake --build build && ctest --test-dir build) >"$work/log" 2>&1; then
+    cat "$work/log"
+    exit 1
+fi
+grep '100% tests passed' "$work/log"
+nm -D --defined-only build/plugins/greeter.so | grep -q jobhost_plugin
+# pkg-config knows it too
+PKG_CONFIG_PATH=$(dirname "$(find "$work/usr" -name jobhost.pc)") pkg-config --cflags jobhost

@@ -1,0 +1,26 @@
+// Compiled as C99 and as C17: the headers are clean in both, and no struct of the ABI has moved. There is nothing to run.
+#include "jobhost_blob.h"
+#include "jobhost_clock.h"
+#include "jobhost_json.h"
+#include "jobhost_kv.h"
+#include "jobhost_layout.h"
+#include "jobhost_plugin.h"
+#include "jobhost_util.h"
+
+// Not only larger than before: exactly what ABI 1.0 has.
+_Static_assert(sizeof(struct jh_plugin) == 72, "jh_plugin");
+_Static_assert(sizeof(struct jh_handler) == 40, "jh_handler");
+_Static_assert(sizeof(struct jh_host) == 120, "jh_host");
+_Static_assert(sizeof(struct jh_job) == 128, "jh_job");
+_Static_assert(sizeof(struct jh_child) == 80, "jh_child");
+_Static_assert(sizeof(struct jh_failure) == 48, "jh_failure");
+_Static_assert(sizeof(struct jh_wait) == 32, "jh_wait");
+_Static_assert(sizeof(struct jh_kv) == 96, "jh_kv");
+_Static_assert(sizeof(struct jh_blob) == 40, "jh_blob");
+_Static_assert(sizeof(struct jh_input) == 64, "jh_input");
+_Static_assert(sizeof(struct jh_clock) == 40, "jh_clock");
+
+int layout_is_checked(void);
+int layout_is_checked(void) {
+    return 1;
+}
