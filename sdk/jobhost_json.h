@@ -254,7 +254,8 @@ static inline size_t jh_json_quote(const char *text, char *out, size_t cap) {
     out[n++] = '"';
     for (; *text != '\0'; text++) {
         unsigned char b = (unsigned char)*text;
-        if (cap - n < 9) {
+        size_t need = b < 0x20 ? 6 : b == '"' || b == '\\' ? 2 : 1;
+        if (cap - n < need + 2) {
             return 0;
         }
         if (b == '"' || b == '\\') {

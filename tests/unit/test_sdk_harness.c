@@ -1,0 +1,410 @@
+// The authors' harness does what the worker does: a plugin that tries everything, seen through jobhost_harness.h.
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <unistd.h>
+
+#include "expect.h"
+#include "jobhost_blob.h"
+#include "jobhost_clock.h"
+#include "jobhost_harness.h"
+#include "jobhost_kv.h"
+#include "jobhost_util.h"
+
+// ---- the plugin: what a handler does is set by the test ----
+
+static jh_status (*behaviour)(struct jh_call *c, const struct jh_job *job);
+static int created, destroyed;
+
+static jh_status run(void *self, struct jh_call *c, const struct jh_job *job) {
+    (void)self;
+    return behaviour(c, job);
+}
+
+static int create(struct jh_call *c, void **self) {
+    created++;
+    *self = &created;
+    if (jh_opt_bool(c, "broken", 0)) {
+        (void)jh_failf(c, JH_E_AUTH, NULL, "no key");
+        return -1;
+    }
+    return 0;
+}
+
+static void destroy(void *self) {
+    destroyed += self == &created;
+}
+
+static const struct jh_option options[] = {
+    {"broken", JH_OPT_BOOL, 0, "false", NULL},
+    {"wait", JH_OPT_DURATION, 0, "1m30s", NULL},
+    {"room", JH_OPT_SIZE, 0, "1KiB", NULL},
+    {"count", JH_OPT_INT, 0, NULL, NULL},
+    {"url", JH_OPT_URL, 0, NULL, NULL},
+    {"name", JH_OPT_STRING, JH_OPT_REQUIRED, NULL, NULL},
+    {0},
+};
+static const struct jh_handler handlers[] = {
+    {.name = "t.run", .run = run, .state_version = 3},
+};
+static const struct jh_plugin plugin = {
+    JH_PLUGIN_INIT,       .name = "t",        .version = "1",   .options = options,
+    .handlers = handlers, .handler_count = 1, .create = create, .destroy = destroy,
+};
+
+static struct jh_harness *start(jh_status (*act)(struct jh_call *, const struct jh_job *)) {
+    struct jh_harness *h = jh_harness_new(&plugin);
+    EXPECT_EQ_INT(0, jh_harness_option(h, "name", "x"));
+    behaviour = act;
+    return h;
+}
+
+// ---- life and options ----
+
+static jh_status do_nothing(struct jh_call *c, const struct jh_job *job) {
+    (void)c;
+    (void)job;
+    return JH_OK;
+}
+
+static void test_life(void) {
+    created = destroyed = 0;
+    struct jh_harness *h = start(do_nothing);
+    EXPECT_EQ_INT(0, created);
+    EXPECT_EQ_INT(JH_OK, jh_harness_run(h, "t.run"));
+    EXPECT_EQ_INT(JH_OK, jh_harness_run(h, "t.run"));
+    EXPECT_EQ_INT(1, created);
+    EXPECT_EQ_INT(2, jh_harness_job(h)->attempt);
+    jh_harness_free(&h);
+    EXPECT_EQ_INT(1, destroyed);
+    EXPECT_NULL(h);
+    jh_harness_free(&h);
+    h = jh_harness_new(&plugin);
+    jh_harness_free(&h);
+    EXPECT_EQ_INT(1, destroyed); // was not created
+}
+
+static jh_status show_options(struct jh_call *c, const struct jh_job *job) {
+    (void)job;
+    jh_logf(c, JH_LOG_INFO, "%s %s %s %s %s %s", jh_opt_str(c, "broken", "-"),
+            jh_opt_str(c, "wait", "-"), jh_opt_str(c, "room", "-"), jh_opt_str(c, "count", "-"),
+            jh_opt_str(c, "url", "-"), jh_opt_str(c, "name", "-"));
+    return JH_OK;
+}
+
+static void test_options(void) {
+    struct jh_harness *h = start(show_options);
+    static const char *const bad[][2] = {{"broken", "yes"}, {"wait", "30"}, {"room", "big"},
+                                         {"count", "1.5"},  {"count", ""},  {"url", "ftp://x"},
+                                         {"unknown", "x"}};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        EXPECT_EQ_INT(-1, jh_harness_option(h, bad[i][0], bad[i][1]));
+        EXPECT_CONTAINS(bad[i][0], jh_harness_error(h));
+    }
+    EXPECT_EQ_INT(0, jh_harness_option(h, "count", "-7"));
+    EXPECT_EQ_INT(0, jh_harness_option(h, "url", "https://example.org"));
+    EXPECT_EQ_INT(0, jh_harness_option(h, "name", "later"));
+    EXPECT_EQ_INT(JH_OK, jh_harness_run(h, "t.run"));
+    EXPECT_EQ_STR("info: false 90000 1024 -7 https://example.org later\n", jh_harness_log(h));
+    jh_harness_free(&h);
+
+    h = jh_harness_new(&plugin);
+    EXPECT_EQ_INT(-1, jh_harness_create(h));
+    EXPECT_EQ_STR("name: is required", jh_harness_error(h));
+    EXPECT_EQ_INT(0, jh_harness_option(h, "name", "x"));
+    EXPECT_EQ_INT(0, jh_harness_option(h, "broken", "true"));
+    EXPECT_EQ_INT(-1, jh_harness_create(h));
+    EXPECT_EQ_STR("create: no key", jh_harness_error(h));
+    jh_harness_free(&h);
+}
+
+// ---- one run ----
+
+static jh_status try_much(struct jh_call *c, const struct jh_job *job) {
+    const struct jh_host *h = c->host;
+    const struct jh_kv *kv = h->extension(h, JH_KV_1);
+    const struct jh_child child = {
+        .size = sizeof child, .handler = "t.run", .payload = job->payload, .delay_ms = 5};
+    struct jh_bytes value;
+    int64_t count = 0;
+    EXPECT_EQ_INT(1, h->step_get(c, "s", &value));
+    EXPECT_EQ_INT(0, h->enqueue(c, &child));
+    EXPECT_EQ_INT(0, kv->set(c, "k", jh_bytes_of("v"), 0));
+    EXPECT_EQ_INT(0, kv->add(c, "n", 2));
+    EXPECT_EQ_INT(0, kv->counter(c, "n", &count));
+    EXPECT_EQ_INT(12, count);
+    EXPECT_EQ_INT(0, kv->sadd(c, "m", jh_bytes_of("b")));
+    EXPECT_EQ_INT(0, h->warn(c, "odd", "something is odd"));
+    EXPECT_EQ_INT(0, jh_step_puts(c, "s", "done"));
+    EXPECT_EQ_INT(0, h->step_get(c, "s", &value));
+    EXPECT_EQ_INT(0, kv->add(c, "n", 100)); // never committed
+    EXPECT_EQ_INT(0, h->progress(c, 3, 9, "third"));
+    (void)h->result(c, jh_bytes_of("partial"));
+    return jh_failf(c, JH_E_UPSTREAM, "http_502", "bad gateway");
+}
+
+static void test_run(void) {
+    struct jh_harness *h = start(try_much);
+    jh_harness_payload(h, "{}");
+    jh_harness_set_counter(h, "n", 10);
+    jh_harness_set_member(h, "m", "a");
+    EXPECT_EQ_INT(JH_RETRY, jh_harness_run(h, "t.run"));
+    EXPECT_EQ_INT(JH_E_UPSTREAM, jh_harness_class(h));
+    EXPECT_EQ_STR("bad gateway", jh_harness_message(h));
+    EXPECT_EQ_STR("http_502", jh_harness_code(h));
+    EXPECT_EQ_STR("", jh_harness_scope(h));
+    EXPECT_EQ_STR("", jh_harness_result(h)); // not attached to a failure
+    EXPECT_EQ_STR("done", jh_harness_step(h, "s"));
+    EXPECT_EQ_UINT(1, jh_harness_children(h));
+    EXPECT_EQ_INT(5, jh_harness_child(h, 0)->delay_ms);
+    EXPECT_EQ_STR("v", jh_harness_kv(h, "k"));
+    EXPECT_EQ_INT(12, jh_harness_counter(h, "n"));
+    EXPECT_EQ_UINT(2, jh_harness_members(h, "m"));
+    EXPECT_EQ_STR("odd", jh_harness_warning(h, 0));
+    EXPECT_EQ_UINT(2, jh_harness_commits(h));
+    struct jh_harness_shown shown = jh_harness_progress(h);
+    EXPECT_EQ_UINT(1, shown.updates);
+    EXPECT_EQ_UINT(3, shown.done);
+    EXPECT_EQ_STR("third", shown.message);
+    jh_harness_free(&h);
+}
+
+static jh_status use_claim(struct jh_call *c, const struct jh_job *job) {
+    const struct jh_kv *kv = c->host->extension(c->host, JH_KV_1);
+    const char *holder = "nobody";
+    (void)job;
+    EXPECT_EQ_INT(JH_CLAIM_HELD, kv->claim(c, "held", &holder));
+    EXPECT_EQ_STR("somebody", holder);
+    EXPECT_EQ_INT(JH_CLAIM_DONE, kv->claim(c, "over", NULL));
+    EXPECT_EQ_INT(JH_CLAIM_WON, kv->claim(c, "free", NULL));
+    EXPECT_EQ_INT(JH_CLAIM_WON, kv->claim(c, "free", NULL));
+    EXPECT_EQ_INT(0, kv->done(c, "free", 0));
+    EXPECT_EQ_INT(JH_CLAIM_DONE, kv->claim(c, "free", NULL));
+    return JH_OK;
+}
+
+static void test_claims(void) {
+    struct jh_harness *h = start(use_claim);
+    jh_harness_set_claim(h, "held", "somebody");
+    jh_harness_set_claim(h, "over", NULL);
+    EXPECT_EQ_INT(JH_OK, jh_harness_run(h, "t.run"));
+    EXPECT_TRUE(jh_harness_is_done(h, "free"));
+    EXPECT_FALSE(jh_harness_is_done(h, "held"));
+    jh_harness_free(&h);
+}
+
+static jh_status use_files(struct jh_call *c, const struct jh_job *job) {
+    const struct jh_blob *blob = c->host->extension(c->host, JH_BLOB_1);
+    struct jh_input in = {.size = sizeof in};
+    char text[8] = "";
+    EXPECT_EQ_UINT(1, job->input_count);
+    EXPECT_EQ_INT(-EINVAL, blob->input(c, 1, &in));
+    EXPECT_EQ_INT(-EINVAL, blob->open(c, 1));
+    EXPECT_EQ_INT(0, blob->input(c, 0, &in));
+    EXPECT_EQ_STR("f.txt", in.name);
+    EXPECT_EQ_UINT(3, in.length);
+    int fd = blob->open(c, 0);
+    EXPECT_EQ_INT(3, read(fd, text, sizeof text));
+    EXPECT_EQ_STR("abc", text);
+    EXPECT_EQ_INT(0, blob->result_fd(c, fd, "text/plain"));
+    (void)close(fd);
+    return JH_OK;
+}
+
+static void test_files(void) {
+    struct jh_harness *h = start(use_files);
+    jh_harness_input(h, "f.txt", "text/plain", "abc", 3);
+    EXPECT_EQ_INT(JH_OK, jh_harness_run(h, "t.run"));
+    EXPECT_EQ_STR("abc", jh_harness_result(h));
+    EXPECT_EQ_UINT(3, jh_harness_result_len(h));
+    EXPECT_EQ_STR("text/plain", jh_harness_result_type(h));
+    jh_harness_free(&h);
+}
+
+// ---- time and cancel ----
+
+static jh_status sleep_long(struct jh_call *c, const struct jh_job *job) {
+    const struct jh_clock *clock = c->host->extension(c->host, JH_CLOCK_1);
+    int64_t began = clock->wall_ms(c);
+    (void)job;
+    while (c->host->sleep_ms(c, 1000) == 0) {
+        if (clock->mono_ms(c) - began >= 5000) {
+            return jh_yield_until(c, clock->wall_ms(c) + 60000);
+        }
+    }
+    return jh_stop(c);
+}
+
+static void test_time(void) {
+    struct jh_harness *h = start(sleep_long);
+    int64_t began = jh_harness_now_ms(h);
+    EXPECT_EQ_INT(JH_YIELD, jh_harness_run(h, "t.run"));
+    EXPECT_EQ_INT(5000, jh_harness_now_ms(h) - began);
+    EXPECT_EQ_INT(JH_WAIT_UNTIL, jh_harness_wait(h)->kind);
+    EXPECT_EQ_INT(began + 65000, jh_harness_wait(h)->wake_at_ms);
+    EXPECT_EQ_INT(0, jh_harness_job(h)->attempt); // parking uses none
+    jh_harness_advance(h, 60000);
+    jh_harness_cancel_after_ms(h, 2500, JH_CANCEL_USER);
+    EXPECT_EQ_INT(JH_CANCELLED, jh_harness_run(h, "t.run"));
+    EXPECT_EQ_INT(began + 67500, jh_harness_now_ms(h));
+    jh_harness_cancel_after_ms(h, 0, 0);
+    jh_harness_cancel_at_call(h, 3, JH_CANCEL_DEADLINE);
+    EXPECT_EQ_INT(JH_RETRY, jh_harness_run(h, "t.run"));
+    EXPECT_EQ_INT(JH_E_TIMEOUT, jh_harness_class(h));
+    jh_harness_free(&h);
+}
+
+static jh_status watch_fd(struct jh_call *c, const struct jh_job *job) {
+    struct pollfd p = {.fd = c->host->cancel_fd(c), .events = POLLIN};
+    (void)job;
+    EXPECT_EQ_INT(0, poll(&p, 1, 0));
+    EXPECT_EQ_UINT(JH_CANCEL_USER, c->host->cancelled(c)); // the second call
+    EXPECT_EQ_INT(1, poll(&p, 1, 0));
+    return jh_stop(c);
+}
+
+static void test_cancel_fd(void) {
+    struct jh_harness *h = start(watch_fd);
+    jh_harness_cancel_at_call(h, 2, JH_CANCEL_USER);
+    EXPECT_EQ_INT(JH_CANCELLED, jh_harness_run(h, "t.run"));
+    jh_harness_free(&h);
+}
+
+static void *call_from_elsewhere(void *arg) {
+    struct jh_call *c = arg;
+    EXPECT_EQ_INT(-EPERM, c->host->step_put(c, "x", jh_bytes_of("y")));
+    EXPECT_EQ_INT(-EPERM, c->host->sleep_ms(c, 1));
+    c->host->log(c, JH_LOG_WARN, "from elsewhere");
+    return NULL;
+}
+
+static jh_status use_thread(struct jh_call *c, const struct jh_job *job) {
+    pthread_t thread;
+    (void)job;
+    if (pthread_create(&thread, NULL, call_from_elsewhere, c) == 0) {
+        (void)pthread_join(thread, NULL);
+    }
+    return JH_OK;
+}
+
+static void test_thread(void) {
+    struct jh_harness *h = start(use_thread);
+    EXPECT_EQ_INT(JH_OK, jh_harness_run(h, "t.run"));
+    EXPECT_EQ_STR("warn: from elsewhere\n", jh_harness_log(h));
+    jh_harness_free(&h);
+}
+
+// ---- commits that fail, crashes ----
+
+static int good_order; // 0: the child is asked for before the step's commit, as it should be
+
+// Two steps with a child each, a counter, a result.
+static jh_status work(struct jh_call *c, const struct jh_job *job) {
+    const struct jh_kv *kv = c->host->extension(c->host, JH_KV_1);
+    const struct jh_child child = {.size = sizeof child, .handler = "t.run"};
+    (void)job;
+    for (int i = 1; i <= 2; i++) {
+        struct jh_bytes seen;
+        const char *step = i == 1 ? "one" : "two";
+        if (c->host->step_get(c, step, &seen) == 0) {
+            continue;
+        }
+        if (!good_order) {
+            (void)c->host->enqueue(c, &child);
+            (void)kv->add(c, "n", 1);
+        }
+        if (jh_step_puts(c, step, "x") < 0) {
+            return jh_stop(c);
+        }
+        if (good_order) { // wrong: a crash here loses the child
+            (void)c->host->enqueue(c, &child);
+        }
+    }
+    (void)c->host->result(c, jh_bytes_of("result"));
+    return JH_OK;
+}
+
+static void test_failed_commit(void) {
+    good_order = 0;
+    struct jh_harness *h = start(work);
+    jh_harness_fail_commit(h, 2, -ESTALE);
+    EXPECT_EQ_INT(JH_CANCELLED, jh_harness_run(h, "t.run"));
+    EXPECT_EQ_UINT(1, jh_harness_children(h));
+    jh_harness_fail_commit(h, 1, -EIO);
+    EXPECT_EQ_INT(JH_RETRY, jh_harness_run(h, "t.run"));
+    EXPECT_EQ_INT(JH_E_RESOURCE, jh_harness_class(h));
+    EXPECT_EQ_UINT(1, jh_harness_children(h));
+    EXPECT_EQ_INT(JH_OK, jh_harness_run(h, "t.run"));
+    EXPECT_EQ_UINT(2, jh_harness_children(h));
+    EXPECT_EQ_INT(2, jh_harness_counter(h, "n"));
+    EXPECT_EQ_STR("result", jh_harness_result(h));
+    jh_harness_free(&h);
+}
+
+static void test_crash(void) {
+    good_order = 0;
+    struct jh_harness *h = start(work);
+    jh_harness_crash_at_commit(h, 1, JH_CRASH_BEFORE);
+    EXPECT_EQ_INT(JH_HARNESS_CRASHED, jh_harness_run(h, "t.run"));
+    EXPECT_NULL(jh_harness_step(h, "one"));
+    jh_harness_crash_at_commit(h, 1, JH_CRASH_AFTER);
+    EXPECT_EQ_INT(JH_HARNESS_CRASHED, jh_harness_run(h, "t.run"));
+    EXPECT_EQ_STR("x", jh_harness_step(h, "one"));
+    EXPECT_EQ_INT(JH_OK, jh_harness_run(h, "t.run"));
+    EXPECT_EQ_UINT(2, jh_harness_children(h));
+    jh_harness_free(&h);
+}
+
+static void test_crash_everywhere(void) {
+    good_order = 0;
+    struct jh_harness *h = start(work);
+    jh_harness_set_counter(h, "n", 40);
+    EXPECT_EQ_INT(0, jh_harness_crash_everywhere(h, "t.run"));
+    EXPECT_EQ_STR("", jh_harness_error(h));
+    jh_harness_free(&h);
+    // a handler that spawns after its commit is found out
+    good_order = 1;
+    h = start(work);
+    EXPECT_EQ_INT(-1, jh_harness_crash_everywhere(h, "t.run"));
+    EXPECT_CONTAINS("crash after commit 1: 1 children instead of 2", jh_harness_error(h));
+    jh_harness_free(&h);
+}
+
+// ---- limits ----
+
+static jh_status overdo(struct jh_call *c, const struct jh_job *job) {
+    int rc = 0;
+    unsigned n = 0;
+    (void)job;
+    while (rc == 0) {
+        rc = c->host->warn(c, "w", NULL);
+        n += rc == 0;
+    }
+    EXPECT_EQ_INT(-EFBIG, rc);
+    EXPECT_EQ_UINT(20000, n);
+    EXPECT_EQ_INT(-EFBIG, jh_step_puts(c, "x", "y"));
+    return JH_CANCELLED;
+}
+
+static void test_limits(void) {
+    struct jh_harness *h = start(overdo);
+    EXPECT_EQ_INT(JH_RETRY, jh_harness_run(h, "t.run")); // the commit failed
+    EXPECT_EQ_INT(JH_E_RESOURCE, jh_harness_class(h));
+    jh_harness_free(&h);
+}
+
+static const struct expect_test tests[] = {
+    {"create, run, destroy", test_life},
+    {"options as users write them", test_options},
+    {"a run, its effects and its end", test_run},
+    {"claims", test_claims},
+    {"input files and results", test_files},
+    {"time is the harness's", test_time},
+    {"the cancel descriptor", test_cancel_fd},
+    {"another thread", test_thread},
+    {"commits that fail", test_failed_commit},
+    {"a crash at a commit", test_crash},
+    {"crashes everywhere", test_crash_everywhere},
+    {"as many effects as a commit takes", test_limits},
+};
+SUITE_MAIN("sdk: harness", tests)
