@@ -59,7 +59,7 @@ int dedup_end(struct writer *w, const struct job_row *row, const struct lane *la
     }
     int64_t ttl = spec.dedup_ttl_ms > 0 ? spec.dedup_ttl_ms : w->config->dedup_ttl_ms;
     if (state == JOB_SUCCEEDED && ttl > 0) {
-        return set(w, lane->queue, spec.dedup_key, &row->id, now_ms + ttl);
+        return set(w, lane->queue, spec.dedup_key, &row->id, place_expiry(now_ms, ttl));
     }
     sqlite3_stmt *s = conn_stmt(&w->conn, SQL_DEDUP_DEL);
     bind_int(s, 1, lane->queue->id);

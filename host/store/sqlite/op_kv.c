@@ -3,6 +3,7 @@
 #include "store/sqlite/effects.h"
 #include "store/sqlite/kv.h"
 #include "store/sqlite/ops.h"
+#include "store/sqlite/place.h"
 
 // A claim and "done" share the row of kind KV_CLAIM; `number` tells them apart.
 enum { CLAIM_IS_DONE = 1 };
@@ -149,7 +150,7 @@ static int change_set(struct writer *w, const char *ns, const char *key, struct 
 
 static int write_one(struct writer *w, const char *ns, const struct store_kv_write *kv,
                      int64_t now_ms) {
-    int64_t expire_ms = kv->number > 0 ? now_ms + kv->number : 0;
+    int64_t expire_ms = place_expiry(now_ms, kv->number);
     switch (kv->kind) {
     case STORE_KV_SET:
         return put(w, ns, kv->key,

@@ -64,7 +64,7 @@ int place_remove(struct writer *w, const struct job_row *row, int64_t now_ms);
 
 /* now + keep, or 0 for ever. */
 static inline int64_t place_expiry(int64_t now_ms, int64_t keep_ms) {
-    return keep_ms > 0 ? now_ms + keep_ms : 0;
+    return keep_ms <= 0 ? 0 : keep_ms > INT64_MAX - now_ms ? INT64_MAX : now_ms + keep_ms;
 }
 
 #endif

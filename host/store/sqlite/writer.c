@@ -201,6 +201,15 @@ static void refuse(struct store_op *head, int code, const char *words) {
     }
 }
 
+// As if the answers were lost on their way. Those of claims cannot be: claims are in memory, so they come and go with the answer.
+static void forget_answers(struct store_op *head) {
+    for (struct store_op *op = head; op != NULL; op = op->next) {
+        if (op->kind != STORE_CLAIM && op->status == 0) {
+            op->status = err_set(&op->err, -EIO, "fault injected after commit");
+        }
+    }
+}
+
 // In read-only mode: true = leave it at that.
 static bool refuse_degraded(struct writer *w, struct store_op *head) {
     if (!w->degraded ||
@@ -339,7 +348,7 @@ static void run_group(struct writer *w, struct store_op *head) {
         recover(w);
         group_publish(w);
         if (fault(FAULT_STORE_AFTER_COMMIT) < 0) {
-            refuse(head, -EIO, "fault injected after commit");
+            forget_answers(head);
         }
     }
     for (struct store_op *op = head; op != NULL; op = op->next) {

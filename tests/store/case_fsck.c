@@ -1,0 +1,246 @@
+/* fsck finds every kind of damage, and mends what can be mended. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cases.h"
+
+static const struct {
+    const char *sql;
+    const char *code;
+    bool mends;
+} damages[] = {
+    {"UPDATE jobs SET place = NULL WHERE state = 1", "job_in_no_place", true},
+    {"UPDATE jobs SET place = 1 WHERE state = 1", "job_in_wrong_place", true},
+    {"UPDATE jobs SET place = 16 WHERE state = 3", "job_in_wrong_place", true},
+    {"UPDATE jobs SET at_ms = NULL, place = NULL WHERE state = 0", "job_without_time", true},
+    {"UPDATE jobs SET state = 9 WHERE state = 5", "job_unknown_state", false},
+    {"UPDATE jobs SET prio = 3 WHERE state = 5", "job_unknown_state", false},
+    {"UPDATE jobs SET lane = 99 WHERE state = 5", "job_unknown_lane", false},
+    {"UPDATE jobs SET id = zeroblob(16) WHERE state = 5", "job_id_mismatch", false},
+    {"UPDATE jobs SET spec = x'ffff' WHERE state = 5", "job_damaged", false},
+    {"UPDATE jobs SET life = x'0109' WHERE state = 5", "job_damaged", false},
+    {"DELETE FROM payloads", "missing_payloads", false},
+    {"INSERT INTO payloads VALUES(5, x'00')", "orphan_payloads", true},
+    {"DELETE FROM results", "missing_results", true},
+    {"INSERT INTO results(rid, size) VALUES(5, 0)", "orphan_results", true},
+    {"UPDATE jobs SET has = has & ~8", "unknown_steps", true},
+    {"DELETE FROM steps WHERE seq = 1", "step_count", true},
+    {"DELETE FROM steps", "missing_steps", true},
+    {"INSERT INTO steps(rid, name) VALUES(5, 'x')", "orphan_steps", true},
+    {"INSERT INTO warnings VALUES(5, 1, 'c', 'm')", "orphan_warnings", true},
+    {"DELETE FROM warnings", "missing_warnings", true},
+    {"INSERT INTO attempts VALUES(5, 1, x'')", "orphan_attempts", true},
+    {"DELETE FROM logs", "missing_logs", true},
+    {"UPDATE lanes SET n1 = n1 + 5", "counter", true},
+    {"UPDATE lanes SET w2 = 7", "counter", true},
+    {"UPDATE meta SET value = value + 1 WHERE key = 'bytes_jobs'", "budget", true},
+    {"UPDATE meta SET value = 1 WHERE key = 'bytes_kv'", "budget", true},
+    {"DELETE FROM lists WHERE kind = 1", "not_listed", true},
+    {"DELETE FROM lists WHERE kind = 2", "not_listed", true},
+    {"DELETE FROM lists WHERE kind = 3", "not_listed", true},
+    {"INSERT INTO lists VALUES(1, 5, 77)", "listed_elsewhere", true},
+    {"UPDATE lists SET key = 6 WHERE kind = 1 AND key = 5", "listed_elsewhere", true},
+    {"INSERT INTO dedup VALUES(1, 'zz', zeroblob(16), NULL)", "dedup_without_job", true},
+    {"UPDATE blobs SET refs = 9", "blob_refs", true},
+    {"DELETE FROM blobs", "blob_without_row", true},
+    {"UPDATE blobs SET size = size + 1", "blob_size", false},
+    {"UPDATE kv SET number = 9 WHERE kind = 2", "kv_set_size", true},
+    {"DELETE FROM kv WHERE kind = 2", "orphan_kv_member", true},
+    {"UPDATE outbox SET data = x'00'", "outbox_damaged", false},
+};
+
+static void sql(const struct rig *rig, const char *text) {
+    sqlite3 *db = NULL;
+    char *words = NULL;
+    EXPECT_EQ_INT(SQLITE_OK, sqlite3_open(rig->db, &db));
+    (void)sqlite3_busy_timeout(db, 5000);
+    (void)sqlite3_exec(db, text, NULL, NULL, &words);
+    EXPECT_EQ_STR(NULL, words);
+    sqlite3_free(words);
+    (void)sqlite3_close(db);
+}
+
+// A store with something of everything.
+static void fill(struct rig *rig) {
+    struct store_blob_put put = {.data = bytes_of("content of a blob"), .fd = -1};
+    EXPECT_EQ_INT(0, rig_run(rig, &put.op, STORE_BLOB_PUT));
+    struct job_file file = {"f", NULL, put.ref};
+    store_op_finish(&put.op);
+    static char big[5000];
+    struct job_spec spec = rig_spec(rig, "q", "t");
+    spec.files = &file;
+    spec.file_count = 1;
+    spec.payload = (struct bytes){big, sizeof big};
+    spec.tenant = "ann";
+    EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(rig, &spec));
+    const struct store_claimed *got = rig_claim_one(rig, "q", "t");
+    struct store_step steps[] = {{"a", bytes_of("1")}, {"b", bytes_of("22")}};
+    struct job_spec kids[2] = {rig_spec(rig, "q", "kid"), rig_spec(rig, "far", "kid")};
+    kids[0].parent = kids[1].parent = spec.id;
+    struct store_kv_write kv[] = {{STORE_KV_SET, "v", bytes_of("value"), 0},
+                                  {STORE_KV_SADD, "s", bytes_of("m"), 0}};
+    struct store_warning warning = {"w", "m"};
+    struct store_attempt attempt = {.execution = 1, .outcome = "die"};
+    struct store_result result = {NULL, bytes_of("half a result"), NULL};
+    struct store_commit_item item = rig_item(got, JOB_EV_DIE);
+    item.steps = steps;
+    item.step_count = 2;
+    item.children = kids;
+    item.child_count = 2;
+    item.kv_namespace = "p";
+    item.kv = kv;
+    item.kv_count = 2;
+    item.warnings = &warning;
+    item.warning_count = 1;
+    item.attempt = &attempt;
+    item.result = &result;
+    item.log_tail = bytes_of("log");
+    item.keep_ms = 100000000;
+    EXPECT_EQ_INT(0, rig_commit(rig, &item));
+    spec = rig_spec(rig, "q", "t");
+    spec.run_at_ms = rig->now + 1000;
+    EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(rig, &spec));
+    struct job_id parked = rig_submit_plain(rig, "q", "t");
+    EXPECT_EQ_INT(0, rig_move(rig, &parked, JOB_EV_PARK));
+    spec = rig_spec(rig, "q", "t");
+    spec.dedup_key = "key";
+    EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(rig, &spec));
+}
+
+static struct store_fsck *fsck(struct rig *rig, bool repair) {
+    struct store_fsck *f = RIG_NEW(rig, store_fsck);
+    f->repair = repair;
+    EXPECT_EQ_INT(0, rig_run(rig, &f->op, STORE_FSCK));
+    EXPECT_EQ_STR("", f->op.err.msg);
+    return f;
+}
+
+// Is there a finding of that code, and was it mended?
+static bool has(const struct store_fsck *f, const char *code, bool repaired) {
+    for (size_t i = 0; i < f->count; i++) {
+        if (strcmp(f->findings[i].code, code) == 0 && f->findings[i].repaired == repaired) {
+            return true;
+        }
+    }
+    (void)printf("    want %s%s, got:\n", code, repaired ? ", repaired" : "");
+    for (size_t i = 0; i < f->count; i++) {
+        (void)printf("      %s (%s) repaired %d\n", f->findings[i].code, f->findings[i].detail,
+                     f->findings[i].repaired);
+    }
+    return false;
+}
+
+static void test_damages(void) {
+    for (size_t i = 0; i < ARRAY_LEN(damages); i++) {
+        struct rig rig;
+        rig_start(&rig);
+        fill(&rig);
+        rig_expect_sound(&rig);
+        rig_close(&rig);
+        sql(&rig, damages[i].sql);
+        EXPECT_EQ_INT(0, rig_open(&rig));
+        struct store_fsck *f = fsck(&rig, false);
+        EXPECT_TRUE(f->total_findings > 0);
+        EXPECT_TRUE(has(f, damages[i].code, false));
+        EXPECT_EQ_INT(5, f->jobs_checked);
+        EXPECT_TRUE(has(fsck(&rig, true), damages[i].code, damages[i].mends));
+        if (damages[i].mends) {
+            (void)fsck(&rig, true); // what the first repair brought to light
+            rig_expect_sound(&rig);
+            EXPECT_EQ_INT(0, rig_reopen(&rig)); // memory and file agree
+            rig_expect_sound(&rig);
+        }
+        rig_finish(&rig);
+    }
+}
+
+static void test_mended_jobs_run(void) {
+    struct rig rig;
+    rig_start(&rig);
+    fill(&rig);
+    rig_close(&rig);
+    sql(&rig, "UPDATE jobs SET place = NULL, at_ms = NULL WHERE state IN (0, 1)");
+    EXPECT_EQ_INT(0, rig_open(&rig));
+    EXPECT_EQ_UINT(0, rig_claim(&rig, "q", "t", 10)->job_count);
+    EXPECT_TRUE(fsck(&rig, true)->total_findings > 0);
+    EXPECT_EQ_UINT(1, rig_due(&rig, NULL));
+    EXPECT_EQ_UINT(2, rig_claim(&rig, "q", "t", 10)->job_count);
+    rig_finish(&rig);
+}
+
+static void test_running(void) {
+    struct rig rig;
+    rig_start(&rig);
+    struct job_id id = rig_submit_plain(&rig, "q", "t");
+    EXPECT_EQ_INT(0, rig_recover(&rig));
+    rig_expect_sound(&rig);
+    sql(&rig, "UPDATE jobs SET state = 2, place = 2, rev = rev + 1; UPDATE lanes SET n1 = 0, w1 = "
+              "0, n2 = 1");
+    EXPECT_TRUE(has(fsck(&rig, false), "running_without_claim", false));
+    EXPECT_TRUE(has(fsck(&rig, true), "running_without_claim", true));
+    (void)fsck(&rig, true);
+    EXPECT_EQ_INT(JOB_QUEUED, rig_state(&rig, &id));
+    EXPECT_EQ_UINT(1, rig_claim(&rig, "q", "t", 10)->job_count);
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
+static void test_orphan_file(void) {
+    struct rig rig;
+    char path[500];
+    rig_start(&rig);
+    fill(&rig);
+    (void)snprintf(path, sizeof path, "%s/ab", rig.blobs);
+    (void)mkdir(path, 0700);
+    (void)snprintf(path, sizeof path,
+                   "%s/ab/ab00000000000000000000000000000000000000000000000000000000000000",
+                   rig.blobs);
+    (void)close(open(path, O_CREAT | O_WRONLY, 0600));
+    rig_expect_sound(&rig); // young: perhaps on its way
+    struct timespec old[2] = {{.tv_sec = 1600000000}, {.tv_sec = 1600000000}};
+    EXPECT_EQ_INT(0, utimensat(AT_FDCWD, path, old, 0));
+    EXPECT_TRUE(has(fsck(&rig, false), "orphan_blob", false));
+    EXPECT_EQ_INT(0, access(path, F_OK));
+    EXPECT_TRUE(has(fsck(&rig, true), "orphan_blob", true));
+    EXPECT_EQ_INT(-1, access(path, F_OK));
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
+static void test_corruption(void) {
+    struct rig rig;
+    char junk[64];
+    rig_start(&rig);
+    for (int i = 0; i < 2000; i++) {
+        (void)rig_submit_plain(&rig, "q", "t");
+    }
+    rig_close(&rig);
+    memset(junk, 0xa5, sizeof junk);
+    int fd = open(rig.db, O_RDWR);
+    off_t size = lseek(fd, 0, SEEK_END);
+    for (off_t at = size / 2; at < size - 4096; at += 8192) {
+        EXPECT_EQ_INT(sizeof junk, pwrite(fd, junk, sizeof junk, at));
+    }
+    (void)close(fd);
+    EXPECT_EQ_INT(0, rig_open(&rig));
+    struct store_fsck *f = RIG_NEW(&rig, store_fsck);
+    int r = rig_run(&rig, &f->op, STORE_FSCK);
+    EXPECT_TRUE(r == -EBADMSG || f->total_findings > 0);
+    struct store_list *list = RIG_NEW(&rig, store_list);
+    *list = (struct store_list){.filter = rig_filter(), .limit = 1000};
+    list->filter.text = "nowhere";
+    r = rig_run(&rig, &list->op, STORE_LIST);
+    EXPECT_EQ_INT(-EBADMSG, r); // said, not hidden
+    EXPECT_TRUE(list->op.err.msg[0] != '\0');
+    EXPECT_TRUE(rig.health[0] != '\0');
+    rig_finish(&rig);
+}
+
+CASES(fsck, {"every damage is found, and mended where it can be", test_damages},
+      {"mended jobs run", test_mended_jobs_run}, {"a row that runs nowhere", test_running},
+      {"a file that nobody names", test_orphan_file},
+      {"a damaged file is reported", test_corruption});

@@ -1,0 +1,139 @@
+/* A disk that refuses: read-only mode, and the way back. */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include "cases.h"
+
+// From now on no file of this process grows beyond what the log has now.
+static void limit_files(const struct rig *rig, bool limited) {
+    struct rlimit limit;
+    struct stat st;
+    char wal[400];
+    (void)snprintf(wal, sizeof wal, "%s-wal", rig->db);
+    (void)getrlimit(RLIMIT_FSIZE, &limit);
+    limit.rlim_cur = limited && stat(wal, &st) == 0 ? (rlim_t)st.st_size + 8192 : limit.rlim_max;
+    EXPECT_EQ_INT(0, setrlimit(RLIMIT_FSIZE, &limit));
+}
+
+static void test_full(void) {
+    struct rig rig;
+    struct env_clock_file clock = {.rate_milli = 0};
+    char *big = calloc(1, 1 << 20);
+    (void)signal(SIGXFSZ, SIG_IGN);
+    rig_start(&rig);
+    rig.env.clock = &clock; // time stands still unless moved
+    struct job_id id = rig_submit_plain(&rig, "q", "t");
+    const struct store_claimed *got = rig_claim_one(&rig, "q", "t");
+    rig_forget(&rig);
+    limit_files(&rig, true);
+    struct job_spec spec = rig_spec(&rig, "q", "t");
+    spec.payload = (struct bytes){big, 1 << 20};
+    int r = rig_submit(&rig, &spec);
+    EXPECT_TRUE(r == -EIO || r == -ENOSPC);
+    EXPECT_EQ_UINT(1, rig.health_events);
+    EXPECT_TRUE(rig.health[0] != '\0');
+    EXPECT_EQ_INT(JOB_RUNNING, rig_state(&rig, &id)); // reading goes on
+    struct store_submit_item item = {.spec = &spec};
+    struct store_submit submit = {.items = &item, .count = 1};
+    EXPECT_EQ_INT(-EROFS, rig_run(&rig, &submit.op, STORE_SUBMIT));
+    EXPECT_CONTAINS(rig.health, submit.op.err.msg);
+    EXPECT_EQ_INT(-EROFS, rig_succeed(&rig, got));
+    clock.base_test_ms += 1000;
+    r = rig_submit(&rig, &spec); // tried in earnest
+    EXPECT_TRUE(r == -EIO || r == -ENOSPC);
+    limit_files(&rig, false);
+    EXPECT_EQ_INT(-EROFS, rig_submit(&rig, &spec)); // not within the second
+    EXPECT_EQ_UINT(1, rig.health_events);           // nobody is told twice
+    clock.base_test_ms += 1000;
+    EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(&rig, &spec));
+    EXPECT_EQ_UINT(2, rig.health_events);
+    EXPECT_EQ_STR("", rig.health);
+    EXPECT_EQ_INT(0, rig_succeed(&rig, got)); // the claim has survived it
+    EXPECT_EQ_INT(1, rig_stats(&rig)->queues[0].by_state[JOB_QUEUED]);
+    store_op_finish(&submit.op);
+    rig.env.clock = NULL;
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+    free(big);
+}
+
+// Everything that memory knows must be taken back with the transaction.
+static void test_rollback(void) {
+    struct rig rig;
+    struct env_clock_file clock = {.rate_milli = 0};
+    enum { OPS = 4 };
+    struct store_submit submits[OPS];
+    struct store_submit_item items[OPS];
+    struct job_spec specs[OPS];
+    bool done[OPS + 1];
+    char *big = calloc(1, 1 << 20);
+    (void)signal(SIGXFSZ, SIG_IGN);
+    rig_start(&rig);
+    rig.env.clock = &clock;
+    struct job_id first = rig_submit_plain(&rig, "q", "t");
+    limit_files(&rig, true);
+    struct store_claim_want want = {.lane = {"q", "t"}, .limit = 10};
+    struct store_claim *claim = RIG_NEW(&rig, store_claim);
+    *claim = (struct store_claim){.wants = &want, .want_count = 1, .host_nonce = rig.nonce};
+    for (int i = 0; i < OPS; i++) {
+        specs[i] = rig_spec(&rig, i < 2 ? "q" : "new", "t");
+        specs[i].payload = (struct bytes){big, i == OPS - 1 ? 1 << 20 : 10};
+        items[i] = (struct store_submit_item){.spec = &specs[i]};
+        submits[i] = (struct store_submit){.items = &items[i], .count = 1};
+    }
+    rig_post(&rig, &submits[0].op, STORE_SUBMIT, &done[0]);
+    rig_post(&rig, &claim->op, STORE_CLAIM, &done[OPS]);
+    for (int i = 1; i < OPS; i++) {
+        rig_post(&rig, &submits[i].op, STORE_SUBMIT, &done[i]);
+    }
+    for (int i = 0; i <= OPS; i++) {
+        rig_wait(&rig, &done[i]);
+    }
+    limit_files(&rig, false);
+    clock.base_test_ms += 1000;
+    // whatever was grouped with what: those that were told "stored" are there, and nothing else
+    for (int i = 0; i < OPS; i++) {
+        EXPECT_EQ_INT(submits[i].op.status == 0, rig_state(&rig, &specs[i].id) >= 0);
+    }
+    size_t out = claim->op.status == 0 ? claim->job_count : 0;
+    const struct store_claim *rest = rig_claim(&rig, "q", "t", 100);
+    EXPECT_EQ_INT(JOB_RUNNING, rig_state(&rig, &first));
+    for (int i = 0; i < OPS; i++) {
+        EXPECT_EQ_INT(submits[i].op.status == 0 ? SUBMIT_REPEATED : SUBMIT_NEW,
+                      rig_submit(&rig, &specs[i]));
+    }
+    const struct store_stats *stats = rig_stats(&rig);
+    EXPECT_EQ_INT((int64_t)(out + rest->job_count), stats->queues[0].by_state[JOB_RUNNING]);
+    rig.env.clock = NULL;
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+    free(big);
+}
+
+static void test_timeout(void) {
+    struct rig rig;
+    struct env_clock_file clock = {.rate_milli = 0};
+    rig_start(&rig);
+    rig.env.clock = &clock;
+    struct job_spec spec = rig_spec(&rig, "q", "t");
+    struct store_submit_item item = {.spec = &spec};
+    struct store_submit submit = {.items = &item, .count = 1};
+    bool done = false;
+    submit.op.timeout_ms = 5;
+    clock.base_test_ms = 100;
+    rig_post(&rig, &submit.op, STORE_SUBMIT, &done);
+    clock.base_test_ms = 100 + 6; // the writer may or may not have begun: both are allowed
+    rig_wait(&rig, &done);
+    EXPECT_TRUE(submit.op.status == 0 || submit.op.status == -ETIMEDOUT);
+    EXPECT_EQ_INT(submit.op.status == 0 ? SUBMIT_REPEATED : SUBMIT_NEW, rig_submit(&rig, &spec));
+    store_op_finish(&submit.op);
+    rig.env.clock = NULL;
+    rig_finish(&rig);
+}
+
+CASES(medium, {"a disk that is full and comes back", test_full},
+      {"a failed group leaves no trace", test_rollback},
+      {"an operation that waited too long", test_timeout});

@@ -1,0 +1,194 @@
+/* Opening and closing: locks, versions, other people's files. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <unistd.h>
+
+#include "cases.h"
+#include "store/sqlite/schema.h"
+
+static void sql(const struct rig *rig, const char *text) {
+    sqlite3 *db = NULL;
+    char *words = NULL;
+    EXPECT_EQ_INT(SQLITE_OK, sqlite3_open(rig->db, &db));
+    (void)sqlite3_busy_timeout(db, 5000);
+    (void)sqlite3_exec(db, text, NULL, NULL, &words);
+    EXPECT_EQ_STR(NULL, words);
+    sqlite3_free(words);
+    (void)sqlite3_close(db);
+}
+
+static int open_other(struct rig *rig, bool read_only, struct store *ret, struct err *e) {
+    struct store_config config = rig->config;
+    struct store_events events = {.arg = NULL};
+    config.read_only_ok = read_only;
+    *e = (struct err){.code = 0};
+    return store_open(&config, rig->base, NULL, &rig->env, &events, ret, e);
+}
+
+static void test_lock(void) {
+    struct rig rig;
+    struct store other = {NULL, NULL};
+    struct err e;
+    char pid[32];
+    rig_start(&rig);
+    (void)snprintf(pid, sizeof pid, "process %ld", (long)getpid());
+    EXPECT_EQ_INT(-EBUSY, open_other(&rig, false, &other, &e));
+    EXPECT_CONTAINS(pid, e.msg);
+    rig_close(&rig);
+    EXPECT_EQ_INT(0, open_other(&rig, false, &other, &e));
+    store_close(&other);
+    rig_finish(&rig);
+}
+
+static void test_read_only(void) {
+    struct rig rig;
+    struct err e;
+    rig_start(&rig);
+    struct job_id id = rig_submit_plain(&rig, "q", "t");
+    struct store writer = rig.store;
+    EXPECT_EQ_INT(0, open_other(&rig, true, &rig.store, &e)); // beside a host that has it
+    EXPECT_EQ_INT(JOB_QUEUED, rig_state(&rig, &id));
+    rig_expect_sound(&rig);
+    EXPECT_EQ_INT(1, rig_stats(&rig)->queues[0].by_state[JOB_QUEUED]);
+    struct job_spec spec = rig_spec(&rig, "q", "t");
+    EXPECT_EQ_INT(-EROFS, rig_submit(&rig, &spec));
+    struct store_fsck fsck = {.repair = true};
+    EXPECT_EQ_INT(-EROFS, rig_run(&rig, &fsck.op, STORE_FSCK));
+    struct store_blob_put put = {.data = bytes_of("x"), .fd = -1};
+    EXPECT_EQ_INT(-EROFS, rig_run(&rig, &put.op, STORE_BLOB_PUT));
+    store_close(&rig.store);
+    rig.store = writer;
+    EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(&rig, &spec));
+    rig_close(&rig);
+    EXPECT_EQ_INT(0, open_other(&rig, true, &rig.store, &e)); // alone
+    EXPECT_EQ_INT(JOB_QUEUED, rig_state(&rig, &spec.id));
+    store_close(&rig.store);
+    (void)unlink(rig.db);
+    EXPECT_EQ_INT(-ENOENT, open_other(&rig, true, &rig.store, &e)); // it makes no files
+    EXPECT_EQ_INT(-1, access(rig.db, F_OK));
+    rig_finish(&rig);
+}
+
+static void test_newer(void) {
+    struct rig rig;
+    char text[64];
+    struct err e;
+    struct store other;
+    rig_start(&rig);
+    rig_close(&rig);
+    (void)snprintf(text, sizeof text, "PRAGMA user_version=%d", SCHEMA_VERSION + 1);
+    sql(&rig, text);
+    EXPECT_EQ_INT(-EPROTO, rig_open(&rig));
+    EXPECT_CONTAINS("newer", rig.err.msg);
+    EXPECT_EQ_INT(-EPROTO, open_other(&rig, true, &other, &e));
+    rig_finish(&rig);
+}
+
+// Version 1 did not have the index of dedup keys by time.
+static void test_migration(void) {
+    struct rig rig;
+    struct err e;
+    struct store other;
+    rig_start(&rig);
+    struct job_spec spec = rig_spec(&rig, "q", "t");
+    spec.dedup_key = "k";
+    spec.dedup_ttl_ms = 10;
+    EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(&rig, &spec));
+    EXPECT_EQ_INT(0, rig_succeed(&rig, rig_claim_one(&rig, "q", "t")));
+    rig_close(&rig);
+    sql(&rig, "DROP INDEX dedup_expiry; PRAGMA user_version=1");
+    EXPECT_EQ_INT(-EPROTO, open_other(&rig, true, &other, &e)); // a reader does not migrate
+    EXPECT_CONTAINS("older", e.msg);
+    EXPECT_EQ_INT(0, rig_open(&rig));
+    EXPECT_EQ_INT(JOB_SUCCEEDED, rig_state(&rig, &spec.id));
+    rig.now += 10;
+    struct store_sweep sweep = {.limit = 10};
+    EXPECT_EQ_INT(0, rig_run(&rig, &sweep.op, STORE_SWEEP));
+    EXPECT_EQ_UINT(1, sweep.removed);
+    rig_expect_sound(&rig);
+    rig_close(&rig);
+    EXPECT_EQ_INT(0, open_other(&rig, true, &other, &e)); // now it is of this version
+    store_close(&other);
+    rig_finish(&rig);
+}
+
+static void test_strangers(void) {
+    struct rig rig;
+    rig_init(&rig);
+    sql(&rig, "CREATE TABLE cats(name TEXT)");
+    EXPECT_EQ_INT(-EPROTO, rig_open(&rig));
+    EXPECT_CONTAINS("another program", rig.err.msg);
+    int fd = open(rig.db, O_WRONLY | O_TRUNC);
+    EXPECT_EQ_INT(
+        64, write(fd, "this is not a database at all, it is a line of text, repeated.\n\n", 64));
+    (void)close(fd);
+    EXPECT_EQ_INT(-EBADMSG, rig_open(&rig));
+    EXPECT_CONTAINS("not a database", rig.err.msg);
+    static const char *const urls[] = {"mysql:x", "sqlite:", "", "faulty:nothing:x"};
+    for (size_t i = 0; i < ARRAY_LEN(urls); i++) {
+        rig.config.url = urls[i];
+        EXPECT_EQ_INT(-EINVAL, rig_open(&rig));
+        EXPECT_TRUE(rig.err.msg[0] != '\0');
+    }
+    rig.config.url = "sqlite:/nonexistent/dir/jobs.db";
+    EXPECT_EQ_INT(-ENOENT, rig_open(&rig));
+    EXPECT_CONTAINS("/nonexistent/dir", rig.err.msg);
+    rig.config.url = rig.url;
+    rig.config.blob_dir = NULL;
+    EXPECT_EQ_INT(-EINVAL, rig_open(&rig));
+    rig_finish(&rig);
+}
+
+struct late {
+    struct store_op op;
+    struct rig *rig;
+    struct store_get get;
+    bool done;
+};
+
+static void on_late(struct store_op *op) {
+    struct late *late = op->arg;
+    late->done = true;
+    if (op == &late->op) { // posts while the store is being closed
+        late->get.op.kind = STORE_GET;
+        late->get.op.done = on_late;
+        late->get.op.arg = late;
+        late->done = false;
+        store_post(&late->rig->store, &late->get.op);
+    }
+}
+
+static void test_close(void) {
+    struct rig rig;
+    enum { OPS = 50 };
+    static struct store_submit submits[OPS];
+    static struct store_submit_item items[OPS];
+    static struct job_spec specs[OPS];
+    bool done[OPS];
+    rig_start(&rig);
+    for (int i = 0; i < OPS; i++) {
+        specs[i] = rig_spec(&rig, "q", "t");
+        items[i] = (struct store_submit_item){.spec = &specs[i]};
+        submits[i] = (struct store_submit){.items = &items[i], .count = 1};
+        rig_post(&rig, &submits[i].op, STORE_SUBMIT, &done[i]);
+    }
+    struct late late = {.rig = &rig};
+    late.op = (struct store_op){.kind = STORE_FLOW, .done = on_late, .arg = &late};
+    store_post(&rig.store, &late.op);
+    rig_close(&rig);
+    for (int i = 0; i < OPS; i++) {
+        EXPECT_TRUE(done[i]);
+        EXPECT_EQ_INT(0, submits[i].op.status);
+    }
+    EXPECT_TRUE(late.done);
+    EXPECT_EQ_INT(-ESHUTDOWN, late.get.op.status);
+    EXPECT_EQ_INT(0, rig_open(&rig));
+    EXPECT_EQ_INT(OPS, rig_stats(&rig)->queues[0].by_state[JOB_QUEUED]);
+    rig_finish(&rig);
+}
+
+CASES(open, {"one host at a time", test_lock}, {"reading beside a host", test_read_only},
+      {"a newer schema is refused", test_newer}, {"an older schema is migrated", test_migration},
+      {"files and urls that are not ours", test_strangers},
+      {"closing answers everything", test_close});
