@@ -1,10 +1,13 @@
 /* The configuration: YAML in, one immutable typed object out, or every error of the files at once.
  *
- *     files ─ config_yaml (events ▶ nodes with file:line:col) ─▶ config_bind (tables ▶ struct config) ─▶ config_check (meaning)
+ *     files ─▶ yaml_tree ─────▶ config_bind ────▶ config_check ─▶ struct config
+ *              nodes with       by the tables,    values that      or the report
+ *              file:line:col    defaults filled   contradict
  *
- * One set of tables (config_tables.c) gives each key its type, range, default, secrecy and doc string; binding, `config schema`,
- * `config dump` and docs/config.md all come from it. A config is never changed after config_load(); a reload makes another.
- * Reference: facts and rules in docs/config-format.md. */
+ * One set of tables (config_tables.c) gives each key its type, range, default, secrecy and doc
+ * string; binding, `config schema`, `config dump` and docs/config.md all come from it. A config is
+ * never changed after config_load(); a reload makes another. The rules for those who write the
+ * files: docs/config-format.md. */
 #ifndef JOBHOST_CONFIG_CONFIG_H
 #define JOBHOST_CONFIG_CONFIG_H
 
@@ -218,7 +221,8 @@ struct config {
 
 struct config_env;
 
-/* The environment as it was at start, wiped when freed; later substitutions (reloads) read this copy only. */
+/* The environment as it was at start, wiped when freed; later substitutions (reloads) read this
+ * copy only. */
 struct config_env *config_env_new(char **environ_at_start);
 void config_env_free(struct config_env **env);
 
@@ -235,8 +239,9 @@ struct config_load_options {
     bool memory_only;               /* config_load_text: open no file, however it is named */
 };
 
-/* Reads `path` and what it includes. Returns the config, or NULL when there was an error (then report->errors > 0).
- * The report is always filled and must be finished with config_report_finish(). Performs file I/O; never logs. */
+/* Reads `path` and what it includes. Returns the config, or NULL when there was an error (then
+ * report->errors > 0). The report is always filled and must be finished with
+ * config_report_finish(). Performs file I/O; never logs. */
 struct config *config_load(const char *path, const struct config_env *env,
                            const struct config_load_options *options,
                            struct config_report *ret_report);
@@ -246,14 +251,16 @@ struct config *config_load_text(const char *name, struct bytes text, const struc
                                 struct config_report *ret_report);
 void config_report_finish(struct config_report *report);
 
-/* The environment variables whose values became secrets of this config: the caller clears them (unsetenv) before any other process
- * starts. Returns how many; the names live as long as the config. */
+/* The environment variables whose values became secrets of this config: the caller clears them
+ * (unsetenv) before any other process starts. Returns how many; the names live as long as the
+ * config. */
 size_t config_secret_variables(const struct config *c, const char *const **ret_names);
 
 /* Wipes secrets and frees. */
 void config_free(struct config **config);
 
-/* "config.yaml:14:3: queues.crawl.retires: unknown key; did you mean "retries"?" and the excerpt with a caret. */
+/* "config.yaml:14:3: queues.crawl.retires: unknown key; did you mean "retries"?" and the excerpt
+ * with a caret. */
 void config_report_print(const struct config_report *report, bool colour, struct buf *out);
 void config_report_json(const struct config_report *report, struct buf *out);
 
@@ -263,8 +270,8 @@ const struct config_job *config_job(const struct config *c, const char *type);
 const struct config_plugin *config_plugin(const struct config *c,
                                           const char *name); /* NULL = none */
 
-/* The queue a job of this type goes to by default: jobs.<type>.queue, else the part of the type before its first dot.
- * Borrowed from `c` or from `type`'s copy in `out`. */
+/* The queue a job of this type goes to by default: jobs.<type>.queue, else the part of the type
+ * before its first dot. Borrowed from `c` or from `type`'s copy in `out`. */
 const char *config_queue_of_type(const struct config *c, const char *type,
                                  char out[JOB_QUEUE_MAX + 1]);
 
@@ -273,14 +280,15 @@ void config_docs_markdown(struct buf *out); /* docs/config.md          */
 /* Effective configuration with origins; secrets as ***(set). `json` = machine form. */
 void config_dump(const struct config *c, bool json, struct buf *out);
 
-/* The keys that a reload to `loaded` cannot bring into force ("host.state_dir"), one a line; returns how many. The caller keeps
- * running with their old values and says so. */
+/* The keys that a reload to `loaded` cannot bring into force ("host.state_dir"), one a line;
+ * returns how many. The caller keeps running with their old values and says so. */
 size_t config_needs_restart(const struct config *running, const struct config *loaded,
                             struct buf *out);
 
-/* plugins.<name>.config against a plugin's own option table (strings of the manifest; see record.h REC_HELLO). Normalises values
- * (DURATION to ms, SIZE to bytes, BOOL to true/false) and fills fallbacks. Problems are appended to `report`-style diagnostics in
- * `out` as printed lines; returns the number of errors. */
+/* plugins.<name>.config against a plugin's own option table (strings of the manifest; see
+ * record.h REC_HELLO). Normalises values (DURATION to ms, SIZE to bytes, BOOL to true/false) and
+ * fills fallbacks. Problems are appended to `report`-style diagnostics in `out` as printed
+ * lines; returns the number of errors. */
 struct config_option_spec {
     const char *name;
     int32_t type;   /* JH_OPT_* */

@@ -1,5 +1,5 @@
-/* From a tree to the typed config, by the tables: one pass that fills every slot, with its default where the file is silent, and
- * reports every problem on its way. */
+/* From a tree to the typed config, by the tables: one pass that fills every slot, with its
+ * default where the file is silent, and reports every problem on its way. */
 #ifndef JOBHOST_CONFIG_CONFIG_BIND_H
 #define JOBHOST_CONFIG_CONFIG_BIND_H
 
@@ -24,7 +24,8 @@ struct config_binding {
     size_t path_len;
 };
 
-/* Fills the struct at `base` from `node`: a mapping, a word for the table's FIELD_SHORT row, or NULL for all defaults. */
+/* Fills the struct at `base` from `node`: a mapping, a word for the table's FIELD_SHORT row, or
+ * NULL for all defaults. */
 void config_bind_table(struct config_binding *b, const struct config_table *table,
                        struct yaml_node *node, void *base);
 
@@ -34,7 +35,8 @@ void config_bind_table(struct config_binding *b, const struct config_table *tabl
 size_t config_path_push(struct config_binding *b, const char *part);
 void config_path_pop(struct config_binding *b, size_t len);
 
-/* The text itself, or "" and an out-of-memory error where an allocation gave NULL: nobody after this meets a NULL name. */
+/* The text itself, or "" and an out-of-memory error where an allocation gave NULL: nobody after
+ * this meets a NULL name. */
 const char *config_bind_checked(struct config_binding *b, const char *allocated);
 
 /* An error at `node`, under the path as it stands. */
@@ -51,7 +53,8 @@ struct config_scalar {
     bool unset; /* an optional secret whose default is empty: as if it were not there */
 };
 
-/* Substitutes in `node` and judges it as row `field` would. False: nothing to bind; an error was reported, or the entry is off. */
+/* Substitutes in `node` and judges it as row `field` would. False: nothing to bind; an error was
+ * reported, or the entry is off. */
 bool config_bind_scalar(struct config_binding *b, const struct config_field *field,
                         struct yaml_node *node, struct config_scalar *ret);
 
@@ -74,8 +77,8 @@ bool config_bind_is_word(struct config_binding *b, const struct config_field *fi
                          const struct yaml_node *node, const struct config_word *word,
                          const char *code);
 
-/* Fills the slots of one row from `node`, which is NULL only for sections, named entries and lists (all defaults). `base` is the
- * struct that field->offset counts from. */
+/* Fills the slots of one row from `node`, which is NULL only for sections, named entries and
+ * lists (all defaults). `base` is the struct that field->offset counts from. */
 typedef void config_binder(struct config_binding *b, const struct config_field *field,
                            struct yaml_node *node, void *base);
 

@@ -1,4 +1,5 @@
-// One scalar of the file: what it holds once ${...} is replaced, where a secret's text may stand, and where it came from.
+// One scalar of the file: what it holds once ${...} is replaced, where a secret's text may stand,
+// and where it came from.
 
 #include <errno.h>
 #include <stdio.h>

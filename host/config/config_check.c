@@ -202,7 +202,7 @@ static void check_breaker(struct config_binding *b, const struct config_breaker 
 struct reference_check {
     struct config_binding *b;
     const struct config *c;
-    int searches; /* left: a search compares with every queue, so a huge file must not do thousands */
+    int searches; /* left: each compares with every queue, too dear to do thousands of times */
 };
 
 // Queues need not be named, so a reference is doubtful only if it looks like a slip of the pen.

@@ -1,4 +1,5 @@
-/* What is wrong although every key is right: values that contradict each other, within a section and across. */
+/* What is wrong although every key is right: values that contradict each other, within a section
+ * and across. */
 #ifndef JOBHOST_CONFIG_CONFIG_CHECK_H
 #define JOBHOST_CONFIG_CONFIG_CHECK_H
 
@@ -11,7 +12,8 @@ void config_check(struct config_binding *b, const struct config *c);
 void config_check_hooks(struct config_binding *b, const struct config *c);
 void config_check_routes(struct config_binding *b, const struct config *c);
 
-/* What an error is about: it is reported at the value of `slot` where the file gives one, else at the entry. */
+/* What an error is about: it is reported at the value of `slot` where the file gives one, else
+ * at the entry. */
 struct config_subject {
     const struct config_entry *entry; /* NULL = a plain section                           */
     const char *section;              /* "plugins"; of a list with the index: "routes[2]" */

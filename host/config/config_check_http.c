@@ -66,6 +66,13 @@ static bool is_hex(const char *text) {
     return len % 2 == 0 && strspn(text, "0123456789abcdefABCDEF") == len;
 }
 
+static bool is_encoded(const char *key, const char *encoding) {
+    if (strcmp(encoding, "base64") == 0) {
+        return base64_length(key) >= 0;
+    }
+    return strcmp(encoding, "hex") != 0 || is_hex(key);
+}
+
 static void check_hmac(const struct hook_check *h) {
     const char *algorithm = param(h->verify, "algorithm"), *allow = param(h->verify, "allow_sha1");
     const char *encoding = param(h->verify, "key_encoding"),
@@ -76,10 +83,8 @@ static void check_hmac(const struct hook_check *h) {
     }
     for (size_t i = 0; encoding != NULL && i < h->verify->param_count; i++) {
         const struct config_option *p = &h->verify->params[i];
-        bool bad = strcmp(p->name, "secret") == 0 &&
-                   ((strcmp(encoding, "base64") == 0 && base64_length(p->value) < 0) ||
-                    (strcmp(encoding, "hex") == 0 && !is_hex(p->value)));
-        if (bad) {
+        const char *key = p->value == NULL ? "" : p->value;
+        if (strcmp(p->name, "secret") == 0 && !is_encoded(key, encoding)) {
             HOOK_ERROR(h, verify, "bad_secret", "the secret is not valid %s", encoding);
         }
     }
@@ -132,7 +137,8 @@ static bool is_own_path(const char *path) {
     return starts_with(path, "/v1/");
 }
 
-// Does a request that `later` is meant for reach `earlier` first? Segment by segment; {name} takes any.
+// Does a request that `later` is meant for reach `earlier` first? Segment by segment; {name} takes
+// any.
 static bool covers(const char *earlier, const char *later, bool *ret_same) {
     *ret_same = true;
     while (*earlier == '/' && *later == '/') {

@@ -4,12 +4,13 @@
 
 #include "config/config_bind.h"
 
-/* After binding: fills plugin_dir, admin, base_url, store.url (config_store_env.c), plugin files, breaker times, the parts of
- * routes, and resolves `enabled: auto` of what names a job. */
+/* After binding: fills plugin_dir, admin, base_url, store.url (config_store_env.c), plugin
+ * files, breaker times, the parts of routes, and resolves `enabled: auto` of what names a job. */
 void config_fill_defaults(struct config_binding *b, struct config *c,
                           const struct config_load_options *options);
 
-/* Redis of the environment, for a file that says nothing about store.url. NULL = none there; an error may have been reported. */
+/* Redis of the environment, for a file that says nothing about store.url. NULL = none there; an
+ * error may have been reported. */
 const char *config_store_from_env(struct config_binding *b, const void *slot);
 
 #endif

@@ -1,4 +1,5 @@
-// The effective configuration: as YAML with comments for people, as JSON for programs, and as a hash.
+// The effective configuration: as YAML with comments for people, as JSON for programs, and as a
+// hash.
 
 #include "config/config_dump.h"
 
@@ -17,8 +18,8 @@ enum { DEPTH_MAX = 12 };
 
 // ---- what stands behind a secret
 
-// Text as it is, but of a URL without the password: "rediss://default:***(set)@host:6379". With `hide_path` also without what
-// follows the host: in the URLs of some services that is the secret.
+// Text as it is, but of a URL without the password: "rediss://default:***(set)@host:6379". With
+// `hide_path` also without what follows the host: in the URLs of some services that is the secret.
 static void add_text(const char *text, bool hide_path, struct buf *out) {
     const char *authority = strstr(text, "://");
     if (authority == NULL) {

@@ -6,7 +6,8 @@
 
 #include "config/config.h"
 
-/* The value, or NULL when it is not set. `env` may be NULL (nothing is set). Borrowed until the copy is freed. */
+/* The value, or NULL when it is not set. `env` may be NULL (nothing is set). Borrowed until the
+ * copy is freed. */
 const char *config_env_get(const struct config_env *env, const char *name, size_t name_len);
 
 #endif

@@ -1,5 +1,5 @@
-/* The source line for a message, without anything that may be a secret: only words the binder has marked as shown, keys and
- * punctuation; the line is cut before the first other word. */
+/* The source line for a message, without anything that may be a secret: only words the binder
+ * has marked as shown, keys and punctuation; the line is cut before the first other word. */
 #ifndef JOBHOST_CONFIG_CONFIG_EXCERPT_H
 #define JOBHOST_CONFIG_CONFIG_EXCERPT_H
 

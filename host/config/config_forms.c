@@ -90,7 +90,7 @@ const struct config_form form_socket = {"unix:PATH", "^unix:.{1,107}$", check_so
 
 static bool is_port(const char *text) {
     size_t len = strlen(text);
-    return len >= 1 && len <= 5 && is_alphabet(text, DIGITS) && atol(text) <= 65535;
+    return len >= 1 && len <= 5 && is_alphabet(text, DIGITS) && strtol(text, NULL, 10) <= 65535;
 }
 
 // The host of "HOST:PORT", without brackets. False when there is no port or no room.

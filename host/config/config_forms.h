@@ -1,4 +1,5 @@
-/* What texts have to look like: the checks behind `form` in the tables. Each has a pattern for the schema beside it. */
+/* What texts have to look like: the checks behind `form` in the tables. Each has a pattern for
+ * the schema beside it. */
 #ifndef JOBHOST_CONFIG_CONFIG_FORMS_H
 #define JOBHOST_CONFIG_CONFIG_FORMS_H
 

@@ -25,7 +25,8 @@ static bool is_map(const struct yaml_node *a, const struct yaml_node *b) {
     return a->kind == YAML_MAP && b->kind == YAML_MAP;
 }
 
-// Both hold `key`. Sections take each other's keys, named sections each other's entries; everything else is an error.
+// Both hold `key`. Sections take each other's keys, named sections each other's entries; everything
+// else is an error.
 static void join(struct yaml_node *into, struct yaml_node *from, const struct config_table *table,
                  const char *prefix, struct config_report *report) {
     for (struct yaml_node *value = from->child, *next; value != NULL; value = next) {

@@ -1,4 +1,5 @@
-/* What stands behind a struct config: its memory, where each value came from, and the index of names. */
+/* What stands behind a struct config: its memory, where each value came from, and the index of
+ * names. */
 #ifndef JOBHOST_CONFIG_CONFIG_PRIVATE_H
 #define JOBHOST_CONFIG_CONFIG_PRIVATE_H
 

@@ -1,9 +1,9 @@
-/* Collecting what is wrong with the files: every problem of a run, each with its place, up to a limit.
+/* Collects what is wrong with the files: every problem of a run, each with its place.
  *
- *     add, add, add ─▶ (load is over) ─▶ config_report_sort ─▶ excerpts ─▶ handed to the caller
+ *     add, add, add ─▶ (load is over) ─▶ sort ─▶ excerpts ─▶ handed to the caller
  *
- * Beyond CONFIG_REPORT_MAX errors (and as many warnings) problems are only counted. Texts live in the report's own arena, so a
- * report outlives the config. */
+ * Beyond CONFIG_REPORT_MAX errors (and as many warnings) problems are only counted. Texts live
+ * in the report's own arena, so a report outlives the config. */
 #ifndef JOBHOST_CONFIG_CONFIG_REPORT_H
 #define JOBHOST_CONFIG_CONFIG_REPORT_H
 
@@ -26,7 +26,8 @@ void config_report_init(struct config_report *report);
 /* True when one more error would only be counted: callers skip costly words then. */
 bool config_report_full(const struct config_report *report);
 
-/* `path` "" = the whole file; `code` is a constant. Control bytes in the message are escaped here. */
+/* `path` "" = the whole file; `code` is a constant. Control bytes in the message are escaped
+ * here. */
 void config_report_error(struct config_report *report, struct config_place at, const char *path,
                          const char *code, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));
@@ -44,7 +45,7 @@ void config_report_sort(struct config_report *report);
 /* Warnings become errors. */
 void config_report_harden(struct config_report *report);
 
-/* Calls `line_of` for each problem and keeps a copy of what it returns (length in *ret_len; NULL = show nothing). */
+/* Has `line_of` write the source line of each problem and keeps it; false = nothing to show. */
 void config_report_excerpts(struct config_report *report,
                             bool (*line_of)(void *arg, struct config_place at, struct buf *out),
                             void *arg);

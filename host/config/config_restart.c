@@ -1,4 +1,5 @@
-// What a reload cannot change: the rows with FIELD_RESTART, compared between the running config and the new one.
+// What a reload cannot change: the rows with FIELD_RESTART, compared between the running config and
+// the new one.
 
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,5 @@
-// The tables as JSON Schema 2020-12, for editors. What a schema cannot say is listed in docs/config-format.md.
+// The tables as JSON Schema 2020-12, for editors. What a schema cannot say is listed in
+// docs/config-format.md.
 
 #include <cjson/cJSON.h>
 #include <inttypes.h>

@@ -1,7 +1,8 @@
 /* Memory for secrets, and the rules for files that hold them.
  *
- * A vault owns the secrets of one config (or one copy of the environment): its pages are locked where the limits allow it, left out
- * of core dumps, and wiped when the vault is freed. Not thread-safe while it is filled; read-only afterwards. */
+ * A vault owns the secrets of one config (or one copy of the environment): its pages are locked
+ * where the limits allow it, left out of core dumps, and wiped when the vault is freed. Not
+ * thread-safe while it is filled; read-only afterwards. */
 #ifndef JOBHOST_CONFIG_CONFIG_SECRET_H
 #define JOBHOST_CONFIG_CONFIG_SECRET_H
 
@@ -26,14 +27,16 @@ struct config_vault {
 char *config_vault_strn(struct config_vault *vault, const char *text, size_t len);
 void config_vault_free(struct config_vault *vault);
 
-/* Reads a secret's file into the vault: a regular file (links are followed) of root or our user, closed to group and others unless
- * `loose`, not empty, no NUL, at most CONFIG_SECRET_FILE_MAX; one trailing line break is dropped. Returns 0 and the text; -ENOENT
- * when there is no such file; another negative errno with the words in *e. The words never hold the content; they call the file
- * `shown`. */
+/* Reads a secret's file into the vault: a regular file (links are followed) of root or our user,
+ * closed to group and others unless `loose`, not empty, no NUL, at most CONFIG_SECRET_FILE_MAX;
+ * one trailing line break is dropped. Returns 0 and the text; -ENOENT when there is no such
+ * file; another negative errno with the words in *e. The words never hold the content; they call
+ * the file `shown`. */
 int config_secret_read(struct config_vault *vault, const char *path, const char *shown, bool loose,
                        const char **ret_text, size_t *ret_len, struct err *e);
 
-/* First 8 hex digits of SHA-256 over a salt of this host and the text: tells two keys apart without showing either. */
+/* First 8 hex digits of SHA-256 over a salt of this host and the text: tells two keys apart
+ * without showing either. */
 void config_secret_fingerprint(const char *text, char out[9]);
 
 /* Wipes, then frees. */

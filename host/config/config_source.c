@@ -226,7 +226,8 @@ static bool names_add(struct names *names, struct arena *arena, const char *name
     return true;
 }
 
-// Names in `dir` that match, sorted bytewise; one more than allowed at most. False: no such folder or no memory.
+// Names in `dir` that match, sorted bytewise; one more than allowed at most. False: no such folder
+// or no memory.
 static bool list_matches(struct arena *arena, const char *dir, const char *pattern,
                          struct names *ret) {
     DIR *d = opendir(*dir == '\0' ? "." : dir);

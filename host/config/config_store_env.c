@@ -1,5 +1,5 @@
-// Redis as hosted services put it into the environment. They name an HTTP API and its token; the same token is the password
-// of the Redis protocol on the same host.
+// Redis as hosted services put it into the environment. They name an HTTP API and its token; the
+// same token is the password of the Redis protocol on the same host.
 
 #include <ctype.h>
 #include <stdio.h>

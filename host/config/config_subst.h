@@ -1,6 +1,7 @@
-/* ${...} inside one scalar. Done after parsing, so a value can never become YAML; the result is not looked at again.
+/* ${...} inside one scalar. Done after parsing, so a value can never become YAML; the result is
+ * not looked at again.
  *
- *     ${VAR}   ${VAR:-default}   ${VAR:?message}   ${file:PATH}   ${cred:NAME}   $$                                        */
+ *     ${VAR}   ${VAR:-default}   ${VAR:?message}   ${file:PATH}   ${cred:NAME}   $$ */
 #ifndef JOBHOST_CONFIG_CONFIG_SUBST_H
 #define JOBHOST_CONFIG_CONFIG_SUBST_H
 
@@ -34,13 +35,14 @@ struct config_substituted {
     size_t variable_count;
 };
 
-/* 0, or negative with the diagnostic's code in *ret_code and words in *e. -ENOENT means "not there": an unset variable or a
- * missing file, which `enabled: auto` turns into "off". */
+/* 0, or negative with the diagnostic's code in *ret_code and words in *e. -ENOENT means "not
+ * there": an unset variable or a missing file, which `enabled: auto` turns into "off". */
 int config_subst(const struct config_subst *s, const char *text, size_t len,
                  struct config_substituted *ret, const char **ret_code, struct err *e);
 
-/* Content of a secret's file, path relative to s->dir. `variable` is the environment variable that names the file, or NULL: a path
- * from outside is not shown in errors, for it may be a secret in the wrong place. Same answers. */
+/* Content of a secret's file, path relative to s->dir. `variable` is the environment variable
+ * that names the file, or NULL: a path from outside is not shown in errors, for it may be a
+ * secret in the wrong place. Same answers. */
 int config_subst_file(const struct config_subst *s, const char *path, const char *variable,
                       struct config_substituted *ret, const char **ret_code, struct err *e);
 

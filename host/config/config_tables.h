@@ -5,8 +5,9 @@
  *                  ├─ "routes"  LIST    ─▶ table of one element's keys      - {...}
  *                  └─ "plugin_dir" PATH
  *
- * Binding, `config schema`, `config dump`, docs/config.md, the hash and the comparison for reloads all walk these rows, so they
- * cannot drift apart. Defaults are text, as a user would write them, and are read by the same code as the file's. */
+ * Binding, `config schema`, `config dump`, docs/config.md, the hash and the comparison for
+ * reloads all walk these rows, so they cannot drift apart. Defaults are text, as a user would
+ * write them, and are read by the same code as the file's. */
 #ifndef JOBHOST_CONFIG_CONFIG_TABLES_H
 #define JOBHOST_CONFIG_CONFIG_TABLES_H
 
@@ -30,8 +31,8 @@ enum config_kind {
     CONFIG_CHOICE,   /* one of `words`                               int (its index) */
     CONFIG_PATH,     /* made absolute                                const char *   */
     CONFIG_SOCKET,   /* "unix:PATH"; the slot holds the absolute PATH               */
-    CONFIG_LOCATION, /* "sqlite:PATH", "unix:PATH", "dir:PATH": PATH made absolute; other text stays */
-    CONFIG_SECRET, /* text that is never shown                     const char *   */
+    CONFIG_LOCATION, /* "sqlite:PATH" and the like: PATH made absolute; other text stays */
+    CONFIG_SECRET,   /* text that is never shown                     const char *   */
     /* several */
     CONFIG_STRINGS, /* list of texts                                const char ** and a count */
     CONFIG_LABELS,  /* list of words                                const char * "a,b"        */
@@ -56,8 +57,8 @@ enum {
     FIELD_PASSWORD = 16 /* may hold a password (user:password@): masked, has a *_file twin     */
 };
 
-/* What a text has to look like. `pattern` says the same as `check` in the schema's regular expressions; a corpus judged by both
- * keeps them together. */
+/* What a text has to look like. `pattern` says the same as `check` in the schema's regular
+ * expressions; a corpus judged by both keeps them together. */
 struct config_form {
     const char *what; /* "a queue name" */
     const char *pattern;

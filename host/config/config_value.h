@@ -1,4 +1,5 @@
-/* One word of the file to one typed slot, and back. The type comes from the key's row, never from how YAML would read the word. */
+/* One word of the file to one typed slot, and back. The type comes from the key's row, never
+ * from how YAML would read the word. */
 #ifndef JOBHOST_CONFIG_CONFIG_VALUE_H
 #define JOBHOST_CONFIG_CONFIG_VALUE_H
 
@@ -18,17 +19,21 @@ struct config_word {
     struct arena *arena;
 };
 
-/* Reads `word` into `slot` as row `field` says. NULL, or the diagnostic's code with the reason in *e; the slot is then untouched. */
+/* Reads `word` into `slot` as row `field` says. NULL, or the diagnostic's code with the reason
+ * in *e; the slot is then untouched. */
 const char *config_value_read(const struct config_field *field, const struct config_word *word,
                               void *slot, struct err *e);
 
-/* The slot as a user would write it, without quotes; nothing for an unset text. Not for secrets and structures. */
+/* The slot as a user would write it, without quotes; nothing for an unset text. Not for secrets
+ * and structures. */
 void config_value_write(const struct config_field *field, const void *slot, struct buf *out);
 
-/* True when the slot holds something that can be shown (a text that is not NULL; numbers always). */
+/* True when the slot holds something that can be shown (a text that is not NULL; numbers
+ * always). */
 bool config_value_is_set(const struct config_field *field, const void *slot);
 
-/* What an error says was found: the text in quotes, or "the value of NAME", or nothing of it at all. */
+/* What an error says was found: the text in quotes, or "the value of NAME", or nothing of it at
+ * all. */
 const char *config_value_found(const struct config_word *word, char out[96]);
 
 /* "a duration such as 30s" */

@@ -100,7 +100,8 @@ static void walk_entries(struct walk *w, const struct config_field *field, const
     w->visitor->close(w->arg, is_list);
 }
 
-// The plugin's table says which options are secret, but it is not at hand here: a name that sounds like one is enough.
+// The plugin's table says which options are secret, but it is not at hand here: a name that sounds
+// like one is enough.
 static bool sounds_secret(const char *name) {
     static const char *const words[] = {"secret", "token",      "password", "passwd",
                                         "key",    "credential", "auth"};

@@ -1,5 +1,5 @@
-/* Every value of a loaded config, in the order of the tables, for printers. The walks are false when memory was short and a value
- * was left out. */
+/* Every value of a loaded config, in the order of the tables, for printers. The walks are false
+ * when memory was short and a value was left out. */
 #ifndef JOBHOST_CONFIG_CONFIG_WALK_H
 #define JOBHOST_CONFIG_CONFIG_WALK_H
 

@@ -34,7 +34,8 @@ struct parse {
 
 // ---- where the parse is
 
-// "queues.crawl", "routes[2].match": from the keys of the open containers. Valid until the next call.
+// "queues.crawl", "routes[2].match": from the keys of the open containers. Valid until the next
+// call.
 static const char *current_path(struct parse *p) {
     size_t len = 0;
     p->path[0] = '\0';
@@ -59,7 +60,8 @@ static const char *current_path(struct parse *p) {
 
 // ---- lines
 
-// Length of the line break at `at`, 0 if there is none: CR LF, CR, LF, NEL, LS and PS, as libyaml counts lines.
+// Length of the line break at `at`, 0 if there is none: CR LF, CR, LF, NEL, LS and PS, as libyaml
+// counts lines.
 static size_t break_length(const unsigned char *at, size_t left) {
     if (left >= 2 && at[0] == '\r' && at[1] == '\n') {
         return 2;
@@ -430,7 +432,8 @@ static void wipe_event(yaml_event_t *event) {
     yaml_event_delete(event);
 }
 
-// Reads events up to the end of the stream, so that a second document is seen. False after a syntax error.
+// Reads events up to the end of the stream, so that a second document is seen. False after a syntax
+// error.
 static bool read_events(struct parse *p) {
     for (bool end = false; !end && !p->stop;) {
         yaml_event_t event;

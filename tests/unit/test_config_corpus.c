@@ -71,9 +71,8 @@ static struct buf judge(const char *dir, const char *name) {
     EXPECT_EQ_INT(c == NULL, report.errors > 0);
     for (size_t i = 0; i < report.count; i++) {
         const struct config_diagnostic *d = &report.items[i];
-        buf_printf(&got, "%d:%d %s %s%s%s\n", d->line, d->column,
-                   d->warning ? "warning" : "error", d->code, *d->path == '\0' ? "" : " ",
-                   d->path);
+        buf_printf(&got, "%d:%d %s %s%s%s\n", d->line, d->column, d->warning ? "warning" : "error",
+                   d->code, *d->path == '\0' ? "" : " ", d->path);
         EXPECT_TRUE(d->line >= 1 && d->column >= 1);
     }
     config_free(&c);

@@ -20,7 +20,7 @@ static const char text[] =
     "cors: ['http://a']\n";
 
 static const char mistakes[] = "host: {lease: 1, bogus: [x], log_level: loud}\n"
-                               "queues: {a: {concurency: 1}, a: {}}\n"
+                               "queues: {a: {concurrncy: 1}, a: {}}\n"
                                "hooks: {h: {path: x, verify: {foo: a}}}\n"
                                "cors: &x [1]\n"
                                "jobs: {a.b: {timeout: 2h, deadline: 1h}}\n";

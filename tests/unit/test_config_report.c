@@ -6,10 +6,10 @@
 #include "expect.h"
 
 static void test_words(void) {
-    struct loaded l = load_text("queues:\n  crawl:\n    concurency: 3\n", NULL);
+    struct loaded l = load_text("queues:\n  crawl:\n    concurrncy: 3\n", NULL);
     EXPECT_STR(
-        "test.yaml:3:5: queues.crawl.concurency: unknown key; did you mean \"concurrency\"?\n"
-        "     3 |     concurency: ...\n"
+        "test.yaml:3:5: queues.crawl.concurrncy: unknown key; did you mean \"concurrency\"?\n"
+        "     3 |     concurrncy: ...\n"
         "       |     ^\n",
         printed(&l));
     unload(&l);

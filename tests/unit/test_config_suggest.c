@@ -24,7 +24,7 @@ static void test_distance(void) {
         {"", "abc", 2, 3},
         {"kitten", "sitting", 3, 3},
         {"ca", "abc", 3, 3},
-        {"concurency", "concurrency", 2, 1},
+        {"concurrncy", "concurrency", 2, 1},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         EXPECT_EQ_UINT(rows[i].want, config_distance(rows[i].a, rows[i].b, rows[i].limit));
@@ -85,8 +85,8 @@ static const char *nearest(const char *word, const char *const *candidates) {
 
 static void test_nearest(void) {
     static const char *const keys[] = {"retry", "timeout", "deadline", "queue", "ttl", NULL};
-    EXPECT_STR("timeout", nearest("timout", keys));
-    EXPECT_STR("timeout", nearest("tiemout", keys));
+    EXPECT_STR("timeout", nearest("timeoout", keys));
+    EXPECT_STR("timeout", nearest("tmieout", keys));
     EXPECT_STR("queue", nearest("queues", keys));
     EXPECT_STR("ttl", nearest("tttl", keys));
     EXPECT_NULL(nearest("xy", keys));
@@ -101,7 +101,7 @@ static void test_nearest(void) {
 static const struct {
     const char *text, *words;
 } keys[] = {
-    {"jobs: {a.b: {timout: 1s}}", "unknown key; did you mean \"timeout\"?"},
+    {"jobs: {a.b: {timeoout: 1s}}", "unknown key; did you mean \"timeout\"?"},
     {"jobs: {a.b: {reTry: {}}}", "unknown key; did you mean \"retry\"?"},
     {"queues: {q: {workers: 3}}", "unknown key; it belongs to plugins.<name>"},
     {"plugins: {p: {timeout: 3s}}", "unknown key; it belongs to jobs.<name>"},

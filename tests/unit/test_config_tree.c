@@ -98,8 +98,7 @@ static void test_refusals(void) {
 
 static void test_accepted(void) {
     static const char *const texts[] = {
-        "\xEF\xBB\xBF"
-        "a: 1\n",
+        "\xEF\xBB\xBF\x61: 1\n",
         "%YAML 1.1\n---\na: 1\n",
         "%YAML 1.2\n---\na: 1\n...\n",
         "a: 1\r\nb: 2\r\n",
