@@ -161,6 +161,10 @@ static void pool_note_death(struct worker *w, const char *text) {
         log_info(&pool->host->log, "worker.gone", "plugin=%s pid=%d jobs_done=%llu",
                  pool->config->entry.name, (int)w->pid, (unsigned long long)w->jobs_done);
     }
+    if (w->ready_mono_ms != 0 &&
+        env_mono_ms(&pool->host->env) - w->ready_mono_ms >= POOL_RESPAWN_CAP_MS) {
+        pool->deaths = 0; // it had been well for long, busy or not: this is none of a row
+    }
 }
 
 void pool_on_gone(struct worker *w) {
