@@ -1,0 +1,269 @@
+"""Every bad plugin in one host, beside a good one that goes on working: what cannot be loaded says why, what breaks is contained,
+and only the jobs that were running pay for it."""
+import json
+import threading
+
+import pytest
+
+from lib import build
+from lib.host import chaos
+from lib.procs import alive, wait_until
+
+# What cannot be loaded, and the words of the reason.
+REFUSED = {
+    "bad-magic": ["magic is 0x12345678", "expects 0x314a4842"],
+    "major-plus-1": ["abi_major is 2", "this host speaks 1"],
+    "minor-plus-1": ["abi_minor is 1", "this host has 0", "upgrade the host"],
+    "small-struct": ["jobhost_plugin.size is 64", "has 72"],
+    "no-symbol": ["does not export `jobhost_plugin`"],
+    "undefined-symbol": ["undefined-symbol.so", "nobody_defines_this"],
+    "ctor-crash": ["ctor-crash killed by signal 11 (SIGSEGV)", "while it was loaded"],
+    "ctor-hang": ["start_timeout (700 ms)", "while loading"],
+    "create-fail": ["create: the API key \"?\" was refused"],
+    "truncated": [""],  # refused by the loader or fatal to it, depending on the linker's layout
+    "text-file": ["text-file.so", "invalid ELF header"],
+    "zero-length": ["zero-length.so", "empty file"],
+    "not-there": ["not-there.so", "No such file"],
+}
+# What dies while it runs a job: the words of the job's error.
+CRASHES = {
+    "run-crash": ["killed by signal 11 (SIGSEGV) at address 0x10"],
+    "run-overflow": ["killed by signal 11 (SIGSEGV)"],
+    "run-abort": ["killed by signal 6 (SIGABRT)"],
+    "run-exit": ["exit status 3"],
+    "writes-fd3": ["broke the protocol"],
+}
+BY_SANITIZER = {"ctor-crash", "run-crash", "run-overflow"}  # it takes the signal, and ends the process with a status
+HANGS = ("run-hang", "ignores-cancel")
+HARMLESS = ("cpp-unique", "leaks", "forks-child")
+needs_crash_record = pytest.mark.skipif(build.SANITIZED, reason="a sanitizer takes the place of the crash handler")
+SOON = {"backoff": "fixed", "base": "10ms", "jitter": 0}
+
+
+def config():
+    plugins = chaos(threads=2)
+    for name in (*REFUSED, *CRASHES, *HANGS, *HARMLESS):
+        plugins[name] = {"file": build.plugin(name), "grace": "200ms"}
+    plugins["ctor-hang"]["start_timeout"] = "700ms"
+    return {"plugins": plugins}
+
+
+class Steady(threading.Thread):
+    """Jobs for the good plugin, one after the other, for as long as a test lasts."""
+
+    def __init__(self, host):
+        super().__init__()
+        self._api, self._end, self.done, self.problem = host.another(), threading.Event(), [], None
+
+    def run(self):
+        try:
+            while not self._end.is_set():
+                job = self._api.submit("chaos.steps", {"steps": 2, "pause_ms": 2})
+                self.done.append(self._api.wait_job(job))
+        except Exception as problem:  # told by finish()
+            self.problem = problem
+        finally:
+            self._api.close()
+
+    def finish(self):
+        self._end.set()
+        self.join()
+        if self.problem is not None:
+            raise self.problem
+        hurt = [j for j in self.done if (j["state"], j["attempt"]) != ("succeeded", 1)]
+        assert self.done and not hurt, hurt[:3]
+
+
+@pytest.fixture
+def crowd(make_host):
+    """The host with all of them, and good jobs going on throughout."""
+    host = make_host(config())
+    host.start()
+    steady = Steady(host)
+    steady.start()
+    yield host
+    steady.finish()
+
+
+def test_what_cannot_be_loaded_says_why(crowd):
+    plugins = crowd.plugins()
+    for name, words in REFUSED.items():
+        assert plugins[name]["state"] == "failed", name
+        if not (build.SANITIZED and name in BY_SANITIZER):
+            for word in words:
+                assert word in plugins[name]["fault"], (name, plugins[name]["fault"])
+        assert not plugins[name].get("workers"), name
+    assert plugins["chaos"]["state"] == "ready"
+
+
+def test_jobs_of_a_failed_plugin_wait_and_are_explained(crowd):
+    plugins = crowd.plugins()
+    for name in REFUSED:
+        # create-fail got as far as naming its handlers, the others did not
+        kind = "create.run" if name == "create-fail" else f"{name}.run"
+        job = crowd.submit(kind, {})
+        assert crowd.job(job)["state"] == "queued"
+        reasons = crowd.explain(job)
+        assert list(reasons) == ["no_handler"], reasons
+        assert f'"{name}"' in reasons["no_handler"], reasons
+        assert plugins[name]["fault"][:60] in reasons["no_handler"], reasons
+    assert crowd.refused(400, "nobody.has", {})["code"] == "unknown_type"
+
+
+def test_crashes_are_contained_named_and_end_in_quarantine(crowd):
+    builds = {name: crowd.plugins()[name]["build"] for name in CRASHES}
+    jobs = {name: crowd.submit(f"{name}.run", {}, retry=SOON, max=10) for name in CRASHES}
+    for name, words in CRASHES.items():
+        job = crowd.wait_job(jobs[name], "dead")
+        error = job["error"]
+        assert (error["class"], error["code"]) == ("bug", "quarantined"), error
+        if not (build.SANITIZED and name in BY_SANITIZER):
+            for word in words:
+                assert word in error["message"], error
+        assert f"plugin {name} {builds[name]}" in error["message"], error
+        assert job["crashes"] == 3 and job["attempts"] == 0, job
+        assert [h["outcome"] for h in job["history"]] == ["crash"] * 3, job["history"]
+        plugin = crowd.plugins()[name]
+        assert plugin["crashes"] == 3 and plugin["last_crash"] == error["message"]
+    # the plugins are not given up: they are there for the next job
+    for name in CRASHES:
+        wait_until(lambda: crowd.workers(name), build.PATIENCE_S, f"{name} has a worker again")
+
+
+@needs_crash_record
+def test_last_words_of_a_crash_are_kept_and_its_effects_are_not(crowd):
+    job = crowd.submit("run-abort.run", {}, retry=SOON)
+    dead = crowd.wait_job(job, "dead")
+    assert "last words" in crowd.log(job)
+    assert "warnings" not in dead
+
+
+def test_hangs_are_ended_by_their_timeout(crowd):
+    jobs = [crowd.submit(f"{name}.run", {}, retry=SOON, max=2, timeout="300ms") for name in HANGS]
+    for job in crowd.wait_all(jobs, "dead"):
+        error = job["error"]
+        assert (error["class"], error["code"]) == ("timeout", "attempts_exhausted"), error
+        assert "did not end within its timeout of 300 ms, nor when asked to stop" in error["message"]
+        assert job["attempts"] == 2 and "crashes" not in job, job
+
+
+def test_leaks_end_in_a_clear_error(crowd):
+    """A plugin that forgets descriptors runs out of them; its jobs say so, and nothing else suffers."""
+    ids = crowd.submit_many([{"type": "leaks.run", "max": 1, "retry": SOON} for _ in range(1000)])
+    crowd.submit_many([{"type": "leaks.run", "max": 1, "retry": SOON} for _ in range(500)])
+    crowd.wait_idle(["leaks"])
+    assert crowd.job(ids[0])["state"] == "succeeded"
+    for dead in crowd.list(type="leaks.run", state="dead"):
+        assert (dead["error"]["class"], dead["error"]["message"]) == ("resource", "out of descriptors"), dead
+
+
+def test_a_forked_child_goes_with_its_worker(crowd):
+    job = crowd.submit("forks-child.run", {})
+    assert crowd.wait_job(job)["state"] == "succeeded"
+    orphan = int(crowd.result(job))
+    assert alive(orphan)
+    worker, = crowd.workers("forks-child")
+    crowd.end_worker(worker)
+    wait_until(lambda: not alive(orphan), build.PATIENCE_S, "the forked child has ended")
+
+
+def test_a_forked_child_goes_with_its_host(make_host):
+    host = make_host({"plugins": {"forks-child": {"file": build.plugin("forks-child")}}})
+    host.start()
+    job = host.submit("forks-child.run", {})
+    host.wait_job(job, "succeeded")
+    orphan = int(host.result(job))
+    host.stop()  # sees to it that nothing of the host is left
+    assert not alive(orphan)
+
+
+def test_cpp_and_threads(crowd):
+    job = crowd.submit("cpp-unique.run", {})
+    assert crowd.wait_job(job)["state"] == "succeeded"
+    assert crowd.result(job) == b"caught"
+
+
+@pytest.mark.parametrize("name, words", [
+    ("create-silent", "create() failed without saying why: call fail() first"),
+    ("create-hang", "not ready after start_timeout (700 ms), while in create()"),
+])
+def test_create(make_host, name, words):
+    host = make_host({"plugins": {name: {"file": build.plugin(name), "start_timeout": "700ms"}}})
+    host.start()
+    plugin = host.plugins()[name]
+    assert plugin["state"] == "failed" and words in plugin["fault"], plugin
+    job = host.submit("create.run", {})
+    assert words[:40] in host.explain(job)["no_handler"]
+
+
+def test_two_plugins_with_one_handler(make_host):
+    host = make_host({"plugins": {n: {"file": build.plugin("ok-v1")} for n in ("first", "second")}})
+    host.start()
+    plugins = host.plugins()
+    assert sorted(p["state"] for p in plugins.values()) == ["failed", "ready"]
+    loser = next(p for p in plugins.values() if p["state"] == "failed")
+    winner = next(p for p in plugins.values() if p["state"] == "ready")
+    assert f"handler ok.run is already provided by plugin {winner['name']}" in loser["fault"]
+    assert winner["file"] in loser["fault"]
+    job = host.submit("ok.run", {})
+    assert host.wait_job(job)["state"] == "succeeded"
+
+
+def test_strict_start_ends_with_the_reason(make_host):
+    host = make_host({"plugins": {"text-file": {"file": build.plugin("text-file")}}})
+    assert host.start(args=["--strict"], ready=False) is False
+    assert host.reap() == 1
+    assert "invalid ELF header" in host.read_log()
+
+
+# ---- who pays for a crash
+
+def test_only_the_guilty_job_is_charged_in_one_thread(make_host):
+    """Fifty quick jobs wait in the worker's window behind the crashing one: they are not marked by it."""
+    host = make_host({"plugins": chaos(workers=1, threads=1)})
+    host.start()
+    # so that the host knows these are quick and fills the window
+    host.wait_all(host.submit_many([{"type": "chaos.echo"} for _ in range(50)]))
+    ids = host.submit_many(
+        [{"type": "chaos.echo", "payload": {"n": n}} for n in range(25)]
+        + [{"type": "chaos.crash", "payload": {"how": "segv", "raw": True}, "retry": SOON, "max": 9}]
+        + [{"type": "chaos.echo", "payload": {"n": n}} for n in range(25)])
+    guilty, others = ids[25], ids[:25] + ids[26:]
+    dead = host.wait_job(guilty)
+    assert (dead["state"], dead["crashes"], dead["attempts"], dead["attempt"]) == ("dead", 3, 0, 3), dead
+    for job in host.wait_all(others):
+        assert (job["state"], job["attempts"], job["attempt"], job.get("crashes")) == ("succeeded", 1, 1, None), job
+        assert not job["history"], job
+    assert host.plugins()["chaos"]["crashes"] == 3
+    host.assert_sound()
+
+
+@needs_crash_record
+def test_neighbours_in_other_threads_are_not_charged(make_host):
+    """They were running in the process that died: they run again, and no attempt is used up."""
+    host = make_host({"plugins": chaos(workers=1, threads=4)})
+    host.start()
+    sleepers = host.submit_many([{"type": "chaos.sleep", "payload": {"ms": 400}, "max": 1} for _ in range(3)])
+    for job in sleepers:
+        host.wait_started(job)
+    guilty = host.submit("chaos.crash", {"how": "abort", "times": 1}, retry=SOON)
+    assert host.wait_job(guilty)["state"] == "succeeded"
+    jobs = host.wait_all(sleepers)
+    assert [(j["state"], j["attempts"], j.get("crashes")) for j in jobs] == [("succeeded", 1, None)] * 3, jobs
+    assert all([h["outcome"] for h in j["history"]][:1] == ["neighbour"] for j in jobs), jobs
+    host.assert_sound()
+
+
+def test_a_crash_by_exit_charges_all_who_were_running(make_host):
+    """exit() leaves no word about who called it: all that were running are suspects, those that waited are not."""
+    host = make_host({"plugins": chaos(workers=1, threads=3)})
+    host.start()
+    sleepers = host.submit_many([{"type": "chaos.sleep", "payload": {"ms": 400}, "retry": SOON} for _ in range(2)])
+    for job in sleepers:
+        host.wait_started(job)
+    guilty = host.submit("chaos.crash", {"how": "exit", "times": 1}, retry=SOON)
+    waiting = host.submit_many([{"type": "chaos.echo", "payload": {}} for _ in range(10)])
+    jobs = host.wait_all([guilty, *sleepers])
+    assert all(j["state"] == "succeeded" and j["crashes"] == 1 for j in jobs), json.dumps(jobs)
+    assert "exit status 7" in host.job(sleepers[0])["history"][0]["message"]
+    assert all(j["state"] == "succeeded" and "crashes" not in j for j in host.wait_all(waiting))
