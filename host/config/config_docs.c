@@ -46,11 +46,22 @@ static void add_type(struct buf *out, const struct config_field *field) {
     }
 }
 
+// Markdown would take <state_dir> for a tag.
+static void add_words(struct buf *out, const char *text) {
+    for (; *text != '\0'; text++) {
+        if (*text == '<' || *text == '>') {
+            buf_str(out, *text == '<' ? "&lt;" : "&gt;");
+        } else {
+            buf_char(out, *text);
+        }
+    }
+}
+
 static void add_default(struct buf *out, const struct config_field *field) {
     if ((field->flags & FIELD_REQUIRED) != 0) {
         buf_str(out, "**required**");
     } else if (field->default_words != NULL) {
-        buf_str(out, field->default_words);
+        add_words(out, field->default_words);
     } else if (field->fallback != NULL) {
         buf_printf(out, "`%s`", *field->fallback == '\0' ? "\"\"" : field->fallback);
     } else {

@@ -27,13 +27,13 @@
 #define PRIORITY_WORDS WORDS("high", "normal", "low")
 #define BACKOFF_WORDS  WORDS("exponential", "fixed", "expression")
 
-#define ENABLED_ROW(type, of)                                                                      \
+#define ENABLED_ROW(type, of, more)                                                                \
     {                                                                                              \
         "enabled", CONFIG_CHOICE, AT(type, entry.enabled),                                         \
             .fallback = "true", .words = ENABLED_WORDS,                                            \
-            .doc = "`auto` switches " of                                                           \
-                   " on if and only if every secret and variable it names is set "                 \
-                   "(and the plugin of its job, or of its view, is on)."                           \
+            .doc =                                                                                 \
+                "`auto` switches " of " on if and only if every secret and variable it names is "  \
+                "set" more "."                                                                     \
     }
 
 // ---- host
@@ -151,7 +151,7 @@ static const struct config_table store_table = {
 // ---- plugins
 
 static const struct config_field plugin_rows[] = {
-    ENABLED_ROW(config_plugin, "the plugin"),
+    ENABLED_ROW(config_plugin, "the plugin", ""),
     {"file", CONFIG_STRING, 0, AT(config_plugin, file), .default_words = "<plugin_dir>/NAME.so",
      .min = 1, .max = 4096,
      .doc = "The shared object: a bare name is looked up in plugin_dir, a path is relative to this "
@@ -255,7 +255,7 @@ const struct config_table config_job_table = {
 // ---- schedules
 
 static const struct config_field schedule_rows[] = {
-    ENABLED_ROW(config_schedule, "the schedule"),
+    ENABLED_ROW(config_schedule, "the schedule", " and the plugin of its job is on"),
     {"cron", CONFIG_STRING, FIELD_REQUIRED, AT(config_schedule, cron), .max = 256,
      .form = &form_cron,
      .doc = "Five fields (or six, seconds first), or a macro such as `@daily` or `@every 90s`."},
@@ -300,7 +300,7 @@ static const struct config_table schedule_table = {.what = "a schedule",
 // ---- hooks
 
 static const struct config_field hook_rows[] = {
-    ENABLED_ROW(config_hook, "the hook"),
+    ENABLED_ROW(config_hook, "the hook", " and the plugin of its job is on"),
     {"path", CONFIG_STRING, FIELD_REQUIRED, AT(config_hook, path), .max = 1024, .form = &form_path,
      .doc = "POST requests to this path are taken."},
     {"verify", CONFIG_VERIFY, FIELD_REQUIRED | FIELD_ONE, MANY(config_hook, verify, verify_count),
@@ -331,7 +331,7 @@ static const struct config_table hook_table = {
 // ---- routes
 
 static const struct config_field route_rows[] = {
-    ENABLED_ROW(config_route, "the route"),
+    ENABLED_ROW(config_route, "the route", " and the plugin of its job, or of its view, is on"),
     {"match", CONFIG_STRING, FIELD_REQUIRED, AT(config_route, entry.name), .max = 1024,
      .form = &form_match, .doc = "Method and path, such as `GET /job-status/{id}`."},
     {"action", CONFIG_WORD, FIELD_REQUIRED, AT(config_route, action),
@@ -388,7 +388,7 @@ static const struct config_table breaker_table = {.what = "a breaker",
                                                   .entry = true};
 
 static const struct config_field notify_rows[] = {
-    ENABLED_ROW(config_notify, "the rule"),
+    ENABLED_ROW(config_notify, "the rule", ""),
     {"on", CONFIG_STRINGS, FIELD_REQUIRED | FIELD_ONE, MANY(config_notify, on, on_count), .min = 1,
      .max = 16,
      .words = WORDS("job.dead", "job.finished", "dlq.size", "breaker.open", "needs_reauth",
