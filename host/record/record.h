@@ -206,6 +206,8 @@ struct bytes record_get_bytes(struct record *r, int *ret_fd);
 /* 0 when the body was read to its end and nothing was bad, else -EBADMSG. */
 int record_done(const struct record *r);
 
+/* An empty memfd that can be sealed later, close-on-exec: fd or negative errno. */
+int record_memfd_open(void);
 /* A sealed (SHRINK, GROW, WRITE, SEAL) memfd with this content: fd or negative errno. */
 int record_memfd(struct bytes content);
 /* Maps a sealed memfd of `size` bytes for reading: pointer (unmap with munmap) or NULL. */

@@ -18,7 +18,7 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the wire is in host o
 
 // ---- memfds
 
-static int make_memfd(void) {
+int record_memfd_open(void) {
     int fd = memfd_create("jobhost", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
     if (fd == -1 && errno == EINVAL) {
         fd = memfd_create("jobhost", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -44,7 +44,7 @@ static int write_all(int fd, struct bytes content) {
 }
 
 int record_memfd(struct bytes content) {
-    int fd = make_memfd();
+    int fd = record_memfd_open();
     if (fd < 0) {
         return fd;
     }

@@ -1,10 +1,9 @@
-#define _GNU_SOURCE // memfd_create, F_ADD_SEALS
+#define _GNU_SOURCE // F_ADD_SEALS
 
 #include "worker/call_result.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "worker/check.h"
@@ -24,15 +23,10 @@ static int write_all(int fd, const char *data, size_t len) {
     return 0;
 }
 
-static int open_memfd(void) {
-    int fd = memfd_create("jobhost-result", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    return fd == -1 ? -errno : fd;
-}
-
 // Moves what was collected in memory to the memfd.
 static int spill(struct call_result *r) {
     if (r->fd == -1) {
-        int fd = open_memfd();
+        int fd = record_memfd_open();
         if (fd < 0) {
             return fd;
         }
@@ -101,7 +95,7 @@ int call_result_fd(struct jh_call *pub, int fd, const char *content_type) {
     if (rc < 0) {
         return call_refuse(c, "result_fd", rc);
     }
-    int own = open_memfd();
+    int own = record_memfd_open();
     uint64_t size = 0;
     rc = own < 0 ? own : copy_file(fd, own, &size);
     if (rc < 0) {

@@ -205,8 +205,9 @@ void control_orphaned(struct worker *w) {
     wake_all(w);
 }
 
-void control_protocol_error(int rc) {
-    (void)fprintf(stderr, "jobhost worker %ld: protocol error: %s\n", (long)getpid(),
-                  strerror(-rc));
-    _exit(WORKER_EXIT_PROTOCOL);
+void control_give_up(int rc) {
+    bool nonsense = rc == -EBADMSG;
+    (void)fprintf(stderr, "jobhost worker %ld: %s: %s\n", (long)getpid(),
+                  nonsense ? "protocol error" : "cannot go on", strerror(-rc));
+    _exit(nonsense ? WORKER_EXIT_PROTOCOL : WORKER_EXIT_SETUP);
 }

@@ -12,7 +12,7 @@ int control_packet(struct worker *w);
 void control_orphaned(struct worker *w);
 /* Stops every running job for this reason. */
 void control_cancel_all(struct worker *w, unsigned mask);
-/* Says so on stderr and ends the process: the stream can no longer be trusted. */
-_Noreturn void control_protocol_error(int rc);
+/* Says so on stderr and ends the process: -EBADMSG means that the stream can no longer be trusted. */
+_Noreturn void control_give_up(int rc);
 
 #endif

@@ -69,9 +69,9 @@ static int accept_welcome(struct worker *w, const struct msg_welcome *m) {
 static int load(struct worker *w, const struct msg_welcome *m) {
     const char *stage = "load";
     struct err e = {0};
-    int rc = load_plugin(m->snapshot, &w->plugin, &stage, &e);
+    int rc = enter_data_dir(m->data_dir, &e);
     if (rc == 0) {
-        rc = enter_data_dir(m->data_dir, &e);
+        rc = load_plugin(m->snapshot, &w->plugin, &stage, &e);
     }
     return rc < 0 ? send_fail(w, stage, JH_E_BUG, e.msg) : 0;
 }

@@ -62,6 +62,11 @@ static _Noreturn void leave(const char *why) {
 static int64_t check_lease(struct worker *w, int64_t now_us) {
     struct keeper *k = &w->keeper;
     int64_t lease_us = w->lease_ms * 1000;
+    if (k->look_us != 0 && now_us - k->look_us > lease_us / 2) {
+        k->pong_us =
+            now_us; // it was we who stood still (SIGSTOP, a debugger): ask again before judging
+    }
+    k->look_us = now_us;
     int64_t quiet = now_us - k->pong_us;
     if (quiet >= lease_us) {
         leave("no answer from the supervisor for a whole lease, exiting");

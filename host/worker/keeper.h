@@ -25,6 +25,7 @@ struct keeper {
     int64_t armed_us; /* when it fires (env_stopwatch_us); 0 = not armed */
     int64_t pong_us;  /* the last sign of life */
     int64_t ping_us;  /* the last PING */
+    int64_t look_us;  /* when it last looked */
     int64_t orphan_us;
     bool silent; /* no PONG for half a lease */
 };

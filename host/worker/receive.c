@@ -21,7 +21,7 @@ void receive_packet(struct worker *w) {
         rc = 0;
     }
     if (rc < 0 && rc != -EAGAIN && rc != -EINTR) {
-        control_protocol_error(rc);
+        control_give_up(rc);
     }
 }
 

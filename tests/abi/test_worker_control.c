@@ -271,6 +271,21 @@ static void test_silence(void) {
     finish(&f);
 }
 
+// A worker that was itself stopped for longer than its lease does not blame the supervisor.
+static void test_stopped(void) {
+    struct fake f;
+    fake_start(&f, &(struct fake_options){.plugin = "chaos", .ping_ms = 20, .lease_ms = 200});
+    (void)fake_expect(&f, REC_PING);
+    fake_send(&f, REC_PONG, 0);
+    (void)kill(f.pid, SIGSTOP);
+    (void)poll(NULL, 0, 400);
+    (void)kill(f.pid, SIGCONT);
+    put_job(&f, 1, "chaos.echo", "{}");
+    fake_flush(&f);
+    EXPECT_EQ_INT(JH_OK, fake_serve(&f, 1).status);
+    finish(&f);
+}
+
 static void hang_up(struct fake *f) {
     (void)close(f->sock);
     f->sock = -1;
@@ -483,6 +498,7 @@ static const struct expect_test tests[] = {
     {"pings go on under a spinning handler", test_ping},
     {"without an answer it stops by itself", test_lease},
     {"nothing is started while the supervisor is silent", test_silence},
+    {"a worker that was stopped goes on", test_stopped},
     {"end of stream", test_end_of_stream},
     {"a worker dies with its supervisor", test_killed_supervisor},
     {"a supervisor that reads late loses nothing", test_slow_reader},

@@ -232,6 +232,7 @@ static void test_no_data_dir(void) {
     struct record r = fake_expect(&f, REC_FAIL);
     struct msg_fail m;
     EXPECT_EQ_INT(0, msg_fail_get(&r, &m));
+    EXPECT_EQ_STR("load", m.stage);
     EXPECT_CONTAINS("data_dir /no/such/dir: No such file", m.message);
     expect_exit(&f, WORKER_EXIT_LOAD);
     fake_finish(&f);
