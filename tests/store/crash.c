@@ -352,7 +352,7 @@ static void test_recover(void) {
     for (int n = 1; n <= 2; n++) {
         char fault[64];
         play_init(&p, 0, NULL);
-        int status = run_child(p.rig.dir, 0, "store_after_commit:12=kill");
+        int status = run_child(p.rig.dir, 0, "store_after_commit:11=kill");
         (void)EXPECT_TRUE(WIFSIGNALED(status));
         (void)snprintf(fault, sizeof fault, "recover:1=%s", n == 1 ? "kill" : "error");
         status = run_child(p.rig.dir, 0, fault);
