@@ -373,14 +373,6 @@ static const char *read_socket(const struct reading *r) {
     return code;
 }
 
-static const char *read_secret(const struct reading *r) {
-    if (*r->word->text == '\0') {
-        (void)err_set(r->e, -EINVAL, "is empty");
-        return "empty_secret";
-    }
-    return read_string(r);
-}
-
 // ---- back to text
 
 static void write_bool(const void *slot, const struct config_field *field, struct buf *out) {
@@ -443,7 +435,7 @@ static const struct kind {
     [CONFIG_PATH] = {"path", "a path", read_path, write_text, false, true},
     [CONFIG_SOCKET] = {"unix:path", "unix:PATH", read_socket, write_socket, false, true},
     [CONFIG_LOCATION] = {"location", "a location", read_location, write_text, false, true},
-    [CONFIG_SECRET] = {"secret", "a secret", read_secret, NULL, false, true},
+    [CONFIG_SECRET] = {"secret", "a secret", read_string, NULL, false, true},
     [CONFIG_STRINGS] = {"list", "a list", NULL, NULL, false, true},
     [CONFIG_LABELS] = {"list", "a list of labels", NULL, write_text, false, true},
     [CONFIG_JSON] = {"any", "any value", NULL, write_text, false, true},

@@ -126,7 +126,12 @@ static const struct row rows[] = {
     {"hooks: {g: {path: /h, job: a.b, verify: none, enabled: false}, h: {path: /h, job: a.b, "
      "verify: none}}",
      NULL, NULL, NULL},
+    {"hooks: {h: {path: /healthz, job: a.b, verify: none}}", "hooks.h.path", "taken_path",
+     "the host itself"},
     // routes
+    {"routes: [{match: 'GET /a/{id}', action: status}, {match: GET /a/, action: plugin.query, job: "
+     "a.b}]",
+     NULL, NULL, NULL},
     {"routes: [{match: 'GET /a/{id}', action: status}, {match: 'GET /b/{id}', action: status}]",
      NULL, NULL, NULL},
     {"routes: [{match: 'GET /a/{id}', action: status}, {match: 'GET /a/{id}', action: result}]",

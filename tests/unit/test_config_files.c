@@ -71,10 +71,27 @@ static void test_plugin_dir(void) {
     scratch_remove(&s);
 }
 
+// memory_only: no file is opened, whatever the text names.
+static void test_memory_only(void) {
+    static const char text[] = "include: config.yaml\n"
+                               "host: {admin_token: file:x, listen: {address: '127.0.0.1:1', tls: "
+                               "{cert: /none, key: /none}}}\n"
+                               "queues: {q: {key_prefix: \"${file:x}\"}}\n";
+    struct config_load_options options = {.memory_only = true};
+    struct loaded l = {0};
+    l.config = config_load_text("t", bytes_of(text), NULL, &options, &l.report);
+    EXPECT_EQ_UINT(3, l.report.errors);
+    for (size_t i = 0; i < l.report.count; i++) {
+        EXPECT_STR("files are not read here", l.report.items[i].message);
+    }
+    unload(&l);
+}
+
 static const struct expect_test tests[] = {
     {"jobhost.schema.json is current", test_schema_is_current},
     {"docs/config.md is current", test_docs_are_current},
     {"config.yaml loads without a word", test_shipped_config},
     {"the default plugin folder is the caller's", test_plugin_dir},
+    {"text in memory opens no file", test_memory_only},
 };
 SUITE_MAIN("config_files", tests)

@@ -74,6 +74,28 @@ static void test_relative(void) {
     scratch_remove(&s);
 }
 
+// A section that is empty in one file takes what the other has.
+static void test_empty_meets_full(void) {
+    static const struct file files[] = {
+        {"main.yaml",
+         "include: [sub/x.yaml, sub/./y.yaml]\nqueues:\nhost:\nlimits: {l: {rate: 1}}\n"},
+        {"sub/x.yaml", "queues: {q: {concurrency: 5}}\nhost: {log_level: warn}\nlimits:\n"},
+        {"sub/y.yaml", "host: {state_dir: /a//b/./c/.}\n"},
+    };
+    struct scratch s;
+    scratch_make(&s);
+    struct loaded l = load_files(&s, files, 3);
+    EXPECT_STR("", printed(&l));
+    if (EXPECT_TRUE(l.config != NULL)) {
+        EXPECT_EQ_INT(5, config_queue(l.config, "q")->concurrency);
+        EXPECT_STR("warn", l.config->host.log_level);
+        EXPECT_STR("/a/b/c", l.config->host.state_dir);
+        EXPECT_EQ_UINT(1, l.config->limit_count);
+    }
+    unload(&l);
+    scratch_remove(&s);
+}
+
 static const struct {
     const char *main_text, *other; // other = sub/x.yaml
     const char *path, *code, *words;
@@ -193,6 +215,7 @@ static void test_main_file(void) {
 static const struct expect_test tests[] = {
     {"files join by section and name", test_joined},
     {"paths begin at the file that holds them", test_relative},
+    {"an empty section takes the other file's", test_empty_meets_full},
     {"every mistake", test_mistakes},
     {"a pattern without a match warns", test_nothing_matches},
     {"every file is judged", test_all_files_are_judged},

@@ -4,20 +4,33 @@
 #include "expect.h"
 #include "failing_alloc.h"
 
-static const char text[] =
+static const char head[] =
     "host: {listen: ['127.0.0.1:1', 'unix:s'], admin_token: \"${SECRET}\", state_dir: x}\n"
     "store: {blobs: dir:y}\n"
     "plugins: {p: {exec: [a, b], config: {a: 1, b: \"${SECRET}\"}}, q: {file: x.so, enabled: "
     "auto}}\n"
     "queues: {a: {}, b: {concurrency: 3}}\n"
     "jobs: {p.x: {queue: a, labels: [x, y], retry: {max: 3}}, p.y: {queue: aa}}\n"
-    "schedules: {s: {cron: '@daily', job: p.x, payload: {a: [1, two]}, enabled: auto}}\n"
     "hooks: {h: {path: /h, job: z.x, verify: [{github: [a, \"${SECRET}\"]}, {hmac: {secret: a, "
     "header: X}}], enabled: auto}}\n"
     "routes: [{match: 'GET /x/{id}', action: status}]\n"
-    "limits: {l: {rate: 10/s, learn: [X]}}\n"
     "notify: {n: {on: job.dead, url: 'https://x/', secret: s}}\n"
     "cors: ['http://a']\n";
+
+static char text[sizeof(head) + 8192];
+
+// With a payload of some thousand values, so that the tree's memory runs out as well.
+static void make_text(void) {
+    size_t len =
+        (size_t)snprintf(text, sizeof(text),
+                         "%slimits: {big: {rate: 1}}\nschedules: {s: {cron: '@daily', job: p.x, "
+                         "enabled: auto, payload: {a: [1, two",
+                         head);
+    for (int i = 0; i < 2000; i++) {
+        len += (size_t)snprintf(text + len, sizeof(text) - len, ",%d", i % 10);
+    }
+    (void)snprintf(text + len, sizeof(text) - len, "]}}}\n");
+}
 
 static const char mistakes[] = "host: {lease: 1, bogus: [x], log_level: loud}\n"
                                "queues: {a: {concurrncy: 1}, a: {}}\n"
@@ -76,6 +89,7 @@ static void run_until_complete(const char *yaml, bool good) {
 }
 
 static void test_good(void) {
+    make_text();
     run_until_complete(text, true);
 }
 
@@ -85,6 +99,7 @@ static void test_mistakes(void) {
 
 // A config that loaded although memory was short is the same config.
 static void test_same_hash(void) {
+    make_text();
     struct loaded want = load_text(text, environment);
     for (int nth = 1; nth < 600 && want.config != NULL; nth++) {
         struct config_report report;

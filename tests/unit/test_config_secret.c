@@ -198,6 +198,27 @@ static void test_refused_forms(void) {
     scratch_remove(&s);
 }
 
+// What came from a file is judged like everything else; a payload takes none of it.
+static void test_content_is_judged(void) {
+    struct scratch s;
+    char big[514];
+    scratch_make(&s);
+    memset(big, 'x', sizeof(big));
+    (void)scratch_write(&s, "big", big, 513, 0600);
+    (void)scratch_text(&s, "token", "abc");
+    struct loaded l =
+        load_file(scratch_text(&s, "c.yaml", "host: {admin_token_file: big}\n"), NULL, NULL);
+    EXPECT_STR("too_long", code_at(&l, "host.admin_token"));
+    unload(&l);
+    l = load_file(scratch_text(&s, "c.yaml",
+                               "schedules: {s: {cron: '@daily', job: a.b, payload: {t: "
+                               "\"${file:token}\"}}}\n"),
+                  NULL, NULL);
+    EXPECT_STR("secret_in_payload", code_at(&l, "schedules.s.payload"));
+    unload(&l);
+    scratch_remove(&s);
+}
+
 static void test_literal_in_open_file(void) {
     struct scratch s;
     scratch_make(&s);
@@ -361,6 +382,7 @@ static const struct expect_test tests[] = {
     {"fingerprints tell secrets apart", test_fingerprint},
     {"every way to give a secret", test_forms},
     {"every way that is refused", test_refused_forms},
+    {"what a file holds is judged too", test_content_is_judged},
     {"a literal in a file that others may read", test_literal_in_open_file},
     {"no output of a good config holds a secret", test_marker_in_a_good_config},
     {"no output about a mistake holds a secret", test_marker_in_mistakes},

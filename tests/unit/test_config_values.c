@@ -82,6 +82,7 @@ static const struct typed typed[] = {
     {"limits.l.rate", "/s", "bad_rate", "such as 60 or 10/s"},
     {"limits.l.rate", "10/0s", "bad_rate", "such as 60 or 10/s"},
     {"limits.l.rate", "10/fortnight", "bad_rate", "such as 60 or 10/s"},
+    {"limits.l.rate", "1000000000000000000000000000/s", "bad_rate", "such as 60 or 10/s"},
     {"limits.l.rate", "1000000001/s", "out_of_range", "0 to 1000000000"},
     // words
     {"host.log_level", "warn", NULL, NULL},
@@ -145,6 +146,12 @@ static const struct typed typed[] = {
     {"plugins.p.exec", "ffmpeg", NULL, NULL},
     {"plugins.p.exec", "/usr/bin/ffmpeg", NULL, NULL},
     {"plugins.p.exec", "bin/ffmpeg", "bad_value", "absolute path"},
+    // lists and payloads
+    {"jobs.a.b.labels", "''", "missing_value", "empty text"},
+    {"jobs.a.b.labels", "['x', '']", "missing_value", "empty text"},
+    {"jobs.a.b.labels", "{x: y}", "wrong_kind", "a list"},
+    {"schedules.s.payload", "", "missing_value", "write {} for nothing"},
+    {"schedules.s.payload", "text", NULL, NULL},
 };
 
 // "queues.q.ttl" and a value to a file with just that (plus what the entry needs).
@@ -248,7 +255,7 @@ static const char everything[] =
     "  a.c: {retry: {backoff: expression, expression: 'pow(2, retried)'}}\n"
     "limits: {l: {rate: 10/m, learn: [A, B]}, m: {rate: 5}}\n"
     "schedules: {s: {cron: '@daily', job: a.b, payload: {x: [1, 2.5, 010, on, true, null, ~, "
-    "'true', \"q\\\"\", -3e2]}}}\n"
+    "'true', 1., 1e, -, {k: }, \"q\\\"\", -3e2]}}}\n"
     "routes: [{match: 'GET /x/{id}', action: status}]\n"
     "hooks: {h: {path: /h, job: a.b, tolerance: 1m, payload: {}, verify: [none]}}\n";
 
@@ -297,7 +304,8 @@ static void test_slots(void) {
     EXPECT_EQ_INT(60000, c->limits[0].per_ms);
     EXPECT_EQ_UINT(2, c->limits[0].learn_count);
     EXPECT_EQ_INT(1000, c->limits[1].per_ms);
-    EXPECT_STR("{\"x\":[1,2.5,\"010\",\"on\",true,null,null,\"true\",\"q\\\"\",-3e2]}",
+    EXPECT_STR("{\"x\":[1,2.5,\"010\",\"on\",true,null,null,\"true\",\"1.\",\"1e\",\"-\",{\"k\":"
+               "null},\"q\\\"\",-3e2]}",
                c->schedules[0].payload);
     EXPECT_STR("GET", c->routes[0].method);
     EXPECT_STR("/x/{id}", c->routes[0].path);
