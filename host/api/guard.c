@@ -68,7 +68,7 @@ static bool check_origin(const struct call *call, struct problem *ret) {
     unsigned origins = request_header(call->req, "Origin", &origin);
     if (origins > 1 || (origins == 1 && !origin_allowed(call, origin))) {
         return refuse(ret, 403, "cross_site", "Origin",
-                      "requests from other sites are refused; host.cors lists exceptions");
+                      "requests from other sites are refused; `cors` lists exceptions");
     }
     bool sites = request_header(call->req, "Sec-Fetch-Site", &site) > 0;
     if (sites && origins == 0 && !text_is(site, "same-origin") && !text_is(site, "none")) {

@@ -167,7 +167,7 @@ static int add_label(void *arg, struct bytes value) {
     if (len == 0 || strchr(label, ',') != NULL) {
         return bad(l->reader, "bad_label", "labels", "a label is not empty and has no comma");
     }
-    if (l->len + len + 1 > JOB_LABELS_MAX + 1) {
+    if (l->len + (l->len > 0) + len > JOB_LABELS_MAX) {
         return bad(l->reader, "long_labels", "labels", "all labels together have at most %d bytes",
                    JOB_LABELS_MAX);
     }
@@ -183,7 +183,7 @@ static int take_labels(struct reader *r, const struct field *f, struct bytes val
     if (is_kind(value, '"')) {
         return take_text(r, f, value);
     }
-    struct labels l = {r, arena_alloc(r->arena, JOB_LABELS_MAX + 2), 0};
+    struct labels l = {r, arena_alloc(r->arena, JOB_LABELS_MAX + 1), 0};
     if (!is_kind(value, '[') || l.text == NULL) {
         return bad(r, "bad_field", f->name, "labels must be an array of strings");
     }

@@ -1,0 +1,243 @@
+/* The API on a real server, over a store and a supervisor that do what a test says: every operation waits until the test answers it. */
+#ifndef JOBHOST_TESTS_API_FIXTURE_H
+#define JOBHOST_TESTS_API_FIXTURE_H
+
+#include "api/api.h"
+#include "core/outcome.h"
+#include "supervisor/host.h"
+#include "supervisor/hub.h"
+#include "supervisor/jobs.h"
+#include "supervisor/pool.h"
+
+#include "server_fixture.h"
+
+enum { API_OPS_MAX = 1200, API_ACTS_MAX = 1200 };
+
+struct api_fixture {
+    struct fixture f;
+    struct host host;
+    struct store_op *ops[API_OPS_MAX]; /* posted, not answered */
+    size_t op_count;
+    struct jobs_act *acts[API_ACTS_MAX];
+    size_t act_count;
+    struct config_report report;
+    struct job_live live; /* of every job, if pid != 0 */
+    unsigned explained;
+};
+
+/* The supervisor's functions below find their test here. */
+static struct api_fixture *api_now;
+
+/* ---- the fake store ---- */
+
+static inline void api_fake_post(void *self, struct store_op *op) {
+    struct api_fixture *x = self;
+    if (x->op_count < API_OPS_MAX) {
+        x->ops[x->op_count++] = op;
+    }
+}
+
+static const struct store_ops api_fake_store = {.caps = {.name = "fake"}, .post = api_fake_post};
+
+/* The oldest waiting operation, which must be of this kind. */
+static inline void *api_take(struct api_fixture *x, enum store_op_kind kind) {
+    fixture_settle(&x->f);
+    if (!EXPECT_TRUE(x->op_count > 0) || !EXPECT_EQ_INT(kind, x->ops[0]->kind)) {
+        return NULL;
+    }
+    struct store_op *op = x->ops[0];
+    memmove(x->ops, x->ops + 1, --x->op_count * sizeof x->ops[0]);
+    return op;
+}
+
+static inline void api_done(struct api_fixture *x, struct store_op *op, int status) {
+    op->status = status;
+    if (status != 0) {
+        op->err.code = status;
+        (void)snprintf(op->err.msg, sizeof op->err.msg, "words of the store");
+    }
+    op->done(op);
+    fixture_settle(&x->f);
+}
+
+/* ---- the fake supervisor: what jobs.h and pool.h promise, without a supervisor ---- */
+
+int jobs_resolve(struct host *host, const struct job_request *request, struct arena *arena,
+                 struct job_spec *ret_spec, struct problem *ret_problem) {
+    if (strcmp(request->type, "bad.type") == 0) {
+        *ret_problem = (struct problem){
+            .status = 400, .code = "unknown_type", .field = "type", .message = "no handler has it"};
+        return -EINVAL;
+    }
+    *ret_spec = (struct job_spec){
+        .id = id_next(&host->ids, env_wall_ms(&host->env)),
+        .type = request->type,
+        .queue = request->queue == NULL ? "q" : request->queue,
+        .tenant = request->tenant,
+        .payload = request->payload,
+        .run_at_ms = request->delay_ms == 0 ? 0 : env_wall_ms(&host->env) + request->delay_ms,
+        .labels = request->labels,
+        .files = request->files,
+        .file_count = request->file_count};
+    (void)arena;
+    return 0;
+}
+
+void jobs_submit(struct host *host, struct store_submit *submit) {
+    store_post(&host->store, &submit->op);
+}
+
+void jobs_act(struct host *host, struct jobs_act *act) {
+    (void)host;
+    if (api_now->act_count < API_ACTS_MAX) {
+        api_now->acts[api_now->act_count++] = act;
+    }
+}
+
+bool jobs_live(struct host *host, const struct job_id *id, struct job_live *ret_live) {
+    (void)host;
+    (void)id;
+    *ret_live = api_now->live;
+    return api_now->live.pid != 0;
+}
+
+unsigned jobs_explain(struct host *host, const struct store_job *job,
+                      const struct store_stats *stats, struct reason *ret_reasons, unsigned cap) {
+    (void)host;
+    (void)job;
+    api_now->explained += cap > 0;
+    ret_reasons[0] =
+        (struct reason){.code = REASON_NO_SLOT, .clears_at_ms = stats == NULL ? 0 : 5000};
+    (void)snprintf(ret_reasons[0].detail, sizeof ret_reasons[0].detail, "all taken");
+    return 1;
+}
+
+unsigned jobs_explain_queue(struct host *host, const char *queue, const struct store_stats *stats,
+                            struct reason *ret_reasons, unsigned cap) {
+    (void)queue;
+    return jobs_explain(host, NULL, stats, ret_reasons, cap);
+}
+
+void jobs_queue_set(struct host *host, struct store_queue_set *set) {
+    store_post(&host->store, &set->op);
+}
+
+uint32_t pools_count(const struct pools *pools) {
+    (void)pools;
+    return 1;
+}
+
+void pools_info(struct host *host, uint32_t index, struct pool_info *ret_info) {
+    static const struct config_option_spec payload[] = {
+        {.name = "n", .type = JH_OPT_INT, .flags = JH_OPT_REQUIRED, .help = "how many"}};
+    static const struct config_option_spec options[] = {
+        {.name = "token", .type = JH_OPT_STRING, .flags = JH_OPT_SECRET}};
+    static const struct pool_handler handlers[] = {{.name = "p.run",
+                                                    .summary = "runs",
+                                                    .state_version = 2,
+                                                    .payload = payload,
+                                                    .payload_count = 1}};
+    static const struct pool_manifest manifest = {.name = "p",
+                                                  .version = "1.2",
+                                                  .abi_major = 1,
+                                                  .options = options,
+                                                  .option_count = 1,
+                                                  .handlers = handlers,
+                                                  .handler_count = 1};
+    static const struct worker_info workers[] = {{.pid = 77, .state = WORKER_READY, .rss = 4096}};
+    (void)host;
+    (void)index;
+    *ret_info = (struct pool_info){.name = "p",
+                                   .state = POOL_READY,
+                                   .build = "1.2+abc",
+                                   .manifest = &manifest,
+                                   .workers = workers,
+                                   .worker_count = 1};
+}
+
+/* An action waits for its answer as an operation does. */
+static inline void api_acted(struct api_fixture *x, size_t index, int status,
+                             enum job_state state) {
+    struct jobs_act *act = x->acts[index];
+    act->status = status;
+    act->state = state;
+    act->done(act, act->arg);
+    fixture_settle(&x->f);
+}
+
+/* ---- start and stop ---- */
+
+static inline void api_start(struct api_fixture *x, const char *config) {
+    *x = (struct api_fixture){.f = {.config = {.limits = server_limits_default}}};
+    api_now = x;
+    struct config_env *env = config_env_new((char *[]){NULL});
+    x->host.config = config_load_text("test", bytes_of(config), env, NULL, &x->report);
+    config_env_free(&env);
+    if (x->host.config == NULL) {
+        struct buf text = {0};
+        config_report_print(&x->report, false, &text);
+        (void)fprintf(stderr, "%s\n", text.data);
+        abort();
+    }
+    x->host.store = (struct store){.ops = &api_fake_store, .self = x};
+    x->host.hub = hub_new();
+    x->host.phase = HOST_RUNNING;
+    id_gen_init(&x->host.ids, 1);
+    void *front = api_front.open(&x->host);
+    api_front.configure(front, &x->f.config);
+    fixture_start(&x->f);
+    x->host.env = x->f.env;
+    x->host.timers = x->f.timers;
+    fixture_listen(&x->f);
+}
+
+static inline void api_stop(struct api_fixture *x) {
+    void *front = x->f.config.arg;
+    EXPECT_EQ_UINT(0, x->op_count); // every operation has been looked at
+    fixture_stop(&x->f);
+    api_front.close(front);
+    hub_free(&x->host.hub);
+    config_free(&x->host.config);
+    config_report_finish(&x->report);
+}
+
+/* ---- requests ---- */
+
+/* Sends a request with a JSON body (NULL: none); the answer is fetched by api_answer(). Returns the connection. */
+static inline int api_send(struct api_fixture *x, const char *method, const char *path,
+                           const char *body) {
+    struct buf text = {0};
+    int fd = client_unix(&x->f);
+    buf_printf(&text, "%s %s HTTP/1.1\r\nHost: localhost\r\n", method, path);
+    if (body != NULL) {
+        buf_printf(&text, "Content-Type: application/json\r\nContent-Length: %zu\r\n",
+                   strlen(body));
+    }
+    buf_printf(&text, "\r\n%s", body == NULL ? "" : body);
+    client_send(&x->f, fd, text.data, text.len);
+    buf_free(&text);
+    fixture_settle(&x->f);
+    return fd;
+}
+
+/* The answer's status and body are as wanted (`part` is contained in the body). Closes. */
+static inline void api_expect(struct api_fixture *x, int fd, int status, const char *part) {
+    struct answer a = client_answer(&x->f, fd);
+    EXPECT_EQ_INT(status, a.status);
+    if (part != NULL) {
+        EXPECT_CONTAINS(part, a.body.data == NULL ? "" : a.body.data);
+    }
+    answer_free(&a);
+    close(fd);
+    fixture_settle(&x->f);
+}
+
+/* A request that is answered without any operation. */
+static inline void api_ask(struct api_fixture *x, const char *method, const char *path,
+                           const char *body, int status, const char *part) {
+    api_expect(x, api_send(x, method, path, body), status, part);
+}
+
+#define API_ID "0198c1a2-0000-7000-8000-000000000001"
+
+#endif
