@@ -129,6 +129,8 @@ enum {
     JOB_MAX_YIELDS = 10000,
     JOB_PAYLOAD_DEFAULT = 1 << 20, /* default of queues.<q>.max_payload */
 };
+/* Delays, deadlines and keeping times: ten years, so that they can be added to any time. */
+#define JOB_SPAN_MAX_MS (INT64_C(3650) * 86400000)
 
 /* 0, or -EINVAL with the reason: the rules of the alphabet and lengths above. */
 struct err;

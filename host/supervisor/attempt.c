@@ -44,18 +44,23 @@ struct attempt *attempt_new(struct host *host, struct claim *claim, const struct
     return a;
 }
 
+static void attempt_forget_result(struct attempt *a) {
+    if (a->result_fd != -1) {
+        close(a->result_fd);
+        a->result_fd = -1;
+    }
+    buf_free(&a->result);
+}
+
 void attempt_free(struct attempt *a) {
     HASH_DELETE(by_id, a->host->dispatch->running, a);
     a->lane->queue->in_hand--;
     effects_free(&a->effects);
-    buf_free(&a->result);
+    attempt_forget_result(a);
     buf_free(&a->log);
     buf_free(&a->words);
     free(a->result_type);
     free(a->progress_text);
-    if (a->result_fd != -1) {
-        close(a->result_fd);
-    }
     a->claim->attempts--;
     claim_unref(a->claim);
     free(a);
@@ -63,13 +68,9 @@ void attempt_free(struct attempt *a) {
 
 bool attempt_rewind(struct attempt *a) {
     effects_free(&a->effects);
-    buf_clear(&a->result);
+    attempt_forget_result(a);
     free(a->result_type);
     a->result_type = NULL;
-    if (a->result_fd != -1) {
-        close(a->result_fd);
-        a->result_fd = -1;
-    }
     a->result_over = false;
     a->started_wall_ms = a->reported_mono_ms = 0;
     return a->commit_no == a->job->commit_no && !a->committing;
@@ -87,15 +88,21 @@ static uint64_t attempt_result_limit(const struct attempt *a) {
     return (uint64_t)a->lane->queue->config->max_result;
 }
 
+/* It replaces what was collected. What the store keeps in a row need not become a file. */
 static int attempt_result_by_fd(struct attempt *a, int fd, uint64_t size) {
-    if (a->result_fd != -1) {
-        close(a->result_fd);
-    }
-    buf_free(&a->result);
-    a->result_fd = fd;
-    a->result_size = size;
+    attempt_forget_result(a);
     a->result_over = size > attempt_result_limit(a);
-    return 0;
+    if (!a->result_over && size > STORE_INLINE_MAX) {
+        a->result_fd = fd;
+        return 0;
+    }
+    const void *map = a->result_over || size == 0 ? NULL : record_map(fd, (size_t)size);
+    close(fd);
+    if (map != NULL) {
+        buf_add(&a->result, map, (size_t)size);
+        munmap((void *)(uintptr_t)map, (size_t)size);
+    }
+    return a->result_over || a->result.len == size ? 0 : -ENOMEM;
 }
 
 static int attempt_on_result(struct attempt *a, struct record *r) {
@@ -110,12 +117,15 @@ static int attempt_on_result(struct attempt *a, struct record *r) {
     if (fd != -1) {
         return attempt_result_by_fd(a, fd, chunk.len);
     }
-    if (a->result.len + chunk.len > attempt_result_limit(a)) {
+    if (a->result_fd != -1) {
+        return -EBADMSG; // nothing follows a file
+    }
+    if (a->result_over || a->result.len + chunk.len > attempt_result_limit(a)) {
         a->result_over = true; // told to the user when the attempt ends
+        attempt_forget_result(a);
         return 0;
     }
     buf_add(&a->result, chunk.data, chunk.len);
-    a->result_size = a->result.len;
     return a->result.failed ? -ENOMEM : 0;
 }
 
@@ -275,9 +285,22 @@ void attempt_report(struct attempt *a) {
 
 /* ------------------------------------------------------------------ commits */
 
+void attempt_tell_committed(struct attempt *a, uint32_t commit_no, int status) {
+    struct record_writer *out = a->worker == NULL ? NULL : worker_out(a->worker, 64);
+    if (out != NULL) {
+        (void)msg_committed_put(out, a->slot, &(struct msg_committed){commit_no, status});
+    }
+}
+
 int attempt_on_commit(struct attempt *a, uint32_t commit_no) {
     if (a->committing || a->concluded || commit_no != a->commit_no + 1) {
         return -EPROTO;
+    }
+    if (a->effects != NULL && a->effects->refused != NULL) {
+        attempt_on_log(a, &(struct msg_log){.level = JH_LOG_ERROR, .text = a->effects->refusal});
+        effects_free(&a->effects);
+        attempt_tell_committed(a, commit_no, -EFBIG);
+        return 0;
     }
     struct commit_entry *entry;
     struct store_commit_item *item = commits_add(a->host, &entry);
@@ -313,8 +336,8 @@ int attempt_on_done(struct attempt *a, const struct msg_done *m) {
         .wake_at_ms = m->wake_at_ms,
     };
     if (m->wait_kind > JH_WAIT_UNTIL) { // its time is when to stop waiting
-        a->report.wake_at_ms =
-            m->wait_timeout_ms > 0 ? env_wall_ms(&a->host->env) + m->wait_timeout_ms : 0;
+        int64_t wait = m->wait_timeout_ms < JOB_SPAN_MAX_MS ? m->wait_timeout_ms : JOB_SPAN_MAX_MS;
+        a->report.wake_at_ms = wait > 0 ? env_wall_ms(&a->host->env) + wait : 0;
     }
     a->failure_flags = m->failure_flags;
     if (m->status != JH_OK) {

@@ -56,14 +56,14 @@ struct attempt {
     int64_t reported_mono_ms; /* when the store last heard of it (START) */
     bool committing;          /* a mid-run commit is with the store */
     bool concluded;           /* `report` holds: it only waits for its final commit */
+    bool refused;             /* the store would not have its end: it ends as a failure */
     struct attempt_report report;
     struct buf words; /* texts of the report: scope, message, code, wait key, each with its NUL */
     uint32_t failure_flags;
     struct effects *effects; /* since the last commit; NULL = none */
     struct buf result;       /* collected over the whole attempt */
     char *result_type;
-    int result_fd; /* >= 0: replaces `result` */
-    uint64_t result_size;
+    int result_fd;    /* >= 0: replaces `result` */
     bool result_over; /* over the queue's max_result: the attempt fails with INPUT/too_large */
     struct job_progress progress;
     char *progress_text;
@@ -93,6 +93,8 @@ int attempt_on_effect(struct attempt *a,
 int attempt_on_progress(struct attempt *a, const struct msg_progress *m);
 void attempt_on_log(struct attempt *a, const struct msg_log *m);
 int attempt_on_commit(struct attempt *a, uint32_t commit_no);
+/* COMMITTED, if it still has a worker. */
+void attempt_tell_committed(struct attempt *a, uint32_t commit_no, int status);
 int attempt_on_done(struct attempt *a, const struct msg_done *m);
 
 /* It ends by the supervisor's doing; `error` (may be NULL) is copied into the job's error. */
@@ -104,6 +106,9 @@ void attempt_say(struct attempt *a, const char *scope, const char *message, cons
 
 /* Sends the final commit of a concluded attempt, unless an earlier one is still under way. */
 void attempt_conclude(struct attempt *a);
+
+/* The store has refused its final commit for what is in it: it ends without that, as a failure. False: that was refused already. */
+bool attempt_refuse(struct attempt *a, int status);
 
 /* Asks it to stop; the reasons add up. The worker's check timer takes it from there (TERM, KILL). */
 void attempt_cancel(struct attempt *a, uint32_t mask);

@@ -16,6 +16,7 @@ enum { COMMITS_BATCH = 256, COMMITS_SPARE = 8, COMMITS_RETRY_MS = 1000 };
 struct batch {
     struct store_commit op;
     struct host *host;
+    uint64_t seq;
     struct store_commit_item items[COMMITS_BATCH];
     struct commit_entry entries[COMMITS_BATCH];
     STAILQ_ENTRY(batch) link;
@@ -26,6 +27,8 @@ struct commits {
     struct host *host;
     struct batch *open;
     struct batches waiting; /* behind a batch that the store refused, in order */
+    uint64_t seq;           /* of the last batch */
+    struct attempt_list later;
     struct batches spare;
     unsigned spare_count;
     struct timer retry;
@@ -42,6 +45,7 @@ struct commits *commits_new(struct host *host) {
         c->host = host;
         STAILQ_INIT(&c->waiting);
         STAILQ_INIT(&c->spare);
+        TAILQ_INIT(&c->later);
         timer_init(&c->retry, commits_retry, c);
     }
     return c;
@@ -108,6 +112,7 @@ static struct batch *batch_take(struct commits *c) {
         }
     }
     b->host = c->host;
+    b->seq = ++c->seq;
     b->op = (struct store_commit){.op = {.kind = STORE_COMMIT, .done = commits_done, .arg = b},
                                   .items = b->items};
     return b;
@@ -169,36 +174,66 @@ static void commits_replay(struct commits *c) {
 }
 
 static void commits_retry(struct timer *t, void *arg) {
+    struct commits *c = arg;
     (void)t;
-    commits_replay(arg);
+    struct attempt_list later = TAILQ_HEAD_INITIALIZER(later);
+    struct attempt *a;
+    TAILQ_CONCAT(&later, &c->later, link); // those that fail again come back to the other list
+    while ((a = TAILQ_FIRST(&later)) != NULL) {
+        TAILQ_REMOVE(&later, a, link);
+        attempt_conclude(a);
+    }
+    commits_replay(c);
+}
+
+static void commits_retry_soon(struct commits *c) {
+    if (!timer_running(&c->retry)) {
+        (void)timer_set(c->host->timers, &c->retry, env_mono_ms(&c->host->env) + COMMITS_RETRY_MS);
+    }
 }
 
 /* The store could not take the batch: it keeps its place in the order. */
 static void commits_keep(struct commits *c, struct batch *b) {
+    struct batch *at, *before = NULL;
     if (!timer_running(&c->retry)) {
-        c->replaying = true;
         log_warn(&c->host->log, "store.commit_refused", "status=%d retry_ms=%d msg=\"%s\"",
                  b->op.op.status, (int)COMMITS_RETRY_MS, b->op.op.err.msg);
-        (void)timer_set(c->host->timers, &c->retry, env_mono_ms(&c->host->env) + COMMITS_RETRY_MS);
     }
+    c->replaying = true;
+    commits_retry_soon(c);
     store_op_finish(&b->op.op);
-    STAILQ_INSERT_HEAD(&c->waiting, b, link);
+    STAILQ_FOREACH(at, &c->waiting, link) {
+        if (at->seq > b->seq) {
+            break;
+        }
+        before = at;
+    }
+    if (before == NULL) {
+        STAILQ_INSERT_HEAD(&c->waiting, b, link);
+    } else {
+        STAILQ_INSERT_AFTER(&c->waiting, before, b, link);
+    }
+}
+
+void commits_later(struct attempt *a) {
+    TAILQ_INSERT_TAIL(&a->host->commits->later, a, link);
+    commits_retry_soon(a->host->commits);
+}
+
+bool commits_stalled(const struct host *host) {
+    return !TAILQ_EMPTY(&host->commits->later);
 }
 
 static void commits_tell_worker(struct attempt *a, const struct store_commit_item *item) {
     a->committing = false;
+    if (item->status != 0) {
+        a->commit_no--; // it did not happen: the number is free
+    }
     (void)fault(FAULT_COMMIT_BEFORE_ACK);
     if (a->concluded) {
         attempt_conclude(a);
-        return;
-    }
-    if (a->worker == NULL) {
-        return;
-    }
-    struct record_writer *out = worker_out(a->worker, 64);
-    if (out != NULL) {
-        (void)msg_committed_put(out, a->slot,
-                                &(struct msg_committed){item->commit_no, item->status});
+    } else {
+        attempt_tell_committed(a, item->commit_no, item->status);
     }
 }
 
@@ -233,6 +268,8 @@ static void commits_item_done(struct host *host, struct store_commit_item *item,
     }
     if (item->status == 0) {
         commits_publish(host, entry);
+    } else if (item->status != -ESTALE && attempt_refuse(a, item->status)) {
+        return;
     }
     attempt_free(a);
 }

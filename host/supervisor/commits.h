@@ -38,6 +38,11 @@ struct store_commit_item *commits_add(struct host *host, struct commit_entry **r
 /* Posts what was gathered. */
 void commits_flush(struct host *host);
 
+/* A concluded attempt whose end cannot be written now, for lack of memory or because the store is not well: it is tried again as
+ * batches are. Until then nothing new is claimed. */
+void commits_later(struct attempt *a);
+bool commits_stalled(const struct host *host);
+
 /* Items not yet answered. */
 unsigned commits_pending(const struct host *host);
 

@@ -41,9 +41,22 @@ void conclude_effects(struct attempt *a, struct store_commit_item *item,
         a->progress_news = false;
     }
     if (a->log_news) {
-        item->log_tail = arena_bytes(&entry->arena, buf_bytes(&a->log));
+        struct bytes copy = arena_bytes(&entry->arena, buf_bytes(&a->log));
+        item->log_tail = copy.data == NULL ? (struct bytes){NULL, 0} : copy;
         a->log_news = false;
     }
+}
+
+/* Only OK and yield() are commits (jobhost_plugin.h). A yield that came out of fail() is a failure by another name. */
+static bool conclude_is_commit(const struct attempt_report *r) {
+    return r->end == ATTEMPT_RETURNED &&
+           (r->status == JH_OK || (r->status == JH_YIELD && r->cls == JH_E_NONE));
+}
+
+/* What an attempt asked for last happens with its success or its wait, and not otherwise. */
+static bool conclude_keeps_effects(const struct attempt *a, enum job_event event) {
+    return conclude_is_commit(&a->report) &&
+           (event == JOB_EV_SUCCEED || event == JOB_EV_PARK || event == JOB_EV_RELEASE);
 }
 
 /* The n-th text of the report, or NULL when it is empty. */
@@ -125,8 +138,11 @@ static void conclude_commit(struct attempt *a, const struct outcome *o,
     struct commit_entry *entry;
     struct store_commit_item *item = commits_add(a->host, &entry);
     if (item == NULL) {
-        attempt_free(a); // the store gives the job back at the next start
+        commits_later(a);
         return;
+    }
+    if (a->effects != NULL && !conclude_keeps_effects(a, o->event)) {
+        effects_keep_warnings(a->effects);
     }
     conclude_effects(a, item, entry);
     entry->final = true;
@@ -155,6 +171,17 @@ static void conclude_commit(struct attempt *a, const struct outcome *o,
     }
 }
 
+/* What the handler reported cannot be had: it failed, and leaves no result. */
+static void conclude_as_failure(struct attempt *a, jh_status status, jh_class cls, const char *code,
+                                const char *message) {
+    a->report = (struct attempt_report){.end = ATTEMPT_RETURNED,
+                                        .status = status,
+                                        .cls = cls,
+                                        .cancelled = a->report.cancelled & JH_CANCEL_USER};
+    a->failure_flags = 0;
+    attempt_say(a, NULL, message, code, NULL);
+}
+
 /* ------------------------------------------------------------------ large results go first */
 
 struct conclude_blob {
@@ -163,19 +190,29 @@ struct conclude_blob {
     struct outcome outcome;
 };
 
+/* Will the same be taken later, when the store or the disk is well again? */
+static bool conclude_is_passing(int status) {
+    static const int passing[] = {-EROFS, -ENOSPC, -EIO, -ETIMEDOUT, -ENOMEM, -EMFILE, -ENFILE};
+    for (size_t i = 0; i < ARRAY_LEN(passing); i++) {
+        if (status == passing[i]) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void conclude_blob_done(struct store_op *op) {
     struct conclude_blob *c = op->arg;
     struct attempt *a = c->attempt;
     if (op->status == 0) {
         conclude_commit(a, &c->outcome, &c->put.ref);
+    } else if (a->host->phase == HOST_STOPPED || conclude_is_passing(op->status)) {
+        commits_later(a);
     } else {
-        // not durable: the attempt failed for lack of a place to put its result
-        a->report = (struct attempt_report){
-            .end = ATTEMPT_RETURNED, .status = JH_RETRY, .cls = JH_E_RESOURCE};
+        // the attempt failed for lack of a place to put its result
         char message[sizeof op->err.msg + 32];
         snprintf(message, sizeof message, "cannot store the result: %s", op->err.msg);
-        attempt_say(a, NULL, message, "result_not_stored", NULL);
-        a->result_over = true;
+        conclude_as_failure(a, JH_RETRY, JH_E_RESOURCE, "result_not_stored", message);
         attempt_conclude(a);
     }
     store_op_finish(op);
@@ -189,7 +226,8 @@ static bool conclude_blob_first(struct attempt *a, const struct outcome *o) {
     }
     struct conclude_blob *c = calloc(1, sizeof *c);
     if (c == NULL) {
-        return false;
+        commits_later(a);
+        return true;
     }
     c->attempt = a;
     c->outcome = *o;
@@ -206,26 +244,27 @@ static bool conclude_blob_first(struct attempt *a, const struct outcome *o) {
     return true;
 }
 
-/* A result over the limit fails once, clearly. */
-static void conclude_too_large(struct attempt *a) {
-    if (!a->result_over || a->report.end != ATTEMPT_RETURNED || a->report.status != JH_OK) {
+/* What is over a limit fails once, clearly. */
+static void conclude_over_limit(struct attempt *a) {
+    if (!conclude_is_commit(&a->report)) {
         return;
     }
-    char limit[32], message[160];
-    size_format((uint64_t)a->lane->queue->config->max_result, limit, sizeof limit);
-    a->report.status = JH_FAIL;
-    a->report.cls = JH_E_PERMANENT;
-    a->failure_flags = 0;
-    snprintf(message, sizeof message, "the result is larger than queues.%s.max_result (%s)",
-             a->lane->queue->name, limit);
-    attempt_say(a, NULL, message, "result_too_large", NULL);
+    if (a->effects != NULL && a->effects->refused != NULL) {
+        conclude_as_failure(a, JH_FAIL, JH_E_PERMANENT, a->effects->refused, a->effects->refusal);
+    } else if (a->result_over && a->report.status == JH_OK) {
+        char limit[32], message[160];
+        size_format((uint64_t)a->lane->queue->config->max_result, limit, sizeof limit);
+        snprintf(message, sizeof message, "the result is larger than queues.%s.max_result (%s)",
+                 a->lane->queue->name, limit);
+        conclude_as_failure(a, JH_FAIL, JH_E_PERMANENT, "result_too_large", message);
+    }
 }
 
 void attempt_conclude(struct attempt *a) {
     if (a->committing) {
         return; // its answer brings us here again
     }
-    conclude_too_large(a);
+    conclude_over_limit(a);
     struct policy policy;
     policy_of(a->lane->config, &a->job->spec, &policy);
     struct outcome o =
@@ -235,4 +274,23 @@ void attempt_conclude(struct attempt *a) {
     if (!conclude_blob_first(a, &o)) {
         conclude_commit(a, &o, NULL);
     }
+}
+
+bool attempt_refuse(struct attempt *a, int status) {
+    char message[160];
+    bool again = a->refused;
+    bool later = status == -EDQUOT || status == -ENOSPC || status == -ENOENT;
+    snprintf(message, sizeof message, "the store refused what the attempt ended with: %s",
+             status == -EDQUOT ? "a budget of store.budget is full" : strerror(-status));
+    a->commit_no--; // it did not happen: the number is free
+    a->refused = true;
+    a->result_over = true; // may be what was refused
+    if (conclude_is_commit(&a->report)) {
+        conclude_as_failure(a, later ? JH_RETRY : JH_FAIL, later ? JH_E_RESOURCE : JH_E_PERMANENT,
+                            "store_refused", message);
+    }
+    if (!again) {
+        attempt_conclude(a);
+    }
+    return !again;
 }

@@ -117,7 +117,7 @@ static uint32_t queue_room(const struct queue *q) {
 
 static bool dispatch_may_claim(const struct host *host) {
     return host->phase == HOST_RUNNING && !host->dispatch->safe && host->store_fault == NULL &&
-           commits_pending(host) < DISPATCH_PENDING_MAX;
+           commits_pending(host) < DISPATCH_PENDING_MAX && !commits_stalled(host);
 }
 
 /* How many hungry lanes each pool has to share its room between. */

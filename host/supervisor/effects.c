@@ -1,11 +1,14 @@
 #include "supervisor/effects.h"
 
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/rfc3339.h"
 #include "config/config.h"
 #include "jobhost_kv.h"
 #include "supervisor/host.h"
@@ -25,6 +28,10 @@ void effects_free(struct effects **fx) {
         free(*fx);
         *fx = NULL;
     }
+}
+
+void effects_keep_warnings(struct effects *fx) {
+    fx->step_count = fx->child_count = fx->kv_count = 0;
 }
 
 /* Room for one more element; the array may move. */
@@ -50,9 +57,10 @@ static int effects_take(struct effects *fx, struct msg_bytes *field, size_t limi
                         struct bytes *ret) {
     int r = 0;
     size_t len = field->data.len;
+    *ret = (struct bytes){NULL, 0};
     if (len > limit || fx->bytes + len > EFFECTS_BYTES_MAX) {
         r = -EBADMSG;
-    } else if (!field->by_fd) {
+    } else if (!field->by_fd || len == 0) {
         *ret = arena_bytes(&fx->arena, field->data);
         r = len != 0 && ret->data == NULL ? -ENOMEM : 0;
     } else {
@@ -75,7 +83,7 @@ static int effects_text(struct effects *fx, const char *text, size_t limit, cons
         return 0;
     }
     size_t len = strlen(text);
-    if (len > limit) {
+    if (len > limit || fx->bytes + len > EFFECTS_BYTES_MAX) {
         return -EBADMSG;
     }
     *ret = arena_strn(&fx->arena, text, len);
@@ -167,42 +175,84 @@ static int effects_child_texts(struct effects *fx, struct host *host, const stru
                : 0;
 }
 
+static void effects_refuse(struct effects *fx, const char *code, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void effects_refuse(struct effects *fx, const char *code, const char *fmt, ...) {
+    va_list ap;
+    if (fx->refused == NULL) { // the first one says why
+        va_start(ap, fmt);
+        (void)vsnprintf(fx->refusal, sizeof fx->refusal, fmt, ap);
+        va_end(ap);
+        fx->refused = code;
+    }
+}
+
+/* The limits that a worker does not know. */
+static bool effects_child_fits(struct effects *fx, const struct config_queue *queue,
+                               const struct job_spec *child, const struct msg_child *m) {
+    char limit[32];
+    if (fx->child_count >= JOB_CHILDREN_PER_COMMIT) {
+        effects_refuse(fx, "too_many_children", "more than %d children in one commit",
+                       (int)JOB_CHILDREN_PER_COMMIT);
+        return false;
+    }
+    if (m->payload.data.len > (uint64_t)queue->max_payload) {
+        size_format((uint64_t)queue->max_payload, limit, sizeof limit);
+        effects_refuse(fx, "child_too_large",
+                       "the payload of a child (%s, %zu bytes) is over queues.%s.max_payload (%s)",
+                       child->type, m->payload.data.len, child->queue, limit);
+        return false;
+    }
+    if (m->delay_ms > JOB_SPAN_MAX_MS || m->spread_ms > JOB_SPAN_MAX_MS) {
+        effects_refuse(fx, "child_too_late", "a child (%s) is to be delayed by more than 10 years",
+                       child->type);
+        return false;
+    }
+    return true;
+}
+
+static void effects_fill_child(struct host *host, const struct config_queue *queue,
+                               const struct msg_child *m, int64_t now, struct job_spec *child) {
+    const struct config_job *type = config_job(host->config, child->type);
+    child->priority = (enum job_priority)(PRIORITY_NORMAL - m->priority);
+    child->max_attempts = type->retry.max;
+    child->timeout_ms = type->timeout_ms;
+    child->dedup_mode = DEDUP_RETURN;
+    child->dedup_ttl_ms = queue->dedup_ttl_ms;
+    int64_t delay = m->delay_ms;
+    if (m->spread_ms > 0) {
+        delay += (int64_t)(id_seed(&child->id) % ((uint64_t)m->spread_ms + 1));
+    }
+    child->run_at_ms = delay > 0 ? now + delay : 0;
+    child->deadline_ms = type->deadline_ms == 0 ? 0 : now + delay + type->deadline_ms;
+    child->expires_ms = type->expires_ms == 0 ? 0 : now + delay + type->expires_ms;
+}
+
 int effects_add_child(struct effects *fx, struct host *host, const struct job_spec *parent,
                       struct msg_child *m) {
     int64_t now = env_wall_ms(&host->env);
     struct job_spec child = {.id = id_next(&host->ids, now), .parent = parent->id};
-    int r = effects_child_texts(fx, host, parent, m, &child);
-    if (r != 0) {
+    int r = fx->refused != NULL ? 0 : effects_child_texts(fx, host, parent, m, &child);
+    if (r == 0 && (m->priority < -1 || m->priority > 1 || m->delay_ms < 0 || m->spread_ms < 0)) {
+        r = -EBADMSG;
+    }
+    if (r != 0 || fx->refused != NULL) { // one that cannot be is enough
         msg_bytes_close(&m->payload);
         return r;
     }
     const struct config_queue *queue = config_queue(host->config, child.queue);
+    if (!effects_child_fits(fx, queue, &child, m)) {
+        msg_bytes_close(&m->payload);
+        return 0;
+    }
     r = effects_take(fx, &m->payload, (size_t)queue->max_payload, &child.payload);
-    if (r == 0 && (m->priority < -1 || m->priority > 1 || m->delay_ms < 0 || m->spread_ms < 0)) {
-        r = -EBADMSG;
-    }
-    if (r == 0 && fx->child_count >= JOB_CHILDREN_PER_COMMIT) {
-        r = -EBADMSG;
-    }
     if (r == 0) {
         r = effects_grow((void **)&fx->children, fx->child_count, &fx->child_cap, sizeof child);
     }
-    if (r != 0) {
-        return r;
+    if (r == 0) {
+        effects_fill_child(host, queue, m, now, &child);
+        fx->children[fx->child_count++] = child;
     }
-    const struct config_job *type = config_job(host->config, child.type);
-    child.priority = (enum job_priority)(PRIORITY_NORMAL - m->priority);
-    child.max_attempts = type->retry.max;
-    child.timeout_ms = type->timeout_ms;
-    child.dedup_mode = DEDUP_RETURN;
-    child.dedup_ttl_ms = queue->dedup_ttl_ms;
-    int64_t delay = m->delay_ms;
-    if (m->spread_ms > 0) {
-        delay += (int64_t)(id_seed(&child.id) % ((uint64_t)m->spread_ms + 1));
-    }
-    child.run_at_ms = delay > 0 ? now + delay : 0;
-    child.deadline_ms = type->deadline_ms == 0 ? 0 : now + delay + type->deadline_ms;
-    child.expires_ms = type->expires_ms == 0 ? 0 : now + delay + type->expires_ms;
-    fx->children[fx->child_count++] = child;
-    return 0;
+    return r;
 }

@@ -61,12 +61,12 @@ static int resolve_numbers(const struct job_request *r, struct problem *p) {
         const char *field;
         int64_t value, max;
     } numbers[] = {
-        {"delay", r->delay_ms, INT64_C(3650) * 86400000},
+        {"delay", r->delay_ms, JOB_SPAN_MAX_MS},
         {"timeout", r->timeout_ms, INT64_C(30) * 86400000},
-        {"deadline", r->deadline_ms, INT64_C(3650) * 86400000},
-        {"expires", r->expires_ms, INT64_C(3650) * 86400000},
+        {"deadline", r->deadline_ms, JOB_SPAN_MAX_MS},
+        {"expires", r->expires_ms, JOB_SPAN_MAX_MS},
         {"max", r->max, 100000},
-        {"dedup.ttl", r->dedup_ttl_ms, INT64_C(3650) * 86400000},
+        {"dedup.ttl", r->dedup_ttl_ms, JOB_SPAN_MAX_MS},
     };
     for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
         if (numbers[i].value < 0 || numbers[i].value > numbers[i].max) {

@@ -65,7 +65,9 @@ void verdict_reach(const struct verdict_notes *notes, jh_status returned, uint32
                             .wait = {.size = sizeof ret->wait}};
     bool undone = notes->broken != 0 && notes->broken != -ESTALE;
     if (undone && (returned == JH_OK || (returned == JH_CANCELLED && cancelled == 0))) {
-        judge(ret, JH_RETRY, JH_E_RESOURCE, "a commit failed: %s", strerror(-notes->broken));
+        bool too_large = notes->broken == -EFBIG || notes->broken == -E2BIG; // and will be again
+        judge(ret, too_large ? JH_FAIL : JH_RETRY, too_large ? JH_E_PERMANENT : JH_E_RESOURCE,
+              "a commit failed: %s", strerror(-notes->broken));
         return;
     }
     switch (returned) {

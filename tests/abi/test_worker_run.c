@@ -346,7 +346,7 @@ static void expect_broken(int32_t answer, jh_status status, jh_class cls, const 
 static void test_broken_commits(void) {
     expect_broken(-ESTALE, JH_CANCELLED, JH_E_NONE, NULL); // fenced off
     expect_broken(-EIO, JH_RETRY, JH_E_RESOURCE, "a commit failed: Input/output error");
-    expect_broken(-E2BIG, JH_RETRY, JH_E_RESOURCE, "a commit failed: Argument list too long");
+    expect_broken(-E2BIG, JH_FAIL, JH_E_PERMANENT, "a commit failed: Argument list too long");
 }
 
 // After a commit that did not happen every call is refused, also for a handler that does not listen.

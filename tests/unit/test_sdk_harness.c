@@ -388,8 +388,8 @@ static jh_status overdo(struct jh_call *c, const struct jh_job *job) {
 
 static void test_limits(void) {
     struct jh_harness *h = start(overdo);
-    EXPECT_EQ_INT(JH_RETRY, jh_harness_run(h, "t.run")); // the commit failed
-    EXPECT_EQ_INT(JH_E_RESOURCE, jh_harness_class(h));
+    EXPECT_EQ_INT(JH_FAIL, jh_harness_run(h, "t.run")); // the commit failed
+    EXPECT_EQ_INT(JH_E_PERMANENT, jh_harness_class(h));
     jh_harness_free(&h);
 }
 
