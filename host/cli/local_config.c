@@ -36,8 +36,13 @@ int local_config_read(const struct cli *cli, bool strict, struct local_config *r
     if (ret->env == NULL) {
         return cli_fail(cli, CLI_FAILED, "out of memory");
     }
-    ret->config = config_load(ret->file, ret->env, &(struct config_load_options){.strict = strict},
-                              &ret->report);
+    char plugin_dir[PATH_MAX];
+    ret->config =
+        config_load(ret->file, ret->env,
+                    &(struct config_load_options){.default_plugin_dir = config_installed_plugin_dir(
+                                                      cli->self_exe, plugin_dir),
+                                                  .strict = strict},
+                    &ret->report);
     return CLI_OK;
 }
 

@@ -11,6 +11,7 @@
 #ifndef JOBHOST_CONFIG_CONFIG_H
 #define JOBHOST_CONFIG_CONFIG_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -250,6 +251,10 @@ struct config *config_load_text(const char *name, struct bytes text, const struc
                                 const struct config_load_options *options,
                                 struct config_report *ret_report);
 void config_report_finish(struct config_report *report);
+
+/* Where an installed jobhost keeps its plugins, told by where the program itself lies
+ * (PREFIX/bin/jobhost → PREFIX/lib/.../jobhost/plugins); NULL when it runs from a source tree. */
+const char *config_installed_plugin_dir(const char *self_exe, char out[PATH_MAX]);
 
 /* The environment variables whose values became secrets of this config: the caller clears them
  * (unsetenv) before any other process starts. Returns how many; the names live as long as the

@@ -26,15 +26,28 @@ struct host_events {
 static int host_load_config(struct host *host, const struct host_options *options) {
     struct config_report report;
     struct buf text = {.data = NULL};
-    host->config = config_load(options->config_file, host->config_env,
-                               &(struct config_load_options){.strict = options->strict}, &report);
+    char plugin_dir[PATH_MAX];
+    host->config =
+        config_load(options->config_file, host->config_env,
+                    &(struct config_load_options){.default_plugin_dir = config_installed_plugin_dir(
+                                                      options->self_exe, plugin_dir),
+                                                  .strict = options->strict},
+                    &report);
     config_report_print(&report, isatty(STDERR_FILENO) == 1, &text);
     if (text.len > 0) {
         (void)!write(STDERR_FILENO, text.data, text.len);
     }
     buf_free(&text);
     config_report_finish(&report);
-    return host->config == NULL ? -EINVAL : 0;
+    if (host->config == NULL) {
+        return -EINVAL;
+    }
+    const char *const *names;
+    size_t count = config_secret_variables(host->config, &names);
+    for (size_t i = 0; i < count; i++) {
+        (void)unsetenv(names[i]); // no process that we start is to see them
+    }
+    return 0;
 }
 
 static void host_configure_log(struct host *host) {
