@@ -76,6 +76,15 @@ static bool body_valid(const struct call *call, const struct route *route, struc
     return false;
 }
 
+/* Everything that is asked of a request before its handler sees it. */
+static bool acceptable(struct call *call, const struct route *route, struct problem *ret) {
+    if (!guard_check(call, route, ret)) {
+        return false;
+    }
+    return route == NULL ||
+           (routes_check_query(call, route, ret) == 0 && body_valid(call, route, ret));
+}
+
 void api_handle(struct request *req, void *arg) {
     struct api *api = arg;
     struct problem problem;
@@ -90,19 +99,15 @@ void api_handle(struct request *req, void *arg) {
         respond(req, 204, NULL, (struct bytes){NULL, 0});
         return;
     }
-    const struct route *route = routes_find(call, &allow);
-    if (!guard_check(call, route, &problem)) {
+    call->route = routes_find(call, &allow);
+    if (!acceptable(call, call->route, &problem)) {
         call_problem(call, &problem);
-    } else if (route == NULL && allow != NULL) {
+    } else if (call->route != NULL) {
+        call->route->handler(call);
+    } else if (allow != NULL) {
         refuse_method(call, allow);
-    } else if (route == NULL) {
-        call_error(call, 404, "no_such_path", NULL, "there is nothing at this path");
-    } else if (routes_check_query(call, route, &problem) != 0 ||
-               !body_valid(call, route, &problem)) {
-        call_problem(call, &problem);
     } else {
-        call->route = route;
-        route->handler(call);
+        call_error(call, 404, "no_such_path", NULL, "there is nothing at this path");
     }
 }
 

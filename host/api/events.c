@@ -141,12 +141,10 @@ static bool begin(struct watcher *w) {
 
 static void read_again(struct watcher *w) {
     static const char beat[] = ":\n\n";
-    bool news = w->get.op.status == 0 && w->get.job.rev != w->rev;
-    if (w->get.op.status == -ENOENT) { // its time has passed, or somebody removed it
-        w->final = true;
-    } else if (news) {
+    bool removed = w->get.op.status == -ENOENT; // nothing will ever come
+    if (w->get.op.status == 0 && w->get.job.rev != w->rev) {
         send_job(w);
-    } else if (respond_stream(w->call->req, bytes_of(beat)) == -ENOBUFS) {
+    } else if (removed || respond_stream(w->call->req, bytes_of(beat)) == -ENOBUFS) {
         w->final = true;
     }
 }

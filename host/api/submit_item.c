@@ -160,7 +160,7 @@ static int add_label(void *arg, struct bytes value) {
     struct labels *l = arg;
     const char *label = NULL;
     int error = get_text(l->reader, "labels", value, &label);
-    if (error != 0) {
+    if (error != 0 || label == NULL) {
         return error;
     }
     size_t len = strlen(label);

@@ -111,10 +111,8 @@ static const struct cli_option config_options[] = {CONFIG_OPTION, {0}};
 static const struct cli_option version_options[] = {
     {"fault-points", 0, NULL, "List the points at which a test build can be made to fail."}, {0}};
 
-#ifdef JH_PLUGIN_TEMPLATE
 static const struct cli_option plugin_new_options[] = {
     {"dir", 'd', "DIR", "The folder to make (default: NAME)."}, {0}};
-#endif
 
 // clang-format off
 const struct cli_command cli_commands[] = {
@@ -173,11 +171,9 @@ const struct cli_command cli_commands[] = {
      .options = none, .run = cmd_plugins},
     {.name = "describe", .synopsis = "PLUGIN", .summary = "document a plugin's handlers and options",
      .options = none, .args_min = 1, .args_max = 1, .run = cmd_describe},
-#ifdef JH_PLUGIN_TEMPLATE
     {.name = "plugin new", .synopsis = "NAME [--dir DIR]", .summary = "make a plugin from the template",
      .example = "jobhost plugin new thumbnails",
      .options = plugin_new_options, .args_min = 1, .args_max = 1, .run = cmd_plugin_new, .local = true},
-#endif
     {.name = "plugin check", .synopsis = "FILE", .summary = "load a plugin file and report what it is",
      .options = none, .args_min = 1, .args_max = 1, .run = cmd_plugin_check, .local = true},
     {.name = "hosts", .synopsis = "", .summary = "list the hosts of this store",

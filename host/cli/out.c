@@ -105,6 +105,9 @@ static void print_rows(const struct cli *cli, const struct out_table *t, const s
 
 void out_table_print(const struct cli *cli, struct out_table *t) {
     size_t widths[OUT_COLUMNS_MAX] = {0};
+    if (t->columns == 0) {
+        return;
+    }
     for (size_t c = 0; c < t->columns; c++) {
         widths[c] = strlen(t->titles[c]);
     }

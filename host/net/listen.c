@@ -128,7 +128,7 @@ static int parse_tcp(const char *text, union address *ret, socklen_t *ret_len, s
 }
 
 static int open_tcp(const char *text, struct listen_socket *ret, struct err *e) {
-    union address at;
+    union address at = {.any = {.sa_family = AF_UNSPEC}};
     socklen_t len = 0;
     int r = parse_tcp(text, &at, &len, e);
     if (r != 0) {

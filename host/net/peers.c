@@ -61,10 +61,12 @@ void peers_leave(struct peers *p, struct peer *peer) {
 }
 
 void peers_finish(struct peers *p) {
-    struct peer *peer, *next;
-    HASH_ITER(hh, p->all, peer, next) {
-        HASH_DEL(p->all, peer);
+    struct peer *peer = p->all;
+    HASH_CLEAR(hh, p->all); // frees the table; the elements stay chained
+    while (peer != NULL) {
+        struct peer *next = peer->hh.next;
         free(peer);
+        peer = next;
     }
 }
 

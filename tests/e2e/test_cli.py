@@ -186,11 +186,11 @@ def test_check_finds_faults(make_cli):
     assert "does not export" in bad.error("check", status=FAILED)
     answer = bad.json("check", status=FAILED)
     assert answer["ok"] is False and "does not export" in answer["plugins"][0]["problems"]
-    typo = make_cli({"queues": {"q": {"concurency": 3}}}, name="typo")
+    typo = make_cli({"queues": {"q": {"concurrencyy": 3}}}, name="typo")
     err = typo.error("check", status=FAILED)
     assert 'did you mean "concurrency"?' in err and "config.yaml:" in err
     assert typo.json("check", status=FAILED)["ok"] is False
-    assert "concurency" in typo.error("jobs", status=USAGE)  # nobody guesses a socket from a broken file
+    assert "concurrencyy" in typo.error("jobs", status=USAGE)  # nobody guesses a socket from a broken file
 
 
 def test_plugin_check():
