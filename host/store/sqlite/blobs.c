@@ -29,15 +29,17 @@ static int take_off(struct blobs *b, const struct store_op *op, const struct blo
 }
 
 void blobs_landed(struct blobs *b, const struct store_op *put) {
-    struct flight *f, *next;
+    struct flight *gone = NULL;
     (void)pthread_mutex_lock(&b->lock);
-    LL_FOREACH_SAFE(b->flights, f, next) {
-        if (f->op == put) {
-            LL_DELETE(b->flights, f);
-            free(f);
+    for (struct flight **at = &b->flights; *at != NULL; at = &(*at)->next) {
+        if ((*at)->op == put) {
+            gone = *at;
+            *at = gone->next;
+            break;
         }
     }
     (void)pthread_mutex_unlock(&b->lock);
+    free(gone);
 }
 
 void blobs_unlink(struct blobs *b, const uint8_t sha256[32]) {
@@ -144,9 +146,9 @@ void blobs_stop(struct blobs *b) {
 }
 
 void blobs_finish(struct blobs *b) {
-    struct flight *f, *next;
-    LL_FOREACH_SAFE(b->flights, f, next) {
-        free(f);
+    while (b->flights != NULL) {
+        struct flight *next = b->flights->next;
+        free(b->flights);
+        b->flights = next;
     }
-    b->flights = NULL;
 }

@@ -12,17 +12,25 @@ static void keep_spare(struct claims *cs, struct claim *claim) {
     LL_PREPEND2(cs->spare, claim, next_ending);
 }
 
+static void free_list(struct claim *list) {
+    while (list != NULL) {
+        struct claim *next = list->next_ending;
+        free(list);
+        list = next;
+    }
+}
+
 void claims_finish(struct claims *cs) {
-    struct claim *claim, *next;
-    HASH_ITER(hh, cs->by_rid, claim, next) {
-        HASH_DEL(cs->by_rid, claim);
-        keep_spare(cs, claim);
-    }
-    claims_settle(cs);
-    LL_FOREACH_SAFE2(cs->spare, claim, next, next_ending) {
+    struct claim *claim = cs->by_rid;
+    HASH_CLEAR(hh, cs->by_rid);
+    while (claim != NULL) {
+        struct claim *next = claim->hh.next;
         free(claim);
+        claim = next;
     }
-    cs->spare = NULL;
+    free_list(cs->ending);
+    free_list(cs->spare);
+    *cs = (struct claims){.lock = cs->lock};
 }
 
 struct claim *claims_find(const struct claims *cs, int64_t rid) {
@@ -41,10 +49,11 @@ struct claim *claims_new(struct claims *cs) {
     return claim;
 }
 
-void claims_add(struct claims *cs, struct claim *claim) {
+int claims_add(struct claims *cs, struct claim *claim) {
     (void)pthread_mutex_lock(cs->lock);
     HASH_ADD(hh, cs->by_rid, rid, sizeof claim->rid, claim);
     (void)pthread_mutex_unlock(cs->lock);
+    return hash_failed(&claim->hh) ? -ENOMEM : 0;
 }
 
 void claims_end(struct claims *cs, struct claim *claim) {
@@ -74,7 +83,7 @@ void claims_drop(struct claims *cs, struct claim *claim) {
 void claims_restore(struct claims *cs, struct claim *claim) {
     (void)pthread_mutex_lock(cs->lock);
     LL_DELETE2(cs->ending, claim, next_ending);
-    HASH_ADD(hh, cs->by_rid, rid, sizeof claim->rid, claim);
+    HASH_ADD(hh, cs->by_rid, rid, sizeof claim->rid, claim); // it has been in: there is room
     (void)pthread_mutex_unlock(cs->lock);
 }
 

@@ -17,9 +17,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <uthash.h>
 
 #include "core/job.h"
+#include "store/sqlite/hash.h"
 #include "store/sqlite/lanes.h"
 
 struct claim {
@@ -52,7 +52,7 @@ struct claim *claims_find(const struct claims *cs, int64_t rid);
 
 /* A zeroed claim, not yet among the others; NULL: out of memory. */
 struct claim *claims_new(struct claims *cs);
-void claims_add(struct claims *cs, struct claim *claim);
+int claims_add(struct claims *cs, struct claim *claim); /* 0 or -ENOMEM */
 
 /* Takes it out; other threads see it until claims_settle(). */
 void claims_end(struct claims *cs, struct claim *claim);

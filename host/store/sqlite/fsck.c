@@ -1,50 +1,9 @@
 #include "store/sqlite/fsck.h"
 
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 
 #include "store/sqlite/ops.h"
 #include "store/sqlite/reader.h"
-
-static int no_memory(struct fsck *f) {
-    return err_set(&f->conn->err, -ENOMEM, "out of memory");
-}
-
-int fsck_report(struct fsck *f, const char *code, const struct job_id *id, bool repaired,
-                const char *fmt, ...) {
-    struct store_fsck *op = f->op;
-    char words[512];
-    va_list ap;
-    op->total_findings++;
-    if (op->count == FSCK_LISTED) {
-        return 0;
-    }
-    va_start(ap, fmt);
-    (void)vsnprintf(words, sizeof words, fmt, ap);
-    va_end(ap);
-    if (op->count == f->cap) {
-        size_t cap = f->cap == 0 ? 16 : f->cap * 2;
-        struct store_fsck_finding *more = arena_alloc(&op->op.arena, cap * sizeof *more);
-        if (more == NULL) {
-            return no_memory(f);
-        }
-        if (op->count > 0) {
-            memcpy(more, op->findings, op->count * sizeof *more);
-        }
-        op->findings = more;
-        f->cap = cap;
-    }
-    struct store_fsck_finding *finding = &op->findings[op->count];
-    *finding = (struct store_fsck_finding){.code = arena_str(&op->op.arena, code),
-                                           .detail = arena_str(&op->op.arena, words),
-                                           .repaired = repaired};
-    if (id != NULL) {
-        finding->id = *id;
-    }
-    op->count++;
-    return finding->code == NULL || finding->detail == NULL ? no_memory(f) : 0;
-}
 
 int fsck_query(struct fsck *f, const char *sql, int (*each)(struct fsck *f, sqlite3_stmt *s)) {
     sqlite3_stmt *s = NULL;

@@ -1,12 +1,12 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
-#include <uthash.h>
 
 #include "store/sqlite/blobfile.h"
 #include "store/sqlite/blobrow.h"
 #include "store/sqlite/blobs.h"
 #include "store/sqlite/fsck.h"
+#include "store/sqlite/hash.h"
 
 // How often each blob is named, by files of jobs and by results; then compared with rows and files.
 struct count {
@@ -37,6 +37,10 @@ static struct count *count_of(struct counting *c, const uint8_t sha256[32], bool
     if (one == NULL && make && (one = calloc(1, sizeof *one)) != NULL) {
         memcpy(one->sha256, sha256, sizeof one->sha256);
         HASH_ADD(hh, c->counts, sha256, sizeof one->sha256, one);
+        if (hash_failed(&one->hh)) {
+            free(one);
+            one = NULL;
+        }
     }
     return one;
 }
@@ -168,20 +172,21 @@ static int check_file(void *arg, const uint8_t sha256[32], uint64_t size, int64_
 
 int fsck_blobs(struct fsck *f) {
     struct counting c = {.f = f};
-    struct count *one, *next;
     int r =
         each_row(&c, "SELECT " ROW_COLUMNS ", " ROW_SIZE " FROM jobs WHERE has & 2", count_files);
     r = r < 0 ? r
               : each_row(&c, "SELECT sha256, size FROM results WHERE sha256 IS NOT NULL",
                          count_result);
     r = r < 0 ? r
-              : each_row(&c, "SELECT sha256, size, refs FROM blobs ORDER BY size || ''", check_row);
+              : each_row(&c, "SELECT sha256, size, refs FROM blobs ORDER BY size + 0", check_row);
     r = r < 0 ? r : check_unknown(&c);
     r = r < 0 ? r : blobfile_each(f->w->blobs->dir, check_file, &c);
-    r = r == -ENOENT ? 0 : r;
-    HASH_ITER(hh, c.counts, one, next) {
-        HASH_DEL(c.counts, one);
+    struct count *one = c.counts;
+    HASH_CLEAR(hh, c.counts);
+    while (one != NULL) {
+        struct count *next = one->hh.next;
         free(one);
+        one = next;
     }
-    return r;
+    return r == -ENOENT ? 0 : r; // a store that never had a blob
 }

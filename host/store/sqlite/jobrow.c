@@ -66,7 +66,7 @@ _Static_assert(sizeof(enum dedup_mode) == sizeof(uint32_t), "packed as PACK_U32"
 _Static_assert(sizeof(enum job_priority) == sizeof(uint32_t), "packed as PACK_U32");
 
 static void pack_file(struct buf *b, const struct job_file *f) {
-    struct buf one = {NULL};
+    struct buf one = {.data = NULL};
     buf_add(&one, f->blob.sha256, sizeof f->blob.sha256);
     buf_add(&one, &f->blob.size, sizeof f->blob.size);
     buf_add(&one, f->name, strlen(f->name) + 1);

@@ -1,6 +1,7 @@
 #include "store/sqlite/lanes.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,14 +21,23 @@ static int grow(struct lanes *l) {
 }
 
 static char *join(const char *queue, const char *type) {
-    size_t q = strlen(queue), t = strlen(type);
-    char *key = malloc(q + t + 2);
+    size_t size = strlen(queue) + strlen(type) + 2;
+    char *key = malloc(size);
     if (key != NULL) {
-        memcpy(key, queue, q);
-        key[q] = ' ';
-        memcpy(key + q + 1, type, t + 1);
+        (void)snprintf(key, size, "%s %s", queue, type);
     }
     return key;
+}
+
+static void queue_free(struct queue *q) {
+    free(q->name);
+    free(q);
+}
+
+static void lane_free(struct lane *lane) {
+    free(lane->key);
+    free(lane->type);
+    free(lane);
 }
 
 static struct queue *queue_new(struct lanes *l, uint32_t id, const char *name) {
@@ -41,6 +51,10 @@ static struct queue *queue_new(struct lanes *l, uint32_t id, const char *name) {
     q->id = id;
     q->name = copy;
     HASH_ADD_KEYPTR(hh, l->queues, q->name, strlen(q->name), q);
+    if (hash_failed(&q->hh)) {
+        queue_free(q);
+        return NULL;
+    }
     l->queue_count = id > l->queue_count ? id : l->queue_count;
     return q;
 }
@@ -84,6 +98,10 @@ static struct lane *lane_new(struct lanes *l, uint32_t id, struct queue *queue, 
         lane->cursor[p] = (struct band){INT64_MIN, INT64_MIN};
     }
     HASH_ADD_KEYPTR(hh, l->by_name, lane->key, strlen(lane->key), lane);
+    if (hash_failed(&lane->hh)) {
+        lane_free(lane);
+        return NULL;
+    }
     (void)pthread_mutex_lock(l->lock);
     l->by_id[id] = lane;
     l->count = id;
@@ -143,20 +161,20 @@ int lanes_load(struct lanes *l, struct conn *c, pthread_mutex_t *lock) {
 }
 
 void lanes_finish(struct lanes *l) {
-    struct lane *lane, *next_lane;
-    HASH_ITER(hh, l->by_name, lane, next_lane) {
-        HASH_DEL(l->by_name, lane);
-        free(lane->key);
-        free(lane->type);
-        free(lane);
+    // the tables first: they live in their elements
+    struct lane **lanes = l->by_id;
+    struct queue *q = l->queues;
+    HASH_CLEAR(hh, l->by_name);
+    for (uint32_t id = 1; id <= l->count; id++) {
+        lane_free(lanes[id]);
     }
-    struct queue *q, *next_queue;
-    HASH_ITER(hh, l->queues, q, next_queue) {
-        HASH_DEL(l->queues, q);
-        free(q->name);
-        free(q);
+    free(lanes);
+    HASH_CLEAR(hh, l->queues);
+    while (q != NULL) {
+        struct queue *next = q->hh.next;
+        queue_free(q);
+        q = next;
     }
-    free(l->by_id);
     *l = (struct lanes){.lock = NULL};
 }
 

@@ -13,10 +13,10 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <uthash.h>
 
 #include "core/job.h"
 #include "store/sqlite/conn.h"
+#include "store/sqlite/hash.h"
 #include "store/store.h"
 
 enum { LANES_MAX = 65536 };

@@ -46,8 +46,8 @@ static int read_row(struct writer *w, int64_t rid, struct job_row *row, struct j
 
 // It is ready since the time it was due, so those that waited longest start first.
 static int make_due(struct writer *w, int64_t rid, int64_t now_ms) {
-    struct job_row row;
-    struct job_life life;
+    struct job_row row = {.rid = 0};
+    struct job_life life = {.park = PARK_NONE};
     int r = read_row(w, rid, &row, &life);
     if (r < 0) {
         return r;
@@ -89,8 +89,8 @@ int op_due(struct writer *w, struct store_op *op) {
 
 // Claims of this opening that another nonce holds: only when a test plays several hosts.
 static int drop_claim(struct writer *w, struct claim *c, int64_t now_ms) {
-    struct job_row row;
-    struct job_life life;
+    struct job_row row = {.rid = 0};
+    struct job_life life = {.park = PARK_NONE};
     int r = read_row(w, c->rid, &row, &life);
     if (r < 0) {
         return r;
@@ -128,8 +128,8 @@ static int drop_claims(struct writer *w, struct store_recover *rec) {
 
 // A row that says RUNNING and belongs to nobody here: the host that wrote it is gone. The attempt had begun.
 static int release_lost(struct writer *w, int64_t rid, int64_t now_ms) {
-    struct job_row row;
-    struct job_life life;
+    struct job_row row = {.rid = 0};
+    struct job_life life = {.park = PARK_NONE};
     int r = read_row(w, rid, &row, &life);
     if (r < 0) {
         return r;

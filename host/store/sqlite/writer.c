@@ -113,10 +113,14 @@ bool writer_over(const struct writer *w, enum store_budget budget, int64_t more)
 }
 
 int writer_claim_add(struct writer *w, struct claim *claim) {
-    if (undo_add(&w->undo, UNDO_CLAIM_ADDED, claim) == NULL) {
+    if (claims_add(&w->claims, claim) < 0) {
+        free(claim);
         return no_memory(w);
     }
-    claims_add(&w->claims, claim);
+    if (undo_add(&w->undo, UNDO_CLAIM_ADDED, claim) == NULL) {
+        claims_drop(&w->claims, claim);
+        return no_memory(w);
+    }
     lanes_count_claim(&w->lanes, claim->lane, claim->priority, 1);
     return 0;
 }
