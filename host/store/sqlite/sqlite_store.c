@@ -13,6 +13,7 @@
 #include "store/sqlite/ops.h"
 #include "store/sqlite/reader.h"
 #include "store/sqlite/schema.h"
+#include "store/sqlite/wal_room.h"
 #include "store/sqlite/writer.h"
 
 #define URL_SCHEME "sqlite:"
@@ -111,21 +112,45 @@ static int copy_config(struct sqlite_store *st, const struct store_config *confi
     return st->path == NULL || st->blob_dir == NULL ? err_set(e, -ENOMEM, "out of memory") : 0;
 }
 
+/* Opens for writing, with the schema in place and room in the log. SQLite deletes the log of a database that is still empty, so a new one
+ * is made first and opened again. */
+static int open_for_writing(struct sqlite_store *st, struct err *e) {
+    struct conn *c = &st->writer.conn;
+    struct stat found;
+    bool fresh = stat(st->path, &found) == -1 || found.st_size == 0;
+    if (!fresh) {
+        wal_room_make(st->path);
+    }
+    int r = conn_open(c, st->path, CONN_WRITER, e);
+    r = r < 0 ? r : schema_apply(c, e);
+    if (r < 0 || !fresh) {
+        return r;
+    }
+    conn_close(c);
+    wal_room_make(st->path);
+    return conn_open(c, st->path, CONN_WRITER, e);
+}
+
+static int open_for_reading(struct sqlite_store *st, struct err *e) {
+    struct conn *c = &st->writer.conn;
+    struct stat found;
+    if (stat(st->path, &found) == -1) {
+        return err_errno(e, -errno, "%s", st->path);
+    }
+    int r = conn_open(c, st->path, CONN_READER, e);
+    return r < 0 ? r : schema_check(c, e);
+}
+
 static int open_writer(struct sqlite_store *st, struct err *e) {
     bool read_only = st->config.read_only_ok;
     struct writer *w = &st->writer;
-    struct stat found;
     w->outlet = &st->outlet;
     w->config = &st->config;
     w->env = st->env;
     w->blobs = &st->blobs;
-    if (read_only && stat(st->path, &found) == -1) {
-        return err_errno(e, -errno, "%s", st->path);
-    }
     writer_prepare(w);
     st->writer_open = true;
-    int r = conn_open(&w->conn, st->path, read_only ? CONN_READER : CONN_WRITER, e);
-    r = r < 0 ? r : read_only ? schema_check(&w->conn, e) : schema_apply(&w->conn, e);
+    int r = read_only ? open_for_reading(st, e) : open_for_writing(st, e);
     r = r < 0 ? r : conn_prepare(&w->conn, e);
     return r < 0 ? r : writer_init(w, read_only, e);
 }
