@@ -13,11 +13,9 @@ static struct job_id the_id(void) {
 /* Answers the read that is under way. */
 static void answer_read(struct api_fixture *x, enum job_state state, uint32_t rev) {
     struct store_get *get = api_take(x, STORE_GET);
-    if (get != NULL) {
-        get->job = (struct store_job){
-            .spec = {.id = the_id(), .type = "a", .queue = "q"}, .state = state, .rev = rev};
-        api_done(x, &get->op, 0);
-    }
+    get->job = (struct store_job){
+        .spec = {.id = the_id(), .type = "a", .queue = "q"}, .state = state, .rev = rev};
+    api_done(x, &get->op, 0);
 }
 
 static void publish(struct api_fixture *x, enum hub_event_kind kind, enum job_state state,

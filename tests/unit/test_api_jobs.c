@@ -15,10 +15,6 @@ static void check_op(struct api_fixture *x, const char *method, const char *path
                      const char *part) {
     int fd = api_send(x, method, path, body);
     struct store_op *op = api_take(x, kind);
-    if (op == NULL) {
-        close(fd);
-        return;
-    }
     if (fill != NULL) {
         fill(op);
     }
