@@ -1,6 +1,7 @@
-/* jobhost_json.h — reading flat JSON payloads without a library: top-level members of one object, as text, number or truth value.
- * Inline, C99 and C++17, no allocation. Any bytes are safe to pass; that they are well-formed JSON is checked only as far as they
- * are read. For nested data, building JSON or large documents link a JSON library. */
+/* jobhost_json.h — reading flat JSON payloads without a library: top-level members of one object,
+ * as text, number or truth value. Inline, C99 and C++17, no allocation. Any bytes are safe to pass;
+ * that they are well-formed JSON is checked only as far as they are read. For nested data, building
+ * JSON or large documents link a JSON library. */
 #ifndef JOBHOST_JSON_H
 #define JOBHOST_JSON_H
 
@@ -60,8 +61,8 @@ static inline const char *jh_json_past_value(const char *p, const char *end) {
 
 /* ---- what authors use ---- */
 
-/* The raw text of a member of the object: 1 found, 0 not (also when `object` is no object). The first of equal keys counts; keys
- * written with escapes are not found. */
+/* The raw text of a member of the object: 1 found, 0 not (also when `object` is no object). The
+ * first of equal keys counts; keys written with escapes are not found. */
 static inline int jh_json_member(struct jh_bytes object, const char *name, struct jh_bytes *ret) {
     const char *p = (const char *)object.data;
     const char *end = object.len == 0 ? p : p + object.len;
@@ -140,7 +141,8 @@ static inline size_t jh_json_utf8(uint32_t u, char out[4]) {
     return 4;
 }
 
-/* One character or escape at *p to `out`; how many bytes, 0 = malformed. Half a surrogate pair becomes U+FFFD. */
+/* One character or escape at *p to `out`; how many bytes, 0 = malformed. Half a surrogate pair
+ * becomes U+FFFD. */
 static inline size_t jh_json_char(const char **p, const char *end, char out[4]) {
     static const char from[] = "\"\\/bfnrt";
     static const char to[] = "\"\\/\b\f\n\r\t";
@@ -173,7 +175,8 @@ static inline size_t jh_json_char(const char **p, const char *end, char out[4]) 
     return jh_json_utf8(u, out);
 }
 
-/* Decodes a raw string value into `out` with a NUL: 1; 0 = not a string, malformed, holds a NUL, or longer than cap - 1 bytes. */
+/* Decodes a raw string value into `out` with a NUL: 1; 0 = not a string, malformed, holds a NUL, or
+ * longer than cap - 1 bytes. */
 static inline int jh_json_text(struct jh_bytes raw, char *out, size_t cap) {
     const char *p = (const char *)raw.data;
     const char *end;
@@ -244,7 +247,8 @@ static inline int jh_json_get_text(struct jh_bytes object, const char *name, cha
     return jh_json_member(object, name, &raw) && jh_json_text(raw, out, cap);
 }
 
-/* Writes `text` as a quoted JSON string with a NUL: its length, or 0 when it does not fit. For building small results. */
+/* Writes `text` as a quoted JSON string with a NUL: its length, or 0 when it does not fit. For
+ * building small results. */
 static inline size_t jh_json_quote(const char *text, char *out, size_t cap) {
     static const char hex[] = "0123456789abcdef";
     size_t n = 0;

@@ -1,5 +1,6 @@
-/* jobhost_util.h — small helpers for plugin authors, all inline: nothing here is part of the ABI, so it may change between SDK
- * releases without touching compiled plugins. C99 and C++17. Thread words are those of jobhost_plugin.h. */
+/* jobhost_util.h — small helpers for plugin authors, all inline: nothing here is part of the ABI,
+ * so it may change between SDK releases without touching compiled plugins. C99 and C++17. Thread
+ * words are those of jobhost_plugin.h. */
 #ifndef JOBHOST_UTIL_H
 #define JOBHOST_UTIL_H
 
@@ -53,7 +54,8 @@ static inline void jh_logf(struct jh_call *c, int32_t level, const char *format,
 
 /* [setup][run] Returns the status that the handler returns at once:
  *     return jh_failf(c, JH_E_INPUT, "bad_url", "no host in %s", url);
- * `code` is a short machine word or NULL. For scopes and Retry-After fill a struct jh_failure yourself. */
+ * `code` is a short machine word or NULL. For scopes and Retry-After fill a struct jh_failure
+ * yourself. */
 static inline jh_status jh_failf(struct jh_call *c, jh_class cls, const char *code,
                                  const char *format, ...) JH_PRINTF(4, 5);
 static inline jh_status jh_failf(struct jh_call *c, jh_class cls, const char *code,
@@ -90,8 +92,8 @@ static inline JH_MUST_CHECK int jh_step_puts(struct jh_call *c, const char *name
     return c->host->step_put(c, name, jh_bytes_of(text));
 }
 
-/* [run] What to return when sleep_ms() was woken, step_put() failed or cancelled() is non-zero: a drain is a request to go on
- * elsewhere, everything else ends the job. */
+/* [run] What to return when sleep_ms() was woken, step_put() failed or cancelled() is non-zero: a
+ * drain is a request to go on elsewhere, everything else ends the job. */
 static inline jh_status jh_stop(struct jh_call *c) {
     uint32_t why = c->host->cancelled(c);
     return (why & JH_CANCEL_DRAIN) != 0 && (why & ~(uint32_t)JH_CANCEL_DRAIN) == 0 ? JH_YIELD
@@ -108,7 +110,8 @@ static inline jh_status jh_yield_until(struct jh_call *c, int64_t wake_at_ms) {
     return c->host->yield(c, &wait);
 }
 
-/* ---- options: the host has checked and normalised them, so these only convert; `fallback` for unset ones ---- */
+/* ---- options: the host has checked and normalised them, so these only convert; `fallback` for
+ * unset ones ---- */
 
 static inline const char *jh_opt_str(struct jh_call *c, const char *name, const char *fallback) {
     const char *value = c->host->config(c, name);

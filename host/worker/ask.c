@@ -104,6 +104,6 @@ int ask_map(struct call *c, struct answer *answer) {
 
 void ask_unmap(struct call *c) {
     for (; c->mappings != NULL; c->mappings = c->mappings->next) {
-        (void)munmap((void *)(uintptr_t)c->mappings->data, c->mappings->len);
+        (void)munmap((void *)c->mappings->data, c->mappings->len);
     }
 }

@@ -1,18 +1,21 @@
-/* Questions that a run thread asks the supervisor and waits for. What lies in its packet goes along. */
+/* Questions that a run thread asks the supervisor and waits for. What lies in its packet goes
+ * along. */
 #ifndef JOBHOST_WORKER_ASK_H
 #define JOBHOST_WORKER_ASK_H
 
 #include "record/record.h"
 #include "worker/call.h"
 
-/* Makes all collected effects durable: 0, or the negative errno of the supervisor's answer; -EPIPE: it is gone. */
+/* Makes all collected effects durable: 0, or the negative errno of the supervisor's answer; -EPIPE:
+ * it is gone. */
 int ask_commit(struct call *c);
 
 /* 0 and *ret, or a negative errno: -ENOMEM, -EPIPE. What the supervisor says is in ret->status. */
 int ask_value(struct call *c, enum record_get what, const char *key, struct bytes member,
               struct answer *ret);
 
-/* The content of an answer that came by descriptor, valid until run() returns: 0 or a negative errno. Closes the descriptor. */
+/* The content of an answer that came by descriptor, valid until run() returns: 0 or a negative
+ * errno. Closes the descriptor. */
 int ask_map(struct call *c, struct answer *answer);
 void ask_unmap(struct call *c);
 

@@ -72,8 +72,8 @@ static void host_log(struct jh_call *pub, int32_t level, const char *msg) {
     sender_unlock(c->sender);
 }
 
-// What people watch is sent at once, except at the beginning of a run, which may be over in a moment: then it goes with DONE, or
-// the keeper sends it.
+// What people watch is sent at once, except at the beginning of a run, which may be over in a
+// moment: then it goes with DONE, or the keeper sends it.
 void call_show(struct call *c) {
     int64_t now = env_stopwatch_us();
     sender_hurry(c->sender, now);

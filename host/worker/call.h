@@ -1,12 +1,13 @@
 /* One run() of one handler, as the ABI's functions see it: what stands behind `struct jh_call`.
  *
- *     call.c         the host table: log, cancel, sleep, progress, fail, yield, warn, enqueue, config
+ *     call.c         the host table: log, cancel, sleep, progress, fail, yield, enqueue, config
  *     call_step.c    step_get, step_put: steps and commits
  *     call_result.c  result, and the blob extension's results
  *     call_blob.c call_kv.c call_clock.c   extensions
  *     ask.c          questions to the supervisor
  *
- * Who may touch what is said per group; a run thread reuses its call for one job after the other. */
+ * Who may touch what is said per group; a run thread reuses its call for one job after the
+ * other. */
 #ifndef JOBHOST_WORKER_CALL_H
 #define JOBHOST_WORKER_CALL_H
 
@@ -66,7 +67,7 @@ struct call {
     _Atomic int64_t began_us;   /* env_stopwatch_us() of the run's begin */
 
     /* with worker->lock */
-    int cancel_fd; /* -1 until a plugin asked for it; kept from job to job, as its number may be remembered */
+    int cancel_fd; /* -1 until asked for; then kept from job to job: plugins may remember it */
     int64_t timeout_at_ms; /* mono; 0 = none */
     struct answer answer;
 
@@ -103,7 +104,8 @@ void call_cancel(struct call *c, uint32_t mask);
 /* Before the next run(). With worker->lock held. */
 void call_uncancel(struct call *c);
 
-/* May the calling thread use [run] functions? 0; -EPERM for another thread or outside run(); the errno of a commit that failed. */
+/* May the calling thread use [run] functions? 0; -EPERM for another thread or outside run(); the
+ * errno of a commit that failed. */
 int call_check(const struct call *c);
 /* Counts an effect against the limits of one commit: 0 or -EFBIG. */
 int call_count(struct call *c, uint64_t bytes);

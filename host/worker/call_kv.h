@@ -1,4 +1,5 @@
-/* Extension jobhost.kv/1: writes are buffered twice, as records for the supervisor and in `pending` for the attempt's own reads. */
+/* Extension jobhost.kv/1: writes are buffered twice, as records for the supervisor and in `pending`
+ * for the attempt's own reads. */
 #ifndef JOBHOST_WORKER_CALL_KV_H
 #define JOBHOST_WORKER_CALL_KV_H
 

@@ -1,4 +1,5 @@
-/* The result grows in this process and is sent once, with the end of the attempt: small ones inline, others as a sealed memfd. */
+/* The result grows in this process and is sent once, with the end of the attempt: small ones
+ * inline, others as a sealed memfd. */
 #ifndef JOBHOST_WORKER_CALL_RESULT_H
 #define JOBHOST_WORKER_CALL_RESULT_H
 
@@ -13,7 +14,8 @@ int call_result_add(struct jh_call *pub, struct jh_bytes chunk);
 int call_result_fd(struct jh_call *pub, int fd, const char *content_type);
 int call_result_type(struct jh_call *pub, const char *content_type);
 
-/* Writes RESULT and RESULT_TYPE if there is anything. With sender->lock held. 0 or a negative errno. */
+/* Writes RESULT and RESULT_TYPE if there is anything. With sender->lock held. 0 or a negative
+ * errno. */
 int call_result_put(struct call *c);
 void call_result_finish(struct call *c);
 

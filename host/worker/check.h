@@ -1,6 +1,8 @@
-/* What the ABI accepts as arguments, in one place for the worker and for the authors' test harness. Pure.
+/* What the ABI accepts as arguments, in one place for the worker and for the authors' test harness.
+ * Pure.
  *
- * A check returns 0, -EINVAL (missing or malformed) or -EFBIG (over a limit of core/job.h or an extension's header). */
+ * A check returns 0, -EINVAL (missing or malformed) or -EFBIG (over a limit of core/job.h or an
+ * extension's header). */
 #ifndef JOBHOST_WORKER_CHECK_H
 #define JOBHOST_WORKER_CHECK_H
 
@@ -30,8 +32,9 @@ int check_kv_ttl(int64_t ttl_ms);
 int check_child(const struct jh_child *child, struct jh_child *ret);
 int check_wait(const struct jh_wait *wait, struct jh_wait *ret);
 
-/* Never fails: a malformed failure becomes one of class BUG that says so; unknown classes become BUG. Strings stay borrowed and may
- * be longer than the limits: cut them with check_cut() when copying. */
+/* Never fails: a malformed failure becomes one of class BUG that says so; unknown classes become
+ * BUG. Strings stay borrowed and may be longer than the limits: cut them with check_cut() when
+ * copying. */
 void check_failure(const struct jh_failure *failure, struct jh_failure *ret);
 
 /* How many bytes of `text` to keep so that at most `max` remain and no UTF-8 sequence is torn. */

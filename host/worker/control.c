@@ -9,7 +9,8 @@
 #include "worker/state.h"
 #include "worker/worker.h"
 
-// The run thread that is busy with this slot, or NULL: it may have ended a moment ago, which is no error.
+// The run thread that is busy with this slot, or NULL: it may have ended a moment ago, which is no
+// error.
 static struct runner *find_runner(struct worker *w, uint64_t slot) {
     for (uint32_t i = 0; slot != 0 && i < w->runner_count; i++) {
         if (atomic_load(&w->runners[i].call.slot) == slot) {

@@ -39,7 +39,8 @@ void crash_unwatch_thread(void) {
 
 enum { CRASH_STACK = 64 * 1024, CRASH_WAIT_MS = 100 };
 
-// A signal handler has no argument of ours, so these are the only file-scope variables of the worker.
+// A signal handler has no argument of ours, so these are the only file-scope variables of the
+// worker.
 static int crash_sock = -1;
 static _Thread_local struct call *crash_call;
 static _Thread_local void *crash_stack;
@@ -66,7 +67,8 @@ static void send_last(const uint8_t *packet, size_t len) {
     }
 }
 
-// Only what POSIX allows in a handler: sends, polls, atomics and arithmetic. record_send() is a sendmsg() and close().
+// Only what POSIX allows in a handler: sends, polls, atomics and arithmetic. record_send() is a
+// sendmsg() and close().
 static void on_crash(int sig, siginfo_t *info, void *context) {
     struct call *c = crash_call;
     uint64_t slot = 0;
@@ -85,7 +87,8 @@ static void on_crash(int sig, siginfo_t *info, void *context) {
     uint8_t packet[MSG_CRASH_PACKET];
     msg_crash_packet(packet, slot, &m);
     send_last(packet, sizeof packet);
-    // SA_RESETHAND has put the default back; it acts when this handler returns and unblocks the signal.
+    // SA_RESETHAND has put the default back; it acts when this handler returns and unblocks the
+    // signal.
     (void)raise(sig);
 }
 

@@ -1,6 +1,6 @@
-/* Last words of a crashing process: in the signal handler, on a stack of its own, the finished records of the thread's packet are
- * sent, then CRASH with the job of this thread; then the signal takes its usual course. Sanitizer builds leave these signals to the
- * sanitizer. */
+/* Last words of a crashing process: in the signal handler, on a stack of its own, the finished
+ * records of the thread's packet are sent, then CRASH with the job of this thread; then the signal
+ * takes its usual course. Sanitizer builds leave these signals to the sanitizer. */
 #ifndef JOBHOST_WORKER_CRASH_H
 #define JOBHOST_WORKER_CRASH_H
 

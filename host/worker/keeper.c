@@ -155,7 +155,8 @@ static int64_t tend_control(struct worker *w, int64_t now_us) {
 
 // ---- the loop ----
 
-// With worker->lock held: takes the turn to read if nobody has had it for a while, gives it back when a run thread waits.
+// With worker->lock held: takes the turn to read if nobody has had it for a while, gives it back
+// when a run thread waits.
 static bool settle_turn(struct worker *w, bool mine, int64_t now_us, int64_t *next_us) {
     bool wanted = false;
     for (uint32_t i = 0; i < w->runner_count; i++) {

@@ -1,11 +1,15 @@
-/* The main thread once jobs run. It sleeps on a timer descriptor and does what nobody else has the time for:
+/* The main thread once jobs run. It sleeps on a timer descriptor and does what nobody else has the
+ * time for:
  *
- *     every ping_ms        PING; without a PONG for half a lease: cancel all and start nothing; for a lease: exit
- *     when a run lasts     sends what lies in the run thread's packet, held-back progress, and watches for the job's timeout
+ *     every ping_ms        PING; without a PONG for half a lease: cancel all, start nothing;
+ *                          for a whole one: exit
+ *     when a run lasts     sends what lies in the run thread's packet and held-back progress,
+ *                          watches for the job's timeout
  *     when all are busy    receives
  *     at the end           waits for the run threads, says BYE
  *
- * Pings and leases go by real time even under a test clock: they ask whether processes are alive. */
+ * Pings and leases go by real time even under a test clock: they ask whether processes are
+ * alive. */
 #ifndef JOBHOST_WORKER_KEEPER_H
 #define JOBHOST_WORKER_KEEPER_H
 
@@ -36,7 +40,8 @@ int keeper_init(struct worker *w);
 void keeper_pong(struct worker *w);
 /* Wakes the keeper in `delay_us` at the latest. With worker->lock held. */
 void keeper_nudge(struct worker *w, int64_t delay_us);
-/* Returns when every run thread has ended: true = drained, false = orphaned. May end the process instead. */
+/* Returns when every run thread has ended: true = drained, false = orphaned. May end the process
+ * instead. */
 bool keeper_run(struct worker *w);
 
 #endif

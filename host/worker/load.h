@@ -1,5 +1,6 @@
-/* Loading the one plugin of this process. It is never unloaded: threads, thread-local destructors and atexit handlers of plugins
- * make that unsafe, and new code means a new process. Constructors of the file run in here. */
+/* Loading the one plugin of this process. It is never unloaded: threads, thread-local destructors
+ * and atexit handlers of plugins make that unsafe, and new code means a new process. Constructors
+ * of the file run in here. */
 #ifndef JOBHOST_WORKER_LOAD_H
 #define JOBHOST_WORKER_LOAD_H
 

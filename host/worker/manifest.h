@@ -1,7 +1,8 @@
 /* What a plugin says about itself, checked before any of its functions is called.
  *
- * The plugin's structs may be smaller or larger than this host's (they only grow at the end), so both are copied: as much as
- * there is of each, zeroes for the rest. Strings and option tables stay where they are, in the plugin's memory. */
+ * The plugin's structs may be smaller or larger than this host's (they only grow at the end), so
+ * both are copied: as much as there is of each, zeroes for the rest. Strings and option tables stay
+ * where they are, in the plugin's memory. */
 #ifndef JOBHOST_WORKER_MANIFEST_H
 #define JOBHOST_WORKER_MANIFEST_H
 
@@ -25,7 +26,8 @@ struct manifest {
     uint32_t *field_counts; /* owned; per handler */
 };
 
-/* 0, or -EPROTO with *ret_stage "abi" or "manifest" and words that name the field and both values; -ENOMEM. */
+/* 0, or -EPROTO with *ret_stage "abi" or "manifest" and words that name the field and both values;
+ * -ENOMEM. */
 int manifest_read(const struct jh_plugin *plugin, struct manifest *ret, const char **ret_stage,
                   struct err *e);
 void manifest_finish(struct manifest *m);

@@ -1,4 +1,5 @@
-/* A stream of numbers from a seed: splitmix64 (Steele, Lea, Flood 2014; public domain algorithm). For sampling, never for secrets. */
+/* A stream of numbers from a seed: splitmix64 (Steele, Lea, Flood 2014; public domain algorithm).
+ * For sampling, never for secrets. */
 #ifndef JOBHOST_WORKER_MIX_H
 #define JOBHOST_WORKER_MIX_H
 

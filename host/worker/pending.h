@@ -1,6 +1,6 @@
-/* Key/value writes that an attempt has asked for and not yet committed, and how they change what it reads: jobhost.kv/1 promises
- * that reads see the attempt's own writes. Shared by the worker (which asks the supervisor for the rest) and the authors' test
- * harness (whose rest is a table).
+/* Key/value writes that an attempt has asked for and not yet committed, and how they change what it
+ * reads: jobhost.kv/1 promises that reads see the attempt's own writes. Shared by the worker (which
+ * asks the supervisor for the rest) and the authors' test harness (whose rest is a table).
  *
  *     key ─▶ value    untouched | set to V | deleted
  *            counter  starts from the stored one, or from 0 after a delete;  + delta
@@ -35,8 +35,8 @@ enum pending_known pending_value(const struct pending *p, const char *key, struc
 bool pending_counter(const struct pending *p, const char *key, int64_t *ret_delta);
 enum pending_known pending_is_member(const struct pending *p, const char *key, struct bytes member);
 
-/* The number of members needs to know which of the touched ones are in the stored set. Each call gives one that is not known yet
- * (false: none is left); pending_learn() answers for it. */
+/* The number of members needs to know which of the touched ones are in the stored set. Each call
+ * gives one that is not known yet (false: none is left); pending_learn() answers for it. */
 bool pending_ask_member(const struct pending *p, const char *key, struct bytes *ret_member);
 void pending_learn(struct pending *p, const char *key, struct bytes member, bool stored);
 /* What to add to the stored number of members; true = the stored set does not count. */

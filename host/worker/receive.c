@@ -84,7 +84,8 @@ void receive_wake(struct worker *w, struct runner *r) {
     }
 }
 
-// A run thread that has nothing to run, also if it is the one that reads; or any that waits and could read.
+// A run thread that has nothing to run, also if it is the one that reads; or any that waits and
+// could read.
 static struct runner *find_waiting(struct worker *w, bool idle_only) {
     for (uint32_t i = 0; i < w->runner_count; i++) {
         struct runner *r = &w->runners[i];

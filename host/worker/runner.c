@@ -83,7 +83,8 @@ static void send_end(struct runner *r, jh_status status, uint32_t run_us) {
         verdict_reach(&c->notes, JH_OK, cancelled, &v);
     }
     (void)put_done(r, &v, cancelled, run_us);
-    // From here on nobody may add to this job: foreign threads look at the slot with this lock held.
+    // From here on nobody may add to this job: foreign threads look at the slot with this lock
+    // held.
     atomic_store(&c->slot, 0);
     c->progress.pending = false;
     c->progress.sent_us = 0;

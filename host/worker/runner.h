@@ -1,5 +1,5 @@
-/* A run thread: takes tasks, calls run(), sends what came of it. While it has nothing to run it receives, so that a lone job
- * is taken, run and answered by one thread without a switch. */
+/* A run thread: takes tasks, calls run(), sends what came of it. While it has nothing to run it
+ * receives, so that a lone job is taken, run and answered by one thread without a switch. */
 #ifndef JOBHOST_WORKER_RUNNER_H
 #define JOBHOST_WORKER_RUNNER_H
 
@@ -12,8 +12,7 @@
 #include "worker/sender.h"
 
 enum {
-    RUNNER_SLOW_US =
-        1000, /* a handler that usually takes longer finds an empty packet: nobody waits for a neighbour */
+    RUNNER_SLOW_US = 1000, /* a handler that usually takes longer starts with an empty packet */
 };
 
 struct runner {

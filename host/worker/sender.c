@@ -54,8 +54,8 @@ int sender_try_flush(struct sender *s) {
     return s->error;
 }
 
-// A supervisor that stops reading also stops answering pings, so the keeper ends this wait together with the process; one that
-// goes away ends it with POLLHUP.
+// A supervisor that stops reading also stops answering pings, so the keeper ends this wait together
+// with the process; one that goes away ends it with POLLHUP.
 int sender_flush(struct sender *s) {
     int rc;
     while ((rc = sender_try_flush(s)) == -EAGAIN) {

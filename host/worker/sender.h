@@ -1,8 +1,9 @@
-/* One thread's way to the supervisor: a packet that fills up and is sent when somebody waits for what is in it.
+/* One thread's way to the supervisor: a packet that fills up and is sent when somebody waits for
+ * what is in it.
  *
- * Each run thread has one, the main thread another, so threads do not meet here; the lock is for the keeper, which sends what a run
- * thread left lying, and for log lines of threads that a plugin made. Order is kept per sender, which is all that records of one job
- * need. */
+ * Each run thread has one, the main thread another, so threads do not meet here; the lock is for
+ * the keeper, which sends what a run thread left lying, and for log lines of threads that a plugin
+ * made. Order is kept per sender, which is all that records of one job need. */
 #ifndef JOBHOST_WORKER_SENDER_H
 #define JOBHOST_WORKER_SENDER_H
 
@@ -39,14 +40,16 @@ void sender_unlock(struct sender *s);
 
 /* All below with the lock held. */
 
-/* True while a msg_x_put() must be repeated because the packet was full; it has then been sent. *rc as put returned it:
- *     do { rc = msg_step_put(&s->w, slot, &m); } while (sender_again(s, &rc));                                        */
+/* True while a msg_x_put() must be repeated because the packet was full; it has then been sent. *rc
+ * as put returned it:
+ *     do { rc = msg_step_put(&s->w, slot, &m); } while (sender_again(s, &rc)); */
 bool sender_again(struct sender *s, int *rc);
 
 /* Notes that the record just written should not wait long. */
 void sender_hurry(struct sender *s, int64_t now_us);
 
-/* Sends the packet, waiting until the supervisor takes it. 0 or a negative errno (the supervisor is gone). */
+/* Sends the packet, waiting until the supervisor takes it. 0 or a negative errno (the supervisor is
+ * gone). */
 int sender_flush(struct sender *s);
 /* Sends it if that is possible at once: 0, -EAGAIN, or a negative errno. */
 int sender_try_flush(struct sender *s);

@@ -1,4 +1,5 @@
-/* The plugin's options as the supervisor validated them: copied once, read by config() from any thread afterwards. */
+/* The plugin's options as the supervisor validated them: copied once, read by config() from any
+ * thread afterwards. */
 #ifndef JOBHOST_WORKER_SETTINGS_H
 #define JOBHOST_WORKER_SETTINGS_H
 

@@ -9,8 +9,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-// Handlers do not survive exec, but ignored signals and the mask do, and both may come from the supervisor or from whatever
-// started it. SIGPIPE is ignored on purpose: a plugin that writes to a closed connection gets EPIPE.
+// Handlers do not survive exec, but ignored signals and the mask do, and both may come from the
+// supervisor or from whatever started it. SIGPIPE is ignored on purpose: a plugin that writes to a
+// closed connection gets EPIPE.
 static void reset_signals(void) {
     for (int sig = 1; sig < NSIG; sig++) {
         struct sigaction sa;
@@ -53,8 +54,8 @@ int setup_process(pid_t parent, struct err *e) {
     if (rc < 0) {
         return rc;
     }
-    // The group is what the supervisor kills, so that programs started by a plugin die with it. A worker that leads a group
-    // already (started by hand) keeps it.
+    // The group is what the supervisor kills, so that programs started by a plugin die with it. A
+    // worker that leads a group already (started by hand) keeps it.
     (void)setsid();
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1) {
         return err_errno(e, -errno, "cannot ask for death with the parent");

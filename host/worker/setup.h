@@ -1,7 +1,8 @@
-/* What a fresh worker process does to itself before it touches anything of the plugin, in this order:
+/* What a fresh worker process does to itself before it touches anything of the plugin, in this
+ * order:
  *
- *     signals to default ─▶ stray descriptors closed ─▶ own session and group ─▶ dies with its parent ─▶ limits
- *     ─▶ no new privileges ─▶ (threads and dlopen() come later)
+ *     signals to default ─▶ stray descriptors closed ─▶ own session and group
+ *     ─▶ dies with its parent ─▶ limits ─▶ no new privileges ─▶ (threads and dlopen() come later)
  */
 #ifndef JOBHOST_WORKER_SETUP_H
 #define JOBHOST_WORKER_SETUP_H

@@ -1,7 +1,9 @@
-/* The worker's root object: made by worker_main() in the order of its members and handed to everything below.
+/* The worker's root object: made by worker_main() in the order of its members and handed to
+ * everything below.
  *
- * `lock` guards what threads tell each other: the queue, whose turn it is to receive, answers to calls, the phase. It is held for
- * short work only, never across a system call that may wait. Order: worker->lock, then a sender's lock; never the other way. */
+ * `lock` guards what threads tell each other: the queue, whose turn it is to receive, answers to
+ * calls, the phase. It is held for short work only, never across a system call that may wait.
+ * Order: worker->lock, then a sender's lock; never the other way. */
 #ifndef JOBHOST_WORKER_STATE_H
 #define JOBHOST_WORKER_STATE_H
 

@@ -45,7 +45,8 @@ static int map_payload(struct task *t) {
 }
 
 int task_new(struct record *r, const struct manifest *m, struct task **ret) {
-    // The packet's memory is used again for the next packet, so the body is copied and decoded there.
+    // The packet's memory is used again for the next packet, so the body is copied and decoded
+    // there.
     size_t len = (size_t)(r->end - r->body);
     struct task *t = malloc(sizeof *t + len);
     if (t == NULL) {
@@ -82,7 +83,7 @@ void task_free(struct task *t) {
         return;
     }
     if (t->mapped) {
-        (void)munmap((void *)(uintptr_t)t->message.payload.data.data, t->message.payload.data.len);
+        (void)munmap((void *)t->message.payload.data.data, t->message.payload.data.len);
     }
     msg_bytes_close(&t->message.payload);
     arena_free(&t->arena);

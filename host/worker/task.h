@@ -1,7 +1,9 @@
-/* A job as it came from the supervisor, waiting in this process for a run thread; and the queue of such tasks.
+/* A job as it came from the supervisor, waiting in this process for a run thread; and the queue of
+ * such tasks.
  *
- * Handlers without JH_HANDLER_CONCURRENT never share the process with another run(): such a task waits at the head of the queue
- * until it is alone, and nothing overtakes it. The queue is guarded by the caller's lock. */
+ * Handlers without JH_HANDLER_CONCURRENT never share the process with another run(): such a task
+ * waits at the head of the queue until it is alone, and nothing overtakes it. The queue is guarded
+ * by the caller's lock. */
 #ifndef JOBHOST_WORKER_TASK_H
 #define JOBHOST_WORKER_TASK_H
 

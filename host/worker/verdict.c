@@ -1,19 +1,14 @@
 #include "worker/verdict.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "core/outcome.h"
 
-__attribute__((format(printf, 4, 5))) static void judge(struct verdict *v, jh_status status,
-                                                        jh_class cls, const char *fmt, ...) {
-    va_list ap;
-    va_start(ap, fmt);
-    (void)vsnprintf(v->text, sizeof v->text, fmt, ap);
-    va_end(ap);
+// The caller has put the words into v->text.
+static void judge(struct verdict *v, jh_status status, jh_class cls) {
     v->status = status;
     v->cls = cls;
     v->failure = (struct jh_failure){.size = sizeof v->failure, .cls = cls, .message = v->text};
@@ -25,8 +20,9 @@ static void as_failed(const struct verdict_notes *n, jh_status status, struct ve
         v->cls = n->failure.cls;
         v->failure = n->failure;
     } else { // without a class the supervisor obeys the status
-        judge(v, status, JH_E_NONE, "run() returned %s without calling fail()",
-              status == JH_RETRY ? "JH_RETRY" : "JH_FAIL");
+        (void)snprintf(v->text, sizeof v->text, "run() returned %s without calling fail()",
+                       status == JH_RETRY ? "JH_RETRY" : "JH_FAIL");
+        judge(v, status, JH_E_NONE);
     }
 }
 
@@ -41,21 +37,27 @@ static void as_parked(const struct verdict_notes *n, struct verdict *v) {
     }
 }
 
-// By convention a handler returns JH_CANCELLED when step_put() told it to stop, so a missing cancel alone is no bug. Reasons that
-// this process found by itself (its own timeout, its own loss of the supervisor) are said in words the supervisor need not share.
+// By convention a handler returns JH_CANCELLED when step_put() told it to stop, so a missing cancel
+// alone is no bug. Reasons that this process found by itself (its own timeout, its own loss of the
+// supervisor) are said in words the supervisor need not share.
 static void as_cancelled(const struct verdict_notes *n, uint32_t cancelled, struct verdict *v) {
     v->status = JH_CANCELLED;
     if ((cancelled & JH_CANCEL_USER) != 0 || n->broken == -ESTALE) {
         return;
     }
     if ((cancelled & JH_CANCEL_DEADLINE) != 0) {
-        judge(v, JH_RETRY, JH_E_TIMEOUT, "stopped at its timeout");
+        (void)snprintf(v->text, sizeof v->text, "stopped at its timeout");
+        judge(v, JH_RETRY, JH_E_TIMEOUT);
     } else if (cancelled != 0) {
         v->status = JH_YIELD;
     } else if (n->refused != 0) {
-        judge(v, JH_FAIL, JH_E_BUG, "%s was refused: %s", n->refused_call, strerror(-n->refused));
+        (void)snprintf(v->text, sizeof v->text, "%s was refused: %s", n->refused_call,
+                       strerror(-n->refused));
+        judge(v, JH_FAIL, JH_E_BUG);
     } else {
-        judge(v, JH_FAIL, JH_E_BUG, "run() returned JH_CANCELLED though nothing cancelled it");
+        (void)snprintf(v->text, sizeof v->text,
+                       "run() returned JH_CANCELLED though nothing cancelled it");
+        judge(v, JH_FAIL, JH_E_BUG);
     }
 }
 
@@ -66,8 +68,9 @@ void verdict_reach(const struct verdict_notes *notes, jh_status returned, uint32
     bool undone = notes->broken != 0 && notes->broken != -ESTALE;
     if (undone && (returned == JH_OK || (returned == JH_CANCELLED && cancelled == 0))) {
         bool too_large = notes->broken == -EFBIG || notes->broken == -E2BIG; // and will be again
-        judge(ret, too_large ? JH_FAIL : JH_RETRY, too_large ? JH_E_PERMANENT : JH_E_RESOURCE,
-              "a commit failed: %s", strerror(-notes->broken));
+        (void)snprintf(ret->text, sizeof ret->text, "a commit failed: %s",
+                       strerror(-notes->broken));
+        judge(ret, too_large ? JH_FAIL : JH_RETRY, too_large ? JH_E_PERMANENT : JH_E_RESOURCE);
         return;
     }
     switch (returned) {
@@ -76,6 +79,9 @@ void verdict_reach(const struct verdict_notes *notes, jh_status returned, uint32
     case JH_FAIL: as_failed(notes, returned, ret); return;
     case JH_YIELD: as_parked(notes, ret); return;
     case JH_CANCELLED: as_cancelled(notes, cancelled, ret); return;
-    default: judge(ret, JH_FAIL, JH_E_BUG, "run() returned unknown status %d", (int)returned);
+    default:
+        (void)snprintf(ret->text, sizeof ret->text, "run() returned unknown status %d",
+                       (int)returned);
+        judge(ret, JH_FAIL, JH_E_BUG);
     }
 }

@@ -1,5 +1,6 @@
-/* What an attempt's end means, from the status that run() returned and from what the handler had said before. Pure; shared by the
- * worker and the authors' test harness. The supervisor applies its own table to what comes out (core/outcome.h). */
+/* What an attempt's end means, from the status that run() returned and from what the handler had
+ * said before. Pure; shared by the worker and the authors' test harness. The supervisor applies its
+ * own table to what comes out (core/outcome.h). */
 #ifndef JOBHOST_WORKER_VERDICT_H
 #define JOBHOST_WORKER_VERDICT_H
 

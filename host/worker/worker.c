@@ -137,7 +137,10 @@ int worker_main(int argc, char **argv) {
     }
     struct err e = {0};
     struct worker *w = calloc(1, sizeof *w);
-    int rc = w == NULL ? err_set(&e, -ENOMEM, "out of memory") : setup_process(parent, &e);
+    if (w == NULL) {
+        return WORKER_EXIT_SETUP;
+    }
+    int rc = setup_process(parent, &e);
     if (rc == 0) {
         rc = prepare_worker(w, &e);
     }

@@ -1,7 +1,9 @@
-/* The worker: `jobhost --worker PARENT_PID [label]`, started by the supervisor with the packet socket as fd 3 and the start page
- * as fd 4. It loads one plugin file, never another, and leaves by exiting.
+/* The worker: `jobhost --worker PARENT_PID [label]`, started by the supervisor with the packet
+ * socket as fd 3 and the start page as fd 4. It loads one plugin file, never another, and leaves by
+ * exiting.
  *
- *     main thread      hand-shake ─▶ keeper: pings, lease, timeouts, late flushes; receives when nobody else does
+ *     main thread      hand-shake ─▶ keeper: pings, lease, timeouts, late flushes;
+ *                      receives when nobody else does
  *     run threads (N)  receive (one at a time) ─▶ queue ─▶ run() ─▶ packet ─▶ send
  *
  * Records are in record/record.h, the story in docs/worker-protocol.md. */
@@ -18,7 +20,8 @@ enum worker_exit {
     WORKER_EXIT_PROTOCOL = 76 /* the supervisor sent what record.h does not allow            */
 };
 
-/* argv[1] is "--worker", argv[2] the supervisor's pid. Returns the exit status; may also end the process itself. */
+/* argv[1] is "--worker", argv[2] the supervisor's pid. Returns the exit status; may also end the
+ * process itself. */
 int worker_main(int argc, char **argv);
 
 #endif

@@ -1,4 +1,5 @@
-// The functions of struct jh_host over a vault in memory. Checks and limits are the worker's own (worker/check.h).
+// The functions of struct jh_host over a vault in memory. Checks and limits are the worker's own
+// (worker/check.h).
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>

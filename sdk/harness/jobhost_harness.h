@@ -1,5 +1,6 @@
-/* jobhost_harness.h — runs a plugin's handlers in a test program, in-process, against a host made of memory. No daemon, no threads,
- * no real time: sleep_ms() advances a clock that only the harness moves.
+/* jobhost_harness.h — runs a plugin's handlers in a test program, in-process, against a host made
+ * of memory. No daemon, no threads, no real time: sleep_ms() advances a clock that only the harness
+ * moves.
  *
  *     struct jh_harness *h = jh_harness_new(&jobhost_plugin);
  *     jh_harness_option(h, "pause", "10ms");                        // as in config.yaml
@@ -9,12 +10,14 @@
  *     jh_harness_free(&h);
  *     return jh_harness_exit_status();
  *
- * The harness keeps what a real store would: steps, children, key/values and warnings that were committed. A run that fails, is
- * cancelled or "crashes" leaves them as they were at its last commit, and the next jh_harness_run() is the next attempt of the same
- * job. All checks of arguments and all limits are those of the real host.
+ * The harness keeps what a real store would: steps, children, key/values and warnings that were
+ * committed. A run that fails, is cancelled or "crashes" leaves them as they were at its last
+ * commit, and the next jh_harness_run() is the next attempt of the same job. All checks of
+ * arguments and all limits are those of the real host.
  *
- * One thread. Texts and pointers that the harness returns are valid until the next call that runs or changes something. A mistake in
- * using the harness itself (an unknown option, no such handler) prints a line and ends the program with status 2. */
+ * One thread. Texts and pointers that the harness returns are valid until the next call that runs
+ * or changes something. A mistake in using the harness itself (an unknown option, no such handler)
+ * prints a line and ends the program with status 2. */
 #ifndef JOBHOST_HARNESS_H
 #define JOBHOST_HARNESS_H
 
@@ -32,10 +35,11 @@ void jh_harness_free(struct jh_harness **h);
 
 /* ---- before create(), which the first run calls ---- */
 
-/* A value as a user writes it ("true", "400ms", "10MiB"), checked against the plugin's table: 0, or -1 when the host would refuse it
- * (jh_harness_error() has the words). */
+/* A value as a user writes it ("true", "400ms", "10MiB"), checked against the plugin's table: 0, or
+ * -1 when the host would refuse it (jh_harness_error() has the words). */
 int jh_harness_option(struct jh_harness *h, const char *name, const char *value);
-/* Calls create() now: 0, or -1 (jh_harness_error(): what it said by fail()). A required option that was not set fails it too. */
+/* Calls create() now: 0, or -1 (jh_harness_error(): what it said by fail()). A required option that
+ * was not set fails it too. */
 int jh_harness_create(struct jh_harness *h);
 const char *jh_harness_error(const struct jh_harness *h);
 
@@ -58,13 +62,16 @@ void jh_harness_set_claim(struct jh_harness *h, const char *key, const char *hol
 
 /* ---- trouble, for the next run only; counts begin at 1 ---- */
 
-/* When this much virtual time has passed in the run, or at the n-th call of any host function. `mask`: JH_CANCEL_*. */
+/* When this much virtual time has passed in the run, or at the n-th call of any host function.
+ * `mask`: JH_CANCEL_*. */
 void jh_harness_cancel_after_ms(struct jh_harness *h, int64_t ms, uint32_t mask);
 void jh_harness_cancel_at_call(struct jh_harness *h, unsigned n, uint32_t mask);
-/* The n-th step_put() fails with this negative errno; -ESTALE: another attempt has taken over. Nothing of it happens. */
+/* The n-th step_put() fails with this negative errno; -ESTALE: another attempt has taken over.
+ * Nothing of it happens. */
 void jh_harness_fail_commit(struct jh_harness *h, unsigned n, int error);
-/* The process "dies" at the n-th commit, step_put() or the end of the run, before or just after it became durable: the handler sees a
- * failed step_put(), what it does then counts for nothing, and the run returns JH_HARNESS_CRASHED. */
+/* The process "dies" at the n-th commit, step_put() or the end of the run, before or just after it
+ * became durable: the handler sees a failed step_put(), what it does then counts for nothing, and
+ * the run returns JH_HARNESS_CRASHED. */
 enum { JH_CRASH_BEFORE = 0, JH_CRASH_AFTER = 1 };
 void jh_harness_crash_at_commit(struct jh_harness *h, unsigned n, int when);
 
@@ -75,9 +82,10 @@ enum { JH_HARNESS_CRASHED = -1 };
 /* One attempt. The status as the host takes it (see jh_harness_class()), or JH_HARNESS_CRASHED. */
 jh_status jh_harness_run(struct jh_harness *h, const char *handler);
 
-/* Runs the handler without trouble; then again from the same beginning with a crash at its 1st, 2nd, ... commit, before and after it,
- * each followed by runs until it ends; whatever the crash, what is committed in the end must be the same. 0; or -1 and
- * jh_harness_error() names the crash and the first difference. The handler must end JH_OK. Call it before any other run. */
+/* Runs the handler without trouble; then again from the same beginning with a crash at its 1st,
+ * 2nd, ... commit, before and after it, each followed by runs until it ends; whatever the crash,
+ * what is committed in the end must be the same. 0; or -1 and jh_harness_error() names the crash
+ * and the first difference. The handler must end JH_OK. Call it before any other run. */
 int jh_harness_crash_everywhere(struct jh_harness *h, const char *handler);
 
 /* ---- how the last run ended ---- */

@@ -22,8 +22,7 @@ static const char *copy_text(struct arena *a, const char *text) {
 
 // Never NULL, and with a NUL after it.
 static struct bytes copy_bytes(struct arena *a, struct bytes b) {
-    return b.len == 0 ? bytes_of("")
-                      : (struct bytes){need((void *)(uintptr_t)arena_bytes(a, b).data), b.len};
+    return b.len == 0 ? bytes_of("") : (struct bytes){need((void *)arena_bytes(a, b).data), b.len};
 }
 
 struct wish *vault_copy_wish(struct arena *a, const struct wish *wish) {
@@ -136,7 +135,7 @@ void vault_apply(struct vault *v, const struct wish *wish) {
     case WISH_KV: apply_kv(v, wish); break;
     case WISH_DONE: vault_need(v, wish->name)->done = true; break;
     case WISH_STEP:
-        old = (struct wish *)(uintptr_t)vault_step(v, wish->name);
+        old = (struct wish *)vault_step(v, wish->name);
         if (old != NULL) {
             old->value = copy_bytes(&v->arena, wish->value);
             break;

@@ -1,4 +1,5 @@
-/* What a store would hold of one job: the committed side of the harness. Texts and bytes are copied into the vault's arena. */
+/* What a store would hold of one job: the committed side of the harness. Texts and bytes are copied
+ * into the vault's arena. */
 #ifndef JOBHOST_HARNESS_VAULT_H
 #define JOBHOST_HARNESS_VAULT_H
 

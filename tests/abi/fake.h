@@ -1,7 +1,8 @@
-/* A supervisor for tests: spawns a real worker process and speaks the record protocol with it, one record at a time.
+/* A supervisor for tests: spawns a real worker process and speaks the record protocol with it, one
+ * record at a time.
  *
- * Every wait has a limit (FAKE_PATIENCE_MS) after which the test program aborts with words: a hung worker is a failed test. PING is
- * answered on the way unless `mute`. */
+ * Every wait has a limit (FAKE_PATIENCE_MS) after which the test program aborts with words: a hung
+ * worker is a failed test. PING is answered on the way unless `mute`. */
 #ifndef TESTS_ABI_FAKE_H
 #define TESTS_ABI_FAKE_H
 
@@ -67,7 +68,8 @@ void fake_put_job(struct fake *f, uint64_t slot, const struct msg_job *m);
 void fake_job(struct fake *f, uint64_t slot, const char *payload);
 void fake_committed(struct fake *f, uint64_t slot, uint32_t commit_no, int32_t status);
 
-/* The next record that is neither PING nor (unless wanted) LOG or PROGRESS; it must be of this type. */
+/* The next record that is neither PING nor (unless wanted) LOG or PROGRESS; it must be of this
+ * type. */
 struct record fake_expect(struct fake *f, enum record_type type);
 struct record fake_expect_for(struct fake *f, enum record_type type, uint64_t slot);
 struct msg_done fake_expect_done(struct fake *f, uint64_t slot);
@@ -91,7 +93,8 @@ void fake_drain(struct fake *f);
 /* The bytes of a decoded field, by descriptor or not; allocated in f->arena. */
 struct bytes fake_bytes(struct fake *f, struct record *r);
 
-/* Answers everything until DONE of `slot`: commits with 0, step and key/value questions with "none". */
+/* Answers everything until DONE of `slot`: commits with 0, step and key/value questions with
+ * "none". */
 struct msg_done fake_serve(struct fake *f, uint64_t slot);
 
 int64_t fake_now_ms(void);

@@ -1,4 +1,5 @@
-// Compiled as C99 and as C17: the headers are clean in both, and no struct of the ABI has moved. There is nothing to run.
+// Compiled as C99 and as C17: the headers are clean in both, and no struct of the ABI has moved.
+// There is nothing to run.
 #include "jobhost_blob.h"
 #include "jobhost_clock.h"
 #include "jobhost_json.h"

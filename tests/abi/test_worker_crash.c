@@ -1,4 +1,5 @@
-// Handlers that take the process with them: who is named, what of the others survives, what is left behind.
+// Handlers that take the process with them: who is named, what of the others survives, what is left
+// behind.
 #define _GNU_SOURCE // kill() of groups
 #include <errno.h>
 #include <poll.h>
@@ -136,7 +137,8 @@ static void test_neighbours(void) {
     fake_finish(&f);
 }
 
-// With several threads the record and the page name the thread that crashed; the other is a neighbour.
+// With several threads the record and the page name the thread that crashed; the other is a
+// neighbour.
 static void test_two_threads(void) {
     struct fake f;
     fake_start(&f, &(struct fake_options){.plugin = "chaos", .threads = 2});

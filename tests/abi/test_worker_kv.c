@@ -1,5 +1,6 @@
-// jobhost.kv/1 through the worker: what is written, and that reads see the attempt's own writes. The store is a table here: every
-// stored value is "old", every counter 100, every set has two members, "a" among them.
+// jobhost.kv/1 through the worker: what is written, and that reads see the attempt's own writes.
+// The store is a table here: every stored value is "old", every counter 100, every set has two
+// members, "a" among them.
 #include <stdio.h>
 
 #include "expect.h"

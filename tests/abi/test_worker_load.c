@@ -114,7 +114,8 @@ static void test_refusals(void) {
     }
 }
 
-// A file cut short is refused by the loader or kills it, depending on where it is cut; either way nothing is loaded.
+// A file cut short is refused by the loader or kills it, depending on where it is cut; either way
+// nothing is loaded.
 static void test_truncated(void) {
     struct fake f;
     fake_spawn(&f, &(struct fake_options){.plugin = "truncated"});

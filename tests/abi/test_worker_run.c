@@ -1,4 +1,5 @@
-// What a job's run looks like from outside: results, ends, steps and commits, progress, log, batches.
+// What a job's run looks like from outside: results, ends, steps and commits, progress, log,
+// batches.
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -264,7 +265,8 @@ static void expect_sink(struct fake *f, uint64_t slot, const char *what) {
     EXPECT_EQ_INT(1, m.number);
 }
 
-// All that belongs to a step comes before its COMMIT; nothing goes on before the answer; numbers go on from the job's.
+// All that belongs to a step comes before its COMMIT; nothing goes on before the answer; numbers go
+// on from the job's.
 static void test_commits(void) {
     struct fake f;
     start_chaos(&f);
@@ -349,7 +351,8 @@ static void test_broken_commits(void) {
     expect_broken(-E2BIG, JH_FAIL, JH_E_PERMANENT, "a commit failed: Argument list too long");
 }
 
-// After a commit that did not happen every call is refused, also for a handler that does not listen.
+// After a commit that did not happen every call is refused, also for a handler that does not
+// listen.
 static void test_after_fence(void) {
     struct fake f;
     start_chaos(&f);

@@ -1,4 +1,5 @@
-// The authors' harness does what the worker does: a plugin that tries everything, seen through jobhost_harness.h.
+// The authors' harness does what the worker does: a plugin that tries everything, seen through
+// jobhost_harness.h.
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>

@@ -1,4 +1,5 @@
-// The header-only helpers of plugin authors: reading flat JSON, options, what to return when stopped.
+// The header-only helpers of plugin authors: reading flat JSON, options, what to return when
+// stopped.
 #include "expect.h"
 #include "jobhost_json.h"
 #include "jobhost_util.h"

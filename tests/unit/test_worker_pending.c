@@ -1,5 +1,5 @@
-// Buffered key/value writes against a naive model: whatever the store holds and whatever is written, what an attempt reads before the
-// commit is what everybody reads after it.
+// Buffered key/value writes against a naive model: whatever the store holds and whatever is
+// written, what an attempt reads before the commit is what everybody reads after it.
 #include <errno.h>
 #include <stdlib.h>
 

@@ -1,7 +1,8 @@
-// hello: the living template of a handler plugin. It shows options, payload tables, steps, live progress, sleeping, a child job,
-// a warning, failing with a class, and how to stop when asked.
+// hello: the living template of a handler plugin. It shows options, payload tables, steps, live
+// progress, sleeping, a child job, a warning, failing with a class, and how to stop when asked.
 //
-//     hello.say   {"name": "Ada", "lines": 5}   greets line by line; each line is a step, so a restart goes on where it was
+//     hello.say   {"name": "Ada", "lines": 5}   greets line by line; each line is a step, so a
+//                                               restart goes on where it was
 //     hello.note  {"name": "Ada"}               its child: logs that it happened
 #include <stdio.h>
 
@@ -28,7 +29,8 @@ static jh_status note_run(void *self, struct jh_call *c, const struct jh_job *jo
 
 // ---- hello.say ----
 
-// The child is only asked for here: it exists from the next commit on, together with that commit's step, or not at all.
+// The child is only asked for here: it exists from the next commit on, together with that commit's
+// step, or not at all.
 static int queue_note(struct jh_call *c, const char *quoted_name) {
     char payload[NAME_BYTES * 6 + 16];
     struct jh_child child = {.size = sizeof child, .handler = "hello.note"};
@@ -37,7 +39,8 @@ static int queue_note(struct jh_call *c, const char *quoted_name) {
     return c->host->enqueue(c, &child);
 }
 
-// One line: wait, then remember that it was said; with the last one the note is queued. 0, or negative: stop now.
+// One line: wait, then remember that it was said; with the last one the note is queued. 0, or
+// negative: stop now.
 static int say_line(struct jh_call *c, const struct hello *hello, const char *step,
                     const char *note) {
     struct jh_bytes seen;

@@ -1,6 +1,7 @@
-/* chaos — a plugin for kill tests, recovery tests and demonstrations of everything a handler can do. Payloads are JSON objects; each
- * handler's comment in chaos_flow.c and chaos_store.c lists its members. Whatever a handler commits it also counts in key/value
- * counters `sink:<job id>:<commit>`, so that a test can prove "once" from outside. */
+/* chaos — a plugin for kill tests, recovery tests and demonstrations of everything a handler can
+ * do. Payloads are JSON objects; each handler's comment in chaos_flow.c and chaos_store.c lists its
+ * members. Whatever a handler commits it also counts in key/value counters `sink:<job
+ * id>:<commit>`, so that a test can prove "once" from outside. */
 #ifndef TESTS_ABI_CHAOS_H
 #define TESTS_ABI_CHAOS_H
 
@@ -29,7 +30,8 @@ const char *chaos_text(const struct chaos *x, const char *name, const char *fall
 int chaos_result(const struct chaos *x, cJSON *value);
 /* Adds 1 to `sink:<job id>:<what>`. 0 or negative. */
 int chaos_sink(const struct chaos *x, const char *what);
-/* True (and committed) the first `times` times that it is asked in the life of the job. Negative: stop. */
+/* True (and committed) the first `times` times that it is asked in the life of the job. Negative:
+ * stop. */
 int chaos_times(const struct chaos *x, const char *name, int64_t times);
 
 jh_status chaos_steps(struct chaos *x);

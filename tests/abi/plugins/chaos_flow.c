@@ -36,7 +36,8 @@ static int do_step(const struct chaos *x, int64_t number, int64_t pause_ms, int6
     return rc < 0 ? rc : jh_step_puts(x->call, name, "done");
 }
 
-// steps (5), pause_ms (0) before each, children (0) with each. Counts `sink:<id>:<n>` per step and `sink:<id>:end`.
+// steps (5), pause_ms (0) before each, children (0) with each. Counts `sink:<id>:<n>` per step and
+// `sink:<id>:end`.
 jh_status chaos_steps(struct chaos *x) {
     int64_t steps = chaos_int(x, "steps", 5);
     int64_t pause_ms = chaos_int(x, "pause_ms", 0);
@@ -65,7 +66,8 @@ jh_status chaos_child(struct chaos *x) {
     return JH_OK;
 }
 
-// times (1), kind: now | until | event | children | limiter | bad; ms (100) from now for until, timeout_ms, key.
+// times (1), kind: now | until | event | children | limiter | bad; ms (100) from now for until,
+// timeout_ms, key.
 jh_status chaos_yield(struct chaos *x) {
     static const char *const kinds[] = {"now", "until", "event", "children", "limiter", "bad"};
     int more = chaos_times(x, "yield", chaos_int(x, "times", 1));
@@ -170,7 +172,8 @@ static void die(const char *how) {
     (void)raise(SIGSEGV);
 }
 
-// how: segv | abort | exit | kill | stack | hang; times (1); after that it succeeds. `raw`: does not count, dies every time.
+// how: segv | abort | exit | kill | stack | hang; times (1); after that it succeeds. `raw`: does
+// not count, dies every time.
 jh_status chaos_crash(struct chaos *x) {
     int more = chaos_flag(x, "raw") ? 1 : chaos_times(x, "crash", chaos_int(x, "times", 1));
     if (more < 0) {

@@ -203,9 +203,10 @@ static cJSON *do_operation(const struct chaos *x, const cJSON *op) {
     return cJSON_CreateNumber(rc);
 }
 
-// ops: [["set", key, value, ttl_ms], ["del", key], ["add", key, delta], ["sadd", key, member], ["srem", key, member],
-// ["done", key, ttl_ms], ["get", key], ["counter", key], ["sismember", key, member], ["scard", key], ["claim", key],
-// ["commit", step, value], ["sleep", ms]]. Result: what each answered.
+// ops: [["set", key, value, ttl_ms], ["del", key], ["add", key, delta], ["sadd", key, member],
+// ["srem", key, member], ["done", key, ttl_ms], ["get", key], ["counter", key], ["sismember", key,
+// member], ["scard", key], ["claim", key], ["commit", step, value], ["sleep", ms]]. Result: what
+// each answered.
 jh_status chaos_kv(struct chaos *x) {
     const cJSON *ops = cJSON_GetObjectItemCaseSensitive(x->payload, "ops");
     cJSON *answers = cJSON_CreateArray();
@@ -216,7 +217,8 @@ jh_status chaos_kv(struct chaos *x) {
     return chaos_result(x, answers) < 0 ? JH_CANCELLED : JH_OK;
 }
 
-// count (10), type (chaos.child), delay_ms, spread_ms, queue, key (dedup key, the same for all), payload (text), priority.
+// count (10), type (chaos.child), delay_ms, spread_ms, queue, key (dedup key, the same for all),
+// payload (text), priority.
 jh_status chaos_children(struct chaos *x) {
     char payload[128];
     (void)snprintf(payload, sizeof payload, "{\"parent\":\"%s\"}", x->job->id);

@@ -1,5 +1,5 @@
-// C++ with an inline static (STB_GNU_UNIQUE), a thread-local with a destructor and an exception caught inside; fields in order, as
-// C++17 has no designated initialisers.
+// C++ with an inline static (STB_GNU_UNIQUE), a thread-local with a destructor and an exception
+// caught inside; fields in order, as C++17 has no designated initialisers.
 #include <stdexcept>
 #include <string>
 

@@ -1,4 +1,5 @@
-// Calls everything from a thread of its own. Result: how many [run] functions were refused, and how many were not.
+// Calls everything from a thread of its own. Result: how many [run] functions were refused, and how
+// many were not.
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
