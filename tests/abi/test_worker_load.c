@@ -77,6 +77,7 @@ static const struct refusal {
     {"major-plus-1", "abi", JH_E_BUG, {"abi_major is 2", "speaks 1"}},
     {"minor-plus-1", "abi", JH_E_BUG, {"abi_minor is 1", "has 0"}},
     {"small-struct", "abi", JH_E_BUG, {"jobhost_plugin.size is 64", "72"}},
+    {"big-manifest", "manifest", JH_E_BUG, {"over 64 KiB together", ""}},
     {"no-symbol", "symbol", JH_E_BUG, {"jobhost_plugin", "JH_PLUGIN_INIT"}},
     {"undefined-symbol", "load", JH_E_BUG, {"undefined symbol", "nobody_defines_this"}},
     {"text-file", "load", JH_E_BUG, {"text-file.so", "invalid ELF header"}},

@@ -3,6 +3,7 @@
 
 #include "core/job.h"
 #include "expect.h"
+#include "failing_alloc.h"
 #include "worker/manifest.h"
 
 static jh_status run(void *self, struct jh_call *c, const struct jh_job *job) {
@@ -171,11 +172,26 @@ static void test_options(void) {
     expect_refused(p, "manifest", "more than 256 entries");
 }
 
+static void test_out_of_memory(void) {
+    for (int nth = 1; nth <= 2; nth++) {
+        struct manifest m;
+        const char *stage;
+        struct err e = {0};
+        const struct jh_plugin p = good();
+        failing_alloc_after(nth);
+        int rc = manifest_read(&p, &m, &stage, &e);
+        failing_alloc_after(0);
+        EXPECT_EQ_INT(-ENOMEM, rc);
+        EXPECT_EQ_STR("out of memory", e.msg);
+    }
+}
+
 static const struct expect_test tests[] = {
     {"the first four fields decide", test_abi},
     {"later, larger structs", test_stride},
     {"name and version", test_names},
     {"handlers: at the limit and beyond", test_handlers},
     {"options and payload fields: at the limit and beyond", test_options},
+    {"out of memory", test_out_of_memory},
 };
 SUITE_MAIN("worker: manifest", tests)

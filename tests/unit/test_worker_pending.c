@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "expect.h"
+#include "failing_alloc.h"
 #include "worker/mix.h"
 #include "worker/pending.h"
 
@@ -131,8 +132,32 @@ static void test_empty(void) {
     pending_clear(&p);
 }
 
+// Without memory a write is refused, and what was written before still holds.
+static void test_out_of_memory(void) {
+    static char large[5000];
+    const struct bytes value = {large, sizeof large};
+    for (int nth = 1; nth < 12; nth++) {
+        struct pending p = {0};
+        int rc = 0;
+        int64_t delta = 0;
+        failing_alloc_after(nth);
+        int first = pending_write(&p, PENDING_ADD, "k", (struct bytes){NULL, 0}, 5);
+        for (int i = 0; rc == 0 && i < 40; i++) {
+            char key[8];
+            (void)snprintf(key, sizeof key, "%d", i);
+            rc = pending_write(&p, i % 2 == 0 ? PENDING_SET : PENDING_SADD, key, value, 0);
+        }
+        failing_alloc_after(0);
+        EXPECT_EQ_INT(-ENOMEM, rc);
+        (void)pending_counter(&p, "k", &delta);
+        EXPECT_EQ_INT(first == 0 ? 5 : 0, delta);
+        pending_clear(&p);
+    }
+}
+
 static const struct expect_test tests[] = {
     {"reads see writes: 2000 random rounds", test_random},
     {"empty values and members, wrapping counters", test_empty},
+    {"out of memory", test_out_of_memory},
 };
 SUITE_MAIN("worker: pending", tests)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "expect.h"
+#include "failing_alloc.h"
 #include "worker/steps.h"
 #include "worker/task.h"
 
@@ -28,6 +29,28 @@ static void test_steps(void) {
     steps_finish(&s);
     steps_finish(&s);
     arena_free(&a);
+}
+
+static void test_out_of_memory(void) {
+    for (int nth = 1; nth < 8; nth++) {
+        struct steps s = {0};
+        struct arena a = {0};
+        struct bytes b = {NULL, 0};
+        int rc = 0;
+        int noted = 0;
+        failing_alloc_after(nth);
+        for (int i = 0; rc == 0 && i < 10000; i++) {
+            char name[16];
+            (void)snprintf(name, sizeof name, "%d", i);
+            rc = steps_note(&s, &a, name, STEPS_ABSENT, b);
+            noted += rc == 0;
+        }
+        failing_alloc_after(0);
+        EXPECT_EQ_INT(-ENOMEM, rc);
+        EXPECT_EQ_INT(noted > 0 ? STEPS_ABSENT : STEPS_UNKNOWN, steps_find(&s, "0", &b));
+        steps_finish(&s);
+        arena_free(&a);
+    }
 }
 
 // ---- tasks ----
@@ -97,6 +120,7 @@ static void test_recall(void) {
 
 static const struct expect_test tests[] = {
     {"steps: unknown, absent, present, elsewhere", test_steps},
+    {"steps: out of memory", test_out_of_memory},
     {"tasks: in order, serial ones alone", test_order},
     {"tasks: recalled, held", test_recall},
 };
