@@ -176,9 +176,34 @@ def http1():
             write(target, f"seed{number:02}", bytes([number]) + seed.encode("latin-1"))
 
 
+def requests():
+    seeds = [
+        "/", "*", "/a/b?c=d&a=1", "/a//./../b%2Fc/%2e%2e", "/..", "http://h:1/a?limit=%41+b", "https://[::1]?a", "/%C3%A9?%C3%A9=1&a",
+        "bytes=0-99", "bytes=5-", "bytes=-5", "bytes=1-2,3-4", "bytes=18446744073709551615-", "BYTES=-0",
+    ]
+    for number, seed in enumerate(seeds):
+        write("fuzz_request", f"seed{number:02}", seed)
+
+
+def submissions():
+    digits = "0123456789abcdef" * 4
+    seeds = [
+        '{"type":"a.b"}', '{"type":"a","payload":{"n":1.50,"s":"\\u00e9"}}', '{"type":"a","delay":"1m30s","priority":"low"}',
+        '{"type":"a","run_at":"2026-11-21T10:00:00Z","max":3,"timeout":"5m","deadline":"1d","expires":"2h"}',
+        '{"type":"a","key":"k","dedup":{"mode":"reject","ttl":"1h"},"user":"u","queue":"q"}',
+        '{"type":"a","labels":["x","y"],"callback":"http://x","flow":"f","retry":{"base":"1s"}}',
+        '{"type":"a","files":[{"name":"f","sha256":"%s","content_type":"x/y"}]}' % digits,
+        '{"type":"a","prioryty":1}', '{"type":"a","type":"b"}', '{}', '[]', '{"type":null,"payload":null}', '{"type":"a","max":1e3}',
+    ]
+    for number, seed in enumerate(seeds):
+        write("fuzz_submit", f"seed{number:02}", seed)
+
+
 if __name__ == "__main__":
     records()
     json()
     retry()
     texts()
     http1()
+    requests()
+    submissions()

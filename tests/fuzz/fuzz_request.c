@@ -1,0 +1,69 @@
+// What is made of a request once it is in: the path and query of a target that the parser accepts, and Range values. The input is a
+// target. Segments are free of slashes that were not encoded, of ".", ".." and of emptiness; ranges lie within the content.
+#include <string.h>
+
+#include "net/http1.h"
+#include "net/path.h"
+#include "net/range.h"
+#include "net/server.h"
+
+#include "fuzz.h"
+
+static const struct http1_limits limits = {
+    .request_line = 4096, .headers = 64, .header_count = 4, .chunk_ext = 0, .chunk_ext_total = 0};
+
+static bool is_target(struct bytes target) {
+    struct buf text = {0};
+    struct http1 p;
+    enum http1_event event;
+    buf_str(&text, "GET ");
+    buf_add(&text, target.data, target.len);
+    buf_str(&text, " HTTP/1.1\r\nHost: a\r\n\r\n");
+    struct bytes in = buf_bytes(&text), piece;
+    http1_init(&p, &limits);
+    do {
+        event = http1_next(&p, &in, &piece);
+    } while (event != HTTP1_END && event != HTTP1_ERROR && event != HTTP1_MORE);
+    bool ok = event == HTTP1_END && in.len == 0;
+    buf_free(&text);
+    return ok;
+}
+
+static void check_path(const char *target) {
+    struct request req = {.target = target};
+    const char **segments = NULL;
+    size_t count = 0;
+    int r = path_split(&req.arena, target, &segments, &count, &req.query);
+    for (size_t i = 0; r == 0 && i < count; i++) {
+        FUZZ_CHECK(segments[i][0] != '\0' && strcmp(segments[i], ".") != 0 &&
+                   strcmp(segments[i], "..") != 0);
+        FUZZ_CHECK(strlen(segments[i]) <= strlen(target));
+    }
+    static const char *const names[] = {"a", "", "limit", "\xc3\xa9"};
+    for (size_t i = 0; r == 0 && i < ARRAY_LEN(names); i++) {
+        const char *value = request_query(&req, names[i]);
+        FUZZ_CHECK(value == NULL || (req.query != NULL && strlen(value) <= strlen(req.query)));
+    }
+    arena_free(&req.arena);
+}
+
+static void check_range(struct bytes text, uint64_t size) {
+    struct range range = {UINT64_MAX, UINT64_MAX};
+    if (range_parse(text, size, &range) == RANGE_PART) {
+        FUZZ_CHECK(range.len > 0 && range.first < size && range.len <= size - range.first);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    struct bytes text = {data, size};
+    if (is_target(text)) {
+        struct buf target = {0};
+        buf_add(&target, data, size);
+        check_path(target.data);
+        buf_free(&target);
+    }
+    check_range(text, 0);
+    check_range(text, 1000);
+    check_range(text, UINT64_MAX);
+    return 0;
+}
