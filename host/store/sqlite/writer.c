@@ -12,8 +12,9 @@
 #include "store/sqlite/blobs.h"
 #include "store/sqlite/ops.h"
 
-// A checkpoint copies pages from the log into the file. It is due when nobody waits and some have gathered, or when many have.
-enum { WAL_PAGES_IDLE = 4000, WAL_PAGES_MAX = 16000 };
+// A checkpoint copies pages from the log into the file. It is due when nobody waits and some have gathered, or when the log has
+// used up its room (wal_room.h), so that it does not get longer.
+enum { WAL_PAGES_IDLE = 2000, WAL_PAGES_MAX = 4000 };
 
 enum { DEFAULT_TIMEOUT_MS = 10000 };
 
