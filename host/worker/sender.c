@@ -58,9 +58,12 @@ int sender_try_flush(struct sender *s) {
 // with the process; one that goes away ends it with POLLHUP.
 int sender_flush(struct sender *s) {
     int rc;
-    while ((rc = sender_try_flush(s)) == -EAGAIN) {
+    for (int tries = 0; (rc = sender_try_flush(s)) == -EAGAIN; tries++) {
         struct pollfd p = {.fd = s->sock, .events = POLLOUT};
         (void)poll(&p, 1, -1);
+        if (tries > 0) { // writable and yet refused: too many descriptors in flight
+            (void)poll(NULL, 0, 1);
+        }
     }
     return rc;
 }
