@@ -154,18 +154,16 @@ struct labels {
     struct reader *reader;
     char *text;
     size_t len;
+    unsigned count;
 };
 
-static int add_label(void *arg, struct bytes value) {
-    struct labels *l = arg;
-    const char *label = NULL;
-    int error = get_text(l->reader, "labels", value, &label);
-    if (error != 0 || label == NULL) {
-        return error;
-    }
-    size_t len = strlen(label);
-    if (len == 0 || strchr(label, ',') != NULL) {
+static int add_label(struct labels *l, const char *label, size_t len) {
+    if (len == 0 || memchr(label, ',', len) != NULL) {
         return bad(l->reader, "bad_label", "labels", "a label is not empty and has no comma");
+    }
+    if (++l->count > JOB_LABEL_COUNT_MAX) {
+        return bad(l->reader, "too_many_labels", "labels", "a job has at most %d labels",
+                   JOB_LABEL_COUNT_MAX);
     }
     if (l->len + (l->len > 0) + len > JOB_LABELS_MAX) {
         return bad(l->reader, "long_labels", "labels", "all labels together have at most %d bytes",
@@ -174,21 +172,39 @@ static int add_label(void *arg, struct bytes value) {
     if (l->len > 0) {
         l->text[l->len++] = ',';
     }
-    memcpy(l->text + l->len, label, len + 1);
+    memcpy(l->text + l->len, label, len);
     l->len += len;
+    l->text[l->len] = '\0';
     return 0;
 }
 
-static int take_labels(struct reader *r, const struct field *f, struct bytes value) {
-    if (is_kind(value, '"')) {
-        return take_text(r, f, value);
+static int add_label_value(void *arg, struct bytes value) {
+    struct labels *l = arg;
+    const char *label = NULL;
+    int error = get_text(l->reader, "labels", value, &label);
+    return error != 0 || label == NULL ? error : add_label(l, label, strlen(label));
+}
+
+/* "a,b" is as good as ["a", "b"]. */
+static int add_label_text(struct labels *l, struct bytes value) {
+    const char *text = NULL;
+    int error = get_text(l->reader, "labels", value, &text);
+    for (const char *p = text; error == 0 && p != NULL;) {
+        size_t len = strcspn(p, ",");
+        error = add_label(l, p, len);
+        p = p[len] == ',' ? p + len + 1 : NULL;
     }
-    struct labels l = {r, arena_alloc(r->arena, JOB_LABELS_MAX + 1), 0};
-    if (!is_kind(value, '[') || l.text == NULL) {
+    return error;
+}
+
+static int take_labels(struct reader *r, const struct field *f, struct bytes value) {
+    struct labels l = {r, arena_alloc(r->arena, JOB_LABELS_MAX + 1), 0, 0};
+    if ((!is_kind(value, '[') && !is_kind(value, '"')) || l.text == NULL) {
         return bad(r, "bad_field", f->name, "labels must be an array of strings");
     }
     l.text[0] = '\0';
-    int error = json_each(value, add_label, &l);
+    int error =
+        is_kind(value, '"') ? add_label_text(&l, value) : json_each(value, add_label_value, &l);
     *(const char **)target(r, f) = l.text;
     return error;
 }

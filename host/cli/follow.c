@@ -35,6 +35,7 @@ static bool is_final(const char *state) {
 static void show_line(const struct watch *w, const char *event, const cJSON *data) {
     char text[64];
     const char *at = remote_text(data, "at");
+    at = at != NULL ? at : remote_text(data, "updated_at"); // the whole job, first and last
     const cJSON *progress = cJSON_GetObjectItemCaseSensitive(data, "progress");
     const char *message = remote_text(progress, "message");
     const char *log = remote_text(data, "text");
