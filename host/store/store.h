@@ -7,7 +7,8 @@
  *
  * The rules that all operations share
  *   - Asynchronous. store_post() never blocks and never fails; the answer is op->status in op->done(), always on the loop
- *     thread, always after store_post() has returned, exactly once, in the order of posting among mutating operations.
+ *     thread, always after store_post() has returned, exactly once, in the order of posting among mutating operations (blobs
+ *     have an order of their own, and what ran out of time is answered then).
  *   - Memory. An operation and all it points to belong to the caller and stay untouched until done(). Answers are allocated in
  *     op->arena, so they live until the caller frees the operation.
  *   - Durability. When a mutating operation reports 0, its effects survive the death of the host (to the degree the store's
@@ -17,7 +18,8 @@
  *     and the operation may be posted again: every operation is idempotent under repetition by ids, tokens and numbers.
  *   - C decides, the store compares. States, times and counters come from the caller; a store applies them if token or revision
  *     still match, else the item's status is -ESTALE and nothing happens.
- *   - Deadlines. op->timeout_ms bounds the wait (default 10 s for mutations, 2 s for reads): -ETIMEDOUT, fate undecided.
+ *   - Deadlines. op->timeout_ms bounds the wait (default 10 s for mutations, 2 s for reads, none for FSCK): -ETIMEDOUT, fate
+ *     undecided. What the backend has in hand already may take as long as its disk or network does.
  *   - Time. op->now_ms is the caller's wall clock; a store has no clock of its own, except leases in a shared store, which use the
  *     server's.
  *   - Errors. -ENOTSUP: this backend cannot do it yet. -EROFS: the store is read-only after an I/O error (or disk full); reads
@@ -105,13 +107,13 @@ enum submit_verdict {
     SUBMIT_NEW = 0,
     SUBMIT_DUPLICATE =
         /* dedup return: `winner` is the job that holds the key; nothing was stored */
-        1,
+    1,
     SUBMIT_REFUSED =
         /* dedup reject (-EEXIST), or a budget is full (-EDQUOT): `status` says which */
-        2,
+    2,
     SUBMIT_REPEATED =
         /* a job of this very id is there already: a resent operation; counts as success */
-        3,
+    3,
 };
 
 struct store_submit_item {
@@ -119,14 +121,19 @@ struct store_submit_item {
     const struct job_spec *spec;
     /* answers */
     enum submit_verdict verdict;
-    /* 0; -EEXIST, -EDQUOT; -ENOTSUP for a dedup mode the backend lacks */
+    /* 0; -EEXIST, -EDQUOT; -ENOTSUP for a dedup mode the backend lacks; -ENOENT: the blob of a file is not in the store;
+     * -EADDRINUSE: another job has an id of the same order (core/id.h), make a new one */
     int status;
     /* SUBMIT_DUPLICATE, and -EEXIST: who holds the key */
     struct job_id winner;
     enum job_state winner_state;
 };
 
-/* Every item: job row, dedup key, file references and queue entry, or nothing. */
+/* Every item: job row, dedup key, file references and queue entry, or nothing.
+ *
+ * A dedup key belongs to (queue, key). Its job holds it until it ends; a success keeps it for spec->dedup_ttl_ms more (0: the
+ * store's default; if that is 0 too, not at all), every other end releases it. A revived job holds it again, unless another has it by
+ * then. */
 struct store_submit {
     struct store_op op;
     struct store_submit_item *items;
@@ -158,7 +165,9 @@ struct store_claimed {
 
 /* Takes up to want.limit jobs of each lane, by priority_split() over the lane's bands and oldest-ready-first inside a band. A job
  * whose `expires` has passed before its first run is not returned but made dead (code "expired"); a job whose deadline has passed
- * likewise (code "deadline"); they are listed in `ended`. Fewer than limit = the lane is empty now. The claim is by `host`. */
+ * likewise (code "deadline"); they are listed in `ended`. Fewer than limit = the lane is empty now. The claim is by `host_nonce`.
+ * Not idempotent: posted again it takes other jobs. Where the answer of a claim can be lost (a shared store), its jobs stay this
+ * host's until RECOVER. */
 struct store_claim {
     struct store_op op;
     const struct store_claim_want *wants;
@@ -238,7 +247,10 @@ struct store_attempt {
  * Children go to their own queue's place by way of the outbox when they are elsewhere (design §3): the store may deliver them a
  * little later, by STORE_FORWARD, exactly once; `outbox` in the answer says that there is something to forward.
  * Repeating a commit that has already been applied (same token, commit_no equal to the stored number) reports 0 and changes
- * nothing. */
+ * nothing.
+ *
+ * RELEASE gives the job back with its old turn. RETRY and PARK with a time that has come already make it queued at once. A child whose
+ * dedup key is held is simply not stored. */
 struct store_commit_item {
     struct job_id id;
     uint32_t token;
@@ -284,7 +296,8 @@ struct store_commit_item {
     /* final events: how long the job is kept; 0 = for ever */
     int64_t keep_ms;
     /* answers */
-    /* 0, -ESTALE (fenced), -E2BIG (steps over a limit), -EDQUOT */
+    /* 0; -ESTALE (fenced); -E2BIG (steps, children, inline result or value over a limit); -EDQUOT; -ENOTSUP (dedup mode of a
+     * child); -ENOENT (a blob is not in the store); -EINVAL (a number is missing, or the event is not one of a running job) */
     int status;
 };
 struct store_commit {
@@ -295,7 +308,8 @@ struct store_commit {
 };
 
 /* Moves by operators and by the supervisor itself, for jobs that are not running. `rev` is the job's revision as the caller read
- * it (struct store_job); 0 = do not compare. */
+ * it (struct store_job); 0 = do not compare. A job that is already where the event leads (with rev: by exactly one change) reports 0
+ * and is left alone, so a move can be repeated. */
 struct store_move_item {
     struct job_id id;
     /* CANCEL, REVIVE, PROMOTE, WAKE, PARK, DIE */
@@ -367,11 +381,13 @@ struct store_sweep {
 
 /* A job as lists and GET show it. Strings live in the operation's arena. */
 struct store_job {
-    struct job_spec spec; /* payload {NULL, size} in lists                                    */
+    /* payload {NULL, size} in lists; run_at_ms of a scheduled or parked job is when it is due next (0 = not by time) */
+    struct job_spec spec;
     enum job_state state;
     uint32_t rev; /* grows with every change of state                                 */
     enum park_reason park;
     const char *wait_key;
+    /* created_ms is the time in the id: when intake accepted it */
     int64_t created_ms, ready_ms, first_run_ms, started_ms, finished_ms, updated_ms, expires_at_ms;
     struct job_counters counters;
     uint32_t commit_no;
@@ -472,7 +488,7 @@ struct store_stats {
 };
 enum store_budget { BUDGET_JOBS, BUDGET_RESULTS, BUDGET_KV, BUDGET_BLOBS, BUDGET_COUNT };
 
-/* Proves the invariants from the jobs themselves (docs/architecture.md lists them) on a consistent snapshot; with `repair`, mends
+/* Proves the invariants from the jobs themselves (docs/store.md lists them and the codes) on a consistent snapshot; with `repair`, mends
  * what can be mended. */
 struct store_fsck_finding {
     const char *code; /* "job_in_no_place", "job_in_two_places", "orphan_blob", ... */
@@ -510,6 +526,7 @@ struct store_blob_open {
     int fd; /* answer: the caller's, read-only; op.status -ENOENT */
 };
 
+/* Value, counter, set and claim of one key are four things that do not disturb each other; DEL removes all four. */
 enum store_kv_read { STORE_KV_VALUE, STORE_KV_COUNTER, STORE_KV_IS_MEMBER, STORE_KV_CARD };
 struct store_kv_get {
     struct store_op op;
@@ -610,8 +627,9 @@ struct store_config {
     const char *blob_dir; /* created 0700 if missing                                           */
     /* bytes per class; 0 = no limit; over it SUBMIT answers -EDQUOT */
     uint64_t budget[BUDGET_COUNT];
-    int64_t dedup_ttl_ms; /* default life of a key after success                               */
-    bool read_only_ok;    /* fsck of a store that is in use                                    */
+    int64_t dedup_ttl_ms; /* default life of a key after success; 0 = it ends with the job     */
+    /* Opens beside a host that has the store (fsck, lists): every mutation is -EROFS, nothing is created, locked or migrated. */
+    bool read_only_ok;
 };
 
 /* Called on the loop thread. */

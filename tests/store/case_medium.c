@@ -1,6 +1,7 @@
 /* A disk that refuses: read-only mode, and the way back. */
 #include <errno.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 
@@ -133,6 +134,41 @@ static void test_timeout(void) {
     rig_finish(&rig);
 }
 
+// While somebody else's transaction blocks the writer, those that wait behind it are answered in time.
+static void test_stuck(void) {
+    struct rig rig;
+    struct env_clock_file clock = {.rate_milli = 0};
+    sqlite3 *other = NULL;
+    bool done[3];
+    rig_start(&rig);
+    rig.env.clock = &clock;
+    EXPECT_EQ_INT(SQLITE_OK, sqlite3_open(rig.db, &other));
+    EXPECT_EQ_INT(SQLITE_OK, sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL));
+    struct job_spec specs[2] = {rig_spec(&rig, "q", "t"), rig_spec(&rig, "q", "t")};
+    struct store_submit_item items[2] = {{.spec = &specs[0]}, {.spec = &specs[1]}};
+    struct store_submit submits[2] = {{.items = &items[0], .count = 1},
+                                      {.items = &items[1], .count = 1}};
+    struct store_stats stats = {.queues = NULL};
+    submits[1].op.timeout_ms = 50;
+    rig_post(&rig, &submits[0].op, STORE_SUBMIT, &done[0]);
+    rig_post(&rig, &stats.op, STORE_STATS, &done[2]);
+    rig_wait(&rig, &done[2]); // reading does not wait for it
+    rig_post(&rig, &submits[1].op, STORE_SUBMIT, &done[1]);
+    clock.base_test_ms += 51;
+    rig_wait(&rig, &done[1]);
+    EXPECT_EQ_INT(-ETIMEDOUT, submits[1].op.status);
+    EXPECT_EQ_INT(SQLITE_OK, sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL));
+    rig_wait(&rig, &done[0]);
+    EXPECT_EQ_INT(0, submits[0].op.status);
+    EXPECT_EQ_INT(JOB_QUEUED, rig_state(&rig, &specs[0].id));
+    EXPECT_EQ_INT(-1, rig_state(&rig, &specs[1].id)); // it did not happen
+    (void)sqlite3_close(other);
+    store_op_finish(&stats.op);
+    rig.env.clock = NULL;
+    rig_finish(&rig);
+}
+
 CASES(medium, {"a disk that is full and comes back", test_full},
       {"a failed group leaves no trace", test_rollback},
-      {"an operation that waited too long", test_timeout});
+      {"an operation that waited too long", test_timeout},
+      {"operations behind a blocked one", test_stuck});

@@ -73,3 +73,26 @@ void inlet_stop(struct inlet *in) {
     (void)pthread_mutex_unlock(&in->lock);
     (void)pthread_cond_signal(&in->arrived);
 }
+
+struct store_op *inlet_expire(struct inlet *in, int64_t now_mono_ms,
+                              int64_t (*deadline)(const struct store_op *op), bool *ret_left) {
+    struct store_op *late = NULL, **end = &late;
+    (void)pthread_mutex_lock(&in->lock);
+    struct store_op **at = &in->head;
+    in->tail = NULL;
+    while (*at != NULL) {
+        struct store_op *op = *at;
+        if (deadline(op) > now_mono_ms) {
+            in->tail = op;
+            at = &op->next;
+            continue;
+        }
+        *at = op->next;
+        op->next = NULL;
+        *end = op;
+        end = &op->next;
+    }
+    *ret_left = *ret_left || in->head != NULL;
+    (void)pthread_mutex_unlock(&in->lock);
+    return late;
+}

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "store/store.h"
 
@@ -26,6 +27,10 @@ bool inlet_post(struct inlet *in, struct store_op *op);
 struct store_op *inlet_take(struct inlet *in, size_t (*weight)(const struct store_op *op),
                             size_t max);
 bool inlet_is_empty(struct inlet *in);
+
+/* Any thread. Takes out those that have waited past their deadline; `ret_left` says that others remain. */
+struct store_op *inlet_expire(struct inlet *in, int64_t now_mono_ms,
+                              int64_t (*deadline)(const struct store_op *op), bool *ret_left);
 
 /* The thread takes what is there and then ends. */
 void inlet_stop(struct inlet *in);

@@ -5,6 +5,8 @@
 #include "store/sqlite/reader.h"
 #include "store/sqlite/writer.h"
 
+enum { WRITE_TIMEOUT_MS = 10000, READ_TIMEOUT_MS = 2000 };
+
 struct ops_row {
     enum ops_thread thread;
     int (*write)(struct writer *w, struct store_op *op);
@@ -49,6 +51,17 @@ enum ops_thread ops_thread(const struct store_op *op) {
         return OPS_WRITER;
     }
     return rows[op->kind].thread;
+}
+
+int64_t ops_deadline(const struct store_op *op) {
+    int64_t limit = op->timeout_ms;
+    if (limit <= 0) {
+        if (op->kind == STORE_FSCK) {
+            return INT64_MAX; // as long as it takes
+        }
+        limit = ops_thread(op) == OPS_READER ? READ_TIMEOUT_MS : WRITE_TIMEOUT_MS;
+    }
+    return op->posted_mono_ms + limit;
 }
 
 size_t ops_weight(const struct store_op *op) {

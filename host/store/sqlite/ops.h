@@ -14,6 +14,9 @@ enum ops_thread { OPS_NOBODY, OPS_WRITER, OPS_READER, OPS_BLOBS };
 
 enum ops_thread ops_thread(const struct store_op *op);
 
+/* Until when it may wait (mono time): its timeout from when it was posted. */
+int64_t ops_deadline(const struct store_op *op);
+
 /* How many items it has: what a group is bounded by. */
 size_t ops_weight(const struct store_op *op);
 

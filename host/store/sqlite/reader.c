@@ -7,7 +7,7 @@
 #include "base/env.h"
 #include "store/sqlite/ops.h"
 
-enum { DEFAULT_TIMEOUT_MS = 2000, STEPS_BETWEEN_LOOKS = 5000 };
+enum { STEPS_BETWEEN_LOOKS = 5000 };
 
 bool reader_is_late(const struct reader *r) {
     return env_mono_ms(r->writer->env) >= r->deadline_mono_ms;
@@ -93,15 +93,8 @@ int reader_job(struct reader *r, const struct job_row *row, struct arena *a,
     return 0;
 }
 
-static int64_t timeout_of(const struct store_op *op) {
-    if (op->timeout_ms > 0) {
-        return op->timeout_ms;
-    }
-    return op->kind == STORE_FSCK ? INT64_MAX / 2 : DEFAULT_TIMEOUT_MS;
-}
-
 static void run(struct reader *r, struct store_op *op) {
-    r->deadline_mono_ms = op->posted_mono_ms + timeout_of(op);
+    r->deadline_mono_ms = ops_deadline(op);
     op->err.code = 0;
     op->status = claims_view(&r->writer->claims, &r->view, &r->view_count);
     if (op->status == 0) {

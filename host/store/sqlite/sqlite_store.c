@@ -1,6 +1,7 @@
 #include "store/sqlite/sqlite_store.h"
 
 #include <errno.h>
+#include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -25,6 +26,8 @@ struct sqlite_store {
     const struct env *env;
     struct hostlock lock;
     struct outlet outlet;
+    struct event *patience; /* runs while operations wait */
+    bool waiting;           /* it does                    */
     bool outlet_open, writer_open;
     struct writer writer;
     struct reader reader;
@@ -36,6 +39,35 @@ static void refuse(struct sqlite_store *st, struct store_op *op, int code, const
     op->status = err_set(&op->err, code, "%s", words);
     op->next = NULL;
     outlet_ops(&st->outlet, op);
+}
+
+static void wait_on(struct sqlite_store *st) {
+    static const struct timeval every = {.tv_usec = 250000};
+    st->waiting = event_add(st->patience, &every) == 0;
+}
+
+// While the disk hangs, those that have not been taken up yet are answered in time. What a thread has in hand must wait for it.
+static void on_patience(evutil_socket_t fd, short what, void *arg) {
+    (void)fd;
+    (void)what;
+    struct sqlite_store *st = arg;
+    struct inlet *const inlets[] = {&st->writer.in, &st->reader.in, &st->blobs.in};
+    bool left = false;
+    for (size_t i = st->config.read_only_ok ? 1 : 0; i < ARRAY_LEN(inlets); i++) {
+        struct store_op *op = inlet_expire(inlets[i], env_mono_ms(st->env), ops_deadline, &left);
+        while (op != NULL) {
+            struct store_op *next = op->next;
+            if (op->kind == STORE_BLOB_PUT) {
+                blobs_landed(&st->blobs, op);
+            }
+            refuse(st, op, -ETIMEDOUT, "the store did not get round to it in time");
+            op = next;
+        }
+    }
+    st->waiting = false;
+    if (left) {
+        wait_on(st);
+    }
 }
 
 static bool mutates(const struct store_op *op) {
@@ -59,6 +91,8 @@ static void sqlite_store_post(void *self, struct store_op *op) {
     }
     if (!posted) {
         refuse(st, op, -ESHUTDOWN, "the store is being closed");
+    } else if (!st->waiting) {
+        wait_on(st);
     }
 }
 
@@ -69,6 +103,9 @@ static void destroy(struct sqlite_store *st) {
         writer_finish(&st->writer);
     }
     blobs_finish(&st->blobs);
+    if (st->patience != NULL) {
+        event_free(st->patience);
+    }
     if (st->outlet_open) {
         outlet_finish(&st->outlet);
     }
@@ -175,6 +212,10 @@ static int open_all(struct sqlite_store *st, struct event_base *base,
         return r;
     }
     st->outlet_open = true;
+    st->patience = evtimer_new(base, on_patience, st);
+    if (st->patience == NULL) {
+        return err_set(e, -ENOMEM, "out of memory");
+    }
     r = open_writer(st, e);
     return r < 0 ? r : start_threads(st, e);
 }

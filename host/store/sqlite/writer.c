@@ -1,7 +1,6 @@
 #include "store/sqlite/writer.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,8 +14,6 @@
 // A checkpoint copies pages from the log into the file. It is due when nobody waits and some have gathered, or when the log has
 // used up its room (wal_room.h), so that it does not get longer.
 enum { WAL_PAGES_IDLE = 2000, WAL_PAGES_MAX = 4000 };
-
-enum { DEFAULT_TIMEOUT_MS = 10000 };
 
 static const char *const bytes_keys[BUDGET_COUNT] = {"bytes_jobs", "bytes_results", "bytes_kv",
                                                      "bytes_blobs"};
@@ -241,10 +238,9 @@ static void group_rollback(struct writer *w) {
 
 // One operation inside the open transaction. A negative answer = the transaction itself is lost.
 static int group_op(struct writer *w, struct store_op *op, bool savepoint) {
-    int64_t limit = op->timeout_ms > 0 ? op->timeout_ms : DEFAULT_TIMEOUT_MS;
     op->err.code = 0;
-    if (env_mono_ms(w->env) - op->posted_mono_ms > limit) {
-        op->status = err_set(&op->err, -ETIMEDOUT, "the store was busy for %" PRId64 " ms", limit);
+    if (env_mono_ms(w->env) >= ops_deadline(op)) {
+        op->status = err_set(&op->err, -ETIMEDOUT, "the store was busy for too long");
         return 0;
     }
     size_t mark = w->undo.len;
