@@ -31,7 +31,7 @@ struct clock {
 };
 
 static void clock_open(struct clock *c) {
-    (void)snprintf(c->path, sizeof c->path, "/tmp/jobhost-clock-XXXXXX");
+    (void)snprintf(c->path, sizeof c->path, "./jobhost-clock-XXXXXX");
     int fd = mkstemp(c->path);
     if (fd == -1 || ftruncate(fd, sizeof *c->file) == -1) {
         fake_fail("clock file");
