@@ -12,6 +12,7 @@
 #include "supervisor/dirs.h"
 #include "supervisor/dispatch.h"
 #include "supervisor/hub.h"
+#include "supervisor/jobs.h"
 #include "supervisor/pool_private.h"
 #include "supervisor/sd_notify.h"
 #include "supervisor/shutdown.h"
@@ -130,12 +131,13 @@ int host_open(struct host *host, bool safe, struct err *e) {
     }
     host->base = event_base_new();
     host->timers = host->base == NULL ? NULL : timers_new(host->base, &host->env);
+    host->net_timers = host->base == NULL ? NULL : timers_new(host->base, &host->net_env);
     host->hub = hub_new();
     host->commits = commits_new(host);
     host->upkeep = upkeep_new(host);
     host->shutdown = shutdown_new(host);
-    if (host->timers == NULL || host->hub == NULL || host->commits == NULL ||
-        host->upkeep == NULL || host->shutdown == NULL ||
+    if (host->timers == NULL || host->net_timers == NULL || host->hub == NULL ||
+        host->commits == NULL || host->upkeep == NULL || host->shutdown == NULL ||
         dispatch_new(host, safe, &host->dispatch) != 0 || pools_new(host, &host->pools) != 0) {
         return err_set(e, -ENOMEM, "out of memory");
     }
@@ -149,6 +151,7 @@ void host_start(struct host *host) {
 void host_close(struct host *host) {
     server_free(&host->server);
     host->phase = HOST_STOPPED;
+    jobs_give_up(host);
     if (host->store.ops != NULL) {
         store_close(&host->store);
     }
@@ -162,6 +165,7 @@ void host_close(struct host *host) {
     shutdown_free(&host->shutdown);
     upkeep_free(&host->upkeep);
     hub_free(&host->hub);
+    timers_free(&host->net_timers);
     timers_free(&host->timers);
     if (host->base != NULL) {
         event_base_free(host->base);

@@ -17,6 +17,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include "base/env.h"
 #include "base/err.h"
@@ -27,6 +28,7 @@
 #include "record/record.h"
 #include "store/store.h"
 
+struct act;
 struct event_base;
 struct dispatch;
 struct pools;
@@ -44,6 +46,8 @@ struct host {
     struct log log;
     struct event_base *base;
     struct timers *timers;
+    struct env net_env;        /* real time: connections belong to the outside world */
+    struct timers *net_timers; /* on net_env */
     struct config *config;
     struct config_env *config_env;
     const char *self_exe;          /* path to re-execute for workers                      */
@@ -66,8 +70,9 @@ struct host {
     const struct host_front *front;
     void *front_self;
     struct shutdown *shutdown;
-    bool strict;  /* a plugin that fails at start ends the host */
-    bool settled; /* every plugin is up or has failed                    */
+    LIST_HEAD(act_list, act) acts; /* that wait for a job to be no longer busy        */
+    bool strict;                   /* a plugin that fails at start ends the host */
+    bool settled;                  /* every plugin is up or has failed                    */
     int exit_status;
     struct record_packet packet; /* where workers' packets are received         */
 };

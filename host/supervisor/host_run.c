@@ -107,7 +107,7 @@ static int host_listen(struct host *host, struct err *e) {
     }
     struct server_config config = {.arg = NULL};
     host->front->configure(host->front_self, &config);
-    host->server = server_new(host->base, host->timers, &host->env, &host->log, &config);
+    host->server = server_new(host->base, host->net_timers, &host->net_env, &host->log, &config);
     if (host->server == NULL) {
         return err_set(e, -ENOMEM, "out of memory");
     }
