@@ -1,10 +1,11 @@
 /* How fast and how large the store is, through its asynchronous interface: no-op jobs, 200-byte payloads, submitted in batches of 100,
  * drained by claims and commits of 64, synchronous=FULL.
  *
- *     bench_store [-n JOBS] [-d DIR] [cycle|growth|single|size]...      (all by default)
+ *     bench_store [-n JOBS] [-d DIR] [cycle|size|growth]...      (cycle and size by default)
  *
- * cycle   enqueue then drain, jobs/s        single   one job at a time: submit, claim, commit, waiting for each
- * growth  cost of submit and claim while 1k .. 1M jobs wait        size   bytes of disk per 100k queued jobs
+ * cycle   enqueue then drain, jobs/s, and processor time a job
+ * size    bytes of disk per 100k queued jobs
+ * growth  cost of submit and of claim + commit while 1k .. 1M jobs wait
  *
  * One line of JSON per figure, as bench/peers prints them: {"metric":..., "value":..., "unit":...}. */
 #include <event2/event.h>
@@ -33,7 +34,6 @@ struct bench {
     uint64_t goal, submitted, acked, finished;
     uint32_t claims_out, commits_out;
     int64_t keep_ms;
-    bool drain;
 };
 
 static int64_t now_ms(const struct bench *b) {
@@ -293,9 +293,7 @@ static void measure_growth(struct bench *b, uint64_t most) {
         }
         emit("claim_commit_cost", seconds(t) * 1e6 / (double)(b->finished - before), "us/job",
              extra);
-        b->drain = true;
         drain(b);
-        b->drain = false;
     }
     store_close(&b->store);
 }
