@@ -25,6 +25,12 @@ static void refusal_of(const struct store_submit_item *item, struct problem *ret
     if (item->status == -EEXIST) {
         *ret = (struct problem){.status = 409, .code = "duplicate", .field = "key"};
         (void)snprintf(ret->message, sizeof ret->message, "another job holds this key");
+    } else if (item->status == -ENOBUFS) {
+        const char *queue = item->spec->queue;
+        *ret = (struct problem){.status = 429, .code = "queue_full", .field = "queue"};
+        (void)snprintf(ret->message, sizeof ret->message,
+                       "%lld jobs wait in queue \"%s\", as many as queues.%s.max_jobs allows",
+                       (long long)item->max_waiting, queue, queue);
     } else {
         call_store_problem(item->status, NULL, ret);
     }
@@ -133,7 +139,9 @@ static void post(struct submit *s) {
     size_t good = 0;
     for (size_t i = 0; i < s->count; i++) {
         if (s->slots[i].problem == NULL) {
-            s->store.items[good++].spec = &s->slots[i].spec;
+            const struct job_spec *spec = &s->slots[i].spec;
+            int64_t most = config_queue(s->call->host->config, spec->queue)->max_jobs;
+            s->store.items[good++] = (struct store_submit_item){.spec = spec, .max_waiting = most};
         }
     }
     s->store.count = good;

@@ -82,6 +82,14 @@ static int take_duration(struct reader *r, const struct field *f, struct bytes v
     return get_duration(r, f->name, value, target(r, f));
 }
 
+/* A key that ends with its job is something else than nothing said. */
+static int take_ttl(struct reader *r, const struct field *f, struct bytes value) {
+    int64_t *ttl = target(r, f);
+    int error = get_duration(r, f->name, value, ttl);
+    *ttl = error == 0 && *ttl == 0 ? -1 : *ttl;
+    return error;
+}
+
 static int take_time(struct reader *r, const struct field *f, struct bytes value) {
     const char *text = NULL;
     int error = get_text(r, f->name, value, &text);
@@ -266,7 +274,7 @@ static int read_object(struct reader *r, const struct field *fields, size_t coun
 static int take_dedup(struct reader *r, const struct field *f, struct bytes value) {
     static const struct field fields[] = {
         {"mode", take_mode, AT(dedup_mode)},
-        {"ttl", take_duration, AT(dedup_ttl_ms)},
+        {"ttl", take_ttl, AT(dedup_ttl_ms)},
     };
     if (!is_kind(value, '{')) {
         return bad(r, "bad_field", f->name, "dedup must be an object with mode and ttl");

@@ -161,7 +161,8 @@ struct job_spec {
     const char *content_type; /* NULL = application/json                                     */
     const char *dedup_key;
     enum dedup_mode dedup_mode;
-    int64_t dedup_ttl_ms; /* how long the key outlives a success; 0 = queue's default    */
+    int64_t
+        dedup_ttl_ms; /* how long the key outlives a success; 0 = queue's default, < 0 = not at all */
     int64_t run_at_ms;    /* unix ms; 0 = now                                            */
     int32_t max_attempts; /* executions, the first included                              */
     int64_t timeout_ms;   /* one run                                                     */

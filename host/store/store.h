@@ -109,7 +109,7 @@ enum submit_verdict {
         /* dedup return: `winner` is the job that holds the key; nothing was stored */
     1,
     SUBMIT_REFUSED =
-        /* dedup reject (-EEXIST), or a budget is full (-EDQUOT): `status` says which */
+        /* dedup reject (-EEXIST), or a budget or the queue is full (-EDQUOT, -ENOBUFS): `status` says which */
     2,
     SUBMIT_REPEATED =
         /* a job of this very id is there already: a resent operation; counts as success */
@@ -119,9 +119,11 @@ enum submit_verdict {
 struct store_submit_item {
     /* id included; spec->run_at_ms > now makes it scheduled, else queued */
     const struct job_spec *spec;
+    /* so many of the queue's jobs may wait (scheduled, queued, parked); 0 = any number */
+    int64_t max_waiting;
     /* answers */
     enum submit_verdict verdict;
-    /* 0; -EEXIST, -EDQUOT; -ENOTSUP for a dedup mode the backend lacks; -ENOENT: the blob of a file is not in the store;
+    /* 0; -EEXIST, -EDQUOT; -ENOBUFS: max_waiting wait; -ENOTSUP for a dedup mode the backend lacks; -ENOENT: the blob of a file is not in the store;
      * -EADDRINUSE: another job has an id of the same order (core/id.h), make a new one */
     int status;
     /* SUBMIT_DUPLICATE, and -EEXIST: who holds the key */
@@ -322,6 +324,8 @@ struct store_move_item {
     int64_t keep_ms;
     /* REVIVE: attempts and crashes start again */
     bool reset_counters;
+    /* REVIVE: its new times, unix ms; 0 = as they were */
+    int64_t deadline_ms, expires_ms;
     /* 0, -ENOENT, -ESTALE (rev), -EBUSY (running), -EINVAL (state does not allow the event) */
     int status;
     /* answer: the state it has now */

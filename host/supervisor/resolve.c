@@ -66,7 +66,7 @@ static int resolve_numbers(const struct job_request *r, struct problem *p) {
         {"deadline", r->deadline_ms, JOB_SPAN_MAX_MS},
         {"expires", r->expires_ms, JOB_SPAN_MAX_MS},
         {"max", r->max, 100000},
-        {"dedup.ttl", r->dedup_ttl_ms, JOB_SPAN_MAX_MS},
+        {"dedup.ttl", r->dedup_ttl_ms < 0 ? 0 : r->dedup_ttl_ms, JOB_SPAN_MAX_MS},
     };
     for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
         if (numbers[i].value < 0 || numbers[i].value > numbers[i].max) {
@@ -257,7 +257,8 @@ int jobs_resolve(struct host *host, const struct job_request *r, struct arena *a
         .content_type = r->content_type,
         .dedup_key = r->key,
         .dedup_mode = r->dedup_mode >= 0 ? (enum dedup_mode)r->dedup_mode : DEDUP_RETURN,
-        .dedup_ttl_ms = resolve_or(r->dedup_ttl_ms, queue->dedup_ttl_ms),
+        // "0s" in the configuration means that a key ends with its job; to a store 0 is "not said"
+        .dedup_ttl_ms = resolve_or(resolve_or(r->dedup_ttl_ms, queue->dedup_ttl_ms), -1),
         .run_at_ms = run_at,
         .max_attempts = r->max != 0 ? r->max : type->retry.max,
         .timeout_ms = resolve_or(r->timeout_ms, type->timeout_ms),

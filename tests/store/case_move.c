@@ -125,6 +125,32 @@ static void test_revive(void) {
     rig_finish(&rig);
 }
 
+static void test_revive_with_new_times(void) {
+    struct rig rig;
+    rig_start(&rig);
+    struct job_spec spec = rig_spec(&rig, "q", "t");
+    spec.deadline_ms = rig.now + 1000;
+    spec.expires_ms = rig.now + 500;
+    EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(&rig, &spec));
+    EXPECT_EQ_INT(0, rig_move(&rig, &spec.id, JOB_EV_CANCEL));
+    rig.now += 5000;
+    struct store_move_item item = {.id = spec.id,
+                                   .event = JOB_EV_REVIVE,
+                                   .deadline_ms = rig.now + 1000,
+                                   .expires_ms = rig.now + 500};
+    struct store_move move = {.items = &item, .count = 1};
+    EXPECT_EQ_INT(0, rig_run(&rig, &move.op, STORE_MOVE));
+    EXPECT_EQ_INT(item.deadline_ms, rig_get(&rig, &spec.id)->spec.deadline_ms);
+    EXPECT_EQ_INT(item.expires_ms, rig_get(&rig, &spec.id)->spec.expires_ms);
+    EXPECT_EQ_INT(0, rig_reopen(&rig));
+    const struct store_claimed *got = rig_claim_one(&rig, "q", "t"); // not too late
+    EXPECT_EQ_INT(item.deadline_ms, got->spec.deadline_ms);
+    EXPECT_EQ_INT(0, rig_succeed(&rig, got));
+    store_op_finish(&move.op);
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
 static void test_remove(void) {
     struct rig rig;
     rig_start(&rig);
@@ -223,6 +249,8 @@ static void test_due_limit(void) {
 }
 
 CASES(move, {"every event on every state", test_moves}, {"a move compares the revision", test_rev},
-      {"a revived job starts afresh", test_revive}, {"only ended jobs are removed", test_remove},
+      {"a revived job starts afresh", test_revive},
+      {"a revived job gets new times", test_revive_with_new_times},
+      {"only ended jobs are removed", test_remove},
       {"the sweep removes what is past its time, with all that hangs on it", test_sweep},
       {"DUE is bounded and says when to come again", test_due_limit});

@@ -303,6 +303,59 @@ static void test_budget(void) {
     rig_finish(&rig);
 }
 
+// Submits to queue "q", which takes two waiting jobs: the answer's status.
+static int squeeze(struct rig *rig, const struct job_spec *spec, enum submit_verdict *ret) {
+    struct store_submit_item item = {.spec = spec, .max_waiting = 2};
+    struct store_submit submit = {.items = &item, .count = 1};
+    int r = rig_run(rig, &submit.op, STORE_SUBMIT);
+    *ret = item.verdict;
+    store_op_finish(&submit.op);
+    return r < 0 ? r : item.status;
+}
+
+static void test_max_waiting(void) {
+    struct rig rig;
+    enum submit_verdict verdict;
+    rig_start(&rig);
+    struct job_spec first = rig_spec(&rig, "q", "t"), later = rig_spec(&rig, "q", "other");
+    struct job_spec third = rig_spec(&rig, "q", "t"), elsewhere = rig_spec(&rig, "q2", "t");
+    later.run_at_ms = rig.now + 1000;
+    EXPECT_EQ_INT(0, squeeze(&rig, &first, &verdict));
+    EXPECT_EQ_INT(0, squeeze(&rig, &later, &verdict)); // up to the limit, in any lane and state
+    EXPECT_EQ_INT(-ENOBUFS, squeeze(&rig, &third, &verdict));
+    EXPECT_EQ_INT(SUBMIT_REFUSED, verdict);
+    EXPECT_EQ_INT(0, squeeze(&rig, &first, &verdict)); // it has its room
+    EXPECT_EQ_INT(SUBMIT_REPEATED, verdict);
+    EXPECT_EQ_INT(0, squeeze(&rig, &elsewhere, &verdict));
+    const struct store_claimed *got = rig_claim_one(&rig, "q", "t"); // it does not wait any more
+    EXPECT_EQ_INT(0, squeeze(&rig, &third, &verdict));
+    struct job_spec fourth = rig_spec(&rig, "q", "t");
+    EXPECT_EQ_INT(-ENOBUFS, squeeze(&rig, &fourth, &verdict));
+    EXPECT_EQ_INT(0, rig_succeed(&rig, got));
+    EXPECT_EQ_INT(-ENOBUFS, squeeze(&rig, &fourth, &verdict));
+    EXPECT_EQ_INT(0, rig_move(&rig, &later.id, JOB_EV_CANCEL));
+    EXPECT_EQ_INT(0, squeeze(&rig, &fourth, &verdict));
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
+static void test_key_without_life(void) {
+    struct rig rig;
+    struct store_submit_item other;
+    rig_init(&rig);
+    rig.config.dedup_ttl_ms = 60000;
+    EXPECT_EQ_INT(0, rig_open(&rig));
+    struct job_spec spec = rig_spec(&rig, "q", "t");
+    spec.dedup_key = "k";
+    spec.dedup_ttl_ms = -1; // although the store's default is longer
+    EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(&rig, &spec));
+    EXPECT_EQ_INT(-EEXIST, knock(&rig, "q", &other));
+    EXPECT_EQ_INT(0, rig_succeed(&rig, rig_claim_one(&rig, "q", "t")));
+    EXPECT_EQ_INT(0, knock(&rig, "q", &other));
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
 CASES(submit, {"a job comes back as it was submitted", test_all_fields},
       {"a job of id, queue and type alone", test_minimal},
       {"payloads of every size, in the row and beside it", test_payload_sizes},
@@ -312,4 +365,6 @@ CASES(submit, {"a job comes back as it was submitted", test_all_fields},
       {"a dedup key lives as long as the outcome says", test_key_life},
       {"a dedup key outlives its job's row", test_key_outlives_row},
       {"dedup keys are listed and released", test_key_list},
-      {"the budget for jobs, at the limit and one more", test_budget});
+      {"the budget for jobs, at the limit and one more", test_budget},
+      {"a queue takes so many waiting jobs", test_max_waiting},
+      {"a dedup key that ends with its job", test_key_without_life});

@@ -57,7 +57,7 @@ int dedup_end(struct writer *w, const struct job_row *row, const struct lane *la
     if (r <= 0 || !id_equal(&holder, &row->id)) {
         return r; // an operator released it
     }
-    int64_t ttl = spec.dedup_ttl_ms > 0 ? spec.dedup_ttl_ms : w->config->dedup_ttl_ms;
+    int64_t ttl = spec.dedup_ttl_ms != 0 ? spec.dedup_ttl_ms : w->config->dedup_ttl_ms;
     if (state == JOB_SUCCEEDED && ttl > 0) {
         return set(w, lane->queue, spec.dedup_key, &row->id, place_expiry(now_ms, ttl));
     }

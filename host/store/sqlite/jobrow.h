@@ -51,7 +51,8 @@ struct job_life {
     int32_t pid;
     uint64_t result_size;
     const char *result_type;
-    uint64_t host_nonce; /* of the running attempt */
+    uint64_t host_nonce;             /* of the running attempt */
+    int64_t deadline_ms, expires_ms; /* since it was revived; 0 = as in the spec */
 };
 
 struct job_row {
@@ -87,6 +88,12 @@ void jobrow_pack_parcel(struct buf *b, const struct job_spec *spec);
 int jobrow_spec(const struct job_row *row, struct arena *a, struct job_spec *ret);
 int jobrow_life(const struct job_row *row, struct arena *a, struct job_life *ret);
 int jobrow_parcel(struct bytes parcel, struct arena *a, struct job_spec *ret);
+
+/* The spec with the times that hold now. */
+static inline void jobrow_renew(struct job_spec *spec, const struct job_life *life) {
+    spec->deadline_ms = life->deadline_ms != 0 ? life->deadline_ms : spec->deadline_ms;
+    spec->expires_ms = life->expires_ms != 0 ? life->expires_ms : spec->expires_ms;
+}
 
 /* What the job counts for in BUDGET_JOBS. */
 static inline int64_t jobrow_bytes(size_t payload, size_t spec) {

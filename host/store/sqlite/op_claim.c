@@ -155,6 +155,7 @@ static int consider(struct taking *t, const struct job_row *row) {
     if (r < 0) {
         return err_set(&t->w->conn.err, r, "the row of a job is damaged");
     }
+    jobrow_renew(&spec, &life);
     const char *code = too_late(&spec, &life, t->claim->op.now_ms);
     if (code != NULL) {
         return add_late(t, row, code);

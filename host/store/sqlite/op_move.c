@@ -33,6 +33,10 @@ static void change_life(const struct store_move_item *item, struct job_life *lif
     if (item->event == JOB_EV_REVIVE && item->reset_counters) {
         life->counters.attempts = life->counters.crashes = life->counters.resource = 0;
     }
+    if (item->event == JOB_EV_REVIVE) {
+        life->deadline_ms = item->deadline_ms != 0 ? item->deadline_ms : life->deadline_ms;
+        life->expires_ms = item->expires_ms != 0 ? item->expires_ms : life->expires_ms;
+    }
     life->updated_ms = now_ms;
 }
 

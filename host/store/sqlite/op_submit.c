@@ -57,6 +57,17 @@ static int meet_twin(struct writer *w, struct store_submit_item *item) {
     return 0;
 }
 
+// No room for one more; for one that is there already none is needed.
+static int refuse_new(struct writer *w, struct store_submit_item *item, int status) {
+    struct job_row row;
+    int r = place_find(w, &item->spec->id, &row);
+    if (r > 0) {
+        item->verdict = SUBMIT_REPEATED;
+        return 0;
+    }
+    return r < 0 ? r : refuse(item, status);
+}
+
 static uint32_t has_of(const struct job_spec *spec) {
     return (spec->dedup_key != NULL ? HAS_DEDUP : 0u) | (spec->file_count > 0 ? HAS_FILES : 0u) |
            (spec->payload.len > JOBROW_PAYLOAD_MAX ? HAS_PAYLOAD : 0u);
@@ -75,6 +86,21 @@ static int hold_files(struct writer *w, const struct job_spec *spec) {
     return r;
 }
 
+// A sum over the queue's lanes, of which there are few; asked of queues with a limit only.
+static bool is_full(const struct writer *w, const struct queue *queue, int64_t max_waiting) {
+    int64_t waiting = 0;
+    for (const struct lane *lane = w->lanes.by_name; lane != NULL; lane = lane->hh.next) {
+        if (lane->queue == queue) {
+            const struct tally *t = &lane->now;
+            waiting += t->state[JOB_SCHEDULED] + t->state[JOB_QUEUED] + t->state[JOB_PARKED];
+            for (int p = 0; p < PRIORITY_COUNT; p++) {
+                waiting -= t->claimed[p]; // their rows still say queued
+            }
+        }
+    }
+    return waiting >= max_waiting;
+}
+
 static int store_new(struct writer *w, struct store_submit_item *item, struct lane *lane,
                      int64_t now_ms) {
     const struct job_spec *spec = item->spec;
@@ -84,7 +110,10 @@ static int store_new(struct writer *w, struct store_submit_item *item, struct la
         return err_set(&w->conn.err, -ENOMEM, "out of memory");
     }
     if (writer_over(w, BUDGET_JOBS, jobrow_bytes(spec->payload.len, w->pack.len))) {
-        return refuse(item, -EDQUOT);
+        return refuse_new(w, item, -EDQUOT);
+    }
+    if (item->max_waiting > 0 && is_full(w, lane->queue, item->max_waiting)) {
+        return refuse_new(w, item, -ENOBUFS);
     }
     int r = place_insert(w, spec, lane, has_of(spec), buf_bytes(&w->pack), place_of(spec, now_ms));
     if (r == 0) {

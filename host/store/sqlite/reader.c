@@ -79,6 +79,7 @@ int reader_job(struct reader *r, const struct job_row *row, struct arena *a,
     }
     ret->spec.queue = lane->names.queue;
     ret->spec.type = lane->names.type;
+    jobrow_renew(&ret->spec, &life);
     fill_life(ret, &life);
     fill_times(ret, row, &life);
     ret->has_result = (row->has & HAS_RESULT) != 0;
