@@ -41,13 +41,13 @@ static void test_full(void) {
     EXPECT_EQ_INT(-EROFS, rig_run(&rig, &submit.op, STORE_SUBMIT));
     EXPECT_CONTAINS(rig.health, submit.op.err.msg);
     EXPECT_EQ_INT(-EROFS, rig_succeed(&rig, got));
-    clock.base_test_ms += 1000;
+    rig_advance(&clock, 1000);
     r = rig_submit(&rig, &spec); // tried in earnest
     EXPECT_TRUE(r == -EIO || r == -ENOSPC);
     limit_files(false);
     EXPECT_EQ_INT(-EROFS, rig_submit(&rig, &spec)); // not within the second
     EXPECT_EQ_UINT(1, rig.health_events);           // nobody is told twice
-    clock.base_test_ms += 1000;
+    rig_advance(&clock, 1000);
     EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(&rig, &spec));
     EXPECT_EQ_UINT(2, rig.health_events);
     EXPECT_EQ_STR("", rig.health);
@@ -93,7 +93,7 @@ static void test_rollback(void) {
         rig_wait(&rig, &done[i]);
     }
     limit_files(false);
-    clock.base_test_ms += 1000;
+    rig_advance(&clock, 1000);
     // whatever was grouped with what: those that were told "stored" are there, and nothing else
     for (int i = 0; i < OPS; i++) {
         EXPECT_EQ_INT(submits[i].op.status == 0, rig_state(&rig, &specs[i].id) >= 0);
@@ -123,9 +123,9 @@ static void test_timeout(void) {
     struct store_submit submit = {.items = &item, .count = 1};
     bool done = false;
     submit.op.timeout_ms = 5;
-    clock.base_test_ms = 100;
+    rig_advance(&clock, 100);
     rig_post(&rig, &submit.op, STORE_SUBMIT, &done);
-    clock.base_test_ms = 100 + 6; // the writer may or may not have begun: both are allowed
+    rig_advance(&clock, 6); // the writer may or may not have begun: both are allowed
     rig_wait(&rig, &done);
     EXPECT_TRUE(submit.op.status == 0 || submit.op.status == -ETIMEDOUT);
     EXPECT_EQ_INT(submit.op.status == 0 ? SUBMIT_REPEATED : SUBMIT_NEW, rig_submit(&rig, &spec));
@@ -154,7 +154,7 @@ static void test_stuck(void) {
     rig_post(&rig, &stats.op, STORE_STATS, &done[2]);
     rig_wait(&rig, &done[2]); // reading does not wait for it
     rig_post(&rig, &submits[1].op, STORE_SUBMIT, &done[1]);
-    clock.base_test_ms += 51;
+    rig_advance(&clock, 51);
     rig_wait(&rig, &done[1]);
     EXPECT_EQ_INT(-ETIMEDOUT, submits[1].op.status);
     EXPECT_EQ_INT(SQLITE_OK, sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL));

@@ -46,7 +46,7 @@ static int insist(struct play *p, struct store_op *op, enum store_op_kind kind) 
         if (r != -EIO && r != -EROFS && r != -ETIMEDOUT) {
             break;
         }
-        p->clock.base_test_ms += 1000;
+        rig_advance(&p->clock, 1000);
         p->rig.now += 1000;
     }
     if (r < 0) {

@@ -66,6 +66,11 @@ void *rig_new(struct rig *rig, size_t size);
 void rig_forget(struct rig *rig);
 bool rig_was_ready(const struct rig *rig, const char *queue, const char *type);
 
+/* Moves a clock of the test's own (rig->env.clock) that the store's threads may be reading. */
+static inline void rig_advance(struct env_clock_file *clock, int64_t ms) {
+    __atomic_fetch_add(&clock->base_test_ms, ms, __ATOMIC_RELAXED);
+}
+
 /* ---- short forms ---- */
 
 struct job_id rig_id(struct rig *rig);
