@@ -152,6 +152,8 @@ struct store_claim_want {
     struct store_lane lane;
     uint32_t limit;
     uint64_t turn; /* priority_split()'s turn */
+    /* how long its `ended` jobs are kept; 0 = as the claim says */
+    int64_t ended_keep_ms;
 };
 
 /* A claimed job: all that a worker needs. */

@@ -168,6 +168,8 @@ static int end_late(struct taking *t) {
     struct writer *w = t->w;
     struct store_claim *claim = t->claim;
     int64_t now = claim->op.now_ms;
+    int64_t keep_ms = claim->wants[t->want].ended_keep_ms;
+    keep_ms = keep_ms != 0 ? keep_ms : claim->ended_keep_ms;
     for (size_t i = 0; i < t->late_count; i++) {
         struct job_row *row = &t->late[i];
         struct job_life life;
@@ -180,7 +182,7 @@ static int end_late(struct taking *t) {
                                         .message = "its time was over before it could start"};
         row->rev++;
         life.updated_ms = now;
-        struct place to = {JOB_DEAD, place_expiry(now, claim->ended_keep_ms)};
+        struct place to = {JOB_DEAD, place_expiry(now, keep_ms)};
         r = place_move(w, row, &life, to, now);
         if (r < 0) {
             return r;
