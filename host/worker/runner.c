@@ -102,7 +102,9 @@ static void run_task(struct runner *r, struct task *t) {
     if (r->unsent) {
         send_before(r, atomic_load_explicit(usual, memory_order_relaxed) > RUNNER_SLOW_US);
     }
-    atomic_store_explicit(&r->mark->since_us, r->now_us, memory_order_relaxed);
+    // the supervisor counts its timeout from here, by the clock that both have
+    int64_t since_us = env_is_virtual(&w->env) ? env_mono_ms(&w->env) * 1000 : r->now_us;
+    atomic_store_explicit(&r->mark->since_us, since_us, memory_order_relaxed);
     atomic_fetch_add_explicit(&r->mark->started, 1, memory_order_relaxed);
     atomic_store_explicit(&r->mark->last, t->slot, memory_order_relaxed);
     atomic_store_explicit(&r->mark->job, t->slot, memory_order_release);
