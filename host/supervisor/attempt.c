@@ -17,9 +17,9 @@
 #include "supervisor/pool_private.h"
 
 void claim_unref(struct claim *claim) {
-    if (claim->attempts == 0) {
+    if (claim != NULL && claim->attempts == 0) {
         store_op_finish(&claim->op.op);
-        free((void *)(uintptr_t)claim->op.wants);
+        free(claim->wants);
         free(claim->lanes);
         free(claim);
     }
@@ -39,7 +39,8 @@ struct attempt *attempt_new(struct host *host, struct claim *claim, const struct
     a->result_fd = -1;
     a->placed_mono_ms = env_mono_ms(&host->env);
     claim->attempts++;
-    lane->queue->in_hand++;
+    lane_take(lane, 1);
+    queue_take(lane->queue, 1);
     HASH_ADD(by_id, host->dispatch->running, job->spec.id, sizeof(struct job_id), a);
     return a;
 }
@@ -54,7 +55,10 @@ static void attempt_forget_result(struct attempt *a) {
 
 void attempt_free(struct attempt *a) {
     HASH_DELETE(by_id, a->host->dispatch->running, a);
-    a->lane->queue->in_hand--;
+    if (!a->concluded) {
+        lane_give(a->lane, 1);
+    }
+    queue_give(a->lane->queue, 1);
     effects_free(&a->effects);
     attempt_forget_result(a);
     buf_free(&a->log);
@@ -322,10 +326,14 @@ void attempt_say(struct attempt *a, const char *scope, const char *message, cons
     }
 }
 
-int attempt_on_done(struct attempt *a, const struct msg_done *m) {
-    if (a->committing || a->concluded) {
-        return -EPROTO;
-    }
+/* From here on it takes no thread, and waits for the store only. */
+static void attempt_begin_end(struct attempt *a) {
+    a->concluded = true;
+    lane_give(a->lane, 1);
+    attempt_conclude(a);
+}
+
+void attempt_on_done(struct attempt *a, const struct msg_done *m) {
     a->report = (struct attempt_report){
         .end = ATTEMPT_RETURNED,
         .status = m->status,
@@ -340,12 +348,13 @@ int attempt_on_done(struct attempt *a, const struct msg_done *m) {
         a->report.wake_at_ms = wait > 0 ? env_wall_ms(&a->host->env) + wait : 0;
     }
     a->failure_flags = m->failure_flags;
+    if (a->started_wall_ms == 0) { // too short to have been looked at
+        a->started_wall_ms = env_wall_ms(&a->host->env) - m->run_us / 1000;
+    }
     if (m->status != JH_OK) {
         attempt_say(a, m->scope, m->message, m->code, m->wait_key);
     }
-    a->concluded = true;
-    attempt_conclude(a);
-    return 0;
+    attempt_begin_end(a);
 }
 
 void attempt_end(struct attempt *a, enum attempt_end end, const char *error) {
@@ -356,8 +365,7 @@ void attempt_end(struct attempt *a, enum attempt_end end, const char *error) {
     a->report =
         (struct attempt_report){.end = end, .status = JH_CANCELLED, .cancelled = a->cancel_mask};
     attempt_say(a, NULL, error, NULL, NULL);
-    a->concluded = true;
-    attempt_conclude(a);
+    attempt_begin_end(a);
 }
 
 void attempt_cancel(struct attempt *a, uint32_t mask) {

@@ -28,7 +28,9 @@ struct claim {
     struct store_claim op;
     struct host *host;
     unsigned attempts;
+    struct store_claim_want *wants;
     struct claim_lane *lanes; /* one a want */
+    size_t want_cap;
 };
 struct claim_lane {
     struct lane *lane;
@@ -52,6 +54,10 @@ struct attempt {
     enum attempt_stop stop;
     int64_t stop_mono_ms; /* when it was asked to stop */
     int64_t placed_mono_ms;
+    int64_t recalled_mono_ms; /* when it was last asked back for another worker */
+    int64_t cost_us;          /* what it counts for in its worker's load */
+    bool asking;              /* a GET is not yet answered */
+    bool running;             /* while its worker is looked at */
     int64_t started_wall_ms;  /* 0 until it was seen running */
     int64_t reported_mono_ms; /* when the store last heard of it (START) */
     bool committing;          /* a mid-run commit is with the store */
@@ -80,7 +86,7 @@ struct attempt *attempt_new(struct host *host, struct claim *claim, const struct
                             struct lane *lane);
 void attempt_free(struct attempt *a);
 struct attempt *attempt_find(struct host *host, const struct job_id *id);
-/* Frees the claim when no attempt uses it. */
+/* Frees the claim when no attempt uses it; may be NULL. */
 void claim_unref(struct claim *claim);
 
 /* Forgets what it did and was told, for another run of the same claim. False: it has committed something in this run, so that the store's
@@ -95,7 +101,8 @@ void attempt_on_log(struct attempt *a, const struct msg_log *m);
 int attempt_on_commit(struct attempt *a, uint32_t commit_no);
 /* COMMITTED, if it still has a worker. */
 void attempt_tell_committed(struct attempt *a, uint32_t commit_no, int status);
-int attempt_on_done(struct attempt *a, const struct msg_done *m);
+/* Never while a commit is under way. */
+void attempt_on_done(struct attempt *a, const struct msg_done *m);
 
 /* It ends by the supervisor's doing; `error` (may be NULL) is copied into the job's error. */
 void attempt_end(struct attempt *a, enum attempt_end end, const char *error);

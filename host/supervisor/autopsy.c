@@ -83,8 +83,12 @@ bool autopsy_is_crash(const struct worker *w) {
 
 static void autopsy_stopped(struct attempt *a) {
     char text[160];
+    int64_t deadline = a->job->spec.deadline_ms;
     bool late = (a->cancel_mask & JH_CANCEL_DEADLINE) != 0;
-    if (late) {
+    if (late && deadline > 0 && deadline <= env_wall_ms(&a->host->env)) {
+        snprintf(text, sizeof text,
+                 "did not end before the job's deadline, nor when asked to stop; killed");
+    } else if (late) {
         snprintf(text, sizeof text,
                  "did not end within its timeout of %lld ms, nor when asked to stop; killed",
                  (long long)a->job->spec.timeout_ms);
@@ -111,7 +115,8 @@ static void autopsy_started(struct worker *w, struct attempt *a, const char *tex
 void autopsy_settle(struct worker *w, const char *text) {
     struct host *host = w->host;
     struct attempt *a;
-    while ((a = TAILQ_FIRST(&w->attempts)) != NULL) {
+    // from the last, for each goes to the head of those that are held
+    while ((a = TAILQ_LAST(&w->attempts, attempt_list)) != NULL) {
         int64_t since = env_mono_ms(&host->env);
         // after a breach nothing is believed, so what has been begun has not ended for us
         bool begun = worker_is_running(w, a, &since) || (w->distrusted && worker_has_begun(w, a));

@@ -12,7 +12,6 @@
 enum {
     DISPATCH_CLAIM_MAX = 256,    /* jobs of one lane in one claim                               */
     DISPATCH_AHEAD_MAX = 256,    /* claimed beyond what fits the workers' windows, for fast jobs */
-    DISPATCH_WINDOW_US = 5000,   /* work a thread may have waiting                              */
     DISPATCH_PENDING_MAX = 8192, /* unanswered commits above which nothing new is claimed      */
     DISPATCH_RETRY_MS = 1000,    /* after a claim that the store refused                        */
 };
@@ -72,162 +71,153 @@ void dispatch_kick(struct host *host) {
     }
 }
 
-/* ------------------------------------------------------------------ room */
-
-/* Jobs a thread may have in its worker, the running one included. */
-static uint32_t dispatch_per_thread(const struct lane *lane) {
-    if (lane->est_us == 0 || lane->est_us >= DISPATCH_WINDOW_US) {
-        return 1;
-    }
-    uint32_t n = DISPATCH_WINDOW_US / lane->est_us;
-    return n > RECORD_WINDOW_MAX ? RECORD_WINDOW_MAX : n;
+static void dispatch_retry_later(struct host *host) {
+    (void)timer_set(host->timers, &host->dispatch->retry,
+                    env_mono_ms(&host->env) + DISPATCH_RETRY_MS);
 }
 
-uint32_t dispatch_room(const struct pool *pool, const struct lane *lane) {
-    uint32_t threads = pool->ready_count * (uint32_t)pool->config->threads;
-    uint32_t per_thread = dispatch_per_thread(lane);
-    uint32_t capacity = threads * per_thread;
-    if (per_thread > 1) {
-        uint32_t ahead = capacity * 4;
-        capacity += ahead > DISPATCH_AHEAD_MAX ? DISPATCH_AHEAD_MAX : ahead;
+/* ------------------------------------------------------------------ room */
+
+/* How many jobs of this lane the pool may have in hand, besides those it shares its threads with. */
+static uint32_t dispatch_capacity(const struct lane *lane) {
+    uint32_t threads = lane->pool->ready_count * (uint32_t)lane->pool->config->threads;
+    if (lane->pace == LANE_SLOW) {
+        return threads;
     }
-    uint32_t taken = pool->held_count + pool->claiming;
-    const struct worker *w;
-    TAILQ_FOREACH(w, &pool->workers, link) {
-        if (w->state == WORKER_READY) {
-            taken += w->outstanding;
-        }
+    uint32_t window = threads * lane_per_thread(lane);
+    uint32_t ahead = window * 4;
+    return window + (ahead > DISPATCH_AHEAD_MAX ? DISPATCH_AHEAD_MAX : ahead);
+}
+
+/* A fast lane has hundreds in hand for milliseconds: they do not count where slow ones wait for a thread, or those would never get one. */
+static uint32_t dispatch_room(const struct lane *lane) {
+    const struct pool *pool = lane->pool;
+    uint32_t capacity = dispatch_capacity(lane);
+    uint32_t taken = pool->in_hand[LANE_SLOW];
+    if (lane->pace == LANE_FAST) {
+        taken += pool->in_hand[LANE_FAST];
     }
     return capacity > taken ? capacity - taken : 0;
 }
 
-static bool lane_is_claimable(const struct lane *lane) {
-    return lane->hungry && lane->pool != NULL && lane->pool->state == POOL_READY &&
-           !lane->queue->paused;
-}
-
-static uint32_t queue_room(const struct queue *q) {
-    if (q->config->concurrency == 0) {
-        return DISPATCH_CLAIM_MAX;
+/* Its share of the room, `sharers` lanes being left to take from it. */
+static uint32_t dispatch_want(const struct lane *lane, uint32_t sharers) {
+    uint32_t share = (dispatch_room(lane) + sharers - 1) / sharers;
+    const uint32_t limits[] = {queue_room(lane->queue), DISPATCH_CLAIM_MAX};
+    for (size_t i = 0; i < ARRAY_LEN(limits); i++) {
+        share = limits[i] < share ? limits[i] : share;
     }
-    return q->config->concurrency > q->in_hand ? (uint32_t)q->config->concurrency - q->in_hand : 0;
+    return share;
 }
 
 /* ------------------------------------------------------------------ claiming */
 
 static bool dispatch_may_claim(const struct host *host) {
     return host->phase == HOST_RUNNING && !host->dispatch->safe && host->store_fault == NULL &&
-           commits_pending(host) < DISPATCH_PENDING_MAX && !commits_stalled(host);
-}
-
-/* How many hungry lanes each pool has to share its room between. */
-static unsigned dispatch_count_hungry(struct host *host) {
-    unsigned n = 0;
-    for (uint32_t i = 0; i < host->pools->count; i++) {
-        host->pools->items[i]->hungry_lanes = 0;
-    }
-    struct lane *lane, *next;
-    HASH_ITER(hh, host->dispatch->lanes.lanes, lane, next) {
-        if (lane_is_claimable(lane)) {
-            lane->pool->hungry_lanes++;
-            n++;
-        }
-    }
-    return n;
-}
-
-static uint32_t dispatch_want(const struct lane *lane) {
-    uint32_t room = dispatch_room(lane->pool, lane);
-    uint32_t share = (room + lane->pool->hungry_lanes - 1) /
-                     (lane->pool->hungry_lanes == 0 ? 1 : lane->pool->hungry_lanes);
-    uint32_t limits[] = {share, queue_room(lane->queue), DISPATCH_CLAIM_MAX};
-    uint32_t n = limits[0];
-    for (size_t i = 1; i < ARRAY_LEN(limits); i++) {
-        n = limits[i] < n ? limits[i] : n;
-    }
-    return n;
-}
-
-static void claim_add(struct claim *claim, struct store_claim_want *wants, struct lane *lane,
-                      uint32_t n) {
-    size_t i = claim->op.want_count++;
-    wants[i] = (struct store_claim_want){
-        .lane = {.queue = lane->queue->name, .type = lane->type}, .limit = n, .turn = lane->turn};
-    claim->lanes[i] = (struct claim_lane){.lane = lane, .signals = lane->signals};
-    lane->pool->claiming += n;
-    lane->queue->in_hand += n;
-    if (lane->pool->hungry_lanes > 0) {
-        lane->pool->hungry_lanes--;
-    }
+           !timer_running(&host->dispatch->retry) && commits_pending(host) < DISPATCH_PENDING_MAX &&
+           !commits_stalled(host);
 }
 
 static void claim_done(struct store_op *op);
 
-static struct claim *claim_new(struct host *host, unsigned lanes,
-                               struct store_claim_want **ret_wants) {
+static struct claim *claim_new(struct host *host) {
     struct claim *claim = calloc(1, sizeof *claim);
-    struct store_claim_want *wants = calloc(lanes, sizeof *wants);
-    struct claim_lane *notes = calloc(lanes, sizeof *notes);
-    if (claim == NULL || wants == NULL || notes == NULL) {
-        free(claim);
-        free(wants);
-        free(notes);
-        return NULL;
+    if (claim != NULL) {
+        claim->host = host;
+        claim->op = (struct store_claim){
+            .op = {.kind = STORE_CLAIM,
+                   .done = claim_done,
+                   .arg = claim,
+                   .now_ms = env_wall_ms(&host->env)},
+            .host_nonce = host->nonce,
+        };
     }
-    claim->host = host;
-    claim->lanes = notes;
-    claim->op = (struct store_claim){
-        .op = {.kind = STORE_CLAIM,
-               .done = claim_done,
-               .arg = claim,
-               .now_ms = env_wall_ms(&host->env)},
-        .wants = wants,
-        .host_nonce = host->nonce,
-    };
-    *ret_wants = wants;
     return claim;
 }
 
-/* The lanes in an order that starts one further each time, so that none is always served first. */
-static void claim_fill(struct dispatch *d, struct claim *claim, struct store_claim_want *wants) {
-    size_t count = HASH_CNT(hh, d->lanes.lanes);
-    size_t start = count == 0 ? 0 : d->lane_cursor++ % count;
-    for (int pass = 0; pass < 2; pass++) {
-        size_t i = 0;
-        for (struct lane *lane = d->lanes.lanes; lane != NULL; lane = lane->hh.next, i++) {
-            if ((i >= start) != (pass == 0) || !lane_is_claimable(lane)) {
-                continue;
-            }
-            uint32_t n = dispatch_want(lane);
-            if (n > 0) {
-                claim_add(claim, wants, lane, n);
-            }
-        }
+/* Room for one more want: the claim is made, or made larger. */
+static bool claim_open(struct host *host, struct claim **at) {
+    if (*at == NULL && (*at = claim_new(host)) == NULL) {
+        return false;
     }
+    struct claim *claim = *at;
+    size_t count = claim->op.want_count;
+    if (count < claim->want_cap) {
+        return true;
+    }
+    size_t cap = count == 0 ? 4 : count * 2;
+    struct store_claim_want *wants = realloc(claim->wants, cap * sizeof *wants);
+    claim->wants = wants == NULL ? claim->wants : wants;
+    struct claim_lane *lanes = realloc(claim->lanes, cap * sizeof *lanes);
+    claim->lanes = lanes == NULL ? claim->lanes : lanes;
+    if (wants == NULL || lanes == NULL) {
+        return false;
+    }
+    claim->want_cap = cap;
+    return true;
 }
 
-void dispatch_run(struct host *host) {
-    struct dispatch *d = host->dispatch;
-    commits_flush(host);
+static void claim_add(struct claim *claim, struct lane *lane, uint32_t n) {
+    size_t i = claim->op.want_count++;
+    claim->wants[i] = (struct store_claim_want){
+        .lane = {.queue = lane->queue->name, .type = lane->type},
+        .limit = n,
+        .turn = lane->turn,
+        .ended_keep_ms = lane->queue->config->dead_ttl_ms,
+    };
+    claim->lanes[i] = (struct claim_lane){.lane = lane, .signals = lane->signals};
+    lane_take(lane, n);
+    queue_take(lane->queue, n);
+}
+
+/* Lanes in turn: who is served goes to the end of the list, and nobody overtakes the first, which may need more room than others do.
+ * False without memory. */
+static bool dispatch_gather(struct host *host, struct pool *pool, enum lane_pace pace,
+                            struct claim **at) {
+    for (uint32_t left = pool->ready_lanes[pace]; left > 0; left--) {
+        struct lane *lane = TAILQ_FIRST(&pool->ready[pace]);
+        uint32_t n = lane == NULL ? 0 : dispatch_want(lane, left);
+        if (n == 0) {
+            return true;
+        }
+        if (!claim_open(host, at)) {
+            return false;
+        }
+        TAILQ_REMOVE(&pool->ready[pace], lane, of_pool);
+        TAILQ_INSERT_TAIL(&pool->ready[pace], lane, of_pool);
+        claim_add(*at, lane, n);
+    }
+    return true;
+}
+
+static void dispatch_claim(struct host *host) {
+    struct claim *claim = NULL;
+    bool memory = true;
     for (uint32_t i = 0; i < host->pools->count; i++) {
-        dispatch_place(host, host->pools->items[i]);
+        for (int pace = 0; pace < LANE_PACES && memory; pace++) {
+            memory = dispatch_gather(host, host->pools->items[i], (enum lane_pace)pace, &claim);
+        }
     }
-    unsigned hungry = dispatch_may_claim(host) ? dispatch_count_hungry(host) : 0;
-    if (hungry == 0) {
-        return;
+    if (!memory) {
+        dispatch_retry_later(host);
     }
-    struct store_claim_want *wants;
-    struct claim *claim = claim_new(host, hungry, &wants);
-    if (claim == NULL) {
-        return;
-    }
-    claim_fill(d, claim, wants);
-    if (claim->op.want_count == 0) {
+    if (claim == NULL || claim->op.want_count == 0) {
         claim_unref(claim);
         return;
     }
-    d->claims_out++;
+    claim->op.wants = claim->wants;
+    host->dispatch->claims_out++;
     store_post(&host->store, &claim->op.op);
+}
+
+void dispatch_run(struct host *host) {
+    commits_flush(host);
+    for (uint32_t i = 0; i < host->pools->count; i++) {
+        dispatch_place(host->pools->items[i]);
+    }
+    if (dispatch_may_claim(host)) {
+        dispatch_claim(host);
+    }
 }
 
 /* ------------------------------------------------------------------ what was claimed */
@@ -235,15 +225,12 @@ void dispatch_run(struct host *host) {
 static void claim_settle_lanes(struct claim *claim) {
     for (size_t i = 0; i < claim->op.want_count; i++) {
         struct claim_lane *note = &claim->lanes[i];
-        uint32_t limit = claim->op.wants[i].limit;
-        note->lane->queue->in_hand -= limit;
-        if (note->lane->pool != NULL) {
-            note->lane->pool->claiming -=
-                limit < note->lane->pool->claiming ? limit : note->lane->pool->claiming;
-        }
+        uint32_t limit = claim->wants[i].limit;
+        lane_give(note->lane, limit);
+        queue_give(note->lane->queue, limit);
         note->lane->turn += note->got;
-        if (claim->op.op.status == 0 && note->got < limit && note->signals == note->lane->signals) {
-            note->lane->hungry = false;
+        if (claim->op.op.status == 0 && note->got < limit) {
+            lane_sated(note->lane, note->signals);
         }
     }
 }
@@ -276,7 +263,6 @@ static void claim_take_jobs(struct claim *claim) {
             continue;
         }
         TAILQ_INSERT_TAIL(&note->lane->pool->held, a, link);
-        note->lane->pool->held_count++;
     }
     for (size_t i = 0; i < claim->op.ended_count; i++) {
         claim_publish(host, &claim->op.ended[i], JOB_DEAD,
@@ -294,8 +280,7 @@ static void claim_done(struct store_op *op) {
     } else if (host->phase == HOST_RUNNING) {
         log_warn(&host->log, "store.claim_refused", "status=%d msg=\"%s\"", op->status,
                  op->err.msg);
-        (void)timer_set(host->timers, &host->dispatch->retry,
-                        env_mono_ms(&host->env) + DISPATCH_RETRY_MS);
+        dispatch_retry_later(host);
     }
     claim_settle_lanes(claim);
     if (op->status == 0) {
@@ -306,10 +291,11 @@ static void claim_done(struct store_op *op) {
 
 /* ------------------------------------------------------------------ placing */
 
-static struct worker *dispatch_choose(struct pool *pool) {
+/* The least loaded of those that can take one of this lane. */
+static struct worker *dispatch_choose(const struct pool *pool, const struct lane *lane) {
     struct worker *w, *best = NULL;
     TAILQ_FOREACH(w, &pool->workers, link) {
-        if (w->state != WORKER_READY || w->blocked || w->kill_why != NULL) {
+        if (!worker_has_room(w, lane)) {
             continue;
         }
         if (best == NULL || w->load_us < best->load_us ||
@@ -320,17 +306,22 @@ static struct worker *dispatch_choose(struct pool *pool) {
     return best;
 }
 
-void dispatch_place(struct host *host, struct pool *pool) {
+void dispatch_place(struct pool *pool) {
     struct attempt *a;
-    (void)host;
     while ((a = TAILQ_FIRST(&pool->held)) != NULL) {
-        TAILQ_REMOVE(&pool->held, a, link);
-        struct worker *w = dispatch_choose(pool);
-        if (w == NULL || !worker_place(w, a)) {
-            TAILQ_INSERT_HEAD(&pool->held, a, link);
+        struct worker *w = dispatch_choose(pool, a->lane);
+        if (w == NULL) {
             return;
         }
-        pool->held_count--;
+        TAILQ_REMOVE(&pool->held, a, link);
+        if (worker_place(w, a)) {
+            continue;
+        }
+        TAILQ_INSERT_HEAD(&pool->held, a, link);
+        if (worker_has_room(w, a->lane)) { // not the worker's fault: no memory, no descriptor
+            dispatch_retry_later(pool->host);
+            return;
+        }
     }
 }
 
@@ -343,15 +334,13 @@ void dispatch_return(struct attempt *a) {
         return;
     }
     TAILQ_INSERT_HEAD(&pool->held, a, link);
-    pool->held_count++;
     dispatch_kick(host);
 }
 
 void dispatch_lane_ready(struct host *host, const struct store_lane *lane) {
     struct lane *l = lane_get(host, lane->queue, lane->type);
     if (l != NULL) {
-        l->hungry = true;
-        l->signals++;
+        lane_signal(l);
         dispatch_kick(host);
     }
 }

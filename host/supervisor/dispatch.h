@@ -6,7 +6,8 @@
  *                                                             NACK, neighbour's crash ──┘
  *
  * Claims are sized by what the pools can take: running time decides how far ahead (about 5 ms of work per thread in the worker, as
- * much again in hand). Slots are shared between the lanes of a pool in turn, so no lane starves. Loop thread only. */
+ * much again in hand). Slots are shared between the lanes of a pool in turn, and fast lanes do not take from slow ones, so no lane starves.
+ * Loop thread only. */
 #ifndef JOBHOST_SUPERVISOR_DISPATCH_H
 #define JOBHOST_SUPERVISOR_DISPATCH_H
 
@@ -30,8 +31,7 @@ struct dispatch {
     bool kicked;
     bool safe;           /* accept, dispatch nothing */
     unsigned claims_out; /* claim operations with the store */
-    size_t lane_cursor;
-    struct timer retry;
+    struct timer retry;  /* running: nothing is claimed until it fires */
 };
 
 int dispatch_new(struct host *host, bool safe, struct dispatch **ret);
@@ -44,13 +44,10 @@ void dispatch_run(struct host *host);
 void dispatch_lane_ready(struct host *host, const struct store_lane *lane);
 
 /* Gives held attempts of a pool to workers that have room. */
-void dispatch_place(struct host *host, struct pool *pool);
+void dispatch_place(struct pool *pool);
 
 /* An attempt came back unstarted: held again, or released to the store while draining. */
 void dispatch_return(struct attempt *a);
-
-/* Room in microseconds of work: how many more attempts of this lane the pool may have claimed. */
-uint32_t dispatch_room(const struct pool *pool, const struct lane *lane);
 
 /* Facts for evaluate(), without the job's own. */
 void dispatch_lane_facts(struct host *host, const struct lane *lane, struct job_facts *ret_facts);

@@ -134,6 +134,14 @@ int effects_add_kv(struct effects *fx, struct msg_kv *m) {
         return -EBADMSG;
     }
     struct store_kv_write write = {.kind = kinds[m->what], .number = m->number};
+    bool is_ttl = m->what == KV_SET || m->what == KV_DONE;
+    if (is_ttl && write.number > JOB_SPAN_MAX_MS) {
+        write.number = JOB_SPAN_MAX_MS; // the store adds it to a time
+    }
+    if (is_ttl && write.number < 0) {
+        msg_bytes_close(&m->value);
+        return -EBADMSG;
+    }
     int r = effects_take(fx, &m->value, JH_KV_VALUE_MAX, &write.value);
     if (r == 0) {
         r = effects_text(fx, m->key, JH_KV_KEY_MAX, &write.key);

@@ -24,10 +24,10 @@ void jobs_submit(struct host *host, struct store_submit *submit) {
             strcmp(last->queue->name, spec->queue) == 0) {
             continue;
         }
-        struct lane *lane = lane_get(host, spec->queue, spec->type);
+        // one that is new is made when the store has accepted its first job and says so
+        struct lane *lane = lane_find(host, spec->queue, spec->type);
         if (lane != NULL) {
-            lane->hungry = true;
-            lane->signals++;
+            lane_signal(lane);
             last = lane;
         }
     }
@@ -52,6 +52,7 @@ struct act {
     struct host *host;
     struct jobs_act *act;
     struct timer again;
+    LIST_ENTRY(act) waiting; /* while `again` runs */
     int tries;
     char target[JOB_ID_TEXT + 1];
 };
@@ -72,7 +73,6 @@ static void act_begin(struct act *x);
 static void act_answer(struct store_op *op) {
     struct act *x = op->arg;
     struct jobs_act *act = x->act;
-    timer_cancel(x->host->timers, &x->again);
     store_op_finish(&x->u.op);
     store_op_finish(&x->audit.op);
     free(x);
@@ -103,20 +103,31 @@ static void act_finish(struct act *x) {
 }
 
 static void act_again(struct timer *t, void *arg) {
+    struct act *x = arg;
     (void)t;
-    act_begin(arg);
+    LIST_REMOVE(x, waiting);
+    act_begin(x);
+}
+
+void jobs_give_up(struct host *host) {
+    struct act *x;
+    while ((x = LIST_FIRST(&host->acts)) != NULL) {
+        LIST_REMOVE(x, waiting);
+        timer_cancel(host->timers, &x->again);
+        x->act->status = -ESHUTDOWN;
+        act_finish(x);
+    }
 }
 
 static bool act_cancel_running(struct act *x) {
     struct attempt *a = attempt_find(x->host, &x->act->id);
-    if (a == NULL) {
-        return false;
+    if (a == NULL || a->concluded) {
+        return false; // what it ended with may be that it runs again
     }
     attempt_cancel(a, JH_CANCEL_USER);
-    if (a->worker == NULL && !a->concluded) { // held: it need not go anywhere
+    if (a->worker == NULL) { // held: it need not go anywhere
         struct pool *pool = a->lane->pool;
         TAILQ_REMOVE(&pool->held, a, link);
-        pool->held_count--;
         attempt_end(a, ATTEMPT_UNSTARTED, NULL);
     }
     x->act->state = JOB_RUNNING;
@@ -130,9 +141,11 @@ static void act_moved(struct store_op *op) {
     struct jobs_act *act = x->act;
     act->status = op->status != 0 ? op->status : x->item.status;
     act->state = x->item.state;
-    if (act->status == -EBUSY && act->action == JOBS_CANCEL && x->tries++ < ACT_BUSY_TRIES) {
+    if (act->status == -EBUSY && act->action == JOBS_CANCEL && x->tries++ < ACT_BUSY_TRIES &&
+        host->phase != HOST_STOPPED) {
         // claimed a moment ago, or its last commit is on its way
         (void)timer_set(host->timers, &x->again, env_mono_ms(&host->env) + ACT_BUSY_MS);
+        LIST_INSERT_HEAD(&host->acts, x, waiting);
         return;
     }
     if (act->status == 0) {
@@ -258,12 +271,7 @@ static void queue_set_done(struct store_op *op) {
         queue_set_answer(&x->audit.op);
         return;
     }
-    q->paused = x->set->paused;
-    q->paused_at_ms = q->paused ? op->now_ms : 0;
-    free(q->paused_by);
-    free(q->paused_why);
-    q->paused_by = q->paused && x->set->by != NULL ? strdup(x->set->by) : NULL;
-    q->paused_why = q->paused && x->set->why != NULL ? strdup(x->set->why) : NULL;
+    queue_pause(q, x->set->paused, x->set->by, x->set->why, op->now_ms);
     dispatch_kick(host);
     store_post(&host->store, &x->audit.op);
 }

@@ -31,8 +31,8 @@ struct job_request {
     int64_t delay_ms;
     int64_t run_at_ms;
     const char *key;
-    int dedup_mode; /* enum dedup_mode or -1 (return)                      */
-    int64_t dedup_ttl_ms;
+    int dedup_mode;       /* enum dedup_mode or -1 (return)                      */
+    int64_t dedup_ttl_ms; /* < 0: the key ends with its job                         */
     int32_t max;
     int64_t timeout_ms;
     int64_t deadline_ms; /* a duration from now                                 */
@@ -69,6 +69,8 @@ struct jobs_act {
     void *arg;
 };
 void jobs_act(struct host *host, struct jobs_act *act);
+/* The host ends: actions that wait for a running job are answered. */
+void jobs_give_up(struct host *host);
 
 /* What the supervisor knows about a job that runs here and the store does not yet. False: it does not run here. */
 struct job_live {

@@ -1,10 +1,14 @@
 /* Queues and lanes as the dispatcher sees them. A lane is (queue, type): jobs of one lane are interchangeable for placement, and a
- * slow plugin's lane never hides another's. Both are made on first sight and live as long as the host. Loop thread only. */
+ * slow plugin's lane never hides another's. Both are made on first sight and live as long as the host. Loop thread only.
+ *
+ * A lane from which something could be claimed stands in one of its pool's two lists, so that claiming looks at no other. Whatever may
+ * change that goes through a function below. */
 #ifndef JOBHOST_SUPERVISOR_LANE_H
 #define JOBHOST_SUPERVISOR_LANE_H
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 #include <uthash.h>
 
 #include "config/config.h"
@@ -13,6 +17,12 @@
 struct pool;
 struct pool_handler;
 
+/* Slow: each job has a thread to itself. Fast: several wait in a worker's window. */
+enum lane_pace { LANE_SLOW, LANE_FAST, LANE_PACES };
+
+struct lane;
+TAILQ_HEAD(lane_list, lane);
+
 struct queue {
     char *name;
     const struct config_queue *config;
@@ -20,6 +30,7 @@ struct queue {
     char *paused_by, *paused_why;
     int64_t paused_at_ms;
     uint32_t in_hand; /* attempts claimed and not ended, and claims under way */
+    struct lane_list lanes;
     UT_hash_handle hh;
 };
 
@@ -31,9 +42,13 @@ struct lane {
     struct pool *pool; /* NULL = no plugin loaded has this type */
     uint32_t handler;  /* index in the pool's manifest */
     uint32_t est_us;   /* run time, smoothed; 0 = not known */
-    bool hungry;       /* the store may have queued jobs for it */
-    uint64_t signals;  /* grows whenever it may have become hungry */
-    uint64_t turn;     /* for priority_split() */
+    enum lane_pace pace;
+    uint32_t in_hand; /* attempts not yet concluded, and claims under way */
+    bool hungry;      /* the store may have queued jobs for it */
+    bool ready;       /* in its pool's list */
+    uint64_t signals; /* grows whenever it may have become hungry */
+    uint64_t turn;    /* for priority_split() */
+    TAILQ_ENTRY(lane) of_queue, of_pool;
     UT_hash_handle hh;
 };
 
@@ -46,8 +61,29 @@ struct host;
 /* Found or made; NULL only without memory. */
 struct queue *lane_queue(struct host *host, const char *name);
 struct lane *lane_get(struct host *host, const char *queue, const char *type);
-/* A pool has come up or gone down: ties lanes to handlers again. */
+/* NULL if it has not been seen yet. */
+struct lane *lane_find(struct host *host, const char *queue, const char *type);
+/* A pool has come up: ties lanes to handlers again. */
 void lane_bind_all(struct host *host);
+
+/* The store may have jobs for it. */
+void lane_signal(struct lane *lane);
+/* The store had none left, and nothing has been signalled since `signals`. */
+void lane_sated(struct lane *lane, uint64_t signals);
+/* Its jobs in hand: `n` more, or fewer. */
+void lane_take(struct lane *lane, uint32_t n);
+void lane_give(struct lane *lane, uint32_t n);
+/* One of its jobs ran for so long. */
+void lane_learn(struct lane *lane, uint32_t run_us);
+/* Jobs that one thread may have in its worker, the running one included. */
+uint32_t lane_per_thread(const struct lane *lane);
+
+void queue_take(struct queue *q, uint32_t n);
+void queue_give(struct queue *q, uint32_t n);
+/* How many more of its jobs may be in hand; UINT32_MAX = no limit. */
+uint32_t queue_room(const struct queue *q);
+void queue_pause(struct queue *q, bool paused, const char *by, const char *why, int64_t at_ms);
+
 void lane_finish_all(struct lanes *lanes);
 
 #endif

@@ -32,6 +32,8 @@ static struct pool *pool_new(struct host *host, const struct config_plugin *conf
         pool->target = (uint32_t)config->workers;
         TAILQ_INIT(&pool->workers);
         TAILQ_INIT(&pool->held);
+        TAILQ_INIT(&pool->ready[LANE_SLOW]);
+        TAILQ_INIT(&pool->ready[LANE_FAST]);
         timer_init(&pool->respawn_timer, pool_respawn, pool);
     }
     return pool;
@@ -54,6 +56,7 @@ static struct worker *pool_spawn(struct pool *pool) {
     if (w == NULL) {
         log_error(&pool->host->log, "worker.spawn", "plugin=%s msg=\"%s\"",
                   pool->config->entry.name, e.msg);
+        snprintf(pool->last_crash, sizeof pool->last_crash, "%s", e.msg);
         return NULL;
     }
     TAILQ_INSERT_TAIL(&pool->workers, w, link);
@@ -68,12 +71,18 @@ static void pool_start(struct pool *pool) {
     if (snapshot_take(pool->config->file, host->config->host.state_dir, &pool->snapshot, &e) != 0) {
         pool_fail(pool, e.msg);
     } else if (pool_spawn(pool) == NULL) {
-        pool_fail(pool, "cannot start a worker process; see the log");
+        pool_fail(pool, pool->last_crash);
     }
 }
 
+static void pool_respawn_later(struct pool *pool);
+
 static void pool_fill(struct pool *pool) {
-    while (pool->worker_count < pool->target && pool_spawn(pool) != NULL) {
+    while (pool->worker_count < pool->target) {
+        if (pool_spawn(pool) == NULL) {
+            pool_respawn_later(pool);
+            return;
+        }
     }
 }
 
@@ -94,10 +103,13 @@ static void pool_respawn_later(struct pool *pool) {
     pool->deaths++;
     if (pool->deaths >= POOL_DOWN_AFTER && pool->ready_count == 0) {
         snprintf(pool->fault, sizeof pool->fault,
-                 "its workers keep dying (%u in a row), next try in %lld ms; last: %.300s",
+                 "it has no worker (%u deaths in a row), next try in %lld ms; last: %.300s",
                  pool->deaths, (long long)pause, pool->last_crash);
     }
-    (void)timer_set(host->timers, &pool->respawn_timer, env_mono_ms(&host->env) + pause);
+    if (!timer_running(
+            &pool->respawn_timer)) { // a later death does not put off what an earlier one has earned
+        (void)timer_set(host->timers, &pool->respawn_timer, env_mono_ms(&host->env) + pause);
+    }
 }
 
 /* ------------------------------------------------------------------ what workers report */
@@ -116,6 +128,7 @@ int pool_on_hello(struct worker *w, const struct msg_hello *m, struct err *e) {
         if (!ok) {
             snprintf(w->fail_text, sizeof w->fail_text, "%.*s", (int)problems.len,
                      problems.data == NULL ? "" : problems.data);
+            w->distrusted = true;
             worker_kill(w, "its configuration does not fit");
         }
         buf_free(&problems);
@@ -138,13 +151,14 @@ void pool_on_ready(struct worker *w) {
     log_info(&host->log, "worker.ready", "plugin=%s build=%s pid=%d start_ms=%lld",
              pool->config->entry.name, pool->build, (int)w->pid,
              (long long)(w->ready_mono_ms - w->spawned_mono_ms));
+    if (host->phase != HOST_RUNNING) {
+        worker_drain(w);
+        return;
+    }
     if (pool->state == POOL_STARTING) {
         pool->state = POOL_READY;
         lane_bind_all(host);
         pool_fill(pool);
-    }
-    if (host->phase == HOST_DRAINING) {
-        worker_drain(w);
     }
     host_plugin_settled(host);
     dispatch_kick(host);
@@ -179,9 +193,6 @@ void pool_on_gone(struct worker *w) {
     autopsy_settle(w, text);
     TAILQ_REMOVE(&pool->workers, w, link);
     pool->worker_count--;
-    if (w->flush_wanted) {
-        TAILQ_REMOVE(&host->pools->flush, w, flush_link);
-    }
     worker_free(w);
     if (host->phase != HOST_RUNNING && host->phase != HOST_STARTING) {
         shutdown_progress(host);
@@ -218,6 +229,13 @@ void pool_want_flush(struct worker *w) {
     }
 }
 
+void pool_forget_flush(struct worker *w) {
+    if (w->flush_wanted) {
+        w->flush_wanted = false;
+        TAILQ_REMOVE(&w->host->pools->flush, w, flush_link);
+    }
+}
+
 int pools_new(struct host *host, struct pools **ret) {
     struct pools *pools = calloc(1, sizeof *pools);
     if (pools == NULL) {
@@ -248,8 +266,8 @@ int pools_new(struct host *host, struct pools **ret) {
 
 uint32_t pools_start(struct pools *pools) {
     uint32_t failed = 0;
-    for (uint32_t i = 0; i < pools->count; i++) {
-        pool_start(pools->items[i]);
+    for (uint32_t i = 0; i < pools->count && pools->host->phase == HOST_RUNNING; i++) {
+        pool_start(pools->items[i]); // the first that fails may stop the host (--strict)
         failed += pools->items[i]->state == POOL_FAILED;
     }
     return failed;
@@ -271,7 +289,6 @@ void pools_drain(struct pools *pools) {
         struct attempt *a;
         while ((a = TAILQ_FIRST(&pool->held)) != NULL) {
             TAILQ_REMOVE(&pool->held, a, link);
-            pool->held_count--;
             attempt_end(a, ATTEMPT_UNSTARTED, NULL);
         }
         struct worker *w;

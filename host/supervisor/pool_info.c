@@ -34,14 +34,11 @@ static void worker_describe(const struct worker *w, int64_t wall_offset, struct 
         .jobs_done = w->jobs_done,
         .rss = pool_rss((int32_t)w->pid),
     };
-    const struct attempt *a;
-    TAILQ_FOREACH(a, &w->attempts, link) {
+    for (int64_t i = 0; i < w->pool->config->threads; i++) {
         int64_t since;
-        if (worker_is_running(w, a, &since)) {
-            ret->running++;
-        }
+        ret->running += worker_runs(w, i, &since) != NULL;
     }
-    ret->window = w->outstanding - ret->running;
+    ret->window = w->outstanding > ret->running ? w->outstanding - ret->running : 0;
 }
 
 void pools_info(struct host *host, uint32_t index, struct pool_info *ret) {

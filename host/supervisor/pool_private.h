@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/timer.h"
 #include "supervisor/attempt.h"
+#include "supervisor/lane.h"
 #include "supervisor/pool.h"
 #include "supervisor/snapshot.h"
 #include "supervisor/worker.h"
@@ -22,11 +23,12 @@ struct pool {
     size_t setting_count;
     struct worker_list workers;
     uint32_t worker_count, ready_count, target;
-    struct attempt_list held; /* claimed, at no worker */
-    uint32_t held_count;
-    uint32_t claiming;     /* asked of the store and not yet answered */
-    uint32_t hungry_lanes; /* while claims are sized */
-    unsigned deaths;       /* in a row without a finished job between */
+    struct attempt_list held;     /* claimed, at no worker */
+    uint32_t in_hand[LANE_PACES]; /* of its lanes: attempts not concluded, claims under way */
+    struct lane_list
+        ready[LANE_PACES]; /* lanes that may be claimed from; who was served goes to the end */
+    uint32_t ready_lanes[LANE_PACES];
+    unsigned deaths; /* in a row without a finished job between */
     struct timer respawn_timer;
     uint64_t jobs_done, crashes, restarts;
     char last_crash[512];
@@ -56,5 +58,6 @@ int pool_on_hello(struct worker *w, const struct msg_hello *m, struct err *e);
 void pool_on_ready(struct worker *w);
 void pool_on_gone(struct worker *w);
 void pool_want_flush(struct worker *w);
+void pool_forget_flush(struct worker *w);
 
 #endif

@@ -14,6 +14,7 @@ enum {
     UPKEEP_BATCH = 1000,
     UPKEEP_SWEEP_MS = 60000,
     UPKEEP_RETRY_MS = 1000,  /* after a refusal of the store                          */
+    UPKEEP_START_MS = 60000, /* for what a start must know                            */
     UPKEEP_CLOCK_MS = 60000, /* longest sleep until a due time, as wall time may step */
 };
 
@@ -24,8 +25,8 @@ struct upkeep {
     struct store_sweep sweep;
     struct store_recover recover;
     struct store_stats stats;
-    struct store_host_lease lease;
-    bool due_out, forward_out, forward_again, sweep_out, leaving;
+    struct store_host_lease lease, leave;
+    bool due_out, forward_out, forward_again;
     int64_t due_ms; /* the earliest known, 0 = none */
     struct timer due_timer, sweep_timer, forward_timer;
     void (*ready)(struct host *host, int status);
@@ -93,19 +94,27 @@ void upkeep_due(struct host *host, int64_t due_ms) {
 
 /* ------------------------------------------------------------------ outbox */
 
+/* The start is over, one way or the other. */
+static void upkeep_started(struct upkeep *u, int status) {
+    void (*ready)(struct host *, int) = u->ready;
+    u->ready = NULL;
+    if (ready != NULL) {
+        ready(u->host, status);
+    }
+}
+
 static void forward_done(struct store_op *op) {
     struct upkeep *u = op->arg;
     u->forward_out = false;
-    bool again = u->forward_again || (op->status == 0 && u->forward.more);
-    if (op->status != 0 && u->host->phase == HOST_RUNNING) {
+    bool again = u->forward_again || u->forward.more;
+    if (op->status !=
+        0) { // the rows stay where they are; a host that starts need not wait for them
         upkeep_timer(u, &u->forward_timer, UPKEEP_RETRY_MS);
     } else if (again) {
         upkeep_forward(u->host);
-    } else if (u->ready != NULL && u->recover.op.status == 0) {
-        void (*ready)(struct host *, int) = u->ready;
-        u->ready = NULL;
-        ready(u->host, 0);
+        return;
     }
+    upkeep_started(u, 0);
 }
 
 void upkeep_forward(struct host *host) {
@@ -131,7 +140,6 @@ static void sweep_fire(struct timer *t, void *arg);
 
 static void sweep_done(struct store_op *op) {
     struct upkeep *u = op->arg;
-    u->sweep_out = false;
     if (u->host->phase != HOST_RUNNING) {
         return;
     }
@@ -145,21 +153,23 @@ static void sweep_done(struct store_op *op) {
 static void sweep_fire(struct timer *t, void *arg) {
     struct upkeep *u = arg;
     (void)t;
-    u->sweep_out = true;
     u->sweep.limit = UPKEEP_BATCH;
     upkeep_post(u, &u->sweep.op, STORE_SWEEP, sweep_done);
 }
 
 /* ------------------------------------------------------------------ start: lease, recover, forward, look round */
 
-static void upkeep_failed(struct upkeep *u, const struct store_op *op, const char *what) {
-    log_error(&u->host->log, "store.start", "what=%s status=%d msg=\"%s\"", what, op->status,
-              op->err.msg);
-    void (*ready)(struct host *, int) = u->ready;
-    u->ready = NULL;
-    if (ready != NULL) {
-        ready(u->host, op->status);
+/* Does the start end here? Because it has failed, or because the host has been stopped. */
+static bool upkeep_stops(struct upkeep *u, const struct store_op *op, const char *what) {
+    if (u->ready == NULL) {
+        return true;
     }
+    if (op->status != 0) {
+        log_error(&u->host->log, "store.start", "what=%s status=%d msg=\"%s\"", what, op->status,
+                  op->err.msg);
+        upkeep_started(u, op->status);
+    }
+    return op->status != 0;
 }
 
 static int upkeep_take_queue(struct host *host, const struct store_queue_stats *s) {
@@ -167,20 +177,14 @@ static int upkeep_take_queue(struct host *host, const struct store_queue_stats *
     if (q == NULL) {
         return -ENOMEM;
     }
-    q->paused = s->paused;
-    q->paused_at_ms = s->paused_at_ms;
-    free(q->paused_by);
-    free(q->paused_why);
-    q->paused_by = s->paused_by == NULL ? NULL : strdup(s->paused_by);
-    q->paused_why = s->paused_why == NULL ? NULL : strdup(s->paused_why);
+    queue_pause(q, s->paused, s->paused_by, s->paused_why, s->paused_at_ms);
     return 0;
 }
 
 static void stats_done(struct store_op *op) {
     struct upkeep *u = op->arg;
     struct host *host = u->host;
-    if (op->status != 0) {
-        upkeep_failed(u, op, "stats");
+    if (upkeep_stops(u, op, "stats")) {
         return;
     }
     for (size_t i = 0; i < u->stats.queue_count; i++) {
@@ -196,8 +200,7 @@ static void stats_done(struct store_op *op) {
 
 static void recover_done(struct store_op *op) {
     struct upkeep *u = op->arg;
-    if (op->status != 0) {
-        upkeep_failed(u, op, "recover");
+    if (upkeep_stops(u, op, "recover")) {
         return;
     }
     if (u->recover.released > 0) {
@@ -207,23 +210,24 @@ static void recover_done(struct store_op *op) {
         upkeep_post(u, op, STORE_RECOVER, recover_done);
         return;
     }
+    u->stats.op.timeout_ms = UPKEEP_START_MS; // a large store takes its time, once
     upkeep_post(u, &u->stats.op, STORE_STATS, stats_done);
 }
 
-static void upkeep_lease(struct upkeep *u, int64_t lease_ms, void (*done)(struct store_op *)) {
+static void upkeep_lease(struct upkeep *u, struct store_host_lease *lease, int64_t lease_ms,
+                         void (*done)(struct store_op *)) {
     struct host *host = u->host;
-    u->lease.name = host->name;
-    u->lease.nonce = host->nonce;
-    u->lease.lease_ms = lease_ms;
-    u->lease.version = JOBHOST_VERSION;
-    u->lease.pid = (int32_t)getpid();
-    upkeep_post(u, &u->lease.op, STORE_HOST_LEASE, done);
+    lease->name = host->name;
+    lease->nonce = host->nonce;
+    lease->lease_ms = lease_ms;
+    lease->version = JOBHOST_VERSION;
+    lease->pid = (int32_t)getpid();
+    upkeep_post(u, &lease->op, STORE_HOST_LEASE, done);
 }
 
 static void lease_done(struct store_op *op) {
     struct upkeep *u = op->arg;
-    if (op->status != 0) {
-        upkeep_failed(u, op, "lease");
+    if (upkeep_stops(u, op, "lease")) {
         return;
     }
     u->recover.host_nonce = u->host->nonce;
@@ -234,12 +238,12 @@ static void lease_done(struct store_op *op) {
 void upkeep_recover(struct host *host, void (*ready)(struct host *host, int status)) {
     struct upkeep *u = host->upkeep;
     u->ready = ready;
-    upkeep_lease(u, host->config->host.lease_ms, lease_done);
-    upkeep_timer(u, &u->sweep_timer, UPKEEP_SWEEP_MS);
+    upkeep_lease(u, &u->lease, host->config->host.lease_ms, lease_done);
 }
 
 void upkeep_run(struct host *host) {
     upkeep_plan_due(host->upkeep);
+    upkeep_timer(host->upkeep, &host->upkeep->sweep_timer, UPKEEP_SWEEP_MS);
 }
 
 /* ------------------------------------------------------------------ end */
@@ -252,7 +256,8 @@ static void left_done(struct store_op *op) {
 void upkeep_leave(struct host *host, void (*done)(struct host *host)) {
     struct upkeep *u = host->upkeep;
     u->left = done;
-    upkeep_lease(u, 0, left_done);
+    u->ready = NULL; // a start that is still under way ends here
+    upkeep_lease(u, &u->leave, 0, left_done);
 }
 
 struct upkeep *upkeep_new(struct host *host) {
@@ -274,8 +279,8 @@ void upkeep_free(struct upkeep **up) {
     timer_cancel(u->host->timers, &u->due_timer);
     timer_cancel(u->host->timers, &u->sweep_timer);
     timer_cancel(u->host->timers, &u->forward_timer);
-    struct store_op *ops[] = {&u->due.op,     &u->forward.op, &u->sweep.op,
-                              &u->recover.op, &u->stats.op,   &u->lease.op};
+    struct store_op *ops[] = {&u->due.op,   &u->forward.op, &u->sweep.op, &u->recover.op,
+                              &u->stats.op, &u->lease.op,   &u->leave.op};
     for (size_t i = 0; i < ARRAY_LEN(ops); i++) {
         store_op_finish(ops[i]);
     }

@@ -66,7 +66,10 @@ void worker_flush(struct worker *w) {
         record_writer_finish(&p->w);
         free(p);
         if (r != 0) {
-            break; // its end is noticed by the reading side
+            if (r != -EPIPE && r != -ECONNRESET) { // else the reading side notices its end
+                worker_kill(w, "it could not be written to");
+            }
+            break;
         }
     }
     if (w->blocked) {
@@ -151,6 +154,9 @@ static void worker_take_packet(struct worker *w, struct record_packet *packet) {
     int more;
     while ((more = record_next(packet, &r)) == 1) {
         int err = worker_record(w, &r, &e);
+        if (w->distrusted) {
+            return; // it has been killed for what it said
+        }
         if (err != 0) {
             more = err;
             break;
@@ -172,7 +178,7 @@ static void worker_readable(evutil_socket_t fd, short what, void *arg) {
     struct record_packet *packet = &w->host->packet;
     (void)fd;
     (void)what;
-    w->seen_mono_ms = env_mono_ms(&w->host->env);
+    w->seen_us = env_stopwatch_us();
     for (int i = 0; i < WORKER_READS_PER_TURN; i++) {
         int r = record_recv(packet, w->sock);
         if (r == -EAGAIN) {
@@ -183,8 +189,9 @@ static void worker_readable(evutil_socket_t fd, short what, void *arg) {
                 worker_take_packet(w, packet);
             }
         } else if (r == -EBADMSG) {
+            w->distrusted = true;
             worker_kill(w, "it sent a packet that is too large");
-        } else if (r != 1) {
+        } else {
             worker_end_of_stream(w);
             return;
         }
@@ -195,7 +202,11 @@ static void worker_readable(evutil_socket_t fd, short what, void *arg) {
 
 static void worker_start_late(struct timer *t, void *arg) {
     struct worker *w = arg;
-    (void)t;
+    int64_t left = w->pool->config->start_timeout_ms - (env_stopwatch_us() - w->spawned_us) / 1000;
+    if (left > 0) { // a test has moved the clock
+        (void)timer_set(w->host->timers, t, env_mono_ms(&w->host->env) + left);
+        return;
+    }
     snprintf(w->fail_text, sizeof w->fail_text, "not ready after start_timeout (%lld ms), while %s",
              (long long)w->pool->config->start_timeout_ms,
              w->state == WORKER_SPAWNED ? "loading" : "in create()");
@@ -236,31 +247,47 @@ static int worker_events(struct worker *w) {
     return 0;
 }
 
-struct worker *worker_spawn(struct pool *pool, struct err *e) {
-    struct host *host = pool->host;
+static struct worker *worker_new(struct pool *pool) {
     struct worker *w = calloc(1, sizeof *w);
-    if (w == NULL) {
-        err_set(e, -ENOMEM, "out of memory");
+    // more places than it can have attempts, so that a free one is always near
+    uint64_t places = 64;
+    while (places <= (uint64_t)pool->config->threads * (RECORD_WINDOW_MAX + 1)) {
+        places *= 2;
+    }
+    if (w == NULL || (w->slots = calloc(places, sizeof(struct attempt *))) == NULL) {
+        free(w);
         return NULL;
     }
+    w->slot_mask = places - 1;
     w->pool = pool;
-    w->host = host;
+    w->host = pool->host;
     w->sock = w->pidfd = -1;
     TAILQ_INIT(&w->out);
     TAILQ_INIT(&w->attempts);
     timer_init(&w->start_timer, worker_start_late, w);
     timer_init(&w->end_timer, worker_end_late, w);
     timer_init(&w->check_timer, worker_check, w);
+    return w;
+}
+
+struct worker *worker_spawn(struct pool *pool, struct err *e) {
+    struct host *host = pool->host;
+    struct worker *w = worker_new(pool);
+    if (w == NULL) {
+        err_set(e, -ENOMEM, "out of memory");
+        return NULL;
+    }
     struct spawned s;
     if (host->spawn->start(host->self_exe, pool->config->entry.name, &s, e) != 0) {
-        free(w);
+        worker_free(w);
         return NULL;
     }
     w->pid = s.pid;
     w->pidfd = s.pidfd;
     w->sock = s.sock;
     w->page = s.page;
-    w->spawned_mono_ms = w->seen_mono_ms = env_mono_ms(&host->env);
+    w->spawned_mono_ms = env_mono_ms(&host->env);
+    w->spawned_us = w->seen_us = env_stopwatch_us();
     if (worker_events(w) != 0 || worker_welcome(w) != 0 ||
         timer_set(host->timers, &w->start_timer,
                   w->spawned_mono_ms + pool->config->start_timeout_ms) != 0) {
@@ -276,6 +303,7 @@ struct worker *worker_spawn(struct pool *pool, struct err *e) {
 
 void worker_free(struct worker *w) {
     worker_cancel_timers(w);
+    pool_forget_flush(w);
     struct event *events[] = {w->ev_read, w->ev_write, w->ev_pid};
     for (size_t i = 0; i < ARRAY_LEN(events); i++) {
         if (events[i] != NULL) {
@@ -295,6 +323,7 @@ void worker_free(struct worker *w) {
     if (w->pidfd != -1) {
         close(w->pidfd);
     }
+    free(w->slots);
     free(w);
 }
 
@@ -319,9 +348,9 @@ static int64_t worker_est_us(const struct lane *lane) {
     return lane->est_us == 0 ? WORKER_EST_UNKNOWN_US : (int64_t)lane->est_us;
 }
 
-static bool worker_has_room(const struct worker *w, const struct lane *lane) {
+bool worker_has_room(const struct worker *w, const struct lane *lane) {
     uint32_t threads = (uint32_t)w->pool->config->threads;
-    if (w->state != WORKER_READY || w->blocked || w->kill_why != NULL) {
+    if (w->state != WORKER_READY || w->blocked || w->eof || w->kill_why != NULL) {
         return false;
     }
     if (w->outstanding < threads) {
@@ -335,12 +364,12 @@ static bool worker_has_room(const struct worker *w, const struct lane *lane) {
 static uint64_t worker_new_slot(struct worker *w) {
     do {
         w->slot_seq++;
-    } while (w->slot_seq == 0 || w->slots[w->slot_seq % WORKER_SLOTS] != NULL);
+    } while (w->slots[w->slot_seq & w->slot_mask] != NULL);
     return w->slot_seq;
 }
 
 struct attempt *worker_slot(const struct worker *w, uint64_t slot) {
-    struct attempt *a = w->slots[slot % WORKER_SLOTS];
+    struct attempt *a = w->slots[slot & w->slot_mask];
     return a != NULL && a->slot == slot ? a : NULL;
 }
 
@@ -397,30 +426,39 @@ bool worker_place(struct worker *w, struct attempt *a) {
     (void)fault(FAULT_DISPATCH_AFTER_SEND);
     a->worker = w;
     a->pid = w->pid;
-    a->placed_mono_ms = env_mono_ms(&w->host->env);
-    w->slots[a->slot % WORKER_SLOTS] = a;
+    a->asking = false;
+    a->placed_mono_ms = a->recalled_mono_ms = env_mono_ms(&w->host->env);
+    a->cost_us = worker_est_us(a->lane);
+    w->slots[a->slot & w->slot_mask] = a;
     TAILQ_INSERT_TAIL(&w->attempts, a, link);
     w->outstanding++;
-    w->load_us += worker_est_us(a->lane);
+    w->load_us += a->cost_us;
     worker_check_by(w, a->placed_mono_ms + worker_check_first(w, a));
     return true;
 }
 
 void worker_forget(struct worker *w, struct attempt *a) {
     TAILQ_REMOVE(&w->attempts, a, link);
-    w->slots[a->slot % WORKER_SLOTS] = NULL;
+    w->slots[a->slot & w->slot_mask] = NULL;
     w->outstanding--;
-    w->load_us = w->outstanding == 0 ? 0 : w->load_us - worker_est_us(a->lane);
-    if (w->load_us < 0) {
-        w->load_us = 0; // estimates moved meanwhile
+    w->load_us -= a->cost_us;
+}
+
+struct attempt *worker_runs(const struct worker *w, int64_t thread, int64_t *ret_since_ms) {
+    const struct start_slot *slot = &w->page->thread[thread];
+    struct attempt *a = worker_slot(w, atomic_load_explicit(&slot->job, memory_order_acquire));
+    if (a != NULL) {
+        int64_t since = atomic_load_explicit(&slot->since_us, memory_order_relaxed) / 1000;
+        int64_t now = env_mono_ms(&w->host->env);
+        since = since > now ? now : since;
+        *ret_since_ms = since < a->placed_mono_ms ? a->placed_mono_ms : since;
     }
+    return a;
 }
 
 bool worker_is_running(const struct worker *w, const struct attempt *a, int64_t *ret_since_ms) {
     for (int64_t i = 0; i < w->pool->config->threads; i++) {
-        const struct start_slot *slot = &w->page->thread[i];
-        if (atomic_load_explicit(&slot->job, memory_order_acquire) == a->slot) {
-            *ret_since_ms = atomic_load_explicit(&slot->since_us, memory_order_relaxed) / 1000;
+        if (worker_runs(w, i, ret_since_ms) == a) {
             return true;
         }
     }

@@ -15,13 +15,14 @@
 #include "supervisor/pool.h"
 
 struct event;
+struct lane;
 
 enum {
-    WORKER_SLOTS = 8192,       /* attempts a worker may hold; power of two              */
     WORKER_PACKETS_MAX = 1024, /* unsent packets before it counts as stuck              */
     WORKER_PING_MS = 5000,
-    WORKER_HUNG_PINGS = 3,      /* missing pings that make a hung process                */
-    WORKER_KILL_AFTER_MS = 2000 /* from SIGTERM to SIGKILL                               */
+    WORKER_HUNG_PINGS = 3,       /* missing pings that make a hung process                */
+    WORKER_KILL_AFTER_MS = 2000, /* from SIGTERM to SIGKILL                               */
+    WORKER_LOG_LINES = 1000,     /* a second, of its plugin, in the host's log            */
 };
 
 struct out_packet {
@@ -42,13 +43,15 @@ struct worker {
     struct timer end_timer;   /* from the end of its socket to its own end               */
     struct timer check_timer; /* timeouts, stops, START reports, hung process             */
     int64_t check_due_ms;     /* mono; 0 = not running                                    */
-    int64_t spawned_mono_ms, ready_mono_ms, seen_mono_ms;
+    int64_t spawned_mono_ms, ready_mono_ms;
+    int64_t spawned_us, seen_us; /* real time, whatever a test does to the clock           */
     struct out_packets out;
     unsigned out_count;
     bool blocked; /* the socket took no more                                              */
     bool flush_wanted;
-    struct attempt *slots[WORKER_SLOTS];
-    uint32_t slot_seq;
+    struct attempt **slots; /* those in its window, at slot & slot_mask                 */
+    uint64_t slot_mask;
+    uint64_t slot_seq;
     struct attempt_list attempts;
     uint32_t outstanding;
     int64_t load_us; /* estimated work in its window                                      */
@@ -65,6 +68,8 @@ struct worker {
     uint64_t crash_slot;
     struct msg_crash crash;
     uint64_t load_begin, load_end;
+    int64_t log_second; /* of the count below */
+    uint32_t log_lines;
     TAILQ_ENTRY(worker) link;
     TAILQ_ENTRY(worker) flush_link;
 };
@@ -77,13 +82,18 @@ struct worker *worker_spawn(struct pool *pool, struct err *e);
 struct record_writer *worker_out(struct worker *w, size_t need);
 void worker_flush(struct worker *w);
 
+/* Could an attempt of this lane be placed? */
+bool worker_has_room(const struct worker *w, const struct lane *lane);
 /* Puts an attempt into its window; false: it cannot take it now (the attempt stays the caller's). */
 bool worker_place(struct worker *w, struct attempt *a);
 /* Takes an attempt out of the window. */
 void worker_forget(struct worker *w, struct attempt *a);
 struct attempt *worker_slot(const struct worker *w, uint64_t slot);
 
-/* Is this attempt being run right now? *ret_since_ms = mono. */
+/* The attempt that this thread runs, or NULL. *ret_since_ms = mono; never before it was placed nor in the future, whatever the page
+ * says. */
+struct attempt *worker_runs(const struct worker *w, int64_t thread, int64_t *ret_since_ms);
+/* Is this attempt being run right now? */
 bool worker_is_running(const struct worker *w, const struct attempt *a, int64_t *ret_since_ms);
 
 /* Has it been begun, whether or not it has ended since? A worker begins its jobs in the order in which it got them. */

@@ -79,56 +79,74 @@ static int64_t check_running(struct worker *w, struct attempt *a, int64_t since,
     return due;
 }
 
-static bool check_somebody_is_free(const struct worker *w) {
+/* Threads of other workers that could run something now. */
+static uint32_t check_free_elsewhere(const struct worker *w) {
+    uint32_t threads = (uint32_t)w->pool->config->threads, n = 0;
     const struct worker *other;
     TAILQ_FOREACH(other, &w->pool->workers, link) {
-        if (other != w && other->state == WORKER_READY && other->kill_why == NULL &&
-            other->outstanding < (uint32_t)w->pool->config->threads) {
-            return true;
+        if (other != w && other->state == WORKER_READY && other->kill_why == NULL) {
+            n += other->outstanding < threads ? threads - other->outstanding : 0;
         }
     }
-    return false;
+    return n;
 }
 
 /* Unstarted behind a slow one: back it comes if another worker could run it now. */
-static int64_t check_waiting(struct worker *w, struct attempt *a, int64_t now) {
-    if (now - a->placed_mono_ms < CHECK_STUCK_MS) {
-        return a->placed_mono_ms + CHECK_STUCK_MS;
+static int64_t check_waiting(struct worker *w, struct attempt *a, int64_t now, uint32_t *free) {
+    int64_t stuck_at = a->placed_mono_ms + CHECK_STUCK_MS;
+    int64_t again_at = a->recalled_mono_ms + CHECK_RECALL_EVERY_MS;
+    if (now < stuck_at) {
+        return stuck_at;
     }
-    if (check_somebody_is_free(w)) {
+    bool asked = a->recalled_mono_ms != a->placed_mono_ms;
+    if (*free > 0 && (!asked || now >= again_at)) {
         struct record_writer *out = worker_out(w, 64);
         if (out != NULL) {
             record_begin(out, REC_RECALL, a->slot);
             (void)record_end(out);
         }
-        a->placed_mono_ms = now; // not again at once
+        a->recalled_mono_ms = now;
+        (*free)--;
     }
-    return now + CHECK_REPORT_AFTER_MS;
+    return now + CHECK_RECALL_EVERY_MS;
+}
+
+static int64_t check_attempts(struct worker *w, int64_t now, int64_t due) {
+    for (int64_t i = 0; i < w->pool->config->threads; i++) {
+        int64_t since;
+        struct attempt *a = worker_runs(w, i, &since);
+        if (a != NULL) {
+            a->running = true;
+            due = check_min(due, check_running(w, a, since, now));
+            due = a->stop == STOP_NOT ? due : check_min(due, check_stop(w, a, now));
+        }
+    }
+    uint32_t free = check_free_elsewhere(w);
+    struct attempt *a;
+    TAILQ_FOREACH(a, &w->attempts, link) {
+        if (!a->running) {
+            due = check_min(due, check_waiting(w, a, now, &free));
+        }
+        a->running = false;
+    }
+    return due;
 }
 
 void worker_check(struct timer *t, void *arg) {
     struct worker *w = arg;
     (void)t;
     w->check_due_ms = 0;
-    int64_t now = env_mono_ms(&w->host->env);
-    int64_t hung_at = w->seen_mono_ms + (int64_t)WORKER_PING_MS * WORKER_HUNG_PINGS;
-    if (now >= hung_at && !w->eof) {
+    if (w->eof) {
+        return; // its end has a timer of its own
+    }
+    // a test that moves the clock by an hour has not made it silent
+    int64_t silent_ms = (env_stopwatch_us() - w->seen_us) / 1000;
+    int64_t patience_ms = (int64_t)WORKER_PING_MS * WORKER_HUNG_PINGS;
+    if (silent_ms >= patience_ms) {
         worker_kill(w, "it stopped answering");
         return;
     }
-    int64_t due = hung_at;
-    struct attempt *a, *next;
-    for (a = TAILQ_FIRST(&w->attempts); a != NULL; a = next) {
-        next = TAILQ_NEXT(a, link);
-        int64_t since;
-        if (worker_is_running(w, a, &since)) {
-            due = check_min(due, check_running(w, a, since, now));
-            if (a->stop != STOP_NOT) {
-                due = check_min(due, check_stop(w, a, now));
-            }
-        } else {
-            due = check_min(due, check_waiting(w, a, now));
-        }
-    }
+    int64_t now = env_mono_ms(&w->host->env);
+    int64_t due = check_attempts(w, now, now + patience_ms - silent_ms);
     worker_check_by(w, due > now ? due : now + 1);
 }

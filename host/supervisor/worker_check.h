@@ -9,6 +9,7 @@ enum {
     CHECK_REPORT_AFTER_MS = 1000, /* START is written down for attempts that last this long */
     CHECK_REPORT_EVERY_MS = 5000, /* progress and log reach the store at least this often   */
     CHECK_STUCK_MS = 20,          /* unstarted behind another, while another worker is free */
+    CHECK_RECALL_EVERY_MS = 200,  /* and again, should it not have come back                */
 };
 
 /* The timer's callback; `arg` is the worker. */

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "jobhost_kv.h"
@@ -53,14 +54,18 @@ static void get_send(struct worker *w, uint64_t slot, uint32_t request, struct a
     } else {
         m.value.data = answer->value;
     }
-    if (out != NULL && msg_value_put(out, slot, &m) == 0) {
-        answer->fd = -1; // taken
+    int r = out == NULL ? -EPIPE : msg_value_put(out, slot, &m);
+    if (r == 0) {
+        answer->fd = -1;      // taken
+    } else if (out != NULL) { // the handler waits for something
+        (void)msg_value_put(out, slot, &(struct msg_value){.request = request, .status = r});
     }
 }
 
 static void get_finish(struct get *g, struct answer *answer) {
     struct worker *w = get_worker(g);
     if (w != NULL) {
+        worker_slot(w, g->slot)->asking = false;
         get_send(w, g->slot, g->request, answer);
     }
     if (answer->fd >= 0) {
@@ -112,28 +117,50 @@ static void get_blob_done(struct store_op *op) {
     get_finish(g, &answer);
 }
 
-static void get_step(struct get *g, struct attempt *a, const char *key) {
+static int get_step(struct get *g, struct attempt *a, const char *key) {
     g->u.step = (struct store_step_get){.op = {.kind = STORE_STEP_GET, .done = get_step_done},
                                         .id = a->job->spec.id};
     g->u.step.name = arena_str(&g->u.op.arena, key);
+    return g->u.step.name == NULL ? -ENOMEM : 0;
 }
 
-static void get_kv(struct get *g, const struct msg_get *m, enum store_kv_read what,
-                   const char *space) {
+/* A set's member, which may have come by descriptor. */
+static int get_member(struct get *g, const struct msg_bytes *from, struct bytes *ret) {
+    struct bytes member = from->data;
+    if (member.len > JH_KV_VALUE_MAX) {
+        return -EBADMSG;
+    }
+    void *map = NULL;
+    if (from->by_fd && member.len > 0) {
+        map = (void *)(uintptr_t)record_map(from->fd, member.len);
+        if (map == NULL) {
+            return -ENOMEM;
+        }
+        member.data = map;
+    }
+    *ret = arena_bytes(&g->u.op.arena, member);
+    if (map != NULL) {
+        munmap(map, member.len);
+    }
+    return member.len > 0 && ret->data == NULL ? -ENOMEM : 0;
+}
+
+static int get_kv(struct get *g, const struct msg_get *m, enum store_kv_read what,
+                  const char *space) {
     g->u.kv =
         (struct store_kv_get){.op = {.kind = STORE_KV_GET, .done = get_kv_done}, .what = what};
     g->u.kv.kv_namespace = space;
     g->u.kv.key = arena_str(&g->u.op.arena, m->key);
-    g->u.kv.member = arena_bytes(&g->u.op.arena, m->member.data);
+    return g->u.kv.key == NULL ? -ENOMEM : get_member(g, &m->member, &g->u.kv.member);
 }
 
-static void get_claim(struct get *g, struct attempt *a, const struct msg_get *m,
-                      const char *space) {
+static int get_claim(struct get *g, struct attempt *a, const struct msg_get *m, const char *space) {
     g->u.claim = (struct store_kv_claim){.op = {.kind = STORE_KV_CLAIM, .done = get_claim_done},
                                          .id = a->job->spec.id,
                                          .token = a->job->token};
     g->u.claim.kv_namespace = space;
     g->u.claim.key = arena_str(&g->u.op.arena, m->key);
+    return g->u.claim.key == NULL ? -ENOMEM : 0;
 }
 
 static int get_input(struct get *g, struct attempt *a, const struct msg_get *m) {
@@ -154,25 +181,31 @@ static int get_fill(struct get *g, struct worker *w, struct attempt *a, const st
                                                [GET_CARD] = STORE_KV_CARD};
     const char *space = w->pool->config->entry.name;
     switch (m->what) {
-    case GET_STEP: get_step(g, a, m->key); return 0;
+    case GET_STEP: return get_step(g, a, m->key);
     case GET_KV:
     case GET_COUNTER:
     case GET_IS_MEMBER:
-    case GET_CARD: get_kv(g, m, reads[m->what], space); return 0;
-    case GET_CLAIM: get_claim(g, a, m, space); return 0;
+    case GET_CARD: return get_kv(g, m, reads[m->what], space);
+    case GET_CLAIM: return get_claim(g, a, m, space);
     case GET_INPUT: return get_input(g, a, m);
     default: return -EBADMSG;
     }
 }
 
 int worker_get(struct worker *w, struct attempt *a, struct msg_get *m) {
-    struct get *g = m->member.by_fd ? NULL : calloc(1, sizeof *g);
-    int r = m->member.by_fd ? -EBADMSG : (g == NULL ? -ENOMEM : get_fill(g, w, a, m));
+    // one question at a time, of a size that its plugin may ask
+    bool bad = a->asking || strlen(m->key) > JH_KV_KEY_MAX;
+    struct get *g = bad ? NULL : calloc(1, sizeof *g);
+    int r = bad ? -EBADMSG : (g == NULL ? -ENOMEM : get_fill(g, w, a, m));
     msg_bytes_close(&m->member);
     if (r != 0) {
+        if (g != NULL) {
+            store_op_finish(&g->u.op);
+        }
         free(g);
         return r;
     }
+    a->asking = true;
     g->host = w->host;
     g->pool = w->pool;
     g->pid = w->pid;

@@ -10,7 +10,14 @@
 #include "supervisor/pool_private.h"
 #include "supervisor/worker_gets.h"
 
-enum { IN_SPAWNED = 1, IN_LOADED = 2, IN_READY = 4, IN_DRAINING = 8, IN_ANY = 15, IN_WORK = 12 };
+enum {
+    IN_SPAWNED = 1,
+    IN_LOADED = 2,
+    IN_READY = 4,
+    IN_DRAINING = 8,
+    IN_ANY = 15,
+    IN_WORK = 12
+}; /* 1 << enum worker_state */
 enum { JOB_NONE, JOB_REQUIRED, JOB_OPTIONAL };
 
 static int on_hello(struct worker *w, struct attempt *a, struct record *r, struct err *e) {
@@ -18,6 +25,10 @@ static int on_hello(struct worker *w, struct attempt *a, struct record *r, struc
     struct arena arena = {.head = NULL};
     struct msg_hello m;
     int err = msg_hello_get(r, &arena, &m);
+    if (err == 0 && m.wire_version != RECORD_WIRE_VERSION) {
+        err = err_set(e, -EPROTO, "it speaks version %u of the protocol, not %d", m.wire_version,
+                      (int)RECORD_WIRE_VERSION);
+    }
     if (err == 0) {
         w->load_begin = m.load_begin;
         w->load_end = m.load_end;
@@ -66,14 +77,30 @@ static int on_ping(struct worker *w, struct attempt *a, struct record *r, struct
 }
 
 static int on_nack(struct worker *w, struct attempt *a, struct record *r, struct err *e) {
-    (void)e;
-    if (record_done(r) != 0 || a->effects != NULL || a->committing) {
-        return -EPROTO;
+    int64_t since;
+    bool begun = a->effects != NULL || a->asking || a->committing ||
+                 a->commit_no != a->job->commit_no || worker_is_running(w, a, &since);
+    if (record_done(r) != 0 || begun) {
+        return err_set(e, -EPROTO, "it gives a job back that it has begun");
     }
     worker_forget(w, a);
     a->worker = NULL;
     dispatch_return(a);
     return 0;
+}
+
+/* A plugin that logs without end fills its jobs' tails, not the host's log. */
+static bool on_log_fits(struct worker *w) {
+    int64_t second = env_stopwatch_us() / 1000000;
+    if (second != w->log_second) {
+        if (w->log_lines > WORKER_LOG_LINES) {
+            log_warn(&w->host->log, "plugin.log_dropped", "plugin=%s pid=%d lines=%u",
+                     w->pool->config->entry.name, (int)w->pid, w->log_lines - WORKER_LOG_LINES);
+        }
+        w->log_second = second;
+        w->log_lines = 0;
+    }
+    return ++w->log_lines <= WORKER_LOG_LINES;
 }
 
 static int on_log(struct worker *w, struct attempt *a, struct record *r, struct err *e) {
@@ -91,8 +118,10 @@ static int on_log(struct worker *w, struct attempt *a, struct record *r, struct 
         id_format(&a->job->spec.id, id);
         attempt_on_log(a, &m);
     }
-    log_write(&w->host->log, level, "plugin.log", "plugin=%s pid=%d job=%s msg=\"%s\"",
-              w->pool->config->entry.name, (int)w->pid, id, m.text);
+    if (on_log_fits(w)) {
+        log_write(&w->host->log, level, "plugin.log", "plugin=%s pid=%d job=%s msg=\"%s\"",
+                  w->pool->config->entry.name, (int)w->pid, id, m.text);
+    }
     return 0;
 }
 
@@ -130,38 +159,43 @@ static int on_commit(struct worker *w, struct attempt *a, struct record *r, stru
     return err;
 }
 
-/* Run times, smoothed; one slow run counts at once, so that nothing is queued behind the next. */
-static void on_done_estimate(struct lane *lane, uint32_t run_us) {
-    uint32_t us = run_us == 0 ? 1 : run_us;
-    if (lane->est_us == 0 || us > lane->est_us * 8) {
-        lane->est_us = us;
-    } else {
-        lane->est_us = (uint32_t)(((uint64_t)lane->est_us * 7 + us) / 8);
-        lane->est_us = lane->est_us == 0 ? 1 : lane->est_us;
+/* The worker cuts texts to these, so a longer one is not its own. */
+static bool on_done_fits(const struct msg_done *m) {
+    const struct {
+        const char *text;
+        size_t max;
+    } texts[] = {{m->scope, JOB_SCOPE_MAX},
+                 {m->message, JOB_MESSAGE_MAX},
+                 {m->code, JOB_CODE_MAX},
+                 {m->wait_key, JOB_KEY_MAX}};
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        if (texts[i].text != NULL && strlen(texts[i].text) > texts[i].max) {
+            return false;
+        }
     }
+    return true;
 }
 
 static int on_done(struct worker *w, struct attempt *a, struct record *r, struct err *e) {
-    (void)e;
     struct msg_done m;
     int err = msg_done_get(r, &m);
     if (err != 0) {
         return err;
     }
+    if (a->committing || !on_done_fits(&m)) {
+        return err_set(e, -EPROTO, "DONE %s",
+                       a->committing ? "before COMMITTED" : "with a text over its limit");
+    }
     m.cancel_mask &= a->cancel_mask; // only what we asked for counts
     worker_forget(w, a);
-    on_done_estimate(a->lane, m.run_us);
+    lane_learn(a->lane, m.run_us);
     w->jobs_done++;
     w->pool->jobs_done++;
     w->pool->deaths = 0;
     a->worker = NULL;
-    err = attempt_on_done(a, &m);
-    if (err != 0) {
-        // cannot happen to an honest worker; the job is not to be lost for it
-        attempt_end(a, ATTEMPT_CRASHED, "its worker broke the protocol");
-    }
+    attempt_on_done(a, &m);
     dispatch_kick(w->host);
-    return err;
+    return 0;
 }
 
 static int on_crash(struct worker *w, struct attempt *a, struct record *r, struct err *e) {
@@ -205,7 +239,7 @@ static const struct {
     [REC_COMMIT] = {IN_WORK, JOB_REQUIRED, on_commit},
     [REC_DONE] = {IN_WORK, JOB_REQUIRED, on_done},
     [REC_CRASH] = {IN_ANY, JOB_OPTIONAL, on_crash},
-    [REC_BYE] = {IN_ANY, JOB_NONE, on_bye},
+    [REC_BYE] = {IN_ANY & ~IN_READY, JOB_NONE, on_bye},
 };
 
 int worker_record(struct worker *w, struct record *r, struct err *e) {

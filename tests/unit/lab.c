@@ -179,6 +179,13 @@ static struct config *load_config(struct lab *lab) {
     return config;
 }
 
+// So that a turn of the loop that waits for something to happen ends when nothing does.
+static void on_tick(evutil_socket_t fd, short what, void *arg) {
+    (void)fd;
+    (void)what;
+    (void)arg;
+}
+
 static void open_host(struct lab *lab) {
     struct err e = {.code = 0};
     struct host *host = calloc(1, sizeof *host);
@@ -197,11 +204,14 @@ static void open_host(struct lab *lab) {
         host->config->store.url = lab->url;
     }
     lab->host = host;
+    const struct timeval tick = {.tv_usec = 2000};
     if (host_open(host, false, &e) != 0) {
         lab_fail("%s", e.msg);
     }
     lab->store = host->store;
     host->store = (struct store){&store_counted, lab};
+    lab->ticker = event_new(host->base, -1, EV_PERSIST, on_tick, lab);
+    (void)event_add(lab->ticker, &tick);
     host_start(host);
 }
 
@@ -258,6 +268,7 @@ void lab_stop(struct lab *lab) {
 }
 
 void lab_shut(struct lab *lab) {
+    event_free(lab->ticker);
     host_close(lab->host);
     config_free(&lab->host->config);
     free(lab->host);
@@ -640,13 +651,17 @@ void lab_check_idle(struct lab *lab) {
     check_zero(HASH_CNT(by_id, d->running), "attempts", "dispatch");
     check_zero(d->claims_out, "claims", "dispatch");
     check_zero(commits_pending(lab->host), "commits", "host");
-    for (struct queue *q = d->lanes.queues; q != NULL; q = q->hh.next) {
+    for (const struct queue *q = d->lanes.queues; q != NULL; q = q->hh.next) {
         check_zero(q->in_hand, "in hand", q->name);
+    }
+    for (const struct lane *lane = d->lanes.lanes; lane != NULL; lane = lane->hh.next) {
+        check_zero(lane->in_hand, "in hand", lane->key);
     }
     for (uint32_t i = 0; i < lab->host->pools->count; i++) {
         const struct pool *pool = lab->host->pools->items[i];
-        check_zero(pool->held_count, "held", pool->config->entry.name);
-        check_zero(pool->claiming, "claiming", pool->config->entry.name);
+        check_zero(!TAILQ_EMPTY(&pool->held), "held", pool->config->entry.name);
+        check_zero(pool->in_hand[LANE_SLOW], "slow in hand", pool->config->entry.name);
+        check_zero(pool->in_hand[LANE_FAST], "fast in hand", pool->config->entry.name);
         const struct worker *w;
         TAILQ_FOREACH(w, &pool->workers, link) {
             check_zero(w->outstanding, "outstanding", pool->config->entry.name);

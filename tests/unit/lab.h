@@ -42,6 +42,7 @@ struct lab_options {
     bool strict;
 };
 
+struct event;
 struct worker;
 struct lab_get {
     struct store_get op;
@@ -55,6 +56,7 @@ struct lab {
     unsigned outstanding; /* operations with it                 */
     uint64_t posted;
     struct lab_get *gets;
+    struct event *ticker;
     struct env_clock_file clock;
     struct config_env *env;
     char dir[128], url[256];
