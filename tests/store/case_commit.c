@@ -1,6 +1,7 @@
 /* COMMIT: fencing, numbers, effects, and where each event leads. */
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "cases.h"
 
@@ -227,6 +228,44 @@ static void test_children(void) {
     EXPECT_EQ_UINT(5, rig_list(&rig, filter, 100, NULL)->count);
     store_op_finish(&commit.op);
     rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
+// A child that waits in the outbox was promised: it needs no room a second time, and its files stay.
+static void test_promised_child(void) {
+    struct rig rig;
+    rig_start(&rig);
+    struct store_blob_put put = {.data = bytes_of("file of a child"), .fd = -1};
+    EXPECT_EQ_INT(0, rig_run(&rig, &put.op, STORE_BLOB_PUT));
+    struct job_file file = {"f", NULL, put.ref};
+    (void)rig_submit_plain(&rig, "q", "t");
+    struct job_spec kid = rig_spec(&rig, "far", "kid");
+    kid.files = &file;
+    kid.file_count = 1;
+    struct store_commit_item item = rig_item(rig_claim_one(&rig, "q", "t"), JOB_EV_SUCCEED);
+    item.children = &kid;
+    item.child_count = 1;
+    EXPECT_EQ_INT(0, rig_commit(&rig, &item));
+    rig_expect_sound(&rig);
+    rig_close(&rig);
+    rig.config.budget[BUDGET_JOBS] = 1; // less than there is
+    EXPECT_EQ_INT(0, rig_open(&rig));
+    rig.now += 10000000;
+    struct store_sweep sweep = {.limit = 10};
+    EXPECT_EQ_INT(0, rig_run(&rig, &sweep.op, STORE_SWEEP));
+    EXPECT_EQ_UINT(0, sweep.removed);
+    struct job_spec other = rig_spec(&rig, "far", "kid");
+    EXPECT_EQ_INT(-EDQUOT, rig_submit(&rig, &other));
+    EXPECT_EQ_UINT(1, forward(&rig));
+    const struct store_claimed *got = rig_claim_one(&rig, "far", "kid");
+    EXPECT_EQ_UINT(1, got->spec.file_count);
+    rig_expect_sound(&rig);
+    struct store_blob_open o = {.ref = put.ref};
+    EXPECT_EQ_INT(0, rig_run(&rig, &o.op, STORE_BLOB_OPEN));
+    (void)close(o.fd);
+    store_op_finish(&put.op);
+    store_op_finish(&sweep.op);
+    store_op_finish(&o.op);
     rig_finish(&rig);
 }
 
@@ -481,6 +520,7 @@ CASES(commit, {"commits are fenced by token and number", test_fence},
       {"steps are kept, replaced and dropped", test_steps},
       {"limits of steps, at the limit and one more", test_step_limits},
       {"children arrive once, here and by the outbox", test_children},
+      {"a child in the outbox was promised", test_promised_child},
       {"the limit of children", test_child_limit},
       {"warnings and log have their limits", test_warnings_and_log},
       {"the history keeps the newest", test_history},

@@ -67,6 +67,16 @@ static int count_files(struct counting *c, sqlite3_stmt *s) {
     return r == -EBADMSG ? 0 : r; // fsck_jobs() has reported it
 }
 
+static int count_parcel(struct counting *c, sqlite3_stmt *s) {
+    struct job_spec spec;
+    arena_reset(&c->f->scratch);
+    int r = jobrow_parcel(column_bytes(s, 0), &c->f->scratch, &spec);
+    for (size_t i = 0; r == 0 && i < spec.file_count; i++) {
+        r = add(c, &spec.files[i].blob);
+    }
+    return r == -EBADMSG ? 0 : r; // fsck_outbox() has reported it
+}
+
 static int count_result(struct counting *c, sqlite3_stmt *s) {
     struct bytes sha = column_bytes(s, 0);
     struct blob_ref blob = {.size = (uint64_t)sqlite3_column_int64(s, 1)};
@@ -174,6 +184,7 @@ int fsck_blobs(struct fsck *f) {
     struct counting c = {.f = f};
     int r =
         each_row(&c, "SELECT " ROW_COLUMNS ", " ROW_SIZE " FROM jobs WHERE has & 2", count_files);
+    r = r < 0 ? r : each_row(&c, "SELECT data FROM outbox", count_parcel);
     r = r < 0 ? r
               : each_row(&c, "SELECT sha256, size FROM results WHERE sha256 IS NOT NULL",
                          count_result);

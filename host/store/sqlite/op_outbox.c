@@ -1,6 +1,7 @@
 #include <errno.h>
 
 #include "base/fault.h"
+#include "store/sqlite/blobrow.h"
 #include "store/sqlite/effects.h"
 #include "store/sqlite/ops.h"
 #include "store/sqlite/submit.h"
@@ -8,7 +9,17 @@
 // Children for another queue wait here until FORWARD delivers them, because in a store of many parts that queue may be elsewhere;
 // one path for all stores, so that one suite proves it.
 
-static int post(struct writer *w, int64_t parent, const struct job_spec *child) {
+// A parcel names the blobs of its files, as the job will.
+static int change_files(struct writer *w, const struct job_spec *child, bool hold, int64_t now_ms) {
+    int r = 0;
+    for (size_t i = 0; i < child->file_count && r == 0; i++) {
+        const struct blob_ref *blob = &child->files[i].blob;
+        r = hold ? blobrow_hold(w, blob) : blobrow_release(w, blob, now_ms);
+    }
+    return r;
+}
+
+static int post(struct writer *w, int64_t parent, const struct job_spec *child, int64_t now_ms) {
     buf_clear(&w->pack);
     jobrow_pack_parcel(&w->pack, child);
     if (w->pack.failed || undo_add(&w->undo, UNDO_BYTES, &w->outbox) == NULL) {
@@ -19,17 +30,18 @@ static int post(struct writer *w, int64_t parent, const struct job_spec *child) 
     sqlite3_stmt *s = conn_stmt(&w->conn, SQL_OUTBOX_ADD);
     bind_int(s, 1, parent);
     bind_bytes(s, 2, buf_bytes(&w->pack));
-    return conn_run(&w->conn, SQL_OUTBOX_ADD);
+    int r = conn_run(&w->conn, SQL_OUTBOX_ADD);
+    return r < 0 ? r : change_files(w, child, true, now_ms);
 }
 
 int effects_child(struct writer *w, const struct job_row *parent, const struct job_spec *child,
                   int64_t now_ms) {
     const struct lane *lane = lanes_by_id(&w->lanes, parent->lane);
     if (lane == NULL || strcmp(lane->queue->name, child->queue) != 0) {
-        return post(w, parent->rid, child);
+        return post(w, parent->rid, child, now_ms);
     }
     struct store_submit_item item = {.spec = child};
-    return submit_item(w, &item, now_ms); // a duplicate is simply not stored
+    return submit_item(w, &item, true, now_ms); // a duplicate is simply not stored
 }
 
 // The oldest parcel. 1 = there is one.
@@ -53,9 +65,10 @@ static int deliver(struct writer *w, int64_t seq, const struct job_spec *spec, i
         return err_set(&w->conn.err, -EIO, "fault injected while forwarding");
     }
     struct store_submit_item item = {.spec = spec};
-    int r = submit_item(w, &item, now_ms);
-    if (r < 0 || item.status == -EDQUOT) {
-        return r < 0 ? r : err_set(&w->conn.err, -EDQUOT, "the store's budget for jobs is used up");
+    int r = submit_item(w, &item, true, now_ms);
+    r = r < 0 ? r : change_files(w, spec, false, now_ms);
+    if (r < 0) {
+        return r;
     }
     bind_int(conn_stmt(&w->conn, SQL_OUTBOX_DEL), 1, seq);
     r = conn_run(&w->conn, SQL_OUTBOX_DEL);

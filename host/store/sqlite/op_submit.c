@@ -102,14 +102,14 @@ static bool is_full(const struct writer *w, const struct queue *queue, int64_t m
 }
 
 static int store_new(struct writer *w, struct store_submit_item *item, struct lane *lane,
-                     int64_t now_ms) {
+                     bool promised, int64_t now_ms) {
     const struct job_spec *spec = item->spec;
     buf_clear(&w->pack);
     jobrow_pack_spec(&w->pack, spec);
     if (w->pack.failed) {
         return err_set(&w->conn.err, -ENOMEM, "out of memory");
     }
-    if (writer_over(w, BUDGET_JOBS, jobrow_bytes(spec->payload.len, w->pack.len))) {
+    if (!promised && writer_over(w, BUDGET_JOBS, jobrow_bytes(spec->payload.len, w->pack.len))) {
         return refuse_new(w, item, -EDQUOT);
     }
     if (item->max_waiting > 0 && is_full(w, lane->queue, item->max_waiting)) {
@@ -126,7 +126,7 @@ static int store_new(struct writer *w, struct store_submit_item *item, struct la
     return r;
 }
 
-int submit_item(struct writer *w, struct store_submit_item *item, int64_t now_ms) {
+int submit_item(struct writer *w, struct store_submit_item *item, bool promised, int64_t now_ms) {
     const struct job_spec *spec = item->spec;
     struct lane *lane = NULL;
     struct job_id holder;
@@ -146,14 +146,14 @@ int submit_item(struct writer *w, struct store_submit_item *item, int64_t now_ms
     if (r != 0) {
         return r < 0 ? r : meet_holder(w, item, &holder);
     }
-    return store_new(w, item, lane, now_ms);
+    return store_new(w, item, lane, promised, now_ms);
 }
 
 int op_submit(struct writer *w, struct store_op *op) {
     struct store_submit *submit = CONTAINER_OF(op, struct store_submit, op);
     int r = 0;
     for (size_t i = 0; i < submit->count && r == 0; i++) {
-        r = submit_item(w, &submit->items[i], op->now_ms);
+        r = submit_item(w, &submit->items[i], false, op->now_ms);
     }
     return r;
 }
