@@ -63,7 +63,7 @@ static int64_t number_at(enum pack_kind kind, const void *at, int64_t base_ms) {
     case PACK_U32: memcpy(&u32, at, sizeof u32); return u32;
     default: memcpy(&i64, at, sizeof i64); break;
     }
-    return kind == PACK_TIME && i64 != 0 ? i64 - base_ms : i64;
+    return kind == PACK_TIME && i64 != 0 ? (int64_t)((uint64_t)i64 - (uint64_t)base_ms) : i64;
 }
 
 static void pack_one(struct buf *b, const struct pack_field *f, const void *at, int64_t base_ms) {
@@ -120,7 +120,7 @@ int pack_next(struct bytes *rest, struct pack_item *ret) {
 static void store_number(enum pack_kind kind, void *at, int64_t value, int64_t base_ms) {
     int32_t i32 = (int32_t)value;
     uint32_t u32 = (uint32_t)value;
-    int64_t i64 = kind == PACK_TIME ? value + base_ms : value;
+    int64_t i64 = kind == PACK_TIME ? (int64_t)((uint64_t)value + (uint64_t)base_ms) : value;
     switch (kind) {
     case PACK_I32: memcpy(at, &i32, sizeof i32); break;
     case PACK_U32: memcpy(at, &u32, sizeof u32); break;
