@@ -92,9 +92,22 @@ static void worker_cancel_timers(struct worker *w) {
     timer_cancel(w->host->timers, &w->check_timer);
 }
 
+static void worker_end_of_stream(struct worker *w);
+
 static void worker_end_late(struct timer *t, void *arg) {
+    struct worker *w = arg;
     (void)t;
-    worker_kill(arg, "it closed its socket and lived on");
+    if (w->eof) {
+        worker_kill(w, "it closed its socket and lived on");
+    } else {
+        worker_end_of_stream(w); // it is dead; a process that it left behind holds the socket
+    }
+}
+
+/* Process and socket end in either order, and usually at once. */
+static void worker_wait_for_end(struct worker *w) {
+    (void)timer_set(w->host->timers, &w->end_timer,
+                    env_mono_ms(&w->host->env) + WORKER_KILL_AFTER_MS);
 }
 
 static void worker_gone(struct worker *w) {
@@ -116,6 +129,7 @@ static void worker_exited(evutil_socket_t fd, short what, void *arg) {
     }
     w->reaped = true;
     (void)event_del(w->ev_pid);
+    worker_wait_for_end(w);
     worker_gone(w);
 }
 
@@ -123,10 +137,7 @@ static void worker_end_of_stream(struct worker *w) {
     w->eof = true;
     (void)event_del(w->ev_read);
     (void)event_del(w->ev_write);
-    if (!w->reaped) { // usually it is just ending
-        (void)timer_set(w->host->timers, &w->end_timer,
-                        env_mono_ms(&w->host->env) + WORKER_KILL_AFTER_MS);
-    }
+    worker_wait_for_end(w);
     worker_gone(w);
 }
 
@@ -350,7 +361,7 @@ static int64_t worker_est_us(const struct lane *lane) {
 
 bool worker_has_room(const struct worker *w, const struct lane *lane) {
     uint32_t threads = (uint32_t)w->pool->config->threads;
-    if (w->state != WORKER_READY || w->blocked || w->eof || w->kill_why != NULL) {
+    if (w->state != WORKER_READY || w->blocked || w->eof || w->reaped || w->kill_why != NULL) {
         return false;
     }
     if (w->outstanding < threads) {
