@@ -1,29 +1,37 @@
-/* The durable side of everything: jobs, results, key/values, queues, hosts, audit. One interface; backends are sqlite/ (the
- * embedded default), later redis/, and faulty/ for tests; tests/store is the suite that all of them pass.
+/* The durable side of everything: jobs, results, key/values, queues, hosts, audit. One interface;
+ * backends are sqlite/ (the embedded default), later redis/, and faulty/ for tests; tests/store is
+ * the suite that all of them pass.
  *
  *        loop thread                          backend
  *    op (arena of its own) ── store_post ──▶  groups it with others, one transaction or round trip
- *    op->done(op)          ◀───────────────   durable (or failed), called on the loop thread, in post order per kind of lane
+ *    op->done(op)          ◀───────────────   durable (or failed); called on the loop thread
  *
  * The rules that all operations share
- *   - Asynchronous. store_post() never blocks and never fails; the answer is op->status in op->done(), always on the loop
- *     thread, always after store_post() has returned, exactly once, in the order of posting among mutating operations (blobs
- *     have an order of their own, and what ran out of time is answered then).
- *   - Memory. An operation and all it points to belong to the caller and stay untouched until done(). Answers are allocated in
- *     op->arena, so they live until the caller frees the operation.
- *   - Durability. When a mutating operation reports 0, its effects survive the death of the host (to the degree the store's
- *     sync setting promises; docs/architecture.md).
- *   - Atomicity. A batch is not a transaction: each *item* of it happens wholly or not at all, and has a status of its own.
- *     op->status != 0 means that no item's fate is known to be good; items of a failed operation must be taken as undecided
- *     and the operation may be posted again: every operation is idempotent under repetition by ids, tokens and numbers.
- *   - C decides, the store compares. States, times and counters come from the caller; a store applies them if token or revision
- *     still match, else the item's status is -ESTALE and nothing happens.
- *   - Deadlines. op->timeout_ms bounds the wait (default 10 s for mutations, 2 s for reads, none for FSCK): -ETIMEDOUT, fate
- *     undecided. What the backend has in hand already may take as long as its disk or network does.
- *   - Time. op->now_ms is the caller's wall clock; a store has no clock of its own, except leases in a shared store, which use the
- *     server's.
- *   - Errors. -ENOTSUP: this backend cannot do it yet. -EROFS: the store is read-only after an I/O error (or disk full); reads
- *     still work; op->err says why. -ESTALE, -ENOENT, -EEXIST, -EBUSY, -EDQUOT per item as documented. */
+ *   - Asynchronous. store_post() never blocks and never fails; the answer is op->status in
+ *     op->done(), always on the loop thread, always after store_post() has returned, exactly once,
+ *     in the order of posting among mutating operations (blobs have an order of their own, and what
+ *     ran out of time is answered then).
+ *   - Memory. An operation and all it points to belong to the caller and stay untouched until
+ *     done(). Answers are allocated in op->arena, so they live until the caller frees the
+ *     operation.
+ *   - Durability. When a mutating operation reports 0, its effects survive the death of the host
+ *     (to the degree the store's sync setting promises; docs/store.md).
+ *   - Atomicity. A batch is not a transaction: each *item* of it happens wholly or not at all, and
+ *     has a status of its own. op->status != 0 means that no item's fate is known to be good; items
+ *     of a failed operation must be taken as undecided and the operation may be posted again: every
+ *     operation is idempotent under repetition by ids, tokens and numbers.
+ *   - C decides, the store compares. States, times and counters come from the caller; a store
+ *     applies them if token or revision still match, else the item's status is -ESTALE and nothing
+ *     happens.
+ *   - Deadlines. op->timeout_ms bounds the wait (default 10 s for mutations, 2 s for reads, none
+ *     for FSCK): -ETIMEDOUT, fate undecided. What the backend has in hand already may take as long
+ *     as its disk or network does.
+ *   - Time. op->now_ms is the caller's wall clock; a store has no clock of its own, except leases
+ *     in a shared store, which use the server's.
+ *   - Errors. -ENOTSUP: this backend cannot do it yet. -EROFS: the store is read-only after an I/O
+ *     error (or disk full); reads still work; op->err says why. -ESTALE, -ENOENT, -EEXIST, -EBUSY,
+ *     -EDQUOT per item as documented.
+ */
 #ifndef JOBHOST_STORE_STORE_H
 #define JOBHOST_STORE_STORE_H
 
@@ -109,7 +117,8 @@ enum submit_verdict {
         /* dedup return: `winner` is the job that holds the key; nothing was stored */
     1,
     SUBMIT_REFUSED =
-        /* dedup reject (-EEXIST), or a budget or the queue is full (-EDQUOT, -ENOBUFS): `status` says which */
+        /* dedup reject (-EEXIST), or a budget or the queue is full (-EDQUOT, -ENOBUFS): `status`
+         * says which */
     2,
     SUBMIT_REPEATED =
         /* a job of this very id is there already: a resent operation; counts as success */
@@ -123,8 +132,9 @@ struct store_submit_item {
     int64_t max_waiting;
     /* answers */
     enum submit_verdict verdict;
-    /* 0; -EEXIST, -EDQUOT; -ENOBUFS: max_waiting wait; -ENOTSUP for a dedup mode the backend lacks; -ENOENT: the blob of a file is not in the store;
-     * -EADDRINUSE: another job has an id of the same order (core/id.h), make a new one */
+    /* 0; -EEXIST, -EDQUOT; -ENOBUFS: max_waiting wait; -ENOTSUP for a dedup mode the backend lacks;
+     * -ENOENT: the blob of a file is not in the store; -EADDRINUSE: another job has an id of the
+     * same order (core/id.h), make a new one */
     int status;
     /* SUBMIT_DUPLICATE, and -EEXIST: who holds the key */
     struct job_id winner;
@@ -133,16 +143,17 @@ struct store_submit_item {
 
 /* Every item: job row, dedup key, file references and queue entry, or nothing.
  *
- * A dedup key belongs to (queue, key). Its job holds it until it ends; a success keeps it for spec->dedup_ttl_ms more (0: the
- * store's default; if that is 0 too, not at all), every other end releases it. A revived job holds it again, unless another has it by
- * then. */
+ * A dedup key belongs to (queue, key). Its job holds it until it ends; a success keeps it for
+ * spec->dedup_ttl_ms more (0: the store's default; if that is 0 too, not at all), every other end
+ * releases it. A revived job holds it again, unless another has it by then. */
 struct store_submit {
     struct store_op op;
     struct store_submit_item *items;
     size_t count;
 };
 
-/* A lane is (queue, type): the unit of claiming, so that a slow plugin's jobs at the head of a queue do not hide others. */
+/* A lane is (queue, type): the unit of claiming, so that a slow plugin's jobs at the head of a
+ * queue do not hide others. */
 struct store_lane {
     const char *queue;
     const char *type;
@@ -167,11 +178,12 @@ struct store_claimed {
     uint32_t want; /* index of the want it answers                                  */
 };
 
-/* Takes up to want.limit jobs of each lane, by priority_split() over the lane's bands and oldest-ready-first inside a band. A job
- * whose `expires` has passed before its first run is not returned but made dead (code "expired"); a job whose deadline has passed
- * likewise (code "deadline"); they are listed in `ended`. Fewer than limit = the lane is empty now. The claim is by `host_nonce`.
- * Not idempotent: posted again it takes other jobs. Where the answer of a claim can be lost (a shared store), its jobs stay this
- * host's until RECOVER. */
+/* Takes up to want.limit jobs of each lane, by priority_split() over the lane's bands and
+ * oldest-ready-first inside a band. A job whose `expires` has passed before its first run is not
+ * returned but made dead (code "expired"); a job whose deadline has passed likewise (code
+ * "deadline"); they are listed in `ended`. Fewer than limit = the lane is empty now. The claim is
+ * by `host_nonce`. Not idempotent: posted again it takes other jobs. Where the answer of a claim
+ * can be lost (a shared store), its jobs stay this host's until RECOVER. */
 struct store_claim {
     struct store_op op;
     const struct store_claim_want *wants;
@@ -186,9 +198,10 @@ struct store_claim {
     size_t ended_count;
 };
 
-/* Writes down that attempts really began, and how far they are: for attempts that last (the supervisor sends
- * it after about a second, and again at most every 5 s while there is news), so that an operator sees them and the
- * loss of the host can be counted. A COMMIT implies it. Stale tokens are ignored. */
+/* Writes down that attempts really began, and how far they are: for attempts that last (the
+ * supervisor sends it after about a second, and again at most every 5 s while there is news), so
+ * that an operator sees them and the loss of the host can be counted. A COMMIT implies it. Stale
+ * tokens are ignored. */
 struct store_start_item {
     struct job_id id;
     uint32_t token;
@@ -246,15 +259,16 @@ struct store_attempt {
     int32_t pid;
 };
 
-/* Everything an attempt asked for since its last commit, and what becomes of the job: one transaction, fenced by the token.
+/* Everything an attempt asked for since its last commit, and what becomes of the job: one
+ * transaction, fenced by the token.
  *
- * Children go to their own queue's place by way of the outbox when they are elsewhere (design §3): the store may deliver them a
- * little later, by STORE_FORWARD, exactly once; `outbox` in the answer says that there is something to forward.
- * Repeating a commit that has already been applied (same token, commit_no equal to the stored number) reports 0 and changes
- * nothing.
+ * Children go to their own queue's place by way of the outbox when they are elsewhere:
+ * the store may deliver them a little later, by STORE_FORWARD, exactly once; `outbox` in the answer
+ * says that there is something to forward. Repeating a commit that has already been applied (same
+ * token, commit_no equal to the stored number) reports 0 and changes nothing.
  *
- * RELEASE gives the job back with its old turn. RETRY and PARK with a time that has come already make it queued at once. A child whose
- * dedup key is held is simply not stored. */
+ * RELEASE gives the job back with its old turn. RETRY and PARK with a time that has come already
+ * make it queued at once. A child whose dedup key is held is simply not stored. */
 struct store_commit_item {
     struct job_id id;
     uint32_t token;
@@ -300,8 +314,9 @@ struct store_commit_item {
     /* final events: how long the job is kept; 0 = for ever */
     int64_t keep_ms;
     /* answers */
-    /* 0; -ESTALE (fenced); -E2BIG (steps, children, inline result or value over a limit); -EDQUOT; -ENOTSUP (dedup mode of a
-     * child); -ENOENT (a blob is not in the store); -EINVAL (a number is missing, or the event is not one of a running job) */
+    /* 0; -ESTALE (fenced); -E2BIG (steps, children, inline result or value over a limit); -EDQUOT;
+     * -ENOTSUP (dedup mode of a child); -ENOENT (a blob is not in the store); -EINVAL (a number is
+     * missing, or the event is not one of a running job) */
     int status;
 };
 struct store_commit {
@@ -311,9 +326,10 @@ struct store_commit {
     bool outbox; /* answer: something waits to be forwarded */
 };
 
-/* Moves by operators and by the supervisor itself, for jobs that are not running. `rev` is the job's revision as the caller read
- * it (struct store_job); 0 = do not compare. A job that is already where the event leads (with rev: by exactly one change) reports 0
- * and is left alone, so a move can be repeated. */
+/* Moves by operators and by the supervisor itself, for jobs that are not running. `rev` is the
+ * job's revision as the caller read it (struct store_job); 0 = do not compare. A job that is
+ * already where the event leads (with rev: by exactly one change) reports 0 and is left alone, so a
+ * move can be repeated. */
 struct store_move_item {
     struct job_id id;
     /* CANCEL, REVIVE, PROMOTE, WAKE, PARK, DIE */
@@ -364,8 +380,9 @@ struct store_forward {
     bool more;
 };
 
-/* Gives the running jobs of dead hosts back. On a single-host store: of every earlier boot (host_nonce = ours, they are not).
- * counters.lost grows for attempts that had been START-ed; no attempt is used. `more` = post again. */
+/* Gives the running jobs of dead hosts back. On a single-host store: of every earlier boot
+ * (host_nonce = ours, they are not). counters.lost grows for attempts that had been START-ed; no
+ * attempt is used. `more` = post again. */
 struct store_recover {
     struct store_op op;
     uint64_t host_nonce;
@@ -374,8 +391,8 @@ struct store_recover {
     bool more;
 };
 
-/* Deletes what is past its keeping time: final jobs, dedup keys, key/values. `more` = post again. Blob files that no row names any
- * longer are deleted as well. */
+/* Deletes what is past its keeping time: final jobs, dedup keys, key/values. `more` = post again.
+ * Blob files that no row names any longer are deleted as well. */
 struct store_sweep {
     struct store_op op;
     uint32_t limit;
@@ -383,11 +400,12 @@ struct store_sweep {
     bool more;
 };
 
-/* ------------------------------------------------------------------ reading (another connection; never waits for writers) */
+/* ------------------------------------------------------------------ reading: never waits for changes */
 
 /* A job as lists and GET show it. Strings live in the operation's arena. */
 struct store_job {
-    /* payload {NULL, size} in lists; run_at_ms of a scheduled or parked job is when it is due next (0 = not by time) */
+    /* payload {NULL, size} in lists; run_at_ms of a scheduled or parked job is when it is due next
+     * (0 = not by time) */
     struct job_spec spec;
     enum job_state state;
     uint32_t rev; /* grows with every change of state                                 */
@@ -441,7 +459,8 @@ struct store_list {
     struct store_filter filter;
     uint32_t limit;     /* 1..1000                                                         */
     const char *cursor; /* from an earlier answer, or NULL                                 */
-    /* answers. A page may be short (even empty) and still have a cursor: the deadline (2 s) ended the scan. */
+    /* answers. A page may be short (even empty) and still have a cursor: the deadline (2 s) ended
+     * the scan. */
     struct store_job *jobs;
     size_t count;
     const char *next_cursor; /* NULL at the end                                                 */
@@ -494,8 +513,8 @@ struct store_stats {
 };
 enum store_budget { BUDGET_JOBS, BUDGET_RESULTS, BUDGET_KV, BUDGET_BLOBS, BUDGET_COUNT };
 
-/* Proves the invariants from the jobs themselves (docs/store.md lists them and the codes) on a consistent snapshot; with `repair`, mends
- * what can be mended. */
+/* Proves the invariants from the jobs themselves (docs/store.md lists them and the codes) on a
+ * consistent snapshot; with `repair`, mends what can be mended. */
 struct store_fsck_finding {
     const char *code; /* "job_in_no_place", "job_in_two_places", "orphan_blob", ... */
     struct job_id id; /* zero when not about a job                                  */
@@ -516,8 +535,9 @@ struct store_fsck {
 
 enum { STORE_INLINE_MAX = 256 * 1024 };
 
-/* Stores content and answers its reference; durable before any row names it. A blob that no row names within an hour is an orphan
- * and swept. Give either data or fd (read from offset 0 to its end; stays the caller's). */
+/* Stores content and answers its reference; durable before any row names it. A blob that no row
+ * names within an hour is an orphan and swept. Give either data or fd (read from offset 0 to its
+ * end; stays the caller's). */
 struct store_blob_put {
     struct store_op op;
     struct bytes data;
@@ -532,7 +552,8 @@ struct store_blob_open {
     int fd; /* answer: the caller's, read-only; op.status -ENOENT */
 };
 
-/* Value, counter, set and claim of one key are four things that do not disturb each other; DEL removes all four. */
+/* Value, counter, set and claim of one key are four things that do not disturb each other; DEL
+ * removes all four. */
 enum store_kv_read { STORE_KV_VALUE, STORE_KV_COUNTER, STORE_KV_IS_MEMBER, STORE_KV_CARD };
 struct store_kv_get {
     struct store_op op;
@@ -544,7 +565,8 @@ struct store_kv_get {
     int64_t number;      /* answer: counter, membership (0/1), cardinality          */
 };
 
-/* jobhost.kv/1 claim(): at once. A claim whose holder is not running under that token any more is free. */
+/* jobhost.kv/1 claim(): at once. A claim whose holder is not running under that token any more is
+ * free. */
 enum store_claim_state { CLAIM_WON, CLAIM_HELD, CLAIM_DONE };
 struct store_kv_claim {
     struct store_op op;
@@ -565,7 +587,8 @@ struct store_queue_set {
     const char *by, *why;
 };
 
-/* Our sign of life; also keeps the table of hosts. Single-host stores write it at start and at the end only. */
+/* Our sign of life; also keeps the table of hosts. Single-host stores write it at start and at the
+ * end only. */
 struct store_host_lease {
     struct store_op op;
     const char *name; /* host name, for people          */
@@ -634,13 +657,15 @@ struct store_config {
     /* bytes per class; 0 = no limit; over it SUBMIT answers -EDQUOT */
     uint64_t budget[BUDGET_COUNT];
     int64_t dedup_ttl_ms; /* default life of a key after success; 0 = it ends with the job     */
-    /* Opens beside a host that has the store (fsck, lists): every mutation is -EROFS, nothing is created, locked or migrated. */
+    /* Opens beside a host that has the store (fsck, lists): every mutation is -EROFS, nothing is
+     * created, locked or migrated. */
     bool read_only_ok;
 };
 
 /* Called on the loop thread. */
 struct store_events {
-    /* A lane may have become claimable (submit, due, retry, release, wake, forward); borrowed for the call. */
+    /* A lane may have become claimable (submit, due, retry, release, wake, forward); borrowed for
+     * the call. */
     void (*ready)(void *arg, const struct store_lane *lane);
     /* The earliest due time changed to something earlier than last reported. */
     void (*due)(void *arg, int64_t due_ms);
@@ -668,8 +693,9 @@ struct store {
     void *self;
 };
 
-/* Opens by URL scheme; creates or migrates the schema. 0 or negative errno with words: -EBUSY another host has it, -EPROTO the
- * schema is newer than this program, -EINVAL the URL. The store answers on `base`. */
+/* Opens by URL scheme; creates or migrates the schema. 0 or negative errno with words: -EBUSY
+ * another host has it, -EPROTO the schema is newer than this program, -EINVAL the URL. The store
+ * answers on `base`. */
 int store_open(const struct store_config *config, struct event_base *base, const struct log *log,
                const struct env *env, const struct store_events *events, struct store *ret_store,
                struct err *e);

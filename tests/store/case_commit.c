@@ -231,7 +231,8 @@ static void test_children(void) {
     rig_finish(&rig);
 }
 
-// A child that waits in the outbox was promised: it needs no room a second time, and its files stay.
+// A child that waits in the outbox was promised: it needs no room a second time, and its files
+// stay.
 static void test_promised_child(void) {
     struct rig rig;
     rig_start(&rig);

@@ -134,7 +134,8 @@ static void test_timeout(void) {
     rig_finish(&rig);
 }
 
-// While somebody else's transaction blocks the writer, those that wait behind it are answered in time.
+// While somebody else's transaction blocks the writer, those that wait behind it are answered in
+// time.
 static void test_stuck(void) {
     struct rig rig;
     struct env_clock_file clock = {.rate_milli = 0};

@@ -1,8 +1,10 @@
-/* The store is killed, or fails, at each of its fault points in turn; what happens next must not show it.
+/* The store is killed, or fails, at each of its fault points in turn; what happens next must not
+ * show it.
  *
- * A child process plays a fixed scenario and notes every operation that was answered. Then the scenario is played to its end without
- * faults, by the same rules as a host has: undecided operations are posted again, what was done is not done again. At the end every
- * job has run to its end once as far as the store can tell: each commit is counted once, each child is there once.
+ * A child process plays a fixed scenario and notes every operation that was answered. Then the
+ * scenario is played to its end without faults, by the same rules as a host has: undecided
+ * operations are posted again, what was done is not done again. At the end every job has run to its
+ * end once as far as the store can tell: each commit is counted once, each child is there once.
  *
  *     store_crash                     every row of the table below
  *     store_crash --child DIR PLAY    one play, with JOBHOST_FAULT in force */
@@ -38,7 +40,8 @@ static void note(const struct play *p, char what, int i) {
     }
 }
 
-// Posts until the store has decided. Between two tries a second passes, so that a store that went read-only tries again.
+// Posts until the store has decided. Between two tries a second passes, so that a store that went
+// read-only tries again.
 static int insist(struct play *p, struct store_op *op, enum store_op_kind kind) {
     int r = 0;
     for (int i = 0; i < TRIES; i++) {

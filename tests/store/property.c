@@ -1,5 +1,6 @@
-/* Random operations against the store and against a model of a few dozen lines, compared all the way. The seed is printed; give it as
- * argument to see a failure again: store_property [SEED [OPERATIONS]] */
+/* Random operations against the store and against a model of a few dozen lines, compared all the
+ * way. The seed is printed; give it as argument to see a failure again: store_property [SEED
+ * [OPERATIONS]] */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

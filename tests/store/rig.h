@@ -1,5 +1,6 @@
-/* A store on a directory of its own, driven synchronously: what every test of tests/store stands on. Time is a number that the test
- * advances. Operations made by the rig live until rig_close(). */
+/* A store on a directory of its own, driven synchronously: what every test of tests/store stands
+ * on. Time is a number that the test advances. Operations made by the rig live until rig_close().
+ */
 #ifndef JOBHOST_TESTS_STORE_RIG_H
 #define JOBHOST_TESTS_STORE_RIG_H
 

@@ -69,7 +69,8 @@ static void test_unknown_fields(void) {
     buf_free(&b);
 }
 
-// Whatever the bytes, the answer is "read" or "damaged", and nothing beyond them is touched (AddressSanitizer watches).
+// Whatever the bytes, the answer is "read" or "damaged", and nothing beyond them is touched
+// (AddressSanitizer watches).
 static void test_damage(void) {
     struct buf good = {.data = NULL};
     uint64_t dice = 88172645463325252u;

@@ -1,7 +1,8 @@
-/* A store that misbehaves on request: the URL faulty:URL opens URL behind it. Test builds only. Loop thread only.
+/* A store that misbehaves on request: the URL faulty:URL opens URL behind it. Test builds only.
+ * Loop thread only.
  *
- * Rules are looked at in order for each posted operation; the first that matches and is not used up decides. Everything that no
- * rule matches passes unchanged. */
+ * Rules are looked at in order for each posted operation; the first that matches and is not used up
+ * decides. Everything that no rule matches passes unchanged. */
 #ifndef JOBHOST_STORE_FAULTY_FAULTY_H
 #define JOBHOST_STORE_FAULTY_FAULTY_H
 

@@ -1,4 +1,5 @@
-/* Content as files named by their hash: DIR/ab/ab12…. A file is complete and on disk before its name appears, and never changes. */
+/* Content as files named by their hash: DIR/ab/ab12…. A file is complete and on disk before its
+ * name appears, and never changes. */
 #ifndef JOBHOST_STORE_SQLITE_BLOBFILE_H
 #define JOBHOST_STORE_SQLITE_BLOBFILE_H
 
@@ -13,11 +14,13 @@
 /* Makes the directories and removes what an interrupted write left. */
 int blobfile_prepare(const char *dir, struct err *e);
 
-/* Writes `data`, or when `fd` >= 0 all of that file, under a temporary name, synced. -EFBIG above `max`. The caller frees *ret_tmp. */
+/* Writes `data`, or when `fd` >= 0 all of that file, under a temporary name, synced. -EFBIG above
+ * `max`. The caller frees *ret_tmp. */
 int blobfile_write(const char *dir, struct bytes data, int fd, uint64_t max, char **ret_tmp,
                    struct blob_ref *ret, struct err *e);
 
-/* Gives a written file its name, durably. The temporary name is gone afterwards, whatever happens. */
+/* Gives a written file its name, durably. The temporary name is gone afterwards, whatever happens.
+ */
 int blobfile_publish(const char *dir, const char *tmp, const struct blob_ref *blob, struct err *e);
 
 /* A descriptor, or -ENOENT. */
@@ -27,7 +30,8 @@ int blobfile_open(const char *dir, const uint8_t sha256[32], struct err *e);
 int64_t blobfile_size(const char *dir, const uint8_t sha256[32]);
 int blobfile_unlink(const char *dir, const uint8_t sha256[32]);
 
-/* Calls `each` for every file in place; stops at the first non-zero answer and returns it; -ENOENT: no such directory. */
+/* Calls `each` for every file in place; stops at the first non-zero answer and returns it; -ENOENT:
+ * no such directory. */
 int blobfile_each(const char *dir,
                   int (*each)(void *arg, const uint8_t sha256[32], uint64_t size,
                               int64_t changed_ms),

@@ -1,4 +1,5 @@
-/* The rows that count who names a blob file. A count of 0 starts the hour after which SWEEP deletes row and file. */
+/* The rows that count who names a blob file. A count of 0 starts the hour after which SWEEP deletes
+ * row and file. */
 #ifndef JOBHOST_STORE_SQLITE_BLOBROW_H
 #define JOBHOST_STORE_SQLITE_BLOBROW_H
 
@@ -14,7 +15,8 @@ int blobrow_release(struct writer *w, const struct blob_ref *blob, int64_t now_m
 /* Registers a file that nobody names yet, or starts its hour again. */
 int blobrow_add(struct writer *w, const struct blob_ref *blob, int64_t now_ms);
 
-/* The blob that the job's result names, if it is one; also gives its inline bytes back to the budget. */
+/* The blob that the job's result names, if it is one; also gives its inline bytes back to the
+ * budget. */
 int blobrow_release_result(struct writer *w, int64_t rid, int64_t now_ms);
 
 #endif

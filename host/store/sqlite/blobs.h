@@ -1,5 +1,6 @@
-/* The thread that reads and writes blob files, so that neither the loop nor the database's writer waits for them. A stored blob goes
- * on to the writer, which registers it; until that is done the file is `in flight` and no sweep deletes it. */
+/* The thread that reads and writes blob files, so that neither the loop nor the database's writer
+ * waits for them. A stored blob goes on to the writer, which registers it; until that is done the
+ * file is `in flight` and no sweep deletes it. */
 #ifndef JOBHOST_STORE_SQLITE_BLOBS_H
 #define JOBHOST_STORE_SQLITE_BLOBS_H
 

@@ -1,15 +1,18 @@
 /* The jobs that are out: claimed by this host and not given back.
  *
- * A claim is not written down. Only one host uses the file, so nobody else needs to see it; if the host dies, its claims die with
- * it and the jobs are simply still queued. What outlives the host is written when an attempt is known to have begun (START or a
- * first commit): the row then says RUNNING. This saves a third of the disk syncs of a job's life.
+ * A claim is not written down. Only one host uses the file, so nobody else needs to see it; if the
+ * host dies, its claims die with it and the jobs are simply still queued. What outlives the host is
+ * written when an attempt is known to have begun (START or a first commit): the row then says
+ * RUNNING. This saves a third of the disk syncs of a job's life.
  *
- * Tokens: last token in the row + 1 + number of this opening of the file. A claim that left no trace in the row happened in an
- * earlier opening, so a token is larger than every earlier one of its job even so.
+ * Tokens: last token in the row + 1 + number of this opening of the file. A claim that left no
+ * trace in the row happened in an earlier opening, so a token is larger than every earlier one of
+ * its job even so.
  *
- * The writer thread changes it under `lock`; other threads copy it under `lock`. `row_rev` is the revision of the row that a claim
- * belongs to: a reader whose snapshot shows another revision ignores it. A claim that ends stays visible in `ending` until its
- * transaction is committed, so that no reader sees a running job as queued in between. */
+ * The writer thread changes it under `lock`; other threads copy it under `lock`. `row_rev` is the
+ * revision of the row that a claim belongs to: a reader whose snapshot shows another revision
+ * ignores it. A claim that ends stays visible in `ending` until its transaction is committed, so
+ * that no reader sees a running job as queued in between. */
 #ifndef JOBHOST_STORE_SQLITE_CLAIMS_H
 #define JOBHOST_STORE_SQLITE_CLAIMS_H
 

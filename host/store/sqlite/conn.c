@@ -59,9 +59,10 @@ int conn_next(struct conn *c, enum sql_id id) {
     return r;
 }
 
-// Checkpoints are the writer's own decision (writer.c), so the automatic ones are off. The cache is small on purpose: after a commit that
-// rebalanced a tree SQLite looks through all of it (measured: 64 MiB cost 15 % of the throughput), and what it does not hold is one
-// read from the kernel's cache away. A reader's busy time only covers the moment in which the write-ahead log is set back.
+// Checkpoints are the writer's own decision (writer.c), so the automatic ones are off. The cache is
+// small on purpose: after a commit that rebalanced a tree SQLite looks through all of it (measured:
+// 64 MiB cost 15 % of the throughput), and what it does not hold is one read from the kernel's
+// cache away. A reader's busy time only covers the moment in which the write-ahead log is set back.
 static const char *const setup[] = {
     [CONN_WRITER] = "PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0; PRAGMA cache_size=-8192;"
                     "PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF; PRAGMA busy_timeout=5000",

@@ -1,5 +1,5 @@
-/* One SQLite connection with all of its prepared statements, and SQLite's errors as negative errno with words.
- * A connection belongs to one thread at a time. */
+/* One SQLite connection with all of its prepared statements, and SQLite's errors as negative errno
+ * with words. A connection belongs to one thread at a time. */
 #ifndef JOBHOST_STORE_SQLITE_CONN_H
 #define JOBHOST_STORE_SQLITE_CONN_H
 

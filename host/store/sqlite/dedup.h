@@ -1,5 +1,5 @@
-/* Dedup keys: (queue, key) names the job that holds it. A key is held until its job ends; a success keeps it for a time more, every
- * other end releases it. */
+/* Dedup keys: (queue, key) names the job that holds it. A key is held until its job ends; a success
+ * keeps it for a time more, every other end releases it. */
 #ifndef JOBHOST_STORE_SQLITE_DEDUP_H
 #define JOBHOST_STORE_SQLITE_DEDUP_H
 
@@ -10,7 +10,8 @@
 int dedup_holder(struct writer *w, const struct queue *queue, const char *key, int64_t now_ms,
                  struct job_id *ret_holder);
 
-/* The state of a holder, for the answer. One that is deleted already has succeeded: only then does its key outlive it. */
+/* The state of a holder, for the answer. One that is deleted already has succeeded: only then does
+ * its key outlive it. */
 int dedup_holder_state(struct writer *w, const struct job_id *holder, enum job_state *ret);
 
 int dedup_hold(struct writer *w, const struct queue *queue, const char *key,

@@ -1,12 +1,14 @@
-/* What an attempt asked for besides its end: steps, children, key/values, warnings, log, history, result. effects_check() looks at
- * every limit before anything is written, so that an item happens wholly or not at all. */
+/* What an attempt asked for besides its end: steps, children, key/values, warnings, log, history,
+ * result. effects_check() looks at every limit before anything is written, so that an item happens
+ * wholly or not at all. */
 #ifndef JOBHOST_STORE_SQLITE_EFFECTS_H
 #define JOBHOST_STORE_SQLITE_EFFECTS_H
 
 #include "store/sqlite/jobrow.h"
 #include "store/sqlite/writer.h"
 
-/* 0 and item->status (0, -E2BIG, -EDQUOT, -ENOTSUP, -ENOENT, -EINVAL), or an error of the database. */
+/* 0 and item->status (0, -E2BIG, -EDQUOT, -ENOTSUP, -ENOENT, -EINVAL), or an error of the database.
+ */
 int effects_check(struct writer *w, const struct job_row *row, const struct job_life *life,
                   struct store_commit_item *item);
 

@@ -1,6 +1,7 @@
-/* The proof that the store is sound. Everything is derived anew from the rows of `jobs` inside one transaction and compared with what
- * the other tables, the counters and the blob directory say. Reading runs on the reader's snapshot; repairing runs on the writer,
- * as an operation like any other. docs/store.md lists the invariants. */
+/* The proof that the store is sound. Everything is derived anew from the rows of `jobs` inside one
+ * transaction and compared with what the other tables, the counters and the blob directory say.
+ * Reading runs on the reader's snapshot; repairing runs on the writer, as an operation like any
+ * other. docs/store.md lists the invariants. */
 #ifndef JOBHOST_STORE_SQLITE_FSCK_H
 #define JOBHOST_STORE_SQLITE_FSCK_H
 
@@ -18,8 +19,8 @@ struct fsck {
     size_t cap;
 };
 
-/* A query that yields (id or NULL, words, k1, k2, k3) for everything that is wrong, and the statement that mends it with ?1..?3 = k1..k3
- * (NULL: cannot be mended). */
+/* A query that yields (id or NULL, words, k1, k2, k3) for everything that is wrong, and the
+ * statement that mends it with ?1..?3 = k1..k3 (NULL: cannot be mended). */
 struct fsck_rule {
     const char *code;
     const char *find;

@@ -165,7 +165,8 @@ static int check_unknown(struct counting *c) {
     return 0;
 }
 
-// A file that no row knows: left by a crash between its rename and its registration. A young one may just be on its way.
+// A file that no row knows: left by a crash between its rename and its registration. A young one
+// may just be on its way.
 static int check_file(void *arg, const uint8_t sha256[32], uint64_t size, int64_t changed_ms) {
     struct counting *c = arg;
     char text[17];

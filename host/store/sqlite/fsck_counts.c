@@ -56,7 +56,8 @@ static int each_lane(struct fsck *f, sqlite3_stmt *s) {
     return 0;
 }
 
-// In the order of enum store_budget: counted, stored. JOBROW_OVERHEAD and KV_OVERHEAD are bound as ?1 and ?2.
+// In the order of enum store_budget: counted, stored. JOBROW_OVERHEAD and KV_OVERHEAD are bound as
+// ?1 and ?2.
 static const char bytes_sql[] =
     "SELECT (SELECT ifnull(sum(ifnull(length(payload), 0) + ifnull(length(spec), 0) + ?1), 0)"
     " FROM jobs) + (SELECT ifnull(sum(length(data)), 0) FROM payloads)"
@@ -110,7 +111,8 @@ static int check_bytes(struct fsck *f) {
 
 int fsck_counts(struct fsck *f) {
     if (f->repair) {
-        // what the group has changed so far is only in memory: compare with the rows, so write it first
+        // what the group has changed so far is only in memory: compare with the rows, so write it
+        // first
         int r = writer_save(f->w);
         if (r < 0) {
             return r;

@@ -2,13 +2,15 @@
 
 #include "store/sqlite/fsck.h"
 
-// The place that a row should stand in: place_number() in SQL; the conformance suite compares the two.
+// The place that a row should stand in: place_number() in SQL; the conformance suite compares the
+// two.
 #define PLACE                                                                                      \
     "CASE WHEN state = 1 THEN 16 + lane * 4 + prio WHEN state = 2 THEN 2"                          \
     " WHEN state IN (0, 3) THEN CASE WHEN at_ms > 0 THEN 1 END"                                    \
     " ELSE CASE WHEN at_ms > 0 THEN 3 END END"
 
-// Every query that is mended while it is read sorts by an expression, so all of it is known before the first row comes.
+// Every query that is mended while it is read sorts by an expression, so all of it is known before
+// the first row comes.
 #define SORTED " ORDER BY rid + 0"
 
 static const struct fsck_rule rules[] = {

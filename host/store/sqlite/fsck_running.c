@@ -4,8 +4,9 @@
 #include "store/sqlite/fsck.h"
 #include "store/sqlite/place.h"
 
-// A row that says RUNNING belongs to a claim of this host, once RECOVER has given back those of dead ones. Claims and rows are not
-// read in one moment, so a row without a claim is looked at again in a new snapshot: an attempt that has just ended has changed it.
+// A row that says RUNNING belongs to a claim of this host, once RECOVER has given back those of
+// dead ones. Claims and rows are not read in one moment, so a row without a claim is looked at
+// again in a new snapshot: an attempt that has just ended has changed it.
 struct suspect {
     int64_t rid;
     uint32_t rev;

@@ -1,5 +1,5 @@
-/* uthash, told to report a lack of memory instead of ending the process: after HASH_ADD, hash_failed() says whether the element is
- * missing. */
+/* uthash, told to report a lack of memory instead of ending the process: after HASH_ADD,
+ * hash_failed() says whether the element is missing. */
 #ifndef JOBHOST_STORE_SQLITE_HASH_H
 #define JOBHOST_STORE_SQLITE_HASH_H
 

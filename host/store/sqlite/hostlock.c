@@ -1,4 +1,5 @@
-#define _GNU_SOURCE // F_OFD_SETLK: a lock of the open file, which a second open in this very process meets too
+// F_OFD_SETLK: a lock of the open file, which a second open in this very process meets too
+#define _GNU_SOURCE
 #include "store/sqlite/hostlock.h"
 
 #include <errno.h>

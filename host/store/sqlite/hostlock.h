@@ -1,4 +1,5 @@
-/* PATH.lock beside the database: whoever holds it is the one host of this file. The kernel lets go of it when the process dies. */
+/* PATH.lock beside the database: whoever holds it is the one host of this file. The kernel lets go
+ * of it when the process dies. */
 #ifndef JOBHOST_STORE_SQLITE_HOSTLOCK_H
 #define JOBHOST_STORE_SQLITE_HOSTLOCK_H
 

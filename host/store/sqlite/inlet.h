@@ -22,13 +22,14 @@ void inlet_finish(struct inlet *in);
 /* Any thread. False: the thread is stopping, and the operation stays the caller's. */
 bool inlet_post(struct inlet *in, struct store_op *op);
 
-/* Waits for operations and takes as many as a group may have: `weight` of each is summed up to `max`, at least one. NULL: stopped
- * and empty. */
+/* Waits for operations and takes as many as a group may have: `weight` of each is summed up to
+ * `max`, at least one. NULL: stopped and empty. */
 struct store_op *inlet_take(struct inlet *in, size_t (*weight)(const struct store_op *op),
                             size_t max);
 bool inlet_is_empty(struct inlet *in);
 
-/* Any thread. Takes out those that have waited past their deadline; `ret_left` says that others remain. */
+/* Any thread. Takes out those that have waited past their deadline; `ret_left` says that others
+ * remain. */
 struct store_op *inlet_expire(struct inlet *in, int64_t now_mono_ms,
                               int64_t (*deadline)(const struct store_op *op), bool *ret_left);
 

@@ -1,6 +1,7 @@
 /* A row of the table `jobs`, and its two packed columns.
  *
- *     spec   what the submitter asked for and never changes (struct job_spec without payload, queue, type, priority)
+ *     spec   what the submitter asked for and never changes: struct job_spec without payload,
+ *            queue, type, priority
  *     life   what happened to the job so far (struct job_life); NULL until something did
  *
  * created_ms is not stored: it is the time in the id. */
@@ -83,8 +84,8 @@ void jobrow_pack_life(struct buf *b, const struct job_life *life, int64_t create
 /* The whole of a spec, for the outbox. */
 void jobrow_pack_parcel(struct buf *b, const struct job_spec *spec);
 
-/* Copy into the arena what they point to. 0, -EBADMSG (damaged), -ENOMEM. `size` gets the size of a payload that is kept
- * in its own table, else stays. */
+/* Copy into the arena what they point to. 0, -EBADMSG (damaged), -ENOMEM. `size` gets the size of a
+ * payload that is kept in its own table, else stays. */
 int jobrow_spec(const struct job_row *row, struct arena *a, struct job_spec *ret);
 int jobrow_life(const struct job_row *row, struct arena *a, struct job_life *ret);
 int jobrow_parcel(struct bytes parcel, struct arena *a, struct job_spec *ret);

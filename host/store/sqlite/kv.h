@@ -1,4 +1,5 @@
-/* Key/values of plugins. Value, counter, set and claim of one key are four things that do not disturb each other. */
+/* Key/values of plugins. Value, counter, set and claim of one key are four things that do not
+ * disturb each other. */
 #ifndef JOBHOST_STORE_SQLITE_KV_H
 #define JOBHOST_STORE_SQLITE_KV_H
 

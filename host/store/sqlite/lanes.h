@@ -1,12 +1,14 @@
-/* Queues and lanes: a small dictionary (rows hold numbers), the counters of each lane, and where the ready jobs of a lane begin.
+/* Queues and lanes: a small dictionary (rows hold numbers), the counters of each lane, and where
+ * the ready jobs of a lane begin.
  *
  *     band (one priority of a lane), a partial index ordered by (ready time, rid):
  *        claimed claimed claimed │ waiting waiting waiting ...
- *                                ▲ cursor: everything up to it is claimed; a claim reads on from here, so its cost does
- *                                  not depend on how many jobs are out. A job that becomes ready before it moves it back.
+ *                                ▲ cursor: everything up to it is claimed; a claim reads on
+ *                                  from here, so its cost does not depend on how many jobs are
+ *                                  out. A job that becomes ready before it moves it back.
  *
- * The writer thread owns it. `shown` and the list of lanes are read by other threads under `lock`; queues, lanes and their names
- * are never freed before the store is closed. */
+ * The writer thread owns it. `shown` and the list of lanes are read by other threads under `lock`;
+ * queues, lanes and their names are never freed before the store is closed. */
 #ifndef JOBHOST_STORE_SQLITE_LANES_H
 #define JOBHOST_STORE_SQLITE_LANES_H
 
@@ -70,7 +72,8 @@ struct lanes {
 int lanes_load(struct lanes *l, struct conn *c, pthread_mutex_t *lock);
 void lanes_finish(struct lanes *l);
 
-/* The lane, made if there is none; `ret_new` says that its row (or its queue's) is not stored yet. -ENOSPC: LANES_MAX. */
+/* The lane, made if there is none; `ret_new` says that its row (or its queue's) is not stored yet.
+ * -ENOSPC: LANES_MAX. */
 int lanes_get(struct lanes *l, const char *queue, const char *type, struct lane **ret);
 struct lane *lanes_find(const struct lanes *l, const char *queue, const char *type);
 int lanes_queue(struct lanes *l, const char *name, struct queue **ret);
@@ -90,7 +93,8 @@ static inline int64_t lanes_waiting(const struct lane *lane, int p) {
     return lane->now.waiting[p] - lane->now.claimed[p];
 }
 
-/* Writes what changed since the last call: rows of the dirty lanes. Within the writer's transaction. */
+/* Writes what changed since the last call: rows of the dirty lanes. Within the writer's
+ * transaction. */
 int lanes_save(struct lanes *l, struct conn *c);
 
 /* The transaction is committed: other threads may see it. */

@@ -5,8 +5,8 @@
 #include "store/sqlite/ops.h"
 #include "store/sqlite/place.h"
 
-// What a CLAIM gathers. A job that came too late is only listed while its band is read, and moved afterwards: the index must not
-// change under the statement.
+// What a CLAIM gathers. A job that came too late is only listed while its band is read, and moved
+// afterwards: the index must not change under the statement.
 struct taking {
     struct writer *w;
     struct store_claim *claim;
@@ -260,7 +260,8 @@ static int head_of(struct taking *t, int p, int64_t *ret_ms) {
     return r < 0 ? r : 0;
 }
 
-// How many to take from each band now. With one band in use there is nothing to decide, and nothing to look up.
+// How many to take from each band now. With one band in use there is nothing to decide, and nothing
+// to look up.
 static int split(struct taking *t, uint32_t n, uint64_t turn, uint32_t ret[PRIORITY_COUNT]) {
     int64_t heads[PRIORITY_COUNT] = {0};
     int used = 0;

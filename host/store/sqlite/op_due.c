@@ -4,7 +4,8 @@
 #include "store/sqlite/ops.h"
 #include "store/sqlite/place.h"
 
-// Up to `limit` row numbers of a place, gathered first because the rows are about to move in the index.
+// Up to `limit` row numbers of a place, gathered first because the rows are about to move in the
+// index.
 static int gather(struct writer *w, int64_t place, int64_t until_ms, uint32_t limit, int64_t **ret,
                   size_t *ret_count) {
     const enum sql_id id = SQL_BEFORE;
@@ -126,7 +127,8 @@ static int drop_claims(struct writer *w, struct store_recover *rec) {
     return 0;
 }
 
-// A row that says RUNNING and belongs to nobody here: the host that wrote it is gone. The attempt had begun.
+// A row that says RUNNING and belongs to nobody here: the host that wrote it is gone. The attempt
+// had begun.
 static int release_lost(struct writer *w, int64_t rid, int64_t now_ms) {
     struct job_row row = {.rid = 0};
     struct job_life life = {.park = PARK_NONE};

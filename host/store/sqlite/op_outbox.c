@@ -6,8 +6,8 @@
 #include "store/sqlite/ops.h"
 #include "store/sqlite/submit.h"
 
-// Children for another queue wait here until FORWARD delivers them, because in a store of many parts that queue may be elsewhere;
-// one path for all stores, so that one suite proves it.
+// Children for another queue wait here until FORWARD delivers them, because in a store of many
+// parts that queue may be elsewhere; one path for all stores, so that one suite proves it.
 
 // A parcel names the blobs of its files, as the job will.
 static int change_files(struct writer *w, const struct job_spec *child, bool hold, int64_t now_ms) {

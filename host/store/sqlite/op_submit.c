@@ -43,7 +43,8 @@ static int meet_holder(struct writer *w, struct store_submit_item *item,
     return dedup_holder_state(w, holder, &item->winner_state);
 }
 
-// A row of this number is there: of this very job, or (two generators, one chance in millions) of another.
+// A row of this number is there: of this very job, or (two generators, one chance in millions) of
+// another.
 static int meet_twin(struct writer *w, struct store_submit_item *item) {
     struct job_row row;
     int r = place_find(w, &item->spec->id, &row);

@@ -1,4 +1,5 @@
-/* Which thread runs which operation, and the operations themselves (op_*.c change, read_*.c read). */
+/* Which thread runs which operation, and the operations themselves (op_*.c change, read_*.c read).
+ */
 #ifndef JOBHOST_STORE_SQLITE_OPS_H
 #define JOBHOST_STORE_SQLITE_OPS_H
 
@@ -54,8 +55,9 @@ int read_hosts(struct reader *r, struct store_op *op);
 int read_audit(struct reader *r, struct store_op *op);
 int read_dedup(struct reader *r, struct store_op *op);
 
-/* Blob files whose row was deleted: op_blob_doom() remembers one until the group is committed, then op_blob_delete() removes them,
- * or op_blob_forget() after a rollback, down to what w->doomed was before (NULL: all). */
+/* Blob files whose row was deleted: op_blob_doom() remembers one until the group is committed, then
+ * op_blob_delete() removes them, or op_blob_forget() after a rollback, down to what w->doomed was
+ * before (NULL: all). */
 int op_blob_doom(struct writer *w, const uint8_t sha256[32]);
 void op_blob_delete(struct writer *w);
 void op_blob_forget(struct writer *w, const struct doomed_blob *before);

@@ -1,4 +1,5 @@
-/* From the store's threads to the loop: finished operations and news. One eventfd wakes the loop once for all that has gathered. */
+/* From the store's threads to the loop: finished operations and news. One eventfd wakes the loop
+ * once for all that has gathered. */
 #ifndef JOBHOST_STORE_SQLITE_OUTLET_H
 #define JOBHOST_STORE_SQLITE_OUTLET_H
 
@@ -30,8 +31,9 @@ int outlet_init(struct outlet *o, struct event_base *base, const struct store_ev
                 struct err *e);
 void outlet_finish(struct outlet *o);
 
-/* Any thread. Finished operations, and what their transaction brought about, which the loop hears right after their answers: lanes with
- * newly ready jobs, and the earliest due time if it has moved (else 0). */
+/* Any thread. Finished operations, and what their transaction brought about, which the loop hears
+ * right after their answers: lanes with newly ready jobs, and the earliest due time if it has moved
+ * (else 0). */
 void outlet_group(struct outlet *o, struct store_op *head, struct lane **lanes, size_t lane_count,
                   int64_t due_ms);
 void outlet_ops(struct outlet *o, struct store_op *head);

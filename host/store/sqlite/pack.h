@@ -1,10 +1,12 @@
-/* Structs as short byte strings: what is 0 or NULL takes no space, and what a newer program wrote is skipped.
+/* Structs as short byte strings: what is 0 or NULL takes no space, and what a newer program wrote
+ * is skipped.
  *
  *     record:  field*      field:  key varint, then  even key: a number, zigzag varint
  *                                                    odd key:  length varint, bytes, NUL
  *     key = 2 * number + kind
  *
- * The NUL after bytes lets decoded strings point into the record. Numbers of fields are stored: never reuse one. */
+ * The NUL after bytes lets decoded strings point into the record. Numbers of fields are stored:
+ * never reuse one. */
 #ifndef JOBHOST_STORE_SQLITE_PACK_H
 #define JOBHOST_STORE_SQLITE_PACK_H
 

@@ -1,14 +1,15 @@
-/* Where a job is: the one module that writes the state of a row. The index over (place, at_ms) is every queue at once:
+/* Where a job is: the one module that writes the state of a row. The index over (place, at_ms) is
+ * every queue at once:
  *
  *      place                 at_ms                  who
- *      PLACE_DUE             due time               scheduled jobs, and parked ones that wait for a time
+ *      PLACE_DUE             due time               scheduled jobs; parked ones with a time
  *      PLACE_RUNNING         ready since            attempts that were written down (claims.h)
  *      PLACE_KEPT            when to delete it      ended jobs
- *      PLACE_BAND + ...      ready since            queued jobs, one number for each lane and priority
+ *      PLACE_BAND + ...      ready since            queued jobs: one number a lane and priority
  *      NULL                                         parked without a time, ended and kept for ever
  *
- * With each change it keeps the counters, the cursor of the ready band, the earliest due time, the dedup key and the lists in
- * step. */
+ * With each change it keeps the counters, the cursor of the ready band, the earliest due time, the
+ * dedup key and the lists in step. */
 #ifndef JOBHOST_STORE_SQLITE_PLACE_H
 #define JOBHOST_STORE_SQLITE_PLACE_H
 
@@ -19,8 +20,9 @@ enum { PLACE_DUE = 1, PLACE_RUNNING = 2, PLACE_KEPT = 3, PLACE_BAND = 16 };
 
 struct place {
     enum job_state state;
-    int64_t
-        at_ms; /* QUEUED, RUNNING: ready since; SCHEDULED, PARKED: due (0 = not by time); final: when it may be deleted (0 = never) */
+    /* QUEUED, RUNNING: ready since; SCHEDULED, PARKED: due (0 = not by time); final: when it may be
+     * deleted (0 = never) */
+    int64_t at_ms;
 };
 
 /* The column `place`; 0 = NULL. */
@@ -43,7 +45,8 @@ static inline bool place_is_listed(int state) {
            state == JOB_CANCELLED || state == JOB_DUPLICATE;
 }
 
-/* Finds the row (without payload; borrowed from the arena of the operation in hand). 1 = found, 0 = no such job. */
+/* Finds the row (without payload; borrowed from the arena of the operation in hand). 1 = found, 0 =
+ * no such job. */
 int place_find(struct writer *w, const struct job_id *id, struct job_row *ret);
 int place_find_rid(struct writer *w, int64_t rid, struct job_row *ret);
 
@@ -51,8 +54,8 @@ int place_find_rid(struct writer *w, int64_t rid, struct job_row *ret);
 int place_insert(struct writer *w, const struct job_spec *spec, struct lane *lane, uint32_t has,
                  struct bytes packed, struct place where);
 
-/* Moves it: `row` as it was in state, with rev, token, commit_no and has as they shall be. `life` NULL = none. `now_ms` decides
- * about dedup keys. */
+/* Moves it: `row` as it was in state, with rev, token, commit_no and has as they shall be. `life`
+ * NULL = none. `now_ms` decides about dedup keys. */
 int place_move(struct writer *w, const struct job_row *row, const struct job_life *life,
                struct place to, int64_t now_ms);
 

@@ -10,8 +10,9 @@
 
 enum { LIST_MAX = 1000, ROWS_BETWEEN_LOOKS = 64 };
 
-// A list is one walk over row numbers, downwards; the filter picks the narrowest list and is then applied to every row, so a list
-// is only ever a shortcut. The cursor is the number of the last row looked at, which is why a page can end anywhere.
+// A list is one walk over row numbers, downwards; the filter picks the narrowest list and is then
+// applied to every row, so a list is only ever a shortcut. The cursor is the number of the last row
+// looked at, which is why a page can end anywhere.
 
 static bool has_label(const char *labels, const char *label) {
     size_t len = strlen(label);

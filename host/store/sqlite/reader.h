@@ -1,8 +1,9 @@
-/* The thread that only reads, on a connection of its own: it sees committed transactions, waits for no writer, and stops at the
- * deadline of each operation.
+/* The thread that only reads, on a connection of its own: it sees committed transactions, waits for
+ * no writer, and stops at the deadline of each operation.
  *
- * What rows do not say (claims.h) it takes from a copy made *before* its snapshot of the file begins: so what a copied claim says was
- * true at that moment, unless the snapshot shows that the row has moved on since. */
+ * What rows do not say (claims.h) it takes from a copy made *before* its snapshot of the file
+ * begins: so what a copied claim says was true at that moment, unless the snapshot shows that the
+ * row has moved on since. */
 #ifndef JOBHOST_STORE_SQLITE_READER_H
 #define JOBHOST_STORE_SQLITE_READER_H
 
@@ -39,7 +40,8 @@ bool reader_is_late(const struct reader *r);
 /* Words of the connection's last failure into the operation; returns `code`. */
 int reader_fail(struct reader *r, struct store_op *op, int code);
 
-/* A row and what is packed in it, as callers see it; copies into the arena. `payload` only if the row has it. */
+/* A row and what is packed in it, as callers see it; copies into the arena. `payload` only if the
+ * row has it. */
 int reader_job(struct reader *r, const struct job_row *row, struct arena *a, struct store_job *ret);
 
 /* Its claim, if the row belongs to one; else NULL. */

@@ -3,10 +3,12 @@
 #include <errno.h>
 #include <stdio.h>
 
-// The life of a job is its row. `place` names the queue it stands in (place.h) and `at_ms` where; the one index over both is every
-// queue at once, so a job is in exactly one of them by construction, and a change of state is one statement on one table with one
-// index: what a submission and a completion cost. Columns that are NULL or 0 take no space; what is rarely set is packed into `spec`
-// (never changes) and `life` (changes), see jobrow.h. `lists` serves the lists that people ask for. docs/store.md draws it.
+// The life of a job is its row. `place` names the queue it stands in (place.h) and `at_ms` where;
+// the one index over both is every queue at once, so a job is in exactly one of them by
+// construction, and a change of state is one statement on one table with one index: what a
+// submission and a completion cost. Columns that are NULL or 0 take no space; what is rarely set is
+// packed into `spec` (never changes) and `life` (changes), see jobrow.h. `lists` serves the lists
+// that people ask for. docs/store.md draws it.
 static int version_1(struct conn *c) {
     return conn_exec(
         c,

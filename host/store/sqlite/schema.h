@@ -12,7 +12,8 @@ enum {
     SCHEMA_VERSION = 2
 };
 
-/* Creates or migrates, one transaction a step. -EPROTO: newer than this program, or another program's file. */
+/* Creates or migrates, one transaction a step. -EPROTO: newer than this program, or another
+ * program's file. */
 int schema_apply(struct conn *c, struct err *e);
 
 /* For those that must not write: 0 only if the file has exactly this version. */

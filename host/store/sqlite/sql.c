@@ -2,8 +2,8 @@
 
 #include "store/sqlite/jobrow.h"
 
-// SQLite uses a partial index only for a query whose WHERE repeats the index's; INDEXED BY makes a mistake there an error at start
-// instead of a slow query later.
+// SQLite uses a partial index only for a query whose WHERE repeats the index's; INDEXED BY makes a
+// mistake there an error at start instead of a slow query later.
 const char *const sql_text[SQL_COUNT] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
     [SQL_BEGIN_READ] = "BEGIN",

@@ -1,4 +1,5 @@
-/* Every statement of the store, by name. Parameters are numbered; callers bind by those numbers (sql.c shows them). */
+/* Every statement of the store, by name. Parameters are numbered; callers bind by those numbers
+ * (sql.c shows them). */
 #ifndef JOBHOST_STORE_SQLITE_SQL_H
 #define JOBHOST_STORE_SQLITE_SQL_H
 

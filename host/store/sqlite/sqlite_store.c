@@ -46,7 +46,8 @@ static void wait_on(struct sqlite_store *st) {
     st->waiting = event_add(st->patience, &every) == 0;
 }
 
-// While the disk hangs, those that have not been taken up yet are answered in time. What a thread has in hand must wait for it.
+// While the disk hangs, those that have not been taken up yet are answered in time. What a thread
+// has in hand must wait for it.
 static void on_patience(evutil_socket_t fd, short what, void *arg) {
     (void)fd;
     (void)what;
@@ -149,8 +150,8 @@ static int copy_config(struct sqlite_store *st, const struct store_config *confi
     return st->path == NULL || st->blob_dir == NULL ? err_set(e, -ENOMEM, "out of memory") : 0;
 }
 
-/* Opens for writing, with the schema in place and room in the log. SQLite deletes the log of a database that is still empty, so a new one
- * is made first and opened again. */
+/* Opens for writing, with the schema in place and room in the log. SQLite deletes the log of a
+ * database that is still empty, so a new one is made first and opened again. */
 static int open_for_writing(struct sqlite_store *st, struct err *e) {
     struct conn *c = &st->writer.conn;
     struct stat found;
@@ -230,8 +231,8 @@ int sqlite_store_open(const struct store_config *config, struct event_base *base
     st->log = log;
     st->env = env;
     st->lock.fd = -1;
-    // SQLite's count of its own memory takes a lock for each allocation, and nobody asks for it. Only the first opening in a process
-    // can set this; later it is refused, which changes nothing.
+    // SQLite's count of its own memory takes a lock for each allocation, and nobody asks for it.
+    // Only the first opening in a process can set this; later it is refused, which changes nothing.
     (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     int r = copy_config(st, config, e);
     r = r < 0 ? r : open_all(st, base, events, e);

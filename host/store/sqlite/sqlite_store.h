@@ -1,4 +1,5 @@
-/* The embedded store: one file, one host, three threads (writer, reader, blobs) behind the loop's post(). */
+/* The embedded store: one file, one host, three threads (writer, reader, blobs) behind the loop's
+ * post(). */
 #ifndef JOBHOST_STORE_SQLITE_SQLITE_STORE_H
 #define JOBHOST_STORE_SQLITE_SQLITE_STORE_H
 

@@ -1,5 +1,5 @@
-/* What the memory of the writer must take back when a savepoint or transaction is rolled back: claims, counters, new lanes. A log
- * of small entries, replayed backwards. */
+/* What the memory of the writer must take back when a savepoint or transaction is rolled back:
+ * claims, counters, new lanes. A log of small entries, replayed backwards. */
 #ifndef JOBHOST_STORE_SQLITE_UNDO_H
 #define JOBHOST_STORE_SQLITE_UNDO_H
 

@@ -11,7 +11,8 @@
 
 enum { WAL_ROOM_BLOCK = 256 * 1024 };
 
-/* Appends zeros up to WAL_ROOM: really written, as a hole would have to be allocated at the commit. */
+/* Appends zeros up to WAL_ROOM: really written, as a hole would have to be allocated at the commit.
+ */
 static bool fill(int fd, off_t from) {
     char *zeros = calloc(1, WAL_ROOM_BLOCK);
     bool good = zeros != NULL;

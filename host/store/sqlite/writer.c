@@ -11,8 +11,8 @@
 #include "store/sqlite/blobs.h"
 #include "store/sqlite/ops.h"
 
-// A checkpoint copies pages from the log into the file. It is due when nobody waits and some have gathered, or when the log has
-// used up its room (wal_room.h), so that it does not get longer.
+// A checkpoint copies pages from the log into the file. It is due when nobody waits and some have
+// gathered, or when the log has used up its room (wal_room.h), so that it does not get longer.
 enum { WAL_PAGES_IDLE = 2000, WAL_PAGES_MAX = 4000 };
 
 static const char *const bytes_keys[BUDGET_COUNT] = {"bytes_jobs", "bytes_results", "bytes_kv",
@@ -203,7 +203,8 @@ static void refuse(struct store_op *head, int code, const char *words) {
     }
 }
 
-// As if the answers were lost on their way. Those of claims cannot be: claims are in memory, so they come and go with the answer.
+// As if the answers were lost on their way. Those of claims cannot be: claims are in memory, so
+// they come and go with the answer.
 static void forget_answers(struct store_op *head) {
     for (struct store_op *op = head; op != NULL; op = op->next) {
         if (op->kind != STORE_CLAIM && op->status == 0) {

@@ -1,13 +1,15 @@
-/* The thread that alone changes the database. It takes all operations that have gathered, runs each in a savepoint of one
- * transaction, commits once, and hands them all back:
+/* The thread that alone changes the database. It takes all operations that have gathered, runs each
+ * in a savepoint of one transaction, commits once, and hands them all back:
  *
  *     inlet ──▶ [ BEGIN  op op op ...  COMMIT (fsync) ] ──▶ outlet ──▶ done() on the loop
  *
- * So the cost of the disk is shared by all who wait for it, and a failing operation takes back only itself. While the disk
- * refuses to be written, mutations answer -EROFS with the reason; once a second the next one that comes is tried in earnest.
+ * So the cost of the disk is shared by all who wait for it, and a failing operation takes back only
+ * itself. While the disk refuses to be written, mutations answer -EROFS with the reason; once a
+ * second the next one that comes is tried in earnest.
  *
- * The operations themselves are in op_*.c: `int op_x(struct writer *w, struct store_op *op)`, 0 or negative errno with words in
- * op->err; what a failed one wrote is rolled back, in the file and in memory. */
+ * The operations themselves are in op_*.c: `int op_x(struct writer *w, struct store_op *op)`, 0 or
+ * negative errno with words in op->err; what a failed one wrote is rolled back, in the file and in
+ * memory. */
 #ifndef JOBHOST_STORE_SQLITE_WRITER_H
 #define JOBHOST_STORE_SQLITE_WRITER_H
 
@@ -68,7 +70,8 @@ struct writer {
 /* Makes a zeroed writer one that writer_finish() takes. */
 void writer_prepare(struct writer *w);
 
-/* Reads what memory mirrors. The connection is open and the schema in place. Read-only: nothing is written, and it is not started. */
+/* Reads what memory mirrors. The connection is open and the schema in place. Read-only: nothing is
+ * written, and it is not started. */
 int writer_init(struct writer *w, bool read_only, struct err *e);
 int writer_start(struct writer *w, struct err *e);
 

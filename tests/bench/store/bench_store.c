@@ -1,5 +1,5 @@
-/* How fast and how large the store is, through its asynchronous interface: no-op jobs, 200-byte payloads, submitted in batches of 100,
- * drained by claims and commits of 64, synchronous=FULL.
+/* How fast and how large the store is, through its asynchronous interface: no-op jobs, 200-byte
+ * payloads, submitted in batches of 100, drained by claims and commits of 64, synchronous=FULL.
  *
  *     bench_store [-n JOBS] [-d DIR] [cycle|size|growth]...      (cycle and size by default)
  *
@@ -7,7 +7,8 @@
  * size    bytes of disk per 100k queued jobs
  * growth  cost of submit and of claim + commit while 1k .. 1M jobs wait
  *
- * One line of JSON per figure, as bench/peers prints them: {"metric":..., "value":..., "unit":...}. */
+ * One line of JSON per figure, as bench/peers prints them: {"metric":..., "value":..., "unit":...}.
+ */
 #include <event2/event.h>
 #include <inttypes.h>
 #include <stdbool.h>
