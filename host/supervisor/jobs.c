@@ -20,6 +20,7 @@ void jobs_submit(struct host *host, struct store_submit *submit) {
     const struct lane *last = NULL;
     for (size_t i = 0; i < submit->count; i++) {
         const struct job_spec *spec = submit->items[i].spec;
+        submit->items[i].max_waiting = config_queue(host->config, spec->queue)->max_jobs;
         if (last != NULL && strcmp(last->type, spec->type) == 0 &&
             strcmp(last->queue->name, spec->queue) == 0) {
             continue;
@@ -43,6 +44,7 @@ enum { ACT_BUSY_TRIES = 40, ACT_BUSY_MS = 50 };
 struct act {
     union {
         struct store_op op;
+        struct store_get get;
         struct store_move move;
         struct store_remove remove;
     } u;
@@ -163,33 +165,66 @@ static void act_removed(struct store_op *op) {
     act_finish(x);
 }
 
-static void act_begin(struct act *x) {
+static void act_post(struct act *x) {
+    x->u.op.arg = x;
+    x->u.op.now_ms = env_wall_ms(&x->host->env);
+    store_post(&x->host->store, &x->u.op);
+}
+
+/* A revived job has as long again as it had at first. */
+static int64_t act_renew(int64_t end_ms, int64_t created_ms, int64_t now_ms) {
+    return end_ms == 0 ? 0 : now_ms + (end_ms - created_ms);
+}
+
+/* `job` is what the store said of it, NULL when that does not matter. */
+static void act_move(struct act *x, const struct store_job *job) {
     struct host *host = x->host;
+    x->item = (struct store_move_item){
+        .id = x->act->id,
+        .event = act_rows[x->act->action].event,
+        .reset_counters = x->act->action == JOBS_RETRY,
+    };
+    if (job != NULL) {
+        int64_t now = env_wall_ms(&host->env);
+        x->item.keep_ms = config_queue(host->config, job->spec.queue)->ttl_ms;
+        x->item.deadline_ms = act_renew(job->spec.deadline_ms, job->created_ms, now);
+        x->item.expires_ms = act_renew(job->spec.expires_ms, job->created_ms, now);
+    }
+    store_op_finish(&x->u.op);
+    x->u.move = (struct store_move){
+        .op = {.kind = STORE_MOVE, .done = act_moved}, .items = &x->item, .count = 1};
+    act_post(x);
+}
+
+static void act_found(struct store_op *op) {
+    struct act *x = op->arg;
+    if (op->status != 0) {
+        x->act->status = op->status;
+        act_finish(x);
+        return;
+    }
+    struct store_job job = x->u.get.job;
+    act_move(x, &job);
+}
+
+static void act_begin(struct act *x) {
     struct jobs_act *act = x->act;
     store_op_finish(&x->u.op);
     if (act->action == JOBS_CANCEL && act_cancel_running(x)) {
         act->status = 0;
         act_finish(x);
-        return;
-    }
-    if (act->action == JOBS_REMOVE) {
+    } else if (act->action == JOBS_CANCEL || act->action == JOBS_RETRY) {
+        x->u.get = (struct store_get){.op = {.kind = STORE_GET, .done = act_found}, .id = act->id};
+        act_post(x);
+    } else if (act->action == JOBS_REMOVE) {
         x->u.remove = (struct store_remove){.op = {.kind = STORE_REMOVE, .done = act_removed},
                                             .ids = &act->id,
                                             .status = &x->remove_status,
                                             .count = 1};
+        act_post(x);
     } else {
-        x->item = (struct store_move_item){
-            .id = act->id,
-            .event = act_rows[act->action].event,
-            .keep_ms = host->config->queue_default.ttl_ms,
-            .reset_counters = act->action == JOBS_RETRY,
-        };
-        x->u.move = (struct store_move){
-            .op = {.kind = STORE_MOVE, .done = act_moved}, .items = &x->item, .count = 1};
+        act_move(x, NULL);
     }
-    x->u.op.arg = x;
-    x->u.op.now_ms = env_wall_ms(&host->env);
-    store_post(&host->store, &x->u.op);
 }
 
 void jobs_act(struct host *host, struct jobs_act *act) {

@@ -65,7 +65,10 @@ class Api:
     def _exchange(self, method, target, body, headers):
         if self._connection is None:
             self._connection = _UnixConnection(self._path, build.PATIENCE_S)
-        self._connection.request(method, target, body, headers)
+        try:
+            self._connection.request(method, target, body, headers)
+        except BrokenPipeError:
+            pass  # refused before all of it was sent: the answer says why
         answer = self._connection.getresponse()
         got = Answer(answer.status, answer.headers, answer.read())
         if answer.will_close:
@@ -85,7 +88,7 @@ class Api:
         except (OSError, http.client.HTTPException) as error:
             self.close()
             # a kept connection may have been closed for its age before it saw the request
-            if kept and isinstance(error, (http.client.RemoteDisconnected, BrokenPipeError)) and method == "GET":
+            if kept and isinstance(error, http.client.RemoteDisconnected) and method == "GET":
                 return self.call(method, path, body, headers, query)
             raise Unreachable(f"{method} {path}: {error!r}") from error
 
@@ -145,9 +148,13 @@ class Api:
             if cursor is None:
                 return items
 
-    def explain(self, job_id):
-        """{code: detail} of everything that keeps the job from running."""
-        return {r["code"]: r["detail"] for r in self.get(f"/v1/jobs/{job_id}/explain")["reasons"]}
+    def explain(self, job_id=None, queue=None):
+        """{code: details} of everything that keeps the job (or the queue's jobs) from running."""
+        path = f"/v1/jobs/{job_id}" if queue is None else f"/v1/queues/{queue}"
+        found = {}
+        for reason in self.get(f"{path}/explain")["reasons"]:
+            found[reason["code"]] = "; ".join(filter(None, [found.get(reason["code"]), reason["detail"]]))
+        return found
 
     def act(self, job_id, action, **body):
         return self.post(f"/v1/jobs/{job_id}/{action}", body)
@@ -172,10 +179,12 @@ class Api:
 
         def probe():
             seen[:] = [self.job(job_id)]
-            return seen[0] if seen[0]["state"] in wanted else None
+            state = seen[0]["state"]
+            assert state in wanted or state not in FINAL, f"the job is not one of {wanted}: {json.dumps(seen[0], indent=1)[:4000]}"
+            return seen[0] if state in wanted else None
 
         return wait_until(probe, seconds or build.PATIENCE_S,
-                          lambda: f"the job is one of {wanted}: {json.dumps(seen, indent=1)}")
+                          lambda: f"the job is one of {wanted}: {json.dumps(seen, indent=1)[:4000]}")
 
     def wait_started(self, job_id):
         """Until run() has been entered."""

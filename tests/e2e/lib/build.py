@@ -1,5 +1,6 @@
 """What is under test, and how long a test may take with it."""
 import os
+import random
 import re
 
 REPO = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
@@ -30,3 +31,10 @@ def count(full, short, sanitized=None):
 
 def plugin(name):
     return os.path.join(ABI_DIR, name + ".so")
+
+
+def seed():
+    """Another one each time, printed so that a failure can be repeated with JOBHOST_SEED."""
+    value = int(os.environ.get("JOBHOST_SEED", random.SystemRandom().randrange(1 << 32)))
+    print(f"JOBHOST_SEED={value}")
+    return value

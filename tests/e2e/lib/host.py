@@ -137,6 +137,14 @@ class Host(Api):
         os.kill(pid, number)
         wait_until(lambda: not alive(pid), build.PATIENCE_S, f"worker {pid} has ended")
 
+    def put_down(self):
+        """Whatever its state; for the end of something that has failed already."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+        self.close()
+
     # ---- looking at it
 
     def log_tail(self, lines=60):

@@ -50,9 +50,11 @@ class Report:
         self.executions += job["attempt"]
         self.interrupted += job.get("lost", 0) + job.get("resource_retries", 0)
 
+    def findings(self):
+        return {name: getattr(self, name) for name in ("lost", "duplicated", "stuck", "wrong", "unsound")}
+
     def assert_clean(self):
-        for name in ("lost", "duplicated", "stuck", "wrong", "unsound"):
-            found = getattr(self, name)
+        for name, found in self.findings().items():
             assert not found, f"{len(found)} {name}: {found[:5]}"
 
     def __str__(self):
@@ -68,6 +70,13 @@ class Workload:
         self.ids = [None] * count
 
     # ---- what to do
+
+    def add_steps(self, steps, pause_ms, key):
+        """One more job, of which it is known how it goes."""
+        payload = {"steps": steps, "pause_ms": pause_ms}
+        self.plan.append(({"type": "chaos.steps", "payload": payload, "key": key},
+                          Expected(sinks=(*map(str, range(1, steps + 1)), "end"))))
+        self.ids.append(None)
 
     def _make(self, n):
         r = self._random
@@ -109,7 +118,8 @@ class Workload:
 
     @staticmethod
     def _big(r, how):
-        size = r.choice([1000, 262_144, 262_145, 700_000])  # on both sides of what stays inside the store
+        # on both sides of what stays inside the store; no two of those beyond are the same file
+        size = r.choice([1000, 262_144, 262_145 + r.randrange(100_000), 700_000 + r.randrange(100_000)])
         digest = hashlib.sha256(pattern(size)).hexdigest()
         return "big_result", {"bytes": size, "how": how}, Expected(digest=digest)
 
@@ -130,6 +140,13 @@ class Workload:
     def _echo(n, r):
         text = "x" * r.choice([1, 1000, 100_000])
         return "echo", {"text": text}, Expected(result=f'{{"text": "{text}"}}'.encode())
+
+    def add_ballast(self, megabytes):
+        """Bytes for the store to write."""
+        for n in range(megabytes):
+            job = {"type": "chaos.steps", "payload": {"steps": 1, "ballast": "x" * 1_000_000}, "key": f"ballast-{n}"}
+            self.plan.append((job, Expected(sinks=("1", "end"))))
+            self.ids.append(None)
 
     # ---- doing it
 
@@ -239,6 +256,9 @@ class Submitter(threading.Thread):
         self.join()
         if kind is None and self._problem is not None:
             raise self._problem
+
+    def done(self):
+        return not self.is_alive()
 
     def let(self, share):
         """This part of the workload may be submitted by now."""

@@ -1,0 +1,94 @@
+"""Runs a workload against a host that dies, fails or dawdles at a named point (host/base/fault.h), and counts what came of it."""
+import dataclasses
+import json
+import random
+import subprocess
+
+from . import build
+from .api import Unreachable
+from .host import Host
+from .procs import wait_until
+from .storm import CONFIG
+from .workload import Report, Submitter, Workload
+
+ANCHORS = 4  # jobs that certainly run when the first host dies, so that the next one has something to take over
+BALLAST = 24  # megabytes, more than the log holds before its pages go to the database
+# The n-th passage at which it happens is drawn from 1 to this; places that are passed rarely get less.
+NTH_MOST = {"recover": ANCHORS - 1, "store_checkpoint": 1, "blob_before_rename": 3, "blob_after_rename": 3}
+NTH_DEFAULT = 12
+
+
+def points():
+    answer = subprocess.run([build.BINARY, "version", "--fault-points", "--json"], check=True, capture_output=True)
+    return json.loads(answer.stdout)["fault_points"]
+
+
+@dataclasses.dataclass
+class Outcome:
+    point: str
+    action: str
+    nth: int
+    died: str  # "host", "worker" or "nobody"
+    report: Report
+
+
+class Run:
+    """One point, one action. The workload is the same for the same seed."""
+
+    def __init__(self, folder, point, action, seed, jobs):
+        dice = random.Random(f"{seed} {point} {action}")
+        self.point, self.action = point, action
+        self.nth = dice.randint(1, NTH_MOST.get(point, NTH_DEFAULT))
+        self.host = Host(folder, CONFIG)
+        self.work = Workload(seed, jobs)
+        if point == "store_checkpoint":
+            self.work.add_ballast(BALLAST)
+        for n in range(ANCHORS):
+            self.work.add_steps(3, 300, key=f"anchor-{n}")
+
+    def go(self):
+        host, work = self.host, self.work
+        host.start()
+        self._leave_something_running()
+        host.kill()
+        mark = len(host.read_log())
+        with host.launch(env={"JOBHOST_FAULT": f"{self.point}:{self.nth}={self.action}"}):
+            with Submitter(work, host) as submitter:
+                submitter.let(1.0)
+                died = self._await_death(mark, submitter)
+                if died == "host":
+                    host.reap()
+                elif self.action == "kill" or host.process.poll() is not None:
+                    host.stop()
+                if host.process is None:
+                    host.start()
+        report = work.check(host)
+        host.restart()
+        assert work.check(host).findings() == report.findings(), "another answer after a restart"
+        host.stop()
+        return Outcome(self.point, self.action, self.nth, died, report)
+
+    def _leave_something_running(self):
+        """The anchors have committed a step, so the store knows that they run."""
+        anchors = range(len(self.work.plan) - ANCHORS, len(self.work.plan))
+        self.work.submit(self.host, anchors.start, anchors.stop)
+        for n in anchors:
+            wait_until(lambda n=n: "steps" in self.host.job(self.work.ids[n]), build.PATIENCE_S, "an anchor has a step")
+
+    def _await_death(self, mark, submitter):
+        """Whoever dies first; nobody, if all the work gets done."""
+        def who():
+            if self.host.process.poll() is not None:
+                return "host"
+            if "SIGKILL" in self.host.read_log()[mark:]:  # chaos.crash has other ways to go
+                return "worker"
+            return "nobody" if submitter.done() and self._is_idle() else None
+
+        return wait_until(who, build.PATIENCE_S * 2, "somebody dies, or all is done", 0.05)
+
+    def _is_idle(self):
+        try:
+            self.host.another().wait_idle(seconds=0.2)
+        except (AssertionError, Unreachable):
+            return False
+        return True
