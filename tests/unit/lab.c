@@ -285,9 +285,17 @@ void lab_shut(struct lab *lab) {
     }
 }
 
-void lab_reopen(struct lab *lab) {
+void lab_reopen_only(struct lab *lab) {
     open_host(lab);
+}
+
+void lab_wait_running(struct lab *lab) {
     lab_until(lab, is_running, NULL, "the host runs");
+}
+
+void lab_reopen(struct lab *lab) {
+    lab_reopen_only(lab);
+    lab_wait_running(lab);
 }
 
 static void remove_tree(const char *path) {

@@ -76,6 +76,9 @@ void lab_stop(struct lab *lab);
 /* Closes the host whatever it is doing; the folder stays for lab_reopen(). */
 void lab_shut(struct lab *lab);
 void lab_reopen(struct lab *lab);
+/* The same in two steps. */
+void lab_reopen_only(struct lab *lab);
+void lab_wait_running(struct lab *lab);
 void lab_close(struct lab *lab);
 
 void lab_turn(struct lab *lab);
