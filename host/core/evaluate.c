@@ -12,6 +12,7 @@ static const char *const code_names[REASON_COUNT] = {
     [REASON_QUEUE_PAUSED] = "queue_paused", [REASON_NO_HANDLER] = "no_handler",
     [REASON_NO_SLOT] = "no_slot",           [REASON_BEHIND] = "behind",
     [REASON_DRAINING] = "draining",         [REASON_STORE] = "store",
+    [REASON_SAFE_MODE] = "safe_mode",
 };
 
 const char *reason_code_name(enum reason_code code) {
@@ -73,6 +74,16 @@ static void say_draining(const struct job_facts *f, int64_t now_ms, struct reaso
     (void)f;
     (void)now_ms;
     SAY(r, "the host is shutting down and starts nothing new");
+}
+
+static bool is_safe_mode(const struct job_facts *f) {
+    return f->safe_mode;
+}
+
+static void say_safe_mode(const struct job_facts *f, int64_t now_ms, struct reason *r) {
+    (void)f;
+    (void)now_ms;
+    SAY(r, "the host runs in safe mode (--safe): it takes jobs and starts none");
 }
 
 static void say_due_later(const struct job_facts *f, int64_t now_ms, struct reason *r) {
@@ -160,8 +171,8 @@ static bool is_behind(const struct job_facts *f) {
 
 static void say_behind(const struct job_facts *f, int64_t now_ms, struct reason *r) {
     (void)now_ms;
-    SAY(r, "%" PRId64 " %s of queue \"%s\" and type \"%s\" %s first", f->ahead,
-        f->ahead == 1 ? "job" : "jobs", f->queue, f->type, f->ahead == 1 ? "goes" : "go");
+    SAY(r, "up to %" PRId64 " other %s of queue \"%s\" and type \"%s\" may go first", f->ahead,
+        f->ahead == 1 ? "job" : "jobs", f->queue, f->type);
 }
 
 // The most decisive first. An `only` rule says all there is to say.
@@ -175,6 +186,7 @@ static const struct rule {
     {REASON_RUNNING, true, is_running, say_running},
     {REASON_STORE, false, has_store_fault, say_store},
     {REASON_DRAINING, false, is_draining, say_draining},
+    {REASON_SAFE_MODE, false, is_safe_mode, say_safe_mode},
     {REASON_DUE_LATER, false, is_timed, say_due_later},
     {REASON_PARKED, false, is_parked, say_parked},
     {REASON_QUEUE_PAUSED, false, is_paused, say_paused},

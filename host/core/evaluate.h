@@ -19,8 +19,9 @@ enum reason_code {
     REASON_QUEUE_PAUSED,
     REASON_NO_HANDLER, /* no loaded plugin has this type                               */
     REASON_NO_SLOT,    /* queue concurrency or the plugin's workers are all taken      */
-    REASON_BEHIND,     /* others of the same lane go first                             */
+    REASON_BEHIND,     /* others of the same lane may go first                         */
     REASON_DRAINING,   /* the host is shutting down                                    */
+    REASON_SAFE_MODE,  /* the host was told to start nothing                           */
     REASON_STORE,      /* store degraded: read-only                                    */
     REASON_COUNT
 };
@@ -40,7 +41,7 @@ struct job_facts {
     int64_t run_at_ms;    /* scheduled, or parked until                             */
     const char *wait_key; /* event or limiter a parked job waits for, or NULL       */
     const char *type, *queue;
-    bool draining;
+    bool draining, safe_mode;
     const char *store_fault; /* NULL = healthy                                         */
     bool paused;
     const char *paused_by, *paused_why; /* may be NULL                                     */
@@ -50,7 +51,7 @@ struct job_facts {
     uint32_t queue_running, queue_limit; /* limit 0 = none                               */
     uint32_t pool_busy, pool_slots;      /* threads of the plugin                        */
     const char *pool; /* plugin name, or NULL                                   */
-    int64_t ahead;    /* jobs of the lane that go first; -1 = not counted       */
+    int64_t ahead;    /* jobs of the lane that may go first, at most; -1 = not counted */
 };
 
 /* Fills up to `cap` reasons, returns how many there are in all. */

@@ -350,6 +350,7 @@ void dispatch_lane_facts(struct host *host, const struct lane *lane, struct job_
     ret->queue = lane->queue->name;
     ret->type = lane->type;
     ret->draining = host->phase == HOST_DRAINING;
+    ret->safe_mode = host->dispatch->safe;
     ret->store_fault = host->store_fault;
     ret->paused = lane->queue->paused;
     ret->paused_by = lane->queue->paused_by;

@@ -7,6 +7,7 @@ import pytest
 
 from lib import build
 from lib.api import Unreachable
+from lib.clock import Clock
 from lib.host import chaos
 from lib.procs import alive, wait_until, workers_of
 
@@ -208,7 +209,6 @@ def test_safe_mode(make_host):
 
 def test_an_idle_worker_that_is_killed_comes_back_at_once(make_host, folder):
     """Deaths long apart are none in a row, although no job was done between."""
-    from lib.clock import Clock
     clock = Clock.create(f"{folder}/clock")
     host = make_host(env={"JOBHOST_TEST_CLOCK": clock.path})
     host.start()
@@ -218,22 +218,4 @@ def test_an_idle_worker_that_is_killed_comes_back_at_once(make_host, folder):
         host.end_worker(worker)
     assert wait_until(host.workers, build.PATIENCE_S, "a worker")
     assert "fault" not in host.plugins()["chaos"]
-    clock.close()
-
-
-def test_deaths_in_a_row_slow_down(make_host, folder):
-    from lib.clock import Clock
-    clock = Clock.create(f"{folder}/clock")
-    clock.freeze()
-    host = make_host(env={"JOBHOST_TEST_CLOCK": clock.path})
-    host.start()
-    pauses = []
-    for _ in range(7):
-        worker, = wait_until(host.workers, build.PATIENCE_S, "a worker")
-        host.end_worker(worker)
-        begun = clock.mono_ms()
-        while not host.workers():
-            clock.advance(50)
-        pauses.append(clock.mono_ms() - begun)
-    assert pauses == sorted(pauses) and pauses[0] <= 50 and 1600 <= pauses[6] <= 3300, pauses
     clock.close()

@@ -60,10 +60,14 @@ static void test_each_reason(void) {
     f.draining = true;
     expect_reason(f, REASON_DRAINING, 0, "shutting down");
     f = free_job();
+    f.safe_mode = true;
+    expect_reason(f, REASON_SAFE_MODE, 0, "--safe");
+    f = free_job();
     f.ahead = 1;
-    expect_reason(f, REASON_BEHIND, 0, "1 job of queue \"crawl\" and type \"crawl.page\" goes");
+    expect_reason(f, REASON_BEHIND, 0,
+                  "up to 1 other job of queue \"crawl\" and type \"crawl.page\" ");
     f.ahead = 12;
-    expect_reason(f, REASON_BEHIND, 0, "12 jobs of queue \"crawl\" and type \"crawl.page\" go");
+    expect_reason(f, REASON_BEHIND, 0, "up to 12 other jobs of queue \"crawl\" and type");
 }
 
 static void test_paused(void) {
