@@ -41,6 +41,8 @@ class Run:
         self.nth = dice.randint(1, NTH_MOST.get(point, NTH_DEFAULT))
         self.host = Host(folder, CONFIG)
         self.work = Workload(seed, jobs)
+        if point.startswith("blob_"):
+            self.work.add_blobs(NTH_MOST[point])
         if point == "store_checkpoint":
             self.work.add_ballast(BALLAST)
         for n in range(ANCHORS):

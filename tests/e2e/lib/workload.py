@@ -141,6 +141,14 @@ class Workload:
         text = "x" * r.choice([1, 1000, 100_000])
         return "echo", {"text": text}, Expected(result=f'{{"text": "{text}"}}'.encode())
 
+    def add_blobs(self, count):
+        """Results that certainly become files, each another one."""
+        for n in range(count):
+            size = 400_000 + n
+            job = {"type": "chaos.big_result", "payload": {"bytes": size, "how": "chunks"}, "key": f"blob-{n}"}
+            self.plan.append((job, Expected(digest=hashlib.sha256(pattern(size)).hexdigest())))
+            self.ids.append(None)
+
     def add_ballast(self, megabytes):
         """Bytes for the store to write."""
         for n in range(megabytes):
