@@ -664,8 +664,8 @@ struct store_config {
 
 /* Called on the loop thread. */
 struct store_events {
-    /* A lane may have become claimable (submit, due, retry, release, wake, forward); borrowed for
-     * the call. */
+    /* A lane may have become claimable (submit, due, retry, release, wake, forward), unless a claim
+     * of the same group has taken all that was ready; borrowed for the call. */
     void (*ready)(void *arg, const struct store_lane *lane);
     /* The earliest due time changed to something earlier than last reported. */
     void (*due)(void *arg, int64_t due_ms);

@@ -1,5 +1,6 @@
 /* CLAIM, START, RECOVER: who gets what, in which order, and whose it is. */
 #include <errno.h>
+#include <event2/event.h>
 
 #include "cases.h"
 
@@ -276,6 +277,46 @@ static void test_many_claims(void) {
     rig_finish(&rig);
 }
 
+// Posted together, so that they may fall into one group, in every order: what no claim took is reported.
+static void test_news_of_what_is_left(void) {
+    struct rig rig;
+    rig_start(&rig);
+    for (int round = 0; round < 60; round++) {
+        bool submitted[2], claimed, more = round % 3 > 0;
+        struct job_spec specs[2] = {rig_spec(&rig, "q", "t"), rig_spec(&rig, "q", "t")};
+        struct store_submit_item items[2] = {{.spec = &specs[0]}, {.spec = &specs[1]}};
+        struct store_submit *submits[2];
+        struct store_claim_want want = {.lane = {"q", "t"}, .limit = more ? 1 : 5};
+        struct store_claim *claim = RIG_NEW(&rig, store_claim);
+        claim->wants = &want;
+        claim->want_count = 1;
+        for (int i = 0; i < 2; i++) {
+            submits[i] = RIG_NEW(&rig, store_submit);
+            submits[i]->items = &items[i];
+            submits[i]->count = 1;
+        }
+        rig_forget(&rig);
+        rig_post(&rig, &submits[0]->op, STORE_SUBMIT, &submitted[0]);
+        if (round % 3 == 1) { // both before the claim, which has room for one
+            rig_post(&rig, &submits[1]->op, STORE_SUBMIT, &submitted[1]);
+        }
+        rig_post(&rig, &claim->op, STORE_CLAIM, &claimed);
+        if (round % 3 == 2) { // one after it
+            rig_post(&rig, &submits[1]->op, STORE_SUBMIT, &submitted[1]);
+        }
+        rig_wait(&rig, &claimed);
+        rig_wait(&rig, &submitted[0]);
+        if (more) {
+            rig_wait(&rig, &submitted[1]);
+        }
+        (void)event_base_loop(rig.base, EVLOOP_NONBLOCK);
+        EXPECT_EQ_UINT(1, claim->job_count);
+        EXPECT_TRUE(!more || rig_was_ready(&rig, "q", "t"));
+        EXPECT_EQ_UINT(more ? 1 : 0, rig_claim(&rig, "q", "t", 5)->job_count);
+    }
+    rig_finish(&rig);
+}
+
 CASES(claim, {"oldest first", test_order}, {"lanes do not hide each other", test_lanes},
       {"high before normal before low", test_priorities},
       {"an aged job gets its turn", test_ageing},
@@ -284,4 +325,5 @@ CASES(claim, {"oldest first", test_order}, {"lanes do not hide each other", test
       {"RECOVER gives back what other hosts had", test_recover},
       {"RECOVER after the host has gone", test_recover_after_close},
       {"RECOVER in parts", test_recover_in_parts},
-      {"a released job keeps its turn", test_many_claims});
+      {"a released job keeps its turn", test_many_claims},
+      {"what no claim took is reported", test_news_of_what_is_left});

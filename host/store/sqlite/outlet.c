@@ -43,14 +43,14 @@ void outlet_finish(struct outlet *o) {
     *o = (struct outlet){.fd = -1};
 }
 
-// with the lock held
-static void wake(struct outlet *o) {
-    if (!o->woken) {
-        uint64_t one = 1;
-        o->woken = true;
-        if (write(o->fd, &one, sizeof one) == -1) {
-            // the counter is full, so the loop is about to wake anyway
-        }
+// Unlocks, and then wakes the loop, which would otherwise run into the lock.
+static void unlock_and_wake(struct outlet *o) {
+    bool asleep = !o->woken;
+    o->woken = true;
+    (void)pthread_mutex_unlock(&o->lock);
+    uint64_t one = 1;
+    if (asleep && write(o->fd, &one, sizeof one) == -1) {
+        // the counter is full, so the loop is about to wake anyway
     }
 }
 
@@ -97,8 +97,7 @@ void outlet_group(struct outlet *o, struct store_op *head, struct lane **lanes, 
     if (due_ms != 0 && (o->due_ms == 0 || due_ms < o->due_ms)) {
         o->due_ms = due_ms;
     }
-    wake(o);
-    (void)pthread_mutex_unlock(&o->lock);
+    unlock_and_wake(o);
 }
 
 void outlet_ops(struct outlet *o, struct store_op *head) {
@@ -109,8 +108,7 @@ void outlet_health(struct outlet *o, const char *reason) {
     (void)pthread_mutex_lock(&o->lock);
     (void)snprintf(o->health, sizeof o->health, "%s", reason == NULL ? "" : reason);
     o->health_news = true;
-    wake(o);
-    (void)pthread_mutex_unlock(&o->lock);
+    unlock_and_wake(o);
 }
 
 static void finish_ops(struct store_op *op) {

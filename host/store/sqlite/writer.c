@@ -160,6 +160,33 @@ static void touch(struct writer *w, struct lane *lane) {
     w->touched[w->touched_count++] = lane;
 }
 
+static void untouch(struct writer *w, const struct lane *lane) {
+    size_t kept = 0;
+    for (size_t i = 0; i < w->touched_count; i++) {
+        w->touched[kept] = w->touched[i];
+        kept += w->touched[i] != lane;
+    }
+    w->touched_count = kept;
+}
+
+// Who claimed all that a lane had needs no word that there was something.
+static void untouch_sated(struct writer *w, const struct store_claim *claim) {
+    size_t at = 0;
+    for (size_t i = 0; i < claim->want_count && w->touched_count > 0; i++) {
+        size_t first = at;
+        while (at < claim->job_count && claim->jobs[at].want == i) {
+            at++;
+        }
+        const struct store_lane *names = &claim->wants[i].lane;
+        const struct lane *lane = at - first < claim->wants[i].limit
+                                      ? lanes_find(&w->lanes, names->queue, names->type)
+                                      : NULL;
+        if (lane != NULL) {
+            untouch(w, lane);
+        }
+    }
+}
+
 void writer_ready(struct writer *w, struct lane *lane, enum job_priority p, int64_t at_ms,
                   int64_t rid) {
     lanes_rewind(lane, p, at_ms, rid);
@@ -252,6 +279,9 @@ static int group_op(struct writer *w, struct store_op *op, bool savepoint) {
     }
     arena_reset(&w->scratch);
     op->status = ops_run(w, op);
+    if (op->status == 0 && op->kind == STORE_CLAIM) {
+        untouch_sated(w, CONTAINER_OF(op, const struct store_claim, op));
+    }
     if (op->status < 0) {
         (void)writer_fail(w, op, op->status);
         if (!savepoint || sqlite3_get_autocommit(w->conn.db) != 0) {
