@@ -211,10 +211,11 @@ static void dispatch_claim(struct host *host) {
 }
 
 void dispatch_run(struct host *host) {
-    commits_flush(host);
     for (uint32_t i = 0; i < host->pools->count; i++) {
         dispatch_place(host->pools->items[i]);
     }
+    pools_flush(host->pools); // workers begin before the store's thread wants the processor
+    commits_flush(host);
     if (dispatch_may_claim(host)) {
         dispatch_claim(host);
     }

@@ -209,16 +209,19 @@ void pool_on_gone(struct worker *w) {
 
 /* ------------------------------------------------------------------ all of them */
 
-static void pools_flush(evutil_socket_t fd, short what, void *arg) {
-    struct pools *pools = arg;
+void pools_flush(struct pools *pools) {
     struct worker *w;
-    (void)fd;
-    (void)what;
     while ((w = TAILQ_FIRST(&pools->flush)) != NULL) {
         TAILQ_REMOVE(&pools->flush, w, flush_link);
         w->flush_wanted = false;
         worker_flush(w);
     }
+}
+
+static void pools_flush_wanted(evutil_socket_t fd, short what, void *arg) {
+    (void)fd;
+    (void)what;
+    pools_flush(arg);
 }
 
 void pool_want_flush(struct worker *w) {
@@ -243,7 +246,7 @@ int pools_new(struct host *host, struct pools **ret) {
     }
     pools->host = host;
     TAILQ_INIT(&pools->flush);
-    pools->flush_event = event_new(host->base, -1, 0, pools_flush, pools);
+    pools->flush_event = event_new(host->base, -1, 0, pools_flush_wanted, pools);
     pools->items = calloc(host->config->plugin_count + 1, sizeof *pools->items);
     bool ok = pools->flush_event != NULL && pools->items != NULL;
     for (size_t i = 0; ok && i < host->config->plugin_count; i++) {

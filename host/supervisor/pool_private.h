@@ -58,6 +58,8 @@ int pool_on_hello(struct worker *w, const struct msg_hello *m, struct err *e);
 void pool_on_ready(struct worker *w);
 void pool_on_gone(struct worker *w);
 void pool_want_flush(struct worker *w);
+/* Sends what workers were given in this turn of the loop, now instead of at its end. */
+void pools_flush(struct pools *pools);
 void pool_forget_flush(struct worker *w);
 
 #endif
