@@ -60,8 +60,13 @@ static int get_text(struct reader *r, const char *field, struct bytes value, con
     return 0;
 }
 
+/* An empty text is mostly a variable that was not set; as a key or a user it would mean something. */
 static int take_text(struct reader *r, const struct field *f, struct bytes value) {
-    return get_text(r, f->name, value, target(r, f));
+    const char **text = target(r, f);
+    int error = get_text(r, f->name, value, text);
+    return error == 0 && (*text)[0] == '\0'
+               ? bad(r, "bad_field", f->name, "%s is empty; leave it out instead", f->name)
+               : error;
 }
 
 static int get_duration(struct reader *r, const char *field, struct bytes value, int64_t *ret) {
@@ -80,6 +85,16 @@ static int get_duration(struct reader *r, const char *field, struct bytes value,
 
 static int take_duration(struct reader *r, const struct field *f, struct bytes value) {
     return get_duration(r, f->name, value, target(r, f));
+}
+
+/* A limit on time: none at all would leave no room for anything. */
+static int take_limit(struct reader *r, const struct field *f, struct bytes value) {
+    const int64_t *ms = target(r, f);
+    int error = take_duration(r, f, value);
+    return error == 0 && *ms == 0
+               ? bad(r, "bad_duration", f->name,
+                     "%s must be longer than 0s; leave it out for the default", f->name)
+               : error;
 }
 
 /* A key that ends with its job is something else than nothing said. */
@@ -295,6 +310,20 @@ bool submit_item_sha256(const char *text, uint8_t ret[32]) {
     return true;
 }
 
+/* Handlers may use it as the name of a file of theirs, so it must not lead elsewhere. */
+static bool is_file_name(const char *name) {
+    if (name == NULL || strlen(name) > JOB_FILE_NAME_MAX || strcmp(name, ".") == 0 ||
+        strcmp(name, "..") == 0) {
+        return false;
+    }
+    for (const char *p = name; *p != '\0'; p++) {
+        if (*p == '/' || (unsigned char)*p < 0x20 || *p == 0x7f) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Files are read through a job_request-shaped scratch: three strings in members of that kind. */
 static int add_file(void *arg, struct bytes value) {
     static const struct field fields[] = {
@@ -317,8 +346,14 @@ static int add_file(void *arg, struct bytes value) {
         return error;
     }
     struct job_file *file = &r->files[r->request->file_count];
-    if (scratch.key == NULL || scratch.key[0] == '\0' || strlen(scratch.key) > JOB_FILE_NAME_MAX) {
-        return bad(r, "bad_file", "files", "a file has a name of 1 to %d bytes", JOB_FILE_NAME_MAX);
+    if (!is_file_name(scratch.key)) {
+        return bad(r, "bad_file", "files",
+                   "a file has a name of 1 to %d bytes, without slashes and control characters",
+                   JOB_FILE_NAME_MAX);
+    }
+    if (scratch.content_type != NULL && strlen(scratch.content_type) > JOB_CONTENT_TYPE_MAX) {
+        return bad(r, "bad_file", "files", "a file's content_type has at most %d bytes",
+                   JOB_CONTENT_TYPE_MAX);
     }
     if (scratch.callback == NULL || !submit_item_sha256(scratch.callback, file->blob.sha256)) {
         return bad(r, "bad_file", "files",
@@ -354,9 +389,9 @@ static const struct field submit_fields[] = {
     {"key", take_text, AT(key)},
     {"dedup", take_dedup, 0},
     {"max", take_count, AT(max)},
-    {"timeout", take_duration, AT(timeout_ms)},
-    {"deadline", take_duration, AT(deadline_ms)},
-    {"expires", take_duration, AT(expires_ms)},
+    {"timeout", take_limit, AT(timeout_ms)},
+    {"deadline", take_limit, AT(deadline_ms)},
+    {"expires", take_limit, AT(expires_ms)},
     {"labels", take_labels, AT(labels)},
     {"callback", take_text, AT(callback)},
     {"retry", take_object, AT(retry)},
@@ -381,6 +416,10 @@ int submit_item_read(struct bytes object, struct arena *arena, struct job_reques
     }
     if (ret_request->delay_ms != 0 && ret_request->run_at_ms != 0) {
         return bad(&r, "bad_field", "run_at", "give either delay or run_at, not both");
+    }
+    if (ret_request->key == NULL &&
+        (ret_request->dedup_mode >= 0 || ret_request->dedup_ttl_ms != 0)) {
+        return bad(&r, "missing_field", "key", "dedup needs a key");
     }
     ret_request->files = r.files;
     *ret_files = r.files;

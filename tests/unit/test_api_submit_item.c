@@ -137,6 +137,18 @@ static void test_refusals(void) {
         {"{\"type\":\"a\",\"max\":99999999999999999999}",
          "bad_number max: max must be a whole number from 1 on"},
         {"{\"type\":\"a\",\"max\":\"3\"}", "bad_number max: max must be a whole number from 1 on"},
+        {"{\"type\":\"a\",\"key\":\"\"}", "bad_field key: key is empty; leave it out instead"},
+        {"{\"type\":\"a\",\"user\":\"\"}", "bad_field user: user is empty; leave it out instead"},
+        {"{\"type\":\"\"}", "bad_field type: type is empty; leave it out instead"},
+        {"{\"type\":\"a\",\"dedup\":{\"mode\":\"reject\"}}",
+         "missing_field key: dedup needs a key"},
+        {"{\"type\":\"a\",\"dedup\":{\"ttl\":\"0s\"}}", "missing_field key: dedup needs a key"},
+        {"{\"type\":\"a\",\"timeout\":\"0s\"}",
+         "bad_duration timeout: timeout must be longer than 0s; leave it out for the default"},
+        {"{\"type\":\"a\",\"deadline\":\"0ms\"}",
+         "bad_duration deadline: deadline must be longer than 0s; leave it out for the default"},
+        {"{\"type\":\"a\",\"expires\":\"0s\"}",
+         "bad_duration expires: expires must be longer than 0s; leave it out for the default"},
         {"{\"type\":\"a\",\"labels\":5}", "bad_field labels: labels must be an array of strings"},
         {"{\"type\":\"a\",\"labels\":[5]}",
          "bad_field labels: labels must be a string (without \\u0000)"},
@@ -154,7 +166,17 @@ static void test_refusals(void) {
         {"{\"type\":\"a\",\"files\":[1]}",
          "bad_field files: each file is an object with name and sha256"},
         {"{\"type\":\"a\",\"files\":[{\"sha256\":\"00\"}]}",
-         "bad_file files: a file has a name of 1 to 255 bytes"},
+         "bad_file files: a file has a name of 1 to 255 bytes, without slashes and control "
+         "characters"},
+        {"{\"type\":\"a\",\"files\":[{\"name\":\"../f\"}]}",
+         "bad_file files: a file has a name of 1 to 255 bytes, without slashes and control "
+         "characters"},
+        {"{\"type\":\"a\",\"files\":[{\"name\":\"..\"}]}",
+         "bad_file files: a file has a name of 1 to 255 bytes, without slashes and control "
+         "characters"},
+        {"{\"type\":\"a\",\"files\":[{\"name\":\"a\\nb\"}]}",
+         "bad_file files: a file has a name of 1 to 255 bytes, without slashes and control "
+         "characters"},
         {"{\"type\":\"a\",\"files\":[{\"name\":\"f\",\"sha256\":\"00\"}]}",
          "bad_file files: sha256 is the 64 hex digits that POST /v1/blobs answered"},
         {"{\"type\":\"a\",\"files\":[{\"name\":\"f\",\"sah256\":\"00\"}]}",
@@ -189,8 +211,23 @@ static void test_limits(void) {
         add_file(&b, name);
         buf_str(&b, "]}");
         read_one(b.data, got, sizeof got);
-        EXPECT_EQ_STR(
-            over ? "bad_file files: a file has a name of 1 to 255 bytes" : "type=a files=1", got);
+        EXPECT_EQ_STR(over ? "bad_file files: a file has a name of 1 to 255 bytes, without slashes "
+                             "and control characters"
+                           : "type=a files=1",
+                      got);
+
+        char type[JOB_CONTENT_TYPE_MAX + 2];
+        memset(type, 't', sizeof type);
+        type[JOB_CONTENT_TYPE_MAX + over] = '\0';
+        buf_clear(&b);
+        buf_printf(&b,
+                   "{\"type\":\"a\",\"files\":[{\"name\":\"f\",\"sha256\":\"%064d\","
+                   "\"content_type\":\"%s\"}]}",
+                   0, type);
+        read_one(b.data, got, sizeof got);
+        EXPECT_EQ_STR(over ? "bad_file files: a file's content_type has at most 128 bytes"
+                           : "type=a files=1",
+                      got);
 
         for (int text = 0; text <= 1; text++) { // as an array and as one text
             const char *join = text ? "," : "\",\"";
