@@ -106,8 +106,8 @@ static struct actions *new_actions(struct call *call, enum jobs_action action, s
 static void act_on_one(struct call *call, enum jobs_action action) {
     struct job_id id;
     const char *why = request_query(call->req, "why"); // DELETE has no body
-    const struct input_field fields[] = {{"why", INPUT_TEXT, &why}};
-    if (!call_job_id(call, 0, &id) ||
+    const struct input_field fields[] = {{"why", INPUT_WHY, &why}};
+    if (!call_job_id(call, 0, &id) || !input_why_fits(call, why) ||
         (action != JOBS_REMOVE && !input_read(call, fields, ARRAY_LEN(fields)))) {
         return;
     }
@@ -152,7 +152,7 @@ static void many_done(struct actions *all, void *arg) {
 static void act_on_many(struct call *call, enum jobs_action action) {
     const char *why = NULL;
     struct input_ids ids = {NULL, 0};
-    const struct input_field fields[] = {{"ids", INPUT_IDS, &ids}, {"why", INPUT_TEXT, &why}};
+    const struct input_field fields[] = {{"ids", INPUT_IDS, &ids}, {"why", INPUT_WHY, &why}};
     if (!input_read(call, fields, ARRAY_LEN(fields))) {
         return;
     }

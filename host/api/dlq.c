@@ -154,7 +154,7 @@ static bool read_walk(struct call *call, struct walk *w) {
         {"filter", INPUT_OBJECT, &filter},
         {"all", INPUT_BOOL, &all},
         {"dry_run", INPUT_BOOL, &w->dry_run},
-        {"why", INPUT_TEXT, &w->actions.why},
+        {"why", INPUT_WHY, &w->actions.why},
     };
     if (ids == NULL || !input_read(call, fields, ARRAY_LEN(fields))) {
         return false;

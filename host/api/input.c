@@ -11,6 +11,7 @@ struct reader {
     const char *prefix;
     const struct input_field *fields;
     size_t count;
+    uint32_t seen; // bit per field
 };
 
 static int bad(struct reader *r, const char *field, const char *code, const char *message) {
@@ -53,6 +54,14 @@ static int take_ids(struct reader *r, const struct input_field *f, struct bytes 
     return error == 0 ? 0 : bad(r, f->name, "bad_id", "one of these is not a job id");
 }
 
+bool input_why_fits(struct call *call, const char *why) {
+    if (why == NULL || strlen(why) <= INPUT_WHY_MAX) {
+        return true;
+    }
+    call_errorf(call, 400, "bad_field", "why", "at most %d bytes", INPUT_WHY_MAX);
+    return false;
+}
+
 static bool word_is(struct bytes value, const char *word) {
     return value.len == strlen(word) && memcmp(value.data, word, value.len) == 0;
 }
@@ -62,10 +71,14 @@ static int take(struct reader *r, const struct input_field *f, struct bytes valu
         return 0;
     }
     switch (f->kind) {
-    case INPUT_TEXT: {
+    case INPUT_TEXT:
+    case INPUT_WHY: {
         const char *text = json_text(&r->call->req->arena, value);
         *(const char **)f->to = text;
-        return text == NULL ? bad(r, f->name, "bad_field", "must be a string") : 0;
+        if (text == NULL) {
+            return bad(r, f->name, "bad_field", "must be a string");
+        }
+        return f->kind == INPUT_TEXT || input_why_fits(r->call, text) ? 0 : -EINVAL;
     }
     case INPUT_BOOL:
         *(bool *)f->to = word_is(value, "true");
@@ -86,7 +99,10 @@ static int take_member(void *arg, struct bytes key, struct bytes value) {
     struct nearest near = {.word = name == NULL ? "" : name};
     for (size_t i = 0; i < r->count; i++) {
         if (strcmp(near.word, r->fields[i].name) == 0) {
-            return take(r, &r->fields[i], value);
+            bool again = (r->seen & UINT32_C(1) << i) != 0;
+            r->seen |= UINT32_C(1) << i;
+            return again ? bad(r, near.word, "repeated_field", "is there twice")
+                         : take(r, &r->fields[i], value);
         }
         nearest_offer(&near, r->fields[i].name);
     }
@@ -100,7 +116,7 @@ static int take_member(void *arg, struct bytes key, struct bytes value) {
 
 bool input_read_object(struct call *call, struct bytes object, const char *prefix,
                        const struct input_field *fields, size_t count) {
-    struct reader r = {call, prefix, fields, count};
+    struct reader r = {call, prefix, fields, count, 0};
     return json_members(object, take_member, &r) == 0;
 }
 

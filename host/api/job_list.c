@@ -66,8 +66,12 @@ static int set_other(struct store_filter *f, const char *name, const char *value
                : bad(ret, name, "write a time such as 2026-11-21T10:00:00Z");
 }
 
+/* An empty value is refused, not taken for "any": who deletes by a filter whose variable was not set does not mean everything. */
 int job_list_filter_set(struct store_filter *filter, const char *name, const char *value,
                         struct problem *ret_problem) {
+    if (value[0] == '\0') {
+        return bad(ret_problem, name, "is empty; leave it out to mean any");
+    }
     for (size_t i = 0; i < ARRAY_LEN(text_filters); i++) {
         if (strcmp(name, text_filters[i].name) == 0) {
             *(const char **)((char *)filter + text_filters[i].offset) = value;
@@ -84,7 +88,7 @@ int job_list_filter(struct call *call, int state, struct store_filter *ret,
     *ret = (struct store_filter){.state = state, .error_cls = -1};
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         const char *value = request_query(call->req, names[i]);
-        if (value != NULL && value[0] != '\0') {
+        if (value != NULL) {
             int r = job_list_filter_set(ret, names[i], value, ret_problem);
             if (r != 0) {
                 return r;

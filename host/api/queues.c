@@ -119,12 +119,10 @@ static void set(struct store_op *op) {
     call_reply(call, 200, &out);
 }
 
-enum { WHY_MAX = 500 };
-
 static void set_paused(struct call *call, bool paused) {
     struct err e;
     const char *why = NULL;
-    const struct input_field fields[] = {{"why", INPUT_TEXT, &why}};
+    const struct input_field fields[] = {{"why", INPUT_WHY, &why}};
     if (job_check_queue(call->param[0], &e) != 0) {
         call_error(call, 400, "bad_queue", "queue", e.msg);
         return;
@@ -135,10 +133,6 @@ static void set_paused(struct call *call, bool paused) {
     if (paused && (why == NULL || why[strspn(why, " \t")] == '\0')) {
         call_error(call, 400, "missing_field", "why",
                    "say why, for whoever finds the queue paused: {\"why\": \"...\"}");
-        return;
-    }
-    if (why != NULL && strlen(why) > WHY_MAX) {
-        call_errorf(call, 400, "bad_field", "why", "at most %d bytes", WHY_MAX);
         return;
     }
     struct store_queue_set *q = CALL_NEW(call, struct store_queue_set);

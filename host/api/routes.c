@@ -121,17 +121,36 @@ static void unknown_parameter(struct call *call, const char *list, const char *w
                    meant == NULL ? "" : "\"?");
 }
 
+static bool comes_again(const char *rest, const char *word, size_t len) {
+    while (*rest != '\0') {
+        if (strcspn(rest, "=&") == len && memcmp(rest, word, len) == 0) {
+            return true;
+        }
+        rest += strcspn(rest, "&");
+        rest += *rest == '&';
+    }
+    return false;
+}
+
 int routes_check_query(struct call *call, const struct route *route, struct problem *ret) {
     const char *list = route->query == NULL ? "" : route->query;
     for (const char *p = call->req->query; p != NULL && *p != '\0';) {
         size_t len = strcspn(p, "&");
         size_t name_len = strcspn(p, "=&");
+        const char *rest = p + len + (p[len] == '&');
         if (name_len > 0 && !list_has(list, p, name_len)) {
             char *word = arena_strn(&call->req->arena, p, name_len);
             unknown_parameter(call, list, word == NULL ? "?" : word, ret);
             return -EINVAL;
         }
-        p += len + (p[len] == '&');
+        if (name_len > 0 && comes_again(rest, p, name_len)) {
+            *ret = (struct problem){.status = 400,
+                                    .code = "repeated_parameter",
+                                    .message = "is there twice; one value is taken"};
+            (void)snprintf(ret->field, sizeof ret->field, "%.*s", (int)name_len, p);
+            return -EINVAL;
+        }
+        p = rest;
     }
     return 0;
 }

@@ -51,6 +51,12 @@ static void test_query(void) {
     api_ask(&x, "GET", "/v1/jobs?limit=0", NULL, 400, "from 1 to 1000");
     api_ask(&x, "GET", "/v1/jobs?limit=1001", NULL, 400, "from 1 to 1000");
     api_ask(&x, "GET", "/v1/jobs?limit=x", NULL, 400, "from 1 to 1000");
+    api_ask(&x, "GET", "/v1/jobs?queue=", NULL, 400, "is empty");
+    api_ask(&x, "GET", "/v1/dlq?q=", NULL, 400, "is empty");
+    api_ask(&x, "GET", "/v1/jobs?state", NULL, 400, "is empty");
+    api_ask(&x, "GET", "/v1/jobs?state=dead&limit=1&state=queued", NULL, 400,
+            "repeated_parameter\",\"message\":\"is there twice; one value is "
+            "taken\",\"field\":\"state\"");
     api_stop(&x);
 }
 

@@ -1,4 +1,5 @@
 // The API over jobs, queues and the rest, against a store that answers as told: what a job looks like, results, actions, dead letters.
+#include "api/input.h"
 #include "api_fixture.h"
 
 static const char plain[] = "host: {state_dir: /tmp}\nqueues: {named: {concurrency: 3}}\n";
@@ -344,6 +345,8 @@ static void test_bulk(void) {
     api_ask(&x, "POST", "/v1/jobs/retry", "{\"ids\":[]}", 400, "name the jobs");
     api_ask(&x, "POST", "/v1/jobs/retry", "{\"ids\":[\"x\"]}", 400, "bad_id");
     api_ask(&x, "POST", "/v1/jobs/retry", "{\"ids\":\"x\"}", 400, "must be an array");
+    api_ask(&x, "POST", "/v1/jobs/retry", "{\"ids\":[\"" API_ID "\"],\"ids\":[\"" API_ID "\"]}",
+            400, "repeated_field");
     for (int over = 0; over <= 1; over++) {
         struct buf b = {0};
         buf_str(&b, "{\"ids\":[\"" API_ID "\"");
@@ -360,6 +363,32 @@ static void test_bulk(void) {
         x.act_count = 0;
         api_expect(&x, fd, over ? 400 : 200, over ? "too_many_ids" : "items");
         buf_free(&b);
+    }
+    api_stop(&x);
+}
+
+/* Reasons go to the audit log, once for every job: each way in holds them to the same length. */
+static void test_why_limit(void) {
+    struct api_fixture x;
+    api_start(&x, plain);
+    for (int over = 0; over <= 1; over++) {
+        char why[INPUT_WHY_MAX + 2], path[INPUT_WHY_MAX + 64], body[INPUT_WHY_MAX + 128];
+        memset(why, 'w', sizeof why);
+        why[INPUT_WHY_MAX + over] = '\0';
+        (void)snprintf(path, sizeof path, "/v1/jobs/" API_ID "?why=%s", why);
+        (void)snprintf(body, sizeof body, "{\"ids\":[\"" API_ID "\"],\"why\":\"%s\"}", why);
+        static const char *const bulk[] = {"/v1/jobs/cancel", "/v1/dlq/remove", NULL};
+        for (size_t i = 0; i < ARRAY_LEN(bulk); i++) {
+            int fd = bulk[i] == NULL ? api_send(&x, "DELETE", path, NULL)
+                                     : api_send(&x, "POST", bulk[i], body);
+            EXPECT_EQ_UINT(over ? 0 : 1, x.act_count);
+            if (x.act_count > 0) {
+                EXPECT_EQ_STR(why, x.acts[0]->why);
+                api_acted(&x, 0, 0, JOB_DEAD);
+            }
+            x.act_count = 0;
+            api_expect(&x, fd, over ? 400 : 200, over ? "at most 500 bytes" : "{");
+        }
     }
     api_stop(&x);
 }
@@ -441,6 +470,11 @@ static void test_dlq_refusals(void) {
         {"{\"filter\":{}}", "say \\\"all\\\": true"},
         {"{\"filter\":{\"class\":\"evil\"}}", "class is one of"},
         {"{\"filter\":{\"clas\":\"auth\"}}", "\"field\":\"filter.clas\""},
+        {"{\"filter\":{\"queue\":\"\"}}", "is empty"},
+        {"{\"filter\":{\"q\":\"\"}}", "is empty"},
+        {"{\"filter\":{\"type\":\"a\",\"class\":\"\"}}", "is empty"},
+        {"{\"filter\":{\"type\":\"a\",\"type\":\"b\"}}", "\"field\":\"filter.type\""},
+        {"{\"all\":true,\"all\":true}", "repeated_field"},
         {"{\"filter\":[]}", "must be an object"},
         {"{\"all\":1}", "must be true or false"},
         {"{\"everything\":true}", "unknown_field"},
@@ -664,6 +698,7 @@ static const struct expect_test tests[] = {
     {"explain", test_explain},
     {"actions", test_actions},
     {"actions on many", test_bulk},
+    {"the length of reasons", test_why_limit},
     {"walking the dead letters", test_dlq_walk},
     {"which dead letters", test_dlq_refusals},
     {"queues", test_queues},
