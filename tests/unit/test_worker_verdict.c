@@ -4,10 +4,17 @@
 #include "expect.h"
 #include "worker/verdict.h"
 
-static const struct jh_failure network = {
-    .size = sizeof network, .cls = JH_E_NETWORK, .message = "reset", .retry_after_ms = 5};
-static const struct jh_failure rate = {
-    .size = sizeof rate, .cls = JH_E_RATE, .message = "429", .retry_after_ms = 9000};
+// for initialisers: clang takes no constant object there
+#define NETWORK                                                                                    \
+    {                                                                                              \
+        .size = sizeof(struct jh_failure), .cls = JH_E_NETWORK, .message = "reset",                \
+        .retry_after_ms = 5                                                                        \
+    }
+#define RATE                                                                                       \
+    {                                                                                              \
+        .size = sizeof(struct jh_failure), .cls = JH_E_RATE, .message = "429",                     \
+        .retry_after_ms = 9000                                                                     \
+    }
 
 struct row {
     const char *what;
@@ -23,9 +30,9 @@ struct row {
 static const struct row rows[] = {
     {"ok", {0}, JH_OK, 0, JH_OK, JH_E_NONE, 0, NULL},
     {"ok wins over a cancel", {0}, JH_OK, JH_CANCEL_USER, JH_OK, JH_E_NONE, 0, NULL},
-    {"ok after fail()", {.said = SAID_FAIL, .failure = network}, JH_OK, 0, JH_OK, 0, 0, NULL},
+    {"ok after fail()", {.said = SAID_FAIL, .failure = NETWORK}, JH_OK, 0, JH_OK, 0, 0, NULL},
     {"retry with a class",
-     {.said = SAID_FAIL, .failure = network},
+     {.said = SAID_FAIL, .failure = NETWORK},
      JH_RETRY,
      0,
      JH_RETRY,
@@ -33,7 +40,7 @@ static const struct row rows[] = {
      0,
      "reset"},
     {"fail with a class that asks for retry",
-     {.said = SAID_FAIL, .failure = network},
+     {.said = SAID_FAIL, .failure = NETWORK},
      JH_FAIL,
      0,
      JH_FAIL,
@@ -52,7 +59,7 @@ static const struct row rows[] = {
      JH_WAIT_CHILDREN,
      NULL},
     {"a rate limit parks",
-     {.said = SAID_FAIL, .failure = rate},
+     {.said = SAID_FAIL, .failure = RATE},
      JH_YIELD,
      0,
      JH_YIELD,
@@ -60,7 +67,7 @@ static const struct row rows[] = {
      JH_WAIT_NOW,
      "429"},
     {"a yield after another failure is a yield",
-     {.said = SAID_FAIL, .failure = network},
+     {.said = SAID_FAIL, .failure = NETWORK},
      JH_YIELD,
      0,
      JH_YIELD,
@@ -113,7 +120,7 @@ static const struct row rows[] = {
      0,
      "a commit failed"},
     {"its own failure after a commit that failed",
-     {.broken = -EIO, .said = SAID_FAIL, .failure = network},
+     {.broken = -EIO, .said = SAID_FAIL, .failure = NETWORK},
      JH_RETRY,
      0,
      JH_RETRY,
