@@ -186,7 +186,8 @@ static int on_done(struct worker *w, struct attempt *a, struct record *r, struct
         return err_set(e, -EPROTO, "DONE %s",
                        a->committing ? "before COMMITTED" : "with a text over its limit");
     }
-    m.cancel_mask &= a->cancel_mask; // only what we asked for counts
+    // only what we asked for counts, and what a user asked for counts even when it crossed the DONE
+    m.cancel_mask = (m.cancel_mask & a->cancel_mask) | (a->cancel_mask & JH_CANCEL_USER);
     worker_forget(w, a);
     lane_learn(a->lane, m.run_us);
     w->jobs_done++;

@@ -1,0 +1,316 @@
+// A user's cancel at every moment of a job's way from its claim to its last commit: unless the handler has succeeded, it wins, and the job
+// never goes back to its queue.
+#include <errno.h>
+#include <signal.h>
+
+#include "expect.h"
+#include "lab.h"
+#include "store/faulty/faulty.h"
+#include "supervisor/attempt.h"
+#include "supervisor/jobs.h"
+
+static struct lab *lab;
+static struct lab_worker *w;
+static struct job_id id;
+
+static struct {
+    struct jobs_act act;
+    bool done;
+} asked;
+
+static void begin(const char *plugin) {
+    lab = lab_open(&(struct lab_options){.plugin = plugin, .faulty = true});
+    w = lab_ready_worker(lab);
+}
+
+static void end(void) {
+    lab_settle(lab);
+    lab_check_idle(lab);
+    lab_check_sound(lab);
+    lab_stop(lab);
+    lab_close(lab);
+}
+
+static uint64_t start(void) {
+    uint64_t slot = lab_expect_job(lab, w);
+    lab_begin(lab, w, 0, slot);
+    return slot;
+}
+
+static void answered(struct jobs_act *act, void *arg) {
+    (void)act;
+    *(bool *)arg = true;
+}
+
+static void ask(void) {
+    asked.done = false;
+    asked.act = (struct jobs_act){
+        .action = JOBS_CANCEL, .id = id, .actor = "test", .done = answered, .arg = &asked.done};
+    jobs_act(lab->host, &asked.act);
+}
+
+static void cancel(void) {
+    ask();
+    lab_settle(lab);
+    EXPECT_TRUE(asked.done);
+    EXPECT_EQ_INT(0, asked.act.status);
+}
+
+static void expect_cancelled(void) {
+    lab_settle(lab);
+    EXPECT_EQ_INT(JOB_CANCELLED, lab_state(lab, &id));
+    EXPECT_EQ_INT(0, lab_job(lab, &id)->counters.attempts);
+}
+
+static void give_back(uint64_t slot) {
+    EXPECT_EQ_UINT(slot, lab_expect(lab, w, REC_RECALL).h.job);
+    lab_send(w, REC_NACK, slot);
+}
+
+/* The store takes commits again after `times` that it refuses; posted once a second. */
+static void hang_commits(uint32_t times) {
+    faulty_add(faulty_plan_of(&lab->store),
+               (struct faulty_rule){
+                   .kind = STORE_COMMIT, .effect = FAULTY_BEFORE, .code = -EROFS, .times = times});
+}
+
+static void test_claim_under_way(void) {
+    begin(NULL);
+    id = lab_submit(lab, LAB_SLOW); // its claim has been posted with it
+    ask();
+    uint64_t slot = lab_expect_job(lab, w);
+    lab_settle(lab);
+    lab_advance(lab, 50); // where the store said "busy", it is asked again
+    EXPECT_TRUE(asked.done);
+    give_back(slot);
+    expect_cancelled();
+    end();
+}
+
+static void run_all(void) {
+    struct record r;
+    lab_settle(lab);
+    while (lab_next(w, &r)) {
+        if (r.h.type == REC_JOB) {
+            lab_done(w, r.h.job, JH_OK, JH_E_NONE);
+            lab_settle(lab);
+        }
+    }
+}
+
+static void test_held(void) {
+    begin(NULL);
+    (void)lab_submit(lab, LAB_FAST);
+    run_all(); // from now on it is known to be fast, and claimed ahead
+    for (int i = 0; i < 12; i++) {
+        id = lab_submit(lab, LAB_FAST);
+    }
+    lab_settle(lab);
+    const struct attempt *a = attempt_find(lab->host, &id);
+    EXPECT_TRUE(a != NULL && a->worker == NULL);
+    cancel();
+    EXPECT_TRUE(asked.act.pending);
+    expect_cancelled();
+    run_all();
+    end();
+}
+
+static void test_in_the_window(void) {
+    begin(NULL);
+    id = lab_submit(lab, LAB_SLOW);
+    uint64_t slot = lab_expect_job(lab, w);
+    cancel();
+    EXPECT_TRUE(asked.act.pending);
+    give_back(slot);
+    expect_cancelled();
+    end();
+}
+
+static void test_window_of_a_dying_worker(void) {
+    begin(NULL);
+    id = lab_submit(lab, LAB_SLOW);
+    (void)lab_expect_job(lab, w);
+    cancel();
+    lab_bury(lab, w, SIGSEGV);
+    expect_cancelled();
+    end();
+}
+
+// What a handler may have ended with a moment before it could hear of the cancel.
+static const struct msg_done ends[] = {
+    {.status = JH_CANCELLED, .cancel_mask = JH_CANCEL_USER},
+    {.status = JH_CANCELLED},
+    {.status = JH_CANCELLED, .cancel_mask = JH_CANCEL_USER | JH_CANCEL_DEADLINE},
+    {.status = JH_RETRY, .cls = JH_E_TIMEOUT, .cancel_mask = JH_CANCEL_DEADLINE},
+    {.status = JH_RETRY, .cls = JH_E_NETWORK, .retry_after_ms = 1},
+    {.status = JH_RETRY, .cls = JH_E_RESOURCE},
+    {.status = JH_FAIL, .cls = JH_E_INPUT},
+    {.status = JH_FAIL, .cls = JH_E_PERMANENT},
+    {.status = JH_YIELD, .wait_kind = JH_WAIT_NOW},
+    {.status = JH_YIELD, .wait_kind = JH_WAIT_NOW, .cancel_mask = JH_CANCEL_DRAIN},
+    {.status = JH_YIELD, .wait_kind = JH_WAIT_UNTIL, .wake_at_ms = INT64_MAX},
+    {.status = JH_YIELD, .wait_kind = JH_WAIT_EVENT, .wait_key = "never"},
+    {.status = JH_YIELD, .wait_kind = JH_WAIT_CHILDREN},
+    {.status = JH_YIELD, .cls = JH_E_RATE, .wait_kind = JH_WAIT_NOW},
+    {.status = 99},
+};
+
+static void test_ends_that_cross_it(void) {
+    begin(NULL);
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+        id = lab_submit(lab, LAB_SLOW);
+        uint64_t slot = start();
+        cancel();
+        EXPECT_TRUE(asked.act.pending);
+        EXPECT_EQ_INT(0, msg_done_put(&w->out, slot, &ends[i]));
+        lab_flush(w);
+        lab_begin(lab, w, 0, 0);
+        expect_cancelled();
+    }
+    end();
+}
+
+static void test_success_crosses_it(void) {
+    begin(NULL);
+    id = lab_submit(lab, LAB_SLOW);
+    uint64_t slot = start();
+    cancel();
+    lab_done(w, slot, JH_OK, JH_E_NONE);
+    lab_begin(lab, w, 0, 0);
+    lab_settle(lab);
+    EXPECT_EQ_INT(JOB_SUCCEEDED, lab_state(lab, &id));
+    end();
+}
+
+static void test_ends_before_it(void) {
+    static const int32_t statuses[] = {JH_RETRY, JH_YIELD}; // scheduled, queued
+    for (size_t i = 0; i < sizeof statuses / sizeof statuses[0]; i++) {
+        begin(NULL);
+        id = lab_submit(lab, LAB_SLOW);
+        uint64_t slot = start();
+        hang_commits(1);
+        lab_done(w, slot, statuses[i], JH_E_NONE);
+        lab_begin(lab, w, 0, 0);
+        lab_settle(lab);
+        ask();
+        lab_settle(lab);
+        EXPECT_FALSE(asked.done);
+        lab_advance(lab, 1000); // the commit is through
+        lab_advance(lab, 50);
+        EXPECT_TRUE(asked.done);
+        EXPECT_EQ_INT(0, asked.act.status);
+        if (asked.act.pending) { // queued, and claimed again before the cancel came
+            give_back(lab_expect_job(lab, w));
+        }
+        lab_settle(lab);
+        EXPECT_EQ_INT(JOB_CANCELLED, lab_state(lab, &id));
+        end();
+    }
+}
+
+// The process of a running job ends before it has heard of the cancel.
+static void test_deaths(void) {
+    static const int statuses[] = {SIGSEGV, SIGKILL, 0, 3 << 8};
+    for (size_t i = 0; i < sizeof statuses / sizeof statuses[0]; i++) {
+        begin(NULL);
+        id = lab_submit(lab, LAB_SLOW);
+        (void)start();
+        cancel();
+        lab_bury(lab, w, statuses[i]);
+        expect_cancelled();
+        EXPECT_EQ_INT(0, lab_job(lab, &id)->counters.crashes);
+        end();
+    }
+}
+
+static void test_crash_of_a_neighbour(void) {
+    begin("threads: 2");
+    id = lab_submit(lab, LAB_SLOW);
+    (void)start();
+    (void)lab_submit(lab, LAB_SLOW);
+    uint64_t guilty = lab_expect_job(lab, w);
+    lab_begin(lab, w, 1, guilty);
+    cancel();
+    uint8_t crash[MSG_CRASH_PACKET];
+    msg_crash_packet(crash, guilty, &(struct msg_crash){.signal = SIGSEGV});
+    lab_send_packet(w, crash, sizeof crash);
+    lab_bury(lab, w, SIGSEGV);
+    expect_cancelled();
+    end();
+}
+
+static void test_commit_under_way(void) {
+    begin(NULL);
+    id = lab_submit(lab, LAB_SLOW);
+    uint64_t slot = start();
+    hang_commits(1);
+    lab_effect_kv(w, slot, "a", "b");
+    lab_send_u32(w, REC_COMMIT, slot, 1);
+    lab_settle(lab);
+    cancel();
+    lab_bury(lab, w, SIGKILL); // its end waits for the commit
+    EXPECT_EQ_INT(JOB_RUNNING, lab_state(lab, &id));
+    lab_advance(lab, 1000);
+    expect_cancelled();
+    EXPECT_EQ_UINT(2, lab_job(lab, &id)->commit_no);
+    end();
+}
+
+static void test_drain_after_it(void) {
+    begin(NULL);
+    id = lab_submit(lab, LAB_SLOW);
+    uint64_t slot = start();
+    cancel();
+    host_stop(lab->host, "the test");
+    const struct msg_done m = {.status = JH_CANCELLED,
+                               .cancel_mask = JH_CANCEL_USER | JH_CANCEL_DRAIN};
+    EXPECT_EQ_INT(0, msg_done_put(&w->out, slot, &m));
+    lab_flush(w);
+    lab_begin(lab, w, 0, 0);
+    expect_cancelled();
+    lab_stop(lab);
+    lab_close(lab);
+}
+
+static void test_drain_that_it_outlives(void) {
+    begin(NULL);
+    id = lab_submit(lab, LAB_SLOW);
+    (void)start();
+    cancel();
+    lab_stop(lab); // kills it when the grace is over
+    EXPECT_EQ_INT(JOB_CANCELLED, lab_state(lab, &id));
+    lab_close(lab);
+}
+
+static void test_twice(void) {
+    begin(NULL);
+    id = lab_submit(lab, LAB_SLOW);
+    uint64_t slot = start();
+    cancel();
+    cancel();
+    EXPECT_TRUE(asked.act.pending);
+    lab_done(w, slot, JH_RETRY, JH_E_NETWORK);
+    lab_begin(lab, w, 0, 0);
+    expect_cancelled();
+    cancel();
+    EXPECT_FALSE(asked.act.pending);
+    EXPECT_EQ_INT(JOB_CANCELLED, asked.act.state);
+    end();
+}
+
+static const struct expect_test tests[] = {
+    {"while it is being claimed", test_claim_under_way},
+    {"claimed, and not with a worker", test_held},
+    {"in a worker's window", test_in_the_window},
+    {"in the window of a worker that dies", test_window_of_a_dying_worker},
+    {"ends of every kind that cross it", test_ends_that_cross_it},
+    {"a success that crosses it", test_success_crosses_it},
+    {"an end that was on its way to the store", test_ends_before_it},
+    {"deaths of its process", test_deaths},
+    {"a neighbour's crash", test_crash_of_a_neighbour},
+    {"with a commit under way", test_commit_under_way},
+    {"and then a drain", test_drain_after_it},
+    {"and then a drain that cuts it short", test_drain_that_it_outlives},
+    {"twice", test_twice},
+};
+SUITE_MAIN("supervisor cancel", tests)
