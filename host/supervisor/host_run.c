@@ -115,9 +115,14 @@ static int host_listen(struct host *host, struct err *e) {
     return server_listen(host->server, address, e);
 }
 
+/* What would end the process is an error of the call that met it. Before the first file is written. */
+static void host_ignore_signals(void) {
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN); // a bound on files (ulimit -f) is a full disk
+}
+
 static int host_catch_signals(struct host *host, struct host_events *events, struct err *e) {
     static const int numbers[HOST_SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
-    (void)signal(SIGPIPE, SIG_IGN);
     for (int i = 0; i < HOST_SIGNALS; i++) {
         events->signals[i] =
             event_new(host->base, numbers[i], EV_SIGNAL | EV_PERSIST, host_signal, host);
@@ -179,6 +184,7 @@ int host_run(const struct host_options *options) {
     host->config_env = config_env_new(environ);
     host_take_notify_socket(host);
     host_raise_fd_limit();
+    host_ignore_signals();
     if (host->config_env == NULL || host_load_config(host, options) != 0) {
         host_free(host);
         return 1;

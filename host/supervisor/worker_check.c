@@ -1,5 +1,7 @@
 #include "supervisor/worker_check.h"
 
+#include <poll.h>
+
 #include "jobhost_plugin.h"
 #include "supervisor/host.h"
 #include "supervisor/lane.h"
@@ -132,6 +134,12 @@ static int64_t check_attempts(struct worker *w, int64_t now, int64_t due) {
     return due;
 }
 
+/* A host that stood still itself (stopped, or its machine frozen) finds the pings of all that time unread, and its timers due. */
+static bool check_has_spoken(const struct worker *w) {
+    struct pollfd p = {.fd = w->sock, .events = POLLIN};
+    return poll(&p, 1, 0) > 0;
+}
+
 void worker_check(struct timer *t, void *arg) {
     struct worker *w = arg;
     (void)t;
@@ -142,6 +150,9 @@ void worker_check(struct timer *t, void *arg) {
     // a test that moves the clock by an hour has not made it silent
     int64_t silent_ms = (env_stopwatch_us() - w->seen_us) / 1000;
     int64_t patience_ms = (int64_t)WORKER_PING_MS * WORKER_HUNG_PINGS;
+    if (silent_ms >= patience_ms && check_has_spoken(w)) {
+        silent_ms = 0; // what it said is read in this turn of the loop
+    }
     if (silent_ms >= patience_ms) {
         worker_kill(w, "it stopped answering");
         return;

@@ -2,6 +2,7 @@
 import os
 import signal
 import socket
+import time
 
 import pytest
 
@@ -150,6 +151,21 @@ def test_a_hung_worker_is_replaced(make_host):
     done = host.wait_job(job)
     assert done["state"] == "succeeded" and done["crashes"] == 1, done
     assert "stopped answering" in done["history"][0]["message"], done["history"]
+
+
+@pytest.mark.skipif(not build.FULL, reason="asks for JOBHOST_FULL=1")
+def test_a_host_that_stood_still_does_not_blame_its_workers(make_host):
+    """Frozen for longer than a worker may be silent: their pings have come in all the while, unread."""
+    host = make_host({"plugins": chaos(workers=2), "host": {"lease": "10m"}})
+    host.start()
+    before = wait_until(lambda: host.workers() if len(host.workers()) == 2 else None, build.PATIENCE_S, "two workers")
+    job = started(host, "chaos.sleep", {"ms": 20_000}, max=1)
+    host.send(signal.SIGSTOP)
+    time.sleep(16)  # three pings and a bit: this is what is tested
+    host.send(signal.SIGCONT)
+    done = host.wait_job(job)
+    assert (done["state"], done["attempt"], done.get("crashes")) == ("succeeded", 1, None), done
+    assert host.workers() == before
 
 
 def test_running_jobs_of_a_killed_host_are_counted_as_lost(host):

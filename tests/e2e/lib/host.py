@@ -53,7 +53,6 @@ class Host(Api):
 
         def limit():
             if file_size is not None:
-                signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
                 resource.setrlimit(resource.RLIMIT_FSIZE, (file_size, resource.RLIM_INFINITY))
 
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("JOBHOST_", "NOTIFY_SOCKET"))}
@@ -157,4 +156,4 @@ class Host(Api):
     def workers(self, plugin=None):
         """Pids of the workers that are up, as the host tells them."""
         return [w["pid"] for name, p in self.plugins().items() if plugin in (None, name)
-                for w in p.get("workers", []) if w["state"] == "ready"]
+                for w in p.get("workers", []) if w["state"] == "ready" and alive(w["pid"])]
