@@ -100,6 +100,10 @@ void timers_free(struct timers **t) {
     *t = NULL;
 }
 
+void timers_look(struct timers *t) {
+    on_event(-1, 0, t);
+}
+
 void timer_init(struct timer *t, void (*fire)(struct timer *, void *), void *arg) {
     *t = (struct timer){.fire = fire, .arg = arg, .pos = HEAP_NOWHERE};
 }

@@ -199,6 +199,53 @@ def submissions():
         write("fuzz_submit", f"seed{number:02}", seed)
 
 
+# ---- scripts of fuzz_supervisor: see step() and say() there
+
+SUBMIT_FAST, SUBMIT_SLOW, SETTLE, DIE, NEXT_WORKER, STOP, LATER = [0, 0], [0, 1], [1], [7], [8, 0], [10, 255], [3, 5]
+SAY, SEND, SLOT = 12, 1, 0
+DONE, EFFECT, TALK, GARBAGE, DESCRIPTORS = 1, 3, 5, 6, 7
+NO_TEXT = 255
+
+
+def say(what, *fields):
+    return [SAY, what, *fields, SEND]
+
+
+def done(status, cls=0, wait=0, mask=0):
+    zero = 0  # a number
+    return say(DONE, status + 1, cls + 1, zero, NO_TEXT, NO_TEXT, NO_TEXT, 0, wait + 1, zero, NO_TEXT, zero, mask, 0, SLOT)
+
+
+def begin():
+    return [4, 0, 0, SLOT, 64, SLOT]  # the start page
+
+
+def supervisor():
+    ok, retry_, fail, yield_, cancelled = range(5)
+    hello, ready, ping, nack, commit, result = range(6)
+    one = SUBMIT_SLOW + SETTLE
+    seeds = {
+        "success": one + begin() + done(ok), "retry": one + done(retry_, 3) + LATER, "fail": one + done(fail, 1),
+        "yield": one + done(yield_), "park": one + done(yield_, 0, 2), "bad-status": one + done(4) + LATER,
+        "window": SUBMIT_FAST * 8 + SETTLE + done(ok) * 3, "nack": one + say(0, nack, SLOT),
+        "crash": one + begin() + DIE + [1] + SETTLE + NEXT_WORKER, "lost": one + DIE + [0] + NEXT_WORKER + done(ok),
+        "last-words": one + begin() + say(TALK, 3, NO_TEXT, SLOT, 11) + DIE + [1],
+        "cancel-crosses": one + begin() + [5, 0] + done(retry_, 3), "cancel": one + begin() + [5, 0] + SETTLE + done(cancelled, 0, 0, 1),
+        "commit": one + say(EFFECT, 0, 3, 1, 2, 3, 0, 4, 0, SLOT) + say(0, commit, SLOT, 1) + SETTLE + done(ok),
+        "commit-refused": one + [6, 0, 0, 0, 1] + say(0, commit, SLOT, 1) + SETTLE + DIE + [1], "commit-twice": one + say(0, commit, SLOT, 1) * 2,
+        "result": one + say(0, result, SLOT, 255) + done(ok), "result-by-fd": one + say(DESCRIPTORS, 0, SLOT, 0) + done(ok),
+        "fd-too-many": one + say(DESCRIPTORS, 255, SLOT, 1), "warning": one + say(EFFECT, 2, 2, 0, 1, 2, 2, 3, SLOT) + done(ok),
+        "child": one + say(EFFECT, 3, 1, 1, NO_TEXT, 2, 0, 0, NO_TEXT, 9, 0, 0, 0, NO_TEXT, SLOT) + done(ok),
+        "ask": one + say(EFFECT, 4, 1, 1, 2, 0, SLOT), "talk": one + say(TALK, 0, 2, 1, 1, 2, SLOT) + say(TALK, 1, 2, 1, 1, 2, 2, SLOT),
+        "hello-twice": say(0, hello, 255), "ready-twice": say(0, ready, 255), "ping": say(0, ping, 255), "garbage": say(GARBAGE, 9, *b"a worker!"),
+        "damaged": one + [9, 1, 2, 3, 4] + done(ok), "hung": one + begin() + [3, 6] * 3, "drain": one + begin() + STOP + done(ok),
+        "drain-late": one + begin() + STOP + [3, 7] * 3, "full": one + [6, 0, 0, 3, 2] + done(ok) + SETTLE + [5, 0] + LATER,
+        "silent": DIE + [0] + [8, 255] + [3, 7], **{f"rule{how}": one + [11, 255, how] for how in range(6)},
+    }
+    for name, script in seeds.items():
+        write("fuzz_supervisor", name, bytes(script))
+
+
 if __name__ == "__main__":
     records()
     json()
@@ -207,3 +254,4 @@ if __name__ == "__main__":
     http1()
     requests()
     submissions()
+    supervisor()

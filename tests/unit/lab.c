@@ -362,10 +362,7 @@ void lab_settle(struct lab *lab) {
 void lab_advance(struct lab *lab, int64_t ms) {
     int64_t now = __atomic_load_n(&lab->clock.base_test_ms, __ATOMIC_RELAXED);
     __atomic_store_n(&lab->clock.base_test_ms, now + ms, __ATOMIC_RELEASE);
-    // the wheel looks at a test clock every 2 ms
-    for (int64_t until = env_stopwatch_us() + 5000; env_stopwatch_us() < until;) {
-        (void)event_base_loop(lab->host->base, EVLOOP_ONCE);
-    }
+    timers_look(lab->host->timers);
     lab_settle(lab);
 }
 
@@ -553,6 +550,21 @@ void lab_bury(struct lab *lab, struct lab_worker *w, int status) {
     }
     lab_until(lab, is_buried, w, "a dead worker is buried");
     lab_settle(lab);
+}
+
+void lab_clear_away(struct lab *lab) {
+    unsigned kept = 0, taken = 0;
+    for (unsigned i = 0; i < lab->spawned; i++) {
+        struct lab_worker *w = lab->workers[i];
+        if (w->dead && w->reaped && lab_seen(lab, w) == NULL) {
+            free_worker(w);
+            continue;
+        }
+        taken += i < lab->taken ? 1 : 0;
+        lab->workers[kept++] = w;
+    }
+    lab->spawned = kept;
+    lab->taken = taken;
 }
 
 unsigned lab_live_workers(const struct lab *lab) {

@@ -121,6 +121,8 @@ void lab_die(struct lab_worker *w, int status);
 /* Dies, and the supervisor has buried it. */
 void lab_bury(struct lab *lab, struct lab_worker *w, int status);
 unsigned lab_live_workers(const struct lab *lab);
+/* Frees the workers that are buried. */
+void lab_clear_away(struct lab *lab);
 
 /* ---- jobs ---- */
 
