@@ -132,9 +132,9 @@ struct store_submit_item {
     int64_t max_waiting;
     /* answers */
     enum submit_verdict verdict;
-    /* 0; -EEXIST, -EDQUOT; -ENOBUFS: max_waiting wait; -ENOTSUP for a dedup mode the backend lacks;
-     * -ENOENT: the blob of a file is not in the store; -EADDRINUSE: another job has an id of the
-     * same order (core/id.h), make a new one */
+    /* 0; -EEXIST; -EDQUOT: a budget is used up, or the number of lanes; -ENOBUFS: max_waiting wait;
+     * -ENOTSUP for a dedup mode the backend lacks; -ENOENT: the blob of a file is not in the store;
+     * -EADDRINUSE: another job has an id of the same order (core/id.h), make a new one */
     int status;
     /* SUBMIT_DUPLICATE, and -EEXIST: who holds the key */
     struct job_id winner;
@@ -158,6 +158,7 @@ struct store_lane {
     const char *queue;
     const char *type;
 };
+enum { STORE_LANES_MAX = 65536 }; /* in one store; likewise queues */
 
 struct store_claim_want {
     struct store_lane lane;

@@ -113,6 +113,35 @@ static void test_rollback(void) {
     free(big);
 }
 
+// A lane whose first job was lost leaves a gap among the numbers of lanes.
+static void test_lost_lane(void) {
+    struct rig rig;
+    struct env_clock_file clock = {.rate_milli = 0};
+    char *big = calloc(1, 1 << 20);
+    (void)signal(SIGXFSZ, SIG_IGN);
+    rig_start(&rig);
+    rig.env.clock = &clock;
+    struct job_id first = rig_submit_plain(&rig, "q", "first");
+    struct job_spec lost = rig_spec(&rig, "lost", "lost");
+    lost.payload = (struct bytes){big, 1 << 20};
+    limit_files(true);
+    EXPECT_TRUE(rig_submit(&rig, &lost) < 0);
+    limit_files(false);
+    rig_advance(&clock, 1000);
+    struct job_id last = rig_submit_plain(&rig, "q", "last");
+    rig.env.clock = NULL;
+    EXPECT_EQ_INT(0, rig_reopen(&rig));
+    EXPECT_EQ_INT(JOB_QUEUED, rig_state(&rig, &first));
+    EXPECT_EQ_INT(JOB_QUEUED, rig_state(&rig, &last));
+    EXPECT_EQ_INT(-1, rig_state(&rig, &lost.id));
+    EXPECT_EQ_UINT(2, rig_stats(&rig)->lane_count);
+    EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(&rig, &lost));
+    EXPECT_EQ_UINT(3, rig_stats(&rig)->lane_count);
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+    free(big);
+}
+
 static void test_timeout(void) {
     struct rig rig;
     struct env_clock_file clock = {.rate_milli = 0};
@@ -171,5 +200,6 @@ static void test_stuck(void) {
 
 CASES(medium, {"a disk that is full and comes back", test_full},
       {"a failed group leaves no trace", test_rollback},
+      {"a lane of which nothing was kept", test_lost_lane},
       {"an operation that waited too long", test_timeout},
       {"operations behind a blocked one", test_stuck});

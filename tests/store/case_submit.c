@@ -356,6 +356,57 @@ static void test_key_without_life(void) {
     rig_finish(&rig);
 }
 
+// Types "t0", "t1", ... of one queue, in batches.
+static void fill_lanes(struct rig *rig, int count) {
+    enum { BATCH = 4096 };
+    static struct store_submit_item items[BATCH];
+    static struct job_spec specs[BATCH];
+    static char names[BATCH][16];
+    for (int done = 0; done < count;) {
+        struct store_submit submit = {.items = items};
+        for (; done < count && submit.count < BATCH; done++) {
+            size_t i = submit.count++;
+            (void)snprintf(names[i], sizeof names[i], "t%d", done);
+            specs[i] = rig_spec(rig, "q", names[i]);
+            items[i] = (struct store_submit_item){.spec = &specs[i]};
+        }
+        EXPECT_EQ_INT(0, rig_run(rig, &submit.op, STORE_SUBMIT));
+        for (size_t i = 0; i < submit.count; i++) {
+            if (!EXPECT_EQ_INT(0, items[i].status)) {
+                return;
+            }
+        }
+        store_op_finish(&submit.op);
+    }
+}
+
+static void test_lanes_max(void) {
+    struct rig rig;
+    rig_start(&rig);
+    fill_lanes(&rig, STORE_LANES_MAX - 1);
+    struct job_spec spec = rig_spec(&rig, "last", "one");
+    EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(&rig, &spec));
+    struct job_spec more = rig_spec(&rig, "q", "more");
+    EXPECT_EQ_INT(-EDQUOT, rig_submit(&rig, &more));
+    EXPECT_EQ_UINT(0, rig.health_events); // nothing is wrong with the store
+    EXPECT_EQ_INT(SUBMIT_REPEATED, rig_submit(&rig, &spec));
+    // a child is refused with its commit, not lost on its way
+    const struct store_claimed *got = rig_claim_one(&rig, "last", "one");
+    struct store_commit_item item = rig_item(got, JOB_EV_SUCCEED);
+    item.children = &more;
+    item.child_count = 1;
+    EXPECT_EQ_INT(-EDQUOT, rig_commit(&rig, &item));
+    more.type = "t7";
+    EXPECT_EQ_INT(0, rig_commit(&rig, &item));
+    struct store_forward forward = {.limit = 10};
+    EXPECT_EQ_INT(0, rig_run(&rig, &forward.op, STORE_FORWARD));
+    EXPECT_EQ_INT(JOB_QUEUED, rig_state(&rig, &more.id));
+    EXPECT_EQ_UINT(STORE_LANES_MAX - 1, rig_stats(&rig)->lane_count);
+    EXPECT_EQ_INT(0, rig_reopen(&rig));
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
 CASES(submit, {"a job comes back as it was submitted", test_all_fields},
       {"a job of id, queue and type alone", test_minimal},
       {"payloads of every size, in the row and beside it", test_payload_sizes},
@@ -367,4 +418,5 @@ CASES(submit, {"a job comes back as it was submitted", test_all_fields},
       {"dedup keys are listed and released", test_key_list},
       {"the budget for jobs, at the limit and one more", test_budget},
       {"a queue takes so many waiting jobs", test_max_waiting},
+      {"as many lanes as a store takes, and one more", test_lanes_max},
       {"a dedup key that ends with its job", test_key_without_life});

@@ -78,6 +78,7 @@ static int check_steps(struct writer *w, const struct job_row *row, const struct
 
 static int check_children(struct writer *w, struct store_commit_item *item) {
     int64_t bytes = 0;
+    struct lane *lane;
     if (item->child_count > JOB_CHILDREN_PER_COMMIT) {
         item->status = -E2BIG;
         return 0;
@@ -88,6 +89,12 @@ static int check_children(struct writer *w, struct store_commit_item *item) {
         if (r < 0) {
             item->status = failed ? 0 : r;
             return failed ? r : 0;
+        }
+        // made now, so that a child in the outbox finds its lane whatever comes in between
+        r = writer_lane(w, item->children[i].queue, item->children[i].type, &lane);
+        if (r < 0) {
+            item->status = r == -EDQUOT ? r : 0;
+            return r == -EDQUOT ? 0 : r;
         }
         bytes += jobrow_bytes(item->children[i].payload.len, 0);
     }

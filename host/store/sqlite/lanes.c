@@ -5,11 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int grow(struct lanes *l) {
-    if (l->count + 1 < l->cap) {
+// Room for the number `id`.
+static int grow(struct lanes *l, uint32_t id) {
+    if (id < l->cap) {
         return 0;
     }
-    uint32_t cap = l->cap == 0 ? 64 : l->cap * 2;
+    uint32_t cap = l->cap == 0 ? 64 : l->cap;
+    while (cap <= id) {
+        cap *= 2;
+    }
     (void)pthread_mutex_lock(l->lock);
     struct lane **p = realloc(l->by_id, cap * sizeof(struct lane *));
     if (p != NULL) {
@@ -35,6 +39,9 @@ static void queue_free(struct queue *q) {
 }
 
 static void lane_free(struct lane *lane) {
+    if (lane == NULL) {
+        return;
+    }
     free(lane->key);
     free(lane->type);
     free(lane);
@@ -71,8 +78,8 @@ static struct queue *queue_by_id(struct lanes *l, uint32_t id) {
 int lanes_queue(struct lanes *l, const char *name, struct queue **ret) {
     HASH_FIND_STR(l->queues, name, *ret);
     if (*ret == NULL) {
-        if (l->queue_count == LANES_MAX) {
-            return -ENOSPC;
+        if (l->queue_count == STORE_LANES_MAX) {
+            return -EDQUOT;
         }
         *ret = queue_new(l, l->queue_count + 1, name);
     }
@@ -83,7 +90,7 @@ static struct lane *lane_new(struct lanes *l, uint32_t id, struct queue *queue, 
     struct lane *lane = calloc(1, sizeof *lane);
     char *copy = strdup(type);
     char *key = join(queue->name, type);
-    if (lane == NULL || copy == NULL || key == NULL || grow(l) < 0) {
+    if (lane == NULL || copy == NULL || key == NULL || grow(l, id) < 0) {
         free(lane);
         free(copy);
         free(key);
@@ -103,8 +110,10 @@ static struct lane *lane_new(struct lanes *l, uint32_t id, struct queue *queue, 
         return NULL;
     }
     (void)pthread_mutex_lock(l->lock);
+    while (++l->count < id) {
+        l->by_id[l->count] = NULL;
+    }
     l->by_id[id] = lane;
-    l->count = id;
     (void)pthread_mutex_unlock(l->lock);
     return lane;
 }
@@ -126,7 +135,8 @@ static int load_queues(struct lanes *l, struct conn *c) {
 static int load_lane(struct lanes *l, struct conn *c, sqlite3_stmt *s) {
     struct queue *q = queue_by_id(l, (uint32_t)sqlite3_column_int64(s, 1));
     uint32_t id = (uint32_t)sqlite3_column_int64(s, 0);
-    if (q == NULL || id != l->count + 1) {
+    // A number is missing where a lane's first job was rolled back, and there was no second.
+    if (q == NULL || id <= l->count || id > STORE_LANES_MAX) {
         return err_set(&c->err, -EBADMSG, "lane %u of the database is damaged", id);
     }
     struct lane *lane = lane_new(l, id, q, column_text(s, 2));
@@ -201,7 +211,7 @@ int lanes_get(struct lanes *l, const char *queue, const char *type, struct lane 
     struct lane *lane = lanes_find(l, queue, type);
     if (lane == NULL) {
         struct queue *q = NULL;
-        int r = l->count == LANES_MAX ? -ENOSPC : lanes_queue(l, queue, &q);
+        int r = l->count == STORE_LANES_MAX ? -EDQUOT : lanes_queue(l, queue, &q);
         if (r < 0) {
             return r;
         }

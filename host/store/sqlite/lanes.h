@@ -21,8 +21,6 @@
 #include "store/sqlite/hash.h"
 #include "store/store.h"
 
-enum { LANES_MAX = 65536 };
-
 struct queue {
     uint32_t id;
     bool stored; /* its row is there, or in the open transaction */
@@ -61,7 +59,7 @@ struct lanes {
     pthread_mutex_t *lock; /* borrowed */
     struct queue *queues;
     struct lane *by_name;
-    struct lane **by_id; /* index = id, 0 is unused */
+    struct lane **by_id; /* index = id; NULL = no lane has it, as 0 */
     uint32_t count, cap; /* ids in use are 1 .. count */
     uint32_t queue_count;
     struct lane *last; /* of the last lookup */
@@ -73,7 +71,7 @@ int lanes_load(struct lanes *l, struct conn *c, pthread_mutex_t *lock);
 void lanes_finish(struct lanes *l);
 
 /* The lane, made if there is none; `ret_new` says that its row (or its queue's) is not stored yet.
- * -ENOSPC: LANES_MAX. */
+ * -EDQUOT: STORE_LANES_MAX. */
 int lanes_get(struct lanes *l, const char *queue, const char *type, struct lane **ret);
 struct lane *lanes_find(const struct lanes *l, const char *queue, const char *type);
 int lanes_queue(struct lanes *l, const char *name, struct queue **ret);

@@ -140,7 +140,7 @@ int submit_item(struct writer *w, struct store_submit_item *item, bool promised,
     }
     r = writer_lane(w, spec->queue, spec->type, &lane);
     if (r < 0) {
-        return r;
+        return r == -EDQUOT ? refuse(item, r) : r;
     }
     r = spec->dedup_key == NULL ? 0
                                 : dedup_holder(w, lane->queue, spec->dedup_key, now_ms, &holder);

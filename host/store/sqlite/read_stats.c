@@ -7,34 +7,61 @@
 #include "store/sqlite/place.h"
 #include "store/sqlite/reader.h"
 
-static struct store_queue_stats *queue_of(struct store_stats *stats, const char *name) {
-    for (size_t i = 0; i < stats->queue_count; i++) {
-        if (strcmp(stats->queues[i].queue, name) == 0) {
-            return &stats->queues[i];
+// What is gathered: the queues of the snapshot by their numbers (ascending, as they are read), and
+// the lanes that stats->lanes lists.
+struct gathering {
+    struct reader *r;
+    struct store_stats *stats;
+    uint32_t *ids;
+    const struct lane **lanes;
+};
+
+// NULL: made after the snapshot began. There may be many queues, and the writer waits for us.
+static struct store_queue_stats *queue_of(const struct gathering *g, uint32_t id) {
+    size_t lo = 0, hi = g->stats->queue_count;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (g->ids[mid] < id) {
+            lo = mid + 1;
+        } else {
+            hi = mid;
         }
     }
-    return NULL;
+    return lo < g->stats->queue_count && g->ids[lo] == id ? &g->stats->queues[lo] : NULL;
+}
+
+static int grow_queues(struct gathering *g, size_t *cap) {
+    struct store_stats *stats = g->stats;
+    size_t count = stats->queue_count, more = *cap == 0 ? 16 : *cap * 2;
+    struct store_queue_stats *queues = arena_alloc(&stats->op.arena, more * sizeof *queues);
+    uint32_t *ids = arena_alloc(&stats->op.arena, more * sizeof *ids);
+    if (queues == NULL || ids == NULL) {
+        return -ENOMEM;
+    }
+    if (count > 0) {
+        memcpy(queues, stats->queues, count * sizeof *queues);
+        memcpy(ids, g->ids, count * sizeof *ids);
+    }
+    stats->queues = queues;
+    g->ids = ids;
+    *cap = more;
+    return 0;
 }
 
 // Queues with their pauses, from the snapshot.
-static int read_queues(struct reader *r, struct store_stats *stats) {
+static int read_queues(struct gathering *g) {
+    struct conn *c = &g->r->conn;
+    struct store_stats *stats = g->stats;
     struct arena *a = &stats->op.arena;
     int code = 0;
     size_t cap = 0;
-    while ((code = conn_next(&r->conn, SQL_QUEUES_ALL)) > 0) {
-        sqlite3_stmt *s = conn_stmt(&r->conn, SQL_QUEUES_ALL);
-        if (stats->queue_count == cap) {
-            cap = cap == 0 ? 16 : cap * 2;
-            struct store_queue_stats *more = arena_alloc(a, cap * sizeof *more);
-            if (more == NULL) {
-                conn_reset(&r->conn, SQL_QUEUES_ALL);
-                return -ENOMEM;
-            }
-            if (stats->queue_count > 0) {
-                memcpy(more, stats->queues, stats->queue_count * sizeof *more);
-            }
-            stats->queues = more;
+    while ((code = conn_next(c, SQL_QUEUES_ALL)) > 0) {
+        sqlite3_stmt *s = conn_stmt(c, SQL_QUEUES_ALL);
+        if (stats->queue_count == cap && grow_queues(g, &cap) < 0) {
+            conn_reset(c, SQL_QUEUES_ALL);
+            return -ENOMEM;
         }
+        g->ids[stats->queue_count] = (uint32_t)sqlite3_column_int64(s, 0);
         stats->queues[stats->queue_count++] = (struct store_queue_stats){
             .queue = arena_str(a, column_text(s, 1)),
             .paused_at_ms = sqlite3_column_int64(s, 2),
@@ -55,18 +82,18 @@ static int64_t sum(const int64_t *numbers, size_t count) {
 }
 
 // Adds a lane's counters; claims count as running.
-static void add_lane(struct store_stats *stats, const struct lane *lane,
-                     const struct lane **lanes) {
+static void add_lane(struct gathering *g, const struct lane *lane) {
+    struct store_stats *stats = g->stats;
     const struct tally *t = &lane->shown;
-    struct store_queue_stats *q = queue_of(stats, lane->queue->name);
+    struct store_queue_stats *q = queue_of(g, lane->queue->id);
     int64_t claimed = sum(t->claimed, PRIORITY_COUNT);
     int64_t waiting = sum(t->waiting, PRIORITY_COUNT) - claimed;
     if (waiting > 0) {
-        lanes[stats->lane_count] = lane;
+        g->lanes[stats->lane_count] = lane;
         stats->lanes[stats->lane_count++] = (struct store_lane_stats){lane->names, waiting};
     }
     if (q == NULL) {
-        return; // made after the snapshot began
+        return;
     }
     for (int i = 0; i < JOB_STATE_COUNT; i++) {
         q->by_state[i] += t->state[i];
@@ -96,12 +123,12 @@ static int oldest_of(struct reader *r, const struct lane *lane, int p, int64_t *
     return code < 0 ? code : 0;
 }
 
-static int read_oldest(struct reader *r, struct store_stats *stats, const struct lane **lanes) {
-    for (size_t i = 0; i < stats->lane_count; i++) {
-        struct store_queue_stats *q = queue_of(stats, stats->lanes[i].lane.queue);
+static int read_oldest(struct gathering *g) {
+    for (size_t i = 0; i < g->stats->lane_count; i++) {
+        struct store_queue_stats *q = queue_of(g, g->lanes[i]->queue->id);
         for (int p = 0; p < PRIORITY_COUNT && q != NULL; p++) {
             int64_t ms = 0;
-            int code = oldest_of(r, lanes[i], p, &ms);
+            int code = oldest_of(g->r, g->lanes[i], p, &ms);
             if (code < 0) {
                 return code;
             }
@@ -113,17 +140,18 @@ static int read_oldest(struct reader *r, struct store_stats *stats, const struct
     return 0;
 }
 
-// `ret_lanes` are the lanes that stats->lanes lists.
-static int read_counters(struct reader *r, struct store_stats *stats,
-                         const struct lane ***ret_lanes) {
-    struct writer *w = r->writer;
+static int read_counters(struct gathering *g) {
+    struct writer *w = g->r->writer;
+    struct store_stats *stats = g->stats;
     struct arena *a = &stats->op.arena;
     (void)pthread_mutex_lock(&w->shared);
     stats->lanes = arena_alloc(a, (w->lanes.count + 1) * sizeof *stats->lanes);
-    *ret_lanes = arena_alloc(a, (w->lanes.count + 1) * sizeof(struct lane *));
-    bool failed = stats->lanes == NULL || *ret_lanes == NULL;
+    g->lanes = arena_alloc(a, (w->lanes.count + 1) * sizeof(struct lane *));
+    bool failed = stats->lanes == NULL || g->lanes == NULL;
     for (uint32_t id = 1; id <= w->lanes.count && !failed; id++) {
-        add_lane(stats, w->lanes.by_id[id], *ret_lanes);
+        if (w->lanes.by_id[id] != NULL) {
+            add_lane(g, w->lanes.by_id[id]);
+        }
     }
     for (int i = 0; i < BUDGET_COUNT; i++) {
         stats->bytes[i] = (uint64_t)w->bytes_shown[i];
@@ -150,15 +178,15 @@ static uint64_t file_bytes(const char *path, const char *suffix) {
 
 int read_stats(struct reader *r, struct store_op *op) {
     struct store_stats *stats = CONTAINER_OF(op, struct store_stats, op);
-    const struct lane **lanes = NULL;
+    struct gathering g = {.r = r, .stats = stats};
     stats->queues = NULL;
     stats->queue_count = stats->lane_count = 0;
-    int code = read_queues(r, stats);
-    code = code < 0 ? code : read_counters(r, stats, &lanes);
+    int code = read_queues(&g);
+    code = code < 0 ? code : read_counters(&g);
     if (code == -ENOMEM) {
         return err_set(&r->conn.err, code, "out of memory");
     }
-    code = code < 0 ? code : read_oldest(r, stats, lanes);
+    code = code < 0 ? code : read_oldest(&g);
     code = code < 0 ? code : number(r, SQL_OUTBOX_COUNT, &stats->outbox);
     bind_int(conn_stmt(&r->conn, SQL_FIRST), 1, PLACE_DUE);
     code = code < 0 ? code : number(r, SQL_FIRST, &stats->next_due_ms);

@@ -49,7 +49,7 @@ static int store_queue(struct writer *w, struct queue *q) {
 int writer_queue(struct writer *w, const char *name, struct queue **ret) {
     int r = lanes_queue(&w->lanes, name, ret);
     if (r < 0) {
-        return err_set(&w->conn.err, r, r == -ENOSPC ? "too many queues" : "out of memory");
+        return err_set(&w->conn.err, r, r == -EDQUOT ? "too many queues" : "out of memory");
     }
     return store_queue(w, *ret);
 }
@@ -74,7 +74,7 @@ int writer_lane(struct writer *w, const char *queue, const char *type, struct la
     int r = lanes_get(&w->lanes, queue, type, ret);
     if (r < 0) {
         return err_set(&w->conn.err, r,
-                       r == -ENOSPC ? "too many job types and queues" : "out of memory");
+                       r == -EDQUOT ? "too many job types and queues" : "out of memory");
     }
     return (*ret)->stored ? 0 : store_lane(w, *ret);
 }
