@@ -275,6 +275,12 @@ const struct config_job *config_job(const struct config *c, const char *type);
 const struct config_plugin *config_plugin(const struct config *c,
                                           const char *name); /* NULL = none */
 
+/* Calls `say` for each entry that is off, section by section ("plugins", "schedules", ...); its
+ * off_why has the reason. */
+void config_each_off(const struct config *c,
+                     void (*say)(void *arg, const char *section, const struct config_entry *entry),
+                     void *arg);
+
 /* The queue a job of this type goes to by default: jobs.<type>.queue, else the part of the type
  * before its first dot. Borrowed from `c` or from `type`'s copy in `out`. */
 const char *config_queue_of_type(const struct config *c, const char *type,

@@ -90,3 +90,28 @@ const char *config_queue_of_type(const struct config *c, const char *type,
     out[len] = '\0';
     return out;
 }
+
+void config_each_off(const struct config *c,
+                     void (*say)(void *arg, const char *section, const struct config_entry *entry),
+                     void *arg) {
+    const struct {
+        const char *name;
+        const void *items; // each begins with a struct config_entry
+        size_t count, size;
+    } sections[] = {
+        {"plugins", c->plugins, c->plugin_count, sizeof(c->plugins[0])},
+        {"schedules", c->schedules, c->schedule_count, sizeof(c->schedules[0])},
+        {"hooks", c->hooks, c->hook_count, sizeof(c->hooks[0])},
+        {"routes", c->routes, c->route_count, sizeof(c->routes[0])},
+        {"notify", c->notify, c->notify_count, sizeof(c->notify[0])},
+    };
+    for (size_t s = 0; s < sizeof(sections) / sizeof(sections[0]); s++) {
+        for (size_t i = 0; i < sections[s].count; i++) {
+            const struct config_entry *entry =
+                (const void *)((const char *)sections[s].items + i * sections[s].size);
+            if (!entry->on) {
+                say(arg, sections[s].name, entry);
+            }
+        }
+    }
+}

@@ -46,6 +46,33 @@ static void test_many(void) {
     buf_free(&text);
 }
 
+static void add_off(void *arg, const char *section, const struct config_entry *entry) {
+    struct buf *out = arg;
+    buf_printf(out, "%s.%s: %s\n", section, entry->name, entry->off_why);
+}
+
+static void test_each_off(void) {
+    struct loaded l = load_text("plugins: {p: {enabled: false}, on: {}}\n"
+                                "schedules: {s: {cron: '@daily', job: p.x, enabled: auto}}\n"
+                                "hooks: {h: {path: /h, verify: none, job: on.x, enabled: false}}\n"
+                                "routes: [{match: 'GET /r/{id}', action: status, view: p, "
+                                "enabled: auto}]\n"
+                                "notify: {n: {on: job.dead, url: 'https://x', secret: '${N:-}', "
+                                "enabled: auto}}\n",
+                                NULL);
+    struct buf out = {0};
+    EXPECT_EQ_STR("", l.printed.data == NULL ? "" : l.printed.data);
+    if (l.config != NULL) {
+        config_each_off(l.config, add_off, &out);
+    }
+    EXPECT_EQ_STR("plugins.p: enabled: false\nschedules.s: plugin p is not on\n"
+                  "hooks.h: enabled: false\nroutes.GET /r/{id}: plugin p is not on\n"
+                  "notify.n: N is not set\n",
+                  out.data);
+    buf_free(&out);
+    unload(&l);
+}
+
 static void test_queue_of_type(void) {
     struct loaded l = load_text("jobs: {a.x: {queue: b}, a.y: {}}\n", NULL);
     char out[JOB_QUEUE_MAX + 1], type[JOB_TYPE_MAX + 1];
@@ -65,6 +92,7 @@ static const struct expect_test tests[] = {
     {"names are found, others get the default", test_found},
     {"a config without names", test_empty},
     {"three thousand queues", test_many},
+    {"what is off", test_each_off},
     {"a type's queue", test_queue_of_type},
 };
 SUITE_MAIN("config_lookup", tests)
