@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/nearest.h"
 #include "cli/help.h"
+#include "cli/out.h"
 
 /* ---- saying what went wrong ---- */
 
@@ -18,12 +19,18 @@ static int say(const struct cli *cli, int status, bool hint, const char *fmt, va
 
 static int say(const struct cli *cli, int status, bool hint, const char *fmt, va_list ap) {
     struct buf text = {0};
+    static const char *const codes[] = {
+        [CLI_FAILED] = "failed", [CLI_USAGE] = "usage", [CLI_UNREACHABLE] = "unreachable"};
     buf_vprintf(&text, fmt, ap);
     const char *message = text.data == NULL ? "out of memory" : text.data;
     (void)fflush(stdout);
+    if (!cli->json && text.data != NULL) {
+        out_clean(text.data, true); // words of jobs and arguments
+    }
     if (cli->json) {
         struct buf out = {0};
         buf_str(&out, "{\"error\":{");
+        json_kstr(&out, "code", codes[status]);
         json_kstr(&out, "message", message);
         buf_str(&out, "}}");
         (void)printf("%s\n", out.data);
@@ -197,8 +204,16 @@ static int take_option(struct cli *cli, int argc, char **argv, int *at) {
         value = argv[++*at];
     }
     cli->given[cli->given_count++] = (struct cli_given){o, value};
-    cli->json |= strcmp(o->name, "json") == 0;
     return CLI_OK;
+}
+
+static bool json_follows(int argc, char **argv, int at) {
+    for (; at < argc && strcmp(argv[at], "--") != 0; at++) {
+        if (strcmp(argv[at], "--json") == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static int take_all(struct cli *cli, int argc, char **argv, int at) {
@@ -208,15 +223,28 @@ static int take_all(struct cli *cli, int argc, char **argv, int at) {
         if (options && strcmp(text, "--") == 0) {
             options = false;
         } else if (options && text[0] == '-' && text[1] != '\0') {
+            cli->json |= json_follows(argc, argv, at); // a mistake is told in the form asked for
             int r = take_option(cli, argc, argv, &at);
             if (r != CLI_OK) {
                 return r;
             }
+            cli->json = cli_flag(cli, "json");
         } else {
             cli->args[cli->arg_count++] = text;
         }
     }
     return CLI_OK;
+}
+
+/* A variable that was not set, or a step in a path: as a part of the API's path it would ask for something else. */
+static const char *find_odd_argument(const struct cli *cli) {
+    for (size_t i = 0; !cli->command->local && i < cli->arg_count; i++) {
+        const char *arg = cli->args[i];
+        if (arg[0] == '\0' || strcmp(arg, ".") == 0 || strcmp(arg, "..") == 0) {
+            return arg;
+        }
+    }
+    return NULL;
 }
 
 static int run_command(struct cli *cli) {
@@ -231,11 +259,40 @@ static int run_command(struct cli *cli) {
     if (cli->arg_count > c->args_max) {
         return cli_usage(cli, "%s: one argument too many: %s", c->name, cli->args[c->args_max]);
     }
+    const char *odd = find_odd_argument(cli);
+    if (odd != NULL) {
+        return cli_usage(cli, "%s: an argument is \"%s\"; %s needs %s", c->name, odd, c->name,
+                         c->synopsis);
+    }
     int status = c->run(cli);
     bool written = fflush(stdout) == 0 && ferror(stdout) == 0;
     return status == CLI_OK && !written
                ? cli_fail(cli, CLI_FAILED, "standard output could not be written")
                : status;
+}
+
+/* What was typed is not a command. */
+static int no_command(const struct cli *cli, const char *const *words, size_t count,
+                      const char *meant) {
+    if (words[0][0] == '-') {
+        return cli_fail(cli, CLI_USAGE, "%s: options come after the command: jobhost COMMAND %s",
+                        words[0], words[0]);
+    }
+    bool group = help_has_group(words[0]);
+    const char *second = group && count > 1 ? words[1] : NULL;
+    if (second != NULL && (strcmp(second, "--help") == 0 || strcmp(second, "-h") == 0)) {
+        (void)help_group(words[0], stdout);
+        return CLI_OK;
+    }
+    if (group && (second == NULL || second[0] == '-')) {
+        return cli->json ? cli_fail(cli, CLI_USAGE, "%s: say which", words[0])
+                         : help_group(words[0], stderr);
+    }
+    (void)cli_fail(cli, CLI_USAGE, "%s%s%s: there is no such command%s%s%s", words[0],
+                   second == NULL ? "" : " ", second == NULL ? "" : second,
+                   meant == NULL ? "; try: jobhost help" : "; did you mean \"",
+                   meant == NULL ? "" : meant, meant == NULL ? "" : "\"?");
+    return group && !cli->json ? help_group(words[0], stderr) : CLI_USAGE;
 }
 
 int cli_main(int argc, char **argv, const char *self_exe) {
@@ -255,11 +312,8 @@ int cli_main(int argc, char **argv, const char *self_exe) {
     size_t used = 0;
     cli.command = cli_find(words, argc > 2 ? 2 : 1, &used, &meant);
     if (cli.command == NULL) {
-        bool group = help_has_group(first);
-        return group ? help_group(first, stderr)
-                     : cli_fail(&cli, CLI_USAGE, "%s: there is no such command%s%s%s", first,
-                                meant == NULL ? "; try: jobhost help" : "; did you mean \"",
-                                meant == NULL ? "" : meant, meant == NULL ? "" : "\"?");
+        cli.json = json_follows(argc, argv, 1);
+        return no_command(&cli, words, argc > 2 ? 2 : 1, meant);
     }
     cli.args = calloc((size_t)argc + 1, sizeof *cli.args);
     cli.given = calloc((size_t)argc + 1, sizeof *cli.given);

@@ -3,16 +3,21 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "cli/check_handlers.h"
 #include "cli/cli.h"
 #include "cli/local_config.h"
 #include "cli/offline.h"
+#include "cli/out.h"
 #include "supervisor/probe.h"
 
 struct check {
     struct cli *cli;
     struct local_config local;
-    struct buf json; // elements of "plugins"
+    struct check_handlers handlers;
+    struct buf plugins, off, warnings; // elements of the members of that name, with --json
     unsigned failed;
+    unsigned missing; // job types that nobody handles
+    bool strict;
     int store; // 0 opened or in use by a host; negative errno
     struct err store_error;
 };
@@ -22,16 +27,16 @@ struct check {
 static void say_plugin(struct check *k, const struct config_plugin *p, int r,
                        const struct probe *probe, const char *problems) {
     if (k->cli->json) {
-        json_comma(&k->json);
-        buf_char(&k->json, '{');
-        json_kstr(&k->json, "name", p->entry.name);
-        json_kbool(&k->json, "ok", r == 0);
-        json_kstr(&k->json, "version", r == 0 ? probe->manifest.version : NULL);
-        json_kstr(&k->json, "problems", r == 0 ? NULL : problems);
-        buf_char(&k->json, '}');
+        json_comma(&k->plugins);
+        buf_char(&k->plugins, '{');
+        json_kstr(&k->plugins, "name", p->entry.name);
+        json_kbool(&k->plugins, "ok", r == 0);
+        json_kstr(&k->plugins, "version", r == 0 ? probe->manifest.version : NULL);
+        json_kstr(&k->plugins, "problems", r == 0 ? NULL : problems);
+        buf_char(&k->plugins, '}');
     } else if (r == 0) {
-        (void)printf("plugin %-12s ok, %s, %zu handler%s\n", p->entry.name, probe->manifest.version,
-                     probe->manifest.handler_count, probe->manifest.handler_count == 1 ? "" : "s");
+        out_text("plugin %-12s ok, %s, %zu handler%s\n", p->entry.name, probe->manifest.version,
+                 probe->manifest.handler_count, probe->manifest.handler_count == 1 ? "" : "s");
     } else {
         (void)fprintf(stderr, "plugin %s: %s%s", p->entry.name, problems,
                       problems[0] != '\0' && problems[strlen(problems) - 1] == '\n' ? "" : "\n");
@@ -43,6 +48,9 @@ static void check_plugin(struct check *k, const struct config_plugin *p) {
     struct buf problems = {0};
     struct err e = {.code = 0};
     int r = probe_plugin(k->local.config, p, k->cli->self_exe, &probe, &problems, &e);
+    if (r == 0 && check_handlers_add(&k->handlers, p->entry.name, &probe.manifest, &problems) > 0) {
+        r = -EEXIST;
+    }
     k->failed += r != 0;
     say_plugin(k, p, r, &probe, problems.len > 0 ? problems.data : e.msg);
     buf_free(&problems);
@@ -58,31 +66,38 @@ static void check_plugins(struct check *k) {
     }
 }
 
-/* ---- sections that are off, the store ---- */
-
-static void say_off(const struct config_entry *e, const char *section) {
-    if (!e->on) {
-        (void)printf("%s.%s is off: %s\n", section, e->name, e->off_why == NULL ? "" : e->off_why);
+/* Types without a handler, which a plugin that did not load might have. */
+static void check_types(struct check *k) {
+    struct buf text = {0};
+    if (k->failed == 0) {
+        k->missing = check_handlers_missing(&k->handlers, k->local.config, &text);
     }
+    if (!k->cli->json && text.len > 0) {
+        (void)fwrite(text.data, 1, text.len, stderr);
+    }
+    for (size_t at = 0; k->cli->json && at < text.len;) {
+        size_t len = strcspn(text.data + at, "\n");
+        json_comma(&k->warnings);
+        json_strn(&k->warnings, text.data + at, len);
+        at += len + 1;
+    }
+    buf_free(&text);
 }
 
-static void say_sections(const struct check *k) {
-    const struct config *c = k->local.config;
-    if (k->cli->json) {
+/* ---- sections that are off, the store ---- */
+
+static void say_off(void *arg, const char *section, const struct config_entry *e) {
+    struct check *k = arg;
+    if (!k->cli->json) {
+        (void)printf("%s.%s is off: %s\n", section, e->name, e->off_why == NULL ? "" : e->off_why);
         return;
     }
-    for (size_t i = 0; i < c->plugin_count; i++) {
-        say_off(&c->plugins[i].entry, "plugins");
-    }
-    for (size_t i = 0; i < c->schedule_count; i++) {
-        say_off(&c->schedules[i].entry, "schedules");
-    }
-    for (size_t i = 0; i < c->hook_count; i++) {
-        say_off(&c->hooks[i].entry, "hooks");
-    }
-    for (size_t i = 0; i < c->route_count; i++) {
-        say_off(&c->routes[i].entry, "routes");
-    }
+    json_comma(&k->off);
+    buf_char(&k->off, '{');
+    json_kstr(&k->off, "section", section);
+    json_kstr(&k->off, "name", e->name);
+    json_kstr(&k->off, "why", e->off_why);
+    buf_char(&k->off, '}');
 }
 
 static void check_store(struct check *k) {
@@ -105,14 +120,20 @@ static void check_store(struct check *k) {
 
 /* ---- the verdict ---- */
 
+static void add_list(struct buf *out, const char *name, const struct buf *elements) {
+    json_key(out, name);
+    buf_printf(out, "[%s]", elements->data == NULL ? "" : elements->data);
+}
+
 static void print_json(struct check *k, bool ok) {
     struct buf out = {0};
     buf_char(&out, '{');
     json_kbool(&out, "ok", ok);
     json_key(&out, "config");
     config_report_json(&k->local.report, &out);
-    json_key(&out, "plugins");
-    buf_printf(&out, "[%s]", k->json.data == NULL ? "" : k->json.data);
+    add_list(&out, "plugins", &k->plugins);
+    add_list(&out, "off", &k->off);
+    add_list(&out, "warnings", &k->warnings);
     if (k->store != 0) {
         json_kstr(&out, "store", k->store_error.msg);
     }
@@ -122,7 +143,8 @@ static void print_json(struct check *k, bool ok) {
 }
 
 static int verdict(struct check *k) {
-    bool ok = k->local.config != NULL && k->failed == 0 && k->store == 0;
+    bool ok = k->local.config != NULL && k->failed == 0 && k->store == 0 &&
+              (k->missing == 0 || !k->strict);
     if (k->cli->json) {
         print_json(k, ok);
     } else if (ok) {
@@ -132,9 +154,9 @@ static int verdict(struct check *k) {
 }
 
 int cmd_check(struct cli *cli) {
-    struct check k = {.cli = cli};
+    struct check k = {.cli = cli, .strict = cli_flag(cli, "strict")};
     struct buf text = {0};
-    int r = local_config_read(cli, cli_flag(cli, "strict"), &k.local);
+    int r = local_config_read(cli, k.strict, &k.local);
     if (r != CLI_OK) {
         local_config_finish(&k.local);
         return r;
@@ -145,14 +167,18 @@ int cmd_check(struct cli *cli) {
     }
     buf_free(&text);
     if (k.local.config != NULL) {
-        say_sections(&k);
+        config_each_off(k.local.config, say_off, &k);
         check_plugins(&k);
+        check_types(&k);
         if (cli_flag(cli, "connect")) {
             check_store(&k);
         }
     }
     r = verdict(&k);
-    buf_free(&k.json);
+    buf_free(&k.plugins);
+    buf_free(&k.off);
+    buf_free(&k.warnings);
+    arena_free(&k.handlers.arena);
     local_config_finish(&k.local);
     return r;
 }

@@ -38,7 +38,8 @@ static int build(struct cli *cli, bool dry_run, struct buf *out) {
     int r = CLI_OK;
     buf_char(out, '{');
     if ((cli->arg_count > 0) + (filters > 0) + (all ? 1 : 0) != 1) {
-        r = cli_usage(cli, "%s: name ids, or give filters, or --all", cli->command->name);
+        r = cli_usage(cli, "%s: name ids, or give filters, or --all: one of the three",
+                      cli->command->name);
     } else if (filters > 0) {
         buf_printf(out, "\"filter\":{%s}", filter.data);
     } else if (all) {

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "cli/cli.h"
 #include "cli/local_config.h"
+#include "cli/out.h"
 #include "supervisor/probe.h"
 
 static void print_json(bool ok, const struct probe *probe, const char *problems) {
@@ -36,11 +37,11 @@ static void print_json(bool ok, const struct probe *probe, const char *problems)
 
 static void print_text(const struct probe *probe) {
     const struct pool_manifest *m = &probe->manifest;
-    (void)printf("%s %s (ABI %u.%u, sha256 %.12s)\n", m->name, m->version, m->abi_major,
-                 m->abi_minor, probe->sha256);
+    out_text("%s %s (ABI %u.%u, sha256 %.12s)\n", m->name, m->version, m->abi_major, m->abi_minor,
+             probe->sha256);
     for (size_t i = 0; i < m->handler_count; i++) {
         const char *summary = m->handlers[i].summary;
-        (void)printf("  %-24s %s\n", m->handlers[i].name, summary == NULL ? "" : summary);
+        out_text("  %-24s %s\n", m->handlers[i].name, summary == NULL ? "" : summary);
     }
 }
 

@@ -50,7 +50,20 @@ static int copy_body(const struct cli *cli, struct client_response *response, in
     }
 }
 
-int result_copy(const struct cli *cli, const char *id, int fd, const char *fd_name) {
+static int copy_to_file(const struct cli *cli, struct client_response *response, const char *file) {
+    int fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (fd == -1) {
+        return cli_fail(cli, CLI_USAGE, "%s: %s", file, strerror(errno));
+    }
+    int r = copy_body(cli, response, fd, file);
+    if (close(fd) == -1 && r == CLI_OK) {
+        r = cli_fail(cli, CLI_FAILED, "%s: %s", file, strerror(errno));
+    }
+    return r;
+}
+
+/* The result to a file, which is not touched unless there is one; NULL: to standard output. */
+static int copy_result(const struct cli *cli, const char *id, const char *file) {
     struct buf path = {0};
     struct client_response *response = malloc(sizeof *response);
     result_path(&path, id);
@@ -59,7 +72,8 @@ int result_copy(const struct cli *cli, const char *id, int fd, const char *fd_na
                 : remote_open(cli, &(struct client_request){.method = "GET", .path = path.data},
                               response);
     if (r == CLI_OK) {
-        r = copy_body(cli, response, fd, fd_name);
+        r = file == NULL ? copy_body(cli, response, STDOUT_FILENO, "standard output")
+                         : copy_to_file(cli, response, file);
         client_close(response);
     }
     buf_free(&path);
@@ -126,7 +140,7 @@ int result_of_ended(const struct cli *cli, const char *id, const cJSON *job) {
     if (!has_result) {
         return CLI_OK;
     }
-    int r = result_copy(cli, id, STDOUT_FILENO, "standard output");
+    int r = copy_result(cli, id, NULL);
     if (r == CLI_OK && cli->out_tty) {
         (void)write_all(STDOUT_FILENO, "\n", 1);
     }
@@ -134,17 +148,5 @@ int result_of_ended(const struct cli *cli, const char *id, const cJSON *job) {
 }
 
 int cmd_result(struct cli *cli) {
-    const char *file = cli_value(cli, "output");
-    if (file == NULL) {
-        return result_copy(cli, cli->args[0], STDOUT_FILENO, "standard output");
-    }
-    int fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (fd == -1) {
-        return cli_fail(cli, CLI_USAGE, "%s: %s", file, strerror(errno));
-    }
-    int r = result_copy(cli, cli->args[0], fd, file);
-    if (close(fd) == -1 && r == CLI_OK) {
-        r = cli_fail(cli, CLI_FAILED, "%s: %s", file, strerror(errno));
-    }
-    return r;
+    return copy_result(cli, cli->args[0], cli_value(cli, "output"));
 }

@@ -115,7 +115,8 @@ static int add_file(struct cli *cli, const char *given, struct buf *out) {
     char name[256];
     cJSON *blob = NULL;
     const char *equals = strchr(given, '=');
-    if (equals == NULL || equals == given || (size_t)(equals - given) >= sizeof name) {
+    if (equals == NULL || equals == given || equals[1] == '\0' ||
+        (size_t)(equals - given) >= sizeof name) {
         return cli_usage(cli, "--file: write NAME=PATH, not \"%s\"", given);
     }
     int r = upload(cli, equals + 1, &blob);

@@ -121,8 +121,8 @@ const struct cli_command cli_commands[] = {
              "are finished or given back, then it ends. A second signal cuts the drain short.",
      .example = "jobhost run -c config.yaml", .options = run_options, .run = cmd_run, .local = true},
     {.name = "check", .synopsis = "[-c FILE] [--strict] [--connect]", .summary = "check the configuration and its plugins",
-     .text = "Reads the configuration as the host would, reports every error with its place, and loads each plugin in a "
-             "process of its own to see whether it would start.",
+     .text = "Reads the configuration as the host would, reports every error with its place and what is off, loads each "
+             "plugin in a process of its own to see whether it would start, and warns of job types that none handles.",
      .options = check_options, .run = cmd_check, .local = true},
     {.name = "submit", .synopsis = "TYPE [OPTIONS]", .summary = "submit a job",
      .text = "Prints the job's id. With --wait it follows the job and prints its result.",

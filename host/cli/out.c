@@ -15,9 +15,11 @@
 
 void out_clean(char *text, bool lines) {
     for (; *text != '\0'; text++) {
-        unsigned char c = (unsigned char)*text;
+        unsigned char c = (unsigned char)text[0], next = (unsigned char)text[1];
         if ((c < 0x20 && !(lines && c == '\n') && c != '\t') || c == 0x7f) {
-            *text = ' ';
+            text[0] = ' ';
+        } else if (c == 0xc2 && next >= 0x80 && next <= 0x9f) { // U+0080..9F: CSI and the like
+            text[0] = text[1] = ' ';
         }
     }
 }
@@ -145,6 +147,19 @@ void out_linef(const struct cli *cli, const char *name, const char *fmt, ...) {
     buf_vprintf(&text, fmt, ap);
     va_end(ap);
     out_line(cli, name, text.data);
+    buf_free(&text);
+}
+
+void out_text(const char *fmt, ...) {
+    struct buf text = {0};
+    va_list ap;
+    va_start(ap, fmt);
+    buf_vprintf(&text, fmt, ap);
+    va_end(ap);
+    if (text.data != NULL) {
+        out_clean(text.data, true);
+        (void)fputs(text.data, stdout);
+    }
     buf_free(&text);
 }
 

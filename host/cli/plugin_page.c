@@ -5,39 +5,32 @@
 #include "cli/out.h"
 #include "cli/remote.h"
 
-static void print_fields(const struct cli *cli, const cJSON *fields, const char *indent) {
+static void print_fields(const cJSON *fields, const char *indent) {
     const cJSON *f;
     cJSON_ArrayForEach(f, fields) {
         const char *fallback = remote_text(f, "default");
         const char *help = remote_text(f, "help");
-        struct buf text = {0};
-        buf_printf(&text, "%s%s (%s%s%s%s%s)", indent, remote_text(f, "name"),
-                   remote_text(f, "type"), remote_true(f, "required") ? ", required" : "",
-                   remote_true(f, "secret") ? ", secret" : "", fallback == NULL ? "" : ", default ",
-                   fallback == NULL ? "" : fallback);
+        out_text("%s%s (%s%s%s%s%s)\n", indent, remote_text(f, "name"), remote_text(f, "type"),
+                 remote_true(f, "required") ? ", required" : "",
+                 remote_true(f, "secret") ? ", secret" : "", fallback == NULL ? "" : ", default ",
+                 fallback == NULL ? "" : fallback);
         if (help != NULL) {
-            buf_printf(&text, "\n%s    %s", indent, help);
+            out_text("%s    %s\n", indent, help);
         }
-        if (text.data != NULL) {
-            out_clean(text.data, true);
-            (void)printf("%s\n", text.data);
-        }
-        buf_free(&text);
     }
-    (void)cli;
 }
 
-static void print_handler(const struct cli *cli, const cJSON *h) {
+static void print_handler(const cJSON *h) {
     const char *summary = remote_text(h, "summary");
     const cJSON *payload = cJSON_GetObjectItemCaseSensitive(h, "payload");
-    (void)printf("\n  %s%s%s\n", remote_text(h, "name"), summary == NULL ? "" : " - ",
-                 summary == NULL ? "" : summary);
+    out_text("\n  %s%s%s\n", remote_text(h, "name"), summary == NULL ? "" : " - ",
+             summary == NULL ? "" : summary);
     if (remote_true(h, "concurrent")) {
         (void)printf("      runs on several threads at once\n");
     }
     if (cJSON_GetArraySize(payload) > 0) {
         (void)printf("      payload:\n");
-        print_fields(cli, payload, "        ");
+        print_fields(payload, "        ");
     } else {
         (void)printf("      payload: any\n");
     }
@@ -59,10 +52,10 @@ void plugin_page_print(const struct cli *cli, const cJSON *plugin) {
         (void)printf("\nHANDLERS\n");
     }
     cJSON_ArrayForEach(h, handlers) {
-        print_handler(cli, h);
+        print_handler(h);
     }
     if (cJSON_GetArraySize(options) > 0) {
         (void)printf("\nOPTIONS (plugins.%s.config)\n\n", remote_text(plugin, "name"));
-        print_fields(cli, options, "  ");
+        print_fields(options, "  ");
     }
 }

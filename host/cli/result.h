@@ -10,9 +10,6 @@
  * none and a string for what is not JSON. CLI_OK only for success. */
 int result_of_ended(const struct cli *cli, const char *id, const cJSON *job);
 
-/* Copies a job's result to a descriptor. */
-int result_copy(const struct cli *cli, const char *id, int fd, const char *fd_name);
-
 /* Says how a job that did not succeed ended. CLI_FAILED. */
 int result_say_failed(const struct cli *cli, const cJSON *job);
 

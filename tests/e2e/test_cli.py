@@ -111,7 +111,11 @@ def test_usage_errors(tmp_path):
         ("submit", "a.b", "--queue"): ["needs an argument"],
         ("submit", "a.b", "-Z"): ["no such option"],
         ("dlq",): ["say which", "dlq retry"],
-        ("dlq", "lss"): ["say which"],
+        ("dlq", "lss"): ['dlq lss: there is no such command; did you mean "dlq ls"?', "say which"],
+        ("-c", "x.yaml", "jobs"): ["options come after the command"],
+        ("job", "", "--socket", "s"): ["argument", "needs ID"],
+        ("describe", "..", "--socket", "s"): ["argument", "needs PLUGIN"],
+        ("submit", "a.b", "--file", "f=", "--socket", "s"): ["NAME=PATH"],
         ("pause", "q"): ["--why"],
         ("cancel", "123"): ["not a job id"],
         ("jobs",): ["config.yaml", "--socket"],  # there is none in this folder
@@ -124,12 +128,20 @@ def test_usage_errors(tmp_path):
             assert word in err, (args, err)
 
 
+def test_usage_errors_as_json(tmp_path):
+    for args in (("xyzzy", "--json"), ("dlq", "--json"), ("jobs", "--nope", "--json"), ("job", "--json"), ("--json", "jobs")):
+        out, err = run(*args, status=USAGE, cwd=tmp_path)
+        assert json.loads(out)["error"]["code"] == "usage" and err == "", args
+    assert run("dlq", "--help")[0] == run("help", "dlq")[0]
+
+
 def test_unreachable(tmp_path):
     missing = str(tmp_path / "s")
     _, err = run("jobs", "--socket", missing, status=UNREACHABLE)
     assert "is the host running?" in err and missing in err
     out, err = run("jobs", "--socket", missing, "--json", status=UNREACHABLE)
-    assert missing in json.loads(out)["error"]["message"] and err == ""
+    error = json.loads(out)["error"]
+    assert missing in error["message"] and error["code"] == "unreachable" and err == ""
     _, err = run("jobs", "--socket", "x" * 200, status=UNREACHABLE)
     assert "too long" in err
 
@@ -193,6 +205,24 @@ def test_check_finds_faults(make_cli):
     assert "concurrencyy" in typo.error("jobs", status=USAGE)  # nobody guesses a socket from a broken file
 
 
+def test_check_lists_what_is_off(make_cli):
+    cli = make_cli({"plugins": chaos(), "notify": {"n": {"on": "job.dead", "url": "https://x", "secret": "${NOT_THERE:-}", "enabled": "auto"}}})
+    assert "notify.n is off: NOT_THERE is not set" in cli("check")
+    assert cli.json("check")["off"] == [{"section": "notify", "name": "n", "why": "NOT_THERE is not set"}]
+
+
+def test_check_looks_for_handlers(make_cli):
+    typo = make_cli({"plugins": chaos(), "jobs": {"chaos.ehco": {"timeout": "1m"}},
+                     "schedules": {"s": {"cron": "@daily", "job": "other.x"}, "off": {"cron": "@daily", "job": "y.z", "enabled": False}}})
+    err = typo.raw("check").stderr
+    assert re.search(r'config\.yaml:\d+:\d+: warning: jobs\.chaos\.ehco: no plugin has a handler chaos\.ehco; did you mean "chaos\.echo"\?', err)
+    assert "schedules.s: no plugin has a handler other.x" in err and "y.z" not in err
+    assert typo.raw("check").returncode == OK
+    assert len(typo.json("check", "--strict", status=FAILED)["warnings"]) == 2
+    twice = make_cli({"plugins": {**chaos(), "double": {"file": build.plugin("chaos")}}}, name="twice")
+    assert "handler chaos.echo is already provided by plugin chaos" in twice.error("check", status=FAILED)
+
+
 def test_plugin_check():
     out, _ = run("plugin", "check", build.plugin("chaos"))
     assert out.startswith("chaos 1.0.0 (ABI 1.0, sha256 ") and "chaos.echo" in out
@@ -247,6 +277,8 @@ def test_submit_and_look(cli):
     assert cli("result", job_id, "-o", out) == ""
     with open(out, encoding="utf-8") as f:
         assert f.read() == '{"n": 12345678901234567890}'
+    assert "no job with this id" in cli.error("result", NO_JOB, "-o", out, status=FAILED)
+    assert os.path.getsize(out) > 0  # a failure leaves the file alone
     listed = cli("jobs", "--label", "a")
     assert job_id in listed and listed.startswith("ID ")
     assert job_id not in cli("jobs", "--label", "c")
@@ -297,6 +329,8 @@ def test_submit_dedup(cli):
     refused = cli.error("submit", "chaos.sleep", "--key", "k1", "--dedup", "reject", status=FAILED)
     assert "another job holds this key" in refused
     cli("cancel", first)
+    for option in ("--key", "--user", "--queue"):
+        assert "is empty" in cli.error("submit", "chaos.echo", option, "", status=FAILED)
 
 
 def test_submit_wait(cli):
@@ -427,6 +461,11 @@ def test_dlq(cli):
     assert cli.json("dlq", "rm", "--all")["done"] == 2
     assert cli.json("dlq", "ls")["items"] == []
     assert "no job with this id" in cli.error("dlq", "rm", NO_JOB, status=FAILED)
+    kept = make_dead(cli, 1)
+    for option in ("--queue", "--type", "--user", "--label", "--class", "--code", "--search"):
+        assert "is empty" in cli.error("dlq", "rm", "--yes", option, "", status=FAILED)  # a variable that was not set
+        assert "is empty" in cli.error("dlq", "ls", option, "", status=FAILED)
+    assert [j["id"] for j in cli.json("dlq", "ls")["items"]] == kept
     for args in ((), ("--all", "--queue", "chaos"), (NO_JOB, "--all")):
         assert "name ids, or give filters, or --all" in cli.error("dlq", "rm", *args, status=USAGE)
 
@@ -498,11 +537,13 @@ def test_fsck_online_and_offline(make_cli):
 # ---- output that does not hurt
 
 def test_terminal_gets_no_control_bytes(cli):
-    job_id = cli.submit("chaos.fail", {"class": "input", "message": "red \x1b[31malert\x07"}, "--label", "l\x1bm")
+    job_id = cli.submit("chaos.fail", {"class": "input", "message": "red \x1b[31malert\x07 \x9b31m"}, "--label", "l\x1bm")
     cli.host.wait_job(job_id, "dead")
-    for args in (("jobs",), ("job", job_id), ("dlq", "ls"), ("watch", job_id)):
+    for args in (("jobs",), ("job", job_id), ("dlq", "ls"), ("watch", job_id),
+                 ("submit", "chaos.fail", "--payload", '{"class": "input", "message": "red \\u001b[31m \\u009b31m"}', "--wait")):
         done = cli.raw(*args)
-        assert "\x1b" not in done.stdout and "\x07" not in done.stdout, args
+        for control in "\x1b\x07\x9b":
+            assert control not in done.stdout + done.stderr, args
 
 
 def test_closed_output(cli):

@@ -130,6 +130,10 @@ static void test_out(void) {
     EXPECT_EQ_STR("a [31mb\nc  \t\xc3\xa9", dirty);
     out_clean(dirty, false);
     EXPECT_EQ_STR("a [31mb c  \t\xc3\xa9", dirty);
+    char csi[] = "x\xc2\x9b"
+                 "31my\xc2\xa0z"; // CSI as one character; a no-break space stays
+    out_clean(csi, true);
+    EXPECT_EQ_STR("x  31my\xc2\xa0z", csi);
     struct cli cli = {.colour = true};
     EXPECT_EQ_STR("\033[32msucceeded\033[0m", out_state(&cli, "succeeded", text));
     EXPECT_EQ_STR("queued", out_state(&cli, "queued", text));

@@ -1,0 +1,94 @@
+#include "cli/check_handlers.h"
+
+#include <string.h>
+
+#include "base/nearest.h"
+
+static const struct check_handler *find(const struct check_handlers *all, const char *name) {
+    for (size_t i = 0; i < all->count; i++) {
+        if (strcmp(all->items[i].name, name) == 0) {
+            return &all->items[i];
+        }
+    }
+    return NULL;
+}
+
+static void add(struct check_handlers *all, const char *plugin, const char *name) {
+    if (all->count == all->cap) {
+        size_t cap = all->cap == 0 ? 64 : 2 * all->cap;
+        struct check_handler *items = arena_alloc(&all->arena, cap * sizeof *items);
+        if (items == NULL) {
+            return; // a check short of memory knows less
+        }
+        if (all->count > 0) {
+            memcpy(items, all->items, all->count * sizeof *items);
+        }
+        all->items = items;
+        all->cap = cap;
+    }
+    const char *copy = arena_str(&all->arena, name);
+    if (copy != NULL) {
+        all->items[all->count++] = (struct check_handler){copy, plugin};
+    }
+}
+
+unsigned check_handlers_add(struct check_handlers *all, const char *plugin,
+                            const struct pool_manifest *manifest, struct buf *problems) {
+    unsigned taken = 0;
+    for (size_t i = 0; i < manifest->handler_count; i++) {
+        const char *name = manifest->handlers[i].name;
+        const struct check_handler *other = find(all, name);
+        if (other != NULL) {
+            buf_printf(problems, "handler %s is already provided by plugin %s\n", name,
+                       other->plugin);
+            taken++;
+        } else {
+            add(all, plugin, name);
+        }
+    }
+    return taken;
+}
+
+struct search {
+    const struct check_handlers *all;
+    struct buf *out;
+    unsigned missing;
+};
+
+static void look(struct search *s, const char *section, const struct config_entry *entry,
+                 const char *type) {
+    if (type == NULL || find(s->all, type) != NULL) {
+        return;
+    }
+    struct nearest near = {.word = type};
+    for (size_t i = 0; i < s->all->count; i++) {
+        nearest_offer(&near, s->all->items[i].name);
+    }
+    const char *meant = nearest_best(&near);
+    buf_printf(s->out, "%s:%d:%d: warning: %s.%s: no plugin has a handler %s%s%s%s\n", entry->file,
+               entry->line, entry->column, section, entry->name, type,
+               meant == NULL ? "" : "; did you mean \"", meant == NULL ? "" : meant,
+               meant == NULL ? "" : "\"?");
+    s->missing++;
+}
+
+unsigned check_handlers_missing(const struct check_handlers *all, const struct config *c,
+                                struct buf *out) {
+    struct search s = {.all = all, .out = out};
+    for (size_t i = 0; i < c->job_count; i++) {
+        look(&s, "jobs", &c->jobs[i].entry, c->jobs[i].entry.name);
+    }
+    for (size_t i = 0; i < c->schedule_count; i++) {
+        const struct config_schedule *x = &c->schedules[i];
+        look(&s, "schedules", &x->entry, x->entry.on ? x->job : NULL);
+    }
+    for (size_t i = 0; i < c->hook_count; i++) {
+        const struct config_hook *x = &c->hooks[i];
+        look(&s, "hooks", &x->entry, x->entry.on ? x->job : NULL);
+    }
+    for (size_t i = 0; i < c->route_count; i++) {
+        const struct config_route *x = &c->routes[i];
+        look(&s, "routes", &x->entry, x->entry.on ? x->job : NULL);
+    }
+    return s.missing;
+}
