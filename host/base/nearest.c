@@ -3,53 +3,60 @@
 #include <ctype.h>
 #include <string.h>
 
-enum { WORD_MAX = 64 };
+enum { WORD_MAX = 64, DISTANCE_MAX = 2 };
 
-static size_t min3(size_t a, size_t b, size_t c) {
-    size_t m = a < b ? a : b;
-    return m < c ? m : c;
+static unsigned least(unsigned a, unsigned b, unsigned c) {
+    unsigned ab = a < b ? a : b;
+    return ab < c ? ab : c;
 }
 
-/* Insertions, deletions, replacements and swaps of neighbours, letter case ignored. Both words fit WORD_MAX. */
-static size_t edits(const char *a, const char *b) {
-    size_t rows[3][WORD_MAX + 1];
-    size_t *before = rows[0], *last = rows[1], *now = rows[2];
-    size_t a_len = strlen(a), b_len = strlen(b);
-    for (size_t j = 0; j <= b_len; j++) {
-        last[j] = j;
-        before[j] = 0;
+static bool same(char a, char b) {
+    return tolower((unsigned char)a) == tolower((unsigned char)b);
+}
+
+unsigned nearest_distance(const char *a, const char *b, unsigned limit) {
+    size_t n = strlen(a), m = strlen(b);
+    if (n > WORD_MAX || m > WORD_MAX || (n > m ? n - m : m - n) > limit) {
+        return limit + 1;
     }
-    for (size_t i = 1; i <= a_len; i++) {
+    // three rows of the table of distances between beginnings: a swap looks two rows back
+    unsigned rows[3][WORD_MAX + 1];
+    for (unsigned j = 0; j <= m; j++) {
+        rows[0][j] = j;
+    }
+    for (unsigned i = 1; i <= n; i++) {
+        unsigned *now = rows[i % 3], *before = rows[(i - 1) % 3], *earlier = rows[(i + 1) % 3];
         now[0] = i;
-        for (size_t j = 1; j <= b_len; j++) {
-            int x = tolower((unsigned char)a[i - 1]), y = tolower((unsigned char)b[j - 1]);
-            now[j] = min3(last[j] + 1, now[j - 1] + 1, last[j - 1] + (x != y));
-            if (i > 1 && j > 1 && x == tolower((unsigned char)b[j - 2]) &&
-                y == tolower((unsigned char)a[i - 2]) && before[j - 2] + 1 < now[j]) {
-                now[j] = before[j - 2] + 1;
+        for (unsigned j = 1; j <= m; j++) {
+            unsigned cost = !same(a[i - 1], b[j - 1]);
+            now[j] = least(before[j] + 1, now[j - 1] + 1, before[j - 1] + cost);
+            if (i > 1 && j > 1 && same(a[i - 1], b[j - 2]) && same(a[i - 2], b[j - 1]) &&
+                earlier[j - 2] + 1 < now[j]) {
+                now[j] = earlier[j - 2] + 1;
             }
         }
-        size_t *spare = before;
-        before = last;
-        last = now;
-        now = spare;
     }
-    return last[b_len];
+    unsigned distance = rows[n % 3][m];
+    return distance > limit ? limit + 1 : distance;
 }
 
 void nearest_offer(struct nearest *n, const char *candidate) {
-    if (strlen(n->word) > WORD_MAX || strlen(candidate) > WORD_MAX) {
+    // in a short word two changes leave little of it
+    size_t len = strlen(n->word);
+    unsigned limit = len < 3 ? 0 : len < 5 ? 1 : DISTANCE_MAX;
+    unsigned distance = nearest_distance(n->word, candidate, limit);
+    if (distance > limit) {
         return;
     }
-    size_t distance = edits(n->word, candidate);
     if (n->best == NULL || distance < n->distance) {
         n->best = candidate;
         n->distance = distance;
+        n->tie = false;
+    } else if (distance == n->distance && strcmp(n->best, candidate) != 0) {
+        n->tie = true;
     }
 }
 
 const char *nearest_best(const struct nearest *n) {
-    size_t len = strlen(n->word);
-    size_t allowed = len <= 4 ? 1 : len / 3;
-    return n->best != NULL && n->distance <= allowed ? n->best : NULL;
+    return n->tie ? NULL : n->best;
 }

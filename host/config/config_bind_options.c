@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/nearest.h"
 #include "config/config_bind.h"
-#include "config/config_suggest.h"
 
 enum { OPTIONS_MAX = 256, OPTION_NAME_MAX = 64 };
 
@@ -221,14 +221,14 @@ static void report_unknown_params(struct config_binding *b, const struct config_
                                   const struct yaml_node *map) {
     for (const struct yaml_node *v = map->kind == YAML_MAP ? map->child : NULL; v != NULL;
          v = v->next) {
-        struct config_nearest nearest = {0};
+        struct nearest nearest = {.word = v->key->text};
         if (is_param(scheme, v->key->text)) {
             continue;
         }
         for (size_t i = 0; i < scheme->count && !config_report_full(b->report); i++) {
-            config_nearest_try(&nearest, v->key->text, scheme->fields[i].key);
+            nearest_offer(&nearest, scheme->fields[i].key);
         }
-        const char *word = config_nearest_word(&nearest);
+        const char *word = nearest_best(&nearest);
         size_t path = config_path_push(b, v->key->text);
         config_bind_error(b, v->key, "unknown_key",
                           word == NULL ? "unknown key" : "unknown key; did you mean \"%s\"?", word);
@@ -267,14 +267,14 @@ static void bind_scheme(struct config_binding *b, const struct config_table *sch
 
 static const struct config_table *find_scheme(struct config_binding *b,
                                               const struct yaml_node *key) {
-    struct config_nearest nearest = {0};
+    struct nearest nearest = {.word = key->text};
     for (size_t i = 0; i < config_scheme_count; i++) {
         if (strcmp(config_schemes[i].what, key->text) == 0) {
             return &config_schemes[i];
         }
-        config_nearest_try(&nearest, key->text, config_schemes[i].what);
+        nearest_offer(&nearest, config_schemes[i].what);
     }
-    const char *word = config_nearest_word(&nearest);
+    const char *word = nearest_best(&nearest);
     size_t path = config_path_push(b, key->text);
     if (word != NULL) {
         config_bind_error(b, key, "unknown_key", "unknown scheme; did you mean \"%s\"?", word);

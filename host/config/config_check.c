@@ -6,9 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/nearest.h"
 #include "base/rfc3339.h"
 #include "config/config_forms.h"
-#include "config/config_suggest.h"
 
 static struct config_place place_of(const struct config_binding *b,
                                     const struct config_subject *s) {
@@ -209,14 +209,14 @@ struct reference_check {
 static void check_queue_name(struct reference_check *r, const char *const *slot,
                              const struct config_entry *entry, const char *section) {
     const char *queue = *slot;
-    struct config_nearest nearest = {0};
+    struct nearest nearest = {.word = queue};
     if (queue == NULL || config_queue(r->c, queue) != &r->c->queue_default || r->searches-- <= 0) {
         return;
     }
     for (size_t i = 0; i < r->c->queue_count; i++) {
-        config_nearest_try(&nearest, queue, r->c->queues[i].entry.name);
+        nearest_offer(&nearest, r->c->queues[i].entry.name);
     }
-    const char *near = config_nearest_word(&nearest);
+    const char *near = nearest_best(&nearest);
     if (near != NULL) {
         const struct config_subject subject = {entry, section, "queue", slot};
         config_check_warning(r->b, &subject, "unknown_queue",

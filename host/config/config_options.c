@@ -6,11 +6,11 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/nearest.h"
 #include "config/config_forms.h"
 #include "config/config_report.h"
 #include "config/config_secret.h"
 #include "config/config_source.h"
-#include "config/config_suggest.h"
 #include "config/config_value.h"
 #include "jobhost_plugin.h"
 
@@ -181,14 +181,14 @@ static bool is_known(const struct binding *b, const char *name) {
 static void report_unknown(struct binding *b) {
     for (size_t i = 0; i < b->plugin->option_count; i++) {
         const struct config_option *option = &b->plugin->options[i];
-        struct config_nearest nearest = {0};
+        struct nearest nearest = {.word = option->name};
         if (is_known(b, option->name)) {
             continue;
         }
         for (size_t j = 0; j < b->spec_count; j++) {
-            config_nearest_try(&nearest, option->name, b->specs[j].name);
+            nearest_offer(&nearest, b->specs[j].name);
         }
-        const char *word = config_nearest_word(&nearest);
+        const char *word = nearest_best(&nearest);
         if (word != NULL) {
             complain(b, option, option->name, "unknown option; did you mean \"%s\"?", word);
         } else {

@@ -2,59 +2,7 @@
 
 #include <string.h>
 
-enum { WORD_MAX = 64, DISTANCE_MAX = 2 };
-
-static unsigned least(unsigned a, unsigned b, unsigned c) {
-    unsigned ab = a < b ? a : b;
-    return ab < c ? ab : c;
-}
-
-unsigned config_distance(const char *a, const char *b, unsigned limit) {
-    size_t n = strlen(a), m = strlen(b);
-    if (n > WORD_MAX || m > WORD_MAX || (n > m ? n - m : m - n) > limit) {
-        return limit + 1;
-    }
-    // three rows of the table of distances between beginnings: a swap looks two rows back
-    unsigned rows[3][WORD_MAX + 1];
-    for (unsigned j = 0; j <= m; j++) {
-        rows[0][j] = j;
-    }
-    for (unsigned i = 1; i <= n; i++) {
-        unsigned *now = rows[i % 3], *before = rows[(i - 1) % 3], *earlier = rows[(i + 1) % 3];
-        now[0] = i;
-        for (unsigned j = 1; j <= m; j++) {
-            unsigned cost = a[i - 1] != b[j - 1];
-            now[j] = least(before[j] + 1, now[j - 1] + 1, before[j - 1] + cost);
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
-                earlier[j - 2] + 1 < now[j]) {
-                now[j] = earlier[j - 2] + 1;
-            }
-        }
-    }
-    unsigned distance = rows[n % 3][m];
-    return distance > limit ? limit + 1 : distance;
-}
-
-void config_nearest_try(struct config_nearest *n, const char *word, const char *candidate) {
-    // in a short word two changes leave little of it
-    size_t len = strlen(word);
-    unsigned limit = len < 3 ? 0 : len < 5 ? 1 : DISTANCE_MAX;
-    unsigned distance = config_distance(word, candidate, limit);
-    if (distance > limit || distance == 0) {
-        return;
-    }
-    if (n->best == NULL || distance < n->distance) {
-        *n = (struct config_nearest){candidate, distance, false};
-    } else if (distance == n->distance && strcmp(n->best, candidate) != 0) {
-        n->tie = true;
-    }
-}
-
-const char *config_nearest_word(const struct config_nearest *n) {
-    return n->tie ? NULL : n->best;
-}
-
-// ---- keys
+#include "base/nearest.h"
 
 struct homes {
     const char *key;
@@ -100,11 +48,11 @@ static void look_for_home(struct homes *h, const struct config_table *table) {
 }
 
 void config_suggest_key(const struct config_table *table, const char *key, struct buf *out) {
-    struct config_nearest nearest = {0};
+    struct nearest nearest = {.word = key};
     for (size_t i = 0; i < table->count; i++) {
-        config_nearest_try(&nearest, key, table->fields[i].key);
+        nearest_offer(&nearest, table->fields[i].key);
     }
-    const char *word = config_nearest_word(&nearest);
+    const char *word = nearest_best(&nearest);
     if (word != NULL) {
         buf_printf(out, "; did you mean \"%s\"?", word);
         return;

@@ -102,7 +102,7 @@ def test_help_of_every_command():
 
 def test_usage_errors(tmp_path):
     for args, words in {
-        ("jobz",): ['did you mean "jobs"?'],
+        ("jbos",): ['did you mean "jobs"?'],
         ("xyzzy",): ["no such command"],
         ("submit",): ["needs TYPE", "jobhost help submit"],
         ("submit", "a.b", "c.d"): ["one argument too many"],

@@ -49,7 +49,7 @@ static void test_find(void) {
         {"dlq", "ls", "dlq ls", NULL, 2},      {"plugin", "check", "plugin check", NULL, 2},
         {"plugins", NULL, "plugins", NULL, 1}, {"retry", "x", "retry", NULL, 1},
         {"dlq", NULL, NULL, NULL, 0},          {"dlq", "retyr", NULL, "dlq retry", 0},
-        {"submti", NULL, NULL, "submit", 0},   {"jobz", NULL, NULL, "jobs", 0},
+        {"submti", NULL, NULL, "submit", 0},   {"jbos", NULL, NULL, "jobs", 0},
         {"frobnicate", NULL, NULL, NULL, 0},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
