@@ -34,6 +34,7 @@ struct jh_kv {
 
     /* [run] Buffered. ttl_ms 0 = for ever. 0, -EINVAL (key), -EFBIG (value), -ENOMEM. */
     int (*set)(struct jh_call *, const char *key, struct jh_bytes value, int64_t ttl_ms);
+    /* [run] Buffered: forgets all that the key is: value, counter, set, claim. */
     int (*del)(struct jh_call *, const char *key);
 
     /* [run] Buffered: adds `delta` to a counter (a missing one is 0). */

@@ -181,7 +181,7 @@ struct jh_handler {
     const char *summary;
     jh_status (*run)(void *self, struct jh_call *, const struct jh_job *); /* [run] */
     uint32_t flags;
-    uint32_t state_version;          /* raise when old steps cannot be resumed by this code */
+    uint32_t state_version; /* raise when old steps cannot be resumed by this code; 0 counts as 1 */
     const struct jh_option *payload; /* fields of the JSON payload, or NULL = opaque */
 };
 

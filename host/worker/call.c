@@ -31,15 +31,6 @@ int call_check(const struct call *c) {
     return is_run(c) ? c->notes.broken : -EPERM;
 }
 
-int call_count(struct call *c, uint64_t bytes) {
-    if (c->items >= CHECK_COMMIT_ITEMS_MAX || c->bytes + bytes > CHECK_COMMIT_BYTES_MAX) {
-        return -EFBIG;
-    }
-    c->items++;
-    c->bytes += bytes;
-    return 0;
-}
-
 int call_refuse(struct call *c, const char *name, int rc) {
     if (rc < 0 && is_run(c)) {
         c->notes.refused = rc;
@@ -194,7 +185,7 @@ static int host_enqueue(struct jh_call *pub, const struct jh_child *child) {
         rc = check_child(child, &k);
     }
     if (rc == 0) {
-        rc = call_count(c, k.payload.len + 512);
+        rc = check_count(&c->sum, k.payload.len + CHECK_CHILD_WEIGHT);
     }
     if (rc < 0) {
         return call_refuse(c, "enqueue", rc);
@@ -225,7 +216,7 @@ static int host_warn(struct jh_call *pub, const char *code, const char *message)
         rc = check_warn(code, message);
     }
     if (rc == 0) {
-        rc = call_count(c, 256);
+        rc = check_count(&c->sum, CHECK_WARN_WEIGHT);
     }
     if (rc < 0) {
         return call_refuse(c, "warn", rc);
@@ -346,8 +337,7 @@ void call_begin(struct call *c, struct task *t, int64_t now_us) {
     c->task = t;
     c->notes = (struct verdict_notes){0};
     c->commit_no = t->message.commit_no;
-    c->items = 0;
-    c->bytes = 0;
+    c->sum = (struct check_sum){0};
     c->random = t->job.seed;
     atomic_store_explicit(&c->began_us, now_us, memory_order_relaxed);
 }

@@ -20,6 +20,7 @@
 #include "base/buf.h"
 #include "core/job.h"
 #include "jobhost_plugin.h"
+#include "worker/check.h"
 #include "worker/pending.h"
 #include "worker/steps.h"
 #include "worker/verdict.h"
@@ -83,8 +84,7 @@ struct call {
     struct call_result result;
     uint32_t commit_no;
     uint32_t requests;
-    uint32_t items; /* asked for since the last commit, */
-    uint64_t bytes; /* and how much it is               */
+    struct check_sum sum; /* asked for since the last commit */
     uint64_t random;
     struct ask_mapping *mappings; /* to be unmapped when run() returns */
     struct call_claim *claims;    /* won or done in this attempt       */
@@ -107,8 +107,6 @@ void call_uncancel(struct call *c);
 /* May the calling thread use [run] functions? 0; -EPERM for another thread or outside run(); the
  * errno of a commit that failed. */
 int call_check(const struct call *c);
-/* Counts an effect against the limits of one commit: 0 or -EFBIG. */
-int call_count(struct call *c, uint64_t bytes);
 /* Remembers why `name` was refused, for the verdict; returns rc. */
 int call_refuse(struct call *c, const char *name, int rc);
 

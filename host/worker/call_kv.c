@@ -46,7 +46,7 @@ static int write_key(struct jh_call *pub, const char *name, enum record_kv what,
         rc = check_kv_ttl(number);
     }
     if (rc == 0) {
-        rc = call_count(c, strlen(key) + value.len + 64);
+        rc = check_count(&c->sum, strlen(key) + value.len + CHECK_KV_WEIGHT);
     }
     if (rc == 0) {
         rc = put_write(c, what, key, own, number);
@@ -63,8 +63,22 @@ static int kv_set(struct jh_call *pub, const char *key, struct jh_bytes value, i
     return write_key(pub, "set", KV_SET, key, value, ttl_ms);
 }
 
+// The key's claim goes as well, so it has to be asked for again.
+static void forget_claim(struct call *c, const char *key) {
+    for (struct call_claim **at = &c->claims; *at != NULL; at = &(*at)->next) {
+        if (strcmp((*at)->key, key) == 0) {
+            *at = (*at)->next;
+            return;
+        }
+    }
+}
+
 static int kv_del(struct jh_call *pub, const char *key) {
-    return write_key(pub, "del", KV_DEL, key, nothing, 0);
+    int rc = write_key(pub, "del", KV_DEL, key, nothing, 0);
+    if (rc == 0) {
+        forget_claim(call_of(pub), key);
+    }
+    return rc;
 }
 
 static int kv_add(struct jh_call *pub, const char *key, int64_t delta) {
@@ -188,7 +202,8 @@ static int kv_scard(struct jh_call *pub, const char *key, uint64_t *ret_count) {
             return rc;
         }
     }
-    int64_t count = a.value_number + delta; // < 0 if somebody else took members out meanwhile
+    int64_t count = (int64_t)((uint64_t)a.value_number +
+                              (uint64_t)delta); // < 0 if somebody else took members out meanwhile
     *ret_count = count < 0 ? 0 : (uint64_t)count;
     return 0;
 }
@@ -252,7 +267,7 @@ static int kv_done(struct jh_call *pub, const char *key, int64_t ttl_ms) {
         rc = check_kv_ttl(ttl_ms);
     }
     if (rc == 0) {
-        rc = call_count(c, strlen(key) + 64);
+        rc = check_count(&c->sum, strlen(key) + CHECK_KV_WEIGHT);
     }
     if (rc == 0) {
         rc = put_write(c, KV_DONE, key, (struct bytes){NULL, 0}, ttl_ms);

@@ -42,7 +42,7 @@ int call_result_add(struct jh_call *pub, struct jh_bytes chunk) {
     struct call_result *r = &c->result;
     int rc = call_check(c);
     if (rc == 0) {
-        rc = check_bytes(chunk, CALL_RESULT_MAX - (size_t)r->size);
+        rc = check_bytes(chunk, CHECK_RESULT_MAX - (size_t)r->size);
     }
     if (rc < 0) {
         return call_refuse(c, "result", rc);
@@ -56,7 +56,8 @@ int call_result_add(struct jh_call *pub, struct jh_bytes chunk) {
         buf_add(&r->data, chunk.data, chunk.len);
         rc = r->data.failed ? -ENOMEM : 0;
     }
-    if (rc < 0) {
+    if (rc < 0) { // what was collected is torn: the run must not succeed with it
+        c->notes.broken = rc;
         return call_refuse(c, "result", rc);
     }
     r->size += chunk.len;
@@ -77,7 +78,7 @@ static int copy_file(int from, int to, uint64_t *ret_size) {
         }
         if (n > 0) {
             size += (uint64_t)n;
-            int rc = size > CALL_RESULT_MAX ? -EFBIG : write_all(to, block, (size_t)n);
+            int rc = size > CHECK_RESULT_MAX ? -EFBIG : write_all(to, block, (size_t)n);
             if (rc < 0) {
                 return rc;
             }

@@ -5,8 +5,6 @@
 
 #include "jobhost_plugin.h"
 
-enum { CALL_RESULT_MAX = 1 << 30 }; /* bytes; a queue's max_result is the supervisor's to check */
-
 struct call;
 
 int call_result_add(struct jh_call *pub, struct jh_bytes chunk);

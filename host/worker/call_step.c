@@ -97,8 +97,7 @@ int call_step_put(struct jh_call *pub, const char *name, struct jh_bytes value) 
     }
     if (rc == 0) {
         pending_clear(&c->pending);
-        c->items = 0;
-        c->bytes = 0;
+        c->sum = (struct check_sum){0};
         rc = remember_step(c, name, value);
     }
     if (rc < 0) {

@@ -49,6 +49,15 @@ int check_kv_ttl(int64_t ttl_ms) {
     return ttl_ms < 0 ? -EINVAL : 0;
 }
 
+int check_count(struct check_sum *sum, uint64_t bytes) {
+    if (sum->items >= CHECK_COMMIT_ITEMS_MAX || sum->bytes + bytes > CHECK_COMMIT_BYTES_MAX) {
+        return -EFBIG;
+    }
+    sum->items++;
+    sum->bytes += bytes;
+    return 0;
+}
+
 static int copy_sized(void *ret, size_t ret_size, const void *from, uint32_t least) {
     uint32_t size;
     if (from == NULL) {

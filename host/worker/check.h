@@ -14,6 +14,17 @@ enum {
     CHECK_LOG_MAX = 8192,              /* bytes of one log line; the rest is cut off             */
     CHECK_COMMIT_ITEMS_MAX = 20000,    /* children, key/value writes and warnings in one commit  */
     CHECK_COMMIT_BYTES_MAX = 64 << 20, /* and all their bytes                                  */
+    CHECK_RESULT_MAX = 1 << 30, /* bytes; a queue's max_result is the supervisor's to check   */
+    /* what an effect counts beside its content */
+    CHECK_CHILD_WEIGHT = 512,
+    CHECK_WARN_WEIGHT = 256,
+    CHECK_KV_WEIGHT = 64,
+};
+
+/* What was asked for since the last commit; the commit's own step does not count. */
+struct check_sum {
+    uint32_t items;
+    uint64_t bytes;
 };
 
 int check_bytes(struct jh_bytes b, size_t max);
@@ -27,6 +38,9 @@ int check_warn(const char *code, const char *message);
 int check_kv_key(const char *key);
 int check_kv_value(struct jh_bytes value);
 int check_kv_ttl(int64_t ttl_ms);
+
+/* Counts an effect against the limits of one commit: 0 or -EFBIG. */
+int check_count(struct check_sum *sum, uint64_t bytes);
 
 /* Copies what the caller's struct has (`size` says how much) over zeroes, then checks. */
 int check_child(const struct jh_child *child, struct jh_child *ret);

@@ -109,7 +109,9 @@ static int copy_handlers(struct manifest *m, struct err *e) {
     }
     size_t size = p->handler_size < sizeof *m->handlers ? p->handler_size : sizeof *m->handlers;
     for (uint32_t i = 0; i < p->handler_count; i++) {
-        memcpy(&m->handlers[i], (const char *)p->handlers + (size_t)i * p->handler_size, size);
+        struct jh_handler *h = &m->handlers[i];
+        memcpy(h, (const char *)p->handlers + (size_t)i * p->handler_size, size);
+        h->state_version = h->state_version == 0 ? 1 : h->state_version; // 0 says "no steps"
     }
     return 0;
 }

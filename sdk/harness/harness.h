@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "jobhost_harness.h"
 #include "vault.h"
+#include "worker/check.h"
 #include "worker/manifest.h"
 #include "worker/verdict.h"
 
@@ -41,8 +42,7 @@ struct attempt {
     struct verdict_notes notes;
     struct wish *wishes, **wishes_end; /* asked for since the last commit */
     struct pending pending;
-    size_t items;
-    uint64_t bytes;
+    struct check_sum sum;
     unsigned calls, commits;
     int64_t began_ms;
     uint32_t cancelled;

@@ -157,12 +157,14 @@ static bool has_claim(const struct attempt *a, const char *key) {
 }
 
 static bool is_done_pending(const struct attempt *a, const char *key) {
+    bool done = false;
     for (const struct wish *w = a->wishes; w != NULL; w = w->next) {
-        if (w->kind == WISH_DONE && strcmp(w->name, key) == 0) {
-            return true;
+        bool deletes = w->kind == WISH_KV && w->op == PENDING_DEL;
+        if ((deletes || w->kind == WISH_DONE) && strcmp(w->name, key) == 0) {
+            done = !deletes;
         }
     }
-    return false;
+    return done;
 }
 
 static int kv_claim(struct jh_call *call, const char *key, const char **ret_holder) {
@@ -299,6 +301,7 @@ static int blob_result_fd(struct jh_call *call, int fd, const char *content_type
         }
         if (n > 0) {
             buf_add(&content, block, (size_t)n);
+            rc = content.failed ? -ENOMEM : content.len > CHECK_RESULT_MAX ? -EFBIG : 0;
         } else if (errno != EINTR) {
             rc = -errno;
         }

@@ -9,8 +9,6 @@
 #include "harness.h"
 #include "worker/check.h"
 
-enum { RESULT_MAX = 1 << 30 };
-
 static bool is_owner(const struct jh_harness *h) {
     return pthread_equal(h->owner, pthread_self()) != 0;
 }
@@ -141,14 +139,24 @@ static int host_progress(struct jh_call *call, uint64_t done, uint64_t total, co
 
 // ---- steps and commits ----
 
+// As the worker counts.
+static int count(struct check_sum *sum, const struct wish *wish) {
+    switch (wish->kind) {
+    case WISH_STEP: return 0;
+    case WISH_CHILD: return check_count(sum, wish->child.payload.len + CHECK_CHILD_WEIGHT);
+    case WISH_WARN: return check_count(sum, CHECK_WARN_WEIGHT);
+    case WISH_KV:
+    case WISH_DONE: return check_count(sum, strlen(wish->name) + wish->value.len + CHECK_KV_WEIGHT);
+    }
+    return 0;
+}
+
 int harness_wish(struct jh_harness *h, const struct wish *wish) {
     struct attempt *a = &h->attempt;
-    uint64_t bytes = wish->value.len + wish->child.payload.len;
-    if (a->items >= CHECK_COMMIT_ITEMS_MAX || a->bytes + bytes > CHECK_COMMIT_BYTES_MAX) {
-        return -EFBIG;
+    int rc = count(&a->sum, wish);
+    if (rc < 0) {
+        return rc;
     }
-    a->items++;
-    a->bytes += bytes;
     struct wish *w = vault_copy_wish(&a->arena, wish);
     *a->wishes_end = w;
     a->wishes_end = &w->next;
@@ -164,8 +172,7 @@ static void apply_wishes(struct jh_harness *h) {
     }
     h->attempt.wishes = NULL;
     h->attempt.wishes_end = &h->attempt.wishes;
-    h->attempt.items = 0;
-    h->attempt.bytes = 0;
+    h->attempt.sum = (struct check_sum){0};
     pending_clear(&h->attempt.pending);
 }
 
@@ -234,7 +241,7 @@ static int host_result(struct jh_call *call, struct jh_bytes chunk) {
     harness_enter(h);
     int rc = harness_check_run(h);
     if (rc == 0) {
-        rc = check_bytes(chunk, RESULT_MAX - h->attempt.result.len);
+        rc = check_bytes(chunk, CHECK_RESULT_MAX - h->attempt.result.len);
     }
     if (rc == 0 && chunk.len > 0) {
         buf_add(&h->attempt.result, chunk.data, chunk.len);

@@ -111,9 +111,10 @@ static void apply_kv(struct vault *v, const struct wish *w) {
         k->value = copy_bytes(&v->arena, w->value);
         break;
     case PENDING_DEL:
-        k->has_value = false;
+        k->has_value = k->done = false;
         k->counter = 0;
         k->member_count = 0;
+        k->holder = NULL;
         break;
     case PENDING_ADD: k->counter = (int64_t)((uint64_t)k->counter + (uint64_t)w->number); break;
     case PENDING_SADD: set_member(v, k, w->value, true); break;

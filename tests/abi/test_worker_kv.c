@@ -111,6 +111,10 @@ static void test_claims(void) {
                   "[\"won\",\"won\",0,\"done\"]", &asked);
     EXPECT_EQ_UINT(1, asked.gets);
     EXPECT_EQ_UINT(1, asked.writes);
+    asked = (struct asked){.claim = JH_CLAIM_WON};
+    expect_script("[\"claim\",\"k\"],[\"done\",\"k\",0],[\"del\",\"k\"],[\"claim\",\"k\"]",
+                  "[\"won\",0,0,\"won\"]", &asked);
+    EXPECT_EQ_UINT(2, asked.gets); // the claim goes with its key
     asked = (struct asked){.claim = JH_CLAIM_HELD};
     expect_script("[\"claim\",\"k\"],[\"claim\",\"k\"]", "[\"held\",\"held\"]", &asked);
     EXPECT_EQ_UINT(2, asked.gets); // it may be free by now

@@ -47,10 +47,11 @@ static const struct jh_option options[] = {
 };
 static const struct jh_handler handlers[] = {
     {.name = "t.run", .run = run, .state_version = 3},
+    {.name = "t.old", .run = run},
 };
 static const struct jh_plugin plugin = {
     JH_PLUGIN_INIT,       .name = "t",        .version = "1",   .options = options,
-    .handlers = handlers, .handler_count = 1, .create = create, .destroy = destroy,
+    .handlers = handlers, .handler_count = 2, .create = create, .destroy = destroy,
 };
 
 static struct jh_harness *start(jh_status (*act)(struct jh_call *, const struct jh_job *)) {
@@ -181,6 +182,14 @@ static jh_status use_claim(struct jh_call *c, const struct jh_job *job) {
     EXPECT_EQ_INT(JH_CLAIM_WON, kv->claim(c, "free", NULL));
     EXPECT_EQ_INT(0, kv->done(c, "free", 0));
     EXPECT_EQ_INT(JH_CLAIM_DONE, kv->claim(c, "free", NULL));
+    EXPECT_EQ_INT(JH_CLAIM_WON, kv->claim(c, "gone", NULL));
+    EXPECT_EQ_INT(0, kv->done(c, "gone", 0));
+    EXPECT_EQ_INT(0, kv->del(c, "gone")); // takes the claim along,
+    EXPECT_EQ_INT(JH_CLAIM_WON, kv->claim(c, "gone", NULL));
+    EXPECT_EQ_INT(0, kv->del(c, "over"));
+    EXPECT_EQ_INT(JH_CLAIM_DONE, kv->claim(c, "over", NULL)); // with the commit
+    EXPECT_EQ_INT(0, jh_step_puts(c, "s", ""));
+    EXPECT_EQ_INT(JH_CLAIM_WON, kv->claim(c, "over", NULL));
     return JH_OK;
 }
 
@@ -190,6 +199,7 @@ static void test_claims(void) {
     jh_harness_set_claim(h, "over", NULL);
     EXPECT_EQ_INT(JH_OK, jh_harness_run(h, "t.run"));
     EXPECT_TRUE(jh_harness_is_done(h, "free"));
+    EXPECT_FALSE(jh_harness_is_done(h, "gone"));
     EXPECT_FALSE(jh_harness_is_done(h, "held"));
     jh_harness_free(&h);
 }
@@ -373,6 +383,29 @@ static void test_crash_everywhere(void) {
 
 // ---- limits ----
 
+static jh_status fill_up(struct jh_call *c, const struct jh_job *job) {
+    const struct jh_kv *kv = c->host->extension(c->host, JH_KV_1);
+    (void)job;
+    for (unsigned i = 0; i < 19999; i++) {
+        EXPECT_EQ_INT(0, kv->add(c, "n", 1));
+    }
+    EXPECT_EQ_INT(0, c->host->warn(c, "w", NULL));
+    EXPECT_EQ_INT(-EFBIG, kv->add(c, "n", 1));
+    EXPECT_EQ_INT(0, jh_step_puts(c, "x", "y")); // the commit's own step is not one of them
+    EXPECT_EQ_INT(0, kv->add(c, "n", 1));
+    static char big[1 << 20];
+    struct jh_child child = {
+        .size = sizeof child, .handler = "t.run", .payload = {big, sizeof big}};
+    for (unsigned i = 0; i < 63; i++) {
+        EXPECT_EQ_INT(0, c->host->enqueue(c, &child));
+    }
+    child.payload.len = sizeof big - 64 * 512 - 64 - 1; // all weights but one byte
+    EXPECT_EQ_INT(0, c->host->enqueue(c, &child));
+    child.payload.len = 0;
+    EXPECT_EQ_INT(-EFBIG, c->host->enqueue(c, &child));
+    return JH_OK;
+}
+
 static jh_status overdo(struct jh_call *c, const struct jh_job *job) {
     int rc = 0;
     unsigned n = 0;
@@ -383,14 +416,35 @@ static jh_status overdo(struct jh_call *c, const struct jh_job *job) {
     }
     EXPECT_EQ_INT(-EFBIG, rc);
     EXPECT_EQ_UINT(20000, n);
-    EXPECT_EQ_INT(-EFBIG, jh_step_puts(c, "x", "y"));
-    return JH_CANCELLED;
+    return JH_CANCELLED; // it saw an error
 }
 
 static void test_limits(void) {
     struct jh_harness *h = start(overdo);
-    EXPECT_EQ_INT(JH_FAIL, jh_harness_run(h, "t.run")); // the commit failed
-    EXPECT_EQ_INT(JH_E_PERMANENT, jh_harness_class(h));
+    EXPECT_EQ_INT(JH_FAIL, jh_harness_run(h, "t.run"));
+    EXPECT_EQ_INT(JH_E_BUG, jh_harness_class(h));
+    EXPECT_CONTAINS("warn was refused", jh_harness_message(h));
+    jh_harness_free(&h);
+    h = start(fill_up);
+    EXPECT_EQ_INT(JH_OK, jh_harness_run(h, "t.run"));
+    EXPECT_EQ_INT(20000, jh_harness_counter(h, "n"));
+    EXPECT_EQ_UINT(64, jh_harness_children(h));
+    jh_harness_free(&h);
+}
+
+static jh_status resume(struct jh_call *c, const struct jh_job *job) {
+    struct jh_bytes value;
+    if (c->host->step_get(c, "s", &value) == 0) {
+        EXPECT_EQ_UINT(1, job->steps_version);
+        return JH_OK;
+    }
+    return jh_step_puts(c, "s", "v") < 0 ? JH_CANCELLED : JH_YIELD;
+}
+
+static void test_no_state_version(void) {
+    struct jh_harness *h = start(resume);
+    EXPECT_EQ_INT(JH_YIELD, jh_harness_run(h, "t.old"));
+    EXPECT_EQ_INT(JH_OK, jh_harness_run(h, "t.old"));
     jh_harness_free(&h);
 }
 
@@ -407,5 +461,6 @@ static const struct expect_test tests[] = {
     {"a crash at a commit", test_crash},
     {"crashes everywhere", test_crash_everywhere},
     {"as many effects as a commit takes", test_limits},
+    {"steps of a handler without a state_version", test_no_state_version},
 };
 SUITE_MAIN("sdk: harness", tests)

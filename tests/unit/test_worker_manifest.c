@@ -108,6 +108,22 @@ static void test_names(void) {
     expect_refused(p, "manifest", "longer than 64");
 }
 
+// A version of 0 would look like a job without steps, and every attempt would do all of them again.
+static void test_state_version(void) {
+    const struct jh_handler two[2] = {{.name = "a.b", .run = run},
+                                      {.name = "a.c", .run = run, .state_version = 7}};
+    struct jh_plugin p = good();
+    struct manifest m;
+    const char *stage = "";
+    struct err e = {0};
+    p.handlers = two;
+    p.handler_count = 2;
+    EXPECT_EQ_INT(0, manifest_read(&p, &m, &stage, &e));
+    EXPECT_EQ_UINT(1, m.handlers[0].state_version);
+    EXPECT_EQ_UINT(7, m.handlers[1].state_version);
+    manifest_finish(&m);
+}
+
 static void test_handlers(void) {
     struct jh_plugin p = good();
     p.handler_count = 0;
@@ -191,6 +207,7 @@ static const struct expect_test tests[] = {
     {"later, larger structs", test_stride},
     {"name and version", test_names},
     {"handlers: at the limit and beyond", test_handlers},
+    {"steps are found again without a state_version", test_state_version},
     {"options and payload fields: at the limit and beyond", test_options},
     {"out of memory", test_out_of_memory},
 };
