@@ -8,6 +8,8 @@
 #include <strings.h>
 
 #include "base/rfc3339.h"
+#include "config/config_cron.h"
+#include "config/config_zone.h"
 #include "core/job.h"
 
 #define DIGITS  "0123456789"
@@ -283,7 +285,7 @@ const struct config_form form_template = {"a template",
 
 static int check_zone(const char *text, struct err *e) {
     size_t len = strlen(text);
-    if (len < 1 || len > 64 || text[0] == '/' || strstr(text, "..") != NULL ||
+    if (len < 1 || len > CONFIG_ZONE_MAX || text[0] == '/' || strstr(text, "..") != NULL ||
         !is_alphabet(text, LETTERS DIGITS "_+/-")) {
         return err_set(e, -EINVAL, "expected the name of a time zone, such as Europe/Berlin");
     }
@@ -305,62 +307,7 @@ const struct config_form form_time = {
     "][0-9]{2}:[0-9]{2}:[0-9]{2}(\\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})$",
     check_time};
 
-static const char *skip_blanks(const char *at) {
-    return at + strspn(at, " \t");
-}
-
-// "CRON_TZ=Zone " in front, if it is there
-static const char *skip_zone_prefix(const char *at) {
-    if (starts_with(at, "CRON_TZ=") || starts_with(at, "TZ=")) {
-        at += strcspn(at, " \t");
-    }
-    return skip_blanks(at);
-}
-
-static int check_macro(const char *at, struct err *e) {
-    static const char *const macros[] = {"@yearly", "@annually", "@monthly", "@weekly",
-                                         "@daily",  "@midnight", "@hourly",  "@reboot"};
-    int64_t ms;
-    if (starts_with(at, "@every") && (at[6] == ' ' || at[6] == '\t')) {
-        if (duration_parse(skip_blanks(at + 6), &ms) < 0 || ms < 1000) {
-            return err_set(e, -EINVAL,
-                           "@every needs a duration of at least 1s, such as @every 90s");
-        }
-        return 0;
-    }
-    for (size_t i = 0; i < sizeof(macros) / sizeof(macros[0]); i++) {
-        if (strcasecmp(at, macros[i]) == 0) {
-            return 0;
-        }
-    }
-    return err_set(e, -EINVAL,
-                   "unknown macro; there are @yearly @annually @monthly @weekly @daily @midnight "
-                   "@hourly @reboot and @every DURATION");
-}
-
-// Only the shape: how many fields, and which characters they use.
-static int check_cron(const char *text, struct err *e) {
-    const char *at = skip_zone_prefix(skip_blanks(text));
-    if (*at == '@') {
-        return check_macro(at, e);
-    }
-    if (!is_alphabet(at, LETTERS DIGITS "*/,-?# \t")) {
-        return err_set(e, -EINVAL, "a cron expression uses letters, digits and * / , - ? #");
-    }
-    int fields = 0;
-    for (; *at != '\0'; fields++) {
-        at = skip_blanks(at + strcspn(at, " \t"));
-    }
-    if (fields != 5 && fields != 6) {
-        return err_set(
-            e, -EINVAL,
-            "found %d fields; expected 5 (minute hour day month weekday), 6 with seconds "
-            "first, or a macro such as @daily",
-            fields);
-    }
-    return 0;
-}
 const struct config_form form_cron = {"a cron expression",
                                       "^\\s*((CRON_)?TZ=\\S*\\s+)?(@[A-Za-z]+(\\s+\\S+)?|[A-Za-z0-"
                                       "9*/,?#-]+(\\s+[A-Za-z0-9*/,?#-]+){4,5}\\s*)$",
-                                      check_cron};
+                                      config_cron_check};

@@ -134,7 +134,7 @@ static const struct typed typed[] = {
     {"schedules.s.cron", "'@fortnightly'", "bad_value", "unknown macro"},
     {"schedules.s.cron", "'@every 500ms'", "bad_value", "at least 1s"},
     {"schedules.s.cron", "'@every x'", "bad_value", "at least 1s"},
-    {"schedules.s.cron", "'* * * * $'", "bad_value", "letters, digits"},
+    {"schedules.s.cron", "'* * * * $'", "bad_value", "the weekday, column 9"},
     {"hooks.h.path", "/a/b", NULL, NULL},
     {"hooks.h.path", "a", "bad_value", "a path such as"},
     {"hooks.h.path", "/a?b", "bad_value", "a path such as"},
