@@ -248,6 +248,10 @@ def test_plugin_new(tmp_path):
     for name in ("Bad", "1st", "a-b", "a/b", "", "x" * 33):
         assert "name" in run("plugin", "new", name, cwd=tmp_path, status=USAGE)[1]
     run("plugin", "new", "x" * 32, cwd=tmp_path)
+    for name in ("int", "job", "host", "text", "main"):  # words that C or the template has a use for
+        run("plugin", "new", name, cwd=tmp_path)
+        subprocess.run(["cc", "-std=c17", "-Wall", "-Wextra", "-Wshadow", "-Werror", "-fsyntax-only", "-I", os.path.join(build.REPO, "sdk"),
+                        f"{name}/{name}.c"], cwd=tmp_path, check=True, timeout=build.PATIENCE_S)
 
 
 def test_plugins_and_describe(cli):

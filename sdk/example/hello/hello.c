@@ -12,7 +12,7 @@
 
 enum { NAME_BYTES = 65, GREETING_BYTES = 41, LINES_MAX = 100 };
 
-struct hello { // made once per process, read by every run()
+struct settings { // made once per process, read by every run()
     char greeting[GREETING_BYTES];
     int64_t pause_ms;
 };
@@ -41,14 +41,14 @@ static int queue_note(struct jh_call *c, const char *quoted_name) {
 
 // One line: wait, then remember that it was said; with the last one the note is queued. 0, or
 // negative: stop now.
-static int say_line(struct jh_call *c, const struct hello *hello, const char *step,
+static int say_line(struct jh_call *c, const struct settings *mine, const char *step,
                     const char *note) {
     struct jh_bytes seen;
     int found = c->host->step_get(c, step, &seen);
     if (found <= 0) { // said by an earlier attempt, or an error
         return found;
     }
-    if (c->host->sleep_ms(c, hello->pause_ms) != 0) {
+    if (c->host->sleep_ms(c, mine->pause_ms) != 0) {
         return -1;
     }
     if (note != NULL && queue_note(c, note) < 0) {
@@ -58,7 +58,7 @@ static int say_line(struct jh_call *c, const struct hello *hello, const char *st
 }
 
 static jh_status say_run(void *self, struct jh_call *c, const struct jh_job *job) {
-    const struct hello *hello = (const struct hello *)self;
+    const struct settings *mine = (const struct settings *)self;
     const struct jh_host *host = c->host;
     struct jh_bytes raw;
     char name[NAME_BYTES] = "world";
@@ -79,13 +79,13 @@ static jh_status say_run(void *self, struct jh_call *c, const struct jh_job *job
         char step[32];
         (void)snprintf(step, sizeof step, "line-%d", (int)i);
         (void)snprintf(text, sizeof text, "line %d of %d for %s", (int)i, (int)lines, name);
-        if (say_line(c, hello, step, i == lines ? quoted : NULL) < 0) {
+        if (say_line(c, mine, step, i == lines ? quoted : NULL) < 0) {
             return jh_stop(c);
         }
         (void)host->progress(c, (uint64_t)i, (uint64_t)lines, text);
         host->log(c, JH_LOG_INFO, text);
     }
-    (void)snprintf(text, sizeof text, "%s, %s!", hello->greeting, name);
+    (void)snprintf(text, sizeof text, "%s, %s!", mine->greeting, name);
     char result[sizeof text * 2];
     size_t len = jh_json_quote(text, result, sizeof result);
     (void)host->result(c, jh_bytes_make(result, len));
@@ -94,16 +94,16 @@ static jh_status say_run(void *self, struct jh_call *c, const struct jh_job *job
 
 // ---- the plugin ----
 
-static int hello_create(struct jh_call *c, void **self) {
-    static struct hello hello; // one per process is all there ever is
+static int create(struct jh_call *c, void **self) {
+    static struct settings mine; // one per process is all there ever is
     const char *greeting = jh_opt_str(c, "greeting", "Good day");
-    if (strlen(greeting) >= sizeof hello.greeting) {
+    if (strlen(greeting) >= sizeof mine.greeting) {
         (void)jh_failf(c, JH_E_INPUT, NULL, "greeting is over %d bytes", GREETING_BYTES - 1);
         return -1;
     }
-    (void)snprintf(hello.greeting, sizeof hello.greeting, "%s", greeting); // borrowed: copy it
-    hello.pause_ms = jh_opt_ms(c, "pause", 400);
-    *self = &hello;
+    (void)snprintf(mine.greeting, sizeof mine.greeting, "%s", greeting); // borrowed: copy it
+    mine.pause_ms = jh_opt_ms(c, "pause", 400);
+    *self = &mine;
     return 0;
 }
 
@@ -131,8 +131,7 @@ static const struct jh_handler handlers[] = {
      .state_version = 1},
 };
 JH_EXPORT const struct jh_plugin jobhost_plugin = {
-    JH_PLUGIN_INIT,         .name = "hello",
-    .version = "0.1.0",     .options = options,
-    .handlers = handlers,   .handler_count = sizeof handlers / sizeof handlers[0],
-    .create = hello_create,
+    JH_PLUGIN_INIT,     .name = "hello",      .version = "0.1.0",
+    .options = options, .handlers = handlers, .handler_count = sizeof handlers / sizeof handlers[0],
+    .create = create,
 };
