@@ -210,7 +210,9 @@ int record_done(const struct record *r);
 int record_memfd_open(void);
 /* A sealed (SHRINK, GROW, WRITE, SEAL) memfd with this content: fd or negative errno. */
 int record_memfd(struct bytes content);
-/* Maps a sealed memfd of `size` bytes for reading: pointer (unmap with munmap) or NULL. */
+/* Is it readable, of exactly `size` bytes, and will it stay so? */
+bool record_is_memfd(int fd, uint64_t size);
+/* Maps such a one for reading: pointer (unmap with munmap) or NULL. */
 const void *record_map(int fd, size_t size);
 
 #endif

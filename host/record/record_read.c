@@ -1,9 +1,7 @@
-#define _GNU_SOURCE // file seals
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -171,15 +169,6 @@ const char *record_get_str(struct record *r) {
 }
 
 // What is sealed cannot change or shrink under the reader's feet.
-static bool is_sealed_memfd(int fd, uint64_t size) {
-    const int want = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
-    int seals = fcntl(fd, F_GET_SEALS);
-    int mode = fcntl(fd, F_GETFL);
-    struct stat st;
-    return seals != -1 && (seals & want) == want && mode != -1 && (mode & O_ACCMODE) != O_WRONLY &&
-           fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (uint64_t)st.st_size == size;
-}
-
 static int take_fd(struct record *r) {
     int fd = r->packet->fds[r->fd_at];
     r->packet->fds[r->fd_at] = -1;
@@ -190,7 +179,7 @@ static int take_fd(struct record *r) {
 static struct bytes get_by_fd(struct record *r, int *ret_fd) {
     uint64_t size = record_get_u64(r);
     if (r->bad || r->fd_at == -1 || ret_fd == NULL ||
-        (!r->packet->any_fd && !is_sealed_memfd(r->packet->fds[r->fd_at], size))) {
+        (!r->packet->any_fd && !record_is_memfd(r->packet->fds[r->fd_at], size))) {
         r->bad = true;
         return (struct bytes){NULL, 0};
     }

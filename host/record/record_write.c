@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -60,7 +61,19 @@ int record_memfd(struct bytes content) {
     return fd;
 }
 
+bool record_is_memfd(int fd, uint64_t size) {
+    const int want = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+    int seals = fcntl(fd, F_GET_SEALS);
+    int mode = fcntl(fd, F_GETFL);
+    struct stat st;
+    return seals != -1 && (seals & want) == want && mode != -1 && (mode & O_ACCMODE) != O_WRONLY &&
+           fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (uint64_t)st.st_size == size;
+}
+
 const void *record_map(int fd, size_t size) {
+    if (!record_is_memfd(fd, size)) {
+        return NULL; // beyond the end of a shorter one lies SIGBUS
+    }
     // private, for kernels before 6.7 refuse a shared mapping of what is sealed against writing
     void *p = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
     return p == MAP_FAILED ? NULL : p;

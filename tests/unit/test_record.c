@@ -588,6 +588,8 @@ static void test_memfd(void) {
     EXPECT_EQ_BYTES("abc", 3, p, 3);
     (void)munmap((void *)(uintptr_t)p, 3);
     EXPECT_NULL(record_map(fd, 0));
+    EXPECT_NULL(record_map(fd, 2));
+    EXPECT_NULL(record_map(fd, 4)); // nor beyond its end
     (void)close(fd);
     EXPECT_NULL(record_map(-1, 3));
     fd = record_memfd((struct bytes){NULL, 0});
