@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "worker/ask.h"
 #include "worker/call_result.h"
@@ -42,13 +43,16 @@ static int blob_open(struct jh_call *pub, uint32_t index) {
     (void)snprintf(number, sizeof number, "%u", index);
     struct answer a;
     rc = ask_value(c, GET_INPUT, number, (struct bytes){NULL, 0}, &a);
-    if (rc == 0 && a.status != 0) {
-        rc = a.status < 0 ? a.status : -ENOENT;
-    }
     if (rc < 0) {
         return rc;
     }
-    return a.fd >= 0 ? a.fd : -EIO;
+    if (a.status != 0 && a.fd != -1) { // a refusal that comes with a file
+        (void)close(a.fd);
+    }
+    if (a.status != 0) {
+        return a.status < 0 ? a.status : -ENOENT;
+    }
+    return a.fd != -1 ? a.fd : -EIO;
 }
 
 const struct jh_blob call_blob_table = {

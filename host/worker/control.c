@@ -85,6 +85,11 @@ static void arrive(struct runner *runner) {
     receive_wake(runner->worker, runner);
 }
 
+// Open, and not yet answered: its owner may not have had the time to look.
+static bool is_awaited(const struct answer *a, bool commit, uint32_t number) {
+    return a != NULL && a->wanted && !a->arrived && a->commit == commit && a->number == number;
+}
+
 static int on_committed(struct worker *w, struct record *r) {
     struct msg_committed m;
     int rc = msg_committed_get(r, &m);
@@ -93,7 +98,7 @@ static int on_committed(struct worker *w, struct record *r) {
     }
     struct runner *runner = find_runner(w, r->h.job);
     struct answer *a = runner == NULL ? NULL : &runner->call.answer;
-    if (a == NULL || !a->wanted || !a->commit || a->number != m.commit_no) {
+    if (!is_awaited(a, true, m.commit_no)) {
         return -EBADMSG;
     }
     a->status = m.status > 0 ? -EPROTO : m.status;
@@ -109,7 +114,7 @@ static int on_value(struct worker *w, struct record *r) {
     }
     struct runner *runner = find_runner(w, r->h.job);
     struct answer *a = runner == NULL ? NULL : &runner->call.answer;
-    if (a == NULL || !a->wanted || a->commit || a->number != m.request) {
+    if (!is_awaited(a, false, m.request)) {
         msg_bytes_close(&m.value);
         return -EBADMSG;
     }

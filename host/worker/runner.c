@@ -153,6 +153,7 @@ static void begin(struct runner *r, struct task *t) {
     struct worker *w = r->worker;
     struct call *c = &r->call;
     int64_t timeout = t->message.timeout_ms;
+    timeout = timeout < JOB_SPAN_MAX_MS ? timeout : JOB_SPAN_MAX_MS; // so that it can be added
     call_begin(c, t, r->now_us);
     c->timeout_at_ms = timeout > 0 ? env_mono_ms(&w->env) + timeout : 0;
     call_uncancel(c);

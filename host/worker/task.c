@@ -33,8 +33,8 @@ static int map_payload(struct task *t) {
     if (!payload->by_fd) {
         return 0;
     }
-    int rc = 0;
-    if (payload->data.len > 0) {
+    int rc = record_is_memfd(payload->fd, payload->data.len) ? 0 : -EBADMSG;
+    if (rc == 0 && payload->data.len > 0) {
         payload->data.data = record_map(payload->fd, payload->data.len);
         t->mapped = payload->data.data != NULL;
         rc = t->mapped ? 0 : -ENOMEM;
