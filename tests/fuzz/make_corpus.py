@@ -246,6 +246,43 @@ def supervisor():
         write("fuzz_supervisor", name, bytes(script))
 
 
+# ---- scripts of fuzz_worker: see speak() and run() there
+
+def worker():
+    send, null = 1, 255
+    shake = [0, 0, 0] + [0, 3, 2]  # WELCOME, CONFIG
+
+    def job(alone=0, content=5, steps=0, inputs=0):
+        return [0, alone, null, null, content, steps, 0, 0, inputs, send]
+
+    def value(status=0, content=7):
+        return [4, status + 2, 0, 0, content, send]
+
+    step_get, step_put = [0, 3, 0], [0, 3, 1, 9]
+    committed, drain, pong = [4, 0, send], [12, 200, send], [11, send]
+    ok, retry_, cancelled = 0, 1, 4
+    seeds = {
+        "nothing": shake, "drain": shake + drain, "drain-early": [0, 0, 0] + [240, 12, 200, send],
+        "job": shake + job() + [0, ok] + drain, "large": shake + job(content=null) + [0, ok] + drain,
+        "jobs": shake + [*job()[:-1], 0] * 3 + pong + [0, ok] + [0, retry_] + [0, ok] + drain, "alone": shake + job(1) + [0, ok] + job() + [0, ok] + drain,
+        "step": shake + job(1, steps=1) + [1, *step_get] + value() + [ok] + drain,
+        "step-none": shake + job(steps=1) + [1, *step_get] + value(1) + [ok] + drain,
+        "step-large": shake + job(steps=1) + [1, *step_get] + value(0, null) + [ok] + drain,
+        "commit": shake + job() + [2, *step_put] + committed + [*step_put] + committed + [ok] + drain,
+        "fenced": shake + job() + [1, *step_put] + [4, 1, send] + [cancelled] + drain,
+        "kv": shake + job() + [1, 1, 3, 0, 0] + value() + [ok] + drain, "claim": shake + job() + [1, 1, 3, 8, 0] + value(1) + [ok] + drain,
+        "input": shake + job(inputs=1) + [1, 2, 0] + [4, 2, 0, 255, 5, send] + [ok] + drain,
+        "cancel": shake + job() + [1, 3, 0, 2] + [9, 1, 1, send] + [cancelled] + drain,
+        "recall": shake + [*job()[:-1], 0] + [10, 1, send] + drain, "result": shake + job() + [1, 3, 2, null] + [ok] + drain,
+        "yield": shake + job() + [0, 6, 0, 0] + drain, "fail": shake + job() + [0, 7, 3] + drain,
+        "job-odd": shake + [3, 7, null, null, 5, 0, 0, 0, 0, 9, send], "answer-twice": shake + job() + [1, *step_put] + [4, 0, 0] + [8, 2, 0, 0, 3, send],
+        "answer-odd": shake + [7, 1, 1, 0, 0, send], "garbage": shake + [13, 12, *b"a supervisor"], "damaged": shake + [14, 5, 9] + job(),
+        "descriptor": shake + [15, 0, 0, 8, send], "welcome-odd": [0, 200, 9], "lost": shake + job() + [1, *step_put],
+    }
+    for name, script in seeds.items():
+        write("fuzz_worker", name, bytes(script))
+
+
 if __name__ == "__main__":
     records()
     json()
@@ -255,3 +292,4 @@ if __name__ == "__main__":
     requests()
     submissions()
     supervisor()
+    worker()
