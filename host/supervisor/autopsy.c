@@ -57,15 +57,14 @@ void autopsy_text(const struct worker *w, char *out, size_t cap) {
     const char *build = w->pool->build;
     snprintf(who, sizeof who, "plugin %s%s%s", w->pool->config->entry.name,
              build[0] == '\0' ? "" : " ", build);
-    if (w->crashed) {
+    bool told = w->killed_by_us || w->fail_text[0] != '\0';
+    if (w->crashed || (!told && WIFSIGNALED(w->wait_status))) {
         autopsy_signalled(w, who, out, cap);
     } else if (w->killed_by_us) {
         snprintf(out, cap, "worker of %s killed by the host: %s%s%s", who, w->kill_why,
                  w->fail_text[0] == '\0' ? "" : ": ", w->fail_text);
-    } else if (w->fail_text[0] != '\0') {
+    } else if (told) {
         snprintf(out, cap, "%s", w->fail_text);
-    } else if (WIFSIGNALED(w->wait_status)) {
-        autopsy_signalled(w, who, out, cap);
     } else {
         snprintf(out, cap, "%s ended its process with exit status %d%s", who,
                  WEXITSTATUS(w->wait_status), autopsy_stage(w, 0));

@@ -13,8 +13,6 @@
 #include "net/server.h"
 #include "supervisor/host.h"
 
-extern char **environ;
-
 enum { HOST_SIGNALS = 3, HOST_FDS = 65536 };
 
 struct host_events {

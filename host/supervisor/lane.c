@@ -241,16 +241,18 @@ void lane_bind_all(struct host *host) {
 }
 
 void lane_finish_all(struct lanes *lanes) {
-    struct lane *lane, *next_lane;
-    HASH_ITER(hh, lanes->lanes, lane, next_lane) {
-        HASH_DEL(lanes->lanes, lane);
+    struct lane *lane = lanes->lanes, *next_lane;
+    HASH_CLEAR(hh, lanes->lanes); // their order stays
+    for (; lane != NULL; lane = next_lane) {
+        next_lane = lane->hh.next;
         free(lane->key);
         free(lane->type);
         free(lane);
     }
-    struct queue *queue, *next_queue;
-    HASH_ITER(hh, lanes->queues, queue, next_queue) {
-        HASH_DEL(lanes->queues, queue);
+    struct queue *queue = lanes->queues, *next_queue;
+    HASH_CLEAR(hh, lanes->queues);
+    for (; queue != NULL; queue = next_queue) {
+        next_queue = queue->hh.next;
         free(queue->name);
         free(queue->paused_by);
         free(queue->paused_why);

@@ -338,8 +338,8 @@ void pools_free(struct pools **pp) {
     if (pools == NULL) {
         return;
     }
-    for (uint32_t i = 0; i < pools->count; i++) {
-        pool_free(pools->items[i]);
+    while (pools->items != NULL && pools->count > 0) {
+        pool_free(pools->items[--pools->count]);
     }
     if (pools->flush_event != NULL) {
         event_free(pools->flush_event);

@@ -12,18 +12,15 @@ uint32_t pools_count(const struct pools *pools) {
 }
 
 static uint64_t pool_rss(int32_t pid) {
-    char path[64];
-    unsigned long total, resident = 0;
+    char path[64], line[128] = "";
     snprintf(path, sizeof path, "/proc/%d/statm", (int)pid);
     FILE *f = fopen(path, "re");
     if (f == NULL) {
         return 0;
     }
-    if (fscanf(f, "%lu %lu", &total, &resident) != 2) {
-        resident = 0;
-    }
-    fclose(f);
-    return (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE);
+    const char *pages = fgets(line, sizeof line, f) == NULL ? NULL : strchr(line, ' ');
+    fclose(f); // "total resident ..."
+    return pages == NULL ? 0 : strtoull(pages, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 static void worker_describe(const struct worker *w, int64_t wall_offset, struct worker_info *ret) {

@@ -226,7 +226,7 @@ static int64_t resolve_or(int64_t value, int64_t fallback) {
 
 int jobs_resolve(struct host *host, const struct job_request *r, struct arena *arena,
                  struct job_spec *ret, struct problem *p) {
-    const char *queue_name;
+    const char *queue_name = NULL;
     int err = host->phase == HOST_RUNNING ? 0 : resolve_closed(host, p);
     if (err != 0 || (err = resolve_type(host, r, p)) != 0) {
         return err;

@@ -88,7 +88,7 @@ static void snapshot_hex(const unsigned char *digest, char out[65]) {
 
 /* One copy into `tmp`: 0, -EAGAIN when the file changed meanwhile, or another failure. */
 static int snapshot_try(const char *file, const char *tmp, char sha256[65], struct err *e) {
-    struct stat before, after;
+    struct stat before, after = {.st_size = -1};
     unsigned char digest[EVP_MAX_MD_SIZE];
     EVP_MD_CTX *md = EVP_MD_CTX_new();
     int out = -1;

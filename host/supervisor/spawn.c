@@ -42,8 +42,6 @@ static const char *const spawn_env_names[] = {
     "LLVM_PROFILE_FILE=",
 };
 
-extern char **environ;
-
 static void spawn_environment(char *out[SPAWN_ENV_MAX]) {
     size_t n = 0;
     for (char **v = environ; *v != NULL && n < SPAWN_ENV_MAX - 1; v++) {

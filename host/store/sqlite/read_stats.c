@@ -19,6 +19,9 @@ struct gathering {
 // NULL: made after the snapshot began. There may be many queues, and the writer waits for us.
 static struct store_queue_stats *queue_of(const struct gathering *g, uint32_t id) {
     size_t lo = 0, hi = g->stats->queue_count;
+    if (g->ids == NULL) {
+        return NULL;
+    }
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
         if (g->ids[mid] < id) {
