@@ -1,5 +1,6 @@
 /* LIST, STATS, hosts, audit, pauses: what people look at. */
 #include <errno.h>
+#include <sys/stat.h>
 
 #include "cases.h"
 
@@ -353,6 +354,110 @@ static void test_answers_in_order(void) {
     rig_finish(&rig);
 }
 
+static uint64_t file_size(const char *path, const char *suffix) {
+    char name[400];
+    struct stat st;
+    (void)snprintf(name, sizeof name, "%s%s", path, suffix);
+    return stat(name, &st) == 0 ? (uint64_t)st.st_size : 0;
+}
+
+static struct store_filter nothing_matches(void) {
+    struct store_filter filter = rig_filter();
+    filter.text = "in no job's words";
+    return filter;
+}
+
+static void submit_many(struct rig *rig, size_t count) {
+    enum { BATCH = 4000 };
+    static struct store_submit_item items[BATCH];
+    static struct job_spec specs[BATCH];
+    for (size_t done = 0; done < count; done += BATCH) {
+        struct store_submit submit = {.items = items, .count = BATCH};
+        for (size_t i = 0; i < BATCH; i++) {
+            specs[i] = rig_spec(rig, "q", "t");
+            specs[i].labels = "some,labels,that,take,room";
+            items[i] = (struct store_submit_item){.spec = &specs[i]};
+        }
+        EXPECT_EQ_INT(0, rig_run(rig, &submit.op, STORE_SUBMIT));
+        store_op_finish(&submit.op);
+    }
+}
+
+// A search looks at every job; who asks for one job must not wait for that.
+static void test_search_beside_get(void) {
+    struct rig rig;
+    int overtaken = 0;
+    rig_start(&rig);
+    submit_many(&rig, 40000);
+    struct job_id id = rig_submit_plain(&rig, "q", "t");
+    for (int round = 0; round < 50 && overtaken == 0; round++) {
+        bool listed, got;
+        struct store_list *list = RIG_NEW(&rig, store_list);
+        struct store_get *get = RIG_NEW(&rig, store_get);
+        list->filter = nothing_matches();
+        list->limit = 10;
+        get->id = id;
+        rig_post(&rig, &list->op, STORE_LIST, &listed);
+        rig_post(&rig, &get->op, STORE_GET, &got);
+        rig_wait(&rig, &got);
+        overtaken += !listed;
+        rig_wait(&rig, &listed);
+        EXPECT_EQ_INT(0, get->op.status);
+        EXPECT_EQ_INT(0, list->op.status);
+        EXPECT_EQ_UINT(0, list->count);
+        EXPECT_TRUE(list->op.arena.used < 100000); // not a word of 40000 jobs is kept
+    }
+    EXPECT_TRUE(overtaken > 0);
+    rig_finish(&rig);
+}
+
+struct searching {
+    struct rig *rig;
+    struct store_list list;
+    bool stop, done;
+};
+
+static void search_again(struct store_op *op) {
+    struct searching *s = op->arg;
+    store_op_finish(&s->list.op);
+    s->done = s->stop;
+    if (!s->stop) {
+        s->list = (struct store_list){.filter = nothing_matches(), .limit = 10};
+        s->list.op = (struct store_op){.kind = STORE_LIST, .done = search_again, .arg = s};
+        store_post(&s->rig->store, &s->list.op);
+    }
+}
+
+// Somebody searches all the time, and two of them so that there is never a pause in between.
+static void test_log_stays_bounded(void) {
+    struct rig rig;
+    enum { WRITES = 200, MIB = 1 << 20 };
+    struct searching searching[2];
+    char *big = calloc(1, MIB);
+    rig_start(&rig);
+    submit_many(&rig, 80000);
+    for (size_t i = 0; i < ARRAY_LEN(searching); i++) {
+        searching[i] = (struct searching){.rig = &rig, .list.op.arg = &searching[i]};
+        search_again(&searching[i].list.op);
+    }
+    uint64_t most = 0;
+    for (int i = 0; i < WRITES; i++) {
+        struct job_spec spec = rig_spec(&rig, "big", "t");
+        spec.payload = (struct bytes){big, MIB};
+        EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(&rig, &spec));
+        uint64_t wal = file_size(rig.db, "-wal");
+        most = wal > most ? wal : most;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(searching); i++) {
+        searching[i].stop = true;
+        rig_wait(&rig, &searching[i].done);
+    }
+    EXPECT_TRUE(most < (uint64_t)WRITES / 2 * MIB);
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+    free(big);
+}
+
 CASES(read, {"lists by every filter", test_filters}, {"lists by how it ended", test_filters_by_end},
       {"pages while others write", test_paging_while_writing},
       {"limits and cursors of lists", test_list_limits},
@@ -361,4 +466,6 @@ CASES(read, {"lists by every filter", test_filters}, {"lists by how it ended", t
       {"a pause is durable", test_pause}, {"hosts are listed", test_hosts},
       {"the audit log is paged and says nothing twice", test_audit},
       {"what is not there says so", test_not_there},
-      {"answers come later, in order", test_answers_in_order});
+      {"answers come later, in order", test_answers_in_order},
+      {"a search does not hold up who asks for one job", test_search_beside_get},
+      {"the log stays bounded under searches", test_log_stays_bounded});

@@ -65,7 +65,8 @@ int conn_next(struct conn *c, enum sql_id id) {
 // cache away. A reader's busy time only covers the moment in which the write-ahead log is set back.
 static const char *const setup[] = {
     [CONN_WRITER] = "PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0; PRAGMA cache_size=-8192;"
-                    "PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF; PRAGMA busy_timeout=5000",
+                    "PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF; PRAGMA busy_timeout=5000;"
+                    "PRAGMA journal_size_limit=16777216",
     [CONN_READER] = "PRAGMA query_only=ON; PRAGMA cache_size=-16384; PRAGMA temp_store=MEMORY;"
                     "PRAGMA trusted_schema=OFF; PRAGMA busy_timeout=2000",
 };

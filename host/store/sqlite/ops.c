@@ -25,11 +25,11 @@ static const struct ops_row rows[STORE_OP_KINDS] = {
     [STORE_RECOVER] = {OPS_WRITER, op_recover, NULL},
     [STORE_SWEEP] = {OPS_WRITER, op_sweep, NULL},
     [STORE_GET] = {OPS_READER, NULL, read_get},
-    [STORE_LIST] = {OPS_READER, NULL, read_list},
+    [STORE_LIST] = {OPS_SEARCHER, NULL, read_list},
     [STORE_STEP_GET] = {OPS_READER, NULL, read_step},
     [STORE_RESULT_GET] = {OPS_READER, NULL, read_result},
     [STORE_STATS] = {OPS_READER, NULL, read_stats},
-    [STORE_FSCK] = {OPS_READER, op_fsck_repair, read_fsck},
+    [STORE_FSCK] = {OPS_SEARCHER, op_fsck_repair, read_fsck},
     [STORE_BLOB_PUT] = {OPS_BLOBS, op_blob_put, NULL},
     [STORE_BLOB_OPEN] = {OPS_BLOBS, NULL, NULL},
     [STORE_KV_GET] = {OPS_READER, NULL, read_kv},
@@ -38,8 +38,8 @@ static const struct ops_row rows[STORE_OP_KINDS] = {
     [STORE_HOST_LEASE] = {OPS_WRITER, op_host_lease, NULL},
     [STORE_HOST_LIST] = {OPS_READER, NULL, read_hosts},
     [STORE_AUDIT_ADD] = {OPS_WRITER, op_audit_add, NULL},
-    [STORE_AUDIT_LIST] = {OPS_READER, NULL, read_audit},
-    [STORE_DEDUP_LIST] = {OPS_READER, NULL, read_dedup},
+    [STORE_AUDIT_LIST] = {OPS_SEARCHER, NULL, read_audit},
+    [STORE_DEDUP_LIST] = {OPS_SEARCHER, NULL, read_dedup},
     [STORE_DEDUP_RELEASE] = {OPS_WRITER, op_dedup_release, NULL},
 };
 
@@ -59,7 +59,9 @@ int64_t ops_deadline(const struct store_op *op) {
         if (op->kind == STORE_FSCK) {
             return INT64_MAX; // as long as it takes
         }
-        limit = ops_thread(op) == OPS_READER ? READ_TIMEOUT_MS : WRITE_TIMEOUT_MS;
+        enum ops_thread thread = ops_thread(op);
+        bool reads = thread == OPS_READER || thread == OPS_SEARCHER;
+        limit = reads ? READ_TIMEOUT_MS : WRITE_TIMEOUT_MS;
     }
     return op->posted_mono_ms + limit;
 }

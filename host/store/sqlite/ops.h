@@ -11,7 +11,9 @@ struct writer;
 struct reader;
 struct doomed_blob;
 
-enum ops_thread { OPS_NOBODY, OPS_WRITER, OPS_READER, OPS_BLOBS };
+/* The searcher is a reader for what may take long, so that a search does not hold up those who
+ * fetch one thing. */
+enum ops_thread { OPS_NOBODY, OPS_WRITER, OPS_READER, OPS_SEARCHER, OPS_BLOBS };
 
 enum ops_thread ops_thread(const struct store_op *op);
 

@@ -57,16 +57,17 @@ static bool matches(const struct store_filter *f, const struct store_job *job) {
 struct listing {
     struct reader *r;
     struct store_list *list;
-    int64_t last;  /* row number looked at last; the walk goes on below it */
-    int64_t floor; /* no row below can match                               */
-    bool full;     /* the page is                                          */
+    int64_t last;         /* row number looked at last; the walk goes on below it */
+    int64_t floor;        /* no row below can match                               */
+    bool full;            /* the page is                                          */
+    struct arena scratch; /* for a row of which it is not known whether it matches */
     uint32_t looked;
 };
 
 // One row. 1 = go on, 0 = the page ends here.
 static int look(struct listing *l, const struct job_row *row) {
     struct store_list *list = l->list;
-    struct store_job *job = &list->jobs[list->count];
+    struct store_job job;
     if (list->count == list->limit) {
         l->full = true;
         return 0;
@@ -78,14 +79,13 @@ static int look(struct listing *l, const struct job_row *row) {
         list->partial = l->full = true;
         return 0;
     }
-    // what does not match gives its memory back with the next chunk at the latest: rows are small
-    int code = reader_job(l->r, row, &list->op.arena, job);
-    if (code < 0) {
-        return code;
+    arena_reset(&l->scratch); // a search may look at millions
+    int code = reader_job(l->r, row, &l->scratch, &job);
+    if (code == 0 && matches(&list->filter, &job)) {
+        code = reader_job(l->r, row, &list->op.arena, &list->jobs[list->count++]);
     }
-    list->count += matches(&list->filter, job);
     l->last = row->rid;
-    return 1;
+    return code < 0 ? code : 1;
 }
 
 static int walk_sql(struct listing *l, enum sql_id id) {
@@ -244,9 +244,9 @@ int read_list(struct reader *r, struct store_op *op) {
     if (code < 0) {
         return code;
     }
-    // one more than asked for: where a row that does not match is unpacked
-    list->jobs = arena_alloc(&op->arena, (list->limit + 1) * sizeof *list->jobs);
+    list->jobs = arena_alloc(&op->arena, list->limit * sizeof *list->jobs);
     code = list->jobs == NULL ? err_set(&op->err, -ENOMEM, "out of memory") : walk(&l);
+    arena_free(&l.scratch);
     if (code >= 0 && l.full) {
         list->next_cursor = arena_printf(&op->arena, "%" PRIx64, (uint64_t)l.last);
         code = list->next_cursor == NULL ? err_set(&op->err, -ENOMEM, "out of memory") : 0;

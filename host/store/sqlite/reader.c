@@ -7,10 +7,16 @@
 #include "base/env.h"
 #include "store/sqlite/ops.h"
 
-enum { STEPS_BETWEEN_LOOKS = 5000 };
+enum {
+    STEPS_BETWEEN_LOOKS = 5000,
+    CROWDED_TURN_MS = 100, /* what a list has for itself although the log is crowded */
+    CROWDED_WAIT_MS = 250  /* how long the next waits for a shorter one; longer: nobody writes */
+};
 
 bool reader_is_late(const struct reader *r) {
-    return env_mono_ms(r->writer->env) >= r->deadline_mono_ms;
+    int64_t now = env_mono_ms(r->writer->env);
+    return now >= r->deadline_mono_ms ||
+           (now >= r->yield_mono_ms && writer_is_crowded(r->writer, 0));
 }
 
 static int on_progress(void *arg) {
@@ -95,6 +101,11 @@ int reader_job(struct reader *r, const struct job_row *row, struct arena *a,
 }
 
 static void run(struct reader *r, struct store_op *op) {
+    bool yields = op->kind == STORE_LIST;
+    if (yields) {
+        (void)writer_is_crowded(r->writer, CROWDED_WAIT_MS);
+    }
+    r->yield_mono_ms = yields ? env_mono_ms(r->writer->env) + CROWDED_TURN_MS : INT64_MAX;
     r->deadline_mono_ms = ops_deadline(op);
     op->err.code = 0;
     op->status = claims_view(&r->writer->claims, &r->view, &r->view_count);
@@ -124,8 +135,8 @@ static size_t weigh_one(const struct store_op *op) {
 }
 
 static void *reader_main(void *arg) {
-    (void)prctl(PR_SET_NAME, "store-reader");
     struct reader *r = arg;
+    (void)prctl(PR_SET_NAME, r->name);
     struct store_op *op = NULL;
     while ((op = inlet_take(&r->in, weigh_one, 1)) != NULL) {
         run(r, op);

@@ -1,5 +1,10 @@
-/* The thread that only reads, on a connection of its own: it sees committed transactions, waits for
- * no writer, and stops at the deadline of each operation.
+/* A thread that only reads, on a connection of its own: it sees committed transactions, waits for
+ * no writer, and stops at the deadline of each operation. There are two: one for what is found at
+ * once, one for searches (ops.h).
+ *
+ * While a transaction reads, the write-ahead log cannot start anew. So when it has grown crowded,
+ * a list that has had its time ends its page early and the next one waits until the log is short
+ * again: the writer never waits, and the log stays bounded however much is listed.
  *
  * What rows do not say (claims.h) it takes from a copy made *before* its snapshot of the file
  * begins: so what a copied claim says was true at that moment, unless the snapshot shows that the
@@ -17,6 +22,7 @@
 #include "store/sqlite/writer.h"
 
 struct reader {
+    const char *name; /* of the thread */
     struct conn conn;
     struct inlet in;
     struct outlet *outlet;
@@ -24,7 +30,8 @@ struct reader {
     const char *path, *blob_dir;
     pthread_t thread;
     bool running;
-    int64_t deadline_mono_ms; /* of the operation in hand */
+    int64_t deadline_mono_ms; /* of the operation in hand, */
+    int64_t yield_mono_ms;    /* and from when it makes room in a crowded log */
     struct claim_view *view;
     size_t view_count;
 };

@@ -2,6 +2,11 @@
 
 #include "store/sqlite/jobrow.h"
 
+#define DEDUP_SELECT                                                                               \
+    "SELECT q.name, d.key, d.id, d.expire_ms FROM queues q CROSS JOIN dedup d ON d.queue = q.id"   \
+    " WHERE "
+#define DEDUP_LIVE " AND (?3 IS NULL OR q.name = ?3) AND (d.expire_ms IS NULL OR d.expire_ms > ?4)"
+
 // SQLite uses a partial index only for a query whose WHERE repeats the index's; INDEXED BY makes a
 // mistake there an error at start instead of a slow query later.
 const char *const sql_text[SQL_COUNT] = {
@@ -88,10 +93,10 @@ const char *const sql_text[SQL_COUNT] = {
     [SQL_DEDUP_SET] = "INSERT OR REPLACE INTO dedup(queue, key, id, expire_ms)"
                       " VALUES(?1, ?2, ?3, ?4)",
     [SQL_DEDUP_DEL] = "DELETE FROM dedup WHERE queue=?1 AND key=?2",
-    [SQL_DEDUP_LIST] = "SELECT q.name, d.key, d.id, d.expire_ms FROM queues q, dedup d"
-                       " WHERE d.queue = q.id AND (q.name, d.key) > (?1, ?2)"
-                       " AND (?3 IS NULL OR q.name = ?3)"
-                       " AND (d.expire_ms IS NULL OR d.expire_ms > ?4) ORDER BY q.name, d.key",
+    // two halves, so that each begins at the cursor instead of reading up to it
+    [SQL_DEDUP_LIST] =
+        DEDUP_SELECT "q.name = ?1 AND d.key > ?2" DEDUP_LIVE " UNION ALL " DEDUP_SELECT
+                     "q.name > ?1" DEDUP_LIVE " ORDER BY 1, 2",
     [SQL_EXPIRED_DEDUP] = "DELETE FROM dedup WHERE (queue, key) IN (SELECT queue, key FROM dedup"
                           " INDEXED BY dedup_expiry WHERE expire_ms > 0 AND expire_ms <= ?1"
                           " LIMIT 1)",

@@ -30,7 +30,7 @@ struct sqlite_store {
     bool waiting;           /* it does                    */
     bool outlet_open, writer_open;
     struct writer writer;
-    struct reader reader;
+    struct reader reader, searcher;
     struct blobs blobs;
 };
 
@@ -52,7 +52,8 @@ static void on_patience(evutil_socket_t fd, short what, void *arg) {
     (void)fd;
     (void)what;
     struct sqlite_store *st = arg;
-    struct inlet *const inlets[] = {&st->writer.in, &st->reader.in, &st->blobs.in};
+    struct inlet *const inlets[] = {&st->writer.in, &st->reader.in, &st->searcher.in,
+                                    &st->blobs.in};
     bool left = false;
     for (size_t i = st->config.read_only_ok ? 1 : 0; i < ARRAY_LEN(inlets); i++) {
         struct store_op *op = inlet_expire(inlets[i], env_mono_ms(st->env), ops_deadline, &left);
@@ -87,6 +88,7 @@ static void sqlite_store_post(void *self, struct store_op *op) {
     switch (ops_thread(op)) {
     case OPS_WRITER: posted = inlet_post(&st->writer.in, op); break;
     case OPS_READER: posted = inlet_post(&st->reader.in, op); break;
+    case OPS_SEARCHER: posted = inlet_post(&st->searcher.in, op); break;
     case OPS_BLOBS: posted = inlet_post(&st->blobs.in, op); break;
     case OPS_NOBODY: refuse(st, op, -ENOTSUP, "sqlite does not have this operation yet"); break;
     }
@@ -100,6 +102,7 @@ static void sqlite_store_post(void *self, struct store_op *op) {
 static void destroy(struct sqlite_store *st) {
     writer_stop(&st->writer);
     reader_finish(&st->reader);
+    reader_finish(&st->searcher);
     if (st->writer_open) {
         writer_finish(&st->writer);
     }
@@ -122,6 +125,7 @@ static void sqlite_store_close(void *self) {
     blobs_stop(&st->blobs);
     writer_stop(&st->writer);
     reader_stop(&st->reader);
+    reader_stop(&st->searcher);
     while (outlet_deliver(&st->outlet)) {
         // a done() may post again; that is refused, and delivered by the next turn
     }
@@ -193,13 +197,20 @@ static int open_writer(struct sqlite_store *st, struct err *e) {
     return r < 0 ? r : writer_init(w, read_only, e);
 }
 
+static int start_reader(struct sqlite_store *st, struct reader *r, const char *name,
+                        struct err *e) {
+    r->name = name;
+    r->writer = &st->writer;
+    r->outlet = &st->outlet;
+    r->path = st->path;
+    r->blob_dir = st->blob_dir;
+    return reader_start(r, e);
+}
+
 static int start_threads(struct sqlite_store *st, struct err *e) {
     bool read_only = st->config.read_only_ok;
-    st->reader.writer = &st->writer;
-    st->reader.outlet = &st->outlet;
-    st->reader.path = st->path;
-    st->reader.blob_dir = st->blob_dir;
-    int r = reader_start(&st->reader, e);
+    int r = start_reader(st, &st->reader, "store-reader", e);
+    r = r < 0 ? r : start_reader(st, &st->searcher, "store-searcher", e);
     r = r < 0 || read_only ? r : writer_start(&st->writer, e);
     return r < 0 ? r : blobs_start(&st->blobs, &st->writer, &st->outlet, st->blob_dir, e);
 }
@@ -239,6 +250,7 @@ int sqlite_store_open(const struct store_config *config, struct event_base *base
     if (r < 0) {
         blobs_stop(&st->blobs);
         reader_stop(&st->reader);
+        reader_stop(&st->searcher);
         destroy(st);
         return r;
     }

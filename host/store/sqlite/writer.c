@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <time.h>
 
 #include "base/env.h"
 #include "base/fault.h"
@@ -13,7 +14,8 @@
 
 // A checkpoint copies pages from the log into the file. It is due when nobody waits and some have
 // gathered, or when the log has used up its room (wal_room.h), so that it does not get longer.
-enum { WAL_PAGES_IDLE = 2000, WAL_PAGES_MAX = 4000 };
+// That needs a moment without readers of it; when it is crowded they are asked for one (reader.h).
+enum { WAL_PAGES_IDLE = 2000, WAL_PAGES_MAX = 4000, WAL_PAGES_CROWDED = 16000 };
 
 static const char *const bytes_keys[BUDGET_COUNT] = {"bytes_jobs", "bytes_results", "bytes_kv",
                                                      "bytes_blobs"};
@@ -414,8 +416,32 @@ static void checkpoint(struct writer *w) {
 static int on_wal(void *arg, sqlite3 *db, const char *name, int pages) {
     (void)db;
     (void)name;
-    ((struct writer *)arg)->wal_pages = pages;
+    struct writer *w = arg;
+    bool is_long = pages > WAL_PAGES_CROWDED;
+    w->wal_pages = pages;
+    if (is_long || w->wal_long) {
+        w->wal_long = is_long;
+        (void)pthread_mutex_lock(&w->shared);
+        w->crowded = is_long;
+        (void)pthread_mutex_unlock(&w->shared);
+        (void)pthread_cond_broadcast(&w->roomy);
+    }
     return SQLITE_OK;
+}
+
+bool writer_is_crowded(struct writer *w, int wait_ms) {
+    struct timespec until;
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += wait_ms * 1000000L;
+    until.tv_sec += until.tv_nsec / 1000000000L;
+    until.tv_nsec %= 1000000000L;
+    (void)pthread_mutex_lock(&w->shared);
+    while (wait_ms > 0 && w->crowded) {
+        w->crowded = pthread_cond_timedwait(&w->roomy, &w->shared, &until) == 0 && w->crowded;
+    }
+    bool crowded = w->crowded;
+    (void)pthread_mutex_unlock(&w->shared);
+    return crowded;
 }
 
 static void *writer_main(void *arg) {
@@ -446,7 +472,12 @@ static int load_meta(struct writer *w, bool read_only) {
 }
 
 void writer_prepare(struct writer *w) {
+    pthread_condattr_t monotonic;
+    (void)pthread_condattr_init(&monotonic);
+    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     (void)pthread_mutex_init(&w->shared, NULL);
+    (void)pthread_cond_init(&w->roomy, &monotonic);
+    (void)pthread_condattr_destroy(&monotonic);
     claims_init(&w->claims, &w->shared);
 }
 

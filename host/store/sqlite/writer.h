@@ -47,6 +47,8 @@ struct writer {
     struct lanes lanes;
     struct claims claims;
     int64_t bytes_shown[BUDGET_COUNT];
+    bool crowded;         /* the write-ahead log is long, */
+    pthread_cond_t roomy; /* and not any more     */
 
     /* the writer's own */
     struct undo undo;
@@ -65,6 +67,7 @@ struct writer {
     char reason[384];
     int64_t tried_mono_ms;
     int wal_pages;
+    bool wal_long; /* at the last commit */
 };
 
 /* Makes a zeroed writer one that writer_finish() takes. */
@@ -74,6 +77,10 @@ void writer_prepare(struct writer *w);
  * written, and it is not started. */
 int writer_init(struct writer *w, bool read_only, struct err *e);
 int writer_start(struct writer *w, struct err *e);
+
+/* Any thread. Is the write-ahead log so long that lists should make room? Waits up to `wait_ms` for
+ * the end of that; if it does not come nobody writes, and lists may go on until somebody does. */
+bool writer_is_crowded(struct writer *w, int wait_ms);
 
 /* Lets it finish what was posted and joins it. */
 void writer_stop(struct writer *w);
