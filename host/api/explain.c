@@ -1,5 +1,6 @@
 /* Why does it not run? The dispatcher's own reasons, for a job or a queue. */
 #include <errno.h>
+#include <string.h>
 
 #include "api/job_json.h"
 #include "api/routes.h"
@@ -76,6 +77,20 @@ void explain_job_handle(struct call *call) {
 
 /* ---- a queue ---- */
 
+/* A queue comes into being with its first job, so a name that is mistyped looks like a queue that waits for nothing. */
+static bool queue_is_known(const struct explain *x, const struct config *c) {
+    const struct store_stats *stats = known(x);
+    if (stats == NULL || config_queue(c, x->queue) != &c->queue_default) {
+        return true;
+    }
+    for (size_t i = 0; i < stats->queue_count; i++) {
+        if (strcmp(stats->queues[i].queue, x->queue) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void queue_counted(struct store_op *op) {
     struct call *call = op->arg;
     struct explain *x = CONTAINER_OF(op, struct explain, stats.op);
@@ -84,6 +99,7 @@ static void queue_counted(struct store_op *op) {
     unsigned count = jobs_explain_queue(call->host, x->queue, known(x), reasons, REASONS_MAX);
     buf_char(&out, '{');
     json_kstr(&out, "queue", x->queue);
+    json_kbool(&out, "known", queue_is_known(x, call->host->config));
     add_reasons(&out, reasons, count);
     buf_char(&out, '}');
     store_op_finish(op);

@@ -9,7 +9,9 @@ static void print_reasons(const struct cli *cli, const cJSON *answer) {
     const cJSON *reasons = cJSON_GetObjectItemCaseSensitive(answer, "reasons");
     const cJSON *reason;
     char text[64];
-    if (cJSON_GetArraySize(reasons) == 0) {
+    if (cJSON_IsFalse(cJSON_GetObjectItemCaseSensitive(answer, "known"))) {
+        (void)printf("no job is in a queue of this name, and the configuration does not name it\n");
+    } else if (cJSON_GetArraySize(reasons) == 0) {
         (void)printf("nothing stops it: it may start at any moment\n");
     }
     cJSON_ArrayForEach(reason, reasons) {

@@ -256,6 +256,21 @@ static void test_result(void) {
 
 /* ---- explain ---- */
 
+static void fill_stats(void *op) {
+    static struct store_queue_stats queues[] = {{.queue = "q",
+                                                 .waiting = {1, 2, 3},
+                                                 .by_state = {[JOB_QUEUED] = 6, [JOB_DEAD] = 2},
+                                                 .oldest_ready_ms = 1000,
+                                                 .paused = true,
+                                                 .paused_by = "uid:0",
+                                                 .paused_why = "because",
+                                                 .paused_at_ms = 2000}};
+    struct store_stats *s = CONTAINER_OF(op, struct store_stats, op);
+    s->queues = queues;
+    s->queue_count = 1;
+    s->bytes[BUDGET_JOBS] = 5;
+}
+
 static void test_explain(void) {
     struct api_fixture x;
     api_start(&x, plain);
@@ -273,7 +288,13 @@ static void test_explain(void) {
     check_op(&x, "GET", "/v1/jobs/" API_ID "/explain", NULL, STORE_GET, NULL, -ENOENT, 404,
              "job_not_found");
     check_op(&x, "GET", "/v1/queues/named/explain", NULL, STORE_STATS, NULL, 0, 200,
-             "{\"queue\":\"named\",\"reasons\"");
+             "{\"queue\":\"named\",\"known\":true,\"reasons\"");
+    check_op(&x, "GET", "/v1/queues/q/explain", NULL, STORE_STATS, fill_stats, 0, 200,
+             "{\"queue\":\"q\",\"known\":true,");
+    check_op(&x, "GET", "/v1/queues/qq/explain", NULL, STORE_STATS, fill_stats, 0, 200,
+             "{\"queue\":\"qq\",\"known\":false,");
+    check_op(&x, "GET", "/v1/queues/qq/explain", NULL, STORE_STATS, NULL, -EIO, 200,
+             "{\"queue\":\"qq\",\"known\":true,"); // nobody can tell
     api_ask(&x, "GET", "/v1/queues/no%20good/explain", NULL, 400, "bad_queue");
     api_stop(&x);
 }
@@ -488,21 +509,6 @@ static void test_dlq_refusals(void) {
 }
 
 /* ---- queues, plugins, administration ---- */
-
-static void fill_stats(void *op) {
-    static struct store_queue_stats queues[] = {{.queue = "q",
-                                                 .waiting = {1, 2, 3},
-                                                 .by_state = {[JOB_QUEUED] = 6, [JOB_DEAD] = 2},
-                                                 .oldest_ready_ms = 1000,
-                                                 .paused = true,
-                                                 .paused_by = "uid:0",
-                                                 .paused_why = "because",
-                                                 .paused_at_ms = 2000}};
-    struct store_stats *s = CONTAINER_OF(op, struct store_stats, op);
-    s->queues = queues;
-    s->queue_count = 1;
-    s->bytes[BUDGET_JOBS] = 5;
-}
 
 static void test_queues(void) {
     struct api_fixture x;
