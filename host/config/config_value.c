@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
+#include "base/nearest.h"
 #include "base/rfc3339.h"
 #include "config/config_report.h"
 #include "config/config_source.h"
@@ -68,24 +70,33 @@ static bool in_range(const struct reading *r, int64_t value) {
 
 // ---- words with one meaning
 
+// What YAML 1.1 and other languages write for true and false; NULL for anything else.
+static const char *meant_bool(const char *text) {
+    static const struct {
+        const char *word, *meant;
+    } habits[] = {{"yes", "true"},  {"on", "true"},    {"y", "true"},    {"1", "true"},
+                  {"true", "true"}, {"no", "false"},   {"off", "false"}, {"n", "false"},
+                  {"0", "false"},   {"false", "false"}};
+    for (size_t i = 0; i < sizeof(habits) / sizeof(habits[0]); i++) {
+        if (strcasecmp(text, habits[i].word) == 0) {
+            return habits[i].meant;
+        }
+    }
+    return NULL;
+}
+
 static const char *read_bool(const struct reading *r) {
     const char *text = r->word->text;
     bool is_true = strcmp(text, "true") == 0;
     if (r->word->quoted || (!is_true && strcmp(text, "false") != 0)) {
-        static const struct {
-            const char *word, *meant;
-        } habits[] = {{"yes", "true"},  {"on", "true"},     {"y", "true"},      {"1", "true"},
-                      {"True", "true"}, {"TRUE", "true"},   {"Yes", "true"},    {"On", "true"},
-                      {"no", "false"},  {"off", "false"},   {"n", "false"},     {"0", "false"},
-                      {"No", "false"},  {"False", "false"}, {"FALSE", "false"}, {"Off", "false"}};
-        for (size_t i = 0; i < sizeof(habits) / sizeof(habits[0]); i++) {
-            if (strcmp(text, habits[i].word) == 0) {
-                (void)err_set(r->e, -EINVAL, "expected true or false, found \"%s\"; write %s", text,
-                              habits[i].meant);
-                return "bad_bool";
-            }
+        const char *meant = meant_bool(text);
+        if (meant == NULL || strcmp(meant, text) == 0) {
+            return r->word->quoted ? refuse_quoted(r) : refuse(r, "bad_bool");
         }
-        return r->word->quoted ? refuse_quoted(r) : refuse(r, "bad_bool");
+        char found[96];
+        (void)err_set(r->e, -EINVAL, "expected true or false, found %s; write %s",
+                      config_value_found(r->word, found), meant);
+        return "bad_bool";
     }
     *(bool *)r->slot = is_true;
     return NULL;
@@ -286,12 +297,29 @@ static int word_index(const struct config_field *field, const char *text) {
     return -1;
 }
 
+// Nothing is suggested for what must not be shown.
+static const char *suggest_word(const struct reading *r) {
+    const char *text = r->word->text;
+    struct nearest nearest = {.word = text};
+    if (r->word->secret || r->word->variable != NULL) {
+        return NULL;
+    }
+    const char *meant = meant_bool(text);
+    for (int i = 0; r->field->words[i] != NULL; i++) {
+        nearest_offer(&nearest, r->field->words[i]);
+    }
+    return meant != NULL && word_index(r->field, meant) >= 0 ? meant : nearest_best(&nearest);
+}
+
 static const char *refuse_word(const struct reading *r) {
     struct buf words = {0};
     char found[96];
+    const char *meant = suggest_word(r);
     config_value_words(r->field->words, &words);
-    (void)err_set(r->e, -EINVAL, "expected %s, found %s", words.data == NULL ? "" : words.data,
-                  config_value_found(r->word, found));
+    (void)err_set(r->e, -EINVAL, "expected %s, found %s%s%s%s",
+                  words.data == NULL ? "" : words.data, config_value_found(r->word, found),
+                  meant == NULL ? "" : "; did you mean \"", meant == NULL ? "" : meant,
+                  meant == NULL ? "" : "\"?");
     buf_free(&words);
     return "bad_word";
 }

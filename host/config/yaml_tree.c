@@ -165,6 +165,14 @@ static bool is_tab_at(const struct parse *p, struct config_place at) {
     return false;
 }
 
+static const char *syntax_hint(const struct parse *p, struct config_place at, const char *problem) {
+    if (is_tab_at(p, at)) {
+        return " (use spaces, not tabs)";
+    }
+    bool version = strcmp(problem, "found incompatible YAML document") == 0;
+    return version ? " (%YAML 1.1 and 1.2 are understood)" : "";
+}
+
 static void report_syntax_error(struct parse *p) {
     if (p->yaml.error == YAML_MEMORY_ERROR) {
         REFUSE(p, p->where, "no_memory", "out of memory");
@@ -176,7 +184,7 @@ static void report_syntax_error(struct parse *p) {
     }
     struct config_place at = clamp_to_text(p, place_of_mark(p, p->yaml.problem_mark));
     const char *problem = p->yaml.problem == NULL ? "not YAML" : p->yaml.problem;
-    const char *hint = is_tab_at(p, at) ? " (use spaces, not tabs)" : "";
+    const char *hint = syntax_hint(p, at, problem);
     if (p->yaml.context == NULL) {
         REFUSE(p, at, "yaml_syntax", "%s%s", problem, hint);
         return;

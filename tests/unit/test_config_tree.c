@@ -63,7 +63,7 @@ static const struct refusal refusals[] = {
     {"a: !x 3\n", "yaml_tag", 1, 4, "a"},
     {"a: ! 3\n", "yaml_tag", 1, 4, "a"},
     {"%TAG ! tag:x,2000:\n---\na: 1\n", "yaml_tag", 1, 1, ""},
-    {"%YAML 1.3\n---\na: 1\n", "yaml_syntax", 1, 1, ""},
+    {"%YAML 1.3\n---\na: 1\n", "yaml_syntax", 1, 1, "%YAML 1.1 and 1.2"},
     {"a: 1\n---\nb: 2\n", "yaml_documents", 2, 1, ""},
     {"a: 1\nb: 2\na: 3\n", "duplicate_key", 3, 1, "a"},
     {"q: {x: {c: 1, c: 2}}\n", "duplicate_key", 1, 15, "q.x.c"},

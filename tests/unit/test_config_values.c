@@ -90,7 +90,11 @@ static const struct typed typed[] = {
     {"jobs.a.b.priority", "high", NULL, NULL},
     {"jobs.a.b.priority", "1", "bad_word", "high, normal or low"},
     {"plugins.p.enabled", "auto", NULL, NULL},
-    {"plugins.p.enabled", "yes", "bad_word", "auto, true or false"},
+    {"plugins.p.enabled", "yes", "bad_word",
+     "expected auto, true or false, found \"yes\"; did you mean \"true\"?"},
+    {"plugins.p.enabled", "Off", "bad_word", "did you mean \"false\"?"},
+    {"host.auth", "token", "bad_word", "did you mean \"tokens\"?"},
+    {"host.log_level", "yes", "bad_word", "found \"yes\""},
     // texts stay texts
     {"schedules.s.user", "on", NULL, NULL},
     {"schedules.s.user", "010", NULL, NULL},
