@@ -31,13 +31,11 @@ static void hosts_listed(struct store_op *op) {
         call_store_failed(call, op);
         return;
     }
-    buf_str(&out, "{\"items\":[");
+    call_list_begin(&out);
     for (size_t i = 0; i < list->count; i++) {
         add_host(&out, &list->hosts[i], call->host->nonce);
     }
-    buf_str(&out, "]}");
-    store_op_finish(op);
-    call_reply(call, 200, &out);
+    call_list_end(call, op, &out, NULL, false);
 }
 
 void admin_hosts_handle(struct call *call) {
@@ -58,7 +56,7 @@ static void audit_listed(struct store_op *op) {
         call_store_failed(call, op);
         return;
     }
-    buf_str(&out, "{\"items\":[");
+    call_list_begin(&out);
     for (size_t i = 0; i < list->count; i++) {
         const struct store_audit *a = &list->entries[i];
         json_comma(&out);
@@ -70,11 +68,7 @@ static void audit_listed(struct store_op *op) {
         json_kstr(&out, "detail", a->detail);
         buf_char(&out, '}');
     }
-    buf_char(&out, ']');
-    json_kstr(&out, "next_cursor", list->next_cursor);
-    buf_char(&out, '}');
-    store_op_finish(op);
-    call_reply(call, 200, &out);
+    call_list_end(call, op, &out, list->next_cursor, false);
 }
 
 void admin_audit_handle(struct call *call) {

@@ -34,6 +34,22 @@ void call_reply(struct call *call, int status, struct buf *body) {
     buf_free(&text);
 }
 
+void call_list_begin(struct buf *out) {
+    buf_str(out, "{\"items\":[");
+}
+
+void call_list_end(struct call *call, struct store_op *op, struct buf *out, const char *next_cursor,
+                   bool partial) {
+    buf_char(out, ']');
+    json_kstr(out, "next_cursor", next_cursor);
+    if (partial) {
+        json_kbool(out, "partial", true);
+    }
+    buf_char(out, '}');
+    store_op_finish(op);
+    call_reply(call, 200, out);
+}
+
 void call_error(struct call *call, int status, const char *code, const char *field,
                 const char *message) {
     respond_error(call->req, status, code, field, message);

@@ -38,6 +38,11 @@ void call_op(struct call *call, struct store_op *op, enum store_op_kind kind,
 
 /* Answers with `body`, which is freed. */
 void call_reply(struct call *call, int status, struct buf *body);
+/* A page: what is written between the two stands inside of "items". The end answers, and finishes the
+ * operation, of which the cursor (NULL: the last page) may be a part. */
+void call_list_begin(struct buf *out);
+void call_list_end(struct call *call, struct store_op *op, struct buf *out, const char *next_cursor,
+                   bool partial);
 void call_error(struct call *call, int status, const char *code, const char *field,
                 const char *message);
 void call_errorf(struct call *call, int status, const char *code, const char *field,

@@ -13,7 +13,7 @@ static void listed(struct store_op *op) {
         call_store_failed(call, op);
         return;
     }
-    buf_str(&out, "{\"items\":[");
+    call_list_begin(&out);
     for (size_t i = 0; i < list->count; i++) {
         const struct store_dedup_entry *e = &list->entries[i];
         json_comma(&out);
@@ -24,11 +24,7 @@ static void listed(struct store_op *op) {
         json_ktime(&out, "expires_at", e->expires_ms);
         buf_char(&out, '}');
     }
-    buf_char(&out, ']');
-    json_kstr(&out, "next_cursor", list->next_cursor);
-    buf_char(&out, '}');
-    store_op_finish(op);
-    call_reply(call, 200, &out);
+    call_list_end(call, op, &out, list->next_cursor, false);
 }
 
 void dedup_list_handle(struct call *call) {

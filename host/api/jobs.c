@@ -88,21 +88,14 @@ static void listed(struct store_op *op) {
         call_store_failed(call, op);
         return;
     }
-    buf_str(&out, "{\"items\":[");
+    call_list_begin(&out);
     for (size_t i = 0; i < list->count; i++) {
         struct job_live live;
         bool runs = jobs_live(call->host, &list->jobs[i].spec.id, &live);
         json_comma(&out);
         job_json(&out, &list->jobs[i], runs ? &live : NULL, false);
     }
-    buf_char(&out, ']');
-    json_kstr(&out, "next_cursor", list->next_cursor);
-    if (list->partial) {
-        json_kbool(&out, "partial", true);
-    }
-    buf_char(&out, '}');
-    store_op_finish(op);
-    call_reply(call, 200, &out);
+    call_list_end(call, op, &out, list->next_cursor, list->partial);
 }
 
 void job_list_post(struct call *call, int state) {
