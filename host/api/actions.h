@@ -14,7 +14,8 @@ struct actions {
     void *arg;
 };
 
-/* Starts `count` actions; `done` is called when the last has been answered, always later. `all` and what it names live until then. */
+/* Starts `count` actions; `done` is called when the last has been answered, always later. `all` and
+ * what it names live until then. */
 void actions_run(struct actions *all, const struct job_id *ids, size_t count);
 
 /* Why one action was refused, in the API's terms. */

@@ -1,4 +1,5 @@
-/* POST /v1/blobs: content for a later submission's files. The body has been written to an unlinked file as it came in. */
+/* POST /v1/blobs: content for a later submission's files. The body has been written to an unlinked
+ * file as it came in. */
 #include "api/job_json.h"
 #include "api/routes.h"
 

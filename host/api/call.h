@@ -1,7 +1,7 @@
 /* One API call under way, and the few ways to answer it. Everything hangs on the request's arena.
  *
- * Answering is the last thing a handler does: the call may be freed by it. An operation's arena is therefore finished before
- * the answer, when the text has been built. */
+ * Answering is the last thing a handler does: the call may be freed by it. An operation's arena
+ * is therefore finished before the answer, when the text has been built. */
 #ifndef JOBHOST_API_CALL_H
 #define JOBHOST_API_CALL_H
 
@@ -38,8 +38,8 @@ void call_op(struct call *call, struct store_op *op, enum store_op_kind kind,
 
 /* Answers with `body`, which is freed. */
 void call_reply(struct call *call, int status, struct buf *body);
-/* A page: what is written between the two stands inside of "items". The end answers, and finishes the
- * operation, of which the cursor (NULL: the last page) may be a part. */
+/* A page: what is written between the two stands inside of "items". The end answers, and finishes
+ * the operation, of which the cursor (NULL: the last page) may be a part. */
 void call_list_begin(struct buf *out);
 void call_list_end(struct call *call, struct store_op *op, struct buf *out, const char *next_cursor,
                    bool partial);

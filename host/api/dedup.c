@@ -1,4 +1,5 @@
-/* GET /v1/dedup: which keys are held. DELETE /v1/dedup?queue&key and POST /v1/dedup/release let one go. */
+/* GET /v1/dedup: which keys are held. DELETE /v1/dedup?queue&key and POST /v1/dedup/release let one
+ * go. */
 #include <errno.h>
 
 #include "api/input.h"

@@ -1,7 +1,7 @@
 /* The dead-letter queue: GET /v1/dlq, and POST /v1/dlq/retry|remove by ids or by filter.
  *
- * By filter, the jobs are worked through page by page: list, act on the page, next. The cursor moves towards older jobs, so jobs
- * that die meanwhile are left alone and the walk ends. */
+ * By filter, the jobs are worked through page by page: list, act on the page, next. The cursor
+ * moves towards older jobs, so jobs that die meanwhile are left alone and the walk ends. */
 #include <stdio.h>
 #include <string.h>
 

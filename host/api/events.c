@@ -1,9 +1,11 @@
 /* GET /v1/jobs/{id}/events: what happens to a job, as server-sent events, until it has ended.
  *
- *     watch the hub ─▶ read the job ─▶ "state" as it is now ─▶ "state", "progress", "log" as they come ─▶ final state, end
+ *     watch the hub ─▶ read the job ─▶ "state" as it is now ─▶ "state", "progress", "log"
+ *     as they come ─▶ final state, end
  *
- * The hub is watched before the job is read, so that no change falls between the two. It is lossy (and another host's changes never
- * pass through it), so the job is read again every REFRESH_MS, which also keeps proxies from cutting a silent connection. */
+ * The hub is watched before the job is read, so that no change falls between the two. It is
+ * lossy (and another host's changes never pass through it), so the job is read again every
+ * REFRESH_MS, which also keeps proxies from cutting a silent connection. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -48,7 +50,8 @@ static void end(struct watcher *w) {
     respond_stream_end(w->call->req);
 }
 
-/* One event; what cannot be sent ends the stream: the client comes back and reads the state anew. */
+/* One event; what cannot be sent ends the stream: the client comes back and reads the state
+ * anew. */
 static void send_event(struct watcher *w, const char *name, int64_t at_ms, struct buf *data) {
     struct buf text = {0};
     buf_printf(&text, "id: %lld-%llu\nevent: %s\ndata: ", (long long)at_ms,

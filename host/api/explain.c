@@ -77,7 +77,8 @@ void explain_job_handle(struct call *call) {
 
 /* ---- a queue ---- */
 
-/* A queue comes into being with its first job, so a name that is mistyped looks like a queue that waits for nothing. */
+/* A queue comes into being with its first job, so a name that is mistyped looks like a queue that
+ * waits for nothing. */
 static bool queue_is_known(const struct explain *x, const struct config *c) {
     const struct store_stats *stats = known(x);
     if (stats == NULL || config_queue(c, x->queue) != &c->queue_default) {

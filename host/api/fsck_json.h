@@ -1,4 +1,5 @@
-/* What a check of the store found, as JSON: the API's answer, and `jobhost fsck --json` without a running host. */
+/* What a check of the store found, as JSON: the API's answer, and `jobhost fsck --json` without a
+ * running host. */
 #ifndef JOBHOST_API_FSCK_JSON_H
 #define JOBHOST_API_FSCK_JSON_H
 

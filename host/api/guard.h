@@ -1,6 +1,7 @@
-/* Who may ask at all. Without tokens that is decided by where a request comes from: the unix socket's file mode lets its owner in;
- * on TCP a web page in the developer's browser must not get through, so a Host that is not loopback, a cross-site Origin and
- * POST bodies that a plain form could send are refused. */
+/* Who may ask at all. Without tokens that is decided by where a request comes from: the unix
+ * socket's file mode lets its owner in; on TCP a web page in the developer's browser must not get
+ * through, so a Host that is not loopback, a cross-site Origin and POST bodies that a plain form
+ * could send are refused. */
 #ifndef JOBHOST_API_GUARD_H
 #define JOBHOST_API_GUARD_H
 

@@ -18,10 +18,11 @@ struct input_field {
     void *to; /* const char * (TEXT, WHY) | bool | struct input_ids | struct bytes (raw text) */
 };
 
-/* Reads the call's body (an object, or empty) into the fields; those that are not there keep their values. False: the call has been
- * answered with 400. */
+/* Reads the call's body (an object, or empty) into the fields; those that are not there keep their
+ * values. False: the call has been answered with 400. */
 bool input_read(struct call *call, const struct input_field *fields, size_t count);
-/* The same for the raw text of an object inside of the body; `prefix` stands before field names in messages ("filter."). */
+/* The same for the raw text of an object inside of the body; `prefix` stands before field names in
+ * messages ("filter."). */
 bool input_read_object(struct call *call, struct bytes object, const char *prefix,
                        const struct input_field *fields, size_t count);
 

@@ -6,8 +6,8 @@
 #include "store/store.h"
 #include "supervisor/jobs.h"
 
-/* `live` (may be NULL) is what the supervisor knows of a running job and the store does not yet. `whole`: also payload, history,
- * steps and warnings. */
+/* `live` (may be NULL) is what the supervisor knows of a running job and the store does not yet.
+ * `whole`: also payload, history, steps and warnings. */
 void job_json(struct buf *out, const struct store_job *job, const struct job_live *live,
               bool whole);
 

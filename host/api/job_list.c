@@ -66,7 +66,8 @@ static int set_other(struct store_filter *f, const char *name, const char *value
                : bad(ret, name, "write a time such as 2026-11-21T10:00:00Z");
 }
 
-/* An empty value is refused, not taken for "any": who deletes by a filter whose variable was not set does not mean everything. */
+/* An empty value is refused, not taken for "any": who deletes by a filter whose variable was not
+ * set does not mean everything. */
 int job_list_filter_set(struct store_filter *filter, const char *name, const char *value,
                         struct problem *ret_problem) {
     if (value[0] == '\0') {

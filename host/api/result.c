@@ -30,7 +30,8 @@ static void no_result(struct store_op *op) {
     }
 }
 
-/* A result is a plugin's output, perhaps HTML made of somebody's input: a browser must not run it in our name. */
+/* A result is a plugin's output, perhaps HTML made of somebody's input: a browser must not run it
+ * in our name. */
 static void protect(struct call *call) {
     respond_header(call->req, "Content-Security-Policy", "default-src 'none'; sandbox");
 }

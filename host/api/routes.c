@@ -11,7 +11,7 @@
 // clang-format off
 static const struct route routes[] = {
     {"POST",   "/v1/jobs",                   submit_handle,              BODY_SUBMIT, NULL},
-    {"GET",    "/v1/jobs",                   jobs_list_handle,           BODY_NONE,   "state " JOB_FILTERS},
+    {"GET",    "/v1/jobs",                   jobs_list_handle, BODY_NONE, "state " JOB_FILTERS},
     {"POST",   "/v1/jobs/cancel",            action_bulk_cancel_handle,  BODY_JSON,   NULL},
     {"POST",   "/v1/jobs/retry",             action_bulk_retry_handle,   BODY_JSON,   NULL},
     {"POST",   "/v1/jobs/promote",           action_bulk_promote_handle, BODY_JSON,   NULL},
@@ -34,10 +34,10 @@ static const struct route routes[] = {
     {"GET",    "/v1/plugins",                plugins_list_handle,        BODY_NONE,   NULL},
     {"GET",    "/v1/plugins/{name}",         plugins_get_handle,         BODY_NONE,   NULL},
     {"GET",    "/v1/hosts",                  admin_hosts_handle,         BODY_NONE,   NULL},
-    {"GET",    "/v1/audit",                  admin_audit_handle,         BODY_NONE,   "cursor limit"},
+    {"GET",    "/v1/audit",                  admin_audit_handle, BODY_NONE, "cursor limit"},
     {"POST",   "/v1/fsck",                   admin_fsck_handle,          BODY_JSON,   NULL},
     {"POST",   "/v1/blobs",                  blobs_put_handle,           BODY_BLOB,   NULL},
-    {"GET",    "/v1/dedup",                  dedup_list_handle,          BODY_NONE,   "queue cursor limit"},
+    {"GET",    "/v1/dedup",                  dedup_list_handle, BODY_NONE, "queue cursor limit"},
     {"DELETE", "/v1/dedup",                  dedup_delete_handle,        BODY_NONE,   "queue key"},
     {"POST",   "/v1/dedup/release",          dedup_release_handle,       BODY_JSON,   NULL},
     {"GET",    "/v1/config",                 system_config_handle,       BODY_NONE,   NULL},

@@ -19,8 +19,9 @@ struct route {
     const char *query; /* the parameters it knows, blank-separated; NULL = none */
 };
 
-/* The route of this method and path, with call->param filled in; NULL: none. *ret_allow is then the list of methods that the path
- * has ("GET, HEAD"), or NULL if there is no such path. In the request's arena. */
+/* The route of this method and path, with call->param filled in; NULL: none. *ret_allow is then the
+ * list of methods that the path has ("GET, HEAD"), or NULL if there is no such path. In the
+ * request's arena. */
 const struct route *routes_find(struct call *call, const char **ret_allow);
 
 /* 0, or -EINVAL with the parameter that the route does not know in *ret. */

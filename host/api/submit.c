@@ -92,7 +92,8 @@ static int add_answer(struct buf *out, const struct submit_slot *slot,
     return 202;
 }
 
-/* One answer per job, in the order of the request. Returns the HTTP status: 202 if any was taken, else the first refusal's. */
+/* One answer per job, in the order of the request. Returns the HTTP status: 202 if any was taken,
+ * else the first refusal's. */
 static int add_answers(const struct submit *s, struct buf *out) {
     int status = s->count == 0 ? 202 : 0;
     const struct store_submit_item *item = s->store.items;

@@ -21,7 +21,8 @@ struct submit {
     unsigned file_ops; /* files whose content is being looked for */
 };
 
-/* Looks for the content of every file. `go_on` is called when all have been found or refused (at once if there are none). */
+/* Looks for the content of every file. `go_on` is called when all have been found or refused (at
+ * once if there are none). */
 void submit_files_check(struct submit *s, void (*go_on)(struct submit *s));
 
 /* Refuses one job of the submission; the problem is copied. */

@@ -60,7 +60,8 @@ static int get_text(struct reader *r, const char *field, struct bytes value, con
     return 0;
 }
 
-/* An empty text is mostly a variable that was not set; as a key or a user it would mean something. */
+/* An empty text is mostly a variable that was not set; as a key or a user it would mean
+ * something. */
 static int take_text(struct reader *r, const struct field *f, struct bytes value) {
     const char **text = target(r, f);
     int error = get_text(r, f->name, value, text);

@@ -1,4 +1,5 @@
-/* Do the job types of a configuration have handlers? For `check`, once it has loaded the plugins. */
+/* Do the job types of a configuration have handlers? For `check`, once it has loaded the
+ * plugins. */
 #ifndef JOBHOST_CLI_CHECK_HANDLERS_H
 #define JOBHOST_CLI_CHECK_HANDLERS_H
 
@@ -17,12 +18,13 @@ struct check_handlers {
     size_t count, cap;
 };
 
-/* Takes note of a plugin's handlers. A handler that another plugin has as well is a line in `problems`:
- * the host would refuse the second plugin. Returns how many. */
+/* Takes note of a plugin's handlers. A handler that another plugin has as well is a line in
+ * `problems`: the host would refuse the second plugin. Returns how many. */
 unsigned check_handlers_add(struct check_handlers *all, const char *plugin,
                             const struct pool_manifest *manifest, struct buf *problems);
 
-/* A line in `out` for every job type that the configuration names and nobody handles. Returns how many. */
+/* A line in `out` for every job type that the configuration names and nobody handles. Returns how
+ * many. */
 unsigned check_handlers_missing(const struct check_handlers *all, const struct config *c,
                                 struct buf *out);
 

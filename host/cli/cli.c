@@ -236,7 +236,8 @@ static int take_all(struct cli *cli, int argc, char **argv, int at) {
     return CLI_OK;
 }
 
-/* A variable that was not set, or a step in a path: as a part of the API's path it would ask for something else. */
+/* A variable that was not set, or a step in a path: as a part of the API's path it would ask for
+ * something else. */
 static const char *find_odd_argument(const struct cli *cli) {
     for (size_t i = 0; !cli->command->local && i < cli->arg_count; i++) {
         const char *arg = cli->args[i];

@@ -1,8 +1,10 @@
-/* The command line: one table of commands, each with a table of options from which parsing, help and shell completion come.
+/* The command line: one table of commands, each with a table of options from which parsing, help
+ * and shell completion come.
  *
- *     jobhost COMMAND [ARGUMENTS] [OPTIONS]      options and arguments in any order; "--" ends the options
+ *     jobhost COMMAND [ARGUMENTS] [OPTIONS]    in any order; "--" ends the options
  *
- * Standard output carries the answer and nothing else (JSON with --json); everything said on the side goes to standard error. */
+ * Standard output carries the answer and nothing else (JSON with --json); everything said on the
+ * side goes to standard error. */
 #ifndef JOBHOST_CLI_CLI_H
 #define JOBHOST_CLI_CLI_H
 
@@ -71,13 +73,15 @@ bool cli_flag(const struct cli *cli, const char *name);
 /* The n-th value of a repeated option, or NULL. */
 const char *cli_nth(const struct cli *cli, const char *name, size_t n);
 
-/* "jobhost: MESSAGE" on standard error (as {"error":...} on standard output with --json); returns `status`. */
+/* "jobhost: MESSAGE" on standard error (as {"error":...} on standard output with --json); returns
+ * `status`. */
 int cli_fail(const struct cli *cli, int status, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 /* The same with a pointer to the command's help; CLI_USAGE. */
 int cli_usage(const struct cli *cli, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* Finds a command by its words; *ret_words is how many of them make its name. NULL: *ret_meant may name a near one. */
+/* Finds a command by its words; *ret_words is how many of them make its name. NULL: *ret_meant may
+ * name a near one. */
 const struct cli_command *cli_find(const char *const *words, size_t count, size_t *ret_words,
                                    const char **ret_meant);
 

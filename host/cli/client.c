@@ -31,7 +31,8 @@ static int connect_unix(const char *path, struct err *e) {
     return fd;
 }
 
-/* 0, or negative errno. A peer that stops reading early may have answered already: the caller looks. */
+/* 0, or negative errno. A peer that stops reading early may have answered already: the caller
+ * looks. */
 static int send_all(int fd, struct bytes b) {
     const char *data = b.data;
     for (size_t left = b.len; left > 0;) {

@@ -31,8 +31,8 @@ struct client_response {
     size_t at, len;
 };
 
-/* Connects, sends, and reads the head of the answer. 0; -ECONNREFUSED, -ENOENT, -EACCES: nobody there or not allowed; other negative
- * errno with words. The body follows by client_read(). */
+/* Connects, sends, and reads the head of the answer. 0; -ECONNREFUSED, -ENOENT, -EACCES: nobody
+ * there or not allowed; other negative errno with words. The body follows by client_read(). */
 int client_open(const char *socket_path, const struct client_request *request,
                 struct client_response *ret, struct err *e);
 /* Up to `cap` bytes of the body; 0 at its end; negative errno (-EBADMSG: cut short). */

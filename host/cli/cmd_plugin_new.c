@@ -12,7 +12,8 @@
 
 enum { NAME_MAX_LEN = 32 };
 
-/* A C identifier in small letters: the name becomes a file, a folder, a prefix of handlers and of C functions. */
+/* A C identifier in small letters: the name becomes a file, a folder, a prefix of handlers and of C
+ * functions. */
 static bool name_valid(const char *name) {
     size_t len = strlen(name);
     return len >= 1 && len <= NAME_MAX_LEN && name[0] >= 'a' && name[0] <= 'z' &&

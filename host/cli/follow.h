@@ -11,8 +11,8 @@ struct follow {
     bool events; /* each event as a line on standard output (JSON with --json) */
 };
 
-/* Until the job has ended. CLI_OK and the job as it ended in *ret_job (cJSON_Delete); or why not, said. A broken stream is taken up
- * again where the job then is. */
+/* Until the job has ended. CLI_OK and the job as it ended in *ret_job (cJSON_Delete); or why not,
+ * said. A broken stream is taken up again where the job then is. */
 int follow_job(const struct cli *cli, const char *id, const struct follow *how, cJSON **ret_job);
 
 #endif

@@ -4,7 +4,8 @@
 
 enum { WIDTH = 80, INDENT = 7, OPTION_TEXT = 11 };
 
-/* Words of `text` in lines of at most WIDTH, each indented; "\n\n" is a new paragraph, a line that begins with a blank stays as it is. */
+/* Words of `text` in lines of at most WIDTH, each indented; "\n\n" is a new paragraph, a line that
+ * begins with a blank stays as it is. */
 static void print_wrapped(const char *text, int indent, FILE *out) {
     int column = 0;
     while (*text != '\0') {

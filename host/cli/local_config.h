@@ -1,4 +1,5 @@
-/* The configuration file as a command finds it: -c FILE, JOBHOST_CONFIG, config.yaml in the current folder. */
+/* The configuration file as a command finds it: -c FILE, JOBHOST_CONFIG, config.yaml in the current
+ * folder. */
 #ifndef JOBHOST_CLI_LOCAL_CONFIG_H
 #define JOBHOST_CLI_LOCAL_CONFIG_H
 
@@ -12,7 +13,8 @@ struct local_config {
     struct config_env *env;
 };
 
-/* Reads it, whatever it holds. CLI_OK (config may be NULL), or CLI_USAGE when no file can be found (said). */
+/* Reads it, whatever it holds. CLI_OK (config may be NULL), or CLI_USAGE when no file can be found
+ * (said). */
 int local_config_read(const struct cli *cli, bool strict, struct local_config *ret);
 /* Reads it and insists: CLI_OK, or CLI_USAGE with every error said. */
 int local_config_load(const struct cli *cli, struct local_config *ret);

@@ -1,4 +1,5 @@
-/* Output for people: tables, ages, sizes, colours. What came from outside is made harmless for a terminal. */
+/* Output for people: tables, ages, sizes, colours. What came from outside is made harmless for a
+ * terminal. */
 #ifndef JOBHOST_CLI_OUT_H
 #define JOBHOST_CLI_OUT_H
 
@@ -9,7 +10,8 @@
 
 enum { OUT_COLUMNS_MAX = 12 };
 
-/* A table: rows are collected, then printed with columns as wide as their widest cell. The last column is cut to the terminal. */
+/* A table: rows are collected, then printed with columns as wide as their widest cell. The last
+ * column is cut to the terminal. */
 struct out_table {
     const char *const *titles;
     size_t columns;

@@ -10,12 +10,15 @@
 
 enum { REMOTE_ANSWER_MAX = 256 << 20 };
 
-/* The admin socket's path, by --socket, -c, JOBHOST_CONFIG or ./config.yaml. CLI_OK or CLI_USAGE (said why). The caller frees. */
+/* The admin socket's path, by --socket, -c, JOBHOST_CONFIG or ./config.yaml. CLI_OK or CLI_USAGE
+ * (said why). The caller frees. */
 int remote_socket(const struct cli *cli, char **ret_path);
 
-/* One request; the whole answer in *ret_body. CLI_OK for a 2xx; else CLI_FAILED or CLI_UNREACHABLE, and it has been said why. */
+/* One request; the whole answer in *ret_body. CLI_OK for a 2xx; else CLI_FAILED or CLI_UNREACHABLE,
+ * and it has been said why. */
 int remote_ask(const struct cli *cli, const struct client_request *request, struct buf *ret_body);
-/* The same, parsed. cJSON_Delete() by the caller; NULL unless CLI_OK. With --json the text has been printed as well. */
+/* The same, parsed. cJSON_Delete() by the caller; NULL unless CLI_OK. With --json the text has been
+ * printed as well. */
 int remote_json(const struct cli *cli, const char *method, const char *path, const char *body,
                 cJSON **ret);
 /* Opens a request whose answer is read by the caller; a refusal has been said. */
@@ -29,7 +32,8 @@ void remote_query(struct buf *path, const char *name, const char *value);
 /* Appends one path segment, escaped. */
 void remote_segment(struct buf *path, const char *text);
 
-/* The member of this name: its text, NULL if it is no string; its number, 0 if it is none; is it true? */
+/* The member of this name: its text, NULL if it is no string; its number, 0 if it is none; is it
+ * true? */
 const char *remote_text(const cJSON *object, const char *name);
 double remote_number(const cJSON *object, const char *name);
 bool remote_true(const cJSON *object, const char *name);

@@ -14,8 +14,8 @@
 /* 0; or -EINVAL with the field, the column within the expression and what is allowed. */
 int config_cron_check(const char *text, struct err *e);
 
-/* 1 and the zone of "CRON_TZ=Zone " or "TZ=Zone " in front; 0 if there is none; -EINVAL if it cannot
- * be the name of one. */
+/* 1 and the zone of "CRON_TZ=Zone " or "TZ=Zone " in front; 0 if there is none; -EINVAL if it
+ * cannot be the name of one. */
 int config_cron_zone(const char *text, char ret_zone[CONFIG_ZONE_MAX + 1], struct err *e);
 
 #endif

@@ -1,4 +1,5 @@
-/* A connection: from bytes to requests, from answers to the next request or the end, each phase with its deadline. */
+/* A connection: from bytes to requests, from answers to the next request or the end, each phase
+ * with its deadline. */
 #include <errno.h>
 #include <event2/buffer.h>
 #include <poll.h>
@@ -56,8 +57,8 @@ static void await_input(struct conn *c, bool in_body) {
     }
 }
 
-/* The answer has left: half-closes and reads on for a while, because closing with unread input would reset the connection and may
- * take the answer away from the peer. */
+/* The answer has left: half-closes and reads on for a while, because closing with unread input
+ * would reset the connection and may take the answer away from the peer. */
 static void linger(struct conn *c) {
     evutil_socket_t fd = bufferevent_getfd(c->bev);
     if (c->peer_ended || shutdown(fd, SHUT_WR) == -1) {
@@ -96,7 +97,8 @@ static void next_request(struct conn *c) {
     }
 }
 
-/* The deadline of an answer is a stall, not a length: it moves with every byte that the peer takes. */
+/* The deadline of an answer is a stall, not a length: it moves with every byte that the peer
+ * takes. */
 static void check_stall(struct conn *c) {
     if (evbuffer_get_length(bufferevent_get_output(c->bev)) == 0) {
         c->progress_ms = now_ms(c); // a stream with nothing to say
@@ -138,7 +140,8 @@ bool connection_must_close(const struct conn *c) {
     if (!c->parser.keep_alive || !c->complete || c->close_after || c->server->draining) {
         return true;
     }
-    // a connection's life is bounded for the sake of balancers and slow attackers: none is on a unix socket
+    // a connection's life is bounded for the sake of balancers and slow attackers: none is on a
+    // unix socket
     bool is_local = c->peer_uid != UINT32_MAX;
     return !is_local && (c->requests >= limits(c)->requests_per_connection ||
                          now_ms(c) - c->born_ms >= limits(c)->connection_age_ms);
@@ -188,7 +191,8 @@ static void body_failed(struct conn *c, int r) {
                     full ? "there is no room left for the body" : "the body could not be stored");
 }
 
-/* Feeds one contiguous run of input to the parser; returns the event that ended it: MORE, HEAD, END or ERROR. */
+/* Feeds one contiguous run of input to the parser; returns the event that ended it: MORE, HEAD, END
+ * or ERROR. */
 static enum http1_event feed(struct conn *c, struct bytes *input) {
     for (;;) {
         struct bytes piece;

@@ -260,7 +260,8 @@ static bool text_begins(const char *text, size_t len, const char *prefix) {
     return true;
 }
 
-/* Origin form, "*" for OPTIONS, or absolute form, whose authority then stands for the Host header. */
+/* Origin form, "*" for OPTIONS, or absolute form, whose authority then stands for the Host
+ * header. */
 static enum http1_error target_form(struct http1 *p) {
     size_t len = p->value_len;
     if (p->value[0] == '/') {
@@ -445,7 +446,8 @@ static unsigned hex_value(char c) {
     return http1_is(c, CLASS_DIGIT) ? (unsigned)(c - '0') : (unsigned)(lower(c) - 'a') + 10U;
 }
 
-/* Where in ";name=value" or ";name=\"value\"" an extension is. They are skipped, but only while both ends agree what they are. */
+/* Where in ";name=value" or ";name=\"value\"" an extension is. They are skipped, but only while
+ * both ends agree what they are. */
 enum ext { EXT_BEGIN, EXT_NAME, EXT_EQUALS, EXT_TOKEN, EXT_QUOTED, EXT_UNQUOTED, EXT_BAD };
 
 static enum http1_event step_chunk_size(struct http1 *p, struct bytes *in, struct bytes *piece) {
@@ -470,7 +472,8 @@ static enum http1_event step_chunk_size(struct http1 *p, struct bytes *in, struc
     return AGAIN;
 }
 
-/* Quoted values are held to plain ASCII without escapes: what else is in there, some parsers read differently. */
+/* Quoted values are held to plain ASCII without escapes: what else is in there, some parsers read
+ * differently. */
 static enum ext ext_next(enum ext ext, char c) {
     bool token = http1_is(c, CLASS_TOKEN);
     bool quotable = http1_is(c, CLASS_VALUE) && (signed char)c > 0 && c != '\\';

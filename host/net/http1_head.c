@@ -43,8 +43,8 @@ static bool ipv6_valid(const char *text, size_t len) {
     return inet_pton(AF_INET6, copy, &address) == 1;
 }
 
-/* Names and IPv4 addresses are held to letters, digits and - . _ ~: RFC 3986 would allow a comma, which in a Host is the mark of
- * two of them merged. */
+/* Names and IPv4 addresses are held to letters, digits and - . _ ~: RFC 3986 would allow a comma,
+ * which in a Host is the mark of two of them merged. */
 bool http1_host_valid(const char *text, size_t len) {
     if (len == 0 || len > HTTP1_HOST_MAX) {
         return false;
@@ -97,8 +97,8 @@ static enum http1_error take_length(struct http1 *p) {
     return HTTP1_OK;
 }
 
-/* A next token of a comma list at *at: its length, 0 if there is none. *at moves behind it and its comma; -1 when what follows the
- * token is neither comma nor end. */
+/* A next token of a comma list at *at: its length, 0 if there is none. *at moves behind it and its
+ * comma; -1 when what follows the token is neither comma nor end. */
 static int list_token(const struct http1 *p, size_t *at, const char **ret_token) {
     size_t i = *at;
     while (i < p->value_len && (p->value[i] == ' ' || p->value[i] == '\t')) {
@@ -124,8 +124,8 @@ static bool token_is(const char *token, int len, const char *text) {
     return (size_t)len == strlen(text) && strncasecmp(token, text, (size_t)len) == 0;
 }
 
-/* Other codings before one final "chunked" are well-formed but unknown here; every other value might be read as "no body" by one
- * party and as a body by another. */
+/* Other codings before one final "chunked" are well-formed but unknown here; every other value
+ * might be read as "no body" by one party and as a body by another. */
 static enum http1_error judge_codings(const struct http1 *p) {
     bool ended = false, others = false;
     for (size_t at = 0; at <= p->value_len;) {
@@ -199,7 +199,8 @@ enum http1_field http1_head_field(const struct http1 *p) {
     return FIELD_OTHER;
 }
 
-/* Blanks behind the value go; but a tab behind a coding stays, and spoils it: not every parser sees "chunked" there. */
+/* Blanks behind the value go; but a tab behind a coding stays, and spoils it: not every parser sees
+ * "chunked" there. */
 static bool trims(const struct http1 *p, char c) {
     return c == ' ' || (c == '\t' && p->field != FIELD_CODING);
 }

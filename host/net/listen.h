@@ -15,8 +15,8 @@ struct listen_socket {
     uint16_t port; /* TCP */
 };
 
-/* A unix socket gets mode 0600; one that nobody answers on any more is replaced. 0; -EADDRINUSE somebody does; -EINVAL the address
- * makes no sense; another negative errno. */
+/* A unix socket gets mode 0600; one that nobody answers on any more is replaced. 0; -EADDRINUSE
+ * somebody does; -EINVAL the address makes no sense; another negative errno. */
 int listen_open(const char *address, struct listen_socket *ret, struct err *e);
 
 /* Removes the file if it is still the socket that listen_open() made. */

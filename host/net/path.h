@@ -7,11 +7,13 @@
 
 #include "base/arena.h"
 
-/* Decodes %XX once, and '+' as a blank if `plus`. NUL-terminated, in the arena; NULL: out of memory. */
+/* Decodes %XX once, and '+' as a blank if `plus`. NUL-terminated, in the arena; NULL: out of
+ * memory. */
 char *path_decode(struct arena *a, const char *text, size_t len, bool plus);
 
-/* Splits the path of `target` (origin or absolute form, "*") at its slashes: segments decoded once, empty and "." dropped, ".."
- * resolved; *ret_query is the text behind '?' or NULL. 0; -EINVAL when ".." leads above the root; -ENOMEM. */
+/* Splits the path of `target` (origin or absolute form, "*") at its slashes: segments decoded once,
+ * empty and "." dropped, ".." resolved; *ret_query is the text behind '?' or NULL. 0; -EINVAL when
+ * ".." leads above the root; -ENOMEM. */
 int path_split(struct arena *a, const char *target, const char ***ret_segments, size_t *ret_count,
                const char **ret_query);
 

@@ -1,4 +1,5 @@
-/* How many connections each peer address has. IPv4 by address, IPv6 by /64: that is what one household gets. */
+/* How many connections each peer address has. IPv4 by address, IPv6 by /64: that is what one
+ * household gets. */
 #ifndef JOBHOST_NET_PEERS_H
 #define JOBHOST_NET_PEERS_H
 

@@ -7,7 +7,7 @@
 #include "base/bytes.h"
 
 enum range_kind {
-    RANGE_NONE, /* not a range this server answers (another unit, several ranges, nonsense): send all */
+    RANGE_NONE, /* another unit, several ranges, nonsense: send all */
     RANGE_PART,
     RANGE_UNSATISFIABLE,
 };
@@ -15,7 +15,8 @@ struct range {
     uint64_t first, len;
 };
 
-/* "bytes=0-99", "bytes=100-", "bytes=-100" for content of `size` bytes. *ret is set for RANGE_PART only. */
+/* "bytes=0-99", "bytes=100-", "bytes=-100" for content of `size` bytes. *ret is set for RANGE_PART
+ * only. */
 enum range_kind range_parse(struct bytes header, uint64_t size, struct range *ret);
 
 #endif

@@ -1,4 +1,5 @@
-/* Answers: whole ones, errors, streams. Everything that becomes a header line passes through here. */
+/* Answers: whole ones, errors, streams. Everything that becomes a header line passes through
+ * here. */
 #include <errno.h>
 #include <event2/buffer.h>
 #include <stdio.h>

@@ -1,4 +1,5 @@
-/* Answers from a file: ranges, and parts pumped as the peer takes them, so that memory stays small whatever the file's size. */
+/* Answers from a file: ranges, and parts pumped as the peer takes them, so that memory stays small
+ * whatever the file's size. */
 #include <errno.h>
 #include <event2/buffer.h>
 #include <fcntl.h>

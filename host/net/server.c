@@ -123,7 +123,8 @@ static void on_accept(struct evconnlistener *lev, evutil_socket_t fd, struct soc
     }
 }
 
-/* accept() failed for want of descriptors: turn one away with the spare, then rest, or this would be called without end. */
+/* accept() failed for want of descriptors: turn one away with the spare, then rest, or this would
+ * be called without end. */
 static void on_accept_error(struct evconnlistener *lev, void *arg) {
     struct server *s = arg;
     int error = EVUTIL_SOCKET_ERROR();

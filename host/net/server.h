@@ -1,9 +1,10 @@
-/* The HTTP server: connections, deadlines and limits; requests come out whole, answers go in whole or as a stream.
+/* The HTTP server: connections, deadlines and limits; requests come out whole, answers go in whole
+ * or as a stream.
  *
  *     listener ─▶ connection ─ http1 (parser) ─▶ struct request ─▶ handler ─▶ respond_*()
  *
- * One implementation for every listener (admin unix socket now, public TCP next). Loop thread only. Rules, limits and the behaviour
- * for each class of malformed request: docs/http.md. */
+ * One implementation for every listener (admin unix socket now, public TCP next). Loop thread only.
+ * Rules, limits and the behaviour for each class of malformed request: docs/http.md. */
 #ifndef JOBHOST_NET_SERVER_H
 #define JOBHOST_NET_SERVER_H
 
@@ -49,9 +50,10 @@ struct header {
     struct bytes name, value; /* value trimmed */
 };
 
-/* One request, complete and immutable. It lives until it has been answered, also when its peer is gone before that (the answer then
- * goes nowhere), so a handler may keep it while an operation is under way. After the answer has been sent, or has turned out to be
- * undeliverable, `done` is called once, if set, and the request and its arena are freed: never inside a respond call. */
+/* One request, complete and immutable. It lives until it has been answered, also when its peer is
+ * gone before that (the answer then goes nowhere), so a handler may keep it while an operation is
+ * under way. After the answer has been sent, or has turned out to be undeliverable, `done` is
+ * called once, if set, and the request and its arena are freed: never inside a respond call. */
 struct request {
     const char *method; /* "GET", ...                                                       */
     const char *target; /* as sent                                                          */
@@ -72,25 +74,29 @@ struct request {
 
 /* How many headers of this name there are; *ret_first (may be NULL) is the first one's value. */
 unsigned request_header(const struct request *req, const char *name, struct bytes *ret_first);
-/* The decoded value of a query parameter in the request's arena, or NULL; a repeated name yields the first. */
+/* The decoded value of a query parameter in the request's arena, or NULL; a repeated name yields
+ * the first. */
 const char *request_query(struct request *req, const char *name);
 
-/* Exactly one of these three answers a request. Header values are refused (500 instead) if they contain CR, LF or NUL. */
+/* Exactly one of these three answers a request. Header values are refused (500 instead) if they
+ * contain CR, LF or NUL. */
 void respond(struct request *req, int status, const char *content_type, struct bytes body);
 /* The error envelope {"error":{"code","message","field"}}; field may be NULL. */
 void respond_error(struct request *req, int status, const char *code, const char *field,
                    const char *message);
-/* Streams a file: `fd` is taken. Answers Range, If-Range and If-None-Match; `etag` (without quotes) may be NULL. */
+/* Streams a file: `fd` is taken. Answers Range, If-Range and If-None-Match; `etag` (without quotes)
+ * may be NULL. */
 void respond_file(struct request *req, const char *content_type, int fd, uint64_t size,
                   const char *etag);
 
 /* Adds a header to the coming answer. Copied. */
 void respond_header(struct request *req, const char *name, const char *value);
 
-/* Server-sent events: starts a chunked text/event-stream answer; chunks may be sent until end() or until the request's `done`
- * callback says that the peer is gone. */
+/* Server-sent events: starts a chunked text/event-stream answer; chunks may be sent until end() or
+ * until the request's `done` callback says that the peer is gone. */
 void respond_stream_begin(struct request *req, int status, const char *content_type);
-/* 0; -EPIPE peer gone; -ENOBUFS limits.stream_unsent reached (a slow reader): the caller should end. */
+/* 0; -EPIPE peer gone; -ENOBUFS limits.stream_unsent reached (a slow reader): the caller should
+ * end. */
 int respond_stream(struct request *req, struct bytes chunk);
 void respond_stream_end(struct request *req);
 
@@ -103,8 +109,8 @@ struct request_body {
 struct server_config {
     struct server_limits limits;
     void (*handle)(struct request *req, void *arg); /* must answer now or later, never not at all */
-    /* Optional. Sees a request before its body (body is empty) and may change what is set in *body; or may answer it: then the
-     * body is not read. */
+    /* Optional. Sees a request before its body (body is empty) and may change what is set in *body;
+     * or may answer it: then the body is not read. */
     void (*admit)(struct request *req, struct request_body *body, void *arg);
     void *arg;
 };
@@ -112,14 +118,16 @@ struct server_config {
 /* The process must ignore SIGPIPE. */
 struct server *server_new(struct event_base *base, struct timers *timers, const struct env *env,
                           const struct log *log, const struct server_config *config);
-/* "unix:PATH" (at most 107 bytes; mode 0600, a stale socket is replaced, a live one is -EADDRINUSE) or "ADDRESS:PORT" ("127.0.0.1:0" picks a port). */
+/* "unix:PATH" (at most 107 bytes; mode 0600, a stale socket is replaced, a live one is -EADDRINUSE)
+ * or "ADDRESS:PORT" ("127.0.0.1:0" picks a port). */
 int server_listen(struct server *s, const char *address, struct err *e);
 /* The port a TCP listener got (first one), or 0. */
 uint16_t server_port(const struct server *s);
 /* Stops accepting, closes idle connections, answers what is under way with Connection: close. */
 void server_drain(struct server *s);
 unsigned server_connections(const struct server *s);
-/* Closes everything; `done` of streams under way is called. Requests still unanswered stay valid until they are answered. */
+/* Closes everything; `done` of streams under way is called. Requests still unanswered stay valid
+ * until they are answered. */
 void server_free(struct server **s);
 
 #endif

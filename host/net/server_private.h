@@ -1,10 +1,11 @@
 /* Shared by the server's files. Who owns what:
  *
  *     server ─▶ listeners, connections (live list, dead list), ended exchanges
- *     conn   ─▶ bufferevent, parser, deadline, one exchange while a request is under way (and kept for the next)
- *     exchange ─▶ one request and its answer; outlives its connection if the handler has not answered yet
+ *     conn   ─▶ bufferevent, parser, deadline, one exchange (kept for the next request)
+ *     exchange ─▶ one request and its answer; outlives its connection until it is answered
  *
- * A connection or exchange is never freed inside a callback of its own: it is put on a list, and the reaper event frees it. */
+ * A connection or exchange is never freed inside a callback of its own: it is put on a list, and
+ * the reaper event frees it. */
 #ifndef JOBHOST_NET_SERVER_PRIVATE_H
 #define JOBHOST_NET_SERVER_PRIVATE_H
 
