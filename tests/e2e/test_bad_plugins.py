@@ -33,6 +33,21 @@ CRASHES = {
     "run-exit": ["exit status 3"],
     "writes-fd3": ["broke the protocol"],
 }
+# What forges.so says in its worker's name: the words of the job's error.
+FORGED = {
+    "noise": "what it sent is no record",
+    "cut": "what it sent is no record",
+    "huge": "it sent a packet that is too large",
+    "type": "what it sent is no record",
+    "order": "record of unknown type",
+    "hello": "is not allowed now",
+    "stranger": "names job",
+    "return": "it gives a job back that it has begun",
+    "commit": "commit 7 is out of order",
+    "short": "broke the protocol",
+    "memfd": "effect of type",
+    "page": "what it sent is no record",
+}
 BY_SANITIZER = {"ctor-crash", "run-crash", "run-overflow"}  # it takes the signal, and ends the process with a status
 HANGS = ("run-hang", "ignores-cancel")
 HARMLESS = ("cpp-unique", "leaks", "forks-child")
@@ -42,7 +57,7 @@ SOON = {"backoff": "fixed", "base": "10ms", "jitter": 0}
 
 def config():
     plugins = chaos(threads=2)
-    for name in (*REFUSED, *CRASHES, *HANGS, *HARMLESS):
+    for name in (*REFUSED, *CRASHES, *HANGS, *HARMLESS, "forges"):
         plugins[name] = {"file": build.plugin(name), "grace": "200ms"}
     plugins["ctor-hang"]["start_timeout"] = "700ms"
     return {"plugins": plugins}
@@ -128,6 +143,22 @@ def test_crashes_are_contained_named_and_end_in_quarantine(crowd):
     # the plugins are not given up: they are there for the next job
     for name in CRASHES:
         wait_until(lambda: crowd.workers(name), build.PATIENCE_S, f"{name} has a worker again")
+
+
+def test_forged_records_end_their_worker_and_nothing_else(crowd):
+    """The job that forged is charged with a crash whatever it said, even that it never ran; its own last word is not believed."""
+    for how, words in FORGED.items():
+        assert crowd.wait_job(crowd.submit("forges.run", "nothing"))["state"] == "succeeded"
+        job = crowd.submit("forges.run", how, retry={**SOON, "base": "1h"})
+        charged = crowd.wait_job(job, "scheduled")
+        assert charged["crashes"] == 1 and charged["attempts"] == 0, (how, charged)
+        error = charged["error"]
+        assert (error["class"], error["code"]) == ("bug", "crash"), (how, error)
+        assert "killed by the host: it" in error["message"] and words in error["message"], (how, error)
+        assert "result" not in charged and [h["outcome"] for h in charged["history"]] == ["crash"], (how, charged)
+        crowd.act(job, "cancel")
+    assert crowd.plugins()["forges"]["crashes"] == len(FORGED)
+    crowd.assert_sound()
 
 
 @needs_crash_record
