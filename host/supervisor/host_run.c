@@ -59,29 +59,11 @@ static void host_configure_log(struct host *host) {
     host->log.journal = !host->log.json && getenv("JOURNAL_STREAM") != NULL;
 }
 
-static void host_note_off(const struct host *host, const char *section,
-                          const struct config_entry *entry) {
-    if (!entry->on) {
-        log_info(&host->log, "config.off", "section=%s name=%s why=\"%s\"", section, entry->name,
-                 entry->off_why == NULL ? "" : entry->off_why);
-    }
-}
-
 /* What the file names and this host does not do, so that nobody has to wonder. */
-static void host_note_sections(const struct host *host) {
-    const struct config *c = host->config;
-    for (size_t i = 0; i < c->plugin_count; i++) {
-        host_note_off(host, "plugins", &c->plugins[i].entry);
-    }
-    for (size_t i = 0; i < c->schedule_count; i++) {
-        host_note_off(host, "schedules", &c->schedules[i].entry);
-    }
-    for (size_t i = 0; i < c->hook_count; i++) {
-        host_note_off(host, "hooks", &c->hooks[i].entry);
-    }
-    for (size_t i = 0; i < c->route_count; i++) {
-        host_note_off(host, "routes", &c->routes[i].entry);
-    }
+static void host_note_off(void *arg, const char *section, const struct config_entry *entry) {
+    const struct host *host = arg;
+    log_info(&host->log, "config.off", "section=%s name=%s why=\"%s\"", section, entry->name,
+             entry->off_why == NULL ? "" : entry->off_why);
 }
 
 /* ------------------------------------------------------------------ start and stop */
@@ -193,7 +175,7 @@ int host_run(const struct host_options *options) {
         log_error(&host->log, "host.start", "msg=\"%s\"", e.msg);
         host->exit_status = 1;
     } else {
-        host_note_sections(host);
+        config_each_off(host->config, host_note_off, host);
         if (options->safe) {
             log_warn(&host->log, "host.safe_mode", "msg=\"jobs are accepted, none is started\"");
         }
