@@ -27,7 +27,9 @@ int store_open(const struct store_config *config, struct event_base *base, const
             return backends[i].open(config, base, log, env, events, ret_store, e);
         }
     }
-    return err_set(e, -EINVAL, "store url \"%s\": this build knows sqlite:PATH", config->url);
+    // the rest of it may hold a password
+    return err_set(e, -EINVAL, "store url \"%.*s:...\": this build knows sqlite:PATH",
+                   (int)strcspn(config->url, ":"), config->url);
 }
 
 void store_close(struct store *store) {
