@@ -26,5 +26,6 @@ int cmd_run(struct cli *cli) {
         .safe = cli_flag(cli, "safe"),
         .ready_fd = (int)fd,
     };
-    return host_run(&options) == 0 ? CLI_OK : CLI_FAILED;
+    int status = host_run(&options);
+    return status == HOST_BAD_CONFIG ? CLI_USAGE : status == 0 ? CLI_OK : CLI_FAILED;
 }

@@ -102,7 +102,11 @@ void host_start(struct host *host);
 /* Closes the server, the store and the rest; what the caller has set stays the caller's. */
 void host_close(struct host *host);
 
-/* Runs until SIGTERM or SIGINT has drained it (or a second one cuts the drain short). Returns the process's exit status. */
+enum { HOST_BAD_CONFIG = 2 };
+
+/* Runs until SIGTERM or SIGINT has drained it (or a second one cuts the drain short). Returns the
+ * process's exit status: 0, 1, or HOST_BAD_CONFIG when the configuration has errors, which have
+ * been printed. */
 int host_run(const struct host_options *options);
 
 /* A plugin has become ready or failed: when all have, the host says READY. */

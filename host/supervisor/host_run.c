@@ -31,7 +31,9 @@ static int host_load_config(struct host *host, const struct host_options *option
                                                       options->self_exe, plugin_dir),
                                                   .strict = options->strict},
                     &report);
-    config_report_print(&report, isatty(STDERR_FILENO) == 1, &text);
+    const char *no_colour = getenv("NO_COLOR");
+    bool colour = isatty(STDERR_FILENO) == 1 && (no_colour == NULL || no_colour[0] == '\0');
+    config_report_print(&report, colour, &text);
     if (text.len > 0) {
         (void)!write(STDERR_FILENO, text.data, text.len);
     }
@@ -166,8 +168,9 @@ int host_run(const struct host_options *options) {
     host_raise_fd_limit();
     host_ignore_signals();
     if (host->config_env == NULL || host_load_config(host, options) != 0) {
+        int status = host->config_env == NULL ? 1 : HOST_BAD_CONFIG;
         host_free(host);
-        return 1;
+        return status;
     }
     host_configure_log(host);
     if (host_open(host, options->safe, &e) != 0 || host_catch_signals(host, &events, &e) != 0 ||

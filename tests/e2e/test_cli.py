@@ -223,6 +223,22 @@ def test_check_looks_for_handlers(make_cli):
     assert "handler chaos.echo is already provided by plugin chaos" in twice.error("check", status=FAILED)
 
 
+def test_secrets_are_not_shown(make_cli):
+    marker = "hunter2-marker"
+    env = {"REDIS": f"redis://user:{marker}@127.0.0.1", "TOKEN": marker, "WORD": marker}
+    cli = make_cli({"plugins": chaos(), "host": {"admin_token": "${TOKEN}"}, "store": {"url": "${REDIS}"}})
+    for args, status in (("run",), FAILED), (("check", "--connect"), FAILED), (("check", "--connect", "--json"), FAILED), \
+            (("config", "dump"), OK), (("config", "dump", "--json"), OK):
+        done = cli.raw(*args, env=env)
+        assert done.returncode == status and marker not in done.stdout + done.stderr, args
+        assert args[0] == "config" or "this build knows sqlite:PATH" in done.stdout + done.stderr
+
+
+def test_run_with_a_broken_configuration(make_cli):
+    err = make_cli({"queues": {"q": {"concurrencyy": 3}}}).error("run", status=USAGE)
+    assert 'did you mean "concurrency"?' in err
+
+
 def test_plugin_check():
     out, _ = run("plugin", "check", build.plugin("chaos"))
     assert out.startswith("chaos 1.0.0 (ABI 1.0, sha256 ") and "chaos.echo" in out
