@@ -116,10 +116,11 @@ static void decide_yield(struct outcome *o, const struct attempt_report *r, int6
         return;
     }
     if (r->wait_kind > JH_WAIT_UNTIL && r->wait_kind <= JH_WAIT_LIMITER) {
-        // its time is only the end of the wait: what it waits for may come before the deadline
+        // What it waits for may come in time; if it does not, the job's deadline ends the wait.
+        bool endless = r->wake_at_ms == 0 || r->wake_at_ms > deadline_ms;
         o->event = JOB_EV_PARK;
         o->park = reasons[r->wait_kind];
-        o->run_at_ms = r->wake_at_ms;
+        o->run_at_ms = deadline_ms != 0 && endless ? deadline_ms : r->wake_at_ms;
     } else if (r->wait_kind == JH_WAIT_UNTIL && r->wake_at_ms > now_ms) {
         run_again(o, JOB_EV_PARK, PARK_TIME, r->wake_at_ms, deadline_ms);
     } else {

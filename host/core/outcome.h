@@ -67,7 +67,7 @@ jh_status outcome_status(jh_class cls);
  * (0 = none), `seed` the job's. Rules, in order:
  *   OK wins over every cancel; USER cancel -> CANCEL; DEADLINE cancel -> class TIMEOUT failure whatever else was
  *   returned; DRAIN cancel -> RELEASE unless the status is OK or FAIL; YIELD -> PARK (or RELEASE for WAIT_NOW),
- *   bounded by JOB_MAX_YIELDS; otherwise by class row, attempts against policy->max, and the job's deadline: a
+ *   bounded by JOB_MAX_YIELDS, and woken at the deadline whatever it waits for; otherwise by class row, attempts against policy->max, and the job's deadline: a
  *   next start that would lie past it -> DIE with code "deadline".
  * The class decides, not the status: FAIL with a class that is retried is retried. A failure without a class is UNKNOWN, and
  * then its status decides. YIELD with class RATE and no wait is what fail() returned: parked until now + retry_after. A crash

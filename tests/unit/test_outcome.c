@@ -322,7 +322,13 @@ static void test_deadline(void) {
     EXPECT_EQ_INT(JH_E_TIMEOUT, o.cls);
     // an event may come before the deadline
     r.wait_kind = JH_WAIT_EVENT;
-    EXPECT_EQ_INT(JOB_EV_PARK, outcome_decide(&r, &fresh, &policy, NOW + 999, SEED, NOW).event);
+    o = outcome_decide(&r, &fresh, &policy, NOW + 999, SEED, NOW);
+    EXPECT_EQ_INT(JOB_EV_PARK, o.event);
+    EXPECT_EQ_INT(NOW + 999, o.run_at_ms);
+    r.wake_at_ms = 0; // it would wait for ever
+    EXPECT_EQ_INT(NOW + 999, outcome_decide(&r, &fresh, &policy, NOW + 999, SEED, NOW).run_at_ms);
+    r.wake_at_ms = NOW + 5;
+    EXPECT_EQ_INT(NOW + 5, outcome_decide(&r, &fresh, &policy, NOW + 999, SEED, NOW).run_at_ms);
 }
 
 // ---- what holds for every combination
