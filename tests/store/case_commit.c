@@ -516,6 +516,40 @@ static void test_batch(void) {
     rig_finish(&rig);
 }
 
+// A dead job's partial result does not become that of a later run.
+static void test_result_of_the_last_run(void) {
+    struct rig rig;
+    rig_init(&rig);
+    rig.config.budget[BUDGET_RESULTS] = 1000;
+    EXPECT_EQ_INT(0, rig_open(&rig));
+    static const enum job_event ends[] = {JOB_EV_SUCCEED, JOB_EV_DIE};
+    for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+        struct job_id id = rig_submit_plain(&rig, "q", "t");
+        const struct store_result part = {.data = bytes_of("half"), .content_type = "text/plain"};
+        struct store_commit_item item = rig_item(rig_claim_one(&rig, "q", "t"), JOB_EV_DIE);
+        item.result = &part;
+        EXPECT_EQ_INT(0, rig_commit(&rig, &item));
+        EXPECT_TRUE(rig_get(&rig, &id)->has_result);
+        EXPECT_EQ_INT(0, rig_move(&rig, &id, JOB_EV_REVIVE));
+        item = rig_item(rig_claim_one(&rig, "q", "t"), JOB_EV_RETRY);
+        item.run_at_ms = rig.now;
+        EXPECT_EQ_INT(0, rig_commit(&rig, &item));
+        EXPECT_TRUE(rig_get(&rig, &id)->has_result); // until there is another end
+        item = rig_item(rig_claim_one(&rig, "q", "t"), ends[i]);
+        EXPECT_EQ_INT(0, rig_commit(&rig, &item));
+        const struct store_job *job = rig_get(&rig, &id);
+        EXPECT_FALSE(job->has_result);
+        EXPECT_EQ_UINT(0, job->result_size);
+        EXPECT_NULL(job->result_type);
+        struct store_result_get get = {.id = id};
+        EXPECT_EQ_INT(-ENOENT, rig_run(&rig, &get.op, STORE_RESULT_GET));
+        store_op_finish(&get.op);
+    }
+    EXPECT_EQ_UINT(0, rig_stats(&rig)->bytes[BUDGET_RESULTS]);
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
 CASES(commit, {"commits are fenced by token and number", test_fence},
       {"a commit that is repeated happens once", test_numbers},
       {"steps are kept, replaced and dropped", test_steps},
@@ -529,4 +563,5 @@ CASES(commit, {"commits are fenced by token and number", test_fence},
       {"the budget for results", test_result_budget},
       {"parked jobs wait for event or time", test_parked},
       {"counters, progress and error are kept", test_counters_and_progress},
-      {"items of a batch have their own fates: commit", test_batch});
+      {"items of a batch have their own fates: commit", test_batch},
+      {"a result is that of the last run", test_result_of_the_last_run});

@@ -41,6 +41,21 @@ static void test_lock(void) {
     rig_finish(&rig);
 }
 
+static void test_lock_behind_link(void) {
+    struct rig rig;
+    struct store other = {NULL, NULL};
+    struct err e;
+    char link_path[300], link_url[320];
+    rig_start(&rig);
+    (void)snprintf(link_path, sizeof link_path, "%s/link.db", rig.dir);
+    (void)snprintf(link_url, sizeof link_url, "sqlite:%s", link_path);
+    EXPECT_EQ_INT(0, symlink(rig.db, link_path));
+    rig.config.url = link_url;
+    EXPECT_EQ_INT(-EBUSY, open_other(&rig, false, &other, &e));
+    rig.config.url = rig.url;
+    rig_finish(&rig);
+}
+
 static void test_read_only(void) {
     struct rig rig;
     struct err e;
@@ -188,7 +203,9 @@ static void test_close(void) {
     rig_finish(&rig);
 }
 
-CASES(open, {"one host at a time", test_lock}, {"reading beside a host", test_read_only},
-      {"a newer schema is refused", test_newer}, {"an older schema is migrated", test_migration},
+CASES(open, {"one host at a time", test_lock},
+      {"one host at a time, by whatever name", test_lock_behind_link},
+      {"reading beside a host", test_read_only}, {"a newer schema is refused", test_newer},
+      {"an older schema is migrated", test_migration},
       {"files and urls that are not ours", test_strangers},
       {"closing answers everything", test_close});

@@ -356,6 +356,23 @@ static void test_key_without_life(void) {
     rig_finish(&rig);
 }
 
+// A submission whose answer was lost, resent after its job has ended and another has the key.
+static void test_repeated_without_key(void) {
+    struct rig rig;
+    rig_start(&rig);
+    struct job_spec first = rig_spec(&rig, "q", "t"), second = rig_spec(&rig, "q", "t");
+    first.dedup_key = second.dedup_key = "k";
+    first.dedup_mode = DEDUP_REJECT;
+    EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(&rig, &first));
+    EXPECT_EQ_INT(SUBMIT_DUPLICATE, rig_submit(&rig, &second));
+    EXPECT_EQ_INT(0, rig_move(&rig, &first.id, JOB_EV_CANCEL));
+    EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(&rig, &second));
+    EXPECT_EQ_INT(SUBMIT_REPEATED, rig_submit(&rig, &first));
+    EXPECT_EQ_INT(JOB_CANCELLED, rig_state(&rig, &first.id));
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
 // Types "t0", "t1", ... of one queue, in batches.
 static void fill_lanes(struct rig *rig, int count) {
     enum { BATCH = 4096 };
@@ -411,6 +428,7 @@ CASES(submit, {"a job comes back as it was submitted", test_all_fields},
       {"a job of id, queue and type alone", test_minimal},
       {"payloads of every size, in the row and beside it", test_payload_sizes},
       {"a repeated submission is recognised in every state", test_repeated},
+      {"a repeated submission that lost its key", test_repeated_without_key},
       {"items of a batch have their own fates", test_batch},
       {"dedup modes that are not there yet", test_modes_not_there},
       {"a dedup key lives as long as the outcome says", test_key_life},

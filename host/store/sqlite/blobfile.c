@@ -77,7 +77,7 @@ int blobfile_prepare(const char *dir, struct err *e) {
         }
     }
     (void)closedir(d);
-    return 0;
+    return sync_dir(dir, e); // also of directories that a dying host made and did not sync
 }
 
 static int write_all(int fd, const char *p, size_t len) {

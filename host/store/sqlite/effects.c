@@ -128,6 +128,17 @@ static int put_result(struct writer *w, struct job_row *row, struct job_life *li
                         : writer_bytes(w, BUDGET_RESULTS, (int64_t)result->data.len);
 }
 
+// What an earlier end left is not the result of this one.
+static int drop_result(struct writer *w, struct job_row *row, struct job_life *life,
+                       int64_t now_ms) {
+    int r = blobrow_release_result(w, row->rid, now_ms);
+    bind_int(conn_stmt(&w->conn, SQL_RESULT_DEL), 1, row->rid);
+    row->has &= ~(uint32_t)HAS_RESULT;
+    life->result_size = 0;
+    life->result_type = NULL;
+    return r < 0 ? r : conn_run(&w->conn, SQL_RESULT_DEL);
+}
+
 static int put_attempt(struct writer *w, struct job_row *row, struct job_life *life,
                        const struct store_attempt *attempt) {
     buf_clear(&w->pack);
@@ -153,6 +164,12 @@ static int put_attempt(struct writer *w, struct job_row *row, struct job_life *l
 
 int effects_end(struct writer *w, struct job_row *row, struct job_life *life,
                 const struct store_commit_item *item, int64_t now_ms) {
-    int r = item->result == NULL ? 0 : put_result(w, row, life, item->result, now_ms);
+    bool final = job_is_final((enum job_state)job_next_state(JOB_RUNNING, item->event));
+    int r = 0;
+    if (item->result != NULL) {
+        r = put_result(w, row, life, item->result, now_ms);
+    } else if (final && (row->has & HAS_RESULT) != 0) {
+        r = drop_result(w, row, life, now_ms);
+    }
     return r < 0 || item->attempt == NULL ? r : put_attempt(w, row, life, item->attempt);
 }

@@ -63,6 +63,7 @@ static int mend(struct fsck *f, struct job_row *row) {
         return r;
     }
     life.counters.lost++;
+    life.counters.executions++;
     life.host_nonce = 0;
     row->token++;
     row->rev += 2;

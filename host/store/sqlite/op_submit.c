@@ -30,9 +30,11 @@ static int refuse(struct store_submit_item *item, int status) {
 // Somebody holds the key.
 static int meet_holder(struct writer *w, struct store_submit_item *item,
                        const struct job_id *holder) {
-    if (id_equal(holder, &item->spec->id)) {
+    struct job_row row; // this very job may be there all the same: it has ended, and lost the key
+    int r = id_equal(holder, &item->spec->id) ? 1 : place_find(w, &item->spec->id, &row);
+    if (r != 0) {
         item->verdict = SUBMIT_REPEATED;
-        return 0;
+        return r < 0 ? r : 0;
     }
     item->winner = *holder;
     if (item->spec->dedup_mode == DEDUP_REJECT) {

@@ -138,6 +138,12 @@ static const struct store_ops sqlite_ops = {
     .close = sqlite_store_close,
 };
 
+// SQLite follows a link to the file, so its lock and its log lie beside the file, not the link.
+static char *real_path(const char *path) {
+    char *real = realpath(path, NULL);
+    return real != NULL ? real : strdup(path);
+}
+
 static int copy_config(struct sqlite_store *st, const struct store_config *config, struct err *e) {
     const char *path = config->url + strlen(URL_SCHEME);
     if (strncmp(config->url, URL_SCHEME, strlen(URL_SCHEME)) != 0 || *path == '\0') {
@@ -147,7 +153,7 @@ static int copy_config(struct sqlite_store *st, const struct store_config *confi
         return err_set(e, -EINVAL, "the store needs a directory for blobs");
     }
     st->config = *config;
-    st->path = strdup(path);
+    st->path = real_path(path);
     st->blob_dir = strdup(config->blob_dir);
     st->config.url = st->path;
     st->config.blob_dir = st->blob_dir;
