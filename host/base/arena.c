@@ -21,7 +21,8 @@ static size_t align_up(size_t n) {
     return (n + mask) & ~mask;
 }
 
-// The size of the next chunk doubles, so that a large arena takes few mallocs and a small one little memory.
+// The size of the next chunk doubles, so that a large arena takes few mallocs and a small one
+// little memory.
 static size_t next_chunk_cap(const struct arena *a) {
     if (a->head == NULL) {
         return CHUNK_FIRST;

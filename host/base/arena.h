@@ -1,5 +1,5 @@
-/* A bump allocator: everything that belongs to one request, operation or config lives in one arena and is
- * freed together, so error paths free nothing.
+/* A bump allocator: everything that belongs to one request, operation or config lives in one arena
+ * and is freed together, so error paths free nothing.
  *
  *     chunk ─▶ chunk ─▶ chunk      each: [ used ........ | free ]
  *
@@ -27,8 +27,9 @@ char *arena_str(struct arena *a, const char *text);
 char *arena_strn(struct arena *a, const char *text, size_t len);
 char *arena_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* Copies; a NUL that is not counted follows the data. Empty input gives {NULL, 0}. On failure data is NULL
- * while the input's length is kept, which callers test as `out.len != 0 && out.data == NULL`. */
+/* Copies; a NUL that is not counted follows the data. Empty input gives {NULL, 0}. On failure data
+ * is NULL while the input's length is kept, which callers test as `out.len != 0 && out.data ==
+ * NULL`. */
 struct bytes arena_bytes(struct arena *a, struct bytes b);
 
 /* Frees everything; the arena can be used again. */

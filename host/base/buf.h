@@ -1,5 +1,6 @@
 /* A growing byte buffer, for building packets, JSON and text. A zeroed struct is ready to use.
- * The first failed allocation sets `failed`; later appends do nothing, so callers test once at the end. */
+ * The first failed allocation sets `failed`; later appends do nothing, so callers test once at the
+ * end. */
 #ifndef JOBHOST_BASE_BUF_H
 #define JOBHOST_BASE_BUF_H
 
@@ -23,7 +24,8 @@ void buf_char(struct buf *b, char c);
 void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void buf_vprintf(struct buf *b, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
 
-/* Makes room for `len` more bytes and returns where they go (NULL on failure); buf_grew() then counts them. */
+/* Makes room for `len` more bytes and returns where they go (NULL on failure); buf_grew() then
+ * counts them. */
 char *buf_room(struct buf *b, size_t len);
 void buf_grew(struct buf *b, size_t len);
 

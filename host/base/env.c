@@ -89,8 +89,8 @@ static int64_t load(const volatile int64_t *p) {
     return __atomic_load_n(p, __ATOMIC_ACQUIRE); // so that the second look at seq comes after it
 }
 
-// A consistent copy of the file. A writer that died half-way leaves seq odd for ever: after a second, which no living one
-// takes, what is there has to do.
+// A consistent copy of the file. A writer that died half-way leaves seq odd for ever: after a
+// second, which no living one takes, what is there has to do.
 static struct env_clock_file read_clock(const volatile struct env_clock_file *c) {
     int64_t give_up_ms = 0;
     for (;;) {

@@ -1,9 +1,9 @@
 /* Why a call failed, in words a user can act on.
  *
- * Functions return 0 (or a positive count) for success and a negative errno value for failure. Those that
- * can say more take a `struct err *` as last argument, which may be NULL; it is filled once, where the
- * failure is first seen, and left alone by everyone above. It is untouched on success.
- * Library code never logs: the caller that decides what to do about a failure logs it. */
+ * Functions return 0 (or a positive count) for success and a negative errno value for failure.
+ * Those that can say more take a `struct err *` as last argument, which may be NULL; it is filled
+ * once, where the failure is first seen, and left alone by everyone above. It is untouched on
+ * success. Library code never logs: the caller that decides what to do about a failure logs it. */
 #ifndef JOBHOST_BASE_ERR_H
 #define JOBHOST_BASE_ERR_H
 

@@ -1,5 +1,5 @@
-/* A binary min-heap of pointers whose elements know their own place, so that any of them can be removed in
- * O(log n): what timers and deadlines need. Elements are borrowed. Not thread-safe. */
+/* A binary min-heap of pointers whose elements know their own place, so that any of them can be
+ * removed in O(log n): what timers and deadlines need. Elements are borrowed. Not thread-safe. */
 #ifndef JOBHOST_BASE_HEAP_H
 #define JOBHOST_BASE_HEAP_H
 

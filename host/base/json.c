@@ -12,8 +12,8 @@ static bool is_plain(uint8_t c) {
     return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
 }
 
-// True if all eight bytes are plain. In a byte of ASCII, x - n borrows into bit 7 exactly when x < n; a borrow from a lower
-// byte happens only where that byte was found out already.
+// True if all eight bytes are plain. In a byte of ASCII, x - n borrows into bit 7 exactly when x <
+// n; a borrow from a lower byte happens only where that byte was found out already.
 static bool is_plain8(const uint8_t *p) {
     uint64_t x;
     memcpy(&x, p, sizeof x);

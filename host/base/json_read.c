@@ -3,7 +3,8 @@
 #include "base/json.h"
 #include "base/utf8.h"
 
-// ---- finding values in text that a parser has accepted; on other text nothing is found, but nothing bad happens
+// ---- finding values in text that a parser has accepted; on other text nothing is found, but
+// nothing bad happens
 
 struct scan {
     const char *p, *end;
@@ -364,7 +365,8 @@ struct nest {
     unsigned depth;
 };
 
-// Steps behind the opening bracket, and behind the first key of an object. *ret_empty: and behind the closing bracket.
+// Steps behind the opening bracket, and behind the first key of an object. *ret_empty: and behind
+// the closing bracket.
 static bool check_open(struct scan *s, struct nest *nest, bool *ret_empty) {
     bool is_object = *s->p++ == '{';
     *ret_empty = skip_char(s, is_object ? '}' : ']');

@@ -2,10 +2,11 @@
  *
  *     2026-11-21T10:00:00.123Z info  worker.ready plugin=hello pid=4711 ready_ms=3
  *
- * `event` is a dotted constant that people can grep; the rest are fields built by the printf format, already as
- * key=value pairs, or "" for none. A value runs to the next " key=", so words need no quotes. Control bytes are escaped; fields
- * over LOG_FIELDS_MAX bytes are cut and end in "...". Values of secrets must never reach it. Thread-safe: one write(2) a line.
- * As JSON the fields become members: whole numbers as numbers, all else as strings. */
+ * `event` is a dotted constant that people can grep; the rest are fields built by the printf
+ * format, already as key=value pairs, or "" for none. A value runs to the next " key=", so words
+ * need no quotes. Control bytes are escaped; fields over LOG_FIELDS_MAX bytes are cut and end in
+ * "...". Values of secrets must never reach it. Thread-safe: one write(2) a line. As JSON the
+ * fields become members: whole numbers as numbers, all else as strings. */
 #ifndef JOBHOST_BASE_LOG_H
 #define JOBHOST_BASE_LOG_H
 

@@ -12,7 +12,8 @@
 #define YEAR_0_MS     INT64_C(-62167219200000)
 #define YEAR_10000_MS INT64_C(253402300800000)
 
-// ---- calendar: days since 1970-01-01, proleptic Gregorian; years begin in March, so leap days come last
+// ---- calendar: days since 1970-01-01, proleptic Gregorian; years begin in March, so leap days
+// come last
 
 static int64_t days_from_civil(int64_t year, int month, int day) {
     year -= month <= 2;

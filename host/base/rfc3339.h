@@ -1,4 +1,5 @@
-/* Times as people and JSON see them: RFC 3339, UTC, milliseconds. Also durations and sizes in words. Pure. */
+/* Times as people and JSON see them: RFC 3339, UTC, milliseconds. Also durations and sizes in
+ * words. Pure. */
 #ifndef JOBHOST_BASE_RFC3339_H
 #define JOBHOST_BASE_RFC3339_H
 
@@ -13,8 +14,8 @@ void rfc3339_format(int64_t unix_ms, char out[RFC3339_LEN + 1]);
 /* Accepts RFC 3339 with any offset and 0..9 fraction digits. 0, or -EINVAL. */
 int rfc3339_parse(const char *text, int64_t *ret_unix_ms);
 
-/* "30s", "1h30m", "250ms", "7d": what config.yaml and the CLI accept; a bare number is refused (-EINVAL),
- * overflow is -ERANGE. */
+/* "30s", "1h30m", "250ms", "7d": what config.yaml and the CLI accept; a bare number is refused
+ * (-EINVAL), overflow is -ERANGE. */
 int duration_parse(const char *text, int64_t *ret_ms);
 void duration_format(int64_t ms, char *out, size_t cap); /* the shortest exact spelling */
 

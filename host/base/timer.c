@@ -32,7 +32,8 @@ static int arm(struct timers *all, int64_t wait_ms) {
     return event_add(all->event, &tv);
 }
 
-// Sets the event for the earliest timer. A timer that was cancelled may leave it set too early, which costs one idle turn.
+// Sets the event for the earliest timer. A timer that was cancelled may leave it set too early,
+// which costs one idle turn.
 static int rearm(struct timers *all) {
     const struct timer *first = heap_min(&all->heap);
     if (first == NULL) {
@@ -51,7 +52,8 @@ static int rearm(struct timers *all) {
     return r;
 }
 
-// Fires what was due and set before this turn; what the callbacks set waits for the next one, behind everything that is due.
+// Fires what was due and set before this turn; what the callbacks set waits for the next one,
+// behind everything that is due.
 static void on_event(evutil_socket_t fd, short what, void *arg) {
     (void)fd;
     (void)what;
@@ -110,7 +112,8 @@ void timer_init(struct timer *t, void (*fire)(struct timer *, void *), void *arg
 
 int timer_set(struct timers *all, struct timer *t, int64_t due_mono_ms) {
     timer_cancel(all, t);
-    // a callback that sets a timer into the past must not overtake, turn by turn, those that are due
+    // a callback that sets a timer into the past must not overtake, turn by turn, those that are
+    // due
     t->due_mono_ms = all->firing && due_mono_ms < all->turn_ms ? all->turn_ms : due_mono_ms;
     t->seq = all->seq++;
     int r = heap_add(&all->heap, t);

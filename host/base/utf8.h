@@ -5,7 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Bytes of the character that begins at `p` (p < end): 1..4, or 0 if there is no whole valid one. */
+/* Bytes of the character that begins at `p` (p < end): 1..4, or 0 if there is no whole valid one.
+ */
 static inline size_t utf8_char_len(const uint8_t *p, const uint8_t *end) {
     size_t left = (size_t)(end - p);
     uint8_t low = 0x80, high = 0xbf; // bounds of the second byte

@@ -1,10 +1,12 @@
-/* One claimed job on its way through a worker: what it asked for since its last commit, and its end.
+/* One claimed job on its way through a worker: what it asked for since its last commit, and its
+ * end.
  *
- *     claimed ─▶ held ──place──▶ sent (in a worker's window, then running) ──DONE──▶ ended ──store──▶ gone
- *                 ▲                 │ NACK, neighbour's crash
- *                 └─────────────────┘
+ *     claimed ─▶ held ──place──▶ sent (in a window, then running) ─DONE─▶ ended ─store─▶ gone
+ *                 ▲               │ NACK, neighbour's crash
+ *                 └───────────────┘
  *
- * An attempt borrows its job from the claim it came with; the claim is freed with its last attempt. Loop thread only. */
+ * An attempt borrows its job from the claim it came with; the claim is freed with its last attempt.
+ * Loop thread only. */
 #ifndef JOBHOST_SUPERVISOR_ATTEMPT_H
 #define JOBHOST_SUPERVISOR_ATTEMPT_H
 
@@ -81,7 +83,8 @@ struct attempt {
 };
 TAILQ_HEAD(attempt_list, attempt);
 
-/* From a claimed job; counted in its lane's queue and found by attempt_find(). NULL without memory. */
+/* From a claimed job; counted in its lane's queue and found by attempt_find(). NULL without memory.
+ */
 struct attempt *attempt_new(struct host *host, struct claim *claim, const struct store_claimed *job,
                             struct lane *lane);
 void attempt_free(struct attempt *a);
@@ -89,11 +92,12 @@ struct attempt *attempt_find(struct host *host, const struct job_id *id);
 /* Frees the claim when no attempt uses it; may be NULL. */
 void claim_unref(struct claim *claim);
 
-/* Forgets what it did and was told, for another run of the same claim. False: it has committed something in this run, so that the store's
- * newer state must be claimed again. */
+/* Forgets what it did and was told, for another run of the same claim. False: it has committed
+ * something in this run, so that the store's newer state must be claimed again. */
 bool attempt_rewind(struct attempt *a);
 
-/* What the worker says about it. Each returns 0, or -EBADMSG/-EPROTO: the worker broke a limit or the protocol. */
+/* What the worker says about it. Each returns 0, or -EBADMSG/-EPROTO: the worker broke a limit or
+ * the protocol. */
 int attempt_on_effect(struct attempt *a,
                       struct record *r); /* WARN, STEP, CHILD, KV, RESULT, RESULT_TYPE */
 int attempt_on_progress(struct attempt *a, const struct msg_progress *m);
@@ -114,10 +118,12 @@ void attempt_say(struct attempt *a, const char *scope, const char *message, cons
 /* Sends the final commit of a concluded attempt, unless an earlier one is still under way. */
 void attempt_conclude(struct attempt *a);
 
-/* The store has refused its final commit for what is in it: it ends without that, as a failure. False: that was refused already. */
+/* The store has refused its final commit for what is in it: it ends without that, as a failure.
+ * False: that was refused already. */
 bool attempt_refuse(struct attempt *a, int status);
 
-/* Asks it to stop; the reasons add up. The worker's check timer takes it from there (TERM, KILL). */
+/* Asks it to stop; the reasons add up. The worker's check timer takes it from there (TERM, KILL).
+ */
 void attempt_cancel(struct attempt *a, uint32_t mask);
 
 /* Tells the store about progress and log of an attempt that goes on. */

@@ -1,7 +1,8 @@
 /* Commits on their way to the store, gathered over one turn of the loop and posted as batches.
  *
- * A batch that the store could not take (read-only, timed out) is kept and posted again every second, in order, until the store is well
- * or the host ends: an attempt's outcome is never dropped. Loop thread only. */
+ * A batch that the store could not take (read-only, timed out) is kept and posted again every
+ * second, in order, until the store is well or the host ends: an attempt's outcome is never
+ * dropped. Loop thread only. */
 #ifndef JOBHOST_SUPERVISOR_COMMITS_H
 #define JOBHOST_SUPERVISOR_COMMITS_H
 
@@ -32,14 +33,15 @@ struct commit_entry {
 struct commits *commits_new(struct host *host);
 void commits_free(struct commits **c);
 
-/* The next free item and its entry, zeroed; filled in by the caller before it returns to the loop. NULL without memory. */
+/* The next free item and its entry, zeroed; filled in by the caller before it returns to the loop.
+ * NULL without memory. */
 struct store_commit_item *commits_add(struct host *host, struct commit_entry **ret_entry);
 
 /* Posts what was gathered. */
 void commits_flush(struct host *host);
 
-/* A concluded attempt whose end cannot be written now, for lack of memory or because the store is not well: it is tried again as
- * batches are. Until then nothing new is claimed. */
+/* A concluded attempt whose end cannot be written now, for lack of memory or because the store is
+ * not well: it is tried again as batches are. Until then nothing new is claimed. */
 void commits_later(struct attempt *a);
 bool commits_stalled(const struct host *host);
 

@@ -15,7 +15,8 @@
 void conclude_effects(struct attempt *a, struct store_commit_item *item,
                       struct commit_entry *entry) {
     struct effects *fx = a->effects;
-    // the store's thread reads these while a worker, perhaps a hostile one, may send more: hence copies
+    // the store's thread reads these while a worker, perhaps a hostile one, may send more: hence
+    // copies
     a->effects = NULL;
     entry->attempt = a;
     entry->effects = fx;
@@ -47,7 +48,8 @@ void conclude_effects(struct attempt *a, struct store_commit_item *item,
     }
 }
 
-/* Only OK and yield() are commits (jobhost_plugin.h). A yield that came out of fail() is a failure by another name. */
+/* Only OK and yield() are commits (jobhost_plugin.h). A yield that came out of fail() is a failure
+ * by another name. */
 static bool conclude_is_commit(const struct attempt_report *r) {
     return r->end == ATTEMPT_RETURNED &&
            (r->status == JH_OK || (r->status == JH_YIELD && r->cls == JH_E_NONE));

@@ -1,5 +1,5 @@
-/* From an attempt's report to the commit that ends it: asks core/outcome.h what becomes of the job, stores a large result first, and fills
- * in the store's commit item. */
+/* From an attempt's report to the commit that ends it: asks core/outcome.h what becomes of the job,
+ * stores a large result first, and fills in the store's commit item. */
 #ifndef JOBHOST_SUPERVISOR_CONCLUDE_H
 #define JOBHOST_SUPERVISOR_CONCLUDE_H
 

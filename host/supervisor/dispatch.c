@@ -78,7 +78,8 @@ static void dispatch_retry_later(struct host *host) {
 
 /* ------------------------------------------------------------------ room */
 
-/* How many jobs of this lane the pool may have in hand, besides those it shares its threads with. */
+/* How many jobs of this lane the pool may have in hand, besides those it shares its threads with.
+ */
 static uint32_t dispatch_capacity(const struct lane *lane) {
     uint32_t threads = lane->pool->ready_count * (uint32_t)lane->pool->config->threads;
     if (lane->pace == LANE_SLOW) {
@@ -89,7 +90,8 @@ static uint32_t dispatch_capacity(const struct lane *lane) {
     return window + (ahead > DISPATCH_AHEAD_MAX ? DISPATCH_AHEAD_MAX : ahead);
 }
 
-/* A fast lane has hundreds in hand for milliseconds: they do not count where slow ones wait for a thread, or those would never get one. */
+/* A fast lane has hundreds in hand for milliseconds: they do not count where slow ones wait for a
+ * thread, or those would never get one. */
 static uint32_t dispatch_room(const struct lane *lane) {
     const struct pool *pool = lane->pool;
     uint32_t capacity = dispatch_capacity(lane);
@@ -170,8 +172,8 @@ static void claim_add(struct claim *claim, struct lane *lane, uint32_t n) {
     queue_take(lane->queue, n);
 }
 
-/* Lanes in turn: who is served goes to the end of the list, and nobody overtakes the first, which may need more room than others do.
- * False without memory. */
+/* Lanes in turn: who is served goes to the end of the list, and nobody overtakes the first, which
+ * may need more room than others do. False without memory. */
 static bool dispatch_gather(struct host *host, struct pool *pool, enum lane_pace pace,
                             struct claim **at) {
     for (uint32_t left = pool->ready_lanes[pace]; left > 0; left--) {

@@ -1,13 +1,13 @@
 /* Which waiting job goes to which thread, and when.
  *
  *     store ready(lane) ─▶ hungry lane ─┐
- *     worker has room  ────────────────┼─▶ dispatch_run ─ claim (batched over lanes) ─▶ held ─▶ placed in a worker's window
- *     queue resumed ───────────────────┘                                                ▲
- *                                                             NACK, neighbour's crash ──┘
+ *     worker has room  ────────────────┼─▶ dispatch_run ─ claim (of many lanes) ─▶ held ─▶ placed
+ *     queue resumed ───────────────────┘                                           ▲
+ *                                                        NACK, neighbour's crash ──┘
  *
- * Claims are sized by what the pools can take: running time decides how far ahead (about 5 ms of work per thread in the worker, as
- * much again in hand). Slots are shared between the lanes of a pool in turn, and fast lanes do not take from slow ones, so no lane starves.
- * Loop thread only. */
+ * Claims are sized by what the pools can take: running time decides how far ahead (about 5 ms of
+ * work per thread in the worker, as much again in hand). Slots are shared between the lanes of a
+ * pool in turn, and fast lanes do not take from slow ones, so no lane starves. Loop thread only. */
 #ifndef JOBHOST_SUPERVISOR_DISPATCH_H
 #define JOBHOST_SUPERVISOR_DISPATCH_H
 

@@ -1,5 +1,6 @@
-/* What a handler asked for since its last commit, decoded and checked against the limits of core/job.h, in the shape that the
- * store takes. One arena; freed as a whole once the commit has been answered. */
+/* What a handler asked for since its last commit, decoded and checked against the limits of
+ * core/job.h, in the shape that the store takes. One arena; freed as a whole once the commit has
+ * been answered. */
 #ifndef JOBHOST_SUPERVISOR_EFFECTS_H
 #define JOBHOST_SUPERVISOR_EFFECTS_H
 
@@ -24,7 +25,7 @@ struct effects {
     size_t bytes; /* held in all */
     uint32_t state_version;
     const char *
-        refused; /* error code when something in it cannot be done, else NULL: then none of it is  */
+        refused; /* error code when something in it cannot be done, else NULL: then none of it is */
     char refusal[200]; /* and why, for people */
 };
 
@@ -37,12 +38,14 @@ void effects_free(struct effects **fx);
 /* Forgets what asks something of the store; warnings only say what was seen. */
 void effects_keep_warnings(struct effects *fx);
 
-/* 0; -EBADMSG for a record over a limit; -ENOMEM. Contents by descriptor are read in and the descriptor closed. */
+/* 0; -EBADMSG for a record over a limit; -ENOMEM. Contents by descriptor are read in and the
+ * descriptor closed. */
 int effects_add_step(struct effects *fx, struct msg_step *m);
 int effects_add_warning(struct effects *fx, const struct msg_warn *m);
 int effects_add_kv(struct effects *fx, struct msg_kv *m);
-/* `parent` gives what the child does not say: queue by the child's type, tenant, flow; the id is made here. A child over a limit
- * that a worker does not know (its queue's, the number of children) is no breach of the protocol: it sets `refused`. */
+/* `parent` gives what the child does not say: queue by the child's type, tenant, flow; the id is
+ * made here. A child over a limit that a worker does not know (its queue's, the number of children)
+ * is no breach of the protocol: it sets `refused`. */
 int effects_add_child(struct effects *fx, struct host *host, const struct job_spec *parent,
                       struct msg_child *m);
 

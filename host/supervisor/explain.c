@@ -7,7 +7,8 @@
 #include "supervisor/jobs.h"
 #include "supervisor/lane.h"
 
-/* Jobs of its lane that go first are not counted exactly: all that wait in the lane are an upper bound. */
+/* Jobs of its lane that go first are not counted exactly: all that wait in the lane are an upper
+ * bound. */
 static int64_t explain_ahead(const struct store_stats *stats, const struct store_job *job) {
     for (size_t i = 0; stats != NULL && i < stats->lane_count; i++) {
         const struct store_lane_stats *lane = &stats->lanes[i];

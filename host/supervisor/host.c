@@ -158,7 +158,8 @@ void host_close(struct host *host) {
     if (host->front_self != NULL) {
         host->front->close(host->front_self);
     }
-    // outcomes that the store could not take go first: they free their attempts, dispatch frees the others
+    // outcomes that the store could not take go first: they free their attempts, dispatch frees the
+    // others
     commits_free(&host->commits);
     dispatch_free(&host->dispatch);
     pools_free(&host->pools);

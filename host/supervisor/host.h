@@ -1,5 +1,6 @@
-/* The supervisor's root object: everything it owns, made in main's order and unmade in reverse. It never runs plugin code, never
- * blocks, and has one thread (the store's threads are behind store.h).
+/* The supervisor's root object: everything it owns, made in main's order and unmade in reverse. It
+ * never runs plugin code, never blocks, and has one thread (the store's threads are behind
+ * store.h).
  *
  *     api (HTTP) ─▶ jobs ──────┐                       ┌─▶ pool hello ─▶ worker process(es)
  *                              ▼                       │
@@ -77,7 +78,8 @@ struct host {
     struct record_packet packet; /* where workers' packets are received         */
 };
 
-/* Who answers HTTP requests: given by main, so that the supervisor does not depend on the API built upon it. */
+/* Who answers HTTP requests: given by main, so that the supervisor does not depend on the API built
+ * upon it. */
 struct server_config;
 struct host_front {
     void *(*open)(struct host *host); /* NULL: out of memory */
@@ -94,8 +96,9 @@ struct host_options {
     int ready_fd; /* gets the line "ready" once every plugin is up or has failed; 0 = none */
 };
 
-/* Opens the store and makes all that a host owns but its HTTP side, from env, log, config and self_exe, which the caller has set.
- * 0, or negative errno with words; host_close() follows either way. */
+/* Opens the store and makes all that a host owns but its HTTP side, from env, log, config and
+ * self_exe, which the caller has set. 0, or negative errno with words; host_close() follows either
+ * way. */
 int host_open(struct host *host, bool safe, struct err *e);
 /* Recovers what an earlier boot left and starts the plugins, as the loop turns. */
 void host_start(struct host *host);

@@ -19,7 +19,8 @@ struct host_events {
     struct event *signals[HOST_SIGNALS];
 };
 
-/* ------------------------------------------------------------------ configuration and surroundings */
+/* ------------------------------------------------------------------ configuration and surroundings
+ */
 
 static int host_load_config(struct host *host, const struct host_options *options) {
     struct config_report report;
@@ -97,7 +98,8 @@ static int host_listen(struct host *host, struct err *e) {
     return server_listen(host->server, address, e);
 }
 
-/* What would end the process is an error of the call that met it. Before the first file is written. */
+/* What would end the process is an error of the call that met it. Before the first file is written.
+ */
 static void host_ignore_signals(void) {
     (void)signal(SIGPIPE, SIG_IGN);
     (void)signal(SIGXFSZ, SIG_IGN); // a bound on files (ulimit -f) is a full disk
@@ -123,7 +125,8 @@ static void host_release_signals(struct host_events *events) {
     }
 }
 
-/* A descriptor that cannot be received looks like a worker's fault: have room. Workers get what they need by their own limits. */
+/* A descriptor that cannot be received looks like a worker's fault: have room. Workers get what
+ * they need by their own limits. */
 static void host_raise_fd_limit(void) {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < HOST_FDS) {

@@ -1,5 +1,6 @@
-/* Live events: who watches which job hears of its changes of state, progress, log lines and commits. Lossy by design: nothing is
- * stored here, a watcher that joins late reads the job first. Loop thread only. */
+/* Live events: who watches which job hears of its changes of state, progress, log lines and
+ * commits. Lossy by design: nothing is stored here, a watcher that joins late reads the job first.
+ * Loop thread only. */
 #ifndef JOBHOST_SUPERVISOR_HUB_H
 #define JOBHOST_SUPERVISOR_HUB_H
 

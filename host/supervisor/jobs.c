@@ -81,7 +81,8 @@ static void act_answer(struct store_op *op) {
     act->done(act, act->arg);
 }
 
-/* The audit row is part of the action: the answer comes after it. A refused action is not audited. */
+/* The audit row is part of the action: the answer comes after it. A refused action is not audited.
+ */
 static void act_finish(struct act *x) {
     struct host *host = x->host;
     struct jobs_act *act = x->act;

@@ -1,5 +1,6 @@
-/* What people ask of the host, as functions: the API and the CLI behind it call these; nothing here knows HTTP. Loop thread only.
- * Asynchronous ones answer through a callback, always later than the call returns. */
+/* What people ask of the host, as functions: the API and the CLI behind it call these; nothing here
+ * knows HTTP. Loop thread only. Asynchronous ones answer through a callback, always later than the
+ * call returns. */
 #ifndef JOBHOST_SUPERVISOR_JOBS_H
 #define JOBHOST_SUPERVISOR_JOBS_H
 
@@ -45,23 +46,23 @@ struct job_request {
     size_t file_count;
 };
 
-/* Checks the request and fills in what queue, type and defaults say; makes the id. Strings of `request` are borrowed by the spec.
- * 0, or -EINVAL and *ret_problem. */
+/* Checks the request and fills in what queue, type and defaults say; makes the id. Strings of
+ * `request` are borrowed by the spec. 0, or -EINVAL and *ret_problem. */
 int jobs_resolve(struct host *host, const struct job_request *request, struct arena *arena,
                  struct job_spec *ret_spec, struct problem *ret_problem);
 
-/* Posts the submission (op.done is the caller's) and has the dispatcher claim in the same breath, so that submit and claim share one
- * commit of the store. */
+/* Posts the submission (op.done is the caller's) and has the dispatcher claim in the same breath,
+ * so that submit and claim share one commit of the store. */
 void jobs_submit(struct host *host, struct store_submit *submit);
 
-/* Cancel: a waiting job ends at once; one that runs here is asked to stop (state stays running, `pending`). Retry: dead or cancelled
- * jobs start again. Promote: scheduled ones start now. Answers the state afterwards. */
+/* Cancel: a waiting job ends at once; one that runs here is asked to stop (state stays running,
+ * `pending`). Retry: dead or cancelled jobs start again. Promote: scheduled ones start now. Answers
+ * the state afterwards. */
 enum jobs_action { JOBS_CANCEL, JOBS_RETRY, JOBS_PROMOTE, JOBS_REMOVE };
 struct jobs_act {
     enum jobs_action action;
     struct job_id id;
-    const char *actor,
-        *why;   /* for the audit log; copied                                          */
+    const char *actor, *why; /* for the audit log; copied */
     int status; /* answers: 0, -ENOENT, -EBUSY, -EINVAL (state), or the store's error */
     enum job_state state;
     bool pending; /* cancel of a running job: it has been asked                         */
@@ -72,7 +73,8 @@ void jobs_act(struct host *host, struct jobs_act *act);
 /* The host ends: actions that wait for a running job are answered. */
 void jobs_give_up(struct host *host);
 
-/* What the supervisor knows about a job that runs here and the store does not yet. False: it does not run here. */
+/* What the supervisor knows about a job that runs here and the store does not yet. False: it does
+ * not run here. */
 struct job_live {
     int32_t pid;
     const char *plugin, *build;
@@ -84,7 +86,8 @@ struct job_live {
 };
 bool jobs_live(struct host *host, const struct job_id *id, struct job_live *ret_live);
 
-/* Why it does not run. `job` is fresh from the store, `stats` may be NULL (then nothing is said about who goes first). */
+/* Why it does not run. `job` is fresh from the store, `stats` may be NULL (then nothing is said
+ * about who goes first). */
 unsigned jobs_explain(struct host *host, const struct store_job *job,
                       const struct store_stats *stats, struct reason *ret_reasons, unsigned cap);
 unsigned jobs_explain_queue(struct host *host, const char *queue, const struct store_stats *stats,

@@ -15,7 +15,8 @@ enum {
     LANE_WINDOW_US = 5000, /* work a thread may have waiting */
 };
 
-/* ------------------------------------------------------------------ the lists of what can be claimed */
+/* ------------------------------------------------------------------ the lists of what can be
+ * claimed */
 
 static bool lane_is_ready(const struct lane *lane) {
     return lane->hungry && lane->pool != NULL && lane->pool->state == POOL_READY &&

@@ -1,8 +1,9 @@
-/* Queues and lanes as the dispatcher sees them. A lane is (queue, type): jobs of one lane are interchangeable for placement, and a
- * slow plugin's lane never hides another's. Both are made on first sight and live as long as the host. Loop thread only.
+/* Queues and lanes as the dispatcher sees them. A lane is (queue, type): jobs of one lane are
+ * interchangeable for placement, and a slow plugin's lane never hides another's. Both are made on
+ * first sight and live as long as the host. Loop thread only.
  *
- * A lane from which something could be claimed stands in one of its pool's two lists, so that claiming looks at no other. Whatever may
- * change that goes through a function below. */
+ * A lane from which something could be claimed stands in one of its pool's two lists, so that
+ * claiming looks at no other. Whatever may change that goes through a function below. */
 #ifndef JOBHOST_SUPERVISOR_LANE_H
 #define JOBHOST_SUPERVISOR_LANE_H
 

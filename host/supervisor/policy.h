@@ -1,4 +1,5 @@
-/* A job's own retry policy, as submitted: JSON {"backoff":"exponential","base":"10s","factor":2,"cap":"1h","jitter":0.2} or
+/* A job's own retry policy, as submitted: JSON
+ * {"backoff":"exponential","base":"10s","factor":2,"cap":"1h","jitter":0.2} or
  * {"expression":"pow(2, retried) * 1000"}; what it leaves out comes from the type's. */
 #ifndef JOBHOST_SUPERVISOR_POLICY_H
 #define JOBHOST_SUPERVISOR_POLICY_H

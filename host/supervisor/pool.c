@@ -106,8 +106,8 @@ static void pool_respawn_later(struct pool *pool) {
                  "it has no worker (%u deaths in a row), next try in %lld ms; last: %.300s",
                  pool->deaths, (long long)pause, pool->last_crash);
     }
-    if (!timer_running(
-            &pool->respawn_timer)) { // a later death does not put off what an earlier one has earned
+    // a later death does not put off what an earlier one has earned
+    if (!timer_running(&pool->respawn_timer)) {
         (void)timer_set(host->timers, &pool->respawn_timer, env_mono_ms(&host->env) + pause);
     }
 }

@@ -1,11 +1,13 @@
 /* A plugin's worker processes.
  *
- *     spawned ─ WELCOME ▶ loaded ─ HELLO ▶ (options checked) CONFIG ▶ created ─ READY ▶ ready ─ DRAIN ▶ draining ─▶ gone
- *        └────────────────────────── FAIL, exit, timeout ──────────────▶ gone (failed)
+ *     spawned ─ WELCOME ▶ loaded ─ HELLO ▶ (options checked) CONFIG ▶ created ─ READY ▶ ready
+ *        │                                                                               │ DRAIN
+ *        └── FAIL, exit, timeout ──▶ gone (failed)                 gone ◀── draining ◀───┘
  *
- * A worker is this binary again (`jobhost --worker`), with the packet socket as fd 3 and the start page as fd 4. It loads one
- * snapshot of one .so and is never given another. The supervisor learns of its death from a pidfd and from end-of-file, in either
- * order. A pool whose workers keep dying respawns them with growing pauses (100 ms doubling to 30 s). Loop thread only. */
+ * A worker is this binary again (`jobhost --worker`), with the packet socket as fd 3 and the start
+ * page as fd 4. It loads one snapshot of one .so and is never given another. The supervisor learns
+ * of its death from a pidfd and from end-of-file, in either order. A pool whose workers keep dying
+ * respawns them with growing pauses (100 ms doubling to 30 s). Loop thread only. */
 #ifndef JOBHOST_SUPERVISOR_POOL_H
 #define JOBHOST_SUPERVISOR_POOL_H
 
@@ -66,8 +68,8 @@ uint32_t pools_count(const struct pools *pools);
 /* Snapshot for the API; borrowed until the loop turns. */
 void pools_info(struct host *host, uint32_t index, struct pool_info *ret_info);
 
-/* Which handler serves this type; NULL = none loaded (then *ret_fault, if not NULL, says why the plugin that should have it is not
- * up, or NULL when no plugin claims it). */
+/* Which handler serves this type; NULL = none loaded (then *ret_fault, if not NULL, says why the
+ * plugin that should have it is not up, or NULL when no plugin claims it). */
 const struct pool_handler *pools_handler(const struct pools *pools, const char *type,
                                          const char **ret_pool, const char **ret_fault);
 

@@ -1,4 +1,5 @@
-/* The inside of pool.h, for the files of the supervisor that make up pools: pool.c, worker*.c, dispatch.c. */
+/* The inside of pool.h, for the files of the supervisor that make up pools: pool.c, worker*.c,
+ * dispatch.c. */
 #ifndef JOBHOST_SUPERVISOR_POOL_PRIVATE_H
 #define JOBHOST_SUPERVISOR_POOL_PRIVATE_H
 
@@ -44,8 +45,8 @@ struct pools {
 };
 
 int pools_new(struct host *host, struct pools **ret);
-/* Snapshots each plugin and starts its first worker. A plugin that cannot be started is `failed`; the others go on. Returns how many
- * failed at once. */
+/* Snapshots each plugin and starts its first worker. A plugin that cannot be started is `failed`;
+ * the others go on. Returns how many failed at once. */
 uint32_t pools_start(struct pools *pools);
 void pools_drain(struct pools *pools);
 bool pools_starting(const struct pools *pools);

@@ -1,4 +1,5 @@
-/* From a request as it came in to the spec the store takes: checks, and defaults from queue and type. */
+/* From a request as it came in to the spec the store takes: checks, and defaults from queue and
+ * type. */
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <stdarg.h>
@@ -105,7 +106,8 @@ static int resolve_type(struct host *host, const struct job_request *r, struct p
     return 0;
 }
 
-/* ------------------------------------------------------------------ payload against the handler's table */
+/* ------------------------------------------------------------------ payload against the handler's
+ * table */
 
 static bool resolve_fits(const struct config_option_spec *spec, const cJSON *value) {
     int64_t ms;

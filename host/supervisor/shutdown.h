@@ -1,6 +1,7 @@
 /* The drain: SIGTERM until exit, within host.shutdown_grace.
  *
- *     stop claiming, give back what is held ─▶ DRAIN to workers ─▶ (soft) cancel(DRAIN) to what still runs ─▶ (hard) kill
+ *     stop claiming, give back what is held ─▶ DRAIN to workers
+ *     ─▶ (soft) cancel(DRAIN) to what still runs ─▶ (hard) kill
  *     ─▶ all workers gone, all commits answered ─▶ leave the store ─▶ end of the loop
  *
  * No attempt is used up by it. A second signal goes straight to the kill. */

@@ -1,5 +1,5 @@
-/* Plugin files are never loaded from where they lie: a copy named by its content is, so that overwriting, truncating or deleting the
- * original cannot touch what runs.
+/* Plugin files are never loaded from where they lie: a copy named by its content is, so that
+ * overwriting, truncating or deleting the original cannot touch what runs.
  *
  *     plugins/hello.so ──▶ state_dir/run/so/<sha256>.so   (0500, made by temp + fsync + rename) */
 #ifndef JOBHOST_SUPERVISOR_SNAPSHOT_H
@@ -12,8 +12,9 @@ struct snapshot {
     char *path;      /* owned */
 };
 
-/* Refuses what is not a regular file, is writable by group or others, belongs to somebody else than us or root, or keeps changing
- * while it is read. Blocking file I/O: for start, reload and `check` only. */
+/* Refuses what is not a regular file, is writable by group or others, belongs to somebody else than
+ * us or root, or keeps changing while it is read. Blocking file I/O: for start, reload and `check`
+ * only. */
 int snapshot_take(const char *file, const char *state_dir, struct snapshot *ret, struct err *e);
 void snapshot_finish(struct snapshot *s);
 

@@ -1,4 +1,5 @@
-/* Makes a worker process: this binary again, with a packet socket as fd 3, a start page as fd 4, a scrubbed environment and nothing else. */
+/* Makes a worker process: this binary again, with a packet socket as fd 3, a start page as fd 4, a
+ * scrubbed environment and nothing else. */
 #ifndef JOBHOST_SUPERVISOR_SPAWN_H
 #define JOBHOST_SUPERVISOR_SPAWN_H
 
@@ -21,7 +22,8 @@ struct spawn_ops {
     int (*start)(const char *self_exe, const char *plugin, struct spawned *ret, struct err *e);
     /* To its process group, or to the process alone before it has made one. */
     void (*signal)(pid_t pid, int sig);
-    /* Its wait status: true, or false while it lives (only without `block`). What it left in its process group is killed. */
+    /* Its wait status: true, or false while it lives (only without `block`). What it left in its
+     * process group is killed. */
     bool (*reap)(pid_t pid, bool block, int *ret_status);
 };
 extern const struct spawn_ops spawn_processes;

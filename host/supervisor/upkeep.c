@@ -157,7 +157,8 @@ static void sweep_fire(struct timer *t, void *arg) {
     upkeep_post(u, &u->sweep.op, STORE_SWEEP, sweep_done);
 }
 
-/* ------------------------------------------------------------------ start: lease, recover, forward, look round */
+/* ------------------------------------------------------------------ start: lease, recover,
+ * forward, look round */
 
 /* Does the start end here? Because it has failed, or because the host has been stopped. */
 static bool upkeep_stops(struct upkeep *u, const struct store_op *op, const char *what) {

@@ -1,5 +1,6 @@
-/* What has to be done from time to time: jobs that become due, outbox rows, jobs of dead hosts, things past their keeping time, our own
- * lease. Nothing here polls: timers are set to known times, and only the sweep (a minute) is periodic. Loop thread only. */
+/* What has to be done from time to time: jobs that become due, outbox rows, jobs of dead hosts,
+ * things past their keeping time, our own lease. Nothing here polls: timers are set to known times,
+ * and only the sweep (a minute) is periodic. Loop thread only. */
 #ifndef JOBHOST_SUPERVISOR_UPKEEP_H
 #define JOBHOST_SUPERVISOR_UPKEEP_H
 
@@ -11,7 +12,8 @@ struct upkeep;
 struct upkeep *upkeep_new(struct host *host);
 void upkeep_free(struct upkeep **u);
 
-/* Takes over what earlier boots left running, delivers what is in the outbox, finds what waits; then calls ready(host). */
+/* Takes over what earlier boots left running, delivers what is in the outbox, finds what waits;
+ * then calls ready(host). */
 void upkeep_recover(struct host *host, void (*ready)(struct host *host, int status));
 
 /* The host runs from now on: due jobs may be moved. */

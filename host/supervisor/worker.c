@@ -158,7 +158,8 @@ void worker_term(struct worker *w) {
 
 /* ------------------------------------------------------------------ receiving */
 
-/* After a breach of the protocol the worker is killed, and read on to its end, believing nothing. */
+/* After a breach of the protocol the worker is killed, and read on to its end, believing nothing.
+ */
 static void worker_take_packet(struct worker *w, struct record_packet *packet) {
     struct record r;
     struct err e = {.code = 0};

@@ -1,5 +1,6 @@
-/* One worker process as the supervisor sees it: its socket, its window of attempts, its health and its death. Loop thread only.
- * What its records mean is in worker_records.c, its place among others in pool_private.h. */
+/* One worker process as the supervisor sees it: its socket, its window of attempts, its health and
+ * its death. Loop thread only. What its records mean is in worker_records.c, its place among others
+ * in pool_private.h. */
 #ifndef JOBHOST_SUPERVISOR_WORKER_H
 #define JOBHOST_SUPERVISOR_WORKER_H
 
@@ -78,25 +79,28 @@ TAILQ_HEAD(worker_list, worker);
 /* Forks and executes; the worker is `spawned`. NULL with *e on failure. */
 struct worker *worker_spawn(struct pool *pool, struct err *e);
 
-/* A packet with room for `need` more bytes; NULL: gone or out of memory. The record is sent when the loop's turn ends. */
+/* A packet with room for `need` more bytes; NULL: gone or out of memory. The record is sent when
+ * the loop's turn ends. */
 struct record_writer *worker_out(struct worker *w, size_t need);
 void worker_flush(struct worker *w);
 
 /* Could an attempt of this lane be placed? */
 bool worker_has_room(const struct worker *w, const struct lane *lane);
-/* Puts an attempt into its window; false: it cannot take it now (the attempt stays the caller's). */
+/* Puts an attempt into its window; false: it cannot take it now (the attempt stays the caller's).
+ */
 bool worker_place(struct worker *w, struct attempt *a);
 /* Takes an attempt out of the window. */
 void worker_forget(struct worker *w, struct attempt *a);
 struct attempt *worker_slot(const struct worker *w, uint64_t slot);
 
-/* The attempt that this thread runs, or NULL. *ret_since_ms = mono; never before it was placed nor in the future, whatever the page
- * says. */
+/* The attempt that this thread runs, or NULL. *ret_since_ms = mono; never before it was placed nor
+ * in the future, whatever the page says. */
 struct attempt *worker_runs(const struct worker *w, int64_t thread, int64_t *ret_since_ms);
 /* Is this attempt being run right now? */
 bool worker_is_running(const struct worker *w, const struct attempt *a, int64_t *ret_since_ms);
 
-/* Has it been begun, whether or not it has ended since? A worker begins its jobs in the order in which it got them. */
+/* Has it been begun, whether or not it has ended since? A worker begins its jobs in the order in
+ * which it got them. */
 bool worker_has_begun(const struct worker *w, const struct attempt *a);
 
 void worker_cancel(struct worker *w, struct attempt *a);

@@ -134,7 +134,8 @@ static int64_t check_attempts(struct worker *w, int64_t now, int64_t due) {
     return due;
 }
 
-/* A host that stood still itself (stopped, or its machine frozen) finds the pings of all that time unread, and its timers due. */
+/* A host that stood still itself (stopped, or its machine frozen) finds the pings of all that time
+ * unread, and its timers due. */
 static bool check_has_spoken(const struct worker *w) {
     struct pollfd p = {.fd = w->sock, .events = POLLIN};
     return poll(&p, 1, 0) > 0;

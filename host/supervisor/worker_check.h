@@ -1,5 +1,6 @@
-/* The look at a worker's attempts that needs no record from it: timeouts, requests to stop that were not heeded, START reports, pings that
- * did not come, jobs stuck behind a slow one. One timer a worker, set to the next moment at which something can be due. */
+/* The look at a worker's attempts that needs no record from it: timeouts, requests to stop that
+ * were not heeded, START reports, pings that did not come, jobs stuck behind a slow one. One timer
+ * a worker, set to the next moment at which something can be due. */
 #ifndef JOBHOST_SUPERVISOR_WORKER_CHECK_H
 #define JOBHOST_SUPERVISOR_WORKER_CHECK_H
 

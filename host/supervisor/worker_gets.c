@@ -10,7 +10,8 @@
 #include "supervisor/host.h"
 #include "supervisor/pool_private.h"
 
-/* One outstanding read. The worker, and with it the slot, may be gone when the store answers; so it is found again by pid and slot. */
+/* One outstanding read. The worker, and with it the slot, may be gone when the store answers; so it
+ * is found again by pid and slot. */
 struct get {
     union {
         struct store_op op;

@@ -1,4 +1,5 @@
-/* A running handler's reads: steps, key/values, claims, input files. Asked of the store, answered to the worker. */
+/* A running handler's reads: steps, key/values, claims, input files. Asked of the store, answered
+ * to the worker. */
 #ifndef JOBHOST_SUPERVISOR_WORKER_GETS_H
 #define JOBHOST_SUPERVISOR_WORKER_GETS_H
 

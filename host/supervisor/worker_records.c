@@ -1,5 +1,5 @@
-/* What a worker's records mean. One row a record type: in which states of the worker it is allowed, whether it names a job, and who takes
- * it. Anything else is a breach of the protocol. */
+/* What a worker's records mean. One row a record type: in which states of the worker it is allowed,
+ * whether it names a job, and who takes it. Anything else is a breach of the protocol. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

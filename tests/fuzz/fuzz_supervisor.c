@@ -1,9 +1,12 @@
-// A worker that does anything at all, at a real supervisor over a real store that fails now and then.
+// A worker that does anything at all, at a real supervisor over a real store that fails now and
+// then.
 //
-// The input is a script: what the worker sends (records with fields of the script's choosing, records damaged on the way, garbage,
-// descriptors), what it writes on its start page, how it dies; and what happens around it: time, submissions, cancels, pauses,
-// errors of the store, a drain. Whatever that was: a worker that says what no worker may say is killed; and when honest workers have come after it, every job has ended, nothing is counted as
-// in hand any more, and fsck is content. One host lives for many inputs.
+// The input is a script: what the worker sends (records with fields of the script's choosing,
+// records damaged on the way, garbage, descriptors), what it writes on its start page, how it dies;
+// and what happens around it: time, submissions, cancels, pauses, errors of the store, a drain.
+// Whatever that was: a worker that says what no worker may say is killed; and when honest workers
+// have come after it, every job has ended, nothing is counted as in hand any more, and fsck is
+// content. One host lives for many inputs.
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>

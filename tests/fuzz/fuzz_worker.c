@@ -1,10 +1,11 @@
-// A worker whose supervisor sends anything at all: records in and out of turn, answers to what was not asked, records damaged on the way,
-// garbage, descriptors.
+// A worker whose supervisor sends anything at all: records in and out of turn, answers to what was
+// not asked, records damaged on the way, garbage, descriptors.
 //
-// The worker is the real one from its hand-shake to its last job, with one run thread, which is this program's own: where it would wait for
-// its socket, the supervisor reads what it has said and does the next thing in the script. Whatever that is: the worker says nothing
-// but well-formed records about jobs that it has, leaves no descriptor behind, and gives up only on a supervisor that broke the rules;
-// of one that kept them it answers every job once.
+// The worker is the real one from its hand-shake to its last job, with one run thread, which is
+// this program's own: where it would wait for its socket, the supervisor reads what it has said and
+// does the next thing in the script. Whatever that is: the worker says nothing but well-formed
+// records about jobs that it has, leaves no descriptor behind, and gives up only on a supervisor
+// that broke the rules; of one that kept them it answers every job once.
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -399,7 +400,8 @@ static void speak(void) {
     }
 }
 
-/* ------------------------------------------------------------------ in place of threads and of the process's end */
+/* ------------------------------------------------------------------ in place of threads and of the
+ * process's end */
 
 int __real_poll(struct pollfd *fds, nfds_t n, int ms);
 int __wrap_poll(struct pollfd *fds, nfds_t n, int ms);

@@ -1,9 +1,11 @@
-/* A supervisor in the laboratory: a real host over SQLite in a folder of its own, in the test's process, whose workers are no
- * processes but socket ends that the test holds. Time stands still until the test moves it.
+/* A supervisor in the laboratory: a real host over SQLite in a folder of its own, in the test's
+ * process, whose workers are no processes but socket ends that the test holds. Time stands still
+ * until the test moves it.
  *
- *     test ── lab_worker ══ packets, start page ══ struct worker ── pools, dispatch, commits ── store
+ *     test ── lab_worker ══ packets, start page ══ struct worker ── pools, dispatch ── store
  *
- * Waits turn the host's loop; one that lasts for LAB_PATIENCE_S ends the program with words. One lab at a time. */
+ * Waits turn the host's loop; one that lasts for LAB_PATIENCE_S ends the program with words. One
+ * lab at a time. */
 #ifndef JOBHOST_TESTS_LAB_H
 #define JOBHOST_TESTS_LAB_H
 
@@ -71,7 +73,8 @@ enum lab_handler { LAB_FAST, LAB_SLOW, LAB_HANDLERS };
 extern const char *const lab_handlers[LAB_HANDLERS]; /* "t.fast", "t.slow" */
 
 struct lab *lab_open(const struct lab_options *options);
-/* Ends the host as SIGTERM does, and waits for it. Workers that the test leaves alive are killed when the grace is over, so it has to move the time then. */
+/* Ends the host as SIGTERM does, and waits for it. Workers that the test leaves alive are killed
+ * when the grace is over, so it has to move the time then. */
 void lab_stop(struct lab *lab);
 /* Closes the host whatever it is doing; the folder stays for lab_reopen(). */
 void lab_shut(struct lab *lab);
@@ -84,7 +87,8 @@ void lab_close(struct lab *lab);
 void lab_turn(struct lab *lab);
 void lab_until(struct lab *lab, bool (*is_so)(struct lab *lab, void *arg), void *arg,
                const char *what);
-/* Turns until nothing is under way that could go on by itself: all that was posted to the store has been answered. */
+/* Turns until nothing is under way that could go on by itself: all that was posted to the store has
+ * been answered. */
 void lab_settle(struct lab *lab);
 void lab_advance(struct lab *lab, int64_t ms);
 int64_t lab_wall_ms(struct lab *lab);

@@ -1,5 +1,5 @@
-// A user's cancel at every moment of a job's way from its claim to its last commit: unless the handler has succeeded, it wins, and the job
-// never goes back to its queue.
+// A user's cancel at every moment of a job's way from its claim to its last commit: unless the
+// handler has succeeded, it wins, and the job never goes back to its queue.
 #include <errno.h>
 #include <signal.h>
 

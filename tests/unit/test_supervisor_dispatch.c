@@ -1,4 +1,5 @@
-// Who gets a thread, and when: lanes beside each other, queues with limits, workers with windows; nobody waits for ever.
+// Who gets a thread, and when: lanes beside each other, queues with limits, workers with windows;
+// nobody waits for ever.
 #include <errno.h>
 #include <signal.h>
 
@@ -23,7 +24,8 @@ static void end(void) {
     lab_close(lab);
 }
 
-/* A worker that runs what it is given, one after the other; each job of a lane takes its time (us). */
+/* A worker that runs what it is given, one after the other; each job of a lane takes its time (us).
+ */
 struct runner {
     struct lab_worker *w;
     uint64_t slots[4096];
@@ -97,7 +99,8 @@ static void test_slow_beside_fast(void) {
     end();
 }
 
-// Two fast lanes, one of which takes twenty times as long: the quicker one does not take all there is.
+// Two fast lanes, one of which takes twenty times as long: the quicker one does not take all there
+// is.
 static void test_fast_beside_fast(void) {
     static struct runner r;
     begin(&(struct lab_options){.plugin = NULL});
@@ -125,7 +128,8 @@ static void test_fast_beside_fast(void) {
     end();
 }
 
-// The window stays wide when a lane's estimate goes up and down under load: nothing leaks from the count of work.
+// The window stays wide when a lane's estimate goes up and down under load: nothing leaks from the
+// count of work.
 static void test_window(void) {
     static struct runner r;
     begin(&(struct lab_options){.plugin = NULL});
@@ -151,7 +155,8 @@ static void test_window(void) {
     end();
 }
 
-// A slow job at the head of those that are held finds the worker with a free thread, whoever has least to do.
+// A slow job at the head of those that are held finds the worker with a free thread, whoever has
+// least to do.
 static void test_free_thread(void) {
     begin(&(struct lab_options){.plugin = "workers: 2, threads: 2"});
     static struct runner a, b;
@@ -270,7 +275,8 @@ static void test_refused_claims(void) {
     end();
 }
 
-// Behind a slow one by mistake: what waits goes to another worker as soon as that is free, and no more of it than that can run.
+// Behind a slow one by mistake: what waits goes to another worker as soon as that is free, and no
+// more of it than that can run.
 static void test_recall(void) {
     begin(&(struct lab_options){.plugin = "workers: 2"});
     static struct runner a, b;

@@ -1,4 +1,5 @@
-// Jobs on their way through a worker and back: ends of every kind, deaths of workers and of the host, and who pays for them.
+// Jobs on their way through a worker and back: ends of every kind, deaths of workers and of the
+// host, and who pays for them.
 #include <errno.h>
 #include <signal.h>
 #include <unistd.h>

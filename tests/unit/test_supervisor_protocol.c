@@ -1,4 +1,5 @@
-// Workers that break the protocol are killed, whatever they hold; what they had begun is charged, and no job is lost.
+// Workers that break the protocol are killed, whatever they hold; what they had begun is charged,
+// and no job is lost.
 #define _GNU_SOURCE // memfd_create
 #include <errno.h>
 #include <fcntl.h>
@@ -32,7 +33,8 @@ static void settle(void) {
     lab_settle(lab);
 }
 
-/* ------------------------------------------------------------------ breaches, each for a ready worker with two jobs */
+/* ------------------------------------------------------------------ breaches, each for a ready
+ * worker with two jobs */
 
 static void second_ready(void) {
     lab_send(w, REC_READY, 0);
@@ -406,7 +408,8 @@ static void test_floods(void) {
     end();
 }
 
-// A worker that is sent to and does not read is given nothing more, and killed before it has cost too much.
+// A worker that is sent to and does not read is given nothing more, and killed before it has cost
+// too much.
 static void test_does_not_read(void) {
     begin("threads: 2");
     w = lab_ready_worker(lab);

@@ -1,4 +1,5 @@
-// Finds the worker's socket and start page in its own process and speaks for the worker: what it sends is named in the job's payload.
+// Finds the worker's socket and start page in its own process and speaks for the worker: what it
+// sends is named in the job's payload.
 #define _GNU_SOURCE // memfd_create
 #include <fcntl.h>
 #include <stdatomic.h>
