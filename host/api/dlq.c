@@ -17,6 +17,11 @@ void dlq_list_handle(struct call *call) {
     job_list_post(call, JOB_DEAD);
 }
 
+struct look { // is this job dead at all?
+    struct store_get get;
+    struct walk *walk;
+};
+
 struct walk {
     struct call *call;
     struct store_list list;
@@ -26,6 +31,8 @@ struct walk {
     struct job_id ids[PAGE];
     const struct input_ids *given; // instead of a filter
     size_t given_at;
+    struct look *looks; // PAGE of them, for the given
+    size_t looking, dead;
     bool dry_run, begun;
     uint64_t matched, done, failed;
     char *cursor;
@@ -58,22 +65,74 @@ static void answer(struct walk *w) {
 
 static void next_page(struct walk *w);
 
+static void add_failed(struct walk *w, const struct job_id *id, const struct problem *problem) {
+    w->failed++;
+    if (w->error_count < ERRORS_SHOWN) {
+        w->error_ids[w->error_count] = *id;
+        w->errors[w->error_count++] = *problem;
+    }
+}
+
 static void page_done(struct actions *all, void *arg) {
     struct walk *w = arg;
+    struct problem problem;
     for (size_t i = 0; i < all->count; i++) {
         const struct jobs_act *act = &all->acts[i];
         if (act->status == 0) {
             w->done++;
-            continue;
-        }
-        w->failed++;
-        if (w->error_count < ERRORS_SHOWN) {
-            w->error_ids[w->error_count] = act->id;
-            actions_problem(act, &w->errors[w->error_count++]);
+        } else {
+            actions_problem(act, &problem);
+            add_failed(w, &act->id, &problem);
         }
     }
     next_page(w);
 }
+
+/* ---- given ids: what is no dead letter is left alone ---- */
+
+static void add_not_dead(struct walk *w, const struct store_get *get) {
+    struct problem problem = {.status = 409, .code = "wrong_state"};
+    if (get->op.status == 0) {
+        (void)snprintf(problem.message, sizeof problem.message,
+                       "it is no dead letter: the job is %s", job_state_name((int)get->job.state));
+    } else {
+        const struct jobs_act act = {.action = w->actions.action, .status = get->op.status};
+        actions_problem(&act, &problem);
+    }
+    add_failed(w, &get->id, &problem);
+}
+
+static void looked(struct store_op *op) {
+    struct look *look = CONTAINER_OF(op, struct look, get.op);
+    struct walk *w = look->walk;
+    if (op->status == 0 && look->get.job.state == JOB_DEAD) {
+        w->ids[w->dead++] = look->get.id;
+    } else {
+        add_not_dead(w, &look->get);
+    }
+    store_op_finish(op);
+    if (--w->looking > 0) {
+        return;
+    }
+    if (w->dead > 0) {
+        actions_run(&w->actions, w->ids, w->dead);
+    } else {
+        next_page(w);
+    }
+}
+
+static void look_up(struct walk *w, const struct job_id *ids, size_t count) {
+    w->looking = count;
+    w->dead = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct look *look = &w->looks[i];
+        *look = (struct look){.get = {.id = ids[i]}, .walk = w};
+        call_op(w->call, &look->get.op, STORE_GET, looked);
+        store_post(&w->call->host->store, &look->get.op);
+    }
+}
+
+/* ---- by filter ---- */
 
 static void listed(struct store_op *op) {
     struct walk *w = CONTAINER_OF(op, struct walk, list.op);
@@ -112,7 +171,7 @@ static void next_page(struct walk *w) {
         const struct job_id *ids = w->given->ids + w->given_at;
         w->given_at += n;
         w->matched += n;
-        actions_run(&w->actions, ids, n);
+        look_up(w, ids, n);
     } else {
         answer(w);
     }
@@ -169,6 +228,11 @@ static bool read_walk(struct call *call, struct walk *w) {
     if (w->given != NULL && w->dry_run) {
         w->matched = ids->count;
         w->given_at = ids->count;
+    } else if (w->given != NULL) {
+        w->looks = call_alloc(call, PAGE * sizeof *w->looks);
+        if (w->looks == NULL) {
+            return false;
+        }
     }
     return filter.len == 0 || read_filter(call, filter, &w->filter);
 }

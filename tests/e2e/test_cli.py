@@ -481,6 +481,10 @@ def test_dlq(cli):
     assert cli.json("dlq", "rm", "--all")["done"] == 2
     assert cli.json("dlq", "ls")["items"] == []
     assert "no job with this id" in cli.error("dlq", "rm", NO_JOB, status=FAILED)
+    fine = cli.submit("chaos.echo")
+    cli.host.wait_job(fine, "succeeded")
+    assert "it is no dead letter: the job is succeeded" in cli.error("dlq", "rm", fine, status=FAILED)
+    assert cli.json("job", fine)["state"] == "succeeded"
     kept = make_dead(cli, 1)
     for option in ("--queue", "--type", "--user", "--label", "--class", "--code", "--search"):
         assert "is empty" in cli.error("dlq", "rm", "--yes", option, "", status=FAILED)  # a variable that was not set

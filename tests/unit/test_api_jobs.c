@@ -388,6 +388,13 @@ static void test_bulk(void) {
     api_stop(&x);
 }
 
+/* The question whether a given job is dead, with its answer filled in. */
+static struct store_op *dead_get(struct api_fixture *x, enum job_state state) {
+    struct store_get *get = api_take(x, STORE_GET);
+    get->job.state = state;
+    return &get->op;
+}
+
 /* Reasons go to the audit log, once for every job: each way in holds them to the same length. */
 static void test_why_limit(void) {
     struct api_fixture x;
@@ -402,6 +409,9 @@ static void test_why_limit(void) {
         for (size_t i = 0; i < ARRAY_LEN(bulk); i++) {
             int fd = bulk[i] == NULL ? api_send(&x, "DELETE", path, NULL)
                                      : api_send(&x, "POST", bulk[i], body);
+            if (!over && bulk[i] != NULL && strstr(bulk[i], "dlq") != NULL) {
+                api_done(&x, dead_get(&x, JOB_DEAD), 0);
+            }
             EXPECT_EQ_UINT(over ? 0 : 1, x.act_count);
             if (x.act_count > 0) {
                 EXPECT_EQ_STR(why, x.acts[0]->why);
@@ -468,9 +478,21 @@ static void test_dlq_walk(void) {
                "{\"matched\":201,\"done\":0,\"failed\":0,\"dry_run\":true,\"errors\":[]}");
     // by ids
     fd = api_send(&x, "POST", "/v1/dlq/remove", "{\"ids\":[\"" API_ID "\"]}");
+    api_done(&x, dead_get(&x, JOB_DEAD), 0);
     EXPECT_EQ_INT(JOBS_REMOVE, x.acts[0]->action);
     answer_acts(&x, 1, 0);
     api_expect(&x, fd, 200, "\"matched\":1,\"done\":1");
+    // only dead letters
+    fd = api_send(&x, "POST", "/v1/dlq/remove", "{\"ids\":[\"" API_ID "\"]}");
+    api_done(&x, dead_get(&x, JOB_SUCCEEDED), 0);
+    EXPECT_EQ_UINT(0, x.act_count);
+    api_expect(&x, fd, 200,
+               "\"done\":0,\"failed\":1,\"errors\":[{\"id\":\"" API_ID
+               "\",\"error\":{\"code\":\"wrong_state\",\"message\":\"it is no dead letter: the job "
+               "is succeeded\"");
+    fd = api_send(&x, "POST", "/v1/dlq/retry", "{\"ids\":[\"" API_ID "\"]}");
+    api_done(&x, dead_get(&x, JOB_DEAD), -ENOENT);
+    api_expect(&x, fd, 200, "job_not_found");
     api_ask(&x, "POST", "/v1/dlq/remove", "{\"ids\":[\"" API_ID "\"],\"dry_run\":true}", 200,
             "\"matched\":1,\"done\":0");
     // a store that fails in the middle
