@@ -8,6 +8,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "base/write_all.h"
 #include "record/record.h"
 
 #ifndef MFD_NOEXEC_SEAL
@@ -25,23 +26,6 @@ int record_memfd_open(void) {
         fd = memfd_create("jobhost", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     }
     return fd == -1 ? -errno : fd;
-}
-
-static int write_all(int fd, struct bytes content) {
-    const char *p = content.data;
-    size_t left = content.len;
-    while (left > 0) {
-        ssize_t n = write(fd, p, left);
-        if (n == -1) {
-            if (errno == EINTR) {
-                continue;
-            }
-            return -errno;
-        }
-        p += n;
-        left -= (size_t)n;
-    }
-    return 0;
 }
 
 int record_memfd(struct bytes content) {

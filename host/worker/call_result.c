@@ -6,22 +6,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "base/write_all.h"
 #include "worker/check.h"
 #include "worker/state.h"
-
-static int write_all(int fd, const char *data, size_t len) {
-    while (len > 0) {
-        ssize_t n = write(fd, data, len);
-        if (n == -1 && errno != EINTR) {
-            return -errno;
-        }
-        if (n > 0) {
-            data += n;
-            len -= (size_t)n;
-        }
-    }
-    return 0;
-}
 
 // Moves what was collected in memory to the memfd.
 static int spill(struct call_result *r) {
@@ -32,7 +19,7 @@ static int spill(struct call_result *r) {
         }
         r->fd = fd;
     }
-    int rc = write_all(r->fd, r->data.data, r->data.len);
+    int rc = write_all(r->fd, buf_bytes(&r->data));
     buf_clear(&r->data);
     return rc;
 }
@@ -51,7 +38,7 @@ int call_result_add(struct jh_call *pub, struct jh_bytes chunk) {
         rc = spill(r);
     }
     if (rc == 0 && chunk.len > RECORD_INLINE_MAX) {
-        rc = write_all(r->fd, chunk.data, chunk.len);
+        rc = write_all(r->fd, (struct bytes){chunk.data, chunk.len});
     } else if (rc == 0 && chunk.len > 0) {
         buf_add(&r->data, chunk.data, chunk.len);
         rc = r->data.failed ? -ENOMEM : 0;
@@ -78,7 +65,8 @@ static int copy_file(int from, int to, uint64_t *ret_size) {
         }
         if (n > 0) {
             size += (uint64_t)n;
-            int rc = size > CHECK_RESULT_MAX ? -EFBIG : write_all(to, block, (size_t)n);
+            int rc =
+                size > CHECK_RESULT_MAX ? -EFBIG : write_all(to, (struct bytes){block, (size_t)n});
             if (rc < 0) {
                 return rc;
             }

@@ -53,17 +53,6 @@ static const struct {
     {"UPDATE outbox SET data = x'00'", "outbox_damaged", false},
 };
 
-static void sql(const struct rig *rig, const char *text) {
-    sqlite3 *db = NULL;
-    char *words = NULL;
-    EXPECT_EQ_INT(SQLITE_OK, sqlite3_open(rig->db, &db));
-    (void)sqlite3_busy_timeout(db, 5000);
-    (void)sqlite3_exec(db, text, NULL, NULL, &words);
-    EXPECT_EQ_STR(NULL, words);
-    sqlite3_free(words);
-    (void)sqlite3_close(db);
-}
-
 // A store with something of everything.
 static void fill(struct rig *rig) {
     struct store_blob_put put = {.data = bytes_of("content of a blob"), .fd = -1};
@@ -141,7 +130,7 @@ static void test_damages(void) {
         fill(&rig);
         rig_expect_sound(&rig);
         rig_close(&rig);
-        sql(&rig, damages[i].sql);
+        rig_sql(&rig, damages[i].sql);
         EXPECT_EQ_INT(0, rig_open(&rig));
         struct store_fsck *f = fsck(&rig, false);
         EXPECT_TRUE(f->total_findings > 0);
@@ -163,7 +152,7 @@ static void test_mended_jobs_run(void) {
     rig_start(&rig);
     fill(&rig);
     rig_close(&rig);
-    sql(&rig, "UPDATE jobs SET place = NULL, at_ms = NULL WHERE state IN (0, 1)");
+    rig_sql(&rig, "UPDATE jobs SET place = NULL, at_ms = NULL WHERE state IN (0, 1)");
     EXPECT_EQ_INT(0, rig_open(&rig));
     EXPECT_EQ_UINT(0, rig_claim(&rig, "q", "t", 10)->job_count);
     EXPECT_TRUE(fsck(&rig, true)->total_findings > 0);
@@ -178,8 +167,9 @@ static void test_running(void) {
     struct job_id id = rig_submit_plain(&rig, "q", "t");
     EXPECT_EQ_INT(0, rig_recover(&rig));
     rig_expect_sound(&rig);
-    sql(&rig, "UPDATE jobs SET state = 2, place = 2, rev = rev + 1; UPDATE lanes SET n1 = 0, w1 = "
-              "0, n2 = 1");
+    rig_sql(&rig,
+            "UPDATE jobs SET state = 2, place = 2, rev = rev + 1; UPDATE lanes SET n1 = 0, w1 = "
+            "0, n2 = 1");
     EXPECT_TRUE(has(fsck(&rig, false), "running_without_claim", false));
     EXPECT_TRUE(has(fsck(&rig, true), "running_without_claim", true));
     (void)fsck(&rig, true);

@@ -7,17 +7,6 @@
 #include "cases.h"
 #include "store/sqlite/schema.h"
 
-static void sql(const struct rig *rig, const char *text) {
-    sqlite3 *db = NULL;
-    char *words = NULL;
-    EXPECT_EQ_INT(SQLITE_OK, sqlite3_open(rig->db, &db));
-    (void)sqlite3_busy_timeout(db, 5000);
-    (void)sqlite3_exec(db, text, NULL, NULL, &words);
-    EXPECT_EQ_STR(NULL, words);
-    sqlite3_free(words);
-    (void)sqlite3_close(db);
-}
-
 static int open_other(struct rig *rig, bool read_only, struct store *ret, struct err *e) {
     struct store_config config = rig->config;
     struct store_events events = {.arg = NULL};
@@ -93,7 +82,7 @@ static void test_newer(void) {
     rig_start(&rig);
     rig_close(&rig);
     (void)snprintf(text, sizeof text, "PRAGMA user_version=%d", SCHEMA_VERSION + 1);
-    sql(&rig, text);
+    rig_sql(&rig, text);
     EXPECT_EQ_INT(-EPROTO, rig_open(&rig));
     EXPECT_CONTAINS("newer", rig.err.msg);
     EXPECT_EQ_INT(-EPROTO, open_other(&rig, true, &other, &e));
@@ -112,7 +101,7 @@ static void test_migration(void) {
     EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(&rig, &spec));
     EXPECT_EQ_INT(0, rig_succeed(&rig, rig_claim_one(&rig, "q", "t")));
     rig_close(&rig);
-    sql(&rig, "DROP INDEX dedup_expiry; PRAGMA user_version=1");
+    rig_sql(&rig, "DROP INDEX dedup_expiry; PRAGMA user_version=1");
     EXPECT_EQ_INT(-EPROTO, open_other(&rig, true, &other, &e)); // a reader does not migrate
     EXPECT_CONTAINS("older", e.msg);
     EXPECT_EQ_INT(0, rig_open(&rig));
@@ -131,7 +120,7 @@ static void test_migration(void) {
 static void test_strangers(void) {
     struct rig rig;
     rig_init(&rig);
-    sql(&rig, "CREATE TABLE cats(name TEXT)");
+    rig_sql(&rig, "CREATE TABLE cats(name TEXT)");
     EXPECT_EQ_INT(-EPROTO, rig_open(&rig));
     EXPECT_CONTAINS("another program", rig.err.msg);
     int fd = open(rig.db, O_WRONLY | O_TRUNC);

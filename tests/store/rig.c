@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -306,6 +307,17 @@ size_t rig_recover(struct rig *rig) {
     (void)EXPECT_EQ_INT(0, rig_run(rig, &rec.op, STORE_RECOVER));
     store_op_finish(&rec.op);
     return rec.released;
+}
+
+void rig_sql(const struct rig *rig, const char *text) {
+    sqlite3 *db = NULL;
+    char *words = NULL;
+    (void)EXPECT_EQ_INT(SQLITE_OK, sqlite3_open(rig->db, &db));
+    (void)sqlite3_busy_timeout(db, 5000);
+    (void)sqlite3_exec(db, text, NULL, NULL, &words);
+    (void)EXPECT_EQ_STR(NULL, words);
+    sqlite3_free(words);
+    (void)sqlite3_close(db);
 }
 
 void rig_expect_sound(struct rig *rig) {

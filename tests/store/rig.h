@@ -104,6 +104,9 @@ struct store_filter rig_filter(void); /* matches all */
 size_t rig_due(struct rig *rig, int64_t *ret_next);
 size_t rig_recover(struct rig *rig);
 
+/* Behind the store's back. */
+void rig_sql(const struct rig *rig, const char *text);
+
 /* The whole store is sound; says what is not. */
 void rig_expect_sound(struct rig *rig);
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/fault.h"
+#include "base/write_all.h"
 
 enum { COPY_CHUNK = 256 * 1024, SHA_TEXT = 64 };
 
@@ -80,23 +81,8 @@ int blobfile_prepare(const char *dir, struct err *e) {
     return sync_dir(dir, e); // also of directories that a dying host made and did not sync
 }
 
-static int write_all(int fd, const char *p, size_t len) {
-    while (len > 0) {
-        ssize_t n = write(fd, p, len);
-        if (n == -1 && errno == EINTR) {
-            continue;
-        }
-        if (n == -1) {
-            return -errno;
-        }
-        p += n;
-        len -= (size_t)n;
-    }
-    return 0;
-}
-
-static int take_chunk(int out, EVP_MD_CTX *md, const void *data, size_t len) {
-    return EVP_DigestUpdate(md, data, len) != 1 ? -EIO : write_all(out, data, len);
+static int take_chunk(int out, EVP_MD_CTX *md, struct bytes chunk) {
+    return EVP_DigestUpdate(md, chunk.data, chunk.len) != 1 ? -EIO : write_all(out, chunk);
 }
 
 // From `in` (offset 0 to its end, its own position is not used) into `out`.
@@ -114,7 +100,7 @@ static int copy_fd(int in, int out, EVP_MD_CTX *md, uint64_t max, uint64_t *ret_
             continue;
         }
         size += (uint64_t)n;
-        r = size > max ? -EFBIG : take_chunk(out, md, chunk, (size_t)n);
+        r = size > max ? -EFBIG : take_chunk(out, md, (struct bytes){chunk, (size_t)n});
     }
     free(chunk);
     *ret_size = size;
@@ -132,7 +118,7 @@ static int fill(int out, struct bytes data, int fd, uint64_t max, struct blob_re
     if (fd >= 0) {
         r = copy_fd(fd, out, md, max, &ret->size);
     } else {
-        r = data.len > max ? -EFBIG : take_chunk(out, md, data.data, data.len);
+        r = data.len > max ? -EFBIG : take_chunk(out, md, data);
     }
     if (r == 0 && EVP_DigestFinal_ex(md, ret->sha256, NULL) != 1) {
         r = -EIO;

@@ -3,6 +3,7 @@
 #ifndef JOBHOST_STORE_SQLITE_CONN_H
 #define JOBHOST_STORE_SQLITE_CONN_H
 
+#include <errno.h>
 #include <sqlite3.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -41,6 +42,10 @@ int conn_number(struct conn *c, const char *sql, int64_t def, int64_t *ret);
 
 /* What SQLite just answered (`rc`), as negative errno; fills c->err. */
 int conn_fail(struct conn *c, int rc);
+
+static inline int conn_no_memory(struct conn *c) {
+    return err_set(&c->err, -ENOMEM, "out of memory");
+}
 
 static inline sqlite3_stmt *conn_stmt(struct conn *c, enum sql_id id) {
     return c->stmt[id];

@@ -144,7 +144,7 @@ static int put_attempt(struct writer *w, struct job_row *row, struct job_life *l
     buf_clear(&w->pack);
     history_pack(&w->pack, attempt);
     if (w->pack.failed) {
-        return err_set(&w->conn.err, -ENOMEM, "out of memory");
+        return conn_no_memory(&w->conn);
     }
     life->attempt_seq++;
     row->has |= HAS_ATTEMPTS;

@@ -48,7 +48,7 @@ static struct count *count_of(struct counting *c, const uint8_t sha256[32], bool
 static int add(struct counting *c, const struct blob_ref *blob) {
     struct count *one = count_of(c, blob->sha256, true);
     if (one == NULL) {
-        return err_set(&c->f->conn->err, -ENOMEM, "out of memory");
+        return conn_no_memory(c->f->conn);
     }
     one->refs++;
     one->size = blob->size;

@@ -4,10 +4,6 @@
 
 #include "store/sqlite/fsck.h"
 
-static int no_memory(struct fsck *f) {
-    return err_set(&f->conn->err, -ENOMEM, "out of memory");
-}
-
 // The next free place in the answer's list; NULL: out of memory.
 static struct store_fsck_finding *room_for_one(struct fsck *f) {
     struct store_fsck *op = f->op;
@@ -31,7 +27,7 @@ static int list(struct fsck *f, const char *code, const struct job_id *id, bool 
     struct arena *a = &f->op->op.arena;
     struct store_fsck_finding *finding = room_for_one(f);
     if (finding == NULL) {
-        return no_memory(f);
+        return conn_no_memory(f->conn);
     }
     *finding = (struct store_fsck_finding){
         .code = arena_str(a, code), .detail = arena_str(a, words), .repaired = repaired};
@@ -39,7 +35,7 @@ static int list(struct fsck *f, const char *code, const struct job_id *id, bool 
         finding->id = *id;
     }
     f->op->count++;
-    return finding->code == NULL || finding->detail == NULL ? no_memory(f) : 0;
+    return finding->code == NULL || finding->detail == NULL ? conn_no_memory(f->conn) : 0;
 }
 
 int fsck_report(struct fsck *f, const char *code, const struct job_id *id, bool repaired,

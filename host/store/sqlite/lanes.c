@@ -125,7 +125,7 @@ static int load_queues(struct lanes *l, struct conn *c) {
         struct queue *q = queue_new(l, (uint32_t)sqlite3_column_int64(s, 0), column_text(s, 1));
         if (q == NULL) {
             conn_reset(c, SQL_QUEUES_ALL);
-            return err_set(&c->err, -ENOMEM, "out of memory");
+            return conn_no_memory(c);
         }
         q->stored = true;
     }
@@ -141,7 +141,7 @@ static int load_lane(struct lanes *l, struct conn *c, sqlite3_stmt *s) {
     }
     struct lane *lane = lane_new(l, id, q, column_text(s, 2));
     if (lane == NULL) {
-        return err_set(&c->err, -ENOMEM, "out of memory");
+        return conn_no_memory(c);
     }
     for (int i = 0; i < JOB_STATE_COUNT; i++) {
         lane->now.state[i] = sqlite3_column_int64(s, 3 + i);

@@ -18,7 +18,7 @@ int op_blob_put(struct writer *w, struct store_op *op) {
 int op_blob_doom(struct writer *w, const uint8_t sha256[32]) {
     struct doomed_blob *d = malloc(sizeof *d);
     if (d == NULL) {
-        return err_set(&w->conn.err, -ENOMEM, "out of memory");
+        return conn_no_memory(&w->conn);
     }
     memcpy(d->sha256, sha256, sizeof d->sha256);
     d->next = w->doomed;

@@ -18,10 +18,6 @@ struct taking {
     size_t late_count;
 };
 
-static int no_memory(struct writer *w) {
-    return err_set(&w->conn.err, -ENOMEM, "out of memory");
-}
-
 // The answer's array for all wants together, allocated once.
 static int allocate(struct taking *t) {
     struct store_claim *c = t->claim;
@@ -34,7 +30,7 @@ static int allocate(struct taking *t) {
     }
     t->cap = waiting >= 0 && t->cap > (uint64_t)waiting ? (size_t)waiting : t->cap;
     c->jobs = arena_alloc(&c->op.arena, (t->cap + 1) * sizeof *c->jobs);
-    return c->jobs == NULL ? no_memory(t->w) : 0;
+    return c->jobs == NULL ? conn_no_memory(&t->w->conn) : 0;
 }
 
 static int add_late(struct taking *t, const struct job_row *row, const char *code) {
@@ -43,7 +39,7 @@ static int add_late(struct taking *t, const struct job_row *row, const char *cod
         struct job_row *rows = arena_alloc(&t->w->scratch, cap * sizeof *rows);
         const char **codes = arena_alloc(&t->w->scratch, cap * sizeof(char *));
         if (rows == NULL || codes == NULL) {
-            return no_memory(t->w);
+            return conn_no_memory(&t->w->conn);
         }
         for (size_t i = 0; i < t->late_count; i++) {
             rows[i] = t->late[i];
@@ -81,7 +77,7 @@ static int read_payload(struct writer *w, struct arena *a, int64_t rid, struct b
     }
     *ret = arena_bytes(a, column_bytes(s, 0));
     conn_reset(&w->conn, SQL_PAYLOAD_GET);
-    return ret->data == NULL ? no_memory(w) : 0;
+    return ret->data == NULL ? conn_no_memory(&w->conn) : 0;
 }
 
 static struct claim *claim_of(struct taking *t, const struct job_row *row) {
@@ -128,12 +124,12 @@ static int take(struct taking *t, const struct job_row *row, const struct job_sp
     } else {
         out->spec.payload = arena_bytes(a, row->payload);
         if (row->payload.len > 0 && out->spec.payload.data == NULL) {
-            return no_memory(t->w);
+            return conn_no_memory(&t->w->conn);
         }
     }
     struct claim *c = claim_of(t, row);
     if (c == NULL) {
-        return no_memory(t->w);
+        return conn_no_memory(&t->w->conn);
     }
     out->token = c->token;
     int r = writer_claim_add(t->w, c);
@@ -199,7 +195,7 @@ static int list_late(struct taking *t) {
     size_t have = c->ended_count;
     struct job_id *all = arena_alloc(&c->op.arena, (have + t->late_count) * sizeof *all);
     if (all == NULL) {
-        return no_memory(t->w);
+        return conn_no_memory(&t->w->conn);
     }
     for (size_t i = 0; i < have; i++) {
         all[i] = c->ended[i];

@@ -20,7 +20,7 @@ static int gather(struct writer *w, int64_t place, int64_t until_ms, uint32_t li
             cap = cap == 0 ? 64 : cap * 2;
             int64_t *more = arena_alloc(&w->scratch, cap * sizeof *more);
             if (more == NULL) {
-                r = err_set(&w->conn.err, -ENOMEM, "out of memory");
+                r = conn_no_memory(&w->conn);
                 break;
             }
             if (count > 0) {

@@ -23,7 +23,7 @@ static int post(struct writer *w, int64_t parent, const struct job_spec *child, 
     buf_clear(&w->pack);
     jobrow_pack_parcel(&w->pack, child);
     if (w->pack.failed || undo_add(&w->undo, UNDO_BYTES, &w->outbox) == NULL) {
-        return err_set(&w->conn.err, -ENOMEM, "out of memory");
+        return conn_no_memory(&w->conn);
     }
     w->undo.entries[w->undo.len - 1].delta = 1;
     w->outbox++;
@@ -73,7 +73,7 @@ static int deliver(struct writer *w, int64_t seq, const struct job_spec *spec, i
     bind_int(conn_stmt(&w->conn, SQL_OUTBOX_DEL), 1, seq);
     r = conn_run(&w->conn, SQL_OUTBOX_DEL);
     if (r == 0 && undo_add(&w->undo, UNDO_BYTES, &w->outbox) == NULL) {
-        return err_set(&w->conn.err, -ENOMEM, "out of memory");
+        return conn_no_memory(&w->conn);
     }
     if (r == 0) {
         w->undo.entries[w->undo.len - 1].delta = -1;

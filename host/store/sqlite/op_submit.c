@@ -110,7 +110,7 @@ static int store_new(struct writer *w, struct store_submit_item *item, struct la
     buf_clear(&w->pack);
     jobrow_pack_spec(&w->pack, spec);
     if (w->pack.failed) {
-        return err_set(&w->conn.err, -ENOMEM, "out of memory");
+        return conn_no_memory(&w->conn);
     }
     if (!promised && writer_over(w, BUDGET_JOBS, jobrow_bytes(spec->payload.len, w->pack.len))) {
         return refuse_new(w, item, -EDQUOT);

@@ -44,7 +44,7 @@ static int sweep_kv(struct writer *w, int64_t now_ms) {
     int64_t kind = sqlite3_column_int64(s, 2), bytes = sqlite3_column_int64(s, 3) + KV_OVERHEAD;
     conn_reset(&w->conn, SQL_EXPIRED_KV);
     if (ns == NULL || key == NULL) {
-        return err_set(&w->conn.err, -ENOMEM, "out of memory");
+        return conn_no_memory(&w->conn);
     }
     s = conn_stmt(&w->conn, SQL_KV_DEL_KIND);
     bind_text(s, 1, ns);

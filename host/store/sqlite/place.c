@@ -12,7 +12,7 @@ static int keep(struct writer *w, struct job_row *row) {
     bool failed = (spec.len > 0 && spec.data == NULL) || (life.len > 0 && life.data == NULL);
     row->spec = spec;
     row->life = life;
-    return failed ? err_set(&w->conn.err, -ENOMEM, "out of memory") : 1;
+    return failed ? conn_no_memory(&w->conn) : 1;
 }
 
 int place_find_rid(struct writer *w, int64_t rid, struct job_row *ret) {
@@ -124,7 +124,7 @@ static int pack_life(struct writer *w, const struct job_row *row, const struct j
     if (life != NULL) {
         jobrow_pack_life(&w->pack, life, id_time_ms(&row->id));
     }
-    return w->pack.failed ? err_set(&w->conn.err, -ENOMEM, "out of memory") : 0;
+    return w->pack.failed ? conn_no_memory(&w->conn) : 0;
 }
 
 int place_move(struct writer *w, const struct job_row *row, const struct job_life *life,

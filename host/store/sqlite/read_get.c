@@ -7,17 +7,9 @@
 
 enum { STEPS_LISTED = 1000 };
 
-static int no_memory(struct reader *r) {
-    return err_set(&r->conn.err, -ENOMEM, "out of memory");
-}
-
 static int bad(struct reader *r, int code) {
-    return code == -ENOMEM ? no_memory(r)
+    return code == -ENOMEM ? conn_no_memory(&r->conn)
                            : err_set(&r->conn.err, -EBADMSG, "the row of a job is damaged");
-}
-
-static const char *text_at(sqlite3_stmt *s, int at, struct arena *a) {
-    return arena_str(a, column_text(s, at));
 }
 
 static int get_blob(struct reader *r, enum sql_id id, int64_t rid, struct arena *a,
@@ -29,21 +21,21 @@ static int get_blob(struct reader *r, enum sql_id id, int64_t rid, struct arena 
         *ret = arena_bytes(a, column_bytes(s, 0));
         conn_reset(&r->conn, id);
     }
-    return code < 0 ? code : ret->len > 0 && ret->data == NULL ? no_memory(r) : 0;
+    return code < 0 ? code : ret->len > 0 && ret->data == NULL ? conn_no_memory(&r->conn) : 0;
 }
 
 static int get_warnings(struct reader *r, int64_t rid, struct arena *a, struct store_job *job) {
     sqlite3_stmt *s = conn_stmt(&r->conn, SQL_WARNINGS);
     job->warnings = arena_alloc(a, JOB_WARNINGS_MAX * sizeof *job->warnings);
     if (job->warnings == NULL) {
-        return no_memory(r);
+        return conn_no_memory(&r->conn);
     }
     bind_int(s, 1, rid);
     int code = 0;
     while (job->warnings_listed < JOB_WARNINGS_MAX &&
            (code = conn_next(&r->conn, SQL_WARNINGS)) > 0) {
         job->warnings[job->warnings_listed++] =
-            (struct store_warning){text_at(s, 0, a), text_at(s, 1, a)};
+            (struct store_warning){reader_text(s, 0, a), reader_text(s, 1, a)};
     }
     conn_reset(&r->conn, SQL_WARNINGS);
     return code < 0 ? code : 0;
@@ -53,7 +45,7 @@ static int get_history(struct reader *r, int64_t rid, struct arena *a, struct st
     sqlite3_stmt *s = conn_stmt(&r->conn, SQL_ATTEMPTS);
     job->history = arena_alloc(a, JOB_HISTORY_MAX * sizeof *job->history);
     if (job->history == NULL) {
-        return no_memory(r);
+        return conn_no_memory(&r->conn);
     }
     bind_int(s, 1, rid);
     int code = 0;
@@ -73,12 +65,12 @@ static int get_steps(struct reader *r, int64_t rid, struct arena *a, struct stor
     size_t cap = job->step_count < STEPS_LISTED ? job->step_count : STEPS_LISTED;
     job->steps = arena_alloc(a, (cap + 1) * sizeof(char *));
     if (job->steps == NULL) {
-        return no_memory(r);
+        return conn_no_memory(&r->conn);
     }
     bind_int(s, 1, rid);
     int code = 0;
     while (job->steps_listed < cap && (code = conn_next(&r->conn, SQL_STEP_NAMES)) > 0) {
-        job->steps[job->steps_listed++] = text_at(s, 0, a);
+        job->steps[job->steps_listed++] = reader_text(s, 0, a);
     }
     conn_reset(&r->conn, SQL_STEP_NAMES);
     return code < 0 ? code : 0;
@@ -138,7 +130,7 @@ int read_get(struct reader *r, struct store_op *op) {
     code = reader_job(r, &row, &op->arena, &get->job);
     if (code == 0 && (row.has & HAS_PAYLOAD) == 0) {
         get->job.spec.payload = arena_bytes(&op->arena, payload);
-        code = payload.len > 0 && get->job.spec.payload.data == NULL ? no_memory(r) : 0;
+        code = payload.len > 0 && get->job.spec.payload.data == NULL ? conn_no_memory(&r->conn) : 0;
     }
     conn_reset(&r->conn, SQL_JOB_WHOLE);
     return code < 0 ? code : get_details(r, &row, &op->arena, &get->job);
@@ -157,7 +149,7 @@ int read_step(struct reader *r, struct store_op *op) {
         if (code > 0) {
             get->value = arena_bytes(&op->arena, column_bytes(s, 0));
             conn_reset(&r->conn, SQL_STEP_GET);
-            return get->value.len > 0 && get->value.data == NULL ? no_memory(r) : 0;
+            return get->value.len > 0 && get->value.data == NULL ? conn_no_memory(&r->conn) : 0;
         }
     }
     return code < 0 ? code : not_found(op, "such a step of job", &get->id);
@@ -166,12 +158,12 @@ int read_step(struct reader *r, struct store_op *op) {
 // The statement stands on the result's row.
 static int take_result(struct reader *r, struct store_result_get *get, sqlite3_stmt *s) {
     struct arena *a = &get->op.arena;
-    get->content_type = text_at(s, 0, a);
+    get->content_type = reader_text(s, 0, a);
     get->size = (uint64_t)sqlite3_column_int64(s, 1);
     struct bytes sha = column_bytes(s, 2);
     get->data = arena_bytes(a, column_bytes(s, 3));
     if (get->data.len > 0 && get->data.data == NULL) {
-        return no_memory(r);
+        return conn_no_memory(&r->conn);
     }
     if (sha.len != sizeof get->blob.sha256) {
         return 0;

@@ -9,14 +9,6 @@
 
 enum { PAGE_MAX = 1000 };
 
-static int no_memory(struct reader *r) {
-    return err_set(&r->conn.err, -ENOMEM, "out of memory");
-}
-
-static const char *text_at(sqlite3_stmt *s, int at, struct arena *a) {
-    return arena_str(a, column_text(s, at));
-}
-
 /* ------------------------------------------------------------------ key/values */
 
 static const enum kv_kind kind_of[] = {
@@ -59,7 +51,7 @@ int read_kv(struct reader *r, struct store_op *op) {
     }
     conn_reset(&r->conn, SQL_KV_GET);
     if (alive && get->value.len > 0 && get->value.data == NULL) {
-        return no_memory(r);
+        return conn_no_memory(&r->conn);
     }
     if (code >= 0 && !alive && get->what == STORE_KV_VALUE) {
         return err_set(&op->err, -ENOENT, "there is no value of that key");
@@ -96,12 +88,12 @@ int read_hosts(struct reader *r, struct store_op *op) {
         list->hosts = grown(&op->arena, list->hosts, list->count, &cap, sizeof *list->hosts);
         if (list->hosts == NULL) {
             conn_reset(&r->conn, SQL_HOSTS);
-            return no_memory(r);
+            return conn_no_memory(&r->conn);
         }
         list->hosts[list->count++] = (struct store_host){
             .nonce = (uint64_t)sqlite3_column_int64(s, 0),
-            .name = text_at(s, 1, &op->arena),
-            .version = text_at(s, 2, &op->arena),
+            .name = reader_text(s, 1, &op->arena),
+            .version = reader_text(s, 2, &op->arena),
             .pid = (int32_t)sqlite3_column_int64(s, 3),
             .started_ms = sqlite3_column_int64(s, 4),
             .seen_ms = sqlite3_column_int64(s, 5),
@@ -139,21 +131,21 @@ int read_audit(struct reader *r, struct store_op *op) {
     while (code >= 0 && (code = conn_next(&r->conn, SQL_AUDIT)) > 0) {
         if (list->count == list->limit) {
             list->next_cursor = arena_printf(&op->arena, "%" PRId64, last);
-            code = list->next_cursor == NULL ? no_memory(r) : 0;
+            code = list->next_cursor == NULL ? conn_no_memory(&r->conn) : 0;
             break;
         }
         list->entries = grown(&op->arena, list->entries, list->count, &cap, sizeof *list->entries);
         if (list->entries == NULL) {
-            code = no_memory(r);
+            code = conn_no_memory(&r->conn);
             break;
         }
         last = sqlite3_column_int64(s, 0);
         list->entries[list->count++] = (struct store_audit){
             .at_ms = sqlite3_column_int64(s, 1),
-            .actor = text_at(s, 2, &op->arena),
-            .action = text_at(s, 3, &op->arena),
-            .target = text_at(s, 4, &op->arena),
-            .detail = text_at(s, 5, &op->arena),
+            .actor = reader_text(s, 2, &op->arena),
+            .action = reader_text(s, 3, &op->arena),
+            .target = reader_text(s, 4, &op->arena),
+            .detail = reader_text(s, 5, &op->arena),
         };
     }
     conn_reset(&r->conn, SQL_AUDIT);
@@ -183,8 +175,8 @@ static int add_key(struct store_dedup_list *list, sqlite3_stmt *s, size_t *cap) 
         return -ENOMEM;
     }
     struct store_dedup_entry *e = &list->entries[list->count++];
-    *e = (struct store_dedup_entry){.queue = text_at(s, 0, a),
-                                    .key = text_at(s, 1, a),
+    *e = (struct store_dedup_entry){.queue = reader_text(s, 0, a),
+                                    .key = reader_text(s, 1, a),
                                     .expires_ms = sqlite3_column_int64(s, 3)};
     (void)column_id(s, 2, &e->id);
     return e->queue == NULL || e->key == NULL ? -ENOMEM : 1;
@@ -214,5 +206,5 @@ int read_dedup(struct reader *r, struct store_op *op) {
         code = add_key(list, s, &cap);
     }
     conn_reset(&r->conn, SQL_DEDUP_LIST);
-    return code == -ENOMEM ? no_memory(r) : code < 0 ? code : 0;
+    return code == -ENOMEM ? conn_no_memory(&r->conn) : code < 0 ? code : 0;
 }

@@ -47,6 +47,11 @@ bool reader_is_late(const struct reader *r);
 /* Words of the connection's last failure into the operation; returns `code`. */
 int reader_fail(struct reader *r, struct store_op *op, int code);
 
+/* A column's text, copied. */
+static inline const char *reader_text(sqlite3_stmt *s, int at, struct arena *a) {
+    return arena_str(a, column_text(s, at));
+}
+
 /* A row and what is packed in it, as callers see it; copies into the arena. `payload` only if the
  * row has it. */
 int reader_job(struct reader *r, const struct job_row *row, struct arena *a, struct store_job *ret);
