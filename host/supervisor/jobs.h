@@ -56,8 +56,9 @@ int jobs_resolve(struct host *host, const struct job_request *request, struct ar
 void jobs_submit(struct host *host, struct store_submit *submit);
 
 /* Cancel: a waiting job ends at once; one that runs here is asked to stop (state stays running,
- * `pending`). Retry: dead or cancelled jobs start again. Promote: scheduled ones start now. Answers
- * the state afterwards. */
+ * `pending`) and ends as cancelled whatever its handler returns, success excepted. What is written
+ * is its end: a host that is killed before that forgets the cancel. Retry: dead or cancelled jobs
+ * start again. Promote: scheduled ones start now. Answers the state afterwards. */
 enum jobs_action { JOBS_CANCEL, JOBS_RETRY, JOBS_PROMOTE, JOBS_REMOVE };
 struct jobs_act {
     enum jobs_action action;
