@@ -231,7 +231,7 @@ def supervisor():
         "crash": one + begin() + DIE + [1] + SETTLE + NEXT_WORKER, "lost": one + DIE + [0] + NEXT_WORKER + done(ok),
         "last-words": one + begin() + say(TALK, 3, NO_TEXT, SLOT, 11) + DIE + [1],
         "cancel-crosses": one + begin() + [5, 0] + done(retry_, 3), "cancel": one + begin() + [5, 0] + SETTLE + done(cancelled, 0, 0, 1),
-        "commit": one + say(EFFECT, 0, 3, 1, 2, 3, 0, 4, 0, SLOT) + say(0, commit, SLOT, 1) + SETTLE + done(ok),
+        "commit": one + say(EFFECT, 0, 3, 1, 2, 3, 1, 4, 0, SLOT) + say(0, commit, SLOT, 1) + SETTLE + done(ok),
         "commit-refused": one + [6, 0, 0, 0, 1] + say(0, commit, SLOT, 1) + SETTLE + DIE + [1], "commit-twice": one + say(0, commit, SLOT, 1) * 2,
         "result": one + say(0, result, SLOT, 255) + done(ok), "result-by-fd": one + say(DESCRIPTORS, 0, SLOT, 0) + done(ok),
         "fd-too-many": one + say(DESCRIPTORS, 255, SLOT, 1), "warning": one + say(EFFECT, 2, 2, 0, 1, 2, 2, 3, SLOT) + done(ok),
