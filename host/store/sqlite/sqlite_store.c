@@ -1,5 +1,4 @@
 #define _XOPEN_SOURCE 700 // realpath
-#define _XOPEN_SOURCE 700 // realpath
 #include "store/sqlite/sqlite_store.h"
 
 #include <errno.h>
