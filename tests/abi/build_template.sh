@@ -17,5 +17,9 @@ if ! (cmake -B build -DCMAKE_PREFIX_PATH="$work/usr" && cmake --build build && c
 fi
 grep '100% tests passed' "$work/log"
 nm -D --defined-only build/plugins/greeter.so | grep -q jobhost_plugin
-# pkg-config knows it too
-PKG_CONFIG_PATH=$(dirname "$(find "$work/usr" -name jobhost.pc)") pkg-config --cflags jobhost
+# and with pkg-config alone
+PKG_CONFIG_PATH=$(dirname "$(find "$work/usr" -name jobhost.pc)")
+export PKG_CONFIG_PATH
+# shellcheck disable=SC2046 # its words are separate
+cc -std=c11 -o test_greeter test_greeter.c greeter.c $(pkg-config --cflags --libs jobhost)
+./test_greeter
