@@ -605,6 +605,7 @@ struct store_host {
     int32_t pid;
     int64_t started_ms, seen_ms, lease_end_ms;
 };
+enum { STORE_HOSTS_MAX = 100 }; /* rows kept: those seen last */
 struct store_host_list {
     struct store_op op;
     struct store_host *hosts;

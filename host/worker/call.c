@@ -185,7 +185,7 @@ static int host_enqueue(struct jh_call *pub, const struct jh_child *child) {
         rc = check_child(child, &k);
     }
     if (rc == 0) {
-        rc = check_count(&c->sum, k.payload.len + CHECK_CHILD_WEIGHT);
+        rc = check_count_child(&c->sum, &k);
     }
     if (rc < 0) {
         return call_refuse(c, "enqueue", rc);

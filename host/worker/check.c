@@ -58,6 +58,14 @@ int check_count(struct check_sum *sum, uint64_t bytes) {
     return 0;
 }
 
+int check_count_child(struct check_sum *sum, const struct jh_child *child) {
+    int rc = sum->children == JOB_CHILDREN_PER_COMMIT
+                 ? -EFBIG
+                 : check_count(sum, child->payload.len + CHECK_CHILD_WEIGHT);
+    sum->children += rc == 0;
+    return rc;
+}
+
 static int copy_sized(void *ret, size_t ret_size, const void *from, uint32_t least) {
     uint32_t size;
     if (from == NULL) {

@@ -23,7 +23,8 @@ enum {
 
 /* What was asked for since the last commit; the commit's own step does not count. */
 struct check_sum {
-    uint32_t items;
+    uint32_t items;    /* children among them */
+    uint32_t children; /* at most JOB_CHILDREN_PER_COMMIT */
     uint64_t bytes;
 };
 
@@ -41,6 +42,7 @@ int check_kv_ttl(int64_t ttl_ms);
 
 /* Counts an effect against the limits of one commit: 0 or -EFBIG. */
 int check_count(struct check_sum *sum, uint64_t bytes);
+int check_count_child(struct check_sum *sum, const struct jh_child *child);
 
 /* Copies what the caller's struct has (`size` says how much) over zeroes, then checks. */
 int check_child(const struct jh_child *child, struct jh_child *ret);

@@ -143,7 +143,7 @@ static int host_progress(struct jh_call *call, uint64_t done, uint64_t total, co
 static int count(struct check_sum *sum, const struct wish *wish) {
     switch (wish->kind) {
     case WISH_STEP: return 0;
-    case WISH_CHILD: return check_count(sum, wish->child.payload.len + CHECK_CHILD_WEIGHT);
+    case WISH_CHILD: return check_count_child(sum, &wish->child);
     case WISH_WARN: return check_count(sum, CHECK_WARN_WEIGHT);
     case WISH_KV:
     case WISH_DONE: return check_count(sum, strlen(wish->name) + wish->value.len + CHECK_KV_WEIGHT);

@@ -276,6 +276,16 @@ static void test_hosts(void) {
     EXPECT_EQ_INT(started, list->hosts[0].started_ms);
     EXPECT_EQ_INT(rig.now, list->hosts[0].seen_ms);
     EXPECT_EQ_INT(rig.now, list->hosts[0].lease_end_ms);
+    // those seen last are kept
+    for (int i = 0; i < STORE_HOSTS_MAX; i++) {
+        rig.now++;
+        lease.nonce = (uint64_t)i + 1;
+        EXPECT_EQ_INT(0, rig_run(&rig, &lease.op, STORE_HOST_LEASE));
+        list = RIG_NEW(&rig, store_host_list);
+        EXPECT_EQ_INT(0, rig_run(&rig, &list->op, STORE_HOST_LIST));
+        EXPECT_EQ_UINT(i + 2 < STORE_HOSTS_MAX ? i + 2 : STORE_HOSTS_MAX, list->count);
+    }
+    EXPECT_EQ_UINT(1, list->hosts[list->count - 1].nonce);
     rig_finish(&rig);
 }
 

@@ -406,6 +406,18 @@ static jh_status fill_up(struct jh_call *c, const struct jh_job *job) {
     return JH_OK;
 }
 
+static jh_status have_children(struct jh_call *c, const struct jh_job *job) {
+    const struct jh_child child = {.size = sizeof child, .handler = "t.run"};
+    (void)job;
+    for (unsigned i = 0; i < 10000; i++) {
+        EXPECT_EQ_INT(0, c->host->enqueue(c, &child));
+    }
+    EXPECT_EQ_INT(-EFBIG, c->host->enqueue(c, &child)); // the store would refuse them all
+    EXPECT_EQ_INT(0, jh_step_puts(c, "x", "y"));
+    EXPECT_EQ_INT(0, c->host->enqueue(c, &child));
+    return JH_OK;
+}
+
 static jh_status overdo(struct jh_call *c, const struct jh_job *job) {
     int rc = 0;
     unsigned n = 0;
@@ -429,6 +441,10 @@ static void test_limits(void) {
     EXPECT_EQ_INT(JH_OK, jh_harness_run(h, "t.run"));
     EXPECT_EQ_INT(20000, jh_harness_counter(h, "n"));
     EXPECT_EQ_UINT(64, jh_harness_children(h));
+    jh_harness_free(&h);
+    h = start(have_children);
+    EXPECT_EQ_INT(JH_OK, jh_harness_run(h, "t.run"));
+    EXPECT_EQ_UINT(10001, jh_harness_children(h));
     jh_harness_free(&h);
 }
 

@@ -1,7 +1,7 @@
 #include "store/sqlite/ops.h"
 #include "store/sqlite/writer.h"
 
-enum { AUDIT_KEEP = 100000, HOSTS_KEEP = 100 };
+enum { AUDIT_KEEP = 100000 };
 
 int op_queue_set(struct writer *w, struct store_op *op) {
     struct store_queue_set *set = CONTAINER_OF(op, struct store_queue_set, op);
@@ -31,7 +31,7 @@ int op_host_lease(struct writer *w, struct store_op *op) {
     if (r < 0) {
         return r;
     }
-    bind_int(conn_stmt(&w->conn, SQL_HOSTS_TRIM), 1, HOSTS_KEEP);
+    bind_int(conn_stmt(&w->conn, SQL_HOSTS_TRIM), 1, STORE_HOSTS_MAX);
     return conn_run(&w->conn, SQL_HOSTS_TRIM);
 }
 
