@@ -163,38 +163,68 @@ static void test_timeout(void) {
     rig_finish(&rig);
 }
 
-// While somebody else's transaction blocks the writer, those that wait behind it are answered in
-// time.
-static void test_stuck(void) {
-    struct rig rig;
-    struct env_clock_file clock = {.rate_milli = 0};
+// One operation in the writer's hands, one behind it. False: the writer was so late that it took both
+// together, which then share the first one's fate.
+static bool stuck_once(struct rig *rig, struct env_clock_file *clock) {
     sqlite3 *other = NULL;
     bool done[3];
-    rig_start(&rig);
-    rig.env.clock = &clock;
-    EXPECT_EQ_INT(SQLITE_OK, sqlite3_open(rig.db, &other));
+    EXPECT_EQ_INT(SQLITE_OK, sqlite3_open(rig->db, &other));
     EXPECT_EQ_INT(SQLITE_OK, sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL));
-    struct job_spec specs[2] = {rig_spec(&rig, "q", "t"), rig_spec(&rig, "q", "t")};
+    struct job_spec specs[2] = {rig_spec(rig, "q", "t"), rig_spec(rig, "q", "t")};
     struct store_submit_item items[2] = {{.spec = &specs[0]}, {.spec = &specs[1]}};
     struct store_submit submits[2] = {{.items = &items[0], .count = 1},
                                       {.items = &items[1], .count = 1}};
     struct store_stats stats = {.queues = NULL};
     submits[1].op.timeout_ms = 50;
-    rig_post(&rig, &submits[0].op, STORE_SUBMIT, &done[0]);
-    rig_post(&rig, &stats.op, STORE_STATS, &done[2]);
-    rig_wait(&rig, &done[2]); // reading does not wait for it
-    rig_post(&rig, &submits[1].op, STORE_SUBMIT, &done[1]);
-    rig_advance(&clock, 51);
-    rig_wait(&rig, &done[1]);
-    EXPECT_EQ_INT(-ETIMEDOUT, submits[1].op.status);
+    rig_post(rig, &submits[0].op, STORE_SUBMIT, &done[0]);
+    rig_post(rig, &stats.op, STORE_STATS, &done[2]);
+    rig_wait(rig, &done[2]); // reading does not wait for it
+    rig_post(rig, &submits[1].op, STORE_SUBMIT, &done[1]);
+    rig_advance(clock, 51);
+    rig_wait(rig, &done[1]);
+    bool apart = submits[1].op.status != -EBUSY;
+    EXPECT_EQ_INT(apart ? -ETIMEDOUT : -EBUSY, submits[1].op.status);
     EXPECT_EQ_INT(SQLITE_OK, sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL));
-    rig_wait(&rig, &done[0]);
-    EXPECT_EQ_INT(0, submits[0].op.status);
-    EXPECT_EQ_INT(JOB_QUEUED, rig_state(&rig, &specs[0].id));
-    EXPECT_EQ_INT(-1, rig_state(&rig, &specs[1].id)); // it did not happen
+    rig_wait(rig, &done[0]);
+    EXPECT_EQ_INT(apart ? 0 : -EBUSY, submits[0].op.status);
+    EXPECT_EQ_INT(apart ? JOB_QUEUED : -1, rig_state(rig, &specs[0].id));
+    EXPECT_EQ_INT(-1, rig_state(rig, &specs[1].id)); // it did not happen
     (void)sqlite3_close(other);
     store_op_finish(&stats.op);
+    return apart;
+}
+
+// While somebody else's transaction blocks the writer, those that wait behind it are answered in
+// time.
+static void test_stuck(void) {
+    struct rig rig;
+    struct env_clock_file clock = {.rate_milli = 0};
+    rig_start(&rig);
+    rig.env.clock = &clock;
+    int tries = 0;
+    while (!stuck_once(&rig, &clock) && tries < 20) {
+        tries++;
+    }
+    EXPECT_TRUE(tries < 20);
     rig.env.clock = NULL;
+    rig_finish(&rig);
+}
+
+// A check that has nothing to mend does not wait for the writer, nor the writer for it.
+static void test_check_beside_writer(void) {
+    struct rig rig;
+    sqlite3 *other = NULL;
+    rig_start(&rig);
+    (void)rig_submit_plain(&rig, "q", "t");
+    EXPECT_EQ_INT(SQLITE_OK, sqlite3_open(rig.db, &other));
+    EXPECT_EQ_INT(SQLITE_OK, sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL));
+    struct store_fsck fsck = {.repair = true};
+    EXPECT_EQ_INT(0, rig_run(&rig, &fsck.op, STORE_FSCK));
+    EXPECT_EQ_INT(1, fsck.jobs_checked);
+    EXPECT_EQ_INT(0, fsck.total_findings);
+    EXPECT_EQ_INT(SQLITE_OK, sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL));
+    (void)sqlite3_close(other);
+    store_op_finish(&fsck.op);
     rig_finish(&rig);
 }
 
@@ -202,4 +232,5 @@ CASES(medium, {"a disk that is full and comes back", test_full},
       {"a failed group leaves no trace", test_rollback},
       {"a lane of which nothing was kept", test_lost_lane},
       {"an operation that waited too long", test_timeout},
-      {"operations behind a blocked one", test_stuck});
+      {"operations behind a blocked one", test_stuck},
+      {"a check beside a blocked writer", test_check_beside_writer});

@@ -47,9 +47,6 @@ enum ops_thread ops_thread(const struct store_op *op) {
     if ((unsigned)op->kind >= STORE_OP_KINDS) {
         return OPS_NOBODY;
     }
-    if (op->kind == STORE_FSCK && ((const struct store_fsck *)(const void *)op)->repair) {
-        return OPS_WRITER;
-    }
     return rows[op->kind].thread;
 }
 

@@ -23,6 +23,12 @@ int64_t ops_deadline(const struct store_op *op);
 /* How many items it has: what a group is bounded by. */
 size_t ops_weight(const struct store_op *op);
 
+/* A check that is to mend what it finds: it reads first, and goes on to the writer if there is
+ * something. */
+static inline bool ops_mends(const struct store_op *op) {
+    return op->kind == STORE_FSCK && ((const struct store_fsck *)(const void *)op)->repair;
+}
+
 int ops_run(struct writer *w, struct store_op *op);
 int ops_read(struct reader *r, struct store_op *op);
 

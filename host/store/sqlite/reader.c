@@ -100,6 +100,19 @@ int reader_job(struct reader *r, const struct job_row *row, struct arena *a,
     return 0;
 }
 
+// True: the writer has it now, and answers.
+static bool hand_on(struct reader *r, struct store_op *op) {
+    if (op->status < 0 || !ops_mends(op) ||
+        CONTAINER_OF(op, struct store_fsck, op)->total_findings == 0) {
+        return false;
+    }
+    if (!inlet_post(&r->writer->in, op)) {
+        op->status = err_set(&op->err, -ESHUTDOWN, "the store is being closed");
+        return false;
+    }
+    return true;
+}
+
 static void run(struct reader *r, struct store_op *op) {
     bool yields = op->kind == STORE_LIST;
     if (yields) {
@@ -125,8 +138,10 @@ static void run(struct reader *r, struct store_op *op) {
     free(r->view);
     r->view = NULL;
     r->view_count = 0;
-    op->next = NULL;
-    outlet_ops(r->outlet, op);
+    if (!hand_on(r, op)) {
+        op->next = NULL;
+        outlet_ops(r->outlet, op);
+    }
 }
 
 static size_t weigh_one(const struct store_op *op) {

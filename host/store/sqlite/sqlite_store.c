@@ -74,7 +74,7 @@ static void on_patience(evutil_socket_t fd, short what, void *arg) {
 }
 
 static bool mutates(const struct store_op *op) {
-    return ops_thread(op) == OPS_WRITER || op->kind == STORE_BLOB_PUT;
+    return ops_thread(op) == OPS_WRITER || op->kind == STORE_BLOB_PUT || ops_mends(op);
 }
 
 static void sqlite_store_post(void *self, struct store_op *op) {
