@@ -4,6 +4,7 @@ const char *const fault_point_names[FAULT_POINT_COUNT] = {
     [FAULT_SUBMIT_BEFORE_STORE] = "submit_before_store",
     [FAULT_SUBMIT_BEFORE_ANSWER] = "submit_before_answer",
     [FAULT_STORE_BEFORE_COMMIT] = "store_before_commit",
+    [FAULT_STORE_SYNC] = "store_sync",
     [FAULT_STORE_AFTER_COMMIT] = "store_after_commit",
     [FAULT_STORE_CHECKPOINT] = "store_checkpoint",
     [FAULT_STORE_FORWARD] = "store_forward",

@@ -15,6 +15,7 @@ enum fault_point {
     /* supervisor: durable, 202 not yet sent */
     FAULT_SUBMIT_BEFORE_ANSWER,
     FAULT_STORE_BEFORE_COMMIT, /* store writer: group applied, not committed                      */
+    FAULT_STORE_SYNC,          /* store writer: transaction in the log, not on the disk           */
     FAULT_STORE_AFTER_COMMIT,  /* store writer: committed, nobody told                            */
     FAULT_STORE_CHECKPOINT,    /* store writer: before a WAL checkpoint                           */
     FAULT_STORE_FORWARD,       /* store: outbox row read, child not yet inserted                  */

@@ -304,6 +304,7 @@ static const struct {
     int passages[6]; /* 0 ends */
 } rows[] = {
     {"store_before_commit", 0, {1, 2, 7, 19, 40}},
+    {"store_sync", 0, {1, 2, 7, 19, 40}},
     {"store_after_commit", 0, {1, 2, 7, 19, 40}},
     {"store_forward", 0, {1, 2, 5}},
     {"store_checkpoint", PLAY_BIG, {1}},

@@ -22,6 +22,18 @@ static int was_applied(struct writer *w, const struct store_commit_item *item, b
     return r < 0 ? r : 0;
 }
 
+// Its submission was not synced after all (writer.c: group_lend), so there is no such job.
+static int never_was(struct applying *a) {
+    struct lane *lane = a->claim->lane;
+    a->item->status = -ESTALE;
+    int r = writer_claim_end(a->w, a->claim);
+    if (r == 0) {
+        writer_touch(a->w, lane); // the claim was counted against those that wait
+    }
+    return r;
+}
+
+// 1 = read; 0 = there is no such job, and the item says so.
 static int read_row(struct applying *a) {
     struct writer *w = a->w;
     const struct claim *c = a->claim;
@@ -35,14 +47,17 @@ static int read_row(struct applying *a) {
                                   .has = c->has,
                                   .at_ms = c->at_ms};
         a->life = (struct job_life){.park = PARK_NONE};
-        return 0;
+        return 1;
     }
     int r = place_find_rid(w, c->rid, &a->row);
     if (r == 0) {
-        return err_set(&w->conn.err, -EBADMSG, "a claimed job is not in the database");
+        return never_was(a);
     }
     r = r < 0 ? r : jobrow_life(&a->row, &w->scratch, &a->life);
-    return r == -EBADMSG ? err_set(&w->conn.err, r, "the row of a job is damaged") : r;
+    if (r == -EBADMSG) {
+        return err_set(&w->conn.err, r, "the row of a job is damaged");
+    }
+    return r < 0 ? r : 1;
 }
 
 static int64_t first_nonzero(int64_t a, int64_t b, int64_t c) {
@@ -141,7 +156,7 @@ static int apply(struct applying *a) {
         return 0;
     }
     int r = read_row(a);
-    r = r < 0 ? r : effects_check(a->w, &a->row, &a->life, item);
+    r = r <= 0 ? r : effects_check(a->w, &a->row, &a->life, item);
     if (r < 0 || item->status < 0) {
         return r;
     }
@@ -194,7 +209,8 @@ static int start_item(struct writer *w, struct store_start_item *item, int64_t n
     }
     item->status = 0;
     int r = read_row(&a);
-    if (r < 0) {
+    if (r <= 0) {
+        item->status = r == 0 ? as_commit.status : item->status;
         return r;
     }
     as_commit.commit_no = a.row.commit_no = a.claim->commit_no;

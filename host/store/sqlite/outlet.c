@@ -55,6 +55,9 @@ static void unlock_and_wake(struct outlet *o) {
 }
 
 static void add_ops(struct outlet *o, struct store_op *head, struct store_op *tail) {
+    if (head == NULL) {
+        return;
+    }
     if (o->head == NULL) {
         o->head = head;
     } else {
@@ -86,7 +89,7 @@ static void add_lane(struct outlet *o, struct lane *lane) {
 void outlet_group(struct outlet *o, struct store_op *head, struct lane **lanes, size_t lane_count,
                   int64_t due_ms) {
     struct store_op *tail = head;
-    while (tail->next != NULL) {
+    while (tail != NULL && tail->next != NULL) {
         tail = tail->next;
     }
     (void)pthread_mutex_lock(&o->lock);

@@ -52,6 +52,17 @@ static void revert(const struct undo_entry *e, struct lanes *lanes, struct claim
         restore_fields(claims, claim, e->copy);
         break;
     case UNDO_STORED: *(bool *)e->subject = false; break;
+    case UNDO_NOTHING: break;
+    }
+}
+
+void undo_keep_claims(struct undo *u) {
+    for (size_t i = 0; i < u->len; i++) {
+        struct undo_entry *e = &u->entries[i];
+        if (e->kind == UNDO_CLAIM_ADDED) {
+            ((struct claim *)e->subject)->plain = false; // so its row is looked at first
+            e->kind = UNDO_NOTHING;
+        }
     }
 }
 

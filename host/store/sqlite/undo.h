@@ -15,7 +15,8 @@ enum undo_kind {
     UNDO_CLAIM_ADDED,  /* claim                          */
     UNDO_CLAIM_ENDED,  /* claim                          */
     UNDO_CLAIM_CHANGE, /* claim, copy of how it was      */
-    UNDO_STORED        /* bool of a queue or lane        */
+    UNDO_STORED,       /* bool of a queue or lane        */
+    UNDO_NOTHING       /* stays as it is                 */
 };
 
 struct undo_entry {
@@ -36,6 +37,9 @@ struct undo_entry *undo_add(struct undo *u, enum undo_kind kind, void *subject);
 
 /* Takes back everything after `mark` (an earlier u->len). */
 void undo_rollback(struct undo *u, size_t mark, struct lanes *lanes, struct claims *claims);
+
+/* Claims that were made are not taken back: somebody knows of them. Their rows may be gone. */
+void undo_keep_claims(struct undo *u);
 
 /* Committed: forget. */
 void undo_clear(struct undo *u);

@@ -146,7 +146,8 @@ int writer_claim_save(struct writer *w, struct claim *claim) {
     return 0;
 }
 
-static void touch(struct writer *w, struct lane *lane) {
+void writer_touch(struct writer *w, struct lane *lane) {
+    w->bore = w->bore || w->doing != STORE_SUBMIT;
     if (w->touched_count > 0 && w->touched[w->touched_count - 1] == lane) {
         return;
     }
@@ -192,7 +193,7 @@ static void untouch_sated(struct writer *w, const struct store_claim *claim) {
 void writer_ready(struct writer *w, struct lane *lane, enum job_priority p, int64_t at_ms,
                   int64_t rid) {
     lanes_rewind(lane, p, at_ms, rid);
-    touch(w, lane);
+    writer_touch(w, lane);
 }
 
 void writer_due(struct writer *w, int64_t at_ms) {
@@ -257,6 +258,9 @@ static bool refuse_degraded(struct writer *w, struct store_op *head) {
 /* ------------------------------------------------------------------ a group */
 
 static void group_rollback(struct writer *w) {
+    if (w->lent) {
+        undo_keep_claims(&w->undo);
+    }
     if (sqlite3_get_autocommit(w->conn.db) == 0) {
         (void)conn_run(&w->conn, SQL_ROLLBACK);
     }
@@ -280,6 +284,7 @@ static int group_op(struct writer *w, struct store_op *op, bool savepoint) {
         return r;
     }
     arena_reset(&w->scratch);
+    w->doing = op->kind;
     op->status = ops_run(w, op);
     if (op->status == 0 && op->kind == STORE_CLAIM) {
         untouch_sated(w, CONTAINER_OF(op, const struct store_claim, op));
@@ -320,8 +325,47 @@ int writer_save(struct writer *w) {
     return r < 0 ? r : save_bytes(w);
 }
 
+static bool group_may_lend(const struct writer *w) {
+    for (struct store_op *op = w->head; op != NULL; op = op->next) {
+        if (op->kind == STORE_CLAIM && op->status == 0 &&
+            CONTAINER_OF(op, struct store_claim, op)->ended_count > 0) {
+            return false;
+        }
+    }
+    return !w->bore;
+}
+
+// The transaction is written and about to be synced. Claims are in memory and need not wait for
+// that: a job that was ready before is on the disk already, and one that was submitted in this
+// group may begin while its submitter still waits for an answer. What a commit of this group made
+// ready waits, since it must not begin if the commit turns out not to have happened.
+static void group_lend(void *arg) {
+    struct writer *w = arg;
+    struct store_op *claims = NULL, **end = &claims, **at = &w->head;
+    if (w->lent || !group_may_lend(w)) {
+        return;
+    }
+    while (*at != NULL) {
+        struct store_op *op = *at;
+        if (op->kind != STORE_CLAIM) {
+            at = &op->next;
+            continue;
+        }
+        *at = op->next;
+        *end = op;
+        end = &op->next;
+    }
+    *end = NULL;
+    if (claims != NULL) {
+        w->lent = true;
+        outlet_ops(w->outlet, claims);
+    }
+}
+
 // 1 = committed.
-static int group_apply(struct writer *w, struct store_op *head) {
+static int group_apply(struct writer *w) {
+    struct store_op *head = w->head;
+    w->bore = w->lent = false;
     int r = conn_run(&w->conn, SQL_BEGIN);
     if (r == 0 && w->degraded) {
         r = conn_run(&w->conn, SQL_META_PROBE); // so that COMMIT has something to write
@@ -349,25 +393,25 @@ static void group_publish(struct writer *w) {
 }
 
 // Answers, with the news that the group made.
-static void group_answer(struct writer *w, struct store_op *head) {
+static void group_answer(struct writer *w) {
     int64_t due = w->touched_due;
     bool news = due != 0 && (w->due_reported == 0 || due < w->due_reported);
     if (news) {
         w->due_reported = due;
     }
-    outlet_group(w->outlet, head, w->touched, w->touched_count, news ? due : 0);
+    outlet_group(w->outlet, w->head, w->touched, w->touched_count, news ? due : 0);
     w->touched_count = 0;
     w->touched_due = 0;
 }
 
 // The transaction is lost, so nothing of it happened, whatever an operation reported to itself.
-static void group_fail(struct writer *w, struct store_op *head, int r) {
+static void group_fail(struct writer *w, int r) {
     struct err why = w->conn.err;
     group_rollback(w);
     if (is_of_medium(r)) {
         degrade(w, r, why.msg);
     }
-    for (struct store_op *op = head; op != NULL; op = op->next) {
+    for (struct store_op *op = w->head; op != NULL; op = op->next) {
         if (op->status >= 0) {
             op->status = err_set(&op->err, r, "%s", why.msg);
         }
@@ -375,22 +419,24 @@ static void group_fail(struct writer *w, struct store_op *head, int r) {
 }
 
 static void run_group(struct writer *w, struct store_op *head) {
-    int r = refuse_degraded(w, head) ? 0 : group_apply(w, head);
+    w->head = head;
+    int r = refuse_degraded(w, head) ? 0 : group_apply(w);
     if (r < 0) {
-        group_fail(w, head, r);
+        group_fail(w, r);
     } else if (r > 0) {
         recover(w);
         group_publish(w);
         if (fault(FAULT_STORE_AFTER_COMMIT) < 0) {
-            forget_answers(head);
+            forget_answers(w->head);
         }
     }
-    for (struct store_op *op = head; op != NULL; op = op->next) {
+    for (struct store_op *op = w->head; op != NULL; op = op->next) {
         if (op->kind == STORE_BLOB_PUT) {
             blobs_landed(w->blobs, op);
         }
     }
-    group_answer(w, head);
+    group_answer(w);
+    w->head = NULL;
 }
 
 /* ------------------------------------------------------------------ the thread */
@@ -488,6 +534,7 @@ int writer_init(struct writer *w, bool read_only, struct err *e) {
         return err_set(e, r, "%s", w->conn.err.msg);
     }
     (void)sqlite3_wal_hook(w->conn.db, on_wal, w);
+    sync_hook_set(&w->sync_hook, w->conn.db, group_lend, w);
     return 0;
 }
 

@@ -24,6 +24,7 @@
 #include "store/sqlite/inlet.h"
 #include "store/sqlite/lanes.h"
 #include "store/sqlite/outlet.h"
+#include "store/sqlite/sync_hook.h"
 #include "store/sqlite/undo.h"
 #include "store/store.h"
 
@@ -58,6 +59,10 @@ struct writer {
     int64_t outbox;        /* rows of the outbox */
     int64_t boot;          /* number of this opening */
     int64_t due_reported;  /* the earliest due time the loop knows; 0 = none */
+    struct store_op *head; /* this group's operations that are not answered yet */
+    enum store_op_kind doing;
+    bool bore;             /* it made jobs ready in another way than by a submit */
+    bool lent;             /* its claims have been answered            */
     struct lane **touched; /* lanes with newly ready jobs in this group */
     size_t touched_count, touched_cap;
     int64_t touched_due;
@@ -67,6 +72,7 @@ struct writer {
     char reason[384];
     int64_t tried_mono_ms;
     int wal_pages;
+    struct sync_hook sync_hook;
     bool wal_long; /* at the last commit */
 };
 
@@ -99,6 +105,9 @@ int writer_bytes(struct writer *w, enum store_budget budget, int64_t delta);
 
 /* Would `more` bytes go over the budget? */
 bool writer_over(const struct writer *w, enum store_budget budget, int64_t more);
+
+/* Somebody may look for jobs in the lane. */
+void writer_touch(struct writer *w, struct lane *lane);
 
 /* A job became ready, or will be due. */
 void writer_ready(struct writer *w, struct lane *lane, enum job_priority p, int64_t at_ms,
