@@ -192,9 +192,38 @@ static void test_close(void) {
     rig_finish(&rig);
 }
 
+// A check may take minutes on a large store; a host that is told to end does not wait for it.
+static void test_close_while_checking(void) {
+    struct rig rig;
+    enum { BATCH = 4000, BATCHES = 15 };
+    static struct store_submit_item items[BATCH];
+    static struct job_spec specs[BATCH];
+    bool done;
+    rig_start(&rig);
+    for (int b = 0; b < BATCHES; b++) {
+        struct store_submit submit = {.items = items, .count = BATCH};
+        for (size_t i = 0; i < BATCH; i++) {
+            specs[i] = rig_spec(&rig, "q", "t");
+            items[i] = (struct store_submit_item){.spec = &specs[i]};
+        }
+        EXPECT_EQ_INT(0, rig_run(&rig, &submit.op, STORE_SUBMIT));
+        store_op_finish(&submit.op);
+    }
+    struct store_fsck fsck = {.repair = true};
+    rig_post(&rig, &fsck.op, STORE_FSCK, &done);
+    rig_close(&rig);
+    EXPECT_TRUE(done);
+    EXPECT_TRUE(fsck.op.status == -ETIMEDOUT || fsck.jobs_checked == BATCH * BATCHES);
+    store_op_finish(&fsck.op);
+    EXPECT_EQ_INT(0, rig_open(&rig));
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
 CASES(open, {"one host at a time", test_lock},
       {"one host at a time, by whatever name", test_lock_behind_link},
       {"reading beside a host", test_read_only}, {"a newer schema is refused", test_newer},
       {"an older schema is migrated", test_migration},
       {"files and urls that are not ours", test_strangers},
-      {"closing answers everything", test_close});
+      {"closing answers everything", test_close},
+      {"closing does not wait for a check", test_close_while_checking});

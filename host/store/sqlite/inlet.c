@@ -67,6 +67,13 @@ bool inlet_is_empty(struct inlet *in) {
     return empty;
 }
 
+bool inlet_is_stopping(struct inlet *in) {
+    (void)pthread_mutex_lock(&in->lock);
+    bool stopping = in->stopping;
+    (void)pthread_mutex_unlock(&in->lock);
+    return stopping;
+}
+
 void inlet_stop(struct inlet *in) {
     (void)pthread_mutex_lock(&in->lock);
     in->stopping = true;

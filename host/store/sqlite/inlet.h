@@ -27,6 +27,7 @@ bool inlet_post(struct inlet *in, struct store_op *op);
 struct store_op *inlet_take(struct inlet *in, size_t (*weight)(const struct store_op *op),
                             size_t max);
 bool inlet_is_empty(struct inlet *in);
+bool inlet_is_stopping(struct inlet *in);
 
 /* Any thread. Takes out those that have waited past their deadline; `ret_left` says that others
  * remain. */

@@ -13,9 +13,9 @@ enum {
     CROWDED_WAIT_MS = 250  /* how long the next waits for a shorter one; longer: nobody writes */
 };
 
-bool reader_is_late(const struct reader *r) {
+bool reader_is_late(struct reader *r) {
     int64_t now = env_mono_ms(r->writer->env);
-    return now >= r->deadline_mono_ms ||
+    return now >= r->deadline_mono_ms || (r->checking && inlet_is_stopping(&r->in)) ||
            (now >= r->yield_mono_ms && writer_is_crowded(r->writer, 0));
 }
 
@@ -119,6 +119,7 @@ static void run(struct reader *r, struct store_op *op) {
         (void)writer_is_crowded(r->writer, CROWDED_WAIT_MS);
     }
     r->yield_mono_ms = yields ? env_mono_ms(r->writer->env) + CROWDED_TURN_MS : INT64_MAX;
+    r->checking = op->kind == STORE_FSCK;
     r->deadline_mono_ms = ops_deadline(op);
     op->err.code = 0;
     op->status = claims_view(&r->writer->claims, &r->view, &r->view_count);

@@ -31,6 +31,7 @@ struct reader {
     pthread_t thread;
     bool running;
     int64_t deadline_mono_ms; /* of the operation in hand, */
+    bool checking;            /* it is a check, which may take minutes: not while closing */
     int64_t yield_mono_ms;    /* and from when it makes room in a crowded log */
     struct claim_view *view;
     size_t view_count;
@@ -42,7 +43,7 @@ void reader_finish(struct reader *r);
 
 /* ---- for read_*.c ---- */
 
-bool reader_is_late(const struct reader *r);
+bool reader_is_late(struct reader *r);
 
 /* Words of the connection's last failure into the operation; returns `code`. */
 int reader_fail(struct reader *r, struct store_op *op, int code);
