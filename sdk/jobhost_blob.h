@@ -1,5 +1,5 @@
-/* jobhost_blob.h — extension "jobhost.blob/1": input files that came with the job, and results too large to build in
- * memory. Thread words and ownership as in jobhost_plugin.h.
+/* jobhost_blob.h — extension "jobhost.blob/1": input files that came with the job, and results too
+ * large to build in memory. Thread words and ownership as in jobhost_plugin.h.
  *
  *     const struct jh_blob *blob = h->extension(h, JH_BLOB_1);      // NULL: this host has none
  */
@@ -29,16 +29,18 @@ struct jh_blob {
     /* [run] Describes input file `index` (0 .. job->input_count - 1). 0, or -EINVAL. */
     int (*input)(struct jh_call *, uint32_t index, struct jh_input *ret_input);
 
-    /* [run] Opens it for reading, positioned at its start. The descriptor (>= 0, seekable, read-only, close-on-exec) is
-     * the plugin's: close it. <0 is a negative errno: -ENOENT if the content is gone, -ENOMEM, -EIO. */
+    /* [run] Opens it for reading, positioned at its start. The descriptor (>= 0, seekable,
+     * read-only, close-on-exec) is the plugin's: close it. <0 is a negative errno: -ENOENT if the
+     * content is gone, -ENOMEM, -EIO. */
     int (*open)(struct jh_call *, uint32_t index);
 
-    /* [run] Takes everything in `fd` from its start to its end as the job's result, instead of what result() collected.
-     * The content is copied before it returns; `fd` (a regular file or memfd) stays the plugin's.
-     * 0, -EFBIG over the queue's max_result, or another negative errno. */
+    /* [run] Takes everything in `fd` from its start to its end as the job's result, instead of what
+     * result() collected. The content is copied before it returns; `fd` (a regular file or memfd)
+     * stays the plugin's. 0, -EFBIG over the queue's max_result, or another negative errno. */
     int (*result_fd)(struct jh_call *, int fd, const char *content_type);
 
-    /* [run] Content type of the result that result() collects; default application/json. 0 or -EINVAL. */
+    /* [run] Content type of the result that result() collects; default application/json. 0 or
+     * -EINVAL. */
     int (*result_type)(struct jh_call *, const char *content_type);
 };
 

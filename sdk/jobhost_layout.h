@@ -1,6 +1,6 @@
-/* jobhost_layout.h — the binary layout of ABI 1.0, pinned. Include it in one C file of a plugin or host on an LP64
- * machine: if a struct of jobhost_plugin.h ever moved, that file stops compiling. Offsets listed here are frozen for
- * ABI major 1; members added later come after them. */
+/* jobhost_layout.h — the binary layout of ABI 1.0, pinned. Include it in one C file of a plugin or
+ * host on an LP64 machine: if a struct of jobhost_plugin.h ever moved, that file stops compiling.
+ * Offsets listed here are frozen for ABI major 1; members added later come after them. */
 #ifndef JOBHOST_LAYOUT_H
 #define JOBHOST_LAYOUT_H
 

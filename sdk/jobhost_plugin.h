@@ -1,16 +1,17 @@
 /* jobhost_plugin.h — everything a handler plugin may rely on: plugin ABI 1.0.
  *
  * A plugin is a shared object that exports exactly one symbol, the constant `jobhost_plugin`.
- * It runs inside a worker process, never inside the supervisor. It is loaded once and never unloaded:
- * new code means a new process. It must not fork without exec, change signal dispositions, chdir,
- * setenv, setlocale, exit, or write to fds it did not open.
+ * It runs inside a worker process, never inside the supervisor. It is loaded once and never
+ * unloaded: new code means a new process. It must not fork without exec, change signal
+ * dispositions, chdir, setenv, setlocale, exit, or write to fds it did not open.
  *
  * Thread words used below:
  *   [setup]  one thread, no other call into this plugin is running
  *   [run]    the thread executing run(); the jh_call is usable from this thread only
  *   [any]    any thread while run() has not returned
- * Ownership: nothing changes owner across this header. Pointers given to the plugin are borrowed for the
- * call in which they appear unless stated; pointers given to the host are copied before it returns.
+ * Ownership: nothing changes owner across this header. Pointers given to the plugin are borrowed
+ * for the call in which they appear unless stated; pointers given to the host are copied before it
+ * returns.
  * Evolution: structs grow only at the end; `size` says how much exists; enums only gain values; an
  * unknown value from a plugin is treated as the documented fallback. */
 #ifndef JOBHOST_PLUGIN_H
@@ -122,7 +123,8 @@ struct jh_host {
     int (*step_get)(
         struct jh_call *, const char *name,
         struct jh_bytes *out); /* [run] 0 found, 1 none; out valid until run() returns */
-    /* [run] a commit: returns when the step and all asked for since the last commit are durable together; <0 = fenced off, return now */
+    /* [run] a commit: returns when the step and all asked for since the last commit are durable
+     * together; <0 = fenced off, return now */
     JH_MUST_CHECK int (*step_put)(struct jh_call *, const char *name, struct jh_bytes value);
     int (*result)(
         struct jh_call *,

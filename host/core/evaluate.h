@@ -1,8 +1,8 @@
-/* Why does this job not run? One function that the dispatcher and `explain` share, so that the answer is never a
- * guess: what stops the dispatcher is what the user is told. Pure.
+/* Why does this job not run? One function that the dispatcher and `explain` share, so that the
+ * answer is never a guess: what stops the dispatcher is what the user is told. Pure.
  *
- * Facts are gathered by the caller; evaluate() turns them into reasons, the most decisive first. No reason = the
- * dispatcher may start it now. */
+ * Facts are gathered by the caller; evaluate() turns them into reasons, the most decisive first. No
+ * reason = the dispatcher may start it now. */
 #ifndef JOBHOST_CORE_EVALUATE_H
 #define JOBHOST_CORE_EVALUATE_H
 

@@ -3,9 +3,9 @@
  *      48 bits          4   12 bits        2   62 bits
  *   [ unix ms ........ | 7 | counter high | 2 | counter low, random ]
  *
- * Ids of one generator strictly increase, so "by id" is "by age". The first 63 significant bits (42 bits of
- * milliseconds, 21 bits of counter) are the id's *order*: a positive int64 that is unique in one store and that
- * SQLite uses as row number. Pure; the caller passes time and randomness. */
+ * Ids of one generator strictly increase, so "by id" is "by age". The first 63 significant bits (42
+ * bits of milliseconds, 21 bits of counter) are the id's *order*: a positive int64 that is unique
+ * in one store and that SQLite uses as row number. Pure; the caller passes time and randomness. */
 #ifndef JOBHOST_CORE_ID_H
 #define JOBHOST_CORE_ID_H
 
@@ -28,8 +28,8 @@ struct id_gen {
 
 void id_gen_init(struct id_gen *gen, uint64_t seed);
 
-/* The next id. If wall time steps back, or a millisecond's counter runs over, the id's time runs ahead of the
- * clock; order is never lost. */
+/* The next id. If wall time steps back, or a millisecond's counter runs over, the id's time runs
+ * ahead of the clock; order is never lost. */
 struct job_id id_next(struct id_gen *gen, int64_t now_ms);
 
 int64_t id_order(const struct job_id *id);
@@ -40,7 +40,8 @@ uint64_t id_seed(const struct job_id *id);
 
 void id_format(const struct job_id *id, char out[JOB_ID_TEXT + 1]);
 
-/* Accepts exactly the 36-character form, either letter case, version 7 and variant 2. 0, or -EINVAL. */
+/* Accepts exactly the 36-character form, either letter case, version 7 and variant 2. 0, or
+ * -EINVAL. */
 int id_parse(const char *text, struct job_id *ret_id);
 
 static inline bool id_equal(const struct job_id *a, const struct job_id *b) {

@@ -94,8 +94,9 @@ int park_reason_from_name(const char *name);
 int priority_from_name(const char *name);
 int dedup_mode_from_name(const char *name);
 
-/* The state that `event` leads to, or -1 if it is not allowed in `from`. A retry or park whose time lies ahead
- * gives JOB_SCHEDULED or JOB_PARKED; DUE, WAKE, PROMOTE, RELEASE and REVIVE give JOB_QUEUED. */
+/* The state that `event` leads to, or -1 if it is not allowed in `from`. A retry or park whose time
+ * lies ahead gives JOB_SCHEDULED or JOB_PARKED; DUE, WAKE, PROMOTE, RELEASE and REVIVE give
+ * JOB_QUEUED. */
 int job_next_state(enum job_state from, enum job_event event);
 
 static inline bool job_is_final(enum job_state s) {
@@ -149,8 +150,8 @@ struct job_file {
     struct blob_ref blob;
 };
 
-/* What a submitter asks for. All pointers are borrowed for the call that takes the spec. Optional members are
- * NULL or 0. */
+/* What a submitter asks for. All pointers are borrowed for the call that takes the spec. Optional
+ * members are NULL or 0. */
 struct job_spec {
     struct job_id id; /* made by the caller with id_next()                           */
     const char *queue;
@@ -161,8 +162,8 @@ struct job_spec {
     const char *content_type; /* NULL = application/json                                     */
     const char *dedup_key;
     enum dedup_mode dedup_mode;
-    int64_t
-        dedup_ttl_ms; /* how long the key outlives a success; 0 = queue's default, < 0 = not at all */
+    /* how long the key outlives a success; 0 = queue's default, < 0 = not at all */
+    int64_t dedup_ttl_ms;
     int64_t run_at_ms;    /* unix ms; 0 = now                                            */
     int32_t max_attempts; /* executions, the first included                              */
     int64_t timeout_ms;   /* one run                                                     */
@@ -178,7 +179,8 @@ struct job_spec {
     size_t file_count;
 };
 
-/* How often what has happened. `attempts` is compared with max; the others explain what did not count. */
+/* How often what has happened. `attempts` is compared with max; the others explain what did not
+ * count. */
 struct job_counters {
     int32_t attempts;   /* used up                                                        */
     int32_t executions; /* run() began (as far as known)                                  */

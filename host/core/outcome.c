@@ -128,7 +128,8 @@ static void decide_yield(struct outcome *o, const struct attempt_report *r, int6
     }
 }
 
-// Books the failure and says how many of its kind there have been, which is what the back-off goes by.
+// Books the failure and says how many of its kind there have been, which is what the back-off goes
+// by.
 static int32_t count_failure(struct job_counters *c, enum attempt_use use) {
     switch (use) {
     case ATTEMPT_CRASH: return ++c->crashes;

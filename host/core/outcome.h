@@ -1,8 +1,8 @@
-/* From what a handler returned to what becomes of the job: the table of error classes, and the one function that
- * applies it. Pure.
+/* From what a handler returned to what becomes of the job: the table of error classes, and the one
+ * function that applies it. Pure.
  *
- * The plugin's fail() uses outcome_status() to say which status to return; the supervisor applies outcome_decide()
- * to whatever (status, class) arrives, so a plugin cannot choose its own rules. */
+ * The plugin's fail() uses outcome_status() to say which status to return; the supervisor applies
+ * outcome_decide() to whatever (status, class) arrives, so a plugin cannot choose its own rules. */
 #ifndef JOBHOST_CORE_OUTCOME_H
 #define JOBHOST_CORE_OUTCOME_H
 
@@ -56,22 +56,25 @@ struct outcome {
     int64_t run_at_ms;         /* RETRY, PARK with a time: when (unix ms)       */
     enum park_reason park;     /* PARK                                          */
     struct job_counters after; /* counters once this is applied                 */
-    /* machine word the decision adds: "attempts_exhausted", "deadline", "quarantined", "max_yields", "timeout", "crash",
-     * "killed" (out of memory), "bad_status"; NULL = the handler's own */
+    /* machine word the decision adds: "attempts_exhausted", "deadline", "quarantined",
+     * "max_yields", "timeout", "crash", "killed" (out of memory), "bad_status"; NULL = the
+     * handler's own */
     const char *code;
 };
 
 jh_status outcome_status(jh_class cls);
 
-/* Decides. `before` are the job's counters before this attempt is accounted for, `deadline_ms` the job's deadline
- * (0 = none), `seed` the job's. Rules, in order:
- *   OK wins over every cancel; USER cancel -> CANCEL; DEADLINE cancel -> class TIMEOUT failure whatever else was
- *   returned; DRAIN cancel -> RELEASE unless the status is OK or FAIL; YIELD -> PARK (or RELEASE for WAIT_NOW),
- *   bounded by JOB_MAX_YIELDS, and woken at the deadline whatever it waits for; otherwise by class row, attempts against policy->max, and the job's deadline: a
+/* Decides. `before` are the job's counters before this attempt is accounted for, `deadline_ms` the
+ * job's deadline (0 = none), `seed` the job's. Rules, in order:
+ *   OK wins over every cancel; USER cancel -> CANCEL; DEADLINE cancel -> class TIMEOUT failure
+ *   whatever else was returned; DRAIN cancel -> RELEASE unless the status is OK or FAIL; YIELD ->
+ *   PARK (or RELEASE for WAIT_NOW), bounded by JOB_MAX_YIELDS, and woken at the deadline whatever
+ *   it waits for; otherwise by class row, attempts against policy->max, and the job's deadline: a
  *   next start that would lie past it -> DIE with code "deadline".
- * The class decides, not the status: FAIL with a class that is retried is retried. A failure without a class is UNKNOWN, and
- * then its status decides. YIELD with class RATE and no wait is what fail() returned: parked until now + retry_after. A crash
- * counts as one whatever cancel was in force, except USER's. A success uses an attempt too. */
+ * The class decides, not the status: FAIL with a class that is retried is retried. A failure
+ * without a class is UNKNOWN, and then its status decides. YIELD with class RATE and no wait is
+ * what fail() returned: parked until now + retry_after. A crash counts as one whatever cancel was
+ * in force, except USER's. A success uses an attempt too. */
 struct outcome outcome_decide(const struct attempt_report *report,
                               const struct job_counters *before, const struct retry_policy *policy,
                               int64_t deadline_ms, uint64_t seed, int64_t now_ms);

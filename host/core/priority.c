@@ -30,7 +30,8 @@ void priority_split(uint32_t n, const int64_t head_ms[PRIORITY_COUNT], uint64_t 
     }
     uint32_t left = aged_count == 0 ? 0 : aged_turns(turn, n);
     ret_take[top] = n - left;
-    // the aged bands take their turns in turn, so that a long backlog of one does not shut out the other
+    // the aged bands take their turns in turn, so that a long backlog of one does not shut out the
+    // other
     for (uint64_t k = turn / PRIORITY_AGED_SHARE; left > 0; k++, left--) {
         ret_take[aged[k % aged_count]]++;
     }

@@ -4,8 +4,8 @@
  *   fixed         base
  *   expression    a formula of `retried` (QStash's functions), milliseconds, at most cap
  *
- * n is the number of attempts used up so far (>= 1). Jitter spreads the delay by ±jitter (0..1 of it), the same for
- * the same (seed, n), so that it can be explained and replayed. */
+ * n is the number of attempts used up so far (>= 1). Jitter spreads the delay by ±jitter (0..1 of
+ * it), the same for the same (seed, n), so that it can be explained and replayed. */
 #ifndef JOBHOST_CORE_RETRY_H
 #define JOBHOST_CORE_RETRY_H
 
@@ -33,15 +33,16 @@ struct retry_policy {
 
 extern const struct retry_policy retry_default; /* max 3, exponential, 10 s, 2, 1 h, 0.2 */
 
-/* Milliseconds to wait after the n-th failed attempt. `retry_after_ms` > 0 is obeyed as a minimum. The cap comes before the
- * jitter, so up to cap * (1 + jitter); cap_ms <= 0 is none. An expression sees retried = n - 1 and, where it has no value,
- * counts as base_ms. */
+/* Milliseconds to wait after the n-th failed attempt. `retry_after_ms` > 0 is obeyed as a minimum.
+ * The cap comes before the jitter, so up to cap * (1 + jitter); cap_ms <= 0 is none. An expression
+ * sees retried = n - 1 and, where it has no value, counts as base_ms. */
 int64_t retry_delay_ms(const struct retry_policy *p, int32_t n, uint64_t seed,
                        int64_t retry_after_ms);
 
-/* Evaluates "pow(2, retried) * 1000" and the like: numbers, + - * / % ^, parentheses, `retried`, and the functions
- * pow sqrt abs exp floor ceil round min max (min and max of any number of arguments). Bounded in length and depth. 0, or
- * -EINVAL with the column; infinity is a value, not-a-number is not. */
+/* Evaluates "pow(2, retried) * 1000" and the like: numbers, + - * / % ^, parentheses, `retried`,
+ * and the functions pow sqrt abs exp floor ceil round min max (min and max of any number of
+ * arguments). Bounded in length and depth. 0, or -EINVAL with the column; infinity is a value,
+ * not-a-number is not. */
 int retry_expression_eval(const char *expression, int32_t retried, double *ret_ms, struct err *e);
 
 #endif

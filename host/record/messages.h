@@ -1,13 +1,17 @@
-/* The records of record.h with two fields or more, as structs: the one place that knows each record's field order.
- * shapes.c holds one table a record, and both msg_x_put() and msg_x_get() walk it.
+/* The records of record.h with two fields or more, as structs: the one place that knows each
+ * record's field order. shapes.c holds one table a record, and both msg_x_put() and msg_x_get()
+ * walk it.
  *
- *     msg_x_put(writer, job, &m)           0 and the record is in the packet. -EMSGSIZE: the packet is full: send it and try
- *                                          again; with an empty packet, the message can never be sent. -EINVAL: a list over its
- *                                          limit, or a required string is NULL. -ENOMEM, or the errno of making a memfd.
- *     msg_x_get(record, [arena,] &m)       0, -EBADMSG, -ENOMEM. *ret is untouched on failure.
+ *     msg_x_put(writer, job, &m)        0 and the record is in the packet. -EMSGSIZE: the packet is
+ *                                       full: send it and try again; with an empty packet, the
+ *                                       message can never be sent. -EINVAL: a list over its limit,
+ *                                       or a required string is NULL. -ENOMEM, or the errno of
+ *                                       making a memfd.
+ *     msg_x_get(record, [arena,] &m)    0, -EBADMSG, -ENOMEM. *ret is untouched on failure.
  *
- * Strings and inline bytes of a decoded message are borrowed from the packet, so until the next record_recv(); lists are
- * allocated in the arena. Strings are required unless marked NULL; a decoder refuses a record that lacks a required one.
+ * Strings and inline bytes of a decoded message are borrowed from the packet, so until the next
+ * record_recv(); lists are allocated in the arena. Strings are required unless marked NULL; a
+ * decoder refuses a record that lacks a required one.
  *
  * Records not listed here have one field or none and are read and written with record.h alone:
  * CANCEL, RECALL, DRAIN, PONG, READY, PING, NACK, RESULT, RESULT_TYPE, COMMIT, BYE. */
@@ -30,8 +34,9 @@ enum {
 };
 
 /* A bytes field. A zeroed one is empty.
- *   put: inline data travels inline or, above RECORD_INLINE_MAX, in a memfd that the writer makes; with by_fd, `fd` holds
- *        data.len bytes and is taken when put returns 0 (on failure it is still the caller's).
+ *   put: inline data travels inline or, above RECORD_INLINE_MAX, in a memfd that the writer makes;
+ *        with by_fd, `fd` holds data.len bytes and is taken when put returns 0 (on failure it is
+ *        still the caller's).
  *   get: with by_fd, data.data is NULL, data.len the size, and `fd` belongs to the caller. */
 struct msg_bytes {
     struct bytes data;
@@ -225,8 +230,8 @@ int msg_kv_get(struct record *r, struct msg_kv *ret);
 int msg_done_get(struct record *r, struct msg_done *ret);
 int msg_crash_get(struct record *r, struct msg_crash *ret);
 
-/* CRASH is written by a signal handler, so it has an encoder of its own that only stores bytes: a whole packet, to be
- * handed to send(2). */
+/* CRASH is written by a signal handler, so it has an encoder of its own that only stores bytes: a
+ * whole packet, to be handed to send(2). */
 enum { MSG_CRASH_PACKET = 40 };
 void msg_crash_packet(uint8_t out[MSG_CRASH_PACKET], uint64_t job, const struct msg_crash *m);
 

@@ -1,21 +1,25 @@
-/* The control plane between supervisor and worker: records in packets on a SOCK_SEQPACKET pair (fd 3 of the worker).
- * This header is the normative text; docs/worker-protocol.md tells the story.
+/* The control plane between supervisor and worker: records in packets on a SOCK_SEQPACKET pair (fd
+ * 3 of the worker). This header is the normative text; docs/worker-protocol.md tells the story.
  *
- *     packet (<= RECORD_PACKET_MAX)                     + up to RECORD_FDS_MAX descriptors (SCM_RIGHTS)
+ *     packet (<= RECORD_PACKET_MAX)      + up to RECORD_FDS_MAX descriptors (SCM_RIGHTS)
  *     ┌────────────┬────────────┬─────┬────────────┐
- *     │ record     │ record     │ ... │ record     │    a record with RECORD_FD set owns the packet's next descriptor
- *     └────────────┴────────────┴─────┴────────────┘
- *     record = { u32 len; u16 type; u16 flags; u64 job; } body[len] padding to 8     little-endian, host order on x86-64/arm64
+ *     │ record     │ record     │ ... │ record     │   one with RECORD_FD set owns the packet's
+ *     └────────────┴────────────┴─────┴────────────┘   next descriptor
+ *     record = { u32 len; u16 type; u16 flags; u64 job; } body[len] padding to 8
+ *              little-endian, host order on x86-64 and arm64
  *
  * A body is a row of fields in the order given below:
  *     i64, u64, i32, u32   natural size, unaligned
- *     str                  u32 n, n bytes of text, one NUL; n = RECORD_NULL means "no string" (and no bytes follow)
- *     bytes                u32 n, n bytes            (n = RECORD_BY_FD: u64 size follows and the content is in the descriptor)
- * A decoder checks every length; a record that is short, long, of unknown type or out of state is a protocol error: the
- * supervisor kills such a worker (class BUG), a worker exits.
+ *     str                  u32 n, n bytes of text, one NUL; n = RECORD_NULL means "no string" (and
+ *                          no bytes follow)
+ *     bytes                u32 n, n bytes; n = RECORD_BY_FD: u64 size follows and the content is in
+ *                          the descriptor
+ * A decoder checks every length; a record that is short, long, of unknown type or out of state is a
+ * protocol error: the supervisor kills such a worker (class BUG), a worker exits.
  *
- * `job` is a slot: a number the supervisor made for one dispatch of one job to this worker; it is never reused within a
- * worker's life and means nothing elsewhere, so a worker cannot name another's job. Fencing tokens never cross this line. */
+ * `job` is a slot: a number the supervisor made for one dispatch of one job to this worker; it is
+ * never reused within a worker's life and means nothing elsewhere, so a worker cannot name
+ * another's job. Fencing tokens never cross this line. */
 #ifndef JOBHOST_RECORD_RECORD_H
 #define JOBHOST_RECORD_RECORD_H
 
@@ -134,9 +138,10 @@ enum record_get {
 enum record_kv { KV_SET = 1, KV_DEL, KV_ADD, KV_SADD, KV_SREM, KV_DONE };
 
 /* ---- writing ----
- * A writer fills a packet; record_begin/record_end frame one record. When the packet is full, record_end() says -EMSGSIZE and
- * takes the record out again: send the packet, then write the record anew. A zeroed writer is ready to use. messages.h writes
- * whole records and is what most callers want. */
+ * A writer fills a packet; record_begin/record_end frame one record. When the packet is full,
+ * record_end() says -EMSGSIZE and takes the record out again: send the packet, then write the
+ * record anew. A zeroed writer is ready to use. messages.h writes whole records and is what most
+ * callers want. */
 struct record_writer {
     struct buf packet;
     int fds[RECORD_FDS_MAX]; /* owned by the writer until sent */
@@ -154,17 +159,20 @@ void record_u32(struct record_writer *w, uint32_t v);
 void record_i64(struct record_writer *w, int64_t v);
 void record_u64(struct record_writer *w, uint64_t v);
 void record_str(struct record_writer *w, const char *text); /* NULL allowed */
-/* Inline up to RECORD_INLINE_MAX, else as a sealed memfd that the writer makes and owns. 0 or negative errno. */
+/* Inline up to RECORD_INLINE_MAX, else as a sealed memfd that the writer makes and owns. 0 or
+ * negative errno. */
 int record_bytes(struct record_writer *w, struct bytes b);
-/* Content of `size` bytes in `fd`: taken by a record_end() that returns 0 (the writer closes it once sent), else still the
- * caller's. */
+/* Content of `size` bytes in `fd`: taken by a record_end() that returns 0 (the writer closes it
+ * once sent), else still the caller's. */
 void record_bytes_fd(struct record_writer *w, int fd, uint64_t size);
-/* 0; -EMSGSIZE when the packet would be over its limit of bytes or descriptors; -ENOMEM; what record_bytes() said; -EINVAL for a
- * second descriptor in one record. On failure the packet is as it was before record_begin(). */
+/* 0; -EMSGSIZE when the packet would be over its limit of bytes or descriptors; -ENOMEM; what
+ * record_bytes() said; -EINVAL for a second descriptor in one record. On failure the packet is as
+ * it was before record_begin(). */
 int record_end(struct record_writer *w);
 
-/* Sends the packet and forgets it. 0; -EAGAIN (kept, try when writable); other negative errno: peer gone. An empty packet
- * is 0. Whether record_send() and record_recv() wait is the socket's own O_NONBLOCK. */
+/* Sends the packet and forgets it. 0; -EAGAIN (kept, try when writable); other negative errno: peer
+ * gone. An empty packet is 0. Whether record_send() and record_recv() wait is the socket's own
+ * O_NONBLOCK. */
 int record_send(struct record_writer *w, int sock);
 void record_writer_finish(struct record_writer *w); /* frees, closes unsent fds */
 
@@ -178,8 +186,9 @@ struct record_packet {
     bool any_fd; /* worker side: the supervisor may send any kind of descriptor */
 };
 
-/* One recvmsg. 1 = a packet, 0 = end of stream, -EAGAIN, -EBADMSG (truncated: MSG_TRUNC or MSG_CTRUNC), negative errno.
- * Descriptors left over from the previous packet are closed. What a peer sent before its end is read to the last packet. */
+/* One recvmsg. 1 = a packet, 0 = end of stream, -EAGAIN, -EBADMSG (truncated: MSG_TRUNC or
+ * MSG_CTRUNC), negative errno. Descriptors left over from the previous packet are closed. What a
+ * peer sent before its end is read to the last packet. */
 int record_recv(struct record_packet *p, int sock);
 void record_packet_finish(struct record_packet *p); /* closes untaken fds */
 
@@ -191,17 +200,20 @@ struct record {
     int fd_at; /* private: index of its descriptor in the packet until taken, else -1 */
 };
 
-/* The next record of the packet: 1, 0 at its end, -EBADMSG (also for descriptors that no record owns). */
+/* The next record of the packet: 1, 0 at its end, -EBADMSG (also for descriptors that no record
+ * owns). */
 int record_next(struct record_packet *p, struct record *ret);
 
-/* Field readers: after a bad field they return 0/NULL/empty and set r->bad. Pointers are borrowed from the packet. */
+/* Field readers: after a bad field they return 0/NULL/empty and set r->bad. Pointers are borrowed
+ * from the packet. */
 int32_t record_get_i32(struct record *r);
 uint32_t record_get_u32(struct record *r);
 int64_t record_get_i64(struct record *r);
 uint64_t record_get_u64(struct record *r);
 const char *record_get_str(struct record *r);
-/* Inline: content is set, *ret_fd = -1. By descriptor: content {NULL, size} and *ret_fd is the caller's. A descriptor that is
- * not a sealed memfd of exactly `size` bytes is bad (unless the packet's any_fd); with ret_fd NULL every descriptor is. */
+/* Inline: content is set, *ret_fd = -1. By descriptor: content {NULL, size} and *ret_fd is the
+ * caller's. A descriptor that is not a sealed memfd of exactly `size` bytes is bad (unless the
+ * packet's any_fd); with ret_fd NULL every descriptor is. */
 struct bytes record_get_bytes(struct record *r, int *ret_fd);
 /* 0 when the body was read to its end and nothing was bad, else -EBADMSG. */
 int record_done(const struct record *r);

@@ -19,7 +19,8 @@ static void close_fds(struct record_packet *p) {
     p->fd_next = 0;
 }
 
-// Takes over every descriptor that came with the message, so that none leaks whatever is wrong with it.
+// Takes over every descriptor that came with the message, so that none leaks whatever is wrong with
+// it.
 static void collect_fds(struct record_packet *p, struct msghdr *msg) {
     for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c != NULL; c = CMSG_NXTHDR(msg, c)) {
         if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) {
@@ -57,7 +58,8 @@ int record_recv(struct record_packet *p, int sock) {
     bool reset = false;
     do {
         n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
-        // A peer that ended with unread input leaves this error once, before the packets it had sent: they are still to be read.
+        // A peer that ended with unread input leaves this error once, before the packets it had
+        // sent: they are still to be read.
         reset = n == -1 && errno == ECONNRESET && !reset;
     } while (n == -1 && (errno == EINTR || reset));
     if (n == -1) {

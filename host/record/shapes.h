@@ -1,4 +1,5 @@
-/* What every message of messages.h is made of: one table a record, in the order of the wire. Only for messages.c. */
+/* What every message of messages.h is made of: one table a record, in the order of the wire. Only
+ * for messages.c. */
 #ifndef JOBHOST_RECORD_SHAPES_H
 #define JOBHOST_RECORD_SHAPES_H
 

@@ -1,6 +1,7 @@
-/* Which job each thread of a worker is running, in memory that outlives the worker: a memfd that the supervisor makes,
- * both map, and the worker inherits as fd 4. The worker stores a slot number before it calls run() and 0 after it; when it dies,
- * the supervisor reads who was running. Only those are charged for the death; START costs no system call. */
+/* Which job each thread of a worker is running, in memory that outlives the worker: a memfd that
+ * the supervisor makes, both map, and the worker inherits as fd 4. The worker stores a slot number
+ * before it calls run() and 0 after it; when it dies, the supervisor reads who was running. Only
+ * those are charged for the death; START costs no system call. */
 #ifndef JOBHOST_RECORD_START_PAGE_H
 #define JOBHOST_RECORD_START_PAGE_H
 

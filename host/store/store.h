@@ -291,8 +291,7 @@ struct store_commit_item {
     size_t kv_count;
     const struct store_warning *warnings;
     size_t warning_count;
-    const struct job_progress
-        *progress; /* NULL = unchanged                                                           */
+    const struct job_progress *progress; /* NULL = unchanged */
     /* replaces the stored tail when len > 0 */
     struct bytes log_tail;
     /* the event's arguments; ignored for NONE */
@@ -302,8 +301,7 @@ struct store_commit_item {
     const char *wait_key;
     /* NULL clears nothing; RETRY, DIE: what went wrong */
     const struct job_error *error;
-    const struct store_result
-        *result; /* SUCCEED; DIE with JH_FAILURE_KEEP_RESULT                                      */
+    const struct store_result *result; /* SUCCEED; DIE with JH_FAILURE_KEEP_RESULT */
     /* as they are afterwards */
     struct job_counters counters;
     /* state_version policy restart */
@@ -401,7 +399,7 @@ struct store_sweep {
     bool more;
 };
 
-/* ------------------------------------------------------------------ reading: never waits for changes */
+/* ------------------------------------------------------------------ reading waits for no change */
 
 /* A job as lists and GET show it. Strings live in the operation's arena. */
 struct store_job {
@@ -685,8 +683,7 @@ struct store_caps {
 /* What a backend implements; `self` is its own state. Each is mandatory. */
 struct store_ops {
     struct store_caps caps;
-    void (*post)(void *self,
-                 struct store_op *op); /* [loop] see the rules above                              */
+    void (*post)(void *self, struct store_op *op); /* [loop] see the rules above */
     void (*close)(void *self); /* [loop] answers what was posted (done() is called), then frees */
 };
 

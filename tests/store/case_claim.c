@@ -277,7 +277,8 @@ static void test_many_claims(void) {
     rig_finish(&rig);
 }
 
-// Posted together, so that they may fall into one group, in every order: what no claim took is reported.
+// Posted together, so that they may fall into one group, in every order: what no claim took is
+// reported.
 static void test_news_of_what_is_left(void) {
     struct rig rig;
     rig_start(&rig);

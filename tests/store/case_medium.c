@@ -163,8 +163,8 @@ static void test_timeout(void) {
     rig_finish(&rig);
 }
 
-// One operation in the writer's hands, one behind it. False: the writer was so late that it took both
-// together, which then share the first one's fate.
+// One operation in the writer's hands, one behind it. False: the writer was so late that it took
+// both together, which then share the first one's fate.
 static bool stuck_once(struct rig *rig, struct env_clock_file *clock) {
     sqlite3 *other = NULL;
     bool done[3];

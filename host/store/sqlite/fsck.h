@@ -1,7 +1,7 @@
 /* The proof that the store is sound. Everything is derived anew from the rows of `jobs` inside one
  * transaction and compared with what the other tables, the counters and the blob directory say.
  * Reading runs on the searcher's snapshot. Only if it finds something that is to be mended, all of
- * it runs again on the writer, as an operation like any other. docs/store.md lists the invariants. */
+ * it runs again on the writer, like any other operation. docs/store.md lists the invariants. */
 #ifndef JOBHOST_STORE_SQLITE_FSCK_H
 #define JOBHOST_STORE_SQLITE_FSCK_H
 
