@@ -2,8 +2,9 @@
  * claimed in the group and had been there before stays claimed; what was submitted in it never was,
  * whoever runs it is told so, and nothing else is disturbed.
  *
- *     store_lent            children with the error at one sync after the other; both outcomes must
- * occur store_lent --child    one of them, with JOBHOST_FAULT in force; exit status: what it met */
+ *     store_lent            children with the error at one sync after the other; both outcomes
+ *                           must occur
+ *     store_lent --child    one of them, with JOBHOST_FAULT in force; exit status: what it met */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
