@@ -23,11 +23,15 @@ static const struct {
     [LOG_LEVEL_ERROR] = {"error", "error ", "<3>"},
 };
 
-// Control bytes and the C1 controls (C2 80..9F in UTF-8), which terminals obey, become \xNN.
-static void add_escaped(struct buf *b, const char *text) {
-    const unsigned char *p = (const unsigned char *)text;
-    for (; *p != '\0'; p++) {
-        if (*p == '\n') {
+// Control bytes and the C1 controls (C2 80..9F in UTF-8), which terminals obey, become \xNN. Inside
+// quotes, a quote and a backslash are told from those that we write.
+static void add_escaped(struct buf *b, const char *text, size_t len, bool quoted) {
+    const unsigned char *p = (const unsigned char *)text, *end = p + len;
+    for (; p < end; p++) {
+        if (quoted && (*p == '"' || *p == '\\')) {
+            buf_char(b, '\\');
+            buf_char(b, (char)*p);
+        } else if (*p == '\n') {
             buf_str(b, "\\n");
         } else if (*p < 0x20 || *p == 0x7f) {
             buf_printf(b, "\\x%02x", *p);
@@ -50,12 +54,45 @@ static size_t field_key(const char *p) {
 }
 
 // A value runs to the next " key=" or to the end.
-static size_t field_value(const char *p) {
+static size_t field_value(const char *p, const char *end) {
     size_t len = 0;
-    while (p[len] != '\0' && (p[len] != ' ' || field_key(p + len + 1) == 0)) {
+    while (p + len < end && (p[len] != ' ' || field_key(p + len + 1) == 0)) {
         len++;
     }
     return len;
+}
+
+// A line's fields: plain ones, and at the end perhaps a text in quotes, which goes on to the end of
+// the line whatever is in it. Points into the line.
+struct fields {
+    const char *plain;
+    size_t plain_len;
+    const char *key; // NULL: no text
+    size_t key_len;
+    const char *text;
+    size_t text_len;
+};
+
+static struct fields split(const char *line, bool cut) {
+    struct fields f = {.plain = line, .plain_len = strlen(line)};
+    const char *mark = strstr(line, "=\"");
+    size_t len = mark == NULL ? 0 : strlen(mark + 2);
+    bool closed = len > 0 && mark[2 + len - 1] == '"';
+    if (mark == NULL || (!closed && !cut)) {
+        return f;
+    }
+    const char *key = mark;
+    while (key > line && key[-1] != ' ') {
+        key--;
+    }
+    if (key != mark && field_key(key) == (size_t)(mark - key)) {
+        f.plain_len = (size_t)(key - line) - (key > line);
+        f.key = key;
+        f.key_len = (size_t)(mark - key);
+        f.text = mark + 2;
+        f.text_len = len - closed;
+    }
+    return f;
 }
 
 static bool is_integer(const char *p, size_t len) {
@@ -76,36 +113,48 @@ static void add_json_value(struct buf *b, const char *p, size_t len) {
     json_strn(b, p, len);
 }
 
-static void add_json_fields(struct buf *b, const char *fields) {
-    const char *p = fields;
-    while (*p != '\0') {
+static void add_json_plain(struct buf *b, const char *p, const char *end) {
+    while (p < end) {
         size_t key_len = field_key(p);
         const char *value = key_len == 0 ? p : p + key_len + 1;
-        size_t len = field_value(value);
+        size_t len = field_value(value, end);
         json_comma(b);
         json_strn(b, key_len == 0 ? "text" : p, key_len == 0 ? 4 : key_len);
         buf_char(b, ':');
         add_json_value(b, value, len);
         p = value + len;
-        p += *p == ' ';
+        p += p < end;
     }
 }
 
 static void build_json(struct buf *b, const char *level, const char *now, const char *event,
-                       const char *fields) {
+                       const struct fields *f) {
     buf_char(b, '{');
     json_kstr(b, "time", now);
     json_kstr(b, "level", level);
     json_kstr(b, "event", event);
-    add_json_fields(b, fields);
+    add_json_plain(b, f->plain, f->plain + f->plain_len);
+    if (f->key != NULL) {
+        json_comma(b);
+        json_strn(b, f->key, f->key_len);
+        buf_char(b, ':');
+        json_strn(b, f->text, f->text_len);
+    }
     buf_str(b, "}\n");
 }
 
-static void build_text(struct buf *b, const char *event, const char *fields) {
+static void build_text(struct buf *b, const char *event, const struct fields *f) {
     buf_str(b, event);
-    if (*fields != '\0') {
+    if (f->plain_len > 0) {
         buf_char(b, ' ');
-        add_escaped(b, fields);
+        add_escaped(b, f->plain, f->plain_len, false);
+    }
+    if (f->key != NULL) {
+        buf_char(b, ' ');
+        buf_add(b, f->key, f->key_len);
+        buf_str(b, "=\"");
+        add_escaped(b, f->text, f->text_len, true);
+        buf_char(b, '"');
     }
     buf_char(b, '\n');
 }
@@ -133,6 +182,7 @@ void log_write(const struct log *log, enum log_level level, const char *event, c
         memcpy(fields + LOG_FIELDS_MAX - 3, "...", 3);
     }
 
+    const struct fields f = split(fields, len > LOG_FIELDS_MAX);
     struct buf line = {0};
     char now[RFC3339_LEN + 1];
     rfc3339_format(env_wall_ms(log->env), now);
@@ -140,12 +190,12 @@ void log_write(const struct log *log, enum log_level level, const char *event, c
         buf_str(&line, levels[level].journal);
     }
     if (log->json) {
-        build_json(&line, levels[level].name, now, event, fields);
+        build_json(&line, levels[level].name, now, event, &f);
     } else {
         if (!log->journal) {
             buf_printf(&line, "%s %s", now, levels[level].padded);
         }
-        build_text(&line, event, fields);
+        build_text(&line, event, &f);
     }
     if (!line.failed) {
         write_line(log->fd, &line);

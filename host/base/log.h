@@ -4,8 +4,9 @@
  *
  * `event` is a dotted constant that people can grep; the rest are fields built by the printf
  * format, already as key=value pairs, or "" for none. A value runs to the next " key=", so words
- * need no quotes. Control bytes are escaped; fields over LOG_FIELDS_MAX bytes are cut and end in
- * "...". Values of secrets must never reach it. Thread-safe: one write(2) a line. As JSON the
+ * need no quotes. Text that is not ours goes last and in quotes, `msg=\"%s\"`: it runs to the end
+ * of the line whatever is in it, and its quotes and backslashes are escaped, so it cannot forge a
+ * field. Control bytes are escaped; fields over LOG_FIELDS_MAX bytes are cut and end in "...". Values of secrets must never reach it. Thread-safe: one write(2) a line. As JSON the
  * fields become members: whole numbers as numbers, all else as strings. */
 #ifndef JOBHOST_BASE_LOG_H
 #define JOBHOST_BASE_LOG_H

@@ -104,7 +104,7 @@ void shutdown_begin(struct host *host, const char *why) {
         return;
     }
     int64_t grace = host->config->host.shutdown_grace_ms;
-    log_info(&host->log, "host.draining", "why=\"%s\" grace_ms=%lld", why, (long long)grace);
+    log_info(&host->log, "host.draining", "grace_ms=%lld why=\"%s\"", (long long)grace, why);
     sd_notify_send(host->notify_socket, "STOPPING=1");
     host->phase = HOST_DRAINING;
     pools_drain(host->pools);

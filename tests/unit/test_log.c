@@ -57,6 +57,44 @@ static void test_escapes(void) {
     EXPECT_EQ_STR("<4>a.b text=one\\ntwo\\x1b[31m\\x7f \xc3\xa9 \\xc2\\x9b.\n", sink_close(&s));
 }
 
+// Text of a plugin, which would like to be more than one field.
+static void test_quoted(void) {
+    static const struct {
+        const char *words, *want, *want_json;
+    } rows[] = {
+        {"plain", "msg=\"plain\"", ",\"pid\":4,\"msg\":\"plain\"}"},
+        {"", "msg=\"\"", ",\"pid\":4,\"msg\":\"\"}"},
+        {"a\" pid=5 b=\"c", "msg=\"a\\\" pid=5 b=\\\"c\"",
+         ",\"pid\":4,\"msg\":\"a\\\" pid=5 b=\\\"c\"}"},
+        {"back\\", "msg=\"back\\\\\"", ",\"pid\":4,\"msg\":\"back\\\\\"}"},
+        {"level=fatal user=root", "msg=\"level=fatal user=root\"",
+         ",\"pid\":4,\"msg\":\"level=fatal user=root\"}"},
+    };
+    for (size_t i = 0; i < 2 * ARRAY_LEN(rows); i++) {
+        struct log log = {.json = i % 2 == 1, .journal = true};
+        struct sink s = sink_open(&log);
+        log_info(&log, "a.b", "pid=4 msg=\"%s\"", rows[i / 2].words);
+        const char *got = sink_close(&s);
+        EXPECT_CONTAINS(log.json ? rows[i / 2].want_json : rows[i / 2].want, got);
+        EXPECT_CONTAINS(log.json ? "\"event\":\"a.b\"" : "a.b pid=4 msg=", got);
+    }
+}
+
+// Cut or not, what is in quotes stays in them.
+static void test_long_quoted(void) {
+    static char long_text[LOG_FIELDS_MAX + 100];
+    memset(long_text, 'x', sizeof long_text - 1);
+    memcpy(long_text + 50, "\" pid=5 ", 8);
+    for (int json = 0; json < 2; json++) {
+        struct log log = {.json = json == 1, .journal = true};
+        struct sink s = sink_open(&log);
+        log_info(&log, "a", "msg=\"%s\"", long_text);
+        const char *got = sink_close(&s);
+        EXPECT_CONTAINS("\\\" pid=5 x", got);
+        EXPECT_CONTAINS(json == 1 ? "x...\"}" : "x...\"\n", got);
+    }
+}
+
 static void test_journal(void) {
     struct log log = {.journal = true};
     struct sink s = sink_open(&log);
@@ -189,6 +227,8 @@ static void test_threads(void) {
 static const struct expect_test tests[] = {
     {"lines have time, level, event and fields", test_text},
     {"control bytes are escaped", test_escapes},
+    {"text in quotes stays one field", test_quoted},
+    {"also when it is cut", test_long_quoted},
     {"journal lines have a priority instead", test_journal},
     {"as JSON", test_json},
     {"any bytes make one clean line", test_any_bytes},
