@@ -213,8 +213,8 @@ const struct config_table config_queue_table = {
     .what = "a queue", FIELDS(queue_rows), .size = sizeof(struct config_queue), .entry = true};
 
 static const struct config_field retry_rows[] = {
-    {"max", CONFIG_INT32, 0, AT(config_job, retry.max), .fallback = "3", .min = 1, .max = 1000,
-     .doc = "Executions, the first included."},
+    {"max", CONFIG_INT32, 0, AT(config_job, retry.max), .fallback = "3", .min = 1,
+     .max = JOB_MAX_MAX, .doc = "Executions, the first included."},
     {"backoff", CONFIG_CHOICE, 0, AT(config_job, retry.backoff), .fallback = "exponential",
      .words = BACKOFF_WORDS, .doc = "How the waits between attempts grow."},
     {"base", CONFIG_DURATION, 0, AT(config_job, retry.base_ms), .fallback = "10s", .max = 30 * DAY,

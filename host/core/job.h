@@ -128,6 +128,7 @@ enum {
     JOB_STEPS_BYTES_MAX = 64 << 20, /* bytes of all steps together  */
     JOB_CHILDREN_PER_COMMIT = 10000,
     JOB_MAX_YIELDS = 10000,
+    JOB_MAX_MAX = 1000,            /* executions that a policy may allow */
     JOB_PAYLOAD_DEFAULT = 1 << 20, /* default of queues.<q>.max_payload */
 };
 /* Delays, deadlines and keeping times: ten years, so that they can be added to any time. */

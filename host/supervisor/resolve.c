@@ -2,6 +2,7 @@
  * type. */
 #include <cjson/cJSON.h>
 #include <errno.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -57,22 +58,26 @@ static int resolve_lengths(const struct job_request *r, struct problem *p) {
     return 0;
 }
 
-static int resolve_numbers(const struct job_request *r, struct problem *p) {
+/* None is negative but a dedup.ttl of -1: the reader of requests sees to that. */
+static int resolve_numbers(const struct job_request *r, int64_t now, struct problem *p) {
     const struct {
         const char *field;
         int64_t value, max;
+        const char *words;
     } numbers[] = {
-        {"delay", r->delay_ms, JOB_SPAN_MAX_MS},
-        {"timeout", r->timeout_ms, INT64_C(30) * 86400000},
-        {"deadline", r->deadline_ms, JOB_SPAN_MAX_MS},
-        {"expires", r->expires_ms, JOB_SPAN_MAX_MS},
-        {"max", r->max, 100000},
-        {"dedup.ttl", r->dedup_ttl_ms < 0 ? 0 : r->dedup_ttl_ms, JOB_SPAN_MAX_MS},
+        {"delay", r->delay_ms, JOB_SPAN_MAX_MS, "at most 3650d"},
+        {"run_at", r->run_at_ms == 0 ? 0 : r->run_at_ms - now, JOB_SPAN_MAX_MS,
+         "at most 3650 days from now"},
+        {"timeout", r->timeout_ms, INT64_C(30) * 86400000, "at most 30d"},
+        {"deadline", r->deadline_ms, JOB_SPAN_MAX_MS, "at most 3650d"},
+        {"expires", r->expires_ms, JOB_SPAN_MAX_MS, "at most 3650d"},
+        {"max", r->max, JOB_MAX_MAX, "at most 1000"},
+        {"dedup.ttl", r->dedup_ttl_ms, JOB_SPAN_MAX_MS, "at most 3650d"},
     };
     for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
-        if (numbers[i].value < 0 || numbers[i].value > numbers[i].max) {
-            return resolve_refuse(p, 400, "out_of_range", numbers[i].field, "%s is out of range",
-                                  numbers[i].field);
+        if (numbers[i].value > numbers[i].max) {
+            return resolve_refuse(p, 400, "out_of_range", numbers[i].field, "%s must be %s",
+                                  numbers[i].field, numbers[i].words);
         }
     }
     if (r->delay_ms != 0 && r->run_at_ms != 0) {
@@ -114,7 +119,8 @@ static bool resolve_fits(const struct config_option_spec *spec, const cJSON *val
     uint64_t size;
     switch (spec->type) {
     case JH_OPT_INT:
-        return cJSON_IsNumber(value) && value->valuedouble == (double)(int64_t)value->valuedouble;
+        return cJSON_IsNumber(value) && fabs(value->valuedouble) <= 9007199254740992.0 &&
+               value->valuedouble == floor(value->valuedouble);
     case JH_OPT_BOOL: return cJSON_IsBool(value);
     case JH_OPT_DURATION:
         return cJSON_IsString(value) && duration_parse(value->valuestring, &ms) == 0;
@@ -229,11 +235,12 @@ static int64_t resolve_or(int64_t value, int64_t fallback) {
 int jobs_resolve(struct host *host, const struct job_request *r, struct arena *arena,
                  struct job_spec *ret, struct problem *p) {
     const char *queue_name = NULL;
+    int64_t now = env_wall_ms(&host->env);
     int err = host->phase == HOST_RUNNING ? 0 : resolve_closed(host, p);
     if (err != 0 || (err = resolve_type(host, r, p)) != 0) {
         return err;
     }
-    if ((err = resolve_lengths(r, p)) != 0 || (err = resolve_numbers(r, p)) != 0 ||
+    if ((err = resolve_lengths(r, p)) != 0 || (err = resolve_numbers(r, now, p)) != 0 ||
         (err = resolve_policy(r, p)) != 0 ||
         (err = resolve_queue(host, r, arena, &queue_name, p)) != 0) {
         return err;
@@ -244,7 +251,6 @@ int jobs_resolve(struct host *host, const struct job_request *r, struct arena *a
     if (err != 0) {
         return err;
     }
-    int64_t now = env_wall_ms(&host->env);
     int64_t run_at = r->run_at_ms != 0 ? r->run_at_ms : (r->delay_ms != 0 ? now + r->delay_ms : 0);
     int64_t begin = run_at > now ? run_at : now;
     int64_t deadline = resolve_or(r->deadline_ms, type->deadline_ms);

@@ -2,6 +2,7 @@
 import hashlib
 import json
 import os
+import time
 
 import pytest
 
@@ -36,7 +37,7 @@ def refused(host, status, code, field, **fields):
     ("flow", "too_long", "f" * 512, "f" * 513),
     ("callback", "too_long", "https://a.example/" + "c" * 2030, "https://a.example/" + "c" * 2031),
     ("labels", "long_labels", ["l" * 511, "m" * 512], ["l" * 512, "m" * 512]),
-    ("max", "out_of_range", 100_000, 100_001),
+    ("max", "out_of_range", 1000, 1001),
     ("delay", "out_of_range", "3650d", "87601h"),
     ("timeout", "out_of_range", "30d", "721h"),
     ("deadline", "out_of_range", "3650d", "87601h"),
@@ -45,6 +46,15 @@ def refused(host, status, code, field, **fields):
 def test_field(host, field, code, at, beyond):
     accepted(host, **{field: at})
     refused(host, 400, code, field, **{field: beyond})
+
+
+def test_run_at(host):
+    def days_from_now(days):
+        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + days * 86400))
+
+    accepted(host, run_at=days_from_now(3649.9))
+    refused(host, 400, "out_of_range", "run_at", run_at=days_from_now(3650.1))
+    accepted(host, run_at="1970-01-01T00:00:00Z")  # long due
 
 
 def test_type(make_host):
