@@ -278,9 +278,9 @@ static void add_place(struct buf *out, const struct store_job *job, const struct
         json_kstr(out, "plugin", live->plugin);
         json_kbool(out, "started", live->started_ms != 0);
         json_ktime(out, "times_out_at", live->timeout_at_ms);
-        if (live->cancel_mask != 0) {
-            json_kbool(out, "cancelling", true);
-        }
+    }
+    if (job->cancelling || (live != NULL && live->cancel_mask != 0)) {
+        json_kbool(out, "cancelling", true);
     }
 }
 

@@ -317,6 +317,9 @@ struct store_commit_item {
      * -ENOTSUP (dedup mode of a child); -ENOENT (a blob is not in the store); -EINVAL (a number is
      * missing, or the event is not one of a running job) */
     int status;
+    /* with status 0: where the job is now; not always where the event leads (store_move_item.ask)
+     */
+    enum job_state state;
 };
 struct store_commit {
     struct store_op op;
@@ -339,6 +342,10 @@ struct store_move_item {
     const struct job_error *error;
     /* CANCEL, DIE */
     int64_t keep_ms;
+    /* CANCEL: a running job is marked instead of refused (0, state RUNNING). From then on it does
+     * not wait again: what would make it scheduled, queued or parked, RECOVER included, ends it as
+     * cancelled. */
+    bool ask;
     /* REVIVE: attempts and crashes start again */
     bool reset_counters;
     /* REVIVE: its new times, unix ms; 0 = as they were */
@@ -414,6 +421,7 @@ struct store_job {
     int64_t created_ms, ready_ms, first_run_ms, started_ms, finished_ms, updated_ms, expires_at_ms;
     struct job_counters counters;
     uint32_t commit_no;
+    bool cancelling; /* running, and asked to end                                        */
     struct job_progress progress;
     struct job_error error; /* last one; cls 0 = none                                           */
     struct job_id winner;   /* JOB_DUPLICATE                                                    */

@@ -237,7 +237,8 @@ static void commits_tell_worker(struct attempt *a, const struct store_commit_ite
     }
 }
 
-static void commits_publish(struct host *host, const struct commit_entry *entry) {
+static void commits_publish(struct host *host, const struct commit_entry *entry,
+                            enum job_state state) {
     const struct attempt *a = entry->attempt;
     if (!hub_watching(host->hub, &a->job->spec.id)) {
         return;
@@ -246,7 +247,7 @@ static void commits_publish(struct host *host, const struct commit_entry *entry)
                                .kind = HUB_STATE,
                                .id = a->job->spec.id,
                                .at_ms = env_wall_ms(&host->env),
-                               .state = entry->state,
+                               .state = state,
                                .attempt = a->job->counters.attempts + 1,
                                .progress = a->progress,
                                .text = entry->error.message,
@@ -267,7 +268,7 @@ static void commits_item_done(struct host *host, struct store_commit_item *item,
         return;
     }
     if (item->status == 0) {
-        commits_publish(host, entry);
+        commits_publish(host, entry, item->state);
     } else if (item->status != -ESTALE && attempt_refuse(a, item->status)) {
         return;
     }

@@ -27,7 +27,6 @@ struct commit_entry {
     struct store_attempt history;
     struct arena arena; /* copies of what the attempt may change meanwhile */
     bool final;
-    enum job_state state; /* it leads to */
 };
 
 struct commits *commits_new(struct host *host);

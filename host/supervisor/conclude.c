@@ -148,7 +148,6 @@ static void conclude_commit(struct attempt *a, const struct outcome *o,
     }
     conclude_effects(a, item, entry);
     entry->final = true;
-    entry->state = (enum job_state)job_next_state(JOB_RUNNING, o->event);
     item->event = o->event;
     item->counters = o->after;
     item->run_at_ms = o->run_at_ms;

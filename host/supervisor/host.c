@@ -151,7 +151,6 @@ void host_start(struct host *host) {
 void host_close(struct host *host) {
     server_free(&host->server);
     host->phase = HOST_STOPPED;
-    jobs_give_up(host);
     if (host->store.ops != NULL) {
         store_close(&host->store);
     }

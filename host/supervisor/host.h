@@ -18,7 +18,6 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/queue.h>
 
 #include "base/env.h"
 #include "base/err.h"
@@ -71,9 +70,8 @@ struct host {
     const struct host_front *front;
     void *front_self;
     struct shutdown *shutdown;
-    LIST_HEAD(act_list, act) acts; /* that wait for a job to be no longer busy        */
-    bool strict;                   /* a plugin that fails at start ends the host */
-    bool settled;                  /* every plugin is up or has failed                    */
+    bool strict;  /* a plugin that fails at start ends the host */
+    bool settled; /* every plugin is up or has failed                    */
     int exit_status;
     struct record_packet packet; /* where workers' packets are received         */
 };

@@ -39,8 +39,6 @@ void jobs_submit(struct host *host, struct store_submit *submit) {
 
 /* ------------------------------------------------------------------ actions */
 
-enum { ACT_BUSY_TRIES = 40, ACT_BUSY_MS = 50 };
-
 struct act {
     union {
         struct store_op op;
@@ -53,9 +51,6 @@ struct act {
     int remove_status;
     struct host *host;
     struct jobs_act *act;
-    struct timer again;
-    LIST_ENTRY(act) waiting; /* while `again` runs */
-    int tries;
     char target[JOB_ID_TEXT + 1];
 };
 
@@ -69,8 +64,6 @@ static const struct {
     [JOBS_PROMOTE] = {"job.promote", JOB_EV_PROMOTE, JOB_QUEUED},
     [JOBS_REMOVE] = {"job.remove", JOB_EV_NONE, JOB_CANCELLED},
 };
-
-static void act_begin(struct act *x);
 
 static void act_answer(struct store_op *op) {
     struct act *x = op->arg;
@@ -105,27 +98,11 @@ static void act_finish(struct act *x) {
     store_post(&host->store, &x->audit.op);
 }
 
-static void act_again(struct timer *t, void *arg) {
-    struct act *x = arg;
-    (void)t;
-    LIST_REMOVE(x, waiting);
-    act_begin(x);
-}
-
-void jobs_give_up(struct host *host) {
-    struct act *x;
-    while ((x = LIST_FIRST(&host->acts)) != NULL) {
-        LIST_REMOVE(x, waiting);
-        timer_cancel(host->timers, &x->again);
-        x->act->status = -ESHUTDOWN;
-        act_finish(x);
-    }
-}
-
-static bool act_cancel_running(struct act *x) {
+/* Tells a job that runs here; that it is to end is in the store before or after that. */
+static void act_cancel_running(struct act *x) {
     struct attempt *a = attempt_find(x->host, &x->act->id);
     if (a == NULL || a->concluded) {
-        return false; // what it ended with may be that it runs again
+        return;
     }
     attempt_cancel(a, JH_CANCEL_USER);
     if (a->worker == NULL) { // held: it need not go anywhere
@@ -133,9 +110,6 @@ static bool act_cancel_running(struct act *x) {
         TAILQ_REMOVE(&pool->held, a, link);
         attempt_end(a, ATTEMPT_UNSTARTED, NULL);
     }
-    x->act->state = JOB_RUNNING;
-    x->act->pending = true;
-    return true;
 }
 
 static void act_moved(struct store_op *op) {
@@ -144,14 +118,10 @@ static void act_moved(struct store_op *op) {
     struct jobs_act *act = x->act;
     act->status = op->status != 0 ? op->status : x->item.status;
     act->state = x->item.state;
-    if (act->status == -EBUSY && act->action == JOBS_CANCEL && x->tries++ < ACT_BUSY_TRIES &&
-        host->phase != HOST_STOPPED) {
-        // claimed a moment ago, or its last commit is on its way
-        (void)timer_set(host->timers, &x->again, env_mono_ms(&host->env) + ACT_BUSY_MS);
-        LIST_INSERT_HEAD(&host->acts, x, waiting);
-        return;
-    }
-    if (act->status == 0) {
+    act->pending = act->status == 0 && act->action == JOBS_CANCEL && act->state == JOB_RUNNING;
+    if (act->pending) {
+        act_cancel_running(x); // also one that was claimed only meanwhile
+    } else if (act->status == 0) {
         hub_publish(host->hub, &(struct hub_event){.kind = HUB_STATE,
                                                    .id = act->id,
                                                    .at_ms = env_wall_ms(&host->env),
@@ -183,6 +153,7 @@ static void act_move(struct act *x, const struct store_job *job) {
     x->item = (struct store_move_item){
         .id = x->act->id,
         .event = act_rows[x->act->action].event,
+        .ask = true,
         .reset_counters = x->act->action == JOBS_RETRY,
     };
     if (job != NULL) {
@@ -211,10 +182,10 @@ static void act_found(struct store_op *op) {
 static void act_begin(struct act *x) {
     struct jobs_act *act = x->act;
     store_op_finish(&x->u.op);
-    if (act->action == JOBS_CANCEL && act_cancel_running(x)) {
-        act->status = 0;
-        act_finish(x);
-    } else if (act->action == JOBS_CANCEL || act->action == JOBS_RETRY) {
+    if (act->action == JOBS_CANCEL) {
+        act_cancel_running(x);
+    }
+    if (act->action == JOBS_CANCEL || act->action == JOBS_RETRY) {
         x->u.get = (struct store_get){.op = {.kind = STORE_GET, .done = act_found}, .id = act->id};
         act_post(x);
     } else if (act->action == JOBS_REMOVE) {
@@ -238,7 +209,6 @@ void jobs_act(struct host *host, struct jobs_act *act) {
     }
     x->host = host;
     x->act = act;
-    timer_init(&x->again, act_again, x);
     act_begin(x);
 }
 

@@ -55,10 +55,10 @@ int jobs_resolve(struct host *host, const struct job_request *request, struct ar
  * so that submit and claim share one commit of the store. */
 void jobs_submit(struct host *host, struct store_submit *submit);
 
-/* Cancel: a waiting job ends at once; one that runs here is asked to stop (state stays running,
- * `pending`) and ends as cancelled whatever its handler returns, success excepted. What is written
- * is its end: a host that is killed before that forgets the cancel. Retry: dead or cancelled jobs
- * start again. Promote: scheduled ones start now. Answers the state afterwards. */
+/* Cancel: a waiting job ends at once; one that runs is asked to stop (state stays running,
+ * `pending`) and ends as cancelled whatever its handler returns, success excepted, and also if its
+ * host dies first: the answer comes when that is written. Retry: dead or cancelled jobs start
+ * again. Promote: scheduled ones start now. Answers the state afterwards. */
 enum jobs_action { JOBS_CANCEL, JOBS_RETRY, JOBS_PROMOTE, JOBS_REMOVE };
 struct jobs_act {
     enum jobs_action action;
@@ -71,8 +71,6 @@ struct jobs_act {
     void *arg;
 };
 void jobs_act(struct host *host, struct jobs_act *act);
-/* The host ends: actions that wait for a running job are answered. */
-void jobs_give_up(struct host *host);
 
 /* What the supervisor knows about a job that runs here and the store does not yet. False: it does
  * not run here. */

@@ -248,7 +248,120 @@ static void test_due_limit(void) {
     rig_finish(&rig);
 }
 
-CASES(move, {"every event on every state", test_moves}, {"a move compares the revision", test_rev},
+static struct store_move_item ask(struct rig *rig, const struct job_id *id) {
+    struct store_move_item item = {.id = *id, .event = JOB_EV_CANCEL, .ask = true, .keep_ms = 5000};
+    struct store_move *m = RIG_NEW(rig, store_move);
+    m->items = &item;
+    m->count = 1;
+    EXPECT_EQ_INT(0, rig_run(rig, &m->op, STORE_MOVE));
+    return item;
+}
+
+static void begin(struct rig *rig, const struct store_claimed *job) {
+    struct store_start_item item = {
+        .id = job->spec.id, .token = job->token, .started_ms = rig->now};
+    struct store_start *s = RIG_NEW(rig, store_start);
+    s->items = &item;
+    s->count = 1;
+    EXPECT_EQ_INT(0, rig_run(rig, &s->op, STORE_START));
+    EXPECT_EQ_INT(0, item.status);
+}
+
+// Where an attempt ends whose job was asked to end before or after it was known to run.
+static void test_ask(void) {
+    static const struct {
+        enum job_event event;
+        enum job_state to;
+    } ends[] = {{JOB_EV_RELEASE, JOB_CANCELLED}, {JOB_EV_RETRY, JOB_CANCELLED},
+                {JOB_EV_PARK, JOB_CANCELLED},    {JOB_EV_CANCEL, JOB_CANCELLED},
+                {JOB_EV_SUCCEED, JOB_SUCCEEDED}, {JOB_EV_DIE, JOB_DEAD}};
+    struct rig rig;
+    rig_start(&rig);
+    for (size_t i = 0; i < ARRAY_LEN(ends) * 4; i++) {
+        struct job_spec spec = rig_spec(&rig, "q", "t");
+        spec.dedup_key = "key";
+        EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(&rig, &spec)); // the last one has let go of the key
+        const struct store_claimed *job = rig_claim_one(&rig, "q", "t");
+        bool before = (i & 1) != 0, between = (i & 2) != 0;
+        if (before) {
+            begin(&rig, job);
+        }
+        EXPECT_FALSE(rig_get(&rig, &spec.id)->cancelling);
+        for (int twice = 0; twice < 2; twice++) {
+            struct store_move_item asked = ask(&rig, &spec.id);
+            EXPECT_EQ_INT(0, asked.status);
+            EXPECT_EQ_INT(JOB_RUNNING, asked.state);
+        }
+        if (between) {
+            begin(&rig, job);
+            struct store_commit_item step = rig_item(job, JOB_EV_NONE);
+            EXPECT_EQ_INT(0, rig_commit(&rig, &step));
+            EXPECT_EQ_INT(JOB_RUNNING, step.state);
+        }
+        EXPECT_TRUE(rig_get(&rig, &spec.id)->cancelling);
+        EXPECT_EQ_INT(-EBUSY, rig_move(&rig, &spec.id, JOB_EV_CANCEL));
+        struct store_commit_item item = rig_item(job, ends[i / 4].event);
+        item.commit_no += between;
+        item.run_at_ms = rig.now + 60000;
+        item.park = PARK_TIME;
+        item.keep_ms = 5000;
+        EXPECT_EQ_INT(0, rig_commit(&rig, &item));
+        EXPECT_EQ_INT(ends[i / 4].to, item.state);
+        EXPECT_EQ_INT(0, rig_commit(&rig, &item)); // again, its answer having been lost
+        EXPECT_EQ_INT(ends[i / 4].to, item.state);
+        const struct store_job *end = rig_get(&rig, &spec.id);
+        EXPECT_EQ_INT(ends[i / 4].to, end->state);
+        EXPECT_FALSE(end->cancelling);
+        EXPECT_EQ_INT(rig.now + 5000, end->expires_at_ms);
+    }
+    EXPECT_EQ_UINT(0, rig_claim(&rig, "q", "t", 5)->job_count);
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
+static void test_ask_others(void) {
+    struct rig rig;
+    rig_start(&rig);
+    struct job_id unknown = rig_id(&rig), dead = make(&rig, JOB_DEAD);
+    struct job_id queued = make(&rig, JOB_QUEUED);
+    EXPECT_EQ_INT(-ENOENT, ask(&rig, &unknown).status);
+    EXPECT_EQ_INT(0, ask(&rig, &queued).status); // nobody runs it: it ends at once
+    EXPECT_EQ_INT(JOB_CANCELLED, rig_state(&rig, &queued));
+    EXPECT_EQ_INT(0, ask(&rig, &queued).status);
+    EXPECT_EQ_INT(-EINVAL, ask(&rig, &dead).status);
+    rig_finish(&rig);
+}
+
+// The host is gone with its claims. A revived job has forgotten that it was to end.
+static void test_ask_then_die(void) {
+    for (int begun = 0; begun < 2; begun++) {
+        struct rig rig;
+        rig_start(&rig);
+        struct job_id id = rig_submit_plain(&rig, "q", "t");
+        const struct store_claimed *job = rig_claim_one(&rig, "q", "t");
+        if (begun == 1) {
+            begin(&rig, job);
+        }
+        EXPECT_EQ_INT(0, ask(&rig, &id).status);
+        EXPECT_EQ_INT(0, rig_reopen(&rig));
+        EXPECT_EQ_INT(0, ask(&rig, &id).status); // before somebody says that its host is gone
+        EXPECT_EQ_INT(1, rig_recover(&rig));
+        EXPECT_EQ_INT(JOB_CANCELLED, rig_state(&rig, &id));
+        EXPECT_EQ_INT(-ESTALE, rig_succeed(&rig, job));
+        EXPECT_EQ_INT(0, rig_move(&rig, &id, JOB_EV_REVIVE));
+        job = rig_claim_one(&rig, "q", "t");
+        struct store_commit_item back = rig_item(job, JOB_EV_RELEASE);
+        EXPECT_EQ_INT(0, rig_commit(&rig, &back));
+        EXPECT_EQ_INT(JOB_QUEUED, back.state);
+        rig_expect_sound(&rig);
+        rig_finish(&rig);
+    }
+}
+
+CASES(move, {"a running job that is asked to end does not wait again", test_ask},
+      {"asking jobs that do not run", test_ask_others},
+      {"asked to end, and the host died", test_ask_then_die},
+      {"every event on every state", test_moves}, {"a move compares the revision", test_rev},
       {"a revived job starts afresh", test_revive},
       {"a revived job gets new times", test_revive_with_new_times},
       {"only ended jobs are removed", test_remove},

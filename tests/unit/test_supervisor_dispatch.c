@@ -311,61 +311,6 @@ static void test_recall(void) {
     end();
 }
 
-static void acted(struct jobs_act *act, void *arg) {
-    (void)act;
-    *(bool *)arg = true;
-}
-
-static void test_cancel(void) {
-    begin(&(struct lab_options){.faulty = true, .plugin = "workers: 1"});
-    static struct runner r;
-    r = (struct runner){.w = lab_ready_worker(lab)};
-    bool done = false;
-    struct job_id id = lab_submit(lab, LAB_SLOW);
-    lab_settle(lab);
-    take(&r);
-    // its end, which is that it runs again later, is on its way and hangs
-    faulty_add(faulty_plan_of(&lab->store),
-               (struct faulty_rule){
-                   .kind = STORE_COMMIT, .effect = FAULTY_BEFORE, .code = -EROFS, .times = 1});
-    lab_done(r.w, r.slots[0], JH_RETRY, JH_E_NETWORK);
-    lab_settle(lab);
-    struct jobs_act act = {
-        .action = JOBS_CANCEL, .id = id, .actor = "test", .done = acted, .arg = &done};
-    jobs_act(lab->host, &act);
-    lab_settle(lab);
-    EXPECT_FALSE(done);
-    lab_advance(lab, 1000);
-    lab_advance(lab, 50);
-    EXPECT_TRUE(done);
-    EXPECT_EQ_INT(0, act.status);
-    EXPECT_EQ_INT(JOB_CANCELLED, act.state);
-    EXPECT_EQ_INT(JOB_CANCELLED, lab_state(lab, &id));
-    end();
-}
-
-// Actions that wait for a busy job are answered when the host ends.
-static void test_cancel_at_the_end(void) {
-    begin(&(struct lab_options){.faulty = true});
-    struct lab_worker *w = lab_ready_worker(lab);
-    bool done = false;
-    struct job_id id = lab_submit(lab, LAB_SLOW);
-    uint64_t slot = lab_expect_job(lab, w);
-    faulty_add(faulty_plan_of(&lab->store),
-               (struct faulty_rule){.kind = STORE_COMMIT, .effect = FAULTY_BEFORE, .code = -EROFS});
-    lab_done(w, slot, JH_RETRY, JH_E_NETWORK);
-    lab_settle(lab);
-    struct jobs_act act = {
-        .action = JOBS_CANCEL, .id = id, .actor = "test", .done = acted, .arg = &done};
-    jobs_act(lab->host, &act);
-    lab_settle(lab);
-    EXPECT_FALSE(done);
-    lab_shut(lab);
-    EXPECT_TRUE(done);
-    EXPECT_EQ_INT(-ESHUTDOWN, act.status);
-    lab_close(lab);
-}
-
 static const struct expect_test tests[] = {
     {"slow jobs beside a lane of fast ones", test_slow_beside_fast},
     {"two fast lanes", test_fast_beside_fast},
@@ -376,7 +321,5 @@ static const struct expect_test tests[] = {
     {"pause and resume", test_pause},
     {"claims that are refused", test_refused_claims},
     {"what waits behind a slow job is called back", test_recall},
-    {"cancel of a job that is ending", test_cancel},
-    {"cancel of a busy job when the host ends", test_cancel_at_the_end},
 };
 SUITE_MAIN("supervisor dispatch", tests)

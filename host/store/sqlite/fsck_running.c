@@ -62,12 +62,7 @@ static int mend(struct fsck *f, struct job_row *row) {
     if (r < 0) {
         return r;
     }
-    life.counters.lost++;
-    life.counters.executions++;
-    life.host_nonce = 0;
-    row->token++;
-    row->rev += 2;
-    return place_move(f->w, row, &life, (struct place){JOB_QUEUED, row->at_ms}, f->op->op.now_ms);
+    return place_lose(f->w, row, &life, f->op->op.now_ms);
 }
 
 int fsck_running(struct fsck *f) {

@@ -63,6 +63,8 @@ static const struct pack_field life_fields[] = {
     {31, PACK_U64, LIFE(host_nonce)},
     {32, PACK_TIME, LIFE(deadline_ms)},
     {33, PACK_TIME, LIFE(expires_ms)},
+    {34, PACK_TIME, LIFE(cancel_ms)},
+    {35, PACK_I64, LIFE(cancel_keep_ms)},
 };
 _Static_assert(sizeof(enum dedup_mode) == sizeof(uint32_t), "packed as PACK_U32");
 _Static_assert(sizeof(enum job_priority) == sizeof(uint32_t), "packed as PACK_U32");

@@ -52,8 +52,9 @@ struct job_life {
     int32_t pid;
     uint64_t result_size;
     const char *result_type;
-    uint64_t host_nonce;             /* of the running attempt */
-    int64_t deadline_ms, expires_ms; /* since it was revived; 0 = as in the spec */
+    uint64_t host_nonce;               /* of the running attempt */
+    int64_t deadline_ms, expires_ms;   /* since it was revived; 0 = as in the spec */
+    int64_t cancel_ms, cancel_keep_ms; /* asked to end while it ran; 0 = nobody asked */
 };
 
 struct job_row {

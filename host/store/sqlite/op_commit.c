@@ -15,10 +15,13 @@ struct applying {
 };
 
 // No claim of that token is out: has this very commit been applied before?
-static int was_applied(struct writer *w, const struct store_commit_item *item, bool *ret) {
+static int was_applied(struct writer *w, struct store_commit_item *item, bool *ret) {
     struct job_row row;
     int r = place_find(w, &item->id, &row);
     *ret = r > 0 && row.token == item->token && row.commit_no == item->commit_no;
+    if (*ret) {
+        item->state = row.state;
+    }
     return r < 0 ? r : 0;
 }
 
@@ -116,7 +119,7 @@ static int leave(struct applying *a, enum job_state to) {
     int r = effects_end(a->w, &a->row, &a->life, a->item, a->now_ms);
     a->row.rev += 2; // claimed, and now this
     r = r < 0 ? r : writer_claim_end(a->w, a->claim);
-    return r < 0 ? r : place_move(a->w, &a->row, &a->life, where, a->now_ms);
+    return r < 0 ? r : place_leave(a->w, &a->row, &a->life, where, a->now_ms, &a->item->state);
 }
 
 // The attempt goes on; from now on its row says that it runs.
@@ -131,6 +134,7 @@ static int stay(struct applying *a) {
     if (a->life.started_ms == 0) {
         a->life.started_ms = a->life.first_run_ms;
     }
+    a->item->state = JOB_RUNNING;
     if (a->row.state == JOB_RUNNING) {
         r = place_touch(w, &a->row, &a->life);
     } else {
@@ -180,6 +184,7 @@ static int commit_item(struct writer *w, struct store_commit_item *item, int64_t
         return apply(&a);
     }
     bool applied = live && item->event == JOB_EV_NONE;
+    item->state = JOB_RUNNING;
     int r = live ? 0 : was_applied(w, item, &applied);
     if (r == 0 && !applied) {
         item->status = live ? -EINVAL : -ESTALE;
@@ -236,4 +241,23 @@ int op_start(struct writer *w, struct store_op *op) {
         r = start_item(w, &start->items[i], op->now_ms);
     }
     return r;
+}
+
+/* ------------------------------------------------------------------ CANCEL of a running job */
+
+int op_commit_ask(struct writer *w, struct claim *claim, int64_t keep_ms, int64_t now_ms) {
+    struct store_commit_item as_commit = {.commit_no = claim->commit_no};
+    struct applying a = {.w = w, .item = &as_commit, .claim = claim, .now_ms = now_ms};
+    int r = read_row(&a);
+    if (r <= 0 || a.life.cancel_ms != 0) {
+        return r;
+    }
+    as_commit.counters = a.life.counters;
+    a.row.commit_no = claim->commit_no;
+    a.row.token = claim->token;
+    update_life(&a);
+    a.life.cancel_ms = now_ms;
+    a.life.cancel_keep_ms = keep_ms;
+    r = stay(&a);
+    return r < 0 ? r : 1;
 }

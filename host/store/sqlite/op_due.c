@@ -103,8 +103,10 @@ static int drop_claim(struct writer *w, struct claim *c, int64_t now_ms) {
         life.host_nonce = 0;
     }
     row.rev += 2;
+    enum job_state state;
+    struct place back = {JOB_QUEUED, c->at_ms};
     r = writer_claim_end(w, c);
-    return r < 0 ? r : place_move(w, &row, &life, (struct place){JOB_QUEUED, c->at_ms}, now_ms);
+    return r < 0 ? r : place_leave(w, &row, &life, back, now_ms, &state);
 }
 
 static int drop_claims(struct writer *w, struct store_recover *rec) {
@@ -139,13 +141,7 @@ static int release_lost(struct writer *w, int64_t rid, int64_t now_ms) {
     if (fault(FAULT_RECOVER) < 0) {
         return err_set(&w->conn.err, -EIO, "fault injected while recovering");
     }
-    life.counters.lost++;
-    life.counters.executions++;
-    life.host_nonce = 0;
-    life.updated_ms = now_ms;
-    row.token++; // what that attempt may still send is stale
-    row.rev += 2;
-    return place_move(w, &row, &life, (struct place){JOB_QUEUED, row.at_ms}, now_ms);
+    return place_lose(w, &row, &life, now_ms);
 }
 
 int op_recover(struct writer *w, struct store_op *op) {

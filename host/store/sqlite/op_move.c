@@ -34,6 +34,7 @@ static void change_life(const struct store_move_item *item, struct job_life *lif
         life->counters.attempts = life->counters.crashes = life->counters.resource = 0;
     }
     if (item->event == JOB_EV_REVIVE) {
+        life->cancel_ms = life->cancel_keep_ms = 0;
         life->deadline_ms = item->deadline_ms != 0 ? item->deadline_ms : life->deadline_ms;
         life->expires_ms = item->expires_ms != 0 ? item->expires_ms : life->expires_ms;
     }
@@ -64,6 +65,24 @@ static int move(struct writer *w, struct store_move_item *item, struct job_row *
     return r;
 }
 
+// A mark in the row of a running job. One that another host's death left behind has no claim.
+static int ask_running(struct writer *w, struct store_move_item *item, struct job_row *row,
+                       int64_t now_ms) {
+    struct claim *claim = claims_find(&w->claims, row->rid);
+    if (claim != NULL) {
+        int r = op_commit_ask(w, claim, item->keep_ms, now_ms);
+        item->status = r == 0 ? -ENOENT : 0;
+        return r < 0 ? r : 0;
+    }
+    struct job_life life;
+    if (jobrow_life(row, &w->scratch, &life) < 0) {
+        return err_set(&w->conn.err, -EBADMSG, "the row of a job is damaged");
+    }
+    life.cancel_ms = life.cancel_ms != 0 ? life.cancel_ms : now_ms;
+    life.cancel_keep_ms = item->keep_ms;
+    return place_touch(w, row, &life);
+}
+
 static int move_item(struct writer *w, struct store_move_item *item, int64_t now_ms) {
     struct job_row row;
     item->status = 0;
@@ -74,6 +93,9 @@ static int move_item(struct writer *w, struct store_move_item *item, int64_t now
     }
     bool running = row.state == JOB_RUNNING || claims_find(&w->claims, row.rid) != NULL;
     item->state = running ? JOB_RUNNING : row.state;
+    if (running && item->event == JOB_EV_CANCEL && item->ask) {
+        return ask_running(w, item, &row, now_ms);
+    }
     if (running) {
         item->status = -EBUSY;
         return 0;

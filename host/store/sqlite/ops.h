@@ -7,6 +7,7 @@
 
 #include "store/store.h"
 
+struct claim;
 struct writer;
 struct reader;
 struct doomed_blob;
@@ -37,6 +38,9 @@ int op_submit(struct writer *w, struct store_op *op);
 int op_claim(struct writer *w, struct store_op *op);
 int op_start(struct writer *w, struct store_op *op);
 int op_commit(struct writer *w, struct store_op *op);
+
+/* Marks the job of a claim as asked to cancel. 1, 0 if there is no such job, or negative errno. */
+int op_commit_ask(struct writer *w, struct claim *claim, int64_t keep_ms, int64_t now_ms);
 int op_move(struct writer *w, struct store_op *op);
 int op_remove(struct writer *w, struct store_op *op);
 int op_due(struct writer *w, struct store_op *op);

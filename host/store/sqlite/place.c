@@ -159,6 +159,26 @@ int place_move(struct writer *w, const struct job_row *row, const struct job_lif
     return r;
 }
 
+int place_leave(struct writer *w, const struct job_row *row, const struct job_life *life,
+                struct place to, int64_t now_ms, enum job_state *ret) {
+    if (life->cancel_ms != 0 && !job_is_final(to.state)) {
+        to = (struct place){JOB_CANCELLED, place_expiry(now_ms, life->cancel_keep_ms)};
+    }
+    *ret = to.state;
+    return place_move(w, row, life, to, now_ms);
+}
+
+int place_lose(struct writer *w, struct job_row *row, struct job_life *life, int64_t now_ms) {
+    enum job_state state;
+    life->counters.lost++;
+    life->counters.executions++;
+    life->host_nonce = 0;
+    life->updated_ms = now_ms;
+    row->token++; // what that attempt may still send is stale
+    row->rev += 2;
+    return place_leave(w, row, life, (struct place){JOB_QUEUED, row->at_ms}, now_ms, &state);
+}
+
 int place_touch(struct writer *w, const struct job_row *row, const struct job_life *life) {
     int r = pack_life(w, row, life);
     if (r < 0) {

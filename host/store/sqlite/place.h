@@ -59,6 +59,14 @@ int place_insert(struct writer *w, const struct job_spec *spec, struct lane *lan
 int place_move(struct writer *w, const struct job_row *row, const struct job_life *life,
                struct place to, int64_t now_ms);
 
+/* As place_move(), of a job whose attempt is over: one that somebody asked to cancel meanwhile does
+ * not wait again. Where it went. */
+int place_leave(struct writer *w, const struct job_row *row, const struct job_life *life,
+                struct place to, int64_t now_ms, enum job_state *ret);
+
+/* A row that says RUNNING, and its host is gone: the attempt had begun, and is over. */
+int place_lose(struct writer *w, struct job_row *row, struct job_life *life, int64_t now_ms);
+
 /* Writes all but the place. */
 int place_touch(struct writer *w, const struct job_row *row, const struct job_life *life);
 

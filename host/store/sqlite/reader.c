@@ -93,6 +93,7 @@ int reader_job(struct reader *r, const struct job_row *row, struct arena *a,
     if (claim != NULL || row->state == JOB_RUNNING) {
         ret->state = JOB_RUNNING;
         ret->rev++; // the claim, which the row counts when it ends
+        ret->cancelling = life.cancel_ms != 0;
         if (life.host_nonce == 0) {
             ret->started_ms = claim == NULL ? 0 : claim->started_ms;
         }
