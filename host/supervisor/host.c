@@ -41,6 +41,9 @@ static void host_store_health(void *arg, const char *reason) {
     host->store_fault = reason == NULL ? NULL : strdup(reason);
     if (reason != NULL) {
         log_error(&host->log, "store.degraded", "msg=\"%s\"", reason);
+        if (host->upkeep != NULL) {
+            upkeep_probe(host);
+        }
     } else {
         log_info(&host->log, "store.healthy", "url=%s", host->config->store.url);
         dispatch_kick(host);

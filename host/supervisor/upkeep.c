@@ -146,7 +146,8 @@ static void sweep_done(struct store_op *op) {
     if (op->status == 0 && u->sweep.more) {
         sweep_fire(NULL, u);
     } else {
-        upkeep_timer(u, &u->sweep_timer, UPKEEP_SWEEP_MS);
+        bool degraded = u->host->store_fault != NULL;
+        upkeep_timer(u, &u->sweep_timer, degraded ? UPKEEP_RETRY_MS : UPKEEP_SWEEP_MS);
     }
 }
 
@@ -155,6 +156,13 @@ static void sweep_fire(struct timer *t, void *arg) {
     (void)t;
     u->sweep.limit = UPKEEP_BATCH;
     upkeep_post(u, &u->sweep.op, STORE_SWEEP, sweep_done);
+}
+
+void upkeep_probe(struct host *host) {
+    struct upkeep *u = host->upkeep;
+    if (timer_running(&u->sweep_timer)) { // else it is under way, or the host does not run yet
+        upkeep_timer(u, &u->sweep_timer, UPKEEP_RETRY_MS);
+    }
 }
 
 /* ------------------------------------------------------------------ start: lease, recover,

@@ -1,6 +1,7 @@
 /* What has to be done from time to time: jobs that become due, outbox rows, jobs of dead hosts,
  * things past their keeping time, our own lease. Nothing here polls: timers are set to known times,
- * and only the sweep (a minute) is periodic. Loop thread only. */
+ * and only the sweep is periodic: once a minute, and once a second while the store is read-only,
+ * which finds out when it no longer is. Loop thread only. */
 #ifndef JOBHOST_SUPERVISOR_UPKEEP_H
 #define JOBHOST_SUPERVISOR_UPKEEP_H
 
@@ -23,6 +24,8 @@ void upkeep_run(struct host *host);
 void upkeep_due(struct host *host, int64_t due_ms);
 /* There are outbox rows. */
 void upkeep_forward(struct host *host);
+/* The store has turned read-only: intake is refused, so somebody else must try it. */
+void upkeep_probe(struct host *host);
 /* Says goodbye to the store (host lease 0) and calls done. */
 void upkeep_leave(struct host *host, void (*done)(struct host *host));
 
