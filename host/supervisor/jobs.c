@@ -57,12 +57,11 @@ struct act {
 static const struct {
     const char *name;
     enum job_event event;
-    enum job_state to;
 } act_rows[] = {
-    [JOBS_CANCEL] = {"job.cancel", JOB_EV_CANCEL, JOB_CANCELLED},
-    [JOBS_RETRY] = {"job.retry", JOB_EV_REVIVE, JOB_QUEUED},
-    [JOBS_PROMOTE] = {"job.promote", JOB_EV_PROMOTE, JOB_QUEUED},
-    [JOBS_REMOVE] = {"job.remove", JOB_EV_NONE, JOB_CANCELLED},
+    [JOBS_CANCEL] = {"job.cancel", JOB_EV_CANCEL},
+    [JOBS_RETRY] = {"job.retry", JOB_EV_REVIVE},
+    [JOBS_PROMOTE] = {"job.promote", JOB_EV_PROMOTE},
+    [JOBS_REMOVE] = {"job.remove", JOB_EV_NONE},
 };
 
 static void act_answer(struct store_op *op) {
@@ -98,11 +97,11 @@ static void act_finish(struct act *x) {
     store_post(&host->store, &x->audit.op);
 }
 
-/* Tells a job that runs here; that it is to end is in the store before or after that. */
-static void act_cancel_running(struct act *x) {
+/* Tells a job that runs here. False: it does not, or its end is on its way to the store. */
+static bool act_cancel_running(struct act *x) {
     struct attempt *a = attempt_find(x->host, &x->act->id);
     if (a == NULL || a->concluded) {
-        return;
+        return false;
     }
     attempt_cancel(a, JH_CANCEL_USER);
     if (a->worker == NULL) { // held: it need not go anywhere
@@ -110,6 +109,7 @@ static void act_cancel_running(struct act *x) {
         TAILQ_REMOVE(&pool->held, a, link);
         attempt_end(a, ATTEMPT_UNSTARTED, NULL);
     }
+    return true;
 }
 
 static void act_moved(struct store_op *op) {
@@ -118,9 +118,13 @@ static void act_moved(struct store_op *op) {
     struct jobs_act *act = x->act;
     act->status = op->status != 0 ? op->status : x->item.status;
     act->state = x->item.state;
-    act->pending = act->status == 0 && act->action == JOBS_CANCEL && act->state == JOB_RUNNING;
-    if (act->pending) {
-        act_cancel_running(x); // also one that was claimed only meanwhile
+    if (act->action == JOBS_CANCEL && op->status != 0 && act_cancel_running(x)) {
+        act->status = 0; // perhaps it is this job that has filled the disk
+        act->state = JOB_RUNNING;
+        act->pending = true;
+    } else if (act->action == JOBS_CANCEL && act->status == 0 && act->state == JOB_RUNNING) {
+        (void)act_cancel_running(x);
+        act->pending = true;
     } else if (act->status == 0) {
         hub_publish(host->hub, &(struct hub_event){.kind = HUB_STATE,
                                                    .id = act->id,
@@ -181,10 +185,6 @@ static void act_found(struct store_op *op) {
 
 static void act_begin(struct act *x) {
     struct jobs_act *act = x->act;
-    store_op_finish(&x->u.op);
-    if (act->action == JOBS_CANCEL) {
-        act_cancel_running(x);
-    }
     if (act->action == JOBS_CANCEL || act->action == JOBS_RETRY) {
         x->u.get = (struct store_get){.op = {.kind = STORE_GET, .done = act_found}, .id = act->id};
         act_post(x);

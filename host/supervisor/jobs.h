@@ -57,7 +57,7 @@ void jobs_submit(struct host *host, struct store_submit *submit);
 
 /* Cancel: a waiting job ends at once; one that runs is asked to stop (state stays running,
  * `pending`) and ends as cancelled whatever its handler returns, success excepted, and also if its
- * host dies first: the answer comes when that is written. Retry: dead or cancelled jobs start
+ * host dies first: that is written before it is asked, unless the store takes nothing. Retry: dead or cancelled jobs start
  * again. Promote: scheduled ones start now. Answers the state afterwards. */
 enum jobs_action { JOBS_CANCEL, JOBS_RETRY, JOBS_PROMOTE, JOBS_REMOVE };
 struct jobs_act {

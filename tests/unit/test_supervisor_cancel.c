@@ -273,6 +273,22 @@ static void test_drain_that_it_outlives(void) {
     lab_close(lab);
 }
 
+// A job that fills the disk must be stoppable all the same.
+static void test_store_takes_nothing(void) {
+    begin(NULL);
+    id = lab_submit(lab, LAB_SLOW);
+    uint64_t slot = start();
+    faulty_add(faulty_plan_of(&lab->store),
+               (struct faulty_rule){
+                   .kind = STORE_MOVE, .effect = FAULTY_BEFORE, .code = -EROFS, .times = 1});
+    cancel();
+    EXPECT_TRUE(asked.act.pending);
+    lab_done(w, slot, JH_RETRY, JH_E_NETWORK);
+    lab_begin(lab, w, 0, 0);
+    expect_cancelled();
+    end();
+}
+
 static void test_twice(void) {
     begin(NULL);
     id = lab_submit(lab, LAB_SLOW);
@@ -302,6 +318,7 @@ static const struct expect_test tests[] = {
     {"with a commit under way", test_commit_under_way},
     {"and then a drain", test_drain_after_it},
     {"and then a drain that cuts it short", test_drain_that_it_outlives},
+    {"while the store takes nothing", test_store_takes_nothing},
     {"twice", test_twice},
 };
 SUITE_MAIN("supervisor cancel", tests)
