@@ -73,6 +73,9 @@ static void check_never_was(struct rig *rig, struct round *r) {
     const struct store_claimed *job = &r->claim->jobs[0];
     EXPECT_TRUE(id_equal(&r->spec.id, &job->spec.id));
     EXPECT_TRUE(rig_get(rig, &job->spec.id) == NULL);
+    (void)rig_submit_plain(rig, "q", "elsewhere");
+    const struct store_claimed *elsewhere = rig_claim_one(rig, "q", "elsewhere");
+    EXPECT_EQ_INT(0, elsewhere == NULL ? -1 : rig_succeed(rig, elsewhere));
     struct job_id other = rig_submit_plain(rig, "q", "t");
     EXPECT_EQ_INT(-ESTALE, start(rig, job));
     struct store_commit_item step = rig_item(job, JOB_EV_NONE);
@@ -136,6 +139,44 @@ static int child_main(char **argv) {
     return status == EXIT_SUCCESS ? 10 + (int)met : status;
 }
 
+// A group larger than the cache is written to the log, and synced there, before all of it has been
+// done: a claim behind it is answered all the same with what there is.
+static void test_spill(void) {
+    enum { BIG_JOBS = 1500, BIG_PAYLOAD = 8000, WAITING = 200, SPILLS = 6 };
+    static char payload[BIG_PAYLOAD];
+    static struct job_spec specs[BIG_JOBS];
+    static struct store_submit_item items[BIG_JOBS];
+    struct rig rig;
+    rig_start(&rig);
+    for (int i = 0; i < WAITING; i++) {
+        (void)rig_submit_plain(&rig, "q", "t");
+    }
+    for (int round = 0; round < SPILLS; round++) {
+        bool submitted = false, claimed = false;
+        for (int i = 0; i < BIG_JOBS; i++) {
+            specs[i] = rig_spec(&rig, "busy", "b");
+            specs[i].payload = (struct bytes){payload, sizeof payload};
+            items[i] = (struct store_submit_item){.spec = &specs[i]};
+        }
+        struct store_submit *s = RIG_NEW(&rig, store_submit);
+        struct store_claim *c = RIG_NEW(&rig, store_claim);
+        struct store_claim_want want = {.lane = {"q", "t"}, .limit = 10};
+        s->items = items;
+        s->count = BIG_JOBS;
+        c->wants = &want;
+        c->want_count = 1;
+        rig_post(&rig, &s->op, STORE_SUBMIT, &submitted);
+        rig_post(&rig, &c->op, STORE_CLAIM, &claimed);
+        rig_wait(&rig, &claimed);
+        rig_wait(&rig, &submitted);
+        EXPECT_EQ_UINT(10, c->job_count);
+        EXPECT_EQ_INT(0, s->op.status);
+        EXPECT_TRUE(rig_get(&rig, &specs[BIG_JOBS - 1].id) != NULL);
+    }
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
 static const char *self;
 
 static void test_each_sync(void) {
@@ -168,7 +209,8 @@ static void test_each_sync(void) {
 
 int main(int argc, char **argv) {
     static const struct expect_test tests[] = {
-        {"a group that is not synced after its claims were lent", test_each_sync}};
+        {"a group that is not synced after its claims were lent", test_each_sync},
+        {"a group that is synced in its middle", test_spill}};
     self = argv[0];
     if (argc == 2 && strcmp(argv[1], "--child") == 0) {
         return child_main(argv);

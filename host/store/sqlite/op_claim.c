@@ -26,7 +26,10 @@ static int allocate(struct taking *t) {
     }
     int64_t waiting = 0;
     for (struct lane *lane = t->w->lanes.by_name; lane != NULL; lane = lane->hh.next) {
-        waiting += lanes_waiting(lane, 0) + lanes_waiting(lane, 1) + lanes_waiting(lane, 2);
+        for (int p = 0; p < PRIORITY_COUNT; p++) {
+            int64_t n = lanes_waiting(lane, p); // less than none: claims of jobs that never were
+            waiting += n > 0 ? n : 0;
+        }
     }
     t->cap = waiting >= 0 && t->cap > (uint64_t)waiting ? (size_t)waiting : t->cap;
     c->jobs = arena_alloc(&c->op.arena, (t->cap + 1) * sizeof *c->jobs);

@@ -1,5 +1,6 @@
-/* Lets the owner of a connection act between a transaction's last write to the write-ahead log and
- * the sync that makes it durable. */
+/* Lets the owner of a connection act before its write-ahead log is synced: when a transaction
+ * commits, but also in its middle when the cache spills into a log that begins anew, and for a
+ * checkpoint. */
 #ifndef JOBHOST_STORE_SQLITE_SYNC_HOOK_H
 #define JOBHOST_STORE_SQLITE_SYNC_HOOK_H
 
@@ -14,8 +15,7 @@ struct sync_hook {
 };
 
 /* The connection has its log open (it has read something in WAL mode). `before` runs on the
- * connection's thread, also before syncs that belong to a checkpoint. Without a log nothing is
- * hooked. */
+ * connection's thread. Without a log nothing is hooked. */
 void sync_hook_set(struct sync_hook *hook, sqlite3 *db, void (*before)(void *arg), void *arg);
 
 #endif

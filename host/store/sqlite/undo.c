@@ -52,17 +52,14 @@ static void revert(const struct undo_entry *e, struct lanes *lanes, struct claim
         restore_fields(claims, claim, e->copy);
         break;
     case UNDO_STORED: *(bool *)e->subject = false; break;
-    case UNDO_NOTHING: break;
+    case UNDO_CLAIM_KEPT: claim->plain = false; break; // so its row is looked at first
     }
 }
 
 void undo_keep_claims(struct undo *u) {
     for (size_t i = 0; i < u->len; i++) {
         struct undo_entry *e = &u->entries[i];
-        if (e->kind == UNDO_CLAIM_ADDED) {
-            ((struct claim *)e->subject)->plain = false; // so its row is looked at first
-            e->kind = UNDO_NOTHING;
-        }
+        e->kind = e->kind == UNDO_CLAIM_ADDED ? UNDO_CLAIM_KEPT : e->kind;
     }
 }
 

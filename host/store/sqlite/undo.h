@@ -16,7 +16,7 @@ enum undo_kind {
     UNDO_CLAIM_ENDED,  /* claim                          */
     UNDO_CLAIM_CHANGE, /* claim, copy of how it was      */
     UNDO_STORED,       /* bool of a queue or lane        */
-    UNDO_NOTHING       /* stays as it is                 */
+    UNDO_CLAIM_KEPT    /* claim that stays               */
 };
 
 struct undo_entry {

@@ -335,14 +335,14 @@ static bool group_may_lend(const struct writer *w) {
     return !w->bore;
 }
 
-// The transaction is written and about to be synced. Claims are in memory and need not wait for
-// that: a job that was ready before is on the disk already, and one that was submitted in this
+// The transaction is complete and about to be synced (syncs of the log also come in the middle of
+// one, when the cache spills). Claims are in memory and need not wait for that: a job that was ready before is on the disk already, and one that was submitted in this
 // group may begin while its submitter still waits for an answer. What a commit of this group made
 // ready waits, since it must not begin if the commit turns out not to have happened.
 static void group_lend(void *arg) {
     struct writer *w = arg;
     struct store_op *claims = NULL, **end = &claims, **at = &w->head;
-    if (w->lent || !group_may_lend(w)) {
+    if (!w->committing || w->lent || !group_may_lend(w)) {
         return;
     }
     while (*at != NULL) {
@@ -378,7 +378,9 @@ static int group_apply(struct writer *w) {
     if (r == 0 && fault(FAULT_STORE_BEFORE_COMMIT) < 0) {
         r = err_set(&w->conn.err, -EIO, "fault injected before commit");
     }
+    w->committing = true;
     r = r < 0 ? r : conn_run(&w->conn, SQL_COMMIT);
+    w->committing = false;
     return r < 0 ? r : 1;
 }
 

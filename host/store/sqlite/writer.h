@@ -62,6 +62,7 @@ struct writer {
     struct store_op *head; /* this group's operations that are not answered yet */
     enum store_op_kind doing;
     bool bore;             /* it made jobs ready in another way than by a submit */
+    bool committing;       /* all of it has been done, and COMMIT runs         */
     bool lent;             /* its claims have been answered            */
     struct lane **touched; /* lanes with newly ready jobs in this group */
     size_t touched_count, touched_cap;
