@@ -1,6 +1,7 @@
 #include "supervisor/commits.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/queue.h>
 
@@ -26,9 +27,11 @@ STAILQ_HEAD(batches, batch);
 struct commits {
     struct host *host;
     struct batch *open;
-    struct batches waiting; /* behind a batch that the store refused, in order */
-    uint64_t seq;           /* of the last batch */
-    struct attempt_list later;
+    struct batches waiting;    /* behind a batch that the store refused, in order */
+    uint64_t seq;              /* of the last batch */
+    struct attempt_list later; /* ends that cannot be written yet */
+    unsigned later_count;
+    char later_why[256];
     struct batches spare;
     unsigned spare_count;
     struct timer retry;
@@ -179,6 +182,7 @@ static void commits_retry(struct timer *t, void *arg) {
     struct attempt_list later = TAILQ_HEAD_INITIALIZER(later);
     struct attempt *a;
     TAILQ_CONCAT(&later, &c->later, link); // those that fail again come back to the other list
+    c->later_count = 0;
     while ((a = TAILQ_FIRST(&later)) != NULL) {
         TAILQ_REMOVE(&later, a, link);
         attempt_conclude(a);
@@ -215,13 +219,20 @@ static void commits_keep(struct commits *c, struct batch *b) {
     }
 }
 
-void commits_later(struct attempt *a) {
-    TAILQ_INSERT_TAIL(&a->host->commits->later, a, link);
-    commits_retry_soon(a->host->commits);
+void commits_later(struct attempt *a, const char *why) {
+    struct commits *c = a->host->commits;
+    if (!timer_running(&c->retry)) {
+        log_warn(&a->host->log, "result.not_written", "retry_ms=%d msg=\"%s\"",
+                 (int)COMMITS_RETRY_MS, why);
+    }
+    (void)snprintf(c->later_why, sizeof c->later_why, "%s", why);
+    TAILQ_INSERT_TAIL(&c->later, a, link);
+    c->later_count++;
+    commits_retry_soon(c);
 }
 
-bool commits_stalled(const struct host *host) {
-    return !TAILQ_EMPTY(&host->commits->later);
+const char *commits_stalled(const struct host *host) {
+    return host->commits->later_count < COMMITS_LATER_MAX ? NULL : host->commits->later_why;
 }
 
 static void commits_tell_worker(struct attempt *a, const struct store_commit_item *item) {

@@ -29,6 +29,9 @@ struct commit_entry {
     bool final;
 };
 
+/* Ends that may wait because they cannot be written; then nothing more is claimed. */
+enum { COMMITS_LATER_MAX = 64 };
+
 struct commits *commits_new(struct host *host);
 void commits_free(struct commits **c);
 
@@ -40,9 +43,10 @@ struct store_commit_item *commits_add(struct host *host, struct commit_entry **r
 void commits_flush(struct host *host);
 
 /* A concluded attempt whose end cannot be written now, for lack of memory or because the store is
- * not well: it is tried again as batches are. Until then nothing new is claimed. */
-void commits_later(struct attempt *a);
-bool commits_stalled(const struct host *host);
+ * not well: it is tried again as batches are. */
+void commits_later(struct attempt *a, const char *why);
+/* Why nothing new is claimed: too many ends cannot be written. NULL: there are not. */
+const char *commits_stalled(const struct host *host);
 
 /* Items not yet answered. */
 unsigned commits_pending(const struct host *host);

@@ -140,7 +140,7 @@ static void conclude_commit(struct attempt *a, const struct outcome *o,
     struct commit_entry *entry;
     struct store_commit_item *item = commits_add(a->host, &entry);
     if (item == NULL) {
-        commits_later(a);
+        commits_later(a, "out of memory");
         return;
     }
     if (a->effects != NULL && !conclude_keeps_effects(a, o->event)) {
@@ -208,7 +208,7 @@ static void conclude_blob_done(struct store_op *op) {
     if (op->status == 0) {
         conclude_commit(a, &c->outcome, &c->put.ref);
     } else if (a->host->phase == HOST_STOPPED || conclude_is_passing(op->status)) {
-        commits_later(a);
+        commits_later(a, op->err.msg);
     } else {
         // the attempt failed for lack of a place to put its result
         char message[sizeof op->err.msg + 32];
@@ -227,7 +227,7 @@ static bool conclude_blob_first(struct attempt *a, const struct outcome *o) {
     }
     struct conclude_blob *c = calloc(1, sizeof *c);
     if (c == NULL) {
-        commits_later(a);
+        commits_later(a, "out of memory");
         return true;
     }
     c->attempt = a;

@@ -117,7 +117,7 @@ static uint32_t dispatch_want(const struct lane *lane, uint32_t sharers) {
 static bool dispatch_may_claim(const struct host *host) {
     return host->phase == HOST_RUNNING && !host->dispatch->safe && host->store_fault == NULL &&
            !timer_running(&host->dispatch->retry) && commits_pending(host) < DISPATCH_PENDING_MAX &&
-           !commits_stalled(host);
+           commits_stalled(host) == NULL;
 }
 
 static void claim_done(struct store_op *op);
@@ -168,6 +168,7 @@ static void claim_add(struct claim *claim, struct lane *lane, uint32_t n) {
         .ended_keep_ms = lane->queue->config->dead_ttl_ms,
     };
     claim->lanes[i] = (struct claim_lane){.lane = lane, .signals = lane->signals};
+    lane_to_the_end(lane);
     lane_take(lane, n);
     queue_take(lane->queue, n);
 }
@@ -195,9 +196,13 @@ static bool dispatch_gather(struct host *host, struct pool *pool, enum lane_pace
 static void dispatch_claim(struct host *host) {
     struct claim *claim = NULL;
     bool memory = true;
-    for (uint32_t i = 0; i < host->pools->count; i++) {
-        for (int pace = 0; pace < LANE_PACES && memory; pace++) {
-            memory = dispatch_gather(host, host->pools->items[i], (enum lane_pace)pace, &claim);
+    uint32_t count = host->pools->count, first = host->dispatch->turn++;
+    for (uint32_t i = 0; i < count; i++) {
+        // whoever is asked first may take all that a queue has room for
+        struct pool *pool = host->pools->items[(first + i) % count];
+        for (uint32_t p = 0; p < LANE_PACES && memory; p++) {
+            memory =
+                dispatch_gather(host, pool, (enum lane_pace)((first + p) % LANE_PACES), &claim);
         }
     }
     if (!memory) {
@@ -309,9 +314,44 @@ static struct worker *dispatch_choose(const struct pool *pool, const struct lane
     return best;
 }
 
+static void dispatch_release(struct pool *pool, struct attempt *a) {
+    TAILQ_REMOVE(&pool->held, a, link);
+    attempt_end(a, ATTEMPT_UNSTARTED, NULL);
+}
+
+/* What was claimed ahead while its lane was fast goes back to the store, but for one a thread. */
+static void dispatch_give_back(struct pool *pool) {
+    uint32_t kept = 0, threads = pool->ready_count * (uint32_t)pool->config->threads;
+    struct attempt *a, *next;
+    pool->turned_slow = false;
+    for (a = TAILQ_FIRST(&pool->held); a != NULL; a = next) {
+        next = TAILQ_NEXT(a, link);
+        if (a->lane->pace == LANE_SLOW && kept++ >= threads) {
+            dispatch_release(pool, a);
+        }
+    }
+}
+
+bool dispatch_is_late(const struct attempt *a) {
+    const struct job_spec *spec = &a->job->spec;
+    if (spec->deadline_ms == 0 && spec->expires_ms == 0) {
+        return false;
+    }
+    int64_t now = env_wall_ms(&a->host->env);
+    return (spec->deadline_ms > 0 && spec->deadline_ms <= now) ||
+           (spec->expires_ms > 0 && spec->expires_ms <= now && a->job->first_run_ms == 0);
+}
+
 void dispatch_place(struct pool *pool) {
     struct attempt *a;
+    if (pool->turned_slow) {
+        dispatch_give_back(pool);
+    }
     while ((a = TAILQ_FIRST(&pool->held)) != NULL) {
+        if (dispatch_is_late(a)) {
+            dispatch_release(pool, a);
+            continue;
+        }
         struct worker *w = dispatch_choose(pool, a->lane);
         if (w == NULL) {
             return;
@@ -337,6 +377,7 @@ void dispatch_return(struct attempt *a) {
         return;
     }
     TAILQ_INSERT_HEAD(&pool->held, a, link);
+    pool->turned_slow = pool->turned_slow || a->lane->pace == LANE_SLOW;
     dispatch_kick(host);
 }
 
@@ -354,7 +395,7 @@ void dispatch_lane_facts(struct host *host, const struct lane *lane, struct job_
     ret->type = lane->type;
     ret->draining = host->phase == HOST_DRAINING;
     ret->safe_mode = host->dispatch->safe;
-    ret->store_fault = host->store_fault;
+    ret->store_fault = host->store_fault != NULL ? host->store_fault : commits_stalled(host);
     ret->paused = lane->queue->paused;
     ret->paused_by = lane->queue->paused_by;
     ret->paused_why = lane->queue->paused_why;

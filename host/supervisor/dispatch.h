@@ -31,6 +31,7 @@ struct dispatch {
     bool kicked;
     bool safe;           /* accept, dispatch nothing */
     unsigned claims_out; /* claim operations with the store */
+    uint32_t turn;       /* of pools and paces: who is asked first */
     struct timer retry;  /* running: nothing is claimed until it fires */
 };
 
@@ -45,6 +46,8 @@ void dispatch_lane_ready(struct host *host, const struct store_lane *lane);
 
 /* Gives held attempts of a pool to workers that have room. */
 void dispatch_place(struct pool *pool);
+/* Too late to begin? It goes back to the store, which ends it when it is claimed. */
+bool dispatch_is_late(const struct attempt *a);
 
 /* An attempt came back unstarted: held again, or released to the store while draining. */
 void dispatch_return(struct attempt *a);

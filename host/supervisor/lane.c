@@ -83,6 +83,11 @@ void lane_give(struct lane *lane, uint32_t n) {
     lane_count(lane, n, false);
 }
 
+void lane_to_the_end(struct lane *lane) {
+    TAILQ_REMOVE(&lane->queue->lanes, lane, of_queue);
+    TAILQ_INSERT_TAIL(&lane->queue->lanes, lane, of_queue);
+}
+
 /* Moves a lane, with its jobs in hand, to another pool or pace. */
 static void lane_move(struct lane *lane, struct pool *pool, enum lane_pace pace) {
     uint32_t in_hand = lane->in_hand;
@@ -114,6 +119,9 @@ void lane_learn(struct lane *lane, uint32_t run_us) {
     enum lane_pace pace = lane_per_thread(lane) > 1 ? LANE_FAST : LANE_SLOW;
     if (pace != lane->pace) {
         lane_move(lane, lane->pool, pace);
+        if (lane->pool != NULL && pace == LANE_SLOW) {
+            lane->pool->turned_slow = true;
+        }
     }
 }
 

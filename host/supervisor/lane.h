@@ -74,6 +74,8 @@ void lane_sated(struct lane *lane, uint64_t signals);
 /* Its jobs in hand: `n` more, or fewer. */
 void lane_take(struct lane *lane, uint32_t n);
 void lane_give(struct lane *lane, uint32_t n);
+/* It has been served: others of its queue come first when that has room again. */
+void lane_to_the_end(struct lane *lane);
 /* One of its jobs ran for so long. */
 void lane_learn(struct lane *lane, uint32_t run_us);
 /* Jobs that one thread may have in its worker, the running one included. */

@@ -3,6 +3,7 @@
 #include <poll.h>
 
 #include "jobhost_plugin.h"
+#include "supervisor/dispatch.h"
 #include "supervisor/host.h"
 #include "supervisor/lane.h"
 #include "supervisor/pool_private.h"
@@ -93,7 +94,12 @@ static uint32_t check_free_elsewhere(const struct worker *w) {
     return n;
 }
 
-/* Unstarted behind a slow one: back it comes if another worker could run it now. */
+/* Its lane has turned slow, or its time is over: it has no business in a window. */
+static bool check_belongs_elsewhere(const struct attempt *a) {
+    return a->lane->pace == LANE_SLOW || dispatch_is_late(a);
+}
+
+/* Unstarted behind a slow one: back it comes if another worker could run it now, or nobody should. */
 static int64_t check_waiting(struct worker *w, struct attempt *a, int64_t now, uint32_t *free) {
     int64_t stuck_at = a->placed_mono_ms + CHECK_STUCK_MS;
     int64_t again_at = a->recalled_mono_ms + CHECK_RECALL_EVERY_MS;
@@ -101,14 +107,15 @@ static int64_t check_waiting(struct worker *w, struct attempt *a, int64_t now, u
         return stuck_at;
     }
     bool asked = a->recalled_mono_ms != a->placed_mono_ms;
-    if (*free > 0 && (!asked || now >= again_at)) {
+    bool elsewhere = check_belongs_elsewhere(a);
+    if ((*free > 0 || elsewhere) && (!asked || now >= again_at)) {
         struct record_writer *out = worker_out(w, 64);
         if (out != NULL) {
             record_begin(out, REC_RECALL, a->slot);
             (void)record_end(out);
         }
         a->recalled_mono_ms = now;
-        (*free)--;
+        *free -= elsewhere ? 0 : 1;
     }
     return now + CHECK_RECALL_EVERY_MS;
 }

@@ -632,3 +632,47 @@ def test_kept_as_long_as_the_queue_says(timed):
     wait_until(lambda: _step(timed, MINUTE) or timed.call("GET", f"/v1/jobs/{long}").status == 404, build.PATIENCE_S,
                "the sweep removes it")
     timed.assert_sound()
+
+
+# ---- nobody waits for ever behind others
+
+def test_lanes_of_a_narrow_queue_take_turns(make_host):
+    """One job at a time in the queue, and always some of the first type."""
+    host = make_host({"plugins": chaos(workers=1, threads=4), "queues": {"narrow": {"concurrency": 1}}})
+    host.start()
+    for _ in range(20):
+        host.submit("chaos.sleep", {"ms": 20}, queue="narrow")
+    echo = host.submit("chaos.echo", {}, queue="narrow")
+    for _ in range(200):
+        host.submit("chaos.sleep", {"ms": 20}, queue="narrow")
+    assert host.wait_job(echo)["state"] == "succeeded"
+    assert host.queue("narrow")["states"]["queued"] > 100
+
+
+def learn_to_be_fast(host):
+    host.wait_all(host.submit_many([{"type": "chaos.sleep", "payload": {"ms": 0}}] * 600))
+
+
+def test_a_lane_that_turns_slow_gives_back_what_it_has_claimed(make_host):
+    host = make_host({"plugins": chaos(workers=1, threads=2)})
+    host.start()
+    learn_to_be_fast(host)
+    slow = host.submit_many([{"type": "chaos.sleep", "payload": {"ms": 1000}}] * 400)
+    host.wait_job(slow[0])
+    others = [host.submit("chaos.echo", {}, queue="other"), host.submit("chaos.status", {}, queue="other")]
+    host.wait_all(others)
+    assert host.queue("chaos")["states"]["queued"] > 300
+    host.kill()
+
+
+def test_what_waits_for_a_thread_expires(make_host):
+    """Claimed ahead while the lane was fast, and then too late to begin."""
+    host = make_host({"plugins": chaos(workers=1, threads=2)})
+    host.start()
+    learn_to_be_fast(host)
+    jobs = host.submit_many([{"type": "chaos.sleep", "payload": {"ms": 400}, "expires": "2s"}] * 60)
+    ended = host.wait_all(jobs)
+    late = [j for j in ended if j["state"] == "succeeded" and j["started_at"] > j["expires"]]
+    dead = [j for j in ended if j["state"] == "dead"]
+    assert not late, late[0]
+    assert dead and all(j["error"]["code"] == "expired" for j in dead)
