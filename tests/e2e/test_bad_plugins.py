@@ -1,6 +1,8 @@
 """Every bad plugin in one host, beside a good one that goes on working: what cannot be loaded says why, what breaks is contained,
 and only the jobs that were running pay for it."""
 import json
+import os
+import resource
 import threading
 
 import pytest
@@ -298,3 +300,52 @@ def test_a_crash_by_exit_charges_all_who_were_running(make_host):
     assert all(j["state"] == "succeeded" and j["crashes"] == 1 for j in jobs), json.dumps(jobs)
     assert "exit status 7" in host.job(sleepers[0])["history"][0]["message"]
     assert all(j["state"] == "succeeded" and "crashes" not in j for j in host.wait_all(waiting))
+
+
+# ---- out of memory
+
+CGROUP = "/sys/fs/cgroup/memory" if os.path.isdir("/sys/fs/cgroup/memory") else "/sys/fs/cgroup"
+
+
+@pytest.fixture
+def small_room():
+    """A control group with 96 MiB, in which the kernel kills whoever wants more; where there may be none, there is no such test."""
+    path = os.path.join(CGROUP, f"jobhost-test-{os.getpid()}")
+    try:
+        os.mkdir(path)
+    except OSError as error:
+        pytest.skip(f"no control group can be made: {error}")
+    limit = next((f for f in ("memory.max", "memory.limit_in_bytes") if os.path.exists(os.path.join(path, f))), None)
+    try:
+        if limit is None:
+            pytest.skip("the control group has no memory controller")
+        with open(os.path.join(path, limit), "w", encoding="ascii") as f:
+            f.write(str(96 << 20))
+        yield path
+    finally:
+        wait_until(lambda: not open(os.path.join(path, "cgroup.procs"), encoding="ascii").read(), build.PATIENCE_S, "it is empty")
+        os.rmdir(path)
+
+
+@pytest.mark.skipif(build.SANITIZED, reason="a sanitizer takes more memory than that")
+def test_a_worker_that_the_kernel_kills_for_its_memory(make_host, small_room):
+    """Not a crash of the plugin, no attempt used up: it is run again, here where there is room."""
+    host = make_host({"plugins": chaos(workers=1)})
+    host.start()
+    with open(os.path.join(small_room, "cgroup.procs"), "w", encoding="ascii") as f:
+        f.write(str(host.workers()[0]))
+    job = host.wait_job(host.submit("chaos.eat", {"mib": 256}, retry=SOON))
+    assert job["state"] == "succeeded" and job["attempts"] == 1, job
+    assert "killed by signal 9 (SIGKILL), not sent by jobhost: out of memory" in json.dumps(job["history"]), job
+    assert "plugin chaos 1" in json.dumps(job["history"]), job
+
+
+@pytest.mark.skipif(build.SANITIZED, reason="a sanitizer reserves terabytes")
+def test_a_handler_to_which_malloc_says_no(make_host):
+    host = make_host({"plugins": chaos(workers=1)})
+    host.start()
+    worker = host.workers()[0]
+    resource.prlimit(worker, resource.RLIMIT_AS, (1 << 30, 1 << 30))
+    job = host.wait_job(host.submit("chaos.eat", {"mib": 1500}, retry=SOON))
+    assert job["state"] == "succeeded" and job["crashes"] == 1, job
+    assert "SIGSEGV" in json.dumps(job["history"]) and "plugin chaos 1" in json.dumps(job["history"]), job

@@ -81,6 +81,7 @@ CHAOS_RUN(yield)
 CHAOS_RUN(sleep)
 CHAOS_RUN(fail)
 CHAOS_RUN(crash)
+CHAOS_RUN(eat)
 CHAOS_RUN(status)
 CHAOS_RUN(big_result)
 CHAOS_RUN(reads_input)
@@ -105,6 +106,7 @@ static const struct jh_handler handlers[] = {
     HANDLER(sleep, "take a while, with progress"),
     HANDLER(fail, "fail with a class a number of times"),
     HANDLER(crash, "die in a way of your choice a number of times"),
+    HANDLER(eat, "use much memory"),
     HANDLER(status, "return this number"),
     HANDLER(big_result, "a result of many bytes"),
     HANDLER(reads_input, "sizes and sums of the input files"),

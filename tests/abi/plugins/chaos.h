@@ -40,6 +40,7 @@ jh_status chaos_yield(struct chaos *x);
 jh_status chaos_sleep(struct chaos *x);
 jh_status chaos_fail(struct chaos *x);
 jh_status chaos_crash(struct chaos *x);
+jh_status chaos_eat(struct chaos *x);
 jh_status chaos_status(struct chaos *x);
 
 jh_status chaos_big_result(struct chaos *x);

@@ -172,6 +172,17 @@ static void die(const char *how) {
     (void)raise(SIGSEGV);
 }
 
+// Touches every page of `mib` MiB (256) and never asks whether malloc() gave them, as many do not.
+jh_status chaos_eat(struct chaos *x) {
+    size_t size = (size_t)chaos_int(x, "mib", 256) << 20;
+    volatile char *memory = malloc(size);
+    for (size_t i = 0; i < size; i += 4096) {
+        memory[i] = 1;
+    }
+    free((void *)(uintptr_t)memory);
+    return JH_OK;
+}
+
 // how: segv | abort | exit | kill | stack | hang; times (1); after that it succeeds. `raw`: does
 // not count, dies every time.
 jh_status chaos_crash(struct chaos *x) {
