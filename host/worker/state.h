@@ -57,4 +57,10 @@ struct worker {
     struct runner *runners;
 };
 
+/* Of a zeroed struct: what there is before the hand-shake. Both descriptors stay the caller's. On
+ * failure (errno) the process cannot be a worker; the struct need not be closed. */
+int worker_open(struct worker *w, int sock, int page_fd, struct err *e);
+/* Run threads have ended. */
+void worker_close(struct worker *w);
+
 #endif

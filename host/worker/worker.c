@@ -1,11 +1,9 @@
 #include "worker/worker.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "worker/crash.h"
@@ -22,32 +20,6 @@ static int parse_pid(const char *text, pid_t *ret) {
     }
     *ret = (pid_t)value;
     return 0;
-}
-
-static int prepare_worker(struct worker *w, struct err *e) {
-    w->sock = SETUP_SOCKET_FD;
-    // a blocking socket would let one thread's send hold up another's
-    if (fcntl(w->sock, F_SETFL, O_NONBLOCK) == -1) {
-        return err_errno(e, -errno, "descriptor %d", w->sock);
-    }
-    sender_init(&w->control, w->sock);
-    (void)pthread_mutex_init(&w->lock, NULL);
-    task_queue_init(&w->queue);
-    w->keeper.timer_fd = -1;
-    w->kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (w->kick_fd == -1) {
-        return err_errno(e, -errno, "eventfd");
-    }
-    w->page = start_page_map(SETUP_PAGE_FD);
-    if (w->page == NULL) {
-        return err_set(e, -EINVAL, "descriptor %d is no start page", SETUP_PAGE_FD);
-    }
-    w->packet = calloc(1, sizeof *w->packet);
-    if (w->packet == NULL) {
-        return err_set(e, -ENOMEM, "out of memory");
-    }
-    w->packet->any_fd = true; // inputs are plain files
-    return env_open(&w->env, e);
 }
 
 static int prepare_threads(struct worker *w) {
@@ -67,23 +39,6 @@ static void say(struct worker *w, enum record_type type) {
     (void)record_end(&w->control.w);
     (void)sender_flush(&w->control);
     sender_unlock(&w->control);
-}
-
-static void finish_worker(struct worker *w) {
-    manifest_finish(&w->plugin.manifest);
-    settings_finish(&w->settings);
-    record_packet_finish(w->packet);
-    free(w->packet);
-    free(w->runners);
-    free(w->handler_us);
-    (void)close(w->kick_fd);
-    if (w->keeper.timer_fd != -1) {
-        (void)close(w->keeper.timer_fd);
-    }
-    start_page_unmap(&w->page);
-    sender_finish(&w->control);
-    (void)pthread_mutex_destroy(&w->lock);
-    env_close(&w->env);
 }
 
 static enum worker_exit serve(struct worker *w) {
@@ -142,7 +97,7 @@ int worker_main(int argc, char **argv) {
     }
     int rc = setup_process(parent, &e);
     if (rc == 0) {
-        rc = prepare_worker(w, &e);
+        rc = worker_open(w, SETUP_SOCKET_FD, SETUP_PAGE_FD, &e);
     }
     if (rc < 0) {
         (void)fprintf(stderr, "jobhost worker %ld: %s\n", (long)getpid(), e.msg);
@@ -150,7 +105,7 @@ int worker_main(int argc, char **argv) {
         return rc == -ESRCH ? WORKER_EXIT_ORPHAN : WORKER_EXIT_SETUP;
     }
     enum worker_exit status = live(w);
-    finish_worker(w);
+    worker_close(w);
     free(w);
     return (int)status;
 }

@@ -462,7 +462,7 @@ static unsigned count_fds(void) {
 }
 
 static void open_worker(const uint8_t *data, size_t size) {
-    struct worker *w = &f.w;
+    struct start_page *page;
     struct err e;
     int ends[2];
     memset(&f, 0, sizeof f);
@@ -470,17 +470,10 @@ static void open_worker(const uint8_t *data, size_t size) {
     f.honest = f.in_hand_shake = true;
     FUZZ_CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) == 0);
     f.sock = ends[0];
-    w->sock = ends[1];
-    sender_init(&w->control, w->sock);
-    (void)pthread_mutex_init(&w->lock, NULL);
-    task_queue_init(&w->queue);
-    w->keeper.timer_fd = -1;
-    w->kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    w->packet = calloc(1, sizeof *w->packet);
-    int page = start_page_new(&w->page);
-    FUZZ_CHECK(page >= 0 && w->packet != NULL && env_open(&w->env, &e) == 0);
-    (void)close(page);
-    w->packet->any_fd = true;
+    int page_fd = start_page_new(&page);
+    FUZZ_CHECK(page_fd >= 0 && worker_open(&f.w, ends[1], page_fd, &e) == 0);
+    start_page_unmap(&page);
+    (void)close(page_fd);
 }
 
 static void free_task(struct worker *w, struct task *t) {
@@ -494,20 +487,7 @@ static void close_worker(void) {
     while ((t = TAILQ_FIRST(&w->queue.waiting)) != NULL) {
         free_task(w, t);
     }
-    manifest_finish(&w->plugin.manifest);
-    settings_finish(&w->settings);
-    record_packet_finish(w->packet);
-    free(w->packet);
-    free(w->runners);
-    free(w->handler_us);
-    (void)close(w->kick_fd);
-    if (w->keeper.timer_fd != -1) {
-        (void)close(w->keeper.timer_fd);
-    }
-    start_page_unmap(&w->page);
-    sender_finish(&w->control);
-    (void)pthread_mutex_destroy(&w->lock);
-    env_close(&w->env);
+    worker_close(w);
     (void)close(w->sock);
     (void)close(f.sock);
     record_writer_finish(&f.out);
