@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/utf8.h"
 
 static const char *const state_names[JOB_STATE_COUNT] = {
     [JOB_SCHEDULED] = "scheduled", [JOB_QUEUED] = "queued",       [JOB_RUNNING] = "running",
@@ -173,4 +174,26 @@ int job_check_type(const char *type, struct err *e) {
 
 int job_check_queue(const char *queue, struct err *e) {
     return check_name("queue", queue, JOB_QUEUE_MAX, e);
+}
+
+int job_check_file_name(const char *name, struct err *e) {
+    size_t len = strnlen(name, JOB_FILE_NAME_MAX + 1);
+    const uint8_t *p = (const uint8_t *)name, *end = p + len;
+    if (len == 0 || len > JOB_FILE_NAME_MAX) {
+        return err_set(e, -EINVAL, "a file's name has 1 to %d bytes", JOB_FILE_NAME_MAX);
+    }
+    if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0) {
+        return err_set(e, -EINVAL, "\"%s\" is a folder, not a name for a file", name);
+    }
+    while (p < end) {
+        size_t n = utf8_char_len(p, end);
+        if (n == 0) {
+            return err_set(e, -EINVAL, "a file's name is UTF-8");
+        }
+        if (*p == '/' || *p < 0x20 || *p == 0x7f) {
+            return err_set(e, -EINVAL, "a file's name has no slashes and no control characters");
+        }
+        p += n;
+    }
+    return 0;
 }

@@ -118,7 +118,8 @@ enum {
     JOB_CODE_MAX = 64,      /* error and warning codes                        */
     JOB_SCOPE_MAX = 128,    /* breaker scope                                  */
     JOB_FILES_MAX = 32,
-    JOB_FILE_NAME_MAX = 255,
+    JOB_FILE_NAME_MAX = 255,  /* bytes; of inputs and outputs                   */
+    JOB_OUTPUTS_MAX = 1000,   /* output files of a job                          */
     JOB_WARNINGS_MAX = 100,   /* listed; more are only counted                  */
     JOB_HISTORY_MAX = 20,     /* attempts listed, newest                        */
     JOB_LOG_TAIL_MAX = 16384, /* bytes of log kept per job                      */
@@ -138,6 +139,9 @@ enum {
 struct err;
 int job_check_type(const char *type, struct err *e);
 int job_check_queue(const char *queue, struct err *e);
+/* Names of inputs and outputs: 1..JOB_FILE_NAME_MAX bytes of UTF-8, no '/' and no control
+ * characters, not "." or "..". Whoever writes a file under such a name stays in its folder. */
+int job_check_file_name(const char *name, struct err *e);
 
 /* An input file or a large result. Content is found by its hash in the blob store. */
 struct blob_ref {
@@ -145,8 +149,10 @@ struct blob_ref {
     uint64_t size;
 };
 
+/* Names may repeat (a form's field that takes several files). */
 struct job_file {
     const char *name;
+    const char *filename;     /* what the submitter's own was called; NULL = unknown */
     const char *content_type; /* NULL = application/octet-stream */
     struct blob_ref blob;
 };

@@ -7,6 +7,7 @@
 
 #include "worker/ask.h"
 #include "worker/call_result.h"
+#include "worker/check.h"
 #include "worker/state.h"
 
 static int blob_input(struct jh_call *pub, uint32_t index, struct jh_input *ret_input) {
@@ -16,18 +17,18 @@ static int blob_input(struct jh_call *pub, uint32_t index, struct jh_input *ret_
         return rc;
     }
     const struct msg_job *job = &c->task->message;
-    if (index >= job->input_count || ret_input == NULL || ret_input->size < sizeof *ret_input) {
+    if (index >= job->input_count) {
         return call_refuse(c, "input", -EINVAL);
     }
     const struct msg_input *in = &job->inputs[index];
-    *ret_input = (struct jh_input){
-        .size = sizeof *ret_input,
+    struct jh_input full = {
         .length = in->size,
         .name = in->name,
         .content_type = in->content_type == NULL ? "application/octet-stream" : in->content_type,
     };
-    memcpy(ret_input->sha256, in->sha256, sizeof ret_input->sha256);
-    return 0;
+    memcpy(full.sha256, in->sha256, sizeof full.sha256);
+    rc = check_input_room(&full, ret_input);
+    return rc < 0 ? call_refuse(c, "input", rc) : 0;
 }
 
 static int blob_open(struct jh_call *pub, uint32_t index) {
@@ -56,7 +57,7 @@ static int blob_open(struct jh_call *pub, uint32_t index) {
 }
 
 const struct jh_blob call_blob_table = {
-    .size = sizeof(struct jh_blob),
+    .size = offsetof(struct jh_blob, output_fd), // this host has no outputs yet
     .input = blob_input,
     .open = blob_open,
     .result_fd = call_result_fd,

@@ -2,12 +2,13 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "core/job.h"
 #include "jobhost_kv.h"
 
 // Sizes of the structs in ABI 1.0: the least a caller can have.
-enum { CHILD_SIZE_1_0 = 80, FAILURE_SIZE_1_0 = 48, WAIT_SIZE_1_0 = 32 };
+enum { CHILD_SIZE_1_0 = 80, FAILURE_SIZE_1_0 = 48, WAIT_SIZE_1_0 = 32, INPUT_SIZE_1_0 = 64 };
 
 int check_bytes(struct jh_bytes b, size_t max) {
     if (b.data == NULL && b.len != 0) {
@@ -47,6 +48,32 @@ int check_kv_value(struct jh_bytes value) {
 
 int check_kv_ttl(int64_t ttl_ms) {
     return ttl_ms < 0 ? -EINVAL : 0;
+}
+
+int check_output(const char *name, const char *content_type) {
+    int rc = name == NULL ? -EINVAL : job_check_file_name(name, NULL);
+    if (rc == 0 && content_type != NULL && check_text(content_type, JOB_CONTENT_TYPE_MAX) < 0) {
+        rc = -EINVAL;
+    }
+    return rc;
+}
+
+int check_file(int fd) {
+    struct stat st;
+    if (fstat(fd, &st) == -1) {
+        return -errno;
+    }
+    return S_ISREG(st.st_mode) ? 0 : -EINVAL;
+}
+
+int check_input_room(const struct jh_input *full, struct jh_input *ret) {
+    if (ret == NULL || ret->size < INPUT_SIZE_1_0) {
+        return -EINVAL;
+    }
+    uint32_t size = ret->size < sizeof *full ? ret->size : (uint32_t)sizeof *full;
+    memcpy(ret, full, size);
+    ret->size = size;
+    return 0;
 }
 
 int check_count(struct check_sum *sum, uint64_t bytes) {

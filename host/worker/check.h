@@ -8,13 +8,14 @@
 
 #include <stddef.h>
 
+#include "jobhost_blob.h"
 #include "jobhost_plugin.h"
 
 enum {
     CHECK_LOG_MAX = 8192,              /* bytes of one log line; the rest is cut off             */
     CHECK_COMMIT_ITEMS_MAX = 20000,    /* children, key/value writes and warnings in one commit  */
     CHECK_COMMIT_BYTES_MAX = 64 << 20, /* and all their bytes                                  */
-    CHECK_RESULT_MAX = 1 << 30, /* bytes; a queue's max_result is the supervisor's to check   */
+    CHECK_RESULT_MAX = 1 << 30, /* bytes of a result or an output, whatever the queue allows   */
     /* what an effect counts beside its content */
     CHECK_CHILD_WEIGHT = 512,
     CHECK_WARN_WEIGHT = 256,
@@ -39,6 +40,12 @@ int check_warn(const char *code, const char *message);
 int check_kv_key(const char *key);
 int check_kv_value(struct jh_bytes value);
 int check_kv_ttl(int64_t ttl_ms);
+/* Of an output; content_type may be NULL. */
+int check_output(const char *name, const char *content_type);
+/* Is there a regular file behind `fd`? 0, -EINVAL, or another negative errno. */
+int check_file(int fd);
+/* The part of a struct jh_input that a caller's own, of ret->size bytes, has room for. */
+int check_input_room(const struct jh_input *full, struct jh_input *ret);
 
 /* Counts an effect against the limits of one commit: 0 or -EFBIG. */
 int check_count(struct check_sum *sum, uint64_t bytes);

@@ -46,6 +46,7 @@ struct jh_harness *jh_harness_new(const struct jh_plugin *plugin) {
     (void)pthread_mutex_init(&h->lock, NULL);
     vault_init(&h->vault);
     h->now_ms = START_MS;
+    h->max_result = CHECK_RESULT_MAX;
     h->entropy = 1;
     h->attempt.cancel_fd = h->attempt.cancel_write = -1;
     h->attempt.wishes_end = &h->attempt.wishes;
@@ -221,8 +222,8 @@ void jh_harness_payload(struct jh_harness *h, const char *text) {
     jh_harness_payload_bytes(h, text, strlen(text));
 }
 
-void jh_harness_input(struct jh_harness *h, const char *name, const char *content_type,
-                      const void *data, size_t len) {
+void jh_harness_input_file(struct jh_harness *h, const char *name, const char *filename,
+                           const char *content_type, const void *data, size_t len) {
     size_t count = h->job.input_count;
     struct harness_input *inputs = realloc(h->inputs, (count + 1) * sizeof *inputs);
     if (inputs == NULL) {
@@ -234,10 +235,20 @@ void jh_harness_input(struct jh_harness *h, const char *name, const char *conten
     h->inputs = inputs;
     h->inputs[count] = (struct harness_input){
         .name = keep(h, name),
+        .filename = keep(h, filename),
         .content_type = keep(h, content_type == NULL ? "application/octet-stream" : content_type),
         .content = arena_bytes(&h->arena, (struct bytes){data, len}),
     };
     h->job.input_count++;
+}
+
+void jh_harness_input(struct jh_harness *h, const char *name, const char *content_type,
+                      const void *data, size_t len) {
+    jh_harness_input_file(h, name, NULL, content_type, data, len);
+}
+
+void jh_harness_max_result(struct jh_harness *h, size_t bytes) {
+    h->max_result = bytes < CHECK_RESULT_MAX ? bytes : CHECK_RESULT_MAX;
 }
 
 void jh_harness_set_step(struct jh_harness *h, const char *name, const char *value) {

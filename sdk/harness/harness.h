@@ -2,7 +2,8 @@
  *
  *     harness.c          life, options, create()
  *     harness_run.c      one attempt; crashes everywhere
- *     harness_host.c     the host table          harness_ext.c   kv, blob, clock
+ *     harness_host.c     the host table          harness_ext.c   kv, clock
+ *     harness_blob.c     inputs, results, outputs
  *     harness_report.c   what tests look at      vault.c         what is committed */
 #ifndef JOBHOST_HARNESS_HARNESS_H
 #define JOBHOST_HARNESS_HARNESS_H
@@ -10,6 +11,7 @@
 #include <pthread.h>
 
 #include "base/buf.h"
+#include "jobhost_blob.h"
 #include "jobhost_harness.h"
 #include "vault.h"
 #include "worker/check.h"
@@ -28,7 +30,7 @@ struct trouble {
 };
 
 struct harness_input {
-    const char *name, *content_type;
+    const char *name, *filename, *content_type;
     struct bytes content;
 };
 
@@ -71,6 +73,7 @@ struct jh_harness {
     struct vault vault;
     struct trouble trouble;
     int64_t now_ms;
+    uint64_t max_result;
     uint64_t entropy;
     struct attempt attempt;
     const struct jh_handler *handler;
@@ -82,6 +85,7 @@ struct jh_harness {
 };
 
 extern const struct jh_host harness_host;
+extern const struct jh_blob harness_blob;
 const void *harness_extension(const char *id);
 
 static inline struct jh_harness *harness_of(struct jh_call *call) {

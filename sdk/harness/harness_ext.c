@@ -1,11 +1,7 @@
-// The extensions kv, blob and clock over the same vault.
-#define _GNU_SOURCE // memfd_create
-
+// The extensions kv and clock over the same vault, and the list of them all.
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "core/job.h"
 #include "harness.h"
@@ -228,101 +224,6 @@ static const struct jh_kv kv_table = {
     .done = kv_done,
 };
 
-// ---- blob ----
-
-static int blob_input(struct jh_call *call, uint32_t index, struct jh_input *ret_input) {
-    struct jh_harness *h = harness_of(call);
-    harness_enter(h);
-    int rc = harness_check_run(h);
-    if (rc == 0 &&
-        (index >= h->job.input_count || ret_input == NULL || ret_input->size < sizeof *ret_input)) {
-        rc = -EINVAL;
-    }
-    if (rc < 0) {
-        return harness_refuse(h, "input", rc);
-    }
-    const struct harness_input *in = &h->inputs[index];
-    *ret_input = (struct jh_input){.size = sizeof *ret_input,
-                                   .length = in->content.len,
-                                   .name = in->name,
-                                   .content_type = in->content_type};
-    return 0;
-}
-
-static int blob_open(struct jh_call *call, uint32_t index) {
-    struct jh_harness *h = harness_of(call);
-    harness_enter(h);
-    int rc = harness_check_run(h);
-    if (rc == 0 && index >= h->job.input_count) {
-        rc = -EINVAL;
-    }
-    if (rc < 0) {
-        return harness_refuse(h, "open", rc);
-    }
-    struct bytes content = h->inputs[index].content;
-    int fd = memfd_create("input", MFD_CLOEXEC);
-    if (fd == -1) {
-        return -errno;
-    }
-    if (write(fd, content.data, content.len) != (ssize_t)content.len ||
-        lseek(fd, 0, SEEK_SET) == -1) {
-        (void)close(fd);
-        return -EIO;
-    }
-    return fd;
-}
-
-static int blob_result_type(struct jh_call *call, const char *content_type) {
-    struct jh_harness *h = harness_of(call);
-    harness_enter(h);
-    int rc = harness_check_run(h);
-    if (rc == 0) {
-        rc = check_text(content_type, JOB_CONTENT_TYPE_MAX);
-    }
-    if (rc == 0) {
-        h->attempt.result_type = arena_str(&h->attempt.arena, content_type);
-    }
-    return harness_refuse(h, "result_type", rc);
-}
-
-static int blob_result_fd(struct jh_call *call, int fd, const char *content_type) {
-    struct jh_harness *h = harness_of(call);
-    struct buf content = {0};
-    harness_enter(h);
-    int rc = harness_check_run(h);
-    if (rc == 0 && content_type != NULL) {
-        rc = blob_result_type(call, content_type);
-    }
-    while (rc == 0) {
-        char block[16384];
-        ssize_t n = pread(fd, block, sizeof block, (off_t)content.len);
-        if (n == 0) {
-            break;
-        }
-        if (n > 0) {
-            buf_add(&content, block, (size_t)n);
-            rc = content.failed ? -ENOMEM : content.len > CHECK_RESULT_MAX ? -EFBIG : 0;
-        } else if (errno != EINTR) {
-            rc = -errno;
-        }
-    }
-    if (rc < 0) {
-        buf_free(&content);
-        return harness_refuse(h, "result_fd", rc);
-    }
-    buf_free(&h->attempt.result);
-    h->attempt.result = content;
-    return 0;
-}
-
-static const struct jh_blob blob_table = {
-    .size = sizeof(struct jh_blob),
-    .input = blob_input,
-    .open = blob_open,
-    .result_fd = blob_result_fd,
-    .result_type = blob_result_type,
-};
-
 // ---- clock ----
 
 static int64_t clock_wall_ms(struct jh_call *call) {
@@ -359,7 +260,7 @@ const void *harness_extension(const char *id) {
     static const struct {
         const char *id;
         const void *table;
-    } rows[] = {{JH_KV_1, &kv_table}, {JH_BLOB_1, &blob_table}, {JH_CLOCK_1, &clock_table}};
+    } rows[] = {{JH_KV_1, &kv_table}, {JH_BLOB_1, &harness_blob}, {JH_CLOCK_1, &clock_table}};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         if (strcmp(rows[i].id, id) == 0) {
             return rows[i].table;

@@ -142,7 +142,8 @@ static int host_progress(struct jh_call *call, uint64_t done, uint64_t total, co
 // As the worker counts.
 static int count(struct check_sum *sum, const struct wish *wish) {
     switch (wish->kind) {
-    case WISH_STEP: return 0;
+    case WISH_STEP:
+    case WISH_OUTPUT: return 0; // has a limit of its own
     case WISH_CHILD: return check_count_child(sum, &wish->child);
     case WISH_WARN: return check_count(sum, CHECK_WARN_WEIGHT);
     case WISH_KV:
@@ -204,7 +205,7 @@ static int host_step_get(struct jh_call *call, const char *name, struct jh_bytes
     if (rc < 0) {
         return harness_refuse(h, "step_get", rc);
     }
-    const struct wish *step = vault_step(&h->vault, name);
+    const struct wish *step = vault_named(&h->vault, WISH_STEP, name);
     if (step == NULL) {
         return 1;
     }
@@ -241,7 +242,7 @@ static int host_result(struct jh_call *call, struct jh_bytes chunk) {
     harness_enter(h);
     int rc = harness_check_run(h);
     if (rc == 0) {
-        rc = check_bytes(chunk, CHECK_RESULT_MAX - h->attempt.result.len);
+        rc = check_bytes(chunk, h->max_result - h->attempt.result.len);
     }
     if (rc == 0 && chunk.len > 0) {
         buf_add(&h->attempt.result, chunk.data, chunk.len);

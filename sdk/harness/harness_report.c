@@ -65,7 +65,7 @@ const char *jh_harness_log(const struct jh_harness *h) {
 // ---- what is committed ----
 
 const char *jh_harness_step(const struct jh_harness *h, const char *name) {
-    const struct wish *step = vault_step(&h->vault, name);
+    const struct wish *step = vault_named(&h->vault, WISH_STEP, name);
     return step == NULL ? NULL : step->value.data;
 }
 
@@ -95,6 +95,35 @@ const char *jh_harness_warning(const struct jh_harness *h, size_t index) {
         harness_misused("there is no warning %zu", index);
     }
     return w->name;
+}
+
+size_t jh_harness_outputs(const struct jh_harness *h) {
+    size_t count;
+    (void)vault_effect(&h->vault, WISH_OUTPUT, 0, &count);
+    return count;
+}
+
+const char *jh_harness_output_name(const struct jh_harness *h, size_t index) {
+    const struct wish *w = vault_effect(&h->vault, WISH_OUTPUT, index, NULL);
+    if (w == NULL) {
+        harness_misused("there is no output %zu", index);
+    }
+    return w->name;
+}
+
+const char *jh_harness_output(const struct jh_harness *h, const char *name) {
+    const struct wish *w = vault_named(&h->vault, WISH_OUTPUT, name);
+    return w == NULL ? NULL : w->value.data;
+}
+
+size_t jh_harness_output_len(const struct jh_harness *h, const char *name) {
+    const struct wish *w = vault_named(&h->vault, WISH_OUTPUT, name);
+    return w == NULL ? 0 : w->value.len;
+}
+
+const char *jh_harness_output_type(const struct jh_harness *h, const char *name) {
+    const struct wish *w = vault_named(&h->vault, WISH_OUTPUT, name);
+    return w == NULL ? NULL : w->type;
 }
 
 const char *jh_harness_kv(const struct jh_harness *h, const char *key) {

@@ -50,6 +50,19 @@ static void begin(struct jh_harness *h, const char *handler) {
     h->job.first_run_ms = h->job.first_run_ms == 0 ? h->now_ms : h->job.first_run_ms;
 }
 
+// What a failure keeps of what was asked for: outputs, if it says so.
+static void keep_for_failure(struct attempt *a, bool outputs) {
+    struct wish **at = &a->wishes;
+    for (struct wish *w = a->wishes; w != NULL; w = w->next) {
+        if (outputs && w->kind == WISH_OUTPUT) {
+            *at = w;
+            at = &w->next;
+        }
+    }
+    *at = NULL;
+    a->wishes_end = at;
+}
+
 // The end of a run is its last commit: with OK and YIELD what was asked for happens, otherwise not.
 static void conclude(struct jh_harness *h, jh_status returned) {
     struct attempt *a = &h->attempt;
@@ -57,8 +70,8 @@ static void conclude(struct jh_harness *h, jh_status returned) {
     jh_status status = h->verdict.status;
     bool lasting = (status == JH_OK || status == JH_YIELD) && a->notes.broken == 0;
     if (!lasting) {
-        a->wishes = NULL; // the failure itself is still committed
-        a->wishes_end = &a->wishes;
+        keep_for_failure(a, status == JH_FAIL &&
+                                (h->verdict.failure.flags & JH_FAILURE_KEEP_RESULT) != 0);
     }
     bool over = a->crashed || a->notes.broken == -ESTALE;
     int rc = over ? 0 : harness_commit(h);

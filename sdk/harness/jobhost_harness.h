@@ -10,8 +10,8 @@
  *     jh_harness_free(&h);
  *     return jh_harness_exit_status();
  *
- * The harness keeps what a real store would: steps, children, key/values and warnings that were
- * committed. A run that fails, is cancelled or "crashes" leaves them as they were at its last
+ * The harness keeps what a real store would: steps, children, key/values, outputs and warnings that
+ * were committed. A run that fails, is cancelled or "crashes" leaves them as they were at its last
  * commit, and the next jh_harness_run() is the next attempt of the same job. All checks of
  * arguments and all limits are those of the real host.
  *
@@ -51,6 +51,12 @@ void jh_harness_payload(struct jh_harness *h, const char *text);
 void jh_harness_payload_bytes(struct jh_harness *h, const void *data, size_t len);
 void jh_harness_input(struct jh_harness *h, const char *name, const char *content_type,
                       const void *data, size_t len);
+/* With the name that the submitter's own file has; NULL = unknown, as jh_harness_input() says. */
+void jh_harness_input_file(struct jh_harness *h, const char *name, const char *filename,
+                           const char *content_type, const void *data, size_t len);
+/* The queue's max_result: of the result and of each output. 1 GiB, the most there is, unless said.
+ */
+void jh_harness_max_result(struct jh_harness *h, size_t bytes);
 
 /* What the store already holds. */
 void jh_harness_set_step(struct jh_harness *h, const char *name, const char *value);
@@ -121,7 +127,13 @@ size_t jh_harness_children(const struct jh_harness *h);
 const struct jh_child *jh_harness_child(const struct jh_harness *h, size_t index);
 size_t jh_harness_warnings(const struct jh_harness *h);
 const char *jh_harness_warning(const struct jh_harness *h, size_t index); /* its code */
-const char *jh_harness_kv(const struct jh_harness *h, const char *key);   /* NULL = none */
+/* Output files, by name; content with a NUL after it. NULL and 0 = none. */
+size_t jh_harness_outputs(const struct jh_harness *h);
+const char *jh_harness_output_name(const struct jh_harness *h, size_t index);
+const char *jh_harness_output(const struct jh_harness *h, const char *name);
+size_t jh_harness_output_len(const struct jh_harness *h, const char *name);
+const char *jh_harness_output_type(const struct jh_harness *h, const char *name);
+const char *jh_harness_kv(const struct jh_harness *h, const char *key); /* NULL = none */
 int64_t jh_harness_counter(const struct jh_harness *h, const char *key);
 size_t jh_harness_members(const struct jh_harness *h, const char *key);
 int jh_harness_is_done(const struct jh_harness *h, const char *key); /* claimed and done */

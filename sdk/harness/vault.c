@@ -31,6 +31,7 @@ struct wish *vault_copy_wish(struct arena *a, const struct wish *wish) {
     *w = *wish;
     w->next = NULL;
     w->name = copy_text(a, wish->name);
+    w->type = copy_text(a, wish->type);
     w->value = copy_bytes(a, wish->value);
     w->child.handler = copy_text(a, c->handler);
     w->child.dedup_key = copy_text(a, c->dedup_key);
@@ -136,9 +137,11 @@ void vault_apply(struct vault *v, const struct wish *wish) {
     case WISH_KV: apply_kv(v, wish); break;
     case WISH_DONE: vault_need(v, wish->name)->done = true; break;
     case WISH_STEP:
-        old = (struct wish *)vault_step(v, wish->name);
+    case WISH_OUTPUT:
+        old = (struct wish *)vault_named(v, wish->kind, wish->name);
         if (old != NULL) {
             old->value = copy_bytes(&v->arena, wish->value);
+            old->type = copy_text(&v->arena, wish->type);
             break;
         }
         add_effect(v, wish);
@@ -148,9 +151,9 @@ void vault_apply(struct vault *v, const struct wish *wish) {
     }
 }
 
-const struct wish *vault_step(const struct vault *v, const char *name) {
+const struct wish *vault_named(const struct vault *v, enum wish_kind kind, const char *name) {
     const struct wish *w = v->effects;
-    while (w != NULL && (w->kind != WISH_STEP || strcmp(w->name, name) != 0)) {
+    while (w != NULL && (w->kind != kind || strcmp(w->name, name) != 0)) {
         w = w->next;
     }
     return w;
@@ -246,9 +249,27 @@ static bool effect_differs(const struct vault *want, const struct vault *got, en
     return false;
 }
 
+// Put again after a crash they may stand in another order.
+static bool output_differs(const struct vault *want, const struct vault *got, char *out,
+                           size_t cap) {
+    for (const struct wish *w = want->effects; w != NULL; w = w->next) {
+        if (w->kind != WISH_OUTPUT) {
+            continue;
+        }
+        const struct wish *other = vault_named(got, WISH_OUTPUT, w->name);
+        if (other == NULL || !effects_equal(w, other) || strcmp(w->type, other->type) != 0) {
+            (void)snprintf(out, cap, "output \"%s\" is %s", w->name,
+                           other == NULL ? "in one of them only" : "another");
+            return true;
+        }
+    }
+    return false;
+}
+
 bool vault_differs(const struct vault *want, const struct vault *got, char *out, size_t cap) {
     return effect_differs(want, got, WISH_STEP, "steps", out, cap) ||
            effect_differs(want, got, WISH_CHILD, "children", out, cap) ||
            effect_differs(want, got, WISH_WARN, "warnings", out, cap) ||
+           output_differs(want, got, out, cap) || output_differs(got, want, out, cap) ||
            key_differs(want, got, out, cap) || key_differs(got, want, out, cap);
 }

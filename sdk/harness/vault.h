@@ -11,11 +11,12 @@
 #include "worker/pending.h"
 
 /* One thing that a handler asked for; a list of them is what a commit applies, in order. */
-enum wish_kind { WISH_STEP, WISH_CHILD, WISH_KV, WISH_DONE, WISH_WARN };
+enum wish_kind { WISH_STEP, WISH_CHILD, WISH_KV, WISH_DONE, WISH_WARN, WISH_OUTPUT };
 struct wish {
     enum wish_kind kind;
-    const char *name;   /* step, key or code */
-    struct bytes value; /* of a step or key; a warning's message */
+    const char *name;   /* step, key, code or output */
+    struct bytes value; /* of a step or key; a warning's message; an output's content */
+    const char *type;   /* an output's */
     enum pending_op op; /* WISH_KV */
     int64_t number;     /* WISH_KV */
     struct jh_child child;
@@ -35,7 +36,8 @@ struct vault_key {
 
 struct vault {
     struct arena arena;
-    struct wish *effects, **effects_end; /* applied steps, children and warnings, oldest first */
+    struct wish *effects,
+        **effects_end; /* applied steps, children, warnings, outputs, oldest first */
     struct vault_key *keys;
     uint32_t steps_version; /* of the code that wrote the steps; 0 = there are none */
 };
@@ -46,7 +48,8 @@ void vault_finish(struct vault *v);
 void vault_apply(struct vault *v, const struct wish *wish);
 void vault_copy(struct vault *to, const struct vault *from);
 
-const struct wish *vault_step(const struct vault *v, const char *name);
+/* A step or an output, or NULL. */
+const struct wish *vault_named(const struct vault *v, enum wish_kind kind, const char *name);
 /* The n-th effect of this kind, or NULL; *ret_count (may be NULL) = how many there are. */
 const struct wish *vault_effect(const struct vault *v, enum wish_kind kind, size_t n,
                                 size_t *ret_count);

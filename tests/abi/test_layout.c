@@ -8,7 +8,7 @@
 #include "jobhost_plugin.h"
 #include "jobhost_util.h"
 
-// Not only larger than before: exactly what ABI 1.0 has.
+// Not only larger than before: exactly what ABI 1.0 has, and in jobhost.blob/1 what has come since.
 _Static_assert(sizeof(struct jh_plugin) == 72, "jh_plugin");
 _Static_assert(sizeof(struct jh_handler) == 40, "jh_handler");
 _Static_assert(sizeof(struct jh_host) == 120, "jh_host");
@@ -17,8 +17,10 @@ _Static_assert(sizeof(struct jh_child) == 80, "jh_child");
 _Static_assert(sizeof(struct jh_failure) == 48, "jh_failure");
 _Static_assert(sizeof(struct jh_wait) == 32, "jh_wait");
 _Static_assert(sizeof(struct jh_kv) == 96, "jh_kv");
-_Static_assert(sizeof(struct jh_blob) == 40, "jh_blob");
-_Static_assert(sizeof(struct jh_input) == 64, "jh_input");
+_Static_assert(offsetof(struct jh_blob, output_fd) == 40, "jh_blob of 1.0");
+_Static_assert(sizeof(struct jh_blob) == 48, "jh_blob");
+_Static_assert(offsetof(struct jh_input, filename) == 64, "jh_input of 1.0");
+_Static_assert(sizeof(struct jh_input) == 72, "jh_input");
 _Static_assert(sizeof(struct jh_clock) == 40, "jh_clock");
 
 int layout_is_checked(void);

@@ -100,8 +100,9 @@ static void test_files(void) {
     EXPECT_EQ_INT(0, put(&rig, bytes_of("file b"), 0, &b));
     struct job_file files[JOB_FILES_MAX];
     for (int i = 0; i < JOB_FILES_MAX; i++) {
-        files[i] = (struct job_file){"name \xc3\xa9.txt", i == 0 ? "text/plain" : NULL,
-                                     i % 2 == 0 ? a : b};
+        files[i] = (struct job_file){.name = "name \xc3\xa9.txt",
+                                     .content_type = i == 0 ? "text/plain" : NULL,
+                                     .blob = i % 2 == 0 ? a : b};
     }
     struct job_spec spec = rig_spec(&rig, "q", "t");
     spec.files = files;

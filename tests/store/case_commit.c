@@ -238,7 +238,7 @@ static void test_promised_child(void) {
     rig_start(&rig);
     struct store_blob_put put = {.data = bytes_of("file of a child"), .fd = -1};
     EXPECT_EQ_INT(0, rig_run(&rig, &put.op, STORE_BLOB_PUT));
-    struct job_file file = {"f", NULL, put.ref};
+    struct job_file file = {.name = "f", .blob = put.ref};
     (void)rig_submit_plain(&rig, "q", "t");
     struct job_spec kid = rig_spec(&rig, "far", "kid");
     kid.files = &file;

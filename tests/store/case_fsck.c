@@ -57,7 +57,7 @@ static const struct {
 static void fill(struct rig *rig) {
     struct store_blob_put put = {.data = bytes_of("content of a blob"), .fd = -1};
     EXPECT_EQ_INT(0, rig_run(rig, &put.op, STORE_BLOB_PUT));
-    struct job_file file = {"f", NULL, put.ref};
+    struct job_file file = {.name = "f", .blob = put.ref};
     store_op_finish(&put.op);
     static char big[5000];
     struct job_spec spec = rig_spec(rig, "q", "t");

@@ -65,7 +65,7 @@ static void submit(struct play *p, int i) {
                             .type = "t",
                             .payload = bytes_of("small"),
                             .max_attempts = 3};
-    struct job_file file = {"f", NULL, {.size = 0}};
+    struct job_file file = {.name = "f"};
     if ((p->flags & PLAY_BIG) != 0) {
         spec.payload = (struct bytes){p->big, BIG_PAYLOAD};
     }

@@ -103,10 +103,37 @@ static void test_type_and_queue(void) {
     expect_checked(job_check_queue, JOB_QUEUE_MAX);
 }
 
+static void test_file_names(void) {
+    struct err e = {0};
+    char name[JOB_FILE_NAME_MAX + 2];
+    static const char *const good[] = {"a",     "report.html",         "...",
+                                       "..a",   "Umsätze – Juli.csv",  " ",
+                                       "C:\\x", "\xf0\x9f\x93\x88.svg"};
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        EXPECT_EQ_INT(0, job_check_file_name(good[i], &e));
+    }
+    static const char *const bad[] = {"",        ".",    "..",   "a/b",  "/",    "../x",
+                                      "a\n",     "\x7f", "\x1f", "\xff", "\xc3", "\xed\xa0\x80",
+                                      "\xc0\xaf"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        e = (struct err){0};
+        EXPECT_EQ_INT(-EINVAL, job_check_file_name(bad[i], &e));
+        EXPECT_TRUE(e.msg[0] != '\0');
+    }
+    memset(name, 'n', sizeof name);
+    name[JOB_FILE_NAME_MAX] = '\0';
+    EXPECT_EQ_INT(0, job_check_file_name(name, &e));
+    name[JOB_FILE_NAME_MAX] = 'n';
+    name[JOB_FILE_NAME_MAX + 1] = '\0';
+    EXPECT_EQ_INT(-EINVAL, job_check_file_name(name, &e));
+    EXPECT_CONTAINS("255", e.msg);
+}
+
 static const struct expect_test tests[] = {
     {"every event in every state", test_every_transition},
     {"final states stay", test_final_states},
     {"names and back", test_names},
     {"types and queues have an alphabet and a length", test_type_and_queue},
+    {"names of files", test_file_names},
 };
 SUITE_MAIN("job", tests)

@@ -14,6 +14,9 @@
 
 // ---- the plugin: what a handler does is set by the test ----
 
+static int
+    good_order; // 0: what a step's commit takes along is asked for before it, as it should be
+
 static jh_status (*behaviour)(struct jh_call *c, const struct jh_job *job);
 static int created, destroyed;
 
@@ -232,6 +235,147 @@ static void test_files(void) {
     jh_harness_free(&h);
 }
 
+// ---- outputs ----
+
+static int put(struct jh_call *c, const char *name, const char *text, const char *type) {
+    const struct jh_blob *blob = c->host->extension(c->host, JH_BLOB_1);
+    FILE *file = tmpfile();
+    (void)fputs(text, file);
+    (void)fflush(file);
+    int rc = blob->output_fd(c, name, fileno(file), type);
+    (void)fclose(file);
+    return rc;
+}
+
+static jh_status put_many(struct jh_call *c, const struct jh_job *job) {
+    const struct jh_blob *blob = c->host->extension(c->host, JH_BLOB_1);
+    int ends[2];
+    EXPECT_TRUE(JH_HAS(blob, jh_blob, output_fd));
+    EXPECT_EQ_INT(-EINVAL, put(c, "a/b", "x", NULL));
+    EXPECT_EQ_INT(-EINVAL, put(c, NULL, "x", NULL));
+    EXPECT_EQ_INT(-EINVAL, put(c, "x", "x", ""));
+    EXPECT_EQ_INT(-EBADF, blob->output_fd(c, "x", -1, NULL));
+    EXPECT_EQ_INT(0, pipe(ends));
+    EXPECT_EQ_INT(-EINVAL, blob->output_fd(c, "x", ends[0], NULL));
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+    EXPECT_EQ_INT(0, put(c, "max", "12345678", NULL));
+    EXPECT_EQ_INT(-EFBIG, put(c, "over", "123456789", NULL));
+    if (job->attempt == 1) {
+        EXPECT_EQ_INT(0, put(c, "a.md", "# first", "text/markdown"));
+        EXPECT_EQ_INT(0, put(c, "a.md", "# A", "text/markdown"));
+        EXPECT_EQ_INT(0, jh_step_puts(c, "s", "x"));
+        EXPECT_EQ_INT(0, put(c, "a.md", "lost", "text/plain"));
+        EXPECT_EQ_INT(0, put(c, "lost", "", NULL));
+        return jh_failf(c, JH_E_NETWORK, NULL, "later");
+    }
+    EXPECT_EQ_INT(0, put(c, "late", "", NULL));
+    struct jh_failure f = {.size = sizeof f, .cls = JH_E_INPUT};
+    f.flags = job->attempt == 2 ? 0 : JH_FAILURE_KEEP_RESULT;
+    return c->host->fail(c, &f);
+}
+
+static void test_outputs(void) {
+    struct jh_harness *h = start(put_many);
+    jh_harness_max_result(h, 8);
+    EXPECT_EQ_INT(JH_RETRY, jh_harness_run(h, "t.run"));
+    EXPECT_EQ_UINT(2, jh_harness_outputs(h));
+    EXPECT_EQ_STR("max", jh_harness_output_name(h, 0));
+    EXPECT_EQ_STR("12345678", jh_harness_output(h, "max"));
+    EXPECT_EQ_STR("application/octet-stream", jh_harness_output_type(h, "max"));
+    EXPECT_EQ_STR("# A", jh_harness_output(h, "a.md"));
+    EXPECT_EQ_UINT(3, jh_harness_output_len(h, "a.md"));
+    EXPECT_EQ_STR("text/markdown", jh_harness_output_type(h, "a.md"));
+    EXPECT_NULL(jh_harness_output(h, "lost"));
+    EXPECT_EQ_INT(JH_FAIL, jh_harness_run(h, "t.run"));
+    EXPECT_NULL(jh_harness_output(h, "late"));
+    EXPECT_EQ_INT(JH_FAIL, jh_harness_run(h, "t.run"));
+    EXPECT_EQ_STR("", jh_harness_output(h, "late"));
+    jh_harness_free(&h);
+}
+
+static jh_status put_thousand(struct jh_call *c, const struct jh_job *job) {
+    char name[16];
+    (void)job;
+    for (unsigned i = 0; i < 1000; i++) {
+        (void)snprintf(name, sizeof name, "%u", i);
+        EXPECT_EQ_INT(0, put(c, name, "", NULL));
+        if (i == 500) {
+            EXPECT_EQ_INT(0, jh_step_puts(c, "half", ""));
+        }
+    }
+    EXPECT_EQ_INT(-ENOSPC, put(c, "1000", "", NULL));
+    EXPECT_EQ_INT(0, put(c, "1", "again", NULL));
+    EXPECT_EQ_INT(0, put(c, "999", "again", NULL));
+    return JH_OK;
+}
+
+static void test_outputs_most(void) {
+    struct jh_harness *h = start(put_thousand);
+    EXPECT_EQ_INT(JH_OK, jh_harness_run(h, "t.run"));
+    EXPECT_EQ_UINT(1000, jh_harness_outputs(h));
+    EXPECT_EQ_STR("again", jh_harness_output(h, "999"));
+    jh_harness_free(&h);
+}
+
+static jh_status put_twice(struct jh_call *c, const struct jh_job *job) {
+    struct jh_bytes seen;
+    (void)job;
+    EXPECT_EQ_INT(0, put(c, "always", "same", NULL));
+    if (c->host->step_get(c, "s", &seen) != 0) {
+        (void)put(c, "once", good_order ? "first" : "only", NULL);
+        if (jh_step_puts(c, "s", "x") < 0) {
+            return jh_stop(c);
+        }
+    } else if (good_order) { // wrong: another content after a crash
+        (void)put(c, "once", "second", NULL);
+    }
+    return JH_OK;
+}
+
+static void test_outputs_crash(void) {
+    good_order = 0;
+    struct jh_harness *h = start(put_twice);
+    EXPECT_EQ_INT(0, jh_harness_crash_everywhere(h, "t.run"));
+    EXPECT_EQ_STR("", jh_harness_error(h));
+    EXPECT_EQ_UINT(2, jh_harness_outputs(h));
+    jh_harness_free(&h);
+    good_order = 1;
+    h = start(put_twice);
+    EXPECT_EQ_INT(-1, jh_harness_crash_everywhere(h, "t.run"));
+    EXPECT_CONTAINS("output \"once\" is another", jh_harness_error(h));
+    jh_harness_free(&h);
+}
+
+static jh_status see_filenames(struct jh_call *c, const struct jh_job *job) {
+    const struct jh_blob *blob = c->host->extension(c->host, JH_BLOB_1);
+    struct jh_input in = {.size = sizeof in};
+    EXPECT_EQ_UINT(2, job->input_count);
+    EXPECT_EQ_INT(0, blob->input(c, 0, &in));
+    EXPECT_EQ_STR("orders", in.name);
+    EXPECT_EQ_STR("Juli.tsv", in.filename);
+    EXPECT_TRUE(JH_HAS(&in, jh_input, filename));
+    EXPECT_EQ_INT(0, blob->input(c, 1, &in));
+    EXPECT_NULL(in.filename);
+    // as a plugin sees it that was built before there was a filename
+    char mark = 'm';
+    in = (struct jh_input){.size = offsetof(struct jh_input, filename), .filename = &mark};
+    EXPECT_EQ_INT(0, blob->input(c, 0, &in));
+    EXPECT_TRUE(in.filename == &mark);
+    EXPECT_FALSE(JH_HAS(&in, jh_input, filename));
+    in.size--;
+    EXPECT_EQ_INT(-EINVAL, blob->input(c, 0, &in));
+    return JH_OK;
+}
+
+static void test_filenames(void) {
+    struct jh_harness *h = start(see_filenames);
+    jh_harness_input_file(h, "orders", "Juli.tsv", NULL, "a", 1);
+    jh_harness_input(h, "orders", NULL, "b", 1);
+    EXPECT_EQ_INT(JH_OK, jh_harness_run(h, "t.run"));
+    jh_harness_free(&h);
+}
+
 // ---- time and cancel ----
 
 static jh_status sleep_long(struct jh_call *c, const struct jh_job *job) {
@@ -306,8 +450,6 @@ static void test_thread(void) {
 }
 
 // ---- commits that fail, crashes ----
-
-static int good_order; // 0: the child is asked for before the step's commit, as it should be
 
 // Two steps with a child each, a counter, a result.
 static jh_status work(struct jh_call *c, const struct jh_job *job) {
@@ -470,6 +612,10 @@ static const struct expect_test tests[] = {
     {"a run, its effects and its end", test_run},
     {"claims", test_claims},
     {"input files and results", test_files},
+    {"outputs come with a commit", test_outputs},
+    {"as many outputs as a job has", test_outputs_most},
+    {"outputs and crashes everywhere", test_outputs_crash},
+    {"input files have two names", test_filenames},
     {"time is the harness's", test_time},
     {"the cancel descriptor", test_cancel_fd},
     {"another thread", test_thread},
