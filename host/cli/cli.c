@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/nearest.h"
+#include "cli/client.h"
 #include "cli/help.h"
 #include "cli/out.h"
 
@@ -19,6 +20,9 @@ static int say(const struct cli *cli, int status, bool hint, const char *fmt, va
 
 static int say(const struct cli *cli, int status, bool hint, const char *fmt, va_list ap) {
     struct buf text = {0};
+    if (cli->silent) {
+        return status;
+    }
     static const char *const codes[] = {
         [CLI_FAILED] = "failed", [CLI_USAGE] = "usage", [CLI_UNREACHABLE] = "unreachable"};
     buf_vprintf(&text, fmt, ap);
@@ -151,7 +155,7 @@ static const struct cli_option *find_option(const struct cli *cli, const char *n
         o = find_in(cli_common_options, name, len, letter);
     }
     if (o == NULL && !cli->command->local) {
-        o = find_in(cli_socket_options, name, len, letter);
+        o = find_in(cli_host_options, name, len, letter);
     }
     return o;
 }
@@ -169,7 +173,7 @@ static int unknown_option(struct cli *cli, const char *text) {
     offer_all(&near, cli->command->options);
     offer_all(&near, cli_common_options);
     if (!cli->command->local) {
-        offer_all(&near, cli_socket_options);
+        offer_all(&near, cli_host_options);
     }
     const char *meant = nearest_best(&near);
     return cli_usage(cli, "%s: there is no such option%s%s%s", text,
@@ -298,7 +302,9 @@ static int no_command(const struct cli *cli, const char *const *words, size_t co
 
 int cli_main(int argc, char **argv, const char *self_exe) {
     const char *no_colour = getenv("NO_COLOR");
+    struct client *host = NULL;
     struct cli cli = {.self_exe = self_exe,
+                      .host = &host,
                       .out_tty = isatty(STDOUT_FILENO) == 1,
                       .err_tty = isatty(STDERR_FILENO) == 1};
     cli.colour = cli.out_tty && (no_colour == NULL || no_colour[0] == '\0');
@@ -323,6 +329,7 @@ int cli_main(int argc, char **argv, const char *self_exe) {
     if (status == CLI_OK) {
         status = run_command(&cli);
     }
+    client_free(&host);
     free(cli.args);
     free(cli.given);
     return status;

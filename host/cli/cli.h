@@ -34,6 +34,8 @@ struct cli_given {
     const char *value; /* NULL: a flag */
 };
 
+struct client;
+
 struct cli {
     const char *self_exe;
     const struct cli_command *command;
@@ -44,6 +46,8 @@ struct cli {
     bool json;
     bool out_tty, err_tty; /* is that end a terminal?    */
     bool colour;           /* on standard output         */
+    bool silent;           /* says nothing, not even what went wrong: for completion */
+    struct client **host;  /* the connection to the host, made at its first use      */
 };
 
 struct cli_command {
@@ -55,7 +59,7 @@ struct cli_command {
     const struct cli_option *options;
     size_t args_min, args_max;
     int (*run)(struct cli *cli); /* enum cli_exit                                      */
-    bool local;                  /* does not talk to a host: has no --socket           */
+    bool local;                  /* does not talk to a host                            */
 };
 
 /* The table of commands, in the order of the help. */
@@ -63,7 +67,7 @@ extern const struct cli_command cli_commands[];
 extern const size_t cli_command_count;
 /* Options that every command has, and those of commands that talk to a host. */
 extern const struct cli_option cli_common_options[];
-extern const struct cli_option cli_socket_options[];
+extern const struct cli_option cli_host_options[];
 
 int cli_main(int argc, char **argv, const char *self_exe);
 

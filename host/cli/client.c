@@ -1,274 +1,351 @@
-#define _GNU_SOURCE // SOCK_CLOEXEC
+#define _GNU_SOURCE // explicit_bzero
 #include "cli/client.h"
 
+#include <curl/curl.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { HEAD_LINE_MAX = 8192 };
+struct client {
+    CURL *curl;
+    char *base; /* what stands before the path: "http://localhost" for a socket */
+    char *name; /* for people */
+    char *socket_path, *ca_file, *authorization;
+    char words[CURL_ERROR_SIZE];
+};
 
-/* ---- the socket ---- */
+/* One request under way. */
+struct run {
+    struct client *client;
+    const struct client_request *request;
+    struct client_answer *answer;
+    uint64_t sent;  /* of body_fd */
+    int body_error; /* what on_body or reading body_fd returned */
+    struct err *err;
+};
 
-static int connect_unix(const char *path, struct err *e) {
-    struct sockaddr_un at = {.sun_family = AF_UNIX};
-    if (strlen(path) >= sizeof at.sun_path) {
-        return err_set(e, -ENAMETOOLONG, "%s: the socket's path is too long", path);
+/* ---- the place ---- */
+
+static bool is_printable(const char *text) {
+    for (; *text != '\0'; text++) {
+        if ((unsigned char)*text <= 0x20 || (unsigned char)*text >= 0x7f) {
+            return false;
+        }
     }
-    memcpy(at.sun_path, path, strlen(path) + 1);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd == -1) {
-        return err_errno(e, -errno, "socket");
-    }
-    if (connect(fd, (const void *)&at, sizeof at) == -1) {
-        int r = err_errno(e, -errno, "%s", path);
-        close(fd);
-        return r;
-    }
-    return fd;
+    return true;
 }
 
-/* 0, or negative errno. A peer that stops reading early may have answered already: the caller
- * looks. */
-static int send_all(int fd, struct bytes b) {
-    const char *data = b.data;
-    for (size_t left = b.len; left > 0;) {
-        ssize_t n = send(fd, data, left, MSG_NOSIGNAL);
-        if (n == -1 && errno != EINTR) {
-            return -errno;
-        }
-        if (n > 0) {
-            data += n;
-            left -= (size_t)n;
-        }
-    }
-    return 0;
+static bool has_part(CURLU *url, CURLUPart part) {
+    char *text = NULL;
+    bool has = curl_url_get(url, part, &text, 0) == CURLUE_OK;
+    curl_free(text);
+    return has;
 }
 
-static int send_file(int fd, int file, uint64_t size) {
-    char part[65536];
-    for (uint64_t at = 0; at < size;) {
-        size_t want = size - at < sizeof part ? (size_t)(size - at) : sizeof part;
-        ssize_t n = pread(file, part, want, (off_t)at);
-        if (n <= 0) {
-            return n == 0 ? -ENODATA : -errno;
-        }
-        int r = send_all(fd, (struct bytes){part, (size_t)n});
-        if (r != 0) {
-            return r;
-        }
-        at += (uint64_t)n;
+static int check_url(const char *text, struct err *e) {
+    CURLU *url = curl_url();
+    char *scheme = NULL;
+    int r = 0;
+    if (url == NULL) {
+        return err_set(e, -ENOMEM, "out of memory");
     }
-    return 0;
-}
-
-static int send_request(int fd, const struct client_request *q) {
-    struct buf head = {0};
-    uint64_t length = q->body_fd > 0 ? q->body_fd_size : q->body.len;
-    buf_printf(
-        &head,
-        "%s %s HTTP/1.1\r\nHost: localhost\r\nUser-Agent: jobhost-cli\r\nConnection: close\r\n",
-        q->method, q->path);
-    if (q->accept != NULL) {
-        buf_printf(&head, "Accept: %s\r\n", q->accept);
+    if (!is_printable(text) || curl_url_set(url, CURLUPART_URL, text, 0) != CURLUE_OK ||
+        curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
+        (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0)) {
+        r = err_set(e, -EINVAL, "the host's URL has the form http://HOST:PORT, https://HOST:PORT");
+    } else if (has_part(url, CURLUPART_USER) || has_part(url, CURLUPART_PASSWORD)) {
+        r = err_set(e, -EINVAL,
+                    "a URL with a password in it is shown to every user of this machine; "
+                    "give the token by JOBHOST_TOKEN or --token-file");
+    } else if (has_part(url, CURLUPART_QUERY) || has_part(url, CURLUPART_FRAGMENT)) {
+        r = err_set(e, -EINVAL, "the host's URL ends before its \"?\" or \"#\"");
     }
-    if (q->content_type != NULL) {
-        buf_printf(&head, "Content-Type: %s\r\nContent-Length: %llu\r\n", q->content_type,
-                   (unsigned long long)length);
-    }
-    buf_str(&head, "\r\n");
-    int r = head.failed ? -ENOMEM : send_all(fd, buf_bytes(&head));
-    buf_free(&head);
-    if (r == 0 && q->content_type != NULL) {
-        r = q->body_fd > 0 ? send_file(fd, q->body_fd, q->body_fd_size) : send_all(fd, q->body);
-    }
+    curl_free(scheme);
+    curl_url_cleanup(url);
     return r;
 }
 
-/* ---- reading ---- */
-
-/* More input: 1, 0 at the end of the connection, or negative errno. */
-static int fill(struct client_response *r) {
-    for (;;) {
-        ssize_t n = recv(r->fd, r->in, sizeof r->in, 0);
-        if (n >= 0) {
-            r->at = 0;
-            r->len = (size_t)n;
-            return n > 0;
-        }
-        if (errno != EINTR) {
-            return -errno;
-        }
+int client_check_place(const struct client_place *place, struct err *e) {
+    size_t path_max = sizeof((struct sockaddr_un *)NULL)->sun_path - 1;
+    if (place->socket_path != NULL && strlen(place->socket_path) > path_max) {
+        return err_set(e, -ENAMETOOLONG, "%.160s...: the socket's path is too long (%zu bytes)",
+                       place->socket_path, path_max);
     }
+    if (place->token != NULL && (place->token[0] == '\0' || !is_printable(place->token) ||
+                                 strlen(place->token) > CLIENT_TOKEN_MAX)) {
+        return err_set(e, -EINVAL, "the token is empty, too long, or has blanks or control bytes");
+    }
+    return place->socket_path != NULL ? 0 : check_url(place->url, e);
 }
 
-/* A line without its CR LF. */
-static int read_line(struct client_response *r, char *out, size_t cap, struct err *e) {
-    size_t n = 0;
-    for (;;) {
-        if (r->at == r->len) {
-            int got = fill(r);
-            if (got <= 0) {
-                return got == 0 ? err_set(e, -EBADMSG, "the host closed the connection")
-                                : err_errno(e, got, "reading the answer");
-            }
-        }
-        char c = r->in[r->at++];
-        if (c == '\n') {
-            n -= n > 0 && out[n - 1] == '\r';
-            out[n] = '\0';
-            return 0;
-        }
-        if (n + 1 == cap) {
-            return err_set(e, -EBADMSG, "the answer has a line over %zu bytes", cap);
-        }
-        out[n++] = c;
-    }
+static bool copy(char **to, const char *text) {
+    *to = text == NULL ? NULL : strdup(text);
+    return text == NULL || *to != NULL;
 }
 
-static const char *header_value(const char *line, const char *name) {
-    size_t len = strlen(name);
-    if (strncasecmp(line, name, len) != 0 || line[len] != ':') {
+static char *authorization(const char *token) {
+    struct buf line = {0};
+    if (token == NULL) {
         return NULL;
     }
-    return line + len + 1 + strspn(line + len + 1, " \t");
+    buf_printf(&line, "Authorization: Bearer %s", token);
+    return line.data;
 }
 
-static void take_header(struct client_response *r, const char *line) {
-    const char *value = header_value(line, "Content-Length");
-    if (value != NULL) {
-        r->left = strtoull(value, NULL, 10);
-        r->until_close = false;
+struct client *client_new(const struct client_place *place) {
+    bool local = place->socket_path != NULL;
+    struct client *c = calloc(1, sizeof *c);
+    if (c == NULL || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+        free(c);
+        return NULL;
     }
-    value = header_value(line, "Transfer-Encoding");
-    if (value != NULL && strcasecmp(value, "chunked") == 0) {
-        r->chunked = true;
-        r->until_close = false;
-        r->left = 0;
+    c->curl = curl_easy_init();
+    c->authorization = authorization(local ? NULL : place->token);
+    bool ok = copy(&c->base, local ? "http://localhost" : place->url) &&
+              copy(&c->name, local ? place->socket_path : place->url) &&
+              copy(&c->socket_path, place->socket_path) && copy(&c->ca_file, place->ca_file) &&
+              (local || place->token == NULL || c->authorization != NULL);
+    if (c->curl == NULL || c->base == NULL || !ok) {
+        client_free(&c);
+        return NULL;
     }
-    value = header_value(line, "Content-Type");
-    if (value != NULL) {
-        size_t len = strlen(value);
-        len = len < sizeof r->content_type ? len : sizeof r->content_type - 1;
-        memcpy(r->content_type, value, len);
-        r->content_type[len] = '\0';
+    for (size_t len = strlen(c->base); len > 0 && c->base[len - 1] == '/'; len--) {
+        c->base[len - 1] = '\0';
     }
+    return c;
 }
 
-static int read_head(struct client_response *r, struct err *e) {
-    char line[HEAD_LINE_MAX];
-    int error = read_line(r, line, sizeof line, e);
-    if (error != 0) {
-        return error;
+void client_free(struct client **c) {
+    struct client *it = *c;
+    if (it == NULL) {
+        return;
     }
-    if (strncmp(line, "HTTP/1.", 7) != 0 || strlen(line) < 12) {
-        return err_set(e, -EBADMSG, "what listens there does not speak HTTP");
+    curl_easy_cleanup(it->curl);
+    curl_global_cleanup();
+    if (it->authorization != NULL) {
+        explicit_bzero(it->authorization, strlen(it->authorization));
     }
-    r->status = (int)strtol(line + 9, NULL, 10);
-    r->until_close = true;
-    while ((error = read_line(r, line, sizeof line, e)) == 0 && line[0] != '\0') {
-        take_header(r, line);
-    }
-    if (error == 0 && r->status == 100) {
-        return read_head(r, e);
-    }
-    return error;
+    free(it->authorization);
+    free(it->base);
+    free(it->name);
+    free(it->socket_path);
+    free(it->ca_file);
+    free(it);
+    *c = NULL;
 }
 
-int client_open(const char *socket_path, const struct client_request *request,
-                struct client_response *ret, struct err *e) {
-    *ret = (struct client_response){.fd = -1};
-    int fd = connect_unix(socket_path, e);
-    if (fd < 0) {
-        return fd;
+/* ---- libcurl's questions while a request is under way ---- */
+
+static size_t on_answer(char *data, size_t one, size_t len, void *arg) {
+    (void)one;
+    struct run *run = arg;
+    long status = 0;
+    (void)curl_easy_getinfo(run->client->curl, CURLINFO_RESPONSE_CODE, &status);
+    if (status < 200 || status > 299) {
+        struct buf *refusal = &run->answer->refusal;
+        size_t room = CLIENT_REFUSAL_MAX - refusal->len;
+        buf_add(refusal, data, len < room ? len : room);
+        return len;
     }
-    ret->fd = fd;
-    int sent = send_request(fd, request);
-    int r = read_head(ret, e); // even when not all could be sent: a refusal may be waiting
-    if (r != 0) {
-        r = sent != 0 ? err_errno(e, sent, "sending the request") : r;
-        client_close(ret);
+    if (run->request->on_body != NULL) {
+        run->body_error =
+            run->request->on_body(run->request->body_arg, (struct bytes){data, len}, run->err);
     }
-    return r;
+    return run->body_error < 0 ? CURL_WRITEFUNC_ERROR : len;
 }
 
-/* The size line of the next chunk; and for the last, the rest of the body. */
-static int next_chunk(struct client_response *r, bool first, struct err *e) {
-    char line[256];
-    int error = first ? 0 : read_line(r, line, sizeof line, e); // the line end behind the data
-    if (error == 0) {
-        error = read_line(r, line, sizeof line, e);
-    }
-    if (error != 0) {
-        return error;
-    }
-    char *end;
-    r->left = strtoull(line, &end, 16);
-    if (end == line) {
-        return err_set(e, -EBADMSG, "the answer's chunks are malformed");
-    }
-    while (r->left == 0 && error == 0) { // trailers, up to an empty line
-        error = read_line(r, line, sizeof line, e);
-        if (line[0] == '\0') {
-            r->ended = true;
-            break;
-        }
-    }
-    return error;
-}
-
-int64_t client_read(struct client_response *r, void *out, size_t cap, struct err *e) {
-    if (r->chunked && r->left == 0 && !r->ended) {
-        int error = next_chunk(r, !r->begun, e);
-        r->begun = true;
-        if (error != 0) {
-            return error;
-        }
-    }
-    if (r->ended || (!r->until_close && r->left == 0)) {
+static size_t on_read(char *out, size_t one, size_t cap, void *arg) {
+    struct run *run = arg;
+    uint64_t left = run->request->body_fd_size - run->sent;
+    size_t want = left < one * cap ? (size_t)left : one * cap;
+    if (want == 0) {
         return 0;
     }
-    if (r->at == r->len) {
-        int got = fill(r);
-        if (got <= 0) {
-            bool whole = got == 0 && r->until_close;
-            return whole ? 0 : err_set(e, -EBADMSG, "the answer was cut short");
-        }
+    ssize_t n = pread(run->request->body_fd, out, want, (off_t)run->sent);
+    if (n <= 0) {
+        run->body_error = n == 0 ? err_set(run->err, -ENODATA, "the file became shorter meanwhile")
+                                 : err_errno(run->err, -errno, "reading the file");
+        return CURL_READFUNC_ABORT;
     }
-    size_t n = r->len - r->at;
-    n = n < cap ? n : cap;
-    if (!r->until_close) {
-        n = n < r->left ? n : (size_t)r->left;
-        r->left -= n;
-    }
-    memcpy(out, r->in + r->at, n);
-    r->at += n;
-    return (int64_t)n;
+    run->sent += (uint64_t)n;
+    return (size_t)n;
 }
 
-int client_read_all(struct client_response *r, struct buf *out, size_t max, struct err *e) {
-    for (;;) {
-        char *room = buf_room(out, 65536);
-        if (room == NULL) {
-            return err_set(e, -ENOMEM, "out of memory");
-        }
-        int64_t n = client_read(r, room, 65536, e);
-        if (n <= 0) {
-            return (int)n;
-        }
-        buf_grew(out, (size_t)n);
-        if (out->len > max) {
-            return err_set(e, -EFBIG, "the answer is larger than %zu bytes", max);
-        }
+static int on_seek(void *arg, curl_off_t to, int origin) {
+    struct run *run = arg;
+    if (origin != SEEK_SET || to < 0) {
+        return CURL_SEEKFUNC_CANTSEEK;
+    }
+    run->sent = (uint64_t)to;
+    return CURL_SEEKFUNC_OK;
+}
+
+static int on_progress(void *arg, curl_off_t down_total, curl_off_t down, curl_off_t total,
+                       curl_off_t sent) {
+    (void)down_total;
+    (void)down;
+    const struct run *run = arg;
+    if (total > 0) {
+        run->request->on_sent(run->request->sent_arg, (uint64_t)sent, (uint64_t)total);
+    }
+    return 0;
+}
+
+/* ---- setting it up ---- */
+
+static void set_place(struct client *c) {
+    (void)curl_easy_setopt(c->curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    (void)curl_easy_setopt(c->curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    (void)curl_easy_setopt(c->curl, CURLOPT_PROXY, "");
+    (void)curl_easy_setopt(c->curl, CURLOPT_NOSIGNAL, 1L);
+    (void)curl_easy_setopt(c->curl, CURLOPT_USERAGENT, "jobhost-cli");
+    (void)curl_easy_setopt(c->curl, CURLOPT_ERRORBUFFER, c->words);
+    (void)curl_easy_setopt(c->curl, CURLOPT_UNIX_SOCKET_PATH, c->socket_path);
+    (void)curl_easy_setopt(c->curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    if (c->ca_file != NULL) { // this one alone
+        (void)curl_easy_setopt(c->curl, CURLOPT_CAINFO, c->ca_file);
+        (void)curl_easy_setopt(c->curl, CURLOPT_CAPATH, NULL);
     }
 }
 
-void client_close(struct client_response *r) {
-    if (r->fd != -1) {
-        close(r->fd);
-        r->fd = -1;
+static void set_limits(CURL *curl, const struct client_request *q) {
+    long connect_ms = q->connect_ms == 0 ? CLIENT_CONNECT_MS : (long)q->connect_ms;
+    (void)curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, connect_ms);
+    (void)curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    (void)curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME,
+                           q->silence_s == 0 ? (long)CLIENT_SILENCE_S : (long)q->silence_s);
+    (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)q->total_ms);
+}
+
+static void set_body(CURL *curl, struct run *run) {
+    const struct client_request *q = run->request;
+    if (q->content_type != NULL && q->body_fd > 0) {
+        (void)curl_easy_setopt(curl, CURLOPT_POST, 1L);
+        (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)q->body_fd_size);
+        (void)curl_easy_setopt(curl, CURLOPT_READFUNCTION, on_read);
+        (void)curl_easy_setopt(curl, CURLOPT_READDATA, run);
+        (void)curl_easy_setopt(curl, CURLOPT_SEEKFUNCTION, on_seek);
+        (void)curl_easy_setopt(curl, CURLOPT_SEEKDATA, run);
+    } else if (q->content_type != NULL) {
+        (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)q->body.len);
+        (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDS, q->body.len == 0 ? "" : q->body.data);
     }
+    (void)curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, q->method);
+    (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_answer);
+    (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, run);
+    if (q->on_sent != NULL) {
+        (void)curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+        (void)curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
+        (void)curl_easy_setopt(curl, CURLOPT_XFERINFODATA, run);
+    }
+}
+
+static bool add_header(struct curl_slist **list, const char *name, const char *value) {
+    struct buf line = {0};
+    if (value == NULL) {
+        return true;
+    }
+    buf_printf(&line, "%s%s%s", name, name[0] == '\0' ? "" : ": ", value);
+    struct curl_slist *longer = line.failed ? NULL : curl_slist_append(*list, line.data);
+    buf_free(&line);
+    *list = longer == NULL ? *list : longer;
+    return longer != NULL;
+}
+
+/* ---- what went wrong ---- */
+
+static const struct {
+    CURLcode code;
+    int error;
+    const char *words;
+    bool detail; /* libcurl's words stand before ours */
+} problems[] = {
+    {CURLE_COULDNT_RESOLVE_HOST, -ECONNREFUSED, "no address is known for this name", false},
+    {CURLE_PEER_FAILED_VERIFICATION, -EPROTO,
+     " (the certificate is not trusted: name what signed it with --ca FILE)", true},
+    {CURLE_SSL_CONNECT_ERROR, -EPROTO, " (does the host serve https there?)", true},
+    {CURLE_SSL_CACERT_BADFILE, -ENOKEY, "the CA file cannot be read, or has no certificate in it",
+     false},
+    {CURLE_PARTIAL_FILE, -EBADMSG, "the answer was cut short", false},
+    {CURLE_RECV_ERROR, -EBADMSG, "the connection broke off", false},
+    {CURLE_SEND_ERROR, -EBADMSG, "the connection broke off while sending", false},
+    {CURLE_GOT_NOTHING, -EBADMSG,
+     "the host closed the connection without an answer (does it serve https there?)", false},
+    {CURLE_UNSUPPORTED_PROTOCOL, -EPROTO, "what listens there does not speak HTTP", false},
+    {CURLE_WEIRD_SERVER_REPLY, -EPROTO, "what listens there does not speak HTTP", false},
+    {CURLE_OUT_OF_MEMORY, -ENOMEM, "out of memory", false},
+};
+
+static int say_timeout(const struct client *c, struct err *e) {
+    curl_off_t connected = 0;
+    (void)curl_easy_getinfo(c->curl, CURLINFO_PRETRANSFER_TIME_T, &connected);
+    return err_set(e, -ETIMEDOUT, "%s: %s", c->name,
+                   connected == 0 ? "no connection came about in time (is the address right, does "
+                                    "a firewall drop it?)"
+                                  : "nothing came for too long");
+}
+
+static int say_refused(const struct client *c, struct err *e) {
+    long error = 0;
+    (void)curl_easy_getinfo(c->curl, CURLINFO_OS_ERRNO, &error);
+    (void)err_errno(e, error == 0 ? -ECONNREFUSED : -(int)error, "%s", c->name);
+    return -ECONNREFUSED;
+}
+
+static int say_problem(const struct run *run, CURLcode code) {
+    struct client *c = run->client;
+    if (run->body_error < 0) {
+        run->answer->stopped = true;
+        return run->body_error;
+    }
+    if (code == CURLE_COULDNT_CONNECT) {
+        return say_refused(c, run->err);
+    }
+    if (code == CURLE_OPERATION_TIMEDOUT) {
+        return say_timeout(c, run->err);
+    }
+    for (size_t i = 0; i < sizeof problems / sizeof problems[0]; i++) {
+        if (problems[i].code == code) {
+            return err_set(run->err, problems[i].error, "%s: %s%s", c->name,
+                           problems[i].detail ? c->words : "", problems[i].words);
+        }
+    }
+    return err_set(run->err, -EIO, "%s: %s", c->name,
+                   c->words[0] != '\0' ? c->words : curl_easy_strerror(code));
+}
+
+int client_run(struct client *c, const struct client_request *request, struct client_answer *ret,
+               struct err *e) {
+    struct buf url = {0};
+    struct curl_slist *headers = NULL;
+    struct run run = {.client = c, .request = request, .answer = ret, .err = e};
+    *ret = (struct client_answer){0};
+    buf_printf(&url, "%s%s", c->base, request->path);
+    bool ok = !url.failed && add_header(&headers, "Accept", request->accept) &&
+              add_header(&headers, "Content-Type", request->content_type) &&
+              add_header(&headers, "Last-Event-ID", request->last_event_id) &&
+              add_header(&headers, "", c->authorization);
+    CURLcode code = CURLE_OUT_OF_MEMORY;
+    c->words[0] = '\0';
+    if (ok) {
+        curl_easy_reset(c->curl); // the connection stays
+        set_place(c);
+        set_limits(c->curl, request);
+        set_body(c->curl, &run);
+        (void)curl_easy_setopt(c->curl, CURLOPT_URL, url.data);
+        (void)curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, headers);
+        code = curl_easy_perform(c->curl);
+    }
+    long status = 0;
+    (void)curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status);
+    ret->status = (int)status;
+    curl_slist_free_all(headers);
+    buf_free(&url);
+    return code == CURLE_OK ? 0 : say_problem(&run, code);
+}
+
+void client_answer_finish(struct client_answer *a) {
+    buf_free(&a->refusal);
 }

@@ -71,7 +71,8 @@ static int post(struct cli *cli, const char *path, bool dry_run, cJSON **ret) {
         struct client_request request = {.method = "POST",
                                          .path = path,
                                          .content_type = "application/json",
-                                         .body = buf_bytes(&body)};
+                                         .body = buf_bytes(&body),
+                                         .silence_s = REMOTE_LONG_S};
         r = remote_ask(cli, &request, &answer);
     }
     if (r == CLI_OK) {

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "api/fsck_json.h"
+#include "cli/address.h"
 #include "cli/cli.h"
 #include "cli/local_config.h"
 #include "cli/offline.h"
@@ -56,6 +57,7 @@ static int check_online(struct cli *cli) {
         .path = "/v1/fsck",
         .content_type = "application/json",
         .body = bytes_of(cli_flag(cli, "repair") ? "{\"repair\":true}" : "{}"),
+        .silence_s = REMOTE_LONG_S,
     };
     int r = remote_ask(cli, &request, &answer);
     if (r == CLI_OK) {
@@ -89,7 +91,7 @@ int cmd_fsck(struct cli *cli) {
     struct local_config local;
     struct offline offline;
     struct err e = {.code = 0};
-    if (cli_value(cli, "socket") != NULL) {
+    if (address_is_named(cli)) {
         return check_online(cli);
     }
     int r = local_config_load(cli, &local);

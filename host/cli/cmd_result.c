@@ -1,13 +1,10 @@
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <unistd.h>
 
 #include "base/json.h"
 #include "cli/cli.h"
+#include "cli/download.h"
 #include "cli/remote.h"
 #include "cli/result.h"
 
@@ -17,67 +14,13 @@ static void result_path(struct buf *path, const char *id) {
     buf_str(path, "/result");
 }
 
-static int write_all(int fd, const char *data, size_t len) {
-    while (len > 0) {
-        ssize_t n = write(fd, data, len);
-        if (n == -1 && errno != EINTR) {
-            return -errno;
-        }
-        if (n > 0) {
-            data += n;
-            len -= (size_t)n;
-        }
-    }
-    return 0;
-}
-
-static int copy_body(const struct cli *cli, struct client_response *response, int fd,
-                     const char *fd_name) {
-    char part[65536];
-    struct err e;
-    for (;;) {
-        int64_t n = client_read(response, part, sizeof part, &e);
-        if (n < 0) {
-            return cli_fail(cli, CLI_UNREACHABLE, "%s", e.msg);
-        }
-        if (n == 0) {
-            return CLI_OK;
-        }
-        int r = write_all(fd, part, (size_t)n);
-        if (r != 0) {
-            return cli_fail(cli, CLI_FAILED, "%s: %s", fd_name, strerror(-r));
-        }
-    }
-}
-
-static int copy_to_file(const struct cli *cli, struct client_response *response, const char *file) {
-    int fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (fd == -1) {
-        return cli_fail(cli, CLI_USAGE, "%s: %s", file, strerror(errno));
-    }
-    int r = copy_body(cli, response, fd, file);
-    if (close(fd) == -1 && r == CLI_OK) {
-        r = cli_fail(cli, CLI_FAILED, "%s: %s", file, strerror(errno));
-    }
-    return r;
-}
-
 /* The result to a file, which is not touched unless there is one; NULL: to standard output. */
 static int copy_result(const struct cli *cli, const char *id, const char *file) {
     struct buf path = {0};
-    struct client_response *response = malloc(sizeof *response);
     result_path(&path, id);
-    int r = response == NULL || path.failed
-                ? cli_fail(cli, CLI_FAILED, "out of memory")
-                : remote_open(cli, &(struct client_request){.method = "GET", .path = path.data},
-                              response);
-    if (r == CLI_OK) {
-        r = file == NULL ? copy_body(cli, response, STDOUT_FILENO, "standard output")
-                         : copy_to_file(cli, response, file);
-        client_close(response);
-    }
+    int r =
+        path.failed ? cli_fail(cli, CLI_FAILED, "out of memory") : download(cli, path.data, file);
     buf_free(&path);
-    free(response);
     return r;
 }
 
@@ -142,7 +85,7 @@ int result_of_ended(const struct cli *cli, const char *id, const cJSON *job) {
     }
     int r = copy_result(cli, id, NULL);
     if (r == CLI_OK && cli->out_tty) {
-        (void)write_all(STDOUT_FILENO, "\n", 1);
+        (void)putchar('\n');
     }
     return r;
 }

@@ -1,10 +1,6 @@
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/json.h"
 #include "cli/cli.h"
@@ -12,6 +8,7 @@
 #include "cli/read_file.h"
 #include "cli/remote.h"
 #include "cli/result.h"
+#include "cli/upload.h"
 
 enum { PAYLOAD_MAX = 256 << 20 };
 
@@ -86,30 +83,6 @@ static int add_max(struct cli *cli, struct buf *out) {
 }
 
 /* ---- files: content first, then the job that names it ---- */
-
-static int upload(struct cli *cli, const char *path, cJSON **ret) {
-    struct stat st;
-    struct buf answer = {0};
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd == -1 || fstat(fd, &st) == -1 || !S_ISREG(st.st_mode)) {
-        int error = fd == -1 ? errno : EINVAL;
-        if (fd != -1) {
-            close(fd);
-        }
-        return cli_fail(cli, CLI_USAGE, "%s: %s", path,
-                        error == EINVAL ? "not a regular file" : strerror(error));
-    }
-    struct client_request request = {.method = "POST",
-                                     .path = "/v1/blobs",
-                                     .content_type = "application/octet-stream",
-                                     .body_fd = fd,
-                                     .body_fd_size = (uint64_t)st.st_size};
-    int r = remote_ask(cli, &request, &answer);
-    close(fd);
-    *ret = r == CLI_OK ? cJSON_ParseWithLength(answer.data, answer.len) : NULL;
-    buf_free(&answer);
-    return r;
-}
 
 static int add_file(struct cli *cli, const char *given, struct buf *out) {
     char name[256];

@@ -13,10 +13,17 @@ const struct cli_option cli_common_options[] = {
             "The configuration (default: $JOBHOST_CONFIG, else config.yaml in this folder)."       \
     }
 
-const struct cli_option cli_socket_options[] = {
+const struct cli_option cli_host_options[] = {
     CONFIG_OPTION,
     {"socket", 0, "PATH",
      "The host's admin socket, instead of the one that the configuration names."},
+    {"url", 0, "URL",
+     "The host over the network: https://HOST:PORT or http://HOST:PORT (default without -c: "
+     "$JOBHOST_URL)."},
+    {"token-file", 0, "FILE",
+     "A file with the token for --url (default: $JOBHOST_TOKEN). There is no option for the token "
+     "itself: every user of this machine could read it there."},
+    {"ca", 0, "FILE", "Certificates (PEM) to trust for https, instead of the system's."},
     {0},
 };
 

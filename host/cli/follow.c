@@ -1,5 +1,6 @@
 #include "cli/follow.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +11,9 @@
 #include "cli/remote.h"
 #include "cli/sse.h"
 
-enum { CUTS_MAX = 5 }; // how often a stream is taken up again: a slow reader, the end of a drain
+/* How often a broken stream is asked for without hearing an event: about half a minute, enough for
+ * a host that is restarted. */
+enum { TRIES_MAX = 10, PAUSE_MIN_MS = 200, PAUSE_MAX_MS = 5000 };
 
 struct watch {
     const struct cli *cli;
@@ -18,6 +21,8 @@ struct watch {
     struct bar bar;
     char state[32];
     cJSON *last; // the last "state" event
+    struct sse sse;
+    bool heard; // an event came on this connection
 };
 
 static bool is_final(const char *state) {
@@ -79,6 +84,7 @@ static void on_event(void *arg, const char *event, const char *text) {
     if (data == NULL) {
         return;
     }
+    w->heard = true;
     if (state != NULL) {
         (void)snprintf(w->state, sizeof w->state, "%s", state);
     }
@@ -93,52 +99,81 @@ static void on_event(void *arg, const char *event, const char *text) {
 
 /* ---- the stream ---- */
 
-/* One connection, to the stream's end. */
-static int read_stream(const struct cli *cli, const char *id, struct watch *w) {
-    struct buf path = {0};
+static int on_bytes(void *arg, struct bytes part, struct err *e) {
+    struct watch *w = arg;
+    return sse_feed(&w->sse, part.data, part.len) == 0 ? 0 : err_set(e, -ENOMEM, "out of memory");
+}
+
+static void wait_ms(long ms) {
+    (void)nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}, NULL);
+}
+
+/* Is there any use in asking again? Not after a refusal; but 5xx are a host that comes or goes. */
+static bool may_retry(int error, const struct client_answer *answer) {
+    return !answer->stopped && (error != 0 || answer->status == 200 || answer->status >= 500);
+}
+
+/* Takes a stream up again that broke off: from the event after the last one, if the host still
+ * knows it, or else from the job's present state. */
+static int resume(struct watch *w, struct client_request *request) {
     struct err e = {.code = 0};
-    struct client_response *response = malloc(sizeof *response);
-    struct sse sse = {.on_event = on_event, .arg = w};
-    char part[4096];
-    int64_t n = 1;
-    buf_str(&path, "/v1/jobs");
-    remote_segment(&path, id);
-    buf_str(&path, "/events");
-    int r =
-        response == NULL || path.failed
-            ? cli_fail(cli, CLI_FAILED, "out of memory")
-            : remote_open(cli,
-                          &(struct client_request){
-                              .method = "GET", .path = path.data, .accept = "text/event-stream"},
-                          response);
-    if (r == CLI_OK) {
-        while (n > 0) {
-            n = client_read(response, part, sizeof part, &e);
-            if (n > 0 && sse_feed(&sse, part, (size_t)n) != 0) {
-                n = -1;
-            }
+    long pause_ms = PAUSE_MIN_MS;
+    int r = CLI_OK;
+    for (unsigned tries = 1; r == CLI_OK && !is_final(w->state); tries++) {
+        struct client_answer answer;
+        wait_ms(pause_ms);
+        pause_ms = pause_ms * 2 < PAUSE_MAX_MS ? pause_ms * 2 : PAUSE_MAX_MS;
+        sse_reset(&w->sse);
+        request->last_event_id = w->sse.id[0] == '\0' ? NULL : w->sse.id;
+        w->heard = false;
+        int error = remote_try(w->cli, request, &answer, &e);
+        if (w->heard) {
+            tries = 0;
+            pause_ms = PAUSE_MIN_MS;
         }
-        client_close(response);
+        if (!may_retry(error, &answer)) {
+            r = answer.stopped ? cli_fail(w->cli, CLI_FAILED, "%s", e.msg)
+                               : remote_refused(w->cli, answer.status, buf_bytes(&answer.refusal));
+        } else if (tries >= TRIES_MAX) {
+            r = cli_fail(w->cli, CLI_UNREACHABLE,
+                         "the host stopped sending before the job had ended%s%s",
+                         error == 0 ? "" : ": ", error == 0 ? "" : e.msg);
+        }
+        client_answer_finish(&answer);
     }
-    sse_finish(&sse);
-    buf_free(&path);
-    free(response);
     return r;
+}
+
+static int read_streams(struct watch *w, const char *path) {
+    struct client_request request = {.method = "GET",
+                                     .path = path,
+                                     .accept = "text/event-stream",
+                                     .on_body = on_bytes,
+                                     .body_arg = w};
+    struct client_answer answer;
+    struct err e = {.code = 0};
+    int r = remote_begin(w->cli);
+    if (r != CLI_OK) {
+        return r;
+    }
+    int error = remote_try(w->cli, &request, &answer, &e);
+    bool broke = w->heard && !is_final(w->state) && may_retry(error, &answer);
+    r = broke ? CLI_OK : remote_say(w->cli, error, &answer, &e);
+    client_answer_finish(&answer);
+    return r == CLI_OK ? resume(w, &request) : r;
 }
 
 int follow_job(const struct cli *cli, const char *id, const struct follow *how, cJSON **ret_job) {
     struct watch w = {.cli = cli, .how = how, .bar = {.on = cli->err_tty && !cli->json}};
-    int r = CLI_OK;
-    for (int cuts = 0; r == CLI_OK && !is_final(w.state) && cuts < CUTS_MAX; cuts++) {
-        if (cuts > 0) {
-            (void)nanosleep(&(struct timespec){.tv_nsec = 200 * 1000 * 1000}, NULL);
-        }
-        r = read_stream(cli, id, &w);
-    }
+    struct buf path = {0};
+    w.sse = (struct sse){.on_event = on_event, .arg = &w};
+    buf_str(&path, "/v1/jobs");
+    remote_segment(&path, id);
+    buf_str(&path, "/events");
+    int r = path.failed ? cli_fail(cli, CLI_FAILED, "out of memory") : read_streams(&w, path.data);
     bar_clear(&w.bar);
-    if (r == CLI_OK && !is_final(w.state)) {
-        r = cli_fail(cli, CLI_UNREACHABLE, "the host stopped sending before the job had ended");
-    }
+    sse_finish(&w.sse);
+    buf_free(&path);
     if (r == CLI_OK) {
         *ret_job = w.last;
     } else {

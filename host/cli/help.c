@@ -57,7 +57,7 @@ void help_command(const struct cli_command *c, FILE *out) {
     (void)fputs("\nOPTIONS\n", out);
     print_options(c->options, out);
     if (!c->local) {
-        print_options(cli_socket_options, out);
+        print_options(cli_host_options, out);
     }
     print_options(cli_common_options, out);
     if (c->example != NULL) {
@@ -176,7 +176,7 @@ int cmd_completion(struct cli *cli) {
         (void)fputs("\"; words=\"", stdout);
         complete_options(c->options);
         if (!c->local) {
-            complete_options(cli_socket_options);
+            complete_options(cli_host_options);
         }
         complete_options(cli_common_options);
         (void)fputs("\";;\n", stdout);

@@ -4,24 +4,32 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "cli/local_config.h"
+#include "cli/address.h"
 
-int remote_socket(const struct cli *cli, char **ret_path) {
-    const char *given = cli_value(cli, "socket");
-    if (given != NULL) {
-        *ret_path = strdup(strncmp(given, "unix:", 5) == 0 ? given + 5 : given);
-        return *ret_path == NULL ? cli_fail(cli, CLI_FAILED, "out of memory") : CLI_OK;
+int remote_begin(const struct cli *cli) {
+    struct address address;
+    if (*cli->host != NULL) {
+        return CLI_OK;
     }
-    struct local_config local;
-    int r = local_config_load(cli, &local);
+    int r = address_find(cli, &address);
     if (r == CLI_OK) {
-        *ret_path = strdup(local.config->host.admin);
-        r = *ret_path == NULL ? cli_fail(cli, CLI_FAILED, "out of memory") : CLI_OK;
+        *cli->host = client_new(&address.place);
+        r = *cli->host == NULL ? cli_fail(cli, CLI_FAILED, "out of memory") : CLI_OK;
     }
-    local_config_finish(&local);
+    address_finish(&address);
     return r;
+}
+
+/* ---- what went wrong ---- */
+
+static int refused_token(const struct cli *cli) {
+    const char *source = address_token_source(cli);
+    return source == NULL
+               ? cli_fail(cli, CLI_FAILED,
+                          "the host wants a token: put it into JOBHOST_TOKEN, or name "
+                          "its file with --token-file FILE")
+               : cli_fail(cli, CLI_FAILED, "the host does not accept the token in %s", source);
 }
 
 int remote_refused(const struct cli *cli, int status, struct bytes body) {
@@ -29,8 +37,10 @@ int remote_refused(const struct cli *cli, int status, struct bytes body) {
     const cJSON *error = cJSON_GetObjectItemCaseSensitive(tree, "error");
     const char *message = remote_text(error, "message");
     const char *field = remote_text(error, "field");
-    if (cli->json && error != NULL) {
+    if (cli->json && error != NULL && !cli->silent) {
         (void)fwrite(body.data, 1, body.len, stdout);
+    } else if (status == 401) {
+        (void)refused_token(cli);
     } else if (message == NULL) {
         (void)cli_fail(cli, CLI_FAILED, "the host answered with status %d", status);
     } else {
@@ -41,52 +51,62 @@ int remote_refused(const struct cli *cli, int status, struct bytes body) {
     return CLI_FAILED;
 }
 
-static bool nobody_there(int error) {
-    return error == -ENOENT || error == -ECONNREFUSED || error == -EACCES || error == -ENOTSOCK ||
-           error == -EPERM || error == -ENOTDIR;
+static int unreachable(const struct cli *cli, int error, const struct err *e) {
+    if (error == -ENOKEY) {
+        return cli_fail(cli, CLI_USAGE, "%s", e->msg);
+    }
+    const char *hint = error != -ECONNREFUSED ? ""
+                       : cli_value(cli, "url") != NULL
+                           ? " (is the host running there, and is this one of its host.listen?)"
+                           : " (is the host running? start it with: jobhost run)";
+    return cli_fail(cli, CLI_UNREACHABLE, "%s%s", e->msg, hint);
 }
 
-int remote_open(const struct cli *cli, const struct client_request *request,
-                struct client_response *ret) {
-    char *path = NULL;
-    struct err e = {.code = 0};
-    int r = remote_socket(cli, &path);
-    if (r != CLI_OK) {
-        return r;
+/* ---- asking ---- */
+
+int remote_try(const struct cli *cli, const struct client_request *request,
+               struct client_answer *ret, struct err *e) {
+    return client_run(*cli->host, request, ret, e);
+}
+
+int remote_say(const struct cli *cli, int error, const struct client_answer *answer,
+               const struct err *e) {
+    if (error != 0 && answer->stopped) {
+        return cli_fail(cli, CLI_FAILED, "%s", e->msg);
     }
-    int error = client_open(path, request, ret, &e);
-    free(path);
     if (error != 0) {
-        return cli_fail(cli, CLI_UNREACHABLE, "%s%s", e.msg,
-                        nobody_there(error) ? " (is the host running? start it with: jobhost run)"
-                                            : "");
+        return unreachable(cli, error, e);
     }
-    if (ret->status >= 200 && ret->status <= 299) {
-        return CLI_OK;
+    return answer->status >= 200 && answer->status <= 299
+               ? CLI_OK
+               : remote_refused(cli, answer->status, buf_bytes(&answer->refusal));
+}
+
+int remote_run(const struct cli *cli, const struct client_request *request) {
+    struct client_answer answer;
+    struct err e = {.code = 0};
+    int r = remote_begin(cli);
+    if (r == CLI_OK) {
+        r = remote_say(cli, remote_try(cli, request, &answer, &e), &answer, &e);
+        client_answer_finish(&answer);
     }
-    struct buf body = {0};
-    (void)client_read_all(ret, &body, 1 << 20, &e);
-    client_close(ret);
-    r = remote_refused(cli, ret->status, buf_bytes(&body));
-    buf_free(&body);
     return r;
+}
+
+static int collect(void *arg, struct bytes part, struct err *e) {
+    struct buf *out = arg;
+    buf_add(out, part.data, part.len);
+    return out->failed ? err_set(e, -ENOMEM, "out of memory")
+           : out->len > REMOTE_ANSWER_MAX
+               ? err_set(e, -EFBIG, "the answer is larger than %d bytes", REMOTE_ANSWER_MAX)
+               : 0;
 }
 
 int remote_ask(const struct cli *cli, const struct client_request *request, struct buf *ret_body) {
-    struct client_response *response = malloc(sizeof *response);
-    struct err e = {.code = 0};
-    if (response == NULL) {
-        return cli_fail(cli, CLI_FAILED, "out of memory");
-    }
-    int r = remote_open(cli, request, response);
-    if (r == CLI_OK) {
-        if (client_read_all(response, ret_body, REMOTE_ANSWER_MAX, &e) != 0) {
-            r = cli_fail(cli, CLI_UNREACHABLE, "%s", e.msg);
-        }
-        client_close(response);
-    }
-    free(response);
-    return r;
+    struct client_request asked = *request;
+    asked.on_body = collect;
+    asked.body_arg = ret_body;
+    return remote_run(cli, &asked);
 }
 
 int remote_json(const struct cli *cli, const char *method, const char *path, const char *body,

@@ -1,4 +1,4 @@
-/* Talking to the running host: finding its socket, asking, and saying why it did not work. */
+/* Talking to the running host: asking, and saying why it did not work. */
 #ifndef JOBHOST_CLI_REMOTE_H
 #define JOBHOST_CLI_REMOTE_H
 
@@ -8,22 +8,28 @@
 #include "cli/cli.h"
 #include "cli/client.h"
 
-enum { REMOTE_ANSWER_MAX = 256 << 20 };
+enum {
+    REMOTE_ANSWER_MAX = 256 << 20,
+    REMOTE_LONG_S = 15 * 60, /* silence of what answers only when all of it is done */
+};
 
-/* The admin socket's path, by --socket, -c, JOBHOST_CONFIG or ./config.yaml. CLI_OK or CLI_USAGE
- * (said why). The caller frees. */
-int remote_socket(const struct cli *cli, char **ret_path);
+/* One request; a 2xx answer's body goes to request->on_body. CLI_OK for a 2xx; else CLI_FAILED,
+ * CLI_USAGE or CLI_UNREACHABLE, and it has been said why. */
+int remote_run(const struct cli *cli, const struct client_request *request);
+/* The three parts of it, for those who ask more than once: finding the host (CLI_OK, or said);
+ * asking without a word (as client_run()); saying what became of it (CLI_OK, or said). */
+int remote_begin(const struct cli *cli);
+int remote_try(const struct cli *cli, const struct client_request *request,
+               struct client_answer *ret, struct err *e);
+int remote_say(const struct cli *cli, int error, const struct client_answer *answer,
+               const struct err *e);
 
-/* One request; the whole answer in *ret_body. CLI_OK for a 2xx; else CLI_FAILED or CLI_UNREACHABLE,
- * and it has been said why. */
+/* As remote_run, with the whole answer in *ret_body. */
 int remote_ask(const struct cli *cli, const struct client_request *request, struct buf *ret_body);
 /* The same, parsed. cJSON_Delete() by the caller; NULL unless CLI_OK. With --json the text has been
  * printed as well. */
 int remote_json(const struct cli *cli, const char *method, const char *path, const char *body,
                 cJSON **ret);
-/* Opens a request whose answer is read by the caller; a refusal has been said. */
-int remote_open(const struct cli *cli, const struct client_request *request,
-                struct client_response *ret);
 /* Says what a refused answer's body says. CLI_FAILED. */
 int remote_refused(const struct cli *cli, int status, struct bytes body);
 

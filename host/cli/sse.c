@@ -58,6 +58,12 @@ int sse_feed(struct sse *s, const char *bytes, size_t len) {
     return s->line.failed || s->data.failed ? -ENOMEM : 0;
 }
 
+void sse_reset(struct sse *s) {
+    buf_clear(&s->line);
+    buf_clear(&s->data);
+    s->event[0] = '\0';
+}
+
 void sse_finish(struct sse *s) {
     buf_free(&s->line);
     buf_free(&s->data);

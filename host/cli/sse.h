@@ -15,6 +15,8 @@ struct sse {
 
 /* Feeds bytes; on_event is called for every event that is complete. 0, or -ENOMEM. */
 int sse_feed(struct sse *s, const char *bytes, size_t len);
+/* For another connection: forgets what is incomplete, and keeps the last event's id. */
+void sse_reset(struct sse *s);
 void sse_finish(struct sse *s);
 
 #endif

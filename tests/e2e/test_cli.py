@@ -143,7 +143,7 @@ def test_unreachable(tmp_path):
     out, err = run("jobs", "--socket", missing, "--json", status=UNREACHABLE)
     error = json.loads(out)["error"]
     assert missing in error["message"] and error["code"] == "unreachable" and err == ""
-    _, err = run("jobs", "--socket", "x" * 200, status=UNREACHABLE)
+    _, err = run("jobs", "--socket", "x" * 200, status=USAGE)
     assert "too long" in err
 
 

@@ -31,7 +31,7 @@ static void test_options_are_unique(void) {
             EXPECT_EQ_UINT(1, count_options(c->options, o));
             EXPECT_EQ_UINT(0, count_options(cli_common_options, o));
             if (!c->local) {
-                EXPECT_EQ_UINT(0, count_options(cli_socket_options, o));
+                EXPECT_EQ_UINT(0, count_options(cli_host_options, o));
             }
         }
         for (size_t j = 0; j < i; j++) {
