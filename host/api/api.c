@@ -1,14 +1,12 @@
-#define _GNU_SOURCE // O_TMPFILE
 #include "api/api.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "api/guard.h"
 #include "api/routes.h"
+#include "api/upload.h"
 #include "net/server.h"
 
 enum {
@@ -32,6 +30,7 @@ static void *api_open(struct host *host) {
     if (api != NULL) {
         api->host = host;
         api->submit_body_max = submit_body_max(host->config);
+        api->spools = (struct spools){.disk = host->disk, .dir = host->config->host.state_dir};
     }
     return api;
 }
@@ -76,16 +75,45 @@ static bool body_valid(const struct call *call, const struct route *route, struc
     return false;
 }
 
-/* Everything that is asked of a request before its handler sees it. */
-static bool acceptable(struct call *call, const struct route *route, struct problem *ret) {
-    if (!guard_check(call, route, ret)) {
-        return false;
-    }
-    return route == NULL ||
-           (routes_check_query(call, route, ret) == 0 && body_valid(call, route, ret));
+/* All that can be asked of a request before its body is there. */
+static bool head_acceptable(struct call *call, struct problem *ret) {
+    return guard_check(call, call->route, ret) &&
+           (call->route == NULL || routes_check_query(call, call->route, ret) == 0);
 }
 
-void api_handle(struct request *req, void *arg) {
+/* What is worth no body: neither the host nor its store would take what is in it. */
+static bool takes_work(struct call *call) {
+    const struct host *host = call->host;
+    struct problem problem;
+    if (jobs_check_open(host, &problem) != 0) {
+        call_problem(call, &problem);
+        return false;
+    }
+    if (host->store_fault != NULL) {
+        respond_header(call->req, "Retry-After", "5");
+        call_errorf(call, 503, "store_read_only", NULL, "the store takes nothing at the moment: %s",
+                    host->store_fault);
+        return false;
+    }
+    return true;
+}
+
+static void admit_body(struct call *call, struct request_body *body) {
+    switch (call->route->body) {
+    case BODY_SUBMIT:
+        body->limit = call->api->submit_body_max;
+        (void)takes_work(call);
+        break;
+    case BODY_BLOB:
+        if (takes_work(call)) {
+            upload_admit(call, body);
+        }
+        break;
+    default: break;
+    }
+}
+
+void api_admit(struct request *req, struct request_body *body, void *arg) {
     struct api *api = arg;
     struct problem problem;
     const char *allow = NULL;
@@ -95,15 +123,16 @@ void api_handle(struct request *req, void *arg) {
         return;
     }
     *call = (struct call){.api = api, .host = api->host, .req = req};
+    req->context = call;
     if (req->path_count == 0 && strcmp(req->target, "*") == 0) {
         respond(req, 204, NULL, (struct bytes){NULL, 0});
         return;
     }
     call->route = routes_find(call, &allow);
-    if (!acceptable(call, call->route, &problem)) {
+    if (!head_acceptable(call, &problem)) {
         call_problem(call, &problem);
     } else if (call->route != NULL) {
-        call->route->handler(call);
+        admit_body(call, body);
     } else if (allow != NULL) {
         refuse_method(call, allow);
     } else {
@@ -111,32 +140,13 @@ void api_handle(struct request *req, void *arg) {
     }
 }
 
-static void admit_blob(struct call *call, struct request_body *body) {
-    const struct config *c = call->host->config;
-    body->limit = (uint64_t)c->store.blobs_max_in_store;
-    body->fd = open(c->host.state_dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    if (body->fd == -1) {
-        call_errorf(call, 507, "no_room", NULL, "no file for the upload: %s", strerror(errno));
-    }
-}
-
-void api_admit(struct request *req, struct request_body *body, void *arg) {
-    struct api *api = arg;
-    struct call call = {.api = api, .host = api->host, .req = req};
-    const char *allow;
-    const struct route *route = routes_find(&call, &allow);
-    if (route == NULL || (route->body != BODY_SUBMIT && route->body != BODY_BLOB)) {
-        return;
-    }
-    if (api->host->store_fault != NULL) { // before a large body is read
-        respond_header(req, "Retry-After", "5");
-        call_errorf(&call, 503, "store_read_only", NULL,
-                    "the store takes nothing at the moment: %s", api->host->store_fault);
-        return;
-    }
-    if (route->body == BODY_SUBMIT) {
-        body->limit = api->submit_body_max;
+void api_handle(struct request *req, void *arg) {
+    (void)arg;
+    struct call *call = req->context;
+    struct problem problem;
+    if (!body_valid(call, call->route, &problem)) {
+        call_problem(call, &problem);
     } else {
-        admit_blob(&call, body);
+        call->route->handler(call);
     }
 }

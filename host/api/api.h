@@ -1,7 +1,8 @@
 /* The HTTP API: JSON in and out of what supervisor/jobs.h and the store can do. docs/api.md is its
  * reference.
  *
- *     request ─▶ guard (who may ask at all) ─▶ routes ─▶ handler ─▶ store or supervisor ─▶ answer
+ *     head ─▶ api_admit: route, guard (who may ask at all)
+ *     body ─▶ api_handle: handler ─▶ store or supervisor ─▶ answer
  *
  * A handler never blocks: what it needs is allocated in the request's arena, and it answers from
  * the callback of the last operation. Loop thread only. */
@@ -15,10 +16,11 @@ struct host_front;
 /* What the supervisor serves HTTP with (supervisor/host.h). */
 extern const struct host_front api_front;
 
-/* The server's two callbacks; `arg` is what api_front.open() made. */
+/* The server's two callbacks; `arg` is what api_front.open() made. Each request has passed through
+ * api_admit() when it comes to api_handle(). */
 void api_handle(struct request *req, void *arg);
-/* Before a body is read: how much of it this route takes, and whether the store could keep it at
- * all. */
+/* Before a body is read: who asks, for what, and whether it could be kept at all. What is refused
+ * is answered here; else: how much of the body this route takes, and where it goes. */
 void api_admit(struct request *req, struct request_body *body, void *arg);
 
 #endif

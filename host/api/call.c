@@ -73,6 +73,12 @@ void call_problem(struct call *call, const struct problem *problem) {
                   problem->field[0] == '\0' ? NULL : problem->field, problem->message);
 }
 
+void call_spool_failed(struct call *call, int error) {
+    bool full = error == -ENOSPC || error == -EDQUOT || error == -EFBIG;
+    call_errorf(call, full ? 507 : 500, full ? "disk_full" : "upload_not_stored", NULL,
+                "the upload could not be written below host.state_dir: %s", strerror(-error));
+}
+
 static const struct {
     int error, status;
     const char *code, *message;

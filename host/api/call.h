@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "net/server.h"
+#include "net/spool.h"
 #include "store/store.h"
 #include "supervisor/host.h"
 #include "supervisor/jobs.h"
@@ -17,15 +18,18 @@ enum { CALL_PARAMS_MAX = 2 };
 struct api {
     struct host *host;
     uint64_t submit_body_max;
+    struct spools spools;
 };
 
 struct route;
+struct upload;
 struct call {
     struct api *api;
     struct host *host;
     struct request *req;
     const struct route *route;
     const char *param[CALL_PARAMS_MAX]; /* what stood at the route's {names} */
+    struct upload *upload;              /* the body, when it goes to a file */
 };
 
 /* Zeroed memory that lives as long as the call; NULL: the call has been answered with 503. */
@@ -48,6 +52,8 @@ void call_error(struct call *call, int status, const char *code, const char *fie
 void call_errorf(struct call *call, int status, const char *code, const char *field,
                  const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 void call_problem(struct call *call, const struct problem *problem);
+/* A body that could not be written to the disk. */
+void call_spool_failed(struct call *call, int error);
 /* A store operation that failed as a whole; finishes the operation. */
 void call_store_failed(struct call *call, struct store_op *op);
 /* The same words for one item of many. */

@@ -103,7 +103,7 @@ static bool is_json(struct bytes type) {
 static bool check_content_type(const struct call *call, struct problem *ret) {
     struct bytes type = {NULL, 0};
     unsigned types = request_header(call->req, "Content-Type", &type);
-    bool empty = call->req->body.len == 0 && types == 0;
+    bool empty = !call->req->has_body && types == 0;
     if (empty || (types == 1 && type.len > 0 && is_json(type))) {
         return true;
     }

@@ -31,17 +31,37 @@ static void enter(struct conn *c, enum connection_phase phase, int64_t wait_ms) 
     }
 }
 
+/* How long a streamed body may take by what has arrived of it. */
+static int64_t upload_wait_ms(const struct conn *c) {
+    uint64_t earned = c->ex->body_size * 1000 / limits(c)->upload_rate;
+    int64_t most = limits(c)->upload_ms, least = limits(c)->body_ms;
+    return earned >= (uint64_t)(most - least) ? most : least + (int64_t)earned;
+}
+
 /* A body may take body_ms, and longer if it may be larger than what that was made for. */
 static int64_t body_wait_ms(const struct conn *c) {
+    if (c->ex->body_piece != NULL) {
+        return upload_wait_ms(c);
+    }
     const struct http1 *p = &c->parser;
     uint64_t size = p->chunked ? p->body_max : p->length;
     uint64_t grace = size > (1U << 20) ? size * 1000 / SERVER_BODY_RATE : 0;
     return limits(c)->body_ms + (int64_t)(grace > INT64_MAX / 2 ? INT64_MAX / 2 : grace);
 }
 
+static void await_body(struct conn *c) {
+    if (c->phase != CONN_BODY) {
+        c->body_since_ms = now_ms(c);
+        enter(c, CONN_BODY, body_wait_ms(c));
+    }
+    if (c->behind && c->phase == CONN_BODY) {
+        enter(c, CONN_BODY, 0);
+    }
+}
+
 /* The end of all input so far: which deadline holds while more is awaited. */
 static void await_input(struct conn *c, bool in_body) {
-    if (c->peer_ended) {
+    if (c->peer_ended && !c->behind) {
         connection_close(c);
         return;
     }
@@ -50,9 +70,9 @@ static void await_input(struct conn *c, bool in_body) {
         c->want_continue = false;
         (void)bufferevent_write(c->bev, text, sizeof text - 1);
     }
-    if (in_body && c->phase != CONN_BODY) {
-        enter(c, CONN_BODY, body_wait_ms(c));
-    } else if (!in_body && c->phase == CONN_IDLE && c->parser.consumed > 0) {
+    if (in_body) {
+        await_body(c);
+    } else if (c->phase == CONN_IDLE && c->parser.consumed > 0) {
         enter(c, CONN_HEAD, limits(c)->header_ms);
     }
 }
@@ -90,6 +110,7 @@ static void next_request(struct conn *c) {
     }
     http1_reset(&c->parser);
     c->complete = false;
+    c->behind = false;
     enter(c, CONN_IDLE, limits(c)->idle_ms);
     if (c->phase == CONN_IDLE) {
         bufferevent_enable(c->bev, EV_READ);
@@ -111,6 +132,16 @@ static void check_stall(struct conn *c) {
     }
 }
 
+/* A streamed body earns its time by what has arrived. */
+static void check_body(struct conn *c) {
+    int64_t left = c->body_since_ms + body_wait_ms(c) - now_ms(c);
+    if (left <= 0) {
+        respond_refusal(c, 408, "slow_request", "the request's body did not arrive in time");
+    } else {
+        enter(c, CONN_BODY, left);
+    }
+}
+
 static void on_deadline(struct timer *t, void *arg) {
     (void)t;
     struct conn *c = arg;
@@ -124,9 +155,7 @@ static void on_deadline(struct timer *t, void *arg) {
             connection_close(c);
         }
         break;
-    case CONN_BODY:
-        respond_refusal(c, 408, "slow_request", "the request's body did not arrive in time");
-        break;
+    case CONN_BODY: check_body(c); break;
     default: connection_close(c);
     }
 }
@@ -137,7 +166,8 @@ void connection_write_phase(struct conn *c, enum connection_phase phase) {
 }
 
 bool connection_must_close(const struct conn *c) {
-    if (!c->parser.keep_alive || !c->complete || c->close_after || c->server->draining) {
+    bool unread = !c->complete && c->ex->req.has_body;
+    if (!c->parser.keep_alive || unread || c->close_after || c->server->draining) {
         return true;
     }
     // a connection's life is bounded for the sake of balancers and slow attackers: none is on a
@@ -156,7 +186,7 @@ static void refuse(struct conn *c, enum http1_error error) {
 
 static void head_complete(struct conn *c) {
     struct server_config *config = &c->server->config;
-    struct request_body body = {.limit = limits(c)->body, .fd = -1};
+    struct request_body body = {.limit = limits(c)->body};
     int r = exchange_head(c->ex, &c->parser);
     if (r != 0) {
         respond_refusal(c, r == -EINVAL ? 400 : 503, r == -EINVAL ? "bad_path" : "out_of_memory",
@@ -168,7 +198,7 @@ static void head_complete(struct conn *c) {
         config->admit(&c->ex->req, &body, config->arg);
     }
     c->parser.body_max = body.limit;
-    c->ex->req.body_fd = body.fd;
+    c->ex->body_piece = body.piece;
     c->want_continue = c->parser.expect_continue;
 }
 
@@ -185,10 +215,35 @@ static bool reading(const struct conn *c) {
     return c->phase == CONN_IDLE || c->phase == CONN_HEAD || c->phase == CONN_BODY;
 }
 
-static void body_failed(struct conn *c, int r) {
-    bool full = r == -ENOSPC || r == -EDQUOT;
-    respond_refusal(c, full ? 507 : 500, full ? "disk_full" : "body_not_stored",
-                    full ? "there is no room left for the body" : "the body could not be stored");
+/* False: nothing more is read for now. */
+static bool take_body(struct conn *c, struct bytes piece) {
+    c->want_continue = false;
+    int r = exchange_body(c->ex, piece);
+    if (r == BODY_BEHIND && reading(c)) {
+        c->behind = true;
+        c->behind_since_ms = now_ms(c);
+        bufferevent_disable(c->bev, EV_READ);
+    } else if (r < 0) {
+        respond_refusal(c, 503, "out_of_memory", "there is no memory left for the body");
+    }
+    return r == 0 && reading(c);
+}
+
+void request_body_resume(struct request *req) {
+    struct conn *c = CONTAINER_OF(req, struct exchange, req)->conn;
+    if (c == NULL || !c->behind) {
+        return;
+    }
+    c->behind = false;
+    if (c->phase != CONN_BODY) {
+        return;
+    }
+    c->body_since_ms += now_ms(c) - c->behind_since_ms;
+    check_body(c);
+    if (c->phase == CONN_BODY) {
+        bufferevent_enable(c->bev, EV_READ);
+        bufferevent_trigger(c->bev, EV_READ, BEV_TRIG_DEFER_CALLBACKS | BEV_TRIG_IGNORE_WATERMARKS);
+    }
 }
 
 /* Feeds one contiguous run of input to the parser; returns the event that ended it: MORE, HEAD, END
@@ -202,15 +257,11 @@ static enum http1_event feed(struct conn *c, struct bytes *input) {
         case HTTP1_NAME:
         case HTTP1_VALUE:
         case HTTP1_HEADER: exchange_piece(c->ex, event, piece); break;
-        case HTTP1_BODY: {
-            c->want_continue = false;
-            int r = exchange_body(c->ex, piece);
-            if (r != 0) {
-                body_failed(c, r);
+        case HTTP1_BODY:
+            if (!take_body(c, piece)) {
                 return HTTP1_MORE;
             }
             break;
-        }
         default: return event;
         }
     }
@@ -228,7 +279,7 @@ static bool advance_once(struct conn *c) {
     case HTTP1_HEAD: head_complete(c); return reading(c);
     case HTTP1_END: request_complete(c); return false;
     case HTTP1_ERROR: refuse(c, c->parser.error); return false;
-    default: return reading(c) && evbuffer_get_length(in) > 0;
+    default: return reading(c) && !c->behind && evbuffer_get_length(in) > 0;
     }
 }
 
@@ -237,7 +288,7 @@ static void connection_advance(struct conn *c) {
         linger_read(c);
         return;
     }
-    if (!reading(c)) {
+    if (!reading(c) || c->behind) {
         return;
     }
     if (c->ex == NULL) {
@@ -287,8 +338,8 @@ static void on_event(struct bufferevent *bev, short what, void *arg) {
     // A peer that has only shut down its side still reads what was under way.
     struct pollfd p = {.fd = bufferevent_getfd(bev), .events = 0};
     bool gone = poll(&p, 1, 0) == 1 && (p.revents & (POLLHUP | POLLERR)) != 0;
-    bool answering = c->phase == CONN_HANDLE || c->phase == CONN_WRITE || c->phase == CONN_STREAM;
-    if (gone || !answering) {
+    bool busy = c->phase == CONN_HANDLE || c->phase == CONN_WRITE || c->phase == CONN_STREAM;
+    if (gone || !(busy || c->behind)) {
         connection_close(c);
     }
 }

@@ -23,7 +23,6 @@ struct exchange *exchange_new(struct conn *c) {
     ex->server = c->server;
     ex->conn = c;
     ex->file_fd = -1;
-    ex->req.body_fd = -1;
     return ex;
 }
 
@@ -89,6 +88,7 @@ int exchange_head(struct exchange *ex, const struct http1 *p) {
     req->headers = headers;
     req->header_count = ex->mark_count;
     req->host = host;
+    req->has_body = p->chunked || p->length > 0;
     req->peer_uid = ex->conn->peer_uid;
     req->peer = ex->conn->peer_text;
     return path_split(&req->arena, req->target, &req->path, &req->path_count, &req->query);
@@ -96,33 +96,17 @@ int exchange_head(struct exchange *ex, const struct http1 *p) {
 
 /* ---- the body ---- */
 
-static int write_all(int fd, struct bytes piece) {
-    const char *data = piece.data;
-    for (size_t left = piece.len; left > 0;) {
-        ssize_t n = write(fd, data, left);
-        if (n == -1) {
-            if (errno == EINTR) {
-                continue;
-            }
-            return -errno;
-        }
-        data += n;
-        left -= (size_t)n;
-    }
-    return 0;
-}
-
 int exchange_body(struct exchange *ex, struct bytes piece) {
     ex->body_size += piece.len;
-    if (ex->req.body_fd != -1) {
-        return write_all(ex->req.body_fd, piece);
+    if (ex->body_piece != NULL) {
+        return ex->body_piece(&ex->req, piece);
     }
     buf_add(&ex->body, piece.data, piece.len);
     return ex->body.failed ? -ENOMEM : 0;
 }
 
 void exchange_body_end(struct exchange *ex) {
-    const void *data = ex->req.body_fd != -1 || ex->body.len == 0 ? NULL : ex->body.data;
+    const void *data = ex->body_piece != NULL || ex->body.len == 0 ? NULL : ex->body.data;
     ex->req.body = (struct bytes){data, (size_t)ex->body_size};
 }
 
@@ -136,20 +120,19 @@ static void call_done(struct exchange *ex) {
     }
 }
 
-static void close_fd(int *fd) {
-    if (*fd != -1) {
-        close(*fd);
-        *fd = -1;
+static void close_file(struct exchange *ex) {
+    if (ex->file_fd != -1) {
+        close(ex->file_fd);
+        ex->file_fd = -1;
     }
 }
 
 void exchange_recycle(struct exchange *ex) {
     call_done(ex);
-    close_fd(&ex->file_fd);
-    close_fd(&ex->req.body_fd);
+    close_file(ex);
     struct arena arena = ex->req.arena;
     arena_reset(&arena);
-    ex->req = (struct request){.arena = arena, .body_fd = -1};
+    ex->req = (struct request){.arena = arena};
     buf_clear(&ex->head);
     buf_clear(&ex->extra);
     if (ex->body.cap > BODY_KEEP) {
@@ -157,6 +140,7 @@ void exchange_recycle(struct exchange *ex) {
     }
     buf_clear(&ex->body);
     ex->body_size = 0;
+    ex->body_piece = NULL;
     ex->mark_count = 0;
     ex->part = PART_TARGET;
     ex->answer = ANSWER_NONE;
@@ -170,8 +154,7 @@ void exchange_free(struct exchange *ex) {
         return;
     }
     call_done(ex);
-    close_fd(&ex->file_fd);
-    close_fd(&ex->req.body_fd);
+    close_file(ex);
     arena_free(&ex->req.arena);
     buf_free(&ex->head);
     buf_free(&ex->extra);

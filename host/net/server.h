@@ -32,6 +32,8 @@ struct server_limits {
     unsigned connections;                /* 1024; then the listeners rest                */
     unsigned connections_per_peer;       /* 64; over: 503. 0 = no limit; TCP only        */
     int64_t header_ms, body_ms, idle_ms; /* absolute deadlines: 10 s, 30 s, 60 s         */
+    int64_t upload_ms;                   /* a streamed body, however fast: 1 h           */
+    uint32_t upload_rate;                /* bytes/s it must keep from body_ms on: 16 KiB */
     int64_t write_ms;                    /* 30 s in which the peer takes no byte: close  */
     unsigned requests_per_connection;    /* 1000; then Connection: close                 */
     int64_t connection_age_ms;           /* 300 s; then Connection: close                */
@@ -53,7 +55,8 @@ struct header {
 /* One request, complete and immutable. It lives until it has been answered, also when its peer is
  * gone before that (the answer then goes nowhere), so a handler may keep it while an operation is
  * under way. After the answer has been sent, or has turned out to be undeliverable, `done` is
- * called once, if set, and the request and its arena are freed: never inside a respond call. */
+ * called once, if set, and the request and its arena are freed: never inside a respond call. A
+ * request whose body does not arrive whole never reaches the handler; its `done` is called too. */
 struct request {
     const char *method; /* "GET", ...                                                       */
     const char *target; /* as sent                                                          */
@@ -62,12 +65,13 @@ struct request {
     const char *query; /* raw text after '?', or NULL                                      */
     const struct header *headers;
     size_t header_count;
-    struct bytes body;  /* de-chunked; {NULL, size} when it went to body_fd                 */
-    int body_fd;        /* the body's file if `admit` asked for one, else -1; the server's  */
+    bool has_body;      /* one was announced, though it may turn out to be empty            */
+    struct bytes body;  /* de-chunked; {NULL, size} when it went to request_body.piece      */
     const char *host;   /* Host, or the authority of an absolute target; "" = none          */
     uint32_t peer_uid;  /* unix socket: SO_PEERCRED; else UINT32_MAX                        */
     const char *peer;   /* "unix", or its address without the port                          */
     struct arena arena; /* for the handler                                                  */
+    void *context;      /* the handler's, from `admit` on                                   */
     void (*done)(struct request *req, void *arg);
     void *done_arg;
 };
@@ -101,10 +105,18 @@ int respond_stream(struct request *req, struct bytes chunk);
 void respond_stream_end(struct request *req);
 
 /* What is done with a request's body. */
+enum { BODY_BEHIND = 1 };
 struct request_body {
-    uint64_t limit; /* over: 413, before 100 Continue is sent                  */
-    int fd;         /* -1: memory. Else an empty file, taken: the body goes there */
+    uint64_t limit; /* over: 413, before 100 Continue is sent */
+    /* NULL: it is held in memory. Else its pieces come here as they arrive, borrowed for the call,
+     * and limits.upload_ms and upload_rate are its deadlines. 0; BODY_BEHIND: taken, but no more is
+     * read until request_body_resume(). It may answer the request instead, now or later: then the
+     * rest is not read. */
+    int (*piece)(struct request *req, struct bytes piece);
 };
+
+/* After BODY_BEHIND: go on. The time in between is not held against the peer. */
+void request_body_resume(struct request *req);
 
 struct server_config {
     struct server_limits limits;

@@ -41,7 +41,10 @@ struct conn {
     int64_t born_ms;
     int64_t progress_ms; /* when the peer last took a byte of the answer */
     unsigned requests;
-    bool complete; /* the request under way has been read to its end */
+    bool complete;         /* the request under way has been read to its end */
+    bool behind;           /* nothing is read: what takes the body has enough for now */
+    int64_t body_since_ms; /* when it began to arrive, pauses taken out */
+    int64_t behind_since_ms;
     bool want_continue;
     bool close_after;
     bool peer_ended; /* end of file was read */
@@ -70,6 +73,7 @@ struct exchange {
     size_t mark_count;
     enum { PART_TARGET, PART_NONE, PART_NAME, PART_VALUE } part;
     uint64_t body_size;
+    int (*body_piece)(struct request *req, struct bytes piece); /* NULL: `body` takes it */
     /* the answer */
     enum answer answer;
     int status;
@@ -129,7 +133,7 @@ struct exchange *exchange_new(struct conn *c);
 void exchange_piece(struct exchange *ex, enum http1_event event, struct bytes piece);
 /* The head is complete: fills in the request. 0, -EINVAL for a path above the root, -ENOMEM. */
 int exchange_head(struct exchange *ex, const struct http1 *p);
-/* A piece of the body. 0, -ENOMEM, or the error of writing its file. */
+/* A piece of the body. 0, BODY_BEHIND, or -ENOMEM. */
 int exchange_body(struct exchange *ex, struct bytes piece);
 void exchange_body_end(struct exchange *ex);
 /* Calls `done` and makes it ready for the connection's next request. */

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/disk.h"
 #include "net/server.h"
 #include "supervisor/commits.h"
 #include "supervisor/dirs.h"
@@ -144,7 +145,8 @@ int host_open(struct host *host, bool safe, struct err *e) {
         dispatch_new(host, safe, &host->dispatch) != 0 || pools_new(host, &host->pools) != 0) {
         return err_set(e, -ENOMEM, "out of memory");
     }
-    return host_open_store(host, e);
+    r = disk_new(host->base, &host->disk, e);
+    return r != 0 ? r : host_open_store(host, e);
 }
 
 void host_start(struct host *host) {
@@ -154,6 +156,7 @@ void host_start(struct host *host) {
 void host_close(struct host *host) {
     server_free(&host->server);
     host->phase = HOST_STOPPED;
+    disk_free(&host->disk); // what was under way goes on to the store
     if (host->store.ops != NULL) {
         store_close(&host->store);
     }

@@ -29,6 +29,7 @@
 #include "store/store.h"
 
 struct act;
+struct disk;
 struct event_base;
 struct dispatch;
 struct pools;
@@ -60,6 +61,7 @@ struct host {
     enum host_phase phase;
     struct id_gen ids;
     struct store store;
+    struct disk *disk;       /* files of requests and answers */
     const char *store_fault; /* NULL = healthy; owned                               */
     struct pools *pools;
     struct dispatch *dispatch;

@@ -46,6 +46,9 @@ struct job_request {
     size_t file_count;
 };
 
+/* Are jobs taken now? 0, or -EINVAL and *ret_problem: the host is starting or ending. */
+int jobs_check_open(const struct host *host, struct problem *ret_problem);
+
 /* Checks the request and fills in what queue, type and defaults say; makes the id. Strings of
  * `request` are borrowed by the spec. 0, or -EINVAL and *ret_problem. */
 int jobs_resolve(struct host *host, const struct job_request *request, struct arena *arena,

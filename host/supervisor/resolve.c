@@ -200,7 +200,11 @@ static int resolve_payload(struct host *host, const struct job_request *r,
 
 /* ------------------------------------------------------------------ all of it */
 
-static int resolve_closed(const struct host *host, struct problem *p) {
+int jobs_check_open(const struct host *host, struct problem *p) {
+    if (host->phase == HOST_RUNNING) {
+        return 0;
+    }
+    *p = (struct problem){.status = 503};
     return host->phase == HOST_STARTING
                ? resolve_refuse(p, 503, "starting", "",
                                 "the host is starting; try again in a moment")
@@ -236,7 +240,7 @@ int jobs_resolve(struct host *host, const struct job_request *r, struct arena *a
                  struct job_spec *ret, struct problem *p) {
     const char *queue_name = NULL;
     int64_t now = env_wall_ms(&host->env);
-    int err = host->phase == HOST_RUNNING ? 0 : resolve_closed(host, p);
+    int err = jobs_check_open(host, p);
     if (err != 0 || (err = resolve_type(host, r, p)) != 0) {
         return err;
     }

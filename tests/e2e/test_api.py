@@ -253,7 +253,7 @@ MARKER = b"GET /v1/version HTTP/1.1\r\nHost: a\r\n\r\n"
     (b"GET /" + b"x" * 9000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 414),
     (b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"y" * 17000 + b"\r\n\r\n", 431),
     (b"GET / HTTP/1.1\r\nHost: a\r\n" + b"x:\r\n" * 70 + b"\r\n", 431),
-    (b"POST /v1/jobs/cancel HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999\r\n\r\n", 413),
+    (b"POST /v1/jobs/cancel HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 99999999\r\n\r\n", 413),
     (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
 ])
 def test_one_answer_to_nonsense(host, bad, status):

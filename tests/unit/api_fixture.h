@@ -3,6 +3,7 @@
 #define JOBHOST_TESTS_API_FIXTURE_H
 
 #include "api/api.h"
+#include "api/call.h"
 #include "core/outcome.h"
 #include "supervisor/host.h"
 #include "supervisor/hub.h"
@@ -42,6 +43,9 @@ static const struct store_ops api_fake_store = {.caps = {.name = "fake"}, .post 
 /* The oldest waiting operation, which must be of this kind: without it the rest of a test makes no sense. */
 static inline void *api_take(struct api_fixture *x, enum store_op_kind kind) {
     fixture_settle(&x->f);
+    for (int turn = 0; x->op_count == 0 && turn < FIXTURE_TURNS; turn++) {
+        fixture_turn(&x->f); // a large body takes a few
+    }
     if (x->op_count == 0 || x->ops[0]->kind != kind) {
         (void)fprintf(stderr, "operation %d was not posted\n", (int)kind);
         abort();
@@ -62,6 +66,11 @@ static inline void api_done(struct api_fixture *x, struct store_op *op, int stat
 }
 
 /* ---- the fake supervisor: what jobs.h and pool.h promise, without a supervisor ---- */
+
+int jobs_check_open(const struct host *host, struct problem *ret_problem) {
+    *ret_problem = (struct problem){.status = 503, .code = "draining", .message = "not now"};
+    return host->phase == HOST_RUNNING ? 0 : -EINVAL;
+}
 
 int jobs_resolve(struct host *host, const struct job_request *request, struct arena *arena,
                  struct job_spec *ret_spec, struct problem *ret_problem) {
@@ -184,9 +193,10 @@ static inline void api_start(struct api_fixture *x, const char *config) {
     x->host.hub = hub_new();
     x->host.phase = HOST_RUNNING;
     id_gen_init(&x->host.ids, 1);
-    void *front = api_front.open(&x->host);
+    struct api *front = api_front.open(&x->host);
     api_front.configure(front, &x->f.config);
     fixture_start(&x->f);
+    front->spools.disk = x->host.disk = x->f.disk; // the fixture has the loop it needs
     x->host.env = x->f.env;
     x->host.timers = x->f.timers;
     fixture_listen(&x->f);

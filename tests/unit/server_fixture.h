@@ -14,6 +14,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/disk.h"
 #include "base/log.h"
 #include "base/timer.h"
 #include "net/server.h"
@@ -29,6 +30,7 @@ struct fixture {
     struct event_base *base;
     struct timers *timers;
     struct server *server;
+    struct disk *disk;
     struct server_config config;
     char dir[64];
     char socket_path[96];
@@ -79,6 +81,10 @@ static inline void fixture_start(struct fixture *f) {
         f->config.handle = fixture_handle;
         f->config.arg = f;
     }
+    struct err e = {.code = 0};
+    if (disk_new(f->base, &f->disk, &e) != 0) {
+        abort();
+    }
     f->server = server_new(f->base, f->timers, &f->env, &f->log, &f->config);
     (void)snprintf(f->dir, sizeof f->dir, "/tmp/jobhost-test-XXXXXX");
     if (mkdtemp(f->dir) == NULL) {
@@ -99,8 +105,9 @@ static inline struct fixture fixture_defaults(void) {
     return (struct fixture){.config = {.limits = server_limits_default}};
 }
 
+/* What the disk thread has in hand is waited for: it comes back by itself. */
 static inline void fixture_turn(struct fixture *f) {
-    (void)event_base_loop(f->base, EVLOOP_NONBLOCK);
+    (void)event_base_loop(f->base, disk_is_busy(f->disk) ? EVLOOP_ONCE : EVLOOP_NONBLOCK);
 }
 
 /* Lets everything that can happen now happen. */
@@ -112,6 +119,7 @@ static inline void fixture_settle(struct fixture *f) {
 
 static inline void fixture_stop(struct fixture *f) {
     server_free(&f->server);
+    disk_free(&f->disk);
     (void)unlink(f->socket_path);
     (void)rmdir(f->dir);
     timers_free(&f->timers);

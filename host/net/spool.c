@@ -1,0 +1,172 @@
+#define _GNU_SOURCE // O_TMPFILE
+#include "net/spool.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/disk.h"
+#include "base/write_all.h"
+
+enum { SPOOL_PART = 64 * 1024 }; // so much is worth a turn of the disk thread
+
+struct spool {
+    struct disk_op op;
+    struct spools *all;
+    struct spool_events events;
+    struct buf filling;
+    uint64_t size;
+    int error;    // the first failure; what comes after it is thrown away
+    bool busy;    // the operation is under way
+    bool behind;  // the writer waits for room
+    bool ending;  // spool_end()
+    bool dropped; // spool_free() while busy
+    // the disk thread's while busy
+    struct buf writing;
+    int fd;
+    int status;
+};
+
+// [disk thread]
+static void work_write(struct disk_op *op) {
+    struct spool *s = CONTAINER_OF(op, struct spool, op);
+    if (s->status == 0 && s->fd == -1) {
+        s->fd = open(s->all->dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+        s->status = s->fd == -1 ? -errno : 0;
+    }
+    if (s->status == 0) {
+        s->status = write_all(s->fd, buf_bytes(&s->writing));
+    }
+}
+
+// [disk thread] Closing a large file that has no name gives its blocks back, which takes a while.
+static void work_close(struct disk_op *op) {
+    struct spool *s = CONTAINER_OF(op, struct spool, op);
+    (void)close(s->fd);
+}
+
+static void on_closed(struct disk_op *op) {
+    free(CONTAINER_OF(op, struct spool, op));
+}
+
+static void dispose(struct spool *s) {
+    s->all->ahead -= s->filling.len + s->writing.len;
+    buf_free(&s->filling);
+    buf_free(&s->writing);
+    if (s->fd == -1) {
+        free(s);
+        return;
+    }
+    s->op = (struct disk_op){.work = work_close, .done = on_closed};
+    disk_post(s->all->disk, &s->op);
+}
+
+static void fail(struct spool *s, int error) {
+    s->error = error;
+    s->all->ahead -= s->filling.len;
+    buf_free(&s->filling);
+}
+
+static bool has_room(const struct spool *s) {
+    return s->filling.len < SPOOL_AHEAD_MAX &&
+           (s->filling.len == 0 || s->all->ahead < SPOOL_ALL_AHEAD_MAX);
+}
+
+static void on_written(struct disk_op *op);
+
+// Hands what has gathered to the disk thread.
+static void post(struct spool *s) {
+    struct buf empty = s->writing;
+    s->writing = s->filling;
+    s->filling = empty;
+    s->busy = true;
+    s->status = s->error;
+    s->op = (struct disk_op){.work = work_write, .done = on_written};
+    disk_post(s->all->disk, &s->op);
+}
+
+static bool worth_a_turn(const struct spool *s) {
+    return s->filling.len >= SPOOL_PART || (s->filling.len > 0 && (s->behind || s->ending));
+}
+
+static void on_written(struct disk_op *op) {
+    struct spool *s = CONTAINER_OF(op, struct spool, op);
+    s->busy = false;
+    s->all->ahead -= s->writing.len;
+    buf_clear(&s->writing);
+    if (s->dropped) {
+        dispose(s);
+        return;
+    }
+    if (s->status != 0 && s->error == 0) {
+        fail(s, s->status);
+    }
+    if (s->error == 0 && worth_a_turn(s)) {
+        post(s);
+    }
+    // either callback may free the spool
+    if (s->ending && !s->busy) {
+        s->events.done(s->events.arg, s->error);
+    } else if (s->behind && (s->error != 0 || has_room(s))) {
+        s->behind = false;
+        s->events.room(s->events.arg);
+    }
+}
+
+struct spool *spool_new(struct spools *all, const struct spool_events *events) {
+    struct spool *s = calloc(1, sizeof *s);
+    if (s != NULL) {
+        s->all = all;
+        s->events = *events;
+        s->fd = -1;
+    }
+    return s;
+}
+
+int spool_write(struct spool *s, struct bytes piece) {
+    size_t before = s->filling.len;
+    if (s->error != 0) {
+        return s->error;
+    }
+    buf_add(&s->filling, piece.data, piece.len);
+    s->all->ahead += s->filling.len - before;
+    if (s->filling.failed) {
+        fail(s, -ENOMEM);
+        return s->error;
+    }
+    s->size += piece.len;
+    s->behind = !has_room(s);
+    if (!s->busy && worth_a_turn(s)) {
+        post(s);
+        s->behind = false;
+    }
+    return s->behind ? SPOOL_BEHIND : 0;
+}
+
+void spool_end(struct spool *s) {
+    s->ending = true;
+    if (!s->busy) {
+        post(s); // also without content: the file is made, and `done` comes later
+    }
+}
+
+int spool_fd(const struct spool *s) {
+    return s->fd;
+}
+
+uint64_t spool_size(const struct spool *s) {
+    return s->size;
+}
+
+void spool_free(struct spool **at) {
+    struct spool *s = *at;
+    *at = NULL;
+    if (s != NULL && s->busy) {
+        s->dropped = true;
+    } else if (s != NULL) {
+        dispose(s);
+    }
+}
