@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/cors.h"
 #include "api/guard.h"
 #include "api/routes.h"
 #include "api/upload.h"
@@ -39,10 +40,6 @@ static void api_configure(void *front, struct server_config *ret_config) {
     struct api *api = front;
     *ret_config = (struct server_config){
         .limits = server_limits_default, .handle = api_handle, .admit = api_admit, .arg = api};
-    int64_t connections = api->host->config->host.max_connections;
-    if (connections > 0 && connections <= 1000000) {
-        ret_config->limits.connections = (unsigned)connections;
-    }
 }
 
 static void api_close(void *front) {
@@ -129,6 +126,7 @@ void api_admit(struct request *req, struct request_body *body, void *arg) {
         return;
     }
     call->route = routes_find(call, &allow);
+    cors_add_headers(call, allow);
     if (!head_acceptable(call, &problem)) {
         call_problem(call, &problem);
     } else if (call->route != NULL) {

@@ -66,6 +66,9 @@ void call_errorf(struct call *call, int status, const char *code, const char *fi
 }
 
 void call_problem(struct call *call, const struct problem *problem) {
+    if (problem->status == 401) {
+        respond_header(call->req, "WWW-Authenticate", "Bearer");
+    }
     if (problem->status == 429 || problem->status == 503) {
         respond_header(call->req, "Retry-After", "1");
     }

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "api/cors.h"
+
 static bool refuse(struct problem *ret, int status, const char *code, const char *field,
                    const char *message) {
     *ret = (struct problem){.status = status, .code = code};
@@ -40,7 +42,6 @@ bool guard_is_loopback(const char *host) {
 
 /* "http://HOST" or "https://HOST" of the very Host that was asked, or one that cors lists. */
 static bool origin_allowed(const struct call *call, struct bytes origin) {
-    const struct config_host *host = &call->host->config->host;
     static const char *const schemes[] = {"http://", "https://"};
     for (size_t i = 0; i < ARRAY_LEN(schemes); i++) {
         size_t len = strlen(schemes[i]);
@@ -50,12 +51,7 @@ static bool origin_allowed(const struct call *call, struct bytes origin) {
             return true;
         }
     }
-    for (size_t i = 0; i < host->cors_count; i++) {
-        if (text_is(origin, host->cors[i])) {
-            return true;
-        }
-    }
-    return false;
+    return cors_origin(call) != NULL;
 }
 
 static bool check_origin(const struct call *call, struct problem *ret) {
@@ -111,14 +107,18 @@ static bool check_content_type(const struct call *call, struct problem *ret) {
                   "send the body with Content-Type: application/json");
 }
 
+static bool is_health(const struct route *route) {
+    return route != NULL &&
+           (strcmp(route->pattern, "/healthz") == 0 || strcmp(route->pattern, "/readyz") == 0);
+}
+
 bool guard_check(const struct call *call, const struct route *route, struct problem *ret) {
-    bool local = call->req->peer_uid != UINT32_MAX;
     bool tokens = strcmp(call->host->config->host.auth, "tokens") == 0;
-    bool public = route != NULL && strncmp(route->pattern, "/v1", 3) != 0; // health checks
-    if (!local && tokens && !public && !check_token(call, ret)) {
+    bool token_free = is_health(route) || cors_is_preflight(call);
+    if (!call->req->admin && tokens && !token_free && !check_token(call, ret)) {
         return false;
     }
-    if (!local && !tokens && !check_origin(call, ret)) {
+    if (!call->req->admin && !tokens && !check_origin(call, ret)) {
         return false;
     }
     bool json = route != NULL && (route->body == BODY_JSON || route->body == BODY_SUBMIT);

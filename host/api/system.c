@@ -39,6 +39,14 @@ void system_version_handle(struct call *call) {
     buf_printf(&out, "\"%u.%u\"", JH_ABI_MAJOR, JH_ABI_MINOR);
     json_kstr(&out, "host", call->host->name);
     json_ktime(&out, "started_at", call->host->started_ms);
+    json_key(&out, "listen");
+    buf_char(&out, '[');
+    const char *url;
+    for (unsigned i = 0; (url = server_url(call->host->server, i)) != NULL; i++) {
+        json_comma(&out);
+        json_str(&out, url);
+    }
+    buf_char(&out, ']');
 #ifdef JOBHOST_TEST
     json_kbool(&out, "test_build", true);
 #endif

@@ -114,6 +114,14 @@ static void check_listen(struct config_binding *b, const struct config_host *hos
     }
 }
 
+static void check_tokens(struct config_binding *b, const struct config_host *host) {
+    if (host->auth == NULL || strcmp(host->auth, "tokens") != 0 || host->admin_token != NULL) {
+        return;
+    }
+    config_check_warning(b, &(struct config_subject){NULL, "host", "auth", &host->auth}, "no_token",
+                         "nobody but the admin socket is let in until host.admin_token is set");
+}
+
 // ---- pairs of values that contradict each other
 
 static void check_plugin(struct config_binding *b, const struct config_plugin *p) {
@@ -281,6 +289,7 @@ void config_check(struct config_binding *b, const struct config *c) {
     for (size_t i = 0; i < c->host.listen_count; i++) {
         check_listen(b, &c->host, i);
     }
+    check_tokens(b, &c->host);
     check_store(b, &c->store);
     for (size_t i = 0; i < c->plugin_count; i++) {
         check_plugin(b, &c->plugins[i]);

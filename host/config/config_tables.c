@@ -60,8 +60,9 @@ static const struct config_field host_rows[] = {
      .fallback = "false",
      .doc = "Accepts secret files that group or others may read (some Kubernetes volumes)."},
     {"listen", CONFIG_LIST, FIELD_ONE | FIELD_RESTART, MANY(config_host, listen, listen_count),
-     .fallback = "", .default_words = "127.0.0.1:8080", .min = 1, .max = 16, .table = &listen_table,
-     .doc = "Where HTTP is served: one address, or a list; with TLS a mapping."},
+     .fallback = "", .default_words = "127.0.0.1:8080", .max = 16, .table = &listen_table,
+     .doc = "Where HTTP is served: one address, or a list (`[]`: nowhere but at `admin`); with TLS "
+            "a mapping."},
     {"admin", CONFIG_SOCKET, FIELD_RESTART, AT(config_host, admin),
      .default_words = "unix:<state_dir>/admin.sock", .form = &form_socket,
      .doc = "The socket the command line talks to."},

@@ -170,11 +170,10 @@ bool connection_must_close(const struct conn *c) {
     if (!c->parser.keep_alive || unread || c->close_after || c->server->draining) {
         return true;
     }
-    // a connection's life is bounded for the sake of balancers and slow attackers: none is on a
-    // unix socket
-    bool is_local = c->peer_uid != UINT32_MAX;
-    return !is_local && (c->requests >= limits(c)->requests_per_connection ||
-                         now_ms(c) - c->born_ms >= limits(c)->connection_age_ms);
+    // a connection's life is bounded for the sake of balancers and slow attackers: none comes in by
+    // the admin door
+    return !c->visitor.admin && (c->requests >= limits(c)->requests_per_connection ||
+                                 now_ms(c) - c->born_ms >= limits(c)->connection_age_ms);
 }
 
 /* ---- reading requests ---- */
@@ -362,8 +361,7 @@ void connection_answered(struct conn *c) {
     }
 }
 
-int connection_open(struct server *s, int fd, const char *peer_text, uint32_t peer_uid,
-                    struct peer *peer) {
+int connection_open(struct server *s, int fd, const struct visitor *visitor) {
     struct conn *c = calloc(1, sizeof *c);
     if (c == NULL) {
         return -ENOMEM;
@@ -374,9 +372,7 @@ int connection_open(struct server *s, int fd, const char *peer_text, uint32_t pe
         return -ENOMEM;
     }
     c->server = s;
-    c->peer = peer;
-    c->peer_uid = peer_uid;
-    memcpy(c->peer_text, peer_text, strlen(peer_text) + 1);
+    c->visitor = *visitor;
     c->born_ms = now_ms(c);
     http1_init(&c->parser, &s->http1);
     timer_init(&c->deadline, on_deadline, c);
@@ -387,6 +383,7 @@ int connection_open(struct server *s, int fd, const char *peer_text, uint32_t pe
     }
     s->live = c;
     s->live_count++;
+    s->public_count += !visitor->admin;
     bufferevent_setcb(c->bev, on_read, on_write, on_event, c);
     (void)evbuffer_add_cb(bufferevent_get_output(c->bev), on_output, c);
     bufferevent_setwatermark(c->bev, EV_READ, 0, s->http1.request_line + s->http1.headers);
@@ -410,7 +407,8 @@ void connection_close(struct conn *c) {
     c->next = s->dead;
     s->dead = c;
     s->live_count--;
-    peers_leave(&s->peers, c->peer);
+    s->public_count -= !c->visitor.admin;
+    peers_leave(&s->peers, c->visitor.peer);
     event_active(s->reaper, 0, 0);
     server_conn_gone(s);
 }

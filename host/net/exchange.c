@@ -89,8 +89,9 @@ int exchange_head(struct exchange *ex, const struct http1 *p) {
     req->header_count = ex->mark_count;
     req->host = host;
     req->has_body = p->chunked || p->length > 0;
-    req->peer_uid = ex->conn->peer_uid;
-    req->peer = ex->conn->peer_text;
+    req->admin = ex->conn->visitor.admin;
+    req->peer_uid = ex->conn->visitor.uid;
+    req->peer = ex->conn->visitor.text;
     return path_split(&req->arena, req->target, &req->path, &req->path_count, &req->query);
 }
 

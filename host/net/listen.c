@@ -127,6 +127,16 @@ static int parse_tcp(const char *text, union address *ret, socklen_t *ret_len, s
     return err_set(e, -EINVAL, "%s: \"%s\" is not an IP address", text, host);
 }
 
+static int tcp_failed(const char *text, int error, struct err *e) {
+    switch (error) {
+    case EADDRINUSE: return err_set(e, -error, "%s: another process listens there already", text);
+    case EADDRNOTAVAIL: return err_set(e, -error, "%s: this machine has no such address", text);
+    case EACCES:
+        return err_set(e, -error, "%s: this user may not listen on ports below 1024", text);
+    default: return err_errno(e, -error, "%s: cannot listen", text);
+    }
+}
+
 static int open_tcp(const char *text, struct listen_socket *ret, struct err *e) {
     union address at = {.any = {.sa_family = AF_UNSPEC}};
     socklen_t len = 0;
@@ -139,10 +149,13 @@ static int open_tcp(const char *text, struct listen_socket *ret, struct err *e) 
         return err_errno(e, fd, "socket");
     }
     const int on = 1;
+    bool v6 =
+        at.any.sa_family == AF_INET6; // [::] is IPv6 only, so that 0.0.0.0 can stand beside it
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == -1 ||
+        (v6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) == -1) ||
         bind(fd, &at.any, len) == -1 || listen(fd, BACKLOG) == -1 ||
         getsockname(fd, &at.any, &len) == -1) {
-        r = err_errno(e, -errno, "%s: cannot listen", text);
+        r = tcp_failed(text, errno, e);
         close(fd);
         return r;
     }

@@ -235,7 +235,7 @@ void respond_refusal(struct conn *c, int status, const char *code, const char *m
     struct buf *out = &c->server->scratch;
     buf_clear(out);
     error_body(&body, code, NULL, message);
-    log_debug(c->server->log, "http.refused", "peer=%s status=%d code=%s", c->peer_text, status,
+    log_debug(c->server->log, "http.refused", "peer=%s status=%d code=%s", c->visitor.text, status,
               code);
     c->close_after = true;
     c->ex->answer = ANSWER_SENT;

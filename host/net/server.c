@@ -1,14 +1,17 @@
 /* Listeners: who is let in, what happens when there is no room, and the way out. */
-#define _GNU_SOURCE // struct ucred, accept4
+#define _GNU_SOURCE // struct ucred, accept4, asprintf
 #include "net/server.h"
 
 #include <errno.h>
 #include <event2/listener.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -34,43 +37,58 @@ const struct server_limits server_limits_default = {
     .stream_unsent = 1024 * 1024,
 };
 
-enum { CHUNK_EXT = 256, CHUNK_EXT_TOTAL = 16 * 256, REST_MS = 1000 };
+enum {
+    CHUNK_EXT = 256,
+    CHUNK_EXT_TOTAL = 16 * 256,
+    REST_MS = 1000,
+    FD_RESERVE =
+        32 // descriptors that no public connection gets: workers, blobs, the admin's way in
+};
 
-/* ---- resting: no more connections until one of those we have is gone ---- */
+/* ---- resting: a listener that rests leaves new connections in the kernel's queue ---- */
 
-static void rest(struct server *s, bool resting) {
-    if (s->resting == resting) {
-        return;
-    }
-    s->resting = resting;
+static void apply_rest(struct server *s) {
     for (unsigned i = 0; i < s->listener_count; i++) {
-        if (resting) {
-            (void)evconnlistener_disable(s->listeners[i].lev);
-        } else {
-            (void)evconnlistener_enable(s->listeners[i].lev);
+        struct listener *l = &s->listeners[i];
+        bool rests = s->no_fds || (!l->admin && (s->full || s->few_fds));
+        if (rests == l->resting) {
+            continue;
         }
+        l->resting = rests;
+        (void)(rests ? evconnlistener_disable(l->lev) : evconnlistener_enable(l->lev));
     }
 }
 
-/* Not at the limit itself: that would switch the listeners for each connection. */
+/* Not at the cap itself: that would switch the listeners for each connection. */
 static unsigned wake_mark(const struct server *s) {
     unsigned max = s->config.limits.connections;
     return max - (max + 15) / 16;
 }
 
-void server_conn_gone(struct server *s) {
-    bool waits_for_fds = timer_running(&s->wake);
-    if (s->resting && !waits_for_fds && s->live_count <= wake_mark(s)) {
-        rest(s, false);
+static void check_full(struct server *s) {
+    unsigned max = s->config.limits.connections;
+    if (max != 0 && s->public_count >= max) {
+        s->full = true;
+    } else if (s->public_count <= wake_mark(s)) {
+        s->full = false;
     }
+    apply_rest(s);
+}
+
+void server_conn_gone(struct server *s) {
+    check_full(s);
 }
 
 static void on_wake(struct timer *t, void *arg) {
     (void)t;
     struct server *s = arg;
-    if (s->config.limits.connections == 0 || s->live_count < s->config.limits.connections) {
-        rest(s, false);
-    }
+    s->few_fds = s->no_fds = false;
+    apply_rest(s);
+}
+
+static void rest_for_fds(struct server *s) {
+    apply_rest(s);
+    (void)timer_set(s->timers, &s->wake, env_mono_ms(s->env) + REST_MS);
 }
 
 /* ---- accepting ---- */
@@ -95,40 +113,56 @@ static uint32_t peer_uid(int fd) {
     return known ? cred.uid : UINT32_MAX - 1; // never taken for TCP
 }
 
+/* False: it has too many connections already. */
+static bool identify(struct listener *l, int fd, const struct sockaddr *address,
+                     struct visitor *ret) {
+    const int on = 1;
+    *ret = (struct visitor){.admin = l->admin, .uid = UINT32_MAX, .text = "unix"};
+    if (address->sa_family == AF_UNIX) {
+        ret->uid = peer_uid(fd);
+        return true;
+    }
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    peers_text(address, ret->text, sizeof ret->text);
+    if (l->admin) {
+        return true;
+    }
+    struct server *s = l->server;
+    ret->peer = peers_enter(&s->peers, address, s->config.limits.connections_per_peer);
+    return ret->peer != NULL;
+}
+
 static void on_accept(struct evconnlistener *lev, evutil_socket_t fd, struct sockaddr *address,
                       int address_len, void *arg) {
     (void)lev;
     (void)address_len;
-    struct server *s = arg;
-    char text[PEER_TEXT_MAX] = "unix";
-    uint32_t uid = UINT32_MAX;
-    struct peer *peer = NULL;
-    if (address->sa_family == AF_UNIX) {
-        uid = peer_uid(fd);
-    } else {
-        const int on = 1;
-        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-        peers_text(address, text, sizeof text);
-        peer = peers_enter(&s->peers, address, s->config.limits.connections_per_peer);
-        if (peer == NULL) {
-            turn_away(fd);
-            return;
-        }
+    struct listener *l = arg;
+    struct server *s = l->server;
+    struct visitor visitor;
+    if (!l->admin && fd >= s->fd_max) { // what is left is for the host itself
+        turn_away(fd);
+        s->few_fds = true;
+        log_warn(s->log, "http.few_descriptors", "fd=%d rest_ms=%d", fd, REST_MS);
+        rest_for_fds(s);
+        return;
     }
-    if (connection_open(s, fd, text, uid, peer) != 0) {
-        peers_leave(&s->peers, peer);
+    if (!identify(l, fd, address, &visitor)) {
         turn_away(fd);
         return;
     }
-    if (s->config.limits.connections != 0 && s->live_count >= s->config.limits.connections) {
-        rest(s, true);
+    if (connection_open(s, fd, &visitor) != 0) {
+        peers_leave(&s->peers, visitor.peer);
+        turn_away(fd);
+        return;
     }
+    check_full(s);
 }
 
 /* accept() failed for want of descriptors: turn one away with the spare, then rest, or this would
  * be called without end. */
 static void on_accept_error(struct evconnlistener *lev, void *arg) {
-    struct server *s = arg;
+    struct listener *l = arg;
+    struct server *s = l->server;
     int error = EVUTIL_SOCKET_ERROR();
     if ((error == EMFILE || error == ENFILE) && s->spare_fd != -1) {
         close(s->spare_fd);
@@ -139,8 +173,8 @@ static void on_accept_error(struct evconnlistener *lev, void *arg) {
         s->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     }
     log_warn(s->log, "http.accept_failed", "errno=%d rest_ms=%d", error, REST_MS);
-    rest(s, true);
-    (void)timer_set(s->timers, &s->wake, env_mono_ms(s->env) + REST_MS);
+    s->no_fds = true;
+    rest_for_fds(s);
 }
 
 /* ---- the reaper ---- */
@@ -166,6 +200,15 @@ static void on_reap(evutil_socket_t fd, short what, void *arg) {
 
 /* ---- life ---- */
 
+/* The kernel gives the lowest free number, so a high one says how few are left. */
+static int fd_max(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= INT_MAX) {
+        return INT_MAX;
+    }
+    return (int)limit.rlim_cur - FD_RESERVE;
+}
+
 struct server *server_new(struct event_base *base, struct timers *timers, const struct env *env,
                           const struct log *log, const struct server_config *config) {
     struct server *s = calloc(1, sizeof *s);
@@ -184,6 +227,7 @@ struct server *server_new(struct event_base *base, struct timers *timers, const 
                                      .chunk_ext_total = CHUNK_EXT_TOTAL};
     s->date_s = -1;
     timer_init(&s->wake, on_wake, s);
+    s->fd_max = fd_max();
     s->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     s->reaper = event_new(base, -1, EV_PERSIST, on_reap, s);
     if (s->reaper == NULL) {
@@ -192,42 +236,65 @@ struct server *server_new(struct event_base *base, struct timers *timers, const 
     return s;
 }
 
-int server_listen(struct server *s, const char *address, struct err *e) {
+static char *door_url(const struct listen_socket *sock, const char *address) {
+    char *url = NULL;
+    if (sock->path != NULL) {
+        return strdup(address);
+    }
+    int host_len = (int)(strrchr(address, ':') - address);
+    return asprintf(&url, "http://%.*s:%u", host_len, address, sock->port) == -1 ? NULL : url;
+}
+
+static void listener_finish(struct listener *l) {
+    if (l->lev != NULL) {
+        evconnlistener_free(l->lev);
+    }
+    if (l->unix_path != NULL) {
+        listen_unlink(l->unix_path, l->unix_dev, l->unix_ino);
+    }
+    free(l->unix_path);
+    free(l->url);
+    *l = (struct listener){.lev = NULL};
+}
+
+int server_listen(struct server *s, const struct server_door *door, struct err *e) {
     struct listen_socket sock;
     if (s->listener_count == SERVER_LISTEN_MAX) {
-        return err_set(e, -ENOSPC, "%s: at most %d addresses to listen on", address,
+        return err_set(e, -ENOSPC, "%s: at most %d addresses to listen on", door->address,
                        SERVER_LISTEN_MAX);
     }
-    int r = listen_open(address, &sock, e);
+    int r = listen_open(door->address, &sock, e);
     if (r != 0) {
         return r;
     }
     struct listener *l = &s->listeners[s->listener_count];
-    *l = (struct listener){.unix_dev = sock.dev, .unix_ino = sock.ino, .port = sock.port};
-    l->unix_path = sock.path == NULL ? NULL : strdup(sock.path);
-    l->lev = evconnlistener_new(s->base, on_accept, s,
+    *l = (struct listener){.server = s,
+                           .admin = door->admin,
+                           .url = door_url(&sock, door->address),
+                           .unix_path = sock.path == NULL ? NULL : strdup(sock.path),
+                           .unix_dev = sock.dev,
+                           .unix_ino = sock.ino};
+    l->lev = evconnlistener_new(s->base, on_accept, l,
                                 LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, sock.fd);
-    if (l->lev == NULL || (sock.path != NULL && l->unix_path == NULL)) {
-        if (l->lev == NULL) {
-            close(sock.fd);
-        } else {
-            evconnlistener_free(l->lev);
-        }
-        free(l->unix_path);
-        return err_set(e, -ENOMEM, "%s: out of memory", address);
+    if (l->lev == NULL) {
+        close(sock.fd);
+    }
+    if (l->lev == NULL || l->url == NULL || (sock.path != NULL && l->unix_path == NULL)) {
+        listener_finish(l);
+        return err_set(e, -ENOMEM, "%s: out of memory", door->address);
     }
     evconnlistener_set_error_cb(l->lev, on_accept_error);
     s->listener_count++;
     return 0;
 }
 
-uint16_t server_port(const struct server *s) {
+const char *server_url(const struct server *s, unsigned n) {
     for (unsigned i = 0; i < s->listener_count; i++) {
-        if (s->listeners[i].port != 0) {
-            return s->listeners[i].port;
+        if (!s->listeners[i].admin && n-- == 0) {
+            return s->listeners[i].url;
         }
     }
-    return 0;
+    return NULL;
 }
 
 unsigned server_connections(const struct server *s) {
@@ -236,12 +303,7 @@ unsigned server_connections(const struct server *s) {
 
 static void close_listeners(struct server *s) {
     for (unsigned i = 0; i < s->listener_count; i++) {
-        struct listener *l = &s->listeners[i];
-        evconnlistener_free(l->lev);
-        if (l->unix_path != NULL) {
-            listen_unlink(l->unix_path, l->unix_dev, l->unix_ino);
-            free(l->unix_path);
-        }
+        listener_finish(&s->listeners[i]);
     }
     s->listener_count = 0;
     timer_cancel(s->timers, &s->wake);

@@ -3,7 +3,7 @@
  *
  *     listener ─▶ connection ─ http1 (parser) ─▶ struct request ─▶ handler ─▶ respond_*()
  *
- * One implementation for every listener (admin unix socket now, public TCP next). Loop thread only.
+ * One server behind every door: the public addresses and the admin socket. Loop thread only.
  * Rules, limits and the behaviour for each class of malformed request: docs/http.md. */
 #ifndef JOBHOST_NET_SERVER_H
 #define JOBHOST_NET_SERVER_H
@@ -29,8 +29,8 @@ struct server_limits {
     size_t headers;                      /* 16 KiB; over: 431                            */
     unsigned header_count;               /* 64; over: 431                                */
     uint64_t body;                       /* 1 MiB; over: 413; `admit` may say otherwise  */
-    unsigned connections;                /* 1024; then the listeners rest                */
-    unsigned connections_per_peer;       /* 64; over: 503. 0 = no limit; TCP only        */
+    unsigned connections;                /* 1024; then the public doors rest. 0 = no cap */
+    unsigned connections_per_peer;       /* 64; over: 503. 0 = no cap; TCP only          */
     int64_t header_ms, body_ms, idle_ms; /* absolute deadlines: 10 s, 30 s, 60 s         */
     int64_t upload_ms;                   /* a streamed body, however fast: 1 h           */
     uint32_t upload_rate;                /* bytes/s it must keep from body_ms on: 16 KiB */
@@ -68,6 +68,7 @@ struct request {
     bool has_body;      /* one was announced, though it may turn out to be empty            */
     struct bytes body;  /* de-chunked; {NULL, size} when it went to request_body.piece      */
     const char *host;   /* Host, or the authority of an absolute target; "" = none          */
+    bool admin;         /* came in by an admin door                                         */
     uint32_t peer_uid;  /* unix socket: SO_PEERCRED; else UINT32_MAX                        */
     const char *peer;   /* "unix", or its address without the port                          */
     struct arena arena; /* for the handler                                                  */
@@ -130,11 +131,20 @@ struct server_config {
 /* The process must ignore SIGPIPE. */
 struct server *server_new(struct event_base *base, struct timers *timers, const struct env *env,
                           const struct log *log, const struct server_config *config);
-/* "unix:PATH" (at most 107 bytes; mode 0600, a stale socket is replaced, a live one is -EADDRINUSE)
- * or "ADDRESS:PORT" ("127.0.0.1:0" picks a port). */
-int server_listen(struct server *s, const char *address, struct err *e);
-/* The port a TCP listener got (first one), or 0. */
-uint16_t server_port(const struct server *s);
+
+/* One way in. */
+struct server_door {
+    /* "unix:PATH" (at most 107 bytes; mode 0600, a stale socket is replaced, a live one is
+     * -EADDRINUSE) or "ADDRESS:PORT" ("127.0.0.1:0" picks a port). */
+    const char *address;
+    /* For the owner of the host: its connections are not counted, meet no cap, do not age, and go
+     * on being accepted while the public doors rest. */
+    bool admin;
+};
+int server_listen(struct server *s, const struct server_door *door, struct err *e);
+/* Where the n-th public door can be reached: "http://127.0.0.1:40123" (the port it got),
+ * "unix:/run/x"; NULL behind the last one. */
+const char *server_url(const struct server *s, unsigned n);
 /* Stops accepting, closes idle connections, answers what is under way with Connection: close. */
 void server_drain(struct server *s);
 unsigned server_connections(const struct server *s);

@@ -18,7 +18,7 @@
 #include "net/peers.h"
 #include "net/server.h"
 
-enum { SERVER_LISTEN_MAX = 8, PEER_TEXT_MAX = 64 };
+enum { SERVER_LISTEN_MAX = 20, PEER_TEXT_MAX = 64 };
 
 enum connection_phase {
     CONN_IDLE,   /* between requests                                             */
@@ -29,6 +29,14 @@ enum connection_phase {
     CONN_STREAM, /* the answer is a stream that has not ended                    */
     CONN_LINGER, /* answered and shut down; reading what the peer still sends    */
     CONN_CLOSED,
+};
+
+/* Who has come in, and by which door. */
+struct visitor {
+    bool admin;
+    uint32_t uid;      /* unix socket; else UINT32_MAX */
+    struct peer *peer; /* NULL: not counted            */
+    char text[PEER_TEXT_MAX];
 };
 
 struct conn {
@@ -49,9 +57,7 @@ struct conn {
     bool close_after;
     bool peer_ended; /* end of file was read */
     size_t lingered;
-    uint32_t peer_uid;
-    struct peer *peer; /* NULL: not counted */
-    char peer_text[PEER_TEXT_MAX];
+    struct visitor visitor;
     struct conn *next, **prev;
 };
 
@@ -85,11 +91,13 @@ struct exchange {
 };
 
 struct listener {
+    struct server *server;
     struct evconnlistener *lev;
+    bool admin, resting;
+    char *url;
     char *unix_path; /* NULL: TCP */
     dev_t unix_dev;
     ino_t unix_ino;
-    uint16_t port;
 };
 
 struct server {
@@ -101,13 +109,16 @@ struct server {
     struct http1_limits http1;
     struct listener listeners[SERVER_LISTEN_MAX];
     unsigned listener_count;
-    bool resting; /* listeners are disabled */
+    bool full;    /* public connections are at their cap: public listeners rest  */
+    bool few_fds; /* few descriptors are left: public listeners rest for a while */
+    bool no_fds;  /* none are: all listeners rest for a while                    */
+    int fd_max;   /* no public connection gets a descriptor from this number on  */
     bool draining;
-    struct timer wake; /* ends a rest that was caused by lack of descriptors */
+    struct timer wake; /* ends a rest for want of descriptors */
     int spare_fd;
     struct peers peers;
     struct conn *live, *dead;
-    unsigned live_count;
+    unsigned live_count, public_count; /* all; those that came in by a public door */
     struct exchange *ended;
     struct exchange *orphans; /* unanswered, connection gone */
     struct event *reaper;
@@ -117,8 +128,7 @@ struct server {
 };
 
 /* conn.c */
-int connection_open(struct server *s, int fd, const char *peer_text, uint32_t peer_uid,
-                    struct peer *peer);
+int connection_open(struct server *s, int fd, const struct visitor *visitor);
 /* The answer (or its last part) has been put into the output: what comes when it has left. */
 void connection_answered(struct conn *c);
 /* Begins an answer: turns to `phase` and watches the peer take it. */

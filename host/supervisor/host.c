@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "base/disk.h"
-#include "net/server.h"
 #include "supervisor/commits.h"
 #include "supervisor/dirs.h"
 #include "supervisor/dispatch.h"
@@ -16,6 +15,7 @@
 #include "supervisor/jobs.h"
 #include "supervisor/pool_private.h"
 #include "supervisor/sd_notify.h"
+#include "supervisor/serve.h"
 #include "supervisor/shutdown.h"
 #include "supervisor/spawn.h"
 #include "supervisor/upkeep.h"
@@ -87,9 +87,14 @@ void host_plugin_settled(struct host *host) {
         return;
     }
     host->settled = true;
-    log_info(&host->log, "host.ready", "version=%s pid=%d store=%s admin=unix:%s start_ms=%lld",
-             JOBHOST_VERSION, (int)getpid(), host->store.ops->caps.name, host->config->host.admin,
+    struct buf urls = {.len = 0};
+    serve_urls(host, &urls);
+    log_info(&host->log, "host.ready",
+             "version=%s pid=%d store=%s admin=unix:%s listen=%s start_ms=%lld", JOBHOST_VERSION,
+             (int)getpid(), host->store.ops->caps.name, host->config->host.admin,
+             urls.len == 0 ? "nowhere" : urls.data,
              (long long)(env_wall_ms(&host->env) - host->started_ms));
+    buf_free(&urls);
     sd_notify_send(host->notify_socket, "READY=1\nSTATUS=serving");
     if (host->ready_fd > 0) {
         (void)!write(host->ready_fd, "ready\n", 6);
@@ -154,7 +159,7 @@ void host_start(struct host *host) {
 }
 
 void host_close(struct host *host) {
-    server_free(&host->server);
+    serve_close(host);
     host->phase = HOST_STOPPED;
     disk_free(&host->disk); // what was under way goes on to the store
     if (host->store.ops != NULL) {

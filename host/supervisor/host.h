@@ -68,7 +68,7 @@ struct host {
     struct hub *hub;
     struct commits *commits;
     struct upkeep *upkeep;
-    struct server *server; /* admin socket                                        */
+    struct server *server; /* every door; see serve.h                             */
     const struct host_front *front;
     void *front_self;
     struct shutdown *shutdown;

@@ -1,4 +1,4 @@
-/* The process around the host: configuration, log, signals, listening, and the loop. */
+/* The process around the host: configuration, log, signals, and the loop. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <event2/event.h>
@@ -10,8 +10,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "net/server.h"
 #include "supervisor/host.h"
+#include "supervisor/serve.h"
 
 enum { HOST_SIGNALS = 3, HOST_FDS = 65536 };
 
@@ -80,22 +80,6 @@ static void host_signal(evutil_socket_t sig, short what, void *arg) {
         return;
     }
     host_stop(host, sig == SIGTERM ? "SIGTERM" : "SIGINT");
-}
-
-static int host_listen(struct host *host, struct err *e) {
-    char address[4096];
-    host->front_self = host->front->open(host);
-    if (host->front_self == NULL) {
-        return err_set(e, -ENOMEM, "out of memory");
-    }
-    struct server_config config = {.arg = NULL};
-    host->front->configure(host->front_self, &config);
-    host->server = server_new(host->base, host->net_timers, &host->net_env, &host->log, &config);
-    if (host->server == NULL) {
-        return err_set(e, -ENOMEM, "out of memory");
-    }
-    snprintf(address, sizeof address, "unix:%s", host->config->host.admin);
-    return server_listen(host->server, address, e);
 }
 
 /* What would end the process is an error of the call that met it. Before the first file is written.
@@ -177,7 +161,7 @@ int host_run(const struct host_options *options) {
     }
     host_configure_log(host);
     if (host_open(host, options->safe, &e) != 0 || host_catch_signals(host, &events, &e) != 0 ||
-        host_listen(host, &e) != 0) {
+        serve_open(host, &e) != 0) {
         log_error(&host->log, "host.start", "msg=\"%s\"", e.msg);
         host->exit_status = 1;
     } else {

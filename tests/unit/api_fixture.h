@@ -199,6 +199,7 @@ static inline void api_start(struct api_fixture *x, const char *config) {
     front->spools.disk = x->host.disk = x->f.disk; // the fixture has the loop it needs
     x->host.env = x->f.env;
     x->host.timers = x->f.timers;
+    x->host.server = x->f.server;
     fixture_listen(&x->f);
 }
 

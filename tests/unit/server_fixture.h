@@ -96,8 +96,10 @@ static inline void fixture_start(struct fixture *f) {
 
 static inline void fixture_listen(struct fixture *f) {
     struct err e = {.msg = ""};
-    EXPECT_EQ_INT(0, server_listen(f->server, f->address, &e));
-    EXPECT_EQ_INT(0, server_listen(f->server, "127.0.0.1:0", &e));
+    EXPECT_EQ_INT(
+        0,
+        server_listen(f->server, &(struct server_door){.address = f->address, .admin = true}, &e));
+    EXPECT_EQ_INT(0, server_listen(f->server, &(struct server_door){.address = "127.0.0.1:0"}, &e));
     EXPECT_EQ_STR("", e.msg);
 }
 
@@ -149,17 +151,29 @@ static inline int client_unix(struct fixture *f) {
     return fd;
 }
 
-static inline int client_tcp(struct fixture *f) {
+static inline uint16_t fixture_port(const struct fixture *f) {
+    return (uint16_t)strtoul(strrchr(server_url(f->server, 0), ':') + 1, NULL, 10);
+}
+
+/* From 127.0.0.`last`: another peer for each. */
+static inline int client_tcp_from(struct fixture *f, unsigned last) {
     struct sockaddr_in at = {.sin_family = AF_INET,
-                             .sin_port = htons(server_port(f->server)),
+                             .sin_port = htons(fixture_port(f)),
                              .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    struct sockaddr_in from = {.sin_family = AF_INET,
+                               .sin_addr = {htonl(INADDR_LOOPBACK - 1 + last)}};
     int fd = socket(AF_INET, SOCK_STREAM, 0);
-    if (connect(fd, (struct sockaddr *)&at, sizeof at) == -1) {
+    if (bind(fd, (struct sockaddr *)&from, sizeof from) == -1 ||
+        connect(fd, (struct sockaddr *)&at, sizeof at) == -1) {
         close(fd);
         return -1;
     }
     (void)fcntl(fd, F_SETFL, O_NONBLOCK);
     return fd;
+}
+
+static inline int client_tcp(struct fixture *f) {
+    return client_tcp_from(f, 1);
 }
 
 /* Writes all of it, turning the loop while the socket is full. */

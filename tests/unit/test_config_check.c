@@ -18,7 +18,8 @@ static const struct row rows[] = {
     {"host: {listen: '[::]:80'}", "host.listen[0]", "open_to_all", "host.auth is none"},
     {"host: {listen: ['127.0.0.1:1', '192.168.1.1:80']}", "host.listen[1]", "open_to_all",
      "192.168.1.1"},
-    {"host: {listen: '0.0.0.0:80', auth: tokens}", NULL, NULL, NULL},
+    {"host: {listen: '0.0.0.0:80', auth: tokens, admin_token: t}", NULL, NULL, NULL},
+    {"host: {listen: '0.0.0.0:80', auth: tokens}", "host.auth", "no_token", "host.admin_token"},
     {"host: {listen: ['127.9.9.9:1', '[::1]:1', 'localhost:1', 'unix:s']}", NULL, NULL, NULL},
     {"host: {listen: ['127.0.0.1:1', '127.0.0.1:1']}", "host.listen[1]", "duplicate_address",
      "twice"},
@@ -27,7 +28,7 @@ static const struct row rows[] = {
      "key is missing"},
     {"host: {listen: {address: '127.0.0.1:1', tls: {cert: /none, key: /dev/null}}}",
      "host.listen[0].tls.cert", "cannot_read", "cannot read /none"},
-    {"host: {listen: []}", "host.listen", "too_few", "at least 1"},
+    {"host: {listen: []}", NULL, NULL, NULL},
     // store
     {"store: {url: 'redis://h', fallback: sqlite:x}", NULL, NULL, NULL},
     {"store: {url: sqlite:y, fallback: sqlite:x}", "store.fallback", "contradiction",

@@ -654,13 +654,47 @@ static void test_listen_addresses(void) {
         struct fixture f = fixture_defaults();
         struct err e = {.msg = ""};
         fixture_start(&f);
-        int r = server_listen(f.server, rows[i].address, &e);
+        int r = server_listen(f.server, &(struct server_door){.address = rows[i].address}, &e);
         if (r != -EADDRNOTAVAIL && r != -EAFNOSUPPORT) { // a machine without IPv6
             EXPECT_EQ_INT(rows[i].want, r);
-            EXPECT_TRUE(r == 0 ? server_port(f.server) != 0 : e.msg[0] != '\0');
+            EXPECT_TRUE(r == 0 ? fixture_port(&f) != 0 : e.msg[0] != '\0');
+            EXPECT_TRUE(r != 0 || server_url(f.server, 1) == NULL);
         }
         fixture_stop(&f);
     }
+}
+
+static int listen_at(struct server *s, const char *address, struct err *e) {
+    return server_listen(s, &(struct server_door){.address = address}, e);
+}
+
+static void test_listen_taken(void) {
+    struct fixture f = fixture_defaults(), g = fixture_defaults();
+    struct err e = {.msg = ""};
+    char taken[64], words[128];
+    fixture_start(&f);
+    fixture_start(&g);
+    EXPECT_EQ_INT(0, listen_at(f.server, "127.0.0.1:0", &e));
+    (void)snprintf(taken, sizeof taken, "127.0.0.1:%u", fixture_port(&f));
+    (void)snprintf(words, sizeof words, "%s: another process listens there already", taken);
+    EXPECT_EQ_INT(-EADDRINUSE, listen_at(g.server, taken, &e));
+    EXPECT_EQ_STR(words, e.msg);
+    EXPECT_EQ_INT(-EADDRNOTAVAIL, listen_at(g.server, "192.0.2.1:0", &e));
+    EXPECT_CONTAINS("no such address", e.msg);
+    fixture_stop(&f);
+    fixture_stop(&g);
+}
+
+/* As many doors as a configuration may name, with the admin's. */
+static void test_listen_count(void) {
+    struct fixture f = fixture_defaults();
+    struct err e = {.msg = ""};
+    fixture_start(&f);
+    for (int i = 0; i <= 20; i++) {
+        EXPECT_EQ_INT(i < 20 ? 0 : -ENOSPC, listen_at(f.server, "127.0.0.1:0", &e));
+    }
+    EXPECT_CONTAINS("at most 20", e.msg);
+    fixture_stop(&f);
 }
 
 static void test_listen_unix(void) {
@@ -675,7 +709,7 @@ static void test_listen_unix(void) {
         size_t len = sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1 + over;
         (void)snprintf(address, sizeof address, "unix:%s/%0*d", f.dir,
                        (int)(len - strlen(f.dir) - 1), 0);
-        EXPECT_EQ_INT(over ? -EINVAL : 0, server_listen(f.server, address, &e));
+        EXPECT_EQ_INT(over ? -EINVAL : 0, listen_at(f.server, address, &e));
     }
     // a stale socket is replaced
     int stale = socket(AF_UNIX, SOCK_STREAM, 0);
@@ -683,16 +717,17 @@ static void test_listen_unix(void) {
     memcpy(at.sun_path, f.socket_path, strlen(f.socket_path) + 1);
     EXPECT_EQ_INT(0, bind(stale, (struct sockaddr *)&at, sizeof at));
     close(stale);
-    EXPECT_EQ_INT(0, server_listen(f.server, f.address, &e));
+    EXPECT_EQ_INT(0, listen_at(f.server, f.address, &e));
+    EXPECT_EQ_STR(f.address, server_url(f.server, 1));
     EXPECT_EQ_INT(0, stat(f.socket_path, &st));
     EXPECT_EQ_UINT(0600, st.st_mode & 07777);
     // a live one is not
-    EXPECT_EQ_INT(-EADDRINUSE, server_listen(g.server, f.address, &e));
+    EXPECT_EQ_INT(-EADDRINUSE, listen_at(g.server, f.address, &e));
     EXPECT_CONTAINS("another process", e.msg);
     // nor is a file of another kind
     int other = open(g.socket_path, O_CREAT | O_WRONLY, 0600);
     close(other);
-    EXPECT_EQ_INT(-EEXIST, server_listen(g.server, g.address, &e));
+    EXPECT_EQ_INT(-EEXIST, listen_at(g.server, g.address, &e));
     // somebody else's socket of that name is not removed
     EXPECT_EQ_INT(0, unlink(f.socket_path));
     other = open(f.socket_path, O_CREAT | O_WRONLY, 0600);
@@ -765,6 +800,8 @@ static const struct expect_test tests[] = {
     {"a file that is shorter than promised", test_file_shrinks},
     {"admission before the body", test_admission},
     {"addresses to listen on", test_listen_addresses},
+    {"an address that is taken", test_listen_taken},
+    {"as many doors as there may be", test_listen_count},
     {"unix sockets", test_listen_unix},
     {"drain", test_drain},
 };

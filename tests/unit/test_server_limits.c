@@ -285,6 +285,13 @@ static void test_connection_ends(void) {
     fixture_stop(&f);
 }
 
+/* The admin's way in: a whole exchange on a connection of its own. */
+static void check_admin_served(struct fixture *f) {
+    struct answer a = client_ask(f, GET);
+    EXPECT_EQ_INT(200, a.status);
+    answer_free(&a);
+}
+
 static void test_connection_cap(void) {
     enum { CAP = 20, WAKE = CAP - 2 };
     struct server_limits l = short_limits();
@@ -293,9 +300,11 @@ static void test_connection_cap(void) {
     start(&f, l);
     int fds[CAP + 1];
     for (int i = 0; i <= CAP; i++) { // one more than the cap: it waits in the kernel's queue
-        fds[i] = client_unix(&f);
+        fds[i] = client_tcp(&f);
         fixture_settle(&f);
     }
+    EXPECT_EQ_UINT(CAP, server_connections(f.server));
+    check_admin_served(&f); // however full it is
     EXPECT_EQ_UINT(CAP, server_connections(f.server));
     client_say(&f, fds[CAP], GET);
     client_say(&f, fds[0], GET); // those inside are served
@@ -372,7 +381,7 @@ static void test_no_descriptors(void) {
     a = client_answer(&f, inside);
     EXPECT_EQ_INT(200, a.status);
     answer_free(&a);
-    outside = client_unix(&f);
+    outside = client_tcp(&f);
     client_say(&f, outside, GET);
     fixture_wait(&f, 999);
     EXPECT_EQ_UINT(1, server_connections(f.server));

@@ -19,7 +19,7 @@ while [ "$run" -le "$runs" ]; do
     mkdir -m 700 "$dir/state"
     truncate -s 64K "$dir/samples"
     cat >"$dir/config.yaml" <<CONFIG
-host: {admin: "unix:$dir/admin.sock", state_dir: "$dir/state", log_level: warn}
+host: {listen: [], admin: "unix:$dir/admin.sock", state_dir: "$dir/state", log_level: warn}
 store: {url: "sqlite:$dir/state/jobhost.db"}
 plugins:
   bench: {file: "$build/tests/bench/bench.so", workers: 1, threads: 1, config: {samples: "$dir/samples"}}

@@ -37,8 +37,9 @@ class Host(Api):
     def configure(self, config):
         """Writes config.yaml; JSON is YAML."""
         whole = {"plugins": chaos(), **config}
+        # any free port: hosts of tests that run side by side must not meet
         whole["host"] = {"admin": f"unix:{self.socket}", "state_dir": self.state_dir, "shutdown_grace": "10s",
-                         **config.get("host", {})}
+                         "listen": "127.0.0.1:0", **config.get("host", {})}
         whole.setdefault("store", {"url": f"sqlite:{self.state_dir}/jobhost.db"})
         with open(self.config_path, "w", encoding="utf-8") as out:
             json.dump(whole, out, indent=1)
@@ -152,6 +153,13 @@ class Host(Api):
     def read_log(self):
         with open(self.log_path, encoding="utf-8", errors="replace") as log:
             return log.read()
+
+    def urls(self):
+        """Its public addresses, with the ports it got."""
+        return self.get("/v1/version")["listen"]
+
+    def port(self, index=0):
+        return int(self.urls()[index].rsplit(":", 1)[1])
 
     def workers(self, plugin=None):
         """Pids of the workers that are up, as the host tells them."""

@@ -1,0 +1,18 @@
+/* A host's HTTP side: its server, the doors that host.listen and host.admin name, and the limits
+ * that the configuration sets. Loop thread only. */
+#ifndef JOBHOST_SUPERVISOR_SERVE_H
+#define JOBHOST_SUPERVISOR_SERVE_H
+
+#include "base/buf.h"
+#include "base/err.h"
+
+struct host;
+
+/* Makes host->server and listens everywhere. 0, or negative errno and words that name the key to
+ * change; serve_close() follows either way. */
+int serve_open(struct host *host, struct err *e);
+/* The public doors, as clients write them: "http://127.0.0.1:8080,unix:/run/x". */
+void serve_urls(const struct host *host, struct buf *out);
+void serve_close(struct host *host);
+
+#endif
