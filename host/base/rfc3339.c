@@ -235,34 +235,61 @@ int duration_parse(const char *text, int64_t *ret_ms) {
     return 0;
 }
 
-// Spells `ms` with the units of `mask` only; length 0 if they leave a rest.
-static size_t spell_duration(uint64_t ms, unsigned mask, char out[96]) {
+static size_t count_digits(uint64_t n) {
+    size_t digits = 1;
+    for (; n >= 10; n /= 10) {
+        digits++;
+    }
+    return digits;
+}
+
+// How long `ms` is in the units of `mask` only; 0 if they leave a rest.
+static size_t measure_duration(uint64_t ms, unsigned mask) {
     size_t len = 0;
-    for (size_t i = 0; i < ARRAY_LEN(duration_units); i++) {
-        uint64_t n = ms / duration_units[i].factor;
-        if ((mask & (1u << i)) == 0 || n == 0) {
-            continue;
+    for (size_t i = 0; i < ARRAY_LEN(duration_units) && ms != 0; i++) {
+        uint64_t n = (mask & (1u << i)) == 0 ? 0 : ms / duration_units[i].factor;
+        if (n != 0) {
+            len += count_digits(n) + strlen(duration_units[i].name);
+            ms -= n * duration_units[i].factor;
         }
-        len += (size_t)snprintf(out + len, 96 - len, "%" PRIu64 "%s", n, duration_units[i].name);
-        ms -= n * duration_units[i].factor;
     }
     return ms == 0 ? len : 0;
 }
 
+static void spell_duration(uint64_t ms, unsigned mask, char *out, size_t cap) {
+    for (size_t i = 0; i < ARRAY_LEN(duration_units); i++) {
+        uint64_t n = (mask & (1u << i)) == 0 ? 0 : ms / duration_units[i].factor;
+        if (n != 0) {
+            int len = snprintf(out, cap, "%" PRIu64 "%s", n, duration_units[i].name);
+            size_t used = (size_t)len < cap ? (size_t)len : cap;
+            out += used;
+            cap -= used;
+            ms -= n * duration_units[i].factor;
+        }
+    }
+}
+
 void duration_format(int64_t ms, char *out, size_t cap) {
+    enum { SHORTEST = 2 }; // a digit and a unit
     uint64_t magnitude = ms < 0 ? 0 - (uint64_t)ms : (uint64_t)ms;
-    char best[96] = "0s";
     size_t best_len = 0;
+    unsigned best = 0;
+    if (ms == 0) {
+        (void)snprintf(out, cap, "0s");
+        return;
+    }
     // every choice of units, the larger units first
-    for (unsigned mask = 1; mask < 1u << ARRAY_LEN(duration_units); mask++) {
-        char candidate[96];
-        size_t len = spell_duration(magnitude, mask, candidate);
+    for (unsigned mask = 1; mask < 1u << ARRAY_LEN(duration_units) && best_len != SHORTEST;
+         mask++) {
+        size_t len = measure_duration(magnitude, mask);
         if (len != 0 && (best_len == 0 || len < best_len)) {
-            memcpy(best, candidate, len + 1);
+            best = mask;
             best_len = len;
         }
     }
-    (void)snprintf(out, cap, "%s%s", ms < 0 ? "-" : "", best);
+    char text[96] = "-";
+    spell_duration(magnitude, best, text + 1, sizeof text - 1);
+    (void)snprintf(out, cap, "%s", ms < 0 ? text : text + 1);
 }
 
 int size_parse(const char *text, uint64_t *ret_bytes) {

@@ -19,7 +19,7 @@ void inlet_finish(struct inlet *in) {
     (void)pthread_mutex_destroy(&in->lock);
 }
 
-bool inlet_post(struct inlet *in, struct store_op *op) {
+bool inlet_add(struct inlet *in, struct store_op *op, bool *ret_first) {
     op->next = NULL;
     (void)pthread_mutex_lock(&in->lock);
     bool open = !in->stopping;
@@ -33,8 +33,19 @@ bool inlet_post(struct inlet *in, struct store_op *op) {
         in->tail = op;
     }
     (void)pthread_mutex_unlock(&in->lock);
-    if (open && was_empty) {
-        (void)pthread_cond_signal(&in->arrived);
+    *ret_first = open && was_empty;
+    return open;
+}
+
+void inlet_wake(struct inlet *in) {
+    (void)pthread_cond_signal(&in->arrived);
+}
+
+bool inlet_post(struct inlet *in, struct store_op *op) {
+    bool first;
+    bool open = inlet_add(in, op, &first);
+    if (first) {
+        inlet_wake(in);
     }
     return open;
 }

@@ -21,6 +21,10 @@ void inlet_finish(struct inlet *in);
 
 /* Any thread. False: the thread is stopping, and the operation stays the caller's. */
 bool inlet_post(struct inlet *in, struct store_op *op);
+/* The same in two halves, for who posts much at once: *ret_first says that the thread may be asleep
+ * and needs inlet_wake() after the last of them. */
+bool inlet_add(struct inlet *in, struct store_op *op, bool *ret_first);
+void inlet_wake(struct inlet *in);
 
 /* Waits for operations and takes as many as a group may have: `weight` of each is summed up to
  * `max`, at least one. NULL: stopped and empty. */

@@ -8,6 +8,7 @@
 #include "store/sqlite/ops.h"
 
 enum {
+    READER_GROUP = 64, /* jobs read in one snapshot */
     STEPS_BETWEEN_LOOKS = 5000,
     CROWDED_TURN_MS = 100, /* what a list has for itself although the log is crowded */
     CROWDED_WAIT_MS = 250  /* how long the next waits for a shorter one; longer: nobody writes */
@@ -114,49 +115,75 @@ static bool hand_on(struct reader *r, struct store_op *op) {
     return true;
 }
 
-static void run(struct reader *r, struct store_op *op) {
-    bool yields = op->kind == STORE_LIST;
-    if (yields) {
+/* Before its snapshot begins. */
+static void make_way(struct reader *r, const struct store_op *op) {
+    if (op->kind == STORE_LIST) {
         (void)writer_is_crowded(r->writer, CROWDED_WAIT_MS);
     }
+}
+
+static void set_bounds(struct reader *r, const struct store_op *op) {
+    bool yields = op->kind == STORE_LIST;
     r->yield_mono_ms = yields ? env_mono_ms(r->writer->env) + CROWDED_TURN_MS : INT64_MAX;
     r->checking = op->kind == STORE_FSCK;
     r->deadline_mono_ms = ops_deadline(op);
+}
+
+static int begin(struct reader *r) {
+    int code = claims_view(&r->writer->claims, &r->view, &r->view_count);
+    return code < 0 ? code : conn_run(&r->conn, SQL_BEGIN_READ);
+}
+
+static void end(struct reader *r) {
+    (void)conn_run(&r->conn, SQL_ROLLBACK);
+    free(r->view);
+    r->view = NULL;
+    r->view_count = 0;
+}
+
+/* `begun`: what begin() said. */
+static void run(struct reader *r, struct store_op *op, int begun) {
     op->err.code = 0;
-    op->status = claims_view(&r->writer->claims, &r->view, &r->view_count);
-    if (op->status == 0) {
-        op->status = conn_run(&r->conn, SQL_BEGIN_READ);
-    }
-    if (op->status == 0) {
-        op->status = ops_read(r, op);
-        (void)conn_run(&r->conn, SQL_ROLLBACK);
-    }
+    op->status = begun < 0 ? begun : ops_read(r, op);
     if (op->status < 0) {
         (void)reader_fail(r, op, op->status);
     }
     if (op->status == -EBADMSG) {
         outlet_health(r->outlet, op->err.msg);
     }
-    free(r->view);
-    r->view = NULL;
-    r->view_count = 0;
-    if (!hand_on(r, op)) {
+}
+
+/* A group has one snapshot, and is answered together. */
+static void run_group(struct reader *r, struct store_op *head) {
+    struct store_op *answered = NULL, **end_of_answered = &answered;
+    make_way(r, head);
+    set_bounds(r, head);
+    int begun = begin(r);
+    for (struct store_op *op = head, *next; op != NULL; op = next) {
+        next = op->next;
+        set_bounds(r, op);
+        run(r, op, begun);
         op->next = NULL;
-        outlet_ops(r->outlet, op);
+        *end_of_answered = op;
+        end_of_answered = &op->next;
+    }
+    end(r);
+    if (!hand_on(r, head)) { // a check is a group of its own
+        outlet_ops(r->outlet, answered);
     }
 }
 
-static size_t weigh_one(const struct store_op *op) {
-    (void)op;
-    return 1;
+/* Reads of one job are quick, and come in flocks; everything else goes alone. */
+static size_t weigh(const struct store_op *op) {
+    return op->kind == STORE_GET ? 1 : READER_GROUP;
 }
 
 static void *reader_main(void *arg) {
     struct reader *r = arg;
     (void)prctl(PR_SET_NAME, r->name);
     struct store_op *op = NULL;
-    while ((op = inlet_take(&r->in, weigh_one, 1)) != NULL) {
-        run(r, op);
+    while ((op = inlet_take(&r->in, weigh, READER_GROUP)) != NULL) {
+        run_group(r, op);
     }
     return NULL;
 }

@@ -20,6 +20,8 @@
 
 #define URL_SCHEME "sqlite:"
 
+enum { INLETS = 4 };
+
 struct sqlite_store {
     struct store_config config; /* strings are ours */
     char *path, *blob_dir;
@@ -27,8 +29,11 @@ struct sqlite_store {
     const struct env *env;
     struct hostlock lock;
     struct outlet outlet;
-    struct event *patience; /* runs while operations wait */
-    bool waiting;           /* it does                    */
+    struct event *patience;       /* runs while operations wait */
+    bool waiting;                 /* it does                    */
+    struct event *waker;          /* runs when a turn of the loop has posted all it had */
+    struct inlet *asleep[INLETS]; /* whose threads are then woken                 */
+    size_t asleep_count;
     bool outlet_open, writer_open;
     struct writer writer;
     struct reader reader, searcher;
@@ -53,8 +58,8 @@ static void on_patience(evutil_socket_t fd, short what, void *arg) {
     (void)fd;
     (void)what;
     struct sqlite_store *st = arg;
-    struct inlet *const inlets[] = {&st->writer.in, &st->reader.in, &st->searcher.in,
-                                    &st->blobs.in};
+    struct inlet *const inlets[INLETS] = {&st->writer.in, &st->reader.in, &st->searcher.in,
+                                          &st->blobs.in};
     bool left = false;
     for (size_t i = st->config.read_only_ok ? 1 : 0; i < ARRAY_LEN(inlets); i++) {
         struct store_op *op = inlet_expire(inlets[i], env_mono_ms(st->env), ops_deadline, &left);
@@ -73,6 +78,40 @@ static void on_patience(evutil_socket_t fd, short what, void *arg) {
     }
 }
 
+// A thread that is woken by the first of many operations would take that one alone, and be woken
+// again for the next: so it is woken once the loop's turn is over.
+static void on_posted(evutil_socket_t fd, short what, void *arg) {
+    (void)fd;
+    (void)what;
+    struct sqlite_store *st = arg;
+    for (size_t i = 0; i < st->asleep_count; i++) {
+        inlet_wake(st->asleep[i]);
+    }
+    st->asleep_count = 0;
+}
+
+static void wake_later(struct sqlite_store *st, struct inlet *in) {
+    if (st->asleep_count == 0) {
+        event_active(st->waker, 0, 0);
+    }
+    for (size_t i = 0; i < st->asleep_count; i++) {
+        if (st->asleep[i] == in) {
+            return;
+        }
+    }
+    st->asleep[st->asleep_count++] = in;
+}
+
+static struct inlet *inlet_of(struct sqlite_store *st, enum ops_thread thread) {
+    switch (thread) {
+    case OPS_WRITER: return &st->writer.in;
+    case OPS_READER: return &st->reader.in;
+    case OPS_SEARCHER: return &st->searcher.in;
+    case OPS_BLOBS: return &st->blobs.in;
+    default: return NULL;
+    }
+}
+
 static bool mutates(const struct store_op *op) {
     return ops_thread(op) == OPS_WRITER || op->kind == STORE_BLOB_PUT || ops_mends(op);
 }
@@ -81,22 +120,19 @@ static void sqlite_store_post(void *self, struct store_op *op) {
     struct sqlite_store *st = self;
     op->status = 0;
     op->posted_mono_ms = env_mono_ms(st->env);
-    bool posted = true;
+    struct inlet *in = inlet_of(st, ops_thread(op));
+    bool first = false;
     if (mutates(op) && st->config.read_only_ok) {
         refuse(st, op, -EROFS, "the store was opened for reading only");
-        return;
-    }
-    switch (ops_thread(op)) {
-    case OPS_WRITER: posted = inlet_post(&st->writer.in, op); break;
-    case OPS_READER: posted = inlet_post(&st->reader.in, op); break;
-    case OPS_SEARCHER: posted = inlet_post(&st->searcher.in, op); break;
-    case OPS_BLOBS: posted = inlet_post(&st->blobs.in, op); break;
-    case OPS_NOBODY: refuse(st, op, -ENOTSUP, "sqlite does not have this operation yet"); break;
-    }
-    if (!posted) {
+    } else if (in == NULL) {
+        refuse(st, op, -ENOTSUP, "sqlite does not have this operation yet");
+    } else if (!inlet_add(in, op, &first)) {
         refuse(st, op, -ESHUTDOWN, "the store is being closed");
     } else if (!st->waiting) {
         wait_on(st);
+    }
+    if (first) {
+        wake_later(st, in);
     }
 }
 
@@ -110,6 +146,9 @@ static void destroy(struct sqlite_store *st) {
     blobs_finish(&st->blobs);
     if (st->patience != NULL) {
         event_free(st->patience);
+    }
+    if (st->waker != NULL) {
+        event_free(st->waker);
     }
     if (st->outlet_open) {
         outlet_finish(&st->outlet);
@@ -232,7 +271,8 @@ static int open_all(struct sqlite_store *st, struct event_base *base,
     }
     st->outlet_open = true;
     st->patience = evtimer_new(base, on_patience, st);
-    if (st->patience == NULL) {
+    st->waker = event_new(base, -1, 0, on_posted, st);
+    if (st->patience == NULL || st->waker == NULL) {
         return err_set(e, -ENOMEM, "out of memory");
     }
     r = open_writer(st, e);
