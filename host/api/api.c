@@ -40,6 +40,7 @@ static void api_configure(void *front, struct server_config *ret_config) {
     struct api *api = front;
     *ret_config = (struct server_config){
         .limits = server_limits_default, .handle = api_handle, .admit = api_admit, .arg = api};
+    http_stats_watch(&api->http, &ret_config->watch);
 }
 
 static void api_close(void *front) {

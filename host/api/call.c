@@ -21,17 +21,24 @@ void call_op(struct call *call, struct store_op *op, enum store_op_kind kind,
     op->arg = call;
 }
 
-void call_reply(struct call *call, int status, struct buf *body) {
-    if (body->failed) {
-        buf_free(body);
+static void reply(struct call *call, int status, const char *content_type, struct buf *body) {
+    struct buf text = *body; // the request, and with it `body`, may be gone after the answer
+    if (text.failed) {
         respond_error(call->req, 503, "out_of_memory", NULL,
                       "the host is out of memory; try again later");
-        return;
+    } else {
+        respond(call->req, status, content_type, buf_bytes(&text));
     }
-    buf_char(body, '\n');
-    struct buf text = *body; // the request, and with it `body`, may be gone after the answer
-    respond(call->req, status, "application/json", buf_bytes(&text));
     buf_free(&text);
+}
+
+void call_reply(struct call *call, int status, struct buf *body) {
+    buf_char(body, '\n');
+    reply(call, status, "application/json", body);
+}
+
+void call_reply_text(struct call *call, const char *content_type, struct buf *body) {
+    reply(call, 200, content_type, body);
 }
 
 void call_list_begin(struct buf *out) {

@@ -5,6 +5,7 @@
 #ifndef JOBHOST_API_CALL_H
 #define JOBHOST_API_CALL_H
 
+#include "api/http_stats.h"
 #include "base/buf.h"
 #include "base/json.h"
 #include "net/server.h"
@@ -17,6 +18,7 @@ enum { CALL_PARAMS_MAX = 2 };
 
 struct api {
     struct host *host;
+    struct http_stats http;
     uint64_t submit_body_max;
     struct spools spools;
 };
@@ -42,6 +44,8 @@ void call_op(struct call *call, struct store_op *op, enum store_op_kind kind,
 
 /* Answers with `body`, which is freed. */
 void call_reply(struct call *call, int status, struct buf *body);
+/* The same with 200 and another type than JSON. */
+void call_reply_text(struct call *call, const char *content_type, struct buf *body);
 /* A page: what is written between the two stands inside of "items". The end answers, and finishes
  * the operation, of which the cursor (NULL: the last page) may be a part. */
 void call_list_begin(struct buf *out);

@@ -1,6 +1,7 @@
 /* GET /v1/plugins, /v1/plugins/{name}: what is loaded, what it offers, how it fares. */
 #include <string.h>
 
+#include "api/pool_names.h"
 #include "api/routes.h"
 #include "jobhost_plugin.h"
 #include "supervisor/pool.h"
@@ -8,18 +9,6 @@
 static const char *const option_types[] = {
     [JH_OPT_STRING] = "string",     [JH_OPT_INT] = "int",   [JH_OPT_BOOL] = "bool",
     [JH_OPT_DURATION] = "duration", [JH_OPT_SIZE] = "size", [JH_OPT_URL] = "url",
-};
-
-static const char *const pool_states[] = {
-    [POOL_STARTING] = "starting",
-    [POOL_READY] = "ready",
-    [POOL_FAILED] = "failed",
-    [POOL_DRAINING] = "draining",
-};
-
-static const char *const worker_states[] = {
-    [WORKER_SPAWNED] = "spawned",   [WORKER_LOADED] = "loaded", [WORKER_READY] = "ready",
-    [WORKER_DRAINING] = "draining", [WORKER_GONE] = "gone",
 };
 
 #define NAME_OF(names, value)                                                                      \
@@ -83,7 +72,7 @@ static void add_workers(struct buf *out, const struct pool_info *p) {
         json_comma(out);
         buf_char(out, '{');
         json_kint(out, "pid", w->pid);
-        json_kstr(out, "state", NAME_OF(worker_states, w->state));
+        json_kstr(out, "state", worker_state_name(w->state));
         json_ktime(out, "started_at", w->started_ms);
         json_kint(out, "running", w->running);
         json_kint(out, "window", w->window);
@@ -98,7 +87,7 @@ static void add_pool(struct buf *out, const struct pool_info *p) {
     json_comma(out);
     buf_char(out, '{');
     json_kstr(out, "name", p->name);
-    json_kstr(out, "state", NAME_OF(pool_states, p->state));
+    json_kstr(out, "state", pool_state_name(p->state));
     json_kstr(out, "fault", p->fault);
     json_kstr(out, "file", p->file);
     json_kstr(out, "build", p->build[0] == '\0' ? NULL : p->build);

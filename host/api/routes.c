@@ -44,6 +44,7 @@ static const struct route routes[] = {
     {"GET",    "/v1/version",                system_version_handle,      BODY_NONE,   NULL},
     {"GET",    "/healthz",                   system_health_handle,       BODY_NONE,   NULL},
     {"GET",    "/readyz",                    system_ready_handle,        BODY_NONE,   NULL},
+    {"GET",    "/metrics",                   metrics_handle,             BODY_NONE,   NULL},
 };
 // clang-format on
 
@@ -70,12 +71,26 @@ static bool method_fits(const char *asked, const char *has) {
     return strcmp(asked, has) == 0 || (strcmp(asked, "HEAD") == 0 && strcmp(has, "GET") == 0);
 }
 
+/* Not for whom host.monitoring says so. */
+static bool is_hidden(const struct call *call, const struct route *route) {
+    static const char *const patterns[] = {"/metrics", "/healthz", "/readyz"};
+    if (call->req->admin || strcmp(call->host->config->host.monitoring, "admin") != 0) {
+        return false;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(patterns); i++) {
+        if (strcmp(route->pattern, patterns[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 const struct route *routes_find(struct call *call, const char **ret_allow) {
     const char *allow = NULL;
     for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
         const struct route *r = &routes[i];
         const char *param[CALL_PARAMS_MAX] = {NULL, NULL};
-        if (!path_fits(call->req, r->pattern, param)) {
+        if (!path_fits(call->req, r->pattern, param) || is_hidden(call, r)) {
             continue;
         }
         if (method_fits(call->req->method, r->method)) {

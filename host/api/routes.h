@@ -62,5 +62,6 @@ void system_config_handle(struct call *call);
 void system_version_handle(struct call *call);
 void system_health_handle(struct call *call);
 void system_ready_handle(struct call *call);
+void metrics_handle(struct call *call);
 
 #endif

@@ -8,6 +8,7 @@
 #include "api/routes.h"
 #include "api/submit_item.h"
 #include "base/fault.h"
+#include "supervisor/stats.h"
 
 void submit_refuse(struct submit *s, struct submit_slot *slot, const struct problem *problem) {
     static const struct problem no_memory = {
@@ -75,16 +76,18 @@ static void add_accepted(struct buf *out, const struct store_submit_item *item, 
 }
 
 /* The answer for one job; returns its HTTP status. */
-static int add_answer(struct buf *out, const struct submit_slot *slot,
+static int add_answer(struct stats *stats, struct buf *out, const struct submit_slot *slot,
                       const struct store_submit_item *item, int64_t now_ms) {
     struct problem problem;
     json_comma(out);
     if (slot->problem != NULL) {
+        stats_word(&stats->refused, slot->problem->code);
         add_refusal(out, slot->problem, NULL);
         return slot->problem->status;
     }
     if (item->status != 0) {
         refusal_of(item, &problem);
+        stats_word(&stats->refused, problem.code);
         add_refusal(out, &problem, item);
         return problem.status;
     }
@@ -98,7 +101,7 @@ static int add_answers(const struct submit *s, struct buf *out) {
     int status = s->count == 0 ? 202 : 0;
     const struct store_submit_item *item = s->store.items;
     for (size_t i = 0; i < s->count; i++) {
-        int one = add_answer(out, &s->slots[i], item, s->store.op.now_ms);
+        int one = add_answer(s->call->host->stats, out, &s->slots[i], item, s->store.op.now_ms);
         item += s->slots[i].problem == NULL;
         status = status == 0 || one == 202 ? one : status;
     }
@@ -128,6 +131,11 @@ static void submitted(struct store_op *op) {
         op->status = -EIO;
     }
     if (op->status != 0) {
+        struct problem problem;
+        call_store_problem(op->status, NULL, &problem);
+        for (size_t i = 0; i < s->store.count; i++) {
+            stats_word(&s->call->host->stats->refused, problem.code);
+        }
         call_store_failed(s->call, op);
         return;
     }

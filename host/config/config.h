@@ -54,6 +54,8 @@ struct config_host {
     const char **cors;      /* allowed origins (the section `cors`)        */
     size_t cors_count;
     int64_t max_connections;
+    const char *monitoring; /* all | admin                                 */
+    int64_t ready_stall_ms; /* 0 = never                                   */
     bool allow_loose_secret_files;
 };
 

@@ -87,6 +87,14 @@ static const struct config_field host_rows[] = {
      .words = WORDS("text", "json"), .doc = "How a line of the log is written."},
     {"max_connections", CONFIG_INT, 0, AT(config_host, max_connections), .fallback = "1024",
      .min = 1, .max = 65536, .doc = "HTTP connections at once; more are refused with 503."},
+    {"monitoring", CONFIG_WORD, 0, AT(config_host, monitoring), .fallback = "all",
+     .words = WORDS("all", "admin"),
+     .doc = "Where `/metrics`, `/healthz` and `/readyz` are served: at every address, or on the "
+            "admin socket only."},
+    {"ready_stall", CONFIG_DURATION, 0, AT(config_host, ready_stall_ms), .fallback = "60s",
+     .max = DAY,
+     .doc = "`/readyz` fails when jobs could start, threads are free and nothing has started for "
+            "so long; `0s`: never for that."},
 };
 static const struct config_table host_table = {
     .what = "the host", FIELDS(host_rows), .doc = "The process itself: addresses, files, log."};

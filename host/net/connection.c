@@ -193,6 +193,7 @@ static void head_complete(struct conn *c) {
         return;
     }
     c->requests++;
+    c->ex->begun_us = env_stopwatch_us();
     if (config->admit != NULL) {
         config->admit(&c->ex->req, &body, config->arg);
     }
@@ -207,6 +208,7 @@ static void request_complete(struct conn *c) {
     exchange_body_end(c->ex);
     bufferevent_disable(c->bev, EV_READ);
     enter(c, CONN_HANDLE, 0);
+    c->ex->begun_us = env_stopwatch_us();
     c->server->config.handle(&c->ex->req, c->server->config.arg);
 }
 
@@ -384,6 +386,9 @@ int connection_open(struct server *s, int fd, const struct visitor *visitor) {
     s->live = c;
     s->live_count++;
     s->public_count += !visitor->admin;
+    if (s->config.watch.connected != NULL) {
+        s->config.watch.connected(s->config.watch.arg);
+    }
     bufferevent_setcb(c->bev, on_read, on_write, on_event, c);
     (void)evbuffer_add_cb(bufferevent_get_output(c->bev), on_output, c);
     bufferevent_setwatermark(c->bev, EV_READ, 0, s->http1.request_line + s->http1.headers);

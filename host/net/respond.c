@@ -119,10 +119,18 @@ static void log_access(struct exchange *ex) {
               ex->req.peer, ex->req.method, path_len, ex->req.target, ex->status, ex->req.body.len);
 }
 
+static void tell_answered(const struct exchange *ex, int status) {
+    const struct server_watch *watch = ex->server == NULL ? NULL : &ex->server->config.watch;
+    if (watch != NULL && watch->answered != NULL) {
+        watch->answered(watch->arg, &ex->req, status, env_stopwatch_us() - ex->begun_us);
+    }
+}
+
 /* Starts an answer. NULL: nobody is there to read it, and the exchange is on its way out. */
 static struct conn *begin(struct exchange *ex, enum answer kind, int status) {
     ex->answer = kind;
     ex->status = status;
+    tell_answered(ex, status);
     if (ex->conn == NULL) {
         if (kind != ANSWER_STREAM) { // a stream is discarded when it ends
             exchange_discard(ex);
@@ -237,6 +245,9 @@ void respond_refusal(struct conn *c, int status, const char *code, const char *m
     error_body(&body, code, NULL, message);
     log_debug(c->server->log, "http.refused", "peer=%s status=%d code=%s", c->visitor.text, status,
               code);
+    if (c->server->config.watch.refused != NULL) {
+        c->server->config.watch.refused(c->server->config.watch.arg, code);
+    }
     c->close_after = true;
     c->ex->answer = ANSWER_SENT;
     bufferevent_disable(c->bev, EV_READ);

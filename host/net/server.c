@@ -93,12 +93,15 @@ static void rest_for_fds(struct server *s) {
 
 /* ---- accepting ---- */
 
-static void turn_away(int fd) {
+static void turn_away(const struct server *s, int fd) {
     static const char text[] =
         "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\n"
         "Content-Type: application/json\r\nContent-Length: 75\r\n\r\n"
         "{\"error\":{\"code\":\"too_many_connections\",\"message\":\"try again in a moment\"}}\n";
     char ignored[512];
+    if (s->config.watch.refused != NULL) {
+        s->config.watch.refused(s->config.watch.arg, "too_many_connections");
+    }
     (void)send(fd, text, sizeof text - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
     (void)shutdown(fd, SHUT_WR);
     (void)recv(fd, ignored, sizeof ignored,
@@ -140,19 +143,19 @@ static void on_accept(struct evconnlistener *lev, evutil_socket_t fd, struct soc
     struct server *s = l->server;
     struct visitor visitor;
     if (!l->admin && fd >= s->fd_max) { // what is left is for the host itself
-        turn_away(fd);
+        turn_away(s, fd);
         s->few_fds = true;
         log_warn(s->log, "http.few_descriptors", "fd=%d rest_ms=%d", fd, REST_MS);
         rest_for_fds(s);
         return;
     }
     if (!identify(l, fd, address, &visitor)) {
-        turn_away(fd);
+        turn_away(s, fd);
         return;
     }
     if (connection_open(s, fd, &visitor) != 0) {
         peers_leave(&s->peers, visitor.peer);
-        turn_away(fd);
+        turn_away(s, fd);
         return;
     }
     check_full(s);
@@ -168,7 +171,7 @@ static void on_accept_error(struct evconnlistener *lev, void *arg) {
         close(s->spare_fd);
         int fd = accept4(evconnlistener_get_fd(lev), NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd != -1) {
-            turn_away(fd);
+            turn_away(s, fd);
         }
         s->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     }

@@ -119,8 +119,20 @@ struct request_body {
 /* After BODY_BEHIND: go on. The time in between is not held against the peer. */
 void request_body_resume(struct request *req);
 
+/* Told of what happens, for counting. Each is optional, and must not answer or change anything. */
+struct server_watch {
+    /* The handler begins to answer, `took_us` after the request was complete (a request whose body
+     * is not read: after its head). */
+    void (*answered)(void *arg, const struct request *req, int status, int64_t took_us);
+    /* Something was refused before there was a request to handle. `code` is a constant. */
+    void (*refused)(void *arg, const char *code);
+    void (*connected)(void *arg);
+    void *arg;
+};
+
 struct server_config {
     struct server_limits limits;
+    struct server_watch watch;
     void (*handle)(struct request *req, void *arg); /* must answer now or later, never not at all */
     /* Optional. Sees a request before its body (body is empty) and may change what is set in *body;
      * or may answer it: then the body is not read. */

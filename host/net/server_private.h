@@ -79,6 +79,7 @@ struct exchange {
     size_t mark_count;
     enum { PART_TARGET, PART_NONE, PART_NAME, PART_VALUE } part;
     uint64_t body_size;
+    int64_t begun_us; /* when its head, then its body, was complete */
     int (*body_piece)(struct request *req, struct bytes piece); /* NULL: `body` takes it */
     /* the answer */
     enum answer answer;

@@ -40,12 +40,12 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/env.h"
 #include "base/err.h"
 #include "core/job.h"
 
 struct event_base;
 struct log;
-struct env;
 struct store;
 
 /* ------------------------------------------------------------------ operations */
@@ -103,6 +103,9 @@ struct store_op {
     void *arg;              /* the caller's                                        */
     struct store_op *next;  /* private to the backend                              */
     int64_t posted_mono_ms; /* private to the backend                              */
+    int64_t posted_us;      /* env_stopwatch_us() of store_post()                  */
+    /* answer, on one operation of each transaction: how many shared it; 0 on the others */
+    uint32_t group;
 };
 
 static inline void store_op_finish(struct store_op *op) {
@@ -176,7 +179,8 @@ struct store_claimed {
     uint32_t steps_version; /* state_version of the code that wrote the steps; 0 = no steps  */
     struct job_counters counters;
     int64_t created_ms, first_run_ms;
-    uint32_t want; /* index of the want it answers                                  */
+    int64_t ready_ms; /* since when it could have been claimed                        */
+    uint32_t want;    /* index of the want it answers                                  */
 };
 
 /* Takes up to want.limit jobs of each lane, by priority_split() over the lane's bands and
@@ -679,6 +683,8 @@ struct store_events {
     void (*due)(void *arg, int64_t due_ms);
     /* Degraded (reason != NULL) or healthy again (NULL). */
     void (*health)(void *arg, const char *reason);
+    /* An operation has its answer: for counting, just before done(). Optional. */
+    void (*answered)(void *arg, const struct store_op *op);
     void *arg;
 };
 
@@ -709,6 +715,8 @@ int store_open(const struct store_config *config, struct event_base *base, const
 void store_close(struct store *store);
 
 static inline void store_post(struct store *store, struct store_op *op) {
+    op->posted_us = env_stopwatch_us();
+    op->group = 0;
     store->ops->post(store->self, op);
 }
 

@@ -15,6 +15,7 @@
 #include "supervisor/host.h"
 #include "supervisor/hub.h"
 #include "supervisor/pool_private.h"
+#include "supervisor/stats.h"
 
 void claim_unref(struct claim *claim) {
     if (claim != NULL && claim->attempts == 0) {
@@ -68,6 +69,15 @@ void attempt_free(struct attempt *a) {
     a->claim->attempts--;
     claim_unref(a->claim);
     free(a);
+}
+
+void attempt_begun(struct attempt *a, int64_t wall_ms) {
+    if (a->started_wall_ms != 0) {
+        return;
+    }
+    a->started_wall_ms = wall_ms;
+    a->lane->stats->started++;
+    histogram_add(&a->lane->stats->wait, &histogram_waits, (wall_ms - a->job->ready_ms) * 1000);
 }
 
 bool attempt_rewind(struct attempt *a) {
@@ -348,9 +358,8 @@ void attempt_on_done(struct attempt *a, const struct msg_done *m) {
         a->report.wake_at_ms = wait > 0 ? env_wall_ms(&a->host->env) + wait : 0;
     }
     a->failure_flags = m->failure_flags;
-    if (a->started_wall_ms == 0) { // too short to have been looked at
-        a->started_wall_ms = env_wall_ms(&a->host->env) - m->run_us / 1000;
-    }
+    attempt_begun(a, env_wall_ms(&a->host->env) - m->run_us / 1000);
+    histogram_add(&a->lane->stats->run, &histogram_waits, m->run_us);
     if (m->status != JH_OK) {
         attempt_say(a, m->scope, m->message, m->code, m->wait_key);
     }

@@ -92,6 +92,9 @@ struct attempt *attempt_find(struct host *host, const struct job_id *id);
 /* Frees the claim when no attempt uses it; may be NULL. */
 void claim_unref(struct claim *claim);
 
+/* run() was entered at this wall time, as far as is known; the first call counts. */
+void attempt_begun(struct attempt *a, int64_t wall_ms);
+
 /* Forgets what it did and was told, for another run of the same claim. False: it has committed
  * something in this run, so that the store's newer state must be claimed again. */
 bool attempt_rewind(struct attempt *a);

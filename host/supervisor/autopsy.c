@@ -76,6 +76,22 @@ static bool autopsy_was_killed_from_outside(const struct worker *w) {
            WTERMSIG(w->wait_status) == SIGKILL;
 }
 
+const char *autopsy_word(const struct worker *w) {
+    if (w->said_bye) {
+        return "drained";
+    }
+    if (w->for_a_job) {
+        return "cancel";
+    }
+    if (autopsy_was_killed_from_outside(w)) {
+        return "killed";
+    }
+    if (w->crashed || (!w->killed_by_us && WIFSIGNALED(w->wait_status))) {
+        return "signal";
+    }
+    return w->killed_by_us ? "host" : w->fail_text[0] != '\0' ? "failed" : "exit";
+}
+
 bool autopsy_is_crash(const struct worker *w) {
     return !w->said_bye && !w->for_a_job && w->host->phase == HOST_RUNNING;
 }
@@ -125,9 +141,7 @@ void autopsy_settle(struct worker *w, const char *text) {
             dispatch_return(a);
             continue;
         }
-        if (a->started_wall_ms == 0) {
-            a->started_wall_ms = env_wall_ms(&host->env) - (env_mono_ms(&host->env) - since);
-        }
+        attempt_begun(a, env_wall_ms(&host->env) - (env_mono_ms(&host->env) - since));
         autopsy_started(w, a, text);
     }
 }

@@ -10,6 +10,11 @@ void autopsy_text(const struct worker *w, char *out, size_t cap);
 /* Did it die by what its plugin did (as opposed to a drain or a kill of ours for a job's sake)? */
 bool autopsy_is_crash(const struct worker *w);
 
+/* The same in a word for counting, a constant: "signal", "exit", "killed" (from outside, or out of
+ * memory), "host" (it broke the protocol, did not start or answer in time), "cancel" (one of its
+ * jobs did not stop), "failed" (it said that it cannot start), "drained". */
+const char *autopsy_word(const struct worker *w);
+
 /* Ends or gives back every attempt it had: those that had not been started go back unmarked; a
  * started one is charged if the death was its doing, or if nobody can tell whose it was. */
 void autopsy_settle(struct worker *w, const char *text);

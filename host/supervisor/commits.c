@@ -10,6 +10,7 @@
 #include "supervisor/host.h"
 #include "supervisor/hub.h"
 #include "supervisor/pool_private.h"
+#include "supervisor/stats.h"
 #include "supervisor/upkeep.h"
 
 enum { COMMITS_BATCH = 256, COMMITS_SPARE = 8, COMMITS_RETRY_MS = 1000 };
@@ -265,6 +266,19 @@ static void commits_publish(struct host *host, const struct commit_entry *entry,
                            });
 }
 
+/* What the store has taken. A retry's class is that of its error. */
+static void commits_count(struct host *host, const struct store_commit_item *item,
+                          const struct commit_entry *entry) {
+    struct stats_series *s = entry->attempt->lane->stats;
+    s->children += item->child_count;
+    if (entry->final && job_is_final(item->state)) {
+        s->finished[item->state]++;
+    }
+    if (item->event == JOB_EV_RETRY) {
+        stats_word(&host->stats->retries, outcome_class(entry->error.cls)->name);
+    }
+}
+
 static void commits_item_done(struct host *host, struct store_commit_item *item,
                               struct commit_entry *entry) {
     struct attempt *a = entry->attempt;
@@ -273,6 +287,8 @@ static void commits_item_done(struct host *host, struct store_commit_item *item,
         id_format(&a->job->spec.id, id);
         log_warn(&host->log, "commit.refused", "job=%s commit=%u event=%s status=%d", id,
                  item->commit_no, job_event_name((int)item->event), item->status);
+    } else {
+        commits_count(host, item, entry);
     }
     if (!entry->final) {
         commits_tell_worker(a, item);

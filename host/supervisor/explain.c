@@ -1,7 +1,8 @@
-/* Gathers the facts about one job, or one queue, for core/evaluate.h. */
+/* Gathers the facts about one job, one queue, or all that wait, for core/evaluate.h. */
 #include <stdio.h>
 #include <string.h>
 
+#include "supervisor/commits.h"
 #include "supervisor/dispatch.h"
 #include "supervisor/host.h"
 #include "supervisor/jobs.h"
@@ -65,4 +66,22 @@ unsigned jobs_explain_queue(struct host *host, const char *queue, const struct s
         }
     }
     return n;
+}
+
+void jobs_waiting(struct host *host, const struct store_stats *stats, struct jobs_waiting *ret) {
+    *ret = (struct jobs_waiting){.commits_pending = commits_pending(host)};
+    for (size_t i = 0; stats != NULL && i < stats->lane_count; i++) {
+        const struct store_lane_stats *s = &stats->lanes[i];
+        struct lane *lane =
+            i < JOBS_WAITING_LANES_MAX ? lane_find(host, s->lane.queue, s->lane.type) : NULL;
+        if (lane == NULL) {
+            ret->not_looked_at += s->waiting;
+            continue;
+        }
+        struct job_facts facts = {.state = JOB_QUEUED};
+        struct reason first;
+        dispatch_lane_facts(host, lane, &facts);
+        unsigned found = evaluate(&facts, env_wall_ms(&host->env), &first, 1);
+        *(found == 0 ? &ret->startable : &ret->by_reason[first.code]) += s->waiting;
+    }
 }

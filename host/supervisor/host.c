@@ -18,6 +18,7 @@
 #include "supervisor/serve.h"
 #include "supervisor/shutdown.h"
 #include "supervisor/spawn.h"
+#include "supervisor/stats.h"
 #include "supervisor/upkeep.h"
 
 /* ------------------------------------------------------------------ the store's events */
@@ -51,6 +52,11 @@ static void host_store_health(void *arg, const char *reason) {
     }
 }
 
+static void host_store_answered(void *arg, const struct store_op *op) {
+    struct host *host = arg;
+    stats_store_answered(host->stats, op, env_stopwatch_us() - op->posted_us);
+}
+
 static int host_open_store(struct host *host, struct err *e) {
     const struct config_store *c = &host->config->store;
     char blob_dir[4096];
@@ -69,7 +75,12 @@ static int host_open_store(struct host *host, struct err *e) {
         .dedup_ttl_ms = host->config->queue_default.dedup_ttl_ms,
     };
     struct store_events events = {
-        .ready = host_store_ready, .due = host_store_due, .health = host_store_health, .arg = host};
+        .ready = host_store_ready,
+        .due = host_store_due,
+        .health = host_store_health,
+        .answered = host_store_answered,
+        .arg = host,
+    };
     return store_open(&config, host->base, &host->log, &host->env, &events, &host->store, e);
 }
 
@@ -142,12 +153,14 @@ int host_open(struct host *host, bool safe, struct err *e) {
     host->timers = host->base == NULL ? NULL : timers_new(host->base, &host->env);
     host->net_timers = host->base == NULL ? NULL : timers_new(host->base, &host->net_env);
     host->hub = hub_new();
+    host->stats = stats_new();
     host->commits = commits_new(host);
     host->upkeep = upkeep_new(host);
     host->shutdown = shutdown_new(host);
     if (host->timers == NULL || host->net_timers == NULL || host->hub == NULL ||
-        host->commits == NULL || host->upkeep == NULL || host->shutdown == NULL ||
-        dispatch_new(host, safe, &host->dispatch) != 0 || pools_new(host, &host->pools) != 0) {
+        host->stats == NULL || host->commits == NULL || host->upkeep == NULL ||
+        host->shutdown == NULL || dispatch_new(host, safe, &host->dispatch) != 0 ||
+        pools_new(host, &host->pools) != 0) {
         return err_set(e, -ENOMEM, "out of memory");
     }
     r = disk_new(host->base, &host->disk, e);
@@ -176,6 +189,7 @@ void host_close(struct host *host) {
     shutdown_free(&host->shutdown);
     upkeep_free(&host->upkeep);
     hub_free(&host->hub);
+    stats_free(&host->stats);
     timers_free(&host->net_timers);
     timers_free(&host->timers);
     if (host->base != NULL) {

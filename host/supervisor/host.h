@@ -12,7 +12,8 @@
  * dispatch.h  which waiting job goes to which thread, and when
  * pool.h      a plugin's worker processes: spawn, hand-shake, health, drain
  * attempt.h   one running attempt: its effects, commits, timeouts, end
- * hub.h       live events for watchers */
+ * hub.h       live events for watchers
+ * stats.h     what has been done, counted */
 #ifndef JOBHOST_SUPERVISOR_HOST_H
 #define JOBHOST_SUPERVISOR_HOST_H
 
@@ -34,6 +35,7 @@ struct event_base;
 struct dispatch;
 struct pools;
 struct hub;
+struct stats;
 struct server;
 struct shutdown;
 struct commits;
@@ -66,6 +68,7 @@ struct host {
     struct pools *pools;
     struct dispatch *dispatch;
     struct hub *hub;
+    struct stats *stats;
     struct commits *commits;
     struct upkeep *upkeep;
     struct server *server; /* every door; see serve.h                             */

@@ -4,6 +4,7 @@
 
 struct hub {
     struct hub_watch *first;
+    unsigned count;
     struct hub_watch *next_up; // the one after the watch being called, kept right by hub_remove()
 };
 
@@ -23,6 +24,7 @@ int hub_add(struct hub *hub, struct hub_watch *watch) {
         watch->next->prev = &watch->next;
     }
     hub->first = watch;
+    hub->count++;
     return 0;
 }
 
@@ -33,6 +35,7 @@ void hub_remove(struct hub *hub, struct hub_watch *watch) {
     if (hub->next_up == watch) {
         hub->next_up = watch->next;
     }
+    hub->count--;
     *watch->prev = watch->next;
     if (watch->next != NULL) {
         watch->next->prev = watch->prev;
@@ -61,4 +64,8 @@ int hub_watching(const struct hub *hub, const struct job_id *id) {
         }
     }
     return 0;
+}
+
+unsigned hub_watchers(const struct hub *hub) {
+    return hub->count;
 }

@@ -34,6 +34,8 @@ void hub_free(struct hub **hub);
 int hub_add(struct hub *hub, struct hub_watch *watch);
 void hub_remove(struct hub *hub, struct hub_watch *watch);
 void hub_publish(struct hub *hub, const struct hub_event *event);
+/* How many watch. */
+unsigned hub_watchers(const struct hub *hub);
 /* Anybody there? Lets hot paths skip building events. */
 int hub_watching(const struct hub *hub, const struct job_id *id);
 

@@ -95,6 +95,18 @@ unsigned jobs_explain(struct host *host, const struct store_job *job,
 unsigned jobs_explain_queue(struct host *host, const char *queue, const struct store_stats *stats,
                             struct reason *ret_reasons, unsigned cap);
 
+/* What keeps queued jobs from starting: each lane's jobs are counted under the first reason of
+ * evaluate(). */
+enum { JOBS_WAITING_LANES_MAX = 1000 }; /* lanes looked at */
+struct jobs_waiting {
+    int64_t by_reason[REASON_COUNT];
+    int64_t startable;        /* no reason: they may start at any moment */
+    int64_t not_looked_at;    /* of further lanes                        */
+    unsigned commits_pending; /* commits with the store                  */
+};
+/* `stats` may be NULL: then no jobs are counted. */
+void jobs_waiting(struct host *host, const struct store_stats *stats, struct jobs_waiting *ret);
+
 /* Pause and resume: durable, audited, in force at once. op.done is the caller's. */
 void jobs_queue_set(struct host *host, struct store_queue_set *set);
 

@@ -9,6 +9,7 @@
 #include "supervisor/dispatch.h"
 #include "supervisor/host.h"
 #include "supervisor/pool_private.h"
+#include "supervisor/stats.h"
 
 enum {
     LANE_KEY_MAX = JOB_QUEUE_MAX + 1 + JOB_TYPE_MAX + 1,
@@ -215,6 +216,7 @@ static struct lane *lane_new(struct host *host, const char *key, const char *que
         return NULL;
     }
     lane->config = config_job(host->config, type);
+    lane->stats = stats_series(host->stats, queue, type);
     TAILQ_INSERT_TAIL(&lane->queue->lanes, lane, of_queue);
     lane_bind(host, lane);
     HASH_ADD_KEYPTR(hh, host->dispatch->lanes.lanes, lane->key, strlen(lane->key), lane);

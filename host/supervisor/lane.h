@@ -17,6 +17,7 @@
 
 struct pool;
 struct pool_handler;
+struct stats_series;
 
 /* Slow: each job has a thread to itself. Fast: several wait in a worker's window. */
 enum lane_pace { LANE_SLOW, LANE_FAST, LANE_PACES };
@@ -49,6 +50,7 @@ struct lane {
     bool ready;       /* in its pool's list */
     uint64_t signals; /* grows whenever it may have become hungry */
     uint64_t turn;    /* for priority_split() */
+    struct stats_series *stats;
     TAILQ_ENTRY(lane) of_queue, of_pool;
     UT_hash_handle hh;
 };

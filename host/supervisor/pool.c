@@ -117,6 +117,7 @@ static void pool_respawn_later(struct pool *pool) {
 int pool_on_hello(struct worker *w, const struct msg_hello *m, struct err *e) {
     struct pool *pool = w->pool;
     if (pool->manifest.name == NULL) {
+        pool->since_ms = env_wall_ms(&pool->host->env);
         int r = manifest_copy(pool, m, e);
         if (r != 0) {
             return r;
@@ -187,6 +188,7 @@ void pool_on_gone(struct worker *w) {
     char text[512];
     autopsy_text(w, text, sizeof text);
     pool_note_death(w, text);
+    stats_word(&pool->exits, autopsy_word(w));
     if (w->ready_mono_ms != 0 && !w->drained) {
         pool->ready_count--;
     }

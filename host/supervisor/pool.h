@@ -19,6 +19,7 @@
 
 struct host;
 struct pools;
+struct stats_words;
 
 enum pool_state { POOL_STARTING, POOL_READY, POOL_FAILED, POOL_DRAINING };
 enum worker_state { WORKER_SPAWNED, WORKER_LOADED, WORKER_READY, WORKER_DRAINING, WORKER_GONE };
@@ -59,7 +60,9 @@ struct pool_info {
     const struct pool_manifest *manifest; /* NULL until loaded       */
     uint32_t slots, busy;
     uint64_t jobs_done, crashes, restarts;
-    const char *last_crash; /* one line, or NULL                  */
+    const struct stats_words *exits; /* of its workers, by reason          */
+    int64_t since_ms;                /* wall; when its code was loaded     */
+    const char *last_crash;          /* one line, or NULL                  */
     const struct worker_info *workers;
     uint32_t worker_count;
 };

@@ -1,26 +1,13 @@
 /* Pools as the API shows them, and which pool serves a type. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "base/process.h"
 #include "supervisor/host.h"
 #include "supervisor/pool_private.h"
 
 uint32_t pools_count(const struct pools *pools) {
     return pools->count;
-}
-
-static uint64_t pool_rss(int32_t pid) {
-    char path[64], line[128] = "";
-    snprintf(path, sizeof path, "/proc/%d/statm", (int)pid);
-    FILE *f = fopen(path, "re");
-    if (f == NULL) {
-        return 0;
-    }
-    const char *pages = fgets(line, sizeof line, f) == NULL ? NULL : strchr(line, ' ');
-    fclose(f); // "total resident ..."
-    return pages == NULL ? 0 : strtoull(pages, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 static void worker_describe(const struct worker *w, int64_t wall_offset, struct worker_info *ret) {
@@ -29,7 +16,7 @@ static void worker_describe(const struct worker *w, int64_t wall_offset, struct 
         .state = w->state,
         .started_ms = w->spawned_mono_ms + wall_offset,
         .jobs_done = w->jobs_done,
-        .rss = pool_rss((int32_t)w->pid),
+        .rss = process_resident((int32_t)w->pid),
     };
     for (int64_t i = 0; i < w->pool->config->threads; i++) {
         int64_t since;
@@ -52,6 +39,8 @@ void pools_info(struct host *host, uint32_t index, struct pool_info *ret) {
         .jobs_done = pool->jobs_done,
         .crashes = pool->crashes,
         .restarts = pool->restarts,
+        .exits = &pool->exits,
+        .since_ms = pool->since_ms,
         .last_crash = pool->last_crash[0] == '\0' ? NULL : pool->last_crash,
     };
     memcpy(ret->build, pool->build, sizeof ret->build);

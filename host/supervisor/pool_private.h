@@ -9,6 +9,7 @@
 #include "supervisor/lane.h"
 #include "supervisor/pool.h"
 #include "supervisor/snapshot.h"
+#include "supervisor/stats.h"
 #include "supervisor/worker.h"
 
 struct pool {
@@ -33,6 +34,8 @@ struct pool {
     unsigned deaths; /* in a row without a finished job between */
     struct timer respawn_timer;
     uint64_t jobs_done, crashes, restarts;
+    struct stats_words exits; /* of its workers, by autopsy_word() */
+    int64_t since_ms;         /* wall; when this build was loaded first */
     char last_crash[512];
     struct worker_info *infos; /* scratch of pools_info() */
 };

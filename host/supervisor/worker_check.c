@@ -54,9 +54,7 @@ static int64_t check_stop(struct worker *w, struct attempt *a, int64_t now) {
 static int64_t check_running(struct worker *w, struct attempt *a, int64_t since, int64_t now) {
     int64_t wall = env_wall_ms(&w->host->env);
     int64_t due = now + CHECK_REPORT_EVERY_MS;
-    if (a->started_wall_ms == 0) {
-        a->started_wall_ms = wall - (now - since);
-    }
+    attempt_begun(a, wall - (now - since));
     if (a->job->spec.timeout_ms > 0) {
         int64_t timeout_at = since + a->job->spec.timeout_ms;
         if (now >= timeout_at) {

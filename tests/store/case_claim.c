@@ -113,6 +113,7 @@ static void test_too_late(void) {
     const struct store_claim *claim = rig_claim(&rig, "q", "t", 10);
     EXPECT_EQ_UINT(1, claim->job_count);
     EXPECT_TRUE(id_equal(&fine.id, &claim->jobs[0].spec.id));
+    EXPECT_EQ_INT(rig.now - 10, claim->jobs[0].ready_ms);
     EXPECT_EQ_UINT(2, claim->ended_count);
     const struct store_job *job = rig_get(&rig, &expires.id);
     EXPECT_EQ_INT(JOB_DEAD, job->state);

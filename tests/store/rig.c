@@ -56,7 +56,8 @@ void rig_init(struct rig *rig) {
 }
 
 int rig_open(struct rig *rig) {
-    struct store_events events = {on_ready, on_due, on_health, rig};
+    struct store_events events = {
+        .ready = on_ready, .due = on_due, .health = on_health, .arg = rig};
     rig->err = (struct err){.code = 0};
     int r = store_open(&rig->config, rig->base, NULL, &rig->env, &events, &rig->store, &rig->err);
     rig->open = r == 0;

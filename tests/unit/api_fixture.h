@@ -9,6 +9,7 @@
 #include "supervisor/hub.h"
 #include "supervisor/jobs.h"
 #include "supervisor/pool.h"
+#include "supervisor/stats.h"
 
 #include "server_fixture.h"
 
@@ -132,6 +133,14 @@ void jobs_queue_set(struct host *host, struct store_queue_set *set) {
     store_post(&host->store, &set->op);
 }
 
+void jobs_waiting(struct host *host, const struct store_stats *stats, struct jobs_waiting *ret) {
+    (void)host;
+    *ret = (struct jobs_waiting){.commits_pending = 3};
+    if (stats != NULL) {
+        ret->by_reason[REASON_NO_SLOT] = 5;
+    }
+}
+
 uint32_t pools_count(const struct pools *pools) {
     (void)pools;
     return 1;
@@ -191,6 +200,7 @@ static inline void api_start(struct api_fixture *x, const char *config) {
     }
     x->host.store = (struct store){.ops = &api_fake_store, .self = x};
     x->host.hub = hub_new();
+    x->host.stats = stats_new();
     x->host.phase = HOST_RUNNING;
     id_gen_init(&x->host.ids, 1);
     struct api *front = api_front.open(&x->host);
@@ -209,6 +219,7 @@ static inline void api_stop(struct api_fixture *x) {
     fixture_stop(&x->f);
     api_front.close(front);
     hub_free(&x->host.hub);
+    stats_free(&x->host.stats);
     config_free(&x->host.config);
     config_report_finish(&x->report);
 }

@@ -115,6 +115,7 @@ static int take(struct taking *t, const struct job_row *row, const struct job_sp
         .counters = life->counters,
         .created_ms = id_time_ms(&row->id),
         .first_run_ms = life->first_run_ms,
+        .ready_ms = row->at_ms,
         .want = t->want,
     };
     out->spec.queue = t->lane->names.queue;

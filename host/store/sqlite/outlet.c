@@ -114,10 +114,13 @@ void outlet_health(struct outlet *o, const char *reason) {
     unlock_and_wake(o);
 }
 
-static void finish_ops(struct store_op *op) {
+static void finish_ops(const struct store_events *events, struct store_op *op) {
     while (op != NULL) {
         struct store_op *next = op->next;
         op->next = NULL;
+        if (events->answered != NULL) {
+            events->answered(events->arg, op);
+        }
         op->done(op); // may free it
         op = next;
     }
@@ -142,7 +145,7 @@ bool outlet_deliver(struct outlet *o) {
     }
     (void)pthread_mutex_unlock(&o->lock);
 
-    finish_ops(taken.head);
+    finish_ops(&taken.events, taken.head);
     report_lanes(&taken, taken.lanes, taken.lane_count);
     free(taken.lanes);
     if (taken.due_ms != 0 && taken.events.due != NULL) {

@@ -420,8 +420,17 @@ static void group_fail(struct writer *w, int r) {
     }
 }
 
+static uint32_t group_size(const struct store_op *op) {
+    uint32_t n = 0;
+    for (; op != NULL; op = op->next) {
+        n++;
+    }
+    return n;
+}
+
 static void run_group(struct writer *w, struct store_op *head) {
     w->head = head;
+    head->group = group_size(head);
     int r = refuse_degraded(w, head) ? 0 : group_apply(w);
     if (r < 0) {
         group_fail(w, r);
