@@ -9,7 +9,7 @@ import pytest
 from lib import build
 from lib.api import Unreachable
 from lib.clock import Clock
-from lib.host import chaos
+from lib.host import WORKER_LIFE_S, chaos
 from lib.procs import alive, wait_until, workers_of
 
 SOON = {"backoff": "fixed", "base": "10ms", "jitter": 0}
@@ -137,7 +137,7 @@ def test_a_stopped_worker_does_not_outlive_it_either(host):
     worker, = host.workers()
     os.kill(worker, signal.SIGSTOP)
     host.kill()
-    assert not alive(worker)
+    wait_until(lambda: not alive(worker), WORKER_LIFE_S, "it is gone")
 
 
 def test_a_hung_worker_is_replaced(make_host):
