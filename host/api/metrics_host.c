@@ -7,6 +7,7 @@
 #include "api/routes.h"
 #include "jobhost_plugin.h"
 #include "supervisor/hub.h"
+#include "supervisor/ready.h"
 
 static void add_value(struct metrics_page *page, const struct metrics_family *f, double value) {
     prometheus_value(&page->out, f->name, NULL, 0, value);
@@ -217,7 +218,9 @@ void metrics_watchers(struct metrics_page *page, const struct metrics_family *f)
 /* ---- the process ---- */
 
 void metrics_ready(struct metrics_page *page, const struct metrics_family *f) {
-    add_value(page, f, page->host->phase == HOST_RUNNING && page->host->store_fault == NULL);
+    struct ready_report report;
+    ready_report(page->host, &report);
+    add_value(page, f, report.code == READY_YES);
 }
 
 void metrics_build(struct metrics_page *page, const struct metrics_family *f) {

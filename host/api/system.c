@@ -1,6 +1,7 @@
 /* Health, readiness, version and configuration of this host. */
 #include "api/routes.h"
 #include "jobhost_plugin.h"
+#include "supervisor/ready.h"
 
 static const char *const phases[] = {
     [HOST_STARTING] = "starting",
@@ -9,26 +10,46 @@ static const char *const phases[] = {
     [HOST_STOPPED] = "stopped",
 };
 
-static void reply_state(struct call *call, bool ok) {
+static void begin_state(struct call *call, struct buf *out, bool ok) {
     const struct host *host = call->host;
-    struct buf out = {0};
-    buf_char(&out, '{');
-    json_kbool(&out, "ok", ok);
-    json_kstr(&out, "phase", phases[host->phase]);
-    json_kstr(&out, "store", host->store_fault == NULL ? "ok" : "degraded");
-    json_kstr(&out, "fault", host->store_fault);
-    buf_char(&out, '}');
-    call_reply(call, ok ? 200 : 503, &out);
+    buf_char(out, '{');
+    json_kbool(out, "ok", ok);
+    json_kstr(out, "phase", phases[host->phase]);
+    json_kstr(out, "store", host->store_fault == NULL ? "ok" : "degraded");
+    json_kstr(out, "fault", host->store_fault);
+}
+
+static void end_state(struct call *call, struct buf *out, bool ok) {
+    buf_char(out, '}');
+    if (!ok) {
+        respond_header(call->req, "Retry-After", "1");
+    }
+    call_reply(call, ok ? 200 : 503, out);
 }
 
 /* Alive, and able to keep what it is given. */
 void system_health_handle(struct call *call) {
-    reply_state(call, call->host->store_fault == NULL && call->host->phase != HOST_STOPPED);
+    struct buf out = {0};
+    bool ok = call->host->store_fault == NULL && call->host->phase != HOST_STOPPED;
+    begin_state(call, &out, ok);
+    end_state(call, &out, ok);
 }
 
-/* To be sent work. */
+/* To be sent work: it runs, and jobs that could start do. */
 void system_ready_handle(struct call *call) {
-    reply_state(call, call->host->store_fault == NULL && call->host->phase == HOST_RUNNING);
+    struct buf out = {0};
+    struct ready_report report;
+    ready_report(call->host, &report);
+    begin_state(call, &out, report.code == READY_YES);
+    if (report.code != READY_YES) {
+        json_key(&out, "reason");
+        buf_char(&out, '{');
+        json_kstr(&out, "code", ready_code_name(report.code));
+        json_kstr(&out, "detail", report.detail);
+        json_kstr(&out, "plugin", report.plugin);
+        buf_char(&out, '}');
+    }
+    end_state(call, &out, report.code == READY_YES);
 }
 
 void system_version_handle(struct call *call) {

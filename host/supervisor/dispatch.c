@@ -92,7 +92,7 @@ static uint32_t dispatch_capacity(const struct lane *lane) {
 
 /* A fast lane has hundreds in hand for milliseconds: they do not count where slow ones wait for a
  * thread, or those would never get one. */
-static uint32_t dispatch_room(const struct lane *lane) {
+uint32_t dispatch_room(const struct lane *lane) {
     const struct pool *pool = lane->pool;
     uint32_t capacity = dispatch_capacity(lane);
     uint32_t taken = pool->in_hand[LANE_SLOW];

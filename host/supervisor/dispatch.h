@@ -46,6 +46,8 @@ void dispatch_lane_ready(struct host *host, const struct store_lane *lane);
 
 /* Gives held attempts of a pool to workers that have room. */
 void dispatch_place(struct pool *pool);
+/* How many more jobs of this lane its pool may have in hand. */
+uint32_t dispatch_room(const struct lane *lane);
 /* Too late to begin? It goes back to the store, which ends it when it is claimed. */
 bool dispatch_is_late(const struct attempt *a);
 

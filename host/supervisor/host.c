@@ -14,6 +14,7 @@
 #include "supervisor/hub.h"
 #include "supervisor/jobs.h"
 #include "supervisor/pool_private.h"
+#include "supervisor/ready.h"
 #include "supervisor/sd_notify.h"
 #include "supervisor/serve.h"
 #include "supervisor/shutdown.h"
@@ -127,6 +128,7 @@ static void host_recovered(struct host *host, int status) {
     host->phase = HOST_RUNNING;
     (void)pools_start(host->pools);
     upkeep_run(host);
+    ready_run(host);
     dispatch_kick(host);
     host_plugin_settled(host);
 }
@@ -154,13 +156,14 @@ int host_open(struct host *host, bool safe, struct err *e) {
     host->net_timers = host->base == NULL ? NULL : timers_new(host->base, &host->net_env);
     host->hub = hub_new();
     host->stats = stats_new();
+    host->ready = ready_new(host);
     host->commits = commits_new(host);
     host->upkeep = upkeep_new(host);
     host->shutdown = shutdown_new(host);
     if (host->timers == NULL || host->net_timers == NULL || host->hub == NULL ||
-        host->stats == NULL || host->commits == NULL || host->upkeep == NULL ||
-        host->shutdown == NULL || dispatch_new(host, safe, &host->dispatch) != 0 ||
-        pools_new(host, &host->pools) != 0) {
+        host->stats == NULL || host->ready == NULL || host->commits == NULL ||
+        host->upkeep == NULL || host->shutdown == NULL ||
+        dispatch_new(host, safe, &host->dispatch) != 0 || pools_new(host, &host->pools) != 0) {
         return err_set(e, -ENOMEM, "out of memory");
     }
     r = disk_new(host->base, &host->disk, e);
@@ -183,6 +186,7 @@ void host_close(struct host *host) {
     }
     // outcomes that the store could not take go first: they free their attempts, dispatch frees the
     // others
+    ready_free(&host->ready);
     commits_free(&host->commits);
     dispatch_free(&host->dispatch);
     pools_free(&host->pools);

@@ -13,7 +13,8 @@
  * pool.h      a plugin's worker processes: spawn, hand-shake, health, drain
  * attempt.h   one running attempt: its effects, commits, timeouts, end
  * hub.h       live events for watchers
- * stats.h     what has been done, counted */
+ * stats.h     what has been done, counted
+ * ready.h     whether jobs get anywhere */
 #ifndef JOBHOST_SUPERVISOR_HOST_H
 #define JOBHOST_SUPERVISOR_HOST_H
 
@@ -36,6 +37,7 @@ struct dispatch;
 struct pools;
 struct hub;
 struct stats;
+struct ready;
 struct server;
 struct shutdown;
 struct commits;
@@ -69,6 +71,7 @@ struct host {
     struct dispatch *dispatch;
     struct hub *hub;
     struct stats *stats;
+    struct ready *ready;
     struct commits *commits;
     struct upkeep *upkeep;
     struct server *server; /* every door; see serve.h                             */

@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/timer.h"
+#include "core/ready.h"
 #include "supervisor/attempt.h"
 #include "supervisor/lane.h"
 #include "supervisor/pool.h"
@@ -34,6 +35,7 @@ struct pool {
     unsigned deaths; /* in a row without a finished job between */
     struct timer respawn_timer;
     uint64_t jobs_done, crashes, restarts;
+    struct progress progress; /* ready.c's */
     struct stats_words exits; /* of its workers, by autopsy_word() */
     int64_t since_ms;         /* wall; when this build was loaded first */
     char last_crash[512];

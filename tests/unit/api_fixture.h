@@ -9,6 +9,7 @@
 #include "supervisor/hub.h"
 #include "supervisor/jobs.h"
 #include "supervisor/pool.h"
+#include "supervisor/ready.h"
 #include "supervisor/stats.h"
 
 #include "server_fixture.h"
@@ -25,6 +26,7 @@ struct api_fixture {
     struct config_report report;
     struct job_live live; /* of every job, if pid != 0 */
     unsigned explained;
+    struct ready_report ready;
 };
 
 /* The supervisor's functions below find their test here. */
@@ -139,6 +141,11 @@ void jobs_waiting(struct host *host, const struct store_stats *stats, struct job
     if (stats != NULL) {
         ret->by_reason[REASON_NO_SLOT] = 5;
     }
+}
+
+void ready_report(struct host *host, struct ready_report *ret) {
+    (void)host;
+    *ret = api_now->ready;
 }
 
 uint32_t pools_count(const struct pools *pools) {

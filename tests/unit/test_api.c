@@ -395,10 +395,23 @@ static void test_submit_store_down(void) {
     close(fd);
     fixture_settle(&x.f);
     api_ask(&x, "GET", "/healthz", NULL, 503, "\"fault\":\"disk full\"");
-    api_ask(&x, "GET", "/readyz", NULL, 503, "\"ok\":false");
     x.host.store_fault = NULL;
     api_ask(&x, "GET", "/healthz", NULL, 200, "\"store\":\"ok\"");
+    api_stop(&x);
+}
+
+static void test_ready(void) {
+    struct api_fixture x;
+    api_start(&x, plain);
+    api_ask(&x, "GET", "/readyz", NULL, 200,
+            "{\"ok\":true,\"phase\":\"running\",\"store\":\"ok\"}");
+    x.ready = (struct ready_report){
+        .code = READY_STALLED, .detail = "nothing moves", .plugin = "p", .idle_ms = 60000};
+    api_ask(&x, "GET", "/readyz", NULL, 503,
+            "\"reason\":{\"code\":\"stalled\",\"detail\":\"nothing moves\",\"plugin\":\"p\"}}");
+    api_ask(&x, "GET", "/healthz", NULL, 200, "\"ok\":true"); // it keeps what it is given
     x.host.phase = HOST_DRAINING;
+    x.ready = (struct ready_report){.code = READY_DRAINING, .detail = "it goes"};
     api_ask(&x, "GET", "/readyz", NULL, 503, "\"phase\":\"draining\"");
     api_ask(&x, "GET", "/healthz", NULL, 200, "\"ok\":true");
     api_stop(&x);
@@ -454,6 +467,7 @@ static const struct expect_test tests[] = {
     {"limit of the array", test_submit_limit_items},
     {"limit of the body", test_submit_limit_body},
     {"a store that takes nothing", test_submit_store_down},
+    {"health and readiness", test_ready},
     {"files of a job", test_submit_files},
 };
 
