@@ -8,7 +8,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "net/server_private.h"
+#include "net/tls.h"
 
 static void connection_advance(struct conn *c);
 
@@ -81,6 +83,9 @@ static void await_input(struct conn *c, bool in_body) {
  * would reset the connection and may take the answer away from the peer. */
 static void linger(struct conn *c) {
     evutil_socket_t fd = bufferevent_getfd(c->bev);
+    if (c->secure) {
+        tls_say_goodbye(c->bev);
+    }
     if (c->peer_ended || shutdown(fd, SHUT_WR) == -1) {
         connection_close(c);
         return;
@@ -329,8 +334,29 @@ static void on_write(struct bufferevent *bev, void *arg) {
     }
 }
 
+/* A handshake that came to nothing. Who speaks plain HTTP is told so. */
+static void refuse_handshake(struct conn *c) {
+    bool plain = tls_was_plain_http(c->bev);
+    log_debug(c->server->log, "http.handshake_failed", "peer=%s plain_http=%d", c->visitor.text,
+              plain);
+    respond_last(bufferevent_getfd(c->bev), plain ? 400 : 0, "https_only",
+                 "this address is served by HTTPS");
+    connection_close(c);
+}
+
 static void on_event(struct bufferevent *bev, short what, void *arg) {
     struct conn *c = arg;
+    if (c->phase == CONN_CLOSED) {
+        return;
+    }
+    if (what & BEV_EVENT_CONNECTED) {
+        enter(c, CONN_HEAD, limits(c)->header_ms);
+        return;
+    }
+    if (c->phase == CONN_HANDSHAKE) {
+        refuse_handshake(c);
+        return;
+    }
     if ((what & BEV_EVENT_EOF) == 0) {
         connection_close(c);
         return;
@@ -342,6 +368,8 @@ static void on_event(struct bufferevent *bev, short what, void *arg) {
     bool busy = c->phase == CONN_HANDLE || c->phase == CONN_WRITE || c->phase == CONN_STREAM;
     if (gone || !(busy || c->behind)) {
         connection_close(c);
+    } else {
+        bufferevent_enable(bev, EV_WRITE); // TLS has stopped both ways
     }
 }
 
@@ -363,18 +391,21 @@ void connection_answered(struct conn *c) {
     }
 }
 
-int connection_open(struct server *s, int fd, const struct visitor *visitor) {
+int connection_open(struct server *s, int fd, const struct visitor *visitor, struct tls *tls) {
     struct conn *c = calloc(1, sizeof *c);
     if (c == NULL) {
         return -ENOMEM;
     }
-    c->bev = bufferevent_socket_new(s->base, fd, BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS);
+    c->bev = tls != NULL ? tls_accept(tls, s->base, fd)
+                         : bufferevent_socket_new(s->base, fd,
+                                                  BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS);
     if (c->bev == NULL) {
         free(c);
         return -ENOMEM;
     }
     c->server = s;
     c->visitor = *visitor;
+    c->secure = tls != NULL;
     c->born_ms = now_ms(c);
     http1_init(&c->parser, &s->http1);
     timer_init(&c->deadline, on_deadline, c);
@@ -391,9 +422,14 @@ int connection_open(struct server *s, int fd, const struct visitor *visitor) {
     }
     bufferevent_setcb(c->bev, on_read, on_write, on_event, c);
     (void)evbuffer_add_cb(bufferevent_get_output(c->bev), on_output, c);
-    bufferevent_setwatermark(c->bev, EV_READ, 0, s->http1.request_line + s->http1.headers);
+    // TLS bounds itself: a record a turn. Stopped within one, it would wait for a socket that has no
+    // more to say.
+    if (!c->secure) {
+        bufferevent_setwatermark(c->bev, EV_READ, 0, s->http1.request_line + s->http1.headers);
+    }
     bufferevent_enable(c->bev, EV_READ | EV_WRITE);
-    enter(c, CONN_HEAD, s->config.limits.header_ms);
+    enter(c, c->secure ? CONN_HANDSHAKE : CONN_HEAD,
+          c->secure ? s->config.limits.handshake_ms : s->config.limits.header_ms);
     return 0;
 }
 
@@ -402,6 +438,9 @@ void connection_close(struct conn *c) {
         return;
     }
     struct server *s = c->server;
+    if (c->secure) {
+        tls_say_goodbye(c->bev);
+    }
     c->phase = CONN_CLOSED;
     timer_cancel(s->timers, &c->deadline);
     bufferevent_disable(c->bev, EV_READ | EV_WRITE);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 #include <sys/uio.h>
 #include <time.h>
 
@@ -257,6 +258,21 @@ void respond_refusal(struct conn *c, int status, const char *code, const char *m
     buf_str(out, "\r\n");
     send_whole(c, is_head(c) ? (struct bytes){NULL, 0} : buf_bytes(&body));
     buf_free(&body);
+}
+
+void respond_last(int fd, int status, const char *code, const char *message) {
+    char text[512], body[200], ignored[4096];
+    int len = snprintf(body, sizeof body, "{\"error\":{\"code\":\"%s\",\"message\":\"%s\"}}\n",
+                       code, message);
+    len = snprintf(text, sizeof text,
+                   "HTTP/1.1 %d %s\r\nConnection: close\r\nContent-Type: application/json\r\n%s"
+                   "Content-Length: %d\r\n\r\n%s",
+                   status, reason_of(status), status == 503 ? "Retry-After: 1\r\n" : "", len, body);
+    if (status != 0) {
+        (void)send(fd, text, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    }
+    (void)shutdown(fd, SHUT_WR);
+    (void)recv(fd, ignored, sizeof ignored, MSG_DONTWAIT);
 }
 
 /* ---- streams ---- */

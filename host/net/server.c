@@ -26,6 +26,7 @@ const struct server_limits server_limits_default = {
     .body = 1024 * 1024,
     .connections = 1024,
     .connections_per_peer = 64,
+    .handshake_ms = 10 * 1000,
     .header_ms = 10 * 1000,
     .body_ms = 30 * 1000,
     .idle_ms = 60 * 1000,
@@ -93,19 +94,13 @@ static void rest_for_fds(struct server *s) {
 
 /* ---- accepting ---- */
 
-static void turn_away(const struct server *s, int fd) {
-    static const char text[] =
-        "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\n"
-        "Content-Type: application/json\r\nContent-Length: 75\r\n\r\n"
-        "{\"error\":{\"code\":\"too_many_connections\",\"message\":\"try again in a moment\"}}\n";
-    char ignored[512];
-    if (s->config.watch.refused != NULL) {
-        s->config.watch.refused(s->config.watch.arg, "too_many_connections");
+static void turn_away(const struct listener *l, int fd) {
+    const struct server_watch *watch = &l->server->config.watch;
+    if (watch->refused != NULL) {
+        watch->refused(watch->arg, "too_many_connections");
     }
-    (void)send(fd, text, sizeof text - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
-    (void)shutdown(fd, SHUT_WR);
-    (void)recv(fd, ignored, sizeof ignored,
-               MSG_DONTWAIT); // unread input would reset the answer away
+    bool plain = l->tls == NULL; // else the peer would not understand
+    respond_last(fd, plain ? 503 : 0, "too_many_connections", "try again in a moment");
     close(fd);
 }
 
@@ -143,19 +138,19 @@ static void on_accept(struct evconnlistener *lev, evutil_socket_t fd, struct soc
     struct server *s = l->server;
     struct visitor visitor;
     if (!l->admin && fd >= s->fd_max) { // what is left is for the host itself
-        turn_away(s, fd);
+        turn_away(l, fd);
         s->few_fds = true;
         log_warn(s->log, "http.few_descriptors", "fd=%d rest_ms=%d", fd, REST_MS);
         rest_for_fds(s);
         return;
     }
     if (!identify(l, fd, address, &visitor)) {
-        turn_away(s, fd);
+        turn_away(l, fd);
         return;
     }
-    if (connection_open(s, fd, &visitor) != 0) {
+    if (connection_open(s, fd, &visitor, l->tls) != 0) {
         peers_leave(&s->peers, visitor.peer);
-        turn_away(s, fd);
+        turn_away(l, fd);
         return;
     }
     check_full(s);
@@ -171,7 +166,7 @@ static void on_accept_error(struct evconnlistener *lev, void *arg) {
         close(s->spare_fd);
         int fd = accept4(evconnlistener_get_fd(lev), NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd != -1) {
-            turn_away(s, fd);
+            turn_away(l, fd);
         }
         s->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     }
@@ -239,13 +234,15 @@ struct server *server_new(struct event_base *base, struct timers *timers, const 
     return s;
 }
 
-static char *door_url(const struct listen_socket *sock, const char *address) {
+static char *door_url(const struct listen_socket *sock, const struct server_door *door) {
     char *url = NULL;
     if (sock->path != NULL) {
-        return strdup(address);
+        return strdup(door->address);
     }
-    int host_len = (int)(strrchr(address, ':') - address);
-    return asprintf(&url, "http://%.*s:%u", host_len, address, sock->port) == -1 ? NULL : url;
+    int host_len = (int)(strrchr(door->address, ':') - door->address);
+    int n = asprintf(&url, "http%s://%.*s:%u", door->tls == NULL ? "" : "s", host_len,
+                     door->address, sock->port);
+    return n == -1 ? NULL : url;
 }
 
 static void listener_finish(struct listener *l) {
@@ -273,7 +270,8 @@ int server_listen(struct server *s, const struct server_door *door, struct err *
     struct listener *l = &s->listeners[s->listener_count];
     *l = (struct listener){.server = s,
                            .admin = door->admin,
-                           .url = door_url(&sock, door->address),
+                           .tls = door->tls,
+                           .url = door_url(&sock, door),
                            .unix_path = sock.path == NULL ? NULL : strdup(sock.path),
                            .unix_dev = sock.dev,
                            .unix_ino = sock.ino};
@@ -318,7 +316,7 @@ void server_drain(struct server *s) {
     for (struct conn *c = s->live, *next; c != NULL; c = next) {
         next = c->next;
         bool nothing_yet = c->phase == CONN_HEAD && c->parser.consumed == 0;
-        if (c->phase == CONN_IDLE || nothing_yet) {
+        if (c->phase == CONN_HANDSHAKE || c->phase == CONN_IDLE || nothing_yet) {
             connection_close(c);
         }
     }

@@ -23,6 +23,7 @@ struct log;
 struct timers;
 struct server;
 struct request;
+struct tls;
 
 struct server_limits {
     size_t request_line;                 /* 8 KiB; over: 414                             */
@@ -31,6 +32,7 @@ struct server_limits {
     uint64_t body;                       /* 1 MiB; over: 413; `admit` may say otherwise  */
     unsigned connections;                /* 1024; then the public doors rest. 0 = no cap */
     unsigned connections_per_peer;       /* 64; over: 503. 0 = no cap; TCP only          */
+    int64_t handshake_ms;                /* TLS, from the connection's begin: 10 s        */
     int64_t header_ms, body_ms, idle_ms; /* absolute deadlines: 10 s, 30 s, 60 s         */
     int64_t upload_ms;                   /* a streamed body, however fast: 1 h           */
     uint32_t upload_rate;                /* bytes/s it must keep from body_ms on: 16 KiB */
@@ -152,9 +154,10 @@ struct server_door {
     /* For the owner of the host: its connections are not counted, meet no cap, do not age, and go
      * on being accepted while the public doors rest. */
     bool admin;
+    struct tls *tls; /* HTTPS; borrowed until server_free(). NULL: plain */
 };
 int server_listen(struct server *s, const struct server_door *door, struct err *e);
-/* Where the n-th public door can be reached: "http://127.0.0.1:40123" (the port it got),
+/* Where the n-th public door can be reached: "https://127.0.0.1:40123" (the port it got),
  * "unix:/run/x"; NULL behind the last one. */
 const char *server_url(const struct server *s, unsigned n);
 /* Stops accepting, closes idle connections, answers what is under way with Connection: close. */

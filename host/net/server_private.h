@@ -21,13 +21,14 @@
 enum { SERVER_LISTEN_MAX = 20, PEER_TEXT_MAX = 64 };
 
 enum connection_phase {
-    CONN_IDLE,   /* between requests                                             */
-    CONN_HEAD,   /* a request has begun (or the connection has just been made)   */
-    CONN_BODY,   /* its head is complete                                         */
-    CONN_HANDLE, /* the handler has it; nothing is read                          */
-    CONN_WRITE,  /* the answer is on its way                                     */
-    CONN_STREAM, /* the answer is a stream that has not ended                    */
-    CONN_LINGER, /* answered and shut down; reading what the peer still sends    */
+    CONN_HANDSHAKE, /* TLS                                                       */
+    CONN_IDLE,      /* between requests                                             */
+    CONN_HEAD,      /* a request has begun (or the connection has just been made)   */
+    CONN_BODY,      /* its head is complete                                         */
+    CONN_HANDLE,    /* the handler has it; nothing is read                          */
+    CONN_WRITE,     /* the answer is on its way                                     */
+    CONN_STREAM,    /* the answer is a stream that has not ended                    */
+    CONN_LINGER,    /* answered and shut down; reading what the peer still sends    */
     CONN_CLOSED,
 };
 
@@ -58,6 +59,7 @@ struct conn {
     bool peer_ended; /* end of file was read */
     size_t lingered;
     struct visitor visitor;
+    bool secure; /* bev speaks TLS */
     struct conn *next, **prev;
 };
 
@@ -95,6 +97,7 @@ struct listener {
     struct server *server;
     struct evconnlistener *lev;
     bool admin, resting;
+    struct tls *tls; /* NULL: plain */
     char *url;
     char *unix_path; /* NULL: TCP */
     dev_t unix_dev;
@@ -129,7 +132,8 @@ struct server {
 };
 
 /* conn.c */
-int connection_open(struct server *s, int fd, const struct visitor *visitor);
+/* 0; -ENOMEM: `fd` stays the caller's. */
+int connection_open(struct server *s, int fd, const struct visitor *visitor, struct tls *tls);
 /* The answer (or its last part) has been put into the output: what comes when it has left. */
 void connection_answered(struct conn *c);
 /* Begins an answer: turns to `phase` and watches the peer take it. */
@@ -161,6 +165,9 @@ void exchange_discard(struct exchange *ex);
 bool respond_file_pump(struct exchange *ex);
 /* The parser's verdict as an answer; for a request that never came to be. */
 void respond_refusal(struct conn *c, int status, const char *code, const char *message);
+/* The last words on a socket outside of any exchange, or none (status 0), and the end of its output.
+ * What the peer has sent is taken in: unread, it would reset the answer away. */
+void respond_last(int fd, int status, const char *code, const char *message);
 void respond_sized(struct request *req, int status, const char *content_type, uint64_t length);
 
 /* server.c */

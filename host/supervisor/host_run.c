@@ -75,8 +75,10 @@ static void host_signal(evutil_socket_t sig, short what, void *arg) {
     struct host *host = arg;
     (void)what;
     if (sig == SIGHUP) {
+        serve_reload(host);
         log_warn(&host->log, "host.sighup",
-                 "msg=\"the configuration is read at start only: restart to apply changes\"");
+                 "msg=\"certificates are read again; for other changes of the configuration "
+                 "restart\"");
         return;
     }
     host_stop(host, sig == SIGTERM ? "SIGTERM" : "SIGINT");

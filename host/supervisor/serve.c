@@ -2,8 +2,11 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
+#include "base/log.h"
 #include "net/server.h"
+#include "net/tls.h"
 #include "supervisor/host.h"
 
 static int serve_door(struct host *host, const struct server_door *door, const char *key,
@@ -13,6 +16,55 @@ static int serve_door(struct host *host, const struct server_door *door, const c
     return r == 0 ? 0 : err_set(e, r, "%s (change %s in %s)", why.msg, key, host->config->file);
 }
 
+/* ---- certificates ---- */
+
+static void serve_check_time(const struct host *host, const struct tls *tls) {
+    struct err e;
+    if (tls_check_time(tls, env_wall_ms(&host->env), &e) != 0) {
+        log_warn(&host->log, "tls.certificate", "msg=\"%s\"", e.msg);
+    }
+}
+
+static int serve_certificates(struct host *host, struct err *e) {
+    const struct config_host *c = &host->config->host;
+    host->tls = calloc(c->listen_count + 1, sizeof(struct tls *));
+    if (host->tls == NULL) {
+        return err_set(e, -ENOMEM, "out of memory");
+    }
+    for (size_t i = 0; i < c->listen_count; i++) {
+        struct err why = {.code = 0};
+        if (c->listen[i].tls_cert == NULL) {
+            continue;
+        }
+        host->tls[i] = tls_new(c->listen[i].tls_cert, c->listen[i].tls_key, &why);
+        if (host->tls[i] == NULL) {
+            return err_set(e, why.code, "host.listen[%zu].tls: %s", i, why.msg);
+        }
+        serve_check_time(host, host->tls[i]);
+    }
+    return 0;
+}
+
+void serve_reload(struct host *host) {
+    for (size_t i = 0; i < host->config->host.listen_count; i++) {
+        const struct config_listen *l = &host->config->host.listen[i];
+        struct err e = {.code = 0};
+        if (host->tls[i] == NULL) {
+            continue;
+        }
+        if (tls_reload(host->tls[i], &e) == 0) {
+            log_info(&host->log, "tls.reloaded", "address=%s cert=%s", l->address, l->tls_cert);
+            serve_check_time(host, host->tls[i]);
+        } else {
+            log_error(&host->log, "tls.reload_failed",
+                      "address=%s msg=\"%s; the certificate from before stays in use\"", l->address,
+                      e.msg);
+        }
+    }
+}
+
+/* ---- start and stop ---- */
+
 static int serve_doors(struct host *host, struct err *e) {
     const struct config_host *c = &host->config->host;
     char admin[4096];
@@ -20,8 +72,8 @@ static int serve_doors(struct host *host, struct err *e) {
     int r =
         serve_door(host, &(struct server_door){.address = admin, .admin = true}, "host.admin", e);
     for (size_t i = 0; r == 0 && i < c->listen_count; i++) {
-        r = serve_door(host, &(struct server_door){.address = c->listen[i].address}, "host.listen",
-                       e);
+        struct server_door door = {.address = c->listen[i].address, .tls = host->tls[i]};
+        r = serve_door(host, &door, "host.listen", e);
     }
     return r;
 }
@@ -42,7 +94,8 @@ int serve_open(struct host *host, struct err *e) {
     if (host->server == NULL) {
         return err_set(e, -ENOMEM, "out of memory");
     }
-    return serve_doors(host, e);
+    int r = serve_certificates(host, e);
+    return r == 0 ? serve_doors(host, e) : r;
 }
 
 void serve_urls(const struct host *host, struct buf *out) {
@@ -54,4 +107,9 @@ void serve_urls(const struct host *host, struct buf *out) {
 
 void serve_close(struct host *host) {
     server_free(&host->server);
+    for (size_t i = 0; host->tls != NULL && i < host->config->host.listen_count; i++) {
+        tls_free(&host->tls[i]);
+    }
+    free(host->tls);
+    host->tls = NULL;
 }

@@ -340,7 +340,10 @@ static void test_connections_per_peer(void) {
     EXPECT_EQ_UINT(5, server_connections(f.server));
     struct answer a = client_answer(&f, fds[2]);
     EXPECT_EQ_INT(503, a.status);
-    EXPECT_CONTAINS("too_many_connections", a.body.data);
+    EXPECT_EQ_STR("{\"error\":{\"code\":\"too_many_connections\",\"message\":\"try again in a "
+                  "moment\"}}\n",
+                  a.body.data);
+    EXPECT_CONTAINS("\r\nRetry-After: 1\r\n", a.head.data);
     EXPECT_TRUE(client_closed(&f, fds[2]));
     answer_free(&a);
     close(fds[0]);
