@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "api/metrics_page.h"
-#include "api/pool_names.h"
+#include "api/pool_json.h"
 #include "api/routes.h"
 #include "jobhost_plugin.h"
 #include "supervisor/hub.h"

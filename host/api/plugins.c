@@ -1,7 +1,7 @@
 /* GET /v1/plugins, /v1/plugins/{name}: what is loaded, what it offers, how it fares. */
 #include <string.h>
 
-#include "api/pool_names.h"
+#include "api/pool_json.h"
 #include "api/routes.h"
 #include "jobhost_plugin.h"
 #include "supervisor/pool.h"
@@ -64,25 +64,6 @@ static void add_manifest(struct buf *out, const struct pool_manifest *m) {
     buf_char(out, ']');
 }
 
-static void add_workers(struct buf *out, const struct pool_info *p) {
-    json_key(out, "workers");
-    buf_char(out, '[');
-    for (uint32_t i = 0; i < p->worker_count; i++) {
-        const struct worker_info *w = &p->workers[i];
-        json_comma(out);
-        buf_char(out, '{');
-        json_kint(out, "pid", w->pid);
-        json_kstr(out, "state", worker_state_name(w->state));
-        json_ktime(out, "started_at", w->started_ms);
-        json_kint(out, "running", w->running);
-        json_kint(out, "window", w->window);
-        json_kint(out, "jobs_done", (int64_t)w->jobs_done);
-        json_kint(out, "rss", (int64_t)w->rss);
-        buf_char(out, '}');
-    }
-    buf_char(out, ']');
-}
-
 static void add_pool(struct buf *out, const struct pool_info *p) {
     json_comma(out);
     buf_char(out, '{');
@@ -98,7 +79,7 @@ static void add_pool(struct buf *out, const struct pool_info *p) {
     json_kint(out, "crashes", (int64_t)p->crashes);
     json_kint(out, "restarts", (int64_t)p->restarts);
     json_kstr(out, "last_crash", p->last_crash);
-    add_workers(out, p);
+    pool_json_workers(out, p);
     add_manifest(out, p->manifest);
     buf_char(out, '}');
 }

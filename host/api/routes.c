@@ -33,6 +33,7 @@ static const struct route routes[] = {
     {"POST",   "/v1/dlq/remove",             dlq_remove_handle,          BODY_JSON,   NULL},
     {"GET",    "/v1/plugins",                plugins_list_handle,        BODY_NONE,   NULL},
     {"GET",    "/v1/plugins/{name}",         plugins_get_handle,         BODY_NONE,   NULL},
+    {"GET",    "/v1/generations",            generations_list_handle,    BODY_NONE,   "plugin"},
     {"GET",    "/v1/hosts",                  admin_hosts_handle,         BODY_NONE,   NULL},
     {"GET",    "/v1/audit",                  admin_audit_handle, BODY_NONE, "cursor limit"},
     {"POST",   "/v1/fsck",                   admin_fsck_handle,          BODY_JSON,   NULL},

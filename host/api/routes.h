@@ -51,6 +51,7 @@ void queues_pause_handle(struct call *call);
 void queues_resume_handle(struct call *call);
 void plugins_list_handle(struct call *call);
 void plugins_get_handle(struct call *call);
+void generations_list_handle(struct call *call);
 void admin_hosts_handle(struct call *call);
 void admin_audit_handle(struct call *call);
 void admin_fsck_handle(struct call *call);

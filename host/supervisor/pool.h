@@ -61,7 +61,8 @@ struct pool_info {
     uint32_t slots, busy;
     uint64_t jobs_done, crashes, restarts;
     const struct stats_words *exits; /* of its workers, by reason          */
-    int64_t since_ms;                /* wall; when its code was loaded     */
+    int64_t since_ms;                /* wall; when its code was loaded; 0 = not yet */
+    uint32_t generation;             /* number of this build and configuration */
     const char *last_crash;          /* one line, or NULL                  */
     const struct worker_info *workers;
     uint32_t worker_count;

@@ -41,6 +41,7 @@ void pools_info(struct host *host, uint32_t index, struct pool_info *ret) {
         .restarts = pool->restarts,
         .exits = &pool->exits,
         .since_ms = pool->since_ms,
+        .generation = 1,
         .last_crash = pool->last_crash[0] == '\0' ? NULL : pool->last_crash,
     };
     memcpy(ret->build, pool->build, sizeof ret->build);

@@ -304,3 +304,25 @@ def test_curl(host):
 
 def test_socket_is_private(host):
     assert os.stat(host.socket).st_mode & 0o777 == 0o600
+
+
+# ---- what runs
+
+def test_generations(make_host):
+    """Which code runs, since when, and what it has done; a plugin that could not start says why."""
+    host = make_host({"plugins": {**chaos(workers=2, threads=1), "gone": {"file": "/nowhere/gone.so"}}})
+    host.start()
+    host.wait_all(host.submit_many([{"type": "chaos.echo", "payload": {}} for _ in range(3)]), "succeeded")
+    host.wait_job(host.submit("chaos.crash", {"how": "exit", "times": 1}, retry={"backoff": "fixed", "base": "1ms"}))
+    found = {g["plugin"]: g for g in host.get("/v1/generations")["items"]}
+    plugins = host.plugins()
+    one = found["chaos"]
+    with open(build.plugin("chaos"), "rb") as code:
+        assert one["sha256"] == hashlib.sha256(code.read()).hexdigest()
+    assert (one["number"], one["current"], one["state"]) == (1, True, "ready")
+    assert one["build"] == plugins["chaos"]["build"] and one["file"] == build.plugin("chaos")
+    assert one["jobs_done"] == 4 and one["crashes"] == 1 and "exit status" in one["last_crash"], one
+    wait_until(lambda: len(host.get("/v1/generations", plugin="chaos")["items"][0]["workers"]) == 2, build.PATIENCE_S,
+               "both workers are there")
+    assert one["since"] >= host.get("/v1/version")["started_at"]
+    assert found["gone"]["state"] == "failed" and "gone.so" in found["gone"]["reason"] and "build" not in found["gone"]

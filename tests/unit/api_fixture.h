@@ -176,6 +176,7 @@ void pools_info(struct host *host, uint32_t index, struct pool_info *ret_info) {
     *ret_info = (struct pool_info){.name = "p",
                                    .state = POOL_READY,
                                    .build = "1.2+abc",
+                                   .generation = 1,
                                    .manifest = &manifest,
                                    .workers = workers,
                                    .worker_count = 1};

@@ -400,6 +400,18 @@ static void test_submit_store_down(void) {
     api_stop(&x);
 }
 
+static void test_generations(void) {
+    struct api_fixture x;
+    api_start(&x, plain);
+    api_ask(&x, "GET", "/v1/generations", NULL, 200,
+            "{\"items\":[{\"plugin\":\"p\",\"number\":1,\"current\":true,\"state\":\"ready\","
+            "\"build\":\"1.2+abc\",");
+    api_ask(&x, "GET", "/v1/generations?plugin=p", NULL, 200, "\"workers\":[{\"pid\":77,");
+    api_ask(&x, "GET", "/v1/generations?plugin=other", NULL, 200, "{\"items\":[]}");
+    api_ask(&x, "GET", "/v1/generations?name=p", NULL, 400, "unknown_parameter");
+    api_stop(&x);
+}
+
 static void test_ready(void) {
     struct api_fixture x;
     api_start(&x, plain);
@@ -468,6 +480,7 @@ static const struct expect_test tests[] = {
     {"limit of the body", test_submit_limit_body},
     {"a store that takes nothing", test_submit_store_down},
     {"health and readiness", test_ready},
+    {"generations", test_generations},
     {"files of a job", test_submit_files},
 };
 

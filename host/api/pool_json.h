@@ -1,0 +1,15 @@
+/* What lists of plugins and of generations have in common. */
+#ifndef JOBHOST_API_POOL_JSON_H
+#define JOBHOST_API_POOL_JSON_H
+
+#include "base/buf.h"
+#include "supervisor/pool.h"
+
+/* States as the API spells them. */
+const char *pool_state_name(enum pool_state state);     /* "ready"  */
+const char *worker_state_name(enum worker_state state); /* "loaded" */
+
+/* Member "workers": its processes. */
+void pool_json_workers(struct buf *out, const struct pool_info *p);
+
+#endif
