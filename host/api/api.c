@@ -7,6 +7,7 @@
 #include "api/cors.h"
 #include "api/guard.h"
 #include "api/routes.h"
+#include "api/submit.h"
 #include "api/upload.h"
 #include "net/server.h"
 
@@ -63,7 +64,7 @@ static void refuse_method(struct call *call, const char *allow) {
 }
 
 static bool body_valid(const struct call *call, const struct route *route, struct problem *ret) {
-    bool json = route->body == BODY_JSON || route->body == BODY_SUBMIT;
+    bool json = (route->body == BODY_JSON || route->body == BODY_SUBMIT) && call->form == NULL;
     if (!json || (call->req->body.len == 0 && route->body == BODY_JSON) ||
         json_is_valid(call->req->body)) {
         return true;
@@ -96,11 +97,21 @@ static bool takes_work(struct call *call) {
     return true;
 }
 
+static void admit_submit(struct call *call, struct request_body *body) {
+    uint64_t file_max = (uint64_t)call->host->config->store.blobs_max_in_store;
+    body->limit = call->api->submit_body_max;
+    if (form_is_sent(call)) {
+        body->limit += JOB_FILES_MAX * file_max;
+        (void)form_admit(call, &submit_form_rules, body);
+    }
+}
+
 static void admit_body(struct call *call, struct request_body *body) {
     switch (call->route->body) {
     case BODY_SUBMIT:
-        body->limit = call->api->submit_body_max;
-        (void)takes_work(call);
+        if (takes_work(call)) {
+            admit_submit(call, body);
+        }
         break;
     case BODY_BLOB:
         if (takes_work(call)) {

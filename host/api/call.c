@@ -85,7 +85,8 @@ void call_problem(struct call *call, const struct problem *problem) {
 
 void call_spool_failed(struct call *call, int error) {
     bool full = error == -ENOSPC || error == -EDQUOT || error == -EFBIG;
-    call_errorf(call, full ? 507 : 500, full ? "disk_full" : "upload_not_stored", NULL,
+    respond_header(call->req, "Retry-After", "5");
+    call_errorf(call, full ? 507 : 503, full ? "disk_full" : "upload_not_stored", NULL,
                 "the upload could not be written below host.state_dir: %s", strerror(-error));
 }
 

@@ -24,6 +24,8 @@ struct api {
 };
 
 struct route;
+struct form;
+struct submit;
 struct upload;
 struct call {
     struct api *api;
@@ -32,6 +34,8 @@ struct call {
     const struct route *route;
     const char *param[CALL_PARAMS_MAX]; /* what stood at the route's {names} */
     struct upload *upload;              /* the body, when it goes to a file */
+    struct form *form;                  /* ... and when it is a form        */
+    struct submit *submit;              /* what it submits                  */
 };
 
 /* Zeroed memory that lives as long as the call; NULL: the call has been answered with 503. */

@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "api/cors.h"
+#include "api/form.h"
 
 static bool refuse(struct problem *ret, int status, const char *code, const char *field,
                    const char *message) {
@@ -96,10 +97,14 @@ static bool is_json(struct bytes type) {
     return text_is((struct bytes){type.data, len}, "application/json");
 }
 
-static bool check_content_type(const struct call *call, struct problem *ret) {
+static bool check_content_type(const struct call *call, const struct route *route,
+                               struct problem *ret) {
     struct bytes type = {NULL, 0};
     unsigned types = request_header(call->req, "Content-Type", &type);
     bool empty = !call->req->has_body && types == 0;
+    if (route->body == BODY_SUBMIT && form_is_sent(call)) {
+        return true;
+    }
     if (empty || (types == 1 && type.len > 0 && is_json(type))) {
         return true;
     }
@@ -122,5 +127,5 @@ bool guard_check(const struct call *call, const struct route *route, struct prob
         return false;
     }
     bool json = route != NULL && (route->body == BODY_JSON || route->body == BODY_SUBMIT);
-    return !json || check_content_type(call, ret);
+    return !json || check_content_type(call, route, ret);
 }

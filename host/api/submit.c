@@ -22,7 +22,7 @@ void submit_refuse(struct submit *s, struct submit_slot *slot, const struct prob
 
 /* ---- the answer ---- */
 
-static void refusal_of(const struct store_submit_item *item, struct problem *ret) {
+void submit_refusal(const struct store_submit_item *item, struct problem *ret) {
     if (item->status == -EEXIST) {
         *ret = (struct problem){.status = 409, .code = "duplicate", .field = "key"};
         (void)snprintf(ret->message, sizeof ret->message, "another job holds this key");
@@ -86,7 +86,7 @@ static int add_answer(struct stats *stats, struct buf *out, const struct submit_
         return slot->problem->status;
     }
     if (item->status != 0) {
-        refusal_of(item, &problem);
+        submit_refusal(item, &problem);
         stats_word(&stats->refused, problem.code);
         add_refusal(out, &problem, item);
         return problem.status;
@@ -139,7 +139,7 @@ static void submitted(struct store_op *op) {
         call_store_failed(s->call, op);
         return;
     }
-    answer(s);
+    s->answer(s);
 }
 
 /* ---- from the parsed jobs to the store ---- */
@@ -155,17 +155,58 @@ static void post(struct submit *s) {
     }
     s->store.count = good;
     if (good == 0) {
-        answer(s);
+        s->answer(s);
         return;
     }
     jobs_submit(s->call->host, &s->store);
 }
 
-/* ---- parsing ---- */
+static void form_stored(struct call *call) {
+    submit_form_stored(call->submit);
+    submit_files_check(call->submit, post);
+}
+
+/* Only what is going to be submitted has its files put into the store. */
+static void go_on(struct submit *s) {
+    if (s->form != NULL && s->slots[0].problem == NULL) {
+        form_store(s->form, form_stored);
+    } else {
+        submit_files_check(s, post);
+    }
+}
+
+/* ---- jobs ---- */
+
+static struct submit *submit_new(struct call *call, size_t room) {
+    struct submit *s = call->submit = CALL_NEW(call, struct submit);
+    if (s == NULL) {
+        return NULL;
+    }
+    s->call = call;
+    s->room = room;
+    s->answer = answer;
+    s->slots = call_alloc(call, room * sizeof *s->slots);
+    s->store.items = s->slots == NULL ? NULL : call_alloc(call, room * sizeof *s->store.items);
+    if (s->store.items == NULL) {
+        return NULL;
+    }
+    call_op(call, &s->store.op, STORE_SUBMIT, submitted);
+    return s;
+}
+
+static void add_request(struct submit *s, struct submit_slot *slot, struct job_request *request) {
+    struct problem problem;
+    slot->named = request->file_count;
+    int r = s->form == NULL ? 0 : submit_form_files(s, request, &problem);
+    r = r != 0 ? r
+               : jobs_resolve(s->call->host, request, &s->call->req->arena, &slot->spec, &problem);
+    if (r != 0) {
+        submit_refuse(s, slot, &problem);
+    }
+}
 
 static int add_job(void *arg, struct bytes object) {
     struct submit *s = arg;
-    struct call *call = s->call;
     struct submit_slot *slot = &s->slots[s->count];
     struct job_request request;
     struct problem problem;
@@ -173,15 +214,28 @@ static int add_job(void *arg, struct bytes object) {
         return -E2BIG;
     }
     s->count++;
-    int r = submit_item_read(object, &call->req->arena, &request, &slot->files, &problem);
-    if (r == 0) {
-        r = jobs_resolve(call->host, &request, &call->req->arena, &slot->spec, &problem);
-    }
-    if (r != 0) {
+    if (submit_item_read(object, &s->call->req->arena, &request, &slot->files, &problem) != 0) {
         submit_refuse(s, slot, &problem);
+    } else {
+        add_request(s, slot, &request);
     }
     return 0;
 }
+
+void submit_request(struct call *call, struct job_request *request, struct form *form,
+                    void (*answer_with)(struct submit *s)) {
+    struct submit *s = submit_new(call, 1);
+    if (s == NULL) {
+        return;
+    }
+    s->form = form;
+    s->answer = answer_with;
+    s->count = 1;
+    add_request(s, &s->slots[0], request);
+    go_on(s);
+}
+
+/* ---- JSON ---- */
 
 static int count_job(void *arg, struct bytes object) {
     (void)object;
@@ -210,34 +264,48 @@ static struct bytes trimmed(struct bytes text) {
     return (struct bytes){p, len};
 }
 
-void submit_handle(struct call *call) {
-    struct bytes text = call->req->body;
-    struct submit *s = CALL_NEW(call, struct submit);
-    if (s == NULL) {
+static void submit_array(struct call *call) {
+    size_t room = 0;
+    if (json_each(call->req->body, count_job, &room) != 0) {
+        call_errorf(call, 413, "too_many_jobs", NULL, "an array has at most %d jobs",
+                    SUBMIT_ITEMS_MAX);
         return;
     }
-    s->call = call;
-    s->is_array = is_array(text);
-    size_t room = 1;
-    if (s->is_array) {
-        room = 0;
-        if (json_each(text, count_job, &room) != 0) {
-            call_errorf(call, 413, "too_many_jobs", NULL, "an array has at most %d jobs",
-                        SUBMIT_ITEMS_MAX);
-            return;
-        }
+    struct submit *s = submit_new(call, room);
+    if (s != NULL) {
+        s->is_array = true;
+        (void)json_each(call->req->body, add_job, s);
+        go_on(s);
     }
-    s->room = room;
-    s->slots = call_alloc(call, room * sizeof *s->slots);
-    s->store.items = s->slots == NULL ? NULL : call_alloc(call, room * sizeof *s->store.items);
-    if (s->store.items == NULL) {
-        return;
-    }
-    call_op(call, &s->store.op, STORE_SUBMIT, submitted);
-    if (s->is_array) {
-        (void)json_each(text, add_job, s);
-    } else {
+}
+
+static void submit_object(struct call *call, struct bytes text) {
+    struct submit *s = submit_new(call, 1);
+    if (s != NULL) {
+        s->form = call->form;
         (void)add_job(s, trimmed(text));
+        go_on(s);
     }
-    submit_files_check(s, post);
+}
+
+static void form_complete(struct call *call) {
+    struct problem problem;
+    struct bytes job = submit_form_job(call->form, &problem);
+    if (job.len == 0) {
+        call_problem(call, &problem);
+    } else if (is_array(job)) {
+        call_error(call, 400, "bad_job", "job", "a form brings one job: its files are that job's");
+    } else {
+        submit_object(call, job);
+    }
+}
+
+void submit_handle(struct call *call) {
+    if (call->form != NULL) {
+        form_end(call, form_complete);
+    } else if (is_array(call->req->body)) {
+        submit_array(call);
+    } else {
+        submit_object(call, call->req->body);
+    }
 }

@@ -67,7 +67,7 @@ static void look(struct submit *s, struct submit_slot *slot, struct job_file *fi
 void submit_files_check(struct submit *s, void (*go_on)(struct submit *s)) {
     for (size_t i = 0; i < s->count; i++) {
         struct submit_slot *slot = &s->slots[i];
-        for (size_t f = 0; slot->problem == NULL && f < slot->spec.file_count; f++) {
+        for (size_t f = 0; slot->problem == NULL && f < slot->named; f++) {
             look(s, slot, &slot->files[f], go_on);
         }
     }

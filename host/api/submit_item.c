@@ -311,8 +311,7 @@ bool submit_item_sha256(const char *text, uint8_t ret[32]) {
     return true;
 }
 
-/* Handlers may use it as the name of a file of theirs, so it must not lead elsewhere. */
-static bool is_file_name(const char *name) {
+bool submit_item_file_name(const char *name) {
     if (name == NULL || strlen(name) > JOB_FILE_NAME_MAX || strcmp(name, ".") == 0 ||
         strcmp(name, "..") == 0) {
         return false;
@@ -347,7 +346,7 @@ static int add_file(void *arg, struct bytes value) {
         return error;
     }
     struct job_file *file = &r->files[r->request->file_count];
-    if (!is_file_name(scratch.key)) {
+    if (!submit_item_file_name(scratch.key)) {
         return bad(r, "bad_file", "files",
                    "a file has a name of 1 to %d bytes, without slashes and control characters",
                    JOB_FILE_NAME_MAX);

@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/disk.h"
+#include "base/fault.h"
 #include "base/write_all.h"
 
 enum { SPOOL_PART = 64 * 1024 }; // so much is worth a turn of the disk thread
@@ -36,6 +37,9 @@ static void work_write(struct disk_op *op) {
     if (s->status == 0 && s->fd == -1) {
         s->fd = open(s->all->dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
         s->status = s->fd == -1 ? -errno : 0;
+    }
+    if (s->status == 0) {
+        s->status = fault(FAULT_SPOOL_WRITE);
     }
     if (s->status == 0) {
         s->status = write_all(s->fd, buf_bytes(&s->writing));

@@ -141,7 +141,7 @@ static void test_bound_of_all(void) {
 static void test_failure(void) {
     struct rig r;
     begin(&r);
-    struct spools nowhere = {.disk = r.all.disk, .dir = "/nonexistent"};
+    struct spools nowhere = {.disk = r.all.disk, .dir = "/proc/none"};
     struct spool *s = spool_new(&nowhere, &(struct spool_events){on_room, on_done, &r});
     EXPECT_EQ_INT(0, spool_write(s, bytes_of("x")));
     spool_end(s);

@@ -4,7 +4,7 @@ import json
 import socket
 import urllib.parse
 
-from . import build
+from . import build, form
 from .procs import wait_until
 
 FINAL = ("succeeded", "dead", "cancelled", "duplicate")
@@ -112,6 +112,12 @@ class Api:
         if payload is not None:
             job["payload"] = payload
         return self.expect(202, "POST", "/v1/jobs", job).json["id"]
+
+    def submit_form(self, job, files, path="/v1/jobs"):
+        """The answer to a submission with [(name, content or form.File), ...]; the job's part goes last."""
+        kind, body = form.encode([*((name, f if isinstance(f, form.File) else form.File(f)) for name, f in files),
+                                  ("job", json.dumps(job))])
+        return self.call("POST", path, body, {"Content-Type": kind})
 
     def submit_many(self, jobs):
         """The ids of these jobs, in order; each must have been accepted."""

@@ -14,7 +14,8 @@ from .workload import Report, Submitter, Workload
 ANCHORS = 4  # jobs that certainly run when the first host dies, so that the next one has something to take over
 BALLAST = 24  # megabytes, more than the log holds before its pages go to the database
 # The n-th passage at which it happens is drawn from 1 to this; places that are passed rarely get less.
-NTH_MOST = {"recover": ANCHORS - 1, "store_checkpoint": 1, "blob_before_rename": 3, "blob_after_rename": 3}
+NTH_MOST = {"recover": ANCHORS - 1, "store_checkpoint": 1, "blob_before_rename": 3, "blob_after_rename": 3,
+            "spool_write": 3, "form_stored": 3}
 NTH_DEFAULT = 12
 
 
@@ -43,6 +44,8 @@ class Run:
         self.work = Workload(seed, jobs)
         if point.startswith("blob_"):
             self.work.add_blobs(NTH_MOST[point])
+        if point in ("spool_write", "form_stored"):
+            self.work.add_uploads(NTH_MOST[point])
         if point == "store_checkpoint":
             self.work.add_ballast(BALLAST)
         for n in range(ANCHORS):

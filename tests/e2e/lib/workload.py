@@ -5,16 +5,18 @@ the handlers commit they count in key/value counters `sink:<job>:<commit>` (test
 """
 import dataclasses
 import hashlib
+import json
 import random
 import string
 import threading
 
+from . import form
 from .api import FINAL, ApiError, Unreachable
 from .procs import wait_until
 
 # Kills must not use up attempts, and nobody waits for a back-off.
 RETRY = {"max": 1000, "backoff": "fixed", "base": "20ms", "jitter": 0}
-JOB_TYPES = ("steps", "child", "children", "yield", "big_result", "kv", "fail", "crash", "echo")
+JOB_TYPES = ("steps", "child", "children", "yield", "big_result", "kv", "fail", "crash", "echo", "reads_input")
 JOBS_CONFIG = {f"chaos.{name}": {"retry": RETRY} for name in JOB_TYPES}
 PATTERN = string.ascii_lowercase.encode()
 
@@ -22,6 +24,12 @@ PATTERN = string.ascii_lowercase.encode()
 def pattern(size):
     """What chaos.big_result writes."""
     return (PATTERN * (size // 26 + 1))[:size]
+
+
+def sums(files):
+    """What chaos.reads_input answers."""
+    return json.dumps([{"name": name, "type": "application/octet-stream", "length": len(content), "read": len(content),
+                        "sum": sum(content)} for name, content in files], separators=(",", ":")).encode()
 
 
 @dataclasses.dataclass
@@ -32,6 +40,7 @@ class Expected:
     counter: str = ""  # a counter of its own that must be 1
     result: bytes = None
     digest: str = ""  # of a large result
+    files: list = None  # [(name, content)]: it is submitted as a form
 
 
 @dataclasses.dataclass
@@ -81,7 +90,7 @@ class Workload:
     def _make(self, n):
         r = self._random
         kinds = {"steps": 40, "children": 10, "yield_now": 8, "yield_until": 8, "big_chunks": 6, "big_fd": 4, "kv": 10, "fail": 6,
-                 "crash": 2, "echo": 6}
+                 "crash": 2, "echo": 6, "upload": 6}
         kind = r.choices(list(kinds), list(kinds.values()))[0]
         name, payload, expected = getattr(self, "_" + kind)(n, r)
         job = {"type": f"chaos.{name}", "payload": payload, "key": f"{self.tag}-{n}"}
@@ -141,6 +150,20 @@ class Workload:
         text = "x" * r.choice([1, 1000, 100_000])
         return "echo", {"text": text}, Expected(result=f'{{"text": "{text}"}}'.encode())
 
+    @staticmethod
+    def _upload(n, r):
+        # some larger than what the disk thread writes at once
+        files = [(f"f{i}", pattern(r.choice([0, 10, 5000, 300_000]) + n)) for i in range(r.randint(1, 3))]
+        return "reads_input", {}, Expected(files=files, result=sums(files))
+
+    def add_uploads(self, count):
+        """Forms with a file, each another one."""
+        for n in range(count):
+            files = [("f", pattern(100_000 + n))]
+            job = {"type": "chaos.reads_input", "payload": {}, "key": f"upload-{n}"}
+            self.plan.append((job, Expected(files=files, result=sums(files))))
+            self.ids.append(None)
+
     def add_blobs(self, count):
         """Results that certainly become files, each another one."""
         for n in range(count):
@@ -165,8 +188,9 @@ class Workload:
                 wait_until(lambda n=n: given_up() or self._submit_one(api, n), 120, f"job {n} is accepted")
 
     def _submit_one(self, api, n):
+        job, expected = self.plan[n]
         try:
-            answer = api.call("POST", "/v1/jobs", self.plan[n][0])
+            answer = api.submit_form(job, expected.files) if expected.files else api.call("POST", "/v1/jobs", job)
         except Unreachable:
             return False
         if answer.status != 202:
