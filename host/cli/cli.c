@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/nearest.h"
 #include "cli/client.h"
+#include "cli/complete.h"
 #include "cli/help.h"
 #include "cli/out.h"
 
@@ -148,32 +149,34 @@ static const struct cli_option *find_in(const struct cli_option *table, const ch
     return NULL;
 }
 
-static const struct cli_option *find_option(const struct cli *cli, const char *name, size_t len,
-                                            char letter) {
-    const struct cli_option *o = find_in(cli->command->options, name, len, letter);
-    if (o == NULL) {
-        o = find_in(cli_common_options, name, len, letter);
-    }
-    if (o == NULL && !cli->command->local) {
-        o = find_in(cli_host_options, name, len, letter);
+size_t cli_option_tables(const struct cli_command *c, const struct cli_option *ret[CLI_TABLES]) {
+    ret[0] = c->options;
+    ret[1] = cli_common_options;
+    ret[2] = cli_host_options;
+    return c->local ? CLI_TABLES - 1 : CLI_TABLES;
+}
+
+const struct cli_option *cli_find_option(const struct cli_command *c, const char *name, size_t len,
+                                         char letter) {
+    const struct cli_option *tables[CLI_TABLES];
+    const struct cli_option *o = NULL;
+    size_t count = cli_option_tables(c, tables);
+    for (size_t i = 0; i < count && o == NULL; i++) {
+        o = find_in(tables[i], name, len, letter);
     }
     return o;
 }
 
-static void offer_all(struct nearest *near, const struct cli_option *table) {
-    for (; table != NULL && table->name != NULL; table++) {
-        nearest_offer(near, table->name);
-    }
-}
-
 static int unknown_option(struct cli *cli, const char *text) {
     char name[64];
+    const struct cli_option *tables[CLI_TABLES];
     (void)snprintf(name, sizeof name, "%.*s", (int)strcspn(text + 2, "="), text + 2);
     struct nearest near = {.word = name};
-    offer_all(&near, cli->command->options);
-    offer_all(&near, cli_common_options);
-    if (!cli->command->local) {
-        offer_all(&near, cli_host_options);
+    size_t count = cli_option_tables(cli->command, tables);
+    for (size_t i = 0; i < count; i++) {
+        for (const struct cli_option *o = tables[i]; o != NULL && o->name != NULL; o++) {
+            nearest_offer(&near, o->name);
+        }
     }
     const char *meant = nearest_best(&near);
     return cli_usage(cli, "%s: there is no such option%s%s%s", text,
@@ -189,10 +192,10 @@ static int take_option(struct cli *cli, int argc, char **argv, int *at) {
     if (text[1] == '-') {
         size_t len = strcspn(text + 2, "=");
         value = text[2 + len] == '=' ? text + 2 + len + 1 : NULL;
-        o = find_option(cli, text + 2, len, 0);
+        o = cli_find_option(cli->command, text + 2, len, 0);
     } else {
         value = text[2] != '\0' ? text + 2 : NULL;
-        o = find_option(cli, NULL, 0, text[1]);
+        o = cli_find_option(cli->command, NULL, 0, text[1]);
     }
     if (o == NULL) {
         return text[1] == '-' ? unknown_option(cli, text)
@@ -313,6 +316,11 @@ int cli_main(int argc, char **argv, const char *self_exe) {
         first = "help";
     } else if (strcmp(first, "-V") == 0 || strcmp(first, "--version") == 0) {
         first = "version";
+    }
+    if (strcmp(first, "__complete") == 0) { // the shell asks, at the press of a key
+        int status = complete(&cli, argc - 2, argv + 2);
+        client_free(&host);
+        return status;
     }
     const char *words[2] = {first, argc > 2 ? argv[2] : NULL};
     const char *meant = NULL;

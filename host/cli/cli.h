@@ -20,11 +20,37 @@ enum cli_exit {
     CLI_UNREACHABLE = 3,
 };
 
+/* What an argument is, for shell completion (complete.c says where the words come from). */
+enum cli_kind {
+    CLI_ANY, /* nobody can guess it */
+    CLI_FILE,
+    CLI_FOLDER,
+    CLI_NAME_FILE, /* NAME=FILE        */
+    CLI_AT_FILE,   /* @FILE, or a text */
+    CLI_JOB,
+    CLI_JOB_ACTIVE,
+    CLI_JOB_SCHEDULED,
+    CLI_JOB_STOPPED, /* dead or cancelled */
+    CLI_JOB_DEAD,
+    CLI_JOB_SUCCEEDED,
+    CLI_JOB_OR_QUEUE,
+    CLI_QUEUE,
+    CLI_TYPE,
+    CLI_PLUGIN,
+    CLI_STATE,
+    CLI_CLASS,
+    CLI_PRIORITY,
+    CLI_DEDUP,
+    CLI_SHELL,
+    CLI_COMMAND,
+};
+
 struct cli_option {
     const char *name; /* without its dashes; NULL ends a table              */
     char letter;      /* short form, or 0                                   */
     const char *arg;  /* what stands for its argument in help; NULL: a flag */
     const char *help;
+    enum cli_kind kind;
 };
 
 enum { CLI_ARGS_MAX = 1024 };
@@ -58,6 +84,7 @@ struct cli_command {
     const char *example;  /* may be NULL                                        */
     const struct cli_option *options;
     size_t args_min, args_max;
+    enum cli_kind takes;         /* its arguments                                      */
     int (*run)(struct cli *cli); /* enum cli_exit                                      */
     bool local;                  /* does not talk to a host                            */
 };
@@ -68,6 +95,13 @@ extern const size_t cli_command_count;
 /* Options that every command has, and those of commands that talk to a host. */
 extern const struct cli_option cli_common_options[];
 extern const struct cli_option cli_host_options[];
+
+/* The tables of a command's options, its own first. Returns how many. */
+enum { CLI_TABLES = 3 };
+size_t cli_option_tables(const struct cli_command *c, const struct cli_option *ret[CLI_TABLES]);
+/* By name (`len` bytes) or by letter; NULL: it has none such. */
+const struct cli_option *cli_find_option(const struct cli_command *c, const char *name, size_t len,
+                                         char letter);
 
 int cli_main(int argc, char **argv, const char *self_exe);
 

@@ -8,22 +8,23 @@
 #include "cli/offline.h"
 #include "cli/out.h"
 #include "cli/remote.h"
+#include "cli/table.h"
 
 enum { OFFLINE_TIMEOUT_MS = 24 * 60 * 60 * 1000 };
 
 static void print_findings(struct cli *cli, const cJSON *answer) {
     static const char *const titles[] = {"FINDING", "JOB", "REPAIRED", "DETAIL"};
-    struct out_table t = {.titles = titles, .columns = ARRAY_LEN(titles)};
+    struct table t = {.titles = titles, .columns = ARRAY_LEN(titles)};
     const cJSON *f;
     double total = remote_number(answer, "total");
     cJSON_ArrayForEach(f, cJSON_GetObjectItemCaseSensitive(answer, "findings")) {
-        out_table_cell(&t, remote_text(f, "code"));
-        out_table_cell(&t, remote_text(f, "job"));
-        out_table_cell(&t, remote_true(f, "repaired") ? "yes" : "no");
-        out_table_cell(&t, remote_text(f, "detail"));
+        table_cell(&t, remote_text(f, "code"));
+        table_cell(&t, remote_text(f, "job"));
+        table_cell(&t, remote_true(f, "repaired") ? "yes" : "no");
+        table_cell(&t, remote_text(f, "detail"));
     }
     if (total > 0) {
-        out_table_print(cli, &t);
+        table_print(cli, &t);
     }
     (void)printf("%.0f jobs and %.0f blobs checked, %.0f finding%s\n",
                  remote_number(answer, "jobs_checked"), remote_number(answer, "blobs_checked"),

@@ -6,6 +6,7 @@
 #include "cli/job_page.h"
 #include "cli/out.h"
 #include "cli/remote.h"
+#include "cli/table.h"
 
 /* ---- the parts of the page ---- */
 
@@ -130,8 +131,8 @@ static void print_warnings(const struct cli *cli, const cJSON *job) {
 }
 
 static void print_history(const struct cli *cli, const cJSON *job) {
-    static const char *const titles[] = {"RUN", "STARTED", "OUTCOME", "CLASS", "BUILD", "MESSAGE"};
-    struct out_table t = {.titles = titles, .columns = ARRAY_LEN(titles)};
+    static const char *const titles[] = {">RUN", "STARTED", "OUTCOME", "CLASS", "BUILD", "MESSAGE"};
+    struct table t = {.titles = titles, .columns = ARRAY_LEN(titles)};
     const cJSON *history = cJSON_GetObjectItemCaseSensitive(job, "history");
     const cJSON *a;
     if (cJSON_GetArraySize(history) == 0) {
@@ -139,14 +140,14 @@ static void print_history(const struct cli *cli, const cJSON *job) {
     }
     (void)printf("\n");
     cJSON_ArrayForEach(a, history) {
-        out_table_cellf(&t, "%.0f", remote_number(a, "execution"));
-        out_table_cell(&t, remote_text(a, "started_at"));
-        out_table_cell(&t, remote_text(a, "outcome"));
-        out_table_cell(&t, remote_text(a, "class"));
-        out_table_cell(&t, remote_text(a, "build"));
-        out_table_cell(&t, remote_text(a, "message"));
+        table_cellf(&t, "%.0f", remote_number(a, "execution"));
+        table_cell(&t, remote_text(a, "started_at"));
+        table_cell(&t, remote_text(a, "outcome"));
+        table_cell(&t, remote_text(a, "class"));
+        table_cell(&t, remote_text(a, "build"));
+        table_cell(&t, remote_text(a, "message"));
     }
-    out_table_print(cli, &t);
+    table_print(cli, &t);
 }
 
 int job_page_show(const struct cli *cli, const char *id) {

@@ -4,23 +4,24 @@
 #include "cli/out.h"
 #include "cli/plugin_page.h"
 #include "cli/remote.h"
+#include "cli/table.h"
 
-static void add_plugin(struct out_table *t, const cJSON *p) {
+static void add_plugin(struct table *t, const cJSON *p) {
     const char *fault = remote_text(p, "fault");
-    out_table_cell(t, remote_text(p, "name"));
-    out_table_cell(t, remote_text(p, "state"));
-    out_table_cell(t, remote_text(p, "build"));
-    out_table_cellf(t, "%d", cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(p, "workers")));
-    out_table_cellf(t, "%.0f/%.0f", remote_number(p, "busy"), remote_number(p, "slots"));
-    out_table_cellf(t, "%.0f", remote_number(p, "jobs_done"));
-    out_table_cellf(t, "%.0f", remote_number(p, "crashes"));
-    out_table_cell(t, fault != NULL ? fault : remote_text(p, "last_crash"));
+    table_cell(t, remote_text(p, "name"));
+    table_state(t, remote_text(p, "state"));
+    table_cell(t, remote_text(p, "build"));
+    table_cellf(t, "%d", cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(p, "workers")));
+    table_cellf(t, "%.0f/%.0f", remote_number(p, "busy"), remote_number(p, "slots"));
+    table_cellf(t, "%.0f", remote_number(p, "jobs_done"));
+    table_cellf(t, "%.0f", remote_number(p, "crashes"));
+    table_cell(t, fault != NULL ? fault : remote_text(p, "last_crash"));
 }
 
 int cmd_plugins(struct cli *cli) {
-    static const char *const titles[] = {"PLUGIN", "STATE", "BUILD",   "WORKERS",
-                                         "BUSY",   "DONE",  "CRASHES", "NOTE"};
-    struct out_table t = {.titles = titles, .columns = ARRAY_LEN(titles)};
+    static const char *const titles[] = {"PLUGIN", "STATE", "BUILD",    ">WORKERS",
+                                         ">BUSY",  ">DONE", ">CRASHES", "NOTE"};
+    struct table t = {.titles = titles, .columns = ARRAY_LEN(titles)};
     cJSON *answer = NULL;
     const cJSON *p;
     int r = remote_json(cli, "GET", "/v1/plugins", NULL, &answer);
@@ -28,7 +29,7 @@ int cmd_plugins(struct cli *cli) {
         cJSON_ArrayForEach(p, cJSON_GetObjectItemCaseSensitive(answer, "items")) {
             add_plugin(&t, p);
         }
-        out_table_print(cli, &t);
+        table_print(cli, &t);
     }
     cJSON_Delete(answer);
     return r;

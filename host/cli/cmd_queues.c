@@ -4,35 +4,36 @@
 #include "cli/cli.h"
 #include "cli/out.h"
 #include "cli/remote.h"
+#include "cli/table.h"
 
-static void add_queue(struct out_table *t, const cJSON *q) {
+static void add_queue(struct table *t, const cJSON *q) {
     char age[32];
     const cJSON *states = cJSON_GetObjectItemCaseSensitive(q, "states");
     static const char *const shown[] = {"queued", "scheduled", "parked", "running", "dead"};
-    out_table_cell(t, remote_text(q, "name"));
+    table_cell(t, remote_text(q, "name"));
     for (size_t i = 0; i < ARRAY_LEN(shown); i++) {
-        out_table_cellf(t, "%.0f", remote_number(states, shown[i]));
+        table_cellf(t, "%.0f", remote_number(states, shown[i]));
     }
-    out_table_cell(t, out_age(remote_text(q, "oldest_ready_at"), age));
+    table_cell(t, out_age(remote_text(q, "oldest_ready_at"), age));
     if (remote_number(q, "concurrency") > 0) {
-        out_table_cellf(t, "%.0f", remote_number(q, "concurrency"));
+        table_cellf(t, "%.0f", remote_number(q, "concurrency"));
     } else {
-        out_table_cell(t, NULL);
+        table_cell(t, NULL);
     }
     if (remote_true(q, "paused")) {
         const char *why = remote_text(q, "paused_why");
         const char *by = remote_text(q, "paused_by");
-        out_table_cellf(t, "by %s, %s ago: %s", by == NULL ? "?" : by,
-                        out_age(remote_text(q, "paused_at"), age), why == NULL ? "" : why);
+        table_cellf(t, "by %s, %s ago: %s", by == NULL ? "?" : by,
+                    out_age(remote_text(q, "paused_at"), age), why == NULL ? "" : why);
     } else {
-        out_table_cell(t, NULL);
+        table_cell(t, NULL);
     }
 }
 
 int cmd_queues(struct cli *cli) {
-    static const char *const titles[] = {"QUEUE", "QUEUED", "SCHEDULED", "PARKED", "RUNNING",
-                                         "DEAD",  "OLDEST", "LIMIT",     "PAUSED"};
-    struct out_table t = {.titles = titles, .columns = ARRAY_LEN(titles)};
+    static const char *const titles[] = {"QUEUE", ">QUEUED", ">SCHEDULED", ">PARKED", ">RUNNING",
+                                         ">DEAD", ">OLDEST", ">LIMIT",     "PAUSED"};
+    struct table t = {.titles = titles, .columns = ARRAY_LEN(titles)};
     cJSON *answer = NULL;
     const cJSON *q;
     int r = remote_json(cli, "GET", "/v1/queues", NULL, &answer);
@@ -40,7 +41,7 @@ int cmd_queues(struct cli *cli) {
         cJSON_ArrayForEach(q, cJSON_GetObjectItemCaseSensitive(answer, "items")) {
             add_queue(&t, q);
         }
-        out_table_print(cli, &t);
+        table_print(cli, &t);
     }
     cJSON_Delete(answer);
     return r;

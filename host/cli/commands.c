@@ -2,28 +2,31 @@
 #include "cli/cli.h"
 
 const struct cli_option cli_common_options[] = {
-    {"json", 0, NULL, "Answer as JSON on standard output, for programs."},
-    {"help", 'h', NULL, "Show this help."},
+    {"json", 0, NULL, "Answer as JSON on standard output, for programs.", CLI_ANY},
+    {"help", 'h', NULL, "Show this help.", CLI_ANY},
     {0},
 };
 
 #define CONFIG_OPTION                                                                              \
     {                                                                                              \
         "config", 'c', "FILE",                                                                     \
-            "The configuration (default: $JOBHOST_CONFIG, else config.yaml in this folder)."       \
+            "The configuration (default: $JOBHOST_CONFIG, else config.yaml in this folder).",      \
+            CLI_FILE                                                                               \
     }
 
 const struct cli_option cli_host_options[] = {
     CONFIG_OPTION,
     {"socket", 0, "PATH",
-     "The host's admin socket, instead of the one that the configuration names."},
+     "The host's admin socket, instead of the one that the configuration names.", CLI_FILE},
     {"url", 0, "URL",
      "The host over the network: https://HOST:PORT or http://HOST:PORT (default without -c: "
-     "$JOBHOST_URL)."},
+     "$JOBHOST_URL).",
+     CLI_ANY},
     {"token-file", 0, "FILE",
      "A file with the token for --url (default: $JOBHOST_TOKEN). There is no option for the token "
-     "itself: every user of this machine could read it there."},
-    {"ca", 0, "FILE", "Certificates (PEM) to trust for https, instead of the system's."},
+     "itself: every user of this machine could read it there.",
+     CLI_FILE},
+    {"ca", 0, "FILE", "Certificates (PEM) to trust for https, instead of the system's.", CLI_FILE},
     {0},
 };
 
@@ -31,64 +34,72 @@ static const struct cli_option none[] = {{0}};
 
 static const struct cli_option run_options[] = {
     CONFIG_OPTION,
-    {"safe", 0, NULL, "Accept jobs and answer questions, but start no job."},
+    {"safe", 0, NULL, "Accept jobs and answer questions, but start no job.", CLI_ANY},
     {"strict", 0, NULL,
-     "Take warnings of the configuration as errors, and end when a plugin fails to start."},
+     "Take warnings of the configuration as errors, and end when a plugin fails to start.",
+     CLI_ANY},
     {"ready-fd", 0, "N",
      "Write the line \"ready\" to this open descriptor when everything has started (systemd's "
-     "NOTIFY_SOCKET is served as well)."},
+     "NOTIFY_SOCKET is served as well).",
+     CLI_ANY},
     {0},
 };
 
 static const struct cli_option check_options[] = {
     CONFIG_OPTION,
-    {"strict", 0, NULL, "Take warnings as errors."},
-    {"connect", 0, NULL, "Also open the store (or, when a host is running, ask it)."},
+    {"strict", 0, NULL, "Take warnings as errors.", CLI_ANY},
+    {"connect", 0, NULL, "Also open the store (or, when a host is running, ask it).", CLI_ANY},
     {0},
 };
 
 static const struct cli_option submit_options[] = {
-    {"payload", 'p', "JSON|@FILE|-", "The payload: JSON, a file that holds it, or standard input."},
-    {"file", 'f', "NAME=PATH", "An input file; may be repeated."},
-    {"queue", 'q', "QUEUE", "The queue, instead of the type's own."},
-    {"priority", 0, "high|normal|low", "Who goes first."},
-    {"delay", 0, "DURATION", "Start no earlier than in 30s, 1h30m, ..."},
-    {"run-at", 0, "TIME", "Start no earlier than at 2026-11-21T10:00:00Z."},
-    {"key", 'k', "KEY", "Deduplication key: one job at a time, and for a while after, holds it."},
+    {"payload", 'p', "JSON|@FILE|-", "The payload: JSON, a file that holds it, or standard input.",
+     CLI_AT_FILE},
+    {"file", 'f', "NAME=PATH", "An input file; may be repeated.", CLI_NAME_FILE},
+    {"queue", 'q', "QUEUE", "The queue, instead of the type's own.", CLI_QUEUE},
+    {"priority", 0, "high|normal|low", "Who goes first.", CLI_PRIORITY},
+    {"delay", 0, "DURATION", "Start no earlier than in 30s, 1h30m, ...", CLI_ANY},
+    {"run-at", 0, "TIME", "Start no earlier than at 2026-11-21T10:00:00Z.", CLI_ANY},
+    {"key", 'k', "KEY", "Deduplication key: one job at a time, and for a while after, holds it.",
+     CLI_ANY},
     {"dedup", 0, "MODE",
-     "What a held key does: return (default), reject, replace, debounce, throttle."},
-    {"dedup-ttl", 0, "DURATION", "How long the key outlives success."},
-    {"user", 'u', "USER", "The tenant on whose behalf it runs."},
-    {"max", 0, "N", "Executions at most, the first included."},
-    {"timeout", 0, "DURATION", "How long one execution may take."},
-    {"deadline", 0, "DURATION", "How long the whole job may take, waiting included."},
-    {"expires", 0, "DURATION", "Do not start it at all after that time."},
-    {"label", 'l', "LABEL", "A label; may be repeated."},
-    {"callback", 0, "URL", "Where to report the end."},
+     "What a held key does: return (default), reject, replace, debounce, throttle.", CLI_DEDUP},
+    {"dedup-ttl", 0, "DURATION", "How long the key outlives success.", CLI_ANY},
+    {"user", 'u', "USER", "The tenant on whose behalf it runs.", CLI_ANY},
+    {"max", 0, "N", "Executions at most, the first included.", CLI_ANY},
+    {"timeout", 0, "DURATION", "How long one execution may take.", CLI_ANY},
+    {"deadline", 0, "DURATION", "How long the whole job may take, waiting included.", CLI_ANY},
+    {"expires", 0, "DURATION", "Do not start it at all after that time.", CLI_ANY},
+    {"label", 'l', "LABEL", "A label; may be repeated.", CLI_ANY},
+    {"callback", 0, "URL", "Where to report the end.", CLI_ANY},
     {"wait", 'w', NULL,
-     "Wait for the end, with a progress bar; print the result; fail if the job does not succeed."},
+     "Wait for the end, with a progress bar; print the result; fail if the job does not succeed.",
+     CLI_ANY},
     {0},
 };
 
 #define FILTER_OPTIONS                                                                             \
-    {"queue", 'q', "QUEUE", "Only this queue."}, {"type", 't', "TYPE", "Only this type."},         \
-        {"user", 'u', "USER", "Only this tenant."},                                                \
-        {"label", 'l', "LABEL", "Only with this label."},                                          \
+    {"queue", 'q', "QUEUE", "Only this queue.", CLI_QUEUE},                                        \
+        {"type", 't', "TYPE", "Only this type.", CLI_TYPE},                                        \
+        {"user", 'u', "USER", "Only this tenant.", CLI_ANY},                                       \
+        {"label", 'l', "LABEL", "Only with this label.", CLI_ANY},                                 \
         {"class", 0, "CLASS",                                                                      \
          "Only with a last error of this class: input, auth, network, rate, upstream, timeout, "   \
-         "resource, bug, permanent, unknown."},                                                    \
-        {"code", 0, "CODE", "Only with this error code."}, {                                       \
-        "search", 0, "TEXT", "Only with this text in id, type, key or error."                      \
+         "resource, bug, permanent, unknown.",                                                     \
+         CLI_CLASS},                                                                               \
+        {"code", 0, "CODE", "Only with this error code.", CLI_ANY}, {                              \
+        "search", 0, "TEXT", "Only with this text in id, type, key or error.", CLI_ANY             \
     }
 
 #define PAGE_OPTIONS                                                                               \
-    {"limit", 'n', "N", "At most so many (1 to 1000, default 50)."}, {                             \
-        "cursor", 0, "CURSOR", "Where an earlier list ended."                                      \
+    {"limit", 'n', "N", "At most so many (1 to 1000, default 50).", CLI_ANY}, {                    \
+        "cursor", 0, "CURSOR", "Where an earlier list ended.", CLI_ANY                             \
     }
 
 static const struct cli_option jobs_options[] = {
     {"state", 's', "STATE",
-     "Only scheduled, queued, running, parked, succeeded, dead, cancelled or duplicate ones."},
+     "Only scheduled, queued, running, parked, succeeded, dead, cancelled or duplicate ones.",
+     CLI_STATE},
     FILTER_OPTIONS,
     PAGE_OPTIONS,
     {0},
@@ -98,28 +109,30 @@ static const struct cli_option dlq_ls_options[] = {FILTER_OPTIONS, PAGE_OPTIONS,
 
 static const struct cli_option dlq_walk_options[] = {
     FILTER_OPTIONS,
-    {"all", 'a', NULL, "Every dead job."},
-    {"yes", 'y', NULL, "Do not ask."},
-    {"why", 0, "TEXT", "A reason, for the audit log."},
+    {"all", 'a', NULL, "Every dead job.", CLI_ANY},
+    {"yes", 'y', NULL, "Do not ask.", CLI_ANY},
+    {"why", 0, "TEXT", "A reason, for the audit log.", CLI_ANY},
     {0},
 };
 
 static const struct cli_option result_options[] = {
-    {"output", 'o', "FILE", "Write it there instead of to standard output."}, {0}};
+    {"output", 'o', "FILE", "Write it there instead of to standard output.", CLI_FILE}, {0}};
 
 static const struct cli_option why_options[] = {
-    {"why", 0, "TEXT", "A reason, for whoever looks later."}, {0}};
+    {"why", 0, "TEXT", "A reason, for whoever looks later.", CLI_ANY}, {0}};
 
-static const struct cli_option fsck_options[] = {{"repair", 0, NULL, "Mend what can be mended."},
-                                                 {0}};
+static const struct cli_option fsck_options[] = {
+    {"repair", 0, NULL, "Mend what can be mended.", CLI_ANY}, {0}};
 
 static const struct cli_option config_options[] = {CONFIG_OPTION, {0}};
 
 static const struct cli_option version_options[] = {
-    {"fault-points", 0, NULL, "List the points at which a test build can be made to fail."}, {0}};
+    {"fault-points", 0, NULL, "List the points at which a test build can be made to fail.",
+     CLI_ANY},
+    {0}};
 
 static const struct cli_option plugin_new_options[] = {
-    {"dir", 'd', "DIR", "The folder to make (default: NAME)."}, {0}};
+    {"dir", 'd', "DIR", "The folder to make (default: NAME).", CLI_FOLDER}, {0}};
 
 const struct cli_command cli_commands[] = {
     {.name = "run",
@@ -151,6 +164,7 @@ const struct cli_command cli_commands[] = {
      .options = submit_options,
      .args_min = 1,
      .args_max = 1,
+     .takes = CLI_TYPE,
      .run = cmd_submit},
     {.name = "jobs",
      .synopsis = "[FILTERS]",
@@ -165,6 +179,7 @@ const struct cli_command cli_commands[] = {
      .options = none,
      .args_min = 1,
      .args_max = 1,
+     .takes = CLI_JOB,
      .run = cmd_job},
     {.name = "result",
      .synopsis = "ID [-o FILE]",
@@ -172,6 +187,7 @@ const struct cli_command cli_commands[] = {
      .options = result_options,
      .args_min = 1,
      .args_max = 1,
+     .takes = CLI_JOB_SUCCEEDED,
      .run = cmd_result},
     {.name = "watch",
      .synopsis = "ID",
@@ -180,6 +196,7 @@ const struct cli_command cli_commands[] = {
      .options = none,
      .args_min = 1,
      .args_max = 1,
+     .takes = CLI_JOB_ACTIVE,
      .run = cmd_watch},
     {.name = "explain",
      .synopsis = "ID|QUEUE",
@@ -188,6 +205,7 @@ const struct cli_command cli_commands[] = {
      .options = none,
      .args_min = 1,
      .args_max = 1,
+     .takes = CLI_JOB_OR_QUEUE,
      .run = cmd_explain},
     {.name = "cancel",
      .synopsis = "ID... [--why TEXT]",
@@ -196,6 +214,7 @@ const struct cli_command cli_commands[] = {
      .options = why_options,
      .args_min = 1,
      .args_max = CLI_ARGS_MAX,
+     .takes = CLI_JOB_ACTIVE,
      .run = cmd_cancel},
     {.name = "retry",
      .synopsis = "ID... [--why TEXT]",
@@ -203,6 +222,7 @@ const struct cli_command cli_commands[] = {
      .options = why_options,
      .args_min = 1,
      .args_max = CLI_ARGS_MAX,
+     .takes = CLI_JOB_STOPPED,
      .run = cmd_retry},
     {.name = "promote",
      .synopsis = "ID... [--why TEXT]",
@@ -210,6 +230,7 @@ const struct cli_command cli_commands[] = {
      .options = why_options,
      .args_min = 1,
      .args_max = CLI_ARGS_MAX,
+     .takes = CLI_JOB_SCHEDULED,
      .run = cmd_promote},
     {.name = "dlq ls",
      .synopsis = "[FILTERS]",
@@ -222,6 +243,7 @@ const struct cli_command cli_commands[] = {
      .options = none,
      .args_min = 1,
      .args_max = 1,
+     .takes = CLI_JOB_DEAD,
      .run = cmd_dlq_show},
     {.name = "dlq retry",
      .synopsis = "ID... | FILTERS | --all",
@@ -231,12 +253,14 @@ const struct cli_command cli_commands[] = {
      .example = "jobhost dlq retry --type klap.clips --class upstream",
      .options = dlq_walk_options,
      .args_max = CLI_ARGS_MAX,
+     .takes = CLI_JOB_DEAD,
      .run = cmd_dlq_retry},
     {.name = "dlq rm",
      .synopsis = "ID... | FILTERS | --all",
      .summary = "delete dead jobs",
      .options = dlq_walk_options,
      .args_max = CLI_ARGS_MAX,
+     .takes = CLI_JOB_DEAD,
      .run = cmd_dlq_rm},
     {.name = "queues",
      .synopsis = "",
@@ -250,6 +274,7 @@ const struct cli_command cli_commands[] = {
      .options = why_options,
      .args_min = 1,
      .args_max = 1,
+     .takes = CLI_QUEUE,
      .run = cmd_pause},
     {.name = "resume",
      .synopsis = "QUEUE [--why TEXT]",
@@ -257,6 +282,7 @@ const struct cli_command cli_commands[] = {
      .options = why_options,
      .args_min = 1,
      .args_max = 1,
+     .takes = CLI_QUEUE,
      .run = cmd_resume},
     {.name = "plugins",
      .synopsis = "",
@@ -269,6 +295,7 @@ const struct cli_command cli_commands[] = {
      .options = none,
      .args_min = 1,
      .args_max = 1,
+     .takes = CLI_PLUGIN,
      .run = cmd_describe},
     {.name = "plugin new",
      .synopsis = "NAME [--dir DIR]",
@@ -285,6 +312,7 @@ const struct cli_command cli_commands[] = {
      .options = none,
      .args_min = 1,
      .args_max = 1,
+     .takes = CLI_FILE,
      .run = cmd_plugin_check,
      .local = true},
     {.name = "hosts",
@@ -324,12 +352,17 @@ const struct cli_command cli_commands[] = {
      .run = cmd_version,
      .local = true},
     {.name = "completion",
-     .synopsis = "bash",
+     .synopsis = "bash|zsh|fish",
      .summary = "print shell completion",
-     .example = "eval \"$(jobhost completion bash)\"",
+     .text = "Completes commands, options and their values; job ids, queues, types and plugins are "
+             "asked of the host, which has half a second to answer.",
+     .example = "eval \"$(jobhost completion bash)\"       # in ~/.bashrc\n"
+                "eval \"$(jobhost completion zsh)\"        # in ~/.zshrc, after compinit\n"
+                "jobhost completion fish | source         # in ~/.config/fish/config.fish",
      .options = none,
      .args_min = 1,
      .args_max = 1,
+     .takes = CLI_SHELL,
      .run = cmd_completion,
      .local = true},
     {.name = "help",
@@ -337,6 +370,7 @@ const struct cli_command cli_commands[] = {
      .summary = "explain a command",
      .options = none,
      .args_max = 2,
+     .takes = CLI_COMMAND,
      .run = cmd_help,
      .local = true},
 };

@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "cli/out.h"
 #include "cli/remote.h"
+#include "cli/table.h"
 
 static const struct {
     const char *option, *parameter;
@@ -36,7 +37,7 @@ size_t filters_json(const struct cli *cli, struct buf *out) {
 }
 
 /* What is worth knowing in one line: how far it is, why it waits, or what went wrong. */
-static void add_note(struct out_table *t, const cJSON *job) {
+static void add_note(struct table *t, const cJSON *job) {
     const cJSON *error = cJSON_GetObjectItemCaseSensitive(job, "error");
     const cJSON *progress = cJSON_GetObjectItemCaseSensitive(job, "progress");
     const cJSON *parked = cJSON_GetObjectItemCaseSensitive(job, "parked");
@@ -45,40 +46,44 @@ static void add_note(struct out_table *t, const cJSON *job) {
     bool percent = cJSON_GetObjectItemCaseSensitive(progress, "percent") != NULL;
     const char *message = remote_text(progress, "message");
     if (runs && percent) {
-        out_table_cellf(t, "%.0f %% %s", remote_number(progress, "percent"),
-                        message == NULL ? "" : message);
+        table_cellf(t, "%.0f %% %s", remote_number(progress, "percent"),
+                    message == NULL ? "" : message);
     } else if (parked != NULL) {
-        out_table_cellf(t, "for %s", remote_text(parked, "reason"));
+        table_cellf(t, "for %s", remote_text(parked, "reason"));
     } else if (error != NULL) {
         const char *text = remote_text(error, "message");
-        out_table_cellf(t, "%s: %s", remote_text(error, "class"), text == NULL ? "" : text);
+        table_cellf(t, "%s: %s", remote_text(error, "class"), text == NULL ? "" : text);
     } else {
-        out_table_cell(t, message);
+        table_cell(t, message);
     }
 }
 
-static void add_job(struct out_table *t, const cJSON *job, bool dead) {
+static void add_job(struct table *t, const cJSON *job, bool dead) {
     char age[32];
     const cJSON *error = cJSON_GetObjectItemCaseSensitive(job, "error");
-    out_table_cell(t, remote_text(job, "id"));
-    out_table_cell(t, dead ? remote_text(error, "code") : remote_text(job, "state"));
-    out_table_cell(t, remote_text(job, "type"));
-    out_table_cell(t, remote_text(job, "queue"));
-    out_table_cell(t, out_age(remote_text(job, dead ? "finished_at" : "created_at"), age));
-    out_table_cellf(t, "%.0f/%.0f", remote_number(job, "attempts"), remote_number(job, "max"));
+    table_cell(t, remote_text(job, "id"));
+    if (dead) {
+        table_cell(t, remote_text(error, "code"));
+    } else {
+        table_state(t, remote_text(job, "state"));
+    }
+    table_cell(t, remote_text(job, "type"));
+    table_cell(t, remote_text(job, "queue"));
+    table_cell(t, out_age(remote_text(job, dead ? "finished_at" : "created_at"), age));
+    table_cellf(t, "%.0f/%.0f", remote_number(job, "attempts"), remote_number(job, "max"));
     add_note(t, job);
 }
 
 void filters_print_jobs(const struct cli *cli, const cJSON *answer, bool dead) {
-    static const char *const titles[] = {"ID", "STATE", "TYPE", "QUEUE", "AGE", "TRIES", "NOTE"};
-    static const char *const dead_titles[] = {"ID",   "CODE",  "TYPE", "QUEUE",
-                                              "DEAD", "TRIES", "WHY"};
-    struct out_table t = {.titles = dead ? dead_titles : titles, .columns = ARRAY_LEN(titles)};
+    static const char *const titles[] = {"ID", "STATE", "TYPE", "QUEUE", ">AGE", ">TRIES", "NOTE"};
+    static const char *const dead_titles[] = {"ID",    "CODE",   "TYPE", "QUEUE",
+                                              ">DEAD", ">TRIES", "WHY"};
+    struct table t = {.titles = dead ? dead_titles : titles, .columns = ARRAY_LEN(titles)};
     const cJSON *job;
     cJSON_ArrayForEach(job, cJSON_GetObjectItemCaseSensitive(answer, "items")) {
         add_job(&t, job, dead);
     }
-    out_table_print(cli, &t);
+    table_print(cli, &t);
     const char *cursor = remote_text(answer, "next_cursor");
     if (cursor != NULL) {
         (void)fprintf(stderr, "more: --cursor %s\n", cursor);

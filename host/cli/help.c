@@ -55,11 +55,11 @@ void help_command(const struct cli_command *c, FILE *out) {
         print_wrapped(c->text, INDENT, out);
     }
     (void)fputs("\nOPTIONS\n", out);
-    print_options(c->options, out);
-    if (!c->local) {
-        print_options(cli_host_options, out);
+    const struct cli_option *tables[CLI_TABLES];
+    size_t count = cli_option_tables(c, tables);
+    for (size_t i = 0; i < count; i++) {
+        print_options(tables[i], out);
     }
-    print_options(cli_common_options, out);
     if (c->example != NULL) {
         (void)fputs("\nEXAMPLES\n", out);
         print_lines(c->example, out);
@@ -107,8 +107,6 @@ int help_group(const char *word, FILE *out) {
     return CLI_USAGE;
 }
 
-/* ---- the commands help and completion ---- */
-
 int cmd_help(struct cli *cli) {
     const char *meant = NULL;
     size_t used = 0;
@@ -127,66 +125,5 @@ int cmd_help(struct cli *cli) {
                         meant == NULL ? "" : "\"?");
     }
     help_command(c, stdout);
-    return CLI_OK;
-}
-
-static void complete_options(const struct cli_option *o) {
-    for (; o != NULL && o->name != NULL; o++) {
-        (void)printf(" --%s", o->name);
-    }
-}
-
-static void complete_second_words(const char *first, size_t len) {
-    for (size_t i = 0; i < cli_command_count; i++) {
-        const char *name = cli_commands[i].name;
-        if (strncmp(name, first, len) == 0 && name[len] == ' ') {
-            (void)printf("%s ", name + len + 1);
-        }
-    }
-}
-
-static void complete_words(void) {
-    (void)fputs("        1) COMPREPLY=($(compgen -W \"", stdout);
-    for (size_t i = 0; i < cli_command_count; i++) {
-        (void)printf("%.*s ", (int)strcspn(cli_commands[i].name, " "), cli_commands[i].name);
-    }
-    (void)fputs("\" -- \"$cur\")); return;;\n    esac\n    case \"${COMP_WORDS[1]}\" in\n", stdout);
-}
-
-int cmd_completion(struct cli *cli) {
-    if (strcmp(cli->args[0], "bash") != 0) {
-        return cli_usage(cli, "%s: the only shell known here is bash", cli->args[0]);
-    }
-    (void)fputs("# bash completion for jobhost: eval \"$(jobhost completion bash)\"\n"
-                "_jobhost() {\n"
-                "    local cur=\"${COMP_WORDS[COMP_CWORD]}\" words=\"\" first=\"\"\n"
-                "    case $COMP_CWORD in\n",
-                stdout);
-    complete_words();
-    for (size_t i = 0; i < cli_command_count; i++) {
-        const struct cli_command *c = &cli_commands[i];
-        size_t len = strcspn(c->name, " ");
-        bool again = i > 0 && strncmp(cli_commands[i - 1].name, c->name, len) == 0 &&
-                     strcspn(cli_commands[i - 1].name, " ") == len;
-        if (again) {
-            continue; // one case per first word
-        }
-        (void)printf("        %.*s) first=\"", (int)len, c->name);
-        complete_second_words(c->name, len);
-        (void)fputs("\"; words=\"", stdout);
-        complete_options(c->options);
-        if (!c->local) {
-            complete_options(cli_host_options);
-        }
-        complete_options(cli_common_options);
-        (void)fputs("\";;\n", stdout);
-    }
-    (void)fputs("    esac\n"
-                "    [[ $COMP_CWORD == 2 ]] && words=\"$first $words\"\n"
-                "    COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
-                "    [[ ${#COMPREPLY[@]} == 0 ]] && COMPREPLY=($(compgen -f -- \"$cur\"))\n"
-                "}\n"
-                "complete -F _jobhost jobhost\n",
-                stdout);
     return CLI_OK;
 }

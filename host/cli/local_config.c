@@ -53,7 +53,7 @@ int local_config_load(const struct cli *cli, struct local_config *ret) {
     }
     struct buf text = {0};
     config_report_print(&ret->report, cli->err_tty && cli->colour, &text);
-    if (text.len > 0) {
+    if (text.len > 0 && !cli->silent) {
         (void)fwrite(text.data, 1, text.len, stderr);
     }
     buf_free(&text);

@@ -13,6 +13,19 @@
 
 /* ---- text ---- */
 
+/* U+202A..E and U+2066..9 show text in another order than it has. */
+static bool turns_direction(const char *text) {
+    static const char *const marks[] = {"\xe2\x80\xaa", "\xe2\x80\xab", "\xe2\x80\xac",
+                                        "\xe2\x80\xad", "\xe2\x80\xae", "\xe2\x81\xa6",
+                                        "\xe2\x81\xa7", "\xe2\x81\xa8", "\xe2\x81\xa9"};
+    for (size_t i = 0; i < ARRAY_LEN(marks); i++) {
+        if (strncmp(text, marks[i], 3) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void out_clean(char *text, bool lines) {
     for (; *text != '\0'; text++) {
         unsigned char c = (unsigned char)text[0], next = (unsigned char)text[1];
@@ -20,112 +33,15 @@ void out_clean(char *text, bool lines) {
             text[0] = ' ';
         } else if (c == 0xc2 && next >= 0x80 && next <= 0x9f) { // U+0080..9F: CSI and the like
             text[0] = text[1] = ' ';
+        } else if (turns_direction(text)) {
+            text[0] = text[1] = text[2] = ' ';
         }
     }
-}
-
-/* Characters, not bytes: continuation bytes of UTF-8 take no room. */
-static size_t text_width(const char *text) {
-    size_t n = 0;
-    for (; *text != '\0'; text++) {
-        n += ((unsigned char)*text & 0xc0) != 0x80;
-    }
-    return n;
-}
-
-static size_t bytes_of_width(const char *text, size_t width) {
-    size_t i = 0;
-    for (; text[i] != '\0'; i++) {
-        if (((unsigned char)text[i] & 0xc0) != 0x80 && width-- == 0) {
-            break;
-        }
-    }
-    return i;
 }
 
 int out_width(int fd) {
     struct winsize size;
     return ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 20 ? size.ws_col : 80;
-}
-
-/* ---- tables ---- */
-
-void out_table_cell(struct out_table *t, const char *text) {
-    if (t->count == t->cap) {
-        size_t cap = t->cap == 0 ? 64 : t->cap * 2;
-        char **cells = realloc(t->cells, cap * sizeof *cells);
-        if (cells == NULL) {
-            t->failed = true;
-            return;
-        }
-        t->cells = cells;
-        t->cap = cap;
-    }
-    char *copy = strdup(text == NULL || text[0] == '\0' ? "-" : text);
-    if (copy == NULL) {
-        t->failed = true;
-        return;
-    }
-    out_clean(copy, false);
-    t->cells[t->count++] = copy;
-}
-
-void out_table_cellf(struct out_table *t, const char *fmt, ...) {
-    char text[512];
-    va_list ap;
-    va_start(ap, fmt);
-    (void)vsnprintf(text, sizeof text, fmt, ap);
-    va_end(ap);
-    out_table_cell(t, text);
-}
-
-static void print_cell(const struct cli *cli, const char *text, size_t width, bool last,
-                       size_t room) {
-    if (last) {
-        size_t bytes = cli->out_tty ? bytes_of_width(text, room) : strlen(text);
-        (void)printf("%.*s\n", (int)bytes, text);
-        return;
-    }
-    (void)printf("%s%*s  ", text, (int)(width - text_width(text)), "");
-}
-
-static void print_rows(const struct cli *cli, const struct out_table *t, const size_t *widths) {
-    size_t before = 0;
-    size_t total = (size_t)out_width(STDOUT_FILENO);
-    for (size_t c = 0; c + 1 < t->columns; c++) {
-        before += widths[c] + 2;
-    }
-    size_t room = total > before + 8 ? total - before : 8;
-    for (size_t c = 0; c < t->columns; c++) {
-        print_cell(cli, t->titles[c], widths[c], c + 1 == t->columns, room);
-    }
-    for (size_t i = 0; i < t->count; i++) {
-        size_t c = i % t->columns;
-        print_cell(cli, t->cells[i], widths[c], c + 1 == t->columns, room);
-    }
-}
-
-void out_table_print(const struct cli *cli, struct out_table *t) {
-    size_t widths[OUT_COLUMNS_MAX] = {0};
-    if (t->columns == 0) {
-        return;
-    }
-    for (size_t c = 0; c < t->columns; c++) {
-        widths[c] = strlen(t->titles[c]);
-    }
-    for (size_t i = 0; i < t->count; i++) {
-        size_t width = text_width(t->cells[i]);
-        size_t c = i % t->columns;
-        widths[c] = width > widths[c] ? width : widths[c];
-    }
-    if (!t->failed) {
-        print_rows(cli, t, widths);
-    }
-    for (size_t i = 0; i < t->count; i++) {
-        free(t->cells[i]);
-    }
-    free(t->cells);
-    *t = (struct out_table){.titles = t->titles, .columns = t->columns};
 }
 
 /* ---- lines ---- */
@@ -221,19 +137,24 @@ const char *out_size(double bytes, char out[32]) {
     return out;
 }
 
-const char *out_state(const struct cli *cli, const char *state, char out[64]) {
+const char *out_style(const char *state) {
     static const struct {
         const char *state, *code;
-    } colours[] = {{"succeeded", "32"}, {"dead", "31"},   {"failed", "31"},  {"running", "36"},
-                   {"ready", "32"},     {"parked", "33"}, {"cancelled", "2"}};
-    if (state == NULL) {
-        return "-";
-    }
-    for (size_t i = 0; cli->colour && i < ARRAY_LEN(colours); i++) {
-        if (strcmp(state, colours[i].state) == 0) {
-            (void)snprintf(out, 64, "\033[%sm%s\033[0m", colours[i].code, state);
-            return out;
+    } styles[] = {{"succeeded", "32"}, {"dead", "31"},   {"failed", "31"},  {"running", "36"},
+                  {"ready", "32"},     {"parked", "33"}, {"cancelled", "2"}};
+    for (size_t i = 0; state != NULL && i < ARRAY_LEN(styles); i++) {
+        if (strcmp(state, styles[i].state) == 0) {
+            return styles[i].code;
         }
     }
-    return state;
+    return NULL;
+}
+
+const char *out_state(const struct cli *cli, const char *state, char out[64]) {
+    const char *style = cli->colour ? out_style(state) : NULL;
+    if (state == NULL || style == NULL) {
+        return state == NULL ? "-" : state;
+    }
+    (void)snprintf(out, 64, "\033[%sm%s\033[0m", style, state);
+    return out;
 }

@@ -1,4 +1,4 @@
-/* Output for people: tables, ages, sizes, colours. What came from outside is made harmless for a
+/* Output for people: lines, ages, sizes, colours (tables: table.h). What came from outside is made harmless for a
  * terminal. */
 #ifndef JOBHOST_CLI_OUT_H
 #define JOBHOST_CLI_OUT_H
@@ -7,22 +7,6 @@
 
 #include "base/buf.h"
 #include "cli/cli.h"
-
-enum { OUT_COLUMNS_MAX = 12 };
-
-/* A table: rows are collected, then printed with columns as wide as their widest cell. The last
- * column is cut to the terminal. */
-struct out_table {
-    const char *const *titles;
-    size_t columns;
-    char **cells; /* rows * columns */
-    size_t count, cap;
-    bool failed;
-};
-void out_table_cell(struct out_table *t, const char *text); /* NULL = "-"; copied and cleaned */
-void out_table_cellf(struct out_table *t, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
-void out_table_print(const struct cli *cli, struct out_table *t); /* and frees it */
 
 /* "state     queued", aligned; nothing when text is NULL. */
 void out_line(const struct cli *cli, const char *name, const char *text);
@@ -41,6 +25,8 @@ const char *out_size(double bytes, char out[32]);
 /* Replaces control characters by blanks, except line ends if `lines`. */
 void out_clean(char *text, bool lines);
 
+/* The style of a state's name, as a terminal wants it ("32"), or NULL. */
+const char *out_style(const char *state);
 /* A state's colour around its name, if colours are on. */
 const char *out_state(const struct cli *cli, const char *state, char out[64]);
 

@@ -164,7 +164,7 @@ static void test_read_file(void) {
 
 static void test_given(void) {
     static const struct cli_option options[] = {
-        {"label", 'l', "L", "."}, {"all", 'a', NULL, "."}, {0}};
+        {"label", 'l', "L", ".", CLI_ANY}, {"all", 'a', NULL, ".", CLI_ANY}, {0}};
     struct cli_given given[] = {{&options[0], "x"}, {&options[1], NULL}, {&options[0], "y"}};
     struct cli cli = {.given = given, .given_count = 3};
     EXPECT_EQ_STR("x", cli_nth(&cli, "label", 0));

@@ -1,0 +1,105 @@
+#include "cli/width.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/utf8.h"
+
+struct range {
+    uint32_t first, last;
+};
+
+/* Marks that stand over, under or between others (general categories Mn, Me, Cf), by block. */
+static const struct range nothing[] = {
+    {0x0300, 0x036f}, {0x0483, 0x0489}, {0x0591, 0x05bd}, {0x05bf, 0x05bf},   {0x05c1, 0x05c2},
+    {0x0610, 0x061a}, {0x064b, 0x065f}, {0x0670, 0x0670}, {0x06d6, 0x06dc},   {0x06df, 0x06e4},
+    {0x0900, 0x0902}, {0x093c, 0x093c}, {0x0941, 0x0948}, {0x094d, 0x094d},   {0x0e31, 0x0e31},
+    {0x0e34, 0x0e3a}, {0x0e47, 0x0e4e}, {0x1160, 0x11ff}, {0x1ab0, 0x1aff},   {0x1dc0, 0x1dff},
+    {0x200b, 0x200f}, {0x202a, 0x202e}, {0x2060, 0x2064}, {0x2066, 0x206f},   {0x20d0, 0x20f0},
+    {0xfe00, 0xfe0f}, {0xfe20, 0xfe2f}, {0xfeff, 0xfeff}, {0x1f3fb, 0x1f3ff}, {0xe0001, 0xe01ef},
+};
+
+/* East_Asian_Width W and F (UAX #11), by block. */
+static const struct range wide[] = {
+    {0x1100, 0x115f},   {0x231a, 0x231b},   {0x2329, 0x232a},   {0x23e9, 0x23ec},
+    {0x23f0, 0x23f0},   {0x23f3, 0x23f3},   {0x25fd, 0x25fe},   {0x2614, 0x2615},
+    {0x2648, 0x2653},   {0x267f, 0x267f},   {0x2693, 0x2693},   {0x26a1, 0x26a1},
+    {0x26aa, 0x26ab},   {0x26bd, 0x26be},   {0x26c4, 0x26c5},   {0x26ce, 0x26ce},
+    {0x26d4, 0x26d4},   {0x26ea, 0x26ea},   {0x26f2, 0x26f3},   {0x26f5, 0x26f5},
+    {0x26fa, 0x26fa},   {0x26fd, 0x26fd},   {0x2705, 0x2705},   {0x270a, 0x270b},
+    {0x2728, 0x2728},   {0x274c, 0x274c},   {0x274e, 0x274e},   {0x2753, 0x2755},
+    {0x2757, 0x2757},   {0x2795, 0x2797},   {0x27b0, 0x27b0},   {0x27bf, 0x27bf},
+    {0x2b1b, 0x2b1c},   {0x2b50, 0x2b50},   {0x2b55, 0x2b55},   {0x2e80, 0x303e},
+    {0x3041, 0xa4cf},   {0xa960, 0xa97f},   {0xac00, 0xd7a3},   {0xf900, 0xfaff},
+    {0xfe10, 0xfe19},   {0xfe30, 0xfe6f},   {0xff01, 0xff60},   {0xffe0, 0xffe6},
+    {0x16fe0, 0x18aff}, {0x1aff0, 0x1b2ff}, {0x1f004, 0x1f004}, {0x1f0cf, 0x1f0cf},
+    {0x1f18e, 0x1f18e}, {0x1f191, 0x1f19a}, {0x1f200, 0x1f320}, {0x1f32d, 0x1f335},
+    {0x1f337, 0x1f37c}, {0x1f37e, 0x1f393}, {0x1f3a0, 0x1f3ca}, {0x1f3cf, 0x1f3d3},
+    {0x1f3e0, 0x1f3f0}, {0x1f3f4, 0x1f3f4}, {0x1f3f8, 0x1f43e}, {0x1f440, 0x1f440},
+    {0x1f442, 0x1f4fc}, {0x1f4ff, 0x1f53d}, {0x1f54b, 0x1f567}, {0x1f57a, 0x1f57a},
+    {0x1f595, 0x1f596}, {0x1f5a4, 0x1f5a4}, {0x1f5fb, 0x1f64f}, {0x1f680, 0x1f6c5},
+    {0x1f6cc, 0x1f6cc}, {0x1f6d0, 0x1f6d2}, {0x1f6d5, 0x1f6df}, {0x1f6eb, 0x1f6ec},
+    {0x1f6f4, 0x1f6fc}, {0x1f7e0, 0x1f7f0}, {0x1f90c, 0x1f9ff}, {0x1fa70, 0x1faff},
+    {0x20000, 0x3fffd},
+};
+
+static bool is_in(uint32_t c, const struct range *ranges, size_t count) {
+    size_t low = 0;
+    while (low < count) {
+        size_t middle = low + (count - low) / 2;
+        if (c > ranges[middle].last) {
+            low = middle + 1;
+        } else if (c < ranges[middle].first) {
+            count = middle;
+        } else {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The character of `len` bytes, which utf8_char_len() has found to be one. */
+static uint32_t decode(const uint8_t *p, size_t len) {
+    uint32_t c = len == 1 ? p[0] : p[0] & (0xffu >> (len + 1));
+    for (size_t i = 1; i < len; i++) {
+        c = c << 6 | (p[i] & 0x3fu);
+    }
+    return c;
+}
+
+/* A byte that is no UTF-8 is shown as one replacement character. */
+static size_t cells_of(const uint8_t *p, const uint8_t *end, size_t *ret_len) {
+    size_t len = utf8_char_len(p, end);
+    *ret_len = len == 0 ? 1 : len;
+    if (len < 2) {
+        return 1;
+    }
+    uint32_t c = decode(p, len);
+    return is_in(c, nothing, ARRAY_LEN(nothing)) ? 0 : is_in(c, wide, ARRAY_LEN(wide)) ? 2 : 1;
+}
+
+size_t width_fit(const char *text, size_t cells, size_t *ret_cells) {
+    const uint8_t *begin = (const uint8_t *)text, *p = begin, *end = begin + strlen(text);
+    size_t sum = 0;
+    while (p < end) {
+        size_t len = 0;
+        size_t more = cells_of(p, end, &len);
+        if (more > cells - sum) {
+            break;
+        }
+        sum += more;
+        p += len;
+    }
+    if (ret_cells != NULL) {
+        *ret_cells = sum;
+    }
+    return (size_t)(p - begin);
+}
+
+size_t width_of(const char *text) {
+    size_t cells = 0;
+    (void)width_fit(text, SIZE_MAX, &cells);
+    return cells;
+}
