@@ -326,7 +326,7 @@ static void on_write(struct bufferevent *bev, void *arg) {
     if (c->phase != CONN_WRITE) {
         return;
     }
-    if (respond_file_pump(c->ex)) {
+    if (respond_pump(c->ex)) {
         return;
     }
     if (c->phase == CONN_WRITE && evbuffer_get_length(bufferevent_get_output(bev)) == 0) {

@@ -146,6 +146,9 @@ void exchange_recycle(struct exchange *ex) {
     ex->part = PART_TARGET;
     ex->answer = ANSWER_NONE;
     ex->bad_header = false;
+    ex->has_coding = false;
+    buf_free(&ex->content);
+    respond_gzip_end(ex);
     ex->chunked = false;
     ex->file_at = ex->file_left = 0;
 }
@@ -156,6 +159,8 @@ void exchange_free(struct exchange *ex) {
     }
     call_done(ex);
     close_file(ex);
+    buf_free(&ex->content);
+    respond_gzip_end(ex);
     arena_free(&ex->req.arena);
     buf_free(&ex->head);
     buf_free(&ex->extra);

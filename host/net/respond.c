@@ -104,6 +104,7 @@ void respond_header(struct request *req, const char *name, const char *value) {
         ex->bad_header = true;
         return;
     }
+    ex->has_coding = ex->has_coding || strcasecmp(name, "Content-Encoding") == 0;
     buf_printf(&ex->extra, "%s: %s\r\n", name, value);
 }
 
@@ -179,6 +180,24 @@ static void add_length(struct buf *out, uint64_t length) {
     buf_printf(out, "Content-Length: %llu\r\n", (unsigned long long)length);
 }
 
+static void send_answer(struct exchange *ex, int status, const char *content_type,
+                        struct bytes body) {
+    struct conn *c = begin(ex, ANSWER_WHOLE, status);
+    if (c == NULL) {
+        return;
+    }
+    bool has_body = status != 204 && status != 304;
+    struct buf *out = &c->server->scratch;
+    add_head(c->server, out, status, content_type);
+    buf_add(out, ex->extra.data, ex->extra.len);
+    if (has_body) {
+        add_length(out, body.len);
+    }
+    add_connection(out, c);
+    buf_str(out, "\r\n");
+    send_whole(c, is_head(c) || !has_body ? (struct bytes){NULL, 0} : body);
+}
+
 void respond(struct request *req, int status, const char *content_type, struct bytes body) {
     struct exchange *ex = CONTAINER_OF(req, struct exchange, req);
     if (ex->bad_header || (content_type != NULL && !header_clean(content_type))) {
@@ -188,36 +207,38 @@ void respond(struct request *req, int status, const char *content_type, struct b
                       "the answer has a header with a line end in it");
         return;
     }
-    struct conn *c = begin(ex, ANSWER_WHOLE, status);
-    if (c == NULL) {
-        return;
+    struct buf packed = {0};
+    if (respond_gzip_wanted(ex, status, content_type, body.len)) {
+        if (body.len > RESPOND_GZIP_AT_ONCE && respond_gzip_begin(ex)) {
+            respond_packed(req, status, content_type, body);
+            return;
+        }
+        if (body.len <= RESPOND_GZIP_AT_ONCE && respond_gzip_at_once(ex, body, &packed)) {
+            body = buf_bytes(&packed);
+        }
     }
-    struct buf *out = &c->server->scratch;
-    add_head(c->server, out, status, content_type);
-    buf_add(out, ex->extra.data, ex->extra.len);
-    if (status != 204 && status != 304) {
-        add_length(out, body.len);
-    }
-    add_connection(out, c);
-    buf_str(out, "\r\n");
-    send_whole(c, is_head(c) || status == 204 || status == 304 ? (struct bytes){NULL, 0} : body);
+    send_answer(ex, status, content_type, body);
+    buf_free(&packed);
 }
 
-/* The head of an answer whose content the pump delivers. */
-void respond_sized(struct request *req, int status, const char *content_type, uint64_t length) {
+void respond_pumped(struct request *req, int status, const char *content_type, uint64_t length) {
     struct exchange *ex = CONTAINER_OF(req, struct exchange, req);
     if (ex->bad_header || !header_clean(content_type)) {
         respond(req, status, content_type, (struct bytes){NULL, 0}); // says what is wrong
         return;
     }
-    struct conn *c = begin(ex, ANSWER_FILE, status);
+    struct conn *c = begin(ex, ANSWER_PUMPED, status);
     if (c == NULL) {
         return;
     }
     struct buf *out = &c->server->scratch;
     add_head(c->server, out, status, content_type);
     buf_add(out, ex->extra.data, ex->extra.len);
-    add_length(out, length);
+    if (length == RESPOND_CHUNKED) {
+        buf_str(out, "Transfer-Encoding: chunked\r\n");
+    } else {
+        add_length(out, length);
+    }
     add_connection(out, c);
     buf_str(out, "\r\n");
     send_whole(c, (struct bytes){NULL, 0});

@@ -11,25 +11,58 @@
 #include "net/range.h"
 #include "net/server_private.h"
 
-enum { FILE_PART = 64 * 1024 };
+// read by the loop, from the page cache as a rule; a slice to compress takes about a
+// millisecond
+enum { FILE_PART = 64 * 1024, GZIP_SLICE = 32 * 1024 };
 
-bool respond_file_pump(struct exchange *ex) {
+static ssize_t read_source(const struct exchange *ex, char *part, size_t want) {
+    if (ex->file_fd != -1) {
+        return pread(ex->file_fd, part, want, (off_t)ex->file_at);
+    }
+    memcpy(part, ex->content.data + ex->file_at, want);
+    return (ssize_t)want;
+}
+
+static int send_part(struct exchange *ex, struct bytes part) {
+    ex->file_at += part.len;
+    ex->file_left -= part.len;
+    return ex->gzip != NULL ? respond_gzip_part(ex, part, ex->file_left == 0)
+                            : bufferevent_write(ex->conn->bev, part.data, part.len);
+}
+
+bool respond_pump(struct exchange *ex) {
     struct conn *c = ex->conn;
-    if (ex->answer != ANSWER_FILE || ex->file_left == 0) {
+    if (ex->answer != ANSWER_PUMPED || ex->file_left == 0) {
         return false;
     }
-    size_t want = ex->file_left < FILE_PART ? (size_t)ex->file_left : FILE_PART;
+    size_t most = ex->gzip != NULL ? GZIP_SLICE : FILE_PART;
+    size_t want = ex->file_left < most ? (size_t)ex->file_left : most;
     char *part = malloc(want);
-    ssize_t n = part == NULL ? -1 : pread(ex->file_fd, part, want, (off_t)ex->file_at);
-    if (n <= 0 || bufferevent_write(c->bev, part, (size_t)n) != 0) {
-        free(part);
-        connection_close(c); // the promised length cannot be kept: the peer must see that
-        return true;
+    ssize_t n = part == NULL ? -1 : read_source(ex, part, want);
+    if (n <= 0 || send_part(ex, (struct bytes){part, (size_t)n}) != 0) {
+        connection_close(c); // what was promised cannot be kept: the peer must see that
+    } else if (evbuffer_get_length(bufferevent_get_output(c->bev)) == 0) {
+        connection_answered(c); // all of it waits in the compressor: go on, but after the others
     }
     free(part);
-    ex->file_at += (uint64_t)n;
-    ex->file_left -= (uint64_t)n;
     return true;
+}
+
+static bool is_head(const struct request *req) {
+    return strcmp(req->method, "HEAD") == 0;
+}
+
+void respond_packed(struct request *req, int status, const char *content_type, struct bytes body) {
+    struct exchange *ex = CONTAINER_OF(req, struct exchange, req);
+    if (!is_head(req)) {
+        buf_add(&ex->content, body.data, body.len);
+        ex->file_left = body.len;
+        if (ex->content.failed) {
+            connection_close(ex->conn);
+            return;
+        }
+    }
+    respond_pumped(req, status, content_type, RESPOND_CHUNKED);
 }
 
 static bool etag_listed(struct bytes value, const char *etag) {
@@ -65,30 +98,48 @@ static enum range_kind asked_range(const struct request *req, const char *etag, 
     return range_parse(value, size, ret);
 }
 
-static void send_part(struct request *req, int status, const char *content_type, int fd,
-                      const struct range *range) {
+static void send_range(struct request *req, int status, const char *content_type, int fd,
+                       const struct range *range) {
     struct exchange *ex = CONTAINER_OF(req, struct exchange, req);
-    bool head = strcmp(req->method, "HEAD") == 0;
     ex->file_fd = fd;
     ex->file_at = range->first;
-    ex->file_left = head ? 0 : range->len;
-    respond_sized(req, status, content_type, range->len);
+    ex->file_left = is_head(req) ? 0 : range->len;
+    respond_pumped(req, status, content_type, ex->gzip == NULL ? range->len : RESPOND_CHUNKED);
+}
+
+/* The tag of the content in the form that this answer has: a compressed one is other content. */
+static bool not_modified(struct request *req, const char *etag, bool packed) {
+    char text[80];
+    if (etag == NULL) {
+        return false;
+    }
+    (void)snprintf(text, sizeof text, "\"%.64s%s\"", etag, packed ? "-gzip" : "");
+    respond_header(req, "ETag", text);
+    text[strlen(text) - 1] = '\0';
+    return header_has_etag(req, "If-None-Match", text + 1);
 }
 
 void respond_file(struct request *req, const char *content_type, int fd, uint64_t size,
                   const char *etag) {
+    struct exchange *ex = CONTAINER_OF(req, struct exchange, req);
     struct range range = {0, size};
     char text[80];
-    respond_header(req, "Accept-Ranges", "bytes");
-    if (etag != NULL) {
-        (void)snprintf(text, sizeof text, "\"%.70s\"", etag);
-        respond_header(req, "ETag", text);
-        if (header_has_etag(req, "If-None-Match", etag)) {
-            close(fd);
-            respond(req, 304, NULL, (struct bytes){NULL, 0});
-            return;
-        }
+    bool packed = respond_gzip_wanted(ex, 200, content_type, size);
+    if (not_modified(req, etag, packed)) {
+        close(fd);
+        respond(req, 304, NULL, (struct bytes){NULL, 0});
+        return;
     }
+    if (packed && !respond_gzip_begin(ex)) {
+        close(fd);
+        respond_error(req, 503, "out_of_memory", NULL, "the host is out of memory");
+        return;
+    }
+    if (packed) {
+        send_range(req, 200, content_type, fd, &range);
+        return;
+    }
+    respond_header(req, "Accept-Ranges", "bytes");
     enum range_kind kind = asked_range(req, etag, size, &range);
     if (kind == RANGE_UNSATISFIABLE) {
         close(fd);
@@ -102,5 +153,5 @@ void respond_file(struct request *req, const char *content_type, int fd, uint64_
                        (unsigned long long)(range.first + range.len - 1), (unsigned long long)size);
         respond_header(req, "Content-Range", text);
     }
-    send_part(req, kind == RANGE_PART ? 206 : 200, content_type, fd, &range);
+    send_range(req, kind == RANGE_PART ? 206 : 200, content_type, fd, &range);
 }

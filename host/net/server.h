@@ -86,13 +86,14 @@ unsigned request_header(const struct request *req, const char *name, struct byte
 const char *request_query(struct request *req, const char *name);
 
 /* Exactly one of these three answers a request. Header values are refused (500 instead) if they
- * contain CR, LF or NUL. */
+ * contain CR, LF or NUL. Content of 1 KiB and more that gets smaller by it goes out as gzip where
+ * the request allows that, unless the handler has set Content-Encoding. */
 void respond(struct request *req, int status, const char *content_type, struct bytes body);
 /* The error envelope {"error":{"code","message","field"}}; field may be NULL. */
 void respond_error(struct request *req, int status, const char *code, const char *field,
                    const char *message);
-/* Streams a file: `fd` is taken. Answers Range, If-Range and If-None-Match; `etag` (without quotes)
- * may be NULL. */
+/* Streams a file: `fd` is taken. Answers Range, If-Range and If-None-Match; `etag` (without quotes,
+ * at most 64 bytes) may be NULL. */
 void respond_file(struct request *req, const char *content_type, int fd, uint64_t size,
                   const char *etag);
 

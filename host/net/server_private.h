@@ -67,7 +67,7 @@ struct mark {
     uint32_t name, name_len, value, value_len; /* offsets into exchange.head */
 };
 
-enum answer { ANSWER_NONE, ANSWER_WHOLE, ANSWER_FILE, ANSWER_STREAM, ANSWER_SENT };
+enum answer { ANSWER_NONE, ANSWER_WHOLE, ANSWER_PUMPED, ANSWER_STREAM, ANSWER_SENT };
 
 struct exchange {
     struct request req;
@@ -88,9 +88,12 @@ struct exchange {
     int status;
     struct buf extra; /* header lines added by the handler             */
     bool bad_header;
+    bool has_coding; /* the handler has set Content-Encoding itself */
     bool chunked;
-    int file_fd;
+    int file_fd; /* what ANSWER_PUMPED delivers; -1: `content` */
+    struct buf content;
     uint64_t file_at, file_left;
+    struct gzip *gzip; /* NULL: as it is */
 };
 
 struct listener {
@@ -128,6 +131,7 @@ struct server {
     struct event *reaper;
     int64_t date_s; /* second that `date` shows */
     char date[40];
+    unsigned gzip_streams;
     struct buf scratch;
 };
 
@@ -160,15 +164,35 @@ void exchange_orphan(struct exchange *ex);
 /* The handler has answered and nobody is there to read it. */
 void exchange_discard(struct exchange *ex);
 
+/* respond_file.c */
+/* Adds the next part of a pumped answer to the output; false when there is none. */
+bool respond_pump(struct exchange *ex);
+/* A whole answer, compressed as the peer takes it. The body is copied. */
+void respond_packed(struct request *req, int status, const char *content_type, struct bytes body);
+
+/* respond_gzip.c */
+/* Is this content to be compressed? Adds Vary where that may depend on the request. */
+bool respond_gzip_wanted(struct exchange *ex, int status, const char *content_type, uint64_t size);
+/* Compresses a body of at most this size, a millisecond or two, and says so; false: it
+ * does not get smaller. */
+enum { RESPOND_GZIP_AT_ONCE = 64 * 1024 };
+bool respond_gzip_at_once(struct exchange *ex, struct bytes body, struct buf *ret);
+/* From now on the answer's parts are compressed, and chunked. False: out of memory. */
+bool respond_gzip_begin(struct exchange *ex);
+/* Adds a part to the output, which may wait in the compressor until a later one. 0 or negative. */
+int respond_gzip_part(struct exchange *ex, struct bytes part, bool last);
+void respond_gzip_end(struct exchange *ex);
+
 /* respond.c */
-/* Adds the next part of a file to the output; false when there is none. */
-bool respond_file_pump(struct exchange *ex);
 /* The parser's verdict as an answer; for a request that never came to be. */
 void respond_refusal(struct conn *c, int status, const char *code, const char *message);
 /* The last words on a socket outside of any exchange, or none (status 0), and the end of its output.
  * What the peer has sent is taken in: unread, it would reset the answer away. */
 void respond_last(int fd, int status, const char *code, const char *message);
-void respond_sized(struct request *req, int status, const char *content_type, uint64_t length);
+/* The head of an answer that the pump delivers. `length` is what it says of its content;
+ * RESPOND_CHUNKED: nothing. */
+#define RESPOND_CHUNKED UINT64_MAX
+void respond_pumped(struct request *req, int status, const char *content_type, uint64_t length);
 
 /* server.c */
 void server_reap(struct server *s);

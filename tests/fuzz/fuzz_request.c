@@ -1,7 +1,8 @@
-// What is made of a request once it is in: the path and query of a target that the parser accepts, and Range values. The input is a
-// target. Segments are free of slashes that were not encoded, of ".", ".." and of emptiness; ranges lie within the content.
+// What is made of a request once it is in: the path and query of a target that the parser accepts, Range and Accept-Encoding values.
+// The input is a target. Segments are free of slashes that were not encoded, of ".", ".." and of emptiness; ranges lie within the content.
 #include <string.h>
 
+#include "net/coding.h"
 #include "net/http1.h"
 #include "net/path.h"
 #include "net/range.h"
@@ -54,6 +55,19 @@ static void check_range(struct bytes text, uint64_t size) {
     }
 }
 
+/* Accept-Encoding: weights are thousandths, and more text behind a comma takes nothing away. */
+static void check_coding(struct bytes text) {
+    struct coding_weights w = {-1, -1, -1}, again = {-1, -1, -1};
+    coding_read(text, &w);
+    FUZZ_CHECK(w.gzip >= -1 && w.gzip <= 1000 && w.any >= -1 && w.any <= 1000);
+    struct buf more = {0};
+    buf_add(&more, text.data, text.len);
+    buf_str(&more, ",br;q=0.5");
+    coding_read(buf_bytes(&more), &again);
+    FUZZ_CHECK(again.gzip == w.gzip && again.identity == w.identity && again.any == w.any);
+    buf_free(&more);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct bytes text = {data, size};
     if (is_target(text)) {
@@ -62,6 +76,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         check_path(target.data);
         buf_free(&target);
     }
+    check_coding(text);
     check_range(text, 0);
     check_range(text, 1000);
     check_range(text, UINT64_MAX);

@@ -180,6 +180,7 @@ def requests():
     seeds = [
         "/", "*", "/a/b?c=d&a=1", "/a//./../b%2Fc/%2e%2e", "/..", "http://h:1/a?limit=%41+b", "https://[::1]?a", "/%C3%A9?%C3%A9=1&a",
         "bytes=0-99", "bytes=5-", "bytes=-5", "bytes=1-2,3-4", "bytes=18446744073709551615-", "BYTES=-0",
+        "gzip, deflate;q=0.5, br;q=1.000, *;q=0", " x-gzip ;q=0.001,identity", "gzip;q=1.001",
     ]
     for number, seed in enumerate(seeds):
         write("fuzz_request", f"seed{number:02}", seed)

@@ -4,9 +4,11 @@
 #include <netinet/in.h>
 #include <stdio.h>
 
+#include "net/coding.h"
 #include "net/path.h"
 #include "net/peers.h"
 #include "net/range.h"
+#include "net/server.h"
 
 #include "expect.h"
 
@@ -101,6 +103,99 @@ static void test_ranges(void) {
     EXPECT_EQ_INT(RANGE_UNSATISFIABLE, range_parse(bytes_of("bytes=-5"), 0, &range));
 }
 
+/* ---- codings ---- */
+
+static bool wants_gzip(const char *first, const char *second) {
+    const struct header headers[] = {
+        {bytes_of("accept-encoding"), bytes_of(first)},
+        {bytes_of("Accept-Encoding"), bytes_of(second == NULL ? "" : second)},
+    };
+    struct request req = {.headers = headers, .header_count = second == NULL ? 1 : 2};
+    return coding_wants_gzip(&req);
+}
+
+static void test_codings(void) {
+    static const struct {
+        const char *text;
+        bool gzip;
+    } rows[] = {
+        {"gzip", true},
+        {"GZIP", true},
+        {"x-gzip", true},
+        {"gzip, deflate, br, zstd", true},
+        {"deflate,gzip;q=1.0, *;q=0.5", true},
+        {" gzip ; q=0.5 ", true},
+        {"gzip;q=0.001", true},
+        {"gzip;q=1.000", true},
+        {"gzip;Q=1", true},
+        {"gzip;q=0.", false},
+        {"*", true},
+        {"*;q=0.1", true},
+        {"br, *;q=0.1", true},
+        {"gzip;q=0.5, identity;q=0.5", true},
+        {"identity;q=0, gzip;q=0.1", true},
+        {"", false},
+        {"identity", false},
+        {"br", false},
+        {"gzip;q=0", false},
+        {"gzip;q=0.000", false},
+        {"gzip;q=0, *", false},
+        {"*;q=0", false},
+        {"gzip;q=0.4, identity;q=0.5", false},
+        {"gzip, identity;q=1.000", true},
+        {"gzipped", false},
+        {"gzi", false},
+        {"gzip;q=1.001", false},
+        {"gzip;q=0.0001", false},
+        {"gzip;q=2", false},
+        {"gzip;q=-1", false},
+        {"gzip;q=", false},
+        {"gzip;q=0x1", false},
+        {"gzip;x=1", false},
+        {"gzip;q=1;q=1", false},
+        {"gzip;", true},
+        {",,gzip,,", true},
+        {";q=1", false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (!EXPECT_TRUE(rows[i].gzip == wants_gzip(rows[i].text, NULL))) {
+            (void)printf("    %s\n", rows[i].text);
+        }
+    }
+    EXPECT_TRUE(wants_gzip("br", "gzip"));
+    EXPECT_FALSE(wants_gzip("gzip;q=0.5", "identity"));
+    EXPECT_FALSE(coding_wants_gzip(&(struct request){.header_count = 0}));
+}
+
+static void test_coding_types(void) {
+    static const char *const suit[] = {"application/json",
+                                       "application/json; charset=utf-8",
+                                       "Application/JSON",
+                                       "text/plain",
+                                       "text/markdown;charset=utf-8",
+                                       "text/csv",
+                                       "text/html",
+                                       "image/svg+xml",
+                                       "application/problem+json",
+                                       "application/atom+xml;x"};
+    static const char *const rest[] = {"text/event-stream",
+                                       "text/event-stream; charset=utf-8",
+                                       "image/png",
+                                       "application/pdf",
+                                       "application/zip",
+                                       "application/octet-stream",
+                                       "",
+                                       "application/jsonx",
+                                       "+json",
+                                       "texts/plain"};
+    for (size_t i = 0; i < sizeof suit / sizeof suit[0]; i++) {
+        EXPECT_TRUE(coding_suits(suit[i]));
+    }
+    for (size_t i = 0; i < sizeof rest / sizeof rest[0]; i++) {
+        EXPECT_FALSE(coding_suits(rest[i]));
+    }
+}
+
 /* ---- peers ---- */
 
 static struct peer *enter(struct peers *p, const char *address, unsigned limit) {
@@ -138,6 +233,8 @@ static void test_peers(void) {
 static const struct expect_test tests[] = {
     {"paths", test_paths},
     {"ranges", test_ranges},
+    {"codings that a request accepts", test_codings},
+    {"media types worth compressing", test_coding_types},
     {"peers", test_peers},
 };
 

@@ -105,6 +105,13 @@ class Raw:
         self.send("\r\n".join([*lines, "", ""]).encode() + (body or b""))
         return self.response(head=method == "HEAD")
 
+    def peek(self):
+        """Waits for the first bytes of an answer, and leaves them there."""
+        while not self.seen:
+            if not self._more():
+                raise EOFError("closed without a word")
+        return self.seen
+
     def rest(self):
         """All that still comes before the end; a reset is no end."""
         while self._more():
