@@ -67,11 +67,13 @@ enum store_op_kind {
     STORE_LIST,
     STORE_STEP_GET,
     STORE_RESULT_GET,
+    STORE_OUTPUT_GET,
     STORE_STATS,
     STORE_FSCK,
     /* blobs, key/values */
     STORE_BLOB_PUT,
     STORE_BLOB_OPEN,
+    STORE_BLOB_KEEP,
     STORE_KV_GET,
     STORE_KV_CLAIM,
     /* administration */
@@ -177,6 +179,8 @@ struct store_claimed {
     uint32_t token;         /* fences this claim: larger than every earlier one of the job    */
     uint32_t commit_no;     /* commits made so far                                           */
     uint32_t steps_version; /* state_version of the code that wrote the steps; 0 = no steps  */
+    const char **outputs;   /* names of those that it has                                    */
+    size_t output_count;
     struct job_counters counters;
     int64_t created_ms, first_run_ms;
     int64_t ready_ms; /* since when it could have been claimed                        */
@@ -247,6 +251,13 @@ struct store_warning {
     const char *code, *message;
 };
 
+/* An output file of a job. Its name is as job_check_file_name() wants it; the caller has looked. */
+struct store_output {
+    const char *name;
+    const char *content_type; /* NULL = application/octet-stream */
+    struct blob_ref blob;     /* from STORE_BLOB_PUT             */
+};
+
 struct store_result {
     const char *content_type;    /* NULL = application/json                       */
     struct bytes data;           /* inline, <= STORE_INLINE_MAX                   */
@@ -295,6 +306,10 @@ struct store_commit_item {
     size_t kv_count;
     const struct store_warning *warnings;
     size_t warning_count;
+    /* One of a name that the job has already, or that stands earlier here, replaces it. The job
+     * names its blob until it is replaced or the job removed. */
+    const struct store_output *outputs;
+    size_t output_count;
     const struct job_progress *progress; /* NULL = unchanged */
     /* replaces the stored tail when len > 0 */
     struct bytes log_tail;
@@ -317,7 +332,8 @@ struct store_commit_item {
     /* final events: how long the job is kept; 0 = for ever */
     int64_t keep_ms;
     /* answers */
-    /* 0; -ESTALE (fenced); -E2BIG (steps, children, inline result or value over a limit); -EDQUOT;
+    /* 0; -ESTALE (fenced); -E2BIG (steps, children, outputs, inline result or value over a limit,
+     * JOB_OUTPUTS_MAX for all outputs of the job together); -EDQUOT;
      * -ENOTSUP (dedup mode of a child); -ENOENT (a blob is not in the store); -EINVAL (a number is
      * missing, or the event is not one of a running job) */
     int status;
@@ -439,6 +455,8 @@ struct store_job {
     uint32_t step_count;
     uint64_t step_bytes;
     uint32_t steps_version;
+    uint32_t output_count;
+    uint64_t output_bytes;
     /* only STORE_GET: */
     struct store_warning *warnings;
     size_t warnings_listed;
@@ -446,6 +464,8 @@ struct store_job {
     size_t history_count;
     const char **steps; /* names, in order of writing, at most 1000                          */
     size_t steps_listed;
+    struct store_output *outputs; /* by name, in the order of its bytes; all of them             */
+    size_t outputs_listed;
     struct bytes log_tail;
 };
 
@@ -493,6 +513,17 @@ struct store_result_get {
     uint64_t size;
     struct bytes data; /* inline results                                                       */
     int fd;            /* or the blob, opened for reading: the caller closes it; else -1        */
+    struct blob_ref blob;
+};
+
+/* One output, by its name; STORE_GET lists them. */
+struct store_output_get {
+    struct store_op op;
+    struct job_id id;
+    const char *name;
+    /* answers; op.status -ENOENT when there is none of that name, or no such job */
+    const char *content_type; /* NULL = application/octet-stream */
+    int fd;                   /* opened for reading: the caller's */
     struct blob_ref blob;
 };
 
@@ -561,6 +592,14 @@ struct store_blob_open {
     struct store_op op;
     struct blob_ref ref;
     int fd; /* answer: the caller's, read-only; op.status -ENOENT */
+};
+
+/* For content that is to be named later than within the hour (by a commit of an attempt that still
+ * runs): the hour of those that nobody names begins again. One that is gone is passed over. */
+struct store_blob_keep {
+    struct store_op op;
+    const struct blob_ref *blobs;
+    size_t count;
 };
 
 /* Value, counter, set and claim of one key are four things that do not disturb each other; DEL

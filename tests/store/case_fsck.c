@@ -35,6 +35,14 @@ static const struct {
     {"DELETE FROM warnings", "missing_warnings", true},
     {"INSERT INTO attempts VALUES(5, 1, x'')", "orphan_attempts", true},
     {"DELETE FROM logs", "missing_logs", true},
+    {"INSERT INTO outputs VALUES(5, 'x', NULL, 1, zeroblob(32))", "orphan_outputs", true},
+    {"DELETE FROM outputs", "missing_outputs", true},
+    {"DELETE FROM outputs WHERE name = 'a'", "output_count", true},
+    {"DELETE FROM outputs WHERE name = 'a'", "blob_refs", true},
+    {"UPDATE jobs SET has = has & ~256", "unknown_outputs", true},
+    {"UPDATE outputs SET sha256 = x'00' WHERE name = 'b'", "output_damaged", true},
+    {"UPDATE outputs SET size = size + 1 WHERE name = 'b'", "output_count", true},
+    {"UPDATE outputs SET sha256 = zeroblob(32) WHERE name = 'b'", "missing_blob", false},
     {"UPDATE lanes SET n1 = n1 + 5", "counter", true},
     {"UPDATE lanes SET w2 = 7", "counter", true},
     {"UPDATE meta SET value = value + 1 WHERE key = 'bytes_jobs'", "budget", true},
@@ -70,6 +78,7 @@ static void fill(struct rig *rig) {
     struct store_step steps[] = {{"a", bytes_of("1")}, {"b", bytes_of("22")}};
     struct job_spec kids[2] = {rig_spec(rig, "q", "kid"), rig_spec(rig, "far", "kid")};
     kids[0].parent = kids[1].parent = spec.id;
+    struct store_output outputs[] = {{"a", "text/html", put.ref}, {"b", NULL, put.ref}};
     struct store_kv_write kv[] = {{STORE_KV_SET, "v", bytes_of("value"), 0},
                                   {STORE_KV_SADD, "s", bytes_of("m"), 0}};
     struct store_warning warning = {"w", "m"};
@@ -85,6 +94,8 @@ static void fill(struct rig *rig) {
     item.kv_count = 2;
     item.warnings = &warning;
     item.warning_count = 1;
+    item.outputs = outputs;
+    item.output_count = 2;
     item.attempt = &attempt;
     item.result = &result;
     item.log_tail = bytes_of("log");

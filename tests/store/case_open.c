@@ -89,7 +89,11 @@ static void test_newer(void) {
     rig_finish(&rig);
 }
 
-// Version 1 did not have the index of dedup keys by time.
+// Version 1 did not have the index of dedup keys by time, version 2 no outputs.
+static const char back_to_1[] = "DROP TABLE outputs; DROP INDEX dedup_expiry;"
+                                " PRAGMA user_version=1";
+static const char back_to_2[] = "DROP TABLE outputs; PRAGMA user_version=2";
+
 static void test_migration(void) {
     struct rig rig;
     struct err e;
@@ -101,7 +105,7 @@ static void test_migration(void) {
     EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(&rig, &spec));
     EXPECT_EQ_INT(0, rig_succeed(&rig, rig_claim_one(&rig, "q", "t")));
     rig_close(&rig);
-    rig_sql(&rig, "DROP INDEX dedup_expiry; PRAGMA user_version=1");
+    rig_sql(&rig, back_to_1);
     EXPECT_EQ_INT(-EPROTO, open_other(&rig, true, &other, &e)); // a reader does not migrate
     EXPECT_CONTAINS("older", e.msg);
     EXPECT_EQ_INT(0, rig_open(&rig));
@@ -114,6 +118,37 @@ static void test_migration(void) {
     rig_close(&rig);
     EXPECT_EQ_INT(0, open_other(&rig, true, &other, &e)); // now it is of this version
     store_close(&other);
+    rig_finish(&rig);
+}
+
+// Jobs with files that were written before there were filenames, and one that runs on with outputs.
+static void test_migration_files(void) {
+    struct rig rig;
+    rig_start(&rig);
+    struct store_blob_put put = {.data = bytes_of("content"), .fd = -1};
+    EXPECT_EQ_INT(0, rig_run(&rig, &put.op, STORE_BLOB_PUT));
+    struct job_file files[] = {{"f", NULL, "text/plain", put.ref}, {"g", NULL, NULL, put.ref}};
+    struct job_spec spec = rig_spec(&rig, "q", "t");
+    spec.files = files;
+    spec.file_count = 2;
+    EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(&rig, &spec));
+    rig_close(&rig);
+    rig_sql(&rig, back_to_2);
+    EXPECT_EQ_INT(0, rig_open(&rig));
+    const struct store_claimed *got = rig_claim_one(&rig, "q", "t");
+    EXPECT_EQ_UINT(2, got->spec.file_count);
+    EXPECT_EQ_STR("text/plain", got->spec.files[0].content_type);
+    EXPECT_NULL(got->spec.files[0].filename);
+    EXPECT_NULL(got->spec.files[1].content_type);
+    EXPECT_NULL(got->spec.files[1].filename);
+    struct store_output output = {"o", NULL, put.ref};
+    struct store_commit_item item = rig_item(got, JOB_EV_SUCCEED);
+    item.outputs = &output;
+    item.output_count = 1;
+    EXPECT_EQ_INT(0, rig_commit(&rig, &item));
+    EXPECT_EQ_UINT(1, rig_get(&rig, &spec.id)->outputs_listed);
+    rig_expect_sound(&rig);
+    store_op_finish(&put.op);
     rig_finish(&rig);
 }
 
@@ -224,6 +259,7 @@ CASES(open, {"one host at a time", test_lock},
       {"one host at a time, by whatever name", test_lock_behind_link},
       {"reading beside a host", test_read_only}, {"a newer schema is refused", test_newer},
       {"an older schema is migrated", test_migration},
+      {"an older schema is migrated, with its files", test_migration_files},
       {"files and urls that are not ours", test_strangers},
       {"closing answers everything", test_close},
       {"closing does not wait for a check", test_close_while_checking});

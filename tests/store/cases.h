@@ -14,6 +14,6 @@ struct case_group {
     const struct case_group group##_cases = {group##_tests, ARRAY_LEN(group##_tests)}
 
 extern const struct case_group life_cases, submit_cases, claim_cases, commit_cases, move_cases,
-    read_cases, kv_cases, blob_cases, open_cases, medium_cases, fsck_cases;
+    read_cases, kv_cases, blob_cases, outputs_cases, open_cases, medium_cases, fsck_cases;
 
 #endif

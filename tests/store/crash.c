@@ -86,6 +86,20 @@ static void submit(struct play *p, int i) {
     note(p, 's', i);
 }
 
+static bool has_outputs(int i) {
+    return i % 3 == 0;
+}
+
+// Every third job puts a file before each of its commits; both of its runs put the same.
+static void put_output(struct play *p, int i, const char *name, struct store_output *ret) {
+    char text[64];
+    (void)snprintf(text, sizeof text, "%s of job %d", name, i);
+    struct store_blob_put put = {.data = bytes_of(text), .fd = -1};
+    (void)insist(p, &put.op, STORE_BLOB_PUT);
+    *ret = (struct store_output){name, "text/plain", put.ref};
+    store_op_finish(&put.op);
+}
+
 static int index_of(const struct play *p, const struct job_id *id) {
     for (int i = 0; i < p->jobs; i++) {
         if (id_equal(&p->ids[i], id)) {
@@ -110,6 +124,7 @@ static void commit(struct play *p, struct store_commit_item *item) {
 static void run_job(struct play *p, const struct store_claimed *job) {
     int i = index_of(p, &job->spec.id);
     uint32_t commit_no = job->commit_no;
+    struct store_output output;
     struct store_start_item began = {
         .id = job->spec.id, .token = job->token, .started_ms = p->rig.now, .pid = 1, .build = "b"};
     struct store_start start = {.items = &began, .count = 1};
@@ -122,6 +137,11 @@ static void run_job(struct play *p, const struct store_claimed *job) {
         item.counters = job->counters;
         item.steps = &step;
         item.step_count = 1;
+        if (has_outputs(i)) {
+            put_output(p, i, "middle.txt", &output);
+            item.outputs = &output;
+            item.output_count = 1;
+        }
         commit(p, &item);
         commit_no++;
         note(p, 'm', i);
@@ -132,6 +152,11 @@ static void run_job(struct play *p, const struct store_claimed *job) {
     item.commit_no = commit_no + 1;
     item.children = &kid;
     item.child_count = 1;
+    if (has_outputs(i)) {
+        put_output(p, i, "end.txt", &output);
+        item.outputs = &output;
+        item.output_count = 1;
+    }
     commit(p, &item);
     note(p, 'c', i);
 }
@@ -282,6 +307,27 @@ static void check_notes(struct play *p) {
     }
 }
 
+// Each commit's output once, whole, and held.
+static void check_outputs(struct play *p, int i) {
+    static const char *const names[] = {"end.txt", "middle.txt"};
+    const struct store_job *job = rig_get(&p->rig, &p->ids[i]);
+    if (!EXPECT_EQ_UINT(has_outputs(i) ? 2 : 0, job->outputs_listed)) {
+        return;
+    }
+    for (size_t n = 0; n < job->outputs_listed; n++) {
+        struct store_output_get get = {.id = p->ids[i], .name = names[n]};
+        char want[64], got[64] = "";
+        (void)snprintf(want, sizeof want, "%s of job %d", names[n], i);
+        (void)EXPECT_EQ_STR(names[n], job->outputs[n].name);
+        if (EXPECT_EQ_INT(0, rig_run(&p->rig, &get.op, STORE_OUTPUT_GET))) {
+            (void)EXPECT_EQ_INT((long long)strlen(want), read(get.fd, got, sizeof got - 1));
+            (void)close(get.fd);
+        }
+        (void)EXPECT_EQ_STR(want, got);
+        store_op_finish(&get.op);
+    }
+}
+
 static void check_end(struct play *p) {
     struct store_kv_get get = {.kv_namespace = "p", .key = "commits", .what = STORE_KV_COUNTER};
     (void)EXPECT_EQ_INT(0, rig_run(&p->rig, &get.op, STORE_KV_GET));
@@ -290,6 +336,7 @@ static void check_end(struct play *p) {
     for (int i = 0; i < p->jobs; i++) {
         (void)EXPECT_EQ_INT(JOB_SUCCEEDED, rig_state(&p->rig, &p->ids[i]));
         (void)EXPECT_EQ_INT(JOB_QUEUED, rig_state(&p->rig, &p->kids[i]));
+        check_outputs(p, i);
     }
     struct store_filter f = rig_filter();
     f.type = "kid";
@@ -303,13 +350,10 @@ static const struct {
     int flags;
     int passages[6]; /* 0 ends */
 } rows[] = {
-    {"store_before_commit", 0, {1, 2, 7, 19, 40}},
-    {"store_sync", 0, {1, 2, 7, 19, 40}},
-    {"store_after_commit", 0, {1, 2, 7, 19, 40}},
-    {"store_forward", 0, {1, 2, 5}},
-    {"store_checkpoint", PLAY_BIG, {1}},
-    {"blob_before_rename", 0, {1}},
-    {"blob_after_rename", 0, {1}},
+    {"store_before_commit", 0, {1, 2, 7, 19, 40}}, {"store_sync", 0, {1, 2, 7, 19, 40}},
+    {"store_after_commit", 0, {1, 2, 7, 19, 40}},  {"store_forward", 0, {1, 2, 5}},
+    {"store_checkpoint", PLAY_BIG, {1}},           {"blob_before_rename", 0, {1, 2, 5}},
+    {"blob_after_rename", 0, {1, 2, 5}},
 };
 
 static void finish_and_check(struct play *p) {

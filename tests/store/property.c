@@ -8,7 +8,15 @@
 
 #include "rig.h"
 
-enum { MODEL_JOBS = 120, MODEL_KEYS = 4, MODEL_LANES = 3, KEEP_MS = 5000, TTL_MS = 3000 };
+enum {
+    MODEL_JOBS = 120,
+    MODEL_KEYS = 4,
+    MODEL_LANES = 3,
+    MODEL_OUTPUTS = 3, /* names of outputs  */
+    MODEL_CONTENTS = 4,
+    KEEP_MS = 5000,
+    TTL_MS = 3000
+};
 
 struct model_job {
     struct job_id id;
@@ -19,6 +27,7 @@ struct model_job {
     int key;       /* -1 = none */
     uint32_t token, commit_no;
     int32_t attempts;
+    int outputs[MODEL_OUTPUTS]; /* number of the content, from 1 on; 0 = none */
     bool there, written;
     struct store_claimed claim; /* while running */
 };
@@ -39,6 +48,8 @@ struct model {
 
 static const char *const queues[MODEL_LANES] = {"qa", "qa", "qb"};
 static const char *const types[MODEL_LANES] = {"t1", "t2", "t1"};
+static const char *const output_names[MODEL_OUTPUTS] = {"a.md", "b.html", "c.json"};
+static const char *const contents[MODEL_CONTENTS] = {"", "1", "22", "333"};
 static const char *const key_names[MODEL_KEYS] = {"k0", "k1", "k2", "k3"};
 
 static uint64_t dice(struct model *m, uint64_t sides) {
@@ -140,6 +151,11 @@ static void do_claim(struct model *m) {
         (void)agree(m, claim->jobs[i].token > j->token, "tokens grow");
         (void)agree(m, claim->jobs[i].commit_no == j->commit_no, "the number of commits");
         (void)agree(m, claim->jobs[i].counters.attempts == j->attempts, "the attempts");
+        size_t outputs = 0;
+        for (int o = 0; o < MODEL_OUTPUTS; o++) {
+            outputs += j->outputs[o] != 0;
+        }
+        (void)agree(m, claim->jobs[i].output_count == outputs, "the outputs of a claim");
         j->state = JOB_RUNNING;
         j->token = claim->jobs[i].token;
         j->claim = claim->jobs[i];
@@ -163,6 +179,20 @@ static void release_key(struct model *m, struct model_job *j) {
     }
 }
 
+// Up to three outputs, perhaps with one name twice: what the job has if they are committed.
+static size_t ask_outputs(struct model *m, struct store_output out[3], int ret[MODEL_OUTPUTS]) {
+    size_t count = dice(m, 3) == 0 ? dice(m, 4) : 0;
+    for (size_t i = 0; i < count; i++) {
+        int name = (int)dice(m, MODEL_OUTPUTS), content = (int)dice(m, MODEL_CONTENTS);
+        struct store_blob_put put = {.data = bytes_of(contents[content]), .fd = -1};
+        (void)agree(m, rig_run(&m->rig, &put.op, STORE_BLOB_PUT) == 0, "a put");
+        out[i] = (struct store_output){output_names[name], NULL, put.ref};
+        ret[name] = content + 1;
+        store_op_finish(&put.op);
+    }
+    return count;
+}
+
 static void do_commit(struct model *m) {
     static const enum job_event events[] = {JOB_EV_NONE, JOB_EV_SUCCEED, JOB_EV_RETRY, JOB_EV_DIE,
                                             JOB_EV_PARK, JOB_EV_RELEASE, JOB_EV_CANCEL};
@@ -181,8 +211,11 @@ static void do_commit(struct model *m) {
     }
     item.park = PARK_EVENT;
     item.keep_ms = KEEP_MS;
-    int64_t turn = j->claim.spec.run_at_ms; // not used by the store for a running job
-    (void)turn;
+    struct store_output outputs[3];
+    int after[MODEL_OUTPUTS];
+    memcpy(after, j->outputs, sizeof after);
+    item.outputs = outputs;
+    item.output_count = ask_outputs(m, outputs, after);
     int r = rig_commit(&m->rig, &item);
     (void)agree(m, r == (live ? 0 : -ESTALE), "only the holder commits");
     if (r < 0 || !live) {
@@ -190,6 +223,7 @@ static void do_commit(struct model *m) {
     }
     j->commit_no++;
     j->attempts++;
+    memcpy(j->outputs, after, sizeof after);
     if (item.event == JOB_EV_NONE) {
         j->written = true;
     } else {
@@ -325,6 +359,22 @@ static const struct {
 
 /* ------------------------------------------------------------------ comparison */
 
+static void compare_outputs(struct model *m, const struct model_job *j,
+                            const struct store_job *job) {
+    size_t at = 0;
+    for (int i = 0; i < MODEL_OUTPUTS; i++) { // their names are in order
+        if (j->outputs[i] == 0) {
+            continue;
+        }
+        bool same = at < job->outputs_listed &&
+                    strcmp(job->outputs[at].name, output_names[i]) == 0 &&
+                    job->outputs[at].blob.size == strlen(contents[j->outputs[i] - 1]);
+        (void)agree(m, same, "its outputs");
+        at++;
+    }
+    (void)agree(m, at == job->outputs_listed && at == job->output_count, "how many outputs");
+}
+
 static void compare_job(struct model *m, const struct model_job *j) {
     const struct store_job *job = rig_get(&m->rig, &j->id);
     if (!agree(m, (job != NULL) == j->there, "whether the job is there") || job == NULL) {
@@ -333,6 +383,7 @@ static void compare_job(struct model *m, const struct model_job *j) {
     (void)agree(m, job->state == j->state, "its state");
     (void)agree(m, job->commit_no == j->commit_no, "its number of commits");
     (void)agree(m, job->counters.attempts == j->attempts, "its attempts");
+    compare_outputs(m, j, job);
     if (j->state == JOB_QUEUED) {
         (void)agree(m, job->ready_ms == j->at_ms, "ready since");
     } else if (j->state == JOB_SCHEDULED || j->state == JOB_PARKED) {

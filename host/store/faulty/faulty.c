@@ -48,6 +48,7 @@ static bool is_read(const struct store_op *op) {
     case STORE_LIST:
     case STORE_STEP_GET:
     case STORE_RESULT_GET:
+    case STORE_OUTPUT_GET:
     case STORE_STATS:
     case STORE_BLOB_OPEN:
     case STORE_KV_GET:

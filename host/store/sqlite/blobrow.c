@@ -38,20 +38,23 @@ int blobrow_add(struct writer *w, const struct blob_ref *blob, int64_t now_ms) {
     return r < 0 || known > 0 ? r : writer_bytes(w, BUDGET_BLOBS, (int64_t)blob->size);
 }
 
+int blobrow_keep(struct writer *w, const struct blob_ref *blob, int64_t now_ms) {
+    sqlite3_stmt *s = conn_stmt(&w->conn, SQL_BLOB_KEEP);
+    bind_bytes(s, 1, key_of(blob));
+    bind_int(s, 2, now_ms);
+    return conn_run(&w->conn, SQL_BLOB_KEEP);
+}
+
 int blobrow_release_result(struct writer *w, int64_t rid, int64_t now_ms) {
     sqlite3_stmt *s = conn_stmt(&w->conn, SQL_RESULT_HEAD);
-    struct blob_ref blob = {.size = 0};
+    struct blob_ref blob;
     bind_int(s, 1, rid);
     int r = conn_next(&w->conn, SQL_RESULT_HEAD);
     if (r <= 0) {
         return r;
     }
-    int64_t size = sqlite3_column_int64(s, 1);
-    struct bytes sha = column_bytes(s, 2);
-    bool is_blob = sha.len == sizeof blob.sha256;
-    if (is_blob) {
-        memcpy(blob.sha256, sha.data, sha.len);
-    }
+    bool is_blob = blobrow_column(s, 1, &blob);
     conn_reset(&w->conn, SQL_RESULT_HEAD);
-    return is_blob ? blobrow_release(w, &blob, now_ms) : writer_bytes(w, BUDGET_RESULTS, -size);
+    return is_blob ? blobrow_release(w, &blob, now_ms)
+                   : writer_bytes(w, BUDGET_RESULTS, -(int64_t)blob.size);
 }

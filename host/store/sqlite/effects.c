@@ -5,6 +5,7 @@
 #include "store/sqlite/blobrow.h"
 #include "store/sqlite/history.h"
 #include "store/sqlite/ops.h"
+#include "store/sqlite/outputs.h"
 
 static int drop_steps(struct writer *w, struct job_row *row, struct job_life *life) {
     bind_int(conn_stmt(&w->conn, SQL_STEPS_DEL), 1, row->rid);
@@ -93,6 +94,7 @@ int effects_log(struct writer *w, struct job_row *row, struct bytes tail) {
 int effects_apply(struct writer *w, struct job_row *row, struct job_life *life,
                   const struct store_commit_item *item, int64_t now_ms) {
     int r = put_steps(w, row, life, item);
+    r = r < 0 ? r : outputs_apply(w, row, life, item, now_ms);
     for (size_t i = 0; i < item->child_count && r == 0; i++) {
         r = effects_child(w, row, &item->children[i], now_ms);
     }

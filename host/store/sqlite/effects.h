@@ -1,5 +1,5 @@
-/* What an attempt asked for besides its end: steps, children, key/values, warnings, log, history,
- * result. effects_check() looks at every limit before anything is written, so that an item happens
+/* What an attempt asked for besides its end: steps, children, key/values, outputs, warnings, log,
+ * history, result. effects_check() looks at every limit before anything is written, so that an item happens
  * wholly or not at all. */
 #ifndef JOBHOST_STORE_SQLITE_EFFECTS_H
 #define JOBHOST_STORE_SQLITE_EFFECTS_H

@@ -2,6 +2,7 @@
 
 #include "store/sqlite/blobrow.h"
 #include "store/sqlite/effects.h"
+#include "store/sqlite/outputs.h"
 #include "store/sqlite/submit.h"
 
 // Sizes of steps as they would be afterwards.
@@ -141,6 +142,7 @@ int effects_check(struct writer *w, const struct job_row *row, const struct job_
                   struct store_commit_item *item) {
     int r = item->step_count == 0 ? 0 : check_steps(w, row, life, item);
     r = r < 0 || item->status < 0 ? r : check_children(w, item);
+    r = r < 0 || item->status < 0 ? r : outputs_check(w, row, life, item);
     if (r == 0 && item->status == 0) {
         check_kv(w, item);
     }

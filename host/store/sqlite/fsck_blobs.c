@@ -8,7 +8,7 @@
 #include "store/sqlite/fsck.h"
 #include "store/sqlite/hash.h"
 
-// How often each blob is named, by files of jobs and by results; then compared with rows and files.
+// How often each blob is named, by files of jobs, by results and by outputs; then compared with rows and files.
 struct count {
     uint8_t sha256[32];
     uint64_t size;
@@ -77,14 +77,9 @@ static int count_parcel(struct counting *c, sqlite3_stmt *s) {
     return r == -EBADMSG ? 0 : r; // fsck_outbox() has reported it
 }
 
-static int count_result(struct counting *c, sqlite3_stmt *s) {
-    struct bytes sha = column_bytes(s, 0);
-    struct blob_ref blob = {.size = (uint64_t)sqlite3_column_int64(s, 1)};
-    if (sha.len != sizeof blob.sha256) {
-        return 0;
-    }
-    memcpy(blob.sha256, sha.data, sha.len);
-    return add(c, &blob);
+static int count_named(struct counting *c, sqlite3_stmt *s) {
+    struct blob_ref blob;
+    return blobrow_column(s, 0, &blob) ? add(c, &blob) : 0;
 }
 
 static int each_row(struct counting *c, const char *sql,
@@ -187,8 +182,9 @@ int fsck_blobs(struct fsck *f) {
         each_row(&c, "SELECT " ROW_COLUMNS ", " ROW_SIZE " FROM jobs WHERE has & 2", count_files);
     r = r < 0 ? r : each_row(&c, "SELECT data FROM outbox", count_parcel);
     r = r < 0 ? r
-              : each_row(&c, "SELECT sha256, size FROM results WHERE sha256 IS NOT NULL",
-                         count_result);
+              : each_row(&c, "SELECT size, sha256 FROM results WHERE sha256 IS NOT NULL",
+                         count_named);
+    r = r < 0 ? r : each_row(&c, "SELECT size, sha256 FROM outputs", count_named);
     r = r < 0 ? r
               : each_row(&c, "SELECT sha256, size, refs FROM blobs ORDER BY size + 0", check_row);
     r = r < 0 ? r : check_unknown(&c);

@@ -36,27 +36,42 @@ static int check_list(struct fsck *f, enum place_list kind, const char *text, in
                                text != NULL ? "tenant" : "parent");
 }
 
-// Count and bytes of steps, as `life` has them.
-static int check_steps(struct fsck *f, const struct job_row *row, struct job_life *life) {
-    sqlite3_stmt *s = conn_stmt(f->conn, SQL_STEPS_SUM);
+// A count and its bytes, as `life` has them.
+struct sum_rule {
+    enum sql_id sql;
+    const char *code, *what;
+    size_t count, bytes; /* offsets in struct job_life */
+};
+
+static const struct sum_rule sum_rules[] = {
+    {SQL_STEPS_SUM, "step_count", "steps", offsetof(struct job_life, step_count),
+     offsetof(struct job_life, step_bytes)},
+    {SQL_OUTPUTS_SUM, "output_count", "outputs", offsetof(struct job_life, output_count),
+     offsetof(struct job_life, output_bytes)},
+};
+
+static int check_sum(struct fsck *f, const struct sum_rule *rule, const struct job_row *row,
+                     struct job_life *life) {
+    sqlite3_stmt *s = conn_stmt(f->conn, rule->sql);
+    uint32_t *said = (uint32_t *)(void *)((char *)life + rule->count);
+    uint64_t *said_bytes = (uint64_t *)(void *)((char *)life + rule->bytes);
     bind_int(s, 1, row->rid);
-    int r = conn_next(f->conn, SQL_STEPS_SUM);
+    int r = conn_next(f->conn, rule->sql);
     if (r <= 0) {
         return r;
     }
-    uint32_t count = (uint32_t)sqlite3_column_int64(s, 0);
+    uint32_t count = (uint32_t)sqlite3_column_int64(s, 0), before = *said;
     uint64_t bytes = (uint64_t)sqlite3_column_int64(s, 1);
-    conn_reset(f->conn, SQL_STEPS_SUM);
-    if (count == life->step_count && bytes == life->step_bytes) {
+    conn_reset(f->conn, rule->sql);
+    if (count == *said && bytes == *said_bytes) {
         return 0;
     }
-    uint32_t said = life->step_count;
-    life->step_count = count;
-    life->step_bytes = bytes;
+    *said = count;
+    *said_bytes = bytes;
     r = f->repair ? place_touch(f->w, row, life) : 0;
     return r < 0 ? r
-                 : fsck_report(f, "step_count", &row->id, f->repair, "%u steps, the row says %u",
-                               count, said);
+                 : fsck_report(f, rule->code, &row->id, f->repair, "%u %s, the row says %u", count,
+                               rule->what, before);
 }
 
 static int check_job(struct fsck *f, const struct job_row *row) {
@@ -75,7 +90,10 @@ static int check_job(struct fsck *f, const struct job_row *row) {
     if (r == 0 && !id_is_zero(&spec.parent)) {
         r = check_list(f, PLACE_LIST_PARENT, NULL, id_order(&spec.parent), row);
     }
-    return r < 0 ? r : check_steps(f, row, &life);
+    for (size_t i = 0; i < ARRAY_LEN(sum_rules) && r == 0; i++) {
+        r = check_sum(f, &sum_rules[i], row, &life);
+    }
+    return r;
 }
 
 // By number, one at a time: mending may change the very table that is read.

@@ -60,6 +60,11 @@ static const struct fsck_rule rules[] = {
      "SELECT NULL, ns || ' ' || key, ns, key FROM kv_members m WHERE NOT EXISTS (SELECT 1 FROM kv"
      " WHERE kv.ns = m.ns AND kv.key = m.key AND kv.kind = 2) GROUP BY ns, key",
      "DELETE FROM kv_members WHERE ns = ?1 AND key = ?2"},
+    {"output_damaged",
+     "SELECT id, name || ': not the hash of a blob', o.rid, name FROM outputs o JOIN jobs "
+     "USING(rid)"
+     " WHERE length(sha256) <> 32" SORTED,
+     "DELETE FROM outputs WHERE rid = ?1 AND name = ?2"},
 };
 
 // Tables that hang on a job, and the bit of `has` that says so.
@@ -71,6 +76,7 @@ static const struct side {
     {"payloads", HAS_PAYLOAD, true},   {"steps", HAS_STEPS, false},
     {"results", HAS_RESULT, false},    {"warnings", HAS_WARNINGS, false},
     {"attempts", HAS_ATTEMPTS, false}, {"logs", HAS_LOG, false},
+    {"outputs", HAS_OUTPUTS, false},
 };
 
 static int check_side(struct fsck *f, const struct side *side) {

@@ -65,10 +65,13 @@ static const struct pack_field life_fields[] = {
     {33, PACK_TIME, LIFE(expires_ms)},
     {34, PACK_TIME, LIFE(cancel_ms)},
     {35, PACK_I64, LIFE(cancel_keep_ms)},
+    {36, PACK_U32, LIFE(output_count)},
+    {37, PACK_U64, LIFE(output_bytes)},
 };
 _Static_assert(sizeof(enum dedup_mode) == sizeof(uint32_t), "packed as PACK_U32");
 _Static_assert(sizeof(enum job_priority) == sizeof(uint32_t), "packed as PACK_U32");
 
+// sha256, size, name, NUL, content type (may be empty), and with a filename: NUL, filename
 static void pack_file(struct buf *b, const struct job_file *f) {
     struct buf one = {.data = NULL};
     buf_add(&one, f->blob.sha256, sizeof f->blob.sha256);
@@ -76,6 +79,10 @@ static void pack_file(struct buf *b, const struct job_file *f) {
     buf_add(&one, f->name, strlen(f->name) + 1);
     if (f->content_type != NULL) {
         buf_add(&one, f->content_type, strlen(f->content_type));
+    }
+    if (f->filename != NULL) {
+        buf_char(&one, '\0');
+        buf_add(&one, f->filename, strlen(f->filename));
     }
     b->failed = b->failed || one.failed;
     pack_bytes(b, SPEC_FILE, buf_bytes(&one));
@@ -141,7 +148,10 @@ static int read_file(struct bytes b, struct job_file *ret) {
     memcpy(ret->blob.sha256, p, sizeof ret->blob.sha256);
     memcpy(&ret->blob.size, p + sizeof ret->blob.sha256, sizeof ret->blob.size);
     ret->name = p + fixed;
-    ret->content_type = (size_t)(end + 1 - p) < b.len ? end + 1 : NULL;
+    const char *type = end + 1, *last = p + b.len; // the record has a NUL there
+    const char *mid = memchr(type, '\0', (size_t)(last - type));
+    ret->content_type = *type != '\0' ? type : NULL;
+    ret->filename = mid != NULL ? mid + 1 : NULL;
     return 0;
 }
 

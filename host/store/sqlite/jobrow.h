@@ -25,7 +25,8 @@ enum {
     HAS_RESULT = 16,
     HAS_WARNINGS = 32,
     HAS_ATTEMPTS = 64,
-    HAS_LOG = 128
+    HAS_LOG = 128,
+    HAS_OUTPUTS = 256
 };
 
 enum {
@@ -52,6 +53,8 @@ struct job_life {
     int32_t pid;
     uint64_t result_size;
     const char *result_type;
+    uint32_t output_count;
+    uint64_t output_bytes;
     uint64_t host_nonce;               /* of the running attempt */
     int64_t deadline_ms, expires_ms;   /* since it was revived; 0 = as in the spec */
     int64_t cancel_ms, cancel_keep_ms; /* asked to end while it ran; 0 = nobody asked */

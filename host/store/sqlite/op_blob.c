@@ -15,6 +15,15 @@ int op_blob_put(struct writer *w, struct store_op *op) {
     return blobrow_add(w, &p->ref, op->now_ms);
 }
 
+int op_blob_keep(struct writer *w, struct store_op *op) {
+    struct store_blob_keep *keep = CONTAINER_OF(op, struct store_blob_keep, op);
+    int r = 0;
+    for (size_t i = 0; i < keep->count && r == 0; i++) {
+        r = blobrow_keep(w, &keep->blobs[i], op->now_ms);
+    }
+    return r;
+}
+
 int op_blob_doom(struct writer *w, const uint8_t sha256[32]) {
     struct doomed_blob *d = malloc(sizeof *d);
     if (d == NULL) {

@@ -3,6 +3,7 @@
 #include "core/priority.h"
 #include "jobhost_plugin.h"
 #include "store/sqlite/ops.h"
+#include "store/sqlite/outputs.h"
 #include "store/sqlite/place.h"
 
 // What a CLAIM gathers. A job that came too late is only listed while its band is read, and moved
@@ -129,6 +130,13 @@ static int take(struct taking *t, const struct job_row *row, const struct job_sp
         out->spec.payload = arena_bytes(a, row->payload);
         if (row->payload.len > 0 && out->spec.payload.data == NULL) {
             return conn_no_memory(&t->w->conn);
+        }
+    }
+    if ((row->has & HAS_OUTPUTS) != 0) {
+        int r = outputs_names(&t->w->conn, row->rid, life->output_count, a, &out->outputs,
+                              &out->output_count);
+        if (r < 0) {
+            return r;
         }
     }
     struct claim *c = claim_of(t, row);

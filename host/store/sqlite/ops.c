@@ -28,10 +28,12 @@ static const struct ops_row rows[STORE_OP_KINDS] = {
     [STORE_LIST] = {OPS_SEARCHER, NULL, read_list},
     [STORE_STEP_GET] = {OPS_READER, NULL, read_step},
     [STORE_RESULT_GET] = {OPS_READER, NULL, read_result},
+    [STORE_OUTPUT_GET] = {OPS_READER, NULL, read_output},
     [STORE_STATS] = {OPS_READER, NULL, read_stats},
     [STORE_FSCK] = {OPS_SEARCHER, op_fsck_repair, read_fsck},
     [STORE_BLOB_PUT] = {OPS_BLOBS, op_blob_put, NULL},
     [STORE_BLOB_OPEN] = {OPS_BLOBS, NULL, NULL},
+    [STORE_BLOB_KEEP] = {OPS_WRITER, op_blob_keep, NULL},
     [STORE_KV_GET] = {OPS_READER, NULL, read_kv},
     [STORE_KV_CLAIM] = {OPS_WRITER, op_kv_claim, NULL},
     [STORE_QUEUE_SET] = {OPS_WRITER, op_queue_set, NULL},
@@ -71,6 +73,7 @@ size_t ops_weight(const struct store_op *op) {
     case STORE_START: return ((const struct store_start *)whole)->count + 1;
     case STORE_MOVE: return ((const struct store_move *)whole)->count + 1;
     case STORE_REMOVE: return ((const struct store_remove *)whole)->count + 1;
+    case STORE_BLOB_KEEP: return ((const struct store_blob_keep *)whole)->count + 1;
     case STORE_DUE: return ((const struct store_due *)whole)->limit + 1;
     case STORE_SWEEP: return ((const struct store_sweep *)whole)->limit + 1;
     default: return 1;

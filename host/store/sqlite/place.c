@@ -4,6 +4,7 @@
 
 #include "store/sqlite/blobrow.h"
 #include "store/sqlite/dedup.h"
+#include "store/sqlite/outputs.h"
 
 // Copies what the statement lends into the scratch arena.
 static int keep(struct writer *w, struct job_row *row) {
@@ -202,6 +203,7 @@ static const struct {
     {HAS_PAYLOAD, SQL_PAYLOAD_DEL},   {HAS_STEPS, SQL_STEPS_DEL},
     {HAS_RESULT, SQL_RESULT_DEL},     {HAS_WARNINGS, SQL_WARNINGS_DEL},
     {HAS_ATTEMPTS, SQL_ATTEMPTS_DEL}, {HAS_LOG, SQL_LOG_DEL},
+    {HAS_OUTPUTS, SQL_OUTPUTS_DEL},
 };
 
 static int delete_by_rid(struct writer *w, enum sql_id id, int64_t rid) {
@@ -230,6 +232,7 @@ int place_remove(struct writer *w, const struct job_row *row, int64_t now_ms) {
     int64_t bytes = jobrow_bytes(spec.payload.len, row->spec.len) + (int64_t)life.step_bytes;
     r = release_files(w, &spec, now_ms);
     r = r < 0 || (row->has & HAS_RESULT) == 0 ? r : blobrow_release_result(w, row->rid, now_ms);
+    r = r < 0 || (row->has & HAS_OUTPUTS) == 0 ? r : outputs_release(w, row->rid, now_ms);
     for (size_t i = 0; i < ARRAY_LEN(side_tables) && r == 0; i++) {
         r = (row->has & side_tables[i].has) == 0 ? 0
                                                  : delete_by_rid(w, side_tables[i].sql, row->rid);

@@ -1,8 +1,10 @@
 #include <errno.h>
 
 #include "store/sqlite/blobfile.h"
+#include "store/sqlite/blobrow.h"
 #include "store/sqlite/history.h"
 #include "store/sqlite/ops.h"
+#include "store/sqlite/outputs.h"
 #include "store/sqlite/reader.h"
 
 enum { STEPS_LISTED = 1000 };
@@ -91,6 +93,10 @@ static int get_details(struct reader *r, const struct job_row *row, struct arena
     if (code == 0 && (row->has & HAS_STEPS) != 0) {
         code = get_steps(r, row->rid, a, job);
     }
+    if (code == 0 && (row->has & HAS_OUTPUTS) != 0) {
+        code = outputs_list(&r->conn, row->rid, job->output_count, a, &job->outputs,
+                            &job->outputs_listed);
+    }
     if (code == 0 && (row->has & HAS_LOG) != 0) {
         code = get_blob(r, SQL_LOG_GET, row->rid, a, &job->log_tail);
     }
@@ -159,17 +165,15 @@ int read_step(struct reader *r, struct store_op *op) {
 static int take_result(struct reader *r, struct store_result_get *get, sqlite3_stmt *s) {
     struct arena *a = &get->op.arena;
     get->content_type = reader_text(s, 0, a);
-    get->size = (uint64_t)sqlite3_column_int64(s, 1);
-    struct bytes sha = column_bytes(s, 2);
+    bool is_blob = blobrow_column(s, 1, &get->blob);
+    get->size = get->blob.size;
     get->data = arena_bytes(a, column_bytes(s, 3));
     if (get->data.len > 0 && get->data.data == NULL) {
         return conn_no_memory(&r->conn);
     }
-    if (sha.len != sizeof get->blob.sha256) {
+    if (!is_blob) {
         return 0;
     }
-    memcpy(get->blob.sha256, sha.data, sha.len);
-    get->blob.size = get->size;
     get->fd = blobfile_open(r->blob_dir, get->blob.sha256, &get->op.err);
     return get->fd < 0 ? get->fd : 0;
 }
@@ -191,4 +195,29 @@ int read_result(struct reader *r, struct store_op *op) {
         }
     }
     return code < 0 ? code : not_found(op, "a result of job", &get->id);
+}
+
+int read_output(struct reader *r, struct store_op *op) {
+    struct store_output_get *get = CONTAINER_OF(op, struct store_output_get, op);
+    sqlite3_stmt *s = conn_stmt(&r->conn, SQL_OUTPUT_GET);
+    struct job_row row;
+    get->fd = -1;
+    int code = find(r, &get->id, &row);
+    if (code > 0) {
+        conn_reset(&r->conn, SQL_JOB_WHOLE);
+        bind_int(s, 1, row.rid);
+        bind_text(s, 2, get->name);
+        code = conn_next(&r->conn, SQL_OUTPUT_GET);
+    }
+    if (code <= 0) {
+        return code < 0 ? code : not_found(op, "an output of that name of job", &get->id);
+    }
+    get->content_type = reader_text(s, 0, &op->arena);
+    bool whole = blobrow_column(s, 1, &get->blob);
+    conn_reset(&r->conn, SQL_OUTPUT_GET);
+    if (!whole) {
+        return err_set(&op->err, -EBADMSG, "the row of an output is damaged");
+    }
+    get->fd = blobfile_open(r->blob_dir, get->blob.sha256, &op->err);
+    return get->fd < 0 ? get->fd : 0;
 }

@@ -71,6 +71,8 @@ static void fill_life(struct store_job *job, const struct job_life *life) {
     job->step_count = life->step_count;
     job->step_bytes = life->step_bytes;
     job->steps_version = life->steps_version;
+    job->output_count = life->output_count;
+    job->output_bytes = life->output_bytes;
 }
 
 int reader_job(struct reader *r, const struct job_row *row, struct arena *a,

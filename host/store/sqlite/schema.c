@@ -58,7 +58,15 @@ static int version_2(struct conn *c) {
     return conn_exec(c, "CREATE INDEX dedup_expiry ON dedup(expire_ms) WHERE expire_ms > 0;");
 }
 
-static int (*const steps[])(struct conn *c) = {version_1, version_2};
+// Output files of jobs. Files of a spec may have a second name (jobrow.c), which a program of
+// version 2 would take for a part of the content type.
+static int version_3(struct conn *c) {
+    return conn_exec(c, "CREATE TABLE outputs(rid INTEGER, name TEXT, type TEXT,"
+                        " size INTEGER NOT NULL, sha256 BLOB NOT NULL, PRIMARY KEY(rid, name))"
+                        " WITHOUT ROWID;");
+}
+
+static int (*const steps[])(struct conn *c) = {version_1, version_2, version_3};
 _Static_assert(ARRAY_LEN(steps) == SCHEMA_VERSION, "one step a version");
 
 static int schema_read(struct conn *c, int64_t *ret_app, int64_t *ret_version, struct err *e) {

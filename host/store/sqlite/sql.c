@@ -78,6 +78,12 @@ const char *const sql_text[SQL_COUNT] = {
     [SQL_RESULT_HEAD] = "SELECT type, size, sha256 FROM results WHERE rid=?1",
     [SQL_RESULT_GET] = "SELECT type, size, sha256, data FROM results WHERE rid=?1",
     [SQL_RESULT_DEL] = "DELETE FROM results WHERE rid=?1",
+    [SQL_OUTPUT_PUT] = "INSERT OR REPLACE INTO outputs(rid, name, type, size, sha256)"
+                       " VALUES(?1, ?2, ?3, ?4, ?5)",
+    [SQL_OUTPUT_GET] = "SELECT type, size, sha256 FROM outputs WHERE rid=?1 AND name=?2",
+    [SQL_OUTPUTS] = "SELECT name, type, size, sha256 FROM outputs WHERE rid=?1 ORDER BY name",
+    [SQL_OUTPUTS_DEL] = "DELETE FROM outputs WHERE rid=?1",
+    [SQL_OUTPUTS_SUM] = "SELECT count(*), ifnull(sum(size), 0) FROM outputs WHERE rid=?1",
     [SQL_WARNING_ADD] = "INSERT INTO warnings(rid, seq, code, message) VALUES(?1, ?2, ?3, ?4)",
     [SQL_WARNINGS] = "SELECT code, message FROM warnings WHERE rid=?1 ORDER BY seq",
     [SQL_WARNINGS_DEL] = "DELETE FROM warnings WHERE rid=?1",
@@ -114,6 +120,7 @@ const char *const sql_text[SQL_COUNT] = {
                          " idle_ms = CASE WHEN refs = 1 THEN ?2 END WHERE sha256=?1 AND refs > 0",
     [SQL_BLOB_DEL] = "DELETE FROM blobs WHERE sha256=?1",
     [SQL_BLOB_REFS] = "UPDATE blobs SET refs=?2, idle_ms=?3 WHERE sha256=?1",
+    [SQL_BLOB_KEEP] = "UPDATE blobs SET idle_ms=?2 WHERE sha256=?1 AND refs = 0",
     [SQL_IDLE_BLOB] = "SELECT sha256, size FROM blobs INDEXED BY blobs_idle"
                       " WHERE idle_ms > 0 AND idle_ms <= ?1 ORDER BY idle_ms LIMIT 1",
 
