@@ -274,6 +274,10 @@ int msg_get_put(struct record_writer *w, uint64_t job, const struct msg_get *m) 
     return put(w, job, &shape_get, m);
 }
 
+int msg_output_put(struct record_writer *w, uint64_t job, const struct msg_output *m) {
+    return put(w, job, &shape_output, m);
+}
+
 int msg_warn_put(struct record_writer *w, uint64_t job, const struct msg_warn *m) {
     return put(w, job, &shape_warn, m);
 }
@@ -332,6 +336,10 @@ int msg_progress_get(struct record *r, struct msg_progress *ret) {
 
 int msg_get_get(struct record *r, struct msg_get *ret) {
     return get(r, NULL, &shape_get, ret);
+}
+
+int msg_output_get(struct record *r, struct msg_output *ret) {
+    return get(r, NULL, &shape_output, ret);
 }
 
 int msg_warn_get(struct record *r, struct msg_warn *ret) {

@@ -71,6 +71,7 @@ struct msg_config {
 
 struct msg_input {
     const char *name;
+    const char *filename;     /* NULL */
     const char *content_type; /* NULL */
     uint64_t size;
     uint8_t sha256[32];
@@ -89,6 +90,7 @@ struct msg_job {
     uint64_t seed;
     uint32_t commit_no;
     int64_t timeout_ms;
+    uint64_t max_result;
     uint32_t input_count; /* <= MSG_INPUTS_MAX */
     const struct msg_input *inputs;
 };
@@ -151,6 +153,13 @@ struct msg_get {
     struct msg_bytes member;
 };
 
+struct msg_output {
+    uint32_t request;
+    const char *name;
+    const char *content_type; /* NULL */
+    struct msg_bytes content;
+};
+
 struct msg_warn {
     const char *code;
     const char *message; /* NULL */
@@ -207,6 +216,7 @@ int msg_fail_put(struct record_writer *w, uint64_t job, const struct msg_fail *m
 int msg_log_put(struct record_writer *w, uint64_t job, const struct msg_log *m);
 int msg_progress_put(struct record_writer *w, uint64_t job, const struct msg_progress *m);
 int msg_get_put(struct record_writer *w, uint64_t job, const struct msg_get *m);
+int msg_output_put(struct record_writer *w, uint64_t job, const struct msg_output *m);
 int msg_warn_put(struct record_writer *w, uint64_t job, const struct msg_warn *m);
 int msg_step_put(struct record_writer *w, uint64_t job, const struct msg_step *m);
 int msg_child_put(struct record_writer *w, uint64_t job, const struct msg_child *m);
@@ -223,6 +233,7 @@ int msg_fail_get(struct record *r, struct msg_fail *ret);
 int msg_log_get(struct record *r, struct msg_log *ret);
 int msg_progress_get(struct record *r, struct msg_progress *ret);
 int msg_get_get(struct record *r, struct msg_get *ret);
+int msg_output_get(struct record *r, struct msg_output *ret);
 int msg_warn_get(struct record *r, struct msg_warn *ret);
 int msg_step_get(struct record *r, struct msg_step *ret);
 int msg_child_get(struct record *r, struct msg_child *ret);

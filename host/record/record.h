@@ -61,7 +61,8 @@ enum record_type {
     /* u32 handler index, u32 attempt, str id, str dedup_key, str content_type, bytes payload, i64
      * deadline_ms, u32 steps_version, u32 input_count, str queue, str tenant, str labels, str
      * flow_id, i64 nominal_ms, i64 first_run_ms, u64 seed, u32 commit_no (commits made so far), i64
-     * timeout_ms, input_count x { str name, str content_type, u64 size, bytes sha256 } */
+     * timeout_ms, u64 max_result (bytes; the queue's limit for the result and each output),
+     * input_count x { str name, str filename, str content_type, u64 size, bytes sha256 } */
     REC_JOB,
     /* u32 JH_CANCEL_* mask, added to what is in force */
     REC_CANCEL,
@@ -70,7 +71,7 @@ enum record_type {
     /* u32 commit_no, i32 status: 0 durable, -ESTALE fenced off, other negative errno not durable */
     REC_COMMITTED,
     /* u32 request, i32 status (0, 1 or negative errno), i64 number, bytes value: the answer to
-     * REC_GET */
+     * REC_GET and REC_OUTPUT */
     REC_VALUE,
     /* (no body) return everything unstarted, finish what runs, send BYE, exit */
     REC_DRAIN,
@@ -96,7 +97,8 @@ enum record_type {
     REC_LOG,
     /* u64 done, u64 total, str message */
     REC_PROGRESS,
-    /* u32 request, u32 enum record_get, str key, bytes member: one outstanding per job */
+    /* u32 request, u32 enum record_get, str key, bytes member: one question (GET, OUTPUT) a job at
+     * a time */
     REC_GET,
     /* ---- effects: collected per job until its COMMIT or DONE ---- */
     /* str code, str message */
@@ -123,6 +125,10 @@ enum record_type {
     REC_CRASH,
     /* (no body) clean exit follows */
     REC_BYE,
+    /* u32 request, str name, str content_type, bytes content: stores an output file; the answer is
+     * a VALUE that has only a status. When that is 0 the output is one of the effects, in the order
+     * of the answers; the same name again replaces. */
+    REC_OUTPUT,
 };
 
 enum record_get {
@@ -220,7 +226,9 @@ int record_done(const struct record *r);
 
 /* An empty memfd that can be sealed later, close-on-exec: fd or negative errno. */
 int record_memfd_open(void);
-/* A sealed (SHRINK, GROW, WRITE, SEAL) memfd with this content: fd or negative errno. */
+/* SHRINK, GROW, WRITE, SEAL: 0 or negative errno. */
+int record_memfd_seal(int fd);
+/* A sealed memfd with this content: fd or negative errno. */
 int record_memfd(struct bytes content);
 /* Is it readable, of exactly `size` bytes, and will it stay so? */
 bool record_is_memfd(int fd, uint64_t size);

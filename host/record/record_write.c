@@ -28,16 +28,19 @@ int record_memfd_open(void) {
     return fd == -1 ? -errno : fd;
 }
 
+int record_memfd_seal(int fd) {
+    return fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) == -1
+               ? -errno
+               : 0;
+}
+
 int record_memfd(struct bytes content) {
     int fd = record_memfd_open();
     if (fd < 0) {
         return fd;
     }
     int r = write_all(fd, content);
-    if (r == 0 &&
-        fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) == -1) {
-        r = -errno;
-    }
+    r = r < 0 ? r : record_memfd_seal(fd);
     if (r < 0) {
         (void)close(fd);
         return r;

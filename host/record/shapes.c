@@ -37,6 +37,7 @@ const struct message shape_config = {REC_CONFIG, SHAPE(msg_config, config_fields
 
 static const struct field input_fields[] = {
     F(TEXT, msg_input, name),
+    F(TEXT_OPT, msg_input, filename),
     F(TEXT_OPT, msg_input, content_type),
     F(U64, msg_input, size),
     F(SHA256, msg_input, sha256),
@@ -61,6 +62,7 @@ static const struct field job_fields[] = {
     F(U64, msg_job, seed),
     F(U32, msg_job, commit_no),
     F(I64, msg_job, timeout_ms),
+    F(U64, msg_job, max_result),
     F_LIST(msg_job, inputs, input_count, &input),
 };
 const struct message shape_job = {REC_JOB, SHAPE(msg_job, job_fields)};
@@ -136,6 +138,14 @@ static const struct field get_fields[] = {
     F(BYTES, msg_get, member),
 };
 const struct message shape_get = {REC_GET, SHAPE(msg_get, get_fields)};
+
+static const struct field output_fields[] = {
+    F(U32, msg_output, request),
+    F(TEXT, msg_output, name),
+    F(TEXT_OPT, msg_output, content_type),
+    F(BYTES, msg_output, content),
+};
+const struct message shape_output = {REC_OUTPUT, SHAPE(msg_output, output_fields)};
 
 static const struct field warn_fields[] = {
     F(TEXT, msg_warn, code),

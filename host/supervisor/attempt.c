@@ -8,6 +8,7 @@
 
 #include "base/fault.h"
 #include "base/rfc3339.h"
+#include "supervisor/attempt_outputs.h"
 #include "supervisor/commits.h"
 #include "supervisor/conclude.h"
 #include "supervisor/dispatch.h"
@@ -62,6 +63,7 @@ void attempt_free(struct attempt *a) {
     queue_give(a->lane->queue, 1);
     effects_free(&a->effects);
     attempt_forget_result(a);
+    attempt_outputs_forget(a);
     buf_free(&a->log);
     buf_free(&a->words);
     free(a->result_type);
@@ -82,6 +84,7 @@ void attempt_begun(struct attempt *a, int64_t wall_ms) {
 
 bool attempt_rewind(struct attempt *a) {
     effects_free(&a->effects);
+    attempt_outputs_forget(a);
     attempt_forget_result(a);
     free(a->result_type);
     a->result_type = NULL;

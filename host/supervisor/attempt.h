@@ -43,6 +43,14 @@ struct claim_lane {
 /* How far stopping it has gone. */
 enum attempt_stop { STOP_NOT, STOP_ASKED, STOP_TERM, STOP_KILL };
 
+/* Names of outputs that this attempt has put and the claim did not have: with those of the claim,
+ * what a limit counts. */
+struct attempt_outputs {
+    char **names;
+    size_t count, cap;
+    int64_t kept_mono_ms; /* when the blobs of uncommitted ones were put or kept last */
+};
+
 struct attempt {
     struct host *host;
     struct claim *claim;
@@ -69,7 +77,8 @@ struct attempt {
     struct buf words; /* texts of the report: scope, message, code, wait key, each with its NUL */
     uint32_t failure_flags;
     struct effects *effects; /* since the last commit; NULL = none */
-    struct buf result;       /* collected over the whole attempt */
+    struct attempt_outputs outputs;
+    struct buf result; /* collected over the whole attempt */
     char *result_type;
     int result_fd;    /* >= 0: replaces `result` */
     bool result_over; /* over the queue's max_result: the attempt fails with INPUT/too_large */

@@ -34,6 +34,8 @@ void conclude_effects(struct attempt *a, struct store_commit_item *item,
         item->kv_namespace = a->lane->pool == NULL ? NULL : a->lane->pool->config->entry.name;
         item->warnings = fx->warnings;
         item->warning_count = fx->warning_count;
+        item->outputs = fx->outputs;
+        item->output_count = fx->output_count;
     }
     if (a->progress_news) {
         entry->progress = a->progress;
@@ -144,7 +146,7 @@ static void conclude_commit(struct attempt *a, const struct outcome *o,
         return;
     }
     if (a->effects != NULL && !conclude_keeps_effects(a, o->event)) {
-        effects_keep_warnings(a->effects);
+        effects_drop(a->effects, conclude_keeps_result(a, o->event));
     }
     conclude_effects(a, item, entry);
     entry->final = true;

@@ -25,13 +25,15 @@ void effects_free(struct effects **fx) {
         free((*fx)->children);
         free((*fx)->kv);
         free((*fx)->warnings);
+        free((*fx)->outputs);
         free(*fx);
         *fx = NULL;
     }
 }
 
-void effects_keep_warnings(struct effects *fx) {
+void effects_drop(struct effects *fx, bool keep_outputs) {
     fx->step_count = fx->child_count = fx->kv_count = 0;
+    fx->output_count = keep_outputs ? fx->output_count : 0;
 }
 
 /* Room for one more element; the array may move. */
@@ -120,6 +122,29 @@ int effects_add_warning(struct effects *fx, const struct msg_warn *m) {
     }
     if (r == 0) {
         fx->warnings[fx->warning_count++] = warning;
+    }
+    return r;
+}
+
+int effects_add_output(struct effects *fx, const char *name, const char *content_type,
+                       const struct blob_ref *blob) {
+    struct store_output output = {.blob = *blob};
+    int r = effects_text(fx, content_type, JOB_CONTENT_TYPE_MAX, &output.content_type);
+    for (size_t i = 0; r == 0 && i < fx->output_count; i++) {
+        if (strcmp(fx->outputs[i].name, name) == 0) {
+            output.name = fx->outputs[i].name;
+            fx->outputs[i] = output;
+            return 0;
+        }
+    }
+    if (r == 0) {
+        r = effects_text(fx, name, JOB_FILE_NAME_MAX, &output.name);
+    }
+    if (r == 0) {
+        r = effects_grow((void **)&fx->outputs, fx->output_count, &fx->output_cap, sizeof output);
+    }
+    if (r == 0) {
+        fx->outputs[fx->output_count++] = output;
     }
     return r;
 }

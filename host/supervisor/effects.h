@@ -22,6 +22,8 @@ struct effects {
     size_t kv_count, kv_cap;
     struct store_warning *warnings;
     size_t warning_count, warning_cap;
+    struct store_output *outputs; /* one a name */
+    size_t output_count, output_cap;
     size_t bytes; /* held in all */
     uint32_t state_version;
     const char *
@@ -35,13 +37,17 @@ enum { EFFECTS_BYTES_MAX = 96 << 20, EFFECTS_ITEMS_MAX = 20000 };
 struct effects *effects_new(void);
 void effects_free(struct effects **fx);
 
-/* Forgets what asks something of the store; warnings only say what was seen. */
-void effects_keep_warnings(struct effects *fx);
+/* Forgets what asks something of the store; warnings only say what was seen. A failure may keep its
+ * outputs. */
+void effects_drop(struct effects *fx, bool keep_outputs);
 
 /* 0; -EBADMSG for a record over a limit; -ENOMEM. Contents by descriptor are read in and the
  * descriptor closed. */
 int effects_add_step(struct effects *fx, struct msg_step *m);
 int effects_add_warning(struct effects *fx, const struct msg_warn *m);
+/* An output whose content is in the store already; replaces one of the same name. */
+int effects_add_output(struct effects *fx, const char *name, const char *content_type,
+                       const struct blob_ref *blob);
 int effects_add_kv(struct effects *fx, struct msg_kv *m);
 /* `parent` gives what the child does not say: queue by the child's type, tenant, flow; the id is
  * made here. A child over a limit that a worker does not know (its queue's, the number of children)

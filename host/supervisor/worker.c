@@ -393,12 +393,14 @@ static int worker_send_job(struct worker *w, const struct attempt *a) {
     id_format(&spec->id, id);
     for (size_t i = 0; i < spec->file_count; i++) {
         inputs[i] = (struct msg_input){.name = spec->files[i].name,
+                                       .filename = spec->files[i].filename,
                                        .content_type = spec->files[i].content_type,
                                        .size = spec->files[i].blob.size};
         memcpy(inputs[i].sha256, spec->files[i].blob.sha256, sizeof inputs[i].sha256);
     }
     size_t inline_len = spec->payload.len > RECORD_INLINE_MAX ? 0 : spec->payload.len;
-    struct record_writer *out = worker_out(w, inline_len + spec->file_count * 512);
+    struct record_writer *out =
+        worker_out(w, inline_len + spec->file_count * (2 * JOB_FILE_NAME_MAX + 256));
     if (out == NULL) {
         return -EPIPE;
     }
@@ -422,6 +424,7 @@ static int worker_send_job(struct worker *w, const struct attempt *a) {
                            .seed = id_seed(&spec->id),
                            .commit_no = a->commit_no,
                            .timeout_ms = spec->timeout_ms,
+                           .max_result = (uint64_t)a->lane->queue->config->max_result,
                            .inputs = inputs,
                        });
 }

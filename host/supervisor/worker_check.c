@@ -3,6 +3,7 @@
 #include <poll.h>
 
 #include "jobhost_plugin.h"
+#include "supervisor/attempt_outputs.h"
 #include "supervisor/dispatch.h"
 #include "supervisor/host.h"
 #include "supervisor/lane.h"
@@ -77,7 +78,7 @@ static int64_t check_running(struct worker *w, struct attempt *a, int64_t since,
     } else if (now < report_at) {
         due = check_min(due, report_at);
     }
-    return due;
+    return check_min(due, attempt_outputs_keep(a, now));
 }
 
 /* Threads of other workers that could run something now. */

@@ -7,10 +7,11 @@
 #include <unistd.h>
 
 #include "jobhost_kv.h"
+#include "supervisor/attempt_outputs.h"
 #include "supervisor/host.h"
 #include "supervisor/pool_private.h"
 
-/* One outstanding read. The worker, and with it the slot, may be gone when the store answers; so it
+/* One outstanding question. The worker, and with it the slot, may be gone when the store answers; so it
  * is found again by pid and slot. */
 struct get {
     union {
@@ -19,7 +20,9 @@ struct get {
         struct store_kv_get kv;
         struct store_kv_claim claim;
         struct store_blob_open blob;
+        struct store_blob_put put;
     } u;
+    const char *name, *content_type; /* of an output; in the operation's arena */
     struct host *host;
     struct pool *pool;
     pid_t pid;
@@ -193,6 +196,25 @@ static int get_fill(struct get *g, struct worker *w, struct attempt *a, const st
     }
 }
 
+static void get_post(struct get *g, struct worker *w, struct attempt *a, uint32_t request) {
+    a->asking = true;
+    g->host = w->host;
+    g->pool = w->pool;
+    g->pid = w->pid;
+    g->slot = a->slot;
+    g->request = request;
+    g->u.op.arg = g;
+    g->u.op.now_ms = env_wall_ms(&w->host->env);
+    store_post(&w->host->store, &g->u.op);
+}
+
+static void get_drop(struct get *g) {
+    if (g != NULL) {
+        store_op_finish(&g->u.op);
+        free(g);
+    }
+}
+
 int worker_get(struct worker *w, struct attempt *a, struct msg_get *m) {
     // one question at a time, of a size that its plugin may ask
     bool bad = a->asking || strlen(m->key) > JH_KV_KEY_MAX;
@@ -200,20 +222,85 @@ int worker_get(struct worker *w, struct attempt *a, struct msg_get *m) {
     int r = bad ? -EBADMSG : (g == NULL ? -ENOMEM : get_fill(g, w, a, m));
     msg_bytes_close(&m->member);
     if (r != 0) {
-        if (g != NULL) {
-            store_op_finish(&g->u.op);
-        }
-        free(g);
+        get_drop(g);
         return r;
     }
-    a->asking = true;
-    g->host = w->host;
-    g->pool = w->pool;
-    g->pid = w->pid;
-    g->slot = a->slot;
-    g->request = m->request;
-    g->u.op.arg = g;
-    g->u.op.now_ms = env_wall_ms(&w->host->env);
-    store_post(&w->host->store, &g->u.op);
+    get_post(g, w, a, m->request);
+    return 0;
+}
+
+/* ------------------------------------------------------------------ outputs */
+
+/* A full budget is what a full disk is: there is no room. */
+static int output_status(int status) {
+    return status == -EDQUOT ? -ENOSPC : status;
+}
+
+static void output_done(struct store_op *op) {
+    struct get *g = op->arg;
+    struct worker *w = get_worker(g);
+    struct answer answer = {.status = output_status(op->status), .fd = -1};
+    if (g->u.put.fd != -1) {
+        close(g->u.put.fd);
+    }
+    // without its worker the attempt is over, and nobody will name the content
+    if (op->status == 0 && w != NULL) {
+        answer.status =
+            attempt_outputs_add(worker_slot(w, g->slot), g->name, g->content_type, &g->u.put.ref);
+    }
+    get_finish(g, &answer);
+}
+
+/* The descriptor is then the operation's. */
+static int output_fill(struct get *g, struct attempt *a, struct msg_output *m) {
+    g->u.put = (struct store_blob_put){
+        .op = {.kind = STORE_BLOB_PUT, .done = output_done},
+        .fd = -1,
+        .max_size = (uint64_t)a->lane->queue->config->max_result,
+    };
+    struct arena *arena = &g->u.op.arena;
+    g->name = arena_str(arena, m->name);
+    g->content_type = arena_str(arena, m->content_type);
+    g->u.put.data =
+        m->content.by_fd ? (struct bytes){NULL, 0} : arena_bytes(arena, m->content.data);
+    if (g->name == NULL || (m->content_type != NULL && g->content_type == NULL) ||
+        (!m->content.by_fd && m->content.data.len > 0 && g->u.put.data.data == NULL)) {
+        return -ENOMEM;
+    }
+    if (m->content.by_fd) {
+        g->u.put.fd = m->content.fd;
+        m->content.by_fd = false;
+    }
+    return 0;
+}
+
+static bool output_is_sane(const struct attempt *a, const struct msg_output *m) {
+    return !a->asking && !a->committing && job_check_file_name(m->name, NULL) == 0 &&
+           (m->content_type == NULL ||
+            (m->content_type[0] != '\0' && strlen(m->content_type) <= JOB_CONTENT_TYPE_MAX));
+}
+
+int worker_output(struct worker *w, struct attempt *a, struct msg_output *m) {
+    if (!output_is_sane(a, m)) {
+        msg_bytes_close(&m->content);
+        return -EBADMSG;
+    }
+    struct get *g = NULL;
+    int status = attempt_outputs_room(a, m->name);
+    if (status == 0 && m->content.data.len > (uint64_t)a->lane->queue->config->max_result) {
+        status = -EFBIG;
+    }
+    if (status == 0) {
+        g = calloc(1, sizeof *g);
+        status = g == NULL ? -ENOMEM : output_fill(g, a, m);
+    }
+    msg_bytes_close(&m->content);
+    if (status == 0) {
+        get_post(g, w, a, m->request);
+    } else {
+        struct answer answer = {.status = status, .fd = -1};
+        get_drop(g);
+        get_send(w, a->slot, m->request, &answer);
+    }
     return 0;
 }

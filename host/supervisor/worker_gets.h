@@ -1,5 +1,5 @@
-/* A running handler's reads: steps, key/values, claims, input files. Asked of the store, answered
- * to the worker. */
+/* A running handler's questions: steps, key/values, claims, input files, and outputs to be stored.
+ * Asked of the store, answered to the worker. */
 #ifndef JOBHOST_SUPERVISOR_WORKER_GETS_H
 #define JOBHOST_SUPERVISOR_WORKER_GETS_H
 
@@ -7,5 +7,6 @@
 
 /* 0, or -EBADMSG: the request makes no sense. The request's descriptor, if any, is closed. */
 int worker_get(struct worker *w, struct attempt *a, struct msg_get *m);
+int worker_output(struct worker *w, struct attempt *a, struct msg_output *m);
 
 #endif

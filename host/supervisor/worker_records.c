@@ -140,6 +140,16 @@ static int on_get(struct worker *w, struct attempt *a, struct record *r, struct 
     return err != 0 ? err : worker_get(w, a, &m);
 }
 
+static int on_output(struct worker *w, struct attempt *a, struct record *r, struct err *e) {
+    struct msg_output m;
+    int err = msg_output_get(r, &m);
+    err = err != 0 ? err : worker_output(w, a, &m);
+    if (err == -EBADMSG) {
+        err_set(e, err, "an output over a limit or out of turn");
+    }
+    return err;
+}
+
 static int on_effect(struct worker *w, struct attempt *a, struct record *r, struct err *e) {
     (void)w;
     int err = a->committing ? -EPROTO : attempt_on_effect(a, r);
@@ -240,6 +250,7 @@ static const struct {
     [REC_COMMIT] = {IN_WORK, JOB_REQUIRED, on_commit},
     [REC_DONE] = {IN_WORK, JOB_REQUIRED, on_done},
     [REC_CRASH] = {IN_ANY, JOB_OPTIONAL, on_crash},
+    [REC_OUTPUT] = {IN_WORK, JOB_REQUIRED, on_output},
     [REC_BYE] = {IN_ANY & ~IN_READY, JOB_NONE, on_bye},
 };
 

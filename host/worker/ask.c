@@ -80,6 +80,25 @@ int ask_value(struct call *c, enum record_get what, const char *key, struct byte
     return rc < 0 ? rc : await(c, ret);
 }
 
+int ask_output(struct call *c, struct msg_output *m, struct answer *ret) {
+    m->request = ++c->requests;
+    expect(c, false, m->request);
+    sender_lock(c->sender);
+    int rc;
+    do {
+        rc = msg_output_put(&c->sender->w, c->task->slot, m);
+    } while (sender_again(c->sender, &rc));
+    bool taken = rc == 0;
+    if (rc == 0) {
+        rc = sender_flush(c->sender);
+    }
+    sender_unlock(c->sender);
+    if (taken) {
+        m->content = (struct msg_bytes){.fd = -1};
+    }
+    return rc < 0 ? rc : await(c, ret);
+}
+
 int ask_map(struct call *c, struct answer *answer) {
     if (answer->fd == -1) {
         return 0;

@@ -3,7 +3,7 @@
 #ifndef JOBHOST_WORKER_ASK_H
 #define JOBHOST_WORKER_ASK_H
 
-#include "record/record.h"
+#include "record/messages.h"
 #include "worker/call.h"
 
 /* Makes all collected effects durable: 0, or the negative errno of the supervisor's answer; -EPIPE:
@@ -13,6 +13,10 @@ int ask_commit(struct call *c);
 /* 0 and *ret, or a negative errno: -ENOMEM, -EPIPE. What the supervisor says is in ret->status. */
 int ask_value(struct call *c, enum record_get what, const char *key, struct bytes member,
               struct answer *ret);
+
+/* Stores an output. 0 and *ret, or a negative errno; m->request is made here. The content's
+ * descriptor stays the caller's unless 0. */
+int ask_output(struct call *c, struct msg_output *m, struct answer *ret);
 
 /* The content of an answer that came by descriptor, valid until run() returns: 0 or a negative
  * errno. Closes the descriptor. */

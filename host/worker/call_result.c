@@ -1,9 +1,6 @@
-#define _GNU_SOURCE // F_ADD_SEALS
-
 #include "worker/call_result.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <unistd.h>
 
 #include "base/write_all.h"
@@ -51,7 +48,7 @@ int call_result_add(struct jh_call *pub, struct jh_bytes chunk) {
     return 0;
 }
 
-static int copy_file(int from, int to, uint64_t *ret_size) {
+static int copy_file(int from, int to, uint64_t max, uint64_t *ret_size) {
     char block[64 * 1024];
     uint64_t size = 0;
     for (;;) {
@@ -65,13 +62,26 @@ static int copy_file(int from, int to, uint64_t *ret_size) {
         }
         if (n > 0) {
             size += (uint64_t)n;
-            int rc =
-                size > CHECK_RESULT_MAX ? -EFBIG : write_all(to, (struct bytes){block, (size_t)n});
+            int rc = size > max ? -EFBIG : write_all(to, (struct bytes){block, (size_t)n});
             if (rc < 0) {
                 return rc;
             }
         }
     }
+}
+
+int call_result_copy(int fd, uint64_t max, uint64_t *ret_size) {
+    int rc = check_file(fd);
+    int own = rc < 0 ? rc : record_memfd_open();
+    if (own < 0) {
+        return own;
+    }
+    rc = copy_file(fd, own, max, ret_size);
+    if (rc < 0) {
+        (void)close(own);
+        return rc;
+    }
+    return own;
 }
 
 int call_result_fd(struct jh_call *pub, int fd, const char *content_type) {
@@ -84,14 +94,10 @@ int call_result_fd(struct jh_call *pub, int fd, const char *content_type) {
     if (rc < 0) {
         return call_refuse(c, "result_fd", rc);
     }
-    int own = record_memfd_open();
     uint64_t size = 0;
-    rc = own < 0 ? own : copy_file(fd, own, &size);
-    if (rc < 0) {
-        if (own >= 0) {
-            (void)close(own);
-        }
-        return call_refuse(c, "result_fd", rc);
+    int own = call_result_copy(fd, CHECK_RESULT_MAX, &size);
+    if (own < 0) {
+        return call_refuse(c, "result_fd", own);
     }
     call_result_finish(c);
     r->fd = own;
@@ -140,10 +146,7 @@ int call_result_put(struct call *c) {
     int rc = 0;
     if (r->fd != -1) {
         rc = spill(r);
-        if (rc == 0 && fcntl(r->fd, F_ADD_SEALS,
-                             F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) == -1) {
-            rc = -errno;
-        }
+        rc = rc < 0 ? rc : record_memfd_seal(r->fd);
     }
     if (rc == 0 && r->size > 0) {
         rc = put_chunk(c);

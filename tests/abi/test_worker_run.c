@@ -370,7 +370,7 @@ static void test_after_fence(void) {
 
 static void test_inputs(void) {
     static const struct msg_input inputs[] = {
-        {.name = "a.txt", .content_type = "text/plain", .size = 3},
+        {.name = "a.txt", .filename = "notes.txt", .content_type = "text/plain", .size = 3},
         {.name = "b", .size = 0},
     };
     struct fake f;
@@ -396,7 +396,8 @@ static void test_inputs(void) {
     struct record r = fake_expect_for(&f, REC_RESULT, 1);
     struct bytes b = fake_bytes(&f, &r);
     static const char want[] =
-        "[{\"name\":\"a.txt\",\"type\":\"text/plain\",\"length\":3,\"read\":3,\"sum\":294},"
+        "[{\"name\":\"a.txt\",\"filename\":\"notes.txt\",\"type\":\"text/"
+        "plain\",\"length\":3,\"read\":3,\"sum\":294},"
         "{\"name\":\"b\",\"type\":\"application/octet-stream\",\"length\":0,\"read\":0,\"sum\":0}]";
     EXPECT_EQ_BYTES(want, strlen(want), b.data, b.len);
     (void)fake_expect_done(&f, 1);
@@ -410,6 +411,75 @@ static void test_inputs(void) {
         0, msg_value_put(&f.out, 2, &(struct msg_value){.request = m.request, .status = -ENOENT}));
     fake_flush(&f);
     EXPECT_EQ_INT(JH_E_RESOURCE, fake_expect_done(&f, 2).cls);
+    finish(&f);
+}
+
+// ---- outputs ----
+
+static struct msg_output expect_output(struct fake *f, const char *name, const char *type,
+                                       const char *content) {
+    struct record r = fake_expect_for(f, REC_OUTPUT, 1);
+    struct msg_output m;
+    char got[64] = "";
+    EXPECT_EQ_INT(0, msg_output_get(&r, &m));
+    EXPECT_EQ_STR(name, m.name);
+    EXPECT_EQ_STR(type, m.content_type);
+    EXPECT_TRUE(m.content.by_fd);
+    EXPECT_EQ_INT((long long)strlen(content), pread(m.content.fd, got, sizeof got - 1, 0));
+    EXPECT_EQ_STR(content, got);
+    msg_bytes_close(&m.content);
+    return m;
+}
+
+static void answer_output(struct fake *f, const struct msg_output *m, int32_t status) {
+    EXPECT_EQ_INT(
+        0, msg_value_put(&f->out, 1, &(struct msg_value){.request = m->request, .status = status}));
+    fake_flush(f);
+}
+
+static void expect_text_result(struct fake *f, const char *want) {
+    struct record r = fake_expect_for(f, REC_RESULT, 1);
+    struct bytes b = fake_bytes(f, &r);
+    EXPECT_EQ_BYTES(want, strlen(want), b.data, b.len);
+}
+
+static void test_outputs(void) {
+    struct fake f;
+    start_chaos(&f);
+    send_job(&f, 1, "chaos.outputs",
+             "{\"go_on\":true,\"files\":[{\"name\":\"a.md\",\"text\":\"# \",\"bytes\":3,"
+             "\"type\":\"text/markdown\"},{\"name\":\"a/b\"},{\"name\":\"full\",\"bytes\":40},"
+             "{\"name\":\"over\",\"bytes\":41},{\"name\":\"none left\"}]}",
+             (struct msg_job){.max_result = 40});
+    struct msg_output m = expect_output(&f, "a.md", "text/markdown", "# abc");
+    answer_output(&f, &m, 0);
+    // what cannot be is not asked
+    m = expect_output(&f, "full", NULL, "abcdefghijklmnopqrstuvwxyzabcdefghijklmn");
+    answer_output(&f, &m, 0);
+    m = expect_output(&f, "none left", NULL, "");
+    answer_output(&f, &m, -ENOSPC);
+    expect_text_result(&f, "{\"refused\":{\"a/b\":-22,\"over\":-27,\"none left\":-28}}");
+    EXPECT_EQ_INT(JH_OK, fake_expect_done(&f, 1).status);
+    finish(&f);
+}
+
+static void test_output_odd_answers(void) {
+    struct fake f;
+    start_chaos(&f);
+    send_job(&f, 1, "chaos.outputs",
+             "{\"go_on\":true,\"files\":[{\"name\":\"a\"},{\"name\":\"b\"}]}",
+             (struct msg_job){.max_result = 40});
+    struct msg_output m = expect_output(&f, "a", NULL, "");
+    answer_output(&f, &m, 1); // not one of its answers
+    m = expect_output(&f, "b", NULL, "");
+    FILE *file = tmpfile(); // a file that nobody asked for is closed
+    struct msg_value v = {.request = m.request, .value = {.by_fd = true}};
+    v.value.fd = dup(fileno(file));
+    EXPECT_EQ_INT(0, msg_value_put(&f.out, 1, &v));
+    fake_flush(&f);
+    (void)fclose(file);
+    expect_text_result(&f, "{\"refused\":{\"a\":-5}}");
+    (void)fake_expect_done(&f, 1);
     finish(&f);
 }
 
@@ -535,7 +605,7 @@ static void test_other_threads(void) {
     fake_job(&f, 1, "");
     struct record r = fake_expect_for(&f, REC_RESULT, 1);
     struct bytes b = fake_bytes(&f, &r);
-    EXPECT_EQ_BYTES("refused 24, allowed 0", 21, b.data, b.len);
+    EXPECT_EQ_BYTES("refused 25, allowed 0", 21, b.data, b.len);
     EXPECT_EQ_STR("from another thread", f.last_log);
     EXPECT_EQ_INT(JH_OK, fake_expect_done(&f, 1).status);
     finish(&f);
@@ -583,6 +653,8 @@ static const struct expect_test tests[] = {
     {"commits that do not happen", test_broken_commits},
     {"nothing is accepted after a failed commit", test_after_fence},
     {"input files come by descriptor", test_inputs},
+    {"outputs go by descriptor, and wait for an answer", test_outputs},
+    {"an answer to an output that makes no sense", test_output_odd_answers},
     {"progress is coalesced and ends with the last", test_progress},
     {"progress of a silent handler is shown", test_progress_held_back},
     {"log lines: level, length, number", test_log},

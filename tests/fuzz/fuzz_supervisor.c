@@ -166,13 +166,35 @@ static void say_child(struct script *s) {
     (void)msg_child_put(&f.w->out, take_slot(s), &m);
 }
 
+// Contents and names that may be, and others.
+static void say_output(struct script *s, const char *name) {
+    static const char *const names[] = {"a.md", "b.html", "../c", "d/e", ".", "\xff", "f\n", ""};
+    char text[700];
+    uint8_t which = take(s);
+    struct msg_output m = {.request = take(s),
+                           .name = which < 160 ? names[which % 2] : names[which % ARRAY_LEN(names)],
+                           .content_type = take(s) < 200 ? NULL : take_text(s, text),
+                           .content = take_bytes(s)};
+    m.name = which >= 240 ? name : m.name;
+    if (which % 3 == 0) { // as a worker does it, whatever its size
+        int fd = record_memfd(m.content.data);
+        FUZZ_CHECK(fd >= 0);
+        m.content = (struct msg_bytes){.data = {NULL, m.content.data.len}, .by_fd = true, .fd = fd};
+    }
+    if (msg_output_put(&f.w->out, take_slot(s), &m) != 0) {
+        msg_bytes_close(&m.content);
+    }
+}
+
 static void say_effect(struct script *s) {
     char texts[2][700];
     struct record_writer *out = &f.w->out;
-    uint8_t which = take(s) % 6;
+    uint8_t b = take(s), which = b % 6;
     const char *name = take_text(s, texts[0]);
     name = name == NULL ? "n" : name;
-    if (which == 0) {
+    if (b >= 200) {
+        say_output(s, name);
+    } else if (which == 0) {
         const struct msg_kv m = {
             .what = take(s) % 8, .key = name, .value = take_bytes(s), .number = take_number(s)};
         (void)msg_kv_put(out, take_slot(s), &m);
@@ -328,8 +350,8 @@ static void cancel(struct script *s) {
 }
 
 static void fail_store(struct script *s) {
-    static const int kinds[] = {STORE_COMMIT,  STORE_CLAIM,    STORE_START,
-                                STORE_FORWARD, STORE_KV_CLAIM, STORE_STEP_GET};
+    static const int kinds[] = {STORE_COMMIT,   STORE_CLAIM,    STORE_START,   STORE_FORWARD,
+                                STORE_KV_CLAIM, STORE_STEP_GET, STORE_BLOB_PUT};
     static const int codes[] = {-EROFS, -EIO, -ETIMEDOUT, -ENOSPC};
     int kind = kinds[take(s) % ARRAY_LEN(kinds)];
     bool after = take(s) % 2 == 1 && kind != STORE_CLAIM; // a claim cannot be repeated (store.h)

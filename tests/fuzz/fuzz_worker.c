@@ -27,7 +27,7 @@
 #include "worker/receive.h"
 #include "worker/state.h"
 
-enum { SLOTS_MAX = 256, FDS_MAX = 256, HANDLERS = 2 };
+enum { SLOTS_MAX = 256, FDS_MAX = 256, HANDLERS = 2, MAX_RESULT = 20000 };
 enum slot_state { SLOT_FREE, SLOT_OUT, SLOT_ANSWERED };
 
 struct script {
@@ -144,6 +144,7 @@ static int take_input(struct jh_call *c) {
     uint32_t index = take() % 3;
     if (blob->input(c, index, &input) == 0) {
         look_at_text(input.name);
+        look_at_text(input.filename);
         look_at_text(input.content_type);
     }
     int fd = blob->open(c, index);
@@ -153,10 +154,26 @@ static int take_input(struct jh_call *c) {
     return fd;
 }
 
+static int output_file = -1; // one for ever: a worker that gives up leaves run() by a jump
+
+static int take_output(struct jh_call *c) {
+    const struct jh_blob *blob = c->host->extension(c->host, JH_BLOB_1);
+    static const char *const names[] = {"a.md", "b", "../c", ""};
+    char text[700];
+    struct bytes b = take_content();
+    FUZZ_CHECK(ftruncate(output_file, (off_t)b.len) == 0);
+    FUZZ_CHECK(pwrite(output_file, b.data, b.len, 0) == (ssize_t)b.len);
+    return blob->output_fd(c, names[take() % ARRAY_LEN(names)], output_file, take_text(text));
+}
+
 static int take_other(struct jh_call *c) {
     char text[700];
     struct bytes b;
-    switch (take() % 8) {
+    uint8_t which = take();
+    if (which >= 200) {
+        return take_output(c);
+    }
+    switch (which % 8) {
     case 0: return c->host->sleep_ms(c, take() % 3);
     case 1: return c->host->progress(c, take(), 5, take_text(text));
     case 2: b = take_content(); return c->host->result(c, (struct jh_bytes){b.data, b.len});
@@ -220,6 +237,16 @@ static void hear(struct record *r) {
         f.now_slot = slot;
         f.asked = m.request;
         msg_bytes_close(&m.member);
+    } else if (r->h.type == REC_OUTPUT) {
+        struct msg_output m;
+        FUZZ_CHECK(msg_output_get(r, &m) == 0);
+        FUZZ_CHECK(job_check_file_name(m.name, NULL) == 0);
+        FUZZ_CHECK(m.content.data.len <= MAX_RESULT);
+        f.asks = true;
+        f.asks_commit = false;
+        f.now_slot = slot;
+        f.asked = m.request;
+        msg_bytes_close(&m.content);
     }
 }
 
@@ -281,7 +308,8 @@ static void say_config(void) {
 
 static void say_job(bool odd) {
     char texts[2][700];
-    const struct msg_input inputs[] = {{.name = "one", .size = 5}, {.name = "two"}};
+    const struct msg_input inputs[] = {{.name = "one", .filename = "1.txt", .size = 5},
+                                       {.name = "two"}};
     const struct msg_job m = {.handler = odd ? take() : take() % HANDLERS,
                               .attempt = 1,
                               .id = "01933333-3333-7333-8333-333333333333",
@@ -291,6 +319,7 @@ static void say_job(bool odd) {
                               .steps_version = take() % 2,
                               .commit_no = take(),
                               .timeout_ms = take_number(),
+                              .max_result = MAX_RESULT,
                               .input_count = take() % 3,
                               .inputs = inputs};
     uint64_t slot = odd ? take() : f.last_slot + 1;
@@ -544,6 +573,7 @@ static void serve(struct worker *w) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    output_file = output_file == -1 ? record_memfd_open() : output_file;
     unsigned before = count_fds();
     open_worker(data, size);
     int rc = handshake_run(&f.w);

@@ -115,6 +115,7 @@ static void test_config(void) {
 static struct msg_job sample_job(void) {
     static const struct msg_input inputs[2] = {
         {.name = "a.png",
+         .filename = "holiday.png",
          .content_type = "image/png",
          .size = UINT64_MAX,
          .sha256 = {1, 2, [31] = 9}},
@@ -137,6 +138,7 @@ static struct msg_job sample_job(void) {
                             .seed = UINT64_MAX,
                             .commit_no = 12,
                             .timeout_ms = 13,
+                            .max_result = UINT64_MAX - 1,
                             .input_count = 2,
                             .inputs = inputs};
 }
@@ -167,10 +169,13 @@ static void test_job(void) {
     EXPECT_EQ_INT(13, got.timeout_ms);
     EXPECT_EQ_UINT(2, got.input_count);
     EXPECT_EQ_STR("a.png", got.inputs[0].name);
+    EXPECT_EQ_UINT(UINT64_MAX - 1, got.max_result);
+    EXPECT_EQ_STR("holiday.png", got.inputs[0].filename);
     EXPECT_EQ_STR("image/png", got.inputs[0].content_type);
     EXPECT_EQ_UINT(UINT64_MAX, got.inputs[0].size);
     EXPECT_EQ_BYTES(m.inputs[0].sha256, 32, got.inputs[0].sha256, 32);
     EXPECT_EQ_STR("b", got.inputs[1].name);
+    EXPECT_NULL(got.inputs[1].filename);
     EXPECT_NULL(got.inputs[1].content_type);
     end();
 }
@@ -278,6 +283,30 @@ static void test_bytes_ones(void) {
     EXPECT_EQ_STR("k", kv.key);
     EXPECT_EQ_UINT(0, kv.value.data.len);
     EXPECT_EQ_INT(-7, kv.number);
+    end();
+}
+
+static void test_output(void) {
+    begin();
+    const struct msg_output m = {7, "report.html", NULL, inline_bytes("<p>")};
+    struct msg_output got;
+    EXPECT_EQ_INT(0, msg_output_put(&writer, 1, &m));
+    struct record r = pass(REC_OUTPUT, 1);
+    EXPECT_EQ_INT(0, msg_output_get(&r, &got));
+    EXPECT_EQ_UINT(7, got.request);
+    EXPECT_EQ_STR("report.html", got.name);
+    EXPECT_NULL(got.content_type);
+    expect_inline("<p>", &got.content);
+    // an empty file is a file too
+    struct msg_output by_fd = {8, "empty", "text/plain", {.by_fd = true}};
+    by_fd.content.fd = record_memfd((struct bytes){NULL, 0});
+    EXPECT_EQ_INT(0, msg_output_put(&writer, 1, &by_fd));
+    r = pass(REC_OUTPUT, 1);
+    EXPECT_EQ_INT(0, msg_output_get(&r, &got));
+    EXPECT_EQ_STR("text/plain", got.content_type);
+    EXPECT_TRUE(got.content.by_fd);
+    EXPECT_EQ_UINT(0, got.content.data.len);
+    msg_bytes_close(&got.content);
     end();
 }
 
@@ -542,7 +571,9 @@ static void test_sha256_length(void) {
         record_u64(&writer, 0);
         record_u32(&writer, 0);
         record_i64(&writer, 0);
+        record_u64(&writer, 0);
         record_str(&writer, "name");
+        record_str(&writer, NULL);
         record_str(&writer, NULL);
         record_u64(&writer, 0);
         (void)record_bytes(&writer, (struct bytes){large, len});
@@ -569,6 +600,7 @@ static int get_any(struct record *r) {
         struct msg_log log;
         struct msg_progress progress;
         struct msg_get get;
+        struct msg_output output;
         struct msg_warn warn;
         struct msg_step step;
         struct msg_child child;
@@ -589,6 +621,7 @@ static int get_any(struct record *r) {
     case REC_LOG: got = msg_log_get(r, &m.log); break;
     case REC_PROGRESS: got = msg_progress_get(r, &m.progress); break;
     case REC_GET: got = msg_get_get(r, &m.get), bytes = &m.get.member; break;
+    case REC_OUTPUT: got = msg_output_get(r, &m.output), bytes = &m.output.content; break;
     case REC_WARN: got = msg_warn_get(r, &m.warn); break;
     case REC_STEP: got = msg_step_get(r, &m.step), bytes = &m.step.value; break;
     case REC_CHILD: got = msg_child_get(r, &m.child), bytes = &m.child.payload; break;
@@ -638,11 +671,12 @@ static void put_sample(size_t which, struct msg_bytes b) {
         break;
     case 13: r = msg_kv_put(&writer, 1, &(struct msg_kv){1, "k", b, 2}); break;
     case 14: r = msg_done_put(&writer, 1, &(struct msg_done){.message = "m"}); break;
+    case 15: r = msg_output_put(&writer, 1, &(struct msg_output){1, "n", "t", b}); break;
     default: put_crash(); break;
     }
     EXPECT_EQ_INT(0, r);
 }
-enum { SAMPLES = 16 };
+enum { SAMPLES = 17 };
 
 // Cuts the body after every byte, and leaves one byte too many: always refused, nothing leaks.
 static void damage(size_t which, struct msg_bytes b) {
@@ -731,6 +765,7 @@ static const struct expect_test tests[] = {
     {"JOB with a large payload", test_job_by_fd},
     {"COMMITTED, FAIL, LOG, PROGRESS, WARN", test_small_ones},
     {"VALUE, GET, STEP, KV", test_bytes_ones},
+    {"OUTPUT", test_output},
     {"CHILD", test_child},
     {"DONE", test_done},
     {"CRASH", test_crash},

@@ -180,6 +180,47 @@ static void chunk_after_file(void) {
     (void)record_bytes(&w->out, bytes_of("more"));
     put(record_end(&w->out));
 }
+static void put_output(uint64_t to, const char *name, const char *type, struct msg_bytes content) {
+    put(msg_output_put(&w->out, to, &(struct msg_output){1, name, type, content}));
+}
+static void output_that_leads_elsewhere(void) {
+    put_output(slot, "../x", NULL, (struct msg_bytes){0});
+}
+static void output_of_long_name(void) {
+    put_output(slot, long_text(JOB_FILE_NAME_MAX + 1), NULL, (struct msg_bytes){0});
+}
+static void output_of_long_type(void) {
+    put_output(slot, "x", long_text(JOB_CONTENT_TYPE_MAX + 1), (struct msg_bytes){0});
+}
+static void output_of_no_type(void) {
+    put_output(slot, "x", "", (struct msg_bytes){0});
+}
+static void output_without_seals(void) {
+    struct msg_bytes content = {.data = {NULL, 4}, .by_fd = true};
+    content.fd = memfd_create("lab", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    EXPECT_EQ_INT(4, write(content.fd, "data", 4));
+    put_output(slot, "x", NULL, content);
+}
+static void two_outputs_at_a_time(void) {
+    put_output(slot, "x", NULL, (struct msg_bytes){0});
+    put_output(slot, "y", NULL, (struct msg_bytes){0});
+}
+static void output_and_question(void) {
+    put_output(slot, "x", NULL, (struct msg_bytes){0});
+    put(msg_get_put(&w->out, slot, &(struct msg_get){.request = 2, .what = GET_STEP, .key = "s"}));
+}
+static void output_before_committed(void) {
+    lab_send_u32(w, REC_COMMIT, slot, 1);
+    put_output(slot, "x", NULL, (struct msg_bytes){0});
+}
+static void nack_after_output(void) {
+    put_output(idle, "x", NULL, (struct msg_bytes){0});
+    (void)lab_expect(lab, w, REC_VALUE);
+    lab_send(w, REC_NACK, idle);
+}
+static void output_of_a_stranger(void) {
+    put_output(idle + 1, "x", NULL, (struct msg_bytes){0});
+}
 static void fd_without_owner(void) {
     record_begin(&w->out, REC_PING, 0);
     (void)record_end(&w->out);
@@ -227,6 +268,16 @@ static const struct {
     {"a memfd without seals", unsealed_result},
     {"a memfd of another size", result_of_another_size},
     {"more result after a large one", chunk_after_file},
+    {"an output whose name leads elsewhere", output_that_leads_elsewhere},
+    {"an output whose name is too long", output_of_long_name},
+    {"an output whose content type is too long", output_of_long_type},
+    {"an output of an empty content type", output_of_no_type},
+    {"an output in a memfd without seals", output_without_seals},
+    {"two outputs at a time", two_outputs_at_a_time},
+    {"an output and a question at a time", output_and_question},
+    {"an output before COMMITTED", output_before_committed},
+    {"NACK of what has put an output", nack_after_output},
+    {"an output for a slot that is not its own", output_of_a_stranger},
     {"a descriptor without a record", fd_without_owner},
 };
 

@@ -54,6 +54,45 @@ static void test_limits(void) {
     EXPECT_EQ_INT(-EINVAL, check_kv_ttl(-1));
 }
 
+// ---- files ----
+
+static void test_files(void) {
+    EXPECT_EQ_INT(0, check_output("a.md", NULL));
+    EXPECT_EQ_INT(0, check_output(text(JOB_FILE_NAME_MAX), "text/plain"));
+    EXPECT_EQ_INT(-EINVAL, check_output(text(JOB_FILE_NAME_MAX + 1), NULL));
+    EXPECT_EQ_INT(-EINVAL, check_output(NULL, NULL));
+    EXPECT_EQ_INT(-EINVAL, check_output("a/b", NULL));
+    EXPECT_EQ_INT(-EINVAL, check_output("a", ""));
+    EXPECT_EQ_INT(0, check_output("a", text(JOB_CONTENT_TYPE_MAX)));
+    EXPECT_EQ_INT(-EINVAL, check_output("a", text(JOB_CONTENT_TYPE_MAX + 1)));
+    FILE *file = tmpfile();
+    EXPECT_EQ_INT(0, check_file(fileno(file)));
+    (void)fclose(file);
+    EXPECT_EQ_INT(-EBADF, check_file(-1));
+    file = fopen("/dev/null", "r");
+    EXPECT_EQ_INT(-EINVAL, check_file(fileno(file)));
+    (void)fclose(file);
+}
+
+static void test_input_room(void) {
+    const struct jh_input full = {.length = 7, .name = "n", .filename = "f"};
+    struct jh_input in = {.size = sizeof in};
+    EXPECT_EQ_INT(0, check_input_room(&full, &in));
+    EXPECT_EQ_UINT(sizeof in, in.size);
+    EXPECT_EQ_STR("f", in.filename);
+    in = (struct jh_input){.size = sizeof in + 8}; // of a later SDK
+    EXPECT_EQ_INT(0, check_input_room(&full, &in));
+    EXPECT_EQ_UINT(sizeof in, in.size);
+    in = (struct jh_input){.size = offsetof(struct jh_input, filename)}; // of 1.0
+    EXPECT_EQ_INT(0, check_input_room(&full, &in));
+    EXPECT_EQ_UINT(7, in.length);
+    EXPECT_NULL(in.filename);
+    EXPECT_FALSE(JH_HAS(&in, jh_input, filename));
+    in.size--;
+    EXPECT_EQ_INT(-EINVAL, check_input_room(&full, &in));
+    EXPECT_EQ_INT(-EINVAL, check_input_room(&full, NULL));
+}
+
 // ---- children ----
 
 static int child(struct jh_child c) {
@@ -162,6 +201,8 @@ static void test_cut(void) {
 }
 
 static const struct expect_test tests[] = {
+    {"outputs and files", test_files},
+    {"room for an input", test_input_room},
     {"texts", test_text},
     {"bytes", test_bytes},
     {"steps, warnings, keys: at the limit and beyond", test_limits},

@@ -85,6 +85,7 @@ CHAOS_RUN(eat)
 CHAOS_RUN(status)
 CHAOS_RUN(big_result)
 CHAOS_RUN(reads_input)
+CHAOS_RUN(outputs)
 CHAOS_RUN(log)
 CHAOS_RUN(warn)
 CHAOS_RUN(progress)
@@ -110,6 +111,7 @@ static const struct jh_handler handlers[] = {
     HANDLER(status, "return this number"),
     HANDLER(big_result, "a result of many bytes"),
     HANDLER(reads_input, "sizes and sums of the input files"),
+    HANDLER(outputs, "leave output files, one or many"),
     HANDLER(log, "write log lines"),
     HANDLER(warn, "finish with warnings"),
     HANDLER(progress, "report progress many times"),

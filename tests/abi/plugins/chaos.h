@@ -1,6 +1,6 @@
 /* chaos — a plugin for kill tests, recovery tests and demonstrations of everything a handler can
- * do. Payloads are JSON objects; each handler's comment in chaos_flow.c and chaos_store.c lists its
- * members. Whatever a handler commits it also counts in key/value counters `sink:<job
+ * do. Payloads are JSON objects; each handler's comment in chaos_flow.c, chaos_store.c and
+ * chaos_files.c lists its members. Whatever a handler commits it also counts in key/value counters `sink:<job
  * id>:<commit>`, so that a test can prove "once" from outside. */
 #ifndef TESTS_ABI_CHAOS_H
 #define TESTS_ABI_CHAOS_H
@@ -45,6 +45,7 @@ jh_status chaos_status(struct chaos *x);
 
 jh_status chaos_big_result(struct chaos *x);
 jh_status chaos_reads_input(struct chaos *x);
+jh_status chaos_outputs(struct chaos *x);
 jh_status chaos_log(struct chaos *x);
 jh_status chaos_warn(struct chaos *x);
 jh_status chaos_progress(struct chaos *x);

@@ -52,53 +52,6 @@ jh_status chaos_big_result(struct chaos *x) {
     return rc < 0 ? jh_failf(x->call, JH_E_RESOURCE, "result", "result: %d", rc) : JH_OK;
 }
 
-static int sum_input(int fd, double *ret_bytes, double *ret_sum) {
-    unsigned char block[BLOCK];
-    ssize_t n;
-    *ret_bytes = 0;
-    *ret_sum = 0;
-    while ((n = read(fd, block, sizeof block)) > 0) {
-        *ret_bytes += (double)n;
-        for (ssize_t i = 0; i < n; i++) {
-            *ret_sum += block[i];
-        }
-    }
-    return n == 0 ? 0 : -1;
-}
-
-static cJSON *describe_input(const struct chaos *x, const struct jh_blob *blob, uint32_t index) {
-    struct jh_input in = {.size = sizeof in};
-    double bytes = 0;
-    double sum = 0;
-    int fd = blob->input(x->call, index, &in) < 0 ? -1 : blob->open(x->call, index);
-    if (fd < 0 || sum_input(fd, &bytes, &sum) < 0) {
-        return NULL;
-    }
-    (void)close(fd);
-    cJSON *item = cJSON_CreateObject();
-    (void)cJSON_AddStringToObject(item, "name", in.name);
-    (void)cJSON_AddStringToObject(item, "type", in.content_type);
-    (void)cJSON_AddNumberToObject(item, "length", (double)in.length);
-    (void)cJSON_AddNumberToObject(item, "read", bytes);
-    (void)cJSON_AddNumberToObject(item, "sum", sum);
-    return item;
-}
-
-// Result: [{name, type, length, read, sum of all bytes}, ...].
-jh_status chaos_reads_input(struct chaos *x) {
-    const struct jh_blob *blob = (const struct jh_blob *)x->host->extension(x->host, JH_BLOB_1);
-    cJSON *list = cJSON_CreateArray();
-    for (uint32_t i = 0; i < x->job->input_count; i++) {
-        cJSON *item = describe_input(x, blob, i);
-        if (item == NULL) {
-            cJSON_Delete(list);
-            return jh_failf(x->call, JH_E_RESOURCE, "input", "input %u cannot be read", i);
-        }
-        (void)cJSON_AddItemToArray(list, item);
-    }
-    return chaos_result(x, list) < 0 ? JH_RETRY : JH_OK;
-}
-
 // lines (10), bytes (20) each, level (1).
 jh_status chaos_log(struct chaos *x) {
     size_t bytes = (size_t)chaos_int(x, "bytes", 20);

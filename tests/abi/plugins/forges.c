@@ -102,6 +102,19 @@ static void forge_memfd(uint64_t slot) { // whoever maps it can be killed by shr
     }
 }
 
+static void forge_output(uint64_t slot) { // of a name that leads elsewhere
+    struct record_writer w = {.fd = -1};
+    record_begin(&w, REC_OUTPUT, slot);
+    record_u32(&w, 1);
+    record_str(&w, "../../etc/passwd");
+    record_str(&w, NULL);
+    (void)record_bytes(&w, bytes_of("x"));
+    if (record_end(&w) == 0) {
+        send_bytes(w.packet.data, w.packet.len);
+    }
+    record_writer_finish(&w);
+}
+
 static void forge_page(uint64_t slot) { // nobody runs, it says, and breaks the rules
     struct start_page *page = start_page_map(PAGE);
     atomic_store(&page->thread[0].job, 0);
@@ -117,6 +130,7 @@ static const struct {
     {"type", forge_type},         {"order", forge_order},   {"hello", forge_hello},
     {"stranger", forge_stranger}, {"return", forge_return}, {"commit", forge_commit},
     {"short", forge_short},       {"memfd", forge_memfd},   {"page", forge_page},
+    {"output", forge_output},
 };
 
 static jh_status run(void *self, struct jh_call *c, const struct jh_job *job) {

@@ -65,6 +65,7 @@ static void try_extensions(struct count *n) {
     note(n, blob->open(c, 0));
     note(n, blob->result_fd(c, 0, NULL));
     note(n, blob->result_type(c, "text/plain"));
+    note(n, blob->output_fd(c, "x", 0, NULL));
 }
 
 static void *other_thread(void *arg) {
