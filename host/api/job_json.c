@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/rfc3339.h"
 #include "core/outcome.h"
+#include "net/path.h"
 
 /* ---- small parts ---- */
 
@@ -113,6 +114,7 @@ static void add_files(struct buf *out, const struct job_spec *spec) {
         json_comma(out);
         buf_char(out, '{');
         json_kstr(out, "name", f->name);
+        json_kstr(out, "filename", f->filename);
         json_kstr(out, "content_type", f->content_type);
         json_kint(out, "size", (int64_t)f->blob.size);
         job_json_hex(out, "sha256", f->blob.sha256, sizeof f->blob.sha256);
@@ -284,6 +286,39 @@ static void add_place(struct buf *out, const struct store_job *job, const struct
     }
 }
 
+static void add_output(struct buf *out, const char *id, const struct store_output *o) {
+    json_comma(out);
+    buf_char(out, '{');
+    json_kstr(out, "name", o->name);
+    json_kstr(out, "content_type",
+              o->content_type == NULL ? "application/octet-stream" : o->content_type);
+    json_kint(out, "size", (int64_t)o->blob.size);
+    job_json_hex(out, "sha256", o->blob.sha256, sizeof o->blob.sha256);
+    json_key(out, "url");
+    buf_printf(out, "\"/v1/jobs/%s/outputs/", id);
+    path_encode(out, o->name);
+    buf_str(out, "\"}");
+}
+
+static void add_outputs(struct buf *out, const struct store_job *job, bool whole) {
+    char id[JOB_ID_TEXT + 1];
+    if (job->output_count == 0) {
+        return;
+    }
+    id_format(&job->spec.id, id);
+    json_kint(out, "output_count", job->output_count);
+    json_kint(out, "output_bytes", (int64_t)job->output_bytes);
+    if (!whole) {
+        return;
+    }
+    json_key(out, "outputs");
+    buf_char(out, '[');
+    for (size_t i = 0; i < job->outputs_listed; i++) {
+        add_output(out, id, &job->outputs[i]);
+    }
+    buf_char(out, ']');
+}
+
 static void add_result(struct buf *out, const struct store_job *job) {
     char id[JOB_ID_TEXT + 1];
     if (!job->has_result) {
@@ -311,6 +346,7 @@ void job_json(struct buf *out, const struct store_job *job, const struct job_liv
     add_times(out, job, live);
     add_place(out, job, live);
     add_result(out, job);
+    add_outputs(out, job, whole);
     add_steps(out, job, whole);
     add_warnings(out, job);
     add_files(out, &job->spec);

@@ -18,6 +18,7 @@ static const struct route routes[] = {
     {"GET",    "/v1/jobs/{id}",              jobs_get_handle,            BODY_NONE,   NULL},
     {"DELETE", "/v1/jobs/{id}",              action_remove_handle,       BODY_NONE,   "why"},
     {"GET",    "/v1/jobs/{id}/result",       result_handle,              BODY_NONE,   NULL},
+    {"GET",    "/v1/jobs/{id}/outputs/{name}", outputs_get_handle,       BODY_NONE,   NULL},
     {"GET",    "/v1/jobs/{id}/events",       events_handle,              BODY_NONE,   NULL},
     {"GET",    "/v1/jobs/{id}/explain",      explain_job_handle,         BODY_NONE,   NULL},
     {"GET",    "/v1/jobs/{id}/log",          jobs_log_handle,            BODY_NONE,   NULL},

@@ -33,6 +33,7 @@ void jobs_list_handle(struct call *call);
 void jobs_get_handle(struct call *call);
 void jobs_log_handle(struct call *call);
 void result_handle(struct call *call);
+void outputs_get_handle(struct call *call);
 void events_handle(struct call *call);
 void explain_job_handle(struct call *call);
 void explain_queue_handle(struct call *call);

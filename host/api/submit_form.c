@@ -20,8 +20,8 @@ int submit_check_file(const struct form *form, const struct multipart *part,
                        "a job has at most %d files", JOB_FILES_MAX);
         return -EINVAL;
     }
-    if (!submit_item_file_name(part->name) ||
-        (part->filename[0] != '\0' && !submit_item_file_name(part->filename))) {
+    if (job_check_file_name(part->name, NULL) < 0 ||
+        (part->filename[0] != '\0' && job_check_file_name(part->filename, NULL) < 0)) {
         ret_problem->code = "bad_file";
         (void)snprintf(ret_problem->message, sizeof ret_problem->message,
                        "names and file names of parts have 1 to %d bytes, without slashes and "

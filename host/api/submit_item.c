@@ -311,23 +311,11 @@ bool submit_item_sha256(const char *text, uint8_t ret[32]) {
     return true;
 }
 
-bool submit_item_file_name(const char *name) {
-    if (name == NULL || strlen(name) > JOB_FILE_NAME_MAX || strcmp(name, ".") == 0 ||
-        strcmp(name, "..") == 0) {
-        return false;
-    }
-    for (const char *p = name; *p != '\0'; p++) {
-        if (*p == '/' || (unsigned char)*p < 0x20 || *p == 0x7f) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Files are read through a job_request-shaped scratch: three strings in members of that kind. */
+/* Files are read through a job_request-shaped scratch: four strings in members of that kind. */
 static int add_file(void *arg, struct bytes value) {
     static const struct field fields[] = {
         {"name", take_text, AT(key)},
+        {"filename", take_text, AT(flow_id)},
         {"sha256", take_text, AT(callback)},
         {"content_type", take_text, AT(content_type)},
     };
@@ -346,10 +334,11 @@ static int add_file(void *arg, struct bytes value) {
         return error;
     }
     struct job_file *file = &r->files[r->request->file_count];
-    if (!submit_item_file_name(scratch.key)) {
-        return bad(r, "bad_file", "files",
-                   "a file has a name of 1 to %d bytes, without slashes and control characters",
-                   JOB_FILE_NAME_MAX);
+    // handlers may use either as the name of a file of theirs
+    struct err e;
+    if (job_check_file_name(scratch.key == NULL ? "" : scratch.key, &e) < 0 ||
+        (scratch.flow_id != NULL && job_check_file_name(scratch.flow_id, &e) < 0)) {
+        return bad(r, "bad_file", "files", "%s", e.msg);
     }
     if (scratch.content_type != NULL && strlen(scratch.content_type) > JOB_CONTENT_TYPE_MAX) {
         return bad(r, "bad_file", "files", "a file's content_type has at most %d bytes",
@@ -360,6 +349,7 @@ static int add_file(void *arg, struct bytes value) {
                    "sha256 is the 64 hex digits that POST /v1/blobs answered");
     }
     file->name = scratch.key;
+    file->filename = scratch.flow_id;
     file->content_type = scratch.content_type;
     r->request->file_count++;
     return 0;

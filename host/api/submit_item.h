@@ -13,10 +13,6 @@
 int submit_item_read(struct bytes object, struct arena *arena, struct job_request *ret_request,
                      struct job_file **ret_files, struct problem *ret_problem);
 
-/* May a job's file have this name (or file name)? Handlers may use it as the name of a file of
- * theirs, so it must not lead elsewhere. */
-bool submit_item_file_name(const char *name);
-
 /* 64 hex digits. */
 bool submit_item_sha256(const char *text, uint8_t ret[32]);
 

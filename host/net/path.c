@@ -25,6 +25,21 @@ char *path_decode(struct arena *a, const char *text, size_t len, bool plus) {
     return out;
 }
 
+static bool is_unreserved(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           (c != '\0' && strchr("-._~", c) != NULL);
+}
+
+void path_encode(struct buf *out, const char *segment) {
+    for (const char *p = segment; *p != '\0'; p++) {
+        if (is_unreserved(*p)) {
+            buf_char(out, *p);
+        } else {
+            buf_printf(out, "%%%02X", (unsigned)(unsigned char)*p);
+        }
+    }
+}
+
 /* Where the path begins: behind scheme and authority in absolute form. */
 static const char *path_start(const char *target) {
     if (target[0] == '/' || target[0] == '*') {

@@ -6,10 +6,15 @@
 #include <stddef.h>
 
 #include "base/arena.h"
+#include "base/buf.h"
 
 /* Decodes %XX once, and '+' as a blank if `plus`. NUL-terminated, in the arena; NULL: out of
  * memory. */
 char *path_decode(struct arena *a, const char *text, size_t len, bool plus);
+
+/* One segment as it stands in a path, or a value in a query: %XX for all but what RFC 3986 calls
+ * unreserved. */
+void path_encode(struct buf *out, const char *segment);
 
 /* Splits the path of `target` (origin or absolute form, "*") at its slashes: segments decoded once,
  * empty and "." dropped, ".." resolved; *ret_query is the text behind '?' or NULL. 0; -EINVAL when

@@ -38,7 +38,11 @@ static void fill_job(void *op) {
                                               .build = "1+a",
                                               .pid = 9}};
     static const char *steps[] = {"one", "two"};
-    static struct job_file files[] = {{.name = "f", .content_type = "x/y", .blob = {.size = 7}}};
+    static struct job_file files[] = {
+        {.name = "f", .filename = "g.x", .content_type = "x/y", .blob = {.size = 7}}};
+    static struct store_output outputs[] = {
+        {.name = "a b\"?.html", .content_type = "text/html", .blob = {.size = 8}},
+        {.name = "z", .blob = {.size = 1}}};
     struct store_get *get = CONTAINER_OF(op, struct store_get, op);
     get->job = (struct store_job){
         .spec = {.id = the_id(),
@@ -74,6 +78,10 @@ static void fill_job(void *op) {
         .steps = steps,
         .steps_listed = 2,
         .build = "1+b",
+        .output_count = 2,
+        .output_bytes = 9,
+        .outputs = outputs,
+        .outputs_listed = 2,
         .child_count = 2,
         .log_tail = bytes_of("line\n"),
     };
@@ -98,7 +106,13 @@ static const char *const job_parts[] = {
     "/result\"}",
     "\"steps\":{\"count\":2,\"bytes\":6,\"state_version\":1,\"names\":[\"one\",\"two\"]}",
     "\"warnings\":{\"count\":2,\"items\":[{\"code\":\"w1\",\"message\":\"watch out\"}]}",
-    "\"files\":[{\"name\":\"f\",\"content_type\":\"x/y\",\"size\":7,\"sha256\":\"00000000",
+    "\"output_count\":2,\"output_bytes\":9,\"outputs\":[{\"name\":\"a b\\\"?.html\","
+    "\"content_type\":\"text/html\",\"size\":8,\"sha256\":\"0000",
+    "\"url\":\"/v1/jobs/" API_ID "/outputs/a%20b%22%3F.html\"},{\"name\":\"z\","
+    "\"content_type\":\"application/octet-stream\",\"size\":1,",
+    "\"url\":\"/v1/jobs/" API_ID "/outputs/z\"}]",
+    "\"files\":[{\"name\":\"f\",\"filename\":\"g.x\",\"content_type\":\"x/"
+    "y\",\"size\":7,\"sha256\":\"00000000",
     "\"payload_size\":11,\"payload\":{\"n\": 1.50}", // as it came
     "\"history\":[{\"execution\":1,\"started_at\":\"1970-01-01T00:00:01.000Z\",\"ended_at\":\"1970-"
     "01-01T00:00:02.000Z\","
@@ -198,8 +212,92 @@ static void fill_result_file(void *op) {
     r->blob.sha256[0] = 0xab;
 }
 
+static void fill_output(void *op, const char *type) {
+    struct store_output_get *o = CONTAINER_OF(op, struct store_output_get, op);
+    char path[] = "/tmp/jobhost-output-XXXXXX";
+    o->fd = mkstemp(path);
+    (void)unlink(path);
+    (void)!write(o->fd, "<p>report", 9);
+    o->blob = (struct blob_ref){.sha256 = {0xcd}, .size = 9};
+    o->content_type = type;
+}
+
 static void fill_state(void *op, enum job_state state) {
     CONTAINER_OF(op, struct store_get, op)->job.state = state;
+}
+
+static struct answer fetch_output(struct api_fixture *x, const char *request, const char *want_name,
+                                  const char *type) {
+    int fd = client_unix(&x->f);
+    client_say(&x->f, fd, request);
+    struct store_op *op = api_take(x, STORE_OUTPUT_GET);
+    EXPECT_EQ_STR(want_name, CONTAINER_OF(op, struct store_output_get, op)->name);
+    fill_output(op, type);
+    api_done(x, op, 0);
+    struct answer a = client_answer(&x->f, fd);
+    close(fd);
+    return a;
+}
+
+static void test_output(void) {
+    struct api_fixture x;
+    api_start(&x, plain);
+    struct answer a = fetch_output(&x,
+                                   "GET /v1/jobs/" API_ID "/outputs/Ums%C3%A4tze%20%2F.html "
+                                   "HTTP/1.1\r\nHost: a\r\n\r\n",
+                                   "Ums\xc3\xa4tze /.html", "text/html; charset=utf-8");
+    EXPECT_EQ_INT(200, a.status);
+    EXPECT_EQ_STR("<p>report", a.body.data);
+    EXPECT_CONTAINS("Content-Type: text/html; charset=utf-8\r\n", a.head.data);
+    EXPECT_CONTAINS("ETag: \"cd00", a.head.data);
+    EXPECT_CONTAINS("Accept-Ranges: bytes\r\n", a.head.data);
+    EXPECT_CONTAINS("X-Content-Type-Options: nosniff\r\n", a.head.data);
+    EXPECT_CONTAINS("Content-Disposition: inline; filename=\"Ums_tze /.html\";"
+                    " filename*=UTF-8''Ums%C3%A4tze%20%2F.html\r\n",
+                    a.head.data);
+    EXPECT_CONTAINS("Content-Security-Policy: sandbox; default-src 'none'; style-src"
+                    " 'unsafe-inline'; img-src data:; font-src data:\r\n",
+                    a.head.data);
+    answer_free(&a);
+    a = fetch_output(&x,
+                     "GET /v1/jobs/" API_ID "/outputs/r.html HTTP/1.1\r\nHost: a\r\n"
+                     "Range: bytes=3-\r\n\r\n",
+                     "r.html", NULL);
+    EXPECT_EQ_INT(206, a.status);
+    EXPECT_EQ_STR("report", a.body.data);
+    EXPECT_CONTAINS("Content-Type: application/octet-stream\r\n", a.head.data);
+    answer_free(&a);
+    a = fetch_output(&x,
+                     "GET /v1/jobs/" API_ID "/outputs/r.html HTTP/1.1\r\nHost: a\r\n"
+                     "If-None-Match: \"cd00000000000000000000000000000000000000000000000000000000"
+                     "000000\"\r\n\r\n",
+                     "r.html", NULL);
+    EXPECT_EQ_INT(304, a.status);
+    answer_free(&a);
+    static const struct {
+        int get_status;
+        enum job_state state;
+        int status;
+        const char *part;
+    } rows[] = {
+        {-ENOENT, 0, 404, "job_not_found"},
+        {0, JOB_RUNNING, 409, "not_finished"},
+        {0, JOB_SUCCEEDED, 404, "the job is succeeded and has no output of that name"},
+        {0, JOB_DEAD, 404, "no_output"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        int fd = api_send(&x, "GET", "/v1/jobs/" API_ID "/outputs/x", NULL);
+        api_done(&x, api_take(&x, STORE_OUTPUT_GET), -ENOENT);
+        struct store_op *op = api_take(&x, STORE_GET);
+        fill_state(op, rows[i].state);
+        api_done(&x, op, rows[i].get_status);
+        a = client_answer(&x.f, fd);
+        EXPECT_EQ_INT(rows[i].status, a.status);
+        EXPECT_CONTAINS(rows[i].part, a.body.data);
+        answer_free(&a);
+        close(fd);
+    }
+    api_stop(&x);
 }
 
 static void test_result(void) {
@@ -213,7 +311,7 @@ static void test_result(void) {
     struct answer a = client_answer(&x.f, fd);
     EXPECT_EQ_STR("<script>", a.body.data);
     EXPECT_CONTAINS("Content-Type: text/html\r\n", a.head.data);
-    EXPECT_CONTAINS("Content-Security-Policy: default-src 'none'; sandbox\r\n", a.head.data);
+    EXPECT_CONTAINS("Content-Security-Policy: sandbox; default-src 'none';", a.head.data);
     answer_free(&a);
     close(fd);
     fd = client_unix(&x.f);
@@ -722,6 +820,7 @@ static void test_blobs(void) {
 static const struct expect_test tests[] = {
     {"a job", test_job},
     {"a job that runs, that is parked, whose payload is no JSON", test_job_live},
+    {"output files", test_output},
     {"results", test_result},
     {"explain", test_explain},
     {"actions", test_actions},

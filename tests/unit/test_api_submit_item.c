@@ -166,17 +166,17 @@ static void test_refusals(void) {
         {"{\"type\":\"a\",\"files\":[1]}",
          "bad_field files: each file is an object with name and sha256"},
         {"{\"type\":\"a\",\"files\":[{\"sha256\":\"00\"}]}",
-         "bad_file files: a file has a name of 1 to 255 bytes, without slashes and control "
-         "characters"},
+         "bad_file files: a file's name has 1 to 255 bytes"},
         {"{\"type\":\"a\",\"files\":[{\"name\":\"../f\"}]}",
-         "bad_file files: a file has a name of 1 to 255 bytes, without slashes and control "
-         "characters"},
+         "bad_file files: a file's name has no slashes and no control characters"},
         {"{\"type\":\"a\",\"files\":[{\"name\":\"..\"}]}",
-         "bad_file files: a file has a name of 1 to 255 bytes, without slashes and control "
-         "characters"},
+         "bad_file files: \"..\" is a folder, not a name for a file"},
         {"{\"type\":\"a\",\"files\":[{\"name\":\"a\\nb\"}]}",
-         "bad_file files: a file has a name of 1 to 255 bytes, without slashes and control "
-         "characters"},
+         "bad_file files: a file's name has no slashes and no control characters"},
+        {"{\"type\":\"a\",\"files\":[{\"name\":\"f\",\"filename\":\"C:/f\"}]}",
+         "bad_file files: a file's name has no slashes and no control characters"},
+        {"{\"type\":\"a\",\"files\":[{\"name\":\"f\",\"filename\":\"\"}]}",
+         "bad_field filename: filename is empty; leave it out instead"},
         {"{\"type\":\"a\",\"files\":[{\"name\":\"f\",\"sha256\":\"00\"}]}",
          "bad_file files: sha256 is the 64 hex digits that POST /v1/blobs answered"},
         {"{\"type\":\"a\",\"files\":[{\"name\":\"f\",\"sah256\":\"00\"}]}",
@@ -188,6 +188,31 @@ static void test_refusals(void) {
 static void add_file(struct buf *b, const char *name) {
     buf_printf(b, "%s{\"name\":\"%s\",\"sha256\":\"%064d\"}", b->data[b->len - 1] == '[' ? "" : ",",
                name, 0);
+}
+
+// A field of a form may have several files, which have names of their own.
+static void test_files(void) {
+    struct arena arena = {0};
+    struct job_request r;
+    struct job_file *files = NULL;
+    struct problem problem;
+    struct buf b = {0};
+    buf_printf(&b,
+               "{\"type\":\"a\",\"files\":[{\"name\":\"orders\",\"filename\":\"Juli – 1.tsv\","
+               "\"sha256\":\"%064d\"},{\"name\":\"orders\",\"sha256\":\"%064d\","
+               "\"content_type\":\"text/csv\"}]}",
+               0, 0);
+    EXPECT_EQ_INT(0, submit_item_read(buf_bytes(&b), &arena, &r, &files, &problem));
+    EXPECT_EQ_UINT(2, r.file_count);
+    EXPECT_EQ_STR("orders", r.files[0].name);
+    EXPECT_EQ_STR("Juli – 1.tsv", r.files[0].filename);
+    EXPECT_NULL(r.files[0].content_type);
+    EXPECT_EQ_STR("orders", r.files[1].name);
+    EXPECT_NULL(r.files[1].filename);
+    EXPECT_EQ_STR("text/csv", r.files[1].content_type);
+    EXPECT_NULL(r.flow_id);
+    buf_free(&b);
+    arena_free(&arena);
 }
 
 static void test_limits(void) {
@@ -211,9 +236,7 @@ static void test_limits(void) {
         add_file(&b, name);
         buf_str(&b, "]}");
         read_one(b.data, got, sizeof got);
-        EXPECT_EQ_STR(over ? "bad_file files: a file has a name of 1 to 255 bytes, without slashes "
-                             "and control characters"
-                           : "type=a files=1",
+        EXPECT_EQ_STR(over ? "bad_file files: a file's name has 1 to 255 bytes" : "type=a files=1",
                       got);
 
         char type[JOB_CONTENT_TYPE_MAX + 2];
@@ -257,6 +280,7 @@ static void test_limits(void) {
 static const struct expect_test tests[] = {
     {"fields", test_fields},
     {"refusals", test_refusals},
+    {"files", test_files},
     {"limits", test_limits},
 };
 
