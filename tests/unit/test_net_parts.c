@@ -194,99 +194,102 @@ static void test_coding_types(void) {
     }
     for (size_t i = 0; i < sizeof rest / sizeof rest[0]; i++) {
         EXPECT_FALSE(coding_suits(rest[i]));
-        /* ---- names of files ---- */
+    }
+}
 
-        static void test_encode(void) {
-            static const struct {
-                const char *name, *want;
-            } rows[] = {
-                {"report.html", "report.html"},
-                {"a b+c", "a%20b%2Bc"},
-                {"-._~09AZ", "-._~09AZ"},
-                {"50%", "50%25"},
-                {"?#&=:;,'\"\\", "%3F%23%26%3D%3A%3B%2C%27%22%5C"},
-                {"\xc3\xbc\xf0\x9f\x93\x88", "%C3%BC%F0%9F%93%88"},
-                {"...", "..."},
-                {"", ""},
-            };
-            for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-                struct buf b = {0};
-                struct arena arena = {0};
-                path_encode(&b, rows[i].name);
-                EXPECT_EQ_BYTES(rows[i].want, strlen(rows[i].want), b.data, b.len);
-                char *back = path_decode(&arena, b.data, b.len, true); // '+' is never left in it
-                EXPECT_EQ_STR(rows[i].name, back);
-                arena_free(&arena);
-                buf_free(&b);
-            }
-        }
+/* ---- names of files ---- */
 
-        static void test_disposition(void) {
-            static const struct {
-                const char *name, *want;
-            } rows[] = {
-                {"report.html", "inline; filename=\"report.html\""},
-                {"two words; really.txt", "inline; filename=\"two words; really.txt\""},
-                {"a\"b\\c%41.txt", "inline; filename=\"a_b_c_41.txt\";"
-                                   " filename*=UTF-8''a%22b%5Cc%2541.txt"},
-                {"Ums\xc3\xa4tze \xe2\x80\x93 Juli.csv",
-                 "inline; filename=\"Ums_tze _ Juli.csv\"; filename*=UTF-8''"
-                 "Ums%C3%A4tze%20%E2%80%93%20Juli.csv"},
-                {"\xf0\x9f\x93\x88", "inline; filename=\"_\"; filename*=UTF-8''%F0%9F%93%88"},
-                // no name of ours, and yet no second line
-                {"x\r\nSet-Cookie: a", "inline; filename=\"x__Set-Cookie: a\";"
-                                       " filename*=UTF-8''x%0D%0ASet-Cookie%3A%20a"},
-            };
-            for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-                struct buf b = {0};
-                disposition_inline(&b, rows[i].name);
-                EXPECT_EQ_STR(rows[i].want, b.data);
-                buf_free(&b);
-            }
-        }
+static void test_encode(void) {
+    static const struct {
+        const char *name, *want;
+    } rows[] = {
+        {"report.html", "report.html"},
+        {"a b+c", "a%20b%2Bc"},
+        {"-._~09AZ", "-._~09AZ"},
+        {"50%", "50%25"},
+        {"?#&=:;,'\"\\", "%3F%23%26%3D%3A%3B%2C%27%22%5C"},
+        {"\xc3\xbc\xf0\x9f\x93\x88", "%C3%BC%F0%9F%93%88"},
+        {"...", "..."},
+        {"", ""},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct buf b = {0};
+        struct arena arena = {0};
+        path_encode(&b, rows[i].name);
+        EXPECT_EQ_BYTES(rows[i].want, strlen(rows[i].want), b.data, b.len);
+        char *back = path_decode(&arena, b.data, b.len, true); // '+' is never left in it
+        EXPECT_EQ_STR(rows[i].name, back);
+        arena_free(&arena);
+        buf_free(&b);
+    }
+}
 
-        /* ---- peers ---- */
+static void test_disposition(void) {
+    static const struct {
+        const char *name, *want;
+    } rows[] = {
+        {"report.html", "inline; filename=\"report.html\""},
+        {"two words; really.txt", "inline; filename=\"two words; really.txt\""},
+        {"a\"b\\c%41.txt", "inline; filename=\"a_b_c_41.txt\";"
+                           " filename*=UTF-8''a%22b%5Cc%2541.txt"},
+        {"Ums\xc3\xa4tze \xe2\x80\x93 Juli.csv",
+         "inline; filename=\"Ums_tze _ Juli.csv\"; filename*=UTF-8''"
+         "Ums%C3%A4tze%20%E2%80%93%20Juli.csv"},
+        {"\xf0\x9f\x93\x88", "inline; filename=\"_\"; filename*=UTF-8''%F0%9F%93%88"},
+        // no name of ours, and yet no second line
+        {"x\r\nSet-Cookie: a", "inline; filename=\"x__Set-Cookie: a\";"
+                               " filename*=UTF-8''x%0D%0ASet-Cookie%3A%20a"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct buf b = {0};
+        disposition_inline(&b, rows[i].name);
+        EXPECT_EQ_STR(rows[i].want, b.data);
+        buf_free(&b);
+    }
+}
 
-        static struct peer *enter(struct peers * p, const char *address, unsigned limit) {
-            struct sockaddr_in in = {.sin_family = AF_INET};
-            struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
-            if (inet_pton(AF_INET, address, &in.sin_addr) == 1) {
-                return peers_enter(p, (const void *)&in, limit);
-            }
-            (void)inet_pton(AF_INET6, address, &in6.sin6_addr);
-            return peers_enter(p, (const void *)&in6, limit);
-        }
+/* ---- peers ---- */
 
-        static void test_peers(void) {
-            struct peers p = {NULL};
-            struct peer *first = enter(&p, "10.0.0.1", 2);
-            struct peer *second = enter(&p, "10.0.0.1", 2);
-            EXPECT_TRUE(first != NULL && second == first);
-            EXPECT_NULL(enter(&p, "10.0.0.1", 2));
-            EXPECT_NULL(enter(&p, "::ffff:10.0.0.1", 2)); // the same host, come in by IPv6
-            EXPECT_TRUE(enter(&p, "10.0.0.2", 2) != NULL);
-            EXPECT_TRUE(enter(&p, "10.0.0.1", 0) != NULL); // no limit
-            peers_leave(&p, first);
-            peers_leave(&p, first);
-            EXPECT_TRUE(enter(&p, "10.0.0.1", 2) != NULL);
-            struct peer *six = enter(&p, "2001:db8:1:2::1", 1);
-            EXPECT_TRUE(six != NULL);
-            EXPECT_NULL(enter(&p, "2001:db8:1:2:ffff::9", 1)); // one /64
-            EXPECT_TRUE(enter(&p, "2001:db8:1:3::1", 1) != NULL);
-            peers_leave(&p, six);
-            EXPECT_TRUE(enter(&p, "2001:db8:1:2:ffff::9", 1) != NULL);
-            peers_leave(&p, NULL); // not counted
-            peers_finish(&p);
-        }
+static struct peer *enter(struct peers *p, const char *address, unsigned limit) {
+    struct sockaddr_in in = {.sin_family = AF_INET};
+    struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
+    if (inet_pton(AF_INET, address, &in.sin_addr) == 1) {
+        return peers_enter(p, (const void *)&in, limit);
+    }
+    (void)inet_pton(AF_INET6, address, &in6.sin6_addr);
+    return peers_enter(p, (const void *)&in6, limit);
+}
 
-        static const struct expect_test tests[] = {
-            {"paths", test_paths},
-            {"ranges", test_ranges},
-            {"codings that a request accepts", test_codings},
-            {"media types worth compressing", test_coding_types},
-            {"names in a path", test_encode},
-            {"names in Content-Disposition", test_disposition},
-            {"peers", test_peers},
-        };
+static void test_peers(void) {
+    struct peers p = {NULL};
+    struct peer *first = enter(&p, "10.0.0.1", 2);
+    struct peer *second = enter(&p, "10.0.0.1", 2);
+    EXPECT_TRUE(first != NULL && second == first);
+    EXPECT_NULL(enter(&p, "10.0.0.1", 2));
+    EXPECT_NULL(enter(&p, "::ffff:10.0.0.1", 2)); // the same host, come in by IPv6
+    EXPECT_TRUE(enter(&p, "10.0.0.2", 2) != NULL);
+    EXPECT_TRUE(enter(&p, "10.0.0.1", 0) != NULL); // no limit
+    peers_leave(&p, first);
+    peers_leave(&p, first);
+    EXPECT_TRUE(enter(&p, "10.0.0.1", 2) != NULL);
+    struct peer *six = enter(&p, "2001:db8:1:2::1", 1);
+    EXPECT_TRUE(six != NULL);
+    EXPECT_NULL(enter(&p, "2001:db8:1:2:ffff::9", 1)); // one /64
+    EXPECT_TRUE(enter(&p, "2001:db8:1:3::1", 1) != NULL);
+    peers_leave(&p, six);
+    EXPECT_TRUE(enter(&p, "2001:db8:1:2:ffff::9", 1) != NULL);
+    peers_leave(&p, NULL); // not counted
+    peers_finish(&p);
+}
 
-        SUITE_MAIN("net parts", tests)
+static const struct expect_test tests[] = {
+    {"paths", test_paths},
+    {"ranges", test_ranges},
+    {"codings that a request accepts", test_codings},
+    {"media types worth compressing", test_coding_types},
+    {"names in a path", test_encode},
+    {"names in Content-Disposition", test_disposition},
+    {"peers", test_peers},
+};
+
+SUITE_MAIN("net parts", tests)
