@@ -183,7 +183,7 @@ def test_tls(certificates):
         _, err = cli("jobs", "--url", url, "--ca", certificates["elsewhere"][0], status=UNREACHABLE, env=token)
         assert "certificate" in err
         assert len(host.seen) == count  # nothing was sent to somebody unknown
-        assert "CA file" in cli("jobs", "--url", url, "--ca", "/nonexistent", status=USAGE, env=token)[1]
+        assert "CA file" in cli("jobs", "--url", url, "--ca", "/no/such", status=USAGE, env=token)[1]
         assert "CA file" in cli("jobs", "--url", url, "--ca", os.devnull, status=USAGE, env=token)[1]
         cli("jobs", "--url", url.replace("https", "http"), status=UNREACHABLE)
     with peer(no_jobs, context(certificates["elsewhere"])) as host:  # trusted, but it is somebody else

@@ -170,9 +170,9 @@ static void test_strangers(void) {
         EXPECT_EQ_INT(-EINVAL, rig_open(&rig));
         EXPECT_TRUE(rig.err.msg[0] != '\0');
     }
-    rig.config.url = "sqlite:/nonexistent/dir/jobs.db";
+    rig.config.url = "sqlite:/no/such/dir/jobs.db";
     EXPECT_EQ_INT(-ENOENT, rig_open(&rig));
-    EXPECT_CONTAINS("/nonexistent/dir", rig.err.msg);
+    EXPECT_CONTAINS("/no/such/dir", rig.err.msg);
     rig.config.url = rig.url;
     rig.config.blob_dir = NULL;
     EXPECT_EQ_INT(-EINVAL, rig_open(&rig));

@@ -51,7 +51,7 @@ static void test_nobody_asked(void) {
     sd_notify_send("", "READY=1");
     sd_notify_send("relative", "READY=1");
     sd_notify_send(long_name, "READY=1");
-    sd_notify_send("/nonexistent/socket", "READY=1");
+    sd_notify_send("/no/such/socket", "READY=1");
     EXPECT_TRUE(true); // none of them crashes or blocks
 }
 
