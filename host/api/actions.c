@@ -179,3 +179,7 @@ void action_bulk_retry_handle(struct call *call) {
 void action_bulk_promote_handle(struct call *call) {
     act_on_many(call, JOBS_PROMOTE);
 }
+
+void action_bulk_remove_handle(struct call *call) {
+    act_on_many(call, JOBS_REMOVE);
+}

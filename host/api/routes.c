@@ -14,6 +14,7 @@ static const struct route routes[] = {
     {"GET",    "/v1/jobs",                   jobs_list_handle, BODY_NONE, "state " JOB_FILTERS},
     {"POST",   "/v1/jobs/cancel",            action_bulk_cancel_handle,  BODY_JSON,   NULL},
     {"POST",   "/v1/jobs/retry",             action_bulk_retry_handle,   BODY_JSON,   NULL},
+    {"POST",   "/v1/jobs/remove",            action_bulk_remove_handle,  BODY_JSON,   NULL},
     {"POST",   "/v1/jobs/promote",           action_bulk_promote_handle, BODY_JSON,   NULL},
     {"GET",    "/v1/jobs/{id}",              jobs_get_handle,            BODY_NONE,   NULL},
     {"DELETE", "/v1/jobs/{id}",              action_remove_handle,       BODY_NONE,   "why"},

@@ -44,6 +44,7 @@ void action_remove_handle(struct call *call);
 void action_bulk_cancel_handle(struct call *call);
 void action_bulk_retry_handle(struct call *call);
 void action_bulk_promote_handle(struct call *call);
+void action_bulk_remove_handle(struct call *call);
 void dlq_list_handle(struct call *call);
 void dlq_retry_handle(struct call *call);
 void dlq_remove_handle(struct call *call);

@@ -1,13 +1,17 @@
-/* cancel, retry, promote: any number of ids, in batches that the API takes. */
+/* cancel, retry, promote, rm: any number of jobs, in batches that the API takes. */
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/json.h"
 #include "cli/cli.h"
 #include "cli/remote.h"
-#include "core/id.h"
+#include "cli/select.h"
 
 enum { BATCH = 1000 };
+
+struct act {
+    const char *path, *what;
+    const char *states[5]; /* in which filters look */
+};
 
 static int print_answers(const cJSON *answer) {
     const cJSON *item;
@@ -19,7 +23,8 @@ static int print_answers(const cJSON *answer) {
                           remote_text(error, "message"));
             r = CLI_FAILED;
         } else {
-            (void)printf("%s  %s%s\n", remote_text(item, "id"), remote_text(item, "state"),
+            const char *state = remote_text(item, "state");
+            (void)printf("%s  %s%s\n", remote_text(item, "id"), state == NULL ? "removed" : state,
                          remote_true(item, "pending") ? " (asked to stop)" : "");
         }
     }
@@ -36,13 +41,14 @@ static bool any_refused(const cJSON *answer) {
     return false;
 }
 
-static int act_on(struct cli *cli, const char *path, size_t from, size_t count) {
+static int act_on(const struct cli *cli, const char *path, const struct selection *jobs,
+                  size_t from, size_t count) {
     struct buf body = {0};
     cJSON *answer = NULL;
     buf_str(&body, "{\"ids\":[");
     for (size_t i = 0; i < count; i++) {
         json_comma(&body);
-        json_str(&body, cli->args[from + i]);
+        json_str(&body, select_id(jobs, from + i));
     }
     buf_char(&body, ']');
     json_kstr(&body, "why", cli_value(cli, "why"));
@@ -57,30 +63,51 @@ static int act_on(struct cli *cli, const char *path, size_t from, size_t count) 
     return r;
 }
 
-static int act(struct cli *cli, const char *path) {
+static int act_on_all(const struct cli *cli, const char *path, const struct selection *jobs) {
     int worst = CLI_OK;
-    struct job_id id;
-    for (size_t i = 0; i < cli->arg_count; i++) {
-        if (id_parse(cli->args[i], &id) != 0) {
-            return cli_usage(cli, "%s is not a job id", cli->args[i]);
-        }
-    }
-    for (size_t at = 0; at < cli->arg_count; at += BATCH) {
-        size_t left = cli->arg_count - at;
-        int r = act_on(cli, path, at, left < BATCH ? left : BATCH);
+    for (size_t at = 0; worst <= CLI_FAILED && at < jobs->count; at += BATCH) {
+        size_t left = jobs->count - at;
+        int r = act_on(cli, path, jobs, at, left < BATCH ? left : BATCH);
         worst = r > worst ? r : worst;
     }
     return worst;
 }
 
+static int say_none(const struct cli *cli) {
+    if (cli->json) {
+        (void)printf("{\"items\":[]}\n");
+    } else {
+        (void)fprintf(stderr, "jobhost: no job is like that\n");
+    }
+    return CLI_OK;
+}
+
+static int act(const struct cli *cli, const struct act *a) {
+    struct selection jobs;
+    int r = select_jobs(cli, a->states, a->what, &jobs);
+    if (r == CLI_OK) {
+        r = jobs.count == 0 ? say_none(cli) : act_on_all(cli, a->path, &jobs);
+    }
+    select_finish(&jobs);
+    return r;
+}
+
 int cmd_cancel(struct cli *cli) {
-    return act(cli, "/v1/jobs/cancel");
+    return act(cli, &(struct act){"/v1/jobs/cancel",
+                                  "Cancel",
+                                  {"scheduled", "queued", "parked", "running", NULL}});
 }
 
 int cmd_retry(struct cli *cli) {
-    return act(cli, "/v1/jobs/retry");
+    return act(cli, &(struct act){"/v1/jobs/retry", "Retry", {"dead", "cancelled", NULL}});
 }
 
 int cmd_promote(struct cli *cli) {
-    return act(cli, "/v1/jobs/promote");
+    return act(cli, &(struct act){"/v1/jobs/promote", "Start", {"scheduled", NULL}});
+}
+
+int cmd_rm(struct cli *cli) {
+    return act(cli, &(struct act){"/v1/jobs/remove",
+                                  "Delete",
+                                  {"succeeded", "dead", "cancelled", "duplicate", NULL}});
 }

@@ -1,19 +1,19 @@
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/json.h"
 #include "cli/cli.h"
 #include "cli/filters.h"
 #include "cli/job_page.h"
 #include "cli/remote.h"
+#include "cli/select.h"
 #include "core/id.h"
 
 int cmd_dlq_ls(struct cli *cli) {
     struct buf path = {0};
     cJSON *answer = NULL;
     buf_str(&path, "/v1/dlq");
-    filters_query(cli, &path);
+    (void)filters_query(cli, &path);
     int r = remote_json(cli, "GET", path.data, NULL, &answer);
     if (r == CLI_OK && !cli->json) {
         filters_print_jobs(cli, answer, true);
@@ -86,20 +86,12 @@ static int post(struct cli *cli, const char *path, bool dry_run, cJSON **ret) {
     return r;
 }
 
-/* True: go on. */
-static bool confirm(const char *what, double count) {
-    char answer[16] = "";
-    (void)fprintf(stderr, "%s %.0f dead job%s? [y/N] ", what, count, count == 1 ? "" : "s");
-    (void)fflush(stderr);
-    return fgets(answer, sizeof answer, stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y');
-}
-
 static int ask_first(struct cli *cli, const char *path, const char *what) {
     cJSON *preview = NULL;
     int r = post(cli, path, true, &preview);
     if (r == CLI_OK) {
         double count = remote_number(preview, "matched");
-        if (count > 0 && !confirm(what, count)) {
+        if (count > 0 && !select_confirm(what, count, "dead job")) {
             r = cli_fail(cli, CLI_FAILED, "nothing was done");
         }
     }
@@ -124,8 +116,7 @@ static int print_walk(const cJSON *answer, const char *done) {
 static int walk(struct cli *cli, const char *path, const char *what, const char *done) {
     cJSON *answer = NULL;
     bool many = cli->arg_count == 0;
-    bool asks = many && cli->err_tty && isatty(STDIN_FILENO) == 1 && !cli_flag(cli, "yes");
-    int r = asks ? ask_first(cli, path, what) : CLI_OK;
+    int r = many && select_asks(cli) ? ask_first(cli, path, what) : CLI_OK;
     if (r == CLI_OK) {
         r = post(cli, path, false, &answer);
     }

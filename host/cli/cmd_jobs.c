@@ -6,7 +6,7 @@ int cmd_jobs(struct cli *cli) {
     struct buf path = {0};
     cJSON *answer = NULL;
     buf_str(&path, "/v1/jobs");
-    filters_query(cli, &path);
+    (void)filters_query(cli, &path);
     int r = path.failed ? cli_fail(cli, CLI_FAILED, "out of memory")
                         : remote_json(cli, "GET", path.data, NULL, &answer);
     if (r == CLI_OK && !cli->json) {

@@ -35,6 +35,42 @@ int cmd_plugins(struct cli *cli) {
     return r;
 }
 
+static void add_generation(struct table *t, const cJSON *g) {
+    char age[32];
+    const char *reason = remote_text(g, "reason");
+    table_cell(t, remote_text(g, "plugin"));
+    table_cellf(t, "%.0f%s", remote_number(g, "number"), remote_true(g, "current") ? "" : " (old)");
+    table_state(t, remote_text(g, "state"));
+    table_cell(t, remote_text(g, "build"));
+    table_cell(t, out_age(remote_text(g, "since"), age));
+    table_cellf(t, "%d", cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(g, "workers")));
+    table_cellf(t, "%.0f/%.0f", remote_number(g, "running"), remote_number(g, "slots"));
+    table_cellf(t, "%.0f", remote_number(g, "jobs_done"));
+    table_cellf(t, "%.0f", remote_number(g, "crashes"));
+    table_cell(t, reason != NULL ? reason : remote_text(g, "last_crash"));
+}
+
+int cmd_generations(struct cli *cli) {
+    static const char *const titles[] = {"PLUGIN",   ">GENERATION", "STATE", "BUILD",    ">AGE",
+                                         ">WORKERS", ">BUSY",       ">DONE", ">CRASHES", "NOTE"};
+    struct table t = {.titles = titles, .columns = ARRAY_LEN(titles)};
+    struct buf path = {0};
+    cJSON *answer = NULL;
+    const cJSON *g;
+    buf_str(&path, "/v1/generations");
+    remote_query(&path, "plugin", cli->arg_count > 0 ? cli->args[0] : NULL);
+    int r = remote_json(cli, "GET", path.data, NULL, &answer);
+    if (r == CLI_OK && !cli->json) {
+        cJSON_ArrayForEach(g, cJSON_GetObjectItemCaseSensitive(answer, "items")) {
+            add_generation(&t, g);
+        }
+        table_print(cli, &t);
+    }
+    cJSON_Delete(answer);
+    buf_free(&path);
+    return r;
+}
+
 int cmd_describe(struct cli *cli) {
     struct buf path = {0};
     cJSON *plugin = NULL;

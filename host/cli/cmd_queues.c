@@ -1,4 +1,6 @@
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/json.h"
 #include "cli/cli.h"
@@ -30,22 +32,93 @@ static void add_queue(struct table *t, const cJSON *q) {
     }
 }
 
-int cmd_queues(struct cli *cli) {
+static void print_list(const struct cli *cli, const cJSON *answer) {
     static const char *const titles[] = {"QUEUE", ">QUEUED", ">SCHEDULED", ">PARKED", ">RUNNING",
                                          ">DEAD", ">OLDEST", ">LIMIT",     "PAUSED"};
     struct table t = {.titles = titles, .columns = ARRAY_LEN(titles)};
-    cJSON *answer = NULL;
     const cJSON *q;
-    int r = remote_json(cli, "GET", "/v1/queues", NULL, &answer);
-    if (r == CLI_OK && !cli->json) {
-        cJSON_ArrayForEach(q, cJSON_GetObjectItemCaseSensitive(answer, "items")) {
-            add_queue(&t, q);
+    cJSON_ArrayForEach(q, cJSON_GetObjectItemCaseSensitive(answer, "items")) {
+        add_queue(&t, q);
+    }
+    table_print(cli, &t);
+}
+
+/* ---- one of them ---- */
+
+static void print_numbers(const struct cli *cli, const char *title, const cJSON *object) {
+    struct buf text = {0};
+    const cJSON *number;
+    cJSON_ArrayForEach(number, object) {
+        if (number->valuedouble > 0) {
+            buf_printf(&text, "%s%.0f %s", text.len == 0 ? "" : ", ", number->valuedouble,
+                       number->string);
         }
-        table_print(cli, &t);
+    }
+    out_line(cli, title, text.len == 0 ? "none" : text.data);
+    buf_free(&text);
+}
+
+static void print_limit(const struct cli *cli, const char *title, double limit) {
+    if (limit > 0) {
+        out_linef(cli, title, "%.0f", limit);
+    }
+}
+
+static void print_page(const struct cli *cli, const cJSON *q) {
+    char text[64];
+    out_line(cli, "queue", remote_text(q, "name"));
+    if (remote_true(q, "paused")) {
+        out_linef(cli, "paused", "by %s, %s", remote_text(q, "paused_by"),
+                  out_when(remote_text(q, "paused_at"), text));
+        out_line(cli, "why", remote_text(q, "paused_why"));
+    }
+    print_numbers(cli, "jobs", cJSON_GetObjectItemCaseSensitive(q, "states"));
+    print_numbers(cli, "waiting", cJSON_GetObjectItemCaseSensitive(q, "waiting"));
+    out_line(cli, "oldest", out_when(remote_text(q, "oldest_ready_at"), text));
+    print_limit(cli, "concurrency", remote_number(q, "concurrency"));
+    print_limit(cli, "max jobs", remote_number(q, "max_jobs"));
+}
+
+static int show_one(const struct cli *cli, const char *name, const cJSON *answer) {
+    const cJSON *q;
+    cJSON_ArrayForEach(q, cJSON_GetObjectItemCaseSensitive(answer, "items")) {
+        const char *own = remote_text(q, "name");
+        if (own == NULL || strcmp(own, name) != 0) {
+            continue;
+        }
+        char *text = cli->json ? cJSON_PrintUnformatted(q) : NULL;
+        if (text != NULL) {
+            (void)printf("%s\n", text);
+        } else {
+            print_page(cli, q);
+        }
+        free(text);
+        return CLI_OK;
+    }
+    return cli_fail(cli, CLI_FAILED,
+                    "%s: no job is in a queue of this name, and the configuration does not name it",
+                    name);
+}
+
+int cmd_queues(struct cli *cli) {
+    struct buf text = {0};
+    int r = remote_ask(cli, &(struct client_request){.method = "GET", .path = "/v1/queues"}, &text);
+    cJSON *answer = r == CLI_OK ? cJSON_ParseWithLength(text.data, text.len) : NULL;
+    if (r == CLI_OK && answer == NULL) {
+        r = cli_fail(cli, CLI_FAILED, "the host's answer is not JSON");
+    } else if (r == CLI_OK && cli->arg_count > 0) {
+        r = show_one(cli, cli->args[0], answer);
+    } else if (r == CLI_OK && cli->json) {
+        (void)fwrite(text.data, 1, text.len, stdout);
+    } else if (r == CLI_OK) {
+        print_list(cli, answer);
     }
     cJSON_Delete(answer);
+    buf_free(&text);
     return r;
 }
+
+/* ---- pause and resume ---- */
 
 static int set(struct cli *cli, const char *verb, const char *done) {
     struct buf path = {0}, body = {0};

@@ -96,16 +96,48 @@ static const struct cli_option submit_options[] = {
         "cursor", 0, "CURSOR", "Where an earlier list ended.", CLI_ANY                             \
     }
 
+#define STATE_OPTION                                                                               \
+    {                                                                                              \
+        "state", 's', "STATE",                                                                     \
+            "Only scheduled, queued, running, parked, succeeded, dead, cancelled or duplicate "    \
+            "ones.",                                                                               \
+            CLI_STATE                                                                              \
+    }
+
+#define LIST_OPTIONS                                                                               \
+    {"after", 0, "TIME", "Only created at or after 2026-11-21T10:00:00Z.", CLI_ANY},               \
+        {"before", 0, "TIME", "Only created before that time.", CLI_ANY}, {                        \
+        "parent", 0, "ID", "Only children of this job.", CLI_JOB                                   \
+    }
+
 static const struct cli_option jobs_options[] = {
-    {"state", 's', "STATE",
-     "Only scheduled, queued, running, parked, succeeded, dead, cancelled or duplicate ones.",
-     CLI_STATE},
+    STATE_OPTION, FILTER_OPTIONS, LIST_OPTIONS, PAGE_OPTIONS, {0},
+};
+
+static const struct cli_option dlq_ls_options[] = {
     FILTER_OPTIONS,
+    LIST_OPTIONS,
     PAGE_OPTIONS,
     {0},
 };
 
-static const struct cli_option dlq_ls_options[] = {FILTER_OPTIONS, PAGE_OPTIONS, {0}};
+static const struct cli_option act_options[] = {
+    STATE_OPTION,
+    FILTER_OPTIONS,
+    LIST_OPTIONS,
+    {"all", 'a', NULL, "Every job in a state that allows it.", CLI_ANY},
+    {"yes", 'y', NULL, "Do not ask.", CLI_ANY},
+    {"why", 0, "TEXT", "A reason, for whoever looks later.", CLI_ANY},
+    {0},
+};
+
+static const struct cli_option keys_options[] = {
+    {"queue", 'q', "QUEUE", "Only this queue.", CLI_QUEUE},
+    PAGE_OPTIONS,
+    {0},
+};
+
+static const struct cli_option page_options[] = {PAGE_OPTIONS, {0}};
 
 static const struct cli_option dlq_walk_options[] = {
     FILTER_OPTIONS,
@@ -189,6 +221,14 @@ const struct cli_command cli_commands[] = {
      .args_max = 1,
      .takes = CLI_JOB_SUCCEEDED,
      .run = cmd_result},
+    {.name = "log",
+     .synopsis = "ID",
+     .summary = "print the end of a job's log",
+     .options = none,
+     .args_min = 1,
+     .args_max = 1,
+     .takes = CLI_JOB,
+     .run = cmd_log},
     {.name = "watch",
      .synopsis = "ID",
      .summary = "follow a job's states, progress and log",
@@ -208,30 +248,39 @@ const struct cli_command cli_commands[] = {
      .takes = CLI_JOB_OR_QUEUE,
      .run = cmd_explain},
     {.name = "cancel",
-     .synopsis = "ID... [--why TEXT]",
+     .synopsis = "ID... | FILTERS | --all",
      .summary = "cancel jobs",
-     .text = "A waiting job ends at once; a running one is asked to stop.",
-     .options = why_options,
-     .args_min = 1,
+     .text = "A waiting job ends at once; a running one is asked to stop. By ids, by filters (all "
+             "must match), or all that have not ended. On a terminal, filters and --all say how "
+             "many and ask.",
+     .example = "jobhost cancel --queue crawl --state queued --why \"wrong site\"",
+     .options = act_options,
      .args_max = CLI_ARGS_MAX,
      .takes = CLI_JOB_ACTIVE,
      .run = cmd_cancel},
     {.name = "retry",
-     .synopsis = "ID... [--why TEXT]",
+     .synopsis = "ID... | FILTERS | --all",
      .summary = "start dead or cancelled jobs again",
-     .options = why_options,
-     .args_min = 1,
+     .options = act_options,
      .args_max = CLI_ARGS_MAX,
      .takes = CLI_JOB_STOPPED,
      .run = cmd_retry},
     {.name = "promote",
-     .synopsis = "ID... [--why TEXT]",
+     .synopsis = "ID... | FILTERS | --all",
      .summary = "start scheduled jobs now",
-     .options = why_options,
-     .args_min = 1,
+     .options = act_options,
      .args_max = CLI_ARGS_MAX,
      .takes = CLI_JOB_SCHEDULED,
      .run = cmd_promote},
+    {.name = "rm",
+     .synopsis = "ID... | FILTERS | --all",
+     .summary = "delete jobs that have ended",
+     .text = "With their results and logs.",
+     .example = "jobhost rm --state succeeded --before 2026-11-01T00:00:00Z",
+     .options = act_options,
+     .args_max = CLI_ARGS_MAX,
+     .takes = CLI_JOB,
+     .run = cmd_rm},
     {.name = "dlq ls",
      .synopsis = "[FILTERS]",
      .summary = "list dead jobs",
@@ -263,9 +312,11 @@ const struct cli_command cli_commands[] = {
      .takes = CLI_JOB_DEAD,
      .run = cmd_dlq_rm},
     {.name = "queues",
-     .synopsis = "",
-     .summary = "list queues with what waits in them",
+     .synopsis = "[QUEUE]",
+     .summary = "list queues with what waits in them, or show one",
      .options = none,
+     .args_max = 1,
+     .takes = CLI_QUEUE,
      .run = cmd_queues},
     {.name = "pause",
      .synopsis = "QUEUE --why TEXT",
@@ -284,11 +335,32 @@ const struct cli_command cli_commands[] = {
      .args_max = 1,
      .takes = CLI_QUEUE,
      .run = cmd_resume},
+    {.name = "keys ls",
+     .synopsis = "[--queue QUEUE]",
+     .summary = "list deduplication keys and the jobs that hold them",
+     .options = keys_options,
+     .run = cmd_keys_ls},
+    {.name = "keys release",
+     .synopsis = "QUEUE KEY",
+     .summary = "let a deduplication key go",
+     .text = "The job that holds it goes on; the next one with this key is no duplicate any more.",
+     .options = none,
+     .args_min = 2,
+     .args_max = 2,
+     .takes = CLI_QUEUE,
+     .run = cmd_keys_release},
     {.name = "plugins",
      .synopsis = "",
      .summary = "list plugins, their builds and workers",
      .options = none,
      .run = cmd_plugins},
+    {.name = "generations",
+     .synopsis = "[PLUGIN]",
+     .summary = "list the builds of plugins that have workers",
+     .options = none,
+     .args_max = 1,
+     .takes = CLI_PLUGIN,
+     .run = cmd_generations},
     {.name = "describe",
      .synopsis = "PLUGIN",
      .summary = "document a plugin's handlers and options",
@@ -320,6 +392,11 @@ const struct cli_command cli_commands[] = {
      .summary = "list the hosts of this store",
      .options = none,
      .run = cmd_hosts},
+    {.name = "audit",
+     .synopsis = "",
+     .summary = "list who did what, newest first",
+     .options = page_options,
+     .run = cmd_audit},
     {.name = "fsck",
      .synopsis = "[-c FILE] [--repair]",
      .summary = "prove that every job is in exactly one place",

@@ -15,15 +15,29 @@ static const struct {
     {"class", "class"}, {"code", "code"}, {"search", "q"},
 };
 
-static const char *const paging[] = {"state", "limit", "cursor"};
+/* Those that only lists know. */
+static const char *const of_lists[] = {"state", "after", "before", "parent"};
+static const char *const paging[] = {"limit", "cursor"};
 
-void filters_query(const struct cli *cli, struct buf *path) {
+static size_t add_given(const struct cli *cli, struct buf *path, const char *parameter,
+                        const char *option) {
+    const char *value = cli_value(cli, option);
+    remote_query(path, parameter, value);
+    return value != NULL;
+}
+
+size_t filters_query(const struct cli *cli, struct buf *path) {
+    size_t count = 0;
     for (size_t i = 0; i < ARRAY_LEN(filters); i++) {
-        remote_query(path, filters[i].parameter, cli_value(cli, filters[i].option));
+        count += add_given(cli, path, filters[i].parameter, filters[i].option);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(of_lists); i++) {
+        count += add_given(cli, path, of_lists[i], of_lists[i]);
     }
     for (size_t i = 0; i < ARRAY_LEN(paging); i++) {
-        remote_query(path, paging[i], cli_value(cli, paging[i]));
+        (void)add_given(cli, path, paging[i], paging[i]);
     }
+    return count;
 }
 
 size_t filters_json(const struct cli *cli, struct buf *out) {
@@ -84,6 +98,10 @@ void filters_print_jobs(const struct cli *cli, const cJSON *answer, bool dead) {
         add_job(&t, job, dead);
     }
     table_print(cli, &t);
+    filters_print_more(answer);
+}
+
+void filters_print_more(const cJSON *answer) {
     const char *cursor = remote_text(answer, "next_cursor");
     if (cursor != NULL) {
         (void)fprintf(stderr, "more: --cursor %s\n", cursor);

@@ -5,12 +5,15 @@
 #include "base/buf.h"
 #include "cli/cli.h"
 
-void filters_query(const struct cli *cli, struct buf *path);
+/* Returns how many there were, paging not counted. */
+size_t filters_query(const struct cli *cli, struct buf *path);
 /* "queue":"x",... for the members of an object. Returns how many there were. */
 size_t filters_json(const struct cli *cli, struct buf *out);
 
 /* Prints the jobs of {items, next_cursor}. */
 struct cJSON;
 void filters_print_jobs(const struct cli *cli, const struct cJSON *answer, bool dead);
+/* Says how to go on, if there is more. */
+void filters_print_more(const struct cJSON *answer);
 
 #endif

@@ -150,7 +150,7 @@ void remote_query(struct buf *path, const char *name, const char *value) {
     if (value == NULL) {
         return;
     }
-    buf_char(path, strchr(path->data, '?') == NULL ? '?' : '&');
+    buf_char(path, path->data == NULL || strchr(path->data, '?') == NULL ? '?' : '&');
     buf_str(path, name);
     buf_char(path, '=');
     add_escaped(path, value);

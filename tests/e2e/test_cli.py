@@ -447,6 +447,88 @@ def test_cancel_promote_retry(cli):
     assert mixed[0]["error"]["code"] == "job_not_found" and mixed[1]["state"] == "cancelled"
 
 
+def test_by_filters(cli):
+    queued = {name: [cli.submit("chaos.echo", {"n": n}, "--queue", name, "--delay", "1h") for n in range(3)] for name in ("left", "right")}
+    assert cli.json("promote", "--queue", "nowhere") == {"items": []}
+    assert "no job is like that" in cli.raw("promote", "--queue", "nowhere").stderr
+    assert {j["id"] for j in cli.json("promote", "--queue", "left")["items"]} == set(queued["left"])
+    cli.host.wait_all(queued["left"], "succeeded")
+    assert {j["state"] for j in cli.json("cancel", "--all", "--why", "the end")["items"]} == {"cancelled"}
+    assert all(cli.json("job", i)["state"] == "cancelled" for i in queued["right"])
+    assert len(cli.json("cancel", "--state", "succeeded", "--queue", "left", status=FAILED)["items"]) == 3  # asked for, and refused
+    assert len(cli("retry", "--queue", "right").splitlines()) == 3
+    cli.host.wait_all(queued["right"], "succeeded")
+    for args in ((), ("--all", "--queue", "q"), (NO_JOB, "--all"), (NO_JOB, "--queue", "q")):
+        assert "name ids, or give filters, or --all" in cli.error("cancel", *args, status=USAGE)
+    assert "is empty" in cli.error("cancel", "--queue", "", status=FAILED)
+
+
+def test_by_filters_more_than_a_page(cli):
+    cli("pause", "many", "--why", "they are to wait")
+    job = {"type": "chaos.echo", "queue": "many"}
+    ids = {i for count in (1000, 5) for i in cli.host.submit_many([job] * count)}
+    lines = cli("cancel", "--queue", "many").splitlines()
+    assert {line.split()[0] for line in lines} == ids and all(line.endswith("  cancelled") for line in lines)
+
+
+def test_rm(cli):
+    done = [cli.submit("chaos.echo") for _ in range(3)]
+    cli.host.wait_all(done, "succeeded")
+    waits = cli.submit("chaos.echo", None, "--delay", "1h")
+    assert re.search(rf"^{done[0]}  ", cli("rm", done[0]))
+    assert "no job with this id" in cli.error("job", done[0], status=FAILED)
+    assert "cannot" in cli.error("rm", waits, status=FAILED)
+    before = cli.json("job", done[2])["created_at"]
+    assert [j["id"] for j in cli.json("rm", "--state", "succeeded", "--before", before)["items"]] == [done[1]]
+    assert [j["id"] for j in cli.json("rm", "--all")["items"]] == [done[2]]
+    assert [j["id"] for j in cli.json("jobs")["items"]] == [waits]
+
+
+def test_filters_ask_on_a_terminal(cli):
+    waits = [cli.submit("chaos.echo", None, "--delay", "1h") for _ in range(2)]
+    for answer, state in (("n", "scheduled"), ("y", "cancelled")):
+        master, slave = pty.openpty()
+        with subprocess.Popen(cli.command("cancel", "--all"), stdin=slave, stdout=slave, stderr=slave) as p:
+            os.close(slave)
+            assert b"Cancel 2 jobs? [y/N]" in read_terminal(master, b"[y/N]")
+            os.write(master, answer.encode() + b"\n")
+            read_terminal(master, b"\0none\0")
+            assert p.wait(build.PATIENCE_S) == (OK if answer == "y" else FAILED)
+        os.close(master)
+        assert {cli.json("job", i)["state"] for i in waits} == {state}
+
+
+def test_log(cli):
+    job_id = cli.submit("chaos.log", {"lines": ["one", "two \x1b[31m"]})
+    cli.host.wait_job(job_id)
+    text = cli("log", job_id)
+    assert text == cli.host.log(job_id)
+    assert cli.json("log", job_id) == {"log": text}
+    assert "no job with this id" in cli.error("log", NO_JOB, status=FAILED)
+
+
+# ---- keys, audit
+
+def test_keys_and_audit(cli):
+    job_id = cli.submit("chaos.echo", None, "--key", "the key", "--queue", "keyed", "--delay", "1h")
+    line = cli("keys", "ls", "--queue", "keyed").splitlines()[1]
+    assert line.startswith("keyed ") and job_id in line and line.endswith("the key")
+    assert cli.json("keys", "ls", "--queue", "other")["items"] == []
+    assert cli("keys", "release", "keyed", "the key") == "released\n"
+    assert "no such key" in cli.error("keys", "release", "keyed", "the key", status=FAILED)
+    assert cli.submit("chaos.echo", None, "--key", "the key", "--queue", "keyed", "--delay", "1h") != job_id
+    entry = cli.json("audit", "-n", "1")["items"][0]
+    assert entry["action"] == "dedup.release" and entry["target"] == "keyed" and entry["detail"] == "the key"
+    assert re.search(r"\d+s +uid:\d+ +dedup\.release +keyed +the key$", cli("audit").splitlines()[1])
+
+
+def test_generations(cli):
+    whole = cli.json("generations")["items"]
+    assert [g["plugin"] for g in whole] == ["chaos"] and whole[0]["current"]
+    assert re.search(r"^chaos +1 +ready +1\.0\.0\+[0-9a-f]{12} ", cli("generations"), re.MULTILINE)
+    assert cli.json("generations", "nope")["items"] == []
+
+
 def make_dead(cli, count, **payload):
     ids = [cli.submit("chaos.fail", {"class": "input", "code": "bad_thing", "message": "no good", **payload}) for _ in range(count)]
     cli.host.wait_all(ids, "dead")
@@ -511,6 +593,19 @@ def test_queues_and_explain(cli):
     assert "finished" in cli("explain", job_id)
     assert "no plugin has a handler named" in cli.error("submit", "nobody.knows", status=FAILED)
     assert "no job with this id" in cli.error("explain", NO_JOB, status=FAILED)
+
+
+def test_one_queue(cli):
+    cli("pause", "slow", "--why", "a good reason")
+    for priority in ("high", "low", "low"):
+        cli.submit("chaos.echo", None, "--queue", "slow", "--priority", priority)
+    page = cli("queues", "slow")
+    for line in (r"^queue +slow$", r"^paused +by uid:\d+, ", r"^why +a good reason$", r"^jobs +3 queued$", r"^waiting +1 high, 2 low$",
+                 r"^oldest +\S+Z \("):
+        assert re.search(line, page, re.MULTILINE), page
+    one = cli.json("queues", "slow")
+    assert one["name"] == "slow" and one in cli.json("queues")["items"]
+    assert "no job is in a queue of this name" in cli.error("queues", "nowhere", status=FAILED)
 
 
 def test_jobs_filters_and_pages(cli):
