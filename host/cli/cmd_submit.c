@@ -9,6 +9,7 @@
 #include "cli/remote.h"
 #include "cli/result.h"
 #include "cli/upload.h"
+#include "core/job.h"
 
 enum { PAYLOAD_MAX = 256 << 20 };
 
@@ -84,6 +85,15 @@ static int add_max(struct cli *cli, struct buf *out) {
 
 /* ---- files: content first, then the job that names it ---- */
 
+/* What the file is called here, unless that is no name for the API. */
+static void add_filename(const char *path, struct buf *out) {
+    const char *slash = strrchr(path, '/');
+    const char *base = slash == NULL ? path : slash + 1;
+    if (job_check_file_name(base, NULL) == 0) {
+        json_kstr(out, "filename", base);
+    }
+}
+
 static int add_file(struct cli *cli, const char *given, struct buf *out) {
     char name[256];
     cJSON *blob = NULL;
@@ -98,6 +108,7 @@ static int add_file(struct cli *cli, const char *given, struct buf *out) {
         json_comma(out);
         buf_char(out, '{');
         json_kstr(out, "name", name);
+        add_filename(equals + 1, out);
         json_kstr(out, "sha256", remote_text(blob, "sha256"));
         buf_char(out, '}');
     }

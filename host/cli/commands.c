@@ -163,6 +163,9 @@ static const struct cli_option version_options[] = {
      CLI_ANY},
     {0}};
 
+static const struct cli_option help_options[] = {
+    {"man", 0, NULL, "Print the manual page of all commands, for man(1).", CLI_ANY}, {0}};
+
 static const struct cli_option plugin_new_options[] = {
     {"dir", 'd', "DIR", "The folder to make (default: NAME).", CLI_FOLDER}, {0}};
 
@@ -443,9 +446,9 @@ const struct cli_command cli_commands[] = {
      .run = cmd_completion,
      .local = true},
     {.name = "help",
-     .synopsis = "[COMMAND]",
+     .synopsis = "[COMMAND] [--man]",
      .summary = "explain a command",
-     .options = none,
+     .options = help_options,
      .args_max = 2,
      .takes = CLI_COMMAND,
      .run = cmd_help,

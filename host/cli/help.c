@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "cli/man.h"
+
 enum { WIDTH = 80, INDENT = 7, OPTION_TEXT = 11 };
 
 /* Words of `text` in lines of at most WIDTH, each indented; "\n\n" is a new paragraph, a line that
@@ -110,6 +112,10 @@ int help_group(const char *word, FILE *out) {
 int cmd_help(struct cli *cli) {
     const char *meant = NULL;
     size_t used = 0;
+    if (cli_flag(cli, "man")) {
+        man_page(stdout);
+        return CLI_OK;
+    }
     if (cli->arg_count == 0) {
         help_overview(stdout);
         return CLI_OK;

@@ -4,6 +4,7 @@ import os
 import pty
 import re
 import select
+import shutil
 import signal
 import subprocess
 import threading
@@ -99,6 +100,17 @@ def test_help_of_every_command():
             assert f"\n{section}\n" in "\n" + page
         assert max(map(len, page.splitlines())) <= 120
         assert run(*name.split(), "--help")[0] == page
+
+
+def test_manual_page():
+    page, _ = run("help", "--man")
+    for name in commands():
+        assert f'\n.SS "jobhost {name}' in page
+    assert page.count("\\-\\-token\\-file") == 1
+    if shutil.which("groff"):
+        done = subprocess.run(["groff", "-man", "-Tutf8", "-ww", "-P-c"], input=page, capture_output=True, text=True, check=True)
+        shown = re.sub(".\b", "", done.stdout)  # struck twice: bold
+        assert done.stderr == "" and "jobhost submit TYPE [OPTIONS]" in shown and "--payload JSON|@FILE|-" in shown
 
 
 def test_usage_errors(tmp_path):
@@ -324,6 +336,11 @@ def test_submit_files(cli):
         f.write(os.urandom(700_000))
     result = json.loads(cli("submit", "chaos.reads_input", "--file", f"one={path}", "--file", "two=/etc/hostname", "--wait"))
     assert "700000" in json.dumps(result)
+    odd = os.path.join(cli.host.folder, "a\x01b")
+    os.link(path, odd)
+    job_id = cli.submit("chaos.echo", None, "--file", f"same={path}", "--file", "same=/etc/hostname", "--file", f"odd={odd}")
+    files = cli.json("job", job_id)["files"]
+    assert [(f["name"], f.get("filename")) for f in files] == [("same", "in.bin"), ("same", "hostname"), ("odd", None)]
     assert "NAME=PATH" in cli.error("submit", "chaos.reads_input", "--file", path, status=USAGE)
     assert "No such file" in cli.error("submit", "chaos.reads_input", "--file", "a=/nowhere", status=USAGE)
     assert "not a regular file" in cli.error("submit", "chaos.reads_input", "--file", "a=/dev", status=USAGE)
