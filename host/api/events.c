@@ -1,20 +1,35 @@
 /* GET /v1/jobs/{id}/events: what happens to a job, as server-sent events, until it has ended.
  *
- *     watch the hub ─▶ read the job ─▶ "state" as it is now ─▶ "state", "progress", "log"
- *     as they come ─▶ final state, end
+ *     follow in the hub ─▶ read the job ─┬─▶ Last-Event-ID is the end that the job still has: 204
+ *                                        ├─▶ the hub has all behind Last-Event-ID: what was missed
+ *                                        └─▶ else the whole job as it is
+ *                                              └─▶ events from the hub's ring as they come
+ *                                                    └─▶ final state: the whole job, end
  *
- * The hub is watched before the job is read, so that no change falls between the two. It is
- * lossy (and another host's changes never pass through it), so the job is read again every
- * REFRESH_MS, which also keeps proxies from cutting a silent connection. */
+ * Every event comes from the ring, in its order and under its number, so that all watchers see the
+ * same ones and a client may come back with any of their ids. The whole job stands in for what
+ * happened up to the number that the ring had when the job was asked for.
+ *
+ * Some changes pass the hub by (what becomes due, what an operator does in bulk, another host), so
+ * the job is read again every REFRESH_MS, which also keeps proxies from cutting a silent
+ * connection; what is found then is published for all. */
 #include <errno.h>
 #include <stdlib.h>
 
 #include "api/job_json.h"
 #include "api/routes.h"
 #include "base/timer.h"
+#include "core/event_id.h"
 #include "supervisor/hub.h"
 
-enum { REFRESH_MS = 15000 };
+enum { REFRESH_MS = 15000, RETRY_MS = 2000 };
+
+enum purpose {
+    READ_FIRST,   // before the answer begins
+    READ_WHOLE,   // the ring has lost something: the whole job stands in for it
+    READ_FINAL,   // the event `final_seq` is final: the whole job tells it
+    READ_REFRESH, // has something passed the hub by?
+};
 
 struct watcher { // freed when the request is over and no read is under way
     struct host *host;
@@ -22,16 +37,18 @@ struct watcher { // freed when the request is over and no read is under way
     struct hub_watch watch;
     struct timer refresh;
     struct store_get get;
-    bool reading; // get is with the store
-    bool begun;   // the answer has begun
-    bool ended;   // its end has been sent
-    bool gone;    // the request is over
-    bool stirred; // a change of state passed while a read was under way
-    bool final;   // the final state has been sent
-    uint32_t rev; // last one sent
-    int state;    // last one sent, or -1
-    int32_t attempt;
-    uint64_t seq;
+    enum purpose purpose; // of `get`
+    uint64_t read_from;   // the ring's newest number when it was posted
+    uint64_t final_seq;
+    struct event_id last; // Last-Event-ID
+    bool came_back;       // with a Last-Event-ID, whatever stands in it
+    bool has_last;        // with one that is ours
+    bool reading;         // get is with the store
+    bool begun;           // the answer has begun
+    bool ended;           // its end has been sent
+    bool gone;            // the request is over
+    uint64_t seq;         // all up to here has been told
+    int state;            // last one sent, or -1
 };
 
 /* ---- sending ---- */
@@ -50,164 +67,282 @@ static void end(struct watcher *w) {
     respond_stream_end(w->call->req);
 }
 
-/* One event; what cannot be sent ends the stream: the client comes back and reads the state
- * anew. */
-static void send_event(struct watcher *w, const char *name, int64_t at_ms, struct buf *data) {
-    struct buf text = {0};
-    buf_printf(&text, "id: %lld-%llu\nevent: %s\ndata: ", (long long)at_ms,
-               (unsigned long long)++w->seq, name);
-    buf_add(&text, data->data, data->len); // JSON has no line ends in it
-    buf_str(&text, "\n\n");
-    int r = text.failed || data->failed ? -ENOMEM : respond_stream(w->call->req, buf_bytes(&text));
-    buf_free(&text);
-    buf_free(data);
+/* What cannot be sent ends the stream: the client comes back and gets the rest. */
+static void send_text(struct watcher *w, const struct buf *text) {
+    int r = text->failed ? -ENOMEM : respond_stream(w->call->req, buf_bytes(text));
     if (r != 0 && r != -EPIPE) { // -EPIPE: `done` is on its way
         end(w);
     }
 }
 
-static void begin_data(struct buf *data, const struct job_id *id, int64_t at_ms) {
-    buf_char(data, '{');
-    job_json_id(data, "id", id);
-    json_ktime(data, "at", at_ms);
+static void send_event(struct watcher *w, const struct event_id *id, const char *name,
+                       struct buf *data) {
+    char id_text[EVENT_ID_TEXT + 1];
+    struct buf text = {0};
+    event_id_format(id, id_text);
+    buf_printf(&text, "id: %s\nevent: %s\ndata: ", id_text, name);
+    buf_add(&text, data->data, data->len); // JSON has no line ends in it
+    buf_str(&text, "\n\n");
+    text.failed |= data->failed;
+    send_text(w, &text);
+    buf_free(&text);
+    buf_free(data);
+    w->seq = id->seq;
 }
 
-/* The job as it is, as one event. Ends the stream if that is final. */
-static void send_job(struct watcher *w) {
+static void send_comment(struct watcher *w) {
+    static const char beat[] = ":\n\n";
+    if (respond_stream(w->call->req, bytes_of(beat)) == -ENOBUFS) {
+        end(w);
+    }
+}
+
+/* The job as it is, under this number. Ends the stream if that is final. */
+static void send_job(struct watcher *w, uint64_t seq, bool reset) {
     const struct store_job *job = &w->get.job;
     struct job_live live;
     struct buf data = {0};
     bool runs = jobs_live(w->host, &w->get.id, &live);
+    bool final = job_is_final(job->state);
     job_json(&data, job, runs ? &live : NULL, false);
-    w->rev = job->rev;
+    if (reset && data.len > 0 && !data.failed) {
+        data.len--; // its last brace
+        json_kbool(&data, "reset", true);
+        buf_char(&data, '}');
+    }
     w->state = (int)job->state;
-    w->attempt = job->counters.executions;
-    w->final = job_is_final(job->state);
-    send_event(w, "state", w->get.op.now_ms, &data);
+    send_event(
+        w, &(struct event_id){.boot = w->host->nonce, .seq = seq, .final = final, .rev = job->rev},
+        "state", &data);
+    if (final) {
+        end(w);
+    }
 }
 
-static void send_state(struct watcher *w, const struct hub_event *e) {
-    struct buf data = {0};
-    begin_data(&data, &e->id, e->at_ms);
-    json_kstr(&data, "state", job_state_name((int)e->state));
-    json_kint(&data, "attempt", e->attempt);
-    job_json_progress(&data, &e->progress);
-    json_kstr(&data, "message", e->text);
-    buf_char(&data, '}');
-    w->state = (int)e->state;
-    w->attempt = e->attempt;
-    send_event(w, "state", e->at_ms, &data);
+static void begin_data(struct buf *data, const struct hub_event *e) {
+    buf_char(data, '{');
+    job_json_id(data, "id", &e->id);
+    json_ktime(data, "at", e->at_ms);
 }
 
-static void send_progress(struct watcher *w, const struct hub_event *e) {
-    struct buf data = {0};
-    begin_data(&data, &e->id, e->at_ms);
-    job_json_progress(&data, &e->progress);
-    buf_char(&data, '}');
-    send_event(w, "progress", e->at_ms, &data);
+static void state_data(struct buf *data, const struct hub_event *e) {
+    json_kstr(data, "state", job_state_name((int)e->state));
+    if (e->attempt > 0) {
+        json_kint(data, "attempt", e->attempt);
+    }
+    job_json_progress(data, &e->progress);
+    json_kstr(data, "message", e->text);
 }
 
-static void send_log(struct watcher *w, const struct hub_event *e) {
+static void progress_data(struct buf *data, const struct hub_event *e) {
+    job_json_progress(data, &e->progress);
+}
+
+static void log_data(struct buf *data, const struct hub_event *e) {
     static const char *const levels[] = {"debug", "info", "warn", "error"};
+    json_kstr(data, "level", levels[e->level & 3]);
+    json_kstr(data, "text", e->text);
+}
+
+static void send_hub_event(struct watcher *w, const struct hub_event *e) {
+    static const struct {
+        const char *name;
+        void (*add)(struct buf *data, const struct hub_event *e);
+    } kinds[] = {
+        [HUB_STATE] = {"state", state_data},
+        [HUB_PROGRESS] = {"progress", progress_data},
+        [HUB_LOG] = {"log", log_data},
+    };
     struct buf data = {0};
-    begin_data(&data, &e->id, e->at_ms);
-    json_kstr(&data, "level", levels[e->level & 3]);
-    json_kstr(&data, "text", e->text);
+    begin_data(&data, e);
+    kinds[e->kind].add(&data, e);
     buf_char(&data, '}');
-    send_event(w, "log", e->at_ms, &data);
+    w->state = e->kind == HUB_STATE ? (int)e->state : w->state;
+    send_event(w, &(struct event_id){.boot = w->host->nonce, .seq = e->seq}, kinds[e->kind].name,
+               &data);
+}
+
+/* ---- from the ring ---- */
+
+static void read_job(struct watcher *w, enum purpose purpose);
+
+/* Sends what the ring has behind w->seq, up to a final state, which the job itself has to tell. A
+ * refresh under way holds nothing up but what needs a read of its own. */
+static void pump(struct watcher *w) {
+    const struct hub_event *e;
+    bool waits = w->reading && w->purpose != READ_REFRESH;
+    if (!w->begun || waits || w->ended || w->gone) {
+        return;
+    }
+    if (hub_after(w->host->hub, &w->watch.id, w->seq, &e) != 0) {
+        if (!w->reading) {
+            read_job(w, READ_WHOLE);
+        }
+        return;
+    }
+    for (; e != NULL && !w->ended; e = hub_next(e)) {
+        if (e->kind != HUB_STATE || !job_is_final(e->state)) {
+            send_hub_event(w, e);
+            continue;
+        }
+        if (!w->reading) {
+            w->final_seq = e->seq;
+            read_job(w, READ_FINAL);
+        }
+        return;
+    }
+}
+
+static void on_news(struct hub_watch *watch) {
+    pump(watch->arg);
 }
 
 /* ---- reading the job ---- */
 
-static void read_job(struct watcher *w);
-
-/* False: answered with an error instead. */
-static bool begin(struct watcher *w) {
-    struct call *call = w->call;
-    struct store_op *op = &w->get.op;
-    if (op->status == 0) {
-        w->begun = true;
-        respond_header(call->req, "X-Accel-Buffering", "no");
-        respond_stream_begin(call->req, 200, "text/event-stream");
-        send_job(w);
-        return true;
-    }
-    stop(w);
-    if (op->status == -ENOENT) {
-        store_op_finish(op);
-        call_error(call, 404, "job_not_found", "id", "there is no job with this id");
-    } else {
-        call_store_failed(call, op);
-    }
-    return false;
+/* Has all that was published been told, and nothing since the job was asked for? */
+static bool is_quiet(const struct watcher *w) {
+    const struct hub_event *newer;
+    return w->seq <= w->read_from && hub_after(w->host->hub, &w->watch.id, w->seq, &newer) == 0 &&
+           newer == NULL;
 }
 
-static void read_again(struct watcher *w) {
-    static const char beat[] = ":\n\n";
-    bool removed = w->get.op.status == -ENOENT; // nothing will ever come
-    if (w->get.op.status == 0 && w->get.job.rev != w->rev) {
-        send_job(w);
-    } else if (removed || respond_stream(w->call->req, bytes_of(beat)) == -ENOBUFS) {
-        w->final = true;
+/* Has the ring all behind Last-Event-ID? *ret_missed: the first of it, or NULL. */
+static bool resumes(const struct watcher *w, const struct hub_event **ret_missed) {
+    return w->has_last && w->last.boot == w->host->nonce &&
+           hub_after(w->host->hub, &w->watch.id, w->last.seq, ret_missed) == 0;
+}
+
+static void begin(struct watcher *w) {
+    struct request *req = w->call->req;
+    struct buf hint = {0};
+    const struct hub_event *missed;
+    w->begun = true;
+    respond_header(req, "X-Accel-Buffering", "no");
+    respond_stream_begin(req, 200, "text/event-stream");
+    buf_printf(&hint, "retry: %d\n\n", RETRY_MS);
+    send_text(w, &hint);
+    buf_free(&hint);
+    if (!resumes(w, &missed)) {
+        send_job(w, w->read_from, w->came_back);
+        return;
+    }
+    w->seq = w->last.seq;
+    if (job_is_final(w->get.job.state) && missed == NULL) {
+        send_job(w, w->read_from, false); // its end has passed the hub by
+    }
+}
+
+/* The first read: begins the answer, or answers otherwise. */
+static void first(struct watcher *w) {
+    struct call *call = w->call;
+    struct store_op *op = &w->get.op;
+    const struct store_job *job = &w->get.job;
+    bool has_seen_end = op->status == 0 && w->has_last && w->last.final &&
+                        job_is_final(job->state) && job->rev == w->last.rev;
+    if (op->status == 0 && !has_seen_end) {
+        begin(w);
+        return;
+    }
+    w->ended = true;
+    stop(w);
+    if (has_seen_end) {
+        respond(call->req, 204, NULL, (struct bytes){NULL, 0}); // a browser comes back no more
+    } else if (op->status == -ENOENT) {
+        call_error(call, 404, "job_not_found", "id", "there is no job with this id");
+    } else {
+        struct problem problem;
+        call_store_problem(op->status, op->err.msg, &problem);
+        call_problem(call, &problem);
+    }
+}
+
+/* The ring's final event. The job may have been revived since, or removed. */
+static void tell_final(struct watcher *w) {
+    const struct hub_event *e;
+    if (w->get.op.status == 0 && job_is_final(w->get.job.state)) {
+        send_job(w, w->final_seq, false);
+    } else if (hub_after(w->host->hub, &w->watch.id, w->final_seq - 1, &e) == 0 && e != NULL) {
+        send_hub_event(w, e);
+    }
+}
+
+/* Tells what was read. The state that is to be published for all, or -1. */
+static int tell(struct watcher *w) {
+    const struct store_job *job = &w->get.job;
+    bool known = w->get.op.status == 0;
+    switch (w->purpose) {
+    case READ_FIRST: first(w); return -1;
+    case READ_FINAL: tell_final(w); return -1;
+    case READ_WHOLE:
+        if (known) {
+            send_job(w, w->read_from, true);
+        }
+        return -1;
+    case READ_REFRESH: break;
+    }
+    if (known && is_quiet(w) && (int)job->state != w->state) {
+        if (!job_is_final(job->state)) {
+            return (int)job->state;
+        }
+        send_job(w, w->read_from, false);
+    } else {
+        send_comment(w);
+    }
+    return -1;
+}
+
+static void look_again(struct watcher *w, int64_t after_ms) {
+    if (!w->ended && !w->reading) {
+        (void)timer_set(w->host->timers, &w->refresh, env_mono_ms(&w->host->env) + after_ms);
     }
 }
 
 static void got_job(struct store_op *op) {
     struct watcher *w = CONTAINER_OF(op, struct watcher, get.op);
+    int status = op->status;
     w->reading = false;
     if (w->gone) {
         store_op_finish(op);
         free(w);
         return;
     }
-    if (w->begun) {
-        read_again(w);
-    } else if (!begin(w)) {
+    if (status != 0 && status != -ENOENT && w->purpose != READ_FIRST) {
+        store_op_finish(op); // a store that is slow is no news
+        look_again(w, RETRY_MS);
         return;
     }
-    store_op_finish(op);
-    if (w->final) {
+    int found = tell(w);
+    store_op_finish(op);                  // from here on it may be posted again
+    if (status == -ENOENT && !w->ended) { // removed: nothing will ever come
         end(w);
-    } else if (w->stirred) {
-        w->stirred = false;
-        read_job(w);
-    } else if (!w->ended) {
-        (void)timer_set(w->host->timers, &w->refresh, env_mono_ms(&w->host->env) + REFRESH_MS);
     }
+    if (found != -1) {
+        hub_publish(w->host->hub, &(struct hub_event){.kind = HUB_STATE,
+                                                      .id = w->watch.id,
+                                                      .at_ms = env_wall_ms(&w->host->env),
+                                                      .state = (enum job_state)found});
+    }
+    pump(w);
+    look_again(w, REFRESH_MS);
 }
 
-static void read_job(struct watcher *w) {
+static void read_job(struct watcher *w, enum purpose purpose) {
+    w->purpose = purpose;
     w->reading = true;
+    w->read_from = hub_seq(w->host->hub);
+    timer_cancel(w->host->timers, &w->refresh);
     call_op(w->call, &w->get.op, STORE_GET, got_job);
     store_post(&w->host->store, &w->get.op);
 }
 
 static void on_refresh(struct timer *t, void *arg) {
     (void)t;
-    read_job(arg);
+    read_job(arg, READ_REFRESH);
 }
 
-/* ---- the hub ---- */
+/* ---- the request ---- */
 
-static void on_hub(struct hub_watch *watch, const struct hub_event *e) {
-    struct watcher *w = watch->arg;
-    if (!w->begun || w->reading) {
-        w->stirred |= e->kind == HUB_STATE; // the read under way may have missed it
-        return;
-    }
-    if (e->kind == HUB_PROGRESS) {
-        send_progress(w, e);
-    } else if (e->kind == HUB_LOG) {
-        send_log(w, e);
-    } else if (job_is_final(e->state)) {
-        timer_cancel(w->host->timers, &w->refresh);
-        read_job(w); // the final event tells everything: result, error, warnings
-    } else if ((int)e->state != w->state || e->attempt != w->attempt) {
-        send_state(w, e);
-    }
-}
-
-/* The request is over: sent to its end, or the peer has gone. */
+/* It is over: sent to its end, or the peer has gone. */
 static void on_done(struct request *req, void *arg) {
     (void)req;
     struct watcher *w = arg;
@@ -216,6 +351,13 @@ static void on_done(struct request *req, void *arg) {
     if (!w->reading) {
         free(w);
     }
+}
+
+static void read_last_event_id(struct watcher *w, const struct request *req) {
+    struct bytes value = {NULL, 0};
+    unsigned count = request_header(req, "Last-Event-ID", &value);
+    w->came_back = count > 0 && value.len > 0;
+    w->has_last = count == 1 && event_id_parse(value, &w->last) == 0;
 }
 
 void events_handle(struct call *call) {
@@ -232,14 +374,16 @@ void events_handle(struct call *call) {
     w->call = call;
     w->get.id = id;
     w->state = -1;
-    w->watch = (struct hub_watch){.id = id, .event = on_hub, .arg = w};
+    w->watch = (struct hub_watch){.id = id, .news = on_news, .arg = w};
     timer_init(&w->refresh, on_refresh, w);
+    read_last_event_id(w, call->req);
     if (hub_add(w->host->hub, &w->watch) != 0) {
         free(w);
-        call_error(call, 503, "too_many_watchers", NULL, "too many are watching already");
+        respond_header(call->req, "Retry-After", "5");
+        call_error(call, 503, "too_many_watchers", NULL, "too many jobs are watched already");
         return;
     }
     call->req->done = on_done;
     call->req->done_arg = w;
-    read_job(w);
+    read_job(w, READ_FIRST);
 }

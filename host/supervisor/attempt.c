@@ -209,7 +209,7 @@ static int64_t attempt_clamp(uint64_t n) {
 static void attempt_publish_progress(struct attempt *a, enum hub_event_kind kind, int level,
                                      const char *text) {
     struct host *host = a->host;
-    if (!hub_watching(host->hub, &a->job->spec.id)) {
+    if (!hub_follows(host->hub, &a->job->spec.id)) {
         return;
     }
     hub_publish(host->hub, &(struct hub_event){

@@ -252,7 +252,7 @@ static void commits_tell_worker(struct attempt *a, const struct store_commit_ite
 static void commits_publish(struct host *host, const struct commit_entry *entry,
                             enum job_state state) {
     const struct attempt *a = entry->attempt;
-    if (!hub_watching(host->hub, &a->job->spec.id)) {
+    if (!hub_follows(host->hub, &a->job->spec.id)) {
         return;
     }
     hub_publish(host->hub, &(struct hub_event){

@@ -244,12 +244,13 @@ static void claim_settle_lanes(struct claim *claim) {
 }
 
 static void claim_publish(struct host *host, const struct job_id *id, enum job_state state,
-                          const char *why) {
-    if (hub_watching(host->hub, id)) {
+                          int32_t attempt, const char *why) {
+    if (hub_follows(host->hub, id)) {
         hub_publish(host->hub, &(struct hub_event){.kind = HUB_STATE,
                                                    .id = *id,
                                                    .at_ms = env_wall_ms(&host->env),
                                                    .state = state,
+                                                   .attempt = attempt,
                                                    .text = why});
     }
 }
@@ -265,7 +266,7 @@ static void claim_take_jobs(struct claim *claim) {
         if (a == NULL) {
             continue; // recovered at the next start
         }
-        claim_publish(host, &job->spec.id, JOB_RUNNING, NULL);
+        claim_publish(host, &job->spec.id, JOB_RUNNING, job->counters.attempts + 1, NULL);
         if (note->lane->pool == NULL || host->phase != HOST_RUNNING) {
             attempt_end(a, ATTEMPT_UNSTARTED, NULL);
             continue;
@@ -273,7 +274,7 @@ static void claim_take_jobs(struct claim *claim) {
         TAILQ_INSERT_TAIL(&note->lane->pool->held, a, link);
     }
     for (size_t i = 0; i < claim->op.ended_count; i++) {
-        claim_publish(host, &claim->op.ended[i], JOB_DEAD,
+        claim_publish(host, &claim->op.ended[i], JOB_DEAD, 0,
                       "its time was over before it could start");
     }
     claim->attempts--;

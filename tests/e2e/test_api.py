@@ -12,6 +12,7 @@ import pytest
 from lib import build
 from lib.host import chaos
 from lib.procs import wait_until
+from lib.sse import Parser
 
 
 def raw(host, data, shut=False):
@@ -33,12 +34,7 @@ def events(host, job_id, headers=None):
     connection = host.another()
     answer = connection.expect(200, "GET", f"/v1/jobs/{job_id}/events", headers=headers)
     assert answer.headers["Content-Type"] == "text/event-stream"
-    found = []
-    for block in answer.raw.decode().split("\n\n"):
-        fields = dict(line.split(": ", 1) for line in block.splitlines() if not line.startswith(":"))
-        if fields:
-            assert fields["id"]
-            found.append((fields["event"], json.loads(fields["data"])))
+    found = [(event.name, json.loads(event.data)) for event in Parser().feed(answer.raw) if event.id]
     connection.close()
     return found
 

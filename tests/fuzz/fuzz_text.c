@@ -1,7 +1,9 @@
-// Parsers of short texts: ids, times, durations, sizes, names. What is accepted survives being written and read again.
+// Parsers of short texts: ids of jobs and events, times, durations, sizes, names. What is accepted
+// survives being written and read again.
 #include <string.h>
 
 #include "base/rfc3339.h"
+#include "core/event_id.h"
 #include "core/id.h"
 #include "core/job.h"
 #include "fuzz.h"
@@ -13,6 +15,15 @@ static void try_id(const char *text) {
         id_format(&id, out);
         FUZZ_CHECK(id_parse(out, &again) == 0 && id_equal(&id, &again));
         FUZZ_CHECK(id_order(&id) >= 0 && id_time_ms(&id) >= 0);
+    }
+}
+
+static void try_event_id(const char *text) {
+    struct event_id id;
+    char out[EVENT_ID_TEXT + 1];
+    if (event_id_parse(bytes_of(text), &id) == 0) {
+        event_id_format(&id, out);
+        FUZZ_CHECK(strcmp(out, text) == 0);
     }
 }
 
@@ -62,6 +73,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     }
     memcpy(text, data, size);
     text[size] = '\0';
+    try_event_id(text);
     try_id(text);
     try_time(text);
     try_duration(text);
