@@ -151,15 +151,19 @@ struct config_hook {
     int64_t tolerance_ms; /* 0 = the scheme's own: 0 for qstash, else 5 min */
 };
 
+enum { CONFIG_ROUTE_PARAMS_MAX = 8 }; /* {names} in a path */
 struct config_route {
     struct config_entry entry; /* name = "METHOD path"                       */
     const char *method, *path;
     const char *action; /* submit | status | result | cancel | events | plugin.query */
-    const char *view;
+    const char *view;   /* one of config_view_names; NULL = the first of them */
     const char *job, *queue;
     const char *auth; /* JSON text of its scheme, or NULL           */
     int64_t max_body;
 };
+
+/* Views that there are, "v1" (the API's own) first; NULL-terminated. */
+extern const char *const config_view_names[];
 
 struct config_limit {
     struct config_entry entry;

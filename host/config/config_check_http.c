@@ -227,6 +227,14 @@ static void check_action(const struct route_check *r) {
     }
 }
 
+static size_t count_names(const char *path) {
+    size_t count = 0;
+    for (const char *at = strchr(path, '{'); at != NULL; at = strchr(at + 1, '{')) {
+        count++;
+    }
+    return count;
+}
+
 static bool has_repeated_name(const char *path) {
     for (const char *a = strchr(path, '{'); a != NULL; a = strchr(a + 1, '{')) {
         size_t len = strcspn(a, "}") + 1;
@@ -277,8 +285,28 @@ static void check_path(const struct route_check *r) {
     if (has_repeated_name(route->path)) {
         ROUTE_ERROR(r, "match", &route->entry.name, "bad_value", "a name in braces stands twice");
     }
+    if (count_names(route->path) > CONFIG_ROUTE_PARAMS_MAX) {
+        ROUTE_ERROR(r, "match", &route->entry.name, "bad_value",
+                    "more than %d names in braces in a path", CONFIG_ROUTE_PARAMS_MAX);
+    }
     if (route->entry.on) {
         check_shadow(r);
+    }
+}
+
+/* Off for what this program cannot do, and not by anybody's will. */
+static void check_served(const struct route_check *r) {
+    const struct config_route *route = r->route;
+    if (route->entry.on || route->entry.enabled != ENABLED_TRUE) {
+        return;
+    }
+    bool query = route->action != NULL && strcmp(route->action, "plugin.query") == 0;
+    if (query || route->auth != NULL) {
+        config_check_warning(r->b,
+                             &(struct config_subject){
+                                 &route->entry, r->section, query ? "action" : "auth",
+                                 query ? (const void *)&route->action : (const void *)&route->auth},
+                             "not_served", "the route is off: %s", route->entry.off_why);
     }
 }
 
@@ -292,5 +320,6 @@ void config_check_routes(struct config_binding *b, const struct config *c) {
         if (r.route->path != NULL) {
             check_path(&r);
         }
+        check_served(&r);
     }
 }

@@ -339,21 +339,25 @@ static const struct config_table hook_table = {
 
 // ---- routes
 
+const char *const config_view_names[] = {"v1", "amazon", NULL};
+
 static const struct config_field route_rows[] = {
     ENABLED_ROW(config_route, "the route", " and the plugin of its job, or of its view, is on"),
     {"match", CONFIG_STRING, FIELD_REQUIRED, AT(config_route, entry.name), .max = 1024,
      .form = &form_match, .doc = "Method and path, such as `GET /job-status/{id}`."},
     {"action", CONFIG_WORD, FIELD_REQUIRED, AT(config_route, action),
      .words = WORDS("submit", "status", "result", "cancel", "events", "plugin.query"),
-     .doc = "What the request asks for."},
-    {"view", CONFIG_STRING, 0, AT(config_route, view), .default_words = "the API's own fields",
-     .max = 64, .form = &form_name, .doc = "Whose field names the answer uses."},
+     .doc = "What the request asks for. `plugin.query` is not served yet: such a route is off."},
+    {"view", CONFIG_WORD, 0, AT(config_route, view), .default_words = "`v1`, the API's own",
+     .words = config_view_names,
+     .doc = "Whose fields and status codes the route has: docs/routes.md."},
     {"job", CONFIG_STRING, 0, AT(config_route, job), .form = &form_job_type,
      .doc = "`submit` and `plugin.query`: the type of the job."},
     {"queue", CONFIG_STRING, 0, AT(config_route, queue), .default_words = "the job type's",
      .form = &form_queue, .doc = "`submit`: where the job waits."},
     {"auth", CONFIG_JSON, 0, AT(config_route, auth), .default_words = "as host.auth says",
-     .doc = "Another way to prove who asks, for this route."},
+     .doc = "Another way to prove who asks, for this route. Not served yet: a route that has it is "
+            "off."},
     {"max_body", CONFIG_SIZE, 0, AT(config_route, max_body), .fallback = "1MiB", .min = 1,
      .max = 4 * GIB, .doc = "The largest body; larger ones are refused with 413."},
 };

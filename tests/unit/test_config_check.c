@@ -130,9 +130,22 @@ static const struct row rows[] = {
     {"hooks: {h: {path: /healthz, job: a.b, verify: none}}", "hooks.h.path", "taken_path",
      "the host itself"},
     // routes
-    {"routes: [{match: 'GET /a/{id}', action: status}, {match: GET /a/, action: plugin.query, job: "
+    {"routes: [{match: 'GET /a/{id}', action: status}, {match: POST /a/, action: submit, job: "
      "a.b}]",
      NULL, NULL, NULL},
+    {"routes: [{match: GET /a/, action: plugin.query, job: a.b}]", "routes[0].action", "not_served",
+     "the route is off: plugin.query is not served yet"},
+    {"routes: [{match: GET /a/, action: plugin.query, job: a.b, enabled: false}]", NULL, NULL,
+     NULL},
+    {"routes: [{match: POST /a, action: submit, job: a.b, auth: {bearer: x}}]", "routes[0].auth",
+     "not_served", "the route is off: auth of a single route"},
+    {"routes: [{match: 'GET /a/{id}', action: status, view: amazom}]", "routes[0].view", "bad_word",
+     "did you mean \"amazon\""},
+    {"routes: [{match: 'GET /a/{id}', action: status, view: v1, enabled: auto}]", NULL, NULL, NULL},
+    {"routes: [{match: 'GET /{a}/{b}/{c}/{d}/{e}/{f}/{g}/{id}', action: status}]", NULL, NULL,
+     NULL},
+    {"routes: [{match: 'GET /{a}/{b}/{c}/{d}/{e}/{f}/{g}/{id}/{i}', action: status}]",
+     "routes[0].match", "bad_value", "more than 8 names"},
     {"routes: [{match: 'GET /a/{id}', action: status}, {match: 'GET /b/{id}', action: status}]",
      NULL, NULL, NULL},
     {"routes: [{match: 'GET /a/{id}', action: status}, {match: 'GET /a/{id}', action: result}]",

@@ -55,7 +55,7 @@ static void test_each_off(void) {
     struct loaded l = load_text("plugins: {p: {enabled: false}, on: {}}\n"
                                 "schedules: {s: {cron: '@daily', job: p.x, enabled: auto}}\n"
                                 "hooks: {h: {path: /h, verify: none, job: on.x, enabled: false}}\n"
-                                "routes: [{match: 'GET /r/{id}', action: status, view: p, "
+                                "routes: [{match: 'GET /r/{id}', action: status, view: amazon, "
                                 "enabled: auto}]\n"
                                 "notify: {n: {on: job.dead, url: 'https://x', secret: '${N:-}', "
                                 "enabled: auto}}\n",
@@ -66,7 +66,7 @@ static void test_each_off(void) {
         config_each_off(l.config, add_off, &out);
     }
     EXPECT_EQ_STR("plugins.p: enabled: false\nschedules.s: plugin p is not on\n"
-                  "hooks.h: enabled: false\nroutes.GET /r/{id}: plugin p is not on\n"
+                  "hooks.h: enabled: false\nroutes.GET /r/{id}: plugin amazon is not on\n"
                   "notify.n: N is not set\n",
                   out.data);
     buf_free(&out);
