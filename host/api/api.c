@@ -5,10 +5,12 @@
 #include <string.h>
 
 #include "api/cors.h"
+#include "api/custom.h"
 #include "api/guard.h"
 #include "api/routes.h"
 #include "api/submit.h"
 #include "api/upload.h"
+#include "api/view.h"
 #include "net/server.h"
 
 enum {
@@ -29,7 +31,14 @@ static uint64_t submit_body_max(const struct config *c) {
 
 static void *api_open(struct host *host) {
     struct api *api = calloc(1, sizeof *api);
+    struct custom_routes *custom = calloc(1, sizeof *custom);
+    if (api == NULL || custom == NULL || custom_compile(host->config, custom) != 0) {
+        free(custom);
+        free(api);
+        api = NULL;
+    }
     if (api != NULL) {
+        api->custom = custom;
         api->host = host;
         api->submit_body_max = submit_body_max(host->config);
         api->spools = (struct spools){.disk = host->disk, .dir = host->config->host.state_dir};
@@ -45,7 +54,10 @@ static void api_configure(void *front, struct server_config *ret_config) {
 }
 
 static void api_close(void *front) {
-    free(front);
+    struct api *api = front;
+    custom_finish(api->custom);
+    free(api->custom);
+    free(api);
 }
 
 const struct host_front api_front = {
@@ -99,9 +111,12 @@ static bool takes_work(struct call *call) {
 
 static void admit_submit(struct call *call, struct request_body *body) {
     uint64_t file_max = (uint64_t)call->host->config->store.blobs_max_in_store;
-    body->limit = call->api->submit_body_max;
-    if (form_is_sent(call)) {
-        body->limit += JOB_FILES_MAX * file_max;
+    bool form = form_is_sent(call);
+    body->limit = call->api->submit_body_max + (form ? JOB_FILES_MAX * file_max : 0);
+    if (call->custom != NULL) {
+        body->limit = (uint64_t)call->custom->config->max_body;
+    }
+    if (form) {
         (void)form_admit(call, &submit_form_rules, body);
     }
 }
@@ -116,6 +131,11 @@ static void admit_body(struct call *call, struct request_body *body) {
     case BODY_BLOB:
         if (takes_work(call)) {
             upload_admit(call, body);
+        }
+        break;
+    case BODY_FORM:
+        if (takes_work(call)) {
+            view_submit_admit(call, body);
         }
         break;
     default: break;

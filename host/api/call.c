@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/custom.h"
+#include "api/view.h"
+
 void *call_alloc(struct call *call, size_t size) {
     void *p = arena_zalloc(&call->req->arena, size);
     if (p == NULL) {
@@ -57,19 +60,35 @@ void call_list_end(struct call *call, struct store_op *op, struct buf *out, cons
     call_reply(call, 200, out);
 }
 
+static void send_problem(struct call *call, const struct problem *problem) {
+    const struct view *view = call->custom == NULL ? NULL : call->custom->view;
+    if (view == NULL) {
+        respond_error(call->req, problem->status, problem->code,
+                      problem->field[0] == '\0' ? NULL : problem->field, problem->message);
+        return;
+    }
+    struct buf out = {0};
+    view->problem(&out, problem);
+    call_reply(call, problem->status, &out);
+}
+
 void call_error(struct call *call, int status, const char *code, const char *field,
                 const char *message) {
-    respond_error(call->req, status, code, field, message);
+    struct problem problem = {.status = status, .code = code};
+    (void)snprintf(problem.field, sizeof problem.field, "%s", field == NULL ? "" : field);
+    (void)snprintf(problem.message, sizeof problem.message, "%s", message);
+    send_problem(call, &problem);
 }
 
 void call_errorf(struct call *call, int status, const char *code, const char *field,
                  const char *fmt, ...) {
     struct problem problem = {.status = status, .code = code};
     va_list ap;
+    (void)snprintf(problem.field, sizeof problem.field, "%s", field == NULL ? "" : field);
     va_start(ap, fmt);
     (void)vsnprintf(problem.message, sizeof problem.message, fmt, ap);
     va_end(ap);
-    respond_error(call->req, status, code, field, problem.message);
+    send_problem(call, &problem);
 }
 
 void call_problem(struct call *call, const struct problem *problem) {
@@ -79,8 +98,7 @@ void call_problem(struct call *call, const struct problem *problem) {
     if (problem->status == 429 || problem->status == 503) {
         respond_header(call->req, "Retry-After", "1");
     }
-    respond_error(call->req, problem->status, problem->code,
-                  problem->field[0] == '\0' ? NULL : problem->field, problem->message);
+    send_problem(call, problem);
 }
 
 void call_spool_failed(struct call *call, int error) {

@@ -14,15 +14,18 @@
 #include "supervisor/host.h"
 #include "supervisor/jobs.h"
 
-enum { CALL_PARAMS_MAX = 2 };
+enum { CALL_PARAMS_MAX = CONFIG_ROUTE_PARAMS_MAX };
 
 struct api {
     struct host *host;
     struct http_stats http;
     uint64_t submit_body_max;
     struct spools spools;
+    struct custom_routes *custom;
 };
 
+struct custom_route;
+struct custom_routes;
 struct route;
 struct form;
 struct submit;
@@ -32,6 +35,7 @@ struct call {
     struct host *host;
     struct request *req;
     const struct route *route;
+    const struct custom_route *custom;  /* the configuration's, when `route` is of it */
     const char *param[CALL_PARAMS_MAX]; /* what stood at the route's {names} */
     struct upload *upload;              /* the body, when it goes to a file */
     struct form *form;                  /* ... and when it is a form        */

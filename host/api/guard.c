@@ -102,8 +102,12 @@ static bool check_content_type(const struct call *call, const struct route *rout
     struct bytes type = {NULL, 0};
     unsigned types = request_header(call->req, "Content-Type", &type);
     bool empty = !call->req->has_body && types == 0;
-    if (route->body == BODY_SUBMIT && form_is_sent(call)) {
+    if (route->body != BODY_JSON && form_is_sent(call)) {
         return true;
+    }
+    if (route->body == BODY_FORM) {
+        return empty || refuse(ret, 415, "not_a_form", "Content-Type",
+                               "send the fields and files as multipart/form-data");
     }
     if (empty || (types == 1 && type.len > 0 && is_json(type))) {
         return true;
@@ -126,6 +130,7 @@ bool guard_check(const struct call *call, const struct route *route, struct prob
     if (!call->req->admin && !tokens && !check_origin(call, ret)) {
         return false;
     }
-    bool json = route != NULL && (route->body == BODY_JSON || route->body == BODY_SUBMIT);
-    return !json || check_content_type(call, route, ret);
+    bool typed = route != NULL && (route->body == BODY_JSON || route->body == BODY_SUBMIT ||
+                                   route->body == BODY_FORM);
+    return !typed || check_content_type(call, route, ret);
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "api/result.h"
 #include "api/routes.h"
 #include "net/disposition.h"
 
@@ -78,26 +79,28 @@ static void answer_blob(struct call *call, const char *type, int fd, const struc
     respond_file(call->req, type, fd, blob->size, etag);
 }
 
-static void got_result(struct store_op *op) {
-    struct call *call = op->arg;
-    struct result_call *r = CONTAINER_OF(op, struct result_call, u.op);
-    struct store_result_get *got = &r->u.result;
-    if (result_missing(op, r, &got->id)) {
-        return;
-    }
+void result_send(struct call *call, struct store_result_get *got) {
     protect(call);
     const char *type = keep_type(call, got->content_type, "application/json");
     if (got->fd != -1) {
         got->blob.size = got->size;
-        store_op_finish(op);
+        store_op_finish(&got->op);
         answer_blob(call, type, got->fd, &got->blob);
         return;
     }
     struct buf text = {0};
     buf_add(&text, got->data.data, got->data.len);
-    store_op_finish(op);
+    store_op_finish(&got->op);
     respond(call->req, 200, type, buf_bytes(&text));
     buf_free(&text);
+}
+
+static void got_result(struct store_op *op) {
+    struct call *call = op->arg;
+    struct result_call *r = CONTAINER_OF(op, struct result_call, u.op);
+    if (!result_missing(op, r, &r->u.result.id)) {
+        result_send(call, &r->u.result);
+    }
 }
 
 void result_handle(struct call *call) {

@@ -1,4 +1,4 @@
-#include "api/routes.h"
+#include "api/custom.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -88,22 +88,37 @@ static bool is_hidden(const struct call *call, const struct route *route) {
     return false;
 }
 
-const struct route *routes_find(struct call *call, const char **ret_allow) {
-    const char *allow = NULL;
-    for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
-        const struct route *r = &routes[i];
-        const char *param[CALL_PARAMS_MAX] = {NULL, NULL};
-        if (!path_fits(call->req, r->pattern, param) || is_hidden(call, r)) {
-            continue;
-        }
-        if (method_fits(call->req->method, r->method)) {
-            memcpy(call->param, param, sizeof param);
-            return r;
-        }
-        const char *name = strcmp(r->method, "GET") == 0 ? "GET, HEAD" : r->method;
-        allow = allow == NULL ? name : arena_printf(&call->req->arena, "%s, %s", allow, name);
+/* Is it this one? If only the path is, its method is added to *allow. */
+static bool is_route(struct call *call, const struct route *r, const char **allow) {
+    const char *param[CALL_PARAMS_MAX] = {NULL};
+    if (!path_fits(call->req, r->pattern, param) || is_hidden(call, r)) {
+        return false;
     }
-    *ret_allow = allow;
+    if (method_fits(call->req->method, r->method)) {
+        memcpy(call->param, param, sizeof param);
+        return true;
+    }
+    const char *name = strcmp(r->method, "GET") == 0 ? "GET, HEAD" : r->method;
+    *allow = *allow == NULL ? name : arena_printf(&call->req->arena, "%s, %s", *allow, name);
+    return false;
+}
+
+const struct route *routes_find(struct call *call, const char **ret_allow) {
+    const struct custom_routes *custom = call->api->custom;
+    *ret_allow = NULL;
+    for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
+        if (is_route(call, &routes[i], ret_allow)) {
+            return &routes[i];
+        }
+    }
+    for (size_t i = 0; i < custom->count; i++) {
+        const struct custom_route *c = &custom->items[i];
+        if (is_route(call, &c->route, ret_allow)) {
+            call->custom = c;
+            call->param[0] = call->param[c->id_at]; // where handlers look for it
+            return &c->route;
+        }
+    }
     return NULL;
 }
 

@@ -1,4 +1,5 @@
-/* The table of all routes, and how a request finds its own. */
+/* The table of all routes of the API, and how a request finds its own among these and those of the
+ * configuration (custom.h). */
 #ifndef JOBHOST_API_ROUTES_H
 #define JOBHOST_API_ROUTES_H
 
@@ -9,6 +10,7 @@ enum route_body {
     BODY_JSON,   /* may be empty; otherwise valid JSON of type application/json */
     BODY_SUBMIT, /* JSON, as large as the largest payload allowed                */
     BODY_BLOB,   /* any content; goes to a file                                  */
+    BODY_FORM,   /* multipart/form-data, or nothing                              */
 };
 
 struct route {
@@ -19,7 +21,7 @@ struct route {
     const char *query; /* the parameters it knows, blank-separated; NULL = none */
 };
 
-/* The route of this method and path, with call->param filled in; NULL: none. *ret_allow is then the
+/* The route of this method and path, with call->param (and call->custom) filled in; NULL: none. *ret_allow is then the
  * list of methods that the path has ("GET, HEAD"), or NULL if there is no such path. In the
  * request's arena. */
 const struct route *routes_find(struct call *call, const char **ret_allow);

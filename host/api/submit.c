@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "api/routes.h"
+#include "api/custom.h"
 #include "api/submit_item.h"
 #include "base/fault.h"
 #include "supervisor/stats.h"
@@ -205,6 +205,30 @@ static void add_request(struct submit *s, struct submit_slot *slot, struct job_r
     }
 }
 
+/* On a route of the configuration the type, and perhaps the queue, are the route's. */
+static const char *default_type(const struct call *call) {
+    return call->custom == NULL ? NULL : call->custom->config->job;
+}
+
+static int fix_place(const struct call *call, struct job_request *request, struct problem *ret) {
+    const struct config_route *route = call->custom == NULL ? NULL : call->custom->config;
+    if (route == NULL) {
+        return 0;
+    }
+    bool type = strcmp(request->type, route->job) == 0;
+    bool queue =
+        route->queue == NULL || request->queue == NULL || strcmp(request->queue, route->queue) == 0;
+    if (type && queue) {
+        request->queue = route->queue != NULL ? route->queue : request->queue;
+        return 0;
+    }
+    *ret = (struct problem){.status = 400, .code = "bad_field"};
+    (void)snprintf(ret->field, sizeof ret->field, "%s", type ? "queue" : "type");
+    (void)snprintf(ret->message, sizeof ret->message, "this path submits to %s %.128s only",
+                   type ? "queue" : "type", type ? route->queue : route->job);
+    return -EINVAL;
+}
+
 static int add_job(void *arg, struct bytes object) {
     struct submit *s = arg;
     struct submit_slot *slot = &s->slots[s->count];
@@ -214,7 +238,9 @@ static int add_job(void *arg, struct bytes object) {
         return -E2BIG;
     }
     s->count++;
-    if (submit_item_read(object, &s->call->req->arena, &request, &slot->files, &problem) != 0) {
+    if (submit_item_read(object, default_type(s->call), &s->call->req->arena, &request,
+                         &slot->files, &problem) != 0 ||
+        fix_place(s->call, &request, &problem) != 0) {
         submit_refuse(s, slot, &problem);
     } else {
         add_request(s, slot, &request);

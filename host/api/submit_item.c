@@ -390,8 +390,9 @@ static const struct field submit_fields[] = {
 };
 _Static_assert(ARRAY_LEN(submit_fields) <= 32, "reader.seen has a bit per field");
 
-int submit_item_read(struct bytes object, struct arena *arena, struct job_request *ret_request,
-                     struct job_file **ret_files, struct problem *ret_problem) {
+int submit_item_read(struct bytes object, const char *default_type, struct arena *arena,
+                     struct job_request *ret_request, struct job_file **ret_files,
+                     struct problem *ret_problem) {
     *ret_request = (struct job_request){.priority = -1, .dedup_mode = -1};
     struct reader r = {.arena = arena, .request = ret_request, .problem = ret_problem};
     if (!is_kind(object, '{')) {
@@ -401,6 +402,7 @@ int submit_item_read(struct bytes object, struct arena *arena, struct job_reques
     if (error != 0) {
         return error;
     }
+    ret_request->type = ret_request->type == NULL ? default_type : ret_request->type;
     if (ret_request->type == NULL) {
         return bad(&r, "missing_field", "type", "a job needs a type, such as \"crawl.page\"");
     }

@@ -6,12 +6,14 @@
 #include "base/arena.h"
 #include "supervisor/jobs.h"
 
-/* `object` is the raw text of one valid JSON value. Strings are copied into the arena; the payload
+/* `object` is the raw text of one valid JSON value; a job without a type gets `default_type` (NULL:
+ * is refused). Strings are copied into the arena; the payload
  * is borrowed from the text, byte for byte. 0; -EINVAL with *ret_problem: not an object, an unknown
  * or repeated field, a value of the wrong form. Files get their hash; their size is found out
  * later. */
-int submit_item_read(struct bytes object, struct arena *arena, struct job_request *ret_request,
-                     struct job_file **ret_files, struct problem *ret_problem);
+int submit_item_read(struct bytes object, const char *default_type, struct arena *arena,
+                     struct job_request *ret_request, struct job_file **ret_files,
+                     struct problem *ret_problem);
 
 /* 64 hex digits. */
 bool submit_item_sha256(const char *text, uint8_t ret[32]);

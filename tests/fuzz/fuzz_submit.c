@@ -35,7 +35,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (!json_is_valid(text)) {
         return 0;
     }
-    if (submit_item_read(text, &arena, &request, &files, &problem) == 0) {
+    if (submit_item_read(text, NULL, &arena, &request, &files, &problem) == 0) {
         check_accepted(&request, text);
     } else {
         FUZZ_CHECK(problem.status >= 400 && problem.code != NULL && problem.message[0] != '\0');

@@ -12,7 +12,7 @@ static void read_one(const char *json, char *out, size_t cap) {
     struct job_file *files = NULL;
     struct problem problem;
     size_t len = 0;
-    if (submit_item_read(bytes_of(json), &arena, &r, &files, &problem) != 0) {
+    if (submit_item_read(bytes_of(json), NULL, &arena, &r, &files, &problem) != 0) {
         (void)snprintf(out, cap, "%s %s: %s", problem.code, problem.field, problem.message);
         arena_free(&arena);
         return;
@@ -202,7 +202,7 @@ static void test_files(void) {
                "\"sha256\":\"%064d\"},{\"name\":\"orders\",\"sha256\":\"%064d\","
                "\"content_type\":\"text/csv\"}]}",
                0, 0);
-    EXPECT_EQ_INT(0, submit_item_read(buf_bytes(&b), &arena, &r, &files, &problem));
+    EXPECT_EQ_INT(0, submit_item_read(buf_bytes(&b), NULL, &arena, &r, &files, &problem));
     EXPECT_EQ_UINT(2, r.file_count);
     EXPECT_EQ_STR("orders", r.files[0].name);
     EXPECT_EQ_STR("Juli – 1.tsv", r.files[0].filename);

@@ -1,0 +1,112 @@
+#include "api/custom.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/view.h"
+
+/* What an action is in the API's own form, and through a view where that has one. */
+static const struct action {
+    const char *name;
+    void (*own)(struct call *call);
+    enum route_body own_body;
+    void (*viewed)(struct call *call);
+    enum route_body viewed_body;
+} actions[] = {
+    {"submit", submit_handle, BODY_SUBMIT, view_submit_handle, BODY_FORM},
+    {"status", jobs_get_handle, BODY_NONE, view_status_handle, BODY_NONE},
+    {"result", result_handle, BODY_NONE, view_result_handle, BODY_NONE},
+    {"cancel", action_cancel_handle, BODY_JSON, action_cancel_handle, BODY_JSON},
+    {"events", events_handle, BODY_NONE, events_handle, BODY_NONE},
+};
+
+static const struct action *action_find(const char *name) {
+    for (size_t i = 0; i < ARRAY_LEN(actions); i++) {
+        if (strcmp(actions[i].name, name) == 0) {
+            return &actions[i];
+        }
+    }
+    return NULL;
+}
+
+static unsigned id_place(const char *path) {
+    unsigned place = 0;
+    for (const char *at = strchr(path, '{'); at != NULL && strncmp(at, "{id}", 4) != 0;
+         at = strchr(at + 1, '{')) {
+        place++;
+    }
+    return place;
+}
+
+/* Finished jobs of a view go at the earliest with the queue that is emptied first. */
+static int64_t keep_of(const struct config *c, const struct view *view) {
+    int64_t keep_ms = 0;
+    for (size_t i = 0; i < c->route_count; i++) {
+        const struct config_route *r = &c->routes[i];
+        if (!r->entry.on || r->job == NULL || view_find(r->view) != view) {
+            continue;
+        }
+        char name[JOB_QUEUE_MAX + 1];
+        const char *queue = r->queue != NULL ? r->queue : config_queue_of_type(c, r->job, name);
+        int64_t ttl_ms = config_queue(c, queue)->ttl_ms;
+        keep_ms = keep_ms == 0 || ttl_ms < keep_ms ? ttl_ms : keep_ms;
+    }
+    return keep_ms == 0 ? c->queue_default.ttl_ms : keep_ms;
+}
+
+static int compile(const struct config *c, const struct config_route *from,
+                   struct custom_route *to) {
+    const struct view *view = view_find(from->view);
+    const struct action *action = action_find(from->action);
+    size_t len = strlen(from->path);
+    while (len > 0 && from->path[len - 1] == '/') {
+        len--; // a request's path has no empty segments
+    }
+    char *pattern = strndup(from->path, len);
+    if (pattern == NULL) {
+        return -ENOMEM;
+    }
+    *to = (struct custom_route){
+        .route = {.method = from->method,
+                  .pattern = pattern,
+                  .handler = view == NULL ? action->own : action->viewed,
+                  .body = view == NULL ? action->own_body : action->viewed_body},
+        .config = from,
+        .view = view,
+        .id_at = id_place(pattern),
+        .keep_ms = keep_of(c, view),
+    };
+    return 0;
+}
+
+int custom_compile(const struct config *c, struct custom_routes *ret) {
+    *ret = (struct custom_routes){.items = NULL};
+    if (c->route_count == 0) {
+        return 0;
+    }
+    ret->items = calloc(c->route_count, sizeof *ret->items);
+    if (ret->items == NULL) {
+        return -ENOMEM;
+    }
+    for (size_t i = 0; i < c->route_count; i++) {
+        const struct config_route *from = &c->routes[i];
+        if (!from->entry.on || action_find(from->action) == NULL) {
+            continue;
+        }
+        if (compile(c, from, &ret->items[ret->count]) != 0) {
+            custom_finish(ret);
+            return -ENOMEM;
+        }
+        ret->count++;
+    }
+    return 0;
+}
+
+void custom_finish(struct custom_routes *routes) {
+    for (size_t i = 0; i < routes->count; i++) {
+        free((char *)(uintptr_t)routes->items[i].route.pattern);
+    }
+    free(routes->items);
+    *routes = (struct custom_routes){.items = NULL};
+}

@@ -1,0 +1,28 @@
+/* Routes of the configuration (the section `routes`), compiled once at start: a path template, an
+ * action, and the view that gives the request and the answer their form. */
+#ifndef JOBHOST_API_CUSTOM_H
+#define JOBHOST_API_CUSTOM_H
+
+#include "api/routes.h"
+
+struct view;
+
+struct custom_route {
+    struct route route;
+    const struct config_route *config;
+    const struct view *view; /* NULL: v1, the API's own forms */
+    unsigned id_at;          /* which of the path's names is {id} */
+    int64_t keep_ms; /* how long finished jobs of this view are kept: older ids are not unknown but
+                        expired */
+};
+
+struct custom_routes {
+    struct custom_route *items;
+    size_t count;
+};
+
+/* Those that are on. 0 or -ENOMEM. `c` must outlive them. */
+int custom_compile(const struct config *c, struct custom_routes *ret);
+void custom_finish(struct custom_routes *routes);
+
+#endif
