@@ -239,10 +239,14 @@ static void test_no_room(void) {
     int fd = post(&x, FIELD("job") JOB "\r\n" FILE_("f", "x") "1" END);
     api_expect(&x, fd, 503, "upload_not_stored");
     struct buf b = {0};
-    buf_str(&b, FILE_("f", "x"));
-    memset(buf_room(&b, FILE_MAX), 'x', FILE_MAX);
-    buf_grew(&b, FILE_MAX);
-    fd = send_form(&x, "multipart/form-data; boundary=b", buf_bytes(&b));
+    buf_str(&b, "POST /v1/jobs HTTP/1.1\r\nHost: a\r\nContent-Length: 262144\r\nContent-Type: "
+                "multipart/form-data; boundary=b\r\n\r\n" FILE_("f", "x"));
+    memset(buf_room(&b, FILE_MAX / 2), 'x', FILE_MAX / 2);
+    buf_grew(&b, FILE_MAX / 2);
+    fd = client_unix(&x.f);
+    client_send(&x.f, fd, b.data, b.len);
+    fixture_settle(&x.f); // the disk has failed, and the next piece hears of it
+    client_say(&x.f, fd, "x");
     api_expect(&x, fd, 503, "upload_not_stored");
     buf_free(&b);
     EXPECT_EQ_UINT(0, ((struct api *)x.f.config.arg)->spools.ahead);
