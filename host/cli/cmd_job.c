@@ -112,8 +112,27 @@ static void print_content(const struct cli *cli, const cJSON *job) {
     }
     const cJSON *file;
     cJSON_ArrayForEach(file, cJSON_GetObjectItemCaseSensitive(job, "files")) {
-        out_linef(cli, "file", "%s, %s", remote_text(file, "name"),
-                  out_size(remote_number(file, "size"), size));
+        const char *filename = remote_text(file, "filename");
+        out_linef(cli, "file", "%s%s%s%s, %s", remote_text(file, "name"),
+                  filename == NULL ? "" : " (", filename == NULL ? "" : filename,
+                  filename == NULL ? "" : ")", out_size(remote_number(file, "size"), size));
+    }
+}
+
+static void print_outputs(const struct cli *cli, const cJSON *job) {
+    enum { SHOWN = 20 };
+    const cJSON *outputs = cJSON_GetObjectItemCaseSensitive(job, "outputs");
+    const cJSON *o;
+    char size[32];
+    int n = 0;
+    cJSON_ArrayForEach(o, outputs) {
+        if (n++ == SHOWN) {
+            out_linef(cli, "", "and %d more: jobhost result ID --list",
+                      cJSON_GetArraySize(outputs) - SHOWN);
+            break;
+        }
+        out_linef(cli, n == 1 ? "outputs" : "", "%s, %s, %s", remote_text(o, "name"),
+                  remote_text(o, "content_type"), out_size(remote_number(o, "size"), size));
     }
 }
 
@@ -164,6 +183,7 @@ int job_page_show(const struct cli *cli, const char *id) {
         print_times(cli, job);
         print_place(cli, job);
         print_content(cli, job);
+        print_outputs(cli, job);
         print_warnings(cli, job);
         print_history(cli, job);
     }

@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "cli/cli.h"
 #include "cli/download.h"
+#include "cli/job_outputs.h"
 #include "cli/remote.h"
 #include "cli/result.h"
 
@@ -14,12 +15,17 @@ static void result_path(struct buf *path, const char *id) {
     buf_str(path, "/result");
 }
 
-/* The result to a file, which is not touched unless there is one; NULL: to standard output. */
-static int copy_result(const struct cli *cli, const char *id, const char *file) {
+/* The result (`name` NULL) or an output to a file, which is not touched unless there is one; `file`
+ * NULL: to standard output. */
+static int copy_result(const struct cli *cli, const char *id, const char *name, const char *file) {
     struct buf path = {0};
-    result_path(&path, id);
-    int r =
-        path.failed ? cli_fail(cli, CLI_FAILED, "out of memory") : download(cli, path.data, file);
+    if (name == NULL) {
+        result_path(&path, id);
+    } else {
+        job_outputs_path(&path, id, name);
+    }
+    int r = path.failed ? cli_fail(cli, CLI_FAILED, "out of memory")
+                        : download(cli, &(struct download){.path = path.data, .file = file});
     buf_free(&path);
     return r;
 }
@@ -69,7 +75,7 @@ static int print_json(const struct cli *cli, const char *id, const cJSON *job, b
     return r;
 }
 
-int result_of_ended(const struct cli *cli, const char *id, const cJSON *job) {
+static int show_ended(const struct cli *cli, const char *id, const cJSON *job) {
     const char *state = remote_text(job, "state");
     bool ok = state != NULL && strcmp(state, "succeeded") == 0;
     bool has_result = cJSON_GetObjectItemCaseSensitive(job, "result") != NULL;
@@ -77,19 +83,45 @@ int result_of_ended(const struct cli *cli, const char *id, const cJSON *job) {
         int r = print_json(cli, id, job, has_result);
         return r == CLI_OK && !ok ? CLI_FAILED : r;
     }
+    int r = CLI_OK;
     if (!ok) {
-        return result_say_failed(cli, job);
+        r = result_say_failed(cli, job);
+    } else if (has_result) {
+        r = copy_result(cli, id, NULL, NULL);
+        if (r == CLI_OK && cli->out_tty) {
+            (void)putchar('\n');
+        }
+        (void)fflush(stdout);
     }
-    if (!has_result) {
-        return CLI_OK;
+    job_outputs_mention(cli, id, job);
+    return r;
+}
+
+int result_of_ended(const struct cli *cli, const char *id, const cJSON *job) {
+    cJSON *whole = NULL;
+    int r = CLI_OK;
+    if (remote_number(job, "output_count") > 0) { // of which an event names none
+        r = job_outputs_ask(cli, id, &whole);
     }
-    int r = copy_result(cli, id, NULL);
-    if (r == CLI_OK && cli->out_tty) {
-        (void)putchar('\n');
-    }
+    r = r == CLI_OK ? show_ended(cli, id, whole == NULL ? job : whole) : r;
+    cJSON_Delete(whole);
     return r;
 }
 
 int cmd_result(struct cli *cli) {
-    return copy_result(cli, cli->args[0], cli_value(cli, "output"));
+    const char *id = cli->args[0], *name = cli->arg_count > 1 ? cli->args[1] : NULL;
+    const char *to = cli_value(cli, "output");
+    bool list = cli_flag(cli, "list"), all = cli_flag(cli, "all"), force = cli_flag(cli, "force");
+    if ((list && all) || (name != NULL && (list || all))) {
+        return cli_usage(cli, "give one of NAME, --list and --all");
+    }
+    if (list && to != NULL) {
+        return cli_usage(cli, "--list writes no file");
+    }
+    if (force && !all) {
+        return cli_usage(cli, "--force goes with --all: -o FILE replaces its file in any case");
+    }
+    return list  ? job_outputs_list(cli, id)
+           : all ? job_outputs_fetch(cli, id, to == NULL ? "." : to, force)
+                 : copy_result(cli, id, name, to);
 }

@@ -148,7 +148,13 @@ static const struct cli_option dlq_walk_options[] = {
 };
 
 static const struct cli_option result_options[] = {
-    {"output", 'o', "FILE", "Write it there instead of to standard output.", CLI_FILE}, {0}};
+    {"output", 'o', "FILE", "Write it there instead of to standard output; with --all: the folder.",
+     CLI_FILE},
+    {"list", 'l', NULL, "List the job's output files.", CLI_ANY},
+    {"all", 'a', NULL, "Fetch all output files into the folder of -o (default: this one).",
+     CLI_ANY},
+    {"force", 'f', NULL, "With --all: replace files that are there already.", CLI_ANY},
+    {0}};
 
 static const struct cli_option why_options[] = {
     {"why", 0, "TEXT", "A reason, for whoever looks later.", CLI_ANY}, {0}};
@@ -217,11 +223,16 @@ const struct cli_command cli_commands[] = {
      .takes = CLI_JOB,
      .run = cmd_job},
     {.name = "result",
-     .synopsis = "ID [-o FILE]",
-     .summary = "print a job's result",
+     .synopsis = "ID [NAME | --list | --all] [-o FILE]",
+     .summary = "print a job's result, or fetch its output files",
+     .text = "Without NAME the result; with it, the output file of that name. --all writes every "
+             "output file, prints their paths, and touches nothing if one of them is there "
+             "already.",
+     .example = "jobhost result ID | jq .\njobhost result ID report.html -o report.html\n"
+                "jobhost result ID --all -o reports",
      .options = result_options,
      .args_min = 1,
-     .args_max = 1,
+     .args_max = 2,
      .takes = CLI_JOB_SUCCEEDED,
      .run = cmd_result},
     {.name = "log",

@@ -1,4 +1,4 @@
-#define _GNU_SOURCE // mkostemp, O_CLOEXEC
+#define _GNU_SOURCE // mkostemp, renameat2
 #include "cli/download.h"
 
 #include <errno.h>
@@ -18,6 +18,8 @@ struct target {
     struct buf partial; /* the file beside it that is being written to   */
     mode_t mode;
     int fd;
+    uint64_t so_far;
+    const struct download *d;
 };
 
 /* ---- writing ---- */
@@ -35,12 +37,17 @@ static int on_body(void *arg, struct bytes part, struct err *e) {
             left -= (size_t)n;
         }
     }
+    t->so_far += part.len;
+    if (t->d->on_part != NULL) {
+        t->d->on_part(t->d->arg, t->so_far);
+    }
     return 0;
 }
 
-static int run(const struct cli *cli, const char *path, struct target *t) {
-    return remote_run(cli, &(struct client_request){
-                               .method = "GET", .path = path, .on_body = on_body, .body_arg = t});
+static int run(const struct cli *cli, struct target *t) {
+    return remote_run(cli,
+                      &(struct client_request){
+                          .method = "GET", .path = t->d->path, .on_body = on_body, .body_arg = t});
 }
 
 /* ---- the file ---- */
@@ -70,6 +77,9 @@ static int open_partial(struct target *t) {
 static int open_target(struct target *t) {
     struct stat st;
     bool exists = stat(t->name, &st) == 0;
+    if (t->d->keep && lstat(t->name, &st) == 0) {
+        return -EEXIST;
+    }
     if (exists && !S_ISREG(st.st_mode)) {
         t->fd = open(t->name, O_WRONLY | O_CLOEXEC);
         return t->fd == -1 ? -errno : 0;
@@ -79,11 +89,27 @@ static int open_target(struct target *t) {
     return t->final == NULL ? -errno : open_partial(t);
 }
 
+/* Not over one that has come there meanwhile, when it is to be kept. */
+static int put_in_place(const struct target *t) {
+    const char *from = t->partial.data;
+    if (!t->d->keep) {
+        return rename(from, t->final) == -1 ? -errno : 0;
+    }
+    if (renameat2(AT_FDCWD, from, AT_FDCWD, t->final, RENAME_NOREPLACE) == 0) {
+        return 0;
+    }
+    if (errno != EINVAL && errno != ENOSYS) {
+        return -errno;
+    }
+    // a file system that cannot do it at once
+    return link(from, t->final) == -1 || unlink(from) == -1 ? -errno : 0;
+}
+
 /* The file in its place, or what was begun taken away again. */
 static int close_target(struct target *t, bool whole) {
     int error = t->fd != -1 && close(t->fd) == -1 ? -errno : 0;
-    if (t->partial.len > 0 && whole && error == 0 && rename(t->partial.data, t->final) == -1) {
-        error = -errno;
+    if (t->partial.len > 0 && whole && error == 0) {
+        error = put_in_place(t);
     }
     if (t->partial.len > 0 && (!whole || error != 0)) {
         (void)unlink(t->partial.data);
@@ -93,15 +119,16 @@ static int close_target(struct target *t, bool whole) {
     return error;
 }
 
-int download(const struct cli *cli, const char *path, const char *file) {
-    struct target t = {.name = file == NULL ? "standard output" : file, .fd = STDOUT_FILENO};
+int download(const struct cli *cli, const struct download *d) {
+    const char *file = d->file;
+    struct target t = {
+        .name = file == NULL ? "standard output" : file, .fd = STDOUT_FILENO, .d = d};
     if (file == NULL) {
-        return run(cli, path, &t);
+        return run(cli, &t);
     }
     t.fd = -1;
     int error = open_target(&t);
-    int r = error != 0 ? cli_fail(cli, CLI_USAGE, "%s: %s", file, strerror(-error))
-                       : run(cli, path, &t);
+    int r = error != 0 ? cli_fail(cli, CLI_USAGE, "%s: %s", file, strerror(-error)) : run(cli, &t);
     error = close_target(&t, r == CLI_OK);
     return r == CLI_OK && error != 0 ? cli_fail(cli, CLI_FAILED, "%s: %s", file, strerror(-error))
                                      : r;

@@ -49,6 +49,7 @@ FORGED = {
     "short": "broke the protocol",
     "memfd": "effect of type",
     "page": "what it sent is no record",
+    "output": "an output over a limit or out of turn",
 }
 BY_SANITIZER = {"ctor-crash", "run-crash", "run-overflow"}  # it takes the signal, and ends the process with a status
 HANGS = ("run-hang", "ignores-cancel")

@@ -16,7 +16,7 @@ from .procs import wait_until
 
 # Kills must not use up attempts, and nobody waits for a back-off.
 RETRY = {"max": 1000, "backoff": "fixed", "base": "20ms", "jitter": 0}
-JOB_TYPES = ("steps", "child", "children", "yield", "big_result", "kv", "fail", "crash", "echo", "reads_input")
+JOB_TYPES = ("steps", "child", "children", "yield", "big_result", "kv", "fail", "crash", "echo", "reads_input", "outputs")
 JOBS_CONFIG = {f"chaos.{name}": {"retry": RETRY} for name in JOB_TYPES}
 PATTERN = string.ascii_lowercase.encode()
 
@@ -41,6 +41,7 @@ class Expected:
     result: bytes = None
     digest: str = ""  # of a large result
     files: list = None  # [(name, content)]: it is submitted as a form
+    outputs: dict = None  # {name: content}: exactly these files are left
 
 
 @dataclasses.dataclass
@@ -90,7 +91,7 @@ class Workload:
     def _make(self, n):
         r = self._random
         kinds = {"steps": 40, "children": 10, "yield_now": 8, "yield_until": 8, "big_chunks": 6, "big_fd": 4, "kv": 10, "fail": 6,
-                 "crash": 2, "echo": 6, "upload": 6}
+                 "crash": 2, "echo": 6, "upload": 6, "outputs": 8}
         kind = r.choices(list(kinds), list(kinds.values()))[0]
         name, payload, expected = getattr(self, "_" + kind)(n, r)
         job = {"type": f"chaos.{name}", "payload": payload, "key": f"{self.tag}-{n}"}
@@ -155,6 +156,14 @@ class Workload:
         # some larger than what the disk thread writes at once
         files = [(f"f{i}", pattern(r.choice([0, 10, 5000, 300_000]) + n)) for i in range(r.randint(1, 3))]
         return "reads_input", {}, Expected(files=files, result=sums(files))
+
+    def _outputs(self, n, r):
+        # each with its commit, or all with the last one; no two have the same content
+        commit = r.random() < 0.5
+        files = [{"name": f"{i}.txt", "text": f"{self.tag}{n}.{i}:", "bytes": r.choice([0, 10, 5000, 300_000])} for i in range(r.randint(1, 4))]
+        expected = {f["name"]: f["text"].encode() + pattern(f["bytes"]) for f in files}
+        payload = {"files": files, "commit": commit, "pause_ms": r.choice([0, 0, 5, 20])}
+        return "outputs", payload, Expected(outputs=expected, sinks=tuple(expected) if commit else ())
 
     def add_uploads(self, count):
         """Forms with a file, each another one."""
@@ -244,6 +253,18 @@ class Workload:
             report.wrong.append(f"{where}: another result")
         elif expected.digest and hashlib.sha256(api.result(job["id"])).hexdigest() != expected.digest:
             report.wrong.append(f"{where}: another large result")
+        elif expected.outputs is not None:
+            self._check_outputs(api, report, job, where, expected.outputs)
+
+    @staticmethod
+    def _check_outputs(api, report, job, where, wanted):
+        found = {o["name"]: o for o in api.job(job["id"]).get("outputs", [])}
+        for name, content in wanted.items():
+            if name not in found:
+                report.lost.append(f"{where}: output {name}")
+            elif api.expect(200, "GET", found[name]["url"]).raw != content:
+                report.wrong.append(f"{where}: another content of {name}")
+        report.duplicated += [f"{where}: output {name}" for name in found if name not in wanted]
 
     @staticmethod
     def _check_children(report, job, found, expected):
