@@ -1,0 +1,47 @@
+/* From settled facts to the report, by SQL. Each part reads what facts.h lists and fills its part
+ * of the report; nothing is computed twice. */
+#ifndef AMAZON_ANALYSE_H
+#define AMAZON_ANALYSE_H
+
+#include "facts.h"
+#include "report.h"
+
+/* `periods[i]` is the period of sources[i]. The report's limits, currency, sources are set. */
+int analyse(struct facts *f, const struct facts_settled *settled, const struct period *periods,
+            struct report *r, struct trouble *t);
+
+/* ---- its parts ---- */
+
+struct analysis {
+    struct facts *facts;
+    struct report *report;
+    const struct facts_settled *settled;
+    const struct period *periods;
+    struct trouble *trouble;
+    sqlite3_stmt *statement; /* of the query that runs */
+};
+
+/* A query that is read row by row: query_begin(), query_next() until 0, always query_end().
+ * 0/1 or -1 with the trouble. `args` are bound to ?1, ?2 ... */
+int query_begin(struct analysis *a, const char *sql, const int64_t *args, size_t count);
+int query_next(struct analysis *a);
+void query_end(struct analysis *a);
+int64_t query_int(const struct analysis *a, int column); /* NUMBER_NONE for NULL */
+const char *query_text(struct analysis *a, int column);  /* in the report's pool  */
+/* The integer of a query of one row. */
+int query_one(struct analysis *a, const char *sql, const int64_t *args, size_t count, int64_t *ret);
+int query_run(struct analysis *a, const char *sql);
+
+int analyse_business(struct analysis *a);
+int analyse_quadrants(struct analysis *a);
+int analyse_orders(struct analysis *a);
+int analyse_trend(struct analysis *a);
+void analyse_remarks(struct analysis *a);
+void analyse_highlights(struct analysis *a);
+
+/* Sums of squared shares and the first of them, over a query of sales in falling order. */
+int analyse_concentration(struct analysis *a, const char *sql, int64_t total,
+                          struct concentration *ret);
+void analyse_derive(struct traffic *t, int64_t box_sum, int64_t box_weight);
+
+#endif

@@ -1,0 +1,147 @@
+// The few sentences that a reader needs first, from figures that are in the report.
+#include "civil.h"
+
+#include "analyse.h"
+#include "format.h"
+
+enum { MILLION = 1000000, SMALL_CHANGE = 20000 };
+
+static const char *shown(const char *title, const char *key) {
+    return title[0] == '\0' ? key : title;
+}
+
+static const char *plural(int64_t count) {
+    return count == 1 ? "" : "s";
+}
+
+#define SAY(r, code, count, warning, ...)                                                          \
+    report_remark((r), &(r)->highlights, (code), (count), (warning), __VA_ARGS__)
+
+static void say_growth(struct report *r) {
+    const struct business *b = &r->business;
+    const struct report_period *now = &b->periods[b->period_count - 1];
+    if (b->period_count < 2 || now->growth.sales_ppm == NUMBER_NONE) {
+        return;
+    }
+    int64_t change = now->growth.sales_ppm;
+    const char *verb = change > SMALL_CHANGE ? "grew" : change < -SMALL_CHANGE ? "fell" : "held";
+    SAY(r, "growth", change,
+        change<-SMALL_CHANGE,
+                "Sales %s %s from %s to %s: %s after %s. Sessions %s, conversion %s (now %s).",
+                verb, change>
+                    SMALL_CHANGE ||
+                change < -SMALL_CHANGE
+            ? format_percent(change < 0 ? -change : change).text
+            : "level",
+        b->periods[b->period_count - 2].label, now->label, format_money(r, now->is.sales).text,
+        format_money(r, b->periods[b->period_count - 2].is.sales).text,
+        format_change(now->growth.sessions_ppm).text,
+        format_points(now->growth.conversion_points_ppm).text,
+        format_percent(now->is.conversion_ppm).text);
+}
+
+static void say_concentration(struct report *r, const struct abc_class abc[3],
+                              const struct concentration *c, int64_t products) {
+    if (products < 3 || c->top1_ppm == NUMBER_NONE) {
+        return;
+    }
+    SAY(r, "concentration", abc[0].products, c->top1_ppm > MILLION / 3,
+        "%s of %s products bring %s of the revenue; the first alone %s.",
+        format_count(abc[0].products).text, format_count(products).text,
+        format_percent(abc[0].share_ppm).text, format_percent(c->top1_ppm).text);
+}
+
+static void say_leaks(struct report *r) {
+    const struct ranking *l = &r->business.leaks;
+    int64_t missed = 0;
+    if (l->total == 0) {
+        return;
+    }
+    for (size_t i = 0; i < l->count; i++) {
+        missed += l->rows[i].missed_sales == NUMBER_NONE ? 0 : l->rows[i].missed_sales;
+    }
+    SAY(r, "leaks", l->total, true,
+        "%s product%s with high traffic convert%s below average, first %s (%s of %s sessions). At "
+        "the "
+        "average conversion %s more would be sold.",
+        format_count(l->total).text, plural(l->total), l->total == 1 ? "s" : "",
+        shown(l->rows[0].title, l->rows[0].key), format_percent(l->rows[0].is.conversion_ppm).text,
+        format_count(l->rows[0].is.sessions).text, format_money(r, missed).text);
+}
+
+static void say_lost_box(struct report *r) {
+    const struct ranking *l = &r->business.lost_box;
+    if (l->total > 0) {
+        SAY(r, "lost_buy_box", l->total, true,
+            "%s product%s with traffic had the Buy Box less than %s of the time, first %s (%s; %s "
+            "page views without it).",
+            format_count(l->total).text, plural(l->total),
+            format_percent(r->limits.buy_box_ppm).text, shown(l->rows[0].title, l->rows[0].key),
+            format_percent(l->rows[0].is.buy_box_ppm).text,
+            format_count(l->rows[0].lost_views).text);
+    }
+}
+
+static void say_movers(struct report *r) {
+    const struct business *b = &r->business;
+    if (b->risers.count > 0) {
+        const struct product *p = &b->risers.rows[0];
+        SAY(r, "riser", p->sales_last - p->sales_before, false, "Largest gain: %s, %s after %s.",
+            shown(p->title, p->key), format_money(r, p->sales_last).text,
+            format_money(r, p->sales_before).text);
+    }
+    if (b->fallers.count > 0) {
+        const struct product *p = &b->fallers.rows[0];
+        SAY(r, "faller", p->sales_last - p->sales_before, true, "Largest loss: %s, %s after %s.",
+            shown(p->title, p->key), format_money(r, p->sales_last).text,
+            format_money(r, p->sales_before).text);
+    }
+}
+
+static void say_no_orders(struct report *r) {
+    const struct ranking *l = &r->business.no_orders;
+    if (l->total > 0) {
+        SAY(r, "no_orders", l->total, true,
+            "%s product%s sold nothing; most visited: %s (%s sessions).",
+            format_count(l->total).text, plural(l->total), shown(l->rows[0].title, l->rows[0].key),
+            format_count(l->rows[0].is.sessions).text);
+    }
+}
+
+static void say_orders(struct report *r) {
+    const struct orders *o = &r->orders;
+    SAY(r, "orders", o->all.orders, false,
+        "%s orders of %s on average; %s of lines with a promotion, %s of orders with a cancelled "
+        "line.",
+        format_count(o->all.orders).text, format_money(r, o->all.average_order).text,
+        format_percent(o->all.promoted_lines_ppm).text,
+        format_percent(o->cancelled_orders_ppm).text);
+    if (o->has_weekdays) {
+        int best = 0, worst = 0;
+        for (int i = 1; i < 7; i++) {
+            best = o->weekdays[i].mean_revenue > o->weekdays[best].mean_revenue ? i : best;
+            worst = o->weekdays[i].mean_revenue < o->weekdays[worst].mean_revenue ? i : worst;
+        }
+        SAY(r, "weekday", best, false, "%s is the best day (%s a day), %s the weakest (%s).",
+            civil_weekday_name(best), format_money(r, o->weekdays[best].mean_revenue).text,
+            civil_weekday_name(worst), format_money(r, o->weekdays[worst].mean_revenue).text);
+    }
+}
+
+void analyse_highlights(struct analysis *a) {
+    struct report *r = a->report;
+    if (r->has_business) {
+        say_growth(r);
+        say_concentration(r, r->business.abc, &r->business.concentration, r->business.all.products);
+        say_movers(r);
+        say_leaks(r);
+        say_lost_box(r);
+        say_no_orders(r);
+    }
+    if (r->has_orders) {
+        if (!r->has_business) {
+            say_concentration(r, r->orders.abc, &r->orders.concentration, r->orders.asins.total);
+        }
+        say_orders(r);
+    }
+}

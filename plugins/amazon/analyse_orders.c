@@ -1,0 +1,176 @@
+// Order reports: sums, what is left out, rankings, ABC.
+#include "analyse.h"
+#include "analyse_orders_sql.h"
+
+enum { MILLION = 1000000, CANCELLED_TOP = 10 };
+
+// ---- sums ----
+
+static int read_sums(struct analysis *a, struct orders *o) {
+    struct order_sums *s = &o->all;
+    int rc = query_begin(a,
+                         "SELECT coalesce(sum(lines), 0), coalesce(sum(units), 0), "
+                         "coalesce(sum(revenue), 0), coalesce(sum(discount), 0), "
+                         "coalesce(sum(promoted), 0), sum(told), sum(revenue_b2b), sum(units_b2b) "
+                         "FROM item_sum WHERE state = 0",
+                         NULL, 0);
+    if (rc == 0 && (rc = query_next(a)) > 0) {
+        bool told = query_int(a, 5) > 0; // of some line it is known whether a business bought it
+        s->lines = query_int(a, 0);
+        s->units = query_int(a, 1);
+        s->revenue = query_int(a, 2);
+        s->discount = query_int(a, 3);
+        s->promoted_lines = query_int(a, 4);
+        s->revenue_b2b = told ? query_int(a, 6) : NUMBER_NONE;
+        s->units_b2b = told ? query_int(a, 7) : NUMBER_NONE;
+        s->orders_b2b = told ? 0 : NUMBER_NONE;
+        rc = 0;
+    }
+    query_end(a);
+    return rc;
+}
+
+static int read_orders(struct analysis *a, struct orders *o) {
+    int64_t b2b = 0;
+    int rc = query_begin(a,
+                         "SELECT count(*), sum(sold), sum(cancelled), sum(pending), sum(unpriced), "
+                         "coalesce(sum(b2b), 0) FROM ord",
+                         NULL, 0);
+    if (rc == 0 && (rc = query_next(a)) > 0) {
+        o->all_orders = query_int(a, 0);
+        o->all.orders = query_int(a, 1);
+        o->cancelled.orders = query_int(a, 2);
+        o->pending.orders = query_int(a, 3);
+        o->unpriced.orders = query_int(a, 4);
+        b2b = query_int(a, 5);
+        rc = 0;
+    }
+    query_end(a);
+    o->all.orders_b2b = o->all.orders_b2b == NUMBER_NONE ? NUMBER_NONE : b2b;
+    return rc;
+}
+
+static int read_left_out(struct analysis *a, struct orders *o) {
+    struct left_out *const to[] = {NULL, &o->cancelled, &o->pending, &o->unpriced};
+    int rc = query_begin(
+        a, "SELECT state, sum(lines), sum(units) FROM item_sum WHERE state > 0 GROUP BY state",
+        NULL, 0);
+    while (rc == 0 && (rc = query_next(a)) > 0) {
+        struct left_out *l = to[query_int(a, 0)];
+        rc = 0;
+        l->lines = query_int(a, 1);
+        l->units = query_int(a, 2);
+    }
+    query_end(a);
+    return rc;
+}
+
+static void derive(struct orders *o) {
+    struct order_sums *s = &o->all;
+    int64_t lines = s->lines + o->cancelled.lines + o->pending.lines + o->unpriced.lines;
+    s->average_order = number_ratio(s->revenue, s->orders, 1);
+    s->price = number_ratio(s->revenue, s->units, 1);
+    s->units_per_order_ppm = number_ratio(s->units, s->orders, MILLION);
+    s->revenue_b2b_ppm = number_ratio(s->revenue_b2b, s->revenue, MILLION);
+    s->units_b2b_ppm = number_ratio(s->units_b2b, s->units, MILLION);
+    s->promoted_lines_ppm = number_ratio(s->promoted_lines, s->lines, MILLION);
+    s->discount_ppm = number_ratio(s->discount, s->revenue, MILLION);
+    o->cancelled_lines_ppm = number_ratio(o->cancelled.lines, lines, MILLION);
+    o->cancelled_orders_ppm = number_ratio(o->cancelled.orders, o->all_orders, MILLION);
+}
+
+// ---- rankings ----
+
+static char abc_of(const struct report *r, int64_t before, int64_t sales) {
+    int64_t share = number_ratio(before, r->orders.all.revenue, MILLION);
+    if (share == NUMBER_NONE || sales <= 0) {
+        return 'C';
+    }
+    return share < r->limits.abc_a_ppm ? 'A' : share < r->limits.abc_b_ppm ? 'B' : 'C';
+}
+
+static void read_item(struct analysis *a, struct sold_item *i) {
+    int64_t total = a->report->orders.all.revenue, cumulative = query_int(a, 1);
+    i->rank = query_int(a, 0);
+    i->key = query_text(a, 2);
+    i->asin = query_text(a, 3);
+    i->title = query_text(a, 4);
+    i->revenue = query_int(a, 5);
+    i->units = query_int(a, 6);
+    i->lines = query_int(a, 7);
+    i->cancelled_lines = query_int(a, 8);
+    i->share_ppm = number_ratio(i->revenue, total, MILLION);
+    i->cumulative_ppm = number_ratio(cumulative, total, MILLION);
+    i->abc = abc_of(a->report, cumulative - i->revenue, i->revenue);
+}
+
+static int read_ranking(struct analysis *a, const char *from, const char *order, int64_t limit,
+                        struct sold_ranking *ret) {
+    char sql[256];
+    (void)snprintf(sql, sizeof sql, "SELECT count(*), sum(sales), sum(units) FROM %s", from);
+    int rc = query_begin(a, sql, NULL, 0);
+    if (rc == 0 && (rc = query_next(a)) > 0) {
+        ret->total = query_int(a, 0);
+        ret->rest_revenue = ret->total == 0 ? 0 : query_int(a, 1);
+        ret->rest_units = ret->total == 0 ? 0 : query_int(a, 2);
+        rc = 0;
+    }
+    query_end(a);
+    size_t cap = (size_t)(ret->total < limit ? ret->total : limit);
+    ret->rows = rc < 0 ? NULL : pool_array(&a->report->pool, cap + 1, sizeof *ret->rows);
+    if (ret->rows == NULL) {
+        return rc < 0 ? rc : trouble_no_memory(a->trouble);
+    }
+    (void)snprintf(sql, sizeof sql,
+                   "SELECT rank, cumulative, key, asin, title, sales, units, lines, cancelled FROM "
+                   "%s ORDER BY %s LIMIT ?1",
+                   from, order);
+    rc = query_begin(a, sql, &limit, 1);
+    while (rc == 0 && ret->count < cap && (rc = query_next(a)) > 0) {
+        struct sold_item *i = &ret->rows[ret->count++];
+        rc = 0;
+        read_item(a, i);
+        ret->rest_revenue -= i->revenue;
+        ret->rest_units -= i->units;
+    }
+    query_end(a);
+    ret->rest = ret->total - (int64_t)ret->count;
+    return rc;
+}
+
+static int read_abc(struct analysis *a, struct orders *o) {
+    int rc = query_begin(a, "SELECT sales, units, cumulative FROM sold_asin_rank ORDER BY rank",
+                         NULL, 0);
+    while (rc == 0 && (rc = query_next(a)) > 0) {
+        int64_t sales = query_int(a, 0);
+        struct abc_class *c = &o->abc[abc_of(a->report, query_int(a, 2) - sales, sales) - 'A'];
+        rc = 0;
+        c->products++;
+        c->sales += sales;
+        c->units += query_int(a, 1);
+    }
+    query_end(a);
+    for (int i = 0; i < 3; i++) {
+        o->abc[i].share_ppm = number_ratio(o->abc[i].sales, o->all.revenue, MILLION);
+    }
+    return rc;
+}
+
+int analyse_orders(struct analysis *a) {
+    struct orders *o = &a->report->orders;
+    int64_t top = a->report->limits.top;
+    if (query_run(a, analyse_orders_sql) < 0 || read_sums(a, o) < 0 || read_orders(a, o) < 0 ||
+        read_left_out(a, o) < 0) {
+        return -1;
+    }
+    derive(o);
+    if (read_ranking(a, "sold_asin_rank", "rank", top, &o->asins) < 0 ||
+        read_ranking(a, "sold_sku_rank", "rank", top, &o->skus) < 0 ||
+        read_ranking(a, "sold_asin_rank WHERE cancelled > 0", "cancelled DESC, key", CANCELLED_TOP,
+                     &o->cancelled_asins) < 0 ||
+        read_abc(a, o) < 0) {
+        return -1;
+    }
+    return analyse_concentration(a, "SELECT sales FROM sold_asin_rank ORDER BY rank",
+                                 o->all.revenue, &o->concentration);
+}

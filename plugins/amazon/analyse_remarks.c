@@ -1,0 +1,188 @@
+// What was assumed, left out and found wanting: said in every report.
+#include <string.h>
+
+#include "analyse.h"
+#include "format.h"
+
+static uint64_t noted(const struct report *r, enum note note) {
+    uint64_t sum = 0;
+    for (size_t i = 0; i < r->source_count; i++) {
+        sum += r->sources[i].notes[note];
+    }
+    return sum;
+}
+
+// ---- assumptions ----
+
+static void assume_periods(struct report *r) {
+    const struct business *b = &r->business;
+    bool lengths = false;
+    for (size_t i = 0; i < b->period_count; i++) {
+        const struct report_period *p = &b->periods[i];
+        if (p->origin == PERIOD_FILE_NAME) {
+            report_remark(r, &r->assumptions, "period_from_file_name", NUMBER_NONE, false,
+                          "The period of %s was taken from its name: %s to %s.", p->file,
+                          format_day(p->from).text, format_day(p->to).text);
+        } else if (p->origin == PERIOD_UNKNOWN) {
+            report_remark(
+                r, &r->assumptions, "period_unknown", NUMBER_NONE, true,
+                "Nothing says which time %s is about; undated reports are taken in the "
+                "order they were given, after the dated ones. Give \"periods\" to date it.",
+                p->file);
+        }
+        lengths = lengths || (i > 0 && p->days != b->periods[i - 1].days);
+    }
+    if (lengths) {
+        report_remark(r, &r->assumptions, "periods_differ_in_length", NUMBER_NONE, false,
+                      "Periods differ in length; growth compares whole periods, and sales per day "
+                      "are given beside it.");
+    }
+}
+
+static void assume_business(struct report *r) {
+    assume_periods(r);
+    report_remark(r, &r->assumptions, "sessions_once", NUMBER_NONE, false,
+                  "SKU rows repeat the traffic of their ASIN: sessions and page views are counted "
+                  "once per parent and child ASIN, sales are added over the SKUs, and percentages "
+                  "are computed anew from the sums.");
+    report_remark(r, &r->assumptions, "buy_box_weighted", NUMBER_NONE, false,
+                  "Buy Box percentages are averaged by page views.");
+    report_remark(r, &r->assumptions, "order_items", NUMBER_NONE, false,
+                  "Business reports know order items, not orders: several items of one order count "
+                  "each. Orders and order values are only known from order reports.");
+}
+
+static void assume_orders(struct report *r) {
+    report_remark(r, &r->assumptions, "item_price", NUMBER_NONE, false,
+                  "Revenue of orders is item-price as reported: the total of the line before "
+                  "promotion discounts, without shipping; in Europe it holds VAT.");
+    report_remark(r, &r->assumptions, "days_as_written", NUMBER_NONE, false,
+                  "Days are those of purchase-date as written in the file, in its own offset "
+                  "(usually UTC); Seller Central's days follow the marketplace's time zone.");
+    report_remark(r, &r->assumptions, "order_day", NUMBER_NONE, false,
+                  "An order counts on the day of its first line. Weeks begin on Monday.");
+}
+
+static void assume_currency(struct report *r) {
+    if (r->currency[0] == '\0') {
+        report_remark(r, &r->assumptions, "currency_unknown", NUMBER_NONE, true,
+                      "No currency was found; amounts are read with two decimals. Give "
+                      "\"currency\" or \"marketplace\".");
+    } else if (noted(r, NOTE_GUESSED_SIGN) > 0) {
+        report_remark(r, &r->assumptions, "currency_guessed", NUMBER_NONE, true,
+                      "The currency sign in the reports is shared by several currencies; it was "
+                      "read as %s. Give \"currency\" or \"marketplace\" to be sure.",
+                      r->currency);
+    }
+}
+
+// ---- exclusions ----
+
+static void exclude(struct report *r, const char *code, int64_t count, const char *words) {
+    if (count > 0) {
+        report_remark(r, &r->exclusions, code, count, false, "%s %s", format_count(count).text,
+                      words);
+    }
+}
+
+static void exclude_lines(struct report *r, const char *code, const struct left_out *l,
+                          const char *words) {
+    if (l->lines > 0) {
+        report_remark(r, &r->exclusions, code, l->lines, false, "%s %s (%s units, in %s orders).",
+                      format_count(l->lines).text, words, format_count(l->units).text,
+                      format_count(l->orders).text);
+    }
+}
+
+static void exclusions(struct analysis *a) {
+    struct report *r = a->report;
+    exclude(r, "bad_rows", (int64_t)noted(r, NOTE_BAD_ROW),
+            "rows could not be read and are counted nowhere; see data quality.");
+    exclude(r, "total_rows", (int64_t)noted(r, NOTE_TOTAL_ROW),
+            "rows without an ASIN are totals of the report itself.");
+    exclude_lines(r, "cancelled_lines", &r->orders.cancelled, "cancelled order lines");
+    exclude_lines(r, "pending_lines", &r->orders.pending,
+                  "pending order lines, which have no price yet");
+    exclude_lines(r, "unpriced_lines", &r->orders.unpriced, "other order lines without a price");
+    exclude(r, "repeated_lines", (int64_t)a->settled->repeated_lines,
+            "order lines stood in several exports; the one updated last counts, once.");
+    exclude(r, "not_amazon", (int64_t)noted(r, NOTE_NOT_AMAZON),
+            "order lines were not sold on Amazon (other shops that Amazon delivers for).");
+    exclude(r, "other_marketplace", (int64_t)noted(r, NOTE_OTHER_MARKET),
+            "order lines were sold on another marketplace than the one asked for.");
+    exclude(r, "repeated_rows", (int64_t)a->settled->repeated_rows,
+            "rows of business reports stood there twice, all figures equal; each counts once.");
+    for (size_t i = 0; i < r->source_count; i++) {
+        if (r->sources[i].repeated) {
+            report_remark(r, &r->exclusions, "repeated_file", 1, true,
+                          "%s holds the same bytes as an earlier file and was not read again.",
+                          r->sources[i].file);
+        }
+    }
+}
+
+// ---- data quality ----
+
+static void quality(struct report *r, const char *code, int64_t count, const char *words) {
+    if (count > 0) {
+        report_remark(r, &r->quality, code, count, true, "%s %s", format_count(count).text, words);
+    }
+}
+
+static void quality_of_columns(struct report *r) {
+    for (size_t i = 0; i < r->source_count; i++) {
+        const struct source *s = &r->sources[i];
+        if (s->columns.unknown > 0 && !s->repeated) {
+            report_remark(r, &r->quality, "unknown_columns", (int64_t)s->columns.unknown, true,
+                          "%s has columns that are not known and were not read: %s.", s->file,
+                          s->columns.unknown_names);
+        }
+        if (s->columns.at[COLUMN_PERSONAL] >= 0 && !s->repeated) {
+            report_remark(r, &r->quality, "personal_data", NUMBER_NONE, false,
+                          "%s holds personal data (such as \"%s\"); it was not read.", s->file,
+                          s->columns.names[COLUMN_PERSONAL]);
+        }
+    }
+}
+
+static void qualities(struct analysis *a) {
+    struct report *r = a->report;
+    const struct business *b = &r->business;
+    quality(r, "bad_rows", (int64_t)noted(r, NOTE_BAD_ROW), "rows could not be read.");
+    quality(r, "not_utf8", (int64_t)noted(r, NOTE_CP1252),
+            "cells were not UTF-8 and were read as Windows-1252.");
+    quality(r, "repeated_header", (int64_t)noted(r, NOTE_REPEATED_HEADER),
+            "more headers stood inside files: exports pasted together. Each was read as an export "
+            "of its own.");
+    quality(r, "no_update_time", (int64_t)noted(r, NOTE_NO_UPDATE),
+            "order lines have no last-updated-date; among equal lines any dated one is newer.");
+    quality(r, "uneven_sessions", (int64_t)a->settled->uneven_entries,
+            "ASINs have SKU rows that disagree about the ASIN's sessions; the largest was taken.");
+    quality(r, "units_without_sessions", b->units_without_sessions,
+            "ASINs in a period have units but no session; they count in totals, and raise the "
+            "conversion.");
+    quality(r, "over_100_percent", b->over_100_percent,
+            "ASINs in a period have more units than sessions (a conversion over 100%).");
+    quality_of_columns(r);
+    if (r->quality.count == 0) {
+        report_remark(r, &r->quality, "clean", 0, false, "Nothing to remark: every row was read.");
+    }
+}
+
+void analyse_remarks(struct analysis *a) {
+    struct report *r = a->report;
+    if (r->has_business) {
+        assume_business(r);
+    }
+    if (r->has_orders) {
+        assume_orders(r);
+    }
+    if (r->has_business && r->has_orders) {
+        report_remark(r, &r->assumptions, "not_added", NUMBER_NONE, false,
+                      "Business reports and orders tell of the same sales from two sides: they are "
+                      "compared, never added.");
+    }
+    assume_currency(r);
+    exclusions(a);
+    qualities(a);
+}

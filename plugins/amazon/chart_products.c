@@ -1,0 +1,207 @@
+// Charts of products: Pareto, and traffic against conversion.
+#include <math.h>
+#include <string.h>
+
+#include "chart.h"
+#include "format.h"
+#include "html_out.h"
+
+enum { PARETO_BARS = 20, LABELS_MAX = 7, MILLION = 1000000 };
+
+// ---- Pareto ----
+
+struct slice { // one product, of either half
+    const char *name;
+    int64_t sales, cumulative_ppm;
+    char abc;
+};
+
+static size_t slices_of(const struct report *r, struct slice to[PARETO_BARS]) {
+    size_t count = r->has_business ? r->business.asins.count : r->orders.asins.count;
+    count = count > PARETO_BARS ? PARETO_BARS : count;
+    for (size_t i = 0; i < count; i++) {
+        if (r->has_business) {
+            const struct product *p = &r->business.asins.rows[i];
+            to[i] = (struct slice){p->title[0] == '\0' ? p->key : p->title, p->is.sales,
+                                   p->cumulative_ppm, p->abc};
+        } else {
+            const struct sold_item *s = &r->orders.asins.rows[i];
+            to[i] = (struct slice){s->title[0] == '\0' ? s->key : s->title, s->revenue,
+                                   s->cumulative_ppm, s->abc};
+        }
+    }
+    return count;
+}
+
+static const char *bar_class(char abc) {
+    return abc == 'A' ? "bar a" : abc == 'B' ? "bar b" : "bar c";
+}
+
+static void put_sum_line(FILE *out, const struct slice *s, size_t count, struct chart_area a,
+                         double slot) {
+    (void)fputs("<path class=\"sum\" d=\"", out);
+    for (size_t i = 0; i < count; i++) {
+        double share =
+            s[i].cumulative_ppm == NUMBER_NONE ? 0 : (double)s[i].cumulative_ppm / MILLION;
+        (void)fprintf(out, "%c%.1f %.1f", i == 0 ? 'M' : 'L', a.left + slot * ((double)i + 0.5),
+                      a.bottom - (a.bottom - a.top) * share);
+    }
+    (void)fputs("\"/>\n", out);
+}
+
+void chart_pareto(FILE *out, const struct report *r) {
+    const struct chart_area a = {64, 20, CHART_WIDTH - 44, CHART_HEIGHT - 30};
+    struct slice slices[PARETO_BARS];
+    size_t count = slices_of(r, slices);
+    int64_t all = r->has_business ? r->business.asins.total : r->orders.asins.total;
+    double slot = (a.right - a.left) / (double)(count == 0 ? 1 : count);
+    double top = chart_ceiling(count == 0 ? 0 : (double)slices[0].sales);
+    char foot[256];
+    chart_begin(out, "pareto", "Who brings the sales",
+                "Bars of sales by product, largest first, coloured by class, and a line of their "
+                "running share. The table of products has the figures.");
+    chart_grid(out, r, a, top, CHART_MONEY);
+    for (size_t i = 0; i < count; i++) {
+        double width = slot * 0.7 > 60 ? 60 : slot * 0.7;
+        chart_bar(out, bar_class(slices[i].abc), a.left + slot * ((double)i + 0.5) - width / 2,
+                  width, a.bottom - (a.bottom - a.top) * (double)slices[i].sales / top, a.bottom,
+                  slices[i].name, format_money(r, slices[i].sales).text);
+    }
+    double mark = a.bottom - (a.bottom - a.top) * (double)r->limits.abc_a_ppm / MILLION;
+    (void)fprintf(out, "<line class=\"mark\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>",
+                  a.left, a.right, mark, mark);
+    chart_label(out, a.right + 6, mark + 4, "axis", format_percent(r->limits.abc_a_ppm).text, 8);
+    put_sum_line(out, slices, count, a, slot);
+    (void)snprintf(foot, sizeof foot, "%s of %s products; line: running share of all sales",
+                   format_count((int64_t)count).text, format_count(all).text);
+    chart_end(out, foot);
+}
+
+// ---- traffic against conversion ----
+
+struct scatter {
+    struct chart_area a;
+    double low, high; // of log10(sessions)
+    double top;       // conversion at the upper edge, parts per million
+};
+
+static double x_of(const struct scatter *s, int64_t sessions) {
+    double at = (log10((double)sessions) - s->low) / (s->high - s->low);
+    return s->a.left + (s->a.right - s->a.left) * at;
+}
+
+static double y_of(const struct scatter *s, int64_t ppm) {
+    double at = (double)ppm > s->top ? s->top : (double)ppm;
+    return s->a.bottom - (s->a.bottom - s->a.top) * at / s->top;
+}
+
+static struct scatter scale(const struct quadrants *q) {
+    struct scatter s = {{64, 20, CHART_WIDTH - 18, CHART_HEIGHT - 30}, 0, 1, 0};
+    int64_t least = q->points[q->point_count - 1].sessions, most = q->points[0].sessions;
+    double highest = 0, sensible = 3.0 * (double)q->conversion_ppm; // above: at the upper edge
+    s.low = log10((double)least) - 0.12;
+    s.high = log10((double)most) + 0.12;
+    for (size_t i = 0; i < q->point_count; i++) {
+        double c = (double)q->points[i].conversion_ppm;
+        highest = c > highest && (sensible <= 0 || c <= sensible) ? c : highest;
+    }
+    s.top = chart_ceiling(highest);
+    return s;
+}
+
+static const char *const point_classes[] = {"star", "leak", "gem", "idle"};
+
+static void put_fields(FILE *out, const struct scatter *s, const struct quadrants *q) {
+    static const struct {
+        const char *words;
+        bool right, upper;
+    } fields[] = {{"Stars", true, true},
+                  {"High traffic, low conversion", true, false},
+                  {"Hidden gems", false, true},
+                  {"Low both", false, false}};
+    double x = x_of(s, q->sessions_from), y = y_of(s, q->conversion_ppm);
+    (void)fprintf(out,
+                  "<rect class=\"field\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"/>"
+                  "<line class=\"mark\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>"
+                  "<line class=\"mark\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>\n",
+                  x, y, s->a.right - x, s->a.bottom - y, x, x, s->a.top, s->a.bottom, s->a.left,
+                  s->a.right, y, y);
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+        chart_label(out, fields[i].right ? s->a.right - 4 : s->a.left + 4,
+                    fields[i].upper ? s->a.top + 12 : s->a.bottom - 6,
+                    fields[i].right ? "field-name end" : "field-name", fields[i].words, 40);
+    }
+}
+
+static void put_point(FILE *out, const struct report *r, const struct scatter *s,
+                      const struct scatter_point *p, int64_t most_sales) {
+    double size = most_sales <= 0 ? 0 : sqrt((double)p->sales / (double)most_sales);
+    (void)fprintf(out, "<circle class=\"point %s\" cx=\"%.1f\" cy=\"%.1f\" r=\"%.1f\"><title>",
+                  point_classes[p->in], x_of(s, p->sessions), y_of(s, p->conversion_ppm),
+                  4 + 9 * size);
+    html_text(out, p->title[0] == '\0' ? p->key : p->title);
+    (void)fprintf(out, ": %s sessions, %s conversion, ", format_count(p->sessions).text,
+                  format_percent(p->conversion_ppm).text);
+    html_text(out, format_money(r, p->sales).text);
+    (void)fputs("</title></circle>\n", out);
+}
+
+// Names beside points, as long as they do not meet one another.
+static void put_names(FILE *out, const struct scatter *s, const struct quadrants *q) {
+    enum { WIDTH = 130, HEIGHT = 13, SHOWN = 10 };
+    double xs[LABELS_MAX], ys[LABELS_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < q->point_count && count < LABELS_MAX; i++) {
+        const struct scatter_point *p = &q->points[i];
+        double x = x_of(s, p->sessions), y = y_of(s, p->conversion_ppm);
+        bool left = x + WIDTH > s->a.right, meets = y < s->a.top + 24 || y > s->a.bottom - 20;
+        double at = left ? x - 14 - WIDTH : x + 14;
+        for (size_t k = 0; k < count; k++) {
+            meets = meets || (fabs(xs[k] - at) < WIDTH && fabs(ys[k] - y) < HEIGHT);
+        }
+        if (!meets && at > s->a.left) {
+            chart_label(out, left ? x - 14 : x + 14, y + 4, left ? "point-name end" : "point-name",
+                        p->key, SHOWN);
+            xs[count] = at;
+            ys[count++] = y;
+        }
+    }
+}
+
+// Sessions along the lower edge: 1, 2, 5, 10, 20 ...
+static void put_ticks(FILE *out, const struct scatter *s) {
+    static const int64_t steps[] = {1, 2, 5};
+    for (int64_t unit = 1; log10((double)unit) <= s->high; unit *= 10) {
+        for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+            double at = log10((double)(unit * steps[i]));
+            bool shown = i == 0 || s->high - s->low < 2.5;
+            if (shown && at >= s->low && at <= s->high) {
+                chart_label(out, x_of(s, unit * steps[i]), s->a.bottom + 18, "axis mid",
+                            format_count(unit * steps[i]).text, 20);
+            }
+        }
+    }
+}
+
+void chart_quadrants(FILE *out, const struct report *r) {
+    const struct quadrants *q = &r->business.quadrants;
+    int64_t most = 0;
+    if (q->point_count == 0) {
+        return;
+    }
+    struct scatter s = scale(q);
+    for (size_t i = 0; i < q->point_count; i++) {
+        most = q->points[i].sales > most ? q->points[i].sales : most;
+    }
+    chart_begin(out, "scatter", "Traffic and conversion",
+                "Each circle is a product of the last period: sessions to the right, conversion "
+                "upwards, size by sales. The tables below name those to act on.");
+    chart_grid(out, r, s.a, s.top, CHART_PERCENT);
+    put_fields(out, &s, q);
+    for (size_t i = 0; i < q->point_count; i++) {
+        put_point(out, r, &s, &q->points[i], most);
+    }
+    put_names(out, &s, q);
+    put_ticks(out, &s);
+    chart_end(out, "sessions, logarithmic; dashed: the median product, the average conversion");
+}

@@ -1,0 +1,26 @@
+/* Characters: what is UTF-8, what must be read as Windows-1252, and the folded form in which column
+ * headers are compared. Pure. */
+#ifndef AMAZON_ENCODING_H
+#define AMAZON_ENCODING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Well-formed by Unicode's table 3-7 (no overlong forms, no surrogates). */
+bool encoding_is_utf8(const char *text, size_t len);
+
+/* Length of the well-formed character at `text`, 0 = none. */
+size_t encoding_char(const char *text, size_t len);
+
+/* Windows-1252 to UTF-8; `out` has room for 3 * len bytes. Bytes without a character become U+FFFD.
+ * The length written. */
+size_t encoding_from_cp1252(const char *text, size_t len, char *out);
+
+/* Blanks of every sort at both ends taken off; `*text` and `*len` are moved. */
+void encoding_trim(const char **text, size_t *len);
+
+/* The form in which headers are compared: lower case, every dash "-", runs of blanks (also no-break
+ * ones) one " ", nothing at the ends, no BOM. With a NUL; cut at `cap` - 1 bytes. */
+void encoding_fold(const char *text, size_t len, char *out, size_t cap);
+
+#endif

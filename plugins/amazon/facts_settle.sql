@@ -1,0 +1,41 @@
+-- A row that stands twice in its report, all figures equal, counts once.
+DELETE FROM traffic WHERE id IN (SELECT id FROM (SELECT id, row_number() OVER (PARTITION BY period, parent, child, sku, sessions,
+    page_views, buy_box, units, sales, items, sessions_b2b, units_b2b, sales_b2b, items_b2b ORDER BY id) AS place FROM traffic)
+    WHERE place > 1);
+
+-- SKU rows repeat the traffic of their ASIN: it is taken once. Their sales are their own: they are added.
+CREATE TABLE entry AS SELECT period, parent, child, max(title) AS title, count(*) AS rows,
+    max(sessions) AS sessions, max(page_views) AS page_views, max(buy_box) AS buy_box, max(sessions_b2b) AS sessions_b2b,
+    sum(units) AS units, sum(sales) AS sales, sum(items) AS items,
+    sum(units_b2b) AS units_b2b, sum(sales_b2b) AS sales_b2b, sum(items_b2b) AS items_b2b,
+    min(sessions) <> max(sessions) AS uneven
+    FROM traffic GROUP BY period, parent, child;
+
+-- A child under several parents has traffic of its own under each. The Buy Box is weighted by page views (by sessions without them).
+CREATE TABLE asin_period AS SELECT period, child, min(parent) AS parent, max(title) AS title,
+    sum(sessions) AS sessions, sum(page_views) AS page_views, sum(sessions_b2b) AS sessions_b2b,
+    sum(buy_box * coalesce(page_views, sessions)) AS box_sum,
+    sum(CASE WHEN buy_box IS NOT NULL THEN coalesce(page_views, sessions) END) AS box_weight,
+    sum(units) AS units, sum(sales) AS sales, sum(items) AS items,
+    sum(units_b2b) AS units_b2b, sum(sales_b2b) AS sales_b2b, sum(items_b2b) AS items_b2b
+    FROM entry GROUP BY period, child;
+CREATE UNIQUE INDEX asin_period_key ON asin_period(child, period);
+
+CREATE TABLE sku_period AS SELECT period, sku, min(child) AS child, min(parent) AS parent, max(title) AS title,
+    sum(units) AS units, sum(sales) AS sales, sum(items) AS items, sum(units_b2b) AS units_b2b, sum(sales_b2b) AS sales_b2b,
+    sum(items_b2b) AS items_b2b
+    FROM traffic WHERE sku <> '' GROUP BY period, sku;
+
+-- Order lines by item and by day. Two passes, for their combinations would be almost as many as the lines.
+CREATE TABLE item_sum AS SELECT item, state, count(*) AS lines, sum(quantity) AS units, sum(price) AS revenue,
+    sum(discount) AS discount, sum(promoted) AS promoted, count(business) AS told,
+    sum(CASE WHEN business = 1 THEN price ELSE 0 END) AS revenue_b2b, sum(CASE WHEN business = 1 THEN quantity ELSE 0 END) AS units_b2b
+    FROM line GROUP BY item, state;
+CREATE TABLE day_sum AS SELECT day, sum(price) AS revenue, sum(quantity) AS units FROM line WHERE state = 0 GROUP BY day;
+CREATE TABLE reach AS SELECT min(day) AS first, max(day) AS last FROM line;
+
+-- An order counts on the day of its first sold line, so that the days add up.
+CREATE TABLE ord AS SELECT order_id, min(CASE WHEN state = 0 THEN day END) AS day, max(state = 1) AS cancelled,
+    max(state = 2) AS pending,
+    max(state = 3) AS unpriced, max(state = 0) AS sold, max(state = 0 AND business = 1) AS b2b
+    FROM line GROUP BY order_id;

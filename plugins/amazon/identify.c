@@ -1,0 +1,118 @@
+// The first line of a file, and all that it can turn out to be.
+#include <stdlib.h>
+#include <string.h>
+
+#include "encoding.h"
+#include "load.h"
+
+static const struct {
+    const char *magic;
+    size_t len;
+    const char *words;
+} strangers[] = {
+    {"PK\x03\x04", 4, "is an Excel workbook or ZIP archive; export or save it as CSV"},
+    {"\x1F\x8B", 2, "is compressed; unpack it"},
+    {"\xFF\xFE", 2, "is UTF-16 text; save it as CSV UTF-8"},
+    {"\xFE\xFF", 2, "is UTF-16 text; save it as CSV UTF-8"},
+    {"%PDF", 4, "is a PDF; download the report as CSV"},
+    {"{", 1, "is JSON; download the report as CSV"},
+    {"<", 1, "is a web page or XML; download the report again"},
+};
+
+static int check_strangers(struct delimited_field line, const char *file, struct trouble *t) {
+    for (size_t i = 0; i < sizeof strangers / sizeof strangers[0]; i++) {
+        if (line.len >= strangers[i].len &&
+            memcmp(line.text, strangers[i].magic, strangers[i].len) == 0) {
+            return trouble_set(t, TROUBLE_INPUT, "not_a_report", "%s, row 1, column 1: the file %s",
+                               file, strangers[i].words);
+        }
+    }
+    if (line.len == 0) {
+        return trouble_set(t, TROUBLE_INPUT, "empty", "%s: the file is empty", file);
+    }
+    return 0;
+}
+
+// The line read with this delimiter. `copy` has room for its bytes; fields point into it.
+static void try_delimiter(struct delimited_field line, char delimiter, char *copy,
+                          struct columns *ret) {
+    struct delimited d;
+    memset(&d, 0, sizeof d);
+    memset(ret, 0, sizeof *ret);
+    memcpy(copy, line.text, line.len);
+    delimited_format(&d, delimiter);
+    if (delimited_split(&d, copy, line.len)) {
+        columns_map(d.fields, d.count, ret);
+    }
+}
+
+// Fills columns and delimiter of `s` with those that know most of the line's names.
+static int identify_line(struct delimited_field line, struct source *s, struct trouble *t) {
+    static const char delimiters[] = {',', '\t', ';'};
+    struct columns c;
+    char *utf8 = malloc(line.len * 6 + 1); // the line as UTF-8, and a copy to cut up
+    if (utf8 == NULL) {
+        return trouble_no_memory(t);
+    }
+    if (!encoding_is_utf8(line.text, line.len)) {
+        line.len = encoding_from_cp1252(line.text, line.len, utf8);
+        line.text = utf8;
+    }
+    char *copy = utf8 + (line.text == utf8 ? line.len : 0);
+    memset(&s->columns, 0, sizeof s->columns);
+    for (size_t i = 0; i < sizeof delimiters; i++) {
+        try_delimiter(line, delimiters[i], copy, &c);
+        if (c.known > s->columns.known) {
+            s->columns = c;
+            s->delimiter = delimiters[i];
+        }
+    }
+    free(utf8);
+    return 0;
+}
+
+static int check_kind(enum report_kind expected, struct delimited_field line, struct source *s,
+                      struct trouble *t) {
+    if (s->columns.known == 0) {
+        int shown = line.len > 80 ? 80 : (int)line.len;
+        return trouble_set(
+            t, TROUBLE_INPUT, "unknown_report",
+            "%s, row 1: no column is known in \"%.*s\"; expected is a business report "
+            "by child ASIN (\"(Child) ASIN\", \"Sessions - Total\", ...) or an All "
+            "Orders report (\"amazon-order-id\", ...), cut by commas, semicolons or "
+            "tabs",
+            s->file, shown, line.text);
+    }
+    s->kind = s->columns.kind;
+    if (expected != KIND_UNKNOWN && s->kind != expected) {
+        return trouble_set(t, TROUBLE_INPUT, "wrong_report",
+                           "%s, row 1: this is the header of %s, but the file came as %s", s->file,
+                           s->kind == KIND_ORDERS ? "an orders report" : "a business report",
+                           expected == KIND_ORDERS ? "orders" : "business_report");
+    }
+    return columns_check(&s->columns, s->file, t);
+}
+
+int load_identify(int fd, enum report_kind expected, struct source *s, struct trouble *t) {
+    struct delimited d;
+    int rc = delimited_open(&d, fd);
+    if (rc < 0) {
+        return trouble_set(t, TROUBLE_RESOURCE, "read", "%s cannot be read: %s", s->file,
+                           strerror(-rc));
+    }
+    struct delimited_field line = delimited_peek(&d);
+    if (line.len > DELIMITED_RECORD_MAX) {
+        rc = trouble_set(t, TROUBLE_INPUT, "unreadable",
+                         "%s, row 1, column 1: a row of more than 1 MiB", s->file);
+    } else {
+        rc = check_strangers(line, s->file, t);
+    }
+    if (rc == 0) {
+        rc = identify_line(line, s, t);
+    }
+    if (rc == 0) {
+        rc = check_kind(expected, line, s, t);
+    }
+    delimited_close(&d);
+    return rc;
+}

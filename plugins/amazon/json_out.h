@@ -1,0 +1,22 @@
+/* Writing JSON to a stream, value by value: commas and escapes are seen to. Text that is not UTF-8
+ * and control characters cannot break the document. */
+#ifndef AMAZON_JSON_OUT_H
+#define AMAZON_JSON_OUT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct json_out {
+    FILE *out;
+    bool comma; /* one is due before the next value */
+};
+
+/* `key` NULL: an element of an array (or the document). */
+void json_open(struct json_out *j, const char *key, char bracket);     /* '{' or '[' */
+void json_close(struct json_out *j, char bracket);                     /* '}' or ']' */
+void json_text(struct json_out *j, const char *key, const char *text); /* NULL or "" = null */
+void json_int(struct json_out *j, const char *key, int64_t value);     /* NUMBER_NONE = null */
+void json_bool(struct json_out *j, const char *key, bool value);
+
+#endif

@@ -1,0 +1,85 @@
+// A row of a business report: what an ASIN (and SKU) did in the period.
+#include <errno.h>
+#include <string.h>
+
+#include "load.h"
+
+enum cell_kind { CELL_COUNT, CELL_MONEY, CELL_PERCENT };
+
+static const struct {
+    enum column column;
+    enum cell_kind kind;
+    bool required;
+    size_t at; // in struct facts_traffic
+} cells[] = {
+    {COLUMN_SESSIONS, CELL_COUNT, true, offsetof(struct facts_traffic, sessions)},
+    {COLUMN_PAGE_VIEWS, CELL_COUNT, false, offsetof(struct facts_traffic, page_views)},
+    {COLUMN_BUY_BOX, CELL_PERCENT, false, offsetof(struct facts_traffic, buy_box)},
+    {COLUMN_UNITS, CELL_COUNT, true, offsetof(struct facts_traffic, units)},
+    {COLUMN_SALES, CELL_MONEY, true, offsetof(struct facts_traffic, sales)},
+    {COLUMN_ITEMS, CELL_COUNT, false, offsetof(struct facts_traffic, items)},
+    {COLUMN_SESSIONS_B2B, CELL_COUNT, false, offsetof(struct facts_traffic, sessions_b2b)},
+    {COLUMN_UNITS_B2B, CELL_COUNT, false, offsetof(struct facts_traffic, units_b2b)},
+    {COLUMN_SALES_B2B, CELL_MONEY, false, offsetof(struct facts_traffic, sales_b2b)},
+    {COLUMN_ITEMS_B2B, CELL_COUNT, false, offsetof(struct facts_traffic, items_b2b)},
+};
+
+static int take_percent(struct load_row *r, enum column column, int64_t *ret) {
+    struct delimited_field cell = load_cell(r, column);
+    int rc = number_percent(cell.text, cell.len, r->source->columns.style, ret);
+    if (rc == -ENODATA) {
+        *ret = NUMBER_NONE;
+        return 0;
+    }
+    return rc == 0 ? 0
+                   : load_bad(r, column, "\"%.*s\" is not a percentage",
+                              cell.len > 40 ? 40 : (int)cell.len, cell.text);
+}
+
+static int take_cells(struct load_row *r, struct facts_traffic *row) {
+    for (size_t i = 0; i < sizeof cells / sizeof cells[0]; i++) {
+        int64_t *to = (int64_t *)(void *)((char *)row + cells[i].at);
+        int rc;
+        if (r->source->columns.at[cells[i].column] < 0) {
+            *to = NUMBER_NONE;
+            continue;
+        }
+        switch (cells[i].kind) {
+        case CELL_COUNT: rc = load_count(r, cells[i].column, cells[i].required, to); break;
+        case CELL_MONEY: rc = load_money(r, cells[i].column, cells[i].required, to); break;
+        case CELL_PERCENT: rc = take_percent(r, cells[i].column, to); break;
+        default: rc = 0; break;
+        }
+        if (rc != 0) {
+            return rc;
+        }
+        if (*to < 0 && *to != NUMBER_NONE) {
+            return load_bad(r, cells[i].column, "is negative");
+        }
+    }
+    return 0;
+}
+
+int load_business_row(struct load_row *r) {
+    struct facts_traffic row = {.period = r->source->period, .line = r->from->line};
+    bool by_child = r->source->columns.at[COLUMN_CHILD] >= 0;
+    int rc = load_asin(r, COLUMN_PARENT, &row.parent);
+    if (rc == 0) {
+        rc = load_asin(r, COLUMN_CHILD, &row.child);
+    }
+    if (rc != 0) {
+        return rc;
+    }
+    if (by_child ? row.child.len == 0 : row.parent.len == 0) {
+        r->source->notes[NOTE_TOTAL_ROW]++;
+        return 0;
+    }
+    row.child = by_child ? row.child : row.parent;
+    row.parent = row.parent.len > 0 ? row.parent : row.child;
+    rc = load_key(r, COLUMN_SKU, &row.sku);
+    row.title = load_title(r);
+    if (rc == 0) {
+        rc = take_cells(r, &row);
+    }
+    return rc == 0 ? facts_add_traffic(r->load->facts, &row, r->trouble) : rc;
+}

@@ -1,0 +1,117 @@
+"""Every figure of report.json against amazon_reference, on the samples and on files made at random."""
+import datetime
+import os
+
+import pytest
+
+import amazon_files as files
+import amazon_reference as reference
+from conftest import REPO
+
+SAMPLES = os.path.join(REPO, "plugins", "amazon", "samples")
+DATE = datetime.date
+MONTHS = [(DATE(2026, 8, 1), DATE(2026, 8, 31)), (DATE(2026, 9, 1), DATE(2026, 9, 30)), (DATE(2026, 10, 1), DATE(2026, 10, 31))]
+REPORTS = [os.path.join(SAMPLES, f"BusinessReport-{m}-2026.csv") for m in ("August", "September", "October")]
+ORDERS = [os.path.join(SAMPLES, f"orders-2026-{span}.txt") for span in ("08-01-to-2026-09-18", "09-10-to-2026-10-31")]
+
+
+def compare(outcome, **of):
+    assert outcome["status"] == 0, outcome
+    want = reference.expected(**of)
+    wrong = reference.differences(want, outcome["report"])
+    assert not wrong, "\n".join(wrong[:20])
+    assert set(want) == {"business", "orders"} & set(outcome["report"])
+
+
+def test_samples(analyze):
+    outcome = analyze([("business_report", p) for p in reversed(REPORTS)] + [("orders", p) for p in ORDERS], {"marketplace": "GB"})
+    compare(outcome, reports=[(p, *m) for p, m in zip(REPORTS, MONTHS)], orders=ORDERS, marketplace="UK")
+    assert outcome["warnings"] == ["bad_rows"]
+    assert outcome["report"]["exclusions"] != []
+    assert outcome["done"] == outcome["total"] > sum(map(os.path.getsize, REPORTS + ORDERS))
+
+
+def test_samples_business_alone(analyze):
+    outcome = analyze([("", REPORTS[0])], {"periods": [{"label": "Summer"}]})
+    compare(outcome, reports=[(REPORTS[0], None, None)])
+    assert outcome["report"]["business"]["periods"][0]["label"] == "Summer"
+
+
+def test_samples_orders_alone(analyze):
+    compare(analyze([("file", p) for p in ORDERS]), orders=ORDERS)
+
+
+def test_sample_german(analyze):
+    path = os.path.join(SAMPLES, "Geschäftsbericht-Oktober-2026.csv")
+    outcome = analyze([("business_report", path)], {"marketplace": "DE"})
+    compare(outcome, reports=[(path, *MONTHS[2])], currency="EUR")
+    assert outcome["report"]["currency"] == "EUR"
+    assert [e["code"] for e in outcome["report"]["exclusions"]] == ["total_rows"]
+
+
+FORMS = [
+    {},
+    {"sku": False, "names": files.OLD, "bom": False, "newline": "\r\n"},
+    {"names": files.GERMAN, "comma": True, "sign": "€", "delimiter": ";", "twins": False},
+    {"names": files.GERMAN, "comma": True, "sign": "€", "bad": 0.1},
+    {"twins": False, "bad": 0.2},
+]
+
+
+@pytest.mark.parametrize("form", range(len(FORMS)))
+@pytest.mark.parametrize("count", [1, 12, 90])
+def test_random_business(analyze, write, rng, form, count):
+    products = files.catalogue(rng, count)
+    made = [files.business(rng, products + products[:1], **FORMS[form]) for _ in range(rng.choice((1, 2, 4)))]
+    paths = [write(f"b{i}.csv", content) for i, content in enumerate(made)]
+    spans = [MONTHS[0], MONTHS[1], (None, None), (None, None)][:len(paths)]
+    periods = [{"from": a.isoformat(), "to": b.isoformat()} if a else {"label": "some time"} for a, b in spans]
+    options = {"top": rng.choice((5, 25)), "abc_a": rng.choice((50, 80)), "min_sessions": rng.choice((0, 20)), "buy_box_below": 60}
+    currency = "EUR" if FORMS[form].get("comma") else "GBP"
+    outcome = analyze([("business_report", p) for p in paths], {"periods": periods, "currency": currency}, **options)
+    if outcome["status"] != 0:  # every row of a small file may be bad by chance
+        assert outcome["code"] in ("no_good_rows", "no_rows"), outcome
+        return
+    compare(outcome, reports=[(p, *s) for p, s in zip(paths, spans)], currency=currency, **options)
+
+
+@pytest.mark.parametrize("count,days", [(1, 1), (40, 3), (600, 70), (900, 800)])
+def test_random_orders(analyze, write, rng, count, days):
+    products = files.catalogue(rng, 1 + count // 20)
+    lines = files.order_lines(rng, products, count, DATE(2025, 12, 20), days)
+    path = write("orders.txt", files.orders(rng, lines, extra=rng.randrange(7), bad=0.05 if count > 10 else 0, bom=rng.random() < 0.5,
+                                            newline=rng.choice(("\n", "\r\n"))))
+    options = {"top": rng.choice((5, 25)), "weekday_weeks": rng.choice((1, 8))}
+    outcome = analyze([("orders", path)], {"marketplace": "UK"}, **options)
+    if outcome["status"] != 0:
+        assert outcome["code"] == "no_rows" and count == 1, outcome
+        return
+    compare(outcome, orders=[path], marketplace="UK", **options)
+
+
+@pytest.mark.parametrize("pasted", [False, True])
+def test_random_overlapping_orders(analyze, write, rng, pasted):
+    """Exports that share lines, of which some have changed: each line counts once, as it was updated last."""
+    lines = files.order_lines(rng, files.catalogue(rng, 30), 700, DATE(2026, 1, 1), 90)
+    parts = [lines[:400], lines[250:600], lines[300:]]
+    for part in parts[1:]:
+        for i, line in enumerate(part):
+            if rng.random() < 0.3:
+                part[i] = {**line, "order-status": "Cancelled", "quantity": "0", "item-price": "",
+                           "last-updated-date": rng.choice(("2026-06-01T00:00:00+00:00", "2020-01-01T00:00:00Z", line["last-updated-date"]))}
+    content = [files.orders(rng, part, extra=n) for n, part in enumerate(parts)]
+    paths = [write("all.txt", b"".join(content))] if pasted else [write(f"o{n}.txt", c) for n, c in enumerate(content)]
+    outcome = analyze([("orders", p) for p in paths])
+    compare(outcome, orders=paths)
+    assert "repeated_lines" in [e["code"] for e in outcome["report"]["exclusions"]]
+
+
+def test_random_both_in_yen(analyze, write, rng):
+    products = files.catalogue(rng, 20)
+    report = write("report.csv", files.business(rng, products, sign="¥", decimals=0))
+    lines = files.order_lines(rng, products, 300, DATE(2026, 8, 1), 31, currency="JPY", channel="Amazon.co.jp", decimals=0)
+    orders = write("orders.txt", files.orders(rng, lines))
+    outcome = analyze([("business_report", report), ("orders", orders)],
+                      {"marketplace": "JP", "periods": [{"from": "2026-08-01", "to": "2026-08-31"}]})
+    compare(outcome, reports=[(report, *MONTHS[0])], orders=[orders], currency="JPY", marketplace="JP")
+    assert outcome["report"]["currency_exponent"] == 0

@@ -1,0 +1,259 @@
+"""What real exports and people do: each quirk of the formats, each way of being wrong, and what is said about it."""
+import csv
+import datetime
+import os
+
+import pytest
+
+import amazon_files as files
+from conftest import REPO
+
+INPUT, RESOURCE = 1, 7  # enum of error classes
+FAIL = 2
+HEADER = "(Parent) ASIN,(Child) ASIN,Title,SKU,Sessions – Total,Page views – Total,Featured Offer (Buy Box) percentage,Units ordered,Ordered Product Sales,Total order items\n"
+ROW = 'B0PARENT01,B0CHILD001,Kettle,SKU-1,100,150,90.00%,10,£250.00,9\n'
+ORDERS = "amazon-order-id\tpurchase-date\tlast-updated-date\torder-status\tsales-channel\tproduct-name\tsku\tasin\tquantity\tcurrency\titem-price\tship-city\n"
+
+
+def line(order="202-1111111-1111111", day="2026-08-03", updated="2026-08-04T10:00:00+00:00", status="Shipped", channel="Amazon.co.uk", sku="S1",
+         asin="B0CHILD001", quantity="1", currency="GBP", price="12.50"):
+    return "\t".join([order, f"{day}T12:00:00+00:00", updated, status, channel, "Kettle", sku, asin, quantity, currency, price, "Leeds"]) + "\n"
+
+
+def refused(outcome, code, *words):
+    assert outcome["status"] == FAIL and outcome["class"] == INPUT, outcome
+    assert outcome["code"] == code, outcome
+    for word in words:
+        assert word in outcome["message"], outcome["message"]
+    assert list(outcome["folder"].iterdir()) == []
+
+
+# ---- what cannot be read
+
+@pytest.mark.parametrize("content,code,words", [
+    (b"", "empty", ["f.csv"]),
+    (b"PK\x03\x04rest", "not_a_report", ["Excel", "row 1, column 1"]),
+    ("Übersicht".encode("utf-16"), "not_a_report", ["UTF-16"]),
+    (b"\x1f\x8b\x08", "not_a_report", ["compressed"]),
+    (b"<html>", "not_a_report", ["web page"]),
+    (b"one,two\n1,2\n", "unknown_report", ["one,two", "row 1"]),
+    (HEADER.replace("(Parent) ASIN,(Child) ASIN", "x,y").encode(), "missing_column", ["(Child) ASIN"]),
+    (HEADER.replace("Units ordered", "Stück").encode(), "missing_column", ["Units ordered", "Stück"]),
+    (HEADER.encode(), "no_rows", ["row 2"]),
+    ((HEADER + ",,,,5,5,1%,1,£1.00,1\n").encode(), "no_rows", ["none counts", "1 have no ASIN"]),
+    ((HEADER + ROW.replace("£250.00", "lots")).encode(), "no_good_rows", ["row 2", "Ordered Product Sales", "lots"]),
+    ((HEADER + ROW + ROW.replace("Kettle", '"Kettle')).encode(), "unreadable", ["row 3, column 3", "Title", "never closed"]),
+    ((HEADER + ROW.replace("Kettle", "K" * 65537)).encode(), "unreadable", ["row 2, column 3", "64 KiB"]),
+    ((HEADER + ROW + ROW.replace("£", "€")).encode(), "mixed_currencies", ["row 3", "Ordered Product Sales", "EUR", "GBP"]),
+    ((ORDERS + line() + line(order="202-2-2", currency="EUR")).encode(), "mixed_currencies", ["row 3", "currency", "EUR", "GBP"]),
+    (ORDERS.replace("item-price", "price").encode(), "missing_column", ["item-price"]),
+])
+def test_unreadable(analyze, write, content, code, words):
+    refused(analyze([("file", write("f.csv", content))]), code, *words)
+
+
+def test_no_files(analyze):
+    refused(analyze([]), "no_files", "business_report")
+
+
+def test_wrong_field(analyze, write):
+    refused(analyze([("orders", write("f.csv", HEADER + ROW))]), "wrong_report", "business report", "orders")
+
+
+@pytest.mark.parametrize("payload,words", [
+    ([], "not a JSON object"), ({"market": "UK"}, '"market"'), ({"marketplace": "XX"}, "XX"), ({"marketplace": 7}, "marketplace"),
+    ({"currency": "euro"}, "currency"), ({"periods": {}}, "array"), ({"periods": ["March"]}, "periods[0]"), ({"periods": "nonsense"}, "JSON"),
+    ({"periods": [{"from": "2026-08-01"}]}, "both from and to"), ({"periods": [{"from": "2026-08-01", "to": "2026-07-01"}]}, "ends before"),
+    ({"periods": [{"from": "2026-02-30", "to": "2026-03-01"}]}, "date"), ({"periods": [{}]}, "says nothing"),
+    ({"periods": [{"label": "x" * 80}]}, "79 bytes"), ({"periods": [{"label": "a"}, {"label": "b"}]}, "periods[1]"),
+    ({"periods": [{"label": "a", "file": "other.csv"}]}, "other.csv"), ({"periods": [{"label": "a"}] * 121}, "120"),
+])
+def test_bad_payload(analyze, write, payload, words):
+    refused(analyze([("business_report", write("f.csv", HEADER + ROW))], payload), "bad_payload", words)
+
+
+def test_periods_must_not_overlap(analyze, write):
+    reports = [("business_report", write(name, HEADER + ROW)) for name in ("a.csv", "b.csv")]
+    spans = [{"from": "2026-08-01", "to": "2026-08-31"}, {"from": "2026-08-31", "to": "2026-09-30"}]
+    refused(analyze(reports, {"periods": spans}), "periods_overlap", "a.csv", "b.csv", "2026-08-31")
+
+
+# ---- the rule for SKU rows
+
+def test_sessions_count_once(analyze, write):
+    """SKU rows repeat the traffic of their ASIN; a child under another parent has traffic of its own."""
+    rows = (ROW + ROW.replace("SKU-1", "SKU-2").replace(",10,£250.00,9", ",5,£125.00,5") +
+            ROW.replace("B0PARENT01", "B0PARENT02").replace("100,150", "7,9").replace(",10,£250.00,9", ",1,£25.00,1"))
+    report = analyze([("business_report", write("f.csv", HEADER + rows))])["report"]
+    totals = report["business"]["totals"]
+    assert (totals["asins"], totals["sessions"], totals["page_views"], totals["units"], totals["sales"]) == (1, 107, 159, 16, 40000)
+    assert totals["conversion_ppm"] == round(16 / 107 * 10**6)
+    assert [p["key"] for p in report["business"]["parents"]["rows"]] == ["B0PARENT01", "B0PARENT02"]
+
+
+def test_buy_box_is_weighted_by_page_views(analyze, write):
+    rows = ROW + ROW.replace("CHILD001", "CHILD002").replace("100,150,90.00%", "100,1350,50.00%")
+    report = analyze([("business_report", write("f.csv", HEADER + rows))])["report"]
+    assert report["business"]["totals"]["buy_box_ppm"] == (150 * 900000 + 1350 * 500000) // 1500
+
+
+def test_products_without_orders_stay(analyze, write):
+    rows = ROW + ROW.replace("CHILD001", "CHILD002").replace(",10,£250.00,9", ",0,£0.00,0")
+    report = analyze([("business_report", write("f.csv", HEADER + rows))])["report"]
+    assert [p["key"] for p in report["business"]["no_orders"]["rows"]] == ["B0CHILD002"]
+    assert report["business"]["totals"]["asins"] == 2
+
+
+def test_rows_that_stand_twice(analyze, write):
+    outcome = analyze([("business_report", write("f.csv", HEADER + ROW + ROW))])
+    assert outcome["report"]["business"]["totals"]["units"] == 10
+    assert ("repeated_rows", 1) in [(e["code"], e["count"]) for e in outcome["report"]["exclusions"]]
+
+
+# ---- forms
+
+def test_38_columns_in_any_case_and_cp1252(analyze, write):
+    header = HEADER.replace("Sessions – Total", "Sessions – Mobile APP – B2B,SESSIONS—TOTAL".replace("—", " — "))
+    content = (header + ROW.replace("SKU-1,", "SKU-1,3,").replace("Kettle", "Théière")).encode("cp1252")
+    report = analyze([("business_report", write("f.csv", content))])["report"]
+    assert report["business"]["totals"]["sessions"] == 100
+    assert report["business"]["asins"]["rows"][0]["title"] == "Théière"
+    assert "not_utf8" in [q["code"] for q in report["data_quality"]]
+
+
+def test_embedded_line_feed_and_rows(analyze, write):
+    """Rows are lines of the file, as an editor counts them."""
+    rows = ROW.replace("Kettle", '"Tea\r\npot ""big"""') + ROW.replace("CHILD001", "CHILD002").replace(",10,", ",ten,")
+    outcome = analyze([("business_report", write("f.csv", HEADER + rows))])
+    assert outcome["report"]["bad_rows"] == [{"file": "f.csv", "row": 4, "column": "Units ordered",
+                                              "problem": '"ten" is not a whole number written like 1,234.56'}]
+    assert outcome["warnings"] == ["bad_rows", "period_unknown"] and outcome["report"]["business"]["totals"]["asins"] == 1
+
+
+def test_a_number_of_another_locale_is_never_misread(analyze, write):
+    rows = ROW + "".join(ROW.replace("CHILD001", f"CHILD00{i}").replace(old, new)
+                         for i, (old, new) in enumerate([("100,150", "1.250,150"), ("£250.00", '"£1.699,15"'), ("£250.00", "£1.699")]))
+    outcome = analyze([("business_report", write("f.csv", HEADER + rows))])
+    assert outcome["report"]["inputs"][0]["bad_rows"] == 3 and outcome["report"]["business"]["totals"]["sales"] == 25000
+
+
+def test_listed_bad_rows_are_limited(analyze, write):
+    rows = ROW + ROW.replace(",10,", ",ten,") * 7
+    outcome = analyze([("business_report", write("f.csv", HEADER + rows))], bad_rows_listed=5)
+    assert len(outcome["report"]["bad_rows"]) == 5 and outcome["report"]["inputs"][0]["bad_rows"] == 7
+
+
+@pytest.mark.parametrize("name,dates,by", [
+    ("BusinessReport-March-2026.csv", ("2026-03-01", "2026-03-31"), "file_name"),
+    ("BusinessReport-3-31-26.csv", (None, None), "unknown"), ("BusinessReport-2026-03-31.csv", (None, None), "unknown"),
+    ("sales_2026-03-01_2026-03-14.csv", ("2026-03-01", "2026-03-14"), "file_name"), ("report.csv", (None, None), "unknown"),
+])
+def test_period_of_a_file(analyze, write, name, dates, by):
+    report = analyze([("business_report", write(name, HEADER + ROW))])["report"]
+    period = report["business"]["periods"][0]
+    assert ((period["from"], period["to"]), period["period_by"]) == (dates, by)
+    assert {"file_name": "period_from_file_name", "unknown": "period_unknown"}[by] in [a["code"] for a in report["assumptions"]]
+
+
+def test_currency_sign_of_several(analyze, write):
+    dollars = write("f.csv", HEADER + ROW.replace("£", "$"))
+    outcome = analyze([("business_report", dollars)])
+    assert outcome["report"]["currency"] == "USD" and "currency_guessed" in outcome["warnings"]
+    assert analyze([("business_report", dollars)], {"marketplace": "CA"})["report"]["currency"] == "CAD"
+
+
+# ---- orders
+
+def test_lines_without_a_price_are_not_zero(analyze, write):
+    content = ORDERS + line() + line(order="2", status="Pending", currency="", price="") + line(order="3", status="Cancelled", quantity="0", currency="", price="")
+    orders = analyze([("orders", write("o.txt", content))])["report"]["orders"]
+    assert orders["totals"]["orders"] == 1 and orders["totals"]["average_order_value"] == 1250
+    assert orders["pending"] == {"lines": 1, "units": 1, "orders": 1} and orders["cancelled"] == {"lines": 1, "units": 0, "orders": 1}
+    assert orders["orders_in_any_state"] == 3
+
+
+def test_the_same_line_in_two_exports(analyze, write):
+    """Newest last-updated-date wins, whichever file it is in; two like lines of one order are two."""
+    new = write("new.txt", ORDERS + line(updated="2026-08-09T00:00:00+02:00", price="20.00") * 2)
+    old = write("old.txt", ORDERS + line(price="10.00") * 2 + line(order="202-2222222-2222222", price="1.00"))
+    outcome = analyze([("orders", new), ("orders", old)])
+    assert outcome["report"]["orders"]["totals"]["revenue"] == 4100 and outcome["report"]["orders"]["totals"]["lines"] == 3
+    assert ("repeated_lines", 2) in [(e["code"], e["count"]) for e in outcome["report"]["exclusions"]]
+
+
+def test_other_marketplaces(analyze, write):
+    content = ORDERS + line() + line(order="2", channel="Amazon.de", currency="EUR") + line(order="3", channel="Non-Amazon")
+    path = write("o.txt", content)
+    refused(analyze([("orders", path)]), "mixed_currencies", "marketplace")
+    report = analyze([("orders", path)], {"marketplace": "GB"})["report"]
+    assert report["orders"]["totals"]["orders"] == 1
+    assert {("not_amazon", 1), ("other_marketplace", 1)} <= {(e["code"], e["count"]) for e in report["exclusions"]}
+    refused(analyze([("orders", write("u.txt", ORDERS + line()))], {"marketplace": "US", "currency": "GBP"}), "other_marketplace", "Amazon.com")
+
+
+def test_personal_data_goes_nowhere(analyze, write):
+    outcome = analyze([("orders", write("o.txt", ORDERS + line() + line(order="2", quantity="x")))])
+    for path in outcome["folder"].iterdir():
+        assert b"Leeds" not in path.read_bytes(), path
+    assert "personal_data" in [q["code"] for q in outcome["report"]["data_quality"]]
+
+
+# ---- outputs
+
+HOSTILE = """</td><script>alert(1)</script>" onload='x' & \u202e\x07 =cmd|' /C'!A0"""
+
+
+def test_text_is_escaped_everywhere(analyze, write):
+    row = ROW.replace("Kettle", '"' + HOSTILE.replace('"', '""') + '"').replace("SKU-1", "=1+1")
+    outcome = analyze([("business_report", write("<b>&.csv", HEADER + row + row.replace(",10,", ",<i>,")))])
+    html = (outcome["folder"] / "report.html").read_text(encoding="utf-8")
+    assert "<script" not in html and "<b>&" not in html and "<i>" not in html and "\x07" not in html
+    assert "&lt;/td&gt;&lt;script&gt;" in html
+    markdown = (outcome["folder"] / "report.md").read_text(encoding="utf-8")
+    assert "<script" not in markdown and "\\|" in markdown
+    rows = list(csv.reader((outcome["folder"] / "skus.csv").read_text(encoding="utf-8").splitlines()))
+    assert rows[1][1] == "'=1+1"
+    assert outcome["report"]["business"]["asins"]["rows"][0]["title"] == HOSTILE
+
+
+def test_csv_files_have_all_rows(analyze, write, rng):
+    products = files.catalogue(rng, 60)
+    content = files.business(rng, products)
+    outcome = analyze([("business_report", write("f.csv", content))], top=5)
+    report = outcome["report"]["business"]
+    with open(outcome["folder"] / "asins.csv", encoding="utf-8", newline="") as f:
+        rows = list(csv.DictReader(f))
+    assert len(rows) == report["asins"]["total"] == report["totals"]["asins"]
+    assert sum(round(float(r["sales"]) * 100) for r in rows) == report["totals"]["sales"]
+    assert len(report["asins"]["rows"]) == 5
+
+
+def test_five_thousand_products_stay_small(analyze, write, rng):
+    outcome = analyze([("business_report", write("f.csv", files.business(rng, files.catalogue(rng, 5000))))])
+    report = outcome["report"]["business"]["asins"]
+    assert report["rest"]["count"] == report["total"] - 25 > 4000
+    assert (outcome["folder"] / "report.html").stat().st_size < 200_000
+    assert (outcome["folder"] / "report.json").stat().st_size < 300_000
+
+
+def test_disk_limit(analyze, write, rng):
+    lines = files.order_lines(rng, files.catalogue(rng, 50), 40000, datetime.date(2026, 1, 1), 90)
+    outcome = analyze([("orders", write("o.txt", files.orders(rng, lines)))], disk_limit="1MiB", cache="1MiB")
+    assert (outcome["status"], outcome["class"], outcome["code"]) == (1, RESOURCE, "disk_limit"), outcome
+
+
+def test_samples_are_what_the_script_makes(tmp_path):
+    """The files in the repository and make_samples.py are one."""
+    import subprocess
+    import sys
+    folder = os.path.join(REPO, "plugins", "amazon")
+    subprocess.run([sys.executable, os.path.join(folder, "make_samples.py"), str(tmp_path / "again")], check=True)
+    names = sorted(os.listdir(os.path.join(folder, "samples")))
+    assert names == sorted(os.listdir(tmp_path / "again"))
+    total = 0
+    for name in names:
+        with open(os.path.join(folder, "samples", name), "rb") as f:
+            content = f.read()
+        assert content == (tmp_path / "again" / name).read_bytes(), name
+        total += len(content)
+    assert total < 200_000
