@@ -53,9 +53,13 @@ struct config_host {
     const char *log_format; /* text | json                                 */
     const char **cors;      /* allowed origins (the section `cors`)        */
     size_t cors_count;
-    int64_t max_connections;
-    const char *monitoring; /* all | admin                                 */
-    int64_t ready_stall_ms; /* 0 = never                                   */
+    int64_t max_connections, max_connections_per_peer; /* 0 = no cap             */
+    const char **proxies; /* trusted: addresses, networks, "unix"        */
+    size_t proxy_count;
+    int64_t http_handshake_ms, http_header_ms, http_body_ms, http_idle_ms, http_write_ms;
+    int64_t http_requests, http_age_ms; /* of one public connection; 0 = no cap        */
+    const char *monitoring;             /* all | admin                                 */
+    int64_t ready_stall_ms;             /* 0 = never                                   */
     bool allow_loose_secret_files;
 };
 

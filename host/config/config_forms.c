@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/network.h"
 #include "base/rfc3339.h"
 #include "config/config_cron.h"
 #include "config/config_zone.h"
@@ -130,6 +131,13 @@ static int check_address(const char *text, struct err *e) {
 const struct config_form form_address = {
     "an address", "^(unix:.{1,107}|(localhost|[0-9.]{7,15}|\\[[0-9A-Fa-f:.]{2,45}\\]):[0-9]{1,5})$",
     check_address};
+
+static int check_proxy(const char *text, struct err *e) {
+    struct network network;
+    return strcmp(text, "unix") == 0 ? 0 : network_parse(text, &network, e);
+}
+const struct config_form form_proxy = {"an address or a network",
+                                       "^(unix|[0-9A-Fa-f:.]{2,45}(/[0-9]{1,3})?)$", check_proxy};
 
 bool config_address_is_local(const char *address) {
     char host[64];

@@ -54,6 +54,25 @@ static const struct config_field listen_rows[] = {
 static const struct config_table listen_table = {
     .what = "an address", FIELDS(listen_rows), .size = sizeof(struct config_listen)};
 
+static const struct config_field http_rows[] = {
+    {"handshake_timeout", CONFIG_DURATION, 0, AT(config_host, http_handshake_ms), .fallback = "10s",
+     .min = 100, .max = HOUR, .doc = "From the connection to the end of the TLS handshake."},
+    {"header_timeout", CONFIG_DURATION, 0, AT(config_host, http_header_ms), .fallback = "10s",
+     .min = 100, .max = HOUR, .doc = "From a request's first byte to the end of its headers."},
+    {"body_timeout", CONFIG_DURATION, 0, AT(config_host, http_body_ms), .fallback = "30s",
+     .min = 100, .max = HOUR,
+     .doc = "From there to the end of the body; more for one that may be larger than 1 MiB."},
+    {"idle_timeout", CONFIG_DURATION, 0, AT(config_host, http_idle_ms), .fallback = "60s",
+     .min = 100, .max = DAY, .doc = "Between an answer and the next request."},
+    {"write_timeout", CONFIG_DURATION, 0, AT(config_host, http_write_ms), .fallback = "30s",
+     .min = 100, .max = HOUR, .doc = "For which a client may take nothing of its answer."},
+    {"max_requests", CONFIG_INT, 0, AT(config_host, http_requests), .fallback = "1000",
+     .max = 1000000000, .doc = "Requests of one public connection. 0: no cap."},
+    {"max_age", CONFIG_DURATION, 0, AT(config_host, http_age_ms), .fallback = "300s", .max = YEAR,
+     .doc = "After which a public connection ends with its next answer. 0: never."},
+};
+static const struct config_table http_table = {.what = "HTTP", FIELDS(http_rows)};
+
 static const struct config_field host_rows[] = {
     // first: the files of later secrets are judged by it
     {"allow_loose_secret_files", CONFIG_BOOL, 0, AT(config_host, allow_loose_secret_files),
@@ -86,7 +105,17 @@ static const struct config_field host_rows[] = {
     {"log_format", CONFIG_WORD, 0, AT(config_host, log_format), .fallback = "text",
      .words = WORDS("text", "json"), .doc = "How a line of the log is written."},
     {"max_connections", CONFIG_INT, 0, AT(config_host, max_connections), .fallback = "1024",
-     .min = 1, .max = 65536, .doc = "HTTP connections at once; more are refused with 503."},
+     .max = 65536, .doc = "Public HTTP connections at once; more wait until one ends. 0: no cap."},
+    {"max_connections_per_peer", CONFIG_INT, 0, AT(config_host, max_connections_per_peer),
+     .fallback = "64", .max = 65536,
+     .doc = "Of these, from one address (IPv6: one /64); more are refused with 503. 0: no cap."},
+    {"trusted_proxies", CONFIG_STRINGS, FIELD_ONE, MANY(config_host, proxies, proxy_count),
+     .max = 64, .form = &form_proxy,
+     .doc = "Addresses and networks of reverse proxies, such as `10.0.0.0/8`, and `unix` for those "
+            "that come by a `unix:` address of `listen`: their connections do not count as one "
+            "peer's; their requests do, for the address in `X-Forwarded-For`."},
+    {"http", CONFIG_SECTION, .table = &http_table,
+     .doc = "How long HTTP clients may take, and how long a connection lives."},
     {"monitoring", CONFIG_WORD, 0, AT(config_host, monitoring), .fallback = "all",
      .words = WORDS("all", "admin"),
      .doc = "Where `/metrics`, `/healthz` and `/readyz` are served: at every address, or on the "

@@ -22,6 +22,10 @@ static const struct server_limits *limits(const struct conn *c) {
     return &c->server->config.limits;
 }
 
+static bool draining(const struct conn *c) {
+    return c->server->draining || (c->server->draining_public && !c->visitor.admin);
+}
+
 /* ---- phases and their deadlines ---- */
 
 static void enter(struct conn *c, enum connection_phase phase, int64_t wait_ms) {
@@ -109,7 +113,7 @@ static void linger_read(struct conn *c) {
 
 static void next_request(struct conn *c) {
     exchange_recycle(c->ex);
-    if (c->close_after || c->server->draining) {
+    if (c->close_after || draining(c)) {
         linger(c);
         return;
     }
@@ -172,13 +176,15 @@ void connection_write_phase(struct conn *c, enum connection_phase phase) {
 
 bool connection_must_close(const struct conn *c) {
     bool unread = !c->complete && c->ex->req.has_body;
-    if (!c->parser.keep_alive || unread || c->close_after || c->server->draining) {
+    if (!c->parser.keep_alive || unread || c->close_after || draining(c)) {
         return true;
     }
     // a connection's life is bounded for the sake of balancers and slow attackers: none comes in by
     // the admin door
-    return !c->visitor.admin && (c->requests >= limits(c)->requests_per_connection ||
-                                 now_ms(c) - c->born_ms >= limits(c)->connection_age_ms);
+    unsigned requests = limits(c)->requests_per_connection;
+    int64_t age_ms = limits(c)->connection_age_ms;
+    return !c->visitor.admin && ((requests != 0 && c->requests >= requests) ||
+                                 (age_ms != 0 && now_ms(c) - c->born_ms >= age_ms));
 }
 
 /* ---- reading requests ---- */
@@ -199,6 +205,11 @@ static void head_complete(struct conn *c) {
     }
     c->requests++;
     c->ex->begun_us = env_stopwatch_us();
+    if (c->visitor.proxy && !exchange_forwarded(c->ex)) {
+        respond_header(&c->ex->req, "Retry-After", "1");
+        respond_error(&c->ex->req, 503, "too_many_connections", NULL, "try again in a moment");
+        return;
+    }
     if (config->admit != NULL) {
         config->admit(&c->ex->req, &body, config->arg);
     }

@@ -95,6 +95,29 @@ int exchange_head(struct exchange *ex, const struct http1 *p) {
     return path_split(&req->arena, req->target, &req->path, &req->path_count, &req->query);
 }
 
+bool exchange_forwarded(struct exchange *ex) {
+    struct server *s = ex->server;
+    struct request *req = &ex->req;
+    struct ip ip;
+    if (!forwarded_for(req, &s->config.proxies, &ip)) {
+        return true;
+    }
+    char *text = arena_alloc(&req->arena, IP_TEXT_MAX);
+    ex->peer = peers_enter(&s->peers, &ip, s->config.limits.connections_per_peer);
+    if (text != NULL) {
+        ip_text(&ip, text);
+        req->peer = text;
+    }
+    return ex->peer != NULL;
+}
+
+static void leave_peer(struct exchange *ex) {
+    if (ex->server != NULL) {
+        peers_leave(&ex->server->peers, ex->peer);
+    }
+    ex->peer = NULL;
+}
+
 /* ---- the body ---- */
 
 int exchange_body(struct exchange *ex, struct bytes piece) {
@@ -130,6 +153,7 @@ static void close_file(struct exchange *ex) {
 
 void exchange_recycle(struct exchange *ex) {
     call_done(ex);
+    leave_peer(ex);
     close_file(ex);
     struct arena arena = ex->req.arena;
     arena_reset(&arena);
@@ -158,6 +182,7 @@ void exchange_free(struct exchange *ex) {
         return;
     }
     call_done(ex);
+    leave_peer(ex);
     close_file(ex);
     buf_free(&ex->content);
     respond_gzip_end(ex);

@@ -51,6 +51,9 @@ enum {
 static void apply_rest(struct server *s) {
     for (unsigned i = 0; i < s->listener_count; i++) {
         struct listener *l = &s->listeners[i];
+        if (l->lev == NULL) {
+            continue; // closed
+        }
         bool rests = s->no_fds || (!l->admin && (s->full || s->few_fds));
         if (rests == l->resting) {
             continue;
@@ -114,19 +117,22 @@ static uint32_t peer_uid(int fd) {
 /* False: it has too many connections already. */
 static bool identify(struct listener *l, int fd, const struct sockaddr *address,
                      struct visitor *ret) {
+    struct server *s = l->server;
     const int on = 1;
+    struct ip ip;
     *ret = (struct visitor){.admin = l->admin, .uid = UINT32_MAX, .text = "unix"};
-    if (address->sa_family == AF_UNIX) {
+    if (!ip_of_sockaddr(address, &ip)) {
         ret->uid = peer_uid(fd);
+        ret->proxy = !l->admin && s->config.proxies.unix_socket;
         return true;
     }
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    peers_text(address, ret->text, sizeof ret->text);
-    if (l->admin) {
+    ip_text(&ip, ret->text);
+    ret->proxy = !l->admin && proxies_have(&s->config.proxies, &ip);
+    if (l->admin || ret->proxy) {
         return true;
     }
-    struct server *s = l->server;
-    ret->peer = peers_enter(&s->peers, address, s->config.limits.connections_per_peer);
+    ret->peer = peers_enter(&s->peers, &ip, s->config.limits.connections_per_peer);
     return ret->peer != NULL;
 }
 
@@ -291,7 +297,7 @@ int server_listen(struct server *s, const struct server_door *door, struct err *
 
 const char *server_url(const struct server *s, unsigned n) {
     for (unsigned i = 0; i < s->listener_count; i++) {
-        if (!s->listeners[i].admin && n-- == 0) {
+        if (s->listeners[i].lev != NULL && !s->listeners[i].admin && n-- == 0) {
             return s->listeners[i].url;
         }
     }
@@ -302,24 +308,37 @@ unsigned server_connections(const struct server *s) {
     return s->live_count;
 }
 
-static void close_listeners(struct server *s) {
+static void close_listeners(struct server *s, bool public_only) {
     for (unsigned i = 0; i < s->listener_count; i++) {
-        listener_finish(&s->listeners[i]);
+        struct listener *l = &s->listeners[i];
+        if (l->lev != NULL && !(public_only && l->admin)) {
+            listener_finish(l);
+        }
     }
-    s->listener_count = 0;
-    timer_cancel(s->timers, &s->wake);
+}
+
+static void drain(struct server *s, bool public_only) {
+    close_listeners(s, public_only);
+    for (struct conn *c = s->live, *next; c != NULL; c = next) {
+        next = c->next;
+        bool nothing_yet = c->phase == CONN_HEAD && c->parser.consumed == 0;
+        bool idle = c->phase == CONN_HANDSHAKE || c->phase == CONN_IDLE || nothing_yet;
+        bool ends = idle || (!public_only && c->phase == CONN_STREAM);
+        if (ends && !(public_only && c->visitor.admin)) {
+            connection_close(c);
+        }
+    }
+}
+
+void server_drain_public(struct server *s) {
+    s->draining_public = true;
+    drain(s, true);
 }
 
 void server_drain(struct server *s) {
     s->draining = true;
-    close_listeners(s);
-    for (struct conn *c = s->live, *next; c != NULL; c = next) {
-        next = c->next;
-        bool nothing_yet = c->phase == CONN_HEAD && c->parser.consumed == 0;
-        if (c->phase == CONN_HANDSHAKE || c->phase == CONN_IDLE || nothing_yet) {
-            connection_close(c);
-        }
-    }
+    drain(s, false);
+    timer_cancel(s->timers, &s->wake);
 }
 
 void server_free(struct server **at) {
@@ -328,7 +347,8 @@ void server_free(struct server **at) {
         return;
     }
     *at = NULL;
-    close_listeners(s);
+    close_listeners(s, false);
+    timer_cancel(s->timers, &s->wake);
     while (s->live != NULL) {
         connection_close(s->live);
     }

@@ -16,6 +16,7 @@
 #include "base/buf.h"
 #include "base/bytes.h"
 #include "base/err.h"
+#include "net/forwarded.h"
 
 struct event_base;
 struct env;
@@ -31,14 +32,16 @@ struct server_limits {
     unsigned header_count;               /* 64; over: 431                                */
     uint64_t body;                       /* 1 MiB; over: 413; `admit` may say otherwise  */
     unsigned connections;                /* 1024; then the public doors rest. 0 = no cap */
-    unsigned connections_per_peer;       /* 64; over: 503. 0 = no cap; TCP only          */
+    unsigned connections_per_peer;       /* 64; over: 503. 0 = no cap; TCP only. Behind a
+                                            trusted proxy: requests at once, by the address that
+                                            the proxy names                                  */
     int64_t handshake_ms;                /* TLS, from the connection's begin: 10 s        */
     int64_t header_ms, body_ms, idle_ms; /* absolute deadlines: 10 s, 30 s, 60 s         */
     int64_t upload_ms;                   /* a streamed body, however fast: 1 h           */
     uint32_t upload_rate;                /* bytes/s it must keep from body_ms on: 16 KiB */
     int64_t write_ms;                    /* 30 s in which the peer takes no byte: close  */
-    unsigned requests_per_connection;    /* 1000; then Connection: close                 */
-    int64_t connection_age_ms;           /* 300 s; then Connection: close                */
+    unsigned requests_per_connection;    /* 1000; then Connection: close. 0 = no cap     */
+    int64_t connection_age_ms;           /* 300 s; then Connection: close. 0 = no cap    */
     size_t stream_unsent;                /* 1 MiB waiting for a slow reader of a stream  */
 };
 enum {
@@ -72,7 +75,8 @@ struct request {
     const char *host;   /* Host, or the authority of an absolute target; "" = none          */
     bool admin;         /* came in by an admin door                                         */
     uint32_t peer_uid;  /* unix socket: SO_PEERCRED; else UINT32_MAX                        */
-    const char *peer;   /* "unix", or its address without the port                          */
+    const char *peer;   /* "unix", or its address without the port; behind a trusted proxy, the
+                           one that it names                                                */
     struct arena arena; /* for the handler                                                  */
     void *context;      /* the handler's, from `admit` on                                   */
     void (*done)(struct request *req, void *arg);
@@ -135,6 +139,7 @@ struct server_watch {
 
 struct server_config {
     struct server_limits limits;
+    struct proxies proxies; /* what it points to is borrowed until server_free() */
     struct server_watch watch;
     void (*handle)(struct request *req, void *arg); /* must answer now or later, never not at all */
     /* Optional. Sees a request before its body (body is empty) and may change what is set in *body;
@@ -161,7 +166,10 @@ int server_listen(struct server *s, const struct server_door *door, struct err *
 /* Where the n-th public door can be reached: "https://127.0.0.1:40123" (the port it got),
  * "unix:/run/x"; NULL behind the last one. */
 const char *server_url(const struct server *s, unsigned n);
-/* Stops accepting, closes idle connections, answers what is under way with Connection: close. */
+/* No more of the public: closes their doors and idle connections, answers what is under way with
+ * Connection: close. Streams go on. */
+void server_drain_public(struct server *s);
+/* No more of anybody; streams end. */
 void server_drain(struct server *s);
 unsigned server_connections(const struct server *s);
 /* Closes everything; `done` of streams under way is called. Requests still unanswered stay valid

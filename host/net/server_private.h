@@ -18,7 +18,7 @@
 #include "net/peers.h"
 #include "net/server.h"
 
-enum { SERVER_LISTEN_MAX = 20, PEER_TEXT_MAX = 64 };
+enum { SERVER_LISTEN_MAX = 20, PEER_TEXT_MAX = IP_TEXT_MAX };
 
 enum connection_phase {
     CONN_HANDSHAKE, /* TLS                                                       */
@@ -36,6 +36,7 @@ enum connection_phase {
 struct visitor {
     bool admin;
     uint32_t uid;      /* unix socket; else UINT32_MAX */
+    bool proxy;        /* speaks for others            */
     struct peer *peer; /* NULL: not counted            */
     char text[PEER_TEXT_MAX];
 };
@@ -75,7 +76,8 @@ struct exchange {
     struct conn *conn;     /* NULL: gone meanwhile                          */
     struct exchange *next; /* in server.ended                               */
     /* the request */
-    struct buf head; /* target, names and values, each with its NUL  */
+    struct peer *peer; /* for whom a proxy asks; NULL: not counted */
+    struct buf head;   /* target, names and values, each with its NUL  */
     struct buf body;
     struct mark *marks; /* limits.header_count of them                   */
     size_t mark_count;
@@ -120,7 +122,7 @@ struct server {
     bool few_fds; /* few descriptors are left: public listeners rest for a while */
     bool no_fds;  /* none are: all listeners rest for a while                    */
     int fd_max;   /* no public connection gets a descriptor from this number on  */
-    bool draining;
+    bool draining, draining_public;
     struct timer wake; /* ends a rest for want of descriptors */
     int spare_fd;
     struct peers peers;
@@ -152,6 +154,8 @@ struct exchange *exchange_new(struct conn *c);
 void exchange_piece(struct exchange *ex, enum http1_event event, struct bytes piece);
 /* The head is complete: fills in the request. 0, -EINVAL for a path above the root, -ENOMEM. */
 int exchange_head(struct exchange *ex, const struct http1 *p);
+/* Finds out for whom a proxy asks, and counts it. False: there are too many of its requests. */
+bool exchange_forwarded(struct exchange *ex);
 /* A piece of the body. 0, BODY_BEHIND, or -ENOMEM. */
 int exchange_body(struct exchange *ex, struct bytes piece);
 void exchange_body_end(struct exchange *ex);

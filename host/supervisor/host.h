@@ -40,7 +40,7 @@ struct stats;
 struct ready;
 struct server;
 struct shutdown;
-struct tls;
+struct serve;
 struct commits;
 struct upkeep;
 struct spawn_ops;
@@ -76,7 +76,7 @@ struct host {
     struct commits *commits;
     struct upkeep *upkeep;
     struct server *server; /* every door; see serve.h                             */
-    struct tls **tls;      /* of each host.listen, NULL where it is plain; serve.h's */
+    struct serve *serve;   /* what the doors need; serve.h's own                  */
     const struct host_front *front;
     void *front_self;
     struct shutdown *shutdown;

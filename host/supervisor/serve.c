@@ -3,11 +3,17 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "net/server.h"
 #include "net/tls.h"
 #include "supervisor/host.h"
+
+struct serve {
+    struct tls **tls; // of each host.listen, NULL where it is plain
+    struct network *proxies;
+};
 
 static int serve_door(struct host *host, const struct server_door *door, const char *key,
                       struct err *e) {
@@ -27,8 +33,8 @@ static void serve_check_time(const struct host *host, const struct tls *tls) {
 
 static int serve_certificates(struct host *host, struct err *e) {
     const struct config_host *c = &host->config->host;
-    host->tls = calloc(c->listen_count + 1, sizeof(struct tls *));
-    if (host->tls == NULL) {
+    host->serve->tls = calloc(c->listen_count + 1, sizeof(struct tls *));
+    if (host->serve->tls == NULL) {
         return err_set(e, -ENOMEM, "out of memory");
     }
     for (size_t i = 0; i < c->listen_count; i++) {
@@ -36,11 +42,11 @@ static int serve_certificates(struct host *host, struct err *e) {
         if (c->listen[i].tls_cert == NULL) {
             continue;
         }
-        host->tls[i] = tls_new(c->listen[i].tls_cert, c->listen[i].tls_key, &why);
-        if (host->tls[i] == NULL) {
+        host->serve->tls[i] = tls_new(c->listen[i].tls_cert, c->listen[i].tls_key, &why);
+        if (host->serve->tls[i] == NULL) {
             return err_set(e, why.code, "host.listen[%zu].tls: %s", i, why.msg);
         }
-        serve_check_time(host, host->tls[i]);
+        serve_check_time(host, host->serve->tls[i]);
     }
     return 0;
 }
@@ -49,12 +55,12 @@ void serve_reload(struct host *host) {
     for (size_t i = 0; i < host->config->host.listen_count; i++) {
         const struct config_listen *l = &host->config->host.listen[i];
         struct err e = {.code = 0};
-        if (host->tls[i] == NULL) {
+        if (host->serve->tls[i] == NULL) {
             continue;
         }
-        if (tls_reload(host->tls[i], &e) == 0) {
+        if (tls_reload(host->serve->tls[i], &e) == 0) {
             log_info(&host->log, "tls.reloaded", "address=%s cert=%s", l->address, l->tls_cert);
-            serve_check_time(host, host->tls[i]);
+            serve_check_time(host, host->serve->tls[i]);
         } else {
             log_error(&host->log, "tls.reload_failed",
                       "address=%s msg=\"%s; the certificate from before stays in use\"", l->address,
@@ -72,30 +78,59 @@ static int serve_doors(struct host *host, struct err *e) {
     int r =
         serve_door(host, &(struct server_door){.address = admin, .admin = true}, "host.admin", e);
     for (size_t i = 0; r == 0 && i < c->listen_count; i++) {
-        struct server_door door = {.address = c->listen[i].address, .tls = host->tls[i]};
+        struct server_door door = {.address = c->listen[i].address, .tls = host->serve->tls[i]};
         r = serve_door(host, &door, "host.listen", e);
     }
     return r;
 }
 
+/* ---- limits, proxies ---- */
+
 static void serve_limits(const struct config_host *c, struct server_limits *limits) {
     limits->connections = (unsigned)c->max_connections;
+    limits->connections_per_peer = (unsigned)c->max_connections_per_peer;
+    limits->handshake_ms = c->http_handshake_ms;
+    limits->header_ms = c->http_header_ms;
+    limits->body_ms = c->http_body_ms;
+    limits->idle_ms = c->http_idle_ms;
+    limits->write_ms = c->http_write_ms;
+    limits->requests_per_connection = (unsigned)c->http_requests;
+    limits->connection_age_ms = c->http_age_ms;
+}
+
+static int serve_proxies(struct serve *serve, const struct config_host *c, struct proxies *ret,
+                         struct err *e) {
+    serve->proxies = calloc(c->proxy_count + 1, sizeof *serve->proxies);
+    if (serve->proxies == NULL) {
+        return err_set(e, -ENOMEM, "out of memory");
+    }
+    ret->networks = serve->proxies;
+    for (size_t i = 0; i < c->proxy_count; i++) {
+        if (strcmp(c->proxies[i], "unix") == 0) {
+            ret->unix_socket = true;
+        } else if (network_parse(c->proxies[i], &serve->proxies[ret->count++], e) != 0) {
+            return -EINVAL; // the configuration has checked it
+        }
+    }
+    return 0;
 }
 
 int serve_open(struct host *host, struct err *e) {
     struct server_config config = {.limits = server_limits_default};
+    host->serve = calloc(1, sizeof *host->serve);
     host->front_self = host->front->open(host);
-    if (host->front_self == NULL) {
+    if (host->serve == NULL || host->front_self == NULL) {
         return err_set(e, -ENOMEM, "out of memory");
     }
     host->front->configure(host->front_self, &config);
     serve_limits(&host->config->host, &config.limits);
-    host->server = server_new(host->base, host->net_timers, &host->net_env, &host->log, &config);
-    if (host->server == NULL) {
-        return err_set(e, -ENOMEM, "out of memory");
+    int r = serve_proxies(host->serve, &host->config->host, &config.proxies, e);
+    r = r == 0 ? serve_certificates(host, e) : r;
+    if (r != 0) {
+        return r;
     }
-    int r = serve_certificates(host, e);
-    return r == 0 ? serve_doors(host, e) : r;
+    host->server = server_new(host->base, host->net_timers, &host->net_env, &host->log, &config);
+    return host->server == NULL ? err_set(e, -ENOMEM, "out of memory") : serve_doors(host, e);
 }
 
 void serve_urls(const struct host *host, struct buf *out) {
@@ -106,10 +141,16 @@ void serve_urls(const struct host *host, struct buf *out) {
 }
 
 void serve_close(struct host *host) {
+    struct serve *serve = host->serve;
     server_free(&host->server);
-    for (size_t i = 0; host->tls != NULL && i < host->config->host.listen_count; i++) {
-        tls_free(&host->tls[i]);
+    if (serve == NULL) {
+        return;
     }
-    free(host->tls);
-    host->tls = NULL;
+    for (size_t i = 0; serve->tls != NULL && i < host->config->host.listen_count; i++) {
+        tls_free(&serve->tls[i]);
+    }
+    free(serve->tls);
+    free(serve->proxies);
+    free(serve);
+    host->serve = NULL;
 }

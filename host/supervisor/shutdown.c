@@ -13,11 +13,18 @@
 #include "supervisor/sd_notify.h"
 #include "supervisor/upkeep.h"
 
-enum { SHUTDOWN_LOOK_MS = 50, SHUTDOWN_STORE_MS = 10000 };
+enum {
+    SHUTDOWN_LOOK_MS = 50,
+    SHUTDOWN_STORE_MS = 10000,
+    SHUTDOWN_HTTP_MS = 2000, // the least that answers under way get, however long the jobs took
+};
 
 struct shutdown {
     struct host *host;
     struct timer soft, hard, look, store;
+    struct timer http; // real time, as all of the server's
+    int64_t grace_end_ms, http_end_ms;
+    bool closed; // the server takes nothing any more
     bool leaving;
 };
 
@@ -68,6 +75,31 @@ static void shutdown_look(struct timer *t, void *arg) {
     shutdown_progress(((struct shutdown *)arg)->host);
 }
 
+/* The last part of the drain is the clients': answers on their way get the rest of the grace. True
+ * when there are none left, or it is over. */
+static bool shutdown_http_done(struct shutdown *s) {
+    struct host *host = s->host;
+    int64_t now = env_mono_ms(&host->net_env);
+    if (host->server == NULL) {
+        return true;
+    }
+    if (!s->closed) {
+        int64_t left = s->grace_end_ms - env_mono_ms(&host->env);
+        s->closed = true;
+        s->http_end_ms = now + (left > SHUTDOWN_HTTP_MS ? left : SHUTDOWN_HTTP_MS);
+        server_drain(host->server); // only now: an operator may look at a long drain
+    }
+    unsigned connections = server_connections(host->server);
+    if (connections > 0 && now < s->http_end_ms) {
+        (void)timer_set(host->net_timers, &s->http, now + SHUTDOWN_LOOK_MS);
+        return false;
+    }
+    if (connections > 0) {
+        log_warn(&host->log, "host.answers_cut", "connections=%u", connections);
+    }
+    return true;
+}
+
 void shutdown_progress(struct host *host) {
     struct shutdown *s = host->shutdown;
     if (host->phase != HOST_DRAINING || s->leaving) {
@@ -87,10 +119,12 @@ void shutdown_progress(struct host *host) {
         (void)timer_set(host->timers, &s->look, now + SHUTDOWN_LOOK_MS);
         return;
     }
-    s->leaving = true;
-    if (host->server != NULL) {
-        server_drain(host->server); // only now: an operator may look at a long drain
+    timer_cancel(host->timers, &s->store);
+    if (!shutdown_http_done(s)) {
+        return;
     }
+    s->leaving = true;
+    (void)timer_set(host->timers, &s->store, now + SHUTDOWN_STORE_MS);
     upkeep_leave(host, shutdown_left);
 }
 
@@ -98,7 +132,10 @@ void shutdown_begin(struct host *host, const char *why) {
     struct shutdown *s = host->shutdown;
     int64_t now = env_mono_ms(&host->env);
     if (host->phase == HOST_DRAINING) {
+        s->http_end_ms = 0;
+        s->grace_end_ms = 0;
         shutdown_hard(NULL, s);
+        shutdown_progress(host);
     }
     if (host->phase != HOST_RUNNING) {
         return;
@@ -107,6 +144,10 @@ void shutdown_begin(struct host *host, const char *why) {
     log_info(&host->log, "host.draining", "grace_ms=%lld why=\"%s\"", (long long)grace, why);
     sd_notify_send(host->notify_socket, "STOPPING=1");
     host->phase = HOST_DRAINING;
+    s->grace_end_ms = now + grace;
+    if (host->server != NULL) {
+        server_drain_public(host->server);
+    }
     pools_drain(host->pools);
     // half of the grace to finish by themselves, the rest to react to the request
     (void)timer_set(host->timers, &s->soft, now + grace / 2);
@@ -122,6 +163,7 @@ struct shutdown *shutdown_new(struct host *host) {
         timer_init(&s->hard, shutdown_hard, s);
         timer_init(&s->look, shutdown_look, s);
         timer_init(&s->store, shutdown_store_late, s);
+        timer_init(&s->http, shutdown_look, s);
     }
     return s;
 }
@@ -133,6 +175,7 @@ void shutdown_free(struct shutdown **sp) {
         for (size_t i = 0; i < ARRAY_LEN(timers); i++) {
             timer_cancel(s->host->timers, timers[i]);
         }
+        timer_cancel(s->host->net_timers, &s->http);
         free(s);
         *sp = NULL;
     }

@@ -2,9 +2,11 @@
  *
  *     stop claiming, give back what is held ─▶ DRAIN to workers
  *     ─▶ (soft) cancel(DRAIN) to what still runs ─▶ (hard) kill
- *     ─▶ all workers gone, all commits answered ─▶ leave the store ─▶ end of the loop
+ *     ─▶ all workers gone, all commits answered ─▶ answers under way have left ─▶ leave the store
+ *     ─▶ end of the loop
  *
- * No attempt is used up by it. A second signal goes straight to the kill. */
+ * The public doors close at once, the admin's with the last job. No attempt is used
+ * up by it. A second signal goes straight to the kill. */
 #ifndef JOBHOST_SUPERVISOR_SHUTDOWN_H
 #define JOBHOST_SUPERVISOR_SHUTDOWN_H
 

@@ -1,11 +1,11 @@
 // The server's small pure parts: paths, ranges, peers.
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "net/coding.h"
 #include "net/disposition.h"
+#include "net/forwarded.h"
 #include "net/path.h"
 #include "net/peers.h"
 #include "net/range.h"
@@ -251,13 +251,9 @@ static void test_disposition(void) {
 /* ---- peers ---- */
 
 static struct peer *enter(struct peers *p, const char *address, unsigned limit) {
-    struct sockaddr_in in = {.sin_family = AF_INET};
-    struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
-    if (inet_pton(AF_INET, address, &in.sin_addr) == 1) {
-        return peers_enter(p, (const void *)&in, limit);
-    }
-    (void)inet_pton(AF_INET6, address, &in6.sin6_addr);
-    return peers_enter(p, (const void *)&in6, limit);
+    struct ip ip;
+    EXPECT_TRUE(ip_parse(address, strlen(address), &ip));
+    return peers_enter(p, &ip, limit);
 }
 
 static void test_peers(void) {
@@ -282,6 +278,55 @@ static void test_peers(void) {
     peers_finish(&p);
 }
 
+/* ---- proxies ---- */
+
+static void test_forwarded(void) {
+    static const struct {
+        const char *first, *second; // values of X-Forwarded-For; NULL = none
+        const char *want;           // NULL = nobody
+    } rows[] = {
+        {NULL, NULL, NULL},
+        {"", NULL, NULL},
+        {"203.0.113.7", NULL, "203.0.113.7"},
+        {" 203.0.113.7\t", NULL, "203.0.113.7"},
+        {"203.0.113.7:4711", NULL, "203.0.113.7"},
+        {"2001:db8::7", NULL, "2001:db8::7"},
+        {"[2001:db8::7]", NULL, "2001:db8::7"},
+        {"[2001:db8::7]:443", NULL, "2001:db8::7"},
+        {"::ffff:203.0.113.7", NULL, "203.0.113.7"},
+        {"1.1.1.1, 203.0.113.7", NULL, "203.0.113.7"}, // who claims to speak for 1.1.1.1
+        {"203.0.113.7, 10.1.2.3", NULL, "203.0.113.7"},
+        {"1.1.1.1,203.0.113.7 ,10.1.2.3,10.0.0.1", NULL, "203.0.113.7"},
+        {"1.1.1.1", "203.0.113.7", "203.0.113.7"},
+        {"203.0.113.7", "10.0.0.9", "203.0.113.7"},
+        {"10.0.0.1, 10.0.0.2", NULL, NULL}, // the proxies themselves
+        {"203.0.113.7, unknown", NULL, NULL},
+        {"203.0.113.7,", NULL, NULL},
+        {"203.0.113.7, 10.0.0.1, ", NULL, NULL},
+        {"203.0.113.7", "nonsense", NULL},
+        {"[2001:db8::7", NULL, NULL},
+        {"203.0.113.7:4711:1", NULL, "203.0.113.7"},
+    };
+    struct network own;
+    EXPECT_EQ_INT(0, network_parse("10.0.0.0/8", &own, NULL));
+    const struct proxies proxies = {.networks = &own, .count = 1};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct header headers[2];
+        struct request req = {.headers = headers};
+        const char *values[] = {rows[i].first, rows[i].second};
+        for (size_t n = 0; n < 2 && values[n] != NULL; n++) {
+            headers[req.header_count++] =
+                (struct header){bytes_of("x-forwarded-for"), bytes_of(values[n])};
+        }
+        struct ip ip;
+        char text[IP_TEXT_MAX] = "nobody";
+        if (forwarded_for(&req, &proxies, &ip)) {
+            ip_text(&ip, text);
+        }
+        EXPECT_EQ_STR(rows[i].want == NULL ? "nobody" : rows[i].want, text);
+    }
+}
+
 static const struct expect_test tests[] = {
     {"paths", test_paths},
     {"ranges", test_ranges},
@@ -290,6 +335,7 @@ static const struct expect_test tests[] = {
     {"names in a path", test_encode},
     {"names in Content-Disposition", test_disposition},
     {"peers", test_peers},
+    {"whom a proxy speaks for", test_forwarded},
 };
 
 SUITE_MAIN("net parts", tests)

@@ -778,6 +778,55 @@ static void test_drain(void) {
     fixture_stop(&f);
 }
 
+/* The public goes first; the admin may look on, and streams may end by themselves. */
+static void test_drain_public(void) {
+    struct fixture f = fixture_defaults();
+    fixture_start(&f);
+    fixture_listen(&f);
+    int idle = client_tcp(&f), busy = client_tcp(&f), stream = client_tcp(&f),
+        admin = client_unix(&f);
+    client_say(&f, busy, "GET /later HTTP/1.1\r\n" HOST "\r\n");
+    fixture_settle(&f);
+    client_say(&f, stream, "GET /stream HTTP/1.1\r\n" HOST "\r\n");
+    fixture_settle(&f);
+    respond_stream_begin(f.kept[1], 200, "text/plain");
+    uint16_t port = fixture_port(&f);
+    server_drain_public(f.server);
+    EXPECT_NULL(server_url(f.server, 0));
+    EXPECT_TRUE(client_closed(&f, idle));
+    struct sockaddr_in at = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    int late = socket(AF_INET, SOCK_STREAM, 0);
+    EXPECT_EQ_INT(-1, connect(late, (struct sockaddr *)&at, sizeof at));
+    close(late);
+    respond(f.kept[0], 200, "text/plain", bytes_of("done"));
+    struct answer a = client_answer(&f, busy);
+    EXPECT_CONTAINS("Connection: close", a.head.data);
+    answer_free(&a);
+    for (int i = 0; i < 2; i++) { // as ever, and on new connections too
+        client_say(&f, admin, "GET / HTTP/1.1\r\n" HOST "\r\n");
+        a = client_answer(&f, admin);
+        EXPECT_NULL(strstr(a.head.data, "Connection:"));
+        answer_free(&a);
+        close(admin);
+        admin = client_unix(&f);
+    }
+    EXPECT_EQ_INT(0, respond_stream(f.kept[1], bytes_of("still there")));
+    server_drain(f.server);
+    EXPECT_EQ_INT(-EPIPE, respond_stream(f.kept[1], bytes_of("not any more")));
+    fixture_settle(&f);
+    EXPECT_EQ_UINT(2, f.done - 2); // the kept ones, beside the admin's
+    EXPECT_TRUE(client_closed(&f, stream));
+    EXPECT_TRUE(client_closed(&f, admin));
+    int fds[] = {idle, busy, stream, admin};
+    for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
+        close(fds[i]);
+    }
+    fixture_settle(&f);
+    EXPECT_EQ_UINT(0, server_connections(f.server));
+    fixture_stop(&f);
+}
+
 static const struct expect_test tests[] = {
     {"a request is answered", test_answers},
     {"who keeps the connection", test_keep_alive},
@@ -804,6 +853,7 @@ static const struct expect_test tests[] = {
     {"as many doors as there may be", test_listen_count},
     {"unix sockets", test_listen_unix},
     {"drain", test_drain},
+    {"drain of the public doors", test_drain_public},
 };
 
 SUITE_MAIN("server", tests)

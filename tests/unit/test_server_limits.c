@@ -362,6 +362,143 @@ static void test_connections_per_peer(void) {
     fixture_stop(&f);
 }
 
+static void ask_as(struct fixture *f, int fd, const char *method, const char *path,
+                   const char *address) {
+    char text[256];
+    (void)snprintf(text, sizeof text, "%s %s HTTP/1.1\r\n" HOST "X-Forwarded-For: %s\r\n\r\n",
+                   method, path, address);
+    client_say(f, fd, text);
+    fixture_settle(f);
+}
+
+/* Connections of a trusted proxy are not one peer's; its requests are counted for those it names. */
+static void test_trusted_proxy(void) {
+    struct network proxy;
+    struct fixture f = fixture_defaults();
+    EXPECT_EQ_INT(0, network_parse("127.0.0.2", &proxy, NULL));
+    f.config.limits.connections_per_peer = 2;
+    f.config.proxies = (struct proxies){.networks = &proxy, .count = 1};
+    fixture_start(&f);
+    fixture_listen(&f);
+    int fds[5];
+    for (int i = 0; i < 5; i++) {
+        fds[i] = client_tcp_from(&f, 2);
+        fixture_settle(&f);
+    }
+    EXPECT_EQ_UINT(5, server_connections(f.server));
+    ask_as(&f, fds[0], "GET", "/later", "203.0.113.1");
+    ask_as(&f, fds[1], "GET", "/later", "198.51.100.1, 203.0.113.1");
+    EXPECT_EQ_UINT(2, f.kept_count);
+    EXPECT_EQ_STR("203.0.113.1", f.kept[0]->peer);
+    ask_as(&f, fds[2], "GET", "/x", "203.0.113.1"); // the third of one peer
+    struct answer a = client_answer(&f, fds[2]);
+    EXPECT_EQ_INT(503, a.status);
+    EXPECT_CONTAINS("Retry-After: 1\r\n", a.head.data);
+    answer_free(&a);
+    ask_as(&f, fds[2], "GET", "/x", "203.0.113.2"); // another's, on the same connection
+    a = client_answer(&f, fds[2]);
+    EXPECT_EQ_INT(200, a.status);
+    answer_free(&a);
+    client_say(&f, fds[3], GET); // its own
+    a = client_answer(&f, fds[3]);
+    EXPECT_EQ_INT(200, a.status);
+    answer_free(&a);
+    close(fds[1]); // the request goes on without its client, and counts until it is answered
+    fixture_settle(&f);
+    ask_as(&f, fds[2], "GET", "/x", "203.0.113.1");
+    a = client_answer(&f, fds[2]);
+    EXPECT_EQ_INT(503, a.status);
+    answer_free(&a);
+    respond(f.kept[1], 200, "text/plain", bytes_of("nobody reads this"));
+    fixture_settle(&f);
+    ask_as(&f, fds[2], "GET", "/x", "203.0.113.1");
+    a = client_answer(&f, fds[2]);
+    EXPECT_EQ_INT(200, a.status);
+    answer_free(&a);
+    // who is no proxy may claim what it likes
+    int stranger = client_tcp_from(&f, 3);
+    ask_as(&f, stranger, "GET", "/later", "203.0.113.9");
+    EXPECT_EQ_STR("127.0.0.3", f.kept[2]->peer);
+    respond(f.kept[2], 200, "text/plain", bytes_of("x"));
+    respond(f.kept[0], 200, "text/plain", bytes_of("x"));
+    close(stranger);
+    for (int i = 0; i < 5; i++) {
+        if (i != 1) {
+            close(fds[i]);
+        }
+    }
+    fixture_stop(&f);
+}
+
+static void test_no_caps(void) {
+    enum { MANY = 100 };
+    struct server_limits l = short_limits();
+    l.connections = l.connections_per_peer = l.requests_per_connection = 0;
+    l.connection_age_ms = 0;
+    struct fixture f;
+    int fds[MANY];
+    start(&f, l);
+    for (int i = 0; i < MANY; i++) {
+        fds[i] = client_tcp(&f);
+        fixture_settle(&f);
+    }
+    EXPECT_EQ_UINT(MANY, server_connections(f.server));
+    for (int i = 0; i < 3; i++) {
+        client_say(&f, fds[0], GET);
+        struct answer a = client_answer(&f, fds[0]);
+        EXPECT_EQ_INT(200, a.status);
+        EXPECT_NULL(strstr(a.head.data, "Connection: close"));
+        answer_free(&a);
+        fixture_wait(&f, 2999);
+    }
+    for (int i = 0; i < MANY; i++) {
+        close(fds[i]);
+    }
+    fixture_stop(&f);
+}
+
+/* Few descriptors are left: they are the host's own, and the admin's. */
+static void test_few_descriptors(void) {
+    struct rlimit before, now;
+    struct fixture f;
+    EXPECT_EQ_INT(0, getrlimit(RLIMIT_NOFILE, &before));
+    int next = dup(0);
+    close(next);
+    now = (struct rlimit){.rlim_cur = (rlim_t)next + 8 + 32 + 4, .rlim_max = before.rlim_max};
+    EXPECT_EQ_INT(0, setrlimit(RLIMIT_NOFILE, &now));
+    start(&f, short_limits());
+    int fds[32];
+    int inside = 0;
+    struct answer a = {.status = -1};
+    while (inside < 32 && a.status != 503) {
+        fds[inside] = client_tcp(&f);
+        fixture_settle(&f);
+        if (server_connections(f.server) == (unsigned)inside) {
+            a = client_answer(&f, fds[inside]);
+            answer_free(&a);
+        }
+        inside++;
+    }
+    EXPECT_EQ_INT(503, a.status);
+    int waits = client_tcp(&f); // in the kernel's queue
+    client_say(&f, waits, GET);
+    check_admin_served(&f);
+    EXPECT_EQ_UINT(inside - 1, server_connections(f.server));
+    for (int i = 0; i < inside; i++) {
+        close(fds[i]);
+    }
+    fixture_settle(&f);
+    fixture_wait(&f, 999);
+    EXPECT_EQ_UINT(0, server_connections(f.server));
+    fixture_wait(&f, 1);
+    a = client_answer(&f, waits);
+    EXPECT_EQ_INT(200, a.status);
+    answer_free(&a);
+    close(waits);
+    EXPECT_EQ_INT(0, setrlimit(RLIMIT_NOFILE, &before));
+    fixture_stop(&f);
+}
+
 /* Out of descriptors: one is turned away with the spare one, then the listeners rest. */
 static void test_no_descriptors(void) {
     struct fixture f;
@@ -433,6 +570,9 @@ static const struct expect_test tests[] = {
     {"requests per connection, and its age", test_connection_ends},
     {"connections in all", test_connection_cap},
     {"connections per peer", test_connections_per_peer},
+    {"requests by a trusted proxy", test_trusted_proxy},
+    {"no caps", test_no_caps},
+    {"few descriptors left", test_few_descriptors},
     {"no descriptors left", test_no_descriptors},
     {"hundreds of silent connections", test_half_open},
 };
