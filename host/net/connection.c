@@ -44,15 +44,16 @@ static int64_t upload_wait_ms(const struct conn *c) {
     return earned >= (uint64_t)(most - least) ? most : least + (int64_t)earned;
 }
 
-/* A body may take body_ms, and longer if it may be larger than what that was made for. */
+/* A body may take body_ms. One that may be larger than what that was made for earns more by what has
+ * arrived of it. */
 static int64_t body_wait_ms(const struct conn *c) {
     if (c->ex->body_piece != NULL) {
         return upload_wait_ms(c);
     }
     const struct http1 *p = &c->parser;
     uint64_t size = p->chunked ? p->body_max : p->length;
-    uint64_t grace = size > (1U << 20) ? size * 1000 / SERVER_BODY_RATE : 0;
-    return limits(c)->body_ms + (int64_t)(grace > INT64_MAX / 2 ? INT64_MAX / 2 : grace);
+    uint64_t earned = size > SERVER_BODY_SMALL ? c->ex->body_size * 1000 / SERVER_BODY_RATE : 0;
+    return limits(c)->body_ms + (int64_t)earned;
 }
 
 static void await_body(struct conn *c) {
@@ -141,7 +142,7 @@ static void check_stall(struct conn *c) {
     }
 }
 
-/* A streamed body earns its time by what has arrived. */
+/* A large body earns its time by what has arrived. */
 static void check_body(struct conn *c) {
     int64_t left = c->body_since_ms + body_wait_ms(c) - now_ms(c);
     if (left <= 0) {

@@ -45,9 +45,9 @@ struct server_limits {
     size_t stream_unsent;                /* 1 MiB waiting for a slow reader of a stream  */
 };
 enum {
-    SERVER_BODY_RATE =
-        64 * 1024, /* bytes/s a body above 1 MiB must keep: its deadline grows with its limit */
-    SERVER_LINGER_MS = 2000, /* after a refusal: how long, and */
+    SERVER_BODY_SMALL = 1 << 20,  /* a body that may be larger must keep, from body_ms on, */
+    SERVER_BODY_RATE = 64 * 1024, /* so many bytes/s */
+    SERVER_LINGER_MS = 2000,      /* after a refusal: how long, and */
     SERVER_LINGER_BYTES =
         64 * 1024 /* how much is still read so that the answer is not lost to a reset         */
 };

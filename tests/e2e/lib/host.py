@@ -46,7 +46,7 @@ class Host(Api):
 
     # ---- life
 
-    def launch(self, *, env=None, args=(), file_size=None):
+    def launch(self, *, env=None, args=(), file_size=None, descriptors=None):
         """Starts the process; the descriptor on which it will say that it is ready."""
         assert self.process is None, "it runs already"
         read_end, write_end = os.pipe()
@@ -55,6 +55,8 @@ class Host(Api):
         def limit():
             if file_size is not None:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (file_size, resource.RLIM_INFINITY))
+            if descriptors is not None:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
 
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("JOBHOST_", "NOTIFY_SOCKET"))}
         with open(self.log_path, "ab") as log:
