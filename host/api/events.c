@@ -31,7 +31,7 @@ enum purpose {
     READ_REFRESH, // has something passed the hub by?
 };
 
-struct watcher { // freed when the request is over and no read is under way
+struct watcher { // freed when the request is over, no read is under way and nobody holds it
     struct host *host;
     struct call *call;
     struct hub_watch watch;
@@ -48,8 +48,20 @@ struct watcher { // freed when the request is over and no read is under way
     bool ended;           // its end has been sent
     bool gone;            // the request is over
     uint64_t seq;         // all up to here has been told
+    unsigned held;        // by callbacks: answering may end the request at once
     int state;            // last one sent, or -1
 };
+
+static void hold(struct watcher *w) {
+    w->held++;
+}
+
+static void let_go(struct watcher *w) {
+    w->held--;
+    if (w->gone && !w->reading && w->held == 0) {
+        free(w);
+    }
+}
 
 /* ---- sending ---- */
 
@@ -70,7 +82,7 @@ static void end(struct watcher *w) {
 /* What cannot be sent ends the stream: the client comes back and gets the rest. */
 static void send_text(struct watcher *w, const struct buf *text) {
     int r = text->failed ? -ENOMEM : respond_stream(w->call->req, buf_bytes(text));
-    if (r != 0 && r != -EPIPE) { // -EPIPE: `done` is on its way
+    if (r != 0) {
         end(w);
     }
 }
@@ -92,7 +104,7 @@ static void send_event(struct watcher *w, const struct event_id *id, const char 
 
 static void send_comment(struct watcher *w) {
     static const char beat[] = ":\n\n";
-    if (respond_stream(w->call->req, bytes_of(beat)) == -ENOBUFS) {
+    if (respond_stream(w->call->req, bytes_of(beat)) != 0) {
         end(w);
     }
 }
@@ -194,7 +206,10 @@ static void pump(struct watcher *w) {
 }
 
 static void on_news(struct hub_watch *watch) {
-    pump(watch->arg);
+    struct watcher *w = watch->arg;
+    hold(w);
+    pump(w);
+    let_go(w);
 }
 
 /* ---- reading the job ---- */
@@ -292,20 +307,14 @@ static int tell(struct watcher *w) {
 }
 
 static void look_again(struct watcher *w, int64_t after_ms) {
-    if (!w->ended && !w->reading) {
+    if (!w->ended && !w->gone && !w->reading) {
         (void)timer_set(w->host->timers, &w->refresh, env_mono_ms(&w->host->env) + after_ms);
     }
 }
 
-static void got_job(struct store_op *op) {
-    struct watcher *w = CONTAINER_OF(op, struct watcher, get.op);
+static void take_job(struct watcher *w) {
+    struct store_op *op = &w->get.op;
     int status = op->status;
-    w->reading = false;
-    if (w->gone) {
-        store_op_finish(op);
-        free(w);
-        return;
-    }
     if (status != 0 && status != -ENOENT && w->purpose != READ_FIRST) {
         store_op_finish(op); // a store that is slow is no news
         look_again(w, RETRY_MS);
@@ -324,6 +333,18 @@ static void got_job(struct store_op *op) {
     }
     pump(w);
     look_again(w, REFRESH_MS);
+}
+
+static void got_job(struct store_op *op) {
+    struct watcher *w = CONTAINER_OF(op, struct watcher, get.op);
+    hold(w);
+    w->reading = false;
+    if (w->gone) {
+        store_op_finish(op);
+    } else {
+        take_job(w);
+    }
+    let_go(w);
 }
 
 static void read_job(struct watcher *w, enum purpose purpose) {
@@ -347,10 +368,9 @@ static void on_done(struct request *req, void *arg) {
     (void)req;
     struct watcher *w = arg;
     w->gone = true;
+    hold(w);
     stop(w);
-    if (!w->reading) {
-        free(w);
-    }
+    let_go(w);
 }
 
 static void read_last_event_id(struct watcher *w, const struct request *req) {

@@ -45,11 +45,17 @@ static const struct route routes[] = {
     {"POST",   "/v1/dedup/release",          dedup_release_handle,       BODY_JSON,   NULL},
     {"GET",    "/v1/config",                 system_config_handle,       BODY_NONE,   NULL},
     {"GET",    "/v1/version",                system_version_handle,      BODY_NONE,   NULL},
+    {"GET",    "/v1/openapi.json",           system_openapi_handle,      BODY_NONE,   NULL},
     {"GET",    "/healthz",                   system_health_handle,       BODY_NONE,   NULL},
     {"GET",    "/readyz",                    system_ready_handle,        BODY_NONE,   NULL},
     {"GET",    "/metrics",                   metrics_handle,             BODY_NONE,   NULL},
 };
 // clang-format on
+
+const struct route *routes_table(size_t *ret_count) {
+    *ret_count = ARRAY_LEN(routes);
+    return routes;
+}
 
 /* Does the path have the pattern's form? What stands at {names} goes to ret_param. */
 static bool path_fits(const struct request *req, const char *pattern,

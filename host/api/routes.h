@@ -26,6 +26,9 @@ struct route {
  * request's arena. */
 const struct route *routes_find(struct call *call, const char **ret_allow);
 
+/* The table itself. */
+const struct route *routes_table(size_t *ret_count);
+
 /* 0, or -EINVAL with the parameter that the route does not know in *ret. */
 int routes_check_query(struct call *call, const struct route *route, struct problem *ret);
 
@@ -65,6 +68,7 @@ void dedup_delete_handle(struct call *call);
 void blobs_put_handle(struct call *call);
 void system_config_handle(struct call *call);
 void system_version_handle(struct call *call);
+void system_openapi_handle(struct call *call);
 void system_health_handle(struct call *call);
 void system_ready_handle(struct call *call);
 void metrics_handle(struct call *call);

@@ -1,4 +1,5 @@
-/* Health, readiness, version and configuration of this host. */
+/* Health, readiness, version, configuration and description of this host. */
+#include "api/openapi.h"
 #include "api/routes.h"
 #include "jobhost_plugin.h"
 #include "supervisor/ready.h"
@@ -79,4 +80,8 @@ void system_config_handle(struct call *call) {
     struct buf out = {0};
     config_dump(call->host->config, true, &out);
     call_reply(call, 200, &out);
+}
+
+void system_openapi_handle(struct call *call) {
+    respond(call->req, 200, "application/json", (struct bytes){openapi_json, openapi_json_len});
 }

@@ -84,7 +84,7 @@ static void test_store_down(void) {
 /* Queues at the limit have samples of their own; one more is "other", together with a queue of that name. */
 static void test_queue_limit(void) {
     enum { MAX = 128, MORE = MAX + 1 };
-    static char names[MORE][16];
+    static char names[MORE][32];
     static struct store_queue_stats queues[MORE + 1];
     for (int extra = 0; extra < 2; extra++) {
         struct api_fixture x;

@@ -52,7 +52,7 @@ static void test_series_other(void) {
 }
 
 static void test_words(void) {
-    static char names[STATS_WORDS_MAX + 1][8];
+    static char names[STATS_WORDS_MAX + 1][16];
     struct stats_words words = {.count = 0};
     for (int i = 0; i < STATS_WORDS_MAX; i++) {
         (void)snprintf(names[i], sizeof names[i], "w%d", i);
