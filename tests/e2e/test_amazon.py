@@ -1,0 +1,196 @@
+"""amazon.analyze through the real host: the samples, the page in a browser, a large file in bounded memory, stopping."""
+import datetime
+import json
+import os
+import random
+import re
+import subprocess
+import sys
+
+import pytest
+
+from lib import browser, build
+from lib.form import File
+from lib.procs import plugin_of, wait_until, workers_of
+
+sys.path.insert(0, os.path.join(build.REPO, "tests", "plugins"))
+import amazon_files as files  # noqa: E402
+import amazon_reference as reference  # noqa: E402
+
+SAMPLES = os.path.join(build.REPO, "plugins", "amazon", "samples")
+MIB = 1 << 20
+MEMORY_MAX = 64 * MIB  # of the worker, whatever the file: the reader's buffer, the cache, the sorters, the program itself
+BIG = 500 * MIB if build.FULL and not build.SANITIZED else 24 * MIB
+NAMES = ["BusinessReport-August-2026.csv", "BusinessReport-September-2026.csv", "BusinessReport-October-2026.csv",
+         "orders-2026-08-01-to-2026-09-18.txt", "orders-2026-09-10-to-2026-10-31.txt"]
+
+
+@pytest.fixture
+def amazon(make_host):
+    host = make_host({"plugins": {"amazon": {"file": os.path.join(build.BUILD, "plugins", "amazon.so"), "workers": 1, "threads": 2}},
+                      "store": {"blobs": {"max_in_store": "1GiB"}}})
+    host.start()
+    return host
+
+
+def sample(name):
+    with open(os.path.join(SAMPLES, name), "rb") as f:
+        return f.read()
+
+
+def submit_samples(host, payload=None):
+    parts = [("orders" if name.startswith("orders") else "business_report", File(sample(name), filename=name)) for name in NAMES]
+    answer = host.submit_form({"type": "amazon.analyze", "payload": payload or {"marketplace": "UK"}}, parts)
+    assert answer.status == 202, answer.raw
+    return answer.json["id"]
+
+
+def output(host, job_id, name):
+    return host.expect(200, "GET", f"/v1/jobs/{job_id}/outputs/{name}")
+
+
+def test_samples(amazon):
+    job_id = submit_samples(amazon)
+    job = amazon.wait_job(job_id, "succeeded")
+    assert [w["code"] for w in job["warnings"]["items"]] == ["bad_rows"]
+    report = json.loads(amazon.result(job_id))
+    months = [(datetime.date(2026, 8, 1), datetime.date(2026, 8, 31)), (datetime.date(2026, 9, 1), datetime.date(2026, 9, 30)),
+              (datetime.date(2026, 10, 1), datetime.date(2026, 10, 31))]
+    paths = [os.path.join(SAMPLES, name) for name in NAMES]
+    wrong = reference.differences(reference.expected([(p, *m) for p, m in zip(paths, months)], paths[3:], marketplace="UK"), report)
+    assert not wrong, "\n".join(wrong[:20])
+    assert [i["file"] for i in report["inputs"]] == NAMES
+    assert output(amazon, job_id, "report.html").headers["content-type"] == "text/html; charset=utf-8"
+    assert b"# Sales analysis" in output(amazon, job_id, "report.md").raw
+    assert {o["name"] for o in job["outputs"]} == {"report.html", "report.md", "asins.csv", "skus.csv", "parents.csv", "order-asins.csv",
+                                                   "order-skus.csv"}
+
+
+def test_a_file_that_came_twice(amazon):
+    part = ("business_report", File(sample(NAMES[0]), filename=NAMES[0]))
+    job_id = amazon.submit_form({"type": "amazon.analyze"}, [part, part]).json["id"]
+    amazon.wait_job(job_id, "succeeded")
+    report = json.loads(amazon.result(job_id))
+    assert len(report["business"]["periods"]) == 1 and "repeated_file" in [e["code"] for e in report["exclusions"]]
+
+
+def test_a_wrong_file_is_the_submitters_fault(amazon):
+    job_id = amazon.submit_form({"type": "amazon.analyze"}, [("orders", File(b"PK\x03\x04", filename="orders.xlsx"))]).json["id"]
+    job = amazon.wait_job(job_id, "dead")
+    assert job["error"]["class"] == "input" and "orders.xlsx, row 1" in job["error"]["message"] and "Excel" in job["error"]["message"]
+
+
+# ---- the page
+
+def pages(host, folder):
+    """(name, path) of pages to look at: the samples', and the odd ones."""
+    rng = random.Random(7)
+    head = files.ENGLISH
+    header = ",".join(head[f] for f in ("parent", "child", "title", "sessions", "units", "sales")) + "\n"
+    hostile = 'B0AAAAAAAA,B0AAAAAAA1,"<img src=http://example.com/x onerror=alert(1)>' + "W" * 300 + '",7,0,£0.00\n'
+    odd = {"one": header + "B0AAAAAAAA,B0AAAAAAA1,Only one,100,10,£99.00\n", "zero": header + "B0AAAAAAAA,B0AAAAAAA1,,0,0,£0.00\n",
+           "hostile": header + hostile * 2, "many": files.business(rng, files.catalogue(rng, 5000)).decode()}
+    ids = {"samples": submit_samples(host)}
+    for name, content in odd.items():
+        ids[name] = host.submit_form({"type": "amazon.analyze"}, [("business_report", File(content.encode(), filename=f"{name}.csv"))]).json["id"]
+    for name, job_id in ids.items():
+        host.wait_job(job_id, "succeeded")
+        path = os.path.join(folder, f"{name}.html")
+        with open(path, "wb") as out:
+            out.write(output(host, job_id, "report.html").raw)
+        yield name, path
+
+
+def look(page, name, path, width):
+    page.show(path, width=width)
+    assert page.told("Runtime.exceptionThrown", "Runtime.consoleAPICalled") == [], name
+    assert [e for e in page.told("Log.entryAdded")] == [], name
+    requests = [r["request"]["url"] for r in page.told("Network.requestWillBeSent")]
+    assert [u for u in requests if not u.startswith(("file://", "data:"))] == [] and len(requests) <= 2, requests
+    # nothing but tables is wider than the screen, and those scroll by themselves
+    assert page.value("document.documentElement.scrollWidth") <= width, name
+    assert page.value("document.querySelectorAll('script, img, iframe, object, link[rel=stylesheet]').length") == 0, name
+
+
+@pytest.mark.skipif(not browser.find(), reason="chromium is not installed (scripts/deps --test)")
+def test_page_in_a_browser(amazon, folder):
+    with browser.Browser() as page:
+        for name, path in pages(amazon, folder):
+            assert os.path.getsize(path) < 300_000, name
+            for width in (1240, 400):
+                look(page, name, path, width)
+            if name == "samples":
+                assert page.value("document.querySelectorAll('h1').length") == 1
+                assert page.value("[...document.querySelectorAll('svg')].every(s => s.querySelector('title') && s.querySelector('desc'))")
+                assert page.value("[...document.querySelectorAll('th')].every(h => h.scope === 'col')")
+                light = page.value("getComputedStyle(document.body).backgroundColor")
+                page.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark"}])
+                assert page.value("getComputedStyle(document.body).backgroundColor") != light
+                page.call("Emulation.setEmulatedMedia", media="print")
+                assert page.value("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+                page.call("Emulation.setEmulatedMedia", media="", features=[])
+
+
+# ---- size
+
+def write_orders(path, size):
+    """An orders file of about `size` bytes; its number of lines and revenue."""
+    rng = random.Random(11)
+    titles = [f"Product {i} with a title of the usual length, in colour {i % 7} and size {i % 11}, and more" for i in range(5000)]
+    lines = revenue = written = 0
+    with open(path, "w", encoding="utf-8", newline="") as out:
+        written += out.write("\t".join(files.BASE) + "\n")
+        while written < size:
+            chunk = []
+            for _ in range(20000):
+                p, day = rng.randrange(5000), rng.randrange(364)
+                at = f"{datetime.date(2025, 1, 1) + datetime.timedelta(days=day)}T{rng.randrange(24):02}:10:11+00:00"
+                chunk.append(f"{rng.randrange(200, 206)}-{rng.randrange(10**7):07}-{rng.randrange(10**7):07}\t\t{at}\t{at}\tShipped\tAmazon\t"
+                             f"Amazon.co.uk\t\tStandard\t{titles[p]}\tSKU-{p}\tB0{p:08}\tShipped\t1\tGBP\t{p % 90 + 5}.99\t2.00\t0.00\t0.00\t\t\t\t\t"
+                             "Exampleton\tShire\tEX1 1AA\tGB\t\tfalse\n")
+                lines, revenue = lines + 1, revenue + (p % 90 + 5) * 100 + 99
+            written += out.write("".join(chunk))
+    return lines, revenue
+
+
+def submit_file(host, path):
+    done = subprocess.run([build.BINARY, "submit", "amazon.analyze", "-c", host.config_path, "--file", f"orders={path}", "--json"],
+                          stdout=subprocess.PIPE, check=True, timeout=build.PATIENCE_S * 10)
+    return json.loads(done.stdout)["id"]
+
+
+def peak(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii") as f:
+        return int(re.search(r"VmHWM:\s+(\d+) kB", f.read()).group(1)) * 1024
+
+
+def the_worker(host):
+    return next(p for p in workers_of(host.process.pid) if plugin_of(p) == "amazon")
+
+
+def test_large_orders_in_bounded_memory(amazon, folder):
+    path = os.path.join(folder, "orders.txt")
+    lines, revenue = write_orders(path, BIG)
+    worker = the_worker(amazon)
+    job_id = submit_file(amazon, path)
+    job = amazon.wait_job(job_id, "succeeded", seconds=build.PATIENCE_S * 20)
+    totals = json.loads(amazon.result(job_id))["orders"]["totals"]
+    assert (totals["lines"], totals["revenue"]) == (lines, revenue)
+    assert the_worker(amazon) == worker
+    print(f"{os.path.getsize(path) / MIB:.0f} MiB, {lines} lines: worker's peak {peak(worker) / MIB:.1f} MiB; "
+          f"{job['started_at']} to {job['finished_at']}")
+    if not build.SANITIZED:
+        assert peak(worker) < MEMORY_MAX
+
+
+def test_cancel_while_it_reads(amazon, folder):
+    path = os.path.join(folder, "orders.txt")
+    write_orders(path, 24 * MIB)
+    job_id = submit_file(amazon, path)
+    wait_until(lambda: amazon.job(job_id)["state"] != "running" or (amazon.job(job_id).get("progress") or {}).get("done", 0) > 0,
+               build.PATIENCE_S, "the job shows progress")
+    amazon.act(job_id, "cancel")
+    job = amazon.wait_job(job_id)
+    assert job["state"] in ("cancelled", "succeeded"), job  # on a fast machine it may just have ended
+    left = [name for _, _, names in os.walk(amazon.state_dir) for name in names if name.startswith(("amazon-", "etilqs_"))]
+    assert left == []
