@@ -4,10 +4,21 @@ import os
 import select
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 
 PATIENCE_S = 120
+
+# The browser reads its commands from descriptor 3 and answers on 4, whatever numbers the pipes have here.
+ON_3_AND_4 = """
+import fcntl, os, sys
+high = [fcntl.fcntl(int(fd), fcntl.F_DUPFD, 64) for fd in sys.argv[1:3]]
+for fd, number in zip(high, (3, 4)):
+    os.dup2(fd, number)
+os.closerange(5, 256)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
 
 
 def find():
@@ -22,8 +33,8 @@ class Browser:
         self.folder = tempfile.mkdtemp(prefix="jobhost-browser-")
         to_read, self._out = os.pipe()
         self._in, to_write = os.pipe()
-        self.process = subprocess.Popen(  # it reads its commands from descriptor 3 and answers on 4
-            ["/bin/sh", "-c", 'exec "$@" 3<&%d 4>&%d' % (to_read, to_write), "sh", find(), "--headless=new", "--no-sandbox", "--disable-gpu",
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", ON_3_AND_4, str(to_read), str(to_write), find(), "--headless=new", "--no-sandbox", "--disable-gpu",
              "--no-first-run", "--disable-background-networking", "--remote-debugging-pipe", f"--user-data-dir={self.folder}", "about:blank"],
             pass_fds=[to_read, to_write], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         os.close(to_read)
@@ -35,8 +46,13 @@ class Browser:
             self.call(domain + ".enable")
 
     def close(self):
-        self.process.kill()
-        self.process.wait()
+        self._session = None
+        try:
+            self.call("Browser.close")
+            self.process.wait(PATIENCE_S)
+        except (AssertionError, OSError):  # it is gone already
+            self.process.kill()
+            self.process.wait()
         os.close(self._in)
         os.close(self._out)
         shutil.rmtree(self.folder, ignore_errors=True)
