@@ -223,7 +223,6 @@ static void request_complete(struct conn *c) {
     c->complete = true;
     c->want_continue = false;
     exchange_body_end(c->ex);
-    bufferevent_disable(c->bev, EV_READ);
     enter(c, CONN_HANDLE, 0);
     c->ex->begun_us = env_stopwatch_us();
     c->server->config.handle(&c->ex->req, c->server->config.arg);
@@ -397,9 +396,27 @@ static void on_output(struct evbuffer *out, const struct evbuffer_cb_info *info,
 
 void connection_answered(struct conn *c) {
     c->phase = CONN_WRITE;
-    if (evbuffer_get_length(bufferevent_get_output(c->bev)) == 0) { // all of it has left already
-        bufferevent_trigger(c->bev, EV_WRITE,
-                            BEV_TRIG_DEFER_CALLBACKS | BEV_TRIG_IGNORE_WATERMARKS);
+    // all of it has left already: bufferevent has nothing to tell
+    if (!c->answered && evbuffer_get_length(bufferevent_get_output(c->bev)) == 0) {
+        c->answered = true;
+        c->answered_next = c->server->answered;
+        c->server->answered = c;
+        event_active(c->server->reaper, 0, 0);
+    }
+}
+
+void connection_go_on(struct conn *c) {
+    c->answered = false;
+    on_write(c->bev, c);
+}
+
+static void forget_answered(struct conn *c) {
+    struct conn **at = &c->server->answered;
+    while (c->answered && *at != c) {
+        at = &(*at)->answered_next;
+    }
+    if (c->answered) {
+        *at = c->answered_next;
     }
 }
 
@@ -470,6 +487,7 @@ void connection_close(struct conn *c) {
 }
 
 void connection_free(struct conn *c) {
+    forget_answered(c);
     bufferevent_free(c->bev);
     if (c->ex != NULL && c->ex->req.method != NULL && c->ex->answer == ANSWER_NONE && c->complete) {
         exchange_orphan(c->ex);

@@ -134,7 +134,9 @@ static struct conn *begin(struct exchange *ex, enum answer kind, int status) {
     ex->status = status;
     tell_answered(ex, status);
     if (ex->conn == NULL) {
-        if (kind != ANSWER_STREAM) { // a stream is discarded when it ends
+        // The server lets go of it in a while, and until `done` a stream may be written to. Without
+        // a server that would be at once: then a stream waits for its end.
+        if (kind != ANSWER_STREAM || ex->server != NULL) {
             exchange_discard(ex);
         }
         return NULL;
@@ -154,6 +156,16 @@ static void send_bytes(struct conn *c, struct bytes b) {
     }
 }
 
+/* What the socket takes at once needs no second turn of the loop. Returns how much that was; what
+ * stands in the way is met again by whoever sends the rest. */
+static size_t send_now(const struct conn *c, struct bytes b) {
+    if (c->secure || evbuffer_get_length(bufferevent_get_output(c->bev)) > 0) {
+        return 0;
+    }
+    ssize_t n = send(bufferevent_getfd(c->bev), b.data, b.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    return n > 0 ? (size_t)n : 0;
+}
+
 static bool is_head(const struct conn *c) {
     return c->parser.method == HTTP1_HEAD_METHOD;
 }
@@ -170,9 +182,13 @@ static void send_whole(struct conn *c, struct bytes body) {
         buf_add(out, body.data, body.len);
         body.len = 0;
     }
-    send_bytes(c, buf_bytes(out));
+    size_t sent = send_now(c, buf_bytes(out));
+    send_bytes(c, (struct bytes){out->data + sent, out->len - sent});
     if (c->phase == CONN_WRITE) {
         send_bytes(c, body);
+    }
+    if (c->phase == CONN_WRITE) {
+        connection_answered(c);
     }
 }
 
@@ -360,7 +376,7 @@ int respond_stream(struct request *req, struct bytes chunk) {
 void respond_stream_end(struct request *req) {
     struct exchange *ex = CONTAINER_OF(req, struct exchange, req);
     struct conn *c = stream_conn(ex);
-    if (ex->conn == NULL) {
+    if (ex->conn == NULL && ex->server == NULL) {
         exchange_discard(ex);
         return;
     }

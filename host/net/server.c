@@ -183,7 +183,18 @@ static void on_accept_error(struct evconnlistener *lev, void *arg) {
 
 /* ---- the reaper ---- */
 
+static void go_on(struct server *s) {
+    struct conn *c = s->answered;
+    s->answered = NULL;
+    while (c != NULL) {
+        struct conn *next = c->answered_next;
+        connection_go_on(c); // may end it, or answer its next request
+        c = next;
+    }
+}
+
 void server_reap(struct server *s) {
+    go_on(s); // before anything is freed
     while (s->dead != NULL) {
         struct conn *c = s->dead;
         s->dead = c->next;

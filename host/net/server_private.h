@@ -62,6 +62,8 @@ struct conn {
     struct visitor visitor;
     bool secure; /* bev speaks TLS */
     struct conn *next, **prev;
+    bool answered; /* is in server.answered */
+    struct conn *answered_next;
 };
 
 struct mark {
@@ -130,6 +132,7 @@ struct server {
     unsigned live_count, public_count; /* all; those that came in by a public door */
     struct exchange *ended;
     struct exchange *orphans; /* unanswered, connection gone */
+    struct conn *answered;    /* whose answers have left: go on when the handlers have returned */
     struct event *reaper;
     int64_t date_s; /* second that `date` shows */
     char date[40];
@@ -147,6 +150,7 @@ void connection_write_phase(struct conn *c, enum connection_phase phase);
 void connection_close(struct conn *c);
 bool connection_must_close(const struct conn *c);
 /* [reaper] */
+void connection_go_on(struct conn *c);
 void connection_free(struct conn *c);
 
 /* exchange.c */

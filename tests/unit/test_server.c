@@ -296,6 +296,30 @@ static void test_peer_leaves(void) {
     fixture_stop(&f);
 }
 
+/* A stream that nobody reads any more ends by its `done`, whether or not its handler ends it. */
+static void test_peer_leaves_before_stream(void) {
+    for (int ends = 0; ends <= 1; ends++) {
+        struct fixture f = fixture_defaults();
+        fixture_start(&f);
+        fixture_listen(&f);
+        int fd = client_unix(&f);
+        client_say(&f, fd, "GET /later HTTP/1.1\r\n" HOST "\r\n");
+        fixture_settle(&f);
+        close(fd);
+        fixture_settle(&f);
+        EXPECT_EQ_UINT(0, server_connections(f.server));
+        respond_stream_begin(f.kept[0], 200, "text/plain");
+        EXPECT_EQ_INT(-EPIPE, respond_stream(f.kept[0], bytes_of("x")));
+        if (ends) {
+            respond_stream_end(f.kept[0]);
+        }
+        EXPECT_EQ_UINT(0, f.done); // not inside of the call
+        fixture_settle(&f);
+        EXPECT_EQ_UINT(1, f.done);
+        fixture_stop(&f);
+    }
+}
+
 static void test_server_leaves(void) {
     struct fixture f = fixture_defaults();
     fixture_start(&f);
@@ -839,6 +863,7 @@ static const struct expect_test tests[] = {
     {"header values with line ends", test_header_injection},
     {"headers and query as the handler sees them", test_headers_and_query},
     {"a request outlives its peer", test_peer_leaves},
+    {"a stream whose peer has left before", test_peer_leaves_before_stream},
     {"a request outlives the server", test_server_leaves},
     {"streams", test_stream},
     {"streams for HTTP/1.0 and HEAD", test_stream_old_http},
