@@ -157,7 +157,9 @@ static void test_come_back(void) {
     }
     fd = come_back(&x, id_of_event(&whole, 5)); // it has seen the end
     answer_read(&x, JOB_SUCCEEDED, 3);
-    struct answer none = client_answer_from(&x.f, fd, &(struct buf){.len = 0}, true, NULL);
+    struct buf in = {0};
+    struct answer none = client_answer_from(&x.f, fd, &in, true, NULL);
+    buf_free(&in);
     EXPECT_EQ_INT(204, none.status);
     answer_free(&none);
     close(fd);
@@ -202,7 +204,9 @@ static void test_come_back_from_elsewhere(void) {
     api_start(&x, plain);
     int fd = come_back(&x, "00000000000000ff-17-4");
     answer_read(&x, JOB_CANCELLED, 4);
-    struct answer a = client_answer_from(&x.f, fd, &(struct buf){.len = 0}, true, NULL);
+    struct buf in = {0};
+    struct answer a = client_answer_from(&x.f, fd, &in, true, NULL);
+    buf_free(&in);
     EXPECT_EQ_INT(204, a.status);
     answer_free(&a);
     close(fd);
