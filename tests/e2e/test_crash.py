@@ -1,9 +1,15 @@
 """A thousand jobs while workers and the host itself are killed at random moments: nothing is lost, nothing is done twice, nothing is
 left over. The seed of a run is printed; JOBHOST_SEED repeats it."""
+import random
+import time
+
 import pytest
 
 from lib import build
+from lib.clock import Clock
+from lib.procs import wait_until
 from lib.storm import CONFIG, kill_a_worker, kill_the_host, storm, storm_at_start
+from lib.submit_storm import SubmitStorm
 
 JOBS = build.count(1000, 300, 60)
 KILLS = build.count(100, 15, 5)
@@ -23,3 +29,24 @@ def test_storm_while_starting(make_host):
     report = storm_at_start(make_host(CONFIG), seed, JOBS // 3, KILLS)
     print(f"{KILLS} kills: {report}")
     report.assert_clean()
+
+
+def test_storm_of_submits(make_host, folder):
+    """Clients over TCP with JSON and forms while the host is killed: every 2xx is one job, and no content is left that none names."""
+    seed = build.seed()
+    dice = random.Random(seed)
+    clock = Clock.create(f"{folder}/clock")
+    host = make_host(CONFIG, env={"JOBHOST_TEST_CLOCK": clock.path})
+    host.start()
+    kills = 0
+    with SubmitStorm(host, seed, clients=6, parts=build.count(500, 60, 15)) as storm:
+        while storm.busy():
+            time.sleep(dice.uniform(0, 0.15))  # the moment of the kill, not readiness
+            kills += kill_the_host(host, dice)
+    print(f"{kills} kills, {len(storm.promised)} jobs, {len(storm.files)} of them forms")
+    storm.check()
+    clock.advance(2 * 3600_000)  # content that no job names is swept after an hour
+    wait_until(storm.check_blobs, build.PATIENCE_S, lambda: f"{set(storm.blob_files()) ^ storm.named_blobs()} is swept")
+    host.restart()
+    storm.check()
+    assert storm.check_blobs()

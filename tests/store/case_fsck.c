@@ -212,6 +212,52 @@ static void test_orphan_file(void) {
     rig_finish(&rig);
 }
 
+static void make_file(const struct rig *rig, const char *name) {
+    char path[500];
+    (void)snprintf(path, sizeof path, "%s/%s", rig->blobs, name);
+    (void)close(open(path, O_CREAT | O_WRONLY, 0600));
+}
+
+static bool has_file(const struct rig *rig, const char *name) {
+    char path[500];
+    (void)snprintf(path, sizeof path, "%s/%s", rig->blobs, name);
+    return access(path, F_OK) == 0;
+}
+
+/* A host dies between a file's name and its row, or between a row's end and its file's. */
+static void test_marks(void) {
+#define LOST  "ab00000000000000000000000000000000000000000000000000000000000000"
+#define EMPTY "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    struct rig rig;
+    rig_start(&rig);
+    struct store_blob_put put = {.fd = -1};
+    EXPECT_EQ_INT(0, rig_run(&rig, &put.op, STORE_BLOB_PUT));
+    store_op_finish(&put.op);
+    EXPECT_TRUE(has_file(&rig, "e3/" EMPTY));
+    EXPECT_FALSE(has_file(&rig, "tmp/doubt-" EMPTY)); // it is settled
+    char path[500];
+    (void)snprintf(path, sizeof path, "%s/ab", rig.blobs);
+    (void)mkdir(path, 0700);
+    make_file(&rig, "ab/" LOST);
+    make_file(&rig, "tmp/doubt-" LOST);
+    make_file(&rig, "tmp/doubt-" EMPTY);
+    make_file(&rig, "tmp/doubt-nonsense");
+    EXPECT_EQ_INT(0, rig_reopen(&rig));
+    EXPECT_FALSE(has_file(&rig, "ab/" LOST));
+    EXPECT_FALSE(has_file(&rig, "tmp/doubt-" LOST));
+    EXPECT_TRUE(has_file(&rig, "e3/" EMPTY)); // its row is there
+    EXPECT_FALSE(has_file(&rig, "tmp/doubt-" EMPTY));
+    rig_expect_sound(&rig);
+    // nobody names it: the sweep takes row, file and mark
+    rig.now += 2 * 3600000;
+    struct store_sweep sweep = {.limit = 10};
+    EXPECT_EQ_INT(0, rig_run(&rig, &sweep.op, STORE_SWEEP));
+    store_op_finish(&sweep.op);
+    EXPECT_FALSE(has_file(&rig, "e3/" EMPTY));
+    EXPECT_FALSE(has_file(&rig, "tmp/doubt-" EMPTY));
+    rig_finish(&rig);
+}
+
 static void test_corruption(void) {
     struct rig rig;
     char junk[64];
@@ -244,4 +290,5 @@ static void test_corruption(void) {
 CASES(fsck, {"every damage is found, and mended where it can be", test_damages},
       {"mended jobs run", test_mended_jobs_run}, {"a row that runs nowhere", test_running},
       {"a file that nobody names", test_orphan_file},
+      {"what a dead host leaves without a row", test_marks},
       {"a damaged file is reported", test_corruption});

@@ -15,6 +15,7 @@
 #include "base/write_all.h"
 
 enum { COPY_CHUNK = 256 * 1024, SHA_TEXT = 64 };
+#define MARK "doubt-"
 
 static void sha_text(const uint8_t sha256[32], char out[SHA_TEXT + 1]) {
     static const char digits[] = "0123456789abcdef";
@@ -46,6 +47,13 @@ static int path_of(const char *dir, const uint8_t sha256[32], bool file, char *o
     char text[SHA_TEXT + 1];
     sha_text(sha256, text);
     int n = snprintf(out, cap, "%s/%.2s%s%s", dir, text, file ? "/" : "", file ? text : "");
+    return n < 0 || (size_t)n >= cap ? -ENAMETOOLONG : 0;
+}
+
+static int mark_path(const char *dir, const uint8_t sha256[32], char *out, size_t cap) {
+    char text[SHA_TEXT + 1];
+    sha_text(sha256, text);
+    int n = snprintf(out, cap, "%s/tmp/" MARK "%s", dir, text);
     return n < 0 || (size_t)n >= cap ? -ENAMETOOLONG : 0;
 }
 
@@ -156,6 +164,8 @@ int blobfile_publish(const char *dir, const char *tmp, const struct blob_ref *bl
     if (r == 0 && mkdir(parent, 0700) == 0) {
         r = sync_dir(dir, e);
     }
+    int marked = r < 0 ? 0 : blobfile_mark(dir, blob->sha256);
+    r = marked < 0 ? err_errno(e, marked, "%s/tmp", dir) : r;
     if (r == 0 && fault(FAULT_BLOB_BEFORE_RENAME) < 0) {
         r = err_set(e, -EIO, "fault injected before a blob's rename");
     }
@@ -170,6 +180,52 @@ int blobfile_publish(const char *dir, const char *tmp, const struct blob_ref *bl
     }
     return r;
 }
+
+// ---- marks
+
+int blobfile_mark(const char *dir, const uint8_t sha256[32]) {
+    char path[PATH_MAX];
+    int r = mark_path(dir, sha256, path, sizeof path);
+    int fd = r < 0 ? -1 : open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+    if (fd == -1) {
+        return r < 0 ? r : -errno;
+    }
+    (void)close(fd);
+    return 0;
+}
+
+void blobfile_unmark(const char *dir, const uint8_t sha256[32]) {
+    char path[PATH_MAX];
+    if (mark_path(dir, sha256, path, sizeof path) == 0) {
+        (void)unlink(path);
+    }
+}
+
+int blobfile_each_mark(const char *dir, int (*each)(void *arg, const uint8_t sha256[32]),
+                       void *arg) {
+    char path[PATH_MAX];
+    (void)snprintf(path, sizeof path, "%s/tmp", dir);
+    DIR *d = opendir(path);
+    int r = d == NULL ? -errno : 0;
+    while (r == 0) {
+        const struct dirent *entry = readdir(d);
+        const char *text = entry == NULL ? "" : entry->d_name;
+        uint8_t sha[32];
+        if (entry == NULL) {
+            break;
+        }
+        if (strncmp(text, MARK, sizeof MARK - 1) == 0 &&
+            strlen(text) == sizeof MARK - 1 + SHA_TEXT && sha_parse(text + sizeof MARK - 1, sha)) {
+            r = each(arg, sha);
+        }
+    }
+    if (d != NULL) {
+        (void)closedir(d);
+    }
+    return r;
+}
+
+// ---- files in place
 
 int blobfile_open(const char *dir, const uint8_t sha256[32], struct err *e) {
     char path[PATH_MAX];

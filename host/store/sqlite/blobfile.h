@@ -1,5 +1,9 @@
 /* Content as files named by their hash: DIR/ab/ab12…. A file is complete and on disk before its
- * name appears, and never changes. */
+ * name appears, and never changes.
+ *
+ * A *mark* (DIR/tmp/doubt-ab12…) says that a file may have no row: it is set before the file gets
+ * its name, and before a row goes, and taken away when that is settled. So the next start knows
+ * which files a dead host has left, without looking at all of them. */
 #ifndef JOBHOST_STORE_SQLITE_BLOBFILE_H
 #define JOBHOST_STORE_SQLITE_BLOBFILE_H
 
@@ -19,9 +23,15 @@ int blobfile_prepare(const char *dir, struct err *e);
 int blobfile_write(const char *dir, struct bytes data, int fd, uint64_t max, char **ret_tmp,
                    struct blob_ref *ret, struct err *e);
 
-/* Gives a written file its name, durably. The temporary name is gone afterwards, whatever happens.
- */
+/* Gives a written file its name, durably, and a mark. The temporary name is gone afterwards,
+ * whatever happens. */
 int blobfile_publish(const char *dir, const char *tmp, const struct blob_ref *blob, struct err *e);
+
+int blobfile_mark(const char *dir, const uint8_t sha256[32]);
+void blobfile_unmark(const char *dir, const uint8_t sha256[32]);
+/* Calls `each` for every mark; stops at the first non-zero answer and returns it. */
+int blobfile_each_mark(const char *dir, int (*each)(void *arg, const uint8_t sha256[32]),
+                       void *arg);
 
 /* A descriptor, or -ENOENT. */
 int blobfile_open(const char *dir, const uint8_t sha256[32], struct err *e);

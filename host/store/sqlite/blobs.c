@@ -7,6 +7,7 @@
 #include <utlist.h>
 
 #include "store/sqlite/blobfile.h"
+#include "store/sqlite/blobrow.h"
 #include "store/sqlite/ops.h"
 
 struct flight {
@@ -28,31 +29,73 @@ static int take_off(struct blobs *b, const struct store_op *op, const struct blo
     return 0;
 }
 
-void blobs_landed(struct blobs *b, const struct store_op *put) {
+// [locked]
+static bool is_flying(const struct blobs *b, const uint8_t sha256[32]) {
+    const struct flight *f;
+    LL_FOREACH(b->flights, f) {
+        if (memcmp(f->sha256, sha256, sizeof f->sha256) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void blobs_landed(struct blobs *b, const struct store_blob_put *put, bool registered) {
     struct flight *gone = NULL;
     (void)pthread_mutex_lock(&b->lock);
     for (struct flight **at = &b->flights; *at != NULL; at = &(*at)->next) {
-        if ((*at)->op == put) {
+        if ((*at)->op == &put->op) {
             gone = *at;
             *at = gone->next;
             break;
         }
     }
+    if (registered && !is_flying(b, put->ref.sha256)) {
+        blobfile_unmark(b->dir, put->ref.sha256);
+    }
     (void)pthread_mutex_unlock(&b->lock);
     free(gone);
 }
 
+void blobs_doom(struct blobs *b, const uint8_t sha256[32]) {
+    (void)blobfile_mark(b->dir, sha256); // a full disk must not keep anything from going
+}
+
 void blobs_unlink(struct blobs *b, const uint8_t sha256[32]) {
-    struct flight *f;
-    bool flying = false;
     (void)pthread_mutex_lock(&b->lock);
-    LL_FOREACH(b->flights, f) {
-        flying = flying || memcmp(f->sha256, sha256, sizeof f->sha256) == 0;
-    }
-    if (!flying) {
+    if (!is_flying(b, sha256)) {
         (void)blobfile_unlink(b->dir, sha256); // one that stays is found by fsck
+        blobfile_unmark(b->dir, sha256);
     }
     (void)pthread_mutex_unlock(&b->lock);
+}
+
+// ---- after a crash
+
+struct recovery {
+    const char *dir;
+    struct writer *writer;
+};
+
+static int recover_one(void *arg, const uint8_t sha256[32]) {
+    struct recovery *r = arg;
+    struct blob_ref blob = {.size = 0};
+    memcpy(blob.sha256, sha256, sizeof blob.sha256);
+    int known = blobrow_exists(r->writer, &blob);
+    if (known < 0) {
+        return known;
+    }
+    if (known == 0) {
+        (void)blobfile_unlink(r->dir, sha256);
+    }
+    blobfile_unmark(r->dir, sha256);
+    return 0;
+}
+
+int blobs_recover(const char *dir, struct writer *writer, struct err *e) {
+    struct recovery r = {.dir = dir, .writer = writer};
+    int status = blobfile_each_mark(dir, recover_one, &r);
+    return status < 0 ? err_errno(e, status, "%s: what an earlier host left", dir) : 0;
 }
 
 static bool over_budget(struct blobs *b, uint64_t size) {
@@ -83,7 +126,7 @@ static int put(struct blobs *b, struct store_blob_put *p) {
     }
     free(tmp);
     if (r < 0) {
-        blobs_landed(b, &p->op);
+        blobs_landed(b, p, false);
     }
     return r;
 }

@@ -28,8 +28,14 @@ int blobs_start(struct blobs *b, struct writer *writer, struct outlet *outlet, c
 void blobs_stop(struct blobs *b);
 void blobs_finish(struct blobs *b);
 
-/* [writer] The put is decided, one way or the other. */
-void blobs_landed(struct blobs *b, const struct store_op *put);
+/* Before the threads start: removes the files that a dead host has left without a row. */
+int blobs_recover(const char *dir, struct writer *writer, struct err *e);
+
+/* [writer] The put is decided, one way or the other; `registered`: its row is there, durably. */
+void blobs_landed(struct blobs *b, const struct store_blob_put *put, bool registered);
+
+/* [writer] Its row is about to go. */
+void blobs_doom(struct blobs *b, const uint8_t sha256[32]);
 
 /* [writer] Deletes the file unless it is in flight. */
 void blobs_unlink(struct blobs *b, const uint8_t sha256[32]);

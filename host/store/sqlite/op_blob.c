@@ -32,6 +32,7 @@ int op_blob_doom(struct writer *w, const uint8_t sha256[32]) {
     memcpy(d->sha256, sha256, sizeof d->sha256);
     d->next = w->doomed;
     w->doomed = d;
+    blobs_doom(w->blobs, sha256);
     return 0;
 }
 

@@ -66,7 +66,7 @@ static void on_patience(evutil_socket_t fd, short what, void *arg) {
         while (op != NULL) {
             struct store_op *next = op->next;
             if (op->kind == STORE_BLOB_PUT) {
-                blobs_landed(&st->blobs, op);
+                blobs_landed(&st->blobs, CONTAINER_OF(op, struct store_blob_put, op), false);
             }
             refuse(st, op, -ETIMEDOUT, "the store did not get round to it in time");
             op = next;
@@ -276,6 +276,7 @@ static int open_all(struct sqlite_store *st, struct event_base *base,
         return err_set(e, -ENOMEM, "out of memory");
     }
     r = open_writer(st, e);
+    r = r < 0 || st->config.read_only_ok ? r : blobs_recover(st->blob_dir, &st->writer, e);
     return r < 0 ? r : start_threads(st, e);
 }
 

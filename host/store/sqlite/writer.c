@@ -443,7 +443,8 @@ static void run_group(struct writer *w, struct store_op *head) {
     }
     for (struct store_op *op = w->head; op != NULL; op = op->next) {
         if (op->kind == STORE_BLOB_PUT) {
-            blobs_landed(w->blobs, op);
+            blobs_landed(w->blobs, CONTAINER_OF(op, struct store_blob_put, op),
+                         r > 0 && op->status == 0);
         }
     }
     group_answer(w);
