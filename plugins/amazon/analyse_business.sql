@@ -7,12 +7,15 @@ CREATE TABLE asin_all AS SELECT child AS key, min(parent) AS parent, child AS as
     coalesce(sum(CASE WHEN period = (SELECT last FROM span) THEN sales END), 0) AS sales_last
     FROM asin_period GROUP BY child;
 
+-- A period whose report has no SKUs says nothing about their sales.
 CREATE TABLE sku_all AS SELECT sku AS key, min(parent) AS parent, min(child) AS asin, max(title) AS title, 1 AS children,
     sum(sales) AS sales, sum(units) AS units, sum(items) AS items, NULL AS sessions, NULL AS page_views,
     sum(sales_b2b) AS sales_b2b, sum(units_b2b) AS units_b2b, sum(items_b2b) AS items_b2b, NULL AS sessions_b2b,
     NULL AS box_sum, NULL AS box_weight,
-    coalesce(sum(CASE WHEN period = (SELECT last - 1 FROM span) THEN sales END), 0) AS sales_before,
-    coalesce(sum(CASE WHEN period = (SELECT last FROM span) THEN sales END), 0) AS sales_last
+    CASE WHEN (SELECT last - 1 FROM span) IN (SELECT period FROM sku_period) THEN
+        coalesce(sum(CASE WHEN period = (SELECT last - 1 FROM span) THEN sales END), 0) END AS sales_before,
+    CASE WHEN (SELECT last FROM span) IN (SELECT period FROM sku_period) THEN
+        coalesce(sum(CASE WHEN period = (SELECT last FROM span) THEN sales END), 0) END AS sales_last
     FROM sku_period GROUP BY sku;
 
 CREATE TABLE parent_all AS SELECT parent AS key, parent, '' AS asin, max(title) AS title, count(DISTINCT child) AS children,

@@ -1,13 +1,23 @@
 // The few sentences that a reader needs first, from figures that are in the report.
-#include "civil.h"
+#include <string.h>
 
 #include "analyse.h"
+#include "civil.h"
+#include "encoding.h"
 #include "format.h"
 
-enum { MILLION = 1000000, SMALL_CHANGE = 20000 };
+enum { MILLION = 1000000, SMALL_CHANGE = 20000, TITLE_SHOWN = 72 };
 
-static const char *shown(const char *title, const char *key) {
-    return title[0] == '\0' ? key : title;
+// The product's title, cut to fit into a sentence; its key when it has none.
+static const char *shown(struct report *r, const char *title, const char *key) {
+    size_t len = strlen(title), fits = 0, n;
+    if (len <= TITLE_SHOWN) {
+        return len == 0 ? key : title;
+    }
+    while ((n = encoding_char(title + fits, len - fits)) > 0 && fits + n <= TITLE_SHOWN) {
+        fits += n;
+    }
+    return pool_printf(&r->pool, "%.*s\xE2\x80\xA6", (int)fits, title);
 }
 
 static const char *plural(int64_t count) {
@@ -60,13 +70,16 @@ static void say_leaks(struct report *r) {
     for (size_t i = 0; i < l->count; i++) {
         missed += l->rows[i].missed_sales == NUMBER_NONE ? 0 : l->rows[i].missed_sales;
     }
+    const char *which = l->rest == 0 ? "" : "the listed ones would bring ";
     SAY(r, "leaks", l->total, true,
         "%s product%s with high traffic convert%s below average, first %s (%s of %s sessions). At "
         "the "
-        "average conversion %s more would be sold.",
+        "average conversion %s%s more%s.",
         format_count(l->total).text, plural(l->total), l->total == 1 ? "s" : "",
-        shown(l->rows[0].title, l->rows[0].key), format_percent(l->rows[0].is.conversion_ppm).text,
-        format_count(l->rows[0].is.sessions).text, format_money(r, missed).text);
+        shown(r, l->rows[0].title, l->rows[0].key),
+        format_percent(l->rows[0].is.conversion_ppm).text,
+        format_count(l->rows[0].is.sessions).text, which, format_money(r, missed).text,
+        l->rest == 0 ? " would be sold" : "");
 }
 
 static void say_lost_box(struct report *r) {
@@ -76,7 +89,7 @@ static void say_lost_box(struct report *r) {
             "%s product%s with traffic had the Buy Box less than %s of the time, first %s (%s; %s "
             "page views without it).",
             format_count(l->total).text, plural(l->total),
-            format_percent(r->limits.buy_box_ppm).text, shown(l->rows[0].title, l->rows[0].key),
+            format_percent(r->limits.buy_box_ppm).text, shown(r, l->rows[0].title, l->rows[0].key),
             format_percent(l->rows[0].is.buy_box_ppm).text,
             format_count(l->rows[0].lost_views).text);
     }
@@ -87,13 +100,13 @@ static void say_movers(struct report *r) {
     if (b->risers.count > 0) {
         const struct product *p = &b->risers.rows[0];
         SAY(r, "riser", p->sales_last - p->sales_before, false, "Largest gain: %s, %s after %s.",
-            shown(p->title, p->key), format_money(r, p->sales_last).text,
+            shown(r, p->title, p->key), format_money(r, p->sales_last).text,
             format_money(r, p->sales_before).text);
     }
     if (b->fallers.count > 0) {
         const struct product *p = &b->fallers.rows[0];
         SAY(r, "faller", p->sales_last - p->sales_before, true, "Largest loss: %s, %s after %s.",
-            shown(p->title, p->key), format_money(r, p->sales_last).text,
+            shown(r, p->title, p->key), format_money(r, p->sales_last).text,
             format_money(r, p->sales_before).text);
     }
 }
@@ -103,8 +116,8 @@ static void say_no_orders(struct report *r) {
     if (l->total > 0) {
         SAY(r, "no_orders", l->total, true,
             "%s product%s sold nothing; most visited: %s (%s sessions).",
-            format_count(l->total).text, plural(l->total), shown(l->rows[0].title, l->rows[0].key),
-            format_count(l->rows[0].is.sessions).text);
+            format_count(l->total).text, plural(l->total),
+            shown(r, l->rows[0].title, l->rows[0].key), format_count(l->rows[0].is.sessions).text);
     }
 }
 

@@ -43,6 +43,14 @@ double chart_ceiling(double value) {
     return unit * 10;
 }
 
+double chart_money_ceiling(const struct report *r, int64_t minor) {
+    double least = 4, top = chart_ceiling((double)minor);
+    for (int i = 0; i < r->exponent; i++) {
+        least *= 10;
+    }
+    return top < least ? least : top;
+}
+
 void chart_label(FILE *out, double x, double y, const char *class, const char *text, size_t max) {
     (void)fprintf(out, "<text x=\"%.1f\" y=\"%.1f\" class=\"%s\">", x, y, class);
     html_cut(out, text, max);

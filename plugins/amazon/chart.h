@@ -25,6 +25,8 @@ void chart_begin(FILE *out, const char *id, const char *title, const char *descr
 void chart_end(FILE *out, const char *caption); /* "" = none */
 /* The smallest of 1, 2, 4, 6, 8 times a power of ten that is not below `value`; 1 for 0. */
 double chart_ceiling(double value);
+/* The same for amounts; at least four whole units, so that the labels differ. */
+double chart_money_ceiling(const struct report *r, int64_t minor);
 /* Lines across with labels, four steps up to `top_value`; labels are amounts, counts or percent. */
 enum chart_unit { CHART_MONEY, CHART_COUNT, CHART_PERCENT };
 void chart_grid(FILE *out, const struct report *r, struct chart_area a, double top_value,

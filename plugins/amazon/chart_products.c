@@ -6,7 +6,7 @@
 #include "format.h"
 #include "html_out.h"
 
-enum { PARETO_BARS = 20, LABELS_MAX = 7, MILLION = 1000000 };
+enum { PARETO_BARS = 20, LABELS_MAX = 7, MILLION = 1000000, LEAST_TOP = 40000 };
 
 // ---- Pareto ----
 
@@ -55,7 +55,7 @@ void chart_pareto(FILE *out, const struct report *r) {
     size_t count = slices_of(r, slices);
     int64_t all = r->has_business ? r->business.asins.total : r->orders.asins.total;
     double slot = (a.right - a.left) / (double)(count == 0 ? 1 : count);
-    double top = chart_ceiling(count == 0 ? 0 : (double)slices[0].sales);
+    double top = chart_money_ceiling(r, count == 0 ? 0 : slices[0].sales);
     char foot[256];
     chart_begin(out, "pareto", "Who brings the sales",
                 "Bars of sales by product, largest first, coloured by class, and a line of their "
@@ -90,6 +90,10 @@ static double x_of(const struct scatter *s, int64_t sessions) {
     return s->a.left + (s->a.right - s->a.left) * at;
 }
 
+static double within(double value, double low, double high) {
+    return value < low ? low : value > high ? high : value;
+}
+
 static double y_of(const struct scatter *s, int64_t ppm) {
     double at = (double)ppm > s->top ? s->top : (double)ppm;
     return s->a.bottom - (s->a.bottom - s->a.top) * at / s->top;
@@ -105,7 +109,7 @@ static struct scatter scale(const struct quadrants *q) {
         double c = (double)q->points[i].conversion_ppm;
         highest = c > highest && (sensible <= 0 || c <= sensible) ? c : highest;
     }
-    s.top = chart_ceiling(highest);
+    s.top = highest < LEAST_TOP ? LEAST_TOP : chart_ceiling(highest);
     return s;
 }
 
@@ -119,7 +123,9 @@ static void put_fields(FILE *out, const struct scatter *s, const struct quadrant
                   {"High traffic, low conversion", true, false},
                   {"Hidden gems", false, true},
                   {"Low both", false, false}};
-    double x = x_of(s, q->sessions_from), y = y_of(s, q->conversion_ppm);
+    // not all products are shown: the thresholds may lie outside
+    double x = within(x_of(s, q->sessions_from), s->a.left, s->a.right);
+    double y = within(y_of(s, q->conversion_ppm), s->a.top, s->a.bottom);
     (void)fprintf(out,
                   "<rect class=\"field\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"/>"
                   "<line class=\"mark\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>"
@@ -146,24 +152,47 @@ static void put_point(FILE *out, const struct report *r, const struct scatter *s
     (void)fputs("</title></circle>\n", out);
 }
 
-// Names beside points, as long as they do not meet one another.
-static void put_names(FILE *out, const struct scatter *s, const struct quadrants *q) {
-    enum { WIDTH = 130, HEIGHT = 13, SHOWN = 10 };
+enum { NAME_WIDTH = 74, NAME_HEIGHT = 13, NAME_GAP = 14, NAME_SHOWN = 10 };
+
+struct names { // left ends and middles of those that are there
     double xs[LABELS_MAX], ys[LABELS_MAX];
-    size_t count = 0;
-    for (size_t i = 0; i < q->point_count && count < LABELS_MAX; i++) {
+    size_t count;
+};
+
+// Nothing but its own point is where the name of point `index` would be.
+static bool name_fits(const struct scatter *s, const struct quadrants *q, const struct names *n,
+                      size_t index, double at, double y) {
+    if (at < s->a.left || at + NAME_WIDTH > s->a.right || y < s->a.top + 24 ||
+        y > s->a.bottom - 20) {
+        return false;
+    }
+    for (size_t k = 0; k < n->count; k++) {
+        if (fabs(n->xs[k] - at) < NAME_WIDTH && fabs(n->ys[k] - y) < NAME_HEIGHT) {
+            return false;
+        }
+    }
+    for (size_t k = 0; k < q->point_count; k++) {
+        double x = x_of(s, q->points[k].sessions);
+        if (k != index && x > at - 6 && x < at + NAME_WIDTH + 6 &&
+            fabs(y_of(s, q->points[k].conversion_ppm) - y) < NAME_HEIGHT) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// Names beside the points with most sessions, right or left, where there is room.
+static void put_names(FILE *out, const struct scatter *s, const struct quadrants *q) {
+    struct names n = {.count = 0};
+    for (size_t i = 0; i < q->point_count && n.count < LABELS_MAX; i++) {
         const struct scatter_point *p = &q->points[i];
         double x = x_of(s, p->sessions), y = y_of(s, p->conversion_ppm);
-        bool left = x + WIDTH > s->a.right, meets = y < s->a.top + 24 || y > s->a.bottom - 20;
-        double at = left ? x - 14 - WIDTH : x + 14;
-        for (size_t k = 0; k < count; k++) {
-            meets = meets || (fabs(xs[k] - at) < WIDTH && fabs(ys[k] - y) < HEIGHT);
-        }
-        if (!meets && at > s->a.left) {
-            chart_label(out, left ? x - 14 : x + 14, y + 4, left ? "point-name end" : "point-name",
-                        p->key, SHOWN);
-            xs[count] = at;
-            ys[count++] = y;
+        bool right = name_fits(s, q, &n, i, x + NAME_GAP, y);
+        if (right || name_fits(s, q, &n, i, x - NAME_GAP - NAME_WIDTH, y)) {
+            chart_label(out, right ? x + NAME_GAP : x - NAME_GAP, y + 4,
+                        right ? "point-name" : "point-name end", p->key, NAME_SHOWN);
+            n.xs[n.count] = right ? x + NAME_GAP : x - NAME_GAP - NAME_WIDTH;
+            n.ys[n.count++] = y;
         }
     }
 }
@@ -186,6 +215,7 @@ static void put_ticks(FILE *out, const struct scatter *s) {
 void chart_quadrants(FILE *out, const struct report *r) {
     const struct quadrants *q = &r->business.quadrants;
     int64_t most = 0;
+    char foot[256];
     if (q->point_count == 0) {
         return;
     }
@@ -203,5 +233,13 @@ void chart_quadrants(FILE *out, const struct report *r) {
     }
     put_names(out, &s, q);
     put_ticks(out, &s);
-    chart_end(out, "sessions, logarithmic; dashed: the median product, the average conversion");
+    int64_t all = 0;
+    for (int i = 0; i < QUADRANTS; i++) {
+        all += q->sums[i].products;
+    }
+    (void)snprintf(foot, sizeof foot,
+                   "%s of %s products by sessions (logarithmic); dashed: the median product, the "
+                   "average conversion",
+                   format_count((int64_t)q->point_count).text, format_count(all).text);
+    chart_end(out, foot);
 }

@@ -78,7 +78,7 @@ void chart_trend(FILE *out, const struct report *r) {
     for (size_t i = 0; i < s->count; i++) {
         most = s->rows[i].revenue > most ? s->rows[i].revenue : most;
     }
-    double top = chart_ceiling((double)most);
+    double top = chart_money_ceiling(r, most);
     (void)snprintf(title, sizeof title, "Revenue of orders by %s", words);
     chart_begin(out, "trend", title,
                 "A line of revenue over time. The table of months has figures.");
@@ -187,7 +187,7 @@ void chart_weekdays(FILE *out, const struct report *r) {
     for (int i = 0; i < 7; i++) {
         most = o->weekdays[i].mean_revenue > most ? o->weekdays[i].mean_revenue : most;
     }
-    double top = chart_ceiling((double)most);
+    double top = chart_money_ceiling(r, most);
     chart_begin(out, "weekday-bars", "Revenue of a mean weekday",
                 "Seven bars, Monday to Sunday. The table of weekdays has the figures.");
     chart_grid(out, r, a, top, CHART_MONEY);

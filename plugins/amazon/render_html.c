@@ -24,7 +24,7 @@ static void put_cards(FILE *out, const struct report *r, struct pool *pool) {
     static const char *const tones[] = {"down", "", "up"};
     struct card cards[CARDS_MAX];
     size_t n = tables_cards(r, pool, cards);
-    (void)fputs("<dl class=\"cards\">\n", out);
+    (void)fprintf(out, "<dl class=\"cards%s\">\n", n == 5 || n == 6 ? " three" : "");
     for (size_t i = 0; i < n; i++) {
         (void)fprintf(out, "<div class=\"card\"><dt>%s</dt><dd>", cards[i].label);
         html_text(out, cards[i].value);

@@ -254,7 +254,7 @@ static void classes(struct tables *t, const struct report *r) {
             format_money(r, abc[i].sales).text, format_percent(abc[i].share_ppm).text,
             format_count(abc[i].units).text);
     }
-    if (table != NULL) {
+    if (table != NULL && c->top1_ppm != NUMBER_NONE) {
         table->foot =
             pool_printf(&t->pool,
                         "Concentration: the first product has %s of all sales, the first "

@@ -186,7 +186,7 @@ class Business:
         return found
 
     def sales_in(self, by, table, period):
-        return dict(self.db.execute(f"SELECT {by}, sum(sales) FROM {table} WHERE period = ? GROUP BY 1", [period]))
+        return dict(self.db.execute(f"SELECT {by}, sum(sales) FROM {table} WHERE period = ? AND {by} <> '' GROUP BY 1", [period]))
 
     def products(self, by, table="entry", where="1"):
         """All products of a kind in order of sales."""
@@ -199,6 +199,8 @@ class Business:
                 t = {**t, **{n: None for n in ("sessions", "page_views", "sessions_b2b", "conversion_ppm", "order_item_conversion_ppm",
                                                "buy_box_ppm")}}
             b, n = before.get(key, 0), now.get(key, 0)
+            if by == "sku":  # a period without SKUs says nothing about them
+                b, n = b if before else None, n if now else None
             share_before = million(running, total)
             running += t["sales"]
             abc = ("C" if share_before is None or t["sales"] <= 0 else "A" if share_before < self.options["abc_a"] * 10**4
