@@ -245,7 +245,7 @@ static const struct config_field queue_rows[] = {
     {"max_payload", CONFIG_SIZE, 0, AT(config_queue, max_payload), .fallback = "1MiB", .min = 1,
      .max = 64 * MIB, .doc = "The largest payload."},
     {"max_result", CONFIG_SIZE, 0, AT(config_queue, max_result), .fallback = "64MiB", .min = 1,
-     .max = 4 * GIB, .doc = "The largest result."},
+     .max = 4 * GIB, .doc = "The largest result, and the largest output file."},
 };
 const struct config_table config_queue_table = {
     .what = "a queue", FIELDS(queue_rows), .size = sizeof(struct config_queue), .entry = true};
