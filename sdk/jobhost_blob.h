@@ -49,7 +49,8 @@ struct jh_blob {
 
     /* [run] Takes everything in `fd` from its start to its end as the job's result, instead of what
      * result() collected. The content is copied before it returns; `fd` (a regular file or memfd)
-     * stays the plugin's. 0, -EFBIG over the queue's max_result, or another negative errno. */
+     * stays the plugin's. 0, -EFBIG over 1 GiB, or another negative errno. A job whose result is
+     * over the queue's max_result ends dead with the code result_too_large. */
     int (*result_fd)(struct jh_call *, int fd, const char *content_type);
 
     /* [run] Content type of the result that result() collects; default application/json. 0 or

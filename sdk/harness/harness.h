@@ -73,7 +73,7 @@ struct jh_harness {
     struct vault vault;
     struct trouble trouble;
     int64_t now_ms;
-    uint64_t max_result;
+    uint64_t max_result; /* of an output */
     uint64_t entropy;
     struct attempt attempt;
     const struct jh_handler *handler;

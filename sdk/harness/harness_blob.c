@@ -92,7 +92,7 @@ static int blob_result_fd(struct jh_call *call, int fd, const char *content_type
         rc = blob_result_type(call, content_type);
     }
     if (rc == 0) {
-        rc = read_all(fd, h->max_result, &content);
+        rc = read_all(fd, CHECK_RESULT_MAX, &content);
     }
     if (rc < 0) {
         buf_free(&content);

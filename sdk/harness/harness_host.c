@@ -242,7 +242,7 @@ static int host_result(struct jh_call *call, struct jh_bytes chunk) {
     harness_enter(h);
     int rc = harness_check_run(h);
     if (rc == 0) {
-        rc = check_bytes(chunk, h->max_result - h->attempt.result.len);
+        rc = check_bytes(chunk, CHECK_RESULT_MAX - h->attempt.result.len);
     }
     if (rc == 0 && chunk.len > 0) {
         buf_add(&h->attempt.result, chunk.data, chunk.len);

@@ -54,8 +54,7 @@ void jh_harness_input(struct jh_harness *h, const char *name, const char *conten
 /* With the name that the submitter's own file has; NULL = unknown, as jh_harness_input() says. */
 void jh_harness_input_file(struct jh_harness *h, const char *name, const char *filename,
                            const char *content_type, const void *data, size_t len);
-/* The queue's max_result: of the result and of each output. 1 GiB, the most there is, unless said.
- */
+/* The queue's max_result, as output_fd() knows it. 1 GiB, the most there is, unless said. */
 void jh_harness_max_result(struct jh_harness *h, size_t bytes);
 
 /* What the store already holds. */
