@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "rig.h"
 
@@ -143,6 +144,14 @@ static void start(struct rig *rig, const struct store_claimed *job) {
     start->items = NULL;
 }
 
+static struct store_output put_output(struct rig *rig) {
+    struct store_blob_put *put = RIG_NEW(rig, store_blob_put);
+    put->data = bytes_of("an output");
+    put->fd = -1;
+    insist(rig, &put->op, STORE_BLOB_PUT);
+    return (struct store_output){"o", "text/plain", put->ref};
+}
+
 // A commit with one of everything, then the end.
 static void work(struct rig *rig, const struct store_claimed *job, const char *type) {
     struct job_spec children[2] = {rig_spec(rig, "q", type), rig_spec(rig, "other", type)};
@@ -158,6 +167,9 @@ static void work(struct rig *rig, const struct store_claimed *job, const char *t
     item.child_count = ARRAY_LEN(children);
     item.steps = &step;
     item.step_count = item.state_version = 1;
+    const struct store_output output = put_output(rig);
+    item.outputs = &output;
+    item.output_count = 1;
     item.warnings = &warning;
     item.warning_count = 1;
     item.kv_namespace = "p";
@@ -194,6 +206,13 @@ static void look(struct rig *rig, const struct job_id *id) {
     insist(rig, &list->op, STORE_LIST);
     insist(rig, &stats->op, STORE_STATS);
     insist(rig, &result->op, STORE_RESULT_GET);
+    struct store_output_get *output = RIG_NEW(rig, store_output_get);
+    output->id = *id;
+    output->name = "o";
+    insist(rig, &output->op, STORE_OUTPUT_GET);
+    (void)close(output->fd);
+    (void)EXPECT_EQ_STR("text/plain", output->content_type);
+    (void)EXPECT_EQ_UINT(1, get->job.outputs_listed);
     (void)EXPECT_EQ_INT(JOB_SUCCEEDED, get->job.state);
     (void)EXPECT_EQ_UINT(1, get->job.history_count);
     (void)EXPECT_EQ_UINT(2, list->count);
@@ -211,6 +230,9 @@ static void scenario(struct rig *rig, const char *type) {
     work(rig, &got->jobs[0], type);
     struct store_commit_item retry = rig_item(&got->jobs[1], JOB_EV_RETRY);
     retry.run_at_ms = rig->now + 10;
+    const struct store_output output = put_output(rig);
+    retry.outputs = &output;
+    retry.output_count = 1;
     commit(rig, &retry);
     struct store_commit_item release = rig_item(&got->jobs[2], JOB_EV_RELEASE);
     commit(rig, &release);
@@ -226,11 +248,14 @@ static void scenario(struct rig *rig, const char *type) {
     (void)EXPECT_EQ_UINT(2, due->moved);
     got = claim(rig, type, 10);
     (void)EXPECT_EQ_UINT(3, got->job_count); // both that were due, and the child
+    size_t outputs = 0;
     for (size_t i = 0; i < got->job_count; i++) {
+        outputs += got->jobs[i].output_count;
         struct store_commit_item item = rig_item(&got->jobs[i], JOB_EV_SUCCEED);
         item.keep_ms = 5000;
         commit(rig, &item);
     }
+    (void)EXPECT_EQ_UINT(1, outputs);
     rig->now += 5000;
     struct store_sweep *sweep = RIG_NEW(rig, store_sweep);
     sweep->limit = 100;

@@ -112,16 +112,20 @@ int outputs_list(struct conn *c, int64_t rid, uint32_t count, struct arena *a,
     sqlite3_stmt *s = conn_stmt(c, SQL_OUTPUTS);
     size_t cap = count < JOB_OUTPUTS_MAX ? count : JOB_OUTPUTS_MAX;
     struct store_output *list = arena_alloc(a, (cap + 1) * sizeof *list);
-    int r = list == NULL ? conn_no_memory(c) : 0;
+    int r = 0;
     *ret = list;
     *ret_count = 0;
+    if (list == NULL) {
+        return conn_no_memory(c);
+    }
     bind_int(s, 1, rid);
     while (r == 0 && *ret_count < cap && (r = conn_next(c, SQL_OUTPUTS)) > 0) {
         struct store_output *o = &list[(*ret_count)++];
         *o = (struct store_output){.name = arena_str(a, column_text(s, 0)),
                                    .content_type = arena_str(a, column_text(s, 1))};
         (void)blobrow_column(s, 2, &o->blob);
-        r = o->name == NULL ? conn_no_memory(c) : 0;
+        bool typed = column_text(s, 1) != NULL;
+        r = o->name == NULL || (typed && o->content_type == NULL) ? conn_no_memory(c) : 0;
     }
     conn_reset(c, SQL_OUTPUTS);
     return r;
@@ -131,12 +135,13 @@ int outputs_names(struct conn *c, int64_t rid, uint32_t count, struct arena *a, 
                   size_t *ret_count) {
     struct store_output *list = NULL;
     int r = outputs_list(c, rid, count, a, &list, ret_count);
-    *ret = r < 0 ? NULL : arena_alloc(a, (*ret_count + 1) * sizeof(char *));
-    if (r == 0 && *ret == NULL) {
-        r = conn_no_memory(c);
+    const char **names = r < 0 ? NULL : arena_alloc(a, (*ret_count + 1) * sizeof *names);
+    *ret = names;
+    if (names == NULL || list == NULL) {
+        return r < 0 ? r : conn_no_memory(c);
     }
-    for (size_t i = 0; r == 0 && i < *ret_count; i++) {
-        (*ret)[i] = list[i].name;
+    for (size_t i = 0; i < *ret_count; i++) {
+        names[i] = list[i].name;
     }
-    return r;
+    return 0;
 }

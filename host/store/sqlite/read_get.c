@@ -213,8 +213,12 @@ int read_output(struct reader *r, struct store_op *op) {
         return code < 0 ? code : not_found(op, "an output of that name of job", &get->id);
     }
     get->content_type = reader_text(s, 0, &op->arena);
+    bool failed = column_text(s, 0) != NULL && get->content_type == NULL;
     bool whole = blobrow_column(s, 1, &get->blob);
     conn_reset(&r->conn, SQL_OUTPUT_GET);
+    if (failed) {
+        return conn_no_memory(&r->conn);
+    }
     if (!whole) {
         return err_set(&op->err, -EBADMSG, "the row of an output is damaged");
     }
