@@ -1,8 +1,10 @@
-// What is made of a request once it is in: the path and query of a target that the parser accepts, Range and Accept-Encoding values.
-// The input is a target. Segments are free of slashes that were not encoded, of ".", ".." and of emptiness; ranges lie within the content.
+// What is made of a request once it is in: the path and query of a target that the parser accepts; Range, Accept-Encoding and
+// X-Forwarded-For values. The input is a target. Segments are free of slashes that were not encoded, of ".", ".." and of emptiness; ranges
+// lie within the content.
 #include <string.h>
 
 #include "net/coding.h"
+#include "net/forwarded.h"
 #include "net/http1.h"
 #include "net/path.h"
 #include "net/range.h"
@@ -68,6 +70,25 @@ static void check_coding(struct bytes text) {
     buf_free(&more);
 }
 
+/* X-Forwarded-For: who is found is no trusted proxy, and what stands further left changes nothing. */
+static void check_forwarded(struct bytes text) {
+    struct network own;
+    struct ip ip, again;
+    (void)network_parse("10.0.0.0/8", &own, NULL);
+    const struct proxies proxies = {.networks = &own, .count = 1};
+    struct header header = {bytes_of("X-Forwarded-For"), text};
+    const struct request req = {.headers = &header, .header_count = 1};
+    if (forwarded_for(&req, &proxies, &ip)) {
+        struct buf more = {0};
+        FUZZ_CHECK(!proxies_have(&proxies, &ip));
+        buf_str(&more, "198.51.100.1,");
+        buf_add(&more, text.data, text.len);
+        header.value = buf_bytes(&more);
+        FUZZ_CHECK(forwarded_for(&req, &proxies, &again) && memcmp(&ip, &again, sizeof ip) == 0);
+        buf_free(&more);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct bytes text = {data, size};
     if (is_target(text)) {
@@ -77,6 +98,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         buf_free(&target);
     }
     check_coding(text);
+    check_forwarded(text);
     check_range(text, 0);
     check_range(text, 1000);
     check_range(text, UINT64_MAX);

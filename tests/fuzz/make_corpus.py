@@ -181,6 +181,7 @@ def requests():
         "/", "*", "/a/b?c=d&a=1", "/a//./../b%2Fc/%2e%2e", "/..", "http://h:1/a?limit=%41+b", "https://[::1]?a", "/%C3%A9?%C3%A9=1&a",
         "bytes=0-99", "bytes=5-", "bytes=-5", "bytes=1-2,3-4", "bytes=18446744073709551615-", "BYTES=-0",
         "gzip, deflate;q=0.5, br;q=1.000, *;q=0", " x-gzip ;q=0.001,identity", "gzip;q=1.001",
+        "203.0.113.7, 10.1.2.3,10.0.0.1", "[2001:db8::7]:443", "1.2.3.4:5, ::ffff:10.0.0.1",
     ]
     for number, seed in enumerate(seeds):
         write("fuzz_request", f"seed{number:02}", seed)
