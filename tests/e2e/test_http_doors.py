@@ -158,7 +158,8 @@ def test_pages_of_listed_origins(make_host):
 @pytest.mark.parametrize("source", ["yaml", "environment", "file"])
 def test_the_admin_token(make_host, folder, source):
     token = "correct-horse-battery-staple"
-    settings = {"auth": "tokens", "listen": ["0.0.0.0:0"]}
+    public = os.path.join(folder, "public.sock")
+    settings = {"auth": "tokens", "listen": ["0.0.0.0:0", f"unix:{public}"]}
     if source == "file":
         path = os.path.join(folder, "token")
         with open(path, "w", encoding="utf-8", opener=lambda p, flags: os.open(p, flags, 0o600)) as out:
@@ -178,6 +179,8 @@ def test_the_admin_token(make_host, folder, source):
             answer = stranger.ask("GET", "/v1/version", headers)
             assert (answer.status, answer.get("WWW-Authenticate")) == (401, "Bearer"), headers
             assert stranger.ask("GET", "/v1/nothing", headers).status == 401
+    # who comes by a public unix socket is a stranger too, for it may be a proxy
+    assert [ask(None, "GET", "/v1/version", headers, path=public).status for headers in ([], [right])] == [401, 200]
     for path in "/healthz", "/readyz":
         assert ask(port, "GET", path).status == 200
     # a body that nobody may send is not read
