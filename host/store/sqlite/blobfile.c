@@ -201,27 +201,25 @@ void blobfile_unmark(const char *dir, const uint8_t sha256[32]) {
     }
 }
 
+static bool is_mark(const char *name, uint8_t ret_sha[32]) {
+    return strncmp(name, MARK, sizeof MARK - 1) == 0 &&
+           strlen(name) == sizeof MARK - 1 + SHA_TEXT && sha_parse(name + sizeof MARK - 1, ret_sha);
+}
+
 int blobfile_each_mark(const char *dir, int (*each)(void *arg, const uint8_t sha256[32]),
                        void *arg) {
     char path[PATH_MAX];
     (void)snprintf(path, sizeof path, "%s/tmp", dir);
     DIR *d = opendir(path);
-    int r = d == NULL ? -errno : 0;
-    while (r == 0) {
-        const struct dirent *entry = readdir(d);
-        const char *text = entry == NULL ? "" : entry->d_name;
+    int r = 0;
+    if (d == NULL) {
+        return -errno;
+    }
+    for (struct dirent *entry = readdir(d); entry != NULL && r == 0; entry = readdir(d)) {
         uint8_t sha[32];
-        if (entry == NULL) {
-            break;
-        }
-        if (strncmp(text, MARK, sizeof MARK - 1) == 0 &&
-            strlen(text) == sizeof MARK - 1 + SHA_TEXT && sha_parse(text + sizeof MARK - 1, sha)) {
-            r = each(arg, sha);
-        }
+        r = is_mark(entry->d_name, sha) ? each(arg, sha) : 0;
     }
-    if (d != NULL) {
-        (void)closedir(d);
-    }
+    (void)closedir(d);
     return r;
 }
 
