@@ -48,7 +48,7 @@ static void test_shipped_config(void) {
         EXPECT_CONTAINS("/build/plugins/hello.so", config_plugin(l.config, "hello")->file);
         EXPECT_FALSE(l.config->schedules[0].entry.on);
         EXPECT_FALSE(l.config->hooks[0].entry.on);
-        EXPECT_FALSE(l.config->routes[0].entry.on);
+        EXPECT_TRUE(l.config->routes[0].entry.on); // its plugin is there
         EXPECT_FALSE(l.config->notify[0].entry.on);
     }
     unload(&l);
