@@ -19,7 +19,9 @@ static void check_accepted(const struct job_request *r, struct bytes text) {
     FUZZ_CHECK(r->delay_ms >= 0 && r->timeout_ms >= 0 && r->deadline_ms >= 0 && r->expires_ms >= 0);
     FUZZ_CHECK(r->max >= 0 && r->file_count <= JOB_FILES_MAX);
     for (size_t i = 0; i < r->file_count; i++) {
-        FUZZ_CHECK(r->files[i].name[0] != '\0' && strlen(r->files[i].name) <= JOB_FILE_NAME_MAX);
+        const char *filename = r->files[i].filename;
+        FUZZ_CHECK(job_check_file_name(r->files[i].name, NULL) == 0);
+        FUZZ_CHECK(filename == NULL || job_check_file_name(filename, NULL) == 0);
     }
 }
 
