@@ -159,7 +159,7 @@ static void send_bytes(struct conn *c, struct bytes b) {
 /* What the socket takes at once needs no second turn of the loop. Returns how much that was; what
  * stands in the way is met again by whoever sends the rest. */
 static size_t send_now(const struct conn *c, struct bytes b) {
-    if (c->secure || evbuffer_get_length(bufferevent_get_output(c->bev)) > 0) {
+    if (evbuffer_get_length(bufferevent_get_output(c->bev)) > 0) {
         return 0;
     }
     ssize_t n = send(bufferevent_getfd(c->bev), b.data, b.len, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -182,12 +182,12 @@ static void send_whole(struct conn *c, struct bytes body) {
         buf_add(out, body.data, body.len);
         body.len = 0;
     }
-    size_t sent = send_now(c, buf_bytes(out));
+    size_t sent = c->secure ? 0 : send_now(c, buf_bytes(out));
     send_bytes(c, (struct bytes){out->data + sent, out->len - sent});
     if (c->phase == CONN_WRITE) {
         send_bytes(c, body);
     }
-    if (c->phase == CONN_WRITE) {
+    if (c->phase == CONN_WRITE && sent > 0) {
         connection_answered(c);
     }
 }
