@@ -58,7 +58,7 @@ static struct bytes cut(struct bytes *rest, char mark) {
     return trim((struct bytes){s, len});
 }
 
-/* "q=0.5" in thousandths: 0 or 1 with at most three decimals, and not above 1. -1: something else. */
+/* "q=0.5" in thousandths: 0 or 1 with at most three decimals, not above 1. -1: something else. */
 static int read_weight(struct bytes text) {
     const char *s = text.data;
     if (text.len < 3 || text.len > 7 || (s[0] != 'q' && s[0] != 'Q') || s[1] != '=' ||

@@ -22,6 +22,11 @@ static const struct server_limits *limits(const struct conn *c) {
     return &c->server->config.limits;
 }
 
+/* How much input may wait to be looked at. */
+static size_t input_max(const struct server *s) {
+    return s->http1.request_line + s->http1.headers;
+}
+
 static bool draining(const struct conn *c) {
     return c->server->draining || (c->server->draining_public && !c->visitor.admin);
 }
@@ -44,8 +49,8 @@ static int64_t upload_wait_ms(const struct conn *c) {
     return earned >= (uint64_t)(most - least) ? most : least + (int64_t)earned;
 }
 
-/* A body may take body_ms. One that may be larger than what that was made for earns more by what has
- * arrived of it. */
+/* A body may take body_ms. One that may be larger than what that was made for earns more by what
+ * has arrived of it. */
 static int64_t body_wait_ms(const struct conn *c) {
     if (c->ex->body_piece != NULL) {
         return upload_wait_ms(c);
@@ -300,12 +305,22 @@ static bool advance_once(struct conn *c) {
     }
 }
 
+/* What comes behind a request that is not answered yet waits in the input, up to a bound: on a plain
+ * connection that is the bufferevent's watermark. Under TLS it would stop within a record, and then
+ * wait for a socket that has no more to say; so it is stopped here, between two. */
+static void hold_input(struct conn *c) {
+    if (c->secure && evbuffer_get_length(bufferevent_get_input(c->bev)) >= input_max(c->server)) {
+        bufferevent_disable(c->bev, EV_READ);
+    }
+}
+
 static void connection_advance(struct conn *c) {
     if (c->phase == CONN_LINGER) {
         linger_read(c);
         return;
     }
     if (!reading(c) || c->behind) {
+        hold_input(c);
         return;
     }
     if (c->ex == NULL) {
@@ -451,10 +466,8 @@ int connection_open(struct server *s, int fd, const struct visitor *visitor, str
     }
     bufferevent_setcb(c->bev, on_read, on_write, on_event, c);
     (void)evbuffer_add_cb(bufferevent_get_output(c->bev), on_output, c);
-    // TLS bounds itself: a record a turn. Stopped within one, it would wait for a socket that has no
-    // more to say.
-    if (!c->secure) {
-        bufferevent_setwatermark(c->bev, EV_READ, 0, s->http1.request_line + s->http1.headers);
+    if (!c->secure) { // else: hold_input()
+        bufferevent_setwatermark(c->bev, EV_READ, 0, input_max(s));
     }
     bufferevent_enable(c->bev, EV_READ | EV_WRITE);
     enter(c, c->secure ? CONN_HANDSHAKE : CONN_HEAD,

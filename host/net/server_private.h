@@ -194,8 +194,8 @@ void respond_gzip_end(struct exchange *ex);
 /* respond.c */
 /* The parser's verdict as an answer; for a request that never came to be. */
 void respond_refusal(struct conn *c, int status, const char *code, const char *message);
-/* The last words on a socket outside of any exchange, or none (status 0), and the end of its output.
- * What the peer has sent is taken in: unread, it would reset the answer away. */
+/* The last words on a socket outside of any exchange, or none (status 0), and the end of its
+ * output. What the peer has sent is taken in: unread, it would reset the answer away. */
 void respond_last(int fd, int status, const char *code, const char *message);
 /* The head of an answer that the pump delivers. `length` is what it says of its content;
  * RESPOND_CHUNKED: nothing. */

@@ -2,7 +2,9 @@
  * them. TLS 1.2 and 1.3, HTTP/1.1 as the only protocol (ALPN), no renegotiation, no compression, no
  * sessions kept in memory. Loop thread only.
  *
- *     files ─▶ tls_new(), tls_reload() ─▶ context ─▶ tls_accept() ─▶ session (keeps its context)  */
+ *     files ─▶ tls_new(), tls_reload() ─▶ context ─▶ tls_accept() ─▶ session
+ *
+ * A session keeps the context it was made with. */
 #ifndef JOBHOST_NET_TLS_H
 #define JOBHOST_NET_TLS_H
 

@@ -52,7 +52,7 @@ MALFORMED = {  # status: requests
     ],
     413: [POST + "Content-Length: 999999999999999999\r\n\r\n", CHUNKED + "fffffffffffffff\r\n",
           f"GET /healthz HTTP/1.1\r\n{H}Content-Length: 1048577\r\n\r\n"],
-    414: ["GET /" + "a" * 8192 + " HTTP/1.1\r\n", "GET /" + "a" * 100_000],
+    414: ["GET /" + "a" * 8192 + " HTTP/1.1\r\n", "GET /" + "a" * 50_000],
     417: [POST + "Expect: 200-ok\r\nContent-Length: 2\r\n\r\n{}", POST + "Expect: 100-continue, more\r\nContent-Length: 2\r\n\r\n{}"],
     431: [f"GET / HTTP/1.1\r\n{H}" + "".join(f"X{n}: y\r\n" for n in range(64)), f"GET / HTTP/1.1\r\n{H}X: " + "a" * 16384,
           f"GET / HTTP/1.1\r\n{H}" + "a" * 17000, CHUNKED + "0\r\n" + "".join(f"X{n}: y\r\n" for n in range(64))],

@@ -116,6 +116,26 @@ def test_slow_clients(make_host, folder, way):
     assert build.SANITIZED or grown < 128 << 10, f"{grown / 1024:.0f} KiB a client"
 
 
+@pytest.mark.parametrize("way", ["tcp", "tls"])
+def test_input_behind_a_stream(make_host, folder, way):
+    """What a client sends behind a request that is not answered yet is not read without end."""
+    authority = Authority(folder)
+    host = make_host({"host": {"listen": [tls_listen(authority) if way == "tls" else "127.0.0.1:0"]}})
+    host.start()
+    job = host.submit("chaos.sleep", {"ms": 600_000})
+    host.wait_started(job)
+    with Raw(host.port(), tls=authority.client() if way == "tls" else None) as client:
+        client.send(f"GET /v1/jobs/{job}/events HTTP/1.1\r\nHost: localhost\r\n\r\n").peek()
+        client.socket.settimeout(1)
+        sent = 0
+        with pytest.raises(TimeoutError):
+            while sent < 64 << 20:  # more than all buffers of the two kernels hold
+                client.socket.sendall(GET * 1000)
+                sent += len(GET) * 1000
+        assert host.get("/healthz")["ok"]
+    host.act(job, "cancel")
+
+
 def test_half_closed_and_reset(make_host):
     host = make_host({"host": {"max_connections_per_peer": 0}})
     host.start()
