@@ -144,14 +144,9 @@ enum column columns_find(enum report_kind kind, const char *text, size_t len,
 
 static void copy_name(char to[COLUMNS_NAME], const struct delimited_field *from) {
     const char *text = from->text;
-    size_t len = from->len, fits = 0, n;
+    size_t len = from->len;
     encoding_trim(&text, &len);
-    while (fits < len && (n = encoding_char(text + fits, len - fits)) > 0 &&
-           fits + n < COLUMNS_NAME) {
-        fits += n;
-    }
-    memcpy(to, text, fits);
-    to[fits] = '\0';
+    encoding_show(text, len, to, COLUMNS_NAME);
 }
 
 static void note_unknown(struct columns *c, const struct delimited_field *field) {
@@ -165,12 +160,29 @@ static void note_unknown(struct columns *c, const struct delimited_field *field)
     }
 }
 
+// Fields that any number of columns may be.
+static bool is_shared(enum column field) {
+    return field == COLUMN_IGNORED || field == COLUMN_PERSONAL;
+}
+
+static void take_column(struct columns *c, enum column field, size_t index,
+                        const struct delimited_field *name) {
+    if (c->at[field] < 0) {
+        c->at[field] = (int16_t)index;
+        copy_name(c->names[field], name);
+    } else if (!is_shared(field) && c->doubled == COLUMN_COUNT) {
+        c->doubled = field;
+        copy_name(c->doubled_name, name);
+    }
+}
+
 static void map_as(enum report_kind kind, const struct delimited_field *fields, size_t count,
                    struct columns *ret) {
     size_t votes[LANGUAGES] = {0}, best = 0;
     memset(ret, 0, sizeof *ret);
     memset(ret->at, -1, sizeof ret->at);
     ret->kind = kind;
+    ret->doubled = COLUMN_COUNT;
     ret->count = count;
     for (size_t i = 0; i < count; i++) {
         const char *language;
@@ -186,13 +198,21 @@ static void map_as(enum report_kind kind, const struct delimited_field *fields, 
             votes[k] += strcmp(language, languages[k].language) == 0;
             best = votes[k] > votes[best] ? k : best;
         }
-        if (ret->at[field] < 0) {
-            ret->at[field] = (int16_t)i;
-            copy_name(ret->names[field], &fields[i]);
-        }
+        take_column(ret, field, i, &fields[i]);
     }
     ret->style = languages[best].style;
     (void)snprintf(ret->language, sizeof ret->language, "%s", languages[best].language);
+}
+
+bool columns_is_header(enum report_kind kind, struct delimited_field cell) {
+    size_t digits = 0;
+    for (size_t i = 0; i < cell.len; i++) {
+        digits += cell.text[i] >= '0' && cell.text[i] <= '9';
+    }
+    if (digits > 1) { // most cells; "B2B" has one
+        return false;
+    }
+    return cell.len > 0 && columns_find(kind, cell.text, cell.len, NULL) != COLUMN_COUNT;
 }
 
 void columns_map(const struct delimited_field *fields, size_t count, struct columns *ret) {
@@ -227,7 +247,17 @@ static const struct need needs[] = {
     {KIND_ORDERS, COLUMN_PRICE, COLUMN_PRICE, "\"item-price\""},
 };
 
-int columns_check(const struct columns *c, const char *file, struct trouble *t) {
+static int two_columns(const struct columns *c, const char *file, uint64_t line,
+                       struct trouble *t) {
+    return trouble_set(
+        t, TROUBLE_INPUT, "two_columns",
+        "%s, row %llu: the columns \"%s\" and \"%s\" both say \"%s\"; remove the one "
+        "that is not to count",
+        file, (unsigned long long)line, c->names[c->doubled], c->doubled_name,
+        field_names[c->doubled]);
+}
+
+int columns_check(const struct columns *c, const char *file, uint64_t line, struct trouble *t) {
     char missing[256] = "";
     for (size_t i = 0; i < sizeof needs / sizeof needs[0]; i++) {
         const struct need *n = &needs[i];
@@ -238,11 +268,12 @@ int columns_check(const struct columns *c, const char *file, struct trouble *t) 
         }
     }
     if (missing[0] == '\0') {
-        return 0;
+        return c->doubled == COLUMN_COUNT ? 0 : two_columns(c, file, line, t);
     }
     return trouble_set(t, TROUBLE_INPUT, "missing_column",
-                       "%s, row 1: the %s report lacks the column %s; export it again with all "
+                       "%s, row %llu: the %s report lacks the column %s; export it again with all "
                        "columns%s%s",
-                       file, c->kind == KIND_BUSINESS ? "business" : "orders", missing,
+                       file, (unsigned long long)line,
+                       c->kind == KIND_BUSINESS ? "business" : "orders", missing,
                        c->unknown > 0 ? "; columns that are not known: " : "", c->unknown_names);
 }

@@ -55,6 +55,8 @@ struct columns {
     size_t count;                           /* of the file's columns                       */
     int16_t at[COLUMN_COUNT];               /* index of the field, -1 = there is none      */
     char names[COLUMN_COUNT][COLUMNS_NAME]; /* as the file spells them, cut             */
+    enum column doubled;                    /* a field that two columns name; COLUMN_COUNT = none */
+    char doubled_name[COLUMNS_NAME];        /* the second of them                                 */
     size_t known, unknown;
     char unknown_names[COLUMNS_LIST]; /* "a", "b": cut */
 };
@@ -66,12 +68,15 @@ const char *columns_kind_name(enum report_kind kind);
 enum column columns_find(enum report_kind kind, const char *text, size_t len,
                          const char **ret_language);
 
-/* Maps a header row, read as the kind that knows more of its names. No kind knows any: KIND_UNKNOWN.
- * Two columns of one meaning: the first counts. */
+/* Maps a header row, read as the kind that knows more of its names. No kind knows any: KIND_UNKNOWN. */
 void columns_map(const struct delimited_field *fields, size_t count, struct columns *ret);
 
-/* The columns that the kind cannot do without are there; else the trouble names what is missing. */
-int columns_check(const struct columns *c, const char *file, struct trouble *t);
+/* A cell that says the name of a column, in any language: its row is a header. */
+bool columns_is_header(enum report_kind kind, struct delimited_field cell);
+
+/* The columns that the kind cannot do without are there, and no field is named by two; else the
+ * trouble says which. `line` is the header's. */
+int columns_check(const struct columns *c, const char *file, uint64_t line, struct trouble *t);
 
 /* Cells of `field` in this row; empty when there is no such column or the row is cut short. */
 static inline struct delimited_field columns_cell(const struct columns *c,

@@ -86,6 +86,23 @@ size_t encoding_from_cp1252(const char *text, size_t len, char *out) {
     return used;
 }
 
+void encoding_show(const char *text, size_t len, char *out, size_t cap) {
+    size_t used = 0;
+    for (size_t i = 0; i < len;) {
+        size_t n = encoding_char(text + i, len - i);
+        unsigned char c = (unsigned char)text[i];
+        bool hidden = n == 0 || c < 0x20 || c == 0x7F;
+        n = hidden ? 1 : n;
+        if (used + n >= cap) {
+            break;
+        }
+        memcpy(out + used, hidden ? "?" : text + i, n);
+        used += n;
+        i += n;
+    }
+    out[used] = '\0';
+}
+
 // ---- blanks, dashes, case ----
 
 static uint32_t decode(const char *text, size_t n) { // one well-formed character of n bytes

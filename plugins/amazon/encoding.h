@@ -16,6 +16,10 @@ size_t encoding_char(const char *text, size_t len);
  * The length written. */
 size_t encoding_from_cp1252(const char *text, size_t len, char *out);
 
+/* Bytes as a message can show them: control characters and what is no UTF-8 become "?"; cut between
+ * characters so that it fits `cap` with a NUL. */
+void encoding_show(const char *text, size_t len, char *out, size_t cap);
+
 /* Blanks of every sort at both ends taken off; `*text` and `*len` are moved. */
 void encoding_trim(const char **text, size_t *len);
 

@@ -5,6 +5,8 @@
 #include "encoding.h"
 #include "load.h"
 
+enum { LINE_SHOWN = 80 }; // bytes of a header in a message
+
 static const struct {
     const char *magic;
     size_t len;
@@ -74,14 +76,14 @@ static int identify_line(struct delimited_field line, struct source *s, struct t
 static int check_kind(enum report_kind expected, struct delimited_field line, struct source *s,
                       struct trouble *t) {
     if (s->columns.known == 0) {
-        int shown = line.len > 80 ? 80 : (int)line.len;
-        return trouble_set(
-            t, TROUBLE_INPUT, "unknown_report",
-            "%s, row 1: no column is known in \"%.*s\"; expected is a business report "
-            "by child ASIN (\"(Child) ASIN\", \"Sessions - Total\", ...) or an All "
-            "Orders report (\"amazon-order-id\", ...), cut by commas, semicolons or "
-            "tabs",
-            s->file, shown, line.text);
+        char shown[LINE_SHOWN + 1];
+        encoding_show(line.text, line.len, shown, sizeof shown);
+        return trouble_set(t, TROUBLE_INPUT, "unknown_report",
+                           "%s, row 1: no column is known in \"%s\"; expected is a business report "
+                           "by child ASIN (\"(Child) ASIN\", \"Sessions - Total\", ...) or an All "
+                           "Orders report (\"amazon-order-id\", ...), cut by commas, semicolons or "
+                           "tabs",
+                           s->file, shown);
     }
     s->kind = s->columns.kind;
     if (expected != KIND_UNKNOWN && s->kind != expected) {
@@ -90,7 +92,7 @@ static int check_kind(enum report_kind expected, struct delimited_field line, st
                            s->kind == KIND_ORDERS ? "an orders report" : "a business report",
                            expected == KIND_ORDERS ? "orders" : "business_report");
     }
-    return columns_check(&s->columns, s->file, t);
+    return columns_check(&s->columns, s->file, 1, t);
 }
 
 int load_identify(int fd, enum report_kind expected, struct source *s, struct trouble *t) {

@@ -13,24 +13,6 @@ enum {
 
 // ---- bad rows ----
 
-// Bytes as a message can show them: cut, control characters and what is no UTF-8 as "?".
-static void show_cell(struct delimited_field cell, char out[CELL_SHOWN + 8]) {
-    size_t used = 0;
-    for (size_t i = 0; i < cell.len && used < CELL_SHOWN;) {
-        size_t n = encoding_char(cell.text + i, cell.len - i);
-        unsigned char c = (unsigned char)cell.text[i];
-        if (n == 0 || c < 0x20 || c == 0x7F) {
-            out[used++] = '?';
-            i++;
-            continue;
-        }
-        memcpy(out + used, cell.text + i, n);
-        used += n;
-        i += n;
-    }
-    out[used] = '\0';
-}
-
 static void list_bad(struct load_row *r, const char *column, const char *words) {
     struct bad_rows *bad = r->load->bad;
     r->source->notes[NOTE_BAD_ROW]++;
@@ -53,9 +35,10 @@ int load_bad(struct load_row *r, enum column field, const char *format, ...) {
     return LOAD_ROW_BAD;
 }
 
-static int bad_cell(struct load_row *r, enum column field, const char *problem) {
-    char shown[CELL_SHOWN + 8];
-    show_cell(load_cell(r, field), shown);
+int load_bad_cell(struct load_row *r, enum column field, const char *problem) {
+    struct delimited_field cell = load_cell(r, field);
+    char shown[CELL_SHOWN + 1];
+    encoding_show(cell.text, cell.len, shown, sizeof shown);
     return load_bad(r, field, "\"%s\" %s", shown, problem);
 }
 
@@ -92,7 +75,7 @@ struct delimited_field load_cell(struct load_row *r, enum column field) {
 
 int load_key(struct load_row *r, enum column field, struct delimited_field *ret) {
     *ret = load_cell(r, field);
-    return ret->len > LOAD_KEY_MAX ? bad_cell(r, field, "is longer than 200 bytes") : 0;
+    return ret->len > LOAD_KEY_MAX ? load_bad_cell(r, field, "is longer than 200 bytes") : 0;
 }
 
 int load_asin(struct load_row *r, enum column field, struct delimited_field *ret) {
@@ -102,7 +85,7 @@ int load_asin(struct load_row *r, enum column field, struct delimited_field *ret
         char c = ret->text[i];
         fits = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z');
     }
-    return fits || ret->len == 0 ? 0 : bad_cell(r, field, "is not an ASIN");
+    return fits || ret->len == 0 ? 0 : load_bad_cell(r, field, "is not an ASIN");
 }
 
 struct delimited_field load_title(struct load_row *r) {
@@ -120,13 +103,13 @@ static int bad_number(struct load_row *r, enum column field, int rc, const char 
     char problem[96];
     const char *form = r->source->columns.style == NUMBER_COMMA ? "1.234,56" : "1,234.56";
     if (rc == -ENODATA) {
-        return bad_cell(r, field, "is missing");
+        return load_bad_cell(r, field, "is missing");
     }
     if (rc == -ERANGE) {
-        return bad_cell(r, field, "is too large");
+        return load_bad_cell(r, field, "is too large");
     }
     (void)snprintf(problem, sizeof problem, "is not %s written like %s", kind, form);
-    return bad_cell(r, field, problem);
+    return load_bad_cell(r, field, problem);
 }
 
 int load_count(struct load_row *r, enum column field, bool required, int64_t *ret) {
@@ -181,7 +164,7 @@ int load_currency(struct load_row *r, enum column field, struct delimited_field 
     if (cell.len == CURRENCY_TEXT - 1) {
         memcpy(code, cell.text, cell.len);
     }
-    return currency_exponent(code) < 0 ? bad_cell(r, field, "is not a currency code")
+    return currency_exponent(code) < 0 ? load_bad_cell(r, field, "is not a currency code")
                                        : settle_currency(r, field, code);
 }
 
@@ -224,20 +207,27 @@ static int unreadable(struct load_row *r) {
                        name, name[0] == '\0' ? "" : "\")", r->from->problem);
 }
 
-// Another export pasted behind this one begins with its own header.
-static bool is_header(const struct load_row *r, enum column key) {
+// Where a header would stand out from rows.
+static bool is_header(const struct load_row *r) {
     const struct columns *c = &r->source->columns;
-    struct delimited_field cell = columns_cell(c, r->from, key);
-    size_t len = strlen(c->names[key]);
-    encoding_trim(&cell.text, &cell.len);
-    return cell.len == len && len > 0 && memcmp(cell.text, c->names[key], len) == 0;
+    enum column key = r->source->kind == KIND_ORDERS ? COLUMN_ORDER : COLUMN_UNITS;
+    return columns_is_header(c->kind, columns_cell(c, r->from, key));
 }
 
+// Another export pasted behind this one begins with its own header. Order lines say themselves when
+// they were; two business reports in one file would be of one period.
 static int take_header(struct load_row *r) {
+    const struct source *s = r->source;
+    if (s->kind == KIND_BUSINESS) {
+        return trouble_set(r->trouble, TROUBLE_INPUT, "two_reports",
+                           "%s, row %llu: a second header; a file holds one business report, for "
+                           "each is about a period of its own: give each as a file",
+                           s->file, (unsigned long long)r->from->line);
+    }
     columns_map(r->from->fields, r->from->count, &r->source->columns);
     r->source->notes[NOTE_REPEATED_HEADER]++;
-    r->load->sections += r->source->kind == KIND_ORDERS;
-    return columns_check(&r->source->columns, r->source->file, r->trouble);
+    r->load->sections++;
+    return columns_check(&s->columns, s->file, r->from->line, r->trouble);
 }
 
 static bool has_surplus(const struct load_row *r) {
@@ -252,7 +242,7 @@ static bool has_surplus(const struct load_row *r) {
 static int take_row(struct load_row *r, int found) {
     bool orders = r->source->kind == KIND_ORDERS;
     r->load->scratch_used = 0;
-    if (found == DELIMITED_ROW && is_header(r, orders ? COLUMN_ORDER : COLUMN_UNITS)) {
+    if (found == DELIMITED_ROW && is_header(r)) {
         return take_header(r);
     }
     r->source->rows++;

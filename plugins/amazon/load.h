@@ -71,6 +71,8 @@ int load_money(struct load_row *r, enum column field, bool required, int64_t *re
 /* The cell names the currency of this row. */
 int load_currency(struct load_row *r, enum column field, struct delimited_field code);
 
+/* The same, showing the cell: "n/a" `problem`. */
+int load_bad_cell(struct load_row *r, enum column field, const char *problem);
 /* Counts and lists this row as bad. COLUMN_COUNT = no column in particular. */
 __attribute__((format(printf, 3, 4))) int load_bad(struct load_row *r, enum column field,
                                                    const char *format, ...);

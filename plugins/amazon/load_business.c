@@ -31,9 +31,7 @@ static int take_percent(struct load_row *r, enum column column, int64_t *ret) {
         *ret = NUMBER_NONE;
         return 0;
     }
-    return rc == 0 ? 0
-                   : load_bad(r, column, "\"%.*s\" is not a percentage",
-                              cell.len > 40 ? 40 : (int)cell.len, cell.text);
+    return rc == 0 ? 0 : load_bad_cell(r, column, "is not a percentage");
 }
 
 static int take_cells(struct load_row *r, struct facts_traffic *row) {
@@ -70,16 +68,20 @@ int load_business_row(struct load_row *r) {
     if (rc != 0) {
         return rc;
     }
-    if (by_child ? row.child.len == 0 : row.parent.len == 0) {
+    rc = load_key(r, COLUMN_SKU, &row.sku);
+    if (rc != 0) {
+        return rc;
+    }
+    if (row.child.len + row.parent.len + row.sku.len == 0) {
         r->source->notes[NOTE_TOTAL_ROW]++;
         return 0;
     }
+    if (by_child ? row.child.len == 0 : row.parent.len == 0) {
+        return load_bad(r, by_child ? COLUMN_CHILD : COLUMN_PARENT, "is missing");
+    }
     row.child = by_child ? row.child : row.parent;
     row.parent = row.parent.len > 0 ? row.parent : row.child;
-    rc = load_key(r, COLUMN_SKU, &row.sku);
     row.title = load_title(r);
-    if (rc == 0) {
-        rc = take_cells(r, &row);
-    }
+    rc = take_cells(r, &row);
     return rc == 0 ? facts_add_traffic(r->load->facts, &row, r->trouble) : rc;
 }

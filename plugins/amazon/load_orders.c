@@ -43,13 +43,12 @@ static bool is_left_out(struct load_row *r) {
 }
 
 static int take_times(struct load_row *r, struct facts_line *l) {
+    static const char not_a_time[] = "is not a time like 2026-03-31T23:59:59+00:00";
     struct delimited_field cell = load_cell(r, COLUMN_PURCHASED);
     int64_t seconds;
     int32_t day;
     if (civil_parse_stamp(cell.text, cell.len, &l->day, &seconds) < 0) {
-        return load_bad(r, COLUMN_PURCHASED,
-                        "\"%.*s\" is not a time like 2026-03-31T23:59:59+00:00",
-                        cell.len > 40 ? 40 : (int)cell.len, cell.text);
+        return load_bad_cell(r, COLUMN_PURCHASED, not_a_time);
     }
     cell = load_cell(r, COLUMN_UPDATED);
     if (cell.len == 0) {
@@ -57,9 +56,7 @@ static int take_times(struct load_row *r, struct facts_line *l) {
         return 0;
     }
     return civil_parse_stamp(cell.text, cell.len, &day, &l->updated) < 0
-               ? load_bad(r, COLUMN_UPDATED,
-                          "\"%.*s\" is not a time like 2026-03-31T23:59:59+00:00",
-                          cell.len > 40 ? 40 : (int)cell.len, cell.text)
+               ? load_bad_cell(r, COLUMN_UPDATED, not_a_time)
                : 0;
 }
 

@@ -5,7 +5,12 @@
 #include "encoding.h"
 #include "number.h"
 
-enum { GROUPS_MAX = 12, DECIMALS_MAX = 12, PERCENT_DECIMALS = 4 };
+enum {
+    GROUPS_MAX = 12,
+    DECIMALS_MAX = 12,
+    PERCENT_DECIMALS = 4,
+    WHOLE_DECIMALS = 2, // zeros that a whole number may carry: three would be a group's
+};
 
 __extension__ typedef __int128 wide;
 
@@ -137,6 +142,9 @@ int number_fixed(const char *text, size_t len, enum number_style style, unsigned
     struct digits d;
     int rest = 0;
     int rc = take_apart(text, len, style, &d);
+    if (rc == 0 && d.decimals > (scale == 0 ? WHOLE_DECIMALS : scale)) {
+        return -EINVAL;
+    }
     if (rc == 0) {
         rc = scale_up(&d, scale, ret, &rest);
     }

@@ -1,6 +1,6 @@
 /* Numbers as reports write them, into integers: counts, amounts in minor units, percentages as
  * parts per million. Strict, so that a number of the other locale is an error and never misread:
- * group separators must stand where groups end. Pure. */
+ * group separators must stand where groups end, and no more decimals than the unit has. Pure. */
 #ifndef AMAZON_NUMBER_H
 #define AMAZON_NUMBER_H
 
@@ -19,7 +19,8 @@ enum number_style {
 /* All: 0, -ENODATA (nothing there: empty or "-"), -EINVAL (not such a number), -ERANGE. Blanks
  * around are allowed. */
 int number_count(const char *text, size_t len, enum number_style style, int64_t *ret);
-/* The value times 10^scale; further decimals must be zeros. `scale` 0..6. */
+/* The value times 10^scale, 0..6. More decimals than `scale` are an error even when they are zeros,
+ * for "1.000" is a thousand to half the world; scale 0 allows ".0" and ".00". */
 int number_fixed(const char *text, size_t len, enum number_style style, unsigned scale,
                  int64_t *ret);
 /* "12.34%" is 123400; digits beyond are rounded half up. The sign may be missing: 12.34. */

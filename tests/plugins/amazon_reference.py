@@ -74,6 +74,8 @@ def number(cell, comma, decimals):
     found = re.fullmatch(rf"(\d{{1,3}}(?:{group}\d{{3}})+|\d+)(?:{point}(\d+))?", cell)
     if not found:
         raise Bad(cell)
+    if len(found.group(2) or "") > (decimals or 2):
+        raise Bad(cell)
     fraction = (found.group(2) or "").ljust(decimals, "0")
     if fraction[decimals:].strip("0"):
         raise Bad(cell)
@@ -145,9 +147,11 @@ class Business:
         comma = sum(commas) * 2 > len(commas)
         for line, row in rows:
             cells = {f: (row[i].strip() if i < len(row) else "") for f, i in fields.items()}
-            if not any(row[len(header):]) and not cells.get("child", cells.get("parent", "")):
+            if not any(row[len(header):]) and not any(cells.get(f) for f in ("parent", "child", "sku")):
                 continue
             try:
+                if not cells.get("child", cells.get("parent", "")):
+                    raise Bad("a row without its key")
                 values = {f: None for f in FIGURES}
                 if any(row[len(header):]):
                     raise Bad("more cells than the header")

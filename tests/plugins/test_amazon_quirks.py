@@ -47,6 +47,13 @@ def refused(outcome, code, *words):
     ((HEADER + ROW + ROW.replace("£", "€")).encode(), "mixed_currencies", ["row 3", "Ordered Product Sales", "EUR", "GBP"]),
     ((ORDERS + line() + line(order="202-2-2", currency="EUR")).encode(), "mixed_currencies", ["row 3", "currency", "EUR", "GBP"]),
     (ORDERS.replace("item-price", "price").encode(), "missing_column", ["item-price"]),
+    ((HEADER + ROW + HEADER + ROW).encode(), "two_reports", ["row 3", "a file holds one business report"]),
+    ((HEADER + ROW + HEADER.upper() + ROW).encode(), "two_reports", ["row 3"]),
+    ((HEADER + ROW + HEADER.replace("Units ordered", "Bestellte Einheiten") + ROW).encode(), "two_reports", ["row 3"]),
+    ((ORDERS + line() + ORDERS.replace("item-price", "price") + line()).encode(), "missing_column", ["row 3", "item-price"]),
+    ((HEADER.replace("Sessions", "Sessions,Sessions") + ROW.replace("100", "100,90")).encode(), "two_columns",
+     ["row 1", '"Sessions" and "Sessions – Total"']),
+    ((HEADER.replace("\n", ",UNITS ordered\n") + ROW.replace("\n", ",7\n")).encode(), "two_columns", ["Units ordered", "UNITS ordered"]),
 ])
 def test_unreadable(analyze, write, content, code, words):
     refused(analyze([("file", write("f.csv", content))]), code, *words)
@@ -135,6 +142,39 @@ def test_a_number_of_another_locale_is_never_misread(analyze, write):
                          for i, (old, new) in enumerate([("100,150", "1.250,150"), ("£250.00", '"£1.699,15"'), ("£250.00", "£1.699")]))
     outcome = analyze([("business_report", write("f.csv", HEADER + rows))])
     assert outcome["report"]["inputs"][0]["bad_rows"] == 3 and outcome["report"]["business"]["totals"]["sales"] == 25000
+
+
+@pytest.mark.parametrize("old,new", [("100,150", "1.000,150"), ("100,150", "100,1.500"), ("£250.00", "£2.500"), (",10,", ",1.000,"), (",9\n", ",9.000\n")])
+def test_thousands_of_another_locale_are_no_decimals(analyze, write, old, new):
+    outcome = analyze([("business_report", write("f.csv", HEADER + ROW + ROW.replace("CHILD001", "CHILD002").replace(old, new)))])
+    totals = outcome["report"]["business"]["totals"]
+    assert (totals["asins"], totals["sessions"], totals["units"], totals["sales"]) == (1, 100, 10, 25000)
+    assert [b["row"] for b in outcome["report"]["bad_rows"]] == [3] and "written like 1,234.56" in outcome["report"]["bad_rows"][0]["problem"]
+
+
+def test_thousands_in_german_reports_and_orders(analyze, write):
+    header = ("(Übergeordnete) ASIN;(Untergeordnete) ASIN;Titel;SKU;Sitzungen – Gesamt;Bestellte Einheiten;"
+              "Durch bestellte Produkte erzielter Umsatz\n")
+    rows = "B0PARENT01;B0CHILD001;Kanne;K1;1.000;10;1.250,00 €\n" + "B0PARENT01;B0CHILD002;Kanne;K2;1,000;10;1.250,00 €\n"
+    orders = ORDERS + line(currency="EUR", channel="Amazon.de", price="1.25") + line(order="2", currency="EUR", channel="Amazon.de", price="1.250")
+    report = analyze([("business_report", write("f.csv", header + rows)), ("orders", write("o.txt", orders))])["report"]
+    assert report["business"]["totals"]["sessions"] == 1000 and report["orders"]["totals"]["revenue"] == 125
+    assert [(b["file"], b["row"]) for b in report["bad_rows"]] == [("f.csv", 3), ("o.txt", 3)]
+
+
+def test_only_rows_without_any_key_are_totals(analyze, write):
+    rows = ROW + ",,Total,,100,150,90%,10,£250.00,9\n" + ROW.replace("B0CHILD001", "") + ROW.replace("B0PARENT01,B0CHILD001", ",")
+    report = analyze([("business_report", write("f.csv", HEADER + rows))])["report"]
+    assert ("total_rows", 1) in [(e["code"], e["count"]) for e in report["exclusions"]]
+    assert report["bad_rows"] == [{"file": "f.csv", "row": n, "column": "(Child) ASIN", "problem": "is missing"} for n in (4, 5)]
+
+
+def test_pasted_exports_in_any_letter_case(analyze, write):
+    """Each is an export of its own: the same line in both is one line."""
+    content = ORDERS + line() + ORDERS.upper() + line() + line(order="2")
+    report = analyze([("orders", write("o.txt", content))])["report"]
+    assert report["orders"]["totals"]["lines"] == 2 and report["bad_rows"] == []
+    assert "repeated_header" in [q["code"] for q in report["data_quality"]]
 
 
 def test_listed_bad_rows_are_limited(analyze, write):

@@ -217,7 +217,17 @@ static void test_numbers(void) {
         {"\xE2\x88\x92"
          "5",
          POINT, 0, 0, -5},
-        {"1234.500000", POINT, 1, 0, 12345},
+        {"1234.5", POINT, 1, 0, 12345},
+        {"1234.50", POINT, 1, -EINVAL, 0}, // zeros too: of the other locale they are a group
+        {"2.500", POINT, 2, -EINVAL, 0},
+        {"2,500", COMMA, 2, -EINVAL, 0},
+        {"1.000", POINT, 0, -EINVAL, 0},
+        {"1,000", COMMA, 0, -EINVAL, 0},
+        {"1.00", POINT, 0, 0, 1},
+        {"1.0", POINT, 0, 0, 1},
+        {"1,00", COMMA, 0, 0, 1},
+        {"1.000", POINT, 3, 0, 1000},
+        {"1.0000000000000000", POINT, 2, -EINVAL, 0},
         {"12.345", POINT, 2, -EINVAL, 0},
         {"1.234", COMMA, 0, 0, 1234},
         {"1.25", COMMA, 0, -EINVAL, 0},
@@ -379,6 +389,21 @@ static void test_encoding(void) {
                   out);
 }
 
+static void expect_shown(const char *want, const char *text, size_t cap) {
+    char got[32];
+    encoding_show(text, strlen(text), got, cap);
+    EXPECT_EQ_STR(want, got);
+}
+
+static void test_show(void) {
+    expect_shown("caf\xC3\xA9", "caf\xC3\xA9", 32);
+    expect_shown("a?[2J?b?", "a\x1B[2J\nb\x7F", 32);
+    expect_shown("a??", "a\xE9\xC3", 32); // no UTF-8, and a character that is cut off
+    expect_shown("caf\xC3\xA9", "caf\xC3\xA9", 6);
+    expect_shown("caf", "caf\xC3\xA9", 5); // never half a character
+    expect_shown("", "abc", 1);
+}
+
 // ---- days ----
 
 static void test_days(void) {
@@ -470,6 +495,47 @@ static void test_headers(void) {
     EXPECT_EQ_INT(COLUMN_PERSONAL, columns_find(KIND_ORDERS, "ship-city", 9, NULL));
 }
 
+static bool is_header(const char *cell) {
+    return columns_is_header(KIND_BUSINESS, (struct delimited_field){cell, strlen(cell)});
+}
+
+static void test_headers_among_rows(void) {
+    EXPECT_TRUE(is_header("UNITS ordered"));
+    EXPECT_TRUE(is_header("Bestellte Einheiten"));
+    EXPECT_TRUE(is_header("Units ordered - B2B"));
+    EXPECT_FALSE(is_header("12"));
+    EXPECT_FALSE(is_header("n/a"));
+    EXPECT_FALSE(is_header(""));
+}
+
+static int check_header(const char *text, struct trouble *t) {
+    char copy[200];
+    struct delimited d = {0};
+    struct columns c;
+    memcpy(copy, text, strlen(text));
+    delimited_format(&d, ',');
+    EXPECT_TRUE(delimited_split(&d, copy, strlen(text)));
+    columns_map(d.fields, d.count, &c);
+    return columns_check(&c, "f.csv", 3, t);
+}
+
+static void test_two_columns_of_one_field(void) {
+    struct trouble t = {0};
+    EXPECT_EQ_INT(0, check_header("ASIN,Sessions,Units ordered,Ordered product sales,"
+                                  "Session percentage,Session percentage",
+                                  &t));
+    EXPECT_EQ_INT(-1, check_header("ASIN,Sessions,Units ordered,Ordered product sales,"
+                                   "sessions - total",
+                                   &t));
+    EXPECT_EQ_STR("two_columns", t.code);
+    EXPECT_EQ_STR("f.csv, row 3: the columns \"Sessions\" and \"sessions - total\" both say "
+                  "\"sessions\"; remove the one that is not to count",
+                  t.text);
+    EXPECT_EQ_INT(-1, check_header("ASIN,Sessions,Units ordered", &t));
+    EXPECT_EQ_STR("missing_column", t.code);
+    EXPECT_TRUE(strstr(t.text, "f.csv, row 3: ") == t.text);
+}
+
 static void test_alias_table(void) {
     struct columns_alias a;
     size_t count = 0;
@@ -503,10 +569,13 @@ static const struct expect_test tests[] = {
     {"currencies and marketplaces", test_currencies},
     {"folded headers", test_fold},
     {"UTF-8 and Windows-1252", test_encoding},
+    {"bytes in messages", test_show},
     {"days", test_days},
     {"time stamps", test_stamps},
     {"periods in file names", test_periods},
     {"headers", test_headers},
+    {"headers among rows", test_headers_among_rows},
+    {"two columns of one field", test_two_columns_of_one_field},
     {"the table of headers", test_alias_table},
 };
 SUITE_MAIN("amazon_parse", tests)
