@@ -61,15 +61,15 @@ int query_run(struct analysis *a, const char *sql) {
 
 // ---- what both halves need ----
 
-void analyse_derive(struct traffic *t, int64_t box_sum, int64_t box_weight) {
+void analyse_derive(struct traffic *t, const struct traffic_bases *of) {
     const int64_t million = 1000000;
     t->conversion_ppm = number_ratio(t->units, t->sessions, million);
-    t->item_conversion_ppm = number_ratio(t->items, t->sessions, million);
-    t->buy_box_ppm = number_ratio(box_sum, box_weight, 1);
-    t->sales_b2b_ppm = number_ratio(t->sales_b2b, t->sales, million);
-    t->units_b2b_ppm = number_ratio(t->units_b2b, t->units, million);
+    t->item_conversion_ppm = number_ratio(of->items_whole, of->items_sessions, million);
+    t->buy_box_ppm = number_ratio(of->box_sum, of->box_weight, 1);
+    t->sales_b2b_ppm = number_ratio(t->sales_b2b, of->b2b_of_sales, million);
+    t->units_b2b_ppm = number_ratio(t->units_b2b, of->b2b_of_units, million);
     t->price = number_ratio(t->sales, t->units, 1);
-    t->per_item = number_ratio(t->sales, t->items, 1);
+    t->per_item = number_ratio(of->items_sales, t->items, 1);
 }
 
 int analyse_concentration(struct analysis *a, const char *sql, int64_t total,

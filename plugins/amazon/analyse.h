@@ -42,6 +42,16 @@ void analyse_highlights(struct analysis *a);
 /* Sums of squared shares and the first of them, over a query of sales in falling order. */
 int analyse_concentration(struct analysis *a, const char *sql, int64_t total,
                           struct concentration *ret);
-void analyse_derive(struct traffic *t, int64_t box_sum, int64_t box_weight);
+
+/* What ratios are made of beside the sums: a figure that only some rows tell is divided by what
+ * those rows have of the other. */
+struct traffic_bases {
+    int64_t box_sum, box_weight;
+    int64_t items_sales; /* sales of rows that tell order items                   */
+    int64_t items_whole,
+        items_sessions;                 /* of (parent, child)s all of whose rows tell order items */
+    int64_t b2b_of_sales, b2b_of_units; /* of rows that tell the B2B figure                       */
+};
+void analyse_derive(struct traffic *t, const struct traffic_bases *of);
 
 #endif

@@ -7,22 +7,30 @@
 enum { MOVERS = 5, MILLION = 1000000 };
 
 #define PRODUCT                                                                                    \
-    "rank, cumulative, key, parent, asin, title, children, sales, units, items, sessions, "        \
-    "page_views, sales_b2b, units_b2b, items_b2b, sessions_b2b, box_sum, box_weight, "             \
-    "sales_before, sales_last, whole"
+    "rank, cumulative, base, key, parent, asin, title, children, whole, sales_before, "            \
+    "sales_last, "
+#define FIGURES                                                                                    \
+    "sales, units, items, sessions, page_views, sales_b2b, units_b2b, items_b2b, sessions_b2b, "   \
+    "box_sum, box_weight, items_sales, items_whole, items_sessions, b2b_of_sales, b2b_of_units"
 #define SUMS                                                                                       \
     "sum(sales), sum(units), sum(items), sum(sessions), sum(page_views), sum(sales_b2b), "         \
-    "sum(units_b2b), sum(items_b2b), sum(sessions_b2b), sum(box_sum), sum(box_weight)"
+    "sum(units_b2b), sum(items_b2b), sum(sessions_b2b), sum(box_sum), sum(box_weight), "           \
+    "sum(items_sales), sum(items_whole), sum(items_sessions), sum(b2b_of_sales), "                 \
+    "sum(b2b_of_units)"
+enum { PRODUCT_FIGURES = 11, FIGURES_COUNT = 16, PRODUCT_EXTRA = PRODUCT_FIGURES + FIGURES_COUNT };
 
-// Eleven columns from `at` on: the sums of SUMS, or one product's.
+// The columns of FIGURES or SUMS, from `at` on.
 static void read_traffic(const struct analysis *a, int at, struct traffic *t) {
-    int64_t *const to[] = {&t->sales,     &t->units,      &t->items,
-                           &t->sessions,  &t->page_views, &t->sales_b2b,
-                           &t->units_b2b, &t->items_b2b,  &t->sessions_b2b};
-    for (size_t i = 0; i < sizeof to / sizeof to[0]; i++) {
-        *to[i] = query_int(a, at + (int)i);
+    struct traffic_bases of;
+    int64_t *const to[FIGURES_COUNT] = {
+        &t->sales,        &t->units,          &t->items,        &t->sessions,
+        &t->page_views,   &t->sales_b2b,      &t->units_b2b,    &t->items_b2b,
+        &t->sessions_b2b, &of.box_sum,        &of.box_weight,   &of.items_sales,
+        &of.items_whole,  &of.items_sessions, &of.b2b_of_sales, &of.b2b_of_units};
+    for (int i = 0; i < FIGURES_COUNT; i++) {
+        *to[i] = query_int(a, at + i);
     }
-    analyse_derive(t, query_int(a, at + 9), query_int(a, at + 10));
+    analyse_derive(t, &of);
 }
 
 // ---- rankings ----
@@ -36,23 +44,22 @@ static char abc_of(const struct report *r, int64_t before, int64_t sales) {
 }
 
 static void read_product(struct analysis *a, struct product *p) {
-    const int64_t total = a->report->business.all.sales;
-    int64_t cumulative = query_int(a, 1), whole = query_int(a, 20);
+    int64_t cumulative = query_int(a, 1), base = query_int(a, 2), whole = query_int(a, 8);
     p->rank = query_int(a, 0);
-    p->key = query_text(a, 2);
-    p->parent = query_text(a, 3);
-    p->asin = query_text(a, 4);
-    p->title = query_text(a, 5);
-    p->children = query_int(a, 6);
-    read_traffic(a, 7, &p->is);
+    p->key = query_text(a, 3);
+    p->parent = query_text(a, 4);
+    p->asin = query_text(a, 5);
+    p->title = query_text(a, 6);
+    p->children = query_int(a, 7);
+    read_traffic(a, PRODUCT_FIGURES, &p->is);
     p->is.products = p->children;
-    p->sales_before = query_int(a, 18);
-    p->sales_last = query_int(a, 19);
+    p->sales_before = query_int(a, 9);
+    p->sales_last = query_int(a, 10);
     p->growth_ppm = a->report->business.period_count > 1
                         ? number_growth(p->sales_last, p->sales_before)
                         : NUMBER_NONE;
-    p->share_ppm = number_ratio(whole, total, MILLION);
-    p->cumulative_ppm = number_ratio(cumulative, total, MILLION);
+    p->share_ppm = number_ratio(whole, base, MILLION);
+    p->cumulative_ppm = number_ratio(cumulative, base, MILLION);
     p->abc = abc_of(a->report, cumulative - whole, whole);
     p->missed_units = p->missed_sales = p->lost_views = NUMBER_NONE;
 }
@@ -81,13 +88,13 @@ static int read_ranking(struct analysis *a, const char *from, const char *order,
     if (ret->rows == NULL) {
         return rc < 0 ? rc : trouble_no_memory(a->trouble);
     }
-    (void)snprintf(sql, sizeof sql, "SELECT " PRODUCT ", %s FROM %s ORDER BY %s LIMIT ?1", extra,
-                   from, order);
+    (void)snprintf(sql, sizeof sql, "SELECT " PRODUCT FIGURES ", %s FROM %s ORDER BY %s LIMIT ?1",
+                   extra, from, order);
     rc = query_begin(a, sql, &limit, 1);
     while (rc == 0 && ret->count < cap && (rc = query_next(a)) > 0) {
         struct product *p = &ret->rows[ret->count++];
         read_product(a, p);
-        p->missed_units = query_int(a, 21);
+        p->missed_units = query_int(a, PRODUCT_EXTRA);
         all[0] -= p->is.sales;
         all[1] -= p->is.units;
         all[2] -= p->is.sessions == NUMBER_NONE || all[2] == NUMBER_NONE ? 0 : p->is.sessions;
@@ -201,6 +208,29 @@ static int read_totals(struct analysis *a, struct business *b) {
                      0, &b->over_100_percent);
 }
 
+// Figures that some rows tell and others do not: their sums and shares are of some rows alone.
+static int read_partly(struct analysis *a, struct business *b) {
+    static const char *const names[PARTLY_MAX] = {
+        "Page views", "Buy Box percentages", "Order items", "B2B sessions",
+        "B2B units",  "B2B sales",           "B2B items",   "SKUs"};
+    int rc = query_begin(a,
+                         "SELECT count(*), count(page_views), count(buy_box), count(items), "
+                         "count(sessions_b2b), count(units_b2b), count(sales_b2b), "
+                         "count(items_b2b), sum(sku <> '') FROM traffic",
+                         NULL, 0);
+    if (rc == 0 && (rc = query_next(a)) > 0) {
+        for (int i = 0; i < PARTLY_MAX; i++) {
+            struct partly p = {names[i], query_int(a, 0), query_int(a, 1 + i)};
+            if (p.told > 0 && p.told < p.rows) {
+                b->partly[b->partly_count++] = p;
+            }
+        }
+        rc = 0;
+    }
+    query_end(a);
+    return rc;
+}
+
 static int64_t difference(int64_t now, int64_t then) {
     return now == NUMBER_NONE || then == NUMBER_NONE ? NUMBER_NONE : now - then;
 }
@@ -213,9 +243,13 @@ static struct growth growth_of(const struct report_period *now, const struct rep
     return (struct growth){
         .sales_ppm = number_growth(now->is.sales, then->is.sales),
         .units_ppm = number_growth(now->is.units, then->is.units),
-        .items_ppm = number_growth(now->is.items, then->is.items),
+        .items_ppm = now->items_partly || then->items_partly
+                         ? none
+                         : number_growth(now->is.items, then->is.items),
         .sessions_ppm = number_growth(now->is.sessions, then->is.sessions),
-        .page_views_ppm = number_growth(now->is.page_views, then->is.page_views),
+        .page_views_ppm = now->page_views_partly || then->page_views_partly
+                              ? none
+                              : number_growth(now->is.page_views, then->is.page_views),
         .conversion_points_ppm = difference(now->is.conversion_ppm, then->is.conversion_ppm),
         .buy_box_points_ppm = difference(now->is.buy_box_ppm, then->is.buy_box_ppm),
         .sales_per_day_ppm = number_growth(now->sales_per_day, then->sales_per_day),
@@ -248,6 +282,18 @@ static int read_periods(struct analysis *a, struct business *b) {
         read_traffic(a, 2, &p->is);
     }
     query_end(a);
+    rc = rc < 0 ? rc
+                : query_begin(a,
+                              "SELECT period, max(items_partly), max(page_views IS NULL) FROM "
+                              "entry GROUP BY period",
+                              NULL, 0);
+    while (rc == 0 && (rc = query_next(a)) > 0) {
+        struct report_period *p = &b->periods[query_int(a, 0)];
+        rc = 0;
+        p->items_partly = query_int(a, 1) != 0;
+        p->page_views_partly = query_int(a, 2) != 0;
+    }
+    query_end(a);
     for (size_t i = 0; i < b->period_count; i++) {
         const struct period *from = &a->periods[i];
         struct report_period *p = &b->periods[i];
@@ -272,7 +318,8 @@ int analyse_business(struct analysis *a) {
     (void)snprintf(span, sizeof span, "CREATE TABLE span AS SELECT %zu AS last",
                    b->period_count - 1);
     if (query_run(a, span) < 0 || query_run(a, analyse_business_sql) < 0 || read_totals(a, b) < 0 ||
-        read_periods(a, b) < 0 || read_rankings(a, b) < 0 || read_abc(a, b) < 0) {
+        read_periods(a, b) < 0 || read_partly(a, b) < 0 || read_rankings(a, b) < 0 ||
+        read_abc(a, b) < 0) {
         return -1;
     }
     return analyse_concentration(a, "SELECT sales FROM asin_rank ORDER BY rank", b->all.sales,

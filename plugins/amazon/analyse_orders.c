@@ -11,7 +11,8 @@ static int read_sums(struct analysis *a, struct orders *o) {
     int rc = query_begin(a,
                          "SELECT coalesce(sum(lines), 0), coalesce(sum(units), 0), "
                          "coalesce(sum(revenue), 0), coalesce(sum(discount), 0), "
-                         "coalesce(sum(promoted), 0), sum(told), sum(revenue_b2b), sum(units_b2b) "
+                         "coalesce(sum(promoted), 0), sum(told), sum(revenue_b2b), sum(units_b2b), "
+                         "sum(revenue_told), sum(units_told) "
                          "FROM item_sum WHERE state = 0",
                          NULL, 0);
     if (rc == 0 && (rc = query_next(a)) > 0) {
@@ -24,6 +25,9 @@ static int read_sums(struct analysis *a, struct orders *o) {
         s->revenue_b2b = told ? query_int(a, 6) : NUMBER_NONE;
         s->units_b2b = told ? query_int(a, 7) : NUMBER_NONE;
         s->orders_b2b = told ? 0 : NUMBER_NONE;
+        s->lines_told = told ? query_int(a, 5) : 0;
+        s->revenue_b2b_ppm = number_ratio(s->revenue_b2b, query_int(a, 8), MILLION);
+        s->units_b2b_ppm = number_ratio(s->units_b2b, query_int(a, 9), MILLION);
         rc = 0;
     }
     query_end(a);
@@ -71,8 +75,6 @@ static void derive(struct orders *o) {
     s->average_order = number_ratio(s->revenue, s->orders, 1);
     s->price = number_ratio(s->revenue, s->units, 1);
     s->units_per_order_ppm = number_ratio(s->units, s->orders, MILLION);
-    s->revenue_b2b_ppm = number_ratio(s->revenue_b2b, s->revenue, MILLION);
-    s->units_b2b_ppm = number_ratio(s->units_b2b, s->units, MILLION);
     s->promoted_lines_ppm = number_ratio(s->promoted_lines, s->lines, MILLION);
     s->discount_ppm = number_ratio(s->discount, s->revenue, MILLION);
     o->cancelled_lines_ppm = number_ratio(o->cancelled.lines, lines, MILLION);

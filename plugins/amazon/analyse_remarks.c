@@ -145,6 +145,25 @@ static void quality_of_columns(struct report *r) {
     }
 }
 
+static void quality_of_part(struct report *r, const char *name, int64_t told, int64_t rows,
+                            const char *what) {
+    report_remark(r, &r->quality, "partly_known", rows - told, true,
+                  "%s: only %s of %s %s tell them; sums are of these, and shares and averages are "
+                  "computed within these alone.",
+                  name, format_count(told).text, format_count(rows).text, what);
+}
+
+static void quality_of_parts(struct report *r) {
+    for (size_t i = 0; i < r->business.partly_count; i++) {
+        const struct partly *p = &r->business.partly[i];
+        quality_of_part(r, p->name, p->told, p->rows, "rows of business reports");
+    }
+    const struct order_sums *s = &r->orders.all;
+    if (s->lines_told > 0 && s->lines_told < s->lines) {
+        quality_of_part(r, "Purchases by businesses", s->lines_told, s->lines, "order lines");
+    }
+}
+
 static void qualities(struct analysis *a) {
     struct report *r = a->report;
     const struct business *b = &r->business;
@@ -163,6 +182,7 @@ static void qualities(struct analysis *a) {
             "conversion.");
     quality(r, "over_100_percent", b->over_100_percent,
             "ASINs in a period have more units than sessions (a conversion over 100%).");
+    quality_of_parts(r);
     quality_of_columns(r);
     if (r->quality.count == 0) {
         report_remark(r, &r->quality, "clean", 0, false, "Nothing to remark: every row was read.");

@@ -3,12 +3,19 @@ DELETE FROM traffic WHERE id IN (SELECT id FROM (SELECT id, row_number() OVER (P
     page_views, buy_box, units, sales, items, sessions_b2b, units_b2b, sales_b2b, items_b2b ORDER BY id) AS place FROM traffic)
     WHERE place > 1);
 
+-- A figure that only some rows tell is divided by what those rows have of the other: items_sales, b2b_of_sales and b2b_of_units are sales
+-- and units of the rows that tell it; items_whole and items_sessions are of entries all of whose rows tell the order items.
 -- SKU rows repeat the traffic of their ASIN: it is taken once. Their sales are their own: they are added.
 CREATE TABLE entry AS SELECT period, parent, child, max(title) AS title, count(*) AS rows,
     max(sessions) AS sessions, max(page_views) AS page_views, max(buy_box) AS buy_box, max(sessions_b2b) AS sessions_b2b,
     sum(units) AS units, sum(sales) AS sales, sum(items) AS items,
     sum(units_b2b) AS units_b2b, sum(sales_b2b) AS sales_b2b, sum(items_b2b) AS items_b2b,
-    min(sessions) <> max(sessions) AS uneven
+    sum(CASE WHEN items IS NOT NULL THEN sales END) AS items_sales,
+    CASE WHEN count(items) = count(*) THEN sum(items) END AS items_whole,
+    CASE WHEN count(items) = count(*) THEN max(sessions) END AS items_sessions,
+    sum(CASE WHEN sales_b2b IS NOT NULL THEN sales END) AS b2b_of_sales,
+    sum(CASE WHEN units_b2b IS NOT NULL THEN units END) AS b2b_of_units,
+    count(items) < count(*) AS items_partly, min(sessions) <> max(sessions) AS uneven
     FROM traffic GROUP BY period, parent, child;
 
 -- A child under several parents has traffic of its own under each. The Buy Box is weighted by page views (by sessions without them).
@@ -17,18 +24,23 @@ CREATE TABLE asin_period AS SELECT period, child, min(parent) AS parent, max(tit
     sum(buy_box * coalesce(page_views, sessions)) AS box_sum,
     sum(CASE WHEN buy_box IS NOT NULL THEN coalesce(page_views, sessions) END) AS box_weight,
     sum(units) AS units, sum(sales) AS sales, sum(items) AS items,
-    sum(units_b2b) AS units_b2b, sum(sales_b2b) AS sales_b2b, sum(items_b2b) AS items_b2b
+    sum(units_b2b) AS units_b2b, sum(sales_b2b) AS sales_b2b, sum(items_b2b) AS items_b2b,
+    sum(items_sales) AS items_sales, sum(items_whole) AS items_whole, sum(items_sessions) AS items_sessions, sum(b2b_of_sales) AS b2b_of_sales, sum(b2b_of_units) AS b2b_of_units
     FROM entry GROUP BY period, child;
 CREATE UNIQUE INDEX asin_period_key ON asin_period(child, period);
 
 CREATE TABLE sku_period AS SELECT period, sku, min(child) AS child, min(parent) AS parent, max(title) AS title,
     sum(units) AS units, sum(sales) AS sales, sum(items) AS items, sum(units_b2b) AS units_b2b, sum(sales_b2b) AS sales_b2b,
-    sum(items_b2b) AS items_b2b
+    sum(items_b2b) AS items_b2b, sum(CASE WHEN items IS NOT NULL THEN sales END) AS items_sales, NULL AS items_whole,
+    NULL AS items_sessions, sum(CASE WHEN sales_b2b IS NOT NULL THEN sales END) AS b2b_of_sales,
+    sum(CASE WHEN units_b2b IS NOT NULL THEN units END) AS b2b_of_units
     FROM traffic WHERE sku <> '' GROUP BY period, sku;
 
 -- Order lines by item and by day. Two passes, for their combinations would be almost as many as the lines.
 CREATE TABLE item_sum AS SELECT item, state, count(*) AS lines, sum(quantity) AS units, sum(price) AS revenue,
     sum(discount) AS discount, sum(promoted) AS promoted, count(business) AS told,
+    sum(CASE WHEN business IS NOT NULL THEN price ELSE 0 END) AS revenue_told,
+    sum(CASE WHEN business IS NOT NULL THEN quantity ELSE 0 END) AS units_told,
     sum(CASE WHEN business = 1 THEN price ELSE 0 END) AS revenue_b2b, sum(CASE WHEN business = 1 THEN quantity ELSE 0 END) AS units_b2b
     FROM line GROUP BY item, state;
 CREATE TABLE day_sum AS SELECT day, sum(price) AS revenue, sum(quantity) AS units FROM line WHERE state = 0 GROUP BY day;

@@ -15,12 +15,20 @@ struct traffic {
     int64_t sales, units, items;
     int64_t sessions, page_views;
     int64_t sales_b2b, units_b2b, items_b2b, sessions_b2b;
+    /* A ratio with a figure that only some rows tell is of those rows alone. */
     int64_t conversion_ppm;      /* units / sessions, sessions counted once       */
     int64_t item_conversion_ppm; /* order items / sessions                        */
     int64_t buy_box_ppm;         /* weighted by page views                        */
     int64_t sales_b2b_ppm, units_b2b_ppm;
     int64_t price;    /* sales / units                                            */
     int64_t per_item; /* sales / order items                                      */
+};
+
+enum { PARTLY_MAX = 8 };
+/* A figure that some rows tell and others do not. */
+struct partly {
+    const char *name;
+    int64_t rows, told;
 };
 
 /* One ASIN, SKU or parent of a ranking. */
@@ -58,7 +66,8 @@ struct report_period {
     bool dated;
     int32_t from, to;
     enum period_origin origin;
-    int64_t days; /* NUMBER_NONE when undated */
+    int64_t days;                         /* NUMBER_NONE when undated */
+    bool items_partly, page_views_partly; /* some row does not tell it: the sum is of the others */
     struct traffic is;
     int64_t sales_per_day;
     struct growth growth; /* all none for the first */
@@ -107,11 +116,14 @@ struct business {
     struct ranking no_orders;       /* all periods: sessions or not, no unit    */
     struct ranking risers, fallers; /* last period against the one before */
     int64_t units_without_sessions, over_100_percent; /* (parent, child) of a period */
+    struct partly partly[PARTLY_MAX];
+    size_t partly_count;
 };
 
 struct order_sums {
     int64_t orders, lines, units, revenue, discount, promoted_lines;
     int64_t revenue_b2b, units_b2b, orders_b2b;
+    int64_t lines_told;    /* that say whether a business bought; the B2B shares are of these */
     int64_t average_order; /* revenue / orders      */
     int64_t price;         /* revenue / units       */
     int64_t units_per_order_ppm;

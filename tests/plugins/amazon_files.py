@@ -50,9 +50,10 @@ def catalogue(rng, count):
 
 
 def business(rng, products, *, names=ENGLISH, sku=True, comma=False, sign="£", delimiter=",", newline="\n", bom=True, twins=True, bad=0,
-             decimals=2):
-    """The bytes of one report."""
-    fields = ["parent", "child", "title"] + (["sku"] if sku else []) + ["sessions", "page_views", "buy_box", "units", "sales", "items"]
+             decimals=2, without=(), empty=0):
+    """The bytes of one report. without: fields that it does not have; empty: how often a cell that may be empty is."""
+    figures = [f for f in ("sessions", "page_views", "buy_box", "units", "sales", "items") if f not in without]
+    fields = ["parent", "child", "title"] + (["sku"] if sku else []) + figures
     header = [name for f in fields for name in ([names[f], names[f] + TWINS] if twins and fields.index(f) > 2 + sku else [names[f]])]
     out = io.StringIO()
     out.write(delimiter.join(quote(h, delimiter) for h in header) + newline)
@@ -70,10 +71,15 @@ def business(rng, products, *, names=ENGLISH, sku=True, comma=False, sign="£", 
                     if f in fields:
                         row.append(quote(value, delimiter))
                 sales = units * rng.randrange(1, 9000)
-                cells = [("n", sessions + (3 if uneven else 0)), ("n", views), ("p", box), ("n", units), ("m", sales), ("n", min(units, 1 + units // 2))]
-                for kind, value in cells:
+                cells = {"sessions": ("n", sessions + (3 if uneven else 0)), "page_views": ("n", views), "buy_box": ("p", box), "units": ("n", units),
+                         "sales": ("m", sales), "items": ("n", min(units, 1 + units // 2))}
+                for f in figures:
+                    kind, value = cells[f]
                     b2b = value if kind == "p" else value // 5
-                    for v in ([value, b2b] if twins else [value]):
+                    for v, needed in ([(value, f in ("sessions", "units", "sales")), (b2b, False)] if twins else [(value, f in ("sessions", "units", "sales"))]):
+                        if not needed and rng.random() < empty:
+                            row.append("")
+                            continue
                         text = grouped(v, comma) if kind == "n" else percent(v, comma) if kind == "p" else amount(v, sign, comma, decimals)
                         row.append(quote(text, delimiter))
                 if bad and rng.random() < bad:
@@ -117,8 +123,8 @@ def order_lines(rng, products, count, first, days, currency="GBP", channel="Amaz
     return sorted(out, key=lambda l: l["purchase-date"])
 
 
-def orders(rng, lines, *, extra=0, newline="\n", bad=0, encoding="utf-8", bom=False):
-    columns = BASE[:8] + ["url", "number-of-items", "cpf"][:extra] + BASE[8:]
+def orders(rng, lines, *, extra=0, newline="\n", bad=0, encoding="utf-8", bom=False, without=()):
+    columns = BASE[:8] + ["url", "number-of-items", "cpf"][:extra] + [c for c in BASE[8:] if c not in without]
     if extra > 3:
         columns += ["purchase-order-number", "price-designation", "something-new"][:extra - 3]
     text = "\t".join(columns) + newline

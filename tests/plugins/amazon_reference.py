@@ -173,20 +173,27 @@ class Business:
             "sum(sessions_b2b), sum(buy_box * ifnull(page_views, sessions)), sum(iif(buy_box IS NULL, NULL, ifnull(page_views, sessions)))")
     NAMES = ["sales", "units", "order_items", "sessions", "page_views", "sales_b2b", "units_b2b", "order_items_b2b", "sessions_b2b"]
 
-    def traffic(self, row):
+    def traffic(self, row, facts):
+        """facts: the rows that this is about, as a condition. A ratio is over the rows that tell both of its figures."""
         d = dict(zip(self.NAMES, row))
-        d.update(conversion_ppm=million(d["units"], d["sessions"]), order_item_conversion_ppm=million(d["order_items"], d["sessions"]),
-                 buy_box_ppm=ratio(row[9], row[10]), sales_b2b_ppm=million(d["sales_b2b"], d["sales"]),
-                 units_b2b_ppm=million(d["units_b2b"], d["units"]), average_price=ratio(d["sales"], d["units"]),
-                 sales_per_order_item=ratio(d["sales"], d["order_items"]))
+        both = lambda over, under: self.db.execute(f"SELECT sum({over}), sum({under}) FROM fact WHERE {over} IS NOT NULL AND {facts[0]}",
+                                                   facts[1:]).fetchone()
+        items = self.db.execute("SELECT sum(i), sum(s) FROM (SELECT sum(items) AS i, max(sessions) AS s FROM fact WHERE "
+                                f"{facts[0]} GROUP BY period, parent, child HAVING sum(items IS NULL) = 0)", facts[1:]).fetchone()
+        told = both("items", "sales")
+        d.update(conversion_ppm=million(d["units"], d["sessions"]), order_item_conversion_ppm=million(*items),
+                 buy_box_ppm=ratio(row[9], row[10]), sales_b2b_ppm=million(*both("sales_b2b", "sales")),
+                 units_b2b_ppm=million(*both("units_b2b", "units")), average_price=ratio(d["sales"], d["units"]),
+                 sales_per_order_item=ratio(told[1], told[0]))
         return d
 
     def group(self, by, where="1", table="entry"):
         """{key: (traffic, first parent, title, children)}"""
         found = {}
+        self.db.execute(f"CREATE INDEX IF NOT EXISTS fact_{by} ON fact({by})")
         for row in self.db.execute(f"SELECT {by}, min(parent), max(title), count(DISTINCT child), min(child), {self.SUMS} FROM {table} "
                                    f"WHERE {where} GROUP BY {by}"):
-            found[row[0]] = (self.traffic(row[5:]), row[1], row[2], row[3], row[4])
+            found[row[0]] = (self.traffic(row[5:], (f"{by} = ? AND {where}", row[0])), row[1], row[2], row[3], row[4])
         return found
 
     def sales_in(self, by, table, period):
@@ -196,7 +203,8 @@ class Business:
         """All products of a kind in order of sales."""
         last = len(self.reports) - 1
         before, now = self.sales_in(by, table, last - 1), self.sales_in(by, table, last)
-        found, out, running, total = self.group(by, where, table), [], 0, self.total["sales"]
+        found, out, running = self.group(by, where, table), [], 0
+        total = sum(f[0]["sales"] for f in found.values())  # shares of SKUs are of the sales that SKUs are told for
         for key in sorted(found, key=lambda k: (-found[k][0]["sales"], k.encode())):
             t, parent, title, children, child = found[key]
             if by == "sku":  # traffic is that of the ASIN
@@ -226,11 +234,14 @@ class Business:
 
     def period(self, place, before):
         (path, start, end) = self.reports[place]
-        t = self.traffic(self.db.execute(f"SELECT {self.SUMS} FROM entry WHERE period = ?", [place]).fetchone())
+        t = self.traffic(self.db.execute(f"SELECT {self.SUMS} FROM entry WHERE period = ?", [place]).fetchone(), ("period = ?", place))
         days = (end - start).days + 1 if start else None
         d = {"asins": self.db.execute("SELECT count(DISTINCT child) FROM entry WHERE period = ?", [place]).fetchone()[0], **t, "days": days,
              "from": start and start.isoformat(), "to": end and end.isoformat(), "sales_per_day": ratio(t["sales"], days)}
-        grow = lambda name: growth(d[name], before[name]) if before else None
+        self.partly[place] = {name for name, gaps in (
+            ("order_items", "SELECT count(*) FROM fact WHERE period = ? AND items IS NULL"),
+            ("page_views", "SELECT count(*) FROM entry WHERE period = ? AND page_views IS NULL")) if self.db.execute(gaps, [place]).fetchone()[0]}
+        grow = lambda name: growth(d[name], before[name]) if before and name not in self.partly[place] | self.partly[place - 1] else None
         points = lambda name: d[name] - before[name] if before and d[name] is not None and before[name] is not None else None
         d["growth"] = {f"{n}_ppm": grow(n) for n in ("sales", "units", "order_items", "sessions", "page_views", "sales_per_day")}
         d["growth"].update(conversion_points_ppm=points("conversion_ppm"), buy_box_points_ppm=points("buy_box_ppm"))
@@ -281,7 +292,7 @@ class Business:
         return quadrants, leaks, lost
 
     def figures(self):
-        self.total = self.traffic(self.db.execute(f"SELECT {self.SUMS} FROM entry").fetchone())
+        self.total, self.partly = self.traffic(self.db.execute(f"SELECT {self.SUMS} FROM entry").fetchone(), ("1",)), {}
         asins = self.products("child")
         quadrants, leaks, lost = self.lists(asins)
         change = lambda a: a["sales_last_period"] - a["sales_period_before"]
@@ -331,10 +342,16 @@ class Orders:
         self.exports = 0
         for path in paths:
             self._load(path, decimals, channel)
-        # the n-th line of an order and item in each export is the same line; the one that was updated last counts
-        self.db.execute("CREATE TABLE placed AS SELECT *, row_number() OVER (PARTITION BY export, order_id, sku, asin ORDER BY n) AS place FROM raw")
-        self.db.execute("CREATE TABLE line AS SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY order_id, sku, asin, place ORDER BY updated "
-                        "DESC, export DESC) AS newest FROM placed) WHERE newest = 1")
+        # the lines of an order's SKU (ASIN, without a SKU) are those of the export that tells the newest of them
+        self.db.execute("CREATE TABLE told AS SELECT order_id, iif(sku = '', 'asin ' || asin, 'sku ' || sku) AS what, export, max(updated) AS newest "
+                        "FROM raw GROUP BY 1, 2, 3")
+        keep = {}
+        for order, what, export, newest in self.db.execute("SELECT * FROM told"):
+            keep[order, what] = max(keep.get((order, what), (-1, 0)), (newest, export))
+        self.db.execute("CREATE TABLE kept(order_id, what, export, PRIMARY KEY(order_id, what, export))")
+        self.db.executemany("INSERT INTO kept VALUES(?, ?, ?)", [(*k, export) for k, (_, export) in keep.items()])
+        self.db.execute("CREATE TABLE line AS SELECT raw.* FROM raw JOIN kept ON raw.order_id = kept.order_id AND raw.export = kept.export AND "
+                        "iif(sku = '', 'asin ' || asin, 'sku ' || sku) = what")
 
     def _load(self, path, decimals, channel):
         header, rows = rows_of(path)
@@ -376,11 +393,12 @@ class Orders:
         if told:
             b2b = [int(x) for x in self.db.execute("SELECT total(price), total(quantity), count(DISTINCT order_id) FROM line WHERE status = 0 "
                                                    "AND business = 1").fetchone()]
+        of = self.db.execute("SELECT sum(price), sum(quantity) FROM line WHERE status = 0 AND business IS NOT NULL").fetchone()
         return {"orders": orders, "lines": lines, "units": units, "revenue": revenue, "average_order_value": ratio(revenue, orders),
                 "average_price": ratio(revenue, units), "units_per_order_ppm": million(units, orders), "discount": discount,
                 "discount_ppm": million(discount, revenue), "promoted_lines": promoted, "promoted_lines_ppm": million(promoted, lines),
-                "revenue_b2b": b2b[0], "units_b2b": b2b[1], "orders_b2b": b2b[2], "revenue_b2b_ppm": million(b2b[0], revenue),
-                "units_b2b_ppm": million(b2b[1], units)}
+                "revenue_b2b": b2b[0], "units_b2b": b2b[1], "orders_b2b": b2b[2], "revenue_b2b_ppm": million(b2b[0], of[0]),
+                "units_b2b_ppm": million(b2b[1], of[1])}
 
     def left_out(self, status):
         lines, units, orders = self.db.execute("SELECT count(*), total(quantity), count(DISTINCT order_id) FROM line WHERE status = ?",
@@ -516,6 +534,14 @@ def expected(reports=(), orders=(), currency="GBP", marketplace=None, **options)
             p["orders"] = sold.beside(start, end, p["sales"], p["units"]) if sold else dict.fromkeys(
                 ("revenue", "units", "orders", "revenue_difference", "units_difference"))
     return out
+
+
+def good_rows(reports=(), orders=(), currency="GBP", marketplace=None):
+    """How many rows of these files count."""
+    decimals = EXPONENT.get(currency, 2)
+    parts = ([Business(list(reports), decimals, DEFAULTS)] if reports else []) + (
+        [Orders(orders, decimals, DEFAULTS, CHANNELS.get(marketplace))] if orders else [])
+    return sum(p.db.execute("SELECT count(*) FROM raw").fetchone()[0] for p in parts)
 
 
 def differences(want, got, path="report"):

@@ -221,6 +221,36 @@ def test_the_same_line_in_two_exports(analyze, write):
     assert ("repeated_lines", 2) in [(e["code"], e["count"]) for e in outcome["report"]["exclusions"]]
 
 
+def test_exports_that_do_not_tell_the_asin(analyze, write):
+    """An item of an order is its SKU: with and without an ASIN it is one line, and a newer cancelled one counts."""
+    old = write("old.txt", ORDERS + line(price="10.00") + line(order="202-2222222-2222222", price="7.00"))
+    new = write("new.txt", ORDERS + line(price="10.00", asin="") + line(order="202-2222222-2222222", asin="", status="Cancelled", quantity="0", price="",
+                                                                        updated="2026-08-09T00:00:00+00:00"))
+    orders = analyze([("orders", old), ("orders", new)])["report"]["orders"]
+    assert (orders["totals"]["revenue"], orders["totals"]["units"], orders["cancelled"]["lines"]) == (1000, 1, 1)
+    without = write("without.txt", "".join("\t".join(c for i, c in enumerate(row.split("\t")) if i != 7) for row in (ORDERS, line(price="10.00"))))
+    assert analyze([("orders", old), ("orders", without)])["report"]["orders"]["totals"]["units"] == 2
+
+
+def test_lines_that_became_one(analyze, write):
+    """The newer export gives two lines of a SKU as one of quantity 2."""
+    old = write("old.txt", ORDERS + line(price="10.00") * 2)
+    new = write("new.txt", ORDERS + line(price="20.00", quantity="2", updated="2026-08-09T00:00:00+00:00"))
+    for files_ in ([old, new], [new, old]):
+        totals = analyze([("orders", p) for p in files_])["report"]["orders"]["totals"]
+        assert (totals["units"], totals["revenue"], totals["lines"]) == (2, 2000, 1)
+
+
+def test_figures_of_some_reports_only(analyze, write):
+    """B2B columns in one of two reports: the share is of the sales of that one, and it is said."""
+    with_b2b = (HEADER.strip() + ",Ordered Product Sales – B2B,Units Ordered – B2B\n", ROW.strip() + ",£125.00,4\n")
+    august, september = write("August 2026.csv", "".join(with_b2b)), write("September 2026.csv", HEADER + ROW)
+    report = analyze([("business_report", august), ("business_report", september)])["report"]
+    totals = report["business"]["totals"]
+    assert (totals["sales_b2b_ppm"], totals["units_b2b_ppm"], totals["sales"]) == (500000, 400000, 50000)
+    assert [q["count"] for q in report["data_quality"] if q["code"] == "partly_known"] == [1, 1]
+
+
 def test_other_marketplaces(analyze, write):
     content = ORDERS + line() + line(order="2", channel="Amazon.de", currency="EUR") + line(order="3", channel="Non-Amazon")
     path = write("o.txt", content)
