@@ -36,6 +36,9 @@ int analyse_business(struct analysis *a);
 int analyse_quadrants(struct analysis *a);
 int analyse_orders(struct analysis *a);
 int analyse_trend(struct analysis *a);
+int analyse_cover(struct analysis *a); /* first and last day, covered days, gaps of the orders */
+/* How many days of those from `from` to `to` some export covers. */
+int64_t analyse_covered(const struct orders *o, int32_t from, int32_t to);
 void analyse_remarks(struct analysis *a);
 void analyse_highlights(struct analysis *a);
 

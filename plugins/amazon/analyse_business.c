@@ -300,6 +300,7 @@ static int read_periods(struct analysis *a, struct business *b) {
         p->label = pool_text(&a->report->pool, from->label, strlen(from->label));
         p->file = file_of(a, i);
         p->dated = from->dated;
+        p->doubtful = from->doubtful;
         p->from = from->from;
         p->to = from->to;
         p->origin = from->origin;

@@ -4,6 +4,8 @@
 #include "analyse.h"
 #include "format.h"
 
+enum { GAPS_SAID = 5 };
+
 static uint64_t noted(const struct report *r, enum note note) {
     uint64_t sum = 0;
     for (size_t i = 0; i < r->source_count; i++) {
@@ -20,9 +22,11 @@ static void assume_periods(struct report *r) {
     for (size_t i = 0; i < b->period_count; i++) {
         const struct report_period *p = &b->periods[i];
         if (p->origin == PERIOD_FILE_NAME) {
-            report_remark(r, &r->assumptions, "period_from_file_name", NUMBER_NONE, false,
-                          "The period of %s was taken from its name: %s to %s.", p->file,
-                          format_day(p->from).text, format_day(p->to).text);
+            report_remark(r, &r->assumptions, "period_from_file_name", NUMBER_NONE, p->doubtful,
+                          "The period of %s was taken from its name: %s to %s.%s", p->file,
+                          format_day(p->from).text, format_day(p->to).text,
+                          p->doubtful ? " The name has other numbers; give \"periods\" to be sure."
+                                      : "");
         } else if (p->origin == PERIOD_UNKNOWN) {
             report_remark(
                 r, &r->assumptions, "period_unknown", NUMBER_NONE, true,
@@ -52,7 +56,29 @@ static void assume_business(struct report *r) {
                   "each. Orders and order values are only known from order reports.");
 }
 
+static void assume_gaps(struct report *r) {
+    const struct orders *o = &r->orders;
+    for (size_t i = 0; i < o->gap_count && i < GAPS_SAID; i++) {
+        const struct gap *g = &o->gaps[i];
+        report_remark(r, &r->assumptions, g->inside ? "orders_far_apart" : "orders_gap",
+                      g->to - g->from + 1, true,
+                      "No order line is of %s to %s (%s days)%s; these days are unknown, not days "
+                      "without sales.%s",
+                      format_day(g->from).text, format_day(g->to).text,
+                      format_count(g->to - g->from + 1).text,
+                      g->inside ? ", more than a year: look for lines with a wrong date"
+                                : ", between two exports",
+                      g->inside ? "" : " Give the export of that time too.");
+    }
+    if (o->gap_count > GAPS_SAID) {
+        report_remark(r, &r->assumptions, "orders_gap", (int64_t)(o->gap_count - GAPS_SAID), true,
+                      "%s more such gaps are in the data.",
+                      format_count((int64_t)(o->gap_count - GAPS_SAID)).text);
+    }
+}
+
 static void assume_orders(struct report *r) {
+    assume_gaps(r);
     report_remark(r, &r->assumptions, "item_price", NUMBER_NONE, false,
                   "Revenue of orders is item-price as reported: the total of the line before "
                   "promotion discounts, without shipping; in Europe it holds VAT.");

@@ -51,7 +51,12 @@ static int make_series(struct analysis *a, enum grain grain, struct series *s) {
     }
     for (size_t i = 0; i < s->count; i++) {
         bucket_span(grain, o->first_day, i, &s->rows[i]);
-        s->rows[i].partial = s->rows[i].from < o->first_day || s->rows[i].to > o->last_day;
+        struct bucket *b = &s->rows[i];
+        int64_t covered = analyse_covered(o, b->from, b->to);
+        b->partial = covered < b->to - b->from + 1;
+        if (covered == 0) {
+            b->revenue = b->units = b->orders = NUMBER_NONE;
+        }
     }
     return 0;
 }
@@ -73,7 +78,9 @@ static int read_days(struct analysis *a, struct orders *o) {
         if (o->by_day.count > 0) {
             add_day(&o->by_day, bucket_index(BY_DAY, o->first_day, day.from), &day);
         }
-        add_day(&o->by_week, bucket_index(BY_WEEK, o->first_day, day.from), &day);
+        if (o->by_week.count > 0) {
+            add_day(&o->by_week, bucket_index(BY_WEEK, o->first_day, day.from), &day);
+        }
         add_day(&o->by_month, bucket_index(BY_MONTH, o->first_day, day.from), &day);
     }
     query_end(a);
@@ -91,24 +98,28 @@ static void add_growth(struct series *s) {
 
 static void add_weekdays(const struct report *r, struct orders *o) {
     int64_t revenue = 0;
-    if (o->by_day.count < (size_t)r->limits.weekday_weeks * 7) {
+    if (o->by_day.count == 0 || o->days_covered < r->limits.weekday_weeks * 7) {
         return;
     }
     o->has_weekdays = true;
     for (size_t i = 0; i < o->by_day.count; i++) {
         const struct bucket *day = &o->by_day.rows[i];
         struct weekday *w = &o->weekdays[civil_weekday(day->from)];
+        if (day->revenue == NUMBER_NONE) {
+            continue;
+        }
         w->days++;
         w->revenue += day->revenue;
         w->units += day->units;
         w->orders += day->orders;
         revenue += day->revenue;
     }
-    int64_t mean = number_ratio(revenue, (int64_t)o->by_day.count, 1);
+    int64_t mean = number_ratio(revenue, o->days_covered, 1);
     for (int i = 0; i < 7; i++) {
         struct weekday *w = &o->weekdays[i];
         w->mean_revenue = number_ratio(w->revenue, w->days, 1);
         w->index_ppm = number_ratio(w->mean_revenue, mean, MILLION);
+        o->has_weekdays = o->has_weekdays && w->days > 0;
     }
 }
 
@@ -118,7 +129,8 @@ static int read_beside(struct analysis *a, struct business *b) {
     for (size_t i = 0; i < b->period_count; i++) {
         struct report_period *p = &b->periods[i];
         const int64_t span[] = {p->from, p->to};
-        if (!p->dated || p->from > o->last_day || p->to < o->first_day) {
+        int64_t covered = p->dated ? analyse_covered(o, p->from, p->to) : 0;
+        if (covered == 0) {
             continue;
         }
         int rc = query_begin(a,
@@ -135,7 +147,7 @@ static int read_beside(struct analysis *a, struct business *b) {
         if (rc < 0) {
             return -1;
         }
-        if (p->from >= o->first_day && p->to <= o->last_day) {
+        if (covered == p->days) {
             p->revenue_difference = p->order_revenue - p->is.sales;
             p->units_difference = p->order_units - p->is.units;
         }
@@ -146,17 +158,9 @@ static int read_beside(struct analysis *a, struct business *b) {
 int analyse_trend(struct analysis *a) {
     struct report *r = a->report;
     struct orders *o = &r->orders;
-    int64_t first, last;
-    if (query_one(a, "SELECT first FROM reach", NULL, 0, &first) < 0 ||
-        query_one(a, "SELECT last FROM reach", NULL, 0, &last) < 0) {
-        return -1;
-    }
-    o->first_day = (int32_t)first;
-    o->last_day = (int32_t)last;
-    o->days = last - first + 1;
-    if ((o->days <= DAYS_MAX && make_series(a, BY_DAY, &o->by_day) < 0) ||
-        make_series(a, BY_WEEK, &o->by_week) < 0 || make_series(a, BY_MONTH, &o->by_month) < 0 ||
-        read_days(a, o) < 0) {
+    if (analyse_cover(a) < 0 || (o->days <= DAYS_MAX && make_series(a, BY_DAY, &o->by_day) < 0) ||
+        (o->days <= DAYS_MAX && make_series(a, BY_WEEK, &o->by_week) < 0) ||
+        make_series(a, BY_MONTH, &o->by_month) < 0 || read_days(a, o) < 0) {
         return -1;
     }
     add_growth(&o->by_day);

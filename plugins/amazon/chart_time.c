@@ -14,7 +14,7 @@ static const struct series *trend_series(const struct orders *o, const char **re
         *ret_words = "day";
         return &o->by_day;
     }
-    if (o->by_week.count <= WEEKS_SHOWN) {
+    if (o->by_week.count > 0 && o->by_week.count <= WEEKS_SHOWN) {
         *ret_words = "week";
         return &o->by_week;
     }
@@ -34,13 +34,21 @@ static double x_at(struct chart_area a, size_t i, size_t count) {
 static void put_path(FILE *out, const struct series *s, struct chart_area a, double top) {
     for (int area = 1; area >= 0; area--) {
         (void)fprintf(out, "<path class=\"%s\" d=\"", area ? "area" : "line");
+        size_t run = 0; // buckets with figures that end before this one
         for (size_t i = 0; i < s->count; i++) {
-            (void)fprintf(out, "%c%.1f %.1f", i == 0 ? 'M' : 'L', x_at(a, i, s->count),
-                          y_at(a, (double)s->rows[i].revenue, top));
-        }
-        if (area) {
-            (void)fprintf(out, "L%.1f %.1fL%.1f %.1fZ", x_at(a, s->count - 1, s->count), a.bottom,
-                          x_at(a, 0, s->count), a.bottom);
+            bool known = s->rows[i].revenue != NUMBER_NONE;
+            if (known) {
+                (void)fprintf(out, "%c%.1f %.1f", run == 0 ? 'M' : 'L', x_at(a, i, s->count),
+                              y_at(a, (double)s->rows[i].revenue, top));
+                run++;
+            }
+            bool ends = known ? i + 1 == s->count : run > 0;
+            if (area && ends) {
+                size_t last = known ? i : i - 1;
+                (void)fprintf(out, "L%.1f %.1fL%.1f %.1fZ", x_at(a, last, s->count), a.bottom,
+                              x_at(a, last + 1 - run, s->count), a.bottom);
+            }
+            run = known ? run : 0;
         }
         (void)fputs("\"/>\n", out);
     }
@@ -52,6 +60,12 @@ static void put_dots(FILE *out, const struct report *r, const struct series *s, 
     for (size_t i = 0; i < s->count; i++) {
         const struct bucket *b = &s->rows[i];
         double x = x_at(a, i, s->count);
+        if (i % every == 0) {
+            chart_label(out, x, a.bottom + 18, "axis mid", format_day(b->from).text + 5, 8);
+        }
+        if (b->revenue == NUMBER_NONE) {
+            continue;
+        }
         (void)fprintf(out, "<circle class=\"dot%s\" cx=\"%.1f\" cy=\"%.1f\" r=\"3\"><title>",
                       b->partial ? " partial" : "", x, y_at(a, (double)b->revenue, top));
         html_text(out, format_day(b->from).text);
@@ -63,9 +77,6 @@ static void put_dots(FILE *out, const struct report *r, const struct series *s, 
         html_text(out, format_money(r, b->revenue).text);
         (void)fprintf(out, ", %s orders%s</title></circle>\n", format_count(b->orders).text,
                       b->partial ? ", not the whole of it" : "");
-        if (i % every == 0) {
-            chart_label(out, x, a.bottom + 18, "axis mid", format_day(b->from).text + 5, 8);
-        }
     }
 }
 
@@ -85,9 +96,9 @@ void chart_trend(FILE *out, const struct report *r) {
     chart_grid(out, r, a, top, CHART_MONEY);
     put_path(out, s, a, top);
     put_dots(out, r, s, a, top);
-    (void)snprintf(foot, sizeof foot, "%s to %s; hollow: not the whole %s is in the data",
-                   format_day(r->orders.first_day).text, format_day(r->orders.last_day).text,
-                   words);
+    (void)snprintf(foot, sizeof foot, "%s to %s; hollow: not the whole %s is in the data%s",
+                   format_day(r->orders.first_day).text, format_day(r->orders.last_day).text, words,
+                   r->orders.gap_count > 0 ? "; no line: none of it is" : "");
     chart_end(out, foot);
 }
 

@@ -13,11 +13,21 @@ enum {
     ITEM_KEY = 112, // longer SKU + ASIN go by the database
 };
 
-enum statement { ADD_SOURCE, ADD_TRAFFIC, ADD_LINE, FIND_ITEM, ADD_ITEM, NAME_ITEM, STATEMENTS };
+enum statement {
+    ADD_SOURCE,
+    ADD_TRAFFIC,
+    ADD_LINE,
+    ADD_SECTION,
+    FIND_ITEM,
+    ADD_ITEM,
+    NAME_ITEM,
+    STATEMENTS
+};
 static const char *const sql[STATEMENTS] = {
     [ADD_SOURCE] = "INSERT INTO dataset VALUES(?,?,?,?,?,?,?,?,?,?)",
     [ADD_TRAFFIC] = "INSERT INTO traffic VALUES(NULL,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     [ADD_LINE] = "INSERT INTO line VALUES(NULL,?,?,?,?,?,?,?,?,?,?,?,?)",
+    [ADD_SECTION] = "INSERT INTO section VALUES(?,?,?)",
     [FIND_ITEM] = "SELECT id, title <> '' FROM item WHERE sku = ? AND asin = ?",
     [ADD_ITEM] = "INSERT INTO item VALUES(NULL,?,?,?)",
     [NAME_ITEM] = "UPDATE item SET title = ? WHERE id = ?",
@@ -35,6 +45,9 @@ struct facts {
     struct facts_options options;
     sqlite3_stmt *statements[STATEMENTS];
     struct item_slot items[ITEM_SLOTS];
+    unsigned section; // the export that is read now
+    bool section_open;
+    int32_t first_day, last_day; // its days
 };
 
 // ---- opening, errors ----
@@ -281,10 +294,37 @@ static int item_of(struct facts *f, const struct facts_line *l, int64_t *ret, st
     return !slot->named && l->title.len > 0 ? name_item(f, l, slot, t) : 0;
 }
 
+static int end_section(struct facts *f, struct trouble *t) {
+    sqlite3_stmt *s = f->statements[ADD_SECTION];
+    if (!f->section_open) {
+        return 0;
+    }
+    f->section_open = false;
+    (void)sqlite3_bind_int64(s, 1, f->section);
+    (void)sqlite3_bind_int64(s, 2, f->first_day);
+    (void)sqlite3_bind_int64(s, 3, f->last_day);
+    return insert(f, s, t);
+}
+
+static int widen_section(struct facts *f, const struct facts_line *l, struct trouble *t) {
+    if (f->section_open && f->section == l->section) {
+        f->first_day = l->day < f->first_day ? l->day : f->first_day;
+        f->last_day = l->day > f->last_day ? l->day : f->last_day;
+        return 0;
+    }
+    if (end_section(f, t) < 0) {
+        return -1;
+    }
+    f->section_open = true;
+    f->section = l->section;
+    f->first_day = f->last_day = l->day;
+    return 0;
+}
+
 int facts_add_line(struct facts *f, const struct facts_line *l, struct trouble *t) {
     sqlite3_stmt *s = f->statements[ADD_LINE];
     int64_t item, order = order_number(l->order);
-    if (item_of(f, l, &item, t) < 0) {
+    if (widen_section(f, l, t) < 0 || item_of(f, l, &item, t) < 0) {
         return -1;
     }
     const int64_t figures[] = {item,     l->day,      l->updated,  (int64_t)l->state, l->quantity,
@@ -322,7 +362,7 @@ static int count(struct facts *f, const char *text, int64_t *ret, struct trouble
 int facts_settle(struct facts *f, unsigned sections, struct facts_settled *ret, struct trouble *t) {
     int64_t rows, left_rows, lines, left_lines, uneven;
     memset(ret, 0, sizeof *ret);
-    if (count(f, "SELECT count(*) FROM traffic", &rows, t) < 0 ||
+    if (end_section(f, t) < 0 || count(f, "SELECT count(*) FROM traffic", &rows, t) < 0 ||
         count(f, "SELECT count(*) FROM line", &lines, t) < 0 ||
         (sections > 1 && run(f, facts_twins_sql, t) < 0) || run(f, facts_settle_sql, t) < 0 ||
         count(f, "SELECT count(*) FROM traffic", &left_rows, t) < 0 ||

@@ -3,6 +3,7 @@
  * dies. Memory is its page cache and a few sorters, whatever the number of rows.
  *
  *     dataset   one a report                    line     one order line
+ *     section   one an export of orders: its first and last day
  *     traffic   one a row of a business report  item     SKU + ASIN + title of order lines
  *
  *   facts_settle() adds what the analysis reads:
@@ -59,7 +60,8 @@ int facts_add_traffic(struct facts *f, const struct facts_traffic *row, struct t
 enum line_state { LINE_SOLD, LINE_CANCELLED, LINE_PENDING, LINE_UNPRICED };
 
 struct facts_line {
-    unsigned section; /* which export: the newer of equal lines is the later section's */
+    unsigned
+        section; /* which export, never less than before: of equal lines the later's is newer */
     uint64_t line;
     struct delimited_field order, sku, asin, title;
     int32_t day;

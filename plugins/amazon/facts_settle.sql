@@ -44,7 +44,7 @@ CREATE TABLE item_sum AS SELECT item, state, count(*) AS lines, sum(quantity) AS
     sum(CASE WHEN business = 1 THEN price ELSE 0 END) AS revenue_b2b, sum(CASE WHEN business = 1 THEN quantity ELSE 0 END) AS units_b2b
     FROM line GROUP BY item, state;
 CREATE TABLE day_sum AS SELECT day, sum(price) AS revenue, sum(quantity) AS units FROM line WHERE state = 0 GROUP BY day;
-CREATE TABLE reach AS SELECT min(day) AS first, max(day) AS last FROM line;
+CREATE TABLE reach AS SELECT min(first) AS first, max(last) AS last FROM section;
 
 -- An order counts on the day of its first sold line, so that the days add up.
 CREATE TABLE ord AS SELECT order_id, min(CASE WHEN state = 0 THEN day END) AS day, max(state = 1) AS cancelled,

@@ -78,56 +78,115 @@ static bool is_year(const struct words *w, size_t i) {
     return i < w->count && w->at[i].len == 4 && w->at[i].value >= 1990 && w->at[i].value <= 2199;
 }
 
-static bool whole_months(int year, int first, int count, struct period *ret) {
+static struct period whole_months(int year, int first, int count) {
     int last = first + count - 1;
-    ret->from = civil_day(year, first, 1);
-    ret->to = civil_day(year, last, civil_days_in_month(year, last));
-    return true;
+    return (struct period){.from = civil_day(year, first, 1),
+                           .to = civil_day(year, last, civil_days_in_month(year, last))};
 }
 
-static bool dates_in(const struct words *w, bool from_amazon, struct period *ret) {
+struct reading { // of a name: what its words say
+    struct period period;
+    size_t spans; // months and quarters; a pair of dates
+    size_t dates;
+    bool used[WORDS_MAX];
+};
+
+static void use(struct reading *r, size_t first, size_t count) {
+    for (size_t i = first; i < first + count; i++) {
+        r->used[i] = true;
+    }
+}
+
+static void read_dates(const struct words *w, struct reading *r) {
+    int32_t day;
     for (size_t i = 0; i < w->count; i++) {
-        if (!date_at(w, i, &ret->from)) {
+        if (date_at(w, i, &day)) {
+            *(r->dates == 0 ? &r->period.from : &r->period.to) = day;
+            r->dates++;
+            use(r, i, words_of_date(w, i));
+            i += words_of_date(w, i) - 1;
+        }
+    }
+    r->spans += r->dates == 2 && r->period.from <= r->period.to;
+}
+
+static bool is_month(const struct words *w, size_t i) {
+    return w->at[i].value < 0 && civil_month_from_name(w->at[i].text, w->at[i].len) > 0;
+}
+
+// "q3": the quarter, else 0.
+static int quarter_at(const struct words *w, size_t i) {
+    bool quarter = w->at[i].len == 1 && w->at[i].text[0] == 'q' && i + 1 < w->count &&
+                   w->at[i + 1].len == 1 && w->at[i + 1].value >= 1 && w->at[i + 1].value <= 4;
+    return quarter ? w->at[i + 1].value : 0;
+}
+
+// The year that stands behind the `count` words from `i` on, else before them; its place, or -1.
+static int year_beside(const struct words *w, const struct reading *r, size_t i, size_t count) {
+    if (is_year(w, i + count) && !r->used[i + count]) {
+        return (int)(i + count);
+    }
+    return i > 0 && is_year(w, i - 1) && !r->used[i - 1] ? (int)i - 1 : -1;
+}
+
+static void take_months(const struct words *w, struct reading *r, size_t i, size_t words, int first,
+                        int count) {
+    int at = year_beside(w, r, i, words);
+    if (at >= 0) {
+        r->period = whole_months(w->at[at].value, first, count);
+        r->spans++;
+        use(r, i, words);
+        r->used[at] = true;
+    }
+}
+
+static void read_months(const struct words *w, struct reading *r) {
+    for (size_t i = 0; i < w->count; i++) {
+        const struct word *word = &w->at[i];
+        if (r->used[i]) {
             continue;
         }
-        for (size_t k = i + words_of_date(w, i); k < w->count; k++) {
-            if (date_at(w, k, &ret->to)) {
-                return ret->from <= ret->to;
-            }
+        if (is_month(w, i)) {
+            take_months(w, r, i, 1, civil_month_from_name(word->text, word->len), 1);
+        } else if (quarter_at(w, i) > 0) {
+            take_months(w, r, i, 2, quarter_at(w, i) * 3 - 2, 3);
+        } else if (is_year(w, i) && i + 1 < w->count && w->at[i + 1].len == 2 &&
+                   w->at[i + 1].value >= 1 && w->at[i + 1].value <= 12) { // 2026-03
+            r->period = whole_months(word->value, w->at[i + 1].value, 1);
+            r->spans++;
+            use(r, i, 2);
         }
-        ret->to = ret->from;
-        return !from_amazon;
     }
-    return false;
 }
 
-static bool month_in(const struct words *w, struct period *ret) {
-    for (size_t i = 0; i < w->count; i++) {
-        int32_t day;
-        const struct word *word = &w->at[i];
-        int month = word->value < 0 ? civil_month_from_name(word->text, word->len) : 0;
-        if (month > 0 && is_year(w, i + 1)) {
-            return whole_months(w->at[i + 1].value, month, 1, ret);
-        }
-        if (month > 0 && i > 0 && is_year(w, i - 1)) {
-            return whole_months(w->at[i - 1].value, month, 1, ret);
-        }
-        if (word->len == 1 && word->text[0] == 'q' && i + 1 < w->count && w->at[i + 1].len == 1 &&
-            w->at[i + 1].value >= 1 && w->at[i + 1].value <= 4) {
-            int first = w->at[i + 1].value * 3 - 2;
-            if (i > 0 && is_year(w, i - 1)) {
-                return whole_months(w->at[i - 1].value, first, 3, ret);
-            }
-            if (is_year(w, i + 2)) {
-                return whole_months(w->at[i + 2].value, first, 3, ret);
-            }
-        }
-        if (is_year(w, i) && i + 1 < w->count && w->at[i + 1].len == 2 && w->at[i + 1].value >= 1 &&
-            w->at[i + 1].value <= 12 && !date_at(w, i, &day)) {
-            return whole_months(word->value, w->at[i + 1].value, 1, ret);
-        }
+// A word that may be part of a date and was not: a month, a year, a quarter or half, a number of a
+// day or month. The copy's number that browsers add ("(1)") is none.
+static bool may_be_date(const struct words *w, size_t i) {
+    const struct word *word = &w->at[i];
+    if (word->before == '(' && word->len <= 2 && word->text[word->len] == ')') {
+        return false;
     }
-    return false;
+    return is_month(w, i) || is_year(w, i) || quarter_at(w, i) > 0 ||
+           (word->value >= 0 && (word->len <= 2 || word->len == 6 || word->len == 8));
+}
+
+// One period and no word that could mean another; other numbers make it doubtful.
+static bool read_name(const struct words *w, struct period *ret) {
+    struct reading r = {.spans = 0};
+    read_dates(w, &r);
+    read_months(w, &r);
+    if (w->count == WORDS_MAX || r.spans != 1 || (r.dates != 0 && r.dates != 2)) {
+        return false;
+    }
+    for (size_t i = 0; i < w->count; i++) {
+        if (!r.used[i] && may_be_date(w, i)) {
+            return false;
+        }
+        r.period.doubtful = r.period.doubtful || (!r.used[i] && class_of(w->at[i].text[0]) == 1 &&
+                                                  w->at[i].before != '(');
+    }
+    *ret = r.period;
+    return true;
 }
 
 void period_name(struct period *p) {
@@ -155,8 +214,7 @@ bool period_from_name(const char *file, struct period *ret) {
     memset(ret, 0, sizeof *ret);
     encoding_fold(file, strlen(file), folded, sizeof folded);
     cut_words(folded, &w);
-    bool from_amazon = w.count > 0 && strncmp(folded, "businessreport", 14) == 0;
-    if (dates_in(&w, from_amazon, ret) || month_in(&w, ret)) {
+    if (read_name(&w, ret)) {
         ret->dated = true;
         ret->origin = PERIOD_FILE_NAME;
         period_name(ret);

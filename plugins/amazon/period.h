@@ -14,14 +14,16 @@ enum period_origin { PERIOD_UNKNOWN, PERIOD_REQUEST, PERIOD_FILE_NAME };
 struct period {
     enum period_origin origin;
     bool dated;
+    bool doubtful;    /* the file's name has other numbers too */
     int32_t from, to; /* days, both within; when dated */
     char label[PERIOD_LABEL];
 };
 
-/* From a file's name: two dates (2026-03-01_2026-03-31, 1.3.2026-31.3.2026), one ISO date (that day),
- * a month (2026-03, March 2026, Mär_26 is not: years have four digits), "2026-Q1". The name that
- * Amazon gives, BusinessReport-3-31-26.csv, has the day of the download and says nothing. False:
- * nothing found, and *ret is undated with the name as label. */
+/* From a file's name: a month (2026-03, March 2026, 2026_März), a quarter (2026-Q1) or two dates
+ * (2026-03-01_2026-03-31, 1.3.2026-31.3.2026). Only where the name says exactly one of these and has
+ * no other word that may be of a date: "January-March 2026", "1-15 March 2026", "downloaded 2 May
+ * 2026" and a single date (of a day, or of the download) date nothing. False: *ret is undated with
+ * the name as label. */
 bool period_from_name(const char *file, struct period *ret);
 
 /* "March 2026", "Q1 2026", "2026-03-01 to 2026-03-14". For dated periods without a label. */

@@ -129,6 +129,15 @@ void render_json_orders(struct json_out *j, const struct orders *o) {
     json_text(j, "from", format_day(o->first_day).text);
     json_text(j, "to", format_day(o->last_day).text);
     json_int(j, "days", o->days);
+    json_int(j, "days_covered", o->days_covered);
+    json_open(j, "gaps", '[');
+    for (size_t i = 0; i < o->gap_count; i++) {
+        json_open(j, NULL, '{');
+        json_text(j, "from", format_day(o->gaps[i].from).text);
+        json_text(j, "to", format_day(o->gaps[i].to).text);
+        json_close(j, '}');
+    }
+    json_close(j, ']');
     put_order_sums(j, &o->all);
     json_int(j, "orders_in_any_state", o->all_orders);
     put_left_out(j, "cancelled", &o->cancelled);

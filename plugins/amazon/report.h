@@ -63,7 +63,7 @@ struct growth { /* of one period against the one before: of each figure */
 
 struct report_period {
     const char *label, *file;
-    bool dated;
+    bool dated, doubtful; /* doubtful: the name that dates it has other numbers */
     int32_t from, to;
     enum period_origin origin;
     int64_t days;                         /* NUMBER_NONE when undated */
@@ -130,7 +130,12 @@ struct order_sums {
     int64_t revenue_b2b_ppm, units_b2b_ppm, promoted_lines_ppm, discount_ppm;
 };
 
-struct bucket { /* a day, ISO week or month */
+struct gap { /* days that no export of orders tells about */
+    int32_t from, to;
+    bool inside; /* not between exports: lines of one lie more than a year apart */
+};
+
+struct bucket { /* a day, ISO week or month; no figures when no day of it is in the data */
     int32_t from, to;
     int64_t revenue, units, orders;
     bool partial;       /* the data does not cover all of it */
@@ -164,7 +169,11 @@ struct sold_ranking {
 
 struct orders {
     int32_t first_day, last_day;
-    int64_t days;
+    int64_t days;                  /* from the first to the last           */
+    int64_t days_covered;          /* of them: those that some export covers */
+    const int32_t *covered_before; /* [i]: covered days among the first i; days + 1 */
+    struct gap *gaps;
+    size_t gap_count;
     struct order_sums all;
     struct left_out { /* not part of revenue, units and orders */
         int64_t lines, units, orders;
@@ -172,7 +181,7 @@ struct orders {
     int64_t all_orders;                      /* in any state                         */
     int64_t cancelled_lines_ppm;             /* of all lines                         */
     int64_t cancelled_orders_ppm;            /* with a cancelled line, of all orders */
-    struct series by_day, by_week, by_month; /* by_day empty over ten years */
+    struct series by_day, by_week, by_month; /* days and weeks: empty over ten years */
     bool has_weekdays;
     struct weekday weekdays[7];
     struct sold_ranking asins, skus, cancelled_asins;

@@ -10,14 +10,22 @@ static void months(struct tables *t, const struct report *r) {
                                                {"Change", true}, {"Orders", true},
                                                {"Units", true},  {"Average order", true}};
     const struct series *s = &r->orders.by_month;
+    size_t known = 0;
+    for (size_t i = 0; i < s->count; i++) {
+        known += s->rows[i].revenue != NUMBER_NONE;
+    }
     struct table *table =
         tables_begin(t, "months", "Orders by month",
-                     "* not the whole month is in the data, so it is not compared.", head,
-                     COUNT(head), s->count);
+                     "* not the whole month is in the data, so it is not compared. Months of "
+                     "which no day is are left out.",
+                     head, COUNT(head), known);
     for (size_t i = 0; table != NULL && i < s->count; i++) {
         const struct bucket *b = &s->rows[i];
         int year, month, day;
         char label[48];
+        if (b->revenue == NUMBER_NONE) {
+            continue;
+        }
         civil_split(b->from, &year, &month, &day);
         (void)snprintf(label, sizeof label, "%s %d%s", civil_month_name(month), year,
                        b->partial ? " *" : "");

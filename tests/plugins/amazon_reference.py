@@ -411,6 +411,24 @@ class Orders:
             days[day][2] += 1
         return days
 
+    def known_days(self):
+        """An export knows the days from its first line to its last. Pauses of up to three days between exports are known, too; more than
+        a year between two lines is not."""
+        known = set()
+        for first, last in self.db.execute("SELECT min(day), max(day) FROM raw GROUP BY export"):
+            known |= set(range(first, last + 1))
+        for day in [d for d in known if d + 1 not in known and d < self.last]:
+            after = min(d for d in known if d > day)
+            known |= set(range(day, after)) if after - day - 1 <= 3 else set()
+        days = [d for (d,) in self.db.execute("SELECT DISTINCT day FROM raw ORDER BY 1")]
+        for day, after in zip(days, days[1:]):
+            known -= set(range(day + 1, after)) if after - day - 1 > 366 else set()
+        return known
+
+    def gaps(self):
+        edges = sorted(d for d in range(self.first, self.last + 1) if d not in self.known)
+        return [{"from": iso(d), "to": iso(next(e for e in edges if e >= d and e + 1 not in edges))} for d in edges if d - 1 not in edges]
+
     def series(self, start_of):
         buckets, at = {}, self.first
         while at <= self.last:  # every bucket that the data touches
@@ -423,7 +441,10 @@ class Orders:
                 bucket[i + 1] += sums[i]
         out, before = [], None
         for start, (end, revenue, units, orders) in sorted(buckets.items()):
-            partial = start < self.first or end > self.last
+            known = sum(d in self.known for d in range(start, end + 1))
+            partial = known < end + 1 - start
+            if not known:
+                revenue = units = orders = None
             b = {"from": iso(start), "to": iso(end), "revenue": revenue, "units": units, "orders": orders, "partial": partial,
                  "growth_ppm": growth(revenue, before["revenue"]) if before and not partial and not before["partial"] else None}
             out.append(b)
@@ -431,6 +452,7 @@ class Orders:
         return out
 
     def weekdays(self, by_day):
+        by_day = [b for b in by_day if b["revenue"] is not None]
         if len(by_day) < 7 * self.options["weekday_weeks"]:
             return []
         total, out = sum(b["revenue"] for b in by_day), []
@@ -473,15 +495,17 @@ class Orders:
     def figures(self):
         self.first, self.last = self.db.execute("SELECT min(day), max(day) FROM line").fetchone()
         self.days, top = self.daily(), self.options["top"]
-        by_day = self.series(lambda d: (d, d))
+        self.known, long = self.known_days(), self.last - self.first + 1 > 3660
+        by_day = [] if long else self.series(lambda d: (d, d))
         asins, skus = self.sold("iif(asin <> '', asin, sku)"), self.sold("sku", "sku <> ''")
         totals, any_state = self.totals(), self.one("SELECT count(DISTINCT order_id) FROM line")
         cancelled = self.left_out(1)
         most_cancelled = sorted((a for a in asins if a["cancelled_lines"] > 0), key=lambda a: (-a["cancelled_lines"], a["key"]))
-        return {"from": iso(self.first), "to": iso(self.last), "days": self.last - self.first + 1, "totals": totals, "orders_in_any_state": any_state,
+        return {"from": iso(self.first), "to": iso(self.last), "days": self.last - self.first + 1, "days_covered": len(self.known),
+                "gaps": self.gaps(), "totals": totals, "orders_in_any_state": any_state,
                 "cancelled": cancelled, "pending": self.left_out(2), "unpriced": self.left_out(3),
                 "cancelled_lines_ppm": million(cancelled["lines"], self.one("SELECT count(*) FROM line")),
-                "cancelled_orders_ppm": million(cancelled["orders"], any_state), "by_day": by_day, "by_week": self.series(week),
+                "cancelled_orders_ppm": million(cancelled["orders"], any_state), "by_day": by_day, "by_week": [] if long else self.series(week),
                 "by_month": self.series(month), "weekdays": self.weekdays(by_day), "abc": abc_of(
                     [{**a, "sales": a["revenue"]} for a in asins], "sales", totals["revenue"]),
                 "concentration": concentration([a["revenue"] for a in asins]), "asins": self.ranking(asins, top),
@@ -493,10 +517,11 @@ class Orders:
         if start is None:
             return none
         a, b = start.toordinal() - EPOCH, end.toordinal() - EPOCH
-        if a > self.last or b < self.first:
+        known = sum(d in self.known for d in range(a, b + 1))
+        if not known:
             return none
         revenue, count, orders = (sum(s[i] for d, s in self.days.items() if a <= d <= b) for i in range(3))
-        whole = a >= self.first and b <= self.last
+        whole = known == b - a + 1
         return {"revenue": revenue, "units": count, "orders": orders, "revenue_difference": revenue - sales if whole else None,
                 "units_difference": count - units if whole else None}
 

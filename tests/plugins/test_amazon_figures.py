@@ -130,6 +130,34 @@ def test_random_overlapping_orders(analyze, write, rng, pasted):
     assert "repeated_lines" in [e["code"] for e in outcome["report"]["exclusions"]]
 
 
+@pytest.mark.parametrize("pause", [1, 4, 5, 40, 70])
+def test_random_exports_with_a_gap(analyze, write, rng, pause):
+    """What no export tells about is unknown: no days without sales, no growth, no difference."""
+    products = files.catalogue(rng, 20)
+    first = files.order_lines(rng, products, 200, DATE(2026, 7, 28), 40)
+    second = files.order_lines(rng, products, 300, DATE(2026, 7, 28) + datetime.timedelta(days=40 + pause), 50)
+    paths = [write(f"o{i}.txt", files.orders(rng, lines)) for i, lines in enumerate((first, second))]
+    report = write("r.csv", files.business(rng, products))
+    outcome = analyze([("orders", p) for p in paths] + [("business_report", report)], {"periods": [{"from": "2026-09-01", "to": "2026-09-30"}]},
+                      weekday_weeks=12)
+    compare(outcome, reports=[(report, *MONTHS[1])], orders=paths, weekday_weeks=12)
+    orders = outcome["report"]["orders"]
+    assert len(orders["gaps"]) == (pause > 4) or pause in (1, 4)  # the exports' last and first days are made at random
+    if pause == 70:
+        assert [b["growth_ppm"] for b in orders["by_month"] if b["revenue"] is None] == [None]
+        assert "orders_gap" in outcome["warnings"]
+
+
+def test_a_line_far_from_the_others(analyze, write, rng):
+    lines = files.order_lines(rng, files.catalogue(rng, 5), 60, DATE(2026, 8, 1), 30)
+    stray = {**lines[0], "purchase-date": "1990-01-02T00:00:00Z", "sales-channel": "", "amazon-order-id": "1"}
+    path = write("o.txt", files.orders(rng, [stray] + lines))
+    outcome = analyze([("orders", path)])
+    compare(outcome, orders=[path])
+    assert "orders_far_apart" in outcome["warnings"] and outcome["report"]["orders"]["by_week"] == []
+    assert max((outcome["folder"] / name).stat().st_size for name in ("report.html", "report.json")) < 150_000
+
+
 def test_random_both_in_yen(analyze, write, rng):
     products = files.catalogue(rng, 20)
     report = write("report.csv", files.business(rng, products, sign="¥", decimals=0))

@@ -467,7 +467,21 @@ static void test_periods(void) {
     expect_period("r_2026-03-01_2026-03-14.csv", "2026-03-01 2026-03-14 2026-03-01 to 2026-03-14");
     expect_period("r 20260301-20260331.csv", "2026-03-01 2026-03-31 March 2026");
     expect_period("1.3.2026-31.3.2026.csv", "2026-03-01 2026-03-31 March 2026");
-    expect_period("daily 2026-03-05.csv", "2026-03-05 2026-03-05 2026-03-05");
+    expect_period("BusinessReport-March-2026 (1).csv", "2026-03-01 2026-03-31 March 2026");
+    expect_period("shop 12345 March 2026.csv", "2026-03-01 2026-03-31 March 2026");
+    expect_period("daily 2026-03-05.csv", "none"); // the day of the download, perhaps
+    expect_period("2026-01_2026-03.csv", "none");  // ranges of months are not read
+    expect_period("January-March 2026.csv", "none");
+    expect_period("2026 January-March.csv", "none");
+    expect_period("Q1-Q2 2026.csv", "none");
+    expect_period("H1 2026-01.csv", "none");
+    expect_period("1-15 March 2026.csv", "none");
+    expect_period("Dezember 2025 - Januar 2026.csv", "none");
+    expect_period("Business Report 2026-03-31.csv", "none");
+    expect_period("downloaded 2 May 2026.csv", "none");
+    expect_period("March 2026, downloaded 2026-04-02.csv", "none");
+    expect_period("2026-03-01_2026-03-14_2026-03-31.csv", "none");
+    expect_period("March 2026 2025.csv", "none");
     expect_period("BusinessReport-3-31-26.csv", "none");
     expect_period("BusinessReport-2026-03-31.csv", "none"); // the day of the download
     expect_period("r_2026-03-14_2026-03-01.csv", "none");
