@@ -4,6 +4,7 @@
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cases.h"
@@ -190,6 +191,51 @@ static void test_running(void) {
     rig_finish(&rig);
 }
 
+// Attempts whose end is on its way into the store: their claims are over, their rows still say
+// RUNNING.
+static void test_attempts_that_end(void) {
+    enum { JOBS = 300, ROUNDS = 12 };
+    static const struct store_step step = {.name = "s", .value = {"1", 1}};
+    static struct store_commit_item items[JOBS];
+    struct rig rig;
+    rig_start(&rig);
+    EXPECT_EQ_INT(0, rig_recover(&rig));
+    for (int round = 0; round < ROUNDS; round++) {
+        for (int i = 0; i < JOBS; i++) {
+            (void)rig_submit_plain(&rig, "q", "t");
+        }
+        const struct store_claim *claim = rig_claim(&rig, "q", "t", JOBS);
+        EXPECT_EQ_UINT(JOBS, claim->job_count);
+        for (size_t i = 0; i < claim->job_count; i++) {
+            items[i] = rig_item(&claim->jobs[i], JOB_EV_NONE);
+            items[i].steps = &step;
+            items[i].step_count = 1;
+        }
+        struct store_commit steps = {.items = items, .count = claim->job_count}; // writes RUNNING
+        EXPECT_EQ_INT(0, rig_run(&rig, &steps.op, STORE_COMMIT));
+        for (size_t i = 0; i < claim->job_count; i++) {
+            items[i] = rig_item(&claim->jobs[i], JOB_EV_SUCCEED);
+            items[i].commit_no++;
+        }
+        store_op_finish(&steps.op);
+        struct store_commit commit = {.items = items, .count = claim->job_count};
+        struct store_fsck check = {.repair = false};
+        bool ended, checked;
+        rig_post(&rig, &check.op, STORE_FSCK, &checked);
+        const struct timespec later = {.tv_nsec = round * 1000000L}; // meets the check elsewhere
+        (void)nanosleep(&later, NULL);
+        rig_post(&rig, &commit.op, STORE_COMMIT, &ended);
+        rig_wait(&rig, &ended);
+        rig_wait(&rig, &checked);
+        EXPECT_EQ_INT(0, check.op.status);
+        EXPECT_EQ_UINT(0, check.total_findings);
+        store_op_finish(&commit.op);
+        store_op_finish(&check.op);
+        rig_forget(&rig);
+    }
+    rig_finish(&rig);
+}
+
 static void test_orphan_file(void) {
     struct rig rig;
     char path[500];
@@ -289,6 +335,7 @@ static void test_corruption(void) {
 
 CASES(fsck, {"every damage is found, and mended where it can be", test_damages},
       {"mended jobs run", test_mended_jobs_run}, {"a row that runs nowhere", test_running},
+      {"attempts that end meanwhile", test_attempts_that_end},
       {"a file that nobody names", test_orphan_file},
       {"what a dead host leaves without a row", test_marks},
       {"a damaged file is reported", test_corruption});

@@ -39,6 +39,16 @@ struct claim *claims_find(const struct claims *cs, int64_t rid) {
     return claim;
 }
 
+bool claims_known(struct claims *cs, int64_t rid) {
+    (void)pthread_mutex_lock(cs->lock);
+    struct claim *claim = claims_find(cs, rid);
+    if (claim == NULL) {
+        LL_SEARCH_SCALAR2(cs->ending, claim, rid, rid, next_ending);
+    }
+    (void)pthread_mutex_unlock(cs->lock);
+    return claim != NULL;
+}
+
 struct claim *claims_new(struct claims *cs) {
     struct claim *claim = cs->spare;
     if (claim == NULL) {

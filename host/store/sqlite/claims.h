@@ -53,6 +53,9 @@ void claims_finish(struct claims *cs);
 /* NULL: not out. */
 struct claim *claims_find(const struct claims *cs, int64_t rid);
 
+/* For another thread: is it out, or has it ended in a group that is not committed yet? */
+bool claims_known(struct claims *cs, int64_t rid);
+
 /* A zeroed claim, not yet among the others; NULL: out of memory. */
 struct claim *claims_new(struct claims *cs);
 int claims_add(struct claims *cs, struct claim *claim); /* 0 or -ENOMEM */

@@ -6,18 +6,13 @@
 
 // A row that says RUNNING belongs to a claim of this host, once RECOVER has given back those of
 // dead ones. Claims and rows are not read in one moment, so a row without a claim is looked at
-// again in a new snapshot: an attempt that has just ended has changed it.
+// again, first for a claim, then in a new snapshot: a claim is there from before its row is
+// committed until after the row's next change is, so a row that still is as it was when its claim
+// was gone has none.
 struct suspect {
     int64_t rid;
     uint32_t rev;
 };
-
-static bool is_claimed(struct fsck *f, int64_t rid) {
-    (void)pthread_mutex_lock(&f->w->shared);
-    bool claimed = claims_find(&f->w->claims, rid) != NULL;
-    (void)pthread_mutex_unlock(&f->w->shared);
-    return claimed;
-}
 
 // The n-th of those that have no claim. 1 = there is one.
 static int next_suspect(struct fsck *f, int64_t after, struct suspect *ret) {
@@ -28,7 +23,7 @@ static int next_suspect(struct fsck *f, int64_t after, struct suspect *ret) {
     *ret = (struct suspect){INT64_MAX, 0};
     while ((r = conn_next(f->conn, SQL_BEFORE)) > 0) {
         int64_t rid = sqlite3_column_int64(s, 0);
-        if (rid > after && rid < ret->rid && !is_claimed(f, rid)) {
+        if (rid > after && rid < ret->rid && !claims_known(&f->w->claims, rid)) {
             *ret = (struct suspect){rid, (uint32_t)sqlite3_column_int64(s, 1)};
         }
     }
@@ -36,6 +31,9 @@ static int next_suspect(struct fsck *f, int64_t after, struct suspect *ret) {
 }
 
 static int still_there(struct fsck *f, const struct suspect *suspect, struct job_row *row) {
+    if (claims_known(&f->w->claims, suspect->rid)) {
+        return 0;
+    }
     if (!f->repair) { // the reader's snapshot may be old
         int r = conn_run(f->conn, SQL_ROLLBACK);
         r = r < 0 ? r : conn_run(f->conn, SQL_BEGIN_READ);
@@ -51,7 +49,7 @@ static int still_there(struct fsck *f, const struct suspect *suspect, struct job
         row->spec = arena_bytes(&f->scratch, row->spec);
         row->life = arena_bytes(&f->scratch, row->life);
         conn_reset(f->conn, SQL_JOB_BY_RID);
-        r = row->state == JOB_RUNNING && row->rev == suspect->rev && !is_claimed(f, row->rid);
+        r = row->state == JOB_RUNNING && row->rev == suspect->rev;
     }
     return r;
 }
