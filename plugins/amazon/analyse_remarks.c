@@ -43,6 +43,19 @@ static void assume_periods(struct report *r) {
     }
 }
 
+static void assume_buy_box(struct report *r) {
+    for (size_t i = 0; i < r->source_count; i++) {
+        const struct source *s = &r->sources[i];
+        if (s->notes[NOTE_BOX_FRACTION] > 0 && s->notes[NOTE_BOX_PERCENT] == 0) {
+            report_remark(r, &r->assumptions, "buy_box_fraction",
+                          (int64_t)s->notes[NOTE_BOX_FRACTION], true,
+                          "No Buy Box percentage of %s is over 1 or has a percent sign; they were "
+                          "read as percent, but look like fractions (0.97 for 97%%).",
+                          s->file);
+        }
+    }
+}
+
 static void assume_business(struct report *r) {
     assume_periods(r);
     report_remark(r, &r->assumptions, "sessions_once", NUMBER_NONE, false,
@@ -51,6 +64,7 @@ static void assume_business(struct report *r) {
                   "are computed anew from the sums.");
     report_remark(r, &r->assumptions, "buy_box_weighted", NUMBER_NONE, false,
                   "Buy Box percentages are averaged by page views.");
+    assume_buy_box(r);
     report_remark(r, &r->assumptions, "order_items", NUMBER_NONE, false,
                   "Business reports know order items, not orders: several items of one order count "
                   "each. Orders and order values are only known from order reports.");

@@ -7,6 +7,10 @@
 
 enum { BLOCK = 256 * 1024, CAPACITY = DELIMITED_RECORD_MAX + BLOCK };
 
+const char delimited_swallows[] =
+    "a quote that is closed only in a later row, so that rows would be "
+    "lost; close it, or double the quotes inside of the cell";
+
 static const char bom[] = "\xEF\xBB\xBF";
 
 // ---- the buffer ----
@@ -256,6 +260,18 @@ static int whole_record(struct delimited *d, struct extent *ret) {
     return DELIMITED_ROW;
 }
 
+// A record of several lines that cannot be split: a quote too many or too few has swallowed rows.
+static void blame_quote(struct delimited *d) {
+    for (size_t i = 0; i < d->count; i++) {
+        if (memchr(d->fields[i].text, '\n', d->fields[i].len) != NULL) {
+            d->column = i + 1;
+            break;
+        }
+    }
+    d->problem = delimited_swallows;
+    d->verdict = DELIMITED_UNREADABLE;
+}
+
 int delimited_next(struct delimited *d) {
     struct extent record;
     size_t len;
@@ -268,12 +284,19 @@ int delimited_next(struct delimited *d) {
         text = d->buf + d->begin;
         len = without_cr(text, record.len);
         d->line = d->next_line;
-        d->next_line += d->quotes ? count_lines(text, record.next) : 1;
+        d->unended = record.next == record.len;
+        d->lines = (d->quotes ? count_lines(text, record.len) : 0) + 1;
+        d->next_line += d->lines;
         d->begin += record.next;
     } while (len == 0);
+    d->count = 0;
     if (memchr(text, '\0', len) != NULL) {
         (void)problem_at(d, DELIMITED_SKIPPED, 1, "a NUL byte");
-        return DELIMITED_SKIPPED;
+    } else if (delimited_split(d, text, len)) {
+        return DELIMITED_ROW;
     }
-    return delimited_split(d, text, len) ? DELIMITED_ROW : (int)d->verdict;
+    if (d->lines > 1 && d->verdict == DELIMITED_SKIPPED) {
+        blame_quote(d);
+    }
+    return (int)d->verdict;
 }

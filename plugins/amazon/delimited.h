@@ -5,7 +5,8 @@
  * Fields point into the buffer and are good until the next call. Memory does not depend on the
  * length of the file. A UTF-8 byte order mark at the start is dropped, lines end in LF or CRLF,
  * empty lines are passed over. Lines count from 1, as editors do; a record in quotes may span
- * several. */
+ * several, but then it must be well-formed: one that is not may have swallowed good rows, and makes
+ * the file unreadable from there on. */
 #ifndef AMAZON_DELIMITED_H
 #define AMAZON_DELIMITED_H
 
@@ -33,6 +34,8 @@ struct delimited {
     /* what callers read */
     uint64_t offset; /* bytes read from the file so far               */
     uint64_t line;   /* where the last record begins                  */
+    uint64_t lines;  /* that it spans                                 */
+    bool unended;    /* the file ends with it, without a line end     */
     size_t count;    /* of its fields                                 */
     struct delimited_field fields[DELIMITED_COLUMNS_MAX];
     size_t column;       /* of a problem, from 1                          */
@@ -46,6 +49,9 @@ struct delimited {
     char *buf;
     size_t begin, end;
 };
+
+/* The `problem` of a quote that reaches over rows. */
+extern const char delimited_swallows[];
 
 /* Reads the first block. 0 or a negative errno (then nothing is to be closed). */
 int delimited_open(struct delimited *d, int fd);

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "civil.h"
 #include "encoding.h"
 #include "load.h"
 
@@ -78,14 +79,18 @@ int load_key(struct load_row *r, enum column field, struct delimited_field *ret)
     return ret->len > LOAD_KEY_MAX ? load_bad_cell(r, field, "is longer than 200 bytes") : 0;
 }
 
-int load_asin(struct load_row *r, enum column field, struct delimited_field *ret) {
-    *ret = load_cell(r, field);
-    bool fits = ret->len == ASIN_LEN;
-    for (size_t i = 0; i < ret->len && fits; i++) {
-        char c = ret->text[i];
+static bool is_asin(struct delimited_field cell) {
+    bool fits = cell.len == ASIN_LEN;
+    for (size_t i = 0; i < cell.len && fits; i++) {
+        char c = cell.text[i];
         fits = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z');
     }
-    return fits || ret->len == 0 ? 0 : load_bad_cell(r, field, "is not an ASIN");
+    return fits;
+}
+
+int load_asin(struct load_row *r, enum column field, struct delimited_field *ret) {
+    *ret = load_cell(r, field);
+    return is_asin(*ret) || ret->len == 0 ? 0 : load_bad_cell(r, field, "is not an ASIN");
 }
 
 struct delimited_field load_title(struct load_row *r) {
@@ -230,6 +235,58 @@ static int take_header(struct load_row *r) {
     return columns_check(&s->columns, s->file, r->from->line, r->trouble);
 }
 
+// A cell at this place says that its line is a row.
+static bool marks_row(const struct columns *c, size_t column, struct delimited_field cell) {
+    int32_t day;
+    int64_t seconds;
+    encoding_trim(&cell.text, &cell.len);
+    if (c->kind == KIND_ORDERS) {
+        return c->at[COLUMN_PURCHASED] == (int)column &&
+               civil_parse_stamp(cell.text, cell.len, &day, &seconds) == 0;
+    }
+    return (c->at[COLUMN_CHILD] == (int)column || c->at[COLUMN_PARENT] == (int)column) &&
+           is_asin(cell);
+}
+
+// Titles may hold line ends. But when a line in the field at `index` has its key where rows have
+// it, or is whole and as wide as a row, an open quote took it in.
+static bool holds_row(const struct columns *c, struct delimited_field field, size_t index,
+                      char delimiter) {
+    size_t column = index, from = 0;
+    bool whole = false; // the line began inside of the field
+    for (size_t i = 0; i <= field.len; i++) {
+        if (i < field.len && field.text[i] != delimiter && field.text[i] != '\n') {
+            continue;
+        }
+        if (marks_row(c, column, (struct delimited_field){field.text + from, i - from})) {
+            return true;
+        }
+        from = i + 1;
+        column++;
+        if (i < field.len && field.text[i] == '\n') {
+            if (whole && column >= c->count) {
+                return true;
+            }
+            whole = true;
+            column = 0;
+        }
+    }
+    return false;
+}
+
+static int check_swallowed(struct load_row *r) {
+    struct delimited *d = r->from;
+    for (size_t i = 0; i < d->count; i++) {
+        if (memchr(d->fields[i].text, '\n', d->fields[i].len) != NULL &&
+            holds_row(&r->source->columns, d->fields[i], i, r->source->delimiter)) {
+            d->column = i + 1;
+            d->problem = delimited_swallows;
+            return unreadable(r);
+        }
+    }
+    return 0;
+}
+
 static bool has_surplus(const struct load_row *r) {
     for (size_t i = r->source->columns.count; i < r->from->count; i++) {
         if (r->from->fields[i].len > 0) {
@@ -242,12 +299,21 @@ static bool has_surplus(const struct load_row *r) {
 static int take_row(struct load_row *r, int found) {
     bool orders = r->source->kind == KIND_ORDERS;
     r->load->scratch_used = 0;
+    if (found == DELIMITED_ROW && r->from->lines > 1 && check_swallowed(r) < 0) {
+        return -1;
+    }
     if (found == DELIMITED_ROW && is_header(r)) {
         return take_header(r);
     }
     r->source->rows++;
     if (found == DELIMITED_SKIPPED) {
         return load_bad(r, COLUMN_COUNT, "column %zu has %s", r->from->column, r->from->problem);
+    }
+    if (r->from->unended && r->from->count < r->source->columns.count) {
+        return load_bad(r, COLUMN_COUNT,
+                        "the file ends in the middle of this row, after %zu of %zu columns: the "
+                        "download was cut off",
+                        r->from->count, r->source->columns.count);
     }
     if (has_surplus(r)) {
         return load_bad(r, COLUMN_COUNT, "%zu columns, the header has %zu", r->from->count,

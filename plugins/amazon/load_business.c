@@ -4,6 +4,8 @@
 
 #include "load.h"
 
+enum { ONE_PERCENT = 10000, WHOLE_PPM = 1000000 }; // parts per million
+
 enum cell_kind { CELL_COUNT, CELL_MONEY, CELL_PERCENT };
 
 static const struct {
@@ -31,7 +33,17 @@ static int take_percent(struct load_row *r, enum column column, int64_t *ret) {
         *ret = NUMBER_NONE;
         return 0;
     }
-    return rc == 0 ? 0 : load_bad_cell(r, column, "is not a percentage");
+    if (rc < 0) {
+        return load_bad_cell(r, column, "is not a percentage");
+    }
+    if (*ret > WHOLE_PPM) {
+        return load_bad_cell(r, column, "is more than 100%");
+    }
+    if (*ret > 0) {
+        bool fraction = *ret <= ONE_PERCENT && cell.text[cell.len - 1] != '%';
+        r->source->notes[fraction ? NOTE_BOX_FRACTION : NOTE_BOX_PERCENT]++;
+    }
+    return 0;
 }
 
 static int take_cells(struct load_row *r, struct facts_traffic *row) {

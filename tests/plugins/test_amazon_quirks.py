@@ -169,6 +169,50 @@ def test_only_rows_without_any_key_are_totals(analyze, write):
     assert report["bad_rows"] == [{"file": "f.csv", "row": n, "column": "(Child) ASIN", "problem": "is missing"} for n in (4, 5)]
 
 
+SWALLOWS = "closed only in a later row"
+
+
+@pytest.mark.parametrize("bad,last", [
+    ('B0PARENT01,B0CHILD001,"Kettle,SKU-1,100,150,90.00%,10,£250.00,9\n', ROW.replace("Kettle", 'Plate 10"')),  # one valid row of twelve
+    ('B0PARENT01,B0CHILD001,"Kettle,SKU-1,100,150,90.00%,10,£250.00,9\n', ROW.replace("Kettle", '"Plate, round"')),
+    ('B0PARENT01,B0CHILD001,Kettle,SKU-1,100,150,90.00%,10,£250.00,"9\n', ROW.replace("Kettle", 'Plate 10"')),
+])
+@pytest.mark.parametrize("between", [0, 1, 10])
+def test_an_open_quote_swallows_no_rows(analyze, write, bad, last, between):
+    rows = ROW + bad + "".join(ROW.replace("CHILD001", f"CHILD1{n:02}") for n in range(between)) + last + ROW.replace("CHILD001", "CHILD003")
+    refused(analyze([("business_report", write("f.csv", HEADER + rows))]), "unreadable", "f.csv, row 3, column", SWALLOWS)
+
+
+def test_an_open_quote_where_the_title_is_first(analyze, write):
+    header = "Title,(Child) ASIN,Sessions,Units ordered,Ordered product sales\n"
+    rows = '"Kettle,B0CHILD001,5,1,£2.00\nPlate 10",B0CHILD002,5,1,£2.00\n'
+    refused(analyze([("business_report", write("f.csv", header + rows))]), "unreadable", "row 2, column 1", "Title", SWALLOWS)
+
+
+def test_an_open_quote_among_orders(analyze, write):
+    content = (ORDERS + line() + line(order="2").replace("Kettle", '"Kettle') + line(order="3").replace("Kettle", '10"')).replace("\t", ",")
+    refused(analyze([("orders", write("o.csv", content))]), "unreadable", "row 3, column 6", SWALLOWS)
+
+
+def test_a_download_that_was_cut_off(analyze, write):
+    outcome = analyze([("business_report", write("f.csv", HEADER + ROW + ROW.replace("CHILD001", "CHILD002")[:-len("0.00,9\n")]))])
+    assert outcome["report"]["business"]["totals"]["sales"] == 25000 and "bad_rows" in outcome["warnings"]
+    assert [(b["row"], "9 of 10 columns" in b["problem"]) for b in outcome["report"]["bad_rows"]] == [(3, True)]
+    whole = analyze([("business_report", write("f.csv", HEADER + ROW + ROW.replace("CHILD001", "CHILD002")[:-1]))])
+    assert whole["report"]["business"]["totals"]["sales"] == 50000 and whole["report"]["bad_rows"] == []
+
+
+@pytest.mark.parametrize("cell,kept,remark", [("100%", True, False), ("100.01%", False, False), ("150", False, False), ("0.97", True, True),
+                                              ("0.97%", True, False), ("1", True, True), ("1.01", True, False), ("0", True, False)])
+def test_buy_box_is_a_percentage(analyze, write, cell, kept, remark):
+    rows = ROW.replace("90.00%", cell) + ROW.replace("CHILD001", "CHILD002").replace("90.00%", "0")
+    outcome = analyze([("business_report", write("f.csv", HEADER + rows))])
+    assert outcome["report"]["business"]["totals"]["asins"] == 1 + kept
+    assert ("buy_box_fraction" in outcome["warnings"]) == remark
+    if not kept:
+        assert outcome["report"]["bad_rows"][0]["problem"] == f'"{cell}" is more than 100%'
+
+
 def test_pasted_exports_in_any_letter_case(analyze, write):
     """Each is an export of its own: the same line in both is one line."""
     content = ORDERS + line() + ORDERS.upper() + line() + line(order="2")

@@ -80,6 +80,13 @@ static void test_quotes(void) {
                 ','); // inside a field it is a character
     expect_rows("1?2 text after a closing quote\n2:c\n", "a,\"b\"x\nc\n", ',');
     expect_rows("1:a\n2!2 a quote that is never closed\n", "a\nb,\"c\nd\ne", ',');
+    // rows that an open quote took in are never lost in silence
+    expect_rows("1:a\n2!2 a quote that is closed only in a later row, so that rows would be lost; "
+                "close it, or double the quotes inside of the cell\n",
+                "a\nb,\"c\nd,\"e\"\nf\n", ',');
+    expect_rows("1!2 a quote that is closed only in a later row, so that rows would be lost; "
+                "close it, or double the quotes inside of the cell\n",
+                "a,\"b\nc\",\"d\"e\nf\n", ',');
     expect_rows("1:\"a\"|b\"\n", "\"a\"\tb\"\n", '\t'); // tabs know no quotes
     expect_rows("1:a|b|\n", "a\tb\t\r\n", '\t');
 }
@@ -184,6 +191,29 @@ static void test_many_blocks(void) { // rows that lie across every border of the
     delimited_close(&d);
     (void)close(fd);
     free(text);
+}
+
+// "lines" of each record, and "!" behind the one that the file ends in.
+static void expect_lines(const char *want, const char *text) {
+    struct delimited d;
+    char got[64] = "";
+    int fd = file_with(text, strlen(text));
+    EXPECT_EQ_INT(0, delimited_open(&d, fd));
+    delimited_format(&d, ',');
+    while (delimited_next(&d) == DELIMITED_ROW) {
+        size_t used = strlen(got);
+        (void)snprintf(got + used, sizeof got - used, "%d%s", (int)d.lines, d.unended ? "!" : "");
+    }
+    EXPECT_EQ_STR(want, got);
+    delimited_close(&d);
+    (void)close(fd);
+}
+
+static void test_lines_and_ends(void) {
+    expect_lines("11", "a,b\nc,d\n");
+    expect_lines("11!", "a,b\n\r\nc,d");
+    expect_lines("32", "\"a\n\n\"\n\"b\r\n\"\r\n");
+    expect_lines("12!", "a\n\"b\nc\"");
 }
 
 static void test_unreadable_descriptor(void) {
@@ -574,6 +604,7 @@ static const struct expect_test tests[] = {
     {"the longest row", test_record_limit},
     {"the most columns", test_column_limit},
     {"rows across blocks", test_many_blocks},
+    {"lines of a record, and its end", test_lines_and_ends},
     {"a descriptor that cannot be read", test_unreadable_descriptor},
     {"numbers", test_numbers},
     {"counts", test_counts},
