@@ -170,7 +170,7 @@ def call_everything_that_submits(call, host):
     call(400, "POST", "/v1/jobs", b"--x--\r\n", headers=headers)
     call(202, "POST", "/v1/jobs", [{"type": "chaos.echo"}, {"type": "chaos.echo", "delay": "soon"}, {}])
     call(400, "POST", "/v1/jobs", [{"type": "nobody.has"}])
-    call(400, "POST", "/v1/jobs", {"type": "chaos.echo", "tpye": 1})
+    call(400, "POST", "/v1/jobs", {"type": "chaos.echo", "typ": 1})
     call(400, "POST", "/v1/jobs", b"{", headers={"Content-Type": "application/json"})
     call(415, "POST", "/v1/jobs", b"{}", headers={"Content-Type": "text/plain"})
     call(413, "POST", "/v1/jobs", [{"type": "chaos.echo"}] * 1001)
@@ -272,7 +272,7 @@ def test_generated_submissions(described):
 BROKEN = [
     ("type", 7), ("type", "9x"), ("type", "x" * 129), ("queue", "a b"), ("queue", "x" * 65), ("user", ""), ("user", "x" * 129),
     ("priority", "urgent"), ("delay", 30), ("delay", "soon"), ("run_at", "tomorrow"), ("key", ""), ("key", "x" * 513),
-    ("dedup", {"mode": "maybe"}), ("dedup", {"mdoe": "return"}), ("max", 0), ("max", 1001), ("max", "3"), ("timeout", 5),
+    ("dedup", {"mode": "maybe"}), ("dedup", {"mod": "return"}), ("max", 0), ("max", 1001), ("max", "3"), ("timeout", 5),
     ("labels", 7), ("labels", ["a,b"]), ("labels", ["x"] * 33), ("retry", {"backof": "fixed"}), ("retry", {"factor": 101}),
     ("retry", {"backoff": "expression"}), ("files", [{"name": "a"}]), ("files", [{"name": "a/b", "sha256": "0" * 64}]),
     ("callback", ""), ("nonsense", 1),
