@@ -27,6 +27,23 @@ static size_t input_max(const struct server *s) {
     return s->http1.request_line + s->http1.headers;
 }
 
+static size_t input_len(const struct conn *c) {
+    return evbuffer_get_length(bufferevent_get_input(c->bev));
+}
+
+/* What comes behind a request that is not answered yet waits in the input, up to a bound: on a plain
+ * connection that is the bufferevent's watermark. Under TLS it would stop within a record, and then
+ * wait for a socket that has no more to say; so reading stops here, between two. */
+static bool input_full(const struct conn *c) {
+    return c->secure && input_len(c) >= input_max(c->server);
+}
+
+void connection_read_on(struct conn *c) {
+    if (!input_full(c)) {
+        bufferevent_enable(c->bev, EV_READ);
+    }
+}
+
 static bool draining(const struct conn *c) {
     return c->server->draining || (c->server->draining_public && !c->visitor.admin);
 }
@@ -82,6 +99,9 @@ static void await_input(struct conn *c, bool in_body) {
         c->want_continue = false;
         (void)bufferevent_write(c->bev, text, sizeof text - 1);
     }
+    if (!c->behind) {
+        connection_read_on(c); // it may have been stopped while there was enough
+    }
     if (in_body) {
         await_body(c);
     } else if (c->phase == CONN_IDLE && c->parser.consumed > 0) {
@@ -128,7 +148,7 @@ static void next_request(struct conn *c) {
     c->behind = false;
     enter(c, CONN_IDLE, limits(c)->idle_ms);
     if (c->phase == CONN_IDLE) {
-        bufferevent_enable(c->bev, EV_READ);
+        connection_read_on(c);
         connection_advance(c); // what came behind the last request
     }
 }
@@ -263,7 +283,7 @@ void request_body_resume(struct request *req) {
     c->body_since_ms += now_ms(c) - c->behind_since_ms;
     check_body(c);
     if (c->phase == CONN_BODY) {
-        bufferevent_enable(c->bev, EV_READ);
+        connection_read_on(c);
         bufferevent_trigger(c->bev, EV_READ, BEV_TRIG_DEFER_CALLBACKS | BEV_TRIG_IGNORE_WATERMARKS);
     }
 }
@@ -305,22 +325,15 @@ static bool advance_once(struct conn *c) {
     }
 }
 
-/* What comes behind a request that is not answered yet waits in the input, up to a bound: on a plain
- * connection that is the bufferevent's watermark. Under TLS it would stop within a record, and then
- * wait for a socket that has no more to say; so it is stopped here, between two. */
-static void hold_input(struct conn *c) {
-    if (c->secure && evbuffer_get_length(bufferevent_get_input(c->bev)) >= input_max(c->server)) {
-        bufferevent_disable(c->bev, EV_READ);
-    }
-}
-
 static void connection_advance(struct conn *c) {
     if (c->phase == CONN_LINGER) {
         linger_read(c);
         return;
     }
     if (!reading(c) || c->behind) {
-        hold_input(c);
+        if (input_full(c)) {
+            bufferevent_disable(c->bev, EV_READ);
+        }
         return;
     }
     if (c->ex == NULL) {
@@ -466,7 +479,7 @@ int connection_open(struct server *s, int fd, const struct visitor *visitor, str
     }
     bufferevent_setcb(c->bev, on_read, on_write, on_event, c);
     (void)evbuffer_add_cb(bufferevent_get_output(c->bev), on_output, c);
-    if (!c->secure) { // else: hold_input()
+    if (!c->secure) { // else: input_full()
         bufferevent_setwatermark(c->bev, EV_READ, 0, input_max(s));
     }
     bufferevent_enable(c->bev, EV_READ | EV_WRITE);

@@ -129,7 +129,7 @@ static void tell_answered(const struct exchange *ex, int status) {
 }
 
 /* Starts an answer. NULL: nobody is there to read it, and the exchange is on its way out. */
-static struct conn *begin(struct exchange *ex, enum answer kind, int status) {
+static struct conn *begin(struct exchange *ex, enum answer_kind kind, int status) {
     ex->answer = kind;
     ex->status = status;
     tell_answered(ex, status);
@@ -332,7 +332,7 @@ void respond_stream_begin(struct request *req, int status, const char *content_t
     buf_str(out, "\r\n");
     connection_write_phase(c, CONN_STREAM);
     if (c->phase == CONN_STREAM) {
-        bufferevent_enable(c->bev, EV_READ); // to learn when the peer leaves
+        connection_read_on(c); // to learn when the peer leaves
         send_bytes(c, buf_bytes(out));
     }
     if (c->phase == CONN_STREAM && is_head(c)) {

@@ -70,7 +70,7 @@ struct mark {
     uint32_t name, name_len, value, value_len; /* offsets into exchange.head */
 };
 
-enum answer { ANSWER_NONE, ANSWER_WHOLE, ANSWER_PUMPED, ANSWER_STREAM, ANSWER_SENT };
+enum answer_kind { ANSWER_NONE, ANSWER_WHOLE, ANSWER_PUMPED, ANSWER_STREAM, ANSWER_SENT };
 
 struct exchange {
     struct request req;
@@ -88,7 +88,7 @@ struct exchange {
     int64_t begun_us; /* when its head, then its body, was complete */
     int (*body_piece)(struct request *req, struct bytes piece); /* NULL: `body` takes it */
     /* the answer */
-    enum answer answer;
+    enum answer_kind answer;
     int status;
     struct buf extra; /* header lines added by the handler             */
     bool bad_header;
@@ -147,6 +147,8 @@ int connection_open(struct server *s, int fd, const struct visitor *visitor, str
 void connection_answered(struct conn *c);
 /* Begins an answer: turns to `phase` and watches the peer take it. */
 void connection_write_phase(struct conn *c, enum connection_phase phase);
+/* Reading goes on, unless enough waits to be looked at. */
+void connection_read_on(struct conn *c);
 void connection_close(struct conn *c);
 bool connection_must_close(const struct conn *c);
 /* [reaper] */

@@ -1,9 +1,11 @@
 // TLS: certificate files, their reload and time, and the handshake's place among deadlines and caps. What is negotiated and real
 // clients: tests/e2e/test_http_tls.py.
+#include <event2/buffer.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
+#include "net/server_private.h"
 #include "net/tls.h"
 
 #include "server_fixture.h"
@@ -262,12 +264,59 @@ static void test_handshake_caps(void) {
     remove_files(&files);
 }
 
+static size_t input_of(const struct fixture *f) {
+    return evbuffer_get_length(bufferevent_get_input(f->server->live->bev));
+}
+
+/* Requests without end, answered one by one: what waits does not grow with each answer. */
+static void test_pipelined_input(void) {
+    static const char *const requests[] = {"GET /later HTTP/1.1\r\nHost: a\r\n\r\n",
+                                           "HEAD /stream HTTP/1.1\r\nHost: a\r\n\r\n"};
+    enum { RECORD = 16 * 1024, ANSWERS = 50 };
+    struct files files = make_files();
+    struct err e = {.msg = ""};
+    struct tls *tls = tls_new(files.cert, files.key, &e);
+    SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+    for (size_t i = 0; i < ARRAY_LEN(requests); i++) {
+        struct fixture f;
+        struct buf record = {0};
+        start(&f, tls, server_limits_default);
+        SSL *ssl = client_tls(&f, context);
+        while (record.len + strlen(requests[i]) <= RECORD) {
+            buf_str(&record, requests[i]);
+        }
+        size_t most = 0;
+        for (int turn = 0; f.handled < ANSWERS && turn < FIXTURE_TURNS; turn++) {
+            (void)SSL_write(ssl, record.data, (int)record.len); // the same while there is no room
+            fixture_settle(&f);
+            most = input_of(&f) > most ? input_of(&f) : most;
+            if (f.kept_count == 1 && i == 0) {
+                respond(f.kept[0], 200, "text/plain", bytes_of("x"));
+            } else if (f.kept_count == 1) {
+                respond_stream_begin(f.kept[0], 200, "text/event-stream");
+            }
+            f.kept_count = 0;
+        }
+        EXPECT_EQ_UINT(ANSWERS, f.handled);
+        EXPECT_TRUE(most <
+                    server_limits_default.request_line + server_limits_default.headers + RECORD);
+        client_tls_close(ssl);
+        fixture_settle(&f);
+        fixture_stop(&f);
+        buf_free(&record);
+    }
+    SSL_CTX_free(context);
+    tls_free(&tls);
+    remove_files(&files);
+}
+
 static const struct expect_test tests[] = {
     {"files of certificates and keys", test_files},
     {"a certificate's time", test_time},
     {"sessions, reload, farewell", test_session},
     {"the handshake's deadline", test_handshake_deadline},
     {"handshakes and caps", test_handshake_caps},
+    {"input behind answers that nobody takes", test_pipelined_input},
 };
 
 SUITE_MAIN("tls", tests)
