@@ -237,6 +237,9 @@ static void begin(struct watcher *w) {
     buf_printf(&hint, "retry: %d\n\n", RETRY_MS);
     send_text(w, &hint);
     buf_free(&hint);
+    if (w->ended) {
+        return; // nobody is there
+    }
     if (!resumes(w, &missed)) {
         send_job(w, w->read_from, w->came_back);
         return;

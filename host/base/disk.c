@@ -149,7 +149,7 @@ bool disk_is_busy(const struct disk *d) {
 }
 
 // Operations may post others from `done`, so it takes turns until all is quiet.
-static void finish_all(struct disk *d) {
+void disk_finish(struct disk *d) {
     struct pollfd ring = {.fd = d->fd, .events = POLLIN};
     while (d->open > 0) {
         if (poll(&ring, 1, -1) == 1) {
@@ -163,7 +163,7 @@ void disk_free(struct disk **at) {
     if (d == NULL) {
         return;
     }
-    finish_all(d);
+    disk_finish(d);
     (void)pthread_mutex_lock(&d->lock);
     d->stopping = true;
     (void)pthread_cond_signal(&d->arrived);

@@ -29,7 +29,9 @@ int disk_new(struct event_base *base, struct disk **ret, struct err *e);
 void disk_post(struct disk *d, struct disk_op *op);
 /* [loop] Operations whose `done` has not been called yet. */
 bool disk_is_busy(const struct disk *d);
-/* [loop] Finishes what was posted, and what that posts, then ends the thread. */
+/* [loop] Waits until what was posted, and what that posts, is done. */
+void disk_finish(struct disk *d);
+/* [loop] The same, then ends the thread: nobody may post any more. */
 void disk_free(struct disk **d);
 
 #endif

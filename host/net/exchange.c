@@ -112,9 +112,7 @@ bool exchange_forwarded(struct exchange *ex) {
 }
 
 static void leave_peer(struct exchange *ex) {
-    if (ex->server != NULL) {
-        peers_leave(&ex->server->peers, ex->peer);
-    }
+    peers_leave(&ex->server->peers, ex->peer);
     ex->peer = NULL;
 }
 
@@ -210,10 +208,6 @@ void exchange_orphan(struct exchange *ex) {
 }
 
 void exchange_discard(struct exchange *ex) {
-    if (ex->server == NULL) {
-        exchange_free(ex);
-        return;
-    }
     orphans_remove(ex);
     ex->next = ex->server->ended;
     ex->server->ended = ex;

@@ -122,8 +122,8 @@ static void log_access(struct exchange *ex) {
 }
 
 static void tell_answered(const struct exchange *ex, int status) {
-    const struct server_watch *watch = ex->server == NULL ? NULL : &ex->server->config.watch;
-    if (watch != NULL && watch->answered != NULL) {
+    const struct server_watch *watch = &ex->server->config.watch;
+    if (watch->answered != NULL) {
         watch->answered(watch->arg, &ex->req, status, env_stopwatch_us() - ex->begun_us);
     }
 }
@@ -134,11 +134,7 @@ static struct conn *begin(struct exchange *ex, enum answer_kind kind, int status
     ex->status = status;
     tell_answered(ex, status);
     if (ex->conn == NULL) {
-        // The server lets go of it in a while, and until `done` a stream may be written to. Without
-        // a server that would be at once: then a stream waits for its end.
-        if (kind != ANSWER_STREAM || ex->server != NULL) {
-            exchange_discard(ex);
-        }
+        exchange_discard(ex); // until `done` a stream may be written to
         return NULL;
     }
     if (ex->conn->phase == CONN_CLOSED) {
@@ -376,10 +372,6 @@ int respond_stream(struct request *req, struct bytes chunk) {
 void respond_stream_end(struct request *req) {
     struct exchange *ex = CONTAINER_OF(req, struct exchange, req);
     struct conn *c = stream_conn(ex);
-    if (ex->conn == NULL && ex->server == NULL) {
-        exchange_discard(ex);
-        return;
-    }
     if (c == NULL) {
         return;
     }

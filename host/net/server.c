@@ -352,22 +352,26 @@ void server_drain(struct server *s) {
     timer_cancel(s->timers, &s->wake);
 }
 
-void server_free(struct server **at) {
-    struct server *s = *at;
-    if (s == NULL) {
-        return;
-    }
-    *at = NULL;
+void server_close(struct server *s) {
     close_listeners(s, false);
     timer_cancel(s->timers, &s->wake);
     while (s->live != NULL) {
         connection_close(s->live);
     }
     server_reap(s);
-    for (struct exchange *ex = s->orphans, *next; ex != NULL; ex = next) {
-        next = ex->next;
-        ex->server = NULL;
+}
+
+void server_free(struct server **at) {
+    struct server *s = *at;
+    if (s == NULL) {
+        return;
     }
+    *at = NULL;
+    server_close(s);
+    while (s->orphans != NULL) {
+        exchange_discard(s->orphans);
+    }
+    server_reap(s);
     if (s->reaper != NULL) {
         event_free(s->reaper);
     }

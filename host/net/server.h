@@ -172,8 +172,10 @@ void server_drain_public(struct server *s);
 /* No more of anybody; streams end. */
 void server_drain(struct server *s);
 unsigned server_connections(const struct server *s);
-/* Closes everything; `done` of streams under way is called. Requests still unanswered stay valid
- * until they are answered. */
+/* Closes everything; `done` of streams under way is called. Requests still unanswered stay valid, and
+ * may be answered to nobody. */
+void server_close(struct server *s);
+/* Closes, and frees all requests, answered or not: whoever could still answer one has ended. */
 void server_free(struct server **s);
 
 #endif

@@ -74,7 +74,7 @@ enum answer_kind { ANSWER_NONE, ANSWER_WHOLE, ANSWER_PUMPED, ANSWER_STREAM, ANSW
 
 struct exchange {
     struct request req;
-    struct server *server; /* NULL: freed meanwhile                         */
+    struct server *server;
     struct conn *conn;     /* NULL: gone meanwhile                          */
     struct exchange *next; /* in server.ended                               */
     /* the request */

@@ -177,10 +177,14 @@ void host_start(struct host *host) {
 void host_close(struct host *host) {
     serve_close(host);
     host->phase = HOST_STOPPED;
-    disk_free(&host->disk); // what was under way goes on to the store
+    if (host->disk != NULL) {
+        disk_finish(host->disk); // what was under way goes on to the store
+    }
     if (host->store.ops != NULL) {
         store_close(&host->store);
     }
+    serve_free(host);       // with the requests that the store has answered
+    disk_free(&host->disk); // with the uploads that these have let go of
     if (host->front_self != NULL) {
         host->front->close(host->front_self);
     }

@@ -141,6 +141,12 @@ void serve_urls(const struct host *host, struct buf *out) {
 }
 
 void serve_close(struct host *host) {
+    if (host->server != NULL) {
+        server_close(host->server);
+    }
+}
+
+void serve_free(struct host *host) {
     struct serve *serve = host->serve;
     server_free(&host->server);
     if (serve == NULL) {

@@ -11,6 +11,7 @@ from lib.api import Unreachable
 from lib.clock import Clock
 from lib.host import WORKER_LIFE_S, chaos
 from lib.procs import alive, wait_until, workers_of
+from lib.raw import Raw
 
 SOON = {"backoff": "fixed", "base": "10ms", "jitter": 0}
 
@@ -98,6 +99,24 @@ def test_second_signal_cuts_it_short(make_host):
     wait_until(lambda: host.job(job).get("started"), build.PATIENCE_S, "it runs again")
     assert host.job(job)["attempts"] == 0
     host.act(job, "cancel")
+
+
+def test_second_signal_while_an_upload_is_put_into_the_store(make_host):
+    """The store's answer comes when the server has closed, and lets go of a file that the disk still has to close."""
+    host = make_host()
+    host.configure({"plugins": {}, "host": {"shutdown_grace": "1h"}})  # no worker's end is waited for
+    host.start(env={"JOBHOST_FAULT": "blob_before_rename:1=delay"})
+    body = os.urandom(300_000)
+    with Raw(path=host.socket) as raw:
+        raw.send(f"POST /v1/blobs HTTP/1.1\r\nHost: a\r\nContent-Length: {len(body)}\r\n\r\n").send(body)
+        wait_until(lambda: any(files for _, _, files in os.walk(f"{host.state_dir}/blobs")), build.PATIENCE_S, "it is written",
+                   pause=0.002)
+        host.send(signal.SIGTERM)
+        wait_until(lambda: "host.draining" in host.read_log(), build.PATIENCE_S, "draining", pause=0.002)
+        host.send(signal.SIGTERM)
+        assert host.reap() == 0, host.log_tail()
+    host.start()
+    host.assert_sound()
 
 
 def test_sigint_is_as_good(host):

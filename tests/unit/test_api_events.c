@@ -392,7 +392,8 @@ static void test_host_ends(void) {
     answer_read(&x, JOB_RUNNING, 1);
     publish(&x, HUB_STATE, JOB_DEAD, NULL); // two read again, one still reads for the first time
     EXPECT_EQ_UINT(3, x.op_count);
-    server_free(&x.f.server);
+    server_close(x.f.server);
+    answer_read(&x, JOB_RUNNING, 1); // the first time: a stream that nobody reads
     while (x.op_count > 0) {
         api_done(&x, api_take(&x, STORE_GET), -ESHUTDOWN);
     }

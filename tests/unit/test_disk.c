@@ -73,9 +73,29 @@ static void test_free_finishes(void) {
     event_base_free(base);
 }
 
+/* What is posted between disk_finish() and disk_free() is done too. */
+static void test_finish_goes_on(void) {
+    struct event_base *base = event_base_new();
+    struct disk *disk = NULL;
+    struct err e = {.msg = ""};
+    EXPECT_EQ_INT(0, disk_new(base, &disk, &e));
+    struct step second = step(disk, 'b'), first = step(disk, 'a'), last = step(disk, 'c');
+    first.then = &second;
+    trace[0] = '\0';
+    disk_post(disk, &first.op);
+    disk_finish(disk);
+    EXPECT_EQ_STR("ab", trace);
+    EXPECT_FALSE(disk_is_busy(disk));
+    disk_post(disk, &last.op);
+    disk_free(&disk);
+    EXPECT_EQ_STR("abc", trace);
+    event_base_free(base);
+}
+
 static const struct expect_test tests[] = {
     {"in order, and done on the loop", test_order},
     {"the end waits for what is posted", test_free_finishes},
+    {"work may come after a finish", test_finish_goes_on},
 };
 
 SUITE_MAIN("disk", tests)
