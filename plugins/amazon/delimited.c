@@ -38,26 +38,56 @@ static int fill(struct delimited *d) {
     return n > 0;
 }
 
+// The first line that is in the buffer says nothing: blanks, and delimiters of a spreadsheet's empty
+// row. Its length with the line feed, 0 = it says something or has no line feed yet.
+static size_t blank_line(const struct delimited *d) {
+    static const char blanks[] = {' ', '\t', '\r', ',', ';'};
+    size_t i = d->begin;
+    while (i < d->end && memchr(blanks, d->buf[i], sizeof blanks) != NULL) {
+        i++;
+    }
+    return i < d->end && d->buf[i] == '\n' ? i + 1 - d->begin : 0;
+}
+
+// Has the first line whole in the buffer that says something, or all there is: 0 or negative errno.
+static int find_first_line(struct delimited *d) {
+    int rc = 1;
+    while (rc > 0) {
+        size_t blank = blank_line(d);
+        if (blank > 0) {
+            d->begin += blank;
+            d->next_line++;
+        } else if (memchr(d->buf + d->begin, '\n', d->end - d->begin) != NULL ||
+                   d->end - d->begin > DELIMITED_RECORD_MAX) {
+            break;
+        } else {
+            rc = fill(d);
+        }
+    }
+    return rc < 0 ? rc : 0;
+}
+
 int delimited_open(struct delimited *d, int fd) {
     memset(d, 0, sizeof *d);
     d->fd = fd;
     d->next_line = 1;
-    d->buf = malloc(CAPACITY);
+    d->buf = calloc(1, CAPACITY);
     if (d->buf == NULL) {
         return -ENOMEM;
     }
     int rc = 1;
-    while (rc > 0 && memchr(d->buf, '\n', d->end) == NULL && d->end <= DELIMITED_RECORD_MAX) {
+    while (rc > 0 && d->end < sizeof bom - 1) {
         rc = fill(d);
     }
-    if (rc < 0) {
-        delimited_close(d);
-        return rc;
-    }
-    if (d->end >= sizeof bom - 1 && memcmp(d->buf, bom, sizeof bom - 1) == 0) {
+    if (rc >= 0 && d->end >= sizeof bom - 1 && memcmp(d->buf, bom, sizeof bom - 1) == 0) {
         d->begin = sizeof bom - 1;
     }
-    return 0;
+    rc = rc < 0 ? rc : find_first_line(d);
+    d->line = d->next_line;
+    if (rc < 0) {
+        delimited_close(d);
+    }
+    return rc;
 }
 
 void delimited_close(struct delimited *d) {
@@ -193,6 +223,25 @@ static bool take_quoted(struct delimited *d, char *text, size_t len, size_t *ret
     return add_field(d, text, to);
 }
 
+// A cell without quoting rules that is nevertheless one whole in quotes, all inside of it doubled, as
+// spreadsheets write tab files: without them. Else as it stands. The new length.
+static size_t unquote_whole(char *text, size_t len) {
+    size_t to = 0;
+    if (len < 2 || text[0] != '"' || text[len - 1] != '"') {
+        return len;
+    }
+    for (size_t i = 1; i + 1 < len; i++) {
+        if (text[i] == '"' && (++i + 1 >= len || text[i] != '"')) {
+            return len;
+        }
+    }
+    for (size_t i = 1; i + 1 < len; i++) {
+        i += text[i] == '"';
+        text[to++] = text[i];
+    }
+    return to;
+}
+
 bool delimited_split(struct delimited *d, char *text, size_t len) {
     size_t at = 0;
     d->count = 0;
@@ -205,7 +254,8 @@ bool delimited_split(struct delimited *d, char *text, size_t len) {
         } else {
             const char *stop = memchr(text + at, d->delimiter, len - at);
             used = stop == NULL ? len - at : (size_t)(stop - (text + at));
-            if (!add_field(d, text + at, used)) {
+            size_t shown = d->quotes ? used : unquote_whole(text + at, used);
+            if (!add_field(d, text + at, shown)) {
                 return false;
             }
         }

@@ -53,15 +53,16 @@ struct delimited {
 /* The `problem` of a quote that reaches over rows. */
 extern const char delimited_swallows[];
 
-/* Reads the first block. 0 or a negative errno (then nothing is to be closed). */
+/* Reads up to the first line that holds more than blanks and delimiters; `line` is its place. 0 or a negative errno (then nothing is to be closed). */
 int delimited_open(struct delimited *d, int fd);
 void delimited_close(struct delimited *d); /* the descriptor stays open */
 
-/* The bytes of the first line as they stand in the file, without BOM and line end: for finding out
+/* The bytes of that line as they stand in the file, without BOM and line end: for finding out
  * what it is. Before the first delimited_next() only. */
 struct delimited_field delimited_peek(struct delimited *d);
 
-/* Tabs are read without quotes, everything else with them. */
+/* Tabs are read without quotes, everything else with them. A cell between tabs that is whole in
+ * quotes, those inside doubled, loses them: a spreadsheet saved it. */
 void delimited_format(struct delimited *d, char delimiter);
 
 /* The next record: enum delimited_result or a negative errno. */

@@ -331,6 +331,7 @@ static int stop_or_go_on(struct load *l, struct delimited *d, struct trouble *t)
 static int read_rows(struct load_row *r) {
     uint64_t turn = 0;
     int found = delimited_next(r->from); // the header
+    r->first = r->from->line + 1;
     while (found == DELIMITED_ROW && (found = delimited_next(r->from)) > 0) {
         if (found == DELIMITED_UNREADABLE) {
             return unreadable(r);
@@ -352,9 +353,10 @@ static int read_rows(struct load_row *r) {
 static int check_rows(struct load_row *r) {
     const struct source *s = r->source;
     const struct bad_rows *bad = r->load->bad;
+    unsigned long long first = r->first;
     if (s->rows == 0) {
         return trouble_set(r->trouble, TROUBLE_INPUT, "no_rows",
-                           "%s, row 2: there are no rows below the header", s->file);
+                           "%s, row %llu: there are no rows below the header", s->file, first);
     }
     if (s->notes[NOTE_OTHER_MARKET] > 0 &&
         s->notes[NOTE_OTHER_MARKET] + s->notes[NOTE_BAD_ROW] == s->rows) {
@@ -370,15 +372,15 @@ static int check_rows(struct load_row *r) {
         return 0;
     }
     if (s->notes[NOTE_BAD_ROW] < s->rows) {
-        return trouble_set(r->trouble, TROUBLE_INPUT, "no_rows",
-                           "%s, row 2: of %llu rows below the header none counts: %llu cannot be "
-                           "read, %llu have no ASIN, %llu were not sold on Amazon, %llu on another "
-                           "marketplace",
-                           s->file, (unsigned long long)s->rows,
-                           (unsigned long long)s->notes[NOTE_BAD_ROW],
-                           (unsigned long long)s->notes[NOTE_TOTAL_ROW],
-                           (unsigned long long)s->notes[NOTE_NOT_AMAZON],
-                           (unsigned long long)s->notes[NOTE_OTHER_MARKET]);
+        return trouble_set(
+            r->trouble, TROUBLE_INPUT, "no_rows",
+            "%s, row %llu: of %llu rows below the header none counts: %llu cannot be "
+            "read, %llu have no ASIN, %llu were not sold on Amazon, %llu on another "
+            "marketplace",
+            s->file, first, (unsigned long long)s->rows, (unsigned long long)s->notes[NOTE_BAD_ROW],
+            (unsigned long long)s->notes[NOTE_TOTAL_ROW],
+            (unsigned long long)s->notes[NOTE_NOT_AMAZON],
+            (unsigned long long)s->notes[NOTE_OTHER_MARKET]);
     }
     for (size_t i = 0; i < bad->count; i++) {
         const struct bad_row *b = &bad->list[i];
@@ -390,7 +392,7 @@ static int check_rows(struct load_row *r) {
         }
     }
     return trouble_set(r->trouble, TROUBLE_INPUT, "no_good_rows",
-                       "%s, row 2: none of %llu rows can be read", s->file,
+                       "%s, row %llu: none of %llu rows can be read", s->file, first,
                        (unsigned long long)s->rows);
 }
 

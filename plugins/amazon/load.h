@@ -47,7 +47,8 @@ int load_read(struct load *l, int fd, struct source *sources, size_t index, stru
 struct load_row {
     struct load *load;
     struct source *source;
-    size_t index; /* of the source */
+    size_t index;   /* of the source                   */
+    uint64_t first; /* line of the first row below the header */
     struct delimited *from;
     struct trouble *trouble;
 };

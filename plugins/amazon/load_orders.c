@@ -71,10 +71,19 @@ static enum line_state state_of(struct load_row *r, bool priced) {
     return begins(status, "pending") ? LINE_PENDING : LINE_UNPRICED;
 }
 
-// Price, quantity and discount. A line without a price is not one of price 0.
+static bool has_amount(struct load_row *r, enum column field) {
+    struct delimited_field cell = load_cell(r, field);
+    return cell.len > 1 || (cell.len == 1 && cell.text[0] != '-');
+}
+
+// Price, quantity and discount. A line without a price is not one of price 0, and the currency of a
+// line without amounts says nothing.
 static int take_amounts(struct load_row *r, struct facts_line *l) {
     int64_t discount = NUMBER_NONE;
-    int rc = load_currency(r, COLUMN_CURRENCY, load_cell(r, COLUMN_CURRENCY));
+    int rc = 0;
+    if (has_amount(r, COLUMN_PRICE) || has_amount(r, COLUMN_DISCOUNT)) {
+        rc = load_currency(r, COLUMN_CURRENCY, load_cell(r, COLUMN_CURRENCY));
+    }
     if (rc == 0) {
         rc = load_money(r, COLUMN_PRICE, false, &l->price);
     }

@@ -37,6 +37,17 @@ def refused(outcome, code, *words):
     (b"\x1f\x8b\x08", "not_a_report", ["compressed"]),
     (b"<html>", "not_a_report", ["web page"]),
     (b"one,two\n1,2\n", "unknown_report", ["one,two", "row 1"]),
+    (b"\n,,\none,t\x1b[2Jwo\xe9\n1,2\n", "unknown_report", ["one,t?[2Jwo?", "row 3"]),
+    (b"\xef\xbb\xbf \r\n\r\n,,;\n", "empty", ["f.csv"]),
+    (b"\n\n{}", "not_a_report", ["JSON", "row 3"]),
+    ((HEADER + ROW).replace("\n", "\r").encode(), "unreadable", ["row 1", "carriage returns"]),
+    ((HEADER.replace("\n", ",x" * 260 + "\n") + ROW).encode(), "unreadable", ["row 1, column 257", "256 columns"]),
+    ((HEADER.replace("SKU", "K" * 65537) + ROW).encode(), "unreadable", ["row 1, column 4", "64 KiB"]),
+    ((HEADER.replace("SKU", '"SKU') + ROW).encode(), "unreadable", ["row 1, column 4", "never closed"]),
+    ((",\n" + HEADER).encode(), "no_rows", ["row 3", "no rows below"]),
+    (("\n" + HEADER + ROW + HEADER + ROW).encode(), "two_reports", ["row 4"]),
+    ((ORDERS + line(day="2026-08-\x1b3")).encode(), "no_good_rows", ["row 2", "purchase-date", '"2026-08-?3T']),
+    ((ORDERS + line(updated="\x07")).encode(), "no_good_rows", ["row 2", "last-updated-date", '"?" is not a time']),
     (HEADER.replace("(Parent) ASIN,(Child) ASIN", "x,y").encode(), "missing_column", ["(Child) ASIN"]),
     (HEADER.replace("Units ordered", "Stück").encode(), "missing_column", ["Units ordered", "Stück"]),
     (HEADER.encode(), "no_rows", ["row 2"]),
@@ -293,6 +304,29 @@ def test_figures_of_some_reports_only(analyze, write):
     totals = report["business"]["totals"]
     assert (totals["sales_b2b_ppm"], totals["units_b2b_ppm"], totals["sales"]) == (500000, 400000, 50000)
     assert [q["count"] for q in report["data_quality"] if q["code"] == "partly_known"] == [1, 1]
+
+
+def test_currency_of_a_line_without_amounts(analyze, write):
+    """Cancelled lines keep the currency of the buyer's country; without an amount it says nothing."""
+    content = (ORDERS + line() + line(order="2", status="Cancelled", quantity="0", currency="EUR", price="") +
+               line(order="3", status="Pending", currency="EUR", price=" - "))
+    report = analyze([("orders", write("o.txt", content))])["report"]
+    assert (report["currency"], report["orders"]["totals"]["revenue"], report["bad_rows"]) == ("GBP", 1250, [])
+    assert report["orders"]["cancelled"]["lines"] == report["orders"]["pending"]["lines"] == 1
+
+
+def test_orders_that_a_spreadsheet_saved(analyze, write):
+    """Quotes around whole cells go, those of a title stay."""
+    quoted = "".join("\t".join('"' + cell.replace('"', '""') + '"' for cell in row.split("\t")) + "\n"
+                     for row in (ORDERS + line().replace("Kettle", 'Kettle 10"')).splitlines())
+    report = analyze([("orders", write("o.txt", quoted + line(order="2", sku="S2").replace("Kettle", '"Best" tea "pot"')))])["report"]
+    assert report["orders"]["totals"]["revenue"] == 2500 and report["bad_rows"] == []
+    assert {s["key"]: s["title"] for s in report["orders"]["skus"]["rows"]} == {"S1": 'Kettle 10"', "S2": '"Best" tea "pot"'}
+
+
+def test_blank_lines_before_the_header(analyze, write):
+    outcome = analyze([("business_report", write("f.csv", "\r\n,,,,\n" + HEADER + ROW + ROW.replace(",10,", ",ten,")))])
+    assert outcome["report"]["business"]["totals"]["units"] == 10 and [b["row"] for b in outcome["report"]["bad_rows"]] == [5]
 
 
 def test_other_marketplaces(analyze, write):

@@ -69,8 +69,10 @@ static void test_rows(void) {
                 "\xEF\xBB\xBF"
                 "a,b\r\n\r\nc,d",
                 ',');
-    expect_rows("1:|\n2:a|\n", ",\na,\n", ',');
+    expect_rows("1:x\n2:|\n3:a|\n", "x\n,\na,\n", ',');
     expect_rows("1:a|b,c\n", "a;b,c\n", ';');
+    expect_rows("4:a|b\n5:|\n", "\xEF\xBB\xBF\r\n \t \r\n,,;,\na,b\n,\n",
+                ','); // before the header only
 }
 
 static void test_quotes(void) {
@@ -87,7 +89,11 @@ static void test_quotes(void) {
     expect_rows("1!2 a quote that is closed only in a later row, so that rows would be lost; "
                 "close it, or double the quotes inside of the cell\n",
                 "a,\"b\nc\",\"d\"e\nf\n", ',');
-    expect_rows("1:\"a\"|b\"\n", "\"a\"\tb\"\n", '\t'); // tabs know no quotes
+    expect_rows("1:\"a|b\"\n", "\"a\tb\"\n", '\t'); // tabs know no quotes
+    expect_rows("1:a|b \"big\" c||\"|\"\n",         // but what a spreadsheet quoted is whole
+                "\"a\"\t\"b \"\"big\"\" c\"\t\"\"\t\"\t\"\"\"\"\n", '\t');
+    expect_rows("1:\"Best\" tea \"pot\"|\"a\"\"|\"\"\"\n",
+                "\"Best\" tea \"pot\"\t\"a\"\"\t\"\"\"\n", '\t');
     expect_rows("1:a|b|\n", "a\tb\t\r\n", '\t');
 }
 
