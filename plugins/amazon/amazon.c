@@ -78,7 +78,9 @@ static const struct jh_option options[] = {
 };
 static const struct jh_handler handlers[] = {
     {.name = "amazon.analyze",
-     .summary = "analyse business reports and orders of an Amazon seller",
+     .summary = "analyse business reports and orders of an Amazon seller; "
+                "files business_report and orders, any number; payload, all optional: "
+                "marketplace, currency, periods [{from, to, label, file}]",
      .run = job_run,
      .flags = JH_HANDLER_CONCURRENT,
      .state_version = 1},

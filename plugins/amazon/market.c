@@ -45,11 +45,19 @@ static const struct {
     {"SG$", "SGD"},
 };
 
-// ISO 4217 currencies whose decimals are not two.
+// The currencies of ISO 4217 by their decimals.
 static const struct {
     const char *codes;
     int exponent;
 } exponents[] = {
+    {"AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BMD BND BOB BRL BSD BTN BWP "
+     "BYN BZD CAD CDF CHF CNY COP CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP "
+     "GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR IRR JMD KES KGS KHR KPW KYD KZT "
+     "LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN "
+     "NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP "
+     "SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD UYU UZS VED "
+     "VES WST XCD XCG YER ZAR ZMW ZWG",
+     2},
     {"BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF", 0},
     {"BHD IQD JOD KWD LYD OMR TND", 3},
     {"CLF UYW", 4},
@@ -99,7 +107,7 @@ int currency_exponent(const char *code) {
             return exponents[i].exponent;
         }
     }
-    return 2;
+    return -1;
 }
 
 const char *currency_sign(const char *code) {
@@ -130,11 +138,11 @@ static int read_sign(const char *text, size_t len, const char *expected, struct 
         ret->guessed = hit == NULL && strlen(signs[i].currencies) > 3;
         return 0;
     }
-    if (!is_code(text, len)) {
+    if (len != CURRENCY_TEXT - 1) {
         return -EINVAL;
     }
     memcpy(ret->currency, text, CURRENCY_TEXT - 1);
-    return 0;
+    return currency_exponent(ret->currency) < 0 ? -EINVAL : 0;
 }
 
 static bool in_number(char c) {

@@ -21,7 +21,7 @@ const struct market *market_find(const char *code);
 /* The codes, for messages: "US UK DE ...". */
 const char *market_codes(void);
 
-/* Decimals of ISO 4217 (JPY 0, EUR 2, KWD 3); -1: not three capital letters. */
+/* Decimals of ISO 4217 (JPY 0, EUR 2, KWD 3); -1: no such code. */
 int currency_exponent(const char *code);
 /* What to print before an amount: "€", "US$"... or the code and a blank. */
 const char *currency_sign(const char *code);

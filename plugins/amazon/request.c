@@ -44,27 +44,52 @@ static int only_members(const cJSON *object, const char *const *names, const cha
     return 0;
 }
 
+// One JSON value and nothing behind it; NULL else.
+static cJSON *parse_whole(const char *text, size_t len) {
+    const char *end = NULL;
+    cJSON *value = cJSON_ParseWithLengthOpts(text, len, &end, 0);
+    while (value != NULL && end < text + len && strchr(" \t\r\n", *end) != NULL && *end != '\0') {
+        end++;
+    }
+    if (value != NULL && end != text + len) {
+        cJSON_Delete(value);
+        return NULL;
+    }
+    return value;
+}
+
 // ---- periods ----
 
-static int read_dates(const cJSON *object, const char *where, struct period *p, struct trouble *t) {
-    const char *from, *to;
-    if (text_member(object, "from", where, &from, t) < 0 ||
-        text_member(object, "to", where, &to, t) < 0) {
+// A member that is a day; *ret_given says whether it is there.
+static int day_member(const cJSON *object, const char *name, const char *where, int32_t *ret_day,
+                      bool *ret_given, struct trouble *t) {
+    char at[WHERE + 8];
+    const char *text;
+    (void)snprintf(at, sizeof at, "%s.%s", where, name);
+    if (text_member(object, name, at, &text, t) < 0) {
         return -1;
     }
-    if (from == NULL && to == NULL) {
-        return 0;
+    *ret_given = text != NULL;
+    return text == NULL || civil_parse(text, strlen(text), ret_day) == 0
+               ? 0
+               : refuse(t, at, "is not a date like \"2026-03-31\"");
+}
+
+static int read_dates(const cJSON *object, const char *where, struct period *p, struct trouble *t) {
+    bool from, to;
+    if (day_member(object, "from", where, &p->from, &from, t) < 0 ||
+        day_member(object, "to", where, &p->to, &to, t) < 0) {
+        return -1;
     }
-    if (from == NULL || to == NULL) {
-        return refuse(t, where, "needs both from and to");
+    if (from != to) {
+        return refuse(t, where,
+                      from ? "has no \"to\": it needs both from and to"
+                           : "has no \"from\": it needs both from and to");
     }
-    if (civil_parse(from, strlen(from), &p->from) < 0 || civil_parse(to, strlen(to), &p->to) < 0) {
-        return refuse(t, where, "has a date that is not like \"2026-03-31\"");
+    if (from && p->from > p->to) {
+        return refuse(t, where, "ends before it begins: \"to\" is before \"from\"");
     }
-    if (p->from > p->to) {
-        return refuse(t, where, "ends before it begins");
-    }
-    p->dated = true;
+    p->dated = from;
     return 0;
 }
 
@@ -129,7 +154,7 @@ static int periods_member(const cJSON *object, struct request *r, struct trouble
     if (!cJSON_IsString(m)) {
         return read_periods(m, r, t);
     }
-    cJSON *parsed = cJSON_Parse(m->valuestring);
+    cJSON *parsed = parse_whole(m->valuestring, strlen(m->valuestring));
     int rc = parsed == NULL ? refuse(t, "periods", "is not JSON") : read_periods(parsed, r, t);
     cJSON_Delete(parsed);
     return rc;
@@ -148,7 +173,7 @@ static int codes(const cJSON *object, struct request *r, struct trouble *t) {
                            "payload.marketplace \"%.20s\" is none of %s", market, market_codes());
     }
     if (currency != NULL && currency_exponent(currency) < 0) {
-        return refuse(t, "currency", "must be a code of three capital letters, such as EUR");
+        return refuse(t, "currency", "must be a code of ISO 4217 in capital letters, such as EUR");
     }
     if (currency != NULL) {
         memcpy(r->currency, currency, CURRENCY_TEXT);
@@ -162,7 +187,7 @@ int request_parse(const char *payload, size_t len, struct request *ret, struct t
     if (len == 0) {
         return 0;
     }
-    cJSON *object = cJSON_ParseWithLength(payload, len);
+    cJSON *object = parse_whole(payload, len);
     int rc = 0;
     if (cJSON_IsNull(object)) {
         rc = 0;
@@ -180,7 +205,8 @@ struct period request_period_of(struct request *r, size_t place, const char *fil
     struct period p;
     struct request_period *found = NULL;
     for (size_t i = 0; i < r->period_count && found == NULL; i++) {
-        if (r->periods[i].file[0] != '\0' && strcmp(r->periods[i].file, file) == 0) {
+        if (!r->periods[i].used && r->periods[i].file[0] != '\0' &&
+            strcmp(r->periods[i].file, file) == 0) {
             found = &r->periods[i];
         }
     }

@@ -6,7 +6,7 @@
  *
  * All optional; null and "" count as missing; no payload at all is fine. `periods` may also be a
  * text that holds that array, as a form field does. An entry without "file" belongs to the business
- * report of its own place. */
+ * report of its own place; of several reports called `file`, the first entry is the first one's. */
 #ifndef AMAZON_REQUEST_H
 #define AMAZON_REQUEST_H
 
@@ -30,11 +30,11 @@ struct request {
     } periods[REQUEST_PERIODS_MAX];
 };
 
-/* Checks everything: unknown members, codes, dates, order of dates. */
+/* Checks everything: unknown members, codes, dates, order of dates, bytes behind the end. */
 int request_parse(const char *payload, size_t len, struct request *ret, struct trouble *t);
 
-/* The period of the business report at `place` (from 0) called `file`: the request's entry by file
- * name, else by place, else from the name. Marks the entry used. */
+/* The period of the business report at `place` (from 0) called `file`: the request's first unused
+ * entry by file name, else by place, else from the name. Marks the entry used. */
 struct period request_period_of(struct request *r, size_t place, const char *file);
 
 #endif

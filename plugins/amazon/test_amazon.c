@@ -111,7 +111,16 @@ static void test_options(void) {
     expect_refused_option("disk_limit", "1000KiB");
 }
 
+static void test_described(void) { // what to give is said where `jobhost describe` shows it
+    static const char *const words[] = {"business_report", "orders",  "marketplace",
+                                        "currency",        "periods", "from, to, label, file"};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        JH_CHECK(strstr(jobhost_plugin.handlers[0].summary, words[i]) != NULL);
+    }
+}
+
 int main(void) {
+    test_described();
     test_report();
     test_the_same_again();
     test_stops();

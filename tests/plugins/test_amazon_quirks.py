@@ -84,6 +84,9 @@ def test_wrong_field(analyze, write):
     ({"periods": [{"from": "2026-08-01"}]}, "both from and to"), ({"periods": [{"from": "2026-08-01", "to": "2026-07-01"}]}, "ends before"),
     ({"periods": [{"from": "2026-02-30", "to": "2026-03-01"}]}, "date"), ({"periods": [{}]}, "says nothing"),
     ({"periods": [{"label": "x" * 80}]}, "79 bytes"), ({"periods": [{"label": "a"}, {"label": "b"}]}, "periods[1]"),
+    ({"currency": "ABC"}, "ISO 4217"), ({"periods": '[{"label": "a"}] and more'}, "is not JSON"), ({"periods": [{"to": "2026-08-01"}]}, 'no "from"'),
+    ({"periods": [{"from": 1, "to": "2026-08-01"}]}, "periods[0].from must be a text"),
+    ({"periods": [{"label": "a"}, {"from": "2026-08-01", "to": "31.8.2026"}]}, 'periods[1].to is not a date like "2026-03-31"'),
     ({"periods": [{"label": "a", "file": "other.csv"}]}, "other.csv"), ({"periods": [{"label": "a"}] * 121}, "120"),
 ])
 def test_bad_payload(analyze, write, payload, words):
@@ -94,6 +97,17 @@ def test_periods_must_not_overlap(analyze, write):
     reports = [("business_report", write(name, HEADER + ROW)) for name in ("a.csv", "b.csv")]
     spans = [{"from": "2026-08-01", "to": "2026-08-31"}, {"from": "2026-08-31", "to": "2026-09-30"}]
     refused(analyze(reports, {"periods": spans}), "periods_overlap", "a.csv", "b.csv", "2026-08-31")
+
+
+def test_periods_of_files_of_one_name(analyze, tmp_path):
+    reports = []
+    for month, sales in (("07", "£250.00"), ("08", "£100.00")):
+        (tmp_path / month).mkdir()
+        (tmp_path / month / "f.csv").write_text(HEADER + ROW.replace("£250.00", sales), encoding="utf-8")
+        reports.append(("business_report", str(tmp_path / month / "f.csv")))
+    periods = [{"file": "f.csv", "from": f"2026-{m}-01", "to": f"2026-{m}-31"} for m in ("07", "08")]
+    report = analyze(reports, {"periods": periods})["report"]
+    assert [(p["from"], p["sales"]) for p in report["business"]["periods"]] == [("2026-07-01", 25000), ("2026-08-01", 10000)]
 
 
 # ---- the rule for SKU rows

@@ -366,6 +366,7 @@ static void test_money(void) {
     expect_money("5", NUMBER_POINT, "", 0, 500, "");
     expect_money("", NUMBER_POINT, "", -ENODATA, 0, "");
     expect_money("n/a", NUMBER_POINT, "", -EINVAL, 0, "");
+    expect_money("ABC 5.00", NUMBER_POINT, "", -EINVAL, 0, "");
     expect_money("$5\xE2\x82\xAC", NUMBER_POINT, "", -EINVAL, 0, "");
     expect_money("\xE2\x88\x9E"
                  "5",
@@ -377,6 +378,10 @@ static void test_currencies(void) {
     EXPECT_EQ_INT(0, currency_exponent("JPY"));
     EXPECT_EQ_INT(2, currency_exponent("EUR"));
     EXPECT_EQ_INT(3, currency_exponent("KWD"));
+    EXPECT_EQ_INT(2, currency_exponent("ZWG"));
+    EXPECT_EQ_INT(4, currency_exponent("CLF"));
+    EXPECT_EQ_INT(-1, currency_exponent("ABC"));
+    EXPECT_EQ_INT(-1, currency_exponent("D A"));
     EXPECT_EQ_INT(-1, currency_exponent("eur"));
     EXPECT_EQ_INT(-1, currency_exponent(""));
     EXPECT_EQ_STR("UK", market_find("gb")->code);
