@@ -43,7 +43,18 @@ static char abc_of(const struct report *r, int64_t before, int64_t sales) {
     return share < r->limits.abc_a_ppm ? 'A' : share < r->limits.abc_b_ppm ? 'B' : 'C';
 }
 
+// Of figures per day where the weights are the days of the other period.
+static int64_t growth_between(int64_t now, int64_t now_weight, int64_t then, int64_t then_weight) {
+    if (now == NUMBER_NONE || then == NUMBER_NONE ||
+        __builtin_mul_overflow(now, now_weight, &now) ||
+        __builtin_mul_overflow(then, then_weight, &then)) {
+        return NUMBER_NONE;
+    }
+    return number_growth(now, then);
+}
+
 static void read_product(struct analysis *a, struct product *p) {
+    const struct business *b = &a->report->business;
     int64_t cumulative = query_int(a, 1), base = query_int(a, 2), whole = query_int(a, 8);
     p->rank = query_int(a, 0);
     p->key = query_text(a, 3);
@@ -55,9 +66,9 @@ static void read_product(struct analysis *a, struct product *p) {
     p->is.products = p->children;
     p->sales_before = query_int(a, 9);
     p->sales_last = query_int(a, 10);
-    p->growth_ppm = a->report->business.period_count > 1
-                        ? number_growth(p->sales_last, p->sales_before)
-                        : NUMBER_NONE;
+    p->growth_ppm = b->period_count > 1 ? growth_between(p->sales_last, b->weight_last,
+                                                         p->sales_before, b->weight_before)
+                                        : NUMBER_NONE;
     p->share_ppm = number_ratio(whole, base, MILLION);
     p->cumulative_ppm = number_ratio(cumulative, base, MILLION);
     p->abc = abc_of(a->report, cumulative - whole, whole);
@@ -135,19 +146,20 @@ static int read_leaks(struct analysis *a, int64_t top, struct ranking *ret) {
 }
 
 static int read_movers(struct analysis *a, struct business *b) {
-    const char *change = "sales_last - sales_before";
-    char rise[96], fall[96];
+    char change[96], rise[128], fall[128], rose[128], fell[128];
+    (void)snprintf(change, sizeof change, "sales_last * %lld - sales_before * %lld",
+                   (long long)b->weight_last, (long long)b->weight_before);
     (void)snprintf(rise, sizeof rise, "%s DESC, key", change);
     (void)snprintf(fall, sizeof fall, "%s, key", change);
+    (void)snprintf(rose, sizeof rose, "asin_rank WHERE %s > 0", change);
+    (void)snprintf(fell, sizeof fell, "asin_rank WHERE %s < 0", change);
     if (b->period_count < 2) {
         return 0;
     }
-    if (read_ranking(a, "asin_rank WHERE sales_last > sales_before", rise, "NULL", MOVERS,
-                     &b->risers) < 0) {
+    if (read_ranking(a, rose, rise, "NULL", MOVERS, &b->risers) < 0) {
         return -1;
     }
-    return read_ranking(a, "asin_rank WHERE sales_last < sales_before", fall, "NULL", MOVERS,
-                        &b->fallers);
+    return read_ranking(a, fell, fall, "NULL", MOVERS, &b->fallers);
 }
 
 static int read_rankings(struct analysis *a, struct business *b) {
@@ -235,21 +247,22 @@ static int64_t difference(int64_t now, int64_t then) {
     return now == NUMBER_NONE || then == NUMBER_NONE ? NUMBER_NONE : now - then;
 }
 
-static struct growth growth_of(const struct report_period *now, const struct report_period *then) {
-    const int64_t none = NUMBER_NONE;
+static struct growth growth_of(const struct report_period *now, const struct report_period *then,
+                               bool by_day) {
+    const int64_t none = NUMBER_NONE, n = by_day ? then->days : 1, t = by_day ? now->days : 1;
     if (then == NULL) {
-        return (struct growth){none, none, none, none, none, none, none, none};
+        return (struct growth){false, none, none, none, none, none, none, none, none};
     }
+    bool items = !now->items_partly && !then->items_partly;
+    bool views = !now->page_views_partly && !then->page_views_partly;
     return (struct growth){
-        .sales_ppm = number_growth(now->is.sales, then->is.sales),
-        .units_ppm = number_growth(now->is.units, then->is.units),
-        .items_ppm = now->items_partly || then->items_partly
-                         ? none
-                         : number_growth(now->is.items, then->is.items),
-        .sessions_ppm = number_growth(now->is.sessions, then->is.sessions),
-        .page_views_ppm = now->page_views_partly || then->page_views_partly
-                              ? none
-                              : number_growth(now->is.page_views, then->is.page_views),
+        .by_day = by_day,
+        .sales_ppm = growth_between(now->is.sales, n, then->is.sales, t),
+        .units_ppm = growth_between(now->is.units, n, then->is.units, t),
+        .items_ppm = items ? growth_between(now->is.items, n, then->is.items, t) : none,
+        .sessions_ppm = growth_between(now->is.sessions, n, then->is.sessions, t),
+        .page_views_ppm =
+            views ? growth_between(now->is.page_views, n, then->is.page_views, t) : none,
         .conversion_points_ppm = difference(now->is.conversion_ppm, then->is.conversion_ppm),
         .buy_box_points_ppm = difference(now->is.buy_box_ppm, then->is.buy_box_ppm),
         .sales_per_day_ppm = number_growth(now->sales_per_day, then->sales_per_day),
@@ -306,7 +319,10 @@ static int read_periods(struct analysis *a, struct business *b) {
         p->origin = from->origin;
         p->days = p->dated ? p->to - p->from + 1 : NUMBER_NONE;
         p->sales_per_day = number_ratio(p->is.sales, p->days, 1);
-        p->growth = growth_of(p, i == 0 ? NULL : &b->periods[i - 1]);
+        bool by_day = i > 0 && !period_alike(from, from - 1);
+        p->growth = growth_of(p, i == 0 ? NULL : &b->periods[i - 1], by_day);
+        b->weight_last = by_day ? b->periods[i - 1].days : 1;
+        b->weight_before = by_day ? p->days : 1;
         p->order_revenue = p->order_units = p->orders = NUMBER_NONE;
         p->revenue_difference = p->units_difference = NUMBER_NONE;
     }

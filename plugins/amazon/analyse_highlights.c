@@ -33,18 +33,16 @@ static void say_growth(struct report *r) {
     if (b->period_count < 2 || now->growth.sales_ppm == NUMBER_NONE) {
         return;
     }
-    int64_t change = now->growth.sales_ppm;
-    const char *verb = change > SMALL_CHANGE ? "grew" : change < -SMALL_CHANGE ? "fell" : "held";
-    SAY(r, "growth", change,
-        change<-SMALL_CHANGE,
-                "Sales %s %s from %s to %s: %s after %s. Sessions %s, conversion %s (now %s).",
-                verb, change>
-                    SMALL_CHANGE ||
-                change < -SMALL_CHANGE
-            ? format_percent(change < 0 ? -change : change).text
-            : "level",
-        b->periods[b->period_count - 2].label, now->label, format_money(r, now->is.sales).text,
-        format_money(r, b->periods[b->period_count - 2].is.sales).text,
+    const struct report_period *then = now - 1;
+    int64_t change = now->growth.sales_ppm, size = change < 0 ? -change : change;
+    const char *verb = size <= SMALL_CHANGE ? "held" : change > 0 ? "grew" : "fell";
+    const char *a_day = now->growth.by_day ? " a day" : "";
+    SAY(r, "growth", change, change < -SMALL_CHANGE,
+        "Sales%s %s %s from %s to %s%s: %s after %s. Sessions%s %s, conversion %s (now %s).", a_day,
+        verb, size <= SMALL_CHANGE ? "level" : format_percent(size).text, then->label, now->label,
+        now->growth.by_day ? " (they differ in length)" : "",
+        format_money(r, now->growth.by_day ? now->sales_per_day : now->is.sales).text,
+        format_money(r, now->growth.by_day ? then->sales_per_day : then->is.sales).text, a_day,
         format_change(now->growth.sessions_ppm).text,
         format_points(now->growth.conversion_points_ppm).text,
         format_percent(now->is.conversion_ppm).text);
@@ -95,19 +93,14 @@ static void say_lost_box(struct report *r) {
     }
 }
 
-static void say_movers(struct report *r) {
-    const struct business *b = &r->business;
-    if (b->risers.count > 0) {
-        const struct product *p = &b->risers.rows[0];
-        SAY(r, "riser", p->sales_last - p->sales_before, false, "Largest gain: %s, %s after %s.",
-            shown(r, p->title, p->key), format_money(r, p->sales_last).text,
-            format_money(r, p->sales_before).text);
-    }
-    if (b->fallers.count > 0) {
-        const struct product *p = &b->fallers.rows[0];
-        SAY(r, "faller", p->sales_last - p->sales_before, true, "Largest loss: %s, %s after %s.",
-            shown(r, p->title, p->key), format_money(r, p->sales_last).text,
-            format_money(r, p->sales_before).text);
+static void say_mover(struct report *r, const char *code, const char *words,
+                      const struct ranking *of, bool warning) {
+    if (of->count > 0) {
+        const struct product *p = &of->rows[0];
+        const struct compared c = report_compared(r, p);
+        SAY(r, code, c.last - c.before, warning, "%s: %s, %s%s after %s.", words,
+            shown(r, p->title, p->key), format_money(r, c.last).text, c.by_day ? " a day" : "",
+            format_money(r, c.before).text);
     }
 }
 
@@ -146,7 +139,8 @@ void analyse_highlights(struct analysis *a) {
     if (r->has_business) {
         say_growth(r);
         say_concentration(r, r->business.abc, &r->business.concentration, r->business.all.products);
-        say_movers(r);
+        say_mover(r, "riser", "Largest gain", &r->business.risers, false);
+        say_mover(r, "faller", "Largest loss", &r->business.fallers, true);
         say_leaks(r);
         say_lost_box(r);
         say_no_orders(r);

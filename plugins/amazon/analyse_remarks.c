@@ -34,12 +34,12 @@ static void assume_periods(struct report *r) {
                 "order they were given, after the dated ones. Give \"periods\" to date it.",
                 p->file);
         }
-        lengths = lengths || (i > 0 && p->days != b->periods[i - 1].days);
+        lengths = lengths || p->growth.by_day;
     }
     if (lengths) {
         report_remark(r, &r->assumptions, "periods_differ_in_length", NUMBER_NONE, false,
-                      "Periods differ in length; growth compares whole periods, and sales per day "
-                      "are given beside it.");
+                      "Periods differ in length: where they do, changes are of figures per day. As "
+                      "many whole months compare whole.");
     }
 }
 

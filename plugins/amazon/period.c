@@ -189,6 +189,21 @@ static bool read_name(const struct words *w, struct period *ret) {
     return true;
 }
 
+// How many whole months it is; 0 = it does not begin and end with one.
+static int months_of(const struct period *p) {
+    int y, m, d, y2, m2, d2;
+    civil_split(p->from, &y, &m, &d);
+    civil_split(p->to, &y2, &m2, &d2);
+    return d == 1 && d2 == civil_days_in_month(y2, m2) ? (y2 - y) * 12 + m2 - m + 1 : 0;
+}
+
+bool period_alike(const struct period *a, const struct period *b) {
+    if (!a->dated || !b->dated || a->to - a->from == b->to - b->from) {
+        return true;
+    }
+    return months_of(a) > 0 && months_of(a) == months_of(b);
+}
+
 void period_name(struct period *p) {
     int y, m, d, y2, m2, d2;
     char from[CIVIL_TEXT], to[CIVIL_TEXT];

@@ -26,6 +26,10 @@ struct period {
  * the name as label. */
 bool period_from_name(const char *file, struct period *ret);
 
+/* Whether figures of the two compare whole: as many days, or as many whole months (February and
+ * March do). Undated ones are taken to be. */
+bool period_alike(const struct period *a, const struct period *b);
+
 /* "March 2026", "Q1 2026", "2026-03-01 to 2026-03-14". For dated periods without a label. */
 void period_name(struct period *p);
 

@@ -70,6 +70,7 @@ static void put_ranking(struct json_out *j, const char *key, const struct rankin
 
 static void put_growth(struct json_out *j, const struct growth *g) {
     json_open(j, "growth", '{');
+    json_bool(j, "by_day", g->by_day);
     json_int(j, "sales_ppm", g->sales_ppm);
     json_int(j, "units_ppm", g->units_ppm);
     json_int(j, "order_items_ppm", g->items_ppm);

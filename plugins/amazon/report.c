@@ -36,3 +36,13 @@ void report_remark(struct report *r, struct remarks *to, const char *code, int64
     to->rows[to->count++] =
         (struct remark){code, count, warning, pool_text(&r->pool, text, strlen(text))};
 }
+
+struct compared report_compared(const struct report *r, const struct product *p) {
+    const struct business *b = &r->business;
+    const struct report_period *last = &b->periods[b->period_count - 1];
+    if (b->period_count < 2 || !last->growth.by_day) {
+        return (struct compared){p->sales_before, p->sales_last, false};
+    }
+    return (struct compared){number_ratio(p->sales_before, last[-1].days, 1),
+                             number_ratio(p->sales_last, last->days, 1), true};
+}

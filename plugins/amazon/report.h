@@ -55,7 +55,8 @@ struct ranking {
     int64_t rest_sales, rest_units, rest_sessions;
 };
 
-struct growth { /* of one period against the one before: of each figure */
+struct growth {  /* of one period against the one before: of each figure */
+    bool by_day; /* of figures per day, for the two differ in length */
     int64_t sales_ppm, units_ppm, items_ppm, sessions_ppm, page_views_ppm;
     int64_t conversion_points_ppm, buy_box_points_ppm; /* differences, not ratios */
     int64_t sales_per_day_ppm;
@@ -116,6 +117,9 @@ struct business {
     struct ranking no_orders;       /* all periods: sessions or not, no unit    */
     struct ranking risers, fallers; /* last period against the one before */
     int64_t units_without_sessions, over_100_percent; /* (parent, child) of a period */
+    /* What sales of the last period and of the one before are multiplied with to be compared: 1, or
+     * the other's days when they differ in length. */
+    int64_t weight_last, weight_before;
     struct partly partly[PARTLY_MAX];
     size_t partly_count;
 };
@@ -225,6 +229,14 @@ struct report {
     struct orders orders;
     struct remarks highlights, assumptions, exclusions, quality;
 };
+
+/* A product's sales of the last period and the one before as they compare: a day's where the two
+ * differ in length. */
+struct compared {
+    int64_t before, last;
+    bool by_day;
+};
+struct compared report_compared(const struct report *r, const struct product *p);
 
 void report_init(struct report *r);
 void report_finish(struct report *r);

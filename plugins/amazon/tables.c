@@ -43,8 +43,10 @@ static void periods(struct tables *t, const struct report *r) {
         {"Units", true},      {"Order items", true}, {"Sessions", true}, {"Change", true},
         {"Conversion", true}, {"Change", true},      {"Buy Box", true},  {"B2B", true}};
     const struct business *b = &r->business;
-    struct table *table = tables_begin(t, "periods", "Periods", "Each against the one before.",
-                                       head, COUNT(head), b->period_count);
+    struct table *table =
+        tables_begin(t, "periods", "Periods",
+                     "Each against the one before; per day where they differ in length.", head,
+                     COUNT(head), b->period_count);
     for (size_t i = 0; table != NULL && i < b->period_count; i++) {
         const struct report_period *p = &b->periods[i];
         ROW(t, table, p->label, format_money(r, p->is.sales).text,
@@ -102,7 +104,8 @@ static void asins(struct tables *t, const struct report *r) {
     struct table *table =
         tables_begin(t, "asins", "Products by sales",
                      "All periods together; change is the last period against the one "
-                     "before. Classes: A reaches the first part of all sales, B the "
+                     "before (per day where they differ in length). Classes: A reaches the first "
+                     "part of all sales, B the "
                      "next, C the rest.",
                      head, COUNT(head), k->count);
     for (size_t i = 0; table != NULL && i < k->count; i++) {
@@ -226,16 +229,19 @@ static void movers(struct tables *t, const struct report *r) {
                                                {"Before", true},     {"Last", true},
                                                {"Difference", true}, {"Change", true}};
     const struct ranking *both[] = {&r->business.risers, &r->business.fallers};
-    struct table *table =
-        tables_begin(t, "movers", "Gains and losses",
-                     "Last period against the one before: the five largest of each.", head,
-                     COUNT(head), both[0]->count + both[1]->count);
+    bool by_day = r->business.periods[r->business.period_count - 1].growth.by_day;
+    struct table *table = tables_begin(
+        t, "movers", "Gains and losses",
+        by_day ? "Sales a day in the last period against the one before, which differ in length: "
+                 "the five largest of each."
+               : "Last period against the one before: the five largest of each.",
+        head, COUNT(head), both[0]->count + both[1]->count);
     for (size_t k = 0; table != NULL && k < 2; k++) {
         for (size_t i = 0; i < both[k]->count; i++) {
             const struct product *p = &both[k]->rows[i];
-            ROW(t, table, p->key, p->title, format_money(r, p->sales_before).text,
-                format_money(r, p->sales_last).text,
-                format_money(r, p->sales_last - p->sales_before).text,
+            const struct compared c = report_compared(r, p);
+            ROW(t, table, p->key, p->title, format_money(r, c.before).text,
+                format_money(r, c.last).text, format_money(r, c.last - c.before).text,
                 format_change(p->growth_ppm).text);
         }
     }

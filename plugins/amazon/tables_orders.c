@@ -108,30 +108,33 @@ static int direction(int64_t change) {
     return change == NUMBER_NONE || change == 0 ? 0 : change > 0 ? 1 : -1;
 }
 
+// A total of all periods; below it, by name, how the last one compares with the one before.
 static struct card with_change(struct pool *pool, const char *label, const char *value,
-                               int64_t change, struct formatted shown, const char *against) {
-    return (struct card){label, pool_text(pool, value, strlen(value)),
-                         change == NUMBER_NONE ? ""
-                                               : pool_printf(pool, "%s %s", shown.text, against),
-                         direction(change)};
+                               int64_t change, struct formatted shown, const char *period,
+                               const char *unit) {
+    return (struct card){
+        label, pool_text(pool, value, strlen(value)),
+        change == NUMBER_NONE ? "" : pool_printf(pool, "%s: %s%s", period, shown.text, unit),
+        direction(change)};
 }
 
 static size_t business_cards(const struct report *r, struct pool *pool, struct card *to) {
     const struct business *b = &r->business;
-    const struct growth *g = &b->periods[b->period_count - 1].growth;
-    const char *against = "last period";
+    const struct report_period *last = &b->periods[b->period_count - 1];
+    const struct growth *g = &last->growth;
+    const char *of = last->label, *a_day = g->by_day ? " a day" : "";
     size_t n = 0;
     to[n++] = with_change(pool, "Sales", format_money(r, b->all.sales).text, g->sales_ppm,
-                          format_change(g->sales_ppm), against);
+                          format_change(g->sales_ppm), of, a_day);
     to[n++] = with_change(pool, "Units", format_count(b->all.units).text, g->units_ppm,
-                          format_change(g->units_ppm), against);
+                          format_change(g->units_ppm), of, a_day);
     to[n++] = with_change(pool, "Sessions", format_count(b->all.sessions).text, g->sessions_ppm,
-                          format_change(g->sessions_ppm), against);
+                          format_change(g->sessions_ppm), of, a_day);
     to[n++] =
         with_change(pool, "Conversion", format_percent(b->all.conversion_ppm).text,
-                    g->conversion_points_ppm, format_points(g->conversion_points_ppm), against);
+                    g->conversion_points_ppm, format_points(g->conversion_points_ppm), of, "");
     to[n++] = with_change(pool, "Buy Box", format_percent(b->all.buy_box_ppm).text,
-                          g->buy_box_points_ppm, format_points(g->buy_box_points_ppm), against);
+                          g->buy_box_points_ppm, format_points(g->buy_box_points_ppm), of, "");
     if (b->all.sales_b2b_ppm != NUMBER_NONE) {
         to[n++] = (struct card){"B2B share",
                                 pool_printf(pool, "%s", format_percent(b->all.sales_b2b_ppm).text),

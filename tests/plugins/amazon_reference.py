@@ -48,6 +48,19 @@ def growth(now, then):
     return None if now is None or then is None else million(now - then, then)
 
 
+def whole_months(start, end):
+    """0: not whole ones."""
+    after = end + datetime.timedelta(days=1)
+    return (after.year - start.year) * 12 + after.month - start.month if start.day == after.day == 1 else 0
+
+
+def differ_in_length(one, other):
+    """Two periods (from, to): as many days or as many whole months compare whole."""
+    if one[0] is None or other[0] is None or one[1] - one[0] == other[1] - other[0]:
+        return False
+    return not whole_months(*one) or whole_months(*one) != whole_months(*other)
+
+
 def text_of(path):
     with open(path, "rb") as f:
         data = f.read()
@@ -221,9 +234,20 @@ class Business:
                         "parent": key if by == "parent" else parent, "title": title or None, "children": children if by == "parent" else 1,
                         **t, "share_ppm": million(t["sales"], total), "cumulative_ppm": million(running, total),
                         "abc": abc if by == "child" else None, "sales_last_period": n, "sales_period_before": b,
-                        "growth_ppm": growth(n, b) if last > 0 else None, "missed_units": None, "missed_sales": None,
+                        "growth_ppm": self.grown(n, b, last, last - 1) if last > 0 else None, "missed_units": None, "missed_sales": None,
                         "page_views_without_buy_box": None})
         return out
+
+    def days(self, place):
+        return (self.reports[place][2] - self.reports[place][1]).days + 1
+
+    def grown(self, now, then, place, before):
+        """Growth between two periods: of what a day has, where they differ in length."""
+        if now is None or then is None:
+            return None
+        if differ_in_length(self.reports[place][1:], self.reports[before][1:]):
+            now, then = now * self.days(before), then * self.days(place)
+        return growth(now, then)
 
     def ranking(self, rows, top=None):
         top = self.options["top"] if top is None else top
@@ -241,9 +265,11 @@ class Business:
         self.partly[place] = {name for name, gaps in (
             ("order_items", "SELECT count(*) FROM fact WHERE period = ? AND items IS NULL"),
             ("page_views", "SELECT count(*) FROM entry WHERE period = ? AND page_views IS NULL")) if self.db.execute(gaps, [place]).fetchone()[0]}
-        grow = lambda name: growth(d[name], before[name]) if before and name not in self.partly[place] | self.partly[place - 1] else None
+        grow = lambda name: self.grown(d[name], before[name], place, place - 1) if before and name not in self.partly[place] | self.partly[place - 1] else None
         points = lambda name: d[name] - before[name] if before and d[name] is not None and before[name] is not None else None
-        d["growth"] = {f"{n}_ppm": grow(n) for n in ("sales", "units", "order_items", "sessions", "page_views", "sales_per_day")}
+        d["growth"] = {f"{n}_ppm": grow(n) for n in ("sales", "units", "order_items", "sessions", "page_views")}
+        d["growth"]["sales_per_day_ppm"] = growth(d["sales_per_day"], before["sales_per_day"]) if before else None
+        d["growth"]["by_day"] = bool(before) and differ_in_length(self.reports[place][1:], self.reports[place - 1][1:])
         d["growth"].update(conversion_points_ppm=points("conversion_ppm"), buy_box_points_ppm=points("buy_box_ppm"))
         return d
 
@@ -295,7 +321,10 @@ class Business:
         self.total, self.partly = self.traffic(self.db.execute(f"SELECT {self.SUMS} FROM entry").fetchone(), ("1",)), {}
         asins = self.products("child")
         quadrants, leaks, lost = self.lists(asins)
-        change = lambda a: a["sales_last_period"] - a["sales_period_before"]
+        weights = (1, 1)
+        if len(self.reports) > 1 and differ_in_length(self.reports[-1][1:], self.reports[-2][1:]):
+            weights = (self.days(-2), self.days(-1))
+        change = lambda a: a["sales_last_period"] * weights[0] - a["sales_period_before"] * weights[1]
         risers, fallers = [], []
         if len(self.reports) > 1:
             risers = sorted((a for a in asins if change(a) > 0), key=lambda a: (-change(a), a["key"]))

@@ -99,6 +99,27 @@ def test_random_reports_of_different_forms(analyze, write, rng, count):
     compare(outcome, reports=[(p, *s) for p, s in zip(paths, spans)])
 
 
+SPANS = [
+    [(DATE(2026, 1, 1), DATE(2026, 3, 31)), (DATE(2026, 4, 1), DATE(2026, 4, 30))],
+    [(DATE(2026, 2, 1), DATE(2026, 2, 28)), (DATE(2026, 3, 1), DATE(2026, 3, 31)), (DATE(2026, 4, 1), DATE(2026, 4, 14))],
+    [(DATE(2026, 1, 1), DATE(2026, 1, 10)), (DATE(2026, 1, 11), DATE(2026, 1, 20)), (None, None)],
+    [(DATE(2026, 1, 1), DATE(2026, 3, 31)), (DATE(2026, 4, 1), DATE(2026, 6, 30))],
+]
+
+
+@pytest.mark.parametrize("which", range(len(SPANS)))
+def test_random_periods_of_other_lengths(analyze, write, rng, which):
+    products, spans = files.catalogue(rng, 40), SPANS[which]
+    paths = [write(f"b{i}.csv", files.business(rng, products)) for i in range(len(spans))]
+    periods = [{"from": a.isoformat(), "to": b.isoformat()} if a else {"label": "some time"} for a, b in spans]
+    outcome = analyze([("business_report", p) for p in paths], {"periods": periods})
+    compare(outcome, reports=[(p, *s) for p, s in zip(paths, spans)])
+    by_day = outcome["report"]["business"]["periods"][-1]["growth"]["by_day"]
+    assert by_day == (which < 2)
+    said = {h["code"]: h["text"] for h in outcome["report"]["highlights"]}
+    assert [("Sales a day" in said["growth"]), (" a day after" in said["riser"])] == [by_day, by_day]
+
+
 @pytest.mark.parametrize("count,days", [(1, 1), (40, 3), (600, 70), (900, 800)])
 def test_random_orders(analyze, write, rng, count, days):
     products = files.catalogue(rng, 1 + count // 20)
