@@ -101,7 +101,8 @@ int analyse_concentration(struct analysis *a, const char *sql, int64_t total,
 int analyse(struct facts *f, const struct facts_settled *settled, const struct period *periods,
             struct report *r, struct trouble *t) {
     struct analysis a = {f, r, settled, periods, t, NULL};
-    if ((r->has_business && (analyse_business(&a) < 0 || analyse_quadrants(&a) < 0)) ||
+    if ((r->has_business &&
+         (analyse_repeats(&a) < 0 || analyse_business(&a) < 0 || analyse_quadrants(&a) < 0)) ||
         (r->has_orders && (analyse_orders(&a) < 0 || analyse_trend(&a) < 0))) {
         return -1;
     }

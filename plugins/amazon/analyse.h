@@ -32,6 +32,8 @@ const char *query_text(struct analysis *a, int column);  /* in the report's pool
 int query_one(struct analysis *a, const char *sql, const int64_t *args, size_t count, int64_t *ret);
 int query_run(struct analysis *a, const char *sql);
 
+/* Two reports of the same rows, of which one is undated, are an error: they would count twice. */
+int analyse_repeats(struct analysis *a);
 int analyse_business(struct analysis *a);
 int analyse_quadrants(struct analysis *a);
 int analyse_orders(struct analysis *a);

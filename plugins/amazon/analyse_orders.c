@@ -12,11 +12,14 @@ static int read_sums(struct analysis *a, struct orders *o) {
                          "SELECT coalesce(sum(lines), 0), coalesce(sum(units), 0), "
                          "coalesce(sum(revenue), 0), coalesce(sum(discount), 0), "
                          "coalesce(sum(promoted), 0), sum(told), sum(revenue_b2b), sum(units_b2b), "
-                         "sum(revenue_told), sum(units_told) "
+                         "sum(revenue_told), sum(units_told), "
+                         "coalesce(sum(returned), 0), coalesce(sum(units_returned), 0), "
+                         "coalesce(sum(revenue_returned), 0) "
                          "FROM item_sum WHERE state = 0",
                          NULL, 0);
     if (rc == 0 && (rc = query_next(a)) > 0) {
         bool told = query_int(a, 5) > 0; // of some line it is known whether a business bought it
+        o->returned = (struct returned){query_int(a, 10), query_int(a, 11), query_int(a, 12)};
         s->lines = query_int(a, 0);
         s->units = query_int(a, 1);
         s->revenue = query_int(a, 2);

@@ -31,8 +31,9 @@ static void assume_periods(struct report *r) {
             report_remark(
                 r, &r->assumptions, "period_unknown", NUMBER_NONE, true,
                 "Nothing says which time %s is about; undated reports are taken in the "
-                "order they were given, after the dated ones. Give \"periods\" to date it.",
-                p->file);
+                "order they were given, after the dated ones%s. Give \"periods\" to date it.",
+                p->file,
+                b->period_count > 1 ? ", and totals add them even if their times overlap" : "");
         }
         lengths = lengths || p->growth.by_day;
     }
@@ -91,8 +92,20 @@ static void assume_gaps(struct report *r) {
     }
 }
 
+static void assume_returns(struct report *r) {
+    const struct returned *back = &r->orders.returned;
+    if (back->lines > 0) {
+        report_remark(r, &r->assumptions, "returned_lines", back->lines, true,
+                      "%s order line%s of %s came back or %s rejected by the buyer (order-status); "
+                      "they are part of revenue, for the reports do not tell what was refunded.",
+                      format_count(back->lines).text, back->lines == 1 ? "" : "s",
+                      format_money(r, back->revenue).text, back->lines == 1 ? "was" : "were");
+    }
+}
+
 static void assume_orders(struct report *r) {
     assume_gaps(r);
+    assume_returns(r);
     report_remark(r, &r->assumptions, "item_price", NUMBER_NONE, false,
                   "Revenue of orders is item-price as reported: the total of the line before "
                   "promotion discounts, without shipping; in Europe it holds VAT.");

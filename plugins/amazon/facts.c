@@ -26,7 +26,7 @@ enum statement {
 static const char *const sql[STATEMENTS] = {
     [ADD_SOURCE] = "INSERT INTO dataset VALUES(?,?,?,?,?,?,?,?,?,?)",
     [ADD_TRAFFIC] = "INSERT INTO traffic VALUES(NULL,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-    [ADD_LINE] = "INSERT INTO line VALUES(NULL,?,?,?,?,?,?,?,?,?,?,?,?)",
+    [ADD_LINE] = "INSERT INTO line VALUES(NULL,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     [ADD_SECTION] = "INSERT INTO section VALUES(?,?,?)",
     [FIND_ITEM] = "SELECT id, title <> '' FROM item WHERE sku = ? AND asin = ?",
     [ADD_ITEM] = "INSERT INTO item VALUES(NULL,?,?,?)",
@@ -328,7 +328,7 @@ int facts_add_line(struct facts *f, const struct facts_line *l, struct trouble *
         return -1;
     }
     const int64_t figures[] = {item,     l->day,      l->updated,  (int64_t)l->state, l->quantity,
-                               l->price, l->discount, l->business, l->promoted};
+                               l->price, l->discount, l->business, l->promoted,       l->returned};
     (void)sqlite3_bind_int64(s, 1, l->section);
     (void)sqlite3_bind_int64(s, 2, (int64_t)l->line);
     if (order >= 0) {

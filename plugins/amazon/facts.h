@@ -70,6 +70,7 @@ struct facts_line {
     int64_t quantity, price, discount; /* price and discount 0 when not said */
     int64_t business;                  /* 0, 1, NUMBER_NONE */
     bool promoted;
+    bool returned; /* sold, and sent back or rejected by the buyer: part of revenue all the same */
 };
 int facts_add_line(struct facts *f, const struct facts_line *line, struct trouble *t);
 

@@ -38,7 +38,8 @@ CREATE TABLE sku_period AS SELECT period, sku, min(child) AS child, min(parent) 
 
 -- Order lines by item and by day. Two passes, for their combinations would be almost as many as the lines.
 CREATE TABLE item_sum AS SELECT item, state, count(*) AS lines, sum(quantity) AS units, sum(price) AS revenue,
-    sum(discount) AS discount, sum(promoted) AS promoted, count(business) AS told,
+    sum(discount) AS discount, sum(promoted) AS promoted, sum(returned) AS returned,
+    sum(CASE WHEN returned THEN quantity ELSE 0 END) AS units_returned, sum(CASE WHEN returned THEN price ELSE 0 END) AS revenue_returned, count(business) AS told,
     sum(CASE WHEN business IS NOT NULL THEN price ELSE 0 END) AS revenue_told,
     sum(CASE WHEN business IS NOT NULL THEN quantity ELSE 0 END) AS units_told,
     sum(CASE WHEN business = 1 THEN price ELSE 0 END) AS revenue_b2b, sum(CASE WHEN business = 1 THEN quantity ELSE 0 END) AS units_b2b

@@ -71,6 +71,13 @@ static enum line_state state_of(struct load_row *r, bool priced) {
     return begins(status, "pending") ? LINE_PENDING : LINE_UNPRICED;
 }
 
+// "Shipped - Returned to Seller", "Shipped - Rejected by Buyer" and the like.
+static bool is_returned(struct load_row *r) {
+    static const char *const states[] = {"shipped - return", "shipped - reject"};
+    struct delimited_field status = load_cell(r, COLUMN_STATUS);
+    return begins(status, states[0]) || begins(status, states[1]);
+}
+
 static bool has_amount(struct load_row *r, enum column field) {
     struct delimited_field cell = load_cell(r, field);
     return cell.len > 1 || (cell.len == 1 && cell.text[0] != '-');
@@ -139,6 +146,7 @@ int load_orders_row(struct load_row *r) {
     struct delimited_field business = load_cell(r, COLUMN_BUSINESS_ORDER);
     l.business = business.len == 0 ? NUMBER_NONE : begins(business, "true");
     l.promoted = l.discount > 0 || load_cell(r, COLUMN_PROMOTIONS).len > 0;
+    l.returned = l.state == LINE_SOLD && is_returned(r);
     l.title = load_title(r);
     return facts_add_line(r->load->facts, &l, r->trouble);
 }

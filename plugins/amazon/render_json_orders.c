@@ -143,6 +143,11 @@ void render_json_orders(struct json_out *j, const struct orders *o) {
     put_left_out(j, "cancelled", &o->cancelled);
     put_left_out(j, "pending", &o->pending);
     put_left_out(j, "unpriced", &o->unpriced);
+    json_open(j, "returned", '{');
+    json_int(j, "lines", o->returned.lines);
+    json_int(j, "units", o->returned.units);
+    json_int(j, "revenue", o->returned.revenue);
+    json_close(j, '}');
     json_int(j, "cancelled_lines_ppm", o->cancelled_lines_ppm);
     json_int(j, "cancelled_orders_ppm", o->cancelled_orders_ppm);
     put_series(j, "by_day", &o->by_day);

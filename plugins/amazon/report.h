@@ -182,6 +182,9 @@ struct orders {
     struct left_out { /* not part of revenue, units and orders */
         int64_t lines, units, orders;
     } cancelled, pending, unpriced;
+    struct returned { /* or rejected by the buyer; part of revenue, units and orders */
+        int64_t lines, units, revenue;
+    } returned;
     int64_t all_orders;                      /* in any state                         */
     int64_t cancelled_lines_ppm;             /* of all lines                         */
     int64_t cancelled_orders_ppm;            /* with a cancelled line, of all orders */

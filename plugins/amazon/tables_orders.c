@@ -55,11 +55,12 @@ static void totals(struct tables *t, const struct report *r) {
     static const struct table_column head[] = {{"Orders", false}, {"", true}};
     const struct orders *o = &r->orders;
     const struct order_sums *s = &o->all;
-    struct table *table = tables_begin(t, "orders", "Orders in figures", "", head, COUNT(head), 12);
+    struct table *table = tables_begin(t, "orders", "Orders in figures", "", head, COUNT(head), 13);
     if (table == NULL) {
         return;
     }
     ROW(t, table, "Revenue", format_money(r, s->revenue).text);
+    ROW(t, table, "Of it returned or rejected", format_money(r, o->returned.revenue).text);
     ROW(t, table, "Orders", format_count(s->orders).text);
     ROW(t, table, "Average order value", format_money(r, s->average_order).text);
     ROW(t, table, "Units", format_count(s->units).text);

@@ -107,7 +107,8 @@ def order_lines(rng, products, count, first, days, currency="GBP", channel="Amaz
         business = rng.choice(("true", "false", "false", "False", ""))
         for _ in range(rng.choice((1, 1, 1, 2, 3))):
             parent, child, skus, title = rng.choice(products)
-            status = rng.choice(("Shipped",) * 12 + ("Cancelled", "Canceled", "Pending", "Unshipped", "Shipped - Delivered to Buyer"))
+            status = rng.choice(("Shipped",) * 12 + ("Cancelled", "Canceled", "Pending", "Unshipped", "Shipped - Delivered to Buyer",
+                                                    "Shipped - Returned to Seller", "Shipped - Rejected by Buyer"))
             price = rng.choice((0, rng.randrange(1, 40000)))
             dear = price and status not in ("Cancelled", "Canceled", "Pending") and rng.random() < 0.97
             cell = lambda v: f"{v // 10**decimals}" + (f".{v % 10**decimals:0{decimals}}" if decimals else "")

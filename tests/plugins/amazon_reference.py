@@ -367,7 +367,7 @@ def concentration(sales):
 class Orders:
     def __init__(self, paths, decimals, options, channel=None):
         self.db, self.options, self.bad = sqlite3.connect(":memory:"), options, []
-        self.db.execute("CREATE TABLE raw(export, n, order_id, sku, asin, title, day, updated, status, quantity, price, discount, business, promoted)")
+        self.db.execute("CREATE TABLE raw(export, n, order_id, sku, asin, title, day, updated, status, quantity, price, discount, business, promoted, returned)")
         self.exports = 0
         for path in paths:
             self._load(path, decimals, channel)
@@ -406,9 +406,10 @@ class Orders:
                 self.bad.append((path, line))
                 continue
             business = None if not c["is-business-order"] else int(c["is-business-order"].lower() == "true")
-            self.db.execute("INSERT INTO raw VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)", [
+            self.db.execute("INSERT INTO raw VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", [
                 self.exports, line, c["amazon-order-id"], c["sku"], c["asin"], c["product-name"], when.date().toordinal() - EPOCH, updated, status,
-                quantity or 0, price or 0, discount, business, int(discount > 0 or c["promotion-ids"] != "")])
+                quantity or 0, price or 0, discount, business, int(discount > 0 or c["promotion-ids"] != ""),
+                int(c["order-status"] in ("Shipped - Returned to Seller", "Shipped - Rejected by Buyer"))])
 
     def one(self, sql, *args):
         return self.db.execute(sql, args).fetchone()[0]
@@ -532,7 +533,8 @@ class Orders:
         most_cancelled = sorted((a for a in asins if a["cancelled_lines"] > 0), key=lambda a: (-a["cancelled_lines"], a["key"]))
         return {"from": iso(self.first), "to": iso(self.last), "days": self.last - self.first + 1, "days_covered": len(self.known),
                 "gaps": self.gaps(), "totals": totals, "orders_in_any_state": any_state,
-                "cancelled": cancelled, "pending": self.left_out(2), "unpriced": self.left_out(3),
+                "cancelled": cancelled, "pending": self.left_out(2), "unpriced": self.left_out(3), "returned": dict(zip(("lines", "units", "revenue"), map(int, self.db.execute(
+                    "SELECT count(*), total(quantity), total(price) FROM line WHERE status = 0 AND returned").fetchone()))),
                 "cancelled_lines_ppm": million(cancelled["lines"], self.one("SELECT count(*) FROM line")),
                 "cancelled_orders_ppm": million(cancelled["orders"], any_state), "by_day": by_day, "by_week": [] if long else self.series(week),
                 "by_month": self.series(month), "weekdays": self.weekdays(by_day), "abc": abc_of(
@@ -588,6 +590,14 @@ def expected(reports=(), orders=(), currency="GBP", marketplace=None, **options)
             p["orders"] = sold.beside(start, end, p["sales"], p["units"]) if sold else dict.fromkeys(
                 ("revenue", "units", "orders", "revenue_difference", "units_difference"))
     return out
+
+
+def equal_pairs(reports, currency="GBP"):
+    """Whether two of these have the same rows."""
+    business = Business([(p, None, None) for p in reports], EXPONENT.get(currency, 2), DEFAULTS)
+    sets = [frozenset(business.db.execute(f"SELECT parent, child, sku, {', '.join(FIGURES)} FROM fact WHERE period = ?", [i]))
+            for i in range(len(reports))]
+    return len(set(sets)) < len(sets)
 
 
 def good_rows(reports=(), orders=(), currency="GBP", marketplace=None):

@@ -25,6 +25,9 @@ def compare(outcome, **of):
 
 def refused_without_good_rows(outcome, reports=(), currency="GBP", orders=(), marketplace=None):
     """Some file has no row that counts, by the second computation too."""
+    if outcome["code"] == "equal_reports":
+        assert reference.equal_pairs(reports, currency)
+        return
     assert outcome["code"] in ("no_good_rows", "no_rows"), outcome
     good = [reference.good_rows(reports=[(p, None, None)], currency=currency) for p in reports]
     good += [reference.good_rows(orders=[p], currency=currency, marketplace=marketplace) for p in orders]

@@ -110,6 +110,19 @@ def test_periods_of_files_of_one_name(analyze, tmp_path):
     assert [(p["from"], p["sales"]) for p in report["business"]["periods"]] == [("2026-07-01", 25000), ("2026-08-01", 10000)]
 
 
+def test_a_report_saved_twice(analyze, write):
+    """Other bytes, the same rows: undated it would double everything; dated differently it is said."""
+    second = ROW.replace("CHILD001", "CHILD002").replace("SKU-1", "SKU-2")
+    reports = [("business_report", write("a.csv", HEADER + ROW + second)),
+               ("business_report", write("b.csv", (HEADER + second.replace("Kettle", "Teapot") + ROW).replace("\n", "\r\n")))]
+    refused(analyze(reports), "equal_reports", "a.csv", "b.csv", "periods")
+    refused(analyze(reports, {"periods": [{"from": "2026-08-01", "to": "2026-08-31"}]}), "equal_reports", "a.csv", "b.csv")
+    dated = analyze(reports, {"periods": [{"from": f"2026-0{m}-01", "to": f"2026-0{m}-28"} for m in (1, 2)]})
+    assert dated["status"] == 0 and dated["warnings"] == ["equal_reports"]
+    other = [reports[0], ("business_report", write("c.csv", HEADER + ROW + second.replace(",10,", ",9,")))]
+    assert analyze(other)["report"]["business"]["totals"]["units"] == 39
+
+
 # ---- the rule for SKU rows
 
 def test_sessions_count_once(analyze, write):
