@@ -136,8 +136,8 @@ static int read_lost_box(struct analysis *a, int64_t top, struct ranking *ret) {
 }
 
 static int read_leaks(struct analysis *a, int64_t top, struct ranking *ret) {
-    int rc = read_ranking(a, "latest WHERE quadrant = 1", "missed DESC, sessions DESC, key",
-                          "missed", top, ret);
+    int rc = read_ranking(a, "latest WHERE quadrant = 1 AND missed > 0",
+                          "missed DESC, sessions DESC, key", "missed", top, ret);
     for (size_t i = 0; rc == 0 && i < ret->count; i++) {
         struct product *p = &ret->rows[i];
         p->missed_sales = number_ratio(p->missed_units, p->is.units, p->is.sales);

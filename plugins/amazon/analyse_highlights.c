@@ -85,11 +85,11 @@ static void say_lost_box(struct report *r) {
     if (l->total > 0) {
         SAY(r, "lost_buy_box", l->total, true,
             "%s product%s with traffic had the Buy Box less than %s of the time, first %s (%s; %s "
-            "page views without it).",
+            "without it).",
             format_count(l->total).text, plural(l->total),
             format_percent(r->limits.buy_box_ppm).text, shown(r, l->rows[0].title, l->rows[0].key),
             format_percent(l->rows[0].is.buy_box_ppm).text,
-            format_count(l->rows[0].lost_views).text);
+            format_many(l->rows[0].lost_views, "page view").text);
     }
 }
 
@@ -107,19 +107,22 @@ static void say_mover(struct report *r, const char *code, const char *words,
 static void say_no_orders(struct report *r) {
     const struct ranking *l = &r->business.no_orders;
     if (l->total > 0) {
-        SAY(r, "no_orders", l->total, true,
-            "%s product%s sold nothing; most visited: %s (%s sessions).",
+        SAY(r, "no_orders", l->total, true, "%s product%s sold nothing; most visited: %s (%s).",
             format_count(l->total).text, plural(l->total),
-            shown(r, l->rows[0].title, l->rows[0].key), format_count(l->rows[0].is.sessions).text);
+            shown(r, l->rows[0].title, l->rows[0].key),
+            format_many(l->rows[0].is.sessions, "session").text);
     }
 }
 
 static void say_orders(struct report *r) {
     const struct orders *o = &r->orders;
+    if (o->all.orders == 0) {
+        SAY(r, "orders", 0, true, "No order line counts as sold: all are cancelled or unpriced.");
+        return;
+    }
     SAY(r, "orders", o->all.orders, false,
-        "%s orders of %s on average; %s of lines with a promotion, %s of orders with a cancelled "
-        "line.",
-        format_count(o->all.orders).text, format_money(r, o->all.average_order).text,
+        "%s of %s on average; %s of lines with a promotion, %s of orders with a cancelled line.",
+        format_many(o->all.orders, "order").text, format_money(r, o->all.average_order).text,
         format_percent(o->all.promoted_lines_ppm).text,
         format_percent(o->cancelled_orders_ppm).text);
     if (o->has_weekdays) {

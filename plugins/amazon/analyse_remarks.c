@@ -131,39 +131,46 @@ static void assume_currency(struct report *r) {
 
 // ---- exclusions ----
 
-static void exclude(struct report *r, const char *code, int64_t count, const char *words) {
+static void exclude(struct report *r, const char *code, int64_t count, const char *one,
+                    const char *many) {
     if (count > 0) {
         report_remark(r, &r->exclusions, code, count, false, "%s %s", format_count(count).text,
-                      words);
+                      count == 1 ? one : many);
     }
 }
 
 static void exclude_lines(struct report *r, const char *code, const struct left_out *l,
-                          const char *words) {
+                          const char *noun, const char *words) {
     if (l->lines > 0) {
-        report_remark(r, &r->exclusions, code, l->lines, false, "%s %s (%s units, in %s orders).",
-                      format_count(l->lines).text, words, format_count(l->units).text,
-                      format_count(l->orders).text);
+        report_remark(r, &r->exclusions, code, l->lines, false, "%s %s (%s, in %s).",
+                      format_many(l->lines, noun).text, words, format_many(l->units, "unit").text,
+                      format_many(l->orders, "order").text);
     }
 }
 
 static void exclusions(struct analysis *a) {
     struct report *r = a->report;
     exclude(r, "bad_rows", (int64_t)noted(r, NOTE_BAD_ROW),
+            "row could not be read and is counted nowhere; see data quality.",
             "rows could not be read and are counted nowhere; see data quality.");
     exclude(r, "total_rows", (int64_t)noted(r, NOTE_TOTAL_ROW),
+            "row without an ASIN is a total of the report itself.",
             "rows without an ASIN are totals of the report itself.");
-    exclude_lines(r, "cancelled_lines", &r->orders.cancelled, "cancelled order lines");
-    exclude_lines(r, "pending_lines", &r->orders.pending,
-                  "pending order lines, which have no price yet");
-    exclude_lines(r, "unpriced_lines", &r->orders.unpriced, "other order lines without a price");
+    exclude_lines(r, "cancelled_lines", &r->orders.cancelled, "cancelled order line", "left out");
+    exclude_lines(r, "pending_lines", &r->orders.pending, "pending order line",
+                  "without a price yet");
+    exclude_lines(r, "unpriced_lines", &r->orders.unpriced, "other order line", "without a price");
     exclude(r, "repeated_lines", (int64_t)a->settled->repeated_lines,
+            "order line stood in several exports; the one updated last counts, once.",
             "order lines stood in several exports; the one updated last counts, once.");
     exclude(r, "not_amazon", (int64_t)noted(r, NOTE_NOT_AMAZON),
+            "order line was not sold on Amazon (another shop that Amazon delivers for).",
             "order lines were not sold on Amazon (other shops that Amazon delivers for).");
     exclude(r, "other_marketplace", (int64_t)noted(r, NOTE_OTHER_MARKET),
+            "order line was sold on another marketplace than the one asked for.",
             "order lines were sold on another marketplace than the one asked for.");
     exclude(r, "repeated_rows", (int64_t)a->settled->repeated_rows,
+            "row of a business report stood there twice, all figures equal; it counts once.",
             "rows of business reports stood there twice, all figures equal; each counts once.");
     for (size_t i = 0; i < r->source_count; i++) {
         if (r->sources[i].repeated) {
@@ -176,9 +183,11 @@ static void exclusions(struct analysis *a) {
 
 // ---- data quality ----
 
-static void quality(struct report *r, const char *code, int64_t count, const char *words) {
+static void quality(struct report *r, const char *code, int64_t count, const char *one,
+                    const char *many) {
     if (count > 0) {
-        report_remark(r, &r->quality, code, count, true, "%s %s", format_count(count).text, words);
+        report_remark(r, &r->quality, code, count, true, "%s %s", format_count(count).text,
+                      count == 1 ? one : many);
     }
 }
 
@@ -220,20 +229,29 @@ static void quality_of_parts(struct report *r) {
 static void qualities(struct analysis *a) {
     struct report *r = a->report;
     const struct business *b = &r->business;
-    quality(r, "bad_rows", (int64_t)noted(r, NOTE_BAD_ROW), "rows could not be read.");
+    quality(r, "bad_rows", (int64_t)noted(r, NOTE_BAD_ROW), "row could not be read.",
+            "rows could not be read.");
     quality(r, "not_utf8", (int64_t)noted(r, NOTE_CP1252),
+            "cell was not UTF-8 and was read as Windows-1252.",
             "cells were not UTF-8 and were read as Windows-1252.");
     quality(r, "repeated_header", (int64_t)noted(r, NOTE_REPEATED_HEADER),
+            "more header stood inside a file: exports pasted together. Each was read as an export "
+            "of its own.",
             "more headers stood inside files: exports pasted together. Each was read as an export "
             "of its own.");
     quality(r, "no_update_time", (int64_t)noted(r, NOTE_NO_UPDATE),
+            "order line has no last-updated-date; among equal lines any dated one is newer.",
             "order lines have no last-updated-date; among equal lines any dated one is newer.");
     quality(r, "uneven_sessions", (int64_t)a->settled->uneven_entries,
+            "ASIN has SKU rows that disagree about its sessions; the largest was taken.",
             "ASINs have SKU rows that disagree about the ASIN's sessions; the largest was taken.");
     quality(r, "units_without_sessions", b->units_without_sessions,
+            "ASIN in a period has units but no session; they count in totals, and raise the "
+            "conversion.",
             "ASINs in a period have units but no session; they count in totals, and raise the "
             "conversion.");
     quality(r, "over_100_percent", b->over_100_percent,
+            "ASIN in a period has more units than sessions (a conversion over 100%).",
             "ASINs in a period have more units than sessions (a conversion over 100%).");
     quality_of_parts(r);
     quality_of_columns(r);

@@ -1,5 +1,6 @@
 // Charts of products: Pareto, and traffic against conversion.
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "chart.h"
@@ -71,8 +72,19 @@ void chart_pareto(FILE *out, const struct report *r) {
     (void)fprintf(out, "<line class=\"mark\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>",
                   a.left, a.right, mark, mark);
     chart_label(out, a.right + 6, mark + 4, "axis", format_percent(r->limits.abc_a_ppm).text, 8);
+    for (int64_t share = 0; share <= MILLION; share += MILLION / 4) { // the right axis
+        if (llabs(share - r->limits.abc_a_ppm) > MILLION / 10) {
+            chart_label(out, a.right + 6,
+                        a.bottom - (a.bottom - a.top) * (double)share / MILLION + 4, "axis",
+                        share == 0         ? "0%"
+                        : share == MILLION ? "100%"
+                                           : format_percent(share).text,
+                        8);
+        }
+    }
     put_sum_line(out, slices, count, a, slot);
-    (void)snprintf(foot, sizeof foot, "%s of %s products; line: running share of all sales",
+    (void)snprintf(foot, sizeof foot,
+                   "%s of %s products; line and right axis: running share of all sales",
                    format_count((int64_t)count).text, format_count(all).text);
     chart_end(out, foot);
 }
@@ -113,6 +125,14 @@ static struct scatter scale(const struct quadrants *q) {
     return s;
 }
 
+static int64_t points_above(const struct scatter *s, const struct quadrants *q) {
+    int64_t count = 0;
+    for (size_t i = 0; i < q->point_count; i++) {
+        count += (double)q->points[i].conversion_ppm > s->top;
+    }
+    return count;
+}
+
 static const char *const point_classes[] = {"star", "leak", "gem", "idle"};
 
 static void put_fields(FILE *out, const struct scatter *s, const struct quadrants *q) {
@@ -146,13 +166,14 @@ static void put_point(FILE *out, const struct report *r, const struct scatter *s
                   point_classes[p->in], x_of(s, p->sessions), y_of(s, p->conversion_ppm),
                   4 + 9 * size);
     html_text(out, p->title[0] == '\0' ? p->key : p->title);
-    (void)fprintf(out, ": %s sessions, %s conversion, ", format_count(p->sessions).text,
+    (void)fprintf(out, ": %s, %s conversion, ", format_many(p->sessions, "session").text,
                   format_percent(p->conversion_ppm).text);
     html_text(out, format_money(r, p->sales).text);
     (void)fputs("</title></circle>\n", out);
 }
 
-enum { NAME_WIDTH = 74, NAME_HEIGHT = 13, NAME_GAP = 14, NAME_SHOWN = 10 };
+// As wide and high as a phone shows them, whose letters are larger.
+enum { NAME_WIDTH = 96, NAME_HEIGHT = 17, NAME_GAP = 14, NAME_SHOWN = 10 };
 
 struct names { // left ends and middles of those that are there
     double xs[LABELS_MAX], ys[LABELS_MAX];
@@ -162,8 +183,8 @@ struct names { // left ends and middles of those that are there
 // Nothing but its own point is where the name of point `index` would be.
 static bool name_fits(const struct scatter *s, const struct quadrants *q, const struct names *n,
                       size_t index, double at, double y) {
-    if (at < s->a.left || at + NAME_WIDTH > s->a.right || y < s->a.top + 24 ||
-        y > s->a.bottom - 20) {
+    if (at < s->a.left || at + NAME_WIDTH > s->a.right || y < s->a.top + 30 ||
+        y > s->a.bottom - 28) {
         return false;
     }
     for (size_t k = 0; k < n->count; k++) {
@@ -215,7 +236,7 @@ static void put_ticks(FILE *out, const struct scatter *s) {
 void chart_quadrants(FILE *out, const struct report *r) {
     const struct quadrants *q = &r->business.quadrants;
     int64_t most = 0;
-    char foot[256];
+    char foot[384];
     if (q->point_count == 0) {
         return;
     }
@@ -237,9 +258,14 @@ void chart_quadrants(FILE *out, const struct report *r) {
     for (int i = 0; i < QUADRANTS; i++) {
         all += q->sums[i].products;
     }
+    int64_t above = points_above(&s, q);
     (void)snprintf(foot, sizeof foot,
                    "%s of %s products by sessions (logarithmic); dashed: the median product, the "
-                   "average conversion",
-                   format_count((int64_t)q->point_count).text, format_count(all).text);
+                   "average conversion%s%s%s%s",
+                   format_count((int64_t)q->point_count).text, format_count(all).text,
+                   above > 0 ? "; at the upper edge: " : "",
+                   above > 0 ? format_many(above, "product").text : "",
+                   above > 0 ? " with more than " : "",
+                   above > 0 ? format_percent((int64_t)s.top).text : "");
     chart_end(out, foot);
 }

@@ -75,7 +75,7 @@ static void put_dots(FILE *out, const struct report *r, const struct series *s, 
         }
         (void)fputs(": ", out);
         html_text(out, format_money(r, b->revenue).text);
-        (void)fprintf(out, ", %s orders%s</title></circle>\n", format_count(b->orders).text,
+        (void)fprintf(out, ", %s%s</title></circle>\n", format_many(b->orders, "order").text,
                       b->partial ? ", not the whole of it" : "");
     }
 }

@@ -39,6 +39,13 @@ struct formatted format_count(int64_t value) {
     return f;
 }
 
+struct formatted format_many(int64_t count, const char *noun) {
+    struct formatted f;
+    (void)snprintf(f.text, sizeof f.text, "%.40s %.20s%s", format_count(count).text, noun,
+                   count == 1 ? "" : "s");
+    return f;
+}
+
 static uint64_t power_of_ten(int exponent) {
     uint64_t p = 1;
     for (int i = 0; i < exponent; i++) {

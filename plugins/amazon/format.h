@@ -16,7 +16,9 @@ struct formatted format_short(const struct report *r, int64_t minor); /* €12.3
 struct formatted format_percent(int64_t ppm);                         /* 12.3%       */
 struct formatted format_change(int64_t ppm);                          /* +12.3%      */
 struct formatted format_points(int64_t ppm);                          /* +1.2 pts    */
-struct formatted format_day(int32_t day);                             /* 2026-03-31  */
-struct formatted format_decimal(int64_t millionths);                  /* 1.27        */
+/* "1 order", "12,345 orders": the noun's plural has an s. */
+struct formatted format_many(int64_t count, const char *noun);
+struct formatted format_day(int32_t day);            /* 2026-03-31  */
+struct formatted format_decimal(int64_t millionths); /* 1.27        */
 
 #endif

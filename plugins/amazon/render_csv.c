@@ -55,14 +55,31 @@ static const struct {
     {"sold_skus", SOLD "sold_sku_rank ORDER BY rank", sold, sizeof sold / sizeof sold[0]},
 };
 
-// In quotes, doubled inside; control characters become blanks; "=1+1" must not become a formula.
-static void put_text(FILE *out, const char *text, size_t len) {
-    (void)fputc('"', out);
-    if (len > 0 && strchr("=+-@\t\r", text[0]) != NULL) {
-        (void)fputc('\'', out);
+// Whether a spreadsheet may take what begins here for a formula; fullwidth signs too.
+static bool is_formula(const char *text, size_t len) {
+    static const char wide[][4] = {"\xEF\xBC\x9D", "\xEF\xBC\x8B", "\xEF\xBC\x8D", "\xEF\xBC\xA0"};
+    if (len > 0 && memchr("=+-@", text[0], 4) != NULL) {
+        return true;
     }
+    for (size_t i = 0; i < sizeof wide / sizeof wide[0]; i++) {
+        if (len >= 3 && memcmp(text, wide[i], 3) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// In quotes, doubled inside; control characters become blanks. "=1+1" must not become a formula,
+// neither at the beginning nor behind what another spreadsheet takes for the end of a cell.
+static void put_text(FILE *out, const char *text, size_t len) {
+    bool begins = true;
+    (void)fputc('"', out);
     for (size_t i = 0; i < len; i++) {
         unsigned char c = (unsigned char)text[i];
+        if (begins && is_formula(text + i, len - i)) {
+            (void)fputc('\'', out);
+        }
+        begins = c == ';' || c < 0x20 || (begins && c == ' ');
         if (c == '"') {
             (void)fputc('"', out);
         }
@@ -105,6 +122,7 @@ static int put_table(struct facts *f, const struct report *r, size_t index, FILE
     if (rc != SQLITE_OK) {
         return facts_trouble(f, t);
     }
+    (void)fputs("\xEF\xBB\xBF", out); // else Excel reads the file in the machine's own encoding
     for (size_t i = 0; i < tables[index].count; i++) {
         const struct csv_column *c = &tables[index].columns[i];
         (void)fprintf(out, "%s%s%s", i == 0 ? "" : ",", c->header,

@@ -90,9 +90,9 @@ static void beside(struct tables *t, const struct report *r) {
 static const char *rest_of(struct tables *t, const struct report *r, const struct ranking *k) {
     return k->rest == 0
                ? ""
-               : pool_printf(&t->pool, "And %s more with %s in sales and %s units.",
+               : pool_printf(&t->pool, "And %s more with %s in sales and %s.",
                              format_count(k->rest).text, format_money(r, k->rest_sales).text,
-                             format_count(k->rest_units).text);
+                             format_many(k->rest_units, "unit").text);
 }
 
 static void asins(struct tables *t, const struct report *r) {
@@ -166,11 +166,12 @@ static void leaks(struct tables *t, const struct report *r) {
         {"ASIN", false}, {"Product", false},     {"Sessions", true},    {"Conversion", true},
         {"Units", true}, {"Units missed", true}, {"Sales missed", true}};
     const struct ranking *k = &r->business.leaks;
-    struct table *table = tables_begin(
-        t, "leaks", "High traffic, low conversion",
-        "Last period. Missed is what the average conversion would have brought more: look at "
-        "price, pictures, reviews and stock first.",
-        head, COUNT(head), k->count);
+    struct table *table =
+        tables_begin(t, "leaks", "High traffic, low conversion",
+                     "Last period, products that missed a unit at least. Missed is what the "
+                     "average conversion would have brought more: look at "
+                     "price, pictures, reviews and stock first.",
+                     head, COUNT(head), k->count);
     for (size_t i = 0; table != NULL && i < k->count; i++) {
         const struct product *p = &k->rows[i];
         ROW(t, table, p->key, p->title, format_count(p->is.sessions).text,
@@ -219,8 +220,8 @@ static void no_orders(struct tables *t, const struct report *r) {
             format_count(p->is.page_views).text, format_percent(p->is.buy_box_ppm).text);
     }
     if (table != NULL && k->rest > 0) {
-        table->foot = pool_printf(&t->pool, "And %s more with %s sessions.",
-                                  format_count(k->rest).text, format_count(k->rest_sessions).text);
+        table->foot = pool_printf(&t->pool, "And %s more with %s.", format_count(k->rest).text,
+                                  format_many(k->rest_sessions, "session").text);
     }
 }
 

@@ -88,9 +88,9 @@ static void sold(struct tables *t, const struct report *r, const char *id, const
             format_count(s->cancelled_lines).text);
     }
     if (table != NULL && k->rest > 0) {
-        table->foot =
-            pool_printf(&t->pool, "And %s more with %s and %s units.", format_count(k->rest).text,
-                        format_money(r, k->rest_revenue).text, format_count(k->rest_units).text);
+        table->foot = pool_printf(&t->pool, "And %s more with %s and %s.",
+                                  format_count(k->rest).text, format_money(r, k->rest_revenue).text,
+                                  format_many(k->rest_units, "unit").text);
     }
 }
 

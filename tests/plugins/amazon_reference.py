@@ -311,7 +311,7 @@ class Business:
             quadrants[name] = {"products": len(of), **{n: sum(r[n] for r in of) for n in ("sessions", "units", "sales")}}
         quadrants["points"] = [{"asin": r["key"], "sessions": r["sessions"], "conversion_ppm": r["conversion_ppm"], "quadrant": names[r["quadrant"]]}
                                for r in sorted(seen, key=lambda r: (-r["sessions"], r["key"]))[:150]]
-        leaks = sorted((r for r in seen if r["quadrant"] == 1), key=lambda r: (-r["missed"], -r["sessions"], r["key"]))
+        leaks = sorted((r for r in seen if r["quadrant"] == 1 and r["missed"] > 0), key=lambda r: (-r["missed"], -r["sessions"], r["key"]))
         leaks = [self.clean(r, missed_units=r["missed"], missed_sales=ratio(r["missed"], r["units"], r["sales"])) for r in leaks]
         lost = sorted((r for r in latest if r["box_low"] and r["sessions"] >= self.options["min_sessions"]), key=lambda r: (-r["lost"], r["key"]))
         lost = [self.clean(r, page_views_without_buy_box=ratio(r["lost"], 10**6)) for r in lost]

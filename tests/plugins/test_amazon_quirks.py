@@ -386,9 +386,31 @@ def test_text_is_escaped_everywhere(analyze, write):
     assert "&lt;/td&gt;&lt;script&gt;" in html
     markdown = (outcome["folder"] / "report.md").read_text(encoding="utf-8")
     assert "<script" not in markdown and "\\|" in markdown
-    rows = list(csv.reader((outcome["folder"] / "skus.csv").read_text(encoding="utf-8").splitlines()))
+    rows = list(csv.reader((outcome["folder"] / "skus.csv").read_text(encoding="utf-8-sig").splitlines()))
     assert rows[1][1] == "'=1+1"
     assert outcome["report"]["business"]["asins"]["rows"][0]["title"] == HOSTILE
+
+
+@pytest.mark.parametrize("title,written", [
+    ("=1+1", "'=1+1"), ("a;=1+1", "a;'=1+1"), ("a; @x", "a; '@x"), ("a - b", "a - b"), ("a=b", "a=b"), ("＝1", "'＝1"), ("＠x", "'＠x"), ("  +1", "'+1"),
+])
+def test_csv_texts_are_no_formulas(analyze, write, title, written):
+    """Neither at the beginning nor behind a semicolon, which ends a cell for other spreadsheets."""
+    outcome = analyze([("business_report", write("f.csv", HEADER + ROW.replace("Kettle", title)))])
+    content = (outcome["folder"] / "asins.csv").read_bytes()
+    assert content.startswith(b"\xef\xbb\xbfrank,")
+    assert next(csv.DictReader(content.decode("utf-8-sig").splitlines()))["title"] == written
+
+
+def test_one_of_each_reads_well(analyze, write):
+    """The smallest report: no "1 orders", no average of nothing, no product that missed no unit."""
+    orders = write("o.txt", ORDERS + line() + line(order="2", status="Cancelled", quantity="1", currency="", price=""))
+    rows = ROW + ROW.replace("CHILD001", "CHILD002").replace("100,150", "101,151")
+    markdown = (analyze([("orders", orders), ("business_report", write("f.csv", HEADER + rows + ",,Total,,0,0,0%,0,£0.00,0\n"))])["folder"] / "report.md").read_text()
+    assert "1 order of £12.50 on average" in markdown and "1 row without an ASIN is a total" in markdown
+    assert "1 cancelled order line left out (1 unit, in 1 order)" in markdown and "High traffic, low conversion\n\nLast period" not in markdown
+    nothing = write("n.txt", ORDERS + line(status="Cancelled", quantity="0", currency="", price=""))
+    assert "No order line counts as sold" in (analyze([("orders", nothing)])["folder"] / "report.md").read_text()
 
 
 def test_csv_files_have_all_rows(analyze, write, rng):
@@ -396,7 +418,7 @@ def test_csv_files_have_all_rows(analyze, write, rng):
     content = files.business(rng, products)
     outcome = analyze([("business_report", write("f.csv", content))], top=5)
     report = outcome["report"]["business"]
-    with open(outcome["folder"] / "asins.csv", encoding="utf-8", newline="") as f:
+    with open(outcome["folder"] / "asins.csv", encoding="utf-8-sig", newline="") as f:
         rows = list(csv.DictReader(f))
     assert len(rows) == report["asins"]["total"] == report["totals"]["asins"]
     assert sum(round(float(r["sales"]) * 100) for r in rows) == report["totals"]["sales"]
