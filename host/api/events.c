@@ -262,6 +262,9 @@ static void first(struct watcher *w) {
         return;
     }
     w->ended = true;
+    if (op->status == -ENOENT) {
+        hub_forget(w->host->hub, &w->watch); // or ids that somebody makes up drive out real ones
+    }
     stop(w);
     if (has_seen_end) {
         respond(call->req, 204, NULL, (struct bytes){NULL, 0}); // a browser comes back no more

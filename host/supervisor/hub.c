@@ -216,6 +216,15 @@ void hub_remove(struct hub *hub, struct hub_watch *watch) {
     watch->track = NULL;
 }
 
+void hub_forget(struct hub *hub, struct hub_watch *watch) {
+    struct hub_track *track = watch->track;
+    hub_remove(hub, watch);
+    if (track != NULL && track->watches == NULL && TAILQ_EMPTY(&track->entries)) {
+        TAILQ_REMOVE(&hub->idle, track, idle);
+        track_free(hub, track);
+    }
+}
+
 unsigned hub_watchers(const struct hub *hub) {
     return hub->watcher_count;
 }

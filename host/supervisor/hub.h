@@ -53,6 +53,9 @@ void hub_free(struct hub **hub);
 /* -ENOSPC: HUB_JOBS_MAX jobs are being watched; -ENOMEM. */
 int hub_add(struct hub *hub, struct hub_watch *watch);
 void hub_remove(struct hub *hub, struct hub_watch *watch);
+/* The same, and there is no such job: it is no longer followed, unless somebody else watches it or has
+ * something to come back for. */
+void hub_forget(struct hub *hub, struct hub_watch *watch);
 /* How many watch. */
 unsigned hub_watchers(const struct hub *hub);
 

@@ -323,7 +323,28 @@ static void test_model(void) {
     hub_free(&hub);
 }
 
+/* A job that does not exist takes nobody's place. */
+static void test_forget(void) {
+    struct hub *hub = hub_new();
+    struct seen a = {0}, other = {0};
+    watch(hub, &a, &id_a);
+    watch(hub, &other, &id_a);
+    hub_forget(hub, &a.watch);
+    EXPECT_TRUE(hub_follows(hub, &id_a)); // somebody else watches it
+    hub_forget(hub, &a.watch);            // nothing happens
+    EXPECT_EQ_UINT(1, hub_watchers(hub));
+    hub_forget(hub, &other.watch);
+    EXPECT_FALSE(hub_follows(hub, &id_a));
+    EXPECT_EQ_UINT(0, hub_watchers(hub));
+    watch(hub, &a, &id_a);
+    publish(hub, &id_a, "x");
+    hub_forget(hub, &a.watch);
+    EXPECT_TRUE(hub_follows(hub, &id_a)); // there is something to come back for
+    hub_free(&hub);
+}
+
 static const struct expect_test tests[] = {
+    {"a job that does not exist", test_forget},
     {"a watcher hears of its own job", test_only_its_own},
     {"what came behind a number", test_resume},
     {"texts are copied", test_copies},
