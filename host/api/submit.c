@@ -269,25 +269,9 @@ static int count_job(void *arg, struct bytes object) {
     return ++*count > SUBMIT_ITEMS_MAX ? -E2BIG : 0;
 }
 
+/* Valid JSON has something behind its blanks. */
 static bool is_array(struct bytes text) {
-    const char *p = text.data;
-    while (strchr(" \t\r\n", *p) != NULL) {
-        p++; // valid JSON: something else comes
-    }
-    return *p == '[';
-}
-
-static struct bytes trimmed(struct bytes text) {
-    const char *p = text.data;
-    size_t len = text.len;
-    while (len > 0 && strchr(" \t\r\n", p[len - 1]) != NULL) {
-        len--;
-    }
-    while (len > 0 && strchr(" \t\r\n", *p) != NULL) {
-        p++;
-        len--;
-    }
-    return (struct bytes){p, len};
+    return *(const char *)bytes_trim(text).data == '[';
 }
 
 static void submit_array(struct call *call) {
@@ -309,7 +293,7 @@ static void submit_object(struct call *call, struct bytes text) {
     struct submit *s = submit_new(call, 1);
     if (s != NULL) {
         s->form = call->form;
-        (void)add_job(s, trimmed(text));
+        (void)add_job(s, bytes_trim(text));
         go_on(s);
     }
 }

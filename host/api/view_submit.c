@@ -7,6 +7,7 @@
 #include "api/submit.h"
 #include "api/view.h"
 #include "base/nearest.h"
+#include "base/utf8.h"
 
 static const struct view *view_of(const struct call *call) {
     return call->custom->view;
@@ -79,16 +80,18 @@ void view_submit_admit(struct call *call, struct request_body *body) {
 
 /* ---- the payload ---- */
 
-static struct bytes trimmed(struct bytes text) {
-    const char *p = text.data;
-    while (text.len > 0 && strchr(" \t\r\n", p[text.len - 1]) != NULL) {
-        text.len--;
+/* UTF-8, without control characters but those of text of several lines. */
+static bool is_text(struct bytes text) {
+    const uint8_t *p = text.data, *end = p + text.len;
+    while (p < end) {
+        size_t len = utf8_char_len(p, end);
+        bool control = (*p < ' ' && *p != '\t' && *p != '\r' && *p != '\n') || *p == 0x7f;
+        if (len == 0 || control) {
+            return false;
+        }
+        p += len;
     }
-    while (text.len > 0 && strchr(" \t\r\n", *p) != NULL) {
-        p++;
-        text.len--;
-    }
-    return (struct bytes){p, text.len};
+    return true;
 }
 
 static bool is_number(struct bytes text) {
@@ -100,7 +103,7 @@ static int add_field(const struct form *form, const struct view_input *input, st
                      struct problem *ret) {
     const struct form_part *part = form_find(form, input->name, NULL);
     int status = view_of(form->call)->invalid_status;
-    struct bytes text = part == NULL ? (struct bytes){NULL, 0} : trimmed(part->text);
+    struct bytes text = part == NULL ? (struct bytes){NULL, 0} : bytes_trim(part->text);
     if (text.len == 0) {
         return 0;
     }
@@ -109,6 +112,10 @@ static int add_field(const struct form *form, const struct view_input *input, st
     }
     if (input->kind == VIEW_JSON && !json_is_valid(text)) {
         return refuse(ret, status, input->name, "%s must be JSON", input->name);
+    }
+    if (input->kind == VIEW_TEXT && !is_text(text)) {
+        return refuse(ret, status, input->name, "%s must be text: UTF-8 without control characters",
+                      input->name);
     }
     json_key(payload, input->name);
     if (input->kind == VIEW_TEXT) {
@@ -121,7 +128,7 @@ static int add_field(const struct form *form, const struct view_input *input, st
 
 static bool is_given(const struct form *form, const struct view_input *input) {
     const struct form_part *part = form == NULL ? NULL : form_find(form, input->name, NULL);
-    return part != NULL && (part->is_file || trimmed(part->text).len > 0);
+    return part != NULL && (part->is_file || bytes_trim(part->text).len > 0);
 }
 
 /* What must be there. `form` is NULL when none was sent. */

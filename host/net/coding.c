@@ -35,19 +35,6 @@ bool coding_suits(const char *content_type) {
 
 /* ---- what is wanted ---- */
 
-static struct bytes trim(struct bytes text) {
-    const char *s = text.data;
-    size_t len = text.len;
-    while (len > 0 && (s[0] == ' ' || s[0] == '\t')) {
-        s++;
-        len--;
-    }
-    while (len > 0 && (s[len - 1] == ' ' || s[len - 1] == '\t')) {
-        len--;
-    }
-    return (struct bytes){s, len};
-}
-
 /* Cuts the part before `mark` off; what is behind it stays in *rest. */
 static struct bytes cut(struct bytes *rest, char mark) {
     const char *s = rest->data;
@@ -55,7 +42,7 @@ static struct bytes cut(struct bytes *rest, char mark) {
     size_t len = at == NULL ? rest->len : (size_t)(at - s);
     size_t used = len + (at != NULL);
     *rest = (struct bytes){used == 0 ? s : s + used, rest->len - used};
-    return trim((struct bytes){s, len});
+    return bytes_trim((struct bytes){s, len});
 }
 
 /* "q=0.5" in thousandths: 0 or 1 with at most three decimals, not above 1. -1: something else. */
@@ -85,7 +72,7 @@ void coding_read(struct bytes header, struct coding_weights *weights) {
         struct bytes name = cut(&element, ';');
         int weight = 1000;
         if (element.len > 0) {
-            weight = read_weight(trim(element));
+            weight = read_weight(bytes_trim(element));
         }
         if (weight == -1) {
             continue; // not understood: as if it were not there

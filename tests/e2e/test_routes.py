@@ -101,6 +101,8 @@ def test_what_the_job_is_given(routed):
     ([("marketplace", "US")], 400, "at least one file"),
     ([("business_report", form.File(b"", "")), ("orders", form.File(b"", ""))], 400, "at least one file"),
     ([FILES[0], ("periods", "October")], 422, "periods must be JSON"),
+    ([FILES[0], ("periods", "[1]\0")], 422, "periods must be JSON"),
+    ([FILES[0], ("marketplace", "US\0")], 422, "marketplace must be text"),
     ([FILES[0], ("market_place", "US")], 422, 'did you mean "marketplace"'),
     ([("orders", "not a file")], 422, "orders must be a file"),
 ])
