@@ -122,23 +122,15 @@ static void admit_submit(struct call *call, struct request_body *body) {
 }
 
 static void admit_body(struct call *call, struct request_body *body) {
-    switch (call->route->body) {
-    case BODY_SUBMIT:
-        if (takes_work(call)) {
-            admit_submit(call, body);
-        }
-        break;
-    case BODY_BLOB:
-        if (takes_work(call)) {
-            upload_admit(call, body);
-        }
-        break;
-    case BODY_FORM:
-        if (takes_work(call)) {
-            view_submit_admit(call, body);
-        }
-        break;
-    default: break;
+    static void (*const admits[])(struct call * call, struct request_body * body) = {
+        [BODY_SUBMIT] = admit_submit,
+        [BODY_BLOB] = upload_admit,
+        [BODY_FORM] = view_submit_admit,
+    };
+    size_t kind = call->route->body;
+    if (kind < ARRAY_LEN(admits) && admits[kind] != NULL && takes_work(call)) {
+        body->ends_with_drain = true; // then it is no longer taken
+        admits[kind](call, body);
     }
 }
 

@@ -241,6 +241,7 @@ static void head_complete(struct conn *c) {
     }
     c->parser.body_max = body.limit;
     c->ex->body_piece = body.piece;
+    c->ex->ends_with_drain = body.ends_with_drain;
     c->want_continue = c->parser.expect_continue;
 }
 

@@ -164,6 +164,7 @@ void exchange_recycle(struct exchange *ex) {
     buf_clear(&ex->body);
     ex->body_size = 0;
     ex->body_piece = NULL;
+    ex->ends_with_drain = false;
     ex->mark_count = 0;
     ex->part = PART_TARGET;
     ex->answer = ANSWER_NONE;

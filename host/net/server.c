@@ -328,8 +328,19 @@ static void close_listeners(struct server *s, bool public_only) {
     }
 }
 
+/* A peer that has stalled in mid-body would hold up the end. */
+static void end_bodies(struct server *s) {
+    for (struct conn *c = s->live, *next; c != NULL; c = next) {
+        next = c->next;
+        if (c->phase == CONN_BODY && c->ex->ends_with_drain) {
+            respond_refusal(c, 503, "draining", "the host is shutting down; send it again later");
+        }
+    }
+}
+
 static void drain(struct server *s, bool public_only) {
     close_listeners(s, public_only);
+    end_bodies(s);
     for (struct conn *c = s->live, *next; c != NULL; c = next) {
         next = c->next;
         bool nothing_yet = c->phase == CONN_HEAD && c->parser.consumed == 0;

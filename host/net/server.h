@@ -121,6 +121,9 @@ struct request_body {
      * read until request_body_resume(). It may answer the request instead, now or later: then the
      * rest is not read. */
     int (*piece)(struct request *req, struct bytes piece);
+    /* Nothing would be made of it any more once the server drains: then its rest is not waited for,
+     * and the request is told 503. */
+    bool ends_with_drain;
 };
 
 /* After BODY_BEHIND: go on. The time in between is not held against the peer. */
@@ -167,7 +170,7 @@ int server_listen(struct server *s, const struct server_door *door, struct err *
  * "unix:/run/x"; NULL behind the last one. */
 const char *server_url(const struct server *s, unsigned n);
 /* No more of the public: closes their doors and idle connections, answers what is under way with
- * Connection: close. Streams go on. */
+ * Connection: close. Streams go on. Bodies that end with a drain do so, whoever sends them. */
 void server_drain_public(struct server *s);
 /* No more of anybody; streams end. */
 void server_drain(struct server *s);

@@ -87,6 +87,7 @@ struct exchange {
     uint64_t body_size;
     int64_t begun_us; /* when its head, then its body, was complete */
     int (*body_piece)(struct request *req, struct bytes piece); /* NULL: `body` takes it */
+    bool ends_with_drain;
     /* the answer */
     enum answer_kind answer;
     int status;

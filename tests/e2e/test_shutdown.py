@@ -119,6 +119,24 @@ def test_second_signal_while_an_upload_is_put_into_the_store(make_host):
     host.assert_sound()
 
 
+def test_stalled_uploads_do_not_hold_up_the_end(make_host):
+    """Each is told, although none would have been taken; the grace is for what can still become something."""
+    host = make_host({"host": {"shutdown_grace": "1h"}})
+    host.start()
+    kinds = {"/v1/blobs": "application/octet-stream", "/v1/jobs": "application/json"}
+    stalled = [Raw(path=host.socket).send(f"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Type: {kind}\r\nContent-Length: 9\r\n"
+                                          "Expect: 100-continue\r\n\r\n") for path, kind in kinds.items()]
+    for raw in stalled:
+        assert raw.response().status == 100
+        raw.send("1234")
+    host.send(signal.SIGTERM)
+    for raw in stalled:
+        answer = raw.response()
+        assert answer.status == 503 and b'"draining"' in answer.body, answer
+        raw.close()
+    assert host.reap() == 0
+
+
 def test_sigint_is_as_good(host):
     host.send(signal.SIGINT)
     assert host.reap() == 0

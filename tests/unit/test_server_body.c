@@ -11,6 +11,7 @@ struct taker {
     size_t answer_at;
     unsigned ended; /* done callbacks */
     bool whole;     /* the handler was called */
+    bool drains;    /* the body ends with a drain */
 };
 
 static void on_end(struct request *req, void *arg) {
@@ -37,6 +38,7 @@ static void admit(struct request *req, struct request_body *body, void *arg) {
     t->req = req;
     body->limit = 1 << 24;
     body->piece = take;
+    body->ends_with_drain = t->drains;
 }
 
 static void handle(struct request *req, void *arg) {
@@ -237,7 +239,36 @@ static void test_trickle(void) {
     fixture_stop(&t.f);
 }
 
+/* Stalled, or paused by the handler: it is told, and gone when it has had its time to read that. */
+static void test_drain(void) {
+    for (int kind = 0; kind < 4; kind++) {
+        bool drains = kind % 2 == 0, paused = kind >= 2;
+        struct taker t;
+        begin(&t);
+        t.drains = drains;
+        t.pause_at = paused ? 1 : 0;
+        int fd = post(&t, 1000);
+        (void)push(&t, fd, 999);
+        EXPECT_EQ_UINT(999, t.taken);
+        server_drain_public(t.f.server);
+        fixture_settle(&t.f);
+        EXPECT_EQ_UINT(drains, t.ended);
+        if (drains) {
+            expect_answer(&t, fd, 503, true);
+            EXPECT_FALSE(t.whole);
+        } else {
+            t.pause_at = 0;
+            request_body_resume(t.req);
+            (void)push(&t, fd, 1);
+            expect_answer(&t, fd, 200, false); // by the admin door, which stays open
+        }
+        EXPECT_EQ_UINT(0, server_connections(t.f.server));
+        fixture_stop(&t.f);
+    }
+}
+
 static const struct expect_test tests[] = {
+    {"bodies that end with a drain", test_drain},
     {"reading waits for who takes the body", test_pause},
     {"a pause with nothing left to read", test_pause_at_the_end},
     {"an answer before the end", test_answered_early},
