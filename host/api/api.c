@@ -16,6 +16,7 @@
 enum {
     SUBMIT_BODY_MIN = 16 << 20,      // an array of 1000 jobs with 16 KiB each
     SUBMIT_ENVELOPE_MAX = 64 * 1024, // what a submission has besides its payload
+    SUBMIT_BODIES_MAX = 4,           // of the largest size held at the same time, at least
 };
 
 /* One job with the largest payload that any queue takes must fit. */
@@ -27,6 +28,17 @@ static uint64_t submit_body_max(const struct config *c) {
     }
     most += SUBMIT_ENVELOPE_MAX;
     return most > SUBMIT_BODY_MIN ? most : SUBMIT_BODY_MIN;
+}
+
+/* All bodies that are held in memory. */
+static uint64_t bodies_max(const struct api *api) {
+    const struct config *c = api->host->config;
+    uint64_t most = api->submit_body_max;
+    for (size_t i = 0; i < c->route_count; i++) {
+        uint64_t size = (uint64_t)c->routes[i].max_body;
+        most = size > most ? size : most;
+    }
+    return SUBMIT_BODIES_MAX * most;
 }
 
 static void *api_open(struct host *host) {
@@ -50,6 +62,7 @@ static void api_configure(void *front, struct server_config *ret_config) {
     struct api *api = front;
     *ret_config = (struct server_config){
         .limits = server_limits_default, .handle = api_handle, .admit = api_admit, .arg = api};
+    ret_config->limits.bodies = bodies_max(api);
     http_stats_watch(&api->http, &ret_config->watch);
 }
 

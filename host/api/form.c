@@ -102,6 +102,12 @@ static bool add_to_part(struct form *form, struct bytes piece) {
     if (part->size > part->max) {
         return refuse_large(form);
     }
+    if (!part->is_file && request_body_hold(form->call->req, piece.len) != 0) {
+        static const struct problem no_room = {
+            .status = 503, .code = "too_many_bodies", .message = SERVER_NO_ROOM};
+        call_problem(form->call, &no_room);
+        return false;
+    }
     if (!part->is_file) {
         buf_add(&part->gathered, piece.data, piece.len);
         if (part->gathered.failed) {

@@ -220,6 +220,15 @@ static void refuse(struct conn *c, enum http1_error error) {
     respond_refusal(c, row->status, row->code, row->message);
 }
 
+static void refuse_body(struct request *req) {
+    respond_header(req, "Retry-After", "1");
+    respond_error(req, 503, "too_many_bodies", NULL, SERVER_NO_ROOM);
+}
+
+static bool reading(const struct conn *c) {
+    return c->phase == CONN_IDLE || c->phase == CONN_HEAD || c->phase == CONN_BODY;
+}
+
 static void head_complete(struct conn *c) {
     struct server_config *config = &c->server->config;
     struct request_body body = {.limit = limits(c)->body};
@@ -243,6 +252,10 @@ static void head_complete(struct conn *c) {
     c->ex->body_piece = body.piece;
     c->ex->ends_with_drain = body.ends_with_drain;
     c->want_continue = c->parser.expect_continue;
+    bool held = reading(c) && body.piece == NULL && !c->parser.chunked;
+    if (held && c->parser.length <= body.limit && !exchange_body_fits(c->ex, c->parser.length)) {
+        refuse_body(&c->ex->req);
+    }
 }
 
 static void request_complete(struct conn *c) {
@@ -254,10 +267,6 @@ static void request_complete(struct conn *c) {
     c->server->config.handle(&c->ex->req, c->server->config.arg);
 }
 
-static bool reading(const struct conn *c) {
-    return c->phase == CONN_IDLE || c->phase == CONN_HEAD || c->phase == CONN_BODY;
-}
-
 /* False: nothing more is read for now. */
 static bool take_body(struct conn *c, struct bytes piece) {
     c->want_continue = false;
@@ -266,6 +275,8 @@ static bool take_body(struct conn *c, struct bytes piece) {
         c->behind = true;
         c->behind_since_ms = now_ms(c);
         bufferevent_disable(c->bev, EV_READ);
+    } else if (r == -ENOBUFS && c->ex->body_piece == NULL) {
+        refuse_body(&c->ex->req);
     } else if (r < 0) {
         respond_refusal(c, 503, "out_of_memory", "there is no memory left for the body");
     }

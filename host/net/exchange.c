@@ -8,7 +8,7 @@
 #include "net/path.h"
 #include "net/server_private.h"
 
-enum { BODY_KEEP = 64 * 1024 }; // a larger buffer is not kept for the next request
+enum { BODY_KEEP = SERVER_BODY_FREE }; // a larger buffer is not kept for the next request
 
 struct exchange *exchange_new(struct conn *c) {
     struct exchange *ex = calloc(1, sizeof *ex);
@@ -118,10 +118,43 @@ static void leave_peer(struct exchange *ex) {
 
 /* ---- the body ---- */
 
+/* Of a body of which so much is held, what counts. */
+static uint64_t countable(const struct exchange *ex, uint64_t held) {
+    return ex->req.admin || held <= SERVER_BODY_FREE ? 0 : held - SERVER_BODY_FREE;
+}
+
+bool exchange_body_fits(const struct exchange *ex, uint64_t length) {
+    const struct server *s = ex->server;
+    uint64_t others = s->bodies - ex->counted;
+    return countable(ex, length) == 0 || others + countable(ex, length) <= s->config.limits.bodies;
+}
+
+int request_body_hold(struct request *req, size_t len) {
+    struct exchange *ex = CONTAINER_OF(req, struct exchange, req);
+    if (ex->server == NULL || !exchange_body_fits(ex, ex->held + len)) {
+        return -ENOBUFS;
+    }
+    ex->held += len;
+    ex->server->bodies += countable(ex, ex->held) - ex->counted;
+    ex->counted = countable(ex, ex->held);
+    return 0;
+}
+
+static void let_body_go(struct exchange *ex) {
+    if (ex->server != NULL) {
+        ex->server->bodies -= ex->counted;
+    }
+    ex->held = ex->counted = 0;
+}
+
 int exchange_body(struct exchange *ex, struct bytes piece) {
     ex->body_size += piece.len;
     if (ex->body_piece != NULL) {
         return ex->body_piece(&ex->req, piece);
+    }
+    int r = request_body_hold(&ex->req, piece.len);
+    if (r != 0) {
+        return r;
     }
     buf_add(&ex->body, piece.data, piece.len);
     return ex->body.failed ? -ENOMEM : 0;
@@ -152,6 +185,7 @@ static void close_file(struct exchange *ex) {
 void exchange_recycle(struct exchange *ex) {
     call_done(ex);
     leave_peer(ex);
+    let_body_go(ex);
     close_file(ex);
     struct arena arena = ex->req.arena;
     arena_reset(&arena);
@@ -182,6 +216,7 @@ void exchange_free(struct exchange *ex) {
     }
     call_done(ex);
     leave_peer(ex);
+    let_body_go(ex);
     close_file(ex);
     buf_free(&ex->content);
     respond_gzip_end(ex);

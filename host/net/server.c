@@ -24,6 +24,7 @@ const struct server_limits server_limits_default = {
     .headers = 16 * 1024,
     .header_count = 64,
     .body = 1024 * 1024,
+    .bodies = 64 * 1024 * 1024,
     .connections = 1024,
     .connections_per_peer = 64,
     .handshake_ms = 10 * 1000,

@@ -31,6 +31,9 @@ struct server_limits {
     size_t headers;                      /* 16 KiB; over: 431                            */
     unsigned header_count;               /* 64; over: 431                                */
     uint64_t body;                       /* 1 MiB; over: 413; `admit` may say otherwise  */
+    uint64_t bodies;                     /* 64 MiB of bodies held in memory for all public
+                                            connections together, beyond the first
+                                            SERVER_BODY_FREE bytes of each; over: 503        */
     unsigned connections;                /* 1024; then the public doors rest. 0 = no cap */
     unsigned connections_per_peer;       /* 64; over: 503. 0 = no cap; TCP only. Behind a
                                             trusted proxy: requests at once, by the address that
@@ -47,6 +50,7 @@ struct server_limits {
 enum {
     SERVER_BODY_SMALL = 1 << 20,  /* a body that may be larger must keep, from body_ms on, */
     SERVER_BODY_RATE = 64 * 1024, /* so many bytes/s */
+    SERVER_BODY_FREE = 64 * 1024, /* so much of a body is held whatever others hold */
     SERVER_LINGER_MS = 2000,      /* after a refusal: how long, and */
     SERVER_LINGER_BYTES =
         64 * 1024 /* how much is still read so that the answer is not lost to a reset         */
@@ -117,7 +121,8 @@ enum { BODY_BEHIND = 1 };
 struct request_body {
     uint64_t limit; /* over: 413, before 100 Continue is sent */
     /* NULL: it is held in memory. Else its pieces come here as they arrive, borrowed for the call,
-     * and limits.upload_ms and upload_rate are its deadlines. 0; BODY_BEHIND: taken, but no more is
+     * and limits.upload_ms and upload_rate are its deadlines; what is kept of them in memory is to be
+     * told to request_body_hold(). 0; BODY_BEHIND: taken, but no more is
      * read until request_body_resume(). It may answer the request instead, now or later: then the
      * rest is not read. */
     int (*piece)(struct request *req, struct bytes piece);
@@ -128,6 +133,12 @@ struct request_body {
 
 /* After BODY_BEHIND: go on. The time in between is not held against the peer. */
 void request_body_resume(struct request *req);
+
+#define SERVER_NO_ROOM                                                                             \
+    "the host holds as many large requests as it has memory for; try again in a moment"
+/* So many more bytes of this request's body are held in memory by whoever takes its pieces: they
+ * count until the request is freed. 0, or -ENOBUFS: limits.bodies is reached. */
+int request_body_hold(struct request *req, size_t len);
 
 /* Told of what happens, for counting. Each is optional, and must not answer or change anything. */
 struct server_watch {

@@ -85,6 +85,8 @@ struct exchange {
     size_t mark_count;
     enum { PART_TARGET, PART_NONE, PART_NAME, PART_VALUE } part;
     uint64_t body_size;
+    uint64_t held;    /* of the body in memory */
+    uint64_t counted; /* ... of which are counted in server.bodies */
     int64_t begun_us; /* when its head, then its body, was complete */
     int (*body_piece)(struct request *req, struct bytes piece); /* NULL: `body` takes it */
     bool ends_with_drain;
@@ -138,6 +140,7 @@ struct server {
     int64_t date_s; /* second that `date` shows */
     char date[40];
     unsigned gzip_streams;
+    uint64_t bodies; /* bytes, as limits.bodies */
     struct buf scratch;
 };
 
@@ -163,7 +166,9 @@ void exchange_piece(struct exchange *ex, enum http1_event event, struct bytes pi
 int exchange_head(struct exchange *ex, const struct http1 *p);
 /* Finds out for whom a proxy asks, and counts it. False: there are too many of its requests. */
 bool exchange_forwarded(struct exchange *ex);
-/* A piece of the body. 0, BODY_BEHIND, or -ENOMEM. */
+/* Is there room for a body of this length? It takes none yet. */
+bool exchange_body_fits(const struct exchange *ex, uint64_t length);
+/* A piece of the body. 0, BODY_BEHIND, -ENOMEM or -ENOBUFS. */
 int exchange_body(struct exchange *ex, struct bytes piece);
 void exchange_body_end(struct exchange *ex);
 /* Calls `done` and makes it ready for the connection's next request. */

@@ -1,4 +1,6 @@
 // POST /v1/jobs as a form: parts in any order, what is refused and when, limits at N and N + 1, and what reaches the store.
+#include "net/server_private.h"
+
 #include "api_fixture.h"
 
 #define JOB      "{\"type\":\"a.b\"}"
@@ -253,6 +255,36 @@ static void test_no_room(void) {
     api_stop(&x);
 }
 
+/* A form's fields are held in memory as other bodies are, and share their bound. */
+static void test_no_memory(void) {
+    enum { ROOM = 1000 };
+    struct api_fixture x;
+    begin(&x);
+    x.f.server->config.limits.bodies = ROOM;
+    for (size_t over = 0; over <= 1; over++) {
+        struct buf b = {0};
+        size_t size = SERVER_BODY_FREE + ROOM + over;
+        buf_str(&b, "POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n"
+                    "Content-Type: multipart/form-data; boundary=b\r\n\r\n" FIELD("job"));
+        memset(buf_room(&b, size), ' ', size);
+        buf_grew(&b, size);
+        buf_str(&b, "\r\n--b"); // nothing of the field is held back
+        int fd = client_tcp(&x.f);
+        client_send(&x.f, fd, b.data, b.len);
+        fixture_settle(&x.f);
+        EXPECT_EQ_UINT(over == 0 ? ROOM : 0, x.f.server->bodies);
+        if (over == 1) {
+            api_expect(&x, fd, 503, "too_many_bodies");
+        } else {
+            close(fd);
+        }
+        fixture_settle(&x.f);
+        EXPECT_EQ_UINT(0, x.f.server->bodies);
+        buf_free(&b);
+    }
+    api_stop(&x);
+}
+
 static void test_peer_leaves(void) {
     struct api_fixture x;
     begin(&x);
@@ -289,6 +321,7 @@ static const struct expect_test tests[] = {
     {"a store that refuses a file", test_store_refuses},
     {"refused by the head alone", test_not_now},
     {"no room for uploads", test_no_room},
+    {"no memory for fields", test_no_memory},
     {"a peer that leaves", test_peer_leaves},
 };
 

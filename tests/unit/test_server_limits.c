@@ -578,6 +578,74 @@ static void test_half_open(void) {
     fixture_stop(&f);
 }
 
+static int post_body(struct fixture *f, const char *framing, size_t sent) {
+    static char zeros[2 * SERVER_BODY_FREE];
+    char head[160];
+    int fd = client_tcp(f);
+    (void)snprintf(head, sizeof head, "POST / HTTP/1.1\r\n" HOST "%s\r\n\r\n", framing);
+    client_say(f, fd, head);
+    client_send(f, fd, zeros, sent);
+    fixture_settle(f);
+    return fd;
+}
+
+static void expect_no_room(struct fixture *f, int fd) {
+    unsigned continues = 0;
+    struct buf in = {0};
+    struct answer a = client_answer_from(f, fd, &in, false, &continues);
+    EXPECT_EQ_INT(503, a.status);
+    EXPECT_EQ_UINT(0, continues);
+    EXPECT_CONTAINS("too_many_bodies", a.body.data);
+    EXPECT_CONTAINS("Retry-After: 1\r\n", a.head.data);
+    EXPECT_CONTAINS("Connection: close\r\n", a.head.data);
+    answer_free(&a);
+    buf_free(&in);
+    close(fd);
+    fixture_settle(f);
+}
+
+static void expect_taken(struct fixture *f, int fd) {
+    struct answer a = client_answer(f, fd);
+    EXPECT_EQ_INT(200, a.status);
+    answer_free(&a);
+    close(fd);
+    fixture_settle(f);
+}
+
+/* What all bodies in memory take together: a small one always fits, the last byte of a large one
+ * does, and one more does not. */
+static void test_bodies_in_memory(void) {
+    enum { ROOM = 1000, HALF = SERVER_BODY_FREE + ROOM / 2 };
+    struct server_limits l = short_limits();
+    l.bodies = ROOM;
+    struct fixture f;
+    start(&f, l);
+    int first = post_body(&f, "Content-Length: 66036", HALF - 1); // what it has sent counts
+    EXPECT_EQ_INT(66036, HALF);
+    expect_taken(&f, post_body(&f, "Content-Length: 65536", 65536));
+    expect_no_room(&f, post_body(&f, "Expect: 100-continue\r\nContent-Length: 66038", 0));
+    expect_taken(&f, post_body(&f, "Content-Length: 66037", 66037));
+    client_send(&f, first, "x", 1);
+    expect_taken(&f, first);
+    // a length that nobody has said
+    first = post_body(&f, "Content-Length: 66036", HALF - 1);
+    int chunked = post_body(&f, "Transfer-Encoding: chunked", 0);
+    client_say(&f, chunked, "101f6\r\n"); // 66038
+    static char zeros[66038];
+    client_send(&f, chunked, zeros, sizeof zeros);
+    expect_no_room(&f, chunked);
+    // who leaves makes room; the owner of the host is not counted
+    close(first);
+    fixture_settle(&f);
+    expect_taken(&f, post_body(&f, "Content-Length: 66536", 66536));
+    expect_no_room(&f, post_body(&f, "Content-Length: 66537", 0));
+    int admin = client_unix(&f);
+    client_say(&f, admin, "POST / HTTP/1.1\r\n" HOST "Content-Length: 66038\r\n\r\n");
+    client_send(&f, admin, zeros, sizeof zeros);
+    expect_taken(&f, admin);
+    fixture_stop(&f);
+}
+
 static const struct expect_test tests[] = {
     {"deadlines of head and body", test_deadline_header},
     {"bytes that trickle in move no deadline", test_deadline_trickle},
@@ -590,6 +658,7 @@ static const struct expect_test tests[] = {
     {"connections in all", test_connection_cap},
     {"connections per peer", test_connections_per_peer},
     {"requests by a trusted proxy", test_trusted_proxy},
+    {"bodies held in memory", test_bodies_in_memory},
     {"no caps", test_no_caps},
     {"few descriptors left", test_few_descriptors},
     {"no descriptors left", test_no_descriptors},
