@@ -104,6 +104,12 @@ void call_problem(struct call *call, const struct problem *problem) {
 void call_spool_failed(struct call *call, int error) {
     bool full = error == -ENOSPC || error == -EDQUOT || error == -EFBIG;
     respond_header(call->req, "Retry-After", "5");
+    if (error == -EMFILE) {
+        call_error(
+            call, 503, "too_many_uploads", NULL,
+            "the host has as many uploads in hand as it has descriptors for; try again later");
+        return;
+    }
     call_errorf(call, full ? 507 : 503, full ? "disk_full" : "upload_not_stored", NULL,
                 "the upload could not be written below host.state_dir: %s", strerror(-error));
 }

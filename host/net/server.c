@@ -5,17 +5,16 @@
 #include <errno.h>
 #include <event2/listener.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "net/descriptors.h"
 #include "net/listen.h"
 #include "net/server_private.h"
 
@@ -43,8 +42,6 @@ enum {
     CHUNK_EXT = 256,
     CHUNK_EXT_TOTAL = 16 * 256,
     REST_MS = 1000,
-    FD_RESERVE =
-        32 // descriptors that no public connection gets: workers, blobs, the admin's way in
 };
 
 /* ---- resting: a listener that rests leaves new connections in the kernel's queue ---- */
@@ -216,15 +213,6 @@ static void on_reap(evutil_socket_t fd, short what, void *arg) {
 
 /* ---- life ---- */
 
-/* The kernel gives the lowest free number, so a high one says how few are left. */
-static int fd_max(void) {
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= INT_MAX) {
-        return INT_MAX;
-    }
-    return (int)limit.rlim_cur - FD_RESERVE;
-}
-
 struct server *server_new(struct event_base *base, struct timers *timers, const struct env *env,
                           const struct log *log, const struct server_config *config) {
     struct server *s = calloc(1, sizeof *s);
@@ -243,7 +231,7 @@ struct server *server_new(struct event_base *base, struct timers *timers, const 
                                      .chunk_ext_total = CHUNK_EXT_TOTAL};
     s->date_s = -1;
     timer_init(&s->wake, on_wake, s);
-    s->fd_max = fd_max();
+    s->fd_max = descriptors_max(); // the kernel gives the lowest free number
     s->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     s->reaper = event_new(base, -1, EV_PERSIST, on_reap, s);
     if (s->reaper == NULL) {

@@ -11,6 +11,7 @@
 #include "base/disk.h"
 #include "base/fault.h"
 #include "base/write_all.h"
+#include "net/descriptors.h"
 
 enum { SPOOL_PART = 64 * 1024 }; // so much is worth a turn of the disk thread
 
@@ -31,12 +32,25 @@ struct spool {
     int status;
 };
 
+// [disk thread] As for connections: the kernel gives the lowest free number.
+static int open_file(struct spool *s) {
+    int fd = open(s->all->dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (fd == -1) {
+        return -errno;
+    }
+    if (fd >= descriptors_max()) {
+        (void)close(fd);
+        return -EMFILE;
+    }
+    s->fd = fd;
+    return 0;
+}
+
 // [disk thread]
 static void work_write(struct disk_op *op) {
     struct spool *s = CONTAINER_OF(op, struct spool, op);
     if (s->status == 0 && s->fd == -1) {
-        s->fd = open(s->all->dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-        s->status = s->fd == -1 ? -errno : 0;
+        s->status = open_file(s);
     }
     if (s->status == 0) {
         s->status = fault(FAULT_SPOOL_WRITE);

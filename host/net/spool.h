@@ -40,7 +40,8 @@ struct spool_events {
 struct spool *spool_new(struct spools *all, const struct spool_events *events);
 
 /* Copies the piece. 0; SPOOL_BEHIND; or the negative errno of an earlier failure: -ENOSPC, -EDQUOT
- * or -EFBIG is a full disk. */
+ * or -EFBIG is a full disk; -EMFILE: its file would be one of the descriptors that the host keeps
+ * for itself (descriptors.h). */
 int spool_write(struct spool *s, struct bytes piece);
 
 /* No more is written; `done` is called, always later. */

@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include "base/disk.h"
+#include "net/descriptors.h"
+
 #include "expect.h"
 
 struct rig {
@@ -184,6 +186,39 @@ static void test_no_room(void) {
     end(&r);
 }
 
+/* One file gets the last descriptor that is not the host's own, the next one none. */
+static void test_descriptors(void) {
+    struct rig r;
+    struct rlimit before, few;
+    begin(&r);
+    (void)getrlimit(RLIMIT_NOFILE, &before);
+    int next = dup(0);
+    close(next);
+    few = (struct rlimit){.rlim_cur = (rlim_t)next + 1 + DESCRIPTORS_RESERVE,
+                          .rlim_max = before.rlim_max};
+    EXPECT_EQ_INT(0, setrlimit(RLIMIT_NOFILE, &few));
+    struct spool *s[2];
+    for (size_t i = 0; i < ARRAY_LEN(s); i++) {
+        s[i] = new_spool(&r);
+        EXPECT_EQ_INT(0, spool_write(s[i], bytes_of("x")));
+        spool_end(s[i]);
+        settle(&r);
+        EXPECT_EQ_INT(i == 0 ? 0 : -EMFILE, r.status);
+    }
+    EXPECT_EQ_INT(next, spool_fd(s[0]));
+    EXPECT_EQ_INT(-1, spool_fd(s[1]));
+    spool_free(&s[0]);
+    spool_free(&s[1]);
+    settle(&r);
+    s[0] = new_spool(&r); // there is room again
+    spool_end(s[0]);
+    settle(&r);
+    EXPECT_EQ_INT(0, r.status);
+    spool_free(&s[0]);
+    (void)setrlimit(RLIMIT_NOFILE, &before);
+    end(&r);
+}
+
 /* At every stage. */
 static void test_freed(void) {
     struct rig r;
@@ -218,6 +253,7 @@ static const struct expect_test tests[] = {
     {"what all of them may wait for", test_bound_of_all},
     {"a file that cannot be made", test_failure},
     {"a full disk", test_no_room},
+    {"the host's own descriptors", test_descriptors},
     {"freed at any time", test_freed},
 };
 
