@@ -58,6 +58,7 @@ void respond_packed(struct request *req, int status, const char *content_type, s
         buf_add(&ex->content, body.data, body.len);
         ex->file_left = body.len;
         if (ex->content.failed) {
+            ex->answer = ANSWER_PUMPED; // nobody else will: else it would wait for one for ever
             connection_close(ex->conn);
             return;
         }
@@ -84,6 +85,20 @@ static bool header_has_etag(const struct request *req, const char *name, const c
     return request_header(req, name, &value) == 1 && etag != NULL && etag_listed(value, etag);
 }
 
+/* Is what the peer has a part of still the content? One strong tag, as it stands: no list, no "*",
+ * no date. */
+static bool if_range_holds(const struct request *req, const char *etag) {
+    struct bytes value;
+    unsigned count = request_header(req, "If-Range", &value);
+    if (count != 1 || etag == NULL) {
+        return count == 0;
+    }
+    const char *text = value.data;
+    size_t len = strlen(etag);
+    return value.len == len + 2 && text[0] == '"' && text[len + 1] == '"' &&
+           memcmp(text + 1, etag, len) == 0;
+}
+
 /* The range that the request asks for, if it may have one. */
 static enum range_kind asked_range(const struct request *req, const char *etag, uint64_t size,
                                    struct range *ret) {
@@ -92,10 +107,7 @@ static enum range_kind asked_range(const struct request *req, const char *etag, 
     if (!get || request_header(req, "Range", &value) != 1) {
         return RANGE_NONE;
     }
-    if (request_header(req, "If-Range", NULL) > 0 && !header_has_etag(req, "If-Range", etag)) {
-        return RANGE_NONE;
-    }
-    return range_parse(value, size, ret);
+    return if_range_holds(req, etag) ? range_parse(value, size, ret) : RANGE_NONE;
 }
 
 static void send_range(struct request *req, int status, const char *content_type, int fd,

@@ -526,6 +526,9 @@ static void test_files(void) {
         {"GET", "If-None-Match: \"ta\"\r\n", 200, 0, FILE_SIZE, ""},
         {"GET", "If-Range: \"tag\"\r\nRange: bytes=0-9\r\n", 206, 0, 10, ""},
         {"GET", "If-Range: \"old\"\r\nRange: bytes=0-9\r\n", 200, 0, FILE_SIZE, ""},
+        {"GET", "If-Range: *\r\nRange: bytes=0-9\r\n", 200, 0, FILE_SIZE, ""},
+        {"GET", "If-Range: W/\"tag\"\r\nRange: bytes=0-9\r\n", 200, 0, FILE_SIZE, ""},
+        {"GET", "If-Range: \"old\", \"tag\"\r\nRange: bytes=0-9\r\n", 200, 0, FILE_SIZE, ""},
     };
     struct fixture f = fixture_defaults();
     fixture_start(&f);

@@ -1,6 +1,7 @@
 // Compressed answers: which ones, to whom, and that they unpack to the same bytes. The pure parts: test_net_parts.c.
 #include <zlib.h>
 
+#include "failing_alloc.h"
 #include "server_fixture.h"
 
 enum { CONTENT = 1000000 };
@@ -243,6 +244,28 @@ static void test_bound(void) {
     fixture_stop(&f);
 }
 
+/* Whichever allocation of an answer fails, the request comes to its end. */
+static void test_no_memory(void) {
+    enum { ALLOCATIONS = 12 };
+    struct fixture f = fixture_defaults();
+    fixture_start(&f);
+    fixture_listen(&f);
+    for (int nth = 1; nth <= ALLOCATIONS; nth++) {
+        int fd = client_unix(&f);
+        client_say(&f, fd, "GET /later HTTP/1.1\r\nHost: a\r\n" ACCEPT "\r\n");
+        fixture_settle(&f);
+        failing_alloc_after(nth);
+        respond(f.kept[0], 200, "text/plain", (struct bytes){content, CONTENT});
+        failing_alloc_after(0);
+        f.kept_count = 0;
+        close(fd);
+        fixture_settle(&f);
+        EXPECT_EQ_UINT(nth, f.handled);
+        EXPECT_EQ_UINT(nth, f.done);
+    }
+    fixture_stop(&f);
+}
+
 static const struct expect_test tests[] = {
     {"which answers are compressed", test_which},
     {"content that does not get smaller", test_noise},
@@ -250,6 +273,7 @@ static const struct expect_test tests[] = {
     {"a coding that the handler has set", test_own_coding},
     {"event streams", test_event_stream},
     {"how many are compressed at once", test_bound},
+    {"answers without memory", test_no_memory},
 };
 
 int main(int argc, char **argv) {
