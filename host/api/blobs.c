@@ -8,6 +8,7 @@
 
 struct upload {
     struct spool *spool;
+    uint64_t room; /* in the store's budget when it began */
     struct store_blob_put put;
 };
 
@@ -20,7 +21,12 @@ static void on_room(void *arg) {
 
 static int take_piece(struct request *req, struct bytes piece) {
     struct call *call = req->context;
-    int r = spool_write(call->upload->spool, piece);
+    struct upload *u = call->upload;
+    if (piece.len > u->room - spool_size(u->spool)) {
+        call_no_room(call);
+        return 0;
+    }
+    int r = spool_write(u->spool, piece);
     if (r < 0) {
         call_spool_failed(call, r);
         return 0;
@@ -40,6 +46,11 @@ static void on_written(void *arg, int status);
 void upload_admit(struct call *call, struct request_body *body) {
     struct upload *u = call->upload = CALL_NEW(call, struct upload);
     if (u == NULL) {
+        return;
+    }
+    u->room = store_blob_room(&call->host->store);
+    if (call->req->announced > u->room) {
+        call_no_room(call);
         return;
     }
     u->spool = spool_new(&call->api->spools, &(struct spool_events){on_room, on_written, call});

@@ -101,6 +101,12 @@ void call_problem(struct call *call, const struct problem *problem) {
     send_problem(call, problem);
 }
 
+void call_no_room(struct call *call) {
+    struct problem problem;
+    call_store_problem(-EDQUOT, "there is no room for these files", &problem);
+    call_problem(call, &problem);
+}
+
 void call_spool_failed(struct call *call, int error) {
     bool full = error == -ENOSPC || error == -EDQUOT || error == -EFBIG;
     respond_header(call->req, "Retry-After", "5");

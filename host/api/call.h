@@ -64,6 +64,8 @@ void call_error(struct call *call, int status, const char *code, const char *fie
 void call_errorf(struct call *call, int status, const char *code, const char *field,
                  const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 void call_problem(struct call *call, const struct problem *problem);
+/* The store's budget has no room for a body's files. */
+void call_no_room(struct call *call);
 /* A body that could not be written to the disk. */
 void call_spool_failed(struct call *call, int error);
 /* A store operation that failed as a whole; finishes the operation. */

@@ -115,6 +115,11 @@ static bool add_to_part(struct form *form, struct bytes piece) {
         }
         return !part->gathered.failed;
     }
+    if (piece.len > form->room) {
+        call_no_room(form->call);
+        return false;
+    }
+    form->room -= piece.len;
     int r = spool_write(part->spool, piece);
     if (r < 0) {
         call_spool_failed(form->call, r);
@@ -198,6 +203,7 @@ bool form_admit(struct call *call, const struct form_rules *rules, struct reques
     }
     form->call = call;
     form->rules = rules;
+    form->room = store_blob_room(&call->host->store);
     form->last = &form->parts;
     multipart_init(&form->parser, boundary);
     call->form = form;

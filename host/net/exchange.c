@@ -89,6 +89,7 @@ int exchange_head(struct exchange *ex, const struct http1 *p) {
     req->header_count = ex->mark_count;
     req->host = host;
     req->has_body = p->chunked || p->length > 0;
+    req->announced = p->chunked ? 0 : p->length;
     req->admin = ex->conn->visitor.admin;
     req->peer_uid = ex->conn->visitor.uid;
     req->peer = ex->conn->visitor.text;

@@ -75,6 +75,7 @@ struct request {
     const struct header *headers;
     size_t header_count;
     bool has_body;      /* one was announced, though it may turn out to be empty            */
+    uint64_t announced; /* its length; 0 also when it comes in chunks                       */
     struct bytes body;  /* de-chunked; {NULL, size} when it went to request_body.piece      */
     const char *host;   /* Host, or the authority of an absolute target; "" = none          */
     bool admin;         /* came in by an admin door                                         */

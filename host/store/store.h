@@ -738,6 +738,9 @@ struct store_ops {
     struct store_caps caps;
     void (*post)(void *self, struct store_op *op); /* [loop] see the rules above */
     void (*close)(void *self); /* [loop] answers what was posted (done() is called), then frees */
+    /* [loop] Bytes of blobs that the budget still has room for, at once and by what is committed;
+     * UINT64_MAX: it has no limit. */
+    uint64_t (*blob_room)(void *self);
 };
 
 struct store {
@@ -757,6 +760,10 @@ static inline void store_post(struct store *store, struct store_op *op) {
     op->posted_us = env_stopwatch_us();
     op->group = 0;
     store->ops->post(store->self, op);
+}
+
+static inline uint64_t store_blob_room(struct store *store) {
+    return store->ops->blob_room(store->self);
 }
 
 #endif

@@ -201,8 +201,10 @@ static void test_budget(void) {
     rig_init(&rig);
     rig.config.budget[BUDGET_BLOBS] = 10;
     EXPECT_EQ_INT(0, rig_open(&rig));
+    EXPECT_EQ_UINT(10, store_blob_room(&rig.store));
     EXPECT_EQ_INT(-EDQUOT, put(&rig, bytes_of("12345678901"), 0, &ref));
     EXPECT_EQ_INT(0, put(&rig, bytes_of("1234567890"), 0, &ref));
+    EXPECT_EQ_UINT(0, store_blob_room(&rig.store));
     EXPECT_EQ_INT(-EDQUOT, put(&rig, bytes_of("1"), 0, &ref));
     rig_expect_sound(&rig);
     rig_finish(&rig);

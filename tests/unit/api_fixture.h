@@ -27,6 +27,7 @@ struct api_fixture {
     struct job_live live; /* of every job, if pid != 0 */
     unsigned explained;
     struct ready_report ready;
+    uint64_t blob_room; /* of the store's budget */
 };
 
 /* The supervisor's functions below find their test here. */
@@ -41,7 +42,12 @@ static inline void api_fake_post(void *self, struct store_op *op) {
     }
 }
 
-static const struct store_ops api_fake_store = {.caps = {.name = "fake"}, .post = api_fake_post};
+static inline uint64_t api_fake_blob_room(void *self) {
+    return ((struct api_fixture *)self)->blob_room;
+}
+
+static const struct store_ops api_fake_store = {
+    .caps = {.name = "fake"}, .post = api_fake_post, .blob_room = api_fake_blob_room};
 
 /* The oldest waiting operation, which must be of this kind: without it the rest of a test makes no sense. */
 static inline void *api_take(struct api_fixture *x, enum store_op_kind kind) {
@@ -207,6 +213,7 @@ static inline void api_start(struct api_fixture *x, const char *config) {
         abort();
     }
     x->host.store = (struct store){.ops = &api_fake_store, .self = x};
+    x->blob_room = UINT64_MAX;
     x->host.hub = hub_new();
     x->host.stats = stats_new();
     x->host.phase = HOST_RUNNING;

@@ -142,8 +142,14 @@ static void store_counted_close(void *self) {
     store_close(&((struct lab *)self)->store);
 }
 
-static const struct store_ops store_counted = {
-    .caps = {.name = "counted"}, .post = store_counted_post, .close = store_counted_close};
+static uint64_t store_counted_blob_room(void *self) {
+    return store_blob_room(&((struct lab *)self)->store);
+}
+
+static const struct store_ops store_counted = {.caps = {.name = "counted"},
+                                               .post = store_counted_post,
+                                               .close = store_counted_close,
+                                               .blob_room = store_counted_blob_room};
 
 // ---- opening and closing
 

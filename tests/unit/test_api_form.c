@@ -211,6 +211,23 @@ static void test_store_refuses(void) {
     api_stop(&x);
 }
 
+/* The budget's room at N and N + 1, over all files of a form: nothing reaches the store. */
+static void test_budget_room(void) {
+    struct api_fixture x;
+    begin(&x);
+    for (unsigned over = 0; over <= 1; over++) {
+        x.blob_room = 4 - over;
+        int fd = post(&x, FILE_("f", "x") "12\r\n" FILE_("f", "y") "34\r\n" FIELD("job") JOB END);
+        if (!over) {
+            put_files(&x, 2);
+            api_done(&x, api_take(&x, STORE_SUBMIT), 0);
+        }
+        api_expect(&x, fd, over ? 429 : 202, over ? "budget_full" : "queued");
+        EXPECT_EQ_UINT(0, x.op_count);
+    }
+    api_stop(&x);
+}
+
 /* Decided by the head alone. */
 static void test_not_now(void) {
     static const struct {
@@ -313,6 +330,7 @@ static void test_peer_leaves(void) {
 }
 
 static const struct expect_test tests[] = {
+    {"the room for files", test_budget_room},
     {"parts in any order", test_any_order},
     {"files of a form beside files sent before", test_with_named_files},
     {"what is refused leaves nothing", test_refused},

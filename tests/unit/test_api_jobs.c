@@ -817,7 +817,35 @@ static void test_blobs(void) {
     api_stop(&x);
 }
 
+/* The budget's room at N and N + 1: by the head when that says so, else as it comes in. */
+static void test_blob_room(void) {
+    static const char *const bodies[] = {
+        "Content-Length: 4\r\n\r\n1234",
+        "Transfer-Encoding: chunked\r\n\r\n2\r\n12\r\n2\r\n34\r\n0\r\n\r\n",
+        "Content-Length: 4\r\n\r\n"};
+    struct api_fixture x;
+    api_start(&x, "host: {state_dir: /tmp}\n");
+    for (size_t i = 0; i < 5; i++) {
+        bool fits = i < 2;
+        char text[256];
+        int fd = client_unix(&x.f);
+        x.blob_room = fits ? 4 : 3;
+        (void)snprintf(text, sizeof text, "POST /v1/blobs HTTP/1.1\r\nHost: a\r\n%s",
+                       bodies[fits ? i : i - 2]);
+        client_say(&x.f, fd, text);
+        if (fits) {
+            struct store_op *op = api_take(&x, STORE_BLOB_PUT);
+            fill_blob(op);
+            api_done(&x, op, 0);
+        }
+        api_expect(&x, fd, fits ? 200 : 429, fits ? "\"size\":4" : "budget_full");
+        EXPECT_EQ_UINT(0, x.op_count);
+    }
+    api_stop(&x);
+}
+
 static const struct expect_test tests[] = {
+    {"the room for blobs", test_blob_room},
     {"a job", test_job},
     {"a job that runs, that is parked, whose payload is no JSON", test_job_live},
     {"output files", test_output},

@@ -190,10 +190,15 @@ static void faulty_close(void *self) {
     free(f);
 }
 
+static uint64_t faulty_blob_room(void *self) {
+    return store_blob_room(&((struct faulty *)self)->inner);
+}
+
 static const struct store_ops faulty_ops = {
     .caps = {.name = "faulty", .shared = false, .claim_batch = 64},
     .post = faulty_post,
     .close = faulty_close,
+    .blob_room = faulty_blob_room,
 };
 
 int faulty_open(const struct store_config *config, struct event_base *base, const struct log *log,

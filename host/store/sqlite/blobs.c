@@ -98,12 +98,12 @@ int blobs_recover(const char *dir, struct writer *writer, struct err *e) {
     return status < 0 ? err_errno(e, status, "%s: what an earlier host left", dir) : 0;
 }
 
-static bool over_budget(struct blobs *b, uint64_t size) {
+uint64_t blobs_room(struct blobs *b) {
     uint64_t limit = b->writer->config->budget[BUDGET_BLOBS];
     (void)pthread_mutex_lock(&b->writer->shared);
     uint64_t used = (uint64_t)b->writer->bytes_shown[BUDGET_BLOBS];
     (void)pthread_mutex_unlock(&b->writer->shared);
-    return limit != 0 && used + size > limit;
+    return limit == 0 ? UINT64_MAX : used > limit ? 0 : limit - used;
 }
 
 // 0: the file is in place and in flight.
@@ -114,7 +114,7 @@ static int put(struct blobs *b, struct store_blob_put *p) {
     if (r < 0) {
         return r;
     }
-    if (over_budget(b, p->ref.size)) {
+    if (p->ref.size > blobs_room(b)) {
         r = err_set(&p->op.err, -EDQUOT, "the store's budget for blobs is used up");
     } else {
         r = take_off(b, &p->op, &p->ref);

@@ -26,6 +26,8 @@ struct blobs {
 int blobs_start(struct blobs *b, struct writer *writer, struct outlet *outlet, const char *dir,
                 struct err *e);
 void blobs_stop(struct blobs *b);
+/* Bytes that the budget has room for; UINT64_MAX: no limit. Thread-safe. */
+uint64_t blobs_room(struct blobs *b);
 void blobs_finish(struct blobs *b);
 
 /* Before the threads start: removes the files that a dead host has left without a row. */

@@ -172,10 +172,15 @@ static void sqlite_store_close(void *self) {
     destroy(st);
 }
 
+static uint64_t sqlite_store_blob_room(void *self) {
+    return blobs_room(&((struct sqlite_store *)self)->blobs);
+}
+
 static const struct store_ops sqlite_ops = {
     .caps = {.name = "sqlite", .shared = false, .claim_batch = 64},
     .post = sqlite_store_post,
     .close = sqlite_store_close,
+    .blob_room = sqlite_store_blob_room,
 };
 
 // SQLite follows a link to the file, so its lock and its log lie beside the file, not the link.
