@@ -58,7 +58,7 @@ static const struct {
 // Whether a spreadsheet may take what begins here for a formula; fullwidth signs too.
 static bool is_formula(const char *text, size_t len) {
     static const char wide[][4] = {"\xEF\xBC\x9D", "\xEF\xBC\x8B", "\xEF\xBC\x8D", "\xEF\xBC\xA0"};
-    if (len > 0 && memchr("=+-@", text[0], 4) != NULL) {
+    if (len > 0 && text[0] != '\0' && strchr("=+-@", text[0]) != NULL) {
         return true;
     }
     for (size_t i = 0; i < sizeof wide / sizeof wide[0]; i++) {
