@@ -221,9 +221,9 @@ static int read_totals(struct analysis *a, struct business *b) {
 }
 
 // Figures that some rows tell and others do not: their sums and shares are of some rows alone.
-static int read_partly(struct analysis *a, struct business *b) {
+static int read_told(struct analysis *a, struct business *b) {
     static const char *const names[PARTLY_MAX] = {
-        "Page views", "Buy Box percentages", "Order items", "B2B sessions",
+        "page views", "Buy Box percentages", "order items", "B2B sessions",
         "B2B units",  "B2B sales",           "B2B items",   "SKUs"};
     int rc = query_begin(a,
                          "SELECT count(*), count(page_views), count(buy_box), count(items), "
@@ -232,10 +232,8 @@ static int read_partly(struct analysis *a, struct business *b) {
                          NULL, 0);
     if (rc == 0 && (rc = query_next(a)) > 0) {
         for (int i = 0; i < PARTLY_MAX; i++) {
-            struct partly p = {names[i], query_int(a, 0), query_int(a, 1 + i)};
-            if (p.told > 0 && p.told < p.rows) {
-                b->partly[b->partly_count++] = p;
-            }
+            b->told.rows[b->told.count++] =
+                (struct partly){names[i], query_int(a, 0), query_int(a, 1 + i)};
         }
         rc = 0;
     }
@@ -335,7 +333,7 @@ int analyse_business(struct analysis *a) {
     (void)snprintf(span, sizeof span, "CREATE TABLE span AS SELECT %zu AS last",
                    b->period_count - 1);
     if (query_run(a, span) < 0 || query_run(a, analyse_business_sql) < 0 || read_totals(a, b) < 0 ||
-        read_periods(a, b) < 0 || read_partly(a, b) < 0 || read_rankings(a, b) < 0 ||
+        read_periods(a, b) < 0 || read_told(a, b) < 0 || read_rankings(a, b) < 0 ||
         read_abc(a, b) < 0) {
         return -1;
     }

@@ -120,10 +120,12 @@ static void say_orders(struct report *r) {
         SAY(r, "orders", 0, true, "No order line counts as sold: all are cancelled or unpriced.");
         return;
     }
+    bool promotions = o->all.promoted_lines_ppm != NUMBER_NONE;
     SAY(r, "orders", o->all.orders, false,
-        "%s of %s on average; %s of lines with a promotion, %s of orders with a cancelled line.",
+        "%s of %s on average; %s%s%s of orders with a cancelled line.",
         format_many(o->all.orders, "order").text, format_money(r, o->all.average_order).text,
-        format_percent(o->all.promoted_lines_ppm).text,
+        promotions ? format_percent(o->all.promoted_lines_ppm).text : "",
+        promotions ? " of lines with a promotion, " : "",
         format_percent(o->cancelled_orders_ppm).text);
     if (o->has_weekdays) {
         int best = 0, worst = 0;

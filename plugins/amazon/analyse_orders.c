@@ -6,34 +6,71 @@ enum { MILLION = 1000000, CANCELLED_TOP = 10 };
 
 // ---- sums ----
 
+// A figure that only some lines tell: `lines` of them, with the revenue and units that shares are of.
+struct told_sums {
+    int64_t lines, revenue, units;
+};
+
+static void note_told(struct orders *o, const char *name, const struct told_sums *told) {
+    o->told.rows[o->told.count++] = (struct partly){name, o->all.lines, told->lines};
+}
+
+static void share(struct orders *o, const struct told_sums *discount,
+                  const struct told_sums *promoted, const struct told_sums *business) {
+    struct order_sums *s = &o->all;
+    s->discount_ppm = number_ratio(s->discount, discount->revenue, MILLION);
+    s->promoted_lines_ppm = number_ratio(s->promoted_lines, promoted->lines, MILLION);
+    s->revenue_b2b_ppm = number_ratio(s->revenue_b2b, business->revenue, MILLION);
+    s->units_b2b_ppm = number_ratio(s->units_b2b, business->units, MILLION);
+    note_told(o, "promotion discounts", discount);
+    note_told(o, "promotions", promoted);
+    note_told(o, "purchases by businesses", business);
+}
+
 static int read_sums(struct analysis *a, struct orders *o) {
     struct order_sums *s = &o->all;
-    int rc = query_begin(a,
-                         "SELECT coalesce(sum(lines), 0), coalesce(sum(units), 0), "
-                         "coalesce(sum(revenue), 0), coalesce(sum(discount), 0), "
-                         "coalesce(sum(promoted), 0), sum(told), sum(revenue_b2b), sum(units_b2b), "
-                         "sum(revenue_told), sum(units_told), "
-                         "coalesce(sum(returned), 0), coalesce(sum(units_returned), 0), "
-                         "coalesce(sum(revenue_returned), 0) "
-                         "FROM item_sum WHERE state = 0",
-                         NULL, 0);
+    struct returned *back = &o->returned;
+    struct told_sums discount = {0}, promoted = {0}, business = {0};
+    const struct {
+        const char *sum;
+        int64_t *to;
+        bool always; // of all lines: of none it is 0
+    } sums[] = {
+        {"lines", &s->lines, true},
+        {"units", &s->units, true},
+        {"revenue", &s->revenue, true},
+        {"returned", &back->lines, true},
+        {"units_returned", &back->units, true},
+        {"revenue_returned", &back->revenue, true},
+        {"discount", &s->discount, false},
+        {"discount_told", &discount.lines, true},
+        {"discount_of", &discount.revenue, false},
+        {"promoted", &s->promoted_lines, false},
+        {"promoted_told", &promoted.lines, true},
+        {"told", &business.lines, true},
+        {"revenue_told", &business.revenue, false},
+        {"units_told", &business.units, false},
+        {"revenue_b2b", &s->revenue_b2b, false},
+        {"units_b2b", &s->units_b2b, false},
+    };
+    char sql[640] = "";
+    size_t used = 0, count = sizeof sums / sizeof sums[0];
+    for (size_t i = 0; i < count; i++) {
+        used += (size_t)snprintf(sql + used, sizeof sql - used, "%s sum(%s)",
+                                 i == 0 ? "SELECT" : ",", sums[i].sum);
+    }
+    (void)snprintf(sql + used, sizeof sql - used, " FROM item_sum WHERE state = 0");
+    int rc = query_begin(a, sql, NULL, 0);
     if (rc == 0 && (rc = query_next(a)) > 0) {
-        bool told = query_int(a, 5) > 0; // of some line it is known whether a business bought it
-        o->returned = (struct returned){query_int(a, 10), query_int(a, 11), query_int(a, 12)};
-        s->lines = query_int(a, 0);
-        s->units = query_int(a, 1);
-        s->revenue = query_int(a, 2);
-        s->discount = query_int(a, 3);
-        s->promoted_lines = query_int(a, 4);
-        s->revenue_b2b = told ? query_int(a, 6) : NUMBER_NONE;
-        s->units_b2b = told ? query_int(a, 7) : NUMBER_NONE;
-        s->orders_b2b = told ? 0 : NUMBER_NONE;
-        s->lines_told = told ? query_int(a, 5) : 0;
-        s->revenue_b2b_ppm = number_ratio(s->revenue_b2b, query_int(a, 8), MILLION);
-        s->units_b2b_ppm = number_ratio(s->units_b2b, query_int(a, 9), MILLION);
+        for (size_t i = 0; i < count; i++) {
+            int64_t sum = query_int(a, (int)i);
+            *sums[i].to = sum == NUMBER_NONE && sums[i].always ? 0 : sum;
+        }
         rc = 0;
     }
     query_end(a);
+    s->orders_b2b = s->revenue_b2b == NUMBER_NONE ? NUMBER_NONE : 0;
+    share(o, &discount, &promoted, &business);
     return rc;
 }
 
@@ -78,8 +115,6 @@ static void derive(struct orders *o) {
     s->average_order = number_ratio(s->revenue, s->orders, 1);
     s->price = number_ratio(s->revenue, s->units, 1);
     s->units_per_order_ppm = number_ratio(s->units, s->orders, MILLION);
-    s->promoted_lines_ppm = number_ratio(s->promoted_lines, s->lines, MILLION);
-    s->discount_ppm = number_ratio(s->discount, s->revenue, MILLION);
     o->cancelled_lines_ppm = number_ratio(o->cancelled.lines, lines, MILLION);
     o->cancelled_orders_ppm = number_ratio(o->cancelled.orders, o->all_orders, MILLION);
 }

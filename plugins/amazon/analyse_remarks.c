@@ -207,22 +207,26 @@ static void quality_of_columns(struct report *r) {
     }
 }
 
-static void quality_of_part(struct report *r, const char *name, int64_t told, int64_t rows,
-                            const char *what) {
-    report_remark(r, &r->quality, "partly_known", rows - told, true,
-                  "%s: only %s of %s %s tell them; sums are of these, and shares and averages are "
-                  "computed within these alone.",
-                  name, format_count(told).text, format_count(rows).text, what);
-}
-
-static void quality_of_parts(struct report *r) {
-    for (size_t i = 0; i < r->business.partly_count; i++) {
-        const struct partly *p = &r->business.partly[i];
-        quality_of_part(r, p->name, p->told, p->rows, "rows of business reports");
+static void quality_of_told(struct report *r, const struct told *told, const char *one,
+                            const char *many) {
+    char unknown[256] = "";
+    int64_t count = 0;
+    for (size_t i = 0; i < told->count; i++) {
+        const struct partly *p = &told->rows[i];
+        size_t used = strlen(unknown);
+        if (p->told == 0 && p->rows > 0) {
+            (void)snprintf(unknown + used, sizeof unknown - used, "%s%s", used == 0 ? "" : ", ",
+                           p->name);
+            count++;
+        } else if (p->told < p->rows) {
+            report_remark(r, &r->quality, "partly_known", p->rows - p->told, true,
+                          "Only %s of %s %s tell %s; sums are of these, and shares and averages "
+                          "are computed within these alone.",
+                          format_count(p->told).text, format_count(p->rows).text, many, p->name);
+        }
     }
-    const struct order_sums *s = &r->orders.all;
-    if (s->lines_told > 0 && s->lines_told < s->lines) {
-        quality_of_part(r, "Purchases by businesses", s->lines_told, s->lines, "order lines");
+    if (count > 0) {
+        report_remark(r, &r->quality, "not_told", count, true, "No %s tells: %s.", one, unknown);
     }
 }
 
@@ -253,7 +257,8 @@ static void qualities(struct analysis *a) {
     quality(r, "over_100_percent", b->over_100_percent,
             "ASIN in a period has more units than sessions (a conversion over 100%).",
             "ASINs in a period have more units than sessions (a conversion over 100%).");
-    quality_of_parts(r);
+    quality_of_told(r, &b->told, "row of business reports", "rows of business reports");
+    quality_of_told(r, &r->orders.told, "order line", "order lines");
     quality_of_columns(r);
     if (r->quality.count == 0) {
         report_remark(r, &r->quality, "clean", 0, false, "Nothing to remark: every row was read.");

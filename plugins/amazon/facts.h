@@ -67,9 +67,9 @@ struct facts_line {
     int32_t day;
     int64_t updated; /* seconds, 0 = not said */
     enum line_state state;
-    int64_t quantity, price, discount; /* price and discount 0 when not said */
-    int64_t business;                  /* 0, 1, NUMBER_NONE */
-    bool promoted;
+    int64_t quantity, price;    /* price 0 when not said */
+    int64_t discount;           /* NUMBER_NONE: the export has no column for it, as below */
+    int64_t promoted, business; /* 0, 1, NUMBER_NONE */
     bool returned; /* sold, and sent back or rejected by the buyer: part of revenue all the same */
 };
 int facts_add_line(struct facts *f, const struct facts_line *line, struct trouble *t);

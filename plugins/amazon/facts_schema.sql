@@ -14,5 +14,4 @@ CREATE TABLE section(id INTEGER PRIMARY KEY, first INTEGER NOT NULL, last INTEGE
 -- order_id: 17 digits as an integer where it has Amazon's form, else text. state: 0 sold, 1 cancelled, 2 pending, 3 without a price
 CREATE TABLE line(id INTEGER PRIMARY KEY, section INTEGER NOT NULL, line INTEGER NOT NULL, order_id NOT NULL, item INTEGER NOT NULL,
     day INTEGER NOT NULL, updated INTEGER NOT NULL, state INTEGER NOT NULL, quantity INTEGER NOT NULL, price INTEGER NOT NULL,
-    discount INTEGER NOT NULL, business INTEGER, promoted INTEGER NOT NULL,
-    returned INTEGER NOT NULL);
+    discount INTEGER, business INTEGER, promoted INTEGER, returned INTEGER NOT NULL);

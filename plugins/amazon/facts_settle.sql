@@ -38,11 +38,13 @@ CREATE TABLE sku_period AS SELECT period, sku, min(child) AS child, min(parent) 
 
 -- Order lines by item and by day. Two passes, for their combinations would be almost as many as the lines.
 CREATE TABLE item_sum AS SELECT item, state, count(*) AS lines, sum(quantity) AS units, sum(price) AS revenue,
-    sum(discount) AS discount, sum(promoted) AS promoted, sum(returned) AS returned,
-    sum(CASE WHEN returned THEN quantity ELSE 0 END) AS units_returned, sum(CASE WHEN returned THEN price ELSE 0 END) AS revenue_returned, count(business) AS told,
-    sum(CASE WHEN business IS NOT NULL THEN price ELSE 0 END) AS revenue_told,
-    sum(CASE WHEN business IS NOT NULL THEN quantity ELSE 0 END) AS units_told,
-    sum(CASE WHEN business = 1 THEN price ELSE 0 END) AS revenue_b2b, sum(CASE WHEN business = 1 THEN quantity ELSE 0 END) AS units_b2b
+    sum(discount) AS discount, count(discount) AS discount_told, sum(CASE WHEN discount IS NOT NULL THEN price END) AS discount_of,
+    sum(promoted) AS promoted, count(promoted) AS promoted_told, sum(returned) AS returned,
+    sum(CASE WHEN returned THEN quantity ELSE 0 END) AS units_returned, sum(CASE WHEN returned THEN price ELSE 0 END) AS revenue_returned,
+    count(business) AS told,
+    sum(CASE WHEN business IS NOT NULL THEN price END) AS revenue_told,
+    sum(CASE WHEN business IS NOT NULL THEN quantity END) AS units_told,
+    sum(price * business) AS revenue_b2b, sum(quantity * business) AS units_b2b
     FROM line GROUP BY item, state;
 CREATE TABLE day_sum AS SELECT day, sum(price) AS revenue, sum(quantity) AS units FROM line WHERE state = 0 GROUP BY day;
 CREATE TABLE reach AS SELECT min(first) AS first, max(last) AS last FROM section;

@@ -88,6 +88,7 @@ static bool has_amount(struct load_row *r, enum column field) {
 static int take_amounts(struct load_row *r, struct facts_line *l) {
     int64_t discount = NUMBER_NONE;
     int rc = 0;
+    l->discount = NUMBER_NONE;
     if (has_amount(r, COLUMN_PRICE) || has_amount(r, COLUMN_DISCOUNT)) {
         rc = load_currency(r, COLUMN_CURRENCY, load_cell(r, COLUMN_CURRENCY));
     }
@@ -105,7 +106,9 @@ static int take_amounts(struct load_row *r, struct facts_line *l) {
     }
     l->state = state_of(r, l->price != NUMBER_NONE);
     l->price = l->price == NUMBER_NONE ? 0 : l->price;
-    l->discount = discount == NUMBER_NONE ? 0 : discount < 0 ? -discount : discount;
+    if (r->source->columns.at[COLUMN_DISCOUNT] >= 0) { // an empty cell there is no discount
+        l->discount = discount == NUMBER_NONE ? 0 : discount < 0 ? -discount : discount;
+    }
     rc = load_count(r, COLUMN_QUANTITY, l->state != LINE_CANCELLED, &l->quantity);
     l->quantity = l->quantity == NUMBER_NONE ? 0 : l->quantity;
     return rc;
@@ -145,7 +148,9 @@ int load_orders_row(struct load_row *r) {
     }
     struct delimited_field business = load_cell(r, COLUMN_BUSINESS_ORDER);
     l.business = business.len == 0 ? NUMBER_NONE : begins(business, "true");
-    l.promoted = l.discount > 0 || load_cell(r, COLUMN_PROMOTIONS).len > 0;
+    l.promoted = r->source->columns.at[COLUMN_PROMOTIONS] < 0
+                     ? NUMBER_NONE // also of one with a discount: those of shipping have none
+                     : l.discount > 0 || load_cell(r, COLUMN_PROMOTIONS).len > 0;
     l.returned = l.state == LINE_SOLD && is_returned(r);
     l.title = load_title(r);
     return facts_add_line(r->load->facts, &l, r->trouble);

@@ -24,11 +24,14 @@ struct traffic {
     int64_t per_item; /* sales / order items                                      */
 };
 
+/* Figures that some rows tell and others may not: by `told` of `rows`. */
 enum { PARTLY_MAX = 8 };
-/* A figure that some rows tell and others do not. */
-struct partly {
-    const char *name;
-    int64_t rows, told;
+struct told {
+    struct partly {
+        const char *name;
+        int64_t rows, told;
+    } rows[PARTLY_MAX];
+    size_t count;
 };
 
 /* One ASIN, SKU or parent of a ranking. */
@@ -120,14 +123,13 @@ struct business {
     /* What sales of the last period and of the one before are multiplied with to be compared: 1, or
      * the other's days when they differ in length. */
     int64_t weight_last, weight_before;
-    struct partly partly[PARTLY_MAX];
-    size_t partly_count;
+    struct told told;
 };
 
 struct order_sums {
-    int64_t orders, lines, units, revenue, discount, promoted_lines;
-    int64_t revenue_b2b, units_b2b, orders_b2b;
-    int64_t lines_told;    /* that say whether a business bought; the B2B shares are of these */
+    int64_t orders, lines, units, revenue;
+    /* Of the lines that tell them, as the shares below are. */
+    int64_t discount, promoted_lines, revenue_b2b, units_b2b, orders_b2b;
     int64_t average_order; /* revenue / orders      */
     int64_t price;         /* revenue / units       */
     int64_t units_per_order_ppm;
@@ -179,6 +181,7 @@ struct orders {
     struct gap *gaps;
     size_t gap_count;
     struct order_sums all;
+    struct told told;
     struct left_out { /* not part of revenue, units and orders */
         int64_t lines, units, orders;
     } cancelled, pending, unpriced;

@@ -396,7 +396,8 @@ class Orders:
             try:
                 when = datetime.datetime.fromisoformat(c["purchase-date"].replace("Z", "+00:00"))
                 updated = datetime.datetime.fromisoformat(c["last-updated-date"].replace("Z", "+00:00")).timestamp() if c["last-updated-date"] else 0
-                price, discount = number(c["item-price"], False, decimals), number(c["item-promotion-discount"].lstrip("-"), False, decimals) or 0
+                price = number(c["item-price"], False, decimals)
+                discount = number(c["item-promotion-discount"].lstrip("-"), False, decimals) or 0 if "item-promotion-discount" in header else None
                 cancelled = c["order-status"].lower().startswith("cancel") or c["item-status"].lower().startswith("cancel")
                 status = 1 if cancelled else 0 if price is not None else 2 if c["order-status"].lower().startswith("pending") else 3
                 quantity = number(c["quantity"], False, 0)
@@ -408,16 +409,19 @@ class Orders:
             business = None if not c["is-business-order"] else int(c["is-business-order"].lower() == "true")
             self.db.execute("INSERT INTO raw VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", [
                 self.exports, line, c["amazon-order-id"], c["sku"], c["asin"], c["product-name"], when.date().toordinal() - EPOCH, updated, status,
-                quantity or 0, price or 0, discount, business, int(discount > 0 or c["promotion-ids"] != ""),
+                quantity or 0, price or 0, discount, business,
+                int((discount or 0) > 0 or c["promotion-ids"] != "") if "promotion-ids" in header else None,
                 int(c["order-status"] in ("Shipped - Returned to Seller", "Shipped - Rejected by Buyer"))])
 
     def one(self, sql, *args):
         return self.db.execute(sql, args).fetchone()[0]
 
     def totals(self):
-        lines, units, revenue, discount, promoted, told = self.db.execute(
-            "SELECT count(*), total(quantity), total(price), total(discount), total(promoted), count(business) FROM line WHERE status = 0").fetchone()
-        units, revenue, discount, promoted = int(units), int(revenue), int(discount), int(promoted)
+        lines, units, revenue, told = self.db.execute(
+            "SELECT count(*), total(quantity), total(price), count(business) FROM line WHERE status = 0").fetchone()
+        units, revenue = int(units), int(revenue)
+        discount, discounted = self.db.execute("SELECT sum(discount), sum(price) FROM line WHERE status = 0 AND discount IS NOT NULL").fetchone()
+        promoted, asked = self.db.execute("SELECT sum(promoted), count(*) FROM line WHERE status = 0 AND promoted IS NOT NULL").fetchone()
         orders = self.one("SELECT count(DISTINCT order_id) FROM line WHERE status = 0")
         b2b = [None] * 3
         if told:
@@ -426,7 +430,7 @@ class Orders:
         of = self.db.execute("SELECT sum(price), sum(quantity) FROM line WHERE status = 0 AND business IS NOT NULL").fetchone()
         return {"orders": orders, "lines": lines, "units": units, "revenue": revenue, "average_order_value": ratio(revenue, orders),
                 "average_price": ratio(revenue, units), "units_per_order_ppm": million(units, orders), "discount": discount,
-                "discount_ppm": million(discount, revenue), "promoted_lines": promoted, "promoted_lines_ppm": million(promoted, lines),
+                "discount_ppm": million(discount, discounted), "promoted_lines": promoted, "promoted_lines_ppm": million(promoted, asked),
                 "revenue_b2b": b2b[0], "units_b2b": b2b[1], "orders_b2b": b2b[2], "revenue_b2b_ppm": million(b2b[0], of[0]),
                 "units_b2b_ppm": million(b2b[1], of[1])}
 

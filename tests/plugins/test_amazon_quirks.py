@@ -333,6 +333,33 @@ def test_figures_of_some_reports_only(analyze, write):
     assert [q["count"] for q in report["data_quality"] if q["code"] == "partly_known"] == [1, 1]
 
 
+def test_promotions_that_no_column_tells(analyze, write):
+    """Without the columns of promotions, discounts are unknown: no zero in any form of the report, and it is said."""
+    outcome = analyze([("orders", write("o.txt", ORDERS + line()))])
+    totals = outcome["report"]["orders"]["totals"]
+    assert [totals[n] for n in ("discount", "discount_ppm", "promoted_lines", "promoted_lines_ppm", "revenue_b2b")] == [None] * 5
+    said = [q["text"] for q in outcome["report"]["data_quality"] if q["code"] == "not_told"]
+    assert said == ["No order line tells: promotion discounts, promotions, purchases by businesses."]
+    text, page = ((outcome["folder"] / name).read_text() for name in ("report.md", "report.html"))
+    assert "| Promotion discounts | – |" in text and "| Lines with a promotion | – |" in text and said[0] in text
+    assert "1 order of £12.50 on average; 0.0% of orders with a cancelled line." in text
+    assert "Promotion discounts</td><td class=\"n\">–</td>" in page and said[0] in page
+
+
+@pytest.mark.parametrize("column", ["item-promotion-discount", "promotion-ids"])
+def test_promotions_that_one_export_tells(analyze, write, column):
+    """Shares are of the lines of the export that has the column; an empty cell there is no promotion."""
+    cells = {"item-promotion-discount": "2.50", "promotion-ids": "Spring"}
+    tell = lambda row, cell: row.strip() + "\t" + cell + "\n"
+    with_it = write("with.txt", tell(ORDERS, column) + tell(line(), cells[column]) + tell(line(order="2"), ""))
+    without = write("without.txt", ORDERS + line(order="3") + line(order="4"))
+    report = analyze([("orders", with_it), ("orders", without)])["report"]
+    totals, discounts = report["orders"]["totals"], column == "item-promotion-discount"
+    assert (totals["discount"], totals["discount_ppm"]) == ((250, 100000) if discounts else (None, None))
+    assert (totals["promoted_lines"], totals["promoted_lines_ppm"]) == ((None, None) if discounts else (1, 500000))
+    assert [q["count"] for q in report["data_quality"] if q["code"] == "partly_known"] == [2]
+
+
 def test_currency_of_a_line_without_amounts(analyze, write):
     """Cancelled lines keep the currency of the buyer's country; without an amount it says nothing."""
     content = (ORDERS + line() + line(order="2", status="Cancelled", quantity="0", currency="EUR", price="") +
