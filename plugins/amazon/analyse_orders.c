@@ -109,6 +109,23 @@ static int read_left_out(struct analysis *a, struct orders *o) {
     return rc;
 }
 
+// SKUs whose lines do not tell their ASIN, by what the files say of it.
+static int read_lacking(struct analysis *a, int64_t asin_by, struct lacking *ret) {
+    int rc =
+        query_begin(a,
+                    "WITH lacking AS (SELECT sku, sum(lines) AS lines FROM item_sum "
+                    "JOIN sold_item ON id = item WHERE asin_by = ?1 GROUP BY sku) "
+                    "SELECT count(*), coalesce(sum(lines), 0), (SELECT group_concat(sku, ', ') "
+                    "FROM (SELECT sku FROM lacking ORDER BY sku LIMIT ?2)) FROM lacking",
+                    (const int64_t[]){asin_by, LACKING_NAMED}, 2);
+    if (rc == 0 && (rc = query_next(a)) > 0) {
+        *ret = (struct lacking){query_int(a, 0), query_int(a, 1), query_text(a, 2)};
+        rc = 0;
+    }
+    query_end(a);
+    return rc;
+}
+
 static void derive(struct orders *o) {
     struct order_sums *s = &o->all;
     int64_t lines = s->lines + o->cancelled.lines + o->pending.lines + o->unpriced.lines;
@@ -200,7 +217,8 @@ int analyse_orders(struct analysis *a) {
     struct orders *o = &a->report->orders;
     int64_t top = a->report->limits.top;
     if (query_run(a, analyse_orders_sql) < 0 || read_sums(a, o) < 0 || read_orders(a, o) < 0 ||
-        read_left_out(a, o) < 0) {
+        read_left_out(a, o) < 0 || read_lacking(a, 1, &o->by_sku) < 0 ||
+        read_lacking(a, 2, &o->ambiguous) < 0 || read_lacking(a, 3, &o->unknown) < 0) {
         return -1;
     }
     derive(o);

@@ -103,9 +103,20 @@ static void assume_returns(struct report *r) {
     }
 }
 
+static void assume_asins(struct report *r) {
+    const struct lacking *l = &r->orders.by_sku;
+    if (l->lines > 0) {
+        report_remark(r, &r->assumptions, "asin_by_sku", l->lines, false,
+                      "%s of %s tell no ASIN; the one that the SKU has in the other files given "
+                      "was taken.",
+                      format_many(l->lines, "order line").text, format_many(l->skus, "SKU").text);
+    }
+}
+
 static void assume_orders(struct report *r) {
     assume_gaps(r);
     assume_returns(r);
+    assume_asins(r);
     report_remark(r, &r->assumptions, "item_price", NUMBER_NONE, false,
                   "Revenue of orders is item-price as reported: the total of the line before "
                   "promotion discounts, without shipping; in Europe it holds VAT.");
@@ -230,6 +241,19 @@ static void quality_of_told(struct report *r, const struct told *told, const cha
     }
 }
 
+static void quality_of_lacking(struct report *r, const char *code, const struct lacking *l,
+                               const char *what) {
+    if (l->skus > 0) {
+        report_remark(r, &r->quality, code, l->skus, true,
+                      "%s without an ASIN in some export %s %s (%s%s): %s %s %s ranked under the "
+                      "SKU.",
+                      format_many(l->skus, "SKU").text, l->skus == 1 ? "has" : "have", what,
+                      l->first, l->skus > LACKING_NAMED ? ", ..." : "",
+                      l->skus == 1 ? "its" : "their", format_many(l->lines, "order line").text,
+                      l->lines == 1 ? "is" : "are");
+    }
+}
+
 static void qualities(struct analysis *a) {
     struct report *r = a->report;
     const struct business *b = &r->business;
@@ -259,6 +283,8 @@ static void qualities(struct analysis *a) {
             "ASINs in a period have more units than sessions (a conversion over 100%).");
     quality_of_told(r, &b->told, "row of business reports", "rows of business reports");
     quality_of_told(r, &r->orders.told, "order line", "order lines");
+    quality_of_lacking(r, "ambiguous_sku", &r->orders.ambiguous, "several in the files given");
+    quality_of_lacking(r, "asin_unknown", &r->orders.unknown, "none in any file given");
     quality_of_columns(r);
     if (r->quality.count == 0) {
         report_remark(r, &r->quality, "clean", 0, false, "Nothing to remark: every row was read.");

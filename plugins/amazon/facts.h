@@ -10,6 +10,7 @@
  *     entry        (period, parent, child): sessions once, sales added over the SKUs
  *     asin_period  (period, child)          item_sum  (item, state) of order lines, day_sum (day)
  *     sku_period   (period, sku)            ord       (order), reach: first and last day
+ *     sold_item    item with the ASIN that other files tell of its SKU
  *
  * Amounts are minor units of one currency, shares parts per million, days since 1970; a figure that
  * a report does not have is NULL. */

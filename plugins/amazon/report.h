@@ -173,6 +173,12 @@ struct sold_ranking {
     int64_t total, rest, rest_revenue, rest_units;
 };
 
+enum { LACKING_NAMED = 3 };
+struct lacking { /* SKUs of lines that do not tell their ASIN */
+    int64_t skus, lines;
+    const char *first; /* LACKING_NAMED of them: "S1, S2, S3" */
+};
+
 struct orders {
     int32_t first_day, last_day;
     int64_t days;                  /* from the first to the last           */
@@ -182,6 +188,8 @@ struct orders {
     size_t gap_count;
     struct order_sums all;
     struct told told;
+    /* The ASIN of these was taken from another file; is several there; is in none. */
+    struct lacking by_sku, ambiguous, unknown;
     struct left_out { /* not part of revenue, units and orders */
         int64_t lines, units, orders;
     } cancelled, pending, unpriced;

@@ -365,12 +365,20 @@ def concentration(sales):
 # ---- orders
 
 class Orders:
-    def __init__(self, paths, decimals, options, channel=None):
+    def __init__(self, paths, decimals, options, channel=None, pairs=()):
+        """pairs: (SKU, ASIN)s that other files tell."""
         self.db, self.options, self.bad = sqlite3.connect(":memory:"), options, []
-        self.db.execute("CREATE TABLE raw(export, n, order_id, sku, asin, title, day, updated, status, quantity, price, discount, business, promoted, returned)")
+        self.db.execute("CREATE TABLE raw(export, n, order_id, sku, asin, title, day, updated, status, quantity, price, discount, business, promoted, returned, own)")
         self.exports = 0
         for path in paths:
             self._load(path, decimals, channel)
+        # own: the ASIN that a line tells itself; a line without takes the one that all files know of its SKU, if they agree
+        asins = defaultdict(set)
+        for sku, asin in [*pairs, *self.db.execute("SELECT sku, asin FROM raw")]:
+            asins[sku] |= {asin} - {""}
+        alone = [(min(a), sku) for sku, a in asins.items() if sku and len(a) == 1]
+        self.db.executemany("UPDATE raw SET asin = ? WHERE sku = ? AND asin = ''", alone)
+        self.ambiguous = {sku for (sku,) in self.db.execute("SELECT sku FROM raw WHERE asin = ''") if len(asins[sku]) > 1}
         # the lines of an order's SKU (ASIN, without a SKU) are those of the export that tells the newest of them
         self.db.execute("CREATE TABLE told AS SELECT order_id, iif(sku = '', 'asin ' || asin, 'sku ' || sku) AS what, export, max(updated) AS newest "
                         "FROM raw GROUP BY 1, 2, 3")
@@ -407,11 +415,11 @@ class Orders:
                 self.bad.append((path, line))
                 continue
             business = None if not c["is-business-order"] else int(c["is-business-order"].lower() == "true")
-            self.db.execute("INSERT INTO raw VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", [
+            self.db.execute("INSERT INTO raw VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", [
                 self.exports, line, c["amazon-order-id"], c["sku"], c["asin"], c["product-name"], when.date().toordinal() - EPOCH, updated, status,
                 quantity or 0, price or 0, discount, business,
                 int((discount or 0) > 0 or c["promotion-ids"] != "") if "promotion-ids" in header else None,
-                int(c["order-status"] in ("Shipped - Returned to Seller", "Shipped - Rejected by Buyer"))])
+                int(c["order-status"] in ("Shipped - Returned to Seller", "Shipped - Rejected by Buyer")), c["asin"]])
 
     def one(self, sql, *args):
         return self.db.execute(sql, args).fetchone()[0]
@@ -501,11 +509,11 @@ class Orders:
     def sold(self, key, where="1"):
         total, running, out = self.one("SELECT total(price) FROM line WHERE status = 0"), 0, []
         first_title = {}
-        for sku, asin, title in self.db.execute("SELECT sku, asin, title FROM raw ORDER BY export, n"):
-            first_title[(sku, asin)] = first_title.get((sku, asin)) or title
+        for sku, own, title in self.db.execute("SELECT sku, own, title FROM raw ORDER BY export, n"):
+            first_title[(sku, own)] = first_title.get((sku, own)) or title
         titles = defaultdict(str)
-        for k, sku, asin in self.db.execute(f"SELECT DISTINCT {key}, sku, asin FROM line WHERE {where}"):
-            titles[k] = max(titles[k], first_title[(sku, asin)])
+        for k, sku, own in self.db.execute(f"SELECT DISTINCT {key}, sku, own FROM line WHERE {where}"):
+            titles[k] = max(titles[k], first_title[(sku, own)])
         rows = self.db.execute(
             f"SELECT {key} AS k, min(asin), sum(iif(status = 0, price, 0)) AS r, sum(iif(status = 0, quantity, 0)), sum(status = 0), "
             f"sum(status = 1) FROM line WHERE {where} GROUP BY k ORDER BY r DESC, k")
@@ -584,11 +592,12 @@ def expected(reports=(), orders=(), currency="GBP", marketplace=None, **options)
     """reports: (path, from, to) in time. What "business" and "orders" of report.json must be."""
     options = {**DEFAULTS, **options}
     decimals, out = EXPONENT.get(currency, 2), {}
-    sold = Orders(orders, decimals, options, CHANNELS.get(marketplace)) if orders else None
+    business = Business(list(reports), decimals, options) if reports else None
+    pairs = business.db.execute("SELECT DISTINCT sku, child FROM fact").fetchall() if business else ()
+    sold = Orders(orders, decimals, options, CHANNELS.get(marketplace), pairs) if orders else None
     if sold:
         out["orders"] = sold.figures()
     if reports:
-        business = Business(list(reports), decimals, options)
         out["business"] = business.figures()
         for p, (_, start, end) in zip(out["business"]["periods"], reports):
             p["orders"] = sold.beside(start, end, p["sales"], p["units"]) if sold else dict.fromkeys(

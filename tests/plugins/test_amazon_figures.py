@@ -155,6 +155,21 @@ def test_random_overlapping_orders(analyze, write, rng, pasted):
     assert "repeated_lines" in [e["code"] for e in outcome["report"]["exclusions"]]
 
 
+@pytest.mark.parametrize("shared", [False, True])
+def test_random_exports_by_sku_alone(analyze, write, rng, shared):
+    """One export without ASINs beside one with them and a business report; with `shared`, some SKUs stand for two products."""
+    products = files.catalogue(rng, 30)
+    if shared:
+        products += [(parent, files.asin(rng), skus, title) for parent, _, skus, title in products[:6]]
+    lines = files.order_lines(rng, products, 500, DATE(2026, 8, 1), 60)
+    paths = [write("told.txt", files.orders(rng, lines[:200])), write("bare.txt", files.orders(rng, lines[150:], without=("asin",)))]
+    rng.shuffle(paths)
+    report = write("r.csv", files.business(rng, products[::2]))
+    outcome = analyze([("orders", p) for p in paths] + [("business_report", report)], {"periods": [{"from": "2026-08-01", "to": "2026-08-31"}]})
+    compare(outcome, reports=[(report, *MONTHS[0])], orders=paths)
+    assert ("ambiguous_sku" in [q["code"] for q in outcome["report"]["data_quality"]]) >= shared
+
+
 @pytest.mark.parametrize("pause", [1, 4, 5, 40, 70])
 def test_random_exports_with_a_gap(analyze, write, rng, pause):
     """What no export tells about is unknown: no days without sales, no growth, no difference."""

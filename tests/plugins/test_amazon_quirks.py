@@ -314,6 +314,22 @@ def test_exports_that_do_not_tell_the_asin(analyze, write):
     assert analyze([("orders", old), ("orders", without)])["report"]["orders"]["totals"]["units"] == 2
 
 
+def test_asins_that_another_file_tells(analyze, write):
+    """A line without ASIN is of the ASIN that its SKU has in any file given, while all files agree about it."""
+    drop = lambda *rows: "".join("\t".join(c for i, c in enumerate(row.split("\t")) if i != 7) for row in rows)
+    told = write("told.txt", ORDERS + line() + line(order="2", sku="S2", asin="B0CHILD002") + line(order="3", sku="S2", asin="B0CHILD003"))
+    bare = write("bare.txt", drop(ORDERS, line(order="4"), line(order="5", sku="S2"), line(order="6", sku="S3"), line(order="7", sku="SKU-1")))
+    business = write("b.csv", HEADER + ROW)
+    report = analyze([("orders", bare), ("orders", told), ("business_report", business)])["report"]
+    sold = {r["key"]: (r["asin"], r["lines"]) for r in report["orders"]["asins"]["rows"]}
+    assert sold == {"B0CHILD001": ("B0CHILD001", 3), "B0CHILD002": ("B0CHILD002", 1), "B0CHILD003": ("B0CHILD003", 1), "S2": (None, 1), "S3": (None, 1)}
+    assert {r["key"]: r["asin"] for r in report["orders"]["skus"]["rows"]}["SKU-1"] == "B0CHILD001"
+    said = {r["code"]: (r["count"], r["text"]) for r in report["assumptions"] + report["data_quality"]}
+    assert said["asin_by_sku"][0] == 2
+    assert said["ambiguous_sku"] == (1, "1 SKU without an ASIN in some export has several in the files given (S2): its 1 order line is ranked under the SKU.")
+    assert said["asin_unknown"][0] == 1 and "S3" in said["asin_unknown"][1]
+
+
 def test_lines_that_became_one(analyze, write):
     """The newer export gives two lines of a SKU as one of quantity 2."""
     old = write("old.txt", ORDERS + line(price="10.00") * 2)
