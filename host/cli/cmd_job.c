@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/job_outputs.h"
 #include "cli/job_page.h"
 #include "cli/out.h"
 #include "cli/remote.h"
@@ -119,23 +120,6 @@ static void print_content(const struct cli *cli, const cJSON *job) {
     }
 }
 
-static void print_outputs(const struct cli *cli, const cJSON *job) {
-    enum { SHOWN = 20 };
-    const cJSON *outputs = cJSON_GetObjectItemCaseSensitive(job, "outputs");
-    const cJSON *o;
-    char size[32];
-    int n = 0;
-    cJSON_ArrayForEach(o, outputs) {
-        if (n++ == SHOWN) {
-            out_linef(cli, "", "and %d more: jobhost result ID --list",
-                      cJSON_GetArraySize(outputs) - SHOWN);
-            break;
-        }
-        out_linef(cli, n == 1 ? "outputs" : "", "%s, %s, %s", remote_text(o, "name"),
-                  remote_text(o, "content_type"), out_size(remote_number(o, "size"), size));
-    }
-}
-
 static void print_warnings(const struct cli *cli, const cJSON *job) {
     const cJSON *warnings = cJSON_GetObjectItemCaseSensitive(job, "warnings");
     const cJSON *w;
@@ -183,7 +167,7 @@ int job_page_show(const struct cli *cli, const char *id) {
         print_times(cli, job);
         print_place(cli, job);
         print_content(cli, job);
-        print_outputs(cli, job);
+        job_outputs_lines(cli, id, job, false);
         print_warnings(cli, job);
         print_history(cli, job);
     }

@@ -176,7 +176,9 @@ static int wait_for(struct cli *cli, const char *id) {
     cJSON *job = NULL;
     int r = follow_job(cli, id, &(struct follow){.quiet = cli->json}, &job);
     if (r == CLI_OK) {
-        r = result_of_ended(cli, id, job);
+        const char *dir = cli_value(cli, "output");
+        r = result_of_ended(cli, id, job,
+                            &(struct job_outputs_to){.dir = dir, .force = cli_flag(cli, "force")});
     }
     cJSON_Delete(job);
     return r;
@@ -197,10 +199,23 @@ static int post(struct cli *cli, const char *body, cJSON **ret) {
     return r;
 }
 
+/* What must be right before anything is sent. */
+static int check_options(struct cli *cli) {
+    const char *dir = cli_value(cli, "output");
+    if (dir != NULL && !cli_flag(cli, "wait")) {
+        return cli_usage(cli, "--output goes with --wait: there are no files before the end");
+    }
+    if (dir == NULL && cli_flag(cli, "force")) {
+        return cli_usage(cli, "--force goes with --output");
+    }
+    return dir == NULL ? CLI_OK : job_outputs_check_folder(cli, dir);
+}
+
 int cmd_submit(struct cli *cli) {
     struct buf body = {0};
     cJSON *answer = NULL;
-    int r = build(cli, &body);
+    int r = check_options(cli);
+    r = r == CLI_OK ? build(cli, &body) : r;
     if (r == CLI_OK) {
         r = post(cli, body.data, &answer);
     }

@@ -1,5 +1,3 @@
-#include <string.h>
-
 #include "cli/cli.h"
 #include "cli/follow.h"
 #include "cli/remote.h"
@@ -8,11 +6,10 @@
 int cmd_watch(struct cli *cli) {
     cJSON *job = NULL;
     int r = follow_job(cli, cli->args[0], &(struct follow){.events = true}, &job);
-    if (r == CLI_OK) {
-        const char *state = remote_text(job, "state");
-        if (state == NULL || strcmp(state, "succeeded") != 0) {
-            r = cli->json ? CLI_FAILED : result_say_failed(cli, job);
-        }
+    if (r == CLI_OK && !result_is_success(job)) {
+        r = cli->json ? CLI_FAILED : result_say_failed(cli, job);
+    } else if (r == CLI_OK && cli->out_tty && !cli->json) {
+        r = result_summary(cli, cli->args[0], job);
     }
     cJSON_Delete(job);
     return r;

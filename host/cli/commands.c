@@ -75,6 +75,10 @@ static const struct cli_option submit_options[] = {
     {"wait", 'w', NULL,
      "Wait for the end, with a progress bar; print the result; fail if the job does not succeed.",
      CLI_ANY},
+    {"output", 'o', "DIR",
+     "With --wait: save the job's output files in this folder and print their paths instead.",
+     CLI_FOLDER},
+    {"force", 0, NULL, "With --output: replace files that are there already.", CLI_ANY},
     {0},
 };
 
@@ -148,12 +152,14 @@ static const struct cli_option dlq_walk_options[] = {
 };
 
 static const struct cli_option result_options[] = {
-    {"output", 'o', "FILE", "Write it there instead of to standard output; with --all: the folder.",
+    {"output", 'o', "FILE|DIR",
+     "Write it there instead of to standard output. A folder (it is one, or ends with a slash, or "
+     "goes with --all): save all output files in it.",
      CLI_FILE},
     {"list", 'l', NULL, "List the job's output files.", CLI_ANY},
     {"all", 'a', NULL, "Fetch all output files into the folder of -o (default: this one).",
      CLI_ANY},
-    {"force", 'f', NULL, "With --all: replace files that are there already.", CLI_ANY},
+    {"force", 'f', NULL, "With a folder: replace files that are there already.", CLI_ANY},
     {0}};
 
 static const struct cli_option why_options[] = {
@@ -198,7 +204,8 @@ const struct cli_command cli_commands[] = {
     {.name = "submit",
      .synopsis = "TYPE [OPTIONS]",
      .summary = "submit a job",
-     .text = "Prints the job's id. With --wait it follows the job and prints its result.",
+     .text = "Prints the job's id. With --wait it follows the job and prints its result; on a "
+             "terminal, for a job with output files, a summary and what fetches each.",
      .example = "jobhost submit hello.greet --payload '{\"name\": \"Ada\"}' --wait\n"
                 "jobhost submit crawl.page --payload @page.json --key page-42 --priority low\n"
                 "jobhost submit amazon.archive --file orders=orders.zip --wait",
@@ -223,13 +230,15 @@ const struct cli_command cli_commands[] = {
      .takes = CLI_JOB,
      .run = cmd_job},
     {.name = "result",
-     .synopsis = "ID [NAME | --list | --all] [-o FILE]",
+     .synopsis = "ID [NAME | --list | --all] [-o FILE|DIR]",
      .summary = "print a job's result, or fetch its output files",
-     .text = "Without NAME the result; with it, the output file of that name. --all writes every "
-             "output file, prints their paths, and touches nothing if one of them is there "
-             "already.",
+     .text =
+         "Without NAME the result; with it, the output file of that name. --all, or a folder for "
+         "-o, writes every output file, prints their paths, and touches nothing if one of them "
+         "is there already. On a terminal the result of a job with output files is a summary "
+         "and what fetches each; in a pipe, or with --json, always its bytes.",
      .example = "jobhost result ID | jq .\njobhost result ID report.html -o report.html\n"
-                "jobhost result ID --all -o reports",
+                "jobhost result ID -o reports/",
      .options = result_options,
      .args_min = 1,
      .args_max = 2,

@@ -59,9 +59,13 @@ static mode_t default_mode(void) {
     return 0666 & ~mask;
 }
 
-/* A new file in the same folder, so that it can be renamed. */
+/* A new file in the same folder, so that it can be renamed; its name is short, since the file's may
+ * be as long as names can be. */
 static int open_partial(struct target *t) {
-    buf_printf(&t->partial, "%s.XXXXXX", t->final);
+    const char *slash = strrchr(t->final, '/');
+    size_t folder = slash == NULL ? 0 : (size_t)(slash - t->final) + 1;
+    buf_add(&t->partial, t->final, folder);
+    buf_str(&t->partial, ".jobhost-XXXXXX");
     if (t->partial.failed) {
         return -ENOMEM;
     }
@@ -76,16 +80,17 @@ static int open_partial(struct target *t) {
 
 static int open_target(struct target *t) {
     struct stat st;
-    bool exists = stat(t->name, &st) == 0;
     if (t->d->keep && lstat(t->name, &st) == 0) {
         return -EEXIST;
     }
-    if (exists && !S_ISREG(st.st_mode)) {
+    bool exists = (t->d->replace ? lstat(t->name, &st) : stat(t->name, &st)) == 0;
+    bool regular = exists && S_ISREG(st.st_mode);
+    if (exists && !regular && !t->d->replace) {
         t->fd = open(t->name, O_WRONLY | O_CLOEXEC);
         return t->fd == -1 ? -errno : 0;
     }
-    t->mode = exists ? st.st_mode & 0777 : default_mode();
-    t->final = exists ? realpath(t->name, NULL) : strdup(t->name);
+    t->mode = regular ? st.st_mode & 0777 : default_mode();
+    t->final = exists && !t->d->replace ? realpath(t->name, NULL) : strdup(t->name);
     return t->final == NULL ? -errno : open_partial(t);
 }
 

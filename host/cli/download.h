@@ -12,6 +12,8 @@ struct download {
      * is written to directly); NULL: standard output. */
     const char *file;
     bool keep; /* a file that is there already is left alone: that fails */
+    bool
+        replace; /* what stands there is replaced itself: no link is followed, no pipe written to */
     /* While it comes: bytes so far. May be NULL. */
     void (*on_part)(void *arg, uint64_t so_far);
     void *arg;

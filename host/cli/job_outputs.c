@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "cli/bar.h"
+#include "cli/command.h"
 #include "cli/download.h"
 #include "cli/out.h"
 #include "cli/remote.h"
@@ -76,6 +77,8 @@ int job_outputs_list(const struct cli *cli, const char *id) {
     return r;
 }
 
+/* ---- for people ---- */
+
 void job_outputs_mention(const struct cli *cli, const char *id, const cJSON *job) {
     enum { NAMED = 5 };
     const cJSON *outputs = outputs_of(job);
@@ -102,17 +105,45 @@ void job_outputs_mention(const struct cli *cli, const char *id, const cJSON *job
     buf_free(&names);
 }
 
+static void print_command(const struct cli *cli, const char *id, const char *name) {
+    struct buf line = {0};
+    command_result(cli, id, name, &line);
+    out_line(cli, "", line.data);
+    buf_free(&line);
+}
+
+void job_outputs_lines(const struct cli *cli, const char *id, const cJSON *job, bool commands) {
+    enum { SHOWN = 20 };
+    const cJSON *outputs = outputs_of(job);
+    const cJSON *o;
+    char size[32];
+    int n = 0;
+    cJSON_ArrayForEach(o, outputs) {
+        const char *name = remote_text(o, "name");
+        if (n++ == SHOWN) {
+            out_linef(cli, "", "and %d more: jobhost result %s --list",
+                      cJSON_GetArraySize(outputs) - SHOWN, id);
+            break;
+        }
+        out_linef(cli, n == 1 ? "outputs" : "", "%s, %s, %s", name, remote_text(o, "content_type"),
+                  out_size(remote_number(o, "size"), size));
+        if (commands && name != NULL) {
+            print_command(cli, id, name);
+        }
+    }
+}
+
 /* ---- all of them ---- */
 
 struct fetch {
     const struct cli *cli;
-    const char *id, *dir;
-    bool force;
+    const char *id;
+    const struct job_outputs_to *to;
     double total, before; /* bytes of all, and of those that are there */
     char label[32];       /* "2 of 5" */
     const char *name;     /* that comes now */
     struct bar bar;
-    struct buf written; /* an array of what was written, with --json */
+    struct buf *saved; /* an array of what was written, with --json */
 };
 
 static void on_part(void *arg, uint64_t so_far) {
@@ -122,8 +153,8 @@ static void on_part(void *arg, uint64_t so_far) {
 }
 
 static void path_in(const struct fetch *f, const char *name, struct buf *out) {
-    size_t len = strlen(f->dir);
-    buf_printf(out, "%s%s%s", f->dir, len > 0 && f->dir[len - 1] == '/' ? "" : "/", name);
+    size_t len = strlen(f->to->dir);
+    buf_printf(out, "%s%s%s", f->to->dir, len > 0 && f->to->dir[len - 1] == '/' ? "" : "/", name);
 }
 
 /* Before anything is fetched: may all of them be written? */
@@ -142,10 +173,11 @@ static int check_all(const struct fetch *f, const cJSON *outputs) {
         bool there = !path.failed && lstat(path.data, &st) == 0;
         bool failed = path.failed;
         int r = failed ? cli_fail(f->cli, CLI_FAILED, "out of memory") : CLI_OK;
-        if (!failed && there && !f->force) {
+        if (!failed && there && !f->to->force) {
             r = cli_fail(f->cli, CLI_FAILED,
-                         "%s is there already; nothing was written (--force replaces it)",
-                         path.data);
+                         "%s is there already; nothing was written (jobhost result %s --all -o %s "
+                         "--force replaces it)",
+                         path.data, f->id, f->to->dir);
         }
         buf_free(&path);
         if (r != CLI_OK) {
@@ -161,12 +193,12 @@ static void note(struct fetch *f, const char *name, const char *path, double siz
         out_text("%s\n", path);
         return;
     }
-    json_comma(&f->written);
-    buf_char(&f->written, '{');
-    json_kstr(&f->written, "name", name);
-    json_kstr(&f->written, "path", path);
-    json_kint(&f->written, "size", (int64_t)size);
-    buf_char(&f->written, '}');
+    json_comma(f->saved);
+    buf_char(f->saved, '{');
+    json_kstr(f->saved, "name", name);
+    json_kstr(f->saved, "path", path);
+    json_kint(f->saved, "size", (int64_t)size);
+    buf_char(f->saved, '}');
 }
 
 static int fetch_one(struct fetch *f, const cJSON *output) {
@@ -183,7 +215,8 @@ static int fetch_one(struct fetch *f, const cJSON *output) {
         on_part(f, 0);
         r = download(f->cli, &(struct download){.path = path.data,
                                                 .file = file.data,
-                                                .keep = !f->force,
+                                                .keep = !f->to->force,
+                                                .replace = true,
                                                 .on_part = on_part,
                                                 .arg = f});
     }
@@ -196,14 +229,20 @@ static int fetch_one(struct fetch *f, const cJSON *output) {
     return r;
 }
 
-static int make_folder(const struct fetch *f) {
+int job_outputs_check_folder(const struct cli *cli, const char *dir) {
     struct stat st;
-    if (mkdir(f->dir, 0777) == -1 && errno != EEXIST) {
-        return cli_fail(f->cli, CLI_USAGE, "%s: %s", f->dir, strerror(errno));
+    if (stat(dir, &st) == -1) {
+        return errno == ENOENT ? CLI_OK : cli_fail(cli, CLI_USAGE, "%s: %s", dir, strerror(errno));
     }
-    return stat(f->dir, &st) == 0 && S_ISDIR(st.st_mode)
-               ? CLI_OK
-               : cli_fail(f->cli, CLI_USAGE, "%s is not a folder", f->dir);
+    return S_ISDIR(st.st_mode) ? CLI_OK : cli_fail(cli, CLI_USAGE, "%s is not a folder", dir);
+}
+
+static int make_folder(const struct fetch *f) {
+    const char *dir = f->to->dir;
+    if (mkdir(dir, 0777) == -1 && errno != EEXIST) {
+        return cli_fail(f->cli, CLI_USAGE, "%s: %s", dir, strerror(errno));
+    }
+    return job_outputs_check_folder(f->cli, dir);
 }
 
 static int fetch_each(struct fetch *f, const cJSON *outputs) {
@@ -223,27 +262,33 @@ static int fetch_each(struct fetch *f, const cJSON *outputs) {
     return r;
 }
 
-int job_outputs_fetch(const struct cli *cli, const char *id, const char *dir, bool force) {
-    struct fetch f = {.cli = cli,
-                      .id = id,
-                      .dir = dir,
-                      .force = force,
-                      .bar = {.on = cli->err_tty && !cli->json}};
-    cJSON *job;
-    int r = job_outputs_ask(cli, id, &job);
+int job_outputs_save(const struct cli *cli, const char *id, const cJSON *job,
+                     const struct job_outputs_to *to, struct buf *saved) {
+    struct fetch f = {
+        .cli = cli, .id = id, .to = to, .saved = saved, .bar = {.on = cli->err_tty && !cli->json}};
     const cJSON *outputs = outputs_of(job);
-    if (r == CLI_OK && cJSON_GetArraySize(outputs) == 0) {
-        r = cli_fail(cli, CLI_FAILED, "the job is %s and has no output files",
-                     remote_text(job, "state"));
+    if (cJSON_GetArraySize(outputs) == 0) {
+        const char *state = remote_text(job, "state");
+        return cli_fail(cli, CLI_FAILED, "the job is %s and has no output files",
+                        state == NULL ? "gone" : state);
     }
-    buf_char(&f.written, '[');
-    r = r == CLI_OK ? check_all(&f, outputs) : r;
+    buf_char(saved, '[');
+    int r = check_all(&f, outputs);
     r = r == CLI_OK ? make_folder(&f) : r;
     r = r == CLI_OK ? fetch_each(&f, outputs) : r;
+    buf_char(saved, ']');
+    return r == CLI_OK && saved->failed ? cli_fail(cli, CLI_FAILED, "out of memory") : r;
+}
+
+int job_outputs_fetch(const struct cli *cli, const char *id, const struct job_outputs_to *to) {
+    struct buf saved = {0};
+    cJSON *job;
+    int r = job_outputs_ask(cli, id, &job);
+    r = r == CLI_OK ? job_outputs_save(cli, id, job, to, &saved) : r;
     if (r == CLI_OK && cli->json) {
-        (void)printf("{\"items\":%s]}\n", f.written.data);
+        (void)printf("{\"items\":%s}\n", saved.data);
     }
-    buf_free(&f.written);
+    buf_free(&saved);
     cJSON_Delete(job);
     return r;
 }

@@ -4,12 +4,14 @@ import os
 import pty
 import re
 import select
+import shlex
 import subprocess
 
 import pytest
 
 from lib import build
-from lib.cli import FAILED, OK, USAGE, Cli
+from lib.cli import FAILED, OK, UNREACHABLE, USAGE, Cli
+from lib.peer import peer
 
 NO_JOB = "01a20081-b0a8-700b-9e52-ef593d85392b"
 FILES = [{"name": "report.html", "text": "<p>", "type": "text/html"}, {"name": "Umsätze.csv", "text": "a;b\n"}, {"name": "large.bin", "bytes": 3_000_000}]
@@ -84,24 +86,89 @@ def test_result_all_outputs(cli, made):
 
 
 def test_result_usage(cli, made):
-    for wrong in (["--list", "--all"], ["report.html", "--all"], ["report.html", "--list"], ["--list", "-o", "x"], ["--force"], ["report.html", "-f"]):
+    for wrong in (["--list", "--all"], ["report.html", "--all"], ["report.html", "--list"], ["--list", "-o", "x"], ["--force"], ["report.html", "-f"],
+                  ["report.html", "-o", "/"], ["report.html", "-o", "new/"]):
         assert "jobhost" in cli.error("result", made, *wrong, status=USAGE)
+    for wrong in (["-o", "x"], ["--force"], ["--force", "--wait"], ["-o", __file__, "--wait"]):
+        assert "jobhost" in cli.error("submit", "chaos.outputs", *wrong, status=USAGE)
+    assert len(cli.json("jobs")["items"]) == 1  # of those nothing was submitted
 
 
-def on_terminal(command):
-    """What a terminal shows of a command that succeeds."""
+def on_terminal(command, out=False, status=OK):
+    """What a terminal shows of a command; `out`: of its standard output as well."""
     master, slave = pty.openpty()
     shown = b""
-    with subprocess.Popen(command, stdin=slave, stdout=subprocess.PIPE, stderr=slave) as p:
+    with subprocess.Popen(command, stdin=slave, stdout=slave if out else subprocess.PIPE, stderr=slave) as p:
         os.close(slave)
         while select.select([master], [], [], build.PATIENCE_S)[0]:
             try:
                 shown += os.read(master, 65536)
             except OSError:  # its end
                 break
-        assert p.wait(build.PATIENCE_S) == OK
+        assert p.wait(build.PATIENCE_S) == status
     os.close(master)
     return shown.decode()
+
+
+# ---- on a terminal
+
+LARGE = [{"name": f"no/{'x' * 200}{n}"} for n in range(300)]  # refused, and the result says so: 67 kB of it
+AWKWARD = [{"name": "a b's.csv", "text": "1"}, {"name": "-n", "text": "2"}, {"name": "report.html", "text": "<p>", "type": "text/html"}]
+
+
+def commands_in(shown):
+    return [shlex.split(line)[1:] for line in re.findall(r"^ *(?:all of them)? *(jobhost result .*? -o .*?)\r?$", shown, re.MULTILINE)]
+
+
+def assert_summary(cli, shown, job_id):
+    """Short, and each command that it names does what it says."""
+    assert len(shown) < 4000 and job_id in shown and "succeeded" in shown, shown
+    for name, rest in {"a b's.csv": "application/octet-stream, 1 B", "-n": "application/octet-stream, 1 B", "report.html": "text/html, 3 B"}.items():
+        assert f"{name}, {rest}" in shown, shown
+    *each, every = commands_in(shown)
+    assert len(each) == 3, shown
+    folder = os.path.join(cli.host.folder, "typed")
+    os.mkdir(folder)
+    for command in each:
+        subprocess.run([build.BINARY, *command], cwd=folder, check=True, timeout=build.PATIENCE_S)
+    assert {name: read(folder, name) for name in os.listdir(folder)} == {"a b's.csv": b"1", "-n": b"2", "report.html": b"<p>"}
+    subprocess.run([build.BINARY, *every], cwd=folder, check=True, timeout=build.PATIENCE_S, capture_output=True)
+    assert len(os.listdir(os.path.join(folder, "DIR"))) == 3
+
+
+def test_large_result_on_a_terminal(cli):
+    payload = json.dumps({"files": LARGE + AWKWARD, "go_on": True})
+    shown = on_terminal(cli.command("submit", "chaos.outputs", "-p", payload, "--wait"), out=True)
+    job_id = re.search(r"[0-9a-f]{8}-[0-9a-f-]{27}", shown).group()
+    assert_summary(cli, shown, job_id)
+    assert re.search(r"^result +application/json, [67]\d\.\d KiB", shown, re.MULTILINE), shown
+    summary = on_terminal(cli.command("result", job_id), out=True)
+    assert shown.endswith(summary)
+    assert on_terminal(cli.command("watch", job_id), out=True).endswith(summary)
+    # programs get the bytes
+    raw = cli("result", job_id)
+    assert len(json.loads(raw)["refused"]) == 300
+    assert json.loads(on_terminal(cli.command("result", job_id, "--json"), out=True)) == json.loads(raw)
+    assert "report.html" not in cli("watch", job_id)
+
+
+def test_short_result_on_a_terminal(cli, made):
+    shown = on_terminal(cli.command("result", made), out=True)
+    assert re.search(r'^result +{"refused":{}}', shown, re.MULTILINE), shown
+    none = cli.submit("chaos.echo", {"a": 1})
+    cli.host.wait_job(none, "succeeded")
+    assert json.loads(on_terminal(cli.command("result", none), out=True)) == {"a": 1}
+    assert "not" in on_terminal(cli.command("result", cli.submit("chaos.sleep", {"ms": 600_000})), out=True, status=FAILED)
+
+
+def test_many_outputs_on_a_terminal(cli):
+    shown = on_terminal(cli.command("submit", "chaos.outputs", "-p", '{"count": 21}', "--wait"), out=True)
+    assert "f-0019, " in shown and "f-0020" not in shown and "and 1 more: jobhost result" in shown
+    shown = on_terminal(cli.command("submit", "chaos.outputs", "-p", '{"count": 20}', "--wait"), out=True)
+    assert "f-0019, " in shown and "more" not in shown
+
+
+# ---- into a folder
 
 
 def test_result_all_on_a_terminal(cli, made):
@@ -126,3 +193,94 @@ def test_job_page_names_the_submitters_file(cli):
     whole = cli.json("submit", "chaos.reads_input", "--file", f"report={path}", "--wait")
     assert (whole["result"][0]["name"], whole["result"][0]["filename"]) == ("report", "Juli – Umsätze.csv")
     assert re.search(r"^file +report \(Juli – Umsätze\.csv\), 3 B$", cli("job", whole["job"]["id"]), re.MULTILINE)
+
+
+def test_submit_wait_saves_outputs(cli):
+    folder, submit = os.path.join(cli.host.folder, "saved"), ("submit", "chaos.outputs", "-p", json.dumps({"files": FILES}), "--wait", "-o")
+    assert cli(*submit, folder).splitlines() == [f"{folder}/Umsätze.csv", f"{folder}/large.bin", f"{folder}/report.html"]
+    with open(f"{folder}/report.html", "wb") as f:
+        f.write(b"mine")
+    error = cli.error(*submit, folder, status=FAILED)  # the job is done all the same, and can be found
+    job_id = re.search(r"the job itself succeeded: jobhost job ([0-9a-f-]{36})", error).group(1)
+    assert "is there already; nothing was written" in error and read(folder, "report.html") == b"mine" and cli.json("job", job_id)["state"] == "succeeded"
+    whole = cli.json(*submit, folder, "--force")
+    assert [f["size"] for f in whole["saved"]] == [4, 3_000_000, 3] and whole["job"]["state"] == "succeeded" and whole["result"] == {"refused": {}}
+    assert read(folder, "report.html") == b"<p>" and len(os.listdir(folder)) == 3
+    none = os.path.join(cli.host.folder, "none")
+    assert "has no output files" in cli.error("submit", "chaos.echo", "--wait", "-o", none, status=FAILED)
+    kept = json.dumps({"files": FILES[:1], "then": "keep"})
+    assert "the job is dead" in cli.error("submit", "chaos.outputs", "-p", kept, "--wait", "-o", none, status=FAILED)
+    assert not os.path.exists(none)
+
+
+def test_result_into_a_folder(cli, made):
+    folder = os.path.join(cli.host.folder, "new")
+    assert len(cli("result", made, "-o", folder + "/").splitlines()) == 3  # a slash: it is made
+    assert "is there already" in cli.error("result", made, "-o", folder, status=FAILED)
+    assert [i["name"] for i in cli.json("result", made, "-o", folder, "--force")["items"]] == ["Umsätze.csv", "large.bin", "report.html"]
+    assert cli("result", made, "-o", f"{folder}/result") == "" and json.loads(read(folder, "result")) == {"refused": {}}
+
+
+def test_nothing_is_written_outside_the_folder(cli):
+    """Neither through a link that stands there, nor into what is no file."""
+    folder, outside = os.path.join(cli.host.folder, "links"), os.path.join(cli.host.folder, "outside")
+    os.mkdir(folder)
+    with open(outside, "wb") as f:
+        f.write(b"mine")
+    os.symlink(outside, f"{folder}/report.html")
+    os.mkfifo(f"{folder}/large.bin")
+    done = cli.submit("chaos.outputs", {"files": FILES})
+    cli.host.wait_job(done, "succeeded")
+    cli("result", done, "--all", "--force", "-o", folder)
+    assert read(outside) == b"mine" and not os.path.islink(f"{folder}/report.html") and read(folder, "report.html") == b"<p>"
+    assert os.path.getsize(f"{folder}/large.bin") == 3_000_000
+    os.unlink(f"{folder}/report.html")
+    os.mkdir(f"{folder}/report.html")
+    assert "directory" in cli.error("result", done, "--all", "--force", "-o", folder, status=FAILED)
+    assert sorted(os.listdir(folder)) == ["Umsätze.csv", "large.bin", "report.html"]
+
+
+def test_longest_names(cli):
+    name = "n" * 255
+    done = cli.submit("chaos.outputs", {"files": [{"name": name, "text": "long"}]})
+    cli.host.wait_job(done, "succeeded")
+    folder = os.path.join(cli.host.folder, "long")
+    cli("result", done, "--all", "-o", folder)
+    assert read(folder, name) == b"long"
+    cli("result", done, name, "-o", f"{folder}/{name}")
+
+
+JOB = {"id": NO_JOB, "state": "succeeded", "output_count": 2}
+
+
+def fetch(tmp_path, host, status):
+    done = subprocess.run([build.BINARY, "result", NO_JOB, "--url", f"http://127.0.0.1:{host.port}", "--all", "-o", tmp_path / "in"],
+                          capture_output=True, text=True, check=False, timeout=build.PATIENCE_S)
+    assert done.returncode == status, (done.stdout, done.stderr)
+    return done.stderr
+
+
+@pytest.mark.parametrize("name", ["../out", "/tmp/out", "a/b", ".", "..", "", "a\nb", "\x7f", "x" * 256, 7])
+def test_a_host_that_leads_astray(tmp_path, name):
+    def reply(request):
+        outputs = [{"name": "fine", "size": 1}, {"name": name, "size": 1}]
+        request.send(200, {**JOB, "outputs": outputs} if request.path.endswith(NO_JOB) else b"x")
+
+    with peer(reply) as host:
+        assert "in a way that no file may have; nothing was written" in fetch(tmp_path, host, FAILED)
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_host_that_breaks_off(tmp_path):
+    def reply(request):
+        if request.path.endswith(NO_JOB):
+            request.send(200, {**JOB, "outputs": [{"name": "first", "size": 1}, {"name": "second", "size": 100}]})
+        elif request.path.endswith("first"):
+            request.send(200, b"x")
+        else:
+            request.send(200, b"half", Content_Length="100")
+            request.close_connection = True
+
+    with peer(reply) as host:
+        assert "cut short" in fetch(tmp_path, host, UNREACHABLE)
+    assert os.listdir(tmp_path / "in") == ["first"]

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/command.h"
 #include "cli/out.h"
 #include "cli/read_file.h"
 #include "cli/sse.h"
@@ -176,6 +177,43 @@ static void test_given(void) {
     EXPECT_NULL(cli_value(&cli, "none"));
 }
 
+/* ---- commands for people ---- */
+
+static void test_command_words(void) {
+    static const struct {
+        const char *text, *word;
+    } rows[] = {
+        {"report.html", "report.html"},
+        {"", "''"},
+        {"a b", "'a b'"},
+        {"it's", "'it'\\''s'"},
+        {"$(rm *)", "'$(rm *)'"},
+        {"~/x", "'~/x'"},
+        {"a\\b", "'a\\b'"},
+        {"https://h:1/x", "https://h:1/x"},
+        {"Ums\xc3\xa4tze", "'Ums\xc3\xa4tze'"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct buf out = {0};
+        command_word(&out, rows[i].text);
+        EXPECT_EQ_STR(rows[i].word, out.data);
+        buf_free(&out);
+    }
+}
+
+static void test_command_result(void) {
+    struct cli_given given[] = {{&cli_host_options[0], "my config.yaml"},
+                                {&cli_common_options[0], NULL}};
+    const struct cli cli = {.given = given, .given_count = ARRAY_LEN(given)};
+    struct buf out = {0};
+    command_result(&cli, "ID", "-n", &out);
+    EXPECT_EQ_STR("jobhost result ID -o -n --config 'my config.yaml' -- -n", out.data);
+    buf_clear(&out);
+    command_result(&cli, "ID", NULL, &out);
+    EXPECT_EQ_STR("jobhost result ID -o DIR/ --config 'my config.yaml'", out.data);
+    buf_free(&out);
+}
+
 static const struct expect_test tests[] = {
     {"options of commands", test_options_are_unique},
     {"finding a command", test_find},
@@ -183,6 +221,8 @@ static const struct expect_test tests[] = {
     {"sizes, ages, harmless text", test_out},
     {"reading a file", test_read_file},
     {"options as given", test_given},
+    {"words of a shell", test_command_words},
+    {"commands that are told", test_command_result},
 };
 
 SUITE_MAIN("cli parts", tests)
