@@ -206,9 +206,9 @@ const struct cli_command cli_commands[] = {
      .summary = "submit a job",
      .text = "Prints the job's id. With --wait it follows the job and prints its result; on a "
              "terminal, for a job with output files, a summary and what fetches each.",
-     .example = "jobhost submit hello.greet --payload '{\"name\": \"Ada\"}' --wait\n"
-                "jobhost submit crawl.page --payload @page.json --key page-42 --priority low\n"
-                "jobhost submit amazon.archive --file orders=orders.zip --wait",
+     .example = "jobhost submit hello.say --payload '{\"name\": \"Ada\"}' --wait\n"
+                "jobhost submit hello.say --payload @greeting.json --key ada --priority low\n"
+                "jobhost submit amazon.analyze --file orders=orders.txt --wait -o report",
      .options = submit_options,
      .args_min = 1,
      .args_max = 1,
@@ -218,7 +218,7 @@ const struct cli_command cli_commands[] = {
      .synopsis = "[FILTERS]",
      .summary = "list jobs, newest first",
      .example =
-         "jobhost jobs --state running\njobhost jobs --type crawl.page --class network -n 200",
+         "jobhost jobs --state running\njobhost jobs --type hello.say --class network -n 200",
      .options = jobs_options,
      .run = cmd_jobs},
     {.name = "job",
@@ -276,7 +276,7 @@ const struct cli_command cli_commands[] = {
      .text = "A waiting job ends at once; a running one is asked to stop. By ids, by filters (all "
              "must match), or all that have not ended. On a terminal, filters and --all say how "
              "many and ask.",
-     .example = "jobhost cancel --queue crawl --state queued --why \"wrong site\"",
+     .example = "jobhost cancel --queue hello --state queued --why \"wrong names\"",
      .options = act_options,
      .args_max = CLI_ARGS_MAX,
      .takes = CLI_JOB_ACTIVE,
@@ -322,7 +322,7 @@ const struct cli_command cli_commands[] = {
      .summary = "start dead jobs again",
      .text = "By ids, by filters (all must match), or all of them. On a terminal it says how many "
              "and asks.",
-     .example = "jobhost dlq retry --type klap.clips --class upstream",
+     .example = "jobhost dlq retry --type amazon.analyze --class resource",
      .options = dlq_walk_options,
      .args_max = CLI_ARGS_MAX,
      .takes = CLI_JOB_DEAD,
