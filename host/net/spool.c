@@ -8,15 +8,15 @@
 #include <unistd.h>
 
 #include "base/buf.h"
-#include "base/disk.h"
 #include "base/fault.h"
+#include "base/side_thread.h"
 #include "base/write_all.h"
 #include "net/descriptors.h"
 
 enum { SPOOL_PART = 64 * 1024 }; // so much is worth a turn of the disk thread
 
 struct spool {
-    struct disk_op op;
+    struct side_op op;
     struct spools *all;
     struct spool_events events;
     struct buf filling;
@@ -47,7 +47,7 @@ static int open_file(struct spool *s) {
 }
 
 // [disk thread]
-static void work_write(struct disk_op *op) {
+static void work_write(struct side_op *op) {
     struct spool *s = CONTAINER_OF(op, struct spool, op);
     if (s->status == 0 && s->fd == -1) {
         s->status = open_file(s);
@@ -61,12 +61,12 @@ static void work_write(struct disk_op *op) {
 }
 
 // [disk thread] Closing a large file that has no name gives its blocks back, which takes a while.
-static void work_close(struct disk_op *op) {
+static void work_close(struct side_op *op) {
     struct spool *s = CONTAINER_OF(op, struct spool, op);
     (void)close(s->fd);
 }
 
-static void on_closed(struct disk_op *op) {
+static void on_closed(struct side_op *op) {
     free(CONTAINER_OF(op, struct spool, op));
 }
 
@@ -78,8 +78,8 @@ static void dispose(struct spool *s) {
         free(s);
         return;
     }
-    s->op = (struct disk_op){.work = work_close, .done = on_closed};
-    disk_post(s->all->disk, &s->op);
+    s->op = (struct side_op){.work = work_close, .done = on_closed};
+    side_thread_post(s->all->disk, &s->op);
 }
 
 static void fail(struct spool *s, int error) {
@@ -93,7 +93,7 @@ static bool has_room(const struct spool *s) {
            (s->filling.len == 0 || s->all->ahead < SPOOL_ALL_AHEAD_MAX);
 }
 
-static void on_written(struct disk_op *op);
+static void on_written(struct side_op *op);
 
 // Hands what has gathered to the disk thread.
 static void post(struct spool *s) {
@@ -102,15 +102,15 @@ static void post(struct spool *s) {
     s->filling = empty;
     s->busy = true;
     s->status = s->error;
-    s->op = (struct disk_op){.work = work_write, .done = on_written};
-    disk_post(s->all->disk, &s->op);
+    s->op = (struct side_op){.work = work_write, .done = on_written};
+    side_thread_post(s->all->disk, &s->op);
 }
 
 static bool worth_a_turn(const struct spool *s) {
     return s->filling.len >= SPOOL_PART || (s->filling.len > 0 && (s->behind || s->ending));
 }
 
-static void on_written(struct disk_op *op) {
+static void on_written(struct side_op *op) {
     struct spool *s = CONTAINER_OF(op, struct spool, op);
     s->busy = false;
     s->all->ahead -= s->writing.len;

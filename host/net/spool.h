@@ -14,7 +14,7 @@
 
 #include "base/bytes.h"
 
-struct disk;
+struct side_thread;
 struct spool;
 
 enum {
@@ -25,7 +25,7 @@ enum {
 
 /* All spools of a host: where they are, and how much of them waits. */
 struct spools {
-    struct disk *disk;
+    struct side_thread *disk;
     const char *dir; /* borrowed; on the file system that has the room */
     size_t ahead;
 };

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/disk.h"
+#include "base/side_thread.h"
 #include "supervisor/commits.h"
 #include "supervisor/dirs.h"
 #include "supervisor/dispatch.h"
@@ -166,7 +166,7 @@ int host_open(struct host *host, bool safe, struct err *e) {
         dispatch_new(host, safe, &host->dispatch) != 0 || pools_new(host, &host->pools) != 0) {
         return err_set(e, -ENOMEM, "out of memory");
     }
-    r = disk_new(host->base, &host->disk, e);
+    r = side_thread_new(host->base, "disk", &host->disk, e);
     return r != 0 ? r : host_open_store(host, e);
 }
 
@@ -178,13 +178,13 @@ void host_close(struct host *host) {
     serve_close(host);
     host->phase = HOST_STOPPED;
     if (host->disk != NULL) {
-        disk_finish(host->disk); // what was under way goes on to the store
+        side_thread_finish(host->disk); // what was under way goes on to the store
     }
     if (host->store.ops != NULL) {
         store_close(&host->store);
     }
-    serve_free(host);       // with the requests that the store has answered
-    disk_free(&host->disk); // with the uploads that these have let go of
+    serve_free(host);              // with the requests that the store has answered
+    side_thread_free(&host->disk); // with the uploads that these have let go of
     if (host->front_self != NULL) {
         host->front->close(host->front_self);
     }

@@ -31,7 +31,7 @@
 #include "store/store.h"
 
 struct act;
-struct disk;
+struct side_thread;
 struct event_base;
 struct dispatch;
 struct pools;
@@ -66,7 +66,7 @@ struct host {
     enum host_phase phase;
     struct id_gen ids;
     struct store store;
-    struct disk *disk;       /* files of requests and answers */
+    struct side_thread *disk;       /* files of requests and answers */
     const char *store_fault; /* NULL = healthy; owned                               */
     struct pools *pools;
     struct dispatch *dispatch;

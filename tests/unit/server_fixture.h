@@ -14,8 +14,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "base/disk.h"
 #include "base/log.h"
+#include "base/side_thread.h"
 #include "base/timer.h"
 #include "net/server.h"
 
@@ -30,7 +30,7 @@ struct fixture {
     struct event_base *base;
     struct timers *timers;
     struct server *server;
-    struct disk *disk;
+    struct side_thread *disk;
     struct server_config config;
     char dir[64];
     char socket_path[96];
@@ -82,7 +82,7 @@ static inline void fixture_start(struct fixture *f) {
         f->config.arg = f;
     }
     struct err e = {.code = 0};
-    if (disk_new(f->base, &f->disk, &e) != 0) {
+    if (side_thread_new(f->base, "disk", &f->disk, &e) != 0) {
         abort();
     }
     f->server = server_new(f->base, f->timers, &f->env, &f->log, &f->config);
@@ -109,7 +109,7 @@ static inline struct fixture fixture_defaults(void) {
 
 /* What the disk thread has in hand is waited for: it comes back by itself. */
 static inline void fixture_turn(struct fixture *f) {
-    (void)event_base_loop(f->base, disk_is_busy(f->disk) ? EVLOOP_ONCE : EVLOOP_NONBLOCK);
+    (void)event_base_loop(f->base, side_thread_is_busy(f->disk) ? EVLOOP_ONCE : EVLOOP_NONBLOCK);
 }
 
 /* Lets everything that can happen now happen. */
@@ -121,7 +121,7 @@ static inline void fixture_settle(struct fixture *f) {
 
 static inline void fixture_stop(struct fixture *f) {
     server_free(&f->server);
-    disk_free(&f->disk);
+    side_thread_free(&f->disk);
     (void)unlink(f->socket_path);
     (void)rmdir(f->dir);
     timers_free(&f->timers);

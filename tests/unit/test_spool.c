@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/disk.h"
+#include "base/side_thread.h"
 #include "net/descriptors.h"
 
 #include "expect.h"
@@ -34,21 +34,21 @@ static void on_done(void *arg, int status) {
 static void begin(struct rig *r) {
     struct err e = {.msg = ""};
     *r = (struct rig){.base = event_base_new(), .dir = "/tmp/jobhost-spool-XXXXXX", .status = 1};
-    if (mkdtemp(r->dir) == NULL || disk_new(r->base, &r->all.disk, &e) != 0) {
+    if (mkdtemp(r->dir) == NULL || side_thread_new(r->base, "disk", &r->all.disk, &e) != 0) {
         abort();
     }
     r->all.dir = r->dir;
 }
 
 static void end(struct rig *r) {
-    disk_free(&r->all.disk);
+    side_thread_free(&r->all.disk);
     EXPECT_EQ_UINT(0, r->all.ahead);
     EXPECT_EQ_INT(0, rmdir(r->dir)); // nothing is left in it
     event_base_free(r->base);
 }
 
 static void settle(struct rig *r) {
-    while (disk_is_busy(r->all.disk)) {
+    while (side_thread_is_busy(r->all.disk)) {
         (void)event_base_loop(r->base, EVLOOP_ONCE);
     }
 }
