@@ -1,17 +1,13 @@
 /* From a request as it came in to the spec the store takes: checks, and defaults from queue and
  * type. */
-#include <cjson/cJSON.h>
 #include <errno.h>
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "base/json.h"
-#include "base/rfc3339.h"
-#include "jobhost_plugin.h"
 #include "supervisor/host.h"
 #include "supervisor/jobs.h"
+#include "supervisor/payload_check.h"
 #include "supervisor/policy.h"
 #include "supervisor/pool_private.h"
 
@@ -111,71 +107,7 @@ static int resolve_type(struct host *host, const struct job_request *r, struct p
     return 0;
 }
 
-/* ------------------------------------------------------------------ payload against the handler's
- * table */
-
-static bool resolve_fits(const struct config_option_spec *spec, const cJSON *value) {
-    int64_t ms;
-    uint64_t size;
-    switch (spec->type) {
-    case JH_OPT_INT:
-        return cJSON_IsNumber(value) && fabs(value->valuedouble) <= 9007199254740992.0 &&
-               value->valuedouble == floor(value->valuedouble);
-    case JH_OPT_BOOL: return cJSON_IsBool(value);
-    case JH_OPT_DURATION:
-        return cJSON_IsString(value) && duration_parse(value->valuestring, &ms) == 0;
-    case JH_OPT_SIZE: return cJSON_IsString(value) && size_parse(value->valuestring, &size) == 0;
-    case JH_OPT_URL:
-        return cJSON_IsString(value) && (strncmp(value->valuestring, "https://", 8) == 0 ||
-                                         strncmp(value->valuestring, "http://", 7) == 0);
-    default: return cJSON_IsString(value);
-    }
-}
-
-static const char *resolve_type_words(int32_t type) {
-    static const char *const words[] = {
-        [JH_OPT_STRING] = "a string",
-        [JH_OPT_INT] = "an integer",
-        [JH_OPT_BOOL] = "true or false",
-        [JH_OPT_DURATION] = "a duration such as \"30s\"",
-        [JH_OPT_SIZE] = "a size such as \"10MiB\"",
-        [JH_OPT_URL] = "an http or https URL",
-    };
-    return type < 1 || (size_t)type >= ARRAY_LEN(words) ? "a string" : words[type];
-}
-
-static int resolve_fields(const struct pool_handler *handler, const cJSON *object,
-                          struct problem *p) {
-    char field[64];
-    const cJSON *member;
-    for (size_t i = 0; i < handler->payload_count; i++) {
-        const struct config_option_spec *spec = &handler->payload[i];
-        const cJSON *value = cJSON_GetObjectItemCaseSensitive(object, spec->name);
-        snprintf(field, sizeof field, "payload.%.50s", spec->name);
-        if (value == NULL || cJSON_IsNull(value)) {
-            if ((spec->flags & JH_OPT_REQUIRED) != 0) {
-                return resolve_refuse(p, 400, "bad_payload", field, "%s is required by %s", field,
-                                      handler->name);
-            }
-        } else if (!resolve_fits(spec, value)) {
-            return resolve_refuse(p, 400, "bad_payload", field, "%s must be %s", field,
-                                  resolve_type_words(spec->type));
-        }
-    }
-    cJSON_ArrayForEach(member, object) {
-        size_t i = 0;
-        while (i < handler->payload_count &&
-               strcmp(handler->payload[i].name, member->string) != 0) {
-            i++;
-        }
-        if (i == handler->payload_count) {
-            snprintf(field, sizeof field, "payload.%.50s", member->string);
-            return resolve_refuse(p, 400, "bad_payload", field, "%s is not a field of %s", field,
-                                  handler->name);
-        }
-    }
-    return 0;
-}
+/* ------------------------------------------------------------------ payload */
 
 static int resolve_payload(struct host *host, const struct job_request *r,
                            const struct config_queue *queue, struct problem *p) {
@@ -189,13 +121,7 @@ static int resolve_payload(struct host *host, const struct job_request *r,
     if (handler == NULL || handler->payload == NULL || !json) {
         return 0;
     }
-    cJSON *object = r->payload.len == 0 ? cJSON_CreateObject()
-                                        : cJSON_ParseWithLength(r->payload.data, r->payload.len);
-    int err = cJSON_IsObject(object) ? resolve_fields(handler, object, p)
-                                     : resolve_refuse(p, 400, "bad_payload", "payload",
-                                                      "%s takes a JSON object", handler->name);
-    cJSON_Delete(object);
-    return err;
+    return payload_check(handler, r->payload, p);
 }
 
 /* ------------------------------------------------------------------ all of it */
