@@ -88,17 +88,6 @@ static void refuse_method(struct call *call, const char *allow) {
     call_errorf(call, 405, "method_not_allowed", NULL, "this path knows %s", allow);
 }
 
-static bool body_valid(const struct call *call, const struct route *route, struct problem *ret) {
-    bool json = (route->body == BODY_JSON || route->body == BODY_SUBMIT) && call->form == NULL;
-    if (!json || (call->req->body.len == 0 && route->body == BODY_JSON) ||
-        json_is_valid(call->req->body)) {
-        return true;
-    }
-    *ret = (struct problem){.status = 400, .code = "bad_json"};
-    (void)snprintf(ret->message, sizeof ret->message, "the body is not valid JSON");
-    return false;
-}
-
 /* All that can be asked of a request before its body is there. */
 static bool head_acceptable(struct call *call, struct problem *ret) {
     return guard_check(call, call->route, ret) &&
@@ -175,12 +164,26 @@ void api_admit(struct request *req, struct request_body *body, void *arg) {
     }
 }
 
+static void check_body(struct call *call) {
+    call->json_valid = json_is_valid(call->req->body);
+}
+
+static void body_checked(struct call *call) {
+    if (call->json_valid) {
+        call->route->handler(call);
+    } else {
+        call_error(call, 400, "bad_json", NULL, "the body is not valid JSON");
+    }
+}
+
 void api_handle(struct request *req, void *arg) {
     (void)arg;
     struct call *call = req->context;
-    struct problem problem;
-    if (!body_valid(call, call->route, &problem)) {
-        call_problem(call, &problem);
+    enum route_body kind = call->route->body;
+    bool is_json =
+        (kind == BODY_SUBMIT && call->form == NULL) || (kind == BODY_JSON && req->body.len > 0);
+    if (is_json) {
+        call_aside(call, req->body.len, check_body, body_checked);
     } else {
         call->route->handler(call);
     }

@@ -24,6 +24,27 @@ void call_op(struct call *call, struct store_op *op, enum store_op_kind kind,
     op->arg = call;
 }
 
+static void aside_work(struct side_op *op) {
+    struct call *call = CONTAINER_OF(op, struct call, aside.op);
+    call->aside.work(call);
+}
+
+static void aside_done(struct side_op *op) {
+    struct call *call = CONTAINER_OF(op, struct call, aside.op);
+    call->aside.then(call);
+}
+
+void call_aside(struct call *call, size_t len, void (*work)(struct call *call),
+                void (*then)(struct call *call)) {
+    if (len <= CALL_AT_ONCE) {
+        work(call);
+        then(call);
+        return;
+    }
+    call->aside = (struct call_aside){{.work = aside_work, .done = aside_done}, work, then};
+    side_thread_post(call->host->parser, &call->aside.op);
+}
+
 static void reply(struct call *call, int status, const char *content_type, struct buf *body) {
     struct buf text = *body; // the request, and with it `body`, may be gone after the answer
     if (text.failed) {

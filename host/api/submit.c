@@ -1,12 +1,11 @@
-/* POST /v1/jobs: one pass over the text, one operation of the store for the whole request. */
+/* POST /v1/jobs: one operation of the store for the whole request. */
 #include "api/submit.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "api/custom.h"
-#include "api/submit_item.h"
+#include "api/routes.h"
 #include "base/fault.h"
 #include "supervisor/stats.h"
 
@@ -175,147 +174,80 @@ static void go_on(struct submit *s) {
     }
 }
 
-/* ---- jobs ---- */
+/* ---- from the request to jobs ---- */
 
-static struct submit *submit_new(struct call *call, size_t room) {
+int submit_make_slots(struct submit *s, size_t count) {
+    struct arena *arena = &s->call->req->arena;
+    s->slots = arena_zalloc(arena, count * sizeof *s->slots);
+    s->store.items = arena_zalloc(arena, count * sizeof *s->store.items);
+    s->count = count;
+    return s->slots == NULL || s->store.items == NULL ? -ENOMEM : 0;
+}
+
+struct submit *submit_new(struct call *call) {
     struct submit *s = call->submit = CALL_NEW(call, struct submit);
-    if (s == NULL) {
-        return NULL;
+    if (s != NULL) {
+        s->call = call;
+        s->go_on = go_on;
+        s->answer = answer;
+        call_op(call, &s->store.op, STORE_SUBMIT, submitted);
     }
-    s->call = call;
-    s->room = room;
-    s->answer = answer;
-    s->slots = call_alloc(call, room * sizeof *s->slots);
-    s->store.items = s->slots == NULL ? NULL : call_alloc(call, room * sizeof *s->store.items);
-    if (s->store.items == NULL) {
-        return NULL;
-    }
-    call_op(call, &s->store.op, STORE_SUBMIT, submitted);
     return s;
-}
-
-static void add_request(struct submit *s, struct submit_slot *slot, struct job_request *request) {
-    struct problem problem;
-    slot->named = request->file_count;
-    int r = s->form == NULL ? 0 : submit_form_files(s, request, &problem);
-    r = r != 0 ? r
-               : jobs_resolve(s->call->host, request, &s->call->req->arena, &slot->spec, &problem);
-    if (r != 0) {
-        submit_refuse(s, slot, &problem);
-    }
-}
-
-/* On a route of the configuration the type, and perhaps the queue, are the route's. */
-static const char *default_type(const struct call *call) {
-    return call->custom == NULL ? NULL : call->custom->config->job;
-}
-
-static int fix_place(const struct call *call, struct job_request *request, struct problem *ret) {
-    const struct config_route *route = call->custom == NULL ? NULL : call->custom->config;
-    if (route == NULL) {
-        return 0;
-    }
-    bool type = strcmp(request->type, route->job) == 0;
-    bool queue =
-        route->queue == NULL || request->queue == NULL || strcmp(request->queue, route->queue) == 0;
-    if (type && queue) {
-        request->queue = route->queue != NULL ? route->queue : request->queue;
-        return 0;
-    }
-    *ret = (struct problem){.status = 400, .code = "bad_field"};
-    (void)snprintf(ret->field, sizeof ret->field, "%s", type ? "queue" : "type");
-    (void)snprintf(ret->message, sizeof ret->message, "this path submits to %s %.128s only",
-                   type ? "queue" : "type", type ? route->queue : route->job);
-    return -EINVAL;
-}
-
-static int add_job(void *arg, struct bytes object) {
-    struct submit *s = arg;
-    struct submit_slot *slot = &s->slots[s->count];
-    struct job_request request;
-    struct problem problem;
-    if (s->count == s->room) {
-        return -E2BIG;
-    }
-    s->count++;
-    if (submit_item_read(object, default_type(s->call), &s->call->req->arena, &request,
-                         &slot->files, &problem) != 0 ||
-        fix_place(s->call, &request, &problem) != 0) {
-        submit_refuse(s, slot, &problem);
-    } else {
-        add_request(s, slot, &request);
-    }
-    return 0;
 }
 
 void submit_request(struct call *call, struct job_request *request, struct form *form,
                     void (*answer_with)(struct submit *s)) {
-    struct submit *s = submit_new(call, 1);
+    struct submit *s = submit_new(call);
     if (s == NULL) {
         return;
     }
     s->form = form;
     s->answer = answer_with;
-    s->count = 1;
-    add_request(s, &s->slots[0], request);
+    if (submit_make_slots(s, 1) != 0) {
+        call_error(call, 503, "out_of_memory", NULL, "the host is out of memory; try again later");
+        return;
+    }
+    s->slots[0].request = *request;
+    submit_resolve(s, &s->slots[0]);
     go_on(s);
 }
 
-/* ---- JSON ---- */
-
-static int count_job(void *arg, struct bytes object) {
-    (void)object;
-    size_t *count = arg;
-    return ++*count > SUBMIT_ITEMS_MAX ? -E2BIG : 0;
-}
-
-/* Valid JSON has something behind its blanks. */
-static bool is_array(struct bytes text) {
-    return *(const char *)bytes_trim(text).data == '[';
-}
-
-static void submit_array(struct call *call) {
-    size_t room = 0;
-    if (json_each(call->req->body, count_job, &room) != 0) {
-        call_errorf(call, 413, "too_many_jobs", NULL, "an array has at most %d jobs",
-                    SUBMIT_ITEMS_MAX);
-        return;
-    }
-    struct submit *s = submit_new(call, room);
-    if (s != NULL) {
-        s->is_array = true;
-        (void)json_each(call->req->body, add_job, s);
-        go_on(s);
-    }
-}
-
-static void submit_object(struct call *call, struct bytes text) {
-    struct submit *s = submit_new(call, 1);
+static void read_text(struct call *call, struct bytes text) {
+    struct submit *s = submit_new(call);
     if (s != NULL) {
         s->form = call->form;
-        (void)add_job(s, bytes_trim(text));
-        go_on(s);
+        submit_read(s, text);
+    }
+}
+
+static void check_form_job(struct call *call) {
+    call->json_valid = json_is_valid(submit_form_job(call->form));
+}
+
+static void form_job_checked(struct call *call) {
+    struct bytes job = submit_form_job(call->form);
+    if (!call->json_valid) {
+        call_error(call, 400, "bad_json", "job", "the part named job is not valid JSON");
+    } else if (*(const char *)bytes_trim(job).data == '[') {
+        call_error(call, 400, "bad_job", "job", "a form brings one job: its files are that job's");
+    } else {
+        read_text(call, job);
     }
 }
 
 static void form_complete(struct call *call) {
-    struct problem problem;
-    struct bytes job = submit_form_job(call->form, &problem);
-    if (job.len == 0) {
-        call_problem(call, &problem);
-    } else if (is_array(job)) {
-        call_error(call, 400, "bad_job", "job", "a form brings one job: its files are that job's");
+    if (form_find(call->form, "job", NULL) == NULL) {
+        call_error(call, 400, "missing_field", "job",
+                   "a form needs a part named job: the submission as JSON");
     } else {
-        submit_object(call, job);
+        call_aside(call, submit_form_job(call->form).len, check_form_job, form_job_checked);
     }
 }
 
 void submit_handle(struct call *call) {
     if (call->form != NULL) {
         form_end(call, form_complete);
-    } else if (is_array(call->req->body)) {
-        submit_array(call);
     } else {
-        submit_object(call, call->req->body);
+        read_text(call, call->req->body);
     }
 }

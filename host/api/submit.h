@@ -1,4 +1,6 @@
-/* A submission under way. Shared by submit.c and submit_files.c. */
+/* A submission under way. Shared by submit.c and submit_*.c.
+ *
+ *     text ─ submit_read() ─▶ slots ─▶ files ─▶ store ─▶ answer */
 #ifndef JOBHOST_API_SUBMIT_H
 #define JOBHOST_API_SUBMIT_H
 
@@ -8,6 +10,8 @@
 enum { SUBMIT_ITEMS_MAX = 1000 };
 
 struct submit_slot {
+    struct bytes text; /* the job as it came; {NULL, 0}: a view has made it */
+    struct job_request request;
     struct job_spec spec;
     struct job_file *files;        /* spec.files, writable: contents are filled in  */
     size_t named;                  /* so many of them name content sent before      */
@@ -19,11 +23,26 @@ struct submit {
     struct call *call;
     bool is_array;
     struct submit_slot *slots;
-    size_t count, room;
-    unsigned file_ops; /* files whose content is being looked for       */
-    struct form *form; /* brings the other files of its one job; or NULL */
+    size_t count;
+    struct bytes text;               /* what submit_read() reads                     */
+    size_t read, resolved;           /* slots                                        */
+    int status;                      /* of the reading: 0, -E2BIG or -ENOMEM         */
+    unsigned file_ops;               /* files whose content is being looked for       */
+    struct form *form;               /* brings the other files of its one job; or NULL */
+    void (*go_on)(struct submit *s); /* when its slots are complete                */
     void (*answer)(struct submit *s);
 };
+
+/* Zeroed; NULL: the call has been answered. */
+struct submit *submit_new(struct call *call);
+/* So many slots, in the call's arena. 0 or -ENOMEM. */
+int submit_make_slots(struct submit *s, size_t count);
+
+/* Fills the slots with the jobs of `text`, which is valid JSON: one, or an array of them. Little by
+ * little where there is much of it. Then go_on(); or the call is answered. */
+void submit_read(struct submit *s, struct bytes text);
+/* What a slot's request asks for, by what host and configuration say; or its problem. */
+void submit_resolve(struct submit *s, struct submit_slot *slot);
 
 /* What a form with a job may have: the part `job`, and files. */
 extern const struct form_rules submit_form_rules;
@@ -32,8 +51,8 @@ extern const struct form_rules submit_form_rules;
 int submit_check_file(const struct form *form, const struct multipart *part,
                       struct problem *ret_problem);
 
-/* The part `job`, valid JSON; {NULL, 0}: *ret_problem says what is wrong with it. */
-struct bytes submit_form_job(const struct form *form, struct problem *ret_problem);
+/* The text of the part `job`; {NULL, 0}: there is none. */
+struct bytes submit_form_job(const struct form *form);
 /* Adds the form's files behind those that the request names; their content follows with
  * submit_form_stored(). 0, or a negative errno with *ret_problem. */
 int submit_form_files(struct submit *s, struct job_request *request, struct problem *ret_problem);
@@ -51,7 +70,7 @@ void submit_refusal(const struct store_submit_item *item, struct problem *ret);
  * once if there are none). */
 void submit_files_check(struct submit *s, void (*go_on)(struct submit *s));
 
-/* Refuses one job of the submission; the problem is copied. */
+/* [any thread that has the call] Refuses one job of the submission; the problem is copied. */
 void submit_refuse(struct submit *s, struct submit_slot *slot, const struct problem *problem);
 
 #endif

@@ -53,18 +53,9 @@ static int begin_part(struct form *form, const struct multipart *part, bool *ret
 
 const struct form_rules submit_form_rules = {.begin = begin_part};
 
-struct bytes submit_form_job(const struct form *form, struct problem *ret_problem) {
+struct bytes submit_form_job(const struct form *form) {
     const struct form_part *job = form_find(form, "job", NULL);
-    bool there = job != NULL;
-    if (there && json_is_valid(job->text)) {
-        return job->text;
-    }
-    *ret_problem = (struct problem){
-        .status = 400, .code = there ? "bad_json" : "missing_field", .field = "job"};
-    (void)snprintf(ret_problem->message, sizeof ret_problem->message, "%s",
-                   there ? "the part named job is not valid JSON"
-                         : "a form needs a part named job: the submission as JSON");
-    return (struct bytes){NULL, 0};
+    return job == NULL ? (struct bytes){NULL, 0} : job->text;
 }
 
 int submit_form_files(struct submit *s, struct job_request *request, struct problem *ret) {

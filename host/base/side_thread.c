@@ -153,6 +153,9 @@ bool side_thread_is_busy(const struct side_thread *t) {
 
 // Operations may post others from `done`, so it takes turns until all is quiet.
 void side_thread_finish(struct side_thread *t) {
+    if (t == NULL) {
+        return;
+    }
     struct pollfd ring = {.fd = t->fd, .events = POLLIN};
     while (t->open > 0) {
         if (poll(&ring, 1, -1) == 1) {

@@ -31,7 +31,7 @@ int side_thread_new(struct event_base *base, const char *name, struct side_threa
 void side_thread_post(struct side_thread *t, struct side_op *op);
 /* [loop] Operations whose `done` has not been called yet. */
 bool side_thread_is_busy(const struct side_thread *t);
-/* [loop] Waits until what was posted, and what that posts, is done. */
+/* [loop] Waits until what was posted, and what that posts, is done. Accepts NULL. */
 void side_thread_finish(struct side_thread *t);
 /* [loop] The same, then ends the thread: nobody may post any more. */
 void side_thread_free(struct side_thread **d);

@@ -167,6 +167,7 @@ int host_open(struct host *host, bool safe, struct err *e) {
         return err_set(e, -ENOMEM, "out of memory");
     }
     r = side_thread_new(host->base, "disk", &host->disk, e);
+    r = r != 0 ? r : side_thread_new(host->base, "parser", &host->parser, e);
     return r != 0 ? r : host_open_store(host, e);
 }
 
@@ -177,13 +178,14 @@ void host_start(struct host *host) {
 void host_close(struct host *host) {
     serve_close(host);
     host->phase = HOST_STOPPED;
-    if (host->disk != NULL) {
-        side_thread_finish(host->disk); // what was under way goes on to the store
-    }
+    // what was under way goes on to the store: a form's files are written, then its job is read
+    side_thread_finish(host->disk);
+    side_thread_finish(host->parser);
     if (host->store.ops != NULL) {
         store_close(&host->store);
     }
-    serve_free(host);              // with the requests that the store has answered
+    serve_free(host); // with the requests that the store has answered
+    side_thread_free(&host->parser);
     side_thread_free(&host->disk); // with the uploads that these have let go of
     if (host->front_self != NULL) {
         host->front->close(host->front_self);

@@ -66,8 +66,9 @@ struct host {
     enum host_phase phase;
     struct id_gen ids;
     struct store store;
-    struct side_thread *disk;       /* files of requests and answers */
-    const char *store_fault; /* NULL = healthy; owned                               */
+    struct side_thread *disk;   /* files of requests and answers */
+    struct side_thread *parser; /* large texts of requests       */
+    const char *store_fault;    /* NULL = healthy; owned                               */
     struct pools *pools;
     struct dispatch *dispatch;
     struct hub *hub;

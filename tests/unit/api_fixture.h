@@ -221,7 +221,8 @@ static inline void api_start(struct api_fixture *x, const char *config) {
     struct api *front = api_front.open(&x->host);
     api_front.configure(front, &x->f.config);
     fixture_start(&x->f);
-    front->spools.disk = x->host.disk = x->f.disk; // the fixture has the loop it needs
+    front->spools.disk = x->host.disk = x->host.parser =
+        x->f.disk; // the fixture has the loop they need
     x->host.env = x->f.env;
     x->host.timers = x->f.timers;
     x->host.server = x->f.server;

@@ -356,6 +356,105 @@ static void test_submit_limit_items(void) {
     api_stop(&x);
 }
 
+/* The parser thread's work until the test lets it go on. */
+struct blocker {
+    struct side_op op;
+    int pipe[2];
+};
+
+static void blocker_work(struct side_op *op) {
+    struct blocker *b = CONTAINER_OF(op, struct blocker, op);
+    char c;
+    (void)!read(b->pipe[0], &c, 1);
+}
+
+static void blocker_done(struct side_op *op) {
+    (void)op;
+}
+
+/* {"type":"a","payload":[0,0...]} as one job, as an array of two, as the part of a form. */
+static void large_body(struct buf *out, int kind, size_t size) {
+    buf_str(out, kind == 1 ? "[{\"type\":\"a\"}," : "");
+    buf_str(out, "{\"type\":\"a\",\"payload\":[0");
+    while (out->len + 4 < size) {
+        buf_str(out, ",0");
+    }
+    buf_str(out, kind == 1 ? "]}]" : "]}");
+    if (kind == 2) {
+        struct buf form = {0};
+        buf_printf(&form, "--b\r\nContent-Disposition: form-data; name=job\r\n\r\n%s\r\n--b--",
+                   out->data);
+        buf_free(out);
+        *out = form;
+    }
+}
+
+/* While one that takes long is read, others are answered; a small one is read at once. */
+static void test_submit_aside(void) {
+    struct api_fixture x;
+    struct blocker blocker = {.op = {.work = blocker_work, .done = blocker_done}};
+    struct err e;
+    api_start(&x, plain);
+    EXPECT_EQ_INT(0, side_thread_new(x.f.base, "parser", &x.host.parser, &e));
+    for (int kind = 0; kind < 3; kind++) {
+        EXPECT_EQ_INT(0, pipe(blocker.pipe));
+        side_thread_post(x.host.parser, &blocker.op);
+        struct buf b = {0}, text = {0};
+        large_body(&b, kind, CALL_AT_ONCE + 16);
+        buf_printf(&text,
+                   "POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: %zu\r\n"
+                   "Content-Type: %s\r\n\r\n%s",
+                   b.len, kind == 2 ? "multipart/form-data; boundary=b" : "application/json",
+                   b.data);
+        int fd = client_unix(&x.f);
+        client_send(&x.f, fd, text.data, text.len);
+        fixture_settle(&x.f);
+        api_ask(&x, "GET", "/v1/version", NULL, 200, "version");
+        int small = api_send(&x, "POST", "/v1/jobs", "{\"type\":\"small\"}");
+        struct store_submit *s = api_take(&x, STORE_SUBMIT);
+        EXPECT_EQ_STR("small", s->items[0].spec->type);
+        api_done(&x, &s->op, 0);
+        api_expect(&x, small, 202, "queued");
+        EXPECT_EQ_UINT(0, x.op_count);
+        EXPECT_EQ_INT(1, (int)write(blocker.pipe[1], "", 1));
+        side_thread_finish(x.host.parser);
+        s = api_take(&x, STORE_SUBMIT);
+        EXPECT_EQ_UINT(kind == 1 ? 2 : 1, s->count);
+        EXPECT_TRUE(s->items[s->count - 1].spec->payload.len > CALL_AT_ONCE - 200);
+        api_done(&x, &s->op, 0);
+        api_expect(&x, fd, 202, "queued");
+        close(blocker.pipe[0]);
+        close(blocker.pipe[1]);
+        buf_free(&b);
+        buf_free(&text);
+    }
+    side_thread_free(&x.host.parser);
+    api_stop(&x);
+}
+
+/* What is found wrong aside is said as ever; a peer that has gone meanwhile hurts nobody. */
+static void test_submit_aside_refusals(void) {
+    struct api_fixture x;
+    api_start(&x, plain);
+    struct buf b = {0};
+    large_body(&b, 1, (size_t)2 << 20);
+    b.data[b.len - 2] = ','; // ...]},] instead of ...]}]
+    api_ask(&x, "POST", "/v1/jobs", b.data, 400, "bad_json");
+    api_ask(&x, "POST", "/v1/jobs/cancel", b.data + b.len - 900000, 400, "bad_json");
+    buf_clear(&b);
+    large_body(&b, 0, (size_t)2 << 20);
+    memcpy(b.data + 2, "typo", 4);
+    api_ask(&x, "POST", "/v1/jobs", b.data, 400, "unknown_field");
+    memcpy(b.data + 2, "type", 4);
+    int fd = api_send(&x, "POST", "/v1/jobs", b.data);
+    close(fd);
+    struct store_submit *s = api_take(&x, STORE_SUBMIT);
+    EXPECT_EQ_UINT(1, s->count);
+    api_done(&x, &s->op, 0);
+    buf_free(&b);
+    api_stop(&x);
+}
+
 /* The body may be as large as the largest payload of any queue needs. */
 static void test_submit_limit_body(void) {
     struct api_fixture x;
@@ -477,6 +576,8 @@ static const struct expect_test tests[] = {
     {"what the store says to a submission", test_submit_verdicts},
     {"an array of jobs", test_submit_array},
     {"limit of the array", test_submit_limit_items},
+    {"a large submission holds up nobody", test_submit_aside},
+    {"a large submission that is refused", test_submit_aside_refusals},
     {"limit of the body", test_submit_limit_body},
     {"a store that takes nothing", test_submit_store_down},
     {"health and readiness", test_ready},
