@@ -1,19 +1,17 @@
 """Event streams of real jobs: cut anywhere and taken up again, nothing is lost, doubled or out of order; and when it cannot be so, it is said."""
 import json
-import os
 import subprocess
 import threading
 
 import pytest
 
-from lib import build
+from lib import build, node
 from lib.clock import Clock
 from lib.procs import wait_until
 from lib.raw import Raw
 from lib.sse import EventSource, Stream, cuts_at_random
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-NODE_CLIENT = os.path.join(HERE, "node", "follow.mjs")
+NODE_CLIENT = node.path("follow.mjs")
 
 
 def held(host, kind, payload=None, **fields):
@@ -189,9 +187,8 @@ def test_due_jobs_are_told_to_all(make_host, folder):
 
 
 def test_npm_eventsource(make_host):
-    """The client that Node programs use, if it has been installed (npm install in tests/e2e/node)."""
-    if not os.path.isdir(os.path.join(HERE, "node", "node_modules", "eventsource")):
-        pytest.skip("eventsource is not installed: npm install --prefix tests/e2e/node")
+    """The client that Node programs use."""
+    node.need("eventsource")
     host = make_host({"host": {"listen": "127.0.0.1:0"}})
     host.start()
     url = host.get("/v1/version")["listen"][0]

@@ -2,11 +2,12 @@
 import copy
 import json
 import os
+import subprocess
 
 import pytest
 from jsonschema import Draft202012Validator
 
-from lib import build
+from lib import build, node
 from lib.host import chaos
 from lib.openapi import Document, Generator
 
@@ -305,3 +306,33 @@ def test_the_judge_is_strict(described):
     for change in ({"surprise": 1}, {"version": 1}, {"started_at": None}):
         with pytest.raises(AssertionError):
             described.doc.validate({**version, **change}, schema)
+
+
+# Each is one step away from the document, and breaks one rule of OpenAPI 3.1 or of its schemas.
+HOLES = {
+    "no title": lambda d: d["info"].pop("title"),
+    "a member too many": lambda d: d["paths"]["/v1/jobs"]["get"].update(surprise=1),
+    "another version": lambda d: d.update(openapi="3.0.3"),
+    "a status of four digits": lambda d: d["paths"]["/v1/jobs"]["get"]["responses"].update({"2000": {"description": "x"}}),
+    "a parameter nowhere": lambda d: d["paths"]["/v1/jobs"]["get"]["parameters"].append({"name": "x", "in": "nowhere", "schema": {}}),
+    "no such type": lambda d: d["components"]["schemas"]["Time"].update(type="text"),
+    "less than no length": lambda d: d["components"]["schemas"]["Submission"]["properties"]["type"].update(maxLength=-1),
+    "no such type in a parameter": lambda d: d["components"]["parameters"].update(
+        X={"name": "x", "in": "query", "schema": {"type": "text"}}),
+}
+
+
+def test_the_official_meta_schema():
+    """Judged by others: the OpenAPI Initiative's schema of 3.1, and Ajv."""
+    node.need("ajv", "ajv-formats", "@seriousme/openapi-schema-validator")
+    with open(os.path.join(build.REPO, "host", "api", "openapi.json"), encoding="utf-8") as source:
+        document = json.load(source)
+    documents = [document]
+    for make_hole in HOLES.values():
+        documents.append(copy.deepcopy(document))
+        make_hole(documents[-1])
+    done = subprocess.run(["node", node.path("check_openapi.mjs")], input=json.dumps(documents), capture_output=True, text=True, check=True,
+                          timeout=build.PATIENCE_S)
+    found, *errors = json.loads(done.stdout)
+    assert found == []
+    assert [name for name, seen in zip(HOLES, errors) if not seen] == []
