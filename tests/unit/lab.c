@@ -523,6 +523,12 @@ void lab_begin(struct lab *lab, struct lab_worker *w, unsigned thread, uint64_t 
     atomic_store(&s->job, slot);
 }
 
+uint64_t lab_start(struct lab *lab, struct lab_worker *w) {
+    uint64_t slot = lab_expect_job(lab, w);
+    lab_begin(lab, w, 0, slot);
+    return slot;
+}
+
 void lab_die(struct lab_worker *w, int status) {
     w->dead = true;
     w->status = status;
@@ -717,4 +723,12 @@ void lab_check_sound(struct lab *lab) {
                  fsck.count > 0 ? fsck.findings[0].detail : "");
     }
     store_op_finish(&fsck.op);
+}
+
+void lab_end(struct lab *lab) {
+    lab_settle(lab);
+    lab_check_idle(lab);
+    lab_check_sound(lab);
+    lab_stop(lab);
+    lab_close(lab);
 }

@@ -120,6 +120,8 @@ void lab_effect_kv(struct lab_worker *w, uint64_t slot, const char *key, const c
 void lab_effect_child(struct lab_worker *w, uint64_t slot, size_t payload_len);
 /* Writes the start page; slot 0 = that thread is idle again. */
 void lab_begin(struct lab *lab, struct lab_worker *w, unsigned thread, uint64_t slot);
+/* Takes the next job and begins it on thread 0: its slot. */
+uint64_t lab_start(struct lab *lab, struct lab_worker *w);
 /* Its process ends with this wait status. */
 void lab_die(struct lab_worker *w, int status);
 /* Dies, and the supervisor has buried it. */
@@ -146,6 +148,8 @@ void lab_expect_state(struct lab *lab, const struct job_id *id, enum job_state s
 void lab_check_idle(struct lab *lab);
 /* fsck finds nothing. */
 void lab_check_sound(struct lab *lab);
+/* How a test ends: nothing is under way, all of that holds, the host stops, and the lab is gone. */
+void lab_end(struct lab *lab);
 
 _Noreturn void lab_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 

@@ -23,20 +23,6 @@ static void begin(const char *plugin) {
     w = lab_ready_worker(lab);
 }
 
-static void end(void) {
-    lab_settle(lab);
-    lab_check_idle(lab);
-    lab_check_sound(lab);
-    lab_stop(lab);
-    lab_close(lab);
-}
-
-static uint64_t start(void) {
-    uint64_t slot = lab_expect_job(lab, w);
-    lab_begin(lab, w, 0, slot);
-    return slot;
-}
-
 static void answered(struct jobs_act *act, void *arg) {
     (void)act;
     *(bool *)arg = true;
@@ -83,7 +69,7 @@ static void test_claim_under_way(void) {
     EXPECT_TRUE(asked.done);
     give_back(slot);
     expect_cancelled();
-    end();
+    lab_end(lab);
 }
 
 static void run_all(void) {
@@ -110,7 +96,7 @@ static void test_held(void) {
     cancel();
     expect_cancelled();
     run_all();
-    end();
+    lab_end(lab);
 }
 
 static void test_in_the_window(void) {
@@ -121,7 +107,7 @@ static void test_in_the_window(void) {
     EXPECT_TRUE(asked.act.pending);
     give_back(slot);
     expect_cancelled();
-    end();
+    lab_end(lab);
 }
 
 static void test_window_of_a_dying_worker(void) {
@@ -131,7 +117,7 @@ static void test_window_of_a_dying_worker(void) {
     cancel();
     lab_bury(lab, w, SIGSEGV);
     expect_cancelled();
-    end();
+    lab_end(lab);
 }
 
 // What a handler may have ended with a moment before it could hear of the cancel.
@@ -157,7 +143,7 @@ static void test_ends_that_cross_it(void) {
     begin(NULL);
     for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
         id = lab_submit(lab, LAB_SLOW);
-        uint64_t slot = start();
+        uint64_t slot = lab_start(lab, w);
         cancel();
         EXPECT_TRUE(asked.act.pending);
         EXPECT_EQ_INT(0, msg_done_put(&w->out, slot, &ends[i]));
@@ -165,19 +151,19 @@ static void test_ends_that_cross_it(void) {
         lab_begin(lab, w, 0, 0);
         expect_cancelled();
     }
-    end();
+    lab_end(lab);
 }
 
 static void test_success_crosses_it(void) {
     begin(NULL);
     id = lab_submit(lab, LAB_SLOW);
-    uint64_t slot = start();
+    uint64_t slot = lab_start(lab, w);
     cancel();
     lab_done(w, slot, JH_OK, JH_E_NONE);
     lab_begin(lab, w, 0, 0);
     lab_settle(lab);
     EXPECT_EQ_INT(JOB_SUCCEEDED, lab_state(lab, &id));
-    end();
+    lab_end(lab);
 }
 
 static void test_ends_before_it(void) {
@@ -185,7 +171,7 @@ static void test_ends_before_it(void) {
     for (size_t i = 0; i < sizeof statuses / sizeof statuses[0]; i++) {
         begin(NULL);
         id = lab_submit(lab, LAB_SLOW);
-        uint64_t slot = start();
+        uint64_t slot = lab_start(lab, w);
         hang_commits(1);
         lab_done(w, slot, statuses[i], JH_E_NONE);
         lab_begin(lab, w, 0, 0);
@@ -195,7 +181,7 @@ static void test_ends_before_it(void) {
         EXPECT_EQ_INT(JOB_RUNNING, lab_state(lab, &id));
         lab_advance(lab, 1000); // the commit is through
         EXPECT_EQ_INT(JOB_CANCELLED, lab_state(lab, &id));
-        end();
+        lab_end(lab);
     }
 }
 
@@ -205,19 +191,19 @@ static void test_deaths(void) {
     for (size_t i = 0; i < sizeof statuses / sizeof statuses[0]; i++) {
         begin(NULL);
         id = lab_submit(lab, LAB_SLOW);
-        (void)start();
+        (void)lab_start(lab, w);
         cancel();
         lab_bury(lab, w, statuses[i]);
         expect_cancelled();
         EXPECT_EQ_INT(0, lab_job(lab, &id)->counters.crashes);
-        end();
+        lab_end(lab);
     }
 }
 
 static void test_crash_of_a_neighbour(void) {
     begin("threads: 2");
     id = lab_submit(lab, LAB_SLOW);
-    (void)start();
+    (void)lab_start(lab, w);
     (void)lab_submit(lab, LAB_SLOW);
     uint64_t guilty = lab_expect_job(lab, w);
     lab_begin(lab, w, 1, guilty);
@@ -227,13 +213,13 @@ static void test_crash_of_a_neighbour(void) {
     lab_send_packet(w, crash, sizeof crash);
     lab_bury(lab, w, SIGSEGV);
     expect_cancelled();
-    end();
+    lab_end(lab);
 }
 
 static void test_commit_under_way(void) {
     begin(NULL);
     id = lab_submit(lab, LAB_SLOW);
-    uint64_t slot = start();
+    uint64_t slot = lab_start(lab, w);
     hang_commits(1);
     lab_effect_kv(w, slot, "a", "b");
     lab_send_u32(w, REC_COMMIT, slot, 1);
@@ -244,13 +230,13 @@ static void test_commit_under_way(void) {
     lab_advance(lab, 1000);
     expect_cancelled();
     EXPECT_EQ_UINT(2, lab_job(lab, &id)->commit_no);
-    end();
+    lab_end(lab);
 }
 
 static void test_drain_after_it(void) {
     begin(NULL);
     id = lab_submit(lab, LAB_SLOW);
-    uint64_t slot = start();
+    uint64_t slot = lab_start(lab, w);
     cancel();
     host_stop(lab->host, "the test");
     const struct msg_done m = {.status = JH_CANCELLED,
@@ -266,7 +252,7 @@ static void test_drain_after_it(void) {
 static void test_drain_that_it_outlives(void) {
     begin(NULL);
     id = lab_submit(lab, LAB_SLOW);
-    (void)start();
+    (void)lab_start(lab, w);
     cancel();
     lab_stop(lab); // kills it when the grace is over
     EXPECT_EQ_INT(JOB_CANCELLED, lab_state(lab, &id));
@@ -277,7 +263,7 @@ static void test_drain_that_it_outlives(void) {
 static void test_store_takes_nothing(void) {
     begin(NULL);
     id = lab_submit(lab, LAB_SLOW);
-    uint64_t slot = start();
+    uint64_t slot = lab_start(lab, w);
     faulty_add(faulty_plan_of(&lab->store),
                (struct faulty_rule){
                    .kind = STORE_MOVE, .effect = FAULTY_BEFORE, .code = -EROFS, .times = 1});
@@ -286,13 +272,13 @@ static void test_store_takes_nothing(void) {
     lab_done(w, slot, JH_RETRY, JH_E_NETWORK);
     lab_begin(lab, w, 0, 0);
     expect_cancelled();
-    end();
+    lab_end(lab);
 }
 
 static void test_twice(void) {
     begin(NULL);
     id = lab_submit(lab, LAB_SLOW);
-    uint64_t slot = start();
+    uint64_t slot = lab_start(lab, w);
     cancel();
     cancel();
     EXPECT_TRUE(asked.act.pending);
@@ -302,7 +288,7 @@ static void test_twice(void) {
     cancel();
     EXPECT_FALSE(asked.act.pending);
     EXPECT_EQ_INT(JOB_CANCELLED, asked.act.state);
-    end();
+    lab_end(lab);
 }
 
 static const struct expect_test tests[] = {

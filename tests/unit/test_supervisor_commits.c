@@ -15,20 +15,6 @@ static void begin(const struct lab_options *options) {
     w = lab_ready_worker(lab);
 }
 
-static void end(void) {
-    lab_settle(lab);
-    lab_check_idle(lab);
-    lab_check_sound(lab);
-    lab_stop(lab);
-    lab_close(lab);
-}
-
-static uint64_t start(void) {
-    uint64_t slot = lab_expect_job(lab, w);
-    lab_begin(lab, w, 0, slot);
-    return slot;
-}
-
 static void finish(uint64_t slot, int32_t status, int32_t cls) {
     lab_done(w, slot, status, cls);
     lab_begin(lab, w, 0, 0);
@@ -53,7 +39,7 @@ static const char *over_budget(void) {
 static void test_refused_commit(void) {
     begin(&(struct lab_options){.store = "budget: {kv: 1KiB}"});
     struct job_id id = lab_submit(lab, LAB_SLOW);
-    uint64_t slot = start();
+    uint64_t slot = lab_start(lab, w);
     lab_effect_kv(w, slot, "a", "small enough");
     EXPECT_EQ_INT(0, commit(slot, 1));
     lab_effect_kv(w, slot, "b", over_budget());
@@ -62,38 +48,38 @@ static void test_refused_commit(void) {
     EXPECT_EQ_INT(0, commit(slot, 2));
     finish(slot, JH_RETRY, JH_E_NETWORK);
     EXPECT_EQ_INT(JOB_SCHEDULED, lab_state(lab, &id));
-    end();
+    lab_end(lab);
 }
 
 static void test_refused_end(void) {
     begin(&(struct lab_options){.store = "budget: {kv: 1KiB}"});
     struct job_id id = lab_submit(lab, LAB_SLOW);
-    uint64_t slot = start();
+    uint64_t slot = lab_start(lab, w);
     lab_effect_kv(w, slot, "b", over_budget());
     finish(slot, JH_OK, JH_E_NONE);
     const struct store_job *job = lab_job(lab, &id);
     EXPECT_EQ_INT(JOB_SCHEDULED, job->state);
     EXPECT_EQ_INT(JH_E_RESOURCE, job->error.cls);
     EXPECT_EQ_STR("store_refused", job->error.code);
-    end();
+    lab_end(lab);
 }
 
 static void test_failure_asks_for_nothing(void) {
     begin(&(struct lab_options){.plugin = NULL});
     struct job_id id = lab_submit(lab, LAB_SLOW);
-    uint64_t slot = start();
+    uint64_t slot = lab_start(lab, w);
     lab_effect_child(w, slot, 10);
     finish(slot, JH_RETRY, JH_E_NETWORK);
     const struct store_job *job = lab_job(lab, &id);
     EXPECT_EQ_INT(JOB_SCHEDULED, job->state);
     EXPECT_EQ_UINT(0, job->child_count);
-    end();
+    lab_end(lab);
 }
 
 static void test_yield_commits(void) {
     begin(&(struct lab_options){.plugin = NULL});
     struct job_id id = lab_submit(lab, LAB_SLOW);
-    uint64_t slot = start();
+    uint64_t slot = lab_start(lab, w);
     lab_effect_child(w, slot, 10);
     const struct msg_done m = {.status = JH_YIELD, .wait_kind = JH_WAIT_CHILDREN, .run_us = 1000};
     EXPECT_EQ_INT(0, msg_done_put(&w->out, slot, &m));
@@ -101,14 +87,14 @@ static void test_yield_commits(void) {
     lab_settle(lab);
     EXPECT_EQ_INT(JOB_PARKED, lab_state(lab, &id));
     EXPECT_EQ_UINT(1, lab_job(lab, &id)->child_count);
-    finish(start(), JH_OK, JH_E_NONE);
-    end();
+    finish(lab_start(lab, w), JH_OK, JH_E_NONE);
+    lab_end(lab);
 }
 
 static void test_large_child(void) {
     begin(&(struct lab_options){.more = "queues: {t: {max_payload: 1KiB}}"});
     struct job_id id = lab_submit(lab, LAB_SLOW);
-    uint64_t slot = start();
+    uint64_t slot = lab_start(lab, w);
     lab_effect_child(w, slot, 1024);
     lab_effect_child(w, slot, 1025);
     EXPECT_EQ_INT(-EFBIG, commit(slot, 1));
@@ -119,14 +105,14 @@ static void test_large_child(void) {
     EXPECT_EQ_UINT(0, job->child_count);
 
     id = lab_submit(lab, LAB_SLOW);
-    slot = start();
+    slot = lab_start(lab, w);
     lab_effect_child(w, slot, 1025);
     finish(slot, JH_OK, JH_E_NONE);
     job = lab_job(lab, &id);
     EXPECT_EQ_INT(JOB_DEAD, job->state);
     EXPECT_EQ_STR("child_too_large", job->error.code);
     EXPECT_CONTAINS("queues.t.max_payload", job->error.message);
-    end();
+    lab_end(lab);
 }
 
 /* The next `times` operations of this kind are answered with `code`; 0 = all. */
@@ -158,14 +144,14 @@ static void test_unwell_store(void) {
     for (int i = 0; i < JOBS; i++) {
         EXPECT_EQ_INT(JOB_SUCCEEDED, lab_state(lab, &ids[i]));
     }
-    end();
+    lab_end(lab);
 }
 
 // Done, or half done, when the store answers that it failed: repeating changes nothing.
 static void test_undecided_commit(void) {
     begin(&(struct lab_options){.faulty = true});
     struct job_id id = lab_submit(lab, LAB_SLOW);
-    uint64_t slot = start();
+    uint64_t slot = lab_start(lab, w);
     faulty_add(faulty_plan_of(&lab->store),
                (struct faulty_rule){
                    .kind = STORE_COMMIT, .effect = FAULTY_AFTER, .code = -ETIMEDOUT, .times = 2});
@@ -178,15 +164,15 @@ static void test_undecided_commit(void) {
     finish(slot, JH_OK, JH_E_NONE);
     EXPECT_EQ_INT(JOB_SUCCEEDED, lab_state(lab, &id));
     EXPECT_EQ_UINT(1, lab_job(lab, &id)->child_count);
-    finish(start(), JH_OK, JH_E_NONE);
-    end();
+    finish(lab_start(lab, w), JH_OK, JH_E_NONE);
+    lab_end(lab);
 }
 
 static void test_stop_with_unwell_store(void) {
     begin(&(struct lab_options){.faulty = true, .plugin = "threads: 2"});
     struct job_id ended = lab_submit(lab, LAB_SLOW);
     struct job_id running = lab_submit(lab, LAB_SLOW);
-    uint64_t slot = start();
+    uint64_t slot = lab_start(lab, w);
     refuse(STORE_COMMIT, -EROFS, 0);
     lab_done(w, slot, JH_OK, JH_E_NONE);
     lab_settle(lab);
@@ -197,11 +183,11 @@ static void test_stop_with_unwell_store(void) {
     w = lab_ready_worker(lab);
     lab_expect_state(lab, &ended, JOB_RUNNING); // again: its end was not written
     lab_expect_state(lab, &running, JOB_RUNNING);
-    slot = start();
-    finish(start(), JH_OK, JH_E_NONE);
+    slot = lab_start(lab, w);
+    finish(lab_start(lab, w), JH_OK, JH_E_NONE);
     finish(slot, JH_OK, JH_E_NONE);
     EXPECT_EQ_INT(JOB_SUCCEEDED, lab_state(lab, &ended));
-    end();
+    lab_end(lab);
 }
 
 static void send_result(uint64_t slot, size_t size) {
@@ -215,7 +201,7 @@ static void send_result(uint64_t slot, size_t size) {
 
 static void expect_result(size_t size, enum job_state state, const char *code) {
     struct job_id id = lab_submit(lab, LAB_SLOW);
-    uint64_t slot = start();
+    uint64_t slot = lab_start(lab, w);
     send_result(slot, size);
     finish(slot, JH_OK, JH_E_NONE);
     const struct store_job *job = lab_job(lab, &id);
@@ -232,12 +218,12 @@ static void test_results(void) {
     expect_result(STORE_INLINE_MAX + 1, JOB_SUCCEEDED, NULL);
     expect_result(300 * 1024, JOB_SUCCEEDED, NULL);
     expect_result(300 * 1024 + 1, JOB_DEAD, "result_too_large");
-    end();
+    lab_end(lab);
 }
 
 static struct job_id end_with_large_result(void) {
     struct job_id id = lab_submit(lab, LAB_SLOW);
-    uint64_t slot = start();
+    uint64_t slot = lab_start(lab, w);
     send_result(slot, STORE_INLINE_MAX + 1);
     finish(slot, JH_OK, JH_E_NONE);
     EXPECT_EQ_INT(JOB_RUNNING, lab_state(lab, &id));
@@ -261,15 +247,15 @@ static void test_results_wait_for_disk(void) {
     for (int i = 0; i < COMMITS_LATER_MAX; i++) {
         EXPECT_EQ_INT(JOB_SUCCEEDED, lab_state(lab, &ids[i]));
     }
-    finish(start(), JH_OK, JH_E_NONE);
+    finish(lab_start(lab, w), JH_OK, JH_E_NONE);
     EXPECT_EQ_INT(JOB_SUCCEEDED, lab_state(lab, &next));
-    end();
+    lab_end(lab);
 }
 
 static void test_result_over_budget(void) {
     begin(&(struct lab_options){.store = "budget: {results: 1KiB}"});
     struct job_id id = lab_submit(lab, LAB_SLOW);
-    uint64_t slot = start();
+    uint64_t slot = lab_start(lab, w);
     send_result(slot, 2000);
     const struct msg_done m = {.status = JH_FAIL,
                                .cls = JH_E_INPUT,
@@ -282,7 +268,7 @@ static void test_result_over_budget(void) {
     EXPECT_EQ_INT(JOB_DEAD, job->state); // as it would have been, less the result
     EXPECT_EQ_STR("bad_input", job->error.code);
     EXPECT_FALSE(job->has_result);
-    end();
+    lab_end(lab);
 }
 
 static const struct expect_test tests[] = {

@@ -16,14 +16,6 @@ static void begin(const struct lab_options *options) {
     lab = lab_open(options);
 }
 
-static void end(void) {
-    lab_settle(lab);
-    lab_check_idle(lab);
-    lab_check_sound(lab);
-    lab_stop(lab);
-    lab_close(lab);
-}
-
 /* A worker that runs what it is given, one after the other; each job of a lane takes its time (us).
  */
 struct runner {
@@ -96,7 +88,7 @@ static void test_slow_beside_fast(void) {
     EXPECT_EQ_UINT(10, r.done[LAB_SLOW]);
     EXPECT_TRUE(fast_between < 10 * 1000);
     run_all(&r);
-    end();
+    lab_end(lab);
 }
 
 // Two fast lanes, one of which takes twenty times as long: the quicker one does not take all there
@@ -125,7 +117,7 @@ static void test_fast_beside_fast(void) {
     EXPECT_EQ_UINT(11, r.done[LAB_SLOW]);
     EXPECT_TRUE(r.done[LAB_FAST] < 10000);
     run_all(&r);
-    end();
+    lab_end(lab);
 }
 
 // The window stays wide when a lane's estimate goes up and down under load: nothing leaks from the
@@ -152,7 +144,7 @@ static void test_window(void) {
     EXPECT_TRUE(widest <= RECORD_WINDOW_MAX + 1);
     run_all(&r);
     EXPECT_EQ_INT(0, lab_seen(lab, r.w)->load_us);
-    end();
+    lab_end(lab);
 }
 
 // A slow job at the head of those that are held finds the worker with a free thread, whoever has
@@ -179,7 +171,7 @@ static void test_free_thread(void) {
     run_all(&a);
     run_all(&b);
     run_all(&a);
-    end();
+    lab_end(lab);
 }
 
 static void test_many_threads(void) {
@@ -197,7 +189,7 @@ static void test_many_threads(void) {
     }
     EXPECT_EQ_UINT(300, r.done[LAB_SLOW]);
     lab_begin(lab, r.w, 255, 0);
-    end();
+    lab_end(lab);
 }
 
 static void test_concurrency(void) {
@@ -218,7 +210,7 @@ static void test_concurrency(void) {
     EXPECT_EQ_UINT(5, r.last); // one more, of the queue that has room again
     run_all(&r);
     EXPECT_EQ_UINT(8, r.last);
-    end();
+    lab_end(lab);
 }
 
 static void queue_set_done(struct store_op *op) {
@@ -251,7 +243,7 @@ static void test_pause(void) {
     pause(false);
     run_all(&r);
     EXPECT_EQ_UINT(3, r.last);
-    end();
+    lab_end(lab);
 }
 
 // A claim that the store refuses is tried again, once a second and not at every turn.
@@ -272,7 +264,7 @@ static void test_refused_claims(void) {
     }
     run_all(&r);
     EXPECT_EQ_UINT(20, r.last);
-    end();
+    lab_end(lab);
 }
 
 // Behind a slow one by mistake: what waits goes to another worker as soon as that is free, and no
@@ -308,7 +300,7 @@ static void test_recall(void) {
     a.slots[2] = a.slots[1]; // it is gone from here
     a.first = 2;
     run_all(&a);
-    end();
+    lab_end(lab);
 }
 
 static const struct expect_test tests[] = {

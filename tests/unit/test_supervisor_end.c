@@ -23,14 +23,6 @@ static void reopen(void) {
     w = lab_ready_worker(lab);
 }
 
-static void end(void) {
-    lab_settle(lab);
-    lab_check_idle(lab);
-    lab_check_sound(lab);
-    lab_stop(lab);
-    lab_close(lab);
-}
-
 static void finish_one(void) {
     uint64_t slot = lab_expect_job(lab, w);
     lab_done(w, slot, JH_OK, JH_E_NONE);
@@ -62,7 +54,7 @@ static void test_drain(void) {
     finish_one();
     finish_one();
     EXPECT_EQ_INT(1, lab_job(lab, &unstarted)->counters.executions);
-    end();
+    lab_end(lab);
 }
 
 // Half of the grace to end by itself, the other half to react, then SIGKILL: no attempt is used up.
@@ -86,7 +78,7 @@ static void test_grace(void) {
     EXPECT_EQ_INT(0, lab_job(lab, &id)->counters.crashes);
     reopen();
     finish_one();
-    end();
+    lab_end(lab);
 }
 
 static void test_second_signal(void) {
@@ -103,7 +95,7 @@ static void test_second_signal(void) {
     host_stop(lab->host, "a third time, when it has stopped");
     reopen();
     finish_one();
-    end();
+    lab_end(lab);
 }
 
 static void test_stop_while_workers_start(void) {
@@ -147,7 +139,7 @@ static void test_stop_while_starting(void) {
         w = lab_ready_worker(lab);
         finish_one();
         (void)EXPECT_EQ_INT(JOB_SUCCEEDED, lab_state(lab, &id));
-        end();
+        lab_end(lab);
     }
 }
 
@@ -172,7 +164,7 @@ static void test_forward_fails_at_start(void) {
     lab_advance(lab, 1000);
     lab_advance(lab, 1000);
     finish_one(); // the child
-    end();
+    lab_end(lab);
 }
 
 static void test_strict(void) {
@@ -216,7 +208,7 @@ static void test_sudden_end(void) {
                 }
             }
         }
-        end();
+        lab_end(lab);
     }
 }
 

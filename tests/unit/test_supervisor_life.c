@@ -17,14 +17,6 @@ static void begin(const char *plugin) {
         .plugin = plugin, .more = "jobs: {t.slow: {timeout: 10s, retry: {base: 10s, jitter: 0}}}"});
 }
 
-static void end(void) {
-    lab_settle(lab);
-    lab_check_idle(lab);
-    lab_check_sound(lab);
-    lab_stop(lab);
-    lab_close(lab);
-}
-
 static uint64_t start(struct lab_worker *w, unsigned thread) {
     uint64_t slot = lab_expect_job(lab, w);
     lab_begin(lab, w, thread, slot);
@@ -49,7 +41,7 @@ static void test_success(void) {
     finish(w, 0, slot);
     EXPECT_EQ_INT(JOB_SUCCEEDED, lab_state(lab, &id));
     EXPECT_EQ_INT(1, lab_job(lab, &id)->counters.attempts);
-    end();
+    lab_end(lab);
 }
 
 static void test_page_of_a_liar(void) {
@@ -67,7 +59,7 @@ static void test_page_of_a_liar(void) {
     EXPECT_EQ_UINT(slot, lab_expect(lab, w, REC_CANCEL).h.job);
     EXPECT_TRUE(lab_job(lab, &id)->started_ms >= placed_ms);
     finish(w, 0, slot);
-    end();
+    lab_end(lab);
 }
 
 static void test_unstarted_go_back(void) {
@@ -87,7 +79,7 @@ static void test_unstarted_go_back(void) {
     EXPECT_EQ_INT(JOB_SUCCEEDED, lab_state(lab, &waiting));
     EXPECT_EQ_INT(0, lab_job(lab, &waiting)->counters.crashes);
     EXPECT_EQ_INT(1, lab_job(lab, &waiting)->counters.executions);
-    end();
+    lab_end(lab);
 }
 
 static void test_quarantine(void) {
@@ -102,7 +94,7 @@ static void test_quarantine(void) {
     }
     EXPECT_EQ_INT(JOB_DEAD, lab_state(lab, &id));
     EXPECT_EQ_STR("quarantined", lab_job(lab, &id)->error.code);
-    end();
+    lab_end(lab);
 }
 
 static void test_last_words(void) {
@@ -123,7 +115,7 @@ static void test_last_words(void) {
     lab_advance(lab, 100);
     w = lab_ready_worker(lab);
     finish(w, 0, start(w, 0));
-    end();
+    lab_end(lab);
 }
 
 static void test_timeout(void) {
@@ -156,7 +148,7 @@ static void test_timeout(void) {
     lab_advance(lab, 100);
     w = lab_ready_worker(lab);
     finish(w, 0, start(w, 0));
-    end();
+    lab_end(lab);
 }
 
 static void test_hung(void) {
@@ -168,7 +160,7 @@ static void test_hung(void) {
     lab_advance(lab, WORKER_PING_MS * WORKER_HUNG_PINGS);
     EXPECT_EQ_INT(SIGKILL, w->signal);
     lab_bury(lab, w, SIGKILL);
-    end();
+    lab_end(lab);
 }
 
 static void test_start_takes_real_time(void) {
@@ -183,7 +175,7 @@ static void test_start_takes_real_time(void) {
     lab_bury(lab, w, SIGKILL);
     EXPECT_EQ_INT(POOL_FAILED, lab->host->pools->items[0]->state);
     EXPECT_CONTAINS("not ready after start_timeout", lab->host->pools->items[0]->fault);
-    end();
+    lab_end(lab);
 }
 
 static void test_respawn(void) {
@@ -206,7 +198,7 @@ static void test_respawn(void) {
     struct job_id id = lab_submit(lab, LAB_SLOW);
     finish(w, 0, start(w, 0));
     EXPECT_EQ_INT(JOB_SUCCEEDED, lab_state(lab, &id));
-    end();
+    lab_end(lab);
 }
 
 static void test_closed_socket(void) {
@@ -223,7 +215,7 @@ static void test_closed_socket(void) {
     lab_advance(lab, WORKER_KILL_AFTER_MS);
     EXPECT_EQ_INT(SIGKILL, odd->signal);
     lab_bury(lab, odd, SIGKILL);
-    end();
+    lab_end(lab);
 }
 
 static void test_death_before_end_of_stream(void) {
@@ -243,7 +235,7 @@ static void test_death_before_end_of_stream(void) {
     EXPECT_TRUE(lab_seen(lab, w) != NULL);
     lab_advance(lab, WORKER_KILL_AFTER_MS);
     EXPECT_TRUE(lab_seen(lab, w) == NULL); // enough has been waited
-    end();
+    lab_end(lab);
 }
 
 static void test_host_dies(void) {
@@ -268,7 +260,7 @@ static void test_host_dies(void) {
     }
     EXPECT_EQ_INT(JOB_SUCCEEDED, lab_state(lab, &committed));
     EXPECT_EQ_INT(JOB_SUCCEEDED, lab_state(lab, &ended));
-    end();
+    lab_end(lab);
 }
 
 static const struct expect_test tests[] = {

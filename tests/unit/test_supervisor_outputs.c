@@ -19,20 +19,6 @@ static void begin(const struct lab_options *options) {
     requests = 0;
 }
 
-static void end(void) {
-    lab_settle(lab);
-    lab_check_idle(lab);
-    lab_check_sound(lab);
-    lab_stop(lab);
-    lab_close(lab);
-}
-
-static uint64_t start(void) {
-    uint64_t slot = lab_expect_job(lab, w);
-    lab_begin(lab, w, 0, slot);
-    return slot;
-}
-
 static void finish_with(uint64_t slot, const struct msg_done *m) {
     EXPECT_EQ_INT(0, msg_done_put(&w->out, slot, m));
     lab_flush(w);
@@ -98,7 +84,7 @@ static const char *outputs_of(const struct job_id *id) {
 static void test_commits(void) {
     begin(&(struct lab_options){.plugin = NULL});
     struct job_id id = lab_submit(lab, LAB_SLOW);
-    uint64_t slot = start();
+    uint64_t slot = lab_start(lab, w);
     EXPECT_EQ_INT(0, put(slot, "a", "1"));
     EXPECT_EQ_INT(0, put(slot, "b", "22"));
     EXPECT_EQ_INT(0, put(slot, "a", "333")); // replaces
@@ -112,7 +98,7 @@ static void test_commits(void) {
     EXPECT_EQ_STR("a:3 b:2 c:100000 d:0", outputs_of(&id));
     EXPECT_EQ_STR("text/html", lab_job(lab, &id)->outputs[2].content_type);
     EXPECT_NULL(lab_job(lab, &id)->outputs[0].content_type);
-    end();
+    lab_end(lab);
 }
 
 static void test_ends(void) {
@@ -131,17 +117,17 @@ static void test_ends(void) {
     for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
         begin(&(struct lab_options){.plugin = NULL});
         struct job_id id = lab_submit(lab, LAB_SLOW);
-        uint64_t slot = start();
+        uint64_t slot = lab_start(lab, w);
         EXPECT_EQ_INT(0, put(slot, "o", "x"));
         finish_with(slot, &ends[i].done);
         EXPECT_EQ_STR(ends[i].want, outputs_of(&id));
         if (!job_is_final(lab_state(lab, &id))) {
             lab_advance(lab, 3600000);
-            finish(start(), JH_OK, JH_E_NONE);
+            finish(lab_start(lab, w), JH_OK, JH_E_NONE);
             EXPECT_EQ_INT(JOB_SUCCEEDED, lab_state(lab, &id));
             EXPECT_EQ_STR(ends[i].want, outputs_of(&id));
         }
-        end();
+        lab_end(lab);
     }
 }
 
@@ -149,7 +135,7 @@ static void test_ends(void) {
 static void test_crash(void) {
     begin(&(struct lab_options){.plugin = NULL});
     struct job_id id = lab_submit(lab, LAB_SLOW);
-    uint64_t slot = start();
+    uint64_t slot = lab_start(lab, w);
     EXPECT_EQ_INT(0, put(slot, "kept", "1"));
     EXPECT_EQ_INT(0, commit(slot, 1));
     EXPECT_EQ_INT(0, put(slot, "lost", "1"));
@@ -159,17 +145,17 @@ static void test_crash(void) {
     EXPECT_EQ_STR("kept:1", outputs_of(&id));
     lab_advance(lab, 3600000);
     w = lab_ready_worker(lab);
-    slot = start();
+    slot = lab_start(lab, w);
     EXPECT_EQ_INT(0, put(slot, "kept", "22"));
     finish(slot, JH_OK, JH_E_NONE);
     EXPECT_EQ_STR("kept:2", outputs_of(&id));
-    end();
+    lab_end(lab);
 }
 
 static void test_limits(void) {
     begin(&(struct lab_options){.more = "queues: {t: {max_result: 1KiB}}"});
     struct job_id id = lab_submit(lab, LAB_SLOW);
-    uint64_t slot = start();
+    uint64_t slot = lab_start(lab, w);
     EXPECT_EQ_INT(0, put_by_fd(slot, "full", 1024));
     EXPECT_EQ_INT(-EFBIG, put_by_fd(slot, "over", 1025));
     for (int i = 1; i < JOB_OUTPUTS_MAX; i++) {
@@ -185,12 +171,12 @@ static void test_limits(void) {
     EXPECT_EQ_INT(0, put(slot, "999", "again"));
     finish(slot, JH_YIELD, JH_E_NONE);
     EXPECT_EQ_UINT(JOB_OUTPUTS_MAX, lab_job(lab, &id)->output_count);
-    slot = start(); // the next attempt knows them
+    slot = lab_start(lab, w); // the next attempt knows them
     EXPECT_EQ_INT(-ENOSPC, put(slot, "one more", ""));
     EXPECT_EQ_INT(0, put(slot, "full", ""));
     finish(slot, JH_OK, JH_E_NONE);
     EXPECT_EQ_UINT(JOB_OUTPUTS_MAX, lab_job(lab, &id)->output_count);
-    end();
+    lab_end(lab);
 }
 
 static void refuse(enum store_op_kind kind, int code) {
@@ -205,7 +191,7 @@ static void test_unwell_store(void) {
     } refusals[] = {{-ENOSPC, -ENOSPC}, {-EDQUOT, -ENOSPC}, {-EROFS, -EROFS}, {-EIO, -EIO}};
     begin(&(struct lab_options){.faulty = true});
     struct job_id id = lab_submit(lab, LAB_SLOW);
-    uint64_t slot = start();
+    uint64_t slot = lab_start(lab, w);
     for (size_t i = 0; i < ARRAY_LEN(refusals); i++) {
         refuse(STORE_BLOB_PUT, refusals[i].store);
         EXPECT_EQ_INT(refusals[i].worker, put(slot, "o", "x"));
@@ -213,14 +199,14 @@ static void test_unwell_store(void) {
     EXPECT_EQ_INT(0, put(slot, "o", "x"));
     finish(slot, JH_OK, JH_E_NONE);
     EXPECT_EQ_STR("o:1", outputs_of(&id));
-    end();
+    lab_end(lab);
 }
 
 // A handler may take longer than the hour that the store keeps what nobody names.
 static void test_long_run(void) {
     begin(&(struct lab_options){.more = "jobs: {t.slow: {timeout: 10h}}"});
     struct job_id id = lab_submit(lab, LAB_SLOW);
-    uint64_t slot = start();
+    uint64_t slot = lab_start(lab, w);
     EXPECT_EQ_INT(0, put(slot, "o", "patience"));
     for (int i = 0; i < 30; i++) {
         lab_advance(lab, 10 * 60 * 1000);
@@ -230,7 +216,7 @@ static void test_long_run(void) {
     finish(slot, JH_OK, JH_E_NONE);
     EXPECT_EQ_INT(JOB_SUCCEEDED, lab_state(lab, &id));
     EXPECT_EQ_STR("o:8 p:1", outputs_of(&id));
-    end();
+    lab_end(lab);
 }
 
 static const struct expect_test tests[] = {

@@ -285,14 +285,6 @@ static void begin(const char *plugin) {
     lab = lab_open(&(struct lab_options){.plugin = plugin});
 }
 
-static void end(void) {
-    lab_settle(lab);
-    lab_check_idle(lab);
-    lab_check_sound(lab);
-    lab_stop(lab);
-    lab_close(lab);
-}
-
 // All jobs that there are succeed with the next worker.
 static void finish_all(void) {
     w = lab_ready_worker(lab);
@@ -333,7 +325,7 @@ static void test_breaches(void) {
             (void)fprintf(stderr, "lost by: %s\n", breaches[i].name);
         }
         (void)EXPECT_EQ_INT(0, lab_job(lab, &unbegun)->counters.crashes);
-        end();
+        lab_end(lab);
     }
 }
 
@@ -345,7 +337,7 @@ static void expect_refused(const char *words) {
     lab_bury(lab, w, SIGKILL);
     EXPECT_EQ_INT(POOL_FAILED, lab->host->pools->items[0]->state);
     EXPECT_CONTAINS(words, lab->host->pools->items[0]->fault);
-    end();
+    lab_end(lab);
 }
 
 static void test_ready_before_hello(void) {
@@ -429,7 +421,7 @@ static void test_limits(void) {
     EXPECT_EQ_INT(0, w->signal);
     EXPECT_EQ_INT(JOB_PARKED, lab_state(lab, &id));
     EXPECT_EQ_UINT(1, lab_job(lab, &id)->warning_count);
-    end();
+    lab_end(lab);
 }
 
 static void test_floods(void) {
@@ -456,7 +448,7 @@ static void test_floods(void) {
     lab_begin(lab, w, 0, 0);
     lab_done(w, slot, JH_OK, JH_E_NONE);
     settle();
-    end();
+    lab_end(lab);
 }
 
 // A worker that is sent to and does not read is given nothing more, and killed before it has cost
@@ -477,7 +469,7 @@ static void test_does_not_read(void) {
     }
     EXPECT_EQ_INT(SIGKILL, w->signal);
     lab_bury(lab, w, SIGKILL);
-    end();
+    lab_end(lab);
 }
 
 static const struct expect_test tests[] = {
