@@ -3,7 +3,6 @@
 #include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "net/path.h"
 #include "net/server_private.h"
@@ -22,7 +21,6 @@ struct exchange *exchange_new(struct conn *c) {
     }
     ex->server = c->server;
     ex->conn = c;
-    ex->file_fd = -1;
     return ex;
 }
 
@@ -176,18 +174,11 @@ static void call_done(struct exchange *ex) {
     }
 }
 
-static void close_file(struct exchange *ex) {
-    if (ex->file_fd != -1) {
-        close(ex->file_fd);
-        ex->file_fd = -1;
-    }
-}
-
 void exchange_recycle(struct exchange *ex) {
     call_done(ex);
     leave_peer(ex);
     let_body_go(ex);
-    close_file(ex);
+    file_reader_free(&ex->file);
     struct arena arena = ex->req.arena;
     arena_reset(&arena);
     ex->req = (struct request){.arena = arena};
@@ -218,7 +209,7 @@ void exchange_free(struct exchange *ex) {
     call_done(ex);
     leave_peer(ex);
     let_body_go(ex);
-    close_file(ex);
+    file_reader_free(&ex->file);
     buf_free(&ex->content);
     respond_gzip_end(ex);
     arena_free(&ex->req.arena);

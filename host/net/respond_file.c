@@ -1,50 +1,58 @@
 /* Answers from a file: ranges, and parts pumped as the peer takes them, so that memory stays small
  * whatever the file's size. */
-#include <errno.h>
 #include <event2/buffer.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "net/range.h"
 #include "net/server_private.h"
 
-// read by the loop, from the page cache as a rule; a slice to compress takes about a
-// millisecond
+// a slice to compress takes about a millisecond
 enum { FILE_PART = 64 * 1024, GZIP_SLICE = 32 * 1024 };
 
-static ssize_t read_source(const struct exchange *ex, char *part, size_t want) {
-    if (ex->file_fd != -1) {
-        return pread(ex->file_fd, part, want, (off_t)ex->file_at);
-    }
-    memcpy(part, ex->content.data + ex->file_at, want);
-    return (ssize_t)want;
-}
-
-static int send_part(struct exchange *ex, struct bytes part) {
+static void send_part(struct exchange *ex, struct bytes part) {
+    struct conn *c = ex->conn;
     ex->file_at += part.len;
     ex->file_left -= part.len;
-    return ex->gzip != NULL ? respond_gzip_part(ex, part, ex->file_left == 0)
-                            : bufferevent_write(ex->conn->bev, part.data, part.len);
+    int r = ex->gzip != NULL ? respond_gzip_part(ex, part, ex->file_left == 0)
+                             : bufferevent_write(c->bev, part.data, part.len);
+    if (r != 0) {
+        connection_close(c);
+    } else if (evbuffer_get_length(bufferevent_get_output(c->bev)) == 0) {
+        connection_answered(c); // all of it waits in the compressor: go on, but after the others
+    }
+}
+
+static void on_part(void *arg, struct bytes part, int status) {
+    struct exchange *ex = arg;
+    struct conn *c = ex->conn;
+    if (c->phase != CONN_WRITE) {
+        return; // it has ended, and is about to be freed
+    }
+    if (status != 0) {
+        log_warn(ex->server->log, "http.file_failed", "errno=%d at=%llu left=%llu", -status,
+                 (unsigned long long)ex->file_at, (unsigned long long)ex->file_left);
+        connection_close(c); // what was promised cannot be kept: the peer must see that
+        return;
+    }
+    c->progress_ms = env_mono_ms(ex->server->env); // the peer has waited, not we
+    send_part(ex, part);
 }
 
 bool respond_pump(struct exchange *ex) {
-    struct conn *c = ex->conn;
     if (ex->answer != ANSWER_PUMPED || ex->file_left == 0) {
         return false;
     }
     size_t most = ex->gzip != NULL ? GZIP_SLICE : FILE_PART;
     size_t want = ex->file_left < most ? (size_t)ex->file_left : most;
-    char *part = malloc(want);
-    ssize_t n = part == NULL ? -1 : read_source(ex, part, want);
-    if (n <= 0 || send_part(ex, (struct bytes){part, (size_t)n}) != 0) {
-        connection_close(c); // what was promised cannot be kept: the peer must see that
-    } else if (evbuffer_get_length(bufferevent_get_output(c->bev)) == 0) {
-        connection_answered(c); // all of it waits in the compressor: go on, but after the others
+    if (ex->file == NULL) {
+        send_part(ex, (struct bytes){ex->content.data + ex->file_at, want});
+    } else if (!file_reader_is_busy(ex->file)) {
+        file_reader_want(ex->file, ex->file_at, want);
     }
-    free(part);
     return true;
 }
 
@@ -110,10 +118,9 @@ static enum range_kind asked_range(const struct request *req, const char *etag, 
     return if_range_holds(req, etag) ? range_parse(value, size, ret) : RANGE_NONE;
 }
 
-static void send_range(struct request *req, int status, const char *content_type, int fd,
+static void send_range(struct request *req, int status, const char *content_type,
                        const struct range *range) {
     struct exchange *ex = CONTAINER_OF(req, struct exchange, req);
-    ex->file_fd = fd;
     ex->file_at = range->first;
     ex->file_left = is_head(req) ? 0 : range->len;
     respond_pumped(req, status, content_type, ex->gzip == NULL ? range->len : RESPOND_CHUNKED);
@@ -131,30 +138,14 @@ static bool not_modified(struct request *req, const char *etag, bool packed) {
     return header_has_etag(req, "If-None-Match", text + 1);
 }
 
-void respond_file(struct request *req, const char *content_type, int fd, uint64_t size,
-                  const char *etag) {
-    struct exchange *ex = CONTAINER_OF(req, struct exchange, req);
+/* As it is: all of it, or the range that the request asks for. */
+static void send_plain(struct request *req, const char *content_type, uint64_t size,
+                       const char *etag) {
     struct range range = {0, size};
     char text[80];
-    bool packed = respond_gzip_wanted(ex, 200, content_type, size);
-    if (not_modified(req, etag, packed)) {
-        close(fd);
-        respond(req, 304, NULL, (struct bytes){NULL, 0});
-        return;
-    }
-    if (packed && !respond_gzip_begin(ex)) {
-        close(fd);
-        respond_error(req, 503, "out_of_memory", NULL, "the host is out of memory");
-        return;
-    }
-    if (packed) {
-        send_range(req, 200, content_type, fd, &range);
-        return;
-    }
     respond_header(req, "Accept-Ranges", "bytes");
     enum range_kind kind = asked_range(req, etag, size, &range);
     if (kind == RANGE_UNSATISFIABLE) {
-        close(fd);
         (void)snprintf(text, sizeof text, "bytes */%llu", (unsigned long long)size);
         respond_header(req, "Content-Range", text);
         respond_error(req, 416, "bad_range", NULL, "the range lies outside of the content");
@@ -165,5 +156,28 @@ void respond_file(struct request *req, const char *content_type, int fd, uint64_
                        (unsigned long long)(range.first + range.len - 1), (unsigned long long)size);
         respond_header(req, "Content-Range", text);
     }
-    send_range(req, kind == RANGE_PART ? 206 : 200, content_type, fd, &range);
+    send_range(req, kind == RANGE_PART ? 206 : 200, content_type, &range);
+}
+
+void respond_file(struct request *req, const char *content_type, int fd, uint64_t size,
+                  const char *etag) {
+    struct exchange *ex = CONTAINER_OF(req, struct exchange, req);
+    bool packed = respond_gzip_wanted(ex, 200, content_type, size);
+    if (not_modified(req, etag, packed)) {
+        close(fd);
+        respond(req, 304, NULL, (struct bytes){NULL, 0});
+        return;
+    }
+    ex->file =
+        file_reader_new(ex->server->config.disk, fd, &(struct file_reader_events){on_part, ex});
+    if (ex->file == NULL) {
+        close(fd);
+    }
+    if (ex->file == NULL || (packed && !respond_gzip_begin(ex))) {
+        respond_error(req, 503, "out_of_memory", NULL, "the host is out of memory");
+    } else if (packed) {
+        send_range(req, 200, content_type, &(struct range){0, size});
+    } else {
+        send_plain(req, content_type, size, etag);
+    }
 }

@@ -24,6 +24,7 @@ struct log;
 struct timers;
 struct server;
 struct request;
+struct side_thread;
 struct tls;
 
 struct server_limits {
@@ -101,7 +102,8 @@ void respond(struct request *req, int status, const char *content_type, struct b
 /* The error envelope {"error":{"code","message","field"}}; field may be NULL. */
 void respond_error(struct request *req, int status, const char *code, const char *field,
                    const char *message);
-/* Streams a file: `fd` is taken. Answers Range, If-Range and If-None-Match; `etag` (without quotes,
+/* Streams a file: `fd` is taken. What is read comes from the disk's thread; if that fails, or the
+ * file is shorter than `size`, the connection ends in mid-answer. Answers Range, If-Range and If-None-Match; `etag` (without quotes,
  * at most 64 bytes) may be NULL. */
 void respond_file(struct request *req, const char *content_type, int fd, uint64_t size,
                   const char *etag);
@@ -156,6 +158,7 @@ struct server_config {
     struct server_limits limits;
     struct proxies proxies; /* what it points to is borrowed until server_free() */
     struct server_watch watch;
+    struct side_thread *disk; /* reads the files of answers; ends after the server */
     void (*handle)(struct request *req, void *arg); /* must answer now or later, never not at all */
     /* Optional. Sees a request before its body (body is empty) and may change what is set in *body;
      * or may answer it: then the body is not read. */

@@ -14,6 +14,7 @@
 #include <sys/types.h>
 
 #include "base/timer.h"
+#include "net/file_reader.h"
 #include "net/http1.h"
 #include "net/peers.h"
 #include "net/server.h"
@@ -97,7 +98,7 @@ struct exchange {
     bool bad_header;
     bool has_coding; /* the handler has set Content-Encoding itself */
     bool chunked;
-    int file_fd; /* what ANSWER_PUMPED delivers; -1: `content` */
+    struct file_reader *file; /* what ANSWER_PUMPED delivers; NULL: `content` */
     struct buf content;
     uint64_t file_at, file_left;
     struct gzip *gzip; /* NULL: as it is */
@@ -181,7 +182,8 @@ void exchange_orphan(struct exchange *ex);
 void exchange_discard(struct exchange *ex);
 
 /* respond_file.c */
-/* Adds the next part of a pumped answer to the output; false when there is none. */
+/* Sees to the next part of a pumped answer: it gets into the output now, or when it has been read;
+ * false when there is none. */
 bool respond_pump(struct exchange *ex);
 /* A whole answer, compressed as the peer takes it. The body is copied. */
 void respond_packed(struct request *req, int status, const char *content_type, struct bytes body);

@@ -123,6 +123,7 @@ int serve_open(struct host *host, struct err *e) {
         return err_set(e, -ENOMEM, "out of memory");
     }
     host->front->configure(host->front_self, &config);
+    config.disk = host->disk;
     serve_limits(&host->config->host, &config.limits);
     int r = serve_proxies(host->serve, &host->config->host, &config.proxies, e);
     r = r == 0 ? serve_certificates(host, e) : r;

@@ -85,6 +85,7 @@ static inline void fixture_start(struct fixture *f) {
     if (side_thread_new(f->base, "disk", &f->disk, &e) != 0) {
         abort();
     }
+    f->config.disk = f->disk;
     f->server = server_new(f->base, f->timers, &f->env, &f->log, &f->config);
     (void)snprintf(f->dir, sizeof f->dir, "/tmp/jobhost-test-XXXXXX");
     if (mkdtemp(f->dir) == NULL) {

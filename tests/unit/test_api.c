@@ -1,5 +1,6 @@
 // The API against a store and a supervisor that answer as told: routes, guard, submissions, answers, errors.
 #include "api_fixture.h"
+#include "blocker.h"
 
 static const char plain[] = "host: {state_dir: /tmp}\n";
 
@@ -356,22 +357,6 @@ static void test_submit_limit_items(void) {
     api_stop(&x);
 }
 
-/* The parser thread's work until the test lets it go on. */
-struct blocker {
-    struct side_op op;
-    int pipe[2];
-};
-
-static void blocker_work(struct side_op *op) {
-    struct blocker *b = CONTAINER_OF(op, struct blocker, op);
-    char c;
-    (void)!read(b->pipe[0], &c, 1);
-}
-
-static void blocker_done(struct side_op *op) {
-    (void)op;
-}
-
 /* {"type":"a","payload":[0,0...]} as one job, as an array of two, as the part of a form. */
 static void large_body(struct buf *out, int kind, size_t size) {
     buf_str(out, kind == 1 ? "[{\"type\":\"a\"}," : "");
@@ -392,13 +377,12 @@ static void large_body(struct buf *out, int kind, size_t size) {
 /* While one that takes long is read, others are answered; a small one is read at once. */
 static void test_submit_aside(void) {
     struct api_fixture x;
-    struct blocker blocker = {.op = {.work = blocker_work, .done = blocker_done}};
+    struct blocker blocker;
     struct err e;
     api_start(&x, plain);
     EXPECT_EQ_INT(0, side_thread_new(x.f.base, "parser", &x.host.parser, &e));
     for (int kind = 0; kind < 3; kind++) {
-        EXPECT_EQ_INT(0, pipe(blocker.pipe));
-        side_thread_post(x.host.parser, &blocker.op);
+        blocker_begin(&blocker, x.host.parser);
         struct buf b = {0}, text = {0};
         large_body(&b, kind, CALL_AT_ONCE + 16);
         buf_printf(&text,
@@ -416,15 +400,13 @@ static void test_submit_aside(void) {
         api_done(&x, &s->op, 0);
         api_expect(&x, small, 202, "queued");
         EXPECT_EQ_UINT(0, x.op_count);
-        EXPECT_EQ_INT(1, (int)write(blocker.pipe[1], "", 1));
+        blocker_end(&blocker);
         side_thread_finish(x.host.parser);
         s = api_take(&x, STORE_SUBMIT);
         EXPECT_EQ_UINT(kind == 1 ? 2 : 1, s->count);
         EXPECT_TRUE(s->items[s->count - 1].spec->payload.len > CALL_AT_ONCE - 200);
         api_done(&x, &s->op, 0);
         api_expect(&x, fd, 202, "queued");
-        close(blocker.pipe[0]);
-        close(blocker.pipe[1]);
         buf_free(&b);
         buf_free(&text);
     }

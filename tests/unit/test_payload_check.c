@@ -39,7 +39,7 @@ static void test_payloads(void) {
         {"{\"name\":\"a\",\"nme\":1}", "payload.nme", "is not a field of t.run"},
         {"{\"name\":\"a\",\"\":1}", "payload.", "is not a field of t.run"},
         {"{\"name\":\"a\",\"x\\u0000\":1}", "payload.?", "is not a field of t.run"},
-        {"{\"nam\":{\"name\":\"a\"}}", "payload.nam", "is not a field of t.run"},
+        {"{\"nme\":{\"name\":\"a\"}}", "payload.nme", "is not a field of t.run"},
         // what is there twice
         {"{\"name\":\"a\",\"name\":\"b\"}", "payload.name", "is there twice"},
         {"{\"name\":\"a\",\"na\\u006de\":\"b\"}", "payload.name", "is there twice"},

@@ -484,103 +484,6 @@ static void test_stream_bound(void) {
     fixture_stop(&f);
 }
 
-/* ---- files ---- */
-
-enum { FILE_SIZE = 300000 };
-
-static int make_file(void) {
-    char path[] = "/tmp/jobhost-file-XXXXXX";
-    int fd = mkstemp(path);
-    (void)unlink(path);
-    for (int i = 0; i < FILE_SIZE / 10; i++) {
-        char line[11];
-        (void)snprintf(line, sizeof line, "%09d\n", i);
-        (void)!write(fd, line, 10);
-    }
-    return fd;
-}
-
-static void test_files(void) {
-    static const struct {
-        const char *method, *header;
-        int status;
-        size_t from, len;
-        const char *says;
-    } rows[] = {
-        {"GET", "", 200, 0, FILE_SIZE, "ETag: \"tag\"\r\n"},
-        {"HEAD", "", 200, 0, 0, "Content-Length: 300000\r\n"},
-        {"GET", "Range: bytes=10-19\r\n", 206, 10, 10, "Content-Range: bytes 10-19/300000\r\n"},
-        {"GET", "Range: bytes=299990-\r\n", 206, 299990, 10,
-         "Content-Range: bytes 299990-299999/300000"},
-        {"GET", "Range: bytes=-20\r\n", 206, 299980, 20, "bytes 299980-299999/300000"},
-        {"GET", "Range: bytes=0-999999\r\n", 206, 0, FILE_SIZE, "bytes 0-299999/300000"},
-        {"GET", "Range: bytes=300000-\r\n", 416, 0, 0, "Content-Range: bytes */300000\r\n"},
-        {"GET", "Range: bytes=-0\r\n", 416, 0, 0, "Content-Range: bytes */300000\r\n"},
-        {"GET", "Range: bytes=5-1\r\n", 200, 0, FILE_SIZE, "Accept-Ranges: bytes\r\n"},
-        {"GET", "Range: bytes=0-1,5-6\r\n", 200, 0, FILE_SIZE, ""},
-        {"GET", "Range: lines=0-1\r\n", 200, 0, FILE_SIZE, ""},
-        {"HEAD", "Range: bytes=0-1\r\n", 200, 0, 0, "Content-Length: 300000\r\n"},
-        {"GET", "If-None-Match: \"tag\"\r\n", 304, 0, 0, "ETag: \"tag\"\r\n"},
-        {"GET", "If-None-Match: W/\"x\", \"tag\"\r\n", 304, 0, 0, ""},
-        {"GET", "If-None-Match: *\r\n", 304, 0, 0, ""},
-        {"GET", "If-None-Match: \"ta\"\r\n", 200, 0, FILE_SIZE, ""},
-        {"GET", "If-Range: \"tag\"\r\nRange: bytes=0-9\r\n", 206, 0, 10, ""},
-        {"GET", "If-Range: \"old\"\r\nRange: bytes=0-9\r\n", 200, 0, FILE_SIZE, ""},
-        {"GET", "If-Range: *\r\nRange: bytes=0-9\r\n", 200, 0, FILE_SIZE, ""},
-        {"GET", "If-Range: W/\"tag\"\r\nRange: bytes=0-9\r\n", 200, 0, FILE_SIZE, ""},
-        {"GET", "If-Range: \"old\", \"tag\"\r\nRange: bytes=0-9\r\n", 200, 0, FILE_SIZE, ""},
-    };
-    struct fixture f = fixture_defaults();
-    fixture_start(&f);
-    fixture_listen(&f);
-    int file = make_file();
-    char *content = malloc(FILE_SIZE);
-    EXPECT_EQ_INT(FILE_SIZE, pread(file, content, FILE_SIZE, 0));
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        char request[256];
-        struct buf in = {0};
-        bool no_body = strcmp(rows[i].method, "HEAD") == 0 || rows[i].status == 304;
-        int fd = client_unix(&f);
-        (void)snprintf(request, sizeof request, "%s /later HTTP/1.1\r\n" HOST "%s\r\n",
-                       rows[i].method, rows[i].header);
-        client_say(&f, fd, request);
-        fixture_settle(&f);
-        respond_file(f.kept[0], "text/plain", dup(file), FILE_SIZE, "tag");
-        f.kept_count = 0;
-        struct answer a = client_answer_from(&f, fd, &in, no_body, NULL);
-        EXPECT_EQ_INT(rows[i].status, a.status);
-        EXPECT_CONTAINS(rows[i].says, a.head.data);
-        if (rows[i].len > 0) {
-            EXPECT_EQ_BYTES(content + rows[i].from, rows[i].len, a.body.data, a.body.len);
-        }
-        answer_free(&a);
-        buf_free(&in);
-        close(fd);
-        fixture_settle(&f);
-    }
-    free(content);
-    close(file);
-    fixture_stop(&f);
-}
-
-static void test_file_shrinks(void) {
-    struct fixture f = fixture_defaults();
-    fixture_start(&f);
-    fixture_listen(&f);
-    int fd = client_unix(&f);
-    int file = make_file();
-    client_say(&f, fd, "GET /later HTTP/1.1\r\n" HOST "\r\n");
-    fixture_settle(&f);
-    respond_file(f.kept[0], "text/plain", file, FILE_SIZE + 10,
-                 NULL); // ten bytes more than there are
-    struct answer a = client_answer(&f, fd);
-    EXPECT_EQ_INT(0, a.status); // the connection ends early: the peer can tell
-    EXPECT_EQ_UINT(1, f.done);
-    answer_free(&a);
-    close(fd);
-    fixture_stop(&f);
-}
-
 /* ---- admission ---- */
 
 /* Counts; req->context is the number of bytes. */
@@ -876,8 +779,6 @@ static const struct expect_test tests[] = {
     {"a stream whose peer leaves", test_stream_peer_leaves},
     {"a stream whose peer reads slowly", test_stream_slow_reader},
     {"the bound of what a stream holds", test_stream_bound},
-    {"files, ranges, tags", test_files},
-    {"a file that is shorter than promised", test_file_shrinks},
     {"admission before the body", test_admission},
     {"addresses to listen on", test_listen_addresses},
     {"an address that is taken", test_listen_taken},
