@@ -166,7 +166,10 @@ enum {
     JH_OPT_BOOL = 3,
     JH_OPT_DURATION = 4,
     JH_OPT_SIZE = 5,
-    JH_OPT_URL = 6
+    JH_OPT_URL = 6,
+    JH_OPT_LIST = 7, /* this and those below: in jh_handler.takes alone */
+    JH_OPT_OBJECT = 8,
+    JH_OPT_FILE = 9 /* not of the payload: the name of a file that may come with the job */
 };
 enum { JH_OPT_REQUIRED = 1u, JH_OPT_SECRET = 2u };
 struct jh_option { /* array ends with name == NULL; layout frozen per ABI major */
@@ -185,6 +188,11 @@ struct jh_handler {
     uint32_t flags;
     uint32_t state_version; /* raise when old steps cannot be resumed by this code; 0 counts as 1 */
     const struct jh_option *payload; /* fields of the JSON payload, or NULL = opaque */
+    /* What came after 1.0; a host that does not know it reads `payload`. */
+    const struct jh_option *takes; /* instead of `payload`, with lists, objects and files; or NULL.
+        A name is a path: "periods" (a list), "periods[]" (its elements; objects without a row),
+        "periods[].from" (a member of each). What a path is in stands above it. Lists and objects
+        without such rows hold anything; with files alone the payload is opaque. */
 };
 
 struct jh_plugin {

@@ -7,8 +7,9 @@
 #include "supervisor/pool.h"
 
 static const char *const option_types[] = {
-    [JH_OPT_STRING] = "string",     [JH_OPT_INT] = "int",   [JH_OPT_BOOL] = "bool",
-    [JH_OPT_DURATION] = "duration", [JH_OPT_SIZE] = "size", [JH_OPT_URL] = "url",
+    [JH_OPT_STRING] = "string",     [JH_OPT_INT] = "int",       [JH_OPT_BOOL] = "bool",
+    [JH_OPT_DURATION] = "duration", [JH_OPT_SIZE] = "size",     [JH_OPT_URL] = "url",
+    [JH_OPT_LIST] = "list",         [JH_OPT_OBJECT] = "object",
 };
 
 #define NAME_OF(names, value)                                                                      \
@@ -20,6 +21,9 @@ static void add_options(struct buf *out, const char *key, const struct config_op
     buf_char(out, '[');
     for (size_t i = 0; i < count; i++) {
         bool secret = (specs[i].flags & JH_OPT_SECRET) != 0;
+        if (specs[i].type == JH_OPT_FILE) {
+            continue;
+        }
         json_comma(out);
         buf_char(out, '{');
         json_kstr(out, "name", specs[i].name);
@@ -35,6 +39,22 @@ static void add_options(struct buf *out, const char *key, const struct config_op
     buf_char(out, ']');
 }
 
+/* The files among a handler's fields. */
+static void add_files(struct buf *out, const struct pool_handler *h) {
+    json_key(out, "files");
+    buf_char(out, '[');
+    for (size_t i = 0; i < h->field_count; i++) {
+        if (h->fields[i].type == JH_OPT_FILE) {
+            json_comma(out);
+            buf_char(out, '{');
+            json_kstr(out, "name", h->fields[i].name);
+            json_kstr(out, "help", h->fields[i].help);
+            buf_char(out, '}');
+        }
+    }
+    buf_char(out, ']');
+}
+
 static void add_handler(struct buf *out, const struct pool_handler *h) {
     json_comma(out);
     buf_char(out, '{');
@@ -42,9 +62,10 @@ static void add_handler(struct buf *out, const struct pool_handler *h) {
     json_kstr(out, "summary", h->summary);
     json_kbool(out, "concurrent", (h->flags & JH_HANDLER_CONCURRENT) != 0);
     json_kint(out, "state_version", h->state_version);
-    if (h->payload != NULL) {
-        add_options(out, "payload", h->payload, h->payload_count);
+    if (h->shape != NULL) {
+        add_options(out, "payload", h->fields, h->field_count);
     }
+    add_files(out, h);
     buf_char(out, '}');
 }
 

@@ -20,9 +20,21 @@ static void print_fields(const cJSON *fields, const char *indent) {
     }
 }
 
+static void print_files(const cJSON *files, const char *indent) {
+    const cJSON *f;
+    cJSON_ArrayForEach(f, files) {
+        const char *help = remote_text(f, "help");
+        out_text("%s%s\n", indent, remote_text(f, "name"));
+        if (help != NULL) {
+            out_text("%s    %s\n", indent, help);
+        }
+    }
+}
+
 static void print_handler(const cJSON *h) {
     const char *summary = remote_text(h, "summary");
     const cJSON *payload = cJSON_GetObjectItemCaseSensitive(h, "payload");
+    const cJSON *files = cJSON_GetObjectItemCaseSensitive(h, "files");
     out_text("\n  %s%s%s\n", remote_text(h, "name"), summary == NULL ? "" : " - ",
              summary == NULL ? "" : summary);
     if (remote_true(h, "concurrent")) {
@@ -32,7 +44,11 @@ static void print_handler(const cJSON *h) {
         (void)printf("      payload:\n");
         print_fields(payload, "        ");
     } else {
-        (void)printf("      payload: any\n");
+        (void)printf("      payload: %s\n", payload == NULL ? "any" : "none");
+    }
+    if (cJSON_GetArraySize(files) > 0) {
+        (void)printf("      files:\n");
+        print_files(files, "        ");
     }
 }
 

@@ -5,6 +5,7 @@
 
 #include "jobhost_plugin.h"
 #include "supervisor/host.h"
+#include "supervisor/payload_shape.h"
 
 static int manifest_options(struct arena *arena, const struct jh_option *from, uint32_t count,
                             const struct config_option_spec **ret) {
@@ -25,6 +26,21 @@ static int manifest_options(struct arena *arena, const struct jh_option *from, u
     return 0;
 }
 
+/* Fields that are files alone say nothing of the payload. */
+static int manifest_fields(struct arena *arena, const struct msg_handler *from,
+                           struct pool_handler *to) {
+    bool shaped = from->field_count == 0;
+    int r = manifest_options(arena, from->fields, from->field_count, &to->fields);
+    for (size_t i = 0; r == 0 && i < to->field_count; i++) {
+        shaped = shaped || to->fields[i].type != JH_OPT_FILE;
+    }
+    if (r == 0 && shaped) {
+        to->shape = payload_shape_new(arena, to->fields, to->field_count);
+        r = to->shape == NULL ? -ENOMEM : 0;
+    }
+    return r;
+}
+
 static int manifest_handlers(struct pool *pool, const struct msg_hello *m, struct err *e) {
     struct pool_handler *to = arena_zalloc(&pool->arena, (m->handler_count + 1) * sizeof *to);
     if (to == NULL) {
@@ -40,13 +56,11 @@ static int manifest_handlers(struct pool *pool, const struct msg_hello *m, struc
             .summary = arena_str(&pool->arena, from->summary),
             .flags = from->flags,
             .state_version = from->state_version,
-            .payload_count = from->field_count,
+            .field_count = from->field_count,
         };
-        if (from->has_payload != 0) {
-            int r = manifest_options(&pool->arena, from->fields, from->field_count, &to[i].payload);
-            if (r != 0) {
-                return r;
-            }
+        int r = from->has_payload == 0 ? 0 : manifest_fields(&pool->arena, from, &to[i]);
+        if (r != 0) {
+            return r;
         }
     }
     pool->manifest.handlers = to;

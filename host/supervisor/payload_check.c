@@ -18,20 +18,35 @@ enum {
 struct check {
     const struct pool_handler *handler;
     struct problem *problem;
-    struct arena arena; // texts of the values
-    bool *given;        // one a field
+    struct arena arena; // texts of the value that is looked at
+    size_t values;      // looked at so far
 };
 
-static int refuse(struct problem *p, const char *member, const char *fmt, ...)
+// Where a value is, from the inside out: printed only when something is wrong with it.
+struct place {
+    const struct place *in; // NULL: the payload itself
+    const char *name;       // NULL: an element
+    size_t index;
+};
+
+static size_t print_place(const struct place *at, char *out, size_t cap) {
+    size_t used = at->in == NULL ? 0 : print_place(at->in, out, cap);
+    int n = at->in == NULL     ? snprintf(out, cap, "payload")
+            : at->name != NULL ? snprintf(out + used, cap - used, ".%.50s", at->name)
+                               : snprintf(out + used, cap - used, "[%zu]", at->index);
+    used += (size_t)n;
+    return used < cap ? used : cap - 1;
+}
+
+static int refuse(struct problem *p, const struct place *at, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* `fmt` goes on where the field's name ends; `member` is NULL for the payload itself. */
-static int refuse(struct problem *p, const char *member, const char *fmt, ...) {
+/* `fmt` goes on where the name of the place ends. */
+static int refuse(struct problem *p, const struct place *at, const char *fmt, ...) {
     va_list ap;
     p->status = 400;
     p->code = "bad_payload";
-    (void)snprintf(p->field, sizeof p->field, "payload%s%.50s", member == NULL ? "" : ".",
-                   member == NULL ? "" : member);
+    (void)print_place(at, p->field, sizeof p->field);
     int len = snprintf(p->message, sizeof p->message, "%s ", p->field);
     va_start(ap, fmt);
     (void)vsnprintf(p->message + len, sizeof p->message - (size_t)len, fmt, ap);
@@ -70,6 +85,9 @@ static bool fits(struct check *c, int32_t type, struct bytes value) {
     if (type == JH_OPT_INT) {
         return is_integer(value);
     }
+    if (type == JH_OPT_LIST || type == JH_OPT_OBJECT) {
+        return *(const char *)value.data == (type == JH_OPT_LIST ? '[' : '{');
+    }
     const char *text = json_text(&c->arena, value);
     switch (type) {
     case JH_OPT_DURATION: return text != NULL && duration_parse(text, &ms) == 0;
@@ -87,67 +105,98 @@ static const char *words_of(int32_t type) {
         [JH_OPT_DURATION] = "a duration such as \"30s\"",
         [JH_OPT_SIZE] = "a size such as \"10MiB\"",
         [JH_OPT_URL] = "an http or https URL",
+        [JH_OPT_LIST] = "a list",
+        [JH_OPT_OBJECT] = "an object",
     };
     return type < 1 || (size_t)type >= ARRAY_LEN(words) ? words[JH_OPT_STRING] : words[type];
 }
 
-/* ---- members ---- */
+/* ---- objects and lists ---- */
 
-static const struct config_option_spec *find_field(const struct pool_handler *h, const char *name) {
-    for (size_t i = 0; i < h->payload_count; i++) {
-        if (strcmp(h->payload[i].name, name) == 0) {
-            return &h->payload[i];
-        }
-    }
-    return NULL;
-}
+static int check_value(struct check *c, const struct payload_shape *s, const struct place *at,
+                       struct bytes value);
+
+struct walk { // of an object or a list
+    struct check *c;
+    const struct payload_shape *shape;
+    const struct place *at;
+    size_t index;                             // of the next element
+    uint64_t given[PAYLOAD_MEMBERS_MAX / 64]; // bits: members that are there, by index
+};
 
 static int take_member(void *arg, struct bytes key, struct bytes value) {
-    struct check *c = arg;
-    const char *name = json_text(&c->arena, key);
-    const struct config_option_spec *field = name == NULL ? NULL : find_field(c->handler, name);
-    int r = 0;
-    if (field == NULL) {
-        r = refuse(c->problem, name == NULL ? "?" : name, "is not a field of %s", c->handler->name);
-    } else if (c->given[field - c->handler->payload]) {
-        r = refuse(c->problem, name, "is there twice");
-    } else if (!word_is(value, "null")) { // which is as if it were not there
-        c->given[field - c->handler->payload] = true;
-        r = fits(c, field->type, value)
-                ? 0
-                : refuse(c->problem, name, "must be %s", words_of(field->type));
+    struct walk *w = arg;
+    const char *name = json_text(&w->c->arena, key);
+    const struct place at = {w->at, name == NULL ? "?" : name, 0};
+    const struct payload_shape *m = name == NULL ? NULL : w->shape->members;
+    while (m != NULL && strcmp(m->name, name) != 0) {
+        m = m->next;
     }
-    arena_reset(&c->arena);
+    if (m == NULL) {
+        return refuse(w->c->problem, &at, "is not a field of %s", w->c->handler->name);
+    }
+    uint64_t bit = UINT64_C(1) << (m->index % 64);
+    if ((w->given[m->index / 64] & bit) != 0) {
+        return refuse(w->c->problem, &at, "is there twice");
+    }
+    if (word_is(value, "null")) { // which is as if it were not there
+        return 0;
+    }
+    w->given[m->index / 64] |= bit;
+    return check_value(w->c, m, &(struct place){w->at, m->name, 0}, value);
+}
+
+static int check_object(struct check *c, const struct payload_shape *s, const struct place *at,
+                        struct bytes object) {
+    struct walk w = {.c = c, .shape = s, .at = at};
+    int r = json_members(object, take_member, &w);
+    for (const struct payload_shape *m = s->members; r == 0 && m != NULL; m = m->next) {
+        if (m->required && (w.given[m->index / 64] >> (m->index % 64) & 1) == 0) {
+            r = refuse(c->problem, &(struct place){at, m->name, 0}, "is required by %s",
+                       c->handler->name);
+        }
+    }
     return r;
 }
 
-static int check_required(const struct check *c) {
-    const struct pool_handler *h = c->handler;
-    for (size_t i = 0; i < h->payload_count; i++) {
-        if ((h->payload[i].flags & JH_OPT_REQUIRED) != 0 && !c->given[i]) {
-            return refuse(c->problem, h->payload[i].name, "is required by %s", h->name);
-        }
+enum { ENOUGH = 1 };
+
+static int take_element(void *arg, struct bytes value) {
+    struct walk *w = arg;
+    if (w->c->values >= PAYLOAD_VALUES_CHECKED) {
+        return ENOUGH;
+    }
+    return check_value(w->c, w->shape->element, &(struct place){w->at, NULL, w->index++}, value);
+}
+
+static int check_value(struct check *c, const struct payload_shape *s, const struct place *at,
+                       struct bytes value) {
+    bool fit = fits(c, s->type, value);
+    c->values++;
+    arena_reset(&c->arena);
+    if (!fit) {
+        return refuse(c->problem, at, "must be %s", words_of(s->type));
+    }
+    if (s->type == JH_OPT_OBJECT && s->closed) {
+        return check_object(c, s, at, value);
+    }
+    if (s->type == JH_OPT_LIST && s->element != NULL) {
+        struct walk w = {.c = c, .shape = s, .at = at};
+        int r = json_each(value, take_element, &w);
+        return r == ENOUGH ? 0 : r;
     }
     return 0;
 }
 
 int payload_check(const struct pool_handler *handler, struct bytes payload,
                   struct problem *ret_problem) {
+    const struct place at = {NULL, NULL, 0};
     struct bytes text = bytes_trim(payload);
-    if (text.len > 0 && *(const char *)text.data != '{') {
-        (void)refuse(ret_problem, NULL, "must be a JSON object for %s", handler->name);
-        return -EINVAL;
-    }
     struct check c = {.handler = handler, .problem = ret_problem};
-    c.given = calloc(handler->payload_count + 1, sizeof *c.given);
-    if (c.given == NULL) {
-        *ret_problem = (struct problem){
-            .status = 503, .code = "out_of_memory", .message = "the host is out of memory"};
-        return -EINVAL;
+    if (text.len > 0 && *(const char *)text.data != '{') {
+        return refuse(ret_problem, &at, "must be a JSON object for %s", handler->name);
     }
-    int r = json_members(text, take_member, &c);
-    r = r != 0 ? r : check_required(&c);
+    int r = check_object(&c, handler->shape, &at, text);
     arena_free(&c.arena);
-    free(c.given);
     return r;
 }

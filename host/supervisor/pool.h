@@ -27,8 +27,9 @@ enum worker_state { WORKER_SPAWNED, WORKER_LOADED, WORKER_READY, WORKER_DRAINING
 struct pool_handler {
     const char *name, *summary;
     uint32_t flags, state_version;
-    const struct config_option_spec *payload; /* fields of the JSON payload; NULL = opaque */
-    size_t payload_count;
+    const struct config_option_spec *fields; /* of the payload, and files that may come with it */
+    size_t field_count;
+    const struct payload_shape *shape; /* of the JSON payload; NULL = opaque */
 };
 
 /* What HELLO said; owned by the pool. */

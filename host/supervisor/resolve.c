@@ -118,7 +118,7 @@ static int resolve_payload(struct host *host, const struct job_request *r,
     }
     const struct pool_handler *handler = pools_handler(host->pools, r->type, NULL, NULL);
     bool json = r->content_type == NULL || strncmp(r->content_type, "application/json", 16) == 0;
-    if (handler == NULL || handler->payload == NULL || !json) {
+    if (handler == NULL || handler->shape == NULL || !json) {
         return 0;
     }
     return payload_check(handler, r->payload, p);

@@ -1,6 +1,7 @@
 #include "worker/manifest.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,8 +46,8 @@ static int check_abi(const struct jh_plugin *p, struct err *e) {
     return rc < 0 ? rc : check_size("handler_size", p->handler_size, HANDLER_SIZE_1_0, e);
 }
 
-static int check_options(const char *where, const struct jh_option *options, uint32_t *ret_count,
-                         struct err *e) {
+static int check_options(const char *where, const struct jh_option *options, int32_t last_type,
+                         uint32_t *ret_count, struct err *e) {
     uint32_t n = 0;
     for (; options != NULL && options[n].name != NULL; n++) {
         const struct jh_option *o = &options[n];
@@ -58,9 +59,9 @@ static int check_options(const char *where, const struct jh_option *options, uin
             return err_set(e, -EPROTO, "%s[%u].name is empty or longer than %d", where, n,
                            MANIFEST_OPTION_NAME_MAX);
         }
-        if (o->type < JH_OPT_STRING || o->type > JH_OPT_URL) {
+        if (o->type < JH_OPT_STRING || o->type > last_type) {
             return err_set(e, -EPROTO, "%s: \"%s\" has type %d, this host knows %d to %d", where,
-                           o->name, o->type, JH_OPT_STRING, JH_OPT_URL);
+                           o->name, o->type, JH_OPT_STRING, last_type);
         }
         for (uint32_t i = 0; i < n; i++) {
             if (strcmp(options[i].name, o->name) == 0) {
@@ -69,6 +70,44 @@ static int check_options(const char *where, const struct jh_option *options, uin
         }
     }
     *ret_count = n;
+    return 0;
+}
+
+// The type of the row called `name`, of the first `count`; 0 = there is none.
+static int32_t type_of(const struct jh_option *options, uint32_t count, const char *name,
+                       size_t len) {
+    for (uint32_t i = 0; i < count; i++) {
+        if (strncmp(options[i].name, name, len) == 0 && options[i].name[len] == '\0') {
+            return options[i].type;
+        }
+    }
+    return 0;
+}
+
+// What row `n` is in stands above it: an object, a list, or the list of its element.
+static bool has_parent(const struct jh_option *options, uint32_t n) {
+    const char *name = options[n].name, *dot = strrchr(name, '.');
+    size_t len = strlen(name);
+    if (len > 2 && strcmp(name + len - 2, "[]") == 0) {
+        return type_of(options, n, name, len - 2) == JH_OPT_LIST;
+    }
+    if (dot == NULL) {
+        return true;
+    }
+    len = (size_t)(dot - name);
+    int32_t above = type_of(options, n, name, len);
+    return above == JH_OPT_OBJECT ||
+           (above == 0 && len > 2 && memcmp(name + len - 2, "[]", 2) == 0 &&
+            type_of(options, n, name, len - 2) == JH_OPT_LIST);
+}
+
+static int check_paths(const char *where, const struct jh_option *options, struct err *e) {
+    for (uint32_t n = 0; options[n].name != NULL; n++) {
+        if (options[n].type != JH_OPT_FILE && !has_parent(options, n)) {
+            return err_set(e, -EPROTO, "%s: \"%s\" is in no object or list that stands above it",
+                           where, options[n].name);
+        }
+    }
     return 0;
 }
 
@@ -92,7 +131,13 @@ static int check_handler(struct manifest *m, uint32_t index, struct err *e) {
     }
     char where[JOB_TYPE_MAX + 32];
     (void)snprintf(where, sizeof where, "payload of \"%s\"", h->name);
-    return check_options(where, h->payload, &m->field_counts[index], e);
+    int rc = check_options(where, h->payload, JH_OPT_URL, &m->field_counts[index], e);
+    if (rc < 0 || h->takes == NULL) {
+        return rc;
+    }
+    (void)snprintf(where, sizeof where, "takes of \"%s\"", h->name);
+    rc = check_options(where, h->takes, JH_OPT_FILE, &m->field_counts[index], e);
+    return rc < 0 ? rc : check_paths(where, h->takes, e);
 }
 
 static int copy_handlers(struct manifest *m, struct err *e) {
@@ -144,7 +189,7 @@ int manifest_read(const struct jh_plugin *plugin, struct manifest *ret, const ch
     memcpy(&m.plugin, plugin, plugin->size < sizeof m.plugin ? plugin->size : sizeof m.plugin);
     rc = check_names(&m.plugin, e);
     if (rc == 0) {
-        rc = check_options("options", m.plugin.options, &m.option_count, e);
+        rc = check_options("options", m.plugin.options, JH_OPT_URL, &m.option_count, e);
     }
     if (rc == 0) {
         rc = copy_handlers(&m, e);

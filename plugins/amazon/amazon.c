@@ -76,14 +76,30 @@ static const struct jh_option options[] = {
     {"cache", JH_OPT_SIZE, 0, "16MiB", "memory of the temporary database"},
     {0},
 };
+static const struct jh_option takes[] = {
+    {"marketplace", JH_OPT_STRING, 0, NULL,
+     "US, UK (or GB), DE ...: decides what $ means, and which order lines count"},
+    {"currency", JH_OPT_STRING, 0, NULL, "what amounts are in (ISO 4217), over marketplace"},
+    {"periods", JH_OPT_LIST, 0, NULL,
+     "the time of each business report, in the order of the files; else it comes from their names"},
+    {"periods[].from", JH_OPT_STRING, 0, NULL, "its first day, such as 2026-03-01"},
+    {"periods[].to", JH_OPT_STRING, 0, NULL, "its last day"},
+    {"periods[].label", JH_OPT_STRING, 0, NULL, "what to call it; needed without from and to"},
+    {"periods[].file", JH_OPT_STRING, 0, NULL,
+     "the name of the report that this is about, instead of its place"},
+    {"business_report", JH_OPT_FILE, 0, NULL,
+     "Detail Page Sales and Traffic by Child Item (CSV); any number"},
+    {"orders", JH_OPT_FILE, 0, NULL,
+     "All Orders (tab-separated); any number; of both kinds at least one"},
+    {0},
+};
 static const struct jh_handler handlers[] = {
     {.name = "amazon.analyze",
-     .summary = "analyse business reports and orders of an Amazon seller; "
-                "files business_report and orders, any number; payload, all optional: "
-                "marketplace, currency, periods [{from, to, label, file}]",
+     .summary = "analyse business reports and orders of an Amazon seller",
      .run = job_run,
      .flags = JH_HANDLER_CONCURRENT,
-     .state_version = 1},
+     .state_version = 1,
+     .takes = takes},
 };
 JH_EXPORT const struct jh_plugin jobhost_plugin = {
     JH_PLUGIN_INIT,     .name = "amazon",     .version = AMAZON_VERSION,

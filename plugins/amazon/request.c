@@ -148,16 +148,7 @@ static int read_periods(const cJSON *array, struct request *r, struct trouble *t
 
 static int periods_member(const cJSON *object, struct request *r, struct trouble *t) {
     const cJSON *m = cJSON_GetObjectItemCaseSensitive(object, "periods");
-    if (m == NULL || cJSON_IsNull(m) || (cJSON_IsString(m) && m->valuestring[0] == '\0')) {
-        return 0;
-    }
-    if (!cJSON_IsString(m)) {
-        return read_periods(m, r, t);
-    }
-    cJSON *parsed = parse_whole(m->valuestring, strlen(m->valuestring));
-    int rc = parsed == NULL ? refuse(t, "periods", "is not JSON") : read_periods(parsed, r, t);
-    cJSON_Delete(parsed);
-    return rc;
+    return m == NULL || cJSON_IsNull(m) ? 0 : read_periods(m, r, t);
 }
 
 // ---- the whole ----

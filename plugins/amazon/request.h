@@ -4,8 +4,7 @@
  *      "periods": [{"from": "2026-03-01", "to": "2026-03-31", "label": "March"},
  *                  {"file": "april.csv", "from": "2026-04-01", "to": "2026-04-30"}]}
  *
- * All optional; null and "" count as missing; no payload at all is fine. `periods` may also be a
- * text that holds that array, as a form field does. An entry without "file" belongs to the business
+ * All optional; null and "" (of texts) count as missing; no payload at all is fine. An entry without "file" belongs to the business
  * report of its own place; of several reports called `file`, the first entry is the first one's. */
 #ifndef AMAZON_REQUEST_H
 #define AMAZON_REQUEST_H

@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from lib import browser, build
+from lib.cli import Cli
 from lib.form import File
 from lib.procs import plugin_of, wait_until, workers_of
 
@@ -78,6 +79,20 @@ def test_a_wrong_file_is_the_submitters_fault(amazon):
     job_id = amazon.submit_form({"type": "amazon.analyze"}, [("orders", File(b"PK\x03\x04", filename="orders.xlsx"))]).json["id"]
     job = amazon.wait_job(job_id, "dead")
     assert job["error"]["class"] == "input" and "orders.xlsx, row 1" in job["error"]["message"] and "Excel" in job["error"]["message"]
+
+
+def test_what_it_takes(amazon):
+    """`describe` says what a payload and which files a job takes, and a payload that does not fit is refused at the door."""
+    page = Cli(amazon)("describe", "amazon")
+    for words in ("marketplace (string)", "periods (list)", "periods[].from (string)", "business_report\n", "orders\n", "payload:", "files:"):
+        assert words in page, page
+    handler = amazon.expect(200, "GET", "/v1/plugins/amazon").json["handlers"][0]
+    assert [f["name"] for f in handler["files"]] == ["business_report", "orders"] and len(handler["payload"]) == 7
+    for payload, field, words in (({"periods": "March"}, "payload.periods", "must be a list"),
+                                  ({"periods": [{"from": "2026-03-01"}, {"until": "x"}]}, "payload.periods[1].until", "is not a field"),
+                                  ({"market": "UK"}, "payload.market", "is not a field")):
+        error = amazon.expect(400, "POST", "/v1/jobs", {"type": "amazon.analyze", "payload": payload}).json["error"]
+        assert (error["code"], error["field"]) == ("bad_payload", field) and words in error["message"], error
 
 
 # ---- the page

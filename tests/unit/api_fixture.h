@@ -8,6 +8,7 @@
 #include "supervisor/host.h"
 #include "supervisor/hub.h"
 #include "supervisor/jobs.h"
+#include "supervisor/payload_shape.h"
 #include "supervisor/pool.h"
 #include "supervisor/ready.h"
 #include "supervisor/stats.h"
@@ -161,14 +162,17 @@ uint32_t pools_count(const struct pools *pools) {
 
 void pools_info(struct host *host, uint32_t index, struct pool_info *ret_info) {
     static const struct config_option_spec payload[] = {
-        {.name = "n", .type = JH_OPT_INT, .flags = JH_OPT_REQUIRED, .help = "how many"}};
+        {.name = "n", .type = JH_OPT_INT, .flags = JH_OPT_REQUIRED, .help = "how many"},
+        {.name = "photo", .type = JH_OPT_FILE, .help = "a picture"}};
+    static const struct payload_shape shape = {.name = ""};
     static const struct config_option_spec options[] = {
         {.name = "token", .type = JH_OPT_STRING, .flags = JH_OPT_SECRET}};
     static const struct pool_handler handlers[] = {{.name = "p.run",
                                                     .summary = "runs",
                                                     .state_version = 2,
-                                                    .payload = payload,
-                                                    .payload_count = 1}};
+                                                    .fields = payload,
+                                                    .field_count = 2,
+                                                    .shape = &shape}};
     static const struct pool_manifest manifest = {.name = "p",
                                                   .version = "1.2",
                                                   .abi_major = 1,

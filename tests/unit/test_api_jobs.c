@@ -689,7 +689,8 @@ static void test_plugins(void) {
         "\"required\":false,\"secret\":true}]",
         "\"handlers\":[{\"name\":\"p.run\",\"summary\":\"runs\",\"concurrent\":false,\"state_"
         "version\":2,\"payload\":"
-        "[{\"name\":\"n\",\"type\":\"int\",\"required\":true,\"help\":\"how many\"}]}]",
+        "[{\"name\":\"n\",\"type\":\"int\",\"required\":true,\"help\":\"how "
+        "many\"}],\"files\":[{\"name\":\"photo\",\"help\":\"a picture\"}]}]",
         "{\"name\":\"lazy\",\"state\":\"off\"",
     };
     for (size_t i = 0; i < ARRAY_LEN(parts); i++) {

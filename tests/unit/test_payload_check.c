@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "base/buf.h"
 #include "jobhost_plugin.h"
 
 #include "expect.h"
@@ -15,8 +16,16 @@ static const struct config_option_spec fields[] = {
     {.name = "room", .type = JH_OPT_SIZE},
     {.name = "page", .type = JH_OPT_URL},
 };
-static const struct pool_handler handler = {
-    .name = "t.run", .payload = fields, .payload_count = ARRAY_LEN(fields)};
+
+static int check(const struct config_option_spec *rows, size_t count, const char *payload,
+                 struct problem *ret) {
+    struct arena arena = {0};
+    const struct pool_handler handler = {.name = "t.run",
+                                         .shape = payload_shape_new(&arena, rows, count)};
+    int r = payload_check(&handler, bytes_of(payload), ret);
+    arena_free(&arena);
+    return r;
+}
 
 static void test_payloads(void) {
     static const struct {
@@ -67,7 +76,7 @@ static void test_payloads(void) {
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct problem p = {.status = 0, .code = ""};
-        int r = payload_check(&handler, bytes_of(rows[i].payload), &p);
+        int r = check(fields, ARRAY_LEN(fields), rows[i].payload, &p);
         EXPECT_EQ_INT(rows[i].words == NULL ? 0 : -EINVAL, r);
         if (rows[i].words != NULL) {
             EXPECT_EQ_INT(400, p.status);
@@ -84,30 +93,113 @@ static void test_long_numbers(void) {
     struct problem p;
     for (int zeros = 50; zeros <= 51; zeros++) {
         (void)snprintf(text, sizeof text, "{\"name\":\"\",\"count\":10.%0*d}", zeros + 10, 0);
-        EXPECT_EQ_INT(zeros == 50 ? 0 : -EINVAL, payload_check(&handler, bytes_of(text), &p));
+        EXPECT_EQ_INT(zeros == 50 ? 0 : -EINVAL, check(fields, ARRAY_LEN(fields), text, &p));
     }
 }
 
 static void test_no_fields(void) {
-    static const struct pool_handler none = {.name = "t.none", .payload = fields};
     struct problem p;
-    EXPECT_EQ_INT(0, payload_check(&none, bytes_of("{}"), &p));
-    EXPECT_EQ_INT(-EINVAL, payload_check(&none, bytes_of("{\"name\":\"a\"}"), &p));
+    EXPECT_EQ_INT(0, check(fields, 0, "{}", &p));
+    EXPECT_EQ_INT(-EINVAL, check(fields, 0, "{\"name\":\"a\"}", &p));
+}
+
+// ---- lists and objects ----
+
+static const struct config_option_spec deep[] = {
+    {.name = "market", .type = JH_OPT_STRING},
+    {.name = "count", .type = JH_OPT_INT, .flags = JH_OPT_REQUIRED},
+    {.name = "periods", .type = JH_OPT_LIST},
+    {.name = "periods[].from", .type = JH_OPT_STRING, .flags = JH_OPT_REQUIRED},
+    {.name = "periods[].days", .type = JH_OPT_LIST},
+    {.name = "periods[].days[]", .type = JH_OPT_INT},
+    {.name = "box", .type = JH_OPT_OBJECT},
+    {.name = "box.wait", .type = JH_OPT_DURATION},
+    {.name = "box.open", .type = JH_OPT_BOOL},
+    {.name = "free", .type = JH_OPT_OBJECT},
+    {.name = "any", .type = JH_OPT_LIST},
+    {.name = "grid", .type = JH_OPT_LIST},
+    {.name = "grid[]", .type = JH_OPT_LIST},
+    {.name = "grid[][]", .type = JH_OPT_SIZE},
+    {.name = "photo", .type = JH_OPT_FILE, .flags = JH_OPT_REQUIRED},
+    {.name = "dotted.name", .type = JH_OPT_INT},
+    {.name = "odd[].name", .type = JH_OPT_URL},
+};
+
+// NULL: it fits; else what is said.
+static void expect_said(const char *payload, const char *said) {
+    struct problem p = {.message = "fits"};
+    EXPECT_EQ_INT(said == NULL ? 0 : -EINVAL, check(deep, ARRAY_LEN(deep), payload, &p));
+    EXPECT_EQ_STR(said == NULL ? "fits" : said, p.message);
+}
+
+static void test_deep(void) {
+    expect_said("{\"count\":1,\"periods\":[]}", NULL);
+    expect_said("{\"count\":1,\"periods\":[{\"from\":\"a\",\"days\":[1,2]}]}", NULL);
+    expect_said("{\"count\":1,\"periods\":\"[]\"}", "payload.periods must be a list");
+    expect_said("{\"count\":1,\"periods\":[{\"from\":\"a\"}, 7]}",
+                "payload.periods[1] must be an object");
+    expect_said("{\"count\":1,\"periods\":[null]}", "payload.periods[0] must be an object");
+    expect_said("{\"count\":1,\"periods\":[{}]}", "payload.periods[0].from is required by t.run");
+    expect_said("{\"count\":1,\"periods\":[{\"from\":\"a\",\"to\":\"b\"}]}",
+                "payload.periods[0].to is not a field of t.run");
+    expect_said("{\"count\":1,\"periods\":[{\"from\":\"a\",\"from\":\"b\"}]}",
+                "payload.periods[0].from is there twice");
+    expect_said("{\"count\":1,\"periods\":[{\"from\":\"a\",\"days\":[1,\"2\"]}]}",
+                "payload.periods[0].days[1] must be an integer");
+    expect_said("{\"count\":1,\"box\":{\"wait\":\"30s\",\"open\":true}}", NULL);
+    expect_said("{\"count\":1,\"box\":{\"wait\":\"soon\"}}",
+                "payload.box.wait must be a duration such as \"30s\"");
+    expect_said("{\"count\":1,\"box\":{\"shut\":1}}", "payload.box.shut is not a field of t.run");
+    expect_said("{\"count\":1,\"grid\":[[\"1MiB\"],[\"2KiB\",\"x\"]]}",
+                "payload.grid[1][1] must be a size such as \"10MiB\"");
+}
+
+static void test_open(void) {
+    expect_said("{\"count\":1,\"free\":{\"a\":[{}]},\"any\":[1,\"b\",null,{\"c\":1}]}", NULL);
+    expect_said("{\"count\":1,\"free\":[]}", "payload.free must be an object");
+    expect_said("{\"count\":1,\"photo\":\"x\"}", "payload.photo is not a field of t.run");
+    expect_said("{\"count\":1,\"dotted.name\":2}", NULL);
+    expect_said("{\"count\":1,\"dotted\":{\"name\":2}}", "payload.dotted is not a field of t.run");
+    expect_said("{\"count\":1,\"odd[].name\":\"ftp://x\"}",
+                "payload.odd[].name must be an http or https URL");
+}
+
+/* Five values stand before the days. */
+static void test_many_values(void) {
+    enum { LAST = PAYLOAD_VALUES_CHECKED - 5 };
+    static const char bad[] = "\"x\"]}]}";
+    for (size_t n = LAST; n <= LAST + 1; n++) {
+        struct buf b = {0};
+        buf_str(&b, "{\"count\":1,\"periods\":[{\"from\":\"a\",\"days\":[");
+        for (size_t i = 0; i < n - 1; i++) {
+            buf_str(&b, "1,");
+        }
+        buf_str(&b, bad);
+        struct problem p;
+        buf_char(&b, '\0');
+        EXPECT_EQ_INT(n == LAST ? -EINVAL : 0, check(deep, ARRAY_LEN(deep), b.data, &p));
+        buf_free(&b);
+    }
 }
 
 static void test_without_memory(void) {
-    struct problem p;
-    failing_alloc_after(1);
-    int r = payload_check(&handler, bytes_of("{\"name\":\"a\"}"), &p);
-    failing_alloc_after(0);
-    EXPECT_EQ_INT(-EINVAL, r);
-    EXPECT_EQ_INT(503, p.status);
+    for (int nth = 1; nth <= 2; nth++) {
+        struct arena arena = {0};
+        failing_alloc_after(nth);
+        const struct payload_shape *s = payload_shape_new(&arena, deep, ARRAY_LEN(deep));
+        failing_alloc_after(0);
+        EXPECT_EQ_INT(nth == 1, s == NULL);
+        arena_free(&arena);
+    }
 }
 
 static const struct expect_test tests[] = {
     {"payloads", test_payloads},
     {"numbers of as many digits as there may be", test_long_numbers},
     {"a handler without fields", test_no_fields},
+    {"lists and objects", test_deep},
+    {"what a table leaves open", test_open},
+    {"as many values as are looked at, and one more", test_many_values},
     {"without memory", test_without_memory},
 };
 

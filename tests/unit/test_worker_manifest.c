@@ -188,6 +188,40 @@ static void test_options(void) {
     expect_refused(p, "manifest", "more than 256 entries");
 }
 
+static void expect_takes(const struct jh_option *takes, const char *words) {
+    const struct jh_handler h[] = {{.name = "a.b", .run = run, .takes = takes}};
+    struct jh_plugin p = good();
+    p.handlers = h;
+    if (words == NULL) {
+        expect_accepted(p);
+    } else {
+        expect_refused(p, "manifest", words);
+    }
+}
+
+static void test_takes(void) {
+    static const struct jh_option fine[] = {
+        {"list", JH_OPT_LIST, 0, NULL, NULL},         {"list[].day", JH_OPT_STRING, 0, NULL, NULL},
+        {"rows", JH_OPT_LIST, 0, NULL, NULL},         {"rows[]", JH_OPT_OBJECT, 0, NULL, NULL},
+        {"rows[].cells", JH_OPT_LIST, 0, NULL, NULL}, {"rows[].cells[]", JH_OPT_INT, 0, NULL, NULL},
+        {"box", JH_OPT_OBJECT, 0, NULL, NULL},        {"box.size", JH_OPT_INT, 0, NULL, NULL},
+        {"photo.jpg", JH_OPT_FILE, 0, NULL, NULL},    {0}};
+    static const struct jh_option odd[] = {{"x", JH_OPT_FILE + 1, 0, NULL, NULL}, {0}};
+    static const struct jh_option orphan[] = {
+        {"box.size", JH_OPT_INT, 0, NULL, NULL}, {"box", JH_OPT_OBJECT, 0, NULL, NULL}, {0}};
+    static const struct jh_option element[] = {
+        {"box", JH_OPT_OBJECT, 0, NULL, NULL}, {"box[]", JH_OPT_INT, 0, NULL, NULL}, {0}};
+    static const struct jh_option scalar[] = {{"list", JH_OPT_LIST, 0, NULL, NULL},
+                                              {"list[]", JH_OPT_INT, 0, NULL, NULL},
+                                              {"list[].x", JH_OPT_INT, 0, NULL, NULL},
+                                              {0}};
+    expect_takes(fine, NULL);
+    expect_takes(odd, "takes of \"a.b\": \"x\" has type 10, this host knows 1 to 9");
+    expect_takes(orphan, "\"box.size\" is in no object or list that stands above it");
+    expect_takes(element, "\"box[]\" is in no object or list that stands above it");
+    expect_takes(scalar, "\"list[].x\" is in no object or list");
+}
+
 static void test_out_of_memory(void) {
     for (int nth = 1; nth <= 2; nth++) {
         struct manifest m;
@@ -209,6 +243,7 @@ static const struct expect_test tests[] = {
     {"handlers: at the limit and beyond", test_handlers},
     {"steps are found again without a state_version", test_state_version},
     {"options and payload fields: at the limit and beyond", test_options},
+    {"what a handler takes: types and paths", test_takes},
     {"out of memory", test_out_of_memory},
 };
 SUITE_MAIN("worker: manifest", tests)
