@@ -31,7 +31,15 @@ def test_storm_while_starting(make_host):
     report.assert_clean()
 
 
-def test_storm_of_submits(make_host, folder):
+STORMS = {
+    "submits": {"clients": 6, "parts": build.count(500, 60, 15)},
+    # nearly every death is in the middle of several bodies
+    "uploads": {"clients": 4, "parts": build.count(12, 4, 2), "kinds": ("form",), "sizes": (1 << 20, 8 << 20, build.count(24, 8, 2) << 20)},
+}
+
+
+@pytest.mark.parametrize("kind", STORMS)
+def test_storm_of_submissions(make_host, folder, kind):
     """Clients over TCP with JSON and forms while the host is killed: every 2xx is one job, and no content is left that none names."""
     seed = build.seed()
     dice = random.Random(seed)
@@ -39,11 +47,11 @@ def test_storm_of_submits(make_host, folder):
     host = make_host(CONFIG, env={"JOBHOST_TEST_CLOCK": clock.path})
     host.start()
     kills = 0
-    with SubmitStorm(host, seed, clients=6, parts=build.count(500, 60, 15)) as storm:
+    with SubmitStorm(host, seed, **STORMS[kind]) as storm:
         while storm.busy():
-            time.sleep(dice.uniform(0, 0.15))  # the moment of the kill, not readiness
+            time.sleep(dice.uniform(0, 0.15 if kind == "submits" else 0.6))  # the moment of the kill, not readiness
             kills += kill_the_host(host, dice)
-    print(f"{kills} kills, {len(storm.promised)} jobs, {len(storm.files)} of them forms")
+    print(f"{kills} kills, {len(storm.promised)} jobs, {len(storm.files)} of them forms, {storm.uploaded() >> 20} MiB")
     storm.check()
     clock.advance(2 * 3600_000)  # content that no job names is swept after an hour
     wait_until(storm.check_blobs, build.PATIENCE_S, lambda: f"{set(storm.blob_files()) ^ storm.named_blobs()} is swept")

@@ -26,7 +26,7 @@ class _Client(threading.Thread):
         try:
             for n in range(self.storm.parts):
                 name = f"{self.number}-{n}"
-                submit = self.dice.choice([self._single, self._array, self._form])
+                submit = self.dice.choice([getattr(self, f"_{kind}") for kind in self.storm.kinds])
                 while not self.storm.given_up and not submit(name):
                     pass
         except Exception as problem:  # told at the end
@@ -71,15 +71,16 @@ class _Client(threading.Thread):
     def _form(self, name):
         job = {"type": "chaos.reads_input", "key": name}
         dice = random.Random(f"{self.storm.seed} {name}")  # the same when it is sent again
-        files = [(f"f{i}", name.encode() + pattern(dice.choice([10, 5000, 400_000]))) for i in range(dice.randint(1, 3))]
+        files = [(f"f{i}", name.encode() + pattern(dice.choice(self.storm.sizes))) for i in range(dice.randint(1, 3))]
         self.storm.files[name] = files
         kind, body = form.encode([*((n, form.File(c)) for n, c in files), ("job", json.dumps(job))])
         return self._submit(kind, body, [job])
 
 
 class SubmitStorm:
-    def __init__(self, host, seed, clients, parts):
-        self.host, self.seed, self.parts = host, seed, parts
+    def __init__(self, host, seed, clients, parts, kinds=("single", "array", "form"), sizes=(10, 5000, 400_000)):
+        """Each client submits `parts` things of these kinds, forms with one to three files of these sizes."""
+        self.host, self.seed, self.parts, self.kinds, self.sizes = host, seed, parts, kinds, sizes
         self.given_up = False
         self.promised = {}  # key -> ids that were answered with 2xx
         self.files = {}  # key -> [(name, content)]
@@ -125,6 +126,9 @@ class SubmitStorm:
             want = sums(self.files[key]) if job["type"] == "chaos.reads_input" else json.dumps({"n": key}).encode()
             assert self.host.result(job["id"]) == want, key
         self.host.assert_sound()
+
+    def uploaded(self):
+        return sum(len(content) for files in self.files.values() for _, content in files)
 
     def named_blobs(self):
         return {f["sha256"] for job in self.host.list() for f in job.get("files", [])}
