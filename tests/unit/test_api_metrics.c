@@ -112,28 +112,10 @@ static void test_queue_limit(void) {
     }
 }
 
-/* Routes beyond the limit are counted together; their pointers are all that is looked at. */
-static void test_route_limit(void) {
-    static struct http_stats s;
-    static const char routes[HTTP_STATS_ROUTES + 1];
-    for (size_t i = 0; i < HTTP_STATS_ROUTES + 1; i++) {
-        http_stats_answered(&s, (const struct route *)(const void *)&routes[i], 200, 5);
-        http_stats_answered(&s, (const struct route *)(const void *)&routes[i], 503, 5);
-    }
-    EXPECT_EQ_UINT(HTTP_STATS_ROUTES, s.route_count);
-    EXPECT_EQ_UINT(1, s.routes[HTTP_STATS_ROUTES - 1].by_class[2]);
-    EXPECT_EQ_UINT(1, s.routes[0].by_class[5]);
-    EXPECT_EQ_UINT(1, s.other.by_class[2]);
-    http_stats_answered(&s, NULL, 404, 5);
-    EXPECT_EQ_UINT(1, s.other.by_class[4]);
-    EXPECT_EQ_UINT(3, histogram_total(&s.other.latency, &histogram_latencies));
-}
-
 static const struct expect_test tests[] = {
     {"a page", test_page},
     {"without an answer of the store", test_store_down},
     {"queues at their limit and one more", test_queue_limit},
-    {"routes at their limit and one more", test_route_limit},
 };
 
 SUITE_MAIN("api metrics", tests)
