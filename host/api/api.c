@@ -53,7 +53,8 @@ static void *api_open(struct host *host) {
         api->custom = custom;
         api->host = host;
         api->submit_body_max = submit_body_max(host->config);
-        api->spools = (struct spools){.disk = host->disk, .dir = host->config->host.state_dir};
+        api->spools = (struct spools){
+            .disk = host->disk, .dir = host->config->host.state_dir, .reserve = SPOOL_RESERVE};
     }
     return api;
 }

@@ -8,7 +8,6 @@
 
 struct upload {
     struct spool *spool;
-    uint64_t room; /* in the store's budget when it began */
     struct store_blob_put put;
 };
 
@@ -22,8 +21,7 @@ static void on_room(void *arg) {
 static int take_piece(struct request *req, struct bytes piece) {
     struct call *call = req->context;
     struct upload *u = call->upload;
-    if (piece.len > u->room - spool_size(u->spool)) {
-        call_no_room(call);
+    if (!call_has_room(call, piece.len)) {
         return 0;
     }
     int r = spool_write(u->spool, piece);
@@ -48,12 +46,12 @@ void upload_admit(struct call *call, struct request_body *body) {
     if (u == NULL) {
         return;
     }
-    u->room = store_blob_room(&call->host->store);
-    if (call->req->announced > u->room) {
-        call_no_room(call);
+    uint64_t announced = call->req->announced;
+    if (!call_has_room(call, announced)) {
         return;
     }
-    u->spool = spool_new(&call->api->spools, &(struct spool_events){on_room, on_written, call});
+    u->spool =
+        spool_new(&call->api->spools, announced, &(struct spool_events){on_room, on_written, call});
     if (u->spool == NULL) {
         call_error(call, 503, "out_of_memory", NULL, "the host is out of memory; try again later");
         return;
@@ -70,6 +68,7 @@ static void stored(struct store_op *op) {
     struct call *call = op->arg;
     struct store_blob_put *put = CONTAINER_OF(op, struct store_blob_put, op);
     struct buf out = {0};
+    spool_free(&call->upload->spool); // now it counts in the store
     if (op->status != 0) {
         call_store_failed(call, op);
         return;

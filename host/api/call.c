@@ -122,10 +122,15 @@ void call_problem(struct call *call, const struct problem *problem) {
     send_problem(call, problem);
 }
 
-void call_no_room(struct call *call) {
+bool call_has_room(struct call *call, uint64_t more) {
     struct problem problem;
+    uint64_t room = store_blob_room(&call->host->store), taken = call->api->spools.size;
+    if (taken <= room && more <= room - taken) {
+        return true;
+    }
     call_store_problem(-EDQUOT, "there is no room for these files", &problem);
     call_problem(call, &problem);
+    return false;
 }
 
 void call_spool_failed(struct call *call, int error) {
@@ -137,7 +142,14 @@ void call_spool_failed(struct call *call, int error) {
             "the host has as many uploads in hand as it has descriptors for; try again later");
         return;
     }
-    call_errorf(call, full ? 507 : 503, full ? "disk_full" : "upload_not_stored", NULL,
+    if (full) {
+        call_errorf(call, 507, "disk_full", NULL,
+                    "there is no room for the upload below host.state_dir (%s; the last %d MiB are "
+                    "kept for the store): make room there",
+                    strerror(-error), SPOOL_RESERVE >> 20);
+        return;
+    }
+    call_errorf(call, 503, "upload_not_stored", NULL,
                 "the upload could not be written below host.state_dir: %s", strerror(-error));
 }
 
@@ -149,6 +161,7 @@ static const struct {
      "the store did not answer in time; what was asked may still have happened"},
     {-EROFS, 503, "store_read_only", "the store is read-only after an error"},
     {-EDQUOT, 429, "budget_full", "the store's byte budget is full"},
+    {-ENOSPC, 507, "disk_full", "the store's disk is full"},
     {-ENOTSUP, 501, "not_supported", "this store cannot do that"},
     {-EINVAL, 400, "bad_request", "the store refused the request"},
     {-ENOENT, 404, "not_found", "there is no such thing"},

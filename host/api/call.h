@@ -79,8 +79,8 @@ void call_error(struct call *call, int status, const char *code, const char *fie
 void call_errorf(struct call *call, int status, const char *code, const char *field,
                  const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 void call_problem(struct call *call, const struct problem *problem);
-/* The store's budget has no room for a body's files. */
-void call_no_room(struct call *call);
+/* Has the store's budget room for so many more bytes of files, beside all that are on their way to it? False: it has been answered. */
+bool call_has_room(struct call *call, uint64_t more);
 /* A body that could not be written to the disk. */
 void call_spool_failed(struct call *call, int error);
 /* A store operation that failed as a whole; finishes the operation. */

@@ -75,8 +75,9 @@ static bool begin_part(struct form *form) {
         return false;
     }
     if (part->is_file) {
-        part->spool =
-            spool_new(&form->call->api->spools, &(struct spool_events){on_room, on_written, part});
+        uint64_t all = form->call->req->announced, gone = form->parser.consumed;
+        part->spool = spool_new(&form->call->api->spools, all > gone ? all - gone : 0,
+                                &(struct spool_events){on_room, on_written, part});
     }
     *form->last = part;
     form->last = &part->next;
@@ -115,11 +116,9 @@ static bool add_to_part(struct form *form, struct bytes piece) {
         }
         return !part->gathered.failed;
     }
-    if (piece.len > form->room) {
-        call_no_room(form->call);
+    if (!call_has_room(form->call, piece.len)) {
         return false;
     }
-    form->room -= piece.len;
     int r = spool_write(part->spool, piece);
     if (r < 0) {
         call_spool_failed(form->call, r);
@@ -203,7 +202,6 @@ bool form_admit(struct call *call, const struct form_rules *rules, struct reques
     }
     form->call = call;
     form->rules = rules;
-    form->room = store_blob_room(&call->host->store);
     form->last = &form->parts;
     multipart_init(&form->parser, boundary);
     call->form = form;

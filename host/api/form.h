@@ -49,7 +49,6 @@ struct form {
     /* private */
     struct form_part **last, *now;
     struct multipart parser;
-    uint64_t room; /* left for its files in the store's budget, by what there was when it began */
     unsigned open; /* files that are still being written, or put into the store */
     bool behind;
     int error; /* of the first spool that failed */

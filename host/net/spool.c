@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -20,7 +21,7 @@ struct spool {
     struct spools *all;
     struct spool_events events;
     struct buf filling;
-    uint64_t size;
+    uint64_t size, announced;
     int error;    // the first failure; what comes after it is thrown away
     bool busy;    // the operation is under way
     bool behind;  // the writer waits for room
@@ -28,6 +29,7 @@ struct spool {
     bool dropped; // spool_free() while busy
     // the disk thread's while busy
     struct buf writing;
+    uint64_t needed; // free bytes, besides the reserve
     int fd;
     int status;
 };
@@ -47,10 +49,27 @@ static int open_file(struct spool *s) {
 }
 
 // [disk thread]
+static uint64_t free_bytes(int fd) {
+    struct statvfs at;
+    bool known = fstatvfs(fd, &at) == 0 && at.f_blocks > 0;
+    return known ? (uint64_t)at.f_bavail * at.f_frsize : UINT64_MAX;
+}
+
+// [disk thread]
+static int check_space(const struct spool *s) {
+    const struct spools *all = s->all;
+    uint64_t there = all->free_bytes != NULL ? all->free_bytes(s->fd) : free_bytes(s->fd);
+    return there < all->reserve || there - all->reserve < s->needed ? -ENOSPC : 0;
+}
+
+// [disk thread]
 static void work_write(struct side_op *op) {
     struct spool *s = CONTAINER_OF(op, struct spool, op);
     if (s->status == 0 && s->fd == -1) {
         s->status = open_file(s);
+    }
+    if (s->status == 0 && s->writing.len > 0) {
+        s->status = check_space(s);
     }
     if (s->status == 0) {
         s->status = fault(FAULT_SPOOL_WRITE);
@@ -72,6 +91,7 @@ static void on_closed(struct side_op *op) {
 
 static void dispose(struct spool *s) {
     s->all->ahead -= s->filling.len + s->writing.len;
+    s->all->size -= s->size;
     buf_free(&s->filling);
     buf_free(&s->writing);
     if (s->fd == -1) {
@@ -100,6 +120,9 @@ static void post(struct spool *s) {
     struct buf empty = s->writing;
     s->writing = s->filling;
     s->filling = empty;
+    // what waits is still to be written, and the store is going to copy everything
+    uint64_t rest = s->announced > s->size ? s->announced - s->size : 0;
+    s->needed = s->all->ahead + s->all->size + 2 * rest;
     s->busy = true;
     s->status = s->error;
     s->op = (struct side_op){.work = work_write, .done = on_written};
@@ -134,10 +157,11 @@ static void on_written(struct side_op *op) {
     }
 }
 
-struct spool *spool_new(struct spools *all, const struct spool_events *events) {
+struct spool *spool_new(struct spools *all, uint64_t announced, const struct spool_events *events) {
     struct spool *s = calloc(1, sizeof *s);
     if (s != NULL) {
         s->all = all;
+        s->announced = announced;
         s->events = *events;
         s->fd = -1;
     }
@@ -156,6 +180,7 @@ int spool_write(struct spool *s, struct bytes piece) {
         return s->error;
     }
     s->size += piece.len;
+    s->all->size += piece.len;
     s->behind = !has_room(s);
     if (!s->busy && worth_a_turn(s)) {
         post(s);

@@ -5,7 +5,10 @@
  *                                                               while the other fills
  *
  * How much waits for the disk is bounded, for each spool and for all of them: whoever is told
- * SPOOL_BEHIND stops reading until `room` is called. Loop thread only. */
+ * SPOOL_BEHIND stops reading until `room` is called. The file system keeps room for the host's own:
+ * before each write the disk thread looks whether there is enough for all that is on its way, a
+ * second time for the store's copy of it, and for the rest of what the upload announced. Loop
+ * thread only. */
 #ifndef JOBHOST_NET_SPOOL_H
 #define JOBHOST_NET_SPOOL_H
 
@@ -21,13 +24,20 @@ enum {
     SPOOL_BEHIND = 1,
     SPOOL_AHEAD_MAX = 256 * 1024,   /* bytes of one spool that wait; the last piece may exceed it */
     SPOOL_ALL_AHEAD_MAX = 16 << 20, /* bytes of all spools */
+    SPOOL_RESERVE = 64 << 20,       /* bytes of the file system that uploads leave free */
 };
 
-/* All spools of a host: where they are, and how much of them waits. */
+/* All spools of a host: where they are, and how much of them there is. */
 struct spools {
     struct side_thread *disk;
     const char *dir; /* borrowed; on the file system that has the room */
-    size_t ahead;
+    uint64_t reserve;
+    /* [disk thread] Free bytes of the file system on which `fd` is, for users without privileges; UINT64_MAX: it
+     * does not say. NULL: really. */
+    uint64_t (*free_bytes)(int fd);
+    /* private but for reading */
+    size_t ahead;  /* bytes that wait for the disk                 */
+    uint64_t size; /* bytes of all spools, wherever they are by now */
 };
 
 struct spool_events {
@@ -36,11 +46,12 @@ struct spool_events {
     void *arg;
 };
 
-/* The file is made with its first byte, or at its end. NULL: out of memory. */
-struct spool *spool_new(struct spools *all, const struct spool_events *events);
+/* The file is made with its first byte, or at its end. `announced` is how large it is at most going
+ * to be, as far as that is known; else 0. NULL: out of memory. */
+struct spool *spool_new(struct spools *all, uint64_t announced, const struct spool_events *events);
 
-/* Copies the piece. 0; SPOOL_BEHIND; or the negative errno of an earlier failure: -ENOSPC, -EDQUOT
- * or -EFBIG is a full disk; -EMFILE: its file would be one of the descriptors that the host keeps
+/* Copies the piece. 0; SPOOL_BEHIND; or the negative errno of an earlier failure: -ENOSPC (the
+ * reserve is reached), -EDQUOT or -EFBIG is a full disk; -EMFILE: its file would be one of the descriptors that the host keeps
  * for itself (descriptors.h). */
 int spool_write(struct spool *s, struct bytes piece);
 

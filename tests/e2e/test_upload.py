@@ -285,6 +285,41 @@ def test_a_slow_upload_is_ended(host):
 
 # ---- a full disk
 
+@pytest.fixture
+def small_disk(folder):
+    """A file system of 100 MiB."""
+    path = os.path.join(folder, "disk")
+    os.mkdir(path)
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=100m", "tmpfs", path], check=False, stderr=subprocess.DEVNULL).returncode != 0:
+        pytest.skip("may not mount")
+    yield path
+    subprocess.run(["umount", "--lazy", path], check=True)
+
+
+@pytest.mark.parametrize("announced", [True, False])
+def test_room_that_is_kept(make_host, small_disk, announced):
+    """An upload leaves 64 MiB free for the store, which takes jobs meanwhile."""
+    host = make_host()
+    host.state_dir = os.path.join(small_disk, "var")
+    host.configure({"plugins": chaos(), "store": {"url": f"sqlite:{host.state_dir}/jobhost.db", "blobs": {"max_in_store": "1GiB"}}})
+    host.start()
+    fits, large = 4 * MIB, 30 * MIB
+    assert host.expect(200, "POST", "/v1/blobs", b"x" * fits, headers={"Content-Type": "application/octet-stream"}).json["size"] == fits
+    length = f"Content-Length: {large}" if announced else "Transfer-Encoding: chunked"
+    with Raw(host.port()) as raw:
+        raw.send(f"POST /v1/blobs HTTP/1.1\r\nHost: localhost\r\n{length}\r\n\r\n")
+        piece = b"y" * MIB if announced else b"100000\r\n" + b"y" * MIB + b"\r\n"
+        for _ in range(large // MIB):
+            raw.try_send(piece)
+        answer = raw.response()
+    assert answer.status == 507 and answer.get("Retry-After"), answer
+    error = json.loads(answer.body)["error"]
+    assert error["code"] == "disk_full" and "host.state_dir" in error["message"] and "64 MiB" in error["message"]
+    assert host.wait_job(host.submit("chaos.echo", {}))["state"] == "succeeded"
+    wait_until(lambda: not nameless(host), build.PATIENCE_S, "the file is gone")
+    host.stop()
+
+
 @pytest.mark.parametrize("path", ["/v1/blobs", "/v1/jobs"])
 def test_full_disk(host, path):
     kind, body = form.encode([("f", form.File(pattern(8 * MIB), "x")), ("job", JOB)])

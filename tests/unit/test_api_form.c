@@ -228,6 +228,55 @@ static void test_budget_room(void) {
     api_stop(&x);
 }
 
+/* What others have on its way takes room too, for a form and for a plain upload; when they have left
+ * there is room again. */
+static void test_budget_side_by_side(void) {
+    static const char blob[] = "POST /v1/blobs HTTP/1.1\r\nHost: a\r\n"
+                               "Transfer-Encoding: chunked\r\n\r\n";
+    struct api_fixture x;
+    begin(&x);
+    for (unsigned over = 0; over <= 1; over++) {
+        x.blob_room = 9 - over;
+        int other = client_unix(&x.f);
+        client_say(&x.f, other, blob);
+        client_say(&x.f, other, "5\r\nhello\r\n");
+        fixture_settle(&x.f);
+        int fd = post(&x, FILE_("f", "x") "12\r\n" FILE_("f", "y") "34\r\n" FIELD("job") JOB END);
+        if (!over) {
+            put_files(&x, 2);
+            api_done(&x, api_take(&x, STORE_SUBMIT), 0);
+        }
+        api_expect(&x, fd, over ? 429 : 202, over ? "budget_full" : "queued");
+        close(other);
+        fixture_settle(&x.f);
+        EXPECT_EQ_UINT(0, ((struct api *)x.f.config.arg)->spools.size);
+        x.blob_room = 5 - over;
+        fd = client_unix(&x.f);
+        client_say(&x.f, fd, blob);
+        client_say(&x.f, fd, "5\r\nhello\r\n0\r\n\r\n");
+        if (!over) {
+            struct store_blob_put *put = api_take(&x, STORE_BLOB_PUT);
+            api_done(&x, &put->op, 0);
+        }
+        api_expect(&x, fd, over ? 429 : 200, over ? "budget_full" : "sha256");
+    }
+    api_stop(&x);
+}
+
+static uint64_t nothing_free(int fd) {
+    (void)fd;
+    return SPOOL_RESERVE;
+}
+
+static void test_disk_reserve(void) {
+    struct api_fixture x;
+    begin(&x);
+    ((struct api *)x.f.config.arg)->spools.free_bytes = nothing_free;
+    int fd = post(&x, FILE_("f", "x") "12\r\n" FIELD("job") JOB END);
+    api_expect(&x, fd, 507, "the last 64 MiB are kept for the store");
+    api_stop(&x);
+}
+
 /* Decided by the head alone. */
 static void test_not_now(void) {
     static const struct {
@@ -331,6 +380,8 @@ static void test_peer_leaves(void) {
 
 static const struct expect_test tests[] = {
     {"the room for files", test_budget_room},
+    {"the room for files of several uploads", test_budget_side_by_side},
+    {"the room that the disk keeps", test_disk_reserve},
     {"parts in any order", test_any_order},
     {"files of a form beside files sent before", test_with_named_files},
     {"what is refused leaves nothing", test_refused},

@@ -54,7 +54,7 @@ static void settle(struct rig *r) {
 }
 
 static struct spool *new_spool(struct rig *r) {
-    return spool_new(&r->all, &(struct spool_events){on_room, on_done, r});
+    return spool_new(&r->all, 0, &(struct spool_events){on_room, on_done, r});
 }
 
 static void test_content(void) {
@@ -144,7 +144,7 @@ static void test_failure(void) {
     struct rig r;
     begin(&r);
     struct spools nowhere = {.disk = r.all.disk, .dir = "/proc/none"};
-    struct spool *s = spool_new(&nowhere, &(struct spool_events){on_room, on_done, &r});
+    struct spool *s = spool_new(&nowhere, 0, &(struct spool_events){on_room, on_done, &r});
     EXPECT_EQ_INT(0, spool_write(s, bytes_of("x")));
     spool_end(s);
     settle(&r);
@@ -152,7 +152,7 @@ static void test_failure(void) {
     spool_free(&s);
     // noticed by who goes on writing, and by who waits
     static char part[SPOOL_AHEAD_MAX];
-    s = spool_new(&nowhere, &(struct spool_events){on_room, on_done, &r});
+    s = spool_new(&nowhere, 0, &(struct spool_events){on_room, on_done, &r});
     EXPECT_EQ_INT(0, spool_write(s, (struct bytes){part, sizeof part}));
     EXPECT_EQ_INT(SPOOL_BEHIND, spool_write(s, (struct bytes){part, sizeof part}));
     settle(&r);
@@ -184,6 +184,66 @@ static void test_no_room(void) {
     (void)setrlimit(RLIMIT_FSIZE, &before);
     spool_free(&s);
     end(&r);
+}
+
+static uint64_t free_now;
+
+static uint64_t tell_free(int fd) {
+    EXPECT_TRUE(fd >= 0);
+    return free_now;
+}
+
+/* The reserve at N and N + 1: an upload by itself, one that announces more than has come, one beside
+ * another that waits for the store. */
+static void test_reserve(void) {
+    static const struct {
+        size_t beside;
+        uint64_t announced, needed;
+    } rows[] = {{0, 0, 16384}, {0, 8000, 16384}, {0, 10000, 20000}, {5000, 0, 21384}};
+    static char part[8192];
+    for (size_t i = 0; i < 2 * ARRAY_LEN(rows); i++) {
+        bool over = i % 2 == 1;
+        struct rig r;
+        begin(&r);
+        r.all.reserve = 1000;
+        r.all.free_bytes = tell_free;
+        free_now = UINT64_MAX;
+        struct spool *other = new_spool(&r);
+        EXPECT_EQ_INT(0, spool_write(other, (struct bytes){part, rows[i / 2].beside}));
+        spool_end(other);
+        settle(&r);
+        EXPECT_EQ_INT(0, r.status);
+        free_now = 1000 + rows[i / 2].needed - over;
+        struct spool *s =
+            spool_new(&r.all, rows[i / 2].announced, &(struct spool_events){on_room, on_done, &r});
+        EXPECT_EQ_INT(0, spool_write(s, (struct bytes){part, sizeof part}));
+        EXPECT_EQ_UINT(rows[i / 2].beside + sizeof part, r.all.size);
+        spool_end(s);
+        settle(&r);
+        EXPECT_EQ_INT(over ? -ENOSPC : 0, r.status);
+        spool_free(&s);
+        spool_free(&other);
+        EXPECT_EQ_UINT(0, r.all.size);
+        end(&r);
+    }
+}
+
+/* Less than the reserve; and a file that takes nothing. */
+static void test_no_reserve(void) {
+    for (size_t len = 0; len <= 1; len++) {
+        struct rig r;
+        begin(&r);
+        r.all.reserve = 1000;
+        r.all.free_bytes = tell_free;
+        free_now = 0;
+        struct spool *s = new_spool(&r);
+        EXPECT_EQ_INT(0, spool_write(s, (struct bytes){"x", len}));
+        spool_end(s);
+        settle(&r);
+        EXPECT_EQ_INT(len == 0 ? 0 : -ENOSPC, r.status);
+        spool_free(&s);
+        end(&r);
+    }
 }
 
 /* One file gets the last descriptor that is not the host's own, the next one none. */
@@ -253,6 +313,8 @@ static const struct expect_test tests[] = {
     {"what all of them may wait for", test_bound_of_all},
     {"a file that cannot be made", test_failure},
     {"a full disk", test_no_room},
+    {"what is kept free", test_reserve},
+    {"less is free than what is kept", test_no_reserve},
     {"the host's own descriptors", test_descriptors},
     {"freed at any time", test_freed},
 };
