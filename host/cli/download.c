@@ -63,9 +63,8 @@ static mode_t default_mode(void) {
  * be as long as names can be. */
 static int open_partial(struct target *t) {
     const char *slash = strrchr(t->final, '/');
-    size_t folder = slash == NULL ? 0 : (size_t)(slash - t->final) + 1;
-    buf_add(&t->partial, t->final, folder);
-    buf_str(&t->partial, ".jobhost-XXXXXX");
+    int folder = slash == NULL ? 0 : (int)(slash - t->final) + 1;
+    buf_printf(&t->partial, "%.*s.jobhost-XXXXXX", folder, t->final);
     if (t->partial.failed) {
         return -ENOMEM;
     }
