@@ -16,6 +16,7 @@ void chart_weekdays(FILE *out, const struct report *r);
 /* ---- parts ---- */
 
 enum { CHART_WIDTH = 560, CHART_HEIGHT = 320 };
+enum { CHART_BELOW = 24 }; /* from the lower edge of an area down to its labels */
 
 struct chart_area {
     double left, top, right, bottom;

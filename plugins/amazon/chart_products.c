@@ -95,6 +95,8 @@ struct scatter {
     struct chart_area a;
     double low, high; // of log10(sessions)
     double top;       // conversion at the upper edge, parts per million
+    double most_sales;
+    double mark_x, mark_y; // the thresholds
 };
 
 static double x_of(const struct scatter *s, int64_t sessions) {
@@ -112,7 +114,7 @@ static double y_of(const struct scatter *s, int64_t ppm) {
 }
 
 static struct scatter scale(const struct quadrants *q) {
-    struct scatter s = {{64, 20, CHART_WIDTH - 18, CHART_HEIGHT - 30}, 0, 1, 0};
+    struct scatter s = {.a = {64, 36, CHART_WIDTH - 18, CHART_HEIGHT - 50}};
     int64_t least = q->points[q->point_count - 1].sessions, most = q->points[0].sessions;
     double highest = 0, sensible = 3.0 * (double)q->conversion_ppm; // above: at the upper edge
     s.low = log10((double)least) - 0.12;
@@ -120,8 +122,13 @@ static struct scatter scale(const struct quadrants *q) {
     for (size_t i = 0; i < q->point_count; i++) {
         double c = (double)q->points[i].conversion_ppm;
         highest = c > highest && (sensible <= 0 || c <= sensible) ? c : highest;
+        double sales = (double)q->points[i].sales;
+        s.most_sales = sales > s.most_sales ? sales : s.most_sales;
     }
     s.top = highest < LEAST_TOP ? LEAST_TOP : chart_ceiling(highest);
+    // not all products are shown: the thresholds may lie outside
+    s.mark_x = within(x_of(&s, q->sessions_from), s.a.left, s.a.right);
+    s.mark_y = within(y_of(&s, q->conversion_ppm), s.a.top, s.a.bottom);
     return s;
 }
 
@@ -135,7 +142,7 @@ static int64_t points_above(const struct scatter *s, const struct quadrants *q) 
 
 static const char *const point_classes[] = {"star", "leak", "gem", "idle"};
 
-static void put_fields(FILE *out, const struct scatter *s, const struct quadrants *q) {
+static void put_fields(FILE *out, const struct scatter *s) {
     static const struct {
         const char *words;
         bool right, upper;
@@ -143,28 +150,29 @@ static void put_fields(FILE *out, const struct scatter *s, const struct quadrant
                   {"High traffic, low conversion", true, false},
                   {"Hidden gems", false, true},
                   {"Low both", false, false}};
-    // not all products are shown: the thresholds may lie outside
-    double x = within(x_of(s, q->sessions_from), s->a.left, s->a.right);
-    double y = within(y_of(s, q->conversion_ppm), s->a.top, s->a.bottom);
+    double x = s->mark_x, y = s->mark_y;
     (void)fprintf(out,
                   "<rect class=\"field\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"/>"
                   "<line class=\"mark\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>"
                   "<line class=\"mark\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>\n",
                   x, y, s->a.right - x, s->a.bottom - y, x, x, s->a.top, s->a.bottom, s->a.left,
                   s->a.right, y, y);
-    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
-        chart_label(out, fields[i].right ? s->a.right - 4 : s->a.left + 4,
-                    fields[i].upper ? s->a.top + 12 : s->a.bottom - 6,
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) { // outside, where no circle is
+        chart_label(out, fields[i].right ? s->a.right : s->a.left,
+                    fields[i].upper ? s->a.top - 22 : s->a.bottom + 44,
                     fields[i].right ? "field-name end" : "field-name", fields[i].words, 40);
     }
 }
 
+static double radius_of(const struct scatter *s, const struct scatter_point *p) {
+    return 4 + 9 * (s->most_sales <= 0 ? 0 : sqrt((double)p->sales / s->most_sales));
+}
+
 static void put_point(FILE *out, const struct report *r, const struct scatter *s,
-                      const struct scatter_point *p, int64_t most_sales) {
-    double size = most_sales <= 0 ? 0 : sqrt((double)p->sales / (double)most_sales);
+                      const struct scatter_point *p) {
     (void)fprintf(out, "<circle class=\"point %s\" cx=\"%.1f\" cy=\"%.1f\" r=\"%.1f\"><title>",
                   point_classes[p->in], x_of(s, p->sessions), y_of(s, p->conversion_ppm),
-                  4 + 9 * size);
+                  radius_of(s, p));
     html_text(out, p->title[0] == '\0' ? p->key : p->title);
     (void)fprintf(out, ": %s, %s conversion, ", format_many(p->sessions, "session").text,
                   format_percent(p->conversion_ppm).text);
@@ -173,18 +181,25 @@ static void put_point(FILE *out, const struct report *r, const struct scatter *s
 }
 
 // As wide and high as a phone shows them, whose letters are larger.
-enum { NAME_WIDTH = 96, NAME_HEIGHT = 17, NAME_GAP = 14, NAME_SHOWN = 10 };
+enum { NAME_WIDTH = 116, NAME_HEIGHT = 17, NAME_GAP = 5, NAME_SHOWN = 10 };
 
 struct names { // left ends and middles of those that are there
     double xs[LABELS_MAX], ys[LABELS_MAX];
     size_t count;
 };
 
-// Nothing but its own point is where the name of point `index` would be.
+// How far a place is from a stretch; 0 = in it.
+static double distance(double place, double from, double to) {
+    return place < from ? from - place : place > to ? place - to : 0;
+}
+
+// Nothing is where a name would be that begins at `at` and has its middle at `y`.
 static bool name_fits(const struct scatter *s, const struct quadrants *q, const struct names *n,
-                      size_t index, double at, double y) {
-    if (at < s->a.left || at + NAME_WIDTH > s->a.right || y < s->a.top + 30 ||
-        y > s->a.bottom - 28) {
+                      double at, double y) {
+    const double half = NAME_HEIGHT / 2.0;
+    if (at < s->a.left || at + NAME_WIDTH > s->a.right || y - half < s->a.top ||
+        y + half > s->a.bottom || fabs(s->mark_y - y) < half ||
+        distance(s->mark_x, at, at + NAME_WIDTH) < 3) {
         return false;
     }
     for (size_t k = 0; k < n->count; k++) {
@@ -193,27 +208,40 @@ static bool name_fits(const struct scatter *s, const struct quadrants *q, const 
         }
     }
     for (size_t k = 0; k < q->point_count; k++) {
-        double x = x_of(s, q->points[k].sessions);
-        if (k != index && x > at - 6 && x < at + NAME_WIDTH + 6 &&
-            fabs(y_of(s, q->points[k].conversion_ppm) - y) < NAME_HEIGHT) {
+        const struct scatter_point *p = &q->points[k];
+        double radius = radius_of(s, p) + 1;
+        if (distance(x_of(s, p->sessions), at, at + NAME_WIDTH) < radius &&
+            distance(y_of(s, p->conversion_ppm), y - half, y + half) < radius) {
             return false;
         }
     }
     return true;
 }
 
-// Names beside the points with most sessions, right or left, where there is room.
+// Names of the points with most sessions: right, left, above or below, where there is room.
 static void put_names(FILE *out, const struct scatter *s, const struct quadrants *q) {
     struct names n = {.count = 0};
     for (size_t i = 0; i < q->point_count && n.count < LABELS_MAX; i++) {
         const struct scatter_point *p = &q->points[i];
         double x = x_of(s, p->sessions), y = y_of(s, p->conversion_ppm);
-        bool right = name_fits(s, q, &n, i, x + NAME_GAP, y);
-        if (right || name_fits(s, q, &n, i, x - NAME_GAP - NAME_WIDTH, y)) {
-            chart_label(out, right ? x + NAME_GAP : x - NAME_GAP, y + 4,
-                        right ? "point-name" : "point-name end", p->key, NAME_SHOWN);
-            n.xs[n.count] = right ? x + NAME_GAP : x - NAME_GAP - NAME_WIDTH;
-            n.ys[n.count++] = y;
+        double beside = radius_of(s, p) + NAME_GAP, over = radius_of(s, p) + NAME_HEIGHT / 2.0 + 2;
+        const struct {
+            double at, y, anchor;
+            const char *class;
+        } places[] = {
+            {x + beside, y, x + beside, "point-name"},
+            {x - beside - NAME_WIDTH, y, x - beside, "point-name end"},
+            {x - NAME_WIDTH / 2.0, y - over, x, "point-name mid"},
+            {x - NAME_WIDTH / 2.0, y + over, x, "point-name mid"},
+        };
+        for (size_t k = 0; k < sizeof places / sizeof places[0]; k++) {
+            if (name_fits(s, q, &n, places[k].at, places[k].y)) {
+                chart_label(out, places[k].anchor, places[k].y + 4, places[k].class, p->key,
+                            NAME_SHOWN);
+                n.xs[n.count] = places[k].at;
+                n.ys[n.count++] = places[k].y;
+                break;
+            }
         }
     }
 }
@@ -226,7 +254,7 @@ static void put_ticks(FILE *out, const struct scatter *s) {
             double at = log10((double)(unit * steps[i]));
             bool shown = i == 0 || s->high - s->low < 2.5;
             if (shown && at >= s->low && at <= s->high) {
-                chart_label(out, x_of(s, unit * steps[i]), s->a.bottom + 18, "axis mid",
+                chart_label(out, x_of(s, unit * steps[i]), s->a.bottom + CHART_BELOW, "axis mid",
                             format_count(unit * steps[i]).text, 20);
             }
         }
@@ -235,22 +263,18 @@ static void put_ticks(FILE *out, const struct scatter *s) {
 
 void chart_quadrants(FILE *out, const struct report *r) {
     const struct quadrants *q = &r->business.quadrants;
-    int64_t most = 0;
     char foot[384];
     if (q->point_count == 0) {
         return;
     }
     struct scatter s = scale(q);
-    for (size_t i = 0; i < q->point_count; i++) {
-        most = q->points[i].sales > most ? q->points[i].sales : most;
-    }
     chart_begin(out, "scatter", "Traffic and conversion",
                 "Each circle is a product of the last period: sessions to the right, conversion "
                 "upwards, size by sales. The tables below name those to act on.");
     chart_grid(out, r, s.a, s.top, CHART_PERCENT);
-    put_fields(out, &s, q);
+    put_fields(out, &s);
     for (size_t i = 0; i < q->point_count; i++) {
-        put_point(out, r, &s, &q->points[i], most);
+        put_point(out, r, &s, &q->points[i]);
     }
     put_names(out, &s, q);
     put_ticks(out, &s);

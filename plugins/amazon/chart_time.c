@@ -61,7 +61,8 @@ static void put_dots(FILE *out, const struct report *r, const struct series *s, 
         const struct bucket *b = &s->rows[i];
         double x = x_at(a, i, s->count);
         if (i % every == 0) {
-            chart_label(out, x, a.bottom + 18, "axis mid", format_day(b->from).text + 5, 8);
+            chart_label(out, x, a.bottom + CHART_BELOW, "axis mid", format_day(b->from).text + 5,
+                        8);
         }
         if (b->revenue == NUMBER_NONE) {
             continue;
@@ -169,7 +170,7 @@ static void put_panel(FILE *out, const struct report *r, const struct panel *pan
             chart_label(out, x + slot / 2, top - 4, "value mid",
                         shown_as(r, value, panel->unit, true).text, 12);
         }
-        period_label(out, x + slot / 2, a.bottom + 14, p, count);
+        period_label(out, x + slot / 2, a.bottom + 18, p, count);
     }
     (void)fprintf(out, "<line class=\"base\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>\n",
                   a.left, a.right, a.bottom, a.bottom);
@@ -209,7 +210,7 @@ void chart_weekdays(FILE *out, const struct report *r) {
                   civil_weekday_name(i), format_money(r, o->weekdays[i].mean_revenue).text);
         char name[4];
         (void)snprintf(name, sizeof name, "%.3s", civil_weekday_name(i));
-        chart_label(out, x + slot / 2, a.bottom + 18, "axis mid", name, sizeof name);
+        chart_label(out, x + slot / 2, a.bottom + CHART_BELOW, "axis mid", name, sizeof name);
     }
     chart_end(out, "");
 }

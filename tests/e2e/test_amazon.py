@@ -103,9 +103,12 @@ def pages(host, folder):
     head = files.ENGLISH
     header = ",".join(head[f] for f in ("parent", "child", "title", "sessions", "units", "sales")) + "\n"
     hostile = 'B0AAAAAAAA,B0AAAAAAA1,"<img src=http://example.com/x onerror=alert(1)>' + "W" * 300 + '",7,0,£0.00\n'
-    odd = {"one": header + "B0AAAAAAAA,B0AAAAAAA1,Only one,100,10,£99.00\n", "zero": header + "B0AAAAAAAA,B0AAAAAAA1,,0,0,£0.00\n",
+    odd = {"some": files.business(rng, files.catalogue(rng, 40)).decode(), "one": header + "B0AAAAAAAA,B0AAAAAAA1,Only one,100,10,£99.00\n", "zero": header + "B0AAAAAAAA,B0AAAAAAA1,,0,0,£0.00\n",
            "hostile": header + hostile * 2, "many": files.business(rng, files.catalogue(rng, 5000)).decode()}
     ids = {"samples": submit_samples(host)}
+    spans = [files.order_lines(rng, files.catalogue(rng, 20), 200, datetime.date(2025, 1, 1) + datetime.timedelta(days=d), n) for d, n in ((0, 60), (150, 200))]
+    parts = [("orders", File(files.orders(rng, lines), filename=f"{i}.txt")) for i, lines in enumerate(spans)]
+    ids["gap"] = host.submit_form({"type": "amazon.analyze"}, parts).json["id"]
     for name, content in odd.items():
         ids[name] = host.submit_form({"type": "amazon.analyze"}, [("business_report", File(content.encode(), filename=f"{name}.csv"))]).json["id"]
     for name, job_id in ids.items():
@@ -114,6 +117,48 @@ def pages(host, folder):
         with open(path, "wb") as out:
             out.write(output(host, job_id, "report.html").raw)
         yield name, path
+
+
+# Texts of charts that overlap another text, a mark or a threshold, or leave their card. Boxes of text are taller than their letters: EDGE.
+CLASHES = """(() => {
+  const EDGE = 2.5, out = [], box = e => e.getBoundingClientRect();
+  const meet = (a, b) => Math.min(a.right, b.right) - Math.max(a.left, b.left) > 0.5 &&
+                         Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > EDGE;
+  const cross = (a, b) => a.right >= b.left && b.right >= a.left && a.bottom - EDGE >= b.top && b.bottom >= a.top + EDGE;
+  for (const chart of document.querySelectorAll('figure.chart')) {
+    const texts = [...chart.querySelectorAll('svg text')].filter(t => t.textContent.trim()), card = box(chart);
+    const marks = [...chart.querySelectorAll('circle, rect.bar')].filter(m => box(m).height > 0);
+    const lines = [...chart.querySelectorAll('line.base, line.mark')];
+    texts.forEach((t, i) => {
+      const b = box(t), say = other => out.push(`${chart.id}: ${t.textContent} / ${other}`);
+      if (b.left < card.left || b.right > card.right || b.top < card.top || b.bottom > card.bottom) say('edge');
+      texts.slice(i + 1).filter(o => meet(b, box(o))).forEach(o => say(o.textContent));
+      marks.filter(m => meet(b, box(m))).forEach(m => say(m.getAttribute('class')));
+      lines.filter(l => cross(b, box(l))).forEach(l => say(l.getAttribute('class')));
+    });
+  }
+  return out;
+})()"""
+
+# [what, contrast] of what is too faint to be read (4.5) or, of marks, seen (3): WCAG 2.1, 1.4.3 and 1.4.11.
+FAINT = """(() => {
+  const rgb = c => c.match(/[0-9.]+/g).slice(0, 3).map(Number);
+  const light = c => rgb(c).map(v => v / 255).map(v => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+                           .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const contrast = (a, b) => { const [x, y] = [light(a), light(b)].sort((p, q) => q - p); return (x + 0.05) / (y + 0.05); };
+  const ground = e => { for (; e; e = e.parentElement) { const c = getComputedStyle(e).backgroundColor; if (!/, 0\\)|transparent/.test(c)) return c; } };
+  const out = [];
+  for (const e of document.querySelectorAll('h1, h2, dt, dd, p, li, td, th, footer, figcaption, .abc, svg text')) {
+    const style = getComputedStyle(e), c = contrast(e.closest('svg') ? style.fill : style.color, ground(e));
+    if (c < 4.5) out.push([e.className.baseVal || e.className || e.tagName, c]);
+  }
+  for (const e of document.querySelectorAll('rect.bar, circle')) {
+    const style = getComputedStyle(e);
+    const c = Math.max(contrast(style.fill, ground(e)), style.stroke === 'none' ? 0 : contrast(style.stroke, ground(e)));
+    if (c < 3) out.push([e.getAttribute('class'), c]);
+  }
+  return out;
+})()"""
 
 
 def look(page, name, path, width):
@@ -125,6 +170,10 @@ def look(page, name, path, width):
     # nothing but tables is wider than the screen, and those scroll by themselves
     assert page.value("document.documentElement.scrollWidth") <= width, name
     assert page.value("document.querySelectorAll('script, img, iframe, object, link[rel=stylesheet]').length") == 0, name
+    for media, scheme in (("", "light"), ("", "dark"), ("print", "light")):
+        page.call("Emulation.setEmulatedMedia", media=media, features=[{"name": "prefers-color-scheme", "value": scheme}])
+        assert page.value(CLASHES) == [] and page.value(FAINT) == [], (name, width, media, scheme, page.value(CLASHES), page.value(FAINT))
+    page.call("Emulation.setEmulatedMedia", media="", features=[])
 
 
 @pytest.mark.skipif(not browser.find(), reason="chromium is not installed (scripts/deps --test)")
