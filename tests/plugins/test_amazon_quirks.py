@@ -2,6 +2,7 @@
 import csv
 import datetime
 import os
+import re
 
 import pytest
 
@@ -466,6 +467,40 @@ def test_csv_files_have_all_rows(analyze, write, rng):
     assert len(rows) == report["asins"]["total"] == report["totals"]["asins"]
     assert sum(round(float(r["sales"]) * 100) for r in rows) == report["totals"]["sales"]
     assert len(report["asins"]["rows"]) == 5
+
+
+def members_of(value, path=""):
+    """Every member in a document: "business.periods[].label"."""
+    if isinstance(value, list):
+        return set().union(*(members_of(v, path + "[]") for v in value)) if value else set()
+    if not isinstance(value, dict):
+        return set()
+    at = path + "." if path else ""
+    return {at + k for k in value}.union(*(members_of(v, at + k) for k, v in value.items()))
+
+
+def documented():
+    """Every member in REPORT.md: the rows of a table, under each of the places that the paragraph above it names."""
+    with open(os.path.join(REPO, "plugins", "amazon", "REPORT.md"), encoding="utf-8") as f:
+        parts = re.split(r"\n\n(?=\| member \|)", f.read())
+    found = []
+    for before, table in zip(parts, parts[1:]):
+        places = re.findall("`([^`]+)`", before.rsplit("\n\n", 1)[1]) or [""]
+        rows = re.findall(r"^\| `([^`]+)` \|", table.split("\n\n", 1)[0], re.MULTILINE)
+        assert rows, table
+        found += [f"{place}.{row}" if place else row for place in places for row in rows]
+    return found
+
+
+def test_every_member_of_the_report_is_documented(analyze, write, rng):
+    samples = os.path.join(REPO, "plugins", "amazon", "samples")
+    paths = [os.path.join(samples, name) for name in sorted(os.listdir(samples)) if "Oktober" not in name]
+    both = analyze([("orders" if path.endswith("txt") else "business_report", path) for path in paths])["report"]
+    spans = [files.order_lines(rng, files.catalogue(rng, 20), 200, datetime.date(2026, m, 1), 60) for m in (1, 6)]
+    gap = analyze([("orders", write(f"{i}.txt", files.orders(rng, lines, bad=0.1))) for i, lines in enumerate(spans)])["report"]
+    made, said = members_of(both) | members_of(gap), documented()
+    assert len(said) == len(set(said))
+    assert (sorted(made - set(said)), sorted(set(said) - made)) == ([], [])
 
 
 def test_five_thousand_products_stay_small(analyze, write, rng):
