@@ -11,6 +11,7 @@
 #include "api/submit.h"
 #include "api/upload.h"
 #include "api/view.h"
+#include "net/descriptors.h"
 #include "net/server.h"
 
 enum {
@@ -41,6 +42,12 @@ static uint64_t bodies_max(const struct api *api) {
     return SUBMIT_BODIES_MAX * most;
 }
 
+/* Half of the descriptors, so that connections find some. */
+static unsigned upload_files_max(void) {
+    int most = descriptors_max();
+    return most > 2 ? (unsigned)most / 2 : 1;
+}
+
 static void *api_open(struct host *host) {
     struct api *api = calloc(1, sizeof *api);
     struct custom_routes *custom = calloc(1, sizeof *custom);
@@ -53,8 +60,10 @@ static void *api_open(struct host *host) {
         api->custom = custom;
         api->host = host;
         api->submit_body_max = submit_body_max(host->config);
-        api->spools = (struct spools){
-            .disk = host->disk, .dir = host->config->host.state_dir, .reserve = SPOOL_RESERVE};
+        api->spools = (struct spools){.disk = host->disk,
+                                      .dir = host->config->host.state_dir,
+                                      .reserve = SPOOL_RESERVE,
+                                      .files_max = upload_files_max()};
     }
     return api;
 }

@@ -50,8 +50,8 @@ void upload_admit(struct call *call, struct request_body *body) {
     if (!call_has_room(call, announced)) {
         return;
     }
-    u->spool =
-        spool_new(&call->api->spools, announced, &(struct spool_events){on_room, on_written, call});
+    u->spool = spool_new(&call->api->spools, &(struct spool_plan){announced, call->req->admin},
+                         &(struct spool_events){on_room, on_written, call});
     if (u->spool == NULL) {
         call_error(call, 503, "out_of_memory", NULL, "the host is out of memory; try again later");
         return;

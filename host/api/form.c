@@ -76,8 +76,10 @@ static bool begin_part(struct form *form) {
     }
     if (part->is_file) {
         uint64_t all = form->call->req->announced, gone = form->parser.consumed;
-        part->spool = spool_new(&form->call->api->spools, all > gone ? all - gone : 0,
-                                &(struct spool_events){on_room, on_written, part});
+        part->spool =
+            spool_new(&form->call->api->spools,
+                      &(struct spool_plan){all > gone ? all - gone : 0, form->call->req->admin},
+                      &(struct spool_events){on_room, on_written, part});
     }
     *form->last = part;
     form->last = &part->next;

@@ -105,7 +105,9 @@ static const struct config_field host_rows[] = {
     {"log_format", CONFIG_WORD, 0, AT(config_host, log_format), .fallback = "text",
      .words = WORDS("text", "json"), .doc = "How a line of the log is written."},
     {"max_connections", CONFIG_INT, 0, AT(config_host, max_connections), .fallback = "1024",
-     .max = 65536, .doc = "Public HTTP connections at once; more wait until one ends. 0: no cap."},
+     .max = 65536,
+     .doc = "Public HTTP connections at once; more wait until one ends. Half of them may bring "
+            "uploads. 0: no cap."},
     {"max_connections_per_peer", CONFIG_INT, 0, AT(config_host, max_connections_per_peer),
      .fallback = "64", .max = 65536,
      .doc = "Of these, from one address (IPv6: one /64); more are refused with 503. 0: no cap."},

@@ -220,9 +220,9 @@ static void refuse(struct conn *c, enum http1_error error) {
     respond_refusal(c, row->status, row->code, row->message);
 }
 
-static void refuse_body(struct request *req) {
+static void refuse_body(struct request *req, const char *code, const char *message) {
     respond_header(req, "Retry-After", "1");
-    respond_error(req, 503, "too_many_bodies", NULL, SERVER_NO_ROOM);
+    respond_error(req, 503, code, NULL, message);
 }
 
 static bool reading(const struct conn *c) {
@@ -252,9 +252,12 @@ static void head_complete(struct conn *c) {
     c->ex->body_piece = body.piece;
     c->ex->ends_with_drain = body.ends_with_drain;
     c->want_continue = c->parser.expect_continue;
+    if (reading(c) && body.piece != NULL && !exchange_upload(c->ex)) {
+        refuse_body(&c->ex->req, "too_many_uploads", SERVER_NO_UPLOAD);
+    }
     bool held = reading(c) && body.piece == NULL && !c->parser.chunked;
     if (held && c->parser.length <= body.limit && !exchange_body_fits(c->ex, c->parser.length)) {
-        refuse_body(&c->ex->req);
+        refuse_body(&c->ex->req, "too_many_bodies", SERVER_NO_ROOM);
     }
 }
 
@@ -276,7 +279,7 @@ static bool take_body(struct conn *c, struct bytes piece) {
         c->behind_since_ms = now_ms(c);
         bufferevent_disable(c->bev, EV_READ);
     } else if (r == -ENOBUFS && c->ex->body_piece == NULL) {
-        refuse_body(&c->ex->req);
+        refuse_body(&c->ex->req, "too_many_bodies", SERVER_NO_ROOM);
     } else if (r < 0) {
         respond_refusal(c, 503, "out_of_memory", "there is no memory left for the body");
     }

@@ -117,6 +117,17 @@ static void leave_peer(struct exchange *ex) {
 
 /* ---- the body ---- */
 
+bool exchange_upload(struct exchange *ex) {
+    struct server *s = ex->server;
+    unsigned most = s->config.limits.uploads;
+    if (ex->req.admin) {
+        return true;
+    }
+    ex->upload = most == 0 || s->uploads < most;
+    s->uploads += ex->upload;
+    return ex->upload;
+}
+
 /* Of a body of which so much is held, what counts. */
 static uint64_t countable(const struct exchange *ex, uint64_t held) {
     return ex->req.admin || held <= SERVER_BODY_FREE ? 0 : held - SERVER_BODY_FREE;
@@ -144,6 +155,8 @@ static void let_body_go(struct exchange *ex) {
         ex->server->bodies -= ex->counted;
     }
     ex->held = ex->counted = 0;
+    ex->server->uploads -= ex->upload;
+    ex->upload = false;
 }
 
 int exchange_body(struct exchange *ex, struct bytes piece) {

@@ -25,6 +25,7 @@ const struct server_limits server_limits_default = {
     .body = 1024 * 1024,
     .bodies = 64 * 1024 * 1024,
     .connections = 1024,
+    .uploads = 512,
     .connections_per_peer = 64,
     .handshake_ms = 10 * 1000,
     .header_ms = 10 * 1000,

@@ -36,6 +36,8 @@ struct server_limits {
                                             connections together, beyond the first
                                             SERVER_BODY_FREE bytes of each; over: 503        */
     unsigned connections;                /* 1024; then the public doors rest. 0 = no cap */
+    unsigned uploads;                    /* 512 of the public ones that bring a streamed body, until
+                                            it is answered; over: 503. 0 = no cap            */
     unsigned connections_per_peer;       /* 64; over: 503. 0 = no cap; TCP only. Behind a
                                             trusted proxy: requests at once, by the address that
                                             the proxy names                                  */
@@ -137,6 +139,8 @@ struct request_body {
 /* After BODY_BEHIND: go on. The time in between is not held against the peer. */
 void request_body_resume(struct request *req);
 
+#define SERVER_NO_UPLOAD                                                                           \
+    "the host has as many uploads in hand as it takes at a time; try again in a moment"
 #define SERVER_NO_ROOM                                                                             \
     "the host holds as many large requests as it has memory for; try again in a moment"
 /* So many more bytes of this request's body are held in memory by whoever takes its pieces: they

@@ -91,6 +91,7 @@ struct exchange {
     int64_t begun_us; /* when its head, then its body, was complete */
     int (*body_piece)(struct request *req, struct bytes piece); /* NULL: `body` takes it */
     bool ends_with_drain;
+    bool upload; /* is counted in server.uploads */
     /* the answer */
     enum answer_kind answer;
     int status;
@@ -141,7 +142,8 @@ struct server {
     int64_t date_s; /* second that `date` shows */
     char date[40];
     unsigned gzip_streams;
-    uint64_t bodies; /* bytes, as limits.bodies */
+    unsigned uploads; /* as limits.uploads */
+    uint64_t bodies;  /* bytes, as limits.bodies */
     struct buf scratch;
 };
 
@@ -167,6 +169,8 @@ void exchange_piece(struct exchange *ex, enum http1_event event, struct bytes pi
 int exchange_head(struct exchange *ex, const struct http1 *p);
 /* Finds out for whom a proxy asks, and counts it. False: there are too many of its requests. */
 bool exchange_forwarded(struct exchange *ex);
+/* The body is an upload. False: there are as many as may be. */
+bool exchange_upload(struct exchange *ex);
 /* Is there room for a body of this length? It takes none yet. */
 bool exchange_body_fits(const struct exchange *ex, uint64_t length);
 /* A piece of the body. 0, BODY_BEHIND, -ENOMEM or -ENOBUFS. */

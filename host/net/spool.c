@@ -21,12 +21,14 @@ struct spool {
     struct spools *all;
     struct spool_events events;
     struct buf filling;
-    uint64_t size, announced;
+    struct spool_plan plan;
+    uint64_t size;
     int error;    // the first failure; what comes after it is thrown away
     bool busy;    // the operation is under way
     bool behind;  // the writer waits for room
     bool ending;  // spool_end()
     bool dropped; // spool_free() while busy
+    bool counted; // in all->files
     // the disk thread's while busy
     struct buf writing;
     uint64_t needed; // free bytes, besides the reserve
@@ -85,8 +87,26 @@ static void work_close(struct side_op *op) {
     (void)close(s->fd);
 }
 
+/* Before its file is made. */
+static int take_file(struct spool *s) {
+    struct spools *all = s->all;
+    if (s->counted || s->plan.admin) {
+        return 0;
+    }
+    s->counted = all->files_max == 0 || all->files < all->files_max;
+    all->files += s->counted;
+    return s->counted ? 0 : -EMFILE;
+}
+
+static void give_file(struct spool *s) {
+    s->all->files -= s->counted;
+    s->counted = false;
+}
+
 static void on_closed(struct side_op *op) {
-    free(CONTAINER_OF(op, struct spool, op));
+    struct spool *s = CONTAINER_OF(op, struct spool, op);
+    give_file(s);
+    free(s);
 }
 
 static void dispose(struct spool *s) {
@@ -95,6 +115,7 @@ static void dispose(struct spool *s) {
     buf_free(&s->filling);
     buf_free(&s->writing);
     if (s->fd == -1) {
+        give_file(s);
         free(s);
         return;
     }
@@ -121,10 +142,10 @@ static void post(struct spool *s) {
     s->writing = s->filling;
     s->filling = empty;
     // what waits is still to be written, and the store is going to copy everything
-    uint64_t rest = s->announced > s->size ? s->announced - s->size : 0;
+    uint64_t rest = s->plan.announced > s->size ? s->plan.announced - s->size : 0;
     s->needed = s->all->ahead + s->all->size + 2 * rest;
     s->busy = true;
-    s->status = s->error;
+    s->status = s->error != 0 ? s->error : take_file(s);
     s->op = (struct side_op){.work = work_write, .done = on_written};
     side_thread_post(s->all->disk, &s->op);
 }
@@ -157,11 +178,12 @@ static void on_written(struct side_op *op) {
     }
 }
 
-struct spool *spool_new(struct spools *all, uint64_t announced, const struct spool_events *events) {
+struct spool *spool_new(struct spools *all, const struct spool_plan *plan,
+                        const struct spool_events *events) {
     struct spool *s = calloc(1, sizeof *s);
     if (s != NULL) {
         s->all = all;
-        s->announced = announced;
+        s->plan = *plan;
         s->events = *events;
         s->fd = -1;
     }

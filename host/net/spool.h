@@ -12,6 +12,7 @@
 #ifndef JOBHOST_NET_SPOOL_H
 #define JOBHOST_NET_SPOOL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,12 +33,19 @@ struct spools {
     struct side_thread *disk;
     const char *dir; /* borrowed; on the file system that has the room */
     uint64_t reserve;
+    unsigned files_max; /* at once; 0: no cap. Those of the owner of the host are not counted */
     /* [disk thread] Free bytes of the file system on which `fd` is, for users without privileges; UINT64_MAX: it
      * does not say. NULL: really. */
     uint64_t (*free_bytes)(int fd);
     /* private but for reading */
     size_t ahead;  /* bytes that wait for the disk                 */
     uint64_t size; /* bytes of all spools, wherever they are by now */
+    unsigned files;
+};
+
+struct spool_plan {
+    uint64_t announced; /* how large it is at most going to be, as far as that is known; else 0 */
+    bool admin;         /* it is not counted in `files` */
 };
 
 struct spool_events {
@@ -46,13 +54,13 @@ struct spool_events {
     void *arg;
 };
 
-/* The file is made with its first byte, or at its end. `announced` is how large it is at most going
- * to be, as far as that is known; else 0. NULL: out of memory. */
-struct spool *spool_new(struct spools *all, uint64_t announced, const struct spool_events *events);
+/* The file is made with its first byte, or at its end. NULL: out of memory. */
+struct spool *spool_new(struct spools *all, const struct spool_plan *plan,
+                        const struct spool_events *events);
 
 /* Copies the piece. 0; SPOOL_BEHIND; or the negative errno of an earlier failure: -ENOSPC (the
- * reserve is reached), -EDQUOT or -EFBIG is a full disk; -EMFILE: its file would be one of the descriptors that the host keeps
- * for itself (descriptors.h). */
+ * reserve is reached), -EDQUOT or -EFBIG is a full disk; -EMFILE: there are `files_max`, or its file would
+ * be one of the descriptors that the host keeps for itself (descriptors.h). */
 int spool_write(struct spool *s, struct bytes piece);
 
 /* No more is written; `done` is called, always later. */

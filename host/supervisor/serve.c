@@ -88,6 +88,7 @@ static int serve_doors(struct host *host, struct err *e) {
 
 static void serve_limits(const struct config_host *c, struct server_limits *limits) {
     limits->connections = (unsigned)c->max_connections;
+    limits->uploads = (limits->connections + 1) / 2; // the others are for what takes no time
     limits->connections_per_peer = (unsigned)c->max_connections_per_peer;
     limits->handshake_ms = c->http_handshake_ms;
     limits->header_ms = c->http_header_ms;

@@ -283,6 +283,22 @@ def test_a_slow_upload_is_ended(host):
     wait_until(lambda: not nameless(host), build.PATIENCE_S, "the file is gone")
 
 
+def test_uploads_leave_connections_to_others(make_host):
+    """They get half; on the admin socket there is no such bound."""
+    host = make_host({"host": {"max_connections": 4}})
+    host.start()
+    begin = "POST /v1/blobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n"
+    with Raw(host.port()) as one, Raw(host.port()) as two:
+        one.send(begin + "four")
+        two.send(begin + "four")
+        wait_until(lambda: ask(host.port(), "POST", "/v1/blobs", body=b"nine more").status == 503, build.PATIENCE_S, "both are under way")
+        answer = ask(host.port(), "POST", "/v1/blobs", body=b"nine more")
+        assert json.loads(answer.body)["error"]["code"] == "too_many_uploads" and answer.get("Retry-After"), answer
+        assert ask(host.port(), "GET", "/healthz").status == 200
+        host.expect(200, "POST", "/v1/blobs", b"nine more")
+        assert one.send("+five").response().status == two.send("+five").response().status == 200
+
+
 # ---- a full disk
 
 @pytest.fixture

@@ -49,8 +49,9 @@ static void handle(struct request *req, void *arg) {
     respond(req, 200, "text/plain", bytes_of("thanks"));
 }
 
-static void begin(struct taker *t) {
+static void begin_limited(struct taker *t, unsigned uploads) {
     *t = (struct taker){.f = fixture_defaults()};
+    t->f.config.limits.uploads = uploads;
     t->f.config.handle = handle;
     t->f.config.admit = admit;
     t->f.config.arg = t;
@@ -59,6 +60,10 @@ static void begin(struct taker *t) {
     t->f.config.limits.upload_ms = 10000;
     fixture_start(&t->f);
     fixture_listen(&t->f);
+}
+
+static void begin(struct taker *t) {
+    begin_limited(t, 1);
 }
 
 static int post(struct taker *t, size_t length) {
@@ -267,7 +272,58 @@ static void test_drain(void) {
     }
 }
 
+/* An upload that is refused by its head: no 100 Continue. */
+static void expect_full(struct fixture *f, int fd) {
+    struct buf in = {0};
+    unsigned continues = 0;
+    client_say(f, fd,
+               "POST / HTTP/1.1\r\n" HOST "Content-Length: 9\r\nExpect: 100-continue\r\n\r\n");
+    struct answer a = client_answer_from(f, fd, &in, false, &continues);
+    EXPECT_EQ_INT(503, a.status);
+    EXPECT_EQ_UINT(0, continues);
+    EXPECT_CONTAINS("too_many_uploads", a.body.data);
+    EXPECT_CONTAINS("Retry-After: 1\r\n", a.head.data);
+    answer_free(&a);
+    buf_free(&in);
+    close(fd);
+    fixture_settle(f);
+}
+
+static int begin_upload(struct fixture *f, int fd) {
+    client_say(f, fd, "POST / HTTP/1.1\r\n" HOST "Content-Length: 9\r\n\r\nfour");
+    fixture_settle(f);
+    return fd;
+}
+
+/* As many as may be, and one more, until one has been answered or has left; not for the owner. */
+static void test_limit_uploads(void) {
+    struct taker t;
+    begin_limited(&t, 2);
+    int first = begin_upload(&t.f, client_tcp(&t.f)), second = begin_upload(&t.f, client_tcp(&t.f));
+    expect_full(&t.f, client_tcp(&t.f));
+    int owner = begin_upload(&t.f, client_unix(&t.f));
+    expect_full(&t.f, client_tcp(&t.f));
+    close(owner);
+    close(first);
+    fixture_settle(&t.f);
+    first = begin_upload(&t.f, client_tcp(&t.f));
+    expect_full(&t.f, client_tcp(&t.f));
+    t.taken = 4;
+    client_say(&t.f, second, "+five");
+    struct answer a = client_answer(&t.f, second);
+    EXPECT_EQ_INT(200, a.status);
+    answer_free(&a);
+    close(second);
+    fixture_settle(&t.f);
+    second = begin_upload(&t.f, client_tcp(&t.f));
+    expect_full(&t.f, client_tcp(&t.f));
+    close(first);
+    close(second);
+    fixture_stop(&t.f);
+}
+
 static const struct expect_test tests[] = {
+    {"as many uploads as there may be", test_limit_uploads},
     {"bodies that end with a drain", test_drain},
     {"reading waits for who takes the body", test_pause},
     {"a pause with nothing left to read", test_pause_at_the_end},

@@ -43,6 +43,8 @@ static void begin(struct rig *r) {
 static void end(struct rig *r) {
     side_thread_free(&r->all.disk);
     EXPECT_EQ_UINT(0, r->all.ahead);
+    EXPECT_EQ_UINT(0, r->all.size);
+    EXPECT_EQ_UINT(0, r->all.files);
     EXPECT_EQ_INT(0, rmdir(r->dir)); // nothing is left in it
     event_base_free(r->base);
 }
@@ -54,7 +56,7 @@ static void settle(struct rig *r) {
 }
 
 static struct spool *new_spool(struct rig *r) {
-    return spool_new(&r->all, 0, &(struct spool_events){on_room, on_done, r});
+    return spool_new(&r->all, &(struct spool_plan){0}, &(struct spool_events){on_room, on_done, r});
 }
 
 static void test_content(void) {
@@ -144,7 +146,8 @@ static void test_failure(void) {
     struct rig r;
     begin(&r);
     struct spools nowhere = {.disk = r.all.disk, .dir = "/proc/none"};
-    struct spool *s = spool_new(&nowhere, 0, &(struct spool_events){on_room, on_done, &r});
+    struct spool *s =
+        spool_new(&nowhere, &(struct spool_plan){0}, &(struct spool_events){on_room, on_done, &r});
     EXPECT_EQ_INT(0, spool_write(s, bytes_of("x")));
     spool_end(s);
     settle(&r);
@@ -152,7 +155,7 @@ static void test_failure(void) {
     spool_free(&s);
     // noticed by who goes on writing, and by who waits
     static char part[SPOOL_AHEAD_MAX];
-    s = spool_new(&nowhere, 0, &(struct spool_events){on_room, on_done, &r});
+    s = spool_new(&nowhere, &(struct spool_plan){0}, &(struct spool_events){on_room, on_done, &r});
     EXPECT_EQ_INT(0, spool_write(s, (struct bytes){part, sizeof part}));
     EXPECT_EQ_INT(SPOOL_BEHIND, spool_write(s, (struct bytes){part, sizeof part}));
     settle(&r);
@@ -215,7 +218,8 @@ static void test_reserve(void) {
         EXPECT_EQ_INT(0, r.status);
         free_now = 1000 + rows[i / 2].needed - over;
         struct spool *s =
-            spool_new(&r.all, rows[i / 2].announced, &(struct spool_events){on_room, on_done, &r});
+            spool_new(&r.all, &(struct spool_plan){.announced = rows[i / 2].announced},
+                      &(struct spool_events){on_room, on_done, &r});
         EXPECT_EQ_INT(0, spool_write(s, (struct bytes){part, sizeof part}));
         EXPECT_EQ_UINT(rows[i / 2].beside + sizeof part, r.all.size);
         spool_end(s);
@@ -244,6 +248,33 @@ static void test_no_reserve(void) {
         spool_free(&s);
         end(&r);
     }
+}
+
+/* As many files as there may be, and one more; the owner of the host is not counted. */
+static void test_files(void) {
+    struct rig r;
+    begin(&r);
+    r.all.files_max = 2;
+    struct spool *s[4];
+    for (unsigned i = 0; i < 4; i++) {
+        s[i] = spool_new(&r.all, &(struct spool_plan){.admin = i == 3},
+                         &(struct spool_events){on_room, on_done, &r});
+        EXPECT_EQ_INT(0, spool_write(s[i], (struct bytes){"x", 1}));
+        spool_end(s[i]);
+        settle(&r);
+        EXPECT_EQ_INT(i == 2 ? -EMFILE : 0, r.status);
+    }
+    spool_free(&s[0]);
+    settle(&r);
+    s[0] = new_spool(&r);
+    spool_end(s[0]);
+    settle(&r);
+    EXPECT_EQ_INT(0, r.status);
+    EXPECT_EQ_UINT(2, r.all.files);
+    for (unsigned i = 0; i < 4; i++) {
+        spool_free(&s[i]);
+    }
+    end(&r);
 }
 
 /* One file gets the last descriptor that is not the host's own, the next one none. */
@@ -315,6 +346,7 @@ static const struct expect_test tests[] = {
     {"a full disk", test_no_room},
     {"what is kept free", test_reserve},
     {"less is free than what is kept", test_no_reserve},
+    {"as many files as there may be", test_files},
     {"the host's own descriptors", test_descriptors},
     {"freed at any time", test_freed},
 };
