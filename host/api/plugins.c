@@ -9,11 +9,24 @@
 static const char *const option_types[] = {
     [JH_OPT_STRING] = "string",     [JH_OPT_INT] = "int",       [JH_OPT_BOOL] = "bool",
     [JH_OPT_DURATION] = "duration", [JH_OPT_SIZE] = "size",     [JH_OPT_URL] = "url",
-    [JH_OPT_LIST] = "list",         [JH_OPT_OBJECT] = "object",
+    [JH_OPT_LIST] = "list",         [JH_OPT_OBJECT] = "object", [JH_OPT_CHOICE] = "choice",
+    [JH_OPT_DAY] = "day",
 };
 
 #define NAME_OF(names, value)                                                                      \
     ((size_t)(value) < ARRAY_LEN(names) && (names)[(value)] != NULL ? (names)[(value)] : "unknown")
+
+static void add_choices(struct buf *out, const char *choices) {
+    json_key(out, "choices");
+    buf_char(out, '[');
+    for (const char *p = choices; *p != '\0'; p += strspn(p, " ")) {
+        size_t len = strcspn(p, " ");
+        json_comma(out);
+        json_strn(out, p, len);
+        p += len;
+    }
+    buf_char(out, ']');
+}
 
 static void add_options(struct buf *out, const char *key, const struct config_option_spec *specs,
                         size_t count) {
@@ -32,7 +45,11 @@ static void add_options(struct buf *out, const char *key, const struct config_op
         if (secret) {
             json_kbool(out, "secret", true);
         }
-        json_kstr(out, "default", specs[i].fallback);
+        if (specs[i].type == JH_OPT_CHOICE) {
+            add_choices(out, specs[i].fallback);
+        } else {
+            json_kstr(out, "default", specs[i].fallback);
+        }
         json_kstr(out, "help", specs[i].help);
         buf_char(out, '}');
     }

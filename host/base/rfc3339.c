@@ -141,24 +141,40 @@ static bool take_offset(const char **p, int *ret_minutes) {
     return true;
 }
 
+static bool take_day(const char **p, int64_t *ret_unix_ms) {
+    int year, month, day;
+    if (!take_digits(p, 4, &year) || !take_one_of(p, "-") || !take_digits(p, 2, &month) ||
+        !take_one_of(p, "-") || !take_digits(p, 2, &day) || month < 1 || month > 12 || day < 1 ||
+        day > month_days(year, month)) {
+        return false;
+    }
+    *ret_unix_ms = days_from_civil(year, month, day) * DAY_MS;
+    return true;
+}
+
 int rfc3339_parse(const char *text, int64_t *ret_unix_ms) {
     const char *p = text;
-    int year, month, day, hour, minute, second, ms, offset;
-    if (!take_digits(&p, 4, &year) || !take_one_of(&p, "-") || !take_digits(&p, 2, &month) ||
-        !take_one_of(&p, "-") || !take_digits(&p, 2, &day) || !take_one_of(&p, "Tt ") ||
-        !take_digits(&p, 2, &hour) || !take_one_of(&p, ":") || !take_digits(&p, 2, &minute) ||
-        !take_one_of(&p, ":") || !take_digits(&p, 2, &second) || !take_fraction(&p, &ms) ||
-        !take_offset(&p, &offset) || *p != '\0') {
-        return -EINVAL;
-    }
+    int64_t day_ms;
+    int hour, minute, second, ms, offset;
     // second 60 is a leap second: the first moment of the next minute
-    if (month < 1 || month > 12 || day < 1 || day > month_days(year, month) || hour > 23 ||
-        minute > 59 || second > 60) {
+    if (!take_day(&p, &day_ms) || !take_one_of(&p, "Tt ") || !take_digits(&p, 2, &hour) ||
+        !take_one_of(&p, ":") || !take_digits(&p, 2, &minute) || !take_one_of(&p, ":") ||
+        !take_digits(&p, 2, &second) || !take_fraction(&p, &ms) || !take_offset(&p, &offset) ||
+        *p != '\0' || hour > 23 || minute > 59 || second > 60) {
         return -EINVAL;
     }
     int64_t minutes = (int64_t)hour * 60 + minute - offset;
-    *ret_unix_ms =
-        days_from_civil(year, month, day) * DAY_MS + minutes * 60000 + second * 1000 + ms;
+    *ret_unix_ms = day_ms + minutes * 60000 + second * 1000 + ms;
+    return 0;
+}
+
+int rfc3339_parse_day(const char *text, int64_t *ret_unix_ms) {
+    const char *p = text;
+    int64_t day_ms;
+    if (!take_day(&p, &day_ms) || *p != '\0') {
+        return -EINVAL;
+    }
+    *ret_unix_ms = day_ms;
     return 0;
 }
 

@@ -14,6 +14,9 @@ void rfc3339_format(int64_t unix_ms, char out[RFC3339_LEN + 1]);
 /* Accepts RFC 3339 with any offset and 0..9 fraction digits. 0, or -EINVAL. */
 int rfc3339_parse(const char *text, int64_t *ret_unix_ms);
 
+/* A day of the calendar, "2026-11-21" and nothing else: its first moment in UTC. 0, or -EINVAL. */
+int rfc3339_parse_day(const char *text, int64_t *ret_unix_ms);
+
 /* "30s", "1h30m", "250ms", "7d": what config.yaml and the CLI accept; a bare number is refused
  * (-EINVAL), overflow is -ERANGE. */
 int duration_parse(const char *text, int64_t *ret_ms);

@@ -1,9 +1,29 @@
 #include "cli/plugin_page.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/out.h"
 #include "cli/remote.h"
+
+enum { CHOICES_WIDTH = 72 }; // of a line of choices, without its indent
+
+static void print_choices(const cJSON *choices, const char *indent) {
+    struct buf line = {0};
+    const cJSON *choice;
+    cJSON_ArrayForEach(choice, choices) {
+        const char *word = cJSON_GetStringValue(choice);
+        if (word != NULL && line.len > 0 && line.len + 1 + strlen(word) > CHOICES_WIDTH) {
+            out_text("%s    %.*s\n", indent, (int)line.len, line.data);
+            line.len = 0;
+        }
+        buf_printf(&line, "%s%s", line.len == 0 ? "" : " ", word == NULL ? "?" : word);
+    }
+    if (line.len > 0) {
+        out_text("%s    %.*s\n", indent, (int)line.len, line.data);
+    }
+    buf_free(&line);
+}
 
 static void print_fields(const cJSON *fields, const char *indent) {
     const cJSON *f;
@@ -17,6 +37,7 @@ static void print_fields(const cJSON *fields, const char *indent) {
         if (help != NULL) {
             out_text("%s    %s\n", indent, help);
         }
+        print_choices(cJSON_GetObjectItemCaseSensitive(f, "choices"), indent);
     }
 }
 

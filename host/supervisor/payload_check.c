@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/nearest.h"
 #include "base/rfc3339.h"
 #include "jobhost_plugin.h"
 
@@ -76,7 +77,20 @@ static bool is_url(const char *text) {
     return strncmp(text, "https://", 8) == 0 || strncmp(text, "http://", 7) == 0;
 }
 
-static bool fits(struct check *c, int32_t type, struct bytes value) {
+static bool is_choice(const char *choices, const char *text) {
+    size_t len = strlen(text);
+    for (const char *p = choices; p != NULL && *p != '\0'; p += strspn(p, " ")) {
+        size_t n = strcspn(p, " ");
+        if (n == len && memcmp(p, text, n) == 0) {
+            return true;
+        }
+        p += n;
+    }
+    return false;
+}
+
+static bool fits(struct check *c, const struct payload_shape *s, struct bytes value) {
+    int32_t type = s->type;
     int64_t ms;
     uint64_t size;
     if (type == JH_OPT_BOOL) {
@@ -93,6 +107,8 @@ static bool fits(struct check *c, int32_t type, struct bytes value) {
     case JH_OPT_DURATION: return text != NULL && duration_parse(text, &ms) == 0;
     case JH_OPT_SIZE: return text != NULL && size_parse(text, &size) == 0;
     case JH_OPT_URL: return text != NULL && is_url(text);
+    case JH_OPT_CHOICE: return text != NULL && is_choice(s->choices, text);
+    case JH_OPT_DAY: return text != NULL && rfc3339_parse_day(text, &ms) == 0;
     default: return text != NULL;
     }
 }
@@ -107,8 +123,46 @@ static const char *words_of(int32_t type) {
         [JH_OPT_URL] = "an http or https URL",
         [JH_OPT_LIST] = "a list",
         [JH_OPT_OBJECT] = "an object",
+        [JH_OPT_DAY] = "a day such as \"2026-03-31\"",
     };
-    return type < 1 || (size_t)type >= ARRAY_LEN(words) ? words[JH_OPT_STRING] : words[type];
+    bool known = type > 0 && (size_t)type < ARRAY_LEN(words) && words[type] != NULL;
+    return words[known ? type : JH_OPT_STRING];
+}
+
+enum { CHOICES_SHOWN = 160 }; // bytes of a list of choices in a message
+
+/* "US, UK, DE", or as much of it as is shown. */
+static void list_choices(const char *choices, char *out, size_t cap) {
+    size_t used = 0;
+    for (const char *p = choices; *p != '\0'; p += strspn(p, " ")) {
+        int n = (int)strcspn(p, " ");
+        if (used + (size_t)n + sizeof ", ..." > cap) {
+            (void)snprintf(out + used, cap - used, ", ...");
+            return;
+        }
+        used += (size_t)snprintf(out + used, cap - used, "%s%.*s", used == 0 ? "" : ", ", n, p);
+        p += n;
+    }
+}
+
+static int refuse_choice(struct check *c, const struct payload_shape *s, const struct place *at,
+                         struct bytes value) {
+    char list[CHOICES_SHOWN] = "";
+    const char *text = json_text(&c->arena, value);
+    struct nearest near = {.word = text == NULL ? "" : text};
+    for (const char *p = s->choices; *p != '\0'; p += strspn(p, " ")) {
+        size_t n = strcspn(p, " ");
+        const char *word = arena_strn(&c->arena, p, n);
+        if (word != NULL) {
+            nearest_offer(&near, word);
+        }
+        p += n;
+    }
+    const char *meant = nearest_best(&near);
+    list_choices(s->choices, list, sizeof list);
+    return refuse(c->problem, at, "must be one of %s%s%s%s", list,
+                  meant == NULL ? "" : "; did you mean \"", meant == NULL ? "" : meant,
+                  meant == NULL ? "" : "\"?");
 }
 
 /* ---- objects and lists ---- */
@@ -171,11 +225,12 @@ static int take_element(void *arg, struct bytes value) {
 
 static int check_value(struct check *c, const struct payload_shape *s, const struct place *at,
                        struct bytes value) {
-    bool fit = fits(c, s->type, value);
+    bool fit = fits(c, s, value);
     c->values++;
     arena_reset(&c->arena);
     if (!fit) {
-        return refuse(c->problem, at, "must be %s", words_of(s->type));
+        return s->choices != NULL ? refuse_choice(c, s, at, value)
+                                  : refuse(c->problem, at, "must be %s", words_of(s->type));
     }
     if (s->type == JH_OPT_OBJECT && s->closed) {
         return check_object(c, s, at, value);

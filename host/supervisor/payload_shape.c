@@ -91,6 +91,7 @@ struct payload_shape *payload_shape_new(struct arena *arena, const struct config
             return NULL;
         }
         s->type = rows[i].type;
+        s->choices = rows[i].type == JH_OPT_CHOICE ? rows[i].fallback : NULL;
         s->required = (rows[i].flags & JH_OPT_REQUIRED) != 0;
     }
     return root;

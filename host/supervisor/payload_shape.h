@@ -15,8 +15,9 @@
 #include "config/config.h"
 
 struct payload_shape {
-    const char *name; /* of the member; "" of an element, and of the payload itself */
-    int32_t type;     /* JH_OPT_*                                                   */
+    const char *name;    /* of the member; "" of an element, and of the payload itself */
+    int32_t type;        /* JH_OPT_*                                                   */
+    const char *choices; /* of a choice: its words, blanks between them             */
     bool required;
     bool closed;                                 /* an object that has no members but these     */
     uint32_t index;                              /* among the members of the object that it is in */

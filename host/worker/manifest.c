@@ -63,6 +63,11 @@ static int check_options(const char *where, const struct jh_option *options, int
             return err_set(e, -EPROTO, "%s: \"%s\" has type %d, this host knows %d to %d", where,
                            o->name, o->type, JH_OPT_STRING, last_type);
         }
+        if (o->type == JH_OPT_CHOICE &&
+            (o->fallback == NULL || o->fallback[0] == '\0' || o->fallback[0] == ' ')) {
+            return err_set(e, -EPROTO, "%s: \"%s\" is a choice: its fallback begins with a word",
+                           where, o->name);
+        }
         for (uint32_t i = 0; i < n; i++) {
             if (strcmp(options[i].name, o->name) == 0) {
                 return err_set(e, -EPROTO, "%s: \"%s\" appears twice", where, o->name);
@@ -136,7 +141,7 @@ static int check_handler(struct manifest *m, uint32_t index, struct err *e) {
         return rc;
     }
     (void)snprintf(where, sizeof where, "takes of \"%s\"", h->name);
-    rc = check_options(where, h->takes, JH_OPT_FILE, &m->field_counts[index], e);
+    rc = check_options(where, h->takes, JH_OPT_DAY, &m->field_counts[index], e);
     return rc < 0 ? rc : check_paths(where, h->takes, e);
 }
 

@@ -50,17 +50,10 @@ static const struct {
     const char *codes;
     int exponent;
 } exponents[] = {
-    {"AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BMD BND BOB BRL BSD BTN BWP "
-     "BYN BZD CAD CDF CHF CNY COP CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP "
-     "GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR IRR JMD KES KGS KHR KPW KYD KZT "
-     "LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN "
-     "NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP "
-     "SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD UYU UZS VED "
-     "VES WST XCD XCG YER ZAR ZMW ZWG",
-     2},
-    {"BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF", 0},
-    {"BHD IQD JOD KWD LYD OMR TND", 3},
-    {"CLF UYW", 4},
+    {CURRENCIES_2, 2},
+    {CURRENCIES_0, 0},
+    {CURRENCIES_3, 3},
+    {CURRENCIES_4, 4},
 };
 
 static bool upper_equals(const char *text, const char *upper) {
@@ -83,10 +76,6 @@ const struct market *market_find(const char *code) {
         }
     }
     return NULL;
-}
-
-const char *market_codes(void) {
-    return "US UK GB DE FR CA AE IN IT ES NL JP AU BR MX SG TR PL SE NO BE EG SA ZA IE";
 }
 
 static bool is_code(const char *text, size_t len) {

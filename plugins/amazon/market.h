@@ -16,11 +16,22 @@ struct market {
     const char *channel;  /* "Amazon.de", as `sales-channel` of order reports says it */
 };
 
+/* All codes there are, blanks between them: marketplaces, and currencies (ISO 4217) by their
+ * decimals. */
+#define MARKET_CODES "US UK GB DE FR CA AE IN IT ES NL JP AU BR MX SG TR PL SE NO BE EG SA ZA IE"
+#define CURRENCIES_2                                                                               \
+    "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BMD BND BOB BRL BSD BTN BWP BYN BZD " \
+    "CAD CDF CHF CNY COP CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD " \
+    "GTQ GYD HKD HNL HTG HUF IDR ILS INR IRR JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD " \
+    "MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP " \
+    "PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS " \
+    "TMT TOP TRY TTD TWD TZS UAH USD UYU UZS VED VES WST XCD XCG YER ZAR ZMW ZWG"
+#define CURRENCIES_0 "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
+#define CURRENCIES_3 "BHD IQD JOD KWD LYD OMR TND"
+#define CURRENCIES_4 "CLF UYW"
+
 /* By code, any case; GB is UK. NULL = none. */
 const struct market *market_find(const char *code);
-/* The codes, for messages: "US UK DE ...". */
-const char *market_codes(void);
-
 /* Decimals of ISO 4217 (JPY 0, EUR 2, KWD 3); -1: no such code. */
 int currency_exponent(const char *code);
 /* What to print before an amount: "€", "US$"... or the code and a blank. */

@@ -161,7 +161,7 @@ static int codes(const cJSON *object, struct request *r, struct trouble *t) {
     }
     if (market != NULL && (r->market = market_find(market)) == NULL) {
         return trouble_set(t, TROUBLE_INPUT, "bad_payload",
-                           "payload.marketplace \"%.20s\" is none of %s", market, market_codes());
+                           "payload.marketplace \"%.20s\" is none of " MARKET_CODES, market);
     }
     if (currency != NULL && currency_exponent(currency) < 0) {
         return refuse(t, "currency", "must be a code of ISO 4217 in capital letters, such as EUR");

@@ -9,10 +9,11 @@ import sys
 
 import pytest
 
-from lib import browser, build
+from lib import browser, build, form
 from lib.cli import Cli
 from lib.form import File
 from lib.procs import plugin_of, wait_until, workers_of
+from lib.raw import ask
 
 sys.path.insert(0, os.path.join(build.REPO, "tests", "plugins"))
 import amazon_files as files  # noqa: E402
@@ -29,7 +30,8 @@ NAMES = ["BusinessReport-August-2026.csv", "BusinessReport-September-2026.csv", 
 @pytest.fixture
 def amazon(make_host):
     host = make_host({"plugins": {"amazon": {"file": os.path.join(build.BUILD, "plugins", "amazon.so"), "workers": 1, "threads": 2}},
-                      "store": {"blobs": {"max_in_store": "1GiB"}}})
+                      "store": {"blobs": {"max_in_store": "1GiB"}},
+                      "routes": [{"match": "POST /start-analysis", "action": "submit", "job": "amazon.analyze", "view": "amazon"}]})
     host.start()
     return host
 
@@ -84,15 +86,29 @@ def test_a_wrong_file_is_the_submitters_fault(amazon):
 def test_what_it_takes(amazon):
     """`describe` says what a payload and which files a job takes, and a payload that does not fit is refused at the door."""
     page = Cli(amazon)("describe", "amazon")
-    for words in ("marketplace (string)", "periods (list)", "periods[].from (string)", "business_report\n", "orders\n", "payload:", "files:"):
+    for words in ("marketplace (choice)", "periods (list)", "periods[].from (day)", "business_report\n", "orders\n", "payload:", "files:"):
         assert words in page, page
     handler = amazon.expect(200, "GET", "/v1/plugins/amazon").json["handlers"][0]
     assert [f["name"] for f in handler["files"]] == ["business_report", "orders"] and len(handler["payload"]) == 7
     for payload, field, words in (({"periods": "March"}, "payload.periods", "must be a list"),
                                   ({"periods": [{"from": "2026-03-01"}, {"until": "x"}]}, "payload.periods[1].until", "is not a field"),
-                                  ({"market": "UK"}, "payload.market", "is not a field")):
+                                  ({"market": "UK"}, "payload.market", "is not a field"),
+                                  ({"marketplace": "XX"}, "payload.marketplace", "must be one of US, UK, GB, DE"),
+                                  ({"currency": "EURO"}, "payload.currency", 'did you mean "EUR"?'),
+                                  ({"periods": [{"from": "2026-13-01", "to": "2026-12-31"}]}, "payload.periods[0].from", "2026-03-31")):
         error = amazon.expect(400, "POST", "/v1/jobs", {"type": "amazon.analyze", "payload": payload}).json["error"]
         assert (error["code"], error["field"]) == ("bad_payload", field) and words in error["message"], error
+
+
+@pytest.mark.parametrize("name, value, words", [
+    ("marketplace", "XX", "must be one of US"), ("currency", "EURO", 'did you mean "EUR"'), ("periods", "5", "must be a list"),
+    ("periods", '[{"from": "2026-02-01", "to": "2026-02-30"}]', "periods[0].to must be a day"), ("periods", '[{"until": "x"}]', "is not a field")])
+def test_a_slip_in_the_form_is_no_dead_letter(amazon, name, value, words):
+    kind, body = form.encode([("business_report", File(sample(NAMES[0]), filename=NAMES[0])), (name, value)])
+    answer = ask(amazon.port(), "POST", "/start-analysis", [f"Content-Type: {kind}"], body)
+    said = json.loads(answer.body)
+    assert (answer.status, list(said)) == (422, ["detail"]) and words in said["detail"], answer
+    assert amazon.list() == []
 
 
 # ---- the page

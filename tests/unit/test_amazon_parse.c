@@ -387,7 +387,7 @@ static void test_currencies(void) {
     EXPECT_EQ_STR("UK", market_find("gb")->code);
     EXPECT_EQ_STR("JPY", market_find("JP")->currency);
     EXPECT_NULL(market_find("XX"));
-    for (const char *p = market_codes(); *p != '\0'; p += strcspn(p, " "), p += *p == ' ') {
+    for (const char *p = MARKET_CODES; *p != '\0'; p += strcspn(p, " "), p += *p == ' ') {
         char code[3] = {p[0], p[1], '\0'};
         EXPECT_TRUE(market_find(code) != NULL);
     }

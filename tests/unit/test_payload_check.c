@@ -164,6 +164,45 @@ static void test_open(void) {
                 "payload.odd[].name must be an http or https URL");
 }
 
+static void test_choices(void) {
+    static const struct config_option_spec rows[] = {
+        {.name = "unit", .type = JH_OPT_CHOICE, .fallback = "g kg"},
+        {.name = "currency",
+         .type = JH_OPT_CHOICE,
+         .fallback = "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BMD BND BOB BRL BSD "
+                     "BTN BWP BYN BZD CAD CDF CHF CNY COP CRC CUP EUR"},
+        {.name = "from", .type = JH_OPT_DAY},
+    };
+    static const struct {
+        const char *payload, *said; // NULL: taken
+    } cases[] = {
+        {"{\"unit\":\"g\"}", NULL},
+        {"{\"unit\":\"k\\u0067\"}", NULL},
+        {"{\"unit\":null}", NULL},
+        {"{\"unit\":\"k\"}", "payload.unit must be one of g, kg"},
+        {"{\"unit\":\"\"}", "payload.unit must be one of g, kg"},
+        {"{\"unit\":\"g kg\"}", "payload.unit must be one of g, kg"},
+        {"{\"unit\":\"KG\"}", "payload.unit must be one of g, kg; did you mean \"kg\"?"},
+        {"{\"unit\":7}", "payload.unit must be one of g, kg"},
+        {"{\"unit\":\"\\ud800\"}", "payload.unit must be one of g, kg"},
+        {"{\"currency\":\"EUR\"}", NULL},
+        {"{\"currency\":\"EURO\"}",
+         "payload.currency must be one of AED, AFN, ALL, AMD, ANG, AOA, ARS, AUD, AWG, AZN, BAM, "
+         "BBD, BDT, BGN, BMD, BND, BOB, BRL, BSD, BTN, BWP, BYN, BZD, CAD, CDF, CHF, CNY, COP, "
+         "CRC, CUP, ...; did you mean \"EUR\"?"},
+        {"{\"from\":\"2028-02-29\"}", NULL},
+        {"{\"from\":\"2026-02-29\"}", "payload.from must be a day such as \"2026-03-31\""},
+        {"{\"from\":\"2026-3-31\"}", "payload.from must be a day such as \"2026-03-31\""},
+        {"{\"from\":20260331}", "payload.from must be a day such as \"2026-03-31\""},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct problem p = {.message = "fits"};
+        EXPECT_EQ_INT(cases[i].said == NULL ? 0 : -EINVAL,
+                      check(rows, ARRAY_LEN(rows), cases[i].payload, &p));
+        EXPECT_EQ_STR(cases[i].said == NULL ? "fits" : cases[i].said, p.message);
+    }
+}
+
 /* Five values stand before the days. */
 static void test_many_values(void) {
     enum { LAST = PAYLOAD_VALUES_CHECKED - 5 };
@@ -199,6 +238,7 @@ static const struct expect_test tests[] = {
     {"a handler without fields", test_no_fields},
     {"lists and objects", test_deep},
     {"what a table leaves open", test_open},
+    {"choices and days", test_choices},
     {"as many values as are looked at, and one more", test_many_values},
     {"without memory", test_without_memory},
 };

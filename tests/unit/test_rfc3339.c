@@ -116,6 +116,19 @@ static void test_parse_refuses(void) {
     }
 }
 
+static void test_parse_day(void) {
+    static const char *const bad[] = {
+        "",           "2026-3-31",  "2026-02-29",           "2026-13-01",
+        "2026-01-00", "2026-01-32", "2026-03-31T00:00:00Z", "2026-03-31 "};
+    int64_t got = 77;
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        EXPECT_EQ_INT(-EINVAL, rfc3339_parse_day(bad[i], &got));
+        EXPECT_EQ_INT(77, got);
+    }
+    EXPECT_EQ_INT(0, rfc3339_parse_day("1970-01-02", &got));
+    EXPECT_EQ_INT(86400000, got);
+}
+
 static void test_duration_parse(void) {
     static const struct {
         const char *text;
@@ -253,6 +266,7 @@ static const struct expect_test tests[] = {
     {"times agree with the C library", test_against_libc},
     {"times are read", test_parse},
     {"bad times are refused", test_parse_refuses},
+    {"days", test_parse_day},
     {"durations are read", test_duration_parse},
     {"durations are written as short as can be", test_duration_format},
     {"durations round trip", test_duration_round_trip},

@@ -205,8 +205,9 @@ static void test_takes(void) {
         {"rows", JH_OPT_LIST, 0, NULL, NULL},         {"rows[]", JH_OPT_OBJECT, 0, NULL, NULL},
         {"rows[].cells", JH_OPT_LIST, 0, NULL, NULL}, {"rows[].cells[]", JH_OPT_INT, 0, NULL, NULL},
         {"box", JH_OPT_OBJECT, 0, NULL, NULL},        {"box.size", JH_OPT_INT, 0, NULL, NULL},
-        {"photo.jpg", JH_OPT_FILE, 0, NULL, NULL},    {0}};
-    static const struct jh_option odd[] = {{"x", JH_OPT_FILE + 1, 0, NULL, NULL}, {0}};
+        {"photo.jpg", JH_OPT_FILE, 0, NULL, NULL},    {"unit", JH_OPT_CHOICE, 0, "g kg", NULL},
+        {"from", JH_OPT_DAY, 0, NULL, NULL},          {0}};
+    static const struct jh_option odd[] = {{"x", JH_OPT_DAY + 1, 0, NULL, NULL}, {0}};
     static const struct jh_option orphan[] = {
         {"box.size", JH_OPT_INT, 0, NULL, NULL}, {"box", JH_OPT_OBJECT, 0, NULL, NULL}, {0}};
     static const struct jh_option element[] = {
@@ -215,8 +216,12 @@ static void test_takes(void) {
                                               {"list[]", JH_OPT_INT, 0, NULL, NULL},
                                               {"list[].x", JH_OPT_INT, 0, NULL, NULL},
                                               {0}};
+    static const struct jh_option choice[] = {{"x", JH_OPT_CHOICE, 0, NULL, NULL}, {0}};
+    static const struct jh_option blank[] = {{"x", JH_OPT_CHOICE, 0, " a", NULL}, {0}};
     expect_takes(fine, NULL);
-    expect_takes(odd, "takes of \"a.b\": \"x\" has type 10, this host knows 1 to 9");
+    expect_takes(choice, "\"x\" is a choice: its fallback begins with a word");
+    expect_takes(blank, "\"x\" is a choice");
+    expect_takes(odd, "takes of \"a.b\": \"x\" has type 12, this host knows 1 to 11");
     expect_takes(orphan, "\"box.size\" is in no object or list that stands above it");
     expect_takes(element, "\"box[]\" is in no object or list that stands above it");
     expect_takes(scalar, "\"list[].x\" is in no object or list");
