@@ -170,7 +170,7 @@ static void test_choices(void) {
         {.name = "currency",
          .type = JH_OPT_CHOICE,
          .fallback = "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BMD BND BOB BRL BSD "
-                     "BTN BWP BYN BZD CAD CDF CHF CNY COP CRC CUP EUR"},
+                     "BTN BWP BYN BZD CAD CDF CHF CNY COP CRC CUP EUR FJD"},
         {.name = "from", .type = JH_OPT_DAY},
     };
     static const struct {
@@ -189,7 +189,7 @@ static void test_choices(void) {
         {"{\"currency\":\"EURO\"}",
          "payload.currency must be one of AED, AFN, ALL, AMD, ANG, AOA, ARS, AUD, AWG, AZN, BAM, "
          "BBD, BDT, BGN, BMD, BND, BOB, BRL, BSD, BTN, BWP, BYN, BZD, CAD, CDF, CHF, CNY, COP, "
-         "CRC, CUP, ...; did you mean \"EUR\"?"},
+         "CRC, CUP, EUR, ...; did you mean \"EUR\"?"},
         {"{\"from\":\"2028-02-29\"}", NULL},
         {"{\"from\":\"2026-02-29\"}", "payload.from must be a day such as \"2026-03-31\""},
         {"{\"from\":\"2026-3-31\"}", "payload.from must be a day such as \"2026-03-31\""},
