@@ -16,16 +16,19 @@ struct market {
     const char *channel;  /* "Amazon.de", as `sales-channel` of order reports says it */
 };
 
-/* All codes there are, blanks between them: marketplaces, and currencies (ISO 4217) by their
- * decimals. */
+/* All codes there are, blanks between them: marketplaces, and those of ISO 4217 that have a minor
+ * unit by its decimals: currencies, funds, and what was withdrawn lately (CUC, HRK, SLL, ZWL).
+ * Neither metals nor codes for tests. */
 #define MARKET_CODES "US UK GB DE FR CA AE IN IT ES NL JP AU BR MX SG TR PL SE NO BE EG SA ZA IE"
 #define CURRENCIES_2                                                                               \
-    "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BMD BND BOB BRL BSD BTN BWP BYN BZD " \
-    "CAD CDF CHF CNY COP CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD " \
-    "GTQ GYD HKD HNL HTG HUF IDR ILS INR IRR JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD " \
-    "MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP " \
-    "PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS " \
-    "TMT TOP TRY TTD TWD TZS UAH USD UYU UZS VED VES WST XCD XCG YER ZAR ZMW ZWG"
+    "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BMD BND BOB BOV BRL BSD "             \
+    "BTN BWP BYN BZD CAD CDF CHE CHF CHW CNY COP COU CRC CUC CUP CVE CZK DKK DOP DZD "             \
+    "EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HRK HTG HUF IDR ILS "             \
+    "INR IRR JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT "             \
+    "MOP MRU MUR MVR MWK MXN MXV MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP PKR "             \
+    "PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SLL SOS SRD SSP STN SVC SYP "             \
+    "SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD USN UYU UZS VED VES WST XCD XCG YER "             \
+    "ZAR ZMW ZWG ZWL"
 #define CURRENCIES_0 "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
 #define CURRENCIES_3 "BHD IQD JOD KWD LYD OMR TND"
 #define CURRENCIES_4 "CLF UYW"

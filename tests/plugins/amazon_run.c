@@ -1,6 +1,7 @@
 // Runs amazon.analyze on files, through the harness: what the tests in Python drive.
 //
 //     amazon_run OUT_DIR PAYLOAD [-o OPTION=VALUE ...] [FIELD=PATH ...]
+//     amazon_run --currencies     every code of three letters that is a currency, and its decimals
 //
 // Writes report.json and the other outputs to OUT_DIR, and says in one line of JSON how it ended.
 #include <stdio.h>
@@ -9,6 +10,7 @@
 
 #include "jobhost_harness.h"
 #include "jobhost_json.h"
+#include "market.h"
 
 static char *read_file(const char *path, size_t *ret_len) {
     FILE *in = fopen(path, "rb");
@@ -79,7 +81,24 @@ static void say(const struct jh_harness *h, int status) {
                  (unsigned long long)shown.done, (unsigned long long)shown.total);
 }
 
+static int list_currencies(void) {
+    char code[] = "AAA";
+    for (code[0] = 'A'; code[0] <= 'Z'; code[0]++) {
+        for (code[1] = 'A'; code[1] <= 'Z'; code[1]++) {
+            for (code[2] = 'A'; code[2] <= 'Z'; code[2]++) {
+                if (currency_exponent(code) >= 0) {
+                    (void)printf("%s %d\n", code, currency_exponent(code));
+                }
+            }
+        }
+    }
+    return 0;
+}
+
 int main(int argc, char **argv) {
+    if (argc == 2 && strcmp(argv[1], "--currencies") == 0) {
+        return list_currencies();
+    }
     struct jh_harness *h = jh_harness_new(&jobhost_plugin);
     if (argc < 3) {
         (void)fprintf(stderr, "usage: amazon_run OUT_DIR PAYLOAD [-o OPTION=VALUE] [FIELD=PATH]\n");

@@ -1,13 +1,16 @@
 """What real exports and people do: each quirk of the formats, each way of being wrong, and what is said about it."""
 import csv
+import ctypes.util
 import datetime
+import json
 import os
 import re
+import subprocess
 
 import pytest
 
 import amazon_files as files
-from conftest import REPO
+from conftest import BUILD, REPO
 
 INPUT, RESOURCE = 1, 7  # enum of error classes
 FAIL = 2
@@ -400,6 +403,40 @@ def test_blank_lines_before_the_header(analyze, write):
     assert outcome["report"]["business"]["totals"]["units"] == 10 and [b["row"] for b in outcome["report"]["bad_rows"]] == [5]
 
 
+# What others know of currencies. ISO 4217 gives these no decimals, or they are newer than iso-codes of Debian 12.
+NO_MINOR_UNIT = {"XAG", "XAU", "XBA", "XBB", "XBC", "XBD", "XDR", "XPD", "XPT", "XSU", "XTS", "XUA", "XXX"}
+NEWER = {"XCG", "ZWG"}
+# ICU tells decimals as people use them, CLDR's; ISO 4217 has 2 for these, and 3 for IQD.
+UNUSED_DECIMALS = {"AFN", "ALL", "IQD", "IRR", "KPW", "LAK", "LBP", "MGA", "MMK", "RSD", "SLL", "SOS", "SYP", "YER"}
+
+
+@pytest.fixture
+def currencies():
+    """{code: decimals} of all that the plugin takes."""
+    said = subprocess.run([os.path.join(BUILD, "tests", "plugins", "amazon_run"), "--currencies"], stdout=subprocess.PIPE, text=True, check=True).stdout
+    return {code: int(decimals) for code, decimals in map(str.split, said.splitlines())}
+
+
+def test_currencies_are_those_of_iso_4217(currencies):
+    path = "/usr/share/iso-codes/json/iso_4217.json"
+    if not os.path.exists(path):
+        pytest.skip("iso-codes is not installed (scripts/deps --test)")
+    with open(path, encoding="utf-8") as f:
+        known = {c["alpha_3"] for c in json.load(f)["4217"]}
+    assert set(currencies) - NEWER == known - NO_MINOR_UNIT - NEWER
+
+
+def test_decimals_of_currencies(currencies):
+    name = ctypes.util.find_library("icui18n")
+    if name is None:
+        pytest.skip("ICU is not installed (scripts/deps --test)")
+    digits = getattr(ctypes.CDLL(name), "ucurr_getDefaultFractionDigits_" + name.rsplit(".", 1)[1])
+    digits.argtypes, digits.restype = [ctypes.c_char_p, ctypes.POINTER(ctypes.c_int)], ctypes.c_int32
+    for code, decimals in currencies.items():
+        want = digits((code + "\0").encode("utf-16-le") + b"\0\0", ctypes.byref(ctypes.c_int(0)))
+        assert decimals == want or (want == 0 and code in UNUSED_DECIMALS), (code, decimals, want)
+
+
 def test_other_marketplaces(analyze, write):
     content = ORDERS + line() + line(order="2", channel="Amazon.de", currency="EUR") + line(order="3", channel="Non-Amazon")
     path = write("o.txt", content)
@@ -519,7 +556,6 @@ def test_disk_limit(analyze, write, rng):
 
 def test_samples_are_what_the_script_makes(tmp_path):
     """The files in the repository and make_samples.py are one."""
-    import subprocess
     import sys
     folder = os.path.join(REPO, "plugins", "amazon")
     subprocess.run([sys.executable, os.path.join(folder, "make_samples.py"), str(tmp_path / "again")], check=True)
