@@ -63,18 +63,15 @@ static bool copy_facts(struct form *form, struct form_part *part) {
 }
 
 /* False: the call has been answered. */
-static bool begin_part(struct form *form) {
-    struct problem problem;
+static bool keep_part(struct form *form, bool is_file, uint64_t max) {
     struct form_part *part = CALL_NEW(form->call, struct form_part);
     if (part == NULL) {
         return false;
     }
     part->form = form;
-    if (form->rules->begin(form, &form->parser, &part->is_file, &part->max, &problem) != 0) {
-        call_problem(form->call, &problem);
-        return false;
-    }
-    if (part->is_file) {
+    part->is_file = is_file;
+    part->max = max;
+    if (is_file) {
         uint64_t all = form->call->req->announced, gone = form->parser.consumed;
         part->spool =
             spool_new(&form->call->api->spools,
@@ -91,6 +88,20 @@ static bool begin_part(struct form *form) {
     return true;
 }
 
+/* False: the call has been answered. */
+static bool begin_part(struct form *form) {
+    struct problem problem;
+    bool is_file;
+    uint64_t max;
+    form->now = NULL;
+    int r = form->rules->begin(form, &form->parser, &is_file, &max, &problem);
+    if (r < 0) {
+        call_problem(form->call, &problem);
+        return false;
+    }
+    return r == FORM_LEAVE_OUT || keep_part(form, is_file, max);
+}
+
 static bool refuse_large(struct form *form) {
     const struct form_part *part = form->now;
     call_errorf(form->call, 413, part->is_file ? "large_file" : "large_field", part->name,
@@ -101,6 +112,9 @@ static bool refuse_large(struct form *form) {
 
 static bool add_to_part(struct form *form, struct bytes piece) {
     struct form_part *part = form->now;
+    if (part == NULL) {
+        return true;
+    }
     part->size += piece.len;
     if (part->size > part->max) {
         return refuse_large(form);
@@ -132,6 +146,9 @@ static bool add_to_part(struct form *form, struct bytes piece) {
 
 static void end_part(struct form *form) {
     struct form_part *part = form->now;
+    if (part == NULL) {
+        return;
+    }
     part->text = buf_bytes(&part->gathered);
     if (part->is_file) {
         form->open++;

@@ -35,9 +35,11 @@ struct form_part {
     struct store_blob_put put;
 };
 
+enum { FORM_LEAVE_OUT = 1 };
+
 struct form_rules {
-    /* A part has begun, its facts are the parser's: is it a file, and how many bytes may it have? 0,
-     * or -EINVAL with *ret_problem. */
+    /* A part has begun, its facts are the parser's: is it a file, and how many bytes may it have? 0;
+     * FORM_LEAVE_OUT: it is not to be kept; or -EINVAL with *ret_problem. */
     int (*begin)(struct form *form, const struct multipart *part, bool *ret_is_file,
                  uint64_t *ret_max, struct problem *ret_problem);
 };
@@ -47,7 +49,7 @@ struct form {
     const struct form_rules *rules;
     struct form_part *parts; /* in the order in which they came */
     /* private */
-    struct form_part **last, *now;
+    struct form_part **last, *now; /* now: NULL while a part is left out */
     struct multipart parser;
     unsigned open; /* files that are still being written, or put into the store */
     bool behind;

@@ -119,10 +119,14 @@ const struct route *routes_find(struct call *call, const char **ret_allow) {
     }
     for (size_t i = 0; i < custom->count; i++) {
         const struct custom_route *c = &custom->items[i];
+        const char *before = *ret_allow;
         if (is_route(call, &c->route, ret_allow)) {
             call->custom = c;
             call->param[0] = call->param[c->id_at]; // where handlers look for it
             return &c->route;
+        }
+        if (call->custom == NULL && *ret_allow != before) {
+            call->custom = c; // its view words the 405
         }
     }
     return NULL;
@@ -172,6 +176,9 @@ static bool comes_again(const char *rest, const char *word, size_t len) {
 }
 
 int routes_check_query(struct call *call, const struct route *route, struct problem *ret) {
+    if (call->custom != NULL && call->custom->view != NULL) {
+        return 0; // it knows none, and the program that it stands for minds none
+    }
     const char *list = route->query == NULL ? "" : route->query;
     for (const char *p = call->req->query; p != NULL && *p != '\0';) {
         size_t len = strcspn(p, "&");

@@ -21,15 +21,16 @@ struct route {
     const char *query; /* the parameters it knows, blank-separated; NULL = none */
 };
 
-/* The route of this method and path, with call->param (and call->custom) filled in; NULL: none. *ret_allow is then the
- * list of methods that the path has ("GET, HEAD"), or NULL if there is no such path. In the
- * request's arena. */
+/* The route of this method and path, with call->param (and call->custom) filled in; NULL: none.
+ * *ret_allow is then the list of methods that the path has ("GET, HEAD"), in the request's arena,
+ * or NULL if there is no such path; call->custom is the first route that has it. */
 const struct route *routes_find(struct call *call, const char **ret_allow);
 
 /* The table itself. */
 const struct route *routes_table(size_t *ret_count);
 
-/* 0, or -EINVAL with the parameter that the route does not know in *ret. */
+/* 0, or -EINVAL with the parameter that the route does not know in *ret. Through a view any may be
+ * there. */
 int routes_check_query(struct call *call, const struct route *route, struct problem *ret);
 
 /* Handlers, by file. */

@@ -37,16 +37,18 @@ static const struct view_input *input_find(const struct view *view, const char *
     return NULL;
 }
 
-static int refuse_unknown(const struct form *form, const char *name, struct problem *ret) {
+/* Front ends send what their own program takes, so what this one does not know is left out; but not
+ * what looks like a slip of a known name. */
+static int take_unknown(const struct form *form, const char *name, struct problem *ret) {
     const struct view *view = view_of(form->call);
     struct nearest near = {.word = name};
     for (size_t i = 0; i < view->input_count; i++) {
         nearest_offer(&near, view->inputs[i].name);
     }
     const char *meant = nearest_best(&near);
-    return refuse(ret, view->invalid_status, name, "there is no field \"%.100s\"%s%s%s", name,
-                  meant == NULL ? "" : "; did you mean \"", meant == NULL ? "" : meant,
-                  meant == NULL ? "" : "\"?");
+    return meant == NULL ? FORM_LEAVE_OUT
+                         : refuse(ret, view->invalid_status, name,
+                                  "there is no field \"%s\"; did you mean \"%s\"?", name, meant);
 }
 
 static int begin_part(struct form *form, const struct multipart *part, bool *ret_is_file,
@@ -54,7 +56,7 @@ static int begin_part(struct form *form, const struct multipart *part, bool *ret
     const struct view *view = view_of(form->call);
     const struct view_input *input = input_find(view, part->name);
     if (input == NULL) {
-        return refuse_unknown(form, part->name, ret);
+        return take_unknown(form, part->name, ret);
     }
     bool is_file = input->kind == VIEW_FILE;
     if (is_file != part->has_filename) {

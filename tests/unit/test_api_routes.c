@@ -151,6 +151,10 @@ static void test_start(void) {
         {FIELD("marketplace") "\xc3\xa9\"\r\n" FIELD("currency") " \r\n" FIELD(
              "periods") "\r\n" ORDERS "\r\n" FILE_("business_report", "") END,
          "{\"marketplace\":\"\xc3\xa9\\\"\"}", 1},
+        // what the original took, and anything else that no view knows
+        {FIELD("asin_or_url") "B0\r\n" FIELD("asin_or_url") "B1\r\n" FILE_(
+             "revenue_csv", "r.csv") "a,b\r\n" ORDERS "\r\n" FILE_("design_csv", "") END,
+         "{}", 1},
     };
     struct api_fixture x;
     api_start(&x, config);
@@ -200,7 +204,9 @@ static void test_start_refused(void) {
         EXPECT_EQ_UINT(0, x.op_count);
     }
     api_ask(&x, "POST", "/start-analysis", NULL, 400, "at least one file"); // without any body
-    api_ask(&x, "GET", "/start-analysis", NULL, 405, "POST");
+    api_ask(&x, "GET", "/start-analysis", NULL, 405, "{\"detail\":\"this path knows POST\"}");
+    api_ask(&x, "DELETE", "/job-status/7", NULL, 405, "{\"detail\":\"this path knows GET, HEAD\"}");
+    api_ask(&x, "PUT", "/job-cancel/7?x=1", NULL, 405, "{\"detail\":\"");
     // by the store
     int fd = start(&x, ORDERS END);
     put_files(&x, 1);
@@ -363,6 +369,34 @@ static void test_results(void) {
     api_stop(&x);
 }
 
+/* Browsers' libraries add some against caches; the API itself is strict. */
+static void test_other_parameters(void) {
+    static const char *const paths[] = {"/job-status/7?_=123",
+                                        "/job-results/7?a&a=1&&b=", "/job-status/7?"};
+    struct api_fixture x;
+    api_start(&x, config);
+    for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+        api_ask(&x, "GET", paths[i], NULL, 404, "{\"detail\":\"Job not found\"}");
+    }
+    api_ask(&x, "POST", "/start-analysis?v=2", NULL, 400, "at least one file");
+    api_ask(&x, "GET", "/crawl/" API_ID "/result?_=1", NULL, 400, "unknown_parameter");
+    api_stop(&x);
+}
+
+/* A field that is left out is as large as the body may be, and takes no room. */
+static void test_left_out(void) {
+    struct api_fixture x;
+    api_start(&x, config);
+    struct buf b = {0};
+    buf_printf(&b, FILE_("extra", "e.bin") "%0*d\r\n" ORDERS END, 512 * 1024, 0);
+    int fd = start(&x, b.data);
+    put_files(&x, 1);
+    take_job(&x, "{}", "amazon.analyze", "q", 1);
+    api_expect(&x, fd, 200, "job_id");
+    buf_free(&b);
+    api_stop(&x);
+}
+
 /* An id of this age, asked for: 404 in both words. */
 static void test_unknown_and_expired(void) {
     static const struct {
@@ -412,6 +446,8 @@ static const struct expect_test tests[] = {
     {"amazon: starting", test_start},
     {"amazon: what is refused", test_start_refused},
     {"amazon: lengths of fields", test_field_limits},
+    {"amazon: parameters that nobody asked for", test_other_parameters},
+    {"amazon: a field that nobody asked for", test_left_out},
     {"amazon: status", test_status},
     {"amazon: results", test_results},
     {"amazon: unknown and expired", test_unknown_and_expired},
