@@ -403,6 +403,8 @@ static void on_event(struct bufferevent *bev, short what, void *arg) {
     if (c->phase == CONN_CLOSED) {
         return;
     }
+    log_debug(c->server->log, "http.event", "peer=%s phase=%d what=%#x unsent=%zu", c->visitor.text,
+              (int)c->phase, (unsigned)what, evbuffer_get_length(bufferevent_get_output(bev)));
     if (what & BEV_EVENT_CONNECTED) {
         enter(c, CONN_HEAD, limits(c)->header_ms);
         return;

@@ -77,7 +77,7 @@ def connect(request, make_host, folder):
     authority = Authority(folder)
     cert, key = authority.issue("server")
     listen = {"address": "127.0.0.1:0", "tls": {"cert": cert, "key": key}} if tls else "127.0.0.1:0"
-    host = make_host({"host": {"listen": [listen], "max_connections_per_peer": 0}})
+    host = make_host({"host": {"listen": [listen], "max_connections_per_peer": 0, "log_level": "debug"}})
     host.start()
     port, context = host.port(), authority.client() if tls else None
     yield lambda: Raw(port, tls=context)
