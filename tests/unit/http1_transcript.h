@@ -4,10 +4,10 @@
 #ifndef JOBHOST_TESTS_HTTP1_TRANSCRIPT_H
 #define JOBHOST_TESTS_HTTP1_TRANSCRIPT_H
 
-#include <string.h>
-
 #include "base/buf.h"
 #include "net/http1.h"
+
+#include "transcript_text.h"
 
 struct transcript {
     struct http1 parser;
@@ -19,14 +19,7 @@ struct transcript {
 };
 
 static inline void transcript_print(struct buf *out, struct bytes b) {
-    for (size_t i = 0; i < b.len; i++) {
-        unsigned char c = ((const unsigned char *)b.data)[i];
-        if (c < 0x20 || c > 0x7e || strchr("|=\\", c) != NULL) {
-            buf_printf(out, "\\x%02x", c);
-        } else {
-            buf_char(out, (char)c);
-        }
-    }
+    transcript_text(out, b, "|=\\");
 }
 
 static inline void transcript_init(struct transcript *t, const struct http1_limits *limits,

@@ -7,6 +7,8 @@
 #include "base/buf.h"
 #include "net/multipart.h"
 
+#include "transcript_text.h"
+
 struct transcript {
     struct multipart parser;
     struct buf text;
@@ -20,14 +22,7 @@ static inline void transcript_init(struct transcript *t, const char *boundary) {
 }
 
 static inline void transcript_print(struct buf *out, struct bytes b) {
-    for (size_t i = 0; i < b.len; i++) {
-        unsigned char c = ((const unsigned char *)b.data)[i];
-        if (c < 0x20 || c > 0x7e || c == '|' || c == '"' || c == '\\') {
-            buf_printf(out, "\\x%02x", c);
-        } else {
-            buf_char(out, (char)c);
-        }
-    }
+    transcript_text(out, b, "|\"\\");
 }
 
 static inline void transcript_part(struct transcript *t) {
