@@ -4,6 +4,7 @@
 #include "api/openapi.h"
 #include "api/routes.h"
 #include "api_fixture.h"
+#include "net/http1.h"
 
 static cJSON *document;
 
@@ -105,6 +106,22 @@ static void test_routes_are_described(void) {
     }
 }
 
+/* What the server answers by itself may be the answer to anything. */
+static void test_refusals_are_described(void) {
+    size_t count;
+    const struct route *routes = routes_table(&count);
+    for (size_t i = 0; i < count; i++) {
+        const cJSON *responses = get(operation_of(&routes[i]), "responses");
+        for (size_t e = HTTP1_OK + 1; e < HTTP1_ERROR_COUNT; e++) {
+            char status[16];
+            (void)snprintf(status, sizeof status, "%d", http1_error_rows[e].status);
+            if (!EXPECT_TRUE(get(responses, status) != NULL)) {
+                (void)printf("    %s %s: %s\n", routes[i].method, routes[i].pattern, status);
+            }
+        }
+    }
+}
+
 static void test_nothing_else_is(void) {
     size_t count, described = 0;
     (void)routes_table(&count);
@@ -132,6 +149,7 @@ static void test_it_is_served(void) {
 
 static const struct expect_test tests[] = {
     {"every route is described", test_routes_are_described},
+    {"what the server refuses is", test_refusals_are_described},
     {"nothing else is", test_nothing_else_is},
     {"it is served", test_it_is_served},
 };

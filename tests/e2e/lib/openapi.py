@@ -1,5 +1,6 @@
 """An OpenAPI 3.1 document as a judge: of itself, of answers, and as a source of requests."""
 import copy
+import json
 import random
 import re
 import string
@@ -30,6 +31,17 @@ def _shape(kind, thing, where):
     assert isinstance(thing, dict), f"{where}: no object"
     assert set(thing) <= allowed, f"{where}: {set(thing) - allowed} is no part of a {kind}"
     assert needed <= set(thing), f"{where}: {needed - set(thing)} is missing"
+
+
+class Seen:
+    """A raw.Response as the judge wants it."""
+
+    def __init__(self, response):
+        self.status, self.raw, self.headers = response.status, response.body, dict(response.headers)
+
+    @property
+    def json(self):
+        return json.loads(self.raw)
 
 
 class Document:
