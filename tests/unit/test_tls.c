@@ -310,7 +310,77 @@ static void test_pipelined_input(void) {
     remove_files(&files);
 }
 
+/* The end of the session comes with the farewell, and behind one whole answer of this status. */
+static void expect_last_answer(struct fixture *f, SSL *ssl, const char *status) {
+    struct buf in = {0};
+    char part[4096];
+    int n = -1, error = SSL_ERROR_WANT_READ;
+    for (int turn = 0; error == SSL_ERROR_WANT_READ && turn < FIXTURE_TURNS; turn++) {
+        fixture_turn(f);
+        n = SSL_read(ssl, part, sizeof part);
+        buf_add(&in, part, n > 0 ? (size_t)n : 0);
+        error = n > 0 ? SSL_ERROR_WANT_READ : SSL_get_error(ssl, n);
+    }
+    EXPECT_EQ_INT(SSL_ERROR_ZERO_RETURN, error);
+    EXPECT_CONTAINS(status, in.data == NULL ? "" : in.data);
+    EXPECT_CONTAINS("}}\n", in.data == NULL ? "" : in.data);
+    EXPECT_EQ_UINT(0, f->handled); // not what stands behind it
+    buf_free(&in);
+}
+
+/* However soon after the handshake a malformed request comes, in two pieces and with one behind it, and
+ * however soon the peer ends: it is told, and the session ends in order. `pause` is the number of turns
+ * that the server gets before the first piece, then before the others. */
+static void check_refused_early(struct tls *tls, int version, int pause, int end) {
+    static const char *const pieces[] = {"GET  / HT", "TP/1.1\r\n\r\n", GET};
+    SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+    struct fixture f;
+    start(&f, tls, server_limits_default);
+    (void)SSL_CTX_set_max_proto_version(context, version);
+    SSL *ssl = SSL_new(context);
+    SSL_set_fd(ssl, client_tcp(&f));
+    for (int turn = 0, r = -1; r != 1 && turn < FIXTURE_TURNS; turn++) {
+        fixture_turn(&f);
+        r = SSL_connect(ssl); // the server has not seen the last of it
+    }
+    for (size_t i = 0; i < ARRAY_LEN(pieces); i++) {
+        for (int turn = 0; turn < (i == 0 ? pause / 3 : pause % 3); turn++) {
+            fixture_turn(&f);
+        }
+        (void)SSL_write(ssl, pieces[i], (int)strlen(pieces[i]));
+    }
+    if (end == 1) {
+        (void)SSL_shutdown(ssl);
+    }
+    if (end > 0) {
+        (void)shutdown(SSL_get_fd(ssl), SHUT_WR); // end == 2: without a farewell
+    }
+    expect_last_answer(&f, ssl, "HTTP/1.1 400 ");
+    client_tls_close(ssl);
+    fixture_settle(&f);
+    EXPECT_EQ_UINT(0, server_connections(f.server));
+    fixture_stop(&f);
+    SSL_CTX_free(context);
+}
+
+static void test_refused_early(void) {
+    static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+    struct files files = make_files();
+    struct err e = {.msg = ""};
+    struct tls *tls = tls_new(files.cert, files.key, &e);
+    for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
+        for (int pause = 0; pause < 9; pause++) {
+            for (int end = 0; end < 3; end++) {
+                check_refused_early(tls, versions[i], pause, end);
+            }
+        }
+    }
+    tls_free(&tls);
+    remove_files(&files);
+}
+
 static const struct expect_test tests[] = {
+    {"a request that is refused right after the handshake", test_refused_early},
     {"files of certificates and keys", test_files},
     {"a certificate's time", test_time},
     {"sessions, reload, farewell", test_session},
