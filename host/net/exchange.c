@@ -153,9 +153,9 @@ int request_body_hold(struct request *req, size_t len) {
 static void let_body_go(struct exchange *ex) {
     if (ex->server != NULL) {
         ex->server->bodies -= ex->counted;
+        ex->server->uploads -= ex->upload;
     }
     ex->held = ex->counted = 0;
-    ex->server->uploads -= ex->upload;
     ex->upload = false;
 }
 
