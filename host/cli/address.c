@@ -37,7 +37,7 @@ static int set_socket(const struct cli *cli, const char *text, struct address *a
 
 static int set_socket_of_config(const struct cli *cli, struct address *a) {
     struct local_config local;
-    int r = local_config_load(cli, &local);
+    int r = local_config_load_place(cli, &local);
     if (r == CLI_OK) {
         r = set_socket(cli, local.config->host.admin, a);
     }

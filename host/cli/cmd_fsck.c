@@ -88,25 +88,35 @@ static int check_offline(struct cli *cli, struct offline *o) {
     return r;
 }
 
-int cmd_fsck(struct cli *cli) {
+static int open_and_check(struct cli *cli) {
     struct local_config local;
     struct offline offline;
     struct err e = {.code = 0};
-    if (address_is_named(cli)) {
-        return check_online(cli);
-    }
     int r = local_config_load(cli, &local);
-    if (r == CLI_OK) {
-        int error = offline_open(local.config, false, &offline, &e);
-        if (error == -EBUSY) { // a host has it: let it look itself
-            r = check_online(cli);
-        } else if (error != 0) {
-            r = cli_fail(cli, CLI_FAILED, "%s", e.msg);
-        } else {
-            r = check_offline(cli, &offline);
-            offline_close(&offline);
-        }
+    if (r == CLI_OK && offline_open(local.config, false, &offline, &e) != 0) {
+        r = cli_fail(cli, CLI_FAILED, "%s", e.msg);
+    } else if (r == CLI_OK) {
+        r = check_offline(cli, &offline);
+        offline_close(&offline);
     }
     local_config_finish(&local);
     return r;
+}
+
+/* Does a host listen where the configuration says? It has the store then, and looks itself. */
+static bool host_listens(struct cli *cli) {
+    struct client_answer answer;
+    struct err e = {.code = 0};
+    int r = remote_try(cli, &(struct client_request){.method = "GET", .path = "/v1/version"},
+                       &answer, &e);
+    client_answer_finish(&answer);
+    return r != -ECONNREFUSED;
+}
+
+int cmd_fsck(struct cli *cli) {
+    int r = remote_begin(cli);
+    if (r != CLI_OK) {
+        return r;
+    }
+    return address_is_named(cli) || host_listens(cli) ? check_online(cli) : open_and_check(cli);
 }

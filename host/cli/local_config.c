@@ -27,7 +27,9 @@ const char *local_config_file(const struct cli *cli) {
     return NULL;
 }
 
-int local_config_read(const struct cli *cli, bool strict, struct local_config *ret) {
+static int read_with(const struct cli *cli, struct config_load_options options,
+                     struct local_config *ret) {
+    char plugin_dir[PATH_MAX];
     *ret = (struct local_config){.file = local_config_file(cli)};
     if (ret->file == NULL) {
         return CLI_USAGE;
@@ -36,29 +38,35 @@ int local_config_read(const struct cli *cli, bool strict, struct local_config *r
     if (ret->env == NULL) {
         return cli_fail(cli, CLI_FAILED, "out of memory");
     }
-    char plugin_dir[PATH_MAX];
-    ret->config =
-        config_load(ret->file, ret->env,
-                    &(struct config_load_options){.default_plugin_dir = config_installed_plugin_dir(
-                                                      cli->self_exe, plugin_dir),
-                                                  .strict = strict},
-                    &ret->report);
+    options.default_plugin_dir = config_installed_plugin_dir(cli->self_exe, plugin_dir);
+    ret->config = config_load(ret->file, ret->env, &options, &ret->report);
     return CLI_OK;
 }
 
-int local_config_load(const struct cli *cli, struct local_config *ret) {
-    int r = local_config_read(cli, false, ret);
-    if (r != CLI_OK || ret->config != NULL) {
-        return r;
-    }
+static int insist(const struct cli *cli, int status, const struct local_config *local) {
     struct buf text = {0};
-    config_report_print(&ret->report, cli->err_tty && cli->colour, &text);
+    if (status != CLI_OK || local->config != NULL) {
+        return status;
+    }
+    config_report_print(&local->report, cli->err_tty && cli->colour, &text);
     if (text.len > 0 && !cli->silent) {
         (void)fwrite(text.data, 1, text.len, stderr);
     }
     buf_free(&text);
     return cli_fail(cli, CLI_USAGE,
-                    "%s has errors (a host's socket can be named with --socket PATH)", ret->file);
+                    "%s has errors (a host's socket can be named with --socket PATH)", local->file);
+}
+
+int local_config_read(const struct cli *cli, bool strict, struct local_config *ret) {
+    return read_with(cli, (struct config_load_options){.strict = strict}, ret);
+}
+
+int local_config_load(const struct cli *cli, struct local_config *ret) {
+    return insist(cli, read_with(cli, (struct config_load_options){0}, ret), ret);
+}
+
+int local_config_load_place(const struct cli *cli, struct local_config *ret) {
+    return insist(cli, read_with(cli, (struct config_load_options){.place_only = true}, ret), ret);
 }
 
 void local_config_finish(struct local_config *s) {

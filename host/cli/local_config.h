@@ -18,6 +18,8 @@ struct local_config {
 int local_config_read(const struct cli *cli, bool strict, struct local_config *ret);
 /* Reads it and insists: CLI_OK, or CLI_USAGE with every error said. */
 int local_config_load(const struct cli *cli, struct local_config *ret);
+/* The same for where the host is, and nothing else (place_only of config.h). */
+int local_config_load_place(const struct cli *cli, struct local_config *ret);
 void local_config_finish(struct local_config *s);
 
 /* Where the file is, or NULL (said). */

@@ -46,12 +46,17 @@ static void bind(struct load *l, struct yaml_node *root, struct config *c) {
         .sources = &l->sources,
         .env = l->env,
         .at = {l->sources.items[0].name, 0, 1, 1},
+        .place_only = l->options != NULL && l->options->place_only,
         .loose = &c->host.allow_loose_secret_files,
     };
     const char *slash = strrchr(l->name, '/');
     c->file = config_bind_checked(&b, config_path_join(&c->priv->arena, l->sources.items[0].dir,
                                                        slash == NULL ? l->name : slash + 1));
     config_bind_table(&b, &config_root, root, c);
+    if (b.place_only) {
+        config_fill_place(&b, &c->host);
+        return;
+    }
     config_bind_table(&b, &config_queue_table, NULL, &c->queue_default);
     config_bind_table(&b, &config_job_table, NULL, &c->job_default);
     c->queue_default.entry.enabled = c->job_default.entry.enabled = ENABLED_TRUE;

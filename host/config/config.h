@@ -248,6 +248,10 @@ struct config_load_options {
     const char *default_plugin_dir; /* used when the file names none (absolute)            */
     bool strict;                    /* warnings are errors                                 */
     bool memory_only;               /* config_load_text: open no file, however it is named */
+    /* Only host.state_dir and host.admin are read, for those who look for the host: what else the
+     * files say is neither judged nor filled in, so that neither a secret that is not set nor a
+     * file that only the host may read is missed. */
+    bool place_only;
 };
 
 /* Reads `path` and what it includes. Returns the config, or NULL when there was an error (then

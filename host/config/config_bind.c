@@ -248,8 +248,10 @@ void config_bind_table(struct config_binding *b, const struct config_table *tabl
         b->at = node->key == NULL ? node->at : node->key->at;
     }
     for (size_t i = 0; fits && i < table->count; i++) {
-        if (table->fields[i].kind != CONFIG_RENAMED) { // found by its new name
-            bind_field(b, table, &table->fields[i], node, base);
+        const struct config_field *field = &table->fields[i];
+        bool wanted = !b->place_only || (field->flags & FIELD_PLACE) != 0;
+        if (wanted && field->kind != CONFIG_RENAMED) { // found by its new name
+            bind_field(b, table, field, node, base);
         }
     }
     if (node != NULL && node->kind == YAML_MAP) {

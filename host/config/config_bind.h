@@ -17,6 +17,7 @@ struct config_binding {
     struct config_report *report;
     const struct config_sources *sources;
     const struct config_env *env;
+    bool place_only;            /* binds rows with FIELD_PLACE alone                  */
     const bool *loose;          /* host.allow_loose_secret_files: bound before any secret */
     struct config_entry *entry; /* the named entry under way, or NULL                 */
     struct config_place at;     /* of the mapping under way: where missing keys are reported */

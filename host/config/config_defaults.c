@@ -37,11 +37,8 @@ static const char *default_base_url(struct config_binding *b, const struct confi
     return arena_printf(&b->priv->arena, "%s://%s", scheme, address);
 }
 
-static void fill_host(struct config_binding *b, struct config_host *host) {
-    if (host->state_dir == NULL) {
-        return; // an error was reported
-    }
-    if (host->admin == NULL) {
+void config_fill_place(struct config_binding *b, struct config_host *host) {
+    if (host->admin == NULL && host->state_dir != NULL) { // else an error was reported
         const char *url = arena_printf(&b->priv->arena, "unix:%s/admin.sock", host->state_dir);
         struct err e = {0};
         if (url == NULL || form_socket.check(url, &e) < 0) {
@@ -53,6 +50,10 @@ static void fill_host(struct config_binding *b, struct config_host *host) {
         }
         host->admin = url + strlen("unix:");
     }
+}
+
+static void fill_host(struct config_binding *b, struct config_host *host) {
+    config_fill_place(b, host);
     if (host->base_url == NULL) {
         host->base_url = config_bind_checked(b, default_base_url(b, host));
     }

@@ -9,6 +9,9 @@
 void config_fill_defaults(struct config_binding *b, struct config *c,
                           const struct config_load_options *options);
 
+/* The admin socket alone: what of it is needed after a binding with place_only. */
+void config_fill_place(struct config_binding *b, struct config_host *host);
+
 /* Redis of the environment, for a file that says nothing about store.url. NULL = none there; an
  * error may have been reported. */
 const char *config_store_from_env(struct config_binding *b, const void *slot);

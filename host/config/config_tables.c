@@ -75,17 +75,18 @@ static const struct config_table http_table = {.what = "HTTP", FIELDS(http_rows)
 
 static const struct config_field host_rows[] = {
     // first: the files of later secrets are judged by it
-    {"allow_loose_secret_files", CONFIG_BOOL, 0, AT(config_host, allow_loose_secret_files),
-     .fallback = "false",
+    {"allow_loose_secret_files", CONFIG_BOOL, FIELD_PLACE,
+     AT(config_host, allow_loose_secret_files), .fallback = "false",
      .doc = "Accepts secret files that group or others may read (some Kubernetes volumes)."},
     {"listen", CONFIG_LIST, FIELD_ONE | FIELD_RESTART, MANY(config_host, listen, listen_count),
      .fallback = "", .default_words = "127.0.0.1:8080", .max = 16, .table = &listen_table,
      .doc = "Where HTTP is served: one address, or a list (`[]`: nowhere but at `admin`); with TLS "
             "a mapping."},
-    {"admin", CONFIG_SOCKET, FIELD_RESTART, AT(config_host, admin),
+    {"admin", CONFIG_SOCKET, FIELD_RESTART | FIELD_PLACE, AT(config_host, admin),
      .default_words = "unix:<state_dir>/admin.sock", .form = &form_socket,
      .doc = "The socket the command line talks to."},
-    {"state_dir", CONFIG_PATH, FIELD_RESTART, AT(config_host, state_dir), .fallback = "./var",
+    {"state_dir", CONFIG_PATH, FIELD_RESTART | FIELD_PLACE, AT(config_host, state_dir),
+     .fallback = "./var",
      .doc = "What the host keeps on disk: blobs, snapshots of plugins, the embedded store."},
     {"base_url", CONFIG_STRING, 0, AT(config_host, base_url),
      .default_words = "the first listen address", .max = 2048, .form = &form_http_url,
@@ -456,7 +457,7 @@ static const struct config_field root_rows[] = {
     {"include", CONFIG_INCLUDE, FIELD_ONE, .max = 256,
      .doc = "More files, with wildcards in the last part: `conf.d/*.yaml`. They add sections and "
             "entries; nothing may be said twice."},
-    {"host", CONFIG_SECTION, 0, AT(config, host), .table = &host_table,
+    {"host", CONFIG_SECTION, FIELD_PLACE, AT(config, host), .table = &host_table,
      .doc = "The process itself: addresses, files, log."},
     {"store", CONFIG_SECTION, 0, AT(config, store), .table = &store_table,
      .doc = "Where jobs live."},

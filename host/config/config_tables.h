@@ -51,10 +51,11 @@ enum config_kind {
 
 enum {
     FIELD_REQUIRED = 1,
-    FIELD_RESTART = 2,  /* a change needs a new start of the host                              */
-    FIELD_SHORT = 4,    /* a word in place of the mapping stands for this key                  */
-    FIELD_ONE = 8,      /* a list of one may be written without the list                       */
-    FIELD_PASSWORD = 16 /* may hold a password (user:password@): masked, has a *_file twin     */
+    FIELD_RESTART = 2,   /* a change needs a new start of the host                              */
+    FIELD_SHORT = 4,     /* a word in place of the mapping stands for this key                  */
+    FIELD_ONE = 8,       /* a list of one may be written without the list                       */
+    FIELD_PASSWORD = 16, /* may hold a password (user:password@): masked, has a *_file twin    */
+    FIELD_PLACE = 32     /* tells where the host is, or is needed to read what does            */
 };
 
 /* What a text has to look like. `pattern` says the same as `check` in the schema's regular

@@ -165,7 +165,8 @@ def test_check_finds_faults(make_cli):
     err = typo.error("check", status=FAILED)
     assert 'did you mean "concurrency"?' in err and "config.yaml:" in err
     assert typo.json("check", status=FAILED)["ok"] is False
-    assert "concurrencyy" in typo.error("jobs", status=USAGE)  # nobody guesses a socket from a broken file
+    lost = make_cli({"host": {"admni": "unix:x.sock"}}, name="lost")
+    assert 'did you mean "admin"?' in lost.error("jobs", status=USAGE)  # nobody guesses a socket from a broken file
 
 
 def test_check_lists_what_is_off(make_cli):
@@ -195,6 +196,28 @@ def test_secrets_are_not_shown(make_cli):
         done = cli.raw(*args, env=env)
         assert done.returncode == status and marker not in done.stdout + done.stderr, args
         assert args[0] == "config" or "this build knows sqlite:PATH" in done.stdout + done.stderr
+
+
+def test_commands_need_no_secret_of_the_host(make_cli):
+    """Whoever may use the admin socket need not have the host's environment, nor read what only the host may."""
+    secrets = {"ADMIN_TOKEN": "0123456789abcdef0123456789abcdef", "STORE": "jobhost.db", "HOOK": "hook-secret"}
+    cli = make_cli({"plugins": chaos(), "host": {"admin_token": "${ADMIN_TOKEN}"}, "store": {"url": "sqlite:var/${STORE}"},
+                    "hooks": {"h": {"path": "/h", "job": "chaos.echo", "verify": [{"bearer": "${HOOK}"}]}}})
+    cli.host.start(env=secrets)
+    job_id = cli.submit("chaos.echo")
+    assert job_id in cli("jobs")
+    assert "0 findings" in cli("fsck")
+    complete = subprocess.run([build.BINARY, "__complete", "zsh", "job", "-c", cli.host.config_path, ""], capture_output=True, text=True, check=True)
+    assert complete.stdout.startswith(job_id)
+    for strict in (("run",), USAGE), (("check",), FAILED), (("config", "dump"), USAGE):
+        assert "ADMIN_TOKEN is not set" in cli.error(*strict[0], status=strict[1])
+    cli.host.stop()
+    assert "ADMIN_TOKEN is not set" in cli.error("fsck", status=USAGE)  # the store itself is another matter
+
+
+def test_the_place_needs_what_it_names(make_cli):
+    cli = make_cli({"host": {"admin": "unix:${NOT_THERE}/admin.sock"}})
+    assert re.search(r"config\.yaml:\d+:\d+: host\.admin: NOT_THERE is not set", cli.error("jobs", status=USAGE))
 
 
 def test_run_with_a_broken_configuration(make_cli):

@@ -78,6 +78,17 @@ static void use(const struct config *c) {
     buf_free(&out);
 }
 
+// What a client of the host reads of the same file.
+static void look_for_place(struct bytes text, const struct config_env *env) {
+    struct config_load_options options = {.memory_only = true, .place_only = true};
+    struct config_report report;
+    struct config *c = config_load_text("fuzz.yaml", text, env, &options, &report);
+    check_report(c, &report);
+    FUZZ_CHECK(c == NULL || c->host.admin != NULL); // a config names the socket
+    config_free(&c);
+    config_report_finish(&report);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static struct config_env *env;
     env = env == NULL ? make_environment() : env;
@@ -98,6 +109,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     }
     config_free(&c);
     config_report_finish(&report);
+    look_for_place(buf_bytes(&text), env);
     buf_free(&text);
     buf_free(&out);
     return 0;

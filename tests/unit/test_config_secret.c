@@ -373,6 +373,43 @@ static void test_marker_in_mistakes(void) {
     }
 }
 
+// For a client: what does not tell where the host is may be as it likes, what does must be right.
+static void test_place_only(void) {
+    static const struct {
+        const char *text, *admin, *path, *code;
+    } rows[] = {
+        {"host: {state_dir: /s, admin_token: \"${UNSET}\", listen: 7}\n"
+         "store: {url: '${UNSET}'}\nnotify: {n: {secret: file:missing}}\nqueues: [1]\n",
+         "/s/admin.sock", NULL, NULL},
+        {"host: {state_dir: /s, admin: 'unix:/run/${NAME}.sock', log_level: loud}",
+         "/run/here.sock", NULL, NULL},
+        {"host: {state_dir: '${file:place}'}", "/from-file/admin.sock", NULL, NULL},
+        {"host: {admin: 'unix:/run/${UNSET}.sock'}", NULL, "host.admin", "unset_variable"},
+        {"host: {state_dir: '${UNSET}'}", NULL, "host.state_dir", "unset_variable"},
+        {"host: {state_dri: /s}", NULL, "host.state_dri", "unknown_key"},
+        {"hosts: {}", NULL, "hosts", "unknown_key"},
+        {"host: [1]", NULL, "host", "wrong_kind"},
+    };
+    static const char *const environment[] = {"NAME=here", NULL};
+    struct config_load_options options = {.place_only = true};
+    struct scratch s;
+    scratch_make(&s);
+    (void)scratch_text(&s, "place", "/from-file");
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct loaded l =
+            load_file(scratch_text(&s, "c.yaml", rows[i].text), environment, &options);
+        if (rows[i].admin != NULL && EXPECT_TRUE(l.config != NULL)) {
+            EXPECT_EQ_STR(rows[i].admin, l.config->host.admin);
+            EXPECT_STR("", printed(&l));
+        } else if (rows[i].admin == NULL) {
+            EXPECT_NULL(l.config);
+            EXPECT_STR(rows[i].code, code_at(&l, rows[i].path));
+        }
+        unload(&l);
+    }
+    scratch_remove(&s);
+}
+
 static const struct expect_test tests[] = {
     {"what a secret's file may hold", test_content},
     {"what kind of file and which mode it may have", test_kind_and_mode},
@@ -384,6 +421,7 @@ static const struct expect_test tests[] = {
     {"every way that is refused", test_refused_forms},
     {"what a file holds is judged too", test_content_is_judged},
     {"a literal in a file that others may read", test_literal_in_open_file},
+    {"a client's reading needs no secret", test_place_only},
     {"no output of a good config holds a secret", test_marker_in_a_good_config},
     {"no output about a mistake holds a secret", test_marker_in_mistakes},
 };
