@@ -8,7 +8,19 @@
 
 /* ---- hosts ---- */
 
-static void add_host(struct buf *out, const struct store_host *h, uint64_t own_nonce) {
+/* Of a store that is not shared we are the only user: whoever else did not take its leave is dead. */
+static const char *host_state(const struct host *host, const struct store_host *h, int64_t now_ms) {
+    if (h->nonce == host->nonce) {
+        return system_phase_name(host->phase);
+    }
+    bool lives = host->store.ops->caps.shared && now_ms < h->lease_end_ms;
+    return h->left ? "left" : lives ? "running" : "lost";
+}
+
+static void add_host(struct buf *out, const struct host *host, const struct store_host *h) {
+    int64_t now_ms = env_wall_ms(&host->env);
+    bool own = h->nonce == host->nonce;
+    bool leased = host->store.ops->caps.shared && !h->left;
     json_comma(out);
     buf_char(out, '{');
     json_kstr(out, "name", h->name);
@@ -16,10 +28,11 @@ static void add_host(struct buf *out, const struct store_host *h, uint64_t own_n
     json_key(out, "boot");
     buf_printf(out, "\"%016llx\"", (unsigned long long)h->nonce);
     json_kint(out, "pid", h->pid);
+    json_kstr(out, "state", host_state(host, h, now_ms));
     json_ktime(out, "started_at", h->started_ms);
-    json_ktime(out, "seen_at", h->seen_ms);
-    json_ktime(out, "lease_until", h->lease_end_ms);
-    json_kbool(out, "this", h->nonce == own_nonce);
+    json_ktime(out, "seen_at", own ? now_ms : h->seen_ms);
+    json_ktime(out, "lease_until", leased ? h->lease_end_ms : 0);
+    json_kbool(out, "this", own);
     buf_char(out, '}');
 }
 
@@ -33,7 +46,7 @@ static void hosts_listed(struct store_op *op) {
     }
     call_list_begin(&out);
     for (size_t i = 0; i < list->count; i++) {
-        add_host(&out, &list->hosts[i], call->host->nonce);
+        add_host(&out, call->host, &list->hosts[i]);
     }
     call_list_end(call, op, &out, NULL, false);
 }

@@ -74,4 +74,7 @@ void system_health_handle(struct call *call);
 void system_ready_handle(struct call *call);
 void metrics_handle(struct call *call);
 
+/* How the API calls a phase of the host. */
+const char *system_phase_name(enum host_phase phase);
+
 #endif

@@ -4,18 +4,21 @@
 #include "jobhost_plugin.h"
 #include "supervisor/ready.h"
 
-static const char *const phases[] = {
-    [HOST_STARTING] = "starting",
-    [HOST_RUNNING] = "running",
-    [HOST_DRAINING] = "draining",
-    [HOST_STOPPED] = "stopped",
-};
+const char *system_phase_name(enum host_phase phase) {
+    static const char *const names[] = {
+        [HOST_STARTING] = "starting",
+        [HOST_RUNNING] = "running",
+        [HOST_DRAINING] = "draining",
+        [HOST_STOPPED] = "stopped",
+    };
+    return names[phase];
+}
 
 static void begin_state(struct call *call, struct buf *out, bool ok) {
     const struct host *host = call->host;
     buf_char(out, '{');
     json_kbool(out, "ok", ok);
-    json_kstr(out, "phase", phases[host->phase]);
+    json_kstr(out, "phase", system_phase_name(host->phase));
     json_kstr(out, "store", host->store_fault == NULL ? "ok" : "degraded");
     json_kstr(out, "fault", host->store_fault);
 }

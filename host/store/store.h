@@ -653,6 +653,7 @@ struct store_host {
     uint64_t nonce;
     int32_t pid;
     int64_t started_ms, seen_ms, lease_end_ms;
+    bool left; /* it took its leave, at seen_ms */
 };
 enum { STORE_HOSTS_MAX = 100 }; /* rows kept: those seen last */
 struct store_host_list {

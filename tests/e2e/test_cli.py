@@ -634,6 +634,24 @@ def test_hosts(cli):
     assert [h["pid"] for h in me if h["this"]] == [cli.host.pid]
 
 
+def test_hosts_of_the_past(cli):
+    host, was = cli.host, {}
+    for end, state in (host.stop, "left"), (host.kill, "lost"):
+        was[host.pid] = state
+        end()
+        host.start()
+    was[host.pid] = "running"
+    assert {h["pid"]: h["state"] for h in cli.json("hosts")["items"]} == was
+    rows = {line.split()[1]: line for line in cli("hosts").splitlines()[1:]}
+    for pid, state in was.items():
+        assert (f" {state} (this) " if pid == host.pid else f" {state} ") in rows[str(pid)]
+    job_id = cli.submit("chaos.sleep", {"ms": 600_000})
+    host.wait_started(job_id)
+    host.send(signal.SIGTERM)
+    wait_until(lambda: "draining (this)" in cli("hosts"), build.PATIENCE_S, "a host that drains says so")
+    host.kill()
+
+
 def test_fsck_online_and_offline(make_cli):
     cli = make_cli()
     cli.host.start()

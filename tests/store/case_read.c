@@ -265,17 +265,21 @@ static void test_hosts(void) {
         .name = "alpha", .nonce = UINT64_MAX - 1, .lease_ms = 1000, .version = "0.1", .pid = 12};
     EXPECT_EQ_INT(0, rig_run(&rig, &lease.op, STORE_HOST_LEASE));
     int64_t started = rig.now;
+    struct store_host_list *list = RIG_NEW(&rig, store_host_list);
+    EXPECT_EQ_INT(0, rig_run(&rig, &list->op, STORE_HOST_LIST));
+    EXPECT_FALSE(list->hosts[0].left);
+    EXPECT_EQ_INT(started + 1000, list->hosts[0].lease_end_ms);
     rig.now += 10;
     lease.lease_ms = 0;
     EXPECT_EQ_INT(0, rig_run(&rig, &lease.op, STORE_HOST_LEASE));
-    struct store_host_list *list = RIG_NEW(&rig, store_host_list);
+    list = RIG_NEW(&rig, store_host_list);
     EXPECT_EQ_INT(0, rig_run(&rig, &list->op, STORE_HOST_LIST));
     EXPECT_EQ_UINT(1, list->count);
     EXPECT_EQ_UINT(UINT64_MAX - 1, list->hosts[0].nonce);
     EXPECT_EQ_STR("alpha", list->hosts[0].name);
     EXPECT_EQ_INT(started, list->hosts[0].started_ms);
     EXPECT_EQ_INT(rig.now, list->hosts[0].seen_ms);
-    EXPECT_EQ_INT(rig.now, list->hosts[0].lease_end_ms);
+    EXPECT_TRUE(list->hosts[0].left);
     // those seen last are kept
     for (int i = 0; i < STORE_HOSTS_MAX; i++) {
         rig.now++;

@@ -183,10 +183,14 @@ static void test_plugins(void) {
 
 static void fill_hosts(void *op) {
     static struct store_host hosts[] = {
-        {.name = "h", .version = "1", .pid = 5, .started_ms = 1000}};
+        {.name = "h", .version = "1", .pid = 5, .started_ms = 1000, .seen_ms = 1000},
+        {.name = "l", .nonce = 1, .seen_ms = 2000, .lease_end_ms = INT64_MAX, .left = true},
+        {.name = "s", .nonce = 2, .seen_ms = 3000, .lease_end_ms = 4000},
+        {.name = "r", .nonce = 3, .seen_ms = 3000, .lease_end_ms = INT64_C(4102444800000)},
+    };
     struct store_host_list *l = CONTAINER_OF(op, struct store_host_list, op);
     l->hosts = hosts;
-    l->count = 1;
+    l->count = ARRAY_LEN(hosts);
 }
 
 static void fill_audit(void *op) {
@@ -219,12 +223,44 @@ static void fill_dedup(void *op) {
     l->count = 1;
 }
 
+static void check_hosts(struct api_fixture *x) {
+    static const char left[] = "{\"name\":\"l\",\"boot\":\"0000000000000001\",\"pid\":0,\"state\":"
+                               "\"left\",\"seen_at\":\"1970-01-01T00:00:02.000Z\",\"this\":false}";
+    static const struct {
+        enum host_phase phase;
+        bool shared;
+        const char *want;
+    } rows[] = {
+        {HOST_RUNNING, false,
+         "{\"name\":\"h\",\"version\":\"1\",\"boot\":\"0000000000000000\",\"pid\":5,\"state\":"
+         "\"running\",\"started_at\":\"1970-01-01T00:00:01.000Z\",\"seen_at\":\"1970-01-01T00:16:"
+         "40.000Z\",\"this\":true"},
+        {HOST_DRAINING, false, "\"pid\":5,\"state\":\"draining\""},
+        {HOST_RUNNING, false, left},
+        {HOST_RUNNING, true, left},
+        // on a store of one host, the others do not live
+        {HOST_RUNNING, false, "\"boot\":\"0000000000000003\",\"pid\":0,\"state\":\"lost\""},
+        {HOST_RUNNING, true,
+         "\"boot\":\"0000000000000003\",\"pid\":0,\"state\":\"running\",\"seen_at\":"
+         "\"1970-01-01T00:00:03.000Z\",\"lease_until\":\"2100-01-01T00:00:00.000Z\",\"this\":"
+         "false}"},
+        {HOST_RUNNING, true, "\"boot\":\"0000000000000002\",\"pid\":0,\"state\":\"lost\""},
+    };
+    struct store_ops shared = api_fake_store;
+    shared.caps.shared = true;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        x->host.phase = rows[i].phase;
+        x->host.store.ops = rows[i].shared ? &shared : &api_fake_store;
+        check_op(x, "GET", "/v1/hosts", NULL, STORE_HOST_LIST, fill_hosts, 0, 200, rows[i].want);
+    }
+    x->host.phase = HOST_RUNNING;
+    x->host.store.ops = &api_fake_store;
+}
+
 static void test_administration(void) {
     struct api_fixture x;
     api_start(&x, plain);
-    check_op(
-        &x, "GET", "/v1/hosts", NULL, STORE_HOST_LIST, fill_hosts, 0, 200,
-        "{\"name\":\"h\",\"version\":\"1\",\"boot\":\"0000000000000000\",\"pid\":5,\"started_at\"");
+    check_hosts(&x);
     check_op(
         &x, "GET", "/v1/audit?limit=7&cursor=c", NULL, STORE_AUDIT_LIST, fill_audit, 0, 200,
         "\"actor\":\"uid:0\",\"action\":\"queue.pause\",\"target\":\"q\"}],\"next_cursor\":\"d\"}");

@@ -98,6 +98,7 @@ int read_hosts(struct reader *r, struct store_op *op) {
             .started_ms = sqlite3_column_int64(s, 4),
             .seen_ms = sqlite3_column_int64(s, 5),
             .lease_end_ms = sqlite3_column_int64(s, 6),
+            .left = sqlite3_column_int64(s, 6) <= sqlite3_column_int64(s, 5), // op_host_lease()
         };
     }
     return code;
