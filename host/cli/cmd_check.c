@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "cli/check_handlers.h"
+#include "cli/check_tls.h"
 #include "cli/cli.h"
 #include "cli/local_config.h"
 #include "cli/offline.h"
@@ -14,9 +15,10 @@ struct check {
     struct cli *cli;
     struct local_config local;
     struct check_handlers handlers;
-    struct buf plugins, off, warnings; // elements of the members of that name, with --json
-    unsigned failed;
-    unsigned missing; // job types that nobody handles
+    struct buf plugins, tls, off, warnings; // elements of the members of that name, with --json
+    unsigned failed;                        // plugins
+    unsigned unusable;                      // certificates
+    unsigned doubts;                        // what --strict does not let pass
     bool strict;
     int store; // 0 opened or in use by a host; negative errno
     struct err store_error;
@@ -70,7 +72,7 @@ static void check_plugins(struct check *k) {
 static void check_types(struct check *k) {
     struct buf text = {0};
     if (k->failed == 0) {
-        k->missing = check_handlers_missing(&k->handlers, k->local.config, &text);
+        k->doubts += check_handlers_missing(&k->handlers, k->local.config, &text);
     }
     if (!k->cli->json && text.len > 0) {
         (void)fwrite(text.data, 1, text.len, stderr);
@@ -82,6 +84,28 @@ static void check_types(struct check *k) {
         at += len + 1;
     }
     buf_free(&text);
+}
+
+/* ---- certificates ---- */
+
+static void say_tls(void *arg, const struct config_listen *listen, size_t index, bool usable,
+                    const char *problem) {
+    struct check *k = arg;
+    k->unusable += !usable;
+    k->doubts += usable && problem != NULL;
+    if (k->cli->json) {
+        json_comma(&k->tls);
+        buf_char(&k->tls, '{');
+        json_kstr(&k->tls, "address", listen->address);
+        json_kbool(&k->tls, "ok", usable);
+        json_kstr(&k->tls, "problem", problem);
+        buf_char(&k->tls, '}');
+    } else if (problem == NULL) {
+        out_text("tls    %-12s ok\n", listen->address);
+    } else {
+        (void)fprintf(stderr, "host.listen[%zu].tls: %s%s\n", index, usable ? "warning: " : "",
+                      problem);
+    }
 }
 
 /* ---- sections that are off, the store ---- */
@@ -132,6 +156,7 @@ static void print_json(struct check *k, bool ok) {
     json_key(&out, "config");
     config_report_json(&k->local.report, &out);
     add_list(&out, "plugins", &k->plugins);
+    add_list(&out, "tls", &k->tls);
     add_list(&out, "off", &k->off);
     add_list(&out, "warnings", &k->warnings);
     if (k->store != 0) {
@@ -143,8 +168,8 @@ static void print_json(struct check *k, bool ok) {
 }
 
 static int verdict(struct check *k) {
-    bool ok = k->local.config != NULL && k->failed == 0 && k->store == 0 &&
-              (k->missing == 0 || !k->strict);
+    bool ok = k->local.config != NULL && k->failed == 0 && k->store == 0 && k->unusable == 0 &&
+              (k->doubts == 0 || !k->strict);
     if (k->cli->json) {
         print_json(k, ok);
     } else if (ok) {
@@ -168,6 +193,7 @@ int cmd_check(struct cli *cli) {
     buf_free(&text);
     if (k.local.config != NULL) {
         config_each_off(k.local.config, say_off, &k);
+        check_tls(&k.local.config->host, say_tls, &k);
         check_plugins(&k);
         check_types(&k);
         if (cli_flag(cli, "connect")) {
@@ -176,6 +202,7 @@ int cmd_check(struct cli *cli) {
     }
     r = verdict(&k);
     buf_free(&k.plugins);
+    buf_free(&k.tls);
     buf_free(&k.off);
     buf_free(&k.warnings);
     arena_free(&k.handlers.arena);

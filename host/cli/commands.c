@@ -196,8 +196,9 @@ const struct cli_command cli_commands[] = {
      .synopsis = "[-c FILE] [--strict] [--connect]",
      .summary = "check the configuration and its plugins",
      .text = "Reads the configuration as the host would, reports every error with its place and "
-             "what is off, loads each plugin in a process of its own to see whether it would "
-             "start, and warns of job types that none handles.",
+             "what is off, loads the certificates as the server would and each plugin in a "
+             "process of its own to see whether it would start, and warns of job types that "
+             "none handles.",
      .options = check_options,
      .run = cmd_check,
      .local = true},

@@ -12,6 +12,7 @@ import pytest
 
 from lib import build
 from lib.certs import Authority
+from lib.cli import FAILED, Cli
 from lib.procs import wait_until
 from lib.raw import Raw
 
@@ -72,6 +73,8 @@ def test_a_certificate_that_cannot_be_used(make_host, authority, case):
     assert not host.start(ready=False)
     assert host.reap() == status
     assert words in host.read_log()
+    assert words in Cli(host).error("check", status=FAILED)  # which would have told it before
+    assert Cli(host).json("check", status=FAILED)["ok"] is False
 
 
 @pytest.mark.parametrize("start,end,words", [("200101000000Z", "210101000000Z", "the certificate expired at 2021-01-01T00:00:00Z"),
@@ -81,6 +84,9 @@ def test_a_certificate_out_of_its_time_is_a_warning(make_host, authority, start,
     host = make_host({"host": {"listen": [{"address": "127.0.0.1:0", "tls": {"cert": cert, "key": key}}]}})
     host.start()
     assert f"warn  tls.certificate msg=\"{cert}: {words}" in host.read_log()
+    assert f"host.listen[0].tls: warning: {cert}: {words}" in Cli(host).raw("check").stderr
+    assert Cli(host).json("check")["tls"][0]["problem"].startswith(f"{cert}: {words}")
+    Cli(host).error("check", "--strict", status=FAILED)
     with pytest.raises(ssl.SSLCertVerificationError):
         Raw(host.port(), tls=authority.client())
 
