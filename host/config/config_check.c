@@ -111,10 +111,39 @@ static void check_listen(struct config_binding *b, const struct config_host *hos
                  "%s can be reached from other machines while host.auth is none; set host.auth: "
                  "tokens, or listen on 127.0.0.1",
                  l->address);
+    } else if (l->tls_cert == NULL && l->tls_key == NULL && !config_address_is_local(l->address)) {
+        config_check_warning(b, &(struct config_subject){NULL, where, "", &l->address},
+                             "plain_http",
+                             "tokens and data of %s go over the network in clear text; give it "
+                             "tls, or listen on 127.0.0.1 behind a proxy that has it",
+                             l->address);
+    }
+}
+
+/* RFC 6750, section 2.1: what an Authorization header can carry. */
+static bool is_token68(const char *text) {
+    static const char alphabet[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/";
+    size_t data = strspn(text, alphabet);
+    return data > 0 && text[data + strspn(text + data, "=")] == '\0';
+}
+
+static void check_token(struct config_binding *b, const struct config_host *host) {
+    const char *token = host->admin_token;
+    if (token != NULL && !is_token68(token)) {
+        COMPLAIN(b, NULL, "host", "admin_token", &host->admin_token, "bad_secret",
+                 "a token has letters, digits and -._~+/ only, and = at its end; make one with: "
+                 "openssl rand -hex 24");
+    } else if (token != NULL && strlen(token) < CONFIG_TOKEN_MIN) {
+        COMPLAIN(b, NULL, "host", "admin_token", &host->admin_token, "bad_secret",
+                 "is shorter than %d characters and could be guessed; make one with: openssl rand "
+                 "-hex 24",
+                 CONFIG_TOKEN_MIN);
     }
 }
 
 static void check_tokens(struct config_binding *b, const struct config_host *host) {
+    check_token(b, host);
     if (host->auth == NULL || strcmp(host->auth, "tokens") != 0 || host->admin_token != NULL) {
         return;
     }

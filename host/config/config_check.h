@@ -5,6 +5,8 @@
 
 #include "config/config_bind.h"
 
+enum { CONFIG_TOKEN_MIN = 16 }; /* bytes of host.admin_token */
+
 /* After the defaults are filled in, the origins sorted and the index built. */
 void config_check(struct config_binding *b, const struct config *c);
 

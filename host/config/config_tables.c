@@ -95,7 +95,9 @@ static const struct config_field host_rows[] = {
      .words = WORDS("none", "tokens"),
      .doc = "`none` is allowed on loopback and unix sockets only."},
     {"admin_token", CONFIG_SECRET, 0, AT(config_host, admin_token), .max = 512,
-     .doc = "A token with every right, for the first `tokens new` and for recovery."},
+     .doc = "The token that opens this host's HTTP API, with every right, when `auth` is `tokens`: "
+            "16 or more letters, digits and `-._~+/`, as of `openssl rand -hex 24`. The admin "
+            "socket needs none."},
     {"shutdown_grace", CONFIG_DURATION, 0, AT(config_host, shutdown_grace_ms), .fallback = "60s",
      .max = DAY, .doc = "How long running jobs may go on after SIGTERM."},
     {"lease", CONFIG_DURATION, FIELD_RESTART, AT(config_host, lease_ms), .fallback = "30s",

@@ -136,10 +136,10 @@ def test_config_commands(tmp_path):
     schema = json.loads(run("config", "schema")[0])
     assert "plugins" in schema["properties"]
     assert "# " in run("config", "docs")[0]
-    (tmp_path / "config.yaml").write_text('host: {admin_token: "correct horse"}\n')
+    (tmp_path / "config.yaml").write_text('host: {admin_token: "correct-horse-battery"}\n')
     out, _ = run("config", "dump", cwd=tmp_path)
-    assert "state_dir" in out and "correct horse" not in out
-    assert "correct horse" not in json.dumps(json.loads(run("config", "dump", "--json", cwd=tmp_path)[0]))
+    assert "state_dir" in out and "correct-horse" not in out
+    assert "correct-horse" not in json.dumps(json.loads(run("config", "dump", "--json", cwd=tmp_path)[0]))
     # JOBHOST_CONFIG names it as well
     named = run("config", "dump", env={"JOBHOST_CONFIG": str(tmp_path / "config.yaml")})[0]
     assert named == out.replace(" config.yaml:1", f" {tmp_path}/config.yaml:1")
@@ -187,8 +187,21 @@ def test_check_looks_for_handlers(make_cli):
     assert "handler chaos.echo is already provided by plugin chaos" in twice.error("check", status=FAILED)
 
 
+def test_a_token_that_could_be_guessed(make_cli):
+    cli = make_cli({"host": {"auth": "tokens", "admin_token": "${TOKEN}", "listen": "0.0.0.0:0"}})
+    for args, status in (("run",), USAGE), (("check",), FAILED):
+        done = cli.raw(*args, env={"TOKEN": "letmein"})
+        assert done.returncode == status and "letmein" not in done.stdout + done.stderr
+        assert re.search(r"config\.yaml:\d+:\d+: host\.admin_token: .*make one with: openssl rand -hex 24", done.stderr)
+    good = {"TOKEN": "letmein-0123456789"}
+    told = r"config\.yaml:\d+:\d+: warning: host\.listen\[0\]: .*clear text"
+    assert re.search(told, cli.raw("check", env=good).stderr)
+    cli.host.start(env=good)
+    assert re.search(told, cli.host.read_log())
+
+
 def test_secrets_are_not_shown(make_cli):
-    marker = "hunter2-marker"
+    marker = "hunter2-marker-of-tests"
     env = {"REDIS": f"redis://user:{marker}@127.0.0.1", "TOKEN": marker, "WORD": marker}
     cli = make_cli({"plugins": chaos(), "host": {"admin_token": "${TOKEN}"}, "store": {"url": "${REDIS}"}})
     for args, status in (("run",), FAILED), (("check", "--connect"), FAILED), (("check", "--connect", "--json"), FAILED), \

@@ -22,6 +22,7 @@ def seed_routes(prefix, job):
             {"match": f"GET {prefix}/job-results/{{id}}", "action": "result", "view": "amazon"}]
 
 
+TOKEN = "the-right-token-of-tests"
 ROUTES = [*seed_routes("", "chaos.reads_input"), *seed_routes("/api/v1", "chaos.fields"),
           {"match": "POST /app/{user}/echo", "action": "submit", "job": "chaos.echo", "queue": "apps"},
           {"match": "GET /app/{user}/jobs/{id}", "action": "status"},
@@ -208,10 +209,10 @@ def test_own_forms(routed):
 
 
 def test_tokens_hold_for_routes(make_host):
-    host = make_host({"host": {"auth": "tokens", "admin_token": "right"}, "routes": ROUTES})
+    host = make_host({"host": {"auth": "tokens", "admin_token": TOKEN}, "routes": ROUTES})
     host.start()
     kind, body = form.encode(FILES)
-    for line, code in (("X: y", 401), ("Authorization: Bearer wrong", 401), ("Authorization: Bearer right", 200)):
+    for line, code in (("X: y", 401), ("Authorization: Bearer wrong", 401), (f"Authorization: Bearer {TOKEN}", 200)):
         assert ask(host.port(), "POST", "/start-analysis", [f"Content-Type: {kind}", line], body).status == code
     assert detail(ask(host.port(), "GET", f"/job-status/{ID}"))[0] == 401
 

@@ -17,6 +17,7 @@ from lib.raw import Raw, ask
 from lib.workload import pattern, sums
 
 MIB = 1 << 20
+TOKEN = "the-right-token-of-tests"
 JOB = '{"type": "chaos.reads_input"}'
 LARGE = build.count(200, 64, 32) * MIB
 
@@ -195,15 +196,15 @@ def test_too_large_is_refused_before_it_is_sent(host, path):
 @pytest.mark.parametrize("lines, path, status", [
     ((), "/v1/blobs", 401),
     (("Authorization: Bearer wrong",), "/v1/jobs", 401),
-    (("Authorization: Bearer right",), "/v1/nothing", 404),
-    (("Authorization: Bearer right",), "/v1/jobs?x=1", 400),
-    (("Authorization: Bearer right",), "/v1/jobs/cancel", 415),
-    (("Authorization: Bearer right",), "/v1/queues", 405),
-    (("Authorization: Bearer right",), "/v1/jobs", 100),
-    (("Authorization: Bearer right",), "/v1/blobs", 100),
+    ((f"Authorization: Bearer {TOKEN}",), "/v1/nothing", 404),
+    ((f"Authorization: Bearer {TOKEN}",), "/v1/jobs?x=1", 400),
+    ((f"Authorization: Bearer {TOKEN}",), "/v1/jobs/cancel", 415),
+    ((f"Authorization: Bearer {TOKEN}",), "/v1/queues", 405),
+    ((f"Authorization: Bearer {TOKEN}",), "/v1/jobs", 100),
+    ((f"Authorization: Bearer {TOKEN}",), "/v1/blobs", 100),
 ])
 def test_asked_before_the_body(make_host, lines, path, status):
-    host = make_host({"host": {"auth": "tokens", "admin_token": "right"}})
+    host = make_host({"host": {"auth": "tokens", "admin_token": TOKEN}})
     host.start()
     with Raw(host.port()) as raw:
         answer = raw.send(head("multipart/form-data; boundary=b", 1_000_000, path, "Expect: 100-continue", *lines)).response()

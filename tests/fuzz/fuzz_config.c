@@ -45,7 +45,8 @@ static void blow_up(const uint8_t *data, size_t size, struct buf *out) {
 }
 
 static struct config_env *make_environment(void) {
-    char n[] = "N=7", word[] = "WORD=info", empty[] = "EMPTY=", secret[] = "SECRET=fuzzed-marker";
+    char n[] = "N=7", word[] = "WORD=info",
+         empty[] = "EMPTY=", secret[] = "SECRET=fuzzed-marker-01";
     char *environment[] = {n, word, empty, secret, NULL};
     return config_env_new(environment);
 }

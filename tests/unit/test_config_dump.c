@@ -97,7 +97,8 @@ static void hash_of(const char *yaml, const char *const *env, char out[65]) {
 }
 
 static void test_hash(void) {
-    static const char *const one[] = {"T=one", NULL}, *const two[] = {"T=two", NULL};
+    static const char *const one[] = {"T=one-0123456789ab", NULL}, *const two[] = {
+                                                                       "T=two-0123456789ab", NULL};
     char a[65], b[65];
     hash_of("host: {}\n", NULL, a);
     EXPECT_EQ_UINT(64, strlen(a));
@@ -155,7 +156,7 @@ static void test_restart(void) {
 // ---- the environment's copy
 
 static void test_environment(void) {
-    char value[] = "A=one";
+    char value[] = "A=one-0123456789ab";
     char *environ_like[] = {value, NULL};
     struct config_env *env = config_env_new(environ_like);
     memset(value + 2, 'x', 3); // later changes are not seen
@@ -163,7 +164,7 @@ static void test_environment(void) {
     struct config *c =
         config_load_text("t", bytes_of("host: {admin_token: \"${A}\"}"), env, NULL, &report);
     if (EXPECT_TRUE(c != NULL)) {
-        EXPECT_STR("one", c->host.admin_token);
+        EXPECT_STR("one-0123456789ab", c->host.admin_token);
     }
     config_free(&c);
     config_report_finish(&report);
@@ -176,7 +177,7 @@ static void test_environment(void) {
 }
 
 static void test_consumed(void) {
-    static const char *const env[] = {"A=a", "B=b", "C=debug", "D=d", NULL};
+    static const char *const env[] = {"A=aaaaaaaaaaaa", "B=bbbb", "C=debug", "D=d", NULL};
     struct loaded l = load_text("host: {admin_token: \"${A}${B}\", log_level: \"${C}\"}\n"
                                 "plugins: {p: {config: {x: \"${A}\", y: \"${D}\"}}}\n",
                                 env);

@@ -59,14 +59,14 @@ static void test_relative(void) {
     static const struct file files[] = {
         {"main.yaml", "include: [sub/x.yaml]\n"},
         {"sub/x.yaml", "plugins: {p: {file: ./p.so}}\nhost: {admin_token: file:token}\n"},
-        {"sub/token", "abc\n"},
+        {"sub/token", "abcdefghijklmnop\n"},
     };
     struct scratch s;
     scratch_make(&s);
     struct loaded l = load_files(&s, files, 3);
     EXPECT_STR("", printed(&l));
     if (EXPECT_TRUE(l.config != NULL)) {
-        EXPECT_STR("abc", l.config->host.admin_token);
+        EXPECT_STR("abcdefghijklmnop", l.config->host.admin_token);
         EXPECT_CONTAINS("/sub/p.so", l.config->plugins[0].file);
         EXPECT_NULL(strstr(l.config->host.state_dir, "/sub/"));
     }

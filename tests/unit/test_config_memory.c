@@ -38,7 +38,7 @@ static const char mistakes[] = "host: {lease: 1, bogus: [x], log_level: loud}\n"
                                "cors: &x [1]\n"
                                "jobs: {a.b: {timeout: 2h, deadline: 1h}}\n";
 
-static const char *const environment[] = {"SECRET=s3cret", "OTHER=x", NULL};
+static const char *const environment[] = {"SECRET=s3cret-0123456789", "OTHER=x", NULL};
 
 // Loads with the nth allocation failing; true when nothing failed any more.
 static bool load_with(const char *yaml, int nth, bool good) {

@@ -129,21 +129,21 @@ static void test_fingerprint(void) {
 static void test_forms(void) {
     struct scratch s;
     scratch_make(&s);
-    (void)scratch_text(&s, "token", "from-file\n");
-    static const char *const environment[] = {"TOKEN=from-env", "FILE=token", NULL};
+    (void)scratch_text(&s, "token", "from-file-0123456\n");
+    static const char *const environment[] = {"TOKEN=from-env-0123456", "FILE=token", NULL};
     static const struct {
         const char *text, *want;
     } forms[] = {
-        {"admin_token: literal", "literal"},
-        {"admin_token: '012'", "012"},
-        {"admin_token: 0123", "0123"},
-        {"admin_token: ${TOKEN}", "from-env"},
-        {"admin_token: x-${TOKEN}", "x-from-env"},
-        {"admin_token: file:token", "from-file"},
-        {"admin_token: file:${FILE}", "from-file"},
-        {"admin_token: ${file:token}", "from-file"},
-        {"admin_token_file: token", "from-file"},
-        {"admin_token_file: ./${FILE}", "from-file"},
+        {"admin_token: literal-01234567", "literal-01234567"},
+        {"admin_token: '0123456789012345'", "0123456789012345"},
+        {"admin_token: 01234567890123456", "01234567890123456"},
+        {"admin_token: ${TOKEN}", "from-env-0123456"},
+        {"admin_token: x-${TOKEN}", "x-from-env-0123456"},
+        {"admin_token: file:token", "from-file-0123456"},
+        {"admin_token: file:${FILE}", "from-file-0123456"},
+        {"admin_token: ${file:token}", "from-file-0123456"},
+        {"admin_token_file: token", "from-file-0123456"},
+        {"admin_token_file: ./${FILE}", "from-file-0123456"},
         {"admin_token: ${UNSET:-}", NULL},
         {"log_level: info", NULL},
     };
@@ -163,8 +163,8 @@ static void test_forms(void) {
 static void test_refused_forms(void) {
     struct scratch s;
     scratch_make(&s);
-    (void)scratch_text(&s, "token", "from-file\n");
-    (void)scratch_write(&s, "open", "from-file\n", 10, 0640);
+    (void)scratch_text(&s, "token", "from-file-0123456\n");
+    (void)scratch_write(&s, "open", "from-file-0123456\n", 18, 0640);
     static const char *const environment[] = {"EMPTY=", NULL};
     static const struct {
         const char *text, *path, *code;
@@ -222,7 +222,8 @@ static void test_content_is_judged(void) {
 static void test_literal_in_open_file(void) {
     struct scratch s;
     scratch_make(&s);
-    static const char text[] = "host: {admin_token: literal}\nstore: {url: 'redis://u:pw@h'}\n";
+    static const char text[] =
+        "host: {admin_token: literal-01234567}\nstore: {url: 'redis://u:pw@h'}\n";
     struct loaded l = load_file(scratch_write(&s, "c.yaml", text, strlen(text), 0640), NULL, NULL);
     EXPECT_TRUE(l.config != NULL);
     EXPECT_EQ_UINT(2, l.report.warnings);
@@ -250,7 +251,7 @@ static void test_literal_in_open_file(void) {
 #define MARKER "Mk3r"
 
 static const char *const marked_environment[] = {
-    "SECRET=" MARKER "-env",
+    "SECRET=" MARKER "-env-0123456789",
     "URL=https://user:" MARKER "@host.example/" MARKER "/hook",
     "REDIS=redis://default:" MARKER "@redis.example:6379",
     "KEYB64=whsec_TWszclRvUmFuZG9tQnl0ZXNGb3JUZXN0MTI=",
