@@ -1,0 +1,44 @@
+"""What is installed lies where the shells and man(1) look for it."""
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from lib import build
+
+# bash-completion and man-db have no list to be asked for: these are their defaults without XDG_DATA_DIRS and MANPATH
+BASH = ["/usr/local/share/bash-completion/completions", "/usr/share/bash-completion/completions"]
+MAN = ["/usr/local/share/man/man1", "/usr/share/man/man1"]
+
+
+def folders(tmp_path, *command):
+    """What a shell that was started without any configuration of a user prints."""
+    if shutil.which(command[0]) is None:
+        pytest.skip(f"{command[0]} is not installed")
+    done = subprocess.run(command, env={"HOME": str(tmp_path), "PATH": os.environ["PATH"]}, capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()
+
+
+@pytest.fixture(scope="module", params=["/usr", "/usr/local"])
+def installed(request, tmp_path_factory):
+    root = str(tmp_path_factory.mktemp("root"))
+    subprocess.run(["cmake", "--install", build.BUILD, "--prefix", request.param], env={**os.environ, "DESTDIR": root}, check=True,
+                   capture_output=True)
+    return root
+
+
+def found(root, places, name):
+    return [p for p in places if os.path.isfile(root + os.path.join(p, name))]
+
+
+def test_zsh(installed, tmp_path):
+    assert len(found(installed, folders(tmp_path, "zsh", "-f", "-c", "print -l $fpath"), "_jobhost")) == 1
+
+
+def test_fish(installed, tmp_path):
+    assert len(found(installed, folders(tmp_path, "fish", "-c", "printf '%s\\n' $fish_complete_path"), "jobhost.fish")) == 1
+
+
+def test_bash_and_man(installed):
+    assert len(found(installed, BASH, "jobhost")) == len(found(installed, MAN, "jobhost.1")) == 1
