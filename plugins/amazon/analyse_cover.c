@@ -49,7 +49,7 @@ static void bridge_pauses(const struct orders *o, int32_t *by_day) {
 // Days between lines that lie too far apart are covered by nothing: -1.
 static int cut_apart(struct analysis *a, const struct orders *o, int32_t *by_day) {
     int64_t before = o->first_day;
-    int rc = query_begin(a, "SELECT DISTINCT day FROM line ORDER BY day", NULL, 0);
+    int rc = query_begin(a, "SELECT day FROM day_sum ORDER BY day", NULL, 0);
     while (rc == 0 && (rc = query_next(a)) > 0) {
         int64_t day = query_int(a, 0);
         rc = 0;

@@ -11,5 +11,7 @@ CREATE TABLE sold_asin_rank AS SELECT row_number() OVER w AS rank, sum(sales) OV
 CREATE TABLE sold_sku_rank AS SELECT row_number() OVER w AS rank, sum(sales) OVER (w ROWS UNBOUNDED PRECEDING) AS cumulative, *
     FROM sold_sku WINDOW w AS (ORDER BY sales DESC, key);
 
-CREATE TABLE daily AS SELECT day, sum(revenue) AS revenue, sum(units) AS units, sum(orders) AS orders FROM (
-    SELECT day, revenue, units, 0 AS orders FROM day_sum UNION ALL SELECT day, 0, 0, 1 FROM ord WHERE sold) GROUP BY day;
+-- Days with a sold line.
+CREATE TABLE daily(day INTEGER PRIMARY KEY, revenue INTEGER NOT NULL, units INTEGER NOT NULL, orders INTEGER NOT NULL);
+INSERT INTO daily SELECT day, revenue, units, 0 FROM day_sum WHERE sold > 0;
+INSERT INTO daily SELECT day, 0, 0, 1 FROM ord WHERE sold ON CONFLICT(day) DO UPDATE SET orders = orders + 1;

@@ -79,7 +79,7 @@ int facts_trouble(struct facts *f, struct trouble *t) {
         return trouble_set(t, TROUBLE_RESOURCE, "disk", "temporary database: %s", words);
     default: break;
     }
-    if (strstr(words, "overflow") != NULL) {
+    if (strstr(words, "overflow") != NULL || strstr(words, "cannot store REAL") != NULL) {
         return trouble_set(t, TROUBLE_INPUT, "too_large",
                            "the figures of these reports are too large to be added");
     }

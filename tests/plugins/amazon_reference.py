@@ -621,6 +621,16 @@ def good_rows(reports=(), orders=(), currency="GBP", marketplace=None):
     return sum(p.db.execute("SELECT count(*) FROM raw").fetchone()[0] for p in parts)
 
 
+def members_of(value, path=""):
+    """Every member in a document: "business.periods[].label"."""
+    if isinstance(value, list):
+        return set().union(*(members_of(v, path + "[]") for v in value)) if value else set()
+    if not isinstance(value, dict):
+        return set()
+    at = path + "." if path else ""
+    return {at + k for k in value}.union(*(members_of(v, at + k) for k, v in value.items()))
+
+
 def differences(want, got, path="report"):
     """Every place where the two differ; members that only `got` has (labels, file names) are not figures."""
     if isinstance(want, dict):

@@ -10,6 +10,7 @@ import subprocess
 import pytest
 
 import amazon_files as files
+import amazon_reference as reference
 from conftest import BUILD, REPO
 
 INPUT, RESOURCE = 1, 7  # enum of error classes
@@ -334,6 +335,13 @@ def test_asins_that_another_file_tells(analyze, write):
     assert said["asin_unknown"][0] == 1 and "S3" in said["asin_unknown"][1]
 
 
+def test_sums_that_are_too_large(analyze, write):
+    """Of one product and day, of several products on a day: no sum is clipped."""
+    for skus in (("S1",), ("S1", "S2", "S3")):
+        rows = "".join(line(order=str(n), sku=skus[n % len(skus)], asin="", price="9999999999999.99") for n in range(9300))
+        refused(analyze([("orders", write("o.txt", ORDERS + rows))]), "too_large", "too large to be added")
+
+
 def test_lines_that_became_one(analyze, write):
     """The newer export gives two lines of a SKU as one of quantity 2."""
     old = write("old.txt", ORDERS + line(price="10.00") * 2)
@@ -506,16 +514,6 @@ def test_csv_files_have_all_rows(analyze, write, rng):
     assert len(report["asins"]["rows"]) == 5
 
 
-def members_of(value, path=""):
-    """Every member in a document: "business.periods[].label"."""
-    if isinstance(value, list):
-        return set().union(*(members_of(v, path + "[]") for v in value)) if value else set()
-    if not isinstance(value, dict):
-        return set()
-    at = path + "." if path else ""
-    return {at + k for k in value}.union(*(members_of(v, at + k) for k, v in value.items()))
-
-
 def documented():
     """Every member in REPORT.md: the rows of a table, under each of the places that the paragraph above it names."""
     with open(os.path.join(REPO, "plugins", "amazon", "REPORT.md"), encoding="utf-8") as f:
@@ -535,7 +533,7 @@ def test_every_member_of_the_report_is_documented(analyze, write, rng):
     both = analyze([("orders" if path.endswith("txt") else "business_report", path) for path in paths])["report"]
     spans = [files.order_lines(rng, files.catalogue(rng, 20), 200, datetime.date(2026, m, 1), 60) for m in (1, 6)]
     gap = analyze([("orders", write(f"{i}.txt", files.orders(rng, lines, bad=0.1))) for i, lines in enumerate(spans)])["report"]
-    made, said = members_of(both) | members_of(gap), documented()
+    made, said = reference.members_of(both) | reference.members_of(gap), documented()
     assert len(said) == len(set(said))
     assert (sorted(made - set(said)), sorted(set(said) - made)) == ([], [])
 
