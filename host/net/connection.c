@@ -251,7 +251,6 @@ static void head_complete(struct conn *c) {
     c->parser.body_max = body.limit;
     c->ex->body_piece = body.piece;
     c->ex->ends_with_drain = body.ends_with_drain;
-    c->want_continue = c->parser.expect_continue;
     if (reading(c) && body.piece != NULL && !exchange_upload(c->ex)) {
         refuse_body(&c->ex->req, "too_many_uploads", SERVER_NO_UPLOAD);
     }
@@ -259,6 +258,7 @@ static void head_complete(struct conn *c) {
     if (held && c->parser.length <= body.limit && !exchange_body_fits(c->ex, c->parser.length)) {
         refuse_body(&c->ex->req, "too_many_bodies", SERVER_NO_ROOM);
     }
+    c->want_continue = reading(c) && c->parser.expect_continue; // an answer is all there will be
 }
 
 static void request_complete(struct conn *c) {

@@ -56,7 +56,7 @@ struct conn {
     bool behind;           /* nothing is read: what takes the body has enough for now */
     int64_t body_since_ms; /* when it began to arrive, pauses taken out */
     int64_t behind_since_ms;
-    bool want_continue;
+    bool want_continue; /* before more of the body is awaited; never once there is an answer */
     bool close_after;
     bool peer_ended; /* end of file was read */
     size_t lingered;

@@ -8,6 +8,7 @@
 #include <event2/event.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -169,6 +170,8 @@ static inline int client_tcp_from(struct fixture *f, unsigned last) {
         close(fd);
         return -1;
     }
+    // what is sent is there at once, also behind something that is not acknowledged yet
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
     (void)fcntl(fd, F_SETFL, O_NONBLOCK);
     return fd;
 }
