@@ -17,10 +17,11 @@
 enum {
     SUBMIT_BODY_MIN = 16 << 20,      // an array of 1000 jobs with 16 KiB each
     SUBMIT_ENVELOPE_MAX = 64 * 1024, // what a submission has besides its payload
-    SUBMIT_BODIES_MAX = 4,           // of the largest size held at the same time, at least
+    SUBMIT_BODIES_MAX = 4,           // of the largest size held at the same time
 };
 
-/* One job with the largest payload that any queue takes must fit. */
+/* The most of a submission that is held in memory: its JSON, or its form's fields. One job with the
+ * largest payload that any queue takes must fit. */
 static uint64_t submit_body_max(const struct config *c) {
     uint64_t most = (uint64_t)c->queue_default.max_payload;
     for (size_t i = 0; i < c->queue_count; i++) {
@@ -29,17 +30,6 @@ static uint64_t submit_body_max(const struct config *c) {
     }
     most += SUBMIT_ENVELOPE_MAX;
     return most > SUBMIT_BODY_MIN ? most : SUBMIT_BODY_MIN;
-}
-
-/* All bodies that are held in memory. */
-static uint64_t bodies_max(const struct api *api) {
-    const struct config *c = api->host->config;
-    uint64_t most = api->submit_body_max;
-    for (size_t i = 0; i < c->route_count; i++) {
-        uint64_t size = (uint64_t)c->routes[i].max_body;
-        most = size > most ? size : most;
-    }
-    return SUBMIT_BODIES_MAX * most;
 }
 
 /* Half of the descriptors, so that connections find some. */
@@ -72,7 +62,7 @@ static void api_configure(void *front, struct server_config *ret_config) {
     struct api *api = front;
     *ret_config = (struct server_config){
         .limits = server_limits_default, .handle = api_handle, .admit = api_admit, .arg = api};
-    ret_config->limits.bodies = bodies_max(api);
+    ret_config->limits.bodies = SUBMIT_BODIES_MAX * api->submit_body_max;
     http_stats_watch(&api->http, &ret_config->watch);
 }
 
@@ -123,10 +113,12 @@ static bool takes_work(struct call *call) {
 
 static void admit_submit(struct call *call, struct request_body *body) {
     uint64_t file_max = (uint64_t)call->host->config->store.blobs_max_in_store;
+    uint64_t held_max = call->api->submit_body_max;
     bool form = form_is_sent(call);
-    body->limit = call->api->submit_body_max + (form ? JOB_FILES_MAX * file_max : 0);
+    body->limit = held_max + (form ? JOB_FILES_MAX * file_max : 0);
     if (call->custom != NULL) {
-        body->limit = (uint64_t)call->custom->config->max_body;
+        uint64_t max = (uint64_t)call->custom->config->max_body;
+        body->limit = form || max < held_max ? max : held_max;
     }
     if (form) {
         (void)form_admit(call, &submit_form_rules, body);

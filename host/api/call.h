@@ -20,7 +20,7 @@ enum { CALL_PARAMS_MAX = CONFIG_ROUTE_PARAMS_MAX };
 struct api {
     struct host *host;
     struct http_stats http;
-    uint64_t submit_body_max;
+    uint64_t submit_body_max; /* of a submission in memory; its files are not */
     struct spools spools;
     struct custom_routes *custom;
 };

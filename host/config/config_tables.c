@@ -393,7 +393,9 @@ static const struct config_field route_rows[] = {
      .doc = "Another way to prove who asks, for this route. Not served yet: a route that has it is "
             "off."},
     {"max_body", CONFIG_SIZE, 0, AT(config_route, max_body), .fallback = "1MiB", .min = 1,
-     .max = 4 * GIB, .doc = "The largest body; larger ones are refused with 413."},
+     .max = 4 * GIB,
+     .doc = "The largest body, files included; larger ones are refused with 413. JSON also where "
+            "`POST /v1/jobs` would."},
 };
 static const struct config_table route_table = {
     .what = "a route", FIELDS(route_rows), .size = sizeof(struct config_route), .entry = true};

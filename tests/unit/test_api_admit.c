@@ -131,9 +131,90 @@ static void test_too_large(void) {
     api_stop(&x);
 }
 
+/* ---- how much of a body ---- */
+
+/* Announces a body and begins to send it. */
+static int begin_body(struct api_fixture *x, const char *path, const char *type, uint64_t length,
+                      size_t sent) {
+    static const char blanks[16 << 20];
+    char head[256];
+    int fd = client_tcp(&x->f);
+    (void)snprintf(head, sizeof head,
+                   "POST %s HTTP/1.1\r\n" LOCAL CONTINUE "Content-Type: %s\r\n"
+                   "Content-Length: %llu\r\n\r\n",
+                   path, type, (unsigned long long)length);
+    client_say(&x->f, fd, head);
+    client_send(&x->f, fd, blanks, sent);
+    fixture_settle(&x->f);
+    return fd;
+}
+
+static void expect_heard(struct api_fixture *x, int fd, const char *part) {
+    bool closed;
+    struct buf heard = hear(&x->f, fd, &closed);
+    EXPECT_CONTAINS(part, heard.data);
+    buf_free(&heard);
+    close(fd);
+    fixture_settle(&x->f);
+}
+
+#define FORM "multipart/form-data; boundary=b"
+
+/* JSON is held in memory: a route's max_body, which may be for files, does not let in more. */
+static void test_limits_of_routes(void) {
+    static const char config[] =
+        "host: {state_dir: /tmp}\n"
+        "routes:\n"
+        "- {match: POST /large, action: submit, job: a.b, max_body: 1GiB}\n"
+        "- {match: POST /small, action: submit, job: a.b, max_body: 1KiB}\n"
+        "- {match: POST /viewed, action: submit, job: a.b, view: amazon, max_body: 1GiB}\n";
+    static const struct {
+        const char *path, *type;
+        uint64_t limit;
+    } rows[] = {
+        {"/v1/jobs", "application/json", 16 << 20},
+        {"/large", "application/json", 16 << 20},
+        {"/small", "application/json", 1024},
+        {"/large", FORM, 1 << 30},
+        {"/small", FORM, 1024},
+        {"/viewed", FORM, 1 << 30},
+    };
+    struct api_fixture x;
+    api_start(&x, config);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        expect_heard(&x, begin_body(&x, rows[i].path, rows[i].type, rows[i].limit, 0),
+                     "HTTP/1.1 100 Continue\r\n");
+        expect_heard(&x, begin_body(&x, rows[i].path, rows[i].type, rows[i].limit + 1, 0),
+                     "HTTP/1.1 413 ");
+    }
+    api_stop(&x);
+}
+
+/* What the shipped configuration lets all the world hold: four of the largest, and no more. */
+static void test_bodies_of_the_shipped_config(void) {
+    enum { LARGEST = 16 << 20, AT_ONCE = 4 };
+    static const char json[] = "application/json";
+    int fds[AT_ONCE];
+    struct api_fixture x;
+    api_start(&x, "include: " SOURCE_DIR "/config.yaml\n");
+    for (int i = 0; i < AT_ONCE; i++) {
+        fds[i] = begin_body(&x, "/v1/jobs", json, LARGEST, LARGEST - 1);
+    }
+    expect_heard(&x, begin_body(&x, "/v1/jobs", json, LARGEST, 0), "too_many_bodies");
+    expect_heard(&x, begin_body(&x, "/start-analysis", FORM, 1 << 30, 0), " 100 Continue");
+    for (int i = 0; i < AT_ONCE; i++) {
+        close(fds[i]);
+    }
+    fixture_settle(&x.f);
+    expect_heard(&x, begin_body(&x, "/v1/jobs", json, LARGEST, 0), " 100 Continue");
+    api_stop(&x);
+}
+
 static const struct expect_test tests[] = {
     {"a refusal is the one answer", test_one_answer},
     {"so is one of a body that is too large", test_too_large},
+    {"JSON and forms on routes", test_limits_of_routes},
+    {"bodies held under the shipped configuration", test_bodies_of_the_shipped_config},
 };
 
 SUITE_MAIN("api admit", tests)
