@@ -2,10 +2,11 @@
 #include "api_fixture.h"
 
 static const char open_to_all[] = "host: {state_dir: /tmp}\ncors: [https://app.example]\n";
-static const char with_tokens[] = "host: {state_dir: /tmp, auth: tokens, admin_token: right}\n";
+static const char with_tokens[] =
+    "host: {state_dir: /tmp, auth: tokens, admin_token: 0123456789abcdef}\n";
 
 #define LOCAL     "Host: localhost\r\n"
-#define RIGHT     LOCAL "Authorization: Bearer right\r\n"
+#define RIGHT     LOCAL "Authorization: Bearer 0123456789abcdef\r\n"
 #define JSON      "Content-Type: application/json\r\n"
 #define PREFLIGHT "Origin: https://app.example\r\nAccess-Control-Request-Method: POST\r\n"
 #define CONTINUE  "Expect: 100-continue\r\n"
