@@ -442,10 +442,6 @@ static enum http1_event step_body(struct http1 *p, struct bytes *in, struct byte
     return use_piece(p, in, n, piece, HTTP1_BODY);
 }
 
-static unsigned hex_value(char c) {
-    return http1_is(c, CLASS_DIGIT) ? (unsigned)(c - '0') : (unsigned)(lower(c) - 'a') + 10U;
-}
-
 /* Where in ";name=value" or ";name=\"value\"" an extension is. They are skipped, but only while
  * both ends agree what they are. */
 enum ext { EXT_BEGIN, EXT_NAME, EXT_EQUALS, EXT_TOKEN, EXT_QUOTED, EXT_UNQUOTED, EXT_BAD };
@@ -458,7 +454,7 @@ static enum http1_event step_chunk_size(struct http1 *p, struct bytes *in, struc
             return fail(p, HTTP1_BAD_CHUNK);
         }
         p->digits++;
-        p->left = p->left * 16 + hex_value(c);
+        p->left = p->left * 16 + http1_hex_value(c);
     } else if (p->digits > 0 && c == ';') {
         p->ext_len = 0;
         p->ext = EXT_BEGIN;

@@ -19,6 +19,11 @@ static inline bool http1_is(char c, unsigned classes) {
     return (http1_classes[(unsigned char)c] & classes) != 0;
 }
 
+/* Of one of CLASS_HEX. */
+static inline unsigned http1_hex_value(char c) {
+    return (unsigned)(c >= '0' && c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
+}
+
 /* Headers that decide about framing and connection; values index http1_head.c's table. */
 enum http1_field {
     FIELD_OTHER,

@@ -15,10 +15,11 @@ const struct multipart_error_row multipart_error_rows[MULTIPART_ERROR_COUNT] = {
     [MULTIPART_LONG_HEADER] = {413, "large_part_headers", "the headers of a part are too long"},
     [MULTIPART_BAD_DISPOSITION] = {400, "bad_multipart",
                                    "each part needs Content-Disposition: form-data; name=\"...\", "
-                                   "with filename=\"...\" at most, without backslashes"},
+                                   "with filename=\"...\" and filename*=UTF-8''... at most; a "
+                                   "quote in a name is sent as %22, and a name has no backslash"},
     [MULTIPART_BAD_NAME] = {400, "bad_part_name",
-                            "names and file names of parts are UTF-8 of at most 255 bytes, and "
-                            "a name is not empty"},
+                            "names and file names of parts are UTF-8 of at most 255 bytes, a "
+                            "name is not empty, and filename* is UTF-8''... of RFC 8187"},
     [MULTIPART_BAD_TYPE] = {400, "bad_part_type",
                             "a part has one Content-Type at most, of 1 to 128 bytes, and is not "
                             "multipart itself"},
@@ -30,7 +31,7 @@ const struct multipart_error_row multipart_error_rows[MULTIPART_ERROR_COUNT] = {
 };
 
 enum state {
-    BEGIN, // the first boundary, which has no line end before it
+    BEGIN, // the first boundary, which need not have a line end before it
     AFTER, // behind a boundary
     AFTER_LF,
     AFTER_DASH,
@@ -86,6 +87,9 @@ static void match(struct multipart *p, struct bytes *in) {
 }
 
 static enum multipart_event step_begin(struct multipart *p, struct bytes *in) {
+    if (p->consumed == 0 && *(const char *)in->data == '\r') {
+        p->matched = 0;
+    }
     match(p, in);
     if (p->matched == p->delimiter_len) {
         return go(p, AFTER);
@@ -109,7 +113,7 @@ static enum multipart_event step_after_lf(struct multipart *p, struct bytes *in)
         return fail(p, MULTIPART_MANY_PARTS);
     }
     p->name[0] = p->filename[0] = p->type[0] = '\0';
-    p->has_filename = p->has_disposition = p->has_type = false;
+    p->has_filename = p->has_extended = p->has_disposition = p->has_type = false;
     p->headers_len = p->line_len = 0;
     return go(p, HEADER);
 }

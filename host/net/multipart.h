@@ -59,9 +59,11 @@ extern const struct multipart_error_row multipart_error_rows[MULTIPART_ERROR_COU
 struct multipart {
     /* facts of the part: valid from PART to PART_END */
     char name[MULTIPART_NAME_MAX + 1];
-    char filename[MULTIPART_NAME_MAX + 1]; /* as sent: no path is cut off, nothing decoded */
-    char type[MULTIPART_TYPE_MAX + 1];     /* "" = none was sent */
-    bool has_filename;                     /* it may be "": a file field that was left empty */
+    char
+        filename[MULTIPART_NAME_MAX + 1]; /* of filename* where there is one; what stands behind the
+                                              last backslash; else as sent, nothing decoded */
+    char type[MULTIPART_TYPE_MAX + 1];    /* "" = none was sent */
+    bool has_filename;                    /* it may be "": a file field that was left empty */
 
     enum multipart_error error; /* after MULTIPART_ERROR */
     uint64_t consumed;
@@ -69,7 +71,7 @@ struct multipart {
     /* private */
     char delimiter[4 + MULTIPART_BOUNDARY_MAX]; /* CR LF - - boundary */
     uint8_t delimiter_len, matched, state;
-    bool fresh, has_disposition, has_type;
+    bool fresh, has_disposition, has_extended, has_type;
     unsigned parts;
     size_t headers_len, line_len;
     char line[MULTIPART_LINE_MAX];

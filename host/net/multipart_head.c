@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "base/utf8.h"
+#include "net/disposition.h"
 #include "net/http1_private.h"
 #include "net/multipart_private.h"
 
@@ -35,17 +36,17 @@ static struct bytes take_token(struct text *t) {
 }
 
 /* Between quotes as it stands. A backslash is an escape to some and a character to others (browsers
- * among them), so there is none. */
+ * among them), so there is none where they would find another end. */
 static bool take_quoted(struct text *t, struct bytes *ret) {
     const char *from = ++t->p;
     while (t->p < t->end && *t->p != '"') {
-        if (*t->p == '\\' || *t->p == '\t') {
+        if (*t->p == '\t') {
             return false;
         }
         t->p++;
     }
     *ret = (struct bytes){from, (size_t)(t->p - from)};
-    return t->p++ < t->end;
+    return t->p++ < t->end && (ret->len == 0 || t->p[-2] != '\\');
 }
 
 /* "; name=value", blanks around the semicolon: 1; 0 at the end; -EINVAL. */
@@ -131,26 +132,59 @@ static bool take_name(struct bytes value, char out[MULTIPART_NAME_MAX + 1]) {
     return true;
 }
 
+static enum multipart_error take_field_name(struct multipart *p, struct bytes value) {
+    if (memchr(value.data, '\\', value.len) != NULL) {
+        return MULTIPART_BAD_DISPOSITION;
+    }
+    return value.len > 0 && take_name(value, p->name) ? MULTIPART_OK : MULTIPART_BAD_NAME;
+}
+
+static enum multipart_error take_filename(struct multipart *p, struct bytes value) {
+    char other[MULTIPART_NAME_MAX + 1];
+    // filename* says the same in full, wherever it stands
+    char *out = p->has_extended ? other : p->filename;
+    p->has_filename = true;
+    return take_name(disposition_base_name(value), out) ? MULTIPART_OK : MULTIPART_BAD_NAME;
+}
+
+static enum multipart_error take_extended(struct multipart *p, struct bytes value) {
+    char name[MULTIPART_LINE_MAX];
+    size_t len;
+    p->has_filename = p->has_extended = true;
+    return disposition_extended(value, name, &len) == 0 &&
+                   take_name(disposition_base_name((struct bytes){name, len}), p->filename)
+               ? MULTIPART_OK
+               : MULTIPART_BAD_NAME;
+}
+
 static enum multipart_error take_disposition(struct multipart *p, struct text t) {
+    static const struct {
+        const char *name;
+        enum multipart_error (*take)(struct multipart *p, struct bytes value);
+    } params[] = {
+        {"name", take_field_name}, {"filename", take_filename}, {"filename*", take_extended}};
     struct bytes name, value;
     int r;
-    bool named = false;
+    unsigned seen = 0; // bit per parameter
     if (p->has_disposition || !is(take_token(&t), "form-data")) {
         return MULTIPART_BAD_DISPOSITION;
     }
     p->has_disposition = true;
     while ((r = take_param(&t, &name, &value)) == 1) {
-        bool is_name = is(name, "name"), is_file = is(name, "filename");
-        if ((!is_name && !is_file) || (is_name && named) || (is_file && p->has_filename)) {
+        size_t i = 0;
+        while (i < ARRAY_LEN(params) && !is(name, params[i].name)) {
+            i++;
+        }
+        if (i == ARRAY_LEN(params) || (seen & 1U << i) != 0) {
             return MULTIPART_BAD_DISPOSITION;
         }
-        if (!take_name(value, is_name ? p->name : p->filename) || (is_name && value.len == 0)) {
-            return MULTIPART_BAD_NAME;
+        seen |= 1U << i;
+        enum multipart_error error = params[i].take(p, value);
+        if (error != MULTIPART_OK) {
+            return error;
         }
-        named |= is_name;
-        p->has_filename |= is_file;
     }
-    return r < 0 || !named ? MULTIPART_BAD_DISPOSITION : MULTIPART_OK;
+    return r < 0 || (seen & 1U) == 0 ? MULTIPART_BAD_DISPOSITION : MULTIPART_OK;
 }
 
 static enum multipart_error take_type(struct multipart *p, struct text t) {

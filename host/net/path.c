@@ -3,9 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-static int hex_digit(char c) {
-    return c >= '0' && c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10;
-}
+#include "net/http1_private.h"
 
 char *path_decode(struct arena *a, const char *text, size_t len, bool plus) {
     char *out = arena_alloc(a, len + 1);
@@ -15,7 +13,7 @@ char *path_decode(struct arena *a, const char *text, size_t len, bool plus) {
     size_t n = 0;
     for (size_t i = 0; i < len; i++) {
         if (text[i] == '%' && len - i > 2) {
-            out[n++] = (char)(hex_digit(text[i + 1]) * 16 + hex_digit(text[i + 2]));
+            out[n++] = (char)(http1_hex_value(text[i + 1]) * 16 + http1_hex_value(text[i + 2]));
             i += 2;
         } else {
             out[n++] = plus && text[i] == '+' ? ' ' : text[i];

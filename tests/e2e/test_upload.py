@@ -103,6 +103,16 @@ def test_node(host):
     assert (status, answer["error"]["code"]) == (400, "bad_json")
 
 
+def test_clients_of_old(host):
+    """An empty line in front, a name as Python's requests sent it for long, a path as old browsers did."""
+    parts = [b'\r\n--b\r\nContent-Disposition: form-data; name="job"\r\n\r\n' + JOB.encode(),
+             b"--b\r\nContent-Disposition: form-data; name=\"report\"; filename*=utf-8''M%C3%A4rz%20%E2%80%93%202026.csv\r\n\r\none",
+             b'--b\r\nContent-Disposition: form-data; name="report"; filename="C:\\Reports\\April.csv"\r\n\r\ntwo', b"--b--"]
+    answer = host.call("POST", "/v1/jobs", b"\r\n".join(parts), {"Content-Type": "multipart/form-data; boundary=b"})
+    assert answer.status == 202, answer.raw
+    assert [f["filename"] for f in host.job(answer.json["id"])["files"]] == ["M\u00e4rz \u2013 2026.csv", "April.csv"]
+
+
 def test_many_files(host):
     files = [(f"f{n % 3}", pattern(n * 7919)) for n in range(32)]
     job = host.submit_form({"type": "chaos.reads_input"}, files).json["id"]

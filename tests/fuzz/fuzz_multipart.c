@@ -12,6 +12,7 @@ static void check_facts(const struct multipart *p) {
     FUZZ_CHECK(strlen(p->filename) <= MULTIPART_NAME_MAX);
     FUZZ_CHECK(strlen(p->type) <= MULTIPART_TYPE_MAX);
     FUZZ_CHECK(p->filename[0] == '\0' || p->has_filename);
+    FUZZ_CHECK(strpbrk(p->name, "\\\r\n") == NULL && strpbrk(p->filename, "\\\r\n") == NULL);
 }
 
 static void check_whole(struct transcript *t, size_t size) {
