@@ -44,9 +44,13 @@ int64_t analyse_covered(const struct orders *o, int32_t from, int32_t to);
 void analyse_remarks(struct analysis *a);
 void analyse_highlights(struct analysis *a);
 
-/* Sums of squared shares and the first of them, over a query of sales in falling order. */
-int analyse_concentration(struct analysis *a, const char *sql, int64_t total,
-                          struct concentration *ret);
+/* The class of a product by its sales and those of the products before it, of all `total`. */
+char analyse_class(const struct analysis *a, int64_t before, int64_t sales, int64_t total);
+/* Classes and concentration of a ranking: a table with rank, sales, units, cumulative. */
+int analyse_classes(struct analysis *a, const char *ranking, int64_t total, struct abc_class abc[3],
+                    struct concentration *ret);
+/* Room in the pool for the first `limit` of `total` rows, and at least one; NULL with the trouble. */
+void *analyse_room(struct analysis *a, int64_t total, int64_t limit, size_t size, size_t *ret_cap);
 
 /* What ratios are made of beside the sums: a figure that only some rows tell is divided by what
  * those rows have of the other. */

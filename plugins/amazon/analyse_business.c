@@ -35,14 +35,6 @@ static void read_traffic(const struct analysis *a, int at, struct traffic *t) {
 
 // ---- rankings ----
 
-static char abc_of(const struct report *r, int64_t before, int64_t sales) {
-    int64_t share = number_ratio(before, r->business.all.sales, MILLION);
-    if (share == NUMBER_NONE || sales <= 0) {
-        return 'C';
-    }
-    return share < r->limits.abc_a_ppm ? 'A' : share < r->limits.abc_b_ppm ? 'B' : 'C';
-}
-
 // Of figures per day where the weights are the days of the other period.
 static int64_t growth_between(int64_t now, int64_t now_weight, int64_t then, int64_t then_weight) {
     if (now == NUMBER_NONE || then == NUMBER_NONE ||
@@ -71,7 +63,7 @@ static void read_product(struct analysis *a, struct product *p) {
                                         : NUMBER_NONE;
     p->share_ppm = number_ratio(whole, base, MILLION);
     p->cumulative_ppm = number_ratio(cumulative, base, MILLION);
-    p->abc = abc_of(a->report, cumulative - whole, whole);
+    p->abc = analyse_class(a, cumulative - whole, whole, b->all.sales);
     p->missed_units = p->missed_sales = p->lost_views = NUMBER_NONE;
 }
 
@@ -94,10 +86,10 @@ static int read_ranking(struct analysis *a, const char *from, const char *order,
         rc = 0;
     }
     query_end(a);
-    size_t cap = (size_t)(ret->total < limit ? ret->total : limit);
-    ret->rows = rc < 0 ? NULL : pool_array(&a->report->pool, cap + 1, sizeof *ret->rows);
+    size_t cap = 0;
+    ret->rows = rc < 0 ? NULL : analyse_room(a, ret->total, limit, sizeof *ret->rows, &cap);
     if (ret->rows == NULL) {
-        return rc < 0 ? rc : trouble_no_memory(a->trouble);
+        return -1;
     }
     (void)snprintf(sql, sizeof sql, "SELECT " PRODUCT FIGURES ", %s FROM %s ORDER BY %s LIMIT ?1",
                    extra, from, order);
@@ -181,25 +173,6 @@ static int read_rankings(struct analysis *a, struct business *b) {
         return -1;
     }
     return read_movers(a, b);
-}
-
-static int read_abc(struct analysis *a, struct business *b) {
-    int rc =
-        query_begin(a, "SELECT sales, units, cumulative FROM asin_rank ORDER BY rank", NULL, 0);
-    while (rc == 0 && (rc = query_next(a)) > 0) {
-        int64_t sales = query_int(a, 0);
-        struct abc_class *c = &b->abc[abc_of(a->report, query_int(a, 2) - sales, sales) - 'A'];
-        rc = 0;
-        c->products++;
-        c->sales += sales;
-        c->units += query_int(a, 1);
-        b->without_sales += sales == 0;
-    }
-    query_end(a);
-    for (int i = 0; i < 3; i++) {
-        b->abc[i].share_ppm = number_ratio(b->abc[i].sales, b->all.sales, MILLION);
-    }
-    return rc;
 }
 
 // ---- totals and periods ----
@@ -334,9 +307,9 @@ int analyse_business(struct analysis *a) {
                    b->period_count - 1);
     if (query_run(a, span) < 0 || query_run(a, analyse_business_sql) < 0 || read_totals(a, b) < 0 ||
         read_periods(a, b) < 0 || read_told(a, b) < 0 || read_rankings(a, b) < 0 ||
-        read_abc(a, b) < 0) {
+        query_one(a, "SELECT count(*) FROM asin_rank WHERE sales = 0", NULL, 0, &b->without_sales) <
+            0) {
         return -1;
     }
-    return analyse_concentration(a, "SELECT sales FROM asin_rank ORDER BY rank", b->all.sales,
-                                 &b->concentration);
+    return analyse_classes(a, "asin_rank", b->all.sales, b->abc, &b->concentration);
 }

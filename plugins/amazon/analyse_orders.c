@@ -138,14 +138,6 @@ static void derive(struct orders *o) {
 
 // ---- rankings ----
 
-static char abc_of(const struct report *r, int64_t before, int64_t sales) {
-    int64_t share = number_ratio(before, r->orders.all.revenue, MILLION);
-    if (share == NUMBER_NONE || sales <= 0) {
-        return 'C';
-    }
-    return share < r->limits.abc_a_ppm ? 'A' : share < r->limits.abc_b_ppm ? 'B' : 'C';
-}
-
 static void read_item(struct analysis *a, struct sold_item *i) {
     int64_t total = a->report->orders.all.revenue, cumulative = query_int(a, 1);
     i->rank = query_int(a, 0);
@@ -158,7 +150,7 @@ static void read_item(struct analysis *a, struct sold_item *i) {
     i->cancelled_lines = query_int(a, 8);
     i->share_ppm = number_ratio(i->revenue, total, MILLION);
     i->cumulative_ppm = number_ratio(cumulative, total, MILLION);
-    i->abc = abc_of(a->report, cumulative - i->revenue, i->revenue);
+    i->abc = analyse_class(a, cumulative - i->revenue, i->revenue, total);
 }
 
 static int read_ranking(struct analysis *a, const char *from, const char *order, int64_t limit,
@@ -173,10 +165,10 @@ static int read_ranking(struct analysis *a, const char *from, const char *order,
         rc = 0;
     }
     query_end(a);
-    size_t cap = (size_t)(ret->total < limit ? ret->total : limit);
-    ret->rows = rc < 0 ? NULL : pool_array(&a->report->pool, cap + 1, sizeof *ret->rows);
+    size_t cap = 0;
+    ret->rows = rc < 0 ? NULL : analyse_room(a, ret->total, limit, sizeof *ret->rows, &cap);
     if (ret->rows == NULL) {
-        return rc < 0 ? rc : trouble_no_memory(a->trouble);
+        return -1;
     }
     (void)snprintf(sql, sizeof sql,
                    "SELECT rank, cumulative, key, asin, title, sales, units, lines, cancelled FROM "
@@ -195,24 +187,6 @@ static int read_ranking(struct analysis *a, const char *from, const char *order,
     return rc;
 }
 
-static int read_abc(struct analysis *a, struct orders *o) {
-    int rc = query_begin(a, "SELECT sales, units, cumulative FROM sold_asin_rank ORDER BY rank",
-                         NULL, 0);
-    while (rc == 0 && (rc = query_next(a)) > 0) {
-        int64_t sales = query_int(a, 0);
-        struct abc_class *c = &o->abc[abc_of(a->report, query_int(a, 2) - sales, sales) - 'A'];
-        rc = 0;
-        c->products++;
-        c->sales += sales;
-        c->units += query_int(a, 1);
-    }
-    query_end(a);
-    for (int i = 0; i < 3; i++) {
-        o->abc[i].share_ppm = number_ratio(o->abc[i].sales, o->all.revenue, MILLION);
-    }
-    return rc;
-}
-
 int analyse_orders(struct analysis *a) {
     struct orders *o = &a->report->orders;
     int64_t top = a->report->limits.top;
@@ -225,10 +199,8 @@ int analyse_orders(struct analysis *a) {
     if (read_ranking(a, "sold_asin_rank", "rank", top, &o->asins) < 0 ||
         read_ranking(a, "sold_sku_rank", "rank", top, &o->skus) < 0 ||
         read_ranking(a, "sold_asin_rank WHERE cancelled > 0", "cancelled DESC, key", CANCELLED_TOP,
-                     &o->cancelled_asins) < 0 ||
-        read_abc(a, o) < 0) {
+                     &o->cancelled_asins) < 0) {
         return -1;
     }
-    return analyse_concentration(a, "SELECT sales FROM sold_asin_rank ORDER BY rank",
-                                 o->all.revenue, &o->concentration);
+    return analyse_classes(a, "sold_asin_rank", o->all.revenue, o->abc, &o->concentration);
 }

@@ -65,6 +65,12 @@ void json_int(struct json_out *j, const char *key, int64_t value) {
     }
 }
 
+void json_ints(struct json_out *j, const struct json_figure *figures, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        json_int(j, figures[i].key, figures[i].value);
+    }
+}
+
 void json_bool(struct json_out *j, const char *key, bool value) {
     begin(j, key);
     (void)fputs(value ? "true" : "false", j->out);

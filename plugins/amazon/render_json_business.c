@@ -3,30 +3,14 @@
 #include "render_json.h"
 
 static void put_members(struct json_out *j, const struct traffic *t) {
-    const struct {
-        const char *key;
-        int64_t value;
-    } members[] = {
-        {"sales", t->sales},
-        {"units", t->units},
-        {"order_items", t->items},
-        {"sessions", t->sessions},
-        {"page_views", t->page_views},
-        {"sales_b2b", t->sales_b2b},
-        {"units_b2b", t->units_b2b},
-        {"order_items_b2b", t->items_b2b},
-        {"sessions_b2b", t->sessions_b2b},
-        {"conversion_ppm", t->conversion_ppm},
-        {"order_item_conversion_ppm", t->item_conversion_ppm},
-        {"buy_box_ppm", t->buy_box_ppm},
-        {"sales_b2b_ppm", t->sales_b2b_ppm},
-        {"units_b2b_ppm", t->units_b2b_ppm},
-        {"average_price", t->price},
-        {"sales_per_order_item", t->per_item},
-    };
-    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
-        json_int(j, members[i].key, members[i].value);
-    }
+    JSON_INTS(j, {"sales", t->sales}, {"units", t->units}, {"order_items", t->items},
+              {"sessions", t->sessions}, {"page_views", t->page_views}, {"sales_b2b", t->sales_b2b},
+              {"units_b2b", t->units_b2b}, {"order_items_b2b", t->items_b2b},
+              {"sessions_b2b", t->sessions_b2b}, {"conversion_ppm", t->conversion_ppm},
+              {"order_item_conversion_ppm", t->item_conversion_ppm},
+              {"buy_box_ppm", t->buy_box_ppm}, {"sales_b2b_ppm", t->sales_b2b_ppm},
+              {"units_b2b_ppm", t->units_b2b_ppm}, {"average_price", t->price},
+              {"sales_per_order_item", t->per_item});
 }
 
 static void put_product(struct json_out *j, const struct product *p) {
@@ -42,12 +26,9 @@ static void put_product(struct json_out *j, const struct product *p) {
     json_int(j, "share_ppm", p->share_ppm);
     json_int(j, "cumulative_ppm", p->cumulative_ppm);
     json_text(j, "abc", abc);
-    json_int(j, "sales_last_period", p->sales_last);
-    json_int(j, "sales_period_before", p->sales_before);
-    json_int(j, "growth_ppm", p->growth_ppm);
-    json_int(j, "missed_units", p->missed_units);
-    json_int(j, "missed_sales", p->missed_sales);
-    json_int(j, "page_views_without_buy_box", p->lost_views);
+    JSON_INTS(j, {"sales_last_period", p->sales_last}, {"sales_period_before", p->sales_before},
+              {"growth_ppm", p->growth_ppm}, {"missed_units", p->missed_units},
+              {"missed_sales", p->missed_sales}, {"page_views_without_buy_box", p->lost_views});
     json_close(j, '}');
 }
 
@@ -60,10 +41,8 @@ static void put_ranking(struct json_out *j, const char *key, const struct rankin
     }
     json_close(j, ']');
     json_open(j, "rest", '{');
-    json_int(j, "count", r->rest);
-    json_int(j, "sales", r->rest_sales);
-    json_int(j, "units", r->rest_units);
-    json_int(j, "sessions", r->rest_sessions);
+    JSON_INTS(j, {"count", r->rest}, {"sales", r->rest_sales}, {"units", r->rest_units},
+              {"sessions", r->rest_sessions});
     json_close(j, '}');
     json_close(j, '}');
 }
@@ -71,14 +50,11 @@ static void put_ranking(struct json_out *j, const char *key, const struct rankin
 static void put_growth(struct json_out *j, const struct growth *g) {
     json_open(j, "growth", '{');
     json_bool(j, "by_day", g->by_day);
-    json_int(j, "sales_ppm", g->sales_ppm);
-    json_int(j, "units_ppm", g->units_ppm);
-    json_int(j, "order_items_ppm", g->items_ppm);
-    json_int(j, "sessions_ppm", g->sessions_ppm);
-    json_int(j, "page_views_ppm", g->page_views_ppm);
-    json_int(j, "sales_per_day_ppm", g->sales_per_day_ppm);
-    json_int(j, "conversion_points_ppm", g->conversion_points_ppm);
-    json_int(j, "buy_box_points_ppm", g->buy_box_points_ppm);
+    JSON_INTS(j, {"sales_ppm", g->sales_ppm}, {"units_ppm", g->units_ppm},
+              {"order_items_ppm", g->items_ppm}, {"sessions_ppm", g->sessions_ppm},
+              {"page_views_ppm", g->page_views_ppm}, {"sales_per_day_ppm", g->sales_per_day_ppm},
+              {"conversion_points_ppm", g->conversion_points_ppm},
+              {"buy_box_points_ppm", g->buy_box_points_ppm});
     json_close(j, '}');
 }
 
@@ -96,11 +72,9 @@ static void put_period(struct json_out *j, const struct report_period *p) {
     json_int(j, "sales_per_day", p->sales_per_day);
     put_growth(j, &p->growth);
     json_open(j, "orders", '{');
-    json_int(j, "revenue", p->order_revenue);
-    json_int(j, "units", p->order_units);
-    json_int(j, "orders", p->orders);
-    json_int(j, "revenue_difference", p->revenue_difference);
-    json_int(j, "units_difference", p->units_difference);
+    JSON_INTS(j, {"revenue", p->order_revenue}, {"units", p->order_units}, {"orders", p->orders},
+              {"revenue_difference", p->revenue_difference},
+              {"units_difference", p->units_difference});
     json_close(j, '}');
     json_close(j, '}');
 }
@@ -114,10 +88,8 @@ static void put_quadrants(struct json_out *j, const struct quadrants *q) {
     json_int(j, "high_conversion_from_ppm", q->conversion_ppm);
     for (int i = 0; i < QUADRANTS; i++) {
         json_open(j, names[i], '{');
-        json_int(j, "products", q->sums[i].products);
-        json_int(j, "sessions", q->sums[i].sessions);
-        json_int(j, "units", q->sums[i].units);
-        json_int(j, "sales", q->sums[i].sales);
+        JSON_INTS(j, {"products", q->sums[i].products}, {"sessions", q->sums[i].sessions},
+                  {"units", q->sums[i].units}, {"sales", q->sums[i].sales});
         json_close(j, '}');
     }
     json_open(j, "points", '[');
@@ -146,9 +118,9 @@ void render_json_business(struct json_out *j, const struct business *b) {
     }
     json_close(j, ']');
     render_json_abc(j, b->abc, &b->concentration);
-    json_int(j, "asins_without_sales", b->without_sales);
-    json_int(j, "entries_with_units_without_sessions", b->units_without_sessions);
-    json_int(j, "entries_over_100_percent", b->over_100_percent);
+    JSON_INTS(j, {"asins_without_sales", b->without_sales},
+              {"entries_with_units_without_sessions", b->units_without_sessions},
+              {"entries_over_100_percent", b->over_100_percent});
     put_ranking(j, "asins", &b->asins);
     put_ranking(j, "skus", &b->skus);
     put_ranking(j, "parents", &b->parents);

@@ -8,55 +8,33 @@ void render_json_abc(struct json_out *j, const struct abc_class abc[3],
     json_open(j, "abc", '{');
     for (int i = 0; i < 3; i++) {
         json_open(j, names[i], '{');
-        json_int(j, "products", abc[i].products);
-        json_int(j, "sales", abc[i].sales);
-        json_int(j, "units", abc[i].units);
-        json_int(j, "share_ppm", abc[i].share_ppm);
+        JSON_INTS(j, {"products", abc[i].products}, {"sales", abc[i].sales},
+                  {"units", abc[i].units}, {"share_ppm", abc[i].share_ppm});
         json_close(j, '}');
     }
     json_close(j, '}');
     json_open(j, "concentration", '{');
-    json_int(j, "top1_ppm", c->top1_ppm);
-    json_int(j, "top5_ppm", c->top5_ppm);
-    json_int(j, "top10_ppm", c->top10_ppm);
-    json_int(j, "hhi", c->hhi);
+    JSON_INTS(j, {"top1_ppm", c->top1_ppm}, {"top5_ppm", c->top5_ppm}, {"top10_ppm", c->top10_ppm},
+              {"hhi", c->hhi});
     json_close(j, '}');
 }
 
 static void put_left_out(struct json_out *j, const char *key, const struct left_out *l) {
     json_open(j, key, '{');
-    json_int(j, "lines", l->lines);
-    json_int(j, "units", l->units);
-    json_int(j, "orders", l->orders);
+    JSON_INTS(j, {"lines", l->lines}, {"units", l->units}, {"orders", l->orders});
     json_close(j, '}');
 }
 
 static void put_order_sums(struct json_out *j, const struct order_sums *s) {
-    const struct {
-        const char *key;
-        int64_t value;
-    } members[] = {
-        {"orders", s->orders},
-        {"lines", s->lines},
-        {"units", s->units},
-        {"revenue", s->revenue},
-        {"average_order_value", s->average_order},
-        {"average_price", s->price},
-        {"units_per_order_ppm", s->units_per_order_ppm},
-        {"discount", s->discount},
-        {"discount_ppm", s->discount_ppm},
-        {"promoted_lines", s->promoted_lines},
-        {"promoted_lines_ppm", s->promoted_lines_ppm},
-        {"revenue_b2b", s->revenue_b2b},
-        {"units_b2b", s->units_b2b},
-        {"orders_b2b", s->orders_b2b},
-        {"revenue_b2b_ppm", s->revenue_b2b_ppm},
-        {"units_b2b_ppm", s->units_b2b_ppm},
-    };
     json_open(j, "totals", '{');
-    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
-        json_int(j, members[i].key, members[i].value);
-    }
+    JSON_INTS(j, {"orders", s->orders}, {"lines", s->lines}, {"units", s->units},
+              {"revenue", s->revenue}, {"average_order_value", s->average_order},
+              {"average_price", s->price}, {"units_per_order_ppm", s->units_per_order_ppm},
+              {"discount", s->discount}, {"discount_ppm", s->discount_ppm},
+              {"promoted_lines", s->promoted_lines}, {"promoted_lines_ppm", s->promoted_lines_ppm},
+              {"revenue_b2b", s->revenue_b2b}, {"units_b2b", s->units_b2b},
+              {"orders_b2b", s->orders_b2b}, {"revenue_b2b_ppm", s->revenue_b2b_ppm},
+              {"units_b2b_ppm", s->units_b2b_ppm});
     json_close(j, '}');
 }
 
@@ -67,9 +45,7 @@ static void put_series(struct json_out *j, const char *key, const struct series 
         json_open(j, NULL, '{');
         json_text(j, "from", format_day(b->from).text);
         json_text(j, "to", format_day(b->to).text);
-        json_int(j, "revenue", b->revenue);
-        json_int(j, "units", b->units);
-        json_int(j, "orders", b->orders);
+        JSON_INTS(j, {"revenue", b->revenue}, {"units", b->units}, {"orders", b->orders});
         json_bool(j, "partial", b->partial);
         json_int(j, "growth_ppm", b->growth_ppm);
         json_close(j, '}');
@@ -82,13 +58,9 @@ static void put_weekdays(struct json_out *j, const struct orders *o) {
     for (int i = 0; i < 7 && o->has_weekdays; i++) {
         const struct weekday *w = &o->weekdays[i];
         json_open(j, NULL, '{');
-        json_int(j, "weekday", i + 1);
-        json_int(j, "days", w->days);
-        json_int(j, "revenue", w->revenue);
-        json_int(j, "units", w->units);
-        json_int(j, "orders", w->orders);
-        json_int(j, "mean_revenue", w->mean_revenue);
-        json_int(j, "index_ppm", w->index_ppm);
+        JSON_INTS(j, {"weekday", i + 1}, {"days", w->days}, {"revenue", w->revenue},
+                  {"units", w->units}, {"orders", w->orders}, {"mean_revenue", w->mean_revenue},
+                  {"index_ppm", w->index_ppm});
         json_close(j, '}');
     }
     json_close(j, ']');
@@ -106,20 +78,15 @@ static void put_sold(struct json_out *j, const char *key, const struct sold_rank
         json_text(j, "key", s->key);
         json_text(j, "asin", s->asin);
         json_text(j, "title", s->title);
-        json_int(j, "revenue", s->revenue);
-        json_int(j, "units", s->units);
-        json_int(j, "lines", s->lines);
-        json_int(j, "cancelled_lines", s->cancelled_lines);
-        json_int(j, "share_ppm", s->share_ppm);
-        json_int(j, "cumulative_ppm", s->cumulative_ppm);
+        JSON_INTS(j, {"revenue", s->revenue}, {"units", s->units}, {"lines", s->lines},
+                  {"cancelled_lines", s->cancelled_lines}, {"share_ppm", s->share_ppm},
+                  {"cumulative_ppm", s->cumulative_ppm});
         json_text(j, "abc", class);
         json_close(j, '}');
     }
     json_close(j, ']');
     json_open(j, "rest", '{');
-    json_int(j, "count", r->rest);
-    json_int(j, "revenue", r->rest_revenue);
-    json_int(j, "units", r->rest_units);
+    JSON_INTS(j, {"count", r->rest}, {"revenue", r->rest_revenue}, {"units", r->rest_units});
     json_close(j, '}');
     json_close(j, '}');
 }
@@ -144,9 +111,8 @@ void render_json_orders(struct json_out *j, const struct orders *o) {
     put_left_out(j, "pending", &o->pending);
     put_left_out(j, "unpriced", &o->unpriced);
     json_open(j, "returned", '{');
-    json_int(j, "lines", o->returned.lines);
-    json_int(j, "units", o->returned.units);
-    json_int(j, "revenue", o->returned.revenue);
+    JSON_INTS(j, {"lines", o->returned.lines}, {"units", o->returned.units},
+              {"revenue", o->returned.revenue});
     json_close(j, '}');
     json_int(j, "cancelled_lines_ppm", o->cancelled_lines_ppm);
     json_int(j, "cancelled_orders_ppm", o->cancelled_orders_ppm);
