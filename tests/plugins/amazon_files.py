@@ -110,10 +110,12 @@ def order_lines(rng, products, count, first, days, currency="GBP", channel="Amaz
             status = rng.choice(("Shipped",) * 12 + ("Cancelled", "Canceled", "Pending", "Unshipped", "Shipped - Delivered to Buyer",
                                                     "Shipped - Returned to Seller", "Shipped - Rejected by Buyer"))
             price = rng.choice((0, rng.randrange(1, 40000)))
+            at = when + datetime.timedelta(days=rng.choice((0,) * 9 + (1,)))  # a line that came to the order later
+            at = at if at < datetime.datetime.combine(first, datetime.time()) + datetime.timedelta(days=days) else when
             dear = price and status not in ("Cancelled", "Canceled", "Pending") and rng.random() < 0.97
             cell = lambda v: f"{v // 10**decimals}" + (f".{v % 10**decimals:0{decimals}}" if decimals else "")
             out.append({
-                "amazon-order-id": order, "purchase-date": when.strftime("%Y-%m-%dT%H:%M:%S") + offset,
+                "amazon-order-id": order, "purchase-date": at.strftime("%Y-%m-%dT%H:%M:%S") + offset,
                 "last-updated-date": rng.choice(((when + datetime.timedelta(hours=rng.randrange(90))).strftime("%Y-%m-%dT%H:%M:%S") + offset, "")),
                 "order-status": status, "item-status": rng.choice((status, "Shipped", "")) if status != "Pending" else "Unshipped",
                 "sales-channel": rng.choice((channel,) * 20 + ("Non-Amazon", "")), "product-name": title, "sku": rng.choice(skus),
