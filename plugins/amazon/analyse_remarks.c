@@ -202,6 +202,14 @@ static void quality(struct report *r, const char *code, int64_t count, const cha
     }
 }
 
+static int64_t repeated_files(const struct report *r) {
+    int64_t count = 0;
+    for (size_t i = 0; i < r->source_count; i++) {
+        count += r->sources[i].repeated;
+    }
+    return count;
+}
+
 static void quality_of_columns(struct report *r) {
     for (size_t i = 0; i < r->source_count; i++) {
         const struct source *s = &r->sources[i];
@@ -259,6 +267,12 @@ static void qualities(struct analysis *a) {
     const struct business *b = &r->business;
     quality(r, "bad_rows", (int64_t)noted(r, NOTE_BAD_ROW), "row could not be read.",
             "rows could not be read.");
+    quality(r, "repeated_rows", (int64_t)a->settled->repeated_rows,
+            "row of a business report stood there twice.",
+            "rows of business reports stood there twice.");
+    quality(r, "repeated_lines", (int64_t)a->settled->repeated_lines,
+            "order line stood in several exports.", "order lines stood in several exports.");
+    quality(r, "repeated_file", repeated_files(r), "file came twice.", "files came twice.");
     quality(r, "not_utf8", (int64_t)noted(r, NOTE_CP1252),
             "cell was not UTF-8 and was read as Windows-1252.",
             "cells were not UTF-8 and were read as Windows-1252.");

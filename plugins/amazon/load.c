@@ -296,9 +296,24 @@ static bool has_surplus(const struct load_row *r) {
     return false;
 }
 
+// Delimiters and blanks alone: a spreadsheet's empty row.
+static bool is_blank(const struct load_row *r) {
+    for (size_t i = 0; i < r->from->count; i++) {
+        struct delimited_field cell = r->from->fields[i];
+        encoding_trim(&cell.text, &cell.len);
+        if (cell.len > 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static int take_row(struct load_row *r, int found) {
     bool orders = r->source->kind == KIND_ORDERS;
     r->load->scratch_used = 0;
+    if (found == DELIMITED_ROW && is_blank(r)) {
+        return 0;
+    }
     if (found == DELIMITED_ROW && r->from->lines > 1 && check_swallowed(r) < 0) {
         return -1;
     }

@@ -26,6 +26,25 @@ static const struct {
     {COLUMN_ITEMS_B2B, CELL_COUNT, false, offsetof(struct facts_traffic, items_b2b)},
 };
 
+// Of B2B twins: a part that is more than its whole is a column under another's name, most likely.
+static const struct {
+    enum column column, whole;
+    size_t at, of; // in struct facts_traffic
+} parts[] = {
+    {COLUMN_SESSIONS_B2B, COLUMN_SESSIONS, offsetof(struct facts_traffic, sessions_b2b),
+     offsetof(struct facts_traffic, sessions)},
+    {COLUMN_UNITS_B2B, COLUMN_UNITS, offsetof(struct facts_traffic, units_b2b),
+     offsetof(struct facts_traffic, units)},
+    {COLUMN_SALES_B2B, COLUMN_SALES, offsetof(struct facts_traffic, sales_b2b),
+     offsetof(struct facts_traffic, sales)},
+    {COLUMN_ITEMS_B2B, COLUMN_ITEMS, offsetof(struct facts_traffic, items_b2b),
+     offsetof(struct facts_traffic, items)},
+};
+
+static int64_t *figure(struct facts_traffic *row, size_t at) {
+    return (int64_t *)(void *)((char *)row + at);
+}
+
 static int take_percent(struct load_row *r, enum column column, int64_t *ret) {
     struct delimited_field cell = load_cell(r, column);
     int rc = number_percent(cell.text, cell.len, r->source->columns.style, ret);
@@ -48,7 +67,7 @@ static int take_percent(struct load_row *r, enum column column, int64_t *ret) {
 
 static int take_cells(struct load_row *r, struct facts_traffic *row) {
     for (size_t i = 0; i < sizeof cells / sizeof cells[0]; i++) {
-        int64_t *to = (int64_t *)(void *)((char *)row + cells[i].at);
+        int64_t *to = figure(row, cells[i].at);
         int rc;
         if (r->source->columns.at[cells[i].column] < 0) {
             *to = NUMBER_NONE;
@@ -65,6 +84,19 @@ static int take_cells(struct load_row *r, struct facts_traffic *row) {
         }
         if (*to < 0 && *to != NUMBER_NONE) {
             return load_bad(r, cells[i].column, "is negative");
+        }
+    }
+    return 0;
+}
+
+static int check_parts(struct load_row *r, struct facts_traffic *row) {
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        int64_t part = *figure(row, parts[i].at), whole = *figure(row, parts[i].of);
+        if (part != NUMBER_NONE && whole != NUMBER_NONE && part > whole) {
+            char problem[COLUMNS_NAME + 32];
+            (void)snprintf(problem, sizeof problem, "is more than all of \"%s\"",
+                           r->source->columns.names[parts[i].whole]);
+            return load_bad_cell(r, parts[i].column, problem);
         }
     }
     return 0;
@@ -95,5 +127,6 @@ int load_business_row(struct load_row *r) {
     row.parent = row.parent.len > 0 ? row.parent : row.child;
     row.title = load_title(r);
     rc = take_cells(r, &row);
+    rc = rc == 0 ? check_parts(r, &row) : rc;
     return rc == 0 ? facts_add_traffic(r->load->facts, &row, r->trouble) : rc;
 }

@@ -74,7 +74,9 @@ def test_a_file_that_came_twice(amazon):
     job_id = amazon.submit_form({"type": "amazon.analyze"}, [part, part]).json["id"]
     amazon.wait_job(job_id, "succeeded")
     report = json.loads(amazon.result(job_id))
-    assert len(report["business"]["periods"]) == 1 and "repeated_file" in [e["code"] for e in report["exclusions"]]
+    assert len(report["business"]["periods"]) == 1
+    for where in ("exclusions", "data_quality"):
+        assert "repeated_file" in [e["code"] for e in report[where]], where
 
 
 def test_a_wrong_file_is_the_submitters_fault(amazon):

@@ -175,6 +175,8 @@ class Business:
                                      else number(cells[f], comma, 0))
                         if values[f] is None and f in ("sessions", "units", "sales"):
                             raise Bad(f)
+                        if f != kind and None not in (values[f], values[kind]) and values[f] > values[kind]:
+                            raise Bad("a part that is more than its whole")
             except Bad:
                 self.bad.append((path, line))
                 continue

@@ -160,6 +160,38 @@ def test_rows_that_stand_twice(analyze, write):
     assert ("repeated_rows", 1) in [(e["code"], e["count"]) for e in outcome["report"]["exclusions"]]
 
 
+@pytest.mark.parametrize("field,contents,code", [("business_report", [HEADER + ROW + ROW], "repeated_rows"),
+                                                 ("orders", [ORDERS + line(), ORDERS + line() + "\n"], "repeated_lines")])
+def test_what_came_twice_is_of_data_quality(analyze, write, field, contents, code):
+    """Not only left out: "nothing to remark" would be untrue."""
+    report = analyze([(field, write(f"{i}.csv", content)) for i, content in enumerate(contents)])["report"]
+    said = {q["code"]: q["count"] for q in report["data_quality"]}
+    assert said.get(code) == 1 and "clean" not in said and code in [e["code"] for e in report["exclusions"]]
+
+
+@pytest.mark.parametrize("blank", [",,,,,,,,,\n", " ,\u00a0,,,,,,,,\r\n", ",,,\n", '"",,,,,,,,,\n', ",,,,,,,,,"])
+def test_rows_without_a_cell_are_blank_lines(analyze, write, blank):
+    """No total, no bad row: nothing stands there."""
+    report = analyze([("business_report", write("f.csv", HEADER + ROW + blank))])["report"]
+    assert (report["inputs"][0]["rows"], report["bad_rows"], report["exclusions"]) == (1, [], [])
+    orders = analyze([("orders", write("o.txt", ORDERS + line() + "\t" * 11 + "\n"))])["report"]
+    assert (orders["inputs"][0]["rows"], orders["bad_rows"]) == (1, [])
+
+
+@pytest.mark.parametrize("column,of,more,as_much", [
+    ("Ordered Product Sales", "£250.00", "£250.01", "£250.00"), ("Units ordered", "10", "11", "10"), ("Sessions – Total", "100", "101", "100"),
+    ("Total order items", "9", "10", "9")])
+def test_a_part_is_no_more_than_its_whole(analyze, write, column, of, more, as_much):
+    """What businesses bought is part of what all did: likeliest, a column has another's name."""
+    header = HEADER.strip() + f",{column} – B2B\n"
+    with_b2b = lambda n, cell: ROW.strip().replace("CHILD001", f"CHILD00{n}") + f",{cell}\n"
+    report = analyze([("business_report", write("f.csv", header + with_b2b(1, as_much) + with_b2b(2, more)))])["report"]
+    assert report["bad_rows"] == [{"file": "f.csv", "row": 3, "column": f"{column} – B2B", "problem": f'"{more}" is more than all of "{column}"'}]
+    assert report["business"]["totals"]["asins"] == 1
+    nothing = header + with_b2b(1, as_much) + with_b2b(2, as_much).replace(f",{of},", ",0,", 1)
+    assert [b["row"] for b in analyze([("business_report", write("f.csv", nothing))])["report"]["bad_rows"]] == [3]
+
+
 # ---- forms
 
 def test_38_columns_in_any_case_and_cp1252(analyze, write):
