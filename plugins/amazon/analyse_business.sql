@@ -1,9 +1,11 @@
--- The same columns for whatever is ranked: ASINs, SKUs (whose sessions are those of their ASIN, so they have none), parents.
+-- The same columns for whatever is ranked: ASINs, SKUs (whose sessions are those of their ASIN, so they have none), parents. A period
+-- whose report lacks a product had no sales of it; before the first period there are none to know.
 CREATE TABLE asin_all AS SELECT child AS key, min(parent) AS parent, child AS asin, max(title) AS title, 1 AS children,
     sum(sales) AS sales, sum(units) AS units, sum(items) AS items, sum(sessions) AS sessions, sum(page_views) AS page_views,
     sum(sales_b2b) AS sales_b2b, sum(units_b2b) AS units_b2b, sum(items_b2b) AS items_b2b, sum(sessions_b2b) AS sessions_b2b,
     sum(box_sum) AS box_sum, sum(box_weight) AS box_weight, sum(items_sales) AS items_sales, sum(items_whole) AS items_whole, sum(items_sessions) AS items_sessions, sum(b2b_of_sales) AS b2b_of_sales, sum(b2b_of_units) AS b2b_of_units,
-    coalesce(sum(CASE WHEN period = (SELECT last - 1 FROM span) THEN sales END), 0) AS sales_before,
+    CASE WHEN (SELECT last > 0 FROM span) THEN
+        coalesce(sum(CASE WHEN period = (SELECT last - 1 FROM span) THEN sales END), 0) END AS sales_before,
     coalesce(sum(CASE WHEN period = (SELECT last FROM span) THEN sales END), 0) AS sales_last
     FROM asin_period GROUP BY child;
 
@@ -23,7 +25,8 @@ CREATE TABLE parent_all AS SELECT parent AS key, parent, '' AS asin, max(title) 
     sum(sales_b2b) AS sales_b2b, sum(units_b2b) AS units_b2b, sum(items_b2b) AS items_b2b, sum(sessions_b2b) AS sessions_b2b,
     sum(buy_box * coalesce(page_views, sessions)) AS box_sum,
     sum(CASE WHEN buy_box IS NOT NULL THEN coalesce(page_views, sessions) END) AS box_weight, sum(items_sales) AS items_sales, sum(items_whole) AS items_whole, sum(items_sessions) AS items_sessions, sum(b2b_of_sales) AS b2b_of_sales, sum(b2b_of_units) AS b2b_of_units,
-    coalesce(sum(CASE WHEN period = (SELECT last - 1 FROM span) THEN sales END), 0) AS sales_before,
+    CASE WHEN (SELECT last > 0 FROM span) THEN
+        coalesce(sum(CASE WHEN period = (SELECT last - 1 FROM span) THEN sales END), 0) END AS sales_before,
     coalesce(sum(CASE WHEN period = (SELECT last FROM span) THEN sales END), 0) AS sales_last
     FROM entry GROUP BY parent;
 

@@ -59,25 +59,41 @@ static void say_concentration(struct report *r, const struct abc_class abc[3],
         format_percent(abc[0].share_ppm).text, format_percent(c->top1_ppm).text);
 }
 
+// What the listed ones miss, as money: ", for £12.00". A product that sold nothing has no price.
+static const char *worth_of_leaks(struct report *r, const struct ranking *l) {
+    int64_t missed = 0;
+    size_t priced = 0;
+    for (size_t i = 0; i < l->count; i++) {
+        if (l->rows[i].missed_sales != NUMBER_NONE) {
+            missed += l->rows[i].missed_sales;
+            priced++;
+        }
+    }
+    return priced == 0 ? ""
+                       : pool_printf(&r->pool, ", for %s%s", format_money(r, missed).text,
+                                     priced < l->count ? " without those that sold none" : "");
+}
+
 static void say_leaks(struct report *r) {
     const struct ranking *l = &r->business.leaks;
-    int64_t missed = 0;
+    int64_t units = 0;
     if (l->total == 0) {
         return;
     }
     for (size_t i = 0; i < l->count; i++) {
-        missed += l->rows[i].missed_sales == NUMBER_NONE ? 0 : l->rows[i].missed_sales;
+        units += l->rows[i].missed_units;
     }
-    const char *which = l->rest == 0 ? "" : "the listed ones would bring ";
+    const char *who = l->rest > 0     ? pool_printf(&r->pool, "the %zu listed", l->count)
+                      : l->total == 1 ? "it"
+                                      : "they";
     SAY(r, "leaks", l->total, true,
         "%s product%s with high traffic convert%s below average, first %s (%s of %s sessions). At "
-        "the "
-        "average conversion %s%s more%s.",
+        "the average conversion %s would sell %s more%s.",
         format_count(l->total).text, plural(l->total), l->total == 1 ? "s" : "",
         shown(r, l->rows[0].title, l->rows[0].key),
         format_percent(l->rows[0].is.conversion_ppm).text,
-        format_count(l->rows[0].is.sessions).text, which, format_money(r, missed).text,
-        l->rest == 0 ? " would be sold" : "");
+        format_count(l->rows[0].is.sessions).text, who, format_many(units, "unit").text,
+        worth_of_leaks(r, l));
 }
 
 static void say_lost_box(struct report *r) {

@@ -42,7 +42,7 @@ struct product {
     int64_t share_ppm, cumulative_ppm; /* of all sales       */
     char abc;                          /* 'A' 'B' 'C', ' '   */
     int64_t children;                  /* of a parent             */
-    int64_t sales_before;              /* of the period before the last  */
+    int64_t sales_before;              /* of the period before the last, if there is one */
     int64_t sales_last;                /* of the last one                */
     int64_t growth_ppm;                /* last against before            */
     int64_t missed_units;              /* what the average conversion would have brought more */

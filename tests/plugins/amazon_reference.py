@@ -225,7 +225,7 @@ class Business:
             if by == "sku":  # traffic is that of the ASIN
                 t = {**t, **{n: None for n in ("sessions", "page_views", "sessions_b2b", "conversion_ppm", "order_item_conversion_ppm",
                                                "buy_box_ppm")}}
-            b, n = before.get(key, 0), now.get(key, 0)
+            b, n = before.get(key, 0) if last > 0 else None, now.get(key, 0)
             if by == "sku":  # a period without SKUs says nothing about them
                 b, n = b if before else None, n if now else None
             share_before = million(running, total)

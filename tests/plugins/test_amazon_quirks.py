@@ -192,6 +192,39 @@ def test_a_part_is_no_more_than_its_whole(analyze, write, column, of, more, as_m
     assert [b["row"] for b in analyze([("business_report", write("f.csv", nothing))])["report"]["bad_rows"]] == [3]
 
 
+def test_a_single_period_has_none_before(analyze, write):
+    """No 0 for what there is not: in no ranking, and in no file."""
+    outcome = analyze([("business_report", write("f.csv", HEADER + ROW))])
+    for ranking, name in (("asins", "asins.csv"), ("skus", "skus.csv"), ("parents", "parents.csv")):
+        row = outcome["report"]["business"][ranking]["rows"][0]
+        assert (row["sales_period_before"], row["sales_last_period"], row["growth_ppm"]) == (None, 25000, None)
+        written = next(csv.DictReader((outcome["folder"] / name).read_text(encoding="utf-8-sig").splitlines()))
+        assert (written["sales_period_before"], written["sales_last_period"]) == ("", "250.00")
+    two = analyze([("business_report", write(f"{month} 2026.csv", HEADER + ROW.replace("CHILD001", f"CHILD00{n}").replace("SKU-1", f"SKU-{n}")))
+                   for n, month in enumerate(("August", "September"))])["report"]["business"]["asins"]["rows"]
+    assert [(r["sales_period_before"], r["sales_last_period"]) for r in two] == [(25000, 0), (0, 25000)]
+
+
+@pytest.mark.parametrize("sold,top,said", [
+    ((0,), 25, "it would sell {units} units more."),
+    ((0, 0), 25, "they would sell {units} units more."),
+    ((1, 0), 25, "they would sell {units} units more, for {sales} without those that sold none."),
+    ((1, 1), 25, "they would sell {units} units more, for {sales}."),
+    ((0,) * 6 + (1,), 5, "the 5 listed would sell {units} units more."),
+])
+def test_what_products_without_a_price_of_their_own_miss(analyze, write, sold, top, said):
+    """A product that sold nothing has no price: what it misses is told in units, never as an amount of 0."""
+    rows = "".join(ROW.replace("CHILD001", f"CHILD00{n}").replace("SKU-1", f"SKU-{n}").replace("100,150", f"{200 - n},350")
+                   .replace(",10,£250.00,9", f",{units},£{units * 25}.00,{units}") for n, units in enumerate(sold))
+    few = "".join(ROW.replace("CHILD001", f"CHILD1{n:02}").replace("SKU-1", f"SKU-1{n}").replace("100,150", "10,15") for n in range(len(sold)))
+    report = analyze([("business_report", write("f.csv", HEADER + rows + few))], top=top)["report"]
+    leaks = report["business"]["high_traffic_low_conversion"]
+    assert leaks["total"] == len(sold) and [r["missed_sales"] is None for r in leaks["rows"]].count(False) == sum(sold[:top])
+    units, sales = (sum(r[name] or 0 for r in leaks["rows"]) for name in ("missed_units", "missed_sales"))
+    text = next(h["text"] for h in report["highlights"] if h["code"] == "leaks")
+    assert text.endswith(". At the average conversion " + said.format(units=units, sales=f"£{sales / 100:,.2f}")), text
+
+
 # ---- forms
 
 def test_38_columns_in_any_case_and_cp1252(analyze, write):
