@@ -107,6 +107,7 @@ static void looked(struct store_op *op) {
     struct walk *w = look->walk;
     if (op->status == 0 && look->get.job.state == JOB_DEAD) {
         w->ids[w->dead++] = look->get.id;
+        w->matched++;
     } else {
         add_not_dead(w, &look->get);
     }
@@ -114,7 +115,7 @@ static void looked(struct store_op *op) {
     if (--w->looking > 0) {
         return;
     }
-    if (w->dead > 0) {
+    if (w->dead > 0 && !w->dry_run) {
         actions_run(&w->actions, w->ids, w->dead);
     } else {
         next_page(w);
@@ -170,7 +171,6 @@ static void next_page(struct walk *w) {
         size_t n = left < PAGE ? left : PAGE;
         const struct job_id *ids = w->given->ids + w->given_at;
         w->given_at += n;
-        w->matched += n;
         look_up(w, ids, n);
     } else {
         answer(w);
@@ -225,10 +225,7 @@ static bool read_walk(struct call *call, struct walk *w) {
     }
     w->filter = (struct store_filter){.state = JOB_DEAD, .error_cls = -1};
     w->given = ids->count > 0 ? ids : NULL;
-    if (w->given != NULL && w->dry_run) {
-        w->matched = ids->count;
-        w->given_at = ids->count;
-    } else if (w->given != NULL) {
+    if (w->given != NULL) {
         w->looks = call_alloc(call, PAGE * sizeof *w->looks);
         if (w->looks == NULL) {
             return false;

@@ -41,6 +41,12 @@ static int bad(struct reader *r, const char *code, const char *field, const char
     return -EINVAL;
 }
 
+static int no_memory(struct reader *r) {
+    *r->problem = (struct problem){
+        .status = 503, .code = "out_of_memory", .message = "the host is out of memory"};
+    return -ENOMEM;
+}
+
 static void *target(struct reader *r, const struct field *f) {
     return (char *)r->request + f->offset;
 }
@@ -168,8 +174,9 @@ static int take_object(struct reader *r, const struct field *f, struct bytes val
     if (!is_kind(value, '{')) {
         return bad(r, "bad_field", f->name, "%s must be an object", f->name);
     }
-    *(const char **)target(r, f) = arena_strn(r->arena, value.data, value.len);
-    return 0;
+    const char *text = arena_strn(r->arena, value.data, value.len);
+    *(const char **)target(r, f) = text;
+    return text == NULL ? no_memory(r) : 0;
 }
 
 /* ---- labels ---- */
@@ -181,9 +188,23 @@ struct labels {
     unsigned count;
 };
 
+static bool has_label(const struct labels *l, const char *label, size_t len) {
+    for (const char *p = l->text; *p != '\0';) {
+        size_t n = strcspn(p, ",");
+        if (n == len && memcmp(p, label, n) == 0) {
+            return true;
+        }
+        p += n + (p[n] == ',');
+    }
+    return false;
+}
+
 static int add_label(struct labels *l, const char *label, size_t len) {
     if (len == 0 || memchr(label, ',', len) != NULL) {
         return bad(l->reader, "bad_label", "labels", "a label is not empty and has no comma");
+    }
+    if (has_label(l, label, len)) {
+        return bad(l->reader, "bad_label", "labels", "a label is there twice");
     }
     if (++l->count > JOB_LABEL_COUNT_MAX) {
         return bad(l->reader, "too_many_labels", "labels", "a job has at most %d labels",
@@ -209,28 +230,17 @@ static int add_label_value(void *arg, struct bytes value) {
     return error != 0 || label == NULL ? error : add_label(l, label, strlen(label));
 }
 
-/* "a,b" is as good as ["a", "b"]. */
-static int add_label_text(struct labels *l, struct bytes value) {
-    const char *text = NULL;
-    int error = get_text(l->reader, "labels", value, &text);
-    for (const char *p = text; error == 0 && p != NULL;) {
-        size_t len = strcspn(p, ",");
-        error = add_label(l, p, len);
-        p = p[len] == ',' ? p + len + 1 : NULL;
-    }
-    return error;
-}
-
 static int take_labels(struct reader *r, const struct field *f, struct bytes value) {
-    struct labels l = {r, arena_alloc(r->arena, JOB_LABELS_MAX + 1), 0, 0};
-    if ((!is_kind(value, '[') && !is_kind(value, '"')) || l.text == NULL) {
+    struct labels l = {r, NULL, 0, 0};
+    if (!is_kind(value, '[')) {
         return bad(r, "bad_field", f->name, "labels must be an array of strings");
     }
-    l.text[0] = '\0';
-    int error =
-        is_kind(value, '"') ? add_label_text(&l, value) : json_each(value, add_label_value, &l);
+    l.text = arena_zalloc(r->arena, JOB_LABELS_MAX + 1);
+    if (l.text == NULL) {
+        return no_memory(r);
+    }
     *(const char **)target(r, f) = l.text;
-    return error;
+    return json_each(value, add_label_value, &l);
 }
 
 /* ---- objects: by table ---- */
@@ -361,7 +371,7 @@ static int take_files(struct reader *r, const struct field *f, struct bytes valu
     }
     r->files = arena_zalloc(r->arena, JOB_FILES_MAX * sizeof *r->files);
     if (r->files == NULL) {
-        return bad(r, "out_of_memory", f->name, "the host is out of memory");
+        return no_memory(r);
     }
     return json_each(value, add_file, r);
 }

@@ -8,8 +8,8 @@
 
 /* `object` is the raw text of one valid JSON value; a job without a type gets `default_type` (NULL:
  * is refused). Strings are copied into the arena; the payload
- * is borrowed from the text, byte for byte. 0; -EINVAL with *ret_problem: not an object, an unknown
- * or repeated field, a value of the wrong form. Files get their hash; their size is found out
+ * is borrowed from the text, byte for byte. 0; with *ret_problem, -EINVAL: not an object, an
+ * unknown or repeated field, a value of the wrong form; -ENOMEM. Files get their hash; their size is found out
  * later. */
 int submit_item_read(struct bytes object, const char *default_type, struct arena *arena,
                      struct job_request *ret_request, struct job_file **ret_files,

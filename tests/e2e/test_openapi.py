@@ -258,7 +258,7 @@ BROKEN = [
     ("type", 7), ("type", "9x"), ("type", "x" * 129), ("queue", "a b"), ("queue", "x" * 65), ("user", ""), ("user", "x" * 129),
     ("priority", "urgent"), ("delay", 30), ("delay", "soon"), ("run_at", "tomorrow"), ("key", ""), ("key", "x" * 513),
     ("dedup", {"mode": "maybe"}), ("dedup", {"mod": "return"}), ("max", 0), ("max", 1001), ("max", "3"), ("timeout", 5),
-    ("labels", 7), ("labels", ["a,b"]), ("labels", ["x"] * 33), ("retry", {"backof": "fixed"}), ("retry", {"factor": 101}),
+    ("labels", 7), ("labels", ["a,b"]), ("labels", "a"), ("labels", ["x", "x"]), ("labels", [str(n) for n in range(33)]), ("retry", {"backof": "fixed"}), ("retry", {"factor": 101}),
     ("retry", {"backoff": "expression"}), ("files", [{"name": "a"}]), ("files", [{"name": "a/b", "sha256": "0" * 64}]),
     ("callback", ""), ("nonsense", 1),
 ]

@@ -210,7 +210,8 @@ class Generator:
 
     def _array(self, schema):
         least = schema.get("minItems", 0)
-        return [self.value(schema["items"]) for _ in range(self._random.randint(least, least + 3))]
+        items = [self.value(schema["items"]) for _ in range(self._random.randint(least, least + 3))]
+        return list(dict.fromkeys(items)) if schema.get("uniqueItems") else items
 
     def _object(self, schema):
         needed = schema.get("required", [])
