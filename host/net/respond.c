@@ -220,12 +220,13 @@ void respond(struct request *req, int status, const char *content_type, struct b
         return;
     }
     struct buf packed = {0};
-    if (respond_gzip_wanted(ex, status, content_type, body.len)) {
-        if (body.len > RESPOND_GZIP_AT_ONCE && respond_gzip_begin(ex)) {
+    bool streamed = body.len > RESPOND_GZIP_AT_ONCE;
+    if (respond_gzip_wanted(ex, status, content_type, body.len, streamed)) {
+        if (streamed && respond_gzip_begin(ex)) {
             respond_packed(req, status, content_type, body);
             return;
         }
-        if (body.len <= RESPOND_GZIP_AT_ONCE && respond_gzip_at_once(ex, body, &packed)) {
+        if (!streamed && respond_gzip_at_once(ex, body, &packed)) {
             body = buf_bytes(&packed);
         }
     }

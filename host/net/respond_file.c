@@ -162,7 +162,7 @@ static void send_plain(struct request *req, const char *content_type, uint64_t s
 void respond_file(struct request *req, const char *content_type, int fd, uint64_t size,
                   const char *etag) {
     struct exchange *ex = CONTAINER_OF(req, struct exchange, req);
-    bool packed = respond_gzip_wanted(ex, 200, content_type, size);
+    bool packed = respond_gzip_wanted(ex, 200, content_type, size, true);
     if (not_modified(req, etag, packed)) {
         close(fd);
         respond(req, 304, NULL, (struct bytes){NULL, 0});

@@ -12,7 +12,8 @@ enum {
     GZIP_STREAMS_MAX = 64, // 256 KiB of zlib's memory each; beyond: not compressed
 };
 
-bool respond_gzip_wanted(struct exchange *ex, int status, const char *content_type, uint64_t size) {
+bool respond_gzip_wanted(struct exchange *ex, int status, const char *content_type, uint64_t size,
+                         bool streamed) {
     struct request *req = &ex->req;
     if (size < GZIP_MIN || status == 206 || content_type == NULL || ex->has_coding ||
         ex->conn == NULL || !coding_suits(content_type)) {
@@ -23,8 +24,7 @@ bool respond_gzip_wanted(struct exchange *ex, int status, const char *content_ty
     if (!coding_wants_gzip(req) || request_header(req, "Range", NULL) > 0) {
         return false;
     }
-    return size <= RESPOND_GZIP_AT_ONCE ||
-           (ex->conn->parser.minor > 0 && ex->server->gzip_streams < GZIP_STREAMS_MAX);
+    return !streamed || (ex->conn->parser.minor > 0 && ex->server->gzip_streams < GZIP_STREAMS_MAX);
 }
 
 bool respond_gzip_at_once(struct exchange *ex, struct bytes body, struct buf *ret) {

@@ -193,8 +193,11 @@ bool respond_pump(struct exchange *ex);
 void respond_packed(struct request *req, int status, const char *content_type, struct bytes body);
 
 /* respond_gzip.c */
-/* Is this content to be compressed? Adds Vary where that may depend on the request. */
-bool respond_gzip_wanted(struct exchange *ex, int status, const char *content_type, uint64_t size);
+/* Is this content to be compressed? Adds Vary where that may depend on the request. `streamed`: by
+ * respond_gzip_begin(), which a peer of HTTP/1.0 could not read, and which holds memory until the
+ * peer has taken it all. */
+bool respond_gzip_wanted(struct exchange *ex, int status, const char *content_type, uint64_t size,
+                         bool streamed);
 /* Compresses a body of at most this size, a millisecond or two, and says so; false: it
  * does not get smaller. */
 enum { RESPOND_GZIP_AT_ONCE = 64 * 1024 };

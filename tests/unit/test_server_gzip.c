@@ -44,6 +44,18 @@ struct exchange_case {
     bool file;
 };
 
+static void answer_with(struct request *req, const char *type, size_t size, bool file) {
+    if (file) {
+        char path[] = "/tmp/jobhost-file-XXXXXX";
+        int fd = mkstemp(path);
+        (void)unlink(path);
+        EXPECT_EQ_INT((int)size, write(fd, content, size));
+        respond_file(req, type, fd, size, "tag");
+    } else {
+        respond(req, 200, type, (struct bytes){content, size});
+    }
+}
+
 static struct answer ask(struct fixture *f, const struct exchange_case *c) {
     char request[512];
     struct buf in = {0};
@@ -54,15 +66,7 @@ static struct answer ask(struct fixture *f, const struct exchange_case *c) {
     fixture_settle(f);
     struct request *req = f->kept[0];
     f->kept_count = 0;
-    if (c->file) {
-        char path[] = "/tmp/jobhost-file-XXXXXX";
-        int file = mkstemp(path);
-        (void)unlink(path);
-        EXPECT_EQ_INT((int)c->size, write(file, content, c->size));
-        respond_file(req, c->type, file, c->size, "tag");
-    } else {
-        respond(req, 200, c->type, (struct bytes){content, c->size});
-    }
+    answer_with(req, c->type, c->size, c->file);
     struct answer a = client_answer_from(f, fd, &in, strcmp(c->method, "HEAD") == 0, NULL);
     buf_free(&in);
     close(fd);
@@ -89,9 +93,14 @@ static void test_which(void) {
         {{"GET", "0", ACCEPT, "text/plain", 65537, false}, false, false, true},
         {{"GET", "1", ACCEPT, "text/csv", 1023, true}, false, false, false},
         {{"GET", "1", ACCEPT, "text/csv", 1024, true}, true, true, true},
+        {{"GET", "1", ACCEPT, "text/csv", 65536, true}, true, true, true},
+        {{"GET", "1", ACCEPT, "text/csv", 65537, true}, true, true, true},
         {{"GET", "1", ACCEPT, "text/csv", CONTENT, true}, true, true, true},
         {{"GET", "1", "", "text/csv", CONTENT, true}, false, false, true},
         {{"GET", "1", ACCEPT, "application/zip", CONTENT, true}, false, false, false},
+        {{"GET", "0", ACCEPT, "text/csv", 1024, true}, false, false, true},
+        {{"GET", "0", ACCEPT, "text/csv", 65536, true}, false, false, true},
+        {{"GET", "0", ACCEPT, "text/csv", 65537, true}, false, false, true},
         {{"GET", "0", ACCEPT, "text/csv", CONTENT, true}, false, false, true},
     };
     struct fixture f = fixture_defaults();
@@ -216,13 +225,12 @@ static void test_event_stream(void) {
 }
 
 /* Compressors at work are bounded; who comes then gets the content as it is. */
-static void test_bound(void) {
+static void check_bound(size_t size, bool file) {
     enum { STREAMS = 64 };
     struct fixture f = fixture_defaults();
     fixture_start(&f);
     fixture_listen(&f);
     int fds[STREAMS + 2];
-    struct answer a;
     for (int i = 0; i <= STREAMS + 1; i++) {
         if (i == STREAMS + 1) { // one of them leaves
             close(fds[0]);
@@ -231,17 +239,25 @@ static void test_bound(void) {
         fds[i] = client_unix(&f);
         client_say(&f, fds[i], "GET /later HTTP/1.1\r\nHost: a\r\n" ACCEPT "\r\n");
         fixture_settle(&f);
-        respond(f.kept[0], 200, "text/plain", (struct bytes){content, CONTENT});
+        bool last = i >= STREAMS;
+        answer_with(f.kept[0], "text/plain", last ? size : CONTENT, last && file);
         f.kept_count = 0;
     }
     for (int i = 1; i <= STREAMS + 1; i++) {
-        a = client_answer(&f, fds[i]);
-        EXPECT_TRUE((i != STREAMS) == (strstr(a.head.data, "Content-Encoding: gzip") != NULL));
-        EXPECT_TRUE(i != STREAMS ? a.body.len < CONTENT : a.body.len == CONTENT);
+        struct answer a = client_answer(&f, fds[i]);
+        bool packed = i != STREAMS;
+        EXPECT_TRUE(packed == (strstr(a.head.data, "Content-Encoding: gzip") != NULL));
+        EXPECT_TRUE(packed ? a.body.len < CONTENT : a.body.len == size);
         answer_free(&a);
         close(fds[i]);
     }
     fixture_stop(&f);
+}
+
+static void test_bound(void) {
+    check_bound(CONTENT, false);
+    check_bound(CONTENT, true);
+    check_bound(1024, true);
 }
 
 /* Whichever allocation of an answer fails, the request comes to its end. */
