@@ -55,9 +55,20 @@ static bool origin_allowed(const struct call *call, struct bytes origin) {
     return cors_origin(call) != NULL;
 }
 
-static bool check_origin(const struct call *call, struct problem *ret) {
+static bool is_health(const struct route *route) {
+    return route != NULL &&
+           (strcmp(route->pattern, "/healthz") == 0 || strcmp(route->pattern, "/readyz") == 0);
+}
+
+/* Balancers ask for health by HTTP/1.0 and name no Host. A page in a browser always names one. */
+static bool host_allowed(const struct call *call, const struct route *route) {
+    const char *host = call->req->host;
+    return guard_is_loopback(host) || (host[0] == '\0' && is_health(route));
+}
+
+static bool check_origin(const struct call *call, const struct route *route, struct problem *ret) {
     struct bytes origin, site;
-    if (!guard_is_loopback(call->req->host)) {
+    if (!host_allowed(call, route)) {
         return refuse(
             ret, 421, "host_not_loopback", "Host",
             "without tokens only a loopback Host is served (localhost, 127.0.0.1, [::1])");
@@ -116,18 +127,13 @@ static bool check_content_type(const struct call *call, const struct route *rout
                   "send the body with Content-Type: application/json");
 }
 
-static bool is_health(const struct route *route) {
-    return route != NULL &&
-           (strcmp(route->pattern, "/healthz") == 0 || strcmp(route->pattern, "/readyz") == 0);
-}
-
 bool guard_check(const struct call *call, const struct route *route, struct problem *ret) {
     bool tokens = strcmp(call->host->config->host.auth, "tokens") == 0;
     bool token_free = is_health(route) || cors_is_preflight(call);
     if (!call->req->admin && tokens && !token_free && !check_token(call, ret)) {
         return false;
     }
-    if (!call->req->admin && !tokens && !check_origin(call, ret)) {
+    if (!call->req->admin && !tokens && !check_origin(call, route, ret)) {
         return false;
     }
     bool typed = route != NULL && (route->body == BODY_JSON || route->body == BODY_SUBMIT ||

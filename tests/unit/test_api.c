@@ -99,10 +99,10 @@ static void test_list(void) {
 
 /* ---- the guard ---- */
 
-static int tcp_status(struct api_fixture *x, const char *headers) {
+static int tcp_status_of(struct api_fixture *x, const char *line, const char *headers) {
     struct buf text = {0};
     int fd = client_tcp(&x->f);
-    buf_printf(&text, "GET /v1/version HTTP/1.1\r\n%s\r\n", headers);
+    buf_printf(&text, "%s\r\n%s\r\n", line, headers);
     client_say(&x->f, fd, text.data);
     struct answer a = client_answer(&x->f, fd);
     int status = a.status;
@@ -111,6 +111,10 @@ static int tcp_status(struct api_fixture *x, const char *headers) {
     close(fd);
     fixture_settle(&x->f);
     return status;
+}
+
+static int tcp_status(struct api_fixture *x, const char *headers) {
+    return tcp_status_of(x, "GET /v1/version HTTP/1.1", headers);
 }
 
 static void test_guard_sites(void) {
@@ -547,12 +551,42 @@ static void test_submit_files(void) {
     api_stop(&x);
 }
 
+/* A balancer that asks for health by HTTP/1.0 names no Host; a page in a browser always does. */
+static void test_guard_health(void) {
+    static const struct {
+        const char *line, *headers;
+        int status;
+    } rows[] = {
+        {"GET /healthz HTTP/1.0", "", 200},
+        {"GET /readyz HTTP/1.0", "", 200},
+        {"GET /readyz HTTP/1.0", "Host: localhost\r\n", 200},
+        {"GET /healthz HTTP/1.1", "Host: localhost\r\n", 200},
+        {"GET /healthz HTTP/1.1", "", 400},
+        {"GET /healthz HTTP/1.0", "Host: evil.example\r\n", 421},
+        {"GET /healthz HTTP/1.1", "Host: evil.example\r\n", 421},
+        {"GET /healthz HTTP/1.0", "Origin: http://evil.example\r\n", 403},
+        {"GET /healthz HTTP/1.0", "Sec-Fetch-Site: cross-site\r\n", 403},
+        {"GET /metrics HTTP/1.0", "", 421},
+        {"GET /v1/version HTTP/1.0", "", 421},
+        {"GET /nothing HTTP/1.0", "", 421},
+    };
+    struct api_fixture x;
+    api_start(&x, "host: {state_dir: /tmp}\n");
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        if (!EXPECT_EQ_INT(rows[i].status, tcp_status_of(&x, rows[i].line, rows[i].headers))) {
+            (void)printf("    %s %s", rows[i].line, rows[i].headers);
+        }
+    }
+    api_stop(&x);
+}
+
 static const struct expect_test tests[] = {
     {"paths and methods", test_routes},
     {"query parameters", test_query},
     {"lists and their filters", test_list},
     {"requests of other sites", test_guard_sites},
     {"tokens", test_guard_tokens},
+    {"health without a Host", test_guard_health},
     {"content types", test_content_type},
     {"one job", test_submit_one},
     {"what the store says to a submission", test_submit_verdicts},
