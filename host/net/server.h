@@ -54,9 +54,11 @@ enum {
     SERVER_BODY_SMALL = 1 << 20,  /* a body that may be larger must keep, from body_ms on, */
     SERVER_BODY_RATE = 64 * 1024, /* so many bytes/s */
     SERVER_BODY_FREE = 64 * 1024, /* so much of a body is held whatever others hold */
-    SERVER_LINGER_MS = 2000,      /* after a refusal: how long, and */
-    SERVER_LINGER_BYTES =
-        64 * 1024 /* how much is still read so that the answer is not lost to a reset         */
+    /* After a refusal so much is still read and thrown away, for unread it would reset the answer
+     * away. Many clients send all they have before they look: one with a body of the ordinary
+     * size (server_limits.body) is to hear why. It costs no memory. */
+    SERVER_LINGER_MS = 2000,
+    SERVER_LINGER_BYTES = 1 << 20,
 };
 extern const struct server_limits server_limits_default;
 

@@ -70,6 +70,16 @@ def test_100_continue(door):
         assert c.is_closed()
 
 
+def test_who_writes_first_hears_the_refusal(door):
+    _, connect = door
+    head = "POST /v1/{} HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n"
+    for target, length, status in ("nothing", 1_000_000, 404), ("jobs", 1_000_000, 415), ("version", 1 << 40, 405):
+        with connect() as c:
+            c.send(head.format(target, length) + 1_000_000 * "x")  # all of it, before the answer is looked at
+            assert c.response().status == status
+            assert c.is_closed()
+
+
 def test_head(door):
     host, connect = door
     path = result(host, 300_000, "text/csv")
