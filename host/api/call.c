@@ -190,6 +190,16 @@ void call_store_failed(struct call *call, struct store_op *op) {
     call_problem(call, &problem);
 }
 
+void call_list_failed(struct call *call, struct store_op *op) {
+    if (op->status != -EINVAL || request_query(call->req, "cursor") == NULL) {
+        call_store_failed(call, op);
+        return;
+    }
+    store_op_finish(op);
+    call_error(call, 400, "bad_parameter", "cursor",
+               "that is no cursor of this list; give the next_cursor of its last page as it was");
+}
+
 bool call_job_id(struct call *call, unsigned index, struct job_id *ret_id) {
     if (id_parse(call->param[index], ret_id) == 0) {
         return true;

@@ -85,6 +85,8 @@ bool call_has_room(struct call *call, uint64_t more);
 void call_spool_failed(struct call *call, int error);
 /* A store operation that failed as a whole; finishes the operation. */
 void call_store_failed(struct call *call, struct store_op *op);
+/* The same of a list, which may also have been given a cursor that is none. */
+void call_list_failed(struct call *call, struct store_op *op);
 /* The same words for one item of many. */
 void call_store_problem(int status, const char *message, struct problem *ret);
 

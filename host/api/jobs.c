@@ -85,7 +85,7 @@ static void listed(struct store_op *op) {
     struct store_list *list = CONTAINER_OF(op, struct store_list, op);
     struct buf out = {0};
     if (op->status != 0) {
-        call_store_failed(call, op);
+        call_list_failed(call, op);
         return;
     }
     call_list_begin(&out);

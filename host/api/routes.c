@@ -184,6 +184,12 @@ int routes_check_query(struct call *call, const struct route *route, struct prob
         size_t len = strcspn(p, "&");
         size_t name_len = strcspn(p, "=&");
         const char *rest = p + len + (p[len] == '&');
+        if (len > 0 && name_len == 0) {
+            *ret = (struct problem){.status = 400,
+                                    .code = "unknown_parameter",
+                                    .message = "a parameter of this request has no name"};
+            return -EINVAL;
+        }
         if (name_len > 0 && !list_has(list, p, name_len)) {
             char *word = arena_strn(&call->req->arena, p, name_len);
             unknown_parameter(call, list, word == NULL ? "?" : word, ret);

@@ -192,7 +192,12 @@ def test_pages_are_whole(host):
             break
     assert seen == list(reversed(ids))
     assert {j["id"] for j in host.list(label="l1")} == set(ids[1::3])
-    assert host.call("GET", "/v1/jobs", query={"cursor": "nonsense"}).status == 400
+    for path in "/v1/jobs", "/v1/dlq", "/v1/audit":
+        for cursor in "nonsense", "":
+            answer = host.call("GET", path, query={"cursor": cursor})
+            assert (answer.status, answer.error["code"], answer.error["field"]) == (400, "bad_parameter", "cursor"), (path, cursor)
+    assert host.call("GET", "/v1/jobs?=x").error["code"] == "unknown_parameter"
+    assert host.call("GET", "/v1/jobs?&limit=1&").status == 200
 
 
 def test_dlq_by_filter(host):
