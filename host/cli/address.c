@@ -79,6 +79,7 @@ int address_find(const struct cli *cli, struct address *ret) {
     }
     if (socket != NULL || (url != NULL && strncmp(url, "unix:", 5) == 0)) {
         r = set_socket(cli, socket != NULL ? socket : url, ret);
+        r = r == CLI_OK ? set_token(cli, ret) : r; // it may be a public one
     } else {
         r = url != NULL ? set_url(cli, url, ret) : set_socket_of_config(cli, ret);
     }

@@ -2,7 +2,8 @@
  *
  *     --url, --socket  ▶  the configuration of -c  ▶  JOBHOST_URL  ▶  the configuration found
  *
- * The token is in the file of --token-file or in JOBHOST_TOKEN, and never in an argument. */
+ * The token is in the file of --token-file or in JOBHOST_TOKEN, and never in an argument. It goes to
+ * a host that was named, not to the admin socket of a configuration, which asks for none. */
 #ifndef JOBHOST_CLI_ADDRESS_H
 #define JOBHOST_CLI_ADDRESS_H
 

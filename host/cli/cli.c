@@ -151,7 +151,7 @@ static const struct cli_option *find_in(const struct cli_option *table, const ch
 
 size_t cli_option_tables(const struct cli_command *c, const struct cli_option *ret[CLI_TABLES]) {
     ret[0] = c->options;
-    ret[1] = cli_common_options;
+    ret[1] = cli_common_options + (c->words ? 1 : 0); // without --json
     ret[2] = cli_host_options;
     return c->local ? CLI_TABLES - 1 : CLI_TABLES;
 }
@@ -303,14 +303,19 @@ static int no_command(const struct cli *cli, const char *const *words, size_t co
     return group && !cli->json ? help_group(words[0], stderr) : CLI_USAGE;
 }
 
+static bool wants_colour(void) {
+    const char *no_colour = getenv("NO_COLOR"), *term = getenv("TERM");
+    bool dumb = term != NULL && strcmp(term, "dumb") == 0;
+    return !dumb && (no_colour == NULL || no_colour[0] == '\0');
+}
+
 int cli_main(int argc, char **argv, const char *self_exe) {
-    const char *no_colour = getenv("NO_COLOR");
     struct client *host = NULL;
     struct cli cli = {.self_exe = self_exe,
                       .host = &host,
                       .out_tty = isatty(STDOUT_FILENO) == 1,
                       .err_tty = isatty(STDERR_FILENO) == 1};
-    cli.colour = cli.out_tty && (no_colour == NULL || no_colour[0] == '\0');
+    cli.colour = cli.out_tty && wants_colour();
     const char *first = argc < 2 ? "help" : argv[1];
     if (strcmp(first, "-h") == 0 || strcmp(first, "--help") == 0) {
         first = "help";

@@ -87,6 +87,7 @@ struct cli_command {
     enum cli_kind takes;         /* its arguments                                      */
     int (*run)(struct cli *cli); /* enum cli_exit                                      */
     bool local;                  /* does not talk to a host                            */
+    bool words;                  /* prints a text for people or a shell: no --json     */
 };
 
 /* The table of commands, in the order of the help. */

@@ -102,11 +102,11 @@ struct client *client_new(const struct client_place *place) {
         return NULL;
     }
     c->curl = curl_easy_init();
-    c->authorization = authorization(local ? NULL : place->token);
+    c->authorization = authorization(place->token);
     bool ok = copy(&c->base, local ? "http://localhost" : place->url) &&
               copy(&c->name, local ? place->socket_path : place->url) &&
               copy(&c->socket_path, place->socket_path) && copy(&c->ca_file, place->ca_file) &&
-              (local || place->token == NULL || c->authorization != NULL);
+              (place->token == NULL || c->authorization != NULL);
     if (c->curl == NULL || c->base == NULL || !ok) {
         client_free(&c);
         return NULL;

@@ -27,7 +27,7 @@ struct client_place {
     const char *socket_path; /* a unix socket, or ...                             */
     const char *url;         /* ... "https://HOST[:PORT][/PREFIX]"                */
     const char *ca_file;     /* PEM; NULL: the system's                           */
-    const char *token;       /* NULL: none. Not sent to a unix socket             */
+    const char *token;       /* NULL: none                                        */
 };
 
 struct client_request {

@@ -60,8 +60,12 @@ int cmd_generations(struct cli *cli) {
     buf_str(&path, "/v1/generations");
     remote_query(&path, "plugin", cli->arg_count > 0 ? cli->args[0] : NULL);
     int r = remote_json(cli, "GET", path.data, NULL, &answer);
-    if (r == CLI_OK && !cli->json) {
-        cJSON_ArrayForEach(g, cJSON_GetObjectItemCaseSensitive(answer, "items")) {
+    const cJSON *items = cJSON_GetObjectItemCaseSensitive(answer, "items");
+    if (r == CLI_OK && cli->arg_count > 0 && cJSON_GetArraySize(items) == 0) {
+        r = cli->json ? CLI_FAILED // the empty list has been printed
+                      : cli_fail(cli, CLI_FAILED, "%s: no plugin of this name runs", cli->args[0]);
+    } else if (r == CLI_OK && !cli->json) {
+        cJSON_ArrayForEach(g, items) {
             add_generation(&t, g);
         }
         table_print(cli, &t);

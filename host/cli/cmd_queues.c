@@ -79,25 +79,33 @@ static void print_page(const struct cli *cli, const cJSON *q) {
     print_limit(cli, "max jobs", remote_number(q, "max_jobs"));
 }
 
-static int show_one(const struct cli *cli, const char *name, const cJSON *answer) {
+static const char unknown_queue[] =
+    "no job is in a queue of this name, and the configuration does not name it";
+
+static const cJSON *find_queue(const cJSON *answer, const char *name) {
     const cJSON *q;
     cJSON_ArrayForEach(q, cJSON_GetObjectItemCaseSensitive(answer, "items")) {
         const char *own = remote_text(q, "name");
-        if (own == NULL || strcmp(own, name) != 0) {
-            continue;
+        if (own != NULL && strcmp(own, name) == 0) {
+            return q;
         }
-        char *text = cli->json ? cJSON_PrintUnformatted(q) : NULL;
-        if (text != NULL) {
-            (void)printf("%s\n", text);
-        } else {
-            print_page(cli, q);
-        }
-        free(text);
-        return CLI_OK;
     }
-    return cli_fail(cli, CLI_FAILED,
-                    "%s: no job is in a queue of this name, and the configuration does not name it",
-                    name);
+    return NULL;
+}
+
+static int show_one(const struct cli *cli, const char *name, const cJSON *answer) {
+    const cJSON *q = find_queue(answer, name);
+    if (q == NULL) {
+        return cli_fail(cli, CLI_FAILED, "%s: %s", name, unknown_queue);
+    }
+    char *text = cli->json ? cJSON_PrintUnformatted(q) : NULL;
+    if (text != NULL) {
+        (void)printf("%s\n", text);
+    } else {
+        print_page(cli, q);
+    }
+    free(text);
+    return CLI_OK;
 }
 
 int cmd_queues(struct cli *cli) {
@@ -139,11 +147,32 @@ static int set(struct cli *cli, const char *verb, const char *done) {
     return r;
 }
 
+/* A queue that nobody has heard of is paused all the same, for its jobs may come later; but it may
+ * be a slip of the pen. False also when the host does not say. */
+static bool is_unheard_of(const struct cli *cli) {
+    struct cli quiet = *cli;
+    struct buf text = {0};
+    quiet.silent = true;
+    int r =
+        remote_ask(&quiet, &(struct client_request){.method = "GET", .path = "/v1/queues"}, &text);
+    cJSON *answer = r == CLI_OK ? cJSON_ParseWithLength(text.data, text.len) : NULL;
+    bool unheard_of = answer != NULL && find_queue(answer, cli->args[0]) == NULL;
+    cJSON_Delete(answer);
+    buf_free(&text);
+    return unheard_of;
+}
+
 int cmd_pause(struct cli *cli) {
-    return cli_value(cli, "why") == NULL
-               ? cli_usage(cli,
-                           "pause needs --why: whoever finds the queue paused will want to know")
-               : set(cli, "pause", "paused");
+    if (cli_value(cli, "why") == NULL) {
+        return cli_usage(cli,
+                         "pause needs --why: whoever finds the queue paused will want to know");
+    }
+    bool doubtful = is_unheard_of(cli); // before: afterwards everybody has
+    int r = set(cli, "pause", "paused");
+    if (r == CLI_OK && doubtful) {
+        (void)fprintf(stderr, "jobhost: warning: %s: %s\n", cli->args[0], unknown_queue);
+    }
+    return r;
 }
 
 int cmd_resume(struct cli *cli) {

@@ -1,6 +1,7 @@
 /* The table of commands: names, arguments, options, help. */
 #include "cli/cli.h"
 
+/* --json first: commands of words have the rest (cli_option_tables()). */
 const struct cli_option cli_common_options[] = {
     {"json", 0, NULL, "Answer as JSON on standard output, for programs.", CLI_ANY},
     {"help", 'h', NULL, "Show this help.", CLI_ANY},
@@ -19,11 +20,14 @@ const struct cli_option cli_host_options[] = {
     {"socket", 0, "PATH",
      "The host's admin socket, instead of the one that the configuration names.", CLI_FILE},
     {"url", 0, "URL",
-     "The host over the network: https://HOST:PORT or http://HOST:PORT (default without -c: "
+     "The host over the network: https://HOST:PORT or http://HOST:PORT, with the path below which "
+     "a "
+     "proxy serves it, if any (default without -c: "
      "$JOBHOST_URL).",
      CLI_ANY},
     {"token-file", 0, "FILE",
-     "A file with the token for --url (default: $JOBHOST_TOKEN). There is no option for the token "
+     "A file with the token for --url or --socket (default: $JOBHOST_TOKEN). There is no option "
+     "for the token "
      "itself: every user of this machine could read it there.",
      CLI_FILE},
     {"ca", 0, "FILE", "Certificates (PEM) to trust for https, instead of the system's.", CLI_FILE},
@@ -445,6 +449,7 @@ const struct cli_command cli_commands[] = {
      .summary = "print the reference of all configuration keys",
      .options = none,
      .run = cmd_config_docs,
+     .words = true,
      .local = true},
     {.name = "version",
      .synopsis = "[--fault-points]",
@@ -465,6 +470,7 @@ const struct cli_command cli_commands[] = {
      .args_max = 1,
      .takes = CLI_SHELL,
      .run = cmd_completion,
+     .words = true,
      .local = true},
     {.name = "help",
      .synopsis = "[COMMAND] [--man]",
@@ -473,6 +479,7 @@ const struct cli_command cli_commands[] = {
      .args_max = 2,
      .takes = CLI_COMMAND,
      .run = cmd_help,
+     .words = true,
      .local = true},
 };
 const size_t cli_command_count = sizeof cli_commands / sizeof cli_commands[0];

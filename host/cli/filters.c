@@ -50,6 +50,15 @@ size_t filters_json(const struct cli *cli, struct buf *out) {
     return count;
 }
 
+const char *filters_option(const char *parameter) {
+    for (size_t i = 0; i < ARRAY_LEN(filters); i++) {
+        if (strcmp(filters[i].parameter, parameter) == 0) {
+            return filters[i].option;
+        }
+    }
+    return parameter;
+}
+
 /* What is worth knowing in one line: how far it is, why it waits, or what went wrong. */
 static void add_note(struct table *t, const cJSON *job) {
     const cJSON *error = cJSON_GetObjectItemCaseSensitive(job, "error");

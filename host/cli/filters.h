@@ -9,6 +9,8 @@
 size_t filters_query(const struct cli *cli, struct buf *path);
 /* "queue":"x",... for the members of an object. Returns how many there were. */
 size_t filters_json(const struct cli *cli, struct buf *out);
+/* The option that gives this parameter of the API: "search" for "q"; most have the same name. */
+const char *filters_option(const char *parameter);
 
 /* Prints the jobs of {items, next_cursor}. */
 struct cJSON;

@@ -84,7 +84,8 @@ void help_overview(FILE *out) {
         print_summary(&cli_commands[i], out);
     }
     (void)fputs("\njobhost help COMMAND tells more. Commands find the host by -c FILE (default\n"
-                "config.yaml, or $JOBHOST_CONFIG) or by --socket PATH.\n",
+                "config.yaml, or $JOBHOST_CONFIG), by --socket PATH or by --url URL (or\n"
+                "$JOBHOST_URL), with the token in $JOBHOST_TOKEN or --token-file FILE.\n",
                 out);
 }
 

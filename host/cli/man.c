@@ -86,8 +86,8 @@ void man_page(FILE *out) {
     static const char *const variables[][2] = {
         {"JOBHOST_CONFIG", "the configuration, instead of config.yaml in this folder"},
         {"JOBHOST_URL", "the host, for commands without -c, --socket and --url"},
-        {"JOBHOST_TOKEN", "the token for a host that is reached by a URL"},
-        {"NO_COLOR", "if set to something: no colours"},
+        {"JOBHOST_TOKEN", "the token for a host that is named by a URL or its socket"},
+        {"NO_COLOR", "if set to something: no colours (none either when TERM is dumb)"},
     };
     (void)fputs(".TH JOBHOST 1 \"\" \"jobhost " JOBHOST_VERSION "\" \"User Commands\"\n"
                 ".SH NAME\njobhost \\- one daemon for background jobs\n"

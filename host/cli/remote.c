@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/address.h"
+#include "cli/filters.h"
 
 int remote_begin(const struct cli *cli) {
     struct address address;
@@ -32,23 +33,75 @@ static int refused_token(const struct cli *cli) {
                : cli_fail(cli, CLI_FAILED, "the host does not accept the token in %s", source);
 }
 
-int remote_refused(const struct cli *cli, int status, struct bytes body) {
-    cJSON *tree = cJSON_ParseWithLength(body.data, body.len);
-    const cJSON *error = cJSON_GetObjectItemCaseSensitive(tree, "error");
+/* Refusals that say more than that it failed. */
+static const struct {
+    const char *code;
+    int exit;
+    const char *hint;
+} refusals[] = {
+    {"https_only", CLI_UNREACHABLE, ": write https:// in its URL"},
+    {"no_such_path", CLI_UNREACHABLE, " (is it the address of a host, of this version?)"},
+};
+
+static bool names_argument(const char *field) {
+    static const char *const fields[] = {"id", "name", "queue", "key"};
+    for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
+        if (strcmp(field, fields[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What the user typed for the API's `field`: "--limit: ", "some-id: ". True: it was an option. */
+static bool name_field(const struct cli *cli, const char *field, struct buf *out) {
+    const char *option = field == NULL ? "" : filters_option(field);
+    for (size_t i = 0; i < cli->given_count; i++) {
+        if (strcmp(cli->given[i].option->name, option) == 0) {
+            buf_printf(out, "--%s: ", option);
+            return true;
+        }
+    }
+    if (field != NULL) {
+        bool argument = cli->arg_count == 1 && names_argument(field);
+        buf_printf(out, "%s: ", argument ? cli->args[0] : field);
+    }
+    return false;
+}
+
+/* Says what the host's own error says; with --json, its body. The exit status. */
+static int say_error(const struct cli *cli, int status, const cJSON *error, struct bytes body) {
+    struct buf place = {0};
+    const char *code = remote_text(error, "code"), *hint = "";
     const char *message = remote_text(error, "message");
-    const char *field = remote_text(error, "field");
-    if (cli->json && error != NULL && !cli->silent) {
+    bool option = name_field(cli, remote_text(error, "field"), &place);
+    int exit = option && status == 400 ? CLI_USAGE : CLI_FAILED;
+    for (size_t i = 0; code != NULL && i < ARRAY_LEN(refusals); i++) {
+        if (strcmp(code, refusals[i].code) == 0) {
+            exit = refusals[i].exit;
+            hint = refusals[i].hint;
+        }
+    }
+    if (cli->json && !cli->silent) {
         (void)fwrite(body.data, 1, body.len, stdout);
     } else if (status == 401) {
         (void)refused_token(cli);
-    } else if (message == NULL) {
-        (void)cli_fail(cli, CLI_FAILED, "the host answered with status %d", status);
     } else {
-        (void)cli_fail(cli, CLI_FAILED, "%s%s%s", field == NULL ? "" : field,
-                       field == NULL ? "" : ": ", message);
+        (void)cli_fail(cli, exit, "%s%s%s", place.len == 0 ? "" : place.data,
+                       message == NULL ? "the host does not say why" : message, hint);
     }
+    buf_free(&place);
+    return exit;
+}
+
+int remote_refused(const struct cli *cli, int status, struct bytes body) {
+    cJSON *tree = cJSON_ParseWithLength(body.data, body.len);
+    const cJSON *error = cJSON_GetObjectItemCaseSensitive(tree, "error");
+    int r = error != NULL   ? say_error(cli, status, error, body)
+            : status == 401 ? refused_token(cli)
+                            : cli_fail(cli, CLI_FAILED, "the host answered with status %d", status);
     cJSON_Delete(tree);
-    return CLI_FAILED;
+    return r;
 }
 
 static int unreachable(const struct cli *cli, int error, const struct err *e) {

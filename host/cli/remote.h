@@ -30,7 +30,8 @@ int remote_ask(const struct cli *cli, const struct client_request *request, stru
  * printed as well. */
 int remote_json(const struct cli *cli, const char *method, const char *path, const char *body,
                 cJSON **ret);
-/* Says what a refused answer's body says. CLI_FAILED. */
+/* Says what a refused answer's body says. CLI_FAILED; CLI_USAGE when it is about an option,
+ * CLI_UNREACHABLE when this is no host. */
 int remote_refused(const struct cli *cli, int status, struct bytes body);
 
 /* Appends "?name=value" or "&name=value", escaped. */

@@ -106,7 +106,7 @@ def test_usage_errors(tmp_path):
 
 
 def test_usage_errors_as_json(tmp_path):
-    for args in (("xyzzy", "--json"), ("dlq", "--json"), ("jobs", "--nope", "--json"), ("job", "--json"), ("--json", "jobs")):
+    for args in (("help", "--json"), ("config", "docs", "--json"), ("completion", "zsh", "--json"), ("xyzzy", "--json"), ("dlq", "--json"), ("jobs", "--nope", "--json"), ("job", "--json"), ("--json", "jobs")):
         out, err = run(*args, status=USAGE, cwd=tmp_path)
         assert json.loads(out)["error"]["code"] == "usage" and err == "", args
     assert run("dlq", "--help")[0] == run("help", "dlq")[0]
@@ -276,7 +276,9 @@ def test_plugins_and_describe(cli):
     page = cli("describe", "chaos")
     assert "HANDLERS" in page and "chaos.echo" in page and "return the payload" in page
     assert cli.json("describe", "chaos")["abi"] == "1.0"
-    assert "no plugin of this name" in cli.error("describe", "nope", status=FAILED)
+    assert "nope: there is no plugin of this name" in cli.error("describe", "nope", status=FAILED)
+    assert "nope: no plugin of this name runs" in cli.error("generations", "nope", status=FAILED)
+    assert cli.json("generations", "nope", status=FAILED)["items"] == []
 
 
 # ---- submitting
@@ -324,9 +326,9 @@ def test_submit_payloads(cli):
 
 def test_submit_refused(cli):
     assert "type" in cli.error("submit", "no spaces please", status=FAILED)
-    assert "duration" in cli.error("submit", "chaos.echo", "--timeout", "5", status=FAILED)
-    assert "priority is one of high, normal, low" in cli.error("submit", "chaos.echo", "--priority", "urgent", status=FAILED)
-    out = cli("submit", "chaos.echo", "--timeout", "5", "--json", status=FAILED)
+    assert "duration" in cli.error("submit", "chaos.echo", "--timeout", "5", status=USAGE)
+    assert "priority is one of high, normal, low" in cli.error("submit", "chaos.echo", "--priority", "urgent", status=USAGE)
+    out = cli("submit", "chaos.echo", "--timeout", "5", "--json", status=USAGE)
     assert json.loads(out)["error"]["field"] == "timeout"
 
 
@@ -354,7 +356,7 @@ def test_submit_dedup(cli):
     assert "another job holds this key" in refused
     cli("cancel", first)
     for option in ("--key", "--user", "--queue"):
-        assert "is empty" in cli.error("submit", "chaos.echo", option, "", status=FAILED)
+        assert "is empty" in cli.error("submit", "chaos.echo", option, "", status=USAGE)
 
 
 def test_submit_wait(cli):
@@ -408,8 +410,9 @@ def test_colours(cli):
         os.close(master)
         return shown
 
-    assert b"\x1b[32msucceeded" in on_terminal({})
+    assert b"\x1b[32msucceeded" in on_terminal({"TERM": "xterm"})
     assert b"\x1b[" not in on_terminal({"NO_COLOR": "1"})
+    assert b"\x1b[" not in on_terminal({"TERM": "dumb"})
     assert "\x1b[" not in cli("job", job_id)
 
 
@@ -477,7 +480,7 @@ def test_by_filters(cli):
     cli.host.wait_all(queued["right"], "succeeded")
     for args in ((), ("--all", "--queue", "q"), (NO_JOB, "--all"), (NO_JOB, "--queue", "q")):
         assert "name ids, or give filters, or --all" in cli.error("cancel", *args, status=USAGE)
-    assert "is empty" in cli.error("cancel", "--queue", "", status=FAILED)
+    assert "is empty" in cli.error("cancel", "--queue", "", status=USAGE)
 
 
 def test_by_filters_more_than_a_page(cli):
@@ -543,7 +546,7 @@ def test_generations(cli):
     whole = cli.json("generations")["items"]
     assert [g["plugin"] for g in whole] == ["chaos"] and whole[0]["current"]
     assert re.search(r"^chaos +1 +ready +1\.0\.0\+[0-9a-f]{12} ", cli("generations"), re.MULTILINE)
-    assert cli.json("generations", "nope")["items"] == []
+    assert cli.json("generations", "nope", status=FAILED)["items"] == []
 
 
 def make_dead(cli, count, **payload):
@@ -573,8 +576,8 @@ def test_dlq(cli):
     assert cli.json("job", fine)["state"] == "succeeded"
     kept = make_dead(cli, 1)
     for option in ("--queue", "--type", "--user", "--label", "--class", "--code", "--search"):
-        assert "is empty" in cli.error("dlq", "rm", "--yes", option, "", status=FAILED)  # a variable that was not set
-        assert "is empty" in cli.error("dlq", "ls", option, "", status=FAILED)
+        assert "is empty" in cli.error("dlq", "rm", "--yes", option, "", status=USAGE)  # a variable that was not set
+        assert "is empty" in cli.error("dlq", "ls", option, "", status=USAGE)
     assert [j["id"] for j in cli.json("dlq", "ls")["items"]] == kept
     for args in ((), ("--all", "--queue", "chaos"), (NO_JOB, "--all")):
         assert "name ids, or give filters, or --all" in cli.error("dlq", "rm", *args, status=USAGE)
@@ -635,10 +638,35 @@ def test_jobs_filters_and_pages(cli):
     assert [i for i in reversed(ids) if i in first.stdout] == list(reversed(ids))[:4]
     second = cli("jobs", "-n", "4", "--cursor", cursor)
     assert all(i in second for i in ids[:2])
-    assert "state is one of" in cli.error("jobs", "--state", "done", status=FAILED)
-    assert "limit is a number from 1 to 1000" in cli.error("jobs", "-n", "0", status=FAILED)
-    assert "limit is a number" in cli.error("jobs", "-n", "1001", status=FAILED)
+    assert "state is one of" in cli.error("jobs", "--state", "done", status=USAGE)
+    assert "limit is a number from 1 to 1000" in cli.error("jobs", "-n", "0", status=USAGE)
+    assert "limit is a number" in cli.error("jobs", "-n", "1001", status=USAGE)
     assert len(cli.json("jobs", "-n", "1000")["items"]) == 6
+
+
+def test_errors_name_what_was_typed(cli):
+    """... and are errors of the command line when it was an option."""
+    assert "jobhost: zzz: that is not a job id" in cli.error("job", "zzz", status=FAILED)
+    for args, words in {("jobs", "-n", "0"): "--limit: limit is a number", ("jobs", "--state", "nope"): "--state: state is one of",
+                        ("submit", "chaos.echo", "--priority", "urgent"): "--priority: ", ("submit", "chaos.echo", "--delay", "5"): "--delay: ",
+                        ("jobs", "--cursor", "x"): "--cursor: "}.items():
+        assert f"jobhost: {words}" in cli.error(*args, status=USAGE)
+        assert cli.json(*args, status=USAGE)["error"]["field"] == words[2:words.index(":")]
+
+
+def test_pausing_a_queue_that_nobody_knows(cli):
+    done = cli.raw("pause", "helo", "--why", "x")
+    assert (done.returncode, done.stdout) == (OK, "helo is paused\n")
+    assert "warning: helo: no job is in a queue of this name, and the configuration does not name it" in done.stderr
+    assert cli.raw("pause", "helo", "--why", "again").stderr == ""  # now it is known
+    cli.submit("chaos.echo", None, "--queue", "real", "--delay", "1h")
+    assert cli.raw("pause", "real", "--why", "x").stderr == ""
+
+
+def test_the_overview_says_how_a_host_is_found():
+    out, _ = run("help")
+    for word in "-c FILE", "JOBHOST_CONFIG", "--socket PATH", "--url URL", "JOBHOST_URL", "JOBHOST_TOKEN", "--token-file FILE":
+        assert word in out, word
 
 
 def test_hosts(cli):

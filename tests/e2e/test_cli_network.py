@@ -72,5 +72,20 @@ def test_refusals(remote, authority):
     assert "does not accept the token in JOBHOST_TOKEN" in cli("jobs", env={**env, "JOBHOST_TOKEN": TOKEN[:-1]}, status=FAILED)[1]
     assert "certificate" in cli("jobs", env={"JOBHOST_URL": https, "JOBHOST_TOKEN": TOKEN}, status=UNREACHABLE)[1]
     assert "does the host serve https there?" in cli("jobs", "--url", http.replace("http:", "https:"), "--ca", authority.ca, status=UNREACHABLE)[1]
-    assert "served by HTTPS" in cli("jobs", "--url", https.replace("https:", "http:"), status=FAILED)[1]
+    assert "served by HTTPS: write https://" in cli("jobs", "--url", https.replace("https:", "http:"), status=UNREACHABLE)[1]
+    token = {"JOBHOST_TOKEN": TOKEN}
+    assert "is it the address of a host" in cli("jobs", "--url", http + "/x", env=token, status=UNREACHABLE)[1]
     assert cli("jobs", "--socket", remote.socket)[0].startswith("ID ")  # the admin socket asks for none
+
+
+def test_a_public_socket(make_host, folder):
+    """--socket may name any unix: address of host.listen; the admin socket of a configuration gets no token."""
+    public = os.path.join(folder, "public.sock")
+    host = make_host({"host": {"listen": f"unix:{public}", "auth": "tokens", "admin_token": TOKEN}})
+    host.start()
+    env = {"JOBHOST_TOKEN": TOKEN}
+    for place in ("--socket", public), ("--url", f"unix:{public}"):
+        assert "wants a token" in cli("jobs", *place, status=FAILED)[1]
+        assert "does not accept the token in JOBHOST_TOKEN" in cli("jobs", *place, status=FAILED, env={"JOBHOST_TOKEN": TOKEN[:-1]})[1]
+        assert cli("jobs", *place, env=env)[0].startswith("ID ")
+    assert cli("jobs", "-c", host.config_path, env={"JOBHOST_TOKEN": "not a token"})[0].startswith("ID ")
