@@ -127,6 +127,15 @@ static bool check_content_type(const struct call *call, const struct route *rout
                   "send the body with Content-Type: application/json");
 }
 
+/* Bodies are taken as they are: one that is packed would be stored as something that it is not. */
+static bool check_coding(const struct call *call, struct problem *ret) {
+    struct bytes coding;
+    unsigned codings = request_header(call->req, "Content-Encoding", &coding);
+    return codings == 0 || (codings == 1 && text_is(coding, "identity")) ||
+           refuse(ret, 415, "unknown_content_coding", "Content-Encoding",
+                  "send the body as it is, without Content-Encoding");
+}
+
 bool guard_check(const struct call *call, const struct route *route, struct problem *ret) {
     bool tokens = strcmp(call->host->config->host.auth, "tokens") == 0;
     bool token_free = is_health(route) || cors_is_preflight(call);
@@ -136,7 +145,8 @@ bool guard_check(const struct call *call, const struct route *route, struct prob
     if (!call->req->admin && !tokens && !check_origin(call, route, ret)) {
         return false;
     }
+    bool taken = route != NULL && route->body != BODY_NONE;
     bool typed = route != NULL && (route->body == BODY_JSON || route->body == BODY_SUBMIT ||
                                    route->body == BODY_FORM);
-    return !typed || check_content_type(call, route, ret);
+    return (!taken || check_coding(call, ret)) && (!typed || check_content_type(call, route, ret));
 }
