@@ -37,9 +37,9 @@ void cors_add_headers(const struct call *call, const char *methods) {
                    "Content-Range, ETag, Location, Retry-After");
     if (methods != NULL && cors_is_preflight(call)) {
         respond_header(req, "Access-Control-Allow-Methods", methods);
-        respond_header(
-            req, "Access-Control-Allow-Headers",
-            "Authorization, Content-Type, If-None-Match, If-Range, Last-Event-ID, Range");
+        respond_header(req, "Access-Control-Allow-Headers",
+                       "Authorization, Content-Type, Idempotency-Key, If-None-Match, If-Range, "
+                       "Last-Event-ID, Range");
         respond_header(req, "Access-Control-Max-Age", "600");
     }
 }

@@ -207,8 +207,14 @@ void submit_request(struct call *call, struct job_request *request, struct form 
         call_error(call, 503, "out_of_memory", NULL, "the host is out of memory; try again later");
         return;
     }
-    s->slots[0].request = *request;
-    submit_resolve(s, &s->slots[0]);
+    struct submit_slot *slot = &s->slots[0];
+    struct problem problem;
+    slot->request = *request;
+    if (submit_key_take(call, &slot->request, &problem) != 0) {
+        submit_refuse(s, slot, &problem);
+    } else {
+        submit_resolve(s, slot);
+    }
     go_on(s);
 }
 

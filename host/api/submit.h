@@ -44,6 +44,13 @@ void submit_read(struct submit *s, struct bytes text);
 /* What a slot's request asks for, by what host and configuration say; or its problem. */
 void submit_resolve(struct submit *s, struct submit_slot *slot);
 
+/* Does the request bring an Idempotency-Key? It is for one job. */
+bool submit_key_is_sent(const struct call *call);
+/* [any thread that has the call] It becomes the job's key, kept for a day after its success. 0, also
+ * when there is none; or a negative errno with *ret_problem. */
+int submit_key_take(const struct call *call, struct job_request *request,
+                    struct problem *ret_problem);
+
 /* What a form with a job may have: the part `job`, and files. */
 extern const struct form_rules submit_form_rules;
 

@@ -69,7 +69,8 @@ static void read_job(struct submit *s, struct submit_slot *slot) {
     struct problem problem;
     if (submit_item_read(slot->text, default_type(s->call), &s->call->req->arena, &slot->request,
                          &slot->files, &problem) != 0 ||
-        fix_place(s->call, &slot->request, &problem) != 0) {
+        fix_place(s->call, &slot->request, &problem) != 0 ||
+        submit_key_take(s->call, &slot->request, &problem) != 0) {
         submit_refuse(s, slot, &problem);
     }
 }
@@ -126,5 +127,10 @@ static void have_split(struct call *call) {
 void submit_read(struct submit *s, struct bytes text) {
     s->text = bytes_trim(text);
     s->is_array = *(const char *)s->text.data == '['; // valid JSON has something behind its blanks
+    if (s->is_array && submit_key_is_sent(s->call)) {
+        call_error(s->call, 400, "bad_idempotency_key", "Idempotency-Key",
+                   "it is for one job; give each its key in an array");
+        return;
+    }
     call_aside(s->call, s->text.len, split, have_split);
 }

@@ -186,7 +186,8 @@ static void answer(struct submit *s) {
     } else if (item->status != 0) {
         submit_refusal(item, &problem);
     } else {
-        view->accepted(&out, &item->spec->id);
+        bool repeated = item->verdict == SUBMIT_DUPLICATE;
+        view->accepted(&out, repeated ? &item->winner : &item->spec->id);
     }
     if (problem.status != 0) {
         stats_word(&call->host->stats->refused, problem.code);

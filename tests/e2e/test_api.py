@@ -327,3 +327,17 @@ def test_generations(make_host):
                "both workers are there")
     assert one["since"] >= host.get("/v1/version")["started_at"]
     assert found["gone"]["state"] == "failed" and "gone.so" in found["gone"]["reason"] and "build" not in found["gone"]
+
+
+def test_a_repeated_request(host):
+    """Idempotency-Key: the same job, while it runs and when it is done; another key is another job."""
+    def submit(key):
+        answer = host.call("POST", "/v1/jobs", {"type": "chaos.echo", "payload": {}}, {"Idempotency-Key": key})
+        assert answer.status == 202, answer.raw
+        return answer.json["id"], answer.json["duplicate"]
+
+    first, again = submit("4f9d")
+    assert not again and submit('"4f9d"') == (first, True)
+    host.wait_job(first, "succeeded")
+    assert submit("4f9d") == (first, True) and submit("4f9e")[0] != first
+    assert host.job(first)["key"] == "4f9d"

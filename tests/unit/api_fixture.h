@@ -97,6 +97,8 @@ int jobs_resolve(struct host *host, const struct job_request *request, struct ar
         .payload = request->payload,
         .run_at_ms = request->delay_ms == 0 ? 0 : env_wall_ms(&host->env) + request->delay_ms,
         .labels = request->labels,
+        .dedup_key = request->key,
+        .dedup_ttl_ms = request->dedup_ttl_ms,
         .files = request->files,
         .file_count = request->file_count};
     (void)arena;
