@@ -7,6 +7,7 @@
 
 #include "api/custom.h"
 #include "api/view.h"
+#include "base/utf8.h"
 
 void *call_alloc(struct call *call, size_t size) {
     void *p = arena_zalloc(&call->req->arena, size);
@@ -81,16 +82,25 @@ void call_list_end(struct call *call, struct store_op *op, struct buf *out, cons
     call_reply(call, 200, out);
 }
 
+/* Names of the caller's are cut to what a problem holds, perhaps within a character. */
+static struct problem without_broken(const struct problem *problem) {
+    struct problem whole = *problem;
+    utf8_drop_broken(whole.field);
+    utf8_drop_broken(whole.message);
+    return whole;
+}
+
 static void send_problem(struct call *call, const struct problem *problem) {
     const struct view *view = call->custom == NULL ? NULL : call->custom->view;
+    const struct problem whole = without_broken(problem);
     if (view == NULL) {
-        respond_error(call->req, problem->status, problem->code,
-                      problem->field[0] == '\0' ? NULL : problem->field, problem->message);
+        respond_error(call->req, whole.status, whole.code,
+                      whole.field[0] == '\0' ? NULL : whole.field, whole.message);
         return;
     }
     struct buf out = {0};
-    view->problem(&out, problem);
-    call_reply(call, problem->status, &out);
+    view->problem(&out, &whole);
+    call_reply(call, whole.status, &out);
 }
 
 void call_error(struct call *call, int status, const char *code, const char *field,
@@ -232,12 +242,13 @@ const char *call_actor(struct call *call) {
 }
 
 void problem_json(struct buf *out, const struct problem *problem) {
+    const struct problem whole = without_broken(problem);
     json_key(out, "error");
     buf_char(out, '{');
-    json_kstr(out, "code", problem->code);
-    json_kstr(out, "message", problem->message);
-    if (problem->field[0] != '\0') {
-        json_kstr(out, "field", problem->field);
+    json_kstr(out, "code", whole.code);
+    json_kstr(out, "message", whole.message);
+    if (whole.field[0] != '\0') {
+        json_kstr(out, "field", whole.field);
     }
     buf_char(out, '}');
 }

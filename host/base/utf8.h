@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* Bytes of the character that begins at `p` (p < end): 1..4, or 0 if there is no whole valid one.
  */
@@ -36,6 +37,19 @@ static inline size_t utf8_char_len(const uint8_t *p, const uint8_t *end) {
         }
     }
     return len;
+}
+
+/* Takes out what is no character, such as the rest of one that a limit has cut. */
+static inline void utf8_drop_broken(char *text) {
+    const uint8_t *p = (const uint8_t *)text, *end = p + strlen(text);
+    char *out = text;
+    while (p < end) {
+        size_t len = utf8_char_len(p, end);
+        memmove(out, p, len);
+        out += len;
+        p += len == 0 ? 1 : len;
+    }
+    *out = '\0';
 }
 
 #endif

@@ -580,7 +580,37 @@ static void test_guard_health(void) {
     api_stop(&x);
 }
 
+/* What is wrong is named as the caller did; too long names end with a whole character. */
+static void test_names_in_refusals(void) {
+    static const struct {
+        const char *before, *after, *says;
+    } rows[] = {
+        {"{\"", "\":1}", "\",\"field\":\"\xc3\xa9"},
+        {"[{\"", "\":1}]", "\",\"field\":\"\xc3\xa9"},
+        {"{\"type\":\"a\",\"delay\":\"x", "\"}", "\xc3\xa9\\\" is not a duration"},
+        {"[{\"type\":\"a\",\"delay\":\"x", "\"}]", "\xc3\xa9\\\" is not a duration"},
+    };
+    struct api_fixture x;
+    api_start(&x, "host: {state_dir: /tmp}\n");
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct buf body = {0};
+        buf_str(&body, rows[i].before);
+        for (int n = 0; n < 200; n++) {
+            buf_str(&body, "\xc3\xa9");
+        }
+        buf_str(&body, rows[i].after);
+        struct answer a = client_answer(&x.f, api_send(&x, "POST", "/v1/jobs", body.data));
+        EXPECT_EQ_INT(400, a.status);
+        EXPECT_CONTAINS(rows[i].says, a.body.data);
+        EXPECT_TRUE(strstr(a.body.data, "\xef\xbf\xbd") == NULL); // U+FFFD
+        answer_free(&a);
+        buf_free(&body);
+    }
+    api_stop(&x);
+}
+
 static const struct expect_test tests[] = {
+    {"names in refusals", test_names_in_refusals},
     {"paths and methods", test_routes},
     {"query parameters", test_query},
     {"lists and their filters", test_list},
