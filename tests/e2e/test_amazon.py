@@ -69,6 +69,19 @@ def test_samples(amazon):
                                                    "order-skus.csv"}
 
 
+def test_the_readmes_example(amazon):
+    """As it is written, in a folder that has the repository's samples and a host's config.yaml."""
+    with open(os.path.join(build.REPO, "plugins", "amazon", "README.md"), encoding="utf-8") as f:
+        block = re.search(r"```sh\n(.*?)```", f.read(), re.DOTALL).group(1)
+    os.symlink(os.path.join(build.REPO, "plugins"), os.path.join(amazon.folder, "plugins"))
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("JOBHOST_")}
+    done = subprocess.run(["sh", "-eu", "-c", block], cwd=amazon.folder, capture_output=True, text=True, timeout=build.PATIENCE_S, check=False,
+                          env={**environment, "PATH": f"{os.path.dirname(build.BINARY)}:{os.environ['PATH']}"})
+    assert done.returncode == 0, done.stderr
+    assert "report.html" in os.listdir(os.path.join(amazon.folder, "report"))
+    assert [json.loads(amazon.result(job["id"]))["inputs"][0]["file"] for job in amazon.list()] == [NAMES[0]]
+
+
 def test_a_file_that_came_twice(amazon):
     part = ("business_report", File(sample(NAMES[0]), filename=NAMES[0]))
     job_id = amazon.submit_form({"type": "amazon.analyze"}, [part, part]).json["id"]

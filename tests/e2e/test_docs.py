@@ -38,8 +38,11 @@ def stand_ins(args, folder):
     """What stands for a value gets one, and the files that are named are there."""
     for arg in args:
         file = re.match(r"@(.+)|[\w.]+=([\w./-]+)$", arg)
-        if file and "/" not in arg:
-            with open(os.path.join(folder, file.group(1) or file.group(2)), "w", encoding="utf-8") as f:
+        name = file and (file.group(1) or file.group(2))
+        if name and not os.path.isabs(name):
+            path = os.path.join(folder, name)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "w", encoding="utf-8") as f:
                 f.write("{}")
     return [JOB if arg == "ID" or arg.startswith("$") else arg for arg in args]
 
