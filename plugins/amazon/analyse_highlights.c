@@ -6,18 +6,35 @@
 #include "encoding.h"
 #include "format.h"
 
-enum { MILLION = 1000000, SMALL_CHANGE = 20000, TITLE_SHOWN = 72 };
+enum {
+    MILLION = 1000000,
+    ONE_PERCENT = 10000,
+    SMALL_CHANGE = 20000,
+    CONCENTRATED = 100000, // class A's share of sales is at least that much above that of products
+    TITLE_SHOWN = 72,
+};
 
-// The product's title, cut to fit into a sentence; its key when it has none.
+// The product's title as a part of a sentence, which it must not turn round, cut to fit; its key
+// when it has none.
 static const char *shown(struct report *r, const char *title, const char *key) {
-    size_t len = strlen(title), fits = 0, n;
-    if (len <= TITLE_SHOWN) {
-        return len == 0 ? key : title;
+    static const char instead[] = "\xEF\xBF\xBD", cut[] = "\xE2\x80\xA6";
+    char text[TITLE_SHOWN * (sizeof instead - 1) + 1];
+    size_t len = strlen(title), used = 0, at = 0, n;
+    bool rtl = false;
+    while ((n = encoding_char(title + at, len - at)) > 0 && at + n <= TITLE_SHOWN) {
+        const char *from = title + at;
+        bool isolates =
+            n == 3 && (memcmp(from, ENCODING_FSI, n) == 0 || memcmp(from, ENCODING_PDI, n) == 0);
+        bool hidden = isolates || encoding_is_hidden(from, n);
+        size_t more = hidden ? sizeof instead - 1 : n;
+        memcpy(text + used, hidden ? instead : from, more);
+        rtl = rtl || encoding_is_rtl(from, n);
+        used += more;
+        at += n;
     }
-    while ((n = encoding_char(title + fits, len - fits)) > 0 && fits + n <= TITLE_SHOWN) {
-        fits += n;
-    }
-    return pool_printf(&r->pool, "%.*s\xE2\x80\xA6", (int)fits, title);
+    return len == 0 ? key
+                    : pool_printf(&r->pool, "%s%.*s%s%s", rtl ? ENCODING_FSI : "", (int)used, text,
+                                  at < len ? cut : "", rtl ? ENCODING_PDI : "");
 }
 
 static const char *plural(int64_t count) {
@@ -48,15 +65,24 @@ static void say_growth(struct report *r) {
         format_percent(now->is.conversion_ppm).text);
 }
 
+// Of products that sell about alike there is nothing to say.
 static void say_concentration(struct report *r, const struct abc_class abc[3],
                               const struct concentration *c, int64_t products) {
+    bool large = c->top1_ppm != NUMBER_NONE && c->top1_ppm > MILLION / 3;
     if (products < 3 || c->top1_ppm == NUMBER_NONE) {
         return;
     }
-    SAY(r, "concentration", abc[0].products, c->top1_ppm > MILLION / 3,
-        "%s of %s products bring %s of the revenue; the first alone %s.",
-        format_count(abc[0].products).text, format_count(products).text,
-        format_percent(abc[0].share_ppm).text, format_percent(c->top1_ppm).text);
+    if (abc[0].share_ppm - number_ratio(abc[0].products, products, MILLION) >= CONCENTRATED) {
+        bool first = abc[0].products > 1 && c->top1_ppm >= ONE_PERCENT;
+        SAY(r, "concentration", abc[0].products, large,
+            "%s of %s products bring%s %s of the revenue%s%s.", format_count(abc[0].products).text,
+            format_count(products).text, abc[0].products == 1 ? "s" : "",
+            format_percent(abc[0].share_ppm).text, first ? "; the first alone " : "",
+            first ? format_percent(c->top1_ppm).text : "");
+    } else if (large) {
+        SAY(r, "concentration", 1, true, "One of %s products brings %s of the revenue.",
+            format_count(products).text, format_percent(c->top1_ppm).text);
+    }
 }
 
 // What the listed ones miss, as money: ", for £12.00". A product that sold nothing has no price.

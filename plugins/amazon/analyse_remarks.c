@@ -128,6 +128,13 @@ static void assume_orders(struct report *r) {
 }
 
 static void assume_currency(struct report *r) {
+    int64_t bare = (int64_t)noted(r, NOTE_BARE_PRICE);
+    if (bare > 0 && r->currency[0] != '\0') {
+        report_remark(r, &r->assumptions, "currency_of_lines", bare, false,
+                      "%s ha%s a price and no currency; %s read as %s.",
+                      format_many(bare, "order line").text, bare == 1 ? "s" : "ve",
+                      bare == 1 ? "it was" : "they were", r->currency);
+    }
     if (r->currency[0] == '\0') {
         report_remark(r, &r->assumptions, "currency_unknown", NUMBER_NONE, true,
                       "No currency was found; amounts are read with two decimals. Give "

@@ -61,6 +61,28 @@ bool encoding_is_utf8(const char *text, size_t len) {
     return true;
 }
 
+static uint32_t decode(const char *text, size_t n) { // one well-formed character of n bytes
+    const uint8_t *p = (const uint8_t *)text;
+    uint32_t u = n == 1 ? p[0] : p[0] & (0x7Fu >> n);
+    for (size_t i = 1; i < n; i++) {
+        u = (u << 6) | (p[i] & 0x3Fu);
+    }
+    return u;
+}
+
+bool encoding_is_hidden(const char *text, size_t n) {
+    uint32_t u = n == 0 ? 0 : decode(text, n);
+    return u < 0x20 || (u >= 0x7F && u < 0xA0) || (u >= 0x202A && u <= 0x202E) || u == 0x2066 ||
+           u == 0x2067;
+}
+
+bool encoding_is_rtl(const char *text, size_t n) {
+    uint32_t u = n == 0 ? 0 : decode(text, n);
+    return (u >= 0x590 && u <= 0x8FF) || (u >= 0xFB1D && u <= 0xFDFF) ||
+           (u >= 0xFE70 && u <= 0xFEFE) || (u >= 0x10800 && u <= 0x10FFF) ||
+           (u >= 0x1E800 && u <= 0x1EFFF);
+}
+
 static size_t put_char(uint32_t u, char *out) { // below U+10000
     if (u < 0x80) {
         out[0] = (char)u;
@@ -90,29 +112,19 @@ void encoding_show(const char *text, size_t len, char *out, size_t cap) {
     size_t used = 0;
     for (size_t i = 0; i < len;) {
         size_t n = encoding_char(text + i, len - i);
-        unsigned char c = (unsigned char)text[i];
-        bool hidden = n == 0 || c < 0x20 || c == 0x7F;
-        n = hidden ? 1 : n;
-        if (used + n >= cap) {
+        bool hidden = encoding_is_hidden(text + i, n);
+        size_t shown = hidden ? 1 : n;
+        if (used + shown >= cap) {
             break;
         }
-        memcpy(out + used, hidden ? "?" : text + i, n);
-        used += n;
-        i += n;
+        memcpy(out + used, hidden ? "?" : text + i, shown);
+        used += shown;
+        i += n == 0 ? 1 : n;
     }
     out[used] = '\0';
 }
 
 // ---- blanks, dashes, case ----
-
-static uint32_t decode(const char *text, size_t n) { // one well-formed character of n bytes
-    const uint8_t *p = (const uint8_t *)text;
-    uint32_t u = n == 1 ? p[0] : p[0] & (0x7Fu >> n);
-    for (size_t i = 1; i < n; i++) {
-        u = (u << 6) | (p[i] & 0x3Fu);
-    }
-    return u;
-}
 
 static bool is_blank(uint32_t u) {
     return u == ' ' || (u >= 0x09 && u <= 0x0D) || u == 0xA0 || (u >= 0x2000 && u <= 0x200B) ||

@@ -13,7 +13,7 @@ static void put_char(FILE *out, const char *p, size_t n) {
     case '\'': (void)fputs("&#39;", out); return;
     default: break;
     }
-    if (n == 0 || c < 0x20 || c == 0x7F) {
+    if (encoding_is_hidden(p, n)) {
         (void)fputs("\xEF\xBF\xBD", out);
     } else {
         (void)fwrite(p, 1, n, out);

@@ -6,8 +6,8 @@
 
 #include "tables.h"
 
-/* Escaped for text and for attributes in quotes; bytes that are not UTF-8 and control characters
- * become U+FFFD. */
+/* Escaped for text and for attributes in quotes; bytes that are not UTF-8 and what
+ * encoding_is_hidden() become U+FFFD. */
 void html_text(FILE *out, const char *text);
 /* At most `max` characters, then an ellipsis. */
 void html_cut(FILE *out, const char *text, size_t max);

@@ -27,6 +27,17 @@ struct first_line {
     unsigned long long place;
 };
 
+// Where the first byte is that no text has, from 1; 0 = there is none.
+static size_t binary_at(struct delimited_field line) {
+    for (size_t i = 0; i < line.len; i++) {
+        unsigned char c = (unsigned char)line.text[i];
+        if (c < 0x20 && (c < '\t' || c > '\r')) {
+            return i + 1;
+        }
+    }
+    return 0;
+}
+
 static int check_strangers(const struct first_line *line, const char *file, struct trouble *t) {
     struct delimited_field text = line->bytes;
     for (size_t i = 0; i < sizeof strangers / sizeof strangers[0]; i++) {
@@ -36,6 +47,13 @@ static int check_strangers(const struct first_line *line, const char *file, stru
                                "%s, row %llu, column 1: the file %s", file, line->place,
                                strangers[i].words);
         }
+    }
+    size_t binary = binary_at(text);
+    if (binary > 0) {
+        return trouble_set(
+            t, TROUBLE_INPUT, "not_a_report",
+            "%s, row %llu, byte %zu: the file is not text; download the report as CSV", file,
+            line->place, binary);
     }
     if (memchr(text.text, '\r', text.len) != NULL) {
         return trouble_set(t, TROUBLE_INPUT, "unreadable",

@@ -104,6 +104,8 @@ static int take_amounts(struct load_row *r, struct facts_line *l) {
     if (l->price != NUMBER_NONE && l->price < 0) {
         return load_bad(r, COLUMN_PRICE, "a negative price");
     }
+    r->source->notes[NOTE_BARE_PRICE] +=
+        l->price != NUMBER_NONE && load_cell(r, COLUMN_CURRENCY).len == 0;
     l->state = state_of(r, l->price != NUMBER_NONE);
     l->price = l->price == NUMBER_NONE ? 0 : l->price;
     if (r->source->columns.at[COLUMN_DISCOUNT] >= 0) { // an empty cell there is no discount

@@ -12,10 +12,10 @@ static void put_text(FILE *out, const char *text) {
     for (size_t i = 0; i < len;) {
         size_t n = encoding_char(text + i, len - i);
         unsigned char c = (unsigned char)text[i];
-        if (n == 0) {
-            (void)fputs("\xEF\xBF\xBD", out);
-        } else if (c < 0x20 || c == 0x7F) {
+        if (n == 1 && (c < 0x20 || c == 0x7F)) {
             (void)fputc(' ', out);
+        } else if (encoding_is_hidden(text + i, n)) {
+            (void)fputs("\xEF\xBF\xBD", out);
         } else if (strchr("\\`*_[]<>|#!~&", c) != NULL) {
             (void)fprintf(out, c == '<' || c == '&' ? (c == '<' ? "&lt;" : "&amp;") : "\\%c", c);
         } else {

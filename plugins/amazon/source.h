@@ -26,6 +26,7 @@ enum note {
     NOTE_OTHER_MARKET,    /* order lines of another marketplace        */
     NOTE_NOT_AMAZON,      /* order lines not sold on Amazon            */
     NOTE_GUESSED_SIGN,    /* "$" and the like                          */
+    NOTE_BARE_PRICE,      /* order lines with a price, without currency */
     NOTE_BOX_FRACTION,    /* Buy Box cells like 0.97, without a sign   */
     NOTE_BOX_PERCENT,     /* other Buy Box cells over 0                */
     NOTE_NO_UPDATE,       /* order lines without last-updated-date     */

@@ -42,7 +42,9 @@ def refused(outcome, code, *words):
     (b"\x1f\x8b\x08", "not_a_report", ["compressed"]),
     (b"<html>", "not_a_report", ["web page"]),
     (b"one,two\n1,2\n", "unknown_report", ["one,two", "row 1"]),
-    (b"\n,,\none,t\x1b[2Jwo\xe9\n1,2\n", "unknown_report", ["one,t?[2Jwo?", "row 3"]),
+    (b"\n,,\none,t\x7f[2Jwo\xe9\n1,2\n", "unknown_report", ["one,t?[2Jwo?", "row 3"]),
+    (b"\x8f\r\x02(\x0c\xe9\r\n\x00", "not_a_report", ["row 1, byte 3", "not text"]),
+    (b"one\0,two\r3,4", "not_a_report", ["row 1, byte 4", "not text"]),
     (b"\xef\xbb\xbf \r\n\r\n,,;\n", "empty", ["f.csv"]),
     (b"\n\n{}", "not_a_report", ["JSON", "row 3"]),
     ((HEADER + ROW).replace("\n", "\r").encode(), "unreadable", ["row 1", "carriage returns"]),
@@ -462,6 +464,17 @@ def test_currency_of_a_line_without_amounts(analyze, write):
     assert report["orders"]["cancelled"]["lines"] == report["orders"]["pending"]["lines"] == 1
 
 
+def test_priced_lines_without_a_currency(analyze, write):
+    """They are read as the report's, and it is said."""
+    content = ORDERS + line() + line(order="2", currency="") + line(order="3", status="Cancelled", quantity="0", currency="", price="")
+    report = analyze([("orders", write("o.txt", content))])["report"]
+    assert report["orders"]["totals"]["revenue"] == 2500
+    assert [(a["count"], a["text"]) for a in report["assumptions"] if a["code"] == "currency_of_lines"] == [
+        (1, "1 order line has a price and no currency; it was read as GBP.")]
+    bare = analyze([("orders", write("o.txt", ORDERS + line(currency="") + line(order="2", currency="")))])["report"]
+    assert {"currency_unknown"} == {"currency_unknown", "currency_of_lines"} & {a["code"] for a in bare["assumptions"]}
+
+
 def test_orders_that_a_spreadsheet_saved(analyze, write):
     """Quotes around whole cells go, those of a title stay."""
     quoted = "".join("\t".join('"' + cell.replace('"', '""') + '"' for cell in row.split("\t")) + "\n"
@@ -565,6 +578,34 @@ def test_one_of_each_reads_well(analyze, write):
     assert "1 cancelled order line left out (1 unit, in 1 order)" in markdown and "High traffic, low conversion\n\nLast period" not in markdown
     nothing = write("n.txt", ORDERS + line(status="Cancelled", quantity="0", currency="", price=""))
     assert "No order line counts as sold" in (analyze([("orders", nothing)])["folder"] / "report.md").read_text()
+
+
+@pytest.mark.parametrize("sales,said", [
+    ((25,) * 4, None), ((40, 30, 30), "One of 3 products brings 40.0% of the revenue."),
+    ((80, 5, 5, 5, 5), "1 of 5 products brings 80.0% of the revenue."), ((60, 25, 5, 5, 5), "2 of 5 products bring 85.0% of the revenue; the first alone 60.0%."),
+    ((90,) * 150 + (1,) * 150, "122 of 300 products bring 80.4% of the revenue."),
+])
+def test_concentration_is_said_where_there_is_some(analyze, write, sales, said):
+    rows = "".join(ROW.replace("CHILD001", f"CHI{n:05}").replace("SKU-1", f"SKU-{n}").replace("£250.00", f"£{amount}.00") for n, amount in enumerate(sales))
+    report = analyze([("business_report", write("f.csv", HEADER + rows))])["report"]
+    assert [h["text"] for h in report["highlights"] if h["code"] == "concentration"] == [said] * (said is not None)
+
+
+def test_direction_of_text(analyze, write):
+    """What turns letters round is not shown; a title from right to left does not reorder the sentence around it."""
+    turned, hebrew = "abc\u202egnp.exe\u2066x\x9b", "קומקום 1.4"
+    rows = [ROW.replace("CHILD001", f"CHILD00{n}").replace("SKU-1", f"SKU-{n}").replace("Kettle", title).replace("100,150", f"{sessions},900")
+            .replace(",10,£250.00,9", units) for n, (title, sessions, units) in enumerate(
+                [(turned, 500, ",0,£0.00,0"), (hebrew, 400, ",0,£0.00,0"), ("Plain", 10, ",10,£250.00,9"), ("Other", 10, ",1,£1.00,1")])]
+    outcome = analyze([("business_report", write("f.csv", HEADER + "".join(rows + [rows[2].replace("500", "\u202e5")])))])
+    for name in ("report.html", "report.md"):
+        assert not re.search("[\x80-\x9f\u202a-\u202e\u2066\u2067]", (outcome["folder"] / name).read_text(encoding="utf-8")), name
+    texts = {h["code"]: h["text"] for h in outcome["report"]["highlights"]}
+    assert "first abc\ufffdgnp.exe\ufffdx\ufffd (" in texts["leaks"]
+    turned_only = analyze([("business_report", write("g.csv", HEADER + "".join(rows[1:])))])
+    leaks = next(h["text"] for h in turned_only["report"]["highlights"] if h["code"] == "leaks")
+    assert f"first \u2068{hebrew}\u2069 (" in leaks and f"\u2068{hebrew}\u2069" in (turned_only["folder"] / "report.html").read_text(encoding="utf-8")
+    assert outcome["report"]["business"]["asins"]["rows"][2]["title"] == turned  # data stays as it is
 
 
 def test_csv_files_have_all_rows(analyze, write, rng):
