@@ -1,5 +1,7 @@
 #include "chart.h"
 
+#include <math.h>
+
 #include "format.h"
 #include "html_out.h"
 
@@ -27,7 +29,7 @@ void chart_end(FILE *out, const char *caption) {
 }
 
 double chart_ceiling(double value) {
-    static const double steps[] = {1, 2, 4, 6, 8, 10};
+    static const double steps[] = {1, 1.2, 1.6, 2, 2.4, 3.2, 4, 6, 8, 10};
     double unit = 1;
     if (value <= 0) {
         return 1;
@@ -44,11 +46,11 @@ double chart_ceiling(double value) {
 }
 
 double chart_money_ceiling(const struct report *r, int64_t minor) {
-    double least = 4, top = chart_ceiling((double)minor);
+    double four = 4;
     for (int i = 0; i < r->exponent; i++) {
-        least *= 10;
+        four *= 10;
     }
-    return top < least ? least : top;
+    return ceil(chart_ceiling((double)minor) / four) * four;
 }
 
 void chart_label(FILE *out, double x, double y, const char *class, const char *text, size_t max) {

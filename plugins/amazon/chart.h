@@ -1,5 +1,6 @@
 /* Charts as inline SVG: no script, colours by CSS classes (so that dark and print work), a title and
- * description for screen readers, a <title> on every mark for the pointer. Each writes one <figure>. */
+ * description for screen readers, a <title> on every mark for the pointer. Each writes one <figure>,
+ * or nothing (false) where there is nothing to be seen: no sales, a single period. */
 #ifndef AMAZON_CHART_H
 #define AMAZON_CHART_H
 
@@ -7,11 +8,11 @@
 
 #include "report.h"
 
-void chart_trend(FILE *out, const struct report *r);     /* revenue of orders in time         */
-void chart_periods(FILE *out, const struct report *r);   /* small multiples of the periods    */
-void chart_pareto(FILE *out, const struct report *r);    /* sales by product, and their sum   */
-void chart_quadrants(FILE *out, const struct report *r); /* sessions against conversion       */
-void chart_weekdays(FILE *out, const struct report *r);
+bool chart_trend(FILE *out, const struct report *r);     /* revenue of orders in time         */
+bool chart_periods(FILE *out, const struct report *r);   /* small multiples of the periods    */
+bool chart_pareto(FILE *out, const struct report *r);    /* sales by product, and their sum   */
+bool chart_quadrants(FILE *out, const struct report *r); /* sessions against conversion       */
+bool chart_weekdays(FILE *out, const struct report *r);
 
 /* ---- parts ---- */
 
@@ -24,9 +25,10 @@ struct chart_area {
 
 void chart_begin(FILE *out, const char *id, const char *title, const char *description);
 void chart_end(FILE *out, const char *caption); /* "" = none */
-/* The smallest of 1, 2, 4, 6, 8 times a power of ten that is not below `value`; 1 for 0. */
+/* A round value that is not below `value` and not much above, of which a quarter is round too; 1 for
+ * 0. */
 double chart_ceiling(double value);
-/* The same for amounts; at least four whole units, so that the labels differ. */
+/* The same for amounts: four times whole units, so that labels without decimals are true. */
 double chart_money_ceiling(const struct report *r, int64_t minor);
 /* Lines across with labels, four steps up to `top_value`; labels are amounts, counts or percent. */
 enum chart_unit { CHART_MONEY, CHART_COUNT, CHART_PERCENT };

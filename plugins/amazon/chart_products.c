@@ -7,7 +7,14 @@
 #include "format.h"
 #include "html_out.h"
 
-enum { PARETO_BARS = 20, LABELS_MAX = 7, MILLION = 1000000, LEAST_TOP = 40000 };
+enum {
+    PARETO_BARS = 20,
+    SHARE_SHOWN = 500, // less is 0.0%
+    SUM_FROM = 100000, // of all sales: below, a line of running shares would lie on zero
+    LABELS_MAX = 7,
+    MILLION = 1000000,
+    LEAST_TOP = 40000
+};
 
 // ---- Pareto ----
 
@@ -38,26 +45,46 @@ static const char *bar_class(char abc) {
     return abc == 'A' ? "bar a" : abc == 'B' ? "bar b" : "bar c";
 }
 
-static void put_sum_line(FILE *out, const struct slice *s, size_t count, struct chart_area a,
-                         double slot) {
+// The running share of all sales, its axis to the right, and where class A ends.
+static void put_sum(FILE *out, const struct report *r, const struct slice *s, size_t count,
+                    struct chart_area a) {
+    double slot = (a.right - a.left) / (double)count;
+    double mark = a.bottom - (a.bottom - a.top) * (double)r->limits.abc_a_ppm / MILLION;
+    (void)fprintf(out, "<line class=\"mark\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>",
+                  a.left, a.right, mark, mark);
+    chart_label(out, a.right + 6, mark + 4, "axis", format_percent(r->limits.abc_a_ppm).text, 8);
+    for (int64_t share = 0; share <= MILLION; share += MILLION / 4) {
+        if (llabs(share - r->limits.abc_a_ppm) > MILLION / 10) {
+            chart_label(out, a.right + 6,
+                        a.bottom - (a.bottom - a.top) * (double)share / MILLION + 4, "axis",
+                        share == 0         ? "0%"
+                        : share == MILLION ? "100%"
+                                           : format_percent(share).text,
+                        8);
+        }
+    }
     (void)fputs("<path class=\"sum\" d=\"", out);
     for (size_t i = 0; i < count; i++) {
-        double share =
-            s[i].cumulative_ppm == NUMBER_NONE ? 0 : (double)s[i].cumulative_ppm / MILLION;
+        double share = (double)s[i].cumulative_ppm / MILLION;
         (void)fprintf(out, "%c%.1f %.1f", i == 0 ? 'M' : 'L', a.left + slot * ((double)i + 0.5),
                       a.bottom - (a.bottom - a.top) * share);
     }
     (void)fputs("\"/>\n", out);
 }
 
-void chart_pareto(FILE *out, const struct report *r) {
+bool chart_pareto(FILE *out, const struct report *r) {
     const struct chart_area a = {64, 20, CHART_WIDTH - 44, CHART_HEIGHT - 30};
     struct slice slices[PARETO_BARS];
     size_t count = slices_of(r, slices);
     int64_t all = r->has_business ? r->business.asins.total : r->orders.asins.total;
-    double slot = (a.right - a.left) / (double)(count == 0 ? 1 : count);
-    double top = chart_money_ceiling(r, count == 0 ? 0 : slices[0].sales);
-    char foot[256];
+    char foot[320];
+    if (count == 0 || slices[0].sales == 0) {
+        return false;
+    }
+    int64_t together = slices[count - 1].cumulative_ppm;
+    bool sum = together >= SUM_FROM;
+    double slot = (a.right - a.left) / (double)count;
+    double top = chart_money_ceiling(r, slices[0].sales);
     chart_begin(out, "pareto", "Who brings the sales",
                 "Bars of sales by product, largest first, coloured by class, and a line of their "
                 "running share. The table of products has the figures.");
@@ -68,25 +95,17 @@ void chart_pareto(FILE *out, const struct report *r) {
                   width, a.bottom - (a.bottom - a.top) * (double)slices[i].sales / top, a.bottom,
                   slices[i].name, format_money(r, slices[i].sales).text);
     }
-    double mark = a.bottom - (a.bottom - a.top) * (double)r->limits.abc_a_ppm / MILLION;
-    (void)fprintf(out, "<line class=\"mark\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>",
-                  a.left, a.right, mark, mark);
-    chart_label(out, a.right + 6, mark + 4, "axis", format_percent(r->limits.abc_a_ppm).text, 8);
-    for (int64_t share = 0; share <= MILLION; share += MILLION / 4) { // the right axis
-        if (llabs(share - r->limits.abc_a_ppm) > MILLION / 10) {
-            chart_label(out, a.right + 6,
-                        a.bottom - (a.bottom - a.top) * (double)share / MILLION + 4, "axis",
-                        share == 0         ? "0%"
-                        : share == MILLION ? "100%"
-                                           : format_percent(share).text,
-                        8);
-        }
+    if (sum) {
+        put_sum(out, r, slices, count, a);
     }
-    put_sum_line(out, slices, count, a, slot);
-    (void)snprintf(foot, sizeof foot,
-                   "%s of %s products; line and right axis: running share of all sales",
-                   format_count((int64_t)count).text, format_count(all).text);
+    bool part = (int64_t)count < all && together >= SHARE_SHOWN;
+    (void)snprintf(foot, sizeof foot, "%s of %s products%s%s%s%s",
+                   format_count((int64_t)count).text, format_count(all).text,
+                   part ? ", together " : "", part ? format_percent(together).text : "",
+                   part ? " of all sales" : "",
+                   sum ? "; line and right axis: running share of all sales" : "");
     chart_end(out, foot);
+    return true;
 }
 
 // ---- traffic against conversion ----
@@ -218,29 +237,41 @@ static bool name_fits(const struct scatter *s, const struct quadrants *q, const 
     return true;
 }
 
-// Names of the points with most sessions: right, left, above or below, where there is room.
-static void put_names(FILE *out, const struct scatter *s, const struct quadrants *q) {
+// The name of a point: beside it, above or below, where there is room.
+static void put_name(FILE *out, const struct scatter *s, const struct quadrants *q,
+                     const struct scatter_point *p, struct names *n) {
+    double x = x_of(s, p->sessions), y = y_of(s, p->conversion_ppm), radius = radius_of(s, p);
+    double beside = radius + NAME_GAP, over = radius + NAME_HEIGHT / 2.0 + 2;
+    const struct {
+        double at, y, anchor;
+        const char *class;
+    } places[] = {
+        {x + beside, y, x + beside, "point-name"},
+        {x - beside - NAME_WIDTH, y, x - beside, "point-name end"},
+        {x - NAME_WIDTH / 2.0, y - over, x, "point-name mid"},
+        {x - NAME_WIDTH / 2.0, y + over, x, "point-name mid"},
+        {x + radius - NAME_WIDTH, y - over, x + radius, "point-name end"},
+        {x - radius, y - over, x - radius, "point-name"},
+    };
+    for (size_t k = 0; k < sizeof places / sizeof places[0]; k++) {
+        if (name_fits(s, q, n, places[k].at, places[k].y)) {
+            chart_label(out, places[k].anchor, places[k].y + 4, places[k].class, p->key,
+                        NAME_SHOWN);
+            n->xs[n->count] = places[k].at;
+            n->ys[n->count++] = places[k].y;
+            return;
+        }
+    }
+}
+
+// Names of the product that the text names first, and of those with most sessions.
+static void put_names(FILE *out, const struct scatter *s, const struct quadrants *q,
+                      const char *first) {
     struct names n = {.count = 0};
-    for (size_t i = 0; i < q->point_count && n.count < LABELS_MAX; i++) {
-        const struct scatter_point *p = &q->points[i];
-        double x = x_of(s, p->sessions), y = y_of(s, p->conversion_ppm);
-        double beside = radius_of(s, p) + NAME_GAP, over = radius_of(s, p) + NAME_HEIGHT / 2.0 + 2;
-        const struct {
-            double at, y, anchor;
-            const char *class;
-        } places[] = {
-            {x + beside, y, x + beside, "point-name"},
-            {x - beside - NAME_WIDTH, y, x - beside, "point-name end"},
-            {x - NAME_WIDTH / 2.0, y - over, x, "point-name mid"},
-            {x - NAME_WIDTH / 2.0, y + over, x, "point-name mid"},
-        };
-        for (size_t k = 0; k < sizeof places / sizeof places[0]; k++) {
-            if (name_fits(s, q, &n, places[k].at, places[k].y)) {
-                chart_label(out, places[k].anchor, places[k].y + 4, places[k].class, p->key,
-                            NAME_SHOWN);
-                n.xs[n.count] = places[k].at;
-                n.ys[n.count++] = places[k].y;
-                break;
+    for (int turn = 0; turn < 2; turn++) {
+        for (size_t i = 0; i < q->point_count && n.count < LABELS_MAX; i++) {
+            if ((strcmp(q->points[i].key, first) == 0) == (turn == 0)) {
+                put_name(out, s, q, &q->points[i], &n);
             }
         }
     }
@@ -261,11 +292,11 @@ static void put_ticks(FILE *out, const struct scatter *s) {
     }
 }
 
-void chart_quadrants(FILE *out, const struct report *r) {
+bool chart_quadrants(FILE *out, const struct report *r) {
     const struct quadrants *q = &r->business.quadrants;
     char foot[384];
-    if (q->point_count == 0) {
-        return;
+    if (q->point_count == 0 || q->conversion_ppm <= 0) {
+        return false;
     }
     struct scatter s = scale(q);
     chart_begin(out, "scatter", "Traffic and conversion",
@@ -276,7 +307,7 @@ void chart_quadrants(FILE *out, const struct report *r) {
     for (size_t i = 0; i < q->point_count; i++) {
         put_point(out, r, &s, &q->points[i]);
     }
-    put_names(out, &s, q);
+    put_names(out, &s, q, r->business.leaks.count > 0 ? r->business.leaks.rows[0].key : "");
     put_ticks(out, &s);
     int64_t all = 0;
     for (int i = 0; i < QUADRANTS; i++) {
@@ -292,4 +323,5 @@ void chart_quadrants(FILE *out, const struct report *r) {
                    above > 0 ? " with more than " : "",
                    above > 0 ? format_percent((int64_t)s.top).text : "");
     chart_end(out, foot);
+    return true;
 }

@@ -31,24 +31,25 @@ static double x_at(struct chart_area a, size_t i, size_t count) {
                      : a.left + (a.right - a.left) * (double)i / (double)(count - 1);
 }
 
+// Joins whole buckets alone: what only begins or ends in the data is no rise and no fall.
 static void put_path(FILE *out, const struct series *s, struct chart_area a, double top) {
     for (int area = 1; area >= 0; area--) {
         (void)fprintf(out, "<path class=\"%s\" d=\"", area ? "area" : "line");
-        size_t run = 0; // buckets with figures that end before this one
+        size_t run = 0; // whole buckets that end before this one
         for (size_t i = 0; i < s->count; i++) {
-            bool known = s->rows[i].revenue != NUMBER_NONE;
-            if (known) {
+            bool whole = s->rows[i].revenue != NUMBER_NONE && !s->rows[i].partial;
+            if (whole) {
                 (void)fprintf(out, "%c%.1f %.1f", run == 0 ? 'M' : 'L', x_at(a, i, s->count),
                               y_at(a, (double)s->rows[i].revenue, top));
                 run++;
             }
-            bool ends = known ? i + 1 == s->count : run > 0;
+            bool ends = whole ? i + 1 == s->count : run > 0;
             if (area && ends) {
-                size_t last = known ? i : i - 1;
+                size_t last = whole ? i : i - 1;
                 (void)fprintf(out, "L%.1f %.1fL%.1f %.1fZ", x_at(a, last, s->count), a.bottom,
                               x_at(a, last + 1 - run, s->count), a.bottom);
             }
-            run = known ? run : 0;
+            run = whole ? run : 0;
         }
         (void)fputs("\"/>\n", out);
     }
@@ -81,7 +82,7 @@ static void put_dots(FILE *out, const struct report *r, const struct series *s, 
     }
 }
 
-void chart_trend(FILE *out, const struct report *r) {
+bool chart_trend(FILE *out, const struct report *r) {
     const struct chart_area a = {64, 20, CHART_WIDTH - 18, CHART_HEIGHT - 30};
     const char *words;
     const struct series *s = trend_series(&r->orders, &words);
@@ -90,6 +91,9 @@ void chart_trend(FILE *out, const struct report *r) {
     for (size_t i = 0; i < s->count; i++) {
         most = s->rows[i].revenue > most ? s->rows[i].revenue : most;
     }
+    if (most == 0) {
+        return false;
+    }
     double top = chart_money_ceiling(r, most);
     (void)snprintf(title, sizeof title, "Revenue of orders by %s", words);
     chart_begin(out, "trend", title,
@@ -97,10 +101,12 @@ void chart_trend(FILE *out, const struct report *r) {
     chart_grid(out, r, a, top, CHART_MONEY);
     put_path(out, s, a, top);
     put_dots(out, r, s, a, top);
-    (void)snprintf(foot, sizeof foot, "%s to %s; hollow: not the whole %s is in the data%s",
+    (void)snprintf(foot, sizeof foot,
+                   "%s to %s; hollow, not joined: not the whole %s is in the data%s",
                    format_day(r->orders.first_day).text, format_day(r->orders.last_day).text, words,
-                   r->orders.gap_count > 0 ? "; no line: none of it is" : "");
+                   r->orders.gap_count > 0 ? "; no dot: none of it is" : "");
     chart_end(out, foot);
+    return true;
 }
 
 // ---- periods ----
@@ -176,8 +182,11 @@ static void put_panel(FILE *out, const struct report *r, const struct panel *pan
                   a.left, a.right, a.bottom, a.bottom);
 }
 
-void chart_periods(FILE *out, const struct report *r) {
+bool chart_periods(FILE *out, const struct report *r) {
     const double half = CHART_WIDTH / 2.0, high = CHART_HEIGHT / 2.0;
+    if (r->business.period_count < 2) {
+        return false;
+    }
     chart_begin(
         out, "period-bars", "Periods side by side",
         "Bars of sales, units, sessions and conversion for each period. The table of periods "
@@ -187,17 +196,21 @@ void chart_periods(FILE *out, const struct report *r) {
         put_panel(out, r, &panels[i], (struct chart_area){x, y + 26, x + half - 20, y + high - 26});
     }
     chart_end(out, "");
+    return true;
 }
 
 // ---- weekdays ----
 
-void chart_weekdays(FILE *out, const struct report *r) {
+bool chart_weekdays(FILE *out, const struct report *r) {
     const struct chart_area a = {64, 20, CHART_WIDTH - 18, CHART_HEIGHT - 30};
     const struct orders *o = &r->orders;
     double slot = (a.right - a.left) / 7;
     int64_t most = 0;
     for (int i = 0; i < 7; i++) {
         most = o->weekdays[i].mean_revenue > most ? o->weekdays[i].mean_revenue : most;
+    }
+    if (!o->has_weekdays || most == 0) {
+        return false;
     }
     double top = chart_money_ceiling(r, most);
     chart_begin(out, "weekday-bars", "Revenue of a mean weekday",
@@ -213,4 +226,5 @@ void chart_weekdays(FILE *out, const struct report *r) {
         chart_label(out, x + slot / 2, a.bottom + CHART_BELOW, "axis mid", name, sizeof name);
     }
     chart_end(out, "");
+    return true;
 }

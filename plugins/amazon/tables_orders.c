@@ -109,13 +109,13 @@ static int direction(int64_t change) {
     return change == NUMBER_NONE || change == 0 ? 0 : change > 0 ? 1 : -1;
 }
 
-// A total of all periods; below it, by name, how the last one compares with the one before.
+// A total of all periods; below it how the last one compares with the one before: `versus`.
 static struct card with_change(struct pool *pool, const char *label, const char *value,
-                               int64_t change, struct formatted shown, const char *period,
+                               int64_t change, struct formatted shown, const char *versus,
                                const char *unit) {
     return (struct card){
         label, pool_text(pool, value, strlen(value)),
-        change == NUMBER_NONE ? "" : pool_printf(pool, "%s: %s%s", period, shown.text, unit),
+        change == NUMBER_NONE ? "" : pool_printf(pool, "%s%s, %s", shown.text, unit, versus),
         direction(change)};
 }
 
@@ -123,7 +123,9 @@ static size_t business_cards(const struct report *r, struct pool *pool, struct c
     const struct business *b = &r->business;
     const struct report_period *last = &b->periods[b->period_count - 1];
     const struct growth *g = &last->growth;
-    const char *of = last->label, *a_day = g->by_day ? " a day" : "";
+    const char *a_day = g->by_day ? " a day" : "";
+    const char *of =
+        b->period_count < 2 ? "" : pool_printf(pool, "%s vs %s", last->label, last[-1].label);
     size_t n = 0;
     to[n++] = with_change(pool, "Sales", format_money(r, b->all.sales).text, g->sales_ppm,
                           format_change(g->sales_ppm), of, a_day);

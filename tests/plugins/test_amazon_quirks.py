@@ -580,6 +580,67 @@ def test_one_of_each_reads_well(analyze, write):
     assert "No order line counts as sold" in (analyze([("orders", nothing)])["folder"] / "report.md").read_text()
 
 
+def chart(outcome, name):
+    """One figure of the page, "" when it is not there."""
+    found = re.search(f'<figure class="card chart" id="{name}">.*?</figure>', (outcome["folder"] / "report.html").read_text(encoding="utf-8"), re.DOTALL)
+    return found.group(0) if found else ""
+
+
+def left_axis(figure):
+    return re.findall('class="axis end">([^<]*)<', figure)
+
+
+SAMPLES = [("orders" if name.startswith("orders") else "business_report", os.path.join(REPO, "plugins", "amazon", "samples", name))
+           for name in ("BusinessReport-August-2026.csv", "BusinessReport-September-2026.csv", "BusinessReport-October-2026.csv",
+                        "orders-2026-08-01-to-2026-09-18.txt", "orders-2026-09-10-to-2026-10-31.txt")]
+
+
+def test_cards_say_what_is_compared(analyze):
+    """A total of all periods, and below it the two periods that a change is about."""
+    outcome = analyze(SAMPLES)
+    growth = outcome["report"]["business"]["periods"][2]["growth"]["sales_ppm"]
+    page = (outcome["folder"] / "report.html").read_text(encoding="utf-8")
+    assert f'<dt>Sales</dt><dd>£11,860.01</dd><dd class="note up">+{growth / 10000:.1f}%, October 2026 vs September 2026</dd>' in page
+
+
+def test_charts_of_the_samples(analyze):
+    outcome = analyze(SAMPLES)
+    trend, scatter = chart(outcome, "trend"), chart(outcome, "scatter")
+    assert left_axis(trend) == ["£0", "£300", "£600", "£900", "£1.2k"]  # not twice as high as what it shows
+    dots = re.findall('<circle class="dot( partial)?" cx="([^"]*)"', trend)
+    joined = re.findall("[ML]([0-9.]+) ", re.search('class="line" d="([^"]*)"', trend).group(1))
+    assert joined == [x for partial, x in dots if not partial] and len(joined) == len(dots) - 2  # a part of a week is no fall
+    named = outcome["report"]["business"]["high_traffic_low_conversion"]["rows"][0]["key"]
+    assert re.search(f'class="point-name[^"]*">{named}<', scatter), "the product that the text names first"
+
+
+@pytest.mark.parametrize("sales,labels", [("5.00", ["£0", "£2", "£4", "£6", "£8"]), ("9.50", ["£0", "£3", "£6", "£9", "£12"]),
+                                          ("0.50", ["£0", "£1", "£2", "£3", "£4"]), ("1,599.00", ["£0", "£400", "£800", "£1.2k", "£1.6k"])])
+def test_labels_of_an_axis_are_what_they_say(analyze, write, sales, labels):
+    outcome = analyze([("business_report", write("f.csv", HEADER + ROW.replace("£250.00", f'"£{sales}"')))])
+    assert left_axis(chart(outcome, "pareto")) == labels
+
+
+def test_charts_that_would_show_nothing(analyze, write):
+    one = analyze([("business_report", write("f.csv", HEADER + ROW))])
+    assert [chart(one, name) == "" for name in ("period-bars", "pareto", "scatter")] == [True, False, False]
+    nothing = analyze([("business_report", write("f.csv", HEADER + ROW.replace(",10,£250.00,9", ",0,£0.00,0")))])
+    assert "<figure" not in (nothing["folder"] / "report.html").read_text(encoding="utf-8")
+    cancelled = write("o.txt", ORDERS + line(status="Cancelled", quantity="0", currency="", price=""))
+    assert "<figure" not in (analyze([("orders", cancelled)])["folder"] / "report.html").read_text(encoding="utf-8")
+
+
+def test_many_equal_products(analyze, write):
+    """No line along zero, and no sentence that says nothing."""
+    rows = [ROW.replace("CHILD001", f"CHI{n:05}").replace("SKU-1", f"SKU-{n}") for n in range(400)]
+    outcome = analyze([("business_report", write("f.csv", HEADER + "".join(rows)))])
+    pareto = chart(outcome, "pareto")
+    assert 'class="sum"' not in pareto and "%</text>" not in pareto and "20 of 400 products, together 5.0% of all sales" in pareto
+    assert "concentration" not in [h["code"] for h in outcome["report"]["highlights"]]
+    few = analyze([("business_report", write("g.csv", HEADER + "".join(rows[:20])))])
+    assert 'class="sum"' in chart(few, "pareto") and "20 of 20 products" in chart(few, "pareto")
+
+
 @pytest.mark.parametrize("sales,said", [
     ((25,) * 4, None), ((40, 30, 30), "One of 3 products brings 40.0% of the revenue."),
     ((80, 5, 5, 5, 5), "1 of 5 products brings 80.0% of the revenue."), ((60, 25, 5, 5, 5), "2 of 5 products bring 85.0% of the revenue; the first alone 60.0%."),
