@@ -186,6 +186,23 @@ def test_start_without_room(make_host):
     host.assert_sound()
 
 
+@pytest.mark.parametrize("size", [4096, 20_000])
+def test_first_start_without_room(make_host, size):
+    host = make_host()
+    assert not host.start(file_size=size, ready=False)
+    assert host.reap() == 1
+    log = host.read_log()
+    assert "there is no room on its disk" in log and f"make room for {host.state_dir}/jobhost.db: 32 MiB" in log
+
+
+def test_room_that_is_not_there_is_not_used_up(make_host):
+    """The log's room is taken in advance only where all of it can be had."""
+    host = make_host()
+    host.start(file_size=3 * MIB)
+    assert os.path.getsize(f"{host.state_dir}/jobhost.db-wal") < MIB
+    host.wait_job(host.submit("chaos.echo", {}))
+
+
 def test_a_file_that_is_no_database(make_host):
     host = make_host()
     os.makedirs(host.state_dir)

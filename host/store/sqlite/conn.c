@@ -7,21 +7,29 @@ static const struct {
     int rc;
     int code;
 } errno_of[] = {
-    {SQLITE_FULL, -ENOSPC},      {SQLITE_IOERR, -EIO},    {SQLITE_CORRUPT, -EBADMSG},
-    {SQLITE_NOTADB, -EBADMSG},   {SQLITE_NOMEM, -ENOMEM}, {SQLITE_INTERRUPT, -ETIMEDOUT},
-    {SQLITE_BUSY, -EBUSY},       {SQLITE_LOCKED, -EBUSY}, {SQLITE_READONLY, -EROFS},
-    {SQLITE_CANTOPEN, -EACCES},  {SQLITE_PERM, -EACCES},  {SQLITE_TOOBIG, -EFBIG},
-    {SQLITE_CONSTRAINT, -EEXIST}};
+    {SQLITE_IOERR, -EIO},    {SQLITE_CORRUPT, -EBADMSG},     {SQLITE_NOTADB, -EBADMSG},
+    {SQLITE_NOMEM, -ENOMEM}, {SQLITE_INTERRUPT, -ETIMEDOUT}, {SQLITE_BUSY, -EBUSY},
+    {SQLITE_LOCKED, -EBUSY}, {SQLITE_READONLY, -EROFS},      {SQLITE_CANTOPEN, -EACCES},
+    {SQLITE_PERM, -EACCES},  {SQLITE_TOOBIG, -EFBIG},        {SQLITE_CONSTRAINT, -EEXIST}};
+
+/* A full disk is an I/O error to SQLite when it is the file of shared memory that finds no room. */
+static bool lacks_room(int rc, int extended) {
+    return (rc & 0xff) == SQLITE_FULL || extended == SQLITE_IOERR_SHMSIZE;
+}
 
 int conn_fail(struct conn *c, int rc) {
     int code = -EIO;
+    int extended = sqlite3_extended_errcode(c->db);
+    if (lacks_room(rc, extended)) {
+        return err_set(&c->err, -ENOSPC, "database: there is no room on its disk (SQLite code %d)",
+                       extended);
+    }
     for (size_t i = 0; i < ARRAY_LEN(errno_of); i++) {
         if (errno_of[i].rc == (rc & 0xff)) {
             code = errno_of[i].code;
         }
     }
-    return err_set(&c->err, code, "database: %s (SQLite code %d)", sqlite3_errmsg(c->db),
-                   sqlite3_extended_errcode(c->db));
+    return err_set(&c->err, code, "database: %s (SQLite code %d)", sqlite3_errmsg(c->db), extended);
 }
 
 int conn_exec(struct conn *c, const char *sql) {

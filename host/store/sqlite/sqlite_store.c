@@ -205,9 +205,11 @@ static int copy_config(struct sqlite_store *st, const struct store_config *confi
     return st->path == NULL || st->blob_dir == NULL ? err_set(e, -ENOMEM, "out of memory") : 0;
 }
 
+enum { ROOM_MIB = 2 * (WAL_ROOM >> 20) }; // the log's, and as much for what it is about
+
 /* Opens for writing, with the schema in place and room in the log. SQLite deletes the log of a
  * database that is still empty, so a new one is made first and opened again. */
-static int open_for_writing(struct sqlite_store *st, struct err *e) {
+static int make_and_open(struct sqlite_store *st, struct err *e) {
     struct conn *c = &st->writer.conn;
     struct stat found;
     bool fresh = stat(st->path, &found) == -1 || found.st_size == 0;
@@ -222,6 +224,16 @@ static int open_for_writing(struct sqlite_store *st, struct err *e) {
     conn_close(c);
     wal_room_make(st->path);
     return conn_open(c, st->path, CONN_WRITER, e);
+}
+
+static int open_for_writing(struct sqlite_store *st, struct err *e) {
+    struct err why = {.code = 0};
+    int r = make_and_open(st, &why);
+    if (r == -ENOSPC) {
+        return err_set(e, r, "%s; make room for %s: %d MiB are a good start", why.msg, st->path,
+                       ROOM_MIB);
+    }
+    return r < 0 ? err_set(e, r, "%s", why.msg) : r;
 }
 
 static int open_for_reading(struct sqlite_store *st, struct err *e) {

@@ -35,7 +35,7 @@ void wal_room_make(const char *path) {
     int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd != -1) {
         if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size < WAL_ROOM &&
-            fill(fd, st.st_size)) {
+            (fill(fd, st.st_size) || ftruncate(fd, st.st_size) == 0)) {
             (void)fsync(fd);
         }
         close(fd);

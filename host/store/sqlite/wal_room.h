@@ -8,7 +8,7 @@
 enum { WAL_ROOM = 16 << 20 };
 
 /* For a database that nobody has open; the host lock is held. Fills "<path>-wal" up with zeros.
- * Failing is no harm: the log then grows as it goes. Never shortens and never overwrites what is
+ * Failing is no harm: what was filled is given back, and the log grows as it goes. Never shortens and never overwrites what is
  * there. */
 void wal_room_make(const char *path);
 
