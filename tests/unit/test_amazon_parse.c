@@ -443,6 +443,44 @@ static void test_show(void) {
     expect_shown("caf\xC3\xA9", "caf\xC3\xA9", 6);
     expect_shown("caf", "caf\xC3\xA9", 5); // never half a character
     expect_shown("", "abc", 1);
+    expect_shown("a?b",
+                 "a\xE2\x80\xAE"
+                 "b",
+                 32); // a character that turns letters round
+}
+
+static void expect_seen(bool hidden, bool rtl, const char *text) {
+    EXPECT_EQ_INT(hidden, encoding_is_hidden(text, strlen(text)));
+    EXPECT_EQ_INT(rtl, encoding_is_rtl(text, strlen(text)));
+}
+
+static void test_hidden(void) {
+    static const char *const hidden[] = {
+        "\x1F",         "\x7F",         "\xC2\x80",     "\xC2\x9F",      // controls
+        "\xE2\x80\xAA", "\xE2\x80\xAE", "\xE2\x81\xA6", "\xE2\x81\xA7"}; // U+202A 202E 2066 2067
+    static const char *const rtl[] = {"\xD6\x90", "\xE0\xA3\xBF", "\xEF\xAC\x9D",
+                                      "\xF0\x90\xA0\x80"}; // U+0590 08FF FB1D 10800
+    static const char *const plain[] = {" ",
+                                        "~",
+                                        "\xC2\xA0",
+                                        "\xE2\x80\xA9",
+                                        "\xE2\x80\xAF",
+                                        "\xE2\x81\xA5", // U+00A0 2029 202F 2065
+                                        ENCODING_FSI,
+                                        ENCODING_PDI,
+                                        "\xD6\x8F",
+                                        "\xE0\xA4\x80",
+                                        "\xEF\xBB\xBF"}; // U+058F 0900 FEFF
+    for (size_t i = 0; i < sizeof hidden / sizeof hidden[0]; i++) {
+        expect_seen(true, false, hidden[i]);
+    }
+    for (size_t i = 0; i < sizeof rtl / sizeof rtl[0]; i++) {
+        expect_seen(false, true, rtl[i]);
+    }
+    for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++) {
+        expect_seen(false, false, plain[i]);
+    }
+    EXPECT_EQ_INT(true, encoding_is_hidden("\xE9", 0)); // no character at all
 }
 
 // ---- days ----
@@ -626,6 +664,7 @@ static const struct expect_test tests[] = {
     {"folded headers", test_fold},
     {"UTF-8 and Windows-1252", test_encoding},
     {"bytes in messages", test_show},
+    {"characters that are not shown", test_hidden},
     {"days", test_days},
     {"time stamps", test_stamps},
     {"periods in file names", test_periods},
