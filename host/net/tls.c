@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <event2/bufferevent_ssl.h>
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <stdio.h>
@@ -11,69 +10,12 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/pem.h"
+
 struct tls {
     SSL_CTX *context;
     char *cert_file, *key_file;
 };
-
-/* The newest reason in OpenSSL's queue, which is emptied. */
-static const char *openssl_reason(void) {
-    const char *reason = ERR_reason_error_string(ERR_peek_last_error());
-    ERR_clear_error();
-    return reason == NULL ? "unknown reason" : reason;
-}
-
-/* ---- files ---- */
-
-/* Called for an encrypted key only; the default one would ask on the terminal. */
-static int no_passphrase(char *buf, int size, int writing, void *arg) {
-    (void)buf;
-    (void)size;
-    (void)writing;
-    *(bool *)arg = true;
-    return 0;
-}
-
-static int check_readable(const char *file, struct err *e) {
-    FILE *f = fopen(file, "re");
-    if (f == NULL) {
-        return err_errno(e, -errno, "cannot read %s", file);
-    }
-    (void)fclose(f);
-    return 0;
-}
-
-static int load_cert(SSL_CTX *context, const char *file, struct err *e) {
-    int r = check_readable(file, e);
-    if (r == 0 && SSL_CTX_use_certificate_chain_file(context, file) != 1) {
-        r = err_set(e, -EINVAL, "%s: no certificate in PEM form (%s)", file, openssl_reason());
-    }
-    return r;
-}
-
-static int load_key(SSL_CTX *context, const struct tls *t, struct err *e) {
-    bool encrypted = false;
-    FILE *f = fopen(t->key_file, "re");
-    if (f == NULL) {
-        return err_errno(e, -errno, "cannot read %s", t->key_file);
-    }
-    EVP_PKEY *key = PEM_read_PrivateKey(f, NULL, no_passphrase, &encrypted);
-    (void)fclose(f);
-    if (key == NULL) {
-        const char *why = openssl_reason();
-        return encrypted
-                   ? err_set(e, -EINVAL, "%s: the key is encrypted; store it without a passphrase",
-                             t->key_file)
-                   : err_set(e, -EINVAL, "%s: no private key in PEM form (%s)", t->key_file, why);
-    }
-    int ok = SSL_CTX_use_PrivateKey(context, key);
-    EVP_PKEY_free(key);
-    if (ok != 1) {
-        return err_set(e, -EINVAL, "%s: the key does not belong to the certificate in %s (%s)",
-                       t->key_file, t->cert_file, openssl_reason());
-    }
-    return 0;
-}
 
 /* ---- contexts ---- */
 
@@ -112,10 +54,10 @@ static SSL_CTX *context_load(const struct tls *t, struct err *e) {
     ERR_clear_error();
     SSL_CTX *context = context_new();
     if (context == NULL) {
-        (void)err_set(e, -ENOMEM, "cannot set up TLS: %s", openssl_reason());
+        (void)err_set(e, -ENOMEM, "cannot set up TLS: %s", pem_reason());
         return NULL;
     }
-    if (load_cert(context, t->cert_file, e) != 0 || load_key(context, t, e) != 0) {
+    if (pem_use_pair(context, t->cert_file, t->key_file, e) != 0) {
         SSL_CTX_free(context);
         return NULL;
     }

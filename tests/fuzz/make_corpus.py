@@ -285,8 +285,23 @@ def worker():
         write("fuzz_worker", name, bytes(script))
 
 
+def redis_replies():
+    seeds = {
+        "types": "+OK\r\n-ERR no\r\n:-42\r\n$-1\r\n$0\r\n\r\n$3\r\na\r\n\r\n*0\r\n*-1\r\n*2\r\n*2\r\n:1\r\n$1\r\nx\r\n+s\r\n",
+        "hello": "*4\r\n$6\r\nserver\r\n$5\r\nredis\r\n$5\r\nproto\r\n:2\r\n", "role": "*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n",
+        "message": "*3\r\n$7\r\nmessage\r\n$7\r\njh:wake\r\n$3\r\nr q\r\n", "deep": "*1\r\n" * 7 + ":1\r\n", "too-deep": "*1\r\n" * 8 + ":1\r\n",
+        "many": "*64\r\n" + ":1\r\n" * 64, "too-many": "*65\r\n", "long": "$4096\r\n" + "x" * 100, "huge": "$99999999999\r\n", "map": "%1\r\n+a\r\n:1\r\n",
+        "wrapped": "-ERR Error running script (call to f_1): @user_script:1: -READONLY x\r\n", "noauth": "-NOAUTH Authentication required.\r\n",
+        "html": "HTTP/1.1 400 Bad Request\r\n\r\n", "integer": ":9223372036854775807\r\n$20\r\n-9223372036854775808\r\n:x\r\n",
+    }
+    for number, (name, text_) in enumerate(seeds.items()):
+        write("fuzz_redis_reply", name, bytes([0, number]) + text_.encode())
+    write("fuzz_redis_reply", "small", bytes([140, 3]) + b"$130\r\n" + b"x" * 130 + b"\r\n+OK\r\n")
+
+
 if __name__ == "__main__":
     records()
+    redis_replies()
     json()
     retry()
     texts()
