@@ -65,6 +65,9 @@ struct config_host {
 
 struct config_store {
     const char *url;      /* with absolute path; environment variables of design §4 applied */
+    const char *tls_ca;   /* Redis: a PEM file; NULL = the system's authorities             */
+    const char *tls_cert, *tls_key;         /* PEM files; both, or neither                  */
+    int64_t connect_timeout_ms, command_timeout_ms;
     const char *fallback; /* NULL = none                                                    */
     bool allow_eviction;
     int64_t budget_jobs, budget_results, budget_kv, budget_blobs; /* bytes; 0 = no limit        */

@@ -303,7 +303,29 @@ static void check_queue_names(struct config_binding *b, const struct config *c) 
     }
 }
 
+static void check_store_tls(struct config_binding *b, const struct config_store *s) {
+    if ((s->tls_cert == NULL) != (s->tls_key == NULL)) {
+        COMPLAIN(b, NULL, "store", "tls", s->tls_cert == NULL ? &s->tls_key : &s->tls_cert,
+                 "tls_pair", "tls needs both cert and key; %s is missing",
+                 s->tls_cert == NULL ? "cert" : "key");
+        return;
+    }
+    const char *const *first = s->tls_ca != NULL ? &s->tls_ca : &s->tls_cert;
+    if (*first != NULL && s->url != NULL && strncmp(s->url, "rediss", 6) != 0) {
+        COMPLAIN(b, NULL, "store", "tls", first, "contradiction",
+                 "is for rediss:// only; this store is %.*s:", (int)strcspn(s->url, ":"), s->url);
+    }
+    if (s->tls_ca != NULL) {
+        check_readable(b, s->tls_ca, &s->tls_ca, "store", "tls.ca");
+    }
+    if (s->tls_cert != NULL) {
+        check_readable(b, s->tls_cert, &s->tls_cert, "store", "tls.cert");
+        check_readable(b, s->tls_key, &s->tls_key, "store", "tls.key");
+    }
+}
+
 static void check_store(struct config_binding *b, const struct config_store *s) {
+    check_store_tls(b, s);
     if (s->fallback == NULL || s->url == NULL) {
         return;
     }

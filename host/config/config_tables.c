@@ -167,12 +167,30 @@ static const struct config_field spool_rows[] = {
 };
 static const struct config_table spool_table = {.what = "the spool", FIELDS(spool_rows)};
 
+static const struct config_field store_tls_rows[] = {
+    {"ca", CONFIG_PATH, FIELD_RESTART, AT(config_store, tls_ca),
+     .default_words = "the system's authorities",
+     .doc = "Authorities that may have issued the server's certificate, PEM."},
+    {"cert", CONFIG_PATH, FIELD_RESTART, AT(config_store, tls_cert),
+     .doc = "Certificate chain of this client, PEM, for servers that ask for one."},
+    {"key", CONFIG_PATH, FIELD_RESTART, AT(config_store, tls_key), .doc = "Its private key, PEM."},
+};
+static const struct config_table store_tls_table = {.what = "TLS", FIELDS(store_tls_rows)};
+
 static const struct config_field store_rows[] = {
     {"url", CONFIG_LOCATION, FIELD_RESTART | FIELD_PASSWORD, AT(config_store, url),
      .default_words = "the environment's Redis, else sqlite:<state_dir>/jobhost.db", .max = 4096,
      .form = &form_store_url,
      .doc = "`sqlite:PATH`, `redis://`, `rediss://`, `unix:PATH` (Redis on a socket), "
             "`redis+sentinel://` or `redis+cluster://`."},
+    {"tls", CONFIG_SECTION, .table = &store_tls_table,
+     .doc = "Files for `rediss://`. The server's certificate and its name are always verified."},
+    {"connect_timeout", CONFIG_DURATION, FIELD_RESTART, AT(config_store, connect_timeout_ms),
+     .fallback = "5s", .min = 100, .max = MINUTE,
+     .doc = "Redis: for each of looking its name up, connecting, TLS, and the first commands."},
+    {"command_timeout", CONFIG_DURATION, FIELD_RESTART, AT(config_store, command_timeout_ms),
+     .fallback = "2s", .min = 100, .max = MINUTE,
+     .doc = "Redis: until a command is answered; after that the connection is made anew."},
     {"fallback", CONFIG_LOCATION, FIELD_RESTART, AT(config_store, fallback), .max = 4096,
      .form = &form_sqlite_url,
      .doc = "`sqlite:PATH`: takes submissions while Redis is not reachable and forwards them "
