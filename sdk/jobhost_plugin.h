@@ -171,7 +171,7 @@ enum {
     JH_OPT_OBJECT = 8,
     JH_OPT_FILE = 9,    /* not of the payload: the name of a file that may come with the job */
     JH_OPT_CHOICE = 10, /* one of the words in `fallback`: "US UK DE"; letter case counts */
-    JH_OPT_DAY = 11     /* "2026-03-31" */
+    JH_OPT_DAY = 11     /* "2026-03-31"; of this and CHOICE "" counts as not given, as null does */
 };
 enum { JH_OPT_REQUIRED = 1u, JH_OPT_SECRET = 2u };
 struct jh_option { /* array ends with name == NULL; layout frozen per ABI major */

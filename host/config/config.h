@@ -64,9 +64,9 @@ struct config_host {
 };
 
 struct config_store {
-    const char *url;      /* with absolute path; environment variables of design §4 applied */
-    const char *tls_ca;   /* Redis: a PEM file; NULL = the system's authorities             */
-    const char *tls_cert, *tls_key;         /* PEM files; both, or neither                  */
+    const char *url;    /* with absolute path; environment variables of design §4 applied */
+    const char *tls_ca; /* Redis: a PEM file; NULL = the system's authorities             */
+    const char *tls_cert, *tls_key; /* PEM files; both, or neither                  */
     int64_t connect_timeout_ms, command_timeout_ms;
     const char *fallback; /* NULL = none                                                    */
     bool allow_eviction;
@@ -252,8 +252,8 @@ struct config_load_options {
     bool strict;                    /* warnings are errors                                 */
     bool memory_only;               /* config_load_text: open no file, however it is named */
     /* Only host.state_dir and host.admin are read, for those who look for the host: what else the
-     * files say is neither judged nor filled in, so that neither a secret that is not set nor a
-     * file that only the host may read is missed. */
+     * files say is neither judged nor filled in, so that neither a secret that is not set nor the
+     * file of one that only the host may read is missed. Included files are read. */
     bool place_only;
 };
 

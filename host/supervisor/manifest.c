@@ -28,11 +28,17 @@ static int manifest_options(struct arena *arena, const struct jh_option *from, u
 
 /* Fields that are files alone say nothing of the payload. */
 static int manifest_fields(struct arena *arena, const struct msg_handler *from,
-                           struct pool_handler *to) {
+                           struct pool_handler *to, struct err *e) {
     bool shaped = from->field_count == 0;
+    to->field_count = from->field_count;
     int r = manifest_options(arena, from->fields, from->field_count, &to->fields);
     for (size_t i = 0; r == 0 && i < to->field_count; i++) {
-        shaped = shaped || to->fields[i].type != JH_OPT_FILE;
+        const struct config_option_spec *f = &to->fields[i];
+        if (f->type == JH_OPT_CHOICE && f->fallback == NULL) { // its worker should have looked
+            return err_set(e, -EINVAL, "%s: field %s is a choice without words", from->name,
+                           f->name);
+        }
+        shaped = shaped || f->type != JH_OPT_FILE;
     }
     if (r == 0 && shaped) {
         to->shape = payload_shape_new(arena, to->fields, to->field_count);
@@ -56,9 +62,8 @@ static int manifest_handlers(struct pool *pool, const struct msg_hello *m, struc
             .summary = arena_str(&pool->arena, from->summary),
             .flags = from->flags,
             .state_version = from->state_version,
-            .field_count = from->field_count,
         };
-        int r = from->has_payload == 0 ? 0 : manifest_fields(&pool->arena, from, &to[i]);
+        int r = from->has_payload == 0 ? 0 : manifest_fields(&pool->arena, from, &to[i], e);
         if (r != 0) {
             return r;
         }

@@ -79,7 +79,7 @@ static bool is_url(const char *text) {
 
 static bool is_choice(const char *choices, const char *text) {
     size_t len = strlen(text);
-    for (const char *p = choices; p != NULL && *p != '\0'; p += strspn(p, " ")) {
+    for (const char *p = choices; *p != '\0'; p += strspn(p, " ")) {
         size_t n = strcspn(p, " ");
         if (n == len && memcmp(p, text, n) == 0) {
             return true;
@@ -174,9 +174,16 @@ struct walk { // of an object or a list
     struct check *c;
     const struct payload_shape *shape;
     const struct place *at;
-    size_t index;                             // of the next element
-    uint64_t given[PAYLOAD_MEMBERS_MAX / 64]; // bits: members that are there, by index
+    size_t index; // of the next element
+    // bits by index: members that are there, if only as null; those that have a value
+    uint64_t seen[PAYLOAD_MEMBERS_MAX / 64], given[PAYLOAD_MEMBERS_MAX / 64];
 };
+
+/* Null is as if it were not there; so is "" where it can be no value, as forms send what nobody filled in. */
+static bool is_left_out(const struct payload_shape *m, struct bytes value) {
+    bool never_empty = m->type == JH_OPT_CHOICE || m->type == JH_OPT_DAY;
+    return word_is(value, "null") || (never_empty && word_is(value, "\"\""));
+}
 
 static int take_member(void *arg, struct bytes key, struct bytes value) {
     struct walk *w = arg;
@@ -190,10 +197,11 @@ static int take_member(void *arg, struct bytes key, struct bytes value) {
         return refuse(w->c->problem, &at, "is not a field of %s", w->c->handler->name);
     }
     uint64_t bit = UINT64_C(1) << (m->index % 64);
-    if ((w->given[m->index / 64] & bit) != 0) {
+    if ((w->seen[m->index / 64] & bit) != 0) { // readers differ in which one counts
         return refuse(w->c->problem, &at, "is there twice");
     }
-    if (word_is(value, "null")) { // which is as if it were not there
+    w->seen[m->index / 64] |= bit;
+    if (is_left_out(m, value)) {
         return 0;
     }
     w->given[m->index / 64] |= bit;

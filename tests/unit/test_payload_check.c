@@ -52,6 +52,8 @@ static void test_payloads(void) {
         // what is there twice
         {"{\"name\":\"a\",\"name\":\"b\"}", "payload.name", "is there twice"},
         {"{\"name\":\"a\",\"na\\u006de\":\"b\"}", "payload.name", "is there twice"},
+        {"{\"name\":null,\"name\":\"b\"}", "payload.name", "is there twice"},
+        {"{\"name\":\"a\",\"deep\":null,\"deep\":null}", "payload.deep", "is there twice"},
         // what has another form
         {"{\"name\":1}", "payload.name", "must be a string"},
         {"{\"name\":[\"a\"]}", "payload.name", "must be a string"},
@@ -180,7 +182,9 @@ static void test_choices(void) {
         {"{\"unit\":\"k\\u0067\"}", NULL},
         {"{\"unit\":null}", NULL},
         {"{\"unit\":\"k\"}", "payload.unit must be one of g, kg"},
-        {"{\"unit\":\"\"}", "payload.unit must be one of g, kg"},
+        {"{\"unit\":\"\",\"from\":\"\"}", NULL},
+        {"{\"unit\":\"\",\"unit\":\"g\"}", "payload.unit is there twice"},
+        {"{\"unit\":\" \"}", "payload.unit must be one of g, kg"},
         {"{\"unit\":\"g kg\"}", "payload.unit must be one of g, kg"},
         {"{\"unit\":\"KG\"}", "payload.unit must be one of g, kg; did you mean \"kg\"?"},
         {"{\"unit\":7}", "payload.unit must be one of g, kg"},

@@ -383,6 +383,30 @@ static void test_unfit_configuration(void) {
     expect_refused("colour");
 }
 
+// What a worker says is not what its own check of the plugin saw.
+static void test_forged_fields(void) {
+    static const struct jh_option choice = {.name = "unit", .type = JH_OPT_CHOICE};
+    struct msg_handler handler = {
+        .name = "t.slow", .has_payload = 1, .field_count = 1, .fields = &choice};
+    const struct msg_hello m = {.wire_version = RECORD_WIRE_VERSION,
+                                .name = "t",
+                                .version = "1",
+                                .handler_count = 1,
+                                .handlers = &handler};
+    begin(NULL);
+    w = lab_worker(lab);
+    put(msg_hello_put(&w->out, 0, &m));
+    expect_refused("field unit is a choice without words");
+
+    begin(NULL);
+    w = lab_worker(lab);
+    handler.has_payload = 0; // but for a field of it
+    put(msg_hello_put(&w->out, 0, &m));
+    lab_settle(lab);
+    EXPECT_EQ_UINT(0, lab->host->pools->items[0]->manifest.handlers[0].field_count);
+    lab_end(lab);
+}
+
 /* ------------------------------------------------------------------ allowed, and near to it */
 
 static void test_limits(void) {
@@ -476,6 +500,7 @@ static const struct expect_test tests[] = {
     {"every breach ends the worker and loses no job", test_breaches},
     {"READY before HELLO", test_ready_before_hello},
     {"HELLO twice", test_hello_twice},
+    {"HELLO with fields that no check has seen", test_forged_fields},
     {"another version of the protocol", test_other_version},
     {"a configuration that does not fit", test_unfit_configuration},
     {"what is just allowed", test_limits},
