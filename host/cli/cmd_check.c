@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "cli/check_handlers.h"
+#include "cli/check_redis.h"
 #include "cli/check_tls.h"
 #include "cli/cli.h"
 #include "cli/local_config.h"
@@ -20,8 +21,10 @@ struct check {
     unsigned unusable;                      // certificates
     unsigned doubts;                        // what --strict does not let pass
     bool strict;
-    int store; // 0 opened or in use by a host; negative errno
+    const char *store_problem; // NULL: good, or not asked for
     struct err store_error;
+    struct check_redis redis;
+    bool is_redis;
 };
 
 /* ---- plugins ---- */
@@ -124,22 +127,69 @@ static void say_off(void *arg, const char *section, const struct config_entry *e
     buf_char(&k->off, '}');
 }
 
-static void check_store(struct check *k) {
+/* `refuses`: the host would not start. */
+static void say_store(const struct check *k, bool refuses, const char *text) {
+    if (!k->cli->json) {
+        (void)fprintf(stderr, "store: %s%s\n", refuses ? "" : "warning: ", text);
+    }
+}
+
+static void say_store_ok(const struct check *k, const char *more) {
+    if (!k->cli->json) {
+        (void)printf("store %-13s ok%s\n", "", more);
+    }
+}
+
+static void check_sqlite(struct check *k) {
     struct offline offline;
     int r = offline_open(k->local.config, false, &offline, &k->store_error);
-    bool in_use = r == -EBUSY;
-    k->store = in_use ? 0 : r;
     if (r == 0) {
         offline_close(&offline);
     }
+    if (r != 0 && r != -EBUSY) {
+        k->store_problem = k->store_error.msg;
+        say_store(k, true, k->store_problem);
+    } else {
+        say_store_ok(k, r == -EBUSY ? ", in use by a running host" : "");
+    }
+}
+
+/* The transport is there before the store is. */
+static void say_not_yet(struct check *k) {
+    static const char words[] = "this version of jobhost cannot keep jobs in Redis yet: `jobhost "
+                                "run` refuses this store.url";
+    say_store(k, false, words);
+    k->doubts++;
     if (k->cli->json) {
+        json_comma(&k->warnings);
+        json_str(&k->warnings, words);
+    }
+}
+
+static void check_server(struct check *k) {
+    k->is_redis = true;
+    check_redis_run(&k->local.config->store, &k->redis);
+    k->store_problem = check_redis_refusal(&k->redis);
+    k->doubts += check_redis_warnings(&k->redis);
+    if (!k->redis.reached) {
+        say_store(k, true, k->store_problem);
         return;
     }
-    if (k->store != 0) {
-        (void)fprintf(stderr, "store: %s\n", k->store_error.msg);
-    } else {
-        (void)printf("store %-13s ok%s\n", "", in_use ? ", in use by a running host" : "");
+    if (k->store_problem == NULL) {
+        say_store_ok(k, "");
     }
+    if (!k->cli->json) {
+        out_line(k->cli, "address", k->redis.where);
+        check_redis_print(&k->redis, k->cli);
+    }
+    for (unsigned i = 0; i < k->redis.findings.count; i++) {
+        say_store(k, k->redis.findings.list[i].refuses, k->redis.findings.list[i].text);
+    }
+    say_not_yet(k);
+}
+
+static void check_store(struct check *k) {
+    (redis_address_is_redis(k->local.config->store.url) ? check_server : check_sqlite)(k);
 }
 
 /* ---- the verdict ---- */
@@ -159,8 +209,12 @@ static void print_json(struct check *k, bool ok) {
     add_list(&out, "tls", &k->tls);
     add_list(&out, "off", &k->off);
     add_list(&out, "warnings", &k->warnings);
-    if (k->store != 0) {
-        json_kstr(&out, "store", k->store_error.msg);
+    if (k->store_problem != NULL) {
+        json_kstr(&out, "store", k->store_problem);
+    }
+    if (k->is_redis) {
+        json_key(&out, "redis");
+        check_redis_json(&k->redis, &out);
     }
     buf_char(&out, '}');
     (void)printf("%s\n", out.data == NULL ? "{}" : out.data);
@@ -168,8 +222,8 @@ static void print_json(struct check *k, bool ok) {
 }
 
 static int verdict(struct check *k) {
-    bool ok = k->local.config != NULL && k->failed == 0 && k->store == 0 && k->unusable == 0 &&
-              (k->doubts == 0 || !k->strict);
+    bool ok = k->local.config != NULL && k->failed == 0 && k->store_problem == NULL &&
+              k->unusable == 0 && (k->doubts == 0 || !k->strict);
     if (k->cli->json) {
         print_json(k, ok);
     } else if (ok) {

@@ -52,7 +52,8 @@ static const struct cli_option run_options[] = {
 static const struct cli_option check_options[] = {
     CONFIG_OPTION,
     {"strict", 0, NULL, "Take warnings as errors.", CLI_ANY},
-    {"connect", 0, NULL, "Also open the store (or, when a host is running, ask it).", CLI_ANY},
+    {"connect", 0, NULL,
+     "Also open the store; of a Redis server, tell what it is and what is wrong with it.", CLI_ANY},
     {0},
 };
 

@@ -181,8 +181,8 @@ static const struct config_field store_rows[] = {
     {"url", CONFIG_LOCATION, FIELD_RESTART | FIELD_PASSWORD, AT(config_store, url),
      .default_words = "the environment's Redis, else sqlite:<state_dir>/jobhost.db", .max = 4096,
      .form = &form_store_url,
-     .doc = "`sqlite:PATH`, `redis://`, `rediss://`, `unix:PATH` (Redis on a socket), "
-            "`redis+sentinel://` or `redis+cluster://`."},
+     .doc = "`sqlite:PATH`, `redis://`, `rediss://`, `unix:PATH` or `unix://USER:PASSWORD@/PATH` "
+            "(Redis on a socket), `redis+sentinel://` or `redis+cluster://`."},
     {"tls", CONFIG_SECTION, .table = &store_tls_table,
      .doc = "Files for `rediss://`. The server's certificate and its name are always verified."},
     {"connect_timeout", CONFIG_DURATION, FIELD_RESTART, AT(config_store, connect_timeout_ms),

@@ -359,10 +359,13 @@ static const char *read_path(const struct reading *r) {
     return NULL;
 }
 
-// "PREFIX:PATH" with an absolute PATH; other text as it is
+// "PREFIX:PATH" with an absolute PATH; other text as it is, "unix://USER:PASSWORD@/PATH" too
 static const char *locate(const struct reading *r) {
     static const char *const prefixes[] = {"sqlite:", "unix:", "dir:"};
     const char *text = r->word->text;
+    if ((r->field->flags & FIELD_PASSWORD) != 0 && strncmp(text, "unix://", 7) == 0) {
+        return text;
+    }
     for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
         size_t len = strlen(prefixes[i]);
         if (strncmp(text, prefixes[i], len) == 0 && text[len] != '\0') {

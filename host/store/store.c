@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "store/faulty/faulty.h"
+#include "store/redis/address.h"
 #include "store/sqlite/sqlite_store.h"
 
 static const struct {
@@ -26,6 +27,11 @@ int store_open(const struct store_config *config, struct event_base *base, const
         if (strncmp(config->url, backends[i].scheme, strlen(backends[i].scheme)) == 0) {
             return backends[i].open(config, base, log, env, events, ret_store, e);
         }
+    }
+    if (redis_address_is_redis(config->url)) {
+        return err_set(e, -ENOTSUP,
+                       "store.url is a Redis: this version of jobhost cannot keep jobs there yet, "
+                       "only look at the server (jobhost check --connect); use sqlite:PATH");
     }
     // the rest of it may hold a password
     return err_set(e, -EINVAL, "store url \"%.*s:...\": this build knows sqlite:PATH",

@@ -145,7 +145,20 @@ static void test_origin(void) {
     unload(&l);
 }
 
+// A socket with credentials is no path that could be put in order: its two slashes stay, and so does the mask.
+static void test_socket_with_credentials(void) {
+    struct loaded l = load_text("store: {url: 'unix://u:topsecret@/run/r.sock?db=1'}\n", NULL);
+    struct buf out = {0};
+    EXPECT_STR("unix://u:topsecret@/run/r.sock?db=1", l.config->store.url);
+    config_dump(l.config, false, &out);
+    EXPECT_CONTAINS("unix://u:***(set)@/run/r.sock", out.data);
+    EXPECT_NULL(strstr(out.data, "topsecret"));
+    buf_free(&out);
+    unload(&l);
+}
+
 static const struct expect_test tests[] = {
+    {"a socket with credentials", test_socket_with_credentials},
     {"each variable, and what is refused", test_rows},
     {"the file wins", test_file_wins},
     {"the origin is told, the token is not", test_origin},

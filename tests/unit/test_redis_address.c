@@ -59,6 +59,9 @@ static const struct row rows[] = {
     {"redis://u:" SECRET "%00@h", NULL, NULL, NULL, "NUL"},
     {"redis://" SECRET "@h", NULL, NULL, NULL, "no password"},
     {"unix:", NULL, NULL, NULL, "the path"},
+    {"unix://u:" SECRET "@r.sock", NULL, NULL, NULL, "begins with a /"},
+    {"unix://run/r.sock", NULL, NULL, NULL, "begins with a /"},
+    {"unix://", NULL, NULL, NULL, "begins with a /"},
     {"unix:/r?x=1", NULL, NULL, NULL, "only db=N"},
     {"unix:/r?db=x", NULL, NULL, NULL, "the database"},
 };

@@ -32,6 +32,9 @@ static const struct {
     {"ERR Client sent AUTH, but no password is set", REDIS_CREDENTIALS},
     {"ERR AUTH <password> called without any password configured for the default user.",
      REDIS_CREDENTIALS},
+    {"ERR The user executing the script can't run this command or subcommand script: db8, on "
+     "@user_script:1.",
+     REDIS_CREDENTIALS},
     {"ERR unknown command 'HELLO', with args beginning with: '2' ", REDIS_NO_COMMAND},
     {"ERR Unknown subcommand or wrong number of arguments for 'INFO'", REDIS_NO_COMMAND},
     {"NOPROTO unsupported protocol version", REDIS_NO_COMMAND},

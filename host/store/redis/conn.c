@@ -155,9 +155,10 @@ static void check_calls(struct redis_conn *c) {
 }
 
 static void on_deadline(struct timer *t, void *arg) {
-    static const char *const phases[] = {[CONN_TLS] = "the TLS handshake was not done in time",
-                                         [CONN_GREETING] =
-                                             "no answer to the first commands in time"};
+    static const char *const phases[] = {
+        [CONN_TLS] = "the TLS handshake was not done in time; if the server does not speak TLS "
+                     "on this port, use redis://",
+        [CONN_GREETING] = "no answer to the first commands in time"};
     struct redis_conn *c = arg;
     (void)t;
     c->busy++;
@@ -286,6 +287,15 @@ static void read_last_words(struct redis_conn *c) {
     }
 }
 
+/* What an end before the first answer often means. */
+static const char *hint(const struct redis_conn *c) {
+    if (c->state != CONN_GREETING || c->config.address->path[0] != '\0') {
+        return "";
+    }
+    return c->config.tls != NULL ? "; if it wants a client certificate, name one in store.tls.cert"
+                                 : "; does it speak TLS on this port? then use rediss://";
+}
+
 static void cut(struct redis_conn *c, short what, int cause) {
     struct err e = {.code = 0};
     if (c->config.tls != NULL && redis_tls_failure(c->bev, c->config.address->host, &e) != 0) {
@@ -293,14 +303,10 @@ static void cut(struct redis_conn *c, short what, int cause) {
         return;
     }
     const char *rest = redis_reader_pending(c->reader) > 0 ? " in the middle of a reply" : "";
-    const char *hint = "";
-    if (c->state == CONN_GREETING && c->config.address->path[0] == '\0') {
-        hint = c->config.tls != NULL ? "" : "; does it speak TLS on this port? then use rediss://";
-    }
     bool ended = (what & BEV_EVENT_EOF) != 0 || cause == 0;
     redis_conn_fail(c, REDIS_UNREACHABLE, ended ? -ECONNRESET : -cause,
                     "the server ended the connection%s%s%s%s%s", rest, ended ? "" : " (",
-                    ended ? "" : strerror(cause), ended ? "" : ")", hint);
+                    ended ? "" : strerror(cause), ended ? "" : ")", hint(c));
 }
 
 static void on_event(struct bufferevent *bev, short what, void *arg) {

@@ -43,6 +43,7 @@ static const struct {
     {"without any password configured", REDIS_CREDENTIALS},
     {"no password is set", REDIS_CREDENTIALS},
     {"protected mode", REDIS_CREDENTIALS},
+    {"the user executing the script", REDIS_CREDENTIALS},
 };
 
 /* "DENIED Redis is running in protected mode ..." has a code of its own and the same meaning. */

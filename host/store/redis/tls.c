@@ -143,8 +143,8 @@ int redis_tls_failure(struct bufferevent *bev, const char *host, struct err *e) 
     if (why != X509_V_OK) {
         return untrusted(why, host, e);
     }
-    if (code == 0) {
-        return 0;
+    if (ERR_SYSTEM_ERROR(code) || ERR_GET_LIB(code) == 0) {
+        return 0; // a reset, say, for which libevent keeps what SSL_get_error() returned
     }
     for (size_t i = 0; i < ARRAY_LEN(advice); i++) {
         if (ERR_GET_REASON(code) == advice[i].reason) {
