@@ -299,9 +299,25 @@ def redis_replies():
     write("fuzz_redis_reply", "small", bytes([140, 3]) + b"$130\r\n" + b"x" * 130 + b"\r\n+OK\r\n")
 
 
+def redis_texts():
+    urls = {
+        "plain": "redis://h:1/2", "tls": "rediss://u:p%40@[::1]:6380", "socket": "unix:/run/r.sock?db=3", "socket-user": "unix://u:p@/run/r.sock",
+        "raw-password": "redis://u:a@b/c?d@h/3", "cluster": "redis+cluster://h", "percent": "redis://u:%4@h", "port": "redis://h:65536", "options": "redis://h?x",
+    }
+    infos = {
+        "redis": "# Server\r\nredis_version:7.0.15\r\nmaxmemory_policy:allkeys-lru\r\naof_enabled:0\r\nconnected_slaves:2\r\ncluster_enabled:1\r\n",
+        "valkey": "# Server\r\nserver_name:valkey\r\nredis_version:7.2.4\r\nvalkey_version:8.1.0\r\naof_enabled:1\r\n", "cut": "\nredis_version",
+    }
+    for name, text_ in urls.items():
+        write("fuzz_redis_text", "url-" + name, b"\0" + text_.encode())
+    for name, text_ in infos.items():
+        write("fuzz_redis_text", "info-" + name, b"\1" + text_.encode())
+
+
 if __name__ == "__main__":
     records()
     redis_replies()
+    redis_texts()
     json()
     retry()
     texts()

@@ -1,5 +1,7 @@
 #define _GNU_SOURCE // accept4
 // One connection against a server that answers byte by byte what the test says: greeting, pipeline, deadlines, bounds, ends.
+#include <arpa/inet.h>
+
 #include "redis_fixture.h"
 
 struct client {
@@ -272,6 +274,88 @@ static void test_nobody(void) {
     end(&c);
 }
 
+/* ---- several addresses ---- */
+
+static int tcp_socket(struct sockaddr_in *in, bool listens) {
+    socklen_t len = sizeof *in;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    *in = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    EXPECT_EQ_INT(0, bind(fd, (const struct sockaddr *)(const void *)in, sizeof *in));
+    EXPECT_EQ_INT(0, getsockname(fd, (struct sockaddr *)(void *)in, &len));
+    EXPECT_EQ_INT(0, listens ? listen(fd, 1) : 0);
+    return fd;
+}
+
+static void add_endpoint(struct redis_endpoints *all, const struct sockaddr_in *in) {
+    struct redis_endpoint *e = &all->list[all->count++];
+    e->len = sizeof *in;
+    memcpy(&e->address, in, sizeof *in);
+}
+
+static void dial_tcp(struct client *c, const struct redis_endpoints *endpoints) {
+    *c = (struct client){.ups = 0};
+    fake_begin(&c->f);
+    (void)snprintf(c->address.host, sizeof c->address.host, "redis.test");
+    struct redis_conn_config config = {.base = c->f.base,
+                                       .timers = c->f.timers,
+                                       .env = &c->f.env,
+                                       .address = &c->address,
+                                       .name = "jobhost",
+                                       .phase_ms = 5000};
+    struct redis_conn_events events = {.up = on_up, .down = on_down, .arg = c};
+    c->conn = redis_conn_new(&config, &events, endpoints, NULL);
+}
+
+/* One that refuses does not keep the next from being tried; all that refuse are told of by the last. */
+static void test_addresses(void) {
+    struct sockaddr_in dead, alive;
+    struct redis_endpoints both = {.count = 0}, none = {.count = 0};
+    struct client c;
+    int dead_fd = tcp_socket(&dead, false), alive_fd = tcp_socket(&alive, true);
+    add_endpoint(&both, &dead);
+    add_endpoint(&both, &alive);
+    dial_tcp(&c, &both);
+    fake_turn(&c.f);
+    c.f.fd = accept4(alive_fd, NULL, NULL, SOCK_NONBLOCK);
+    fake_expect(&c.f, "HELLO 2 SETNAME jobhost");
+    EXPECT_EQ_UINT(0, c.downs);
+    end(&c);
+    add_endpoint(&none, &dead);
+    add_endpoint(&none, &dead);
+    dial_tcp(&c, &none);
+    expect_down(&c, REDIS_UNREACHABLE, "Connection refused (127.0.0.1): is the server running");
+    end(&c);
+    close(dead_fd);
+    close(alive_fd);
+}
+
+/* Two addresses that answer nothing (their backlogs are full) get half of the time each. */
+static void test_dead_addresses(void) {
+    struct sockaddr_in busy;
+    struct redis_endpoints two = {.count = 0};
+    struct client c;
+    int fd = tcp_socket(&busy, true), filling[8];
+    for (size_t i = 0; i < ARRAY_LEN(filling); i++) {
+        filling[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        (void)connect(filling[i], (const struct sockaddr *)(const void *)&busy, sizeof busy);
+    }
+    add_endpoint(&two, &busy);
+    add_endpoint(&two, &busy);
+    dial_tcp(&c, &two);
+    fake_turn(&c.f);
+    fake_move(&c.f, 2500); // the second one's turn
+    EXPECT_EQ_UINT(0, c.downs);
+    fake_move(&c.f, 2499);
+    EXPECT_EQ_UINT(0, c.downs);
+    fake_move(&c.f, 1);
+    expect_down(&c, REDIS_TIMEOUT, "no connection in time (127.0.0.1)");
+    end(&c);
+    for (size_t i = 0; i < ARRAY_LEN(filling); i++) {
+        close(filling[i]);
+    }
+    close(fd);
+}
+
 /* ---- replies ---- */
 
 static const char REPLIES[] = "$1\r\nx\r\n-ERR in the middle\r\n+fine\r\n";
@@ -522,6 +606,8 @@ static const struct expect_test tests[] = {
     {"greeting", test_greeting},
     {"greetings of all kinds", test_dialogues},
     {"nobody listens", test_nobody},
+    {"several addresses", test_addresses},
+    {"addresses that do not answer", test_dead_addresses},
     {"replies split at every byte", test_split},
     {"a cut at every byte of the replies", test_cut},
     {"what was not sent", test_not_sent},

@@ -55,6 +55,9 @@ static void test_odd_info(void) {
     EXPECT_EQ_STR("", f.version);
     redis_facts_info(&f, bytes_of("\nredis_version:6.2\x1b[1m\r\n"));
     EXPECT_EQ_STR("6.2?[1m", f.version);
+    EXPECT_EQ_UINT(60200, f.compatible);
+    redis_facts_info(&f, bytes_of("\nredis_version:10.100.99999999999999999999\r\n"));
+    EXPECT_EQ_UINT(109999, f.compatible); // a part has two digits
 }
 
 /* Changes one thing of a good server. */

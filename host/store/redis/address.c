@@ -187,8 +187,9 @@ static int parse_unix(const char *rest, struct redis_address *ret, struct err *e
         return r;
     }
     if (begins(rest, "//") && (path.len == 0 || *(const char *)path.data != '/')) {
-        return err_set(e, -EINVAL, "behind unix:// and the @ the path of the Redis socket begins "
-                                   "with a /");
+        return err_set(e, -EINVAL,
+                       "behind unix:// and the @ the path of the Redis socket begins "
+                       "with a /");
     }
     if (path.len == 0 || path.len > REDIS_PATH_MAX) {
         return err_set(e, -EINVAL, "the path of the Redis socket has 1 to %d bytes",

@@ -32,12 +32,15 @@ static enum redis_known flag(struct bytes info, const char *name) {
                                                    : REDIS_NO;
 }
 
-/* "7.0.15" = 70015; 0 for what is no version. */
+/* "7.0.15" = 70015, "6.2" = 60200; 0 for what is no version. */
 static unsigned version_number(const char *text) {
-    unsigned part[3] = {0};
-    char end;
-    int n = sscanf(text, "%2u.%2u.%2u%c", &part[0], &part[1], &part[2], &end);
-    return n < 2 ? 0 : part[0] * 10000 + part[1] * 100 + part[2];
+    unsigned number = 0, parts = 0;
+    for (; parts < 3 && *text >= '0' && *text <= '9'; parts++) {
+        unsigned long part = strtoul(text, (char **)&text, 10);
+        number = number * 100 + (unsigned)(part < 99 ? part : 99);
+        text += *text == '.';
+    }
+    return parts < 2 ? 0 : parts < 3 ? number * 100 : number;
 }
 
 void redis_facts_info(struct redis_facts *f, struct bytes info) {
@@ -58,7 +61,7 @@ void redis_facts_info(struct redis_facts *f, struct bytes info) {
     }
     f->aof = flag(info, "aof_enabled");
     f->cluster = flag(info, "cluster_enabled");
-    f->replicas = field(info, "connected_slaves", text, sizeof text) ? atoll(text) : -1;
+    f->replicas = field(info, "connected_slaves", text, sizeof text) ? strtoll(text, NULL, 10) : -1;
 }
 
 /* ---- judging ---- */

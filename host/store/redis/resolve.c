@@ -196,9 +196,9 @@ void redis_resolver_ask(struct redis_resolver *r, redis_resolver_fn *done, void 
     (void)pthread_mutex_unlock(&l->lock);
     int started = start_thread(l);
     if (started != 0) {
-        let_go(l);
         (void)err_errno(&e, started, "no thread to look up %s", l->host);
         answer(l, -EAGAIN, &found, &e);
+        let_go(l);
     }
 }
 
