@@ -248,6 +248,21 @@ static void test_free(void) {
     end(&c);
 }
 
+/* Freed by the answer to a lost call, while the link's own PING was lost with it. */
+static void test_free_when_lost(void) {
+    struct client c;
+    struct call k;
+    begin(&c);
+    EXPECT_EQ_INT(0, send_call(&c, &k, 'A', false, 2 * REDIS_LINK_SILENCE_MS));
+    k.frees = true;
+    fake_move(&c.f, REDIS_LINK_SILENCE_MS);
+    fake_expect(&c.f, "A|PING");
+    fake_hang_up(&c.f);
+    EXPECT_NULL(c.link);
+    expect_log(&c, "A unknown;");
+    end(&c);
+}
+
 /* ---- waits ---- */
 
 static void test_wait(void) {
@@ -371,6 +386,7 @@ static const struct expect_test tests[] = {
     {"nothing twice to what is no Redis", test_protocol},
     {"bound without a connection", test_bound_when_down},
     {"freed with open calls", test_free},
+    {"freed by a call that was lost", test_free_when_lost},
     {"waits", test_wait},
     {"health makes waits short again", test_health},
     {"commands of an idle hour", test_idle_budget},

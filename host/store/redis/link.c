@@ -77,6 +77,16 @@ static void on_late(struct timer *t, void *arg) {
     fail_late(arg);
 }
 
+/* The link's own calls end with their connection; whoever is answered after this may free it. */
+static bool drop_own(struct redis_link *l, struct redis_call *call) {
+    bool own = call == &l->ping || call == &l->subscribe;
+    if (own) {
+        l->pinging = false;
+        redis_call_finish(call);
+    }
+    return own;
+}
+
 /* What the lost connection left: back into the queue, in front of what came later, if it may be
  * sent again; the rest is in `left`. */
 static void keep_safe(struct redis_link *l, enum redis_class class, struct redis_calls *left) {
@@ -86,7 +96,9 @@ static void keep_safe(struct redis_link *l, enum redis_class class, struct redis
     l->waiting = (struct redis_calls){.head = NULL};
     for (struct redis_call *c = redis_calls_take(&all); c != NULL; c = redis_calls_take(&all)) {
         bool again = c->safe && c->deadline_ms > now && class != REDIS_PROTOCOL;
-        redis_calls_add(again ? &l->waiting : left, c);
+        if (!drop_own(l, c)) {
+            redis_calls_add(again ? &l->waiting : left, c);
+        }
     }
     for (struct redis_call *c = redis_calls_take(&later); c != NULL; c = redis_calls_take(&later)) {
         redis_calls_add(&l->waiting, c);
