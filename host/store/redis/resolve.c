@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -59,6 +60,9 @@ static int look_up(const char *host, const char *port, int flags, struct redis_e
     found->count = 0;
     int r = getaddrinfo(host, port, &hints, &list);
     int cause = errno;
+    if (r != 0 && flags == 0 && strcasecmp(host, "localhost") == 0) {
+        r = getaddrinfo(NULL, port, &hints, &list); // RFC 6761 6.3; a bare system has no /etc/hosts
+    }
     if (r == 0) {
         keep(found, list);
         freeaddrinfo(list);
