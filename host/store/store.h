@@ -1,6 +1,6 @@
 /* The durable side of everything: jobs, results, key/values, queues, hosts, audit. One interface;
- * backends are sqlite/ (the embedded default), later redis/, and faulty/ for tests; tests/store is
- * the suite that all of them pass.
+ * backends are sqlite/ (the embedded default), redis/ (shared by many hosts), and faulty/ for tests;
+ * tests/store is the suite that all of them pass.
  *
  *        loop thread                          backend
  *    op (arena of its own) ── store_post ──▶  groups it with others, one transaction or round trip
@@ -188,11 +188,12 @@ struct store_claimed {
 };
 
 /* Takes up to want.limit jobs of each lane, by priority_split() over the lane's bands and
- * oldest-ready-first inside a band. A job whose `expires` has passed before its first run is not
+ * oldest-ready-first inside a band (a shared store: in the order in which they became ready there). A job whose `expires` has passed before its first run is not
  * returned but made dead (code "expired"); a job whose deadline has passed likewise (code
  * "deadline"); they are listed in `ended`. Fewer than limit = the lane is empty now. The claim is
  * by `host_nonce`. Not idempotent: posted again it takes other jobs. Where the answer of a claim
- * can be lost (a shared store), its jobs stay this host's until RECOVER. */
+ * can be lost (a shared store), its jobs stay this host's until their lease has ended: it renews
+ * only those that it knows of. */
 struct store_claim {
     struct store_op op;
     const struct store_claim_want *wants;
@@ -407,14 +408,21 @@ struct store_forward {
 };
 
 /* Gives the running jobs of dead hosts back. On a single-host store: of every earlier boot
- * (host_nonce = ours, they are not). counters.lost grows for attempts that had been START-ed; no
- * attempt is used. `more` = post again. */
+ * (host_nonce = ours, they are not). On a shared one: those whose lease has ended, whoever had them,
+ * and those of `gone_nonce`, an earlier boot of this host that the caller knows to be dead.
+ * counters.lost grows for attempts that had been START-ed; no attempt is used. `more` = post
+ * again. */
 struct store_recover {
     struct store_op op;
     uint64_t host_nonce;
+    uint64_t gone_nonce; /* 0 = none */
     uint32_t limit;
-    size_t released; /* answer */
+    /* answers */
+    size_t released;
     bool more;
+    /* shared: when the next lease of another host ends unless it is renewed, by our clock; 0 = no
+     * job runs elsewhere */
+    int64_t next_ms;
 };
 
 /* Deletes what is past its keeping time: final jobs, dedup keys, key/values. `more` = post again.
@@ -638,14 +646,19 @@ struct store_queue_set {
 };
 
 /* Our sign of life; also keeps the table of hosts. Single-host stores write it at start and at the
- * end only. */
+ * end only. On a shared store it is the beat: every lease/3 while jobs are in hand, else every
+ * STORE_IDLE_BEAT_MS. It renews the leases of all jobs that this host has claimed, and brings what
+ * other hosts did meanwhile by way of the events (due, paused, ask, fenced, ready). */
+enum { STORE_IDLE_BEAT_MS = 150000 };
 struct store_host_lease {
     struct store_op op;
     const char *name; /* host name, for people          */
     uint64_t nonce;   /* identity: new at every boot    */
-    int64_t lease_ms; /* 0 = leaving                    */
+    /* until when others take it for alive, from now; 0 = leaving */
+    int64_t lease_ms;
     const char *version;
     int32_t pid;
+    uint32_t running; /* jobs in hand, for people */
 };
 
 struct store_host {
@@ -654,6 +667,7 @@ struct store_host {
     int32_t pid;
     int64_t started_ms, seen_ms, lease_end_ms;
     bool left; /* it took its leave, at seen_ms */
+    uint32_t running;
 };
 enum { STORE_HOSTS_MAX = 100 }; /* rows kept: those seen last */
 struct store_host_list {
@@ -682,6 +696,7 @@ struct store_audit_list {
     const char *next_cursor;
 };
 
+/* In any order; a page may be short and still have a cursor. */
 struct store_dedup_entry {
     const char *queue, *key;
     struct job_id id;
@@ -703,8 +718,15 @@ struct store_dedup_release {
 
 /* ------------------------------------------------------------------ the store itself */
 
+/* What a queue's keys begin with in Redis (docs/redis-keys.md). */
+struct store_queue_keys {
+    const char *queue;
+    const char *prefix; /* "klap:"; "" = none      */
+    bool split_normal;  /* the list of normal jobs has :normal behind its name */
+};
+
 struct store_config {
-    const char *url;      /* "sqlite:PATH"                                                     */
+    const char *url;      /* "sqlite:PATH", "redis://...", as config/config.h has it           */
     const char *blob_dir; /* created 0700 if missing                                           */
     /* bytes per class; 0 = no limit; over it SUBMIT answers -EDQUOT */
     uint64_t budget[BUDGET_COUNT];
@@ -712,6 +734,16 @@ struct store_config {
     /* Opens beside a host that has the store (fsck, lists): every mutation is -EROFS, nothing is
      * created, locked or migrated. */
     bool read_only_ok;
+    /* The rest is for shared stores. */
+    const struct store_queue_keys *queues;
+    size_t queue_count;
+    int64_t lease_ms; /* of a claimed job, from its claim or its last renewal; 0 = 30 s */
+    const char *tls_ca, *tls_cert, *tls_key;        /* files, or NULL                            */
+    int64_t connect_timeout_ms, command_timeout_ms; /* 0 = 5 s, 2 s                              */
+    bool allow_eviction;         /* the server may delete keys by itself                          */
+    uint64_t blobs_max_in_store; /* bytes of one blob in Redis; above: -EFBIG; 0 = 64 MiB         */
+    /* blobs are files in blob_dir, which all hosts share */
+    bool blob_dir_shared;
 };
 
 /* Called on the loop thread. */
@@ -723,6 +755,16 @@ struct store_events {
     void (*due)(void *arg, int64_t due_ms);
     /* Degraded (reason != NULL) or healthy again (NULL). */
     void (*health)(void *arg, const char *reason);
+    /* Shared stores; each may be NULL. A job that this host has claimed was asked to end
+     * (store_move_item.ask) by way of another host. */
+    void (*ask)(void *arg, const struct job_id *id);
+    /* A job is this host's no longer: its lease ended and another host has it. What its attempt
+     * still commits is stale. */
+    void (*fenced)(void *arg, const struct job_id *id);
+    /* A queue was paused or resumed by way of another host; by, why are borrowed. */
+    void (*paused)(void *arg, const struct store_queue_stats *queue);
+    /* A lease of a job of another host may end at that time, by our clock: RECOVER then. */
+    void (*lease)(void *arg, int64_t end_ms);
     /* An operation has its answer: for counting, just before done(). Optional. */
     void (*answered)(void *arg, const struct store_op *op);
     void *arg;
