@@ -2,7 +2,7 @@
 
 #include "core/id.h"
 #include "expect.h"
-#include "store/sqlite/pack.h"
+#include "store/pack.h"
 
 struct thing {
     int32_t i32;

@@ -3,7 +3,7 @@
 #include <errno.h>
 
 #include "store/sqlite/blobrow.h"
-#include "store/sqlite/history.h"
+#include "store/history.h"
 #include "store/sqlite/ops.h"
 #include "store/sqlite/outputs.h"
 

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "store/sqlite/pack.h"
+#include "store/pack.h"
 
 #define SPEC(member) offsetof(struct job_spec, member)
 #define LIFE(member) offsetof(struct job_life, member)

@@ -2,7 +2,7 @@
 
 #include "store/sqlite/blobfile.h"
 #include "store/sqlite/blobrow.h"
-#include "store/sqlite/history.h"
+#include "store/history.h"
 #include "store/sqlite/ops.h"
 #include "store/sqlite/outputs.h"
 #include "store/sqlite/reader.h"

@@ -1,4 +1,4 @@
-#include "store/sqlite/pack.h"
+#include "store/pack.h"
 
 #include <errno.h>
 #include <stdbool.h>

@@ -7,8 +7,8 @@
  *
  * The NUL after bytes lets decoded strings point into the record. Numbers of fields are stored:
  * never reuse one. */
-#ifndef JOBHOST_STORE_SQLITE_PACK_H
-#define JOBHOST_STORE_SQLITE_PACK_H
+#ifndef JOBHOST_STORE_PACK_H
+#define JOBHOST_STORE_PACK_H
 
 #include <stddef.h>
 #include <stdint.h>

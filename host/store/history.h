@@ -1,6 +1,6 @@
 /* One line of a job's history as bytes. */
-#ifndef JOBHOST_STORE_SQLITE_HISTORY_H
-#define JOBHOST_STORE_SQLITE_HISTORY_H
+#ifndef JOBHOST_STORE_HISTORY_H
+#define JOBHOST_STORE_HISTORY_H
 
 #include "base/arena.h"
 #include "base/buf.h"

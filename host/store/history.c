@@ -1,8 +1,8 @@
-#include "store/sqlite/history.h"
+#include "store/history.h"
 
 #include <errno.h>
 
-#include "store/sqlite/pack.h"
+#include "store/pack.h"
 
 #define AT(member) offsetof(struct store_attempt, member)
 

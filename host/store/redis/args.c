@@ -1,0 +1,114 @@
+#include "store/redis/args.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static bool grow(struct redis_args *a) {
+    size_t cap = a->cap == 0 ? 64 : a->cap * 2;
+    const char **words = realloc(a->words, cap * sizeof *words);
+    a->words = words == NULL ? a->words : words;
+    size_t *lens = words == NULL ? NULL : realloc(a->lens, cap * sizeof *lens);
+    a->lens = lens == NULL ? a->lens : lens;
+    a->cap = lens == NULL ? a->cap : cap;
+    a->failed = lens == NULL;
+    return lens != NULL;
+}
+
+void redis_args_bytes(struct redis_args *a, struct bytes bytes) {
+    if (a->failed || (a->count == a->cap && !grow(a))) {
+        return;
+    }
+    a->words[a->count] = bytes.len == 0 ? "" : bytes.data;
+    a->lens[a->count++] = bytes.len;
+    a->bytes += bytes.len;
+}
+
+void redis_args_text(struct redis_args *a, const char *text) {
+    redis_args_bytes(a, bytes_of(text));
+}
+
+void redis_args_copy(struct redis_args *a, struct bytes bytes) {
+    struct bytes copy = arena_bytes(&a->arena, bytes);
+    a->failed = a->failed || (copy.len > 0 && copy.data == NULL);
+    if (!a->failed) {
+        redis_args_bytes(a, copy);
+    }
+}
+
+void redis_args_printf(struct redis_args *a, const char *fmt, ...) {
+    char text[256]; // names and numbers
+    va_list ap;
+    va_start(ap, fmt);
+    int n = vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    a->failed = a->failed || n < 0 || (size_t)n >= sizeof text;
+    if (!a->failed) {
+        redis_args_copy(a, (struct bytes){text, (size_t)n});
+    }
+}
+
+// Numbers are most of the words, so they are written without printf.
+static struct bytes digits(int64_t number, char room[24]) {
+    uint64_t rest = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+    char *p = room + 24;
+    do {
+        *--p = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest > 0);
+    if (number < 0) {
+        *--p = '-';
+    }
+    return (struct bytes){p, (size_t)(room + 24 - p)};
+}
+
+void redis_args_number(struct redis_args *a, int64_t number) {
+    char room[24];
+    redis_args_copy(a, digits(number, room));
+}
+
+void redis_args_id(struct redis_args *a, const struct job_id *id) {
+    char text[JOB_ID_TEXT + 1];
+    id_format(id, text);
+    redis_args_copy(a, (struct bytes){text, JOB_ID_TEXT});
+}
+
+size_t redis_args_hole(struct redis_args *a) {
+    redis_args_text(a, "0");
+    return a->count - 1;
+}
+
+void redis_args_fill(struct redis_args *a, size_t hole, int64_t number) {
+    char room[24];
+    struct bytes copy = arena_bytes(&a->arena, digits(number, room));
+    a->failed = a->failed || copy.data == NULL;
+    if (!a->failed) {
+        a->words[hole] = copy.data;
+        a->lens[hole] = copy.len;
+    }
+}
+
+void redis_args_append(struct redis_args *a, const struct redis_args *more) {
+    a->failed = a->failed || more->failed;
+    for (size_t i = 0; i < more->count; i++) {
+        redis_args_bytes(a, (struct bytes){more->words[i], more->lens[i]});
+    }
+}
+
+int redis_args_call(const struct redis_args *a, struct redis_call *call) {
+    return a->failed ? -ENOMEM : redis_call_set(call, (int)a->count, a->words, a->lens);
+}
+
+void redis_args_clear(struct redis_args *a) {
+    a->count = a->bytes = 0;
+    a->failed = false;
+    arena_reset(&a->arena);
+}
+
+void redis_args_free(struct redis_args *a) {
+    free(a->words);
+    free(a->lens);
+    arena_free(&a->arena);
+    *a = (struct redis_args){.words = NULL};
+}

@@ -1,0 +1,47 @@
+/* The words of a command while they are gathered. Words that are borrowed must live until the
+ * command is set (redis_args_call()). After a failed allocation nothing more is added, and
+ * redis_args_call() says so. */
+#ifndef JOBHOST_STORE_REDIS_ARGS_H
+#define JOBHOST_STORE_REDIS_ARGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/bytes.h"
+#include "core/id.h"
+#include "store/redis/call.h"
+
+/* Zeroed: empty. */
+struct redis_args {
+    const char **words;
+    size_t *lens;
+    size_t count, cap;
+    size_t bytes; /* of all words */
+    bool failed;
+    struct arena arena; /* words that were copied */
+};
+
+void redis_args_text(struct redis_args *a, const char *text);    /* borrowed; NULL is empty */
+void redis_args_bytes(struct redis_args *a, struct bytes bytes); /* borrowed */
+void redis_args_copy(struct redis_args *a, struct bytes bytes);
+void redis_args_printf(struct redis_args *a, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+void redis_args_number(struct redis_args *a, int64_t number);
+void redis_args_id(struct redis_args *a, const struct job_id *id); /* its text */
+
+/* A place for a number that is known later: its index, for redis_args_fill(). */
+size_t redis_args_hole(struct redis_args *a);
+void redis_args_fill(struct redis_args *a, size_t hole, int64_t number);
+
+/* Appends the words of `more`, which stays the owner of what it copied. */
+void redis_args_append(struct redis_args *a, const struct redis_args *more);
+
+/* Makes the call of them. 0, -ENOMEM, -E2BIG. */
+int redis_args_call(const struct redis_args *a, struct redis_call *call);
+
+void redis_args_clear(struct redis_args *a); /* memory is kept */
+void redis_args_free(struct redis_args *a);
+
+#endif

@@ -1,0 +1,85 @@
+/* A job as it stands in Redis: the HASH `job:<id>` (docs/redis-keys.md names its fields).
+ *
+ *     spec, life   are written by C only; the rest ("moved by scripts") by the Lua files, and only
+ *                  read here
+ *
+ * What is 0, NULL or the default has no field. Values stay within 64 bytes where they can, so that
+ * Redis keeps the hash in its compact form: a payload of up to REDIS_PAYLOAD_INLINE bytes stands in
+ * pieces, a larger one in a key of its own. Pure on arguments and replies. */
+#ifndef JOBHOST_STORE_REDIS_JOBHASH_H
+#define JOBHOST_STORE_REDIS_JOBHASH_H
+
+#include "base/arena.h"
+#include "core/job.h"
+#include "store/redis/args.h"
+#include "store/redis/reply.h"
+#include "store/store.h"
+
+enum {
+    REDIS_PIECE_MAX = 64,        /* bytes: hash-max-listpack-value                          */
+    REDIS_PAYLOAD_INLINE = 1024, /* bytes                                                   */
+    REDIS_JOB_OVERHEAD = 96,     /* what a job counts for besides its payload and its fields */
+};
+
+/* What happened to the job so far, as C decides it. */
+struct redis_life {
+    struct job_counters counters;
+    int64_t first_run_ms, started_ms, updated_ms, finished_ms;
+    struct job_progress progress;
+    struct job_error error;
+    struct job_id winner;
+    enum park_reason park;
+    const char *wait_key;
+    const char *build;
+    int32_t pid;
+    bool has_result;
+    uint64_t result_size;
+    const char *result_type;
+    const char *result_blob; /* sha256 in hex; NULL = inline in results:<id> */
+    uint32_t steps_version;
+    uint32_t child_count;
+};
+
+struct redis_job {
+    /* spec.payload: from the pieces, or {NULL, size} when it has a key of its own; spec.queue: NULL
+     * where the key's prefix tells it, the caller knows */
+    struct job_spec spec;
+    struct redis_life life;
+    /* moved by scripts */
+    enum job_state state;
+    uint32_t rev, token, commit_no;
+    int64_t ready_ms;  /* since when it is or was queued                       */
+    int64_t due_ms;    /* SCHEDULED, PARKED; 0 = not by time                   */
+    int64_t delete_ms; /* final: when it may be deleted, 0 = never             */
+    uint64_t host_nonce;
+    bool begun; /* of this claim, START or a commit came                       */
+    int64_t ask_ms, ask_keep_ms;
+    uint32_t step_count, warning_count, output_count, history_count;
+    uint64_t step_bytes, output_bytes, log_bytes;
+    bool big_payload; /* the payload has a key of its own */
+};
+
+/* A job that is to be submitted: its spec and nothing else. */
+void jobhash_of_spec(const struct job_spec *spec, struct redis_job *ret);
+
+/* Appends all fields that C writes as names and values, spec and life both, in the table's order;
+ * borrowed from `job` where possible. `with_queue`: the field `queue` too. The number of pairs. */
+size_t jobhash_write(const struct redis_job *job, bool with_queue, struct redis_args *a);
+
+/* Appends to `set` what of the life (and of the spec's deadline and expires) differs in `to`, as
+ * names and values; to `del` the names that `to` has no more. */
+void jobhash_diff(const struct redis_job *from, const struct redis_job *to, struct redis_args *set,
+                  struct redis_args *del);
+
+/* Reads the flat array of an HGETALL; strings are copied into the arena. Unknown fields are
+ * skipped. 0; -ENOENT: no fields at all; -EBADMSG: damaged, *e names the field; -ENOMEM. */
+int jobhash_read(const struct redis_reply *fields, struct arena *a, struct redis_job *ret,
+                 struct err *e);
+
+/* What lists and GET show; what hangs on the job is left empty. Strings are shared. */
+void jobhash_view(const struct redis_job *job, struct store_job *ret);
+
+/* The bytes it counts for in BUDGET_JOBS when it is submitted. */
+int64_t jobhash_bytes(const struct job_spec *spec, size_t field_bytes);
+
+#endif
