@@ -1,6 +1,7 @@
 #include "core/priority.h"
 
 #include "expect.h"
+#include "vectors.h"
 
 #define NOW INT64_C(1795254000000)
 
@@ -163,7 +164,26 @@ static void test_day(void) {
     }
 }
 
+// The same file is run against the form in Lua (test_redis_lua.c).
+static void test_vectors(void) {
+    FILE *f = vectors_open("priority_split.txt");
+    uint64_t v[9];
+    unsigned count = 0;
+    while (vectors_next(f, v, ARRAY_LEN(v))) {
+        const int64_t head[PRIORITY_COUNT] = {(int64_t)v[1], (int64_t)v[2], (int64_t)v[3]};
+        uint32_t take[PRIORITY_COUNT];
+        priority_split((uint32_t)v[0], head, v[4], (int64_t)v[5], take);
+        for (int p = 0; p < PRIORITY_COUNT; p++) {
+            EXPECT_EQ_UINT(v[6 + p], take[p]);
+        }
+        count++;
+    }
+    EXPECT_TRUE(count > 1000);
+    (void)fclose(f);
+}
+
 static const struct expect_test tests[] = {
+    {"the vectors", test_vectors},
     {"young bands are strict", test_strict},
     {"an aged lower band has its share", test_aged},
     {"shares do not depend on portions", test_portions},

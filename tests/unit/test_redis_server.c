@@ -1,23 +1,18 @@
 // Links to a real redis-server (Debian's), by socket and by TLS: what happens to commands when connections are killed, the server
 // stops answering, forgets its scripts, has no memory, becomes a replica or is started again. Skipped where it is not installed.
-#define _GNU_SOURCE // accept4, by the fixture's
 #include "store/redis/link.h"
 
-#include <arpa/inet.h>
-#include <fcntl.h>
-#include <openssl/pem.h>
-#include <openssl/x509v3.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
+#include <event2/event.h>
 
-#include "redis_fixture.h"
+#include "base/timer.h"
+
+#include "expect.h"
+#include "redis_server.h"
 
 enum { SKIPPED = 77, PATIENCE_MS = 60000, MANY = 5000 };
 
 struct server {
-    char dir[32], socket[64], cert[64], key[64];
-    char port[8];
-    pid_t pid;
+    struct redis_server redis;
     struct event_base *base;
     struct env env;
     struct timers *timers;
@@ -42,89 +37,23 @@ struct call {
 
 /* ---- the server ---- */
 
-/* A certificate for localhost that signs itself: its own authority. */
-static void write_pair(const struct server *s) {
-    EVP_PKEY *key = EVP_EC_gen("P-256");
-    X509 *cert = X509_new();
-    (void)X509_set_version(cert, 2);
-    (void)ASN1_INTEGER_set(X509_get_serialNumber(cert), 1);
-    (void)X509_gmtime_adj(X509_getm_notBefore(cert), -3600);
-    (void)X509_gmtime_adj(X509_getm_notAfter(cert), 86400);
-    (void)X509_NAME_add_entry_by_txt(X509_get_subject_name(cert), "CN", MBSTRING_ASC,
-                                     (const unsigned char *)"localhost", -1, -1, 0);
-    (void)X509_set_issuer_name(cert, X509_get_subject_name(cert));
-    X509_EXTENSION *names =
-        X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, "DNS:localhost,IP:127.0.0.1");
-    (void)X509_add_ext(cert, names, -1);
-    X509_EXTENSION_free(names);
-    (void)X509_set_pubkey(cert, key);
-    (void)X509_sign(cert, key, EVP_sha256());
-    FILE *f = fopen(s->cert, "w");
-    EXPECT_EQ_INT(1, PEM_write_X509(f, cert));
-    (void)fclose(f);
-    f = fopen(s->key, "w");
-    EXPECT_EQ_INT(1, PEM_write_PrivateKey(f, key, NULL, NULL, 0, NULL, NULL));
-    (void)fclose(f);
-    X509_free(cert);
-    EVP_PKEY_free(key);
-}
-
-static void choose_port(struct server *s) {
-    struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof in;
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    EXPECT_EQ_INT(0, bind(fd, (const struct sockaddr *)(const void *)&in, sizeof in));
-    EXPECT_EQ_INT(0, getsockname(fd, (struct sockaddr *)(void *)&in, &len));
-    (void)snprintf(s->port, sizeof s->port, "%u", (unsigned)ntohs(in.sin_port));
-    (void)close(fd);
-}
-
-static void server_run(struct server *s) {
-    s->pid = fork();
-    if (s->pid == 0) {
-        int null = open("/dev/null", O_RDWR);
-        (void)dup2(null, STDOUT_FILENO);
-        (void)execlp("redis-server", "redis-server", "--port", "0", "--bind", "127.0.0.1",
-                     "--unixsocket", s->socket, "--dir", s->dir, "--save", "", "--tls-port",
-                     s->port, "--tls-cert-file", s->cert, "--tls-key-file", s->key,
-                     "--tls-ca-cert-file", s->cert, "--tls-auth-clients", "no", "--appendonly",
-                     "yes", "--appendfsync", "always", "--enable-debug-command", "yes",
-                     (char *)NULL);
-        _exit(127);
-    }
-}
-
-static void server_kill(struct server *s) {
-    (void)kill(s->pid, SIGKILL);
-    (void)waitpid(s->pid, NULL, 0);
-    (void)unlink(s->socket);
-}
-
 static void server_begin(struct server *s) {
-    *s = (struct server){.dir = "/tmp/jobhost-test-XXXXXX"};
     struct err e;
-    (void)signal(SIGPIPE, SIG_IGN);
-    if (mkdtemp(s->dir) == NULL || env_open(&s->env, &e) != 0) {
+    *s = (struct server){.base = event_base_new()};
+    redis_server_init(&s->redis);
+    s->redis.fsync = "always";
+    redis_server_start(&s->redis);
+    if (env_open(&s->env, &e) != 0) {
         abort();
     }
-    (void)snprintf(s->socket, sizeof s->socket, "%s/s", s->dir);
-    (void)snprintf(s->cert, sizeof s->cert, "%s/cert", s->dir);
-    (void)snprintf(s->key, sizeof s->key, "%s/key", s->dir);
-    write_pair(s);
-    choose_port(s);
-    server_run(s);
-    s->base = event_base_new();
     s->timers = timers_new(s->base, &s->env);
 }
 
 static void server_end(struct server *s) {
-    char command[96];
-    server_kill(s);
+    redis_server_finish(&s->redis);
     timers_free(&s->timers);
     event_base_free(s->base);
     env_close(&s->env);
-    (void)snprintf(command, sizeof command, "rm -rf %s", s->dir);
-    EXPECT_EQ_INT(0, system(command));
 }
 
 /* Turns the loop until `*counter` has come to `want`. */
@@ -163,9 +92,9 @@ static void client_begin(struct client *c, struct server *s, bool tls, const cha
     struct err e = {.msg = ""};
     *c = (struct client){.server = s};
     (void)snprintf(url, sizeof url, tls ? "rediss://localhost:%s" : "unix:%s",
-                   tls ? s->port : s->socket);
+                   tls ? s->redis.port : s->redis.socket);
     EXPECT_EQ_INT(0, redis_address_parse(url, &address, &e));
-    c->tls = tls ? redis_tls_new(&(struct redis_tls_files){.ca = s->cert}, &e) : NULL;
+    c->tls = tls ? redis_tls_new(&(struct redis_tls_files){.ca = s->redis.cert}, &e) : NULL;
     struct redis_link_config config = {.base = s->base,
                                        .timers = s->timers,
                                        .env = &s->env,
@@ -349,7 +278,7 @@ static void test_restart(void) {
     server_begin(&s);
     client_begin(&c, &s, true, NULL);
     ASK(&c, &before, "SET", "kept", "yes");
-    server_kill(&s);
+    redis_server_kill(&s.redis);
     (void)await(&s, &c.downs, 1);
     POST(&c, &safe, true, "GET", "kept");
     unsafe = (struct call){.call = {.done = on_done}};
@@ -357,7 +286,7 @@ static void test_restart(void) {
     EXPECT_EQ_INT(-ENOTCONN, redis_link_send(c.link, &unsafe.call));
     redis_call_finish(&unsafe.call);
     (void)await(&s, &c.downs, 3); // refused, and again
-    server_run(&s);
+    redis_server_start(&s.redis);
     (void)await(&s, &safe.answers, 1);
     EXPECT_EQ_STR("yes", safe.text); // appendfsync always
     EXPECT_EQ_UINT(2, c.ups);
@@ -396,7 +325,7 @@ static const struct expect_test tests[] = {
 };
 
 int main(int argc, char **argv) {
-    if (system("command -v redis-server >/dev/null") != 0) {
+    if (!redis_server_installed()) {
         (void)printf("redis-server is not installed (scripts/deps --test)\n");
         return SKIPPED;
     }

@@ -1,0 +1,71 @@
+// Decisions that are made in Lua, against the vectors that their forms in C are tested with: run by a real server, since it is its Lua
+// that counts.
+#include <hiredis/hiredis.h>
+
+#include "redis_server.h"
+#include "vectors.h"
+
+enum { LUA_MAX = 64 * 1024, NUMBER_TEXT = 24 };
+
+/* A file of host/store/redis/lua with `tail` behind it. */
+static char *script(const char *name, const char *tail) {
+    static char text[LUA_MAX];
+    char path[1024];
+    (void)snprintf(path, sizeof path, "%s/%s", LUA_DIR, name);
+    FILE *f = fopen(path, "re");
+    if (f == NULL) {
+        perror(path);
+        abort();
+    }
+    size_t len = fread(text, 1, sizeof text - 1, f);
+    (void)fclose(f);
+    (void)snprintf(text + len, sizeof text - len, "\n%s", tail);
+    return text;
+}
+
+/* The script run with `count` numbers as its ARGV; its answer are `wants` integers. */
+static void expect_run_of(struct redis_server *s, const char *sha, const uint64_t *numbers,
+                          size_t count, size_t wants) {
+    char texts[16][NUMBER_TEXT];
+    const char *words[16 + 3] = {"EVALSHA", sha, "0"};
+    for (size_t i = 0; i < count; i++) {
+        (void)snprintf(texts[i], NUMBER_TEXT, "%" PRIu64, numbers[i]);
+        words[3 + i] = texts[i];
+    }
+    struct redisReply *reply = redis_server_ask(s, (int)count + 3, words, NULL);
+    if (EXPECT_EQ_UINT(wants, reply->elements)) {
+        for (size_t i = 0; i < wants; i++) {
+            (void)EXPECT_EQ_INT(numbers[count + i], reply->element[i]->integer);
+        }
+    }
+    freeReplyObject(reply);
+}
+
+static void test_priority_split(void) {
+    struct redis_server s;
+    uint64_t v[9];
+    unsigned count = 0;
+    redis_server_init(&s);
+    redis_server_start(&s);
+    const char *load[] = {"SCRIPT", "LOAD",
+                          script("lib/priority.lua",
+                                 "local heads = {}\n"
+                                 "for i = 1, 3 do heads[i] = tonumber(ARGV[1 + i]) end\n"
+                                 "return priority_split(tonumber(ARGV[1]), heads, ARGV[5], "
+                                 "tonumber(ARGV[6]))")};
+    struct redisReply *sha = redis_server_ask(&s, 3, load, NULL);
+    FILE *f = vectors_open("priority_split.txt");
+    while (vectors_next(f, v, 9)) {
+        expect_run_of(&s, sha->str, v, 6, 3);
+        count++;
+    }
+    EXPECT_TRUE(count > 1000);
+    (void)fclose(f);
+    freeReplyObject(sha);
+    redis_server_finish(&s);
+}
+
+static const struct expect_test tests[] = {
+    {"priority_split() splits as the one in C", test_priority_split},
+};
+SUITE_MAIN("Lua", tests)
