@@ -24,8 +24,6 @@ int offline_open(const struct config *config, bool read_only_ok, struct offline 
                  struct err *e) {
     static const struct store_events events = {
         .ready = on_ready, .due = on_due, .health = on_health};
-    const struct config_store *c = &config->store;
-    char blob_dir[4096];
     *ret = (struct offline){.log = {.fd = -1}};
     ret->log.env = &ret->env;
     int r = env_open(&ret->env, e);
@@ -37,14 +35,11 @@ int offline_open(const struct config *config, bool read_only_ok, struct offline 
         offline_close(ret);
         return err_set(e, -ENOMEM, "out of memory");
     }
-    bool named = c->blobs != NULL && strncmp(c->blobs, "dir:", 4) == 0;
-    (void)snprintf(blob_dir, sizeof blob_dir, "%s%s", named ? c->blobs + 4 : config->host.state_dir,
-                   named ? "" : "/blobs");
-    struct store_config store = {.url = c->url,
-                                 .blob_dir = blob_dir,
-                                 .dedup_ttl_ms = config->queue_default.dedup_ttl_ms,
-                                 .read_only_ok = read_only_ok};
-    r = store_open(&store, ret->base, &ret->log, &ret->env, &events, &ret->store, e);
+    r = host_store_init(&ret->made, config, e);
+    ret->made.config.read_only_ok = read_only_ok;
+    r = r != 0 ? r
+               : store_open(&ret->made.config, ret->base, &ret->log, &ret->env, &events,
+                            &ret->store, e);
     if (r != 0) {
         offline_close(ret);
     }
@@ -70,5 +65,6 @@ void offline_close(struct offline *o) {
     if (o->base != NULL) {
         event_base_free(o->base);
     }
+    host_store_finish(&o->made);
     env_close(&o->env);
 }

@@ -6,12 +6,14 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "store/store.h"
+#include "supervisor/host_store.h"
 
 struct offline {
     struct event_base *base;
     struct env env;
     struct log log;
     struct store store;
+    struct host_store made;
 };
 
 /* 0; -EBUSY: a host has it; or another negative errno with words. */

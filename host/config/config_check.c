@@ -358,6 +358,7 @@ void config_check(struct config_binding *b, const struct config *c) {
         check_breaker(b, &c->breakers[i]);
     }
     check_queue_names(b, c);
+    config_check_key_prefixes(b, c);
     config_check_hooks(b, c);
     config_check_routes(b, c);
 }

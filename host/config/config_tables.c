@@ -102,7 +102,8 @@ static const struct config_field host_rows[] = {
      .max = DAY, .doc = "How long running jobs may go on after SIGTERM."},
     {"lease", CONFIG_DURATION, FIELD_RESTART, AT(config_host, lease_ms), .fallback = "30s",
      .min = 5 * SECOND, .max = HOUR,
-     .doc = "A host that is silent for this long loses its running jobs to another."},
+     .doc = "A host that is silent for this long loses its running jobs to another; the same on all "
+            "hosts of a store."},
     {"log_level", CONFIG_WORD, 0, AT(config_host, log_level), .fallback = "info",
      .words = WORDS("debug", "info", "warn", "error"), .doc = "The least that is logged."},
     {"log_format", CONFIG_WORD, 0, AT(config_host, log_format), .fallback = "text",
@@ -248,11 +249,13 @@ static const struct config_table plugin_table = {
 
 static const struct config_field queue_rows[] = {
     {"concurrency", CONFIG_INT, 0, AT(config_queue, concurrency), .fallback = "0", .max = 100000,
-     .doc = "Jobs of this queue that run at once; 0 = no limit."},
+     .doc = "Jobs of this queue that run at once on this host; 0 = no limit."},
     {"weight", CONFIG_INT, 0, AT(config_queue, weight), .fallback = "1", .min = 1, .max = 100,
      .doc = "Share among the queues that wait for the same workers."},
     {"key_prefix", CONFIG_STRING, FIELD_RESTART, AT(config_queue, key_prefix), .fallback = "",
-     .max = 64, .doc = "What the queue's keys in Redis begin with, such as `klap:`."},
+     .max = 64,
+     .doc = "What the queue's keys in Redis begin with, such as `klap:`: of each queue its own, the "
+            "same on all hosts."},
     {"split_normal", CONFIG_BOOL, FIELD_RESTART, AT(config_queue, split_normal),
      .fallback = "false",
      .doc = "Names the list of normal priority `:normal` instead of leaving the bare name."},

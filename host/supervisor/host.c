@@ -22,67 +22,12 @@
 #include "supervisor/stats.h"
 #include "supervisor/upkeep.h"
 
-/* ------------------------------------------------------------------ the store's events */
-
-static void host_store_ready(void *arg, const struct store_lane *lane) {
-    struct host *host = arg;
-    if (host->dispatch != NULL) {
-        dispatch_lane_ready(host, lane);
-    }
-}
-
-static void host_store_due(void *arg, int64_t due_ms) {
-    struct host *host = arg;
-    if (host->upkeep != NULL) {
-        upkeep_due(host, due_ms);
-    }
-}
-
-static void host_store_health(void *arg, const char *reason) {
-    struct host *host = arg;
-    free((void *)(uintptr_t)host->store_fault);
-    host->store_fault = reason == NULL ? NULL : strdup(reason);
-    if (reason != NULL) {
-        log_error(&host->log, "store.degraded", "msg=\"%s\"", reason);
-        if (host->upkeep != NULL) {
-            upkeep_probe(host);
-        }
-    } else {
-        log_info(&host->log, "store.healthy", "url=%s", host->config->store.url);
-        dispatch_kick(host);
-    }
-}
-
-static void host_store_answered(void *arg, const struct store_op *op) {
-    struct host *host = arg;
-    stats_store_answered(host->stats, op, env_stopwatch_us() - op->posted_us);
-}
-
 static int host_open_store(struct host *host, struct err *e) {
-    const struct config_store *c = &host->config->store;
-    char blob_dir[4096];
-    const char *dir = c->blobs != NULL && strncmp(c->blobs, "dir:", 4) == 0 ? c->blobs + 4 : NULL;
-    if (dir == NULL) {
-        snprintf(blob_dir, sizeof blob_dir, "%s/blobs", host->config->host.state_dir);
-        dir = blob_dir;
-    }
-    struct store_config config = {
-        .url = c->url,
-        .blob_dir = dir,
-        .budget = {[BUDGET_JOBS] = (uint64_t)c->budget_jobs,
-                   [BUDGET_RESULTS] = (uint64_t)c->budget_results,
-                   [BUDGET_KV] = (uint64_t)c->budget_kv,
-                   [BUDGET_BLOBS] = (uint64_t)c->budget_blobs},
-        .dedup_ttl_ms = host->config->queue_default.dedup_ttl_ms,
-    };
-    struct store_events events = {
-        .ready = host_store_ready,
-        .due = host_store_due,
-        .health = host_store_health,
-        .answered = host_store_answered,
-        .arg = host,
-    };
-    return store_open(&config, host->base, &host->log, &host->env, &events, &host->store, e);
+    struct store_events events = host_store_events(host);
+    int r = host_store_init(&host->store_made, host->config, e);
+    return r != 0 ? r
+                  : store_open(&host->store_made.config, host->base, &host->log, &host->env,
+                               &events, &host->store, e);
 }
 
 /* ------------------------------------------------------------------ start and stop */
@@ -206,5 +151,6 @@ void host_close(struct host *host) {
         event_base_free(host->base);
     }
     record_packet_finish(&host->packet);
+    host_store_finish(&host->store_made);
     free((void *)(uintptr_t)host->store_fault);
 }

@@ -29,6 +29,7 @@
 #include "core/id.h"
 #include "record/record.h"
 #include "store/store.h"
+#include "supervisor/host_store.h"
 
 struct act;
 struct side_thread;
@@ -66,6 +67,7 @@ struct host {
     enum host_phase phase;
     struct id_gen ids;
     struct store store;
+    struct host_store store_made; /* what it was opened with */
     struct side_thread *disk;   /* files of requests and answers */
     struct side_thread *parser; /* large texts of requests       */
     const char *store_fault;    /* NULL = healthy; owned                               */

@@ -86,6 +86,15 @@ static const struct row rows[] = {
     {"queues: {crawl: {}}\nroutes: [{match: POST /x, action: submit, job: a.b, queue: crowl}]",
      "routes[0].queue", "unknown_queue", "crawl"},
     {"queues: {crawl: {}}\njobs: {a.b: {queue: elsewhere}}", NULL, NULL, NULL},
+    // what keys in Redis begin with
+    {"queues: {a: {key_prefix: 'k:'}, b: {key_prefix: 'l:'}, c: {}, d: {}}", NULL, NULL, NULL},
+    {"queues: {a: {key_prefix: ''}, b: {key_prefix: ''}}", NULL, NULL, NULL},
+    {"queues:\n  a: {key_prefix: 'k:'}\n  b: {key_prefix: 'k:'}", "queues.b.key_prefix",
+     "duplicate_prefix", "k: is the prefix of queue a too (line 2)"},
+    {"queues: {a: {key_prefix: 'jh:x'}}", "queues.a.key_prefix", "reserved", "begins with jh:"},
+    {"queues: {a: {key_prefix: 'jobs:x:'}}", "queues.a.key_prefix", "reserved", "jobs:"},
+    {"queues: {a: {key_prefix: '{a}:'}}", "queues.a.key_prefix", "bad_value", "has braces"},
+    {"queues: {a: {key_prefix: \"a\\tb\"}}", "queues.a.key_prefix", "bad_value", "control"},
     // schedules
     {"schedules: {s: {job: a.b}}", "schedules.s.cron", "missing_key", "is missing"},
     {"schedules: {s: {cron: '@daily', job: a.b, start_at: 2026-01-02T00:00:00Z, end_at: "

@@ -8,7 +8,7 @@
 #include "config/config_subst.h"
 
 static const char *const environment[] = {
-    "A=alpha",  "EMPTY=",   "N=7", "YAML={x: [1]}", "DOLLAR=${A}", "B_2=beta",
+    "A=alpha",  "EMPTY=",   "N=7", "YAML=[x: 1]", "DOLLAR=${A}", "B_2=beta",
     "NOEQUALS", "A=second", NULL,
 };
 
@@ -58,7 +58,7 @@ static const struct {
     {"${UNSET:-a:b-c?d}", "a:b-c?d", 0},
     {"${A:-d}", "alpha", 1},
     {"${A:?must}", "alpha", 1},
-    {"${YAML}", "{x: [1]}", 1},
+    {"${YAML}", "[x: 1]", 1},
     {"${DOLLAR}", "${A}", 1}, // the result is not looked at again
     {"${UNSET:-x}}", "x}", 0},
     {"}${N}{", "}7{", 1},
@@ -196,7 +196,7 @@ static void test_in_a_file(void) {
                                 environment);
     if (EXPECT_TRUE(l.config != NULL)) {
         EXPECT_EQ_INT(7, config_queue(l.config, "q")->concurrency);
-        EXPECT_STR("{x: [1]}", config_queue(l.config, "q")->key_prefix);
+        EXPECT_STR("[x: 1]", config_queue(l.config, "q")->key_prefix);
         EXPECT_EQ_INT(99, l.config->host.max_connections);
     }
     unload(&l);

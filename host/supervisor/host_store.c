@@ -1,0 +1,117 @@
+#include "supervisor/host_store.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "supervisor/dispatch.h"
+#include "supervisor/host.h"
+#include "supervisor/stats.h"
+#include "supervisor/upkeep.h"
+
+/* ------------------------------------------------------------------ what it is opened with */
+
+static int fill_blob_dir(struct host_store *s, const struct config *c, struct err *e) {
+    const char *blobs = c->store.blobs;
+    bool named = blobs != NULL && strncmp(blobs, "dir:", 4) == 0;
+    int n = snprintf(s->blob_dir, sizeof s->blob_dir, "%s%s", named ? blobs + 4 : c->host.state_dir,
+                     named ? "" : "/blobs");
+    s->config.blob_dir = s->blob_dir;
+    s->config.blob_dir_shared = named;
+    return n > 0 && (size_t)n < sizeof s->blob_dir
+               ? 0
+               : err_set(e, -ENAMETOOLONG, "%s: path too long", c->host.state_dir);
+}
+
+static int fill_queues(struct host_store *s, const struct config *c, struct err *e) {
+    if (c->queue_count == 0) {
+        return 0;
+    }
+    s->queues = calloc(c->queue_count, sizeof *s->queues);
+    if (s->queues == NULL) {
+        return err_set(e, -ENOMEM, "out of memory");
+    }
+    for (size_t i = 0; i < c->queue_count; i++) {
+        const struct config_queue *q = &c->queues[i];
+        s->queues[i] = (struct store_queue_keys){
+            .queue = q->entry.name, .prefix = q->key_prefix, .split_normal = q->split_normal};
+    }
+    s->config.queues = s->queues;
+    s->config.queue_count = c->queue_count;
+    return 0;
+}
+
+int host_store_init(struct host_store *ret, const struct config *c, struct err *e) {
+    const struct config_store *s = &c->store;
+    ret->queues = NULL;
+    ret->config = (struct store_config){
+        .url = s->url,
+        .budget = {[BUDGET_JOBS] = (uint64_t)s->budget_jobs,
+                   [BUDGET_RESULTS] = (uint64_t)s->budget_results,
+                   [BUDGET_KV] = (uint64_t)s->budget_kv,
+                   [BUDGET_BLOBS] = (uint64_t)s->budget_blobs},
+        .dedup_ttl_ms = c->queue_default.dedup_ttl_ms,
+        .lease_ms = c->host.lease_ms,
+        .tls_ca = s->tls_ca,
+        .tls_cert = s->tls_cert,
+        .tls_key = s->tls_key,
+        .connect_timeout_ms = s->connect_timeout_ms,
+        .command_timeout_ms = s->command_timeout_ms,
+        .allow_eviction = s->allow_eviction,
+        .blobs_max_in_store = (uint64_t)s->blobs_max_in_store,
+    };
+    int r = fill_blob_dir(ret, c, e);
+    return r != 0 ? r : fill_queues(ret, c, e);
+}
+
+void host_store_finish(struct host_store *s) {
+    free(s->queues);
+    s->queues = NULL;
+}
+
+/* ------------------------------------------------------------------ its events */
+
+static void on_ready(void *arg, const struct store_lane *lane) {
+    struct host *host = arg;
+    if (host->dispatch != NULL) {
+        dispatch_lane_ready(host, lane);
+    }
+}
+
+static void on_due(void *arg, int64_t due_ms) {
+    struct host *host = arg;
+    if (host->upkeep != NULL) {
+        upkeep_due(host, due_ms);
+    }
+}
+
+static void on_health(void *arg, const char *reason) {
+    struct host *host = arg;
+    free((void *)(uintptr_t)host->store_fault);
+    host->store_fault = reason == NULL ? NULL : strdup(reason);
+    if (reason != NULL) {
+        log_error(&host->log, "store.degraded", "msg=\"%s\"", reason);
+        if (host->upkeep != NULL) {
+            upkeep_probe(host);
+        }
+    } else {
+        log_info(&host->log, "store.healthy", "msg=\"it takes writes again\"");
+        dispatch_kick(host);
+    }
+}
+
+static void on_answered(void *arg, const struct store_op *op) {
+    struct host *host = arg;
+    stats_store_answered(host->stats, op, env_stopwatch_us() - op->posted_us);
+}
+
+struct store_events host_store_events(struct host *host) {
+    return (struct store_events){
+        .ready = on_ready,
+        .due = on_due,
+        .health = on_health,
+        .answered = on_answered,
+        .arg = host,
+    };
+}
