@@ -1,6 +1,6 @@
 /* The durable side of everything: jobs, results, key/values, queues, hosts, audit. One interface;
- * backends are sqlite/ (the embedded default), redis/ (shared by many hosts), and faulty/ for tests;
- * tests/store is the suite that all of them pass.
+ * backends are sqlite/ (the embedded default), redis/ (shared by many hosts), spool/ (in front of another
+ * one that may be away), and faulty/ for tests; tests/store is the suite that all of them pass.
  *
  *        loop thread                          backend
  *    op (arena of its own) ── store_post ──▶  groups it with others, one transaction or round trip
@@ -126,8 +126,13 @@ enum submit_verdict {
          * says which */
     2,
     SUBMIT_REPEATED =
-        /* a job of this very id is there already: a resent operation; counts as success */
+        /* a job of this very id is there already, or (spooled) was: a resent operation; counts as
+         * success */
     3,
+    SUBMIT_SPOOLED =
+        /* durably kept by this host until the store can be reached (spool/spool_store.h); whether its
+         * dedup key is held is not known yet. Only from a store with a spool */
+    4,
 };
 
 struct store_submit_item {
@@ -135,11 +140,23 @@ struct store_submit_item {
     const struct job_spec *spec;
     /* so many of the queue's jobs may wait (scheduled, queued, parked); 0 = any number */
     int64_t max_waiting;
+    /* The job was accepted earlier, when nobody could ask the store, and may even have been stored:
+     *   - a job of this id, or the tombstone of one, is looked for before all else: REPEATED;
+     *   - if its dedup key is held (in any mode), it is stored as JOB_DUPLICATE with its winner:
+     *     verdict DUPLICATE, status 0, findable by its id, kept for keep_ms; it holds no key. */
+    bool spooled;
+    int64_t keep_ms; /* of a job that ends here, as JOB_DUPLICATE; 0 = for ever */
+    /* > 0: when the job is removed, its id (id_order() is enough) is remembered until so long after
+     * the time in the id, so that a spooled submission of it that comes late does not run it twice.
+     * It costs nothing until then. */
+    int64_t tombstone_ms;
     /* answers */
     enum submit_verdict verdict;
     /* 0; -EEXIST; -EDQUOT: a budget is used up, or the number of lanes; -ENOBUFS: max_waiting wait;
      * -ENOTSUP for a dedup mode the backend lacks; -ENOENT: the blob of a file is not in the store;
-     * -EADDRINUSE: another job has an id of the same order (core/id.h), make a new one */
+     * -EADDRINUSE: another job has an id of the same order (core/id.h), make a new one.
+     * With a spool, while the store is away: -EAGAIN: what dedup mode reject or replace should do
+     * cannot be known now; -ENOSPC: the spool is full */
     int status;
     /* SUBMIT_DUPLICATE, and -EEXIST: who holds the key */
     struct job_id winner;
@@ -465,6 +482,9 @@ struct store_job {
     uint32_t steps_version;
     uint32_t output_count;
     uint64_t output_bytes;
+    /* It waits on this host until the store can be reached: `state` is what it will begin as. Only
+     * from a store with a spool. */
+    bool spooled;
     /* only STORE_GET: */
     struct store_warning *warnings;
     size_t warnings_listed;
@@ -593,6 +613,7 @@ struct store_blob_put {
     struct bytes data;
     int fd;              /* -1 = data */
     uint64_t max_size;   /* -EFBIG above */
+    bool for_submit;     /* for a job still to be submitted: a spool may keep both */
     struct blob_ref ref; /* answer */
 };
 
@@ -744,6 +765,15 @@ struct store_config {
     uint64_t blobs_max_in_store; /* bytes of one blob in Redis; above: -EFBIG; 0 = 64 MiB         */
     /* blobs are files in blob_dir, which all hosts share */
     bool blob_dir_shared;
+    /* A server that cannot be reached is no error of open: the store is there, reports
+     * health(reason) at once, and health(NULL) when it has come. What somebody has to change
+     * (credentials, an eviction policy) may still be one. */
+    bool may_wait;
+    /* "sqlite:PATH": what is submitted while the store is away waits there (spool/spool_store.h);
+     * NULL = none. */
+    const char *fallback;
+    int64_t spool_max_age_ms; /* older entries go to a file for people; 0 = 7 days */
+    uint64_t spool_max_bytes; /* of jobs and input files together; 0 = 1 GiB       */
 };
 
 /* Called on the loop thread. */
@@ -776,7 +806,19 @@ struct store_caps {
     int32_t claim_batch; /* best size of claims and commits     */
 };
 
-/* What a backend implements; `self` is its own state. Each is mandatory. */
+/* What waits on this host for the store (spool/spool_store.h). */
+struct store_backlog {
+    bool present;         /* there is a spool                                                   */
+    const char *fault;    /* why it takes nothing; NULL = it does; borrowed until the loop turns */
+    int64_t waiting;      /* jobs in it                                                         */
+    uint64_t bytes;       /* of them and their input files, */
+    uint64_t max_bytes;   /* of so many                     */
+    int64_t oldest_ms;    /* when the oldest came; 0 = none                                     */
+    uint64_t forwarded;   /* since the start                                                    */
+    uint64_t undelivered; /* moved to the file for people since the start                       */
+};
+
+/* What a backend implements; `self` is its own state. Each is mandatory but the last. */
 struct store_ops {
     struct store_caps caps;
     void (*post)(void *self, struct store_op *op); /* [loop] see the rules above */
@@ -784,6 +826,8 @@ struct store_ops {
     /* [loop] Bytes of blobs that the budget still has room for, at once and by what is committed;
      * UINT64_MAX: it has no limit. */
     uint64_t (*blob_room)(void *self);
+    /* [loop] Fills in what is not zero; NULL: there is no spool. */
+    void (*backlog)(void *self, struct store_backlog *ret);
 };
 
 struct store {
@@ -807,6 +851,14 @@ static inline void store_post(struct store *store, struct store_op *op) {
 
 static inline uint64_t store_blob_room(struct store *store) {
     return store->ops->blob_room(store->self);
+}
+
+static inline struct store_backlog store_backlog(struct store *store) {
+    struct store_backlog ret = {.present = false};
+    if (store->ops->backlog != NULL) {
+        store->ops->backlog(store->self, &ret);
+    }
+    return ret;
 }
 
 #endif

@@ -89,10 +89,12 @@ static void test_newer(void) {
     rig_finish(&rig);
 }
 
-// Version 1 did not have the index of dedup keys by time, version 2 no outputs.
-static const char back_to_1[] = "DROP TABLE outputs; DROP INDEX dedup_expiry;"
-                                " PRAGMA user_version=1";
-static const char back_to_2[] = "DROP TABLE outputs; PRAGMA user_version=2";
+// Version 1 did not have the index of dedup keys by time, version 2 no outputs,
+// version 3 no tombstones.
+static const char back_to_1[] =
+    "DROP TABLE tombstones; DROP TABLE outputs; DROP INDEX dedup_expiry;"
+    " PRAGMA user_version=1";
+static const char back_to_2[] = "DROP TABLE tombstones; DROP TABLE outputs; PRAGMA user_version=2";
 
 static void test_migration(void) {
     struct rig rig;

@@ -13,7 +13,8 @@ struct case_group {
     static const struct expect_test group##_tests[] = {__VA_ARGS__};                               \
     const struct case_group group##_cases = {group##_tests, ARRAY_LEN(group##_tests)}
 
-extern const struct case_group life_cases, submit_cases, claim_cases, commit_cases, move_cases,
-    read_cases, kv_cases, blob_cases, outputs_cases, open_cases, medium_cases, fsck_cases;
+extern const struct case_group life_cases, submit_cases, spooled_cases, claim_cases, commit_cases,
+    move_cases, read_cases, kv_cases, blob_cases, outputs_cases, open_cases, medium_cases,
+    fsck_cases;
 
 #endif

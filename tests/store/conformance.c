@@ -7,8 +7,9 @@
 enum { CASES_MAX = 300 };
 
 static const struct case_group *const groups[] = {
-    &life_cases, &submit_cases, &claim_cases,   &commit_cases, &move_cases,   &read_cases,
-    &kv_cases,   &blob_cases,   &outputs_cases, &open_cases,   &medium_cases, &fsck_cases};
+    &life_cases, &submit_cases, &spooled_cases, &claim_cases, &commit_cases,
+    &move_cases, &read_cases,   &kv_cases,      &blob_cases,  &outputs_cases,
+    &open_cases, &medium_cases, &fsck_cases};
 
 int main(int argc, char **argv) {
     static struct expect_test all[CASES_MAX];

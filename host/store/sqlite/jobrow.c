@@ -19,7 +19,7 @@ static const struct pack_field spec_fields[] = {
     {13, PACK_TEXT, SPEC(flow_id)},     {14, PACK_ID, SPEC(parent)},
     {15, PACK_TIME, SPEC(nominal_ms)},  {18, PACK_TEXT, SPEC(tenant)},
 };
-enum { SPEC_FILE = 16, SPEC_PAYLOAD_SIZE = 17 }; // packed by hand
+enum { SPEC_FILE = 16, SPEC_PAYLOAD_SIZE = 17, SPEC_TOMBSTONE = 19 }; // packed by hand
 
 static const struct pack_field parcel_fields[] = {
     {32, PACK_ID, SPEC(id)},
@@ -97,6 +97,20 @@ void jobrow_pack_spec(struct buf *b, const struct job_spec *spec) {
     if (spec->payload.len > JOBROW_PAYLOAD_MAX) {
         pack_number(b, SPEC_PAYLOAD_SIZE, (int64_t)spec->payload.len);
     }
+}
+
+void jobrow_pack_tombstone(struct buf *b, int64_t ms) {
+    pack_number(b, SPEC_TOMBSTONE, ms);
+}
+
+int64_t jobrow_tombstone(struct bytes packed_spec) {
+    struct pack_item item;
+    while (pack_next(&packed_spec, &item) > 0) {
+        if (item.number == SPEC_TOMBSTONE) {
+            return item.value;
+        }
+    }
+    return 0;
 }
 
 void jobrow_pack_life(struct buf *b, const struct job_life *life, int64_t created_ms) {

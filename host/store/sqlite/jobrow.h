@@ -26,7 +26,8 @@ enum {
     HAS_WARNINGS = 32,
     HAS_ATTEMPTS = 64,
     HAS_LOG = 128,
-    HAS_OUTPUTS = 256
+    HAS_OUTPUTS = 256,
+    HAS_TOMBSTONE = 512 /* in none of them yet: the id is remembered once the job is removed */
 };
 
 enum {
@@ -84,6 +85,10 @@ void jobrow_read_whole(sqlite3_stmt *s, struct job_row *ret); /* ROW_COLUMNS, pa
 
 void jobrow_pack_spec(struct buf *b, const struct job_spec *spec);
 void jobrow_pack_life(struct buf *b, const struct job_life *life, int64_t created_ms);
+
+/* Adds to a packed spec how long its id is remembered (store_submit_item.tombstone_ms). */
+void jobrow_pack_tombstone(struct buf *b, int64_t ms);
+int64_t jobrow_tombstone(struct bytes packed_spec); /* 0 = not */
 
 /* The whole of a spec, for the outbox. */
 void jobrow_pack_parcel(struct buf *b, const struct job_spec *spec);

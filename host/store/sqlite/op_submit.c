@@ -71,9 +71,11 @@ static int refuse_new(struct writer *w, struct store_submit_item *item, int stat
     return r < 0 ? r : refuse(item, status);
 }
 
-static uint32_t has_of(const struct job_spec *spec) {
+static uint32_t has_of(const struct store_submit_item *item) {
+    const struct job_spec *spec = item->spec;
     return (spec->dedup_key != NULL ? HAS_DEDUP : 0u) | (spec->file_count > 0 ? HAS_FILES : 0u) |
-           (spec->payload.len > JOBROW_PAYLOAD_MAX ? HAS_PAYLOAD : 0u);
+           (spec->payload.len > JOBROW_PAYLOAD_MAX ? HAS_PAYLOAD : 0u) |
+           (item->tombstone_ms > 0 ? HAS_TOMBSTONE : 0u);
 }
 
 static struct place place_of(const struct job_spec *spec, int64_t now_ms) {
@@ -104,13 +106,54 @@ static bool is_full(const struct writer *w, const struct queue *queue, int64_t m
     return waiting >= max_waiting;
 }
 
+static int pack(struct writer *w, const struct store_submit_item *item) {
+    buf_clear(&w->pack);
+    jobrow_pack_spec(&w->pack, item->spec);
+    if (item->tombstone_ms > 0) {
+        jobrow_pack_tombstone(&w->pack, item->tombstone_ms);
+    }
+    return w->pack.failed ? conn_no_memory(&w->conn) : 0;
+}
+
+// A job that was accepted in a spool, and whose key turns out to be held: it ends here.
+static int store_duplicate(struct writer *w, struct store_submit_item *item, struct lane *lane,
+                           const struct job_id *holder, int64_t now_ms) {
+    const struct job_spec *spec = item->spec;
+    struct job_row row = {
+        .rid = id_order(&spec->id), .id = spec->id, .has = has_of(item) & ~(uint32_t)HAS_DEDUP};
+    struct job_life life = {.winner = *holder, .updated_ms = now_ms};
+    int r = pack(w, item);
+    if (r < 0) {
+        return r;
+    }
+    if (writer_over(w, BUDGET_JOBS, jobrow_bytes(spec->payload.len, w->pack.len))) {
+        return refuse(item, -EDQUOT);
+    }
+    r = place_insert(w, spec, lane, row.has, buf_bytes(&w->pack),
+                     (struct place){JOB_DUPLICATE, place_expiry(now_ms, item->keep_ms)});
+    if (r == 0) {
+        return meet_twin(w, item);
+    }
+    r = r < 0 ? r : hold_files(w, spec);
+    r = r < 0 ? r : place_touch(w, &row, &life);
+    item->verdict = SUBMIT_DUPLICATE;
+    item->winner = *holder;
+    return r < 0 ? r : dedup_holder_state(w, holder, &item->winner_state);
+}
+
+// Spooled: has it been stored before? 1 = it has.
+static int is_stored(struct writer *w, const struct store_submit_item *item, int64_t now_ms) {
+    struct job_row row;
+    int r = place_find(w, &item->spec->id, &row);
+    return r != 0 ? r : place_was_removed(w, &item->spec->id, now_ms);
+}
+
 static int store_new(struct writer *w, struct store_submit_item *item, struct lane *lane,
                      bool promised, int64_t now_ms) {
     const struct job_spec *spec = item->spec;
-    buf_clear(&w->pack);
-    jobrow_pack_spec(&w->pack, spec);
-    if (w->pack.failed) {
-        return conn_no_memory(&w->conn);
+    int r = pack(w, item);
+    if (r < 0) {
+        return r;
     }
     if (!promised && writer_over(w, BUDGET_JOBS, jobrow_bytes(spec->payload.len, w->pack.len))) {
         return refuse_new(w, item, -EDQUOT);
@@ -118,7 +161,7 @@ static int store_new(struct writer *w, struct store_submit_item *item, struct la
     if (item->max_waiting > 0 && is_full(w, lane->queue, item->max_waiting)) {
         return refuse_new(w, item, -ENOBUFS);
     }
-    int r = place_insert(w, spec, lane, has_of(spec), buf_bytes(&w->pack), place_of(spec, now_ms));
+    r = place_insert(w, spec, lane, has_of(item), buf_bytes(&w->pack), place_of(spec, now_ms));
     if (r == 0) {
         return meet_twin(w, item);
     }
@@ -136,7 +179,12 @@ int submit_item(struct writer *w, struct store_submit_item *item, bool promised,
     bool failed = false;
     item->verdict = SUBMIT_NEW;
     item->status = 0;
-    int r = submit_check(w, spec, &failed);
+    int r = item->spooled ? is_stored(w, item, now_ms) : 0;
+    if (r != 0) {
+        item->verdict = SUBMIT_REPEATED;
+        return r < 0 ? r : 0;
+    }
+    r = submit_check(w, spec, &failed);
     if (r < 0) {
         return failed ? r : refuse(item, r);
     }
@@ -146,6 +194,9 @@ int submit_item(struct writer *w, struct store_submit_item *item, bool promised,
     }
     r = spec->dedup_key == NULL ? 0
                                 : dedup_holder(w, lane->queue, spec->dedup_key, now_ms, &holder);
+    if (r > 0 && item->spooled) {
+        return store_duplicate(w, item, lane, &holder, now_ms);
+    }
     if (r != 0) {
         return r < 0 ? r : meet_holder(w, item, &holder);
     }

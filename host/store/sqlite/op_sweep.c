@@ -26,10 +26,18 @@ static int sweep_job(struct writer *w, int64_t now_ms) {
     return r < 0 ? r : 1;
 }
 
-static int sweep_dedup(struct writer *w, int64_t now_ms) {
-    bind_int(conn_stmt(&w->conn, SQL_EXPIRED_DEDUP), 1, now_ms);
-    int r = conn_run(&w->conn, SQL_EXPIRED_DEDUP);
+static int sweep_row(struct writer *w, enum sql_id expired, int64_t now_ms) {
+    bind_int(conn_stmt(&w->conn, expired), 1, now_ms);
+    int r = conn_run(&w->conn, expired);
     return r < 0 ? r : sqlite3_changes(w->conn.db) > 0;
+}
+
+static int sweep_dedup(struct writer *w, int64_t now_ms) {
+    return sweep_row(w, SQL_EXPIRED_DEDUP, now_ms);
+}
+
+static int sweep_tombstone(struct writer *w, int64_t now_ms) {
+    return sweep_row(w, SQL_EXPIRED_TOMBSTONE, now_ms);
 }
 
 static int sweep_kv(struct writer *w, int64_t now_ms) {
@@ -77,8 +85,8 @@ static int sweep_blob(struct writer *w, int64_t now_ms) {
     return r < 0 ? r : 1;
 }
 
-static int (*const sweepers[])(struct writer *w, int64_t now_ms) = {sweep_job, sweep_dedup,
-                                                                    sweep_kv, sweep_blob};
+static int (*const sweepers[])(struct writer *w, int64_t now_ms) = {
+    sweep_job, sweep_dedup, sweep_kv, sweep_blob, sweep_tombstone};
 
 int op_sweep(struct writer *w, struct store_op *op) {
     struct store_sweep *sweep = CONTAINER_OF(op, struct store_sweep, op);

@@ -219,6 +219,29 @@ static int release_files(struct writer *w, const struct job_spec *spec, int64_t 
     return r;
 }
 
+// Nobody asks for a tombstone once its time is over.
+static int remember(struct writer *w, const struct job_row *row, int64_t now_ms) {
+    int64_t until = id_time_ms(&row->id) + jobrow_tombstone(row->spec);
+    if ((row->has & HAS_TOMBSTONE) == 0 || until <= now_ms) {
+        return 0;
+    }
+    sqlite3_stmt *s = conn_stmt(&w->conn, SQL_TOMBSTONE_ADD);
+    bind_int(s, 1, row->rid);
+    bind_int(s, 2, until);
+    return conn_run(&w->conn, SQL_TOMBSTONE_ADD);
+}
+
+int place_was_removed(struct writer *w, const struct job_id *id, int64_t now_ms) {
+    sqlite3_stmt *s = conn_stmt(&w->conn, SQL_TOMBSTONE_GET);
+    bind_int(s, 1, id_order(id));
+    int r = conn_next(&w->conn, SQL_TOMBSTONE_GET);
+    if (r > 0) {
+        r = sqlite3_column_int64(s, 0) > now_ms;
+        conn_reset(&w->conn, SQL_TOMBSTONE_GET);
+    }
+    return r;
+}
+
 int place_remove(struct writer *w, const struct job_row *row, int64_t now_ms) {
     struct lane *lane = lanes_by_id(&w->lanes, row->lane);
     struct job_life life;
@@ -240,6 +263,7 @@ int place_remove(struct writer *w, const struct job_row *row, int64_t now_ms) {
     r = r < 0 ? r : change_lists(w, SQL_LIST_DEL, &spec);
     r = r < 0 ? r : change_state_list(w, row->rid, (int)row->state, -1);
     r = r < 0 ? r : delete_by_rid(w, SQL_JOB_DEL, row->rid);
+    r = r < 0 ? r : remember(w, row, now_ms);
     r = r < 0 ? r : writer_count(w, lane, row->priority, (int)row->state, -1);
     return r < 0 ? r : writer_bytes(w, BUDGET_JOBS, -bytes);
 }

@@ -70,8 +70,11 @@ int place_lose(struct writer *w, struct job_row *row, struct job_life *life, int
 /* Writes all but the place. */
 int place_touch(struct writer *w, const struct job_row *row, const struct job_life *life);
 
-/* Deletes the row of a final job and all that hangs on it. */
+/* Deletes the row of a final job and all that hangs on it; its id is remembered if it was to be. */
 int place_remove(struct writer *w, const struct job_row *row, int64_t now_ms);
+
+/* Was there a job of this id whose removal is remembered at now_ms? 1 = yes. */
+int place_was_removed(struct writer *w, const struct job_id *id, int64_t now_ms);
 
 /* now + keep, or 0 for ever. */
 static inline int64_t place_expiry(int64_t now_ms, int64_t keep_ms) {

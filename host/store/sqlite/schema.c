@@ -66,7 +66,14 @@ static int version_3(struct conn *c) {
                         " WITHOUT ROWID;");
 }
 
-static int (*const steps[])(struct conn *c) = {version_1, version_2, version_3};
+// Ids of removed jobs that a spool may still bring.
+static int version_4(struct conn *c) {
+    return conn_exec(c,
+                     "CREATE TABLE tombstones(rid INTEGER PRIMARY KEY, expire_ms INTEGER NOT NULL);"
+                     "CREATE INDEX tombstones_expiry ON tombstones(expire_ms);");
+}
+
+static int (*const steps[])(struct conn *c) = {version_1, version_2, version_3, version_4};
 _Static_assert(ARRAY_LEN(steps) == SCHEMA_VERSION, "one step a version");
 
 static int schema_read(struct conn *c, int64_t *ret_app, int64_t *ret_version, struct err *e) {

@@ -63,6 +63,10 @@ const char *const sql_text[SQL_COUNT] = {
                       " ORDER BY rid LIMIT 1",
     [SQL_JOB_HAS] = "SELECT 1 FROM jobs WHERE rid=?1",
 
+    [SQL_TOMBSTONE_ADD] = "INSERT OR REPLACE INTO tombstones(rid, expire_ms) VALUES(?1, ?2)",
+    [SQL_TOMBSTONE_GET] = "SELECT expire_ms FROM tombstones WHERE rid=?1",
+    [SQL_EXPIRED_TOMBSTONE] = "DELETE FROM tombstones WHERE rid IN (SELECT rid FROM tombstones"
+                              " INDEXED BY tombstones_expiry WHERE expire_ms <= ?1 LIMIT 1)",
     [SQL_PAYLOAD_ADD] = "INSERT INTO payloads(rid, data) VALUES(?1, ?2)",
     [SQL_PAYLOAD_GET] = "SELECT data FROM payloads WHERE rid=?1",
     [SQL_PAYLOAD_DEL] = "DELETE FROM payloads WHERE rid=?1",

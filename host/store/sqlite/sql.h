@@ -41,6 +41,10 @@ enum sql_id {
     SQL_LIST_HAS,
     SQL_JOB_AFTER,
     SQL_JOB_HAS,
+    /* ids of removed jobs */
+    SQL_TOMBSTONE_ADD,
+    SQL_TOMBSTONE_GET,
+    SQL_EXPIRED_TOMBSTONE,
     /* what hangs on a job */
     SQL_PAYLOAD_ADD,
     SQL_PAYLOAD_GET,
