@@ -23,7 +23,7 @@ struct check {
     bool strict;
     const char *store_problem; // NULL: good, or not asked for
     struct err store_error;
-    struct check_redis redis;
+    struct redis_survey redis;
     bool is_redis;
 };
 
@@ -169,8 +169,8 @@ static void say_not_yet(struct check *k) {
 static void check_server(struct check *k) {
     k->is_redis = true;
     check_redis_run(&k->local.config->store, &k->redis);
-    k->store_problem = check_redis_refusal(&k->redis);
-    k->doubts += check_redis_warnings(&k->redis);
+    k->store_problem = redis_survey_refusal(&k->redis);
+    k->doubts += redis_survey_warnings(&k->redis);
     if (!k->redis.reached) {
         say_store(k, true, k->store_problem);
         return;

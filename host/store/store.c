@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "store/faulty/faulty.h"
 #include "store/redis/address.h"
+#include "store/redis/redis_store.h"
 #include "store/sqlite/sqlite_store.h"
 
 static const struct {
@@ -29,12 +30,10 @@ int store_open(const struct store_config *config, struct event_base *base, const
         }
     }
     if (redis_address_is_redis(config->url)) {
-        return err_set(e, -ENOTSUP,
-                       "store.url is a Redis: this version of jobhost cannot keep jobs there yet, "
-                       "only look at the server (jobhost check --connect); use sqlite:PATH");
+        return redis_store_open(config, base, log, env, events, ret_store, e);
     }
     // the rest of it may hold a password
-    return err_set(e, -EINVAL, "store url \"%.*s:...\": this build knows sqlite:PATH",
+    return err_set(e, -EINVAL, "store url \"%.*s:...\": this build knows sqlite:PATH, redis:, rediss: and unix:",
                    (int)strcspn(config->url, ":"), config->url);
 }
 

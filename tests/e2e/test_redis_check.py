@@ -86,13 +86,6 @@ def test_database_and_tcp(redis, check):
     check(f"redis://localhost:{server.port}")  # a name
 
 
-def test_run_refuses(redis, make_host):
-    host = make_host({"store": {"url": unix(redis(*AOF))}})
-    assert not host.start(ready=False)
-    assert host.reap() == 1
-    assert "cannot keep jobs there yet" in host.read_log()
-
-
 # ---- settings
 
 def test_eviction(redis, check):

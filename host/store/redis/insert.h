@@ -1,0 +1,27 @@
+/* A new job on its way into a script: the words that lua/lib/insert.lua takes. */
+#ifndef JOBHOST_STORE_REDIS_INSERT_H
+#define JOBHOST_STORE_REDIS_INSERT_H
+
+#include "store/redis/store_private.h"
+
+/* As lua/lib/insert.lua names them. */
+enum redis_inserted {
+    REDIS_INSERT_NEW = 0,
+    REDIS_INSERT_DUPLICATE = 1,
+    REDIS_INSERT_REPEATED = 3,
+    REDIS_INSERT_HELD = 4,
+    REDIS_INSERT_OVER_BUDGET = 5,
+    REDIS_INSERT_FULL = 6,
+};
+
+/* `queue` is its number in the call; `spec` is borrowed until the call is sent. */
+void redis_insert_write(const struct store_submit_item *item, unsigned queue,
+                        const struct redis_queue *q, int64_t now_ms, struct redis_args *a);
+
+/* What lua/lib/insert.lua said of it: {code, holder, its state}. 0 or -EPROTO. */
+int redis_insert_read(const struct redis_reply *reply, struct store_submit_item *item);
+
+/* 0, or why no store takes it: -ENOTSUP (its dedup mode). */
+int redis_insert_check(const struct job_spec *spec);
+
+#endif

@@ -1,0 +1,197 @@
+-- Where a job is: the one part that moves it from place to place. What is pushed, counted and told
+-- is gathered and written once by finish(), the last thing a script does.
+--
+--   queued      LIST  N, S'queue:high', S'queue:low'; S'queue:aside:<priority>:<type>'
+--   scheduled   ZSET  S'scheduled'    by due time
+--   running     ZSET  S'processing'   by the end of the lease, server's clock
+--   parked      ZSET  S'parked'       by due time, +inf without one
+--   dead        ZSET  S'dlq'          by time of death; S'dlq:expiry' by time of deletion
+--   succeeded, cancelled, duplicate   ZSET of that name, by time of deletion, +inf if kept
+local FINAL = {succeeded = true, cancelled = true, duplicate = true, dead = true}
+local ZSET_OF = {scheduled = 'scheduled', running = 'processing', parked = 'parked', dead = 'dlq',
+                 succeeded = 'succeeded', cancelled = 'cancelled', duplicate = 'duplicate'}
+local KEEP_MORE_MS = 900000 -- Redis deletes by itself this much later than the sweeper would
+local SEARCHED_MAX = 10000  -- entries of a list that are searched for one to remove
+
+-- priority: 'high', 'low', or false for normal, as HMGET has it
+local function lane_field(type, priority)
+    return priority and type .. ':' .. priority or type
+end
+local function list_of(q, priority)
+    return priority and q.s .. 'queue:' .. priority or q.normal
+end
+local function aside_of(q, type, priority)
+    return q.s .. 'queue:aside:' .. (priority or 'normal') .. ':' .. type
+end
+
+local tails, heads = {}, {} -- list -> ids to append; ids to put in front, the first one last
+local function note_push(where, list, id)
+    local ids = where[list]
+    if not ids then
+        ids = {}
+        where[list] = ids
+    end
+    ids[#ids + 1] = id
+end
+
+-- How many are queued, by lane.
+local function note_count(q, type, priority, n)
+    q.counts = q.counts or {}
+    local field = lane_field(type, priority)
+    local c = q.counts[field]
+    if not c then
+        c = {n = 0, type = type}
+        q.counts[field] = c
+    end
+    c.n = c.n + n
+end
+
+local function note_bytes(q, class, n)
+    q.bytes = q.bytes or {}
+    q.bytes[class] = (q.bytes[class] or 0) + n
+end
+
+local function note_due(q, place, at)
+    q.due = q.due or {}
+    if not q.due[place] or at < q.due[place] then
+        q.due[place] = at
+    end
+end
+
+local function publish(...)
+    redis.call('PUBLISH', 'jh:wake', table.concat({...}, ' '))
+end
+
+-- Into the list of its band: at the tail, or at the head with its old turn.
+local function queue_up(q, id, type, priority, in_front)
+    if not in_front then
+        note_push(tails, list_of(q, priority), id)
+    else
+        local aside = aside_of(q, type, priority)
+        local list = redis.call('EXISTS', aside) == 1 and aside or list_of(q, priority)
+        note_push(heads, list, id)
+    end
+    note_count(q, type, priority, 1)
+end
+
+-- Out of the lists, unless that would be a long search: who pops it then sees that it is not queued.
+local function unqueue(q, id, type, priority)
+    local list = list_of(q, priority)
+    local found = 0
+    if redis.call('LLEN', list) <= SEARCHED_MAX then
+        found = redis.call('LREM', list, 1, id)
+    end
+    if found == 0 then
+        local aside = aside_of(q, type, priority)
+        if redis.call('LLEN', aside) <= SEARCHED_MAX then
+            redis.call('LREM', aside, 1, id)
+        end
+    end
+    note_count(q, type, priority, -1)
+end
+
+-- Enters a job into a place. `at`: SCHEDULED, PARKED: when it is due (nil: not by time); RUNNING:
+-- the end of its lease; final: how long it is kept, in ms (0: for ever).
+local function enter(q, id, status, type, priority, at, in_front)
+    if status == 'queued' then
+        queue_up(q, id, type, priority, in_front)
+        return
+    end
+    local score = at and text_of(at) or '+inf'
+    if FINAL[status] then
+        score = at > 0 and text_of(now + at) or '+inf'
+    end
+    if status == 'dead' then
+        if at > 0 then
+            redis.call('ZADD', q.s .. 'dlq:expiry', score, id)
+        end
+        score = text_of(now)
+    elseif (status == 'scheduled' or status == 'parked') and at then
+        note_due(q, ZSET_OF[status], at)
+    end
+    redis.call('ZADD', q.s .. ZSET_OF[status], score, id)
+end
+
+local function leave(q, id, status, type, priority)
+    if status == 'queued' then
+        unqueue(q, id, type, priority)
+        return
+    end
+    redis.call('ZREM', q.s .. ZSET_OF[status], id)
+    if status == 'dead' then
+        redis.call('ZREM', q.s .. 'dlq:expiry', id)
+    end
+end
+
+-- What hangs on a job: the field that says so, and the keys (behind J).
+local SIDE = {{'payloadBytes', 'payload:'}, {'steps', 'steps:'}, {'warnings', 'warnings:'},
+              {'history', 'history:'}, {'log', 'log:'}, {'outputs', 'outputs:'}, {'resultBytes', 'results:'}}
+local SIDE_FIELDS = {}
+for i = 1, #SIDE do
+    SIDE_FIELDS[i] = SIDE[i][1]
+end
+
+-- Calls f(name) for the job's own key and for each that hangs on it.
+local function each_key(q, id, f)
+    local job = q.j .. 'job:' .. id
+    local has = redis.call('HMGET', job, unpack(SIDE_FIELDS))
+    for i = 1, #SIDE do
+        if has[i] then
+            f(q.j .. SIDE[i][2] .. id)
+            if SIDE[i][1] == 'steps' then
+                f(q.j .. 'steps:' .. id .. ':names')
+            end
+        end
+    end
+    if q.j ~= '' then
+        f('jh:idx:' .. id)
+    end
+    f(job)
+end
+
+-- A final job disappears by itself if nobody comes to sweep it; one that is not never does.
+local function set_ttl(q, id, keep_ms)
+    if keep_ms > 0 then
+        local ttl = text_of(keep_ms + KEEP_MORE_MS)
+        each_key(q, id, function(key) redis.call('PEXPIRE', key, ttl) end)
+    else
+        each_key(q, id, function(key) redis.call('PERSIST', key) end)
+    end
+end
+
+local function finish_counts(q)
+    for field, c in pairs(q.counts or {}) do
+        if c.n ~= 0 then
+            local is = redis.call('HINCRBY', q.s .. 'types', field, c.n)
+            if is <= 0 then
+                redis.call('HDEL', q.s .. 'types', field)
+            elseif is - c.n <= 0 then
+                publish('r', q.name, c.type)
+            end
+        end
+    end
+end
+
+local function finish()
+    for list, ids in pairs(tails) do
+        redis.call('RPUSH', list, unpack(ids))
+    end
+    for list, ids in pairs(heads) do
+        redis.call('LPUSH', list, unpack(ids))
+    end
+    for i = 1, #queues do
+        local q = queues[i]
+        finish_counts(q)
+        for class, n in pairs(q.bytes or {}) do
+            if n ~= 0 then
+                redis.call('HINCRBY', q.s .. 'bytes', class, text_of(n))
+            end
+        end
+        for place, at in pairs(q.due or {}) do
+            local first = redis.call('ZRANGE', q.s .. place, 0, 0, 'WITHSCORES')
+            if first[2] and tonumber(first[2]) >= at then
+                publish('d', q.name, text_of(at))
+            end
+        end
+    end
+end

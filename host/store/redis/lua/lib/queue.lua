@@ -1,0 +1,37 @@
+-- What every script is called with.
+--
+--   KEYS   three names a queue: S, the prefix of its structures; J, the prefix of its jobs and what
+--          hangs on them; its list of normal jobs. All other names are made from these, because ids
+--          come out of lists; they stay in the queue's slot when S and J carry its hash tag.
+--   ARGV   the caller's clock in unix ms, the queues' names, then what the script's own head says
+local queues = {}
+for i = 1, #KEYS / 3 do
+    queues[i] = {s = KEYS[3 * i - 2], j = KEYS[3 * i - 1], normal = KEYS[3 * i], name = ARGV[1 + i]}
+end
+local now = tonumber(ARGV[1])
+
+local argument = 1 + #queues
+local function take()
+    argument = argument + 1
+    return ARGV[argument]
+end
+local function take_number()
+    return tonumber(take())
+end
+-- n words that stay in ARGV: the index of the first and the last
+local function take_range(n)
+    local first = argument + 1
+    argument = argument + n
+    return first, argument
+end
+
+-- Lua's own form of large numbers is 1.7e+12
+local function text_of(number)
+    return string.format('%.0f', number)
+end
+
+-- Leases are by the server's clock: hosts' clocks differ.
+local function server_ms()
+    local t = redis.call('TIME')
+    return tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
+end

@@ -1,0 +1,150 @@
+#include <errno.h>
+#include <string.h>
+
+#include "store/redis/insert.h"
+#include "store/redis/jobhash.h"
+#include "store/redis/ops.h"
+
+int redis_insert_check(const struct job_spec *spec) {
+    return spec->dedup_key != NULL && spec->dedup_mode > DEDUP_RETURN ? -ENOTSUP : 0;
+}
+
+void redis_insert_write(const struct store_submit_item *item, unsigned queue,
+                        const struct redis_queue *q, int64_t now_ms, struct redis_args *a) {
+    const struct job_spec *spec = item->spec;
+    struct redis_job job;
+    jobhash_of_spec(spec, &job);
+    job.ready_ms = now_ms;
+    redis_args_number(a, queue);
+    redis_args_id(a, &spec->id);
+    redis_args_copy(a, (struct bytes){spec->id.b, sizeof spec->id.b});
+    redis_args_text(a, spec->type);
+    redis_args_text(a, spec->priority == PRIORITY_NORMAL ? "" : priority_name((int)spec->priority));
+    if (spec->run_at_ms > now_ms) {
+        redis_args_number(a, spec->run_at_ms);
+    } else {
+        redis_args_text(a, "");
+    }
+    redis_args_text(a, spec->dedup_key);
+    redis_args_text(a, spec->dedup_mode == DEDUP_REJECT ? "reject" : "return");
+    redis_args_number(a, 0);
+    redis_args_number(a, item->max_waiting);
+    size_t bytes = redis_args_hole(a);
+    redis_args_bytes(a, spec->payload.len > REDIS_PAYLOAD_INLINE ? spec->payload
+                                                                 : (struct bytes){NULL, 0});
+    size_t count = redis_args_hole(a), before = a->bytes;
+    size_t pairs = jobhash_write(&job, q->prefix[0] == '\0', a);
+    redis_args_fill(a, count, (int64_t)pairs * 2);
+    redis_args_fill(a, bytes, jobhash_bytes(spec, a->bytes - before));
+}
+
+static bool read_holder(const struct redis_reply *reply, struct store_submit_item *item) {
+    const struct redis_reply *id = redis_reply_at(reply, 1), *state = redis_reply_at(reply, 2);
+    int known = state == NULL || state->text.len == 0
+                    ? -1
+                    : job_state_from_name(redis_reply_text(state).data);
+    if (id == NULL || id->text.len == 0 || known < 0 ||
+        id_parse(redis_reply_text(id).data, &item->winner) != 0) {
+        return false;
+    }
+    item->winner_state = (enum job_state)known;
+    return true;
+}
+
+int redis_insert_read(const struct redis_reply *reply, struct store_submit_item *item) {
+    static const struct {
+        enum submit_verdict verdict;
+        int status;
+        bool holder;
+    } meanings[] = {
+        [REDIS_INSERT_NEW] = {SUBMIT_NEW, 0, false},
+        [REDIS_INSERT_DUPLICATE] = {SUBMIT_DUPLICATE, 0, true},
+        [2] = {SUBMIT_REFUSED, -EPROTO, false},
+        [REDIS_INSERT_REPEATED] = {SUBMIT_REPEATED, 0, false},
+        [REDIS_INSERT_HELD] = {SUBMIT_REFUSED, -EEXIST, true},
+        [REDIS_INSERT_OVER_BUDGET] = {SUBMIT_REFUSED, -EDQUOT, false},
+        [REDIS_INSERT_FULL] = {SUBMIT_REFUSED, -ENOBUFS, false},
+    };
+    int64_t code;
+    if (!redis_reply_integer(redis_reply_at(reply, 0), &code) || code < 0 ||
+        (size_t)code >= ARRAY_LEN(meanings)) {
+        return -EPROTO;
+    }
+    item->verdict = meanings[code].verdict;
+    item->status = meanings[code].status;
+    return meanings[code].holder && !read_holder(reply, item) ? -EPROTO : 0;
+}
+
+/* ------------------------------------------------------------------ SUBMIT */
+
+static void submit_head(struct redis_store *s, struct redis_queue *const *queues, size_t count,
+                        struct redis_args *a) {
+    for (size_t i = 0; i < count; i++) {
+        int64_t room = redis_store_room(s, queues[i], BUDGET_JOBS);
+        if (room == INT64_MAX) {
+            redis_args_text(a, "");
+        } else {
+            redis_args_number(a, room);
+        }
+    }
+    redis_args_number(a, REDIS_DUPLICATE_KEEP_MS);
+}
+
+static void submit_write(struct redis_task *t, void *arg, unsigned queue, struct redis_args *a) {
+    struct store_submit_item *item = arg;
+    struct redis_queue *q = redis_queues_find(&t->store->queues, item->spec->queue);
+    redis_insert_write(item, queue, q, t->op->now_ms, a);
+}
+
+static void submit_read(struct redis_task *t, void *arg, const struct redis_reply *reply) {
+    struct store_submit_item *item = arg;
+    const struct store_events *events = &t->store->events;
+    if (redis_insert_read(reply, item) != 0) {
+        t->op->status = err_set(&t->op->err, -EPROTO, "a script answered something else");
+        return;
+    }
+    if (item->verdict != SUBMIT_NEW) {
+        return;
+    }
+    if (item->spec->run_at_ms > t->op->now_ms) {
+        events->due(events->arg, item->spec->run_at_ms);
+    } else {
+        const struct store_lane lane = {item->spec->queue, item->spec->type};
+        events->ready(events->arg, &lane);
+    }
+}
+
+static void submit_after(struct redis_store *s, struct redis_queue *const *queues, size_t count,
+                         const struct redis_reply *reply) {
+    (void)s;
+    for (size_t i = 0; i < count; i++) {
+        (void)redis_reply_integer(redis_reply_at(redis_reply_at(reply, 1), i),
+                                  &queues[i]->bytes[BUDGET_JOBS]);
+    }
+}
+
+static const struct redis_batch_kind batch = {.script = REDIS_SCRIPT_submit,
+                                              .write = submit_write,
+                                              .head = submit_head,
+                                              .read = submit_read,
+                                              .after = submit_after};
+
+static void run(struct redis_task *t) {
+    struct store_submit *submit = CONTAINER_OF(t->op, struct store_submit, op);
+    t->open = 1; // until all are handed over
+    for (size_t i = 0; i < submit->count; i++) {
+        struct store_submit_item *item = &submit->items[i];
+        int r = redis_insert_check(item->spec);
+        struct redis_queue *q = r == 0 ? redis_store_queue(t->store, item->spec->queue, &r) : NULL;
+        if (q == NULL) {
+            item->verdict = SUBMIT_REFUSED;
+            item->status = r;
+        } else {
+            redis_batch_add(t, &batch, item, q);
+        }
+    }
+    redis_task_leave(t, 0, NULL);
+}
+
+const struct redis_op_kind redis_submit = {
+    .run = run, .size = sizeof(struct redis_task), .mutates = true, .batched = true};

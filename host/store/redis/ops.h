@@ -1,0 +1,9 @@
+/* The operations of the Redis store: one file each, named after what it does. */
+#ifndef JOBHOST_STORE_REDIS_OPS_H
+#define JOBHOST_STORE_REDIS_OPS_H
+
+#include "store/redis/task.h"
+
+extern const struct redis_op_kind redis_submit;
+
+#endif

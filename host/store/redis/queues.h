@@ -1,0 +1,55 @@
+/* The queues of a Redis and what their keys begin with (docs/redis-keys.md).
+ *
+ *     prefix "klap:"   klap:jobs:queue, klap:jobs:processing, ...   klap:job:<id>
+ *     no prefix        jobs:<queue>:queue, ...                      job:<id>
+ *
+ * The HASH jh:queues holds all of them, so that every host finds the keys of queues that it has no
+ * configuration for. Loop thread only; queues live as long as the store. */
+#ifndef JOBHOST_STORE_REDIS_QUEUES_H
+#define JOBHOST_STORE_REDIS_QUEUES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uthash.h>
+
+#include "base/err.h"
+#include "store/redis/reply.h"
+#include "store/store.h"
+
+enum { REDIS_PREFIX_MAX = 128, REDIS_QUEUES_MAX = 65536 };
+
+struct redis_queue {
+    char *name;
+    char *prefix;
+    bool split_normal;
+    bool registered; /* stands in jh:queues, or a command that enters it was sent before */
+    /* for KEYS: */
+    char *structures, *jobs, *normal;
+    int64_t bytes[2]; /* BUDGET_JOBS, BUDGET_RESULTS: as the last answer said */
+    UT_hash_handle hh;
+};
+
+struct redis_queues {
+    struct redis_queue *by_name;
+};
+
+/* 0; -ENOMEM; -EINVAL: a prefix is too long, or two queues share one (*e). */
+int redis_queues_configure(struct redis_queues *all, const struct store_queue_keys *list,
+                           size_t count, struct err *e);
+void redis_queues_finish(struct redis_queues *all);
+
+struct redis_queue *redis_queues_find(const struct redis_queues *all, const char *name);
+/* Found, or made without a prefix. NULL: no memory, or REDIS_QUEUES_MAX (errno -EDQUOT in *r). */
+struct redis_queue *redis_queues_get(struct redis_queues *all, const char *name, int *r);
+
+/* The answer to HGETALL jh:queues. A queue that is configured otherwise than it is stored is
+ * -EINVAL with words: its jobs would be out of sight. 0, -ENOMEM. */
+int redis_queues_learn(struct redis_queues *all, const struct redis_reply *stored, struct err *e);
+/* What jh:queues holds for it; "klap:\n0". */
+struct bytes redis_queues_value(const struct redis_queue *q, char room[REDIS_PREFIX_MAX + 4]);
+
+static inline unsigned redis_queues_count(const struct redis_queues *all) {
+    return HASH_COUNT(all->by_name);
+}
+
+#endif

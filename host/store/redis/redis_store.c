@@ -1,0 +1,371 @@
+#include "store/redis/redis_store.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/redis/facts.h"
+#include "store/redis/ops.h"
+#include "store/redis/store_private.h"
+#include "store/redis/survey.h"
+
+enum {
+    COMPLAIN_MS = 1000, /* a connection that was cut is normally back long before */
+    GREET_MS = 30000,
+};
+
+/* ------------------------------------------------------------------ health */
+
+static void tell_ill(struct redis_store *s, const struct err *why) {
+    s->fault = *why;
+    s->told = true;
+    if (!s->closing) {
+        s->events.health(s->events.arg, s->fault.msg);
+    }
+}
+
+static void tell_well(struct redis_store *s) {
+    if (s->told && !s->closing) {
+        s->events.health(s->events.arg, NULL);
+    }
+    s->told = false;
+}
+
+static void on_complaint(struct timer *t, void *arg) {
+    struct redis_store *s = arg;
+    (void)t;
+    tell_ill(s, &s->fault);
+}
+
+void redis_store_judge(struct redis_store *s, int status, const struct err *e) {
+    if ((status == -EROFS || status == -EACCES) && !s->told) {
+        tell_ill(s, e);
+    } else if (status == 0 && s->told && s->greeted) {
+        tell_well(s);
+    }
+}
+
+/* ------------------------------------------------------------------ connections */
+
+struct courier {
+    struct redis_request request;
+};
+
+static void delivered(struct redis_request *rq, const struct redis_reply *reply, int r,
+                      const struct err *e) {
+    struct courier *c = CONTAINER_OF(rq, struct courier, request);
+    (void)reply;
+    (void)r;
+    (void)e; // who needs what it says meets the same failure by its own command
+    redis_request_finish(rq);
+    free(c);
+}
+
+struct redis_request *redis_store_tell(struct redis_store *s, const char *command) {
+    struct courier *c = calloc(1, sizeof *c);
+    (void)s;
+    if (c == NULL) {
+        return NULL;
+    }
+    c->request.done = delivered;
+    c->request.safe = true;
+    redis_request_begin(&c->request, command);
+    return &c->request;
+}
+
+static void load_scripts(struct redis_store *s) {
+    for (unsigned i = 0; i < REDIS_SCRIPT_COUNT; i++) {
+        struct redis_request *rq = redis_store_tell(s, "SCRIPT");
+        if (rq == NULL) {
+            return; // it is sent when it is missing
+        }
+        redis_args_text(&rq->args, "LOAD");
+        redis_args_text(&rq->args, redis_script_text(i));
+        redis_request_send(&s->cmd, rq, GREET_MS);
+    }
+}
+
+static void on_queues(struct redis_request *rq, const struct redis_reply *reply, int r,
+                      const struct err *e) {
+    struct redis_store *s = CONTAINER_OF(rq, struct redis_store, greeting);
+    struct err words;
+    if (r == 0) {
+        r = redis_queues_learn(&s->queues, reply, &words);
+        e = &words;
+    }
+    if (r != 0) {
+        tell_ill(s, e);
+        return;
+    }
+    s->greeted = true;
+    timer_cancel(s->timers, &s->complaint);
+    tell_well(s);
+}
+
+static void on_up(void *arg, const struct redis_peer *peer) {
+    struct redis_store *s = arg;
+    struct redis_request *rq = redis_store_tell(s, "SET");
+    if (s->log != NULL) {
+        log_info(s->log, "store.up", "server=\"%s\" version=%s", s->cmd.where, peer->version);
+    }
+    load_scripts(s);
+    if (rq != NULL) {
+        redis_args_text(&rq->args, "jh:format");
+        redis_args_text(&rq->args, REDIS_FORMAT);
+        redis_args_text(&rq->args, "NX");
+        redis_request_send(&s->cmd, rq, GREET_MS);
+    }
+    redis_request_begin(&s->greeting, "HGETALL");
+    redis_args_text(&s->greeting.args, "jh:queues");
+    s->greeting.done = on_queues;
+    redis_request_send(&s->cmd, &s->greeting, GREET_MS); // not safe: the next connection asks anew
+}
+
+static void on_down(void *arg, const struct redis_failure *why, int64_t wait_ms) {
+    struct redis_store *s = arg;
+    bool lasting = !redis_class_passes(why->class);
+    if (s->log != NULL) {
+        log_warn(s->log, "store.down", "again_ms=%lld msg=\"%s\"", (long long)wait_ms,
+                 why->err.msg);
+    }
+    s->greeted = false;
+    s->fault = why->err;
+    if (lasting || s->told) {
+        tell_ill(s, &why->err);
+    } else if (!timer_running(&s->complaint)) {
+        (void)timer_set(s->timers, &s->complaint, env_mono_ms(&s->net_env) + COMPLAIN_MS);
+    }
+}
+
+static int open_line(struct redis_store *s, struct redis_line *line, const char *name,
+                     const char *channel, const struct redis_link_events *events, struct err *e) {
+    const struct redis_link_config config = {.base = s->base,
+                                             .timers = s->timers,
+                                             .env = &s->net_env,
+                                             .address = &s->address,
+                                             .tls = s->tls,
+                                             .name = name,
+                                             .channel = channel,
+                                             .connect_ms = s->config.connect_timeout_ms,
+                                             .command_ms = s->config.command_timeout_ms};
+    line->timers = s->timers;
+    line->env = &s->net_env;
+    line->scripts = &s->scripts;
+    redis_address_where(&s->address, line->where);
+    line->link = redis_link_new(&config, events, e);
+    return line->link == NULL ? -ENOMEM : 0;
+}
+
+static void wake_down(void *arg, const struct redis_failure *why, int64_t wait_ms) {
+    (void)arg; // the other link tells of it
+    (void)why;
+    (void)wait_ms;
+}
+
+static void wake_up(void *arg, const struct redis_peer *peer) {
+    (void)arg;
+    (void)peer;
+}
+
+static int open_lines(struct redis_store *s, struct err *e) {
+    const struct redis_link_events cmd = {.up = on_up, .down = on_down, .arg = s};
+    const struct redis_link_events wake = {.up = wake_up, .down = wake_down, .arg = s};
+    int r = open_line(s, &s->cmd, "jobhost", NULL, &cmd, e);
+    if (r == 0 && !s->config.read_only_ok) {
+        r = open_line(s, &s->wake, "jobhost-wake", "jh:wake", &wake, e);
+    }
+    return r;
+}
+
+/* ------------------------------------------------------------------ the turn */
+
+static void on_turn(evutil_socket_t fd, short what, void *arg) {
+    struct redis_store *s = arg;
+    (void)fd;
+    (void)what;
+    redis_batch_flush(s);
+    redis_tasks_answer(s);
+}
+
+void redis_store_turn(struct redis_store *s) {
+    event_active(s->turn, 0, 0);
+}
+
+/* ------------------------------------------------------------------ for the operations */
+
+struct redis_queue *redis_store_queue(struct redis_store *s, const char *name, int *r) {
+    struct redis_queue *q = redis_queues_get(&s->queues, name, r);
+    if (q == NULL || q->registered) {
+        return q;
+    }
+    struct redis_request *rq = redis_store_tell(s, "HSETNX");
+    if (rq == NULL) {
+        *r = -ENOMEM;
+        return NULL;
+    }
+    char room[REDIS_PREFIX_MAX + 4];
+    q->registered = true;
+    redis_args_text(&rq->args, "jh:queues");
+    redis_args_text(&rq->args, q->name);
+    redis_args_copy(&rq->args, redis_queues_value(q, room));
+    redis_request_send(&s->cmd, rq, GREET_MS);
+    return q;
+}
+
+struct redis_queue **redis_store_queues(struct redis_store *s, struct arena *a, size_t *count) {
+    size_t n = redis_queues_count(&s->queues), i = 0;
+    struct redis_queue **all = n == 0 ? NULL : arena_alloc(a, n * sizeof *all);
+    *count = n;
+    for (struct redis_queue *q = s->queues.by_name; q != NULL && all != NULL; q = q->hh.next) {
+        all[i++] = q;
+    }
+    return all;
+}
+
+int64_t redis_store_room(const struct redis_store *s, const struct redis_queue *q,
+                         enum store_budget class) {
+    int64_t budget = (int64_t)s->config.budget[class], others = 0;
+    if (budget == 0) {
+        return INT64_MAX;
+    }
+    for (const struct redis_queue *o = s->queues.by_name; o != NULL; o = o->hh.next) {
+        others += o == q ? 0 : o->bytes[class];
+    }
+    return budget > others ? budget - others : 0;
+}
+
+/* ------------------------------------------------------------------ open and close */
+
+static void copy_texts(struct redis_store *s) {
+    struct store_config *c = &s->config;
+    c->url = arena_str(&s->arena, c->url);
+    c->blob_dir = arena_str(&s->arena, c->blob_dir);
+    c->tls_ca = arena_str(&s->arena, c->tls_ca);
+    c->tls_cert = arena_str(&s->arena, c->tls_cert);
+    c->tls_key = arena_str(&s->arena, c->tls_key);
+    c->queues = NULL; // they are in `queues` now
+    c->queue_count = 0;
+    c->lease_ms = c->lease_ms > 0 ? c->lease_ms : 30000;
+    c->connect_timeout_ms = c->connect_timeout_ms > 0 ? c->connect_timeout_ms : 5000;
+    c->command_timeout_ms = c->command_timeout_ms > 0 ? c->command_timeout_ms : 2000;
+    c->blobs_max_in_store = c->blobs_max_in_store > 0 ? c->blobs_max_in_store : 64ULL << 20;
+}
+
+static int look(struct redis_store *s, struct err *e) {
+    struct redis_survey survey;
+    redis_survey_run(&s->config, &survey);
+    if (!survey.reached) {
+        *e = survey.err;
+        return e->code < 0 ? e->code : -EIO;
+    }
+    const char *refusal = redis_survey_refusal(&survey);
+    if (refusal != NULL) {
+        return err_set(e, -EPROTO, "%s: %s", survey.where, refusal);
+    }
+    for (unsigned i = 0; i < survey.findings.count && s->log != NULL; i++) {
+        log_warn(s->log, "store.warning", "code=%s msg=\"%s\"", survey.findings.list[i].code,
+                 survey.findings.list[i].text);
+    }
+    return 0;
+}
+
+static int prepare(struct redis_store *s, const struct store_config *config, struct err *e) {
+    const struct redis_tls_files files = {config->tls_ca, config->tls_cert, config->tls_key};
+    int r = redis_address_parse(config->url, &s->address, e);
+    r = r < 0 ? r : redis_queues_configure(&s->queues, config->queues, config->queue_count, e);
+    r = r < 0 ? r : redis_scripts_init(&s->scripts);
+    if (r == 0 && s->address.tls) {
+        s->tls = redis_tls_new(&files, e);
+        r = s->tls == NULL ? -EINVAL : 0;
+    }
+    r = r < 0 ? r : look(s, e);
+    if (r < 0) {
+        return r;
+    }
+    s->timers = timers_new(s->base, &s->net_env);
+    s->turn = event_new(s->base, -1, 0, on_turn, s);
+    if (s->timers == NULL || s->turn == NULL) {
+        return err_set(e, -ENOMEM, "out of memory");
+    }
+    timer_init(&s->complaint, on_complaint, s);
+    return open_lines(s, e);
+}
+
+static void close_line(struct redis_line *line) {
+    struct redis_link *link = line->link;
+    line->link = NULL; // what is answered now may send: to nobody
+    redis_link_free(&link);
+}
+
+static void store_close_it(void *self) {
+    struct redis_store *s = self;
+    s->closing = true;
+    if (s->turn != NULL) {
+        redis_batch_flush(s);
+        redis_tasks_answer(s);
+        close_line(&s->wake);
+        close_line(&s->bulk);
+        close_line(&s->cmd);
+    }
+    while (!TAILQ_EMPTY(&s->tasks)) { // each step of each of them fails at once
+        redis_batch_flush(s);
+        redis_line_finish(&s->cmd);
+        redis_line_finish(&s->bulk);
+        redis_tasks_answer(s);
+    }
+    redis_line_finish(&s->cmd);
+    redis_request_finish(&s->greeting);
+    if (s->turn != NULL) {
+        event_free(s->turn);
+    }
+    if (s->timers != NULL) {
+        timer_cancel(s->timers, &s->complaint);
+        timers_free(&s->timers);
+    }
+    redis_tls_free(&s->tls);
+    redis_queues_finish(&s->queues);
+    redis_address_wipe(&s->address);
+    arena_wipe(&s->arena);
+    free(s);
+}
+
+static void store_post_it(void *self, struct store_op *op) {
+    redis_task_post(self, op);
+}
+
+static uint64_t room_of_blobs(void *self) {
+    const struct redis_store *s = self;
+    (void)s;
+    return UINT64_MAX;
+}
+
+static const struct store_ops ops = {
+    .caps = {.name = "redis", .shared = true, .claim_batch = REDIS_BATCH_ITEMS},
+    .post = store_post_it,
+    .close = store_close_it,
+    .blob_room = room_of_blobs,
+};
+
+int redis_store_open(const struct store_config *config, struct event_base *base,
+                     const struct log *log, const struct env *env,
+                     const struct store_events *events, struct store *ret_store, struct err *e) {
+    struct redis_store *s = calloc(1, sizeof *s);
+    (void)env; // the clock of jobs comes with each operation
+    if (s == NULL) {
+        return err_set(e, -ENOMEM, "out of memory");
+    }
+    s->base = base;
+    s->log = log;
+    s->events = *events;
+    s->config = *config;
+    TAILQ_INIT(&s->tasks);
+    copy_texts(s);
+    int r = prepare(s, config, e);
+    if (r < 0) {
+        store_close_it(s);
+        return r;
+    }
+    *ret_store = (struct store){&ops, s};
+    return 0;
+}

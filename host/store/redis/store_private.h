@@ -1,0 +1,72 @@
+/* The insides of the store in a Redis server, for its operations.
+ *
+ *     task.h     an operation under way, answered in order
+ *     batch.h    items of one turn of the loop joined into one call
+ *     script.h   the Lua files, and calls of them
+ *     link.h     connections: `cmd` for all commands, `wake` subscribed to jh:wake, `bulk` for the
+ *                pieces of blobs, so that a large file delays nobody
+ *
+ * All of it runs on the loop thread; there are no threads but the one that looks up names. */
+#ifndef JOBHOST_STORE_REDIS_STORE_PRIVATE_H
+#define JOBHOST_STORE_REDIS_STORE_PRIVATE_H
+
+#include "base/log.h"
+#include "store/redis/batch.h"
+#include "store/redis/queues.h"
+#include "store/redis/script.h"
+#include "store/redis/task.h"
+
+struct event;
+
+/* How long a job is kept that came by a spool and was a duplicate: as long as its tombstone. */
+#define REDIS_DUPLICATE_KEEP_MS (INT64_C(24) * 3600 * 1000)
+
+struct redis_store {
+    struct event_base *base;
+    struct timers *timers; /* of real time: connections and leases belong to the outside world */
+    struct env net_env;    /* the same */
+    const struct log *log; /* may be NULL */
+    struct store_events events;
+    struct store_config config; /* texts are in `arena` */
+    struct arena arena;
+    struct redis_address address;
+    struct redis_tls *tls; /* NULL: not TLS */
+    struct redis_scripts scripts;
+    struct redis_line cmd, wake, bulk; /* bulk.link is NULL while nobody needs it */
+    struct redis_queues queues;
+    struct redis_task_list tasks; /* all, in order of posting */
+    struct redis_batch *gathering;
+    struct event *turn;            /* flushes and answers at the end of a turn of the loop */
+    struct redis_request greeting; /* what follows each (re)connect */
+    struct timer complaint;        /* a lost connection is worth a word when it fires */
+    bool greeted;                  /* the greeting of this connection is over                   */
+    bool told;                     /* health(reason) was the last word                          */
+    bool closing;
+    struct err fault; /* why it is not well */
+};
+
+/* ---- for the operations */
+
+/* A command that nobody waits for: its words follow, then redis_request_send() on a line of the
+ * store; it frees itself. NULL: no memory. */
+struct redis_request *redis_store_tell(struct redis_store *s, const char *command);
+
+/* What an operation met: a refused write makes the store degraded, a success healthy again. */
+void redis_store_judge(struct redis_store *s, int status, const struct err *e);
+
+/* The queue, made known to jh:queues by a command in front of the next one. NULL and *r: -ENOMEM,
+ * -EDQUOT. */
+struct redis_queue *redis_store_queue(struct redis_store *s, const char *name, int *r);
+
+/* All queues, as an array in the arena. NULL: no memory, or there are none (*count = 0). */
+struct redis_queue **redis_store_queues(struct redis_store *s, struct arena *a, size_t *count);
+
+/* What a queue's jobs (or results) may take in all, so that the budget over all queues holds;
+ * INT64_MAX = any. */
+int64_t redis_store_room(const struct redis_store *s, const struct redis_queue *q,
+                         enum store_budget class);
+
+/* At the end of this turn of the loop there is something to send or to answer. */
+void redis_store_turn(struct redis_store *s);
+
+#endif

@@ -1,0 +1,118 @@
+#include "store/redis/task.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "store/redis/ops.h"
+#include "store/redis/store_private.h"
+
+enum { READ_MS = 2000, CHANGE_MS = 10000, FSCK_MS = 24 * 3600 * 1000 };
+
+int64_t redis_task_left(const struct redis_task *t) {
+    const struct store_op *op = t->op;
+    int64_t all = op->timeout_ms > 0       ? op->timeout_ms
+                  : op->kind == STORE_FSCK ? FSCK_MS
+                  : t->kind->mutates       ? CHANGE_MS
+                                           : READ_MS;
+    int64_t left = op->posted_mono_ms + all - env_mono_ms(&t->store->net_env);
+    return left > 0 ? left : 1;
+}
+
+static void set_err(struct store_op *op, int status, const struct err *e) {
+    op->status = status;
+    if (e != NULL) {
+        op->err = *e;
+        op->err.code = status;
+    }
+}
+
+void redis_task_end(struct redis_task *t, int status, const struct err *e) {
+    if (status != 0 && t->op->status == 0) {
+        set_err(t->op, status, e);
+    }
+    t->ended = true;
+    redis_store_turn(t->store);
+}
+
+void redis_task_leave(struct redis_task *t, int status, const struct err *e) {
+    if (status != 0 && t->op->status == 0) {
+        set_err(t->op, status, e);
+    }
+    t->open--;
+    if (t->open == 0) {
+        redis_task_end(t, 0, NULL);
+    }
+}
+
+// Not even a task could be made, so there is nothing that could answer later: rare enough to give
+// up the rule that done() comes after store_post() has returned.
+static void answer_now(struct redis_store *s, struct store_op *op, int status, const char *words) {
+    op->status = err_set(&op->err, status, "%s", words);
+    if (s->events.answered != NULL) {
+        s->events.answered(s->events.arg, op);
+    }
+    op->done(op);
+}
+
+void redis_task_post(struct redis_store *s, struct store_op *op) {
+    const struct redis_op_kind *kind = redis_kind_of(op);
+    static const struct redis_op_kind nothing = {.size = sizeof(struct redis_task)};
+    op->status = 0;
+    op->err = (struct err){.code = 0};
+    op->posted_mono_ms = env_mono_ms(&s->net_env);
+    struct redis_task *t = calloc(1, kind == NULL ? nothing.size : kind->size);
+    if (t == NULL) {
+        answer_now(s, op, -ENOMEM, "out of memory");
+        return;
+    }
+    t->store = s;
+    t->op = op;
+    t->kind = kind == NULL ? &nothing : kind;
+    TAILQ_INSERT_TAIL(&s->tasks, t, all);
+    if (kind == NULL) {
+        redis_task_end(t, err_set(&op->err, -ENOTSUP, "not by this store"), NULL);
+        return;
+    }
+    if (kind->mutates && !kind->batched) {
+        redis_batch_flush(s); // what was posted before comes before
+    }
+    if (kind->mutates && s->config.read_only_ok) {
+        redis_task_end(t, err_set(&op->err, -EROFS, "the store is open for reading"), NULL);
+        return;
+    }
+    kind->run(t);
+}
+
+static void answer(struct redis_task *t) {
+    struct redis_store *s = t->store;
+    struct store_op *op = t->op;
+    TAILQ_REMOVE(&s->tasks, t, all);
+    if (t->kind->mutates) {
+        redis_store_judge(s, op->status, &op->err);
+    }
+    if (t->kind->finish != NULL) {
+        t->kind->finish(t);
+    }
+    free(t);
+    if (s->events.answered != NULL) {
+        s->events.answered(s->events.arg, op);
+    }
+    op->done(op);
+}
+
+void redis_tasks_answer(struct redis_store *s) {
+    bool held = false; // a mutating one is not done: those behind it wait
+    struct redis_task *t = TAILQ_FIRST(&s->tasks);
+    while (t != NULL) {
+        bool waits = !t->ended || (held && t->kind->mutates);
+        held = held || (t->kind->mutates && !t->ended);
+        if (waits) {
+            t = TAILQ_NEXT(t, all);
+            continue;
+        }
+        // done() may post: at the end of the list, where it is found in this very pass
+        struct redis_task *next = TAILQ_NEXT(t, all);
+        answer(t);
+        t = next;
+    }
+}
