@@ -180,11 +180,15 @@ struct redisReply *redis_server_ask(struct redis_server *s, int argc, const char
     return reply;
 }
 
+int64_t redis_server_number(const struct redisReply *reply) {
+    return reply->type == REDIS_REPLY_INTEGER ? reply->integer
+           : reply->type == REDIS_REPLY_ARRAY ? (int64_t)reply->elements
+                                              : -1;
+}
+
 int64_t redis_server_do(struct redis_server *s, int argc, const char *const *argv) {
     struct redisReply *reply = redis_server_ask(s, argc, argv, NULL);
-    int64_t r = reply->type == REDIS_REPLY_INTEGER ? reply->integer
-                : reply->type == REDIS_REPLY_ARRAY ? (int64_t)reply->elements
-                                                   : -1;
+    int64_t r = redis_server_number(reply);
     freeReplyObject(reply);
     return r;
 }

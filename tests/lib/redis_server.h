@@ -44,7 +44,10 @@ void redis_server_finish(struct redis_server *s);
 struct redisReply *redis_server_ask(struct redis_server *s, int argc, const char *const *argv,
                                     const size_t *lens);
 
-/* A command of words, with its answer as a number: an integer, or the length of an array; -1: nil or a text. */
+/* An answer as a number: an integer, the length of an array, -1 for nil or a text. */
+int64_t redis_server_number(const struct redisReply *reply);
+
+/* A command of words, with its answer as a number. */
 int64_t redis_server_do(struct redis_server *s, int argc, const char *const *argv);
 #define REDIS_DO(s, ...)                                                                           \
     redis_server_do((s), (int)(sizeof((const char *[]){__VA_ARGS__}) / sizeof(char *)),            \

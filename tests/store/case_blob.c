@@ -210,8 +210,8 @@ static void test_budget(void) {
     rig_finish(&rig);
 }
 
-CASES(blob, {"content is found by its hash", test_put}, {"content from a descriptor", test_put_fd},
-      {"files of a job live as long as it", test_files},
+CASES(blob, ON_ALL, {"content is found by its hash", test_put},
+      {"content from a descriptor", test_put_fd}, {"files of a job live as long as it", test_files},
       {"a result that is a blob", test_result_blob},
       {"a blob that nobody names has an hour", test_unnamed},
       {"the budget for blobs", test_budget});

@@ -43,6 +43,7 @@ static void test_lanes(void) {
     struct store_claim *claim = RIG_NEW(&rig, store_claim);
     claim->wants = wants;
     claim->want_count = ARRAY_LEN(wants);
+    claim->host_nonce = rig.nonce;
     EXPECT_EQ_INT(0, rig_run(&rig, &claim->op, STORE_CLAIM));
     EXPECT_EQ_UINT(2, claim->job_count);
     EXPECT_EQ_UINT(0, claim->jobs[0].want);
@@ -90,6 +91,7 @@ static void test_ageing(void) {
         struct store_claim *claim = RIG_NEW(&rig, store_claim);
         claim->wants = &want;
         claim->want_count = 1;
+        claim->host_nonce = rig.nonce;
         EXPECT_EQ_INT(0, rig_run(&rig, &claim->op, STORE_CLAIM));
         EXPECT_EQ_UINT(1, claim->job_count);
         found = found || id_equal(&low, &claim->jobs[0].spec.id);
@@ -248,7 +250,8 @@ static void test_recover_in_parts(void) {
     size_t released = 0;
     bool more = true;
     while (more) {
-        struct store_recover rec = {.host_nonce = rig.nonce, .limit = 2};
+        struct store_recover rec = {
+            .host_nonce = rig.nonce, .gone_nonce = rig.nonce - 1, .limit = 2};
         EXPECT_EQ_INT(0, rig_run(&rig, &rec.op, STORE_RECOVER));
         EXPECT_TRUE(rec.released <= 2);
         released += rec.released;
@@ -292,6 +295,7 @@ static void test_news_of_what_is_left(void) {
         struct store_claim *claim = RIG_NEW(&rig, store_claim);
         claim->wants = &want;
         claim->want_count = 1;
+        claim->host_nonce = rig.nonce;
         for (int i = 0; i < 2; i++) {
             submits[i] = RIG_NEW(&rig, store_submit);
             submits[i]->items = &items[i];
@@ -319,7 +323,7 @@ static void test_news_of_what_is_left(void) {
     rig_finish(&rig);
 }
 
-CASES(claim, {"oldest first", test_order}, {"lanes do not hide each other", test_lanes},
+CASES(claim, ON_ALL, {"oldest first", test_order}, {"lanes do not hide each other", test_lanes},
       {"high before normal before low", test_priorities},
       {"an aged job gets its turn", test_ageing},
       {"jobs that are too late end instead of starting", test_too_late},

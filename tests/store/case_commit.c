@@ -550,7 +550,7 @@ static void test_result_of_the_last_run(void) {
     rig_finish(&rig);
 }
 
-CASES(commit, {"commits are fenced by token and number", test_fence},
+CASES(commit, ON_ALL, {"commits are fenced by token and number", test_fence},
       {"a commit that is repeated happens once", test_numbers},
       {"steps are kept, replaced and dropped", test_steps},
       {"limits of steps, at the limit and one more", test_step_limits},

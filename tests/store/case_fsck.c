@@ -333,9 +333,9 @@ static void test_corruption(void) {
     rig_finish(&rig);
 }
 
-CASES(fsck, {"every damage is found, and mended where it can be", test_damages},
+CASES(fsck, ON_ALL, {"attempts that end meanwhile", test_attempts_that_end});
+CASES(fsck_file, ON_FILE, {"every damage is found, and mended where it can be", test_damages},
       {"mended jobs run", test_mended_jobs_run}, {"a row that runs nowhere", test_running},
-      {"attempts that end meanwhile", test_attempts_that_end},
       {"a file that nobody names", test_orphan_file},
       {"what a dead host leaves without a row", test_marks},
       {"a damaged file is reported", test_corruption});

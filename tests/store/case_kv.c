@@ -219,7 +219,7 @@ static void test_claims(void) {
     rig_finish(&rig);
 }
 
-CASES(kv, {"values, with and without an end", test_values},
+CASES(kv, ON_ALL, {"values, with and without an end", test_values},
       {"the limit of a value", test_value_limit},
       {"counters count each commit once", test_counters}, {"sets", test_sets},
       {"a fenced commit writes nothing", test_fenced}, {"the budget for key/values", test_budget},

@@ -135,7 +135,7 @@ static void test_reopen(void) {
     rig_finish(&rig);
 }
 
-CASES(life, {"submit, claim, succeed", test_life},
+CASES(life, ON_ALL, {"submit, claim, succeed", test_life},
       {"scheduled jobs become due in order", test_scheduled},
       {"a failed attempt runs again later", test_retry},
       {"a new opening takes the jobs of the old one", test_reopen});

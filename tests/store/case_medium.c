@@ -228,7 +228,7 @@ static void test_check_beside_writer(void) {
     rig_finish(&rig);
 }
 
-CASES(medium, {"a disk that is full and comes back", test_full},
+CASES(medium_file, ON_FILE, {"a disk that is full and comes back", test_full},
       {"a failed group leaves no trace", test_rollback},
       {"a lane of which nothing was kept", test_lost_lane},
       {"an operation that waited too long", test_timeout},

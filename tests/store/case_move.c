@@ -358,7 +358,7 @@ static void test_ask_then_die(void) {
     }
 }
 
-CASES(move, {"a running job that is asked to end does not wait again", test_ask},
+CASES(move, ON_ALL, {"a running job that is asked to end does not wait again", test_ask},
       {"asking jobs that do not run", test_ask_others},
       {"asked to end, and the host died", test_ask_then_die},
       {"every event on every state", test_moves}, {"a move compares the revision", test_rev},

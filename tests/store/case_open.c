@@ -68,6 +68,14 @@ static void test_read_only(void) {
     EXPECT_EQ_INT(0, open_other(&rig, true, &rig.store, &e)); // alone
     EXPECT_EQ_INT(JOB_QUEUED, rig_state(&rig, &spec.id));
     store_close(&rig.store);
+    rig_finish(&rig);
+}
+
+static void test_read_only_makes_no_files(void) {
+    struct rig rig;
+    struct err e;
+    rig_start(&rig);
+    rig_close(&rig);
     (void)unlink(rig.db);
     EXPECT_EQ_INT(-ENOENT, open_other(&rig, true, &rig.store, &e)); // it makes no files
     EXPECT_EQ_INT(-1, access(rig.db, F_OK));
@@ -257,11 +265,12 @@ static void test_close_while_checking(void) {
     rig_finish(&rig);
 }
 
-CASES(open, {"one host at a time", test_lock},
-      {"one host at a time, by whatever name", test_lock_behind_link},
-      {"reading beside a host", test_read_only}, {"a newer schema is refused", test_newer},
-      {"an older schema is migrated", test_migration},
-      {"an older schema is migrated, with its files", test_migration_files},
-      {"files and urls that are not ours", test_strangers},
+CASES(open, ON_ALL, {"reading beside a host", test_read_only},
       {"closing answers everything", test_close},
       {"closing does not wait for a check", test_close_while_checking});
+CASES(open_file, ON_FILE, {"one host at a time", test_lock},
+      {"one host at a time, by whatever name", test_lock_behind_link},
+      {"who reads makes no files", test_read_only_makes_no_files},
+      {"a newer schema is refused", test_newer}, {"an older schema is migrated", test_migration},
+      {"an older schema is migrated, with its files", test_migration_files},
+      {"files and urls that are not ours", test_strangers});

@@ -300,7 +300,7 @@ static void test_filenames(void) {
     rig_finish(&rig);
 }
 
-CASES(outputs, {"outputs come with their commit, once", test_commit},
+CASES(outputs, ON_ALL, {"outputs come with their commit, once", test_commit},
       {"outputs of a commit that may not be", test_fence}, {"outputs hold their blobs", test_blobs},
       {"outputs go with their job", test_retention},
       {"a blob that is to be named later", test_keep}, {"as many outputs as a job has", test_limit},

@@ -159,8 +159,7 @@ static void test_list_limits(void) {
         const char *cursor;
         int status;
     } rows[] = {{0, NULL, -EINVAL},    {1, NULL, 0},     {1000, NULL, 0},
-                {1001, NULL, -EINVAL}, {5, "", -EINVAL}, {5, "xyz", -EINVAL},
-                {5, "0", -EINVAL},     {5, "7fff", 0},   {5, "-5", -EINVAL}};
+                {1001, NULL, -EINVAL}, {5, "", -EINVAL}, {5, "xyz", -EINVAL}};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct store_list list = {
             .filter = rig_filter(), .limit = rows[i].limit, .cursor = rows[i].cursor};
@@ -171,9 +170,54 @@ static void test_list_limits(void) {
     rig_finish(&rig);
 }
 
+static void test_cursors_of_rows(void) {
+    struct rig rig;
+    static const struct {
+        const char *cursor;
+        int status;
+    } rows[] = {{"0", -EINVAL}, {"7fff", 0}, {"-5", -EINVAL}};
+    rig_start(&rig);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct store_list list = {.filter = rig_filter(), .limit = 5, .cursor = rows[i].cursor};
+        EXPECT_EQ_INT(rows[i].status, rig_run(&rig, &list.op, STORE_LIST));
+        store_op_finish(&list.op);
+    }
+    rig_finish(&rig);
+}
+
+/* A list whose time is over after a page at most, by the clock of the rig if it has one. */
+static void search_hurriedly(struct rig *rig, bool expect_partial) {
+    struct store_filter f = rig_filter();
+    f.text = "nowhere";
+    const char *cursor = NULL;
+    unsigned partial = 0, pages = 0;
+    do { // however short the time, every page gets further
+        struct store_list *list = RIG_NEW(rig, store_list);
+        *list = (struct store_list){.filter = f, .limit = 10, .cursor = cursor};
+        list->op.timeout_ms = 1;
+        EXPECT_EQ_INT(0, rig_run(rig, &list->op, STORE_LIST));
+        EXPECT_EQ_UINT(0, list->count);
+        partial += list->partial;
+        pages++;
+        cursor = list->next_cursor;
+    } while (cursor != NULL && pages < 5000);
+    EXPECT_TRUE(partial > 0 || !expect_partial);
+    EXPECT_NULL(cursor);
+}
+
+static void submit_many(struct rig *rig, size_t count);
+
+// A server has a clock of its own: how far a page comes in its time is anybody's guess.
+static void test_deadline_of_others(void) {
+    struct rig rig;
+    rig_start(&rig);
+    submit_many(&rig, 4000);
+    search_hurriedly(&rig, false);
+    rig_finish(&rig);
+}
+
 static void test_deadline(void) {
     struct rig rig;
-    struct store_filter f = rig_filter();
     struct env_clock_file clock = {.rate_milli = 1000000}; // a second of ours is 1000 of its
     rig_start(&rig);
     struct job_spec spec = rig_spec(&rig, "q", "t");
@@ -184,21 +228,7 @@ static void test_deadline(void) {
         }
     }
     rig.env.clock = &clock;
-    f.text = "nowhere";
-    const char *cursor = NULL;
-    unsigned partial = 0, pages = 0;
-    do { // however short the time, every page gets further
-        struct store_list *list = RIG_NEW(&rig, store_list);
-        *list = (struct store_list){.filter = f, .limit = 10, .cursor = cursor};
-        list->op.timeout_ms = 1;
-        EXPECT_EQ_INT(0, rig_run(&rig, &list->op, STORE_LIST));
-        EXPECT_EQ_UINT(0, list->count);
-        partial += list->partial;
-        pages++;
-        cursor = list->next_cursor;
-    } while (cursor != NULL && pages < 5000);
-    EXPECT_TRUE(partial > 0);
-    EXPECT_NULL(cursor);
+    search_hurriedly(&rig, true);
     rig.env.clock = NULL;
     rig_finish(&rig);
 }
@@ -227,7 +257,7 @@ static void test_stats(void) {
     EXPECT_EQ_INT(1700000000001, q->oldest_ready_ms); // the very first is claimed
     EXPECT_EQ_UINT(2, stats->lane_count);
     EXPECT_EQ_INT(1700000000005 + 500, stats->next_due_ms);
-    EXPECT_TRUE(stats->disk_bytes > 0);
+    EXPECT_TRUE(rig_is_shared() || stats->disk_bytes > 0);
     EXPECT_EQ_INT(0, rig_succeed(&rig, &claim->jobs[0]));
     EXPECT_EQ_INT(0, rig_reopen(&rig));
     stats = rig_stats(&rig);
@@ -472,14 +502,18 @@ static void test_log_stays_bounded(void) {
     free(big);
 }
 
-CASES(read, {"lists by every filter", test_filters}, {"lists by how it ended", test_filters_by_end},
+CASES(read, ON_ALL, {"lists by every filter", test_filters},
+      {"lists by how it ended", test_filters_by_end},
       {"pages while others write", test_paging_while_writing},
       {"limits and cursors of lists", test_list_limits},
-      {"a list that runs out of time goes on later", test_deadline},
       {"counters agree with jobs, also after opening again", test_stats},
       {"a pause is durable", test_pause}, {"hosts are listed", test_hosts},
       {"the audit log is paged and says nothing twice", test_audit},
       {"what is not there says so", test_not_there},
       {"answers come later, in order", test_answers_in_order},
-      {"a search does not hold up who asks for one job", test_search_beside_get},
+      {"a search does not hold up who asks for one job", test_search_beside_get});
+CASES(read_file, ON_FILE, {"cursors that are numbers of rows", test_cursors_of_rows},
+      {"a list that runs out of time goes on later", test_deadline},
       {"the log stays bounded under searches", test_log_stays_bounded});
+CASES(read_shared, ON_SHARED,
+      {"a list that runs out of a server's time goes on later", test_deadline_of_others});

@@ -148,7 +148,7 @@ static void test_duplicate_files(void) {
     rig_finish(&rig);
 }
 
-CASES(spooled, {"a spooled job is stored once", test_new},
+CASES(spooled, ON_ALL, {"a spooled job is stored once", test_new},
       {"a spooled job whose key is held ends as a duplicate", test_duplicate},
       {"a removed job is remembered as long as was asked for", test_tombstone},
       {"a spooled job finds no room, and comes again", test_no_room},

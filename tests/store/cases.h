@@ -1,20 +1,32 @@
-/* The groups of cases that conformance.c runs. A group is one file with one CASES() at its end. */
+/* The groups of cases that conformance.c runs. A file has one CASES() at its end for each kind of store that its cases are about:
+ *
+ *     CASES(open, ON_ALL, {"closing answers everything", test_close});
+ *     CASES(open_file, ON_FILE, {"one host at a time", test_lock});
+ */
 #ifndef JOBHOST_TESTS_STORE_CASES_H
 #define JOBHOST_TESTS_STORE_CASES_H
 
 #include "rig.h"
 
+/* Which backends a group is about. */
+enum case_where {
+    ON_ALL,
+    ON_FILE, /* what only a store in a file of its own has: locks, schema, disk, damage to its tables */
+    ON_SHARED, /* several hosts, a server that comes and goes, keys that others read */
+};
+
 struct case_group {
+    enum case_where where;
     const struct expect_test *tests;
     size_t count;
 };
 
-#define CASES(group, ...)                                                                          \
+#define CASES(group, where, ...)                                                                   \
     static const struct expect_test group##_tests[] = {__VA_ARGS__};                               \
-    const struct case_group group##_cases = {group##_tests, ARRAY_LEN(group##_tests)}
+    const struct case_group group##_cases = {(where), group##_tests, ARRAY_LEN(group##_tests)}
 
 extern const struct case_group life_cases, submit_cases, spooled_cases, claim_cases, commit_cases,
-    move_cases, read_cases, kv_cases, blob_cases, outputs_cases, open_cases, medium_cases,
-    fsck_cases;
+    move_cases, read_cases, read_file_cases, read_shared_cases, kv_cases, blob_cases, outputs_cases,
+    open_cases, open_file_cases, medium_file_cases, fsck_cases, fsck_file_cases;
 
 #endif

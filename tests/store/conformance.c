@@ -1,27 +1,24 @@
-/* Every case on one backend: store_conformance [--store sqlite|faulty] [part of a case's name] */
-#include <stdlib.h>
-#include <string.h>
-
+/* Every case on one backend: store_conformance [--store sqlite|faulty|redis|redis-tls] [part of a case's name] */
 #include "cases.h"
 
 enum { CASES_MAX = 300 };
 
 static const struct case_group *const groups[] = {
-    &life_cases, &submit_cases, &spooled_cases, &claim_cases, &commit_cases,
-    &move_cases, &read_cases,   &kv_cases,      &blob_cases,  &outputs_cases,
-    &open_cases, &medium_cases, &fsck_cases};
+    &life_cases, &submit_cases,   &spooled_cases,   &claim_cases,       &commit_cases,
+    &move_cases, &read_cases,     &read_file_cases, &read_shared_cases, &kv_cases,
+    &blob_cases, &outputs_cases,  &open_cases,      &open_file_cases,   &medium_file_cases,
+    &fsck_cases, &fsck_file_cases};
+
+static bool is_for_us(const struct case_group *group) {
+    return group->where == ON_ALL || (group->where == ON_SHARED) == rig_is_shared();
+}
 
 int main(int argc, char **argv) {
     static struct expect_test all[CASES_MAX];
     size_t count = 0;
-    if (argc > 2 && strcmp(argv[1], "--store") == 0) {
-        rig_backend = argv[2];
-        argv[2] = argv[0];
-        argv += 2;
-        argc -= 2;
-    }
+    rig_parse(&argc, &argv);
     for (size_t i = 0; i < ARRAY_LEN(groups); i++) {
-        for (size_t k = 0; k < groups[i]->count && count < CASES_MAX; k++) {
+        for (size_t k = 0; is_for_us(groups[i]) && k < groups[i]->count && count < CASES_MAX; k++) {
             all[count++] = groups[i]->tests[k];
         }
     }

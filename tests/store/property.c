@@ -1,6 +1,6 @@
 /* Random operations against the store and against a model of a few dozen lines, compared all the
- * way. The seed is printed; give it as argument to see a failure again: store_property [SEED
- * [OPERATIONS]] */
+ * way. The seed is printed; give it as argument to see a failure again: store_property
+ * [--store BACKEND] [SEED [OPERATIONS]] */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -469,6 +469,7 @@ static void test_models(void) {
 int main(int argc, char **argv) {
     static const struct expect_test many[] = {{"the store and the model agree", test_models}};
     static const struct expect_test one[] = {{"the store and the model agree", test_model}};
+    rig_parse(&argc, &argv);
     seed = argc > 1 ? strtoull(argv[1], NULL, 10) : (uint64_t)time(NULL);
     steps = argc > 2 ? strtoul(argv[2], NULL, 10) : steps;
     (void)printf("seed %llu\n", (unsigned long long)seed);

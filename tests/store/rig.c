@@ -1,15 +1,11 @@
 #include "rig.h"
 
 #include <dirent.h>
-#include <errno.h>
 #include <event2/event.h>
-#include <fcntl.h>
 #include <sqlite3.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
+
+enum { PATIENCE_MS = 60000, TICK_MS = 20 };
 
 const char *rig_backend = "sqlite";
 
@@ -36,9 +32,43 @@ static void on_health(void *arg, const char *reason) {
     (void)snprintf(rig->health, sizeof rig->health, "%s", reason == NULL ? "" : reason);
 }
 
-void rig_init(struct rig *rig) {
+static void add_id(struct rig_ids *ids, const struct job_id *id) {
+    if (ids->count < ARRAY_LEN(ids->ids)) {
+        ids->ids[ids->count++] = *id;
+    }
+}
+
+static void on_ask(void *arg, const struct job_id *id) {
+    add_id(&((struct rig *)arg)->asked, id);
+}
+
+static void on_fenced(void *arg, const struct job_id *id) {
+    add_id(&((struct rig *)arg)->fenced, id);
+}
+
+static void on_paused(void *arg, const struct store_queue_stats *queue) {
+    struct rig *rig = arg;
+    rig->paused_events++;
+    (void)snprintf(rig->paused, sizeof rig->paused, "%s %s by %s: %s", queue->queue,
+                   queue->paused ? "paused" : "resumed",
+                   queue->paused_by == NULL ? "-" : queue->paused_by,
+                   queue->paused_why == NULL ? "-" : queue->paused_why);
+}
+
+static void on_lease(void *arg, int64_t end_ms) {
+    ((struct rig *)arg)->lease_end = end_ms;
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *arg) {
+    (void)fd;
+    (void)what;
+    (void)arg;
+}
+
+/* All that is the same for the first rig on a store and for one beside it. */
+static void begin(struct rig *rig, struct event_base *base, uint64_t number) {
     const char *tmp = getenv("TMPDIR");
-    *rig = (struct rig){.now = 1700000000000, .nonce = 11};
+    *rig = (struct rig){.base = base, .now = 1700000000000, .nonce = 11 + 1000 * number};
     (void)snprintf(rig->dir, sizeof rig->dir, "%s/jobhost-store-XXXXXX",
                    tmp != NULL ? tmp : "/tmp");
     if (mkdtemp(rig->dir) == NULL) {
@@ -46,18 +76,42 @@ void rig_init(struct rig *rig) {
         abort();
     }
     (void)snprintf(rig->db, sizeof rig->db, "%s/jobs.db", rig->dir);
-    (void)snprintf(rig->url, sizeof rig->url, "%ssqlite:%s",
-                   strcmp(rig_backend, "faulty") == 0 ? "faulty:" : "", rig->db);
     (void)snprintf(rig->blobs, sizeof rig->blobs, "%s/blobs", rig->dir);
     rig->config = (struct store_config){.url = rig->url, .blob_dir = rig->blobs};
-    id_gen_init(&rig->ids, 4711);
+    id_gen_init(&rig->ids, 4711 + number);
     (void)env_open(&rig->env, NULL);
-    rig->base = event_base_new();
+    rig->tick = evtimer_new(base, on_tick, NULL);
+    if (rig_is_shared()) {
+        rig_use_server(rig);
+    } else {
+        (void)snprintf(rig->url, sizeof rig->url, "%ssqlite:%s",
+                       strcmp(rig_backend, "faulty") == 0 ? "faulty:" : "", rig->db);
+    }
+}
+
+void rig_init(struct rig *rig) {
+    if (rig_is_shared()) {
+        rig_empty_server();
+    }
+    begin(rig, event_base_new(), 0);
+    rig->owns_base = true;
+}
+
+void rig_init_beside(struct rig *rig, struct rig *other) {
+    static uint64_t number;
+    begin(rig, other->base, ++number);
+    rig->now = other->now;
 }
 
 int rig_open(struct rig *rig) {
-    struct store_events events = {
-        .ready = on_ready, .due = on_due, .health = on_health, .arg = rig};
+    struct store_events events = {.ready = on_ready,
+                                  .due = on_due,
+                                  .health = on_health,
+                                  .ask = on_ask,
+                                  .fenced = on_fenced,
+                                  .paused = on_paused,
+                                  .lease = on_lease,
+                                  .arg = rig};
     rig->err = (struct err){.code = 0};
     int r = store_open(&rig->config, rig->base, NULL, &rig->env, &events, &rig->store, &rig->err);
     rig->open = r == 0;
@@ -109,13 +163,24 @@ static void remove_tree(const char *path) {
 void rig_finish(struct rig *rig) {
     rig_close(rig);
     free_ops(rig);
-    event_base_free(rig->base);
+    event_free(rig->tick);
+    if (rig->owns_base) {
+        event_base_free(rig->base);
+    }
     env_close(&rig->env);
     remove_tree(rig->dir);
 }
 
 void rig_start(struct rig *rig) {
     rig_init(rig);
+    (void)rig_open(rig);
+    if (!EXPECT_EQ_STR("", rig->err.msg)) {
+        abort();
+    }
+}
+
+void rig_start_beside(struct rig *rig, struct rig *other) {
+    rig_init_beside(rig, other);
     (void)rig_open(rig);
     if (!EXPECT_EQ_STR("", rig->err.msg)) {
         abort();
@@ -141,6 +206,18 @@ void rig_wait(struct rig *rig, const bool *done) {
     }
 }
 
+int64_t rig_patience(struct rig *rig) {
+    return env_mono_ms(&rig->env) + PATIENCE_MS;
+}
+
+bool rig_turn(struct rig *rig, int64_t end) {
+    const struct timeval tick = {.tv_usec = TICK_MS * 1000};
+    (void)evtimer_add(rig->tick, &tick);
+    (void)event_base_loop(rig->base, EVLOOP_ONCE);
+    (void)evtimer_del(rig->tick);
+    return env_mono_ms(&rig->env) < end;
+}
+
 int rig_run(struct rig *rig, struct store_op *op, enum store_op_kind kind) {
     bool done = false;
     rig_post(rig, op, kind, &done);
@@ -162,6 +239,20 @@ void rig_forget(struct rig *rig) {
     rig->ready_count = 0;
     rig->due = 0;
     rig->health_events = 0;
+    rig->paused_events = 0;
+    rig->paused[0] = '\0';
+    rig->asked.count = 0;
+    rig->fenced.count = 0;
+    rig->lease_end = 0;
+}
+
+bool rig_has_id(const struct rig_ids *ids, const struct job_id *id) {
+    for (size_t i = 0; i < ids->count; i++) {
+        if (id_equal(&ids->ids[i], id)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 bool rig_was_ready(const struct rig *rig, const char *queue, const char *type) {
@@ -175,141 +266,6 @@ bool rig_was_ready(const struct rig *rig, const char *queue, const char *type) {
     return false;
 }
 
-/* ------------------------------------------------------------------ short forms */
-
-struct job_id rig_id(struct rig *rig) {
-    return id_next(&rig->ids, rig->now);
-}
-
-struct job_spec rig_spec(struct rig *rig, const char *queue, const char *type) {
-    return (struct job_spec){.id = rig_id(rig),
-                             .queue = queue,
-                             .type = type,
-                             .priority = PRIORITY_NORMAL,
-                             .payload = bytes_of("{\"n\":1}"),
-                             .dedup_mode = DEDUP_RETURN,
-                             .max_attempts = 3,
-                             .timeout_ms = 300000};
-}
-
-int rig_submit(struct rig *rig, const struct job_spec *spec) {
-    struct store_submit_item item = {.spec = spec};
-    struct store_submit *submit = RIG_NEW(rig, store_submit);
-    submit->items = &item;
-    submit->count = 1;
-    int r = rig_run(rig, &submit->op, STORE_SUBMIT);
-    submit->items = NULL;
-    return r < 0 ? r : item.status < 0 ? item.status : (int)item.verdict;
-}
-
-struct job_id rig_submit_plain(struct rig *rig, const char *queue, const char *type) {
-    struct job_spec spec = rig_spec(rig, queue, type);
-    (void)EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(rig, &spec));
-    return spec.id;
-}
-
-struct store_claim *rig_claim(struct rig *rig, const char *queue, const char *type,
-                              uint32_t limit) {
-    struct store_claim *claim = RIG_NEW(rig, store_claim);
-    struct store_claim_want want = {.lane = {queue, type}, .limit = limit};
-    claim->wants = &want;
-    claim->want_count = 1;
-    claim->host_nonce = rig->nonce;
-    (void)EXPECT_EQ_INT(0, rig_run(rig, &claim->op, STORE_CLAIM));
-    claim->wants = NULL;
-    return claim;
-}
-
-const struct store_claimed *rig_claim_one(struct rig *rig, const char *queue, const char *type) {
-    const struct store_claim *claim = rig_claim(rig, queue, type, 1);
-    return EXPECT_EQ_UINT(1, claim->job_count) ? &claim->jobs[0] : NULL;
-}
-
-struct store_commit_item rig_item(const struct store_claimed *job, enum job_event event) {
-    struct job_counters counters = job->counters;
-    counters.executions++;
-    counters.attempts++;
-    return (struct store_commit_item){.id = job->spec.id,
-                                      .token = job->token,
-                                      .commit_no = job->commit_no + 1,
-                                      .event = event,
-                                      .counters = counters};
-}
-
-int rig_commit(struct rig *rig, struct store_commit_item *item) {
-    struct store_commit *commit = RIG_NEW(rig, store_commit);
-    commit->items = item;
-    commit->count = 1;
-    int r = rig_run(rig, &commit->op, STORE_COMMIT);
-    commit->items = NULL;
-    return r < 0 ? r : item->status;
-}
-
-int rig_succeed(struct rig *rig, const struct store_claimed *job) {
-    struct store_commit_item item = rig_item(job, JOB_EV_SUCCEED);
-    item.first_run_ms = job->first_run_ms == 0 ? rig->now : 0;
-    return rig_commit(rig, &item);
-}
-
-const struct store_job *rig_get(struct rig *rig, const struct job_id *id) {
-    struct store_get *get = RIG_NEW(rig, store_get);
-    get->id = *id;
-    int r = rig_run(rig, &get->op, STORE_GET);
-    return r == 0 ? &get->job : NULL;
-}
-
-int rig_state(struct rig *rig, const struct job_id *id) {
-    const struct store_job *job = rig_get(rig, id);
-    return job == NULL ? -1 : (int)job->state;
-}
-
-int rig_move(struct rig *rig, const struct job_id *id, enum job_event event) {
-    struct store_move_item item = {.id = *id, .event = event};
-    struct store_move *move = RIG_NEW(rig, store_move);
-    move->items = &item;
-    move->count = 1;
-    int r = rig_run(rig, &move->op, STORE_MOVE);
-    move->items = NULL;
-    return r < 0 ? r : item.status;
-}
-
-const struct store_stats *rig_stats(struct rig *rig) {
-    struct store_stats *stats = RIG_NEW(rig, store_stats);
-    (void)EXPECT_EQ_INT(0, rig_run(rig, &stats->op, STORE_STATS));
-    return stats;
-}
-
-struct store_filter rig_filter(void) {
-    return (struct store_filter){.state = -1, .error_cls = -1};
-}
-
-const struct store_list *rig_list(struct rig *rig, struct store_filter filter, uint32_t limit,
-                                  const char *cursor) {
-    struct store_list *list = RIG_NEW(rig, store_list);
-    list->filter = filter;
-    list->limit = limit;
-    list->cursor = cursor;
-    (void)EXPECT_EQ_INT(0, rig_run(rig, &list->op, STORE_LIST));
-    return list;
-}
-
-size_t rig_due(struct rig *rig, int64_t *ret_next) {
-    struct store_due due = {.limit = 1000};
-    (void)EXPECT_EQ_INT(0, rig_run(rig, &due.op, STORE_DUE));
-    if (ret_next != NULL) {
-        *ret_next = due.next_ms;
-    }
-    store_op_finish(&due.op);
-    return due.moved;
-}
-
-size_t rig_recover(struct rig *rig) {
-    struct store_recover rec = {.host_nonce = rig->nonce, .limit = 1000};
-    (void)EXPECT_EQ_INT(0, rig_run(rig, &rec.op, STORE_RECOVER));
-    store_op_finish(&rec.op);
-    return rec.released;
-}
-
 void rig_sql(const struct rig *rig, const char *text) {
     sqlite3 *db = NULL;
     char *words = NULL;
@@ -321,13 +277,23 @@ void rig_sql(const struct rig *rig, const char *text) {
     (void)sqlite3_close(db);
 }
 
-void rig_expect_sound(struct rig *rig) {
-    struct store_fsck fsck = {.repair = false};
-    (void)EXPECT_EQ_INT(0, rig_run(rig, &fsck.op, STORE_FSCK));
-    for (size_t i = 0; i < fsck.count; i++) {
-        (void)EXPECT_EQ_STR("", fsck.findings[i].code);
-        (void)EXPECT_EQ_STR("", fsck.findings[i].detail);
+void rig_parse(int *argc, char ***argv) {
+    static const char *const backends[] = {"sqlite", "faulty", "redis", "redis-tls"};
+    if (*argc < 3 || strcmp((*argv)[1], "--store") != 0) {
+        return;
     }
-    (void)EXPECT_EQ_INT(0, fsck.total_findings);
-    store_op_finish(&fsck.op);
+    rig_backend = NULL;
+    for (size_t i = 0; i < ARRAY_LEN(backends); i++) {
+        if (strcmp((*argv)[2], backends[i]) == 0) {
+            rig_backend = backends[i];
+        }
+    }
+    if (rig_backend == NULL) {
+        (void)fprintf(stderr, "--store %s: there are sqlite, faulty, redis, redis-tls\n",
+                      (*argv)[2]);
+        exit(EXIT_FAILURE);
+    }
+    (*argv)[2] = (*argv)[0];
+    *argv += 2;
+    *argc -= 2;
 }

@@ -1,5 +1,15 @@
-/* A store on a directory of its own, driven synchronously: what every test of tests/store stands
- * on. Time is a number that the test advances. Operations made by the rig live until rig_close().
+/* A store of its own, driven synchronously: what every test of tests/store stands on. Its place is a
+ * directory, or, on the shared backends, one real server a program, which rig_init() empties. Time is
+ * a number that the test advances; leases of a shared store, which go by the server's clock, are
+ * ended by rig_end_leases(). Operations made by the rig live until rig_finish().
+ *
+ * Several hosts on one shared store are rigs on one loop: turning one turns all.
+ *
+ *     rig_start(&a);
+ *     rig_start_beside(&b, &a);
+ *     ...
+ *     rig_finish(&b);
+ *     rig_finish(&a);    the first one last
  */
 #ifndef JOBHOST_TESTS_STORE_RIG_H
 #define JOBHOST_TESTS_STORE_RIG_H
@@ -13,13 +23,22 @@
 #include "store/faulty/faulty.h"
 #include "store/store.h"
 
+struct event;
 struct event_base;
+struct redis_server;
 struct rig_op;
 
-enum { RIG_LANES_MAX = 64 };
+enum { RIG_LANES_MAX = 64, RIG_IDS_MAX = 64 };
+
+struct rig_ids {
+    struct job_id ids[RIG_IDS_MAX];
+    size_t count;
+};
 
 struct rig {
     struct event_base *base;
+    bool owns_base;
+    struct event *tick;
     struct env env;
     struct store store;
     bool open;
@@ -35,16 +54,31 @@ struct rig {
     int64_t due;
     char health[400];
     unsigned health_events;
+    struct rig_ids asked, fenced;
+    char paused[200]; /* "QUEUE paused by WHO: WHY", or "QUEUE resumed by ..." */
+    unsigned paused_events;
+    int64_t lease_end;
     struct err err; /* of the last rig_open() */
 };
 
-/* Which backend the suite is run on: "sqlite" or "faulty". */
+/* Which backend the suite is run on: "sqlite", "faulty", "redis" (by a unix socket) or "redis-tls". */
 extern const char *rig_backend;
+
+/* Takes a leading `--store BACKEND` from a program's arguments. */
+void rig_parse(int *argc, char ***argv);
+
+/* The backend is one that several hosts share. */
+bool rig_is_shared(void);
 
 /* An empty store. The caller may change rig->config between rig_init() and rig_open(). */
 void rig_init(struct rig *rig);
+
+/* Another host on the store of `other`, on its loop, at its time; shared backends only. */
+void rig_init_beside(struct rig *rig, struct rig *other);
 int rig_open(struct rig *rig);
 void rig_close(struct rig *rig);
+
+/* A new boot of the host on the same store. */
 int rig_reopen(struct rig *rig);
 
 /* Closes it and removes the directory. */
@@ -52,6 +86,7 @@ void rig_finish(struct rig *rig);
 
 /* rig_init() and rig_open(), with an expectation. */
 void rig_start(struct rig *rig);
+void rig_start_beside(struct rig *rig, struct rig *other);
 
 /* Posts and turns the loop until it is answered: op->status. */
 int rig_run(struct rig *rig, struct store_op *op, enum store_op_kind kind);
@@ -60,12 +95,24 @@ int rig_run(struct rig *rig, struct store_op *op, enum store_op_kind kind);
 void rig_post(struct rig *rig, struct store_op *op, enum store_op_kind kind, bool *ret_done);
 void rig_wait(struct rig *rig, const bool *done);
 
+/* Turns the loop until `condition` holds: for what another host, or the server, does in its own
+ * time. A failure when it takes longer than anybody's patience. */
+#define RIG_AWAIT(rig, condition)                                                                  \
+    do {                                                                                           \
+        for (int64_t rig_end = rig_patience(rig); !(condition) && rig_turn((rig), rig_end);) {     \
+        }                                                                                          \
+        (void)EXPECT_TRUE(condition);                                                              \
+    } while (0)
+int64_t rig_patience(struct rig *rig);
+bool rig_turn(struct rig *rig, int64_t end); /* false: `end` has come */
+
 /* A zeroed operation that the rig frees. */
 void *rig_new(struct rig *rig, size_t size);
 #define RIG_NEW(rig, type) ((struct type *)rig_new((rig), sizeof(struct type)))
 
 void rig_forget(struct rig *rig);
 bool rig_was_ready(const struct rig *rig, const char *queue, const char *type);
+bool rig_has_id(const struct rig_ids *ids, const struct job_id *id);
 
 /* Moves a clock of the test's own (rig->env.clock) that the store's threads may be reading. */
 static inline void rig_advance(struct env_clock_file *clock, int64_t ms) {
@@ -102,10 +149,31 @@ struct store_filter rig_filter(void); /* matches all */
 
 /* Due jobs become queued: how many. */
 size_t rig_due(struct rig *rig, int64_t *ret_next);
+
+/* RECOVER by a host whose earlier boot (the nonce before) is gone: how many were released. */
 size_t rig_recover(struct rig *rig);
 
-/* Behind the store's back. */
+/* The beat of a host that has jobs in hand: its status. */
+int rig_beat(struct rig *rig);
+
+/* ---- behind the store's back ---- */
+
+/* SQLite */
 void rig_sql(const struct rig *rig, const char *text);
+
+/* Shared backends: the server of this program, started when it is first asked for. */
+struct redis_server *rig_server(void);
+void rig_empty_server(void);
+void rig_use_server(struct rig *rig); /* sets its url, and authority */
+
+/* A command of words separated by blanks, printf's way: its answer as a number (redis_server_do()). */
+int64_t rig_redis(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The answer as a text, "" for none; valid until the next call. */
+const char *rig_redis_text(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* All leases of running jobs end now: how many there were. */
+int64_t rig_end_leases(void);
 
 /* The whole store is sound; says what is not. */
 void rig_expect_sound(struct rig *rig);
