@@ -299,6 +299,37 @@ def redis_replies():
     write("fuzz_redis_reply", "small", bytes([140, 3]) + b"$130\r\n" + b"x" * 130 + b"\r\n+OK\r\n")
 
 
+def redis_hashes():
+    def answer(*words):
+        words = [w if isinstance(w, bytes) else w.encode() for w in words]
+        return b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(w), w) for w in words)
+
+    head = ["id", "01930000-0001-7001-8000-000000000001", "status", "running", "type", "mail.send"]
+    packed = b"\x21\x2a" + b"\1" * 32 + u64(7) + b"a\0" + b"\0"
+    for name, more in {
+        "small": ["payload", "{}", "createdAt", "1730871754753"],
+        "pieces": ["payload", "x" * 64, "payload:1", "y" * 64, "payload:2", "z"], "gap": ["payload", "x", "payload:2", "z"],
+        "large": ["payloadBytes", "5000"], "parcel": ["payloadBytes", "3", "payload", "xyz", "queue", "q"],
+        "spec": ["priority", "high", "user", "t", "contentType", "text/plain", "key", "k", "keyMode", "return", "keyTtl", "-1", "max", "3",
+                 "timeout", "60000", "deadline", "1800000000000", "expires", "1", "labels", "a,b", "callback", "https://x", "retry", "{}",
+                 "flow", "f", "parent", head[1], "nominal", "5", "files", packed],
+        "moved": ["rev", "7", "token", "3", "commit", "2", "ready", "1730871754754", "host", "00ff00ff00ff00ff", "begun", "1", "ask", "12 -1",
+                  "dueAt", "5", "deleteAt", "6", "steps", "1", "stepBytes", "9", "warnings", "1", "outputs", "1", "outputBytes", "4",
+                  "history", "20", "log", "16384"],
+        "life": ["attempts", "1", "executions", "2", "crashes", "3", "resource", "4", "yields", "5", "lost", "6", "firstRunAt", "1",
+                 "startedAt", "2", "updatedAt", "3", "finishedAt", "4", "progress", "50", "done", "1", "total", "2", "progressAt", "5",
+                 "message", "m", "errorClass", "auth", "errorCode", "c", "error", "e", "errorScope", "s", "duplicateOf", head[1],
+                 "parked", "event", "waitKey", "w", "build", "b", "pid", "9", "resultBytes", "0", "resultType", "t", "resultBlob", "00",
+                 "stepsVersion", "2", "children", "3"],
+        "limits": ["rev", "4294967295", "attempts", "-2147483648", "deadline", "-9223372036854775808", "done", "9223372036854775807"],
+        "over": ["rev", "4294967296"], "unknown": ["later", "x", "payload:16", "y"],
+    }.items():
+        write("fuzz_redis_jobhash", name, answer(*head, *more))
+    write("fuzz_redis_jobhash", "none", answer())
+    write("fuzz_redis_jobhash", "nil", "*-1\r\n")
+    write("fuzz_redis_jobhash", "kinds", b"*4\r\n$2\r\nid\r\n:5\r\n*0\r\n$-1\r\n")
+
+
 def redis_texts():
     urls = {
         "plain": "redis://h:1/2", "tls": "rediss://u:p%40@[::1]:6380", "socket": "unix:/run/r.sock?db=3", "socket-user": "unix://u:p@/run/r.sock",
@@ -317,6 +348,7 @@ def redis_texts():
 if __name__ == "__main__":
     records()
     redis_replies()
+    redis_hashes()
     redis_texts()
     json()
     retry()

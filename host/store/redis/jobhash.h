@@ -16,9 +16,10 @@
 #include "store/store.h"
 
 enum {
-    REDIS_PIECE_MAX = 64,        /* bytes: hash-max-listpack-value                          */
-    REDIS_PAYLOAD_INLINE = 1024, /* bytes                                                   */
-    REDIS_JOB_OVERHEAD = 96,     /* what a job counts for besides its payload and its fields */
+    REDIS_PIECE_MAX = 64,                /* bytes: hash-max-listpack-value         */
+    REDIS_PAYLOAD_INLINE = 1024,         /* bytes                                  */
+    REDIS_VALUE_MAX = 512 * 1024 * 1024, /* bytes of a payload: Redis has no more  */
+    REDIS_JOB_OVERHEAD = 96,             /* what a job counts for besides its spec */
 };
 
 /* What happened to the job so far, as C decides it. */
@@ -56,18 +57,20 @@ struct redis_job {
     int64_t ask_ms, ask_keep_ms;
     uint32_t step_count, warning_count, output_count, history_count;
     uint64_t step_bytes, output_bytes, log_bytes;
-    bool big_payload; /* the payload has a key of its own */
+    bool big_payload; /* the payload has a key of its own, payload:<id> */
 };
 
 /* A job that is to be submitted: its spec and nothing else. */
 void jobhash_of_spec(const struct job_spec *spec, struct redis_job *ret);
 
 /* Appends all fields that C writes as names and values, spec and life both, in the table's order;
- * borrowed from `job` where possible. `with_queue`: the field `queue` too. The number of pairs. */
+ * borrowed from `job` where possible. `with_queue`: the field `queue` too. The number of pairs.
+ * Not among them: `id` and `status`, which a script writes first, and the content of a payload of
+ * more than REDIS_PAYLOAD_INLINE bytes. */
 size_t jobhash_write(const struct redis_job *job, bool with_queue, struct redis_args *a);
 
 /* Appends to `set` what of the life (and of the spec's deadline and expires) differs in `to`, as
- * names and values; to `del` the names that `to` has no more. */
+ * names and values, borrowed from it where possible; to `del` the names that `to` has no more. */
 void jobhash_diff(const struct redis_job *from, const struct redis_job *to, struct redis_args *set,
                   struct redis_args *del);
 
@@ -76,10 +79,18 @@ void jobhash_diff(const struct redis_job *from, const struct redis_job *to, stru
 int jobhash_read(const struct redis_reply *fields, struct arena *a, struct redis_job *ret,
                  struct err *e);
 
-/* What lists and GET show; what hangs on the job is left empty. Strings are shared. */
+/* The same of a job on its way (the outbox): it may lack `status`, and is QUEUED then. Its field
+ * `payload` may hold all of the payload, however large. */
+int jobhash_read_parcel(const struct redis_reply *fields, struct arena *a, struct redis_job *ret,
+                        struct err *e);
+
+/* What lists and GET show; what hangs on the job is left empty. Strings are shared, and so is the
+ * payload. */
 void jobhash_view(const struct redis_job *job, struct store_job *ret);
 
-/* The bytes it counts for in BUDGET_JOBS when it is submitted. */
-int64_t jobhash_bytes(const struct job_spec *spec, size_t field_bytes);
+/* The bytes it counts for in BUDGET_JOBS as long as it is there: REDIS_JOB_OVERHEAD, its payload,
+ * and the lengths of its values `type user contentType key labels callback retry flow files`, none
+ * of which ever change. */
+int64_t jobhash_bytes(const struct job_spec *spec);
 
 #endif

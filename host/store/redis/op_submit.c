@@ -14,7 +14,6 @@ void redis_insert_write(const struct store_submit_item *item, unsigned queue,
     const struct job_spec *spec = item->spec;
     struct redis_job job;
     jobhash_of_spec(spec, &job);
-    job.ready_ms = now_ms;
     redis_args_number(a, queue);
     redis_args_id(a, &spec->id);
     redis_args_copy(a, (struct bytes){spec->id.b, sizeof spec->id.b});
@@ -32,10 +31,10 @@ void redis_insert_write(const struct store_submit_item *item, unsigned queue,
     size_t bytes = redis_args_hole(a);
     redis_args_bytes(a, spec->payload.len > REDIS_PAYLOAD_INLINE ? spec->payload
                                                                  : (struct bytes){NULL, 0});
-    size_t count = redis_args_hole(a), before = a->bytes;
+    size_t count = redis_args_hole(a);
     size_t pairs = jobhash_write(&job, q->prefix[0] == '\0', a);
     redis_args_fill(a, count, (int64_t)pairs * 2);
-    redis_args_fill(a, bytes, jobhash_bytes(spec, a->bytes - before));
+    redis_args_fill(a, bytes, jobhash_bytes(spec));
 }
 
 static bool read_holder(const struct redis_reply *reply, struct store_submit_item *item) {

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "store/files.h"
 #include "store/pack.h"
 
 #define SPEC(member) offsetof(struct job_spec, member)
@@ -19,7 +20,7 @@ static const struct pack_field spec_fields[] = {
     {13, PACK_TEXT, SPEC(flow_id)},     {14, PACK_ID, SPEC(parent)},
     {15, PACK_TIME, SPEC(nominal_ms)},  {18, PACK_TEXT, SPEC(tenant)},
 };
-enum { SPEC_FILE = 16, SPEC_PAYLOAD_SIZE = 17, SPEC_TOMBSTONE = 19 }; // packed by hand
+enum { SPEC_PAYLOAD_SIZE = 17, SPEC_TOMBSTONE = 19 }; // packed by hand, like FILES_ITEM
 
 static const struct pack_field parcel_fields[] = {
     {32, PACK_ID, SPEC(id)},
@@ -71,29 +72,9 @@ static const struct pack_field life_fields[] = {
 _Static_assert(sizeof(enum dedup_mode) == sizeof(uint32_t), "packed as PACK_U32");
 _Static_assert(sizeof(enum job_priority) == sizeof(uint32_t), "packed as PACK_U32");
 
-// sha256, size, name, NUL, content type (may be empty), and with a filename: NUL, filename
-static void pack_file(struct buf *b, const struct job_file *f) {
-    struct buf one = {.data = NULL};
-    buf_add(&one, f->blob.sha256, sizeof f->blob.sha256);
-    buf_add(&one, &f->blob.size, sizeof f->blob.size);
-    buf_add(&one, f->name, strlen(f->name) + 1);
-    if (f->content_type != NULL) {
-        buf_add(&one, f->content_type, strlen(f->content_type));
-    }
-    if (f->filename != NULL) {
-        buf_char(&one, '\0');
-        buf_add(&one, f->filename, strlen(f->filename));
-    }
-    b->failed = b->failed || one.failed;
-    pack_bytes(b, SPEC_FILE, buf_bytes(&one));
-    buf_free(&one);
-}
-
 void jobrow_pack_spec(struct buf *b, const struct job_spec *spec) {
     pack_fields(b, spec_fields, ARRAY_LEN(spec_fields), spec, id_time_ms(&spec->id));
-    for (size_t i = 0; i < spec->file_count; i++) {
-        pack_file(b, &spec->files[i]);
-    }
+    files_pack(b, spec->files, spec->file_count);
     if (spec->payload.len > JOBROW_PAYLOAD_MAX) {
         pack_number(b, SPEC_PAYLOAD_SIZE, (int64_t)spec->payload.len);
     }
@@ -152,36 +133,16 @@ void jobrow_read_whole(sqlite3_stmt *s, struct job_row *ret) {
     ret->payload = column_bytes(s, ROW_PAYLOAD);
 }
 
-static int read_file(struct bytes b, struct job_file *ret) {
-    const char *p = b.data;
-    size_t fixed = sizeof ret->blob.sha256 + sizeof ret->blob.size;
-    const char *end = b.len > fixed ? memchr(p + fixed, '\0', b.len - fixed) : NULL;
-    if (end == NULL) {
-        return -EBADMSG;
-    }
-    memcpy(ret->blob.sha256, p, sizeof ret->blob.sha256);
-    memcpy(&ret->blob.size, p + sizeof ret->blob.sha256, sizeof ret->blob.size);
-    ret->name = p + fixed;
-    const char *type = end + 1, *last = p + b.len; // the record has a NUL there
-    const char *mid = memchr(type, '\0', (size_t)(last - type));
-    ret->content_type = *type != '\0' ? type : NULL;
-    ret->filename = mid != NULL ? mid + 1 : NULL;
-    return 0;
-}
-
-static int add_file(struct job_spec *spec, struct job_file *files, struct bytes b) {
-    return spec->file_count == JOB_FILES_MAX ? -EBADMSG : read_file(b, &files[spec->file_count++]);
-}
-
 // `record` is the arena's own copy
 static int read_spec(struct bytes record, struct arena *a, struct job_spec *ret) {
-    struct job_file files[JOB_FILES_MAX];
+    struct files_taken files;
     int64_t base = id_time_ms(&ret->id);
     struct pack_item item;
     int r = 0;
+    files.count = 0;
     while ((r = pack_next(&record, &item)) > 0) {
-        if (item.number == SPEC_FILE) {
-            r = add_file(ret, files, item.bytes);
+        if (item.number == FILES_ITEM) {
+            r = files_take(&files, item.bytes);
         } else if (item.number == SPEC_PAYLOAD_SIZE) {
             ret->payload.len = (size_t)item.value;
         } else if (item.number == PARCEL_PAYLOAD) {
@@ -195,15 +156,7 @@ static int read_spec(struct bytes record, struct arena *a, struct job_spec *ret)
         }
         base = id_time_ms(&ret->id); // a parcel begins with the id
     }
-    if (r == 0 && ret->file_count > 0) {
-        struct job_file *copy = arena_alloc(a, ret->file_count * sizeof *copy);
-        if (copy == NULL) {
-            return -ENOMEM;
-        }
-        memcpy(copy, files, ret->file_count * sizeof *copy);
-        ret->files = copy;
-    }
-    return r;
+    return r == 0 ? files_keep(&files, a, ret) : r;
 }
 
 int jobrow_spec(const struct job_row *row, struct arena *a, struct job_spec *ret) {
