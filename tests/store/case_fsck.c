@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cases.h"
+#include "sample.h"
 
 static const struct {
     const char *sql;
@@ -62,95 +63,22 @@ static const struct {
     {"UPDATE outbox SET data = x'00'", "outbox_damaged", false},
 };
 
-// A store with something of everything.
-static void fill(struct rig *rig) {
-    struct store_blob_put put = {.data = bytes_of("content of a blob"), .fd = -1};
-    EXPECT_EQ_INT(0, rig_run(rig, &put.op, STORE_BLOB_PUT));
-    struct job_file file = {.name = "f", .blob = put.ref};
-    store_op_finish(&put.op);
-    static char big[5000];
-    struct job_spec spec = rig_spec(rig, "q", "t");
-    spec.files = &file;
-    spec.file_count = 1;
-    spec.payload = (struct bytes){big, sizeof big};
-    spec.tenant = "ann";
-    EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(rig, &spec));
-    const struct store_claimed *got = rig_claim_one(rig, "q", "t");
-    struct store_step steps[] = {{"a", bytes_of("1")}, {"b", bytes_of("22")}};
-    struct job_spec kids[2] = {rig_spec(rig, "q", "kid"), rig_spec(rig, "far", "kid")};
-    kids[0].parent = kids[1].parent = spec.id;
-    struct store_output outputs[] = {{"a", "text/html", put.ref}, {"b", NULL, put.ref}};
-    struct store_kv_write kv[] = {{STORE_KV_SET, "v", bytes_of("value"), 0},
-                                  {STORE_KV_SADD, "s", bytes_of("m"), 0}};
-    struct store_warning warning = {"w", "m"};
-    struct store_attempt attempt = {.execution = 1, .outcome = "die"};
-    struct store_result result = {NULL, bytes_of("half a result"), NULL};
-    struct store_commit_item item = rig_item(got, JOB_EV_DIE);
-    item.steps = steps;
-    item.step_count = 2;
-    item.children = kids;
-    item.child_count = 2;
-    item.kv_namespace = "p";
-    item.kv = kv;
-    item.kv_count = 2;
-    item.warnings = &warning;
-    item.warning_count = 1;
-    item.outputs = outputs;
-    item.output_count = 2;
-    item.attempt = &attempt;
-    item.result = &result;
-    item.log_tail = bytes_of("log");
-    item.keep_ms = 100000000;
-    EXPECT_EQ_INT(0, rig_commit(rig, &item));
-    spec = rig_spec(rig, "q", "t");
-    spec.run_at_ms = rig->now + 1000;
-    EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(rig, &spec));
-    struct job_id parked = rig_submit_plain(rig, "q", "t");
-    EXPECT_EQ_INT(0, rig_move(rig, &parked, JOB_EV_PARK));
-    spec = rig_spec(rig, "q", "t");
-    spec.dedup_key = "key";
-    EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(rig, &spec));
-}
-
-static struct store_fsck *fsck(struct rig *rig, bool repair) {
-    struct store_fsck *f = RIG_NEW(rig, store_fsck);
-    f->repair = repair;
-    EXPECT_EQ_INT(0, rig_run(rig, &f->op, STORE_FSCK));
-    EXPECT_EQ_STR("", f->op.err.msg);
-    return f;
-}
-
-// Is there a finding of that code, and was it mended?
-static bool has(const struct store_fsck *f, const char *code, bool repaired) {
-    for (size_t i = 0; i < f->count; i++) {
-        if (strcmp(f->findings[i].code, code) == 0 && f->findings[i].repaired == repaired) {
-            return true;
-        }
-    }
-    (void)printf("    want %s%s, got:\n", code, repaired ? ", repaired" : "");
-    for (size_t i = 0; i < f->count; i++) {
-        (void)printf("      %s (%s) repaired %d\n", f->findings[i].code, f->findings[i].detail,
-                     f->findings[i].repaired);
-    }
-    return false;
-}
-
 static void test_damages(void) {
     for (size_t i = 0; i < ARRAY_LEN(damages); i++) {
         struct rig rig;
         rig_start(&rig);
-        fill(&rig);
+        sample_fill(&rig);
         rig_expect_sound(&rig);
         rig_close(&rig);
         rig_sql(&rig, damages[i].sql);
         EXPECT_EQ_INT(0, rig_open(&rig));
-        struct store_fsck *f = fsck(&rig, false);
+        struct store_fsck *f = sample_fsck(&rig, false);
         EXPECT_TRUE(f->total_findings > 0);
-        EXPECT_TRUE(has(f, damages[i].code, false));
-        EXPECT_EQ_INT(5, f->jobs_checked);
-        EXPECT_TRUE(has(fsck(&rig, true), damages[i].code, damages[i].mends));
+        EXPECT_TRUE(sample_has(f, damages[i].code, false));
+        EXPECT_EQ_INT(SAMPLE_JOBS, f->jobs_checked);
+        EXPECT_TRUE(sample_has(sample_fsck(&rig, true), damages[i].code, damages[i].mends));
         if (damages[i].mends) {
-            (void)fsck(&rig, true); // what the first repair brought to light
+            (void)sample_fsck(&rig, true); // what the first repair brought to light
             rig_expect_sound(&rig);
             EXPECT_EQ_INT(0, rig_reopen(&rig)); // memory and file agree
             rig_expect_sound(&rig);
@@ -162,12 +90,12 @@ static void test_damages(void) {
 static void test_mended_jobs_run(void) {
     struct rig rig;
     rig_start(&rig);
-    fill(&rig);
+    sample_fill(&rig);
     rig_close(&rig);
     rig_sql(&rig, "UPDATE jobs SET place = NULL, at_ms = NULL WHERE state IN (0, 1)");
     EXPECT_EQ_INT(0, rig_open(&rig));
     EXPECT_EQ_UINT(0, rig_claim(&rig, "q", "t", 10)->job_count);
-    EXPECT_TRUE(fsck(&rig, true)->total_findings > 0);
+    EXPECT_TRUE(sample_fsck(&rig, true)->total_findings > 0);
     EXPECT_EQ_UINT(1, rig_due(&rig, NULL));
     EXPECT_EQ_UINT(2, rig_claim(&rig, "q", "t", 10)->job_count);
     rig_finish(&rig);
@@ -182,9 +110,9 @@ static void test_running(void) {
     rig_sql(&rig,
             "UPDATE jobs SET state = 2, place = 2, rev = rev + 1; UPDATE lanes SET n1 = 0, w1 = "
             "0, n2 = 1");
-    EXPECT_TRUE(has(fsck(&rig, false), "running_without_claim", false));
-    EXPECT_TRUE(has(fsck(&rig, true), "running_without_claim", true));
-    (void)fsck(&rig, true);
+    EXPECT_TRUE(sample_has(sample_fsck(&rig, false), "running_without_claim", false));
+    EXPECT_TRUE(sample_has(sample_fsck(&rig, true), "running_without_claim", true));
+    (void)sample_fsck(&rig, true);
     EXPECT_EQ_INT(JOB_QUEUED, rig_state(&rig, &id));
     EXPECT_EQ_UINT(1, rig_claim(&rig, "q", "t", 10)->job_count);
     rig_expect_sound(&rig);
@@ -240,7 +168,7 @@ static void test_orphan_file(void) {
     struct rig rig;
     char path[500];
     rig_start(&rig);
-    fill(&rig);
+    sample_fill(&rig);
     (void)snprintf(path, sizeof path, "%s/ab", rig.blobs);
     (void)mkdir(path, 0700);
     (void)snprintf(path, sizeof path,
@@ -250,9 +178,9 @@ static void test_orphan_file(void) {
     rig_expect_sound(&rig); // young: perhaps on its way
     struct timespec old[2] = {{.tv_sec = 1600000000}, {.tv_sec = 1600000000}};
     EXPECT_EQ_INT(0, utimensat(AT_FDCWD, path, old, 0));
-    EXPECT_TRUE(has(fsck(&rig, false), "orphan_blob", false));
+    EXPECT_TRUE(sample_has(sample_fsck(&rig, false), "orphan_blob", false));
     EXPECT_EQ_INT(0, access(path, F_OK));
-    EXPECT_TRUE(has(fsck(&rig, true), "orphan_blob", true));
+    EXPECT_TRUE(sample_has(sample_fsck(&rig, true), "orphan_blob", true));
     EXPECT_EQ_INT(-1, access(path, F_OK));
     rig_expect_sound(&rig);
     rig_finish(&rig);

@@ -172,6 +172,9 @@ int64_t rig_redis(const char *format, ...) __attribute__((format(printf, 1, 2)))
 /* The answer as a text, "" for none; valid until the next call. */
 const char *rig_redis_text(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* How many hosts listen to the others. */
+int64_t rig_listeners(void);
+
 /* All leases of running jobs end now: how many there were. */
 int64_t rig_end_leases(void);
 

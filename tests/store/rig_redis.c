@@ -77,6 +77,14 @@ const char *rig_redis_text(const char *format, ...) {
     return text;
 }
 
+int64_t rig_listeners(void) {
+    const char *words[] = {"PUBSUB", "NUMSUB", "jh:wake"};
+    struct redisReply *reply = redis_server_ask(rig_server(), 3, words, NULL);
+    int64_t r = reply->elements == 2 ? reply->element[1]->integer : -1;
+    freeReplyObject(reply);
+    return r;
+}
+
 int64_t rig_end_leases(void) {
     static const char script[] = "local n = 0 "
                                  "for _, key in ipairs(redis.call('KEYS', '*jobs:*processing')) do "

@@ -1,0 +1,210 @@
+/* Connections that are cut at every command of a job's life, before it and after it: what was asked for happens once. */
+#include <errno.h>
+
+#include "cases.h"
+#include "redis_proxy.h"
+#include "redis_server.h"
+
+enum { POINTS_MAX = 200, KEEP_MS = 60000 };
+
+struct life {
+    struct rig rig;
+    struct redis_proxy *proxy;
+    struct job_spec main, doomed, kid;
+    char path[300], url[320];
+};
+
+static void life_start(struct life *l) {
+    rig_init(&l->rig);
+    (void)snprintf(l->path, sizeof l->path, "%s/proxy", l->rig.dir);
+    (void)snprintf(l->url, sizeof l->url, "unix:%s", l->path);
+    l->proxy = redis_proxy_new(l->rig.base, l->path, rig_server()->socket);
+    l->rig.config.url = l->url;
+    EXPECT_EQ_INT(0, rig_open(&l->rig));
+    (void)rig_stats(&l->rig); // it is connected
+    RIG_AWAIT(&l->rig, rig_listeners() == 1);
+}
+
+static void life_finish(struct life *l) {
+    rig_close(&l->rig);
+    redis_proxy_free(&l->proxy);
+    rig_finish(&l->rig);
+}
+
+/* A claim is not repeated by itself: if its answer was lost its jobs come back when their leases end. */
+static const struct store_claimed *claim_whatever_happens(struct rig *rig, const char *type) {
+    for (int i = 0; i < 2; i++) {
+        struct store_claim_want want = {.lane = {"q", type}, .limit = 1};
+        struct store_claim *claim = RIG_NEW(rig, store_claim);
+        claim->wants = &want;
+        claim->want_count = 1;
+        claim->host_nonce = rig->nonce;
+        int r = rig_run(rig, &claim->op, STORE_CLAIM);
+        claim->wants = NULL;
+        if (r == 0 && claim->job_count == 1) {
+            return &claim->jobs[0];
+        }
+        EXPECT_TRUE(r != 0); // never an answer without the job that it took
+        (void)rig_end_leases();
+        (void)rig_recover(rig);
+    }
+    EXPECT_TRUE(!"claimed");
+    return NULL;
+}
+
+static void submit(struct rig *rig, const struct job_spec *spec) {
+    int r = rig_submit(rig, spec);
+    EXPECT_TRUE(r == SUBMIT_NEW || r == SUBMIT_REPEATED);
+}
+
+/* Steps, a counter, a child here and one elsewhere, a warning, then success. */
+static void run_main(struct life *l, const struct store_claimed *job) {
+    struct rig *rig = &l->rig;
+    struct store_step step = {"s", bytes_of("1")};
+    struct store_warning warning = {"w", "m"};
+    struct store_kv_write kv = {STORE_KV_ADD, "n", {NULL, 0}, 1};
+    struct store_attempt attempt = {.execution = 1, .outcome = "ok"};
+    struct store_result result = {NULL, bytes_of("the result"), NULL};
+    struct store_commit_item item = rig_item(job, JOB_EV_NONE);
+    item.steps = &step;
+    item.step_count = 1;
+    item.warnings = &warning;
+    item.warning_count = 1;
+    item.children = &l->kid;
+    item.child_count = 1;
+    item.kv_namespace = "plug";
+    item.kv = &kv;
+    item.kv_count = 1;
+    EXPECT_EQ_INT(0, rig_commit(rig, &item));
+    item = rig_item(job, JOB_EV_SUCCEED);
+    item.commit_no++;
+    item.result = &result;
+    item.attempt = &attempt;
+    item.keep_ms = KEEP_MS;
+    EXPECT_EQ_INT(0, rig_commit(rig, &item));
+    EXPECT_EQ_INT(JOB_SUCCEEDED, item.state);
+}
+
+static void forward_all(struct rig *rig) {
+    for (bool more = true; more;) {
+        struct store_forward f = {.limit = 10};
+        EXPECT_EQ_INT(0, rig_run(rig, &f.op, STORE_FORWARD));
+        more = f.more;
+        store_op_finish(&f.op);
+    }
+}
+
+/* Every kind of change once, one after the other. */
+static void live(struct life *l) {
+    struct rig *rig = &l->rig;
+    l->main = rig_spec(rig, "q", "main");
+    l->main.dedup_key = "k";
+    l->main.tenant = "ann";
+    l->doomed = rig_spec(rig, "q", "doomed");
+    l->doomed.run_at_ms = rig->now + 10;
+    l->kid = rig_spec(rig, "far", "kid");
+    submit(rig, &l->main);
+    submit(rig, &l->doomed);
+    const struct store_claimed *job = claim_whatever_happens(rig, "main");
+    if (job == NULL) {
+        return;
+    }
+    struct store_start_item begun = {
+        .id = job->spec.id, .token = job->token, .started_ms = rig->now, .pid = 7};
+    struct store_start start = {.items = &begun, .count = 1};
+    EXPECT_EQ_INT(0, rig_run(rig, &start.op, STORE_START));
+    EXPECT_EQ_INT(0, begun.status);
+    store_op_finish(&start.op);
+    EXPECT_EQ_INT(0, rig_beat(rig));
+    run_main(l, job);
+    forward_all(rig);
+    rig->now += 10;
+    (void)rig_due(rig, NULL);
+    EXPECT_EQ_INT(JOB_QUEUED, rig_state(rig, &l->doomed.id));
+    EXPECT_EQ_INT(0, rig_move(rig, &l->doomed.id, JOB_EV_PARK));
+    EXPECT_EQ_INT(0, rig_move(rig, &l->doomed.id, JOB_EV_WAKE));
+    EXPECT_EQ_INT(0, rig_move(rig, &l->doomed.id, JOB_EV_CANCEL));
+    struct store_queue_set set = {.queue = "q", .paused = true, .by = "me", .why = "why"};
+    EXPECT_EQ_INT(0, rig_run(rig, &set.op, STORE_QUEUE_SET));
+    store_op_finish(&set.op);
+    struct store_audit_add add = {.entry = {rig->now, "me", "queue.pause", "q", NULL}};
+    EXPECT_EQ_INT(0, rig_run(rig, &add.op, STORE_AUDIT_ADD));
+    store_op_finish(&add.op);
+}
+
+static void expect_once(struct life *l) {
+    struct rig *rig = &l->rig;
+    const struct store_job *job = rig_get(rig, &l->main.id);
+    EXPECT_EQ_INT(JOB_SUCCEEDED, job->state);
+    EXPECT_EQ_UINT(2, job->commit_no);
+    EXPECT_EQ_UINT(1, job->step_count);
+    EXPECT_EQ_UINT(1, job->warning_count);
+    EXPECT_EQ_UINT(1, job->child_count);
+    EXPECT_EQ_UINT(1, job->history_count);
+    EXPECT_EQ_UINT(10, job->result_size);
+    EXPECT_EQ_INT(JOB_CANCELLED, rig_state(rig, &l->doomed.id));
+    EXPECT_EQ_UINT(5, rig_get(rig, &l->doomed.id)->rev); // born, due, parked, awake, cancelled
+    struct store_kv_get get = {.kv_namespace = "plug", .key = "n", .what = STORE_KV_COUNTER};
+    EXPECT_EQ_INT(0, rig_run(rig, &get.op, STORE_KV_GET));
+    EXPECT_EQ_INT(1, get.number);
+    store_op_finish(&get.op);
+    const struct store_stats *stats = rig_stats(rig);
+    EXPECT_EQ_UINT(2, stats->queue_count);
+    EXPECT_EQ_INT(0, stats->outbox);
+    const struct store_claim *kids = rig_claim(rig, "far", "kid", 5);
+    EXPECT_EQ_UINT(1, kids->job_count);
+    EXPECT_EQ_UINT(3, rig_list(rig, rig_filter(), 10, NULL)->count);
+    struct store_audit_list *list = RIG_NEW(rig, store_audit_list);
+    list->limit = 10;
+    EXPECT_EQ_INT(0, rig_run(rig, &list->op, STORE_AUDIT_LIST));
+    EXPECT_EQ_UINT(1, list->count);
+    rig_expect_sound(rig);
+}
+
+/* One life for each command of it, until there is none left to cut. */
+static void cut_everywhere(enum redis_cut how) {
+    unsigned point = 0;
+    for (bool cut = true; cut && point < POINTS_MAX; point++) {
+        struct life l;
+        unsigned failures = CU_get_number_of_failures();
+        life_start(&l);
+        redis_proxy_cut(l.proxy, point, how);
+        live(&l);
+        cut = redis_proxy_has_cut(l.proxy);
+        expect_once(&l);
+        if (CU_get_number_of_failures() > failures) {
+            (void)printf("    cut at command %u, %s\n", point, redis_proxy_cut_name(l.proxy));
+            cut = false;
+        }
+        life_finish(&l);
+    }
+    EXPECT_TRUE(point > 12); // there was something to cut
+    EXPECT_TRUE(point < POINTS_MAX);
+}
+
+static void test_before(void) {
+    cut_everywhere(REDIS_CUT_BEFORE);
+}
+
+static void test_after(void) {
+    cut_everywhere(REDIS_CUT_AFTER);
+}
+
+/* The server loses its scripts, and all connections: nobody notices. */
+static void test_forgetful_server(void) {
+    struct life l;
+    life_start(&l);
+    (void)rig_redis("SCRIPT FLUSH");
+    live(&l);
+    expect_once(&l);
+    life_finish(&l);
+    life_start(&l);
+    EXPECT_TRUE(rig_redis("CLIENT KILL TYPE normal") > 0);
+    live(&l);
+    expect_once(&l);
+    life_finish(&l);
+}
+
+CASES(cut_shared, ON_SHARED, {"cut before every command of a life", test_before},
+      {"cut after every command of a life", test_after},
+      {"scripts and connections are lost", test_forgetful_server});

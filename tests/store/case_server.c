@@ -1,0 +1,234 @@
+/* A server that is not as it should be, that is away for a while, or that refuses; and what lies on it for others to read. */
+#include <errno.h>
+#include <signal.h>
+
+#include "cases.h"
+#include "redis_server.h"
+
+static void expect_refused(struct rig *rig, int want, const char *part) {
+    int r = rig_open(rig);
+    EXPECT_TRUE(r < 0);
+    EXPECT_EQ_INT(want, r);
+    EXPECT_CONTAINS(part, rig->err.msg);
+    rig_close(rig);
+}
+
+static void test_refusals(void) {
+    struct rig rig;
+    rig_init(&rig);
+    (void)rig_redis("CONFIG SET maxmemory-policy allkeys-lru");
+    expect_refused(&rig, -EPROTO, "noeviction");
+    rig.config.allow_eviction = true;
+    EXPECT_EQ_INT(0, rig_open(&rig));
+    rig_close(&rig);
+    rig.config.allow_eviction = false;
+    (void)rig_redis("CONFIG SET maxmemory-policy noeviction");
+    (void)rig_redis("SET jh:format 999");
+    expect_refused(&rig, -EPROTO, "jh:format");
+    (void)rig_redis("DEL jh:format");
+    (void)rig_redis("LPUSH jh:format cats");
+    expect_refused(&rig, -EPROTO, "jh:format");
+    (void)rig_redis("DEL jh:format");
+    EXPECT_EQ_INT(0, rig_open(&rig));
+    rig_finish(&rig);
+}
+
+static void test_unreachable(void) {
+    struct rig rig;
+    rig_init(&rig);
+    rig.config.url = "unix:/no/such/socket";
+    EXPECT_TRUE(rig_open(&rig) < 0);
+    EXPECT_CONTAINS("/no/such/socket", rig.err.msg);
+    rig.config.url = "redis://127.0.0.1:1/0";
+    EXPECT_TRUE(rig_open(&rig) < 0);
+    EXPECT_CONTAINS("127.0.0.1:1", rig.err.msg);
+    rig_finish(&rig);
+}
+
+/* A server that has no memory takes nothing, and says so; reading goes on. */
+static void test_no_memory(void) {
+    struct rig rig;
+    rig_start(&rig);
+    struct job_id id = rig_submit_plain(&rig, "q", "t");
+    const struct store_claimed *job = rig_claim_one(&rig, "q", "t");
+    (void)rig_redis("CONFIG SET maxmemory 1");
+    struct job_spec spec = rig_spec(&rig, "q", "t");
+    EXPECT_EQ_INT(-EROFS, rig_submit(&rig, &spec));
+    EXPECT_TRUE(rig.health[0] != '\0');
+    EXPECT_EQ_INT(-EROFS, rig_succeed(&rig, job));
+    EXPECT_EQ_INT(JOB_RUNNING, rig_state(&rig, &id));
+    (void)rig_redis("CONFIG SET maxmemory 0");
+    EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(&rig, &spec));
+    RIG_AWAIT(&rig, rig.health[0] == '\0');
+    EXPECT_EQ_INT(0, rig_succeed(&rig, job));
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
+/* A server of the case's own, which keeps what it answered for and is killed. */
+static void test_restart(void) {
+    struct redis_server server;
+    struct rig rig;
+    char url[128];
+    bool done;
+    redis_server_init(&server);
+    server.fsync = "always";
+    redis_server_start(&server);
+    rig_init(&rig);
+    (void)snprintf(url, sizeof url, "unix:%s", server.socket);
+    rig.config.url = url;
+    EXPECT_EQ_INT(0, rig_open(&rig));
+    struct job_id id = rig_submit_plain(&rig, "q", "t");
+    const struct store_claimed *job = rig_claim_one(&rig, "q", "t");
+    redis_server_kill(&server);
+    RIG_AWAIT(&rig, rig.health[0] != '\0'); // after a second or so
+    struct store_commit_item item = rig_item(job, JOB_EV_SUCCEED);
+    struct store_commit commit = {.items = &item, .count = 1};
+    commit.op.timeout_ms = 60000;
+    rig_post(&rig, &commit.op, STORE_COMMIT, &done); // waits for it
+    redis_server_start(&server);
+    rig_wait(&rig, &done);
+    EXPECT_EQ_INT(0, commit.op.status);
+    EXPECT_EQ_INT(0, item.status);
+    RIG_AWAIT(&rig, rig.health[0] == '\0');
+    EXPECT_EQ_INT(JOB_SUCCEEDED, rig_state(&rig, &id));
+    rig_expect_sound(&rig);
+    store_op_finish(&commit.op);
+    rig_finish(&rig);
+    redis_server_finish(&server);
+}
+
+/* An operation that nobody answers ends with its time. */
+static void test_stopped(void) {
+    struct rig rig;
+    rig_start(&rig);
+    (void)rig_submit_plain(&rig, "q", "t");
+    struct job_spec spec = rig_spec(&rig, "q", "t");
+    struct store_submit_item item = {.spec = &spec};
+    struct store_submit submit = {.items = &item, .count = 1, .op.timeout_ms = 300};
+    (void)kill(rig_server()->pid, SIGSTOP);
+    EXPECT_EQ_INT(-ETIMEDOUT, rig_run(&rig, &submit.op, STORE_SUBMIT));
+    (void)kill(rig_server()->pid, SIGCONT);
+    int r = rig_submit(&rig, &spec); // its fate was open
+    EXPECT_TRUE(r == SUBMIT_NEW || r == SUBMIT_REPEATED);
+    EXPECT_EQ_UINT(2, rig_claim(&rig, "q", "t", 5)->job_count);
+    store_op_finish(&submit.op);
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
+/* ------------------------------------------------------------------ what others read */
+
+static void id_text(const struct job_id *id, char text[JOB_ID_TEXT + 1]) {
+    id_format(id, text);
+}
+
+/* The names and types that users of the seeds watch, with a prefix and without. */
+static void watch(const char *prefix, const char *queue_list, const char *processing,
+                  const char *dlq) {
+    const struct store_queue_keys keys = {.queue = "klap", .prefix = prefix};
+    struct rig rig;
+    char a[JOB_ID_TEXT + 1], b[JOB_ID_TEXT + 1];
+    rig_init(&rig);
+    rig.config.queues = &keys;
+    rig.config.queue_count = 1;
+    EXPECT_EQ_INT(0, rig_open(&rig));
+    struct job_id first = rig_submit_plain(&rig, "klap", "klap.video");
+    struct job_id second = rig_submit_plain(&rig, "klap", "klap.video");
+    id_text(&first, a);
+    id_text(&second, b);
+    EXPECT_EQ_INT(2, rig_redis("LLEN %s", queue_list));
+    EXPECT_EQ_STR(a, rig_redis_text("LINDEX %s 0", queue_list));
+    EXPECT_EQ_STR("queued", rig_redis_text("HGET %sjob:%s status", prefix, a));
+    const struct store_claimed *job = rig_claim_one(&rig, "klap", "klap.video");
+    EXPECT_EQ_INT(1, rig_redis("LLEN %s", queue_list));
+    EXPECT_TRUE(strtod(rig_redis_text("ZSCORE %s %s", processing, a), NULL) > 1e12);
+    EXPECT_EQ_STR("running", rig_redis_text("HGET %sjob:%s status", prefix, a));
+    struct store_result result = {NULL, bytes_of("{\"ok\":true}"), NULL};
+    struct store_commit_item item = rig_item(job, JOB_EV_SUCCEED);
+    item.result = &result;
+    item.keep_ms = 86400000;
+    EXPECT_EQ_INT(0, rig_commit(&rig, &item));
+    EXPECT_EQ_INT(0, rig_redis("ZCARD %s", processing));
+    EXPECT_EQ_STR("succeeded", rig_redis_text("HGET %sjob:%s status", prefix, a));
+    EXPECT_EQ_STR("{\"ok\":true}", rig_redis_text("GET %sresults:%s", prefix, a));
+    EXPECT_TRUE(rig_redis("PTTL %sjob:%s", prefix, a) > 86400000 - 60000);
+    EXPECT_TRUE(rig_redis("PTTL %sresults:%s", prefix, a) > 86400000 - 60000);
+    EXPECT_EQ_INT(-1, rig_redis("PTTL %sjob:%s", prefix, b)); // it is not over
+    item = rig_item(rig_claim_one(&rig, "klap", "klap.video"), JOB_EV_DIE);
+    EXPECT_EQ_INT(0, rig_commit(&rig, &item));
+    EXPECT_TRUE(rig_redis_text("ZSCORE %s %s", dlq, b)[0] != '\0');
+    EXPECT_EQ_STR("dead", rig_redis_text("HGET %sjob:%s status", prefix, b));
+    EXPECT_EQ_INT(-1, rig_redis("PTTL %sjob:%s", prefix, b)); // kept for ever
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
+static void test_watched(void) {
+    watch("klap:", "klap:jobs:queue", "klap:jobs:processing", "klap:jobs:dlq");
+    watch("", "jobs:klap:queue", "jobs:klap:processing", "jobs:klap:dlq");
+}
+
+static void test_lists_of_priorities(void) {
+    static const char *const lists[PRIORITY_COUNT] = {
+        "klap:jobs:queue:high", "klap:jobs:queue:normal", "klap:jobs:queue:low"};
+    const struct store_queue_keys keys = {.queue = "klap", .prefix = "klap:", .split_normal = true};
+    struct rig rig;
+    rig_init(&rig);
+    rig.config.queues = &keys;
+    rig.config.queue_count = 1;
+    EXPECT_EQ_INT(0, rig_open(&rig));
+    for (int p = 0; p < PRIORITY_COUNT; p++) {
+        struct job_spec spec = rig_spec(&rig, "klap", "t");
+        spec.priority = (enum job_priority)p;
+        EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(&rig, &spec));
+        EXPECT_EQ_INT(1, rig_redis("LLEN %s", lists[p]));
+    }
+    EXPECT_EQ_UINT(3, rig_claim(&rig, "klap", "t", 5)->job_count);
+    rig_finish(&rig);
+}
+
+/* Keys that never end belong to what never ends by itself; jobs that are over have an end. */
+static void test_ends_of_keys(void) {
+    static const char script[] =
+        "local n = 0 for _, k in ipairs(redis.call('KEYS', '*')) do "
+        "if string.find(k, ARGV[1], 1, true) and redis.call('PTTL', k) < 0 then n = n + 1 end "
+        "end return n";
+    struct rig rig;
+    char text[JOB_ID_TEXT + 1];
+    char payload[3000] = "p";
+    rig_start(&rig);
+    struct job_spec spec = rig_spec(&rig, "q", "t");
+    spec.payload = (struct bytes){payload, sizeof payload};
+    EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(&rig, &spec));
+    id_text(&spec.id, text);
+    struct store_step step = {"s", bytes_of("v")};
+    struct store_warning warning = {"w", "m"};
+    struct store_attempt attempt = {.execution = 1, .outcome = "retry"};
+    struct store_commit_item item = rig_item(rig_claim_one(&rig, "q", "t"), JOB_EV_RETRY);
+    item.run_at_ms = rig.now;
+    item.steps = &step;
+    item.step_count = 1;
+    item.warnings = &warning;
+    item.warning_count = 1;
+    item.attempt = &attempt;
+    item.log_tail = bytes_of("log");
+    EXPECT_EQ_INT(0, rig_commit(&rig, &item));
+    int64_t names = REDIS_DO(rig_server(), "EVAL", script, "0", text);
+    EXPECT_TRUE(names >= 6); // none of them ends
+    item = rig_item(rig_claim_one(&rig, "q", "t"), JOB_EV_DIE);
+    item.keep_ms = 1000000;
+    EXPECT_EQ_INT(0, rig_commit(&rig, &item));
+    EXPECT_EQ_INT(0, REDIS_DO(rig_server(), "EVAL", script, "0", text)); // all do
+    EXPECT_EQ_INT(0, rig_move(&rig, &spec.id, JOB_EV_REVIVE));
+    EXPECT_EQ_INT(names, REDIS_DO(rig_server(), "EVAL", script, "0", text)); // none again
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
+CASES(server_shared, ON_SHARED, {"servers that are refused, with words", test_refusals},
+      {"a server that is not there", test_unreachable}, {"a server without memory", test_no_memory},
+      {"a server that is started again", test_restart},
+      {"a server that stands still", test_stopped}, {"keys that others watch", test_watched},
+      {"a list for each priority", test_lists_of_priorities},
+      {"only what is over has an end", test_ends_of_keys});
