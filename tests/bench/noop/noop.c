@@ -2,7 +2,9 @@
  * process, then start latency at 200 jobs/s, idle CPU, memory and disk. Prints one line of JSON a measurement, in the form of the peer
  * benchmarks, so that they can be put side by side. Ratios are what counts, never these numbers by themselves.
  *
- *     noop HOST_PID WORKER_PID SOCKET SAMPLES_FILE STORE_FILE */
+ *     noop HOST_PID WORKER_PID SOCKET SAMPLES_FILE STORE_FILE|redis:PORT
+ *
+ * N=jobs (100000); ONLY=idle,latency,throughput chooses among its parts. */
 #define _POSIX_C_SOURCE 200809L
 #include <fcntl.h>
 #include <inttypes.h>
@@ -18,6 +20,8 @@
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "server_info.h"
 
 enum { ARRAY = 100, PAYLOAD = 200, RATE = 200, LATENCY_S = 5, IDLE_S = 6, WARM = 20 };
 
@@ -173,11 +177,6 @@ static double rss_mib(int pid) {
     return (double)kib / 1024;
 }
 
-static double file_mib(const char *path) {
-    struct stat st;
-    return stat(path, &st) == -1 ? 0 : (double)st.st_size / 1048576;
-}
-
 static void emit(const char *metric, double value, const char *unit, const char *extra) {
     printf(
         "{\"peer\":\"jobhost\",\"metric\":\"%s\",\"value\":%.*f,\"unit\":\"%s\",\"run\":%s%s%s}\n",
@@ -190,18 +189,20 @@ static void emit(const char *metric, double value, const char *unit, const char 
 
 struct target {
     int host, worker;
-    const char *store;
+    const char *store;           /* its file, */
+    struct redisContext *server; /* or the server that it is on; else NULL */
 };
 
 struct cpu {
-    double host, worker, client;
+    double host, worker, client, server;
 };
 
 static struct cpu cpu_now(const struct target *t) {
-    return (struct cpu){cpu_seconds(t->host), cpu_seconds(t->worker), cpu_seconds((int)getpid())};
+    return (struct cpu){cpu_seconds(t->host), cpu_seconds(t->worker), cpu_seconds((int)getpid()),
+                        server_look(t->server).cpu_s};
 }
 
-static void emit_cpu(const char *phase, struct cpu a, struct cpu b, int n) {
+static void emit_cpu(const struct target *t, const char *phase, struct cpu a, struct cpu b, int n) {
     char metric[64];
     snprintf(metric, sizeof metric, "%s_cpu_host", phase);
     emit(metric, (b.host - a.host) / n * 1e6, "us/job", "");
@@ -209,6 +210,18 @@ static void emit_cpu(const char *phase, struct cpu a, struct cpu b, int n) {
     emit(metric, (b.worker - a.worker) / n * 1e6, "us/job", "");
     snprintf(metric, sizeof metric, "%s_cpu_client", phase);
     emit(metric, (b.client - a.client) / n * 1e6, "us/job", "");
+    if (t->server != NULL) {
+        snprintf(metric, sizeof metric, "%s_cpu_server", phase);
+        emit(metric, (b.server - a.server) / n * 1e6, "us/job", "");
+    }
+}
+
+/* Bytes that the store takes. */
+static double store_size(const struct target *t) {
+    struct stat st;
+    return t->server != NULL           ? server_look(t->server).used_memory
+           : stat(t->store, &st) == -1 ? 0
+                                       : (double)st.st_size;
 }
 
 static void make_array(char *out, size_t cap) {
@@ -228,7 +241,7 @@ static void throughput(struct http *h, const struct target *t, int jobs) {
     char extra[64];
     make_array(array, sizeof array);
     http_expect(h, 200, "POST", "/v1/queues/bench/pause", "{\"why\":\"enqueue first\"}");
-    double disk0 = file_mib(t->store);
+    double size = store_size(t);
     struct cpu c0 = cpu_now(t);
     int64_t begin = now_ns();
     for (int i = 0; i < jobs; i += ARRAY) {
@@ -238,9 +251,9 @@ static void throughput(struct http *h, const struct target *t, int jobs) {
     struct cpu c1 = cpu_now(t);
     snprintf(extra, sizeof extra, "\"n\":%d,\"chunk\":%d", jobs, ARRAY);
     emit("enqueue_batch_per_s", jobs / enqueue, "jobs/s", extra);
-    emit_cpu("enqueue", c0, c1, jobs);
-    emit("store_disk_per_100k", (file_mib(t->store) - disk0) / jobs * 1e5, "MiB",
-         "\"payload\":200");
+    emit_cpu(t, "enqueue", c0, c1, jobs);
+    emit(t->server != NULL ? "store_mem_per_100k" : "store_disk_per_100k",
+         (store_size(t) - size) / 1048576 / jobs * 1e5, "MiB", "\"payload\":200");
     begin = now_ns();
     http_expect(h, 200, "POST", "/v1/queues/bench/resume", "{}");
     while (queue_number(h, "queued") + queue_number(h, "running") > 0) {
@@ -250,7 +263,7 @@ static void throughput(struct http *h, const struct target *t, int jobs) {
     struct cpu c2 = cpu_now(t);
     snprintf(extra, sizeof extra, "\"n\":%d", jobs);
     emit("drain_per_s", jobs / drain, "jobs/s", extra);
-    emit_cpu("drain", c1, c2, jobs);
+    emit_cpu(t, "drain", c1, c2, jobs);
     emit("enqueue_then_drain_per_s", jobs / (enqueue + drain), "jobs/s", extra);
 }
 
@@ -303,12 +316,20 @@ static void memory(const struct target *t) {
     emit("rss_worker", rss_mib(t->worker), "MiB", "");
 }
 
+static bool wanted(const char *part) {
+    const char *only = getenv("ONLY");
+    return only == NULL || strstr(only, part) != NULL;
+}
+
 int main(int argc, char **argv) {
     if (argc != 6) {
-        fprintf(stderr, "usage: noop HOST_PID WORKER_PID SOCKET SAMPLES STORE\n");
+        fprintf(stderr, "usage: noop HOST_PID WORKER_PID SOCKET SAMPLES STORE|redis:PORT\n");
         return 2;
     }
-    struct target t = {atoi(argv[1]), atoi(argv[2]), argv[5]};
+    struct target t = {.host = atoi(argv[1]), .worker = atoi(argv[2]), .store = argv[5]};
+    if (strncmp(t.store, "redis:", 6) == 0) {
+        t.server = server_connect(t.store + 6);
+    }
     struct http *h = http_open(argv[3]);
     size_t size = sizeof(struct samples) + (RATE * LATENCY_S + WARM) * sizeof(int64_t);
     int fd = open(argv[4], O_RDWR);
@@ -317,10 +338,16 @@ int main(int argc, char **argv) {
         die(argv[4]);
     }
     int jobs = getenv("N") == NULL ? 100000 : atoi(getenv("N"));
-    memory(&t);
-    idle(&t);
-    latency(h, samples);
-    throughput(h, &t, jobs);
-    memory(&t);
+    if (wanted("idle")) {
+        memory(&t);
+        idle(&t);
+    }
+    if (wanted("latency")) {
+        latency(h, samples);
+    }
+    if (wanted("throughput")) {
+        throughput(h, &t, jobs);
+        memory(&t);
+    }
     return 0;
 }
