@@ -10,9 +10,9 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <uthash.h>
 
 #include "base/err.h"
+#include "store/hash.h"
 #include "store/redis/reply.h"
 #include "store/store.h"
 

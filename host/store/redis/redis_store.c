@@ -324,6 +324,7 @@ static void store_close_it(void *self) {
         timers_free(&s->timers);
     }
     redis_tls_free(&s->tls);
+    redis_claims_finish(&s->claims);
     redis_queues_finish(&s->queues);
     redis_address_wipe(&s->address);
     arena_wipe(&s->arena);

@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "store/redis/batch.h"
+#include "store/redis/claims.h"
 #include "store/redis/queues.h"
 #include "store/redis/script.h"
 #include "store/redis/task.h"
@@ -34,6 +35,7 @@ struct redis_store {
     struct redis_scripts scripts;
     struct redis_line cmd, wake, bulk; /* bulk.link is NULL while nobody needs it */
     struct redis_queues queues;
+    struct redis_claims claims;
     struct redis_task_list tasks; /* all, in order of posting */
     struct redis_batch *gathering;
     struct event *turn;            /* flushes and answers at the end of a turn of the loop */

@@ -22,7 +22,7 @@
 #include <stdint.h>
 
 #include "core/job.h"
-#include "store/sqlite/hash.h"
+#include "store/hash.h"
 #include "store/sqlite/lanes.h"
 
 struct claim {

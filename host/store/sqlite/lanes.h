@@ -18,7 +18,7 @@
 
 #include "core/job.h"
 #include "store/sqlite/conn.h"
-#include "store/sqlite/hash.h"
+#include "store/hash.h"
 #include "store/store.h"
 
 struct queue {

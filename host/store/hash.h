@@ -1,7 +1,7 @@
 /* uthash, told to report a lack of memory instead of ending the process: after HASH_ADD,
  * hash_failed() says whether the element is missing. */
-#ifndef JOBHOST_STORE_SQLITE_HASH_H
-#define JOBHOST_STORE_SQLITE_HASH_H
+#ifndef JOBHOST_STORE_HASH_H
+#define JOBHOST_STORE_HASH_H
 
 #include <stdbool.h>
 #include <stddef.h>
