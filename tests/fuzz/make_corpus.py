@@ -309,7 +309,7 @@ def redis_hashes():
     for name, more in {
         "small": ["payload", "{}", "createdAt", "1730871754753"],
         "pieces": ["payload", "x" * 64, "payload:1", "y" * 64, "payload:2", "z"], "gap": ["payload", "x", "payload:2", "z"],
-        "large": ["payloadBytes", "5000"], "parcel": ["payloadBytes", "3", "payload", "xyz", "queue", "q"],
+        "large": ["payloadBytes", "5000"], "parcel": ["payloadBytes", "1025", "payload", "x" * 1025, "queue", "q"],
         "spec": ["priority", "high", "user", "t", "contentType", "text/plain", "key", "k", "keyMode", "return", "keyTtl", "-1", "max", "3",
                  "timeout", "60000", "deadline", "1800000000000", "expires", "1", "labels", "a,b", "callback", "https://x", "retry", "{}",
                  "flow", "f", "parent", head[1], "nominal", "5", "files", packed],

@@ -475,6 +475,7 @@ static void test_damaged_values(void) {
         {"deadline", "-"},
         {"resultBytes", "-1"},
         {"payloadBytes", "536870913"},
+        {"payloadBytes", "1024"}, // would stand in pieces
         {"begun", "2"},
         {"host", ""},
         {"host", "0123456789abcdef0"},
@@ -513,6 +514,7 @@ static void test_limits_of_numbers(void) {
         {"deadline", "9223372036854775807"},
         {"deadline", "-9223372036854775808"},
         {"payloadBytes", "536870912"},
+        {"payloadBytes", "1025"},
         {"host", "0123456789abcdef"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

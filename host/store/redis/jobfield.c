@@ -282,10 +282,13 @@ static int take_number(const struct jobfield *f, struct bytes value, struct redi
     static const struct {
         int64_t least, most;
     } ranges[] = {
-        [FIELD_I32] = {INT32_MIN, INT32_MAX},        [FIELD_U32] = {0, UINT32_MAX},
-        [FIELD_I64] = {INT64_MIN, INT64_MAX},        [FIELD_U64] = {0, INT64_MAX},
-        [FIELD_RESULT_SIZE] = {0, INT64_MAX},        [FIELD_FLAG] = {0, 1},
-        [FIELD_PAYLOAD_SIZE] = {0, REDIS_VALUE_MAX},
+        [FIELD_I32] = {INT32_MIN, INT32_MAX},
+        [FIELD_U32] = {0, UINT32_MAX},
+        [FIELD_I64] = {INT64_MIN, INT64_MAX},
+        [FIELD_U64] = {0, INT64_MAX},
+        [FIELD_RESULT_SIZE] = {0, INT64_MAX},
+        [FIELD_FLAG] = {0, 1},
+        [FIELD_PAYLOAD_SIZE] = {REDIS_PAYLOAD_INLINE + 1, REDIS_VALUE_MAX},
     };
     int64_t n = 0;
     if (!read_number(value, &n) || n < ranges[f->kind].least || n > ranges[f->kind].most) {
