@@ -451,8 +451,8 @@ static void test_view_by_state(void) {
 }
 
 static void test_unknown_fields(void) {
-    static const char *const pairs[] = {"fromTheFuture", "x", "",          "", "payloa", "1",
-                                        "payload:16",    "y", "payload:x", "z"};
+    static const char *const pairs[] = {
+        "fromTheFuture", "x", "", "", "payloa", "1", "16", "y", "1x", "z"};
     struct arena arena = {.head = NULL};
     struct redis_job job;
     EXPECT_EQ_INT(0, read_pairs(pairs, ARRAY_LEN(pairs), &job, &arena, NULL));
@@ -492,15 +492,14 @@ static void test_damaged_values(void) {
         {"id", "no"},
         {"files", "\x21\x05xxxxx"},
         {"files", "\xff"},
-        {"payload:1", "without a first piece"},
+        {"1", "without a first piece"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct arena arena = {.head = NULL};
         struct err e = {.code = 0};
         struct redis_job job;
         EXPECT_EQ_INT(-EBADMSG, read_pairs(rows[i], 2, &job, &arena, &e));
-        EXPECT_CONTAINS(strncmp(rows[i][0], "payload:", 8) == 0 ? "\"payload\"" : rows[i][0],
-                        e.msg);
+        EXPECT_CONTAINS(strcmp(rows[i][0], "1") == 0 ? "\"payload\"" : rows[i][0], e.msg);
         arena_free(&arena);
     }
 }

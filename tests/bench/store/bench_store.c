@@ -1,11 +1,13 @@
 /* How fast and how large the store is, through its asynchronous interface: no-op jobs, 200-byte
  * payloads, submitted in batches of 100, drained by claims and commits of 64, synchronous=FULL.
  *
- *     bench_store [-n JOBS] [-d DIR] [cycle|size|growth]...      (cycle and size by default)
+ *     bench_store [-n JOBS] [-d DIR | -u URL] [cycle|size|growth]...      (cycle and size by default)
  *
  * cycle   enqueue then drain, jobs/s, and processor time a job
  * size    bytes of disk per 100k queued jobs
  * growth  cost of submit and of claim + commit while 1k .. 1M jobs wait
+ *
+ * URL is that of a Redis with an empty database; its size is told by the server.
  *
  * One line of JSON per figure, as bench/peers prints them: {"metric":..., "value":..., "unit":...}.
  */
@@ -30,7 +32,7 @@ struct bench {
     struct env env;
     struct store store;
     struct id_gen ids;
-    const char *dir;
+    const char *dir, *url;
     char payload[PAYLOAD];
     uint64_t goal, submitted, acked, finished;
     uint32_t claims_out, commits_out;
@@ -211,11 +213,31 @@ static void drain(struct bench *b) {
 
 /* ------------------------------------------------------------------ figures */
 
+// Claims follow each other here without being called.
+static void on_ready(void *arg, const struct store_lane *lane) {
+    (void)arg;
+    (void)lane;
+}
+
+static void on_due(void *arg, int64_t due_ms) {
+    (void)arg;
+    (void)due_ms;
+}
+
+static void on_health(void *arg, const char *reason) {
+    (void)arg;
+    if (reason != NULL) {
+        (void)fprintf(stderr, "%s\n", reason);
+    }
+}
+
 static void open_store(struct bench *b) {
     char url[400], blobs[400];
     struct err e = {.code = 0};
-    struct store_events events = {.arg = NULL};
-    (void)snprintf(url, sizeof url, "sqlite:%s/bench.db", b->dir);
+    struct store_events events = {.ready = on_ready, .due = on_due, .health = on_health};
+    (void)snprintf(url, sizeof url, "%s%s%s",
+                   b->url != NULL ? b->url : "sqlite:", b->url != NULL ? "" : b->dir,
+                   b->url != NULL ? "" : "/bench.db");
     (void)snprintf(blobs, sizeof blobs, "%s/blobs", b->dir);
     struct store_config config = {.url = url, .blob_dir = blobs};
     if (store_open(&config, b->base, NULL, &b->env, &events, &b->store, &e) < 0) {
@@ -260,11 +282,41 @@ static void measure_cycle(struct bench *b, uint64_t jobs) {
     store_close(&b->store);
 }
 
+static void on_stats(struct store_op *op) {
+    *(bool *)op->arg = true;
+}
+
+static uint64_t used_bytes(struct bench *b) {
+    bool done = false;
+    struct store_stats stats = {.op = {.kind = STORE_STATS, .done = on_stats, .arg = &done}};
+    stats.op.now_ms = now_ms(b);
+    store_post(&b->store, &stats.op);
+    while (!done) {
+        (void)event_base_loop(b->base, EVLOOP_ONCE);
+    }
+    if (stats.op.status < 0) {
+        die("stats", &stats.op.err);
+    }
+    uint64_t bytes = stats.disk_bytes;
+    store_op_finish(&stats.op);
+    return bytes;
+}
+
 static void measure_size(struct bench *b, uint64_t jobs) {
     char path[400];
-    struct stat st;
+    struct stat st = {.st_size = 0};
     wipe(b);
     open_store(b);
+    if (b->url != NULL) {
+        uint64_t before = used_bytes(b);
+        enqueue(b, jobs);
+        emit("memory_per_100k_queued",
+             (double)(used_bytes(b) - before) / (double)jobs * 1e5 / 1048576, "MiB",
+             ",\"payload\":200");
+        drain(b);
+        store_close(&b->store);
+        return;
+    }
     enqueue(b, jobs);
     store_close(&b->store); // checkpoints
     (void)snprintf(path, sizeof path, "%s/bench.db", b->dir);
@@ -304,11 +356,13 @@ int main(int argc, char **argv) {
     uint64_t jobs = 200000;
     int opt = 0;
     char made[] = "/tmp/jobhost-bench-XXXXXX";
-    while ((opt = getopt(argc, argv, "n:d:")) != -1) {
+    while ((opt = getopt(argc, argv, "n:d:u:")) != -1) {
         if (opt == 'n') {
             jobs = strtoull(optarg, NULL, 10);
         } else if (opt == 'd') {
             b.dir = optarg;
+        } else if (opt == 'u') {
+            b.url = optarg;
         } else {
             return 2;
         }
