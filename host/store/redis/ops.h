@@ -6,4 +6,10 @@
 
 extern const struct redis_op_kind redis_submit;
 
+/* reading */
+extern const struct redis_op_kind redis_get;
+extern const struct redis_op_kind redis_step_get;
+extern const struct redis_op_kind redis_result_get;
+extern const struct redis_op_kind redis_output_get;
+
 #endif

@@ -12,7 +12,10 @@
 #include "store/redis/queues.h"
 
 /* X(name): lua/<name>.lua */
-#define REDIS_SCRIPTS(X) X(submit)
+#define REDIS_SCRIPTS(X)                                                                           \
+    X(get)                                                                                         \
+    X(result)                                                                                      \
+    X(submit)
 
 enum redis_script {
 #define X(name) REDIS_SCRIPT_##name,
