@@ -6,7 +6,7 @@
 #include <unistd.h>
 #include <utlist.h>
 
-#include "store/sqlite/blobfile.h"
+#include "store/blobfile.h"
 #include "store/sqlite/blobrow.h"
 #include "store/sqlite/ops.h"
 

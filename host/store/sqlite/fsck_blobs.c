@@ -2,7 +2,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "store/sqlite/blobfile.h"
+#include "store/blobfile.h"
 #include "store/sqlite/blobrow.h"
 #include "store/sqlite/blobs.h"
 #include "store/sqlite/fsck.h"

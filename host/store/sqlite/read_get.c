@@ -1,8 +1,8 @@
 #include <errno.h>
 
-#include "store/sqlite/blobfile.h"
-#include "store/sqlite/blobrow.h"
+#include "store/blobfile.h"
 #include "store/history.h"
+#include "store/sqlite/blobrow.h"
 #include "store/sqlite/ops.h"
 #include "store/sqlite/outputs.h"
 #include "store/sqlite/reader.h"

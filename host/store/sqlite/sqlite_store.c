@@ -9,7 +9,7 @@
 
 #include "base/env.h"
 #include "base/log.h"
-#include "store/sqlite/blobfile.h"
+#include "store/blobfile.h"
 #include "store/sqlite/blobs.h"
 #include "store/sqlite/hostlock.h"
 #include "store/sqlite/ops.h"
@@ -281,7 +281,7 @@ static int start_threads(struct sqlite_store *st, struct err *e) {
 static int open_all(struct sqlite_store *st, struct event_base *base,
                     const struct store_events *events, struct err *e) {
     int r = st->config.read_only_ok ? 0 : hostlock_take(&st->lock, st->path, e);
-    r = r < 0 || st->config.read_only_ok ? r : blobfile_prepare(st->blob_dir, e);
+    r = r < 0 || st->config.read_only_ok ? r : blobfile_prepare(st->blob_dir, false, e);
     r = r < 0 ? r : outlet_init(&st->outlet, base, events, e);
     if (r < 0) {
         return r;

@@ -1,23 +1,25 @@
-#include "store/sqlite/blobfile.h"
+#include "store/blobfile.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/fault.h"
 #include "base/write_all.h"
 
-enum { COPY_CHUNK = 256 * 1024, SHA_TEXT = 64 };
+enum { COPY_CHUNK = 256 * 1024, SHA_TEXT = BLOBFILE_SHA_TEXT, STALE_S = 24 * 3600 };
 #define MARK "doubt-"
 
-static void sha_text(const uint8_t sha256[32], char out[SHA_TEXT + 1]) {
+void blobfile_sha_text(const uint8_t sha256[32], char out[SHA_TEXT + 1]) {
     static const char digits[] = "0123456789abcdef";
     for (size_t i = 0; i < 32; i++) {
         out[2 * i] = digits[sha256[i] >> 4];
@@ -30,7 +32,7 @@ static int digit(char c) {
     return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-static bool sha_parse(const char *text, uint8_t out[32]) {
+static bool sha_begins(const char *text, uint8_t out[32]) {
     for (size_t i = 0; i < 32; i++) {
         int hi = digit(text[2 * i]);
         int lo = hi < 0 ? -1 : digit(text[2 * i + 1]);
@@ -39,20 +41,46 @@ static bool sha_parse(const char *text, uint8_t out[32]) {
         }
         out[i] = (uint8_t)(hi * 16 + lo);
     }
-    return text[SHA_TEXT] == '\0';
+    return true;
 }
 
-// DIR/ab or DIR/ab/ab12...; 0 or -ENAMETOOLONG
+bool blobfile_sha_parse(const char *text, uint8_t ret[32]) {
+    return sha_begins(text, ret) && text[SHA_TEXT] == '\0';
+}
+
+void blobfile_name(const uint8_t sha256[32], uint64_t time, char out[BLOBFILE_NAME_MAX + 1]) {
+    blobfile_sha_text(sha256, out);
+    (void)snprintf(out + SHA_TEXT, BLOBFILE_NAME_MAX + 1 - SHA_TEXT, "-%016" PRIx64, time);
+}
+
+bool blobfile_is_name(const char *text) {
+    uint8_t sha[32];
+    if (!sha_begins(text, sha) || text[SHA_TEXT] != '-') {
+        return false;
+    }
+    for (size_t i = SHA_TEXT + 1; i < BLOBFILE_NAME_MAX; i++) {
+        if (digit(text[i]) < 0) {
+            return false;
+        }
+    }
+    return text[BLOBFILE_NAME_MAX] == '\0';
+}
+
+// DIR/ab or DIR/ab/NAME; 0 or -ENAMETOOLONG
+static int path_of_name(const char *dir, const char *name, bool file, char *out, size_t cap) {
+    int n = snprintf(out, cap, "%s/%.2s%s%s", dir, name, file ? "/" : "", file ? name : "");
+    return n < 0 || (size_t)n >= cap ? -ENAMETOOLONG : 0;
+}
+
 static int path_of(const char *dir, const uint8_t sha256[32], bool file, char *out, size_t cap) {
     char text[SHA_TEXT + 1];
-    sha_text(sha256, text);
-    int n = snprintf(out, cap, "%s/%.2s%s%s", dir, text, file ? "/" : "", file ? text : "");
-    return n < 0 || (size_t)n >= cap ? -ENAMETOOLONG : 0;
+    blobfile_sha_text(sha256, text);
+    return path_of_name(dir, text, file, out, cap);
 }
 
 static int mark_path(const char *dir, const uint8_t sha256[32], char *out, size_t cap) {
     char text[SHA_TEXT + 1];
-    sha_text(sha256, text);
+    blobfile_sha_text(sha256, text);
     int n = snprintf(out, cap, "%s/tmp/" MARK "%s", dir, text);
     return n < 0 || (size_t)n >= cap ? -ENAMETOOLONG : 0;
 }
@@ -71,7 +99,12 @@ static int sync_dir(const char *path, struct err *e) {
     return r;
 }
 
-int blobfile_prepare(const char *dir, struct err *e) {
+static bool is_stale(int dir, const char *name, bool shared) {
+    struct stat st;
+    return !shared || (fstatat(dir, name, &st, 0) == 0 && st.st_mtim.tv_sec < time(NULL) - STALE_S);
+}
+
+int blobfile_prepare(const char *dir, bool shared, struct err *e) {
     char tmp[PATH_MAX];
     (void)snprintf(tmp, sizeof tmp, "%s/tmp", dir);
     int r = make_dir(dir, e);
@@ -81,7 +114,7 @@ int blobfile_prepare(const char *dir, struct err *e) {
         return r < 0 ? r : err_errno(e, -errno, "%s", tmp);
     }
     for (struct dirent *entry = readdir(d); entry != NULL; entry = readdir(d)) {
-        if (strncmp(entry->d_name, "put-", 4) == 0) {
+        if (strncmp(entry->d_name, "put-", 4) == 0 && is_stale(dirfd(d), entry->d_name, shared)) {
             (void)unlinkat(dirfd(d), entry->d_name, 0);
         }
     }
@@ -90,7 +123,9 @@ int blobfile_prepare(const char *dir, struct err *e) {
 }
 
 static int take_chunk(int out, EVP_MD_CTX *md, struct bytes chunk) {
-    return EVP_DigestUpdate(md, chunk.data, chunk.len) != 1 ? -EIO : write_all(out, chunk);
+    return EVP_DigestUpdate(md, chunk.data, chunk.len) != 1 ? -EIO
+           : out == -1                                      ? 0
+                                                            : write_all(out, chunk);
 }
 
 // From `in` (offset 0 to its end, its own position is not used) into `out`.
@@ -115,7 +150,7 @@ static int copy_fd(int in, int out, EVP_MD_CTX *md, uint64_t max, uint64_t *ret_
     return r;
 }
 
-static int fill(int out, struct bytes data, int fd, uint64_t max, struct blob_ref *ret) {
+int blobfile_copy(int out, struct bytes data, int fd, uint64_t max, struct blob_ref *ret) {
     EVP_MD_CTX *md = EVP_MD_CTX_new();
     if (md == NULL || EVP_DigestInit_ex(md, EVP_sha256(), NULL) != 1) {
         EVP_MD_CTX_free(md);
@@ -132,7 +167,18 @@ static int fill(int out, struct bytes data, int fd, uint64_t max, struct blob_re
         r = -EIO;
     }
     EVP_MD_CTX_free(md);
-    return r < 0 || fsync(out) == 0 ? r : -errno;
+    return r;
+}
+
+int blobfile_temp(const char *dir, struct err *e) {
+    char path[PATH_MAX];
+    (void)snprintf(path, sizeof path, "%s/tmp/put-XXXXXX", dir);
+    int fd = mkstemp(path);
+    if (fd == -1) {
+        return err_errno(e, -errno, "%s", path);
+    }
+    (void)unlink(path);
+    return fd;
 }
 
 int blobfile_write(const char *dir, struct bytes data, int fd, uint64_t max, char **ret_tmp,
@@ -143,7 +189,8 @@ int blobfile_write(const char *dir, struct bytes data, int fd, uint64_t max, cha
     if (out == -1) {
         return err_errno(e, -errno, "%s", path);
     }
-    int r = fill(out, data, fd, max, ret);
+    int r = blobfile_copy(out, data, fd, max, ret);
+    r = r < 0 || fsync(out) == 0 ? r : -errno;
     (void)close(out);
     *ret_tmp = r < 0 ? NULL : strdup(path);
     r = r == 0 && *ret_tmp == NULL ? -ENOMEM : r;
@@ -156,15 +203,17 @@ int blobfile_write(const char *dir, struct bytes data, int fd, uint64_t max, cha
     return 0;
 }
 
-int blobfile_publish(const char *dir, const char *tmp, const struct blob_ref *blob, struct err *e) {
+// `sha256` NULL: without a mark.
+static int publish(const char *dir, const char *tmp, const char *name, const uint8_t sha256[32],
+                   struct err *e) {
     char parent[PATH_MAX], path[PATH_MAX];
-    int r = path_of(dir, blob->sha256, false, parent, sizeof parent);
-    r = r < 0 ? r : path_of(dir, blob->sha256, true, path, sizeof path);
+    int r = path_of_name(dir, name, false, parent, sizeof parent);
+    r = r < 0 ? r : path_of_name(dir, name, true, path, sizeof path);
     r = r < 0 ? err_set(e, r, "%s: the path is too long", dir) : 0;
     if (r == 0 && mkdir(parent, 0700) == 0) {
         r = sync_dir(dir, e);
     }
-    int marked = r < 0 ? 0 : blobfile_mark(dir, blob->sha256);
+    int marked = r < 0 || sha256 == NULL ? 0 : blobfile_mark(dir, sha256);
     r = marked < 0 ? err_errno(e, marked, "%s/tmp", dir) : r;
     if (r == 0 && fault(FAULT_BLOB_BEFORE_RENAME) < 0) {
         r = err_set(e, -EIO, "fault injected before a blob's rename");
@@ -179,6 +228,16 @@ int blobfile_publish(const char *dir, const char *tmp, const struct blob_ref *bl
         r = err_set(e, -EIO, "fault injected after a blob's rename");
     }
     return r;
+}
+
+int blobfile_publish(const char *dir, const char *tmp, const struct blob_ref *blob, struct err *e) {
+    char text[SHA_TEXT + 1];
+    blobfile_sha_text(blob->sha256, text);
+    return publish(dir, tmp, text, blob->sha256, e);
+}
+
+int blobfile_publish_as(const char *dir, const char *tmp, const char *name, struct err *e) {
+    return publish(dir, tmp, name, NULL, e);
 }
 
 // ---- marks
@@ -203,7 +262,8 @@ void blobfile_unmark(const char *dir, const uint8_t sha256[32]) {
 
 static bool is_mark(const char *name, uint8_t ret_sha[32]) {
     return strncmp(name, MARK, sizeof MARK - 1) == 0 &&
-           strlen(name) == sizeof MARK - 1 + SHA_TEXT && sha_parse(name + sizeof MARK - 1, ret_sha);
+           strlen(name) == sizeof MARK - 1 + SHA_TEXT &&
+           blobfile_sha_parse(name + sizeof MARK - 1, ret_sha);
 }
 
 int blobfile_each_mark(const char *dir, int (*each)(void *arg, const uint8_t sha256[32]),
@@ -225,14 +285,20 @@ int blobfile_each_mark(const char *dir, int (*each)(void *arg, const uint8_t sha
 
 // ---- files in place
 
-int blobfile_open(const char *dir, const uint8_t sha256[32], struct err *e) {
+int blobfile_open_as(const char *dir, const char *name, struct err *e) {
     char path[PATH_MAX];
-    int r = path_of(dir, sha256, true, path, sizeof path);
+    int r = path_of_name(dir, name, true, path, sizeof path);
     int fd = r < 0 ? -1 : open(path, O_RDONLY | O_CLOEXEC);
     if (fd == -1) {
         return err_errno(e, r < 0 ? r : -errno, "blob %s", path);
     }
     return fd;
+}
+
+int blobfile_open(const char *dir, const uint8_t sha256[32], struct err *e) {
+    char text[SHA_TEXT + 1];
+    blobfile_sha_text(sha256, text);
+    return blobfile_open_as(dir, text, e);
 }
 
 int64_t blobfile_size(const char *dir, const uint8_t sha256[32]) {
@@ -242,10 +308,16 @@ int64_t blobfile_size(const char *dir, const uint8_t sha256[32]) {
     return r < 0 ? r : stat(path, &st) == -1 ? -errno : (int64_t)st.st_size;
 }
 
-int blobfile_unlink(const char *dir, const uint8_t sha256[32]) {
+int blobfile_unlink_as(const char *dir, const char *name) {
     char path[PATH_MAX];
-    int r = path_of(dir, sha256, true, path, sizeof path);
+    int r = path_of_name(dir, name, true, path, sizeof path);
     return r < 0 || unlink(path) == 0 ? r : -errno;
+}
+
+int blobfile_unlink(const char *dir, const uint8_t sha256[32]) {
+    char text[SHA_TEXT + 1];
+    blobfile_sha_text(sha256, text);
+    return blobfile_unlink_as(dir, text);
 }
 
 static int each_in(const char *dir, const char *sub,
@@ -262,7 +334,7 @@ static int each_in(const char *dir, const char *sub,
     for (struct dirent *entry = readdir(d); entry != NULL && r == 0; entry = readdir(d)) {
         uint8_t sha[32];
         struct stat st;
-        if (strlen(entry->d_name) == SHA_TEXT && sha_parse(entry->d_name, sha) &&
+        if (strlen(entry->d_name) == SHA_TEXT && blobfile_sha_parse(entry->d_name, sha) &&
             fstatat(dirfd(d), entry->d_name, &st, 0) == 0) {
             int64_t changed_ms = (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
             r = each(arg, sha, (uint64_t)st.st_size, changed_ms);
