@@ -5,6 +5,8 @@
 #include "store/redis/task.h"
 
 extern const struct redis_op_kind redis_submit;
+extern const struct redis_op_kind redis_blob_keep;
+extern const struct redis_op_kind redis_kv_get, redis_kv_claim;
 
 /* reading */
 extern const struct redis_op_kind redis_get;

@@ -13,7 +13,19 @@
 
 /* X(name): lua/<name>.lua */
 #define REDIS_SCRIPTS(X)                                                                           \
+    X(blob_begin)                                                                                  \
+    X(blob_end)                                                                                    \
+    X(blob_hold)                                                                                   \
+    X(blob_keep)                                                                                   \
+    X(blob_looked)                                                                                 \
+    X(blob_named)                                                                                  \
+    X(blob_piece)                                                                                  \
+    X(blob_release)                                                                                \
+    X(blob_sweep)                                                                                  \
     X(get)                                                                                         \
+    X(kv_claim)                                                                                    \
+    X(kv_get)                                                                                      \
+    X(kv_sweep)                                                                                    \
     X(result)                                                                                      \
     X(submit)
 
