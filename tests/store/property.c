@@ -24,6 +24,7 @@ struct model_job {
     enum job_priority priority;
     enum job_state state;
     int64_t at_ms; /* ready, due or expiry, as the state says */
+    uint64_t turn; /* shared stores: when it became ready, in order; equal: in any order */
     int key;       /* -1 = none */
     uint32_t token, commit_no;
     int32_t attempts;
@@ -43,6 +44,7 @@ struct model {
     size_t count;
     struct model_key keys[MODEL_LANES][MODEL_KEYS];
     uint64_t random;
+    uint64_t turns;   /* given out */
     const char *last; /* operation, for the report */
 };
 
@@ -78,6 +80,15 @@ static struct model_job *pick(struct model *m) {
     return m->count == 0 ? NULL : &m->jobs[dice(m, m->count)];
 }
 
+/* A shared store hands jobs of a band out in the order in which they became ready there. */
+enum { TURN_BACK = 0 /* given back: before all that never ran */ };
+
+static void make_ready(struct model *m, struct model_job *j, int64_t since_ms) {
+    j->state = JOB_QUEUED;
+    j->at_ms = since_ms;
+    j->turn = ++m->turns;
+}
+
 /* ------------------------------------------------------------------ operations */
 
 static void do_submit(struct model *m) {
@@ -92,8 +103,11 @@ static void do_submit(struct model *m) {
     if (dice(m, 3) == 0) {
         spec.run_at_ms = m->rig.now + 1 + (int64_t)dice(m, 2000);
     }
-    j->state = spec.run_at_ms > 0 ? JOB_SCHEDULED : JOB_QUEUED;
-    j->at_ms = spec.run_at_ms > 0 ? spec.run_at_ms : m->rig.now;
+    j->state = JOB_SCHEDULED;
+    j->at_ms = spec.run_at_ms;
+    if (spec.run_at_ms == 0) {
+        make_ready(m, j, m->rig.now);
+    }
     int want = SUBMIT_NEW;
     if (dice(m, 3) == 0) {
         int key = (int)dice(m, MODEL_KEYS);
@@ -119,6 +133,9 @@ static void do_submit(struct model *m) {
 
 // Is `a` before `b` in a band?
 static bool before(const struct model_job *a, const struct model_job *b) {
+    if (rig_is_shared()) {
+        return a->turn < b->turn;
+    }
     return a->at_ms != b->at_ms ? a->at_ms < b->at_ms : id_order(&a->id) < id_order(&b->id);
 }
 
@@ -126,17 +143,34 @@ static bool waits(const struct model_job *j, int lane) {
     return j->there && j->state == JOB_QUEUED && j->lane == lane;
 }
 
-// Strict priorities, oldest first: time in this test never runs long enough for ageing.
-static struct model_job *next_of(struct model *m, int lane) {
-    struct model_job *best = NULL;
+// Strict priorities: time in this test never runs long enough for ageing.
+static bool goes_before(const struct model_job *a, const struct model_job *b) {
+    return a->priority != b->priority ? a->priority < b->priority : before(a, b);
+}
+
+// The job of that id, if it waits in the lane and nobody must go before it.
+static struct model_job *next_of(struct model *m, int lane, const struct job_id *id) {
+    struct model_job *found = NULL;
     for (size_t i = 0; i < m->count; i++) {
-        struct model_job *j = &m->jobs[i];
-        if (waits(j, lane) && (best == NULL || j->priority < best->priority ||
-                               (j->priority == best->priority && before(j, best)))) {
-            best = j;
+        if (waits(&m->jobs[i], lane) && id_equal(&m->jobs[i].id, id)) {
+            found = &m->jobs[i];
         }
     }
-    return best;
+    for (size_t i = 0; found != NULL && i < m->count; i++) {
+        if (waits(&m->jobs[i], lane) && goes_before(&m->jobs[i], found)) {
+            return NULL;
+        }
+    }
+    return found;
+}
+
+static bool any_waits(const struct model *m, int lane) {
+    for (size_t i = 0; i < m->count; i++) {
+        if (waits(&m->jobs[i], lane)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void do_claim(struct model *m) {
@@ -144,8 +178,8 @@ static void do_claim(struct model *m) {
     uint32_t limit = (uint32_t)dice(m, 6);
     const struct store_claim *claim = rig_claim(&m->rig, queues[lane], types[lane], limit);
     for (size_t i = 0; i < claim->job_count; i++) {
-        struct model_job *j = next_of(m, lane);
-        if (!agree(m, j != NULL && id_equal(&j->id, &claim->jobs[i].spec.id), "who is next")) {
+        struct model_job *j = next_of(m, lane, &claim->jobs[i].spec.id);
+        if (!agree(m, j != NULL, "who is next")) {
             return;
         }
         (void)agree(m, claim->jobs[i].token > j->token, "tokens grow");
@@ -161,7 +195,7 @@ static void do_claim(struct model *m) {
         j->claim = claim->jobs[i];
         j->written = false;
     }
-    (void)agree(m, claim->job_count == limit || next_of(m, lane) == NULL, "none is left behind");
+    (void)agree(m, claim->job_count == limit || !any_waits(m, lane), "none is left behind");
 }
 
 static void release_key(struct model *m, struct model_job *j) {
@@ -231,12 +265,13 @@ static void do_commit(struct model *m) {
         if (job_is_final(j->state)) {
             j->at_ms = m->rig.now + KEEP_MS;
             release_key(m, j);
-        } else if (j->state != JOB_QUEUED) { // RELEASE keeps its turn
+        } else if (j->state == JOB_QUEUED) { // RELEASE: with its old time
+            j->turn = TURN_BACK;
+        } else {
             bool timed = j->state == JOB_SCHEDULED || item.run_at_ms > 0;
             j->at_ms = item.run_at_ms;
             if (timed && item.run_at_ms <= m->rig.now) {
-                j->state = JOB_QUEUED;
-                j->at_ms = m->rig.now;
+                make_ready(m, j, m->rig.now);
             }
         }
     }
@@ -271,7 +306,10 @@ static void do_move(struct model *m) {
     }
     bool revived = job_is_final(j->state);
     j->state = targets[e];
-    j->at_ms = j->state == JOB_QUEUED ? m->rig.now : 0;
+    j->at_ms = 0;
+    if (j->state == JOB_QUEUED) {
+        make_ready(m, j, m->rig.now);
+    }
     if (job_is_final(j->state)) {
         release_key(m, j);
     } else if (revived && j->key >= 0 && !key_held(m, key_of(m, j->lane, j->key))) {
@@ -282,13 +320,15 @@ static void do_move(struct model *m) {
 static void do_due(struct model *m) {
     size_t want = 0;
     int64_t next = 0, got_next = 0;
+    uint64_t turn = ++m->turns; // one for all of them
     for (size_t i = 0; i < m->count; i++) {
         struct model_job *j = &m->jobs[i];
         if (!j->there || (j->state != JOB_SCHEDULED && j->state != JOB_PARKED) || j->at_ms == 0) {
             continue;
         }
         if (j->at_ms <= m->rig.now) {
-            j->state = JOB_QUEUED; // ready since it was due
+            make_ready(m, j, j->at_ms); // since it was due
+            j->turn = turn;
             want++;
         } else if (next == 0 || j->at_ms < next) {
             next = j->at_ms;
@@ -333,7 +373,8 @@ static void do_reopen(struct model *m) {
     for (size_t i = 0; i < m->count; i++) {
         struct model_job *j = &m->jobs[i];
         if (j->there && j->state == JOB_RUNNING) {
-            j->state = JOB_QUEUED; // with its old turn
+            j->state = JOB_QUEUED; // with its old time
+            j->turn = TURN_BACK;
         }
     }
 }
