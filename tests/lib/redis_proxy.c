@@ -5,10 +5,12 @@
 #include <event2/event.h>
 #include <event2/listener.h>
 #include <hiredis/hiredis.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -30,6 +32,10 @@ struct pair {
 
 struct redis_proxy {
     struct event_base *base;
+    struct event *stop;
+    int stop_fd;
+    pthread_t thread;
+    pthread_mutex_t lock; /* of all below, while callbacks run and orders are given */
     struct evconnlistener *listener;
     struct sockaddr_un from, to;
     TAILQ_HEAD(, pair) pairs;
@@ -107,9 +113,8 @@ static void cut_here(struct pair *p, size_t len) {
     forward(p, len);
 }
 
-static void on_commands(struct bufferevent *bev, void *arg) {
-    struct pair *p = arg;
-    struct evbuffer *in = bufferevent_get_input(bev);
+static void take_commands(struct pair *p) {
+    struct evbuffer *in = bufferevent_get_input(p->client);
     char name[32];
     size_t len;
     while (!p->last && (len = first_command((const char *)evbuffer_pullup(in, -1),
@@ -138,9 +143,8 @@ static unsigned count_replies(struct pair *p, struct evbuffer *in) {
     return count;
 }
 
-static void on_replies(struct bufferevent *bev, void *arg) {
-    struct pair *p = arg;
-    struct evbuffer *in = bufferevent_get_input(bev);
+static void take_replies(struct pair *p) {
+    struct evbuffer *in = bufferevent_get_input(p->server);
     unsigned count = count_replies(p, in);
     p->open -= (int)count;
     if (p->last) {
@@ -152,26 +156,40 @@ static void on_replies(struct bufferevent *bev, void *arg) {
     }
     (void)evbuffer_add_buffer(bufferevent_get_output(p->client), in);
     if (p->waits && p->open <= 0) {
-        on_commands(p->client, p);
+        take_commands(p);
     }
 }
 
 /* ------------------------------------------------------------------ connections */
 
-static void on_end(struct bufferevent *bev, short what, void *arg) {
+static void on_commands(struct bufferevent *bev, void *arg) {
+    struct redis_proxy *proxy = ((struct pair *)arg)->proxy; // which outlives the pair
     (void)bev;
+    (void)pthread_mutex_lock(&proxy->lock);
+    take_commands(arg);
+    (void)pthread_mutex_unlock(&proxy->lock);
+}
+
+static void on_replies(struct bufferevent *bev, void *arg) {
+    struct redis_proxy *proxy = ((struct pair *)arg)->proxy;
+    (void)bev;
+    (void)pthread_mutex_lock(&proxy->lock);
+    take_replies(arg);
+    (void)pthread_mutex_unlock(&proxy->lock);
+}
+
+static void on_end(struct bufferevent *bev, short what, void *arg) {
+    struct redis_proxy *proxy = ((struct pair *)arg)->proxy;
+    (void)bev;
+    (void)pthread_mutex_lock(&proxy->lock);
     if ((what & (BEV_EVENT_EOF | BEV_EVENT_ERROR)) != 0) {
         end_pair(arg);
     }
+    (void)pthread_mutex_unlock(&proxy->lock);
 }
 
-static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *from,
-                      int len, void *arg) {
-    struct redis_proxy *proxy = arg;
+static void add_pair(struct redis_proxy *proxy, evutil_socket_t fd) {
     struct pair *p = calloc(1, sizeof *p);
-    (void)listener;
-    (void)from;
-    (void)len;
     if (p == NULL) {
         abort();
     }
@@ -190,41 +208,78 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
     }
 }
 
-struct redis_proxy *redis_proxy_new(struct event_base *base, const char *path, const char *to) {
+static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *from,
+                      int len, void *arg) {
+    struct redis_proxy *proxy = arg;
+    (void)listener;
+    (void)from;
+    (void)len;
+    (void)pthread_mutex_lock(&proxy->lock);
+    add_pair(proxy, fd);
+    (void)pthread_mutex_unlock(&proxy->lock);
+}
+
+/* ------------------------------------------------------------------ the thread */
+
+static void on_stop(evutil_socket_t fd, short what, void *arg) {
+    (void)fd;
+    (void)what;
+    (void)event_base_loopbreak(((struct redis_proxy *)arg)->base);
+}
+
+static void *run(void *arg) {
+    (void)event_base_dispatch(((struct redis_proxy *)arg)->base);
+    return NULL;
+}
+
+struct redis_proxy *redis_proxy_new(const char *path, const char *to) {
     struct redis_proxy *p = calloc(1, sizeof *p);
     if (p == NULL) {
         abort();
     }
-    p->base = base;
     TAILQ_INIT(&p->pairs);
     p->from.sun_family = p->to.sun_family = AF_UNIX;
     (void)snprintf(p->from.sun_path, sizeof p->from.sun_path, "%s", path);
     (void)snprintf(p->to.sun_path, sizeof p->to.sun_path, "%s", to);
+    p->base = event_base_new();
+    p->stop_fd = eventfd(0, EFD_CLOEXEC);
+    p->stop = event_new(p->base, p->stop_fd, EV_READ, on_stop, p);
     p->listener = evconnlistener_new_bind(
-        base, on_accept, p, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 16,
+        p->base, on_accept, p, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 16,
         (const struct sockaddr *)(const void *)&p->from, sizeof p->from);
-    if (p->listener == NULL) {
+    if (p->listener == NULL || p->stop == NULL || event_add(p->stop, NULL) == -1 ||
+        pthread_mutex_init(&p->lock, NULL) != 0 || pthread_create(&p->thread, NULL, run, p) != 0) {
         perror(path);
         abort();
     }
     return p;
 }
 
-void redis_proxy_free(struct redis_proxy **p) {
-    if (*p == NULL) {
+void redis_proxy_free(struct redis_proxy **ref) {
+    struct redis_proxy *p = *ref;
+    if (p == NULL) {
         return;
     }
-    while (!TAILQ_EMPTY(&(*p)->pairs)) {
-        end_pair(TAILQ_FIRST(&(*p)->pairs));
+    (void)eventfd_write(p->stop_fd, 1);
+    (void)pthread_join(p->thread, NULL);
+    while (!TAILQ_EMPTY(&p->pairs)) {
+        end_pair(TAILQ_FIRST(&p->pairs));
     }
-    evconnlistener_free((*p)->listener);
-    (void)unlink((*p)->from.sun_path);
-    free(*p);
-    *p = NULL;
+    evconnlistener_free(p->listener);
+    event_free(p->stop);
+    event_base_free(p->base);
+    (void)close(p->stop_fd);
+    (void)pthread_mutex_destroy(&p->lock);
+    (void)unlink(p->from.sun_path);
+    free(p);
+    *ref = NULL;
 }
+
+/* ------------------------------------------------------------------ orders */
 
 void redis_proxy_cut(struct redis_proxy *p, unsigned skip, enum redis_cut how) {
     struct pair *pair;
+    (void)pthread_mutex_lock(&p->lock);
     p->state = CUT_ORDERED;
     p->how = how;
     p->skip = skip;
@@ -232,10 +287,14 @@ void redis_proxy_cut(struct redis_proxy *p, unsigned skip, enum redis_cut how) {
     TAILQ_FOREACH(pair, &p->pairs, link) {
         pair->counts = true;
     }
+    (void)pthread_mutex_unlock(&p->lock);
 }
 
-bool redis_proxy_has_cut(const struct redis_proxy *p) {
-    return p->state == CUT_DONE;
+bool redis_proxy_has_cut(struct redis_proxy *p) {
+    (void)pthread_mutex_lock(&p->lock);
+    bool done = p->state == CUT_DONE;
+    (void)pthread_mutex_unlock(&p->lock);
+    return done;
 }
 
 const char *redis_proxy_cut_name(const struct redis_proxy *p) {

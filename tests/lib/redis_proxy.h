@@ -1,6 +1,7 @@
-/* Stands between a client and a real Redis server and cuts a connection at a chosen command, on the loop of the client under test.
+/* Stands between a client and a real Redis server and cuts a connection at a chosen command. It has a thread of its
+ * own, since who is under test may wait for it.
  *
- *     p = redis_proxy_new(base, "/tmp/x/proxy", server.socket);     the client uses unix:/tmp/x/proxy
+ *     p = redis_proxy_new("/tmp/x/proxy", server.socket);     the client uses unix:/tmp/x/proxy
  *     redis_proxy_cut(p, 3, REDIS_CUT_AFTER);                       the fourth command from now on is run, its reply never seen
  *     ...
  *     redis_proxy_has_cut(p)                                        did it come so far?
@@ -11,7 +12,6 @@
 
 #include <stdbool.h>
 
-struct event_base;
 struct redis_proxy;
 
 enum redis_cut {
@@ -19,16 +19,16 @@ enum redis_cut {
     REDIS_CUT_AFTER,  /* the server has run it, and nobody sees the reply */
 };
 
-struct redis_proxy *redis_proxy_new(struct event_base *base, const char *path, const char *to);
+struct redis_proxy *redis_proxy_new(const char *path, const char *to);
 
 /* Ends all its connections. */
 void redis_proxy_free(struct redis_proxy **p);
 
 /* Once, at the command number `skip` from 0; an order that is still open is forgotten. */
 void redis_proxy_cut(struct redis_proxy *p, unsigned skip, enum redis_cut how);
-bool redis_proxy_has_cut(const struct redis_proxy *p);
+bool redis_proxy_has_cut(struct redis_proxy *p);
 
-/* The name of the command that was cut, for reports. */
+/* The name of the command that was cut, for reports; once it has been. */
 const char *redis_proxy_cut_name(const struct redis_proxy *p);
 
 #endif
