@@ -41,7 +41,7 @@ struct redis_proxy {
     TAILQ_HEAD(, pair) pairs;
     enum cutting state;
     enum redis_cut how;
-    unsigned skip;
+    unsigned skip, commands;
     char name[32];
 };
 
@@ -96,6 +96,7 @@ static void forward(struct pair *p, size_t len) {
     (void)evbuffer_remove_buffer(bufferevent_get_input(p->client),
                                  bufferevent_get_output(p->server), len);
     p->open++;
+    p->proxy->commands++;
 }
 
 /* The command of `len` bytes is the one: once all before it is answered. */
@@ -295,6 +296,13 @@ bool redis_proxy_has_cut(struct redis_proxy *p) {
     bool done = p->state == CUT_DONE;
     (void)pthread_mutex_unlock(&p->lock);
     return done;
+}
+
+unsigned redis_proxy_commands(struct redis_proxy *p) {
+    (void)pthread_mutex_lock(&p->lock);
+    unsigned commands = p->commands;
+    (void)pthread_mutex_unlock(&p->lock);
+    return commands;
 }
 
 const char *redis_proxy_cut_name(const struct redis_proxy *p) {

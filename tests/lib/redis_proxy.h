@@ -28,6 +28,9 @@ void redis_proxy_free(struct redis_proxy **p);
 void redis_proxy_cut(struct redis_proxy *p, unsigned skip, enum redis_cut how);
 bool redis_proxy_has_cut(struct redis_proxy *p);
 
+/* Commands so far, of all connections. */
+unsigned redis_proxy_commands(struct redis_proxy *p);
+
 /* The name of the command that was cut, for reports; once it has been. */
 const char *redis_proxy_cut_name(const struct redis_proxy *p);
 

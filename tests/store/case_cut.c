@@ -3,7 +3,6 @@
 
 #include "cases.h"
 #include "redis_proxy.h"
-#include "redis_server.h"
 
 enum { POINTS_MAX = 200, KEEP_MS = 60000 };
 
@@ -11,19 +10,7 @@ struct life {
     struct rig rig;
     struct redis_proxy *proxy;
     struct job_spec main, doomed, kid;
-    char path[300], url[320];
 };
-
-static void life_start(struct life *l) {
-    rig_init(&l->rig);
-    (void)snprintf(l->path, sizeof l->path, "%s/proxy", l->rig.dir);
-    (void)snprintf(l->url, sizeof l->url, "unix:%s", l->path);
-    l->proxy = redis_proxy_new(l->path, rig_server()->socket);
-    l->rig.config.url = l->url;
-    EXPECT_EQ_INT(0, rig_open(&l->rig));
-    (void)rig_stats(&l->rig); // it is connected
-    RIG_AWAIT(&l->rig, rig_listeners() == 1);
-}
 
 static void life_finish(struct life *l) {
     rig_close(&l->rig);
@@ -167,7 +154,7 @@ static void cut_everywhere(enum redis_cut how) {
     for (bool cut = true; cut && point < POINTS_MAX; point++) {
         struct life l;
         unsigned failures = CU_get_number_of_failures();
-        life_start(&l);
+        l.proxy = rig_start_behind_proxy(&l.rig);
         redis_proxy_cut(l.proxy, point, how);
         live(&l);
         cut = redis_proxy_has_cut(l.proxy);
@@ -193,12 +180,12 @@ static void test_after(void) {
 /* The server loses its scripts, and all connections: nobody notices. */
 static void test_forgetful_server(void) {
     struct life l;
-    life_start(&l);
+    l.proxy = rig_start_behind_proxy(&l.rig);
     (void)rig_redis("SCRIPT FLUSH");
     live(&l);
     expect_once(&l);
     life_finish(&l);
-    life_start(&l);
+    l.proxy = rig_start_behind_proxy(&l.rig);
     EXPECT_TRUE(rig_redis("CLIENT KILL TYPE normal") > 0);
     live(&l);
     expect_once(&l);

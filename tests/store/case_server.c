@@ -24,7 +24,7 @@ static void test_refusals(void) {
     rig.config.allow_eviction = false;
     (void)rig_redis("CONFIG SET maxmemory-policy noeviction");
     (void)rig_redis("SET jh:format 999");
-    expect_refused(&rig, -EPROTO, "jh:format");
+    expect_refused(&rig, -EPROTO, "format 999");
     (void)rig_redis("DEL jh:format");
     (void)rig_redis("LPUSH jh:format cats");
     expect_refused(&rig, -EPROTO, "jh:format");

@@ -4,13 +4,14 @@
 enum { CASES_MAX = 300 };
 
 static const struct case_group *const groups[] = {
-    &life_cases,         &submit_cases,     &spooled_cases,
-    &claim_cases,        &commit_cases,     &move_cases,
-    &hosts_shared_cases, &cut_shared_cases, &server_shared_cases,
-    &read_cases,         &read_file_cases,  &read_shared_cases,
-    &kv_cases,           &blob_cases,       &outputs_cases,
-    &open_cases,         &open_file_cases,  &medium_file_cases,
-    &fsck_cases,         &fsck_file_cases,  &fsck_shared_cases};
+    &life_cases,          &submit_cases,     &spooled_cases,
+    &claim_cases,         &commit_cases,     &move_cases,
+    &hosts_shared_cases,  &cut_shared_cases, &server_shared_cases,
+    &budget_shared_cases, &read_cases,       &read_file_cases,
+    &read_shared_cases,   &kv_cases,         &blob_cases,
+    &outputs_cases,       &open_cases,       &open_file_cases,
+    &medium_file_cases,   &fsck_cases,       &fsck_file_cases,
+    &fsck_shared_cases};
 
 static bool is_for_us(const struct case_group *group) {
     return group->where == ON_ALL || (group->where == ON_SHARED) == rig_is_shared();

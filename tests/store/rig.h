@@ -25,6 +25,7 @@
 
 struct event;
 struct event_base;
+struct redis_proxy;
 struct redis_server;
 struct rig_op;
 
@@ -165,6 +166,10 @@ void rig_sql(const struct rig *rig, const char *text);
 struct redis_server *rig_server(void);
 void rig_empty_server(void);
 void rig_use_server(struct rig *rig); /* sets its url, and authority */
+
+/* An empty store behind a proxy, connected: what comes after can be counted and cut. The proxy is
+ * freed after rig_close(). */
+struct redis_proxy *rig_start_behind_proxy(struct rig *rig);
 
 /* A command of words separated by blanks, printf's way: its answer as a number (redis_server_do()). */
 int64_t rig_redis(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -2,6 +2,7 @@
 #include <hiredis/hiredis.h>
 #include <stdarg.h>
 
+#include "redis_proxy.h"
 #include "redis_server.h"
 #include "rig.h"
 
@@ -39,6 +40,18 @@ void rig_use_server(struct rig *rig) {
     } else {
         (void)snprintf(rig->url, sizeof rig->url, "unix:%s", s->socket);
     }
+}
+
+struct redis_proxy *rig_start_behind_proxy(struct rig *rig) {
+    char path[300];
+    rig_init(rig);
+    (void)snprintf(path, sizeof path, "%s/proxy", rig->dir);
+    (void)snprintf(rig->url, sizeof rig->url, "unix:%s", path);
+    struct redis_proxy *proxy = redis_proxy_new(path, rig_server()->socket);
+    (void)EXPECT_EQ_INT(0, rig_open(rig));
+    (void)rig_stats(rig);
+    RIG_AWAIT(rig, rig_listeners() == 1);
+    return proxy;
 }
 
 static struct redisReply *ask(const char *format, va_list args) {
