@@ -88,6 +88,12 @@ static const struct metrics_family families[] = {
      .samples = metrics_store_outbox},
     {"jobhost_store_commits_pending", GAUGE, "Commits that the store has not yet answered.",
      .samples = metrics_store_pending},
+    {"jobhost_attempts_fenced_total", COUNTER,
+     "Attempts whose job was taken from this host: its lease was over.",
+     .samples = metrics_stats_count, .at = offsetof(struct stats, fenced)},
+    {"jobhost_jobs_recovered_total", COUNTER,
+     "Running jobs of hosts that are gone, given back to their queues by this one.",
+     .samples = metrics_stats_count, .at = offsetof(struct stats, recovered)},
     // HTTP
     {"jobhost_http_requests_total", COUNTER,
      "Requests answered, by method and path of the route and by class of the status.",

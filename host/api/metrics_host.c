@@ -153,6 +153,11 @@ void metrics_store_pending(struct metrics_page *page, const struct metrics_famil
     add_value(page, f, page->waiting.commits_pending);
 }
 
+void metrics_stats_count(struct metrics_page *page, const struct metrics_family *f) {
+    const uint64_t *value = at(page->stats, f);
+    prometheus_count(&page->out, f->name, NULL, 0, *value);
+}
+
 /* ---- HTTP ---- */
 
 static void route_labels(const struct http_route_stats *r, struct prometheus_label ret[2]) {

@@ -55,8 +55,12 @@ static void attempt_forget_result(struct attempt *a) {
     buf_free(&a->result);
 }
 
+static struct attempt **attempt_table(struct attempt *a) {
+    return a->fenced ? &a->host->dispatch->fenced : &a->host->dispatch->running;
+}
+
 void attempt_free(struct attempt *a) {
-    HASH_DELETE(by_id, a->host->dispatch->running, a);
+    HASH_DELETE(by_id, *attempt_table(a), a);
     if (!a->concluded) {
         lane_give(a->lane, 1);
     }
@@ -209,7 +213,7 @@ static int64_t attempt_clamp(uint64_t n) {
 static void attempt_publish_progress(struct attempt *a, enum hub_event_kind kind, int level,
                                      const char *text) {
     struct host *host = a->host;
-    if (!hub_follows(host->hub, &a->job->spec.id)) {
+    if (a->fenced || !hub_follows(host->hub, &a->job->spec.id)) {
         return;
     }
     hub_publish(host->hub, &(struct hub_event){
@@ -266,7 +270,7 @@ static void attempt_report_done(struct store_op *op) {
 }
 
 void attempt_report(struct attempt *a) {
-    struct store_start *start = calloc(1, sizeof *start);
+    struct store_start *start = a->fenced ? NULL : calloc(1, sizeof *start);
     if (start == NULL) {
         return; // news only; the next turn tries again
     }
@@ -312,6 +316,11 @@ void attempt_tell_committed(struct attempt *a, uint32_t commit_no, int status) {
 int attempt_on_commit(struct attempt *a, uint32_t commit_no) {
     if (a->committing || a->concluded || commit_no != a->commit_no + 1) {
         return -EPROTO;
+    }
+    if (a->fenced) {
+        effects_free(&a->effects);
+        attempt_tell_committed(a, commit_no, -ESTALE);
+        return 0;
     }
     if (a->effects != NULL && a->effects->refused != NULL) {
         attempt_on_log(a, &(struct msg_log){.level = JH_LOG_ERROR, .text = a->effects->refusal});
@@ -391,5 +400,38 @@ void attempt_cancel(struct attempt *a, uint32_t mask) {
     }
     if (a->worker != NULL) {
         worker_cancel(a->worker, a);
+    }
+}
+
+/* Held by its pool, not yet with a worker: it need not go anywhere. */
+static void attempt_drop_held(struct attempt *a) {
+    TAILQ_REMOVE(&a->lane->pool->held, a, link);
+    attempt_end(a, ATTEMPT_UNSTARTED, NULL);
+}
+
+void attempt_cancel_by_user(struct attempt *a) {
+    attempt_cancel(a, JH_CANCEL_USER);
+    if (a->worker == NULL && !a->concluded) {
+        attempt_drop_held(a);
+    }
+}
+
+void attempt_fence(struct attempt *a, const char *why) {
+    struct dispatch *d = a->host->dispatch;
+    char id[JOB_ID_TEXT + 1];
+    if (a->fenced) {
+        return;
+    }
+    id_format(&a->job->spec.id, id);
+    log_warn(&a->host->log, "attempt.fenced", "job=%s pid=%d msg=\"%s\"", id, (int)a->pid, why);
+    a->host->stats->fenced++;
+    HASH_DELETE(by_id, d->running, a);
+    a->fenced = true;
+    HASH_ADD(by_id, d->fenced, job->spec.id, sizeof(struct job_id), a);
+    attempt_cancel(a, JH_CANCEL_DRAIN);
+    if (a->worker != NULL) {
+        worker_check_by(a->worker, env_mono_ms(&a->host->env) + a->host->config->host.lease_ms / 4);
+    } else if (!a->concluded) {
+        attempt_drop_held(a);
     }
 }

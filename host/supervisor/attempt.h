@@ -73,6 +73,7 @@ struct attempt {
     bool committing;          /* a mid-run commit is with the store */
     bool concluded;           /* `report` holds: it only waits for its final commit */
     bool refused;             /* the store would not have its end: it ends as a failure */
+    bool fenced;              /* its job is ours no longer: nothing of it is committed  */
     struct attempt_report report;
     struct buf words; /* texts of the report: scope, message, code, wait key, each with its NUL */
     uint32_t failure_flags;
@@ -133,6 +134,13 @@ void attempt_conclude(struct attempt *a);
 /* The store has refused its final commit for what is in it: it ends without that, as a failure.
  * False: that was refused already. */
 bool attempt_refuse(struct attempt *a, int status);
+
+/* Its job is ours no longer: it is asked to stop, what it still does is dropped, and attempt_find()
+ * finds it no more. May free it if it is with no worker. `why` is for the log. */
+void attempt_fence(struct attempt *a, const char *why);
+
+/* A user wants it to end: one that is with no worker ends now, and may be freed. */
+void attempt_cancel_by_user(struct attempt *a);
 
 /* Asks it to stop; the reasons add up. The worker's check timer takes it from there (TERM, KILL).
  */

@@ -242,6 +242,9 @@ static void commits_tell_worker(struct attempt *a, const struct store_commit_ite
         a->commit_no--; // it did not happen: the number is free
     }
     (void)fault(FAULT_COMMIT_BEFORE_ACK);
+    if (item->status == -ESTALE && !a->concluded) {
+        attempt_fence(a, "the store has refused its commit: the job is another host's");
+    }
     if (a->concluded) {
         attempt_conclude(a);
     } else {
@@ -294,6 +297,7 @@ static void commits_item_done(struct host *host, struct store_commit_item *item,
         commits_tell_worker(a, item);
         return;
     }
+    host->stats->fenced += item->status == -ESTALE && !a->fenced;
     if (item->status == 0) {
         commits_publish(host, entry, item->state);
     } else if (item->status != -ESTALE && attempt_refuse(a, item->status)) {

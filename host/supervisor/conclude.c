@@ -207,7 +207,9 @@ static bool conclude_is_passing(int status) {
 static void conclude_blob_done(struct store_op *op) {
     struct conclude_blob *c = op->arg;
     struct attempt *a = c->attempt;
-    if (op->status == 0) {
+    if (a->fenced) {
+        attempt_free(a);
+    } else if (op->status == 0) {
         conclude_commit(a, &c->outcome, &c->put.ref);
     } else if (a->host->phase == HOST_STOPPED || conclude_is_passing(op->status)) {
         commits_later(a, op->err.msg);
@@ -266,6 +268,10 @@ static void conclude_over_limit(struct attempt *a) {
 void attempt_conclude(struct attempt *a) {
     if (a->committing) {
         return; // its answer brings us here again
+    }
+    if (a->fenced) {
+        attempt_free(a);
+        return;
     }
     conclude_over_limit(a);
     struct policy policy;

@@ -4,6 +4,7 @@
 #include <event2/event.h>
 #include <stdlib.h>
 
+#include "supervisor/beat.h"
 #include "supervisor/commits.h"
 #include "supervisor/host.h"
 #include "supervisor/hub.h"
@@ -55,6 +56,9 @@ void dispatch_free(struct dispatch **dp) {
     HASH_ITER(by_id, d->running, a, next) {
         attempt_free(
             a); // its job is still `running` in the store and is recovered at the next start
+    }
+    HASH_ITER(by_id, d->fenced, a, next) {
+        attempt_free(a);
     }
     timer_cancel(d->host->timers, &d->retry);
     event_free(d->kick);
@@ -114,10 +118,10 @@ static uint32_t dispatch_want(const struct lane *lane, uint32_t sharers) {
 
 /* ------------------------------------------------------------------ claiming */
 
-static bool dispatch_may_claim(const struct host *host) {
+static bool dispatch_may_claim(struct host *host) {
     return host->phase == HOST_RUNNING && !host->dispatch->safe && host->store_fault == NULL &&
-           !timer_running(&host->dispatch->retry) && commits_pending(host) < DISPATCH_PENDING_MAX &&
-           commits_stalled(host) == NULL;
+           beat_is_held(host) && !timer_running(&host->dispatch->retry) &&
+           commits_pending(host) < DISPATCH_PENDING_MAX && commits_stalled(host) == NULL;
 }
 
 static void claim_done(struct store_op *op);
@@ -213,8 +217,17 @@ static void dispatch_claim(struct host *host) {
         return;
     }
     claim->op.wants = claim->wants;
+    beat_claims(host);
     host->dispatch->claims_out++;
     store_post(&host->store, &claim->op.op);
+}
+
+uint32_t dispatch_in_hand(const struct host *host) {
+    return HASH_CNT(by_id, host->dispatch->running);
+}
+
+bool dispatch_has_claims(const struct host *host) {
+    return host->dispatch->claims_out > 0 || dispatch_in_hand(host) > 0;
 }
 
 void dispatch_run(struct host *host) {
@@ -348,7 +361,7 @@ void dispatch_place(struct pool *pool) {
     if (pool->turned_slow) {
         dispatch_give_back(pool);
     }
-    while ((a = TAILQ_FIRST(&pool->held)) != NULL) {
+    while ((a = TAILQ_FIRST(&pool->held)) != NULL && beat_is_held(pool->host)) {
         if (dispatch_is_late(a)) {
             dispatch_release(pool, a);
             continue;
@@ -373,7 +386,7 @@ void dispatch_return(struct attempt *a) {
     struct host *host = a->host;
     struct pool *pool = a->lane->pool;
     bool clean = attempt_rewind(a);
-    if (!clean || host->phase != HOST_RUNNING || pool == NULL || a->cancel_mask != 0) {
+    if (!clean || host->phase != HOST_RUNNING || pool == NULL || a->cancel_mask != 0 || a->fenced) {
         attempt_end(a, ATTEMPT_UNSTARTED, NULL);
         return;
     }
@@ -397,6 +410,7 @@ void dispatch_lane_facts(struct host *host, const struct lane *lane, struct job_
     ret->draining = host->phase == HOST_DRAINING;
     ret->safe_mode = host->dispatch->safe;
     ret->store_fault = host->store_fault != NULL ? host->store_fault : commits_stalled(host);
+    ret->store_fault = ret->store_fault != NULL ? ret->store_fault : beat_fault(host);
     ret->paused = lane->queue->paused;
     ret->paused_by = lane->queue->paused_by;
     ret->paused_why = lane->queue->paused_why;

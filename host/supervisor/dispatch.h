@@ -27,6 +27,7 @@ struct dispatch {
     struct host *host;
     struct lanes lanes;
     struct attempt *running; /* all attempts in hand, by id */
+    struct attempt *fenced;  /* those whose job is ours no longer */
     struct event *kick;
     bool kicked;
     bool safe;           /* accept, dispatch nothing */
@@ -42,6 +43,10 @@ void dispatch_free(struct dispatch **d);
 void dispatch_kick(struct host *host);
 /* Does it now: for a submit that wants its claim in the same group of the store. */
 void dispatch_run(struct host *host);
+/* Jobs in hand. */
+uint32_t dispatch_in_hand(const struct host *host);
+/* Has it such jobs, or asked for some? */
+bool dispatch_has_claims(const struct host *host);
 void dispatch_lane_ready(struct host *host, const struct store_lane *lane);
 
 /* Gives held attempts of a pool to workers that have room. */

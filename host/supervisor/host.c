@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "base/side_thread.h"
+#include "supervisor/beat.h"
+#include "supervisor/boot.h"
 #include "supervisor/commits.h"
 #include "supervisor/dirs.h"
 #include "supervisor/dispatch.h"
@@ -20,6 +22,7 @@
 #include "supervisor/shutdown.h"
 #include "supervisor/spawn.h"
 #include "supervisor/stats.h"
+#include "supervisor/takeover.h"
 #include "supervisor/upkeep.h"
 
 static int host_open_store(struct host *host, struct err *e) {
@@ -72,7 +75,9 @@ static void host_recovered(struct host *host, int status) {
     }
     host->phase = HOST_RUNNING;
     (void)pools_start(host->pools);
+    beat_run(host);
     upkeep_run(host);
+    takeover_run(host);
     ready_run(host);
     dispatch_kick(host);
     host_plugin_settled(host);
@@ -104,16 +109,20 @@ int host_open(struct host *host, bool safe, struct err *e) {
     host->ready = ready_new(host);
     host->commits = commits_new(host);
     host->upkeep = upkeep_new(host);
+    host->beat = beat_new(host);
+    host->takeover = takeover_new(host);
     host->shutdown = shutdown_new(host);
     if (host->timers == NULL || host->net_timers == NULL || host->hub == NULL ||
         host->stats == NULL || host->ready == NULL || host->commits == NULL ||
-        host->upkeep == NULL || host->shutdown == NULL ||
-        dispatch_new(host, safe, &host->dispatch) != 0 || pools_new(host, &host->pools) != 0) {
+        host->upkeep == NULL || host->beat == NULL || host->takeover == NULL ||
+        host->shutdown == NULL || dispatch_new(host, safe, &host->dispatch) != 0 ||
+        pools_new(host, &host->pools) != 0) {
         return err_set(e, -ENOMEM, "out of memory");
     }
     r = side_thread_new(host->base, "disk", &host->disk, e);
     r = r != 0 ? r : side_thread_new(host->base, "parser", &host->parser, e);
-    return r != 0 ? r : host_open_store(host, e);
+    r = r != 0 ? r : host_open_store(host, e);
+    return r != 0 ? r : boot_open(host->config->host.state_dir, &host->boot, e);
 }
 
 void host_start(struct host *host) {
@@ -142,6 +151,8 @@ void host_close(struct host *host) {
     dispatch_free(&host->dispatch);
     pools_free(&host->pools);
     shutdown_free(&host->shutdown);
+    takeover_free(&host->takeover);
+    beat_free(&host->beat);
     upkeep_free(&host->upkeep);
     hub_free(&host->hub);
     stats_free(&host->stats);
@@ -152,5 +163,6 @@ void host_close(struct host *host) {
     }
     record_packet_finish(&host->packet);
     host_store_finish(&host->store_made);
+    boot_close(&host->boot);
     free((void *)(uintptr_t)host->store_fault);
 }

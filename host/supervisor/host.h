@@ -14,7 +14,8 @@
  * attempt.h   one running attempt: its effects, commits, timeouts, end
  * hub.h       live events for watchers
  * stats.h     what has been done, counted
- * ready.h     whether jobs get anywhere */
+ * ready.h     whether jobs get anywhere
+ * beat.h      whether the jobs in hand are still ours, on a store that others share */
 #ifndef JOBHOST_SUPERVISOR_HOST_H
 #define JOBHOST_SUPERVISOR_HOST_H
 
@@ -44,6 +45,9 @@ struct shutdown;
 struct serve;
 struct commits;
 struct upkeep;
+struct beat;
+struct boot;
+struct takeover;
 struct spawn_ops;
 
 enum host_phase { HOST_STARTING, HOST_RUNNING, HOST_DRAINING, HOST_STOPPED };
@@ -63,14 +67,15 @@ struct host {
     char *notify_socket;           /* NOTIFY_SOCKET as it was at start, or NULL */
     char name[65];                 /* host name, for people                               */
     uint64_t nonce;                /* boot identity                                       */
+    struct boot *boot;             /* our hold on the state_dir                           */
     int64_t started_ms;
     enum host_phase phase;
     struct id_gen ids;
     struct store store;
     struct host_store store_made; /* what it was opened with */
-    struct side_thread *disk;   /* files of requests and answers */
-    struct side_thread *parser; /* large texts of requests       */
-    const char *store_fault;    /* NULL = healthy; owned                               */
+    struct side_thread *disk;     /* files of requests and answers */
+    struct side_thread *parser;   /* large texts of requests       */
+    const char *store_fault;      /* NULL = healthy; owned                               */
     struct pools *pools;
     struct dispatch *dispatch;
     struct hub *hub;
@@ -78,6 +83,8 @@ struct host {
     struct ready *ready;
     struct commits *commits;
     struct upkeep *upkeep;
+    struct beat *beat;
+    struct takeover *takeover;
     struct server *server; /* every door; see serve.h                             */
     struct serve *serve;   /* what the doors need; serve.h's own                  */
     const struct host_front *front;

@@ -5,9 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "supervisor/beat.h"
 #include "supervisor/dispatch.h"
 #include "supervisor/host.h"
+#include "supervisor/jobs.h"
 #include "supervisor/stats.h"
+#include "supervisor/takeover.h"
 #include "supervisor/upkeep.h"
 
 /* ------------------------------------------------------------------ what it is opened with */
@@ -97,8 +100,29 @@ static void on_health(void *arg, const char *reason) {
         }
     } else {
         log_info(&host->log, "store.healthy", "msg=\"it takes writes again\"");
+        beat_again(host);
         dispatch_kick(host);
     }
+}
+
+static void on_ask(void *arg, const struct job_id *id) {
+    (void)jobs_ask_to_end(arg, id);
+}
+
+static void on_fenced(void *arg, const struct job_id *id) {
+    struct attempt *a = attempt_find(arg, id);
+    if (a != NULL) {
+        attempt_fence(a, "its lease was over, and the store has given the job to another host");
+    }
+}
+
+static void on_paused(void *arg, const struct store_queue_stats *queue) {
+    upkeep_take_queue(arg, queue);
+    dispatch_kick(arg);
+}
+
+static void on_lease(void *arg, int64_t end_ms) {
+    takeover_plan(arg, end_ms);
 }
 
 static void on_answered(void *arg, const struct store_op *op) {
@@ -111,6 +135,10 @@ struct store_events host_store_events(struct host *host) {
         .ready = on_ready,
         .due = on_due,
         .health = on_health,
+        .ask = on_ask,
+        .fenced = on_fenced,
+        .paused = on_paused,
+        .lease = on_lease,
         .answered = on_answered,
         .arg = host,
     };

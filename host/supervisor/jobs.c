@@ -97,18 +97,12 @@ static void act_finish(struct act *x) {
     store_post(&host->store, &x->audit.op);
 }
 
-/* Tells a job that runs here. False: it does not, or its end is on its way to the store. */
-static bool act_cancel_running(struct act *x) {
-    struct attempt *a = attempt_find(x->host, &x->act->id);
+bool jobs_ask_to_end(struct host *host, const struct job_id *id) {
+    struct attempt *a = attempt_find(host, id);
     if (a == NULL || a->concluded) {
         return false;
     }
-    attempt_cancel(a, JH_CANCEL_USER);
-    if (a->worker == NULL) { // held: it need not go anywhere
-        struct pool *pool = a->lane->pool;
-        TAILQ_REMOVE(&pool->held, a, link);
-        attempt_end(a, ATTEMPT_UNSTARTED, NULL);
-    }
+    attempt_cancel_by_user(a);
     return true;
 }
 
@@ -118,12 +112,12 @@ static void act_moved(struct store_op *op) {
     struct jobs_act *act = x->act;
     act->status = op->status != 0 ? op->status : x->item.status;
     act->state = x->item.state;
-    if (act->action == JOBS_CANCEL && op->status != 0 && act_cancel_running(x)) {
+    if (act->action == JOBS_CANCEL && op->status != 0 && jobs_ask_to_end(host, &act->id)) {
         act->status = 0; // perhaps it is this job that has filled the disk
         act->state = JOB_RUNNING;
         act->pending = true;
     } else if (act->action == JOBS_CANCEL && act->status == 0 && act->state == JOB_RUNNING) {
-        (void)act_cancel_running(x);
+        (void)jobs_ask_to_end(host, &act->id);
         act->pending = true;
     } else if (act->status == 0) {
         hub_publish(host->hub, &(struct hub_event){.kind = HUB_STATE,

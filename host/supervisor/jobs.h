@@ -75,6 +75,10 @@ struct jobs_act {
 };
 void jobs_act(struct host *host, struct jobs_act *act);
 
+/* A user wants a job to end, here or by way of another host, and the store knows. False: it does not
+ * run here, or its end is on its way to the store. */
+bool jobs_ask_to_end(struct host *host, const struct job_id *id);
+
 /* What the supervisor knows about a job that runs here and the store does not yet. False: it does
  * not run here. */
 struct job_live {

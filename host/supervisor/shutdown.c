@@ -114,7 +114,7 @@ void shutdown_progress(struct host *host) {
     if (!timer_running(&s->store)) {
         (void)timer_set(host->timers, &s->store, now + SHUTDOWN_STORE_MS);
     }
-    if (host->dispatch->claims_out > 0 || HASH_CNT(by_id, host->dispatch->running) > 0 ||
+    if (dispatch_has_claims(host) || HASH_CNT(by_id, host->dispatch->fenced) > 0 ||
         commits_pending(host) > 0) {
         (void)timer_set(host->timers, &s->look, now + SHUTDOWN_LOOK_MS);
         return;

@@ -6,16 +6,22 @@
 #include <unistd.h>
 
 #include "base/timer.h"
+#include "supervisor/beat.h"
+#include "supervisor/boot.h"
 #include "supervisor/dispatch.h"
 #include "supervisor/host.h"
 #include "supervisor/lane.h"
+#include "supervisor/stats.h"
+#include "supervisor/takeover.h"
 
 enum {
     UPKEEP_BATCH = 1000,
     UPKEEP_SWEEP_MS = 60000,
     UPKEEP_RETRY_MS = 1000,  /* after a refusal of the store                          */
     UPKEEP_START_MS = 60000, /* for what a start must know                            */
-    UPKEEP_CLOCK_MS = 60000, /* longest sleep until a due time, as wall time may step */
+    UPKEEP_SPREAD_MS = 50,
+    UPKEEP_RARE_MS = 3600000, /* sweeps of a shared store in which we end no jobs       */
+    UPKEEP_CLOCK_MS = 60000,  /* longest sleep until a due time, as wall time may step */
 };
 
 struct upkeep {
@@ -23,11 +29,12 @@ struct upkeep {
     struct store_due due;
     struct store_forward forward;
     struct store_sweep sweep;
-    struct store_recover recover;
     struct store_stats stats;
     struct store_host_lease lease, leave;
     bool due_out, forward_out, forward_again;
-    int64_t due_ms; /* the earliest known, 0 = none */
+    int64_t due_ms;         /* the earliest known, 0 = none */
+    int64_t swept_ms;       /* mono: the last sweep */
+    uint64_t swept_commits; /* answered until then */
     struct timer due_timer, sweep_timer, forward_timer;
     void (*ready)(struct host *host, int status);
     void (*left)(struct host *host);
@@ -48,14 +55,26 @@ static void upkeep_timer(struct upkeep *u, struct timer *t, int64_t in_ms) {
     (void)timer_set(u->host->timers, t, env_mono_ms(&u->host->env) + (in_ms < 0 ? 0 : in_ms));
 }
 
+static bool upkeep_shares(const struct upkeep *u) {
+    return u->host->store.ops->caps.shared;
+}
+
 /* ------------------------------------------------------------------ due */
+
+/* So that not all hosts of a store come in the same moment. */
+static int64_t upkeep_spread(const struct upkeep *u) {
+    uint32_t random;
+    env_random(&random, sizeof random);
+    return upkeep_shares(u) ? random % (UPKEEP_SPREAD_MS + 1) : 0;
+}
 
 static void upkeep_plan_due(struct upkeep *u) {
     if (u->due_ms == 0 || u->due_out || u->host->phase != HOST_RUNNING) {
         return;
     }
     int64_t in = u->due_ms - env_wall_ms(&u->host->env);
-    upkeep_timer(u, &u->due_timer, in > UPKEEP_CLOCK_MS ? UPKEEP_CLOCK_MS : in);
+    in = in < 0 ? 0 : in;
+    upkeep_timer(u, &u->due_timer, in > UPKEEP_CLOCK_MS ? UPKEEP_CLOCK_MS : in + upkeep_spread(u));
 }
 
 static void due_done(struct store_op *op) {
@@ -146,21 +165,42 @@ static void sweep_done(struct store_op *op) {
     if (op->status == 0 && u->sweep.more) {
         sweep_fire(NULL, u);
     } else {
-        bool degraded = u->host->store_fault != NULL;
+        bool degraded = u->host->store_fault != NULL && !upkeep_shares(u);
         upkeep_timer(u, &u->sweep_timer, degraded ? UPKEEP_RETRY_MS : UPKEEP_SWEEP_MS);
+        if (upkeep_shares(u)) {
+            upkeep_forward(u->host); // what a host that is gone had not delivered
+        }
     }
+}
+
+/* Each look costs commands, which some services bill; what others have ended is swept by them. */
+static bool sweep_is_needed(struct upkeep *u) {
+    uint64_t commits = u->host->stats->store[STORE_COMMIT].count;
+    int64_t now = env_mono_ms(&u->host->env);
+    if (upkeep_shares(u) && !u->sweep.more && commits == u->swept_commits &&
+        now - u->swept_ms < UPKEEP_RARE_MS) {
+        return false;
+    }
+    u->swept_commits = commits;
+    u->swept_ms = now;
+    return true;
 }
 
 static void sweep_fire(struct timer *t, void *arg) {
     struct upkeep *u = arg;
     (void)t;
+    if (!sweep_is_needed(u)) {
+        upkeep_timer(u, &u->sweep_timer, UPKEEP_SWEEP_MS);
+        return;
+    }
     u->sweep.limit = UPKEEP_BATCH;
     upkeep_post(u, &u->sweep.op, STORE_SWEEP, sweep_done);
 }
 
 void upkeep_probe(struct host *host) {
     struct upkeep *u = host->upkeep;
-    if (timer_running(&u->sweep_timer)) { // else it is under way, or the host does not run yet
+    if (!upkeep_shares(u) &&
+        timer_running(&u->sweep_timer)) { // else it is under way, or the host does not run yet
         upkeep_timer(u, &u->sweep_timer, UPKEEP_RETRY_MS);
     }
 }
@@ -181,13 +221,11 @@ static bool upkeep_stops(struct upkeep *u, const struct store_op *op, const char
     return op->status != 0;
 }
 
-static int upkeep_take_queue(struct host *host, const struct store_queue_stats *s) {
+void upkeep_take_queue(struct host *host, const struct store_queue_stats *s) {
     struct queue *q = lane_queue(host, s->queue);
-    if (q == NULL) {
-        return -ENOMEM;
+    if (q != NULL) { // without memory the store still keeps to it
+        queue_pause(q, s->paused, s->paused_by, s->paused_why, s->paused_at_ms);
     }
-    queue_pause(q, s->paused, s->paused_by, s->paused_why, s->paused_at_ms);
-    return 0;
 }
 
 static void stats_done(struct store_op *op) {
@@ -197,7 +235,7 @@ static void stats_done(struct store_op *op) {
         return;
     }
     for (size_t i = 0; i < u->stats.queue_count; i++) {
-        (void)upkeep_take_queue(host, &u->stats.queues[i]);
+        upkeep_take_queue(host, &u->stats.queues[i]);
     }
     for (size_t i = 0; i < u->stats.lane_count; i++) {
         dispatch_lane_ready(host, &u->stats.lanes[i].lane);
@@ -207,17 +245,17 @@ static void stats_done(struct store_op *op) {
     upkeep_forward(host); // its answer makes us ready
 }
 
-static void recover_done(struct store_op *op) {
-    struct upkeep *u = op->arg;
+static void upkeep_recovered(struct host *host, const struct store_op *op) {
+    struct upkeep *u = host->upkeep;
+    struct err e = {.code = 0};
     if (upkeep_stops(u, op, "recover")) {
         return;
     }
-    if (u->recover.released > 0) {
-        log_info(&u->host->log, "store.recovered", "jobs=%zu", u->recover.released);
-    }
-    if (u->recover.more) {
-        upkeep_post(u, op, STORE_RECOVER, recover_done);
-        return;
+    if (boot_leave(host->boot, host->nonce, &e) != 0) {
+        log_warn(&host->log, "host.boot",
+                 "msg=\"%s; after a crash its jobs wait for the end of "
+                 "their leases\"",
+                 e.msg);
     }
     u->stats.op.timeout_ms = UPKEEP_START_MS; // a large store takes its time, once
     upkeep_post(u, &u->stats.op, STORE_STATS, stats_done);
@@ -239,18 +277,17 @@ static void lease_done(struct store_op *op) {
     if (upkeep_stops(u, op, "lease")) {
         return;
     }
-    u->recover.host_nonce = u->host->nonce;
-    u->recover.limit = UPKEEP_BATCH;
-    upkeep_post(u, &u->recover.op, STORE_RECOVER, recover_done);
+    takeover_start(u->host, boot_gone(u->host->boot), upkeep_recovered);
 }
 
 void upkeep_recover(struct host *host, void (*ready)(struct host *host, int status)) {
     struct upkeep *u = host->upkeep;
     u->ready = ready;
-    upkeep_lease(u, &u->lease, host->config->host.lease_ms, lease_done);
+    upkeep_lease(u, &u->lease, beat_first_span(host), lease_done);
 }
 
 void upkeep_run(struct host *host) {
+    host->upkeep->swept_ms = env_mono_ms(&host->env);
     upkeep_plan_due(host->upkeep);
     upkeep_timer(host->upkeep, &host->upkeep->sweep_timer, UPKEEP_SWEEP_MS);
 }
@@ -265,6 +302,7 @@ static void left_done(struct store_op *op) {
 void upkeep_leave(struct host *host, void (*done)(struct host *host)) {
     struct upkeep *u = host->upkeep;
     u->left = done;
+    beat_stop(host);
     u->ready = NULL; // a start that is still under way ends here
     upkeep_lease(u, &u->leave, 0, left_done);
 }
@@ -288,7 +326,7 @@ void upkeep_free(struct upkeep **up) {
     timer_cancel(u->host->timers, &u->due_timer);
     timer_cancel(u->host->timers, &u->sweep_timer);
     timer_cancel(u->host->timers, &u->forward_timer);
-    struct store_op *ops[] = {&u->due.op,   &u->forward.op, &u->sweep.op, &u->recover.op,
+    struct store_op *ops[] = {&u->due.op,   &u->forward.op, &u->sweep.op,
                               &u->stats.op, &u->lease.op,   &u->leave.op};
     for (size_t i = 0; i < ARRAY_LEN(ops); i++) {
         store_op_finish(ops[i]);

@@ -1,7 +1,8 @@
 /* What has to be done from time to time: jobs that become due, outbox rows, jobs of dead hosts,
- * things past their keeping time, our own lease. Nothing here polls: timers are set to known times,
- * and only the sweep is periodic: once a minute, and once a second while the store is read-only,
- * which finds out when it no longer is. Loop thread only. */
+ * things past their keeping time. Nothing here polls: timers are set to known times, and only the
+ * sweep is periodic: once a minute, and once a second while the store is read-only, which finds out
+ * when it no longer is. On a store that several hosts share it waits for an hour while this host ends
+ * no jobs, and the beat (beat.h) finds out. Loop thread only. */
 #ifndef JOBHOST_SUPERVISOR_UPKEEP_H
 #define JOBHOST_SUPERVISOR_UPKEEP_H
 
@@ -24,6 +25,9 @@ void upkeep_run(struct host *host);
 void upkeep_due(struct host *host, int64_t due_ms);
 /* There are outbox rows. */
 void upkeep_forward(struct host *host);
+/* A queue as the store has it. */
+struct store_queue_stats;
+void upkeep_take_queue(struct host *host, const struct store_queue_stats *s);
 /* The store has turned read-only: intake is refused, so somebody else must try it. */
 void upkeep_probe(struct host *host);
 /* Says goodbye to the store (host lease 0) and calls done. */

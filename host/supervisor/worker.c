@@ -225,6 +225,11 @@ static void worker_start_late(struct timer *t, void *arg) {
     worker_kill(w, "it did not become ready in time");
 }
 
+/* Several in half a lease, which a worker takes for silence. */
+static int64_t worker_ping_ms(int64_t lease_ms) {
+    return lease_ms / 6 < WORKER_PING_MS ? lease_ms / 6 : WORKER_PING_MS;
+}
+
 static int worker_welcome(struct worker *w) {
     struct record_writer *out = worker_out(w, 0);
     char data_dir[4096];
@@ -240,7 +245,7 @@ static int worker_welcome(struct worker *w) {
                                .snapshot = w->pool->snapshot.path,
                                .sha256 = w->pool->snapshot.sha256,
                                .threads = (uint32_t)w->pool->config->threads,
-                               .ping_ms = WORKER_PING_MS,
+                               .ping_ms = worker_ping_ms(w->host->config->host.lease_ms),
                                .lease_ms = w->host->config->host.lease_ms,
                                .log_level = (uint32_t)w->host->log.level,
                                .data_dir = data_dir,

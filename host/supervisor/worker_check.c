@@ -34,10 +34,12 @@ int64_t worker_check_first(const struct worker *w, const struct attempt *a) {
     return first;
 }
 
-/* Asked to stop and still there: TERM after the grace, KILL after that. */
+/* Asked to stop and still there: TERM after the grace, KILL after that. Where another host may run
+ * the same job already, within half a lease. */
 static int64_t check_stop(struct worker *w, struct attempt *a, int64_t now) {
-    int64_t term_at = a->stop_mono_ms + w->pool->config->grace_ms;
-    int64_t kill_at = term_at + WORKER_KILL_AFTER_MS;
+    int64_t most = a->fenced ? w->host->config->host.lease_ms / 4 : INT64_MAX;
+    int64_t term_at = a->stop_mono_ms + check_min(w->pool->config->grace_ms, most);
+    int64_t kill_at = term_at + check_min(WORKER_KILL_AFTER_MS, most);
     if (a->stop == STOP_ASKED && now >= term_at) {
         log_warn(&w->host->log, "attempt.terminate", "plugin=%s pid=%d cancel=%u",
                  w->pool->config->entry.name, (int)w->pid, a->cancel_mask);

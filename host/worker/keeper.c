@@ -16,8 +16,7 @@ enum { RETRY_SEND_US = 20000, VIRTUAL_LOOK_US = 2000 };
 int keeper_init(struct worker *w) {
     struct keeper *k = &w->keeper;
     k->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-    k->pong_us = env_stopwatch_us();
-    k->ping_us = k->pong_us;
+    k->ping_us = env_stopwatch_us();
     return k->timer_fd == -1 ? -errno : 0;
 }
 
@@ -33,10 +32,18 @@ void keeper_nudge(struct worker *w, int64_t delay_us) {
     (void)timerfd_settime(k->timer_fd, TFD_TIMER_ABSTIME, &spec, NULL);
 }
 
+// Without a word from the supervisor: cancel in half of that time, leave at its end.
+static void expect_word(struct worker *w, int64_t now_us, int64_t within_us) {
+    w->keeper.cancel_us = now_us + within_us / 2;
+    w->keeper.exit_us = now_us + within_us;
+}
+
 void keeper_pong(struct worker *w) {
-    w->keeper.pong_us = env_stopwatch_us();
-    if (w->keeper.silent) {
-        w->keeper.silent = false;
+    struct keeper *k = &w->keeper;
+    expect_word(w, env_stopwatch_us(), w->lease_ms * 1000);
+    k->stood = false;
+    if (k->silent) {
+        k->silent = false;
         w->queue.held = false;
         receive_pass_on(w);
     }
@@ -58,20 +65,29 @@ static _Noreturn void leave(const char *why) {
     _exit(WORKER_EXIT_ORPHAN);
 }
 
+// It was we who stood still (SIGSTOP, a debugger), so ask again before judging; but the supervisor
+// may have stood still as well, so there is half a lease for the answer, once.
+static void forgive_standing(struct worker *w, int64_t now_us) {
+    struct keeper *k = &w->keeper;
+    int64_t lease_us = w->lease_ms * 1000;
+    if (k->look_us != 0 && now_us - k->look_us > lease_us / 2 && !k->stood) {
+        k->stood = true;
+        k->ping_us = 0;
+        expect_word(w, now_us, lease_us / 2);
+    } else if (k->exit_us == 0) {
+        expect_word(w, now_us, lease_us);
+    }
+    k->look_us = now_us;
+}
+
 // With worker->lock held. Returns when to look again.
 static int64_t check_lease(struct worker *w, int64_t now_us) {
     struct keeper *k = &w->keeper;
-    int64_t lease_us = w->lease_ms * 1000;
-    if (k->look_us != 0 && now_us - k->look_us > lease_us / 2) {
-        k->pong_us =
-            now_us; // it was we who stood still (SIGSTOP, a debugger): ask again before judging
-    }
-    k->look_us = now_us;
-    int64_t quiet = now_us - k->pong_us;
-    if (quiet >= lease_us) {
+    forgive_standing(w, now_us);
+    if (now_us >= k->exit_us) {
         leave("no answer from the supervisor for a whole lease, exiting");
     }
-    if (quiet >= lease_us / 2 && !k->silent) {
+    if (now_us >= k->cancel_us && !k->silent) {
         k->silent = true;
         w->queue.held = true;
         control_cancel_all(w, JH_CANCEL_DRAIN);
@@ -81,7 +97,7 @@ static int64_t check_lease(struct worker *w, int64_t now_us) {
         send_ping(w);
     }
     int64_t next_ping = k->ping_us + w->ping_ms * 1000;
-    int64_t next_limit = k->pong_us + (k->silent ? lease_us : lease_us / 2);
+    int64_t next_limit = k->silent ? k->exit_us : k->cancel_us;
     return next_ping < next_limit ? next_ping : next_limit;
 }
 

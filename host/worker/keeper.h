@@ -2,7 +2,8 @@
  * time for:
  *
  *     every ping_ms        PING; without a PONG for half a lease: cancel all, start nothing;
- *                          for a whole one: exit
+ *                          for a whole one: exit (docs/worker-protocol.md says what that is
+ *                          worth between hosts)
  *     when a run lasts     sends what lies in the run thread's packet and held-back progress,
  *                          watches for the job's timeout
  *     when all are busy    receives
@@ -26,12 +27,13 @@ enum {
 
 struct keeper {
     int timer_fd;
-    int64_t armed_us; /* when it fires (env_stopwatch_us); 0 = not armed */
-    int64_t pong_us;  /* the last sign of life */
-    int64_t ping_us;  /* the last PING */
-    int64_t look_us;  /* when it last looked */
+    int64_t armed_us;           /* when it fires (env_stopwatch_us); 0 = not armed */
+    int64_t cancel_us, exit_us; /* without a sign of life until then */
+    int64_t ping_us;            /* the last PING */
+    int64_t look_us;            /* when it last looked */
     int64_t orphan_us;
     bool silent; /* no PONG for half a lease */
+    bool stood;  /* since the last PONG, this process stood still for as long */
 };
 
 /* 0 or a negative errno. */

@@ -135,6 +135,12 @@ static void store_counted_post(void *self, struct store_op *op) {
     op->arg = p;
     lab->outstanding++;
     lab->posted++;
+    lab->posted_of[op->kind]++;
+    if (op->kind == STORE_HOST_LEASE) {
+        const struct store_host_lease *lease = CONTAINER_OF(op, struct store_host_lease, op);
+        lab->beat.lease_ms = lease->lease_ms;
+        lab->beat.running = lease->running;
+    }
     store_post(&lab->store, op);
 }
 
@@ -150,6 +156,11 @@ static const struct store_ops store_counted = {.caps = {.name = "counted"},
                                                .post = store_counted_post,
                                                .close = store_counted_close,
                                                .blob_room = store_counted_blob_room};
+
+static const struct store_ops store_shared = {.caps = {.name = "shared", .shared = true},
+                                              .post = store_counted_post,
+                                              .close = store_counted_close,
+                                              .blob_room = store_counted_blob_room};
 
 // ---- opening and closing
 
@@ -215,7 +226,7 @@ static void open_host(struct lab *lab) {
         lab_fail("%s", e.msg);
     }
     lab->store = host->store;
-    host->store = (struct store){&store_counted, lab};
+    host->store = (struct store){lab->options.shared ? &store_shared : &store_counted, lab};
     lab->ticker = event_new(host->base, -1, EV_PERSIST, on_tick, lab);
     (void)event_add(lab->ticker, &tick);
     host_start(host);

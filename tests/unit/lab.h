@@ -40,6 +40,7 @@ struct lab_options {
     const char *store;  /* keys of store: "budget: {kv: 1KiB}" */
     const char *more;   /* further sections of the configuration */
     bool faulty;        /* the store is store/faulty over SQLite */
+    bool shared;        /* it says that other hosts use it too   */
     bool loud;          /* log to stderr */
     bool strict;
 };
@@ -57,6 +58,11 @@ struct lab {
     struct store store;   /* the host's, behind one that counts */
     unsigned outstanding; /* operations with it                 */
     uint64_t posted;
+    uint64_t posted_of[STORE_OP_KINDS];
+    struct {
+        int64_t lease_ms;
+        uint32_t running;
+    } beat; /* the last sign of life */
     struct lab_get *gets;
     struct event *ticker;
     struct env_clock_file clock;

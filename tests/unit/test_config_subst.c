@@ -8,8 +8,8 @@
 #include "config/config_subst.h"
 
 static const char *const environment[] = {
-    "A=alpha",  "EMPTY=",   "N=7", "YAML=[x: 1]", "DOLLAR=${A}", "B_2=beta",
-    "NOEQUALS", "A=second", NULL,
+    "A=alpha",  "EMPTY=",   "N=7",      "YAML=[x: 1]", "DOLLAR=${A}",
+    "B_2=beta", "NOEQUALS", "A=second", NULL,
 };
 
 struct outcome {

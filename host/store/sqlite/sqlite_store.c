@@ -3,15 +3,17 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/env.h"
+#include "base/hostlock.h"
 #include "base/log.h"
 #include "store/blobfile.h"
 #include "store/sqlite/blobs.h"
-#include "store/sqlite/hostlock.h"
 #include "store/sqlite/ops.h"
 #include "store/sqlite/reader.h"
 #include "store/sqlite/schema.h"
@@ -278,9 +280,18 @@ static int start_threads(struct sqlite_store *st, struct err *e) {
     return r < 0 ? r : blobs_start(&st->blobs, &st->writer, &st->outlet, st->blob_dir, e);
 }
 
+/* PATH.lock beside the database. */
+static int lock_path(struct sqlite_store *st, struct err *e) {
+    char file[PATH_MAX];
+    int n = snprintf(file, sizeof file, "%s.lock", st->path);
+    return n < 0 || (size_t)n >= sizeof file
+               ? err_set(e, -ENAMETOOLONG, "%s: the path is too long", st->path)
+               : hostlock_take(&st->lock, file, st->path, e);
+}
+
 static int open_all(struct sqlite_store *st, struct event_base *base,
                     const struct store_events *events, struct err *e) {
-    int r = st->config.read_only_ok ? 0 : hostlock_take(&st->lock, st->path, e);
+    int r = st->config.read_only_ok ? 0 : lock_path(st, e);
     r = r < 0 || st->config.read_only_ok ? r : blobfile_prepare(st->blob_dir, false, e);
     r = r < 0 ? r : outlet_init(&st->outlet, base, events, e);
     if (r < 0) {

@@ -1,42 +1,37 @@
 // F_OFD_SETLK: a lock of the open file, which a second open in this very process meets too
 #define _GNU_SOURCE
-#include "store/sqlite/hostlock.h"
+#include "base/hostlock.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-static int refuse(int fd, const char *path, struct err *e) {
+static int refuse(int fd, const char *what, struct err *e) {
     char pid[32] = "";
     ssize_t n = pread(fd, pid, sizeof pid - 1, 0);
     pid[n > 0 ? (size_t)n : 0] = '\0';
     pid[strcspn(pid, "\n")] = '\0';
-    return err_set(e, -EBUSY, "%s is in use by another host (process %s): one host at a time", path,
+    return err_set(e, -EBUSY, "%s is in use by another host (process %s): one host at a time", what,
                    pid[0] == '\0' ? "unknown" : pid);
 }
 
-int hostlock_take(struct hostlock *lock, const char *path, struct err *e) {
-    char name[PATH_MAX], pid[32];
+int hostlock_take(struct hostlock *lock, const char *file, const char *what, struct err *e) {
+    char pid[32];
     struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    int n = snprintf(name, sizeof name, "%s.lock", path);
     lock->fd = -1;
-    if (n < 0 || (size_t)n >= sizeof name) {
-        return err_set(e, -ENAMETOOLONG, "%s: the path is too long", path);
-    }
-    int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    int fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd == -1) {
-        return err_errno(e, -errno, "%s", name);
+        return err_errno(e, -errno, "%s", file);
     }
     if (fcntl(fd, F_OFD_SETLK, &whole) == -1) {
-        int r = errno == EAGAIN || errno == EACCES ? refuse(fd, path, e)
-                                                   : err_errno(e, -errno, "lock %s", name);
+        int r = errno == EAGAIN || errno == EACCES ? refuse(fd, what, e)
+                                                   : err_errno(e, -errno, "lock %s", file);
         (void)close(fd);
         return r;
     }
-    n = snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
+    int n = snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
     if (ftruncate(fd, 0) == -1 || pwrite(fd, pid, (size_t)n, 0) == -1) {
         // the number is a help for people; the lock does without
     }

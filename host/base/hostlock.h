@@ -1,0 +1,17 @@
+/* A file that is locked: whoever holds it is the one process that uses what stands behind it. The
+ * kernel lets go of it when the process dies. */
+#ifndef JOBHOST_BASE_HOSTLOCK_H
+#define JOBHOST_BASE_HOSTLOCK_H
+
+#include "base/err.h"
+
+struct hostlock {
+    int fd; /* -1 = not held */
+};
+
+/* Makes `file` (0600) if need be. `what` is for the words: -EBUSY says that it is in use, and by
+ * which process. */
+int hostlock_take(struct hostlock *lock, const char *file, const char *what, struct err *e);
+void hostlock_release(struct hostlock *lock);
+
+#endif
