@@ -216,6 +216,79 @@ static void test_deadline_of_others(void) {
     rig_finish(&rig);
 }
 
+// Cursors come back from callers, who may bring anything.
+static void test_cursors_of_keys(void) {
+    static const struct {
+        const char *audit, *keys;
+        int status;
+    } rows[] = {
+        {"1-1", "q 0 0", 0},
+        {"18446744073709551615-18446744073709551615", "q 18446744073709551615 999999", 0},
+        {NULL, "nobody 5 5", 0}, // a queue that is there no more
+        {"", "", -EINVAL},
+        {"1", "q", -EINVAL},
+        {"-1", "q 0", -EINVAL},
+        {"1-", "q 0 ", -EINVAL},
+        {"1-1 ", "q 0 0 ", -EINVAL},
+        {"1-1-1", "q 0 0 0", -EINVAL},
+        {"(1-1", "q -1 0", -EINVAL},
+        {"+", "q 0 -1", -EINVAL},
+        {"1-x", "q 0 1000000", -EINVAL},
+        {"123456789012345678901-1", "q 18446744073709551616 0", -EINVAL},
+        {"1-123456789012345678901", "q.. * 0", -EINVAL},
+    };
+    struct rig rig;
+    rig_start(&rig);
+    struct job_spec spec = rig_spec(&rig, "q", "t");
+    spec.dedup_key = "k";
+    EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(&rig, &spec));
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct store_audit_list lines = {.limit = 5, .cursor = rows[i].audit};
+        struct store_dedup_list keys = {.limit = 5, .cursor = rows[i].keys};
+        EXPECT_EQ_INT(rows[i].status, rig_run(&rig, &lines.op, STORE_AUDIT_LIST));
+        EXPECT_EQ_INT(rows[i].status, rig_run(&rig, &keys.op, STORE_DEDUP_LIST));
+        store_op_finish(&lines.op);
+        store_op_finish(&keys.op);
+    }
+    rig_finish(&rig);
+}
+
+/* Many keys of several queues, by pages of every size: each key once. */
+static void test_many_keys(void) {
+    enum { KEYS = 300 };
+    struct rig rig;
+    rig_start(&rig);
+    for (int i = 0; i < KEYS; i++) {
+        struct job_spec spec = rig_spec(&rig, i % 3 == 0 ? "a" : i % 3 == 1 ? "b" : "c", "t");
+        char key[16];
+        (void)snprintf(key, sizeof key, "k%d", i);
+        spec.dedup_key = key;
+        EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(&rig, &spec));
+    }
+    static const uint32_t limits[] = {1, 7, 100, 1000};
+    for (size_t i = 0; i < ARRAY_LEN(limits); i++) {
+        const char *cursor = NULL;
+        bool seen[KEYS] = {false};
+        size_t count = 0;
+        do {
+            struct store_dedup_list *list = RIG_NEW(&rig, store_dedup_list);
+            list->limit = limits[i];
+            list->cursor = cursor;
+            EXPECT_EQ_INT(0, rig_run(&rig, &list->op, STORE_DEDUP_LIST));
+            EXPECT_TRUE(list->count <= limits[i]);
+            for (size_t k = 0; k < list->count; k++) {
+                int number = atoi(list->entries[k].key + 1);
+                EXPECT_FALSE(seen[number]);
+                seen[number] = true;
+                count++;
+            }
+            cursor = list->next_cursor;
+        } while (cursor != NULL);
+        EXPECT_EQ_UINT(KEYS, count);
+    }
+    rig_finish(&rig);
+}
+
 static void test_deadline(void) {
     struct rig rig;
     struct env_clock_file clock = {.rate_milli = 1000000}; // a second of ours is 1000 of its
@@ -516,4 +589,6 @@ CASES(read_file, ON_FILE, {"cursors that are numbers of rows", test_cursors_of_r
       {"a list that runs out of time goes on later", test_deadline},
       {"the log stays bounded under searches", test_log_stays_bounded});
 CASES(read_shared, ON_SHARED,
-      {"a list that runs out of a server's time goes on later", test_deadline_of_others});
+      {"a list that runs out of a server's time goes on later", test_deadline_of_others},
+      {"cursors of keys and of the audit log", test_cursors_of_keys},
+      {"all dedup keys are listed, page by page", test_many_keys});

@@ -3,10 +3,20 @@
 #include "store/store.h"
 
 static const struct redis_op_kind *const kinds[STORE_OP_KINDS] = {
-    [STORE_SUBMIT] = &redis_submit,         [STORE_GET] = &redis_get,
-    [STORE_STEP_GET] = &redis_step_get,     [STORE_RESULT_GET] = &redis_result_get,
-    [STORE_OUTPUT_GET] = &redis_output_get, [STORE_BLOB_KEEP] = &redis_blob_keep,
-    [STORE_KV_GET] = &redis_kv_get,         [STORE_KV_CLAIM] = &redis_kv_claim,
+    [STORE_SUBMIT] = &redis_submit,
+    [STORE_GET] = &redis_get,
+    [STORE_LIST] = &redis_list,
+    [STORE_STATS] = &redis_stats,
+    [STORE_HOST_LIST] = &redis_host_list,
+    [STORE_AUDIT_ADD] = &redis_audit_add,
+    [STORE_AUDIT_LIST] = &redis_audit_list,
+    [STORE_DEDUP_LIST] = &redis_dedup_list,
+    [STORE_STEP_GET] = &redis_step_get,
+    [STORE_RESULT_GET] = &redis_result_get,
+    [STORE_OUTPUT_GET] = &redis_output_get,
+    [STORE_BLOB_KEEP] = &redis_blob_keep,
+    [STORE_KV_GET] = &redis_kv_get,
+    [STORE_KV_CLAIM] = &redis_kv_claim,
 };
 
 const struct redis_op_kind *redis_kind_of(const struct store_op *op) {

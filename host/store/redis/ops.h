@@ -5,11 +5,17 @@
 #include "store/redis/task.h"
 
 extern const struct redis_op_kind redis_submit;
+extern const struct redis_op_kind redis_audit_add;
 extern const struct redis_op_kind redis_blob_keep;
 extern const struct redis_op_kind redis_kv_get, redis_kv_claim;
 
 /* reading */
 extern const struct redis_op_kind redis_get;
+extern const struct redis_op_kind redis_list;
+extern const struct redis_op_kind redis_stats;
+extern const struct redis_op_kind redis_host_list;
+extern const struct redis_op_kind redis_audit_list;
+extern const struct redis_op_kind redis_dedup_list;
 extern const struct redis_op_kind redis_step_get;
 extern const struct redis_op_kind redis_result_get;
 extern const struct redis_op_kind redis_output_get;

@@ -13,6 +13,7 @@
 
 /* X(name): lua/<name>.lua */
 #define REDIS_SCRIPTS(X)                                                                           \
+    X(audit)                                                                                       \
     X(blob_begin)                                                                                  \
     X(blob_end)                                                                                    \
     X(blob_hold)                                                                                   \
@@ -23,10 +24,13 @@
     X(blob_release)                                                                                \
     X(blob_sweep)                                                                                  \
     X(get)                                                                                         \
+    X(jobs)                                                                                        \
     X(kv_claim)                                                                                    \
     X(kv_get)                                                                                      \
     X(kv_sweep)                                                                                    \
+    X(narrow)                                                                                      \
     X(result)                                                                                      \
+    X(stats)                                                                                       \
     X(submit)
 
 enum redis_script {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/filter.h"
 #include "store/sqlite/ops.h"
 #include "store/sqlite/place.h"
 #include "store/sqlite/reader.h"
@@ -13,46 +14,6 @@ enum { LIST_MAX = 1000, ROWS_BETWEEN_LOOKS = 64 };
 // A list is one walk over row numbers, downwards; the filter picks the narrowest list and is then
 // applied to every row, so a list is only ever a shortcut. The cursor is the number of the last row
 // looked at, which is why a page can end anywhere.
-
-static bool has_label(const char *labels, const char *label) {
-    size_t len = strlen(label);
-    for (const char *at = labels; at != NULL && *at != '\0';) {
-        const char *comma = strchr(at, ',');
-        size_t n = comma == NULL ? strlen(at) : (size_t)(comma - at);
-        if (n == len && memcmp(at, label, len) == 0) {
-            return true;
-        }
-        at = comma == NULL ? NULL : comma + 1;
-    }
-    return false;
-}
-
-static bool equal(const char *wanted, const char *value) {
-    return wanted == NULL || (value != NULL && strcmp(wanted, value) == 0);
-}
-
-static bool contains(const char *value, const char *text) {
-    return value != NULL && strstr(value, text) != NULL;
-}
-
-static bool has_text(const struct store_job *job, const char *text) {
-    char id[JOB_ID_TEXT + 1];
-    id_format(&job->spec.id, id);
-    return contains(id, text) || contains(job->spec.type, text) ||
-           contains(job->spec.dedup_key, text) || contains(job->error.message, text);
-}
-
-static bool matches(const struct store_filter *f, const struct store_job *job) {
-    return (f->state < 0 || f->state == (int)job->state) && equal(f->queue, job->spec.queue) &&
-           equal(f->type, job->spec.type) && equal(f->tenant, job->spec.tenant) &&
-           equal(f->error_code, job->error.code) &&
-           (f->error_cls < 0 || f->error_cls == job->error.cls) &&
-           (f->label == NULL || has_label(job->spec.labels, f->label)) &&
-           (f->created_after_ms == 0 || job->created_ms >= f->created_after_ms) &&
-           (f->created_before_ms == 0 || job->created_ms < f->created_before_ms) &&
-           (id_is_zero(&f->parent) || id_equal(&f->parent, &job->spec.parent)) &&
-           (f->text == NULL || has_text(job, f->text));
-}
 
 struct listing {
     struct reader *r;
@@ -81,7 +42,7 @@ static int look(struct listing *l, const struct job_row *row) {
     }
     arena_reset(&l->scratch); // a search may look at millions
     int code = reader_job(l->r, row, &l->scratch, &job);
-    if (code == 0 && matches(&list->filter, &job)) {
+    if (code == 0 && filter_matches(&list->filter, &job)) {
         code = reader_job(l->r, row, &list->op.arena, &list->jobs[list->count++]);
     }
     l->last = row->rid;

@@ -1,0 +1,10 @@
+-- use: queue
+-- The hashes of some jobs, for lists.
+--   ARGV   how many; of each the number of its queue, and its id
+--   reply  of each its fields; none: it is there no more
+local reply = {}
+for i = 1, take_number() do
+    local q = queues[take_number()]
+    reply[i] = redis.call('HGETALL', q.j .. 'job:' .. take())
+end
+return reply
