@@ -5,16 +5,20 @@
 #include "api/input.h"
 #include "api/job_json.h"
 #include "api/routes.h"
+#include "supervisor/jobs.h"
 
 /* ---- hosts ---- */
 
-/* Of a store that is not shared we are the only user: whoever else did not take its leave is dead. */
+/* Of a store that is not shared we are the only user: whoever else did not take its leave is dead.
+ * On a shared one it may come back; what it had in hand is given to others. */
 static const char *host_state(const struct host *host, const struct store_host *h, int64_t now_ms) {
     if (h->nonce == host->nonce) {
         return system_phase_name(host->phase);
     }
-    bool lives = host->store.ops->caps.shared && now_ms < h->lease_end_ms;
-    return h->left ? "left" : lives ? "running" : "lost";
+    if (h->left || !host->store.ops->caps.shared) {
+        return h->left ? "left" : "lost";
+    }
+    return now_ms < h->lease_end_ms ? "alive" : "silent";
 }
 
 static void add_host(struct buf *out, const struct host *host, const struct store_host *h) {
@@ -31,6 +35,7 @@ static void add_host(struct buf *out, const struct host *host, const struct stor
     json_kstr(out, "state", host_state(host, h, now_ms));
     json_ktime(out, "started_at", h->started_ms);
     json_ktime(out, "seen_at", own ? now_ms : h->seen_ms);
+    json_kint(out, "jobs_running", own ? jobs_in_hand(host) : h->left ? 0 : h->running);
     json_ktime(out, "lease_until", leased ? h->lease_end_ms : 0);
     json_kbool(out, "this", own);
     buf_char(out, '}');

@@ -4,8 +4,8 @@
 #include "cli/table.h"
 
 int cmd_hosts(struct cli *cli) {
-    static const char *const titles[] = {"HOST",     ">PID",  "STATE", "VERSION",
-                                         ">STARTED", ">SEEN", "BOOT"};
+    static const char *const titles[] = {"HOST",    ">PID",     "STATE", ">JOBS",
+                                         "VERSION", ">STARTED", ">SEEN", "BOOT"};
     struct table t = {.titles = titles, .columns = ARRAY_LEN(titles)};
     cJSON *answer = NULL;
     const cJSON *h;
@@ -18,6 +18,7 @@ int cmd_hosts(struct cli *cli) {
             const char *state = remote_text(h, "state");
             table_cellf(&t, "%s%s", state == NULL ? "" : state,
                         remote_true(h, "this") ? " (this)" : "");
+            table_cellf(&t, "%.0f", remote_number(h, "jobs_running"));
             table_cell(&t, remote_text(h, "version"));
             table_cell(&t, out_age(remote_text(h, "started_at"), age));
             table_cell(&t, out_age(remote_text(h, "seen_at"), age));

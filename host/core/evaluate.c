@@ -131,7 +131,8 @@ static bool lacks_handler(const struct job_facts *f) {
 static void say_no_handler(const struct job_facts *f, int64_t now_ms, struct reason *r) {
     (void)now_ms;
     if (f->handler_fault == NULL) {
-        SAY(r, "no loaded plugin has a handler for \"%s\"", f->type);
+        SAY(r, "no loaded plugin %shas a handler for \"%s\"%s", f->shared ? "of this host " : "",
+            f->type, f->shared ? "; it is left to other hosts" : "");
     } else if (f->pool == NULL) {
         SAY(r, "the plugin for \"%s\" is not up: %s", f->type, f->handler_fault);
     } else {

@@ -47,6 +47,7 @@ struct job_facts {
     const char *paused_by, *paused_why; /* may be NULL                                     */
     int64_t paused_at_ms;
     bool has_handler;
+    bool shared;               /* other hosts may have what this one lacks                  */
     const char *handler_fault; /* why the plugin that should have it is not up, or NULL  */
     uint32_t queue_running, queue_limit; /* limit 0 = none                               */
     uint32_t pool_busy, pool_slots;      /* threads of the plugin                        */

@@ -7,6 +7,7 @@
 #include "store/faulty/faulty.h"
 #include "store/redis/address.h"
 #include "store/redis/redis_store.h"
+#include "store/spool/spool_store.h"
 #include "store/sqlite/sqlite_store.h"
 
 static const struct {
@@ -24,6 +25,9 @@ static const struct {
 int store_open(const struct store_config *config, struct event_base *base, const struct log *log,
                const struct env *env, const struct store_events *events, struct store *ret_store,
                struct err *e) {
+    if (config->fallback != NULL && !config->read_only_ok) {
+        return spool_store_open(config, base, log, env, events, ret_store, e);
+    }
     for (size_t i = 0; i < ARRAY_LEN(backends); i++) {
         if (strncmp(config->url, backends[i].scheme, strlen(backends[i].scheme)) == 0) {
             return backends[i].open(config, base, log, env, events, ret_store, e);
@@ -33,8 +37,10 @@ int store_open(const struct store_config *config, struct event_base *base, const
         return redis_store_open(config, base, log, env, events, ret_store, e);
     }
     // the rest of it may hold a password
-    return err_set(e, -EINVAL, "store url \"%.*s:...\": this build knows sqlite:PATH, redis:, rediss: and unix:",
-                   (int)strcspn(config->url, ":"), config->url);
+    return err_set(
+        e, -EINVAL,
+        "store url \"%.*s:...\": this build knows sqlite:PATH, redis:, rediss: and unix:",
+        (int)strcspn(config->url, ":"), config->url);
 }
 
 void store_close(struct store *store) {

@@ -409,6 +409,7 @@ void dispatch_lane_facts(struct host *host, const struct lane *lane, struct job_
     ret->type = lane->type;
     ret->draining = host->phase == HOST_DRAINING;
     ret->safe_mode = host->dispatch->safe;
+    ret->shared = host->store.ops->caps.shared;
     ret->store_fault = host->store_fault != NULL ? host->store_fault : commits_stalled(host);
     ret->store_fault = ret->store_fault != NULL ? ret->store_fault : beat_fault(host);
     ret->paused = lane->queue->paused;

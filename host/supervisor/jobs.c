@@ -208,6 +208,10 @@ void jobs_act(struct host *host, struct jobs_act *act) {
 
 /* ------------------------------------------------------------------ what runs here */
 
+uint32_t jobs_in_hand(const struct host *host) {
+    return dispatch_in_hand(host);
+}
+
 bool jobs_live(struct host *host, const struct job_id *id, struct job_live *ret) {
     const struct attempt *a = attempt_find(host, id);
     if (a == NULL || a->concluded) {

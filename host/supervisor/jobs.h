@@ -79,6 +79,9 @@ void jobs_act(struct host *host, struct jobs_act *act);
  * run here, or its end is on its way to the store. */
 bool jobs_ask_to_end(struct host *host, const struct job_id *id);
 
+/* Jobs that this host has claimed and not yet ended. */
+uint32_t jobs_in_hand(const struct host *host);
+
 /* What the supervisor knows about a job that runs here and the store does not yet. False: it does
  * not run here. */
 struct job_live {

@@ -102,7 +102,11 @@ static int resolve_type(struct host *host, const struct job_request *r, struct p
     if (!resolve_type_known(host, r->type)) {
         return resolve_refuse(
             p, 400, "unknown_type", "type",
-            "no plugin has a handler named %.100s; `jobhost plugins` lists what there is", r->type);
+            "no plugin has a handler named %.100s; `jobhost plugins` lists what there is%s",
+            r->type,
+            host->store.ops->caps.shared ? "; a type that only other hosts serve has to stand "
+                                           "under jobs: here"
+                                         : "");
     }
     return 0;
 }

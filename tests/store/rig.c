@@ -87,6 +87,10 @@ static void begin(struct rig *rig, struct event_base *base, uint64_t number) {
         (void)snprintf(rig->url, sizeof rig->url, "%ssqlite:%s",
                        strcmp(rig_backend, "faulty") == 0 ? "faulty:" : "", rig->db);
     }
+    if (strcmp(rig_backend, "spool") == 0) {
+        (void)snprintf(rig->fallback, sizeof rig->fallback, "sqlite:%s/spool.db", rig->dir);
+        rig->config.fallback = rig->fallback;
+    }
 }
 
 void rig_init(struct rig *rig) {
@@ -278,7 +282,7 @@ void rig_sql(const struct rig *rig, const char *text) {
 }
 
 void rig_parse(int *argc, char ***argv) {
-    static const char *const backends[] = {"sqlite", "faulty", "redis", "redis-tls"};
+    static const char *const backends[] = {"sqlite", "faulty", "spool", "redis", "redis-tls"};
     if (*argc < 3 || strcmp((*argv)[1], "--store") != 0) {
         return;
     }
@@ -289,7 +293,7 @@ void rig_parse(int *argc, char ***argv) {
         }
     }
     if (rig_backend == NULL) {
-        (void)fprintf(stderr, "--store %s: there are sqlite, faulty, redis, redis-tls\n",
+        (void)fprintf(stderr, "--store %s: there are sqlite, faulty, spool, redis, redis-tls\n",
                       (*argv)[2]);
         exit(EXIT_FAILURE);
     }

@@ -44,7 +44,7 @@ struct rig {
     struct store store;
     bool open;
     struct store_config config;
-    char dir[256], url[400], blobs[320], db[320];
+    char dir[256], url[400], blobs[320], fallback[320], db[320];
     struct id_gen ids;
     int64_t now;
     uint64_t nonce;

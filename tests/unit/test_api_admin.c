@@ -194,7 +194,11 @@ static void fill_hosts(void *op) {
         {.name = "h", .version = "1", .pid = 5, .started_ms = 1000, .seen_ms = 1000},
         {.name = "l", .nonce = 1, .seen_ms = 2000, .lease_end_ms = INT64_MAX, .left = true},
         {.name = "s", .nonce = 2, .seen_ms = 3000, .lease_end_ms = 4000},
-        {.name = "r", .nonce = 3, .seen_ms = 3000, .lease_end_ms = INT64_C(4102444800000)},
+        {.name = "r",
+         .nonce = 3,
+         .seen_ms = 3000,
+         .lease_end_ms = INT64_C(4102444800000),
+         .running = 5},
     };
     struct store_host_list *l = CONTAINER_OF(op, struct store_host_list, op);
     l->hosts = hosts;
@@ -232,8 +236,10 @@ static void fill_dedup(void *op) {
 }
 
 static void check_hosts(struct api_fixture *x) {
-    static const char left[] = "{\"name\":\"l\",\"boot\":\"0000000000000001\",\"pid\":0,\"state\":"
-                               "\"left\",\"seen_at\":\"1970-01-01T00:00:02.000Z\",\"this\":false}";
+    static const char left[] =
+        "{\"name\":\"l\",\"boot\":\"0000000000000001\",\"pid\":0,\"state\":"
+        "\"left\",\"seen_at\":\"1970-01-01T00:00:02.000Z\",\"jobs_running\":0,"
+        "\"this\":false}";
     static const struct {
         enum host_phase phase;
         bool shared;
@@ -242,17 +248,18 @@ static void check_hosts(struct api_fixture *x) {
         {HOST_RUNNING, false,
          "{\"name\":\"h\",\"version\":\"1\",\"boot\":\"0000000000000000\",\"pid\":5,\"state\":"
          "\"running\",\"started_at\":\"1970-01-01T00:00:01.000Z\",\"seen_at\":\"1970-01-01T00:16:"
-         "40.000Z\",\"this\":true"},
+         "40.000Z\",\"jobs_running\":0,\"this\":true"},
         {HOST_DRAINING, false, "\"pid\":5,\"state\":\"draining\""},
         {HOST_RUNNING, false, left},
         {HOST_RUNNING, true, left},
         // on a store of one host, the others do not live
         {HOST_RUNNING, false, "\"boot\":\"0000000000000003\",\"pid\":0,\"state\":\"lost\""},
         {HOST_RUNNING, true,
-         "\"boot\":\"0000000000000003\",\"pid\":0,\"state\":\"running\",\"seen_at\":"
-         "\"1970-01-01T00:00:03.000Z\",\"lease_until\":\"2100-01-01T00:00:00.000Z\",\"this\":"
+         "\"boot\":\"0000000000000003\",\"pid\":0,\"state\":\"alive\",\"seen_at\":"
+         "\"1970-01-01T00:00:03.000Z\",\"jobs_running\":5,\"lease_until\":\"2100-01-01T00:00:00."
+         "000Z\",\"this\":"
          "false}"},
-        {HOST_RUNNING, true, "\"boot\":\"0000000000000002\",\"pid\":0,\"state\":\"lost\""},
+        {HOST_RUNNING, true, "\"boot\":\"0000000000000002\",\"pid\":0,\"state\":\"silent\""},
     };
     struct store_ops shared = api_fake_store;
     shared.caps.shared = true;

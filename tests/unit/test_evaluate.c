@@ -105,6 +105,9 @@ static void test_no_handler(void) {
     f.pool = NULL;
     f.pool_slots = 0;
     expect_reason(f, REASON_NO_HANDLER, 0, "no loaded plugin has a handler for \"crawl.page\"");
+    f.shared = true;
+    expect_reason(f, REASON_NO_HANDLER, 0,
+                  "of this host has a handler for \"crawl.page\"; it is left to other hosts");
     f.handler_fault = "undefined symbol";
     expect_reason(f, REASON_NO_HANDLER, 0, "is not up: undefined symbol");
     f.pool = "crawl";

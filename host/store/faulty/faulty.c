@@ -9,6 +9,7 @@
 #include "base/env.h"
 
 #define URL_SCHEME "faulty:"
+#define URL_DOWN   "down:"
 
 struct faulty;
 
@@ -27,6 +28,8 @@ struct passage {
 struct faulty {
     struct store inner;
     struct faulty_plan plan;
+    struct store_events events; // the host's
+    bool down;
     struct event *timer;
     struct passage *held;    /* changes, in the order of their answers   */
     struct passage *swapped; /* a read that waits for another one's answer */
@@ -165,7 +168,11 @@ static void faulty_post(void *self, struct store_op *op) {
         return;
     }
     *p = (struct passage){.f = f, .op = op, .done = op->done, .arg = op->arg};
-    if (rule != NULL) {
+    if (f->down) {
+        p->effect = FAULTY_BEFORE;
+        p->code = -ENOTCONN;
+        f->plan.hits++;
+    } else if (rule != NULL) {
         p->effect = rule->effect;
         p->code = rule->code == 0 ? -ETIMEDOUT : rule->code;
         f->delay_ms[op->kind] = rule->delay_ms;
@@ -205,7 +212,9 @@ int faulty_open(const struct store_config *config, struct event_base *base, cons
                 const struct env *env, const struct store_events *events, struct store *ret_store,
                 struct err *e) {
     struct store_config inner = *config;
-    inner.url = config->url + strlen(URL_SCHEME);
+    const char *url = config->url + strlen(URL_SCHEME);
+    bool down = strncmp(url, URL_DOWN, strlen(URL_DOWN)) == 0;
+    inner.url = down ? url + strlen(URL_DOWN) : url;
     struct faulty *f = calloc(1, sizeof *f);
     if (f == NULL) {
         return err_set(e, -ENOMEM, "out of memory");
@@ -220,8 +229,18 @@ int faulty_open(const struct store_config *config, struct event_base *base, cons
         free(f);
         return r;
     }
+    f->events = *events;
     *ret_store = (struct store){&faulty_ops, f};
+    if (down) {
+        faulty_set_down(ret_store, "the store cannot be reached yet");
+    }
     return 0;
+}
+
+void faulty_set_down(const struct store *store, const char *reason) {
+    struct faulty *f = store->self;
+    f->down = reason != NULL;
+    f->events.health(f->events.arg, reason);
 }
 
 struct faulty_plan *faulty_plan_of(const struct store *store) {

@@ -1,4 +1,5 @@
-/* A store that misbehaves on request: the URL faulty:URL opens URL behind it. Test builds only.
+/* A store that misbehaves on request: the URL faulty:URL opens URL behind it, faulty:down:URL likewise
+ * as a store that cannot be reached yet. Test builds only.
  * Loop thread only.
  *
  * Rules are looked at in order for each posted operation; the first that matches and is not used up
@@ -41,6 +42,11 @@ int faulty_open(const struct store_config *config, struct event_base *base, cons
 
 /* The plan of a store that faulty_open() made, to be changed at any time; NULL for other stores. */
 struct faulty_plan *faulty_plan_of(const struct store *store);
+
+/* Takes the store away (reason: what its health event says; nothing that is posted from now on
+ * happens, all of it answers -ENOTCONN), or brings it back (NULL). What is in hand is answered as
+ * the rules say. */
+void faulty_set_down(const struct store *store, const char *reason);
 
 /* Appends a rule. */
 void faulty_add(struct faulty_plan *plan, struct faulty_rule rule);
