@@ -43,6 +43,16 @@ struct redis_ask *redis_ask_new(struct redis_task *t, enum redis_script script, 
     return ask;
 }
 
+struct redis_ask *redis_ask_over(struct redis_task *t, enum redis_script script,
+                                 struct redis_queue *const *queues, size_t count,
+                                 redis_ask_fn *done, void *arg) {
+    struct redis_ask *ask = redis_ask_new(t, script, done, arg);
+    if (ask != NULL) {
+        redis_request_script(&ask->request, script, queues, count, t->op->now_ms);
+    }
+    return ask;
+}
+
 void redis_ask_send(struct redis_ask *ask) {
     redis_request_send(&ask->task->store->cmd, &ask->request, redis_task_left(ask->task));
 }

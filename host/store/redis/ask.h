@@ -22,6 +22,10 @@ struct redis_ask {
 /* A call of a script that is given no queue. NULL: no memory, and the task was told. */
 struct redis_ask *redis_ask_new(struct redis_task *t, enum redis_script script, redis_ask_fn *done,
                                 void *arg);
+/* The same of a script over queues, whose numbers in its words are those in `queues`, from 1. */
+struct redis_ask *redis_ask_over(struct redis_task *t, enum redis_script script,
+                                 struct redis_queue *const *queues, size_t count,
+                                 redis_ask_fn *done, void *arg);
 /* By the line `cmd`, within the operation's time. */
 void redis_ask_send(struct redis_ask *ask);
 

@@ -42,6 +42,8 @@ static void on_reply(struct redis_request *rq, const struct redis_reply *reply, 
     for (size_t i = 0; i < b->count; i++) {
         if (r == 0) {
             b->kind->read(b->items[i].task, b->items[i].item, &items->items[i]);
+        } else if (b->kind->lost != NULL) {
+            b->kind->lost(b->items[i].task, b->items[i].item);
         }
         redis_task_leave(b->items[i].task, r, e);
     }
@@ -111,6 +113,9 @@ void redis_batch_add(struct redis_task *t, const struct redis_batch_kind *kind, 
     if (b == NULL) {
         struct err e;
         (void)err_set(&e, -ENOMEM, "out of memory");
+        if (kind->lost != NULL) {
+            kind->lost(t, item);
+        }
         redis_task_leave(t, -ENOMEM, &e);
         return;
     }

@@ -23,6 +23,8 @@ struct redis_batch_kind {
                  struct redis_args *a);
     /* The item's part of the reply: the i-th of the reply's first array. */
     void (*read)(struct redis_task *t, void *item, const struct redis_reply *reply);
+    /* There is none, and the task is told why; may be NULL. */
+    void (*lost)(struct redis_task *t, void *item);
     /* All of the reply, before the items; may be NULL. */
     void (*after)(struct redis_store *store, struct redis_queue *const *queues, size_t count,
                   const struct redis_reply *reply);

@@ -14,8 +14,9 @@ enum redis_inserted {
     REDIS_INSERT_FULL = 6,
 };
 
-/* `queue` is its number in the call; `spec` is borrowed until the call is sent. */
-void redis_insert_write(const struct store_submit_item *item, unsigned queue,
+/* `queue` is its number in the call; `comes`: how it comes, as lua/lib/insert.lua says; `spec` is
+ * borrowed until the call is sent. */
+void redis_insert_write(const struct store_submit_item *item, const char *comes, unsigned queue,
                         const struct redis_queue *q, int64_t now_ms, struct redis_args *a);
 
 /* What lua/lib/insert.lua said of it: {code, holder, its state}. 0 or -EPROTO. */

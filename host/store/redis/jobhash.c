@@ -175,7 +175,7 @@ static int join_payload(struct reading *rd, struct err *e) {
 static int read_job(const struct redis_reply *fields, bool parcel, struct arena *a,
                     struct redis_job *ret, struct err *e) {
     struct reading rd = {.arena = a, .job = ret};
-    *ret = (struct redis_job){.state = JOB_QUEUED, .spec.priority = PRIORITY_NORMAL};
+    *ret = (struct redis_job){.state = JOB_QUEUED, .rev = 1, .spec.priority = PRIORITY_NORMAL};
     if (fields == NULL || fields->kind == REDIS_NIL ||
         (fields->kind == REDIS_ARRAY && fields->count == 0)) {
         return err_set(e, -ENOENT, "there is no such job");

@@ -9,7 +9,7 @@ int redis_insert_check(const struct job_spec *spec) {
     return spec->dedup_key != NULL && spec->dedup_mode > DEDUP_RETURN ? -ENOTSUP : 0;
 }
 
-void redis_insert_write(const struct store_submit_item *item, unsigned queue,
+void redis_insert_write(const struct store_submit_item *item, const char *comes, unsigned queue,
                         const struct redis_queue *q, int64_t now_ms, struct redis_args *a) {
     const struct job_spec *spec = item->spec;
     struct redis_job job;
@@ -26,8 +26,10 @@ void redis_insert_write(const struct store_submit_item *item, unsigned queue,
     }
     redis_args_text(a, spec->dedup_key);
     redis_args_text(a, spec->dedup_mode == DEDUP_REJECT ? "reject" : "return");
-    redis_args_number(a, 0);
+    redis_args_text(a, comes);
     redis_args_number(a, item->max_waiting);
+    redis_args_number(a, item->keep_ms);
+    redis_args_number(a, item->tombstone_ms);
     size_t bytes = redis_args_hole(a);
     redis_args_bytes(a, spec->payload.len > REDIS_PAYLOAD_INLINE ? spec->payload
                                                                  : (struct bytes){NULL, 0});
@@ -79,20 +81,14 @@ int redis_insert_read(const struct redis_reply *reply, struct store_submit_item 
 static void submit_head(struct redis_store *s, struct redis_queue *const *queues, size_t count,
                         struct redis_args *a) {
     for (size_t i = 0; i < count; i++) {
-        int64_t room = redis_store_room(s, queues[i], BUDGET_JOBS);
-        if (room == INT64_MAX) {
-            redis_args_text(a, "");
-        } else {
-            redis_args_number(a, room);
-        }
+        redis_store_put_room(s, queues[i], BUDGET_JOBS, a);
     }
-    redis_args_number(a, REDIS_DUPLICATE_KEEP_MS);
 }
 
 static void submit_write(struct redis_task *t, void *arg, unsigned queue, struct redis_args *a) {
     struct store_submit_item *item = arg;
     struct redis_queue *q = redis_queues_find(&t->store->queues, item->spec->queue);
-    redis_insert_write(item, queue, q, t->op->now_ms, a);
+    redis_insert_write(item, item->spooled ? "spooled" : "", queue, q, t->op->now_ms, a);
 }
 
 static void submit_read(struct redis_task *t, void *arg, const struct redis_reply *reply) {

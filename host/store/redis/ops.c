@@ -4,6 +4,12 @@
 
 static const struct redis_op_kind *const kinds[STORE_OP_KINDS] = {
     [STORE_SUBMIT] = &redis_submit,
+    [STORE_COMMIT] = &redis_commit,
+    [STORE_MOVE] = &redis_move,
+    [STORE_REMOVE] = &redis_remove,
+    [STORE_FORWARD] = &redis_forward,
+    [STORE_SWEEP] = &redis_sweep,
+    [STORE_DEDUP_RELEASE] = &redis_dedup_release,
     [STORE_GET] = &redis_get,
     [STORE_LIST] = &redis_list,
     [STORE_STATS] = &redis_stats,

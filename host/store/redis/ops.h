@@ -4,7 +4,8 @@
 
 #include "store/redis/task.h"
 
-extern const struct redis_op_kind redis_submit;
+extern const struct redis_op_kind redis_submit, redis_commit, redis_move, redis_remove;
+extern const struct redis_op_kind redis_forward, redis_sweep, redis_dedup_release;
 extern const struct redis_op_kind redis_audit_add;
 extern const struct redis_op_kind redis_blob_keep;
 extern const struct redis_op_kind redis_kv_get, redis_kv_claim;

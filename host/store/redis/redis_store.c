@@ -223,16 +223,17 @@ struct redis_queue **redis_store_queues(struct redis_store *s, struct arena *a, 
     return all;
 }
 
-int64_t redis_store_room(const struct redis_store *s, const struct redis_queue *q,
-                         enum store_budget class) {
+void redis_store_put_room(const struct redis_store *s, const struct redis_queue *q,
+                          enum store_budget class, struct redis_args *a) {
     int64_t budget = (int64_t)s->config.budget[class], others = 0;
     if (budget == 0) {
-        return INT64_MAX;
+        redis_args_text(a, "");
+        return;
     }
     for (const struct redis_queue *o = s->queues.by_name; o != NULL; o = o->hh.next) {
         others += o == q ? 0 : o->bytes[class];
     }
-    return budget > others ? budget - others : 0;
+    redis_args_number(a, budget > others ? budget - others : 0);
 }
 
 /* ------------------------------------------------------------------ open and close */

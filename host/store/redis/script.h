@@ -23,15 +23,22 @@
     X(blob_piece)                                                                                  \
     X(blob_release)                                                                                \
     X(blob_sweep)                                                                                  \
+    X(commit)                                                                                      \
+    X(delivered)                                                                                   \
+    X(forward)                                                                                     \
     X(get)                                                                                         \
     X(jobs)                                                                                        \
     X(kv_claim)                                                                                    \
     X(kv_get)                                                                                      \
     X(kv_sweep)                                                                                    \
+    X(move)                                                                                        \
     X(narrow)                                                                                      \
+    X(parcels)                                                                                     \
+    X(remove)                                                                                      \
     X(result)                                                                                      \
     X(stats)                                                                                       \
-    X(submit)
+    X(submit)                                                                                      \
+    X(sweep)
 
 enum redis_script {
 #define X(name) REDIS_SCRIPT_##name,

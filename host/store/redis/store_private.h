@@ -19,9 +19,6 @@
 
 struct event;
 
-/* How long a job is kept that came by a spool and was a duplicate: as long as its tombstone. */
-#define REDIS_DUPLICATE_KEEP_MS (INT64_C(24) * 3600 * 1000)
-
 struct redis_store {
     struct event_base *base;
     struct timers *timers; /* of real time: connections and leases belong to the outside world */
@@ -38,11 +35,12 @@ struct redis_store {
     struct redis_claims claims;
     struct redis_task_list tasks; /* all, in order of posting */
     struct redis_batch *gathering;
-    struct event *turn;            /* flushes and answers at the end of a turn of the loop */
-    struct redis_request greeting; /* what follows each (re)connect */
-    struct timer complaint;        /* a lost connection is worth a word when it fires */
-    bool greeted;                  /* the greeting of this connection is over                   */
-    bool told;                     /* health(reason) was the last word                          */
+    struct redis_commit_entry *waiting; /* commits behind another one of their job: op_commit.c */
+    struct event *turn;                 /* flushes and answers at the end of a turn of the loop */
+    struct redis_request greeting;      /* what follows each (re)connect */
+    struct timer complaint;             /* a lost connection is worth a word when it fires */
+    bool greeted; /* the greeting of this connection is over                   */
+    bool told;    /* health(reason) was the last word                          */
     bool closing;
     struct err fault; /* why it is not well */
 };
@@ -63,10 +61,10 @@ struct redis_queue *redis_store_queue(struct redis_store *s, const char *name, i
 /* All queues, as an array in the arena. NULL: no memory, or there are none (*count = 0). */
 struct redis_queue **redis_store_queues(struct redis_store *s, struct arena *a, size_t *count);
 
-/* What a queue's jobs (or results) may take in all, so that the budget over all queues holds;
- * INT64_MAX = any. */
-int64_t redis_store_room(const struct redis_store *s, const struct redis_queue *q,
-                         enum store_budget class);
+/* Appends what a queue's jobs (or results) may take in all, so that the budget over all queues
+ * holds; '' = any. */
+void redis_store_put_room(const struct redis_store *s, const struct redis_queue *q,
+                          enum store_budget class, struct redis_args *a);
 
 /* At the end of this turn of the loop there is something to send or to answer. */
 void redis_store_turn(struct redis_store *s);

@@ -1,5 +1,6 @@
 #include <errno.h>
 
+#include "core/fence.h"
 #include "store/sqlite/effects.h"
 #include "store/sqlite/ops.h"
 #include "store/sqlite/place.h"
@@ -16,12 +17,11 @@ struct applying {
 
 // No claim of that token is out: has this very commit been applied before?
 static int was_applied(struct writer *w, struct store_commit_item *item, bool *ret) {
-    struct job_row row;
+    struct job_row row = {.rid = 0};
     int r = place_find(w, &item->id, &row);
-    *ret = r > 0 && row.token == item->token && row.commit_no == item->commit_no;
-    if (*ret) {
-        item->state = row.state;
-    }
+    const struct fence_stored stored = {false, row.token, row.commit_no};
+    *ret = r > 0 && fence_commit(&stored, item->token, item->commit_no, false) == FENCE_APPLIED;
+    item->state = *ret ? row.state : JOB_RUNNING;
     return r < 0 ? r : 0;
 }
 
@@ -155,7 +155,7 @@ static int apply(struct applying *a) {
     struct store_commit_item *item = a->item;
     int to =
         item->event == JOB_EV_NONE ? (int)JOB_RUNNING : job_next_state(JOB_RUNNING, item->event);
-    if (to < 0 || item->commit_no != a->claim->commit_no + 1) {
+    if (to < 0) {
         item->status = -EINVAL;
         return 0;
     }
@@ -178,18 +178,21 @@ static int commit_item(struct writer *w, struct store_commit_item *item, int64_t
     struct applying a = {.w = w, .item = item, .now_ms = now_ms};
     a.claim = claims_find(&w->claims, id_order(&item->id));
     item->status = 0;
+    bool goes_on = item->event == JOB_EV_NONE, applied = false;
     bool live =
         a.claim != NULL && a.claim->token == item->token && id_equal(&a.claim->id, &item->id);
-    if (live && item->commit_no != a.claim->commit_no) {
-        return apply(&a);
+    if (!live) {
+        int r = was_applied(w, item, &applied);
+        item->status = r == 0 && !applied ? -ESTALE : 0;
+        return r;
     }
-    bool applied = live && item->event == JOB_EV_NONE;
+    const struct fence_stored stored = {true, a.claim->token, a.claim->commit_no};
     item->state = JOB_RUNNING;
-    int r = live ? 0 : was_applied(w, item, &applied);
-    if (r == 0 && !applied) {
-        item->status = live ? -EINVAL : -ESTALE;
+    switch (fence_commit(&stored, item->token, item->commit_no, goes_on)) {
+    case FENCE_APPLY: return apply(&a);
+    case FENCE_ODD: item->status = -EINVAL; return 0;
+    default: return 0;
     }
-    return r;
 }
 
 int op_commit(struct writer *w, struct store_op *op) {

@@ -1,26 +1,9 @@
 #include <errno.h>
 
+#include "store/moving.h"
 #include "store/sqlite/dedup.h"
 #include "store/sqlite/ops.h"
 #include "store/sqlite/place.h"
-
-// The events that MOVE takes, and where each leads; -1 = not by MOVE.
-static int target_of(enum job_event event) {
-    switch (event) {
-    case JOB_EV_CANCEL: return JOB_CANCELLED;
-    case JOB_EV_DIE: return JOB_DEAD;
-    case JOB_EV_PARK: return JOB_PARKED;
-    case JOB_EV_REVIVE:
-    case JOB_EV_PROMOTE:
-    case JOB_EV_WAKE: return JOB_QUEUED;
-    default: return -1;
-    }
-}
-
-// It has already led there: a repetition.
-static bool is_there(const struct store_move_item *item, const struct job_row *row, int target) {
-    return target == (int)row->state && (item->rev == 0 || item->rev + 1 == row->rev);
-}
 
 static void change_life(const struct store_move_item *item, struct job_life *life, int64_t now_ms) {
     life->park = item->event == JOB_EV_PARK ? (int32_t)item->park : PARK_NONE;
@@ -92,24 +75,12 @@ static int move_item(struct writer *w, struct store_move_item *item, int64_t now
         return r;
     }
     bool running = row.state == JOB_RUNNING || claims_find(&w->claims, row.rid) != NULL;
-    item->state = running ? JOB_RUNNING : row.state;
-    if (running && item->event == JOB_EV_CANCEL && item->ask) {
-        return ask_running(w, item, &row, now_ms);
+    enum job_state to = JOB_QUEUED;
+    switch (moving_decide(item, running ? JOB_RUNNING : row.state, row.rev, &to)) {
+    case MOVING_ASK: return ask_running(w, item, &row, now_ms);
+    case MOVING_TO: return move(w, item, &row, to, now_ms);
+    default: return 0;
     }
-    if (running) {
-        item->status = -EBUSY;
-        return 0;
-    }
-    int to = target_of(item->event);
-    if (is_there(item, &row, to)) {
-        return 0;
-    }
-    if (item->rev != 0 && item->rev != row.rev) {
-        item->status = -ESTALE;
-    } else if (to < 0 || job_next_state(row.state, item->event) != to) {
-        item->status = -EINVAL;
-    }
-    return item->status < 0 ? 0 : move(w, item, &row, (enum job_state)to, now_ms);
 }
 
 int op_move(struct writer *w, struct store_op *op) {

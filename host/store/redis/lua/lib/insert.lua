@@ -1,31 +1,20 @@
 -- A new job: from SUBMIT, from a commit that has children, from the outbox.
 local NEW, DUPLICATE, REPEATED, HELD, OVER_BUDGET, FULL = 0, 1, 3, 4, 5, 6 -- op_submit.c knows these
+local PARCEL_KEEP_MS = 691200000 -- 8 days: longer than any host sleeps between two steps
 
--- What comes of each item, in the order of insert.c: its words stay in ARGV.
+-- What comes of each item, in the order of op_submit.c: its words stay in ARGV.
 --   queue (its number)  id  its 16 bytes  type  priority ('' = normal)  due (unix ms, '' = now)
---   dedup key ('' = none)  mode (reject, return)  spooled (1, 0)  how many may wait (0 = any)
+--   dedup key ('' = none)  mode (reject, return)  how it comes ('', spooled, forwarded)
+--   how many may wait (0 = any)  how long it is kept as a duplicate (ms)  tombstone (ms, 0 = none)
 --   its bytes for the budget  a payload too large for the hash, or ''  n  n names and values
 local function take_item()
     local it = {q = queues[take_number()], id = take(), raw = take(), type = take(), priority = take(),
-                due = take_number(), key = take(), mode = take(), spooled = take() == '1',
-                max_waiting = take_number(), bytes = take_number(), payload = take()}
+                due = take_number(), key = take(), mode = take(), comes = take(),
+                max_waiting = take_number(), keep_ms = take_number(), tombstone = take(),
+                bytes = take_number(), payload = take()}
     it.priority = it.priority ~= '' and it.priority
     it.first, it.last = take_range(take_number())
     return it
-end
-
--- The holder of a dedup key and its state, or nil.
-local function holder_of(q, key)
-    local held = redis.call('HGET', q.s .. 'keys', key)
-    if not held then
-        return nil
-    end
-    local expires = tonumber(string.sub(held, 38))
-    if expires and expires <= now then
-        return nil
-    end
-    local id = string.sub(held, 1, 36)
-    return id, redis.call('HGET', q.j .. 'job:' .. id, 'status') or 'succeeded'
 end
 
 local function bytes_in_use(q)
@@ -52,6 +41,9 @@ local function write_job(it, status)
     if it.payload ~= '' then
         redis.call('SET', q.j .. 'payload:' .. it.id, it.payload)
     end
+    if it.tombstone ~= '0' then
+        redis.call('HSET', job, 'tombstone', it.tombstone)
+    end
     if q.j ~= '' then
         redis.call('SET', 'jh:idx:' .. it.id, q.name)
     end
@@ -61,38 +53,36 @@ local function write_job(it, status)
 end
 
 -- Its key is held: a job that came by a spool was accepted all the same, and ends here.
-local function end_as_duplicate(it, winner, keep_ms)
+local function end_as_duplicate(it, winner)
+    local q, job = it.q, it.q.j .. 'job:' .. it.id
     write_job(it, 'duplicate')
-    redis.call('HSET', it.q.j .. 'job:' .. it.id, 'duplicateOf', winner, 'finishedAt', text_of(now))
-    if keep_ms > 0 then
-        redis.call('HSET', it.q.j .. 'job:' .. it.id, 'deleteAt', text_of(now + keep_ms))
+    redis.call('HSET', job, 'duplicateOf', winner, 'updatedAt', text_of(now))
+    if it.keep_ms > 0 then
+        redis.call('HSET', job, 'deleteAt', text_of(now + it.keep_ms))
     end
-    enter(it.q, it.id, 'duplicate', it.type, it.priority, keep_ms)
-    set_ttl(it.q, it.id, keep_ms)
+    enter(q, it.id, 'duplicate', it.type, it.priority, it.keep_ms)
+    finish_job(q, it.id, 'duplicate', it.keep_ms, nil, 0, it.tombstone ~= '0' and it.tombstone)
 end
 
--- `room`: bytes that the queue's jobs may take in all, nil = any. What became of it (see the head),
--- and of a held key who has it, and in which state.
-local function insert(it, room, keep_ms)
+local function meet_holder(it, winner)
+    local state = redis.call('HGET', it.q.j .. 'job:' .. winner, 'status') or 'succeeded'
+    if it.comes == 'spooled' then
+        end_as_duplicate(it, winner)
+        return DUPLICATE, winner, state
+    end
+    return it.mode == 'reject' and HELD or DUPLICATE, winner, state
+end
+
+-- Neither the job nor a tombstone of it is there. `room`: bytes that the queue's jobs may take in
+-- all, nil = any.
+local function insert_new(it, room)
     local q = it.q
-    local tomb = it.spooled and q.s .. 'tomb:' .. it.id
-    if redis.call('EXISTS', q.j .. 'job:' .. it.id) == 1 or (tomb and redis.call('EXISTS', tomb) == 1) then
-        return REPEATED
-    end
-    if it.key ~= '' then
-        local winner, state = holder_of(q, it.key)
-        if winner and it.spooled then
-            end_as_duplicate(it, winner, keep_ms)
-            redis.call('SET', tomb, '', 'PX', 691200000)
-            return DUPLICATE, winner, state
-        elseif winner then
-            return it.mode == 'reject' and HELD or DUPLICATE, winner, state
-        end
-    end
-    if room and bytes_in_use(q) + it.bytes > room then
+    local winner = it.key ~= '' and holder_of(q, it.key)
+    if room and bytes_in_use(q) + it.bytes > room and (not winner or it.comes == 'spooled') then
         return OVER_BUDGET
-    end
-    if it.max_waiting > 0 and waiting(q) >= it.max_waiting then
+    elseif winner then
+        return meet_holder(it, winner)
+    elseif it.max_waiting > 0 and waiting(q) >= it.max_waiting then
         return FULL
     end
     local due = it.due and it.due > now and it.due
@@ -103,14 +93,22 @@ local function insert(it, room, keep_ms)
     end
     enter(q, it.id, status, it.type, it.priority, due)
     if it.key ~= '' then
-        redis.call('HSET', q.s .. 'keys', it.key, it.id)
-        redis.call('ZREM', q.s .. 'keys:expiry', it.key)
-    end
-    if tomb then
-        redis.call('SET', tomb, '', 'PX', 691200000) -- 8 days: longer than a spool keeps anything
+        hold_key(q, it.id, it.key)
     end
     q.waited = q.waited and q.waited + 1
     return NEW
+end
+
+-- What became of it (see the head), and of a held key who has it, and in which state.
+local function insert(it, room)
+    local q = it.q
+    if redis.call('EXISTS', q.j .. 'job:' .. it.id) == 1 or (it.comes ~= '' and is_remembered(q, it.id)) then
+        return REPEATED
+    end
+    if it.comes == 'forwarded' then -- until its parcel is surely gone: op_forward.c
+        redis.call('SET', q.s .. 'tomb:' .. it.id, text_of(now + PARCEL_KEEP_MS), 'PX', text_of(PARCEL_KEEP_MS))
+    end
+    return insert_new(it, room)
 end
 
 -- Enters the new ids into the index of all jobs. Before finish().

@@ -131,10 +131,11 @@ for i = 1, #SIDE do
     SIDE_FIELDS[i] = SIDE[i][1]
 end
 
--- Calls f(name) for the job's own key and for each that hangs on it.
-local function each_key(q, id, f)
+-- Calls f(name) for the job's own key and for each that hangs on it. `has`: which of SIDE_FIELDS it
+-- has, in their order, where the caller knows it.
+local function each_key(q, id, f, has)
     local job = q.j .. 'job:' .. id
-    local has = redis.call('HMGET', job, unpack(SIDE_FIELDS))
+    has = has or redis.call('HMGET', job, unpack(SIDE_FIELDS))
     for i = 1, #SIDE do
         if has[i] then
             f(q.j .. SIDE[i][2] .. id)
@@ -150,12 +151,12 @@ local function each_key(q, id, f)
 end
 
 -- A final job disappears by itself if nobody comes to sweep it; one that is not never does.
-local function set_ttl(q, id, keep_ms)
+local function set_ttl(q, id, keep_ms, has)
     if keep_ms > 0 then
         local ttl = text_of(keep_ms + KEEP_MORE_MS)
-        each_key(q, id, function(key) redis.call('PEXPIRE', key, ttl) end)
+        each_key(q, id, function(key) redis.call('PEXPIRE', key, ttl) end, has)
     else
-        each_key(q, id, function(key) redis.call('PERSIST', key) end)
+        each_key(q, id, function(key) redis.call('PERSIST', key) end, has)
     end
 end
 
@@ -172,12 +173,20 @@ local function finish_counts(q)
     end
 end
 
+-- unpack() puts words onto Lua's stack, which takes 8000 of them.
+local WORDS_MAX = 5000
+local function push(command, list, ids)
+    for i = 1, #ids, WORDS_MAX do
+        redis.call(command, list, unpack(ids, i, math.min(i + WORDS_MAX - 1, #ids)))
+    end
+end
+
 local function finish()
     for list, ids in pairs(tails) do
-        redis.call('RPUSH', list, unpack(ids))
+        push('RPUSH', list, ids)
     end
     for list, ids in pairs(heads) do
-        redis.call('LPUSH', list, unpack(ids))
+        push('LPUSH', list, ids)
     end
     for i = 1, #queues do
         local q = queues[i]

@@ -1,0 +1,16 @@
+/* What MOVE does to a job, by its state and revision: the same in every store. Pure. */
+#ifndef JOBHOST_STORE_MOVING_H
+#define JOBHOST_STORE_MOVING_H
+
+#include "store/store.h"
+
+enum moving {
+    MOVING_NOT, /* item->status and item->state say why it stays as it is */
+    MOVING_ASK, /* the running job is marked                              */
+    MOVING_TO,  /* *ret_to                                                */
+};
+
+enum moving moving_decide(struct store_move_item *item, enum job_state state, uint32_t rev,
+                          enum job_state *ret_to);
+
+#endif

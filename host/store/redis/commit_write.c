@@ -1,0 +1,180 @@
+#include "base/buf.h"
+#include "store/history.h"
+#include "store/redis/commit.h"
+#include "store/redis/insert.h"
+#include "store/redis/kv.h"
+#include "store/redis/side.h"
+
+static void put_flag(struct redis_args *a, bool flag) {
+    redis_args_text(a, flag ? "1" : "");
+}
+
+static void put_pair(struct redis_args *a, const char *name, int64_t number) {
+    redis_args_text(a, name);
+    redis_args_number(a, number);
+}
+
+static int64_t sum(int64_t a, int64_t b) {
+    return a > INT64_MAX - b ? INT64_MAX : a + b;
+}
+
+/* ------------------------------------------------------------------ the job's own hash */
+
+// What of the hash changes, and what goes.
+static void write_hash(const struct redis_job *before, const struct redis_commit_plan *plan,
+                       int64_t now_ms, struct redis_args *a) {
+    struct redis_args gone = {.words = NULL}; // names of the table: they outlive it
+    size_t count = redis_args_hole(a), first = a->count;
+    jobhash_diff(before, &plan->job, a, &gone);
+    if (plan->job.ready_ms != before->ready_ms) {
+        put_pair(a, "ready", plan->job.ready_ms);
+    }
+    if (plan->at_ms > 0) {
+        put_pair(a, "dueAt", plan->at_ms);
+    }
+    if (plan->keep_ms > 0) {
+        put_pair(a, "deleteAt", sum(now_ms, plan->keep_ms));
+    }
+    redis_args_fill(a, count, (int64_t)(a->count - first));
+    redis_args_number(a, (int64_t)gone.count);
+    redis_args_append(a, &gone);
+    redis_args_free(&gone);
+}
+
+/* ------------------------------------------------------------------ effects */
+
+static void write_steps(const struct store_commit_item *item, struct redis_args *a) {
+    put_flag(a, item->drop_steps);
+    redis_args_number(a, (int64_t)item->step_count);
+    for (size_t i = 0; i < item->step_count; i++) {
+        redis_args_text(a, item->steps[i].name);
+        redis_args_bytes(a, item->steps[i].value);
+    }
+}
+
+static void write_lists(const struct store_commit_item *item, struct redis_args *a) {
+    redis_args_number(a, (int64_t)item->warning_count);
+    for (size_t i = 0; i < item->warning_count; i++) {
+        redis_warning_put(a, &item->warnings[i]);
+    }
+    redis_args_number(a, (int64_t)item->output_count);
+    for (size_t i = 0; i < item->output_count; i++) {
+        struct buf packed = {.data = NULL};
+        redis_output_pack(&packed, &item->outputs[i]);
+        a->failed = a->failed || packed.failed;
+        redis_args_text(a, item->outputs[i].name);
+        redis_args_copy(a, buf_bytes(&packed));
+        redis_args_number(a, (int64_t)item->outputs[i].blob.size);
+        buf_free(&packed);
+    }
+}
+
+static void write_log_and_line(const struct store_commit_item *item, struct redis_args *a) {
+    struct bytes tail = item->log_tail;
+    struct buf line = {.data = NULL};
+    if (tail.len > JOB_LOG_TAIL_MAX) { // the newest lines are the ones that matter
+        tail = (struct bytes){(const char *)tail.data + (tail.len - JOB_LOG_TAIL_MAX),
+                              JOB_LOG_TAIL_MAX};
+    }
+    redis_args_bytes(a, tail);
+    if (item->attempt != NULL && item->event != JOB_EV_NONE) {
+        history_pack(&line, item->attempt);
+        a->failed = a->failed || line.failed;
+    }
+    redis_args_copy(a, buf_bytes(&line));
+    buf_free(&line);
+}
+
+static void write_result(const struct store_commit_item *item, enum redis_result_fate fate,
+                         struct redis_args *a) {
+    static const char *const words[] = {"", "none", "inline"};
+    redis_args_text(a, words[fate]);
+    if (fate == REDIS_RESULT_INLINE) {
+        redis_args_bytes(a, item->result->data);
+    }
+}
+
+// One that waits in the outbox, as a job's hash with all of its payload.
+static void write_parcel(const struct job_spec *child, struct redis_args *a) {
+    struct redis_job job;
+    jobhash_of_spec(child, &job);
+    size_t count = redis_args_hole(a), first = a->count;
+    redis_args_text(a, "id");
+    redis_args_id(a, &child->id);
+    (void)jobhash_write(&job, true, a);
+    if (child->payload.len > REDIS_PAYLOAD_INLINE) {
+        redis_args_text(a, "payload");
+        redis_args_bytes(a, child->payload);
+    }
+    if (child->run_at_ms > 0) {
+        put_pair(a, "dueAt", child->run_at_ms);
+    }
+    redis_args_fill(a, count, (int64_t)(a->count - first));
+}
+
+static void write_children(const struct redis_store *s, const struct redis_claim *claim,
+                           const struct store_commit_item *item, unsigned queue, int64_t now_ms,
+                           struct redis_args *a) {
+    int64_t bytes = 0, parcels = 0;
+    for (size_t i = 0; i < item->child_count; i++) {
+        parcels += redis_commit_is_parcel(claim, &item->children[i]);
+        bytes += s->config.budget[BUDGET_JOBS] == 0 ? 0 : jobhash_bytes(&item->children[i]);
+    }
+    redis_args_number(a, bytes);
+    redis_args_number(a, (int64_t)item->child_count - parcels);
+    for (size_t i = 0; i < item->child_count; i++) {
+        const struct store_submit_item child = {.spec = &item->children[i]};
+        if (!redis_commit_is_parcel(claim, child.spec)) {
+            redis_insert_write(&child, "", queue, claim->queue, now_ms, a);
+        }
+    }
+    redis_args_number(a, parcels);
+    for (size_t i = 0; i < item->child_count; i++) {
+        if (redis_commit_is_parcel(claim, &item->children[i])) {
+            write_parcel(&item->children[i], a);
+        }
+    }
+}
+
+static bool has_effects(const struct store_commit_item *item,
+                        const struct redis_commit_plan *plan) {
+    return item->step_count > 0 || item->drop_steps || item->warning_count > 0 ||
+           item->output_count > 0 || item->log_tail.len > 0 || item->attempt != NULL ||
+           item->child_count > 0 || item->kv_count > 0 || plan->result != REDIS_RESULT_STAYS;
+}
+
+/* ------------------------------------------------------------------ the item */
+
+void redis_commit_write(const struct redis_store *s, const struct redis_claim *claim,
+                        const struct store_commit_item *item, const struct redis_commit_plan *plan,
+                        unsigned queue, int64_t now_ms, struct redis_args *a) {
+    const struct job_spec *spec = &claim->job.spec;
+    int64_t ttl = spec->dedup_ttl_ms != 0 ? spec->dedup_ttl_ms : s->config.dedup_ttl_ms;
+    redis_args_number(a, queue);
+    redis_args_id(a, &item->id);
+    redis_args_number(a, item->token);
+    redis_args_number(a, item->commit_no);
+    redis_args_text(a, job_state_name((int)plan->to));
+    redis_args_copy(a, bytes_of(spec->type));
+    redis_args_text(a, spec->priority == PRIORITY_NORMAL ? "" : priority_name((int)spec->priority));
+    put_flag(a, plan->in_front);
+    if (job_is_final(plan->to) || plan->at_ms > 0) {
+        redis_args_number(a, job_is_final(plan->to) ? plan->keep_ms : plan->at_ms);
+    } else {
+        redis_args_text(a, "");
+    }
+    redis_args_copy(a, bytes_of(spec->dedup_key));
+    redis_args_number(a, ttl);
+    write_hash(&claim->job, plan, now_ms, a);
+    if (!has_effects(item, plan)) {
+        redis_args_text(a, "");
+        return;
+    }
+    redis_args_text(a, "1");
+    write_steps(item, a);
+    write_lists(item, a);
+    write_log_and_line(item, a);
+    write_result(item, plan->result, a);
+    write_children(s, claim, item, queue, now_ms, a);
+    redis_kv_write(item, s->config.budget[BUDGET_KV], now_ms, a);
+}

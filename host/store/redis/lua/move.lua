@@ -1,0 +1,60 @@
+-- use: queue place ending
+-- MOVE: jobs that C has read and decided upon, if they are as it read them.
+--   ARGV   the number of items; items: queue, id, and one of
+--            ask   how long it is kept then (ms): a running job is asked to end
+--            move  the revision that was read  from  to  type  priority
+--                  when it is due, how long it is kept (ms), or ''  dedup key ('' = none)
+--                  n  n names and values that change;  n  n names that go
+--   reply  for each item 1, or 0: it is not as it was read
+local function ask(q, id)
+    local key, keep_ms = q.j .. 'job:' .. id, take()
+    local has = redis.call('HMGET', key, 'status', 'ask')
+    if has[1] ~= 'running' then
+        return 0
+    end
+    if not has[2] then -- who asks first says how long it is kept
+        redis.call('HSET', key, 'ask', text_of(now) .. ' ' .. keep_ms)
+    end
+    publish('c', q.name, id)
+    return 1
+end
+
+local function take_move()
+    local it = {rev = take_number(), from = take(), to = take(), type = take(), priority = take(), at = take_number(),
+                key = take()}
+    it.priority = it.priority ~= '' and it.priority
+    it.first, it.last = take_range(take_number())
+    it.gone_first, it.gone_last = take_range(take_number())
+    return it
+end
+
+local function move(q, id)
+    local it, key = take_move(), q.j .. 'job:' .. id
+    local has = redis.call('HMGET', key, 'status', 'rev', 'tombstone')
+    if has[1] ~= it.from or tonumber(has[2] or 1) ~= it.rev then
+        return 0
+    end
+    if it.gone_last >= it.gone_first then
+        redis.call('HDEL', key, unpack(ARGV, it.gone_first, it.gone_last))
+    end
+    redis.call('HSET', key, 'status', it.to, 'rev', it.rev + 1, unpack(ARGV, it.first, it.last))
+    leave(q, id, it.from, it.type, it.priority)
+    enter(q, id, it.to, it.type, it.priority, it.at)
+    if FINAL[it.to] then
+        finish_job(q, id, it.to, it.at, it.key, 0, has[3])
+    elseif FINAL[it.from] then
+        set_ttl(q, id, 0)
+        if it.key ~= '' and not holder_of(q, it.key) then
+            hold_key(q, id, it.key)
+        end
+    end
+    return 1
+end
+
+local reply = {}
+for i = 1, take_number() do
+    local q, id = queues[take_number()], take()
+    reply[i] = take() == 'ask' and ask(q, id) or move(q, id)
+end
+finish()
+return reply
