@@ -236,7 +236,7 @@ void jobhash_view(const struct redis_job *job, struct store_job *ret) {
     *ret = (struct store_job){
         .spec = job->spec,
         .state = job->state,
-        .rev = job->rev + 1,
+        .rev = job->rev,
         .park = job->state == JOB_PARKED ? life->park : PARK_NONE,
         .wait_key = job->state == JOB_PARKED ? life->wait_key : NULL,
         .counters = life->counters,

@@ -48,7 +48,7 @@ struct redis_job {
     struct redis_life life;
     /* moved by scripts */
     enum job_state state;
-    uint32_t rev; /* changes since it was submitted: store_job.rev is one more  */
+    uint32_t rev; /* 1 when it is submitted: no field                           */
     uint32_t token, commit_no;
     int64_t ready_ms;  /* since when it is or was queued                       */
     int64_t due_ms;    /* SCHEDULED, PARKED; 0 = not by time                   */
