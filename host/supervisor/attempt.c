@@ -29,9 +29,12 @@ void claim_unref(struct claim *claim) {
 
 struct attempt *attempt_new(struct host *host, struct claim *claim, const struct store_claimed *job,
                             struct lane *lane) {
-    struct attempt *a = calloc(1, sizeof *a);
+    struct attempt *a = calloc(1, sizeof *a), *old = attempt_find(host, &job->spec.id);
     if (a == NULL) {
         return NULL;
+    }
+    if (old != NULL) {
+        attempt_fence(old, "the job has been claimed anew");
     }
     a->host = host;
     a->claim = claim;

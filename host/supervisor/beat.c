@@ -51,23 +51,20 @@ static void ask_to_stop(struct worker *w, void *arg) {
 }
 
 static void stop_now(struct worker *w, void *arg) {
-    struct attempt *a;
-    (void)arg;
-    if (w->outstanding == 0) {
-        return;
+    if (w->outstanding > 0) {
+        ask_to_stop(w, arg);
+        w->for_a_job = true;
+        worker_kill(w, "the lease of its jobs is over");
     }
-    TAILQ_FOREACH(a, &w->attempts, link) {
-        attempt_fence(a, "the lease of this host is over");
-    }
-    w->for_a_job = true;
-    worker_kill(w, "the lease of its jobs is over");
 }
 
-static void drop_held(struct host *host) {
+static void release_held(struct host *host) {
     for (uint32_t i = 0; i < host->pools->count; i++) {
+        struct attempt_list *held = &host->pools->items[i]->held;
         struct attempt *a;
-        while ((a = TAILQ_FIRST(&host->pools->items[i]->held)) != NULL) {
-            attempt_fence(a, "the lease of this host is over");
+        while ((a = TAILQ_FIRST(held)) != NULL) {
+            TAILQ_REMOVE(held, a, link);
+            attempt_end(a, ATTEMPT_UNSTARTED, NULL);
         }
     }
 }
@@ -92,7 +89,7 @@ static void beat_act(struct beat *b, enum lease_state state) {
         pools_each_worker(host->pools, ask_to_stop, NULL);
     } else if (state == LEASE_LOST) {
         pools_each_worker(host->pools, stop_now, NULL);
-        drop_held(host);
+        release_held(host);
     } else if (state == LEASE_HELD) {
         dispatch_kick(host);
     }

@@ -3,11 +3,10 @@
  *
  *     doubted or worse   nothing is claimed or placed; workers with jobs get no PONG
  *     fading             what runs is asked to stop, as by a drain
- *     lost               their workers are killed, and what they did since their last commit is
- *                        dropped; the store hands the jobs to another host
+ *     lost               their workers are killed, what they did since their last commit is dropped
  *
- * Commits that wait already go to the store when it is there again: it takes those of jobs that
- * nobody else has got meanwhile. A store that is not shared has no beat, and is always held. Loop
+ * Commits wait until the store is there again, also those that give back what was stopped: it takes
+ * them for jobs that nobody else has got meanwhile. A store that is not shared has no beat, and is always held. Loop
  * thread only. */
 #ifndef JOBHOST_SUPERVISOR_BEAT_H
 #define JOBHOST_SUPERVISOR_BEAT_H
