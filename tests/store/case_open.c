@@ -7,9 +7,24 @@
 #include "cases.h"
 #include "store/sqlite/schema.h"
 
+static void heard(void *arg, const struct store_lane *lane) {
+    (void)arg;
+    (void)lane;
+}
+
+static void heard_due(void *arg, int64_t due_ms) {
+    (void)arg;
+    (void)due_ms;
+}
+
+static void heard_health(void *arg, const char *reason) {
+    (void)arg;
+    (void)reason;
+}
+
 static int open_other(struct rig *rig, bool read_only, struct store *ret, struct err *e) {
     struct store_config config = rig->config;
-    struct store_events events = {.arg = NULL};
+    struct store_events events = {.ready = heard, .due = heard_due, .health = heard_health};
     config.read_only_ok = read_only;
     *e = (struct err){.code = 0};
     return store_open(&config, rig->base, NULL, &rig->env, &events, ret, e);
@@ -226,14 +241,18 @@ static void test_close(void) {
     late.op = (struct store_op){.kind = STORE_FLOW, .done = on_late, .arg = &late};
     store_post(&rig.store, &late.op);
     rig_close(&rig);
+    int64_t stored = 0;
     for (int i = 0; i < OPS; i++) {
         EXPECT_TRUE(done[i]);
-        EXPECT_EQ_INT(0, submits[i].op.status);
+        stored += submits[i].op.status == 0;
     }
+    EXPECT_TRUE(stored == OPS || rig_is_shared()); // which does not wait for its server
     EXPECT_TRUE(late.done);
     EXPECT_EQ_INT(-ESHUTDOWN, late.get.op.status);
     EXPECT_EQ_INT(0, rig_open(&rig));
-    EXPECT_EQ_INT(OPS, rig_stats(&rig)->queues[0].by_state[JOB_QUEUED]);
+    const struct store_stats *stats = rig_stats(&rig);
+    int64_t there = stats->queue_count == 0 ? 0 : stats->queues[0].by_state[JOB_QUEUED];
+    EXPECT_TRUE(there >= stored);
     rig_finish(&rig);
 }
 
@@ -258,7 +277,8 @@ static void test_close_while_checking(void) {
     rig_post(&rig, &fsck.op, STORE_FSCK, &done);
     rig_close(&rig);
     EXPECT_TRUE(done);
-    EXPECT_TRUE(fsck.op.status == -ETIMEDOUT || fsck.jobs_checked == BATCH * BATCHES);
+    bool cut_off = rig_is_shared() ? fsck.op.status < 0 : fsck.op.status == -ETIMEDOUT;
+    EXPECT_TRUE(cut_off || fsck.jobs_checked == BATCH * BATCHES);
     store_op_finish(&fsck.op);
     EXPECT_EQ_INT(0, rig_open(&rig));
     rig_expect_sound(&rig);

@@ -54,6 +54,20 @@ static void answer_now(struct redis_store *s, struct store_op *op, int status, c
     op->done(op);
 }
 
+/* What is wrong with it before it has begun: 0, or errno with words. */
+static int refuse(const struct redis_store *s, const struct redis_op_kind *kind, struct err *e) {
+    if (kind == NULL) {
+        return err_set(e, -ENOTSUP, "not by this store");
+    }
+    if (s->closing) {
+        return err_set(e, -ESHUTDOWN, "the store is being closed");
+    }
+    if (kind->mutates && s->config.read_only_ok) {
+        return err_set(e, -EROFS, "the store is open for reading");
+    }
+    return 0;
+}
+
 void redis_task_post(struct redis_store *s, struct store_op *op) {
     const struct redis_op_kind *kind = redis_kind_of(op);
     static const struct redis_op_kind nothing = {.size = sizeof(struct redis_task)};
@@ -69,15 +83,12 @@ void redis_task_post(struct redis_store *s, struct store_op *op) {
     t->op = op;
     t->kind = kind == NULL ? &nothing : kind;
     TAILQ_INSERT_TAIL(&s->tasks, t, all);
-    if (kind == NULL) {
-        redis_task_end(t, err_set(&op->err, -ENOTSUP, "not by this store"), NULL);
-        return;
-    }
-    if (kind->mutates && !kind->batched) {
+    if (kind != NULL && kind->mutates && !kind->batched) {
         redis_batch_flush(s); // what was posted before comes before
     }
-    if (kind->mutates && s->config.read_only_ok) {
-        redis_task_end(t, err_set(&op->err, -EROFS, "the store is open for reading"), NULL);
+    int r = refuse(s, kind, &op->err);
+    if (r < 0) {
+        redis_task_end(t, r, NULL);
         return;
     }
     kind->run(t);
