@@ -795,6 +795,8 @@ struct store_events {
     void (*paused)(void *arg, const struct store_queue_stats *queue);
     /* A lease of a job of another host may end at that time, by our clock: RECOVER then. */
     void (*lease)(void *arg, int64_t end_ms);
+    /* Something waits to be forwarded (STORE_FORWARD). */
+    void (*outbox)(void *arg);
     /* An operation has its answer: for counting, just before done(). Optional. */
     void (*answered)(void *arg, const struct store_op *op);
     void *arg;

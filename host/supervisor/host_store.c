@@ -89,6 +89,13 @@ static void on_due(void *arg, int64_t due_ms) {
     }
 }
 
+static void on_outbox(void *arg) {
+    struct host *host = arg;
+    if (host->phase == HOST_RUNNING) { // one that starts looks by itself
+        upkeep_forward(host);
+    }
+}
+
 static void on_health(void *arg, const char *reason) {
     struct host *host = arg;
     free((void *)(uintptr_t)host->store_fault);
@@ -134,6 +141,7 @@ struct store_events host_store_events(struct host *host) {
     return (struct store_events){
         .ready = on_ready,
         .due = on_due,
+        .outbox = on_outbox,
         .health = on_health,
         .ask = on_ask,
         .fenced = on_fenced,

@@ -143,6 +143,31 @@ static void test_again(void) {
     end(&c);
 }
 
+/* A patient call waits for its connection, and is sent once. */
+static void test_patient(void) {
+    struct client c;
+    struct call k[2];
+    begin(&c);
+    cut(&c);
+    for (int i = 0; i < 2; i++) {
+        k[i] = (struct call){.call = {.done = on_done, .patient = true, .timeout_ms = 10000},
+                             .client = &c,
+                             .name = (char)('A' + i)};
+        EXPECT_EQ_INT(0, redis_call_words(&k[i].call, i == 0 ? "A" : "B", NULL));
+        EXPECT_EQ_INT(0, redis_link_send(c.link, &k[i].call));
+    }
+    expect_log(&c, "");
+    come_back(&c);
+    fake_expect(&c.f, "A|B");
+    fake_say(&c.f, "+1\r\n");
+    expect_log(&c, "A ok;");
+    cut(&c);
+    expect_log(&c, "B unknown;");
+    come_back(&c);
+    fake_expect(&c.f, "");
+    end(&c);
+}
+
 /* Time runs on while there is no connection; what was sent once may have been run. */
 static void test_waiting_deadline(void) {
     struct client c;
@@ -381,6 +406,7 @@ static void test_channel_refused(void) {
 
 static const struct expect_test tests[] = {
     {"sent again in order, or unknown", test_again},
+    {"what is patient waits for a connection", test_patient},
     {"time runs on without a connection", test_waiting_deadline},
     {"time of an attempt, and of all", test_attempts},
     {"nothing twice to what is no Redis", test_protocol},

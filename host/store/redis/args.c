@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "store/redis/hostrow.h"
+
 static bool grow(struct redis_args *a) {
     size_t cap = a->cap == 0 ? 64 : a->cap * 2;
     const char **words = realloc(a->words, cap * sizeof *words);
@@ -72,6 +74,12 @@ void redis_args_id(struct redis_args *a, const struct job_id *id) {
     char text[JOB_ID_TEXT + 1];
     id_format(id, text);
     redis_args_copy(a, (struct bytes){text, JOB_ID_TEXT});
+}
+
+void redis_args_nonce(struct redis_args *a, uint64_t nonce) {
+    char text[REDIS_NONCE_TEXT + 1];
+    redis_nonce_format(nonce, text);
+    redis_args_copy(a, nonce == 0 ? (struct bytes){NULL, 0} : bytes_of(text));
 }
 
 size_t redis_args_hole(struct redis_args *a) {

@@ -30,6 +30,7 @@ void redis_args_printf(struct redis_args *a, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 void redis_args_number(struct redis_args *a, int64_t number);
 void redis_args_id(struct redis_args *a, const struct job_id *id); /* its text */
+void redis_args_nonce(struct redis_args *a, uint64_t nonce);       /* of a host; 0 is empty */
 
 /* A place for a number that is known later: its index, for redis_args_fill(). */
 size_t redis_args_hole(struct redis_args *a);

@@ -34,6 +34,7 @@ struct redis_call {
     void (*done)(struct redis_call *call, const struct redis_answer *answer);
     int64_t timeout_ms; /* over all attempts; 0 = what the connection gives a command */
     bool safe;          /* running it twice does no harm: a link may send it again    */
+    bool patient;       /* a link may keep it until there is a connection; once sent, it is sent */
     /* private */
     char *wire;
     size_t wire_len;

@@ -16,7 +16,7 @@ struct redis_link {
     struct timer retry;         // the next attempt; while a name is looked up, the end of that
     struct timer silence;       // the next look at when something was heard
     struct timer late;          // the earliest deadline of `waiting`
-    struct redis_calls waiting; // safe ones, for the next connection
+    struct redis_calls waiting; // safe and patient ones, for the next connection
     struct redis_call ping, subscribe;
     bool pinging;
 };
@@ -95,7 +95,8 @@ static void keep_safe(struct redis_link *l, enum redis_class class, struct redis
     *left = (struct redis_calls){.head = NULL};
     l->waiting = (struct redis_calls){.head = NULL};
     for (struct redis_call *c = redis_calls_take(&all); c != NULL; c = redis_calls_take(&all)) {
-        bool again = c->safe && c->deadline_ms > now && class != REDIS_PROTOCOL;
+        bool may = c->safe || (c->patient && !c->may_have_run);
+        bool again = may && c->deadline_ms > now && class != REDIS_PROTOCOL;
         if (!drop_own(l, c)) {
             redis_calls_add(again ? &l->waiting : left, c);
         }
@@ -142,7 +143,7 @@ int redis_link_send(struct redis_link *l, struct redis_call *call) {
     call->deadline_ms = now_ms(l) + time;
     call->may_have_run = false;
     int r = l->up ? redis_conn_send(l->conn, call, until(l, call)) : -ENOTCONN;
-    if (r != -ENOTCONN || !call->safe) {
+    if (r != -ENOTCONN || !(call->safe || call->patient)) {
         return r;
     }
     if (!has_room(l, call->wire_len)) {

@@ -7,7 +7,8 @@
  *                       full jitter, 50 ms to 5 s; 30 s when somebody has to change something
  *
  * Calls marked safe are kept while there is no connection, and sent again after one was lost, in
- * their order, as long as their time lasts; others fail, or end as unknown. The bounds of conn.h are those of all
+ * their order, as long as their time lasts; patient ones are kept too, but not sent again; others fail,
+ * or end as unknown. The bounds of conn.h are those of all
  * open calls together. A peer that breaks the
  * protocol gets nothing twice. With a channel the link subscribes to it before it is up.
  *
@@ -55,7 +56,7 @@ struct redis_link *redis_link_new(const struct redis_link_config *config,
                                   const struct redis_link_events *events, struct err *e);
 
 /* Sends a call that is set. 0: done() will come, later. Else it stays the caller's: -ENOTCONN (down,
- * and it is not safe), -EBUSY (a bound is reached), -ENOMEM. */
+ * and it is neither safe nor patient), -EBUSY (a bound is reached), -ENOMEM. */
 int redis_link_send(struct redis_link *l, struct redis_call *call);
 
 bool redis_link_is_up(const struct redis_link *l);

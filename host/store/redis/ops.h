@@ -7,6 +7,8 @@
 extern const struct redis_op_kind redis_submit, redis_commit, redis_move, redis_remove;
 extern const struct redis_op_kind redis_forward, redis_sweep, redis_dedup_release;
 extern const struct redis_op_kind redis_audit_add;
+extern const struct redis_op_kind redis_claim, redis_start, redis_due, redis_recover;
+extern const struct redis_op_kind redis_host_lease, redis_queue_set;
 extern const struct redis_op_kind redis_blob_keep;
 extern const struct redis_op_kind redis_kv_get, redis_kv_claim;
 

@@ -25,7 +25,8 @@ struct redis_queue {
     bool registered; /* stands in jh:queues, or a command that enters it was sent before */
     /* for KEYS: */
     char *structures, *jobs, *normal;
-    int64_t bytes[2]; /* BUDGET_JOBS, BUDGET_RESULTS: as the last answer said */
+    int64_t bytes[2];    /* BUDGET_JOBS, BUDGET_RESULTS: as the last answer said */
+    uint64_t pause_mark; /* of the pause that was told of last (wake.c); 0 = none */
     UT_hash_handle hh;
 };
 

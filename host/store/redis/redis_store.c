@@ -9,6 +9,7 @@
 #include "store/redis/ops.h"
 #include "store/redis/store_private.h"
 #include "store/redis/survey.h"
+#include "store/redis/wake.h"
 
 enum {
     COMPLAIN_MS = 1000, /* a connection that was cut is normally back long before */
@@ -98,7 +99,7 @@ static void on_queues(struct redis_request *rq, const struct redis_reply *reply,
         tell_ill(s, e);
         return;
     }
-    s->greeted = true;
+    s->greeted = s->learned = true;
     timer_cancel(s->timers, &s->complaint);
     tell_well(s);
 }
@@ -163,14 +164,20 @@ static void wake_down(void *arg, const struct redis_failure *why, int64_t wait_m
     (void)wait_ms;
 }
 
+// What was said while nobody listened.
 static void wake_up(void *arg, const struct redis_peer *peer) {
-    (void)arg;
     (void)peer;
+    redis_news_look(arg);
+}
+
+static void wake_push(void *arg, const struct redis_reply *message) {
+    redis_wake_message(arg, redis_reply_text(redis_reply_at(message, 2)));
 }
 
 static int open_lines(struct redis_store *s, struct err *e) {
     const struct redis_link_events cmd = {.up = on_up, .down = on_down, .arg = s};
-    const struct redis_link_events wake = {.up = wake_up, .down = wake_down, .arg = s};
+    const struct redis_link_events wake = {
+        .up = wake_up, .down = wake_down, .push = wake_push, .arg = s};
     int r = open_line(s, &s->cmd, "jobhost", NULL, &cmd, e);
     if (r == 0 && !s->config.read_only_ok) {
         r = open_line(s, &s->wake, "jobhost-wake", "jh:wake", &wake, e);
@@ -290,6 +297,7 @@ static int prepare(struct redis_store *s, const struct store_config *config, str
         return err_set(e, -ENOMEM, "out of memory");
     }
     timer_init(&s->complaint, on_complaint, s);
+    redis_news_init(s);
     return open_lines(s, e);
 }
 
@@ -322,6 +330,7 @@ static void store_close_it(void *self) {
     }
     if (s->timers != NULL) {
         timer_cancel(s->timers, &s->complaint);
+        redis_news_close(s);
         timers_free(&s->timers);
     }
     redis_tls_free(&s->tls);

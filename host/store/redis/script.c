@@ -199,6 +199,7 @@ static void attempt(struct redis_request *rq) {
     int r = redis_args_call(&rq->args, &rq->call);
     rq->call.done = on_call;
     rq->call.safe = rq->safe;
+    rq->call.patient = rq->patient;
     rq->call.timeout_ms = left > 0 ? left : 1;
     r = r == 0 ? redis_link_send(rq->line->link, &rq->call) : r;
     if (r != 0) {

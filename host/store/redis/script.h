@@ -23,19 +23,26 @@
     X(blob_piece)                                                                                  \
     X(blob_release)                                                                                \
     X(blob_sweep)                                                                                  \
+    X(claim)                                                                                       \
     X(commit)                                                                                      \
     X(delivered)                                                                                   \
+    X(due)                                                                                         \
     X(forward)                                                                                     \
     X(get)                                                                                         \
     X(jobs)                                                                                        \
     X(kv_claim)                                                                                    \
     X(kv_get)                                                                                      \
     X(kv_sweep)                                                                                    \
+    X(late)                                                                                        \
+    X(lease)                                                                                       \
     X(move)                                                                                        \
     X(narrow)                                                                                      \
     X(parcels)                                                                                     \
+    X(queue_set)                                                                                   \
+    X(recover)                                                                                     \
     X(remove)                                                                                      \
     X(result)                                                                                      \
+    X(start)                                                                                       \
     X(stats)                                                                                       \
     X(submit)                                                                                      \
     X(sweep)
@@ -72,7 +79,8 @@ typedef void redis_request_fn(struct redis_request *rq, const struct redis_reply
 struct redis_request {
     redis_request_fn *done;
     void *arg;
-    bool safe; /* running it twice does no harm */
+    bool safe;    /* running it twice does no harm */
+    bool patient; /* if not: it may wait for a connection all the same */
     /* private */
     struct redis_line *line;
     struct redis_args args;

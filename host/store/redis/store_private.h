@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "store/redis/batch.h"
 #include "store/redis/claims.h"
+#include "store/redis/news.h"
 #include "store/redis/queues.h"
 #include "store/redis/script.h"
 #include "store/redis/task.h"
@@ -33,12 +34,14 @@ struct redis_store {
     struct redis_line cmd, wake, bulk; /* bulk.link is NULL while nobody needs it */
     struct redis_queues queues;
     struct redis_claims claims;
+    struct redis_news news;
     struct redis_task_list tasks; /* all, in order of posting */
     struct redis_batch *gathering;
     struct redis_commit_entry *waiting; /* commits behind another one of their job: op_commit.c */
     struct event *turn;                 /* flushes and answers at the end of a turn of the loop */
     struct redis_request greeting;      /* what follows each (re)connect */
     struct timer complaint;             /* a lost connection is worth a word when it fires */
+    bool learned;                       /* jh:queues has been read once */
     bool greeted; /* the greeting of this connection is over                   */
     bool told;    /* health(reason) was the last word                          */
     bool closing;

@@ -31,6 +31,7 @@ struct redis_task {
     const struct redis_op_kind *kind;
     unsigned open; /* requests and items without an answer; for the operation's own use */
     bool ended;
+    void (*learned)(struct redis_task *t); /* learn.c */
     TAILQ_ENTRY(redis_task) all;
 };
 TAILQ_HEAD(redis_task_list, redis_task);

@@ -14,10 +14,10 @@ for i = 1, #fields, 2 do
 end
 return {
     fields,
-    has.payloadBytes and redis.call('GET', j .. 'payload:' .. id),
-    has.warnings and redis.call('LRANGE', j .. 'warnings:' .. id, 0, -1),
-    has.history and redis.call('LRANGE', j .. 'history:' .. id, 0, -1),
-    has.steps and redis.call('LRANGE', j .. 'steps:' .. id .. ':names', 0, steps - 1),
-    has.outputs and redis.call('HGETALL', j .. 'outputs:' .. id),
-    has.log and redis.call('GET', j .. 'log:' .. id),
+    has.payloadBytes and redis.call('GET', j .. 'payload:' .. id) or false,
+    has.warnings and redis.call('LRANGE', j .. 'warnings:' .. id, 0, -1) or false,
+    has.history and redis.call('LRANGE', j .. 'history:' .. id, 0, -1) or false,
+    has.steps and redis.call('LRANGE', j .. 'steps:' .. id .. ':names', 0, steps - 1) or false,
+    has.outputs and redis.call('HGETALL', j .. 'outputs:' .. id) or false,
+    has.log and redis.call('GET', j .. 'log:' .. id) or false,
 }

@@ -1,0 +1,30 @@
+#include "store/redis/learn.h"
+
+#include "store/redis/store_private.h"
+
+static void on_queues(struct redis_request *rq, const struct redis_reply *reply, int r,
+                      const struct err *e) {
+    struct redis_task *t = rq->arg;
+    if (r != 0) {
+        redis_task_end(t, r, e);
+        return;
+    }
+    (void)redis_queues_learn(&t->store->queues, reply, NULL); // told when it connected
+    t->store->learned = true;
+    t->learned(t);
+}
+
+void redis_learn(struct redis_task *t, struct redis_request *rq,
+                 void (*then)(struct redis_task *t)) {
+    if (t->store->learned) {
+        then(t);
+        return;
+    }
+    t->learned = then;
+    redis_request_begin(rq, "HGETALL");
+    redis_args_text(&rq->args, "jh:queues");
+    rq->done = on_queues;
+    rq->arg = t;
+    rq->safe = true;
+    redis_request_send(&t->store->cmd, rq, redis_task_left(t));
+}

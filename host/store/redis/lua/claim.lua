@@ -1,0 +1,240 @@
+-- use: queue place priority
+-- CLAIM: takes queued jobs of wanted types for a host, by priority and in the order of their lists. Never
+-- sent twice: what a lost answer has claimed comes back when its lease ends.
+--   ARGV   the host's nonce (hex); how long a lease is (ms); the number of wants; wants: queue (its
+--          number), type, how many, turn (lib/priority.lua)
+--   reply  the server's clock; for each queue {at, by, why} if it is paused, else nothing; for each want
+--          {1 = more may be there than was looked at, jobs}: each {id, HGETALL of it as it was before,
+--          payload that has a key of its own, names of outputs}
+local JOBS_MAX, PASSED_MAX, PAYLOADS_MAX = 200, 1000, 16 * 1024 * 1024 -- of one call
+local BANDS = {'high', false, 'low'}
+local NEEDED = {status = true, type = true, token = true, rev = true, ready = true, createdAt = true,
+                payloadBytes = true, outputs = true}
+
+local host, lease_ms = take(), take_number()
+local server = server_ms()
+local lease_end = text_of(server + lease_ms)
+local jobs_left, passed_left, payloads_left = JOBS_MAX, PASSED_MAX, PAYLOADS_MAX
+local stopped = false -- one of these is used up: nothing more is popped
+local seen = {}       -- ids: an old entry of a job may stand in a list beside its new one
+
+-- A type's jobs in one list of a queue. Oldest first, they come from
+--   head     one that was looked at and not taken
+--   aside    S'queue:aside:...' as it was before this call
+--   kept     popped in this call while another type was wanted
+--   list     the list of the band, for all types
+-- `chunk` was popped from `from` and is looked at one by one.
+local bands = {}
+local function band_of(q, type, priority)
+    local aside = aside_of(q, type, priority)
+    local b = bands[aside]
+    if not b then
+        b = {q = q, type = type, priority = priority, aside = aside, list = list_of(q, priority),
+             chunk = {}, at = 1, kept = {}, kept_at = 1}
+        bands[aside] = b
+    end
+    return b
+end
+
+local function read_job(q, id)
+    local fields = redis.call('HGETALL', q.j .. 'job:' .. id)
+    local job = {id = id, fields = fields}
+    for i = 1, #fields, 2 do
+        if NEEDED[fields[i]] then
+            job[fields[i]] = fields[i + 1]
+        end
+    end
+    return job
+end
+
+local function pop(b, from, n)
+    b.chunk, b.at, b.from = redis.call('LPOP', from, n) or {}, 1, from
+    return b.chunk[1] ~= nil
+end
+
+-- Its job, if that is one of b's; one of another type is kept for that.
+local function look_at(b, id)
+    local job = seen[id] and {} or read_job(b.q, id)
+    local queued = job.status == 'queued' and job.type
+    seen[id] = true
+    if queued == b.type then
+        return job
+    end
+    if queued then
+        local other = band_of(b.q, job.type, b.priority)
+        job.kept = true
+        other.kept[#other.kept + 1] = job
+    end -- else it is not in this place any more
+    passed_left = passed_left - 1
+    stopped = stopped or passed_left == 0
+    return nil
+end
+
+-- `n`: how many are wanted. Nil: there is none, or it is enough for now.
+local function next_of(b, n)
+    local job = b.head
+    if job then
+        b.head = nil
+        return job
+    end
+    while not stopped do
+        local id = b.chunk[b.at]
+        if id then
+            b.at = b.at + 1
+            job = look_at(b, id)
+            if job then
+                return job
+            end
+        elseif not b.drained then
+            b.drained = not pop(b, b.aside, n)
+        elseif b.kept[b.kept_at] then
+            b.kept_at = b.kept_at + 1
+            return b.kept[b.kept_at - 1]
+        elseif not pop(b, b.list, n) then
+            b.empty = true
+            break
+        end
+    end
+    return nil
+end
+
+local function head_ms(b)
+    b.head = next_of(b, 1)
+    return b.head and tonumber(b.head.ready or b.head.createdAt) or 0
+end
+
+local function claim(b, job, into)
+    local q, reply = b.q, {job.id, job.fields}
+    redis.call('HSET', q.j .. 'job:' .. job.id, 'status', 'running', 'token', (tonumber(job.token) or 0) + 1,
+               'rev', (tonumber(job.rev) or 1) + 1, 'host', host)
+    q.claimed = q.claimed or {}
+    q.claimed[#q.claimed + 1] = lease_end
+    q.claimed[#q.claimed + 1] = job.id
+    jobs_left = jobs_left - 1
+    if job.payloadBytes or job.outputs then
+        reply[3] = job.payloadBytes and redis.call('GET', q.j .. 'payload:' .. job.id) or false
+        reply[4] = job.outputs and redis.call('HKEYS', q.j .. 'outputs:' .. job.id) or false
+        payloads_left = payloads_left - (tonumber(job.payloadBytes) or 0)
+    end
+    stopped = stopped or jobs_left == 0 or payloads_left <= 0
+    into[#into + 1] = reply
+end
+
+local function take_band(b, n, into)
+    local taken = 0
+    while taken < n do
+        local job = not stopped and next_of(b, n - taken)
+        if not job then
+            break
+        end
+        claim(b, job, into)
+        taken = taken + 1
+    end
+    return taken
+end
+
+-- How many to take from each band now. With one in use there is nothing to decide.
+local function split(lane, n, turn)
+    local used, only = 0, nil
+    for p = 1, 3 do
+        if lane.waiting[p] > 0 and not lane[p].empty then
+            used, only = used + 1, p
+        end
+    end
+    local counts = {0, 0, 0}
+    if used == 1 then
+        counts[only] = n
+        return counts
+    end
+    local heads = {0, 0, 0}
+    for p = 1, 3 do
+        heads[p] = used > 0 and lane.waiting[p] > 0 and head_ms(lane[p]) or 0
+    end
+    return priority_split(n, heads, turn, now)
+end
+
+local function lane_of(q, type)
+    local is = redis.call('HMGET', q.s .. 'types', lane_field(type, 'high'), type, lane_field(type, 'low'))
+    local lane = {waiting = {}, taken = {0, 0, 0}}
+    for p = 1, 3 do
+        lane.waiting[p] = tonumber(is[p]) or 0
+        lane[p] = band_of(q, type, BANDS[p])
+    end
+    return lane
+end
+
+local function count_out(q, type, lane)
+    for p = 1, 3 do
+        if lane.taken[p] > 0 then
+            local field = lane_field(type, BANDS[p])
+            if lane.waiting[p] > 0 then
+                redis.call('HINCRBY', q.s .. 'types', field, -lane.taken[p])
+            else
+                redis.call('HDEL', q.s .. 'types', field)
+            end
+        end
+    end
+end
+
+local function serve(q, type, limit, turn)
+    local into, left = {0}, limit
+    local lane = lane_of(q, type)
+    turn = tonumber(string.sub(turn, -3)) -- all of it that priority_split() looks at
+    while left > 0 and not stopped do
+        local counts, before = split(lane, left, tostring(turn + limit - left)), left
+        for p = 1, 3 do
+            local n = math.min(counts[p], lane.waiting[p], left)
+            local got = n > 0 and take_band(lane[p], n, into) or 0
+            lane.waiting[p] = lane.waiting[p] - got
+            lane.taken[p] = lane.taken[p] + got
+            left = left - got
+        end
+        if left == before then
+            break
+        end
+    end
+    count_out(q, type, lane)
+    if left > 0 and stopped then
+        into[1] = 1
+    end
+    return into
+end
+
+-- What was popped and not taken goes where it came from; of another type, aside.
+local function put_back()
+    for _, b in pairs(bands) do
+        for i = #b.chunk, b.at, -1 do
+            note_push(heads, b.from, b.chunk[i])
+        end
+        if b.head then
+            note_push(heads, b.head.kept and b.aside or b.from, b.head.id)
+        end
+        for i = b.kept_at, #b.kept do
+            note_push(tails, b.aside, b.kept[i].id)
+        end
+    end
+end
+
+local pauses, reply = {}, {}
+for i = 1, #queues do
+    local paused = redis.call('HMGET', queues[i].s .. 'paused', 'at', 'by', 'why')
+    queues[i].paused = paused[1]
+    pauses[i] = paused[1] and paused
+end
+for i = 1, take_number() do
+    local q, type, limit, turn = queues[take_number()], take(), take_number(), take()
+    reply[i] = q.paused and {0} or serve(q, type, limit, turn)
+end
+put_back()
+for i = 1, #queues do
+    local claimed = queues[i].claimed
+    if claimed then
+        local processing = queues[i].s .. 'processing'
+        redis.call('ZADD', processing, unpack(claimed))
+        if redis.call('ZCARD', processing) == #claimed / 2 then
+            publish('l', queues[i].name, lease_end, host)
+        end
+    end
+end
+finish()
+return {text_of(server), pauses, reply}
