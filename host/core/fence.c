@@ -8,7 +8,7 @@ enum fence_verdict fence_commit(const struct fence_stored *stored, uint32_t toke
     if (!stored->running) {
         return number == stored->number ? FENCE_APPLIED : FENCE_STALE;
     }
-    if (number == stored->number + 1) {
+    if (number == (uint64_t)stored->number + 1) {
         return FENCE_APPLY;
     }
     return number == stored->number && goes_on ? FENCE_APPLIED : FENCE_ODD;

@@ -41,31 +41,46 @@ static void expect_run_of(struct redis_server *s, const char *sha, const uint64_
     freeReplyObject(reply);
 }
 
-static void test_priority_split(void) {
+/* Each vector of a file: the first `count` numbers are the arguments of the file of Lua with `tail` behind it, the rest is
+ * what it has to answer. */
+static void expect_vectors(const char *vectors, const char *lua, const char *tail, size_t count,
+                           size_t wants) {
     struct redis_server s;
-    uint64_t v[9];
-    unsigned count = 0;
+    uint64_t v[16];
+    unsigned lines = 0;
     redis_server_init(&s);
     redis_server_start(&s);
-    const char *load[] = {"SCRIPT", "LOAD",
-                          script("lib/priority.lua",
-                                 "local heads = {}\n"
-                                 "for i = 1, 3 do heads[i] = tonumber(ARGV[1 + i]) end\n"
-                                 "return priority_split(tonumber(ARGV[1]), heads, ARGV[5], "
-                                 "tonumber(ARGV[6]))")};
+    const char *load[] = {"SCRIPT", "LOAD", script(lua, tail)};
     struct redisReply *sha = redis_server_ask(&s, 3, load, NULL);
-    FILE *f = vectors_open("priority_split.txt");
-    while (vectors_next(f, v, 9)) {
-        expect_run_of(&s, sha->str, v, 6, 3);
-        count++;
+    FILE *f = vectors_open(vectors);
+    while (vectors_next(f, v, count + wants)) {
+        expect_run_of(&s, sha->str, v, count, wants);
+        lines++;
     }
-    EXPECT_TRUE(count > 1000);
+    EXPECT_TRUE(lines > 1000);
     (void)fclose(f);
     freeReplyObject(sha);
     redis_server_finish(&s);
 }
 
+static void test_priority_split(void) {
+    expect_vectors("priority_split.txt", "lib/priority.lua",
+                   "local heads = {}\n"
+                   "for i = 1, 3 do heads[i] = tonumber(ARGV[1 + i]) end\n"
+                   "return priority_split(tonumber(ARGV[1]), heads, ARGV[5], tonumber(ARGV[6]))",
+                   6, 3);
+}
+
+static void test_fence(void) {
+    expect_vectors("fence.txt", "lib/fence.lua",
+                   "local n = {}\n"
+                   "for i = 1, 6 do n[i] = tonumber(ARGV[i]) end\n"
+                   "return {fence(n[1] == 1, n[2], n[3], n[4], n[5], n[6] == 1)}",
+                   6, 1);
+}
+
 static const struct expect_test tests[] = {
     {"priority_split() splits as the one in C", test_priority_split},
+    {"fence() says what the one in C says", test_fence},
 };
 SUITE_MAIN("Lua", tests)

@@ -2,6 +2,7 @@
 #ifndef JOBHOST_STORE_REDIS_COMMIT_H
 #define JOBHOST_STORE_REDIS_COMMIT_H
 
+#include "store/redis/blob.h"
 #include "store/redis/claims.h"
 #include "store/redis/side.h"
 #include "store/redis/store_private.h"
@@ -34,6 +35,17 @@ void redis_commit_decide(const struct store_commit_item *item, const struct redi
 void redis_commit_write(const struct redis_store *s, const struct redis_claim *claim,
                         const struct store_commit_item *item, const struct redis_commit_plan *plan,
                         unsigned queue, int64_t now_ms, struct redis_args *a);
+
+/* Blobs that the item names: its result and outputs for the job in `queue`, files for its children.
+ * How many; into `ret`, unless that is NULL. */
+size_t redis_commit_names(const struct store_commit_item *item, const char *queue,
+                          struct redis_blob_name *ret);
+
+/* Lets go of what the job named before and does not any more; `reply` is what the script said of the
+ * item. 0, -EBADMSG, -ENOMEM. */
+int redis_commit_let_go(struct redis_task *t, struct arena *a, const struct redis_claim *claim,
+                        const struct store_commit_item *item, const struct redis_commit_plan *plan,
+                        const struct redis_reply *reply);
 
 /* Goes into another queue, by way of the outbox. */
 static inline bool redis_commit_is_parcel(const struct redis_claim *claim,

@@ -23,8 +23,20 @@ static int64_t sum(int64_t a, int64_t b) {
 // What of the hash changes, and what goes.
 static void write_hash(const struct redis_job *before, const struct redis_commit_plan *plan,
                        int64_t now_ms, struct redis_args *a) {
-    struct redis_args gone = {.words = NULL}; // names of the table: they outlive it
+    static const char *const of_claim[] = {"host", "begun", "ask"};
+    struct redis_args gone = {.words = NULL}; // of constants: they outlive it
     size_t count = redis_args_hole(a), first = a->count;
+    if (plan->to == JOB_RUNNING) {
+        put_pair(a, "begun", 1);
+    } else {
+        redis_args_text(a, "status");
+        redis_args_text(a, job_state_name((int)plan->to));
+        put_pair(a, "rev", (int64_t)before->rev + 1);
+        for (size_t i = 0; i < ARRAY_LEN(of_claim); i++) {
+            redis_args_text(&gone, of_claim[i]);
+        }
+    }
+    put_pair(a, "commit", plan->job.commit_no);
     jobhash_diff(before, &plan->job, a, &gone);
     if (plan->job.ready_ms != before->ready_ms) {
         put_pair(a, "ready", plan->job.ready_ms);
@@ -143,6 +155,14 @@ static bool has_effects(const struct store_commit_item *item,
            item->child_count > 0 || item->kv_count > 0 || plan->result != REDIS_RESULT_STAYS;
 }
 
+// May something hang on the job? What it had when it was claimed is known; START and commits of this
+// claim may have added to that.
+static bool may_be_laden(const struct redis_job *job) {
+    return job->begun || job->life.started_ms != 0 || job->big_payload || job->life.has_result ||
+           job->step_count + job->warning_count + job->output_count + job->history_count > 0 ||
+           job->log_bytes > 0;
+}
+
 /* ------------------------------------------------------------------ the item */
 
 void redis_commit_write(const struct redis_store *s, const struct redis_claim *claim,
@@ -165,6 +185,7 @@ void redis_commit_write(const struct redis_store *s, const struct redis_claim *c
     }
     redis_args_copy(a, bytes_of(spec->dedup_key));
     redis_args_number(a, ttl);
+    put_flag(a, may_be_laden(&claim->job));
     write_hash(&claim->job, plan, now_ms, a);
     if (!has_effects(item, plan)) {
         redis_args_text(a, "");

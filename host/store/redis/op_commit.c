@@ -7,24 +7,34 @@
 #include "store/redis/ops.h"
 
 // An item on its way. Of each job one is under way at a time, because each is sent as what it
-// changes of the job behind the one before.
+// changes of the job behind the one before. Blobs are held before somebody names them: of all items
+// of an operation in one go, and meanwhile those items stand among the waiting ones.
 //
-//     begin ─┬─▶ batch ─▶ read / lost ─▶ those that waited for it begin
-//            ├─▶ waits for another of its job
-//            └─▶ not our claim: look ─▶ was it applied before?
+//     [held] ─▶ begin ─┬─▶ batch ─▶ read / lost ─▶ the next that waits for this job
+//                      ├─▶ waits for another of its job
+//                      └─▶ not our claim: look ─▶ was it applied before?
 struct redis_commit_entry {
     struct redis_task *task;
     struct store_commit_item *item;
     struct redis_claim *claim; // while its words are written
     struct redis_commit_plan plan;
     struct redis_located at;
+    struct redis_blob_name *names; // its blobs
+    size_t name_count;
+    bool holding;                    // it waits until they are held
     struct redis_commit_entry *next; // that waits
 };
 
 struct commit_task {
     struct redis_task task;
     struct arena arena;
+    struct redis_commit_entry *entries;
+    bool holding;
 };
+
+static struct commit_task *of_task(struct redis_task *t) {
+    return CONTAINER_OF(t, struct commit_task, task);
+}
 
 static const struct redis_batch_kind batch;
 
@@ -52,26 +62,46 @@ static void looked(struct redis_task *t, void *arg) {
 }
 
 static void look(struct redis_commit_entry *entry) {
-    struct commit_task *c = CONTAINER_OF(entry->task, struct commit_task, task);
     entry->at.id = entry->item->id;
-    redis_locate(entry->task, &entry->at, 1, &c->arena, looked, entry);
+    redis_locate(entry->task, &entry->at, 1, &of_task(entry->task)->arena, looked, entry);
 }
 
 /* ------------------------------------------------------------------ our claim */
 
-static void wait_for(struct redis_store *s, struct redis_commit_entry *entry) {
+// Where the first one that waits for the job stands; NULL there: nobody does.
+static struct redis_commit_entry **first_of(struct redis_store *s, const struct job_id *id) {
+    struct redis_commit_entry **at = &s->waiting;
+    while (*at != NULL && !id_equal(&(*at)->item->id, id)) {
+        at = &(*at)->next;
+    }
+    return at;
+}
+
+static void wait_in_line(struct redis_store *s, struct redis_commit_entry *entry) {
     struct redis_commit_entry **end = &s->waiting;
     while (*end != NULL) {
         end = &(*end)->next;
     }
     *end = entry;
-    entry->task->open++;
+    entry->next = NULL;
+}
+
+static bool names_nothing(const struct redis_commit_entry *entry) {
+    for (size_t i = 0; i < entry->name_count; i++) {
+        if (entry->names[i].missing) {
+            return true;
+        }
+    }
+    return false;
 }
 
 // True: it is under way.
 static bool send_one(struct redis_commit_entry *entry, struct redis_claim *claim) {
     struct store_commit_item *item = entry->item;
     item->status = redis_commit_check(item);
+    if (item->status == 0 && names_nothing(entry)) {
+        item->status = -ENOENT;
+    }
     if (item->status != 0) {
         return false;
     }
@@ -82,33 +112,27 @@ static bool send_one(struct redis_commit_entry *entry, struct redis_claim *claim
     return true;
 }
 
-static void next_of(struct redis_store *s, const struct job_id *id);
-
-static void begin(struct redis_commit_entry *entry) {
-    struct redis_store *s = entry->task->store;
-    struct redis_claim *claim = claim_of(entry->task, entry->item);
-    if (claim == NULL) {
-        look(entry);
-    } else if (claim->busy) {
-        wait_for(s, entry);
-    } else if (!send_one(entry, claim)) {
-        next_of(s, &entry->item->id);
+// The next one of the job begins, if it can; again if that one is over at once.
+static void next_of(struct redis_store *s, const struct job_id *id) {
+    for (bool over = true; over;) {
+        struct redis_commit_entry **at = first_of(s, id), *entry = *at;
+        struct redis_claim *claim = entry == NULL ? NULL : claim_of(entry->task, entry->item);
+        if (entry == NULL || entry->holding || (claim != NULL && claim->busy)) {
+            return;
+        }
+        *at = entry->next;
+        over = claim == NULL || !send_one(entry, claim);
+        if (claim == NULL) {
+            look(entry);
+        }
+        redis_task_leave(entry->task, 0, NULL);
     }
 }
 
-// The job's commit is over: the next one that waits for it, if any.
-static void next_of(struct redis_store *s, const struct job_id *id) {
-    struct redis_commit_entry **at = &s->waiting;
-    while (*at != NULL && !id_equal(&(*at)->item->id, id)) {
-        at = &(*at)->next;
-    }
-    struct redis_commit_entry *entry = *at;
-    if (entry != NULL) {
-        *at = entry->next;
-        entry->next = NULL;
-        begin(entry);
-        redis_task_leave(entry->task, 0, NULL);
-    }
+static void begin(struct redis_commit_entry *entry) {
+    entry->task->open++;
+    wait_in_line(entry->task->store, entry);
+    next_of(entry->task->store, &entry->item->id);
 }
 
 static void commit_write(struct redis_task *t, void *arg, unsigned queue, struct redis_args *a) {
@@ -179,6 +203,19 @@ static int read_item(const struct redis_reply *reply, struct store_commit_item *
     return 0;
 }
 
+// The commit is applied, whatever comes of this: who looks at references finds what is left.
+static void let_go(const struct redis_commit_entry *entry, const struct redis_claim *claim,
+                   const struct redis_reply *reply) {
+    struct redis_task *t = entry->task;
+    const struct redis_store *s = t->store;
+    int r = redis_commit_let_go(t, &of_task(t)->arena, claim, entry->item, &entry->plan, reply);
+    if (r < 0 && s->log != NULL) {
+        char id[JOB_ID_TEXT + 1];
+        id_format(&entry->item->id, id);
+        log_warn(s->log, "store.outputs", "job=%s msg=\"its replaced outputs cannot be read\"", id);
+    }
+}
+
 static void commit_read(struct redis_task *t, void *arg, const struct redis_reply *reply) {
     struct redis_commit_entry *entry = arg;
     struct store_commit_item *item = entry->item;
@@ -192,6 +229,7 @@ static void commit_read(struct redis_task *t, void *arg, const struct redis_repl
         claim->busy = false;
         if (r == 0) {
             tell(entry, claim);
+            let_go(entry, claim, reply);
         }
         if (r == 0 && item->state == JOB_RUNNING) {
             r = redis_claims_update(&t->store->claims, claim, &entry->plan.job);
@@ -241,31 +279,102 @@ static int know_queues(struct redis_task *t, const struct store_commit_item *ite
     return r;
 }
 
+// Those that nobody can begin any more leave the line.
+static void leave_line(struct commit_task *c) {
+    const struct store_commit *commit = CONTAINER_OF(c->task.op, struct store_commit, op);
+    struct redis_commit_entry **at = &c->task.store->waiting;
+    while (*at != NULL) {
+        if ((*at)->task == &c->task) {
+            *at = (*at)->next;
+        } else {
+            at = &(*at)->next;
+        }
+    }
+    for (size_t i = 0; i < commit->count; i++) {
+        next_of(c->task.store, &commit->items[i].id);
+    }
+}
+
+static void held(struct redis_task *t, void *arg) {
+    struct commit_task *c = arg;
+    const struct store_commit *commit = CONTAINER_OF(t->op, struct store_commit, op);
+    c->holding = false;
+    for (size_t i = 0; i < commit->count; i++) {
+        t->open += c->entries[i].holding;
+        c->entries[i].holding = false;
+    }
+    for (size_t i = 0; i < commit->count; i++) {
+        next_of(t->store, &commit->items[i].id);
+    }
+}
+
+// All of an operation's items wait until the blobs that they name are held. While they do, it is not
+// they that keep the operation open: it ends if holding fails.
+static void hold(struct commit_task *c, struct redis_blob_name *names, size_t count) {
+    const struct store_commit *commit = CONTAINER_OF(c->task.op, struct store_commit, op);
+    size_t n = 0;
+    c->holding = true;
+    for (size_t i = 0; i < commit->count; i++) {
+        struct redis_commit_entry *entry = &c->entries[i];
+        const struct redis_claim *claim = claim_of(&c->task, entry->item);
+        entry->names = &names[n];
+        if (claim != NULL) {
+            n += redis_commit_names(entry->item, claim->queue->name, &names[n]);
+        }
+        entry->name_count = (size_t)(&names[n] - entry->names);
+        if (entry->item->status == 0) {
+            entry->holding = true;
+            wait_in_line(c->task.store, entry);
+        }
+    }
+    redis_blobs_hold(&c->task, names, count, held, c);
+}
+
+// How many blobs the operation names.
+static size_t prepare(struct commit_task *c) {
+    struct store_commit *commit = CONTAINER_OF(c->task.op, struct store_commit, op);
+    size_t names = 0;
+    for (size_t i = 0; i < commit->count; i++) {
+        struct store_commit_item *item = &commit->items[i];
+        c->entries[i].task = &c->task;
+        c->entries[i].item = item;
+        item->state = JOB_RUNNING;
+        item->status = know_queues(&c->task, item);
+        names += claim_of(&c->task, item) == NULL ? 0 : redis_commit_names(item, NULL, NULL);
+    }
+    return names;
+}
+
 static void run(struct redis_task *t) {
     struct store_commit *commit = CONTAINER_OF(t->op, struct store_commit, op);
-    struct commit_task *c = CONTAINER_OF(t, struct commit_task, task);
-    struct redis_commit_entry *entries = arena_zalloc(&c->arena, commit->count * sizeof *entries);
+    struct commit_task *c = of_task(t);
     commit->outbox = false;
-    if (entries == NULL && commit->count > 0) {
+    c->entries = arena_zalloc(&c->arena, commit->count * sizeof *c->entries);
+    size_t count = c->entries == NULL ? 0 : prepare(c);
+    struct redis_blob_name *names =
+        count == 0 ? NULL : arena_zalloc(&c->arena, count * sizeof *names);
+    if ((c->entries == NULL && commit->count > 0) || (names == NULL && count > 0)) {
         redis_ask_no_memory(t);
         return;
     }
     t->open = 1; // until all are handed over
-    for (size_t i = 0; i < commit->count; i++) {
-        struct redis_commit_entry *entry = &entries[i];
-        entry->task = t;
-        entry->item = &commit->items[i];
-        entry->item->state = JOB_RUNNING;
-        entry->item->status = know_queues(t, entry->item);
-        if (entry->item->status == 0) {
-            begin(entry);
+    if (names != NULL) {
+        hold(c, names, count);
+    }
+    for (size_t i = 0; i < commit->count && names == NULL; i++) {
+        if (c->entries[i].item->status == 0) {
+            begin(&c->entries[i]);
         }
     }
     redis_task_leave(t, 0, NULL);
 }
 
 static void finish(struct redis_task *t) {
-    arena_free(&CONTAINER_OF(t, struct commit_task, task)->arena);
+    struct commit_task *c = of_task(t);
+    if (c->holding) {
+        leave_line(c);
+    }
+    arena_free(&c->arena);
 }
 
 const struct redis_op_kind redis_commit = {.run = run,

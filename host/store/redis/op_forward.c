@@ -6,6 +6,7 @@
 #include "store/redis/jobhash.h"
 #include "store/redis/ops.h"
 #include "store/redis/queue_set.h"
+#include "store/redis/roll.h"
 #include "store/redis/store_private.h"
 
 // Three steps, because parcel and child may be in different parts of a store one day:
@@ -27,8 +28,8 @@ struct parcel {
 
 struct forward_task {
     struct redis_task task;
-    struct redis_queue **queues;
-    size_t count, begun, now;
+    struct redis_roll all;
+    size_t begun, now;
     int64_t waiting; // in the queues of this call
     struct parcel *parcels;
     size_t parcel_count;
@@ -158,7 +159,7 @@ static int read_parcel(struct forward_task *ft, const struct redis_reply *reply,
     }
     struct job_spec *spec = &ret->job.spec;
     int r = jobhash_read_parcel(redis_reply_at(reply, 2), a, &ret->job, e);
-    ret->from = ft->queues[ft->begun + (size_t)number - 1];
+    ret->from = ft->all.queues[ft->begun + (size_t)number - 1];
     ret->entry = arena_strn(a, entry.data, entry.len);
     if (r == 0 && (spec->queue == NULL || job_check_queue(spec->queue, NULL) != 0)) {
         r = err_set(e, -EBADMSG, "there is no queue");
@@ -206,13 +207,13 @@ static int looked(struct redis_task *t, void *arg, const struct redis_reply *rep
 static void look(struct forward_task *ft) {
     struct redis_task *t = &ft->task;
     const struct store_forward *op = of_op(t);
-    size_t left = ft->count - ft->begun, room = op->limit - op->delivered;
+    size_t left = ft->all.count - ft->begun, room = op->limit - op->delivered;
     if (left == 0) {
         return;
     }
     ft->now = left < QUEUES_A_CALL ? left : QUEUES_A_CALL;
     struct redis_ask *ask =
-        redis_ask_over(t, REDIS_SCRIPT_parcels, ft->queues + ft->begun, ft->now, looked, ft);
+        redis_ask_over(t, REDIS_SCRIPT_parcels, ft->all.queues + ft->begun, ft->now, looked, ft);
     if (ask != NULL) {
         redis_args_number(&ask->request.args,
                           (int64_t)(room < REDIS_BATCH_ITEMS ? room : REDIS_BATCH_ITEMS));
@@ -221,19 +222,15 @@ static void look(struct forward_task *ft) {
     }
 }
 
+static void begin(struct redis_task *t) {
+    look(of_task(t));
+}
+
 static void run(struct redis_task *t) {
-    struct forward_task *ft = of_task(t);
     struct store_forward *op = of_op(t);
     op->delivered = 0;
     op->more = false;
-    ft->queues = redis_store_queues(t->store, &t->op->arena, &ft->count);
-    t->open = 1;
-    if (ft->queues == NULL && ft->count > 0) {
-        redis_ask_no_memory(t);
-    } else {
-        look(ft);
-    }
-    redis_task_leave(t, 0, NULL);
+    redis_roll_call(t, &of_task(t)->all, begin);
 }
 
 const struct redis_op_kind redis_forward = {

@@ -3,16 +3,17 @@
 #include "store/redis/kv.h"
 #include "store/redis/ops.h"
 #include "store/redis/removed.h"
+#include "store/redis/roll.h"
 #include "store/redis/store_private.h"
 
-// Jobs and keys, some queues after the others; then key/values; then blobs. A part begins when the
+// Jobs and keys, some queues after the others; then key/values. A part begins when the
 // one before it has answered, with what that left of the limit.
 enum { QUEUES_A_CALL = 100, JOBS_A_CALL = 100 };
 
 struct sweep_task {
     struct redis_task task;
-    struct redis_queue **queues;
-    size_t count, begun, now;
+    struct redis_roll all;
+    size_t begun, now;
 };
 
 static struct store_sweep *of_task(const struct redis_task *t) {
@@ -55,15 +56,15 @@ static int swept_queues(struct redis_task *t, void *arg, const struct redis_repl
 static void sweep_queues(struct sweep_task *st) {
     struct redis_task *t = &st->task;
     struct store_sweep *op = of_task(t);
-    size_t left = st->count - st->begun;
+    size_t left = st->all.count - st->begun;
     uint32_t limit = left_of(op);
     if (left == 0) {
         redis_kv_sweep(t, limit, swept_kv, NULL);
         return;
     }
     st->now = left < QUEUES_A_CALL ? left : QUEUES_A_CALL;
-    struct redis_ask *ask =
-        redis_ask_over(t, REDIS_SCRIPT_sweep, st->queues + st->begun, st->now, swept_queues, st);
+    struct redis_ask *ask = redis_ask_over(t, REDIS_SCRIPT_sweep, st->all.queues + st->begun,
+                                           st->now, swept_queues, st);
     if (ask != NULL) {
         redis_args_number(&ask->request.args, limit < JOBS_A_CALL ? limit : JOBS_A_CALL);
         redis_args_number(&ask->request.args, REDIS_JOB_OVERHEAD);
@@ -71,19 +72,15 @@ static void sweep_queues(struct sweep_task *st) {
     }
 }
 
+static void begin(struct redis_task *t) {
+    sweep_queues(CONTAINER_OF(t, struct sweep_task, task));
+}
+
 static void run(struct redis_task *t) {
-    struct sweep_task *st = CONTAINER_OF(t, struct sweep_task, task);
     struct store_sweep *op = of_task(t);
     op->removed = 0;
     op->more = false;
-    st->queues = redis_store_queues(t->store, &t->op->arena, &st->count);
-    t->open = 1;
-    if (st->queues == NULL && st->count > 0) {
-        redis_ask_no_memory(t);
-    } else {
-        sweep_queues(st);
-    }
-    redis_task_leave(t, 0, NULL);
+    redis_roll_call(t, &CONTAINER_OF(t, struct sweep_task, task)->all, begin);
 }
 
 const struct redis_op_kind redis_sweep = {

@@ -10,12 +10,13 @@ local STALE, ODD = -3, -4 -- op_commit.c knows these
 --   queue (its number)  id  token  number of the commit  where the job goes  type  priority
 --   in front (1) or not ('');  due time, or how long it is kept (ms), or ''
 --   dedup key ('' = none)  how long it outlives a success (ms)
+--   1 = something may hang on it, '' = surely nothing
 --   n  n names and values of its hash that change;  n  n names that go
 --   effects (lib/effects.lua)
 local function take_commit()
     local it = {q = queues[take_number()], id = take(), token = take_number(), number = take_number(), to = take(),
                 type = take(), priority = take(), in_front = take() == '1', at = take_number(), key = take(),
-                ttl = take_number()}
+                ttl = take_number(), laden = take() == '1'}
     it.priority = it.priority ~= '' and it.priority
     it.first, it.last = take_range(take_number())
     it.gone_first, it.gone_last = take_range(take_number())
@@ -23,22 +24,20 @@ local function take_commit()
     return it
 end
 
--- SIDE_FIELDS come first: set_ttl() reads them there.
-local FIELDS = {unpack(SIDE_FIELDS)}
-local SIDES = #FIELDS
-for _, name in ipairs({'status', 'rev', 'token', 'commit', 'ask', 'tombstone', 'resultBlob', 'stepBytes',
-                       'outputBytes'}) do
-    FIELDS[#FIELDS + 1] = name
+-- SIDE_FIELDS stand first of what is read besides, as set_ttl() wants them.
+local NUMBERS = {'steps', 'stepBytes', 'warnings', 'outputs', 'outputBytes', 'history', 'log'}
+local MORE = {unpack(SIDE_FIELDS)}
+for _, name in ipairs({'resultBlob', 'stepBytes', 'outputBytes'}) do
+    MORE[#MORE + 1] = name
 end
 local AT = {}
-for i, name in ipairs(FIELDS) do
+for i, name in ipairs(MORE) do
     AT[name] = i
 end
-local LEAN = AT.tombstone -- what an item without effects reads
 
 local function numbers_of(has)
     local job = {}
-    for _, name in ipairs({'steps', 'stepBytes', 'warnings', 'outputs', 'outputBytes', 'history', 'log'}) do
+    for _, name in ipairs(NUMBERS) do
         job[name] = tonumber(has[AT[name]] or 0)
     end
     return job
@@ -47,11 +46,12 @@ end
 -- Writes the numbers that changed (a field of 0 is none), and corrects `has`.
 local function write_numbers(key, has, job)
     local changed, gone = {}, {}
-    for name, value in pairs(job) do
-        if value > 0 and value ~= tonumber(has[AT[name]] or 0) then
+    for _, name in ipairs(NUMBERS) do
+        local value, was = job[name], has[AT[name]]
+        if value > 0 and value ~= tonumber(was or 0) then
             changed[#changed + 1] = name
             changed[#changed + 1] = text_of(value)
-        elseif value == 0 and has[AT[name]] then
+        elseif value == 0 and was then
             gone[#gone + 1] = name
         end
         has[AT[name]] = value > 0 and value
@@ -68,6 +68,7 @@ end
 local function divert(it, key, ask)
     it.to = 'cancelled'
     it.at = tonumber(string.match(ask, ' (%d+)$'))
+    redis.call('HSET', key, 'status', it.to)
     redis.call('HDEL', key, 'dueAt', 'parked', 'waitKey')
     if it.at > 0 then
         redis.call('HSET', key, 'deleteAt', text_of(now + it.at))
@@ -75,57 +76,66 @@ local function divert(it, key, ask)
 end
 
 local function go_on(it, key)
-    redis.call('HSET', key, 'commit', it.number, 'begun', '1', unpack(ARGV, it.first, it.last))
+    redis.call('HSET', key, unpack(ARGV, it.first, it.last))
     if it.gone_last >= it.gone_first then
         redis.call('HDEL', key, unpack(ARGV, it.gone_first, it.gone_last))
     end
 end
 
-local function go(it, key, has)
-    local q, ask = it.q, has[AT.ask]
-    redis.call('HDEL', key, 'host', 'begun', 'ask', unpack(ARGV, it.gone_first, it.gone_last))
-    redis.call('HSET', key, 'rev', tonumber(has[AT.rev] or 1) + 1, 'commit', it.number,
-               unpack(ARGV, it.first, it.last))
+local function go(it, key, ask, tombstone, has)
+    local q = it.q
+    redis.call('HDEL', key, unpack(ARGV, it.gone_first, it.gone_last))
+    redis.call('HSET', key, unpack(ARGV, it.first, it.last))
     if ask and not FINAL[it.to] then
         divert(it, key, ask)
     end
-    redis.call('HSET', key, 'status', it.to)
     leave(q, it.id, 'running')
     enter(q, it.id, it.to, it.type, it.priority, it.at, it.in_front)
     if FINAL[it.to] then
-        finish_job(q, it.id, it.to, it.at, it.key, it.ttl, has[AT.tombstone], has)
+        finish_job(q, it.id, it.to, it.at, it.key, it.ttl, tombstone, has)
     end
 end
 
+-- The effects of an item that will be applied: nil and replaced outputs, or why it cannot be.
+local function work(it, key, has, limits)
+    local e, job = it.effects, numbers_of(has)
+    local refusal = check_effects(it.q, it.id, e, job, limits)
+    if refusal then
+        return refusal
+    end
+    local had = has[AT.resultBytes] and not has[AT.resultBlob] and tonumber(has[AT.resultBytes])
+    local replaced = apply_effects(it.q, it.id, e, job, limits, had)
+    write_numbers(key, has, job)
+    if e.result ~= '' then
+        has[AT.resultBytes] = e.data
+    end
+    return nil, replaced
+end
+
+local NOTHING = {}
+
 local function commit(it, limits)
-    local q, key, e = it.q, it.q.j .. 'job:' .. it.id, it.effects
-    local has = redis.call('HMGET', key, unpack(FIELDS, 1, e and #FIELDS or LEAN))
-    local status = has[AT.status]
-    local verdict = fence(status == 'running', tonumber(has[AT.token] or 0), tonumber(has[AT.commit] or 0), it.token,
-                          it.number, it.to == 'running')
+    local key = it.q.j .. 'job:' .. it.id
+    local is = redis.call('HMGET', key, 'status', 'token', 'commit', 'ask', 'tombstone')
+    local status, replaced, refusal = is[1], nil, nil
+    local verdict = fence(status == 'running', tonumber(is[2] or 0), tonumber(is[3] or 0), it.token, it.number,
+                          it.to == 'running')
     if verdict == FENCE_APPLIED then
         return status
     elseif verdict ~= FENCE_APPLY then
         return verdict == FENCE_STALE and STALE or ODD
     end
-    local replaced
-    if e then
-        local job = numbers_of(has)
-        local refusal = check_effects(q, it.id, e, job, limits)
+    local has = (it.laden or it.effects) and redis.call('HMGET', key, unpack(MORE)) or NOTHING
+    if it.effects then
+        refusal, replaced = work(it, key, has, limits)
         if refusal then
             return refusal
-        end
-        local had = has[AT.resultBytes] and not has[AT.resultBlob] and tonumber(has[AT.resultBytes])
-        replaced = apply_effects(q, it.id, e, job, limits, had)
-        write_numbers(key, has, job)
-        if e.result ~= '' then
-            has[AT.resultBytes] = e.data
         end
     end
     if it.to == 'running' then
         go_on(it, key)
     else
-        go(it, key, has)
+        go(it, key, is[4], is[5], has)
     end
     return replaced and {it.to, unpack(replaced)} or it.to
 end
