@@ -6,6 +6,7 @@ enum {
     BEATS = 3,       /* in a lease, while jobs are in hand                       */
     RETRY_PART = 12, /* of a lease: after a beat that failed                     */
     RETRY_IDLE_MS = 10000,
+    LATE_PART = 12,  /* of a lease: so late may a look be                        */
     SPARE_PART = 8,  /* of a lease: a jump's beat has so long to be answered      */
     SPREAD_PART = 8, /* of a lease: over which hosts spread their looks           */
     SPREAD_MAX_MS = 2000,
@@ -28,6 +29,7 @@ void lease_take(struct lease *l, int64_t now) {
     l->busy = true;
     l->sure_ms = now;
     l->spare_ms = now;
+    l->looked_ms = now;
 }
 
 void lease_rest(struct lease *l) {
@@ -42,7 +44,7 @@ void lease_beaten(struct lease *l, bool ok, bool busy, int64_t posted, int64_t n
     l->beat_ms = posted;
     l->beat_busy = busy;
     l->again_ms = posted;
-    l->jumped = false;
+    l->doubted = false;
     l->spare_ms = posted;
     l->sure_ms = posted > l->sure_ms ? posted : l->sure_ms;
 }
@@ -54,17 +56,21 @@ void lease_hurry(struct lease *l, int64_t now) {
 /* How long the machine slept is not known for sure, so half of the lease counts as gone: the host
  * keeps its jobs only if a beat says so soon. */
 bool lease_look(struct lease *l, int64_t wall_ms, int64_t now) {
-    int64_t skew = wall_ms - now, by = skew - l->skew_ms;
+    int64_t skew = wall_ms - now, sure = now - l->lease_ms / 2;
+    bool jumped = skew - l->skew_ms > l->lease_ms / 4;
+    bool stood = l->busy && now - l->looked_ms > l->lease_ms / BEATS + l->lease_ms / LATE_PART;
     l->skew_ms = skew;
-    if (by <= l->lease_ms / 4) {
+    l->looked_ms = now;
+    if (!jumped && !stood) {
         return false;
     }
-    int64_t sure = now - l->lease_ms / 2;
-    l->jumped = true;
+    l->doubted = true;
     l->again_ms = now;
-    if (l->sure_ms > sure) {
-        l->sure_ms = sure;
+    if (l->sure_ms > sure || stood) {
         l->spare_ms = now + l->lease_ms / SPARE_PART;
+    }
+    if (jumped && l->sure_ms > sure) {
+        l->sure_ms = sure;
     }
     return true;
 }
@@ -90,7 +96,7 @@ int64_t lease_next_change(const struct lease *l, int64_t now) {
 
 int64_t lease_next_beat(const struct lease *l) {
     int64_t beat = l->lease_ms / BEATS, due;
-    if (l->jumped) {
+    if (l->doubted) {
         due = l->again_ms;
     } else if (l->busy) {
         due = l->sure_ms + beat;

@@ -3,7 +3,7 @@
  * cannot know when that was, but it was not before the claim or the beat was posted: `sure_ms`.
  *
  *     sure ──── held ──── + lease/2 ──── fading ──── + lease ──── lost
- *                               doubted: its clock has jumped, so it may have slept
+ *                               doubted: it has stood still, or its clock has jumped
  *
  * In doubt nothing new is started and no worker is told that all is well. When it fades, what runs
  * is asked to stop; when it is lost, it is stopped. An answered beat ends all three. Pure; times are
@@ -25,9 +25,10 @@ struct lease {
     int64_t beat_ms;  /* the last answered beat was posted */
     bool beat_busy;   /* it promised the next one within a lease */
     int64_t again_ms; /* after a beat that failed: not before */
-    int64_t spare_ms; /* after a jump: doubted, not fading, until then */
-    bool jumped;      /* since the last answered beat */
-    int64_t skew_ms;  /* wall - mono when it was looked at last */
+    int64_t spare_ms; /* after either: doubted, not fading, until then */
+    bool doubted;     /* since the last answered beat */
+    int64_t looked_ms;
+    int64_t skew_ms; /* wall - mono when it was looked at last */
 };
 
 /* A first beat has been answered just now, with nothing in hand. */
@@ -44,8 +45,10 @@ void lease_beaten(struct lease *l, bool ok, bool busy, int64_t posted, int64_t n
 /* What made a beat fail is over: the next need not wait. */
 void lease_hurry(struct lease *l, int64_t now);
 
-/* Looks whether the wall clock has gone ahead of the other one by more than a quarter of a lease: the
- * machine slept, or its clock was set. True: it has, just now. */
+/* Looks whether the wall clock has gone ahead of the other one by more than a quarter of a lease (the
+ * machine slept, or its clock was set), or whether a busy host has not come to look for long (it was
+ * stopped). Then a beat is due at once, and has a little time before what runs is asked to stop. True:
+ * it has, just now. While busy to be called three times in a lease at least. */
 bool lease_look(struct lease *l, int64_t wall_ms, int64_t now);
 
 enum lease_state lease_state(const struct lease *l, int64_t now);

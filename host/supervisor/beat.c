@@ -21,16 +21,21 @@ struct beat {
     int64_t planned_ms; /* when it fires */
 };
 
+/* Real time, whatever a test does to the clock of jobs: the server's leases go by it. */
 static int64_t now_of(const struct beat *b) {
-    return env_mono_ms(&b->host->env);
+    return env_mono_ms(&b->host->net_env);
+}
+
+static int64_t wall_of(const struct beat *b) {
+    return env_wall_ms(&b->host->net_env);
 }
 
 static void beat_plan(struct beat *b, int64_t at) {
     b->planned_ms = at;
     if (at != INT64_MAX) {
-        (void)timer_set(b->host->timers, &b->timer, at);
+        (void)timer_set(b->host->net_timers, &b->timer, at);
     } else {
-        timer_cancel(b->host->timers, &b->timer);
+        timer_cancel(b->host->net_timers, &b->timer);
     }
 }
 
@@ -73,7 +78,9 @@ static void beat_act(struct beat *b, enum lease_state state) {
     struct host *host = b->host;
     static const char *const words[] = {
         [LEASE_HELD] = "the jobs in hand are ours",
-        [LEASE_DOUBTED] = "the clock has jumped: nothing starts until the store has answered",
+        [LEASE_DOUBTED] =
+            "this host stood still, or its clock was set: nothing starts until the store "
+            "has answered",
         [LEASE_FADING] = "no beat for half a lease: running jobs are asked to stop",
         [LEASE_LOST] = "no beat for a whole lease: running jobs are stopped, other hosts may have "
                        "them",
@@ -142,7 +149,7 @@ static void beat_look(struct beat *b) {
     if (!b->running || host->phase == HOST_STOPPED) {
         return;
     }
-    (void)lease_look(&b->lease, env_wall_ms(&host->env), now);
+    (void)lease_look(&b->lease, wall_of(b), now);
     if (!dispatch_has_claims(host)) {
         lease_rest(&b->lease);
     }
@@ -167,7 +174,7 @@ bool beat_is_held(struct host *host) {
         return true;
     }
     int64_t now = now_of(b);
-    bool jumped = lease_look(&b->lease, env_wall_ms(&host->env), now);
+    bool jumped = lease_look(&b->lease, wall_of(b), now);
     if (jumped || lease_state(&b->lease, now) != b->state) {
         beat_plan(b, now); // acted upon from the timer: the caller has jobs in its hands
     }
@@ -199,8 +206,7 @@ void beat_run(struct host *host) {
     if (!host->store.ops->caps.shared) {
         return;
     }
-    lease_init(&b->lease, host->config->host.lease_ms, STORE_IDLE_BEAT_MS, env_wall_ms(&host->env),
-               now_of(b));
+    lease_init(&b->lease, host->config->host.lease_ms, STORE_IDLE_BEAT_MS, wall_of(b), now_of(b));
     b->running = true;
     beat_look(b);
 }
@@ -230,7 +236,7 @@ struct beat *beat_new(struct host *host) {
 void beat_free(struct beat **at) {
     struct beat *b = *at;
     if (b != NULL) {
-        timer_cancel(b->host->timers, &b->timer);
+        timer_cancel(b->host->net_timers, &b->timer);
         store_op_finish(&b->op.op);
         free(b);
         *at = NULL;

@@ -98,14 +98,15 @@ static void on_outbox(void *arg) {
 
 static void on_health(void *arg, const char *reason) {
     struct host *host = arg;
+    bool new = host->store_fault == NULL;
     free((void *)(uintptr_t)host->store_fault);
     host->store_fault = reason == NULL ? NULL : strdup(reason);
-    if (reason != NULL) {
+    if (reason != NULL && new) {
         log_error(&host->log, "store.degraded", "msg=\"%s\"", reason);
         if (host->upkeep != NULL) {
             upkeep_probe(host);
         }
-    } else {
+    } else if (reason == NULL) {
         log_info(&host->log, "store.healthy", "msg=\"it takes writes again\"");
         beat_again(host);
         dispatch_kick(host);

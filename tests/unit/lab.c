@@ -209,7 +209,7 @@ static void open_host(struct lab *lab) {
     if (host == NULL) {
         lab_fail("out of memory");
     }
-    host->env.clock = &lab->clock;
+    host->env.clock = host->net_env.clock = &lab->clock;
     host->log = (struct log){
         .env = &host->env, .fd = lab->options.loud ? STDERR_FILENO : -1, .level = LOG_LEVEL_DEBUG};
     host->self_exe = "lab";
@@ -380,6 +380,7 @@ void lab_advance(struct lab *lab, int64_t ms) {
     int64_t now = __atomic_load_n(&lab->clock.base_test_ms, __ATOMIC_RELAXED);
     __atomic_store_n(&lab->clock.base_test_ms, now + ms, __ATOMIC_RELEASE);
     timers_look(lab->host->timers);
+    timers_look(lab->host->net_timers);
     lab_settle(lab);
 }
 

@@ -118,12 +118,30 @@ static void test_jump(void) {
 static void test_jump_late(void) {
     begin();
     lease_take(&l, 100000);
+    EXPECT_FALSE(lease_look(&l, WALL + 110000, 110000));
     EXPECT_TRUE(lease_look(&l, WALL + 120000 + LEASE, 120000));
     EXPECT_EQ_INT(LEASE_FADING, lease_state(&l, 120000));
     EXPECT_EQ_INT(LEASE_LOST, lease_state(&l, 124000));
     EXPECT_EQ_INT(120000, lease_next_beat(&l));
     lease_beaten(&l, false, true, 120000, 120000);
     EXPECT_EQ_INT(122000, lease_next_beat(&l));
+}
+
+/* Stopped for less than a lease: what runs need not stop if a beat says so at once. */
+static void test_stood_still(void) {
+    begin();
+    lease_take(&l, 100000);
+    EXPECT_FALSE(lease_look(&l, WALL + 110000, 110000)); // a third and a twelfth: merely late
+    EXPECT_TRUE(lease_look(&l, WALL + 120001, 120001));
+    EXPECT_EQ_INT(120001, lease_next_beat(&l));
+    EXPECT_EQ_INT(LEASE_DOUBTED, lease_state(&l, 120001));
+    EXPECT_EQ_INT(LEASE_DOUBTED, lease_state(&l, 123000));
+    EXPECT_EQ_INT(LEASE_FADING, lease_state(&l, 123001));
+    EXPECT_EQ_INT(LEASE_LOST, lease_state(&l, 124000)); // no later than without it
+    lease_beaten(&l, true, true, 120001, 120002);
+    EXPECT_EQ_INT(LEASE_HELD, lease_state(&l, 120002));
+    lease_rest(&l);
+    EXPECT_FALSE(lease_look(&l, WALL + 500000, 500000)); // nobody had to look
 }
 
 static void test_takeover(void) {
@@ -145,6 +163,7 @@ static const struct expect_test tests[] = {
     {"claims are younger than beats", test_claims_are_younger_than_beats},
     {"the clock has jumped", test_jump},
     {"a jump late in a lease", test_jump_late},
+    {"the host stood still", test_stood_still},
     {"when to look for jobs of dead hosts", test_takeover},
 };
 
