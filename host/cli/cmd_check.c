@@ -154,18 +154,6 @@ static void check_sqlite(struct check *k) {
     }
 }
 
-/* The transport is there before the store is. */
-static void say_not_yet(struct check *k) {
-    static const char words[] = "this version of jobhost cannot keep jobs in Redis yet: `jobhost "
-                                "run` refuses this store.url";
-    say_store(k, false, words);
-    k->doubts++;
-    if (k->cli->json) {
-        json_comma(&k->warnings);
-        json_str(&k->warnings, words);
-    }
-}
-
 static void check_server(struct check *k) {
     k->is_redis = true;
     check_redis_run(&k->local.config->store, &k->redis);
@@ -185,7 +173,6 @@ static void check_server(struct check *k) {
     for (unsigned i = 0; i < k->redis.findings.count; i++) {
         say_store(k, k->redis.findings.list[i].refuses, k->redis.findings.list[i].text);
     }
-    say_not_yet(k);
 }
 
 static void check_store(struct check *k) {
