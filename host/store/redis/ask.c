@@ -26,8 +26,7 @@ void redis_ask_no_memory(struct redis_task *t) {
     redis_task_leave(t, -ENOMEM, &e);
 }
 
-struct redis_ask *redis_ask_new(struct redis_task *t, enum redis_script script, redis_ask_fn *done,
-                                void *arg) {
+static struct redis_ask *make(struct redis_task *t, redis_ask_fn *done, void *arg) {
     struct redis_ask *ask = calloc(1, sizeof *ask);
     if (ask == NULL) {
         redis_ask_no_memory(t);
@@ -39,16 +38,29 @@ struct redis_ask *redis_ask_new(struct redis_task *t, enum redis_script script, 
     ask->arg = arg;
     ask->request.done = on_reply;
     ask->request.safe = true;
-    redis_request_script(&ask->request, script, NULL, 0, t->op->now_ms);
     return ask;
 }
 
 struct redis_ask *redis_ask_over(struct redis_task *t, enum redis_script script,
                                  struct redis_queue *const *queues, size_t count,
                                  redis_ask_fn *done, void *arg) {
-    struct redis_ask *ask = redis_ask_new(t, script, done, arg);
+    struct redis_ask *ask = make(t, done, arg);
     if (ask != NULL) {
         redis_request_script(&ask->request, script, queues, count, t->op->now_ms);
+    }
+    return ask;
+}
+
+struct redis_ask *redis_ask_new(struct redis_task *t, enum redis_script script, redis_ask_fn *done,
+                                void *arg) {
+    return redis_ask_over(t, script, NULL, 0, done, arg);
+}
+
+struct redis_ask *redis_ask_command(struct redis_task *t, const char *command, redis_ask_fn *done,
+                                    void *arg) {
+    struct redis_ask *ask = make(t, done, arg);
+    if (ask != NULL) {
+        redis_request_begin(&ask->request, command);
     }
     return ask;
 }

@@ -26,6 +26,9 @@ struct redis_ask *redis_ask_new(struct redis_task *t, enum redis_script script, 
 struct redis_ask *redis_ask_over(struct redis_task *t, enum redis_script script,
                                  struct redis_queue *const *queues, size_t count,
                                  redis_ask_fn *done, void *arg);
+/* The same of a plain command. */
+struct redis_ask *redis_ask_command(struct redis_task *t, const char *command, redis_ask_fn *done,
+                                    void *arg);
 /* By the line `cmd`, within the operation's time. */
 void redis_ask_send(struct redis_ask *ask);
 

@@ -54,12 +54,6 @@ void redis_blobs_hold(struct redis_task *t, struct redis_blob_name *names, size_
 void redis_blobs_release(struct redis_task *t, const struct redis_blob_name *names, size_t count,
                          redis_blobs_fn *done, void *arg);
 
-/* Opens it for reading: `fd` is the callee's. */
-typedef void redis_blob_opened_fn(struct redis_task *t, void *arg, int fd);
-/* Fails with -ENOENT: it is not there, or a piece of it is not; -EBADMSG: its content is another. */
-void redis_blobs_open(struct redis_task *t, const struct blob_ref *blob, redis_blob_opened_fn *done,
-                      void *arg);
-
 /* Part of SWEEP: at most `limit` blobs that nobody has named for an hour; looks at some references. */
 void redis_blobs_sweep(struct redis_task *t, uint32_t limit, redis_swept_fn *done, void *arg);
 

@@ -1,11 +1,10 @@
 // Who names a blob: "<sha256> <queue> <id> <what>", where what is f, r or o<output>.
 #include <errno.h>
 
-#include "store/blobfile.h"
-#include "store/redis/blob.h"
+#include "store/redis/blob_private.h"
 #include "store/redis/ops.h"
 
-static void write_sha(const uint8_t sha256[32], struct redis_args *a) {
+void redis_blob_write_sha(const uint8_t sha256[32], struct redis_args *a) {
     char text[BLOBFILE_SHA_TEXT + 1];
     blobfile_sha_text(sha256, text);
     redis_args_copy(a, (struct bytes){text, BLOBFILE_SHA_TEXT});
@@ -65,7 +64,7 @@ static void send_some(struct redis_task *t, struct change *c) {
     c->now = c->count < REDIS_BLOB_NAMES_MAX ? c->count : REDIS_BLOB_NAMES_MAX;
     redis_args_number(&ask->request.args, (int64_t)c->now);
     for (size_t i = 0; i < c->now; i++) {
-        write_sha(c->names[i].blob.sha256, &ask->request.args);
+        redis_blob_write_sha(c->names[i].blob.sha256, &ask->request.args);
         write_owner(&c->names[i], &ask->request.args);
     }
     redis_ask_send(ask);
@@ -112,7 +111,7 @@ static void run_keep(struct redis_task *t) {
     if (ask != NULL) {
         redis_args_number(&ask->request.args, (int64_t)keep->count);
         for (size_t i = 0; i < keep->count; i++) {
-            write_sha(keep->blobs[i].sha256, &ask->request.args);
+            redis_blob_write_sha(keep->blobs[i].sha256, &ask->request.args);
         }
         redis_ask_send(ask);
     }

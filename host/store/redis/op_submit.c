@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "store/redis/blob.h"
 #include "store/redis/insert.h"
 #include "store/redis/jobhash.h"
 #include "store/redis/ops.h"
@@ -78,6 +79,13 @@ int redis_insert_read(const struct redis_reply *reply, struct store_submit_item 
 
 /* ------------------------------------------------------------------ SUBMIT */
 
+struct submit_task {
+    struct redis_task task;
+    struct redis_blob_name *names; /* of all input files of all items, one after the other */
+};
+
+static void release_files(struct redis_task *t, const struct store_submit_item *item);
+
 static void submit_head(struct redis_store *s, struct redis_queue *const *queues, size_t count,
                         struct redis_args *a) {
     for (size_t i = 0; i < count; i++) {
@@ -97,6 +105,11 @@ static void submit_read(struct redis_task *t, void *arg, const struct redis_repl
     if (redis_insert_read(reply, item) != 0) {
         t->op->status = err_set(&t->op->err, -EPROTO, "a script answered something else");
         return;
+    }
+    bool stored = item->verdict == SUBMIT_NEW || item->verdict == SUBMIT_REPEATED ||
+                  (item->verdict == SUBMIT_DUPLICATE && item->spooled);
+    if (!stored && item->spec->file_count > 0) {
+        release_files(t, item);
     }
     if (item->verdict != SUBMIT_NEW) {
         return;
@@ -124,22 +137,111 @@ static const struct redis_batch_kind batch = {.script = REDIS_SCRIPT_submit,
                                               .read = submit_read,
                                               .after = submit_after};
 
-static void run(struct redis_task *t) {
-    struct store_submit *submit = CONTAINER_OF(t->op, struct store_submit, op);
-    t->open = 1; // until all are handed over
-    for (size_t i = 0; i < submit->count; i++) {
-        struct store_submit_item *item = &submit->items[i];
-        int r = redis_insert_check(item->spec);
-        struct redis_queue *q = r == 0 ? redis_store_queue(t->store, item->spec->queue, &r) : NULL;
-        if (q == NULL) {
-            item->verdict = SUBMIT_REFUSED;
-            item->status = r;
-        } else {
-            redis_batch_add(t, &batch, item, q);
+/* ------------------------------------------------------------------ input files */
+
+// The files of an item among the names of all.
+static struct redis_blob_name *names_of(struct submit_task *st,
+                                        const struct store_submit_item *item) {
+    const struct store_submit *submit = CONTAINER_OF(st->task.op, struct store_submit, op);
+    struct redis_blob_name *name = st->names;
+    for (const struct store_submit_item *i = submit->items; i < item; i++) {
+        name += i->spec->file_count;
+    }
+    return name;
+}
+
+static void released(struct redis_task *t, void *arg) {
+    (void)t;
+    (void)arg;
+}
+
+static void release_files(struct redis_task *t, const struct store_submit_item *item) {
+    struct submit_task *st = CONTAINER_OF(t, struct submit_task, task);
+    redis_blobs_release(t, names_of(st, item), item->spec->file_count, released, NULL);
+}
+
+static bool has_all_files(struct submit_task *st, const struct store_submit_item *item) {
+    const struct redis_blob_name *names = names_of(st, item);
+    for (size_t i = 0; i < item->spec->file_count; i++) {
+        if (names[i].missing) {
+            return false;
         }
+    }
+    return true;
+}
+
+/* ------------------------------------------------------------------ the operation */
+
+static void refuse(struct store_submit_item *item, int status) {
+    item->verdict = SUBMIT_REFUSED;
+    item->status = status;
+}
+
+static void submit(struct redis_task *t, struct store_submit_item *item) {
+    int r = redis_insert_check(item->spec);
+    struct redis_queue *q = r == 0 ? redis_store_queue(t->store, item->spec->queue, &r) : NULL;
+    if (q != NULL) {
+        redis_batch_add(t, &batch, item, q);
+        return;
+    }
+    refuse(item, r);
+    if (item->spec->file_count > 0) {
+        release_files(t, item);
+    }
+}
+
+static void on_held(struct redis_task *t, void *arg) {
+    struct submit_task *st = CONTAINER_OF(t, struct submit_task, task);
+    struct store_submit *op = arg;
+    for (size_t i = 0; i < op->count; i++) {
+        struct store_submit_item *item = &op->items[i];
+        if (item->spec->file_count == 0) {
+            continue;
+        }
+        if (has_all_files(st, item)) {
+            submit(t, item);
+        } else {
+            refuse(item, -ENOENT);
+            release_files(t, item);
+        }
+    }
+}
+
+static void hold_files(struct submit_task *st, struct store_submit *op, size_t count) {
+    st->names = arena_zalloc(&op->op.arena, count * sizeof *st->names);
+    if (st->names == NULL) {
+        redis_ask_no_memory(&st->task);
+        return;
+    }
+    struct redis_blob_name *name = st->names;
+    for (size_t i = 0; i < op->count; i++) {
+        const struct job_spec *spec = op->items[i].spec;
+        for (size_t k = 0; k < spec->file_count; k++) {
+            *name++ = (struct redis_blob_name){.blob = spec->files[k].blob,
+                                               .queue = spec->queue,
+                                               .id = spec->id,
+                                               .part = REDIS_BLOB_FILE};
+        }
+    }
+    redis_blobs_hold(&st->task, st->names, count, on_held, op);
+}
+
+static void run(struct redis_task *t) {
+    struct submit_task *st = CONTAINER_OF(t, struct submit_task, task);
+    struct store_submit *op = CONTAINER_OF(t->op, struct store_submit, op);
+    size_t files = 0;
+    t->open = 1; // until all are handed over
+    for (size_t i = 0; i < op->count; i++) {
+        files += op->items[i].spec->file_count;
+        if (op->items[i].spec->file_count == 0) {
+            submit(t, &op->items[i]);
+        }
+    }
+    if (files > 0) {
+        hold_files(st, op, files);
     }
     redis_task_leave(t, 0, NULL);
 }
 
 const struct redis_op_kind redis_submit = {
-    .run = run, .size = sizeof(struct redis_task), .mutates = true, .batched = true};
+    .run = run, .size = sizeof(struct submit_task), .mutates = true, .batched = true};

@@ -9,7 +9,7 @@ extern const struct redis_op_kind redis_forward, redis_sweep, redis_dedup_releas
 extern const struct redis_op_kind redis_audit_add;
 extern const struct redis_op_kind redis_claim, redis_start, redis_due, redis_recover;
 extern const struct redis_op_kind redis_host_lease, redis_queue_set;
-extern const struct redis_op_kind redis_blob_keep;
+extern const struct redis_op_kind redis_blob_put, redis_blob_open, redis_blob_keep;
 extern const struct redis_op_kind redis_kv_get, redis_kv_claim;
 
 /* reading */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/redis/blobs.h"
 #include "store/redis/facts.h"
 #include "store/redis/ops.h"
 #include "store/redis/store_private.h"
@@ -14,6 +15,7 @@
 enum {
     COMPLAIN_MS = 1000, /* a connection that was cut is normally back long before */
     GREET_MS = 30000,
+    BULK_MS = 30000,
 };
 
 /* ------------------------------------------------------------------ health */
@@ -117,6 +119,7 @@ static void on_up(void *arg, const struct redis_peer *peer) {
         redis_args_text(&rq->args, "NX");
         redis_request_send(&s->cmd, rq, GREET_MS);
     }
+    redis_blobs_greet(s->blobs);
     redis_request_begin(&s->greeting, "HGETALL");
     redis_args_text(&s->greeting.args, "jh:queues");
     s->greeting.done = on_queues;
@@ -140,7 +143,8 @@ static void on_down(void *arg, const struct redis_failure *why, int64_t wait_ms)
 }
 
 static int open_line(struct redis_store *s, struct redis_line *line, const char *name,
-                     const char *channel, const struct redis_link_events *events, struct err *e) {
+                     const char *channel, int64_t command_ms,
+                     const struct redis_link_events *events, struct err *e) {
     const struct redis_link_config config = {.base = s->base,
                                              .timers = s->timers,
                                              .env = &s->net_env,
@@ -149,19 +153,27 @@ static int open_line(struct redis_store *s, struct redis_line *line, const char 
                                              .name = name,
                                              .channel = channel,
                                              .connect_ms = s->config.connect_timeout_ms,
-                                             .command_ms = s->config.command_timeout_ms};
-    line->timers = s->timers;
-    line->env = &s->net_env;
-    line->scripts = &s->scripts;
-    redis_address_where(&s->address, line->where);
+                                             .command_ms = command_ms};
     line->link = redis_link_new(&config, events, e);
     return line->link == NULL ? -ENOMEM : 0;
 }
 
-static void wake_down(void *arg, const struct redis_failure *why, int64_t wait_ms) {
+static void prepare_line(struct redis_store *s, struct redis_line *line) {
+    line->timers = s->timers;
+    line->env = &s->net_env;
+    line->scripts = &s->scripts;
+    redis_address_where(&s->address, line->where);
+}
+
+static void quiet_down(void *arg, const struct redis_failure *why, int64_t wait_ms) {
     (void)arg; // the other link tells of it
     (void)why;
     (void)wait_ms;
+}
+
+static void quiet_up(void *arg, const struct redis_peer *peer) {
+    (void)arg;
+    (void)peer;
 }
 
 // What was said while nobody listened.
@@ -177,12 +189,29 @@ static void wake_push(void *arg, const struct redis_reply *message) {
 static int open_lines(struct redis_store *s, struct err *e) {
     const struct redis_link_events cmd = {.up = on_up, .down = on_down, .arg = s};
     const struct redis_link_events wake = {
-        .up = wake_up, .down = wake_down, .push = wake_push, .arg = s};
-    int r = open_line(s, &s->cmd, "jobhost", NULL, &cmd, e);
+        .up = wake_up, .down = quiet_down, .push = wake_push, .arg = s};
+    int64_t command_ms = s->config.command_timeout_ms;
+    prepare_line(s, &s->cmd);
+    prepare_line(s, &s->wake);
+    prepare_line(s, &s->bulk);
+    int r = open_line(s, &s->cmd, "jobhost", NULL, command_ms, &cmd, e);
     if (r == 0 && !s->config.read_only_ok) {
-        r = open_line(s, &s->wake, "jobhost-wake", "jh:wake", &wake, e);
+        r = open_line(s, &s->wake, "jobhost-wake", "jh:wake", command_ms, &wake, e);
     }
     return r;
+}
+
+int redis_store_open_bulk(struct redis_store *s, struct err *e) {
+    const struct redis_link_events events = {.up = quiet_up, .down = quiet_down, .arg = s};
+    int64_t piece_ms = s->config.command_timeout_ms; // a piece on a slow way takes longer
+    return open_line(s, &s->bulk, "jobhost-bulk", NULL, piece_ms > BULK_MS ? piece_ms : BULK_MS,
+                     &events, e);
+}
+
+void redis_store_close_line(struct redis_line *line) {
+    struct redis_link *link = line->link;
+    line->link = NULL; // what is answered now may send: to nobody
+    redis_link_free(&link);
 }
 
 /* ------------------------------------------------------------------ the turn */
@@ -298,13 +327,8 @@ static int prepare(struct redis_store *s, const struct store_config *config, str
     }
     timer_init(&s->complaint, on_complaint, s);
     redis_news_init(s);
-    return open_lines(s, e);
-}
-
-static void close_line(struct redis_line *line) {
-    struct redis_link *link = line->link;
-    line->link = NULL; // what is answered now may send: to nobody
-    redis_link_free(&link);
+    s->blobs = redis_blobs_new(s, e);
+    return s->blobs == NULL ? e->code : open_lines(s, e);
 }
 
 static void store_close_it(void *self) {
@@ -313,17 +337,19 @@ static void store_close_it(void *self) {
     if (s->turn != NULL) {
         redis_batch_flush(s);
         redis_tasks_answer(s);
-        close_line(&s->wake);
-        close_line(&s->bulk);
-        close_line(&s->cmd);
+        redis_store_close_line(&s->wake);
+        redis_store_close_line(&s->bulk);
+        redis_store_close_line(&s->cmd);
     }
     while (!TAILQ_EMPTY(&s->tasks)) { // each step of each of them fails at once
         redis_batch_flush(s);
+        redis_blobs_settle(s->blobs);
         redis_line_finish(&s->cmd);
         redis_line_finish(&s->bulk);
         redis_tasks_answer(s);
     }
     redis_line_finish(&s->cmd);
+    redis_blobs_free(&s->blobs);
     redis_request_finish(&s->greeting);
     if (s->turn != NULL) {
         event_free(s->turn);
@@ -347,8 +373,7 @@ static void store_post_it(void *self, struct store_op *op) {
 
 static uint64_t room_of_blobs(void *self) {
     const struct redis_store *s = self;
-    (void)s;
-    return UINT64_MAX;
+    return redis_blobs_room(s->blobs);
 }
 
 static const struct store_ops ops = {

@@ -201,6 +201,7 @@ static void attempt(struct redis_request *rq) {
     rq->call.safe = rq->safe;
     rq->call.patient = rq->patient;
     rq->call.timeout_ms = left > 0 ? left : 1;
+    r = r == 0 && rq->line->link == NULL ? -ENOTCONN : r; // it is being closed
     r = r == 0 ? redis_link_send(rq->line->link, &rq->call) : r;
     if (r != 0) {
         redis_call_finish(&rq->call);

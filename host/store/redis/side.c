@@ -80,8 +80,8 @@ bool redis_blob_unhex(const char *hex, uint8_t ret_sha256[32]) {
         if (at == NULL) {
             return false;
         }
-        uint8_t half = (uint8_t)(at - digits);
-        ret_sha256[i / 2] = i % 2 == 0 ? (uint8_t)(half << 4) : (uint8_t)(ret_sha256[i / 2] | half);
+        unsigned before = i % 2 == 0 ? 0 : ret_sha256[i / 2];
+        ret_sha256[i / 2] = (uint8_t)(before << 4 | (unsigned)(at - digits));
     }
     return true;
 }

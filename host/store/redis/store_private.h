@@ -19,6 +19,7 @@
 #include "store/redis/task.h"
 
 struct event;
+struct redis_blobs;
 
 struct redis_store {
     struct event_base *base;
@@ -33,6 +34,7 @@ struct redis_store {
     struct redis_scripts scripts;
     struct redis_line cmd, wake, bulk; /* bulk.link is NULL while nobody needs it */
     struct redis_queues queues;
+    struct redis_blobs *blobs; /* contents that move, and those that are at hand */
     struct redis_claims claims;
     struct redis_news news;
     struct redis_task_list tasks; /* all, in order of posting */
@@ -60,6 +62,10 @@ void redis_store_judge(struct redis_store *s, int status, const struct err *e);
 /* The queue, made known to jh:queues by a command in front of the next one. NULL and *r: -ENOMEM,
  * -EDQUOT. */
 struct redis_queue *redis_store_queue(struct redis_store *s, const char *name, int *r);
+
+/* The line `bulk`. 0 or -ENOMEM. */
+int redis_store_open_bulk(struct redis_store *s, struct err *e);
+void redis_store_close_line(struct redis_line *line);
 
 /* All queues, as an array in the arena. NULL: no memory, or there are none (*count = 0). */
 struct redis_queue **redis_store_queues(struct redis_store *s, struct arena *a, size_t *count);

@@ -115,8 +115,9 @@ void redis_tasks_answer(struct redis_store *s) {
     bool held = false; // a mutating one is not done: those behind it wait
     struct redis_task *t = TAILQ_FIRST(&s->tasks);
     while (t != NULL) {
-        bool waits = !t->ended || (held && t->kind->mutates);
-        held = held || (t->kind->mutates && !t->ended);
+        bool ordered = t->kind->mutates && !t->kind->unordered;
+        bool waits = !t->ended || (held && ordered);
+        held = held || (ordered && !t->ended);
         if (waits) {
             t = TAILQ_NEXT(t, all);
             continue;

@@ -20,7 +20,8 @@ struct redis_op_kind {
     void (*run)(struct redis_task *t);
     size_t size; /* of the struct that begins with struct redis_task */
     bool mutates;
-    bool batched; /* it goes by redis_batch_add(): what is gathered need not be sent before it */
+    bool unordered; /* it changes something, and is answered at once: contents, which take long */
+    bool batched;   /* it goes by redis_batch_add(): what is gathered need not be sent before it */
     /* frees what its struct owns; may be NULL */
     void (*finish)(struct redis_task *t);
 };

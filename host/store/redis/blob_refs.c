@@ -1,0 +1,151 @@
+// References that were held some hours ago: does their job name the blob so?
+#include <errno.h>
+#include <string.h>
+
+#include "store/redis/blob_private.h"
+
+struct reference {
+    struct bytes text; /* "<sha256> <queue> <id> <what>" */
+    struct bytes hex, id, what;
+    uint8_t sha256[32];
+    unsigned queue; /* its number in the call, from 1; 0: nobody here can look */
+};
+
+struct looking {
+    struct reference *refs;
+    size_t count;
+    struct redis_queue **queues;
+    size_t queue_count;
+};
+
+struct bytes *redis_blob_texts(const struct redis_reply *list, struct arena *a, size_t *ret_count) {
+    size_t count = redis_reply_is(list, REDIS_ARRAY) ? list->count : 0;
+    struct bytes *texts = arena_alloc(a, (count + 1) * sizeof *texts);
+    *ret_count = count;
+    for (size_t i = 0; i < count && texts != NULL; i++) {
+        texts[i] = arena_bytes(a, redis_reply_text(&list->items[i]));
+        texts = texts[i].len > 0 && texts[i].data == NULL ? NULL : texts;
+    }
+    return texts;
+}
+
+// Its parts; `queue` is the name. False: it is no reference.
+static bool parse(struct bytes text, struct reference *ret, struct bytes *queue) {
+    const char *p = text.data, *name = p + BLOBFILE_SHA_TEXT + 1;
+    char hex[BLOBFILE_SHA_TEXT + 1];
+    *ret = (struct reference){.text = text};
+    if (text.len <= BLOBFILE_SHA_TEXT + 1 || name[-1] != ' ') {
+        return false;
+    }
+    size_t left = text.len - BLOBFILE_SHA_TEXT - 1;
+    memcpy(hex, p, BLOBFILE_SHA_TEXT);
+    hex[BLOBFILE_SHA_TEXT] = '\0';
+    const char *blank = memchr(name, ' ', left);
+    size_t len = blank == NULL ? 0 : (size_t)(blank - name);
+    if (!blobfile_sha_parse(hex, ret->sha256) || blank == NULL || left < len + JOB_ID_TEXT + 3 ||
+        blank[1 + JOB_ID_TEXT] != ' ') {
+        return false;
+    }
+    *queue = (struct bytes){name, len};
+    ret->hex = (struct bytes){p, BLOBFILE_SHA_TEXT};
+    ret->id = (struct bytes){blank + 1, JOB_ID_TEXT};
+    ret->what = (struct bytes){blank + JOB_ID_TEXT + 2, left - len - JOB_ID_TEXT - 2};
+    return true;
+}
+
+// The number of a queue in the call, from 1; 0: this host does not know it.
+static unsigned number_of(struct redis_task *t, struct looking *l, struct bytes name) {
+    char text[JOB_QUEUE_MAX + 1];
+    if (name.len > JOB_QUEUE_MAX) {
+        return 0;
+    }
+    memcpy(text, name.data, name.len);
+    text[name.len] = '\0';
+    struct redis_queue *q = redis_queues_find(&t->store->queues, text);
+    for (size_t i = 0; i < l->queue_count && q != NULL; i++) {
+        if (l->queues[i] == q) {
+            return (unsigned)i + 1;
+        }
+    }
+    if (q == NULL) {
+        return 0;
+    }
+    l->queues[l->queue_count++] = q;
+    return (unsigned)l->queue_count;
+}
+
+/* Tells what was seen: `seen` are the answers for those that have a queue. What nobody here can look
+ * at is left for later, so that it does not stand in the way of others. */
+static int tell(struct redis_task *t, void *arg, const struct redis_reply *seen, struct err *e) {
+    const struct looking *l = arg;
+    size_t at = 0;
+    struct redis_ask *ask = redis_ask_new(t, REDIS_SCRIPT_blob_looked, NULL, NULL);
+    (void)e;
+    if (ask == NULL) {
+        return 0;
+    }
+    redis_args_number(&ask->request.args, (int64_t)l->count);
+    for (size_t i = 0; i < l->count; i++) {
+        int64_t good = 1;
+        if (l->refs[i].queue != 0) {
+            (void)redis_reply_integer(redis_reply_at(seen, at++), &good);
+        }
+        redis_args_number(&ask->request.args, good);
+        redis_args_bytes(&ask->request.args, l->refs[i].text);
+    }
+    redis_ask_send(ask);
+    return 0;
+}
+
+static void ask_jobs(struct redis_task *t, struct looking *l) {
+    struct redis_ask *ask =
+        redis_ask_over(t, REDIS_SCRIPT_blob_named, l->queues, l->queue_count, tell, l);
+    if (ask == NULL) {
+        return;
+    }
+    struct redis_args *a = &ask->request.args;
+    size_t hole = redis_args_hole(a);
+    int64_t asked = 0;
+    for (size_t i = 0; i < l->count; i++) {
+        const struct reference *ref = &l->refs[i];
+        if (ref->queue == 0) {
+            continue;
+        }
+        asked++;
+        redis_args_number(a, ref->queue);
+        redis_args_bytes(a, ref->id);
+        redis_args_bytes(a, ref->what);
+        redis_args_bytes(a, ref->hex);
+        redis_args_bytes(a, (struct bytes){ref->sha256, sizeof ref->sha256});
+    }
+    redis_args_fill(a, hole, asked);
+    redis_ask_send(ask);
+}
+
+static struct looking *prepare(struct redis_task *t, const struct redis_reply *refs) {
+    struct arena *a = &t->op->arena;
+    struct looking *l = arena_zalloc(a, sizeof *l);
+    struct bytes *texts = l == NULL ? NULL : redis_blob_texts(refs, a, &l->count);
+    if (texts == NULL) {
+        return NULL;
+    }
+    l->refs = arena_zalloc(a, (l->count + 1) * sizeof *l->refs);
+    l->queues = arena_zalloc(a, (l->count + 1) * sizeof(struct redis_queue *));
+    for (size_t i = 0; i < l->count && l->refs != NULL && l->queues != NULL; i++) {
+        struct bytes queue;
+        l->refs[i].queue = parse(texts[i], &l->refs[i], &queue) ? number_of(t, l, queue) : 0;
+    }
+    return l->refs == NULL || l->queues == NULL ? NULL : l;
+}
+
+void redis_blobs_look(struct redis_task *t, const struct redis_reply *refs) {
+    struct looking *l = prepare(t, refs);
+    if (l == NULL) {
+        redis_ask_no_memory(t);
+    } else if (l->queue_count > 0) {
+        ask_jobs(t, l);
+    } else if (l->count > 0) {
+        struct err e;
+        (void)tell(t, l, NULL, &e);
+    }
+}
