@@ -19,6 +19,7 @@ static const struct redis_op_kind *const kinds[STORE_OP_KINDS] = {
     [STORE_STATS] = &redis_stats,
     [STORE_QUEUE_SET] = &redis_queue_set,
     [STORE_HOST_LEASE] = &redis_host_lease,
+    [STORE_FSCK] = &redis_fsck_kind,
     [STORE_HOST_LIST] = &redis_host_list,
     [STORE_AUDIT_ADD] = &redis_audit_add,
     [STORE_AUDIT_LIST] = &redis_audit_list,

@@ -16,6 +16,7 @@ extern const struct redis_op_kind redis_kv_get, redis_kv_claim;
 extern const struct redis_op_kind redis_get;
 extern const struct redis_op_kind redis_list;
 extern const struct redis_op_kind redis_stats;
+extern const struct redis_op_kind redis_fsck_kind;
 extern const struct redis_op_kind redis_host_list;
 extern const struct redis_op_kind redis_audit_list;
 extern const struct redis_op_kind redis_dedup_list;

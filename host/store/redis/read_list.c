@@ -140,21 +140,11 @@ static void on_jobs(struct redis_request *rq, const struct redis_reply *reply, i
     go_on(l);
 }
 
-static size_t number_of(struct redis_queue **queues, size_t *count, struct redis_queue *q) {
-    for (size_t i = 0; i < *count; i++) {
-        if (queues[i] == q) {
-            return i + 1;
-        }
-    }
-    queues[(*count)++] = q;
-    return *count;
-}
-
 static void fetch(struct listing *l) {
     struct redis_queue *queues[ROUND_MAX];
     size_t numbers[ROUND_MAX], count = 0;
     for (size_t i = 0; i < l->round_count; i++) {
-        numbers[i] = number_of(queues, &count, l->round[i].queue);
+        numbers[i] = redis_queues_number(queues, &count, l->round[i].queue);
     }
     redis_request_script(&l->request, REDIS_SCRIPT_jobs, queues, count, l->task.op->now_ms);
     redis_args_number(&l->request.args, (int64_t)l->round_count);

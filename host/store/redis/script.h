@@ -28,6 +28,10 @@
     X(delivered)                                                                                   \
     X(due)                                                                                         \
     X(forward)                                                                                     \
+    X(fsck_counts)                                                                                 \
+    X(fsck_jobs)                                                                                   \
+    X(fsck_keys)                                                                                   \
+    X(fsck_sides)                                                                                  \
     X(get)                                                                                         \
     X(jobs)                                                                                        \
     X(kv_claim)                                                                                    \

@@ -1,0 +1,125 @@
+/* The proof that the keys in Redis are sound, on the live server: a walk in pieces through all places
+ * and then all keys, one call at a time, so that nobody waits for it.
+ *
+ *     stamps   of each queue's counters, before
+ *     places   lists and ZSETs ─▶ ids ─┐
+ *     keys     SCAN ─▶ jobs not met ───┼─▶ fsck_jobs.lua: all that is to be said of one job
+ *                  └─▶ what hangs on jobs ─▶ fsck_sides.lua
+ *     dedup    HSCAN ─▶ fsck_keys.lua
+ *     outbox   parcels that cannot be read
+ *     counters ─▶ fsck_counts.lua
+ *
+ * The walk itself proves nothing, since others change what it has read: it only finds what to look
+ * at. A finding is what one script sees of one job (key, queue): scripts see no half of a change, so
+ * nothing that is under way looks like damage. With `repair` the same script mends.
+ * docs/store-redis.md lists the codes. */
+#ifndef JOBHOST_STORE_REDIS_FSCK_H
+#define JOBHOST_STORE_REDIS_FSCK_H
+
+#include "store/redis/idset.h"
+#include "store/redis/jobhash.h"
+#include "store/redis/store_private.h"
+
+enum {
+    FSCK_LISTED = 1000,
+    FSCK_PIECE = 500,   /* entries of a place, read at once    */
+    FSCK_JOBS = 100,    /* looked at by one call               */
+    FSCK_SIDES = 200,   /* keys that hang on jobs              */
+    FSCK_SCANNED = 1000 /* keys of a step of SCAN              */
+};
+
+enum fsck_met { FSCK_MET_ELSEWHERE, FSCK_MET_LIST, FSCK_MET_AGAIN };
+
+struct fsck_item {
+    struct redis_queue *queue;
+    struct job_id id;
+    int what; /* of a job: enum fsck_met; else which key hangs on it (fsck_keys.c) */
+};
+
+struct fsck_items {
+    struct fsck_item *list;
+    size_t count, cap;
+};
+
+struct fsck_queue {
+    struct redis_queue *queue;
+    const char *stamp;  /* of its counters, before */
+    int64_t bytes[2];   /* of jobs, of results: summed up */
+    const char **types; /* of which it has queued jobs */
+    size_t type_count, type_cap;
+};
+
+/* Where a part of the walk is; zeroed at its beginning. */
+struct fsck_spot {
+    size_t queue, place;
+    int64_t offset;
+    char cursor[64]; /* of SCAN and its like; a stream's id */
+    const char **asides;
+    size_t aside_count;
+    bool asides_known, over;
+};
+
+struct redis_fsck {
+    struct redis_task task;
+    struct redis_request request;
+    struct arena arena;      /* as long as the walk */
+    struct arena scratch;    /* for one job         */
+    struct redis_queue bare; /* queues without a prefix: where their jobs are */
+    struct fsck_queue *queues;
+    size_t queue_count;
+    struct idset seen; /* jobs that were looked at, or are about to be */
+    struct fsck_items jobs, sides,
+        unplaced; /* to be looked at; unplaced: their queue is not known */
+    size_t asked; /* of those, by the open call */
+    struct fsck_spot at;
+    size_t part;
+    int (*take)(struct redis_fsck *f, const struct redis_reply *reply);
+};
+
+/* A part of the walk: sends its next call, 1; or it is over, 0; or a negative errno. */
+typedef int fsck_part(struct redis_fsck *f);
+fsck_part redis_fsck_stamps, redis_fsck_places, redis_fsck_keys, redis_fsck_dedup,
+    redis_fsck_outbox, redis_fsck_counters;
+
+/* Look at what waits: 1, as above. */
+int redis_fsck_look_at_jobs(struct redis_fsck *f);
+int redis_fsck_look_at_sides(struct redis_fsck *f);
+int redis_fsck_look_at_unplaced(struct redis_fsck *f);
+
+/* Sends f->request; `take` gets the reply, and returns 0, a negative errno, or 1 when it has sent the
+ * next call itself. Always 1. */
+int redis_fsck_ask(struct redis_fsck *f,
+                   int (*take)(struct redis_fsck *f, const struct redis_reply *r));
+
+static inline struct store_fsck *fsck_op(struct redis_fsck *f) {
+    return CONTAINER_OF(f->task.op, struct store_fsck, op);
+}
+
+/* SCAN and its like (a command, or one of S..place), from f->at.cursor on: "" and "0" begin. */
+void redis_fsck_scan(struct redis_fsck *f, const char *command, const char *structures,
+                     const char *place, int64_t count);
+/* The cursor of its reply {cursor, array}. False: it is none. */
+bool redis_fsck_take_cursor(struct redis_fsck *f, const struct redis_reply *reply);
+bool redis_fsck_at_end(const struct redis_fsck *f);
+
+/* The field of a job that says what hangs on it, as lua/fsck_sides.lua knows it (fsck_keys.c). */
+const char *redis_fsck_side_field(int side);
+
+/* 0 or -ENOMEM. */
+int redis_fsck_add(struct fsck_items *items, struct redis_queue *queue, const struct job_id *id,
+                   int what);
+/* The first `count` were answered. */
+void redis_fsck_drop(struct fsck_items *items, size_t count);
+/* An id that was met in a place or as a key, if it is to be looked at. */
+int redis_fsck_met(struct redis_fsck *f, struct redis_queue *queue, const struct job_id *id,
+                   enum fsck_met met);
+struct fsck_queue *redis_fsck_queue_of(struct redis_fsck *f, const struct redis_queue *q);
+
+/* Writes a finding down; texts are copied. 0 or -ENOMEM. */
+int redis_fsck_report(struct redis_fsck *f, struct bytes code, const struct job_id *id,
+                      bool repaired, struct bytes words);
+/* {code, words, mended, code, ...} from `at` on. */
+int redis_fsck_report_all(struct redis_fsck *f, const struct redis_reply *found, size_t at,
+                          const struct job_id *id);
+
+#endif

@@ -1,0 +1,195 @@
+#include <errno.h>
+#include <string.h>
+
+#include "store/redis/fsck.h"
+
+/* ------------------------------------------------------------------ what one job tells */
+
+// A type of which the queue has queued jobs.
+static int note_type(struct redis_fsck *f, struct fsck_queue *q, const char *type) {
+    for (size_t i = 0; i < q->type_count; i++) {
+        if (strcmp(q->types[i], type) == 0) {
+            return 0;
+        }
+    }
+    if (q->type_count == q->type_cap) {
+        size_t cap = q->type_cap == 0 ? 8 : q->type_cap * 2;
+        const char **types = arena_alloc(&f->arena, cap * sizeof *types);
+        if (types == NULL) {
+            return -ENOMEM;
+        }
+        if (q->type_count > 0) {
+            memcpy(types, q->types, q->type_count * sizeof *types);
+        }
+        q->types = types;
+        q->type_cap = cap;
+    }
+    const char *copy = arena_str(&f->arena, type);
+    q->types[q->type_count++] = copy;
+    return copy == NULL ? -ENOMEM : 0;
+}
+
+static int tally(struct redis_fsck *f, const struct redis_queue *queue,
+                 const struct redis_job *job) {
+    struct fsck_queue *q = redis_fsck_queue_of(f, queue);
+    if (q == NULL) {
+        return 0;
+    }
+    q->bytes[BUDGET_JOBS] += jobhash_bytes(&job->spec) + (int64_t)job->step_bytes;
+    if (job->life.has_result && job->life.result_blob == NULL) {
+        q->bytes[BUDGET_RESULTS] += (int64_t)job->life.result_size;
+    }
+    return job->state == JOB_QUEUED ? note_type(f, q, job->spec.type) : 0;
+}
+
+static bool is_found(const struct redis_reply *found, const char *code) {
+    for (size_t i = 0; redis_reply_is(found, REDIS_ARRAY) && i < found->count; i += 3) {
+        if (redis_reply_says(&found->items[i], code)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Can its fields be read? 1 = yes, 0 = no, and that was reported.
+static int read_job(struct redis_fsck *f, const struct redis_reply *fields, const struct job_id *id,
+                    struct redis_job *ret) {
+    struct err e;
+    arena_reset(&f->scratch);
+    int r = jobhash_read(fields, &f->scratch, ret, &e);
+    if (r == 0 && !id_equal(id, &ret->spec.id)) {
+        r = redis_fsck_report(f, bytes_of("job_id_mismatch"), id, false,
+                              bytes_of("its field id is that of another"));
+        return r;
+    }
+    if (r == -EBADMSG) {
+        return redis_fsck_report(f, bytes_of("job_damaged"), id, false, bytes_of(e.msg));
+    }
+    return r < 0 ? r : 1;
+}
+
+static int take_job(struct redis_fsck *f, const struct fsck_item *item,
+                    const struct redis_reply *answer) {
+    const struct redis_reply *fields = redis_reply_at(answer, 0),
+                             *found = redis_reply_at(answer, 1);
+    struct redis_job job;
+    if (!redis_reply_is(fields, REDIS_ARRAY)) {
+        return -EPROTO;
+    }
+    int r = redis_fsck_report_all(f, found, 0, &item->id);
+    if (r < 0 || fields->count == 0 || item->what == FSCK_MET_AGAIN) {
+        return r;
+    }
+    fsck_op(f)->jobs_checked++;
+    if (is_found(found, "job_unknown_state")) {
+        return 0;
+    }
+    r = read_job(f, fields, &item->id, &job);
+    return r <= 0 ? r : tally(f, item->queue, &job);
+}
+
+static int take_jobs(struct redis_fsck *f, const struct redis_reply *reply) {
+    int r = 0;
+    for (size_t i = 0; i < f->asked && r == 0; i++) {
+        r = take_job(f, &f->jobs.list[i], redis_reply_at(reply, i));
+    }
+    redis_fsck_drop(&f->jobs, f->asked);
+    return r;
+}
+
+// Begins a call over the first items of a list: how many they are.
+static size_t begin(struct redis_fsck *f, enum redis_script script, const struct fsck_items *items,
+                    size_t most, size_t *numbers) {
+    struct redis_queue *queues[FSCK_SIDES];
+    size_t queue_count = 0, count = items->count < most ? items->count : most;
+    for (size_t i = 0; i < count; i++) {
+        numbers[i] = redis_queues_number(queues, &queue_count, items->list[i].queue);
+    }
+    redis_request_script(&f->request, script, queues, queue_count, f->task.op->now_ms);
+    f->asked = count;
+    return count;
+}
+
+int redis_fsck_look_at_jobs(struct redis_fsck *f) {
+    static const char *const met[] = {
+        [FSCK_MET_ELSEWHERE] = "", [FSCK_MET_LIST] = "list", [FSCK_MET_AGAIN] = "again"};
+    struct redis_args *a = &f->request.args;
+    size_t numbers[FSCK_JOBS];
+    size_t count = begin(f, REDIS_SCRIPT_fsck_jobs, &f->jobs, FSCK_JOBS, numbers);
+    redis_args_number(a, fsck_op(f)->repair);
+    redis_args_number(a, (int64_t)count);
+    for (size_t i = 0; i < count; i++) {
+        redis_args_number(a, (int64_t)numbers[i]);
+        redis_args_id(a, &f->jobs.list[i].id);
+        redis_args_text(a, met[f->jobs.list[i].what]);
+    }
+    return redis_fsck_ask(f, take_jobs);
+}
+
+/* ------------------------------------------------------------------ jobs in no place, without a prefix */
+
+static int take_unplaced_job(struct redis_fsck *f, const struct job_id *id,
+                             const struct redis_reply *fields) {
+    struct redis_job job;
+    if (!redis_reply_is(fields, REDIS_ARRAY) || fields->count == 0) {
+        return 0; // it is gone meanwhile
+    }
+    const struct redis_reply *name = redis_reply_field(fields, "queue");
+    struct redis_queue *q =
+        name == NULL ? NULL
+                     : redis_queues_find(&f->task.store->queues, redis_reply_text(name).data);
+    if (q != NULL && *q->prefix == '\0') {
+        return redis_fsck_met(f, q, id, FSCK_MET_ELSEWHERE);
+    }
+    fsck_op(f)->jobs_checked++;
+    int r = idset_add(&f->seen, id) < 0 ? -ENOMEM : read_job(f, fields, id, &job);
+    return r <= 0 ? r
+                  : redis_fsck_report(f, bytes_of("job_unknown_lane"), id, false,
+                                      bytes_of("its queue is not one of jh:queues"));
+}
+
+static int take_unplaced(struct redis_fsck *f, const struct redis_reply *reply) {
+    int r = 0;
+    for (size_t i = 0; i < f->asked && r == 0; i++) {
+        r = take_unplaced_job(f, &f->unplaced.list[i].id, redis_reply_at(reply, i));
+    }
+    redis_fsck_drop(&f->unplaced, f->asked);
+    return r;
+}
+
+int redis_fsck_look_at_unplaced(struct redis_fsck *f) {
+    struct redis_args *a = &f->request.args;
+    size_t numbers[FSCK_JOBS];
+    size_t count = begin(f, REDIS_SCRIPT_jobs, &f->unplaced, FSCK_JOBS, numbers);
+    redis_args_number(a, (int64_t)count);
+    for (size_t i = 0; i < count; i++) {
+        redis_args_number(a, (int64_t)numbers[i]);
+        redis_args_id(a, &f->unplaced.list[i].id);
+    }
+    return redis_fsck_ask(f, take_unplaced);
+}
+
+/* ------------------------------------------------------------------ what hangs on jobs */
+
+static int take_sides(struct redis_fsck *f, const struct redis_reply *reply) {
+    int r = 0;
+    for (size_t i = 0; i < f->asked && r == 0; i++) {
+        r = redis_fsck_report_all(f, redis_reply_at(reply, i), 0, &f->sides.list[i].id);
+    }
+    redis_fsck_drop(&f->sides, f->asked);
+    return r;
+}
+
+int redis_fsck_look_at_sides(struct redis_fsck *f) {
+    struct redis_args *a = &f->request.args;
+    size_t numbers[FSCK_SIDES];
+    size_t count = begin(f, REDIS_SCRIPT_fsck_sides, &f->sides, FSCK_SIDES, numbers);
+    redis_args_number(a, fsck_op(f)->repair);
+    redis_args_number(a, (int64_t)count);
+    for (size_t i = 0; i < count; i++) {
+        redis_args_number(a, (int64_t)numbers[i]);
+        redis_args_id(a, &f->sides.list[i].id);
+        redis_args_text(a, redis_fsck_side_field(f->sides.list[i].what));
+    }
+    return redis_fsck_ask(f, take_sides);
+}

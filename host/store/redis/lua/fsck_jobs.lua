@@ -1,0 +1,285 @@
+-- use: queue place
+-- FSCK: is each of some jobs in the place of its state and in no other, does it expire only when it
+-- may, and is what hangs on it there? A script sees no half of a change, so what it finds is so.
+--   ARGV   mend (1, 0); the number of items; items: queue, id, how it was met: 'list' (once, in one of
+--          the lists), 'again' (in a list, and somewhere before), '' (otherwise)
+--   reply  for each {its fields, {code, words, mended (1, 0), code, ...}}
+local mend = take() == '1'
+local found
+
+local function report(code, words, mended)
+    found[#found + 1] = code
+    found[#found + 1] = words
+    found[#found + 1] = mended and 1 or 0
+end
+
+-- All lists of the queue in which a job of the type may stand, its own first.
+local function lists_for(q, type, priority)
+    local all = {list_of(q, priority), aside_of(q, type, priority)}
+    for _, p in ipairs({'high', false, 'low'}) do
+        if p ~= priority then
+            all[#all + 1] = list_of(q, p)
+            all[#all + 1] = aside_of(q, type, p)
+        end
+    end
+    return all
+end
+
+local function look_in_lists(q, id, type, priority)
+    local where, times, length = {}, 0, 0
+    for _, list in ipairs(lists_for(q, type, priority)) do
+        local n = #redis.call('LPOS', list, id, 'COUNT', 0)
+        length = length + redis.call('LLEN', list)
+        if n > 0 then
+            where[#where + 1] = {list = list, n = n}
+            times = times + n
+        end
+    end
+    return where, times, length
+end
+
+local function check_queued(q, id, job, met)
+    if met == 'list' then
+        return
+    end
+    local where, times, length = look_in_lists(q, id, job.type, job.priority)
+    if times == 0 then
+        if mend then
+            redis.call('RPUSH', list_of(q, job.priority), id)
+            publish('r', q.name, job.type)
+        end
+        report('job_in_no_place', 'queued, and in no list', mend)
+    elseif times > 1 and length <= SEARCHED_MAX then -- else one may be left of an earlier turn
+        for i, at in ipairs(mend and where or {}) do
+            if i > 1 then
+                redis.call('LREM', at.list, 0, id)
+            elseif at.n > 1 then
+                redis.call('LREM', at.list, 1 - at.n, id) -- those nearest to the tail
+            end
+        end
+        report('job_in_two_places', 'queued ' .. times .. ' times', mend)
+    end
+end
+
+-- When a job that is not in its place has its turn there.
+local function score_for(job)
+    if job.status == 'running' then
+        return text_of(server_ms()) -- its lease is over: RECOVER asks
+    elseif job.status == 'scheduled' then
+        return job.dueAt or text_of(now)
+    elseif job.status == 'parked' then
+        return job.dueAt or '+inf'
+    elseif job.status == 'dead' then
+        return job.finishedAt or text_of(now)
+    end
+    return job.deleteAt or '+inf'
+end
+
+local function check_zsets(q, id, job)
+    local own = ZSET_OF[job.status]
+    for _, place in pairs(ZSET_OF) do
+        local is = redis.call('ZSCORE', q.s .. place, id)
+        if is and place ~= own then
+            if mend then
+                redis.call('ZREM', q.s .. place, id)
+            end
+            report('job_in_two_places', job.status .. ', and in ' .. place, mend)
+        elseif not is and place == own then
+            if mend then
+                redis.call('ZADD', q.s .. place, score_for(job), id)
+            end
+            report('job_in_no_place', job.status .. ', and not in ' .. place, mend)
+        end
+    end
+    local listed = redis.call('ZSCORE', q.s .. 'dlq:expiry', id)
+    local wanted = job.status == 'dead' and job.deleteAt
+    if listed and job.status ~= 'dead' then
+        if mend then
+            redis.call('ZREM', q.s .. 'dlq:expiry', id)
+        end
+        report('listed_elsewhere', job.status .. ', and in dlq:expiry', mend)
+    elseif wanted and not listed then
+        if mend then
+            redis.call('ZADD', q.s .. 'dlq:expiry', wanted, id)
+        end
+        report('not_listed', 'dead, with an end, and not in dlq:expiry', mend)
+    end
+end
+
+local function check_ttl(q, id, job)
+    if FINAL[job.status] then
+        return
+    end
+    local expires = 0
+    each_key(q, id, function(key)
+        if redis.call('PTTL', key) >= 0 then
+            expires = expires + 1
+            if mend then
+                redis.call('PERSIST', key)
+            end
+        end
+    end)
+    if expires > 0 then
+        report('job_expires', job.status .. ', and ' .. expires .. ' of its keys expire', mend)
+    end
+end
+
+local function check_index(q, id)
+    if q.j ~= '' and redis.call('GET', 'jh:idx:' .. id) ~= q.name then
+        if mend then
+            redis.call('SET', 'jh:idx:' .. id, q.name)
+        end
+        report('not_listed', 'jh:idx does not tell its queue', mend)
+    end
+end
+
+-- field that says so -> {name in codes, key behind J, fields that go with it, can be mended}
+local HANGING = {
+    payloadBytes = {'payloads', 'payload:'},
+    steps = {'steps', 'steps:', {'steps', 'stepBytes', 'stepsVersion'}},
+    warnings = {'warnings', 'warnings:', {'warnings'}},
+    history = {'attempts', 'history:', {'history'}},
+    log = {'logs', 'log:', {'log'}},
+    outputs = {'outputs', 'outputs:', {'outputs', 'outputBytes'}},
+    resultBytes = {'results', 'results:', {'resultBytes', 'resultType'}},
+}
+
+local function check_missing(q, id, job)
+    for field, of in pairs(HANGING) do
+        local named = job[field] and not (field == 'resultBytes' and (job.resultBlob or job.resultBytes == '0'))
+        if named and redis.call('EXISTS', q.j .. of[2] .. id) == 0 then
+            local can = mend and of[3] ~= nil
+            if can then
+                redis.call('HDEL', q.j .. 'job:' .. id, unpack(of[3]))
+                redis.call('DEL', q.j .. of[2] .. id .. ':names')
+                job[field] = nil
+            end
+            report('missing_' .. of[1], 'there is no ' .. of[2] .. ' of it', can)
+        end
+    end
+end
+
+local function check_steps(q, id, job)
+    local key, names = q.j .. 'steps:' .. id, q.j .. 'steps:' .. id .. ':names'
+    local count, bytes, listed = 0, 0, {}
+    for _, name in ipairs(redis.call('HKEYS', key)) do
+        count = count + 1
+        bytes = bytes + redis.call('HSTRLEN', key, name)
+        listed[name] = false
+    end
+    local odd = false
+    for _, name in ipairs(redis.call('LRANGE', names, 0, -1)) do
+        odd = odd or listed[name] ~= false
+        if listed[name] == false then
+            listed[name] = true
+        elseif mend then
+            redis.call('LREM', names, -1, name)
+        end
+    end
+    for name, is in pairs(listed) do
+        odd = odd or not is
+        if mend and not is then
+            redis.call('RPUSH', names, name)
+        end
+    end
+    if odd or count ~= tonumber(job.steps) or bytes ~= tonumber(job.stepBytes or 0) then
+        if mend then
+            redis.call('HSET', q.j .. 'job:' .. id, 'steps', count, 'stepBytes', bytes)
+        end
+        report('step_count', count .. ' steps of ' .. bytes .. ' bytes', mend)
+    end
+end
+
+local function check_outputs(q, id, job)
+    local count = redis.call('HLEN', q.j .. 'outputs:' .. id)
+    if count ~= tonumber(job.outputs) then
+        if mend then
+            redis.call('HSET', q.j .. 'job:' .. id, 'outputs', count)
+        end
+        report('output_count', count .. ' outputs', mend)
+    end
+end
+
+local function check_hanging(q, id, job)
+    check_missing(q, id, job)
+    if job.steps then
+        check_steps(q, id, job)
+    end
+    if job.outputs then
+        check_outputs(q, id, job)
+    end
+end
+
+-- One that is gone: Redis deletes a final job some time after its end, and SWEEP what is left of it.
+local function check_gone(q, id, met)
+    local left = 0
+    local expiry = redis.call('ZSCORE', q.s .. 'dlq:expiry', id)
+    for status, place in pairs(ZSET_OF) do
+        local at = redis.call('ZSCORE', q.s .. place, id)
+        if at and status == 'dead' then
+            at = expiry or '+inf'
+        end
+        if at and not (FINAL[status] and tonumber(at) <= now) then
+            left = left + 1
+            if mend then
+                redis.call('ZREM', q.s .. place, id)
+                redis.call('ZREM', q.s .. 'dlq:expiry', id)
+            end
+        end
+    end
+    if met ~= '' then
+        local lists = {}
+        for _, p in ipairs({'high', false, 'low'}) do
+            lists[#lists + 1] = list_of(q, p)
+            for _, field in ipairs(redis.call('HKEYS', q.s .. 'types')) do
+                lists[#lists + 1] = aside_of(q, string.match(field, '^[^:]*'), p)
+            end
+        end
+        for _, list in ipairs(lists) do
+            local short = redis.call('LLEN', list) <= SEARCHED_MAX
+            local n = short and #redis.call('LPOS', list, id, 'COUNT', 0) or 0
+            left = left + n
+            if n > 0 and mend then
+                redis.call('LREM', list, 0, id)
+            end
+        end
+    end
+    if left > 0 then
+        report('orphan_entry', 'a place names a job that there is not', mend)
+    end
+end
+
+local function check_job(q, id, job, met)
+    job.priority = (job.priority == 'high' or job.priority == 'low') and job.priority
+    if job.status == 'queued' then
+        check_queued(q, id, job, met)
+    elseif job.status == 'running' and not (job.host and tonumber(job.token or 0) > 0) then
+        if mend then
+            redis.call('ZADD', q.s .. 'processing', text_of(server_ms()), id)
+        end
+        report('running_without_claim', 'no host has it', mend)
+    end
+    check_zsets(q, id, job)
+    check_ttl(q, id, job)
+    check_index(q, id)
+    check_hanging(q, id, job)
+end
+
+local reply = {}
+for i = 1, take_number() do
+    local q, id, met = queues[take_number()], take(), take()
+    local fields, job = redis.call('HGETALL', q.j .. 'job:' .. id), {}
+    found = {}
+    for k = 1, #fields, 2 do
+        job[fields[k]] = fields[k + 1]
+    end
+    if #fields == 0 then
+        check_gone(q, id, met)
+    elseif (job.status == 'queued' or ZSET_OF[job.status]) and job.type and job.id == id then
+        check_job(q, id, job, met)
+    elseif job.status and job.status ~= 'queued' and not ZSET_OF[job.status] then
+        report('job_unknown_state', string.format('"%.20s" is no state', job.status), false)
+    end
+    reply[i] = {fields, found}
+end
+return reply
