@@ -1,4 +1,4 @@
-#include "store/redis/ask.h"
+#include "store/redis/blob.h"
 #include "store/redis/jobhash.h"
 #include "store/redis/kv.h"
 #include "store/redis/ops.h"
@@ -6,7 +6,7 @@
 #include "store/redis/roll.h"
 #include "store/redis/store_private.h"
 
-// Jobs and keys, some queues after the others; then key/values. A part begins when the
+// Jobs and keys, some queues after the others; then key/values, then blobs. A part begins when the
 // one before it has answered, with what that left of the limit.
 enum { QUEUES_A_CALL = 100, JOBS_A_CALL = 100 };
 
@@ -29,9 +29,15 @@ static void note(struct store_sweep *op, size_t removed, bool more) {
     op->more = op->more || more;
 }
 
+static void swept_blobs(struct redis_task *t, void *arg, size_t removed, bool more) {
+    (void)arg;
+    note(of_task(t), removed, more);
+}
+
 static void swept_kv(struct redis_task *t, void *arg, size_t removed, bool more) {
     (void)arg;
     note(of_task(t), removed, more);
+    redis_blobs_sweep(t, left_of(of_task(t)), swept_blobs, NULL);
 }
 
 static void sweep_queues(struct sweep_task *st);
