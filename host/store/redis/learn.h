@@ -9,5 +9,11 @@
  * the task fails. */
 void redis_learn(struct redis_task *t, struct redis_request *rq,
                  void (*then)(struct redis_task *t));
+/* The same, reading it anyway. */
+void redis_learn_again(struct redis_task *t, struct redis_request *rq,
+                       void (*then)(struct redis_task *t));
+
+/* There are more than are known here; `count`: what a script says of HLEN jh:queues. */
+bool redis_learn_is_behind(const struct redis_store *s, const struct redis_reply *count);
 
 #endif

@@ -154,6 +154,17 @@ void redis_news_asked(struct redis_store *s, const struct job_id *id) {
     }
 }
 
+void redis_news_fenced(struct redis_store *s, struct redis_claim *claim) {
+    struct job_id id = claim->job.spec.id;
+    if (claim->busy) {
+        return;
+    }
+    redis_claims_end(&s->claims, claim);
+    if (s->events.fenced != NULL) {
+        s->events.fenced(s->events.arg, &id);
+    }
+}
+
 /* ------------------------------------------------------------------ a look */
 
 enum { LOOK_PAUSE_MS = 250 };

@@ -10,6 +10,7 @@
 
 #include "base/timer.h"
 #include "store/redis/args.h"
+#include "store/redis/claims.h"
 #include "store/redis/queues.h"
 
 struct redis_store;
@@ -65,6 +66,10 @@ void redis_news_lease(struct redis_store *s, int64_t server_ms);
 void redis_news_outbox(struct redis_store *s);
 /* A job of ours was asked to end: an event the first time. */
 void redis_news_asked(struct redis_store *s, const struct job_id *id);
+
+/* A claim turned out to be over: it ends, with an event. While a commit of it is under way nothing
+ * happens: that one's answer says the same. */
+void redis_news_fenced(struct redis_store *s, struct redis_claim *claim);
 
 /* The news of lua/lease.lua. 0, or -EPROTO. */
 int redis_news_read(struct redis_store *s, struct redis_queue *const *queues, size_t count,

@@ -40,6 +40,7 @@ struct claiming {
     size_t asked_count, cap;
     struct late *late;
     size_t late_count;
+    bool learned; /* jh:queues was read for a queue that nobody here has heard of */
 };
 
 static struct claiming *claiming_of(struct redis_task *t) {
@@ -398,14 +399,22 @@ static void add_queue(struct claiming *c, struct redis_queue *q) {
 static void find_queues(struct redis_task *t) {
     struct claiming *c = claiming_of(t);
     const struct store_claim *claim = claim_of(c);
+    bool all = true;
+    c->queue_count = 0;
     for (size_t i = 0; i < claim->want_count; i++) {
         struct redis_queue *q = redis_queues_find(&t->store->queues, claim->wants[i].lane.queue);
         c->wants[i] = (struct want_state){.queue = q, .left = claim->wants[i].limit, .again = true};
         if (q != NULL && claim->wants[i].limit > 0) {
             add_queue(c, q);
         }
+        all = all && q != NULL;
     }
-    ask(c);
+    if (all || c->learned) {
+        ask(c);
+    } else {
+        c->learned = true;
+        redis_learn_again(t, &c->rq, find_queues);
+    }
 }
 
 static void run(struct redis_task *t) {

@@ -234,8 +234,10 @@ static void commit_read(struct redis_task *t, void *arg, const struct redis_repl
         if (r == 0 && item->state == JOB_RUNNING) {
             r = redis_claims_update(&t->store->claims, claim, &entry->plan.job);
             t->op->status = r < 0 ? err_set(&t->op->err, r, "out of memory") : t->op->status;
-        } else if (r == 0 || r == -ESTALE) {
+        } else if (r == 0) {
             redis_claims_end(&t->store->claims, claim);
+        } else if (r == -ESTALE) {
+            redis_news_fenced(t->store, claim);
         }
     }
     next_of(t->store, &item->id);

@@ -13,9 +13,11 @@ struct making_due {
     struct redis_queue **queues;
     size_t queue_count;
     uint32_t asked; /* of the page under way */
+    bool learned;   /* jh:queues was read anew */
 };
 
 static void ask(struct making_due *d);
+static void go(struct redis_task *t);
 
 static void tell_lanes(struct making_due *d, const struct redis_reply *lanes) {
     const struct store_events *events = &d->task.store->events;
@@ -48,8 +50,13 @@ static void on_page(struct redis_request *rq, const struct redis_reply *reply, i
     due->next_ms = 0;
     (void)redis_reply_integer(redis_reply_at(reply, 1), &due->next_ms);
     tell_lanes(d, redis_reply_at(reply, 2));
-    if (moved == (int64_t)d->asked && due->moved < due->limit) {
+    bool full = due->moved >= due->limit;
+    if (moved == (int64_t)d->asked && !full) {
         ask(d);
+    } else if (!full && !d->learned &&
+               redis_learn_is_behind(d->task.store, redis_reply_at(reply, 3))) {
+        d->learned = true;
+        redis_learn_again(&d->task, rq, go);
     } else {
         redis_task_end(&d->task, 0, NULL);
     }
@@ -69,19 +76,18 @@ static void ask(struct making_due *d) {
 
 static void go(struct redis_task *t) {
     struct making_due *d = CONTAINER_OF(t, struct making_due, task);
-    struct store_due *due = CONTAINER_OF(t->op, struct store_due, op);
-    due->moved = 0;
-    due->next_ms = 0;
     d->queues = redis_store_queues(t->store, &t->op->arena, &d->queue_count);
-    if (d->queues == NULL) {
-        redis_task_end(t, d->queue_count == 0 ? 0 : err_set(&t->op->err, -ENOMEM, "out of memory"),
-                       NULL);
+    if (d->queues == NULL && d->queue_count > 0) {
+        redis_task_end(t, err_set(&t->op->err, -ENOMEM, "out of memory"), NULL);
         return;
     }
     ask(d);
 }
 
 static void run(struct redis_task *t) {
+    struct store_due *due = CONTAINER_OF(t->op, struct store_due, op);
+    due->moved = 0;
+    due->next_ms = 0;
     redis_learn(t, &CONTAINER_OF(t, struct making_due, task)->rq, go);
 }
 

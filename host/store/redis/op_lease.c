@@ -43,18 +43,21 @@ static struct redis_claim *claim_at(const struct beating *b, const struct redis_
     return claim != NULL && claim->job.token == h->token ? claim : NULL;
 }
 
-// While a commit is under way, its answer says the same.
-static void end_claims(struct beating *b, const struct redis_reply *places, bool fenced) {
-    struct redis_store *s = b->task.store;
+static void tell_fenced(struct beating *b, const struct redis_reply *places) {
     for (size_t i = 0; places != NULL && i < places->count; i++) {
         struct redis_claim *claim = claim_at(b, &places->items[i]);
-        if (claim == NULL || claim->busy) {
-            continue;
+        if (claim != NULL) {
+            redis_news_fenced(b->task.store, claim);
         }
-        struct job_id id = claim->job.spec.id;
-        redis_claims_end(&s->claims, claim);
-        if (fenced && s->events.fenced != NULL) {
-            s->events.fenced(s->events.arg, &id);
+    }
+}
+
+// By a commit of ours: if that is still under way, its answer ends the claim.
+static void end_claims(struct beating *b, const struct redis_reply *places) {
+    for (size_t i = 0; places != NULL && i < places->count; i++) {
+        struct redis_claim *claim = claim_at(b, &places->items[i]);
+        if (claim != NULL && !claim->busy) {
+            redis_claims_end(&b->task.store->claims, claim);
         }
     }
 }
@@ -81,8 +84,8 @@ static void on_reply(struct redis_request *rq, const struct redis_reply *reply, 
     bool last = b->at + b->asked == b->count;
     if (r == 0) {
         redis_news_clock(s, redis_reply_at(reply, 0), b->task.op->now_ms);
-        end_claims(b, redis_reply_at(reply, 1), true);
-        end_claims(b, redis_reply_at(reply, 2), false);
+        tell_fenced(b, redis_reply_at(reply, 1));
+        end_claims(b, redis_reply_at(reply, 2));
         tell_asked(b, redis_reply_at(reply, 3));
         if (last && redis_news_read(s, b->queues, b->queue_count, redis_reply_at(reply, 4)) < 0) {
             r = err_set(&odd, -EPROTO, "%s: a script answered something else", s->cmd.where);
@@ -90,6 +93,9 @@ static void on_reply(struct redis_request *rq, const struct redis_reply *reply, 
         }
     }
     b->at += b->asked;
+    if (r == 0 && last && redis_learn_is_behind(s, redis_reply_at(reply, 5))) {
+        redis_news_look(s); // at those that were not asked about
+    }
     if (r != 0 || last) {
         redis_task_end(&b->task, r, e);
     } else {

@@ -16,24 +16,14 @@ struct recovering {
     size_t queue_count;
     int64_t *places; /* where to go on looking for the gone host's jobs; -1 = nowhere */
     size_t asked;    /* of the page under way                                         */
+    bool learned;    /* jh:queues was read anew                                       */
 };
 
 static void ask(struct recovering *c);
+static void go(struct redis_task *t);
 
 static struct store_recover *recover_of(const struct recovering *c) {
     return CONTAINER_OF(c->task.op, struct store_recover, op);
-}
-
-// It was ours, and our own beats came too late for it.
-static void lose(struct redis_store *s, const struct job_id *id) {
-    struct redis_claim *claim = redis_claims_find(&s->claims, id);
-    if (claim == NULL || claim->busy) { // the commit that is under way hears it by itself
-        return;
-    }
-    redis_claims_end(&s->claims, claim);
-    if (s->events.fenced != NULL) {
-        s->events.fenced(s->events.arg, id);
-    }
 }
 
 // {queue, id, type, status}
@@ -51,7 +41,10 @@ static void read_released(struct recovering *c, const struct redis_reply *reply)
         s->events.ready(s->events.arg, &lane);
     }
     if (id_parse(redis_reply_text(redis_reply_at(reply, 1)).data, &id) == 0) {
-        lose(s, &id);
+        struct redis_claim *claim = redis_claims_find(&s->claims, &id);
+        if (claim != NULL) { // our own beats came too late for it
+            redis_news_fenced(s, claim);
+        }
     }
 }
 
@@ -91,7 +84,10 @@ static void on_page(struct redis_request *rq, const struct redis_reply *reply, i
     }
     rec->released += released->count;
     rec->more = !all && rec->released >= rec->limit;
-    if (all || rec->more) {
+    if (all && !c->learned && redis_learn_is_behind(c->task.store, redis_reply_at(reply, 4))) {
+        c->learned = true;
+        redis_learn_again(&c->task, rq, go);
+    } else if (all || rec->more) {
         redis_task_end(&c->task, 0, NULL);
     } else {
         ask(c);
@@ -122,17 +118,10 @@ static void ask(struct recovering *c) {
 
 static void go(struct redis_task *t) {
     struct recovering *c = CONTAINER_OF(t, struct recovering, task);
-    struct store_recover *rec = recover_of(c);
-    rec->released = 0;
-    rec->more = false;
-    rec->next_ms = 0;
+    const struct store_recover *rec = recover_of(c);
     c->queues = redis_store_queues(t->store, &t->op->arena, &c->queue_count);
-    if (c->queue_count == 0) {
-        redis_task_end(t, 0, NULL);
-        return;
-    }
-    c->places = arena_alloc(&t->op->arena, c->queue_count * sizeof *c->places);
-    if (c->queues == NULL || c->places == NULL) {
+    c->places = arena_alloc(&t->op->arena, (c->queue_count + 1) * sizeof *c->places);
+    if ((c->queues == NULL && c->queue_count > 0) || c->places == NULL) {
         redis_task_end(t, err_set(&t->op->err, -ENOMEM, "out of memory"), NULL);
         return;
     }
@@ -143,6 +132,10 @@ static void go(struct redis_task *t) {
 }
 
 static void run(struct redis_task *t) {
+    struct store_recover *rec = CONTAINER_OF(t->op, struct store_recover, op);
+    rec->released = 0;
+    rec->more = false;
+    rec->next_ms = 0;
     redis_learn(t, &CONTAINER_OF(t, struct recovering, task)->rq, go);
 }
 

@@ -57,9 +57,14 @@ static void start_read(struct redis_task *t, void *arg, const struct redis_reply
     }
     item->status = applied != 0 ? 0 : -ESTALE;
     struct redis_claim *claim = claim_of(t->store, item);
-    if (applied != 0 && claim != NULL) {
+    if (claim == NULL) {
+        return;
+    }
+    if (applied != 0) {
         const struct redis_life life = life_of(item);
         (void)redis_claims_tell(&t->store->claims, claim, &life); // the next START says it again
+    } else {
+        redis_news_fenced(t->store, claim);
     }
 }
 

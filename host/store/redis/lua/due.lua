@@ -3,7 +3,7 @@
 -- Repeating it changes nothing.
 --   ARGV   how many at most
 --   reply  how many; the next due time ('' = none waits); queue (its number) and type of each lane that
---          some came into
+--          some came into; HLEN jh:queues
 local PLACES = {'scheduled', 'parked'}
 
 local function earlier(a, b)
@@ -67,4 +67,4 @@ for i = 1, #queues do
     end
 end
 finish()
-return {moved, next_due(), lanes}
+return {moved, next_due(), lanes, redis.call('HLEN', 'jh:queues')}

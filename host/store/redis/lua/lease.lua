@@ -7,7 +7,7 @@
 --   reply  the server's clock; which of the claims (from 1) are another's, which are over, and which were
 --          asked to end; for each queue news: {at, by, why} of its pause or nothing, the earliest due time,
 --          the end of the first lease of another host ('' = none), 1 = something is in its outbox, bytes of
---          jobs and of results, fields of S'types'
+--          jobs and of results, fields of S'types'; HLEN jh:queues
 local host, entry, hosts_max, lease_ms = take(), take(), take_number(), take_number()
 local wants_news = take() == '1'
 local server = server_ms()
@@ -83,4 +83,4 @@ local news = {}
 for i = 1, wants_news and #queues or 0 do
     news[i] = news_of(queues[i])
 end
-return {text_of(server), lost, over, asked, news}
+return {text_of(server), lost, over, asked, news, redis.call('HLEN', 'jh:queues')}

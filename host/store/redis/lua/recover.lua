@@ -4,7 +4,7 @@
 --   ARGV   the host that asks (hex nonce); the gone host ('' = none); how many at most; for each queue the
 --          place in its processing from which the gone host's jobs are looked for (-1 = not any more)
 --   reply  the server's clock; when the next lease of another host ends ('' = none); for each queue the
---          place to go on from, or -1; the jobs: queue (its number), id, type, status
+--          place to go on from, or -1; the jobs: queue (its number), id, type, status; HLEN jh:queues
 local SCANNED = 500 -- entries of processing that are looked at for the gone host, a queue and call
 
 local host, gone, limit = take(), take(), take_number()
@@ -114,4 +114,5 @@ for i = 1, #queues do
     end
 end
 finish()
-return {text_of(server), next_end and text_of(next_end) or '', places, released}
+return {text_of(server), next_end and text_of(next_end) or '', places, released,
+        redis.call('HLEN', 'jh:queues')}
