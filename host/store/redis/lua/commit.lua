@@ -84,8 +84,8 @@ end
 
 local function go(it, key, ask, tombstone, has)
     local q = it.q
+    redis.call('HSET', key, unpack(ARGV, it.first, it.last)) -- first: what a full server refuses
     redis.call('HDEL', key, unpack(ARGV, it.gone_first, it.gone_last))
-    redis.call('HSET', key, unpack(ARGV, it.first, it.last))
     if ask and not FINAL[it.to] then
         divert(it, key, ask)
     end
