@@ -1,0 +1,273 @@
+/* Changes that meet others on a shared store: behind one another, at the same time, once more, and behind its back. */
+#include <errno.h>
+
+#include "cases.h"
+
+/* ------------------------------------------------------------------ commits */
+
+// Nobody waits for the answer of the first before the second is sent.
+static void test_in_flight(void) {
+    struct rig rig;
+    struct store_step step = {"one", bytes_of("1")};
+    rig_start(&rig);
+    struct job_id id = rig_submit_plain(&rig, "q", "t");
+    const struct store_claimed *job = rig_claim_one(&rig, "q", "t");
+    struct store_commit_item items[3];
+    for (int i = 0; i < 3; i++) {
+        items[i] = rig_item(job, i == 2 ? JOB_EV_SUCCEED : JOB_EV_NONE);
+        items[i].commit_no = job->commit_no + 1 + (uint32_t)i;
+        items[i].counters.executions = i + 1;
+        items[i].steps = &step;
+        items[i].step_count = 1;
+    }
+    struct store_commit first = {.items = items, .count = 2};
+    struct store_commit second = {.items = &items[2], .count = 1};
+    bool done[2];
+    rig_post(&rig, &first.op, STORE_COMMIT, &done[0]);
+    rig_post(&rig, &second.op, STORE_COMMIT, &done[1]);
+    rig_wait(&rig, &done[1]);
+    EXPECT_TRUE(done[0]);
+    for (int i = 0; i < 3; i++) {
+        EXPECT_EQ_INT(0, items[i].status);
+    }
+    const struct store_job *got = rig_get(&rig, &id);
+    EXPECT_EQ_INT(JOB_SUCCEEDED, got->state);
+    EXPECT_EQ_UINT(3, got->commit_no);
+    EXPECT_EQ_INT(3, got->counters.executions);
+    EXPECT_EQ_UINT(1, got->step_count);
+    store_op_finish(&first.op);
+    store_op_finish(&second.op);
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
+// The first is refused: the second, whose number now comes too early, waits for nobody.
+static void test_in_flight_refused(void) {
+    struct rig rig;
+    static char data[JOB_STEP_MAX + 1];
+    struct store_step step = {"big", {data, sizeof data}};
+    rig_start(&rig);
+    (void)rig_submit_plain(&rig, "q", "t");
+    const struct store_claimed *job = rig_claim_one(&rig, "q", "t");
+    struct store_commit_item items[2] = {rig_item(job, JOB_EV_NONE), rig_item(job, JOB_EV_SUCCEED)};
+    items[0].steps = &step;
+    items[0].step_count = 1;
+    items[1].commit_no++;
+    struct store_commit commit = {.items = items, .count = 2};
+    EXPECT_EQ_INT(0, rig_run(&rig, &commit.op, STORE_COMMIT));
+    EXPECT_EQ_INT(-E2BIG, items[0].status);
+    EXPECT_EQ_INT(-EINVAL, items[1].status);
+    items[1].commit_no--;
+    EXPECT_EQ_INT(0, rig_commit(&rig, &items[1]));
+    store_op_finish(&commit.op);
+    rig_finish(&rig);
+}
+
+// A host that has started again repeats what it does not know to have happened.
+static void test_repeated_by_another_boot(void) {
+    struct rig rig;
+    rig_start(&rig);
+    (void)rig_submit_plain(&rig, "q", "t");
+    const struct store_claimed *job = rig_claim_one(&rig, "q", "t");
+    struct store_commit_item on = rig_item(job, JOB_EV_NONE), end = rig_item(job, JOB_EV_DIE);
+    end.commit_no++;
+    EXPECT_EQ_INT(0, rig_commit(&rig, &on));
+    EXPECT_EQ_INT(0, rig_reopen(&rig));
+    EXPECT_EQ_INT(0, rig_commit(&rig, &on));
+    EXPECT_EQ_INT(JOB_RUNNING, on.state);
+    EXPECT_EQ_INT(-ESTALE, rig_commit(&rig, &end)); // it is not this boot's
+    EXPECT_EQ_UINT(1, rig_recover(&rig));
+    job = rig_claim_one(&rig, "q", "t");
+    end = rig_item(job, JOB_EV_DIE);
+    EXPECT_EQ_INT(0, rig_commit(&rig, &end));
+    EXPECT_EQ_INT(0, rig_reopen(&rig));
+    end.state = JOB_RUNNING;
+    EXPECT_EQ_INT(0, rig_commit(&rig, &end));
+    EXPECT_EQ_INT(JOB_DEAD, end.state);
+    EXPECT_EQ_INT(-ESTALE, rig_commit(&rig, &on));
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
+/* ------------------------------------------------------------------ moves */
+
+// Whichever comes first: the job ends as cancelled, and both hosts know what became of their move.
+static void test_moves_meet(void) {
+    enum { JOBS = 40 };
+    struct rig a, b;
+    static struct store_move_item cancels[JOBS], promotes[JOBS];
+    rig_start(&a);
+    rig_start_beside(&b, &a);
+    for (int i = 0; i < JOBS; i++) {
+        struct job_spec spec = rig_spec(&a, "q", "t");
+        spec.run_at_ms = a.now + 60000;
+        EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(&a, &spec));
+        cancels[i] = (struct store_move_item){.id = spec.id, .event = JOB_EV_CANCEL};
+        promotes[JOBS - 1 - i] = (struct store_move_item){.id = spec.id, .event = JOB_EV_PROMOTE};
+    }
+    struct store_move one = {.items = cancels, .count = JOBS};
+    struct store_move other = {.items = promotes, .count = JOBS};
+    bool done[2];
+    rig_post(&a, &one.op, STORE_MOVE, &done[0]);
+    rig_post(&b, &other.op, STORE_MOVE, &done[1]);
+    rig_wait(&a, &done[0]);
+    rig_wait(&b, &done[1]);
+    for (int i = 0; i < JOBS; i++) {
+        EXPECT_EQ_INT(0, cancels[i].status);
+        EXPECT_EQ_INT(JOB_CANCELLED, rig_state(&a, &cancels[i].id));
+        int s = promotes[i].status;
+        EXPECT_TRUE(s == 0 || s == -EINVAL);
+        EXPECT_EQ_INT(s == 0 ? JOB_QUEUED : JOB_CANCELLED, promotes[i].state);
+    }
+    EXPECT_EQ_UINT(0, rig_claim(&b, "q", "t", JOBS)->job_count);
+    store_op_finish(&one.op);
+    store_op_finish(&other.op);
+    rig_expect_sound(&a);
+    rig_finish(&b);
+    rig_finish(&a);
+}
+
+// More than one call takes, some of them unknown.
+static void test_many_moves(void) {
+    enum { JOBS = 350 };
+    struct rig rig;
+    static struct store_move_item items[JOBS];
+    static struct job_id ids[JOBS];
+    static int status[JOBS];
+    rig_start(&rig);
+    for (int i = 0; i < JOBS; i++) {
+        ids[i] = i % 7 == 3 ? rig_id(&rig) : rig_submit_plain(&rig, i % 2 == 0 ? "q" : "r", "t");
+        items[i] = (struct store_move_item){.id = ids[i], .event = JOB_EV_CANCEL};
+    }
+    struct store_move move = {.items = items, .count = JOBS};
+    struct store_remove rm = {.ids = ids, .status = status, .count = JOBS};
+    EXPECT_EQ_INT(0, rig_run(&rig, &move.op, STORE_MOVE));
+    EXPECT_EQ_INT(0, rig_run(&rig, &rm.op, STORE_REMOVE));
+    for (int i = 0; i < JOBS; i++) {
+        EXPECT_EQ_INT(i % 7 == 3 ? -ENOENT : 0, items[i].status);
+        EXPECT_EQ_INT(i % 7 == 3 ? -ENOENT : 0, status[i]);
+    }
+    EXPECT_EQ_UINT(0, rig_stats(&rig)->bytes[BUDGET_JOBS]);
+    store_op_finish(&move.op);
+    store_op_finish(&rm.op);
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
+/* ------------------------------------------------------------------ outbox */
+
+static size_t forward(struct rig *rig) {
+    struct store_forward f = {.limit = 10};
+    EXPECT_EQ_INT(0, rig_run(rig, &f.op, STORE_FORWARD));
+    store_op_finish(&f.op);
+    return f.delivered;
+}
+
+// A host dies when its child has arrived and the parcel is still there; who delivers it again finds
+// that it was, even when the child has long ended and is gone.
+static void test_brought_twice(void) {
+    struct rig rig;
+    int status = 0;
+    rig_start(&rig);
+    (void)rig_submit_plain(&rig, "q", "t");
+    struct job_spec kid = rig_spec(&rig, "far", "kid");
+    char payload[5000] = "large enough for a key of its own";
+    kid.payload = (struct bytes){payload, sizeof payload};
+    struct store_commit_item item = rig_item(rig_claim_one(&rig, "q", "t"), JOB_EV_SUCCEED);
+    item.children = &kid;
+    item.child_count = 1;
+    EXPECT_EQ_INT(0, rig_commit(&rig, &item));
+    EXPECT_EQ_INT(1, rig_redis("COPY jobs:q:outbox kept"));
+    EXPECT_EQ_UINT(1, forward(&rig));
+    EXPECT_EQ_INT(1, rig_redis("COPY kept jobs:q:outbox REPLACE"));
+    EXPECT_EQ_UINT(1, forward(&rig)); // the job is there
+    const struct store_claimed *got = rig_claim_one(&rig, "far", "kid");
+    EXPECT_EQ_BYTES(payload, sizeof payload, got->spec.payload.data, got->spec.payload.len);
+    EXPECT_EQ_INT(0, rig_succeed(&rig, got));
+    struct store_remove rm = {.ids = &kid.id, .status = &status, .count = 1};
+    EXPECT_EQ_INT(0, rig_run(&rig, &rm.op, STORE_REMOVE));
+    EXPECT_EQ_INT(1, rig_redis("COPY kept jobs:q:outbox REPLACE"));
+    EXPECT_EQ_INT(1, rig_redis("DEL kept"));
+    EXPECT_EQ_UINT(1, forward(&rig)); // only its tombstone is
+    EXPECT_EQ_INT(-1, rig_state(&rig, &kid.id));
+    EXPECT_EQ_INT(0, rig_stats(&rig)->outbox);
+    store_op_finish(&rm.op);
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
+/* ------------------------------------------------------------------ what goes */
+
+static size_t sweep(struct rig *rig) {
+    size_t removed = 0;
+    for (bool more = true; more;) {
+        struct store_sweep s = {.limit = 1000};
+        EXPECT_EQ_INT(0, rig_run(rig, &s.op, STORE_SWEEP));
+        removed += s.removed;
+        more = s.more;
+        store_op_finish(&s.op);
+    }
+    return removed;
+}
+
+static struct job_id ended(struct rig *rig, enum job_event event, int64_t keep_ms) {
+    struct store_result result = {NULL, bytes_of("result"), NULL};
+    struct job_id id = rig_submit_plain(rig, "q", "t");
+    struct store_commit_item item = rig_item(rig_claim_one(rig, "q", "t"), event);
+    item.keep_ms = keep_ms;
+    item.result = event == JOB_EV_SUCCEED ? &result : NULL;
+    EXPECT_EQ_INT(0, rig_commit(rig, &item));
+    return id;
+}
+
+// Nobody swept for long, and Redis deleted jobs by itself: nothing of them is left, nor counted.
+static void test_gone_by_themselves(void) {
+    static const enum job_event ends[] = {JOB_EV_SUCCEED, JOB_EV_DIE, JOB_EV_CANCEL};
+    struct rig rig;
+    rig_start(&rig);
+    for (size_t i = 0; i < 6; i++) {
+        char text[JOB_ID_TEXT + 1];
+        struct job_id id = ended(&rig, ends[i % 3], 1000);
+        id_format(&id, text);
+        EXPECT_EQ_INT(1, rig_redis("DEL job:%s", text));
+        (void)rig_redis("DEL results:%s", text);
+    }
+    rig.now += 1001;
+    EXPECT_EQ_UINT(6, sweep(&rig));
+    const struct store_stats *stats = rig_stats(&rig);
+    EXPECT_EQ_UINT(0, stats->bytes[BUDGET_JOBS]);
+    EXPECT_EQ_UINT(0, stats->bytes[BUDGET_RESULTS]);
+    EXPECT_EQ_INT(0, rig_redis("EXISTS jobs:q:succeeded jobs:q:dlq jobs:q:dlq:expiry "
+                               "jobs:q:cancelled"));
+    EXPECT_EQ_INT(0, rig_redis("XLEN jobs:q:all"));
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
+// The index of all jobs follows them, also past those that are kept for longer.
+static void test_index_swept(void) {
+    enum { JOBS = 260, EVERY = 20 };
+    struct rig rig;
+    rig_start(&rig);
+    for (int i = 0; i < JOBS; i++) {
+        (void)ended(&rig, JOB_EV_SUCCEED, i % EVERY == 0 ? 5000 : 1000);
+    }
+    rig.now += 1001;
+    EXPECT_EQ_UINT(JOBS - JOBS / EVERY, sweep(&rig));
+    EXPECT_EQ_INT(JOBS / EVERY, rig_redis("XLEN jobs:q:all"));
+    rig.now += 5000;
+    EXPECT_EQ_UINT(JOBS / EVERY, sweep(&rig));
+    (void)sweep(&rig);
+    EXPECT_EQ_INT(0, rig_redis("XLEN jobs:q:all"));
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
+CASES(changes_shared, ON_SHARED, {"commits of a job behind one another", test_in_flight},
+      {"a commit behind one that is refused", test_in_flight_refused},
+      {"a commit that another boot repeats", test_repeated_by_another_boot},
+      {"two hosts move the same jobs", test_moves_meet},
+      {"moves and removals by the hundred", test_many_moves},
+      {"a parcel that is brought twice", test_brought_twice},
+      {"jobs that Redis deleted by itself", test_gone_by_themselves},
+      {"the index of all jobs is swept", test_index_swept});
