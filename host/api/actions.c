@@ -32,6 +32,13 @@ void actions_problem(const struct jobs_act *act, struct problem *ret) {
         (void)snprintf(ret->message, sizeof ret->message, "cannot %s a job that is %s", name,
                        job_state_name((int)act->state));
         break;
+    case -EAGAIN:
+        *ret = (struct problem){.status = 503, .code = "store_away"};
+        (void)snprintf(ret->message, sizeof ret->message,
+                       "cannot %s it yet: the job is on this host only, until the store can be "
+                       "reached and has room for it",
+                       name);
+        break;
     default: call_store_problem(act->status, NULL, ret);
     }
 }

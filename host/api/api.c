@@ -102,10 +102,11 @@ static bool takes_work(struct call *call) {
         call_problem(call, &problem);
         return false;
     }
-    if (host->store_fault != NULL) {
+    const char *refusal = host_store_refusal(call->host);
+    if (refusal != NULL) {
         respond_header(call->req, "Retry-After", "5");
         call_errorf(call, 503, "store_read_only", NULL, "the store takes nothing at the moment: %s",
-                    host->store_fault);
+                    refusal);
         return false;
     }
     return true;

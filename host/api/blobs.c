@@ -90,6 +90,7 @@ static void on_written(void *arg, int status) {
     }
     u->put.fd = spool_fd(u->spool);
     u->put.max_size = (uint64_t)call->host->config->store.blobs_max_in_store;
+    u->put.for_submit = true;
     call_op(call, &u->put.op, STORE_BLOB_PUT, stored);
     store_post(&call->host->store, &u->put.op);
 }

@@ -267,6 +267,7 @@ static void put(struct form_part *part) {
     struct call *call = part->form->call;
     part->put.fd = spool_fd(part->spool);
     part->put.max_size = part->max;
+    part->put.for_submit = true;
     call_op(call, &part->put.op, STORE_BLOB_PUT, stored);
     part->put.op.arg = part;
     part->form->open++;

@@ -342,6 +342,9 @@ void job_json(struct buf *out, const struct store_job *job, const struct job_liv
     job_json_progress(out,
                       live != NULL && live->progress.at_ms != 0 ? &live->progress : &job->progress);
     add_park(out, job);
+    if (job->spooled) {
+        json_kbool(out, "degraded", true);
+    }
     add_error(out, &job->error);
     add_times(out, job, live);
     add_place(out, job, live);

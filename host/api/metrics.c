@@ -6,13 +6,14 @@
 #include "api/metrics_page.h"
 #include "api/routes.h"
 
-#define COUNTER    PROMETHEUS_COUNTER
-#define GAUGE      PROMETHEUS_GAUGE
-#define HISTOGRAM  PROMETHEUS_HISTOGRAM
-#define SERIES(m)  .at = offsetof(struct stats_series, m)
-#define WORDS(m)   .at = offsetof(struct stats, m)
-#define POOL(m)    .at = offsetof(struct pool_info, m)
-#define PROCESS(m) .at = offsetof(struct process_usage, m)
+#define COUNTER         PROMETHEUS_COUNTER
+#define GAUGE           PROMETHEUS_GAUGE
+#define HISTOGRAM       PROMETHEUS_HISTOGRAM
+#define SERIES(m)       .at = offsetof(struct stats_series, m)
+#define WORDS(m)        .at = offsetof(struct stats, m)
+#define POOL(m)         .at = offsetof(struct pool_info, m)
+#define PROCESS(m)      .at = offsetof(struct process_usage, m)
+#define BACKLOG(member) .at = offsetof(struct store_backlog, member)
 
 static const struct metrics_family families[] = {
     // jobs, counted since the host started
@@ -88,6 +89,16 @@ static const struct metrics_family families[] = {
      .samples = metrics_store_outbox},
     {"jobhost_store_commits_pending", GAUGE, "Commits that the store has not yet answered.",
      .samples = metrics_store_pending},
+    {"jobhost_spool_jobs", GAUGE, "Jobs that wait on this host until the store can be reached.",
+     .samples = metrics_backlog, BACKLOG(waiting)},
+    {"jobhost_spool_bytes", GAUGE, "Bytes of them and their input files.",
+     .samples = metrics_backlog, BACKLOG(bytes)},
+    {"jobhost_spool_oldest_seconds", GAUGE, "Age of the oldest of them.",
+     .samples = metrics_backlog_oldest},
+    {"jobhost_spool_forwarded_total", COUNTER, "Jobs brought to the store.",
+     .samples = metrics_backlog, BACKLOG(forwarded)},
+    {"jobhost_spool_undelivered_total", COUNTER, "Jobs written to the file for people instead.",
+     .samples = metrics_backlog, BACKLOG(undelivered)},
     {"jobhost_attempts_fenced_total", COUNTER,
      "Attempts whose job was taken from this host: its lease was over.",
      .samples = metrics_stats_count, .at = offsetof(struct stats, fenced)},

@@ -106,6 +106,22 @@ void metrics_store_up(struct metrics_page *page, const struct metrics_family *f)
     add_value(page, f, page->host->store_fault == NULL);
 }
 
+void metrics_backlog(struct metrics_page *page, const struct metrics_family *f) {
+    struct store_backlog log = store_backlog(&page->host->store);
+    const uint64_t *value = at(&log, f);
+    if (log.present) {
+        add_value(page, f, (double)*value);
+    }
+}
+
+void metrics_backlog_oldest(struct metrics_page *page, const struct metrics_family *f) {
+    struct store_backlog log = store_backlog(&page->host->store);
+    int64_t age = log.oldest_ms == 0 ? 0 : env_wall_ms(&page->host->env) - log.oldest_ms;
+    if (log.present) {
+        add_value(page, f, age < 0 ? 0 : (double)age / 1000);
+    }
+}
+
 void metrics_store_operations(struct metrics_page *page, const struct metrics_family *f) {
     count_of_store(page, f, false);
 }

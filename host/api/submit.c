@@ -31,6 +31,16 @@ void submit_refusal(const struct store_submit_item *item, struct problem *ret) {
         (void)snprintf(ret->message, sizeof ret->message,
                        "%lld jobs wait in queue \"%s\", as many as queues.%s.max_jobs allows",
                        (long long)item->max_waiting, queue, queue);
+    } else if (item->status == -EAGAIN) {
+        *ret = (struct problem){.status = 503, .code = "store_away", .field = "dedup"};
+        (void)snprintf(ret->message, sizeof ret->message,
+                       "the store cannot be reached, so nobody knows whether the key is free: try "
+                       "again later, or use dedup mode \"return\"");
+    } else if (item->status == -ENOSPC) {
+        *ret = (struct problem){.status = 503, .code = "spool_full"};
+        (void)snprintf(ret->message, sizeof ret->message,
+                       "the store cannot be reached, and what this host may keep for it is used "
+                       "up (store.spool.max_bytes)");
     } else {
         call_store_problem(item->status, NULL, ret);
     }
@@ -63,7 +73,13 @@ static void add_accepted(struct buf *out, const struct store_submit_item *item, 
     buf_char(out, '{');
     add_id(out, "id", id);
     json_kstr(out, "state", job_state_name((int)state));
-    json_kbool(out, "duplicate", duplicate);
+    if (item->verdict == SUBMIT_SPOOLED) {
+        json_key(out, "duplicate");
+        buf_str(out, "null"); // nobody knows yet
+        json_kbool(out, "degraded", true);
+    } else {
+        json_kbool(out, "duplicate", duplicate);
+    }
     add_id(out, "job", id);
     if (duplicate && state == JOB_SUCCEEDED) {
         char text[JOB_ID_TEXT + 1];

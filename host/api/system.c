@@ -14,13 +14,31 @@ const char *system_phase_name(enum host_phase phase) {
     return names[phase];
 }
 
+/* What waits on this host for the store. */
+static void add_spool(struct buf *out, const struct store_backlog *log) {
+    json_key(out, "spool");
+    buf_char(out, '{');
+    json_kint(out, "waiting", (int64_t)log->waiting);
+    json_kint(out, "bytes", (int64_t)log->bytes);
+    json_kint(out, "max_bytes", (int64_t)log->max_bytes);
+    json_ktime(out, "oldest_at", log->oldest_ms);
+    json_kint(out, "undelivered", (int64_t)log->undelivered);
+    json_kstr(out, "fault", log->fault);
+    buf_char(out, '}');
+}
+
 static void begin_state(struct call *call, struct buf *out, bool ok) {
-    const struct host *host = call->host;
+    struct host *host = call->host;
+    struct store_backlog log = store_backlog(&host->store);
     buf_char(out, '{');
     json_kbool(out, "ok", ok);
     json_kstr(out, "phase", system_phase_name(host->phase));
     json_kstr(out, "store", host->store_fault == NULL ? "ok" : "degraded");
     json_kstr(out, "fault", host->store_fault);
+    json_ktime(out, "since", host->store_fault == NULL ? 0 : host->store_fault_ms);
+    if (log.present) {
+        add_spool(out, &log);
+    }
 }
 
 static void end_state(struct call *call, struct buf *out, bool ok) {
@@ -34,7 +52,7 @@ static void end_state(struct call *call, struct buf *out, bool ok) {
 /* Alive, and able to keep what it is given. */
 void system_health_handle(struct call *call) {
     struct buf out = {0};
-    bool ok = call->host->store_fault == NULL && call->host->phase != HOST_STOPPED;
+    bool ok = host_store_refusal(call->host) == NULL && call->host->phase != HOST_STOPPED;
     begin_state(call, &out, ok);
     end_state(call, &out, ok);
 }

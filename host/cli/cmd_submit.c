@@ -169,6 +169,10 @@ static int print_accepted(const cJSON *answer) {
         (void)fprintf(stderr, "jobhost: this job has the key already; it is %s\n",
                       remote_text(answer, "state"));
     }
+    if (remote_true(answer, "degraded")) {
+        (void)fprintf(stderr, "jobhost: the store cannot be reached; the host keeps the job until "
+                              "it can\n");
+    }
     return CLI_OK;
 }
 

@@ -37,6 +37,7 @@ int offline_open(const struct config *config, bool read_only_ok, struct offline 
     }
     r = host_store_init(&ret->made, config, e);
     ret->made.config.read_only_ok = read_only_ok;
+    ret->made.config.fallback = NULL; // that is its host's
     r = r != 0 ? r
                : store_open(&ret->made.config, ret->base, &ret->log, &ret->env, &events,
                             &ret->store, e);

@@ -812,7 +812,7 @@ struct store_caps {
 struct store_backlog {
     bool present;         /* there is a spool                                                   */
     const char *fault;    /* why it takes nothing; NULL = it does; borrowed until the loop turns */
-    int64_t waiting;      /* jobs in it                                                         */
+    uint64_t waiting;     /* jobs in it                                                         */
     uint64_t bytes;       /* of them and their input files, */
     uint64_t max_bytes;   /* of so many                     */
     int64_t oldest_ms;    /* when the oldest came; 0 = none                                     */
@@ -857,7 +857,7 @@ static inline uint64_t store_blob_room(struct store *store) {
 
 static inline struct store_backlog store_backlog(struct store *store) {
     struct store_backlog ret = {.present = false};
-    if (store->ops->backlog != NULL) {
+    if (store->ops != NULL && store->ops->backlog != NULL) {
         store->ops->backlog(store->self, &ret);
     }
     return ret;

@@ -120,7 +120,7 @@ static uint32_t dispatch_want(const struct lane *lane, uint32_t sharers) {
 
 static bool dispatch_may_claim(struct host *host) {
     return host->phase == HOST_RUNNING && !host->dispatch->safe && host->store_fault == NULL &&
-           beat_is_held(host) && !timer_running(&host->dispatch->retry) &&
+           host->joined && beat_is_held(host) && !timer_running(&host->dispatch->retry) &&
            commits_pending(host) < DISPATCH_PENDING_MAX && commits_stalled(host) == NULL;
 }
 
@@ -412,6 +412,9 @@ void dispatch_lane_facts(struct host *host, const struct lane *lane, struct job_
     ret->shared = host->store.ops->caps.shared;
     ret->store_fault = host->store_fault != NULL ? host->store_fault : commits_stalled(host);
     ret->store_fault = ret->store_fault != NULL ? ret->store_fault : beat_fault(host);
+    if (ret->store_fault == NULL && host->phase == HOST_RUNNING && !host->joined) {
+        ret->store_fault = "it has not been reached since the start of this host";
+    }
     ret->paused = lane->queue->paused;
     ret->paused_by = lane->queue->paused_by;
     ret->paused_why = lane->queue->paused_why;

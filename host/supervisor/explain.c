@@ -38,6 +38,13 @@ unsigned jobs_explain(struct host *host, const struct store_job *job,
         dispatch_lane_facts(host, lane, &facts);
     }
     facts.ahead = explain_ahead(stats, job);
+    char spooled[320];
+    if (job->spooled) {
+        (void)snprintf(spooled, sizeof spooled, "%s%sthe job is on this host only, until it has it",
+                       facts.store_fault == NULL ? "" : facts.store_fault,
+                       facts.store_fault == NULL ? "" : "; ");
+        facts.store_fault = spooled;
+    }
     return evaluate(&facts, env_wall_ms(&host->env), ret_reasons, cap);
 }
 

@@ -63,24 +63,41 @@ void host_plugin_settled(struct host *host) {
     }
 }
 
+/* The store knows this boot: jobs may be claimed. */
+static void host_join(struct host *host) {
+    host->joined = true;
+    beat_run(host);
+    takeover_run(host);
+    dispatch_kick(host);
+}
+
+static void host_run_on(struct host *host) {
+    host->phase = HOST_RUNNING;
+    (void)pools_start(host->pools);
+    upkeep_run(host);
+    ready_run(host);
+    host_plugin_settled(host);
+}
+
 static void host_recovered(struct host *host, int status) {
-    if (status != 0) {
+    bool can_wait = store_backlog(&host->store).present;
+    if (status != 0 && !can_wait) {
         host->exit_status = 1;
         host->phase = HOST_STOPPED;
         (void)event_base_loopexit(host->base, NULL);
         return;
     }
-    if (host->phase != HOST_STARTING) {
+    if (host->phase == HOST_STARTING) {
+        host_run_on(host);
+    }
+    if (host->phase != HOST_RUNNING) {
         return; // stopped meanwhile
     }
-    host->phase = HOST_RUNNING;
-    (void)pools_start(host->pools);
-    beat_run(host);
-    upkeep_run(host);
-    takeover_run(host);
-    ready_run(host);
-    dispatch_kick(host);
-    host_plugin_settled(host);
+    if (status == 0) {
+        host_join(host);
+    } else { // it takes jobs until the store is there
+        upkeep_recover_later(host, host_recovered);
+    }
 }
 
 int host_open(struct host *host, bool safe, struct err *e) {
@@ -126,7 +143,11 @@ int host_open(struct host *host, bool safe, struct err *e) {
 }
 
 void host_start(struct host *host) {
-    upkeep_recover(host, host_recovered);
+    if (host->store_fault != NULL && store_backlog(&host->store).present) {
+        host_recovered(host, -ENOTCONN);
+    } else {
+        upkeep_recover(host, host_recovered);
+    }
 }
 
 void host_close(struct host *host) {

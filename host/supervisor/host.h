@@ -76,6 +76,8 @@ struct host {
     struct side_thread *disk;     /* files of requests and answers */
     struct side_thread *parser;   /* large texts of requests       */
     const char *store_fault;      /* NULL = healthy; owned                               */
+    int64_t store_fault_ms;       /* since when there is one                             */
+    bool joined;                  /* the store has answered this boot: jobs may be claimed */
     struct pools *pools;
     struct dispatch *dispatch;
     struct hub *hub;
@@ -95,6 +97,13 @@ struct host {
     int exit_status;
     struct record_packet packet; /* where workers' packets are received         */
 };
+
+/* Why nothing can be submitted, in words borrowed until the loop turns; NULL: it can, although the
+ * store itself may be away (store_backlog()). */
+static inline const char *host_store_refusal(struct host *host) {
+    struct store_backlog log = store_backlog(&host->store);
+    return host->store_fault != NULL && log.present ? log.fault : host->store_fault;
+}
 
 /* Who answers HTTP requests: given by main, so that the supervisor does not depend on the API built
  * upon it. */

@@ -63,6 +63,9 @@ int host_store_init(struct host_store *ret, const struct config *c, struct err *
         .command_timeout_ms = s->command_timeout_ms,
         .allow_eviction = s->allow_eviction,
         .blobs_max_in_store = (uint64_t)s->blobs_max_in_store,
+        .fallback = s->fallback,
+        .spool_max_age_ms = s->spool_max_age_ms,
+        .spool_max_bytes = (uint64_t)s->spool_max_bytes,
     };
     int r = fill_blob_dir(ret, c, e);
     return r != 0 ? r : fill_queues(ret, c, e);
@@ -99,6 +102,9 @@ static void on_outbox(void *arg) {
 static void on_health(void *arg, const char *reason) {
     struct host *host = arg;
     bool new = host->store_fault == NULL;
+    if (new) {
+        host->store_fault_ms = env_wall_ms(&host->env);
+    }
     free((void *)(uintptr_t)host->store_fault);
     host->store_fault = reason == NULL ? NULL : strdup(reason);
     if (reason != NULL && new) {

@@ -20,7 +20,9 @@ void jobs_submit(struct host *host, struct store_submit *submit) {
     const struct lane *last = NULL;
     for (size_t i = 0; i < submit->count; i++) {
         const struct job_spec *spec = submit->items[i].spec;
-        submit->items[i].max_waiting = config_queue(host->config, spec->queue)->max_jobs;
+        const struct config_queue *queue = config_queue(host->config, spec->queue);
+        submit->items[i].max_waiting = queue->max_jobs;
+        submit->items[i].keep_ms = queue->ttl_ms;
         if (last != NULL && strcmp(last->type, spec->type) == 0 &&
             strcmp(last->queue->name, spec->queue) == 0) {
             continue;
@@ -174,6 +176,11 @@ static void act_found(struct store_op *op) {
         return;
     }
     struct store_job job = x->u.get.job;
+    if (job.spooled) {
+        x->act->status = -EAGAIN;
+        act_finish(x);
+        return;
+    }
     act_move(x, &job);
 }
 

@@ -67,7 +67,9 @@ struct jobs_act {
     enum jobs_action action;
     struct job_id id;
     const char *actor, *why; /* for the audit log; copied */
-    int status; /* answers: 0, -ENOENT, -EBUSY, -EINVAL (state), or the store's error */
+    /* answers: 0, -ENOENT, -EBUSY, -EINVAL (state), -EAGAIN (it waits in the spool), or the store's
+     * error */
+    int status;
     enum job_state state;
     bool pending; /* cancel of a running job: it has been asked                         */
     void (*done)(struct jobs_act *act, void *arg);

@@ -165,7 +165,7 @@ void ready_report(struct host *host, struct ready_report *ret) {
     const struct ready_facts facts = {
         .starting = host->phase == HOST_STARTING || !host->settled,
         .draining = host->phase == HOST_DRAINING || host->phase == HOST_STOPPED,
-        .store_down = host->store_fault != NULL,
+        .store_down = host_store_refusal(host) != NULL,
         .idle_ms = ret->idle_ms,
         .limit_ms = host->config->host.ready_stall_ms,
     };
@@ -174,7 +174,7 @@ void ready_report(struct host *host, struct ready_report *ret) {
         say_stall(host, pool, ret);
         return;
     }
-    const char *detail = ret->code == READY_STORE ? host->store_fault : details[ret->code];
+    const char *detail = ret->code == READY_STORE ? host_store_refusal(host) : details[ret->code];
     (void)snprintf(ret->detail, sizeof ret->detail, "%s", detail);
     ret->idle_ms = 0;
 }

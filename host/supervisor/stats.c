@@ -151,7 +151,8 @@ static void count_submit(struct stats *stats, const struct store_submit *submit)
     for (size_t i = 0; i < submit->count; i++) {
         const struct store_submit_item *item = &submit->items[i];
         struct stats_series *s = stats_series(stats, item->spec->queue, item->spec->type);
-        s->submitted += item->verdict == SUBMIT_NEW && item->status == 0;
+        bool taken = item->verdict == SUBMIT_NEW || item->verdict == SUBMIT_SPOOLED;
+        s->submitted += taken && item->status == 0;
         s->duplicates += item->verdict == SUBMIT_DUPLICATE;
     }
 }

@@ -35,7 +35,7 @@ struct upkeep {
     int64_t due_ms;         /* the earliest known, 0 = none */
     int64_t swept_ms;       /* mono: the last sweep */
     uint64_t swept_commits; /* answered until then */
-    struct timer due_timer, sweep_timer, forward_timer;
+    struct timer due_timer, sweep_timer, forward_timer, recover_timer;
     void (*ready)(struct host *host, int status);
     void (*left)(struct host *host);
 };
@@ -56,7 +56,8 @@ static void upkeep_timer(struct upkeep *u, struct timer *t, int64_t in_ms) {
 }
 
 static bool upkeep_shares(const struct upkeep *u) {
-    return u->host->store.ops->caps.shared;
+    const struct store_ops *ops = u->host->store.ops; // NULL: it is being opened, and has news
+    return ops != NULL && ops->caps.shared;
 }
 
 /* ------------------------------------------------------------------ due */
@@ -214,8 +215,9 @@ static bool upkeep_stops(struct upkeep *u, const struct store_op *op, const char
         return true;
     }
     if (op->status != 0) {
-        log_error(&u->host->log, "store.start", "what=%s status=%d msg=\"%s\"", what, op->status,
-                  op->err.msg);
+        bool told = u->host->phase == HOST_RUNNING; // it goes on without the store
+        log_write(&u->host->log, told ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR, "store.start",
+                  "what=%s status=%d msg=\"%s\"", what, op->status, op->err.msg);
         upkeep_started(u, op->status);
     }
     return op->status != 0;
@@ -286,6 +288,19 @@ void upkeep_recover(struct host *host, void (*ready)(struct host *host, int stat
     upkeep_lease(u, &u->lease, beat_first_span(host), lease_done);
 }
 
+static void recover_fire(struct timer *t, void *arg) {
+    struct upkeep *u = arg;
+    (void)t;
+    if (u->ready != NULL) {
+        upkeep_recover(u->host, u->ready);
+    }
+}
+
+void upkeep_recover_later(struct host *host, void (*ready)(struct host *host, int status)) {
+    host->upkeep->ready = ready;
+    upkeep_timer(host->upkeep, &host->upkeep->recover_timer, UPKEEP_RETRY_MS);
+}
+
 void upkeep_run(struct host *host) {
     host->upkeep->swept_ms = env_mono_ms(&host->env);
     upkeep_plan_due(host->upkeep);
@@ -314,6 +329,7 @@ struct upkeep *upkeep_new(struct host *host) {
         timer_init(&u->due_timer, due_fire, u);
         timer_init(&u->sweep_timer, sweep_fire, u);
         timer_init(&u->forward_timer, forward_fire, u);
+        timer_init(&u->recover_timer, recover_fire, u);
     }
     return u;
 }
@@ -326,6 +342,7 @@ void upkeep_free(struct upkeep **up) {
     timer_cancel(u->host->timers, &u->due_timer);
     timer_cancel(u->host->timers, &u->sweep_timer);
     timer_cancel(u->host->timers, &u->forward_timer);
+    timer_cancel(u->host->timers, &u->recover_timer);
     struct store_op *ops[] = {&u->due.op,   &u->forward.op, &u->sweep.op,
                               &u->stats.op, &u->lease.op,   &u->leave.op};
     for (size_t i = 0; i < ARRAY_LEN(ops); i++) {

@@ -18,6 +18,9 @@ void upkeep_free(struct upkeep **u);
  * then calls ready(host). */
 void upkeep_recover(struct host *host, void (*ready)(struct host *host, int status));
 
+/* The same once more in a second: the host runs already, without the store. */
+void upkeep_recover_later(struct host *host, void (*ready)(struct host *host, int status));
+
 /* The host runs from now on: due jobs may be moved. */
 void upkeep_run(struct host *host);
 

@@ -47,7 +47,7 @@ void spool_rig_advance(struct spool_rig *r, int64_t ms) {
 }
 
 int64_t spool_rig_waiting(struct spool_rig *r) {
-    return store_backlog(&r->rig.store).waiting;
+    return (int64_t)store_backlog(&r->rig.store).waiting;
 }
 
 void spool_rig_until(struct spool_rig *r, int64_t waiting) {

@@ -29,6 +29,7 @@ struct api_fixture {
     unsigned explained;
     struct ready_report ready;
     uint64_t blob_room; /* of the store's budget */
+    struct store_backlog backlog;
 };
 
 /* The supervisor's functions below find their test here. */
@@ -47,8 +48,14 @@ static inline uint64_t api_fake_blob_room(void *self) {
     return ((struct api_fixture *)self)->blob_room;
 }
 
-static const struct store_ops api_fake_store = {
-    .caps = {.name = "fake"}, .post = api_fake_post, .blob_room = api_fake_blob_room};
+static inline void api_fake_backlog(void *self, struct store_backlog *ret) {
+    *ret = ((struct api_fixture *)self)->backlog;
+}
+
+static const struct store_ops api_fake_store = {.caps = {.name = "fake"},
+                                                .post = api_fake_post,
+                                                .blob_room = api_fake_blob_room,
+                                                .backlog = api_fake_backlog};
 
 /* The oldest waiting operation, which must be of this kind: without it the rest of a test makes no sense. */
 static inline void *api_take(struct api_fixture *x, enum store_op_kind kind) {

@@ -152,10 +152,15 @@ static uint64_t store_counted_blob_room(void *self) {
     return store_blob_room(&((struct lab *)self)->store);
 }
 
+static void store_counted_backlog(void *self, struct store_backlog *ret) {
+    *ret = store_backlog(&((struct lab *)self)->store);
+}
+
 static const struct store_ops store_counted = {.caps = {.name = "counted"},
                                                .post = store_counted_post,
                                                .close = store_counted_close,
-                                               .blob_room = store_counted_blob_room};
+                                               .blob_room = store_counted_blob_room,
+                                               .backlog = store_counted_backlog};
 
 static const struct store_ops store_shared = {.caps = {.name = "shared", .shared = true},
                                               .post = store_counted_post,
@@ -216,9 +221,14 @@ static void open_host(struct lab *lab) {
     host->spawn = &lab_spawn;
     host->strict = lab->options.strict;
     host->config = load_config(lab);
-    if (lab->options.faulty) { // the configuration knows no such store
-        (void)snprintf(lab->url, sizeof lab->url, "faulty:%s", host->config->store.url);
+    if (lab->options.faulty || lab->options.spool) { // the configuration knows no such store
+        (void)snprintf(lab->url, sizeof lab->url, "faulty:%s%s", lab->options.away ? "down:" : "",
+                       host->config->store.url);
         host->config->store.url = lab->url;
+    }
+    if (lab->options.spool) {
+        (void)snprintf(lab->fallback, sizeof lab->fallback, "sqlite:%s/spool.db", lab->dir);
+        host->config->store.fallback = lab->fallback;
     }
     lab->host = host;
     const struct timeval tick = {.tv_usec = 2000};
@@ -630,7 +640,8 @@ struct job_id lab_submit_to(struct lab *lab, const char *queue, const char *type
         .op = {.done = submitted, .arg = &s, .arena = s.op.op.arena}, .items = &s.item, .count = 1};
     jobs_submit(lab->host, &s.op);
     lab_until(lab, is_submitted, &s, "a submission is answered");
-    if (s.op.op.status != 0 || s.item.verdict != SUBMIT_NEW) {
+    bool taken = s.item.verdict == SUBMIT_NEW || s.item.verdict == SUBMIT_SPOOLED;
+    if (s.op.op.status != 0 || !taken) {
         lab_fail("submit: status %d, verdict %d", s.op.op.status, (int)s.item.verdict);
     }
     store_op_finish(&s.op.op);

@@ -40,6 +40,8 @@ struct lab_options {
     const char *store;  /* keys of store: "budget: {kv: 1KiB}" */
     const char *more;   /* further sections of the configuration */
     bool faulty;        /* the store is store/faulty over SQLite */
+    bool spool;         /* the faulty one has a spool in front   */
+    bool away;          /* and cannot be reached at first        */
     bool shared;        /* it says that other hosts use it too   */
     bool loud;          /* log to stderr */
     bool strict;
@@ -67,7 +69,7 @@ struct lab {
     struct event *ticker;
     struct env_clock_file clock;
     struct config_env *env;
-    char dir[128], url[256];
+    char dir[128], url[256], fallback[256];
     struct lab_options options;
     struct lab_worker *workers[LAB_WORKERS_MAX];
     unsigned spawned, taken; /* workers made, and of those given to the test */

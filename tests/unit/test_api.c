@@ -266,6 +266,9 @@ static void test_submit_verdicts(void) {
          "key\",\"field\":\"key\"},\"job\":\"" API_ID "\",\"state\":\"running\"}"},
         {SUBMIT_REFUSED, -EDQUOT, 0, 429, "budget_full"},
         {SUBMIT_REFUSED, -ENOTSUP, 0, 501, "not_supported"},
+        {SUBMIT_SPOOLED, 0, 0, 202, "\"state\":\"queued\",\"duplicate\":null,\"degraded\":true,"},
+        {SUBMIT_REFUSED, -EAGAIN, 0, 503, "\"code\":\"store_away\""},
+        {SUBMIT_REFUSED, -ENOSPC, 0, 503, "\"code\":\"spool_full\""},
     };
     struct api_fixture x;
     api_start(&x, plain);
@@ -485,6 +488,37 @@ static void test_submit_store_down(void) {
     api_stop(&x);
 }
 
+/* A store that is away, and a spool that takes what comes, until it cannot. */
+static void test_spool(void) {
+    struct api_fixture x;
+    api_start(&x, plain);
+    x.host.store_fault = "connection refused";
+    x.host.store_fault_ms = 1700000000000;
+    x.backlog = (struct store_backlog){.present = true,
+                                       .waiting = 3,
+                                       .bytes = 900,
+                                       .max_bytes = 1000,
+                                       .oldest_ms = 1700000001000,
+                                       .undelivered = 1};
+    static const char *const say =
+        "\"store\":\"degraded\",\"fault\":\"connection refused\","
+        "\"since\":\"2023-11-14T22:13:20.000Z\",\"spool\":{\"waiting\":3,\"bytes\":900,"
+        "\"max_bytes\":1000,\"oldest_at\":\"2023-11-14T22:13:21.000Z\",\"undelivered\":1";
+    api_ask(&x, "GET", "/healthz", NULL, 200, say);
+    api_ask(&x, "GET", "/readyz", NULL, 200, say);
+    int fd = api_send(&x, "POST", "/v1/jobs", "{\"type\":\"a\"}");
+    struct store_submit *s = api_take(&x, STORE_SUBMIT);
+    s->items[0].verdict = SUBMIT_SPOOLED;
+    api_done(&x, &s->op, 0);
+    api_expect(&x, fd, 202, "\"duplicate\":null,\"degraded\":true");
+    x.backlog.fault = "the spool's disk is full";
+    api_ask(&x, "POST", "/v1/jobs", "{\"type\":\"a\"}", 503, "the spool's disk is full");
+    api_ask(&x, "GET", "/healthz", NULL, 503, "\"fault\":\"the spool's disk is full\"}");
+    x.host.store_fault = NULL; // then it is not needed
+    api_ask(&x, "GET", "/healthz", NULL, 200, "\"store\":\"ok\",\"spool\":{\"waiting\":3");
+    api_stop(&x);
+}
+
 static void test_generations(void) {
     struct api_fixture x;
     api_start(&x, plain);
@@ -626,6 +660,7 @@ static const struct expect_test tests[] = {
     {"a large submission that is refused", test_submit_aside_refusals},
     {"limit of the body", test_submit_limit_body},
     {"a store that takes nothing", test_submit_store_down},
+    {"a store that is away, with a spool", test_spool},
     {"health and readiness", test_ready},
     {"generations", test_generations},
     {"files of a job", test_submit_files},

@@ -68,11 +68,15 @@ static void test_store_down(void) {
     struct api_fixture x;
     api_start(&x, plain);
     x.host.store_fault = "disk full";
+    x.backlog = (struct store_backlog){.present = true, .waiting = 3, .bytes = 900, .forwarded = 7};
     int fd = api_send(&x, "GET", "/metrics", NULL);
     api_done(&x, api_take(&x, STORE_STATS), -ETIMEDOUT);
     struct answer a = fetch(&x, fd);
     EXPECT_EQ_INT(200, a.status);
     EXPECT_CONTAINS("jobhost_store_up 0\n", a.body.data);
+    EXPECT_CONTAINS("\njobhost_spool_jobs 3\n", a.body.data);
+    EXPECT_CONTAINS("\njobhost_spool_bytes 900\n", a.body.data);
+    EXPECT_CONTAINS("\njobhost_spool_forwarded_total 7\n", a.body.data);
     EXPECT_CONTAINS("# TYPE jobhost_queue_jobs gauge\n", a.body.data);
     EXPECT_NULL(strstr(a.body.data, "jobhost_queue_jobs{"));
     EXPECT_NULL(strstr(a.body.data, "jobhost_waiting_jobs{"));

@@ -17,7 +17,7 @@ void spool_entry_pack(struct buf *b, const struct spool_entry *entry);
 /* Copies into the arena. 0, -EBADMSG or -ENOMEM. */
 int spool_entry_read(struct bytes packed, struct arena *a, struct spool_entry *ret);
 
-/* What an entry of so many packed bytes counts for in spool.max_bytes, its files aside. */
+/* What an entry of so many packed bytes counts for in store.spool.max_bytes, its files aside. */
 enum { SPOOL_ENTRY_OVERHEAD = 160 };
 static inline uint64_t spool_entry_cost(size_t packed) {
     return packed + SPOOL_ENTRY_OVERHEAD;

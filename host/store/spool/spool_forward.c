@@ -396,7 +396,7 @@ static void look_at(struct spool_forward *f, struct slot *slot) {
     } else if (r != 0) {
         slot->fate = STAYS;
     } else if (env_wall_ms(s->env) - slot->entry.spooled_ms > s->max_age_ms) {
-        give_up(slot, "too_old", "it has waited for longer than spool.max_age");
+        give_up(slot, "too_old", "it has waited for longer than store.spool.max_age");
     }
 }
 

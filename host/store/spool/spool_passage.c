@@ -129,10 +129,11 @@ static uint64_t size_of(const struct store_blob_put *put) {
 }
 
 static int say_full(struct spool_store *s, struct store_op *op) {
-    return err_set(&op->err, -EAGAIN,
-                   "the store is away, and what this host keeps for it is full (spool.max_bytes, "
-                   "%llu bytes)",
-                   (unsigned long long)s->max_bytes);
+    return err_set(
+        &op->err, -EAGAIN,
+        "the store is away, and what this host keeps for it is full (store.spool.max_bytes, "
+        "%llu bytes)",
+        (unsigned long long)s->max_bytes);
 }
 
 static bool if_away(const struct passage *p, int status) {

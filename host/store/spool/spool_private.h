@@ -22,7 +22,7 @@ struct spool_forward;
 enum {
     SPOOL_RETRY_MS = 1000,     /* after a refusal, of main or of the disk                 */
     SPOOL_UPKEEP_MS = 60000,   /* otherwise, while something waits                        */
-    SPOOL_MARGIN_MS = 86400000 /* by which tombstones outlive spool.max_age               */
+    SPOOL_MARGIN_MS = 86400000 /* by which tombstones outlive store.spool.max_age               */
 };
 
 /* Counters of one queue. */

@@ -287,7 +287,7 @@ static void spool_backlog(void *self, struct store_backlog *ret) {
     *ret = (struct store_backlog){
         .present = true,
         .fault = s->fault[0] == '\0' ? NULL : s->fault,
-        .waiting = (int64_t)s->waiting,
+        .waiting = s->waiting,
         .bytes = s->bytes + s->added,
         .max_bytes = s->max_bytes,
         .oldest_ms = s->waiting == 0 ? 0 : s->oldest_ms,
