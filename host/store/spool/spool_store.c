@@ -246,6 +246,11 @@ static void main_lease(void *arg, int64_t end_ms) {
     host->lease(host->arg, end_ms);
 }
 
+static void main_outbox(void *arg) {
+    const struct store_events *host = &((struct spool_store *)arg)->events;
+    host->outbox(host->arg);
+}
+
 // Submissions and what looks in two places are counted when they are answered for good.
 static void main_answered(void *arg, const struct store_op *op) {
     const struct store_events *host = &((struct spool_store *)arg)->events;
@@ -364,6 +369,8 @@ static int open_disk(struct spool_store *s, const struct store_config *config, s
                              : 0;
 }
 
+_Static_assert(sizeof(struct store_events) == 10 * sizeof(void *), "a new event is passed on");
+
 static int open_main(struct spool_store *s, const struct store_config *config, struct err *e) {
     struct store_config behind = *config;
     struct store_events events = {.ready = main_ready,
@@ -373,6 +380,7 @@ static int open_main(struct spool_store *s, const struct store_config *config, s
                                   .fenced = s->events.fenced == NULL ? NULL : main_fenced,
                                   .paused = s->events.paused == NULL ? NULL : main_paused,
                                   .lease = s->events.lease == NULL ? NULL : main_lease,
+                                  .outbox = s->events.outbox == NULL ? NULL : main_outbox,
                                   .answered = s->events.answered == NULL ? NULL : main_answered,
                                   .arg = s};
     behind.fallback = NULL;
