@@ -23,7 +23,6 @@ static int64_t sum(int64_t a, int64_t b) {
 // What of the hash changes, and what goes.
 static void write_hash(const struct redis_job *before, const struct redis_commit_plan *plan,
                        int64_t now_ms, struct redis_args *a) {
-    static const char *const of_claim[] = {"host", "begun", "ask"};
     struct redis_args gone = {.words = NULL}; // of constants: they outlive it
     size_t count = redis_args_hole(a), first = a->count;
     if (plan->to == JOB_RUNNING) {
@@ -32,9 +31,6 @@ static void write_hash(const struct redis_job *before, const struct redis_commit
         redis_args_text(a, "status");
         redis_args_text(a, job_state_name((int)plan->to));
         put_pair(a, "rev", (int64_t)before->rev + 1);
-        for (size_t i = 0; i < ARRAY_LEN(of_claim); i++) {
-            redis_args_text(&gone, of_claim[i]);
-        }
     }
     put_pair(a, "commit", plan->job.commit_no);
     jobhash_diff(before, &plan->job, a, &gone);

@@ -82,16 +82,23 @@ local function go_on(it, key)
     end
 end
 
-local function go(it, key, ask, tombstone, has)
+local function go(it, key, ask, tombstone, begun, has)
     local q = it.q
     redis.call('HSET', key, unpack(ARGV, it.first, it.last)) -- first: what a full server refuses
-    redis.call('HDEL', key, unpack(ARGV, it.gone_first, it.gone_last))
+    if it.gone_last >= it.gone_first then
+        redis.call('HDEL', key, unpack(ARGV, it.gone_first, it.gone_last))
+    end
+    if begun or ask then
+        redis.call('HDEL', key, 'begun', 'ask')
+    end
     if ask and not FINAL[it.to] then
         divert(it, key, ask)
     end
-    leave(q, it.id, 'running')
-    enter(q, it.id, it.to, it.type, it.priority, it.at, it.in_front)
-    if FINAL[it.to] then
+    if not FINAL[it.to] then
+        leave(q, it.id, 'running')
+        enter(q, it.id, it.to, it.type, it.priority, it.at, it.in_front)
+    else
+        conclude(q, it.id, it.to, it.at)
         finish_job(q, it.id, it.to, it.at, it.key, it.ttl, tombstone, has)
     end
 end
@@ -116,7 +123,7 @@ local NOTHING = {}
 
 local function commit(it, limits)
     local key = it.q.j .. 'job:' .. it.id
-    local is = redis.call('HMGET', key, 'status', 'token', 'commit', 'ask', 'tombstone')
+    local is = redis.call('HMGET', key, 'status', 'token', 'commit', 'ask', 'tombstone', 'begun')
     local status, replaced, refusal = is[1], nil, nil
     local verdict = fence(status == 'running', tonumber(is[2] or 0), tonumber(is[3] or 0), it.token, it.number,
                           it.to == 'running')
@@ -135,7 +142,7 @@ local function commit(it, limits)
     if it.to == 'running' then
         go_on(it, key)
     else
-        go(it, key, is[4], is[5], has)
+        go(it, key, is[4], is[5], is[6], has)
     end
     return replaced and {it.to, unpack(replaced)} or it.to
 end

@@ -99,10 +99,13 @@ local function insert_new(it, room)
     return NEW
 end
 
--- What became of it (see the head), and of a held key who has it, and in which state.
-local function insert(it, room)
+-- What became of it (see the head), and of a held key who has it, and in which state. `fresh`: the
+-- caller knows that no job of that id is there.
+local function insert(it, room, fresh)
     local q = it.q
-    if redis.call('EXISTS', q.j .. 'job:' .. it.id) == 1 or (it.comes ~= '' and is_remembered(q, it.id)) then
+    if not fresh and redis.call('EXISTS', q.j .. 'job:' .. it.id) == 1 then
+        return REPEATED
+    elseif it.comes ~= '' and is_remembered(q, it.id) then
         return REPEATED
     end
     if it.comes == 'forwarded' then -- until its parcel is surely gone: op_forward.c

@@ -173,8 +173,24 @@ local function finish_counts(q)
     end
 end
 
+-- A running job that ends, in a script that looks at no place afterwards: as leave() and enter(), and
+-- written by finish() for all such jobs at once.
+local function conclude(q, id, status, keep_ms)
+    q.concluded = q.concluded or {}
+    q.concluded[#q.concluded + 1] = id
+    q.kept = q.kept or {}
+    local place = ZSET_OF[status]
+    local kept = q.kept[place] or {}
+    q.kept[place] = kept
+    kept[#kept + 1] = status == 'dead' and text_of(now) or keep_ms > 0 and text_of(now + keep_ms) or '+inf'
+    kept[#kept + 1] = id
+    if status == 'dead' and keep_ms > 0 then
+        redis.call('ZADD', q.s .. 'dlq:expiry', text_of(now + keep_ms), id)
+    end
+end
+
 -- unpack() puts words onto Lua's stack, which takes 8000 of them.
-local WORDS_MAX = 5000
+local WORDS_MAX = 5000 -- even: scores and ids come in pairs
 local function push(command, list, ids)
     for i = 1, #ids, WORDS_MAX do
         redis.call(command, list, unpack(ids, i, math.min(i + WORDS_MAX - 1, #ids)))
@@ -191,6 +207,10 @@ local function finish()
     for i = 1, #queues do
         local q = queues[i]
         finish_counts(q)
+        push('ZREM', q.s .. 'processing', q.concluded or {})
+        for place, pairs_of in pairs(q.kept or {}) do
+            push('ZADD', q.s .. place, pairs_of)
+        end
         for class, n in pairs(q.bytes or {}) do
             if n ~= 0 then
                 redis.call('HINCRBY', q.s .. 'bytes', class, text_of(n))
