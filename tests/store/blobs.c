@@ -394,6 +394,94 @@ static void test_files_are_named(void) {
     rig_finish(&rig);
 }
 
+static size_t sweep(struct rig *rig) {
+    struct store_sweep *s = RIG_NEW(rig, store_sweep);
+    s->limit = 1000;
+    EXPECT_EQ_INT(0, rig_run(rig, &s->op, STORE_SWEEP));
+    return s->removed;
+}
+
+/* "<sha256> <queue> <id> <what>"; valid until the next call. */
+static const char *reference(const struct blob_ref *ref, const char *queue, const struct job_id *id,
+                             const char *what) {
+    static char text[400];
+    char sha[BLOBFILE_SHA_TEXT + 1], number[JOB_ID_TEXT + 1];
+    blobfile_sha_text(ref->sha256, sha);
+    id_format(id, number);
+    (void)snprintf(text, sizeof text, "%s %s %s %s", sha, queue, number, what);
+    return text;
+}
+
+/* As if it had been held and its host had died. */
+static void hold(const struct blob_ref *ref, const char *reference) {
+    EXPECT_EQ_INT(1, REDIS_DO(rig_server(), "ZADD", "jh:blob:refs", "1", reference));
+    (void)rig_redis("HINCRBY %s refs 1", head_of(ref));
+    (void)REDIS_DO(rig_server(), "ZREM", "jh:blob:idle", head_of(ref) + 8);
+}
+
+/* All references are due. */
+static void look_again(void) {
+    (void)REDIS_DO(rig_server(), "EVAL",
+                   "for _, r in ipairs(redis.call('ZRANGE', 'jh:blob:refs', 0, -1)) do "
+                   "redis.call('ZADD', 'jh:blob:refs', 1, r) end return 1",
+                   "0");
+}
+
+static void test_orphans(void) {
+    struct rig rig;
+    struct blob_ref ref;
+    rig_start(&rig);
+    EXPECT_EQ_INT(0, put(&rig, "abc", 3, &ref));
+    struct job_id job = rig_submit_plain(&rig, "q", "t"), nobody = rig_id(&rig);
+    hold(&ref, reference(&ref, "q", &nobody, "f")); // no such job
+    hold(&ref, reference(&ref, "q", &job, "r"));    // jobs that name it otherwise, or not
+    hold(&ref, reference(&ref, "q", &job, "oname"));
+    EXPECT_EQ_INT(0, sweep(&rig));
+    EXPECT_EQ_INT(0, rig_redis("ZCARD jh:blob:refs"));
+    EXPECT_EQ_INT(1, rig_redis("ZCARD jh:blob:idle")); // its hour begins
+    rig.now += HOUR_MS - 1;
+    EXPECT_EQ_INT(0, sweep(&rig));
+    rig.now += 1;
+    EXPECT_EQ_INT(1, sweep(&rig));
+    EXPECT_EQ_INT(-ENOENT, open_blob(&rig, &ref));
+    EXPECT_EQ_INT(0, atoll(rig_redis_text("HGET jh:bytes blobs")));
+    rig_finish(&rig);
+}
+
+/* A file, a result and an output, looked at hours later; and what nobody here can look at. */
+static void test_named_stay(void) {
+    struct rig rig;
+    struct blob_ref file, result, output, other;
+    struct job_file job_file;
+    rig_start(&rig);
+    EXPECT_EQ_INT(0, put(&rig, "file", 4, &file));
+    EXPECT_EQ_INT(0, put(&rig, "result", 6, &result));
+    EXPECT_EQ_INT(0, put(&rig, "output", 6, &output));
+    EXPECT_EQ_INT(0, put(&rig, "other", 5, &other));
+    struct job_spec spec = with_file(&rig, NULL, &job_file, &file);
+    EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(&rig, &spec));
+    struct store_commit_item item = rig_item(rig_claim_one(&rig, "q", "t"), JOB_EV_SUCCEED);
+    const struct store_output out = {.name = "an output: \xc3\xa9", .blob = output};
+    const struct store_result end = {.blob = &result};
+    item.outputs = &out;
+    item.output_count = 1;
+    item.result = &end;
+    EXPECT_EQ_INT(0, rig_commit(&rig, &item));
+    EXPECT_EQ_INT(3, rig_redis("ZCARD jh:blob:refs"));
+    hold(&other, reference(&other, "unheard-of", &spec.id, "f"));
+    EXPECT_EQ_INT(1, REDIS_DO(rig_server(), "ZADD", "jh:blob:refs", "1", "no reference at all"));
+    look_again();
+    EXPECT_EQ_INT(0, sweep(&rig));
+    EXPECT_EQ_INT(5, rig_redis("ZCARD jh:blob:refs"));
+    EXPECT_EQ_INT(0, rig_redis("ZCOUNT jh:blob:refs -inf %lld", (long long)rig.now)); // all later
+    rig.now += HOUR_MS;
+    EXPECT_EQ_INT(0, sweep(&rig));
+    EXPECT_EQ_INT(0, open_elsewhere(&rig, &file));
+    EXPECT_EQ_INT(0, open_elsewhere(&rig, &result));
+    EXPECT_EQ_INT(0, open_elsewhere(&rig, &output));
+    rig_finish(&rig);
+}
+
 /* ------------------------------------------------------------------ a directory that hosts share */
 
 static void start_shared(struct rig *rig, struct rig *first, const char *dir) {
@@ -435,6 +523,36 @@ static void test_shared_dir(void) {
     EXPECT_EQ_INT(0, system(command)); // NOLINT(cert-env33-c): a directory of ours
 }
 
+/* Files that no blob has: of a host that died under way, and of a blob that is gone; but never a newer one. */
+static void test_shared_sweep(void) {
+    char dir[] = "/tmp/jobhost-shared-XXXXXX", lost[BLOBFILE_NAME_MAX + 1], old[200], command[300];
+    struct rig rig;
+    struct blob_ref ref;
+    struct stat st;
+    EXPECT_TRUE(mkdtemp(dir) != NULL);
+    start_shared(&rig, NULL, dir);
+    EXPECT_EQ_INT(0, put(&rig, "abc", 3, &ref));
+    blobfile_name(ref.sha256, 7, lost);
+    (void)snprintf(command, sizeof command, "touch %s/%.2s/%s", dir, lost, lost);
+    EXPECT_EQ_INT(0, system(command)); // NOLINT(cert-env33-c): a file of ours
+    (void)rig_redis("ZADD jh:blob:files %lld %s", (long long)rig.now, lost);
+    const char *name = rig_redis_text("HGET %s file", head_of(&ref));
+    (void)snprintf(old, sizeof old, "%s/%.2s/%s", dir, name, name);
+    rig.now += HOUR_MS;
+    EXPECT_EQ_INT(1, sweep(&rig));
+    EXPECT_EQ_INT(-1, stat(old, &st));
+    EXPECT_EQ_INT(0, put(&rig, "abc", 3, &ref)); // the same again: a file of another name
+    EXPECT_EQ_INT(0, sweep(&rig));
+    EXPECT_EQ_INT(0, rig_redis("SCARD jh:blob:doomed"));
+    EXPECT_EQ_INT(0, rig_redis("ZCARD jh:blob:files"));
+    expect_content(&rig, &ref, "abc", 3);
+    (void)snprintf(command, sizeof command, "test $(ls %s/%.2s | wc -l) = 1", dir, lost);
+    EXPECT_EQ_INT(0, system(command)); // NOLINT(cert-env33-c)
+    rig_finish(&rig);
+    (void)snprintf(command, sizeof command, "rm -rf %s", dir);
+    EXPECT_EQ_INT(0, system(command)); // NOLINT(cert-env33-c)
+}
+
 static const struct expect_test tests[] = {
     {"contents of all sizes around a piece", test_sizes},
     {"64 MiB, and a byte more", test_limit},
@@ -448,7 +566,10 @@ static const struct expect_test tests[] = {
     {"cuts inside of pieces", test_killed},
     {"closing while contents move", test_closing},
     {"input files are named once", test_files_are_named},
+    {"references that nobody stands for", test_orphans},
+    {"references that hold are left alone", test_named_stay},
     {"files in a shared directory", test_shared_dir},
+    {"shared files that no blob has", test_shared_sweep},
 };
 
 int main(int argc, char **argv) {

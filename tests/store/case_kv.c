@@ -165,6 +165,67 @@ static void test_budget(void) {
     rig_finish(&k.rig);
 }
 
+/* What is over gives its bytes back, however it was overwritten before. */
+static void test_bytes_come_back(void) {
+    struct kv_rig k;
+    kv_start(&k);
+    struct store_kv_write writes[] = {{STORE_KV_SET, "a", bytes_of("0123456789"), 100},
+                                      {STORE_KV_SET, "b", bytes_of("short"), 100},
+                                      {STORE_KV_SET, "b", bytes_of("for ever"), 0},
+                                      {STORE_KV_SET, "c", bytes_of("x"), 0},
+                                      {STORE_KV_SET, "c", bytes_of("xyz"), 50},
+                                      {STORE_KV_DONE, "c", {NULL, 0}, 100},
+                                      {STORE_KV_ADD, "c", {NULL, 0}, 1000},
+                                      {STORE_KV_SADD, "c", bytes_of("member"), 0}};
+    EXPECT_EQ_INT(0, kv_write(&k, writes, ARRAY_LEN(writes)));
+    k.rig.now += 100;
+    struct store_sweep sweep = {.limit = 2};
+    EXPECT_EQ_INT(0, rig_run(&k.rig, &sweep.op, STORE_SWEEP));
+    EXPECT_EQ_UINT(2, sweep.removed);
+    EXPECT_TRUE(sweep.more);
+    EXPECT_EQ_INT(0, rig_run(&k.rig, &sweep.op, STORE_SWEEP));
+    EXPECT_EQ_UINT(1, sweep.removed);
+    EXPECT_EQ_INT(0, kv_read(&k, "b", STORE_KV_VALUE, NULL)->op.status);
+    EXPECT_EQ_INT(1000, kv_read(&k, "c", STORE_KV_COUNTER, NULL)->number);
+    EXPECT_EQ_INT(1, kv_read(&k, "c", STORE_KV_IS_MEMBER, "member")->number);
+    rig_expect_sound(&k.rig);
+    struct store_kv_write del[] = {{STORE_KV_DEL, "b", {NULL, 0}, 0},
+                                   {STORE_KV_DEL, "c", {NULL, 0}, 0}};
+    EXPECT_EQ_INT(0, kv_write(&k, del, 2));
+    EXPECT_EQ_UINT(0, rig_stats(&k.rig)->bytes[BUDGET_KV]);
+    store_op_finish(&sweep.op);
+    rig_finish(&k.rig);
+}
+
+static void test_wrap(void) {
+    static const int64_t edges[] = {0,
+                                    1,
+                                    -1,
+                                    2,
+                                    -2,
+                                    INT64_MAX,
+                                    INT64_MIN,
+                                    INT64_MAX - 1,
+                                    INT64_MIN + 1,
+                                    INT64_MAX / 2 + 1,
+                                    4711,
+                                    -4711};
+    struct kv_rig k;
+    kv_start(&k);
+    for (size_t i = 0; i < ARRAY_LEN(edges); i++) {
+        for (size_t j = 0; j < ARRAY_LEN(edges); j++) {
+            struct store_kv_write w[] = {{STORE_KV_DEL, "n", {NULL, 0}, 0},
+                                         {STORE_KV_ADD, "n", {NULL, 0}, edges[i]},
+                                         {STORE_KV_ADD, "n", {NULL, 0}, edges[j]}};
+            EXPECT_EQ_INT(0, kv_write(&k, w, 3));
+            EXPECT_EQ_INT((int64_t)((uint64_t)edges[i] + (uint64_t)edges[j]),
+                          kv_read(&k, "n", STORE_KV_COUNTER, NULL)->number);
+        }
+    }
+    rig_expect_sound(&k.rig);
+    rig_finish(&k.rig);
+}
+
 static int claim_key(struct rig *rig, const struct store_claimed *job, struct store_kv_claim *kc) {
     *kc = (struct store_kv_claim){
         .kv_namespace = "plug", .key = "archive_1", .id = job->spec.id, .token = job->token};
@@ -221,6 +282,7 @@ static void test_claims(void) {
 
 CASES(kv, ON_ALL, {"values, with and without an end", test_values},
       {"the limit of a value", test_value_limit},
-      {"counters count each commit once", test_counters}, {"sets", test_sets},
+      {"counters count each commit once", test_counters}, {"counters wrap around", test_wrap},
+      {"sets", test_sets}, {"bytes of what is over come back", test_bytes_come_back},
       {"a fenced commit writes nothing", test_fenced}, {"the budget for key/values", test_budget},
       {"claims die with their attempt", test_claims});
