@@ -198,13 +198,13 @@ static void opened(struct redis_task *t, int fd) {
 }
 
 static void moved(struct redis_blob_wait *w, struct redis_blob_move *m) {
-    struct open_task *ot = CONTAINER_OF(w, struct open_task, wait);
+    struct open_task *who = CONTAINER_OF(w, struct open_task, wait);
     struct redis_blobs *all = m->all;
     if (m->status != 0) {
-        redis_task_end(&ot->task, m->status, &m->err);
+        redis_task_end(&who->task, m->status, &m->err);
         return;
     }
-    opened(&ot->task, blobcache_reopen(m->fd));
+    opened(&who->task, blobcache_reopen(m->fd));
     if (TAILQ_EMPTY(&m->waits) && m->name[0] == '\0') {
         blobcache_add(&all->cache, &m->blob, m->fd, env_mono_ms(&all->store->net_env));
         m->fd = -1;
@@ -212,7 +212,7 @@ static void moved(struct redis_blob_wait *w, struct redis_blob_move *m) {
 }
 
 static void open_run(struct redis_task *t) {
-    struct open_task *ot = CONTAINER_OF(t, struct open_task, task);
+    struct open_task *who = CONTAINER_OF(t, struct open_task, task);
     struct store_blob_open *open = CONTAINER_OF(t->op, struct store_blob_open, op);
     struct redis_blobs *all = t->store->blobs;
     open->fd = blobcache_open(&all->cache, open->ref.sha256, env_mono_ms(&t->store->net_env));
@@ -232,8 +232,8 @@ static void open_run(struct redis_task *t) {
     }
     m->now_ms = t->op->now_ms;
     m->first_ms = m->running ? m->first_ms : redis_task_left(t);
-    ot->wait.done = moved;
-    TAILQ_INSERT_TAIL(&m->waits, &ot->wait, list);
+    who->wait.done = moved;
+    TAILQ_INSERT_TAIL(&m->waits, &who->wait, list);
     redis_blob_moves_go(all);
 }
 

@@ -3,68 +3,49 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-struct blobcache_entry {
-    struct blob_ref blob;
-    int fd;
-    int64_t since_ms;
-    TAILQ_ENTRY(blobcache_entry) list;
-};
-
-void blobcache_init(struct blobcache *c) {
-    TAILQ_INIT(&c->list);
-    c->bytes = 0;
-    c->count = 0;
-}
-
-static void drop(struct blobcache *c, struct blobcache_entry *x) {
-    TAILQ_REMOVE(&c->list, x, list);
-    c->bytes -= x->blob.size;
+static void drop(struct blobcache *c, unsigned at) {
+    (void)close(c->files[at].fd);
+    c->bytes -= c->files[at].blob.size;
     c->count--;
-    (void)close(x->fd);
-    free(x);
+    memmove(&c->files[at], &c->files[at + 1], (c->count - at) * sizeof c->files[0]);
 }
 
-// So few that a list is searched.
-static struct blobcache_entry *find(struct blobcache *c, const uint8_t sha256[32]) {
-    struct blobcache_entry *x;
-    TAILQ_FOREACH(x, &c->list, list) {
-        if (memcmp(x->blob.sha256, sha256, sizeof x->blob.sha256) == 0) {
-            return x;
-        }
+// Where it is, or `count`: so few that they are searched.
+static unsigned find(const struct blobcache *c, const uint8_t sha256[32]) {
+    unsigned at = 0;
+    while (at < c->count && memcmp(c->files[at].blob.sha256, sha256, 32) != 0) {
+        at++;
     }
-    return NULL;
+    return at;
 }
 
 void blobcache_drop(struct blobcache *c, const uint8_t sha256[32]) {
-    struct blobcache_entry *x = find(c, sha256);
-    if (x != NULL) {
-        drop(c, x);
+    unsigned at = find(c, sha256);
+    if (at < c->count) {
+        drop(c, at);
     }
 }
 
 void blobcache_finish(struct blobcache *c) {
-    while (!TAILQ_EMPTY(&c->list)) {
-        drop(c, TAILQ_FIRST(&c->list));
+    while (c->count > 0) {
+        drop(c, c->count - 1);
     }
 }
 
 void blobcache_add(struct blobcache *c, const struct blob_ref *blob, int fd, int64_t now_mono_ms) {
     blobcache_drop(c, blob->sha256);
-    struct blobcache_entry *x =
-        blob->size > BLOBCACHE_BYTES_MAX ? NULL : malloc(sizeof *x); // NULL: it is only a cache
-    if (x == NULL) {
+    if (blob->size > BLOBCACHE_BYTES_MAX) {
         (void)close(fd);
         return;
     }
     while (c->count == BLOBCACHE_FILES_MAX || c->bytes > BLOBCACHE_BYTES_MAX - blob->size) {
-        drop(c, TAILQ_LAST(&c->list, blobcache_list));
+        drop(c, c->count - 1);
     }
-    *x = (struct blobcache_entry){.blob = *blob, .fd = fd, .since_ms = now_mono_ms};
-    TAILQ_INSERT_HEAD(&c->list, x, list);
+    memmove(&c->files[1], &c->files[0], c->count * sizeof c->files[0]);
+    c->files[0] = (struct blobcache_file){*blob, fd, now_mono_ms};
     c->bytes += blob->size;
     c->count++;
 }
@@ -77,16 +58,17 @@ int blobcache_reopen(int fd) {
 }
 
 int blobcache_open(struct blobcache *c, const uint8_t sha256[32], int64_t now_mono_ms) {
-    struct blobcache_entry *x = find(c, sha256);
-    if (x == NULL) {
+    unsigned at = find(c, sha256);
+    if (at == c->count) {
         return -ENOENT;
     }
-    int fd = now_mono_ms - x->since_ms < BLOBCACHE_AGE_MS ? blobcache_reopen(x->fd) : -ENOENT;
+    struct blobcache_file file = c->files[at];
+    int fd = now_mono_ms - file.since_ms < BLOBCACHE_AGE_MS ? blobcache_reopen(file.fd) : -ENOENT;
     if (fd < 0) {
-        drop(c, x);
+        drop(c, at);
         return -ENOENT;
     }
-    TAILQ_REMOVE(&c->list, x, list);
-    TAILQ_INSERT_HEAD(&c->list, x, list);
+    memmove(&c->files[1], &c->files[0], at * sizeof c->files[0]);
+    c->files[0] = file;
     return fd;
 }

@@ -6,7 +6,6 @@
 #define JOBHOST_STORE_REDIS_BLOBCACHE_H
 
 #include <stdint.h>
-#include <sys/queue.h>
 
 #include "core/job.h"
 
@@ -16,16 +15,19 @@ enum {
     BLOBCACHE_AGE_MS = 3600 * 1000, /* then it is fetched anew: it may be gone by then */
 };
 
-struct blobcache_entry;
-TAILQ_HEAD(blobcache_list, blobcache_entry);
-
-struct blobcache {
-    struct blobcache_list list; /* used last: first */
-    uint64_t bytes;
-    unsigned count;
+struct blobcache_file {
+    struct blob_ref blob;
+    int fd;
+    int64_t since_ms;
 };
 
-void blobcache_init(struct blobcache *c);
+/* Zeroed: empty. */
+struct blobcache {
+    struct blobcache_file files[BLOBCACHE_FILES_MAX]; /* used last: first */
+    unsigned count;
+    uint64_t bytes;
+};
+
 void blobcache_finish(struct blobcache *c);
 
 /* `fd` is taken, also when there is no room for it. */

@@ -22,7 +22,6 @@ struct redis_blobs *redis_blobs_new(struct redis_store *s, struct err *e) {
         return NULL;
     }
     all->store = s;
-    blobcache_init(&all->cache);
     TAILQ_INIT(&all->moves);
     timer_init(&all->idle, on_idle, all);
     // "shared" also when it is not: another host may run here, and what a dead one left has no names
