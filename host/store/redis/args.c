@@ -39,6 +39,12 @@ void redis_args_copy(struct redis_args *a, struct bytes bytes) {
     }
 }
 
+const char *redis_args_keep(struct redis_args *a, const char *text) {
+    const char *copy = arena_str(&a->arena, text);
+    a->failed = a->failed || (copy == NULL && text != NULL);
+    return copy;
+}
+
 void redis_args_printf(struct redis_args *a, const char *fmt, ...) {
     char text[256]; // names and numbers
     va_list ap;
@@ -94,6 +100,37 @@ void redis_args_fill(struct redis_args *a, size_t hole, int64_t number) {
     if (!a->failed) {
         a->words[hole] = copy.data;
         a->lens[hole] = copy.len;
+    }
+}
+
+struct redis_settings redis_settings_begin(struct redis_args *a) {
+    struct redis_settings s = {.args = a, .count = redis_args_hole(a)};
+    return s;
+}
+
+void redis_setting_bytes(struct redis_settings *s, const char *name, struct bytes value) {
+    if (value.len > 0) {
+        redis_args_text(s->args, name);
+        redis_args_bytes(s->args, value);
+        s->n++;
+    }
+}
+
+void redis_setting_text(struct redis_settings *s, const char *name, const char *text) {
+    redis_setting_bytes(s, name, bytes_of(text));
+}
+
+void redis_setting_number(struct redis_settings *s, const char *name, int64_t number) {
+    if (number != 0) {
+        redis_args_text(s->args, name);
+        redis_args_number(s->args, number);
+        s->n++;
+    }
+}
+
+void redis_settings_end(struct redis_settings *s) {
+    if (s->n > 0) {
+        redis_args_fill(s->args, s->count, s->n);
     }
 }
 

@@ -26,6 +26,8 @@ struct redis_args {
 void redis_args_text(struct redis_args *a, const char *text);    /* borrowed; NULL is empty */
 void redis_args_bytes(struct redis_args *a, struct bytes bytes); /* borrowed */
 void redis_args_copy(struct redis_args *a, struct bytes bytes);
+/* A copy that lives as long as the words; not a word itself. */
+const char *redis_args_keep(struct redis_args *a, const char *text);
 void redis_args_printf(struct redis_args *a, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 void redis_args_number(struct redis_args *a, int64_t number);
@@ -35,6 +37,19 @@ void redis_args_nonce(struct redis_args *a, uint64_t nonce);       /* of a host;
 /* A place for a number that is known later: its index, for redis_args_fill(). */
 size_t redis_args_hole(struct redis_args *a);
 void redis_args_fill(struct redis_args *a, size_t hole, int64_t number);
+
+/* Names and values of what is not as it mostly is, behind their number (lua/lib/queue.lua:
+ * take_settings()): what is NULL, empty or 0 takes no words. Values are borrowed. */
+struct redis_settings {
+    struct redis_args *args;
+    size_t count; /* the place of their number */
+    int64_t n;
+};
+struct redis_settings redis_settings_begin(struct redis_args *a);
+void redis_setting_text(struct redis_settings *s, const char *name, const char *text);
+void redis_setting_bytes(struct redis_settings *s, const char *name, struct bytes value);
+void redis_setting_number(struct redis_settings *s, const char *name, int64_t number);
+void redis_settings_end(struct redis_settings *s);
 
 /* Appends the words of `more`, which stays the owner of what it copied. */
 void redis_args_append(struct redis_args *a, const struct redis_args *more);

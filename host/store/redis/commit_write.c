@@ -161,27 +161,43 @@ static bool may_be_laden(const struct redis_job *job) {
 
 /* ------------------------------------------------------------------ the item */
 
+// What is not as it mostly is, by the names of lua/commit.lua. The claim may be gone when the call is
+// sent, so its texts are copied.
+static void write_settings(const struct redis_store *s, const struct redis_claim *claim,
+                           const struct redis_commit_plan *plan, struct redis_args *a) {
+    const struct job_spec *spec = &claim->job.spec;
+    int64_t ttl = spec->dedup_ttl_ms != 0 ? spec->dedup_ttl_ms : s->config.dedup_ttl_ms;
+    bool normal = spec->priority == PRIORITY_NORMAL;
+    struct redis_settings to = redis_settings_begin(a);
+    if (!job_is_final(plan->to)) {
+        redis_setting_text(&to, "type", redis_args_keep(a, spec->type));
+    }
+    redis_setting_text(&to, "priority", normal ? NULL : priority_name((int)spec->priority));
+    redis_setting_number(&to, "in_front", plan->in_front);
+    redis_setting_number(&to, "laden", may_be_laden(&claim->job));
+    if (spec->dedup_key != NULL) {
+        redis_setting_text(&to, "key", redis_args_keep(a, spec->dedup_key));
+        redis_args_text(a, "ttl");
+        redis_args_number(a, ttl);
+        to.n++;
+    }
+    redis_settings_end(&to);
+}
+
 void redis_commit_write(const struct redis_store *s, const struct redis_claim *claim,
                         const struct store_commit_item *item, const struct redis_commit_plan *plan,
                         unsigned queue, int64_t now_ms, struct redis_args *a) {
-    const struct job_spec *spec = &claim->job.spec;
-    int64_t ttl = spec->dedup_ttl_ms != 0 ? spec->dedup_ttl_ms : s->config.dedup_ttl_ms;
     redis_args_number(a, queue);
     redis_args_id(a, &item->id);
     redis_args_number(a, item->token);
     redis_args_number(a, item->commit_no);
     redis_args_text(a, job_state_name((int)plan->to));
-    redis_args_copy(a, bytes_of(spec->type));
-    redis_args_text(a, spec->priority == PRIORITY_NORMAL ? "" : priority_name((int)spec->priority));
-    put_flag(a, plan->in_front);
     if (job_is_final(plan->to) || plan->at_ms > 0) {
         redis_args_number(a, job_is_final(plan->to) ? plan->keep_ms : plan->at_ms);
     } else {
         redis_args_text(a, "");
     }
-    redis_args_copy(a, bytes_of(spec->dedup_key));
-    redis_args_number(a, ttl);
-    put_flag(a, may_be_laden(&claim->job));
+    write_settings(s, claim, plan, a);
     write_hash(&claim->job, plan, now_ms, a);
     if (!has_effects(item, plan)) {
         redis_args_text(a, "");

@@ -10,6 +10,26 @@ int redis_insert_check(const struct job_spec *spec) {
     return spec->dedup_key != NULL && spec->dedup_mode > DEDUP_RETURN ? -ENOTSUP : 0;
 }
 
+// What is not as it mostly is, by the names of lua/lib/insert.lua.
+static void write_settings(const struct store_submit_item *item, const char *comes, int64_t now_ms,
+                           struct redis_args *a) {
+    const struct job_spec *spec = item->spec;
+    bool normal = spec->priority == PRIORITY_NORMAL;
+    bool reject = spec->dedup_key != NULL && spec->dedup_mode == DEDUP_REJECT;
+    bool large = spec->payload.len > REDIS_PAYLOAD_INLINE;
+    struct redis_settings s = redis_settings_begin(a);
+    redis_setting_text(&s, "priority", normal ? NULL : priority_name((int)spec->priority));
+    redis_setting_number(&s, "due", spec->run_at_ms > now_ms ? spec->run_at_ms : 0);
+    redis_setting_text(&s, "key", spec->dedup_key);
+    redis_setting_text(&s, "mode", reject ? "reject" : NULL);
+    redis_setting_text(&s, "comes", *comes != '\0' ? comes : NULL);
+    redis_setting_bytes(&s, "payload", large ? spec->payload : (struct bytes){NULL, 0});
+    redis_setting_number(&s, "max_waiting", item->max_waiting);
+    redis_setting_number(&s, "keep_ms", item->keep_ms);
+    redis_setting_number(&s, "tombstone", item->tombstone_ms);
+    redis_settings_end(&s);
+}
+
 void redis_insert_write(const struct store_submit_item *item, const char *comes, unsigned queue,
                         const struct redis_queue *q, int64_t now_ms, struct redis_args *a) {
     const struct job_spec *spec = item->spec;
@@ -19,25 +39,11 @@ void redis_insert_write(const struct store_submit_item *item, const char *comes,
     redis_args_id(a, &spec->id);
     redis_args_copy(a, (struct bytes){spec->id.b, sizeof spec->id.b});
     redis_args_text(a, spec->type);
-    redis_args_text(a, spec->priority == PRIORITY_NORMAL ? "" : priority_name((int)spec->priority));
-    if (spec->run_at_ms > now_ms) {
-        redis_args_number(a, spec->run_at_ms);
-    } else {
-        redis_args_text(a, "");
-    }
-    redis_args_text(a, spec->dedup_key);
-    redis_args_text(a, spec->dedup_mode == DEDUP_REJECT ? "reject" : "return");
-    redis_args_text(a, comes);
-    redis_args_number(a, item->max_waiting);
-    redis_args_number(a, item->keep_ms);
-    redis_args_number(a, item->tombstone_ms);
-    size_t bytes = redis_args_hole(a);
-    redis_args_bytes(a, spec->payload.len > REDIS_PAYLOAD_INLINE ? spec->payload
-                                                                 : (struct bytes){NULL, 0});
+    redis_args_number(a, jobhash_bytes(spec));
+    write_settings(item, comes, now_ms, a);
     size_t count = redis_args_hole(a);
     size_t pairs = jobhash_write(&job, q->prefix[0] == '\0', a);
     redis_args_fill(a, count, (int64_t)pairs * 2);
-    redis_args_fill(a, bytes, jobhash_bytes(spec));
 }
 
 static bool read_holder(const struct redis_reply *reply, struct store_submit_item *item) {

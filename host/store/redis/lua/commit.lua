@@ -7,17 +7,17 @@
 local STALE, ODD = -3, -4 -- op_commit.c knows these
 
 -- An item, in the order of commit_write.c:
---   queue (its number)  id  token  number of the commit  where the job goes  type  priority
---   in front (1) or not ('');  due time, or how long it is kept (ms), or ''
---   dedup key ('' = none)  how long it outlives a success (ms)
---   1 = something may hang on it, '' = surely nothing
+--   queue (its number)  id  token  number of the commit  where the job goes
+--   due time, or how long it is kept (ms), or '';  settings
 --   n  n names and values of its hash that change;  n  n names that go
 --   effects (lib/effects.lua)
+-- Its settings, by name:
+--   type      if it does not end       in_front  1
+--   priority  if not normal            laden     1 = something may hang on it, else surely nothing
+--   key       dedup key                ttl       how long that outlives a success, ms
 local function take_commit()
-    local it = {q = queues[take_number()], id = take(), token = take_number(), number = take_number(), to = take(),
-                type = take(), priority = take(), in_front = take() == '1', at = take_number(), key = take(),
-                ttl = take_number(), laden = take() == '1'}
-    it.priority = it.priority ~= '' and it.priority
+    local it = take_settings({q = queues[take_number()], id = take(), token = take_number(), number = take_number(),
+                              to = take(), at = take_number(), priority = false})
     it.first, it.last = take_range(take_number())
     it.gone_first, it.gone_last = take_range(take_number())
     it.effects = take_effects()
@@ -99,7 +99,7 @@ local function go(it, key, ask, tombstone, begun, has)
         enter(q, it.id, it.to, it.type, it.priority, it.at, it.in_front)
     else
         conclude(q, it.id, it.to, it.at)
-        finish_job(q, it.id, it.to, it.at, it.key, it.ttl, tombstone, has)
+        finish_job(q, it.id, it.to, it.at, it.key, tonumber(it.ttl), tombstone, has)
     end
 end
 

@@ -3,16 +3,17 @@ local NEW, DUPLICATE, REPEATED, HELD, OVER_BUDGET, FULL = 0, 1, 3, 4, 5, 6 -- op
 local PARCEL_KEEP_MS = 691200000 -- 8 days: longer than any host sleeps between two steps
 
 -- What comes of each item, in the order of op_submit.c: its words stay in ARGV.
---   queue (its number)  id  its 16 bytes  type  priority ('' = normal)  due (unix ms, '' = now)
---   dedup key ('' = none)  mode (reject, return)  how it comes ('', spooled, forwarded)
---   how many may wait (0 = any)  how long it is kept as a duplicate (ms)  tombstone (ms, 0 = none)
---   its bytes for the budget  a payload too large for the hash, or ''  n  n names and values
+--   queue (its number)  id  its 16 bytes  type  its bytes for the budget  settings  n  n names and values
+-- Its settings, by name:
+--   priority  if not normal            due      unix ms, if not now
+--   key       dedup key                mode     'reject', else its holder is returned
+--   comes     'spooled', 'forwarded'   payload  one too large for the hash
+--   max_waiting  how many may wait     keep_ms  how long it is kept as a duplicate
+--   tombstone    ms
 local function take_item()
-    local it = {q = queues[take_number()], id = take(), raw = take(), type = take(), priority = take(),
-                due = take_number(), key = take(), mode = take(), comes = take(),
-                max_waiting = take_number(), keep_ms = take_number(), tombstone = take(),
-                bytes = take_number(), payload = take()}
-    it.priority = it.priority ~= '' and it.priority
+    local it = take_settings({q = queues[take_number()], id = take(), raw = take(), type = take(),
+                              bytes = take_number(), priority = false})
+    it.due, it.max_waiting, it.keep_ms = tonumber(it.due), tonumber(it.max_waiting), tonumber(it.keep_ms) or 0
     it.first, it.last = take_range(take_number())
     return it
 end
@@ -38,10 +39,10 @@ end
 local function write_job(it, status)
     local q, job = it.q, it.q.j .. 'job:' .. it.id
     redis.call('HSET', job, 'id', it.id, 'status', status, unpack(ARGV, it.first, it.last))
-    if it.payload ~= '' then
+    if it.payload then
         redis.call('SET', q.j .. 'payload:' .. it.id, it.payload)
     end
-    if it.tombstone ~= '0' then
+    if it.tombstone then
         redis.call('HSET', job, 'tombstone', it.tombstone)
     end
     if q.j ~= '' then
@@ -61,7 +62,7 @@ local function end_as_duplicate(it, winner)
         redis.call('HSET', job, 'deleteAt', text_of(now + it.keep_ms))
     end
     enter(q, it.id, 'duplicate', it.type, it.priority, it.keep_ms)
-    finish_job(q, it.id, 'duplicate', it.keep_ms, nil, 0, it.tombstone ~= '0' and it.tombstone)
+    finish_job(q, it.id, 'duplicate', it.keep_ms, nil, 0, it.tombstone)
 end
 
 local function meet_holder(it, winner)
@@ -77,12 +78,12 @@ end
 -- all, nil = any.
 local function insert_new(it, room)
     local q = it.q
-    local winner = it.key ~= '' and holder_of(q, it.key)
+    local winner = it.key and holder_of(q, it.key)
     if room and bytes_in_use(q) + it.bytes > room and (not winner or it.comes == 'spooled') then
         return OVER_BUDGET
     elseif winner then
         return meet_holder(it, winner)
-    elseif it.max_waiting > 0 and waiting(q) >= it.max_waiting then
+    elseif it.max_waiting and waiting(q) >= it.max_waiting then
         return FULL
     end
     local due = it.due and it.due > now and it.due
@@ -92,7 +93,7 @@ local function insert_new(it, room)
         redis.call('HSET', q.j .. 'job:' .. it.id, 'dueAt', text_of(due))
     end
     enter(q, it.id, status, it.type, it.priority, due)
-    if it.key ~= '' then
+    if it.key then
         hold_key(q, it.id, it.key)
     end
     q.waited = q.waited and q.waited + 1
@@ -105,7 +106,7 @@ local function insert(it, room, fresh)
     local q = it.q
     if not fresh and redis.call('EXISTS', q.j .. 'job:' .. it.id) == 1 then
         return REPEATED
-    elseif it.comes ~= '' and is_remembered(q, it.id) then
+    elseif it.comes and is_remembered(q, it.id) then
         return REPEATED
     end
     if it.comes == 'forwarded' then -- until its parcel is surely gone: op_forward.c

@@ -26,6 +26,15 @@ local function take_range(n)
     return first, argument
 end
 
+-- n names and values, of what is not as it mostly is: most items have none
+local function take_settings(it)
+    for _ = 1, take_number() do
+        local name = take()
+        it[name] = take()
+    end
+    return it
+end
+
 -- Lua's own form of large numbers is 1.7e+12
 local function text_of(number)
     return string.format('%.0f', number)
