@@ -12,7 +12,8 @@
  *
  * Some changes pass the hub by (what becomes due, what an operator does in bulk, another host), so
  * the job is read again every REFRESH_MS, which also keeps proxies from cutting a silent
- * connection; what is found then is published for all. */
+ * connection; what is found then is published for all. Where several hosts share the store most
+ * jobs may run elsewhere, so it is done every SHARED_MS. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -22,7 +23,7 @@
 #include "core/event_id.h"
 #include "supervisor/hub.h"
 
-enum { REFRESH_MS = 15000, RETRY_MS = 2000 };
+enum { REFRESH_MS = 15000, SHARED_MS = 2000, RETRY_MS = 2000 };
 
 enum purpose {
     READ_FIRST,   // before the answer begins
@@ -338,7 +339,7 @@ static void take_job(struct watcher *w) {
                                                       .state = (enum job_state)found});
     }
     pump(w);
-    look_again(w, REFRESH_MS);
+    look_again(w, w->host->store.ops->caps.shared ? SHARED_MS : REFRESH_MS);
 }
 
 static void got_job(struct store_op *op) {

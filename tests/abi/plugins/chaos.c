@@ -93,6 +93,7 @@ CHAOS_RUN(kv)
 CHAOS_RUN(children)
 CHAOS_RUN(echo)
 CHAOS_RUN(fields)
+CHAOS_RUN(trace)
 #undef CHAOS_RUN
 
 #define HANDLER(name_, summary_)                                                                   \
@@ -119,6 +120,7 @@ static const struct jh_handler handlers[] = {
     HANDLER(children, "spawn children"),
     HANDLER(echo, "return the payload"),
     HANDLER(fields, "return everything the job says about itself"),
+    HANDLER(trace, "leave lines in a file while it runs"),
 };
 JH_EXPORT const struct jh_plugin jobhost_plugin = {
     JH_PLUGIN_INIT,
