@@ -345,8 +345,22 @@ def redis_texts():
         write("fuzz_redis_text", "info-" + name, b"\1" + text_.encode())
 
 
+def redis_blobs():
+    sha, job = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", "01890a5d-ac96-774b-bcce-b302099a8057"
+    references = {
+        "file": f"{sha} q {job} f", "output": f"{sha} long-queue.name {job} oan output: \u00e9", "no-queue": f"{sha}  {job} r", "no-what": f"{sha} q {job} ",
+        "no-end": f"{sha} q {job}", "only-sha": sha, "sha-blank": sha + " ", "bad-sha": f"{sha[:-1]}G q {job} f",
+    }
+    names = {"shared": sha + "-0000000000000007", "sha": sha, "path": "../../../etc/passwd", "slash": sha + "-000000000000000/"}
+    for name, text_ in references.items():
+        write("fuzz_redis_blob", "reference-" + name, b"\0" + text_.encode())
+    for name, text_ in names.items():
+        write("fuzz_redis_blob", "name-" + name, b"\1" + text_.encode())
+
+
 if __name__ == "__main__":
     records()
+    redis_blobs()
     redis_replies()
     redis_hashes()
     redis_texts()

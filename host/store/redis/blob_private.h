@@ -122,6 +122,14 @@ void redis_blob_move_send(struct redis_blob_move *m);
 /* An array of texts, in the arena, each with a NUL behind. NULL: no memory. */
 struct bytes *redis_blob_texts(const struct redis_reply *list, struct arena *a, size_t *ret_count);
 
+struct redis_blob_reference {
+    struct bytes text; /* all of it: "<sha256> <queue> <id> <what>" */
+    struct bytes hex, queue, id, what;
+    uint8_t sha256[32];
+};
+/* The parts point into the text. False: it is none; the job's id may still be anything. */
+bool redis_blob_reference_parse(struct bytes text, struct redis_blob_reference *ret);
+
 /* Looks whether references, the elements of `refs`, still hold, and releases those that do not. */
 void redis_blobs_look(struct redis_task *t, const struct redis_reply *refs);
 

@@ -4,15 +4,9 @@
 
 #include "store/redis/blob_private.h"
 
-struct reference {
-    struct bytes text; /* "<sha256> <queue> <id> <what>" */
-    struct bytes hex, id, what;
-    uint8_t sha256[32];
-    unsigned queue; /* its number in the call, from 1; 0: nobody here can look */
-};
-
 struct looking {
-    struct reference *refs;
+    struct redis_blob_reference *refs;
+    unsigned *numbers; /* of their queues in the call, from 1; 0: nobody here can look */
     size_t count;
     struct redis_queue **queues;
     size_t queue_count;
@@ -29,24 +23,23 @@ struct bytes *redis_blob_texts(const struct redis_reply *list, struct arena *a, 
     return texts;
 }
 
-// Its parts; `queue` is the name. False: it is no reference.
-static bool parse(struct bytes text, struct reference *ret, struct bytes *queue) {
-    const char *p = text.data, *name = p + BLOBFILE_SHA_TEXT + 1;
-    char hex[BLOBFILE_SHA_TEXT + 1];
-    *ret = (struct reference){.text = text};
-    if (text.len <= BLOBFILE_SHA_TEXT + 1 || name[-1] != ' ') {
+bool redis_blob_reference_parse(struct bytes text, struct redis_blob_reference *ret) {
+    *ret = (struct redis_blob_reference){.text = text};
+    if (text.len <= BLOBFILE_SHA_TEXT + 1) {
         return false;
     }
+    const char *p = text.data, *name = p + BLOBFILE_SHA_TEXT + 1;
     size_t left = text.len - BLOBFILE_SHA_TEXT - 1;
+    char hex[BLOBFILE_SHA_TEXT + 1];
     memcpy(hex, p, BLOBFILE_SHA_TEXT);
     hex[BLOBFILE_SHA_TEXT] = '\0';
     const char *blank = memchr(name, ' ', left);
     size_t len = blank == NULL ? 0 : (size_t)(blank - name);
-    if (!blobfile_sha_parse(hex, ret->sha256) || blank == NULL || left < len + JOB_ID_TEXT + 3 ||
-        blank[1 + JOB_ID_TEXT] != ' ') {
+    if (name[-1] != ' ' || !blobfile_sha_parse(hex, ret->sha256) || blank == NULL ||
+        left < len + JOB_ID_TEXT + 3 || blank[1 + JOB_ID_TEXT] != ' ') {
         return false;
     }
-    *queue = (struct bytes){name, len};
+    ret->queue = (struct bytes){name, len};
     ret->hex = (struct bytes){p, BLOBFILE_SHA_TEXT};
     ret->id = (struct bytes){blank + 1, JOB_ID_TEXT};
     ret->what = (struct bytes){blank + JOB_ID_TEXT + 2, left - len - JOB_ID_TEXT - 2};
@@ -87,7 +80,7 @@ static int tell(struct redis_task *t, void *arg, const struct redis_reply *seen,
     redis_args_number(&ask->request.args, (int64_t)l->count);
     for (size_t i = 0; i < l->count; i++) {
         int64_t good = 1;
-        if (l->refs[i].queue != 0) {
+        if (l->numbers[i] != 0) {
             (void)redis_reply_integer(redis_reply_at(seen, at++), &good);
         }
         redis_args_number(&ask->request.args, good);
@@ -107,12 +100,12 @@ static void ask_jobs(struct redis_task *t, struct looking *l) {
     size_t hole = redis_args_hole(a);
     int64_t asked = 0;
     for (size_t i = 0; i < l->count; i++) {
-        const struct reference *ref = &l->refs[i];
-        if (ref->queue == 0) {
+        const struct redis_blob_reference *ref = &l->refs[i];
+        if (l->numbers[i] == 0) {
             continue;
         }
         asked++;
-        redis_args_number(a, ref->queue);
+        redis_args_number(a, l->numbers[i]);
         redis_args_bytes(a, ref->id);
         redis_args_bytes(a, ref->what);
         redis_args_bytes(a, ref->hex);
@@ -130,12 +123,17 @@ static struct looking *prepare(struct redis_task *t, const struct redis_reply *r
         return NULL;
     }
     l->refs = arena_zalloc(a, (l->count + 1) * sizeof *l->refs);
+    l->numbers = arena_zalloc(a, (l->count + 1) * sizeof *l->numbers);
     l->queues = arena_zalloc(a, (l->count + 1) * sizeof(struct redis_queue *));
-    for (size_t i = 0; i < l->count && l->refs != NULL && l->queues != NULL; i++) {
-        struct bytes queue;
-        l->refs[i].queue = parse(texts[i], &l->refs[i], &queue) ? number_of(t, l, queue) : 0;
+    if (l->refs == NULL || l->numbers == NULL || l->queues == NULL) {
+        return NULL;
     }
-    return l->refs == NULL || l->queues == NULL ? NULL : l;
+    for (size_t i = 0; i < l->count; i++) {
+        if (redis_blob_reference_parse(texts[i], &l->refs[i])) {
+            l->numbers[i] = number_of(t, l, l->refs[i].queue);
+        }
+    }
+    return l;
 }
 
 void redis_blobs_look(struct redis_task *t, const struct redis_reply *refs) {
