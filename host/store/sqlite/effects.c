@@ -2,8 +2,8 @@
 
 #include <errno.h>
 
-#include "store/sqlite/blobrow.h"
 #include "store/history.h"
+#include "store/sqlite/blobrow.h"
 #include "store/sqlite/ops.h"
 #include "store/sqlite/outputs.h"
 

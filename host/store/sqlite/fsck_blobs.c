@@ -3,10 +3,10 @@
 #include <stdlib.h>
 
 #include "store/blobfile.h"
+#include "store/hash.h"
 #include "store/sqlite/blobrow.h"
 #include "store/sqlite/blobs.h"
 #include "store/sqlite/fsck.h"
-#include "store/hash.h"
 
 // How often each blob is named, by files of jobs, by results and by outputs; then compared with rows and files.
 struct count {

@@ -17,8 +17,8 @@
 #include <stdint.h>
 
 #include "core/job.h"
-#include "store/sqlite/conn.h"
 #include "store/hash.h"
+#include "store/sqlite/conn.h"
 #include "store/store.h"
 
 struct queue {
