@@ -31,6 +31,7 @@ static void use_dir(struct rig *rig, const char *dir) {
  * one are not met again. */
 static void submit(struct rig *rig, int i) {
     char payload[32];
+    rig->now = env_wall_ms(&rig->env); // as the spool's own
     struct job_spec spec = rig_spec(rig, i % 2 == 0 ? "even" : "odd", "t");
     (void)snprintf(payload, sizeof payload, "%d", i);
     spec.payload = bytes_of(payload);
