@@ -23,7 +23,7 @@ local function bytes_of(map, overhead)
     local piece, n = map.payload, 0
     while piece do
         sum, n = sum + #piece, n + 1
-        piece = map['payload:' .. n]
+        piece = map[tostring(n)]
     end
     return sum
 end
