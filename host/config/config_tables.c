@@ -102,8 +102,9 @@ static const struct config_field host_rows[] = {
      .max = DAY, .doc = "How long running jobs may go on after SIGTERM."},
     {"lease", CONFIG_DURATION, FIELD_RESTART, AT(config_host, lease_ms), .fallback = "30s",
      .min = 5 * SECOND, .max = HOUR,
-     .doc = "A host that is silent for this long loses its running jobs to another; the same on all "
-            "hosts of a store."},
+     .doc =
+         "A host that is silent for this long loses its running jobs to another; the same on all "
+         "hosts of a store."},
     {"log_level", CONFIG_WORD, 0, AT(config_host, log_level), .fallback = "info",
      .words = WORDS("debug", "info", "warn", "error"), .doc = "The least that is logged."},
     {"log_format", CONFIG_WORD, 0, AT(config_host, log_format), .fallback = "text",
@@ -254,8 +255,9 @@ static const struct config_field queue_rows[] = {
      .doc = "Share among the queues that wait for the same workers."},
     {"key_prefix", CONFIG_STRING, FIELD_RESTART, AT(config_queue, key_prefix), .fallback = "",
      .max = 64,
-     .doc = "What the queue's keys in Redis begin with, such as `klap:`: of each queue its own, the "
-            "same on all hosts."},
+     .doc =
+         "What the queue's keys in Redis begin with, such as `klap:`: of each queue its own, the "
+         "same on all hosts."},
     {"split_normal", CONFIG_BOOL, FIELD_RESTART, AT(config_queue, split_normal),
      .fallback = "false",
      .doc = "Names the list of normal priority `:normal` instead of leaving the bare name."},

@@ -123,6 +123,22 @@ def test_hosts_are_listed(fleet):
     idle.wait_job(job, "cancelled")
 
 
+def test_idle_hosts_leave_the_server_alone(fleet, redis):
+    """Between beats they send nothing at all; tests/unit/test_supervisor_hosts.c counts an hour."""
+    fleet.add(2)
+    jobs = [fleet.submit_trace(host, 0) for host in fleet.hosts]
+    fleet.hosts[0].wait_all(jobs, "succeeded")
+
+    def calls():
+        lines = [line for line in redis("info", "commandstats").splitlines() if line.startswith("cmdstat_")]
+        return sum(int(line.split("calls=")[1].split(",")[0]) for line in lines if not line.startswith("cmdstat_info"))
+
+    time.sleep(1)  # the beat of those jobs is not due yet, and what they began has ended
+    before = calls()
+    time.sleep(10)
+    assert calls() - before <= 4  # of each host at most one beat, and what that found
+
+
 # ---- one of them is gone
 
 def test_a_killed_hosts_jobs_are_taken_over(fleet):
