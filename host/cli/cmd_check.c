@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "cli/check_fallback.h"
 #include "cli/check_handlers.h"
 #include "cli/check_redis.h"
 #include "cli/check_tls.h"
@@ -25,6 +26,8 @@ struct check {
     struct err store_error;
     struct redis_survey redis;
     bool is_redis;
+    int64_t spooled; /* jobs in the spool */
+    struct err spool_error;
 };
 
 /* ---- plugins ---- */
@@ -175,8 +178,24 @@ static void check_server(struct check *k) {
     }
 }
 
+static void check_spool(struct check *k) {
+    const char *fallback = k->local.config->store.fallback;
+    struct err e = {.code = 0};
+    k->spooled = check_fallback(fallback, &e);
+    if (k->spooled >= 0 && !k->cli->json) {
+        out_linef(k->cli, "fallback", "%s, %lld jobs wait", fallback, (long long)k->spooled);
+    } else if (k->spooled < 0) {
+        (void)err_set(&k->spool_error, e.code, "store.fallback: %s", e.msg);
+        say_store(k, true, k->spool_error.msg);
+        k->store_problem = k->store_problem == NULL ? k->spool_error.msg : k->store_problem;
+    }
+}
+
 static void check_store(struct check *k) {
     (redis_address_is_redis(k->local.config->store.url) ? check_server : check_sqlite)(k);
+    if (k->local.config->store.fallback != NULL) {
+        check_spool(k);
+    }
 }
 
 /* ---- the verdict ---- */
@@ -198,6 +217,9 @@ static void print_json(struct check *k, bool ok) {
     add_list(&out, "warnings", &k->warnings);
     if (k->store_problem != NULL) {
         json_kstr(&out, "store", k->store_problem);
+    }
+    if (k->local.config != NULL && k->local.config->store.fallback != NULL && k->spooled >= 0) {
+        json_kint(&out, "spooled", k->spooled);
     }
     if (k->is_redis) {
         json_key(&out, "redis");

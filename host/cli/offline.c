@@ -20,10 +20,7 @@ static void on_health(void *arg, const char *reason) {
     (void)reason;
 }
 
-int offline_open(const struct config *config, bool read_only_ok, struct offline *ret,
-                 struct err *e) {
-    static const struct store_events events = {
-        .ready = on_ready, .due = on_due, .health = on_health};
+static int begin(struct offline *ret, struct err *e) {
     *ret = (struct offline){.log = {.fd = -1}};
     ret->log.env = &ret->env;
     int r = env_open(&ret->env, e);
@@ -31,16 +28,31 @@ int offline_open(const struct config *config, bool read_only_ok, struct offline 
         return r;
     }
     ret->base = event_base_new();
-    if (ret->base == NULL) {
+    return ret->base == NULL ? err_set(e, -ENOMEM, "out of memory") : 0;
+}
+
+static int open_it(struct offline *o, const struct store_config *config, struct err *e) {
+    static const struct store_events events = {
+        .ready = on_ready, .due = on_due, .health = on_health};
+    return store_open(config, o->base, &o->log, &o->env, &events, &o->store, e);
+}
+
+int offline_open_store(const struct store_config *config, struct offline *ret, struct err *e) {
+    int r = begin(ret, e);
+    r = r != 0 ? r : open_it(ret, config, e);
+    if (r != 0) {
         offline_close(ret);
-        return err_set(e, -ENOMEM, "out of memory");
     }
-    r = host_store_init(&ret->made, config, e);
+    return r;
+}
+
+int offline_open(const struct config *config, bool read_only_ok, struct offline *ret,
+                 struct err *e) {
+    int r = begin(ret, e);
+    r = r != 0 ? r : host_store_init(&ret->made, config, e);
     ret->made.config.read_only_ok = read_only_ok;
     ret->made.config.fallback = NULL; // that is its host's
-    r = r != 0 ? r
-               : store_open(&ret->made.config, ret->base, &ret->log, &ret->env, &events,
-                            &ret->store, e);
+    r = r != 0 ? r : open_it(ret, &ret->made.config, e);
     if (r != 0) {
         offline_close(ret);
     }

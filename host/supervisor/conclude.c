@@ -195,7 +195,8 @@ struct conclude_blob {
 
 /* Will the same be taken later, when the store or the disk is well again? */
 static bool conclude_is_passing(int status) {
-    static const int passing[] = {-EROFS, -ENOSPC, -EIO, -ETIMEDOUT, -ENOMEM, -EMFILE, -ENFILE};
+    static const int passing[] = {-EROFS,  -ENOSPC, -EIO,      -ETIMEDOUT,  -ENOMEM,
+                                  -EMFILE, -ENFILE, -ENOTCONN, -ECONNRESET, -EBUSY};
     for (size_t i = 0; i < ARRAY_LEN(passing); i++) {
         if (status == passing[i]) {
             return true;

@@ -77,6 +77,22 @@ def test_a_good_server(redis, check):
     check(unix(server), "--strict")
 
 
+def test_fallback(redis, check, folder):
+    server = redis(*AOF)
+    spool = os.path.join(folder, "spool.db")
+    out, _ = check(unix(server), fallback=f"sqlite:{spool}")
+    assert f"sqlite:{spool}, 0 jobs wait" in out
+    assert not os.path.exists(spool)  # it only looks
+    out, _ = check(unix(server), "--json", fallback=f"sqlite:{spool}")
+    assert json.loads(out)["spooled"] == 0
+    _, err = check(unix(server), fallback=f"sqlite:{folder}/nowhere/spool.db", status=1)
+    assert "store.fallback: " in err and "nowhere" in err and "No such file" in err
+    with open(spool, "w", encoding="utf-8") as other:
+        other.write("something else, and long enough not to be taken for an empty file")
+    _, err = check(unix(server), fallback=f"sqlite:{spool}", status=1)
+    assert "store.fallback: " in err
+
+
 def test_database_and_tcp(redis, check):
     server = redis(*AOF, tcp=True)
     out, _ = check(f"redis://127.0.0.1:{server.port}/3")
