@@ -166,7 +166,83 @@ static void test_running(void) {
     rig_finish(&rig);
 }
 
+/* What goes on beside a check: one operation after the other, of every kind that moves jobs. */
+struct traffic {
+    struct rig *rig;
+    unsigned turn;
+    struct job_id last;
+    bool checked;
+};
+
+static void move_on(struct traffic *t) {
+    struct rig *rig = t->rig;
+    struct job_spec spec =
+        rig_spec(rig, t->turn % 3 == 0 ? "q" : "busy", t->turn % 2 == 0 ? "a" : "b");
+    spec.priority = (enum job_priority)(t->turn % 3);
+    spec.run_at_ms = t->turn % 5 == 0 ? rig->now + 1 : 0;
+    spec.dedup_key = t->turn % 7 == 0 ? "k" : NULL;
+    (void)rig_submit(rig, &spec);
+    const struct store_claim *claim = rig_claim(rig, "busy", t->turn % 2 == 0 ? "a" : "b", 2);
+    for (size_t i = 0; i < claim->job_count; i++) {
+        static const enum job_event ends[] = {JOB_EV_SUCCEED, JOB_EV_RETRY, JOB_EV_DIE, JOB_EV_PARK,
+                                              JOB_EV_RELEASE};
+        struct store_step step = {"s", bytes_of("1")};
+        struct store_result result = {NULL, bytes_of("{}"), NULL};
+        enum job_event event = ends[(t->turn + i) % ARRAY_LEN(ends)];
+        struct store_commit_item item = rig_item(&claim->jobs[i], event);
+        item.steps = &step;
+        item.step_count = 1;
+        item.result = event == JOB_EV_SUCCEED ? &result : NULL;
+        item.run_at_ms = rig->now + 1;
+        item.park = PARK_TIME;
+        item.keep_ms = 1000;
+        EXPECT_EQ_INT(0, rig_commit(rig, &item));
+    }
+    (void)rig_move(rig, &t->last, t->turn % 2 == 0 ? JOB_EV_CANCEL : JOB_EV_REVIVE);
+    int status;
+    struct store_remove remove = {.ids = &t->last, .status = &status, .count = t->turn % 11 == 0};
+    (void)rig_run(rig, &remove.op, STORE_REMOVE);
+    store_op_finish(&remove.op);
+    rig->now += 1;
+    (void)rig_due(rig, NULL);
+    t->last = spec.id;
+    t->turn++;
+}
+
+// Whatever is under way, it is no damage; and nothing is mended that is sound.
+static void test_beside_others(void) {
+    enum { JOBS = 1500, CHECKS = 6 };
+    struct rig rig, other;
+    rig_start(&rig);
+    rig_start_beside(&other, &rig);
+    for (int i = 0; i < JOBS; i++) {
+        (void)rig_submit_plain(&rig, "q", i % 2 == 0 ? "a" : "b");
+    }
+    struct traffic t = {.rig = &rig, .last = rig_id(&rig)};
+    for (int i = 0; i < CHECKS; i++) {
+        struct store_fsck check = {.repair = i % 2 == 1};
+        unsigned before = t.turn;
+        rig_post(&other, &check.op, STORE_FSCK, &t.checked);
+        while (!t.checked) {
+            move_on(&t);
+        }
+        EXPECT_TRUE(t.turn > before);
+        EXPECT_EQ_INT(0, check.op.status);
+        EXPECT_EQ_INT(0, check.total_findings);
+        for (size_t k = 0; k < check.count; k++) {
+            EXPECT_EQ_STR("", check.findings[k].code);
+            EXPECT_EQ_STR("", check.findings[k].detail);
+        }
+        EXPECT_TRUE(check.jobs_checked >= JOBS);
+        store_op_finish(&check.op);
+    }
+    rig_expect_sound(&rig);
+    rig_finish(&other);
+    rig_finish(&rig);
+}
+
 CASES(fsck_shared, ON_SHARED, {"a sound store is left alone", test_sound},
       {"every damage to keys is found, and mended where it can be", test_damages},
       {"mended jobs of a shared store run", test_mended_jobs_run},
-      {"a running job without a lease", test_running});
+      {"a running job without a lease", test_running},
+      {"what others do meanwhile is no damage", test_beside_others});

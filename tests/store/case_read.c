@@ -393,6 +393,7 @@ static void test_hosts(void) {
         EXPECT_EQ_UINT(i + 2 < STORE_HOSTS_MAX ? i + 2 : STORE_HOSTS_MAX, list->count);
     }
     EXPECT_EQ_UINT(1, list->hosts[list->count - 1].nonce);
+    store_op_finish(&lease.op);
     rig_finish(&rig);
 }
 

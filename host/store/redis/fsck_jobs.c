@@ -157,7 +157,7 @@ static int take_unplaced(struct redis_fsck *f, const struct redis_reply *reply) 
     return r;
 }
 
-int redis_fsck_look_at_unplaced(struct redis_fsck *f) {
+static int ask_unplaced(struct redis_fsck *f) {
     struct redis_args *a = &f->request.args;
     size_t numbers[FSCK_JOBS];
     size_t count = begin(f, REDIS_SCRIPT_jobs, &f->unplaced, FSCK_JOBS, numbers);
@@ -167,6 +167,19 @@ int redis_fsck_look_at_unplaced(struct redis_fsck *f) {
         redis_args_id(a, &f->unplaced.list[i].id);
     }
     return redis_fsck_ask(f, take_unplaced);
+}
+
+static int take_new_queues(struct redis_fsck *f, const struct redis_reply *reply) {
+    (void)redis_queues_learn(&f->task.store->queues, reply, NULL);
+    return ask_unplaced(f);
+}
+
+// A queue is entered in jh:queues before its first job: one that was made during the walk is known
+// now.
+int redis_fsck_look_at_unplaced(struct redis_fsck *f) {
+    redis_request_begin(&f->request, "HGETALL");
+    redis_args_text(&f->request.args, "jh:queues");
+    return redis_fsck_ask(f, take_new_queues);
 }
 
 /* ------------------------------------------------------------------ what hangs on jobs */

@@ -142,7 +142,7 @@ static void on_jobs(struct redis_request *rq, const struct redis_reply *reply, i
 
 static void fetch(struct listing *l) {
     struct redis_queue *queues[ROUND_MAX];
-    size_t numbers[ROUND_MAX], count = 0;
+    size_t numbers[ROUND_MAX] = {0}, count = 0;
     for (size_t i = 0; i < l->round_count; i++) {
         numbers[i] = redis_queues_number(queues, &count, l->round[i].queue);
     }
