@@ -482,6 +482,50 @@ static void test_named_stay(void) {
     rig_finish(&rig);
 }
 
+enum about { THE_HEAD, THE_HASH, NOTHING };
+
+/* What fsck says of one blob that a job names and one that nobody names, after a command about the first: its words before the
+ * name and behind it. */
+static void expect_found(const char *before, enum about about, const char *behind, const char *code,
+                         bool mends) {
+    struct rig rig;
+    struct blob_ref ref, idle;
+    struct job_file file;
+    char *data = content(PIECE + 1, 11);
+    rig_start(&rig);
+    EXPECT_EQ_INT(0, put(&rig, data, PIECE + 1, &ref));
+    EXPECT_EQ_INT(0, put(&rig, "idle", 4, &idle));
+    struct job_spec spec = with_file(&rig, NULL, &file, &ref);
+    EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(&rig, &spec));
+    rig_expect_sound(&rig);
+    const char *names[] = {head_of(&ref), head_of(&ref) + 8, ""};
+    (void)rig_redis("%s%s%s", before, names[about], behind);
+    for (int round = 0; round < 3; round++) { // told, mended, sound
+        struct store_fsck *f = RIG_NEW(&rig, store_fsck);
+        f->repair = round == 1;
+        EXPECT_EQ_INT(0, rig_run(&rig, &f->op, STORE_FSCK));
+        EXPECT_EQ_INT(2, f->blobs_checked);
+        if (round == 2 && mends) {
+            EXPECT_EQ_INT(0, f->total_findings);
+        } else if (EXPECT_EQ_INT(1, f->total_findings)) {
+            EXPECT_EQ_STR(code, f->findings[0].code);
+            EXPECT_EQ_INT(mends && round == 1, f->findings[0].repaired);
+        }
+    }
+    free(data);
+    rig_finish(&rig);
+}
+
+static void test_fsck(void) {
+    expect_found("DEL ", THE_HEAD, ":1", "missing_blob", false);
+    expect_found("APPEND ", THE_HEAD, ":1 x", "blob_size", false);
+    expect_found("HSET ", THE_HEAD, " refs 3", "blob_refs", true);
+    expect_found("HDEL ", THE_HEAD, " refs", "blob_refs", true);
+    expect_found("ZADD jh:blob:idle 5 ", THE_HASH, "", "blob_refs", true);
+    expect_found("DEL jh:blob:idle", NOTHING, "", "orphan_blob", true);
+    expect_found("HINCRBY jh:bytes blobs 5", NOTHING, "", "budget", true);
+}
+
 /* ------------------------------------------------------------------ a directory that hosts share */
 
 static void start_shared(struct rig *rig, struct rig *first, const char *dir) {
@@ -568,6 +612,7 @@ static const struct expect_test tests[] = {
     {"input files are named once", test_files_are_named},
     {"references that nobody stands for", test_orphans},
     {"references that hold are left alone", test_named_stay},
+    {"fsck of contents", test_fsck},
     {"files in a shared directory", test_shared_dir},
     {"shared files that no blob has", test_shared_sweep},
 };

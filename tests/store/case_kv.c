@@ -63,6 +63,7 @@ static void test_values(void) {
     struct store_sweep sweep = {.limit = 10};
     EXPECT_EQ_INT(0, rig_run(&k.rig, &sweep.op, STORE_SWEEP));
     EXPECT_EQ_UINT(1, sweep.removed);
+    store_op_finish(&sweep.op);
     rig_expect_sound(&k.rig);
     rig_finish(&k.rig);
 }

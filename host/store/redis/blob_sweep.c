@@ -20,16 +20,20 @@ struct sweep {
 
 static void unlink_files(struct side_op *side) { // [side thread]
     struct sweep *s = CONTAINER_OF(side, struct sweep, side);
+    size_t gone = 0;
     for (size_t i = 0; i < s->file_count; i++) {
-        if (blobfile_is_name(s->files[i].data)) { // one that stays is found by fsck
-            (void)blobfile_unlink_as(s->t->store->config.blob_dir, s->files[i].data);
+        bool ours = blobfile_is_name(s->files[i].data);
+        int r = ours ? blobfile_unlink_as(s->t->store->config.blob_dir, s->files[i].data) : 0;
+        if (r == 0 || r == -ENOENT) { // others are tried again
+            s->files[gone++] = s->files[i];
         }
     }
+    s->file_count = gone;
 }
 
 static void unlinked(struct side_op *side) {
     struct sweep *s = CONTAINER_OF(side, struct sweep, side);
-    struct redis_ask *ask = redis_ask_command(s->t, "SREM", NULL, NULL);
+    struct redis_ask *ask = s->file_count == 0 ? NULL : redis_ask_command(s->t, "SREM", NULL, NULL);
     if (ask != NULL) {
         redis_args_text(&ask->request.args, "jh:blob:doomed");
         for (size_t i = 0; i < s->file_count; i++) {

@@ -114,7 +114,8 @@ void redis_fsck_scan(struct redis_fsck *f, const char *command, const char *stru
 /* ------------------------------------------------------------------ the walk */
 
 static fsck_part *const parts[] = {redis_fsck_stamps, redis_fsck_places, redis_fsck_keys,
-                                   redis_fsck_dedup,  redis_fsck_outbox, redis_fsck_counters};
+                                   redis_fsck_dedup,  redis_fsck_outbox, redis_fsck_counters,
+                                   redis_fsck_blobs};
 
 static int next_call(struct redis_fsck *f) {
     if (f->jobs.count > 0) {
@@ -215,6 +216,7 @@ static void finish(struct redis_task *t) {
     arena_free(&f->arena);
     arena_free(&f->scratch);
     idset_free(&f->seen);
+    redis_fsck_forget_blobs(f);
     free(f->jobs.list);
     free(f->sides.list);
     free(f->unplaced.list);

@@ -8,6 +8,7 @@
  *     dedup    HSCAN ─▶ fsck_keys.lua
  *     outbox   parcels that cannot be read
  *     counters ─▶ fsck_counts.lua
+ *     contents ─▶ fsck_blobs.lua
  *
  * The walk itself proves nothing, since others change what it has read: it only finds what to look
  * at. A finding is what one script sees of one job (key, queue): scripts see no half of a change, so
@@ -73,18 +74,25 @@ struct redis_fsck {
     size_t asked; /* of those, by the open call */
     struct fsck_spot at;
     size_t part;
+    struct fsck_blob *blobs, *blob_next; /* contents that were met; the next one to look at */
+    const char *blob_stamp;
+    int64_t blob_bytes; /* summed up */
     int (*take)(struct redis_fsck *f, const struct redis_reply *reply);
 };
 
 /* A part of the walk: sends its next call, 1; or it is over, 0; or a negative errno. */
 typedef int fsck_part(struct redis_fsck *f);
 fsck_part redis_fsck_stamps, redis_fsck_places, redis_fsck_keys, redis_fsck_dedup,
-    redis_fsck_outbox, redis_fsck_counters;
+    redis_fsck_outbox, redis_fsck_counters, redis_fsck_blobs;
 
 /* Look at what waits: 1, as above. */
 int redis_fsck_look_at_jobs(struct redis_fsck *f);
 int redis_fsck_look_at_sides(struct redis_fsck *f);
 int redis_fsck_look_at_unplaced(struct redis_fsck *f);
+
+/* Takes a key that is the head of a content, ignores others. 0 or -ENOMEM. */
+int redis_fsck_met_blob(struct redis_fsck *f, struct bytes key);
+void redis_fsck_forget_blobs(struct redis_fsck *f);
 
 /* Sends f->request; `take` gets the reply, and returns 0, a negative errno, or 1 when it has sent the
  * next call itself. Always 1. */

@@ -78,6 +78,7 @@ static int take_keys(struct redis_fsck *f, const struct redis_reply *reply) {
     int r = redis_fsck_take_cursor(f, reply) ? 0 : -EPROTO;
     for (size_t i = 0; r == 0 && i < keys->count; i++) {
         r = met_key(f, redis_reply_text(&keys->items[i]));
+        r = r < 0 ? r : redis_fsck_met_blob(f, redis_reply_text(&keys->items[i]));
     }
     return r;
 }

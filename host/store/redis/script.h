@@ -28,6 +28,7 @@
     X(delivered)                                                                                   \
     X(due)                                                                                         \
     X(forward)                                                                                     \
+    X(fsck_blobs)                                                                                  \
     X(fsck_counts)                                                                                 \
     X(fsck_jobs)                                                                                   \
     X(fsck_keys)                                                                                   \
