@@ -430,6 +430,17 @@ static void test_lanes_max(void) {
     rig_finish(&rig);
 }
 
+/* A shared store has no table of lanes: one is there as long as it has jobs. */
+static void test_many_lanes(void) {
+    struct rig rig;
+    rig_start(&rig);
+    fill_lanes(&rig, STORE_LANES_MAX);
+    EXPECT_EQ_UINT(STORE_LANES_MAX, rig_stats(&rig)->lane_count);
+    EXPECT_EQ_UINT(1, rig_claim(&rig, "q", "t65535", 5)->job_count);
+    EXPECT_EQ_UINT(STORE_LANES_MAX - 1, rig_stats(&rig)->lane_count);
+    rig_finish(&rig);
+}
+
 CASES(submit, ON_ALL, {"a job comes back as it was submitted", test_all_fields},
       {"a job of id, queue and type alone", test_minimal},
       {"payloads of every size, in the row and beside it", test_payload_sizes},
@@ -442,5 +453,6 @@ CASES(submit, ON_ALL, {"a job comes back as it was submitted", test_all_fields},
       {"dedup keys are listed and released", test_key_list},
       {"the budget for jobs, at the limit and one more", test_budget},
       {"a queue takes so many waiting jobs", test_max_waiting},
-      {"as many lanes as a store takes, and one more", test_lanes_max},
       {"a dedup key that ends with its job", test_key_without_life});
+CASES(submit_file, ON_FILE, {"as many lanes as a store takes, and one more", test_lanes_max});
+CASES(submit_shared, ON_SHARED, {"very many lanes", test_many_lanes});
