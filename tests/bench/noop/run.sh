@@ -88,8 +88,7 @@ count() {
     monitor=$!
     until grep -q OK "$dir/monitor"; do sleep 0.05; done
     ONLY=$1 N=$2 measure >/dev/null
-    kill "$monitor"
-    wait "$monitor" || :
+    stop "$monitor" 2>/dev/null # the shell's word that it was terminated
     monitor=
     awk -v jobs="$2" -v name="$3" -v run="$run" '/^[0-9.]+ \[/ && !/ lua\] / && !/\] "INFO"/ { n++ }
         END { printf "{\"peer\":\"jobhost\",\"metric\":\"%s\",\"value\":%.3f,\"unit\":\"commands\",\"run\":%d}\n", name, n / jobs, run }' \
