@@ -319,6 +319,7 @@ void upkeep_leave(struct host *host, void (*done)(struct host *host)) {
     u->left = done;
     beat_stop(host);
     u->ready = NULL; // a start that is still under way ends here
+    u->leave.op.timeout_ms = host->store_fault == NULL ? 0 : UPKEEP_RETRY_MS;
     upkeep_lease(u, &u->leave, 0, left_done);
 }
 

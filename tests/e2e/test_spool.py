@@ -1,0 +1,88 @@
+"""A real host whose Redis is killed and comes back: intake goes on, and every job runs once."""
+import os
+
+import pytest
+
+from lib import build
+from lib.procs import wait_until
+from lib.redis import CLIENT, SERVER, Redis
+
+pytestmark = pytest.mark.skipif(SERVER is None or CLIENT is None, reason="redis-server is not installed (scripts/deps --test)")
+
+JOBS = build.count(100, 30, 10)
+
+
+@pytest.fixture
+def redis(folder):
+    server = Redis(os.path.join(folder, "redis"), "--appendonly", "yes", "--appendfsync", "always").start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def host(redis, make_host, folder):
+    return make_host({"store": {"url": f"unix:{redis.socket}", "fallback": f"sqlite:{folder}/spool.db", "connect_timeout": "1s"}})
+
+
+def submit(host, **more):
+    return host.call("POST", "/v1/jobs", {"type": "chaos.echo", "payload": {}, **more})
+
+
+def health(host):
+    answer = host.call("GET", "/healthz")
+    return answer.status, answer.json
+
+
+def is_away(host):
+    return health(host)[1]["store"] == "degraded"
+
+
+def test_redis_is_killed_and_comes_back(host, redis):
+    host.start()
+    first = submit(host, key="k")
+    assert first.status == 202 and first.json["duplicate"] is False
+    redis.stop()
+    wait_until(lambda: is_away(host), build.PATIENCE_S, "the host notices")
+    waiting = []
+    for _ in range(JOBS):
+        answer = submit(host)
+        assert answer.status == 202 and answer.json["degraded"] is True and answer.json["duplicate"] is None, answer.raw
+        waiting.append(answer.json["id"])
+    twin = submit(host, key="k", dedup={"mode": "return", "ttl": "1h"}).json["id"]
+    refused = submit(host, key="k", dedup={"mode": "reject"})
+    assert refused.status == 503 and refused.error["code"] == "store_away"
+    status, state = health(host)
+    assert status == 200 and state["since"] and state["fault"] and state["spool"]["waiting"] == JOBS + 1, state
+    assert host.call("GET", "/readyz").status == 200
+    shown = host.call("GET", f"/v1/jobs/{waiting[0]}").json
+    assert shown["state"] == "queued" and shown["degraded"] is True
+    redis.start()
+    wait_until(lambda: not is_away(host) and health(host)[1]["spool"]["waiting"] == 0, build.PATIENCE_S, "all is forwarded")
+    for job in waiting:
+        done = host.wait_job(job)
+        assert done["state"] == "succeeded" and done["attempt"] == 1, done
+    assert host.wait_job(twin)["state"] in ("succeeded", "duplicate")
+
+
+def test_stopped_while_redis_is_away(host, redis):
+    host.start()
+    redis.stop()
+    wait_until(lambda: is_away(host), build.PATIENCE_S, "the host notices")
+    job = submit(host).json["id"]
+    host.stop()
+    redis.start()
+    host.start()
+    assert host.wait_job(job)["state"] == "succeeded"
+
+
+def test_killed_while_redis_is_away(host, redis):
+    host.start()
+    redis.stop()
+    wait_until(lambda: is_away(host), build.PATIENCE_S, "the host notices")
+    waiting = [submit(host).json["id"] for _ in range(JOBS)]
+    host.kill()
+    redis.start()
+    host.start()
+    for job in waiting:
+        assert host.wait_job(job)["state"] == "succeeded"
+    assert health(host)[1]["spool"]["waiting"] == 0
