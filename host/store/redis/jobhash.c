@@ -20,6 +20,10 @@ void jobhash_of_spec(const struct job_spec *spec, struct redis_job *ret) {
         .ready_ms = id_time_ms(&spec->id),
         .big_payload = spec->payload.len > REDIS_PAYLOAD_INLINE,
     };
+    if (spec->dedup_key == NULL) { // then these say nothing
+        ret->spec.dedup_mode = DEDUP_REJECT;
+        ret->spec.dedup_ttl_ms = 0;
+    }
 }
 
 /* ------------------------------------------------------------------ out */
