@@ -46,24 +46,8 @@ static void test_outputs(void) {
     arena_free(&arena);
 }
 
-static void test_hex(void) {
-    static const uint8_t sha[32] = {0x00, 0xff, 0x1a, [31] = 0xb0};
-    char text[REDIS_BLOB_HEX + 1];
-    uint8_t got[32];
-    redis_blob_hex(sha, text);
-    EXPECT_EQ_STR("00ff1a00000000000000000000000000000000000000000000000000000000b0", text);
-    EXPECT_TRUE(redis_blob_unhex(text, got));
-    EXPECT_EQ_BYTES(sha, 32, got, 32);
-    text[3] = 'F';
-    EXPECT_FALSE(redis_blob_unhex(text, got));
-    text[3] = '\0';
-    EXPECT_FALSE(redis_blob_unhex(text, got));
-    EXPECT_FALSE(redis_blob_unhex("", got));
-}
-
 static const struct expect_test tests[] = {
     {"warnings come back", test_warnings},
     {"outputs come back", test_outputs},
-    {"hashes as text", test_hex},
 };
 SUITE_MAIN("redis_side", tests)

@@ -2,6 +2,7 @@
 #ifndef JOBHOST_STORE_REDIS_COMMIT_H
 #define JOBHOST_STORE_REDIS_COMMIT_H
 
+#include "store/blobfile.h"
 #include "store/redis/blob.h"
 #include "store/redis/claims.h"
 #include "store/redis/side.h"
@@ -21,7 +22,7 @@ struct redis_commit_plan {
     int64_t keep_ms; /* final                                   */
     enum redis_result_fate result;
     struct redis_job job; /* strings are the item's, the claim's and, of the blob, this plan's */
-    char blob[REDIS_BLOB_HEX + 1];
+    char blob[BLOBFILE_SHA_TEXT + 1];
 };
 
 /* 0, or the item's status: -EINVAL, -E2BIG, -ENOTSUP: what is wrong whatever is stored. */

@@ -1,5 +1,6 @@
 #include <errno.h>
 
+#include "store/blobfile.h"
 #include "store/redis/commit.h"
 
 static void name_one(struct redis_blob_name *ret, size_t at, struct redis_blob_name name) {
@@ -81,7 +82,7 @@ static bool old_result(const struct redis_job *before, const struct redis_commit
         return false;
     }
     *ret = (struct redis_blob_name){.part = REDIS_BLOB_RESULT};
-    return redis_blob_unhex(was, ret->blob.sha256);
+    return blobfile_sha_parse(was, ret->blob.sha256);
 }
 
 static void released(struct redis_task *t, void *arg) {

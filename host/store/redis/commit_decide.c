@@ -1,5 +1,6 @@
 #include <errno.h>
 
+#include "store/blobfile.h"
 #include "store/redis/commit.h"
 #include "store/redis/insert.h"
 #include "store/redis/kv.h"
@@ -118,7 +119,7 @@ static void decide_result(const struct store_commit_item *item, struct redis_com
     life->result_type = result == NULL ? NULL : result->content_type;
     life->result_blob = NULL;
     if (result != NULL && !is_inline) {
-        redis_blob_hex(result->blob->sha256, plan->blob);
+        blobfile_sha_text(result->blob->sha256, plan->blob);
         life->result_blob = plan->blob;
     }
 }

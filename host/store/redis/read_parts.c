@@ -1,5 +1,6 @@
 #include <errno.h>
 
+#include "store/blobfile.h"
 #include "store/redis/find.h"
 #include "store/redis/ops.h"
 #include "store/redis/side.h"
@@ -113,7 +114,7 @@ static int take_result(struct redis_find *f, const struct redis_reply *reply,
                    : err_set(&get->op.err, -EBADMSG, "the job's result is not whole");
     }
     get->blob.size = get->size;
-    if (!redis_blob_unhex(redis_reply_text(blob).data, get->blob.sha256)) {
+    if (!blobfile_sha_parse(redis_reply_text(blob).data, get->blob.sha256)) {
         return err_set(&get->op.err, -EBADMSG, "the job's field \"resultBlob\" is damaged");
     }
     return open_blob(f, &get->blob, &get->fd);

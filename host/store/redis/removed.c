@@ -1,4 +1,5 @@
 #include "store/redis/removed.h"
+#include "store/blobfile.h"
 
 #include <errno.h>
 
@@ -71,7 +72,7 @@ static int add_job(struct naming *n, const struct redis_reply *job) {
     int r = files.len == 0 ? 0 : add_files(n, files);
     if (r == 0 && result.len > 0) {
         struct redis_blob_name *name = add(n, REDIS_BLOB_RESULT);
-        r = name != NULL && redis_blob_unhex(result.data, name->blob.sha256) ? 0 : -EBADMSG;
+        r = name != NULL && blobfile_sha_parse(result.data, name->blob.sha256) ? 0 : -EBADMSG;
     }
     for (size_t i = OUTPUTS; i + 1 < job->count && r == 0; i += 2) {
         r = add_output(n, redis_reply_text(&job->items[i]), redis_reply_text(&job->items[i + 1]));

@@ -60,28 +60,3 @@ int redis_output_read(struct bytes value, struct arena *a, struct store_output *
     }
     return r < 0 ? r : has_blob ? 0 : -EBADMSG;
 }
-
-static const char digits[] = "0123456789abcdef";
-
-void redis_blob_hex(const uint8_t sha256[32], char out[REDIS_BLOB_HEX + 1]) {
-    for (size_t i = 0; i < 32; i++) {
-        out[2 * i] = digits[sha256[i] >> 4];
-        out[2 * i + 1] = digits[sha256[i] & 15];
-    }
-    out[REDIS_BLOB_HEX] = '\0';
-}
-
-bool redis_blob_unhex(const char *hex, uint8_t ret_sha256[32]) {
-    if (strlen(hex) != REDIS_BLOB_HEX) {
-        return false;
-    }
-    for (size_t i = 0; i < REDIS_BLOB_HEX; i++) {
-        const char *at = memchr(digits, hex[i], sizeof digits - 1);
-        if (at == NULL) {
-            return false;
-        }
-        unsigned before = i % 2 == 0 ? 0 : ret_sha256[i / 2];
-        ret_sha256[i / 2] = (uint8_t)(before << 4 | (unsigned)(at - digits));
-    }
-    return true;
-}

@@ -31,10 +31,4 @@ void redis_output_pack(struct buf *b, const struct store_output *output);
 /* Fills all but ret->name. 0, -EBADMSG, -ENOMEM. */
 int redis_output_read(struct bytes value, struct arena *a, struct store_output *ret);
 
-/* The hash of a blob as 64 hexadecimal digits (the field resultBlob; keys of blobs). */
-enum { REDIS_BLOB_HEX = 64 };
-void redis_blob_hex(const uint8_t sha256[32], char out[REDIS_BLOB_HEX + 1]);
-/* False: it is none. */
-bool redis_blob_unhex(const char *hex, uint8_t ret_sha256[32]);
-
 #endif
