@@ -76,6 +76,8 @@ static void test_read_only(void) {
     EXPECT_EQ_INT(-EROFS, rig_run(&rig, &fsck.op, STORE_FSCK));
     struct store_blob_put put = {.data = bytes_of("x"), .fd = -1};
     EXPECT_EQ_INT(-EROFS, rig_run(&rig, &put.op, STORE_BLOB_PUT));
+    store_op_finish(&fsck.op);
+    store_op_finish(&put.op);
     store_close(&rig.store);
     rig.store = writer;
     EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(&rig, &spec));
