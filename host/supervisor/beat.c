@@ -14,7 +14,7 @@ struct beat {
     struct lease lease;
     struct store_host_lease op;
     int64_t posted_mono_ms;
-    bool running, out;
+    bool running, out, failing;
     bool posted_busy;
     enum lease_state state; /* what has been done about it */
     struct timer timer;
@@ -109,10 +109,11 @@ static void beat_look(struct beat *b);
 static void beat_done(struct store_op *op) {
     struct beat *b = op->arg;
     b->out = false;
-    if (op->status != 0) {
+    if (op->status != 0 && !b->failing) {
         log_warn(&b->host->log, "host.beat_failed", "status=%d msg=\"%s\"", op->status,
                  op->err.msg);
     }
+    b->failing = op->status != 0;
     lease_beaten(&b->lease, op->status == 0, b->posted_busy, b->posted_mono_ms, now_of(b));
     store_op_finish(op);
     beat_look(b);

@@ -71,7 +71,7 @@ static void takeover_note(struct takeover *t) {
     }
     host->stats->recovered += t->released;
     log_info(&host->log, "store.recovered", "jobs=%zu", t->released);
-    if (host->phase == HOST_RUNNING) {
+    if (t->started == NULL) {
         upkeep_forward(host); // what their hosts had not delivered; a start looks by itself
     }
 }
@@ -105,6 +105,7 @@ static void takeover_done(struct store_op *op) {
     t->started = NULL;
     if (started != NULL) {
         started(host, op);
+        next_ms = op->status == 0 ? next_ms : 0; // who starts asks again
     }
     takeover_plan(host, host->store.ops->caps.shared ? next_ms : 0);
     takeover_wait(t); // also for what was planned meanwhile
@@ -129,7 +130,9 @@ void takeover_start(struct host *host, uint64_t gone_nonce,
     struct takeover *t = host->takeover;
     t->gone_nonce = gone_nonce;
     t->started = done;
-    takeover_post(t);
+    if (!t->out) { // else the look that is under way is the start's
+        takeover_post(t);
+    }
 }
 
 void takeover_run(struct host *host) {
