@@ -54,6 +54,9 @@ struct redis_proxy *rig_start_behind_proxy(struct rig *rig) {
     return proxy;
 }
 
+static struct redisReply *ask(const char *format, va_list args)
+    __attribute__((format(printf, 1, 0)));
+
 static struct redisReply *ask(const char *format, va_list args) {
     char text[2048], *rest = NULL;
     const char *words[WORDS_MAX];
