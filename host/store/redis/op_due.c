@@ -10,6 +10,7 @@ enum { DUE_PAGE = 200 };
 struct making_due {
     struct redis_task task;
     struct redis_request rq;
+    struct arena arena;
     struct redis_queue **queues;
     size_t queue_count;
     uint32_t asked; /* of the page under way */
@@ -76,7 +77,7 @@ static void ask(struct making_due *d) {
 
 static void go(struct redis_task *t) {
     struct making_due *d = CONTAINER_OF(t, struct making_due, task);
-    d->queues = redis_store_queues(t->store, &t->op->arena, &d->queue_count);
+    d->queues = redis_store_queues(t->store, &d->arena, &d->queue_count);
     if (d->queues == NULL && d->queue_count > 0) {
         redis_task_end(t, err_set(&t->op->err, -ENOMEM, "out of memory"), NULL);
         return;
@@ -92,7 +93,9 @@ static void run(struct redis_task *t) {
 }
 
 static void finish(struct redis_task *t) {
-    redis_request_finish(&CONTAINER_OF(t, struct making_due, task)->rq);
+    struct making_due *d = CONTAINER_OF(t, struct making_due, task);
+    redis_request_finish(&d->rq);
+    arena_free(&d->arena);
 }
 
 const struct redis_op_kind redis_due = {

@@ -19,6 +19,7 @@ struct held {
 struct beating {
     struct redis_task task;
     struct redis_request rq;
+    struct arena arena;
     struct redis_queue **queues;
     size_t queue_count;
     struct held *held;
@@ -150,7 +151,7 @@ static void write_row(struct beating *b, int64_t started_ms) {
 static int gather(struct beating *b) {
     const struct store_host_lease *lease = lease_of(b);
     const struct redis_claims *claims = &b->task.store->claims;
-    b->held = arena_alloc(&b->task.op->arena, (redis_claims_count(claims) + 1) * sizeof *b->held);
+    b->held = arena_alloc(&b->arena, (redis_claims_count(claims) + 1) * sizeof *b->held);
     if (b->held == NULL) {
         return -ENOMEM;
     }
@@ -171,7 +172,7 @@ static void go(struct redis_task *t) {
         news->nonce = lease->nonce;
         news->started_ms = t->op->now_ms;
     }
-    b->queues = redis_store_queues(t->store, &t->op->arena, &b->queue_count);
+    b->queues = redis_store_queues(t->store, &b->arena, &b->queue_count);
     write_row(b, news->started_ms);
     if (gather(b) < 0 || b->row.failed || (b->queues == NULL && b->queue_count > 0)) {
         redis_task_end(t, err_set(&t->op->err, -ENOMEM, "out of memory"), NULL);
@@ -188,6 +189,7 @@ static void finish(struct redis_task *t) {
     struct beating *b = CONTAINER_OF(t, struct beating, task);
     redis_request_finish(&b->rq);
     buf_free(&b->row);
+    arena_free(&b->arena);
 }
 
 const struct redis_op_kind redis_host_lease = {

@@ -12,6 +12,7 @@ enum { RECOVER_PAGE = 200 };
 struct recovering {
     struct redis_task task;
     struct redis_request rq;
+    struct arena arena;
     struct redis_queue **queues;
     size_t queue_count;
     int64_t *places; /* where to go on looking for the gone host's jobs; -1 = nowhere */
@@ -119,8 +120,8 @@ static void ask(struct recovering *c) {
 static void go(struct redis_task *t) {
     struct recovering *c = CONTAINER_OF(t, struct recovering, task);
     const struct store_recover *rec = recover_of(c);
-    c->queues = redis_store_queues(t->store, &t->op->arena, &c->queue_count);
-    c->places = arena_alloc(&t->op->arena, (c->queue_count + 1) * sizeof *c->places);
+    c->queues = redis_store_queues(t->store, &c->arena, &c->queue_count);
+    c->places = arena_alloc(&c->arena, (c->queue_count + 1) * sizeof *c->places);
     if ((c->queues == NULL && c->queue_count > 0) || c->places == NULL) {
         redis_task_end(t, err_set(&t->op->err, -ENOMEM, "out of memory"), NULL);
         return;
@@ -140,7 +141,9 @@ static void run(struct redis_task *t) {
 }
 
 static void finish(struct redis_task *t) {
-    redis_request_finish(&CONTAINER_OF(t, struct recovering, task)->rq);
+    struct recovering *c = CONTAINER_OF(t, struct recovering, task);
+    redis_request_finish(&c->rq);
+    arena_free(&c->arena);
 }
 
 const struct redis_op_kind redis_recover = {

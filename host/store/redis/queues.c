@@ -58,6 +58,7 @@ static int add(struct redis_queues *all, const char *name, const char *prefix, b
         return -ENOMEM;
     }
     unsigned before = redis_queues_count(all);
+    q->caller = all->caller;
     HASH_ADD_KEYPTR(hh, all->by_name, q->name, strlen(q->name), q);
     if (redis_queues_count(all) == before) {
         queue_free(q);

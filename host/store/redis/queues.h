@@ -16,10 +16,11 @@
 #include "store/redis/reply.h"
 #include "store/store.h"
 
-enum { REDIS_PREFIX_MAX = 128, REDIS_QUEUES_MAX = 65536 };
+enum { REDIS_PREFIX_MAX = 128, REDIS_QUEUES_MAX = 65536, REDIS_CALLER_TEXT = 16 };
 
 struct redis_queue {
     char *name;
+    const char *caller; /* redis_queues.caller; NULL = none */
     char *prefix;
     bool split_normal;
     bool registered; /* stands in jh:queues, or a command that enters it was sent before */
@@ -33,6 +34,8 @@ struct redis_queue {
 
 struct redis_queues {
     struct redis_queue *by_name;
+    char
+        caller[REDIS_CALLER_TEXT + 1]; /* who we are in messages of jh:wake; set before the first */
 };
 
 /* 0; -ENOMEM; -EINVAL: a prefix is too long, or two queues share one (*e). */

@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -113,6 +115,9 @@ static void on_up(void *arg, const struct redis_peer *peer) {
         log_info(s->log, "store.up", "server=\"%s\" version=%s", s->cmd.where, peer->version);
     }
     load_scripts(s);
+    if (s->learned) { // what the answers would have told that were lost
+        redis_news_look(s);
+    }
     if (rq != NULL) {
         redis_args_text(&rq->args, "jh:format");
         redis_args_text(&rq->args, REDIS_FORMAT);
@@ -292,6 +297,12 @@ void redis_store_put_room(const struct redis_store *s, const struct redis_queue 
 
 /* ------------------------------------------------------------------ open and close */
 
+static void name_caller(struct redis_queues *queues) {
+    uint64_t random;
+    env_random(&random, sizeof random);
+    (void)snprintf(queues->caller, sizeof queues->caller, "%016" PRIx64, random);
+}
+
 static void copy_texts(struct redis_store *s) {
     struct store_config *c = &s->config;
     c->url = arena_str(&s->arena, c->url);
@@ -415,6 +426,7 @@ int redis_store_open(const struct store_config *config, struct event_base *base,
     s->config = *config;
     TAILQ_INIT(&s->tasks);
     copy_texts(s);
+    name_caller(&s->queues);
     int r = prepare(s, config, e);
     if (r < 0) {
         store_close_it(s);

@@ -1,6 +1,7 @@
 #include "store/redis/script.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
@@ -57,7 +58,12 @@ void redis_request_script(struct redis_request *rq, enum redis_script id,
         redis_args_text(a, queues[i]->jobs);
         redis_args_text(a, queues[i]->normal);
     }
-    redis_args_number(a, now_ms);
+    const char *caller = count == 0 || queues[0]->caller == NULL ? "" : queues[0]->caller;
+    if (*caller == '\0') {
+        redis_args_number(a, now_ms);
+    } else {
+        redis_args_printf(a, "%" PRId64 " %s", now_ms, caller);
+    }
     for (size_t i = 0; i < count; i++) {
         redis_args_text(a, queues[i]->name);
     }

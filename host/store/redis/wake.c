@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "store/redis/hostrow.h"
 #include "store/redis/store_private.h"
 
 /* ------------------------------------------------------------------ "was it asked to end?" */
@@ -94,10 +93,8 @@ static void take_pause(struct redis_store *s, const struct message *m) {
 }
 
 static void take_lease(struct redis_store *s, const struct message *m) {
-    char ours[REDIS_NONCE_TEXT + 1];
     int64_t ms;
-    redis_nonce_format(s->news.nonce, ours);
-    if (number_of(m->words[2], &ms) && strcmp(m->words[3], ours) != 0) {
+    if (number_of(m->words[2], &ms)) {
         redis_news_lease(s, ms);
     }
 }
@@ -113,7 +110,7 @@ static const struct {
     void (*take)(struct redis_store *s, const struct message *m);
 } kinds[] = {
     {'r', 3, take_ready}, {'d', 3, take_due},   {'c', 3, take_ask},
-    {'p', 2, take_pause}, {'l', 4, take_lease}, {'o', 2, take_outbox},
+    {'p', 2, take_pause}, {'l', 3, take_lease}, {'o', 2, take_outbox},
 };
 
 // The number of its words; 0: it is none of ours.
@@ -135,20 +132,28 @@ static unsigned split(struct bytes text, struct message *m) {
     return count;
 }
 
+static bool is(const struct message *m, unsigned count, size_t kind) {
+    unsigned words = kinds[kind].words;
+    return (count == words || count == words + 1) && m->words[0][0] == kinds[kind].name &&
+           m->words[0][1] == '\0';
+}
+
 void redis_wake_message(struct redis_store *s, struct bytes text) {
     struct message m;
     struct err e;
     unsigned count = split(text, &m);
-    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
-        if (count != kinds[i].words || m.words[0][0] != kinds[i].name || m.words[0][1] != '\0' ||
-            job_check_queue(m.words[1], &e) < 0) {
-            continue;
-        }
-        m.queue = redis_queues_find(&s->queues, m.words[1]);
-        if (m.queue == NULL) {
-            redis_news_look(s); // another host has made it
-        } else {
-            kinds[i].take(s, &m);
-        }
+    size_t kind = 0;
+    while (kind < ARRAY_LEN(kinds) && !is(&m, count, kind)) {
+        kind++;
+    }
+    if (kind == ARRAY_LEN(kinds) || job_check_queue(m.words[1], &e) < 0 ||
+        (count > kinds[kind].words && strcmp(m.words[count - 1], s->queues.caller) == 0)) {
+        return;
+    }
+    m.queue = redis_queues_find(&s->queues, m.words[1]);
+    if (m.queue == NULL) {
+        redis_news_look(s); // another host has made it
+    } else {
+        kinds[kind].take(s, &m);
     }
 }

@@ -5,8 +5,10 @@
  *     d <queue> <ms>        a job is due then, before all others
  *     c <queue> <id>        a running job was asked to end
  *     p <queue>             a pause began or ended
- *     l <queue> <ms> <host> a host claimed while no job ran: the end of its leases, by the server's clock
+ *     l <queue> <ms>        a host claimed while no job ran: the end of its leases, by the server's clock
  *     o <queue>             something is in the outbox
+ *
+ * One more word is who it comes from: our own are no news, the answers of our operations told it.
  *
  * Loop thread only. */
 #ifndef JOBHOST_STORE_REDIS_WAKE_H

@@ -232,7 +232,7 @@ for i = 1, #queues do
         local processing = queues[i].s .. 'processing'
         redis.call('ZADD', processing, unpack(claimed))
         if redis.call('ZCARD', processing) == #claimed / 2 then
-            publish('l', queues[i].name, lease_end, host)
+            publish('l', queues[i].name, lease_end, caller)
         end
     end
 end

@@ -58,6 +58,7 @@ local function note_due(q, place, at)
     end
 end
 
+-- With `caller` as its last word it is news to others only.
 local function publish(...)
     redis.call('PUBLISH', 'jh:wake', table.concat({...}, ' '))
 end
@@ -167,7 +168,7 @@ local function finish_counts(q)
             if is <= 0 then
                 redis.call('HDEL', q.s .. 'types', field)
             elseif is - c.n <= 0 then
-                publish('r', q.name, c.type)
+                publish('r', q.name, c.type, caller)
             end
         end
     end
@@ -219,7 +220,7 @@ local function finish()
         for place, at in pairs(q.due or {}) do
             local first = redis.call('ZRANGE', q.s .. place, 0, 0, 'WITHSCORES')
             if first[2] and tonumber(first[2]) >= at then
-                publish('d', q.name, text_of(at))
+                publish('d', q.name, text_of(at), caller)
             end
         end
     end

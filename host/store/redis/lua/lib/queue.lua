@@ -3,13 +3,15 @@
 --   KEYS   three names a queue: S, the prefix of its structures; J, the prefix of its jobs and what
 --          hangs on them; its list of normal jobs. All other names are made from these, because ids
 --          come out of lists; they stay in the queue's slot when S and J carry its hash tag.
---   ARGV   the caller's clock in unix ms, the queues' names, then what the script's own head says
+--   ARGV   the caller's clock in unix ms, and behind a blank who calls, if it listens to jh:wake; the queues'
+--          names; then what the script's own head says
 local redis, ARGV, tonumber, unpack = redis, ARGV, tonumber, unpack -- found faster than globals
 local queues = {}
 for i = 1, #KEYS / 3 do
     queues[i] = {s = KEYS[3 * i - 2], j = KEYS[3 * i - 1], normal = KEYS[3 * i], name = ARGV[1 + i]}
 end
-local now = tonumber(ARGV[1])
+local now = tonumber(string.match(ARGV[1], '^%S+'))
+local caller = string.match(ARGV[1], ' (.+)$')
 
 local argument = 1 + #queues
 local function take()
