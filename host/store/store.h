@@ -180,7 +180,9 @@ struct store_lane {
     const char *queue;
     const char *type;
 };
-enum { STORE_LANES_MAX = 65536 }; /* in one store; likewise queues */
+/* In one store; likewise queues. In a shared one a lane is there only while jobs wait in it, and only
+ * queues are counted. */
+enum { STORE_LANES_MAX = 65536 };
 
 struct store_claim_want {
     struct store_lane lane;
