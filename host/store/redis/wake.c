@@ -139,10 +139,10 @@ static bool is(const struct message *m, unsigned count, size_t kind) {
 }
 
 void redis_wake_message(struct redis_store *s, struct bytes text) {
-    struct message m;
+    struct message m = {.queue = NULL};
     struct err e;
     unsigned count = split(text, &m);
-    size_t kind = 0;
+    size_t kind = count == 0 ? ARRAY_LEN(kinds) : 0;
     while (kind < ARRAY_LEN(kinds) && !is(&m, count, kind)) {
         kind++;
     }
