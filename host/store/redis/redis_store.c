@@ -8,48 +8,13 @@
 #include <string.h>
 
 #include "store/redis/blobs.h"
-#include "store/redis/facts.h"
+#include "store/redis/health.h"
 #include "store/redis/ops.h"
 #include "store/redis/store_private.h"
 #include "store/redis/survey.h"
 #include "store/redis/wake.h"
 
-enum {
-    COMPLAIN_MS = 1000, /* a connection that was cut is normally back long before */
-    GREET_MS = 30000,
-    BULK_MS = 30000,
-};
-
-/* ------------------------------------------------------------------ health */
-
-static void tell_ill(struct redis_store *s, const struct err *why) {
-    s->fault = *why;
-    s->told = true;
-    if (!s->closing) {
-        s->events.health(s->events.arg, s->fault.msg);
-    }
-}
-
-static void tell_well(struct redis_store *s) {
-    if (s->told && !s->closing) {
-        s->events.health(s->events.arg, NULL);
-    }
-    s->told = false;
-}
-
-static void on_complaint(struct timer *t, void *arg) {
-    struct redis_store *s = arg;
-    (void)t;
-    tell_ill(s, &s->fault);
-}
-
-void redis_store_judge(struct redis_store *s, int status, const struct err *e) {
-    if ((status == -EROFS || status == -EACCES) && !s->told) {
-        tell_ill(s, e);
-    } else if (status == 0 && s->told && s->greeted) {
-        tell_well(s);
-    }
-}
+enum { BULK_MS = 30000 };
 
 /* ------------------------------------------------------------------ connections */
 
@@ -77,74 +42,6 @@ struct redis_request *redis_store_tell(struct redis_store *s, const char *comman
     c->request.safe = true;
     redis_request_begin(&c->request, command);
     return &c->request;
-}
-
-static void load_scripts(struct redis_store *s) {
-    for (unsigned i = 0; i < REDIS_SCRIPT_COUNT; i++) {
-        struct redis_request *rq = redis_store_tell(s, "SCRIPT");
-        if (rq == NULL) {
-            return; // it is sent when it is missing
-        }
-        redis_args_text(&rq->args, "LOAD");
-        redis_args_text(&rq->args, redis_script_text(i));
-        redis_request_send(&s->cmd, rq, GREET_MS);
-    }
-}
-
-static void on_queues(struct redis_request *rq, const struct redis_reply *reply, int r,
-                      const struct err *e) {
-    struct redis_store *s = CONTAINER_OF(rq, struct redis_store, greeting);
-    struct err words;
-    if (r == 0) {
-        r = redis_queues_learn(&s->queues, reply, &words);
-        e = &words;
-    }
-    if (r != 0) {
-        tell_ill(s, e);
-        return;
-    }
-    s->greeted = s->learned = true;
-    timer_cancel(s->timers, &s->complaint);
-    tell_well(s);
-}
-
-static void on_up(void *arg, const struct redis_peer *peer) {
-    struct redis_store *s = arg;
-    struct redis_request *rq = redis_store_tell(s, "SET");
-    if (s->log != NULL) {
-        log_info(s->log, "store.up", "server=\"%s\" version=%s", s->cmd.where, peer->version);
-    }
-    load_scripts(s);
-    if (s->learned) { // what the answers would have told that were lost
-        redis_news_look(s);
-    }
-    if (rq != NULL) {
-        redis_args_text(&rq->args, "jh:format");
-        redis_args_text(&rq->args, REDIS_FORMAT);
-        redis_args_text(&rq->args, "NX");
-        redis_request_send(&s->cmd, rq, GREET_MS);
-    }
-    redis_blobs_greet(s->blobs);
-    redis_request_begin(&s->greeting, "HGETALL");
-    redis_args_text(&s->greeting.args, "jh:queues");
-    s->greeting.done = on_queues;
-    redis_request_send(&s->cmd, &s->greeting, GREET_MS); // not safe: the next connection asks anew
-}
-
-static void on_down(void *arg, const struct redis_failure *why, int64_t wait_ms) {
-    struct redis_store *s = arg;
-    bool lasting = !redis_class_passes(why->class);
-    if (s->log != NULL) {
-        log_warn(s->log, "store.down", "again_ms=%lld msg=\"%s\"", (long long)wait_ms,
-                 why->err.msg);
-    }
-    s->greeted = false;
-    s->fault = why->err;
-    if (lasting || s->told) {
-        tell_ill(s, &why->err);
-    } else if (!timer_running(&s->complaint)) {
-        (void)timer_set(s->timers, &s->complaint, env_mono_ms(&s->net_env) + COMPLAIN_MS);
-    }
 }
 
 static int open_line(struct redis_store *s, struct redis_line *line, const char *name,
@@ -192,7 +89,8 @@ static void wake_push(void *arg, const struct redis_reply *message) {
 }
 
 static int open_lines(struct redis_store *s, struct err *e) {
-    const struct redis_link_events cmd = {.up = on_up, .down = on_down, .arg = s};
+    const struct redis_link_events cmd = {
+        .up = redis_health_up, .down = redis_health_down, .arg = s};
     const struct redis_link_events wake = {
         .up = wake_up, .down = quiet_down, .push = wake_push, .arg = s};
     int64_t command_ms = s->config.command_timeout_ms;
@@ -250,7 +148,7 @@ struct redis_queue *redis_store_queue(struct redis_store *s, const char *name, i
     redis_args_text(&rq->args, "jh:queues");
     redis_args_text(&rq->args, q->name);
     redis_args_copy(&rq->args, redis_queues_value(q, room));
-    redis_request_send(&s->cmd, rq, GREET_MS);
+    redis_request_send(&s->cmd, rq, REDIS_GREET_MS);
     return q;
 }
 
@@ -321,6 +219,10 @@ static void copy_texts(struct redis_store *s) {
 static int look(struct redis_store *s, struct err *e) {
     struct redis_survey survey;
     redis_survey_run(&s->config, &survey);
+    if (!survey.reached && s->config.may_wait && survey.may_pass) {
+        s->fault = survey.err; // the links go on trying
+        return 0;
+    }
     if (!survey.reached) {
         *e = survey.err;
         return e->code < 0 ? e->code : -EIO;
@@ -333,6 +235,7 @@ static int look(struct redis_store *s, struct err *e) {
         log_warn(s->log, "store.warning", "code=%s msg=\"%s\"", survey.findings.list[i].code,
                  survey.findings.list[i].text);
     }
+    s->judged = true;
     return 0;
 }
 
@@ -354,9 +257,12 @@ static int prepare(struct redis_store *s, const struct store_config *config, str
     if (s->timers == NULL || s->turn == NULL) {
         return err_set(e, -ENOMEM, "out of memory");
     }
-    timer_init(&s->complaint, on_complaint, s);
+    redis_health_init(s);
     redis_news_init(s);
     s->blobs = redis_blobs_new(s, e);
+    if (s->fault.code != 0) {
+        redis_health_complain(s, 0);
+    }
     return s->blobs == NULL ? e->code : open_lines(s, e);
 }
 
@@ -384,7 +290,7 @@ static void store_close_it(void *self) {
         event_free(s->turn);
     }
     if (s->timers != NULL) {
-        timer_cancel(s->timers, &s->complaint);
+        redis_health_finish(s);
         redis_news_close(s);
         timers_free(&s->timers);
     }

@@ -14,6 +14,7 @@
 #include "store/redis/batch.h"
 #include "store/redis/claims.h"
 #include "store/redis/news.h"
+#include "store/redis/probe.h"
 #include "store/redis/queues.h"
 #include "store/redis/script.h"
 #include "store/redis/task.h"
@@ -42,10 +43,14 @@ struct redis_store {
     struct redis_batch *gathering;
     struct redis_commit_entry *waiting; /* commits behind another one of their job: op_commit.c */
     struct event *turn;                 /* flushes and answers at the end of a turn of the loop */
+    struct redis_peer peer;             /* who greeted last                                 */
+    struct redis_probe *probe;          /* NULL, or the last look at its settings           */
+    struct timer recheck;               /* it is not fit for jobs: the next look            */
     struct redis_request greeting;      /* what follows each (re)connect */
     struct timer complaint;             /* a lost connection is worth a word when it fires */
     bool learned;                       /* jh:queues has been read once */
     bool greeted; /* the greeting of this connection is over                   */
+    bool judged;  /* its settings were looked at                                */
     bool told;    /* health(reason) was the last word                          */
     bool closing;
     struct err fault; /* why it is not well */
@@ -56,9 +61,6 @@ struct redis_store {
 /* A command that nobody waits for: its words follow, then redis_request_send() on a line of the
  * store; it frees itself. NULL: no memory. */
 struct redis_request *redis_store_tell(struct redis_store *s, const char *command);
-
-/* What an operation met: a refused write makes the store degraded, a success healthy again. */
-void redis_store_judge(struct redis_store *s, int status, const struct err *e);
 
 /* The queue, made known to jh:queues by a command in front of the next one. NULL and *r: -ENOMEM,
  * -EDQUOT. */

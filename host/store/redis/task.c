@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "store/redis/health.h"
 #include "store/redis/ops.h"
 #include "store/redis/store_private.h"
 
@@ -99,7 +100,7 @@ static void answer(struct redis_task *t) {
     struct store_op *op = t->op;
     TAILQ_REMOVE(&s->tasks, t, all);
     if (t->kind->mutates) {
-        redis_store_judge(s, op->status, &op->err);
+        redis_health_judge(s, op->status, &op->err);
     }
     if (t->kind->finish != NULL) {
         t->kind->finish(t);
