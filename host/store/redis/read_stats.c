@@ -64,21 +64,27 @@ static struct store_lane_stats *add_lane(struct gathering *g) {
     return &stats->lanes[stats->lane_count++];
 }
 
-// The queue's lane of that type: among those from `first` on.
-static struct store_lane_stats *lane_of(struct gathering *g, size_t first, const char *queue,
-                                        struct bytes type) {
-    struct store_stats *stats = stats_of(g);
-    for (size_t i = first; i < stats->lane_count; i++) {
-        if (bytes_equal(bytes_of(stats->lanes[i].lane.type), type)) {
-            return &stats->lanes[i];
+static int by_type(const void *x, const void *y) {
+    const struct store_lane_stats *a = x, *b = y;
+    return strcmp(a->lane.type, b->lane.type);
+}
+
+// A queue's lanes begin at `first`, each up to three times: of its three bands.
+static void join_bands(struct store_stats *stats, size_t first) {
+    struct store_lane_stats *lanes = stats->lanes + first;
+    size_t count = stats->lane_count - first, kept = 0;
+    if (count == 0) {
+        return;
+    }
+    qsort(lanes, count, sizeof *lanes, by_type);
+    for (size_t i = 1; i < count; i++) {
+        if (by_type(&lanes[kept], &lanes[i]) == 0) {
+            lanes[kept].waiting += lanes[i].waiting;
+        } else {
+            lanes[++kept] = lanes[i];
         }
     }
-    char *copy = arena_strn(&stats->op.arena, type.data, type.len);
-    struct store_lane_stats *lane = copy == NULL ? NULL : add_lane(g);
-    if (lane != NULL) {
-        *lane = (struct store_lane_stats){.lane = {queue, copy}};
-    }
-    return lane;
+    stats->lane_count = first + kept + 1;
 }
 
 // "type", or "type:high": names of types have no colon.
@@ -102,14 +108,16 @@ static int take_lanes(struct gathering *g, struct store_queue_stats *q,
         if (waiting <= 0) {
             continue;
         }
-        struct store_lane_stats *lane = lane_of(g, first, q->queue, type);
+        char *copy = arena_strn(&stats_of(g)->op.arena, type.data, type.len);
+        struct store_lane_stats *lane = copy == NULL ? NULL : add_lane(g);
         if (lane == NULL) {
             return -ENOMEM;
         }
-        lane->waiting += waiting;
+        *lane = (struct store_lane_stats){.lane = {q->queue, copy}, .waiting = waiting};
         q->waiting[priority] += waiting;
         q->by_state[JOB_QUEUED] += waiting;
     }
+    join_bands(stats_of(g), first);
     return 0;
 }
 
