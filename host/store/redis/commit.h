@@ -48,19 +48,6 @@ int redis_commit_let_go(struct redis_task *t, struct arena *a, const struct redi
                         const struct store_commit_item *item, const struct redis_commit_plan *plan,
                         const struct redis_reply *reply);
 
-/* Are there lanes for the children that go by the outbox? Asked when there are about as many as there
- * may be. Begin with `open` = 1, end with leave(): done() comes behind the last answer, or never when
- * the task has failed. */
-struct redis_commit_lanes {
-    struct redis_task *task;
-    size_t open;
-    void (*done)(struct redis_commit_lanes *l);
-};
-/* *ret_crowded becomes true if the lane of one of them would be one too many. */
-void redis_commit_lanes_look(struct redis_commit_lanes *l, const struct redis_claim *claim,
-                             const struct store_commit_item *item, bool *ret_crowded);
-void redis_commit_lanes_leave(struct redis_commit_lanes *l);
-
 /* Goes into another queue, by way of the outbox. */
 static inline bool redis_commit_is_parcel(const struct redis_claim *claim,
                                           const struct job_spec *child) {

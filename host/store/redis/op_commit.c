@@ -10,9 +10,9 @@
 // changes of the job behind the one before. Blobs are held before somebody names them: of all items
 // of an operation in one go, and meanwhile those items stand among the waiting ones.
 //
-//     [lanes ─▶ held] ─▶ begin ─┬─▶ batch ─▶ read / lost ─▶ the next that waits for this job
-//                               ├─▶ waits for another of its job
-//                               └─▶ not our claim: look ─▶ was it applied before?
+//     [held] ─▶ begin ─┬─▶ batch ─▶ read / lost ─▶ the next that waits for this job
+//                      ├─▶ waits for another of its job
+//                      └─▶ not our claim: look ─▶ was it applied before?
 struct redis_commit_entry {
     struct redis_task *task;
     struct store_commit_item *item;
@@ -21,7 +21,6 @@ struct redis_commit_entry {
     struct redis_located at;
     struct redis_blob_name *names; // its blobs
     size_t name_count;
-    bool crowded;                    // a child would need a lane more than there may be
     bool holding;                    // it waits until they are held
     struct redis_commit_entry *next; // that waits
 };
@@ -31,9 +30,6 @@ struct commit_task {
     struct arena arena;
     struct redis_commit_entry *entries;
     bool holding;
-    struct redis_blob_name *names; // of all
-    size_t name_count;
-    struct redis_commit_lanes lanes;
 };
 
 static struct commit_task *of_task(struct redis_task *t) {
@@ -106,9 +102,6 @@ static bool send_one(struct redis_commit_entry *entry, struct redis_claim *claim
     if (item->status == 0 && names_nothing(entry)) {
         item->status = -ENOENT;
     }
-    if (item->status == 0 && entry->crowded) {
-        item->status = -EDQUOT;
-    }
     if (item->status != 0) {
         return false;
     }
@@ -152,11 +145,8 @@ static void commit_head(struct redis_store *s, struct redis_queue *const *queues
     static const enum store_budget classes[] = {BUDGET_JOBS, BUDGET_RESULTS};
     static const int64_t limits[] = {JOB_STEPS_MAX, JOB_STEPS_BYTES_MAX, JOB_WARNINGS_MAX,
                                      JOB_OUTPUTS_MAX, JOB_HISTORY_MAX};
-    for (size_t i = 0; i < count; i++) {
-        for (size_t k = 0; k < ARRAY_LEN(classes); k++) {
-            redis_store_put_room(s, queues[i], classes[k], a);
-        }
-        redis_store_put_lanes(s, queues[i], a);
+    for (size_t i = 0; i < count * ARRAY_LEN(classes); i++) {
+        redis_store_put_room(s, queues[i / ARRAY_LEN(classes)], classes[i % ARRAY_LEN(classes)], a);
     }
     for (size_t i = 0; i < ARRAY_LEN(limits); i++) {
         redis_args_number(a, limits[i]);
@@ -264,12 +254,12 @@ static void commit_lost(struct redis_task *t, void *arg) {
 
 static void commit_after(struct redis_store *s, struct redis_queue *const *queues, size_t count,
                          const struct redis_reply *reply) {
+    (void)s;
     for (size_t i = 0; i < count; i++) {
         const struct redis_reply *bytes = redis_reply_at(redis_reply_at(reply, 1), i);
         for (size_t k = 0; k < ARRAY_LEN(queues[i]->bytes); k++) {
             (void)redis_reply_integer(redis_reply_at(bytes, k), &queues[i]->bytes[k]);
         }
-        redis_store_note_lanes(s, queues[i], redis_reply_at(bytes, ARRAY_LEN(queues[i]->bytes)));
     }
 }
 
@@ -320,40 +310,30 @@ static void held(struct redis_task *t, void *arg) {
     }
 }
 
-static void hold(struct redis_commit_lanes *l) {
-    struct commit_task *c = CONTAINER_OF(l, struct commit_task, lanes);
-    redis_blobs_hold(&c->task, c->names, c->name_count, held, c);
-}
-
-// All of an operation's items wait until it is known that there are lanes for its parcels, if that
-// has to be asked, and until the blobs that they name are held. While they do, it is not they that
-// keep the operation open: it ends if one of these fails.
-static void prepare_all(struct commit_task *c, bool crowded) {
+// All of an operation's items wait until the blobs that they name are held. While they do, it is not
+// they that keep the operation open: it ends if holding fails.
+static void hold(struct commit_task *c, struct redis_blob_name *names, size_t count) {
     const struct store_commit *commit = CONTAINER_OF(c->task.op, struct store_commit, op);
-    struct redis_blob_name *names = c->names;
+    size_t n = 0;
     c->holding = true;
-    c->lanes = (struct redis_commit_lanes){.task = &c->task, .open = 1, .done = hold};
     for (size_t i = 0; i < commit->count; i++) {
         struct redis_commit_entry *entry = &c->entries[i];
         const struct redis_claim *claim = claim_of(&c->task, entry->item);
-        entry->names = names;
+        entry->names = &names[n];
         if (claim != NULL) {
-            entry->name_count = redis_commit_names(entry->item, claim->queue->name, names);
-            names += entry->name_count;
+            n += redis_commit_names(entry->item, claim->queue->name, &names[n]);
         }
-        if (claim != NULL && crowded) {
-            redis_commit_lanes_look(&c->lanes, claim, entry->item, &entry->crowded);
-        }
+        entry->name_count = (size_t)(&names[n] - entry->names);
         if (entry->item->status == 0) {
             entry->holding = true;
             wait_in_line(c->task.store, entry);
         }
     }
-    redis_commit_lanes_leave(&c->lanes);
+    redis_blobs_hold(&c->task, names, count, held, c);
 }
 
-// The entries; how many blobs the operation names.
-static size_t begin_entries(struct commit_task *c) {
+// How many blobs the operation names.
+static size_t prepare(struct commit_task *c) {
     struct store_commit *commit = CONTAINER_OF(c->task.op, struct store_commit, op);
     size_t names = 0;
     for (size_t i = 0; i < commit->count; i++) {
@@ -370,23 +350,22 @@ static size_t begin_entries(struct commit_task *c) {
 static void run(struct redis_task *t) {
     struct store_commit *commit = CONTAINER_OF(t->op, struct store_commit, op);
     struct commit_task *c = of_task(t);
-    bool crowded = t->store->lanes >= STORE_LANES_MAX;
     commit->outbox = false;
-    c->entries = arena_zalloc(&c->arena, (commit->count + 1) * sizeof *c->entries);
-    c->name_count = c->entries == NULL ? 0 : begin_entries(c);
-    c->names = arena_zalloc(&c->arena, (c->name_count + 1) * sizeof *c->names);
-    if (c->entries == NULL || c->names == NULL) {
+    c->entries = arena_zalloc(&c->arena, commit->count * sizeof *c->entries);
+    size_t count = c->entries == NULL ? 0 : prepare(c);
+    struct redis_blob_name *names =
+        count == 0 ? NULL : arena_zalloc(&c->arena, count * sizeof *names);
+    if ((c->entries == NULL && commit->count > 0) || (names == NULL && count > 0)) {
         redis_ask_no_memory(t);
         return;
     }
     t->open = 1; // until all are handed over
-    if (c->name_count > 0 || crowded) {
-        prepare_all(c, crowded);
-    } else {
-        for (size_t i = 0; i < commit->count; i++) {
-            if (c->entries[i].item->status == 0) {
-                begin(&c->entries[i]);
-            }
+    if (names != NULL) {
+        hold(c, names, count);
+    }
+    for (size_t i = 0; i < commit->count && names == NULL; i++) {
+        if (c->entries[i].item->status == 0) {
+            begin(&c->entries[i]);
         }
     }
     redis_task_leave(t, 0, NULL);

@@ -96,7 +96,6 @@ static void submit_head(struct redis_store *s, struct redis_queue *const *queues
                         struct redis_args *a) {
     for (size_t i = 0; i < count; i++) {
         redis_store_put_room(s, queues[i], BUDGET_JOBS, a);
-        redis_store_put_lanes(s, queues[i], a);
     }
 }
 
@@ -131,10 +130,10 @@ static void submit_read(struct redis_task *t, void *arg, const struct redis_repl
 
 static void submit_after(struct redis_store *s, struct redis_queue *const *queues, size_t count,
                          const struct redis_reply *reply) {
+    (void)s;
     for (size_t i = 0; i < count; i++) {
-        const struct redis_reply *has = redis_reply_at(redis_reply_at(reply, 1), i);
-        (void)redis_reply_integer(redis_reply_at(has, 0), &queues[i]->bytes[BUDGET_JOBS]);
-        redis_store_note_lanes(s, queues[i], redis_reply_at(has, 1));
+        (void)redis_reply_integer(redis_reply_at(redis_reply_at(reply, 1), i),
+                                  &queues[i]->bytes[BUDGET_JOBS]);
     }
 }
 

@@ -27,7 +27,6 @@ struct redis_queue {
     /* for KEYS: */
     char *structures, *jobs, *normal;
     int64_t bytes[2];    /* BUDGET_JOBS, BUDGET_RESULTS: as the last answer said */
-    int64_t lanes;       /* with queued jobs: as the last answer to a submission said */
     uint64_t pause_mark; /* of the pause that was told of last (wake.c); 0 = none */
     UT_hash_handle hh;
 };

@@ -162,24 +162,6 @@ struct redis_queue **redis_store_queues(struct redis_store *s, struct arena *a, 
     return all;
 }
 
-void redis_store_note_lanes(struct redis_store *s, struct redis_queue *q,
-                            const struct redis_reply *count) {
-    int64_t before = q->lanes;
-    if (redis_reply_integer(count, &q->lanes)) {
-        s->lanes += q->lanes - before;
-    }
-}
-
-void redis_store_put_lanes(const struct redis_store *s, const struct redis_queue *q,
-                           struct redis_args *a) {
-    int64_t others = s->lanes - q->lanes;
-    if (s->lanes + JOB_CHILDREN_PER_COMMIT < STORE_LANES_MAX) { // one call cannot make so many
-        redis_args_text(a, "");
-    } else {
-        redis_args_number(a, others < STORE_LANES_MAX ? STORE_LANES_MAX - others : 0);
-    }
-}
-
 void redis_store_put_room(const struct redis_store *s, const struct redis_queue *q,
                           enum store_budget class, struct redis_args *a) {
     int64_t budget = (int64_t)s->config.budget[class], others = 0;

@@ -35,7 +35,6 @@ struct redis_store {
     struct redis_scripts scripts;
     struct redis_line cmd, wake, bulk; /* bulk.link is NULL while nobody needs it */
     struct redis_queues queues;
-    int64_t lanes;             /* of all queues, as far as answers told */
     struct redis_blobs *blobs; /* contents that move, and those that are at hand */
     struct redis_claims claims;
     struct redis_news news;
@@ -77,13 +76,6 @@ struct redis_queue **redis_store_queues(struct redis_store *s, struct arena *a, 
  * holds; '' = any. */
 void redis_store_put_room(const struct redis_store *s, const struct redis_queue *q,
                           enum store_budget class, struct redis_args *a);
-
-/* An answer says how many lanes the queue has; and, appended, how many it may have: '' as long as
- * there are far fewer than STORE_LANES_MAX. */
-void redis_store_note_lanes(struct redis_store *s, struct redis_queue *q,
-                            const struct redis_reply *count);
-void redis_store_put_lanes(const struct redis_store *s, const struct redis_queue *q,
-                           struct redis_args *a);
 
 /* At the end of this turn of the loop there is something to send or to answer. */
 void redis_store_turn(struct redis_store *s);

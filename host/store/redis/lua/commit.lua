@@ -1,11 +1,9 @@
 -- use: queue place ending insert fence kv kv_write effects
 -- COMMIT: what attempts ask for, and what becomes of their jobs; each item wholly or not at all.
---   ARGV   for each queue the bytes that its jobs and its results may take, and how many lanes it may
---          have ('' = any); the limits of
+--   ARGV   for each queue the bytes that its jobs and its results may take ('' = any); the limits of
 --          steps, their bytes, warnings, outputs, lines of history; the number of items; items
 --   reply  for each item where the job is now, or {that, names and texts of outputs that were replaced}, or a
---          number (below, lib/effects.lua); then for each queue its bytes of jobs and of results,
---          and its lanes, if they are limited
+--          number (below, lib/effects.lua); then for each queue its bytes of jobs and of results
 local STALE, ODD = -3, -4 -- op_commit.c knows these
 
 -- An item, in the order of commit_write.c:
@@ -151,7 +149,6 @@ end
 
 for i = 1, #queues do
     queues[i].room = {jobs = take_number(), results = take_number()}
-    queues[i].lanes_room = take_number()
 end
 local limits = {steps = take_number(), step_bytes = take_number(), warnings = take_number(), outputs = take_number(),
                 history = take_number()}
@@ -165,8 +162,7 @@ kv_finish()
 finish_effects()
 local bytes = {}
 for i = 1, #queues do
-    local q = queues[i]
-    local of = redis.call('HMGET', q.s .. 'bytes', 'jobs', 'results')
-    bytes[i] = {of[1] or '0', of[2] or '0', q.lanes_room and redis.call('HLEN', q.s .. 'types') or ''}
+    local of = redis.call('HMGET', queues[i].s .. 'bytes', 'jobs', 'results')
+    bytes[i] = {of[1] or '0', of[2] or '0'}
 end
 return {reply, bytes}

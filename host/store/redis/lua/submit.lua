@@ -1,10 +1,10 @@
 -- use: queue place ending insert
 -- SUBMIT: each item a job, or nothing. Repeating it changes nothing: a job of that id is there.
---   ARGV   for each queue the bytes that its jobs may take, and how many lanes it may have ('' = any);
---          the number of items; items (lib/insert.lua)
---   reply  for each item {code, holder, its state}; then for each queue its bytes and its lanes
+--   ARGV   for each queue the bytes that its jobs may take ('' = any); the number of items; items
+--          (lib/insert.lua)
+--   reply  for each item {code, holder, its state}; then for each queue its bytes
 for i = 1, #queues do
-    queues[i].room, queues[i].lanes_room = take_number(), take_number()
+    queues[i].room = take_number()
 end
 local items, keys, ids, twice, reply = {}, {}, {}, false, {}
 for i = 1, take_number() do
@@ -22,7 +22,6 @@ finish_inserts()
 finish()
 local bytes = {}
 for i = 1, #queues do
-    local s = queues[i].s
-    bytes[i] = {redis.call('HGET', s .. 'bytes', 'jobs') or '0', redis.call('HLEN', s .. 'types')}
+    bytes[i] = redis.call('HGET', queues[i].s .. 'bytes', 'jobs') or '0'
 end
 return {reply, bytes}

@@ -95,20 +95,11 @@ local function over(q, class, bytes)
     return is + (q.bytes and q.bytes[class] or 0) + bytes > room
 end
 
-local function no_lane(e)
-    for _, child in ipairs(e.children) do
-        if is_crowded(child.q, child.type, child.priority) then
-            return true
-        end
-    end
-    return false
-end
-
 -- nil, or why it cannot be. `job`: numbers that the job has.
 local function check_effects(q, id, e, job, limits)
     if e.steps.n > 0 and too_many_steps(q, id, e, job, limits) then
         return TOO_MUCH
-    elseif over(q, 'jobs', e.child_bytes) or no_lane(e) then
+    elseif over(q, 'jobs', e.child_bytes) then
         return OVER_QUOTA
     elseif e.outputs.n > 0 and too_many_outputs(q, id, e, job, limits) then
         return TOO_MUCH

@@ -74,25 +74,6 @@ local function meet_holder(it, winner)
     return it.mode == 'reject' and HELD or DUPLICATE, winner, state
 end
 
--- Would it take a lane more than there may be? `lanes_room`: so many of the queue, nil = any, since
--- there are few. What is answered with false counts from then on.
-local function is_crowded(q, type, priority)
-    if not q.lanes_room then
-        return false
-    end
-    local field = lane_field(type, priority)
-    q.lanes = q.lanes or redis.call('HLEN', q.s .. 'types')
-    q.lane_known = q.lane_known or {}
-    if q.lane_known[field] or redis.call('HEXISTS', q.s .. 'types', field) == 1 then
-        return false
-    end
-    if q.lanes < q.lanes_room then
-        q.lanes, q.lane_known[field] = q.lanes + 1, true
-        return false
-    end
-    return true
-end
-
 -- Neither the job nor a tombstone of it is there. `room`: bytes that the queue's jobs may take in
 -- all, nil = any.
 local function insert_new(it, room)
@@ -104,8 +85,6 @@ local function insert_new(it, room)
         return meet_holder(it, winner)
     elseif it.max_waiting and waiting(q) >= it.max_waiting then
         return FULL
-    elseif is_crowded(q, it.type, it.priority) then
-        return OVER_BUDGET
     end
     local due = it.due and it.due > now and it.due
     local status = due and 'scheduled' or 'queued'
