@@ -40,7 +40,7 @@ static void on_reply(struct redis_request *rq, const struct redis_reply *reply, 
         b->kind->after(b->store, b->queues, b->queue_count, reply);
     }
     for (size_t i = 0; i < b->count; i++) {
-        if (r == 0) {
+        if (r == 0 && items != NULL) {
             b->kind->read(b->items[i].task, b->items[i].item, &items->items[i]);
         } else if (b->kind->lost != NULL) {
             b->kind->lost(b->items[i].task, b->items[i].item);
