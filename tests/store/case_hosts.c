@@ -415,6 +415,30 @@ static void test_host_list(void) {
     two_finish(&t);
 }
 
+/* A server that was restarted on an older state has forgotten the claim, and gives its token again. */
+static void test_token_twice(void) {
+    struct two t;
+    char id[JOB_ID_TEXT + 1];
+    two_start(&t);
+    struct job_id job = submit_heard(&t);
+    id_format(&job, id);
+    const struct store_claimed *first = rig_claim_one(&t.a, "q", "t");
+    (void)rig_redis("HSET job:%s status queued", id);
+    (void)rig_redis("HDEL job:%s token rev host", id);
+    (void)rig_redis("ZREM jobs:q:processing %s", id);
+    (void)rig_redis("RPUSH jobs:q:queue %s", id);
+    (void)rig_redis("HSET jobs:q:types t 1");
+    const struct store_claimed *second = rig_claim_one(&t.b, "q", "t");
+    if (first != NULL && second != NULL) {
+        EXPECT_EQ_UINT(first->token, second->token);
+        EXPECT_EQ_INT(-ESTALE, start_job(&t.a, first));
+        EXPECT_EQ_INT(-ESTALE, rig_succeed(&t.a, first));
+        EXPECT_EQ_INT(0, start_job(&t.b, second));
+        EXPECT_EQ_INT(0, rig_succeed(&t.b, second));
+    }
+    two_finish(&t);
+}
+
 CASES(hosts_shared, ON_SHARED, {"a job that one host has is not another's", test_claimed},
       {"two hosts claim at once", test_race},
       {"a job whose lease ended goes to another host, and the first is fenced", test_takeover},
@@ -431,4 +455,4 @@ CASES(hosts_shared, ON_SHARED, {"a job that one host has is not another's", test
       {"an earlier due time reaches another host", test_due},
       {"dedup keys hold for all hosts", test_keys_for_all},
       {"queues are known to all hosts", test_queues_for_all},
-      {"all hosts are listed", test_host_list});
+      {"all hosts are listed", test_host_list}, {"a token that was given twice", test_token_twice});

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "store/redis/hostrow.h"
 
@@ -86,6 +87,15 @@ void redis_args_nonce(struct redis_args *a, uint64_t nonce) {
     char text[REDIS_NONCE_TEXT + 1];
     redis_nonce_format(nonce, text);
     redis_args_copy(a, nonce == 0 ? (struct bytes){NULL, 0} : bytes_of(text));
+}
+
+void redis_args_claim(struct redis_args *a, uint32_t token, uint64_t nonce) {
+    char room[24], text[24 + REDIS_NONCE_TEXT + 1];
+    struct bytes number = digits(token, room);
+    memcpy(text, number.data, number.len);
+    text[number.len] = ' ';
+    redis_nonce_format(nonce, text + number.len + 1);
+    redis_args_copy(a, (struct bytes){text, number.len + 1 + (nonce == 0 ? 0 : REDIS_NONCE_TEXT)});
 }
 
 size_t redis_args_hole(struct redis_args *a) {

@@ -33,6 +33,8 @@ void redis_args_printf(struct redis_args *a, const char *fmt, ...)
 void redis_args_number(struct redis_args *a, int64_t number);
 void redis_args_id(struct redis_args *a, const struct job_id *id); /* its text */
 void redis_args_nonce(struct redis_args *a, uint64_t nonce);       /* of a host; 0 is empty */
+/* A claim, as lua/lib/queue.lua names it: token and host. */
+void redis_args_claim(struct redis_args *a, uint32_t token, uint64_t nonce);
 
 /* A place for a number that is known later: its index, for redis_args_fill(). */
 size_t redis_args_hole(struct redis_args *a);

@@ -189,7 +189,7 @@ void redis_commit_write(const struct redis_store *s, const struct redis_claim *c
                         unsigned queue, int64_t now_ms, struct redis_args *a) {
     redis_args_number(a, queue);
     redis_args_id(a, &item->id);
-    redis_args_number(a, item->token);
+    redis_args_claim(a, item->token, claim->job.host_nonce);
     redis_args_number(a, item->commit_no);
     redis_args_text(a, job_state_name((int)plan->to));
     if (job_is_final(plan->to) || plan->at_ms > 0) {

@@ -40,7 +40,7 @@ static void start_write(struct redis_task *t, void *arg, unsigned queue, struct 
     jobhash_diff(&from, &to, &set, &del);
     redis_args_number(a, queue);
     redis_args_id(a, &item->id);
-    redis_args_number(a, item->token);
+    redis_args_claim(a, item->token, claim->job.host_nonce);
     redis_args_bytes(a, item->log_tail);
     copy_words(a, &set);
     copy_words(a, &del);

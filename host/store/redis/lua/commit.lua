@@ -7,7 +7,7 @@
 local STALE, ODD = -3, -4 -- op_commit.c knows these
 
 -- An item, in the order of commit_write.c:
---   queue (its number)  id  token  number of the commit  where the job goes
+--   queue (its number)  id  claim (its token and host)  number of the commit  where the job goes
 --   due time, or how long it is kept (ms), or '';  settings
 --   n  n names and values of its hash that change;  n  n names that go
 --   effects (lib/effects.lua)
@@ -16,7 +16,7 @@ local STALE, ODD = -3, -4 -- op_commit.c knows these
 --   priority  if not normal            laden     1 = something may hang on it, else surely nothing
 --   key       dedup key                ttl       how long that outlives a success, ms
 local function take_commit()
-    local it = take_settings({q = queues[take_number()], id = take(), token = take_number(), number = take_number(),
+    local it = take_settings({q = queues[take_number()], id = take(), claim = take(), number = take_number(),
                               to = take(), at = take_number(), priority = false})
     it.first, it.last = take_range(take_number())
     it.gone_first, it.gone_last = take_range(take_number())
@@ -123,9 +123,10 @@ local NOTHING = {}
 
 local function commit(it, limits)
     local key = it.q.j .. 'job:' .. it.id
-    local is = redis.call('HMGET', key, 'status', 'token', 'commit', 'ask', 'tombstone', 'begun')
+    local is = redis.call('HMGET', key, 'status', 'token', 'commit', 'ask', 'tombstone', 'begun', 'host')
     local status, replaced, refusal = is[1], nil, nil
-    local verdict = fence(status == 'running', tonumber(is[2] or 0), tonumber(is[3] or 0), it.token, it.number,
+    local same = claim_of(is[2], is[7]) == it.claim and 1 or 0
+    local verdict = fence(status == 'running', same, tonumber(is[3] or 0), 1, it.number,
                           it.to == 'running')
     if verdict == FENCE_APPLIED then
         return status

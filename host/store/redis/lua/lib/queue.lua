@@ -37,6 +37,12 @@ local function take_settings(it)
     return it
 end
 
+-- A claim as commits and starts name it. The host is in it because a server that was restarted on an
+-- older state may give the same token twice.
+local function claim_of(token, host)
+    return (token or '0') .. ' ' .. (host or '')
+end
+
 -- Lua's own form of large numbers is 1.7e+12
 local function text_of(number)
     return string.format('%.0f', number)
