@@ -205,7 +205,7 @@ def test_secrets_are_not_shown(make_cli):
     env = {"REDIS": f"redis://user:{marker}@127.0.0.1:1", "TOKEN": marker, "WORD": marker}
     cli = make_cli({"plugins": chaos(), "host": {"admin_token": "${TOKEN}"}, "store": {"url": "${REDIS}"}})
     refused = "redis://127.0.0.1:1: Connection refused"
-    for args, status, words in (("run",), FAILED, "store.url is a Redis"), (("check", "--connect"), FAILED, refused), \
+    for args, status, words in (("run",), FAILED, refused), (("check", "--connect"), FAILED, refused), \
             (("check", "--connect", "--json"), FAILED, refused), (("config", "dump"), OK, ""), (("config", "dump", "--json"), OK, ""):
         done = cli.raw(*args, env=env)
         assert done.returncode == status and marker not in done.stdout + done.stderr, args

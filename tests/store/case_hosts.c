@@ -439,6 +439,20 @@ static void test_token_twice(void) {
     two_finish(&t);
 }
 
+/* Who reads the counters is not who starts the jobs: both must know. */
+static void test_pause_by_counters(void) {
+    struct two t;
+    two_start(&t);
+    (void)submit_heard(&t);
+    (void)rig_redis("HSET jobs:q:paused by cli:ann why repairs at 5");
+    EXPECT_TRUE(rig_stats(&t.b)->queues[0].paused);
+    EXPECT_EQ_STR("q paused by cli:ann: repairs", t.b.paused);
+    EXPECT_EQ_UINT(1, t.b.paused_events);
+    (void)rig_stats(&t.b);
+    EXPECT_EQ_UINT(1, t.b.paused_events);
+    two_finish(&t);
+}
+
 CASES(hosts_shared, ON_SHARED, {"a job that one host has is not another's", test_claimed},
       {"two hosts claim at once", test_race},
       {"a job whose lease ended goes to another host, and the first is fenced", test_takeover},
@@ -449,7 +463,9 @@ CASES(hosts_shared, ON_SHARED, {"a job that one host has is not another's", test
       {"a host that is back says who is gone", test_gone},
       {"a host is asked by way of another", test_ask},
       {"a host that did not hear it is asked by its beat", test_ask_missed},
-      {"a pause reaches all hosts", test_pause}, {"a submission wakes another host", test_ready},
+      {"a pause reaches all hosts", test_pause},
+      {"a pause that the counters told of", test_pause_by_counters},
+      {"a submission wakes another host", test_ready},
       {"whatever fills a lane wakes another host", test_ready_by_all_ways},
       {"a host that was not listening looks by itself", test_ready_missed},
       {"an earlier due time reaches another host", test_due},

@@ -43,10 +43,22 @@ void redis_news_pause_known(struct redis_queue *q, bool paused, int64_t at_ms, c
     q->pause_mark = paused ? mark_of(at_ms, bytes_of(by), bytes_of(why)) : 0;
 }
 
+void redis_news_pause(struct redis_store *s, struct redis_queue *q,
+                      const struct store_queue_stats *is) {
+    uint64_t mark =
+        is->paused ? mark_of(is->paused_at_ms, bytes_of(is->paused_by), bytes_of(is->paused_why))
+                   : 0;
+    if (mark != q->pause_mark) {
+        q->pause_mark = mark;
+        if (s->events.paused != NULL) {
+            s->events.paused(s->events.arg, is);
+        }
+    }
+}
+
 void redis_news_paused(struct redis_store *s, struct redis_queue *q,
                        const struct redis_reply *pause) {
     struct store_queue_stats stats = {.queue = q->name};
-    uint64_t mark = 0;
     if (redis_reply_is(pause, REDIS_ARRAY)) {
         struct bytes by = redis_reply_text(redis_reply_at(pause, 1));
         struct bytes why = redis_reply_text(redis_reply_at(pause, 2));
@@ -54,14 +66,8 @@ void redis_news_paused(struct redis_store *s, struct redis_queue *q,
         (void)redis_reply_integer(redis_reply_at(pause, 0), &stats.paused_at_ms);
         stats.paused_by = by.len == 0 ? NULL : by.data;
         stats.paused_why = why.len == 0 ? NULL : why.data;
-        mark = mark_of(stats.paused_at_ms, by, why);
     }
-    if (mark != q->pause_mark) {
-        q->pause_mark = mark;
-        if (s->events.paused != NULL) {
-            s->events.paused(s->events.arg, &stats);
-        }
-    }
+    redis_news_pause(s, q, &stats);
 }
 
 /* ------------------------------------------------------------------ news */

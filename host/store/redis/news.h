@@ -53,7 +53,10 @@ int64_t redis_news_ours(const struct redis_store *s, int64_t server_ms);
 /* A queue's pause, {at, by, why} or nil: an event if it is not what was last told. */
 void redis_news_paused(struct redis_store *s, struct redis_queue *q,
                        const struct redis_reply *pause);
-/* The caller knows of it by another way (STATS, its own QUEUE_SET): no event. */
+/* The same, as the caller has read it. */
+void redis_news_pause(struct redis_store *s, struct redis_queue *q,
+                      const struct store_queue_stats *is);
+/* The caller made it: no event. */
 void redis_news_pause_known(struct redis_queue *q, bool paused, int64_t at_ms, const char *by,
                             const char *why);
 

@@ -158,7 +158,9 @@ static int take_queue(struct gathering *g, size_t at, const struct redis_reply *
         stats->next_due_ms = due;
     }
     int r = q->queue == NULL ? -ENOMEM : take_pause(q, of, &stats->op.arena);
-    redis_news_pause_known(known, q->paused, q->paused_at_ms, q->paused_by, q->paused_why);
+    if (r == 0) { // whoever reads this may not be whom a pause stops
+        redis_news_pause(g->task.store, known, q);
+    }
     return r < 0 ? r : take_lanes(g, q, redis_reply_at(of, AT_LANES));
 }
 
