@@ -32,7 +32,7 @@ struct upkeep {
     struct store_stats stats;
     struct store_host_lease lease, leave;
     bool due_out, forward_out, forward_again;
-    int64_t due_ms;         /* the earliest known, 0 = none */
+    int64_t due_ms;         /* the earliest known, 0 = none; while a look is out: since then */
     int64_t swept_ms;       /* mono: the last sweep */
     uint64_t swept_commits; /* answered until then */
     struct timer due_timer, sweep_timer, forward_timer, recover_timer;
@@ -78,16 +78,21 @@ static void upkeep_plan_due(struct upkeep *u) {
     upkeep_timer(u, &u->due_timer, in > UPKEEP_CLOCK_MS ? UPKEEP_CLOCK_MS : in + upkeep_spread(u));
 }
 
+static void due_note(struct upkeep *u, int64_t due_ms) {
+    if (due_ms != 0 && (u->due_ms == 0 || due_ms < u->due_ms)) {
+        u->due_ms = due_ms;
+    }
+}
+
 static void due_done(struct store_op *op) {
     struct upkeep *u = op->arg;
     u->due_out = false;
     if (op->status != 0) {
-        u->due_ms = op->now_ms + UPKEEP_RETRY_MS;
+        due_note(u, op->now_ms + UPKEEP_RETRY_MS);
     } else if (u->due.moved == UPKEEP_BATCH) {
-        u->due_ms = op->now_ms; // more may wait
-    } else if (u->due_ms == 0 || u->due_ms <= op->now_ms ||
-               (u->due.next_ms != 0 && u->due.next_ms < u->due_ms)) {
-        u->due_ms = u->due.next_ms;
+        due_note(u, op->now_ms); // more may wait
+    } else {
+        due_note(u, u->due.next_ms);
     }
     upkeep_plan_due(u);
 }
@@ -99,6 +104,7 @@ static void due_fire(struct timer *t, void *arg) {
         upkeep_plan_due(u);
         return;
     }
+    u->due_ms = 0; // what is told from now on may be unknown to the answer
     u->due_out = true;
     u->due.limit = UPKEEP_BATCH;
     upkeep_post(u, &u->due.op, STORE_DUE, due_done);
@@ -106,8 +112,9 @@ static void due_fire(struct timer *t, void *arg) {
 
 void upkeep_due(struct host *host, int64_t due_ms) {
     struct upkeep *u = host->upkeep;
-    if (due_ms != 0 && (u->due_ms == 0 || due_ms < u->due_ms)) {
-        u->due_ms = due_ms;
+    int64_t before = u->due_ms;
+    due_note(u, due_ms);
+    if (u->due_ms != before) {
         upkeep_plan_due(u);
     }
 }

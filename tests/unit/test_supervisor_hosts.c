@@ -447,6 +447,29 @@ static void test_paused(void) {
     lab_end(lab);
 }
 
+/* ---- what is due ---- */
+
+/* Somebody tells of a job while the store looks for others: the answer does not know of it. */
+static void test_due_while_looking(void) {
+    begin(NULL);
+    uint64_t before = lab->posted_of[STORE_DUE];
+    faulty_add(faulty_plan_of(&lab->store),
+               (struct faulty_rule){.kind = STORE_DUE, .effect = FAULTY_DELAY, .delay_ms = 50});
+    told().due(lab->host, lab_wall_ms(lab) + 100);
+    __atomic_fetch_add(&lab->clock.base_test_ms, 200, __ATOMIC_RELAXED);
+    timers_look(lab->host->timers);
+    EXPECT_EQ_UINT(before + 1, lab->posted_of[STORE_DUE]);
+    EXPECT_TRUE(lab->outstanding > 0);
+    told().due(lab->host, lab_wall_ms(lab) + 5000);
+    lab_settle(lab);
+    heal();
+    pass(4500);
+    EXPECT_EQ_UINT(before + 1, lab->posted_of[STORE_DUE]);
+    pass(1000);
+    EXPECT_EQ_UINT(before + 2, lab->posted_of[STORE_DUE]);
+    lab_end(lab);
+}
+
 /* ---- jobs of hosts that are gone ---- */
 
 static void test_takeover(void) {
@@ -475,6 +498,7 @@ static void test_takeover(void) {
 }
 
 static const struct expect_test tests[] = {
+    {"what is told while the store looks for due jobs", test_due_while_looking},
     {"an idle host beats seldom, and does nothing else", test_idle},
     {"a busy one three times in a lease", test_busy},
     {"short jobs cost no beat", test_short_jobs_cost_no_beat},
