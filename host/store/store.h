@@ -440,7 +440,7 @@ struct store_recover {
     size_t released;
     bool more;
     /* shared: when the next lease of another host ends unless it is renewed, by our clock; 0 = no
-     * job runs elsewhere */
+     * job runs elsewhere. A job whose claim was never answered counts as one that does. */
     int64_t next_ms;
 };
 
@@ -795,7 +795,8 @@ struct store_events {
     void (*fenced)(void *arg, const struct job_id *id);
     /* A queue was paused or resumed by way of another host; by, why are borrowed. */
     void (*paused)(void *arg, const struct store_queue_stats *queue);
-    /* A lease of a job of another host may end at that time, by our clock: RECOVER then. */
+    /* A lease of a job of another host, or of one whose claim this host was never answered, may end
+     * at that time, by our clock: RECOVER then. */
     void (*lease)(void *arg, int64_t end_ms);
     /* Something waits to be forwarded (STORE_FORWARD). */
     void (*outbox)(void *arg);

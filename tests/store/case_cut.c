@@ -177,6 +177,62 @@ static void test_after(void) {
     cut_everywhere(REDIS_CUT_AFTER);
 }
 
+static int64_t next_lease(struct rig *rig) {
+    struct store_recover rec = {.host_nonce = rig->nonce, .limit = 10};
+    EXPECT_EQ_INT(0, rig_run(rig, &rec.op, STORE_RECOVER));
+    EXPECT_EQ_UINT(0, rec.released);
+    int64_t next = rec.next_ms;
+    store_op_finish(&rec.op);
+    return next;
+}
+
+/* Nobody knows of a job whose claim was never answered: its host, which may be the only one, hears
+ * when to look for it, even if it runs others. */
+static void test_lost_claim(void) {
+    for (int others = 0; others < 2; others++) {
+        struct life l;
+        struct rig *rig = &l.rig;
+        l.proxy = rig_start_behind_proxy(rig);
+        struct job_id id = rig_submit_plain(rig, "q", "t");
+        if (others > 0) {
+            (void)rig_submit_plain(rig, "q", "other");
+            (void)rig_claim_one(rig, "q", "other");
+        }
+        EXPECT_EQ_INT(0, rig_beat(rig));
+        rig->lease_end = 0;
+        redis_proxy_cut(l.proxy, 0, REDIS_CUT_AFTER);
+        struct store_claim_want want = {.lane = {"q", "t"}, .limit = 1};
+        struct store_claim claim = {.wants = &want, .want_count = 1, .host_nonce = rig->nonce};
+        EXPECT_TRUE(rig_run(rig, &claim.op, STORE_CLAIM) != 0);
+        store_op_finish(&claim.op);
+        EXPECT_EQ_INT(JOB_RUNNING, rig_state(rig, &id));
+        RIG_AWAIT(rig, rig->lease_end > 0);
+        rig->lease_end = 0;
+        EXPECT_EQ_INT(0, rig_beat(rig));
+        EXPECT_TRUE(rig->lease_end > 0);
+        EXPECT_TRUE(others > 0 || next_lease(rig) > 0); // a busy one has its beats
+        char text[JOB_ID_TEXT + 1];
+        id_format(&id, text);
+        (void)rig_redis("ZADD jobs:q:processing 1 %s", text);
+        EXPECT_EQ_UINT(1, rig_recover(rig));
+        EXPECT_EQ_INT(JOB_QUEUED, rig_state(rig, &id));
+        life_finish(&l);
+    }
+}
+
+/* A host that knows all jobs that it has is not told to look for them. */
+static void test_own_leases(void) {
+    struct rig rig;
+    rig_start(&rig);
+    (void)rig_submit_plain(&rig, "q", "t");
+    (void)rig_claim_one(&rig, "q", "t");
+    rig.lease_end = 0;
+    EXPECT_EQ_INT(0, rig_beat(&rig));
+    EXPECT_EQ_INT(0, rig.lease_end);
+    EXPECT_EQ_INT(0, next_lease(&rig));
+    rig_finish(&rig);
+}
+
 /* The server loses its scripts, and all connections: nobody notices. */
 static void test_forgetful_server(void) {
     struct life l;
@@ -194,4 +250,6 @@ static void test_forgetful_server(void) {
 
 CASES(cut_shared, ON_SHARED, {"cut before every command of a life", test_before},
       {"cut after every command of a life", test_after},
+      {"a claim whose answer is lost", test_lost_claim},
+      {"a beat knows the leases that are its own", test_own_leases},
       {"scripts and connections are lost", test_forgetful_server});

@@ -210,19 +210,21 @@ static void on_news(struct redis_request *rq, const struct redis_reply *reply, i
 }
 
 void redis_news_ask(struct redis_args *a, uint64_t nonce, struct bytes row, int64_t lease_ms,
-                    bool wanted) {
+                    bool wanted, bool all) {
     redis_args_nonce(a, nonce);
     redis_args_bytes(a, row);
     redis_args_number(a, STORE_HOSTS_MAX);
     redis_args_number(a, lease_ms);
     redis_args_number(a, wanted ? 1 : 0);
+    redis_args_number(a, all ? 1 : 0);
 }
 
 static void ask_news(struct look *l) {
     struct redis_store *s = l->store;
     struct redis_args *a = &l->rq.args;
     redis_request_script(&l->rq, REDIS_SCRIPT_lease, l->queues, l->count, 0);
-    redis_news_ask(a, s->news.nonce, (struct bytes){NULL, 0}, 0, true);
+    // of any host, ours too: after a cut there may be claims that we do not know of
+    redis_news_ask(a, 0, (struct bytes){NULL, 0}, 0, true, false);
     redis_args_number(a, 0);
     l->rq.done = on_news;
     l->rq.safe = true;

@@ -39,9 +39,10 @@ void redis_news_look(struct redis_store *s);
 /* At one, at once. */
 void redis_news_look_at(struct redis_store *s, struct redis_queue *q);
 
-/* The words that lua/lease.lua takes up to its claims. */
+/* The words that lua/lease.lua takes up to its claims; `all`: those that follow are all that this
+ * host knows of, so whatever else it has is to be told. */
 void redis_news_ask(struct redis_args *a, uint64_t nonce, struct bytes row, int64_t lease_ms,
-                    bool wanted);
+                    bool wanted, bool all);
 
 /* ---- what answers tell */
 
@@ -64,7 +65,7 @@ void redis_news_pause_known(struct redis_queue *q, bool paused, int64_t at_ms, c
 void redis_news_lanes(struct redis_store *s, const struct redis_queue *q,
                       const struct redis_reply *fields);
 
-/* Another host's lease ends, by the server's clock. */
+/* A lease ends of a job that is another host's, or nobody's, by the server's clock. */
 void redis_news_lease(struct redis_store *s, int64_t server_ms);
 void redis_news_outbox(struct redis_store *s);
 /* A job of ours was asked to end: an event the first time. */

@@ -120,7 +120,7 @@ static void ask(struct beating *b) {
     b->asked = left < LEASE_CLAIMS ? left : LEASE_CLAIMS;
     redis_request_script(rq, REDIS_SCRIPT_lease, b->queues, b->queue_count, b->task.op->now_ms);
     redis_news_ask(&rq->args, lease->nonce, buf_bytes(&b->row), s->config.lease_ms,
-                   left == b->asked);
+                   left == b->asked, b->asked == b->count);
     redis_args_number(&rq->args, (int64_t)b->asked);
     for (size_t i = b->at; i < b->at + b->asked; i++) {
         redis_args_number(&rq->args, number_of(b, b->held[i].queue));

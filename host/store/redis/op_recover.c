@@ -106,7 +106,9 @@ static void ask(struct recovering *c) {
     size_t left = rec->limit - rec->released;
     c->asked = left < RECOVER_PAGE ? left : RECOVER_PAGE;
     redis_request_script(rq, REDIS_SCRIPT_recover, c->queues, c->queue_count, c->task.op->now_ms);
-    redis_args_nonce(&rq->args, rec->host_nonce);
+    // who has none has the more reason to look for one whose claim it never heard of
+    bool has_jobs = redis_claims_count(&c->task.store->claims) > 0;
+    redis_args_nonce(&rq->args, has_jobs ? rec->host_nonce : 0);
     redis_args_nonce(&rq->args, rec->gone_nonce);
     redis_args_number(&rq->args, (int64_t)c->asked);
     for (size_t i = 0; i < c->queue_count; i++) {

@@ -2,14 +2,15 @@
 -- HOST_LEASE, the beat: a host that is alive keeps its jobs, and hears what others did meanwhile. Without
 -- a host it only hears. Repeating it changes nothing.
 --   ARGV   the host's nonce (hex; '' = none); its entry in jh:hosts ('' = as it is), of how many; how long a
---          job's lease is (ms); 1 = news are wanted; the number of claims; claims: queue (its number), id,
---          token
+--          job's lease is (ms); 1 = news are wanted; 1 = these are all claims that it knows of; the number of
+--          claims; claims: queue (its number), id, token
 --   reply  the server's clock; which of the claims (from 1) are another's, which are over, and which were
 --          asked to end; for each queue news: {at, by, why} of its pause or nothing, the earliest due time,
---          the end of the first lease of another host ('' = none), 1 = something is in its outbox, bytes of
---          jobs and of results, fields of S'types'; HLEN jh:queues
+--          the end of the first lease that is not of one of the claims ('' = none), 1 = something is in its
+--          outbox, bytes of jobs and of results, fields of S'types'; HLEN jh:queues
 local host, entry, hosts_max, lease_ms = take(), take(), take_number(), take_number()
 local wants_news = take() == '1'
+local known = take() == '1' and {} or nil
 local server = server_ms()
 local lost, over, asked = {}, {}, {}
 
@@ -24,6 +25,9 @@ local function look_at(i, lease_end)
         q.renewed = q.renewed or {}
         q.renewed[#q.renewed + 1] = lease_end
         q.renewed[#q.renewed + 1] = id
+        if known then
+            known[id] = true
+        end
         if is[4] then
             asked[#asked + 1] = i
         end
@@ -57,7 +61,7 @@ end
 
 local function news_of(q)
     local paused = redis.call('HMGET', q.s .. 'paused', 'at', 'by', 'why')
-    local lease = next_lease(q, host)
+    local lease = next_lease(q, host, known)
     local bytes = redis.call('HMGET', q.s .. 'bytes', 'jobs', 'results')
     return {paused[1] and paused, first_due(q), lease and text_of(lease) or '',
             redis.call('EXISTS', q.s .. 'outbox') == 1 and redis.call('XLEN', q.s .. 'outbox') > 0 and 1 or 0,

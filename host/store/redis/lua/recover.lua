@@ -1,10 +1,11 @@
 -- use: queue place ending leases
 -- RECOVER: running jobs whose lease has ended, and those of a host that is known to be gone, go back to
 -- where they were, or end if they were asked to. Repeating it changes nothing.
---   ARGV   the host that asks (hex nonce); the gone host ('' = none); how many at most; for each queue the
---          place in its processing from which the gone host's jobs are looked for (-1 = not any more)
---   reply  the server's clock; when the next lease of another host ends ('' = none); for each queue the
---          place to go on from, or -1; the jobs: queue (its number), id, type, status; HLEN jh:queues
+--   ARGV   the host that asks (hex nonce; '' = it knows of no job of its own); the gone host ('' = none);
+--          how many at most; for each queue the place in its processing from which the gone host's jobs are
+--          looked for (-1 = not any more)
+--   reply  the server's clock; when the next lease ends that is not the asking host's ('' = none); for each
+--          queue the place to go on from, or -1; the jobs: queue (its number), id, type, status; HLEN jh:queues
 local SCANNED = 500 -- entries of processing that are looked at for the gone host, a queue and call
 
 local host, gone, limit = take(), take(), take_number()
