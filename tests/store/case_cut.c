@@ -226,9 +226,8 @@ static void test_own_leases(void) {
     rig_start(&rig);
     (void)rig_submit_plain(&rig, "q", "t");
     (void)rig_claim_one(&rig, "q", "t");
-    rig.lease_end = 0;
-    EXPECT_EQ_INT(0, rig_beat(&rig));
-    EXPECT_EQ_INT(0, rig.lease_end);
+    // the look that follows a connection asks about all, and may come in between
+    RIG_AWAIT(&rig, (rig.lease_end = 0, rig_beat(&rig) == 0 && rig.lease_end == 0));
     EXPECT_EQ_INT(0, next_lease(&rig));
     rig_finish(&rig);
 }
