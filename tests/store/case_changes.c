@@ -263,6 +263,39 @@ static void test_index_swept(void) {
     rig_finish(&rig);
 }
 
+// One go of the sweeper holds the server up for a few hundred jobs of the index, however many there were.
+static void test_index_in_parts(void) {
+    enum { ENTRIES = 60, IDS = 100, CHILDREN = 250 };
+    struct rig rig;
+    char ids[IDS * 16 + 1];
+    rig_start(&rig);
+    (void)rig_submit_plain(&rig, "q", "t");
+    memset(ids, 'x', sizeof ids - 1);
+    ids[sizeof ids - 1] = '\0';
+    for (int i = 0; i < ENTRIES; i++) {
+        EXPECT_TRUE(*rig_redis_text("XADD jobs:q:all * i %s", ids) != '\0');
+    }
+    struct store_sweep once = {.limit = 1000};
+    EXPECT_EQ_INT(0, rig_run(&rig, &once.op, STORE_SWEEP));
+    EXPECT_TRUE(once.more);
+    EXPECT_TRUE(rig_redis("XLEN jobs:q:all") >= ENTRIES - 10);
+    store_op_finish(&once.op);
+    (void)sweep(&rig);
+    EXPECT_EQ_INT(1, rig_redis("XLEN jobs:q:all"));
+    struct job_spec children[CHILDREN];
+    for (size_t i = 0; i < CHILDREN; i++) {
+        children[i] = rig_spec(&rig, "q", "kid");
+    }
+    struct store_commit_item item = rig_item(rig_claim_one(&rig, "q", "t"), JOB_EV_NONE);
+    item.children = children;
+    item.child_count = CHILDREN;
+    EXPECT_EQ_INT(0, rig_commit(&rig, &item));
+    EXPECT_EQ_INT(1 + 3, rig_redis("XLEN jobs:q:all"));
+    EXPECT_EQ_UINT(1 + CHILDREN, rig_list(&rig, rig_filter(), 1000, NULL)->count);
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
 CASES(changes_shared, ON_SHARED, {"commits of a job behind one another", test_in_flight},
       {"a commit behind one that is refused", test_in_flight_refused},
       {"a commit that another boot repeats", test_repeated_by_another_boot},
@@ -270,4 +303,5 @@ CASES(changes_shared, ON_SHARED, {"commits of a job behind one another", test_in
       {"moves and removals by the hundred", test_many_moves},
       {"a parcel that is brought twice", test_brought_twice},
       {"jobs that Redis deleted by itself", test_gone_by_themselves},
-      {"the index of all jobs is swept", test_index_swept});
+      {"the index of all jobs is swept", test_index_swept},
+      {"the index of all jobs is swept in parts", test_index_in_parts});

@@ -8,7 +8,7 @@
 
 // Jobs and keys, some queues after the others; then key/values, then blobs. A part begins when the
 // one before it has answered, with what that left of the limit.
-enum { QUEUES_A_CALL = 100, JOBS_A_CALL = 100 };
+enum { QUEUES_A_CALL = 10, JOBS_A_CALL = 100 };
 
 struct sweep_task {
     struct redis_task task;

@@ -6,7 +6,9 @@
 local limit = take_number()
 local overhead = take_number()
 local removed, more, blobs = 0, 0, {}
-local ENTRIES = 50 -- of the index that are looked at in one go
+local ENTRIES = 50                     -- of the index that are looked at in one go
+local ASKED = 100                      -- ids that one command asks about
+local share = math.ceil(500 / #queues) -- ids that one go looks at, and what is left of an entry
 
 -- Members of a ZSET whose time has come, as far as the limit goes.
 local function expired(key)
@@ -43,33 +45,46 @@ local function sweep_keys(q)
     end
 end
 
+local HEX = {}
+for byte = 0, 255 do
+    HEX[string.char(byte)] = string.format('%02x', byte)
+end
 local function text_of_id(raw)
-    local hex = string.gsub(raw, '.', function(c) return string.format('%02x', string.byte(c)) end)
+    local hex = string.gsub(raw, '.', HEX)
     return table.concat({string.sub(hex, 1, 8), string.sub(hex, 9, 12), string.sub(hex, 13, 16), string.sub(hex, 17, 20),
                          string.sub(hex, 21)}, '-')
 end
 
+-- Is one of the jobs there? And of how many that was asked: mostly the first one answers for all.
 local function has_jobs(q, packed)
+    local keys = {}
     for i = 1, #packed, 16 do
-        if redis.call('EXISTS', q.j .. 'job:' .. text_of_id(string.sub(packed, i, i + 15))) == 1 then
-            return true
+        keys[#keys + 1] = q.j .. 'job:' .. text_of_id(string.sub(packed, i, i + 15))
+        if #keys == ASKED or i == 1 or i + 16 > #packed then
+            if redis.call('EXISTS', unpack(keys)) > 0 then
+                return true, (i + 15) / 16
+            end
+            keys = {}
         end
     end
-    return false
+    return false, #packed / 16
 end
 
--- Looks at entries behind `after` and deletes what is empty: how many it met, how many went, and the
--- last one.
+-- Looks at entries behind `after`, as far as `share` goes, and deletes what is empty: is there more, how many
+-- it met, how many went, and the last one.
 local function scan(q, after, last)
     local entries = redis.call('XRANGE', q.s .. 'all', after and '(' .. after or '-', last, 'COUNT', ENTRIES)
-    local gone = 0
-    for _, entry in ipairs(entries) do
-        if not has_jobs(q, entry[2][2]) then
-            redis.call('XDEL', q.s .. 'all', entry[1])
+    local left, met, gone = share, 0, 0
+    while left > 0 and met < #entries do
+        met = met + 1
+        local has, asked = has_jobs(q, entries[met][2][2])
+        left = left - asked
+        if not has then
+            redis.call('XDEL', q.s .. 'all', entries[met][1])
             gone = gone + 1
         end
     end
-    return #entries, gone, entries[#entries] and entries[#entries][1]
+    return met < #entries or met == ENTRIES, met, gone, met > 0 and entries[met][1]
 end
 
 -- Jobs go about in the order in which they came, so most empty entries are at the old end. A front
@@ -77,20 +92,20 @@ end
 -- that were kept for longer.
 local function sweep_index(q)
     local at = redis.call('HMGET', q.s .. 'swept', 'front', 'round')
-    local met, gone, last = scan(q, at[1], '+')
+    local full, met, gone, last = scan(q, at[1], '+')
     if gone > 0 then
         redis.call('HSET', q.s .. 'swept', 'front', last)
-        more = met == ENTRIES and 1 or more
+        more = full and 1 or more
     end
     if not at[1] then
         return
     end
-    met, gone, last = scan(q, at[2], at[1])
-    if met < ENTRIES then
-        redis.call('HDEL', q.s .. 'swept', 'round')
-    else
+    full, met, gone, last = scan(q, at[2], at[1])
+    if full then
         redis.call('HSET', q.s .. 'swept', 'round', last)
-        more = gone * 2 >= ENTRIES and 1 or more
+        more = gone * 2 >= met and 1 or more
+    else
+        redis.call('HDEL', q.s .. 'swept', 'round')
     end
 end
 

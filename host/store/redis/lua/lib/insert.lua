@@ -115,11 +115,14 @@ local function insert(it, room, fresh)
     return insert_new(it, room)
 end
 
--- Enters the new ids into the index of all jobs. Before finish().
+-- Enters the new ids into the index of all jobs, in entries that SWEEP can look at one by one. Before finish().
+local ENTRY_IDS = 100
 local function finish_inserts()
     for i = 1, #queues do
-        if queues[i].new then
-            redis.call('XADD', queues[i].s .. 'all', '*', 'i', table.concat(queues[i].new))
+        local new = queues[i].new or {}
+        for k = 1, #new, ENTRY_IDS do
+            redis.call('XADD', queues[i].s .. 'all', '*', 'i',
+                       table.concat(new, '', k, math.min(k + ENTRY_IDS - 1, #new)))
         end
     end
 end
