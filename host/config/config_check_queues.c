@@ -27,8 +27,10 @@ static bool is_plain(const char *prefix) {
 }
 
 static const struct config_queue *same_prefix(const struct config *c, size_t before) {
+    const char *prefix = c->queues[before].key_prefix;
     for (size_t i = 0; i < before; i++) {
-        if (strcmp(c->queues[i].key_prefix, c->queues[before].key_prefix) == 0) {
+        const char *other = c->queues[i].key_prefix;
+        if (other != NULL && strcmp(other, prefix) == 0) {
             return &c->queues[i];
         }
     }

@@ -55,11 +55,12 @@ static void answer_now(struct redis_store *s, struct store_op *op, int status, c
     op->done(op);
 }
 
+static void not_ours(struct redis_task *t) {
+    redis_task_end(t, err_set(&t->op->err, -ENOTSUP, "not by this store"), NULL);
+}
+
 /* What is wrong with it before it has begun: 0, or errno with words. */
 static int refuse(const struct redis_store *s, const struct redis_op_kind *kind, struct err *e) {
-    if (kind == NULL) {
-        return err_set(e, -ENOTSUP, "not by this store");
-    }
     if (s->closing) {
         return err_set(e, -ESHUTDOWN, "the store is being closed");
     }
@@ -70,21 +71,22 @@ static int refuse(const struct redis_store *s, const struct redis_op_kind *kind,
 }
 
 void redis_task_post(struct redis_store *s, struct store_op *op) {
-    const struct redis_op_kind *kind = redis_kind_of(op);
-    static const struct redis_op_kind nothing = {.size = sizeof(struct redis_task)};
+    static const struct redis_op_kind nothing = {.run = not_ours,
+                                                 .size = sizeof(struct redis_task)};
+    const struct redis_op_kind *known = redis_kind_of(op), *kind = known != NULL ? known : &nothing;
     op->status = 0;
     op->err = (struct err){.code = 0};
     op->posted_mono_ms = env_mono_ms(&s->net_env);
-    struct redis_task *t = calloc(1, kind == NULL ? nothing.size : kind->size);
+    struct redis_task *t = calloc(1, kind->size);
     if (t == NULL) {
         answer_now(s, op, -ENOMEM, "out of memory");
         return;
     }
     t->store = s;
     t->op = op;
-    t->kind = kind == NULL ? &nothing : kind;
+    t->kind = kind;
     TAILQ_INSERT_TAIL(&s->tasks, t, all);
-    if (kind != NULL && kind->mutates && !kind->batched) {
+    if (kind->mutates && !kind->batched) {
         redis_batch_flush(s); // what was posted before comes before
     }
     int r = refuse(s, kind, &op->err);
