@@ -8,7 +8,10 @@
 
 // Jobs are read, decided upon, and changed if they are as they were read; those that somebody else
 // changed in between are read again. A part of the items after the other.
-enum { TRIES = 5 };
+enum {
+    TRIES = 5,
+    PART = 25, // each may be searched for in a list of ten thousand: lua/lib/place.lua
+};
 
 struct moving_item {
     struct store_move_item *item;
@@ -24,8 +27,8 @@ struct move_task {
     size_t begun; // items of this part and of those before it
     unsigned tries;
     struct arena arena;
-    struct redis_located found[REDIS_BATCH_ITEMS];
-    struct moving_item items[REDIS_BATCH_ITEMS]; // that are not settled
+    struct redis_located found[PART];
+    struct moving_item items[PART]; // that are not settled
     size_t count;
 };
 
@@ -209,7 +212,7 @@ static void look(struct move_task *mt) {
 static void next_part(struct move_task *mt) {
     struct store_move *move = CONTAINER_OF(mt->task.op, struct store_move, op);
     size_t left = move->count - mt->begun;
-    mt->count = left < REDIS_BATCH_ITEMS ? left : REDIS_BATCH_ITEMS;
+    mt->count = left < PART ? left : PART;
     mt->tries = 0;
     for (size_t i = 0; i < mt->count; i++) {
         mt->items[i].item = &move->items[mt->begun++];

@@ -6,7 +6,7 @@
 --   reply  the server's clock; for each queue {at, by, why} if it is paused, else nothing; for each want
 --          {1 = more may be there than was looked at, jobs}: each {id, HGETALL of it as it was before,
 --          payload that has a key of its own, names of outputs}
-local JOBS_MAX, PASSED_MAX, PAYLOADS_MAX = 200, 1000, 16 * 1024 * 1024 -- of one call
+local JOBS_MAX, PASSED_MAX, PAYLOADS_MAX = 200, 500, 16 * 1024 * 1024 -- of one call
 local BANDS = {'high', false, 'low'}
 local NEEDED = {status = true, type = true, token = true, rev = true, ready = true, createdAt = true,
                 payloadBytes = true, outputs = true}
