@@ -302,6 +302,24 @@ static void test_messages(void) {
     rig_finish(&rig);
 }
 
+/* Somebody's key where a job should be: the others are claimed all the same. */
+static void test_foreign_key(void) {
+    struct rig rig;
+    char text[JOB_ID_TEXT + 1];
+    rig_start(&rig);
+    struct job_id first = rig_submit_plain(&rig, "q", "t");
+    struct job_id foreign = rig_submit_plain(&rig, "q", "t");
+    (void)rig_submit_plain(&rig, "q", "t");
+    id_format(&foreign, text);
+    EXPECT_EQ_INT(1, rig_redis("DEL job:%s", text));
+    EXPECT_EQ_STR("OK", rig_redis_text("SET job:%s foreign", text));
+    const struct store_claim *claim = rig_claim(&rig, "q", "t", 3);
+    EXPECT_EQ_INT(0, claim->op.status);
+    EXPECT_EQ_UINT(2, claim->job_count);
+    EXPECT_EQ_INT(JOB_RUNNING, rig_state(&rig, &first));
+    rig_finish(&rig);
+}
+
 CASES(lanes_shared, ON_SHARED, {"jobs of another type are set aside in their order", test_aside},
       {"two types by one call", test_two_types},
       {"the head of a band that is not taken keeps its place", test_heads},
@@ -310,4 +328,5 @@ CASES(lanes_shared, ON_SHARED, {"jobs of another type are set aside in their ord
       {"a beat for thousands of claims", test_many_leases},
       {"entries that stand for nothing", test_stale_entries},
       {"a damaged job ends where people find it", test_damaged},
-      {"a paused queue gives nothing", test_paused}, {"messages that say nothing", test_messages});
+      {"a paused queue gives nothing", test_paused}, {"messages that say nothing", test_messages},
+      {"a key that is not a job", test_foreign_key});

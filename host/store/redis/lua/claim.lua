@@ -36,8 +36,14 @@ local function band_of(q, type, priority)
     return b
 end
 
+-- Of another type than ours, a key is none: an error here would leave those that were popped in no list.
+local function ask(...)
+    local reply = redis.pcall(...)
+    return not (type(reply) == 'table' and reply.err) and reply
+end
+
 local function read_job(q, id)
-    local fields = redis.call('HGETALL', q.j .. 'job:' .. id)
+    local fields = ask('HGETALL', q.j .. 'job:' .. id) or {}
     local job = {id = id, fields = fields}
     for i = 1, #fields, 2 do
         if NEEDED[fields[i]] then
@@ -112,8 +118,8 @@ local function claim(b, job, into)
     q.claimed[#q.claimed + 1] = job.id
     jobs_left = jobs_left - 1
     if job.payloadBytes or job.outputs then
-        reply[3] = job.payloadBytes and redis.call('GET', q.j .. 'payload:' .. job.id) or false
-        reply[4] = job.outputs and redis.call('HKEYS', q.j .. 'outputs:' .. job.id) or false
+        reply[3] = job.payloadBytes and ask('GET', q.j .. 'payload:' .. job.id) or false
+        reply[4] = job.outputs and ask('HKEYS', q.j .. 'outputs:' .. job.id) or false
         payloads_left = payloads_left - (tonumber(job.payloadBytes) or 0)
     end
     stopped = stopped or jobs_left == 0 or payloads_left <= 0
