@@ -316,7 +316,7 @@ static void hold(struct commit_task *c, struct redis_blob_name *names, size_t co
     const struct store_commit *commit = CONTAINER_OF(c->task.op, struct store_commit, op);
     size_t n = 0;
     c->holding = true;
-    for (size_t i = 0; i < commit->count; i++) {
+    for (size_t i = 0; i < commit->count && c->entries != NULL; i++) {
         struct redis_commit_entry *entry = &c->entries[i];
         const struct redis_claim *claim = claim_of(&c->task, entry->item);
         entry->names = &names[n];

@@ -44,17 +44,18 @@ static void located(struct redis_task *t, void *arg) {
     struct store_remove *rm = CONTAINER_OF(t->op, struct store_remove, op);
     struct redis_queue_set set = {.count = 0};
     const struct redis_located *of[REDIS_BATCH_ITEMS];
-    rt->sent = 0;
+    size_t n = 0;
     for (size_t i = 0; i < rt->count; i++) {
         int *status = &rm->status[rt->begun - rt->count + i];
         *status = -ENOENT;
         if (rt->found[i].queue != NULL) {
             (void)redis_queue_set_add(&set, rt->found[i].queue);
-            of[rt->sent] = &rt->found[i];
-            rt->status[rt->sent++] = status;
+            of[n] = &rt->found[i];
+            rt->status[n++] = status;
         }
     }
-    if (rt->sent == 0) {
+    rt->sent = n;
+    if (n == 0) {
         next_part(rt);
         return;
     }
@@ -64,8 +65,8 @@ static void located(struct redis_task *t, void *arg) {
         return;
     }
     redis_args_number(&ask->request.args, REDIS_JOB_OVERHEAD);
-    redis_args_number(&ask->request.args, (int64_t)rt->sent);
-    for (size_t i = 0; i < rt->sent; i++) {
+    redis_args_number(&ask->request.args, (int64_t)n);
+    for (size_t i = 0; i < n; i++) {
         redis_args_number(&ask->request.args, redis_queue_set_add(&set, of[i]->queue));
         redis_args_id(&ask->request.args, &of[i]->id);
     }

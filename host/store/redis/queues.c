@@ -57,10 +57,9 @@ static int add(struct redis_queues *all, const char *name, const char *prefix, b
     if (q == NULL) {
         return -ENOMEM;
     }
-    unsigned before = redis_queues_count(all);
     q->caller = all->caller;
     HASH_ADD_KEYPTR(hh, all->by_name, q->name, strlen(q->name), q);
-    if (redis_queues_count(all) == before) {
+    if (hash_failed(&q->hh)) {
         queue_free(q);
         return -ENOMEM;
     }
@@ -100,10 +99,12 @@ int redis_queues_configure(struct redis_queues *all, const struct store_queue_ke
 }
 
 void redis_queues_finish(struct redis_queues *all) {
-    struct redis_queue *q, *next;
-    HASH_ITER(hh, all->by_name, q, next) {
-        HASH_DEL(all->by_name, q);
+    struct redis_queue *q = all->by_name;
+    HASH_CLEAR(hh, all->by_name); // the links from one to the next stay
+    while (q != NULL) {
+        struct redis_queue *next = q->hh.next;
         queue_free(q);
+        q = next;
     }
 }
 
