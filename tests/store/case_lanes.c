@@ -296,7 +296,8 @@ static void test_messages(void) {
     RIG_AWAIT(&rig, rig.due == 1700000000777);
     EXPECT_EQ_UINT(0, rig.ready_count);
     EXPECT_EQ_UINT(0, rig.paused_events);
-    EXPECT_EQ_INT(0, rig.lease_end);
+    // a look that follows the connection may still tell of the lease that there is
+    EXPECT_TRUE(rig.lease_end == 0 || rig.lease_end == rig.now + 30000);
     EXPECT_EQ_INT(0, rig_beat(&rig));
     EXPECT_EQ_UINT(0, rig.asked.count);
     rig_finish(&rig);

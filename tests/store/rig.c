@@ -77,7 +77,10 @@ static void begin(struct rig *rig, struct event_base *base, uint64_t number) {
     }
     (void)snprintf(rig->db, sizeof rig->db, "%s/jobs.db", rig->dir);
     (void)snprintf(rig->blobs, sizeof rig->blobs, "%s/blobs", rig->dir);
-    rig->config = (struct store_config){.url = rig->url, .blob_dir = rig->blobs};
+    rig->config = (struct store_config){.url = rig->url,
+                                        .blob_dir = rig->blobs,
+                                        .connect_timeout_ms = 20000, // a busy machine is no failure
+                                        .command_timeout_ms = 20000};
     id_gen_init(&rig->ids, 4711 + number);
     (void)env_open(&rig->env, NULL);
     rig->tick = evtimer_new(base, on_tick, NULL);
@@ -144,6 +147,10 @@ int rig_reopen(struct rig *rig) {
     rig->nonce++;
     int r = rig_open(rig);
     (void)EXPECT_EQ_STR("", rig->err.msg);
+    if (r != 0) { // what follows posts to it
+        (void)fprintf(stderr, "%s\n", rig->err.msg);
+        abort();
+    }
     return r;
 }
 
