@@ -137,8 +137,8 @@ def torment(redis, dice, kill):
     return moments
 
 
-@pytest.mark.parametrize("how", ["always", "everysec", "power"])
-@pytest.mark.parametrize("hosts", [1, 2])
+@pytest.mark.parametrize("how", ["always", "everysec", "power"] if build.FULL else ["always"])
+@pytest.mark.parametrize("hosts", [1, 2] if build.FULL else [1])
 def test_killed(start_redis, make_fleet, how, hosts):
     """With `always` no job that was answered with 2xx is lost; else at most those of the last second before a kill."""
     seed = build.seed()
@@ -220,7 +220,7 @@ def test_stands_still_without_a_spool(start_redis, make_fleet):
 
 # ---- it cannot be heard
 
-@pytest.mark.parametrize("lost", [partition.BOTH, partition.REQUESTS, partition.REPLIES], ids=["both", "requests", "replies"])
+@pytest.mark.parametrize("lost", [partition.BOTH, partition.REQUESTS, partition.REPLIES] if build.FULL else [partition.BOTH])
 def test_partitioned(start_redis, make_fleet, folder, lost):
     """One host of two, for longer than the lease: the other one takes over, and what the first one still commits is refused."""
     seed = build.seed()
