@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "redis/address.h"
 #include "store/faulty/faulty.h"
-#include "store/redis/address.h"
 #include "store/redis/redis_store.h"
 #include "store/spool/spool_store.h"
 #include "store/sqlite/sqlite_store.h"

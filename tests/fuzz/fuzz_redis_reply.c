@@ -4,8 +4,8 @@
 
 #include "base/buf.h"
 #include "fuzz.h"
-#include "store/redis/reply.h"
-#include "store/redis/reply_class.h"
+#include "redis/reply.h"
+#include "redis/reply_class.h"
 
 enum { BYTES_MAX = 4096, ELEMENTS_MAX = 64 };
 

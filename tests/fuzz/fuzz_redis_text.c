@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "fuzz.h"
-#include "store/redis/facts.h"
+#include "redis/facts.h"
 
 static void try_url(const char *url) {
     struct redis_address a, again;

@@ -17,7 +17,7 @@
 
 #include "base/buf.h"
 #include "base/timer.h"
-#include "store/redis/conn.h"
+#include "redis/conn.h"
 
 #include "expect.h"
 

@@ -1,5 +1,5 @@
 // URLs of Redis: every form, every limit, and errors that never show a secret.
-#include "store/redis/address.h"
+#include "redis/address.h"
 
 #include <errno.h>
 

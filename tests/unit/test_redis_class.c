@@ -1,5 +1,5 @@
 // What the errors of Redis mean: servers' own words, measured on 7.0.15 or taken from their sources.
-#include "store/redis/reply_class.h"
+#include "redis/reply_class.h"
 
 #include "expect.h"
 

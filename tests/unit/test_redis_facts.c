@@ -1,5 +1,5 @@
 // What INFO says, and the verdict on it: every finding with its words.
-#include "store/redis/facts.h"
+#include "redis/facts.h"
 
 #include "expect.h"
 

@@ -1,6 +1,6 @@
 // A connection that comes back: what is sent again and what is not, how long is waited, and what an idle one costs.
 #define _GNU_SOURCE // accept4
-#include "store/redis/link.h"
+#include "redis/link.h"
 
 #include "redis_fixture.h"
 

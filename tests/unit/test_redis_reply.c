@@ -1,5 +1,5 @@
 // The reply reader: all types, bytes in any pieces, each limit at and above it, and what is no RESP2.
-#include "store/redis/reply.h"
+#include "redis/reply.h"
 
 #include <errno.h>
 

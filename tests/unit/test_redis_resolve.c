@@ -1,5 +1,5 @@
 // Names are looked up without holding up the loop: getaddrinfo() is the test's own, and waits as long as it is told.
-#include "store/redis/resolve.h"
+#include "redis/resolve.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,6 +1,6 @@
 // Links to a real redis-server (Debian's), by socket and by TLS: what happens to commands when connections are killed, the server
 // stops answering, forgets its scripts, has no memory, becomes a replica or is started again. Skipped where it is not installed.
-#include "store/redis/link.h"
+#include "redis/link.h"
 
 #include <event2/event.h>
 

@@ -11,7 +11,7 @@
 #include "base/arena.h"
 #include "base/bytes.h"
 #include "core/id.h"
-#include "store/redis/call.h"
+#include "redis/call.h"
 
 /* Zeroed: empty. */
 struct redis_args {

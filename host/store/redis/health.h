@@ -7,7 +7,7 @@
 #ifndef JOBHOST_STORE_REDIS_HEALTH_H
 #define JOBHOST_STORE_REDIS_HEALTH_H
 
-#include "store/redis/link.h"
+#include "redis/link.h"
 
 struct redis_store;
 

@@ -11,8 +11,8 @@
 
 #include "base/arena.h"
 #include "core/job.h"
+#include "redis/reply.h"
 #include "store/redis/args.h"
-#include "store/redis/reply.h"
 #include "store/store.h"
 
 enum {

@@ -12,8 +12,8 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "redis/reply.h"
 #include "store/hash.h"
-#include "store/redis/reply.h"
 #include "store/store.h"
 
 enum { REDIS_PREFIX_MAX = 128, REDIS_QUEUES_MAX = 65536, REDIS_CALLER_TEXT = 16 };

@@ -7,8 +7,8 @@
 #define JOBHOST_STORE_REDIS_SCRIPT_H
 
 #include "base/timer.h"
+#include "redis/link.h"
 #include "store/redis/args.h"
-#include "store/redis/link.h"
 #include "store/redis/queues.h"
 
 /* X(name): lua/<name>.lua */

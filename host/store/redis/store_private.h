@@ -11,10 +11,10 @@
 #define JOBHOST_STORE_REDIS_STORE_PRIVATE_H
 
 #include "base/log.h"
+#include "redis/probe.h"
 #include "store/redis/batch.h"
 #include "store/redis/claims.h"
 #include "store/redis/news.h"
-#include "store/redis/probe.h"
 #include "store/redis/queues.h"
 #include "store/redis/script.h"
 #include "store/redis/task.h"

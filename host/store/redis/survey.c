@@ -4,7 +4,7 @@
 #include <event2/event.h>
 #include <signal.h>
 
-#include "store/redis/probe.h"
+#include "redis/probe.h"
 
 struct session {
     struct redis_survey *out;

@@ -4,7 +4,7 @@
 #ifndef JOBHOST_STORE_REDIS_SURVEY_H
 #define JOBHOST_STORE_REDIS_SURVEY_H
 
-#include "store/redis/facts.h"
+#include "redis/facts.h"
 #include "store/store.h"
 
 struct redis_survey {

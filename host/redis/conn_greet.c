@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "store/redis/conn_private.h"
+#include "redis/conn_private.h"
 
 /* The commands one after the other, for what follows depends on the answer; the last two go
  * together. A server that lacks HELLO (before 6, and some proxies) gets AUTH and CLIENT SETNAME. */

@@ -4,16 +4,16 @@
  *
  * A call belongs to whoever sends it, and stays where it is between sending and done(); done() may
  * send it again, or free it after redis_call_finish(). */
-#ifndef JOBHOST_STORE_REDIS_CALL_H
-#define JOBHOST_STORE_REDIS_CALL_H
+#ifndef JOBHOST_REDIS_CALL_H
+#define JOBHOST_REDIS_CALL_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
-#include "store/redis/reply.h"
-#include "store/redis/reply_class.h"
+#include "redis/reply.h"
+#include "redis/reply_class.h"
 
 enum { REDIS_CALL_BYTES_MAX = 16 * 1024 * 1024 }; /* of one command as it is sent */
 

@@ -1,4 +1,4 @@
-#include "store/redis/call.h"
+#include "redis/call.h"
 
 #include <errno.h>
 #include <hiredis/hiredis.h>

@@ -1,12 +1,12 @@
 /* The inside of a connection, shared by conn.c (life, commands, replies), conn_dial.c (sockets) and
  * conn_greet.c (the first commands). */
-#ifndef JOBHOST_STORE_REDIS_CONN_PRIVATE_H
-#define JOBHOST_STORE_REDIS_CONN_PRIVATE_H
+#ifndef JOBHOST_REDIS_CONN_PRIVATE_H
+#define JOBHOST_REDIS_CONN_PRIVATE_H
 
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 
-#include "store/redis/conn.h"
+#include "redis/conn.h"
 
 enum redis_conn_state { CONN_DIALLING, CONN_TLS, CONN_GREETING, CONN_UP, CONN_DEAD };
 

@@ -9,14 +9,14 @@
  * Deadlines are absolute: one for each phase until it is up, then one for each command. A missed one
  * ends the connection, for later replies could not be matched any more. All replies that arrived
  * are handed out before an end of the connection is. Loop thread only. */
-#ifndef JOBHOST_STORE_REDIS_CONN_H
-#define JOBHOST_STORE_REDIS_CONN_H
+#ifndef JOBHOST_REDIS_CONN_H
+#define JOBHOST_REDIS_CONN_H
 
 #include "base/timer.h"
-#include "store/redis/address.h"
-#include "store/redis/call.h"
-#include "store/redis/resolve.h"
-#include "store/redis/tls.h"
+#include "redis/address.h"
+#include "redis/call.h"
+#include "redis/resolve.h"
+#include "redis/tls.h"
 
 enum {
     REDIS_CONN_CALLS_MAX = 10000,                /* without a reply                          */

@@ -1,5 +1,5 @@
 #define _GNU_SOURCE // explicit_bzero
-#include "store/redis/address.h"
+#include "redis/address.h"
 
 #include <ctype.h>
 #include <errno.h>

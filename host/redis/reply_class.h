@@ -2,8 +2,8 @@
  *
  * The codes are those of Redis 6.2 to 8 and Valkey. In front of 7 an error inside of a script comes
  * wrapped ("ERR Error running script ... -READONLY ..."), so the code is then looked for behind. */
-#ifndef JOBHOST_STORE_REDIS_REPLY_CLASS_H
-#define JOBHOST_STORE_REDIS_REPLY_CLASS_H
+#ifndef JOBHOST_REDIS_REPLY_CLASS_H
+#define JOBHOST_REDIS_REPLY_CLASS_H
 
 #include "base/bytes.h"
 

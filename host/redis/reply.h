@@ -4,8 +4,8 @@
  *     bytes ─▶ redis_reader_next() ─▶ struct redis_reply    one at a time, borrowed until the next
  *
  * An error of the reader (not RESP2, beyond a limit) is final: what follows cannot be understood. */
-#ifndef JOBHOST_STORE_REDIS_REPLY_H
-#define JOBHOST_STORE_REDIS_REPLY_H
+#ifndef JOBHOST_REDIS_REPLY_H
+#define JOBHOST_REDIS_REPLY_H
 
 #include <stdbool.h>
 #include <stddef.h>

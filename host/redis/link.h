@@ -15,10 +15,10 @@
  * Commands of an idle link: a PING each REDIS_LINK_SILENCE_MS, so that two of them, and a host's
  * own beat, stay below 60 an hour; the kernel's keepalive and TCP_USER_TIMEOUT find a dead peer
  * without any. Loop thread only. */
-#ifndef JOBHOST_STORE_REDIS_LINK_H
-#define JOBHOST_STORE_REDIS_LINK_H
+#ifndef JOBHOST_REDIS_LINK_H
+#define JOBHOST_REDIS_LINK_H
 
-#include "store/redis/conn.h"
+#include "redis/conn.h"
 
 enum {
     REDIS_LINK_SILENCE_MS = 240 * 1000,

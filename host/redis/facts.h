@@ -1,9 +1,9 @@
 /* What a Redis server said about itself, and what is wrong with it for a store of jobs, in words
  * that say where to change it. Pure. */
-#ifndef JOBHOST_STORE_REDIS_FACTS_H
-#define JOBHOST_STORE_REDIS_FACTS_H
+#ifndef JOBHOST_REDIS_FACTS_H
+#define JOBHOST_REDIS_FACTS_H
 
-#include "store/redis/conn.h"
+#include "redis/conn.h"
 
 enum {
     REDIS_VERSION_MIN = 60200, /* 6.2: LMOVE, ZRANGE BYSCORE, SET GET, LPOP with a count */

@@ -1,4 +1,4 @@
-#include "store/redis/probe.h"
+#include "redis/probe.h"
 
 #include <errno.h>
 #include <stdio.h>

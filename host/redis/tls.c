@@ -1,4 +1,4 @@
-#include "store/redis/tls.h"
+#include "redis/tls.h"
 
 #include <errno.h>
 #include <event2/bufferevent_ssl.h>

@@ -5,11 +5,11 @@
  *
  * What a server does not tell or allow is a fact like others. On a replica nothing is written.
  * Loop thread only. */
-#ifndef JOBHOST_STORE_REDIS_PROBE_H
-#define JOBHOST_STORE_REDIS_PROBE_H
+#ifndef JOBHOST_REDIS_PROBE_H
+#define JOBHOST_REDIS_PROBE_H
 
-#include "store/redis/facts.h"
-#include "store/redis/link.h"
+#include "redis/facts.h"
+#include "redis/link.h"
 
 enum { REDIS_PROBE_PINGS = 9 };
 

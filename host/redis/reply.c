@@ -1,5 +1,5 @@
 #define _GNU_SOURCE // memmem
-#include "store/redis/reply.h"
+#include "redis/reply.h"
 
 #include <errno.h>
 #include <hiredis/read.h>

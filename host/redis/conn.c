@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "store/redis/conn_private.h"
+#include "redis/conn_private.h"
 
 static int64_t now_ms(const struct redis_conn *c) {
     return env_mono_ms(c->config.env);

@@ -6,8 +6,8 @@
  *
  * A resolver has one thread at most: asking again while it still waits for a name server waits with
  * it. Freeing never waits. IP addresses need no thread. Loop thread only. */
-#ifndef JOBHOST_STORE_REDIS_RESOLVE_H
-#define JOBHOST_STORE_REDIS_RESOLVE_H
+#ifndef JOBHOST_REDIS_RESOLVE_H
+#define JOBHOST_REDIS_RESOLVE_H
 
 #include <stdint.h>
 #include <sys/socket.h>

@@ -1,5 +1,5 @@
 #define _GNU_SOURCE // memmem
-#include "store/redis/facts.h"
+#include "redis/facts.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/network.h"
-#include "store/redis/conn_private.h"
+#include "redis/conn_private.h"
 
 /* Found dead after 30 s + 3 * 10 s without a word, whether or not anything was sent. */
 enum { KEEP_IDLE_S = 30, KEEP_EVERY_S = 10, KEEP_TIMES = 3 };

@@ -1,4 +1,4 @@
-#include "store/redis/link.h"
+#include "redis/link.h"
 
 #include <errno.h>
 #include <stdlib.h>

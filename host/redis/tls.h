@@ -1,8 +1,8 @@
 /* TLS to a Redis server: what a session is made with. The certificate is always verified, against
  * the system's authorities or those of a file, and so is the name in it; there is no way around
  * that (a server of one's own has a CA file of its own). TLS 1.2 and later. Loop thread only. */
-#ifndef JOBHOST_STORE_REDIS_TLS_H
-#define JOBHOST_STORE_REDIS_TLS_H
+#ifndef JOBHOST_REDIS_TLS_H
+#define JOBHOST_REDIS_TLS_H
 
 #include "base/err.h"
 

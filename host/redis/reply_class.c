@@ -1,5 +1,5 @@
 #define _GNU_SOURCE // memmem
-#include "store/redis/reply_class.h"
+#include "redis/reply_class.h"
 
 #include <string.h>
 

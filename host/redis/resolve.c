@@ -1,5 +1,5 @@
 #define _GNU_SOURCE // eventfd
-#include "store/redis/resolve.h"
+#include "redis/resolve.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -14,7 +14,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "store/redis/address.h"
+#include "redis/address.h"
 
 enum { STACK = 256 * 1024 }; // glibc's resolver keeps its buffers there
 

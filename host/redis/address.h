@@ -8,8 +8,8 @@
  * User and password are percent-encoded; a lone part before the @ is the user, ":PASSWORD@" is a
  * password without one (the user is then "default"). An IPv6 host stands in brackets. Errors tell
  * what is wrong and never show any part that could be a secret. */
-#ifndef JOBHOST_STORE_REDIS_ADDRESS_H
-#define JOBHOST_STORE_REDIS_ADDRESS_H
+#ifndef JOBHOST_REDIS_ADDRESS_H
+#define JOBHOST_REDIS_ADDRESS_H
 
 #include <stdbool.h>
 #include <stddef.h>
