@@ -3,7 +3,11 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "store/redis/queue_set.h"
 #include "store/redis/store_private.h"
+
+_Static_assert((int)REDIS_BATCH_ITEMS <= (int)REDIS_QUEUE_SET_MAX,
+               "each item may have its own queue");
 
 struct batch_item {
     struct redis_task *task;
@@ -14,8 +18,7 @@ struct redis_batch {
     struct redis_request request;
     struct redis_store *store;
     const struct redis_batch_kind *kind;
-    struct redis_queue *queues[REDIS_BATCH_ITEMS];
-    size_t queue_count;
+    struct redis_queue_set queues;
     struct redis_args words; // of the items
     struct batch_item items[REDIS_BATCH_ITEMS];
     size_t count;
@@ -37,7 +40,7 @@ static void on_reply(struct redis_request *rq, const struct redis_reply *reply, 
         e = &odd;
     }
     if (r == 0 && b->kind->after != NULL) {
-        b->kind->after(b->store, b->queues, b->queue_count, reply);
+        b->kind->after(b->store, b->queues.list, b->queues.count, reply);
     }
     for (size_t i = 0; i < b->count; i++) {
         if (r == 0 && items != NULL) {
@@ -62,10 +65,10 @@ void redis_batch_flush(struct redis_store *s) {
         left = l > left ? l : left;
     }
     struct redis_request *rq = &b->request;
-    redis_request_script(rq, b->kind->script, b->queues, b->queue_count,
+    redis_request_script(rq, b->kind->script, b->queues.list, b->queues.count,
                          b->items[0].task->op->now_ms);
     if (b->kind->head != NULL) {
-        b->kind->head(s, b->queues, b->queue_count, &rq->args);
+        b->kind->head(s, b->queues.list, b->queues.count, &rq->args);
     }
     redis_args_number(&rq->args, (int64_t)b->count);
     redis_args_append(&rq->args, &b->words);
@@ -83,17 +86,6 @@ static struct redis_batch *batch_new(struct redis_store *s, const struct redis_b
         redis_store_turn(s);
     }
     return b;
-}
-
-// Its number in the call, from 1.
-static unsigned number_of(struct redis_batch *b, struct redis_queue *queue) {
-    for (size_t i = 0; i < b->queue_count; i++) {
-        if (b->queues[i] == queue) {
-            return (unsigned)i + 1;
-        }
-    }
-    b->queues[b->queue_count++] = queue;
-    return (unsigned)b->queue_count;
 }
 
 static bool fits(const struct redis_batch *b, const struct redis_task *t,
@@ -119,7 +111,6 @@ void redis_batch_add(struct redis_task *t, const struct redis_batch_kind *kind, 
         redis_task_leave(t, -ENOMEM, &e);
         return;
     }
-    unsigned number = number_of(b, queue);
-    kind->write(t, item, number, &b->words);
+    kind->write(t, item, redis_queue_set_add(&b->queues, queue), &b->words);
     b->items[b->count++] = (struct batch_item){t, item};
 }

@@ -3,13 +3,13 @@
 #include <string.h>
 
 #include "store/redis/blob_private.h"
+#include "store/redis/queue_set.h"
 
 struct looking {
     struct redis_blob_reference *refs;
-    unsigned *numbers; /* of their queues in the call, from 1; 0: nobody here can look */
+    unsigned *numbers; /* of their queues in the call, from 1; 0: nobody here can look now */
     size_t count;
-    struct redis_queue **queues;
-    size_t queue_count;
+    struct redis_queue_set queues;
 };
 
 struct bytes *redis_blob_texts(const struct redis_reply *list, struct arena *a, size_t *ret_count) {
@@ -46,7 +46,7 @@ bool redis_blob_reference_parse(struct bytes text, struct redis_blob_reference *
     return true;
 }
 
-// The number of a queue in the call, from 1; 0: this host does not know it.
+// The number of a queue in the call, from 1; 0: this host does not know it, or the call has no room.
 static unsigned number_of(struct redis_task *t, struct looking *l, struct bytes name) {
     char text[JOB_QUEUE_MAX + 1];
     if (name.len > JOB_QUEUE_MAX) {
@@ -55,16 +55,7 @@ static unsigned number_of(struct redis_task *t, struct looking *l, struct bytes 
     memcpy(text, name.data, name.len);
     text[name.len] = '\0';
     struct redis_queue *q = redis_queues_find(&t->store->queues, text);
-    for (size_t i = 0; i < l->queue_count && q != NULL; i++) {
-        if (l->queues[i] == q) {
-            return (unsigned)i + 1;
-        }
-    }
-    if (q == NULL) {
-        return 0;
-    }
-    l->queues[l->queue_count++] = q;
-    return (unsigned)l->queue_count;
+    return q == NULL ? 0 : redis_queue_set_add(&l->queues, q);
 }
 
 /* Tells what was seen: `seen` are the answers for those that have a queue. What nobody here can look
@@ -92,7 +83,7 @@ static int tell(struct redis_task *t, void *arg, const struct redis_reply *seen,
 
 static void ask_jobs(struct redis_task *t, struct looking *l) {
     struct redis_ask *ask =
-        redis_ask_over(t, REDIS_SCRIPT_blob_named, l->queues, l->queue_count, tell, l);
+        redis_ask_over(t, REDIS_SCRIPT_blob_named, l->queues.list, l->queues.count, tell, l);
     if (ask == NULL) {
         return;
     }
@@ -124,8 +115,7 @@ static struct looking *prepare(struct redis_task *t, const struct redis_reply *r
     }
     l->refs = arena_zalloc(a, (l->count + 1) * sizeof *l->refs);
     l->numbers = arena_zalloc(a, (l->count + 1) * sizeof *l->numbers);
-    l->queues = arena_zalloc(a, (l->count + 1) * sizeof(struct redis_queue *));
-    if (l->refs == NULL || l->numbers == NULL || l->queues == NULL) {
+    if (l->refs == NULL || l->numbers == NULL) {
         return NULL;
     }
     for (size_t i = 0; i < l->count; i++) {
@@ -140,7 +130,7 @@ void redis_blobs_look(struct redis_task *t, const struct redis_reply *refs) {
     struct looking *l = prepare(t, refs);
     if (l == NULL) {
         redis_ask_no_memory(t);
-    } else if (l->queue_count > 0) {
+    } else if (l->queues.count > 0) {
         ask_jobs(t, l);
     } else if (l->count > 0) {
         struct err e;

@@ -2,6 +2,10 @@
 #include <string.h>
 
 #include "store/redis/fsck.h"
+#include "store/redis/queue_set.h"
+
+_Static_assert((int)FSCK_JOBS <= (int)REDIS_QUEUE_SET_MAX, "each job may have its own queue");
+_Static_assert((int)FSCK_SIDES <= (int)REDIS_QUEUE_SET_MAX, "so may what hangs on jobs");
 
 /* ------------------------------------------------------------------ what one job tells */
 
@@ -99,13 +103,13 @@ static int take_jobs(struct redis_fsck *f, const struct redis_reply *reply) {
 
 // Begins a call over the first items of a list: how many they are.
 static size_t begin(struct redis_fsck *f, enum redis_script script, const struct fsck_items *items,
-                    size_t most, size_t *numbers) {
-    struct redis_queue *queues[FSCK_SIDES];
-    size_t queue_count = 0, count = items->count < most ? items->count : most;
+                    size_t most, unsigned *numbers) {
+    struct redis_queue_set queues = {.count = 0};
+    size_t count = items->count < most ? items->count : most;
     for (size_t i = 0; i < count; i++) {
-        numbers[i] = redis_queues_number(queues, &queue_count, items->list[i].queue);
+        numbers[i] = redis_queue_set_add(&queues, items->list[i].queue);
     }
-    redis_request_script(&f->request, script, queues, queue_count, f->task.op->now_ms);
+    redis_request_script(&f->request, script, queues.list, queues.count, f->task.op->now_ms);
     f->asked = count;
     return count;
 }
@@ -114,12 +118,12 @@ int redis_fsck_look_at_jobs(struct redis_fsck *f) {
     static const char *const met[] = {
         [FSCK_MET_ELSEWHERE] = "", [FSCK_MET_LIST] = "list", [FSCK_MET_AGAIN] = "again"};
     struct redis_args *a = &f->request.args;
-    size_t numbers[FSCK_JOBS];
+    unsigned numbers[FSCK_JOBS];
     size_t count = begin(f, REDIS_SCRIPT_fsck_jobs, &f->jobs, FSCK_JOBS, numbers);
     redis_args_number(a, fsck_op(f)->repair);
     redis_args_number(a, (int64_t)count);
     for (size_t i = 0; i < count; i++) {
-        redis_args_number(a, (int64_t)numbers[i]);
+        redis_args_number(a, numbers[i]);
         redis_args_id(a, &f->jobs.list[i].id);
         redis_args_text(a, met[f->jobs.list[i].what]);
     }
@@ -159,11 +163,11 @@ static int take_unplaced(struct redis_fsck *f, const struct redis_reply *reply) 
 
 static int ask_unplaced(struct redis_fsck *f) {
     struct redis_args *a = &f->request.args;
-    size_t numbers[FSCK_JOBS];
+    unsigned numbers[FSCK_JOBS];
     size_t count = begin(f, REDIS_SCRIPT_jobs, &f->unplaced, FSCK_JOBS, numbers);
     redis_args_number(a, (int64_t)count);
     for (size_t i = 0; i < count; i++) {
-        redis_args_number(a, (int64_t)numbers[i]);
+        redis_args_number(a, numbers[i]);
         redis_args_id(a, &f->unplaced.list[i].id);
     }
     return redis_fsck_ask(f, take_unplaced);
@@ -195,12 +199,12 @@ static int take_sides(struct redis_fsck *f, const struct redis_reply *reply) {
 
 int redis_fsck_look_at_sides(struct redis_fsck *f) {
     struct redis_args *a = &f->request.args;
-    size_t numbers[FSCK_SIDES];
+    unsigned numbers[FSCK_SIDES];
     size_t count = begin(f, REDIS_SCRIPT_fsck_sides, &f->sides, FSCK_SIDES, numbers);
     redis_args_number(a, fsck_op(f)->repair);
     redis_args_number(a, (int64_t)count);
     for (size_t i = 0; i < count; i++) {
-        redis_args_number(a, (int64_t)numbers[i]);
+        redis_args_number(a, numbers[i]);
         redis_args_id(a, &f->sides.list[i].id);
         redis_args_text(a, redis_fsck_side_field(f->sides.list[i].what));
     }

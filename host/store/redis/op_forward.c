@@ -18,6 +18,7 @@
 // Whoever dies in between has brought them all the same; the next one finds the job or its
 // tombstone, and only deletes the parcel.
 enum { QUEUES_A_CALL = 100, PARCELS_BYTES = 2 * 1024 * 1024 };
+_Static_assert(2 * REDIS_BATCH_ITEMS <= (int)REDIS_QUEUE_SET_MAX, "each parcel has two ends");
 
 struct parcel {
     struct redis_queue *from, *to;
@@ -45,6 +46,16 @@ static struct store_forward *of_op(const struct redis_task *t) {
 
 static void look(struct forward_task *ft);
 
+// Both ends of all parcels.
+static struct redis_queue_set ends_of(const struct forward_task *ft) {
+    struct redis_queue_set set = {.count = 0};
+    for (size_t i = 0; i < ft->parcel_count; i++) {
+        (void)redis_queue_set_add(&set, ft->parcels[i].to);
+        (void)redis_queue_set_add(&set, ft->parcels[i].from);
+    }
+    return set;
+}
+
 /* ------------------------------------------------------------------ third: they go */
 
 static int gone(struct redis_task *t, void *arg, const struct redis_reply *reply, struct err *e) {
@@ -59,21 +70,22 @@ static int gone(struct redis_task *t, void *arg, const struct redis_reply *reply
     return 0;
 }
 
-static void delete_parcels(struct forward_task *ft, struct redis_queue_set *set) {
+static void delete_parcels(struct forward_task *ft) {
+    struct redis_queue_set set = ends_of(ft);
     struct redis_ask *ask =
-        redis_ask_over(&ft->task, REDIS_SCRIPT_delivered, set->list, set->count, gone, ft);
+        redis_ask_over(&ft->task, REDIS_SCRIPT_delivered, set.list, set.count, gone, ft);
     if (ask == NULL) {
         return;
     }
     struct redis_args *a = &ask->request.args;
     redis_args_number(a, (int64_t)ft->parcel_count);
     for (size_t i = 0; i < ft->parcel_count; i++) {
-        redis_args_number(a, redis_queue_set_add(set, ft->parcels[i].from));
+        redis_args_number(a, redis_queue_set_add(&set, ft->parcels[i].from));
         redis_args_text(a, ft->parcels[i].entry);
     }
     redis_args_number(a, (int64_t)ft->parcel_count);
     for (size_t i = 0; i < ft->parcel_count; i++) {
-        redis_args_number(a, redis_queue_set_add(set, ft->parcels[i].to));
+        redis_args_number(a, redis_queue_set_add(&set, ft->parcels[i].to));
         redis_args_id(a, &ft->parcels[i].job.spec.id);
     }
     redis_ask_send(ask);
@@ -91,21 +103,9 @@ static void tell(struct redis_task *t, const struct parcel *p) {
     }
 }
 
-// Both ends of all parcels; false: there are too many queues for one call.
-static bool ends_of(const struct forward_task *ft, struct redis_queue_set *set) {
-    for (size_t i = 0; i < ft->parcel_count; i++) {
-        if (redis_queue_set_add(set, ft->parcels[i].to) == 0 ||
-            redis_queue_set_add(set, ft->parcels[i].from) == 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static int arrived(struct redis_task *t, void *arg, const struct redis_reply *reply,
                    struct err *e) {
     struct forward_task *ft = arg;
-    struct redis_queue_set set = {.count = 0};
     if (reply->count != ft->parcel_count) {
         return redis_ask_odd(t, e);
     }
@@ -115,20 +115,15 @@ static int arrived(struct redis_task *t, void *arg, const struct redis_reply *re
         }
         tell(t, &ft->parcels[i]);
     }
-    (void)ends_of(ft, &set);
-    delete_parcels(ft, &set);
+    delete_parcels(ft);
     return 0;
 }
 
 static int bring(struct forward_task *ft, struct err *e) {
     struct redis_task *t = &ft->task;
-    struct redis_queue_set set = {.count = 0};
+    struct redis_queue_set set = ends_of(ft);
     if (fault(FAULT_STORE_FORWARD) < 0) {
         return err_set(e, -EIO, "fault injected while forwarding");
-    }
-    while (!ends_of(ft, &set)) { // the rest comes with another call
-        ft->parcel_count--;
-        set.count = 0;
     }
     struct redis_ask *ask =
         redis_ask_over(t, REDIS_SCRIPT_forward, set.list, set.count, arrived, ft);

@@ -3,26 +3,18 @@
 #ifndef JOBHOST_STORE_REDIS_QUEUE_SET_H
 #define JOBHOST_STORE_REDIS_QUEUE_SET_H
 
-#include "store/redis/batch.h"
+#include "store/redis/queues.h"
+
+/* No call is about more: who gathers items has a limit of its own, within this one. */
+enum { REDIS_QUEUE_SET_MAX = 256 };
 
 /* Zeroed: empty. */
 struct redis_queue_set {
-    struct redis_queue *list[REDIS_BATCH_ITEMS];
+    struct redis_queue *list[REDIS_QUEUE_SET_MAX];
     size_t count;
 };
 
 /* Its number, from 1; 0: it is another one, and there is no room for it. */
-static inline unsigned redis_queue_set_add(struct redis_queue_set *set, struct redis_queue *q) {
-    size_t i = 0;
-    while (i < set->count && set->list[i] != q) {
-        i++;
-    }
-    if (i == REDIS_BATCH_ITEMS) {
-        return 0;
-    }
-    set->list[i] = q;
-    set->count = i == set->count ? i + 1 : set->count;
-    return (unsigned)i + 1;
-}
+unsigned redis_queue_set_add(struct redis_queue_set *set, struct redis_queue *q);
 
 #endif

@@ -169,13 +169,3 @@ int redis_queues_learn(struct redis_queues *all, const struct redis_reply *store
     }
     return r;
 }
-
-size_t redis_queues_number(struct redis_queue **list, size_t *count, struct redis_queue *q) {
-    for (size_t i = 0; i < *count; i++) {
-        if (list[i] == q) {
-            return i + 1;
-        }
-    }
-    list[(*count)++] = q;
-    return *count;
-}

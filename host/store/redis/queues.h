@@ -52,9 +52,6 @@ int redis_queues_learn(struct redis_queues *all, const struct redis_reply *store
 /* What jh:queues holds for it; "klap:\n0". */
 struct bytes redis_queues_value(const struct redis_queue *q, char room[REDIS_PREFIX_MAX + 4]);
 
-/* The number of a queue, from 1, in a list for a call that is being made; it is added if need be. */
-size_t redis_queues_number(struct redis_queue **list, size_t *count, struct redis_queue *q);
-
 static inline unsigned redis_queues_count(const struct redis_queues *all) {
     return HASH_COUNT(all->by_name);
 }

@@ -7,6 +7,7 @@
 #include "store/redis/jobhash.h"
 #include "store/redis/list_cursor.h"
 #include "store/redis/ops.h"
+#include "store/redis/queue_set.h"
 #include "store/redis/walk.h"
 
 // A list looks at candidates, newest first, and shows those that the filter matches. They come from
@@ -21,6 +22,7 @@ enum {
     ROUND_MIN = 16,
     REQUEST_MS = 2000, /* the deadline ends the page, not a request: that costs the connection */
 };
+_Static_assert((int)ROUND_MAX <= (int)REDIS_QUEUE_SET_MAX, "each candidate may have its own queue");
 /* An entry of the index is younger than its job, unless clocks differ by more than this. */
 #define CLOCKS_MS (10 * 60 * 1000)
 
@@ -141,15 +143,16 @@ static void on_jobs(struct redis_request *rq, const struct redis_reply *reply, i
 }
 
 static void fetch(struct listing *l) {
-    struct redis_queue *queues[ROUND_MAX];
-    size_t numbers[ROUND_MAX] = {0}, count = 0;
+    struct redis_queue_set queues = {.count = 0};
+    unsigned numbers[ROUND_MAX] = {0};
     for (size_t i = 0; i < l->round_count; i++) {
-        numbers[i] = redis_queues_number(queues, &count, l->round[i].queue);
+        numbers[i] = redis_queue_set_add(&queues, l->round[i].queue);
     }
-    redis_request_script(&l->request, REDIS_SCRIPT_jobs, queues, count, l->task.op->now_ms);
+    redis_request_script(&l->request, REDIS_SCRIPT_jobs, queues.list, queues.count,
+                         l->task.op->now_ms);
     redis_args_number(&l->request.args, (int64_t)l->round_count);
     for (size_t i = 0; i < l->round_count; i++) {
-        redis_args_number(&l->request.args, (int64_t)numbers[i]);
+        redis_args_number(&l->request.args, numbers[i]);
         redis_args_id(&l->request.args, &l->round[i].id);
     }
     ask_server(l, on_jobs);
