@@ -51,7 +51,7 @@ void redis_health_judge(struct redis_store *s, int status, const struct err *e) 
 
 static void load_scripts(struct redis_store *s) {
     for (unsigned i = 0; i < REDIS_SCRIPT_COUNT; i++) {
-        struct redis_request *rq = redis_store_tell(s, "SCRIPT");
+        struct redis_request *rq = redis_store_tell("SCRIPT");
         if (rq == NULL) {
             return; // it is sent when it is missing
         }
@@ -121,7 +121,7 @@ static void on_queues(struct redis_request *rq, const struct redis_reply *reply,
 
 void redis_health_up(void *arg, const struct redis_peer *peer) {
     struct redis_store *s = arg;
-    struct redis_request *rq = redis_store_tell(s, "SET");
+    struct redis_request *rq = redis_store_tell("SET");
     s->peer = *peer;
     if (s->log != NULL) {
         log_info(s->log, "store.up", "server=\"%s\" version=%s", s->cmd.where, peer->version);

@@ -18,30 +18,24 @@ enum { BULK_MS = 30000 };
 
 /* ------------------------------------------------------------------ connections */
 
-struct courier {
-    struct redis_request request;
-};
-
 static void delivered(struct redis_request *rq, const struct redis_reply *reply, int r,
                       const struct err *e) {
-    struct courier *c = CONTAINER_OF(rq, struct courier, request);
     (void)reply;
     (void)r;
     (void)e; // who needs what it says meets the same failure by its own command
     redis_request_finish(rq);
-    free(c);
+    free(rq);
 }
 
-struct redis_request *redis_store_tell(struct redis_store *s, const char *command) {
-    struct courier *c = calloc(1, sizeof *c);
-    (void)s;
-    if (c == NULL) {
+struct redis_request *redis_store_tell(const char *command) {
+    struct redis_request *rq = calloc(1, sizeof *rq);
+    if (rq == NULL) {
         return NULL;
     }
-    c->request.done = delivered;
-    c->request.safe = true;
-    redis_request_begin(&c->request, command);
-    return &c->request;
+    rq->done = delivered;
+    rq->safe = true;
+    redis_request_begin(rq, command);
+    return rq;
 }
 
 static int open_line(struct redis_store *s, struct redis_line *line, const char *name,
@@ -138,7 +132,7 @@ struct redis_queue *redis_store_queue(struct redis_store *s, const char *name, i
     if (q == NULL || q->registered) {
         return q;
     }
-    struct redis_request *rq = redis_store_tell(s, "HSETNX");
+    struct redis_request *rq = redis_store_tell("HSETNX");
     if (rq == NULL) {
         *r = -ENOMEM;
         return NULL;

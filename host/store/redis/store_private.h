@@ -59,7 +59,7 @@ struct redis_store {
 
 /* A command that nobody waits for: its words follow, then redis_request_send() on a line of the
  * store; it frees itself. NULL: no memory. */
-struct redis_request *redis_store_tell(struct redis_store *s, const char *command);
+struct redis_request *redis_store_tell(const char *command);
 
 /* The queue, made known to jh:queues by a command in front of the next one. NULL and *r: -ENOMEM,
  * -EDQUOT. */
