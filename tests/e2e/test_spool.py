@@ -1,5 +1,6 @@
 """A real host whose Redis is killed and comes back: intake goes on, and every job runs once."""
 import os
+import signal
 
 import pytest
 
@@ -62,6 +63,23 @@ def test_redis_is_killed_and_comes_back(host, redis):
         done = host.wait_job(job)
         assert done["state"] == "succeeded" and done["attempt"] == 1, done
     assert host.wait_job(twin)["state"] in ("succeeded", "duplicate")
+
+
+@pytest.mark.parametrize("how", ["down", "still"])
+def test_started_while_redis_is_away(host, redis, how):
+    """The start does not wait for what it would ask of the store: that fails when its time is over, and is in the log then."""
+    redis.stop() if how == "down" else redis.process.send_signal(signal.SIGSTOP)
+    host.start()
+    lines = host.read_log().splitlines()
+    events = [event for line in lines for event in ("store.degraded", "store.start", "host.ready") if f" {event} " in line]
+    assert events == ["store.degraded", "host.ready"], lines
+    waiting = [submit(host) for _ in range(JOBS)]
+    assert all(answer.status == 202 and answer.json["degraded"] is True for answer in waiting), waiting
+    redis.start() if how == "down" else redis.process.send_signal(signal.SIGCONT)
+    for answer in waiting:
+        done = host.wait_job(answer.json["id"])
+        assert done["state"] == "succeeded" and done["attempt"] == 1, done
+    wait_until(lambda: not is_away(host) and health(host)[1]["spool"]["waiting"] == 0, build.PATIENCE_S, "all is forwarded")
 
 
 def test_stopped_while_redis_is_away(host, redis):

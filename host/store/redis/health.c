@@ -13,7 +13,7 @@ enum {
 
 /* ------------------------------------------------------------------ telling */
 
-static void tell_ill(struct redis_store *s, const struct err *why) {
+void redis_health_tell(struct redis_store *s, const struct err *why) {
     s->fault = *why;
     s->told = true;
     if (!s->closing) {
@@ -32,16 +32,12 @@ static void tell_well(struct redis_store *s) {
 static void on_complaint(struct timer *t, void *arg) {
     struct redis_store *s = arg;
     (void)t;
-    tell_ill(s, &s->fault);
-}
-
-void redis_health_complain(struct redis_store *s, int64_t in_ms) {
-    (void)timer_set(s->timers, &s->complaint, env_mono_ms(&s->net_env) + in_ms);
+    redis_health_tell(s, &s->fault);
 }
 
 void redis_health_judge(struct redis_store *s, int status, const struct err *e) {
     if ((status == -EROFS || status == -EACCES) && !s->told) {
-        tell_ill(s, e);
+        redis_health_tell(s, e);
     } else if (status == 0 && s->told && s->greeted) {
         tell_well(s);
     }
@@ -73,7 +69,7 @@ static void on_facts(void *arg, int r, const struct redis_facts *facts, const st
         if (found.list[i].refuses) {
             struct err why;
             (void)err_set(&why, -EPROTO, "%s: %s", s->cmd.where, found.list[i].text);
-            tell_ill(s, &why);
+            redis_health_tell(s, &why);
             (void)timer_set(s->timers, &s->recheck, env_mono_ms(&s->net_env) + RECHECK_MS);
             return;
         }
@@ -88,7 +84,7 @@ static void check(struct redis_store *s) {
     redis_probe_free(&s->probe);
     s->probe = redis_probe_start(s->cmd.link, &s->peer, &s->net_env, on_facts, s, &e);
     if (s->probe == NULL && redis_link_is_up(s->cmd.link)) {
-        tell_ill(s, &e);
+        redis_health_tell(s, &e);
         (void)timer_set(s->timers, &s->recheck, env_mono_ms(&s->net_env) + RECHECK_MS);
     }
 }
@@ -110,7 +106,7 @@ static void on_queues(struct redis_request *rq, const struct redis_reply *reply,
         e = &words;
     }
     if (r != 0) {
-        tell_ill(s, e);
+        redis_health_tell(s, e);
     } else if (s->told || !s->judged) {
         check(s);
     } else { // at the start, or a service cut an idle connection; looking each time would cost as much as a day's work
@@ -156,9 +152,9 @@ void redis_health_down(void *arg, const struct redis_failure *why, int64_t wait_
     s->fault = why->err;
     timer_cancel(s->timers, &s->recheck);
     if (lasting || s->told) {
-        tell_ill(s, &why->err);
+        redis_health_tell(s, &why->err);
     } else if (!timer_running(&s->complaint)) {
-        redis_health_complain(s, COMPLAIN_MS);
+        (void)timer_set(s->timers, &s->complaint, env_mono_ms(&s->net_env) + COMPLAIN_MS);
     }
 }
 

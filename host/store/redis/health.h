@@ -20,8 +20,8 @@ void redis_health_finish(struct redis_store *s); /* the link is gone */
 void redis_health_up(void *arg, const struct redis_peer *peer);
 void redis_health_down(void *arg, const struct redis_failure *why, int64_t wait_ms);
 
-/* s->fault is told in so many ms, unless the store is well by then. */
-void redis_health_complain(struct redis_store *s, int64_t in_ms);
+/* The store is not well: the host is told so now, and again when it is. */
+void redis_health_tell(struct redis_store *s, const struct err *why);
 
 /* What an operation met: a refused write makes the store degraded, a success healthy again. */
 void redis_health_judge(struct redis_store *s, int status, const struct err *e);

@@ -236,8 +236,8 @@ static int prepare(struct redis_store *s, const struct store_config *config, str
     redis_health_init(s);
     redis_news_init(s);
     s->blobs = redis_blobs_new(s, e);
-    if (s->fault.code != 0) {
-        redis_health_complain(s, 0);
+    if (s->fault.code != 0) { // now: who opens it must not wait for the time of an operation
+        redis_health_tell(s, &s->fault);
     }
     return s->blobs == NULL ? e->code : open_lines(s, e);
 }
