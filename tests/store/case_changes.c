@@ -1,7 +1,11 @@
 /* Changes that meet others on a shared store: behind one another, at the same time, once more, and behind its back. */
 #include <errno.h>
+#include <hiredis/hiredis.h>
 
+#include "base/log.h"
 #include "cases.h"
+#include "redis_server.h"
+#include "sample.h"
 
 /* ------------------------------------------------------------------ commits */
 
@@ -196,6 +200,96 @@ static void test_brought_twice(void) {
     rig_finish(&rig);
 }
 
+static void add_parcel(const char *place, const char *id, const char *max, const char *queue) {
+    const char *words[] = {"XADD", place, "*", "id", id, "type", "kid", "max", max, "queue", queue};
+    freeReplyObject(redis_server_ask(rig_server(), ARRAY_LEN(words), words, NULL));
+}
+
+/* How often the log has it. */
+static size_t times_in(FILE *log, const char *words) {
+    char line[2000];
+    size_t times = 0;
+    rewind(log);
+    while (fgets(line, sizeof line, log) != NULL) {
+        times += strstr(line, words) != NULL;
+    }
+    return times;
+}
+
+// What nobody can read does not stand in the way of others: it is set aside, where it is seen until
+// somebody takes it away, and comes back once it can be read.
+static void test_odd_parcels(void) {
+    struct rig rig;
+    char text[JOB_ID_TEXT + 1];
+    FILE *file = tmpfile();
+    rig_init(&rig);
+    const struct log log = {.env = &rig.env, .fd = fileno(file)};
+    rig.log = &log;
+    EXPECT_EQ_INT(0, rig_open(&rig));
+    (void)rig_submit_plain(&rig, "q", "t");
+    struct job_id mended = rig_id(&rig);
+    id_format(&mended, text);
+    add_parcel("jobs:q:outbox", "nonsense", "1", "far");
+    add_parcel("jobs:q:outbox", text, "many", "far");
+    add_parcel("jobs:q:outbox", text, "1", "no queue");
+    struct job_spec kid = rig_spec(&rig, "far", "kid");
+    struct store_commit_item item = rig_item(rig_claim_one(&rig, "q", "t"), JOB_EV_SUCCEED);
+    item.children = &kid;
+    item.child_count = 1;
+    EXPECT_EQ_INT(0, rig_commit(&rig, &item));
+    EXPECT_TRUE(sample_has(sample_fsck(&rig, true), "outbox_damaged", false));
+    EXPECT_EQ_UINT(1, forward(&rig));
+    EXPECT_EQ_INT(JOB_QUEUED, rig_state(&rig, &kid.id));
+    EXPECT_EQ_INT(0, rig_stats(&rig)->outbox);
+    EXPECT_EQ_INT(3, rig_redis("XLEN jobs:q:outbox:odd"));
+    EXPECT_EQ_UINT(0, forward(&rig));
+    EXPECT_EQ_UINT(3, times_in(file, "store.parcel queue=q entry="));
+    const char *entry = rig_redis_text(
+        "EVAL return(redis.call('XRANGE','jobs:q:outbox:odd','-','+')[1][1]) 0");
+    EXPECT_EQ_UINT(1, times_in(file, entry));
+    struct store_fsck *f = sample_fsck(&rig, true);
+    EXPECT_EQ_INT(3, f->total_findings);
+    EXPECT_TRUE(sample_has(f, "outbox_aside", false));
+    add_parcel("jobs:q:outbox:odd", text, "1", "far"); // as somebody has mended it
+    EXPECT_TRUE(sample_has(sample_fsck(&rig, false), "outbox_aside", false));
+    EXPECT_EQ_INT(4, rig_redis("XLEN jobs:q:outbox:odd"));
+    EXPECT_TRUE(sample_has(sample_fsck(&rig, true), "outbox_aside", true));
+    EXPECT_EQ_INT(3, rig_redis("XLEN jobs:q:outbox:odd"));
+    EXPECT_EQ_UINT(1, forward(&rig));
+    EXPECT_EQ_INT(JOB_QUEUED, rig_state(&rig, &mended));
+    EXPECT_EQ_INT(1, rig_redis("DEL jobs:q:outbox:odd"));
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+    (void)fclose(file);
+}
+
+// A call brings a hundred at most, and what is set aside counts among them.
+static void test_many_odd_parcels(void) {
+    enum { ODD = 250 };
+    struct rig rig;
+    rig_start(&rig);
+    struct job_id good = rig_id(&rig);
+    char text[JOB_ID_TEXT + 1];
+    id_format(&good, text);
+    (void)rig_submit_plain(&rig, "q", "t");
+    for (int i = 0; i < ODD; i++) {
+        add_parcel("jobs:q:outbox", i == ODD / 2 ? text : "nonsense", "1", "far");
+    }
+    struct store_forward f = {.limit = 100, .more = true};
+    size_t delivered = 0;
+    for (int i = 0; i < ODD && f.more; i++) {
+        EXPECT_EQ_INT(0, rig_run(&rig, &f.op, STORE_FORWARD));
+        delivered += f.delivered;
+    }
+    EXPECT_FALSE(f.more);
+    EXPECT_EQ_UINT(1, delivered);
+    EXPECT_EQ_INT(JOB_QUEUED, rig_state(&rig, &good));
+    EXPECT_EQ_INT(0, rig_redis("XLEN jobs:q:outbox"));
+    EXPECT_EQ_INT(ODD - 1, rig_redis("XLEN jobs:q:outbox:odd"));
+    store_op_finish(&f.op);
+    rig_finish(&rig);
+}
+
 /* ------------------------------------------------------------------ what goes */
 
 static size_t sweep(struct rig *rig) {
@@ -302,6 +396,8 @@ CASES(changes_shared, ON_SHARED, {"commits of a job behind one another", test_in
       {"two hosts move the same jobs", test_moves_meet},
       {"moves and removals by the hundred", test_many_moves},
       {"a parcel that is brought twice", test_brought_twice},
+      {"parcels that cannot be read", test_odd_parcels},
+      {"many parcels that cannot be read", test_many_odd_parcels},
       {"jobs that Redis deleted by itself", test_gone_by_themselves},
       {"the index of all jobs is swept", test_index_swept},
       {"the index of all jobs is swept in parts", test_index_in_parts});

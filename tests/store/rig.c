@@ -120,7 +120,8 @@ int rig_open(struct rig *rig) {
                                   .lease = on_lease,
                                   .arg = rig};
     rig->err = (struct err){.code = 0};
-    int r = store_open(&rig->config, rig->base, NULL, &rig->env, &events, &rig->store, &rig->err);
+    int r =
+        store_open(&rig->config, rig->base, rig->log, &rig->env, &events, &rig->store, &rig->err);
     rig->open = r == 0;
     return r;
 }

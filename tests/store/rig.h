@@ -41,6 +41,7 @@ struct rig {
     bool owns_base;
     struct event *tick;
     struct env env;
+    const struct log *log; /* of the store; NULL: it says nothing */
     struct store store;
     bool open;
     struct store_config config;

@@ -6,7 +6,7 @@
  *     keys     SCAN ─▶ jobs not met ───┼─▶ fsck_jobs.lua: all that is to be said of one job
  *                  └─▶ what hangs on jobs ─▶ fsck_sides.lua
  *     dedup    HSCAN ─▶ fsck_keys.lua
- *     outbox   parcels that cannot be read
+ *     outbox   parcels that cannot be read, and those that were set aside
  *     counters ─▶ fsck_counts.lua
  *     contents ─▶ fsck_blobs.lua
  *

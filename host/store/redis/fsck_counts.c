@@ -1,44 +1,6 @@
 #include <errno.h>
-#include <stdio.h>
-#include <string.h>
 
 #include "store/redis/fsck.h"
-
-/* ------------------------------------------------------------------ the outbox */
-
-static int take_parcels(struct redis_fsck *f, const struct redis_reply *reply) {
-    int r = redis_reply_is(reply, REDIS_ARRAY) ? 0 : -EPROTO;
-    for (size_t i = 0; r == 0 && i < reply->count; i++) {
-        struct bytes at = redis_reply_text(redis_reply_at(&reply->items[i], 0));
-        struct redis_job job;
-        struct err e;
-        arena_reset(&f->scratch);
-        r = jobhash_read_parcel(redis_reply_at(&reply->items[i], 1), &f->scratch, &job, &e);
-        r = r == -ENOENT || r == -EBADMSG
-                ? redis_fsck_report(f, bytes_of("outbox_damaged"), NULL, false, bytes_of(e.msg))
-                : r;
-        (void)snprintf(f->at.cursor, sizeof f->at.cursor, "(%.40s", (const char *)at.data);
-    }
-    if (r == 0 && reply->count < FSCK_JOBS) {
-        f->at = (struct fsck_spot){.queue = f->at.queue + 1};
-    }
-    return r;
-}
-
-int redis_fsck_outbox(struct redis_fsck *f) {
-    if (f->at.queue == f->queue_count) {
-        return 0;
-    }
-    redis_request_begin(&f->request, "XRANGE");
-    redis_args_printf(&f->request.args, "%soutbox", f->queues[f->at.queue].queue->structures);
-    redis_args_text(&f->request.args, f->at.cursor[0] == '\0' ? "-" : f->at.cursor);
-    redis_args_text(&f->request.args, "+");
-    redis_args_text(&f->request.args, "COUNT");
-    redis_args_number(&f->request.args, FSCK_JOBS);
-    return redis_fsck_ask(f, take_parcels);
-}
-
-/* ------------------------------------------------------------------ counters */
 
 static void ask_counts(struct redis_fsck *f, struct fsck_queue *q, const char *stamp) {
     struct redis_args *a = &f->request.args;

@@ -210,7 +210,11 @@ int jobhash_read(const struct redis_reply *fields, struct arena *a, struct redis
 
 int jobhash_read_parcel(const struct redis_reply *fields, struct arena *a, struct redis_job *ret,
                         struct err *e) {
-    return read_job(fields, true, a, ret, e);
+    int r = read_job(fields, true, a, ret, e);
+    if (r == 0 && (ret->spec.queue == NULL || job_check_queue(ret->spec.queue, NULL) != 0)) {
+        return bad_field(e, -EBADMSG, bytes_of("queue"));
+    }
+    return r;
 }
 
 /* ------------------------------------------------------------------ as callers see it */

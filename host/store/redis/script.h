@@ -42,6 +42,7 @@
     X(lease)                                                                                       \
     X(move)                                                                                        \
     X(narrow)                                                                                      \
+    X(parcel_move)                                                                                 \
     X(parcels)                                                                                     \
     X(queue_set)                                                                                   \
     X(recover)                                                                                     \
