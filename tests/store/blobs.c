@@ -482,6 +482,90 @@ static void test_named_stay(void) {
     rig_finish(&rig);
 }
 
+/* An attempt ends with a child for another queue, whose file is `blob`; it waits in the outbox. */
+static struct job_id send_child(struct rig *rig, const struct blob_ref *blob) {
+    struct job_file file;
+    (void)rig_submit_plain(rig, "q", "t");
+    struct job_spec kid = with_file(rig, NULL, &file, blob);
+    kid.queue = "far";
+    struct store_commit_item item = rig_item(rig_claim_one(rig, "q", "t"), JOB_EV_SUCCEED);
+    item.children = &kid;
+    item.child_count = 1;
+    EXPECT_EQ_INT(0, rig_commit(rig, &item));
+    EXPECT_EQ_INT(1, rig_redis("XLEN jobs:q:outbox"));
+    return kid.id;
+}
+
+static void look_for_days(struct rig *rig) {
+    for (int i = 0; i < 8; i++) {
+        look_again();
+        EXPECT_EQ_INT(0, sweep(rig));
+        rig->now += 6 * HOUR_MS;
+    }
+}
+
+/* A child that waits for days, because nobody forwards it or nobody can read it, keeps its files. */
+static void test_parcels_name(void) {
+    struct rig rig;
+    struct blob_ref ref, other;
+    rig_start(&rig);
+    EXPECT_EQ_INT(0, put(&rig, "file of a child", 15, &ref));
+    struct job_id kid = send_child(&rig, &ref), nobody = rig_id(&rig);
+    look_for_days(&rig);
+    EXPECT_EQ_INT(0, open_elsewhere(&rig, &ref));
+    (void)rig_redis("RENAME jobs:q:outbox jobs:q:outbox:odd");
+    look_for_days(&rig);
+    EXPECT_EQ_INT(0, open_elsewhere(&rig, &ref));
+    EXPECT_EQ_INT(0, put(&rig, "file of nobody", 14, &other));
+    hold(&other, reference(&other, "far", &nobody, "f")); // the parcel is not of this one
+    look_again();
+    EXPECT_EQ_INT(0, sweep(&rig));
+    EXPECT_EQ_INT(1, rig_redis("ZCARD jh:blob:refs"));
+    (void)rig_redis("RENAME jobs:q:outbox:odd jobs:q:outbox");
+    struct store_forward forward = {.limit = 10};
+    EXPECT_EQ_INT(0, rig_run(&rig, &forward.op, STORE_FORWARD));
+    EXPECT_EQ_UINT(1, forward.delivered);
+    store_op_finish(&forward.op);
+    look_again();
+    EXPECT_EQ_INT(0, sweep(&rig));
+    expect_content(&rig, &ref, "file of a child", 15);
+    EXPECT_EQ_INT(0, rig_move(&rig, &kid, JOB_EV_CANCEL));
+    int status;
+    struct store_remove remove = {.ids = &kid, .status = &status, .count = 1};
+    EXPECT_EQ_INT(0, rig_run(&rig, &remove.op, STORE_REMOVE));
+    EXPECT_EQ_INT(0, rig_redis("ZCARD jh:blob:refs"));
+    store_op_finish(&remove.op);
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
+/* So many wait that they are not all looked at, or one does not tell its id: then each may be the one. */
+static void test_unread_parcels_name(void) {
+    static const char *const fills[] = {
+        "for i = 1, 1001 do redis.call('XADD', 'jobs:q:outbox', '*', 'id', i) end return 1",
+        "redis.call('XADD', 'jobs:q:outbox', '*', 'id', '1', 'payload', string.rep('x', 3000000)) "
+        "redis.call('XADD', 'jobs:q:outbox', '*', 'id', '2') return 1",
+        "redis.call('XADD', 'jobs:q:outbox', '*', 'payload', 'x') return 1"};
+    for (size_t i = 0; i < ARRAY_LEN(fills); i++) {
+        struct rig rig;
+        struct blob_ref ref;
+        rig_start(&rig);
+        EXPECT_EQ_INT(0, put(&rig, "abc", 3, &ref));
+        struct job_id job = rig_submit_plain(&rig, "q", "t"), nobody = rig_id(&rig);
+        hold(&ref, reference(&ref, "q", &nobody, "f"));
+        hold(&ref, reference(&ref, "q", &job, "r")); // no parcel names a result
+        (void)REDIS_DO(rig_server(), "EVAL", fills[i], "0");
+        look_for_days(&rig);
+        EXPECT_EQ_INT(1, rig_redis("ZCARD jh:blob:refs"));
+        EXPECT_EQ_INT(0, open_elsewhere(&rig, &ref));
+        EXPECT_EQ_INT(1, rig_redis("DEL jobs:q:outbox"));
+        look_again();
+        EXPECT_EQ_INT(0, sweep(&rig));
+        EXPECT_EQ_INT(0, rig_redis("ZCARD jh:blob:refs"));
+        rig_finish(&rig);
+    }
+}
+
 enum about { THE_HEAD, THE_HASH, NOTHING };
 
 /* What fsck says of one blob that a job names and one that nobody names, after a command about the first: its words before the
@@ -612,6 +696,8 @@ static const struct expect_test tests[] = {
     {"input files are named once", test_files_are_named},
     {"references that nobody stands for", test_orphans},
     {"references that hold are left alone", test_named_stay},
+    {"children on their way name their files", test_parcels_name},
+    {"parcels that are not looked at", test_unread_parcels_name},
     {"fsck of contents", test_fsck},
     {"files in a shared directory", test_shared_dir},
     {"shared files that no blob has", test_shared_sweep},

@@ -1,15 +1,25 @@
-// References that were held some hours ago: does their job name the blob so?
+// References that were held some hours ago: does their job name the blob so? Input files are held
+// before their job is a parcel, so one that waits in an outbox names them, too.
+//
+//     parcel_waits, some queues after the others ─▶ blob_named ─▶ blob_looked
+//
+// In this order, since a parcel that is delivered in between is a job before it is gone.
 #include <errno.h>
 #include <string.h>
 
 #include "store/redis/blob_private.h"
 #include "store/redis/queue_set.h"
 
+enum { QUEUES_A_CALL = 100 };
+
 struct looking {
     struct redis_blob_reference *refs;
+    bool *waits;       /* its job is a parcel */
     unsigned *numbers; /* of their queues in the call, from 1; 0: nobody here can look now */
     size_t count;
     struct redis_queue_set queues;
+    struct redis_queue **all;
+    size_t all_count, begun, now;
 };
 
 struct bytes *redis_blob_texts(const struct redis_reply *list, struct arena *a, size_t *ret_count) {
@@ -74,7 +84,7 @@ static int tell(struct redis_task *t, void *arg, const struct redis_reply *seen,
         if (l->numbers[i] != 0) {
             (void)redis_reply_integer(redis_reply_at(seen, at++), &good);
         }
-        redis_args_number(&ask->request.args, good);
+        redis_args_number(&ask->request.args, good != 0 || l->waits[i]);
         redis_args_bytes(&ask->request.args, l->refs[i].text);
     }
     redis_ask_send(ask);
@@ -106,6 +116,53 @@ static void ask_jobs(struct redis_task *t, struct looking *l) {
     redis_ask_send(ask);
 }
 
+static bool is_file(const struct redis_blob_reference *ref) {
+    return ref->what.len > 0 && *(const char *)ref->what.data == 'f';
+}
+
+static void ask_parcels(struct redis_task *t, struct looking *l);
+
+static int take_parcels(struct redis_task *t, void *arg, const struct redis_reply *reply,
+                        struct err *e) {
+    struct looking *l = arg;
+    size_t at = 0;
+    for (size_t i = 0; i < l->count; i++) {
+        int64_t waits = 0;
+        if (is_file(&l->refs[i]) && !redis_reply_integer(redis_reply_at(reply, at++), &waits)) {
+            return redis_ask_odd(t, e);
+        }
+        l->waits[i] = l->waits[i] || waits != 0;
+    }
+    l->begun += l->now;
+    ask_parcels(t, l);
+    return 0;
+}
+
+static void ask_parcels(struct redis_task *t, struct looking *l) {
+    size_t left = l->all_count - l->begun;
+    int64_t files = 0;
+    for (size_t i = 0; i < l->count; i++) {
+        files += is_file(&l->refs[i]);
+    }
+    if (left == 0 || files == 0) {
+        ask_jobs(t, l);
+        return;
+    }
+    l->now = left < QUEUES_A_CALL ? left : QUEUES_A_CALL;
+    struct redis_ask *ask =
+        redis_ask_over(t, REDIS_SCRIPT_parcel_waits, l->all + l->begun, l->now, take_parcels, l);
+    if (ask == NULL) {
+        return;
+    }
+    redis_args_number(&ask->request.args, files);
+    for (size_t i = 0; i < l->count; i++) {
+        if (is_file(&l->refs[i])) {
+            redis_args_bytes(&ask->request.args, l->refs[i].id);
+        }
+    }
+    redis_ask_send(ask);
+}
+
 static struct looking *prepare(struct redis_task *t, const struct redis_reply *refs) {
     struct arena *a = &t->op->arena;
     struct looking *l = arena_zalloc(a, sizeof *l);
@@ -115,7 +172,11 @@ static struct looking *prepare(struct redis_task *t, const struct redis_reply *r
     }
     l->refs = arena_zalloc(a, (l->count + 1) * sizeof *l->refs);
     l->numbers = arena_zalloc(a, (l->count + 1) * sizeof *l->numbers);
-    if (l->refs == NULL || l->numbers == NULL) {
+    l->waits = arena_zalloc(a, (l->count + 1) * sizeof *l->waits);
+    // SWEEP has read jh:queues: what is to be looked at now was held long before
+    l->all = redis_store_queues(t->store, a, &l->all_count);
+    if (l->refs == NULL || l->numbers == NULL || l->waits == NULL ||
+        (l->all == NULL && l->all_count > 0)) {
         return NULL;
     }
     for (size_t i = 0; i < l->count; i++) {
@@ -131,7 +192,7 @@ void redis_blobs_look(struct redis_task *t, const struct redis_reply *refs) {
     if (l == NULL) {
         redis_ask_no_memory(t);
     } else if (l->queues.count > 0) {
-        ask_jobs(t, l);
+        ask_parcels(t, l);
     } else if (l->count > 0) {
         struct err e;
         (void)tell(t, l, NULL, &e);

@@ -43,6 +43,7 @@
     X(move)                                                                                        \
     X(narrow)                                                                                      \
     X(parcel_move)                                                                                 \
+    X(parcel_waits)                                                                                \
     X(parcels)                                                                                     \
     X(queue_set)                                                                                   \
     X(recover)                                                                                     \
