@@ -118,6 +118,29 @@ static void test_stopped(void) {
     rig_finish(&rig);
 }
 
+/* It does not wait for one that was posted before it and has more time. */
+static void test_stopped_apart(void) {
+    struct rig rig;
+    bool done;
+    rig_start(&rig);
+    struct job_spec specs[2] = {rig_spec(&rig, "q", "t"), rig_spec(&rig, "q", "t")};
+    struct store_submit_item items[2] = {{.spec = &specs[0]}, {.spec = &specs[1]}};
+    struct store_submit patient = {.items = &items[0], .count = 1, .op.timeout_ms = 60000};
+    struct store_submit hasty = {.items = &items[1], .count = 1, .op.timeout_ms = 300};
+    (void)kill(rig_server()->pid, SIGSTOP);
+    rig_post(&rig, &patient.op, STORE_SUBMIT, &done);
+    EXPECT_EQ_INT(-ETIMEDOUT, rig_run(&rig, &hasty.op, STORE_SUBMIT));
+    EXPECT_TRUE(!done);
+    (void)kill(rig_server()->pid, SIGCONT);
+    rig_wait(&rig, &done);
+    EXPECT_EQ_INT(0, patient.op.status);
+    EXPECT_EQ_INT(0, items[0].status);
+    store_op_finish(&patient.op);
+    store_op_finish(&hasty.op);
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
 /* ------------------------------------------------------------------ what others read */
 
 static void id_text(const struct job_id *id, char text[JOB_ID_TEXT + 1]) {
@@ -230,6 +253,8 @@ static void test_ends_of_keys(void) {
 CASES(server_shared, ON_SHARED, {"servers that are refused, with words", test_refusals},
       {"a server that is not there", test_unreachable}, {"a server without memory", test_no_memory},
       {"a server that is started again", test_restart},
-      {"a server that stands still", test_stopped}, {"keys that others watch", test_watched},
+      {"a server that stands still", test_stopped},
+      {"each operation has its own time", test_stopped_apart},
+      {"keys that others watch", test_watched},
       {"a list for each priority", test_lists_of_priorities},
       {"only what is over has an end", test_ends_of_keys});

@@ -91,7 +91,8 @@ static struct redis_batch *batch_new(struct redis_store *s, const struct redis_b
 static bool fits(const struct redis_batch *b, const struct redis_task *t,
                  const struct redis_batch_kind *kind) {
     return b->kind == kind && b->count < REDIS_BATCH_ITEMS && b->words.bytes < REDIS_BATCH_BYTES &&
-           b->items[0].task->op->now_ms == t->op->now_ms;
+           b->items[0].task->op->now_ms == t->op->now_ms &&
+           b->items[0].task->op->timeout_ms == t->op->timeout_ms; // it waits for the last of them
 }
 
 void redis_batch_add(struct redis_task *t, const struct redis_batch_kind *kind, void *item,

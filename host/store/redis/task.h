@@ -1,8 +1,8 @@
 /* An operation on its way through the Redis store.
  *
- *     post ─▶ run() ─▶ requests ... ─▶ redis_task_end() ─▶ answered: a reading one at once, a
- *                                                          mutating one after all that were posted
- *                                                          before it
+ *     post ─▶ run() ─▶ requests ... ─▶ redis_task_end() ─▶ answered: a reading one, and what
+ *                                                          ran out of time, at once; a mutating one
+ *                                                          after all that were posted before it
  *
  * run() sends what it needs and returns; several requests may be open at once. An operation file has
  * one struct of its own behind the task (kind->size). Loop thread only. */
