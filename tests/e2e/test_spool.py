@@ -1,6 +1,7 @@
 """A real host whose Redis is killed and comes back: intake goes on, and every job runs once."""
 import os
 import signal
+from concurrent import futures
 
 import pytest
 
@@ -22,7 +23,8 @@ def redis(folder):
 
 @pytest.fixture
 def host(redis, make_host, folder):
-    return make_host({"store": {"url": f"unix:{redis.socket}", "fallback": f"sqlite:{folder}/spool.db", "connect_timeout": "1s"}})
+    return make_host({"store": {"url": f"unix:{redis.socket}", "fallback": f"sqlite:{folder}/spool.db", "connect_timeout": "1s"},
+                      "host": {"lease": "5s"}})  # after which a claim whose answer was lost is found
 
 
 def submit(host, **more):
@@ -80,6 +82,30 @@ def test_started_while_redis_is_away(host, redis, how):
         done = host.wait_job(answer.json["id"])
         assert done["state"] == "succeeded" and done["attempt"] == 1, done
     wait_until(lambda: not is_away(host) and health(host)[1]["spool"]["waiting"] == 0, build.PATIENCE_S, "all is forwarded")
+
+
+def test_redis_stands_still(host, redis):
+    """What the spool can take has less time to be answered than what only the store can decide. Either may have happened, and happens once."""
+    host.start()
+    first = submit(host).json["id"]
+    host.wait_job(first)
+    redis.process.send_signal(signal.SIGSTOP)
+    with futures.ThreadPoolExecutor(1) as pool:
+        patient = pool.submit(submit, host.another(), key="k", dedup={"mode": "reject"})
+        waiting = [submit(host) for _ in range(3)]
+        assert not patient.done()
+        redis.process.send_signal(signal.SIGCONT)
+        answer = patient.result()
+    for taken in waiting:
+        assert taken.status == 202 and taken.json["degraded"] is True and taken.json["duplicate"] is None, taken.raw
+    assert answer.status == 202 and answer.json["duplicate"] is False, answer.raw
+    jobs = {taken.json["id"] for taken in (*waiting, answer)}
+    for job in jobs:
+        done = host.wait_job(job)
+        assert done["state"] == "succeeded" and done["attempt"] == 1, done
+    wait_until(lambda: health(host)[1]["spool"]["waiting"] == 0, build.PATIENCE_S, "all is forwarded")
+    assert {job["id"] for job in host.list()} == jobs | {first}
+    host.assert_sound()
 
 
 def test_stopped_while_redis_is_away(host, redis):

@@ -20,6 +20,9 @@ struct spool_forward;
 #define SPOOL_TYPE "spool" /* of every job on the disk */
 
 enum {
+    /* of main, with what the disk can take: the time of a command, within these */
+    SPOOL_PATIENCE_MS = 2000,
+    SPOOL_PATIENCE_MAX_MS = 10000,
     SPOOL_RETRY_MS = 1000,     /* after a refusal, of main or of the disk                 */
     SPOOL_UPKEEP_MS = 60000,   /* otherwise, while something waits                        */
     SPOOL_MARGIN_MS = 86400000 /* by which tombstones outlive store.spool.max_age               */
@@ -44,6 +47,7 @@ struct spool_store {
     char *path; /* of the disk's file */
     uint64_t max_bytes;
     int64_t max_age_ms;
+    int32_t patience_ms; /* of a submission that passes through                     */
 
     bool down;          /* main said so                                       */
     char fault[384];    /* of the disk; "" = healthy                          */

@@ -403,6 +403,11 @@ static int open_all(struct spool_store *s, const struct store_config *config, st
     return r;
 }
 
+static int32_t patience_of(int64_t command_ms) {
+    int64_t most = command_ms < SPOOL_PATIENCE_MAX_MS ? command_ms : SPOOL_PATIENCE_MAX_MS;
+    return (int32_t)(most > SPOOL_PATIENCE_MS ? most : SPOOL_PATIENCE_MS);
+}
+
 int spool_store_open(const struct store_config *config, struct event_base *base,
                      const struct log *log, const struct env *env,
                      const struct store_events *events, struct store *ret_store, struct err *e) {
@@ -416,6 +421,7 @@ int spool_store_open(const struct store_config *config, struct event_base *base,
     s->base = base;
     s->max_bytes = config->spool_max_bytes == 0 ? default_max_bytes : config->spool_max_bytes;
     s->max_age_ms = config->spool_max_age_ms == 0 ? default_max_age_ms : config->spool_max_age_ms;
+    s->patience_ms = patience_of(config->command_timeout_ms);
     s->held_end = &s->held;
     s->later_end = &s->later;
     int r = open_all(s, config, e);

@@ -14,6 +14,7 @@ struct intake {
     struct store_submit *user;
     void (*done)(struct store_op *op); // the user's, while ours stands there
     void *arg;
+    int32_t timeout_ms; // the same: the disk has as long as the user says
     struct arena arena;
     const size_t *all; // 0, 1, 2 ...: when the whole of it passes through
     unsigned out;      // parts under way
@@ -58,6 +59,7 @@ static void finish(struct intake *in) {
     struct spool_store *s = in->s;
     user->op.done = in->done;
     user->op.arg = in->arg;
+    user->op.timeout_ms = in->timeout_ms;
     // nothing is known of any of them: that is the operation's answer
     user->op.status = in->undone > 0 && in->undone == user->count
                           ? err_set(&user->op.err, in->err.code, "%s", in->err.msg)
@@ -84,7 +86,7 @@ static struct part *part_new(struct intake *in, size_t count) {
     part->submit.items = arena_zalloc(&in->arena, count * sizeof *part->submit.items);
     part->submit.op = (struct store_op){.kind = STORE_SUBMIT,
                                         .now_ms = in->user->op.now_ms,
-                                        .timeout_ms = in->user->op.timeout_ms,
+                                        .timeout_ms = in->timeout_ms,
                                         .arg = part};
     return part->index == NULL || part->submit.items == NULL ? NULL : part;
 }
@@ -342,6 +344,19 @@ static void whole_done(struct store_op *op) {
 
 /* ------------------------------------------------------------------ which way */
 
+// The time that main has for these. What the disk can take need not wait as long as what only main
+// can decide: if it happens after that, forwarding finds its id, or its tombstone, and nothing runs
+// twice. With one of the other kind among them all of them wait.
+static int32_t patience(const struct intake *in, const size_t *index, size_t count) {
+    for (size_t k = 0; k < count; k++) {
+        if (needs_main(in->user->items[index[k]].spec)) {
+            return in->timeout_ms;
+        }
+    }
+    bool sooner = in->timeout_ms > 0 && in->timeout_ms < in->s->patience_ms;
+    return sooner ? in->timeout_ms : in->s->patience_ms;
+}
+
 static enum route route_of(struct spool_store *s, const struct job_spec *spec) {
     const struct spool_queue *q = spool_queue(s, spec->queue);
     if (s->down) {
@@ -358,6 +373,7 @@ static void post_whole(struct intake *in, const size_t *index) {
     count_in_main(in, index, in->user->count, false);
     op->done = whole_done;
     op->arg = in;
+    op->timeout_ms = patience(in, index, in->user->count);
     store_post(&in->s->main, op);
 }
 
@@ -375,6 +391,7 @@ static void post_main_part(struct intake *in, const size_t *index, size_t count)
     }
     part->submit.count = count;
     part->submit.op.done = main_part_done;
+    part->submit.op.timeout_ms = patience(in, index, count);
     in->out++;
     count_in_main(in, index, count, false);
     store_post(&in->s->main, &part->submit.op);
@@ -428,7 +445,8 @@ void spool_submit_post(struct spool_store *s, struct store_op *op) {
     struct intake *in = calloc(1, sizeof *in);
     size_t *index[2] = {NULL, NULL};
     if (in != NULL) {
-        *in = (struct intake){.s = s, .user = user, .done = op->done, .arg = op->arg};
+        *in = (struct intake){
+            .s = s, .user = user, .done = op->done, .arg = op->arg, .timeout_ms = op->timeout_ms};
         index[TO_MAIN] = arena_alloc(&in->arena, (user->count + 1) * sizeof(size_t));
         index[TO_DISK] = arena_alloc(&in->arena, (user->count + 1) * sizeof(size_t));
     }
