@@ -3,6 +3,7 @@
 
 #include "cases.h"
 #include "redis_proxy.h"
+#include "redis_server.h"
 
 enum { POINTS_MAX = 200, KEEP_MS = 60000 };
 
@@ -220,6 +221,78 @@ static void test_lost_claim(void) {
     }
 }
 
+/* What becomes of a revived job before its revival is asked for again: its claim, and its end. */
+static const char *const fates[] = {
+    "", // it waits
+    "redis.call('HSET', job, 'status', 'running', 'rev', rev + 1, 'token', 9, 'host', 'ab') "
+    "redis.call('ZADD', 'jobs:q:processing', '9000000000000', ARGV[1]) ",
+    "redis.call('HSET', job, 'status', 'dead', 'rev', rev + 2) "
+    "redis.call('ZADD', 'jobs:q:dlq', '1', ARGV[1]) "};
+
+// 1 = it had been revived.
+static int64_t meet_fate(const struct job_id *id, size_t fate) {
+    char script[1000], text[JOB_ID_TEXT + 1];
+    id_format(id, text);
+    (void)snprintf(
+        script, sizeof script,
+        "local job = 'job:' .. ARGV[1] local rev = redis.call('HGET', job, 'rev') "
+        "if redis.call('HGET', job, 'status') ~= 'queued' then return 0 end %s %s return 1",
+        fate == 0 ? "" : "redis.call('DEL', 'jobs:q:queue', 'jobs:q:types')", fates[fate]);
+    return REDIS_DO(rig_server(), "EVAL", script, "0", text);
+}
+
+static struct job_id make_dead(struct rig *rig) {
+    struct job_id id = rig_submit_plain(rig, "q", "t");
+    struct store_commit_item item = rig_item(rig_claim_one(rig, "q", "t"), JOB_EV_DIE);
+    EXPECT_EQ_INT(0, rig_commit(rig, &item));
+    return id;
+}
+
+// 1 = the answer that was lost was that of the revival.
+static int64_t revive_and_lose(unsigned point, bool with_rev, size_t fate) {
+    static const enum job_state ends[] = {JOB_QUEUED, JOB_RUNNING, JOB_DEAD};
+    struct life l;
+    struct rig *rig = &l.rig;
+    int64_t met = 0;
+    l.proxy = rig_start_behind_proxy(rig);
+    struct job_id id = make_dead(rig);
+    uint32_t rev = rig_get(rig, &id)->rev;
+    struct store_move_item item = {
+        .id = id, .event = JOB_EV_REVIVE, .rev = with_rev ? rev : 0, .reset_counters = true};
+    struct store_move move = {.items = &item, .count = 1};
+    bool done = false;
+    redis_proxy_cut(l.proxy, point, REDIS_CUT_AFTER);
+    rig_post(rig, &move.op, STORE_MOVE, &done);
+    for (int64_t end = rig_patience(rig);
+         !done && !redis_proxy_has_cut(l.proxy) && rig_turn(rig, end);) {
+    }
+    met = done ? 0 : meet_fate(&id, fate);
+    rig_wait(rig, &done);
+    EXPECT_EQ_INT(0, move.op.status);
+    EXPECT_EQ_INT(0, item.status);
+    if (met == 1) {
+        EXPECT_EQ_INT(ends[fate], item.state);
+        EXPECT_EQ_UINT(rev + 1 + fate, rig_get(rig, &id)->rev); // not moved again
+    }
+    EXPECT_EQ_INT(met == 1 ? ends[fate] : JOB_QUEUED, rig_state(rig, &id));
+    store_op_finish(&move.op);
+    life_finish(&l);
+    return met;
+}
+
+/* A revival whose answer is lost finds its own work, whatever the job has done since. */
+static void test_lost_revival(void) {
+    for (size_t fate = 0; fate < ARRAY_LEN(fates); fate++) {
+        for (int with_rev = 0; with_rev < 2; with_rev++) {
+            int64_t lost = 0;
+            for (unsigned point = 0; point < 4; point++) {
+                lost += revive_and_lose(point, with_rev == 1, fate);
+            }
+            EXPECT_EQ_INT(1, lost);
+        }
+    }
+}
+
 /* A host that knows all jobs that it has is not told to look for them. */
 static void test_own_leases(void) {
     struct rig rig;
@@ -250,5 +323,6 @@ static void test_forgetful_server(void) {
 CASES(cut_shared, ON_SHARED, {"cut before every command of a life", test_before},
       {"cut after every command of a life", test_after},
       {"a claim whose answer is lost", test_lost_claim},
+      {"a revival whose answer is lost", test_lost_revival},
       {"a beat knows the leases that are its own", test_own_leases},
       {"scripts and connections are lost", test_forgetful_server});

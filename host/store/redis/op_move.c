@@ -8,6 +8,10 @@
 
 // Jobs are read, decided upon, and changed if they are as they were read; those that somebody else
 // changed in between are read again. A part of the items after the other.
+//
+// Who changed it may be this move itself, whose answer was lost. Mostly the job is then where it
+// should be; but one that was revived may run by now, or have died again. It is known by its
+// revision: nothing but being revived changes that of a final job.
 enum {
     TRIES = 5,
     PART = 25, // each may be searched for in a list of ten thousand: lua/lib/place.lua
@@ -20,6 +24,7 @@ struct moving_item {
     enum job_state to;
     const struct redis_job *before;
     struct redis_job next; // as it will be
+    uint32_t ended_rev;    // of the final job that a call should have revived; 0 = none yet
 };
 
 struct move_task {
@@ -130,6 +135,12 @@ static void tell(struct redis_task *t, const struct moving_item *m) {
 static void look(struct move_task *mt);
 static void next_part(struct move_task *mt);
 
+// To be read once more.
+static struct moving_item again(const struct moving_item *m) {
+    bool revives = m->what == MOVING_TO && job_is_final(m->before->state);
+    return (struct moving_item){.item = m->item, .ended_rev = revives ? m->before->rev : 0};
+}
+
 static int moved(struct redis_task *t, void *arg, const struct redis_reply *reply, struct err *e) {
     struct move_task *mt = arg;
     size_t left = 0;
@@ -142,7 +153,7 @@ static int moved(struct redis_task *t, void *arg, const struct redis_reply *repl
         (void)redis_reply_integer(&reply->items[i], &done);
         if (done == 0) { // it is not as it was read
             m->item->status = -ESTALE;
-            mt->items[left++].item = m->item;
+            mt->items[left++] = again(m);
         } else if (m->what == MOVING_TO) {
             m->item->state = m->to;
             tell(t, m);
@@ -178,6 +189,16 @@ static void send_all(struct move_task *mt) {
 
 /* ------------------------------------------------------------------ reading */
 
+// It was revived since it was read first.
+static bool is_done(const struct moving_item *m, const struct redis_job *now) {
+    bool done = m->ended_rev != 0 && m->ended_rev != now->rev;
+    if (done) {
+        m->item->status = 0;
+        m->item->state = now->state;
+    }
+    return done;
+}
+
 static void located(struct redis_task *t, void *arg) {
     struct move_task *mt = arg;
     size_t left = 0;
@@ -186,8 +207,9 @@ static void located(struct redis_task *t, void *arg) {
         const struct redis_located *at = &mt->found[i];
         struct moving_item m = {.item = item, .queue = at->queue, .before = &at->job};
         item->status = -ENOENT;
-        m.what =
-            at->queue == NULL ? MOVING_NOT : moving_decide(item, at->job.state, at->job.rev, &m.to);
+        m.what = at->queue == NULL || is_done(&mt->items[i], &at->job)
+                     ? MOVING_NOT
+                     : moving_decide(item, at->job.state, at->job.rev, &m.to);
         if (m.what != MOVING_NOT) {
             decide(&m, t->op->now_ms);
             mt->items[left++] = m;
@@ -215,7 +237,7 @@ static void next_part(struct move_task *mt) {
     mt->count = left < PART ? left : PART;
     mt->tries = 0;
     for (size_t i = 0; i < mt->count; i++) {
-        mt->items[i].item = &move->items[mt->begun++];
+        mt->items[i] = (struct moving_item){.item = &move->items[mt->begun++]};
     }
     if (mt->count > 0) {
         look(mt);
