@@ -149,6 +149,44 @@ static void test_mended_jobs_run(void) {
     rig_finish(&rig);
 }
 
+static void submit_many(struct rig *rig, const char *queue, size_t count) {
+    enum { BATCH = 100 };
+    struct job_spec specs[BATCH];
+    struct store_submit_item items[BATCH];
+    for (size_t i = 0; i < count; i += BATCH) {
+        for (size_t k = 0; k < BATCH; k++) {
+            specs[k] = rig_spec(rig, queue, k % 2 == 0 ? "a" : "b");
+            items[k] = (struct store_submit_item){.spec = &specs[k]};
+        }
+        struct store_submit submit = {.items = items, .count = BATCH};
+        EXPECT_EQ_INT(0, rig_run(rig, &submit.op, STORE_SUBMIT));
+        store_op_finish(&submit.op);
+    }
+}
+
+/* Jobs that are not in a list which is too long to be searched are found by walks through it: the server does not search for
+ * each of them. */
+static void test_long_list(void) {
+    enum { JOBS = 12000, LOST = 300, IN_THE_MIDDLE = 5 };
+    struct rig rig;
+    rig_start(&rig);
+    submit_many(&rig, "q", JOBS);
+    for (int i = 0; i < IN_THE_MIDDLE; i++) {
+        (void)rig_redis("LREM jobs:q:queue 1 %s", rig_redis_text("LINDEX jobs:q:queue 5000"));
+    }
+    (void)rig_redis("RPUSH jobs:q:queue %s", rig_redis_text("LINDEX jobs:q:queue 6000")); // twice
+    (void)rig_redis("LTRIM jobs:q:queue %d -1", LOST - IN_THE_MIDDLE);
+    (void)rig_redis("CONFIG RESETSTAT");
+    EXPECT_EQ_INT(LOST, sample_fsck(&rig, false)->total_findings);
+    struct store_fsck *f = sample_fsck(&rig, true);
+    EXPECT_EQ_INT(LOST, f->total_findings);
+    EXPECT_EQ_INT(JOBS, f->jobs_checked);
+    EXPECT_TRUE(sample_has(f, "job_in_no_place", true));
+    EXPECT_TRUE(strstr(rig_redis_text("INFO commandstats"), "cmdstat_lpos") == NULL);
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
 /* Said to run, and no lease tells until when: nobody would ever take it over. */
 static void test_running(void) {
     struct rig rig;
@@ -210,16 +248,14 @@ static void move_on(struct traffic *t) {
 }
 
 // Whatever is under way, it is no damage; and nothing is mended that is sound.
-static void test_beside_others(void) {
-    enum { JOBS = 1500, CHECKS = 6 };
+static void check_beside_others(size_t jobs, int checks) {
     struct rig rig, other;
     rig_start(&rig);
     rig_start_beside(&other, &rig);
-    for (int i = 0; i < JOBS; i++) {
-        (void)rig_submit_plain(&rig, "q", i % 2 == 0 ? "a" : "b");
-    }
+    submit_many(&rig, "q", jobs);
+    submit_many(&rig, "busy", jobs);
     struct traffic t = {.rig = &rig, .last = rig_id(&rig)};
-    for (int i = 0; i < CHECKS; i++) {
+    for (int i = 0; i < checks; i++) {
         struct store_fsck check = {.repair = i % 2 == 1};
         unsigned before = t.turn;
         rig_post(&other, &check.op, STORE_FSCK, &t.checked);
@@ -233,7 +269,7 @@ static void test_beside_others(void) {
             EXPECT_EQ_STR("", check.findings[k].code);
             EXPECT_EQ_STR("", check.findings[k].detail);
         }
-        EXPECT_TRUE(check.jobs_checked >= JOBS);
+        EXPECT_TRUE(check.jobs_checked >= (int64_t)jobs);
         store_op_finish(&check.op);
     }
     rig_expect_sound(&rig);
@@ -241,8 +277,18 @@ static void test_beside_others(void) {
     rig_finish(&rig);
 }
 
+static void test_beside_others(void) {
+    check_beside_others(1500, 6);
+}
+
+static void test_long_beside_others(void) {
+    check_beside_others(12000, 2); // their lists are too long to be searched
+}
+
 CASES(fsck_shared, ON_SHARED, {"a sound store is left alone", test_sound},
       {"every damage to keys is found, and mended where it can be", test_damages},
       {"mended jobs of a shared store run", test_mended_jobs_run},
+      {"lists that are too long to be searched", test_long_list},
       {"a running job without a lease", test_running},
-      {"what others do meanwhile is no damage", test_beside_others});
+      {"what others do meanwhile is no damage", test_beside_others},
+      {"what others do to long lists is no damage", test_long_beside_others});

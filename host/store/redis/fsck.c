@@ -43,8 +43,7 @@ int redis_fsck_report_all(struct redis_fsck *f, const struct redis_reply *found,
 
 /* ------------------------------------------------------------------ what is to be looked at */
 
-int redis_fsck_add(struct fsck_items *items, struct redis_queue *queue, const struct job_id *id,
-                   int what) {
+int redis_fsck_add(struct fsck_items *items, struct fsck_item item) {
     if (items->count == items->cap) {
         size_t cap = items->cap == 0 ? 256 : items->cap * 2;
         struct fsck_item *list = realloc(items->list, cap * sizeof *list);
@@ -54,7 +53,7 @@ int redis_fsck_add(struct fsck_items *items, struct redis_queue *queue, const st
         items->list = list;
         items->cap = cap;
     }
-    items->list[items->count++] = (struct fsck_item){queue, *id, what};
+    items->list[items->count++] = item;
     return 0;
 }
 
@@ -72,7 +71,8 @@ int redis_fsck_met(struct redis_fsck *f, struct redis_queue *queue, const struct
     if (r == 0 && met != FSCK_MET_LIST) {
         return 0; // it was looked at, or will be
     }
-    return redis_fsck_add(&f->jobs, queue, id, r == 0 ? FSCK_MET_AGAIN : (int)met);
+    return redis_fsck_add(&f->jobs,
+                          (struct fsck_item){queue, *id, r == 0 ? FSCK_MET_AGAIN : (int)met, 0});
 }
 
 struct fsck_queue *redis_fsck_queue_of(struct redis_fsck *f, const struct redis_queue *q) {
@@ -113,9 +113,9 @@ void redis_fsck_scan(struct redis_fsck *f, const char *command, const char *stru
 
 /* ------------------------------------------------------------------ the walk */
 
-static fsck_part *const parts[] = {redis_fsck_stamps, redis_fsck_places, redis_fsck_keys,
-                                   redis_fsck_dedup,  redis_fsck_outbox, redis_fsck_counters,
-                                   redis_fsck_blobs};
+static fsck_part *const parts[] = {redis_fsck_stamps,   redis_fsck_places, redis_fsck_keys,
+                                   redis_fsck_lists,    redis_fsck_dedup,  redis_fsck_outbox,
+                                   redis_fsck_counters, redis_fsck_blobs};
 
 static int next_call(struct redis_fsck *f) {
     if (f->jobs.count > 0) {
@@ -216,10 +216,12 @@ static void finish(struct redis_task *t) {
     arena_free(&f->arena);
     arena_free(&f->scratch);
     idset_free(&f->seen);
+    idset_free(&f->listed);
     redis_fsck_forget_blobs(f);
     free(f->jobs.list);
     free(f->sides.list);
     free(f->unplaced.list);
+    free(f->unsure.list);
 }
 
 const struct redis_op_kind redis_fsck_kind = {

@@ -5,6 +5,7 @@
  *     places   lists and ZSETs ─▶ ids ─┐
  *     keys     SCAN ─▶ jobs not met ───┼─▶ fsck_jobs.lua: all that is to be said of one job
  *                  └─▶ what hangs on jobs ─▶ fsck_sides.lua
+ *     lists    once more, for queued jobs that were in none, where they are too long to be searched
  *     dedup    HSCAN ─▶ fsck_keys.lua
  *     outbox   parcels that cannot be read, and those that were set aside
  *     counters ─▶ fsck_counts.lua
@@ -29,12 +30,14 @@ enum {
     FSCK_SCANNED = 1000 /* keys of a step of SCAN              */
 };
 
-enum fsck_met { FSCK_MET_ELSEWHERE, FSCK_MET_LIST, FSCK_MET_AGAIN };
+/* NOWHERE: all lists were read since it was looked at, and it was in none. */
+enum fsck_met { FSCK_MET_ELSEWHERE, FSCK_MET_LIST, FSCK_MET_AGAIN, FSCK_MET_NOWHERE };
 
 struct fsck_item {
     struct redis_queue *queue;
     struct job_id id;
-    int what; /* of a job: enum fsck_met; else which key hangs on it (fsck_keys.c) */
+    int what;    /* of a job: enum fsck_met; else which key hangs on it (fsck_keys.c) */
+    int64_t rev; /* of a job that is looked for once more */
 };
 
 struct fsck_items {
@@ -70,7 +73,10 @@ struct redis_fsck {
     size_t queue_count;
     struct idset seen; /* jobs that were looked at, or are about to be */
     struct fsck_items jobs, sides,
-        unplaced; /* to be looked at; unplaced: their queue is not known */
+        unplaced;             /* to be looked at; unplaced: their queue is not known */
+    struct fsck_items unsure; /* queued, and perhaps in no list */
+    struct idset listed;      /* ids of the lists, once more */
+    bool once_more;
     size_t asked; /* of those, by the open call */
     struct fsck_spot at;
     size_t part;
@@ -82,7 +88,7 @@ struct redis_fsck {
 
 /* A part of the walk: sends its next call, 1; or it is over, 0; or a negative errno. */
 typedef int fsck_part(struct redis_fsck *f);
-fsck_part redis_fsck_stamps, redis_fsck_places, redis_fsck_keys, redis_fsck_dedup,
+fsck_part redis_fsck_stamps, redis_fsck_places, redis_fsck_keys, redis_fsck_lists, redis_fsck_dedup,
     redis_fsck_outbox, redis_fsck_counters, redis_fsck_blobs;
 
 /* Look at what waits: 1, as above. */
@@ -114,8 +120,7 @@ bool redis_fsck_at_end(const struct redis_fsck *f);
 const char *redis_fsck_side_field(int side);
 
 /* 0 or -ENOMEM. */
-int redis_fsck_add(struct fsck_items *items, struct redis_queue *queue, const struct job_id *id,
-                   int what);
+int redis_fsck_add(struct fsck_items *items, struct fsck_item item);
 /* The first `count` were answered. */
 void redis_fsck_drop(struct fsck_items *items, size_t count);
 /* An id that was met in a place or as a key, if it is to be looked at. */

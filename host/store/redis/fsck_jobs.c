@@ -72,6 +72,16 @@ static int read_job(struct redis_fsck *f, const struct redis_reply *fields, cons
     return r < 0 ? r : 1;
 }
 
+// `rev`: of a queued job that is to be looked for once more, else 0.
+static int note_unsure(struct redis_fsck *f, const struct fsck_item *item,
+                       const struct redis_reply *rev) {
+    int64_t number = 0;
+    bool unsure = redis_reply_integer(rev, &number) && number != 0;
+    return unsure ? redis_fsck_add(&f->unsure, (struct fsck_item){item->queue, item->id,
+                                                                  FSCK_MET_NOWHERE, number})
+                  : 0;
+}
+
 static int take_job(struct redis_fsck *f, const struct fsck_item *item,
                     const struct redis_reply *answer) {
     const struct redis_reply *fields = redis_reply_at(answer, 0),
@@ -81,7 +91,9 @@ static int take_job(struct redis_fsck *f, const struct fsck_item *item,
         return -EPROTO;
     }
     int r = redis_fsck_report_all(f, found, 0, &item->id);
-    if (r < 0 || fields->count == 0 || item->what == FSCK_MET_AGAIN) {
+    r = r < 0 ? r : note_unsure(f, item, redis_reply_at(answer, 2));
+    if (r < 0 || fields->count == 0 || item->what == FSCK_MET_AGAIN ||
+        item->what == FSCK_MET_NOWHERE) {
         return r;
     }
     fsck_op(f)->jobs_checked++;
@@ -115,8 +127,10 @@ static size_t begin(struct redis_fsck *f, enum redis_script script, const struct
 }
 
 int redis_fsck_look_at_jobs(struct redis_fsck *f) {
-    static const char *const met[] = {
-        [FSCK_MET_ELSEWHERE] = "", [FSCK_MET_LIST] = "list", [FSCK_MET_AGAIN] = "again"};
+    static const char *const met[] = {[FSCK_MET_ELSEWHERE] = "",
+                                      [FSCK_MET_LIST] = "list",
+                                      [FSCK_MET_AGAIN] = "again",
+                                      [FSCK_MET_NOWHERE] = "nowhere"};
     struct redis_args *a = &f->request.args;
     unsigned numbers[FSCK_JOBS];
     size_t count = begin(f, REDIS_SCRIPT_fsck_jobs, &f->jobs, FSCK_JOBS, numbers);
@@ -126,6 +140,7 @@ int redis_fsck_look_at_jobs(struct redis_fsck *f) {
         redis_args_number(a, numbers[i]);
         redis_args_id(a, &f->jobs.list[i].id);
         redis_args_text(a, met[f->jobs.list[i].what]);
+        redis_args_number(a, f->jobs.list[i].rev);
     }
     return redis_fsck_ask(f, take_jobs);
 }

@@ -43,7 +43,7 @@ static int met_job(struct redis_fsck *f, struct redis_queue *at, const struct jo
     if (at == NULL || idset_has(&f->seen, id)) {
         return 0;
     }
-    return at == &f->bare ? redis_fsck_add(&f->unplaced, at, id, 0)
+    return at == &f->bare ? redis_fsck_add(&f->unplaced, (struct fsck_item){at, *id, 0, 0})
                           : redis_fsck_met(f, at, id, FSCK_MET_ELSEWHERE);
 }
 
@@ -67,7 +67,8 @@ static int met_key(struct redis_fsck *f, struct bytes name) {
     for (size_t i = 0; i < ARRAY_LEN(sides); i++) {
         if (ends_with(&name, sides[i].kind)) {
             struct redis_queue *at = queue_at(f, name);
-            return at == NULL ? 0 : redis_fsck_add(&f->sides, at, &id, (int)i);
+            return at == NULL ? 0
+                              : redis_fsck_add(&f->sides, (struct fsck_item){at, id, (int)i, 0});
         }
     }
     return 0;

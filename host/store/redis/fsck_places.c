@@ -4,6 +4,10 @@
 
 #include "store/redis/fsck.h"
 
+// Lists are read from their tails: what is popped in front meanwhile moves nothing, and what is
+// pushed behind only makes some entries come again. None is passed over, unless something is taken
+// out of the middle, which nobody does in a list of more than SEARCHED_MAX (lua/lib/place.lua).
+//
 // Where a place is in the part `places`: the lists, the ZSETs, then the lists that stand aside.
 enum { LISTS = 3, ZSETS = 8, PLACES = LISTS + ZSETS };
 static const char *const zsets[ZSETS] = {"scheduled", "processing", "parked",    "dlq",
@@ -13,7 +17,12 @@ static int met(struct redis_fsck *f, const struct redis_reply *entry, enum fsck_
     struct redis_queue *q = f->queues[f->at.queue].queue;
     struct bytes text = redis_reply_text(entry);
     struct job_id id;
-    if (id_parse(text.data, &id) < 0) {
+    bool is_id = id_parse(text.data, &id) == 0;
+    if (f->once_more) {
+        int r = is_id ? idset_add(&f->listed, &id) : 0;
+        return r < 0 ? r : 0;
+    }
+    if (!is_id) {
         char words[160];
         (void)snprintf(words, sizeof words, "queue %s: \"%.40s\" is no id", q->name,
                        (const char *)text.data);
@@ -44,8 +53,8 @@ static int take_list(struct redis_fsck *f, const struct redis_reply *reply) {
 static int ask_list(struct redis_fsck *f, const char *name) {
     redis_request_begin(&f->request, "LRANGE");
     redis_args_text(&f->request.args, name);
-    redis_args_number(&f->request.args, f->at.offset);
-    redis_args_number(&f->request.args, f->at.offset + FSCK_PIECE - 1);
+    redis_args_number(&f->request.args, -f->at.offset - FSCK_PIECE);
+    redis_args_number(&f->request.args, -f->at.offset - 1);
     return redis_fsck_ask(f, take_list);
 }
 
@@ -104,6 +113,9 @@ static int ask_place(struct redis_fsck *f, const struct redis_queue *q) {
 int redis_fsck_places(struct redis_fsck *f) {
     for (; f->at.queue < f->queue_count; f->at = (struct fsck_spot){.queue = f->at.queue + 1}) {
         struct redis_queue *q = f->queues[f->at.queue].queue;
+        if (f->once_more && f->at.place == LISTS) {
+            f->at.place = PLACES;
+        }
         if (f->at.place < PLACES) {
             return ask_place(f, q);
         }
@@ -117,4 +129,22 @@ int redis_fsck_places(struct redis_fsck *f) {
         }
     }
     return 0;
+}
+
+/* ------------------------------------------------------------------ once more */
+
+// Queued jobs that may be in a list which is too long to be searched for each of them: all lists are
+// read again. A job that was in none, and is as it was before, is in no list: its entry would have
+// stood there all the while, or been moved from a list to one that stands aside, which is read later.
+int redis_fsck_lists(struct redis_fsck *f) {
+    if (f->unsure.count == 0) {
+        return 0;
+    }
+    f->once_more = true;
+    int r = redis_fsck_places(f); // 0, again and again, once they are read
+    while (r == 0 && f->unsure.count > 0 && f->jobs.count < FSCK_JOBS) {
+        const struct fsck_item *item = &f->unsure.list[--f->unsure.count];
+        r = idset_has(&f->listed, &item->id) ? 0 : redis_fsck_add(&f->jobs, *item);
+    }
+    return r != 0 || f->jobs.count == 0 ? r : redis_fsck_look_at_jobs(f);
 }

@@ -2,10 +2,12 @@
 -- FSCK: is each of some jobs in the place of its state and in no other, does it expire only when it
 -- may, and is what hangs on it there? A script sees no half of a change, so what it finds is so.
 --   ARGV   mend (1, 0); the number of items; items: queue, id, how it was met: 'list' (once, in one of
---          the lists), 'again' (in a list, and somewhere before), '' (otherwise)
---   reply  for each {its fields, {code, words, mended (1, 0), code, ...}}
+--          the lists), 'again' (in a list, and somewhere before), 'nowhere' (in no list, while it had a
+--          revision: all lists were read for it), '' (otherwise); that revision
+--   reply  for each {its fields, {code, words, mended (1, 0), code, ...}, its revision, if it is queued and may
+--          be in a list that is too long to be searched, else 0}
 local mend = take() == '1'
-local found
+local found, unsure
 
 local function report(code, words, mended)
     found[#found + 1] = code
@@ -25,25 +27,32 @@ local function lists_for(q, type, priority)
     return all
 end
 
+-- Where it is in lists that can be searched, how often in all; how long all lists are, and whether one is
+-- too long.
 local function look_in_lists(q, id, type, priority)
-    local where, times, length = {}, 0, 0
+    local where, times, length, long = {}, 0, 0, false
     for _, list in ipairs(lists_for(q, type, priority)) do
-        local n = #redis.call('LPOS', list, id, 'COUNT', 0)
-        length = length + redis.call('LLEN', list)
+        local len = redis.call('LLEN', list)
+        local n = len > 0 and len <= SEARCHED_MAX and #redis.call('LPOS', list, id, 'COUNT', 0) or 0
+        length = length + len
+        long = long or len > SEARCHED_MAX
         if n > 0 then
             where[#where + 1] = {list = list, n = n}
             times = times + n
         end
     end
-    return where, times, length
+    return where, times, length, long
 end
 
-local function check_queued(q, id, job, met)
+local function check_queued(q, id, job, met, rev)
     if met == 'list' then
         return
     end
-    local where, times, length = look_in_lists(q, id, job.type, job.priority)
-    if times == 0 then
+    local where, times, length, long = look_in_lists(q, id, job.type, job.priority)
+    local is = tonumber(job.rev) or 1
+    if times == 0 and long and not (met == 'nowhere' and rev == is) then
+        unsure = met == '' and is or 0
+    elseif times == 0 then
         if mend then
             redis.call('RPUSH', list_of(q, job.priority), id)
             publish('r', q.name, job.type)
@@ -250,7 +259,6 @@ local function check_gone(q, id, met)
 end
 
 local function check_job(q, id, job, met)
-    job.priority = (job.priority == 'high' or job.priority == 'low') and job.priority
     if job.status == 'queued' then
         check_queued(q, id, job, met)
     elseif job.status == 'running' and not (job.host and tonumber(job.token or 0) > 0) then
@@ -267,19 +275,24 @@ end
 
 local reply = {}
 for i = 1, take_number() do
-    local q, id, met = queues[take_number()], take(), take()
+    local q, id, met, rev = queues[take_number()], take(), take(), take_number()
     local fields, job = redis.call('HGETALL', q.j .. 'job:' .. id), {}
-    found = {}
+    found, unsure = {}, 0
     for k = 1, #fields, 2 do
         job[fields[k]] = fields[k + 1]
     end
-    if #fields == 0 then
+    job.priority = (job.priority == 'high' or job.priority == 'low') and job.priority
+    if met == 'nowhere' then -- all else was looked at before
+        if job.status == 'queued' and job.type then
+            check_queued(q, id, job, met, rev)
+        end
+    elseif #fields == 0 then
         check_gone(q, id, met)
     elseif (job.status == 'queued' or ZSET_OF[job.status]) and job.type and job.id == id then
         check_job(q, id, job, met)
     elseif job.status and job.status ~= 'queued' and not ZSET_OF[job.status] then
         report('job_unknown_state', string.format('"%.20s" is no state', job.status), false)
     end
-    reply[i] = {fields, found}
+    reply[i] = {fields, found, unsure}
 end
 return reply
