@@ -94,6 +94,23 @@ static bool head_acceptable(struct call *call, struct problem *ret) {
            (call->route == NULL || routes_check_query(call, call->route, ret) == 0);
 }
 
+static void refuse_work(struct call *call, const char *why) {
+    static const struct {
+        const char *code, *words, *what_to_do;
+    } problems[2][2] = {
+        // [it cannot be reached][this host has a spool, which takes nothing either]
+        {{"store_read_only", "the store takes no writes", "; try again when it does"},
+         {"store_read_only", "the store takes no writes, and store.fallback does not, either", ""}},
+        {{"store_away", "the store cannot be reached",
+          "; try again when it is back; with store.fallback this host would keep jobs meanwhile"},
+         {"store_away", "the store cannot be reached, and store.fallback takes no writes", ""}},
+    };
+    bool spool = store_backlog(&call->host->store).present, away = call->host->store_away;
+    respond_header(call->req, "Retry-After", "5");
+    call_errorf(call, 503, problems[away][spool].code, NULL, "%s: %s%s",
+                problems[away][spool].words, why, problems[away][spool].what_to_do);
+}
+
 /* What is worth no body: neither the host nor its store would take what is in it. */
 static bool takes_work(struct call *call) {
     const struct host *host = call->host;
@@ -104,9 +121,7 @@ static bool takes_work(struct call *call) {
     }
     const char *refusal = host_store_refusal(call->host);
     if (refusal != NULL) {
-        respond_header(call->req, "Retry-After", "5");
-        call_errorf(call, 503, "store_read_only", NULL, "the store takes nothing at the moment: %s",
-                    refusal);
+        refuse_work(call, refusal);
         return false;
     }
     return true;

@@ -169,9 +169,9 @@ static const struct {
 } store_problems[] = {
     {-ETIMEDOUT, 503, "store_timeout",
      "the store did not answer in time; what was asked may still have happened"},
-    {-EROFS, 503, "store_read_only", "the store is read-only after an error"},
-    {-EAGAIN, 503, "store_away", "the store cannot be reached"},
-    {-ENOTCONN, 503, "store_away", "the store cannot be reached"},
+    {-EROFS, 503, "store_read_only", "the store takes no writes; try again when it does"},
+    {-EAGAIN, 503, "store_away", "the store cannot be reached; try again when it is back"},
+    {-ENOTCONN, 503, "store_away", "the store cannot be reached; try again when it is back"},
     {-EDQUOT, 429, "budget_full", "the store's byte budget is full"},
     {-ENOSPC, 507, "disk_full", "the store's disk is full"},
     {-ENOTSUP, 501, "not_supported", "this store cannot do that"},

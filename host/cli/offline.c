@@ -15,9 +15,9 @@ static void on_due(void *arg, int64_t due_ms) {
     (void)due_ms;
 }
 
-static void on_health(void *arg, const char *reason) {
+static void on_health(void *arg, const struct err *why) {
     (void)arg;
-    (void)reason;
+    (void)why;
 }
 
 static int begin(struct offline *ret, struct err *e) {

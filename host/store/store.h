@@ -29,8 +29,8 @@
  *   - Time. op->now_ms is the caller's wall clock; a store has no clock of its own, except leases
  *     in a shared store, which use the server's.
  *   - Errors. -ENOTSUP: this backend cannot do it yet. -EROFS: the store is read-only after an I/O
- *     error (or disk full); reads still work; op->err says why. -ESTALE, -ENOENT, -EEXIST, -EBUSY,
- *     -EDQUOT per item as documented.
+ *     error (or disk full); reads still work; op->err says why. -ENOTCONN: a shared store was not
+ *     reached in time. -ESTALE, -ENOENT, -EEXIST, -EBUSY, -EDQUOT per item as documented.
  */
 #ifndef JOBHOST_STORE_STORE_H
 #define JOBHOST_STORE_STORE_H
@@ -768,7 +768,7 @@ struct store_config {
     /* blobs are files in blob_dir, which all hosts share */
     bool blob_dir_shared;
     /* A server that cannot be reached is no error of open: the store is there, reports
-     * health(reason) at once, and health(NULL) when it has come. What somebody has to change
+     * health(why) at once, and health(NULL) when it has come. What somebody has to change
      * (credentials, an eviction policy) may still be one. */
     bool may_wait;
     /* "sqlite:PATH": what is submitted while the store is away waits there (spool/spool_store.h);
@@ -785,8 +785,9 @@ struct store_events {
     void (*ready)(void *arg, const struct store_lane *lane);
     /* The earliest due time changed to something earlier than last reported. */
     void (*due)(void *arg, int64_t due_ms);
-    /* Degraded (reason != NULL) or healthy again (NULL). */
-    void (*health)(void *arg, const char *reason);
+    /* Degraded (why->code -EROFS: it takes no writes; any other: it cannot be asked at all), or
+     * healthy again (NULL); borrowed for the call. */
+    void (*health)(void *arg, const struct err *why);
     /* Shared stores; each may be NULL. A job that this host has claimed was asked to end
      * (store_move_item.ask) by way of another host. */
     void (*ask)(void *arg, const struct job_id *id);

@@ -77,6 +77,7 @@ struct host {
     struct side_thread *parser;   /* large texts of requests       */
     const char *store_fault;      /* NULL = healthy; owned                               */
     int64_t store_fault_ms;       /* since when there is one                             */
+    bool store_away;              /* and it cannot be asked; else it takes no writes     */
     bool joined;                  /* the store has answered this boot: jobs may be claimed */
     struct pools *pools;
     struct dispatch *dispatch;

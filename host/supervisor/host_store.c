@@ -99,14 +99,16 @@ static void on_outbox(void *arg) {
     }
 }
 
-static void on_health(void *arg, const char *reason) {
+static void on_health(void *arg, const struct err *why) {
     struct host *host = arg;
+    const char *reason = why == NULL ? NULL : why->msg;
     bool new = host->store_fault == NULL;
     if (new) {
         host->store_fault_ms = env_wall_ms(&host->env);
     }
     free((void *)(uintptr_t)host->store_fault);
     host->store_fault = reason == NULL ? NULL : strdup(reason);
+    host->store_away = why != NULL && why->code != -EROFS;
     if (reason != NULL && new) {
         log_error(&host->log, "store.degraded", "msg=\"%s\"", reason);
         if (host->upkeep != NULL) {

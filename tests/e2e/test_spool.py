@@ -11,6 +11,7 @@ from lib.redis import CLIENT, SERVER, Redis
 
 pytestmark = pytest.mark.skipif(SERVER is None or CLIENT is None, reason="redis-server is not installed (scripts/deps --test)")
 
+UNKNOWN = "0198c1a2-0000-7000-8000-000000000001"
 JOBS = build.count(100, 30, 10)
 
 
@@ -106,6 +107,37 @@ def test_redis_stands_still(host, redis):
     wait_until(lambda: health(host)[1]["spool"]["waiting"] == 0, build.PATIENCE_S, "all is forwarded")
     assert {job["id"] for job in host.list()} == jobs | {first}
     host.assert_sound()
+
+
+ASKED = [  # of the store alone, in their ways through the host
+    ("POST", "/v1/jobs", {"type": "chaos.echo", "payload": {}}),
+    ("POST", "/v1/jobs", [{"type": "chaos.echo", "payload": {}}]),
+    ("POST", "/v1/blobs", b"content"),
+    ("GET", "/v1/jobs", None),
+    ("GET", f"/v1/jobs/{UNKNOWN}", None),
+    ("GET", f"/v1/jobs/{UNKNOWN}/result", None),
+    ("POST", f"/v1/jobs/{UNKNOWN}/cancel", None),
+    ("DELETE", f"/v1/jobs/{UNKNOWN}", None),
+    ("GET", "/v1/queues", None),
+    ("POST", "/v1/queues/q/pause", {"why": "a test"}),
+    ("GET", "/v1/hosts", None),
+    ("GET", "/v1/audit", None),
+]
+
+
+def test_what_only_redis_could_answer(make_host, redis):
+    """Without a spool, every refusal says that the store is away, and none that it takes no writes or may have done it."""
+    host = make_host({"store": {"url": f"unix:{redis.socket}"}})
+    host.start()
+    redis.stop()
+    wait_until(lambda: is_away(host), build.PATIENCE_S, "the host notices")
+    with futures.ThreadPoolExecutor(len(ASKED)) as pool:
+        answers = list(pool.map(lambda what: host.another().call(*what), ASKED))
+    for (method, path, _), answer in zip(ASKED, answers):
+        assert answer.status == 503, (method, path, answer.raw)
+        assert answer.error["code"] == "store_away", (method, path, answer.raw)
+        assert "again when it is back" in answer.error["message"], answer.raw
+        assert answer.headers.get("Retry-After"), (method, path)
 
 
 def test_stopped_while_redis_is_away(host, redis):

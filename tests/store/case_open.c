@@ -17,9 +17,9 @@ static void heard_due(void *arg, int64_t due_ms) {
     (void)due_ms;
 }
 
-static void heard_health(void *arg, const char *reason) {
+static void heard_health(void *arg, const struct err *why) {
     (void)arg;
-    (void)reason;
+    (void)why;
 }
 
 static int open_other(struct rig *rig, bool read_only, struct store *ret, struct err *e) {

@@ -26,10 +26,10 @@ static void on_due(void *arg, int64_t due_ms) {
     ((struct rig *)arg)->due = due_ms;
 }
 
-static void on_health(void *arg, const char *reason) {
+static void on_health(void *arg, const struct err *why) {
     struct rig *rig = arg;
     rig->health_events++;
-    (void)snprintf(rig->health, sizeof rig->health, "%s", reason == NULL ? "" : reason);
+    (void)snprintf(rig->health, sizeof rig->health, "%s", why == NULL ? "" : why->msg);
 }
 
 static void add_id(struct rig_ids *ids, const struct job_id *id) {

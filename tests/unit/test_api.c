@@ -288,6 +288,7 @@ static void test_submit_verdicts(void) {
     } failures[] = {
         {-ETIMEDOUT, 503, "store_timeout"},
         {-EROFS, 503, "store_read_only"},
+        {-ENOTCONN, 503, "store_away\",\"message\":\"the store cannot be reached; try again when"},
         {-EIO, 503, "store_unavailable\",\"message\":\"the store failed: words of the store"},
     };
     for (size_t i = 0; i < ARRAY_LEN(failures); i++) {
@@ -488,6 +489,37 @@ static void test_submit_store_down(void) {
     api_stop(&x);
 }
 
+/* What is refused before its body comes, with what to do about it. */
+static void test_submit_refused_words(void) {
+    static const struct {
+        bool away, spool;
+        const char *says;
+    } rows[] = {
+        {false, false,
+         "\"code\":\"store_read_only\",\"message\":\"the store takes no writes: it says why; try "
+         "again when it does\""},
+        {true, false,
+         "\"code\":\"store_away\",\"message\":\"the store cannot be reached: it says why; try "
+         "again when it is back; with store.fallback this host would keep jobs meanwhile\""},
+        {true, true,
+         "\"code\":\"store_away\",\"message\":\"the store cannot be reached, and "
+         "store.fallback takes no writes: it says why\""},
+        {false, true,
+         "\"code\":\"store_read_only\",\"message\":\"the store takes no writes, and "
+         "store.fallback does not, either: it says why\""},
+    };
+    struct api_fixture x;
+    api_start(&x, plain);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        x.host.store_fault = "it says why";
+        x.host.store_away = rows[i].away;
+        x.backlog = (struct store_backlog){.present = rows[i].spool, .fault = "it says why"};
+        api_ask(&x, "POST", "/v1/jobs", "{\"type\":\"a\"}", 503, rows[i].says);
+    }
+    x.host.store_fault = NULL;
+    api_stop(&x);
+}
+
 /* A store that is away, and a spool that takes what comes, until it cannot. */
 static void test_spool(void) {
     struct api_fixture x;
@@ -660,6 +692,7 @@ static const struct expect_test tests[] = {
     {"a large submission that is refused", test_submit_aside_refusals},
     {"limit of the body", test_submit_limit_body},
     {"a store that takes nothing", test_submit_store_down},
+    {"why a store takes nothing", test_submit_refused_words},
     {"a store that is away, with a spool", test_spool},
     {"health and readiness", test_ready},
     {"generations", test_generations},

@@ -239,8 +239,10 @@ int faulty_open(const struct store_config *config, struct event_base *base, cons
 
 void faulty_set_down(const struct store *store, const char *reason) {
     struct faulty *f = store->self;
+    struct err why;
     f->down = reason != NULL;
-    f->events.health(f->events.arg, reason);
+    (void)err_set(&why, -ENOTCONN, "%s", f->down ? reason : "");
+    f->events.health(f->events.arg, f->down ? &why : NULL);
 }
 
 struct faulty_plan *faulty_plan_of(const struct store *store) {

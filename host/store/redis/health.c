@@ -17,7 +17,7 @@ void redis_health_tell(struct redis_store *s, const struct err *why) {
     s->fault = *why;
     s->told = true;
     if (!s->closing) {
-        s->events.health(s->events.arg, s->fault.msg);
+        s->events.health(s->events.arg, &s->fault);
     }
 }
 

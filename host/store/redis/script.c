@@ -161,7 +161,7 @@ static void on_call(struct redis_call *call, const struct redis_answer *a) {
         return;
     }
     struct err e = *a->err;
-    int r = a->class == REDIS_TIMEOUT ? -ETIMEDOUT : a->fate == REDIS_FAILED ? -ENOTCONN : -EIO;
+    int r = a->fate == REDIS_FAILED ? -ENOTCONN : a->class == REDIS_TIMEOUT ? -ETIMEDOUT : -EIO;
     e.code = r;
     answer(rq, NULL, r, &e);
 }

@@ -119,8 +119,8 @@ void redis_request_script(struct redis_request *rq, enum redis_script id,
 
 /* Sends it. done() comes once, never from inside this call, with:
  *   0            the reply
- *   -ENOTCONN    it was not sent: there is no connection
- *   -ETIMEDOUT, -EIO    its fate is unknown (sent, and no answer) or its time is over
+ *   -ENOTCONN    it was not sent: there is no connection, or was none in its time
+ *   -ETIMEDOUT, -EIO    its fate is unknown: it was sent, and not answered
  *   -EBUSY       too much is under way
  *   -EROFS       the server takes no writes (memory, disk, replicas)
  *   -EACCES      credentials or rights

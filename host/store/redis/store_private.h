@@ -50,7 +50,7 @@ struct redis_store {
     bool learned;                       /* jh:queues has been read once */
     bool greeted; /* the greeting of this connection is over                   */
     bool judged;  /* its settings were looked at                                */
-    bool told;    /* health(reason) was the last word                          */
+    bool told;    /* health(why) was the last word                             */
     bool closing;
     struct err fault; /* why it is not well */
 };

@@ -118,7 +118,7 @@ void redis_tasks_answer(struct redis_store *s) {
     bool held = false; // a mutating one is not done: those behind it wait
     struct redis_task *t = TAILQ_FIRST(&s->tasks);
     while (t != NULL) {
-        bool late = t->ended && t->op->status == -ETIMEDOUT; // its time is over: see store.h
+        bool late = t->op->status != 0 && redis_task_left(t) <= 1; // then store.h lets it go
         bool ordered = t->kind->mutates && !t->kind->unordered && !late;
         bool waits = !t->ended || (held && ordered);
         held = held || (ordered && !t->ended);

@@ -196,11 +196,11 @@ static void disk_due(void *arg, int64_t due_ms) {
     (void)due_ms;
 }
 
-static void disk_health(void *arg, const char *reason) {
+static void disk_health(void *arg, const struct err *why) {
     struct spool_store *s = arg;
-    (void)snprintf(s->fault, sizeof s->fault, "%s", reason == NULL ? "" : reason);
-    if (s->log != NULL && reason != NULL) {
-        log_error(s->log, "spool.degraded", "msg=\"%s\"", reason);
+    (void)snprintf(s->fault, sizeof s->fault, "%s", why == NULL ? "" : why->msg);
+    if (s->log != NULL && why != NULL) {
+        log_error(s->log, "spool.degraded", "msg=\"%s\"", why->msg);
     }
     if (s->timer != NULL) {
         spool_upkeep_in(s, SPOOL_RETRY_MS);
@@ -217,10 +217,10 @@ static void main_due(void *arg, int64_t due_ms) {
     host->due(host->arg, due_ms);
 }
 
-static void main_health(void *arg, const char *reason) {
+static void main_health(void *arg, const struct err *why) {
     struct spool_store *s = arg;
-    s->down = reason != NULL;
-    s->events.health(s->events.arg, reason);
+    s->down = why != NULL;
+    s->events.health(s->events.arg, why);
     if (s->forward != NULL) {
         spool_forward_kick(s);
     }

@@ -152,7 +152,9 @@ bool outlet_deliver(struct outlet *o) {
         taken.events.due(taken.events.arg, taken.due_ms);
     }
     if (taken.health_news && taken.events.health != NULL) {
-        taken.events.health(taken.events.arg, taken.health[0] == '\0' ? NULL : taken.health);
+        struct err why;
+        (void)err_set(&why, -EROFS, "%s", taken.health);
+        taken.events.health(taken.events.arg, taken.health[0] == '\0' ? NULL : &why);
     }
     return taken.head != NULL;
 }

@@ -224,10 +224,10 @@ static void on_due(void *arg, int64_t due_ms) {
     (void)due_ms;
 }
 
-static void on_health(void *arg, const char *reason) {
+static void on_health(void *arg, const struct err *why) {
     (void)arg;
-    if (reason != NULL) {
-        (void)fprintf(stderr, "%s\n", reason);
+    if (why != NULL) {
+        (void)fprintf(stderr, "%s\n", why->msg);
     }
 }
 
