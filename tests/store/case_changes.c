@@ -244,8 +244,8 @@ static void test_odd_parcels(void) {
     EXPECT_EQ_INT(3, rig_redis("XLEN jobs:q:outbox:odd"));
     EXPECT_EQ_UINT(0, forward(&rig));
     EXPECT_EQ_UINT(3, times_in(file, "store.parcel queue=q entry="));
-    const char *entry = rig_redis_text(
-        "EVAL return(redis.call('XRANGE','jobs:q:outbox:odd','-','+')[1][1]) 0");
+    const char *entry =
+        rig_redis_text("EVAL return(redis.call('XRANGE','jobs:q:outbox:odd','-','+')[1][1]) 0");
     EXPECT_EQ_UINT(1, times_in(file, entry));
     struct store_fsck *f = sample_fsck(&rig, true);
     EXPECT_EQ_INT(3, f->total_findings);
