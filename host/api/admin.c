@@ -10,12 +10,13 @@
 /* ---- hosts ---- */
 
 /* Of a store that is not shared we are the only user: whoever else did not take its leave is dead.
- * On a shared one it may come back; what it had in hand is given to others. */
+ * On a shared one it may come back, unless its own next boot found it dead; what it had in hand is
+ * given to others. */
 static const char *host_state(const struct host *host, const struct store_host *h, int64_t now_ms) {
     if (h->nonce == host->nonce) {
         return system_phase_name(host->phase);
     }
-    if (h->left || !host->store.ops->caps.shared) {
+    if (h->left || h->lost || !host->store.ops->caps.shared) {
         return h->left ? "left" : "lost";
     }
     return now_ms < h->lease_end_ms ? "alive" : "silent";
@@ -24,7 +25,7 @@ static const char *host_state(const struct host *host, const struct store_host *
 static void add_host(struct buf *out, const struct host *host, const struct store_host *h) {
     int64_t now_ms = env_wall_ms(&host->env);
     bool own = h->nonce == host->nonce;
-    bool leased = host->store.ops->caps.shared && !h->left;
+    bool leased = host->store.ops->caps.shared && !h->left && !h->lost;
     json_comma(out);
     buf_char(out, '{');
     json_kstr(out, "name", h->name);

@@ -690,6 +690,7 @@ struct store_host {
     int32_t pid;
     int64_t started_ms, seen_ms, lease_end_ms;
     bool left; /* it took its leave, at seen_ms */
+    bool lost; /* a shared store: it did not, and a RECOVER said that it is gone */
     uint32_t running;
 };
 enum { STORE_HOSTS_MAX = 100 }; /* rows kept: those seen last */

@@ -163,8 +163,10 @@ def test_a_restart_takes_its_own_jobs_back_at_once(fleet):
     one = fleet.add(lease=LONG_S)
     job = fleet.submit_trace(one, 1500)
     fleet.wait_traced(job)
+    killed = one.pid
     one.kill()
     one.start()
+    assert {h["pid"]: h["state"] for h in one.get("/v1/hosts")["items"]} == {killed: "lost", one.pid: "running"}
     one.wait_job(job, "succeeded")  # long before the end of the lease
     assert len(fleet.segments(job)) == 2
     assert_counted_once(one, job)

@@ -221,6 +221,44 @@ static void test_gone(void) {
     two_finish(&t);
 }
 
+static struct store_host row_of(struct rig *rig, uint64_t nonce) {
+    struct store_host_list *list = RIG_NEW(rig, store_host_list);
+    EXPECT_EQ_INT(0, rig_run(rig, &list->op, STORE_HOST_LIST));
+    for (size_t i = 0; i < list->count; i++) {
+        if (list->hosts[i].nonce == nonce) {
+            return list->hosts[i];
+        }
+    }
+    return (struct store_host){.name = NULL};
+}
+
+/* It is not taken for alive until the end of its lease. Who took its leave did not get lost. */
+static void test_gone_is_listed(void) {
+    struct two t;
+    two_start(&t);
+    struct store_host before = row_of(&t.b, t.a.nonce);
+    EXPECT_TRUE(!before.lost && before.lease_end_ms > before.seen_ms);
+    EXPECT_EQ_INT(0, rig_reopen(&t.a));
+    EXPECT_EQ_UINT(0, rig_recover(&t.a));
+    EXPECT_EQ_UINT(0, rig_recover(&t.a)); // again
+    EXPECT_EQ_INT(0, rig_beat(&t.a));
+    struct store_host gone = row_of(&t.b, t.a.nonce - 1);
+    EXPECT_TRUE(gone.lost);
+    EXPECT_FALSE(gone.left);
+    EXPECT_EQ_INT(before.seen_ms, gone.seen_ms);
+    EXPECT_EQ_UINT(before.running, gone.running);
+    EXPECT_FALSE(row_of(&t.a, t.a.nonce).lost);
+    EXPECT_FALSE(row_of(&t.a, t.b.nonce).lost);
+    struct store_host_lease leave = {.name = "rig", .nonce = t.a.nonce, .version = "0.1"};
+    EXPECT_EQ_INT(0, rig_run(&t.a, &leave.op, STORE_HOST_LEASE));
+    store_op_finish(&leave.op);
+    EXPECT_EQ_INT(0, rig_reopen(&t.a));
+    EXPECT_EQ_UINT(0, rig_recover(&t.a));
+    EXPECT_TRUE(row_of(&t.b, t.a.nonce - 1).left);
+    EXPECT_FALSE(row_of(&t.b, t.a.nonce - 1).lost);
+    two_finish(&t);
+}
+
 /* ------------------------------------------------------------------ what one hears of the other */
 
 static struct store_move_item ask(struct rig *rig, const struct job_id *id) {
@@ -461,6 +499,7 @@ CASES(hosts_shared, ON_SHARED, {"a job that one host has is not another's", test
       {"a lease ends by the server's clock", test_time_of_lease},
       {"when the lease of another ends", test_lease_news},
       {"a host that is back says who is gone", test_gone},
+      {"a host that is gone is listed as such", test_gone_is_listed},
       {"a host is asked by way of another", test_ask},
       {"a host that did not hear it is asked by its beat", test_ask_missed},
       {"a pause reaches all hosts", test_pause},

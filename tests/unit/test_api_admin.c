@@ -199,6 +199,7 @@ static void fill_hosts(void *op) {
          .seen_ms = 3000,
          .lease_end_ms = INT64_C(4102444800000),
          .running = 5},
+        {.name = "g", .nonce = 4, .seen_ms = 3000, .lost = true, .running = 2},
     };
     struct store_host_list *l = CONTAINER_OF(op, struct store_host_list, op);
     l->hosts = hosts;
@@ -260,6 +261,9 @@ static void check_hosts(struct api_fixture *x) {
          "000Z\",\"this\":"
          "false}"},
         {HOST_RUNNING, true, "\"boot\":\"0000000000000002\",\"pid\":0,\"state\":\"silent\""},
+        {HOST_RUNNING, true,
+         "\"boot\":\"0000000000000004\",\"pid\":0,\"state\":\"lost\",\"seen_at\":"
+         "\"1970-01-01T00:00:03.000Z\",\"jobs_running\":2,\"this\":false}"},
     };
     struct store_ops shared = api_fake_store;
     shared.caps.shared = true;

@@ -14,6 +14,7 @@ static void test_round_trip(void) {
          .lease_end_ms = 1700000000002,
          .running = UINT32_MAX},
         {.name = "", .version = "", .nonce = 1, .seen_ms = 5, .lease_end_ms = 5, .left = true},
+        {.name = "", .version = "", .nonce = 1, .seen_ms = 5, .lost = true},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct buf b = {.data = NULL};
@@ -32,6 +33,7 @@ static void test_round_trip(void) {
         EXPECT_EQ_INT(rows[i].lease_end_ms, got.lease_end_ms);
         EXPECT_EQ_UINT(rows[i].running, got.running);
         EXPECT_EQ_INT(rows[i].left, got.left);
+        EXPECT_EQ_INT(rows[i].lost, got.lost);
         arena_free(&arena);
         buf_free(&b);
     }

@@ -71,7 +71,8 @@ int redis_host_read(struct bytes nonce, struct bytes json, struct arena *a,
     }
     ret->pid = (int32_t)pid;
     ret->running = (uint32_t)running;
-    ret->left = ret->lease_end_ms <= ret->seen_ms;
+    ret->lost = ret->lease_end_ms == 0 && ret->seen_ms > 0;
+    ret->left = ret->lease_end_ms <= ret->seen_ms && !ret->lost;
     ret->name = json_text(a, json_member(json, "name"));
     ret->version = json_text(a, json_member(json, "version"));
     ret->name = ret->name == NULL ? arena_str(a, "") : ret->name;

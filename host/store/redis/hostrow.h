@@ -3,7 +3,8 @@
  *
  *     {"name":"web-1","version":"0.1","pid":12,"started":MS,"seen":MS,"lease":MS,"running":3}
  *
- * `lease` is when others may take it for dead (unix ms); <= `seen`: it took its leave. Pure. */
+ * `lease` is when others may take it for dead (unix ms); <= `seen`: it took its leave; 0: it did not,
+ * and its next boot found it dead (lua/recover.lua). Pure. */
 #ifndef JOBHOST_STORE_REDIS_HOSTROW_H
 #define JOBHOST_STORE_REDIS_HOSTROW_H
 
@@ -14,7 +15,7 @@
 enum { REDIS_NONCE_TEXT = 16 };
 void redis_nonce_format(uint64_t nonce, char out[REDIS_NONCE_TEXT + 1]);
 
-/* The JSON; `left` is not looked at. */
+/* The JSON; `left` and `lost` are not looked at. */
 void redis_host_write(struct buf *b, const struct store_host *host);
 
 /* What another program may have written: 0, -EBADMSG, -ENOMEM. */

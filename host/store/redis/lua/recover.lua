@@ -99,6 +99,16 @@ local function gone_of(q, lost, from)
     return #ids == SCANNED and from + stay or -1
 end
 
+-- In jh:hosts it is told from one that took its leave, and from one that may come back (hostrow.h).
+local function mark_gone()
+    local row = gone ~= '' and redis.call('HGET', 'jh:hosts', gone)
+    local seen = row and tonumber(string.match(row, '"seen":(%d+)'))
+    local lease = row and tonumber(string.match(row, '"lease":(%d+)'))
+    if seen and lease and lease > seen then
+        redis.call('HSET', 'jh:hosts', gone, (string.gsub(row, '"lease":%d+', '"lease":0', 1)))
+    end
+end
+
 local places, next_end = {}, nil
 for i = 1, #queues do
     local q, from, lost = queues[i], take_number(), {}
@@ -114,6 +124,7 @@ for i = 1, #queues do
         next_end = at
     end
 end
+mark_gone()
 finish()
 return {text_of(server), next_end and text_of(next_end) or '', places, released,
         redis.call('HLEN', 'jh:queues')}
