@@ -105,6 +105,59 @@ static void test_race(void) {
     two_finish(&t);
 }
 
+/* A host that is sent ids alone, because it remembers what it submits, gets one that another has submitted. */
+static void test_not_remembered(void) {
+    struct two t;
+    two_start(&t);
+    (void)rig_submit_plain(&t.b, "q", "t");
+    struct job_spec spec = rig_spec(&t.a, "q", "t");
+    spec.payload = bytes_of("{\"of\":\"another\"}");
+    spec.labels = "a,b";
+    EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(&t.a, &spec));
+    (void)rig_submit_plain(&t.b, "q", "t");
+    const struct store_claim *claim = rig_claim(&t.b, "q", "t", 3);
+    EXPECT_EQ_UINT(3, claim->job_count);
+    for (size_t i = 0; i < claim->job_count; i++) {
+        const struct store_claimed *job = &claim->jobs[i];
+        EXPECT_EQ_UINT(1, job->token);
+        EXPECT_EQ_STR("q", job->spec.queue);
+        if (id_equal(&spec.id, &job->spec.id)) {
+            EXPECT_EQ_BYTES(spec.payload.data, spec.payload.len, job->spec.payload.data,
+                            job->spec.payload.len);
+            EXPECT_EQ_STR("a,b", job->spec.labels);
+        }
+        EXPECT_EQ_INT(0, rig_succeed(&t.b, job));
+    }
+    EXPECT_EQ_INT(3, rig_stats(&t.a)->queues[0].by_state[JOB_SUCCEEDED]);
+    two_finish(&t);
+}
+
+/* What changed since is not what the host remembers. */
+static void test_changed_since(void) {
+    struct two t;
+    two_start(&t);
+    struct job_spec spec = rig_spec(&t.b, "q", "t");
+    spec.deadline_ms = t.b.now + 1000;
+    EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(&t.b, &spec));
+    (void)rig_submit_plain(&t.b, "q", "t");
+    RIG_AWAIT(&t.a, rig_was_ready(&t.a, "q", "t"));
+    EXPECT_EQ_INT(0, rig_move(&t.a, &spec.id, JOB_EV_CANCEL));
+    struct store_move_item item = {
+        .id = spec.id, .event = JOB_EV_REVIVE, .deadline_ms = t.b.now + 9000};
+    struct store_move move = {.items = &item, .count = 1};
+    EXPECT_EQ_INT(0, rig_run(&t.a, &move.op, STORE_MOVE));
+    store_op_finish(&move.op);
+    const struct store_claim *claim = rig_claim(&t.b, "q", "t", 2);
+    EXPECT_EQ_UINT(2, claim->job_count);
+    for (size_t i = 0; i < claim->job_count; i++) {
+        if (id_equal(&spec.id, &claim->jobs[i].spec.id)) {
+            EXPECT_EQ_INT(t.b.now + 9000, claim->jobs[i].spec.deadline_ms);
+        }
+        EXPECT_EQ_INT(0, rig_succeed(&t.b, &claim->jobs[i]));
+    }
+    two_finish(&t);
+}
+
 /* ------------------------------------------------------------------ leases */
 
 /* A stands still for longer than its lease; B takes the job over. */
@@ -462,7 +515,7 @@ static void test_token_twice(void) {
     id_format(&job, id);
     const struct store_claimed *first = rig_claim_one(&t.a, "q", "t");
     (void)rig_redis("HSET job:%s status queued", id);
-    (void)rig_redis("HDEL job:%s token rev host", id);
+    (void)rig_redis("HDEL job:%s claim", id);
     (void)rig_redis("ZREM jobs:q:processing %s", id);
     (void)rig_redis("RPUSH jobs:q:queue %s", id);
     (void)rig_redis("HSET jobs:q:types t 1");
@@ -493,6 +546,8 @@ static void test_pause_by_counters(void) {
 
 CASES(hosts_shared, ON_SHARED, {"a job that one host has is not another's", test_claimed},
       {"two hosts claim at once", test_race},
+      {"a host claims what it did not submit", test_not_remembered},
+      {"a host claims what was changed since it submitted it", test_changed_since},
       {"a job whose lease ended goes to another host, and the first is fenced", test_takeover},
       {"a host learns by its beat that it is fenced", test_fenced_by_beat},
       {"a host's beat renews what it has", test_renewed},

@@ -311,7 +311,7 @@ static void expect_diff(const struct redis_job *from, const struct redis_job *to
 static void test_diff(void) {
     struct redis_job none = {.spec = {.id = id, .type = "t"}}, job = none;
     char code[] = "invalid_grant"; // the same text elsewhere
-    job.life.counters.attempts = 1;
+    job.life.counters.attempts = job.life.counters.executions = 1;
     job.life.error = (struct job_error){.cls = JH_E_AUTH, .code = "invalid_grant"};
     job.life.has_result = true;
     job.life.park = PARK_TIME;
@@ -328,6 +328,10 @@ static void test_diff(void) {
     expect_diff(&job, &same, "", "");
     same.life.progress = (struct job_progress){1, 4, NULL, 9};
     expect_diff(&job, &same, "progress=25 done=1 total=4 progressAt=9 ", "");
+    struct redis_job crashed = job;
+    crashed.life.counters.executions = 2; // only what is not as many as attempts has a field
+    expect_diff(&job, &crashed, "executions=2 ", "");
+    expect_diff(&crashed, &job, "", "executions ");
     struct redis_job more = same;
     more.life.progress.done = 2;
     more.life.winner = other_id;
@@ -391,16 +395,16 @@ static int read_pairs(const char *const *pairs, size_t count, struct redis_job *
 
 static void test_what_scripts_write(void) {
     static const char *const pairs[] = {
-        "rev",  "7",    "token",       "3",     "commit", "2",          "begun",    "1",
-        "host", "00ff", "ask",         "12 -1", "ready",  "1700000000", "dueAt",    "5",
-        "log",  "9",    "outputBytes", "1",     "steps",  "4294967295", "deleteAt", "6",
+        "rev",   "7",          "claim",    "3 00ff 2", "begun",     "1", "ask",         "12 -1",
+        "ready", "1700000000", "dueAt",    "5",        "log",       "9", "outputBytes", "1",
+        "steps", "4294967295", "deleteAt", "6",        "tombstone", "8",
     };
     struct arena arena = {.head = NULL};
     struct redis_job job;
     struct store_job view;
     EXPECT_EQ_INT(0, read_pairs(pairs, ARRAY_LEN(pairs), &job, &arena, NULL));
     EXPECT_EQ_INT(JOB_RUNNING, job.state);
-    EXPECT_EQ_UINT(7, job.rev);
+    EXPECT_EQ_UINT(7 + 3 + 2, job.rev); // claims and commits are changes too
     EXPECT_EQ_UINT(3, job.token);
     EXPECT_EQ_UINT(2, job.commit_no);
     EXPECT_TRUE(job.begun);
@@ -477,9 +481,20 @@ static void test_damaged_values(void) {
         {"payloadBytes", "536870913"},
         {"payloadBytes", "1024"}, // would stand in pieces
         {"begun", "2"},
-        {"host", ""},
-        {"host", "0123456789abcdef0"},
-        {"host", "xyz"},
+        {"claim", ""},
+        {"claim", "1"},
+        {"claim", "1 00ff"},
+        {"claim", "1  2"},
+        {"claim", "x 00ff 2"},
+        {"claim", "1 00ff 2 "},
+        {"claim", "1 00ff 2 done"},
+        {"claim", "1 00ff 2 over over"},
+        {"claim", "1 0123456789abcdef0 2"},
+        {"claim", "1 xyz 2"},
+        {"claim", "4294967296 00ff 2"},
+        {"claim", "1 00ff -1"},
+        {"executions", "2147483648"},
+        {"executions", "-2147483649"},
         {"ask", "12"},
         {"ask", "12 "},
         {"ask", " 12"},
@@ -514,7 +529,9 @@ static void test_limits_of_numbers(void) {
         {"deadline", "-9223372036854775808"},
         {"payloadBytes", "536870912"},
         {"payloadBytes", "1025"},
-        {"host", "0123456789abcdef"},
+        {"claim", "4294967295 0123456789abcdef 4294967295 over"},
+        {"claim", "1 - 0 over"},
+        {"executions", "2147483647"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct arena arena = {.head = NULL};

@@ -8,6 +8,8 @@
 
 #include "store/redis/hostrow.h"
 
+enum { CLAIM_TEXT = 64 }; // two numbers of 10 digits, a nonce and a few words
+
 static bool grow(struct redis_args *a) {
     size_t cap = a->cap == 0 ? 64 : a->cap * 2;
     const char **words = realloc(a->words, cap * sizeof *words);
@@ -89,13 +91,37 @@ void redis_args_nonce(struct redis_args *a, uint64_t nonce) {
     redis_args_copy(a, nonce == 0 ? (struct bytes){NULL, 0} : bytes_of(text));
 }
 
-void redis_args_claim(struct redis_args *a, uint32_t token, uint64_t nonce) {
-    char room[24], text[24 + REDIS_NONCE_TEXT + 1];
-    struct bytes number = digits(token, room);
-    memcpy(text, number.data, number.len);
-    text[number.len] = ' ';
-    redis_nonce_format(nonce, text + number.len + 1);
-    redis_args_copy(a, (struct bytes){text, number.len + 1 + (nonce == 0 ? 0 : REDIS_NONCE_TEXT)});
+// Appends to a text that has room for it.
+static char *put(char *p, struct bytes text) {
+    memcpy(p, text.data, text.len);
+    return p + text.len;
+}
+
+static char *put_owner(char *p, uint32_t token, uint64_t nonce) {
+    char room[24];
+    p = put(p, digits(token, room));
+    *p++ = ' ';
+    if (nonce == 0) {
+        *p++ = '-';
+        return p;
+    }
+    redis_nonce_format(nonce, p);
+    return p + REDIS_NONCE_TEXT;
+}
+
+void redis_args_owner(struct redis_args *a, uint32_t token, uint64_t nonce) {
+    char text[CLAIM_TEXT];
+    redis_args_copy(a, (struct bytes){text, (size_t)(put_owner(text, token, nonce) - text)});
+}
+
+void redis_args_claim(struct redis_args *a, uint32_t token, uint64_t nonce, uint32_t commit,
+                      bool over) {
+    char text[CLAIM_TEXT], room[24];
+    char *p = put_owner(text, token, nonce);
+    *p++ = ' ';
+    p = put(p, digits(commit, room));
+    p = put(p, over ? bytes_of(" over") : (struct bytes){"", 0});
+    redis_args_copy(a, (struct bytes){text, (size_t)(p - text)});
 }
 
 size_t redis_args_hole(struct redis_args *a) {

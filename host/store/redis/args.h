@@ -33,8 +33,11 @@ void redis_args_printf(struct redis_args *a, const char *fmt, ...)
 void redis_args_number(struct redis_args *a, int64_t number);
 void redis_args_id(struct redis_args *a, const struct job_id *id); /* its text */
 void redis_args_nonce(struct redis_args *a, uint64_t nonce);       /* of a host; 0 is empty */
-/* A claim, as lua/lib/queue.lua names it: token and host. */
-void redis_args_claim(struct redis_args *a, uint32_t token, uint64_t nonce);
+/* Who has a job: token and host. */
+void redis_args_owner(struct redis_args *a, uint32_t token, uint64_t nonce);
+/* That, and the number of its last commit: a claim that runs, or is over (lua/lib/claim.lua). */
+void redis_args_claim(struct redis_args *a, uint32_t token, uint64_t nonce, uint32_t commit,
+                      bool over);
 
 /* A place for a number that is known later: its index, for redis_args_fill(). */
 size_t redis_args_hole(struct redis_args *a);

@@ -24,7 +24,8 @@ struct redis_claim {
     struct redis_job job;
     bool
         busy; /* a commit is under way: nothing else changes `job` meanwhile (whose commit it is says so) */
-    bool asked; /* events.ask has been told */
+    bool asked;   /* events.ask has been told */
+    bool started; /* a START has been sent: the hash may say `begun`, and more may hang on it */
     /* private */
     bool told; /* by redis_claims_tell() while busy */
     struct arena arena;

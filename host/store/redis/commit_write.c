@@ -20,20 +20,24 @@ static int64_t sum(int64_t a, int64_t b) {
 
 /* ------------------------------------------------------------------ the job's own hash */
 
-// What of the hash changes, and what goes.
-static void write_hash(const struct redis_job *before, const struct redis_commit_plan *plan,
-                       int64_t now_ms, struct redis_args *a) {
-    struct redis_args gone = {.words = NULL}; // of constants: they outlive it
+// What of the hash changes; into `gone`, whose words are constants, what goes.
+static void write_hash(const struct redis_claim *claim, const struct redis_commit_plan *plan,
+                       int64_t now_ms, struct redis_args *a, struct redis_args *gone) {
+    const struct redis_job *before = &claim->job;
     size_t count = redis_args_hole(a), first = a->count;
     if (plan->to == JOB_RUNNING) {
         put_pair(a, "begun", 1);
     } else {
         redis_args_text(a, "status");
         redis_args_text(a, job_state_name((int)plan->to));
-        put_pair(a, "rev", (int64_t)before->rev + 1);
     }
-    put_pair(a, "commit", plan->job.commit_no);
-    jobhash_diff(before, &plan->job, a, &gone);
+    redis_args_text(a, "claim");
+    redis_args_claim(a, before->token, before->host_nonce, plan->job.commit_no,
+                     plan->to != JOB_RUNNING);
+    jobhash_diff(before, &plan->job, a, gone);
+    if (plan->to != JOB_RUNNING && (before->begun || claim->started)) {
+        redis_args_text(gone, "begun");
+    }
     if (plan->job.ready_ms != before->ready_ms) {
         put_pair(a, "ready", plan->job.ready_ms);
     }
@@ -44,9 +48,6 @@ static void write_hash(const struct redis_job *before, const struct redis_commit
         put_pair(a, "deleteAt", sum(now_ms, plan->keep_ms));
     }
     redis_args_fill(a, count, (int64_t)(a->count - first));
-    redis_args_number(a, (int64_t)gone.count);
-    redis_args_append(a, &gone);
-    redis_args_free(&gone);
 }
 
 /* ------------------------------------------------------------------ effects */
@@ -153,8 +154,10 @@ static bool has_effects(const struct store_commit_item *item,
 
 // May something hang on the job? What it had when it was claimed is known; START and commits of this
 // claim may have added to that.
-static bool may_be_laden(const struct redis_job *job) {
-    return job->begun || job->life.started_ms != 0 || job->big_payload || job->life.has_result ||
+static bool may_be_laden(const struct redis_claim *claim) {
+    const struct redis_job *job = &claim->job;
+    return job->begun || claim->started || job->life.started_ms != 0 || job->big_payload ||
+           job->life.has_result ||
            job->step_count + job->warning_count + job->output_count + job->history_count > 0 ||
            job->log_bytes > 0;
 }
@@ -174,7 +177,8 @@ static void write_settings(const struct redis_store *s, const struct redis_claim
     }
     redis_setting_text(&to, "priority", normal ? NULL : priority_name((int)spec->priority));
     redis_setting_number(&to, "in_front", plan->in_front);
-    redis_setting_number(&to, "laden", may_be_laden(&claim->job));
+    redis_setting_number(&to, "laden", may_be_laden(claim));
+    redis_setting_number(&to, "tombstone", claim->job.tombstone_ms);
     if (spec->dedup_key != NULL) {
         redis_setting_text(&to, "key", redis_args_keep(a, spec->dedup_key));
         redis_args_text(a, "ttl");
@@ -184,30 +188,54 @@ static void write_settings(const struct redis_store *s, const struct redis_claim
     redis_settings_end(&to);
 }
 
-void redis_commit_write(const struct redis_store *s, const struct redis_claim *claim,
-                        const struct store_commit_item *item, const struct redis_commit_plan *plan,
-                        unsigned queue, int64_t now_ms, struct redis_args *a) {
-    redis_args_number(a, queue);
-    redis_args_id(a, &item->id);
-    redis_args_claim(a, item->token, claim->job.host_nonce);
-    redis_args_number(a, item->commit_no);
-    redis_args_text(a, job_state_name((int)plan->to));
-    if (job_is_final(plan->to) || plan->at_ms > 0) {
-        redis_args_number(a, job_is_final(plan->to) ? plan->keep_ms : plan->at_ms);
-    } else {
-        redis_args_text(a, "");
-    }
-    write_settings(s, claim, plan, a);
-    write_hash(&claim->job, plan, now_ms, a);
-    if (!has_effects(item, plan)) {
-        redis_args_text(a, "");
-        return;
-    }
-    redis_args_text(a, "1");
+// Most jobs end with nothing besides: what write_settings() would say is as usual, nothing goes, no effects.
+static bool is_plain(const struct redis_claim *claim, const struct redis_commit_plan *plan,
+                     const struct redis_args *gone, bool effects) {
+    const struct redis_job *job = &claim->job;
+    return job_is_final(plan->to) && job->spec.priority == PRIORITY_NORMAL && !plan->in_front &&
+           !may_be_laden(claim) && job->tombstone_ms == 0 && job->spec.dedup_key == NULL &&
+           gone->count == 0 && !effects;
+}
+
+static void write_effects(const struct redis_store *s, const struct redis_claim *claim,
+                          const struct store_commit_item *item,
+                          const struct redis_commit_plan *plan, unsigned queue, int64_t now_ms,
+                          struct redis_args *a) {
     write_steps(item, a);
     write_lists(item, a);
     write_log_and_line(item, a);
     write_result(item, plan->result, a);
     write_children(s, claim, item, queue, now_ms, a);
     redis_kv_write(item, s->config.budget[BUDGET_KV], now_ms, a);
+}
+
+void redis_commit_write(const struct redis_store *s, const struct redis_claim *claim,
+                        const struct store_commit_item *item, const struct redis_commit_plan *plan,
+                        unsigned queue, int64_t now_ms, struct redis_args *a) {
+    struct redis_args gone = {.words = NULL};
+    bool effects = has_effects(item, plan);
+    redis_args_number(a, queue);
+    redis_args_id(a, &item->id);
+    redis_args_claim(a, item->token, claim->job.host_nonce, item->commit_no - 1, false);
+    redis_args_text(a, job_state_name((int)plan->to));
+    if (job_is_final(plan->to) || plan->at_ms > 0) {
+        redis_args_number(a, job_is_final(plan->to) ? plan->keep_ms : plan->at_ms);
+    } else {
+        redis_args_text(a, "");
+    }
+    write_hash(claim, plan, now_ms, a, &gone);
+    if (is_plain(claim, plan, &gone, effects)) {
+        redis_args_text(a, "");
+        redis_args_free(&gone);
+        return;
+    }
+    redis_args_text(a, "1");
+    write_settings(s, claim, plan, a);
+    redis_args_number(a, (int64_t)gone.count);
+    redis_args_append(a, &gone);
+    redis_args_free(&gone);
+    redis_args_text(a, effects ? "1" : "");
+    if (effects) {
+        write_effects(s, claim, item, plan, queue, now_ms, a);
+    }
 }

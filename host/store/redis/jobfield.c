@@ -39,12 +39,11 @@ const struct jobfield jobfields[] = {
 
     FIELD("dueAt", I64, MOVED, due_ms),
     FIELD("rev", U32, MOVED, rev),
-    FIELD("token", U32, MOVED, token),
-    FIELD("host", HEX, MOVED, host_nonce),
+    FIELD("claim", CLAIM, MOVED, token),
     FIELD("begun", FLAG, MOVED, begun),
-    FIELD("commit", U32, MOVED, commit_no),
     FIELD("ready", I64, MOVED, ready_ms),
     FIELD("ask", ASK, MOVED, ask_ms),
+    FIELD("tombstone", I64, MOVED, tombstone_ms),
     FIELD("deleteAt", I64, MOVED, delete_ms),
     FIELD("steps", U32, MOVED, step_count),
     FIELD("stepBytes", U64, MOVED, step_bytes),
@@ -55,7 +54,7 @@ const struct jobfield jobfields[] = {
     FIELD("log", U64, MOVED, log_bytes),
 
     FIELD("attempts", I32, LIFE, life.counters.attempts),
-    FIELD("executions", I32, LIFE, life.counters.executions),
+    FIELD("executions", EXECUTIONS, LIFE, life.counters.executions),
     FIELD("crashes", I32, LIFE, life.counters.crashes),
     FIELD("resource", I32, LIFE, life.counters.resource),
     FIELD("yields", I32, LIFE, life.counters.yields),
@@ -177,6 +176,7 @@ bool jobfield_is_set(const struct jobfield *f, const struct redis_job *job) {
     case FIELD_PAYLOAD: return false;
     case FIELD_PAYLOAD_SIZE: return job->spec.payload.len > REDIS_PAYLOAD_INLINE;
     case FIELD_CREATED: return true;
+    case FIELD_EXECUTIONS: return job->life.counters.executions != job->life.counters.attempts;
     case FIELD_PERCENT: return job->life.progress.total > 0;
     default: return number_of(f, job) != 0;
     }
@@ -240,10 +240,12 @@ static bool read_number(struct bytes text, int64_t *ret) {
     return true;
 }
 
-static bool read_hex(struct bytes text, uint64_t *ret) {
+// Sixteen hexadecimal digits at most; '-' is nobody.
+static bool read_host(struct bytes text, uint64_t *ret) {
     const char *p = text.data;
     uint64_t n = 0;
-    for (size_t i = 0; i < text.len; i++) {
+    bool nobody = text.len == 1 && *p == '-';
+    for (size_t i = nobody; i < text.len; i++) {
         static const char digits[] = "0123456789abcdef";
         const char *at = memchr(digits, p[i], sizeof digits - 1);
         if (at == NULL) {
@@ -253,6 +255,31 @@ static bool read_hex(struct bytes text, uint64_t *ret) {
     }
     *ret = n;
     return text.len > 0 && text.len <= 16;
+}
+
+// The next word; *text goes on behind the blank after it.
+static struct bytes next_word(struct bytes *text) {
+    const char *p = text->data, *blank = text->len == 0 ? NULL : memchr(p, ' ', text->len);
+    struct bytes word = {p, blank == NULL ? text->len : (size_t)(blank - p)};
+    size_t gone = word.len + (blank != NULL);
+    *text = (struct bytes){p + gone, text->len - gone};
+    return word;
+}
+
+static bool read_u32(struct bytes text, uint32_t *ret) {
+    int64_t n = 0;
+    bool good = read_number(text, &n) && n >= 0 && n <= UINT32_MAX;
+    *ret = good ? (uint32_t)n : 0;
+    return good;
+}
+
+int jobfield_take_claim(struct bytes text, struct redis_job *job) {
+    bool good = text.len > 0 && ((const char *)text.data)[text.len - 1] != ' ';
+    bool token = read_u32(next_word(&text), &job->token);
+    bool host = read_host(next_word(&text), &job->host_nonce);
+    bool number = read_u32(next_word(&text), &job->commit_no);
+    good = good && (text.len == 0 || (text.len == 4 && memcmp(text.data, "over", 4) == 0));
+    return good && token && host && number ? 0 : -EBADMSG;
 }
 
 static int take_files(struct bytes value, struct arena *a, struct job_spec *spec) {
@@ -283,6 +310,7 @@ static int take_number(const struct jobfield *f, struct bytes value, struct redi
         int64_t least, most;
     } ranges[] = {
         [FIELD_I32] = {INT32_MIN, INT32_MAX},
+        [FIELD_EXECUTIONS] = {INT32_MIN, INT32_MAX},
         [FIELD_U32] = {0, UINT32_MAX},
         [FIELD_I64] = {INT64_MIN, INT64_MAX},
         [FIELD_U64] = {0, INT64_MAX},
@@ -299,7 +327,8 @@ static int take_number(const struct jobfield *f, struct bytes value, struct redi
     uint32_t u32 = (uint32_t)n;
     bool flag = n != 0;
     switch ((enum jobfield_kind)f->kind) {
-    case FIELD_I32: memcpy(at, &i32, sizeof i32); break;
+    case FIELD_I32:
+    case FIELD_EXECUTIONS: memcpy(at, &i32, sizeof i32); break;
     case FIELD_U32: memcpy(at, &u32, sizeof u32); break;
     case FIELD_FLAG: memcpy(at, &flag, sizeof flag); break;
     case FIELD_PAYLOAD_SIZE:
@@ -318,7 +347,6 @@ int jobfield_take(const struct jobfield *f, struct bytes value, struct arena *a,
                   struct redis_job *job) {
     void *at = (char *)job + f->offset;
     const char *text = NULL;
-    uint64_t u64 = 0;
     if (is_named(f)) {
         int32_t n = namings[f->kind].value(value.data);
         memcpy(at, &n, sizeof n);
@@ -330,12 +358,7 @@ int jobfield_take(const struct jobfield *f, struct bytes value, struct arena *a,
         memcpy(at, &text, sizeof text);
         return text == NULL ? -ENOMEM : 0;
     case FIELD_ID: return id_parse(value.data, at) < 0 ? -EBADMSG : 0;
-    case FIELD_HEX:
-        if (!read_hex(value, &u64)) {
-            return -EBADMSG;
-        }
-        memcpy(at, &u64, sizeof u64);
-        return 0;
+    case FIELD_CLAIM: return jobfield_take_claim(value, job);
     case FIELD_FILES: return take_files(value, a, &job->spec);
     case FIELD_ASK: return take_ask(value, job);
     case FIELD_PAYLOAD:

@@ -19,9 +19,10 @@ enum jobfield_kind {
     FIELD_I32,
     FIELD_U32,
     FIELD_I64,
-    FIELD_U64, /* at most INT64_MAX                              */
-    FIELD_HEX, /* uint64_t                                       */
+    FIELD_U64,   /* at most INT64_MAX                              */
+    FIELD_CLAIM, /* "<token> <host> <commit>", and " over": lua/lib/claim.lua */
     FIELD_FLAG,
+    FIELD_EXECUTIONS, /* int32_t; not there: as many as attempts          */
     FIELD_TEXT,
     FIELD_ID,
     FIELD_STATE, /* enums, by their names */
@@ -64,5 +65,8 @@ bool jobfield_same(const struct jobfield *f, const struct redis_job *x, const st
 /* Takes a value, behind which a NUL stands. 0, -EBADMSG, -ENOMEM. FIELD_PAYLOAD: nothing. */
 int jobfield_take(const struct jobfield *f, struct bytes value, struct arena *a,
                   struct redis_job *job);
+
+/* Reads a claim into token, host_nonce and commit_no. -EBADMSG: what could be read of it is there all the same. */
+int jobfield_take_claim(struct bytes text, struct redis_job *job);
 
 #endif

@@ -96,7 +96,7 @@ struct reading {
     struct arena *arena;
     struct redis_job *job;
     struct bytes pieces[PIECES_MAX];
-    bool has_status;
+    bool has_status, has_executions;
 };
 
 // The number of a piece by its field's name, or -1.
@@ -141,6 +141,7 @@ static int take_fields(struct reading *rd, const struct redis_reply *fields, str
             return bad_field(e, r, name);
         }
         rd->has_status = rd->has_status || (f != NULL && f->kind == FIELD_STATE);
+        rd->has_executions = rd->has_executions || (f != NULL && f->kind == FIELD_EXECUTIONS);
     }
     return 0;
 }
@@ -199,7 +200,12 @@ static int read_job(const struct redis_reply *fields, bool parcel, struct arena 
     if (missing != NULL) {
         return bad_field(e, -EBADMSG, bytes_of(missing));
     }
+    struct job_counters *counters = &ret->life.counters;
+    if (!rd.has_executions) {
+        counters->executions = counters->attempts;
+    }
     ret->ready_ms = ret->ready_ms == 0 ? id_time_ms(&ret->spec.id) : ret->ready_ms;
+    ret->rev += ret->token + ret->commit_no;
     return 0;
 }
 

@@ -48,12 +48,14 @@ struct redis_job {
     struct redis_life life;
     /* moved by scripts */
     enum job_state state;
-    uint32_t rev; /* 1 when it is submitted: no field                           */
-    uint32_t token, commit_no;
-    int64_t ready_ms;  /* since when it is or was queued                       */
-    int64_t due_ms;    /* SCHEDULED, PARKED; 0 = not by time                   */
-    int64_t delete_ms; /* final: when it may be deleted, 0 = never             */
-    uint64_t host_nonce;
+    uint32_t
+        rev; /* 1 when it is submitted; each claim, commit and move adds one: `rev` and `claim` */
+    uint32_t token, commit_no; /* of its last claim */
+    int64_t ready_ms;          /* since when it is or was queued                       */
+    int64_t due_ms;            /* SCHEDULED, PARKED; 0 = not by time                   */
+    int64_t delete_ms;         /* final: when it may be deleted, 0 = never             */
+    uint64_t host_nonce;       /* of the host that had it last; 0 = none */
+    int64_t tombstone_ms;
     bool begun; /* of this claim, START or a commit came                       */
     int64_t ask_ms, ask_keep_ms;
     uint32_t step_count, warning_count, output_count, history_count;

@@ -108,6 +108,7 @@ static bool send_one(struct redis_commit_entry *entry, struct redis_claim *claim
     claim->busy = true;
     entry->claim = claim;
     redis_commit_decide(item, &claim->job, entry->task->op->now_ms, &entry->plan);
+    claim->started = claim->started || entry->plan.to == JOB_RUNNING;
     redis_batch_add(entry->task, &batch, entry, claim->queue);
     return true;
 }

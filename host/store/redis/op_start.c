@@ -29,18 +29,18 @@ static void copy_words(struct redis_args *a, const struct redis_args *from) {
 
 static void start_write(struct redis_task *t, void *arg, unsigned queue, struct redis_args *a) {
     const struct store_start_item *item = arg;
-    const struct redis_claim *claim = claim_of(t->store, item);
+    const struct redis_claim *claim = claim_of(t->store, item); // NULL: fenced a moment ago
     struct redis_job from = {.state = JOB_RUNNING}, to = from;
     struct redis_args set = {.words = NULL}, del = {.words = NULL};
     to.life = life_of(item);
     to.life.updated_ms = t->op->now_ms;
-    if (item->progress != NULL) { // what has gone from it is deleted
+    if (item->progress != NULL && claim != NULL) { // what has gone from it is deleted
         from.life.progress = claim->job.life.progress;
     }
     jobhash_diff(&from, &to, &set, &del);
     redis_args_number(a, queue);
     redis_args_id(a, &item->id);
-    redis_args_claim(a, item->token, claim->job.host_nonce);
+    redis_args_owner(a, item->token, claim == NULL ? 0 : claim->job.host_nonce);
     redis_args_bytes(a, item->log_tail);
     copy_words(a, &set);
     copy_words(a, &del);
@@ -76,9 +76,10 @@ static void run(struct redis_task *t) {
     t->open = 1; // until all are handed over
     for (size_t i = 0; i < start->count; i++) {
         struct store_start_item *item = &start->items[i];
-        const struct redis_claim *claim = claim_of(t->store, item);
+        struct redis_claim *claim = claim_of(t->store, item);
         item->status = claim == NULL ? -ESTALE : 0;
         if (claim != NULL) {
+            claim->started = true;
             redis_batch_add(t, &batch, item, claim->queue);
         }
     }

@@ -40,10 +40,10 @@ void redis_insert_write(const struct store_submit_item *item, const char *comes,
     redis_args_copy(a, (struct bytes){spec->id.b, sizeof spec->id.b});
     redis_args_text(a, spec->type);
     redis_args_number(a, jobhash_bytes(spec));
-    write_settings(item, comes, now_ms, a);
     size_t count = redis_args_hole(a);
     size_t pairs = jobhash_write(&job, q->prefix[0] == '\0', a);
     redis_args_fill(a, count, (int64_t)pairs * 2);
+    write_settings(item, comes, now_ms, a);
 }
 
 static bool read_holder(const struct redis_reply *reply, struct store_submit_item *item) {
@@ -105,6 +105,14 @@ static void submit_write(struct redis_task *t, void *arg, unsigned queue, struct
     redis_insert_write(item, item->spooled ? "spooled" : "", queue, q, t->op->now_ms, a);
 }
 
+// It may be claimed right away. Of one that leaves a tombstone there is more in its hash than its spec says.
+static void remember(struct redis_store *s, const struct store_submit_item *item) {
+    const struct redis_queue *q = redis_queues_find(&s->queues, item->spec->queue);
+    if (item->tombstone_ms == 0 && q != NULL) {
+        redis_recall_add(&s->recall, item->spec, q->prefix[0] == '\0');
+    }
+}
+
 static void submit_read(struct redis_task *t, void *arg, const struct redis_reply *reply) {
     struct store_submit_item *item = arg;
     const struct store_events *events = &t->store->events;
@@ -123,6 +131,7 @@ static void submit_read(struct redis_task *t, void *arg, const struct redis_repl
     if (item->spec->run_at_ms > t->op->now_ms) {
         events->due(events->arg, item->spec->run_at_ms);
     } else {
+        remember(t->store, item);
         const struct store_lane lane = {item->spec->queue, item->spec->type};
         events->ready(events->arg, &lane);
     }

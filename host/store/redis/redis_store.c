@@ -272,6 +272,7 @@ static void store_close_it(void *self) {
     }
     redis_tls_free(&s->tls);
     redis_claims_finish(&s->claims);
+    redis_recall_finish(&s->recall);
     redis_queues_finish(&s->queues);
     redis_address_wipe(&s->address);
     arena_wipe(&s->arena);

@@ -16,6 +16,7 @@
 #include "store/redis/claims.h"
 #include "store/redis/news.h"
 #include "store/redis/queues.h"
+#include "store/redis/recall.h"
 #include "store/redis/script.h"
 #include "store/redis/task.h"
 
@@ -37,6 +38,7 @@ struct redis_store {
     struct redis_queues queues;
     struct redis_blobs *blobs; /* contents that move, and those that are at hand */
     struct redis_claims claims;
+    struct redis_recall recall;
     struct redis_news news;
     struct redis_task_list tasks; /* all, in order of posting */
     struct redis_batch *gathering;

@@ -9,13 +9,13 @@ local function names(q, id, what, hex, raw)
     if kind == 'o' then
         value = redis.call('HGET', q.j .. 'outputs:' .. id, string.sub(what, 2))
     else
-        value = redis.call('HGET', q.j .. 'job:' .. id, kind == 'f' and 'files' or 'resultBlob')
+        value = redis.call('HGET', q.job .. id, kind == 'f' and 'files' or 'resultBlob')
     end
     return value and (string.find(value, raw, 1, true) or string.find(value, hex, 1, true))
 end
 local reply = {}
 for i = 1, take_number() do
-    local q = queues[take_number()]
+    local q = queues[take()]
     reply[i] = names(q, take(), take(), take(), take()) and 1 or 0
 end
 return reply

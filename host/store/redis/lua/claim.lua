@@ -1,22 +1,22 @@
--- use: queue place priority
+-- use: queue claim place priority
 -- CLAIM: takes queued jobs of wanted types for a host, by priority and in the order of their lists. Never
 -- sent twice: what a lost answer has claimed comes back when its lease ends.
---   ARGV   the host's nonce (hex); how long a lease is (ms); the number of wants; wants: queue (its
---          number), type, how many, turn (lib/priority.lua)
+--   ARGV   the host's nonce (hex); how long a lease is (ms); 1 = it remembers the jobs that it submitted; the number
+--          of wants; wants: queue (its number), type, how many, turn (lib/priority.lua)
 --   reply  the server's clock; for each queue {at, by, why} if it is paused, else nothing; for each want
 --          {1 = more may be there than was looked at, jobs}: each {id, HGETALL of it as it was before,
---          payload that has a key of its own, names of outputs}
+--          payload that has a key of its own, names of outputs}; of a job that is as it was submitted its id
+--          alone, if the host remembers such
 local JOBS_MAX, PASSED_MAX, PAYLOADS_MAX = 200, 500, 16 * 1024 * 1024 -- of one call
 local BANDS = {'high', false, 'low'}
-local NEEDED = {status = true, type = true, token = true, rev = true, ready = true, createdAt = true,
-                payloadBytes = true, outputs = true}
-
 local host, lease_ms = take(), take_number()
+local FIRST = claim_text(1, host, 0)
+local remembers = take() == '1'
 local server = server_ms()
 local lease_end = text_of(server + lease_ms)
 local jobs_left, passed_left, payloads_left = JOBS_MAX, PASSED_MAX, PAYLOADS_MAX
 local stopped = false -- one of these is used up: nothing more is popped
-local seen = {}       -- ids: an old entry of a job may stand in a list beside its new one
+local seen = {}       -- ids that were looked at and still wait: an old entry may stand in a list beside the new one
 
 -- A type's jobs in one list of a queue. Oldest first, they come from
 --   head     one that was looked at and not taken
@@ -42,17 +42,6 @@ local function ask(...)
     return not (type(reply) == 'table' and reply.err) and reply
 end
 
-local function read_job(q, id)
-    local fields = ask('HGETALL', q.j .. 'job:' .. id) or {}
-    local job = {id = id, fields = fields}
-    for i = 1, #fields, 2 do
-        if NEEDED[fields[i]] then
-            job[fields[i]] = fields[i + 1]
-        end
-    end
-    return job
-end
-
 local function pop(b, from, n)
     b.chunk, b.at, b.from = redis.call('LPOP', from, n) or {}, 1, from
     return b.chunk[1] ~= nil
@@ -60,16 +49,14 @@ end
 
 -- Its job, if that is one of b's; one of another type is kept for that.
 local function look_at(b, id)
-    local job = seen[id] and {} or read_job(b.q, id)
-    local queued = job.status == 'queued' and job.type
-    seen[id] = true
-    if queued == b.type then
-        return job
+    local is = redis.pcall('HMGET', b.q.job .. id, 'status', 'type', 'claim', 'payloadBytes')
+    if is[1] == 'queued' and is[2] == b.type and not seen[id] then
+        return {id = id, claim = is[3], payload = is[4]}
     end
-    if queued then
-        local other = band_of(b.q, job.type, b.priority)
-        job.kept = true
-        other.kept[#other.kept + 1] = job
+    if is[1] == 'queued' and is[2] and not seen[id] then
+        local other = band_of(b.q, is[2], b.priority)
+        other.kept[#other.kept + 1] = {id = id, claim = is[3], payload = is[4], kept = true}
+        seen[id] = true
     end -- else it is not in this place any more
     passed_left = passed_left - 1
     stopped = stopped or passed_left == 0
@@ -104,26 +91,43 @@ local function next_of(b, n)
     return nil
 end
 
+-- Since when the first one of a band has been queued.
 local function head_ms(b)
-    b.head = next_of(b, 1)
-    return b.head and tonumber(b.head.ready or b.head.createdAt) or 0
+    local job = next_of(b, 1)
+    b.head = job
+    if not job then
+        return 0
+    end
+    seen[job.id] = true -- it stays for a while
+    local is = redis.call('HMGET', b.q.job .. job.id, 'ready', 'createdAt')
+    return tonumber(is[1] or is[2]) or 0
+end
+
+-- All of a job, as it was before.
+local function whole(q, job, key)
+    local outputs = job.claim and redis.call('HEXISTS', key, 'outputs') == 1
+    payloads_left = payloads_left - (tonumber(job.payload) or 0)
+    return {job.id, redis.call('HGETALL', key), job.payload and ask('GET', q.j .. 'payload:' .. job.id) or false,
+            outputs and ask('HKEYS', q.j .. 'outputs:' .. job.id) or false}
 end
 
 local function claim(b, job, into)
-    local q, reply = b.q, {job.id, job.fields}
-    redis.call('HSET', q.j .. 'job:' .. job.id, 'status', 'running', 'token', (tonumber(job.token) or 0) + 1,
-               'rev', (tonumber(job.rev) or 1) + 1, 'host', host)
-    q.claimed = q.claimed or {}
-    q.claimed[#q.claimed + 1] = lease_end
-    q.claimed[#q.claimed + 1] = job.id
-    jobs_left = jobs_left - 1
-    if job.payloadBytes or job.outputs then
-        reply[3] = job.payloadBytes and ask('GET', q.j .. 'payload:' .. job.id) or false
-        reply[4] = job.outputs and ask('HKEYS', q.j .. 'outputs:' .. job.id) or false
-        payloads_left = payloads_left - (tonumber(job.payloadBytes) or 0)
+    local q, id, text = b.q, job.id, FIRST
+    local key, claimed = q.job .. id, q.claimed
+    if remembers and not job.claim and not job.payload then
+        into[#into + 1] = id
+    else
+        into[#into + 1] = whole(q, job, key)
     end
+    if job.claim then
+        local token, _, number = read_claim(job.claim)
+        text = claim_text(token + 1, host, number)
+    end
+    redis.call('HSET', key, 'status', 'running', 'claim', text)
+    claimed[#claimed + 1] = lease_end
+    claimed[#claimed + 1] = id
+    jobs_left = jobs_left - 1
     stopped = stopped or jobs_left == 0 or payloads_left <= 0
-    into[#into + 1] = reply
 end
 
 local function take_band(b, n, into)
@@ -225,16 +229,17 @@ local pauses, reply = {}, {}
 for i = 1, #queues do
     local paused = redis.call('HMGET', queues[i].s .. 'paused', 'at', 'by', 'why')
     queues[i].paused = paused[1]
+    queues[i].claimed = {} -- scores and ids
     pauses[i] = paused[1] and paused
 end
 for i = 1, take_number() do
-    local q, type, limit, turn = queues[take_number()], take(), take_number(), take()
+    local q, type, limit, turn = queues[take()], take(), take_number(), take()
     reply[i] = q.paused and {0} or serve(q, type, limit, turn)
 end
 put_back()
 for i = 1, #queues do
     local claimed = queues[i].claimed
-    if claimed then
+    if claimed[1] then
         local processing = queues[i].s .. 'processing'
         redis.call('ZADD', processing, unpack(claimed))
         if redis.call('ZCARD', processing) == #claimed / 2 then

@@ -1,4 +1,4 @@
--- use: queue place ending insert fence kv kv_write effects
+-- use: queue claim place ending insert fence kv kv_write effects
 -- COMMIT: what attempts ask for, and what becomes of their jobs; each item wholly or not at all.
 --   ARGV   for each queue the bytes that its jobs and its results may take ('' = any); the limits of
 --          steps, their bytes, warnings, outputs, lines of history; the number of items; items
@@ -7,20 +7,26 @@
 local STALE, ODD = -3, -4 -- op_commit.c knows these
 
 -- An item, in the order of commit_write.c:
---   queue (its number)  id  claim (its token and host)  number of the commit  where the job goes
---   due time, or how long it is kept (ms), or '';  settings
---   n  n names and values of its hash that change;  n  n names that go
---   effects (lib/effects.lua)
+--   queue (its number)  id  claim as it was before  where the job goes
+--   due time, or how long it is kept (ms), or '';  n  n names and values of its hash that change
+--   '' = that is all, or 1:  settings;  n  n names that go;  effects (lib/effects.lua)
 -- Its settings, by name:
 --   type      if it does not end       in_front  1
 --   priority  if not normal            laden     1 = something may hang on it, else surely nothing
 --   key       dedup key                ttl       how long that outlives a success, ms
+--   tombstone ms
 local function take_commit()
-    local it = take_settings({q = queues[take_number()], id = take(), claim = take(), number = take_number(),
-                              to = take(), at = take_number(), priority = false})
-    it.first, it.last = take_range(take_number())
-    it.gone_first, it.gone_last = take_range(take_number())
-    it.effects = take_effects()
+    local a = argument
+    local first = a + 7
+    local last = a + 6 + ARGV[a + 6]
+    local it = {q = queues[ARGV[a + 1]], id = ARGV[a + 2], claim = ARGV[a + 3], to = ARGV[a + 4],
+                at = tonumber(ARGV[a + 5]), first = first, last = last, priority = false}
+    argument = last
+    if take() ~= '' then
+        take_settings(it)
+        it.gone_first, it.gone_last = take_range(take_number())
+        it.effects = take_effects()
+    end
     return it
 end
 
@@ -75,23 +81,19 @@ local function divert(it, key, ask)
     end
 end
 
-local function go_on(it, key)
-    redis.call('HSET', key, unpack(ARGV, it.first, it.last))
-    if it.gone_last >= it.gone_first then
+local function write_hash(it, key)
+    redis.call('HSET', key, unpack(ARGV, it.first, it.last)) -- first: what a full server refuses
+    if it.gone_first and it.gone_last >= it.gone_first then
         redis.call('HDEL', key, unpack(ARGV, it.gone_first, it.gone_last))
     end
 end
 
-local function go(it, key, ask, tombstone, begun, has)
+-- Where it goes from RUNNING. To one that has ended it does not matter what it was asked.
+local function go(it, key, has)
     local q = it.q
-    redis.call('HSET', key, unpack(ARGV, it.first, it.last)) -- first: what a full server refuses
-    if it.gone_last >= it.gone_first then
-        redis.call('HDEL', key, unpack(ARGV, it.gone_first, it.gone_last))
-    end
-    if begun or ask then
-        redis.call('HDEL', key, 'begun', 'ask')
-    end
-    if ask and not FINAL[it.to] then
+    local ask = not FINAL[it.to] and redis.call('HGET', key, 'ask')
+    if ask then
+        redis.call('HDEL', key, 'ask')
         divert(it, key, ask)
     end
     if not FINAL[it.to] then
@@ -99,7 +101,7 @@ local function go(it, key, ask, tombstone, begun, has)
         enter(q, it.id, it.to, it.type, it.priority, it.at, it.in_front)
     else
         conclude(q, it.id, it.to, it.at)
-        finish_job(q, it.id, it.to, it.at, it.key, tonumber(it.ttl), tombstone, has)
+        finish_job(q, it.id, it.to, it.at, it.key, tonumber(it.ttl), it.tombstone, has)
     end
 end
 
@@ -119,31 +121,34 @@ local function work(it, key, has, limits)
     return nil, replaced
 end
 
-local NOTHING = {}
+-- The claim is not as it was: this one was applied before, or belongs to nobody any more.
+local function missed(it, key, claim)
+    local token, host, before = read_claim(it.claim)
+    local its_token, its_host, stored, over = read_claim(claim)
+    local same = token == its_token and host == its_host and 1 or 0
+    local verdict = fence(not over, same, stored, 1, before + 1, it.to == 'running')
+    if verdict == FENCE_APPLIED then
+        return redis.call('HGET', key, 'status')
+    end
+    return verdict == FENCE_STALE and STALE or ODD
+end
 
 local function commit(it, limits)
-    local key = it.q.j .. 'job:' .. it.id
-    local is = redis.call('HMGET', key, 'status', 'token', 'commit', 'ask', 'tombstone', 'begun', 'host')
-    local status, replaced, refusal = is[1], nil, nil
-    local same = claim_of(is[2], is[7]) == it.claim and 1 or 0
-    local verdict = fence(status == 'running', same, tonumber(is[3] or 0), 1, it.number,
-                          it.to == 'running')
-    if verdict == FENCE_APPLIED then
-        return status
-    elseif verdict ~= FENCE_APPLY then
-        return verdict == FENCE_STALE and STALE or ODD
+    local key, replaced, refusal = it.q.job .. it.id, nil, nil
+    local claim = redis.call('HGET', key, 'claim')
+    if claim ~= it.claim then
+        return missed(it, key, claim)
     end
-    local has = (it.laden or it.effects) and redis.call('HMGET', key, unpack(MORE)) or NOTHING
+    local has = (it.laden or it.effects) and redis.call('HMGET', key, unpack(MORE)) or NO_SIDES
     if it.effects then
         refusal, replaced = work(it, key, has, limits)
         if refusal then
             return refusal
         end
     end
-    if it.to == 'running' then
-        go_on(it, key)
-    else
-        go(it, key, is[4], is[5], is[6], has)
+    write_hash(it, key)
+    if it.to ~= 'running' then
+        go(it, key, has)
     end
     return replaced and {it.to, unpack(replaced)} or it.to
 end

@@ -5,9 +5,9 @@
 --   reply  how many parcels there were
 local deleted = 0
 for _ = 1, take_number() do
-    deleted = deleted + redis.call('XDEL', queues[take_number()].s .. 'outbox', take())
+    deleted = deleted + redis.call('XDEL', queues[take()].s .. 'outbox', take())
 end
 for _ = 1, take_number() do
-    redis.call('PEXPIRE', queues[take_number()].s .. 'tomb:' .. take(), 3600000)
+    redis.call('PEXPIRE', queues[take()].s .. 'tomb:' .. take(), 3600000)
 end
 return deleted

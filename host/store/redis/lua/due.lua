@@ -1,4 +1,4 @@
--- use: queue place
+-- use: queue claim place
 -- DUE: scheduled and parked jobs whose time has come become queued, ready since the time they were due.
 -- Repeating it changes nothing.
 --   ARGV   how many at most
@@ -32,13 +32,14 @@ local function note_lane(number, type)
 end
 
 local function become_queued(number, q, entry)
-    local job = q.j .. 'job:' .. entry.id
-    local is = redis.call('HMGET', job, 'status', 'type', 'priority', 'rev')
+    local job = q.job .. entry.id
+    local is = redis.call('HMGET', job, 'status', 'type', 'priority', 'rev', 'claim')
     redis.call('ZREM', q.s .. entry.place, entry.id)
     if is[1] ~= entry.place or not is[2] then
         return 0 -- an entry that was left behind
     end
-    redis.call('HSET', job, 'status', 'queued', 'rev', (tonumber(is[4]) or 1) + 1, 'ready', text_of(entry.due))
+    redis.call('HSET', job, 'status', 'queued', 'rev', (tonumber(is[4]) or 1) + 1, 'ready', text_of(entry.due),
+               'claim', is[5] or NO_CLAIM)
     redis.call('HDEL', job, 'dueAt', 'parked', 'waitKey')
     enter(q, entry.id, 'queued', is[2], is[3])
     note_lane(number, is[2])

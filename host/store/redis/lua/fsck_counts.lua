@@ -42,7 +42,7 @@ local function count(q, lists)
     local counted, seen = {}, {}
     for _, list in ipairs(lists) do
         for _, id in ipairs(redis.call('LRANGE', list, 0, -1)) do
-            local job = not seen[id] and redis.call('HMGET', q.j .. 'job:' .. id, 'status', 'type', 'priority')
+            local job = not seen[id] and redis.call('HMGET', q.job .. id, 'status', 'type', 'priority')
             if job and job[1] == 'queued' and job[2] then
                 local field = lane_field(job[2], (job[3] == 'high' or job[3] == 'low') and job[3])
                 counted[field] = (counted[field] or 0) + 1

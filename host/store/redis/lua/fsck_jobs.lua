@@ -1,4 +1,4 @@
--- use: queue place
+-- use: queue claim place
 -- FSCK: is each of some jobs in the place of its state and in no other, does it expire only when it
 -- may, and is what hangs on it there? A script sees no half of a change, so what it finds is so.
 --   ARGV   mend (1, 0); the number of items; items: queue, id, how it was met: 'list' (once, in one of
@@ -49,7 +49,7 @@ local function check_queued(q, id, job, met, rev)
         return
     end
     local where, times, length, long = look_in_lists(q, id, job.type, job.priority)
-    local is = tonumber(job.rev) or 1
+    local is = revision(job.rev, job.claim)
     if times == 0 and long and not (met == 'nowhere' and rev == is) then
         unsure = met == '' and is or 0
     elseif times == 0 then
@@ -159,7 +159,7 @@ local function check_missing(q, id, job)
         if named and redis.call('EXISTS', q.j .. of[2] .. id) == 0 then
             local can = mend and of[3] ~= nil
             if can then
-                redis.call('HDEL', q.j .. 'job:' .. id, unpack(of[3]))
+                redis.call('HDEL', q.job .. id, unpack(of[3]))
                 redis.call('DEL', q.j .. of[2] .. id .. ':names')
                 job[field] = nil
             end
@@ -193,7 +193,7 @@ local function check_steps(q, id, job)
     end
     if odd or count ~= tonumber(job.steps) or bytes ~= tonumber(job.stepBytes or 0) then
         if mend then
-            redis.call('HSET', q.j .. 'job:' .. id, 'steps', count, 'stepBytes', bytes)
+            redis.call('HSET', q.job .. id, 'steps', count, 'stepBytes', bytes)
         end
         report('step_count', count .. ' steps of ' .. bytes .. ' bytes', mend)
     end
@@ -203,7 +203,7 @@ local function check_outputs(q, id, job)
     local count = redis.call('HLEN', q.j .. 'outputs:' .. id)
     if count ~= tonumber(job.outputs) then
         if mend then
-            redis.call('HSET', q.j .. 'job:' .. id, 'outputs', count)
+            redis.call('HSET', q.job .. id, 'outputs', count)
         end
         report('output_count', count .. ' outputs', mend)
     end
@@ -261,7 +261,7 @@ end
 local function check_job(q, id, job, met)
     if job.status == 'queued' then
         check_queued(q, id, job, met)
-    elseif job.status == 'running' and not (job.host and tonumber(job.token or 0) > 0) then
+    elseif job.status == 'running' and select(4, read_claim(job.claim)) then
         if mend then
             redis.call('ZADD', q.s .. 'processing', text_of(server_ms()), id)
         end
@@ -275,8 +275,8 @@ end
 
 local reply = {}
 for i = 1, take_number() do
-    local q, id, met, rev = queues[take_number()], take(), take(), take_number()
-    local fields, job = redis.call('HGETALL', q.j .. 'job:' .. id), {}
+    local q, id, met, rev = queues[take()], take(), take(), take_number()
+    local fields, job = redis.call('HGETALL', q.job .. id), {}
     found, unsure = {}, 0
     for k = 1, #fields, 2 do
         job[fields[k]] = fields[k + 1]

@@ -22,7 +22,7 @@ local function check(key)
         end
         return {'not_listed', string.format('key "%.64s" ends, and is not in keys:expiry', key), mend and 1 or 0}
     end
-    local status = #held == 36 and redis.call('HGET', q.j .. 'job:' .. held, 'status')
+    local status = #held == 36 and redis.call('HGET', q.job .. held, 'status')
     if status and not ENDED[status] then
         return {}
     end

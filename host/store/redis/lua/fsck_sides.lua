@@ -25,7 +25,7 @@ local function check_index(id)
 end
 
 local function check_side(q, id, field)
-    local key, job = q.j .. KEY_OF[field] .. id, q.j .. 'job:' .. id
+    local key, job = q.j .. KEY_OF[field] .. id, q.job .. id
     local names = key .. ':names'
     local there = redis.call('EXISTS', key) == 1 or (field == 'steps' and redis.call('EXISTS', names) == 1)
     if not there or redis.call('HEXISTS', job, field) == 1 then
@@ -44,7 +44,7 @@ end
 
 local reply = {}
 for i = 1, take_number() do
-    local q, id, field = queues[take_number()], take(), take()
+    local q, id, field = queues[take()], take(), take()
     reply[i] = field == 'idx' and check_index(id) or field ~= 'idx' and check_side(q, id, field)
 end
 return reply

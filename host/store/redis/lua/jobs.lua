@@ -4,7 +4,7 @@
 --   reply  of each its fields; none: it is there no more
 local reply = {}
 for i = 1, take_number() do
-    local q = queues[take_number()]
-    reply[i] = redis.call('HGETALL', q.j .. 'job:' .. take())
+    local q = queues[take()]
+    reply[i] = redis.call('HGETALL', q.job .. take())
 end
 return reply

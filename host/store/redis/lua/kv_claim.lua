@@ -1,4 +1,4 @@
--- use: queue kv
+-- use: queue claim kv
 -- KV_CLAIM: the claim of a key is its holder's as long as his attempt runs.
 --   ARGV   namespace  key  the claimer's id  his token
 --   reply  {what, the holder's id}: 0 won, 1 held, 2 done, 3 the claimer's attempt does not run any more
@@ -12,8 +12,8 @@ local function job_of(of)
 end
 
 local function is_out(of, by)
-    local job = redis.call('HMGET', job_of(of), 'status', 'token')
-    return job[1] == 'running' and job[2] == by
+    local token, _, _, over = read_claim(redis.call('HGET', job_of(of), 'claim'))
+    return not over and text_of(token) == by
 end
 
 if not is_out(id, token) then

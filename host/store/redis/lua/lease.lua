@@ -1,4 +1,4 @@
--- use: queue leases
+-- use: queue claim leases
 -- HOST_LEASE, the beat: a host that is alive keeps its jobs, and hears what others did meanwhile. Without
 -- a host it only hears. Repeating it changes nothing.
 --   ARGV   the host's nonce (hex; '' = none); its entry in jh:hosts ('' = as it is), of how many; how long a
@@ -15,11 +15,12 @@ local server = server_ms()
 local lost, over, asked = {}, {}, {}
 
 local function look_at(i, lease_end)
-    local q, id, token = queues[take_number()], take(), take()
-    local is = redis.call('HMGET', q.j .. 'job:' .. id, 'token', 'status', 'host', 'ask')
-    if is[1] ~= token or (is[2] == 'running' and is[3] ~= host) then
+    local q, id, token = queues[take()], take(), take()
+    local is = redis.call('HMGET', q.job .. id, 'claim', 'ask')
+    local its_token, its_host, _, is_over = read_claim(is[1])
+    if text_of(its_token) ~= token or (its_host ~= host and not is_over) then
         lost[#lost + 1] = i
-    elseif is[2] ~= 'running' then
+    elseif is_over then
         over[#over + 1] = i -- by a commit of ours whose answer was lost
     else
         q.renewed = q.renewed or {}
@@ -28,7 +29,7 @@ local function look_at(i, lease_end)
         if known then
             known[id] = true
         end
-        if is[4] then
+        if is[2] then
             asked[#asked + 1] = i
         end
     end

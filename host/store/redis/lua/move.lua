@@ -1,4 +1,4 @@
--- use: queue place ending
+-- use: queue claim place ending
 -- MOVE: jobs that C has read and decided upon, if they are as it read them.
 --   ARGV   the number of items; items: queue, id, and one of
 --            ask   how long it is kept then (ms): a running job is asked to end
@@ -7,7 +7,7 @@
 --                  n  n names and values that change;  n  n names that go
 --   reply  for each item 1, or 0: it is not as it was read
 local function ask(q, id)
-    local key, keep_ms = q.j .. 'job:' .. id, take()
+    local key, keep_ms = q.job .. id, take()
     local has = redis.call('HMGET', key, 'status', 'ask')
     if has[1] ~= 'running' then
         return 0
@@ -29,15 +29,16 @@ local function take_move()
 end
 
 local function move(q, id)
-    local it, key = take_move(), q.j .. 'job:' .. id
-    local has = redis.call('HMGET', key, 'status', 'rev', 'tombstone')
-    if has[1] ~= it.from or tonumber(has[2] or 1) ~= it.rev then
+    local it, key = take_move(), q.job .. id
+    local has = redis.call('HMGET', key, 'status', 'rev', 'tombstone', 'claim')
+    if has[1] ~= it.from or revision(has[2], has[4]) ~= it.rev then
         return 0
     end
     if it.gone_last >= it.gone_first then
         redis.call('HDEL', key, unpack(ARGV, it.gone_first, it.gone_last))
     end
-    redis.call('HSET', key, 'status', it.to, 'rev', it.rev + 1, unpack(ARGV, it.first, it.last))
+    redis.call('HSET', key, 'status', it.to, 'rev', (tonumber(has[2]) or 1) + 1,
+               'claim', has[4] or NO_CLAIM, unpack(ARGV, it.first, it.last))
     leave(q, id, it.from, it.type, it.priority)
     enter(q, id, it.to, it.type, it.priority, it.at)
     if FINAL[it.to] then
@@ -53,7 +54,7 @@ end
 
 local reply = {}
 for i = 1, take_number() do
-    local q, id = queues[take_number()], take()
+    local q, id = queues[take()], take()
     reply[i] = take() == 'ask' and ask(q, id) or move(q, id)
 end
 finish()

@@ -4,7 +4,7 @@
 --   ARGV   from  to  n  n times queue, entry
 local from, to = take(), take()
 for _ = 1, take_number() do
-    local q, id = queues[take_number()], take()
+    local q, id = queues[take()], take()
     local entry = redis.call('XRANGE', q.s .. from, id, id)[1]
     if entry then
         -- under its own id, unless a later one is there

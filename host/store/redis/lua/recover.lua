@@ -1,4 +1,4 @@
--- use: queue place ending leases
+-- use: queue claim place ending leases
 -- RECOVER: running jobs whose lease has ended, and those of a host that is known to be gone, go back to
 -- where they were, or end if they were asked to. Repeating it changes nothing.
 --   ARGV   the host that asks (hex nonce; '' = it knows of no job of its own); the gone host ('' = none);
@@ -17,27 +17,32 @@ local function older(a, b)
 end
 
 local function read_lost(q, id)
-    local is = redis.call('HMGET', q.j .. 'job:' .. id, 'status', 'type', 'priority', 'token', 'rev', 'lost',
-                          'executions', 'begun', 'ask', 'ready', 'createdAt', 'host')
-    return {id = id, status = is[1], type = is[2], priority = is[3], token = tonumber(is[4]) or 0,
-            rev = tonumber(is[5]) or 1, lost = tonumber(is[6]) or 0, executions = tonumber(is[7]) or 0,
-            begun = is[8], ask = is[9], ready = tonumber(is[10] or is[11]) or 0, host = is[12]}
+    local is = redis.call('HMGET', q.job .. id, 'status', 'type', 'priority', 'claim', 'lost', 'executions',
+                          'attempts', 'begun', 'ask', 'ready', 'createdAt')
+    local token, host, number = read_claim(is[4])
+    return {id = id, status = is[1], type = is[2], priority = is[3], token = token, host = host, number = number,
+            lost = tonumber(is[5]) or 0, executions = tonumber(is[6] or is[7]) or 0, attempts = tonumber(is[7]) or 0,
+            begun = is[8], ask = is[9], ready = tonumber(is[10] or is[11]) or 0}
 end
 
 -- Its claim is over: what that attempt may still send is stale.
 local function write_lost(q, job)
-    local key, status = q.j .. 'job:' .. job.id, job.ask and 'cancelled' or 'queued'
-    redis.call('HSET', key, 'status', status, 'token', job.token + 1, 'rev', job.rev + 2, 'updatedAt', text_of(now))
-    redis.call('HDEL', key, 'host', 'begun')
+    local key, status = q.job .. job.id, job.ask and 'cancelled' or 'queued'
+    redis.call('HSET', key, 'status', status, 'claim', claim_text(job.token + 1, '-', job.number, true),
+               'updatedAt', text_of(now))
     if job.begun then
         redis.call('HSET', key, 'lost', job.lost + 1, 'executions', job.executions + 1)
+        redis.call('HDEL', key, 'begun')
+        if job.executions + 1 == job.attempts then -- then it has no field
+            redis.call('HDEL', key, 'executions')
+        end
     end
     return status
 end
 
 -- It was asked to end, and does not wait again.
 local function cancel(q, job)
-    local key = q.j .. 'job:' .. job.id
+    local key = q.job .. job.id
     local keep_ms = tonumber(string.match(job.ask, ' (%d+)$')) or 0
     local is = redis.call('HMGET', key, 'key', 'tombstone')
     redis.call('HDEL', key, 'ask')

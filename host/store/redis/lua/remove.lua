@@ -6,7 +6,7 @@
 local overhead = take_number()
 local reply, blobs = {}, {}
 for i = 1, take_number() do
-    local q, id = queues[take_number()], take()
+    local q, id = queues[take()], take()
     local became, named = remove_job(q, id, overhead)
     reply[i] = became
     blobs[#blobs + 1] = named

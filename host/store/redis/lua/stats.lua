@@ -13,7 +13,7 @@ local function head_ready(q, list)
         if not id then
             return nil
         end
-        local job = redis.call('HMGET', q.j .. 'job:' .. id, 'status', 'ready', 'createdAt')
+        local job = redis.call('HMGET', q.job .. id, 'status', 'ready', 'createdAt')
         if job[1] == 'queued' then
             return tonumber(job[2] or job[3])
         end

@@ -9,7 +9,7 @@ end
 local items, keys, ids, twice, reply = {}, {}, {}, false, {}
 for i = 1, take_number() do
     local it = take_item()
-    items[i], keys[i] = it, it.q.j .. 'job:' .. it.id
+    items[i], keys[i] = it, it.q.job .. it.id
     twice = twice or ids[it.id]
     ids[it.id] = true
 end

@@ -59,7 +59,7 @@ end
 local function has_jobs(q, packed)
     local keys = {}
     for i = 1, #packed, 16 do
-        keys[#keys + 1] = q.j .. 'job:' .. text_of_id(string.sub(packed, i, i + 15))
+        keys[#keys + 1] = q.job .. text_of_id(string.sub(packed, i, i + 15))
         if #keys == ASKED or i == 1 or i + 16 > #packed then
             if redis.call('EXISTS', unpack(keys)) > 0 then
                 return true, (i + 15) / 16

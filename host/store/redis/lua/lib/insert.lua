@@ -3,7 +3,7 @@ local NEW, DUPLICATE, REPEATED, HELD, OVER_BUDGET, FULL = 0, 1, 3, 4, 5, 6 -- op
 local PARCEL_KEEP_MS = 691200000 -- 8 days: longer than any host sleeps between two steps
 
 -- What comes of each item, in the order of op_submit.c: its words stay in ARGV.
---   queue (its number)  id  its 16 bytes  type  its bytes for the budget  settings  n  n names and values
+--   queue (its number)  id  its 16 bytes  type  its bytes for the budget  n  n names and values  settings
 -- Its settings, by name:
 --   priority  if not normal            due      unix ms, if not now
 --   key       dedup key                mode     'reject', else its holder is returned
@@ -11,10 +11,14 @@ local PARCEL_KEEP_MS = 691200000 -- 8 days: longer than any host sleeps between 
 --   max_waiting  how many may wait     keep_ms  how long it is kept as a duplicate
 --   tombstone    ms
 local function take_item()
-    local it = take_settings({q = queues[take_number()], id = take(), raw = take(), type = take(),
-                              bytes = take_number(), priority = false})
-    it.due, it.max_waiting, it.keep_ms = tonumber(it.due), tonumber(it.max_waiting), tonumber(it.keep_ms) or 0
-    it.first, it.last = take_range(take_number())
+    local a = argument
+    local first = a + 7
+    local last = a + 6 + ARGV[a + 6]
+    local it = {q = queues[ARGV[a + 1]], id = ARGV[a + 2], raw = ARGV[a + 3], type = ARGV[a + 4],
+                bytes = tonumber(ARGV[a + 5]), first = first, last = last, priority = false, keep_ms = 0}
+    argument = last
+    take_settings(it)
+    it.due, it.max_waiting, it.keep_ms = tonumber(it.due), tonumber(it.max_waiting), tonumber(it.keep_ms)
     return it
 end
 
@@ -37,7 +41,7 @@ end
 
 -- The job's keys; it is in no place yet.
 local function write_job(it, status)
-    local q, job = it.q, it.q.j .. 'job:' .. it.id
+    local q, job = it.q, it.q.job .. it.id
     redis.call('HSET', job, 'id', it.id, 'status', status, unpack(ARGV, it.first, it.last))
     if it.payload then
         redis.call('SET', q.j .. 'payload:' .. it.id, it.payload)
@@ -55,7 +59,7 @@ end
 
 -- Its key is held: a job that came by a spool was accepted all the same, and ends here.
 local function end_as_duplicate(it, winner)
-    local q, job = it.q, it.q.j .. 'job:' .. it.id
+    local q, job = it.q, it.q.job .. it.id
     write_job(it, 'duplicate')
     redis.call('HSET', job, 'duplicateOf', winner, 'updatedAt', text_of(now))
     if it.keep_ms > 0 then
@@ -66,7 +70,7 @@ local function end_as_duplicate(it, winner)
 end
 
 local function meet_holder(it, winner)
-    local state = redis.call('HGET', it.q.j .. 'job:' .. winner, 'status') or 'succeeded'
+    local state = redis.call('HGET', it.q.job .. winner, 'status') or 'succeeded'
     if it.comes == 'spooled' then
         end_as_duplicate(it, winner)
         return DUPLICATE, winner, state
@@ -90,7 +94,7 @@ local function insert_new(it, room)
     local status = due and 'scheduled' or 'queued'
     write_job(it, status)
     if due then
-        redis.call('HSET', q.j .. 'job:' .. it.id, 'dueAt', text_of(due))
+        redis.call('HSET', q.job .. it.id, 'dueAt', text_of(due))
     end
     enter(q, it.id, status, it.type, it.priority, due)
     if it.key then
@@ -104,7 +108,7 @@ end
 -- caller knows that no job of that id is there.
 local function insert(it, room, fresh)
     local q = it.q
-    if not fresh and redis.call('EXISTS', q.j .. 'job:' .. it.id) == 1 then
+    if not fresh and redis.call('EXISTS', q.job .. it.id) == 1 then
         return REPEATED
     elseif it.comes and is_remembered(q, it.id) then
         return REPEATED

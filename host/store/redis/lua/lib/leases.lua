@@ -8,7 +8,8 @@ local function next_lease(q, host, known)
     local is = redis.call('ZRANGE', q.s .. 'processing', 0, LOOKED_AT - 1, 'WITHSCORES')
     for i = 1, #is, 2 do
         local id = is[i]
-        if (known and not known[id]) or redis.call('HGET', q.j .. 'job:' .. id, 'host') ~= host then
+        local _, its_host = read_claim(redis.call('HGET', q.job .. id, 'claim'))
+        if (known and not known[id]) or its_host ~= host then
             return tonumber(is[i + 1])
         end
     end

@@ -132,10 +132,12 @@ for i = 1, #SIDE do
     SIDE_FIELDS[i] = SIDE[i][1]
 end
 
+local NO_SIDES = {} -- of a job of which is known that nothing hangs on it
+
 -- Calls f(name) for the job's own key and for each that hangs on it. `has`: which of SIDE_FIELDS it
 -- has, in their order, where the caller knows it.
 local function each_key(q, id, f, has)
-    local job = q.j .. 'job:' .. id
+    local job = q.job .. id
     has = has or redis.call('HMGET', job, unpack(SIDE_FIELDS))
     for i = 1, #SIDE do
         if has[i] then
@@ -155,6 +157,13 @@ end
 local function set_ttl(q, id, keep_ms, has)
     if keep_ms > 0 then
         local ttl = text_of(keep_ms + KEEP_MORE_MS)
+        if has == NO_SIDES then
+            redis.call('PEXPIRE', q.job .. id, ttl)
+            if q.j ~= '' then
+                redis.call('PEXPIRE', 'jh:idx:' .. id, ttl)
+            end
+            return
+        end
         each_key(q, id, function(key) redis.call('PEXPIRE', key, ttl) end, has)
     else
         each_key(q, id, function(key) redis.call('PERSIST', key) end, has)

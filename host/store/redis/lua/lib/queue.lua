@@ -8,7 +8,9 @@
 local redis, ARGV, tonumber, unpack = redis, ARGV, tonumber, unpack -- found faster than globals
 local queues = {}
 for i = 1, #KEYS / 3 do
-    queues[i] = {s = KEYS[3 * i - 2], j = KEYS[3 * i - 1], normal = KEYS[3 * i], name = ARGV[1 + i]}
+    queues[i] = {s = KEYS[3 * i - 2], j = KEYS[3 * i - 1], job = KEYS[3 * i - 1] .. 'job:', normal = KEYS[3 * i],
+                 name = ARGV[1 + i]}
+    queues[tostring(i)] = queues[i] -- as an item names it
 end
 local now = tonumber(string.match(ARGV[1], '^%S+'))
 local caller = string.match(ARGV[1], ' (.+)$')
@@ -37,15 +39,15 @@ local function take_settings(it)
     return it
 end
 
--- A claim as commits and starts name it. The host is in it because a server that was restarted on an
--- older state may give the same token twice.
-local function claim_of(token, host)
-    return (token or '0') .. ' ' .. (host or '')
-end
-
 -- Lua's own form of large numbers is 1.7e+12
+local texts = {}
 local function text_of(number)
-    return string.format('%.0f', number)
+    local text = texts[number]
+    if not text then
+        text = string.format('%.0f', number)
+        texts[number] = text
+    end
+    return text
 end
 
 -- Leases are by the server's clock: hosts' clocks differ.

@@ -39,7 +39,7 @@ end
 
 -- What became of it, and the blobs that it named.
 local function remove_job(q, id, overhead)
-    local map = fields_of(q.j .. 'job:' .. id)
+    local map = fields_of(q.job .. id)
     if not map.status then
         return ABSENT
     elseif not FINAL[map.status] then

@@ -1,0 +1,49 @@
+/* Jobs as this host submitted them a moment ago, so that CLAIM need not send them back:
+ *
+ *     SUBMIT ─▶ redis_recall_add            CLAIM ─▶ an id alone ─▶ redis_recall_take
+ *
+ * Reading a hash inside a script and sending it out costs the server more than all else that a short job needs.
+ * Only claim.lua knows whether a job is as it was submitted (no claim and no move since): it names such jobs by
+ * their ids if the caller says that he remembers them. What he does not remember after all he reads then.
+ *
+ * The oldest are forgotten first. Whether it is worth while to be sent ids is told by how many of the last jobs
+ * claimed were known: few, where many hosts submit. Loop thread only. */
+#ifndef JOBHOST_STORE_REDIS_RECALL_H
+#define JOBHOST_STORE_REDIS_RECALL_H
+
+#include "store/redis/jobhash.h"
+
+enum {
+    REDIS_RECALL_BYTES = 64 * 1024 * 1024, /* of all that is remembered             */
+    REDIS_RECALL_JOB_MAX = 4096,           /* a larger job is not remembered, bytes */
+};
+
+struct redis_recalled;
+
+/* Zeroed: empty. */
+struct redis_recall {
+    struct redis_recalled *by_id; /* in the order of submission */
+    size_t bytes;
+    size_t bytes_max;        /* 0 = REDIS_RECALL_BYTES; smaller ones are for tests */
+    unsigned missed;         /* of the last jobs claimed, in 1024ths               */
+    struct redis_args words; /* of one that is added: memory that is kept        */
+};
+
+void redis_recall_finish(struct redis_recall *all);
+
+/* A job that was stored and waits in its queue. Without memory, or if it is one to be read again (files, a payload of
+ * its own), it is not remembered. */
+void redis_recall_add(struct redis_recall *all, const struct job_spec *spec, bool with_queue);
+
+/* It was claimed, or goes otherwise. The job as it was submitted, its strings in the arena; false: it is not known
+ * (or there is no memory). `ret` may be NULL. It is forgotten. */
+bool redis_recall_take(struct redis_recall *all, const struct job_id *id, struct arena *a,
+                       struct redis_job *ret);
+
+/* Of a job claimed: was it known? Told for all of them, sent as ids or whole. */
+void redis_recall_note(struct redis_recall *all, bool known);
+
+/* Are ids enough? */
+bool redis_recall_helps(const struct redis_recall *all);
+
+#endif
