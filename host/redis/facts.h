@@ -36,6 +36,7 @@ struct redis_facts {
     int64_t clock_ms;   /* of the server, minus ours                                     */
     char format[24];    /* what jh:format holds; "" = there is none                      */
     char missing[200];  /* commands that it lacks: "LMOVE, XADD"                         */
+    bool restores;      /* takes a hash in the form of redis/rdb.h                       */
     struct redis_refusal info, marker, script, publish;
 };
 

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "redis/rdb.h"
+
 struct redis_probe {
     struct redis_link *link;
     const struct env *env;
@@ -67,6 +69,12 @@ static void take_script(struct redis_facts *f, const struct redis_answer *a) {
     note_refusal(&f->script, a);
 }
 
+/* What was written by RESTORE was read by HGET. */
+static void take_restored(struct redis_facts *f, const struct redis_answer *a) {
+    struct bytes text = redis_reply_text(a->reply);
+    f->restores = a->class == REDIS_FINE && text.len == 3 && memcmp(text.data, "yes", 3) == 0;
+}
+
 static void take_publish(struct redis_facts *f, const struct redis_answer *a) {
     note_refusal(&f->publish, a);
 }
@@ -102,12 +110,30 @@ static int set_commands(struct redis_call *call, const char *const *words) {
 }
 
 /* The key is one that nobody else uses, and goes by itself if the script should be cut short. */
-static int set_script(struct redis_call *call, const char *const *words) {
+static void make_key(char out[40]) {
     uint64_t random;
-    char key[40];
     env_random(&random, sizeof random);
-    (void)snprintf(key, sizeof key, "jh:probe:%016llx", (unsigned long long)random);
+    (void)snprintf(out, 40, "jh:probe:%016llx", (unsigned long long)random);
+}
+
+static int set_script(struct redis_call *call, const char *const *words) {
+    char key[40];
+    make_key(key);
     return redis_call_words(call, words[0], words[1], "1", key, NULL);
+}
+
+static int set_restore(struct redis_call *call, const char *const *words) {
+    static const char *const pair[] = {"restored", "yes"};
+    static const size_t lens[] = {8, 3};
+    char key[40];
+    struct arena arena = {.head = NULL};
+    struct bytes form = redis_rdb_hash(pair, lens, ARRAY_LEN(pair), &arena);
+    make_key(key);
+    const char *argv[] = {words[0], words[1], "1", key, form.data};
+    const size_t sizes[] = {strlen(words[0]), strlen(words[1]), 1, strlen(key), form.len};
+    int r = form.data == NULL ? -ENOMEM : redis_call_set(call, ARRAY_LEN(argv), argv, sizes);
+    arena_free(&arena);
+    return r;
 }
 
 static const struct question {
@@ -124,6 +150,12 @@ static const struct question {
     {{"EVAL", "redis.call('SET', KEYS[1], '1', 'PX', 1000) return redis.call('DEL', KEYS[1])"},
      set_script,
      take_script,
+     true},
+    {{"EVAL", "redis.call('RESTORE', KEYS[1], '1000', ARGV[1]) local is = redis.call('HGET', "
+              "KEYS[1], 'restored') "
+              "redis.call('DEL', KEYS[1]) return is"},
+     set_restore,
+     take_restored,
      true},
     {{"PUBLISH", "jh:wake", ""}, set_plain, take_publish, true},
 };

@@ -1,7 +1,7 @@
 /* Asks a server, once connected, for all that redis_facts_judge() wants to know:
  *
  *     INFO, CONFIG GET, COMMAND INFO, GET jh:format, a script that writes and deletes a key of its
- *     own, PUBLISH (together)  ─▶  TIME  ─▶  REDIS_PROBE_PINGS times PING, one after the other
+ *     own, another by RESTORE, PUBLISH (together)  ─▶  TIME  ─▶  REDIS_PROBE_PINGS times PING, one after the other
  *
  * What a server does not tell or allow is a fact like others. On a replica nothing is written.
  * Loop thread only. */

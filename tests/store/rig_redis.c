@@ -33,9 +33,12 @@ void rig_empty_server(void) {
 }
 
 void rig_use_server(struct rig *rig) {
-    const struct redis_server *s = rig_server();
-    if (strcmp(rig_backend, "redis-tls") == 0) {
-        (void)snprintf(rig->url, sizeof rig->url, "rediss://localhost:%s", s->port);
+    struct redis_server *s = rig_server();
+    if (strcmp(rig_backend, "redis-tls") ==
+        0) { // and by a user whose jobs are written field by field
+        (void)REDIS_DO(s, "ACL", "SETUSER", "plain", "on", ">secret", "~*", "&*", "+@all",
+                       "-restore");
+        (void)snprintf(rig->url, sizeof rig->url, "rediss://plain:secret@localhost:%s", s->port);
         rig->config.tls_ca = s->cert;
     } else {
         (void)snprintf(rig->url, sizeof rig->url, "unix:%s", s->socket);

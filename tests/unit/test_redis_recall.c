@@ -30,6 +30,14 @@ static struct job_spec spec_of(struct set *s, const char *payload) {
                              .max_attempts = 3};
 }
 
+// Was it known?
+static bool forget(struct set *s, const struct job_spec *spec) {
+    struct redis_recalled *known = redis_recall_take(&s->recall, &spec->id);
+    bool was = known != NULL;
+    redis_recalled_free(&known);
+    return was;
+}
+
 static void test_as_submitted(void) {
     struct set s;
     struct redis_job job;
@@ -43,7 +51,8 @@ static void test_as_submitted(void) {
     spec.dedup_mode = DEDUP_RETURN;
     spec.dedup_ttl_ms = -1;
     redis_recall_add(&s.recall, &spec, true);
-    EXPECT_TRUE(redis_recall_take(&s.recall, &spec.id, &s.arena, &job));
+    struct redis_recalled *known = redis_recall_take(&s.recall, &spec.id);
+    EXPECT_TRUE(known != NULL && redis_recalled_read(known, &s.arena, &job));
     EXPECT_TRUE(id_equal(&spec.id, &job.spec.id));
     EXPECT_EQ_STR("a.b", job.spec.type);
     EXPECT_EQ_STR("q", job.spec.queue);
@@ -59,7 +68,19 @@ static void test_as_submitted(void) {
     EXPECT_EQ_INT(JOB_QUEUED, job.state);
     EXPECT_EQ_UINT(1, job.rev);
     EXPECT_EQ_UINT(0, job.token);
-    EXPECT_FALSE(redis_recall_take(&s.recall, &spec.id, &s.arena, &job)); // it is claimed once
+    EXPECT_NULL(redis_recall_take(&s.recall, &spec.id)); // it is claimed once
+    struct redis_args words = {.words = NULL}, want = {.words = NULL};
+    struct redis_job submitted;
+    redis_recalled_put(known, &words);
+    jobhash_of_spec(&spec, &submitted);
+    EXPECT_EQ_STR("id", words.words[0]);
+    EXPECT_EQ_UINT(2 * jobhash_write(&submitted, true, &want) + 2, words.count);
+    for (size_t i = 0; i < want.count; i++) {
+        EXPECT_EQ_BYTES(want.words[i], want.lens[i], words.words[i + 2], words.lens[i + 2]);
+    }
+    redis_args_free(&words);
+    redis_args_free(&want);
+    redis_recalled_free(&known);
     set_finish(&s);
 }
 
@@ -77,7 +98,7 @@ static void test_oldest_go_first(void) {
     }
     EXPECT_EQ_UINT(s.recall.bytes_max, s.recall.bytes);
     for (int i = 0; i < JOBS; i++) {
-        EXPECT_EQ_INT(i >= JOBS - KEPT, redis_recall_take(&s.recall, &specs[i].id, NULL, NULL));
+        EXPECT_EQ_INT(i >= JOBS - KEPT, forget(&s, &specs[i]));
     }
     set_finish(&s);
 }
@@ -99,7 +120,7 @@ static void test_read_again(void) {
     EXPECT_NULL(s.recall.by_id);
     payload.payload.len = REDIS_PAYLOAD_INLINE;
     redis_recall_add(&s.recall, &payload, true);
-    EXPECT_TRUE(redis_recall_take(&s.recall, &payload.id, NULL, NULL));
+    EXPECT_TRUE(forget(&s, &payload));
     set_finish(&s);
 }
 
@@ -130,11 +151,12 @@ static void test_no_memory(void) {
         struct redis_job job;
         failing_alloc_after(n);
         redis_recall_add(&s.recall, &spec, true);
-        bool known = redis_recall_take(&s.recall, &spec.id, &s.arena, &job);
-        failing_alloc_after(0);
-        if (known) {
+        struct redis_recalled *known = redis_recall_take(&s.recall, &spec.id);
+        if (known != NULL && redis_recalled_read(known, &s.arena, &job)) {
             EXPECT_TRUE(id_equal(&spec.id, &job.spec.id));
         }
+        failing_alloc_after(0);
+        redis_recalled_free(&known);
         EXPECT_NULL(s.recall.by_id);
     }
     set_finish(&s);

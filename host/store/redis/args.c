@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "redis/rdb.h"
 #include "store/redis/hostrow.h"
 
 enum { CLAIM_TEXT = 64 }; // two numbers of 10 digits, a nonce and a few words
@@ -175,6 +176,16 @@ void redis_args_append(struct redis_args *a, const struct redis_args *more) {
     for (size_t i = 0; i < more->count; i++) {
         redis_args_bytes(a, (struct bytes){more->words[i], more->lens[i]});
     }
+}
+
+void redis_args_fold(struct redis_args *a, size_t first) {
+    struct bytes form =
+        redis_rdb_hash(a->words + first, a->lens + first, a->count - first, &a->arena);
+    a->failed = a->failed || form.data == NULL;
+    for (; a->count > first; a->count--) {
+        a->bytes -= a->lens[a->count - 1];
+    }
+    redis_args_bytes(a, form);
 }
 
 int redis_args_call(const struct redis_args *a, struct redis_call *call) {

@@ -59,6 +59,9 @@ void redis_settings_end(struct redis_settings *s);
 /* Appends the words of `more`, which stays the owner of what it copied. */
 void redis_args_append(struct redis_args *a, const struct redis_args *more);
 
+/* Makes one word, a hash in the form of RESTORE (redis/rdb.h), of the names and values from `first` on. */
+void redis_args_fold(struct redis_args *a, size_t first);
+
 /* Makes the call of them. 0, -ENOMEM, -E2BIG. */
 int redis_args_call(const struct redis_args *a, struct redis_call *call);
 

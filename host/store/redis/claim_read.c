@@ -146,7 +146,9 @@ static int read_whole(struct redis_claiming *c, size_t want, const struct redis_
         return take_damaged(c, want, reply, &e);
     }
     struct redis_recall *recall = &c->task.store->recall;
-    redis_recall_note(recall, redis_recall_take(recall, &job.spec.id, NULL, NULL));
+    struct redis_recalled *known = redis_recall_take(recall, &job.spec.id);
+    redis_recall_note(recall, known != NULL);
+    redis_recalled_free(&known);
     become_running(c, &job);
     return settle(c, want, take_place(c, want), &job, reply);
 }
@@ -163,6 +165,17 @@ static int add_unread(struct redis_claiming *c, size_t want, const struct job_id
     return 0;
 }
 
+// Its end may need it; one that is late has no claim.
+static void keep_with_claim(struct redis_claiming *c, const struct job_id *id,
+                            struct redis_recalled **known) {
+    struct redis_claim *claim = redis_claims_find(&c->task.store->claims, id);
+    if (claim != NULL && claim->submitted == NULL) {
+        claim->submitted = *known;
+        *known = NULL;
+    }
+    redis_recalled_free(known);
+}
+
 // One that is as it was submitted.
 static int read_id(struct redis_claiming *c, size_t want, const struct redis_reply *reply) {
     struct redis_recall *recall = &c->task.store->recall;
@@ -171,13 +184,16 @@ static int read_id(struct redis_claiming *c, size_t want, const struct redis_rep
     if (id_parse(redis_reply_text(reply).data, &id) < 0) {
         return 0; // no id of ours: whoever looks after the lease sees to it
     }
-    bool known = redis_recall_take(recall, &id, &c->task.op->arena, &job);
-    redis_recall_note(recall, known);
-    if (!known) {
+    struct redis_recalled *known = redis_recall_take(recall, &id);
+    redis_recall_note(recall, known != NULL);
+    if (known == NULL || !redis_recalled_read(known, &c->task.op->arena, &job)) {
+        redis_recalled_free(&known);
         return add_unread(c, want, &id);
     }
     become_running(c, &job);
-    return settle(c, want, take_place(c, want), &job, NULL);
+    int r = settle(c, want, take_place(c, want), &job, NULL);
+    keep_with_claim(c, &id, &known);
+    return r;
 }
 
 static int read_job(struct redis_claiming *c, size_t want, const struct redis_reply *reply) {

@@ -64,6 +64,7 @@ static struct redis_claim *claim_new(struct redis_claims *all) {
 }
 
 static void claim_free(struct redis_claim *claim) {
+    redis_recalled_free(&claim->submitted);
     arena_free(&claim->arena);
     free(claim);
 }
@@ -73,6 +74,7 @@ static void claim_keep(struct redis_claims *all, struct redis_claim *claim) {
         claim_free(claim);
         return;
     }
+    redis_recalled_free(&claim->submitted);
     arena_reset(&claim->arena);
     claim->next_spare = all->spare;
     all->spare = claim;

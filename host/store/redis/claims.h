@@ -15,6 +15,7 @@
 #include "store/hash.h"
 #include "store/redis/jobhash.h"
 #include "store/redis/queues.h"
+#include "store/redis/recall.h"
 
 struct redis_claim {
     struct redis_queue *queue;
@@ -26,6 +27,8 @@ struct redis_claim {
         busy; /* a commit is under way: nothing else changes `job` meanwhile (whose commit it is says so) */
     bool asked;   /* events.ask has been told */
     bool started; /* a START has been sent: the hash may say `begun`, and more may hang on it */
+    struct redis_recalled
+        *submitted; /* owned: but for its claim the job is as this says; NULL: it may not be */
     /* private */
     bool told; /* by redis_claims_tell() while busy */
     struct arena arena;

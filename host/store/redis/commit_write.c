@@ -20,11 +20,10 @@ static int64_t sum(int64_t a, int64_t b) {
 
 /* ------------------------------------------------------------------ the job's own hash */
 
-// What of the hash changes; into `gone`, whose words are constants, what goes.
-static void write_hash(const struct redis_claim *claim, const struct redis_commit_plan *plan,
-                       int64_t now_ms, struct redis_args *a, struct redis_args *gone) {
+// What a commit always changes.
+static void write_end(const struct redis_claim *claim, const struct redis_commit_plan *plan,
+                      int64_t now_ms, struct redis_args *a) {
     const struct redis_job *before = &claim->job;
-    size_t count = redis_args_hole(a), first = a->count;
     if (plan->to == JOB_RUNNING) {
         put_pair(a, "begun", 1);
     } else {
@@ -34,6 +33,17 @@ static void write_hash(const struct redis_claim *claim, const struct redis_commi
     redis_args_text(a, "claim");
     redis_args_claim(a, before->token, before->host_nonce, plan->job.commit_no,
                      plan->to != JOB_RUNNING);
+    if (plan->keep_ms > 0) {
+        put_pair(a, "deleteAt", sum(now_ms, plan->keep_ms));
+    }
+}
+
+// What of the hash changes; into `gone`, whose words are constants, what goes.
+static void write_hash(const struct redis_claim *claim, const struct redis_commit_plan *plan,
+                       int64_t now_ms, struct redis_args *a, struct redis_args *gone) {
+    const struct redis_job *before = &claim->job;
+    size_t count = redis_args_hole(a), first = a->count;
+    write_end(claim, plan, now_ms, a);
     jobhash_diff(before, &plan->job, a, gone);
     if (plan->to != JOB_RUNNING && (before->begun || claim->started)) {
         redis_args_text(gone, "begun");
@@ -43,9 +53,6 @@ static void write_hash(const struct redis_claim *claim, const struct redis_commi
     }
     if (plan->at_ms > 0) {
         put_pair(a, "dueAt", plan->at_ms);
-    }
-    if (plan->keep_ms > 0) {
-        put_pair(a, "deleteAt", sum(now_ms, plan->keep_ms));
     }
     redis_args_fill(a, count, (int64_t)(a->count - first));
 }
@@ -134,7 +141,7 @@ static void write_children(const struct redis_store *s, const struct redis_claim
     for (size_t i = 0; i < item->child_count; i++) {
         const struct store_submit_item child = {.spec = &item->children[i]};
         if (!redis_commit_is_parcel(claim, child.spec)) {
-            redis_insert_write(&child, "", queue, claim->queue, now_ms, a);
+            redis_insert_write(s, &child, "", queue, claim->queue, now_ms, a);
         }
     }
     redis_args_number(a, parcels);
@@ -197,6 +204,26 @@ static bool is_plain(const struct redis_claim *claim, const struct redis_commit_
            gone->count == 0 && !effects;
 }
 
+/* A job that was claimed as it was submitted, and ends without ado: all of its hash is known, and replaces the one that
+ * is there. */
+static bool write_whole(const struct redis_store *s, const struct redis_claim *claim,
+                        const struct redis_commit_plan *plan, int64_t now_ms,
+                        struct redis_args *a) {
+    const struct redis_args none = {.words = NULL};
+    if (!s->restores || claim->submitted == NULL || claim->job.token != 1 ||
+        plan->job.commit_no != 1 || !is_plain(claim, plan, &none, false)) {
+        return false;
+    }
+    redis_args_text(a, "0"); // names and values that change
+    redis_args_text(a, "whole");
+    size_t first = a->count;
+    redis_recalled_put(claim->submitted, a);
+    write_end(claim, plan, now_ms, a);
+    jobhash_write_life(&plan->job, a);
+    redis_args_fold(a, first);
+    return true;
+}
+
 static void write_effects(const struct redis_store *s, const struct redis_claim *claim,
                           const struct store_commit_item *item,
                           const struct redis_commit_plan *plan, unsigned queue, int64_t now_ms,
@@ -222,6 +249,9 @@ void redis_commit_write(const struct redis_store *s, const struct redis_claim *c
         redis_args_number(a, job_is_final(plan->to) ? plan->keep_ms : plan->at_ms);
     } else {
         redis_args_text(a, "");
+    }
+    if (!effects && write_whole(s, claim, plan, now_ms, a)) {
+        return;
     }
     write_hash(claim, plan, now_ms, a, &gone);
     if (is_plain(claim, plan, &gone, effects)) {

@@ -75,6 +75,7 @@ static void on_facts(void *arg, int r, const struct redis_facts *facts, const st
         }
     }
     s->greeted = s->learned = s->judged = true;
+    s->restores = facts->restores;
     tell_well(s);
 }
 

@@ -16,8 +16,9 @@ enum redis_inserted {
 
 /* `queue` is its number in the call; `comes`: how it comes, as lua/lib/insert.lua says; `spec` is
  * borrowed until the call is sent. */
-void redis_insert_write(const struct store_submit_item *item, const char *comes, unsigned queue,
-                        const struct redis_queue *q, int64_t now_ms, struct redis_args *a);
+void redis_insert_write(const struct redis_store *s, const struct store_submit_item *item,
+                        const char *comes, unsigned queue, const struct redis_queue *q,
+                        int64_t now_ms, struct redis_args *a);
 
 /* What lua/lib/insert.lua said of it: {code, holder, its state}. 0 or -EPROTO. */
 int redis_insert_read(const struct redis_reply *reply, struct store_submit_item *item);

@@ -59,6 +59,22 @@ size_t jobhash_write(const struct redis_job *job, bool with_queue, struct redis_
     return (a->count - before) / 2;
 }
 
+void jobhash_write_new(const struct redis_job *job, bool with_queue, struct redis_args *a) {
+    redis_args_text(a, "id");
+    redis_args_id(a, &job->spec.id);
+    redis_args_text(a, "status");
+    redis_args_text(a, job_state_name(JOB_QUEUED));
+    (void)jobhash_write(job, with_queue, a);
+}
+
+void jobhash_write_life(const struct redis_job *job, struct redis_args *a) {
+    for (size_t i = 0; i < jobfield_count; i++) {
+        if (jobfields[i].part == FIELD_LIFE && jobfield_is_set(&jobfields[i], job)) {
+            put_field(&jobfields[i], job, a);
+        }
+    }
+}
+
 void jobhash_diff(const struct redis_job *from, const struct redis_job *to, struct redis_args *set,
                   struct redis_args *del) {
     for (size_t i = 0; i < jobfield_count; i++) {

@@ -72,6 +72,13 @@ void jobhash_of_spec(const struct job_spec *spec, struct redis_job *ret);
  * more than REDIS_PAYLOAD_INLINE bytes. */
 size_t jobhash_write(const struct redis_job *job, bool with_queue, struct redis_args *a);
 
+/* A job that is to be submitted, as all of its hash is then: `id` and `status` (queued) before what jobhash_write()
+ * appends. */
+void jobhash_write_new(const struct redis_job *job, bool with_queue, struct redis_args *a);
+
+/* Appends what happened to it, as C decides: all fields of the life. */
+void jobhash_write_life(const struct redis_job *job, struct redis_args *a);
+
 /* Appends to `set` what of the life (and of the spec's deadline and expires) differs in `to`, as
  * names and values, borrowed from it where possible; to `del` the names that `to` has no more. */
 void jobhash_diff(const struct redis_job *from, const struct redis_job *to, struct redis_args *set,

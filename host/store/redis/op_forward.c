@@ -151,7 +151,7 @@ static int bring(struct forward_task *ft, struct err *e) {
     redis_args_number(&ask->request.args, (int64_t)ft->parcel_count);
     for (size_t i = 0; i < ft->parcel_count; i++) {
         struct parcel *p = &ft->parcels[i];
-        redis_insert_write(&p->item, "forwarded", redis_queue_set_add(&set, p->to), p->to,
+        redis_insert_write(t->store, &p->item, "forwarded", redis_queue_set_add(&set, p->to), p->to,
                            t->op->now_ms, &ask->request.args);
     }
     redis_ask_send(ask);

@@ -30,8 +30,9 @@ static void write_settings(const struct store_submit_item *item, const char *com
     redis_settings_end(&s);
 }
 
-void redis_insert_write(const struct store_submit_item *item, const char *comes, unsigned queue,
-                        const struct redis_queue *q, int64_t now_ms, struct redis_args *a) {
+void redis_insert_write(const struct redis_store *s, const struct store_submit_item *item,
+                        const char *comes, unsigned queue, const struct redis_queue *q,
+                        int64_t now_ms, struct redis_args *a) {
     const struct job_spec *spec = item->spec;
     struct redis_job job;
     jobhash_of_spec(spec, &job);
@@ -40,9 +41,12 @@ void redis_insert_write(const struct store_submit_item *item, const char *comes,
     redis_args_copy(a, (struct bytes){spec->id.b, sizeof spec->id.b});
     redis_args_text(a, spec->type);
     redis_args_number(a, jobhash_bytes(spec));
-    size_t count = redis_args_hole(a);
-    size_t pairs = jobhash_write(&job, q->prefix[0] == '\0', a);
-    redis_args_fill(a, count, (int64_t)pairs * 2);
+    size_t count = redis_args_hole(a), first = a->count;
+    jobhash_write_new(&job, q->prefix[0] == '\0', a);
+    if (s->restores) {
+        redis_args_fold(a, first);
+    }
+    redis_args_fill(a, count, (int64_t)(a->count - first));
     write_settings(item, comes, now_ms, a);
 }
 
@@ -102,7 +106,7 @@ static void submit_head(struct redis_store *s, struct redis_queue *const *queues
 static void submit_write(struct redis_task *t, void *arg, unsigned queue, struct redis_args *a) {
     struct store_submit_item *item = arg;
     struct redis_queue *q = redis_queues_find(&t->store->queues, item->spec->queue);
-    redis_insert_write(item, item->spooled ? "spooled" : "", queue, q, t->op->now_ms, a);
+    redis_insert_write(t->store, item, item->spooled ? "spooled" : "", queue, q, t->op->now_ms, a);
 }
 
 // It may be claimed right away. Of one that leaves a tombstone there is more in its hash than its spec says.

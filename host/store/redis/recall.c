@@ -18,9 +18,13 @@ struct redis_recalled {
     char words[]; // each: its length (uint16_t), its bytes, a NUL
 };
 
-static void forget(struct redis_recall *all, struct redis_recalled *job) {
+static void take_out(struct redis_recall *all, struct redis_recalled *job) {
     HASH_DELETE(hh, all->by_id, job);
     all->bytes -= sizeof *job + job->size;
+}
+
+static void forget(struct redis_recall *all, struct redis_recalled *job) {
+    take_out(all, job);
     free(job);
 }
 
@@ -74,7 +78,8 @@ void redis_recall_add(struct redis_recall *all, const struct job_spec *spec, boo
     redis_args_text(a, "id");
     redis_args_id(a, &spec->id);
     (void)jobhash_write(&job, with_queue, a);
-    (void)redis_recall_take(all, &spec->id, NULL, NULL);
+    struct redis_recalled *before = redis_recall_take(all, &spec->id);
+    redis_recalled_free(&before);
     if (!a->failed && a->count <= WORDS_MAX && a->bytes <= REDIS_RECALL_JOB_MAX) {
         add(all, &spec->id, a);
     }
@@ -82,30 +87,46 @@ void redis_recall_add(struct redis_recall *all, const struct job_spec *spec, boo
 
 /* ------------------------------------------------------------------ out */
 
-static bool unpack(const struct redis_recalled *from, struct arena *a, struct redis_job *ret) {
+// The word at *at, behind which a NUL stands; *at is the next one then.
+static struct bytes next_word(const char **at) {
+    uint16_t len = 0;
+    memcpy(&len, *at, sizeof len);
+    struct bytes word = {*at + sizeof len, len};
+    *at += sizeof len + len + 1;
+    return word;
+}
+
+struct redis_recalled *redis_recall_take(struct redis_recall *all, const struct job_id *id) {
+    struct redis_recalled *job = NULL;
+    HASH_FIND(hh, all->by_id, id, sizeof *id, job);
+    if (job != NULL) {
+        take_out(all, job);
+    }
+    return job;
+}
+
+bool redis_recalled_read(const struct redis_recalled *from, struct arena *a,
+                         struct redis_job *ret) {
     struct redis_reply items[WORDS_MAX];
-    const char *p = from->words;
+    const char *at = from->words;
     struct err e;
     for (size_t i = 0; i < from->count; i++) {
-        uint16_t len = 0;
-        memcpy(&len, p, sizeof len);
-        p += sizeof len;
-        items[i] = (struct redis_reply){.kind = REDIS_STRING, .text = {p, len}};
-        p += len + 1;
+        items[i] = (struct redis_reply){.kind = REDIS_STRING, .text = next_word(&at)};
     }
     const struct redis_reply all = {.kind = REDIS_ARRAY, .items = items, .count = from->count};
     return jobhash_read_parcel(&all, a, ret, &e) == 0;
 }
 
-bool redis_recall_take(struct redis_recall *all, const struct job_id *id, struct arena *a,
-                       struct redis_job *ret) {
-    struct redis_recalled *job = NULL;
-    HASH_FIND(hh, all->by_id, id, sizeof *id, job);
-    bool known = job != NULL && (ret == NULL || unpack(job, a, ret));
-    if (job != NULL) {
-        forget(all, job);
+void redis_recalled_put(const struct redis_recalled *from, struct redis_args *a) {
+    const char *at = from->words;
+    for (size_t i = 0; i < from->count; i++) {
+        redis_args_bytes(a, next_word(&at));
     }
-    return known;
+}
+
+void redis_recalled_free(struct redis_recalled **r) {
+    free(*r);
+    *r = NULL;
 }
 
 void redis_recall_note(struct redis_recall *all, bool known) {

@@ -212,6 +212,7 @@ static int look(struct redis_store *s, struct err *e) {
                  survey.findings.list[i].text);
     }
     s->judged = true;
+    s->restores = survey.facts.restores;
     return 0;
 }
 

@@ -50,9 +50,10 @@ struct redis_store {
     struct redis_request greeting;      /* what follows each (re)connect */
     struct timer complaint;             /* a lost connection is worth a word when it fires */
     bool learned;                       /* jh:queues has been read once */
-    bool greeted; /* the greeting of this connection is over                   */
-    bool judged;  /* its settings were looked at                                */
-    bool told;    /* health(why) was the last word                             */
+    bool greeted;  /* the greeting of this connection is over                   */
+    bool judged;   /* its settings were looked at                                */
+    bool restores; /* it takes a hash as one word: redis/rdb.h                   */
+    bool told;     /* health(why) was the last word                             */
     bool closing;
     struct err fault; /* why it is not well */
 };

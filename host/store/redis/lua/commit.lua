@@ -9,7 +9,8 @@ local STALE, ODD = -3, -4 -- op_commit.c knows these
 -- An item, in the order of commit_write.c:
 --   queue (its number)  id  claim as it was before  where the job goes
 --   due time, or how long it is kept (ms), or '';  n  n names and values of its hash that change
---   '' = that is all, or 1:  settings;  n  n names that go;  effects (lib/effects.lua)
+--   '' = that is all; or 1:  settings;  n  n names that go;  effects (lib/effects.lua);
+--   or whole:  all of its hash as it is then, in one word (redis/rdb.h); nothing hangs on it
 -- Its settings, by name:
 --   type      if it does not end       in_front  1
 --   priority  if not normal            laden     1 = something may hang on it, else surely nothing
@@ -22,7 +23,10 @@ local function take_commit()
     local it = {q = queues[ARGV[a + 1]], id = ARGV[a + 2], claim = ARGV[a + 3], to = ARGV[a + 4],
                 at = tonumber(ARGV[a + 5]), first = first, last = last, priority = false}
     argument = last
-    if take() ~= '' then
+    local more = take()
+    if more == 'whole' then
+        it.whole = take()
+    elseif more ~= '' then
         take_settings(it)
         it.gone_first, it.gone_last = take_range(take_number())
         it.effects = take_effects()
@@ -121,6 +125,15 @@ local function work(it, key, has, limits)
     return nil, replaced
 end
 
+local function end_whole(it, key)
+    local q, ttl = it.q, it.at > 0 and text_of(it.at + KEEP_MORE_MS) or '0'
+    redis.call('RESTORE', key, ttl, it.whole, 'REPLACE')
+    conclude(q, it.id, it.to, it.at)
+    if it.at > 0 and q.j ~= '' then
+        redis.call('PEXPIRE', 'jh:idx:' .. it.id, ttl)
+    end
+end
+
 -- The claim is not as it was: this one was applied before, or belongs to nobody any more.
 local function missed(it, key, claim)
     local token, host, before = read_claim(it.claim)
@@ -138,6 +151,10 @@ local function commit(it, limits)
     local claim = redis.call('HGET', key, 'claim')
     if claim ~= it.claim then
         return missed(it, key, claim)
+    end
+    if it.whole then
+        end_whole(it, key)
+        return it.to
     end
     local has = (it.laden or it.effects) and redis.call('HMGET', key, unpack(MORE)) or NO_SIDES
     if it.effects then

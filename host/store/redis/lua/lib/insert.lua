@@ -3,7 +3,8 @@ local NEW, DUPLICATE, REPEATED, HELD, OVER_BUDGET, FULL = 0, 1, 3, 4, 5, 6 -- op
 local PARCEL_KEEP_MS = 691200000 -- 8 days: longer than any host sleeps between two steps
 
 -- What comes of each item, in the order of op_submit.c: its words stay in ARGV.
---   queue (its number)  id  its 16 bytes  type  its bytes for the budget  n  n names and values  settings
+--   queue (its number)  id  its 16 bytes  type  its bytes for the budget  n  n names and values of its hash, as it is
+--   when it is queued, or 1 word that says them all (redis/rdb.h)  settings
 -- Its settings, by name:
 --   priority  if not normal            due      unix ms, if not now
 --   key       dedup key                mode     'reject', else its holder is returned
@@ -42,7 +43,14 @@ end
 -- The job's keys; it is in no place yet.
 local function write_job(it, status)
     local q, job = it.q, it.q.job .. it.id
-    redis.call('HSET', job, 'id', it.id, 'status', status, unpack(ARGV, it.first, it.last))
+    if it.first == it.last then
+        redis.call('RESTORE', job, '0', ARGV[it.first])
+    else
+        redis.call('HSET', job, unpack(ARGV, it.first, it.last))
+    end
+    if status ~= 'queued' then
+        redis.call('HSET', job, 'status', status)
+    end
     if it.payload then
         redis.call('SET', q.j .. 'payload:' .. it.id, it.payload)
     end
