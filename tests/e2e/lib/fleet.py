@@ -1,5 +1,6 @@
 """Several hosts on one Redis, and what their executions leave behind (tests/abi/plugins/chaos_trace.c)."""
 import collections
+import contextlib
 import os
 import signal
 import time
@@ -118,11 +119,19 @@ class Anybody:
         return self._try("submit_form", *args)
 
 
-def stop_for(host, seconds):
-    """SIGSTOP to the host, not to its workers, and on again."""
-    host.send(signal.SIGSTOP)
+def stop_for(host, seconds, workers=False):
+    """SIGSTOP to the host, and to its workers if asked, and on again."""
+    stopped = [host.pid, *(workers_of(host.pid) if workers else ())]
+    for pid in stopped:
+        _send(pid, signal.SIGSTOP)
     time.sleep(seconds)  # it cannot say when this is over
-    host.send(signal.SIGCONT)
+    for pid in stopped:
+        _send(pid, signal.SIGCONT)
+
+
+def _send(pid, number):
+    with contextlib.suppress(ProcessLookupError):  # a worker may have ended meanwhile
+        os.kill(pid, number)
 
 
 def kill_and_restart(host):

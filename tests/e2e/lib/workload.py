@@ -209,6 +209,27 @@ class Workload:
         self.ids[n] = answer.json["id"]
         return True
 
+    def submit_array(self, api, numbers, given_up=lambda: False):
+        """As submit(), in one request but for the forms."""
+        plain = [n for n in numbers if not self.plan[n][1].files]
+        wait_until(lambda: given_up() or self._submit_array(api, [n for n in plain if self.ids[n] is None]), 120, f"jobs {plain} are accepted")
+        for n in numbers:
+            self.submit(api, n, n + 1, given_up)
+
+    def _submit_array(self, api, numbers):
+        if not numbers:
+            return True
+        try:
+            answer = api.call("POST", "/v1/jobs", [self.plan[n][0] for n in numbers])
+        except Unreachable:
+            return False
+        if answer.status not in (202, 503):
+            raise ApiError("POST /v1/jobs", answer)
+        answers = answer.json if answer.status == 202 else []
+        for n, one in zip(numbers, answers):
+            self.ids[n] = one.get("id")  # else it is refused for now
+        return all(self.ids[n] for n in numbers)
+
     # ---- counting
 
     def check(self, api, seconds=120):
@@ -290,11 +311,14 @@ class Workload:
 
 
 class Submitter(threading.Thread):
-    """Feeds a workload to the host beside whatever is done to it, as far as it is let: with `with`, so that it ends with the test."""
+    """Feeds a workload to the host beside whatever is done to it, as far as it is let: with `with`, so that it ends with the test.
 
-    def __init__(self, workload, api):
+    One of `parts` that share the workload; a request has as many jobs as one of `sizes` says."""
+
+    def __init__(self, workload, api, part=0, parts=1, sizes=(1,)):
         super().__init__(daemon=True)
         self._workload, self._api, self._problem = workload, api.another(), None
+        self._mine, self._sizes, self._dice = range(part, len(workload.plan), parts), sizes, random.Random(part)
         self._changed, self._share, self._given_up = threading.Condition(), 0.0, False
 
     def __enter__(self):
@@ -320,15 +344,22 @@ class Submitter(threading.Thread):
             self._changed.notify()
 
     def run(self):
-        count = len(self._workload.plan)
         try:
-            for n in range(count):
-                with self._changed:
-                    self._changed.wait_for(lambda n=n: n < self._share * count or self._given_up)
-                if self._given_up:
-                    break
-                self._workload.submit(self._api, n, n + 1, lambda: self._given_up)
+            while self._mine and self._submit_some(self._mine[:self._dice.choice(self._sizes)]):
+                pass
         except Exception as problem:  # told at the end
             self._problem = problem
         finally:
             self._api.close()
+
+    def _submit_some(self, numbers):
+        with self._changed:
+            self._changed.wait_for(lambda: numbers[-1] < self._share * len(self._workload.plan) or self._given_up)
+        if self._given_up:
+            return False
+        if len(numbers) > 1:
+            self._workload.submit_array(self._api, numbers, lambda: self._given_up)
+        else:
+            self._workload.submit(self._api, numbers[0], numbers[0] + 1, lambda: self._given_up)
+        self._mine = self._mine[len(numbers):]
+        return True
