@@ -194,12 +194,13 @@ static void test_payload_pieces(void) {
     } rows[] = {
         {0, 0},
         {1, 1},
-        {63, 1},
+        {62, 1},
         {REDIS_PIECE_MAX, 1},
         {REDIS_PIECE_MAX + 1, 2},
-        {128, 2},
-        {1023, 16},
-        {REDIS_PAYLOAD_INLINE, 16},
+        {126, 2},
+        {127, 3},
+        {1008, 16},
+        {REDIS_PAYLOAD_INLINE, 17},
     };
     for (size_t i = 0; i < sizeof data; i++) {
         data[i] = (char)(i * 7);
@@ -246,7 +247,7 @@ static void test_values_stay_compact(void) {
     job.spec.file_count = 0;
     (void)jobhash_write(&job, true, &a);
     for (size_t i = 0; i < a.count; i++) {
-        EXPECT_TRUE(a.lens[i] <= REDIS_PIECE_MAX);
+        EXPECT_TRUE(a.lens[i] <= REDIS_VALUE_COMPACT);
     }
     EXPECT_TRUE(a.count / 2 <= 128); // hash-max-listpack-entries
     redis_args_free(&a);
@@ -456,7 +457,7 @@ static void test_view_by_state(void) {
 
 static void test_unknown_fields(void) {
     static const char *const pairs[] = {
-        "fromTheFuture", "x", "", "", "payloa", "1", "16", "y", "1x", "z"};
+        "fromTheFuture", "x", "", "", "payloa", "1", "17", "y", "1x", "z"};
     struct arena arena = {.head = NULL};
     struct redis_job job;
     EXPECT_EQ_INT(0, read_pairs(pairs, ARRAY_LEN(pairs), &job, &arena, NULL));

@@ -43,7 +43,7 @@ static void test_as_submitted(void) {
     struct redis_job job;
     set_init(&s);
     struct job_spec spec = spec_of(&s, "{\"long\":\"enough that it stands in several pieces of the "
-                                       "hash, each of which is sixty-four bytes long\"}");
+                                       "hash, each of which is sixty-three bytes long\"}");
     spec.priority = PRIORITY_HIGH;
     spec.tenant = "";
     spec.labels = "a,b";

@@ -6,11 +6,12 @@
 #include "store/files.h"
 #include "store/redis/jobfield.h"
 
-enum { PIECES_MAX = REDIS_PAYLOAD_INLINE / REDIS_PIECE_MAX };
+enum { PIECES_MAX = (REDIS_PAYLOAD_INLINE + REDIS_PIECE_MAX - 1) / REDIS_PIECE_MAX };
 
 // Redis keeps numbers in two bytes, so the names of the later pieces cost next to nothing.
 static const char *const piece_names[PIECES_MAX] = {
-    "payload", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15",
+    "payload", "1",  "2",  "3",  "4",  "5",  "6",  "7",  "8",
+    "9",       "10", "11", "12", "13", "14", "15", "16",
 };
 
 void jobhash_of_spec(const struct job_spec *spec, struct redis_job *ret) {
@@ -132,10 +133,11 @@ static int piece_number(struct bytes name) {
 }
 
 static int bad_field(struct err *e, int r, struct bytes name) {
-    return r == -ENOMEM ? err_set(e, r, "out of memory")
-                        : err_set(e, r, "the job's field \"%.*s\" is damaged",
-                                  (int)(name.len < REDIS_PIECE_MAX ? name.len : REDIS_PIECE_MAX),
-                                  (const char *)name.data);
+    return r == -ENOMEM
+               ? err_set(e, r, "out of memory")
+               : err_set(e, r, "the job's field \"%.*s\" is damaged",
+                         (int)(name.len < REDIS_VALUE_COMPACT ? name.len : REDIS_VALUE_COMPACT),
+                         (const char *)name.data);
 }
 
 static int take_fields(struct reading *rd, const struct redis_reply *fields, struct err *e) {

@@ -16,7 +16,8 @@
 #include "store/store.h"
 
 enum {
-    REDIS_PIECE_MAX = 64,                /* bytes: hash-max-listpack-value         */
+    REDIS_VALUE_COMPACT = 64,            /* bytes: hash-max-listpack-value         */
+    REDIS_PIECE_MAX = 63,                /* bytes: one more takes a longer head    */
     REDIS_PAYLOAD_INLINE = 1024,         /* bytes                                  */
     REDIS_VALUE_MAX = 512 * 1024 * 1024, /* bytes of a payload: Redis has no more  */
     REDIS_JOB_OVERHEAD = 96,             /* what a job counts for besides its spec */
