@@ -107,9 +107,10 @@ static unsigned char *put_string(unsigned char *p, const char *text, size_t len)
 }
 
 // How long the entry is, in groups of 7 bits, the high ones first; to be read backwards: all but the first are marked.
+// Redis computes from the length how many groups there are, and takes one more than it needs for 2^14 - 1, 2^21 - 1, ...
 static unsigned char *put_length_behind(unsigned char *p, size_t len) {
     unsigned groups = 1;
-    while (len >> (7 * groups) != 0) {
+    while ((len + (groups > 1)) >> (7 * groups) != 0) {
         groups++;
     }
     for (unsigned i = groups; i-- > 0;) {

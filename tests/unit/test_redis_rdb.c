@@ -107,10 +107,12 @@ static void test_numbers(void) {
 
 // Around each length that changes how a length is written.
 static void test_lengths(void) {
-    static const size_t sizes[] = {1,   61,  62,   63,   64,   124,   125,   126,
-                                   127, 128, 4094, 4095, 4096, 16380, 16400, 70000};
-    char *text = malloc(70000);
-    memset(text, 'x', 70000);
+    static const size_t sizes[] = {1,     61,    62,    63,      64,      124,    125,
+                                   126,   127,   128,   4094,    4095,    4096,   16377,
+                                   16378, 16379, 70000, 2097145, 2097146, 2097147};
+    enum { LONGEST = 2097147 };
+    char *text = malloc(LONGEST);
+    memset(text, 'x', LONGEST);
     for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
         const char *const words[] = {"before", "1", "long", text, "behind", "2"};
         const size_t lens[] = {6, 1, 4, sizes[i], 6, 1};
