@@ -84,6 +84,22 @@ static void test_as_submitted(void) {
     set_finish(&s);
 }
 
+// The key's prefix tells its queue, so the hash does not.
+static void test_queue_with_prefix(void) {
+    struct set s;
+    struct redis_job job;
+    set_init(&s);
+    struct job_spec spec = spec_of(&s, "{}");
+    redis_recall_add(&s.recall, &spec, false);
+    struct redis_recalled *known = redis_recall_take(&s.recall, &spec.id);
+    if (EXPECT_TRUE(known != NULL && redis_recalled_read(known, &s.arena, &job))) {
+        EXPECT_TRUE(id_equal(&spec.id, &job.spec.id));
+        EXPECT_NULL(job.spec.queue);
+    }
+    redis_recalled_free(&known);
+    set_finish(&s);
+}
+
 static void test_oldest_go_first(void) {
     enum { JOBS = 10, KEPT = 4 };
     struct set s;
@@ -164,6 +180,7 @@ static void test_no_memory(void) {
 
 static const struct expect_test tests[] = {
     {"a job as it was submitted", test_as_submitted},
+    {"a job of a queue with a prefix", test_queue_with_prefix},
     {"the oldest are forgotten first", test_oldest_go_first},
     {"what must be read is not remembered", test_read_again},
     {"when it helps", test_helps},

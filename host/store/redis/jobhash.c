@@ -195,7 +195,7 @@ static int join_payload(struct reading *rd, struct err *e) {
     return 0;
 }
 
-static int read_job(const struct redis_reply *fields, bool parcel, struct arena *a,
+static int read_job(const struct redis_reply *fields, bool waits, struct arena *a,
                     struct redis_job *ret, struct err *e) {
     struct reading rd = {.arena = a, .job = ret};
     *ret = (struct redis_job){.state = JOB_QUEUED, .rev = 1, .spec.priority = PRIORITY_NORMAL};
@@ -211,10 +211,10 @@ static int read_job(const struct redis_reply *fields, bool parcel, struct arena 
     if (r < 0) {
         return r;
     }
-    const char *missing = id_is_zero(&ret->spec.id)   ? "id"
-                          : ret->spec.type == NULL    ? "type"
-                          : !rd.has_status && !parcel ? "status"
-                                                      : NULL;
+    const char *missing = id_is_zero(&ret->spec.id)  ? "id"
+                          : ret->spec.type == NULL   ? "type"
+                          : !rd.has_status && !waits ? "status"
+                                                     : NULL;
     if (missing != NULL) {
         return bad_field(e, -EBADMSG, bytes_of(missing));
     }
@@ -232,9 +232,14 @@ int jobhash_read(const struct redis_reply *fields, struct arena *a, struct redis
     return read_job(fields, false, a, ret, e);
 }
 
+int jobhash_read_waiting(const struct redis_reply *fields, struct arena *a, struct redis_job *ret,
+                         struct err *e) {
+    return read_job(fields, true, a, ret, e);
+}
+
 int jobhash_read_parcel(const struct redis_reply *fields, struct arena *a, struct redis_job *ret,
                         struct err *e) {
-    int r = read_job(fields, true, a, ret, e);
+    int r = jobhash_read_waiting(fields, a, ret, e);
     if (r == 0 && (ret->spec.queue == NULL || job_check_queue(ret->spec.queue, NULL) != 0)) {
         return bad_field(e, -EBADMSG, bytes_of("queue"));
     }

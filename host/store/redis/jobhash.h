@@ -90,8 +90,12 @@ void jobhash_diff(const struct redis_job *from, const struct redis_job *to, stru
 int jobhash_read(const struct redis_reply *fields, struct arena *a, struct redis_job *ret,
                  struct err *e);
 
-/* The same of a job on its way (the outbox): it says its queue, and may lack `status`, and is QUEUED
- * then. Its field `payload` may hold all of the payload, however large. */
+/* The same of a job that waits: it may lack `status`, and is QUEUED then. */
+int jobhash_read_waiting(const struct redis_reply *fields, struct arena *a, struct redis_job *ret,
+                         struct err *e);
+
+/* The same of a job on its way (the outbox), which says its queue. Its field `payload` may hold all
+ * of the payload, however large. */
 int jobhash_read_parcel(const struct redis_reply *fields, struct arena *a, struct redis_job *ret,
                         struct err *e);
 

@@ -114,7 +114,7 @@ bool redis_recalled_read(const struct redis_recalled *from, struct arena *a,
         items[i] = (struct redis_reply){.kind = REDIS_STRING, .text = next_word(&at)};
     }
     const struct redis_reply all = {.kind = REDIS_ARRAY, .items = items, .count = from->count};
-    return jobhash_read_parcel(&all, a, ret, &e) == 0;
+    return jobhash_read_waiting(&all, a, ret, &e) == 0;
 }
 
 void redis_recalled_put(const struct redis_recalled *from, struct redis_args *a) {
