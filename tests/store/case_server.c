@@ -66,6 +66,119 @@ static void test_no_memory(void) {
     rig_finish(&rig);
 }
 
+/* ------------------------------------------------------------------ a permission that is taken away */
+
+// What is repeated as its caller would: how often it took.
+static int commit_until_taken(struct rig *rig, struct store_commit_item *item) {
+    int tries = 1;
+    while (tries < 5 && rig_commit(rig, item) != 0) {
+        tries++;
+    }
+    EXPECT_EQ_INT(0, item->status);
+    return tries;
+}
+
+static void allow_restore(bool allowed) {
+    (void)rig_redis("ACL SETUSER default %crestore", allowed ? '+' : '-');
+}
+
+/* Whole hashes cannot be written any more: nothing is written by halves, and what is asked for again is written otherwise. */
+static void test_no_restore_commit(void) {
+    struct rig rig;
+    struct store_step step = {"s", bytes_of("1")};
+    struct store_warning warning = {"w", "m"};
+    rig_start(&rig);
+    struct job_id parent = rig_submit_plain(&rig, "q", "t");
+    const struct store_claimed *job = rig_claim_one(&rig, "q", "t");
+    struct job_spec kid = rig_spec(&rig, "q", "kid");
+    struct store_commit_item item = rig_item(job, JOB_EV_NONE);
+    item.steps = &step;
+    item.step_count = 1;
+    item.warnings = &warning;
+    item.warning_count = 1;
+    item.children = &kid;
+    item.child_count = 1;
+    allow_restore(false);
+    EXPECT_TRUE(commit_until_taken(&rig, &item) <= 2);
+    const struct store_job *got = rig_get(&rig, &parent);
+    EXPECT_EQ_UINT(1, got->step_count);
+    EXPECT_EQ_UINT(1, got->warning_count);
+    EXPECT_EQ_INT(JOB_QUEUED, rig_state(&rig, &kid.id));
+    EXPECT_EQ_UINT(1, rig_claim(&rig, "q", "kid", 5)->job_count);
+    EXPECT_TRUE(rig.health[0] == '\0');
+    allow_restore(true);
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
+/* One of two ends with a log, the other without ado. */
+static void test_no_restore_ends(void) {
+    struct rig rig;
+    rig_start(&rig);
+    struct job_id ids[2] = {rig_submit_plain(&rig, "q", "t"), rig_submit_plain(&rig, "q", "t")};
+    const struct store_claim *claim = rig_claim(&rig, "q", "t", 2);
+    struct store_commit_item items[2];
+    struct store_commit commit = {.items = items, .count = 2};
+    if (EXPECT_EQ_UINT(2, claim->job_count)) {
+        items[0] = rig_item(&claim->jobs[0], JOB_EV_SUCCEED);
+        items[1] = rig_item(&claim->jobs[1], JOB_EV_SUCCEED);
+        items[0].log_tail = bytes_of("log");
+        allow_restore(false);
+        for (int i = 0; i < 5 && rig_run(&rig, &commit.op, STORE_COMMIT) != 0; i++) {
+            store_op_finish(&commit.op);
+        }
+        store_op_finish(&commit.op);
+    }
+    for (int i = 0; i < 2; i++) {
+        EXPECT_EQ_INT(0, items[i].status);
+        EXPECT_EQ_INT(JOB_SUCCEEDED, rig_state(&rig, &ids[i]));
+    }
+    allow_restore(true);
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
+/* A child that is on its way arrives. */
+static void test_no_restore_forward(void) {
+    struct rig rig;
+    rig_start(&rig);
+    (void)rig_submit_plain(&rig, "q", "t");
+    struct job_spec kid = rig_spec(&rig, "elsewhere", "kid");
+    struct store_commit_item item = rig_item(rig_claim_one(&rig, "q", "t"), JOB_EV_SUCCEED);
+    item.children = &kid;
+    item.child_count = 1;
+    EXPECT_EQ_INT(0, rig_commit(&rig, &item));
+    allow_restore(false);
+    int r = -1;
+    for (int i = 0; i < 5 && r != 0; i++) {
+        struct store_forward f = {.limit = 10};
+        r = rig_run(&rig, &f.op, STORE_FORWARD);
+        store_op_finish(&f.op);
+    }
+    EXPECT_EQ_INT(0, r);
+    EXPECT_EQ_INT(JOB_QUEUED, rig_state(&rig, &kid.id));
+    allow_restore(true);
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
+static void test_no_restore_submit(void) {
+    struct rig rig;
+    rig_start(&rig);
+    (void)rig_submit_plain(&rig, "q", "t");
+    allow_restore(false);
+    struct job_spec spec = rig_spec(&rig, "q", "t");
+    int r = -1;
+    for (int i = 0; i < 5 && r < 0; i++) {
+        r = rig_submit(&rig, &spec);
+    }
+    EXPECT_EQ_INT(SUBMIT_NEW, r);
+    EXPECT_EQ_UINT(2, rig_claim(&rig, "q", "t", 5)->job_count);
+    allow_restore(true);
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
 /* A server of the case's own, which keeps what it answered for and is killed. */
 static void test_restart(void) {
     struct redis_server server;
@@ -254,6 +367,10 @@ static void test_ends_of_keys(void) {
 
 CASES(server_shared, ON_SHARED, {"servers that are refused, with words", test_refusals},
       {"a server that is not there", test_unreachable}, {"a server without memory", test_no_memory},
+      {"a commit that may not RESTORE any more", test_no_restore_commit},
+      {"ends that may not RESTORE any more", test_no_restore_ends},
+      {"a parcel that may not be brought by RESTORE any more", test_no_restore_forward},
+      {"a submission that may not RESTORE any more", test_no_restore_submit},
       {"a server that is started again", test_restart},
       {"a server that stands still", test_stopped},
       {"each operation has its own time", test_stopped_apart},

@@ -35,9 +35,28 @@ static void on_complaint(struct timer *t, void *arg) {
     redis_health_tell(s, &s->fault);
 }
 
-void redis_health_judge(struct redis_store *s, int status, const struct err *e) {
+// What it may not do any more may be RESTORE: then the same can be done without, once it is asked for again.
+static bool may_do_without(struct redis_store *s, const struct store_op *op) {
+    if (s->restores) {
+        s->restores = false;
+        s->restored_ms = env_mono_ms(&s->net_env);
+        if (s->log != NULL) {
+            log_warn(s->log, "store.restore",
+                     "msg=\"%s; if that is RESTORE: jobs are written without it from now on, which "
+                     "costs the server more\"",
+                     op->err.msg);
+        }
+    }
+    return op->posted_mono_ms <= s->restored_ms;
+}
+
+void redis_health_judge(struct redis_store *s, const struct store_op *op) {
+    int status = op->status;
+    if (status == -EACCES && may_do_without(s, op)) {
+        return;
+    }
     if ((status == -EROFS || status == -EACCES) && !s->told) {
-        redis_health_tell(s, e);
+        redis_health_tell(s, &op->err);
     } else if (status == 0 && s->told && s->greeted) {
         tell_well(s);
     }

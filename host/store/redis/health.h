@@ -10,6 +10,7 @@
 #include "redis/link.h"
 
 struct redis_store;
+struct store_op;
 
 enum { REDIS_GREET_MS = 30000 };
 
@@ -23,7 +24,8 @@ void redis_health_down(void *arg, const struct redis_failure *why, int64_t wait_
 /* The store is not well: the host is told so now, and again when it is. */
 void redis_health_tell(struct redis_store *s, const struct err *why);
 
-/* What an operation met: a refused write makes the store degraded, a success healthy again. */
-void redis_health_judge(struct redis_store *s, int status, const struct err *e);
+/* What an operation met: a refused write makes the store degraded, a success healthy again. What is not permitted is
+ * tried without RESTORE first. */
+void redis_health_judge(struct redis_store *s, const struct store_op *op);
 
 #endif

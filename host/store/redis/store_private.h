@@ -50,10 +50,11 @@ struct redis_store {
     struct redis_request greeting;      /* what follows each (re)connect */
     struct timer complaint;             /* a lost connection is worth a word when it fires */
     bool learned;                       /* jh:queues has been read once */
-    bool greeted;  /* the greeting of this connection is over                   */
-    bool judged;   /* its settings were looked at                                */
-    bool restores; /* it takes a hash as one word: redis/rdb.h                   */
-    bool told;     /* health(why) was the last word                             */
+    bool greeted;        /* the greeting of this connection is over                   */
+    bool judged;         /* its settings were looked at                                */
+    bool restores;       /* it takes a hash as one word: redis/rdb.h                   */
+    int64_t restored_ms; /* when it did so last (monotonic), if it does not any more   */
+    bool told;           /* health(why) was the last word                             */
     bool closing;
     struct err fault; /* why it is not well */
 };

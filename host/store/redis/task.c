@@ -102,7 +102,7 @@ static void answer(struct redis_task *t) {
     struct store_op *op = t->op;
     TAILQ_REMOVE(&s->tasks, t, all);
     if (t->kind->mutates) {
-        redis_health_judge(s, op->status, &op->err);
+        redis_health_judge(s, op);
     }
     if (t->kind->finish != NULL) {
         t->kind->finish(t);

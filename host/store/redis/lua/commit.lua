@@ -26,6 +26,7 @@ local function take_commit()
     local more = take()
     if more == 'whole' then
         it.whole = take()
+        packed = true
     elseif more ~= '' then
         take_settings(it)
         it.gone_first, it.gone_last = take_range(take_number())
@@ -175,9 +176,16 @@ for i = 1, #queues do
 end
 local limits = {steps = take_number(), step_bytes = take_number(), warnings = take_number(), outputs = take_number(),
                 history = take_number()}
-local reply = {}
+local items, reply = {}, {}
 for i = 1, take_number() do
-    reply[i] = commit(take_commit(), limits)
+    items[i] = take_commit()
+end
+local refusal = refuse_packed()
+if refusal then
+    return refusal
+end
+for i, it in ipairs(items) do
+    reply[i] = commit(it, limits)
 end
 finish_inserts()
 finish()

@@ -13,6 +13,10 @@ for i = 1, take_number() do
     twice = twice or ids[it.id]
     ids[it.id] = true
 end
+local refusal = refuse_packed()
+if refusal then
+    return refusal
+end
 -- One question instead of a hundred: nearly always none of them is there.
 local fresh = not twice and redis.call('EXISTS', unpack(keys)) == 0
 for i, it in ipairs(items) do

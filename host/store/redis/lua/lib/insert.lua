@@ -11,6 +11,7 @@ local PARCEL_KEEP_MS = 691200000 -- 8 days: longer than any host sleeps between 
 --   comes     'spooled', 'forwarded'   payload  one too large for the hash
 --   max_waiting  how many may wait     keep_ms  how long it is kept as a duplicate
 --   tombstone    ms
+local packed = false -- of some items the hash is one word
 local function take_item()
     local a = argument
     local first = a + 7
@@ -18,9 +19,19 @@ local function take_item()
     local it = {q = queues[ARGV[a + 1]], id = ARGV[a + 2], raw = ARGV[a + 3], type = ARGV[a + 4],
                 bytes = tonumber(ARGV[a + 5]), first = first, last = last, priority = false, keep_ms = 0}
     argument = last
+    packed = packed or first == last
     take_settings(it)
     it.due, it.max_waiting, it.keep_ms = tonumber(it.due), tonumber(it.max_waiting), tonumber(it.keep_ms)
     return it
+end
+
+-- nil, or an error to answer: a permission may be taken away at any time, and what is refused in the middle of a script
+-- leaves half of it. So this is asked before the first write. (A server that cannot be asked has no such permissions.)
+local function refuse_packed()
+    if not packed or not redis.acl_check_cmd or redis.acl_check_cmd('RESTORE', queues[1].job, '0', '') then
+        return nil
+    end
+    return redis.error_reply('NOPERM this user may not RESTORE any more')
 end
 
 local function bytes_in_use(q)
@@ -121,10 +132,11 @@ local function insert(it, room, fresh)
     elseif it.comes and is_remembered(q, it.id) then
         return REPEATED
     end
+    local code, winner, state = insert_new(it, room)
     if it.comes == 'forwarded' then -- until its parcel is surely gone: op_forward.c
         redis.call('SET', q.s .. 'tomb:' .. it.id, text_of(now + PARCEL_KEEP_MS), 'PX', text_of(PARCEL_KEEP_MS))
     end
-    return insert_new(it, room)
+    return code, winner, state
 end
 
 -- Enters the new ids into the index of all jobs, in entries that SWEEP can look at one by one. Before finish().
