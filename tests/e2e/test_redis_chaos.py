@@ -1,10 +1,12 @@
 """What a Redis does to its hosts in its worst hours: it is killed, loses its last second, stands still, or cannot be heard. Nothing that was accepted is
 lost, and nothing is committed twice. Figures are printed; counts are reduced unless JOBHOST_FULL=1."""
 import bisect
+import dataclasses
 import glob
 import os
 import random
 import signal
+import subprocess
 import threading
 import time
 
@@ -20,6 +22,7 @@ pytestmark = pytest.mark.skipif(redis_lib.SERVER is None or redis_lib.CLIENT is 
 
 RATE = build.count(500, 200, 50)  # submissions a second
 QUEUES = 4
+MIXED_MS = (*[0] * 36, 5, 5, 50, 300)  # some are under way at any moment, and two hosts keep up with RATE
 KILLS = build.count(30, 4, 3)
 NOTICE_S = 15  # until every submission knows that Redis is away: an operation's time, and some patience
 AWAY_S = build.count(60, 20, 20)  # for longer than that, and than a lease
@@ -94,11 +97,26 @@ def figures(fleet, jobs):
 
 # ---- it is killed
 
-class PowerCuts:
-    """Kills that take with them what was written in the last second: what `appendfsync everysec` may lose with its machine."""
+@dataclasses.dataclass
+class Kill:
+    """Before `since` the file had all that was answered; at `at` the server was gone."""
+    since: float
+    at: float
+
+    def may_lose(self, told):
+        return self.since <= told.answered and told.asked <= self.at
+
+
+class Killer:
+    """Kills Redis, and knows by looks at its append only file what went with it.
+
+    An answer comes after the write of what it tells, unless a sync of the disk is under way: Redis then answers at once and writes up to 2 s later. So with
+    `everysec` a slow disk may lose up to 3 s, and 2 s even if only the server dies. How slow it was is no matter of ours; but the file shows when it was
+    written to."""
 
     def __init__(self, redis):
-        self._redis, self._seen, self._over = redis, [], threading.Event()
+        self._redis, self._over = redis, threading.Event()
+        self._begun, self._seen = time.monotonic(), []  # of this life of the server
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
     def __enter__(self):
@@ -117,44 +135,66 @@ class PowerCuts:
         while not self._over.wait(0.02):
             self._seen.append((time.monotonic(), os.path.getsize(self._file())))
 
-    def cut(self):
+    def start(self):
+        """What a kill tore in the middle of a write is cut off first: Redis 7.0 would do half of a script at the start after the next one (docs/store-redis.md)."""
+        subprocess.run(["redis-check-aof", "--fix", self._file()], input="y\n", text=True, capture_output=True, check=True)
+        self._begun, self._seen = time.monotonic(), []
+        self._redis.start()
+
+    def kill(self):
+        self._redis.stop()
+        return self._kill(time.monotonic())
+
+    def cut_power(self):
+        """As if the disk had not got the last second: what `appendfsync everysec` may lose with its machine."""
         at = bisect.bisect_left(self._seen, (time.monotonic() - 1,))
         self._redis.stop()
+        gone = time.monotonic()
         if at > 0:
             os.truncate(self._file(), min(self._seen[at - 1][1], os.path.getsize(self._file())))
+        return self._kill(gone)
+
+    def _kill(self, at):
+        """The write that ends where the file ends now may be there in part; the one before that is there."""
+        size, seen = os.path.getsize(self._file()), list(self._seen)
+        for _ in range(2):
+            while seen and seen[-1][1] >= size:
+                seen.pop()
+            size = seen[-1][1] if seen else 0
+        return Kill(seen[-1][0] if seen else self._begun, at)
 
 
-def torment(redis, dice, kill):
-    """The moments at which it was killed."""
-    moments = []
+def torment(killer, dice, kill):
+    """The kills."""
+    kills = []
     for _ in range(KILLS):
         time.sleep(dice.uniform(1.2, 4))  # the moment of the kill, not readiness
-        moments.append(time.monotonic())
-        kill()
+        kills.append(kill())
         time.sleep(dice.choice([0, 0, dice.uniform(0, 2), dice.uniform(0, 2)]))
-        redis.start()
+        killer.start()
     time.sleep(1)
-    return moments
+    return kills
 
 
 @pytest.mark.parametrize("how", ["always", "everysec", "power"] if build.FULL else ["always"])
 @pytest.mark.parametrize("hosts", [1, 2] if build.FULL else [1])
 def test_killed(start_redis, make_fleet, how, hosts):
-    """With `always` no job that was answered with 2xx is lost; else at most those of the last second before a kill."""
+    """With `always` no job that was answered with 2xx is lost; else only those that Redis had not written to its file."""
     seed = build.seed()
     redis = start_redis("always" if how == "always" else "everysec")
     fleet = make_fleet(redis)
     fleet.add(hosts)
-    with PowerCuts(redis) as power, Flood(fleet.hosts, traces(fleet, seed, (0, 0, 0, 5, 50, 300)), RATE) as flood:
-        moments = torment(redis, random.Random(seed), power.cut if how == "power" else redis.stop)
+    with Killer(redis) as killer, Flood(fleet.hosts, traces(fleet, seed, MIXED_MS), RATE) as flood:
+        kills = torment(killer, random.Random(seed), killer.cut_power if how == "power" else killer.kill)
     jobs = settle(fleet.hosts[0])
     lost = [t for job, t in flood.accepted().items() if job not in jobs]
-    ages = sorted(min((at - t.answered for at in moments if at >= t.answered), default=1e9) for t in lost)
-    print(f"{how}, {hosts} hosts, {len(moments)} kills; {flood}\n{figures(fleet, jobs)}; {len(lost)} of {len(flood.accepted())} with 2xx are lost, "
-          f"answered at most {ages[-1] if ages else 0:.2f} s before a kill; worst overlap {fleet.worst_overlap():.2f} s")
+    ages = [max((kill.at - t.answered for kill in kills if kill.may_lose(t)), default=None) for t in lost]
+    print(f"{how}, {hosts} hosts, {len(kills)} kills; {flood}\n{figures(fleet, jobs)}; {len(lost)} of {len(flood.accepted())} with 2xx are lost, "
+          f"answered {max(filter(None, ages), default=0):.2f} s before a kill at most; worst overlap {fleet.worst_overlap():.2f} s")
     if how == "always":
         assert not lost, lost[:3]
-    assert not ages or ages[-1] < 3.5, ages[-5:]  # a second, and up to 2 in which writes wait for a sync that is under way
+    unexplained = [t for t, age in zip(lost, ages) if age is None]
+    assert not unexplained, unexplained[:3]
 
 
 # ---- it stands still
@@ -175,16 +215,18 @@ def still_flood(redis, fleet, seed):
     return flood, [t for t in flood.told() if begin + NOTICE_S <= t.asked < end - 1]
 
 
-def assert_order(fleet, flood):
-    """Of each queue, those that went to the spool at once began in the order of their ids; one that was on its way may have arrived."""
-    firsts = {job: min(times[0] for times in runs.values()) for job, runs in fleet.executions().items() if len(runs) == 1}
-    checked = 0
-    for queue in {t.queue for t in flood.told()}:
-        began = sorted((firsts[t.id], t.id) for t in flood.told() if t.degraded and t.answered - t.asked < 1 and t.queue == queue and t.id in firsts)
-        ids = [job for _, job in began]
+def assert_order(fleet, flood, jobs):
+    """Of each queue, those that went to the spool began in the order of their ids. Not so the few that began when a lease had ended: Redis, awake again, first
+    does what lay in its socket, also a claim that nobody waits for any more, and such a claim is never sent twice (docs/store-redis.md). They are told by their
+    changes of state: submitted, claimed, ended is 3."""
+    ran = {job: min(times[0] for times in runs.values()) for job, runs in fleet.executions().items() if jobs[job]["rev"] == 3}
+    spooled = [t for t in flood.told() if t.degraded and t.id in ran]
+    for queue in {t.queue for t in spooled}:
+        ids = [job for _, job in sorted((ran[t.id], t.id) for t in spooled if t.queue == queue)]
         assert ids == sorted(ids), [(a, b) for a, b in zip(ids, sorted(ids)) if a != b][:3]
-        checked += len(ids)
-    return checked
+    late = sum(1 for t in flood.told() if t.degraded) - len(spooled)
+    assert late <= QUEUES, late
+    return f"{len(spooled)} of the spool in order, {late} claimed twice"
 
 
 def test_stands_still_with_a_spool(start_redis, make_fleet, folder):
@@ -200,7 +242,7 @@ def test_stands_still_with_a_spool(start_redis, make_fleet, folder):
     assert all(t.status == 202 for t in told), [t for t in told if t.status != 202][:3]
     assert meanwhile and all(t.degraded for t in meanwhile)
     assert set(jobs) == set(flood.accepted())
-    print(f"{figures(fleet, jobs)}; {assert_order(fleet, flood)} of the spool in order")
+    print(f"{figures(fleet, jobs)}; {assert_order(fleet, flood, jobs)}")
 
 
 def test_stands_still_without_a_spool(start_redis, make_fleet):
@@ -276,6 +318,6 @@ def test_away_at_the_start(start_redis, make_fleet, folder, how):
         time.sleep(3)
     wait_forwarded(host)
     jobs = settle(host)
-    print(f"{how}: ready after {ready_s:.2f} s; {flood}; {figures(fleet, jobs)}; {assert_order(fleet, flood)} of the spool in order")
+    print(f"{how}: ready after {ready_s:.2f} s; {flood}; {figures(fleet, jobs)}; {assert_order(fleet, flood, jobs)}")
     assert all(t.status == 202 for t in flood.told())
     assert set(jobs) == set(flood.accepted()) and any(t.degraded for t in flood.told())
