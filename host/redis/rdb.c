@@ -138,6 +138,9 @@ static void put_string_length(unsigned char *p, size_t length) {
 
 struct bytes redis_rdb_hash(const char *const *words, const size_t *lens, size_t count,
                             struct arena *a) {
+    if (count % 2 != 0 || count >= UINT16_MAX) { // a server that believed it would end
+        return (struct bytes){NULL, 0};
+    }
     size_t most = FRAME + HEAD + count * ENTRY_MAX;
     for (size_t i = 0; i < count; i++) {
         most += lens[i];

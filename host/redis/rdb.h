@@ -16,7 +16,7 @@
 #include "base/arena.h"
 #include "base/bytes.h"
 
-/* `count` names and values in turn, fewer than 65535. In the arena; {NULL, 0}: no memory. */
+/* `count` names and values in turn, fewer than 65535. In the arena; {NULL, 0}: no memory, or no such number. */
 struct bytes redis_rdb_hash(const char *const *words, const size_t *lens, size_t count,
                             struct arena *a);
 

@@ -2,6 +2,7 @@
 #include "redis/rdb.h"
 
 #include <hiredis/hiredis.h>
+#include <inttypes.h>
 
 #include "expect.h"
 #include "redis_server.h"
@@ -133,6 +134,33 @@ static void test_many(void) {
     expect_texts(words, WORDS_MAX);
 }
 
+// Hashes of random words, some of which are numbers.
+static void test_random(void) {
+    enum { HASHES = 400, PAIRS_MAX = 40, LEN_MAX = 300 };
+    static char texts[2 * PAIRS_MAX][LEN_MAX + 24];
+    uint64_t random = 88172645463325252;
+    for (int n = 0; n < HASHES; n++) {
+        const char *words[2 * PAIRS_MAX];
+        size_t lens[2 * PAIRS_MAX], count = 0;
+        random ^= random << 13, random ^= random >> 7, random ^= random << 17;
+        size_t want = 2 * (random % PAIRS_MAX + 1);
+        for (size_t i = 0; i < want; i++) {
+            random ^= random << 13, random ^= random >> 7, random ^= random << 17;
+            lens[i] = random % 3 == 0 ? (size_t)snprintf(texts[i], 24, "%" PRId64,
+                                                         (int64_t)random >> random % 63)
+                                      : random % LEN_MAX;
+            if (random % 3 != 0) {
+                memset(texts[i], (int)(random >> 8 & 0xff), lens[i]);
+            }
+            if (i % 2 == 0) { // names differ
+                lens[i] += (size_t)snprintf(texts[i] + lens[i], 24, ":%zu", i);
+            }
+            words[count++] = texts[i];
+        }
+        expect_hash(words, lens, count);
+    }
+}
+
 // Damaged on its way: the server says so, and keeps what it had.
 static void test_damaged(void) {
     static const char *const words[] = {"a", "1"};
@@ -159,6 +187,7 @@ static const struct expect_test tests[] = {
     {"numbers, and what looks like them", test_numbers},
     {"strings of all lengths", test_lengths},
     {"very many fields", test_many},
+    {"random words", test_random},
     {"a damaged form", test_damaged},
 };
 
