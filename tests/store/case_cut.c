@@ -10,7 +10,7 @@ enum { POINTS_MAX = 200, KEEP_MS = 60000 };
 struct life {
     struct rig rig;
     struct redis_proxy *proxy;
-    struct job_spec main, doomed, kid;
+    struct job_spec main, doomed, kid, plain;
 };
 
 static void life_finish(struct life *l) {
@@ -82,6 +82,21 @@ static void forward_all(struct rig *rig) {
     }
 }
 
+/* A job that ends without ado, and without the START that it would have had: as one word, where the server takes it so. */
+static void run_plain(struct life *l) {
+    struct rig *rig = &l->rig;
+    l->plain = rig_spec(rig, "q", "plain");
+    submit(rig, &l->plain);
+    const struct store_claimed *job = claim_whatever_happens(rig, "plain");
+    if (job != NULL) {
+        struct store_commit_item item = rig_item(job, JOB_EV_SUCCEED);
+        item.keep_ms = KEEP_MS;
+        item.counters.attempts = item.counters.executions = 1;
+        EXPECT_EQ_INT(0, rig_commit(rig, &item));
+        EXPECT_EQ_INT(JOB_SUCCEEDED, item.state);
+    }
+}
+
 /* Every kind of change once, one after the other. */
 static void live(struct life *l) {
     struct rig *rig = &l->rig;
@@ -105,6 +120,7 @@ static void live(struct life *l) {
     store_op_finish(&start.op);
     EXPECT_EQ_INT(0, rig_beat(rig));
     run_main(l, job);
+    run_plain(l);
     forward_all(rig);
     rig->now += 10;
     (void)rig_due(rig, NULL);
@@ -130,6 +146,9 @@ static void expect_once(struct life *l) {
     EXPECT_EQ_UINT(1, job->child_count);
     EXPECT_EQ_UINT(1, job->history_count);
     EXPECT_EQ_UINT(10, job->result_size);
+    EXPECT_EQ_INT(JOB_SUCCEEDED, rig_state(rig, &l->plain.id));
+    EXPECT_EQ_UINT(1, rig_get(rig, &l->plain.id)->commit_no);
+    EXPECT_EQ_INT(1, rig_get(rig, &l->plain.id)->counters.executions);
     EXPECT_EQ_INT(JOB_CANCELLED, rig_state(rig, &l->doomed.id));
     EXPECT_EQ_UINT(5, rig_get(rig, &l->doomed.id)->rev); // born, due, parked, awake, cancelled
     struct store_kv_get get = {.kv_namespace = "plug", .key = "n", .what = STORE_KV_COUNTER};
@@ -141,7 +160,7 @@ static void expect_once(struct life *l) {
     EXPECT_EQ_INT(0, stats->outbox);
     const struct store_claim *kids = rig_claim(rig, "far", "kid", 5);
     EXPECT_EQ_UINT(1, kids->job_count);
-    EXPECT_EQ_UINT(3, rig_list(rig, rig_filter(), 10, NULL)->count);
+    EXPECT_EQ_UINT(4, rig_list(rig, rig_filter(), 10, NULL)->count);
     struct store_audit_list *list = RIG_NEW(rig, store_audit_list);
     list->limit = 10;
     EXPECT_EQ_INT(0, rig_run(rig, &list->op, STORE_AUDIT_LIST));
