@@ -191,7 +191,7 @@ static void judge_refusal(struct judge *j, const struct redis_refusal *r, const 
     case REDIS_CREDENTIALS:
         say(j, true, "permission",
             "user %.64s may not %s (%s). ACL SETUSER %.64s ~* &jh:* +@read +@write +@pubsub "
-            "+@scripting +@connection -@dangerous +time +info +role +config|get",
+            "+@scripting +@connection -@dangerous +time +info +role +config|get +restore",
             j->address->user[0] == '\0' ? "default" : j->address->user, what, r->words,
             j->address->user[0] == '\0' ? "default" : j->address->user);
         break;
