@@ -69,7 +69,7 @@ static void take_script(struct redis_facts *f, const struct redis_answer *a) {
     note_refusal(&f->script, a);
 }
 
-/* What was written by RESTORE was read by HGET. */
+/* What was written by RESTORE was read by HGET; and scripts can ask whether they may do it. */
 static void take_restored(struct redis_facts *f, const struct redis_answer *a) {
     struct bytes text = redis_reply_text(a->reply);
     f->restores = a->class == REDIS_FINE && text.len == 3 && memcmp(text.data, "yes", 3) == 0;
@@ -153,7 +153,7 @@ static const struct question {
      true},
     {{"EVAL", "redis.call('RESTORE', KEYS[1], '1000', ARGV[1]) local is = redis.call('HGET', "
               "KEYS[1], 'restored') "
-              "redis.call('DEL', KEYS[1]) return is"},
+              "redis.call('DEL', KEYS[1]) return redis.acl_check_cmd and is"},
      set_restore,
      take_restored,
      true},

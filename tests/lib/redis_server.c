@@ -93,12 +93,13 @@ static _Noreturn void become_server(const struct redis_server *s, pid_t parent, 
     int null = open("/dev/null", O_RDWR);
     (void)dup2(null, STDIN_FILENO);
     (void)dup2(words, STDOUT_FILENO);
-    (void)execlp("redis-server", "redis-server", "--port", "0", "--bind", "127.0.0.1",
-                 "--unixsocket", s->socket, "--dir", s->dir, "--save", "", "--tls-port", s->port,
-                 "--tls-cert-file", s->cert, "--tls-key-file", s->key, "--tls-ca-cert-file",
-                 s->cert, "--tls-auth-clients", "no", "--enable-debug-command", "yes",
-                 "--appendonly", s->fsync != NULL ? "yes" : "no", "--appendfsync",
-                 s->fsync != NULL ? s->fsync : "no", (char *)NULL);
+    (void)execlp(
+        "redis-server", "redis-server", "--port", "0", "--bind", "127.0.0.1", "--unixsocket",
+        s->socket, "--dir", s->dir, "--save", "", "--tls-port", s->port, "--tls-cert-file", s->cert,
+        "--tls-key-file", s->key, "--tls-ca-cert-file", s->cert, "--tls-auth-clients", "no",
+        "--enable-debug-command", "yes", "--appendonly", s->fsync != NULL ? "yes" : "no",
+        "--appendfsync", s->fsync != NULL ? s->fsync : "no",
+        s->without != NULL ? "--rename-command" : (char *)NULL, s->without, "", (char *)NULL);
     _exit(127);
 }
 

@@ -26,6 +26,7 @@ struct redis_server {
     char cert[64], key[64];  /* of "localhost" and 127.0.0.1, its own authority         */
     char port[8];            /* rediss://localhost:PORT                                 */
     const char *fsync;       /* NULL: nothing outlives it; else AOF, and its appendfsync */
+    const char *without;     /* NULL, or a command that it shall not have                */
     pid_t pid;               /* 0 = it does not run                                     */
     struct redisContext *by; /* what redis_server_ask() asks with                       */
 };

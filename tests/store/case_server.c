@@ -165,7 +165,10 @@ static void test_no_restore_forward(void) {
 static void test_no_restore_submit(void) {
     struct rig rig;
     rig_start(&rig);
+    (void)rig_redis("CONFIG RESETSTAT");
     (void)rig_submit_plain(&rig, "q", "t");
+    bool restores = strstr(rig_redis_text("INFO commandstats"), "cmdstat_restore:") != NULL;
+    EXPECT_EQ_INT(strcmp(rig_backend, "redis") == 0, restores); // by TLS it is one who may not
     allow_restore(false);
     struct job_spec spec = rig_spec(&rig, "q", "t");
     int r = -1;
@@ -177,6 +180,32 @@ static void test_no_restore_submit(void) {
     allow_restore(true);
     rig_expect_sound(&rig);
     rig_finish(&rig);
+}
+
+/* Behind the same address there is another one, and nobody was away for long enough to look at it anew. */
+static void test_no_restore_there(void) {
+    struct redis_server server;
+    struct rig rig;
+    char url[128];
+    redis_server_init(&server);
+    redis_server_start(&server);
+    rig_init(&rig);
+    (void)snprintf(url, sizeof url, "unix:%s", server.socket);
+    rig.config.url = url;
+    EXPECT_EQ_INT(0, rig_open(&rig));
+    (void)rig_submit_plain(&rig, "q", "t");
+    redis_server_kill(&server);
+    server.without = "restore";
+    redis_server_start(&server);
+    struct job_spec spec = rig_spec(&rig, "q", "t");
+    int r = -1;
+    for (int i = 0; i < 5 && r < 0; i++) {
+        r = rig_submit(&rig, &spec);
+    }
+    EXPECT_EQ_INT(SUBMIT_NEW, r);
+    EXPECT_EQ_UINT(1, rig_claim(&rig, "q", "t", 5)->job_count);
+    rig_finish(&rig);
+    redis_server_finish(&server);
 }
 
 /* A server of the case's own, which keeps what it answered for and is killed. */
@@ -371,6 +400,7 @@ CASES(server_shared, ON_SHARED, {"servers that are refused, with words", test_re
       {"ends that may not RESTORE any more", test_no_restore_ends},
       {"a parcel that may not be brought by RESTORE any more", test_no_restore_forward},
       {"a submission that may not RESTORE any more", test_no_restore_submit},
+      {"another server, without RESTORE", test_no_restore_there},
       {"a server that is started again", test_restart},
       {"a server that stands still", test_stopped},
       {"each operation has its own time", test_stopped_apart},
