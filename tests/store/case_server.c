@@ -208,6 +208,29 @@ static void test_no_restore_there(void) {
     redis_server_finish(&server);
 }
 
+/* What it has lost with its last second may be that there is such a queue: nobody else would find its jobs. */
+static void test_queue_lost(void) {
+    struct redis_server server;
+    struct rig rig;
+    char url[128];
+    redis_server_init(&server);
+    redis_server_start(&server);
+    rig_init(&rig);
+    (void)snprintf(url, sizeof url, "unix:%s", server.socket);
+    rig.config.url = url;
+    EXPECT_EQ_INT(0, rig_open(&rig));
+    (void)rig_submit_plain(&rig, "q", "t");
+    EXPECT_EQ_INT(1, REDIS_DO(&server, "HEXISTS", "jh:queues", "q"));
+    redis_server_kill(&server);
+    redis_server_start(&server);
+    struct job_spec spec = rig_spec(&rig, "q", "t");
+    EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(&rig, &spec));
+    RIG_AWAIT(&rig, REDIS_DO(&server, "HEXISTS", "jh:queues", "q") == 1);
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+    redis_server_finish(&server);
+}
+
 /* A server of the case's own, which keeps what it answered for and is killed. */
 static void test_restart(void) {
     struct redis_server server;
@@ -401,6 +424,7 @@ CASES(server_shared, ON_SHARED, {"servers that are refused, with words", test_re
       {"a parcel that may not be brought by RESTORE any more", test_no_restore_forward},
       {"a submission that may not RESTORE any more", test_no_restore_submit},
       {"another server, without RESTORE", test_no_restore_there},
+      {"a queue that the server has lost", test_queue_lost},
       {"a server that is started again", test_restart},
       {"a server that stands still", test_stopped},
       {"each operation has its own time", test_stopped_apart},

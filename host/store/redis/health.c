@@ -117,12 +117,28 @@ static void on_recheck(struct timer *t, void *arg) {
     }
 }
 
+// A server that has lost its last second, or that was not the master a moment ago, may not know of queues that
+// are in use; nobody else would find their jobs.
+static int learn_queues(struct redis_store *s, const struct redis_reply *stored, struct err *e) {
+    for (struct redis_queue *q = s->queues.by_name; q != NULL; q = q->hh.next) {
+        q->lost = q->registered;
+        q->registered = false;
+    }
+    int r = redis_queues_learn(&s->queues, stored, e);
+    for (struct redis_queue *q = s->queues.by_name; r == 0 && q != NULL; q = q->hh.next) {
+        if (q->lost && redis_store_queue(s, q->name, &r) == NULL) {
+            (void)err_set(e, r, "out of memory");
+        }
+    }
+    return r;
+}
+
 static void on_queues(struct redis_request *rq, const struct redis_reply *reply, int r,
                       const struct err *e) {
     struct redis_store *s = CONTAINER_OF(rq, struct redis_store, greeting);
     struct err words;
     if (r == 0) {
-        r = redis_queues_learn(&s->queues, reply, &words);
+        r = learn_queues(s, reply, &words);
         e = &words;
     }
     if (r != 0) {
