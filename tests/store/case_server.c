@@ -3,7 +3,12 @@
 #include <signal.h>
 
 #include "cases.h"
+#include "jobhost_plugin.h"
 #include "redis_server.h"
+
+static void id_text(const struct job_id *id, char text[JOB_ID_TEXT + 1]) {
+    id_format(id, text);
+}
 
 static void expect_refused(struct rig *rig, int want, const char *part) {
     int r = rig_open(rig);
@@ -182,6 +187,69 @@ static void test_no_restore_submit(void) {
     rig_finish(&rig);
 }
 
+/* Of two jobs that were submitted and end alike one ends as one word, the other field by field: nobody sees which. */
+static void test_no_restore_same(void) {
+    static const char script[] =
+        "local function read(id) local flat, map = redis.call('HGETALL', 'job:' .. id), {} "
+        "for i = 1, #flat, 2 do map[flat[i]] = flat[i + 1] end return map, #flat end "
+        "local a, n = read(ARGV[1]) local b, m = read(ARGV[2]) local odd = n == m and 0 or 1 "
+        "for name, value in pairs(a) do "
+        "if name ~= 'id' and b[name] ~= value then odd = odd + 1 end end return odd";
+    static const struct {
+        enum job_event event;
+        int64_t keep_ms;
+        int32_t attempts, executions;
+        const char *error;
+    } rows[] = {
+        {JOB_EV_SUCCEED, 60000, 1, 1, NULL},
+        {JOB_EV_SUCCEED, 0, 1, 1, NULL},
+        {JOB_EV_DIE, 60000, 1, 1, "all that one can say of it, and that is more than 64 bytes"},
+        {JOB_EV_DIE, 0, 1, 0, ""},
+        {JOB_EV_CANCEL, 60000, 0, 1, NULL}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct rig rig;
+        char payload[1024], texts[2][JOB_ID_TEXT + 1];
+        rig_start(&rig);
+        memset(payload, 'x', sizeof payload);
+        for (int k = 0; k < 2; k++) {
+            struct job_spec spec = rig_spec(&rig, "q", "t");
+            spec.payload = (struct bytes){payload, sizeof payload};
+            spec.tenant = "ann";
+            spec.content_type = "text/plain";
+            spec.labels = "a,b";
+            spec.callback = "https://example.org/a/callback/that/is/longer/than/sixty-four/bytes";
+            spec.retry = "{}";
+            spec.flow_id = "7";
+            spec.timeout_ms = 5000;
+            spec.nominal_ms = 9007199254740993;
+            spec.deadline_ms = spec.expires_ms = rig.now + 100000;
+            EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(&rig, &spec));
+            id_text(&spec.id, texts[k]);
+        }
+        const struct store_claim *claim = rig_claim(&rig, "q", "t", 2);
+        const struct job_error error = {JH_E_AUTH, "code", rows[i].error, "scope"};
+        const struct job_progress progress = {1, 3, "a third", rig.now};
+        for (size_t k = 0; k < 2 && EXPECT_EQ_UINT(2, claim->job_count); k++) {
+            struct store_commit_item item = rig_item(&claim->jobs[k], rows[i].event);
+            item.keep_ms = rows[i].keep_ms;
+            item.counters.attempts = rows[i].attempts;
+            item.counters.executions = rows[i].executions;
+            item.error = rows[i].error == NULL ? NULL : &error;
+            item.progress = &progress;
+            item.first_run_ms = rig.now;
+            EXPECT_TRUE(commit_until_taken(&rig, &item) <= 2);
+            allow_restore(false);
+        }
+        allow_restore(true);
+        EXPECT_EQ_INT(0, REDIS_DO(rig_server(), "EVAL", script, "0", texts[0], texts[1]));
+        for (int k = 0; k < 2; k++) {
+            EXPECT_EQ_INT(rows[i].keep_ms > 0, rig_redis("PTTL job:%s", texts[k]) > 0);
+        }
+        rig_expect_sound(&rig);
+        rig_finish(&rig);
+    }
+}
+
 /* Behind the same address there is another one, and nobody was away for long enough to look at it anew. */
 static void test_no_restore_there(void) {
     struct redis_server server;
@@ -310,10 +378,6 @@ static void test_stopped_apart(void) {
 
 /* ------------------------------------------------------------------ what others read */
 
-static void id_text(const struct job_id *id, char text[JOB_ID_TEXT + 1]) {
-    id_format(id, text);
-}
-
 /* The names and types that users of the seeds watch, with a prefix and without. */
 static void watch(const char *prefix, const char *queue_list, const char *processing,
                   const char *dlq) {
@@ -423,6 +487,7 @@ CASES(server_shared, ON_SHARED, {"servers that are refused, with words", test_re
       {"ends that may not RESTORE any more", test_no_restore_ends},
       {"a parcel that may not be brought by RESTORE any more", test_no_restore_forward},
       {"a submission that may not RESTORE any more", test_no_restore_submit},
+      {"an end with RESTORE and one without", test_no_restore_same},
       {"another server, without RESTORE", test_no_restore_there},
       {"a queue that the server has lost", test_queue_lost},
       {"a server that is started again", test_restart},

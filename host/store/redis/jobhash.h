@@ -69,7 +69,7 @@ void jobhash_of_spec(const struct job_spec *spec, struct redis_job *ret);
 
 /* Appends all fields that C writes as names and values, spec and life both, in the table's order;
  * borrowed from `job` where possible. `with_queue`: the field `queue` too. The number of pairs.
- * Not among them: `id` and `status`, which a script writes first, and the content of a payload of
+ * Not among them: `id` and `status`, which stand in front, and the content of a payload of
  * more than REDIS_PAYLOAD_INLINE bytes. */
 size_t jobhash_write(const struct redis_job *job, bool with_queue, struct redis_args *a);
 
