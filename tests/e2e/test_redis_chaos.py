@@ -24,6 +24,7 @@ RATE = build.count(500, 200, 50)  # submissions a second
 QUEUES = 4
 MIXED_MS = (*[0] * 36, 5, 5, 50, 300)  # some are under way at any moment, and two hosts keep up with RATE
 KILLS = build.count(30, 4, 3)
+TORN_BYTES = 400  # commands have up to so many
 NOTICE_S = 15  # until every submission knows that Redis is away: an operation's time, and some patience
 AWAY_S = build.count(60, 20, 20)  # for longer than that, and than a lease
 BOUND_S = LEASE_S / 2 + GAP_S
@@ -114,9 +115,9 @@ class Killer:
     `everysec` a slow disk may lose up to 3 s, and 2 s even if only the server dies. How slow it was is no matter of ours; but the file shows when it was
     written to."""
 
-    def __init__(self, redis):
-        self._redis, self._over = redis, threading.Event()
-        self._begun, self._seen = time.monotonic(), []  # of this life of the server
+    def __init__(self, redis, dice):
+        self._redis, self._dice, self._over = redis, dice, threading.Event()
+        self._begun, self._had, self._seen = time.monotonic(), 0, []  # of this life of the server
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
     def __enter__(self):
@@ -138,7 +139,7 @@ class Killer:
     def start(self):
         """What a kill tore in the middle of a write is cut off first: Redis 7.0 would do half of a script at the start after the next one (docs/store-redis.md)."""
         subprocess.run(["redis-check-aof", "--fix", self._file()], input="y\n", text=True, capture_output=True, check=True)
-        self._begun, self._seen = time.monotonic(), []
+        self._begun, self._had, self._seen = time.monotonic(), os.path.getsize(self._file()), []
         self._redis.start()
 
     def kill(self):
@@ -146,12 +147,13 @@ class Killer:
         return self._kill(time.monotonic())
 
     def cut_power(self):
-        """As if the disk had not got the last second: what `appendfsync everysec` may lose with its machine."""
+        """As if the disk had not got the last second: what `appendfsync everysec` may lose with its machine. Few disks stop at the end of a command."""
         at = bisect.bisect_left(self._seen, (time.monotonic() - 1,))
         self._redis.stop()
         gone = time.monotonic()
         if at > 0:
-            os.truncate(self._file(), min(self._seen[at - 1][1], os.path.getsize(self._file())))
+            size = min(self._seen[at - 1][1], os.path.getsize(self._file()))
+            os.truncate(self._file(), max(self._had, size - self._dice.randrange(TORN_BYTES)))
         return self._kill(gone)
 
     def _kill(self, at):
@@ -184,8 +186,9 @@ def test_killed(start_redis, make_fleet, how, hosts):
     redis = start_redis("always" if how == "always" else "everysec")
     fleet = make_fleet(redis)
     fleet.add(hosts)
-    with Killer(redis) as killer, Flood(fleet.hosts, traces(fleet, seed, MIXED_MS), RATE) as flood:
-        kills = torment(killer, random.Random(seed), killer.cut_power if how == "power" else killer.kill)
+    dice = random.Random(seed)
+    with Killer(redis, dice) as killer, Flood(fleet.hosts, traces(fleet, seed, MIXED_MS), RATE) as flood:
+        kills = torment(killer, dice, killer.cut_power if how == "power" else killer.kill)
     jobs = settle(fleet.hosts[0])
     lost = [t for job, t in flood.accepted().items() if job not in jobs]
     ages = [max((kill.at - t.answered for kill in kills if kill.may_lose(t)), default=None) for t in lost]
