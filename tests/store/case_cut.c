@@ -197,6 +197,63 @@ static void test_after(void) {
     cut_everywhere(REDIS_CUT_AFTER);
 }
 
+enum { IDS = 5 };
+
+/* Jobs by whoever submitted them: of every other one this host has to ask. Wherever it is cut off: each is claimed by it once, in
+ * their order, or comes back when its lease ends. */
+static bool claim_ids(unsigned point, enum redis_cut how) {
+    struct rig here, there;
+    struct job_id ids[IDS];
+    size_t met = 0;
+    struct redis_proxy *proxy = rig_start_behind_proxy(&here);
+    rig_start_beside(&there, &here);
+    for (int i = 0; i < IDS; i++) {
+        there.now = ++here.now;
+        ids[i] = rig_submit_plain(i % 2 == 0 ? &there : &here, "q", "t");
+    }
+    redis_proxy_cut(proxy, point, how);
+    while (met < IDS) {
+        struct store_claim_want want = {.lane = {"q", "t"}, .limit = IDS};
+        struct store_claim *claim = RIG_NEW(&here, store_claim);
+        claim->wants = &want;
+        claim->want_count = 1;
+        claim->host_nonce = here.nonce;
+        int r = rig_run(&here, &claim->op, STORE_CLAIM);
+        claim->wants = NULL;
+        for (size_t i = 0, k = 0; i < claim->job_count; i++, met++) {
+            while (k < IDS && !id_equal(&ids[k], &claim->jobs[i].spec.id)) {
+                k++;
+            }
+            EXPECT_TRUE(k < IDS); // behind the one before
+            EXPECT_EQ_INT(0, rig_succeed(&here, &claim->jobs[i]));
+        }
+        if (!EXPECT_TRUE(r != 0 || claim->job_count > 0)) {
+            break;
+        }
+        (void)rig_end_leases();
+        (void)rig_recover(&here);
+    }
+    EXPECT_EQ_UINT(IDS, met);
+    EXPECT_EQ_INT(IDS, rig_stats(&here)->queues[0].by_state[JOB_SUCCEEDED]);
+    rig_expect_sound(&there);
+    bool cut = redis_proxy_has_cut(proxy);
+    rig_finish(&there);
+    rig_close(&here);
+    redis_proxy_free(&proxy);
+    rig_finish(&here);
+    return cut;
+}
+
+static void test_lost_ids(void) {
+    for (int how = REDIS_CUT_BEFORE; how <= REDIS_CUT_AFTER; how++) {
+        unsigned point = 0;
+        while (point < 3 && claim_ids(point, (enum redis_cut)how)) {
+            point++;
+        }
+        EXPECT_EQ_UINT(3, point); // claim, jobs, commit
+    }
+}
+
 static int64_t next_lease(struct rig *rig) {
     struct store_recover rec = {.host_nonce = rig->nonce, .limit = 10};
     EXPECT_EQ_INT(0, rig_run(rig, &rec.op, STORE_RECOVER));
@@ -342,6 +399,7 @@ static void test_forgetful_server(void) {
 CASES(cut_shared, ON_SHARED, {"cut before every command of a life", test_before},
       {"cut after every command of a life", test_after},
       {"a claim whose answer is lost", test_lost_claim},
+      {"a claim of ids whose answers are lost", test_lost_ids},
       {"a revival whose answer is lost", test_lost_revival},
       {"a beat knows the leases that are its own", test_own_leases},
       {"scripts and connections are lost", test_forgetful_server});
