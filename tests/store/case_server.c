@@ -122,7 +122,7 @@ static void test_no_restore_ends(void) {
     rig_start(&rig);
     struct job_id ids[2] = {rig_submit_plain(&rig, "q", "t"), rig_submit_plain(&rig, "q", "t")};
     const struct store_claim *claim = rig_claim(&rig, "q", "t", 2);
-    struct store_commit_item items[2];
+    struct store_commit_item items[2] = {{.status = -1}, {.status = -1}};
     struct store_commit commit = {.items = items, .count = 2};
     if (EXPECT_EQ_UINT(2, claim->job_count)) {
         items[0] = rig_item(&claim->jobs[0], JOB_EV_SUCCEED);

@@ -192,15 +192,8 @@ static void test_payload_pieces(void) {
     static const struct {
         size_t len, fields;
     } rows[] = {
-        {0, 0},
-        {1, 1},
-        {62, 1},
-        {REDIS_PIECE_MAX, 1},
-        {REDIS_PIECE_MAX + 1, 2},
-        {126, 2},
-        {127, 3},
-        {1008, 16},
-        {REDIS_PAYLOAD_INLINE, 17},
+        {0, 0},   {1, 1},   {62, 1},    {REDIS_PIECE_MAX, 1},       {REDIS_PIECE_MAX + 1, 2},
+        {126, 2}, {127, 3}, {1008, 16}, {REDIS_PAYLOAD_INLINE, 17},
     };
     for (size_t i = 0; i < sizeof data; i++) {
         data[i] = (char)(i * 7);
