@@ -23,15 +23,20 @@ static void take_out(struct redis_recall *all, struct redis_recalled *job) {
     all->bytes -= sizeof *job + job->size;
 }
 
-static void forget(struct redis_recall *all, struct redis_recalled *job) {
-    take_out(all, job);
-    free(job);
+// The oldest, until no more than `most` bytes are left.
+static void forget(struct redis_recall *all, size_t most) {
+    while (all->by_id != NULL && all->bytes > most) {
+        struct redis_recalled *job = all->by_id;
+        take_out(all, job);
+        if (all->by_id == job) {
+            break; // never: it was the first. For who reads uthash's macros without knowing that
+        }
+        free(job);
+    }
 }
 
 void redis_recall_finish(struct redis_recall *all) {
-    while (all->by_id != NULL) {
-        forget(all, all->by_id);
-    }
+    forget(all, 0);
     redis_args_free(&all->words);
 }
 
@@ -62,9 +67,7 @@ static void add(struct redis_recall *all, const struct job_id *id, const struct 
         return;
     }
     all->bytes += sizeof *job + size;
-    while (all->bytes > most) {
-        forget(all, all->by_id);
-    }
+    forget(all, most);
 }
 
 void redis_recall_add(struct redis_recall *all, const struct job_spec *spec, bool with_queue) {
