@@ -216,6 +216,38 @@ static size_t times_in(FILE *log, const char *words) {
     return times;
 }
 
+// As a server leaves it that has lost a part of a change: told once, and again when it comes again.
+static void test_astray(void) {
+    struct rig rig;
+    FILE *file = tmpfile();
+    rig_init(&rig);
+    const struct log log = {.env = &rig.env, .fd = fileno(file)};
+    rig.log = &log;
+    EXPECT_EQ_INT(0, rig_open(&rig));
+    for (int i = 0; i < 3; i++) {
+        (void)rig_submit_plain(&rig, "q", "t");
+    }
+    EXPECT_EQ_UINT(
+        3, rig_claim(&rig, "q", "t", 3)->job_count); // as many as there are: nothing is wrong
+    EXPECT_EQ_UINT(0, rig_claim(&rig, "q", "t", 3)->job_count);
+    EXPECT_EQ_UINT(0, times_in(file, "store.astray"));
+    struct job_id id = rig_submit_plain(&rig, "q", "t");
+    EXPECT_EQ_INT(1, rig_redis("DEL jobs:q:queue"));
+    for (int i = 0; i < 2; i++) {
+        EXPECT_EQ_UINT(0, rig_claim(&rig, "q", "t", 1)->job_count);
+        EXPECT_EQ_UINT(1, times_in(file, "store.astray queue=q type=t"));
+    }
+    (void)sample_fsck(&rig, true);
+    EXPECT_TRUE(id_equal(&id, &rig_claim_one(&rig, "q", "t")->spec.id));
+    EXPECT_EQ_UINT(0, rig_claim(&rig, "q", "t", 1)->job_count);
+    (void)rig_submit_plain(&rig, "q", "t");
+    EXPECT_EQ_INT(1, rig_redis("DEL jobs:q:queue"));
+    EXPECT_EQ_UINT(0, rig_claim(&rig, "q", "t", 1)->job_count);
+    EXPECT_EQ_UINT(2, times_in(file, "store.astray"));
+    rig_finish(&rig);
+    (void)fclose(file);
+}
+
 // What nobody can read does not stand in the way of others: it is set aside, where it is seen until
 // somebody takes it away, and comes back once it can be read.
 static void test_odd_parcels(void) {
@@ -396,6 +428,7 @@ CASES(changes_shared, ON_SHARED, {"commits of a job behind one another", test_in
       {"two hosts move the same jobs", test_moves_meet},
       {"moves and removals by the hundred", test_many_moves},
       {"a parcel that is brought twice", test_brought_twice},
+      {"jobs that are in no list are told of", test_astray},
       {"parcels that cannot be read", test_odd_parcels},
       {"many parcels that cannot be read", test_many_odd_parcels},
       {"jobs that Redis deleted by itself", test_gone_by_themselves},

@@ -225,6 +225,23 @@ static int make_room(struct redis_claiming *c, const struct redis_reply *wants) 
     return 0;
 }
 
+enum { MORE_LEFT = 1, MORE_ASTRAY = 2 }; // lua/claim.lua
+
+// Only a server that has lost a part of a change, or a stranger, leaves jobs so. Nobody would find them.
+static void tell_astray(struct redis_claiming *c, size_t want, bool astray) {
+    struct redis_queue *q = c->wants[want].queue;
+    const struct log *log = c->task.store->log;
+    if (astray && !q->astray && log != NULL) {
+        log_warn(
+            log, "store.astray",
+            "queue=%s type=%s msg=\"jobs are queued, but stand in no list, so no host finds "
+            "them: Redis has lost a part of a change, or somebody has changed it. jobhost fsck "
+            "--repair brings them back\"",
+            q->name, redis_claiming_op(c)->wants[want].lane.type);
+    }
+    q->astray = astray;
+}
+
 static int read_want(struct redis_claiming *c, size_t want, const struct redis_reply *reply) {
     int64_t more = 0;
     size_t late = c->late_count;
@@ -235,7 +252,8 @@ static int read_want(struct redis_claiming *c, size_t want, const struct redis_r
     for (size_t i = 1; r == 0 && i < reply->count; i++) {
         r = read_job(c, want, &reply->items[i]);
     }
-    c->wants[want].again = more != 0 || c->late_count > late;
+    c->wants[want].again = more == MORE_LEFT || c->late_count > late;
+    tell_astray(c, want, more == MORE_ASTRAY);
     return r;
 }
 

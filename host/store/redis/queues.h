@@ -25,6 +25,7 @@ struct redis_queue {
     bool split_normal;
     bool registered; /* stands in jh:queues, or a command that enters it was sent before */
     bool lost;       /* it did, and the answer that is read does not tell of it          */
+    bool astray;     /* jobs of it are in no list, which was told */
     /* for KEYS: */
     char *structures, *jobs, *normal;
     int64_t bytes[2];    /* BUDGET_JOBS, BUDGET_RESULTS: as the last answer said */

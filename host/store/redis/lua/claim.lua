@@ -4,7 +4,7 @@
 --   ARGV   the host's nonce (hex); how long a lease is (ms); 1 = it remembers the jobs that it submitted; the number
 --          of wants; wants: queue (its number), type, how many, turn (lib/priority.lua)
 --   reply  the server's clock; for each queue {at, by, why} if it is paused, else nothing; for each want
---          {1 = more may be there than was looked at, jobs}: each {id, HGETALL of it as it was before,
+--          {1 = more may be there than was looked at, 2 = jobs are counted that are in no list, else 0; jobs}: each {id, HGETALL of it as it was before,
 --          payload that has a key of its own, names of outputs}; of a job that is as it was submitted its id
 --          alone, if the host remembers such
 local JOBS_MAX, PASSED_MAX, PAYLOADS_MAX = 200, 500, 16 * 1024 * 1024 -- of one call
@@ -206,6 +206,10 @@ local function serve(q, type, limit, turn)
     count_out(q, type, lane)
     if left > 0 and stopped then
         into[1] = 1
+    elseif left > 0 then
+        for p = 1, 3 do
+            into[1] = lane[p].empty and lane.waiting[p] > 0 and 2 or into[1]
+        end
     end
     return into
 end
