@@ -195,13 +195,11 @@ static void write_settings(const struct redis_store *s, const struct redis_claim
     redis_settings_end(&to);
 }
 
-// Most jobs end with nothing besides: what write_settings() would say is as usual, nothing goes, no effects.
-static bool is_plain(const struct redis_claim *claim, const struct redis_commit_plan *plan,
-                     const struct redis_args *gone, bool effects) {
+// Most jobs end so: what write_settings() would say is as usual.
+static bool is_plain(const struct redis_claim *claim, const struct redis_commit_plan *plan) {
     const struct redis_job *job = &claim->job;
-    return job_is_final(plan->to) && job->spec.priority == PRIORITY_NORMAL && !plan->in_front &&
-           !may_be_laden(claim) && job->tombstone_ms == 0 && job->spec.dedup_key == NULL &&
-           gone->count == 0 && !effects;
+    return job_is_final(plan->to) && job->spec.priority == PRIORITY_NORMAL &&
+           !may_be_laden(claim) && job->tombstone_ms == 0 && job->spec.dedup_key == NULL;
 }
 
 /* A job that was claimed as it was submitted, and ends without ado: all of its hash is known, and replaces the one that
@@ -209,9 +207,8 @@ static bool is_plain(const struct redis_claim *claim, const struct redis_commit_
 static bool write_whole(const struct redis_store *s, const struct redis_claim *claim,
                         const struct redis_commit_plan *plan, int64_t now_ms,
                         struct redis_args *a) {
-    const struct redis_args none = {.words = NULL};
     if (!s->restores || claim->submitted == NULL || claim->job.token != 1 ||
-        plan->job.commit_no != 1 || !is_plain(claim, plan, &none, false)) {
+        plan->job.commit_no != 1 || !is_plain(claim, plan)) {
         return false;
     }
     redis_args_text(a, "0"); // names and values that change
@@ -254,7 +251,7 @@ void redis_commit_write(const struct redis_store *s, const struct redis_claim *c
         return;
     }
     write_hash(claim, plan, now_ms, a, &gone);
-    if (is_plain(claim, plan, &gone, effects)) {
+    if (is_plain(claim, plan) && gone.count == 0 && !effects) {
         redis_args_text(a, "");
         redis_args_free(&gone);
         return;
