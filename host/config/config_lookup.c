@@ -84,10 +84,9 @@ const char *config_queue_of_type(const struct config *c, const char *type,
     if (job->queue != NULL) {
         return job->queue;
     }
-    size_t len = strcspn(type, ".");
-    len = len < JOB_QUEUE_MAX ? len : JOB_QUEUE_MAX;
-    memcpy(out, type, len);
-    out[len] = '\0';
+    struct bytes own = job_own_queue(type);
+    memcpy(out, own.data, own.len);
+    out[own.len] = '\0';
     return out;
 }
 

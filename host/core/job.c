@@ -176,6 +176,11 @@ int job_check_queue(const char *queue, struct err *e) {
     return check_name("queue", queue, JOB_QUEUE_MAX, e);
 }
 
+struct bytes job_own_queue(const char *type) {
+    size_t len = strcspn(type, ".");
+    return (struct bytes){type, len < JOB_QUEUE_MAX ? len : JOB_QUEUE_MAX};
+}
+
 int job_check_file_name(const char *name, struct err *e) {
     size_t len = strnlen(name, JOB_FILE_NAME_MAX + 1);
     const uint8_t *p = (const uint8_t *)name, *end = p + len;

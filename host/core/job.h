@@ -139,6 +139,9 @@ enum {
 struct err;
 int job_check_type(const char *type, struct err *e);
 int job_check_queue(const char *queue, struct err *e);
+/* The queue of a type unless somebody says otherwise: its name up to the first dot, JOB_QUEUE_MAX bytes at most. Borrowed
+ * from `type`. */
+struct bytes job_own_queue(const char *type);
 /* Names of inputs and outputs: 1..JOB_FILE_NAME_MAX bytes of UTF-8, no '/' and no control
  * characters, not "." or "..". Whoever writes a file under such a name stays in its folder. */
 int job_check_file_name(const char *name, struct err *e);

@@ -516,6 +516,58 @@ static void test_batch(void) {
     rig_finish(&rig);
 }
 
+/* What items in a row have in common is said once: each of them is still its own. */
+static void test_alike(void) {
+    static const struct {
+        enum job_event event;
+        bool result, fenced;
+        int64_t keep_ms;
+        enum job_state state;
+    } rows[] = {
+        {JOB_EV_SUCCEED, false, false, 1000, JOB_SUCCEEDED},
+        {JOB_EV_SUCCEED, false, false, 1000, JOB_SUCCEEDED},
+        {JOB_EV_SUCCEED, true, false, 1000, JOB_SUCCEEDED},
+        {JOB_EV_SUCCEED, false, false, 1000, JOB_SUCCEEDED},
+        {JOB_EV_SUCCEED, false, false, 2000, JOB_SUCCEEDED}, // kept longer
+        {JOB_EV_DIE, false, false, 2000, JOB_DEAD},
+        {JOB_EV_RETRY, false, false, 0, JOB_SCHEDULED},
+        {JOB_EV_RETRY, false, false, 0, JOB_SCHEDULED},
+        {JOB_EV_SUCCEED, false, true, 1000, JOB_RUNNING},
+        {JOB_EV_SUCCEED, true, false, 1000, JOB_SUCCEEDED},
+        {JOB_EV_SUCCEED, true, false, 1000, JOB_SUCCEEDED},
+        {JOB_EV_SUCCEED, false, false, 0, JOB_SUCCEEDED}, // for ever
+    };
+    struct rig rig;
+    struct store_commit_item items[ARRAY_LEN(rows)];
+    const struct store_result result = {.data = bytes_of("done"), .content_type = "text/plain"};
+    rig_start(&rig);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        (void)rig_submit_plain(&rig, "q", "t");
+    }
+    const struct store_claim *claim = rig_claim(&rig, "q", "t", ARRAY_LEN(rows));
+    EXPECT_EQ_UINT(ARRAY_LEN(rows), claim->job_count);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        items[i] = rig_item(&claim->jobs[i], rows[i].event);
+        items[i].result = rows[i].result ? &result : NULL;
+        items[i].token += rows[i].fenced;
+        items[i].keep_ms = rows[i].keep_ms;
+        items[i].run_at_ms = rows[i].event == JOB_EV_RETRY ? rig.now + 500 : 0;
+    }
+    struct store_commit commit = {.items = items, .count = ARRAY_LEN(rows)};
+    EXPECT_EQ_INT(0, rig_run(&rig, &commit.op, STORE_COMMIT));
+    store_op_finish(&commit.op);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct store_job *job = rig_get(&rig, &items[i].id);
+        EXPECT_EQ_INT(rows[i].fenced ? -ESTALE : 0, items[i].status);
+        EXPECT_EQ_INT(rows[i].state, job->state);
+        EXPECT_EQ_INT(rows[i].result, job->has_result);
+        EXPECT_EQ_INT(rows[i].keep_ms > 0 && !rows[i].fenced ? rig.now + rows[i].keep_ms : 0,
+                      job->expires_at_ms);
+    }
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
 // A dead job's partial result does not become that of a later run.
 static void test_result_of_the_last_run(void) {
     struct rig rig;
@@ -564,4 +616,5 @@ CASES(commit, ON_ALL, {"commits are fenced by token and number", test_fence},
       {"parked jobs wait for event or time", test_parked},
       {"counters, progress and error are kept", test_counters_and_progress},
       {"items of a batch have their own fates: commit", test_batch},
+      {"items of a batch that are alike, and not", test_alike},
       {"a result is that of the last run", test_result_of_the_last_run});

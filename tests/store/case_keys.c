@@ -159,7 +159,9 @@ static struct job_spec full_spec(struct rig *rig, const char *queue, const struc
     spec.expires_ms = rig->now + HOUR_MS;
     spec.labels = "red,blue";
     spec.callback = "https://example.org/done";
-    spec.retry = "{\"max\":3}";
+    spec.retry = "{\"max\":5}";
+    spec.max_attempts = 5;
+    spec.timeout_ms = 1000;
     spec.flow_id = "f1";
     spec.nominal_ms = rig->now;
     spec.files = file;
@@ -396,6 +398,11 @@ static void compare_live(void) {
     freeReplyObject(reply);
 }
 
+// Pieces of a payload: by TLS it is one who may not RESTORE.
+static bool is_elsewhere(const struct row *row) {
+    return strcmp(row->name, "<n>") == 0 && strcmp(rig_backend, "redis") == 0;
+}
+
 static void test_documented(void) {
     const struct store_queue_keys keys = {.queue = "klap", .prefix = "klap:"};
     struct rig rig;
@@ -411,8 +418,8 @@ static void test_documented(void) {
     EXPECT_EQ_INT(1, rig_redis("DEL klap:jobs:outbox:odd"));
     rig_expect_sound(&rig);
     for (size_t i = 0; i < row_count; i++) {
-        if (!EXPECT_TRUE(rows[i].seen)) {
-            (void)printf("    documented, and not there: %s\n", rows[i].name);
+        if (!EXPECT_EQ_INT(!is_elsewhere(&rows[i]), rows[i].seen)) {
+            (void)printf("    documented, and not there, or the contrary: %s\n", rows[i].name);
         }
     }
     rig_finish(&rig);

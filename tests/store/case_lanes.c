@@ -218,7 +218,7 @@ static void test_damaged(void) {
     rig_start(&rig);
     struct job_id bad = rig_submit_plain(&rig, "q", "t"), good = rig_submit_plain(&rig, "q", "t");
     id_format(&bad, text);
-    EXPECT_EQ_INT(1, rig_redis("HSET job:%s timeout soon claim x", text));
+    EXPECT_EQ_INT(2, rig_redis("HSET job:%s timeout soon claim x", text));
     const struct store_claim *claim = rig_claim(&rig, "q", "t", 2);
     EXPECT_EQ_UINT(1, claim->job_count);
     EXPECT_TRUE(is_claimed(claim, 0, &good));

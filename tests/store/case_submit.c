@@ -145,6 +145,57 @@ static void test_batch(void) {
     rig_finish(&rig);
 }
 
+/* What items in a row have in common is said once: each of them is still its own. */
+static void test_alike(void) {
+    static const struct {
+        const char *queue, *type, *key;
+        enum job_priority priority;
+        int repeats; // the id of that item, plus one
+        enum submit_verdict verdict;
+    } rows[] = {
+        {"q", "t", NULL, PRIORITY_NORMAL, 0, SUBMIT_NEW},
+        {"q", "t", NULL, PRIORITY_NORMAL, 0, SUBMIT_NEW},
+        {"q", "u", NULL, PRIORITY_NORMAL, 0, SUBMIT_NEW},
+        {"q", "u", "k", PRIORITY_NORMAL, 0, SUBMIT_NEW},
+        {"q", "u", "k", PRIORITY_NORMAL, 0, SUBMIT_DUPLICATE}, // of a head that has a key
+        {"q", "u", NULL, PRIORITY_NORMAL, 0, SUBMIT_NEW},
+        {"q", "u", NULL, PRIORITY_HIGH, 0, SUBMIT_NEW},
+        {"q", "u", NULL, PRIORITY_HIGH, 7, SUBMIT_REPEATED},
+        {"q", "u", NULL, PRIORITY_HIGH, 0, SUBMIT_NEW},
+        {"r", "u", NULL, PRIORITY_HIGH, 0, SUBMIT_NEW},
+        {"r", "u", NULL, PRIORITY_HIGH, 0, SUBMIT_NEW},
+    };
+    struct rig rig;
+    struct job_spec specs[ARRAY_LEN(rows)];
+    struct store_submit_item items[ARRAY_LEN(rows)];
+    rig_start(&rig);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        specs[i] = rig_spec(&rig, rows[i].queue, rows[i].type);
+        specs[i].dedup_key = rows[i].key;
+        specs[i].priority = rows[i].priority;
+        specs[i].id = rows[i].repeats > 0 ? specs[rows[i].repeats - 1].id : specs[i].id;
+        items[i] = (struct store_submit_item){.spec = &specs[i]};
+    }
+    struct store_submit submit = {.items = items, .count = ARRAY_LEN(rows)};
+    EXPECT_EQ_INT(0, rig_run(&rig, &submit.op, STORE_SUBMIT));
+    store_op_finish(&submit.op);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        EXPECT_EQ_INT(rows[i].verdict, items[i].verdict);
+        if (rows[i].verdict == SUBMIT_NEW) {
+            const struct store_job *job = rig_get(&rig, &specs[i].id);
+            EXPECT_EQ_STR(rows[i].queue, job->spec.queue);
+            EXPECT_EQ_STR(rows[i].type, job->spec.type);
+            EXPECT_EQ_STR(rows[i].key, job->spec.dedup_key);
+            EXPECT_EQ_INT(rows[i].priority, job->spec.priority);
+        }
+    }
+    EXPECT_EQ_UINT(2, rig_claim(&rig, "q", "t", 9)->job_count);
+    EXPECT_EQ_UINT(5, rig_claim(&rig, "q", "u", 9)->job_count);
+    EXPECT_EQ_UINT(2, rig_claim(&rig, "r", "u", 9)->job_count);
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
 static void test_modes_not_there(void) {
     struct rig rig;
     rig_start(&rig);
@@ -448,6 +499,7 @@ CASES(submit, ON_ALL, {"a job comes back as it was submitted", test_all_fields},
       {"a repeated submission is recognised in every state", test_repeated},
       {"a repeated submission that lost its key", test_repeated_without_key},
       {"items of a batch have their own fates", test_batch},
+      {"items of a batch that are alike, and not", test_alike},
       {"dedup modes that are not there yet", test_modes_not_there},
       {"a dedup key lives as long as the outcome says", test_key_life},
       {"a dedup key outlives its job's row", test_key_outlives_row},

@@ -187,6 +187,16 @@ static void test_every_enum(void) {
     }
 }
 
+// Nothing of it needs a field but its type and when it was made.
+static struct redis_job usual_job(void) {
+    return (struct redis_job){.spec = {.id = id,
+                                       .queue = "t",
+                                       .type = "t.x",
+                                       .priority = PRIORITY_NORMAL,
+                                       .max_attempts = REDIS_USUAL_MAX,
+                                       .timeout_ms = REDIS_USUAL_TIMEOUT_MS}};
+}
+
 static void test_payload_pieces(void) {
     static char data[REDIS_PAYLOAD_INLINE + 1];
     static const struct {
@@ -199,12 +209,37 @@ static void test_payload_pieces(void) {
         data[i] = (char)(i * 7);
     }
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct redis_job job = {.spec = {.id = id, .type = "t", .payload = {data, rows[i].len}}};
+        struct redis_job job = usual_job();
         struct redis_args a = {.words = NULL};
-        EXPECT_EQ_UINT(3 + rows[i].fields, jobhash_write(&job, false, &a)); // type, high, createdAt
+        job.spec.payload = (struct bytes){data, rows[i].len};
+        EXPECT_EQ_UINT(2 + rows[i].fields, jobhash_write(&job, false, &a)); // type, createdAt
+        redis_args_clear(&a);
+        EXPECT_EQ_UINT(2 + (rows[i].len > 0), jobhash_write_whole(&job, false, &a));
         redis_args_free(&a);
         round_trip(&job);
     }
+}
+
+// In one word it is read as it is in pieces.
+static void test_whole_payload(void) {
+    static const char data[REDIS_PAYLOAD_INLINE] = "x\0y";
+    struct redis_job job = usual_job(), got;
+    struct redis_args a = {.words = NULL};
+    struct arena arena = {.head = NULL};
+    struct answer answer;
+    job.spec.payload = (struct bytes){data, sizeof data};
+    (void)jobhash_write_whole(&job, false, &a);
+    EXPECT_EQ_STR("payload", a.words[a.count - 2]);
+    answer_job(&answer, &a);
+    if (EXPECT_EQ_INT(0, jobhash_read(&answer.all, &arena, &got, NULL))) {
+        EXPECT_EQ_BYTES(data, sizeof data, got.spec.payload.data, got.spec.payload.len);
+    }
+    redis_args_clear(&a);
+    job.spec.payload.len++; // has a key of its own: no content here
+    (void)jobhash_write_whole(&job, false, &a);
+    EXPECT_EQ_STR("payloadBytes", a.words[a.count - 2]);
+    arena_free(&arena);
+    redis_args_free(&a);
 }
 
 static void test_large_payload(void) {
@@ -247,17 +282,43 @@ static void test_values_stay_compact(void) {
 }
 
 static void test_defaults_have_no_field(void) {
-    struct redis_job job = {.spec = {.id = id, .queue = "q", .type = "t"}};
+    struct redis_job job = usual_job();
     struct redis_args a = {.words = NULL};
-    job.spec.priority = PRIORITY_NORMAL;
-    EXPECT_EQ_UINT(2, jobhash_write(&job, false, &a));
+    EXPECT_EQ_UINT(2, jobhash_write(&job, true, &a));
     EXPECT_EQ_STR("type", a.words[0]);
     EXPECT_EQ_STR("createdAt", a.words[2]);
     EXPECT_EQ_BYTES("1730871820289", 13, a.words[3], a.lens[3]);
-    redis_args_clear(&a);
-    EXPECT_EQ_UINT(3, jobhash_write(&job, true, &a));
-    EXPECT_EQ_STR("queue", a.words[2]);
     redis_args_free(&a);
+    round_trip(&job);
+}
+
+// What is next to the usual has one, and so has what is none at all.
+static void test_unusual_has_a_field(void) {
+    static const struct {
+        const char *queue, *name;
+        int32_t max;
+        int64_t timeout_ms;
+    } rows[] = {
+        {"t.x", "queue", REDIS_USUAL_MAX, REDIS_USUAL_TIMEOUT_MS},
+        {"u", "queue", REDIS_USUAL_MAX, REDIS_USUAL_TIMEOUT_MS},
+        {"t", "max", REDIS_USUAL_MAX + 1, REDIS_USUAL_TIMEOUT_MS},
+        {"t", "max", 0, REDIS_USUAL_TIMEOUT_MS},
+        {"t", "timeout", REDIS_USUAL_MAX, REDIS_USUAL_TIMEOUT_MS - 1},
+        {"t", "timeout", REDIS_USUAL_MAX, 0},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct redis_job job = usual_job();
+        struct redis_args a = {.words = NULL};
+        job.spec.queue = rows[i].queue;
+        job.spec.max_attempts = rows[i].max;
+        job.spec.timeout_ms = rows[i].timeout_ms;
+        EXPECT_EQ_UINT(3, jobhash_write(&job, true, &a));
+        EXPECT_TRUE(strcmp(rows[i].name, a.words[2]) == 0 || strcmp(rows[i].name, a.words[4]) == 0);
+        redis_args_clear(&a);
+        EXPECT_EQ_UINT(2 + (strcmp(rows[i].name, "queue") != 0), jobhash_write(&job, false, &a));
+        redis_args_free(&a);
+        round_trip(&job);
+    }
 }
 
 static void test_percent(void) {
@@ -549,17 +610,18 @@ static void test_incomplete(void) {
     EXPECT_EQ_INT(-ENOENT, jobhash_read(&answer.all, &arena, &job, &e));
     for (size_t without = 0; without < ARRAY_LEN(whole); without += 2) {
         bool status = strcmp(whole[without], "status") == 0;
-        bool queue = strcmp(whole[without], "queue") == 0;
+        bool queue = strcmp(whole[without], "queue") == 0; // then it is the type's own
         answer_begin(&answer);
         for (size_t i = 0; i < ARRAY_LEN(whole); i++) {
             if (i / 2 != without / 2) {
                 answer_add(&answer, bytes_of(whole[i]));
             }
         }
-        EXPECT_EQ_INT(status ? 0 : -EBADMSG, jobhash_read_parcel(&answer.all, &arena, &job, &e));
+        EXPECT_EQ_INT(status || queue ? 0 : -EBADMSG,
+                      jobhash_read_parcel(&answer.all, &arena, &job, &e));
         EXPECT_EQ_INT(status ? JOB_QUEUED : job.state, job.state);
         EXPECT_EQ_INT(queue ? 0 : -EBADMSG, jobhash_read(&answer.all, &arena, &job, &e));
-        EXPECT_CONTAINS(whole[without], e.msg);
+        EXPECT_CONTAINS(queue ? "status" : whole[without], e.msg); // of the one before
     }
     answer.all.count = 3; // an odd number of words
     EXPECT_EQ_INT(-EBADMSG, jobhash_read(&answer.all, &arena, &job, &e));
@@ -652,7 +714,9 @@ static const struct expect_test tests[] = {
     {"a payload stands in pieces", test_payload_pieces},
     {"a large payload has a key of its own", test_large_payload},
     {"values and fields stay within a listpack", test_values_stay_compact},
+    {"or in one word", test_whole_payload},
     {"defaults have no field", test_defaults_have_no_field},
+    {"all else has one", test_unusual_has_a_field},
     {"percent of progress", test_percent},
     {"differences of two jobs", test_diff},
     {"a difference laid over the first gives the second", test_diff_applies},

@@ -171,10 +171,39 @@ void redis_settings_end(struct redis_settings *s) {
     }
 }
 
+static struct bytes word(const struct redis_args *a, size_t i) {
+    return (struct bytes){a->words[i], a->lens[i]};
+}
+
+static bool same_words(const struct redis_args *a, size_t one, size_t other, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        if (!bytes_equal(word(a, one + i), word(a, other + i))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void redis_args_head(struct redis_args *a, struct redis_head *last, size_t first, size_t count) {
+    if (a->failed || last->count != count || !same_words(a, last->first, first, count)) {
+        *last = (struct redis_head){first, count};
+        return;
+    }
+    size_t own = first + count, left = a->count - own;
+    for (size_t i = first; i < own; i++) {
+        a->bytes -= a->lens[i];
+    }
+    a->words[first] = "";
+    a->lens[first] = 0;
+    memmove(&a->words[first + 1], &a->words[own], left * sizeof *a->words);
+    memmove(&a->lens[first + 1], &a->lens[own], left * sizeof *a->lens);
+    a->count = first + 1 + left;
+}
+
 void redis_args_append(struct redis_args *a, const struct redis_args *more) {
     a->failed = a->failed || more->failed;
     for (size_t i = 0; i < more->count; i++) {
-        redis_args_bytes(a, (struct bytes){more->words[i], more->lens[i]});
+        redis_args_bytes(a, word(more, i));
     }
 }
 

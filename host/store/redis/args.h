@@ -56,6 +56,14 @@ void redis_setting_bytes(struct redis_settings *s, const char *name, struct byte
 void redis_setting_number(struct redis_settings *s, const char *name, int64_t number);
 void redis_settings_end(struct redis_settings *s);
 
+/* The head of an item: words that the one behind it may begin with, too. Where the last ones stand; zeroed: none. */
+struct redis_head {
+    size_t first, count;
+};
+/* The last item begins at `first`, with `count` words of that kind, of which the first one is not empty. If they are
+ * those of `last` again, one empty word takes their place; else they are `last` from now on. */
+void redis_args_head(struct redis_args *a, struct redis_head *last, size_t first, size_t count);
+
 /* Appends the words of `more`, which stays the owner of what it copied. */
 void redis_args_append(struct redis_args *a, const struct redis_args *more);
 

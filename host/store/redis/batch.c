@@ -20,6 +20,7 @@ struct redis_batch {
     const struct redis_batch_kind *kind;
     struct redis_queue_set queues;
     struct redis_args words; // of the items
+    struct redis_head head;  // of the last one
     struct batch_item items[REDIS_BATCH_ITEMS];
     size_t count;
 };
@@ -112,6 +113,6 @@ void redis_batch_add(struct redis_task *t, const struct redis_batch_kind *kind, 
         redis_task_leave(t, -ENOMEM, &e);
         return;
     }
-    kind->write(t, item, redis_queue_set_add(&b->queues, queue), &b->words);
+    kind->write(t, item, redis_queue_set_add(&b->queues, queue), &b->words, &b->head);
     b->items[b->count++] = (struct batch_item){t, item};
 }

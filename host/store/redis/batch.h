@@ -15,9 +15,10 @@ enum {
 
 struct redis_batch_kind {
     enum redis_script script;
-    /* Appends the item's words; `queue` is its number in the call, from 1. What it borrows must live
-     * until the task is answered. */
-    void (*write)(struct redis_task *t, void *item, unsigned queue, struct redis_args *a);
+    /* Appends the item's words; `queue` is its number in the call, from 1; `head` that of the item before. What it borrows
+     * must live until the task is answered. */
+    void (*write)(struct redis_task *t, void *item, unsigned queue, struct redis_args *a,
+                  struct redis_head *head);
     /* Appends what the script wants in front of the number of items. */
     void (*head)(struct redis_store *store, struct redis_queue *const *queues, size_t count,
                  struct redis_args *a);

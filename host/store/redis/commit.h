@@ -32,10 +32,11 @@ int redis_commit_check(const struct store_commit_item *item);
 void redis_commit_decide(const struct store_commit_item *item, const struct redis_job *before,
                          int64_t now_ms, struct redis_commit_plan *ret);
 
-/* Appends the item's words; `queue` is its number in the call. */
+/* Appends the item's words; `queue` is its number in the call, `head` that of the item before it. */
 void redis_commit_write(const struct redis_store *s, const struct redis_claim *claim,
                         const struct store_commit_item *item, const struct redis_commit_plan *plan,
-                        unsigned queue, int64_t now_ms, struct redis_args *a);
+                        unsigned queue, int64_t now_ms, struct redis_args *a,
+                        struct redis_head *head);
 
 /* Blobs that the item names: its result and outputs for the job in `queue`, files for its children.
  * How many; into `ret`, unless that is NULL. */

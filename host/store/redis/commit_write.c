@@ -131,6 +131,7 @@ static void write_parcel(const struct job_spec *child, struct redis_args *a) {
 static void write_children(const struct redis_store *s, const struct redis_claim *claim,
                            const struct store_commit_item *item, unsigned queue, int64_t now_ms,
                            struct redis_args *a) {
+    struct redis_head head = {.count = 0};
     int64_t bytes = 0, parcels = 0;
     for (size_t i = 0; i < item->child_count; i++) {
         parcels += redis_commit_is_parcel(claim, &item->children[i]);
@@ -141,7 +142,7 @@ static void write_children(const struct redis_store *s, const struct redis_claim
     for (size_t i = 0; i < item->child_count; i++) {
         const struct store_submit_item child = {.spec = &item->children[i]};
         if (!redis_commit_is_parcel(claim, child.spec)) {
-            redis_insert_write(s, &child, "", queue, claim->queue, now_ms, a);
+            redis_insert_write(s, &child, "", queue, claim->queue, now_ms, a, &head);
         }
     }
     redis_args_number(a, parcels);
@@ -211,8 +212,6 @@ static bool write_whole(const struct redis_store *s, const struct redis_claim *c
         plan->job.commit_no != 1 || !is_plain(claim, plan)) {
         return false;
     }
-    redis_args_text(a, "0"); // names and values that change
-    redis_args_text(a, "whole");
     size_t first = a->count;
     redis_recalled_put(claim->submitted, a);
     write_end(claim, plan, now_ms, a);
@@ -233,13 +232,39 @@ static void write_effects(const struct redis_store *s, const struct redis_claim 
     redis_kv_write(item, s->config.budget[BUDGET_KV], now_ms, a);
 }
 
-void redis_commit_write(const struct redis_store *s, const struct redis_claim *claim,
-                        const struct store_commit_item *item, const struct redis_commit_plan *plan,
-                        unsigned queue, int64_t now_ms, struct redis_args *a) {
+// What an item says: the word of lua/commit.lua.
+enum form { FORM_WHOLE = 0, FORM_PLAIN = 1, FORM_FULL = 2 };
+
+static enum form write_own(const struct redis_store *s, const struct redis_claim *claim,
+                           const struct store_commit_item *item,
+                           const struct redis_commit_plan *plan, unsigned queue, int64_t now_ms,
+                           struct redis_args *a) {
     struct redis_args gone = {.words = NULL};
     bool effects = has_effects(item, plan);
+    if (!effects && write_whole(s, claim, plan, now_ms, a)) {
+        return FORM_WHOLE;
+    }
+    write_hash(claim, plan, now_ms, a, &gone);
+    bool plain = is_plain(claim, plan) && gone.count == 0 && !effects;
+    if (!plain) {
+        write_settings(s, claim, plan, a);
+        redis_args_number(a, (int64_t)gone.count);
+        redis_args_append(a, &gone);
+        put_flag(a, effects);
+    }
+    redis_args_free(&gone);
+    if (effects) {
+        write_effects(s, claim, item, plan, queue, now_ms, a);
+    }
+    return plain ? FORM_PLAIN : FORM_FULL;
+}
+
+void redis_commit_write(const struct redis_store *s, const struct redis_claim *claim,
+                        const struct store_commit_item *item, const struct redis_commit_plan *plan,
+                        unsigned queue, int64_t now_ms, struct redis_args *a,
+                        struct redis_head *head) {
+    size_t first = a->count;
     redis_args_number(a, queue);
-    redis_args_id(a, &item->id);
     redis_args_claim(a, item->token, claim->job.host_nonce, item->commit_no - 1, false);
     redis_args_text(a, job_state_name((int)plan->to));
     if (job_is_final(plan->to) || plan->at_ms > 0) {
@@ -247,22 +272,8 @@ void redis_commit_write(const struct redis_store *s, const struct redis_claim *c
     } else {
         redis_args_text(a, "");
     }
-    if (!effects && write_whole(s, claim, plan, now_ms, a)) {
-        return;
-    }
-    write_hash(claim, plan, now_ms, a, &gone);
-    if (is_plain(claim, plan) && gone.count == 0 && !effects) {
-        redis_args_text(a, "");
-        redis_args_free(&gone);
-        return;
-    }
-    redis_args_text(a, "1");
-    write_settings(s, claim, plan, a);
-    redis_args_number(a, (int64_t)gone.count);
-    redis_args_append(a, &gone);
-    redis_args_free(&gone);
-    redis_args_text(a, effects ? "1" : "");
-    if (effects) {
-        write_effects(s, claim, item, plan, queue, now_ms, a);
-    }
+    size_t form = redis_args_hole(a), own = a->count;
+    redis_args_id(a, &item->id);
+    redis_args_fill(a, form, (int64_t)write_own(s, claim, item, plan, queue, now_ms, a));
+    redis_args_head(a, head, first, own - first);
 }

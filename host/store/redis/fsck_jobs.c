@@ -147,16 +147,24 @@ int redis_fsck_look_at_jobs(struct redis_fsck *f) {
 
 /* ------------------------------------------------------------------ jobs in no place, without a prefix */
 
+// As its hash says, which may be damaged otherwise.
+static struct redis_queue *queue_of(struct redis_fsck *f, const struct redis_reply *fields) {
+    const struct redis_reply *name = redis_reply_field(fields, "queue");
+    const struct redis_reply *type = redis_reply_field(fields, "type");
+    struct bytes queue = name != NULL   ? redis_reply_text(name)
+                         : type != NULL ? job_own_queue(redis_reply_text(type).data)
+                                        : (struct bytes){"", 0};
+    const char *text = arena_strn(&f->scratch, queue.data, queue.len);
+    return text == NULL ? NULL : redis_queues_find(&f->task.store->queues, text);
+}
+
 static int take_unplaced_job(struct redis_fsck *f, const struct job_id *id,
                              const struct redis_reply *fields) {
     struct redis_job job;
     if (!redis_reply_is(fields, REDIS_ARRAY) || fields->count == 0) {
         return 0; // it is gone meanwhile
     }
-    const struct redis_reply *name = redis_reply_field(fields, "queue");
-    struct redis_queue *q =
-        name == NULL ? NULL
-                     : redis_queues_find(&f->task.store->queues, redis_reply_text(name).data);
+    struct redis_queue *q = queue_of(f, fields);
     if (q != NULL && *q->prefix == '\0') {
         return redis_fsck_met(f, q, id, FSCK_MET_ELSEWHERE);
     }

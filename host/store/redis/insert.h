@@ -14,13 +14,13 @@ enum redis_inserted {
     REDIS_INSERT_FULL = 6,
 };
 
-/* `queue` is its number in the call; `comes`: how it comes, as lua/lib/insert.lua says; `spec` is
- * borrowed until the call is sent. */
+/* `queue` is its number in the call; `comes`: how it comes, as lua/lib/insert.lua says; `head` that of the item before
+ * it; `spec` is borrowed until the call is sent. */
 void redis_insert_write(const struct redis_store *s, const struct store_submit_item *item,
                         const char *comes, unsigned queue, const struct redis_queue *q,
-                        int64_t now_ms, struct redis_args *a);
+                        int64_t now_ms, struct redis_args *a, struct redis_head *head);
 
-/* What lua/lib/insert.lua said of it: {code, holder, its state}. 0 or -EPROTO. */
+/* What lua/lib/insert.lua said of it: its code, or {code, holder, its state}. 0 or -EPROTO. */
 int redis_insert_read(const struct redis_reply *reply, struct store_submit_item *item);
 
 /* 0, or why no store takes it: -ENOTSUP (its dedup mode). */

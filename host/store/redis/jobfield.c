@@ -7,15 +7,19 @@
 #include "store/files.h"
 #include "store/pack.h"
 
-#define FIELD(name, kind, part, member)                                                            \
-    { (name), sizeof(name) - 1, FIELD_##kind, FIELD_##part, offsetof(struct redis_job, member) }
+#define NUMBER(name, kind, part, member, usual)                                                    \
+    {                                                                                              \
+        (name), sizeof(name) - 1, FIELD_##kind, FIELD_##part, offsetof(struct redis_job, member),  \
+            (usual)                                                                                \
+    }
+#define FIELD(name, kind, part, member) NUMBER(name, kind, part, member, 0)
 
 // In the order in which they are written, so that HGETALL shows the most telling ones first.
 const struct jobfield jobfields[] = {
     FIELD("id", ID, MOVED, spec.id),
     FIELD("status", STATE, MOVED, state),
     FIELD("type", TEXT, SPEC, spec.type),
-    FIELD("queue", TEXT, SPEC, spec.queue),
+    FIELD("queue", QUEUE, SPEC, spec.queue),
     FIELD("priority", PRIORITY, SPEC, spec.priority),
     FIELD("user", TEXT, SPEC, spec.tenant),
     FIELD("createdAt", CREATED, SPEC, spec.id),
@@ -25,8 +29,8 @@ const struct jobfield jobfields[] = {
     FIELD("key", TEXT, SPEC, spec.dedup_key),
     FIELD("keyMode", MODE, SPEC, spec.dedup_mode),
     FIELD("keyTtl", I64, SPEC, spec.dedup_ttl_ms),
-    FIELD("max", I32, SPEC, spec.max_attempts),
-    FIELD("timeout", I64, SPEC, spec.timeout_ms),
+    NUMBER("max", I32, SPEC, spec.max_attempts, REDIS_USUAL_MAX),
+    NUMBER("timeout", I64, SPEC, spec.timeout_ms, REDIS_USUAL_TIMEOUT_MS),
     FIELD("deadline", I64, RENEWED, spec.deadline_ms),
     FIELD("expires", I64, RENEWED, spec.expires_ms),
     FIELD("labels", TEXT, SPEC, spec.labels),
@@ -166,9 +170,14 @@ static bool is_named(const struct jobfield *f) {
 
 /* ------------------------------------------------------------------ out */
 
+static bool has_other_queue(const struct job_spec *spec) {
+    return spec->queue != NULL && !bytes_equal(bytes_of(spec->queue), job_own_queue(spec->type));
+}
+
 bool jobfield_is_set(const struct jobfield *f, const struct redis_job *job) {
     switch ((enum jobfield_kind)f->kind) {
     case FIELD_TEXT: return text_of(f, job) != NULL;
+    case FIELD_QUEUE: return has_other_queue(&job->spec);
     case FIELD_ID: return !id_is_zero(member(f, job));
     case FIELD_PRIORITY: return job->spec.priority != PRIORITY_NORMAL;
     case FIELD_FILES: return job->spec.file_count > 0;
@@ -178,7 +187,7 @@ bool jobfield_is_set(const struct jobfield *f, const struct redis_job *job) {
     case FIELD_CREATED: return true;
     case FIELD_EXECUTIONS: return job->life.counters.executions != job->life.counters.attempts;
     case FIELD_PERCENT: return job->life.progress.total > 0;
-    default: return number_of(f, job) != 0;
+    default: return number_of(f, job) != f->usual;
     }
 }
 
@@ -196,7 +205,8 @@ void jobfield_put(const struct jobfield *f, const struct redis_job *job, struct 
         return;
     }
     switch ((enum jobfield_kind)f->kind) {
-    case FIELD_TEXT: redis_args_text(a, text_of(f, job)); break;
+    case FIELD_TEXT:
+    case FIELD_QUEUE: redis_args_text(a, text_of(f, job)); break;
     case FIELD_ID: redis_args_id(a, member(f, job)); break;
     case FIELD_FILES: put_files(&job->spec, a); break;
     case FIELD_CREATED: redis_args_number(a, id_time_ms(&job->spec.id)); break;
@@ -354,6 +364,7 @@ int jobfield_take(const struct jobfield *f, struct bytes value, struct arena *a,
     }
     switch ((enum jobfield_kind)f->kind) {
     case FIELD_TEXT:
+    case FIELD_QUEUE:
         text = arena_strn(a, value.data, value.len);
         memcpy(at, &text, sizeof text);
         return text == NULL ? -ENOMEM : 0;

@@ -24,6 +24,7 @@ enum jobfield_kind {
     FIELD_FLAG,
     FIELD_EXECUTIONS, /* int32_t; not there: as many as attempts          */
     FIELD_TEXT,
+    FIELD_QUEUE, /* text; not there: the type's own, job_own_queue() */
     FIELD_ID,
     FIELD_STATE, /* enums, by their names */
     FIELD_PRIORITY,
@@ -44,6 +45,7 @@ struct jobfield {
     uint8_t len; /* of the name */
     uint8_t kind, part;
     uint16_t offset; /* of the member of struct redis_job */
+    int32_t usual;   /* of a number: what it is where the field is not there */
 };
 
 extern const struct jobfield jobfields[];

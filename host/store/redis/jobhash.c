@@ -38,21 +38,30 @@ static void put_pieces(struct bytes payload, struct redis_args *a) {
     }
 }
 
+static void put_payload(struct bytes payload, bool whole, struct redis_args *a) {
+    if (!whole) {
+        put_pieces(payload, a);
+    } else if (payload.len > 0) {
+        redis_args_text(a, piece_names[0]);
+        redis_args_bytes(a, payload);
+    }
+}
+
 static void put_field(const struct jobfield *f, const struct redis_job *job, struct redis_args *a) {
     redis_args_bytes(a, (struct bytes){f->name, f->len});
     jobfield_put(f, job, a);
 }
 
-size_t jobhash_write(const struct redis_job *job, bool with_queue, struct redis_args *a) {
+static size_t write_fields(const struct redis_job *job, bool with_queue, bool whole,
+                           struct redis_args *a) {
     size_t before = a->count;
     for (size_t i = 0; i < jobfield_count; i++) {
         const struct jobfield *f = &jobfields[i];
-        if (f->part == FIELD_MOVED ||
-            (f->offset == offsetof(struct redis_job, spec.queue) && !with_queue)) {
+        if (f->part == FIELD_MOVED || (f->kind == FIELD_QUEUE && !with_queue)) {
             continue;
         }
         if (f->kind == FIELD_PAYLOAD && job->spec.payload.len <= REDIS_PAYLOAD_INLINE) {
-            put_pieces(job->spec.payload, a);
+            put_payload(job->spec.payload, whole, a);
         } else if (jobfield_is_set(f, job)) {
             put_field(f, job, a);
         }
@@ -60,12 +69,12 @@ size_t jobhash_write(const struct redis_job *job, bool with_queue, struct redis_
     return (a->count - before) / 2;
 }
 
-void jobhash_write_new(const struct redis_job *job, bool with_queue, struct redis_args *a) {
-    redis_args_text(a, "id");
-    redis_args_id(a, &job->spec.id);
-    redis_args_text(a, "status");
-    redis_args_text(a, job_state_name(JOB_QUEUED));
-    (void)jobhash_write(job, with_queue, a);
+size_t jobhash_write(const struct redis_job *job, bool with_queue, struct redis_args *a) {
+    return write_fields(job, with_queue, false, a);
+}
+
+size_t jobhash_write_whole(const struct redis_job *job, bool with_queue, struct redis_args *a) {
+    return write_fields(job, with_queue, true, a);
 }
 
 void jobhash_write_life(const struct redis_job *job, struct redis_args *a) {
@@ -195,10 +204,25 @@ static int join_payload(struct reading *rd, struct err *e) {
     return 0;
 }
 
+// What is not there is as usual.
+static bool take_usual(struct arena *a, struct redis_job *job) {
+    if (job->spec.queue == NULL) {
+        struct bytes own = job_own_queue(job->spec.type);
+        job->spec.queue = arena_strn(a, own.data, own.len);
+    }
+    job->ready_ms = job->ready_ms == 0 ? id_time_ms(&job->spec.id) : job->ready_ms;
+    job->rev += job->token + job->commit_no;
+    return job->spec.queue != NULL;
+}
+
 static int read_job(const struct redis_reply *fields, bool waits, struct arena *a,
                     struct redis_job *ret, struct err *e) {
     struct reading rd = {.arena = a, .job = ret};
-    *ret = (struct redis_job){.state = JOB_QUEUED, .rev = 1, .spec.priority = PRIORITY_NORMAL};
+    *ret = (struct redis_job){.state = JOB_QUEUED,
+                              .rev = 1,
+                              .spec = {.priority = PRIORITY_NORMAL,
+                                       .max_attempts = REDIS_USUAL_MAX,
+                                       .timeout_ms = REDIS_USUAL_TIMEOUT_MS}};
     if (fields == NULL || fields->kind == REDIS_NIL ||
         (fields->kind == REDIS_ARRAY && fields->count == 0)) {
         return err_set(e, -ENOENT, "there is no such job");
@@ -222,9 +246,7 @@ static int read_job(const struct redis_reply *fields, bool waits, struct arena *
     if (!rd.has_executions) {
         counters->executions = counters->attempts;
     }
-    ret->ready_ms = ret->ready_ms == 0 ? id_time_ms(&ret->spec.id) : ret->ready_ms;
-    ret->rev += ret->token + ret->commit_no;
-    return 0;
+    return take_usual(a, ret) ? 0 : err_set(e, -ENOMEM, "out of memory");
 }
 
 int jobhash_read(const struct redis_reply *fields, struct arena *a, struct redis_job *ret,
@@ -240,7 +262,7 @@ int jobhash_read_waiting(const struct redis_reply *fields, struct arena *a, stru
 int jobhash_read_parcel(const struct redis_reply *fields, struct arena *a, struct redis_job *ret,
                         struct err *e) {
     int r = jobhash_read_waiting(fields, a, ret, e);
-    if (r == 0 && (ret->spec.queue == NULL || job_check_queue(ret->spec.queue, NULL) != 0)) {
+    if (r == 0 && job_check_queue(ret->spec.queue, NULL) != 0) {
         return bad_field(e, -EBADMSG, bytes_of("queue"));
     }
     return r;

@@ -3,9 +3,9 @@
  *     spec, life   are written by C only; the rest ("moved by scripts") by the Lua files, and only
  *                  read here
  *
- * What is 0, NULL or the default has no field. Values stay within 64 bytes where they can, so that
- * Redis keeps the hash in its compact form: a payload of up to REDIS_PAYLOAD_INLINE bytes stands in
- * pieces, a larger one in a key of its own. Pure on arguments and replies. */
+ * What is 0, NULL or usual has no field. A payload of more than REDIS_PAYLOAD_INLINE bytes has a key of its own.
+ * HSET turns a hash with a value of more than 64 bytes out of Redis' compact form, so that writes a smaller payload in
+ * pieces. Pure on arguments and replies. */
 #ifndef JOBHOST_STORE_REDIS_JOBHASH_H
 #define JOBHOST_STORE_REDIS_JOBHASH_H
 
@@ -21,6 +21,10 @@ enum {
     REDIS_PAYLOAD_INLINE = 1024,         /* bytes                                  */
     REDIS_VALUE_MAX = 512 * 1024 * 1024, /* bytes of a payload: Redis has no more  */
     REDIS_JOB_OVERHEAD = 96,             /* what a job counts for besides its spec */
+    REDIS_USUAL_MAX =
+        3, /* executions allowed, where no field says otherwise. Parts of the layout: */
+    REDIS_USUAL_TIMEOUT_MS =
+        300000, /* the same of timeout_ms; they do not follow the configuration's defaults */
 };
 
 /* What happened to the job so far, as C decides it. */
@@ -43,8 +47,8 @@ struct redis_life {
 };
 
 struct redis_job {
-    /* spec.payload: from the pieces, or {NULL, size} when it has a key of its own; spec.queue: NULL
-     * where the key's prefix tells it, the caller knows */
+    /* spec.payload: {NULL, size} when it has a key of its own; spec.queue: where the key's prefix tells it, it is not
+     * that but the type's own, and the caller knows better */
     struct job_spec spec;
     struct redis_life life;
     /* moved by scripts */
@@ -73,9 +77,9 @@ void jobhash_of_spec(const struct job_spec *spec, struct redis_job *ret);
  * more than REDIS_PAYLOAD_INLINE bytes. */
 size_t jobhash_write(const struct redis_job *job, bool with_queue, struct redis_args *a);
 
-/* A job that is to be submitted, as all of its hash is then: `id` and `status` (queued) before what jobhash_write()
- * appends. */
-void jobhash_write_new(const struct redis_job *job, bool with_queue, struct redis_args *a);
+/* The same for a hash that is written in its compact form (redis/rdb.h), and stays in it however long a value is: the
+ * payload is one field. */
+size_t jobhash_write_whole(const struct redis_job *job, bool with_queue, struct redis_args *a);
 
 /* Appends what happened to it, as C decides: all fields of the life. */
 void jobhash_write_life(const struct redis_job *job, struct redis_args *a);

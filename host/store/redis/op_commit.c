@@ -136,9 +136,11 @@ static void begin(struct redis_commit_entry *entry) {
     next_of(entry->task->store, &entry->item->id);
 }
 
-static void commit_write(struct redis_task *t, void *arg, unsigned queue, struct redis_args *a) {
+static void commit_write(struct redis_task *t, void *arg, unsigned queue, struct redis_args *a,
+                         struct redis_head *head) {
     const struct redis_commit_entry *entry = arg;
-    redis_commit_write(t->store, entry->claim, entry->item, &entry->plan, queue, t->op->now_ms, a);
+    redis_commit_write(t->store, entry->claim, entry->item, &entry->plan, queue, t->op->now_ms, a,
+                       head);
 }
 
 static void commit_head(struct redis_store *s, struct redis_queue *const *queues, size_t count,

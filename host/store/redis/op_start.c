@@ -27,11 +27,13 @@ static void copy_words(struct redis_args *a, const struct redis_args *from) {
     }
 }
 
-static void start_write(struct redis_task *t, void *arg, unsigned queue, struct redis_args *a) {
+static void start_write(struct redis_task *t, void *arg, unsigned queue, struct redis_args *a,
+                        struct redis_head *head) {
     const struct store_start_item *item = arg;
     const struct redis_claim *claim = claim_of(t->store, item); // NULL: fenced a moment ago
     struct redis_job from = {.state = JOB_RUNNING}, to = from;
     struct redis_args set = {.words = NULL}, del = {.words = NULL};
+    (void)head; // items differ in all their words
     to.life = life_of(item);
     to.life.updated_ms = t->op->now_ms;
     if (item->progress != NULL && claim != NULL) { // what has gone from it is deleted

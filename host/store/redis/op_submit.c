@@ -30,24 +30,40 @@ static void write_settings(const struct store_submit_item *item, const char *com
     redis_settings_end(&s);
 }
 
+// Its hash as it is when it is queued: in how many words.
+static size_t write_fields(const struct job_spec *spec, bool with_queue, bool whole,
+                           struct redis_args *a) {
+    struct redis_job job;
+    size_t first = a->count;
+    jobhash_of_spec(spec, &job);
+    redis_args_text(a, "id");
+    redis_args_id(a, &spec->id);
+    redis_args_text(a, "status");
+    redis_args_text(a, job_state_name(JOB_QUEUED));
+    if (whole) {
+        (void)jobhash_write_whole(&job, with_queue, a);
+        redis_args_fold(a, first);
+    } else {
+        (void)jobhash_write(&job, with_queue, a);
+    }
+    return a->count - first;
+}
+
 void redis_insert_write(const struct redis_store *s, const struct store_submit_item *item,
                         const char *comes, unsigned queue, const struct redis_queue *q,
-                        int64_t now_ms, struct redis_args *a) {
+                        int64_t now_ms, struct redis_args *a, struct redis_head *head) {
     const struct job_spec *spec = item->spec;
-    struct redis_job job;
-    jobhash_of_spec(spec, &job);
+    size_t first = a->count;
     redis_args_number(a, queue);
-    redis_args_id(a, &spec->id);
-    redis_args_copy(a, (struct bytes){spec->id.b, sizeof spec->id.b});
     redis_args_text(a, spec->type);
     redis_args_number(a, jobhash_bytes(spec));
-    size_t count = redis_args_hole(a), first = a->count;
-    jobhash_write_new(&job, q->prefix[0] == '\0', a);
-    if (s->restores) {
-        redis_args_fold(a, first);
-    }
-    redis_args_fill(a, count, (int64_t)(a->count - first));
+    size_t fields = redis_args_hole(a);
     write_settings(item, comes, now_ms, a);
+    size_t own = a->count;
+    redis_args_id(a, &spec->id);
+    redis_args_copy(a, (struct bytes){spec->id.b, sizeof spec->id.b});
+    redis_args_fill(a, fields, (int64_t)write_fields(spec, q->prefix[0] == '\0', s->restores, a));
+    redis_args_head(a, head, first, own - first);
 }
 
 static bool read_holder(const struct redis_reply *reply, struct store_submit_item *item) {
@@ -77,9 +93,9 @@ int redis_insert_read(const struct redis_reply *reply, struct store_submit_item 
         [REDIS_INSERT_OVER_BUDGET] = {SUBMIT_REFUSED, -EDQUOT, false},
         [REDIS_INSERT_FULL] = {SUBMIT_REFUSED, -ENOBUFS, false},
     };
+    const struct redis_reply *said = reply->kind == REDIS_ARRAY ? redis_reply_at(reply, 0) : reply;
     int64_t code;
-    if (!redis_reply_integer(redis_reply_at(reply, 0), &code) || code < 0 ||
-        (size_t)code >= ARRAY_LEN(meanings)) {
+    if (!redis_reply_integer(said, &code) || code < 0 || (size_t)code >= ARRAY_LEN(meanings)) {
         return -EPROTO;
     }
     item->verdict = meanings[code].verdict;
@@ -103,10 +119,12 @@ static void submit_head(struct redis_store *s, struct redis_queue *const *queues
     }
 }
 
-static void submit_write(struct redis_task *t, void *arg, unsigned queue, struct redis_args *a) {
+static void submit_write(struct redis_task *t, void *arg, unsigned queue, struct redis_args *a,
+                         struct redis_head *head) {
     struct store_submit_item *item = arg;
     struct redis_queue *q = redis_queues_find(&t->store->queues, item->spec->queue);
-    redis_insert_write(t->store, item, item->spooled ? "spooled" : "", queue, q, t->op->now_ms, a);
+    redis_insert_write(t->store, item, item->spooled ? "spooled" : "", queue, q, t->op->now_ms, a,
+                       head);
 }
 
 // It may be claimed right away. Of one that leaves a tombstone there is more in its hash than its spec says.

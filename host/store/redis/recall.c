@@ -80,7 +80,7 @@ void redis_recall_add(struct redis_recall *all, const struct job_spec *spec, boo
     redis_args_clear(a);
     redis_args_text(a, "id");
     redis_args_id(a, &spec->id);
-    (void)jobhash_write(&job, with_queue, a);
+    (void)jobhash_write_whole(&job, with_queue, a);
     struct redis_recalled *before = redis_recall_take(all, &spec->id);
     redis_recalled_free(&before);
     if (!a->failed && a->count <= WORDS_MAX && a->bytes <= REDIS_RECALL_JOB_MAX) {

@@ -7,32 +7,45 @@
 local STALE, ODD = -3, -4 -- op_commit.c knows these
 
 -- An item, in the order of commit_write.c:
---   queue (its number)  id  claim as it was before  where the job goes
---   due time, or how long it is kept (ms), or '';  n  n names and values of its hash that change
---   '' = that is all; or 1:  settings;  n  n names that go;  effects (lib/effects.lua);
---   or whole:  all of its hash as it is then, in one word (redis/rdb.h); nothing hangs on it
--- Its settings, by name:
+--   its head   queue (its number)  claim as it was before  where the job goes  due time, or how long it is kept (ms),
+--              or ''  form; or '' = as that of the item before
+--   id, and by its form
+--     WHOLE    all of its hash as it is then, in one word (redis/rdb.h); nothing hangs on it
+--     PLAIN    n  n names and values of its hash that change
+--     FULL     that;  settings;  n  n names that go;  effects (lib/effects.lua)
+-- The settings, by name:
 --   type      if it does not end       in_front  1
 --   priority  if not normal            laden     1 = something may hang on it, else surely nothing
 --   key       dedup key                ttl       how long that outlives a success, ms
 --   tombstone ms
+local WHOLE, FULL = '0', '2'
+local last_head
+local function take_commit_head()
+    if take() ~= '' then
+        last_head = {q = queues[ARGV[argument]], claim = take(), to = take(), at = tonumber(take()), form = take()}
+        packed = packed or last_head.form == WHOLE
+    end
+    return last_head
+end
+
+-- Its head, and what commit() takes: of a whole one, where its own words stay in ARGV.
 local function take_commit()
-    local a = argument
-    local first = a + 7
-    local last = a + 6 + ARGV[a + 6]
-    local it = {q = queues[ARGV[a + 1]], id = ARGV[a + 2], claim = ARGV[a + 3], to = ARGV[a + 4],
-                at = tonumber(ARGV[a + 5]), first = first, last = last, priority = false}
+    local of, own = take_commit_head(), argument
+    if of.form == WHOLE then
+        argument = own + 2
+        return of, own
+    end
+    local first = own + 3
+    local last = own + 2 + ARGV[own + 2]
+    local it = {q = of.q, claim = of.claim, to = of.to, at = of.at, id = ARGV[own + 1], first = first, last = last,
+                priority = false}
     argument = last
-    local more = take()
-    if more == 'whole' then
-        it.whole = take()
-        packed = true
-    elseif more ~= '' then
+    if of.form == FULL then
         take_settings(it)
         it.gone_first, it.gone_last = take_range(take_number())
         it.effects = take_effects()
     end
-    return it
+    return of, it
 end
 
 -- SIDE_FIELDS stand first of what is read besides, as set_ttl() wants them.
@@ -126,15 +139,6 @@ local function work(it, key, has, limits)
     return nil, replaced
 end
 
-local function end_whole(it, key)
-    local q, ttl = it.q, it.at > 0 and text_of(it.at + KEEP_MORE_MS) or '0'
-    redis.call('RESTORE', key, ttl, it.whole, 'REPLACE')
-    conclude(q, it.id, it.to, it.at)
-    if it.at > 0 and q.j ~= '' then
-        redis.call('PEXPIRE', 'jh:idx:' .. it.id, ttl)
-    end
-end
-
 -- The claim is not as it was: this one was applied before, or belongs to nobody any more.
 local function missed(it, key, claim)
     local token, host, before = read_claim(it.claim)
@@ -153,10 +157,6 @@ local function commit(it, limits)
     if claim ~= it.claim then
         return missed(it, key, claim)
     end
-    if it.whole then
-        end_whole(it, key)
-        return it.to
-    end
     local has = (it.laden or it.effects) and redis.call('HMGET', key, unpack(MORE)) or NO_SIDES
     if it.effects then
         refusal, replaced = work(it, key, has, limits)
@@ -171,21 +171,40 @@ local function commit(it, limits)
     return replaced and {it.to, unpack(replaced)} or it.to
 end
 
+local function commit_whole(of, own)
+    local q, id, ttl = of.q, ARGV[own + 1], of.at > 0 and text_of(of.at + KEEP_MORE_MS) or '0'
+    local key = q.job .. id
+    local claim = redis.call('HGET', key, 'claim')
+    if claim ~= of.claim then
+        return missed(of, key, claim)
+    end
+    redis.call('RESTORE', key, ttl, ARGV[own + 2], 'REPLACE')
+    conclude(q, id, of.to, of.at)
+    if of.at > 0 and q.j ~= '' then
+        redis.call('PEXPIRE', 'jh:idx:' .. id, ttl)
+    end
+    return of.to
+end
+
 for i = 1, #queues do
     queues[i].room = {jobs = take_number(), results = take_number()}
 end
 local limits = {steps = take_number(), step_bytes = take_number(), warnings = take_number(), outputs = take_number(),
                 history = take_number()}
-local items, reply = {}, {}
+local heads, items, reply = {}, {}, {}
 for i = 1, take_number() do
-    items[i] = take_commit()
+    heads[i], items[i] = take_commit()
 end
 local refusal = refuse_packed()
 if refusal then
     return refusal
 end
-for i, it in ipairs(items) do
-    reply[i] = commit(it, limits)
+for i, of in ipairs(heads) do
+    if of.form == WHOLE then
+        reply[i] = commit_whole(of, items[i])
+    else
+        reply[i] = commit(items[i], limits)
+    end
 end
 finish_inserts()
 finish()

@@ -2,16 +2,18 @@
 -- SUBMIT: each item a job, or nothing. Repeating it changes nothing: a job of that id is there.
 --   ARGV   for each queue the bytes that its jobs may take ('' = any); the number of items; items
 --          (lib/insert.lua)
---   reply  for each item {code, holder, its state}; then for each queue its bytes
+--   reply  for each item its code, or {code, holder, its state}; then for each queue its bytes
 for i = 1, #queues do
     queues[i].room = take_number()
 end
-local items, keys, ids, twice, reply = {}, {}, {}, false, {}
+local heads, owns, keys, reply = {}, {}, {}, {}
+local ids, twice = {}, false
 for i = 1, take_number() do
-    local it = take_item()
-    items[i], keys[i] = it, it.q.job .. it.id
-    twice = twice or ids[it.id]
-    ids[it.id] = true
+    local of, own = take_item()
+    local id = ARGV[own + 1]
+    heads[i], owns[i], keys[i] = of, own, of.q.job .. id
+    twice = twice or ids[id]
+    ids[id] = true
 end
 local refusal = refuse_packed()
 if refusal then
@@ -19,8 +21,9 @@ if refusal then
 end
 -- One question instead of a hundred: nearly always none of them is there.
 local fresh = not twice and redis.call('EXISTS', unpack(keys)) == 0
-for i, it in ipairs(items) do
-    reply[i] = {insert(it, it.q.room, fresh)}
+for i = 1, #heads do
+    local code, holder, state = insert(item(heads[i], owns[i]), heads[i].q.room, fresh)
+    reply[i] = holder and {code, holder, state} or code
 end
 finish_inserts()
 finish()

@@ -29,7 +29,8 @@ local function take_effects()
     end
     e.child_bytes = take_number()
     for i = 1, take_number() do
-        e.children[i] = take_item()
+        local of, own = take_item()
+        e.children[i] = {of, own}
     end
     for i = 1, take_number() do
         e.parcels[i] = take_list(1)
@@ -211,7 +212,7 @@ end
 -- Children of the job's own queue arrive here, the others go by the outbox.
 local function put_children(q, e)
     for _, child in ipairs(e.children) do
-        insert(child, nil) -- its room was looked for
+        insert(item(child[1], child[2]), nil) -- its room was looked for
     end
     for _, p in ipairs(e.parcels) do
         redis.call('XADD', q.s .. 'outbox', '*', unpack(ARGV, p.first, p.last))

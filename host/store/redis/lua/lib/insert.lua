@@ -3,26 +3,41 @@ local NEW, DUPLICATE, REPEATED, HELD, OVER_BUDGET, FULL = 0, 1, 3, 4, 5, 6 -- op
 local PARCEL_KEEP_MS = 691200000 -- 8 days: longer than any host sleeps between two steps
 
 -- What comes of each item, in the order of op_submit.c: its words stay in ARGV.
---   queue (its number)  id  its 16 bytes  type  its bytes for the budget  n  n names and values of its hash, as it is
---   when it is queued, or 1 word that says them all (redis/rdb.h)  settings
--- Its settings, by name:
+--   its head   queue (its number)  type  its bytes for the budget  n  settings; or '' = as that of the item before
+--   id  its 16 bytes  n names and values of its hash, as it is when it is queued, or 1 word that says them all
+--   (redis/rdb.h)
+-- The settings, by name:
 --   priority  if not normal            due      unix ms, if not now
 --   key       dedup key                mode     'reject', else its holder is returned
 --   comes     'spooled', 'forwarded'   payload  one too large for the hash
 --   max_waiting  how many may wait     keep_ms  how long it is kept as a duplicate
 --   tombstone    ms
 local packed = false -- of some items the hash is one word
+local head           -- of the last item
+local function take_head()
+    if take() == '' then
+        return head
+    end
+    head = {q = queues[ARGV[argument]], type = take(), bytes = take_number(), words = take_number(), priority = false,
+            keep_ms = 0, id = false, raw = false, first = 0}
+    take_settings(head)
+    head.due, head.max_waiting = head.due and tonumber(head.due), head.max_waiting and tonumber(head.max_waiting)
+    head.keep_ms = tonumber(head.keep_ms)
+    packed = packed or head.words == 1
+    return head
+end
+
+-- An item as it stays in ARGV: its head, and where its own words are.
 local function take_item()
-    local a = argument
-    local first = a + 7
-    local last = a + 6 + ARGV[a + 6]
-    local it = {q = queues[ARGV[a + 1]], id = ARGV[a + 2], raw = ARGV[a + 3], type = ARGV[a + 4],
-                bytes = tonumber(ARGV[a + 5]), first = first, last = last, priority = false, keep_ms = 0}
-    argument = last
-    packed = packed or first == last
-    take_settings(it)
-    it.due, it.max_waiting, it.keep_ms = tonumber(it.due), tonumber(it.max_waiting), tonumber(it.keep_ms)
-    return it
+    local of, own = take_head(), argument
+    argument = own + 2 + of.words
+    return of, own
+end
+
+-- That as insert() takes it; until the next one is made.
+local function item(of, own)
+    of.id, of.raw, of.first = ARGV[own + 1], ARGV[own + 2], own + 3
+    return of
 end
 
 -- nil, or an error to answer: a permission may be taken away at any time, and what is refused in the middle of a script
@@ -56,10 +71,10 @@ end
 -- The job's keys; it is in no place yet.
 local function write_job(it, status)
     local q, job = it.q, it.q.job .. it.id
-    if it.first == it.last then
+    if it.words == 1 then
         redis.call('RESTORE', job, '0', ARGV[it.first])
     else
-        redis.call('HSET', job, unpack(ARGV, it.first, it.last))
+        redis.call('HSET', job, unpack(ARGV, it.first, it.first + it.words - 1))
     end
     if status ~= 'queued' then
         redis.call('HSET', job, 'status', status)
