@@ -194,7 +194,8 @@ static struct redis_job usual_job(void) {
                                        .type = "t.x",
                                        .priority = PRIORITY_NORMAL,
                                        .max_attempts = REDIS_USUAL_MAX,
-                                       .timeout_ms = REDIS_USUAL_TIMEOUT_MS}};
+                                       .timeout_ms = REDIS_USUAL_TIMEOUT_MS,
+                                       .deadline_ms = redis_usual_deadline(&id)}};
 }
 
 static void test_payload_pieces(void) {
@@ -295,27 +296,33 @@ static void test_defaults_have_no_field(void) {
 // What is next to the usual has one, and so has what is none at all.
 static void test_unusual_has_a_field(void) {
     static const struct {
-        const char *queue, *name;
+        const char *name, *queue;
         int32_t max;
-        int64_t timeout_ms;
+        int64_t timeout_ms, deadline_ms; // of the latter what it is beside the usual one
     } rows[] = {
-        {"t.x", "queue", REDIS_USUAL_MAX, REDIS_USUAL_TIMEOUT_MS},
-        {"u", "queue", REDIS_USUAL_MAX, REDIS_USUAL_TIMEOUT_MS},
-        {"t", "max", REDIS_USUAL_MAX + 1, REDIS_USUAL_TIMEOUT_MS},
-        {"t", "max", 0, REDIS_USUAL_TIMEOUT_MS},
-        {"t", "timeout", REDIS_USUAL_MAX, REDIS_USUAL_TIMEOUT_MS - 1},
-        {"t", "timeout", REDIS_USUAL_MAX, 0},
+        {"queue", "t.x", REDIS_USUAL_MAX, REDIS_USUAL_TIMEOUT_MS, 0},
+        {"queue", "u", REDIS_USUAL_MAX, REDIS_USUAL_TIMEOUT_MS, 0},
+        {"max", "t", REDIS_USUAL_MAX + 1, REDIS_USUAL_TIMEOUT_MS, 0},
+        {"max", "t", 0, REDIS_USUAL_TIMEOUT_MS, 0},
+        {"timeout", "t", REDIS_USUAL_MAX, REDIS_USUAL_TIMEOUT_MS - 1, 0},
+        {"timeout", "t", REDIS_USUAL_MAX, 0, 0},
+        {"deadline", "t", REDIS_USUAL_MAX, REDIS_USUAL_TIMEOUT_MS, -1},
+        {"deadline", "t", REDIS_USUAL_MAX, REDIS_USUAL_TIMEOUT_MS, 1},
+        {"deadline", "t", REDIS_USUAL_MAX, REDIS_USUAL_TIMEOUT_MS,
+         -(INT64_C(1730871820289) + 86400000)},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct redis_job job = usual_job();
         struct redis_args a = {.words = NULL};
+        bool queue = strcmp(rows[i].name, "queue") == 0;
         job.spec.queue = rows[i].queue;
         job.spec.max_attempts = rows[i].max;
         job.spec.timeout_ms = rows[i].timeout_ms;
+        job.spec.deadline_ms += rows[i].deadline_ms;
         EXPECT_EQ_UINT(3, jobhash_write(&job, true, &a));
-        EXPECT_TRUE(strcmp(rows[i].name, a.words[2]) == 0 || strcmp(rows[i].name, a.words[4]) == 0);
+        EXPECT_EQ_STR(rows[i].name, a.words[queue ? 2 : 4]);
         redis_args_clear(&a);
-        EXPECT_EQ_UINT(2 + (strcmp(rows[i].name, "queue") != 0), jobhash_write(&job, false, &a));
+        EXPECT_EQ_UINT(queue ? 2 : 3, jobhash_write(&job, false, &a));
         redis_args_free(&a);
         round_trip(&job);
     }
@@ -364,7 +371,7 @@ static void expect_diff(const struct redis_job *from, const struct redis_job *to
 }
 
 static void test_diff(void) {
-    struct redis_job none = {.spec = {.id = id, .type = "t"}}, job = none;
+    struct redis_job none = usual_job(), job = none;
     char code[] = "invalid_grant"; // the same text elsewhere
     job.life.counters.attempts = job.life.counters.executions = 1;
     job.life.error = (struct job_error){.cls = JH_E_AUTH, .code = "invalid_grant"};

@@ -31,7 +31,7 @@ const struct jobfield jobfields[] = {
     FIELD("keyTtl", I64, SPEC, spec.dedup_ttl_ms),
     NUMBER("max", I32, SPEC, spec.max_attempts, REDIS_USUAL_MAX),
     NUMBER("timeout", I64, SPEC, spec.timeout_ms, REDIS_USUAL_TIMEOUT_MS),
-    FIELD("deadline", I64, RENEWED, spec.deadline_ms),
+    FIELD("deadline", DEADLINE, RENEWED, spec.deadline_ms),
     FIELD("expires", I64, RENEWED, spec.expires_ms),
     FIELD("labels", TEXT, SPEC, spec.labels),
     FIELD("callback", TEXT, SPEC, spec.callback),
@@ -117,6 +117,7 @@ static int64_t number_of(const struct jobfield *f, const struct redis_job *job) 
     case FIELD_U32: memcpy(&u32, member(f, job), sizeof u32); return u32;
     case FIELD_I64:
     case FIELD_U64:
+    case FIELD_DEADLINE:
     case FIELD_RESULT_SIZE: memcpy(&i64, member(f, job), sizeof i64); return i64;
     case FIELD_PAYLOAD_SIZE: return (int64_t)job->spec.payload.len;
     default: memcpy(&i32, member(f, job), sizeof i32); return i32;
@@ -185,6 +186,7 @@ bool jobfield_is_set(const struct jobfield *f, const struct redis_job *job) {
     case FIELD_PAYLOAD: return false;
     case FIELD_PAYLOAD_SIZE: return job->spec.payload.len > REDIS_PAYLOAD_INLINE;
     case FIELD_CREATED: return true;
+    case FIELD_DEADLINE: return job->spec.deadline_ms != redis_usual_deadline(&job->spec.id);
     case FIELD_EXECUTIONS: return job->life.counters.executions != job->life.counters.attempts;
     case FIELD_PERCENT: return job->life.progress.total > 0;
     default: return number_of(f, job) != f->usual;
@@ -323,6 +325,7 @@ static int take_number(const struct jobfield *f, struct bytes value, struct redi
         [FIELD_EXECUTIONS] = {INT32_MIN, INT32_MAX},
         [FIELD_U32] = {0, UINT32_MAX},
         [FIELD_I64] = {INT64_MIN, INT64_MAX},
+        [FIELD_DEADLINE] = {INT64_MIN, INT64_MAX},
         [FIELD_U64] = {0, INT64_MAX},
         [FIELD_RESULT_SIZE] = {0, INT64_MAX},
         [FIELD_FLAG] = {0, 1},

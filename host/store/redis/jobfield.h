@@ -37,6 +37,7 @@ enum jobfield_kind {
     FIELD_PAYLOAD,      /* in pieces: jobhash.c                           */
     FIELD_PAYLOAD_SIZE, /* of one that has a key of its own               */
     FIELD_CREATED,      /* for people: the id has it                      */
+    FIELD_DEADLINE,     /* unix ms; not there: redis_usual_deadline()    */
     FIELD_PERCENT,      /* for people: done / total                       */
 };
 

@@ -122,7 +122,7 @@ struct reading {
     struct arena *arena;
     struct redis_job *job;
     struct bytes pieces[PIECES_MAX];
-    bool has_status, has_executions;
+    bool has_status, has_executions, has_deadline;
 };
 
 // The number of a piece by its field's name, or -1.
@@ -169,6 +169,7 @@ static int take_fields(struct reading *rd, const struct redis_reply *fields, str
         }
         rd->has_status = rd->has_status || (f != NULL && f->kind == FIELD_STATE);
         rd->has_executions = rd->has_executions || (f != NULL && f->kind == FIELD_EXECUTIONS);
+        rd->has_deadline = rd->has_deadline || (f != NULL && f->kind == FIELD_DEADLINE);
     }
     return 0;
 }
@@ -205,7 +206,14 @@ static int join_payload(struct reading *rd, struct err *e) {
 }
 
 // What is not there is as usual.
-static bool take_usual(struct arena *a, struct redis_job *job) {
+static bool take_usual(const struct reading *rd, struct arena *a, struct redis_job *job) {
+    struct job_counters *counters = &job->life.counters;
+    if (!rd->has_executions) {
+        counters->executions = counters->attempts;
+    }
+    if (!rd->has_deadline) {
+        job->spec.deadline_ms = redis_usual_deadline(&job->spec.id);
+    }
     if (job->spec.queue == NULL) {
         struct bytes own = job_own_queue(job->spec.type);
         job->spec.queue = arena_strn(a, own.data, own.len);
@@ -242,11 +250,7 @@ static int read_job(const struct redis_reply *fields, bool waits, struct arena *
     if (missing != NULL) {
         return bad_field(e, -EBADMSG, bytes_of(missing));
     }
-    struct job_counters *counters = &ret->life.counters;
-    if (!rd.has_executions) {
-        counters->executions = counters->attempts;
-    }
-    return take_usual(a, ret) ? 0 : err_set(e, -ENOMEM, "out of memory");
+    return take_usual(&rd, a, ret) ? 0 : err_set(e, -ENOMEM, "out of memory");
 }
 
 int jobhash_read(const struct redis_reply *fields, struct arena *a, struct redis_job *ret,

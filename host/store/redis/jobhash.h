@@ -27,6 +27,11 @@ enum {
         300000, /* the same of timeout_ms; they do not follow the configuration's defaults */
 };
 
+/* Of the whole job, where no field says otherwise; part of the layout too. */
+static inline int64_t redis_usual_deadline(const struct job_id *id) {
+    return id_time_ms(id) + INT64_C(86400000);
+}
+
 /* What happened to the job so far, as C decides it. */
 struct redis_life {
     struct job_counters counters;
