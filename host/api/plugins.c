@@ -117,6 +117,7 @@ static void add_pool(struct buf *out, const struct pool_info *p) {
     json_kint(out, "crashes", (int64_t)p->crashes);
     json_kint(out, "restarts", (int64_t)p->restarts);
     json_kstr(out, "last_crash", p->last_crash);
+    pool_json_notes(out, p);
     pool_json_workers(out, p);
     add_manifest(out, p->manifest);
     buf_char(out, '}');

@@ -1,6 +1,7 @@
 #include "api/pool_json.h"
 
 #include "base/json.h"
+#include "record/messages.h"
 
 const char *pool_state_name(enum pool_state state) {
     static const char *const names[] = {
@@ -18,6 +19,29 @@ const char *worker_state_name(enum worker_state state) {
         [WORKER_DRAINING] = "draining", [WORKER_GONE] = "gone",
     };
     return names[state];
+}
+
+void pool_json_notes(struct buf *out, const struct pool_info *p) {
+    static const char *const states[] = {
+        [MSG_NOTE_ON] = "on",
+        [MSG_NOTE_OFF] = "off",
+        [MSG_NOTE_DEGRADED] = "degraded",
+    };
+    if (p->note_count == 0) {
+        return;
+    }
+    json_key(out, "sandbox");
+    buf_char(out, '[');
+    for (uint32_t i = 0; i < p->note_count; i++) {
+        const struct pool_note *n = &p->notes[i];
+        json_comma(out);
+        buf_char(out, '{');
+        json_kstr(out, "facility", n->facility);
+        json_kstr(out, "state", states[n->state]);
+        json_kstr(out, "detail", n->text);
+        buf_char(out, '}');
+    }
+    buf_char(out, ']');
 }
 
 void pool_json_workers(struct buf *out, const struct pool_info *p) {

@@ -1,10 +1,26 @@
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/cli.h"
 #include "cli/out.h"
 #include "cli/plugin_page.h"
 #include "cli/remote.h"
 #include "cli/table.h"
+
+/* "full", or what is missing of it. */
+static void add_sandbox(struct table *t, const cJSON *p) {
+    const cJSON *notes = cJSON_GetObjectItemCaseSensitive(p, "sandbox");
+    struct buf out = {0};
+    const cJSON *n;
+    cJSON_ArrayForEach(n, notes) {
+        const char *state = remote_text(n, "state");
+        if (state != NULL && strcmp(state, "on") != 0) {
+            buf_printf(&out, "%s %s", out.len == 0 ? "without" : ",", remote_text(n, "facility"));
+        }
+    }
+    table_cell(t, out.len > 0 ? out.data : notes == NULL ? NULL : "full");
+    buf_free(&out);
+}
 
 static void add_plugin(struct table *t, const cJSON *p) {
     const char *fault = remote_text(p, "fault");
@@ -15,12 +31,13 @@ static void add_plugin(struct table *t, const cJSON *p) {
     table_cellf(t, "%.0f/%.0f", remote_number(p, "busy"), remote_number(p, "slots"));
     table_cellf(t, "%.0f", remote_number(p, "jobs_done"));
     table_cellf(t, "%.0f", remote_number(p, "crashes"));
+    add_sandbox(t, p);
     table_cell(t, fault != NULL ? fault : remote_text(p, "last_crash"));
 }
 
 int cmd_plugins(struct cli *cli) {
-    static const char *const titles[] = {"PLUGIN", "STATE", "BUILD",    ">WORKERS",
-                                         ">BUSY",  ">DONE", ">CRASHES", "NOTE"};
+    static const char *const titles[] = {"PLUGIN", "STATE",    "BUILD",   ">WORKERS", ">BUSY",
+                                         ">DONE",  ">CRASHES", "SANDBOX", "NOTE"};
     struct table t = {.titles = titles, .columns = ARRAY_LEN(titles)};
     cJSON *answer = NULL;
     const cJSON *p;

@@ -73,6 +73,17 @@ static void print_handler(const cJSON *h) {
     }
 }
 
+static void print_sandbox(const cJSON *notes) {
+    const cJSON *n;
+    if (notes != NULL) {
+        (void)printf("\nSANDBOX\n");
+    }
+    cJSON_ArrayForEach(n, notes) {
+        out_text("  %-10s %-9s %s\n", remote_text(n, "facility"), remote_text(n, "state"),
+                 remote_text(n, "detail"));
+    }
+}
+
 void plugin_page_print(const struct cli *cli, const cJSON *plugin) {
     const cJSON *options = cJSON_GetObjectItemCaseSensitive(plugin, "options");
     const cJSON *handlers = cJSON_GetObjectItemCaseSensitive(plugin, "handlers");
@@ -85,6 +96,7 @@ void plugin_page_print(const struct cli *cli, const cJSON *plugin) {
     out_line(cli, "ABI", remote_text(plugin, "abi"));
     out_line(cli, "file", remote_text(plugin, "file"));
     out_line(cli, "sha256", remote_text(plugin, "sha256"));
+    print_sandbox(cJSON_GetObjectItemCaseSensitive(plugin, "sandbox"));
     if (handlers != NULL) {
         (void)printf("\nHANDLERS\n");
     }

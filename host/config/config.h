@@ -83,6 +83,11 @@ struct config_option { /* plugins.<name>.config: validated later by the plugin's
     int line, column;
 };
 
+struct config_sandbox {                                /* plugins.<name>.sandbox; docs/sandbox.md */
+    int64_t max_data, max_files, max_file, max_cpu_ms; /* 0 = no limit */
+    bool core;
+};
+
 struct config_plugin {
     struct config_entry entry;
     const char *file;         /* absolute; default plugin_dir/NAME.so        */
@@ -95,6 +100,7 @@ struct config_plugin {
     const char *isolation; /* "worker" | "process"                        */
     const char **exec;     /* programs it may run                         */
     size_t exec_count;
+    struct config_sandbox sandbox;
     const char *dir;  /* where relative paths of its options begin  */
     bool loose_files; /* host.allow_loose_secret_files, for NAME_file options */
     struct config_option *options;

@@ -213,6 +213,26 @@ static const struct config_table store_table = {
 
 // ---- plugins
 
+static const struct config_field sandbox_rows[] = {
+    {"max_data", CONFIG_SIZE, 0, AT(config_plugin, sandbox.max_data), .fallback = "4GiB",
+     .max = 16 * TIB,
+     .doc = "Memory one process may have for writing (RLIMIT_DATA), 8 MiB for each thread's stack "
+            "included; more is refused to it. 0B = no limit."},
+    {"max_files", CONFIG_INT, 0, AT(config_plugin, sandbox.max_files), .fallback = "1024",
+     .min = 64, .max = 1048576, .doc = "Descriptors that a process may have open."},
+    {"max_file", CONFIG_SIZE, 0, AT(config_plugin, sandbox.max_file), .fallback = "4GiB",
+     .max = 16 * TIB,
+     .doc = "The largest file that a process may write, results and outputs among them. 0B = no "
+            "limit."},
+    {"max_cpu", CONFIG_DURATION, 0, AT(config_plugin, sandbox.max_cpu_ms), .fallback = "0s",
+     .max = YEAR,
+     .doc = "Processor time, in whole seconds, after which a process is killed. It counts over all "
+            "its jobs, so it is meant for `isolation: process`. 0s = no limit."},
+    {"core", CONFIG_BOOL, 0, AT(config_plugin, sandbox.core), .fallback = "false",
+     .doc = "Lets a crashing process leave a core file, which holds whatever it knew."},
+};
+static const struct config_table sandbox_table = {.what = "a sandbox", FIELDS(sandbox_rows)};
+
 static const struct config_field plugin_rows[] = {
     ENABLED_ROW(config_plugin, "the plugin", ""),
     {"file", CONFIG_STRING, 0, AT(config_plugin, file), .default_words = "<plugin_dir>/NAME.so",
@@ -238,6 +258,8 @@ static const struct config_field plugin_rows[] = {
      .words = WORDS("worker", "process"), .doc = "`process` gives each job a process of its own."},
     {"exec", CONFIG_STRINGS, FIELD_ONE, MANY(config_plugin, exec, exec_count), .max = 32,
      .form = &form_program, .doc = "Programs the plugin may run, such as ffmpeg."},
+    {"sandbox", CONFIG_SECTION, .table = &sandbox_table,
+     .doc = "What its processes may do: docs/sandbox.md."},
     {"config", CONFIG_OPTIONS, 0, MANY(config_plugin, options, option_count),
      .doc = "The plugin's own options (`jobhost describe NAME` lists them): names and single "
             "values. A value may be `file:PATH`, and an option that is a secret may be given as "

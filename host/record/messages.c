@@ -201,6 +201,7 @@ static void drop_fds(const struct shape *shape, char *base) {
 // Room for any message while it is read.
 union any_message {
     struct msg_welcome welcome;
+    struct msg_sandbox sandbox;
     struct msg_job job;
     struct msg_hello hello;
     struct msg_child child;
@@ -238,6 +239,10 @@ int msg_welcome_put(struct record_writer *w, uint64_t job, const struct msg_welc
     return put(w, job, &shape_welcome, m);
 }
 
+int msg_sandbox_put(struct record_writer *w, uint64_t job, const struct msg_sandbox *m) {
+    return put(w, job, &shape_sandbox, m);
+}
+
 int msg_config_put(struct record_writer *w, uint64_t job, const struct msg_config *m) {
     return put(w, job, &shape_config, m);
 }
@@ -256,6 +261,10 @@ int msg_value_put(struct record_writer *w, uint64_t job, const struct msg_value 
 
 int msg_hello_put(struct record_writer *w, uint64_t job, const struct msg_hello *m) {
     return put(w, job, &shape_hello, m);
+}
+
+int msg_note_put(struct record_writer *w, uint64_t job, const struct msg_note *m) {
+    return put(w, job, &shape_note, m);
 }
 
 int msg_fail_put(struct record_writer *w, uint64_t job, const struct msg_fail *m) {
@@ -302,6 +311,10 @@ int msg_welcome_get(struct record *r, struct msg_welcome *ret) {
     return get(r, NULL, &shape_welcome, ret);
 }
 
+int msg_sandbox_get(struct record *r, struct arena *a, struct msg_sandbox *ret) {
+    return get(r, a, &shape_sandbox, ret);
+}
+
 int msg_config_get(struct record *r, struct arena *a, struct msg_config *ret) {
     return get(r, a, &shape_config, ret);
 }
@@ -320,6 +333,10 @@ int msg_value_get(struct record *r, struct msg_value *ret) {
 
 int msg_hello_get(struct record *r, struct arena *a, struct msg_hello *ret) {
     return get(r, a, &shape_hello, ret);
+}
+
+int msg_note_get(struct record *r, struct msg_note *ret) {
+    return get(r, NULL, &shape_note, ret);
 }
 
 int msg_fail_get(struct record *r, struct msg_fail *ret) {

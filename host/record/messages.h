@@ -31,6 +31,8 @@ enum {
     MSG_OPTIONS_MAX = 256, /* of a plugin, of a config, and fields of one handler's payload */
     MSG_HANDLERS_MAX = 256,
     MSG_INPUTS_MAX = 32,
+    MSG_PATHS_MAX = 128,
+    MSG_PORTS_MAX = 64,
 };
 
 /* A bytes field. A zeroed one is empty.
@@ -58,6 +60,30 @@ struct msg_welcome {
     int64_t ping_ms, lease_ms;
     uint32_t log_level;
     const char *data_dir; /* NULL = none */
+};
+
+enum {
+    MSG_SANDBOX_CORE = 1,
+    MSG_SANDBOX_SECCOMP = 2,
+    MSG_SANDBOX_LANDLOCK = 4,
+    MSG_SANDBOX_NO_NET = 8
+};
+enum { MSG_PATH_READ = 1, MSG_PATH_WRITE = 2, MSG_PATH_EXEC = 4 };
+struct msg_path {
+    uint32_t rights;
+    const char *path; /* absolute; a program (EXEC) may be a name for PATH */
+};
+struct msg_port {
+    uint32_t port;
+};
+struct msg_sandbox {
+    uint32_t flags;
+    uint64_t max_data, max_files, max_file_size, max_cpu_s; /* 0 = no limit */
+    const char *data_dir;                                   /* NULL = none  */
+    uint32_t path_count;                                    /* <= MSG_PATHS_MAX */
+    const struct msg_path *paths;
+    uint32_t port_count; /* <= MSG_PORTS_MAX; 0 = any port */
+    const struct msg_port *ports;
 };
 
 struct msg_setting {
@@ -128,6 +154,17 @@ struct msg_hello {
     const struct jh_option *options;
     uint32_t handler_count; /* <= MSG_HANDLERS_MAX */
     const struct msg_handler *handlers;
+};
+
+enum {
+    MSG_NOTE_ON,
+    MSG_NOTE_OFF,
+    MSG_NOTE_DEGRADED
+}; /* in force; not asked for; not, or in part */
+struct msg_note {
+    const char *facility;
+    uint32_t state;
+    const char *text; /* NULL */
 };
 
 struct msg_fail {
@@ -207,11 +244,13 @@ struct msg_crash {
 };
 
 int msg_welcome_put(struct record_writer *w, uint64_t job, const struct msg_welcome *m);
+int msg_sandbox_put(struct record_writer *w, uint64_t job, const struct msg_sandbox *m);
 int msg_config_put(struct record_writer *w, uint64_t job, const struct msg_config *m);
 int msg_job_put(struct record_writer *w, uint64_t job, const struct msg_job *m);
 int msg_committed_put(struct record_writer *w, uint64_t job, const struct msg_committed *m);
 int msg_value_put(struct record_writer *w, uint64_t job, const struct msg_value *m);
 int msg_hello_put(struct record_writer *w, uint64_t job, const struct msg_hello *m);
+int msg_note_put(struct record_writer *w, uint64_t job, const struct msg_note *m);
 int msg_fail_put(struct record_writer *w, uint64_t job, const struct msg_fail *m);
 int msg_log_put(struct record_writer *w, uint64_t job, const struct msg_log *m);
 int msg_progress_put(struct record_writer *w, uint64_t job, const struct msg_progress *m);
@@ -224,11 +263,13 @@ int msg_kv_put(struct record_writer *w, uint64_t job, const struct msg_kv *m);
 int msg_done_put(struct record_writer *w, uint64_t job, const struct msg_done *m);
 
 int msg_welcome_get(struct record *r, struct msg_welcome *ret);
+int msg_sandbox_get(struct record *r, struct arena *a, struct msg_sandbox *ret);
 int msg_config_get(struct record *r, struct arena *a, struct msg_config *ret);
 int msg_job_get(struct record *r, struct arena *a, struct msg_job *ret);
 int msg_committed_get(struct record *r, struct msg_committed *ret);
 int msg_value_get(struct record *r, struct msg_value *ret);
 int msg_hello_get(struct record *r, struct arena *a, struct msg_hello *ret);
+int msg_note_get(struct record *r, struct msg_note *ret);
 int msg_fail_get(struct record *r, struct msg_fail *ret);
 int msg_log_get(struct record *r, struct msg_log *ret);
 int msg_progress_get(struct record *r, struct msg_progress *ret);

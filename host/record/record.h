@@ -77,6 +77,10 @@ enum record_type {
     REC_DRAIN,
     /* (no body) */
     REC_PONG,
+    /* u32 MSG_SANDBOX_* flags, u64 max_data, u64 max_files, u64 max_file_size, u64 max_cpu_s, str
+     * data_dir, u32 n paths x { u32 MSG_PATH_* rights, str path }, u32 n ports x { u32 port }: what
+     * the worker may do from now on. Comes before WELCOME, or not at all */
+    REC_SANDBOX,
 
     /* ---- worker to supervisor ---- */
     /* u32 wire version, u32 abi major, u32 abi minor, str name, str version, u64 load address,
@@ -129,6 +133,9 @@ enum record_type {
      * a VALUE that has only a status. When that is 0 the output is one of the effects, in the order
      * of the answers; the same name again replaces. */
     REC_OUTPUT,
+    /* str facility, u32 MSG_NOTE_* state, str text: what became of one part of SANDBOX; before
+     * HELLO */
+    REC_NOTE,
 };
 
 enum record_get {

@@ -24,6 +24,29 @@ static const struct field welcome_fields[] = {
 };
 const struct message shape_welcome = {REC_WELCOME, SHAPE(msg_welcome, welcome_fields)};
 
+static const struct field path_fields[] = {
+    F(U32, msg_path, rights),
+    F(TEXT, msg_path, path),
+};
+static const struct shape path = SHAPE(msg_path, path_fields);
+static const struct field port_fields[] = {
+    F(U32, msg_port, port),
+};
+static const struct shape port = SHAPE(msg_port, port_fields);
+static const struct field sandbox_fields[] = {
+    F(U32, msg_sandbox, flags),
+    F(U64, msg_sandbox, max_data),
+    F(U64, msg_sandbox, max_files),
+    F(U64, msg_sandbox, max_file_size),
+    F(U64, msg_sandbox, max_cpu_s),
+    F(TEXT_OPT, msg_sandbox, data_dir),
+    F_COUNT(msg_sandbox, path_count, MSG_PATHS_MAX),
+    F_LIST(msg_sandbox, paths, path_count, &path),
+    F_COUNT(msg_sandbox, port_count, MSG_PORTS_MAX),
+    F_LIST(msg_sandbox, ports, port_count, &port),
+};
+const struct message shape_sandbox = {REC_SANDBOX, SHAPE(msg_sandbox, sandbox_fields)};
+
 static const struct field setting_fields[] = {
     F(TEXT, msg_setting, option),
     F(TEXT_OPT, msg_setting, value),
@@ -110,6 +133,13 @@ static const struct field hello_fields[] = {
     F_LIST(msg_hello, handlers, handler_count, &handler),
 };
 const struct message shape_hello = {REC_HELLO, SHAPE(msg_hello, hello_fields)};
+
+static const struct field note_fields[] = {
+    F(TEXT, msg_note, facility),
+    F(U32, msg_note, state),
+    F(TEXT_OPT, msg_note, text),
+};
+const struct message shape_note = {REC_NOTE, SHAPE(msg_note, note_fields)};
 
 static const struct field fail_fields[] = {
     F(TEXT, msg_fail, stage),

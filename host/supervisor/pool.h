@@ -42,6 +42,13 @@ struct pool_manifest {
     size_t handler_count;
 };
 
+/* What became of one part of its sandbox. */
+struct pool_note {
+    const char *facility, *text;
+    uint32_t state; /* MSG_NOTE_* */
+};
+enum { POOL_NOTES_MAX = 8 };
+
 struct worker_info {
     int32_t pid;
     enum worker_state state;
@@ -65,6 +72,8 @@ struct pool_info {
     int64_t since_ms;                /* wall; when its code was loaded; 0 = not yet */
     uint32_t generation;             /* number of this build and configuration */
     const char *last_crash;          /* one line, or NULL                  */
+    const struct pool_note *notes;   /* of its sandbox */
+    uint32_t note_count;
     const struct worker_info *workers;
     uint32_t worker_count;
 };

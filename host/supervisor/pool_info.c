@@ -40,6 +40,8 @@ void pools_info(struct host *host, uint32_t index, struct pool_info *ret) {
         .crashes = pool->crashes,
         .restarts = pool->restarts,
         .exits = &pool->exits,
+        .notes = pool->notes,
+        .note_count = pool->note_count,
         .since_ms = pool->since_ms,
         .generation = 1,
         .last_crash = pool->last_crash[0] == '\0' ? NULL : pool->last_crash,

@@ -22,6 +22,8 @@ struct pool {
     char fault[512];               /* "" = none */
     struct arena arena;            /* manifest and settings */
     struct pool_manifest manifest; /* name NULL until HELLO */
+    struct pool_note notes[POOL_NOTES_MAX];
+    uint32_t note_count;
     struct config_option_value *settings;
     size_t setting_count;
     struct worker_list workers;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "supervisor/autopsy.h"
+#include "supervisor/confine.h"
 #include "supervisor/dirs.h"
 #include "supervisor/host.h"
 #include "supervisor/manifest.h"
@@ -49,7 +50,9 @@ static int probe_welcome(struct probing *p, struct err *e) {
     if (made != 0) {
         return made;
     }
-    int r = msg_welcome_put(&out, 0,
+    int r = confine_put(&out, p->pool.config, data_dir, p->pool.snapshot.path);
+    if (r == 0) {
+        r = msg_welcome_put(&out, 0,
                             &(struct msg_welcome){
                                 .wire_version = RECORD_WIRE_VERSION,
                                 .plugin = p->pool.config->entry.name,
@@ -61,6 +64,7 @@ static int probe_welcome(struct probing *p, struct err *e) {
                                 .log_level = LOG_LEVEL_WARN,
                                 .data_dir = data_dir,
                             });
+    }
     return r == 0 ? probe_send(p, &out) : r;
 }
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/fault.h"
+#include "supervisor/confine.h"
 #include "supervisor/dispatch.h"
 #include "supervisor/host.h"
 #include "supervisor/lane.h"
@@ -237,6 +238,10 @@ static int worker_welcome(struct worker *w) {
              w->pool->config->entry.name);
     if (out == NULL) {
         return -ENOMEM;
+    }
+    int r = confine_put(out, w->pool->config, data_dir, w->pool->snapshot.path);
+    if (r != 0) {
+        return r;
     }
     return msg_welcome_put(out, 0,
                            &(struct msg_welcome){

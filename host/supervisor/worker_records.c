@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "supervisor/beat.h"
+#include "supervisor/confine.h"
 #include "supervisor/dispatch.h"
 #include "supervisor/host.h"
 #include "supervisor/lane.h"
@@ -37,6 +38,14 @@ static int on_hello(struct worker *w, struct attempt *a, struct record *r, struc
     }
     arena_free(&arena);
     return err;
+}
+
+static int on_note(struct worker *w, struct attempt *a, struct record *r, struct err *e) {
+    (void)a;
+    struct msg_note m;
+    int err = msg_note_get(r, &m);
+    err = err != 0 ? err : confine_note(w->pool, &m);
+    return err == -EPROTO ? err_set(e, err, "a note that makes no sense") : err;
 }
 
 static int on_ready(struct worker *w, struct attempt *a, struct record *r, struct err *e) {
@@ -238,6 +247,7 @@ static const struct {
     int (*take)(struct worker *w, struct attempt *a, struct record *r, struct err *e);
 } record_rows[] = {
     [REC_HELLO] = {IN_SPAWNED, JOB_NONE, on_hello},
+    [REC_NOTE] = {IN_SPAWNED, JOB_NONE, on_note},
     [REC_READY] = {IN_LOADED, JOB_NONE, on_ready},
     [REC_FAIL] = {IN_SPAWNED | IN_LOADED, JOB_NONE, on_fail},
     [REC_PING] = {IN_ANY, JOB_NONE, on_ping},

@@ -93,7 +93,7 @@ static void on_crash(int sig, siginfo_t *info, void *context) {
 }
 
 void crash_install(int sock) {
-    static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS};
+    static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS, SIGXCPU};
     crash_sock = sock;
     struct sigaction sa = {.sa_flags = SA_SIGINFO | SA_ONSTACK | (int)SA_RESETHAND};
     sa.sa_sigaction = on_crash;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "worker/sandbox.h"
 #include "worker/state.h"
 
 // ---- talking ----
@@ -25,9 +26,12 @@ static int send_fail(struct worker *w, const char *stage, jh_class cls, const ch
     return -ENOEXEC;
 }
 
-// Waits for one record of this type. A packet holds no other record during the hand-shake.
-static int expect_record(struct worker *w, enum record_type type, struct record *ret) {
-    int rc;
+// The next record: what is left of the packet, or of one that is waited for.
+static int next_record(struct worker *w, struct record *ret) {
+    int rc = record_next(w->packet, ret);
+    if (rc != 0) {
+        return rc == 1 ? 0 : rc;
+    }
     while ((rc = record_recv(w->packet, w->sock)) == -EAGAIN) {
         struct pollfd p = {.fd = w->sock, .events = POLLIN};
         (void)poll(&p, 1, -1);
@@ -35,13 +39,54 @@ static int expect_record(struct worker *w, enum record_type type, struct record 
     if (rc != 1) {
         return rc == -EBADMSG ? rc : -ECANCELED;
     }
-    if (record_next(w->packet, ret) != 1) {
-        return -EBADMSG;
-    }
-    if (ret->h.type == REC_DRAIN) {
+    return record_next(w->packet, ret) == 1 ? 0 : -EBADMSG;
+}
+
+static int check_record(const struct record *r, enum record_type type) {
+    if (r->h.type == REC_DRAIN) {
         return -ESHUTDOWN;
     }
-    return ret->h.type == type ? 0 : -EBADMSG;
+    return r->h.type == type ? 0 : -EBADMSG;
+}
+
+static int expect_record(struct worker *w, enum record_type type, struct record *ret) {
+    int rc = next_record(w, ret);
+    return rc == 0 ? check_record(ret, type) : rc;
+}
+
+// ---- SANDBOX, NOTE ----
+
+static int send_notes(struct worker *w, const struct sandbox_notes *notes) {
+    int rc = 0;
+    for (uint32_t i = 0; i < notes->count && rc == 0; i++) {
+        const struct sandbox_note *n = &notes->items[i];
+        const struct msg_note m = {.facility = n->facility, .state = n->state, .text = n->text};
+        rc = msg_note_put(&w->control.w, 0, &m);
+    }
+    return send_control(w, rc);
+}
+
+static int confine(struct worker *w, struct record *r) {
+    struct arena arena = {0};
+    struct sandbox_notes notes = {0};
+    struct msg_sandbox m;
+    int rc = msg_sandbox_get(r, &arena, &m);
+    if (rc == 0 && w->may_confine) {
+        sandbox_enter(&m, &notes);
+        rc = send_notes(w, &notes);
+    }
+    arena_free(&arena);
+    return rc;
+}
+
+// The first record, after that which may come before it.
+static int expect_welcome(struct worker *w, struct record *ret) {
+    int rc = next_record(w, ret);
+    if (rc == 0 && ret->h.type == REC_SANDBOX) {
+        rc = confine(w, ret);
+        return rc == 0 ? expect_record(w, REC_WELCOME, ret) : rc;
+    }
+    return rc == 0 ? check_record(ret, REC_WELCOME) : rc;
 }
 
 // ---- WELCOME ----
@@ -161,7 +206,7 @@ static int configure(struct worker *w) {
 int handshake_run(struct worker *w) {
     struct record r;
     struct msg_welcome m;
-    int rc = expect_record(w, REC_WELCOME, &r);
+    int rc = expect_welcome(w, &r);
     if (rc == 0) {
         rc = msg_welcome_get(&r, &m);
     }

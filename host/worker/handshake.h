@@ -1,4 +1,4 @@
-/* From an empty process to one that can take jobs: WELCOME, load, HELLO, CONFIG, create(), READY.
+/* From an empty process to one that can take jobs: SANDBOX, WELCOME, load, HELLO, CONFIG, create(), READY.
  * On the main thread, before there are others. */
 #ifndef JOBHOST_WORKER_HANDSHAKE_H
 #define JOBHOST_WORKER_HANDSHAKE_H

@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 // Handlers do not survive exec, but ignored signals and the mask do, and both may come from the
-// supervisor or from whatever started it. SIGPIPE is ignored on purpose: a plugin that writes to a
-// closed connection gets EPIPE.
+// supervisor or from whatever started it. Two are ignored on purpose: a plugin that writes to a
+// closed connection gets EPIPE, and one whose file grows too large EFBIG.
 static void reset_signals(void) {
     for (int sig = 1; sig < NSIG; sig++) {
         struct sigaction sa;
@@ -20,6 +20,7 @@ static void reset_signals(void) {
         }
     }
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN);
     sigset_t none;
     (void)sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
@@ -63,8 +64,12 @@ int setup_process(pid_t parent, struct err *e) {
     if (getppid() != parent) { // it died before the request took effect
         return err_set(e, -ESRCH, "parent process %ld is gone", (long)parent);
     }
-    const struct rlimit no_core = {0, 0};
-    if (setrlimit(RLIMIT_CORE, &no_core) == -1) {
+    struct rlimit core = {0, 0}; // what is allowed at most stays, for a sandbox that allows it
+    if (getrlimit(RLIMIT_CORE, &core) == -1) {
+        return err_errno(e, -errno, "cannot ask for the limits");
+    }
+    core.rlim_cur = 0;
+    if (setrlimit(RLIMIT_CORE, &core) == -1) {
         return err_errno(e, -errno, "cannot switch off core dumps");
     }
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1) {

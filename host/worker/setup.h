@@ -2,7 +2,8 @@
  * order:
  *
  *     signals to default ─▶ stray descriptors closed ─▶ own session and group
- *     ─▶ dies with its parent ─▶ limits ─▶ no new privileges ─▶ (threads and dlopen() come later)
+ *     ─▶ dies with its parent ─▶ no core files ─▶ no new privileges
+ *     ─▶ (sandbox.h, as the supervisor says; then dlopen(), then threads)
  */
 #ifndef JOBHOST_WORKER_SETUP_H
 #define JOBHOST_WORKER_SETUP_H

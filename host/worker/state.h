@@ -38,7 +38,8 @@ struct worker {
     struct record_packet *packet; /* of whoever receives                                    */
     struct plugin plugin;
     struct settings settings;
-    void *self; /* what create() made */
+    void *self;       /* what create() made */
+    bool may_confine; /* the process is the worker's own: SANDBOX may act on it */
     int32_t log_level;
     int64_t ping_ms, lease_ms;
     _Atomic uint32_t *handler_us; /* per handler: usual run time, a moving average */

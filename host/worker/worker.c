@@ -71,6 +71,7 @@ static enum worker_exit exit_status(int rc) {
 static enum worker_exit live(struct worker *w) {
     crash_install(w->sock);
     crash_watch_thread(NULL);
+    w->may_confine = true;
     enum worker_exit status = WORKER_EXIT_OK;
     int rc = handshake_run(w);
     if (rc == 0) {

@@ -210,6 +210,17 @@ static void note_progress(struct fake *f, struct record *r) {
     f->progress.message = NULL; // borrowed
 }
 
+static void keep_note(struct fake *f, struct record *r) {
+    struct msg_note m;
+    if (msg_note_get(r, &m) < 0 || f->note_count == ARRAY_LEN(f->notes)) {
+        fake_fail("malformed NOTE, or too many");
+    }
+    struct fake_note *n = &f->notes[f->note_count++];
+    n->state = m.state;
+    (void)snprintf(n->facility, sizeof n->facility, "%s", m.facility);
+    (void)snprintf(n->text, sizeof n->text, "%s", m.text == NULL ? "" : m.text);
+}
+
 struct record fake_expect(struct fake *f, enum record_type type) {
     for (;;) {
         struct record r = fake_next(f);
@@ -223,6 +234,8 @@ struct record fake_expect(struct fake *f, enum record_type type) {
             }
         } else if (r.h.type == REC_LOG) {
             note_log(f, &r);
+        } else if (r.h.type == REC_NOTE) {
+            keep_note(f, &r);
         } else if (r.h.type == REC_PROGRESS) {
             note_progress(f, &r);
         } else {
@@ -301,7 +314,8 @@ void fake_welcome(struct fake *f) {
         .log_level = o->log_level,
         .data_dir = o->data_dir,
     };
-    if (msg_welcome_put(&f->out, 0, &m) < 0) {
+    if ((o->sandbox != NULL && msg_sandbox_put(&f->out, 0, o->sandbox) < 0) ||
+        msg_welcome_put(&f->out, 0, &m) < 0) {
         fake_fail("WELCOME");
     }
     fake_flush(f);

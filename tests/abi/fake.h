@@ -24,6 +24,12 @@ struct fake_options {
     const char *data_dir;
     const struct msg_setting *settings;
     uint32_t setting_count;
+    const struct msg_sandbox *sandbox; /* NULL = none is sent */
+};
+
+struct fake_note {
+    char facility[32], text[512];
+    uint32_t state;
 };
 
 struct fake {
@@ -38,6 +44,8 @@ struct fake {
     struct msg_hello hello; /* after fake_start() */
     bool mute;              /* leave PINGs unanswered */
     unsigned pings;
+    struct fake_note notes[8]; /* NOTE records, passed over by fake_expect() */
+    unsigned note_count;
     unsigned logs; /* LOG records passed over by fake_expect() */
     char last_log[512];
     struct msg_progress progress; /* the last one passed over likewise; no message */
@@ -68,7 +76,7 @@ void fake_put_job(struct fake *f, uint64_t slot, const struct msg_job *m);
 void fake_job(struct fake *f, uint64_t slot, const char *payload);
 void fake_committed(struct fake *f, uint64_t slot, uint32_t commit_no, int32_t status);
 
-/* The next record that is neither PING nor (unless wanted) LOG or PROGRESS; it must be of this
+/* The next record that is neither PING nor (unless wanted) LOG, NOTE or PROGRESS; it must be of this
  * type. */
 struct record fake_expect(struct fake *f, enum record_type type);
 struct record fake_expect_for(struct fake *f, enum record_type type, uint64_t slot);

@@ -11,11 +11,13 @@ enum { FD_COUNT_MASK = 15, ANY_FD = 16, PIPES_NOT_MEMFDS = 32 };
 
 union message {
     struct msg_welcome welcome;
+    struct msg_sandbox sandbox;
     struct msg_config config;
     struct msg_job job;
     struct msg_committed committed;
     struct msg_value value;
     struct msg_hello hello;
+    struct msg_note note;
     struct msg_fail fail;
     struct msg_log log;
     struct msg_progress progress;
@@ -56,6 +58,8 @@ static enum copied copy(struct record *r, struct arena *a, struct record_writer 
     union message m;
     switch (r->h.type) {
     case REC_WELCOME: return COPY(welcome, (r, &m.welcome));
+    case REC_SANDBOX: return COPY(sandbox, (r, a, &m.sandbox));
+    case REC_NOTE: return COPY(note, (r, &m.note));
     case REC_CONFIG: return COPY(config, (r, a, &m.config));
     case REC_JOB: return COPY(job, (r, a, &m.job));
     case REC_COMMITTED: return COPY(committed, (r, &m.committed));

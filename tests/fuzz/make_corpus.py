@@ -17,10 +17,10 @@ def write(target, name, data):
 # ---- records: see host/record/record.h
 
 NULL, BY_FD = 0xFFFFFFFF, 0xFFFFFFFE
-TYPES = ["WELCOME", "CONFIG", "JOB", "CANCEL", "RECALL", "COMMITTED", "VALUE", "DRAIN", "PONG"]
+TYPES = ["WELCOME", "CONFIG", "JOB", "CANCEL", "RECALL", "COMMITTED", "VALUE", "DRAIN", "PONG", "SANDBOX"]
 REC = {name: number for number, name in enumerate(TYPES, 1)}
 TYPES = ["HELLO", "READY", "FAIL", "PING", "NACK", "LOG", "PROGRESS", "GET", "WARN", "STEP", "CHILD",
-         "KV", "RESULT", "RESULT_TYPE", "COMMIT", "DONE", "CRASH", "BYE"]
+         "KV", "RESULT", "RESULT_TYPE", "COMMIT", "DONE", "CRASH", "BYE", "OUTPUT", "NOTE"]
 REC.update({name: number for number, name in enumerate(TYPES, 64)})
 
 
@@ -86,6 +86,9 @@ def records():
     seeds = {
         "welcome": record("WELCOME", u32(1) + text("crawl") + text("/so/ab.so") + text("ab") + u32(1)
                           + i64(5000) + i64(30000) + u32(1) + text(None), 0),
+        "sandbox": record("SANDBOX", u32(7) + u64(1) + u64(2) + u64(3) + u64(4) + text("/data") + u32(1) + u32(1)
+                          + text("/etc/hosts") + u32(1) + u32(443), 0),
+        "note": record("NOTE", text("limits") + u32(0) + text("files 1024"), 0),
         "config": record("CONFIG", u32(2) + text("token") + text("x") + text("pause") + text(None), 0),
         "config_count": record("CONFIG", u32(257) + text("token") + text("x"), 0),
         "job": job(inline(b"{}")),

@@ -91,6 +91,55 @@ static void test_welcome(void) {
     end();
 }
 
+static struct msg_sandbox sample_sandbox(void) {
+    static const struct msg_path paths[] = {{MSG_PATH_READ, "/etc/hosts"}, {MSG_PATH_EXEC, "true"}};
+    static const struct msg_port ports[] = {{443}, {65535}};
+    return (struct msg_sandbox){.flags = MSG_SANDBOX_SECCOMP,
+                                .max_data = 1ull << 40,
+                                .max_files = 64,
+                                .max_file_size = 7,
+                                .max_cpu_s = 8,
+                                .data_dir = "/var/data",
+                                .path_count = 2,
+                                .paths = paths,
+                                .port_count = 2,
+                                .ports = ports};
+}
+
+static void test_sandbox(void) {
+    begin();
+    const struct msg_sandbox m = sample_sandbox();
+    struct msg_sandbox got;
+    EXPECT_EQ_INT(0, msg_sandbox_put(&writer, 0, &m));
+    struct record r = pass(REC_SANDBOX, 0);
+    EXPECT_EQ_INT(0, msg_sandbox_get(&r, &arena, &got));
+    EXPECT_EQ_UINT(MSG_SANDBOX_SECCOMP, got.flags);
+    EXPECT_EQ_UINT(1ull << 40, got.max_data);
+    EXPECT_EQ_UINT(64, got.max_files);
+    EXPECT_EQ_UINT(7, got.max_file_size);
+    EXPECT_EQ_UINT(8, got.max_cpu_s);
+    EXPECT_EQ_STR("/var/data", got.data_dir);
+    EXPECT_EQ_UINT(2, got.path_count);
+    EXPECT_EQ_UINT(MSG_PATH_EXEC, got.paths[1].rights);
+    EXPECT_EQ_STR("true", got.paths[1].path);
+    EXPECT_EQ_UINT(2, got.port_count);
+    EXPECT_EQ_UINT(65535, got.ports[1].port);
+    end();
+}
+
+static void test_note(void) {
+    begin();
+    const struct msg_note m = {"limits", MSG_NOTE_DEGRADED, NULL};
+    struct msg_note got;
+    EXPECT_EQ_INT(0, msg_note_put(&writer, 0, &m));
+    struct record r = pass(REC_NOTE, 0);
+    EXPECT_EQ_INT(0, msg_note_get(&r, &got));
+    EXPECT_EQ_STR("limits", got.facility);
+    EXPECT_EQ_UINT(MSG_NOTE_DEGRADED, got.state);
+    EXPECT_NULL(got.text);
+    end();
+}
+
 static void test_config(void) {
     begin();
     const struct msg_setting settings[] = {{"base", "http://x"}, {"token", NULL}};
@@ -591,11 +640,13 @@ static void test_sha256_length(void) {
 static int get_any(struct record *r) {
     union {
         struct msg_welcome welcome;
+        struct msg_sandbox sandbox;
         struct msg_config config;
         struct msg_job job;
         struct msg_committed committed;
         struct msg_value value;
         struct msg_hello hello;
+        struct msg_note note;
         struct msg_fail fail;
         struct msg_log log;
         struct msg_progress progress;
@@ -612,6 +663,8 @@ static int get_any(struct record *r) {
     struct msg_bytes *bytes = NULL;
     switch (r->h.type) {
     case REC_WELCOME: got = msg_welcome_get(r, &m.welcome); break;
+    case REC_SANDBOX: got = msg_sandbox_get(r, &arena, &m.sandbox); break;
+    case REC_NOTE: got = msg_note_get(r, &m.note); break;
     case REC_CONFIG: got = msg_config_get(r, &arena, &m.config); break;
     case REC_JOB: got = msg_job_get(r, &arena, &m.job), bytes = &m.job.payload; break;
     case REC_COMMITTED: got = msg_committed_get(r, &m.committed); break;
@@ -646,6 +699,7 @@ static void put_crash(void) {
 
 static void put_sample(size_t which, struct msg_bytes b) {
     const struct msg_setting setting = {"o", "v"};
+    const struct msg_sandbox sandbox = sample_sandbox();
     const struct msg_hello hello = sample_hello();
     struct msg_job job = sample_job();
     job.payload = b;
@@ -672,11 +726,13 @@ static void put_sample(size_t which, struct msg_bytes b) {
     case 13: r = msg_kv_put(&writer, 1, &(struct msg_kv){1, "k", b, 2}); break;
     case 14: r = msg_done_put(&writer, 1, &(struct msg_done){.message = "m"}); break;
     case 15: r = msg_output_put(&writer, 1, &(struct msg_output){1, "n", "t", b}); break;
+    case 16: r = msg_sandbox_put(&writer, 1, &sandbox); break;
+    case 17: r = msg_note_put(&writer, 1, &(struct msg_note){"f", 1, "t"}); break;
     default: put_crash(); break;
     }
     EXPECT_EQ_INT(0, r);
 }
-enum { SAMPLES = 17 };
+enum { SAMPLES = 19 };
 
 // Cuts the body after every byte, and leaves one byte too many: always refused, nothing leaks.
 static void damage(size_t which, struct msg_bytes b) {
@@ -760,6 +816,8 @@ static void test_no_memory(void) {
 
 static const struct expect_test tests[] = {
     {"WELCOME", test_welcome},
+    {"SANDBOX", test_sandbox},
+    {"NOTE", test_note},
     {"CONFIG", test_config},
     {"JOB", test_job},
     {"JOB with a large payload", test_job_by_fd},

@@ -1,0 +1,179 @@
+// What SANDBOX does to a worker: each part by what a plugin in it can and cannot do. What this
+// kernel does not have is skipped, and said so.
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "expect.h"
+#include "fake.h"
+
+// ---- asking the plugin ----
+
+struct cage {
+    struct fake f;
+    uint64_t slot;
+    char answer[256];
+    char folder[64];
+};
+
+static void cage_open(struct cage *c, struct msg_sandbox *m) {
+    *c = (struct cage){.slot = 0};
+    (void)snprintf(c->folder, sizeof c->folder, "./jobhost-cage-XXXXXX");
+    if (mkdtemp(c->folder) == NULL) {
+        fake_fail("mkdtemp: %s", strerror(errno));
+    }
+    char *folder = realpath(c->folder, NULL);
+    m->data_dir = folder;
+    fake_start(&c->f, &(struct fake_options){.plugin = "cage", .data_dir = folder, .sandbox = m});
+    m->data_dir = NULL;
+    free(folder);
+}
+
+static const char *cage_ask(struct cage *c, const char *payload) {
+    fake_job(&c->f, ++c->slot, payload);
+    struct record r = fake_expect_for(&c->f, REC_RESULT, c->slot);
+    struct bytes b = fake_bytes(&c->f, &r);
+    (void)snprintf(c->answer, sizeof c->answer, "%.*s", (int)b.len, (const char *)b.data);
+    EXPECT_EQ_INT(JH_OK, fake_expect_done(&c->f, c->slot).status);
+    return c->answer;
+}
+
+static void cage_close(struct cage *c) {
+    fake_drain(&c->f);
+    fake_finish(&c->f);
+    (void)rmdir(c->folder);
+}
+
+static const struct fake_note *cage_note(const struct cage *c, const char *facility) {
+    for (unsigned i = 0; i < c->f.note_count; i++) {
+        if (strcmp(c->f.notes[i].facility, facility) == 0) {
+            return &c->f.notes[i];
+        }
+    }
+    return NULL;
+}
+
+static void expect_note(const struct cage *c, const char *facility, uint32_t state,
+                        const char *text) {
+    const struct fake_note *n = cage_note(c, facility);
+    EXPECT_TRUE(n != NULL);
+    if (n != NULL) {
+        EXPECT_EQ_UINT(state, n->state);
+        EXPECT_CONTAINS(text, n->text);
+    }
+}
+
+static const char *cage_limit(struct cage *c, int resource) {
+    char payload[32];
+    (void)snprintf(payload, sizeof payload, "limit %d", resource);
+    return cage_ask(c, payload);
+}
+
+// ---- limits ----
+
+static void test_limits(void) {
+    struct cage c;
+    cage_open(&c, &(struct msg_sandbox){.max_data = 200 << 20,
+                                        .max_files = 100,
+                                        .max_file_size = 3 << 20,
+                                        .max_cpu_s = 1000});
+    EXPECT_EQ_STR("100 100", cage_limit(&c, RLIMIT_NOFILE));
+    EXPECT_EQ_STR("1000 1001", cage_limit(&c, RLIMIT_CPU));
+    EXPECT_EQ_STR("0 0", cage_limit(&c, RLIMIT_CORE));
+    EXPECT_EQ_STR("EFBIG", cage_ask(&c, "fill 4"));
+    EXPECT_EQ_STR("3", cage_ask(&c, "fill 3"));
+    if (!fake_sanitized()) {
+        long eaten = strtol(cage_ask(&c, "eat 1000"), NULL, 10);
+        EXPECT_TRUE(eaten > 20 && eaten < 200); // and malloc() said so, nobody died
+    }
+    expect_note(&c, "limits", MSG_NOTE_ON, "files 100, file size 3145728, cpu seconds 1000");
+    cage_close(&c);
+}
+
+static void test_no_limits(void) {
+    struct cage c;
+    struct rlimit files;
+    (void)getrlimit(RLIMIT_NOFILE, &files);
+    char want[64];
+    (void)snprintf(want, sizeof want, "%llu %llu", (unsigned long long)files.rlim_cur,
+                   (unsigned long long)files.rlim_max);
+    cage_open(&c, &(struct msg_sandbox){.flags = MSG_SANDBOX_CORE});
+    EXPECT_EQ_STR(want, cage_limit(&c, RLIMIT_NOFILE));
+    EXPECT_EQ_STR("4", cage_ask(&c, "fill 4"));
+    struct rlimit core;
+    (void)getrlimit(RLIMIT_CORE, &core);
+    (void)snprintf(want, sizeof want, "%llu %llu", (unsigned long long)core.rlim_max,
+                   (unsigned long long)core.rlim_max);
+    EXPECT_EQ_STR(want, cage_limit(&c, RLIMIT_CORE));
+    expect_note(&c, "limits", MSG_NOTE_ON, "none");
+    cage_close(&c);
+}
+
+// A hard limit that is there already is not raised, and the note has what it came to.
+static void test_lower_limit(void) {
+    struct cage c;
+    struct rlimit before;
+    (void)getrlimit(RLIMIT_FSIZE, &before);
+    struct rlimit low = {1 << 20, before.rlim_max};
+    if (geteuid() == 0) { // who may raise it again
+        low.rlim_max = 1 << 20;
+    }
+    (void)setrlimit(RLIMIT_FSIZE, &low);
+    cage_open(&c, &(struct msg_sandbox){.max_file_size = 5 << 20});
+    (void)setrlimit(RLIMIT_FSIZE, &before);
+    if (low.rlim_max == 1 << 20) {
+        EXPECT_EQ_STR("1048576 1048576", cage_limit(&c, RLIMIT_FSIZE));
+        expect_note(&c, "limits", MSG_NOTE_ON, "file size 1048576");
+    } else {
+        (void)printf("skipped: only root can lower a hard limit and raise it again\n");
+    }
+    cage_close(&c);
+}
+
+static void test_cpu(void) {
+    struct cage c;
+    cage_open(&c, &(struct msg_sandbox){.max_cpu_s = 1});
+    fake_job(&c.f, 1, "spin");
+    if (!fake_sanitized()) {
+        (void)fake_expect(&c.f, REC_CRASH);
+    }
+    int status = fake_wait(&c.f);
+    EXPECT_TRUE(WIFSIGNALED(status) &&
+                (WTERMSIG(status) == SIGXCPU || WTERMSIG(status) == SIGKILL));
+    fake_finish(&c.f);
+    (void)rmdir(c.folder);
+}
+
+// It may come before WELCOME, and at no other time.
+static void test_order(void) {
+    const struct msg_sandbox m = {.max_files = 100};
+    struct fake f;
+    fake_spawn(&f, &(struct fake_options){.plugin = "ok-v1"});
+    (void)msg_sandbox_put(&f.out, 0, &m);
+    (void)msg_sandbox_put(&f.out, 0, &m);
+    fake_flush(&f);
+    EXPECT_EQ_INT(76, WEXITSTATUS(fake_wait(&f)));
+    fake_finish(&f);
+
+    fake_spawn(&f, &(struct fake_options){.plugin = "ok-v1"});
+    fake_welcome(&f);
+    (void)msg_sandbox_put(&f.out, 0, &m);
+    fake_flush(&f);
+    (void)fake_expect(&f, REC_HELLO);
+    EXPECT_EQ_INT(76, WEXITSTATUS(fake_wait(&f)));
+    fake_finish(&f);
+}
+
+static const struct expect_test tests[] = {
+    {"limits hold, and are reported", test_limits},
+    {"what is not limited stays", test_no_limits},
+    {"a lower hard limit stays", test_lower_limit},
+    {"processor time ends", test_cpu},
+    {"SANDBOX comes first or not at all", test_order},
+};
+SUITE_MAIN("worker: sandbox", tests)

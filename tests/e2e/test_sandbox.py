@@ -1,0 +1,74 @@
+"""What a plugin's processes may do, from outside: what is in force is shown, and what misbehaves hits its own limits only."""
+import json
+
+import pytest
+
+from lib import build
+from lib.cli import Cli
+
+SOON = {"backoff": "fixed", "base": "10ms", "jitter": 0}
+
+
+def cage(**settings):
+    """The plugin that does what its payload says, and tells what came of it."""
+    return {"cage": {"file": build.plugin("cage"), **settings}}
+
+
+def ask(host, words, **more):
+    job = host.wait_job(host.submit("cage.run", words, **more))
+    assert job["state"] == "succeeded", job
+    return host.result(job["id"]).decode()
+
+
+def notes(host, plugin="cage"):
+    return {n["facility"]: (n["state"], n["detail"]) for n in host.plugins()[plugin]["sandbox"]}
+
+
+@pytest.fixture
+def caged(make_host):
+    """caged(sandbox, ...) is a running host with that plugin."""
+    def start(**settings):
+        host = make_host({"plugins": cage(**settings)})
+        host.start()
+        return host
+    return start
+
+
+def test_what_is_in_force_is_shown(caged):
+    host = caged(sandbox={"max_files": 100, "max_file": "3MiB"})
+    state, detail = notes(host)["limits"]
+    assert state == "on" and "files 100, file size 3145728" in detail, detail
+    cli = Cli(host)
+    assert "SANDBOX" in cli("plugins") and detail in cli("describe", "cage")
+    # one that is not loaded has nothing to say
+    assert "sandbox" not in json.dumps([p for p in cli.json("plugins")["items"] if p["name"] != "cage"])
+
+
+def test_a_plugin_without_limits_has_the_defaults(caged):
+    host = caged()
+    detail = notes(host)["limits"][1]
+    if not build.SANITIZED:
+        assert "data 4294967296" in detail, detail
+    assert "files 1024, file size 4294967296" in detail and "cpu" not in detail, detail
+
+
+@pytest.mark.skipif(build.SANITIZED, reason="a sanitizer has no limit of memory")
+def test_one_that_allocates_without_end_is_told_no(caged):
+    host = caged(sandbox={"max_data": "200MiB"})
+    assert 20 < int(ask(host, "eat 100000")) < 200
+    assert host.plugins()["cage"]["crashes"] == 0
+
+
+def test_one_that_fills_the_disk_meets_the_end_of_its_file(caged):
+    host = caged(sandbox={"max_file": "3MiB"})
+    assert ask(host, "fill 100000") == "EFBIG"
+    host.assert_sound()
+
+
+def test_one_that_spins_is_ended_by_its_processor_time(caged):
+    host = caged(sandbox={"max_cpu": "1s"})
+    job = host.wait_job(host.submit("cage.run", "spin", retry={**SOON, "base": "1h"}), "scheduled")
+    assert job["crashes"] == 1, job
+    assert "SIGXCPU" in job["error"]["message"] or build.SANITIZED, job
+    host.act(job["id"], "cancel")
+    assert ask(host, "fill 1") == "1"  # by the worker that came after it
