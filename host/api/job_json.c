@@ -3,6 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "api/crash_json.h"
 #include "base/json.h"
 #include "base/rfc3339.h"
 #include "core/outcome.h"
@@ -162,6 +163,7 @@ static void add_attempt(struct buf *out, const struct store_attempt *a) {
     if (a->pid != 0) {
         json_kint(out, "pid", a->pid);
     }
+    crash_json_add(out, &a->crash);
     buf_char(out, '}');
 }
 

@@ -1,9 +1,12 @@
 /* GET /v1/plugins, /v1/plugins/{name}: what is loaded, what it offers, how it fares. */
 #include <string.h>
 
+#include "api/crash_json.h"
+#include "api/job_json.h"
 #include "api/pool_json.h"
 #include "api/routes.h"
 #include "jobhost_plugin.h"
+#include "supervisor/crash.h"
 #include "supervisor/pool.h"
 
 static const char *const option_types[] = {
@@ -102,6 +105,30 @@ static void add_manifest(struct buf *out, const struct pool_manifest *m) {
     buf_char(out, ']');
 }
 
+static void add_crashes(struct buf *out, const struct crash_log *log) {
+    if (log->count == 0) {
+        return;
+    }
+    json_key(out, "recent_crashes");
+    buf_char(out, '[');
+    for (unsigned i = 0; i < log->count; i++) {
+        const struct crash *c = log->items[i];
+        struct store_crash known;
+        crash_history(c, &known);
+        json_comma(out);
+        buf_char(out, '{');
+        json_ktime(out, "at", c->at_ms);
+        job_json_id(out, "job", &c->job);
+        json_kstr(out, "type", c->type[0] == '\0' ? NULL : c->type);
+        json_kstr(out, "build", c->build[0] == '\0' ? NULL : c->build);
+        json_kint(out, "pid", c->pid);
+        json_kstr(out, "message", c->message);
+        crash_json_members(out, &known);
+        buf_char(out, '}');
+    }
+    buf_char(out, ']');
+}
+
 static void add_pool(struct buf *out, const struct pool_info *p) {
     json_comma(out);
     buf_char(out, '{');
@@ -118,6 +145,7 @@ static void add_pool(struct buf *out, const struct pool_info *p) {
     json_kint(out, "restarts", (int64_t)p->restarts);
     json_kstr(out, "last_crash", p->last_crash);
     pool_json_notes(out, p);
+    add_crashes(out, p->crash_log);
     pool_json_workers(out, p);
     add_manifest(out, p->manifest);
     buf_char(out, '}');

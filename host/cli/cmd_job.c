@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/crash_page.h"
 #include "cli/job_outputs.h"
 #include "cli/job_page.h"
 #include "cli/out.h"
@@ -151,6 +152,7 @@ static void print_history(const struct cli *cli, const cJSON *job) {
         table_cell(&t, remote_text(a, "message"));
     }
     table_print(cli, &t);
+    crash_page_newest(cli, history);
 }
 
 int job_page_show(const struct cli *cli, const char *id) {

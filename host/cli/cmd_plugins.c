@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/crash_page.h"
 #include "cli/out.h"
 #include "cli/plugin_page.h"
 #include "cli/remote.h"
@@ -47,6 +48,7 @@ int cmd_plugins(struct cli *cli) {
             add_plugin(&t, p);
         }
         table_print(cli, &t);
+        crash_page_table(cli, cJSON_GetObjectItemCaseSensitive(answer, "items"));
     }
     cJSON_Delete(answer);
     return r;

@@ -391,4 +391,5 @@ void msg_crash_packet(uint8_t out[MSG_CRASH_PACKET], uint64_t job, const struct 
     memcpy(out + 20, &m->si_code, 4);
     memcpy(out + 24, &m->fault_address, 8);
     memcpy(out + 32, &m->program_counter, 8);
+    memcpy(out + 40, &m->rss, 8);
 }

@@ -241,6 +241,7 @@ struct msg_done {
 struct msg_crash {
     int32_t signal, si_code;
     uint64_t fault_address, program_counter;
+    uint64_t rss; /* bytes of memory in use; 0 = not known */
 };
 
 int msg_welcome_put(struct record_writer *w, uint64_t job, const struct msg_welcome *m);
@@ -284,7 +285,7 @@ int msg_crash_get(struct record *r, struct msg_crash *ret);
 
 /* CRASH is written by a signal handler, so it has an encoder of its own that only stores bytes: a
  * whole packet, to be handed to send(2). */
-enum { MSG_CRASH_PACKET = 40 };
+enum { MSG_CRASH_PACKET = 48 };
 void msg_crash_packet(uint8_t out[MSG_CRASH_PACKET], uint64_t job, const struct msg_crash *m);
 
 #endif

@@ -219,9 +219,8 @@ static const struct field done_fields[] = {
 const struct message shape_done = {REC_DONE, SHAPE(msg_done, done_fields)};
 
 static const struct field crash_fields[] = {
-    F(I32, msg_crash, signal),
-    F(I32, msg_crash, si_code),
-    F(U64, msg_crash, fault_address),
-    F(U64, msg_crash, program_counter),
+    F(I32, msg_crash, signal),        F(I32, msg_crash, si_code),
+    F(U64, msg_crash, fault_address), F(U64, msg_crash, program_counter),
+    F(U64, msg_crash, rss),
 };
 const struct message shape_crash = {REC_CRASH, SHAPE(msg_crash, crash_fields)};

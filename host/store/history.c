@@ -8,10 +8,25 @@
 
 // Numbers are stored: never reuse one.
 static const struct pack_field fields[] = {
-    {1, PACK_I32, AT(execution)}, {2, PACK_I64, AT(started_ms)}, {3, PACK_I64, AT(ended_ms)},
-    {4, PACK_TEXT, AT(outcome)},  {5, PACK_I32, AT(cls)},        {6, PACK_TEXT, AT(code)},
-    {7, PACK_TEXT, AT(message)},  {8, PACK_TEXT, AT(host)},      {9, PACK_TEXT, AT(build)},
+    {1, PACK_I32, AT(execution)},
+    {2, PACK_I64, AT(started_ms)},
+    {3, PACK_I64, AT(ended_ms)},
+    {4, PACK_TEXT, AT(outcome)},
+    {5, PACK_I32, AT(cls)},
+    {6, PACK_TEXT, AT(code)},
+    {7, PACK_TEXT, AT(message)},
+    {8, PACK_TEXT, AT(host)},
+    {9, PACK_TEXT, AT(build)},
     {10, PACK_I32, AT(pid)},
+    {11, PACK_I32, AT(crash.signal)},
+    {12, PACK_U32, AT(crash.at_address)},
+    {13, PACK_U64, AT(crash.address)},
+    {14, PACK_TEXT, AT(crash.symbol)},
+    {15, PACK_TEXT, AT(crash.code)},
+    {16, PACK_TEXT, AT(crash.build_id)},
+    {17, PACK_TEXT, AT(crash.step)},
+    {18, PACK_U64, AT(crash.rss)},
+    {19, PACK_TEXT, AT(crash.log)},
 };
 
 void history_pack(struct buf *b, const struct store_attempt *attempt) {

@@ -284,6 +284,18 @@ struct store_result {
     const struct blob_ref *blob; /* or a blob from STORE_BLOB_PUT; else NULL   */
 };
 
+/* What is known of the crash that an attempt ended in; all of it optional. */
+struct store_crash {
+    int32_t signal;      /* 0 = it was none */
+    uint32_t at_address; /* not 0: `address` could not be used */
+    uint64_t address;
+    const char *symbol, *code; /* "parse+0x1c", "crawl.so+0x11f9" */
+    const char *build_id;      /* of the plugin's linker, hex */
+    const char *step;          /* the last one that the attempt committed */
+    uint64_t rss;              /* bytes of memory its process had */
+    const char *log;           /* the attempt's last lines */
+};
+
 /* One attempt's line in the job's history. */
 struct store_attempt {
     int32_t execution; /* 1 = first run()               */
@@ -293,6 +305,7 @@ struct store_attempt {
     const char *code, *message;
     const char *host, *build;
     int32_t pid;
+    struct store_crash crash;
 };
 
 /* Everything an attempt asked for since its last commit, and what becomes of the job: one

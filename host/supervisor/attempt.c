@@ -75,6 +75,8 @@ void attempt_free(struct attempt *a) {
     buf_free(&a->words);
     free(a->result_type);
     free(a->progress_text);
+    free(a->step);
+    free(a->crash);
     a->claim->attempts--;
     claim_unref(a->claim);
     free(a);

@@ -24,6 +24,7 @@ struct host;
 struct lane;
 struct worker;
 struct effects;
+struct crash;
 
 /* A claim operation that lives as long as one of its jobs is in hand. */
 struct claim {
@@ -85,8 +86,10 @@ struct attempt {
     bool result_over; /* over the queue's max_result: the attempt fails with INPUT/too_large */
     struct job_progress progress;
     char *progress_text;
-    bool progress_news; /* not yet told to the store */
-    struct buf log;     /* the tail */
+    char *step;          /* the last one that it committed; NULL = none */
+    struct crash *crash; /* that ended it; NULL = none did */
+    bool progress_news;  /* not yet told to the store */
+    struct buf log;      /* the tail */
     bool log_news;
     TAILQ_ENTRY(attempt) link; /* worker's or pool's list */
     UT_hash_handle by_id;      /* host's table of running jobs */

@@ -1,11 +1,15 @@
 #define _GNU_SOURCE
 #include "supervisor/autopsy.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
+#include "supervisor/crash.h"
 #include "supervisor/dispatch.h"
 #include "supervisor/host.h"
 #include "supervisor/pool_private.h"
@@ -15,17 +19,55 @@ static const char *autopsy_signal(int sig) {
     return name == NULL ? "?" : name;
 }
 
-static void autopsy_place(const struct worker *w, char *out, size_t cap) {
+static bool autopsy_has_address(const struct msg_crash *c) {
+    return c->si_code > 0 && // a signal that somebody sent has none
+           (c->signal == SIGSEGV || c->signal == SIGBUS || c->signal == SIGFPE ||
+            c->signal == SIGILL);
+}
+
+/* Reads the snapshot, in the loop: a crash costs a new process anyway, and one place is looked up
+ * once. */
+static void autopsy_name(const struct worker *w, struct crash *crash) {
+    const struct crash *known = crash_log_find(&w->pool->crash_log, crash);
+    const char *path = w->pool->snapshot.path;
+    if (known != NULL) {
+        memcpy(crash->symbol, known->symbol, sizeof crash->symbol);
+        memcpy(crash->build_id, known->build_id, sizeof crash->build_id);
+        return;
+    }
+    int fd = path == NULL ? -1 : open(path, O_RDONLY | O_CLOEXEC);
+    if (fd == -1) {
+        return;
+    }
+    (void)elf_build_id(fd, crash->build_id);
+    if (crash->offset != 0) {
+        (void)elf_symbol(fd, crash->offset, crash->symbol, sizeof crash->symbol);
+    }
+    (void)close(fd);
+}
+
+static void autopsy_locate(const struct worker *w, struct crash *crash) {
     const struct msg_crash *c = &w->crash;
-    bool faults = // a signal that somebody sent (si_code <= 0) has no address
-        c->si_code > 0 &&
-        (c->signal == SIGSEGV || c->signal == SIGBUS || c->signal == SIGFPE || c->signal == SIGILL);
-    int n =
-        faults ? snprintf(out, cap, " at address 0x%llx", (unsigned long long)c->fault_address) : 0;
-    if (c->program_counter >= w->load_begin && c->program_counter < w->load_end && n >= 0 &&
-        (size_t)n < cap) {
-        snprintf(out + n, cap - (size_t)n, ", code %s.so+0x%llx", w->pool->config->entry.name,
-                 (unsigned long long)(c->program_counter - w->load_begin));
+    if (!w->crashed) {
+        return;
+    }
+    crash->at_address = autopsy_has_address(c);
+    crash->address = c->fault_address;
+    if (c->program_counter >= w->load_begin && c->program_counter < w->load_end) {
+        crash->offset = c->program_counter - w->load_begin;
+        snprintf(crash->code, sizeof crash->code, "%.64s.so+0x%llx", w->pool->config->entry.name,
+                 (unsigned long long)crash->offset);
+    }
+}
+
+static void autopsy_place(const struct crash *crash, char *out, size_t cap) {
+    int n = crash->at_address
+                ? snprintf(out, cap, " at address 0x%llx", (unsigned long long)crash->address)
+                : 0;
+    if (crash->symbol[0] != '\0') {
+        snprintf(out + n, cap - (size_t)n, " in %s (%s)", crash->symbol, crash->code);
+    } else if (crash->code[0] != '\0') {
+        snprintf(out + n, cap - (size_t)n, " in %s", crash->code);
     }
 }
 
@@ -40,40 +82,57 @@ static const char *autopsy_stage(const struct worker *w, int sig) {
     return sig == SIGBUS ? " while it was loaded: the file is truncated" : " while it was loaded";
 }
 
-static void autopsy_signalled(const struct worker *w, const char *who, char *out, size_t cap) {
-    char place[128] = "";
-    int sig = w->crashed ? w->crash.signal : WTERMSIG(w->wait_status);
+static void autopsy_signalled(const struct worker *w, const char *who, struct crash *crash) {
+    char place[CRASH_SYMBOL_MAX + CRASH_CODE_MAX + 64] = "";
     if (w->crashed) {
-        autopsy_place(w, place, sizeof place);
-    } else if (sig == SIGKILL) {
+        autopsy_place(crash, place, sizeof place);
+    } else if (crash->signal == SIGKILL) {
         snprintf(place, sizeof place, ", not sent by jobhost: out of memory, or killed by hand");
     }
-    snprintf(out, cap, "%s killed by signal %d (SIG%s)%s%s", who, sig, autopsy_signal(sig), place,
-             autopsy_stage(w, sig));
+    snprintf(crash->message, sizeof crash->message, "%s killed by signal %d (SIG%s)%s%s", who,
+             crash->signal, autopsy_signal(crash->signal), place, autopsy_stage(w, crash->signal));
 }
 
-void autopsy_text(const struct worker *w, char *out, size_t cap) {
+static void autopsy_say(const struct worker *w, struct crash *crash) {
     char who[128];
-    const char *build = w->pool->build;
-    snprintf(who, sizeof who, "plugin %s%s%s", w->pool->config->entry.name,
-             build[0] == '\0' ? "" : " ", build);
     bool told = w->killed_by_us || w->fail_text[0] != '\0';
-    if (w->crashed || (!told && WIFSIGNALED(w->wait_status))) {
-        autopsy_signalled(w, who, out, cap);
+    snprintf(who, sizeof who, "plugin %s%s%s", w->pool->config->entry.name,
+             crash->build[0] == '\0' ? "" : " ", crash->build);
+    if (w->crashed || (!told && WIFSIGNALED(w->end.status))) {
+        autopsy_signalled(w, who, crash);
     } else if (w->killed_by_us) {
-        snprintf(out, cap, "worker of %s killed by the host: %s%s%s", who, w->kill_why,
+        snprintf(crash->message, sizeof crash->message,
+                 "worker of %s killed by the host: %s%s%.300s", who, w->kill_why,
                  w->fail_text[0] == '\0' ? "" : ": ", w->fail_text);
     } else if (told) {
-        snprintf(out, cap, "%s", w->fail_text);
+        snprintf(crash->message, sizeof crash->message, "%s", w->fail_text);
     } else {
-        snprintf(out, cap, "%s ended its process with exit status %d%s", who,
-                 WEXITSTATUS(w->wait_status), autopsy_stage(w, 0));
+        snprintf(crash->message, sizeof crash->message,
+                 "%s ended its process with exit status %d%s", who, WEXITSTATUS(w->end.status),
+                 autopsy_stage(w, 0));
     }
+}
+
+void autopsy_examine(const struct worker *w, struct crash *ret) {
+    *ret = (struct crash){.at_ms = env_wall_ms(&w->host->env),
+                          .pid = (int32_t)w->pid,
+                          .rss = w->crashed && w->crash.rss != 0 ? w->crash.rss : w->end.peak_rss};
+    memcpy(ret->build, w->pool->build, sizeof ret->build);
+    if (w->crashed) {
+        ret->signal = w->crash.signal;
+    } else if (!w->killed_by_us && WIFSIGNALED(w->end.status)) {
+        ret->signal = WTERMSIG(w->end.status);
+    }
+    if (!w->said_bye && !w->for_a_job) {
+        autopsy_locate(w, ret);
+        autopsy_name(w, ret);
+    }
+    autopsy_say(w, ret);
 }
 
 static bool autopsy_was_killed_from_outside(const struct worker *w) {
-    return !w->crashed && !w->killed_by_us && WIFSIGNALED(w->wait_status) &&
-           WTERMSIG(w->wait_status) == SIGKILL;
+    return !w->crashed && !w->killed_by_us && WIFSIGNALED(w->end.status) &&
+           WTERMSIG(w->end.status) == SIGKILL;
 }
 
 const char *autopsy_word(const struct worker *w) {
@@ -86,7 +145,7 @@ const char *autopsy_word(const struct worker *w) {
     if (autopsy_was_killed_from_outside(w)) {
         return "killed";
     }
-    if (w->crashed || (!w->killed_by_us && WIFSIGNALED(w->wait_status))) {
+    if (w->crashed || (!w->killed_by_us && WIFSIGNALED(w->end.status))) {
         return "signal";
     }
     return w->killed_by_us ? "host" : w->fail_text[0] != '\0' ? "failed" : "exit";
@@ -113,21 +172,35 @@ static void autopsy_stopped(struct attempt *a) {
     attempt_end(a, ATTEMPT_RETURNED, text); // the cancel mask decides, as if it had returned
 }
 
-static void autopsy_started(struct worker *w, struct attempt *a, const char *text) {
-    if (a->stop != STOP_NOT) {
-        autopsy_stopped(a);
-    } else if (w->host->phase != HOST_RUNNING) {
-        attempt_end(a, ATTEMPT_DRAINED, text);
-    } else if (w->for_a_job || (w->crashed && w->crash_slot != 0 && w->crash_slot != a->slot)) {
-        attempt_end(a, ATTEMPT_NEIGHBOUR, text);
-    } else if (autopsy_was_killed_from_outside(w)) {
-        attempt_end(a, ATTEMPT_OOM, text);
-    } else {
-        attempt_end(a, ATTEMPT_CRASHED, text);
+/* What is kept on the job; the plugin's record names the first. */
+static void autopsy_charge(struct attempt *a, struct crash *crash) {
+    struct crash *own = malloc(sizeof *own);
+    if (own != NULL) {
+        *own = *crash;
+        crash_of_job(own, &a->job->spec, a->step, buf_bytes(&a->log));
+        free(a->crash);
+        a->crash = own;
+    }
+    if (id_is_zero(&crash->job)) {
+        crash_of_job(crash, &a->job->spec, a->step, buf_bytes(&a->log));
     }
 }
 
-void autopsy_settle(struct worker *w, const char *text) {
+static void autopsy_started(struct worker *w, struct attempt *a, struct crash *crash) {
+    if (a->stop != STOP_NOT) {
+        autopsy_stopped(a);
+    } else if (w->host->phase != HOST_RUNNING) {
+        attempt_end(a, ATTEMPT_DRAINED, crash->message);
+    } else if (w->for_a_job || (w->crashed && w->crash_slot != 0 && w->crash_slot != a->slot)) {
+        attempt_end(a, ATTEMPT_NEIGHBOUR, crash->message);
+    } else {
+        bool outside = autopsy_was_killed_from_outside(w);
+        autopsy_charge(a, crash);
+        attempt_end(a, outside ? ATTEMPT_OOM : ATTEMPT_CRASHED, crash->message);
+    }
+}
+
+void autopsy_settle(struct worker *w, struct crash *crash) {
     struct host *host = w->host;
     struct attempt *a;
     // from the last, for each goes to the head of those that are held
@@ -142,6 +215,6 @@ void autopsy_settle(struct worker *w, const char *text) {
             continue;
         }
         attempt_begun(a, env_wall_ms(&host->env) - (env_mono_ms(&host->env) - since));
-        autopsy_started(w, a, text);
+        autopsy_started(w, a, crash);
     }
 }

@@ -2,10 +2,12 @@
 #ifndef JOBHOST_SUPERVISOR_AUTOPSY_H
 #define JOBHOST_SUPERVISOR_AUTOPSY_H
 
+#include "supervisor/crash.h"
 #include "supervisor/worker.h"
 
-/* One line naming signal or exit status, place, plugin and build. */
-void autopsy_text(const struct worker *w, char *out, size_t cap);
+/* All that is known of its end but whose it was. Its message is one line naming signal or exit
+ * status, place, plugin and build. */
+void autopsy_examine(const struct worker *w, struct crash *ret);
 
 /* Did it die by what its plugin did (as opposed to a drain or a kill of ours for a job's sake)? */
 bool autopsy_is_crash(const struct worker *w);
@@ -16,7 +18,8 @@ bool autopsy_is_crash(const struct worker *w);
 const char *autopsy_word(const struct worker *w);
 
 /* Ends or gives back every attempt it had: those that had not been started go back unmarked; a
- * started one is charged if the death was its doing, or if nobody can tell whose it was. */
-void autopsy_settle(struct worker *w, const char *text);
+ * started one is charged if the death was its doing, or if nobody can tell whose it was: then it
+ * is written into `crash`, and a copy goes to the job. */
+void autopsy_settle(struct worker *w, struct crash *crash);
 
 #endif

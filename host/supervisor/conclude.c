@@ -7,10 +7,19 @@
 #include <unistd.h>
 
 #include "base/rfc3339.h"
+#include "supervisor/crash.h"
 #include "supervisor/dispatch.h"
 #include "supervisor/host.h"
 #include "supervisor/policy.h"
 #include "supervisor/pool_private.h"
+
+/* Told with a crash, to say how far the run had come. */
+static void conclude_note_step(struct attempt *a, const struct effects *fx) {
+    if (fx->step_count > 0) {
+        free(a->step);
+        a->step = strdup(fx->steps[fx->step_count - 1].name);
+    }
+}
 
 void conclude_effects(struct attempt *a, struct store_commit_item *item,
                       struct commit_entry *entry) {
@@ -24,6 +33,7 @@ void conclude_effects(struct attempt *a, struct store_commit_item *item,
     item->token = a->job->token;
     item->commit_no = ++a->commit_no;
     if (fx != NULL) {
+        conclude_note_step(a, fx);
         item->steps = fx->steps;
         item->step_count = fx->step_count;
         item->state_version = fx->state_version;
@@ -113,6 +123,9 @@ static void conclude_history(struct attempt *a, const struct outcome *o,
         .build = a->lane->pool == NULL ? NULL : a->lane->pool->build,
         .pid = a->pid,
     };
+    if (a->crash != NULL) {
+        crash_history(a->crash, &entry->history.crash);
+    }
     item->attempt = &entry->history;
 }
 

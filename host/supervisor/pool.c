@@ -185,14 +185,17 @@ static void pool_note_death(struct worker *w, const char *text) {
 void pool_on_gone(struct worker *w) {
     struct pool *pool = w->pool;
     struct host *host = w->host;
-    char text[512];
-    autopsy_text(w, text, sizeof text);
-    pool_note_death(w, text);
+    struct crash crash;
+    autopsy_examine(w, &crash);
+    pool_note_death(w, crash.message);
     stats_word(&pool->exits, autopsy_word(w));
     if (w->ready_mono_ms != 0 && !w->drained) {
         pool->ready_count--;
     }
-    autopsy_settle(w, text);
+    autopsy_settle(w, &crash);
+    if (autopsy_is_crash(w)) {
+        crash_log_add(&pool->crash_log, &crash);
+    }
     TAILQ_REMOVE(&pool->workers, w, link);
     pool->worker_count--;
     worker_free(w);
@@ -201,7 +204,7 @@ void pool_on_gone(struct worker *w) {
         return;
     }
     if (pool->state == POOL_STARTING) {
-        pool_fail(pool, text);
+        pool_fail(pool, crash.message);
         host_plugin_settled(host);
     } else if (pool->state == POOL_READY) {
         pool_respawn_later(pool);
@@ -331,6 +334,7 @@ static void pool_free(struct pool *pool) {
     }
     snapshot_finish(&pool->snapshot);
     arena_free(&pool->arena);
+    crash_log_finish(&pool->crash_log);
     free(pool->infos);
     free(pool);
 }

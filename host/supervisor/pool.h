@@ -20,6 +20,7 @@
 struct host;
 struct pools;
 struct stats_words;
+struct crash_log;
 
 enum pool_state { POOL_STARTING, POOL_READY, POOL_FAILED, POOL_DRAINING };
 enum worker_state { WORKER_SPAWNED, WORKER_LOADED, WORKER_READY, WORKER_DRAINING, WORKER_GONE };
@@ -74,6 +75,7 @@ struct pool_info {
     const char *last_crash;          /* one line, or NULL                  */
     const struct pool_note *notes;   /* of its sandbox */
     uint32_t note_count;
+    const struct crash_log *crash_log;
     const struct worker_info *workers;
     uint32_t worker_count;
 };

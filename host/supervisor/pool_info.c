@@ -44,6 +44,7 @@ void pools_info(struct host *host, uint32_t index, struct pool_info *ret) {
         .note_count = pool->note_count,
         .since_ms = pool->since_ms,
         .generation = 1,
+        .crash_log = &pool->crash_log,
         .last_crash = pool->last_crash[0] == '\0' ? NULL : pool->last_crash,
     };
     memcpy(ret->build, pool->build, sizeof ret->build);

@@ -7,6 +7,7 @@
 #include "base/timer.h"
 #include "core/ready.h"
 #include "supervisor/attempt.h"
+#include "supervisor/crash.h"
 #include "supervisor/lane.h"
 #include "supervisor/pool.h"
 #include "supervisor/snapshot.h"
@@ -41,6 +42,7 @@ struct pool {
     struct stats_words exits; /* of its workers, by autopsy_word() */
     int64_t since_ms;         /* wall; when this build was loaded first */
     char last_crash[512];
+    struct crash_log crash_log;
     struct worker_info *infos; /* scratch of pools_info() */
 };
 

@@ -116,10 +116,10 @@ static int probe_record(struct probing *p, struct record *r, struct buf *problem
 
 /* Its end without a FAIL, in words. */
 static int probe_died(struct probing *p, struct err *e) {
-    char text[640];
-    p->worker.reaped = spawn_processes.reap(p->worker.pid, true, &p->worker.wait_status);
-    autopsy_text(&p->worker, text, sizeof text);
-    return err_set(e, -ECHILD, "%s", text);
+    struct crash crash;
+    p->worker.reaped = spawn_processes.reap(p->worker.pid, true, &p->worker.end);
+    autopsy_examine(&p->worker, &crash);
+    return err_set(e, -ECHILD, "%s", crash.message);
 }
 
 static int probe_walk(struct probing *p, struct buf *problems, struct err *e) {
@@ -185,9 +185,9 @@ static void probe_remove_dir(struct probing *p) {
 
 static void probe_finish(struct probing *p) {
     if (p->worker.pid > 0 && !p->worker.reaped) {
-        int status;
+        struct spawn_end end;
         spawn_processes.signal(p->worker.pid, SIGKILL);
-        (void)spawn_processes.reap(p->worker.pid, true, &status);
+        (void)spawn_processes.reap(p->worker.pid, true, &end);
     }
     if (p->worker.sock != -1) {
         close(p->worker.sock);

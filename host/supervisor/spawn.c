@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -171,7 +172,14 @@ static void spawn_signal(pid_t pid, int sig) {
     }
 }
 
-static bool spawn_reap(pid_t pid, bool block, int *ret_status) {
+/* A child begins with the peak of the process that it was forked from: less than ours is ours. */
+static uint64_t spawn_peak(const struct rusage *child) {
+    struct rusage own;
+    bool its_own = getrusage(RUSAGE_SELF, &own) == 0 && child->ru_maxrss > own.ru_maxrss;
+    return its_own ? (uint64_t)child->ru_maxrss * 1024 : 0;
+}
+
+static bool spawn_reap(pid_t pid, bool block, struct spawn_end *ret) {
     siginfo_t info = {.si_pid = 0};
     int r;
     do {
@@ -180,10 +188,12 @@ static bool spawn_reap(pid_t pid, bool block, int *ret_status) {
     if (r == 0 && info.si_pid == 0) {
         return false;
     }
-    *ret_status = 0;
+    *ret = (struct spawn_end){.status = 0};
     if (r == 0) {
+        struct rusage usage = {.ru_maxrss = 0};
         (void)kill(-pid, SIGKILL); // while the dead process keeps its number from being used again
-        (void)waitpid(pid, ret_status, WNOHANG);
+        (void)wait4(pid, &ret->status, WNOHANG, &usage);
+        ret->peak_rss = spawn_peak(&usage);
     }
     return true;
 }

@@ -16,15 +16,20 @@ struct spawned {
     struct start_page *page;
 };
 
+struct spawn_end {
+    int status;        /* wait status */
+    uint64_t peak_rss; /* bytes, the most it ever had; 0 = not known */
+};
+
 /* How a host deals with worker processes; tests put something else in the place of processes. */
 struct spawn_ops {
     /* 0, or negative errno with words; then nothing is left behind. */
     int (*start)(const char *self_exe, const char *plugin, struct spawned *ret, struct err *e);
     /* To its process group, or to the process alone before it has made one. */
     void (*signal)(pid_t pid, int sig);
-    /* Its wait status: true, or false while it lives (only without `block`). What it left in its
+    /* How it ended: true, or false while it lives (only without `block`). What it left in its
      * process group is killed. */
-    bool (*reap)(pid_t pid, bool block, int *ret_status);
+    bool (*reap)(pid_t pid, bool block, struct spawn_end *ret);
 };
 extern const struct spawn_ops spawn_processes;
 

@@ -125,7 +125,7 @@ static void worker_exited(evutil_socket_t fd, short what, void *arg) {
     struct worker *w = arg;
     (void)fd;
     (void)what;
-    if (!w->host->spawn->reap(w->pid, false, &w->wait_status)) {
+    if (!w->host->spawn->reap(w->pid, false, &w->end)) {
         return;
     }
     w->reaped = true;
@@ -315,7 +315,7 @@ struct worker *worker_spawn(struct pool *pool, struct err *e) {
                   w->spawned_mono_ms + pool->config->start_timeout_ms) != 0) {
         err_set(e, -ENOMEM, "out of memory");
         worker_kill(w, "it could not be set up");
-        w->reaped = host->spawn->reap(w->pid, true, &w->wait_status);
+        w->reaped = host->spawn->reap(w->pid, true, &w->end);
         worker_free(w);
         return NULL;
     }

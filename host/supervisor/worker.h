@@ -14,6 +14,7 @@
 #include "record/start_page.h"
 #include "supervisor/attempt.h"
 #include "supervisor/pool.h"
+#include "supervisor/spawn.h"
 
 struct event;
 struct lane;
@@ -59,7 +60,7 @@ struct worker {
     uint64_t jobs_done;
     bool eof, reaped, said_bye;
     bool drained; /* no longer counted as ready */
-    int wait_status;
+    struct spawn_end end;
     bool distrusted; /* it broke the protocol */
     bool killed_by_us;
     bool for_a_job;       /* it was terminated because one of its attempts would not stop */

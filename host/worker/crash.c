@@ -3,12 +3,14 @@
 #include "worker/crash.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <ucontext.h>
+#include <unistd.h>
 
 #include "record/messages.h"
 #include "worker/call.h"
@@ -41,7 +43,8 @@ enum { CRASH_STACK = 64 * 1024, CRASH_WAIT_MS = 100 };
 
 // A signal handler has no argument of ours, so these are the only file-scope variables of the
 // worker.
-static int crash_sock = -1;
+static int crash_sock = -1, crash_statm = -1; // the second: /proc's words on our memory
+static uint64_t crash_page_bytes;
 static _Thread_local struct call *crash_call;
 static _Thread_local void *crash_stack;
 
@@ -57,6 +60,21 @@ static uint64_t program_counter(const void *context) {
 #endif
 }
 
+// "size resident ...", in pages. Nothing of stdio is allowed here.
+static uint64_t resident(void) {
+    char text[64];
+    ssize_t len = pread(crash_statm, text, sizeof text, 0);
+    ssize_t i = 0;
+    uint64_t pages = 0;
+    while (i < len && text[i] != ' ') {
+        i++;
+    }
+    for (i++; i < len && text[i] >= '0' && text[i] <= '9'; i++) {
+        pages = pages * 10 + (uint64_t)(text[i] - '0');
+    }
+    return pages * crash_page_bytes;
+}
+
 static void send_last(const uint8_t *packet, size_t len) {
     for (int tries = 0; tries < 2; tries++) {
         if (send(crash_sock, packet, len, MSG_NOSIGNAL | MSG_DONTWAIT) != -1 || errno != EAGAIN) {
@@ -67,7 +85,7 @@ static void send_last(const uint8_t *packet, size_t len) {
     }
 }
 
-// Only what POSIX allows in a handler: sends, polls, atomics and arithmetic. record_send() is a
+// Only what POSIX allows in a handler: sends, polls, a read, atomics and arithmetic. record_send() is a
 // sendmsg() and close().
 static void on_crash(int sig, siginfo_t *info, void *context) {
     struct call *c = crash_call;
@@ -83,6 +101,7 @@ static void on_crash(int sig, siginfo_t *info, void *context) {
         .si_code = info->si_code,
         .fault_address = (uint64_t)(uintptr_t)info->si_addr,
         .program_counter = program_counter(context),
+        .rss = resident(),
     };
     uint8_t packet[MSG_CRASH_PACKET];
     msg_crash_packet(packet, slot, &m);
@@ -95,6 +114,8 @@ static void on_crash(int sig, siginfo_t *info, void *context) {
 void crash_install(int sock) {
     static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS, SIGXCPU};
     crash_sock = sock;
+    crash_statm = open("/proc/self/statm", O_RDONLY | O_CLOEXEC); // without it: not known
+    crash_page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
     struct sigaction sa = {.sa_flags = SA_SIGINFO | SA_ONSTACK | (int)SA_RESETHAND};
     sa.sa_sigaction = on_crash;
     (void)sigemptyset(&sa.sa_mask);

@@ -49,6 +49,7 @@ static void test_segv(void) {
     EXPECT_TRUE(atomic_load(&f.page->thread[0].since_us) > 0);
     if (!fake_sanitized()) {
         EXPECT_EQ_UINT(16, m.fault_address);
+        EXPECT_TRUE(m.rss >= 100 * 1024 && m.rss < (uint64_t)1 << 30);
         EXPECT_TRUE(m.program_counter >= f.hello.load_begin &&
                     m.program_counter < f.hello.load_end);
     }

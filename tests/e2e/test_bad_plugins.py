@@ -2,12 +2,14 @@
 and only the jobs that were running pay for it."""
 import json
 import os
+import re
 import resource
 import threading
 
 import pytest
 
 from lib import build
+from lib.cli import Cli
 from lib.host import chaos
 from lib.procs import alive, wait_until
 
@@ -146,6 +148,42 @@ def test_crashes_are_contained_named_and_end_in_quarantine(crowd):
     # the plugins are not given up: they are there for the next job
     for name in CRASHES:
         wait_until(lambda: crowd.workers(name), build.PATIENCE_S, f"{name} has a worker again")
+
+
+@needs_crash_record
+def test_a_crash_is_told_with_all_that_is_known_of_it(crowd):
+    """On the job and with the plugin: signal, address, function, build id, memory, and whose it was."""
+    job = crowd.submit("run-crash.run", {}, retry={**SOON, "base": "1h"})
+    crowd.wait_job(job, "scheduled")
+    attempt = crowd.job(job)["history"][0]
+    crash = attempt["crash"]
+    assert (crash["signal"], crash["address"]) == ("SIGSEGV", "0x10"), crash
+    assert re.fullmatch(r"run\+0x[0-9a-f]+", crash["symbol"]), crash
+    assert re.fullmatch(r"run-crash\.so\+0x[0-9a-f]+", crash["code"]), crash
+    assert f'in {crash["symbol"]} ({crash["code"]})' in attempt["message"], attempt
+    assert re.fullmatch(r"[0-9a-f]{16,64}", crash.get("build_id", "0" * 16)), crash
+    assert crash["rss"] > 100 << 10 and "step" not in crash and "log" not in crash, crash
+    told = crowd.plugins()["run-crash"]["recent_crashes"][0]
+    assert {k: told[k] for k in crash} == crash, told
+    assert (told["job"], told["type"], told["build"]) == (job, "run-crash.run", attempt["build"]), told
+    assert (told["message"], told["pid"]) == (attempt["message"], attempt["pid"]), told
+    cli = Cli(crowd)
+    page = cli("plugins")
+    assert "CRASH OF" in page and job in page and crash["symbol"] in page, page
+    page = cli("job", job)
+    assert "SIGSEGV at address 0x10" in page and f'{crash["symbol"]} ({crash["code"]})' in page, page
+    crowd.act(job, "cancel")
+
+
+def test_a_plugin_keeps_its_newest_crashes(crowd):
+    jobs = [crowd.submit("run-exit.run", {}, retry={**SOON, "base": "1h"}) for _ in range(6)]
+    for job in jobs:
+        crowd.wait_job(job, "scheduled")
+    kept = crowd.plugins()["run-exit"]["recent_crashes"]
+    assert len(kept) == 5 and {c["job"] for c in kept} < set(jobs), kept
+    assert [c["at"] for c in kept] == sorted((c["at"] for c in kept), reverse=True), kept
+    assert all("signal" not in c and "exit status 3" in c["message"] for c in kept), kept
+    crowd.act(jobs[0], "cancel")
 
 
 def test_forged_records_end_their_worker_and_nothing_else(crowd):

@@ -108,7 +108,7 @@ def records():
         "result": record("RESULT", u32(0) + i64(0) + text(None) + inline(b"chunk")),
         "commit": record("COMMIT", u32(1)),
         "done": record("DONE", done),
-        "crash": record("CRASH", i32(11) + i32(1) + u64(0) + u64(0x1234)),
+        "crash": record("CRASH", i32(11) + i32(1) + u64(0) + u64(0x1234) + u64(4096)),
         "several": record("PING", b"", 0) + record("LOG", i32(1) + text("x")) + record("DONE", done),
         "bad_type": struct.pack("<IHHQ", 0, 200, 0, 0),
         "bad_length": struct.pack("<IHHQ", 0xFFFFFFFF, 1, 0, 0),

@@ -360,6 +360,38 @@ static void test_history(void) {
     rig_finish(&rig);
 }
 
+static void test_crash_in_history(void) {
+    struct rig rig;
+    rig_start(&rig);
+    struct job_id id = rig_submit_plain(&rig, "q", "t");
+    struct store_attempt attempt = {.execution = 1,
+                                    .outcome = "crash",
+                                    .crash = {.signal = 11,
+                                              .at_address = 1,
+                                              .address = UINT64_MAX,
+                                              .symbol = "parse+0x1c",
+                                              .code = "crawl.so+0x11f9",
+                                              .build_id = "0a1b",
+                                              .step = "page-7",
+                                              .rss = UINT64_C(5) << 30,
+                                              .log = "one\ntwo\n"}};
+    struct store_commit_item item = rig_item(rig_claim_one(&rig, "q", "t"), JOB_EV_DIE);
+    item.attempt = &attempt;
+    EXPECT_EQ_INT(0, rig_commit(&rig, &item));
+    const struct store_crash *got = &rig_get(&rig, &id)->history[0].crash;
+    EXPECT_EQ_INT(11, got->signal);
+    EXPECT_EQ_UINT(1, got->at_address);
+    EXPECT_EQ_UINT(UINT64_MAX, got->address);
+    EXPECT_EQ_STR("parse+0x1c", got->symbol);
+    EXPECT_EQ_STR("crawl.so+0x11f9", got->code);
+    EXPECT_EQ_STR("0a1b", got->build_id);
+    EXPECT_EQ_STR("page-7", got->step);
+    EXPECT_EQ_UINT(UINT64_C(5) << 30, got->rss);
+    EXPECT_EQ_STR("one\ntwo\n", got->log);
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
 static void test_results(void) {
     struct rig rig;
     struct job_id id;
@@ -611,6 +643,7 @@ CASES(commit, ON_ALL, {"commits are fenced by token and number", test_fence},
       {"the limit of children", test_child_limit},
       {"warnings and log have their limits", test_warnings_and_log},
       {"the history keeps the newest", test_history},
+      {"the history keeps what is known of a crash", test_crash_in_history},
       {"results, inline and replaced", test_results},
       {"the budget for results", test_result_budget},
       {"parked jobs wait for event or time", test_parked},

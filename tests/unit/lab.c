@@ -89,7 +89,7 @@ static void spawn_signal(pid_t pid, int sig) {
     }
 }
 
-static bool spawn_reap(pid_t pid, bool block, int *ret_status) {
+static bool spawn_reap(pid_t pid, bool block, struct spawn_end *ret) {
     struct lab_worker *w = find_worker(pid);
     if (w->reaped) {
         lab_fail("worker %d is reaped twice", (int)pid);
@@ -99,7 +99,7 @@ static bool spawn_reap(pid_t pid, bool block, int *ret_status) {
     }
     if (w->dead) {
         w->reaped = true;
-        *ret_status = w->status;
+        *ret = (struct spawn_end){.status = w->status};
     }
     return w->dead;
 }

@@ -423,7 +423,7 @@ static void test_done(void) {
 
 static void test_crash(void) {
     begin();
-    const struct msg_crash m = {11, -6, UINT64_MAX, 0x1234};
+    const struct msg_crash m = {11, -6, UINT64_MAX, 0x1234, 4096};
     uint8_t raw[MSG_CRASH_PACKET];
     msg_crash_packet(raw, 9, &m);
     EXPECT_EQ_INT(MSG_CRASH_PACKET, send(ends[0], raw, sizeof raw, 0));
@@ -434,6 +434,7 @@ static void test_crash(void) {
     EXPECT_EQ_INT(-6, got.si_code);
     EXPECT_EQ_UINT(UINT64_MAX, got.fault_address);
     EXPECT_EQ_UINT(0x1234, got.program_counter);
+    EXPECT_EQ_UINT(4096, got.rss);
     end();
 }
 
@@ -691,7 +692,7 @@ static int get_any(struct record *r) {
 
 static void put_crash(void) {
     record_begin(&writer, REC_CRASH, 1);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 4; i++) {
         record_u64(&writer, 0);
     }
     EXPECT_EQ_INT(0, record_end(&writer));

@@ -1,0 +1,155 @@
+// What is known of a crash, and what follows from it: for the job, for its neighbours, for the plugin.
+#include <errno.h>
+#include <signal.h>
+
+#include "expect.h"
+#include "lab.h"
+#include "supervisor/pool_private.h"
+
+enum { EXITED_3 = 3 << 8 };
+
+static struct lab *lab;
+
+static void begin(const char *plugin, const char *job) {
+    static char more[256];
+    (void)snprintf(more, sizeof more,
+                   "jobs: {t.slow: {retry: {base: 10s, jitter: 0, max: 100}, deadline: 30d%s%s}}",
+                   job == NULL ? "" : ", ", job == NULL ? "" : job);
+    lab = lab_open(&(struct lab_options){.plugin = plugin, .more = more});
+}
+
+static uint64_t start(struct lab_worker *w, unsigned thread) {
+    uint64_t slot = lab_expect_job(lab, w);
+    lab_begin(lab, w, thread, slot);
+    return slot;
+}
+
+static void finish(struct lab_worker *w, unsigned thread, uint64_t slot) {
+    lab_begin(lab, w, thread, 0);
+    lab_done(w, slot, JH_OK, JH_E_NONE);
+    lab_settle(lab);
+}
+
+static struct pool *pool(void) {
+    return lab->host->pools->items[0];
+}
+
+/* ---- the record ---- */
+
+static void say(struct lab_worker *w, uint64_t slot, int number) {
+    char text[32];
+    (void)snprintf(text, sizeof text, "line %d", number);
+    EXPECT_EQ_INT(0, msg_log_put(&w->out, slot, &(struct msg_log){JH_LOG_INFO, text}));
+}
+
+static void put_step(struct lab_worker *w, uint64_t slot, const char *name, uint32_t commit) {
+    const struct msg_step m = {.name = name, .value = {.data = {"1", 1}}};
+    EXPECT_EQ_INT(0, msg_step_put(&w->out, slot, &m));
+    lab_flush(w);
+    if (commit > 0) {
+        lab_send_u32(w, REC_COMMIT, slot, commit);
+        (void)lab_expect(lab, w, REC_COMMITTED);
+    }
+}
+
+static void crash_at(struct lab_worker *w, uint64_t slot, uint64_t code) {
+    uint8_t packet[MSG_CRASH_PACKET];
+    msg_crash_packet(packet, slot,
+                     &(struct msg_crash){.signal = SIGSEGV,
+                                         .si_code = 1,
+                                         .fault_address = 0x10,
+                                         .program_counter = code,
+                                         .rss = 123 << 10});
+    lab_send_packet(w, packet, sizeof packet);
+    lab_bury(lab, w, SIGSEGV);
+}
+
+static void test_record(void) {
+    begin("threads: 2", NULL);
+    struct lab_worker *w = lab_ready_worker(lab);
+    struct job_id id = lab_submit(lab, LAB_SLOW);
+    uint64_t slot = start(w, 0);
+    put_step(w, slot, "first", 1);
+    put_step(w, slot, "second", 2);
+    put_step(w, slot, "not committed", 0);
+    for (int i = 1; i <= CRASH_LOG_LINES + 2; i++) {
+        say(w, slot, i);
+    }
+    lab_flush(w);
+    crash_at(w, slot, 0x1234);
+    const struct store_attempt *line = &lab_job(lab, &id)->history[0];
+    EXPECT_CONTAINS("killed by signal 11 (SIGSEGV) at address 0x10 in t.so+0x234", line->message);
+    EXPECT_EQ_INT(SIGSEGV, line->crash.signal);
+    EXPECT_EQ_UINT(0x10, line->crash.address);
+    EXPECT_EQ_STR("t.so+0x234", line->crash.code);
+    EXPECT_NULL(line->crash.symbol); // t.so is no such file
+    EXPECT_EQ_STR("second", line->crash.step);
+    EXPECT_EQ_UINT(123 << 10, line->crash.rss);
+    EXPECT_TRUE(strstr(line->crash.log, "line 2\n") == NULL);
+    EXPECT_CONTAINS("line 3\n", line->crash.log);
+    EXPECT_CONTAINS("line 12\n", line->crash.log);
+    EXPECT_EQ_UINT(1, pool()->crash_log.count);
+    const struct crash *kept = pool()->crash_log.items[0];
+    EXPECT_EQ_INT(0, memcmp(&id, &kept->job, sizeof id));
+    EXPECT_EQ_STR("t.slow", kept->type);
+    EXPECT_EQ_STR("second", kept->step);
+    EXPECT_EQ_STR(line->message, kept->message);
+    EXPECT_EQ_STR(line->crash.log, kept->log);
+    lab_advance(lab, 20000);
+    w = lab_ready_worker(lab);
+    finish(w, 0, start(w, 0));
+    lab_end(lab);
+}
+
+// In other code than the plugin's own, without a job, and of one that says nothing.
+static void test_record_of_little(void) {
+    begin(NULL, NULL);
+    struct lab_worker *w = lab_ready_worker(lab);
+    crash_at(w, 0, 0x2000);
+    const struct crash *kept = pool()->crash_log.items[0];
+    EXPECT_EQ_STR("", kept->code);
+    EXPECT_TRUE(id_is_zero(&kept->job));
+    lab_advance(lab, 100);
+    w = lab_ready_worker(lab);
+    struct job_id id = lab_submit(lab, LAB_SLOW);
+    (void)start(w, 0);
+    lab_bury(lab, w, EXITED_3);
+    const struct store_crash *crash = &lab_job(lab, &id)->history[0].crash;
+    EXPECT_EQ_INT(0, crash->signal);
+    EXPECT_NULL(crash->log);
+    EXPECT_NULL(crash->step);
+    EXPECT_EQ_INT(0, memcmp(&id, &pool()->crash_log.items[0]->job, sizeof id));
+    EXPECT_EQ_UINT(2, pool()->crash_log.count);
+    lab_advance(lab, 20000);
+    w = lab_ready_worker(lab);
+    finish(w, 0, start(w, 0));
+    lab_end(lab);
+}
+
+// Long lines: as many whole ones as fit.
+static void test_log_lines(void) {
+    struct crash crash = {.pid = 1};
+    struct job_spec spec = {.type = "t.slow"};
+    char log[3000];
+    memset(log, 'x', sizeof log);
+    log[1000] = log[2010] = log[2999] = '\n';
+    crash_of_job(&crash, &spec, NULL, (struct bytes){log, sizeof log});
+    EXPECT_EQ_UINT(989, strlen(crash.log));
+    EXPECT_EQ_STR("", crash.step);
+    log[2010] = 'x';
+    crash_of_job(&crash, &spec, "s", (struct bytes){log, sizeof log});
+    EXPECT_EQ_STR("", crash.log); // the last one alone is too long
+    crash_of_job(&crash, &spec, NULL, (struct bytes){log, CRASH_LOG_MAX});
+    EXPECT_EQ_UINT(CRASH_LOG_MAX, strlen(crash.log)); // an end without a line's end
+    crash_of_job(&crash, &spec, NULL, (struct bytes){log, CRASH_LOG_MAX + 1});
+    EXPECT_EQ_UINT(CRASH_LOG_MAX - 1000, strlen(crash.log));
+    crash_of_job(&crash, &spec, NULL, (struct bytes){log, 1000});
+    EXPECT_EQ_UINT(1000, strlen(crash.log));
+}
+
+static const struct expect_test tests[] = {
+    {"all that is known of a crash", test_record},
+    {"a crash of which little is known", test_record_of_little},
+    {"the last lines of a log", test_log_lines},
+};
+SUITE_MAIN("supervisor_crash", tests)
