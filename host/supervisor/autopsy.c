@@ -200,14 +200,32 @@ static void autopsy_started(struct worker *w, struct attempt *a, struct crash *c
     }
 }
 
+static bool autopsy_found_running(const struct worker *w) {
+    int64_t since;
+    for (int64_t i = 0; i < w->pool->config->threads; i++) {
+        if (worker_runs(w, i, &since) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Is what has begun, and of whose end nothing was heard, to be charged although it is not running?
+ * After a breach nothing is believed. And where nothing was running, somebody must have wrecked the
+ * process before it could tell of its own end, and would do it again. */
+static bool autopsy_blames_ended(const struct worker *w) {
+    return w->distrusted || (autopsy_is_crash(w) && !autopsy_was_killed_from_outside(w) &&
+                             !autopsy_found_running(w));
+}
+
 void autopsy_settle(struct worker *w, struct crash *crash) {
     struct host *host = w->host;
     struct attempt *a;
+    bool blame = autopsy_blames_ended(w);
     // from the last, for each goes to the head of those that are held
     while ((a = TAILQ_LAST(&w->attempts, attempt_list)) != NULL) {
         int64_t since = env_mono_ms(&host->env);
-        // after a breach nothing is believed, so what has been begun has not ended for us
-        bool begun = worker_is_running(w, a, &since) || (w->distrusted && worker_has_begun(w, a));
+        bool begun = worker_is_running(w, a, &since) || (blame && worker_has_begun(w, a));
         worker_forget(w, a);
         a->worker = NULL;
         if (!begun) {
