@@ -63,6 +63,7 @@ int cmd_plugin_check(struct cli *cli) {
                                    .workers = 1,
                                    .threads = 1,
                                    .start_timeout_ms = 10 * 1000,
+                                   .sandbox = {.max_files = 1024, .seccomp = true},
                                    .isolation = "worker"};
     struct probe probe = {.sha256 = ""};
     struct buf problems = {0};

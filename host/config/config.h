@@ -85,7 +85,8 @@ struct config_option { /* plugins.<name>.config: validated later by the plugin's
 
 struct config_sandbox {                                /* plugins.<name>.sandbox; docs/sandbox.md */
     int64_t max_data, max_files, max_file, max_cpu_ms; /* 0 = no limit */
-    bool core;
+    bool core, seccomp;
+    const char *net; /* "any" | "none" */
 };
 
 struct config_plugin {

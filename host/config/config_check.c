@@ -153,7 +153,17 @@ static void check_tokens(struct config_binding *b, const struct config_host *hos
 
 // ---- pairs of values that contradict each other
 
+static void check_sandbox(struct config_binding *b, const struct config_plugin *p) {
+    const struct config_sandbox *s = &p->sandbox;
+    bool no_net = s->net != NULL && strcmp(s->net, "none") == 0;
+    if (no_net && !s->seccomp) {
+        COMPLAIN(b, &p->entry, "plugins", "sandbox.net", &p->sandbox.net, "contradiction",
+                 "is kept by seccomp, which is switched off");
+    }
+}
+
 static void check_plugin(struct config_binding *b, const struct config_plugin *p) {
+    check_sandbox(b, p);
     if (p->drain_soft_ms > p->drain_hard_ms) {
         COMPLAIN(b, &p->entry, "plugins", "drain_soft", &p->drain_soft_ms, "contradiction",
                  "is longer than drain_hard");

@@ -230,6 +230,11 @@ static const struct config_field sandbox_rows[] = {
             "its jobs, so it is meant for `isolation: process`. 0s = no limit."},
     {"core", CONFIG_BOOL, 0, AT(config_plugin, sandbox.core), .fallback = "false",
      .doc = "Lets a crashing process leave a core file, which holds whatever it knew."},
+    {"seccomp", CONFIG_BOOL, 0, AT(config_plugin, sandbox.seccomp), .fallback = "true",
+     .doc = "Refuses system calls that no handler has a use for; programs and second processes "
+            "too, unless `exec` names some."},
+    {"net", CONFIG_WORD, 0, AT(config_plugin, sandbox.net), .fallback = "any",
+     .words = WORDS("any", "none"), .doc = "`none`: no sockets of the internet (needs `seccomp`)."},
 };
 static const struct config_table sandbox_table = {.what = "a sandbox", FIELDS(sandbox_rows)};
 

@@ -11,18 +11,50 @@ static uint64_t confine_seconds(int64_t ms) {
     return ((uint64_t)ms + 999) / 1000;
 }
 
+static uint32_t confine_flags(const struct config_sandbox *s) {
+    const struct {
+        bool set;
+        uint32_t flag;
+    } flags[] = {
+        {s->core, MSG_SANDBOX_CORE},
+        {s->seccomp, MSG_SANDBOX_SECCOMP},
+        {s->net != NULL && strcmp(s->net, "none") == 0, MSG_SANDBOX_NO_NET},
+    };
+    uint32_t mask = 0;
+    for (size_t i = 0; i < ARRAY_LEN(flags); i++) {
+        mask |= flags[i].set ? flags[i].flag : 0;
+    }
+    return mask;
+}
+
+struct confine_paths {
+    struct msg_path items[MSG_PATHS_MAX];
+    uint32_t count;
+};
+
+static void confine_add(struct confine_paths *paths, uint32_t rights, const char *const *list,
+                        size_t count) {
+    for (size_t i = 0; i < count && paths->count < MSG_PATHS_MAX; i++) {
+        paths->items[paths->count++] = (struct msg_path){rights, list[i]};
+    }
+}
+
 int confine_put(struct record_writer *out, const struct config_plugin *config, const char *data_dir,
                 const char *snapshot) {
     (void)snapshot;
     const struct config_sandbox *s = &config->sandbox;
+    struct confine_paths paths = {.count = 0};
+    confine_add(&paths, MSG_PATH_EXEC, config->exec, config->exec_count);
     return msg_sandbox_put(out, 0,
                            &(struct msg_sandbox){
-                               .flags = s->core ? MSG_SANDBOX_CORE : 0,
+                               .flags = confine_flags(s),
                                .max_data = (uint64_t)s->max_data,
                                .max_files = (uint64_t)s->max_files,
                                .max_file_size = (uint64_t)s->max_file,
                                .max_cpu_s = confine_seconds(s->max_cpu_ms),
                                .data_dir = data_dir,
+                               .path_count = paths.count,
+                               .paths = paths.items,
                            });
 }
 

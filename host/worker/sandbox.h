@@ -12,6 +12,19 @@
 
 #include "record/messages.h"
 
+/* Sanitizers do what no plugin should. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+enum { SANDBOX_SANITIZED = 1 };
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+enum { SANDBOX_SANITIZED = 1 };
+#else
+enum { SANDBOX_SANITIZED = 0 };
+#endif
+#else
+enum { SANDBOX_SANITIZED = 0 };
+#endif
+
 enum { SANDBOX_NOTES_MAX = 8, SANDBOX_NOTE_TEXT = 256 };
 
 struct sandbox_note {
@@ -28,8 +41,9 @@ struct sandbox_notes {
 /* Cannot be taken back. What came of each part is added to `notes`. */
 void sandbox_enter(const struct msg_sandbox *m, struct sandbox_notes *notes);
 
-/* The parts, for tests of one at a time. */
+/* The parts. */
 void sandbox_limits(const struct msg_sandbox *m, struct sandbox_notes *notes);
+void sandbox_seccomp(const struct msg_sandbox *m, struct sandbox_notes *notes);
 
 /* For the parts. */
 void sandbox_note(struct sandbox_notes *notes, const char *facility, uint32_t state,

@@ -8,19 +8,6 @@
 #include "base/buf.h"
 #include "worker/sandbox.h"
 
-// The shadow of a sanitizer is terabytes of memory for writing.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-enum { LIMITS_SANITIZED = 1 };
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-enum { LIMITS_SANITIZED = 1 };
-#else
-enum { LIMITS_SANITIZED = 0 };
-#endif
-#else
-enum { LIMITS_SANITIZED = 0 };
-#endif
-
 struct limit {
     const char *name;
     int resource;
@@ -72,7 +59,8 @@ static int limit_core(bool allowed) {
 
 void sandbox_limits(const struct msg_sandbox *m, struct sandbox_notes *notes) {
     const struct limit limits[] = {
-        {"data", RLIMIT_DATA, LIMITS_SANITIZED ? 0 : m->max_data, 0},
+        // the shadow of a sanitizer is terabytes of memory for writing
+        {"data", RLIMIT_DATA, SANDBOX_SANITIZED ? 0 : m->max_data, 0},
         {"files", RLIMIT_NOFILE, m->max_files, 0},
         {"file size", RLIMIT_FSIZE, m->max_file_size, 0},
         {"cpu seconds", RLIMIT_CPU, m->max_cpu_s, 1},

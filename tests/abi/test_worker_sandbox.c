@@ -2,6 +2,7 @@
 // kernel does not have is skipped, and said so.
 #include <errno.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -149,6 +150,85 @@ static void test_cpu(void) {
     (void)rmdir(c.folder);
 }
 
+// ---- seccomp ----
+
+// What this kernel or this build does not have is not tested, and that is said.
+static bool cage_has(const struct cage *c, const char *facility) {
+    const struct fake_note *n = cage_note(c, facility);
+    if (n != NULL && n->state == MSG_NOTE_ON) {
+        return true;
+    }
+    (void)printf("SKIPPED: %s is %s\n", facility, n == NULL ? "unknown" : n->text);
+    return false;
+}
+
+static void test_refused_calls(void) {
+    static const char *const calls[] = {
+        "ptrace", "mount",  "chroot",          "unshare",      "setns",  "bpf",     "init_module",
+        "keyctl", "setsid", "perf_event_open", "settimeofday", "execve", "setpgid",
+    };
+    struct cage c;
+    cage_open(&c, &(struct msg_sandbox){.flags = MSG_SANDBOX_SECCOMP});
+    if (cage_has(&c, "seccomp")) {
+        for (size_t i = 0; i < ARRAY_LEN(calls); i++) {
+            char payload[64];
+            (void)snprintf(payload, sizeof payload, "call %s", calls[i]);
+            EXPECT_EQ_STR("EPERM", cage_ask(&c, payload));
+        }
+        EXPECT_EQ_STR("ENOSYS", cage_ask(&c, "call clone3"));
+        EXPECT_EQ_STR("ENOSYS", cage_ask(&c, "call io_uring_setup"));
+        EXPECT_EQ_STR("EPERM", cage_ask(&c, "fork"));
+        EXPECT_EQ_STR("EPERM", cage_ask(&c, "exec true"));
+        EXPECT_EQ_STR("EPERM", cage_ask(&c, "signal parent"));
+        EXPECT_EQ_STR("EPERM", cage_ask(&c, "signal -1"));
+        expect_note(&c, "seccomp", MSG_NOTE_ON, "no other programs");
+    }
+    cage_close(&c);
+}
+
+static void test_allowed_calls(void) {
+    struct cage c;
+    cage_open(&c, &(struct msg_sandbox){.flags = MSG_SANDBOX_SECCOMP});
+    EXPECT_EQ_STR("ok", cage_ask(&c, "call getppid"));
+    EXPECT_EQ_STR("ok", cage_ask(&c, "thread")); // by clone(), for there is no clone3()
+    EXPECT_EQ_STR("ok", cage_ask(&c, "signal 0"));
+    EXPECT_EQ_STR("ok", cage_ask(&c, "socket inet"));
+    cage_close(&c);
+}
+
+static void test_exec_listed(void) {
+    static const struct msg_path programs[] = {{MSG_PATH_EXEC, "true"}};
+    struct cage c;
+    cage_open(&c, &(struct msg_sandbox){
+                      .flags = MSG_SANDBOX_SECCOMP, .path_count = 1, .paths = programs});
+    EXPECT_EQ_STR("0", cage_ask(&c, "exec true"));
+    EXPECT_EQ_STR("ok", cage_ask(&c, "fork"));
+    if (cage_has(&c, "seccomp")) {
+        EXPECT_EQ_STR("EPERM", cage_ask(&c, "namespace"));
+        EXPECT_EQ_STR("EPERM", cage_ask(&c, "call setsid")); // nor may what it runs
+    }
+    cage_close(&c);
+}
+
+static void test_no_net(void) {
+    struct cage c;
+    cage_open(&c, &(struct msg_sandbox){.flags = MSG_SANDBOX_SECCOMP | MSG_SANDBOX_NO_NET});
+    if (cage_has(&c, "seccomp")) {
+        EXPECT_EQ_STR("EACCES", cage_ask(&c, "socket inet"));
+        expect_note(&c, "seccomp", MSG_NOTE_ON, "no network");
+    }
+    EXPECT_EQ_STR("ok", cage_ask(&c, "socket unix"));
+    cage_close(&c);
+}
+
+static void test_no_seccomp(void) {
+    struct cage c;
+    cage_open(&c, &(struct msg_sandbox){.flags = 0});
+    EXPECT_EQ_STR("ok", cage_ask(&c, "fork"));
+    expect_note(&c, "seccomp", MSG_NOTE_OFF, "switched off");
+    cage_close(&c);
+}
+
 // It may come before WELCOME, and at no other time.
 static void test_order(void) {
     const struct msg_sandbox m = {.max_files = 100};
@@ -174,6 +254,11 @@ static const struct expect_test tests[] = {
     {"what is not limited stays", test_no_limits},
     {"a lower hard limit stays", test_lower_limit},
     {"processor time ends", test_cpu},
+    {"system calls that nobody needs are refused", test_refused_calls},
+    {"others are not", test_allowed_calls},
+    {"programs that are listed may be run", test_exec_listed},
+    {"no network", test_no_net},
+    {"seccomp can be switched off", test_no_seccomp},
     {"SANDBOX comes first or not at all", test_order},
 };
 SUITE_MAIN("worker: sandbox", tests)

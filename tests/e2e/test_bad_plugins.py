@@ -65,6 +65,7 @@ def config():
     for name in (*REFUSED, *CRASHES, *HANGS, *HARMLESS, "forges"):
         plugins[name] = {"file": build.plugin(name), "grace": "200ms"}
     plugins["ctor-hang"]["start_timeout"] = "700ms"
+    plugins["forks-child"]["exec"] = "true"  # else it may not even fork
     return {"plugins": plugins}
 
 
@@ -240,7 +241,7 @@ def test_a_forked_child_goes_with_its_worker(crowd):
 
 
 def test_a_forked_child_goes_with_its_host(make_host):
-    host = make_host({"plugins": {"forks-child": {"file": build.plugin("forks-child")}}})
+    host = make_host({"plugins": {"forks-child": {"file": build.plugin("forks-child"), "exec": "true"}}})
     host.start()
     job = host.submit("forks-child.run", {})
     host.wait_job(job, "succeeded")

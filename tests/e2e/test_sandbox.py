@@ -5,6 +5,7 @@ import pytest
 
 from lib import build
 from lib.cli import Cli
+from lib.procs import alive, wait_until
 
 SOON = {"backoff": "fixed", "base": "10ms", "jitter": 0}
 
@@ -22,6 +23,12 @@ def ask(host, words, **more):
 
 def notes(host, plugin="cage"):
     return {n["facility"]: (n["state"], n["detail"]) for n in host.plugins()[plugin]["sandbox"]}
+
+
+def needs(host, facility):
+    state, detail = notes(host)[facility]
+    if state != "on":
+        pytest.skip(f"{facility} is {state}: {detail}")
 
 
 @pytest.fixture
@@ -72,3 +79,52 @@ def test_one_that_spins_is_ended_by_its_processor_time(caged):
     assert "SIGXCPU" in job["error"]["message"] or build.SANITIZED, job
     host.act(job["id"], "cancel")
     assert ask(host, "fill 1") == "1"  # by the worker that came after it
+
+
+# ---- system calls
+
+def test_no_program_is_run_unless_it_is_listed(caged):
+    host = caged()
+    needs(host, "seccomp")
+    assert ask(host, "exec true") == ask(host, "fork") == "EPERM"
+    host.end()
+    host = caged(exec=["true"])
+    assert ask(host, "exec true") == "0"
+
+
+def test_nobody_looks_into_the_supervisor(caged):
+    host = caged()
+    needs(host, "seccomp")
+    assert {ask(host, words) for words in ("call ptrace", "call mount", "signal parent", "signal -1")} == {"EPERM"}
+
+
+def test_a_daemon_goes_with_its_worker(caged):
+    """It cannot leave the process group that is killed, whatever it closes."""
+    host = caged(exec=["true"])
+    needs(host, "seccomp")
+    orphan = int(ask(host, "daemonise"))
+    assert alive(orphan)
+    host.end_worker(host.workers("cage")[0])
+    wait_until(lambda: not alive(orphan), build.PATIENCE_S, "the daemon has ended")
+
+
+def test_one_that_closes_all_descriptors_pays_for_it_alone(caged):
+    host = caged()
+    job = host.wait_job(host.submit("cage.run", "close", retry={**SOON, "base": "1h"}), "scheduled")
+    assert (job["crashes"], job["error"]["class"]) == (1, "bug"), job
+    host.act(job["id"], "cancel")
+    assert ask(host, "call getppid") == "ok"
+    host.assert_sound()
+
+
+def test_no_network(caged):
+    host = caged(sandbox={"net": "none"})
+    needs(host, "seccomp")
+    assert (ask(host, "socket inet"), ask(host, "socket unix")) == ("EACCES", "ok")
+
+
+def test_seccomp_switched_off_is_shown(caged):
+    host = caged(sandbox={"seccomp": False})
+    assert notes(host)["seccomp"] == ("off", "switched off")
+    assert "without seccomp" in Cli(host)("plugins")
+    assert ask(host, "fork") == "ok"

@@ -65,6 +65,9 @@ static const struct row rows[] = {
     {"plugins: {p: {isolation: process, threads: 2}}", "plugins.p.threads", "contradiction",
      "must be 1"},
     {"plugins: {p: {isolation: process}}", NULL, NULL, NULL},
+    {"plugins: {p: {sandbox: {net: none, seccomp: false}}}", "plugins.p.sandbox.net",
+     "contradiction", "switched off"},
+    {"plugins: {p: {sandbox: {net: none}}}", NULL, NULL, NULL},
     {"plugins: {p.q: {}}", "plugins.p.q", "bad_name", "plugin's name"},
     // jobs
     {"jobs: {a.b: {timeout: 2h, deadline: 1h}}", "jobs.a.b.timeout", "contradiction", "deadline"},

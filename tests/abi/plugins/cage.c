@@ -1,15 +1,22 @@
 // Does what its payload says, "VERB ARGUMENT", and gives back what came of it: "ok", a text, or the
 // name of an errno.
-#define _GNU_SOURCE // strerrorname_np
+#define _GNU_SOURCE // strerrorname_np, CLONE_*, environ
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <spawn.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tiny.h"
@@ -66,6 +73,125 @@ static int do_fill(const char *arg, char out[ANSWER_MAX]) {
     return r;
 }
 
+static int answer_call(long r, char out[ANSWER_MAX]) {
+    (void)out;
+    return failed_unless(r != -1);
+}
+
+// A system call with nothing but zeros.
+static int do_call(const char *arg, char out[ANSWER_MAX]) {
+    static const struct {
+        const char *name;
+        long number;
+    } calls[] = {
+        {"getppid", SYS_getppid},
+        {"ptrace", SYS_ptrace},
+        {"mount", SYS_mount},
+        {"chroot", SYS_chroot},
+        {"unshare", SYS_unshare},
+        {"setns", SYS_setns},
+        {"bpf", SYS_bpf},
+        {"init_module", SYS_init_module},
+        {"keyctl", SYS_keyctl},
+        {"perf_event_open", SYS_perf_event_open},
+        {"settimeofday", SYS_settimeofday},
+        {"setsid", SYS_setsid},
+        {"setpgid", SYS_setpgid},
+        {"io_uring_setup", SYS_io_uring_setup},
+        {"clone3", SYS_clone3},
+        {"execve", SYS_execve},
+    };
+    for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
+        if (strcmp(calls[i].name, arg) == 0) {
+            return answer_call(syscall(calls[i].number, 0, 0, 0, 0, 0, 0), out);
+        }
+    }
+    return -ENOENT;
+}
+
+// As the C library would: it falls back by itself.
+static int do_fork(const char *arg, char out[ANSWER_MAX]) {
+    pid_t pid = fork();
+    (void)arg;
+    if (pid == 0) {
+        _exit(0);
+    }
+    return answer_call(pid == -1 ? -1 : waitpid(pid, NULL, 0), out);
+}
+
+// A process that does what it can to outlive its worker; its pid.
+static int do_daemonise(const char *arg, char out[ANSWER_MAX]) {
+    pid_t pid = fork();
+    (void)arg;
+    if (pid == 0) {
+        (void)setsid();
+        (void)setpgid(0, 0);
+        (void)close_range(0, ~0u, 0);
+        for (;;) {
+            (void)pause();
+        }
+    }
+    (void)snprintf(out, ANSWER_MAX, "%ld", (long)pid);
+    return failed_unless(pid != -1);
+}
+
+// All descriptors, the host's too.
+static int do_close(const char *arg, char out[ANSWER_MAX]) {
+    (void)arg;
+    (void)out;
+    return failed_unless(close_range(3, ~0u, 0) == 0);
+}
+
+static void *nothing(void *arg) {
+    return arg;
+}
+
+static int do_thread(const char *arg, char out[ANSWER_MAX]) {
+    pthread_t thread;
+    (void)arg;
+    (void)out;
+    int r = pthread_create(&thread, NULL, nothing, NULL);
+    return r != 0 ? -r : -pthread_join(thread, NULL);
+}
+
+static int do_namespace(const char *arg, char out[ANSWER_MAX]) {
+    (void)arg;
+    long pid = syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, NULL, NULL, NULL, NULL);
+    if (pid == 0) {
+        _exit(0);
+    }
+    return answer_call(pid == -1 ? -1 : waitpid((pid_t)pid, NULL, 0), out);
+}
+
+// "PID": whether a signal would reach it.
+static int do_signal(const char *arg, char out[ANSWER_MAX]) {
+    pid_t pid = strcmp(arg, "parent") == 0 ? getppid() : (pid_t)number(arg);
+    return answer_call(kill(pid, 0), out);
+}
+
+static int do_socket(const char *arg, char out[ANSWER_MAX]) {
+    int fd = socket(strcmp(arg, "unix") == 0 ? AF_UNIX : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int r = answer_call(fd, out);
+    if (fd != -1) {
+        (void)close(fd);
+    }
+    return r;
+}
+
+// The program's own exit status.
+static int do_exec(const char *arg, char out[ANSWER_MAX]) {
+    char *const argv[] = {(char *)(uintptr_t)arg, NULL};
+    pid_t pid;
+    int status;
+    int r = posix_spawnp(&pid, arg, NULL, NULL, argv, environ);
+    if (r != 0) {
+        return -r;
+    }
+    r = failed_unless(waitpid(pid, &status, 0) == pid);
+    (void)snprintf(out, ANSWER_MAX, "%d", WEXITSTATUS(status));
+    return r;
+}
+
 static int do_spin(const char *arg, char out[ANSWER_MAX]) {
     (void)arg;
     (void)out;
@@ -79,10 +205,11 @@ static const struct {
     const char *name;
     cage_verb act;
 } verbs[] = {
-    {"limit", do_limit},
-    {"eat", do_eat},
-    {"fill", do_fill},
-    {"spin", do_spin},
+    {"limit", do_limit},         {"eat", do_eat},       {"fill", do_fill},
+    {"spin", do_spin},           {"call", do_call},     {"fork", do_fork},
+    {"daemonise", do_daemonise}, {"close", do_close},   {"thread", do_thread},
+    {"namespace", do_namespace}, {"signal", do_signal}, {"socket", do_socket},
+    {"exec", do_exec},
 };
 
 static int obey(const char *text, char out[ANSWER_MAX]) {
