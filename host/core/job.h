@@ -194,7 +194,7 @@ struct job_spec {
 struct job_counters {
     int32_t attempts;   /* used up                                                        */
     int32_t executions; /* run() began (as far as known)                                  */
-    int32_t crashes;    /* executions that ended in a crash, hang or exit (class BUG)     */
+    int32_t crashes;    /* of the present build that ended in a crash, hang, exit (class BUG) */
     int32_t resource;   /* free retries of class RESOURCE                                 */
     int32_t yields;
     int32_t lost; /* executions interrupted by the end of their host                */

@@ -1,7 +1,5 @@
 #include "core/outcome.h"
 
-#include <stdbool.h>
-
 const struct outcome_class outcome_class_rows[JH_E_UNKNOWN + 1] = {
     [JH_E_NONE] = {"none", JH_RETRY, ATTEMPT_USED},
     [JH_E_INPUT] = {"input", JH_FAIL, ATTEMPT_USED},
@@ -153,7 +151,7 @@ static void decide_failure(struct outcome *o, const struct reading *reading,
         die(o, o->cls, reading->code);
         return;
     }
-    if (o->after.crashes >= OUTCOME_CRASHES_MAX && row->use == ATTEMPT_CRASH) {
+    if (o->after.crashes >= policy->crashes && row->use == ATTEMPT_CRASH) {
         die(o, o->cls, "quarantined");
         return;
     }
@@ -180,6 +178,7 @@ struct outcome outcome_decide(const struct attempt_report *report,
     struct outcome o = {.cls = reading.cls, .after = *before, .code = reading.code};
     if (report->end != ATTEMPT_UNSTARTED) {
         o.after.executions++;
+        o.after.crashes = report->new_build ? 0 : o.after.crashes;
     }
     switch (reading.verdict) {
     case VERDICT_OK:

@@ -6,13 +6,13 @@
 #ifndef JOBHOST_CORE_OUTCOME_H
 #define JOBHOST_CORE_OUTCOME_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/job.h"
 #include "core/retry.h"
 #include "jobhost_plugin.h"
 
-#define OUTCOME_CRASHES_MAX   3 /* crashes of one job before it is quarantined     */
 #define OUTCOME_RESOURCE_FREE 3 /* RESOURCE failures that use no attempt           */
 
 enum attempt_use { ATTEMPT_USED, ATTEMPT_FREE, ATTEMPT_FREE_THRICE, ATTEMPT_CRASH };
@@ -44,6 +44,7 @@ struct attempt_report {
     jh_class cls;
     int64_t retry_after_ms; /* 0 = host decides      */
     uint32_t cancelled;     /* JH_CANCEL_* mask that was in force */
+    bool new_build;         /* of the plugin: earlier crashes of the job were another's */
     /* a yield's wish: */
     int32_t wait_kind;  /* JH_WAIT_*             */
     int64_t wake_at_ms; /* UNTIL: when; the others: when to stop waiting, 0 = never; unix ms */
@@ -73,7 +74,8 @@ jh_status outcome_status(jh_class cls);
  *   next start that would lie past it -> DIE with code "deadline".
  * The class decides, not the status: FAIL with a class that is retried is retried. A failure
  * without a class is UNKNOWN, and then its status decides. YIELD with class RATE and no wait is
- * what fail() returned: parked until now + retry_after. A crash counts as one whatever cancel was
+ * what fail() returned: parked until now + retry_after. Crashes are counted by build: under a new
+ * one they begin at none. A crash counts as one whatever cancel was
  * in force, except USER's. A success uses an attempt too. */
 struct outcome outcome_decide(const struct attempt_report *report,
                               const struct job_counters *before, const struct retry_policy *policy,

@@ -9,6 +9,7 @@
 
 const struct retry_policy retry_default = {
     .max = 3,
+    .crashes = 3,
     .backoff = BACKOFF_EXPONENTIAL,
     .base_ms = 10000,
     .factor = 2,

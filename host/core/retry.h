@@ -16,7 +16,8 @@
 enum backoff_kind { BACKOFF_EXPONENTIAL, BACKOFF_FIXED, BACKOFF_EXPRESSION };
 
 struct retry_policy {
-    int32_t max; /* executions, the first included; >= 1 */
+    int32_t max;     /* executions, the first included; >= 1 */
+    int32_t crashes; /* of one build of the plugin, that quarantine the job; >= 1 */
     enum backoff_kind backoff;
     int64_t base_ms;
     double factor;

@@ -201,6 +201,7 @@ struct store_claimed {
     const char **outputs;   /* names of those that it has                                    */
     size_t output_count;
     struct job_counters counters;
+    const char *build; /* of the last attempt known to the store; NULL = none */
     int64_t created_ms, first_run_ms;
     int64_t ready_ms; /* since when it could have been claimed                        */
     uint32_t want;    /* index of the want it answers                                  */

@@ -96,6 +96,12 @@ struct attempt {
 };
 TAILQ_HEAD(attempt_list, attempt);
 
+/* Has it, or may it have, taken a process with it before? Then it is run in a worker that has nothing
+ * else in hand. */
+static inline bool attempt_is_suspect(const struct attempt *a) {
+    return a->job->counters.crashes > 0 || a->job->counters.resource > 0;
+}
+
 /* From a claimed job; counted in its lane's queue and found by attempt_find(). NULL without memory.
  */
 struct attempt *attempt_new(struct host *host, struct claim *claim, const struct store_claimed *job,

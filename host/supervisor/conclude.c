@@ -279,6 +279,12 @@ static void conclude_over_limit(struct attempt *a) {
     }
 }
 
+/* Did the attempts before run other code? */
+static bool conclude_is_new_build(const struct attempt *a) {
+    const struct pool *pool = a->lane->pool;
+    return pool != NULL && a->job->build != NULL && strcmp(a->job->build, pool->build) != 0;
+}
+
 void attempt_conclude(struct attempt *a) {
     if (a->committing) {
         return; // its answer brings us here again
@@ -289,6 +295,7 @@ void attempt_conclude(struct attempt *a) {
     }
     conclude_over_limit(a);
     struct policy policy;
+    a->report.new_build = conclude_is_new_build(a);
     policy_of(a->lane->config, &a->job->spec, &policy);
     struct outcome o =
         outcome_decide(&a->report, &a->job->counters, &policy.retry, a->job->spec.deadline_ms,

@@ -268,6 +268,21 @@ static void claim_publish(struct host *host, const struct job_id *id, enum job_s
     }
 }
 
+/* Suspects stand before all others. */
+static void dispatch_hold(struct pool *pool, struct attempt *a, bool in_front) {
+    struct attempt *other;
+    TAILQ_FOREACH(other, &pool->held, link) {
+        if (!attempt_is_suspect(other)) {
+            break;
+        }
+    }
+    if (other != NULL && (in_front || attempt_is_suspect(a))) {
+        TAILQ_INSERT_BEFORE(other, a, link);
+    } else {
+        TAILQ_INSERT_TAIL(&pool->held, a, link);
+    }
+}
+
 static void claim_take_jobs(struct claim *claim) {
     struct host *host = claim->host;
     claim->attempts++; // ours, until all are taken over
@@ -284,7 +299,7 @@ static void claim_take_jobs(struct claim *claim) {
             attempt_end(a, ATTEMPT_UNSTARTED, NULL);
             continue;
         }
-        TAILQ_INSERT_TAIL(&note->lane->pool->held, a, link);
+        dispatch_hold(note->lane->pool, a, false);
     }
     for (size_t i = 0; i < claim->op.ended_count; i++) {
         claim_publish(host, &claim->op.ended[i], JOB_DEAD, 0,
@@ -313,11 +328,11 @@ static void claim_done(struct store_op *op) {
 
 /* ------------------------------------------------------------------ placing */
 
-/* The least loaded of those that can take one of this lane. */
-static struct worker *dispatch_choose(const struct pool *pool, const struct lane *lane) {
+/* The least loaded of those that can take it. */
+static struct worker *dispatch_choose(const struct pool *pool, const struct attempt *a) {
     struct worker *w, *best = NULL;
     TAILQ_FOREACH(w, &pool->workers, link) {
-        if (!worker_has_room(w, lane)) {
+        if (!worker_has_room(w, a)) {
             continue;
         }
         if (best == NULL || w->load_us < best->load_us ||
@@ -356,28 +371,62 @@ bool dispatch_is_late(const struct attempt *a) {
            (spec->expires_ms > 0 && spec->expires_ms <= now && a->job->first_run_ms == 0);
 }
 
+/* While a suspect is held and none runs, the worker with the least in hand gets nothing more, so
+ * that the suspect's turn comes. One at a time: the others have work to do. */
+static void dispatch_keep(struct pool *pool) {
+    const struct attempt *first = TAILQ_FIRST(&pool->held);
+    const struct worker *w, *least = NULL, *before = pool->kept;
+    pool->kept = NULL;
+    if (first == NULL || !attempt_is_suspect(first)) {
+        return;
+    }
+    TAILQ_FOREACH(w, &pool->workers, link) {
+        if (w->alone) {
+            return; // its place is the next one's
+        }
+        bool less = least == NULL || w->outstanding < least->outstanding ||
+                    (w == before && w->outstanding == least->outstanding);
+        if (less && w->state == WORKER_READY && w->kill_why == NULL) {
+            least = w;
+        }
+    }
+    pool->kept = least;
+}
+
+/* False: it stays where it is. */
+static bool dispatch_place_one(struct pool *pool, struct attempt *a) {
+    struct worker *w;
+    while ((w = dispatch_choose(pool, a)) != NULL) {
+        struct attempt *before = TAILQ_PREV(a, attempt_list, link);
+        TAILQ_REMOVE(&pool->held, a, link);
+        if (worker_place(w, a)) {
+            return true;
+        }
+        if (before == NULL) {
+            TAILQ_INSERT_HEAD(&pool->held, a, link);
+        } else {
+            TAILQ_INSERT_AFTER(&pool->held, before, a, link);
+        }
+        if (worker_has_room(w, a)) { // not the worker's fault: no memory, no descriptor
+            dispatch_retry_later(pool->host);
+            return false;
+        }
+    }
+    return false;
+}
+
 void dispatch_place(struct pool *pool) {
-    struct attempt *a;
+    struct attempt *a, *next;
     if (pool->turned_slow) {
         dispatch_give_back(pool);
     }
-    while ((a = TAILQ_FIRST(&pool->held)) != NULL && beat_is_held(pool->host)) {
+    dispatch_keep(pool);
+    for (a = TAILQ_FIRST(&pool->held); a != NULL && beat_is_held(pool->host); a = next) {
+        next = TAILQ_NEXT(a, link);
         if (dispatch_is_late(a)) {
             dispatch_release(pool, a);
-            continue;
-        }
-        struct worker *w = dispatch_choose(pool, a->lane);
-        if (w == NULL) {
-            return;
-        }
-        TAILQ_REMOVE(&pool->held, a, link);
-        if (worker_place(w, a)) {
-            continue;
-        }
-        TAILQ_INSERT_HEAD(&pool->held, a, link);
-        if (worker_has_room(w, a->lane)) { // not the worker's fault: no memory, no descriptor
-            dispatch_retry_later(pool->host);
-            return;
+        } else if (!dispatch_place_one(pool, a) && !attempt_is_suspect(a)) {
+            return; // suspects come first and wait for a worker of their own
         }
     }
 }
@@ -390,7 +439,7 @@ void dispatch_return(struct attempt *a) {
         attempt_end(a, ATTEMPT_UNSTARTED, NULL);
         return;
     }
-    TAILQ_INSERT_HEAD(&pool->held, a, link);
+    dispatch_hold(pool, a, true);
     pool->turned_slow = pool->turned_slow || a->lane->pace == LANE_SLOW;
     dispatch_kick(host);
 }

@@ -17,6 +17,7 @@
 #include "supervisor/jobs.h"
 #include "supervisor/pool_private.h"
 #include "supervisor/ready.h"
+#include "supervisor/release.h"
 #include "supervisor/sd_notify.h"
 #include "supervisor/serve.h"
 #include "supervisor/shutdown.h"
@@ -128,12 +129,13 @@ int host_open(struct host *host, bool safe, struct err *e) {
     host->upkeep = upkeep_new(host);
     host->beat = beat_new(host);
     host->takeover = takeover_new(host);
+    host->release = release_new(host);
     host->shutdown = shutdown_new(host);
     if (host->timers == NULL || host->net_timers == NULL || host->hub == NULL ||
         host->stats == NULL || host->ready == NULL || host->commits == NULL ||
         host->upkeep == NULL || host->beat == NULL || host->takeover == NULL ||
-        host->shutdown == NULL || dispatch_new(host, safe, &host->dispatch) != 0 ||
-        pools_new(host, &host->pools) != 0) {
+        host->release == NULL || host->shutdown == NULL ||
+        dispatch_new(host, safe, &host->dispatch) != 0 || pools_new(host, &host->pools) != 0) {
         return err_set(e, -ENOMEM, "out of memory");
     }
     r = side_thread_new(host->base, "disk", &host->disk, e);
@@ -172,6 +174,7 @@ void host_close(struct host *host) {
     dispatch_free(&host->dispatch);
     pools_free(&host->pools);
     shutdown_free(&host->shutdown);
+    release_free(&host->release);
     takeover_free(&host->takeover);
     beat_free(&host->beat);
     upkeep_free(&host->upkeep);

@@ -48,6 +48,7 @@ struct upkeep;
 struct beat;
 struct boot;
 struct takeover;
+struct release;
 struct spawn_ops;
 
 enum host_phase { HOST_STARTING, HOST_RUNNING, HOST_DRAINING, HOST_STOPPED };
@@ -88,6 +89,7 @@ struct host {
     struct upkeep *upkeep;
     struct beat *beat;
     struct takeover *takeover;
+    struct release *release;
     struct server *server; /* every door; see serve.h                             */
     struct serve *serve;   /* what the doors need; serve.h's own                  */
     const struct host_front *front;

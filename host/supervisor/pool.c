@@ -10,6 +10,7 @@
 #include "supervisor/host.h"
 #include "supervisor/manifest.h"
 #include "supervisor/pool_private.h"
+#include "supervisor/release.h"
 #include "supervisor/shutdown.h"
 
 enum {
@@ -159,6 +160,7 @@ void pool_on_ready(struct worker *w) {
     if (pool->state == POOL_STARTING) {
         pool->state = POOL_READY;
         lane_bind_all(host);
+        release_look(host);
         pool_fill(pool);
     }
     host_plugin_settled(host);

@@ -84,6 +84,9 @@ uint32_t pools_count(const struct pools *pools);
 /* Snapshot for the API; borrowed until the loop turns. */
 void pools_info(struct host *host, uint32_t index, struct pool_info *ret_info);
 
+/* The build that serves this type now; NULL = none does. */
+const char *pools_build(const struct pools *pools, const char *type);
+
 /* Which handler serves this type; NULL = none loaded (then *ret_fault, if not NULL, says why the
  * plugin that should have it is not up, or NULL when no plugin claims it). */
 const struct pool_handler *pools_handler(const struct pools *pools, const char *type,

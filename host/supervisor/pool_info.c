@@ -62,6 +62,25 @@ void pools_info(struct host *host, uint32_t index, struct pool_info *ret) {
     }
 }
 
+static const struct pool_handler *pool_find_handler(const struct pool *pool, const char *type) {
+    for (size_t h = 0; h < pool->manifest.handler_count; h++) {
+        if (strcmp(pool->manifest.handlers[h].name, type) == 0) {
+            return &pool->manifest.handlers[h];
+        }
+    }
+    return NULL;
+}
+
+const char *pools_build(const struct pools *pools, const char *type) {
+    for (uint32_t i = 0; i < pools->count; i++) {
+        const struct pool *pool = pools->items[i];
+        if (pool->state == POOL_READY && pool_find_handler(pool, type) != NULL) {
+            return pool->build;
+        }
+    }
+    return NULL;
+}
+
 static const char *pool_fault(const struct pool *pool) {
     static const char *const words[] = {
         [POOL_STARTING] = "it is still starting",
@@ -85,12 +104,7 @@ const struct pool_handler *pools_handler(const struct pools *pools, const char *
         const char *name = pool->config->entry.name;
         bool named = pool->manifest.name == NULL && strlen(name) == prefix &&
                      memcmp(name, type, prefix) == 0;
-        const struct pool_handler *found = NULL;
-        for (size_t h = 0; h < pool->manifest.handler_count && found == NULL; h++) {
-            if (strcmp(pool->manifest.handlers[h].name, type) == 0) {
-                found = &pool->manifest.handlers[h];
-            }
-        }
+        const struct pool_handler *found = pool_find_handler(pool, type);
         if (found == NULL && !named) {
             continue;
         }

@@ -30,6 +30,7 @@ struct pool {
     struct worker_list workers;
     uint32_t worker_count, ready_count, target;
     struct attempt_list held;     /* claimed, at no worker */
+    const struct worker *kept;    /* runs empty for a suspect; compared, never followed */
     bool turned_slow;             /* a lane did, which may have hundreds of them in hand */
     uint32_t in_hand[LANE_PACES]; /* of its lanes: attempts not concluded, claims under way */
     struct lane_list

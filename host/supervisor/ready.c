@@ -41,6 +41,7 @@ static uint32_t running(const struct worker *w) {
 static bool could_begin(const struct worker *w, uint32_t runs) {
     const struct attempt *a;
     if (w->state != WORKER_READY || w->eof || w->reaped || w->kill_why != NULL ||
+        (runs > 0 && (w->alone || w == w->pool->kept)) ||
         runs >= (uint32_t)w->pool->config->threads) {
         return false;
     }

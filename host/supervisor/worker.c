@@ -370,10 +370,14 @@ static int64_t worker_est_us(const struct lane *lane) {
     return lane->est_us == 0 ? WORKER_EST_UNKNOWN_US : (int64_t)lane->est_us;
 }
 
-bool worker_has_room(const struct worker *w, const struct lane *lane) {
+bool worker_has_room(const struct worker *w, const struct attempt *a) {
     uint32_t threads = (uint32_t)w->pool->config->threads;
+    const struct lane *lane = a->lane;
     if (w->state != WORKER_READY || w->blocked || w->eof || w->reaped || w->kill_why != NULL) {
         return false;
+    }
+    if (attempt_is_suspect(a) || w->alone || w == w->pool->kept) {
+        return attempt_is_suspect(a) && w->outstanding == 0;
     }
     if (w->outstanding < threads) {
         return true;
@@ -440,7 +444,7 @@ static int worker_send_job(struct worker *w, const struct attempt *a) {
 }
 
 bool worker_place(struct worker *w, struct attempt *a) {
-    if (!worker_has_room(w, a->lane)) {
+    if (!worker_has_room(w, a)) {
         return false;
     }
     (void)fault(FAULT_CLAIM_BEFORE_DISPATCH);
@@ -457,6 +461,7 @@ bool worker_place(struct worker *w, struct attempt *a) {
     w->slots[a->slot & w->slot_mask] = a;
     TAILQ_INSERT_TAIL(&w->attempts, a, link);
     w->outstanding++;
+    w->alone = attempt_is_suspect(a);
     w->load_us += a->cost_us;
     worker_check_by(w, a->placed_mono_ms + worker_check_first(w, a));
     return true;
@@ -466,6 +471,7 @@ void worker_forget(struct worker *w, struct attempt *a) {
     TAILQ_REMOVE(&w->attempts, a, link);
     w->slots[a->slot & w->slot_mask] = NULL;
     w->outstanding--;
+    w->alone = w->alone && w->outstanding > 0;
     w->load_us -= a->cost_us;
 }
 

@@ -58,6 +58,7 @@ struct worker {
     uint32_t outstanding;
     int64_t load_us; /* estimated work in its window                                      */
     uint64_t jobs_done;
+    bool alone; /* with a suspect: it is given nothing else */
     bool eof, reaped, said_bye;
     bool drained; /* no longer counted as ready */
     struct spawn_end end;
@@ -85,8 +86,9 @@ struct worker *worker_spawn(struct pool *pool, struct err *e);
 struct record_writer *worker_out(struct worker *w, size_t need);
 void worker_flush(struct worker *w);
 
-/* Could an attempt of this lane be placed? */
-bool worker_has_room(const struct worker *w, const struct lane *lane);
+/* Could this attempt be placed? A suspect needs a worker with nothing in hand, and the others none
+ * that is kept for one. */
+bool worker_has_room(const struct worker *w, const struct attempt *a);
 /* Puts an attempt into its window; false: it cannot take it now (the attempt stays the caller's).
  */
 bool worker_place(struct worker *w, struct attempt *a);

@@ -88,7 +88,8 @@ static uint32_t check_free_elsewhere(const struct worker *w) {
     uint32_t threads = (uint32_t)w->pool->config->threads, n = 0;
     const struct worker *other;
     TAILQ_FOREACH(other, &w->pool->workers, link) {
-        if (other != w && other->state == WORKER_READY && other->kill_why == NULL) {
+        bool kept = other->alone || other == w->pool->kept;
+        if (other != w && !kept && other->state == WORKER_READY && other->kill_why == NULL) {
             n += other->outstanding < threads ? threads - other->outstanding : 0;
         }
     }

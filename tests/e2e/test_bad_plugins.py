@@ -4,6 +4,7 @@ import json
 import os
 import re
 import resource
+import shutil
 import threading
 
 import pytest
@@ -174,6 +175,37 @@ def test_a_crash_is_told_with_all_that_is_known_of_it(crowd):
     page = cli("job", job)
     assert "SIGSEGV at address 0x10" in page and f'{crash["symbol"]} ({crash["code"]})' in page, page
     crowd.act(job, "cancel")
+
+
+def test_a_new_build_lets_jobs_out_of_quarantine(make_host):
+    """They wait for as long as the code is the one that they crashed under, over restarts."""
+    host = make_host(config())
+    folder = os.path.join(host.folder, "so")
+    os.mkdir(folder)
+    file = os.path.join(folder, "run-exit.so")
+    shutil.copy(build.plugin("run-exit"), file)
+    host.configure({"plugins": {"run-exit": {"file": file}}, "jobs": {"run-exit.run": {"max_crashes": 1}}})
+    host.start()
+    jobs = [host.submit("run-exit.run", {"n": n}, retry=SOON, max=10) for n in range(3)]
+    for job in jobs:
+        dead = host.wait_job(job, "dead")
+        assert (dead["error"]["code"], dead["crashes"]) == ("quarantined", 1), dead
+    old = host.plugins()["run-exit"]["build"]
+    host.restart()
+    assert {host.job(job)["state"] for job in jobs} == {"dead"}
+    host.stop()
+    with open(file, "ab") as out:
+        out.write(b"other")  # behind all that the loader reads
+    host.start()
+    new = host.plugins()["run-exit"]["build"]
+    assert new != old
+    for job in jobs:
+        wait_until(lambda job=job: host.job(job).get("build") == new, build.PATIENCE_S, "it runs under the new build")
+        dead = host.wait_job(job, "dead")
+        assert [h["build"] for h in dead["history"]] == [old, new] and dead["crashes"] == 1, dead
+    audited = [e for e in host.get("/v1/audit")["items"] if e["action"] == "job.retry"]
+    assert {e["target"] for e in audited} == set(jobs) and {e["actor"] for e in audited} == {"jobhost"}, audited
+    host.assert_sound()
 
 
 def test_a_plugin_keeps_its_newest_crashes(crowd):

@@ -366,6 +366,7 @@ static void test_crash_in_history(void) {
     struct job_id id = rig_submit_plain(&rig, "q", "t");
     struct store_attempt attempt = {.execution = 1,
                                     .outcome = "crash",
+                                    .build = "1.0+abc",
                                     .crash = {.signal = 11,
                                               .at_address = 1,
                                               .address = UINT64_MAX,
@@ -375,9 +376,13 @@ static void test_crash_in_history(void) {
                                               .step = "page-7",
                                               .rss = UINT64_C(5) << 30,
                                               .log = "one\ntwo\n"}};
-    struct store_commit_item item = rig_item(rig_claim_one(&rig, "q", "t"), JOB_EV_DIE);
+    const struct store_claimed *claimed = rig_claim_one(&rig, "q", "t");
+    EXPECT_NULL(claimed->build);
+    struct store_commit_item item = rig_item(claimed, JOB_EV_RETRY);
     item.attempt = &attempt;
+    item.run_at_ms = rig.now; // at once
     EXPECT_EQ_INT(0, rig_commit(&rig, &item));
+    EXPECT_EQ_STR("1.0+abc", rig_claim_one(&rig, "q", "t")->build);
     const struct store_crash *got = &rig_get(&rig, &id)->history[0].crash;
     EXPECT_EQ_INT(11, got->signal);
     EXPECT_EQ_UINT(1, got->at_address);
@@ -388,6 +393,7 @@ static void test_crash_in_history(void) {
     EXPECT_EQ_STR("page-7", got->step);
     EXPECT_EQ_UINT(UINT64_C(5) << 30, got->rss);
     EXPECT_EQ_STR("one\ntwo\n", got->log);
+    EXPECT_EQ_STR("1.0+abc", rig_get(&rig, &id)->build);
     rig_expect_sound(&rig);
     rig_finish(&rig);
 }

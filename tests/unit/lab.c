@@ -169,11 +169,11 @@ static const struct store_ops store_shared = {.caps = {.name = "shared", .shared
 
 // ---- opening and closing
 
-static void write_plugin(const struct lab *lab) {
+void lab_change_plugin(struct lab *lab, const char *content) {
     char path[200];
     (void)snprintf(path, sizeof path, "%s/t.so", lab->dir);
-    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-    if (fd == -1 || write(fd, "plugin", 6) != 6) {
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd == -1 || write(fd, content, strlen(content)) != (ssize_t)strlen(content)) {
         lab_fail("%s: %s", path, strerror(errno));
     }
     (void)close(fd);
@@ -265,7 +265,7 @@ struct lab *lab_open(const struct lab_options *options) {
         lab_fail("%s: %s", lab->dir, strerror(errno));
     }
     lab->env = config_env_new((char **)(uintptr_t)no_environment);
-    write_plugin(lab);
+    lab_change_plugin(lab, "plugin");
     open_host(lab);
     lab_until(lab, is_running, NULL, "the host runs");
     return lab;

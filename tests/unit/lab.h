@@ -87,6 +87,8 @@ void lab_stop(struct lab *lab);
 /* Closes the host whatever it is doing; the folder stays for lab_reopen(). */
 void lab_shut(struct lab *lab);
 void lab_reopen(struct lab *lab);
+/* Other code stands in its plugin's file from the next start on. */
+void lab_change_plugin(struct lab *lab, const char *content);
 /* The same in two steps. */
 void lab_reopen_only(struct lab *lab);
 void lab_wait_running(struct lab *lab);

@@ -6,8 +6,14 @@
 #define NOW  INT64_C(1795254000000)
 #define SEED 12345
 
-static const struct retry_policy policy = {
-    .max = 3, .backoff = BACKOFF_EXPONENTIAL, .base_ms = 1000, .factor = 2, .cap_ms = 60000};
+enum { CRASHES_MAX = 4 };
+
+static const struct retry_policy policy = {.max = 3,
+                                           .crashes = CRASHES_MAX,
+                                           .backoff = BACKOFF_EXPONENTIAL,
+                                           .base_ms = 1000,
+                                           .factor = 2,
+                                           .cap_ms = 60000};
 
 static struct attempt_report returned(jh_status status, jh_class cls) {
     return (struct attempt_report){.end = ATTEMPT_RETURNED, .status = status, .cls = cls};
@@ -185,7 +191,7 @@ static void test_resource(void) {
 
 static void test_crashes(void) {
     struct job_counters c = {.attempts = 2};
-    for (int i = 1; i < OUTCOME_CRASHES_MAX; i++) {
+    for (int i = 1; i < CRASHES_MAX; i++) {
         struct attempt_report r = {.end = ATTEMPT_CRASHED, .cancelled = JH_CANCEL_DRAIN};
         struct outcome o = decide(&r, &c);
         EXPECT_EQ_INT(JOB_EV_RETRY, o.event);
@@ -201,8 +207,22 @@ static void test_crashes(void) {
     EXPECT_EQ_STR("quarantined", o.code);
     // earlier crashes do not turn another failure into a quarantine
     r = returned(JH_RETRY, JH_E_NETWORK);
-    c = (struct job_counters){.crashes = OUTCOME_CRASHES_MAX};
+    c = (struct job_counters){.crashes = CRASHES_MAX};
     EXPECT_EQ_INT(JOB_EV_RETRY, decide(&r, &c).event);
+}
+
+// Under a new build they begin at none, however it ends; what was not begun says nothing.
+static void test_crashes_of_another_build(void) {
+    const struct job_counters c = {.crashes = CRASHES_MAX};
+    struct attempt_report r = {.end = ATTEMPT_CRASHED, .new_build = true};
+    struct outcome o = decide(&r, &c);
+    EXPECT_EQ_INT(JOB_EV_RETRY, o.event);
+    EXPECT_EQ_INT(1, o.after.crashes);
+    r = returned(JH_RETRY, JH_E_NETWORK);
+    r.new_build = true;
+    EXPECT_EQ_INT(0, decide(&r, &c).after.crashes);
+    r = (struct attempt_report){.end = ATTEMPT_UNSTARTED, .new_build = true};
+    EXPECT_EQ_INT(CRASHES_MAX, decide(&r, &c).after.crashes);
 }
 
 static void test_free_ends(void) {
@@ -372,7 +392,7 @@ static const char *broken_rule(const struct attempt_report *r, const struct job_
         {a->lost == b->lost, "lost"},
         {o->event != JOB_EV_RELEASE || a->attempts == b->attempts, "a release is free"},
         {o->event != JOB_EV_RETRY || a->attempts < policy.max, "no retry beyond max"},
-        {o->event != JOB_EV_RETRY || o->cls != JH_E_BUG || a->crashes < OUTCOME_CRASHES_MAX,
+        {o->event != JOB_EV_RETRY || o->cls != JH_E_BUG || a->crashes < CRASHES_MAX,
          "no retry beyond the crashes"},
         {!is_timed(o) || o->run_at_ms > NOW, "a time that lies ahead"},
         {!is_timed(o) || deadline_ms == 0 || o->run_at_ms <= deadline_ms, "deadline"},
@@ -401,7 +421,7 @@ static void check_counters(const struct attempt_report *r) {
     for (int bits = 0; bits < 1 << 4; bits++) {
         const struct job_counters b = {.attempts = bits & 1 ? policy.max - 1 : 0,
                                        .executions = 9,
-                                       .crashes = bits & 2 ? OUTCOME_CRASHES_MAX - 1 : 0,
+                                       .crashes = bits & 2 ? CRASHES_MAX - 1 : 0,
                                        .resource = bits & 4 ? OUTCOME_RESOURCE_FREE : 0,
                                        .yields = bits & 8 ? JOB_MAX_YIELDS : 0,
                                        .lost = 2};
@@ -442,6 +462,7 @@ static const struct expect_test tests[] = {
     {"RATE parks as long as it was told", test_rate},
     {"RESOURCE is free three times", test_resource},
     {"three crashes are a quarantine", test_crashes},
+    {"crashes are counted by build", test_crashes_of_another_build},
     {"neighbours, drains and returns unstarted are free", test_free_ends},
     {"every cancel with every status", test_cancels},
     {"yields by what they wait for", test_waits},

@@ -5,6 +5,7 @@
 #include "expect.h"
 #include "lab.h"
 #include "supervisor/pool_private.h"
+#include "supervisor/ready.h"
 
 enum { EXITED_3 = 3 << 8 };
 
@@ -147,9 +148,159 @@ static void test_log_lines(void) {
     EXPECT_EQ_UINT(1000, strlen(crash.log));
 }
 
+/* ---- suspects ---- */
+
+static bool has_job(struct lab_worker *w) {
+    struct record r;
+    lab_settle(lab);
+    while (lab_next(w, &r)) {
+        if (r.h.type == REC_JOB) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum ready_code readiness(void) {
+    struct ready_report report;
+    ready_report(lab->host, &report);
+    return report.code;
+}
+
+// It waits for a worker with nothing in hand, one is left to run empty for it, and then it has that
+// for itself.
+static void test_suspects_run_alone(void) {
+    begin("threads: 3, workers: 1", "timeout: 30d");
+    struct lab_worker *w = lab_ready_worker(lab);
+    struct job_id suspect = lab_submit(lab, LAB_SLOW);
+    (void)start(w, 0);
+    lab_bury(lab, w, EXITED_3);
+    lab_advance(lab, 100);
+    w = lab_ready_worker(lab);
+    struct job_id before = lab_submit(lab, LAB_SLOW);
+    uint64_t old = start(w, 0);
+    lab_advance(lab, 10000); // the suspect is due
+    EXPECT_FALSE(has_job(w));
+    struct job_id after = lab_submit(lab, LAB_SLOW);
+    EXPECT_FALSE(has_job(w)); // or its turn would never come
+    lab_advance(lab, 600000);
+    EXPECT_EQ_INT(READY_YES, readiness()); // this is no standstill
+    finish(w, 0, old);
+    uint64_t slot = lab_expect_job(lab, w);
+    lab_begin(lab, w, 0, slot);
+    EXPECT_EQ_UINT(1, lab_seen(lab, w)->outstanding);
+    EXPECT_FALSE(has_job(w));
+    lab_advance(lab, 600000);
+    EXPECT_EQ_INT(READY_YES, readiness());
+    finish(w, 0, slot);
+    EXPECT_EQ_INT(JOB_SUCCEEDED, lab_state(lab, &suspect));
+    EXPECT_EQ_INT(JOB_SUCCEEDED, lab_state(lab, &before));
+    finish(w, 0, start(w, 0));
+    EXPECT_EQ_INT(JOB_SUCCEEDED, lab_state(lab, &after));
+    lab_end(lab);
+}
+
+// Nobody knows whose exit() it was: each of them runs alone, one after the other.
+static void test_suspects_one_at_a_time(void) {
+    begin("threads: 2, workers: 1", NULL);
+    struct lab_worker *w = lab_ready_worker(lab);
+    struct job_id suspects[2] = {lab_submit(lab, LAB_SLOW), lab_submit(lab, LAB_SLOW)};
+    (void)start(w, 0);
+    (void)start(w, 1);
+    lab_bury(lab, w, EXITED_3);
+    lab_advance(lab, 200);
+    w = lab_ready_worker(lab);
+    lab_advance(lab, 10000);
+    for (int i = 0; i < 2; i++) {
+        EXPECT_EQ_INT(1, lab_job(lab, &suspects[i])->counters.crashes);
+        uint64_t slot = start(w, 0);
+        EXPECT_FALSE(has_job(w));
+        finish(w, 0, slot);
+    }
+    EXPECT_EQ_INT(JOB_SUCCEEDED, lab_state(lab, &suspects[0]));
+    EXPECT_EQ_INT(JOB_SUCCEEDED, lab_state(lab, &suspects[1]));
+    lab_end(lab);
+}
+
+// One worker is kept for a suspect, and the others go on.
+static void test_others_go_on(void) {
+    begin("threads: 2, workers: 2", NULL);
+    struct lab_worker *w = lab_ready_worker(lab), *other = lab_ready_worker(lab);
+    struct job_id suspect = lab_submit(lab, LAB_SLOW);
+    (void)start(w, 0);
+    lab_bury(lab, w, EXITED_3);
+    lab_advance(lab, 200);
+    w = lab_ready_worker(lab);
+    for (int i = 0; i < 3; i++) { // two for one of them, and one for the other
+        (void)lab_submit(lab, LAB_SLOW);
+    }
+    lab_settle(lab);
+    struct lab_worker *least = lab_seen(lab, w)->outstanding == 1 ? w : other;
+    struct lab_worker *most = least == w ? other : w;
+    EXPECT_EQ_UINT(2, lab_seen(lab, most)->outstanding);
+    uint64_t lone = start(least, 0), first = start(most, 0), second = start(most, 1);
+    lab_advance(lab, 10000);
+    (void)lab_submit(lab, LAB_SLOW);
+    EXPECT_FALSE(has_job(least));
+    finish(most, 0, first);
+    uint64_t third = start(most, 0);
+    finish(least, 0, lone);
+    finish(least, 0, start(least, 0));
+    EXPECT_EQ_INT(JOB_SUCCEEDED, lab_state(lab, &suspect));
+    finish(most, 0, third);
+    finish(most, 1, second);
+    lab_end(lab);
+}
+
+/* ---- quarantine ---- */
+
+// Kept in by the build that put it there, let out by another.
+static void test_quarantine_by_build(void) {
+    begin("workers: 1", "max_crashes: 2");
+    struct lab_worker *w = lab_ready_worker(lab);
+    struct job_id id = lab_submit(lab, LAB_SLOW);
+    for (int i = 1; i <= 2; i++) {
+        (void)start(w, 0);
+        lab_bury(lab, w, EXITED_3);
+        EXPECT_EQ_INT(i == 2 ? JOB_DEAD : JOB_SCHEDULED, lab_state(lab, &id));
+        lab_advance(lab, 60000);
+        w = lab_ready_worker(lab);
+    }
+    EXPECT_EQ_STR("quarantined", lab_job(lab, &id)->error.code);
+    char build[48];
+    (void)snprintf(build, sizeof build, "%s", lab_job(lab, &id)->build);
+    EXPECT_EQ_STR(pool()->build, build);
+    lab_shut(lab);
+    lab_reopen(lab); // the same build
+    w = lab_ready_worker(lab);
+    lab_advance(lab, 5000);
+    EXPECT_EQ_INT(JOB_DEAD, lab_state(lab, &id));
+    lab_shut(lab);
+    lab_change_plugin(lab, "other code");
+    lab_reopen(lab);
+    w = lab_ready_worker(lab);
+    EXPECT_EQ_INT(JOB_DEAD, lab_state(lab, &id)); // not in one moment with the start
+    lab_advance(lab, 1000);
+    lab_settle(lab);
+    (void)start(w, 0);
+    lab_bury(lab, w, EXITED_3);
+    EXPECT_EQ_INT(1, lab_job(lab, &id)->counters.crashes); // counted anew
+    EXPECT_EQ_INT(JOB_SCHEDULED, lab_state(lab, &id));
+    EXPECT_FALSE(strcmp(build, lab_job(lab, &id)->build) == 0);
+    lab_advance(lab, 20000);
+    w = lab_ready_worker(lab);
+    finish(w, 0, start(w, 0));
+    EXPECT_EQ_INT(JOB_SUCCEEDED, lab_state(lab, &id));
+    lab_end(lab);
+}
+
 static const struct expect_test tests[] = {
     {"all that is known of a crash", test_record},
     {"a crash of which little is known", test_record_of_little},
     {"the last lines of a log", test_log_lines},
+    {"a suspect runs in a worker of its own", test_suspects_run_alone},
+    {"suspects run one after the other", test_suspects_one_at_a_time},
+    {"the others go on beside a suspect", test_others_go_on},
+    {"a new build lets jobs out of quarantine", test_quarantine_by_build},
 };
 SUITE_MAIN("supervisor_crash", tests)

@@ -85,7 +85,7 @@ static void test_unstarted_go_back(void) {
 static void test_quarantine(void) {
     begin(NULL);
     struct job_id id = lab_submit_to(lab, "t", "t.slow");
-    for (int i = 1; i <= OUTCOME_CRASHES_MAX; i++) {
+    for (int i = 1; i <= retry_default.crashes; i++) {
         struct lab_worker *w = lab_ready_worker(lab);
         (void)start(w, 0);
         lab_bury(lab, w, EXITED_3);

@@ -83,6 +83,7 @@ static int take(struct redis_claiming *c, size_t want, size_t place, const struc
         .commit_no = job->commit_no,
         .steps_version = job->life.steps_version,
         .counters = job->life.counters,
+        .build = job->life.build,
         .created_ms = id_time_ms(&job->spec.id),
         .first_run_ms = job->life.first_run_ms,
         .ready_ms = job->ready_ms,

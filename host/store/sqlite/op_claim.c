@@ -114,6 +114,7 @@ static int take(struct taking *t, const struct job_row *row, const struct job_sp
         .commit_no = row->commit_no,
         .steps_version = life->steps_version,
         .counters = life->counters,
+        .build = life->build,
         .created_ms = id_time_ms(&row->id),
         .first_run_ms = life->first_run_ms,
         .ready_ms = row->at_ms,
