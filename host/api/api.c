@@ -58,6 +58,20 @@ static void *api_open(struct host *host) {
     return api;
 }
 
+/* Calls under way have copies of what they need of their routes. */
+static void api_reload(void *front) {
+    struct api *api = front;
+    struct custom_routes custom;
+    if (custom_compile(api->host->config, &custom) == 0) {
+        custom_finish(api->custom);
+        *api->custom = custom;
+        api->submit_body_max = submit_body_max(api->host->config);
+    } else {
+        log_error(&api->host->log, "routes.reload",
+                  "msg=\"out of memory: the routes stay as they were\"");
+    }
+}
+
 static void api_configure(void *front, struct server_config *ret_config) {
     struct api *api = front;
     *ret_config = (struct server_config){
@@ -76,6 +90,7 @@ static void api_close(void *front) {
 const struct host_front api_front = {
     .open = api_open,
     .configure = api_configure,
+    .reload = api_reload,
     .close = api_close,
 };
 

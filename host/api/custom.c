@@ -81,14 +81,11 @@ static int compile(const struct config *c, const struct config_route *from,
 }
 
 int custom_compile(const struct config *c, struct custom_routes *ret) {
-    *ret = (struct custom_routes){.items = NULL};
-    if (c->route_count == 0) {
-        return 0;
-    }
-    ret->items = calloc(c->route_count, sizeof *ret->items);
+    *ret = (struct custom_routes){.items = calloc(c->route_count + 1, sizeof *ret->items)};
     if (ret->items == NULL) {
         return -ENOMEM;
     }
+    ret->config = config_hold(c);
     for (size_t i = 0; i < c->route_count; i++) {
         const struct config_route *from = &c->routes[i];
         if (!from->entry.on || action_find(from->action) == NULL) {
@@ -108,5 +105,25 @@ void custom_finish(struct custom_routes *routes) {
         free((char *)(uintptr_t)routes->items[i].route.pattern);
     }
     free(routes->items);
+    config_free(&routes->config);
     *routes = (struct custom_routes){.items = NULL};
+}
+
+const struct custom_route *custom_copy(const struct custom_route *from, struct arena *a) {
+    struct custom_route *copy = arena_zalloc(a, sizeof *copy);
+    struct config_route *config = arena_zalloc(a, sizeof *config);
+    if (copy == NULL || config == NULL) {
+        return NULL;
+    }
+    *copy = *from;
+    copy->config = config;
+    copy->route.method = arena_str(a, from->route.method);
+    copy->route.pattern = arena_str(a, from->route.pattern);
+    config->job = arena_str(a, from->config->job);
+    config->queue = arena_str(a, from->config->queue);
+    config->max_body = from->config->max_body;
+    bool whole = copy->route.method != NULL && copy->route.pattern != NULL &&
+                 (config->job == NULL) == (from->config->job == NULL) &&
+                 (config->queue == NULL) == (from->config->queue == NULL);
+    return whole ? copy : NULL;
 }

@@ -1,4 +1,4 @@
-/* Routes of the configuration (the section `routes`), compiled once at start: a path template, an
+/* Routes of the configuration (the section `routes`), compiled at start and at each reload: a path template, an
  * action, and the view that gives the request and the answer their form. */
 #ifndef JOBHOST_API_CUSTOM_H
 #define JOBHOST_API_CUSTOM_H
@@ -19,10 +19,14 @@ struct custom_route {
 struct custom_routes {
     struct custom_route *items;
     size_t count;
+    struct config *config; /* held: what they point into */
 };
 
-/* Those that are on. 0 or -ENOMEM. `c` must outlive them. */
+/* Those that are on. 0 or -ENOMEM. */
 int custom_compile(const struct config *c, struct custom_routes *ret);
+/* For a call that may end after they have been compiled anew: with what a handler asks of it (job, queue, max_body). NULL:
+ * no memory. */
+const struct custom_route *custom_copy(const struct custom_route *from, struct arena *a);
 void custom_finish(struct custom_routes *routes);
 
 #endif

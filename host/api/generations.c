@@ -11,7 +11,7 @@ static void add_generation(struct buf *out, const struct pool_info *p) {
     buf_char(out, '{');
     json_kstr(out, "plugin", p->name);
     json_kint(out, "number", p->generation);
-    json_kbool(out, "current", true);
+    json_kbool(out, "current", p->current);
     json_kstr(out, "state", pool_state_name(p->state));
     json_kstr(out, "reason", p->fault);
     json_kstr(out, "build", p->build[0] == '\0' ? NULL : p->build);
@@ -32,7 +32,7 @@ void generations_list_handle(struct call *call) {
     const char *plugin = request_query(call->req, "plugin");
     struct buf out = {0};
     call_list_begin(&out);
-    for (uint32_t i = 0; i < pools_count(host->pools); i++) {
+    for (uint32_t i = 0; i < pools_generations(host->pools); i++) {
         struct pool_info info;
         pools_info(host, i, &info);
         if (plugin == NULL || strcmp(plugin, info.name) == 0) {

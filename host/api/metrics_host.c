@@ -69,11 +69,11 @@ void metrics_workers(struct metrics_page *page, const struct metrics_family *f) 
 void metrics_worker_exits(struct metrics_page *page, const struct metrics_family *f) {
     for (uint32_t i = 0; i < page->pool_count; i++) {
         const struct pool_info *p = &page->pools[i];
-        for (unsigned k = 0; p->exits != NULL && k < p->exits->count; k++) {
+        for (unsigned k = 0; p->total.exits != NULL && k < p->total.exits->count; k++) {
             const struct prometheus_label labels[] = {{"plugin", p->name},
-                                                      {"reason", p->exits->items[k].word}};
+                                                      {"reason", p->total.exits->items[k].word}};
             prometheus_count(&page->out, f->name, labels, ARRAY_LEN(labels),
-                             p->exits->items[k].count);
+                             p->total.exits->items[k].count);
         }
     }
 }

@@ -106,7 +106,7 @@ static void add_manifest(struct buf *out, const struct pool_manifest *m) {
 }
 
 static void add_crashes(struct buf *out, const struct crash_log *log) {
-    if (log->count == 0) {
+    if (log == NULL || log->count == 0) {
         return;
     }
     json_key(out, "recent_crashes");
@@ -140,9 +140,9 @@ static void add_pool(struct buf *out, const struct pool_info *p) {
     json_kstr(out, "sha256", p->sha256);
     json_kint(out, "slots", p->slots);
     json_kint(out, "busy", p->busy);
-    json_kint(out, "jobs_done", (int64_t)p->jobs_done);
-    json_kint(out, "crashes", (int64_t)p->crashes);
-    json_kint(out, "restarts", (int64_t)p->restarts);
+    json_kint(out, "jobs_done", (int64_t)p->total.jobs_done);
+    json_kint(out, "crashes", (int64_t)p->total.crashes);
+    json_kint(out, "restarts", (int64_t)p->total.restarts);
     json_kstr(out, "last_crash", p->last_crash);
     pool_json_notes(out, p);
     add_crashes(out, p->crash_log);

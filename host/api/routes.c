@@ -36,6 +36,8 @@ static const struct route routes[] = {
     {"GET",    "/v1/plugins",                plugins_list_handle,        BODY_NONE,   NULL},
     {"GET",    "/v1/plugins/{name}",         plugins_get_handle,         BODY_NONE,   NULL},
     {"GET",    "/v1/generations",            generations_list_handle,    BODY_NONE,   "plugin"},
+    {"POST",   "/v1/reload",                 reload_post_handle,         BODY_NONE,   "wait"},
+    {"GET",    "/v1/reload",                 reload_get_handle,          BODY_NONE,   NULL},
     {"GET",    "/v1/hosts",                  admin_hosts_handle,         BODY_NONE,   NULL},
     {"GET",    "/v1/audit",                  admin_audit_handle, BODY_NONE, "cursor limit"},
     {"POST",   "/v1/fsck",                   admin_fsck_handle,          BODY_JSON,   NULL},
@@ -121,12 +123,12 @@ const struct route *routes_find(struct call *call, const char **ret_allow) {
         const struct custom_route *c = &custom->items[i];
         const char *before = *ret_allow;
         if (is_route(call, &c->route, ret_allow)) {
-            call->custom = c;
+            call->custom = custom_copy(c, &call->req->arena);
             call->param[0] = call->param[c->id_at]; // where handlers look for it
-            return &c->route;
+            return call->custom == NULL ? NULL : &call->custom->route;
         }
         if (call->custom == NULL && *ret_allow != before) {
-            call->custom = c; // its view words the 405
+            call->custom = custom_copy(c, &call->req->arena); // its view words the 405
         }
     }
     return NULL;

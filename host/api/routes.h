@@ -60,6 +60,8 @@ void queues_resume_handle(struct call *call);
 void plugins_list_handle(struct call *call);
 void plugins_get_handle(struct call *call);
 void generations_list_handle(struct call *call);
+void reload_post_handle(struct call *call);
+void reload_get_handle(struct call *call);
 void admin_hosts_handle(struct call *call);
 void admin_audit_handle(struct call *call);
 void admin_fsck_handle(struct call *call);

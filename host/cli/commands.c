@@ -57,6 +57,11 @@ static const struct cli_option check_options[] = {
     {0},
 };
 
+static const struct cli_option reload_options[] = {
+    {"wait", 'w', NULL, "Wait for the verdict, and print it for each plugin.", CLI_ANY},
+    {0},
+};
+
 static const struct cli_option submit_options[] = {
     {"payload", 'p', "JSON|@FILE|-", "The payload: JSON, a file that holds it, or standard input.",
      CLI_AT_FILE},
@@ -390,6 +395,16 @@ const struct cli_command cli_commands[] = {
      .args_max = 1,
      .takes = CLI_PLUGIN,
      .run = cmd_generations},
+    {.name = "reload",
+     .synopsis = "[--wait]",
+     .summary = "bring a changed configuration and new plugin files into force",
+     .text =
+         "As SIGHUP does. Jobs go on: what runs ends on the code that it began with, or is asked "
+         "to "
+         "save a step when `drain_soft` is over. What does not load, or does not start, changes "
+         "nothing: with --wait the command says so and ends with status 1.",
+     .options = reload_options,
+     .run = cmd_reload},
     {.name = "describe",
      .synopsis = "PLUGIN",
      .summary = "document a plugin's handlers and options",

@@ -32,10 +32,18 @@ static struct config *new_config(struct load *l) {
     return c;
 }
 
+struct config *config_hold(const struct config *config) {
+    config->priv->more_users++;
+    return (struct config *)(uintptr_t)config; // it stays as it is; whoever holds it may free it
+}
+
 void config_free(struct config **config) {
-    if (*config != NULL) {
-        config_private_free((*config)->priv); // the config itself lives in its arena
-        *config = NULL;
+    struct config *c = *config;
+    *config = NULL;
+    if (c != NULL && c->priv->more_users > 0) {
+        c->priv->more_users--;
+    } else if (c != NULL) {
+        config_private_free(c->priv); // the config itself lives in its arena
     }
 }
 

@@ -285,7 +285,9 @@ const char *config_installed_plugin_dir(const char *self_exe, char out[PATH_MAX]
  * config. */
 size_t config_secret_variables(const struct config *c, const char *const **ret_names);
 
-/* Wipes secrets and frees. */
+/* One more who uses it and calls config_free() in the end. All of them in one thread. */
+struct config *config_hold(const struct config *config);
+/* The last user's wipes secrets and frees. Accepts NULL. */
 void config_free(struct config **config);
 
 /* "config.yaml:14:3: queues.crawl.retires: unknown key; did you mean "retries"?" and the excerpt
@@ -314,6 +316,14 @@ void config_schema_json(struct buf *out);   /* JSON Schema 2020-12     */
 void config_docs_markdown(struct buf *out); /* docs/config.md          */
 /* Effective configuration with origins; secrets as ***(set). `json` = machine form. */
 void config_dump(const struct config *c, bool json, struct buf *out);
+
+/* Would worker processes be made the same way? Where its file lies, how many there are and how patient the host is with
+ * them is not their concern. */
+bool config_plugin_same_processes(const struct config_plugin *a, const struct config_plugin *b);
+
+/* Values of `host` and `store` that need a restart stay in force: `loaded`, which nobody else has yet, gets those of
+ * `running`, which must outlive it. */
+void config_keep_running(struct config *loaded, const struct config *running);
 
 /* The keys that a reload to `loaded` cannot bring into force ("host.state_dir"), one a line;
  * returns how many. The caller keeps running with their old values and says so. */

@@ -28,6 +28,7 @@ struct config_index {
 };
 
 struct config_private {
+    unsigned more_users; // besides the first
     struct arena arena;
     struct config_vault vault;
     struct config_origin *origins; /* malloc'd; sorted by slot when the load is over */

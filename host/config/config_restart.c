@@ -1,5 +1,5 @@
-// What a reload cannot change: the rows with FIELD_RESTART, compared between the running config and
-// the new one.
+// What a reload does about what has changed between the running config and the new one: rows with FIELD_RESTART stay as
+// they are; of a plugin, rows without FIELD_LIVE ask for new processes.
 
 #include <stdio.h>
 #include <string.h>
@@ -119,4 +119,79 @@ size_t config_needs_restart(const struct config *running, const struct config *l
     struct comparison c = {.out = out};
     compare_tables(&c, &config_root, "", running, loaded);
     return c.found;
+}
+
+/* ------------------------------------------------------------------ values that stay */
+
+// Of a row with FIELD_RESTART: a number, a flag, or a pointer.
+static size_t slot_size(const struct config_field *f) {
+    return f->kind == CONFIG_BOOL ? sizeof(bool)
+           : f->kind == CONFIG_DURATION || f->kind == CONFIG_INT || f->kind == CONFIG_SIZE
+               ? sizeof(int64_t)
+               : sizeof(const void *);
+}
+
+// Sections of the root that are not lists of entries: host and store.
+static void keep_table(const struct config_table *table, void *loaded, const void *running) {
+    for (size_t i = 0; i < table->count; i++) {
+        const struct config_field *f = &table->fields[i];
+        void *to = (char *)loaded + f->offset;
+        const void *from = (const char *)running + f->offset;
+        if (f->kind == CONFIG_SECTION) {
+            keep_table(f->table, to, from);
+        } else if ((f->flags & FIELD_RESTART) != 0) {
+            memcpy(to, from, slot_size(f));
+            if (f->kind == CONFIG_LIST) {
+                memcpy((char *)loaded + f->count_offset, (const char *)running + f->count_offset,
+                       sizeof(size_t));
+            }
+        }
+    }
+}
+
+void config_keep_running(struct config *loaded, const struct config *running) {
+    keep_table(&config_root, loaded, running);
+}
+
+/* ------------------------------------------------------------------ what a plugin's processes are made of */
+
+static bool same_strings(const struct config_field *f, const void *a, const void *b) {
+    const char *const *x = *(const char *const *const *)(const void *)((const char *)a + f->offset);
+    const char *const *y = *(const char *const *const *)(const void *)((const char *)b + f->offset);
+    bool same = count_of(f, a) == count_of(f, b);
+    for (size_t i = 0; same && i < count_of(f, a); i++) {
+        same = strcmp(x[i], y[i]) == 0;
+    }
+    return same;
+}
+
+static bool same_options(const struct config_plugin *a, const struct config_plugin *b) {
+    bool same = a->option_count == b->option_count && a->loose_files == b->loose_files &&
+                same_text(a->dir, b->dir);
+    for (size_t i = 0; same && i < a->option_count; i++) {
+        same = strcmp(a->options[i].name, b->options[i].name) == 0 &&
+               same_text(a->options[i].value, b->options[i].value);
+    }
+    return same;
+}
+
+// Of `table`, which stands at a and b.
+static bool same_made_of(const struct config_table *table, const void *a, const void *b) {
+    bool same = true;
+    for (size_t i = 0; same && i < table->count; i++) {
+        const struct config_field *f = &table->fields[i];
+        const void *x = (const char *)a + f->offset, *y = (const char *)b + f->offset;
+        if ((f->flags & FIELD_LIVE) != 0 || f->kind == CONFIG_OPTIONS ||
+            strcmp(f->key, "enabled") == 0) {
+            continue;
+        }
+        same = f->kind == CONFIG_SECTION   ? same_made_of(f->table, x, y)
+               : f->kind == CONFIG_STRINGS ? same_strings(f, a, b)
+                                           : same_word(f, x, y);
+    }
+    return same;
+}
+
+bool config_plugin_same_processes(const struct config_plugin *a, const struct config_plugin *b) {
+    return same_made_of(&config_plugin_table, a, b) && same_options(a, b);
 }

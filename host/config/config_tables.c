@@ -138,14 +138,14 @@ static const struct config_table host_table = {
 // ---- store
 
 static const struct config_field budget_rows[] = {
-    {"jobs", CONFIG_SIZE, 0, AT(config_store, budget_jobs), .fallback = "0B", .max = 1024 * TIB,
-     .doc = "Payloads, fields and steps of jobs."},
-    {"results", CONFIG_SIZE, 0, AT(config_store, budget_results), .fallback = "0B",
+    {"jobs", CONFIG_SIZE, FIELD_RESTART, AT(config_store, budget_jobs), .fallback = "0B",
+     .max = 1024 * TIB, .doc = "Payloads, fields and steps of jobs."},
+    {"results", CONFIG_SIZE, FIELD_RESTART, AT(config_store, budget_results), .fallback = "0B",
      .max = 1024 * TIB, .doc = "Results."},
-    {"kv", CONFIG_SIZE, 0, AT(config_store, budget_kv), .fallback = "0B", .max = 1024 * TIB,
-     .doc = "Key/value data of plugins."},
-    {"blobs", CONFIG_SIZE, 0, AT(config_store, budget_blobs), .fallback = "0B", .max = 1024 * TIB,
-     .doc = "Files: inputs and large results."},
+    {"kv", CONFIG_SIZE, FIELD_RESTART, AT(config_store, budget_kv), .fallback = "0B",
+     .max = 1024 * TIB, .doc = "Key/value data of plugins."},
+    {"blobs", CONFIG_SIZE, FIELD_RESTART, AT(config_store, budget_blobs), .fallback = "0B",
+     .max = 1024 * TIB, .doc = "Files: inputs and large results."},
 };
 static const struct config_table budget_table = {.what = "the budget", FIELDS(budget_rows)};
 
@@ -153,19 +153,19 @@ static const struct config_field blobs_rows[] = {
     {"place", CONFIG_LOCATION, FIELD_SHORT | FIELD_RESTART, AT(config_store, blobs),
      .default_words = "<state_dir>/blobs", .form = &form_blob_place,
      .doc = "`dir:PATH`: a folder that every host of the store sees."},
-    {"max_in_store", CONFIG_SIZE, 0, AT(config_store, blobs_max_in_store), .fallback = "64MiB",
-     .min = 256 * KIB, .max = GIB,
+    {"max_in_store", CONFIG_SIZE, FIELD_RESTART, AT(config_store, blobs_max_in_store),
+     .fallback = "64MiB", .min = 256 * KIB, .max = GIB,
      .doc = "The largest file kept inside Redis (in chunks); larger ones are refused with 413 "
             "unless there is a place for files."},
 };
 static const struct config_table blobs_table = {.what = "the files", FIELDS(blobs_rows)};
 
 static const struct config_field spool_rows[] = {
-    {"max_age", CONFIG_DURATION, 0, AT(config_store, spool_max_age_ms), .fallback = "7d",
-     .min = MINUTE, .max = YEAR,
+    {"max_age", CONFIG_DURATION, FIELD_RESTART, AT(config_store, spool_max_age_ms),
+     .fallback = "7d", .min = MINUTE, .max = YEAR,
      .doc = "Entries older than this go to a file for inspection instead of the store."},
-    {"max_bytes", CONFIG_SIZE, 0, AT(config_store, spool_max_bytes), .fallback = "1GiB", .min = MIB,
-     .max = 16 * TIB, .doc = "A full spool refuses submissions with 503."},
+    {"max_bytes", CONFIG_SIZE, FIELD_RESTART, AT(config_store, spool_max_bytes), .fallback = "1GiB",
+     .min = MIB, .max = 16 * TIB, .doc = "A full spool refuses submissions with 503."},
 };
 static const struct config_table spool_table = {.what = "the spool", FIELDS(spool_rows)};
 
@@ -240,24 +240,26 @@ static const struct config_table sandbox_table = {.what = "a sandbox", FIELDS(sa
 
 static const struct config_field plugin_rows[] = {
     ENABLED_ROW(config_plugin, "the plugin", ""),
-    {"file", CONFIG_STRING, 0, AT(config_plugin, file), .default_words = "<plugin_dir>/NAME.so",
-     .min = 1, .max = 4096,
+    {"file", CONFIG_STRING, FIELD_LIVE, AT(config_plugin, file),
+     .default_words = "<plugin_dir>/NAME.so", .min = 1, .max = 4096,
      .doc = "The shared object: a bare name is looked up in plugin_dir, a path is relative to this "
             "file."},
-    {"workers", CONFIG_INT, 0, AT(config_plugin, workers), .fallback = "1", .min = 1, .max = 256,
-     .doc = "Worker processes."},
+    {"workers", CONFIG_INT, FIELD_LIVE, AT(config_plugin, workers), .fallback = "1", .min = 1,
+     .max = 256, .doc = "Worker processes."},
     {"threads", CONFIG_INT, 0, AT(config_plugin, threads), .fallback = "1", .min = 1, .max = 256,
      .doc = "Threads that run jobs in each process; above 1 only for handlers that say they can."},
-    {"start_timeout", CONFIG_DURATION, 0, AT(config_plugin, start_timeout_ms), .fallback = "10s",
-     .min = 100, .max = HOUR, .doc = "Time to load, check and create the plugin."},
-    {"drain_soft", CONFIG_DURATION, 0, AT(config_plugin, drain_soft_ms), .fallback = "30s",
+    {"start_timeout", CONFIG_DURATION, FIELD_LIVE, AT(config_plugin, start_timeout_ms),
+     .fallback = "10s", .min = 100, .max = HOUR,
+     .doc = "Time to load, check and create the plugin."},
+    {"drain_soft", CONFIG_DURATION, FIELD_LIVE, AT(config_plugin, drain_soft_ms), .fallback = "30s",
      .max = DAY, .doc = "On reload: jobs still running after this are asked to stop at a step."},
-    {"drain_hard", CONFIG_DURATION, 0, AT(config_plugin, drain_hard_ms), .fallback = "10m",
+    {"drain_hard", CONFIG_DURATION, FIELD_LIVE, AT(config_plugin, drain_hard_ms), .fallback = "10m",
      .max = 7 * DAY,
      .doc = "On reload: old processes are ended after this; their jobs start again."},
-    {"grace", CONFIG_DURATION, 0, AT(config_plugin, grace_ms), .fallback = "10s", .max = HOUR,
-     .doc = "From asking a job to stop to SIGTERM."},
-    {"max_rss", CONFIG_SIZE, 0, AT(config_plugin, max_rss), .fallback = "0B", .max = 16 * TIB,
+    {"grace", CONFIG_DURATION, FIELD_LIVE, AT(config_plugin, grace_ms), .fallback = "10s",
+     .max = HOUR, .doc = "From asking a job to stop to SIGTERM."},
+    {"max_rss", CONFIG_SIZE, FIELD_LIVE, AT(config_plugin, max_rss), .fallback = "0B",
+     .max = 16 * TIB,
      .doc = "Memory of one process; above it the process is replaced. 0B = no limit."},
     {"isolation", CONFIG_WORD, 0, AT(config_plugin, isolation), .fallback = "worker",
      .words = WORDS("worker", "process"), .doc = "`process` gives each job a process of its own."},
@@ -270,7 +272,7 @@ static const struct config_field plugin_rows[] = {
             "values. A value may be `file:PATH`, and an option that is a secret may be given as "
             "`NAME_file: PATH`."},
 };
-static const struct config_table plugin_table = {
+const struct config_table config_plugin_table = {
     .what = "a plugin", FIELDS(plugin_rows), .size = sizeof(struct config_plugin), .entry = true};
 
 // ---- queues and job types
@@ -522,7 +524,7 @@ static const struct config_field root_rows[] = {
      .default_words = "build/plugins in a source tree, else <libdir>/jobhost/plugins",
      .doc = "Where plugin files with a bare name are looked up."},
     {"plugins", CONFIG_NAMED, 0, MANY(config, plugins, plugin_count), .max = 256,
-     .form = &form_plugin_name, .table = &plugin_table, .doc = "What to load, by name."},
+     .form = &form_plugin_name, .table = &config_plugin_table, .doc = "What to load, by name."},
     {"queues", CONFIG_NAMED, 0, MANY(config, queues, queue_count), .max = 10000,
      .form = &form_queue, .table = &config_queue_table,
      .doc = "Queues that differ from the defaults; others exist without being named."},

@@ -55,7 +55,8 @@ enum {
     FIELD_SHORT = 4,     /* a word in place of the mapping stands for this key                  */
     FIELD_ONE = 8,       /* a list of one may be written without the list                       */
     FIELD_PASSWORD = 16, /* may hold a password (user:password@): masked, has a *_file twin    */
-    FIELD_PLACE = 32     /* tells where the host is, or is needed to read what does            */
+    FIELD_PLACE = 32,    /* tells where the host is, or is needed to read what does            */
+    FIELD_LIVE = 64      /* of a plugin: a change is no reason for new worker processes        */
 };
 
 /* What a text has to look like. `pattern` says the same as `check` in the schema's regular
@@ -97,7 +98,7 @@ struct config_table {
     const char *doc;
 };
 
-extern const struct config_table config_root;
+extern const struct config_table config_root, config_plugin_table;
 
 /* The tables whose entries exist without being written: unnamed queues and job types. */
 extern const struct config_table config_queue_table, config_job_table;

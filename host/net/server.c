@@ -241,6 +241,12 @@ struct server *server_new(struct event_base *base, struct timers *timers, const 
     return s;
 }
 
+void server_configure(struct server *s, const struct server_limits *limits,
+                      const struct proxies *proxies) {
+    s->config.limits = *limits;
+    s->config.proxies = *proxies;
+}
+
 static char *door_url(const struct listen_socket *sock, const struct server_door *door) {
     char *url = NULL;
     if (sock->path != NULL) {

@@ -162,7 +162,8 @@ struct server_watch {
 
 struct server_config {
     struct server_limits limits;
-    struct proxies proxies; /* what it points to is borrowed until server_free() */
+    struct proxies
+        proxies; /* what it points to is borrowed until server_configure() or server_free() */
     struct server_watch watch;
     struct side_thread *disk; /* reads the files of answers; ends after the server */
     void (*handle)(struct request *req, void *arg); /* must answer now or later, never not at all */
@@ -200,6 +201,9 @@ unsigned server_connections(const struct server *s);
  * may be answered to nobody. */
 void server_close(struct server *s);
 /* Closes, and frees all requests, answered or not: whoever could still answer one has ended. */
+/* Other limits and proxies, for what comes from now on; borrowed as in server_config. */
+void server_configure(struct server *s, const struct server_limits *limits,
+                      const struct proxies *proxies);
 void server_free(struct server **s);
 
 #endif

@@ -44,10 +44,30 @@ struct attempt *attempt_new(struct host *host, struct claim *claim, const struct
     a->result_fd = -1;
     a->placed_mono_ms = env_mono_ms(&host->env);
     claim->attempts++;
+    a->pool = lane->pool;
+    pool_hold(a->pool);
     lane_take(lane, 1);
     queue_take(lane->queue, 1);
     HASH_ADD(by_id, host->dispatch->running, job->spec.id, sizeof(struct job_id), a);
     return a;
+}
+
+// It no longer counts where threads are shared out.
+static void attempt_uncount(struct attempt *a) {
+    if (!a->concluded && a->pool == a->lane->pool) {
+        lane_give(a->lane, 1);
+    }
+}
+
+void attempt_join(struct attempt *a, struct pool *pool) {
+    struct pool *before = a->pool;
+    attempt_uncount(a);
+    pool_hold(pool);
+    a->pool = pool;
+    if (!a->concluded && pool == a->lane->pool) {
+        lane_take(a->lane, 1);
+    }
+    pool_release(before);
 }
 
 static void attempt_forget_result(struct attempt *a) {
@@ -64,10 +84,9 @@ static struct attempt **attempt_table(struct attempt *a) {
 
 void attempt_free(struct attempt *a) {
     HASH_DELETE(by_id, *attempt_table(a), a);
-    if (!a->concluded) {
-        lane_give(a->lane, 1);
-    }
+    attempt_uncount(a);
     queue_give(a->lane->queue, 1);
+    pool_release(a->pool);
     effects_free(&a->effects);
     attempt_forget_result(a);
     attempt_outputs_forget(a);
@@ -291,7 +310,7 @@ void attempt_report(struct attempt *a) {
         .token = a->job->token,
         .started_ms = a->started_wall_ms,
         .pid = a->pid,
-        .build = a->lane->pool == NULL ? NULL : arena_str(arena, a->lane->pool->build),
+        .build = a->pool == NULL ? NULL : arena_str(arena, a->pool->build),
         .log_tail = a->log_news ? arena_bytes(arena, buf_bytes(&a->log)) : (struct bytes){NULL, 0},
     };
     if (a->progress_news) {
@@ -355,8 +374,8 @@ void attempt_say(struct attempt *a, const char *scope, const char *message, cons
 
 /* From here on it takes no thread, and waits for the store only. */
 static void attempt_begin_end(struct attempt *a) {
+    attempt_uncount(a);
     a->concluded = true;
-    lane_give(a->lane, 1);
     attempt_conclude(a);
 }
 
@@ -398,8 +417,9 @@ void attempt_cancel(struct attempt *a, uint32_t mask) {
     if (a->concluded || (a->cancel_mask | mask) == a->cancel_mask) {
         return;
     }
+    bool drained = a->cancel_mask == JH_CANCEL_DRAIN; // then it has had all the time of that
     a->cancel_mask |= mask;
-    if (a->stop == STOP_NOT) {
+    if (a->stop == STOP_NOT || (a->stop == STOP_ASKED && drained)) {
         a->stop = STOP_ASKED;
         a->stop_mono_ms = env_mono_ms(&a->host->env);
     }
@@ -410,7 +430,7 @@ void attempt_cancel(struct attempt *a, uint32_t mask) {
 
 /* Held by its pool, not yet with a worker: it need not go anywhere. */
 static void attempt_drop_held(struct attempt *a) {
-    TAILQ_REMOVE(&a->lane->pool->held, a, link);
+    TAILQ_REMOVE(&a->pool->held, a, link);
     attempt_end(a, ATTEMPT_UNSTARTED, NULL);
 }
 

@@ -22,6 +22,7 @@
 
 struct host;
 struct lane;
+struct pool;
 struct worker;
 struct effects;
 struct crash;
@@ -57,8 +58,12 @@ struct attempt {
     struct claim *claim;
     const struct store_claimed *job; /* in the claim's arena */
     struct lane *lane;
+    struct pool *
+        pool; /* that it is held by, or was placed in; it stays until then. NULL: its plugin is gone. Counted
+                              in its lane as long as that is the lane's own: else it ends on older code */
     struct worker *worker; /* NULL while held */
     uint64_t slot;         /* in that worker   */
+    uint32_t handler;      /* in that worker's manifest */
     int32_t pid;           /* of the worker it is or was with */
     uint32_t commit_no;    /* of the last commit asked for */
     uint32_t cancel_mask;  /* JH_CANCEL_* in force */
@@ -107,6 +112,8 @@ static inline bool attempt_is_suspect(const struct attempt *a) {
 struct attempt *attempt_new(struct host *host, struct claim *claim, const struct store_claimed *job,
                             struct lane *lane);
 void attempt_free(struct attempt *a);
+/* Another pool has it now: the lane's own, when it is held again or its plugin has new code. */
+void attempt_join(struct attempt *a, struct pool *pool);
 struct attempt *attempt_find(struct host *host, const struct job_id *id);
 /* Frees the claim when no attempt uses it; may be NULL. */
 void claim_unref(struct claim *claim);

@@ -28,7 +28,7 @@ static bool autopsy_has_address(const struct msg_crash *c) {
 /* Reads the snapshot, in the loop: a crash costs a new process anyway, and one place is looked up
  * once. */
 static void autopsy_name(const struct worker *w, struct crash *crash) {
-    const struct crash *known = crash_log_find(&w->pool->crash_log, crash);
+    const struct crash *known = crash_log_find(&w->pool->plugin->crash_log, crash);
     const char *path = w->pool->snapshot.path;
     if (known != NULL) {
         memcpy(crash->symbol, known->symbol, sizeof crash->symbol);
@@ -136,7 +136,7 @@ static bool autopsy_was_killed_from_outside(const struct worker *w) {
 }
 
 const char *autopsy_word(const struct worker *w) {
-    if (w->said_bye) {
+    if (w->said_bye || w->for_drain) {
         return "drained";
     }
     if (w->for_a_job) {
@@ -152,7 +152,7 @@ const char *autopsy_word(const struct worker *w) {
 }
 
 bool autopsy_is_crash(const struct worker *w) {
-    return !w->said_bye && !w->for_a_job && w->host->phase == HOST_RUNNING;
+    return !w->said_bye && !w->for_a_job && !w->for_drain && w->host->phase == HOST_RUNNING;
 }
 
 static void autopsy_stopped(struct attempt *a) {
@@ -187,9 +187,10 @@ static void autopsy_charge(struct attempt *a, struct crash *crash) {
 }
 
 static void autopsy_started(struct worker *w, struct attempt *a, struct crash *crash) {
-    if (a->stop != STOP_NOT) {
+    bool drained = w->for_drain && (a->cancel_mask & ~(uint32_t)JH_CANCEL_DRAIN) == 0;
+    if (a->stop != STOP_NOT && !drained) {
         autopsy_stopped(a);
-    } else if (w->host->phase != HOST_RUNNING) {
+    } else if (w->host->phase != HOST_RUNNING || drained) {
         attempt_end(a, ATTEMPT_DRAINED, crash->message);
     } else if (w->for_a_job || (w->crashed && w->crash_slot != 0 && w->crash_slot != a->slot)) {
         attempt_end(a, ATTEMPT_NEIGHBOUR, crash->message);

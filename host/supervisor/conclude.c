@@ -41,7 +41,7 @@ void conclude_effects(struct attempt *a, struct store_commit_item *item,
         item->child_count = fx->child_count;
         item->kv = fx->kv;
         item->kv_count = fx->kv_count;
-        item->kv_namespace = a->lane->pool == NULL ? NULL : a->lane->pool->config->entry.name;
+        item->kv_namespace = a->pool == NULL ? NULL : a->pool->plugin->name;
         item->warnings = fx->warnings;
         item->warning_count = fx->warning_count;
         item->outputs = fx->outputs;
@@ -120,7 +120,7 @@ static void conclude_history(struct attempt *a, const struct outcome *o,
         .code = entry->error.code,
         .message = entry->error.message,
         .host = a->host->name,
-        .build = a->lane->pool == NULL ? NULL : a->lane->pool->build,
+        .build = a->pool == NULL ? NULL : a->pool->build,
         .pid = a->pid,
     };
     if (a->crash != NULL) {

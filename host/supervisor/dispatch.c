@@ -268,8 +268,7 @@ static void claim_publish(struct host *host, const struct job_id *id, enum job_s
     }
 }
 
-/* Suspects stand before all others. */
-static void dispatch_hold(struct pool *pool, struct attempt *a, bool in_front) {
+void dispatch_hold(struct pool *pool, struct attempt *a, bool in_front) {
     struct attempt *other;
     TAILQ_FOREACH(other, &pool->held, link) {
         if (!attempt_is_suspect(other)) {
@@ -439,6 +438,7 @@ void dispatch_return(struct attempt *a) {
         attempt_end(a, ATTEMPT_UNSTARTED, NULL);
         return;
     }
+    attempt_join(a, pool);
     dispatch_hold(pool, a, true);
     pool->turned_slow = pool->turned_slow || a->lane->pace == LANE_SLOW;
     dispatch_kick(host);

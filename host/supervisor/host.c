@@ -18,6 +18,7 @@
 #include "supervisor/pool_private.h"
 #include "supervisor/ready.h"
 #include "supervisor/release.h"
+#include "supervisor/reload.h"
 #include "supervisor/sd_notify.h"
 #include "supervisor/serve.h"
 #include "supervisor/shutdown.h"
@@ -62,6 +63,7 @@ void host_plugin_settled(struct host *host) {
         close(host->ready_fd);
         host->ready_fd = 0;
     }
+    reload_resume(host);
 }
 
 /* The store knows this boot: jobs may be claimed. */
@@ -108,6 +110,7 @@ int host_open(struct host *host, bool safe, struct err *e) {
     id_gen_init(&host->ids, seed);
     (void)gethostname(host->name, sizeof host->name - 1);
     host->started_ms = env_wall_ms(&host->env);
+    host->first_config = config_hold(host->config);
     if (host->spawn == NULL) {
         host->spawn = &spawn_processes;
     }
@@ -127,14 +130,15 @@ int host_open(struct host *host, bool safe, struct err *e) {
     host->ready = ready_new(host);
     host->commits = commits_new(host);
     host->upkeep = upkeep_new(host);
+    host->reload = host->base == NULL ? NULL : reload_new(host);
     host->beat = beat_new(host);
     host->takeover = takeover_new(host);
     host->release = release_new(host);
     host->shutdown = shutdown_new(host);
     if (host->timers == NULL || host->net_timers == NULL || host->hub == NULL ||
         host->stats == NULL || host->ready == NULL || host->commits == NULL ||
-        host->upkeep == NULL || host->beat == NULL || host->takeover == NULL ||
-        host->release == NULL || host->shutdown == NULL ||
+        host->upkeep == NULL || host->reload == NULL || host->beat == NULL ||
+        host->takeover == NULL || host->release == NULL || host->shutdown == NULL ||
         dispatch_new(host, safe, &host->dispatch) != 0 || pools_new(host, &host->pools) != 0) {
         return err_set(e, -ENOMEM, "out of memory");
     }
@@ -173,6 +177,7 @@ void host_close(struct host *host) {
     commits_free(&host->commits);
     dispatch_free(&host->dispatch);
     pools_free(&host->pools);
+    reload_free(&host->reload);
     shutdown_free(&host->shutdown);
     release_free(&host->release);
     takeover_free(&host->takeover);
@@ -189,4 +194,5 @@ void host_close(struct host *host) {
     host_store_finish(&host->store_made);
     boot_close(&host->boot);
     free((void *)(uintptr_t)host->store_fault);
+    config_free(&host->first_config);
 }

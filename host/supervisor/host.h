@@ -15,7 +15,8 @@
  * hub.h       live events for watchers
  * stats.h     what has been done, counted
  * ready.h     whether jobs get anywhere
- * beat.h      whether the jobs in hand are still ours, on a store that others share */
+ * beat.h      whether the jobs in hand are still ours, on a store that others share
+ * reload.h    another configuration and other code, while everything goes on */
 #ifndef JOBHOST_SUPERVISOR_HOST_H
 #define JOBHOST_SUPERVISOR_HOST_H
 
@@ -45,6 +46,7 @@ struct shutdown;
 struct serve;
 struct commits;
 struct upkeep;
+struct reload;
 struct beat;
 struct boot;
 struct takeover;
@@ -58,9 +60,10 @@ struct host {
     struct log log;
     struct event_base *base;
     struct timers *timers;
-    struct env net_env;        /* real time: connections belong to the outside world */
-    struct timers *net_timers; /* on net_env */
-    struct config *config;
+    struct env net_env;          /* real time: connections belong to the outside world */
+    struct timers *net_timers;   /* on net_env */
+    struct config *config;       /* in force; a reload replaces it: who keeps a pointer holds it */
+    struct config *first_config; /* that of the start, whose values need a restart to change */
     struct config_env *config_env;
     const char *self_exe;          /* path to re-execute for workers                      */
     const struct spawn_ops *spawn; /* how worker processes are made; NULL = really        */
@@ -87,6 +90,7 @@ struct host {
     struct ready *ready;
     struct commits *commits;
     struct upkeep *upkeep;
+    struct reload *reload;
     struct beat *beat;
     struct takeover *takeover;
     struct release *release;
@@ -114,7 +118,8 @@ struct server_config;
 struct host_front {
     void *(*open)(struct host *host); /* NULL: out of memory */
     void (*configure)(void *front, struct server_config *ret_config);
-    void (*close)(void *front); /* after server and store, which both call back into it */
+    void (*reload)(void *front); /* the host has another configuration */
+    void (*close)(void *front);  /* after server and store, which both call back into it */
 };
 
 struct host_options {
@@ -144,6 +149,9 @@ int host_run(const struct host_options *options);
 
 /* A plugin has become ready or failed: when all have, the host says READY. */
 void host_plugin_settled(struct host *host);
+
+/* Level and form of the log, as the configuration says. */
+void host_configure_log(struct host *host);
 
 /* Asks for the drain that SIGTERM asks for. */
 void host_stop(struct host *host, const char *why);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "supervisor/host.h"
+#include "supervisor/reload.h"
 #include "supervisor/serve.h"
 
 enum { HOST_SIGNALS = 3, HOST_FDS = 65536 };
@@ -51,7 +52,7 @@ static int host_load_config(struct host *host, const struct host_options *option
     return 0;
 }
 
-static void host_configure_log(struct host *host) {
+void host_configure_log(struct host *host) {
     static const char *const levels[] = {"debug", "info", "warn", "error"};
     for (size_t i = 0; i < ARRAY_LEN(levels); i++) {
         if (strcmp(host->config->host.log_level, levels[i]) == 0) {
@@ -75,10 +76,7 @@ static void host_signal(evutil_socket_t sig, short what, void *arg) {
     struct host *host = arg;
     (void)what;
     if (sig == SIGHUP) {
-        serve_reload(host);
-        log_warn(&host->log, "host.sighup",
-                 "msg=\"certificates are read again; for other changes of the configuration "
-                 "restart\"");
+        reload_request(host, "SIGHUP", NULL);
         return;
     }
     host_stop(host, sig == SIGTERM ? "SIGTERM" : "SIGINT");

@@ -226,8 +226,8 @@ bool jobs_live(struct host *host, const struct job_id *id, struct job_live *ret)
     }
     *ret = (struct job_live){
         .pid = a->pid,
-        .plugin = a->lane->pool == NULL ? NULL : a->lane->pool->config->entry.name,
-        .build = a->lane->pool == NULL ? NULL : a->lane->pool->build,
+        .plugin = a->pool == NULL ? NULL : a->pool->config->entry.name,
+        .build = a->pool == NULL ? NULL : a->pool->build,
         .started_ms = a->started_wall_ms,
         .progress = a->progress,
         .log_tail = buf_bytes(&a->log),

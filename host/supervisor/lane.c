@@ -244,6 +244,19 @@ struct lane *lane_get(struct host *host, const char *queue, const char *type) {
                                                            : lane_new(host, key, queue, type);
 }
 
+void lane_configure_all(struct host *host) {
+    struct lanes *lanes = &host->dispatch->lanes;
+    struct lane *lane, *next_lane;
+    struct queue *q, *next_queue;
+    HASH_ITER(hh, lanes->lanes, lane, next_lane) {
+        lane->config = config_job(host->config, lane->type);
+    }
+    HASH_ITER(hh, lanes->queues, q, next_queue) {
+        q->config = config_queue(host->config, q->name);
+        queue_update(q);
+    }
+}
+
 void lane_bind_all(struct host *host) {
     struct lane *lane, *next;
     HASH_ITER(hh, host->dispatch->lanes.lanes, lane, next) {

@@ -66,6 +66,8 @@ struct queue *lane_queue(struct host *host, const char *name);
 struct lane *lane_get(struct host *host, const char *queue, const char *type);
 /* NULL if it has not been seen yet. */
 struct lane *lane_find(struct host *host, const char *queue, const char *type);
+/* The host has another configuration. */
+void lane_configure_all(struct host *host);
 /* A pool has come up: ties lanes to handlers again. */
 void lane_bind_all(struct host *host);
 

@@ -89,14 +89,39 @@ int manifest_copy(struct pool *pool, const struct msg_hello *m, struct err *e) {
     return pool->manifest.name == NULL ? -ENOMEM : 0;
 }
 
+static bool manifest_has(const struct pool *pool, const char *handler) {
+    for (size_t h = 0; h < pool->manifest.handler_count; h++) {
+        if (strcmp(pool->manifest.handlers[h].name, handler) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_being_replaced(const struct pools *pools, const struct pool *pool) {
+    const struct pool *other;
+    TAILQ_FOREACH(other, &pools->others, link) {
+        if (other->plugin == pool->plugin && other->trial != NULL) {
+            return true;
+        }
+    }
+    return pool->leaving;
+}
+
+/* Another plugin's that has it too, and will serve beside this one. */
 static const struct pool *manifest_rival(const struct pool *pool, const char *handler) {
     const struct pools *pools = pool->host->pools;
+    const struct pool *other;
     for (uint32_t i = 0; i < pools->count; i++) {
-        const struct pool *other = pools->items[i];
-        for (size_t h = 0; other != pool && h < other->manifest.handler_count; h++) {
-            if (strcmp(other->manifest.handlers[h].name, handler) == 0) {
-                return other;
-            }
+        other = pools->items[i];
+        if (other != pool && other->plugin != pool->plugin && !is_being_replaced(pools, other) &&
+            manifest_has(other, handler)) {
+            return other;
+        }
+    }
+    TAILQ_FOREACH(other, &pools->others, link) {
+        if (other->plugin != pool->plugin && other->trial != NULL && manifest_has(other, handler)) {
+            return other;
         }
     }
     return NULL;

@@ -7,6 +7,7 @@
 #include "jobhost_plugin.h"
 #include "supervisor/autopsy.h"
 #include "supervisor/dispatch.h"
+#include "supervisor/generation.h"
 #include "supervisor/host.h"
 #include "supervisor/manifest.h"
 #include "supervisor/pool_private.h"
@@ -19,29 +20,75 @@ enum {
     POOL_RESPAWN_DOUBLINGS = 9,
     POOL_DOWN_AFTER = 5, /* deaths in a row that make a pool count as down */
     POOL_BUILD_HASH = 12,
+    POOL_STARTS_AT_ONCE = 2,
 };
 
 static void pool_respawn(struct timer *t, void *arg);
 
 /* ------------------------------------------------------------------ life of a pool */
 
-static struct pool *pool_new(struct host *host, const struct config_plugin *config) {
-    struct pool *pool = calloc(1, sizeof *pool);
-    if (pool != NULL) {
-        pool->host = host;
-        pool->config = config;
-        pool->target = (uint32_t)config->workers;
-        TAILQ_INIT(&pool->workers);
-        TAILQ_INIT(&pool->held);
-        TAILQ_INIT(&pool->ready[LANE_SLOW]);
-        TAILQ_INIT(&pool->ready[LANE_FAST]);
-        timer_init(&pool->respawn_timer, pool_respawn, pool);
+static struct plugin *plugin_get(struct pools *pools, const char *name) {
+    struct plugin *p;
+    SLIST_FOREACH(p, &pools->plugins, link) {
+        if (strcmp(p->name, name) == 0) {
+            return p;
+        }
     }
+    p = calloc(1, sizeof *p);
+    if (p == NULL || (p->name = strdup(name)) == NULL) {
+        free(p);
+        return NULL;
+    }
+    SLIST_INSERT_HEAD(&pools->plugins, p, link);
+    return p;
+}
+
+struct pool *pool_new(struct host *host, struct config *owner, const struct config_plugin *config,
+                      struct snapshot *snapshot) {
+    struct pool *pool = calloc(1, sizeof *pool);
+    struct plugin *plugin = plugin_get(host->pools, config->entry.name);
+    if (pool == NULL || plugin == NULL) {
+        free(pool);
+        return NULL;
+    }
+    pool->host = host;
+    pool->plugin = plugin;
+    pool->number = ++plugin->generations;
+    pool->config_owner = config_hold(owner);
+    pool->config = config;
+    pool->target = (uint32_t)config->workers;
+    if (snapshot != NULL) {
+        pool->snapshot = *snapshot;
+        *snapshot = (struct snapshot){.path = NULL};
+    }
+    TAILQ_INIT(&pool->workers);
+    TAILQ_INIT(&pool->held);
+    TAILQ_INIT(&pool->ready[LANE_SLOW]);
+    TAILQ_INIT(&pool->ready[LANE_FAST]);
+    timer_init(&pool->respawn_timer, pool_respawn, pool);
+    generation_init(pool);
     return pool;
+}
+
+void pool_hold(struct pool *pool) {
+    if (pool != NULL) {
+        pool->users++;
+    }
+}
+
+void pool_release(struct pool *pool) {
+    if (pool != NULL) {
+        pool->users--;
+        generation_end(pool);
+    }
 }
 
 static void pool_fail(struct pool *pool, const char *why) {
     pool->state = POOL_FAILED;
+    if (pool->trial != NULL) {
+        generation_failed(pool, why);
+        return;
+    }
     snprintf(pool->fault, sizeof pool->fault, "%s", why);
     log_error(&pool->host->log, "plugin.failed", "plugin=%s file=%s msg=\"%s\"",
               pool->config->entry.name, pool->config->file, why);
@@ -65,25 +112,51 @@ static struct worker *pool_spawn(struct pool *pool) {
     return w;
 }
 
-static void pool_start(struct pool *pool) {
-    struct host *host = pool->host;
-    struct err e = {.code = 0};
+bool pool_start(struct pool *pool) {
     pool->state = POOL_STARTING;
-    if (snapshot_take(pool->config->file, host->config->host.state_dir, &pool->snapshot, &e) != 0) {
-        pool_fail(pool, e.msg);
-    } else if (pool_spawn(pool) == NULL) {
-        pool_fail(pool, pool->last_crash);
-    }
+    return pool_spawn(pool) != NULL;
 }
 
 static void pool_respawn_later(struct pool *pool);
 
-static void pool_fill(struct pool *pool) {
-    while (pool->worker_count < pool->target) {
+static uint32_t pool_starting_workers(const struct pool *pool) {
+    const struct worker *w;
+    uint32_t n = 0;
+    TAILQ_FOREACH(w, &pool->workers, link) {
+        n += w->state == WORKER_SPAWNED || w->state == WORKER_LOADED;
+    }
+    return n;
+}
+
+void pool_fill(struct pool *pool) {
+    uint32_t starting = pool_starting_workers(pool);
+    // those that drain are none of it
+    while (pool->ready_count + starting < pool->target && starting < POOL_STARTS_AT_ONCE) {
+        starting++;
         if (pool_spawn(pool) == NULL) {
             pool_respawn_later(pool);
             return;
         }
+    }
+}
+
+static struct worker *pool_idlest(struct pool *pool) {
+    struct worker *w, *found = NULL;
+    TAILQ_FOREACH(w, &pool->workers, link) {
+        if (w->state == WORKER_READY && (found == NULL || w->outstanding < found->outstanding)) {
+            found = w;
+        }
+    }
+    return found;
+}
+
+void pool_resize(struct pool *pool) {
+    struct worker *w;
+    while (pool->ready_count > pool->target && (w = pool_idlest(pool)) != NULL) {
+        worker_drain(w, "fewer workers are wanted");
+    }
+    if (pool->state == POOL_READY) {
+        pool_fill(pool);
     }
 }
 
@@ -92,6 +165,7 @@ static void pool_respawn(struct timer *t, void *arg) {
     (void)t;
     if (pool->state == POOL_READY && pool->host->phase == HOST_RUNNING) {
         pool->restarts++;
+        pool->plugin->restarts++;
         pool_fill(pool);
     }
 }
@@ -153,15 +227,19 @@ void pool_on_ready(struct worker *w) {
     log_info(&host->log, "worker.ready", "plugin=%s build=%s pid=%d start_ms=%lld",
              pool->config->entry.name, pool->build, (int)w->pid,
              (long long)(w->ready_mono_ms - w->spawned_mono_ms));
-    if (host->phase != HOST_RUNNING) {
-        worker_drain(w);
+    if (host->phase != HOST_RUNNING || pool->state == POOL_DRAINING) {
+        worker_drain(w, "it is no longer needed");
+        return;
+    }
+    pool_fill(pool);
+    if (pool->trial != NULL) {
+        generation_on_ready(pool);
         return;
     }
     if (pool->state == POOL_STARTING) {
         pool->state = POOL_READY;
         lane_bind_all(host);
         release_look(host);
-        pool_fill(pool);
     }
     host_plugin_settled(host);
     dispatch_kick(host);
@@ -171,6 +249,7 @@ static void pool_note_death(struct worker *w, const char *text) {
     struct pool *pool = w->pool;
     if (autopsy_is_crash(w)) {
         pool->crashes++;
+        pool->plugin->crashes++;
         snprintf(pool->last_crash, sizeof pool->last_crash, "%s", text);
         log_error(&pool->host->log, "worker.died", "plugin=%s pid=%d jobs_in_hand=%u msg=\"%s\"",
                   pool->config->entry.name, (int)w->pid, w->outstanding, text);
@@ -190,13 +269,13 @@ void pool_on_gone(struct worker *w) {
     struct crash crash;
     autopsy_examine(w, &crash);
     pool_note_death(w, crash.message);
-    stats_word(&pool->exits, autopsy_word(w));
+    stats_word(&pool->plugin->exits, autopsy_word(w));
     if (w->ready_mono_ms != 0 && !w->drained) {
         pool->ready_count--;
     }
     autopsy_settle(w, &crash);
     if (autopsy_is_crash(w)) {
-        crash_log_add(&pool->crash_log, &crash);
+        crash_log_add(&pool->plugin->crash_log, &crash);
     }
     TAILQ_REMOVE(&pool->workers, w, link);
     pool->worker_count--;
@@ -212,6 +291,7 @@ void pool_on_gone(struct worker *w) {
         pool_respawn_later(pool);
     }
     dispatch_kick(host);
+    generation_end(pool);
 }
 
 /* ------------------------------------------------------------------ all of them */
@@ -251,8 +331,11 @@ int pools_new(struct host *host, struct pools **ret) {
     if (pools == NULL) {
         return -ENOMEM;
     }
+    host->pools = pools;
     pools->host = host;
     TAILQ_INIT(&pools->flush);
+    TAILQ_INIT(&pools->others);
+    SLIST_INIT(&pools->plugins);
     pools->flush_event = event_new(host->base, -1, 0, pools_flush_wanted, pools);
     pools->items = calloc(host->config->plugin_count + 1, sizeof *pools->items);
     bool ok = pools->flush_event != NULL && pools->items != NULL;
@@ -260,7 +343,7 @@ int pools_new(struct host *host, struct pools **ret) {
         if (!host->config->plugins[i].entry.on) {
             continue;
         }
-        struct pool *pool = pool_new(host, &host->config->plugins[i]);
+        struct pool *pool = pool_new(host, host->config, &host->config->plugins[i], NULL);
         ok = pool != NULL;
         if (ok) {
             pools->items[pools->count++] = pool;
@@ -277,8 +360,15 @@ int pools_new(struct host *host, struct pools **ret) {
 uint32_t pools_start(struct pools *pools) {
     uint32_t failed = 0;
     for (uint32_t i = 0; i < pools->count && pools->host->phase == HOST_RUNNING; i++) {
-        pool_start(pools->items[i]); // the first that fails may stop the host (--strict)
-        failed += pools->items[i]->state == POOL_FAILED;
+        struct pool *pool = pools->items[i];
+        struct err e = {.code = 0};
+        const char *state_dir = pools->host->config->host.state_dir;
+        if (snapshot_take(pool->config->file, state_dir, &pool->snapshot, &e) != 0) {
+            pool_fail(pool, e.msg);
+        } else if (!pool_start(pool)) {
+            pool_fail(pool, pool->last_crash); // which may stop the host (--strict)
+        }
+        failed += pool->state == POOL_FAILED;
     }
     return failed;
 }
@@ -293,6 +383,7 @@ bool pools_starting(const struct pools *pools) {
 }
 
 void pools_drain(struct pools *pools) {
+    generations_drain(pools);
     for (uint32_t i = 0; i < pools->count; i++) {
         struct pool *pool = pools->items[i];
         timer_cancel(pools->host->timers, &pool->respawn_timer);
@@ -303,32 +394,46 @@ void pools_drain(struct pools *pools) {
         }
         struct worker *w;
         TAILQ_FOREACH(w, &pool->workers, link) {
-            worker_drain(w);
+            worker_drain(w, "the host is shutting down");
         }
         pool->state = pool->state == POOL_FAILED ? POOL_FAILED : POOL_DRAINING;
     }
 }
 
+static void pool_each_worker(struct pool *pool, void (*each)(struct worker *w, void *arg),
+                             void *arg) {
+    struct worker *w, *next;
+    for (w = TAILQ_FIRST(&pool->workers); w != NULL; w = next) {
+        next = TAILQ_NEXT(w, link);
+        each(w, arg);
+    }
+}
+
 void pools_each_worker(struct pools *pools, void (*each)(struct worker *w, void *arg), void *arg) {
+    struct pool *pool;
     for (uint32_t i = 0; i < pools->count; i++) {
-        struct worker *w, *next;
-        for (w = TAILQ_FIRST(&pools->items[i]->workers); w != NULL; w = next) {
-            next = TAILQ_NEXT(w, link);
-            each(w, arg);
-        }
+        pool_each_worker(pools->items[i], each, arg);
+    }
+    TAILQ_FOREACH(pool, &pools->others, link) {
+        pool_each_worker(pool, each, arg);
     }
 }
 
 uint32_t pools_workers(const struct pools *pools) {
+    const struct pool *pool;
     uint32_t n = 0;
     for (uint32_t i = 0; i < pools->count; i++) {
         n += pools->items[i]->worker_count;
     }
+    TAILQ_FOREACH(pool, &pools->others, link) {
+        n += pool->worker_count;
+    }
     return n;
 }
 
-static void pool_free(struct pool *pool) {
+void pool_free(struct pool *pool) {
     timer_cancel(pool->host->timers, &pool->respawn_timer);
+    timer_cancel(pool->host->timers, &pool->drain_timer);
     struct worker *w;
     while ((w = TAILQ_FIRST(&pool->workers)) != NULL) {
         TAILQ_REMOVE(&pool->workers, w, link);
@@ -336,8 +441,8 @@ static void pool_free(struct pool *pool) {
     }
     snapshot_finish(&pool->snapshot);
     arena_free(&pool->arena);
-    crash_log_finish(&pool->crash_log);
     free(pool->infos);
+    config_free(&pool->config_owner);
     free(pool);
 }
 
@@ -346,8 +451,20 @@ void pools_free(struct pools **pp) {
     if (pools == NULL) {
         return;
     }
+    struct pool *pool;
+    struct plugin *plugin;
+    while ((pool = TAILQ_FIRST(&pools->others)) != NULL) {
+        TAILQ_REMOVE(&pools->others, pool, link);
+        pool_free(pool);
+    }
     while (pools->items != NULL && pools->count > 0) {
         pool_free(pools->items[--pools->count]);
+    }
+    while ((plugin = SLIST_FIRST(&pools->plugins)) != NULL) {
+        SLIST_REMOVE_HEAD(&pools->plugins, link);
+        crash_log_finish(&plugin->crash_log);
+        free(plugin->name);
+        free(plugin);
     }
     if (pools->flush_event != NULL) {
         event_free(pools->flush_event);

@@ -68,20 +68,26 @@ struct pool_info {
     char build[48];                       /* "0.1.0+3f9a0c1b2d4e"               */
     const struct pool_manifest *manifest; /* NULL until loaded       */
     uint32_t slots, busy;
-    uint64_t jobs_done, crashes, restarts;
-    const struct stats_words *exits; /* of its workers, by reason          */
-    int64_t since_ms;                /* wall; when its code was loaded; 0 = not yet */
-    uint32_t generation;             /* number of this build and configuration */
-    const char *last_crash;          /* one line, or NULL                  */
-    const struct pool_note *notes;   /* of its sandbox */
+    uint64_t jobs_done, crashes; /* of this generation                 */
+    struct {
+        uint64_t jobs_done, crashes, restarts;
+        const struct stats_words *exits; /* of workers, by reason          */
+    } total;                             /* of all generations of the plugin */
+    int64_t since_ms;                    /* wall; when its code was loaded; 0 = not yet */
+    bool current;                        /* it serves */
+    uint32_t generation;                 /* number of this build and configuration */
+    const char *last_crash;              /* one line, or NULL                  */
+    const struct pool_note *notes;       /* of its sandbox */
     uint32_t note_count;
     const struct crash_log *crash_log;
     const struct worker_info *workers;
     uint32_t worker_count;
 };
 
+/* Those that serve, one a plugin; with those that are being tried or drain, which come behind them. */
 uint32_t pools_count(const struct pools *pools);
-/* Snapshot for the API; borrowed until the loop turns. */
+uint32_t pools_generations(const struct pools *pools);
+/* Snapshot for the API, of any of them; borrowed until the loop turns. */
 void pools_info(struct host *host, uint32_t index, struct pool_info *ret_info);
 
 /* The build that serves this type now; NULL = none does. */

@@ -10,6 +10,26 @@ uint32_t pools_count(const struct pools *pools) {
     return pools->count;
 }
 
+uint32_t pools_generations(const struct pools *pools) {
+    const struct pool *pool;
+    uint32_t n = pools->count;
+    TAILQ_FOREACH(pool, &pools->others, link) {
+        n++;
+    }
+    return n;
+}
+
+static struct pool *generation_at(const struct pools *pools, uint32_t index) {
+    struct pool *pool = TAILQ_FIRST(&pools->others);
+    if (index < pools->count) {
+        return pools->items[index];
+    }
+    for (uint32_t i = pools->count; i < index; i++) {
+        pool = TAILQ_NEXT(pool, link);
+    }
+    return pool;
+}
+
 static void worker_describe(const struct worker *w, int64_t wall_offset, struct worker_info *ret) {
     *ret = (struct worker_info){
         .pid = (int32_t)w->pid,
@@ -26,7 +46,7 @@ static void worker_describe(const struct worker *w, int64_t wall_offset, struct 
 }
 
 void pools_info(struct host *host, uint32_t index, struct pool_info *ret) {
-    struct pool *pool = host->pools->items[index];
+    struct pool *pool = generation_at(host->pools, index);
     int64_t wall_offset = env_wall_ms(&host->env) - env_mono_ms(&host->env);
     *ret = (struct pool_info){
         .name = pool->config->entry.name,
@@ -38,13 +58,16 @@ void pools_info(struct host *host, uint32_t index, struct pool_info *ret) {
         .slots = pool->ready_count * (uint32_t)pool->config->threads,
         .jobs_done = pool->jobs_done,
         .crashes = pool->crashes,
-        .restarts = pool->restarts,
-        .exits = &pool->exits,
         .notes = pool->notes,
         .note_count = pool->note_count,
+        .crash_log = &pool->plugin->crash_log,
+        .total = {.jobs_done = pool->plugin->jobs_done,
+                  .crashes = pool->plugin->crashes,
+                  .restarts = pool->plugin->restarts,
+                  .exits = &pool->plugin->exits},
         .since_ms = pool->since_ms,
-        .generation = 1,
-        .crash_log = &pool->crash_log,
+        .current = index < host->pools->count,
+        .generation = pool->number,
         .last_crash = pool->last_crash[0] == '\0' ? NULL : pool->last_crash,
     };
     memcpy(ret->build, pool->build, sizeof ret->build);

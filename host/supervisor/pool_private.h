@@ -14,9 +14,34 @@
 #include "supervisor/stats.h"
 #include "supervisor/worker.h"
 
+/* What a plugin keeps from one generation to the next. Found by its name, it stays as long as the host. */
+struct plugin {
+    char *name;
+    uint32_t generations; /* numbers given so far */
+    uint64_t jobs_done, crashes, restarts;
+    struct stats_words exits; /* of its workers, by autopsy_word() */
+    struct crash_log crash_log;
+    SLIST_ENTRY(plugin) link;
+};
+SLIST_HEAD(plugin_list, plugin);
+
+/* Who waits for a generation that is being tried. [loop] */
+struct pool_trial {
+    void (*ready)(struct pool_trial *trial, struct pool *pool); /* all its workers are */
+    /* It goes away; may come after `ready`, as long as it does not serve. */
+    void (*failed)(struct pool_trial *trial, struct pool *pool, const char *why);
+};
+
+/* One generation of a plugin: a build with a configuration, and the workers that run it. */
 struct pool {
     struct host *host;
+    struct plugin *plugin;
     const struct config_plugin *config;
+    struct config *config_owner; /* held: what `config` is part of */
+    uint32_t number;             /* of the generation, from 1 */
+    struct pool_trial *trial;    /* not NULL: it serves nobody yet */
+    bool leaving;                /* what is being tried will do without it */
+    unsigned users;              /* attempts that it holds, or once placed */
     enum pool_state state;
     struct snapshot snapshot;
     char build[48];
@@ -38,19 +63,23 @@ struct pool {
     uint32_t ready_lanes[LANE_PACES];
     unsigned deaths; /* in a row without a finished job between */
     struct timer respawn_timer;
+    struct timer drain_timer; /* its soft deadline, then its hard one */
+    bool drain_asked;         /* the soft one is over */
     uint64_t jobs_done, crashes, restarts;
     struct progress progress; /* ready.c's */
-    struct stats_words exits; /* of its workers, by autopsy_word() */
     int64_t since_ms;         /* wall; when this build was loaded first */
     char last_crash[512];
-    struct crash_log crash_log;
     struct worker_info *infos; /* scratch of pools_info() */
+    TAILQ_ENTRY(pool) link;    /* among those that do not serve */
 };
+TAILQ_HEAD(pool_list, pool);
 
 struct pools {
     struct host *host;
-    struct pool **items;
+    struct pool **items; /* those that serve, one a plugin */
     uint32_t count;
+    struct pool_list others; /* being tried, or draining */
+    struct plugin_list plugins;
     struct worker_list flush; /* with packets to send when the loop's turn ends */
     struct event *flush_event;
 };
@@ -64,6 +93,21 @@ bool pools_starting(const struct pools *pools);
 uint32_t pools_workers(const struct pools *pools);
 void pools_each_worker(struct pools *pools, void (*each)(struct worker *w, void *arg), void *arg);
 void pools_free(struct pools **pools);
+
+/* A generation of a plugin, which takes the snapshot over. NULL without memory. */
+struct pool *pool_new(struct host *host, struct config *owner, const struct config_plugin *config,
+                      struct snapshot *snapshot);
+/* Its first worker. False: there is none, and last_crash says why. */
+bool pool_start(struct pool *pool);
+/* Workers up to its number, as many at a time as is good for the machine. */
+void pool_fill(struct pool *pool);
+/* As many workers as its configuration says now: more are started, those with the least to do drain. */
+void pool_resize(struct pool *pool);
+/* Another attempt that needs it, or one less; NULL is nobody. */
+void pool_hold(struct pool *pool);
+void pool_release(struct pool *pool);
+/* Of one that has no worker and no user. */
+void pool_free(struct pool *pool);
 
 /* Called by worker.c. */
 int pool_on_hello(struct worker *w, const struct msg_hello *m, struct err *e);

@@ -19,6 +19,7 @@
 
 /* A pool of one, without a loop: the hand-shake is walked with poll(2). */
 struct probing {
+    struct plugin plugin;
     struct pool pool;
     struct pools pools;
     struct pool *items[1];
@@ -228,10 +229,12 @@ int probe_plugin(const struct config *config, const struct config_plugin *plugin
     p->worker.pool = &p->pool;
     p->worker.host = &p->host;
     p->pool.host = &p->host;
+    p->pool.plugin = &p->plugin;
     p->pool.config = plugin;
     p->items[0] = &p->pool;
     p->pools.items = p->items;
     p->pools.count = 1;
+    TAILQ_INIT(&p->pools.others);
     p->host.pools = &p->pools;
     p->host.phase = HOST_RUNNING;
     int r = env_open(&p->host.env, e);

@@ -24,7 +24,7 @@ struct ready {
 /* ---- the facts about one pool ---- */
 
 static bool is_concurrent(const struct attempt *a) {
-    return (a->lane->pool->manifest.handlers[a->lane->handler].flags & JH_HANDLER_CONCURRENT) != 0;
+    return (a->worker->pool->manifest.handlers[a->handler].flags & JH_HANDLER_CONCURRENT) != 0;
 }
 
 static uint32_t running(const struct worker *w) {

@@ -150,7 +150,7 @@ static int resolve_queue(struct host *host, const struct job_request *r, struct 
     if (job_check_queue(queue, &e) != 0) {
         return resolve_refuse(p, 400, "bad_queue", "queue", "%s", e.msg);
     }
-    *ret = queue == name ? arena_str(arena, name) : queue;
+    *ret = r->queue != NULL ? queue : arena_str(arena, queue); // the configuration may go meanwhile
     return *ret == NULL ? resolve_refuse(p, 503, "out_of_memory", "", "out of memory") : 0;
 }
 
@@ -206,7 +206,7 @@ int jobs_resolve(struct host *host, const struct job_request *r, struct arena *a
         .timeout_ms = resolve_or(r->timeout_ms, type->timeout_ms),
         .deadline_ms = deadline == 0 ? 0 : begin + deadline,
         .expires_ms = expires == 0 ? 0 : begin + expires,
-        .labels = r->labels != NULL ? r->labels : type->labels,
+        .labels = r->labels != NULL ? r->labels : arena_str(arena, type->labels),
         .callback = r->callback,
         .retry = r->retry,
         .flow_id = r->flow_id,

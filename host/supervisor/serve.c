@@ -51,7 +51,7 @@ static int serve_certificates(struct host *host, struct err *e) {
     return 0;
 }
 
-void serve_reload(struct host *host) {
+static void serve_read_certificates(struct host *host) {
     for (size_t i = 0; i < host->config->host.listen_count; i++) {
         const struct config_listen *l = &host->config->host.listen[i];
         struct err e = {.code = 0};
@@ -101,38 +101,63 @@ static void serve_limits(const struct config_host *c, struct server_limits *limi
 
 static int serve_proxies(struct serve *serve, const struct config_host *c, struct proxies *ret,
                          struct err *e) {
-    serve->proxies = calloc(c->proxy_count + 1, sizeof *serve->proxies);
-    if (serve->proxies == NULL) {
+    struct network *networks = calloc(c->proxy_count + 1, sizeof *networks);
+    if (networks == NULL) {
         return err_set(e, -ENOMEM, "out of memory");
     }
-    ret->networks = serve->proxies;
+    ret->networks = networks;
     for (size_t i = 0; i < c->proxy_count; i++) {
         if (strcmp(c->proxies[i], "unix") == 0) {
             ret->unix_socket = true;
-        } else if (network_parse(c->proxies[i], &serve->proxies[ret->count++], e) != 0) {
+        } else if (network_parse(c->proxies[i], &networks[ret->count++], e) != 0) {
+            free(networks);
             return -EINVAL; // the configuration has checked it
         }
     }
+    free(serve->proxies);
+    serve->proxies = networks;
     return 0;
 }
 
+/* What a configuration says of the server. */
+static int serve_configure(struct host *host, struct server_config *ret, struct err *e) {
+    *ret = (struct server_config){.limits = server_limits_default};
+    host->front->configure(host->front_self, ret);
+    ret->disk = host->disk;
+    serve_limits(&host->config->host, &ret->limits);
+    return serve_proxies(host->serve, &host->config->host, &ret->proxies, e);
+}
+
 int serve_open(struct host *host, struct err *e) {
-    struct server_config config = {.limits = server_limits_default};
+    struct server_config config;
     host->serve = calloc(1, sizeof *host->serve);
     host->front_self = host->front->open(host);
     if (host->serve == NULL || host->front_self == NULL) {
         return err_set(e, -ENOMEM, "out of memory");
     }
-    host->front->configure(host->front_self, &config);
-    config.disk = host->disk;
-    serve_limits(&host->config->host, &config.limits);
-    int r = serve_proxies(host->serve, &host->config->host, &config.proxies, e);
+    int r = serve_configure(host, &config, e);
     r = r == 0 ? serve_certificates(host, e) : r;
     if (r != 0) {
         return r;
     }
     host->server = server_new(host->base, host->net_timers, &host->net_env, &host->log, &config);
     return host->server == NULL ? err_set(e, -ENOMEM, "out of memory") : serve_doors(host, e);
+}
+
+void serve_reload(struct host *host) {
+    struct server_config config;
+    struct err e = {.code = 0};
+    if (host->server == NULL) {
+        return;
+    }
+    host->front->reload(host->front_self);
+    if (serve_configure(host, &config, &e) == 0) {
+        server_configure(host->server, &config.limits, &config.proxies);
+    } else {
+        log_error(&host->log, "serve.reload", "msg=\"%s; limits and proxies stay as they were\"",
+                  e.msg);
+    }
+    serve_read_certificates(host);
 }
 
 void serve_urls(const struct host *host, struct buf *out) {

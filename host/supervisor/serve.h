@@ -11,8 +11,8 @@ struct host;
 /* Makes host->server and listens everywhere. 0, or negative errno and words that name the key to
  * change; serve_free() follows either way. */
 int serve_open(struct host *host, struct err *e);
-/* Reads the certificates again, for connections to come. What cannot be read is logged, and the one
- * from before stays. */
+/* The host has another configuration: its routes, limits and proxies hold from the next request on. Certificates are read
+ * again, for connections to come; what cannot be read is logged, and the one from before stays. */
 void serve_reload(struct host *host);
 /* The public doors, as clients write them: "http://127.0.0.1:8080,unix:/run/x". */
 void serve_urls(const struct host *host, struct buf *out);

@@ -10,6 +10,7 @@
 #include "supervisor/dispatch.h"
 #include "supervisor/host.h"
 #include "supervisor/pool_private.h"
+#include "supervisor/reload.h"
 #include "supervisor/sd_notify.h"
 #include "supervisor/upkeep.h"
 
@@ -148,6 +149,7 @@ void shutdown_begin(struct host *host, const char *why) {
     if (host->server != NULL) {
         server_drain_public(host->server);
     }
+    reload_stop(host);
     pools_drain(host->pools);
     // half of the grace to finish by themselves, the rest to react to the request
     (void)timer_set(host->timers, &s->soft, now + grace / 2);

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "supervisor/snapshot.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/evp.h>
@@ -178,4 +179,56 @@ int snapshot_take(const char *file, const char *state_dir, struct snapshot *ret,
 void snapshot_finish(struct snapshot *s) {
     free(s->path);
     *s = (struct snapshot){.path = NULL};
+}
+
+/* ------------------------------------------------------------------ sweeping */
+
+struct old_snapshot {
+    char name[72]; // <sha256>.so
+    struct timespec made;
+};
+
+static bool is_newer(const struct timespec *a, const struct timespec *b) {
+    return a->tv_sec != b->tv_sec ? a->tv_sec > b->tv_sec : a->tv_nsec > b->tv_nsec;
+}
+
+// Into the newest ones, of which the oldest is pushed out: true with its name, or with that of `s` itself.
+static bool push(struct old_snapshot newest[SNAPSHOTS_KEPT], struct old_snapshot *s) {
+    for (int i = 0; i < SNAPSHOTS_KEPT; i++) {
+        if (newest[i].name[0] == '\0') {
+            newest[i] = *s;
+            return false;
+        }
+        if (is_newer(&s->made, &newest[i].made)) {
+            struct old_snapshot later = newest[i];
+            newest[i] = *s;
+            *s = later;
+        }
+    }
+    return true;
+}
+
+void snapshots_sweep(const char *state_dir, bool (*in_use)(const void *arg, const char *sha256),
+                     const void *arg) {
+    char path[4096], sha256[65];
+    struct old_snapshot newest[SNAPSHOTS_KEPT] = {{.name = ""}}, s;
+    (void)snprintf(path, sizeof path, "%s/run/so", state_dir);
+    DIR *dir = opendir(path);
+    struct dirent *entry;
+    struct stat st;
+    while (dir != NULL && (entry = readdir(dir)) != NULL) {
+        if (strlen(entry->d_name) != 64 + 3 || strcmp(entry->d_name + 64, ".so") != 0 ||
+            fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == -1) {
+            continue;
+        }
+        (void)snprintf(sha256, sizeof sha256, "%.64s", entry->d_name);
+        (void)snprintf(s.name, sizeof s.name, "%.67s", entry->d_name);
+        s.made = st.st_mtim;
+        if (!in_use(arg, sha256) && push(newest, &s)) {
+            (void)unlinkat(dirfd(dir), s.name, 0);
+        }
+    }
+    if (dir != NULL) {
+        (void)closedir(dir);
+    }
 }

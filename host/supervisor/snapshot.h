@@ -5,6 +5,8 @@
 #ifndef JOBHOST_SUPERVISOR_SNAPSHOT_H
 #define JOBHOST_SUPERVISOR_SNAPSHOT_H
 
+#include <stdbool.h>
+
 #include "base/err.h"
 
 struct snapshot {
@@ -17,5 +19,10 @@ struct snapshot {
  * only. */
 int snapshot_take(const char *file, const char *state_dir, struct snapshot *ret, struct err *e);
 void snapshot_finish(struct snapshot *s);
+
+/* Deletes the oldest of them but for SNAPSHOTS_KEPT, and those that `in_use` names. What cannot be deleted stays. Blocking. */
+enum { SNAPSHOTS_KEPT = 3 };
+void snapshots_sweep(const char *state_dir, bool (*in_use)(const void *arg, const char *sha256),
+                     const void *arg);
 
 #endif

@@ -349,9 +349,12 @@ void worker_free(struct worker *w) {
     free(w);
 }
 
-void worker_drain(struct worker *w) {
+void worker_drain(struct worker *w, const char *why) {
+    if (w->state == WORKER_DRAINING) {
+        return;
+    }
     if (w->state != WORKER_READY) {
-        worker_kill(w, "the host is shutting down");
+        worker_kill(w, why);
         return;
     }
     w->state = WORKER_DRAINING;
@@ -454,6 +457,7 @@ bool worker_place(struct worker *w, struct attempt *a) {
     }
     (void)fault(FAULT_DISPATCH_AFTER_SEND);
     a->worker = w;
+    a->handler = a->lane->handler;
     a->pid = w->pid;
     a->asking = false;
     a->placed_mono_ms = a->recalled_mono_ms = env_mono_ms(&w->host->env);

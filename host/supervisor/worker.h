@@ -65,6 +65,7 @@ struct worker {
     bool distrusted; /* it broke the protocol */
     bool killed_by_us;
     bool for_a_job;       /* it was terminated because one of its attempts would not stop */
+    bool for_drain;       /* it was killed at the hard deadline of its generation's drain */
     const char *kill_why; /* a constant                                                   */
     char fail_text[512];  /* FAIL's words                                                 */
     bool crashed;
@@ -107,7 +108,9 @@ bool worker_is_running(const struct worker *w, const struct attempt *a, int64_t 
 bool worker_has_begun(const struct worker *w, const struct attempt *a);
 
 void worker_cancel(struct worker *w, struct attempt *a);
-void worker_drain(struct worker *w);
+/* No more jobs for it; what it has begun goes on, what it has not comes back. One that is not ready yet is killed, for
+ * `why`: a constant. */
+void worker_drain(struct worker *w, const char *why);
 /* SIGKILL to its process group. `why` is a constant. */
 void worker_kill(struct worker *w, const char *why);
 void worker_term(struct worker *w);

@@ -34,9 +34,18 @@ int64_t worker_check_first(const struct worker *w, const struct attempt *a) {
     return first;
 }
 
+/* Of an old generation only its own hard deadline ends a job that was asked to save a step and yield. */
+static bool waits_for_drain(const struct worker *w, const struct attempt *a) {
+    return w->pool->state == POOL_DRAINING && w->host->phase == HOST_RUNNING &&
+           a->cancel_mask == JH_CANCEL_DRAIN && !a->fenced;
+}
+
 /* Asked to stop and still there: TERM after the grace, KILL after that. Where another host may run
  * the same job already, within half a lease. */
 static int64_t check_stop(struct worker *w, struct attempt *a, int64_t now) {
+    if (waits_for_drain(w, a)) {
+        return INT64_MAX;
+    }
     int64_t most = a->fenced ? w->host->config->host.lease_ms / 4 : INT64_MAX;
     int64_t term_at = a->stop_mono_ms + check_min(w->pool->config->grace_ms, most);
     int64_t kill_at = term_at + check_min(WORKER_KILL_AFTER_MS, most);

@@ -183,7 +183,7 @@ static int get_fill(struct get *g, struct worker *w, struct attempt *a, const st
                                                [GET_COUNTER] = STORE_KV_COUNTER,
                                                [GET_IS_MEMBER] = STORE_KV_IS_MEMBER,
                                                [GET_CARD] = STORE_KV_CARD};
-    const char *space = w->pool->config->entry.name;
+    const char *space = w->pool->plugin->name;
     switch (m->what) {
     case GET_STEP: return get_step(g, a, m->key);
     case GET_KV:

@@ -215,6 +215,7 @@ static int on_done(struct worker *w, struct attempt *a, struct record *r, struct
     lane_learn(a->lane, m.run_us);
     w->jobs_done++;
     w->pool->jobs_done++;
+    w->pool->plugin->jobs_done++;
     w->pool->deaths = 0;
     a->worker = NULL;
     attempt_on_done(a, &m);

@@ -110,6 +110,12 @@ def call_everything_that_reads(call, host, jobs):
         call(200, "GET", path)
         call(400, "GET", path, query={"nonsense": 1})
     call(200, "GET", "/v1/generations", query={"plugin": "chaos"})
+    call(404, "GET", "/v1/reload")
+    call(400, "GET", "/v1/reload", query={"nonsense": 1})
+    call(400, "POST", "/v1/reload", query={"nonsense": 1})
+    call(202, "POST", "/v1/reload")
+    call(200, "POST", "/v1/reload", query={"wait": "1"})
+    call(200, "GET", "/v1/reload")
     call(200, "GET", "/v1/audit", query={"limit": 2})
     call(200, "GET", "/v1/dedup", query={"queue": "chaos", "limit": 1})
     for name in ("chaos", "gone"):

@@ -11,6 +11,7 @@
 #include "supervisor/payload_shape.h"
 #include "supervisor/pool.h"
 #include "supervisor/ready.h"
+#include "supervisor/reload.h"
 #include "supervisor/stats.h"
 
 #include "server_fixture.h"
@@ -169,6 +170,26 @@ void ready_report(struct host *host, struct ready_report *ret) {
     *ret = api_now->ready;
 }
 
+void reload_request(struct host *host, const char *cause, struct reload_waiter *w) {
+    (void)host;
+    (void)cause;
+    (void)w;
+}
+
+const struct reload_report *reload_last(const struct host *host) {
+    (void)host;
+    return NULL;
+}
+
+const char *reload_verdict_name(enum reload_verdict verdict) {
+    (void)verdict;
+    return "kept";
+}
+
+uint32_t pools_generations(const struct pools *pools) {
+    return pools_count(pools);
+}
+
 uint32_t pools_count(const struct pools *pools) {
     (void)pools;
     return 1;
@@ -198,6 +219,7 @@ void pools_info(struct host *host, uint32_t index, struct pool_info *ret_info) {
     (void)host;
     (void)index;
     *ret_info = (struct pool_info){.name = "p",
+                                   .current = true,
                                    .state = POOL_READY,
                                    .build = "1.2+abc",
                                    .generation = 1,

@@ -89,8 +89,8 @@ static void test_record(void) {
     EXPECT_TRUE(strstr(line->crash.log, "line 2\n") == NULL);
     EXPECT_CONTAINS("line 3\n", line->crash.log);
     EXPECT_CONTAINS("line 12\n", line->crash.log);
-    EXPECT_EQ_UINT(1, pool()->crash_log.count);
-    const struct crash *kept = pool()->crash_log.items[0];
+    EXPECT_EQ_UINT(1, pool()->plugin->crash_log.count);
+    const struct crash *kept = pool()->plugin->crash_log.items[0];
     EXPECT_EQ_INT(0, memcmp(&id, &kept->job, sizeof id));
     EXPECT_EQ_STR("t.slow", kept->type);
     EXPECT_EQ_STR("second", kept->step);
@@ -107,7 +107,7 @@ static void test_record_of_little(void) {
     begin(NULL, NULL);
     struct lab_worker *w = lab_ready_worker(lab);
     crash_at(w, 0, 0x2000);
-    const struct crash *kept = pool()->crash_log.items[0];
+    const struct crash *kept = pool()->plugin->crash_log.items[0];
     EXPECT_EQ_STR("", kept->code);
     EXPECT_TRUE(id_is_zero(&kept->job));
     lab_advance(lab, 100);
@@ -119,8 +119,8 @@ static void test_record_of_little(void) {
     EXPECT_EQ_INT(0, crash->signal);
     EXPECT_NULL(crash->log);
     EXPECT_NULL(crash->step);
-    EXPECT_EQ_INT(0, memcmp(&id, &pool()->crash_log.items[0]->job, sizeof id));
-    EXPECT_EQ_UINT(2, pool()->crash_log.count);
+    EXPECT_EQ_INT(0, memcmp(&id, &pool()->plugin->crash_log.items[0]->job, sizeof id));
+    EXPECT_EQ_UINT(2, pool()->plugin->crash_log.count);
     lab_advance(lab, 20000);
     w = lab_ready_worker(lab);
     finish(w, 0, start(w, 0));

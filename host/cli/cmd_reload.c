@@ -1,0 +1,55 @@
+/* reload: another configuration and other code, while jobs go on. */
+#include <stdio.h>
+
+#include "base/buf.h"
+#include "cli/cli.h"
+#include "cli/remote.h"
+#include "cli/table.h"
+
+static void print_lines(FILE *to, const cJSON *report, const char *key, const char *before) {
+    const cJSON *line;
+    cJSON_ArrayForEach(line, cJSON_GetObjectItemCaseSensitive(report, key)) {
+        (void)fprintf(to, "%s%s\n", before, cJSON_GetStringValue(line));
+    }
+}
+
+static void print_verdicts(const struct cli *cli, const cJSON *report) {
+    static const char *const titles[] = {"PLUGIN", "VERDICT", ">GENERATION", "BUILD", "REASON"};
+    struct table t = {.titles = titles, .columns = ARRAY_LEN(titles)};
+    const cJSON *p;
+    cJSON_ArrayForEach(p, cJSON_GetObjectItemCaseSensitive(report, "plugins")) {
+        double generation = remote_number(p, "generation");
+        table_cell(&t, remote_text(p, "plugin"));
+        table_cell(&t, remote_text(p, "verdict"));
+        table_cellf(&t, generation > 0 ? "%.0f" : "", generation);
+        table_cell(&t, remote_text(p, "build"));
+        table_cell(&t, remote_text(p, "reason"));
+    }
+    table_print(cli, &t);
+}
+
+static int print_report(const struct cli *cli, const cJSON *report) {
+    bool ok = remote_true(report, "ok");
+    if (!cli->json) {
+        print_lines(stderr, report, "problems", "");
+        print_verdicts(cli, report);
+        print_lines(stderr, report, "needs_restart", "jobhost: waits for a restart: ");
+        if (!ok) {
+            (void)fprintf(stderr, "jobhost: not all of it is in force\n");
+        }
+    }
+    return ok ? CLI_OK : CLI_FAILED;
+}
+
+int cmd_reload(struct cli *cli) {
+    bool wait = cli_flag(cli, "wait");
+    cJSON *answer = NULL;
+    int r = remote_json(cli, "POST", wait ? "/v1/reload?wait=1" : "/v1/reload", NULL, &answer);
+    if (r == CLI_OK && wait) {
+        r = print_report(cli, answer);
+    } else if (r == CLI_OK && !cli->json) {
+        (void)printf("asked; see `jobhost generations`, or ask with --wait\n");
+    }
+    cJSON_Delete(answer);
+    return r;
+}
