@@ -58,13 +58,14 @@ int cmd_plugin_check(struct cli *cli) {
         return cli_fail(cli, CLI_USAGE, "%s: %s", cli->args[0], strerror(errno));
     }
     plugin_name(path, name);
-    struct config_plugin plugin = {.entry = {.name = name, .on = true},
-                                   .file = path,
-                                   .workers = 1,
-                                   .threads = 1,
-                                   .start_timeout_ms = 10 * 1000,
-                                   .sandbox = {.max_files = 1024, .seccomp = true},
-                                   .isolation = "worker"};
+    struct config_plugin plugin = {
+        .entry = {.name = name, .on = true},
+        .file = path,
+        .workers = 1,
+        .threads = 1,
+        .start_timeout_ms = 10 * 1000,
+        .sandbox = {.max_files = 1024, .seccomp = true, .landlock = true},
+        .isolation = "worker"};
     struct probe probe = {.sha256 = ""};
     struct buf problems = {0};
     struct err e = {.code = 0};

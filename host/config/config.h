@@ -85,8 +85,10 @@ struct config_option { /* plugins.<name>.config: validated later by the plugin's
 
 struct config_sandbox {                                /* plugins.<name>.sandbox; docs/sandbox.md */
     int64_t max_data, max_files, max_file, max_cpu_ms; /* 0 = no limit */
-    bool core, seccomp;
+    bool core, seccomp, landlock;
     const char *net; /* "any" | "none" */
+    const char **ports, **read, **write;
+    size_t port_count, read_count, write_count;
 };
 
 struct config_plugin {

@@ -160,6 +160,11 @@ static void check_sandbox(struct config_binding *b, const struct config_plugin *
         COMPLAIN(b, &p->entry, "plugins", "sandbox.net", &p->sandbox.net, "contradiction",
                  "is kept by seccomp, which is switched off");
     }
+    if (s->port_count > 0 && (no_net || !s->landlock)) {
+        COMPLAIN(b, &p->entry, "plugins", "sandbox.ports", &p->sandbox.ports, "contradiction",
+                 no_net ? "has no use with net: none"
+                        : "is kept by landlock, which is switched off");
+    }
 }
 
 static void check_plugin(struct config_binding *b, const struct config_plugin *p) {

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -77,6 +78,14 @@ static int check_program(const char *text, struct err *e) {
 }
 const struct config_form form_program = {"a program", "^(/.{0,4095}|[^/]{1,4096})$", check_program};
 
+static int check_absolute(const char *text, struct err *e) {
+    if (text[0] != '/' || strlen(text) >= PATH_MAX) {
+        return err_set(e, -EINVAL, "expected an absolute path");
+    }
+    return 0;
+}
+const struct config_form form_absolute = {"an absolute path", "^/.{0,4094}$", check_absolute};
+
 // ---- addresses
 
 static int check_socket(const char *text, struct err *e) {
@@ -95,6 +104,17 @@ static bool is_port(const char *text) {
     size_t len = strlen(text);
     return len >= 1 && len <= 5 && is_alphabet(text, DIGITS) && strtol(text, NULL, 10) <= 65535;
 }
+
+static int check_port(const char *text, struct err *e) {
+    if (!is_port(text) || text[0] == '0') {
+        return err_set(e, -EINVAL, "expected a port, 1 to 65535");
+    }
+    return 0;
+}
+const struct config_form form_port = {
+    "a port",
+    "^([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])$",
+    check_port};
 
 // The host of "HOST:PORT", without brackets. False when there is no port or no room.
 static bool split_host(const char *text, char host[64], bool *ret_v6) {

@@ -24,6 +24,8 @@ extern const struct config_form form_path;  /* of a URL: begins with a slash */
 extern const struct config_form form_match; /* METHOD /path/{name} */
 extern const struct config_form form_header;
 extern const struct config_form form_template; /* of signed bytes: {id} {timestamp} {body} */
+extern const struct config_form form_absolute; /* a path that begins with a slash */
+extern const struct config_form form_port;     /* 1 to 65535 */
 extern const struct config_form form_program;  /* a name for PATH, or an absolute path */
 
 /* "unix:" or "/...": does nobody outside this machine reach it? `address` has form_address. */

@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "config/config.h"
+#include "config/config_forms.h"
 #include "config/config_tables.h"
 #include "config/config_value.h"
 
@@ -102,6 +103,9 @@ static void word_alternatives(struct buf *out, const struct config_field *field)
             words_schema(out, field);
         } else {
             text_schema(out, field);
+        }
+        if (field->form == &form_port) { // as people write them
+            buf_str(out, ",{\"type\":\"integer\",\"minimum\":1,\"maximum\":65535}");
         }
         break;
     }

@@ -235,6 +235,18 @@ static const struct config_field sandbox_rows[] = {
             "too, unless `exec` names some."},
     {"net", CONFIG_WORD, 0, AT(config_plugin, sandbox.net), .fallback = "any",
      .words = WORDS("any", "none"), .doc = "`none`: no sockets of the internet (needs `seccomp`)."},
+    {"landlock", CONFIG_BOOL, 0, AT(config_plugin, sandbox.landlock), .fallback = "true",
+     .doc = "Denies files beyond the plugin's own data folder, libraries, certificates and what "
+            "looking up names needs, and signals to others."},
+    {"read", CONFIG_STRINGS, FIELD_ONE, MANY(config_plugin, sandbox.read, sandbox.read_count),
+     .max = 32, .form = &form_absolute, .doc = "Files and folders that it may read as well."},
+    {"write", CONFIG_STRINGS, FIELD_ONE, MANY(config_plugin, sandbox.write, sandbox.write_count),
+     .max = 32, .form = &form_absolute,
+     .doc = "Files and folders that it may read and change as well."},
+    {"ports", CONFIG_STRINGS, FIELD_ONE, MANY(config_plugin, sandbox.ports, sandbox.port_count),
+     .max = 63, .form = &form_port,
+     .doc = "The only TCP ports it may connect to, besides 53; it may listen on none. Unset: any "
+            "(needs `landlock`)."},
 };
 static const struct config_table sandbox_table = {.what = "a sandbox", FIELDS(sandbox_rows)};
 

@@ -1,6 +1,7 @@
 #include "supervisor/confine.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "supervisor/host.h"
@@ -18,6 +19,7 @@ static uint32_t confine_flags(const struct config_sandbox *s) {
     } flags[] = {
         {s->core, MSG_SANDBOX_CORE},
         {s->seccomp, MSG_SANDBOX_SECCOMP},
+        {s->landlock, MSG_SANDBOX_LANDLOCK},
         {s->net != NULL && strcmp(s->net, "none") == 0, MSG_SANDBOX_NO_NET},
     };
     uint32_t mask = 0;
@@ -41,10 +43,17 @@ static void confine_add(struct confine_paths *paths, uint32_t rights, const char
 
 int confine_put(struct record_writer *out, const struct config_plugin *config, const char *data_dir,
                 const char *snapshot) {
-    (void)snapshot;
     const struct config_sandbox *s = &config->sandbox;
     struct confine_paths paths = {.count = 0};
+    struct msg_port ports[MSG_PORTS_MAX];
+    uint32_t port_count = 0;
+    confine_add(&paths, MSG_PATH_READ, &snapshot, 1);
     confine_add(&paths, MSG_PATH_EXEC, config->exec, config->exec_count);
+    confine_add(&paths, MSG_PATH_READ, s->read, s->read_count);
+    confine_add(&paths, MSG_PATH_WRITE, s->write, s->write_count);
+    for (size_t i = 0; i < s->port_count && port_count < MSG_PORTS_MAX; i++) {
+        ports[port_count++] = (struct msg_port){(uint32_t)strtoul(s->ports[i], NULL, 10)};
+    }
     return msg_sandbox_put(out, 0,
                            &(struct msg_sandbox){
                                .flags = confine_flags(s),
@@ -55,6 +64,8 @@ int confine_put(struct record_writer *out, const struct config_plugin *config, c
                                .data_dir = data_dir,
                                .path_count = paths.count,
                                .paths = paths.items,
+                               .port_count = port_count,
+                               .ports = ports,
                            });
 }
 

@@ -18,5 +18,6 @@ void sandbox_note(struct sandbox_notes *notes, const char *facility, uint32_t st
 
 void sandbox_enter(const struct msg_sandbox *m, struct sandbox_notes *notes) {
     sandbox_limits(m, notes);
+    sandbox_landlock(m, notes);
     sandbox_seccomp(m, notes); // last: it would refuse what the others do
 }

@@ -25,6 +25,13 @@ enum { SANDBOX_SANITIZED = 0 };
 enum { SANDBOX_SANITIZED = 0 };
 #endif
 
+/* Coverage is written to files when the process ends. */
+#ifdef JOBHOST_COVERAGE
+enum { SANDBOX_COUNTED = 1 };
+#else
+enum { SANDBOX_COUNTED = 0 };
+#endif
+
 enum { SANDBOX_NOTES_MAX = 8, SANDBOX_NOTE_TEXT = 256 };
 
 struct sandbox_note {
@@ -43,6 +50,7 @@ void sandbox_enter(const struct msg_sandbox *m, struct sandbox_notes *notes);
 
 /* The parts. */
 void sandbox_limits(const struct msg_sandbox *m, struct sandbox_notes *notes);
+void sandbox_landlock(const struct msg_sandbox *m, struct sandbox_notes *notes);
 void sandbox_seccomp(const struct msg_sandbox *m, struct sandbox_notes *notes);
 
 /* For the parts. */

@@ -52,6 +52,10 @@ static _Noreturn void become_worker(int sock, int page, pid_t parent) {
     _exit(127);
 }
 
+const char *fake_plugin_dir(void) {
+    return ABI_PLUGIN_DIR;
+}
+
 const char *fake_worker(void) {
     return ABI_WORKER;
 }

@@ -59,6 +59,8 @@ void fake_spawn(struct fake *f, const struct fake_options *options);
 void fake_spawn_for(struct fake *f, const struct fake_options *options, pid_t parent);
 /* Path of the worker program. */
 const char *fake_worker(void);
+/* Where the test plugins lie. */
+const char *fake_plugin_dir(void);
 /* WELCOME; then whatever comes. */
 void fake_welcome(struct fake *f);
 /* All of it: WELCOME, HELLO, CONFIG, READY. */

@@ -1,6 +1,7 @@
 // What SANDBOX does to a worker: each part by what a plugin in it can and cannot do. What this
 // kernel does not have is skipped, and said so.
 #include <errno.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -29,9 +30,15 @@ static void cage_open(struct cage *c, struct msg_sandbox *m) {
         fake_fail("mkdtemp: %s", strerror(errno));
     }
     char *folder = realpath(c->folder, NULL);
+    struct msg_path paths[8] = {{MSG_PATH_READ, fake_plugin_dir()}};
+    for (uint32_t i = 0; i < m->path_count; i++) {
+        paths[i + 1] = m->paths[i];
+    }
+    m->path_count++;
+    m->paths = paths;
     m->data_dir = folder;
     fake_start(&c->f, &(struct fake_options){.plugin = "cage", .data_dir = folder, .sandbox = m});
-    m->data_dir = NULL;
+    *m = (struct msg_sandbox){.flags = 0}; // it points to what is here
     free(folder);
 }
 
@@ -48,6 +55,12 @@ static void cage_close(struct cage *c) {
     fake_drain(&c->f);
     fake_finish(&c->f);
     (void)rmdir(c->folder);
+}
+
+static void cage_unlink(const struct cage *c, const char *name) {
+    char path[128];
+    (void)snprintf(path, sizeof path, "%s/%s", c->folder, name);
+    (void)unlink(path);
 }
 
 static const struct fake_note *cage_note(const struct cage *c, const char *facility) {
@@ -229,6 +242,119 @@ static void test_no_seccomp(void) {
     cage_close(&c);
 }
 
+// ---- Landlock ----
+
+static void test_files(void) {
+    struct cage c;
+    cage_open(&c, &(struct msg_sandbox){.flags = MSG_SANDBOX_LANDLOCK});
+    EXPECT_EQ_STR("ok", cage_ask(&c, "write own"));
+    EXPECT_EQ_STR("ok", cage_ask(&c, "read own"));
+    EXPECT_EQ_STR("ok", cage_ask(&c, "temporary"));
+    EXPECT_EQ_STR("ok", cage_ask(&c, "read /dev/urandom"));
+    EXPECT_EQ_STR("ok", cage_ask(&c, "write /dev/null"));
+    EXPECT_EQ_STR("ok", cage_ask(&c, "read /proc/self/status"));
+    EXPECT_EQ_STR("ok", cage_ask(&c, "resolve localhost"));
+    if (cage_has(&c, "landlock")) {
+        EXPECT_EQ_STR("EACCES", cage_ask(&c, "read /etc/passwd"));
+        EXPECT_EQ_STR("EACCES", cage_ask(&c, "read /etc"));
+        EXPECT_EQ_STR("EACCES", cage_ask(&c, "write /tmp/jobhost-cage"));
+        EXPECT_EQ_STR("EACCES", cage_ask(&c, "write ../jobhost-cage"));
+        EXPECT_EQ_STR("EACCES", cage_ask(&c, "read /proc/1/status"));
+        EXPECT_EQ_STR("EACCES", cage_ask(&c, "exec true"));
+        expect_note(&c, "landlock", MSG_NOTE_ON, "files");
+    }
+    cage_unlink(&c, "own");
+    cage_close(&c);
+}
+
+static void test_more_files(void) {
+    static const struct msg_path paths[] = {
+        {MSG_PATH_READ, "/etc/passwd"}, {MSG_PATH_WRITE, "/dev/shm"}, {MSG_PATH_EXEC, "true"}};
+    struct cage c;
+    cage_open(
+        &c, &(struct msg_sandbox){.flags = MSG_SANDBOX_LANDLOCK, .path_count = 3, .paths = paths});
+    EXPECT_EQ_STR("ok", cage_ask(&c, "read /etc/passwd"));
+    EXPECT_EQ_STR("ok", cage_ask(&c, "write /dev/shm/jobhost-cage"));
+    EXPECT_EQ_STR("0", cage_ask(&c, "exec true"));
+    if (cage_has(&c, "landlock")) {
+        EXPECT_EQ_STR("EACCES", cage_ask(&c, "write /etc/passwd"));
+        EXPECT_EQ_STR("EACCES", cage_ask(&c, "exec false")); // one program is not all of them
+    }
+    (void)unlink("/dev/shm/jobhost-cage");
+    cage_close(&c);
+}
+
+// What the configuration names and is not there is told; the rest holds.
+static void test_missing_files(void) {
+    static const struct msg_path paths[] = {{MSG_PATH_READ, "/no/such"},
+                                            {MSG_PATH_EXEC, "no-such-program"}};
+    struct cage c;
+    cage_open(
+        &c, &(struct msg_sandbox){.flags = MSG_SANDBOX_LANDLOCK, .path_count = 2, .paths = paths});
+    if (strcmp("EACCES", cage_ask(&c, "read /etc/passwd")) == 0) {
+        expect_note(&c, "landlock", MSG_NOTE_DEGRADED, "; /no/such: No such file or directory");
+        expect_note(&c, "landlock", MSG_NOTE_DEGRADED, "; no-such-program: No such file");
+    } else {
+        (void)printf("SKIPPED: no landlock\n");
+    }
+    cage_close(&c);
+}
+
+// A listening socket on a free port; the port.
+static int listen_somewhere(char port[8]) {
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t len = sizeof at;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (bind(fd, (struct sockaddr *)&at, sizeof at) == -1 || listen(fd, 8) == -1 ||
+        getsockname(fd, (struct sockaddr *)&at, &len) == -1) {
+        fake_fail("no port: %s", strerror(errno));
+    }
+    (void)snprintf(port, 8, "%u", ntohs(at.sin_port));
+    return fd;
+}
+
+static const char *cage_connect(struct cage *c, const char *port) {
+    char payload[32];
+    (void)snprintf(payload, sizeof payload, "connect %s", port);
+    return cage_ask(c, payload);
+}
+
+static void test_ports(void) {
+    struct cage c;
+    char mine[8], other[8];
+    int fds[] = {listen_somewhere(mine), listen_somewhere(other)};
+    const struct msg_port ports[] = {{(uint32_t)strtoul(mine, NULL, 10)}};
+    cage_open(
+        &c, &(struct msg_sandbox){.flags = MSG_SANDBOX_LANDLOCK, .port_count = 1, .ports = ports});
+    EXPECT_EQ_STR("ok", cage_connect(&c, mine));
+    if (cage_has(&c, "landlock")) { // an older one says that it is degraded
+        EXPECT_EQ_STR("EACCES", cage_connect(&c, other));
+        EXPECT_EQ_STR("EACCES", cage_ask(&c, "listen 0"));
+        expect_note(&c, "landlock", MSG_NOTE_ON, "ports");
+    }
+    cage_close(&c);
+    cage_open(&c, &(struct msg_sandbox){.flags = MSG_SANDBOX_LANDLOCK});
+    EXPECT_EQ_STR("ok", cage_connect(&c, other)); // none named, none denied
+    EXPECT_EQ_STR("ok", cage_ask(&c, "listen 0"));
+    cage_close(&c);
+    (void)close(fds[0]);
+    (void)close(fds[1]);
+}
+
+static void test_signals(void) {
+    struct cage c;
+    cage_open(&c, &(struct msg_sandbox){.flags = MSG_SANDBOX_LANDLOCK});
+    const struct fake_note *n = cage_note(&c, "landlock");
+    if (n != NULL && strstr(n->text, "signals") != NULL) {
+        EXPECT_EQ_STR("EPERM", cage_ask(&c, "signal parent"));
+        EXPECT_EQ_STR("EPERM", cage_ask(&c, "signal 1"));
+    } else {
+        (void)printf("SKIPPED: no scope of signals\n");
+    }
+    EXPECT_EQ_STR("ok", cage_ask(&c, "signal 0")); // its own group
+    cage_close(&c);
+}
+
 // It may come before WELCOME, and at no other time.
 static void test_order(void) {
     const struct msg_sandbox m = {.max_files = 100};
@@ -259,6 +385,11 @@ static const struct expect_test tests[] = {
     {"programs that are listed may be run", test_exec_listed},
     {"no network", test_no_net},
     {"seccomp can be switched off", test_no_seccomp},
+    {"files beyond its own are denied", test_files},
+    {"files that are listed are not", test_more_files},
+    {"files that are not there are told", test_missing_files},
+    {"ports that are not listed are denied", test_ports},
+    {"signals do not leave", test_signals},
     {"SANDBOX comes first or not at all", test_order},
 };
 SUITE_MAIN("worker: sandbox", tests)

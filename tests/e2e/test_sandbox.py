@@ -1,9 +1,15 @@
 """What a plugin's processes may do, from outside: what is in force is shown, and what misbehaves hits its own limits only."""
+import http.server
 import json
+import os
+import socket
+import ssl
+import threading
 
 import pytest
 
 from lib import build
+from lib.certs import Authority
 from lib.cli import Cli
 from lib.procs import alive, wait_until
 
@@ -128,3 +134,102 @@ def test_seccomp_switched_off_is_shown(caged):
     assert notes(host)["seccomp"] == ("off", "switched off")
     assert "without seccomp" in Cli(host)("plugins")
     assert ask(host, "fork") == "ok"
+
+
+# ---- files and ports
+
+def test_files_beyond_its_own_are_denied(caged):
+    host = caged()
+    needs(host, "landlock")
+    own = os.path.join(host.state_dir, "data", "cage", "own")
+    assert ask(host, "write own") == ask(host, f"read {own}") == ask(host, "temporary") == "ok"
+    with open(os.path.join(host.folder, "outside"), "w", encoding="utf-8") as out:
+        out.write("secret")
+    for path in (os.path.join(host.folder, "outside"), host.config_path, f"{host.state_dir}/jobhost.db", "/etc/passwd"):
+        assert ask(host, f"read {path}") == "EACCES", path
+    for path in (f"{host.state_dir}/data/other", f"{host.folder}/other"):
+        assert ask(host, f"write {path}") == "EACCES", path
+
+
+def test_files_that_are_listed(make_host):
+    host = make_host({"plugins": {}})
+    shared = os.path.join(host.folder, "shared")
+    os.mkdir(shared)
+    host.configure({"plugins": cage(sandbox={"read": "/etc/passwd", "write": [shared]})})
+    host.start()
+    assert ask(host, f"write {shared}/new") == ask(host, "read /etc/passwd") == "ok"
+    assert os.path.exists(f"{shared}/new")
+    needs(host, "landlock")
+    assert ask(host, "write /etc/passwd") == "EACCES"
+
+
+def test_what_is_listed_and_not_there_is_logged_once(make_host):
+    host = make_host({"plugins": cage(workers=2, sandbox={"read": ["/no/such"]})})
+    host.start()
+    wait_until(lambda: len(host.workers("cage")) == 2, build.PATIENCE_S, "both workers")
+    state, detail = notes(host)["landlock"]
+    if state == "off":
+        pytest.skip(detail)
+    assert state == "degraded"
+    assert "/no/such: No such file or directory" in detail or "not available" in detail
+    lines = [line for line in host.read_log().splitlines() if "sandbox.degraded" in line]
+    assert len(lines) == 1 and "facility=landlock" in lines[0] and detail in lines[0], lines
+    assert "without landlock" in Cli(host)("plugins")
+
+
+def test_one_program_is_not_all_of_them(caged):
+    host = caged(exec=["true"])
+    needs(host, "landlock")
+    assert (ask(host, "exec true"), ask(host, "exec false")) == ("0", "EACCES")
+
+
+@pytest.fixture
+def website(folder):
+    """A site with TLS on localhost; its port, and its authority's file."""
+    authority = Authority(folder)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*authority.issue("server"))
+
+    class Answer(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server.server_address[1], authority.ca
+    server.shutdown()
+    server.server_close()
+
+
+def fetch(host, url):
+    job = host.wait_job(host.submit("fetch.run", url))
+    assert job["state"] == "succeeded", job
+    return host.result(job["id"]).decode()
+
+
+def test_libcurl_resolves_and_verifies_inside(make_host, website):
+    """With everything switched on: its resolver's thread, the certificate and the port that is listed."""
+    port, authority = website
+    host = make_host({"plugins": {"fetch": {"file": build.plugin("fetch"), "config": {"ca": authority},
+                                            "sandbox": {"ports": [port], "read": authority}}}})
+    host.start()
+    assert fetch(host, f"https://localhost:{port}/") == "204"
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        words = fetch(host, f"https://localhost:{other.getsockname()[1]}/")
+        state, detail = notes(host, "fetch")["landlock"]
+        if state != "on":
+            pytest.skip(f"landlock is {state}: {detail}")
+        assert "Couldn't connect" in words or "Failed to connect" in words, words
+
+
+def test_landlock_switched_off_is_shown(caged):
+    host = caged(sandbox={"landlock": False})
+    assert notes(host)["landlock"] == ("off", "switched off")
+    assert ask(host, "read /etc/passwd") == "ok"

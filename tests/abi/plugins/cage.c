@@ -3,6 +3,9 @@
 #define _GNU_SOURCE // strerrorname_np, CLONE_*, environ
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <netdb.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -169,6 +172,73 @@ static int do_signal(const char *arg, char out[ANSWER_MAX]) {
     return answer_call(kill(pid, 0), out);
 }
 
+static int do_read(const char *arg, char out[ANSWER_MAX]) {
+    int fd = open(arg, O_RDONLY | O_CLOEXEC);
+    int r = answer_call(fd, out);
+    if (fd != -1) {
+        (void)close(fd);
+    }
+    return r;
+}
+
+static int do_write(const char *arg, char out[ANSWER_MAX]) {
+    int fd = open(arg, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    int r = answer_call(fd, out);
+    if (fd != -1) {
+        (void)close(fd);
+    }
+    return r;
+}
+
+// A file of its own where the environment says.
+static int do_temporary(const char *arg, char out[ANSWER_MAX]) {
+    const char *folder = getenv("TMPDIR");
+    char path[PATH_MAX];
+    (void)arg;
+    (void)snprintf(path, sizeof path, "%s/cage-XXXXXX", folder == NULL ? "/tmp" : folder);
+    int fd = mkstemp(path);
+    int r = answer_call(fd, out);
+    if (fd != -1) {
+        (void)close(fd);
+        (void)unlink(path);
+    }
+    return r;
+}
+
+static struct sockaddr_in loopback(const char *port) {
+    return (struct sockaddr_in){.sin_family = AF_INET,
+                                .sin_port = htons((uint16_t)number(port)),
+                                .sin_addr = {htonl(INADDR_LOOPBACK)}};
+}
+
+static int do_connect(const char *arg, char out[ANSWER_MAX]) {
+    struct sockaddr_in to = loopback(arg);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int r = answer_call(connect(fd, (struct sockaddr *)&to, sizeof to), out);
+    (void)close(fd);
+    return r;
+}
+
+static int do_listen(const char *arg, char out[ANSWER_MAX]) {
+    struct sockaddr_in at = loopback(arg);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int r = answer_call(bind(fd, (struct sockaddr *)&at, sizeof at), out);
+    (void)close(fd);
+    return r;
+}
+
+// By the resolver's own files.
+static int do_resolve(const char *arg, char out[ANSWER_MAX]) {
+    struct addrinfo *found = NULL;
+    int r = getaddrinfo(arg, "https", NULL, &found);
+    if (r != 0) {
+        (void)snprintf(out, ANSWER_MAX, "%s", gai_strerror(r));
+    } else {
+        freeaddrinfo(found);
+    }
+    return 0;
+}
+
 static int do_socket(const char *arg, char out[ANSWER_MAX]) {
     int fd = socket(strcmp(arg, "unix") == 0 ? AF_UNIX : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     int r = answer_call(fd, out);
@@ -205,11 +275,13 @@ static const struct {
     const char *name;
     cage_verb act;
 } verbs[] = {
-    {"limit", do_limit},         {"eat", do_eat},       {"fill", do_fill},
-    {"spin", do_spin},           {"call", do_call},     {"fork", do_fork},
-    {"daemonise", do_daemonise}, {"close", do_close},   {"thread", do_thread},
-    {"namespace", do_namespace}, {"signal", do_signal}, {"socket", do_socket},
-    {"exec", do_exec},
+    {"limit", do_limit},         {"eat", do_eat},         {"fill", do_fill},
+    {"spin", do_spin},           {"call", do_call},       {"fork", do_fork},
+    {"daemonise", do_daemonise}, {"close", do_close},     {"thread", do_thread},
+    {"namespace", do_namespace}, {"signal", do_signal},   {"socket", do_socket},
+    {"exec", do_exec},           {"read", do_read},       {"write", do_write},
+    {"temporary", do_temporary}, {"connect", do_connect}, {"listen", do_listen},
+    {"resolve", do_resolve},
 };
 
 static int obey(const char *text, char out[ANSWER_MAX]) {

@@ -15,20 +15,21 @@ GAP_S = 1.0  # an execution that leaves no line for so long did not run meanwhil
 JOBS = {**JOBS_CONFIG, "chaos.trace": {"retry": RETRY}}
 
 
-def config(redis, lease=LEASE_S, **sections):
+def config(redis, folder, lease=LEASE_S, **sections):
+    """Plugins may write to `folder`, where the trace lies."""
     host = {"lease": f"{lease}s", **sections.pop("host", {})}
-    return {"plugins": chaos(workers=2, threads=2, grace="500ms"), "jobs": JOBS, "store": {"url": f"unix:{redis.socket}"}, "host": host, **sections}
+    return {"plugins": chaos(workers=2, threads=2, grace="500ms", sandbox={"write": folder}), "jobs": JOBS, "store": {"url": f"unix:{redis.socket}"}, "host": host, **sections}
 
 
 class Fleet:
     def __init__(self, make_host, redis, folder):
         self._make_host, self.redis = make_host, redis
-        self.hosts, self.trace = [], os.path.join(folder, "trace")
+        self.hosts, self.folder, self.trace = [], str(folder), os.path.join(folder, "trace")
 
     def add(self, count=1, start=True, **options):
         """More hosts; the last one."""
         for _ in range(count):
-            self.hosts.append(self._make_host(config(self.redis, **options), name=f"host{len(self.hosts)}"))
+            self.hosts.append(self._make_host(config(self.redis, self.folder, **options), name=f"host{len(self.hosts)}"))
             if start:
                 self.hosts[-1].start()
         return self.hosts[-1]
