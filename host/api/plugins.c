@@ -146,6 +146,7 @@ static void add_pool(struct buf *out, const struct pool_info *p) {
     json_kstr(out, "last_crash", p->last_crash);
     pool_json_notes(out, p);
     add_crashes(out, p->crash_log);
+    pool_json_breaker(out, p);
     pool_json_workers(out, p);
     add_manifest(out, p->manifest);
     buf_char(out, '}');

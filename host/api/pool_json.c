@@ -44,6 +44,19 @@ void pool_json_notes(struct buf *out, const struct pool_info *p) {
     buf_char(out, ']');
 }
 
+void pool_json_breaker(struct buf *out, const struct pool_info *p) {
+    if (p->breaker.state == BREAKER_CLOSED) {
+        return;
+    }
+    json_key(out, "breaker");
+    buf_char(out, '{');
+    json_kstr(out, "state", plugin_breaker_state_name(p->breaker.state));
+    json_ktime(out, "until", p->breaker.until_ms);
+    json_kint(out, "trips", p->breaker.trips);
+    json_kstr(out, "detail", p->breaker.detail);
+    buf_char(out, '}');
+}
+
 void pool_json_workers(struct buf *out, const struct pool_info *p) {
     json_key(out, "workers");
     buf_char(out, '[');

@@ -12,6 +12,8 @@ const char *worker_state_name(enum worker_state state); /* "loaded" */
 /* Member "sandbox": what became of each part of it; none when no worker has said so yet. */
 void pool_json_notes(struct buf *out, const struct pool_info *p);
 /* Member "workers": its processes. */
+/* `"breaker":{...}`, unless it is closed. */
+void pool_json_breaker(struct buf *out, const struct pool_info *p);
 void pool_json_workers(struct buf *out, const struct pool_info *p);
 
 #endif

@@ -71,6 +71,7 @@ void system_ready_handle(struct call *call) {
         json_kstr(&out, "plugin", report.plugin);
         buf_char(&out, '}');
     }
+    json_kstr(&out, "note", report.note[0] == '\0' ? NULL : report.note);
     end_state(call, &out, report.code == READY_YES);
 }
 

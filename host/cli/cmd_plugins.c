@@ -25,6 +25,7 @@ static void add_sandbox(struct table *t, const cJSON *p) {
 
 static void add_plugin(struct table *t, const cJSON *p) {
     const char *fault = remote_text(p, "fault");
+    const cJSON *breaker = cJSON_GetObjectItemCaseSensitive(p, "breaker");
     table_cell(t, remote_text(p, "name"));
     table_state(t, remote_text(p, "state"));
     table_cell(t, remote_text(p, "build"));
@@ -33,6 +34,7 @@ static void add_plugin(struct table *t, const cJSON *p) {
     table_cellf(t, "%.0f", remote_number(p, "jobs_done"));
     table_cellf(t, "%.0f", remote_number(p, "crashes"));
     add_sandbox(t, p);
+    fault = fault != NULL ? fault : remote_text(breaker, "detail");
     table_cell(t, fault != NULL ? fault : remote_text(p, "last_crash"));
 }
 

@@ -18,6 +18,7 @@
 
 #include "base/buf.h"
 #include "core/job.h"
+#include "core/plugin_breaker.h"
 #include "core/retry.h"
 
 /* `enabled: auto` is on iff every secret of the section resolves. */
@@ -104,6 +105,7 @@ struct config_plugin {
     const char **exec;     /* programs it may run                         */
     size_t exec_count;
     struct config_sandbox sandbox;
+    struct plugin_breaker_rules breaker;
     const char *dir;  /* where relative paths of its options begin  */
     bool loose_files; /* host.allow_loose_secret_files, for NAME_file options */
     struct config_option *options;
@@ -132,6 +134,7 @@ struct config_job { /* per job type */
     int64_t deadline_ms; /* 24 h; for the whole job incl. parking       */
     int64_t expires_ms;  /* 0 = never                                   */
     struct retry_policy retry;
+    int64_t stall_ms;         /* 0 = off                                     */
     const char *state_policy; /* park | restart | pin | fail                 */
     const char *labels;
 };

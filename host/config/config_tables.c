@@ -250,6 +250,22 @@ static const struct config_field sandbox_rows[] = {
 };
 static const struct config_table sandbox_table = {.what = "a sandbox", FIELDS(sandbox_rows)};
 
+static const struct config_field crash_breaker_rows[] = {
+    {"jobs", CONFIG_INT, 0, AT(config_plugin, breaker.jobs), .fallback = "5",
+     .max = PLUGIN_BREAKER_JOBS_MAX,
+     .doc =
+         "Different jobs that crash in the window and open it; one that returns makes up for one "
+         "of them. 0 = never."},
+    {"window", CONFIG_DURATION, 0, AT(config_plugin, breaker.window_ms), .fallback = "1m",
+     .min = SECOND, .max = DAY, .doc = "How long a crash counts."},
+    {"pause", CONFIG_DURATION, 0, AT(config_plugin, breaker.pause_ms), .fallback = "10s", .min = 1,
+     .max = DAY, .doc = "Nothing starts for so long; then one job at a time, until one returns."},
+    {"max_pause", CONFIG_DURATION, 0, AT(config_plugin, breaker.pause_max_ms), .fallback = "10m",
+     .min = 1, .max = DAY, .doc = "The pause doubles with each opening in a row, up to this."},
+};
+static const struct config_table crash_breaker_table = {.what = "a breaker",
+                                                        FIELDS(crash_breaker_rows)};
+
 static const struct config_field plugin_rows[] = {
     ENABLED_ROW(config_plugin, "the plugin", ""),
     {"file", CONFIG_STRING, FIELD_LIVE, AT(config_plugin, file),
@@ -277,6 +293,8 @@ static const struct config_field plugin_rows[] = {
      .words = WORDS("worker", "process"), .doc = "`process` gives each job a process of its own."},
     {"exec", CONFIG_STRINGS, FIELD_ONE, MANY(config_plugin, exec, exec_count), .max = 32,
      .form = &form_program, .doc = "Programs the plugin may run, such as ffmpeg."},
+    {"crash_breaker", CONFIG_SECTION, .table = &crash_breaker_table,
+     .doc = "When a plugin that crashes on one job after the other is left alone for a while."},
     {"sandbox", CONFIG_SECTION, .table = &sandbox_table,
      .doc = "What its processes may do: docs/sandbox.md."},
     {"config", CONFIG_OPTIONS, 0, MANY(config_plugin, options, option_count),
@@ -345,6 +363,9 @@ static const struct config_field job_rows[] = {
      .words = PRIORITY_WORDS, .doc = "Which of the queue's jobs go first."},
     {"timeout", CONFIG_DURATION, 0, AT(config_job, timeout_ms), .fallback = "5m", .min = 1,
      .max = 30 * DAY, .doc = "One run, from claim to return."},
+    {"stall", CONFIG_DURATION, 0, AT(config_job, stall_ms), .fallback = "0s", .max = 30 * DAY,
+     .doc = "A run of which nothing is heard for so long (progress, step, log line, effect) hangs "
+            "and is stopped; 0s = never."},
     {"deadline", CONFIG_DURATION, 0, AT(config_job, deadline_ms), .fallback = "24h", .min = 1,
      .max = YEAR, .doc = "The whole job, with its waits and retries."},
     {"expires", CONFIG_DURATION, 0, AT(config_job, expires_ms), .fallback = "0s", .max = YEAR,

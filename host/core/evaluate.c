@@ -12,7 +12,7 @@ static const char *const code_names[REASON_COUNT] = {
     [REASON_QUEUE_PAUSED] = "queue_paused", [REASON_NO_HANDLER] = "no_handler",
     [REASON_NO_SLOT] = "no_slot",           [REASON_BEHIND] = "behind",
     [REASON_DRAINING] = "draining",         [REASON_STORE] = "store",
-    [REASON_SAFE_MODE] = "safe_mode",
+    [REASON_SAFE_MODE] = "safe_mode",       [REASON_BREAKER] = "breaker",
 };
 
 const char *reason_code_name(enum reason_code code) {
@@ -141,6 +141,24 @@ static void say_no_handler(const struct job_facts *f, int64_t now_ms, struct rea
     }
 }
 
+static bool is_broken(const struct job_facts *f) {
+    return f->breaker;
+}
+
+static void say_broken(const struct job_facts *f, int64_t now_ms, struct reason *r) {
+    (void)now_ms;
+    const char *pool = f->pool == NULL ? "?" : f->pool;
+    char at[RFC3339_LEN + 1];
+    if (f->breaker_until_ms == 0) {
+        SAY(r, "plugin \"%s\" crashed on too many jobs: it gets one at a time until one returns",
+            pool);
+        return;
+    }
+    rfc3339_format(f->breaker_until_ms, at);
+    SAY(r, "plugin \"%s\" crashed on too many jobs: nothing of it starts before %s", pool, at);
+    r->clears_at_ms = f->breaker_until_ms;
+}
+
 static bool queue_is_full(const struct job_facts *f) {
     return f->queue_limit != 0 && f->queue_running >= f->queue_limit;
 }
@@ -192,6 +210,7 @@ static const struct rule {
     {REASON_PARKED, false, is_parked, say_parked},
     {REASON_QUEUE_PAUSED, false, is_paused, say_paused},
     {REASON_NO_HANDLER, false, lacks_handler, say_no_handler},
+    {REASON_BREAKER, false, is_broken, say_broken},
     {REASON_NO_SLOT, false, queue_is_full, say_queue_full},
     {REASON_NO_SLOT, false, pool_is_full, say_pool_full},
     {REASON_BEHIND, false, is_behind, say_behind},

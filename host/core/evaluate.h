@@ -18,6 +18,7 @@ enum reason_code {
     REASON_PARKED,    /* parked for something else                                    */
     REASON_QUEUE_PAUSED,
     REASON_NO_HANDLER, /* no loaded plugin has this type                               */
+    REASON_BREAKER,    /* the plugin crashed on too many jobs, and is left alone       */
     REASON_NO_SLOT,    /* queue concurrency or the plugin's workers are all taken      */
     REASON_BEHIND,     /* others of the same lane may go first                         */
     REASON_DRAINING,   /* the host is shutting down                                    */
@@ -51,6 +52,8 @@ struct job_facts {
     const char *handler_fault; /* why the plugin that should have it is not up, or NULL  */
     uint32_t queue_running, queue_limit; /* limit 0 = none                               */
     uint32_t pool_busy, pool_slots;      /* threads of the plugin                        */
+    bool breaker;                        /* of the plugin: not closed                      */
+    int64_t breaker_until_ms;            /* open until then; 0 = one job at a time         */
     const char *pool; /* plugin name, or NULL                                   */
     int64_t ahead;    /* jobs of the lane that may go first, at most; -1 = not counted */
 };

@@ -38,6 +38,9 @@ struct reading {
 };
 
 static struct reading read_return(const struct attempt_report *r) {
+    if (r->stalled) {
+        return (struct reading){VERDICT_FAILURE, .cls = JH_E_BUG, .code = "stalled"};
+    }
     if ((r->cancelled & JH_CANCEL_DEADLINE) != 0) {
         return (struct reading){VERDICT_FAILURE, .cls = JH_E_TIMEOUT, .code = "timeout"};
     }

@@ -44,6 +44,7 @@ struct attempt_report {
     jh_class cls;
     int64_t retry_after_ms; /* 0 = host decides      */
     uint32_t cancelled;     /* JH_CANCEL_* mask that was in force */
+    bool stalled;           /* it was asked to stop because nothing was heard of it */
     bool new_build;         /* of the plugin: earlier crashes of the job were another's */
     /* a yield's wish: */
     int32_t wait_kind;  /* JH_WAIT_*             */
@@ -58,7 +59,7 @@ struct outcome {
     enum park_reason park;     /* PARK                                          */
     struct job_counters after; /* counters once this is applied                 */
     /* machine word the decision adds: "attempts_exhausted", "deadline", "quarantined",
-     * "max_yields", "timeout", "crash", "killed" (out of memory), "bad_status"; NULL = the
+     * "max_yields", "timeout", "stalled", "crash", "killed" (out of memory), "bad_status"; NULL = the
      * handler's own */
     const char *code;
 };
@@ -67,7 +68,7 @@ jh_status outcome_status(jh_class cls);
 
 /* Decides. `before` are the job's counters before this attempt is accounted for, `deadline_ms` the
  * job's deadline (0 = none), `seed` the job's. Rules, in order:
- *   OK wins over every cancel; USER cancel -> CANCEL; DEADLINE cancel -> class TIMEOUT failure
+ *   OK wins over every cancel; USER cancel -> CANCEL; stalled -> class BUG failure, DEADLINE cancel -> class TIMEOUT failure
  *   whatever else was returned; DRAIN cancel -> RELEASE unless the status is OK or FAIL; YIELD ->
  *   PARK (or RELEASE for WAIT_NOW), bounded by JOB_MAX_YIELDS, and woken at the deadline whatever
  *   it waits for; otherwise by class row, attempts against policy->max, and the job's deadline: a

@@ -117,7 +117,7 @@ bool attempt_rewind(struct attempt *a) {
     free(a->result_type);
     a->result_type = NULL;
     a->result_over = false;
-    a->started_wall_ms = a->reported_mono_ms = 0;
+    a->started_wall_ms = a->reported_mono_ms = a->heard_mono_ms = 0;
     return a->commit_no == a->job->commit_no && !a->committing;
 }
 
@@ -388,6 +388,7 @@ void attempt_on_done(struct attempt *a, const struct msg_done *m) {
         .cancelled = m->cancel_mask,
         .wait_kind = m->wait_kind,
         .wake_at_ms = m->wake_at_ms,
+        .stalled = a->stalled,
     };
     if (m->wait_kind > JH_WAIT_UNTIL) { // its time is when to stop waiting
         int64_t wait = m->wait_timeout_ms < JOB_SPAN_MAX_MS ? m->wait_timeout_ms : JOB_SPAN_MAX_MS;
@@ -397,7 +398,9 @@ void attempt_on_done(struct attempt *a, const struct msg_done *m) {
     attempt_begun(a, env_wall_ms(&a->host->env) - m->run_us / 1000);
     histogram_add(&a->lane->stats->run, &histogram_waits, m->run_us);
     if (m->status != JH_OK) {
-        attempt_say(a, m->scope, m->message, m->code, m->wait_key);
+        bool silent = a->stalled && (m->message == NULL || m->message[0] == '\0');
+        attempt_say(a, m->scope, silent ? "it said nothing for too long" : m->message, m->code,
+                    m->wait_key);
     }
     attempt_begin_end(a);
 }
@@ -407,10 +410,15 @@ void attempt_end(struct attempt *a, enum attempt_end end, const char *error) {
         return;
     }
     effects_free(&a->effects); // what was not committed did not happen
-    a->report =
-        (struct attempt_report){.end = end, .status = JH_CANCELLED, .cancelled = a->cancel_mask};
+    a->report = (struct attempt_report){
+        .end = end, .status = JH_CANCELLED, .cancelled = a->cancel_mask, .stalled = a->stalled};
     attempt_say(a, NULL, error, NULL, NULL);
     attempt_begin_end(a);
+}
+
+void attempt_stall(struct attempt *a) {
+    a->stalled = true;
+    attempt_cancel(a, JH_CANCEL_DEADLINE);
 }
 
 void attempt_cancel(struct attempt *a, uint32_t mask) {

@@ -70,6 +70,8 @@ struct attempt {
     enum attempt_stop stop;
     int64_t stop_mono_ms; /* when it was asked to stop */
     int64_t placed_mono_ms;
+    int64_t heard_mono_ms;    /* when its handler last said something; 0 = not yet */
+    bool stalled;             /* asked to stop because it said nothing             */
     int64_t recalled_mono_ms; /* when it was last asked back for another worker */
     int64_t cost_us;          /* what it counts for in its worker's load */
     bool asking;              /* a GET is not yet answered */
@@ -157,6 +159,10 @@ void attempt_fence(struct attempt *a, const char *why);
 
 /* A user wants it to end: one that is with no worker ends now, and may be freed. */
 void attempt_cancel_by_user(struct attempt *a);
+
+/* Its handler has said nothing for jobs.<type>.stall: asked to stop as at its timeout, and its end is
+ * that of a hang. */
+void attempt_stall(struct attempt *a);
 
 /* Asks it to stop; the reasons add up. The worker's check timer takes it from there (TERM, KILL).
  */

@@ -159,7 +159,11 @@ static void autopsy_stopped(struct attempt *a) {
     char text[160];
     int64_t deadline = a->job->spec.deadline_ms;
     bool late = (a->cancel_mask & JH_CANCEL_DEADLINE) != 0;
-    if (late && deadline > 0 && deadline <= env_wall_ms(&a->host->env)) {
+    if (a->stalled) {
+        snprintf(text, sizeof text,
+                 "said nothing for %lld ms (stall), nor stopped when asked to; killed",
+                 (long long)a->lane->config->stall_ms);
+    } else if (late && deadline > 0 && deadline <= env_wall_ms(&a->host->env)) {
         snprintf(text, sizeof text,
                  "did not end before the job's deadline, nor when asked to stop; killed");
     } else if (late) {

@@ -281,7 +281,7 @@ static void conclude_over_limit(struct attempt *a) {
 
 /* Did the attempts before run other code? */
 static bool conclude_is_new_build(const struct attempt *a) {
-    const struct pool *pool = a->lane->pool;
+    const struct pool *pool = a->pool;
     return pool != NULL && a->job->build != NULL && strcmp(a->job->build, pool->build) != 0;
 }
 
@@ -301,6 +301,7 @@ void attempt_conclude(struct attempt *a) {
         outcome_decide(&a->report, &a->job->counters, &policy.retry, a->job->spec.deadline_ms,
                        id_seed(&a->job->spec.id), env_wall_ms(&a->host->env));
     policy_finish(&policy);
+    pool_breaker_note(a, &o);
     if (!conclude_blob_first(a, &o)) {
         conclude_commit(a, &o, NULL);
     }

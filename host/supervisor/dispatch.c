@@ -97,11 +97,15 @@ static uint32_t dispatch_capacity(const struct lane *lane) {
 /* A fast lane has hundreds in hand for milliseconds: they do not count where slow ones wait for a
  * thread, or those would never get one. */
 uint32_t dispatch_room(const struct lane *lane) {
-    const struct pool *pool = lane->pool;
-    uint32_t capacity = dispatch_capacity(lane);
+    struct pool *pool = lane->pool;
+    uint32_t capacity = dispatch_capacity(lane), allowed = pool_breaker_room(pool);
     uint32_t taken = pool->in_hand[LANE_SLOW];
     if (lane->pace == LANE_FAST) {
         taken += pool->in_hand[LANE_FAST];
+    }
+    if (allowed != UINT32_MAX) { // all that is in hand counts
+        capacity = allowed;
+        taken = pool->in_hand[LANE_SLOW] + pool->in_hand[LANE_FAST];
     }
     return capacity > taken ? capacity - taken : 0;
 }
@@ -419,6 +423,7 @@ void dispatch_place(struct pool *pool) {
     if (pool->turned_slow) {
         dispatch_give_back(pool);
     }
+    pool_breaker_thin(pool);
     dispatch_keep(pool);
     for (a = TAILQ_FIRST(&pool->held); a != NULL && beat_is_held(pool->host); a = next) {
         next = TAILQ_NEXT(a, link);
@@ -453,7 +458,7 @@ void dispatch_lane_ready(struct host *host, const struct store_lane *lane) {
 }
 
 void dispatch_lane_facts(struct host *host, const struct lane *lane, struct job_facts *ret) {
-    const struct pool *pool = lane->pool;
+    struct pool *pool = lane->pool;
     ret->queue = lane->queue->name;
     ret->type = lane->type;
     ret->draining = host->phase == HOST_DRAINING;
@@ -474,6 +479,10 @@ void dispatch_lane_facts(struct host *host, const struct lane *lane, struct job_
     ret->queue_limit = (uint32_t)lane->queue->config->concurrency;
     if (pool != NULL) {
         const struct worker *w;
+        struct breaker_info breaker;
+        pool_breaker_info(pool, &breaker);
+        ret->breaker = breaker.state != BREAKER_CLOSED;
+        ret->breaker_until_ms = breaker.until_ms;
         ret->pool_slots = pool->ready_count * (uint32_t)pool->config->threads;
         TAILQ_FOREACH(w, &pool->workers, link) {
             ret->pool_busy += w->outstanding;

@@ -67,6 +67,7 @@ struct pool *pool_new(struct host *host, struct config *owner, const struct conf
     TAILQ_INIT(&pool->ready[LANE_FAST]);
     timer_init(&pool->respawn_timer, pool_respawn, pool);
     generation_init(pool);
+    pool_breaker_init(pool);
     return pool;
 }
 
@@ -441,6 +442,7 @@ void pool_free(struct pool *pool) {
     }
     snapshot_finish(&pool->snapshot);
     arena_free(&pool->arena);
+    pool_breaker_finish(pool);
     free(pool->infos);
     config_free(&pool->config_owner);
     free(pool);

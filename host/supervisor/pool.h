@@ -16,6 +16,7 @@
 
 #include "base/err.h"
 #include "config/config.h"
+#include "supervisor/pool_breaker.h"
 
 struct host;
 struct pools;
@@ -80,6 +81,7 @@ struct pool_info {
     const struct pool_note *notes;       /* of its sandbox */
     uint32_t note_count;
     const struct crash_log *crash_log;
+    struct breaker_info breaker;
     const struct worker_info *workers;
     uint32_t worker_count;
 };

@@ -71,6 +71,7 @@ void pools_info(struct host *host, uint32_t index, struct pool_info *ret) {
         .last_crash = pool->last_crash[0] == '\0' ? NULL : pool->last_crash,
     };
     memcpy(ret->build, pool->build, sizeof ret->build);
+    pool_breaker_info(pool, &ret->breaker);
     struct worker_info *infos = realloc(pool->infos, (pool->worker_count + 1) * sizeof *infos);
     if (infos == NULL) {
         return;

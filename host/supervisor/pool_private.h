@@ -10,6 +10,7 @@
 #include "supervisor/crash.h"
 #include "supervisor/lane.h"
 #include "supervisor/pool.h"
+#include "supervisor/pool_breaker.h"
 #include "supervisor/snapshot.h"
 #include "supervisor/stats.h"
 #include "supervisor/worker.h"
@@ -69,6 +70,7 @@ struct pool {
     struct progress progress; /* ready.c's */
     int64_t since_ms;         /* wall; when this build was loaded first */
     char last_crash[512];
+    struct pool_breaker breaker;
     struct worker_info *infos; /* scratch of pools_info() */
     TAILQ_ENTRY(pool) link;    /* among those that do not serve */
 };

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "jobhost_plugin.h"
 #include "supervisor/commits.h"
@@ -155,6 +156,15 @@ static void say_stall(const struct host *host, const struct pool *pool, struct r
     ret->plugin = pool->config->entry.name;
 }
 
+/* It keeps no other plugin from its work, so the host is as ready as before. */
+static void note_breakers(struct host *host, struct ready_report *ret) {
+    for (uint32_t i = 0; i < host->pools->count && ret->note[0] == '\0'; i++) {
+        struct breaker_info breaker;
+        pool_breaker_info(host->pools->items[i], &breaker);
+        memcpy(ret->note, breaker.detail, sizeof ret->note);
+    }
+}
+
 void ready_report(struct host *host, struct ready_report *ret) {
     static const char *const details[READY_COUNT] = {
         [READY_YES] = "",
@@ -162,6 +172,7 @@ void ready_report(struct host *host, struct ready_report *ret) {
         [READY_DRAINING] = "the host is shutting down",
     };
     *ret = (struct ready_report){.code = READY_YES};
+    note_breakers(host, ret);
     const struct pool *pool = longest_idle(host, &ret->idle_ms);
     const struct ready_facts facts = {
         .starting = host->phase == HOST_STARTING || !host->settled,

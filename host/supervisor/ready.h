@@ -20,6 +20,7 @@ struct ready_report {
     enum ready_code code;
     char detail[320];   /* a sentence for people; "" when ready */
     const char *plugin; /* READY_STALLED: whose jobs; borrowed until the loop turns */
+    char note[192];     /* of a plugin that its breaker keeps from starting jobs; "" = none */
     int64_t idle_ms;    /* READY_STALLED: for how long */
 };
 /* As it is at this moment. */

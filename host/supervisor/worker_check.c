@@ -28,6 +28,9 @@ int64_t worker_check_first(const struct worker *w, const struct attempt *a) {
     if (a->job->spec.timeout_ms > 0) {
         first = check_min(first, a->job->spec.timeout_ms);
     }
+    if (a->lane->config->stall_ms > 0) {
+        first = check_min(first, a->lane->config->stall_ms);
+    }
     if (w->outstanding > (uint32_t)w->pool->config->threads && w->pool->worker_count > 1) {
         first = CHECK_STUCK_MS;
     }
@@ -63,6 +66,24 @@ static int64_t check_stop(struct worker *w, struct attempt *a, int64_t now) {
     return a->stop == STOP_ASKED ? term_at : kill_at;
 }
 
+/* When it counts as hung unless something is heard of it. While it waits for an answer of ours, its
+ * silence is our doing. */
+static int64_t check_stall(struct attempt *a, int64_t since, int64_t now) {
+    int64_t stall = a->lane->config->stall_ms;
+    if (stall == 0 || a->cancel_mask != 0) {
+        return INT64_MAX;
+    }
+    if (a->asking || a->committing) {
+        a->heard_mono_ms = now;
+    }
+    int64_t heard = a->heard_mono_ms > since ? a->heard_mono_ms : since;
+    if (now - heard >= stall) {
+        attempt_stall(a);
+        return INT64_MAX;
+    }
+    return heard + stall;
+}
+
 static int64_t check_running(struct worker *w, struct attempt *a, int64_t since, int64_t now) {
     int64_t wall = env_wall_ms(&w->host->env);
     int64_t due = now + CHECK_REPORT_EVERY_MS;
@@ -82,6 +103,7 @@ static int64_t check_running(struct worker *w, struct attempt *a, int64_t since,
             due = check_min(due, now + a->job->spec.deadline_ms - wall);
         }
     }
+    due = check_min(due, check_stall(a, since, now));
     int64_t report_at = a->reported_mono_ms == 0 ? since + CHECK_REPORT_AFTER_MS
                                                  : a->reported_mono_ms + CHECK_REPORT_EVERY_MS;
     if (now >= report_at && (a->reported_mono_ms == 0 || a->progress_news || a->log_news)) {

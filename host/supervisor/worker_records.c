@@ -288,5 +288,8 @@ int worker_record(struct worker *w, struct record *r, struct err *e) {
     if (record_rows[type].job == JOB_REQUIRED && a == NULL) {
         return err_set(e, -EPROTO, "record of type %u names no job", type);
     }
+    if (a != NULL && a->lane->config->stall_ms > 0) {
+        a->heard_mono_ms = env_mono_ms(&w->host->env);
+    }
     return record_rows[type].take(w, a, r, e);
 }

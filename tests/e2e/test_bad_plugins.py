@@ -66,6 +66,8 @@ def config():
     for name in (*REFUSED, *CRASHES, *HANGS, *HARMLESS, "forges"):
         plugins[name] = {"file": build.plugin(name), "grace": "200ms"}
     plugins["ctor-hang"]["start_timeout"] = "700ms"
+    for name in (*CRASHES, "forges"):
+        plugins[name]["crash_breaker"] = {"jobs": 0}  # they are meant to
     plugins["forks-child"]["exec"] = "true"  # else it may not even fork
     return {"plugins": plugins}
 
@@ -206,6 +208,38 @@ def test_a_new_build_lets_jobs_out_of_quarantine(make_host):
     audited = [e for e in host.get("/v1/audit")["items"] if e["action"] == "job.retry"]
     assert {e["target"] for e in audited} == set(jobs) and {e["actor"] for e in audited} == {"jobhost"}, audited
     host.assert_sound()
+
+
+def test_a_plugin_that_crashes_on_many_jobs_is_left_alone(make_host):
+    """Its jobs wait and are explained, others go on, and a probe that returns lets them start again."""
+    host = make_host({"plugins": {**chaos(crash_breaker={"jobs": 2, "pause": "1h"}),
+                                  "noop": {"file": build.plugin("noop")}}})
+    host.start()
+    for _ in range(2):
+        host.wait_job(host.submit("chaos.crash", {"how": "exit"}, retry={**SOON, "base": "2h"}), "scheduled")
+    waiting = host.submit("chaos.echo", {})
+    reasons = host.explain(waiting)
+    assert "crashed on too many jobs: nothing of it starts before" in reasons["breaker"], reasons
+    breaker = host.plugins()["chaos"]["breaker"]
+    assert (breaker["state"], breaker["trips"]) == ("open", 1) and breaker["until"] in breaker["detail"], breaker
+    assert breaker["detail"] in Cli(host)("plugins")
+    ready = host.get("/readyz")
+    assert ready["ok"] and ready["note"] == breaker["detail"], ready
+    assert "breaker" not in host.plugins()["noop"]
+    assert host.job(waiting)["state"] == "queued"
+    host.restart()  # begins anew
+    assert host.wait_job(waiting)["state"] == "succeeded"
+
+
+@pytest.mark.parametrize("plugin", HANGS)
+def test_a_run_that_says_nothing_hangs(make_host, plugin):
+    host = make_host({"plugins": {plugin: {"file": build.plugin(plugin), "grace": "200ms"}},
+                      "jobs": {f"{plugin}.run": {"stall": "300ms", "max_crashes": 2}}})
+    host.start()
+    dead = host.wait_job(host.submit(f"{plugin}.run", {}, retry=SOON), "dead")
+    assert (dead["error"]["class"], dead["error"]["code"]) == ("bug", "quarantined"), dead
+    assert [(h["code"], h["class"]) for h in dead["history"]] == [("stalled", "bug"), ("quarantined", "bug")], dead
+    assert "said nothing for 300 ms (stall)" in dead["error"]["message"] and dead["attempts"] == 0, dead
 
 
 def test_a_plugin_keeps_its_newest_crashes(crowd):

@@ -225,6 +225,23 @@ static void test_crashes_of_another_build(void) {
     EXPECT_EQ_INT(CRASHES_MAX, decide(&r, &c).after.crashes);
 }
 
+static void test_stalled(void) {
+    struct attempt_report r = returned(JH_YIELD, JH_E_NONE);
+    r.stalled = true;
+    r.cancelled = JH_CANCEL_DEADLINE;
+    struct outcome o = decide(&r, &fresh);
+    EXPECT_EQ_INT(JOB_EV_RETRY, o.event);
+    EXPECT_EQ_INT(JH_E_BUG, o.cls);
+    EXPECT_EQ_STR("stalled", o.code);
+    EXPECT_EQ_INT(1, o.after.crashes);
+    EXPECT_EQ_INT(0, o.after.attempts);
+    r.status = JH_OK;
+    EXPECT_EQ_INT(JOB_EV_SUCCEED, decide(&r, &fresh).event);
+    r.status = JH_CANCELLED;
+    r.cancelled |= JH_CANCEL_USER;
+    EXPECT_EQ_INT(JOB_EV_CANCEL, decide(&r, &fresh).event);
+}
+
 static void test_free_ends(void) {
     static const struct {
         enum attempt_end end;
@@ -462,6 +479,7 @@ static const struct expect_test tests[] = {
     {"RATE parks as long as it was told", test_rate},
     {"RESOURCE is free three times", test_resource},
     {"three crashes are a quarantine", test_crashes},
+    {"a stall is a hang", test_stalled},
     {"crashes are counted by build", test_crashes_of_another_build},
     {"neighbours, drains and returns unstarted are free", test_free_ends},
     {"every cancel with every status", test_cancels},

@@ -4,6 +4,7 @@
 
 #include "expect.h"
 #include "lab.h"
+#include "supervisor/jobs.h"
 #include "supervisor/pool_private.h"
 #include "supervisor/ready.h"
 
@@ -294,6 +295,132 @@ static void test_quarantine_by_build(void) {
     lab_end(lab);
 }
 
+/* ---- the plugin's breaker ---- */
+
+static enum plugin_breaker_state breaker(void) {
+    struct breaker_info info;
+    struct ready_report report;
+    pool_breaker_info(pool(), &info);
+    ready_report(lab->host, &report);
+    EXPECT_EQ_STR(info.detail, report.note);
+    EXPECT_EQ_INT(READY_YES, report.code);
+    return info.state;
+}
+
+static bool waits_for_breaker(const struct job_id *id) {
+    struct reason reasons[REASON_COUNT];
+    bool found = false;
+    unsigned n = jobs_explain(lab->host, lab_job(lab, id), NULL, reasons, REASON_COUNT);
+    for (unsigned i = 0; i < n; i++) {
+        found = found || reasons[i].code == REASON_BREAKER;
+    }
+    return found;
+}
+
+static struct lab_worker *crash_next(struct lab_worker *w) {
+    (void)start(w, 0);
+    lab_bury(lab, w, EXITED_3);
+    lab_advance(lab, 1000);
+    return lab_ready_worker(lab);
+}
+
+// Two jobs crash: nothing starts for the pause, then one at a time, until one returns.
+static void test_breaker(void) {
+    begin("workers: 1, threads: 2, crash_breaker: {jobs: 2, pause: 5m, max_pause: 8m}", NULL);
+    struct job_id bad[2] = {lab_submit(lab, LAB_SLOW)};
+    struct lab_worker *w = crash_next(lab_ready_worker(lab));
+    EXPECT_EQ_INT(BREAKER_CLOSED, breaker());
+    bad[1] = lab_submit(lab, LAB_SLOW);
+    w = crash_next(w);
+    EXPECT_EQ_INT(BREAKER_OPEN, breaker());
+    struct job_id good[2] = {lab_submit(lab, LAB_FAST), lab_submit(lab, LAB_FAST)};
+    EXPECT_FALSE(has_job(w));
+    EXPECT_EQ_INT(JOB_QUEUED, lab_state(lab, &good[0]));
+    EXPECT_TRUE(waits_for_breaker(&good[0]));
+    lab_advance(lab, 290000);
+    EXPECT_EQ_INT(BREAKER_OPEN, breaker());
+    EXPECT_FALSE(has_job(w));
+    lab_advance(lab, 10000);
+    EXPECT_EQ_INT(BREAKER_PROBING, breaker());
+    uint64_t slot = start(w, 0);
+    EXPECT_FALSE(has_job(w)); // the probe alone
+    EXPECT_TRUE(waits_for_breaker(&good[1]));
+    lab_bury(lab, w, EXITED_3); // for a longer time
+    lab_advance(lab, 470000);
+    w = lab_ready_worker(lab);
+    EXPECT_EQ_INT(BREAKER_OPEN, breaker());
+    EXPECT_FALSE(has_job(w));
+    lab_advance(lab, 10000);
+    slot = start(w, 0);
+    finish(w, 0, slot);
+    EXPECT_EQ_INT(BREAKER_CLOSED, breaker());
+    for (int i = 0; i < 3; i++) {
+        finish(w, 0, start(w, 0));
+    }
+    for (int i = 0; i < 2; i++) {
+        EXPECT_EQ_INT(JOB_SUCCEEDED, lab_state(lab, &bad[i]));
+        EXPECT_EQ_INT(JOB_SUCCEEDED, lab_state(lab, &good[i]));
+    }
+    lab_end(lab);
+}
+
+/* ---- hangs ---- */
+
+// Whatever is heard of it counts; silence ends it as a timeout would, and is charged as a crash.
+static void test_stall(void) {
+    begin("grace: 3s", "stall: 5s, timeout: 1d");
+    struct lab_worker *w = lab_ready_worker(lab);
+    struct job_id id = lab_submit(lab, LAB_SLOW);
+    uint64_t slot = start(w, 0);
+    for (int i = 0; i < 4; i++) {
+        lab_advance(lab, 4900);
+        EXPECT_EQ_UINT(0, attempt_find(lab->host, &id)->cancel_mask);
+        switch (i) {
+        case 0: say(w, slot, 1); break;
+        case 1:
+            EXPECT_EQ_INT(0, msg_progress_put(&w->out, slot, &(struct msg_progress){1, 2, 0}));
+            break;
+        case 2: put_step(w, slot, "s", 1); break;
+        default: lab_effect_kv(w, slot, "a", "b"); break;
+        }
+        lab_flush(w);
+        lab_settle(lab);
+    }
+    lab_advance(lab, 4999);
+    EXPECT_EQ_UINT(0, attempt_find(lab->host, &id)->cancel_mask);
+    lab_advance(lab, 1);
+    struct record r = lab_expect(lab, w, REC_CANCEL);
+    EXPECT_EQ_UINT(JH_CANCEL_DEADLINE, record_get_u32(&r));
+    lab_begin(lab, w, 0, 0);
+    lab_done(w, slot, JH_YIELD, JH_E_NONE);
+    lab_settle(lab);
+    const struct store_job *job = lab_job(lab, &id);
+    EXPECT_EQ_INT(JOB_SCHEDULED, job->state);
+    EXPECT_EQ_INT(JH_E_BUG, job->error.cls);
+    EXPECT_EQ_STR("stalled", job->error.code);
+    EXPECT_EQ_STR("it said nothing for too long", job->error.message);
+    EXPECT_EQ_INT(1, job->counters.crashes);
+    EXPECT_EQ_INT(0, job->counters.attempts);
+    lab_advance(lab, 20000);
+    w->immortal = true; // does not stop: TERM, KILL
+    (void)start(w, 0);
+    lab_advance(lab, 5000);
+    lab_advance(lab, 3000);
+    EXPECT_EQ_INT(SIGTERM, w->signal);
+    lab_advance(lab, 2000);
+    EXPECT_EQ_INT(SIGKILL, w->signal);
+    lab_bury(lab, w, SIGKILL);
+    job = lab_job(lab, &id);
+    EXPECT_EQ_STR("stalled", job->error.code);
+    EXPECT_CONTAINS("said nothing for 5000 ms", job->error.message);
+    EXPECT_EQ_INT(2, job->counters.crashes);
+    lab_advance(lab, 30000);
+    w = lab_ready_worker(lab);
+    finish(w, 0, start(w, 0));
+    EXPECT_EQ_INT(JOB_SUCCEEDED, lab_state(lab, &id));
+    lab_end(lab);
+}
+
 static const struct expect_test tests[] = {
     {"all that is known of a crash", test_record},
     {"a crash of which little is known", test_record_of_little},
@@ -302,5 +429,7 @@ static const struct expect_test tests[] = {
     {"suspects run one after the other", test_suspects_one_at_a_time},
     {"the others go on beside a suspect", test_others_go_on},
     {"a new build lets jobs out of quarantine", test_quarantine_by_build},
+    {"a plugin that crashes on many jobs is left alone", test_breaker},
+    {"a run that says nothing hangs", test_stall},
 };
 SUITE_MAIN("supervisor_crash", tests)
