@@ -284,6 +284,11 @@ static const struct config_field plugin_rows[] = {
     {"drain_hard", CONFIG_DURATION, FIELD_LIVE, AT(config_plugin, drain_hard_ms), .fallback = "10m",
      .max = 7 * DAY,
      .doc = "On reload: old processes are ended after this; their jobs start again."},
+    {"probation", CONFIG_DURATION, FIELD_LIVE, AT(config_plugin, probation_ms), .fallback = "60s",
+     .max = HOUR,
+     .doc = "On reload: new code of which three jobs crash in that time (and before 20 jobs have "
+            "ended) is "
+            "rolled back. 0s: never."},
     {"grace", CONFIG_DURATION, FIELD_LIVE, AT(config_plugin, grace_ms), .fallback = "10s",
      .max = HOUR, .doc = "From asking a job to stop to SIGTERM."},
     {"max_rss", CONFIG_SIZE, FIELD_LIVE, AT(config_plugin, max_rss), .fallback = "0B",

@@ -16,6 +16,7 @@
 #include "supervisor/host.h"
 #include "supervisor/hub.h"
 #include "supervisor/pool_private.h"
+#include "supervisor/rollback.h"
 #include "supervisor/stats.h"
 
 void claim_unref(struct claim *claim) {
@@ -402,7 +403,12 @@ void attempt_on_done(struct attempt *a, const struct msg_done *m) {
         attempt_say(a, m->scope, silent ? "it said nothing for too long" : m->message, m->code,
                     m->wait_key);
     }
-    attempt_begin_end(a);
+    struct pool *pool = a->pool;
+    bool bug = m->status != JH_OK && m->cls == JH_E_BUG && a->host->phase == HOST_RUNNING;
+    attempt_begin_end(a); // which may free it; its worker keeps the pool
+    if (bug) {
+        rollback_note(pool);
+    }
 }
 
 void attempt_end(struct attempt *a, enum attempt_end end, const char *error) {

@@ -181,6 +181,8 @@ static void leave(struct pool *pool, struct attempt_list *ret_held) {
         lane_give(a->lane, 1);
     }
     pool->state = POOL_DRAINING;
+    pool_hold(pool); // what it held may have been all that kept it
+    TAILQ_INSERT_TAIL(&pool->host->pools->others, pool, link);
 }
 
 static bool serves(struct pool *const *items, uint32_t count, const struct pool *pool) {
@@ -231,10 +233,9 @@ void pools_serve(struct pools *pools, struct pool **items, uint32_t count) {
     for (uint32_t i = 0; i < before_count; i++) {
         struct pool *pool = before[i];
         if (!serves(items, count, pool)) {
-            TAILQ_INSERT_TAIL(&pools->others, pool, link);
             drain(pool);
             bound_old_ones(pools, pool->plugin);
-            generation_end(pool);
+            pool_release(pool);
         }
     }
     free(before);

@@ -12,6 +12,7 @@
 #include "supervisor/manifest.h"
 #include "supervisor/pool_private.h"
 #include "supervisor/release.h"
+#include "supervisor/rollback.h"
 #include "supervisor/shutdown.h"
 
 enum {
@@ -275,7 +276,8 @@ void pool_on_gone(struct worker *w) {
         pool->ready_count--;
     }
     autopsy_settle(w, &crash);
-    if (autopsy_is_crash(w)) {
+    bool crashed = autopsy_is_crash(w);
+    if (crashed) {
         crash_log_add(&pool->plugin->crash_log, &crash);
     }
     TAILQ_REMOVE(&pool->workers, w, link);
@@ -292,6 +294,9 @@ void pool_on_gone(struct worker *w) {
         pool_respawn_later(pool);
     }
     dispatch_kick(host);
+    if (crashed) {
+        rollback_note(pool);
+    }
     generation_end(pool);
 }
 
@@ -440,6 +445,7 @@ void pool_free(struct pool *pool) {
         TAILQ_REMOVE(&pool->workers, w, link);
         worker_free(w);
     }
+    rollback_forget(pool);
     snapshot_finish(&pool->snapshot);
     arena_free(&pool->arena);
     pool_breaker_finish(pool);
@@ -465,6 +471,7 @@ void pools_free(struct pools **pp) {
     while ((plugin = SLIST_FIRST(&pools->plugins)) != NULL) {
         SLIST_REMOVE_HEAD(&pools->plugins, link);
         crash_log_finish(&plugin->crash_log);
+        rollback_forgive(plugin);
         free(plugin->name);
         free(plugin);
     }

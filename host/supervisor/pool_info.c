@@ -47,11 +47,14 @@ static void worker_describe(const struct worker *w, int64_t wall_offset, struct 
 
 void pools_info(struct host *host, uint32_t index, struct pool_info *ret) {
     struct pool *pool = generation_at(host->pools, index);
+    bool is_current = index < host->pools->count;
     int64_t wall_offset = env_wall_ms(&host->env) - env_mono_ms(&host->env);
     *ret = (struct pool_info){
         .name = pool->config->entry.name,
         .state = pool->state,
-        .fault = pool->fault[0] == '\0' ? NULL : pool->fault,
+        .fault = pool->fault[0] != '\0'                        ? pool->fault
+                 : is_current && pool->plugin->note[0] != '\0' ? pool->plugin->note
+                                                               : NULL,
         .file = pool->config->file,
         .sha256 = pool->snapshot.sha256,
         .manifest = pool->manifest.name == NULL ? NULL : &pool->manifest,
@@ -66,7 +69,7 @@ void pools_info(struct host *host, uint32_t index, struct pool_info *ret) {
                   .restarts = pool->plugin->restarts,
                   .exits = &pool->plugin->exits},
         .since_ms = pool->since_ms,
-        .current = index < host->pools->count,
+        .current = is_current,
         .generation = pool->number,
         .last_crash = pool->last_crash[0] == '\0' ? NULL : pool->last_crash,
     };

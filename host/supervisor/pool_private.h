@@ -22,6 +22,10 @@ struct plugin {
     uint64_t jobs_done, crashes, restarts;
     struct stats_words exits; /* of its workers, by autopsy_word() */
     struct crash_log crash_log;
+    char note[1024]; /* what was rolled back; "" = nothing */
+    char refused_sha256[65];
+    const struct config_plugin *refused; /* not to be tried again with that; NULL = nothing */
+    struct config *refused_owner;        /* held */
     SLIST_ENTRY(plugin) link;
 };
 SLIST_HEAD(plugin_list, plugin);
@@ -41,6 +45,9 @@ struct pool {
     struct config *config_owner; /* held: what `config` is part of */
     uint32_t number;             /* of the generation, from 1 */
     struct pool_trial *trial;    /* not NULL: it serves nobody yet */
+    bool returns;                /* it is tried in a rollback */
+    unsigned bugs;               /* jobs that crashed, or returned class BUG */
+    struct rollback *rollback;   /* on probation: to where; NULL = trusted */
     bool leaving;                /* what is being tried will do without it */
     unsigned users;              /* attempts that it holds, or once placed */
     enum pool_state state;

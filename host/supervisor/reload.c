@@ -10,6 +10,7 @@
 #include "supervisor/dirs.h"
 #include "supervisor/generation.h"
 #include "supervisor/host.h"
+#include "supervisor/rollback.h"
 #include "supervisor/sd_notify.h"
 #include "supervisor/serve.h"
 #include "supervisor/snapshot.h"
@@ -56,9 +57,13 @@ struct reload {
 
 const char *reload_verdict_name(enum reload_verdict verdict) {
     static const char *const names[] = {
-        [RELOAD_KEPT] = "kept",     [RELOAD_CHANGED] = "changed",
-        [RELOAD_ADDED] = "added",   [RELOAD_REMOVED] = "removed",
-        [RELOAD_FAILED] = "failed", [RELOAD_HELD_BACK] = "held_back",
+        [RELOAD_KEPT] = "kept",
+        [RELOAD_CHANGED] = "changed",
+        [RELOAD_ADDED] = "added",
+        [RELOAD_REMOVED] = "removed",
+        [RELOAD_FAILED] = "failed",
+        [RELOAD_HELD_BACK] = "held_back",
+        [RELOAD_ROLLED_BACK] = "rolled_back",
     };
     return names[verdict];
 }
@@ -156,6 +161,7 @@ static void end(struct reload *r) {
         w->listed = false;
         w->done(w, &r->last);
     }
+    rollback_resume(r->host);
     if (r->next_cause != NULL) {
         event_active(r->begin, EV_TIMEOUT, 0);
     }
@@ -167,7 +173,8 @@ static void give_up(struct reload *r) {
     for (size_t i = 0; i < r->count; i++) {
         struct item *it = &r->items[i];
         struct pool *next = it->next;
-        if (it->verdict != RELOAD_FAILED && it->verdict != RELOAD_KEPT) {
+        if (it->verdict != RELOAD_FAILED && it->verdict != RELOAD_KEPT &&
+            it->verdict != RELOAD_ROLLED_BACK) {
             it->verdict = RELOAD_HELD_BACK;
         }
         it->next = NULL;
@@ -195,7 +202,13 @@ static void serve(struct reload *r) {
     for (size_t i = 0; i < r->count; i++) {
         struct item *it = &r->items[i];
         if (it->next != NULL) {
+            rollback_forgive(it->next->plugin);
+            if (it->serving != NULL && it->serving->state == POOL_READY) {
+                rollback_watch(it->next, it->serving);
+            }
             items[count++] = it->next;
+        } else if (it->verdict == RELOAD_ROLLED_BACK) {
+            items[count++] = it->serving; // with the configuration that it knows
         } else if (it->config != NULL) {
             generation_reconfigure(it->serving, r->config, it->config, it->error.msg);
             items[count++] = it->serving;
@@ -296,10 +309,16 @@ static struct pool *serving(const struct host *host, const char *name) {
 
 static void compare(struct item *it) {
     const struct pool *now = it->serving;
+    const char *refused =
+        now == NULL ? NULL : rollback_refuses(now->plugin, it->snapshot.sha256, it->config);
     if (it->error.code != 0) {
         (void)is_fatal(it);
     } else if (now == NULL) {
         it->verdict = RELOAD_ADDED;
+    } else if (now->state == POOL_READY && refused != NULL) {
+        it->verdict = RELOAD_ROLLED_BACK;
+        it->of->partly = true;
+        (void)err_set(&it->error, -EAGAIN, "%s", refused);
     } else if (now->state != POOL_READY || strcmp(now->snapshot.sha256, it->snapshot.sha256) != 0 ||
                !config_plugin_same_processes(now->config, it->config)) {
         it->verdict = RELOAD_CHANGED;
@@ -443,8 +462,8 @@ static void begin(struct reload *r) {
 }
 
 static bool may_begin(const struct reload *r) {
-    return r->phase == IDLE && r->next_cause != NULL && r->host->phase == HOST_RUNNING &&
-           r->host->settled;
+    return r->phase == IDLE && !rollback_is_busy(r->host) && r->next_cause != NULL &&
+           r->host->phase == HOST_RUNNING && r->host->settled;
 }
 
 static void begin_wanted(evutil_socket_t fd, short what, void *arg) {
@@ -513,6 +532,10 @@ void reload_stop(struct host *host) {
         w->listed = false;
         refuse(host, w, "");
     }
+}
+
+bool reload_is_busy(const struct host *host) {
+    return host->reload->phase != IDLE;
 }
 
 const struct reload_report *reload_last(const struct host *host) {

@@ -19,12 +19,13 @@ struct host;
 struct reload;
 
 enum reload_verdict {
-    RELOAD_KEPT,     /* nothing about its processes has changed               */
-    RELOAD_CHANGED,  /* new code or settings serve; the old ones drain        */
-    RELOAD_ADDED,    /* serves, and did not before                            */
-    RELOAD_REMOVED,  /* is not configured any more; its processes drain       */
-    RELOAD_FAILED,   /* what is new of it does not work: `why`                */
-    RELOAD_HELD_BACK /* would have been changed, but for another one's failure */
+    RELOAD_KEPT,        /* nothing about its processes has changed               */
+    RELOAD_CHANGED,     /* new code or settings serve; the old ones drain        */
+    RELOAD_ADDED,       /* serves, and did not before                            */
+    RELOAD_REMOVED,     /* is not configured any more; its processes drain       */
+    RELOAD_FAILED,      /* what is new of it does not work: `why`                */
+    RELOAD_ROLLED_BACK, /* its build has been rolled back, and is not tried again: `why` */
+    RELOAD_HELD_BACK    /* would have been changed, but for another one's failure */
 };
 
 struct reload_item {
@@ -66,6 +67,8 @@ void reload_forget(struct host *host, struct reload_waiter *w);
 void reload_resume(struct host *host);
 /* The host begins to stop: what is being tried is given up, and who waits hears so. */
 void reload_stop(struct host *host);
+/* Is one under way? Then nothing else may switch. */
+bool reload_is_busy(const struct host *host);
 /* The last one's verdict; NULL = there was none. */
 const struct reload_report *reload_last(const struct host *host);
 

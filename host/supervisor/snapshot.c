@@ -176,6 +176,12 @@ int snapshot_take(const char *file, const char *state_dir, struct snapshot *ret,
     return 0;
 }
 
+int snapshot_copy_of(const struct snapshot *from, struct snapshot *ret) {
+    *ret = *from;
+    ret->path = from->path == NULL ? NULL : strdup(from->path);
+    return from->path != NULL && ret->path == NULL ? -ENOMEM : 0;
+}
+
 void snapshot_finish(struct snapshot *s) {
     free(s->path);
     *s = (struct snapshot){.path = NULL};

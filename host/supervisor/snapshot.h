@@ -19,6 +19,8 @@ struct snapshot {
  * only. */
 int snapshot_take(const char *file, const char *state_dir, struct snapshot *ret, struct err *e);
 void snapshot_finish(struct snapshot *s);
+/* The same file by another name in memory. 0 or -ENOMEM. */
+int snapshot_copy_of(const struct snapshot *from, struct snapshot *ret);
 
 /* Deletes the oldest of them but for SNAPSHOTS_KEPT, and those that `in_use` names. What cannot be deleted stays. Blocking. */
 enum { SNAPSHOTS_KEPT = 3 };

@@ -12,6 +12,7 @@ from lib.host import chaos
 from lib.procs import alive, open_fds, rss_bytes, wait_until, workers_of
 from lib.workload import JOBS_CONFIG, Workload
 
+SOON = {"backoff": "fixed", "base": "10ms", "jitter": 0}
 # What cannot be loaded as the next version of a plugin, and a word of the reason.
 REFUSED = {
     "bad-magic": "magic is 0x12345678",
@@ -365,3 +366,43 @@ def test_many_generations(make_host, builds):
         assert rss_then - rss < (4 << 20)
     snapshots = os.listdir(os.path.join(host.state_dir, "run", "so"))
     assert len(snapshots) <= 6, snapshots  # the last three, and what is or was in use at the last reload
+
+
+def test_rollback(make_host, builds):
+    """What crashes only under real jobs goes back to what was before, and stays away until it changes."""
+    builds.put("ok-v1")
+    host = make_host({"plugins": {"ok": {"file": builds.path}}, "jobs": {"ok.run": {"max_crashes": 100, "retry": SOON}}})
+    host.start()
+    assert version(host) == "1.0.0"
+    builds.put("ok-crash")
+    assert verdicts(reload(host)) == {"ok": "changed"}
+    jobs = [host.submit("ok.run", "x") for _ in range(5)]
+    for job in jobs:  # at last under the old code
+        assert host.wait_job(job)["state"] == "succeeded"
+        assert host.result(job).startswith(b"1.0.0:")
+    wait_until(lambda: generations(host) == ([3], []), build.PATIENCE_S, lambda: f"the first build serves again: {generations(host)}")
+    plugin = host.plugins()["ok"]
+    assert plugin["state"] == "ready" and "was rolled back" in plugin["fault"], plugin
+    assert "plugin.rolled_back" in host.read_log()
+    report = reload(host, ok=False)  # the file is as it was
+    assert verdicts(report) == {"ok": "rolled_back"}
+    assert "replace the file" in report["plugins"][0]["reason"]
+    assert version(host) == "1.0.0"
+    builds.put("ok-v2")
+    assert verdicts(reload(host)) == {"ok": "changed"}
+    assert version(host) == "2.0.0"
+    assert "fault" not in host.plugins()["ok"]
+
+
+def test_no_rollback(make_host, builds):
+    """Not without a probation, and not of the first code that a host has."""
+    builds.put("ok-crash")
+    host = make_host({"plugins": {"ok": {"file": builds.path, "probation": "0s"}}, "jobs": {"ok.run": {"max_crashes": 3, "retry": SOON}}})
+    host.start()
+    assert host.wait_job(host.submit("ok.run", "x"))["error"]["code"] == "quarantined"
+    assert generations(host) == ([1], [])
+    builds.again("ok-crash")
+    assert verdicts(reload(host)) == {"ok": "changed"}
+    assert host.wait_job(host.submit("ok.run", "y"))["error"]["code"] == "quarantined"
+    assert generations(host)[0] == [2]
+    assert "fault" not in host.plugins()["ok"]
