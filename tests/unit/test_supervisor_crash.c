@@ -184,6 +184,7 @@ static void test_suspects_run_alone(void) {
     EXPECT_FALSE(has_job(w));
     struct job_id after = lab_submit(lab, LAB_SLOW);
     EXPECT_FALSE(has_job(w)); // or its turn would never come
+    EXPECT_EQ_INT(READY_YES, readiness());
     lab_advance(lab, 600000);
     EXPECT_EQ_INT(READY_YES, readiness()); // this is no standstill
     finish(w, 0, old);
@@ -191,6 +192,7 @@ static void test_suspects_run_alone(void) {
     lab_begin(lab, w, 0, slot);
     EXPECT_EQ_UINT(1, lab_seen(lab, w)->outstanding);
     EXPECT_FALSE(has_job(w));
+    EXPECT_EQ_INT(READY_YES, readiness());
     lab_advance(lab, 600000);
     EXPECT_EQ_INT(READY_YES, readiness());
     finish(w, 0, slot);
@@ -292,6 +294,29 @@ static void test_quarantine_by_build(void) {
     w = lab_ready_worker(lab);
     finish(w, 0, start(w, 0));
     EXPECT_EQ_INT(JOB_SUCCEEDED, lab_state(lab, &id));
+    lab_end(lab);
+}
+
+// What a job did under old code is not held against it under new.
+static void test_crashes_by_build(void) {
+    begin("workers: 1", "max_crashes: 2");
+    struct lab_worker *w = lab_ready_worker(lab);
+    struct job_id id = lab_submit(lab, LAB_SLOW);
+    (void)start(w, 0);
+    lab_bury(lab, w, EXITED_3);
+    lab_shut(lab);
+    lab_change_plugin(lab, "other code");
+    lab_reopen(lab);
+    for (int i = 1; i <= 2; i++) {
+        w = lab_ready_worker(lab);
+        lab_advance(lab, 60000);
+        (void)start(w, 0);
+        lab_bury(lab, w, EXITED_3);
+        EXPECT_EQ_INT(i, lab_job(lab, &id)->counters.crashes);
+        EXPECT_EQ_INT(i == 2 ? JOB_DEAD : JOB_SCHEDULED, lab_state(lab, &id));
+        lab_advance(lab, 1000);
+    }
+    (void)lab_ready_worker(lab);
     lab_end(lab);
 }
 
@@ -429,6 +454,7 @@ static const struct expect_test tests[] = {
     {"suspects run one after the other", test_suspects_one_at_a_time},
     {"the others go on beside a suspect", test_others_go_on},
     {"a new build lets jobs out of quarantine", test_quarantine_by_build},
+    {"crashes are counted by build", test_crashes_by_build},
     {"a plugin that crashes on many jobs is left alone", test_breaker},
     {"a run that says nothing hangs", test_stall},
 };
