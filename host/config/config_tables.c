@@ -293,7 +293,8 @@ static const struct config_field plugin_rows[] = {
      .max = HOUR, .doc = "From asking a job to stop to SIGTERM."},
     {"max_rss", CONFIG_SIZE, FIELD_LIVE, AT(config_plugin, max_rss), .fallback = "0B",
      .max = 16 * TIB,
-     .doc = "Memory of one process; above it the process is replaced. 0B = no limit."},
+     .doc = "Resident memory of one process; above it the process takes no more jobs and is "
+            "replaced, above one and a half times it is killed. 0B = no limit."},
     {"isolation", CONFIG_WORD, 0, AT(config_plugin, isolation), .fallback = "worker",
      .words = WORDS("worker", "process"), .doc = "`process` gives each job a process of its own."},
     {"exec", CONFIG_STRINGS, FIELD_ONE, MANY(config_plugin, exec, exec_count), .max = 32,

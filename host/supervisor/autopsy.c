@@ -135,12 +135,20 @@ static bool autopsy_was_killed_from_outside(const struct worker *w) {
            WTERMSIG(w->end.status) == SIGKILL;
 }
 
+/* By the kernel, most likely, or by us for max_rss. */
+static bool autopsy_was_memory(const struct worker *w) {
+    return w->for_memory || autopsy_was_killed_from_outside(w);
+}
+
 const char *autopsy_word(const struct worker *w) {
     if (w->said_bye || w->for_drain) {
         return "drained";
     }
     if (w->for_a_job) {
         return "cancel";
+    }
+    if (w->for_memory) {
+        return "memory";
     }
     if (autopsy_was_killed_from_outside(w)) {
         return "killed";
@@ -199,7 +207,7 @@ static void autopsy_started(struct worker *w, struct attempt *a, struct crash *c
     } else if (w->for_a_job || (w->crashed && w->crash_slot != 0 && w->crash_slot != a->slot)) {
         attempt_end(a, ATTEMPT_NEIGHBOUR, crash->message);
     } else {
-        bool outside = autopsy_was_killed_from_outside(w);
+        bool outside = autopsy_was_memory(w);
         autopsy_charge(a, crash);
         attempt_end(a, outside ? ATTEMPT_OOM : ATTEMPT_CRASHED, crash->message);
     }
@@ -219,8 +227,8 @@ static bool autopsy_found_running(const struct worker *w) {
  * After a breach nothing is believed. And where nothing was running, somebody must have wrecked the
  * process before it could tell of its own end, and would do it again. */
 static bool autopsy_blames_ended(const struct worker *w) {
-    return w->distrusted || (autopsy_is_crash(w) && !autopsy_was_killed_from_outside(w) &&
-                             !autopsy_found_running(w));
+    return w->distrusted ||
+           (autopsy_is_crash(w) && !autopsy_was_memory(w) && !autopsy_found_running(w));
 }
 
 void autopsy_settle(struct worker *w, struct crash *crash) {

@@ -94,11 +94,24 @@ static uint32_t dispatch_capacity(const struct lane *lane) {
     return window + (ahead > DISPATCH_AHEAD_MAX ? DISPATCH_AHEAD_MAX : ahead);
 }
 
+/* In hand of workers that are not counted as ready: they take no room from those that are. */
+static uint32_t dispatch_leaving(const struct pool *pool) {
+    const struct worker *w;
+    uint32_t n = 0;
+    if (pool->draining > 0) {
+        TAILQ_FOREACH(w, &pool->workers, link) {
+            n += w->state == WORKER_DRAINING ? w->outstanding : 0;
+        }
+    }
+    return n;
+}
+
 /* A fast lane has hundreds in hand for milliseconds: they do not count where slow ones wait for a
  * thread, or those would never get one. */
 uint32_t dispatch_room(const struct lane *lane) {
     struct pool *pool = lane->pool;
-    uint32_t capacity = dispatch_capacity(lane), allowed = pool_breaker_room(pool);
+    uint32_t capacity = dispatch_capacity(lane) + dispatch_leaving(pool);
+    uint32_t allowed = pool_breaker_room(pool);
     uint32_t taken = pool->in_hand[LANE_SLOW];
     if (lane->pace == LANE_FAST) {
         taken += pool->in_hand[LANE_FAST];

@@ -162,6 +162,13 @@ void pool_resize(struct pool *pool) {
     }
 }
 
+void pool_retire(struct worker *w, const char *why) {
+    if (w->state == WORKER_READY) {
+        worker_drain(w, why);
+        pool_resize(w->pool);
+    }
+}
+
 static void pool_respawn(struct timer *t, void *arg) {
     struct pool *pool = arg;
     (void)t;
@@ -282,6 +289,8 @@ void pool_on_gone(struct worker *w) {
     }
     TAILQ_REMOVE(&pool->workers, w, link);
     pool->worker_count--;
+    pool->draining -= w->drained ? 1 : 0;
+    bool replaced = w->drained && w->said_bye; // when it was told to go
     worker_free(w);
     if (host->phase != HOST_RUNNING && host->phase != HOST_STARTING) {
         shutdown_progress(host);
@@ -290,7 +299,7 @@ void pool_on_gone(struct worker *w) {
     if (pool->state == POOL_STARTING) {
         pool_fail(pool, crash.message);
         host_plugin_settled(host);
-    } else if (pool->state == POOL_READY) {
+    } else if (pool->state == POOL_READY && !replaced) {
         pool_respawn_later(pool);
     }
     dispatch_kick(host);

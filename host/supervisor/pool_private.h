@@ -62,6 +62,7 @@ struct pool {
     size_t setting_count;
     struct worker_list workers;
     uint32_t worker_count, ready_count, target;
+    uint32_t draining;            /* of the workers: they only finish what they run */
     struct attempt_list held;     /* claimed, at no worker */
     const struct worker *kept;    /* runs empty for a suspect; compared, never followed */
     bool turned_slow;             /* a lane did, which may have hundreds of them in hand */
@@ -122,6 +123,9 @@ void pool_free(struct pool *pool);
 int pool_on_hello(struct worker *w, const struct msg_hello *m, struct err *e);
 void pool_on_ready(struct worker *w);
 void pool_on_gone(struct worker *w);
+/* It takes no more jobs, and goes when it has finished what it runs; another is started in its
+ * place at once. Of one that is not ready: nothing. `why` is a constant. */
+void pool_retire(struct worker *w, const char *why);
 void pool_want_flush(struct worker *w);
 /* Sends what workers were given in this turn of the loop, now instead of at its end. */
 void pools_flush(struct pools *pools);

@@ -15,6 +15,7 @@
 #include "supervisor/dispatch.h"
 #include "supervisor/host.h"
 #include "supervisor/lane.h"
+#include "supervisor/memory.h"
 #include "supervisor/pool_private.h"
 #include "supervisor/spawn.h"
 #include "supervisor/worker_check.h"
@@ -91,6 +92,7 @@ static void worker_cancel_timers(struct worker *w) {
     timer_cancel(w->host->timers, &w->start_timer);
     timer_cancel(w->host->timers, &w->end_timer);
     timer_cancel(w->host->timers, &w->check_timer);
+    timer_cancel(w->host->timers, &w->memory_timer);
 }
 
 static void worker_end_of_stream(struct worker *w);
@@ -289,6 +291,7 @@ static struct worker *worker_new(struct pool *pool) {
     timer_init(&w->start_timer, worker_start_late, w);
     timer_init(&w->end_timer, worker_end_late, w);
     timer_init(&w->check_timer, worker_check, w);
+    timer_init(&w->memory_timer, memory_check, w);
     return w;
 }
 
@@ -359,6 +362,7 @@ void worker_drain(struct worker *w, const char *why) {
     }
     w->state = WORKER_DRAINING;
     w->pool->ready_count--;
+    w->pool->draining++;
     w->drained = true;
     struct record_writer *out = worker_out(w, 0);
     if (out != NULL) {
@@ -467,6 +471,7 @@ bool worker_place(struct worker *w, struct attempt *a) {
     w->outstanding++;
     w->alone = attempt_is_suspect(a);
     w->load_us += a->cost_us;
+    memory_watch(w);
     worker_check_by(w, a->placed_mono_ms + worker_check_first(w, a));
     return true;
 }

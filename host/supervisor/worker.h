@@ -41,10 +41,11 @@ struct worker {
     int pidfd, sock;
     struct event *ev_read, *ev_write, *ev_pid;
     struct start_page *page;
-    struct timer start_timer; /* load, ABI check, create()                                */
-    struct timer end_timer;   /* from the end of its socket to its own end               */
-    struct timer check_timer; /* timeouts, stops, START reports, hung process             */
-    int64_t check_due_ms;     /* mono; 0 = not running                                    */
+    struct timer start_timer;  /* load, ABI check, create()                                */
+    struct timer end_timer;    /* from the end of its socket to its own end               */
+    struct timer memory_timer; /* memory.c's */
+    struct timer check_timer;  /* timeouts, stops, START reports, hung process             */
+    int64_t check_due_ms;      /* mono; 0 = not running                                    */
     int64_t spawned_mono_ms, ready_mono_ms;
     int64_t spawned_us, seen_us; /* real time, whatever a test does to the clock           */
     struct out_packets out;
@@ -64,6 +65,7 @@ struct worker {
     struct spawn_end end;
     bool distrusted; /* it broke the protocol */
     bool killed_by_us;
+    bool for_memory;      /* it was killed for what it took                               */
     bool for_a_job;       /* it was terminated because one of its attempts would not stop */
     bool for_drain;       /* it was killed at the hard deadline of its generation's drain */
     const char *kill_why; /* a constant                                                   */

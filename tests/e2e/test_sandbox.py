@@ -233,3 +233,43 @@ def test_landlock_switched_off_is_shown(caged):
     host = caged(sandbox={"landlock": False})
     assert notes(host)["landlock"] == ("off", "switched off")
     assert ask(host, "read /etc/passwd") == "ok"
+
+
+# ---- memory that is taken and not given back
+
+@pytest.mark.skipif(build.SANITIZED, reason="a sanitizer takes memory of its own")
+def test_a_worker_that_has_grown_is_replaced_when_it_is_done(caged):
+    host = caged(max_rss="100MiB")
+    worker, = host.workers("cage")
+    assert ask(host, "eat 120") == "120"
+    wait_until(lambda: worker not in host.workers("cage") and host.workers("cage"), build.PATIENCE_S, "another has its place")
+    plugin = host.plugins()["cage"]
+    assert plugin["crashes"] == 0, plugin
+    assert ask(host, "eat 1") == "1"
+    assert "replaced when it has finished" in host.read_log()
+
+
+@pytest.mark.skipif(build.SANITIZED, reason="a sanitizer takes memory of its own")
+def test_a_worker_that_has_grown_finishes_what_it_runs(caged):
+    """Its place is taken at once, so that one long job does not hold up the others."""
+    host = caged(max_rss="100MiB", grace="200ms")
+    worker, = host.workers("cage")
+    held = host.submit("cage.run", "hold 120")
+    wait_until(lambda: worker not in host.workers("cage") and host.workers("cage"), build.PATIENCE_S, "another has its place")
+    assert ask(host, "eat 1") == "1"
+    assert host.job(held)["state"] == "running" and alive(worker)
+    host.act(held, "cancel")
+    assert host.wait_job(held)["state"] == "cancelled"
+    wait_until(lambda: not alive(worker), build.PATIENCE_S, "the old one is gone")
+    host.assert_sound()
+
+
+@pytest.mark.skipif(build.SANITIZED, reason="a sanitizer takes memory of its own")
+def test_a_worker_that_grows_and_grows_is_killed(caged):
+    host = caged(max_rss="100MiB")
+    job = host.wait_job(host.submit("cage.run", "hold 300", retry={**SOON, "base": "1h"}), "scheduled")
+    error = job["error"]
+    assert error["class"] == "resource" and "one and a half times max_rss" in error["message"], error
+    assert job["attempts"] == 0 and "crashes" not in job, job  # as when the kernel had killed it
+    host.act(job["id"], "cancel")
+    assert ask(host, "eat 1") == "1"

@@ -262,6 +262,15 @@ static int do_exec(const char *arg, char out[ANSWER_MAX]) {
     return r;
 }
 
+// As eat, and stays.
+static int do_hold(const char *arg, char out[ANSWER_MAX]) {
+    int r = do_eat(arg, out);
+    while (r == 0) {
+        (void)pause();
+    }
+    return r;
+}
+
 static int do_spin(const char *arg, char out[ANSWER_MAX]) {
     (void)arg;
     (void)out;
@@ -275,13 +284,16 @@ static const struct {
     const char *name;
     cage_verb act;
 } verbs[] = {
-    {"limit", do_limit},         {"eat", do_eat},         {"fill", do_fill},
-    {"spin", do_spin},           {"call", do_call},       {"fork", do_fork},
-    {"daemonise", do_daemonise}, {"close", do_close},     {"thread", do_thread},
-    {"namespace", do_namespace}, {"signal", do_signal},   {"socket", do_socket},
-    {"exec", do_exec},           {"read", do_read},       {"write", do_write},
-    {"temporary", do_temporary}, {"connect", do_connect}, {"listen", do_listen},
-    {"resolve", do_resolve},
+    {"limit", do_limit},         {"eat", do_eat},
+    {"hold", do_hold},           {"fill", do_fill},
+    {"spin", do_spin},           {"call", do_call},
+    {"fork", do_fork},           {"daemonise", do_daemonise},
+    {"close", do_close},         {"thread", do_thread},
+    {"namespace", do_namespace}, {"signal", do_signal},
+    {"socket", do_socket},       {"exec", do_exec},
+    {"read", do_read},           {"write", do_write},
+    {"temporary", do_temporary}, {"connect", do_connect},
+    {"listen", do_listen},       {"resolve", do_resolve},
 };
 
 static int obey(const char *text, char out[ANSWER_MAX]) {
