@@ -86,7 +86,7 @@ static void dispatch_retry_later(struct host *host) {
  */
 static uint32_t dispatch_capacity(const struct lane *lane) {
     uint32_t threads = lane->pool->ready_count * (uint32_t)lane->pool->config->threads;
-    if (lane->pace == LANE_SLOW) {
+    if (lane->pace == LANE_SLOW || pool_is_one_job(lane->pool)) {
         return threads;
     }
     uint32_t window = threads * lane_per_thread(lane);

@@ -162,6 +162,11 @@ void pool_resize(struct pool *pool) {
     }
 }
 
+bool pool_is_one_job(const struct pool *pool) {
+    const char *isolation = pool->config->isolation;
+    return isolation != NULL && strcmp(isolation, "process") == 0;
+}
+
 void pool_retire(struct worker *w, const char *why) {
     if (w->state == WORKER_READY) {
         worker_drain(w, why);

@@ -126,6 +126,8 @@ void pool_on_gone(struct worker *w);
 /* It takes no more jobs, and goes when it has finished what it runs; another is started in its
  * place at once. Of one that is not ready: nothing. `why` is a constant. */
 void pool_retire(struct worker *w, const char *why);
+/* `isolation: process`: a worker ends with its first job. */
+bool pool_is_one_job(const struct pool *pool);
 void pool_want_flush(struct worker *w);
 /* Sends what workers were given in this turn of the loop, now instead of at its end. */
 void pools_flush(struct pools *pools);

@@ -386,8 +386,8 @@ bool worker_has_room(const struct worker *w, const struct attempt *a) {
     if (attempt_is_suspect(a) || w->alone || w == w->pool->kept) {
         return attempt_is_suspect(a) && w->outstanding == 0;
     }
-    if (w->outstanding < threads) {
-        return true;
+    if (w->outstanding < threads || pool_is_one_job(w->pool)) {
+        return w->outstanding < threads;
     }
     return w->outstanding < threads * (RECORD_WINDOW_MAX + 1) &&
            worker_est_us(lane) < WORKER_EST_UNKNOWN_US &&

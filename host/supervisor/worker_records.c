@@ -219,6 +219,9 @@ static int on_done(struct worker *w, struct attempt *a, struct record *r, struct
     w->pool->deaths = 0;
     a->worker = NULL;
     attempt_on_done(a, &m);
+    if (pool_is_one_job(w->pool)) {
+        pool_retire(w, "it has had its job");
+    }
     dispatch_kick(w->host);
     return 0;
 }

@@ -273,3 +273,22 @@ def test_a_worker_that_grows_and_grows_is_killed(caged):
     assert job["attempts"] == 0 and "crashes" not in job, job  # as when the kernel had killed it
     host.act(job["id"], "cancel")
     assert ask(host, "eat 1") == "1"
+
+
+# ---- a process for each job
+
+def test_each_job_has_a_process_of_its_own(caged):
+    host = caged(workers=2, isolation="process")
+    seen = set()
+    for _ in range(3):
+        fresh = wait_until(lambda: len(host.workers("cage")) == 2 and host.workers("cage"), build.PATIENCE_S, "two workers wait")
+        assert ask(host, "call getppid") == "ok"
+        wait_until(lambda: not all(alive(pid) for pid in fresh), build.PATIENCE_S, "one has gone with its job")
+        seen |= {pid for pid in fresh if not alive(pid)}
+    assert len(seen) == 3, seen
+    jobs = host.wait_all([host.submit("cage.run", "call getppid") for _ in range(20)])
+    assert all(job["state"] == "succeeded" for job in jobs)
+    plugin = host.plugins()["cage"]
+    assert (plugin["crashes"], plugin["jobs_done"]) == (0, 23), plugin
+    assert all(worker["jobs_done"] <= 1 for worker in plugin["workers"]), plugin["workers"]
+    host.assert_sound()
