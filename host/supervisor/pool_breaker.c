@@ -32,6 +32,7 @@ static void breaker_crashed(struct pool *pool, const struct job_id *id) {
     if (plugin_breaker_crash(b, &pool->config->breaker, (uint64_t)id_order(id), now)) {
         log_warn(&pool->host->log, "plugin.breaker", "plugin=%s state=open pause_ms=%lld trips=%u",
                  pool->config->entry.name, (long long)(b->until_ms - now), b->trips);
+        pool->breaker.until_wall_ms = env_wall_ms(&pool->host->env) + b->until_ms - now;
         (void)timer_set(pool->host->timers, &pool->breaker.timer, b->until_ms);
         dispatch_kick(pool->host);
     }
@@ -87,7 +88,7 @@ void pool_breaker_info(struct pool *pool, struct breaker_info *ret) {
     char at[RFC3339_LEN + 1];
     *ret = (struct breaker_info){.state = plugin_breaker_look(b, now), .trips = b->trips};
     if (ret->state == BREAKER_OPEN) {
-        ret->until_ms = env_wall_ms(&pool->host->env) + b->until_ms - now;
+        ret->until_ms = pool->breaker.until_wall_ms;
         rfc3339_format(ret->until_ms, at);
         snprintf(ret->detail, sizeof ret->detail,
                  "plugin \"%.64s\" crashed on too many jobs: nothing of it starts before %s",

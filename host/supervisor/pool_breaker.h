@@ -15,7 +15,8 @@ struct pool;
 
 struct pool_breaker {
     struct plugin_breaker core;
-    struct timer timer; /* running while it is open */
+    struct timer timer;    /* running while it is open */
+    int64_t until_wall_ms; /* as people are told, the same each time */
 };
 
 void pool_breaker_init(struct pool *pool);
