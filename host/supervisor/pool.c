@@ -135,10 +135,15 @@ void pool_fill(struct pool *pool) {
     // those that drain are none of it
     while (pool->ready_count + starting < pool->target && starting < POOL_STARTS_AT_ONCE) {
         starting++;
-        if (pool_spawn(pool) == NULL) {
-            pool_respawn_later(pool);
-            return;
+        if (pool_spawn(pool) != NULL) {
+            continue;
         }
+        if (pool->trial != NULL) {
+            pool_fail(pool, pool->last_crash); // a reload does not wait for better times
+        } else {
+            pool_respawn_later(pool);
+        }
+        return;
     }
 }
 
@@ -241,7 +246,8 @@ void pool_on_ready(struct worker *w) {
     log_info(&host->log, "worker.ready", "plugin=%s build=%s pid=%d start_ms=%lld",
              pool->config->entry.name, pool->build, (int)w->pid,
              (long long)(w->ready_mono_ms - w->spawned_mono_ms));
-    if (host->phase != HOST_RUNNING || pool->state == POOL_DRAINING) {
+    if (host->phase != HOST_RUNNING || pool->state == POOL_DRAINING ||
+        pool->ready_count > pool->target) { // fewer are wanted than when it was started
         worker_drain(w, "it is no longer needed");
         return;
     }

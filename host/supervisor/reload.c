@@ -144,9 +144,9 @@ static void forget_items(struct reload *r) {
     config_free(&r->config);
 }
 
+// The report has been made: what the items name may be gone.
 static void end(struct reload *r) {
     struct reload_waiter *w;
-    make_report(r);
     log_report(r);
     sd_notify_send(r->host->notify_socket,
                    r->failed ? "STATUS=serving; the last reload failed" : "STATUS=serving");
@@ -185,6 +185,7 @@ static void give_up(struct reload *r) {
             generation_abandon(next);
         }
     }
+    make_report(r);
     end(r);
 }
 
@@ -218,6 +219,7 @@ static void serve(struct reload *r) {
     r->host->config = config_hold(r->config);
     host_configure_log(r->host);
     lane_configure_all(r->host);
+    make_report(r); // of those that go some have no worker, and are freed at once
     pools_serve(pools, items, count);
     serve_reload(r->host);
     end(r);
@@ -362,6 +364,7 @@ static void read_done(struct side_op *op) {
     r->failed = r->config == NULL || host->phase != HOST_RUNNING;
     if (r->failed || !add_gone(r)) {
         r->failed = true;
+        make_report(r);
         end(r);
         return;
     }

@@ -406,3 +406,15 @@ def test_no_rollback(make_host, builds):
     assert host.wait_job(host.submit("ok.run", "y"))["error"]["code"] == "quarantined"
     assert generations(host)[0] == [2]
     assert "fault" not in host.plugins()["ok"]
+
+
+def test_what_never_ran_is_removed(make_host, folder):
+    """It has no process that could drain, and is gone when the verdict is given."""
+    bad = Builds(folder, "bad.so")
+    bad.put("text-file")
+    plugins = {"ok": {"file": build.plugin("ok-v1")}}
+    host = make_host({"plugins": {**plugins, "bad": {"file": bad.path}}})
+    host.start()
+    host.configure({"plugins": plugins})
+    assert verdicts(reload(host)) == {"ok": "kept", "bad": "removed"}
+    assert version(host) == "1.0.0"

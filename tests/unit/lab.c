@@ -179,19 +179,38 @@ void lab_change_plugin(struct lab *lab, const char *content) {
     (void)close(fd);
 }
 
-static struct config *load_config(struct lab *lab) {
-    char text[4096];
-    struct config_report report;
+static void write_config(const struct lab *lab) {
+    char path[200];
     const struct lab_options *o = &lab->options;
-    (void)snprintf(text, sizeof text,
-                   "host: {state_dir: %s/var, admin: unix:%s/admin.sock, log_level: %s}\n"
-                   "store: {url: \"sqlite:%s/jobs.db\"%s%s}\n"
-                   "plugins:\n  t: {file: %s/t.so%s%s}\n%s",
-                   lab->dir, lab->dir, o->loud ? "debug" : "error", lab->dir,
-                   o->store == NULL ? "" : ", ", o->store == NULL ? "" : o->store, lab->dir,
-                   o->plugin == NULL ? "" : ", ", o->plugin == NULL ? "" : o->plugin,
-                   o->more == NULL ? "" : o->more);
-    struct config *config = config_load_text("lab.yaml", bytes_of(text), lab->env, NULL, &report);
+    (void)snprintf(path, sizeof path, "%s/lab.yaml", lab->dir);
+    FILE *out = fopen(path, "we");
+    if (out == NULL) {
+        lab_fail("%s: %s", path, strerror(errno));
+    }
+    (void)fprintf(out,
+                  "host: {state_dir: %s/var, admin: unix:%s/admin.sock, log_level: %s}\n"
+                  "store: {url: \"sqlite:%s/jobs.db\"%s%s}\n"
+                  "plugins:\n  t: {file: %s/t.so%s%s}\n%s",
+                  lab->dir, lab->dir, o->loud ? "debug" : "error", lab->dir,
+                  o->store == NULL ? "" : ", ", o->store == NULL ? "" : o->store, lab->dir,
+                  o->plugin == NULL ? "" : ", ", o->plugin == NULL ? "" : o->plugin,
+                  o->more == NULL ? "" : o->more);
+    if (fclose(out) != 0) {
+        lab_fail("%s: %s", path, strerror(errno));
+    }
+}
+
+void lab_configure_plugin(struct lab *lab, const char *plugin) {
+    lab->options.plugin = plugin;
+    write_config(lab);
+}
+
+static struct config *load_config(struct lab *lab) {
+    char path[200];
+    struct config_report report;
+    write_config(lab);
+    (void)snprintf(path, sizeof path, "%s/lab.yaml", lab->dir);
+    struct config *config = config_load(path, lab->env, NULL, &report);
     if (config == NULL) {
         struct buf words = {0};
         config_report_print(&report, false, &words);
@@ -220,6 +239,7 @@ static void open_host(struct lab *lab) {
     host->self_exe = "lab";
     host->spawn = &lab_spawn;
     host->strict = lab->options.strict;
+    host->config_env = lab->env;
     host->config = load_config(lab);
     if (lab->options.faulty || lab->options.spool) { // the configuration knows no such store
         (void)snprintf(lab->url, sizeof lab->url, "faulty:%s%s", lab->options.away ? "down:" : "",

@@ -87,7 +87,9 @@ void lab_stop(struct lab *lab);
 /* Closes the host whatever it is doing; the folder stays for lab_reopen(). */
 void lab_shut(struct lab *lab);
 void lab_reopen(struct lab *lab);
-/* Other code stands in its plugin's file from the next start on. */
+/* Other keys of plugins.t stand in the configuration from the next start or reload on. */
+void lab_configure_plugin(struct lab *lab, const char *plugin);
+/* Other code stands in its plugin's file from the next start or reload on. */
 void lab_change_plugin(struct lab *lab, const char *content);
 /* The same in two steps. */
 void lab_reopen_only(struct lab *lab);
