@@ -413,6 +413,9 @@ static void read_all(struct side_op *op) {
     r->config =
         config_load(r->host->first_config->file, r->host->config_env, &r->options, &r->found);
     r->items = r->config == NULL ? NULL : calloc(r->config->plugin_count + 1, sizeof *r->items);
+    if (r->items == NULL) {
+        config_free(&r->config); // no memory is no empty configuration
+    }
     for (size_t i = 0; r->items != NULL && i < r->config->plugin_count; i++) {
         const struct config_plugin *p = &r->config->plugins[i];
         if (p->entry.on) {

@@ -1,5 +1,6 @@
 // What SANDBOX does to a worker: each part by what a plugin in it can and cannot do. What this
 // kernel does not have is skipped, and said so.
+#define _GNU_SOURCE // realpath
 #include <errno.h>
 #include <netinet/in.h>
 #include <signal.h>
