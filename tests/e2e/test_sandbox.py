@@ -2,6 +2,7 @@
 import http.server
 import json
 import os
+import re
 import socket
 import ssl
 import threading
@@ -132,7 +133,7 @@ def test_no_network(caged):
 def test_seccomp_switched_off_is_shown(caged):
     host = caged(sandbox={"seccomp": False})
     assert notes(host)["seccomp"] == ("off", "switched off")
-    assert "without seccomp" in Cli(host)("plugins")
+    assert re.search("without .*seccomp", Cli(host)("plugins"))
     assert ask(host, "fork") == "ok"
 
 
@@ -212,6 +213,7 @@ def fetch(host, url):
     return host.result(job["id"]).decode()
 
 
+@pytest.mark.skipif(build.SANITIZED, reason="there is nothing to be inside of in instrumented builds")
 def test_libcurl_resolves_and_verifies_inside(make_host, website):
     """With everything switched on: its resolver's thread, the certificate and the port that is listed."""
     port, authority = website
