@@ -61,7 +61,7 @@ start_host() {
 host: {listen: [], admin: "unix:$dir/admin.sock", state_dir: "$dir/state", log_level: warn}
 store: {url: "$url"}
 plugins:
-  bench: {file: "$build/tests/bench/bench.so", workers: 1, threads: 1, config: {samples: "$dir/samples"}}
+  bench: {file: "$build/tests/bench/bench.so", workers: 1, threads: 1, config: {samples: "$dir/samples"}, sandbox: {write: "$dir/samples"}}
 CONFIG
     mkfifo "$dir/ready"
     "$build/host/jobhost" run -c "$dir/config.yaml" --ready-fd 3 3>"$dir/ready" &
@@ -84,7 +84,8 @@ measure() {
 
 # count PART JOBS NAME: commands that clients sent for one part (scripts' own calls are marked lua), without the benchmark's INFO
 count() {
-    redis-cli -p "$port" monitor >"$dir/monitor" 2>&1 &
+    : >"$dir/monitor" # the shell of what runs beside this makes it a little later
+    redis-cli -p "$port" monitor >>"$dir/monitor" 2>&1 &
     monitor=$!
     until grep -q OK "$dir/monitor"; do sleep 0.05; done
     ONLY=$1 N=$2 measure >/dev/null
