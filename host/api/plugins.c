@@ -5,6 +5,7 @@
 #include "api/job_json.h"
 #include "api/pool_json.h"
 #include "api/routes.h"
+#include "base/arena.h"
 #include "jobhost_plugin.h"
 #include "supervisor/crash.h"
 #include "supervisor/pool.h"
@@ -163,22 +164,63 @@ static void add_off(struct buf *out, const struct config_plugin *p) {
     buf_char(out, '}');
 }
 
-void plugins_list_handle(struct call *call) {
-    struct host *host = call->host;
+/* Files that lie where plugins are looked for, and that nobody has configured. */
+static void add_found(struct buf *out, const struct config_found *f) {
+    json_comma(out);
+    buf_char(out, '{');
+    json_kstr(out, "name", f->name);
+    json_kstr(out, "state", "new");
+    json_kstr(out, "fault", "no entry of the configuration has this file");
+    json_kstr(out, "file", f->file);
+    buf_char(out, '}');
+}
+
+struct listing {
+    struct side_op op;
+    struct call *call;
+    struct config *config;
+    struct arena arena;
+    const struct config_found *found;
+    size_t found_count;
+};
+
+static void listing_look(struct side_op *op) {
+    struct listing *l = CONTAINER_OF(op, struct listing, op);
+    l->found_count = config_found_plugins(l->config, &l->arena, &l->found);
+}
+
+static void listing_answer(struct side_op *op) {
+    struct listing *l = CONTAINER_OF(op, struct listing, op);
+    struct host *host = l->call->host;
     struct buf out = {0};
-    buf_str(&out, "{\"items\":[");
+    call_list_begin(&out);
     for (uint32_t i = 0; i < pools_count(host->pools); i++) {
         struct pool_info info;
         pools_info(host, i, &info);
         add_pool(&out, &info);
     }
-    for (size_t i = 0; i < host->config->plugin_count; i++) {
-        if (!host->config->plugins[i].entry.on) {
-            add_off(&out, &host->config->plugins[i]);
+    for (size_t i = 0; i < l->config->plugin_count; i++) {
+        if (!l->config->plugins[i].entry.on) {
+            add_off(&out, &l->config->plugins[i]);
         }
     }
+    for (size_t i = 0; i < l->found_count; i++) {
+        add_found(&out, &l->found[i]);
+    }
     buf_str(&out, "]}");
-    call_reply(call, 200, &out);
+    arena_free(&l->arena);
+    config_free(&l->config);
+    call_reply(l->call, 200, &out);
+}
+
+void plugins_list_handle(struct call *call) {
+    struct listing *l = CALL_NEW(call, struct listing);
+    if (l != NULL) {
+        *l = (struct listing){.op = {.work = listing_look, .done = listing_answer},
+                              .call = call,
+                              .config = config_hold(call->host->config)};
+        side_thread_post(call->host->disk, &l->op);
+    }
 }
 
 void plugins_get_handle(struct call *call) {

@@ -17,10 +17,11 @@ struct check {
     struct cli *cli;
     struct local_config local;
     struct check_handlers handlers;
-    struct buf plugins, tls, off, warnings; // elements of the members of that name, with --json
-    unsigned failed;                        // plugins
-    unsigned unusable;                      // certificates
-    unsigned doubts;                        // what --strict does not let pass
+    struct buf plugins, found, tls, off,
+        warnings;      // elements of the members of that name, with --json
+    unsigned failed;   // plugins
+    unsigned unusable; // certificates
+    unsigned doubts;   // what --strict does not let pass
     bool strict;
     const char *store_problem; // NULL: good, or not asked for
     struct err store_error;
@@ -112,6 +113,31 @@ static void say_tls(void *arg, const struct config_listen *listen, size_t index,
         (void)fprintf(stderr, "host.listen[%zu].tls: %s%s\n", index, usable ? "warning: " : "",
                       problem);
     }
+}
+
+/* ---- files that nobody has configured ---- */
+
+static void say_new(struct check *k, const struct config_found *f) {
+    if (!k->cli->json) {
+        out_text("plugin %-12s new: %s is in no entry; `jobhost plugin check` says what it needs\n",
+                 f->name, f->file);
+        return;
+    }
+    json_comma(&k->found);
+    buf_char(&k->found, '{');
+    json_kstr(&k->found, "name", f->name);
+    json_kstr(&k->found, "file", f->file);
+    buf_char(&k->found, '}');
+}
+
+static void check_found(struct check *k) {
+    struct arena arena = {.head = NULL};
+    const struct config_found *found;
+    size_t count = config_found_plugins(k->local.config, &arena, &found);
+    for (size_t i = 0; i < count; i++) {
+        say_new(k, &found[i]);
+    }
+    arena_free(&arena);
 }
 
 /* ---- sections that are off, the store ---- */
@@ -212,6 +238,7 @@ static void print_json(struct check *k, bool ok) {
     json_key(&out, "config");
     config_report_json(&k->local.report, &out);
     add_list(&out, "plugins", &k->plugins);
+    add_list(&out, "new", &k->found);
     add_list(&out, "tls", &k->tls);
     add_list(&out, "off", &k->off);
     add_list(&out, "warnings", &k->warnings);
@@ -259,12 +286,14 @@ int cmd_check(struct cli *cli) {
         check_tls(&k.local.config->host, say_tls, &k);
         check_plugins(&k);
         check_types(&k);
+        check_found(&k);
         if (cli_flag(cli, "connect")) {
             check_store(&k);
         }
     }
     r = verdict(&k);
     buf_free(&k.plugins);
+    buf_free(&k.found);
     buf_free(&k.tls);
     buf_free(&k.off);
     buf_free(&k.warnings);

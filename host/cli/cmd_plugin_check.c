@@ -10,9 +10,11 @@
 #include "cli/cli.h"
 #include "cli/local_config.h"
 #include "cli/out.h"
+#include "cli/plugin_yaml.h"
 #include "supervisor/probe.h"
 
-static void print_json(bool ok, const struct probe *probe, const char *problems) {
+static void print_json(bool ok, const struct probe *probe, const char *problems,
+                       const struct buf *yaml) {
     struct buf out = {0};
     buf_char(&out, '{');
     json_kbool(&out, "ok", ok);
@@ -30,12 +32,16 @@ static void print_json(bool ok, const struct probe *probe, const char *problems)
     } else {
         json_kstr(&out, "problems", problems);
     }
+    if (yaml->len > 0) {
+        json_key(&out, "yaml");
+        json_strn(&out, yaml->data, yaml->len);
+    }
     buf_char(&out, '}');
     (void)printf("%s\n", out.data == NULL ? "{}" : out.data);
     buf_free(&out);
 }
 
-static void print_text(const struct probe *probe) {
+static void print_text(const struct probe *probe, const struct buf *yaml) {
     const struct pool_manifest *m = &probe->manifest;
     out_text("%s %s (ABI %u.%u, sha256 %.12s)\n", m->name, m->version, m->abi_major, m->abi_minor,
              probe->sha256);
@@ -43,6 +49,7 @@ static void print_text(const struct probe *probe) {
         const char *summary = m->handlers[i].summary;
         out_text("  %-24s %s\n", m->handlers[i].name, summary == NULL ? "" : summary);
     }
+    out_text("\nto use it:\n\n%.*s", (int)yaml->len, yaml->data);
 }
 
 /* "thumbnails" of ".../thumbnails.so": what a configuration would call it. */
@@ -58,27 +65,24 @@ int cmd_plugin_check(struct cli *cli) {
         return cli_fail(cli, CLI_USAGE, "%s: %s", cli->args[0], strerror(errno));
     }
     plugin_name(path, name);
-    struct config_plugin plugin = {
-        .entry = {.name = name, .on = true},
-        .file = path,
-        .workers = 1,
-        .threads = 1,
-        .start_timeout_ms = 10 * 1000,
-        .sandbox = {.max_files = 1024, .seccomp = true, .landlock = true},
-        .isolation = "worker"};
+    struct config_plugin plugin = probe_unconfigured(name, path);
     struct probe probe = {.sha256 = ""};
-    struct buf problems = {0};
+    struct buf problems = {0}, yaml = {0};
     struct err e = {.code = 0};
     int r = probe_plugin(NULL, &plugin, cli->self_exe, &probe, &problems, &e);
     const char *words = problems.len > 0 ? problems.data : e.msg;
+    if (probe.manifest.name != NULL) {
+        plugin_yaml(name, path, &probe.manifest, &yaml);
+    }
     if (cli->json) {
-        print_json(r == 0, &probe, words);
+        print_json(r == 0, &probe, words, &yaml);
     } else if (r == 0) {
-        print_text(&probe);
+        print_text(&probe, &yaml);
     } else {
         (void)cli_fail(cli, CLI_FAILED, "%s", words);
     }
     buf_free(&problems);
+    buf_free(&yaml);
     arena_free(&probe.arena);
     return r == 0 ? CLI_OK : CLI_FAILED;
 }

@@ -1,12 +1,16 @@
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 #include "cli/crash_page.h"
 #include "cli/out.h"
 #include "cli/plugin_page.h"
+#include "cli/plugin_yaml.h"
 #include "cli/remote.h"
 #include "cli/table.h"
+#include "supervisor/probe.h"
 
 /* "full", or what is missing of it. */
 static void add_sandbox(struct table *t, const cJSON *p) {
@@ -38,6 +42,48 @@ static void add_plugin(struct table *t, const cJSON *p) {
     table_cell(t, fault != NULL ? fault : remote_text(p, "last_crash"));
 }
 
+static const char *base_name(const char *file) {
+    const char *slash = strrchr(file, '/');
+    return slash == NULL ? file : slash + 1;
+}
+
+/* What the configuration lacks to use a file that somebody has dropped in. It is asked here, in a process of its own, for the
+ * host loads nothing that nobody has configured; of a host elsewhere there is only the name. */
+static void print_new(const struct cli *cli, const char *name, const char *file) {
+    char usual[PATH_MAX];
+    struct probe probe = {.sha256 = ""};
+    struct buf problems = {0}, yaml = {0};
+    struct err e = {.code = 0};
+    struct config_plugin plugin = probe_unconfigured(name, file);
+    const char *base = base_name(file);
+    (void)snprintf(usual, sizeof usual, "%s.so", name);
+    if (access(file, R_OK) != 0) {
+        out_text(
+            "\n%s is in no entry of the configuration; `jobhost plugin check` says what it needs\n",
+            file);
+    } else if (probe_manifest(&plugin, cli->self_exe, &probe, &problems, &e) != 0) {
+        out_text("\n%s is in no entry of the configuration, and cannot be used: %s\n", file, e.msg);
+    } else {
+        plugin_yaml(name, strcmp(base, usual) == 0 ? NULL : base, &probe.manifest, &yaml);
+        out_text("\n%s is in no entry of the configuration. To use it, add, and `jobhost "
+                 "reload`:\n\n%.*s",
+                 file, (int)yaml.len, yaml.data);
+    }
+    buf_free(&problems);
+    buf_free(&yaml);
+    arena_free(&probe.arena);
+}
+
+static void print_all_new(const struct cli *cli, const cJSON *items) {
+    const cJSON *p;
+    cJSON_ArrayForEach(p, items) {
+        const char *state = remote_text(p, "state"), *file = remote_text(p, "file");
+        if (state != NULL && file != NULL && strcmp(state, "new") == 0) {
+            print_new(cli, remote_text(p, "name"), file);
+        }
+    }
+}
+
 int cmd_plugins(struct cli *cli) {
     static const char *const titles[] = {"PLUGIN", "STATE",    "BUILD",   ">WORKERS", ">BUSY",
                                          ">DONE",  ">CRASHES", "SANDBOX", "NOTE"};
@@ -51,6 +97,7 @@ int cmd_plugins(struct cli *cli) {
         }
         table_print(cli, &t);
         crash_page_table(cli, cJSON_GetObjectItemCaseSensitive(answer, "items"));
+        print_all_new(cli, cJSON_GetObjectItemCaseSensitive(answer, "items"));
     }
     cJSON_Delete(answer);
     return r;

@@ -246,6 +246,7 @@ struct config {
     struct config_private *priv; /* arena, secrets, origins                    */
 };
 
+struct arena;
 struct config_env;
 
 /* The environment as it was at start, wiped when freed; later substitutions (reloads) read this
@@ -285,6 +286,16 @@ void config_report_finish(struct config_report *report);
 /* Where an installed jobhost keeps its plugins, told by where the program itself lies
  * (PREFIX/bin/jobhost → PREFIX/lib/.../jobhost/plugins); NULL when it runs from a source tree. */
 const char *config_installed_plugin_dir(const char *self_exe, char out[PATH_MAX]);
+
+/* A plugin's file in plugin_dir that no entry names: somebody has dropped it in. */
+struct config_found {
+    const char *name; /* that an entry for it would have by default */
+    const char *file; /* absolute                                   */
+};
+enum { CONFIG_FOUND_MAX = 100 };
+/* Those that there are, by name, without loading any; no folder has none. In `arena`, `*ret` is NULL without memory. Blocking. */
+size_t config_found_plugins(const struct config *c, struct arena *arena,
+                            const struct config_found **ret);
 
 /* The environment variables whose values became secrets of this config: the caller clears them
  * (unsetenv) before any other process starts. Returns how many; the names live as long as the
@@ -350,7 +361,6 @@ struct config_option_spec {
 struct config_option_value {
     const char *name, *value;
 };
-struct arena;
 int config_bind_options(const struct config_plugin *plugin, const struct config_option_spec *specs,
                         size_t spec_count, struct arena *arena,
                         struct config_option_value **ret_values, size_t *ret_count,

@@ -28,6 +28,7 @@ struct probing {
     struct record_packet packet;
     char state_dir[4096];
     bool own_dir;
+    bool manifest_only;
     bool ready;
     int64_t deadline_ms;
 };
@@ -84,6 +85,10 @@ static int probe_hello(struct probing *p, struct record *r, struct buf *problems
     arena_free(&arena);
     if (err != 0) {
         return err;
+    }
+    if (p->manifest_only) {
+        p->ready = true;
+        return 0;
     }
     if (!manifest_bind(&p->pool, problems)) {
         return err_set(e, -EINVAL, "%.*s", (int)problems->len,
@@ -219,12 +224,14 @@ static int probe_spawn(struct probing *p, const char *self_exe, struct err *e) {
     return r;
 }
 
-int probe_plugin(const struct config *config, const struct config_plugin *plugin,
-                 const char *self_exe, struct probe *ret, struct buf *problems, struct err *e) {
+static int probe(const struct config *config, const struct config_plugin *plugin,
+                 const char *self_exe, bool manifest_only, struct probe *ret, struct buf *problems,
+                 struct err *e) {
     struct probing *p = calloc(1, sizeof *p);
     if (p == NULL) {
         return err_set(e, -ENOMEM, "out of memory");
     }
+    p->manifest_only = manifest_only;
     p->worker.sock = p->worker.pidfd = -1;
     p->worker.pool = &p->pool;
     p->worker.host = &p->host;
@@ -243,14 +250,35 @@ int probe_plugin(const struct config *config, const struct config_plugin *plugin
         (r = probe_spawn(p, self_exe, e)) == 0) {
         r = probe_walk(p, problems, e);
     }
-    if (r == 0) {
+    if (p->pool.manifest.name != NULL) { // it said so much, whatever came then
         memcpy(ret->sha256, p->pool.snapshot.sha256, sizeof ret->sha256);
         ret->manifest = p->pool.manifest;
         ret->arena = p->pool.arena;
         p->pool.arena = (struct arena){.head = NULL}; // taken
-    } else if (problems->len == 0) {
+    }
+    if (r != 0 && problems->len == 0) {
         buf_printf(problems, "plugins.%s: %s\n", plugin->entry.name, e == NULL ? "failed" : e->msg);
     }
     probe_finish(p);
     return r;
+}
+
+int probe_plugin(const struct config *config, const struct config_plugin *plugin,
+                 const char *self_exe, struct probe *ret, struct buf *problems, struct err *e) {
+    return probe(config, plugin, self_exe, false, ret, problems, e);
+}
+
+int probe_manifest(const struct config_plugin *plugin, const char *self_exe, struct probe *ret,
+                   struct buf *problems, struct err *e) {
+    return probe(NULL, plugin, self_exe, true, ret, problems, e);
+}
+
+struct config_plugin probe_unconfigured(const char *name, const char *file) {
+    return (struct config_plugin){.entry = {.name = name, .on = true},
+                                  .file = file,
+                                  .workers = 1,
+                                  .threads = 1,
+                                  .start_timeout_ms = 10 * 1000,
+                                  .sandbox = {.max_files = 1024, .seccomp = true, .landlock = true},
+                                  .isolation = "worker"};
 }

@@ -11,7 +11,7 @@
 struct probe {
     struct arena arena; /* holds what follows; arena_free() when done */
     char sha256[65];
-    struct pool_manifest manifest;
+    struct pool_manifest manifest; /* also of one that failed later; name NULL: it said nothing */
 };
 
 /* Blocking: snapshot, load, ABI check, options against the configuration, create(), end. 0; or
@@ -20,5 +20,12 @@ struct probe {
  * options. */
 int probe_plugin(const struct config *config, const struct config_plugin *plugin,
                  const char *self_exe, struct probe *ret, struct buf *problems, struct err *e);
+
+/* The same up to the ABI check: what it says of itself, whether or not somebody has set its options. */
+int probe_manifest(const struct config_plugin *plugin, const char *self_exe, struct probe *ret,
+                   struct buf *problems, struct err *e);
+
+/* A plugin of this name in this file as it is without an entry of the configuration. */
+struct config_plugin probe_unconfigured(const char *name, const char *file);
 
 #endif

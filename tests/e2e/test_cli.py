@@ -244,7 +244,10 @@ def test_plugin_check():
     assert out.startswith("chaos 1.0.0 (ABI 1.0, sha256 ") and "chaos.echo" in out
     whole = json.loads(run("plugin", "check", build.plugin("chaos"), "--json")[0])
     assert whole["ok"] and "chaos.echo" in whole["handlers"] and len(whole["sha256"]) == 64
+    assert whole["yaml"] == f'plugins:\n  chaos:\n    file: "{build.plugin("chaos")}"\n' and whole["yaml"] in out + "\n"
     assert "invalid ELF header" in run("plugin", "check", build.plugin("text-file"), status=FAILED)[1]
+    wants = json.loads(run("plugin", "check", build.plugin("wants"), "--json", status=FAILED)[0])
+    assert "api_key" in wants["problems"] and "${WANTS_API_KEY}" in wants["yaml"]
     assert "No such file" in run("plugin", "check", "nowhere.so", status=USAGE)[1]
 
 

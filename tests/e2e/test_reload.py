@@ -8,6 +8,7 @@ import threading
 import pytest
 
 from lib import build
+from lib.cli import Cli
 from lib.host import chaos
 from lib.procs import alive, open_fds, rss_bytes, wait_until, workers_of
 from lib.workload import JOBS_CONFIG, Workload
@@ -218,6 +219,51 @@ def test_plugin_comes_and_goes(make_host):
     assert verdicts(reload(host)) == {"ok": "kept", "chaos": "added"}
     for job in queued:
         assert host.wait_job(job)["state"] == "succeeded"
+
+
+def test_dropped_in(make_host, folder):
+    """A new file is listed with the YAML that it lacks, which is enough once its blanks are filled in."""
+    plugin_dir = os.path.join(folder, "plugins")
+    os.mkdir(plugin_dir)
+    shutil.copyfile(build.plugin("noop"), os.path.join(plugin_dir, ".noop.so.tmp"))  # on its way
+    included = os.path.join(folder, "wants.yaml")
+    with open(included, "w", encoding="utf-8") as out:
+        out.write("plugins: {}\n")
+    host = make_host({"plugin_dir": plugin_dir, "include": [included], "plugins": chaos()})
+    host.start()
+    cli = Cli(host)
+    assert "wants" not in cli("plugins")
+    file = os.path.join(plugin_dir, "wants.so")
+    shutil.copyfile(build.plugin("wants"), file)
+    os.chmod(file, 0o755)
+    assert [(p["name"], p["file"]) for p in host.get("/v1/plugins")["items"] if p["state"] == "new"] == [("wants", file)]
+    said = cli("plugins")
+    yaml = said[said.index("\nplugins:\n") + 1:]
+    assert yaml == ("plugins:\n  wants:\n    config:\n      api_key: \"${WANTS_API_KEY}\"  # text: of your account\n"
+                    "      base: \"\"  # a URL: where it listens\n")
+    assert f"new: {file}" in cli("check")
+    assert cli.json("check")["new"] == [{"name": "wants", "file": file}]
+
+    with open(included, "w", encoding="utf-8") as out:
+        out.write(yaml.replace('""', "https://example.org/").replace("${WANTS_API_KEY}", "k"))
+    assert verdicts(reload(host)) == {"chaos": "kept", "wants": "added"}
+    job = host.submit("wants.run", {})
+    host.wait_job(job)
+    assert host.result(job) == b"https://example.org/"
+    assert "no entry" not in cli("plugins")
+
+
+def test_dropped_in_under_an_odd_name(make_host, folder):
+    """What cannot be a name in the configuration is given one, and what cannot be loaded says why."""
+    for name, plugin in (("9 lives.v2.so", "ok-v1"), ("chaos.so", "ok-v1"), ("bad.so", "text-file")):
+        shutil.copyfile(build.plugin(plugin), os.path.join(folder, name))
+        os.chmod(os.path.join(folder, name), 0o755)
+    host = make_host({"plugin_dir": folder, "plugins": chaos()})
+    host.start()
+    said = Cli(host)("plugins")
+    assert "plugins:\n  p_lives:\n    file: \"9 lives.v2.so\"\n" in said
+    assert "plugins:\n  chaos-2:\n    file: \"chaos.so\"\n" in said
+    assert "cannot be used: " in said and "invalid ELF header" in said
 
 
 def test_running_jobs_end_on_their_code(make_host, builds):
