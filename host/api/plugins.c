@@ -1,4 +1,5 @@
 /* GET /v1/plugins, /v1/plugins/{name}: what is loaded, what it offers, how it fares. */
+#include <stdio.h>
 #include <string.h>
 
 #include "api/crash_json.h"
@@ -8,6 +9,7 @@
 #include "base/arena.h"
 #include "jobhost_plugin.h"
 #include "supervisor/crash.h"
+#include "supervisor/libraries.h"
 #include "supervisor/pool.h"
 
 static const char *const option_types[] = {
@@ -130,6 +132,7 @@ static void add_crashes(struct buf *out, const struct crash_log *log) {
     buf_char(out, ']');
 }
 
+/* But for its end. */
 static void add_pool(struct buf *out, const struct pool_info *p) {
     json_comma(out);
     buf_char(out, '{');
@@ -150,7 +153,6 @@ static void add_pool(struct buf *out, const struct pool_info *p) {
     pool_json_breaker(out, p);
     pool_json_workers(out, p);
     add_manifest(out, p->manifest);
-    buf_char(out, '}');
 }
 
 /* Plugins that the configuration has but does not switch on. */
@@ -198,6 +200,7 @@ static void listing_answer(struct side_op *op) {
         struct pool_info info;
         pools_info(host, i, &info);
         add_pool(&out, &info);
+        buf_char(&out, '}');
     }
     for (size_t i = 0; i < l->config->plugin_count; i++) {
         if (!l->config->plugins[i].entry.on) {
@@ -223,23 +226,83 @@ void plugins_list_handle(struct call *call) {
     }
 }
 
-void plugins_get_handle(struct call *call) {
-    struct host *host = call->host;
-    struct buf out = {0};
-    for (uint32_t i = 0; i < pools_count(host->pools); i++) {
-        struct pool_info info;
-        pools_info(host, i, &info);
-        if (strcmp(info.name, call->param[0]) == 0) {
-            add_pool(&out, &info);
-            call_reply(call, 200, &out);
-            return;
+/* ------------------------------------------------------------------ one of them */
+
+struct detail {
+    struct side_op op;
+    struct call *call;
+    int32_t pid; /* of a worker */
+    char sha256[65];
+    struct arena arena;
+    const struct library *libraries;
+    size_t library_count;
+};
+
+static bool detail_find(struct call *call, struct pool_info *ret) {
+    for (uint32_t i = 0; i < pools_count(call->host->pools); i++) {
+        pools_info(call->host, i, ret);
+        if (strcmp(ret->name, call->param[0]) == 0) {
+            return true;
         }
     }
-    const struct config_plugin *off = config_plugin(host->config, call->param[0]);
-    if (off != NULL && !off->entry.on) {
+    return false;
+}
+
+static void add_libraries(struct buf *out, const struct detail *d) {
+    json_key(out, "libraries");
+    buf_char(out, '[');
+    for (size_t i = 0; i < d->library_count; i++) {
+        const struct library *l = &d->libraries[i];
+        json_comma(out);
+        buf_char(out, '{');
+        json_kstr(out, "file", l->file);
+        json_kstr(out, "build_id", l->build_id[0] == '\0' ? NULL : l->build_id);
+        json_kbool(out, "replaced", l->replaced);
+        buf_char(out, '}');
+    }
+    buf_char(out, ']');
+}
+
+static void detail_look(struct side_op *op) {
+    struct detail *d = CONTAINER_OF(op, struct detail, op);
+    d->library_count = d->pid == 0 ? 0 : libraries_of(d->pid, d->sha256, &d->arena, &d->libraries);
+}
+
+static void detail_answer(struct side_op *op) {
+    struct detail *d = CONTAINER_OF(op, struct detail, op);
+    const struct config_plugin *off = config_plugin(d->call->host->config, d->call->param[0]);
+    struct pool_info info;
+    struct buf out = {0};
+    bool found = true;
+    if (detail_find(d->call, &info)) {
+        add_pool(&out, &info);
+        add_libraries(&out, d);
+        buf_char(&out, '}');
+    } else if (off != NULL && !off->entry.on) {
         add_off(&out, off);
-        call_reply(call, 200, &out);
+    } else {
+        found = false;
+    }
+    arena_free(&d->arena);
+    if (found) {
+        call_reply(d->call, 200, &out);
+    } else {
+        call_error(d->call, 404, "plugin_not_found", "name", "there is no plugin of this name");
+    }
+}
+
+void plugins_get_handle(struct call *call) {
+    struct detail *d = CALL_NEW(call, struct detail);
+    struct pool_info info;
+    if (d == NULL) {
         return;
     }
-    call_error(call, 404, "plugin_not_found", "name", "there is no plugin of this name");
+    *d = (struct detail){.op = {.work = detail_look, .done = detail_answer}, .call = call};
+    if (detail_find(call, &info)) {
+        (void)snprintf(d->sha256, sizeof d->sha256, "%s", info.sha256 == NULL ? "" : info.sha256);
+        for (uint32_t i = 0; i < info.worker_count; i++) {
+            d->pid = info.workers[i].state == WORKER_READY ? info.workers[i].pid : d->pid;
+        }
+    }
+    side_thread_post(call->host->disk, &d->op);
 }

@@ -59,15 +59,20 @@ static void on_verdict(struct reload_waiter *w, const struct reload_report *repo
     call_reply(asked->call, 200, &out);
 }
 
+static bool is_asked(const struct call *call, const char *name) {
+    const char *value = request_query(call->req, name);
+    return value != NULL && strcmp(value, "0") != 0;
+}
+
 void reload_post_handle(struct call *call) {
-    const char *wait = request_query(call->req, "wait");
-    bool waits = wait != NULL && strcmp(wait, "0") != 0;
+    bool waits = is_asked(call, "wait");
+    unsigned flags = is_asked(call, "all") ? RELOAD_ALL : 0;
     struct asked *asked = CALL_NEW(call, struct asked);
     if (asked == NULL) {
         return;
     }
     *asked = (struct asked){.waiter = {.done = on_verdict}, .call = call};
-    reload_request(call->host, "request", waits ? &asked->waiter : NULL);
+    reload_request(call->host, "request", flags, waits ? &asked->waiter : NULL);
     if (!waits) {
         struct buf out = {0};
         buf_str(&out, "{\"asked\":true}");

@@ -36,7 +36,7 @@ static const struct route routes[] = {
     {"GET",    "/v1/plugins",                plugins_list_handle,        BODY_NONE,   NULL},
     {"GET",    "/v1/plugins/{name}",         plugins_get_handle,         BODY_NONE,   NULL},
     {"GET",    "/v1/generations",            generations_list_handle,    BODY_NONE,   "plugin"},
-    {"POST",   "/v1/reload",                 reload_post_handle,         BODY_NONE,   "wait"},
+    {"POST",   "/v1/reload",                 reload_post_handle,         BODY_NONE,   "wait all"},
     {"GET",    "/v1/reload",                 reload_get_handle,          BODY_NONE,   NULL},
     {"GET",    "/v1/hosts",                  admin_hosts_handle,         BODY_NONE,   NULL},
     {"GET",    "/v1/audit",                  admin_audit_handle, BODY_NONE, "cursor limit"},

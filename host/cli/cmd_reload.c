@@ -43,13 +43,18 @@ static int print_report(const struct cli *cli, const cJSON *report) {
 
 int cmd_reload(struct cli *cli) {
     bool wait = cli_flag(cli, "wait");
+    struct buf path = {0};
     cJSON *answer = NULL;
-    int r = remote_json(cli, "POST", wait ? "/v1/reload?wait=1" : "/v1/reload", NULL, &answer);
+    buf_str(&path, "/v1/reload");
+    remote_query(&path, "wait", wait ? "1" : NULL);
+    remote_query(&path, "all", cli_flag(cli, "all") ? "1" : NULL);
+    int r = remote_json(cli, "POST", path.data, NULL, &answer);
     if (r == CLI_OK && wait) {
         r = print_report(cli, answer);
     } else if (r == CLI_OK && !cli->json) {
         (void)printf("asked; see `jobhost generations`, or ask with --wait\n");
     }
     cJSON_Delete(answer);
+    buf_free(&path);
     return r;
 }

@@ -58,6 +58,9 @@ static const struct cli_option check_options[] = {
 };
 
 static const struct cli_option reload_options[] = {
+    {"all", 'a', NULL,
+     "New processes for every plugin, changed or not: libraries that they load may have changed.",
+     CLI_ANY},
     {"wait", 'w', NULL, "Wait for the verdict, and print it for each plugin.", CLI_ANY},
     {0},
 };
@@ -396,7 +399,7 @@ const struct cli_command cli_commands[] = {
      .takes = CLI_PLUGIN,
      .run = cmd_generations},
     {.name = "reload",
-     .synopsis = "[--wait]",
+     .synopsis = "[--wait] [--all]",
      .summary = "bring a changed configuration and new plugin files into force",
      .text =
          "As SIGHUP does. Jobs go on: what runs ends on the code that it began with, or is asked "

@@ -84,6 +84,20 @@ static void print_sandbox(const cJSON *notes) {
     }
 }
 
+static void print_libraries(const cJSON *libraries) {
+    const cJSON *l;
+    if (cJSON_GetArraySize(libraries) > 0) {
+        (void)printf("\nLIBRARIES\n");
+    }
+    cJSON_ArrayForEach(l, libraries) {
+        const char *id = remote_text(l, "build_id");
+        out_text("  %-48s %s\n", remote_text(l, "file"),
+                 remote_true(l, "replaced") ? "replaced on disk since: jobhost reload --all"
+                 : id == NULL               ? ""
+                                            : id);
+    }
+}
+
 void plugin_page_print(const struct cli *cli, const cJSON *plugin) {
     const cJSON *options = cJSON_GetObjectItemCaseSensitive(plugin, "options");
     const cJSON *handlers = cJSON_GetObjectItemCaseSensitive(plugin, "handlers");
@@ -107,4 +121,5 @@ void plugin_page_print(const struct cli *cli, const cJSON *plugin) {
         (void)printf("\nOPTIONS (plugins.%s.config)\n\n", remote_text(plugin, "name"));
         print_fields(options, "  ");
     }
+    print_libraries(cJSON_GetObjectItemCaseSensitive(plugin, "libraries"));
 }

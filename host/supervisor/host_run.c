@@ -76,7 +76,7 @@ static void host_signal(evutil_socket_t sig, short what, void *arg) {
     struct host *host = arg;
     (void)what;
     if (sig == SIGHUP) {
-        reload_request(host, "SIGHUP", NULL);
+        reload_request(host, "SIGHUP", 0, NULL);
         return;
     }
     host_stop(host, sig == SIGTERM ? "SIGTERM" : "SIGINT");

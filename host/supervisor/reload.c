@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +11,7 @@
 #include "supervisor/dirs.h"
 #include "supervisor/generation.h"
 #include "supervisor/host.h"
+#include "supervisor/libraries.h"
 #include "supervisor/rollback.h"
 #include "supervisor/sd_notify.h"
 #include "supervisor/serve.h"
@@ -26,7 +28,15 @@ struct item {
     struct pool *serving; // before; NULL = none
     struct pool *next;    // tried
     bool tried_out;       // and found good
+    char library[128];    // that it runs with, and that has been replaced; "" = none
     enum reload_verdict verdict;
+};
+
+// What a generation runs, for the other thread.
+struct used {
+    char sha256[65];
+    char plugin[65]; // which it serves; "" = none
+    int32_t pid;     // of one of its workers; 0 = none is ready
 };
 
 enum phase { IDLE, READING, TRYING };
@@ -36,7 +46,8 @@ struct reload {
     enum phase phase;
     struct side_op op;
     struct event *begin; // a request that came while another one was under way, or from within
-    const char *cause, *next_cause;            // the latter: one more is wanted
+    const char *cause, *next_cause; // the latter: one more is wanted
+    unsigned flags, next_flags;
     TAILQ_HEAD(, reload_waiter) waiting, next; // for this one, for the next one
     struct config_load_options options;
     char plugin_dir[PATH_MAX];
@@ -45,7 +56,7 @@ struct reload {
     struct buf problems, restart;
     struct item *items;
     size_t count, open; // the latter: being tried
-    char (*used)[65];   // sha256 of what generations have; NULL: not known
+    struct used *used;  // what generations have; NULL: not known
     size_t used_count;
     bool failed; // nothing changes
     bool partly; // something that did not serve before does not now, either
@@ -70,6 +81,17 @@ const char *reload_verdict_name(enum reload_verdict verdict) {
 
 /* ------------------------------------------------------------------ the report */
 
+static const char *report_why(struct arena *a, const struct item *it) {
+    if (it->error.code == 0 && it->verdict == RELOAD_KEPT && it->library[0] != '\0') {
+        return arena_printf(
+            a,
+            "%s has been replaced since its processes began: `jobhost reload --all` "
+            "starts others, which load it",
+            it->library);
+    }
+    return it->error.code == 0 ? NULL : arena_str(a, it->error.msg);
+}
+
 static void report_item(struct reload *r, const struct item *it, struct reload_item *ret) {
     struct arena *a = &r->last_arena;
     const struct pool *now = r->failed ? it->serving : it->next != NULL ? it->next : it->serving;
@@ -79,7 +101,7 @@ static void report_item(struct reload *r, const struct item *it, struct reload_i
         .verdict = it->verdict,
         .generation = now == NULL || it->verdict == RELOAD_REMOVED ? 0 : now->number,
         .build = meant == NULL ? "" : arena_str(a, meant->build),
-        .why = it->error.code == 0 ? NULL : arena_str(a, it->error.msg),
+        .why = report_why(a, it),
     };
 }
 
@@ -112,7 +134,12 @@ static void log_report(const struct reload *r) {
         if (it->verdict == RELOAD_FAILED) {
             log_error(log, "reload.plugin", "plugin=%s verdict=failed msg=\"%s\"", it->plugin,
                       it->why == NULL ? "" : it->why);
-        } else if (it->verdict != RELOAD_KEPT) {
+        } else if (it->verdict == RELOAD_KEPT) {
+            if (it->why != NULL) {
+                log_warn(log, "reload.plugin", "plugin=%s verdict=kept msg=\"%s\"", it->plugin,
+                         it->why);
+            }
+        } else {
             log_info(log, "reload.plugin", "plugin=%s verdict=%s generation=%u build=%s",
                      it->plugin, reload_verdict_name(it->verdict), it->generation, it->build);
         }
@@ -321,7 +348,8 @@ static void compare(struct item *it) {
         it->verdict = RELOAD_ROLLED_BACK;
         it->of->partly = true;
         (void)err_set(&it->error, -EAGAIN, "%s", refused);
-    } else if (now->state != POOL_READY || strcmp(now->snapshot.sha256, it->snapshot.sha256) != 0 ||
+    } else if ((it->of->flags & RELOAD_ALL) != 0 || now->state != POOL_READY ||
+               strcmp(now->snapshot.sha256, it->snapshot.sha256) != 0 ||
                !config_plugin_same_processes(now->config, it->config)) {
         it->verdict = RELOAD_CHANGED;
     } else {
@@ -393,10 +421,25 @@ static void take_snapshot(struct reload *r, struct item *it) {
     }
 }
 
+// A plugin that has not changed may run with a library that has.
+static void look_at_libraries(const struct reload *r, struct item *it) {
+    for (size_t i = 0; r->used != NULL && i < r->used_count; i++) {
+        const struct used *u = &r->used[i];
+        if (u->pid > 0 && strcmp(u->plugin, it->name) == 0) {
+            struct arena arena = {.head = NULL};
+            const struct library *items;
+            size_t count = libraries_of(u->pid, u->sha256, &arena, &items);
+            const char *name = libraries_replaced(items, count);
+            (void)snprintf(it->library, sizeof it->library, "%s", name == NULL ? "" : name);
+            arena_free(&arena);
+        }
+    }
+}
+
 static bool is_used(const void *arg, const char *sha256) {
     const struct reload *r = arg;
     for (size_t i = 0; i < r->used_count; i++) {
-        if (strcmp(r->used[i], sha256) == 0) {
+        if (strcmp(r->used[i].sha256, sha256) == 0) {
             return true;
         }
     }
@@ -422,6 +465,7 @@ static void read_all(struct side_op *op) {
             struct item *it = &r->items[r->count++];
             *it = (struct item){.of = r, .name = p->entry.name, .config = p};
             take_snapshot(r, it);
+            look_at_libraries(r, it);
         }
     }
     if (r->used != NULL) {
@@ -431,7 +475,18 @@ static void read_all(struct side_op *op) {
 
 /* ------------------------------------------------------------------ asking for it */
 
-// For the other thread, which deletes snapshots that nobody has.
+static struct used used_by(const struct pool *pool, bool serves) {
+    struct used u = {.plugin = ""};
+    struct worker *w;
+    (void)snprintf(u.sha256, sizeof u.sha256, "%s", pool->snapshot.sha256);
+    (void)snprintf(u.plugin, sizeof u.plugin, "%s", serves ? pool->config->entry.name : "");
+    TAILQ_FOREACH(w, &pool->workers, link) {
+        u.pid = w->state == WORKER_READY ? w->pid : u.pid;
+    }
+    return u;
+}
+
+// For the other thread, which deletes snapshots that nobody has, and looks at what workers have loaded.
 static void note_used(struct reload *r) {
     const struct pools *pools = r->host->pools;
     const struct pool *pool;
@@ -439,11 +494,11 @@ static void note_used(struct reload *r) {
     free(r->used);
     r->used = calloc(pools_generations(pools) + 1, sizeof *r->used);
     for (uint32_t i = 0; r->used != NULL && i < pools->count; i++) {
-        memcpy(r->used[r->used_count++], pools->items[i]->snapshot.sha256, sizeof *r->used);
+        r->used[r->used_count++] = used_by(pools->items[i], true);
     }
     TAILQ_FOREACH(pool, &pools->others, link) {
         if (r->used != NULL) {
-            memcpy(r->used[r->used_count++], pool->snapshot.sha256, sizeof *r->used);
+            r->used[r->used_count++] = used_by(pool, false);
         }
     }
 }
@@ -452,7 +507,9 @@ static void begin(struct reload *r) {
     note_used(r);
     r->phase = READING;
     r->cause = r->next_cause;
+    r->flags = r->next_flags;
     r->next_cause = NULL;
+    r->next_flags = 0;
     TAILQ_CONCAT(&r->waiting, &r->next, link);
     r->failed = r->partly = false;
     r->started_ms = env_wall_ms(&r->host->env);
@@ -492,13 +549,14 @@ static void refuse(const struct host *host, struct reload_waiter *w, const char 
     }
 }
 
-void reload_request(struct host *host, const char *cause, struct reload_waiter *w) {
+void reload_request(struct host *host, const char *cause, unsigned flags, struct reload_waiter *w) {
     struct reload *r = host->reload;
     if (host->phase == HOST_DRAINING || host->phase == HOST_STOPPED) {
         refuse(host, w, cause);
         return;
     }
     r->next_cause = cause;
+    r->next_flags |= flags;
     if (w != NULL) {
         TAILQ_INSERT_TAIL(&r->next, w, link);
         w->listed = true;

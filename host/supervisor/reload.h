@@ -58,9 +58,14 @@ struct reload_waiter {
 struct reload *reload_new(struct host *host);
 void reload_free(struct reload **r);
 
-/* `cause` is a constant, a word; `w` may be NULL. While the host starts, it waits until that is over; while it stops, nothing
+enum reload_flag {
+    RELOAD_ALL =
+        1 /* new processes also of what has not changed, for what they have loaded may have */
+};
+
+/* `cause` is a constant, a word; `flags` are those of all who wait for the same one; `w` may be NULL. While the host starts, it waits until that is over; while it stops, nothing
  * happens and `w` hears so at once. */
-void reload_request(struct host *host, const char *cause, struct reload_waiter *w);
+void reload_request(struct host *host, const char *cause, unsigned flags, struct reload_waiter *w);
 /* He does not wait any more. */
 void reload_forget(struct host *host, struct reload_waiter *w);
 /* What was asked for while the host started may begin. */

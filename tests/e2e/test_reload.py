@@ -221,6 +221,34 @@ def test_plugin_comes_and_goes(make_host):
         assert host.wait_job(job)["state"] == "succeeded"
 
 
+def test_a_library_is_replaced(make_host, builds, folder):
+    """A plugin that has not changed is kept, with a word about what it has loaded; with `all` it starts anew."""
+    library = os.path.join(folder, "libdep.so.1")
+    shutil.copyfile(build.plugin("noop"), library)
+    builds.put("opens")
+    host = make_host({"plugins": {"opens": {"file": builds.path, "config": {"library": library}, "sandbox": {"read": library}}, **chaos()}})
+    host.start()
+    cli = Cli(host)
+    mapped = {row["file"]: row for row in host.get("/v1/plugins/opens")["libraries"]}
+    assert not mapped[library]["replaced"] and re.fullmatch("[0-9a-f]{40}", mapped[library]["build_id"])
+    assert any("/libc.so.6" in file for file in mapped) and not any("/run/so/" in file for file in mapped)
+    assert f"{mapped[library]['build_id']}\n" in cli("describe", "opens")
+    assert all("reason" not in p for p in reload(host)["plugins"])
+    old = workers_of(host.pid)
+
+    shutil.copyfile(build.plugin("ok-v1"), library + ".new")
+    os.rename(library + ".new", library)
+    report = reload(host)
+    assert verdicts(report) == {"opens": "kept", "chaos": "kept"} and workers_of(host.pid) == old
+    assert {p["plugin"]: p.get("reason", "") for p in report["plugins"]}["opens"].startswith("libdep.so.1 has been replaced")
+    assert "replaced on disk since" in cli("describe", "opens")
+
+    assert re.search("opens +changed", cli("reload", "--wait", "--all"))
+    wait_until(lambda: not set(workers_of(host.pid)) & set(old), build.PATIENCE_S, "the old ones are gone")
+    assert not any(row["replaced"] for row in host.get("/v1/plugins/opens")["libraries"])
+    assert host.wait_job(host.submit("opens.run", {}))["attempts"] == 1
+
+
 def test_dropped_in(make_host, folder):
     """A new file is listed with the YAML that it lacks, which is enough once its blanks are filled in."""
     plugin_dir = os.path.join(folder, "plugins")

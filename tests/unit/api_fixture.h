@@ -170,9 +170,10 @@ void ready_report(struct host *host, struct ready_report *ret) {
     *ret = api_now->ready;
 }
 
-void reload_request(struct host *host, const char *cause, struct reload_waiter *w) {
+void reload_request(struct host *host, const char *cause, unsigned flags, struct reload_waiter *w) {
     (void)host;
     (void)cause;
+    (void)flags;
     (void)w;
 }
 

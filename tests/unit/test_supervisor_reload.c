@@ -29,7 +29,7 @@ static void on_verdict(struct reload_waiter *w, const struct reload_report *repo
 
 static void ask(struct asked *asked) {
     *asked = (struct asked){.waiter = {.done = on_verdict}};
-    reload_request(lab->host, "test", &asked->waiter);
+    reload_request(lab->host, "test", 0, &asked->waiter);
 }
 
 static bool is_answered(struct lab *of, void *arg) {
