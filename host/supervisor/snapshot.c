@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -139,6 +140,27 @@ end:
     return r;
 }
 
+/* A mount without the right to execute is found here, not by every worker in the loader's words. */
+static int snapshot_check_mount(const char *tmp, const char *dir, struct err *e) {
+    int fd = open(tmp, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    void *code = fd == -1 ? MAP_FAILED : mmap(NULL, 1, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
+    int r = code == MAP_FAILED ? -errno : 0;
+    if (code != MAP_FAILED) {
+        (void)munmap(code, 1);
+    }
+    if (fd != -1) {
+        close(fd);
+    }
+    return r == -EPERM
+               ? err_set(
+                     e, -EPERM,
+                     "%s: plugins are loaded from copies in this folder, and its file system is "
+                     "mounted noexec; mount it without, or set host.state_dir to another place",
+                     dir)
+           : r != 0 ? err_errno(e, r, "%s: cannot map the snapshot", tmp)
+                    : 0;
+}
+
 int snapshot_take(const char *file, const char *state_dir, struct snapshot *ret, struct err *e) {
     char dir[4096], tmp[4224], path[4224], sha256[65];
     int r = snapshot_make_dir(state_dir, dir, sizeof dir, e);
@@ -155,6 +177,9 @@ int snapshot_take(const char *file, const char *state_dir, struct snapshot *ret,
     }
     if (r == -EAGAIN) {
         err_set(e, r, "%s: it keeps changing while it is read; is it being written?", file);
+    }
+    if (r == 0) {
+        r = snapshot_check_mount(tmp, dir, e);
     }
     if (r == 0) {
         snprintf(path, sizeof path, "%s/%s.so", dir, sha256);

@@ -1,8 +1,12 @@
+#define _GNU_SOURCE // unshare
 #include "supervisor/snapshot.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "expect.h"
@@ -53,6 +57,40 @@ static void test_named_by_content(void) {
     remove_dir();
 }
 
+enum { NO_MOUNT = 77 };
+
+/* In a mount namespace of its own. */
+static int take_where_nothing_is_executed(void) {
+    struct snapshot s = {.path = NULL};
+    struct err e = {.code = 0};
+    if (mkdir(state, 0700) != 0 || unshare(CLONE_NEWNS) != 0 ||
+        mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mount("none", state, "tmpfs", MS_NOEXEC, "size=1m") != 0) {
+        return NO_MOUNT;
+    }
+    int r = snapshot_take(file, state, &s, &e);
+    return r == -EPERM && strstr(e.msg, "noexec") != NULL && s.path == NULL ? 0 : 1;
+}
+
+static void test_noexec(void) {
+    int status = 0;
+    make_dir();
+    write_file("abc", 0644);
+    (void)fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0) {
+        _exit(take_where_nothing_is_executed());
+    }
+    EXPECT_EQ_INT(pid, waitpid(pid, &status, 0));
+    EXPECT_TRUE(WIFEXITED(status));
+    if (WEXITSTATUS(status) == NO_MOUNT) {
+        (void)printf("NOT TESTED: a file system can be mounted by root only\n");
+    } else {
+        EXPECT_EQ_INT(0, WEXITSTATUS(status));
+    }
+    remove_dir();
+}
+
 static void expect_refused(int code, const char *words) {
     struct snapshot s = {.path = NULL};
     struct err e = {.code = 0};
@@ -95,6 +133,7 @@ static void test_another_users_file(void) {
 
 static const struct expect_test tests[] = {
     {"a snapshot is named by its content and outlives the original", test_named_by_content},
+    {"a mount without execution is named", test_noexec},
     {"what is not safe to load is refused in words", test_refused},
     {"another user's file is refused", test_another_users_file},
 };
