@@ -77,7 +77,8 @@ static int open_unix(const char *path, struct listen_socket *ret, struct err *e)
         close(fd);
         return r;
     }
-    *ret = (struct listen_socket){.fd = fd, .path = path, .dev = st.st_dev, .ino = st.st_ino};
+    *ret = (struct listen_socket){
+        .fd = fd, .path = path, .dev = st.st_dev, .ino = st.st_ino, .own = true};
     return 0;
 }
 
@@ -162,6 +163,55 @@ static int open_tcp(const char *text, struct listen_socket *ret, struct err *e) 
     // sin_port and sin6_port are at the same place
     *ret = (struct listen_socket){.fd = fd, .port = ntohs(at.in.sin_port)};
     return 0;
+}
+
+/* ---- sockets that are there ---- */
+
+static int adopt_unix(int fd, const char *path, struct listen_socket *ret, struct err *e) {
+    struct sockaddr_un want, at = {.sun_family = AF_UNSPEC};
+    struct stat st = {.st_dev = 0};
+    socklen_t len = sizeof at;
+    int r = fill_unix(path, &want, e);
+    if (r != 0) {
+        return r;
+    }
+    if (getsockname(fd, (void *)&at, &len) == -1 || at.sun_family != AF_UNIX ||
+        strncmp(at.sun_path, want.sun_path, sizeof at.sun_path) != 0) {
+        return 0;
+    }
+    (void)stat(path, &st); // a file that is gone is nobody's to remove
+    *ret = (struct listen_socket){.fd = fd, .path = path, .dev = st.st_dev, .ino = st.st_ino};
+    return 1;
+}
+
+static bool same_address(const union address *want, const union address *at) {
+    if (want->any.sa_family != at->any.sa_family ||
+        (want->in.sin_port != 0 && want->in.sin_port != at->in.sin_port)) {
+        return false; // sin_port and sin6_port are at the same place
+    }
+    return want->any.sa_family == AF_INET
+               ? want->in.sin_addr.s_addr == at->in.sin_addr.s_addr
+               : memcmp(&want->in6.sin6_addr, &at->in6.sin6_addr, sizeof at->in6.sin6_addr) == 0;
+}
+
+static int adopt_tcp(int fd, const char *text, struct listen_socket *ret, struct err *e) {
+    union address want = {.any = {.sa_family = AF_UNSPEC}}, at = want;
+    socklen_t len = sizeof at;
+    int r = parse_tcp(text, &want, &len, e);
+    if (r != 0) {
+        return r;
+    }
+    len = sizeof at;
+    if (getsockname(fd, &at.any, &len) == -1 || !same_address(&want, &at)) {
+        return 0;
+    }
+    *ret = (struct listen_socket){.fd = fd, .port = ntohs(at.in.sin_port)};
+    return 1;
+}
+
+int listen_adopt(int fd, const char *address, struct listen_socket *ret, struct err *e) {
+    return strncmp(address, "unix:", 5) == 0 ? adopt_unix(fd, address + 5, ret, e)
+                                             : adopt_tcp(fd, address, ret, e);
 }
 
 int listen_open(const char *address, struct listen_socket *ret, struct err *e) {

@@ -2,6 +2,7 @@
 #ifndef JOBHOST_NET_LISTEN_H
 #define JOBHOST_NET_LISTEN_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -13,11 +14,16 @@ struct listen_socket {
     dev_t dev;        /* the socket's file, so that nobody else's is removed later       */
     ino_t ino;
     uint16_t port; /* TCP */
+    bool own;      /* the file is removed when nobody listens any more: we have made it */
 };
 
 /* A unix socket gets mode 0600; one that nobody answers on any more is replaced. 0; -EADDRINUSE
  * somebody does; -EINVAL the address makes no sense; another negative errno. */
 int listen_open(const char *address, struct listen_socket *ret, struct err *e);
+
+/* Is this socket, which listens already, bound to this address? A port of 0 is any. 1 and *ret, whose
+ * `fd` it is from then on; 0; -EINVAL the address makes no sense. */
+int listen_adopt(int fd, const char *address, struct listen_socket *ret, struct err *e);
 
 /* Removes the file if it is still the socket that listen_open() made. */
 void listen_unlink(const char *path, dev_t dev, ino_t ino);

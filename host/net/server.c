@@ -11,10 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "net/descriptors.h"
+#include "net/inherited.h"
 #include "net/listen.h"
 #include "net/server_private.h"
 
@@ -53,7 +55,7 @@ static void apply_rest(struct server *s) {
         if (l->lev == NULL) {
             continue; // closed
         }
-        bool rests = s->no_fds || (!l->admin && (s->full || s->few_fds));
+        bool rests = s->held || s->no_fds || (!l->admin && (s->full || s->few_fds));
         if (rests == l->resting) {
             continue;
         }
@@ -270,13 +272,32 @@ static void listener_finish(struct listener *l) {
     *l = (struct listener){.lev = NULL};
 }
 
+static bool everybody_may(const char *path) {
+    struct stat st;
+    return path != NULL && stat(path, &st) == 0 && (st.st_mode & S_IWOTH) != 0;
+}
+
+/* A socket that is there already, or a new one. */
+static int door_socket(const struct server_door *door, struct listen_socket *ret, struct err *e) {
+    int r = door->inherited == NULL ? 0 : inherited_open(door->inherited, door->address, ret, e);
+    if (r == 1 && door->admin && everybody_may(ret->path)) {
+        (void)close(ret->fd);
+        return err_set(e, -EACCES, "%s: everybody may connect to it, set SocketMode=0600",
+                       door->address);
+    }
+    if (r != 0) {
+        return r == 1 ? 0 : r;
+    }
+    return listen_open(door->address, ret, e);
+}
+
 int server_listen(struct server *s, const struct server_door *door, struct err *e) {
     struct listen_socket sock;
     if (s->listener_count == SERVER_LISTEN_MAX) {
         return err_set(e, -ENOSPC, "%s: at most %d addresses to listen on", door->address,
                        SERVER_LISTEN_MAX);
     }
-    int r = listen_open(door->address, &sock, e);
+    int r = door_socket(door, &sock, e);
     if (r != 0) {
         return r;
     }
@@ -285,7 +306,7 @@ int server_listen(struct server *s, const struct server_door *door, struct err *
                            .admin = door->admin,
                            .tls = door->tls,
                            .url = door_url(&sock, door),
-                           .unix_path = sock.path == NULL ? NULL : strdup(sock.path),
+                           .unix_path = sock.own ? strdup(sock.path) : NULL,
                            .unix_dev = sock.dev,
                            .unix_ino = sock.ino};
     l->lev = evconnlistener_new(s->base, on_accept, l,
@@ -293,13 +314,18 @@ int server_listen(struct server *s, const struct server_door *door, struct err *
     if (l->lev == NULL) {
         close(sock.fd);
     }
-    if (l->lev == NULL || l->url == NULL || (sock.path != NULL && l->unix_path == NULL)) {
+    if (l->lev == NULL || l->url == NULL || (sock.own && l->unix_path == NULL)) {
         listener_finish(l);
         return err_set(e, -ENOMEM, "%s: out of memory", door->address);
     }
     evconnlistener_set_error_cb(l->lev, on_accept_error);
     s->listener_count++;
     return 0;
+}
+
+void server_hold(struct server *s, bool held) {
+    s->held = held;
+    apply_rest(s);
 }
 
 const char *server_url(const struct server *s, unsigned n) {

@@ -22,6 +22,7 @@ struct event_base;
 struct env;
 struct log;
 struct timers;
+struct inherited;
 struct server;
 struct request;
 struct side_thread;
@@ -185,9 +186,12 @@ struct server_door {
     /* For the owner of the host: its connections are not counted, meet no cap, do not age, and go
      * on being accepted while the public doors rest. */
     bool admin;
-    struct tls *tls; /* HTTPS; borrowed until server_free(). NULL: plain */
+    struct tls *tls;             /* HTTPS; borrowed until server_free(). NULL: plain */
+    struct inherited *inherited; /* a socket for this address may be among these; NULL = none is */
 };
 int server_listen(struct server *s, const struct server_door *door, struct err *e);
+/* While it is held no connection is accepted, by any door: they wait in the kernel's queue. */
+void server_hold(struct server *s, bool held);
 /* Where the n-th public door can be reached: "https://127.0.0.1:40123" (the port it got),
  * "unix:/run/x"; NULL behind the last one. */
 const char *server_url(const struct server *s, unsigned n);

@@ -128,6 +128,7 @@ struct server {
     bool full;    /* public connections are at their cap: public listeners rest  */
     bool few_fds; /* few descriptors are left: public listeners rest for a while */
     bool no_fds;  /* none are: all listeners rest for a while                    */
+    bool held;    /* by server_hold()                                            */
     int fd_max;   /* no public connection gets a descriptor from this number on  */
     bool draining, draining_public;
     struct timer wake; /* ends a rest for want of descriptors */

@@ -79,6 +79,7 @@ static void host_run_on(struct host *host) {
     (void)pools_start(host->pools);
     upkeep_run(host);
     ready_run(host);
+    serve_begin(host);
     host_plugin_settled(host);
 }
 

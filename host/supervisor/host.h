@@ -42,6 +42,7 @@ struct hub;
 struct stats;
 struct ready;
 struct server;
+struct inherited;
 struct shutdown;
 struct serve;
 struct commits;
@@ -94,8 +95,9 @@ struct host {
     struct beat *beat;
     struct takeover *takeover;
     struct release *release;
-    struct server *server; /* every door; see serve.h                             */
-    struct serve *serve;   /* what the doors need; serve.h's own                  */
+    struct server *server;       /* every door; see serve.h                             */
+    struct inherited *inherited; /* sockets that the process was started with; NULL = none */
+    struct serve *serve;         /* what the doors need; serve.h's own                  */
     const struct host_front *front;
     void *front_self;
     struct shutdown *shutdown;

@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "net/inherited.h"
 #include "supervisor/host.h"
 #include "supervisor/reload.h"
 #include "supervisor/serve.h"
@@ -125,8 +126,27 @@ static void host_take_notify_socket(struct host *host) {
     (void)unsetenv("NOTIFY_SOCKET"); // not the workers' business
 }
 
+/* Before the environment is copied, and anything is opened that could get one of their numbers. */
+static int host_take_sockets(struct host *host, struct err *e) {
+    host->inherited = calloc(1, sizeof *host->inherited);
+    if (host->inherited == NULL) {
+        return err_set(e, -ENOMEM, "out of memory");
+    }
+    int r = inherited_take(host->inherited, e);
+    unsigned at = (unsigned)host->ready_fd - INHERITED_FIRST_FD;
+    if (r == 0 && host->ready_fd > 0 && at < host->inherited->count) {
+        r = err_set(e, -EINVAL, "--ready-fd %d: LISTEN_FDS says that this is a socket to listen on",
+                    host->ready_fd);
+    }
+    return r;
+}
+
 static void host_free(struct host *host) {
     free(host->notify_socket);
+    if (host->inherited != NULL) {
+        inherited_finish(host->inherited);
+    }
+    free(host->inherited);
     config_free(&host->config);
     config_env_free(&host->config_env);
     env_close(&host->env);
@@ -149,6 +169,11 @@ int host_run(const struct host_options *options) {
     host->ready_fd = options->ready_fd;
     if (host->ready_fd > 0) {
         (void)fcntl(host->ready_fd, F_SETFD, FD_CLOEXEC); // not the workers' business
+    }
+    if (host_take_sockets(host, &e) != 0) {
+        fprintf(stderr, "jobhost: %s\n", e.msg);
+        host_free(host);
+        return 1;
     }
     host->config_env = config_env_new(environ);
     host_take_notify_socket(host);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "net/inherited.h"
 #include "net/server.h"
 #include "net/tls.h"
 #include "supervisor/host.h"
@@ -71,15 +72,38 @@ static void serve_read_certificates(struct host *host) {
 
 /* ---- start and stop ---- */
 
+/* Nobody is to be told "starting" who could as well wait; and whoever connects to a socket that no
+ * door wanted would wait for ever. */
+static void serve_take_inherited(struct host *host) {
+    struct buf names = {.data = NULL};
+    if (host->inherited == NULL || host->inherited->count == 0) {
+        return;
+    }
+    server_hold(host->server, true);
+    inherited_close_rest(host->inherited, &names);
+    if (names.len > 0) {
+        log_warn(&host->log, "host.surplus_sockets",
+                 "msg=\"descriptor %.*s: host.listen and host.admin name no such address\"",
+                 (int)names.len, (const char *)names.data);
+    }
+    buf_free(&names);
+}
+
 static int serve_doors(struct host *host, struct err *e) {
     const struct config_host *c = &host->config->host;
     char admin[4096];
     (void)snprintf(admin, sizeof admin, "unix:%s", c->admin);
-    int r =
-        serve_door(host, &(struct server_door){.address = admin, .admin = true}, "host.admin", e);
+    int r = serve_door(
+        host, &(struct server_door){.address = admin, .admin = true, .inherited = host->inherited},
+        "host.admin", e);
     for (size_t i = 0; r == 0 && i < c->listen_count; i++) {
-        struct server_door door = {.address = c->listen[i].address, .tls = host->serve->tls[i]};
+        struct server_door door = {.address = c->listen[i].address,
+                                   .tls = host->serve->tls[i],
+                                   .inherited = host->inherited};
         r = serve_door(host, &door, "host.listen", e);
+    }
+    if (r == 0) {
+        serve_take_inherited(host);
     }
     return r;
 }
@@ -142,6 +166,12 @@ int serve_open(struct host *host, struct err *e) {
     }
     host->server = server_new(host->base, host->net_timers, &host->net_env, &host->log, &config);
     return host->server == NULL ? err_set(e, -ENOMEM, "out of memory") : serve_doors(host, e);
+}
+
+void serve_begin(struct host *host) {
+    if (host->server != NULL) {
+        server_hold(host->server, false);
+    }
 }
 
 void serve_reload(struct host *host) {

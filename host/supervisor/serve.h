@@ -11,6 +11,8 @@ struct host;
 /* Makes host->server and listens everywhere. 0, or negative errno and words that name the key to
  * change; serve_free() follows either way. */
 int serve_open(struct host *host, struct err *e);
+/* The host can do something about requests: what waits at sockets that it was started with is let in. */
+void serve_begin(struct host *host);
 /* The host has another configuration: its routes, limits and proxies hold from the next request on. Certificates are read
  * again, for connections to come; what cannot be read is logged, and the one from before stays. */
 void serve_reload(struct host *host);
