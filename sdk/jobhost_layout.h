@@ -33,6 +33,7 @@ JH_PIN(jh_handler, state_version, 28);
 JH_PIN(jh_handler, payload, 32);
 JH_PIN_SIZE(jh_handler, 40);
 JH_PIN(jh_handler, takes, 40);
+JH_PIN(jh_handler, oldest_state_version, 48);
 
 JH_PIN(jh_option, name, 0);
 JH_PIN(jh_option, type, 8);

@@ -182,7 +182,11 @@ struct jh_option { /* array ends with name == NULL; layout frozen per ABI major 
     const char *help;
 };
 
-enum { JH_HANDLER_CONCURRENT = 1u }; /* run() may execute on several threads at once */
+enum {
+    JH_HANDLER_CONCURRENT = 1u, /* run() may execute on several threads at once */
+    JH_HANDLER_RESTARTABLE =
+        2u /* a run may begin again without its steps: nothing is paid or sent twice by it */
+};
 struct jh_handler {
     const char *name; /* "crawl.page" */
     const char *summary;
@@ -195,6 +199,9 @@ struct jh_handler {
         A name is a path: "periods" (a list), "periods[]" (its elements; objects without a row),
         "periods[].from" (a member of each). What a path is in stands above it. Lists and objects
         without such rows hold anything; with files alone the payload is opaque. */
+    uint32_t oldest_state_version; /* steps of this one and of later ones, up to state_version, are
+        resumed; 0 = only its own. A host that does not know it looks at neither. */
+    uint32_t reserved;
 };
 
 struct jh_plugin {

@@ -84,7 +84,9 @@ static void add_handler(struct buf *out, const struct pool_handler *h) {
     json_kstr(out, "name", h->name);
     json_kstr(out, "summary", h->summary);
     json_kbool(out, "concurrent", (h->flags & JH_HANDLER_CONCURRENT) != 0);
-    json_kint(out, "state_version", h->state_version);
+    json_kint(out, "state_version", h->state.version);
+    json_kint(out, "oldest_state_version", h->state.oldest);
+    json_kbool(out, "restartable", h->state.restartable);
     if (h->shape != NULL) {
         add_options(out, "payload", h->fields, h->field_count);
     }

@@ -52,6 +52,20 @@ static void print_files(const cJSON *files, const char *indent) {
     }
 }
 
+static void print_state(const cJSON *h) {
+    double own = remote_number(h, "state_version");
+    double oldest = remote_number(h, "oldest_state_version");
+    if (own > 1 && oldest < own) {
+        (void)printf("      steps are of version %.0f, those since %.0f are resumed\n", own,
+                     oldest);
+    } else if (own > 1) {
+        (void)printf("      steps are of version %.0f, no others are resumed\n", own);
+    }
+    if (remote_true(h, "restartable")) {
+        (void)printf("      may begin again without its steps\n");
+    }
+}
+
 static void print_handler(const cJSON *h) {
     const char *summary = remote_text(h, "summary");
     const cJSON *payload = cJSON_GetObjectItemCaseSensitive(h, "payload");
@@ -61,6 +75,7 @@ static void print_handler(const cJSON *h) {
     if (remote_true(h, "concurrent")) {
         (void)printf("      runs on several threads at once\n");
     }
+    print_state(h);
     if (cJSON_GetArraySize(payload) > 0) {
         (void)printf("      payload:\n");
         print_fields(payload, "        ");

@@ -139,7 +139,7 @@ struct msg_handler {
     const char *name;
     const char *summary; /* NULL */
     uint32_t flags;
-    uint32_t state_version;
+    uint32_t state_version, oldest_state_version;
     uint32_t has_payload; /* 0: nothing is said of it, no fields */
     uint32_t field_count; /* <= MSG_OPTIONS_MAX   */
     const struct jh_option *fields;

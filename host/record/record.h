@@ -85,8 +85,8 @@ enum record_type {
     /* ---- worker to supervisor ---- */
     /* u32 wire version, u32 abi major, u32 abi minor, str name, str version, u64 load address,
      * u64 load end, u32 n options x { str name, i32 type, u32 flags, str fallback, str help },
-     * u32 n handlers x { str name, str summary, u32 flags, u32 state_version, u32 has_payload,
-     * u32 n fields x { as options } } */
+     * u32 n handlers x { str name, str summary, u32 flags, u32 state_version, u32 oldest_state_version,
+     * u32 has_payload, u32 n fields x { as options } } */
     REC_HELLO = 64,
     /* (no body) create() succeeded; jobs may come */
     REC_READY,

@@ -114,6 +114,7 @@ static const struct field handler_fields[] = {
     F(TEXT_OPT, msg_handler, summary),
     F(U32, msg_handler, flags),
     F(U32, msg_handler, state_version),
+    F(U32, msg_handler, oldest_state_version),
     F(U32, msg_handler, has_payload),
     F_COUNT(msg_handler, field_count, MSG_OPTIONS_MAX),
     F_LIST(msg_handler, fields, field_count, &option),

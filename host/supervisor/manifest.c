@@ -47,6 +47,17 @@ static int manifest_fields(struct arena *arena, const struct msg_handler *from,
     return r;
 }
 
+/* Its worker has looked at the numbers; of nonsense the strictest is taken. */
+static struct skew_handler manifest_state(const struct msg_handler *from) {
+    uint32_t version = from->state_version == 0 ? 1 : from->state_version;
+    uint32_t oldest = from->oldest_state_version;
+    return (struct skew_handler){
+        .version = version,
+        .oldest = oldest == 0 || oldest > version ? version : oldest,
+        .restartable = (from->flags & JH_HANDLER_RESTARTABLE) != 0,
+    };
+}
+
 static int manifest_handlers(struct pool *pool, const struct msg_hello *m, struct err *e) {
     struct pool_handler *to = arena_zalloc(&pool->arena, (m->handler_count + 1) * sizeof *to);
     if (to == NULL) {
@@ -61,7 +72,7 @@ static int manifest_handlers(struct pool *pool, const struct msg_hello *m, struc
             .name = arena_str(&pool->arena, from->name),
             .summary = arena_str(&pool->arena, from->summary),
             .flags = from->flags,
-            .state_version = from->state_version,
+            .state = manifest_state(from),
         };
         int r = from->has_payload == 0 ? 0 : manifest_fields(&pool->arena, from, &to[i], e);
         if (r != 0) {

@@ -16,6 +16,7 @@
 
 #include "base/err.h"
 #include "config/config.h"
+#include "core/skew.h"
 #include "supervisor/pool_breaker.h"
 
 struct host;
@@ -28,7 +29,8 @@ enum worker_state { WORKER_SPAWNED, WORKER_LOADED, WORKER_READY, WORKER_DRAINING
 
 struct pool_handler {
     const char *name, *summary;
-    uint32_t flags, state_version;
+    uint32_t flags;
+    struct skew_handler state;               /* which steps it resumes */
     const struct config_option_spec *fields; /* of the payload, and files that may come with it */
     size_t field_count;
     const struct payload_shape *shape; /* of the JSON payload; NULL = opaque */

@@ -132,6 +132,7 @@ static struct msg_handler *describe_handlers(const struct manifest *m) {
             .summary = h->summary,
             .flags = h->flags,
             .state_version = h->state_version,
+            .oldest_state_version = h->oldest_state_version,
             .has_payload = h->payload != NULL || h->takes != NULL,
             .field_count = m->field_counts[i],
             .fields = h->takes != NULL ? h->takes : h->payload,

@@ -129,6 +129,11 @@ static int check_handler(struct manifest *m, uint32_t index, struct err *e) {
     if (h->run == NULL) {
         return err_set(e, -EPROTO, "handler \"%s\": run is NULL", h->name);
     }
+    if (h->oldest_state_version > h->state_version) {
+        return err_set(e, -EPROTO,
+                       "handler \"%s\": oldest_state_version is %u, its state_version %u", h->name,
+                       h->oldest_state_version, h->state_version);
+    }
     for (uint32_t i = 0; i < index; i++) {
         if (strcmp(m->handlers[i].name, h->name) == 0) {
             return err_set(e, -EPROTO, "handler \"%s\" appears twice", h->name);
@@ -162,6 +167,9 @@ static int copy_handlers(struct manifest *m, struct err *e) {
         struct jh_handler *h = &m->handlers[i];
         memcpy(h, (const char *)p->handlers + (size_t)i * p->handler_size, size);
         h->state_version = h->state_version == 0 ? 1 : h->state_version; // 0 says "no steps"
+        if (h->oldest_state_version == 0) {
+            h->oldest_state_version = h->state_version;
+        }
     }
     return 0;
 }

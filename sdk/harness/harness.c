@@ -254,7 +254,11 @@ void jh_harness_max_result(struct jh_harness *h, size_t bytes) {
 void jh_harness_set_step(struct jh_harness *h, const char *name, const char *value) {
     vault_apply(&h->vault,
                 &(struct wish){.kind = WISH_STEP, .name = name, .value = bytes_of(value)});
-    h->vault.steps_version = h->vault.steps_version == 0 ? 1 : h->vault.steps_version;
+    h->steps_set = true;
+}
+
+void jh_harness_set_steps_version(struct jh_harness *h, uint32_t version) {
+    h->vault.steps_version = version;
 }
 
 static void set_key(struct jh_harness *h, enum pending_op op, const char *key, const char *value,

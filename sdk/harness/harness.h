@@ -71,6 +71,7 @@ struct jh_harness {
     struct jh_job job;
     struct harness_input *inputs;
     struct vault vault;
+    bool steps_set; /* by the test */
     struct trouble trouble;
     int64_t now_ms;
     uint64_t max_result; /* of an output */

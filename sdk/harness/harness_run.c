@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/skew.h"
 #include "harness.h"
 
 enum { ATTEMPTS_AFTER_CRASH = 100 };
@@ -32,12 +33,26 @@ static const struct jh_handler *find_handler(const struct jh_harness *h, const c
     harness_misused("the plugin has no handler %s", name);
 }
 
+static void meet_steps(struct jh_harness *h) {
+    const struct jh_handler *own = h->handler;
+    const struct skew_handler rules = {.version = own->state_version,
+                                       .oldest = own->oldest_state_version};
+    uint32_t version = h->vault.steps_version;
+    if (version == 0 && h->steps_set) {
+        h->vault.steps_version = own->state_version;
+    } else if (!skew_resumes(&rules, version)) {
+        harness_misused("the steps are of version %u, and %s resumes %u to %u", version, own->name,
+                        rules.oldest, rules.version);
+    }
+}
+
 static void begin(struct jh_harness *h, const char *handler) {
     if (jh_harness_create(h) < 0) {
         harness_misused("%s", h->error);
     }
     harness_end_attempt(h); // what was kept of the last one
     h->handler = find_handler(h, handler);
+    meet_steps(h);
     h->verdict = (struct verdict){0};
     h->result_attached = false;
     h->progress = (struct jh_harness_shown){.message = ""};

@@ -59,6 +59,9 @@ void jh_harness_max_result(struct jh_harness *h, size_t bytes);
 
 /* What the store already holds. */
 void jh_harness_set_step(struct jh_harness *h, const char *name, const char *value);
+/* The state_version of the code that wrote the steps, after them; that of the handler that runs unless said. Steps that it
+ * does not resume are a mistake: the host would not have begun the run. */
+void jh_harness_set_steps_version(struct jh_harness *h, uint32_t version);
 void jh_harness_set_kv(struct jh_harness *h, const char *key, const char *value);
 void jh_harness_set_counter(struct jh_harness *h, const char *key, int64_t value);
 void jh_harness_set_member(struct jh_harness *h, const char *key, const char *member);

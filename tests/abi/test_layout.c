@@ -12,7 +12,7 @@
 // and jobhost.blob/1.
 _Static_assert(sizeof(struct jh_plugin) == 72, "jh_plugin");
 _Static_assert(offsetof(struct jh_handler, takes) == 40, "jh_handler of 1.0");
-_Static_assert(sizeof(struct jh_handler) == 48, "jh_handler");
+_Static_assert(sizeof(struct jh_handler) == 56, "jh_handler");
 _Static_assert(sizeof(struct jh_host) == 120, "jh_host");
 _Static_assert(sizeof(struct jh_job) == 128, "jh_job");
 _Static_assert(sizeof(struct jh_child) == 80, "jh_child");

@@ -74,8 +74,8 @@ def job(payload, inputs=()):
 def hello():
     body = u32(1) + u32(1) + u32(0) + text("crawl") + text("0.1.0") + u64(0x1000) + u64(0x2000)
     body += u32(2) + option() + option("pause", "2s")
-    body += u32(2) + text("crawl.page") + text("one page") + u32(1) + u32(3) + u32(1) + u32(1) + option("url")
-    body += text("crawl.site") + text(None) + u32(0) + u32(0) + u32(0) + u32(0)
+    body += u32(2) + text("crawl.page") + text("one page") + u32(1) + u32(3) + u32(2) + u32(1) + u32(1) + option("url")
+    body += text("crawl.site") + text(None) + u32(0) + u32(0) + u32(0) + u32(0) + u32(0)
     return record("HELLO", body, 0)
 
 

@@ -205,7 +205,7 @@ void pools_info(struct host *host, uint32_t index, struct pool_info *ret_info) {
         {.name = "token", .type = JH_OPT_STRING, .flags = JH_OPT_SECRET}};
     static const struct pool_handler handlers[] = {{.name = "p.run",
                                                     .summary = "runs",
-                                                    .state_version = 2,
+                                                    .state = {.version = 2, .oldest = 1},
                                                     .fields = payload,
                                                     .field_count = 2,
                                                     .shape = &shape}};

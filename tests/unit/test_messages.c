@@ -444,9 +444,9 @@ static struct msg_hello sample_hello(void) {
         {"pause", JH_OPT_DURATION, 0, "2s", NULL},
     };
     static const struct msg_handler handlers[] = {
-        {"a.one", "does one", JH_HANDLER_CONCURRENT, 3, 1, 2, options},
-        {"a.two", NULL, 0, 0, 0, 0, NULL},
-        {"a.three", NULL, 0, 0, 1, 0, NULL},
+        {"a.one", "does one", JH_HANDLER_CONCURRENT, 3, 2, 1, 2, options},
+        {"a.two", NULL, 0, 0, 0, 0, 0, NULL},
+        {"a.three", NULL, 0, 0, 0, 1, 0, NULL},
     };
     return (struct msg_hello){.wire_version = 1,
                               .abi_major = 1,
@@ -479,6 +479,7 @@ static void test_hello(void) {
     EXPECT_EQ_UINT(3, got.handler_count);
     EXPECT_EQ_STR("does one", got.handlers[0].summary);
     EXPECT_EQ_UINT(3, got.handlers[0].state_version);
+    EXPECT_EQ_UINT(2, got.handlers[0].oldest_state_version);
     EXPECT_EQ_UINT(2, got.handlers[0].field_count);
     EXPECT_EQ_STR("pause", got.handlers[0].fields[1].name);
     EXPECT_EQ_INT(JH_OPT_DURATION, got.handlers[0].fields[1].type);

@@ -49,7 +49,7 @@ static const struct jh_option options[] = {
     {0},
 };
 static const struct jh_handler handlers[] = {
-    {.name = "t.run", .run = run, .state_version = 3},
+    {.name = "t.run", .run = run, .state_version = 3, .oldest_state_version = 2},
     {.name = "t.old", .run = run},
 };
 static const struct jh_plugin plugin = {
@@ -606,6 +606,25 @@ static void test_no_state_version(void) {
     jh_harness_free(&h);
 }
 
+static jh_status of_version(struct jh_call *c, const struct jh_job *job) {
+    struct jh_bytes value;
+    EXPECT_EQ_INT(0, c->host->step_get(c, "s", &value));
+    return job->steps_version == 2 ? JH_OK : JH_FAIL;
+}
+
+// Steps that a test sets are the handler's own, or of the version that it says.
+static void test_steps_version(void) {
+    struct jh_harness *h = start(of_version);
+    jh_harness_set_step(h, "s", "v");
+    EXPECT_EQ_INT(JH_FAIL, jh_harness_run(h, "t.run")); // they are of version 3
+    jh_harness_free(&h);
+    h = start(of_version);
+    jh_harness_set_step(h, "s", "v");
+    jh_harness_set_steps_version(h, 2);
+    EXPECT_EQ_INT(JH_OK, jh_harness_run(h, "t.run"));
+    jh_harness_free(&h);
+}
+
 static const struct expect_test tests[] = {
     {"create, run, destroy", test_life},
     {"options as users write them", test_options},
@@ -624,5 +643,6 @@ static const struct expect_test tests[] = {
     {"crashes everywhere", test_crash_everywhere},
     {"as many effects as a commit takes", test_limits},
     {"steps of a handler without a state_version", test_no_state_version},
+    {"steps of an older version", test_steps_version},
 };
 SUITE_MAIN("sdk: harness", tests)

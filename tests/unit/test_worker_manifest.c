@@ -110,8 +110,9 @@ static void test_names(void) {
 
 // A version of 0 would look like a job without steps, and every attempt would do all of them again.
 static void test_state_version(void) {
-    const struct jh_handler two[2] = {{.name = "a.b", .run = run},
-                                      {.name = "a.c", .run = run, .state_version = 7}};
+    struct jh_handler two[2] = {
+        {.name = "a.b", .run = run},
+        {.name = "a.c", .run = run, .state_version = 7, .oldest_state_version = 3}};
     struct jh_plugin p = good();
     struct manifest m;
     const char *stage = "";
@@ -120,7 +121,35 @@ static void test_state_version(void) {
     p.handler_count = 2;
     EXPECT_EQ_INT(0, manifest_read(&p, &m, &stage, &e));
     EXPECT_EQ_UINT(1, m.handlers[0].state_version);
+    EXPECT_EQ_UINT(1, m.handlers[0].oldest_state_version);
     EXPECT_EQ_UINT(7, m.handlers[1].state_version);
+    EXPECT_EQ_UINT(3, m.handlers[1].oldest_state_version);
+    manifest_finish(&m);
+    two[1].oldest_state_version = 7;
+    expect_accepted(p);
+    two[1].oldest_state_version = 8;
+    expect_refused(p, "manifest", "oldest_state_version is 8, its state_version 7");
+}
+
+// A plugin whose struct ends before it says nothing of older steps.
+static void test_state_version_1_0(void) {
+    static const struct {
+        const char *name, *summary;
+        jh_status (*run)(void *self, struct jh_call *, const struct jh_job *);
+        uint32_t flags, state_version;
+        const struct jh_option *payload;
+    } small[2] = {{.name = "a.b", .run = run, .state_version = 2},
+                  {.name = "a.c", .run = run, .state_version = 5}};
+    struct jh_plugin p = good();
+    struct manifest m;
+    const char *stage = "";
+    struct err e = {0};
+    p.handler_size = sizeof small[0];
+    p.handlers = (const struct jh_handler *)(const void *)small;
+    p.handler_count = 2;
+    EXPECT_EQ_INT(0, manifest_read(&p, &m, &stage, &e));
+    EXPECT_EQ_UINT(2, m.handlers[0].oldest_state_version);
+    EXPECT_EQ_UINT(5, m.handlers[1].oldest_state_version);
     manifest_finish(&m);
 }
 
@@ -247,6 +276,7 @@ static const struct expect_test tests[] = {
     {"name and version", test_names},
     {"handlers: at the limit and beyond", test_handlers},
     {"steps are found again without a state_version", test_state_version},
+    {"a plugin of ABI 1.0 resumes its own steps alone", test_state_version_1_0},
     {"options and payload fields: at the limit and beyond", test_options},
     {"what a handler takes: types and paths", test_takes},
     {"out of memory", test_out_of_memory},

@@ -26,7 +26,7 @@ jh_status run(void *, jh_call *c, const jh_job *) {
     return JH_OK;
 }
 
-const jh_handler handlers[] = {{"cpp-unique.run", nullptr, run, 0, 1, nullptr, nullptr}};
+const jh_handler handlers[] = {{"cpp-unique.run", nullptr, run, 0, 1, nullptr, nullptr, 0, 0}};
 
 } // namespace
 
