@@ -52,6 +52,18 @@ static int set_other(struct store_filter *f, const char *name, const char *value
                                        "class is one of input, auth, network, rate, upstream, "
                                        "timeout, resource, bug, permanent, unknown");
     }
+    if (strcmp(name, "park") == 0) {
+        int park = park_reason_from_name(value);
+        f->park = park > 0 ? (enum park_reason)park : PARK_NONE;
+        return park > 0 ? 0
+                        : bad(ret, name,
+                              "park is one of time, event, children, limiter, breaker, no_handler, "
+                              "state_version, needs_operator, pin_unavailable");
+    }
+    if (strcmp(name, "steps") == 0) {
+        f->has_steps = strcmp(value, "1") == 0;
+        return f->has_steps ? 0 : bad(ret, name, "steps is 1 (only jobs that have some)");
+    }
     if (strcmp(name, "parent") == 0) {
         return id_parse(value, &f->parent) == 0 ? 0 : bad(ret, name, "parent is a job id");
     }
@@ -84,8 +96,9 @@ int job_list_filter_set(struct store_filter *filter, const char *name, const cha
 
 int job_list_filter(struct call *call, int state, struct store_filter *ret,
                     struct problem *ret_problem) {
-    static const char *const names[] = {"state", "queue", "type",  "user",   "label", "q",
-                                        "class", "code",  "after", "before", "parent"};
+    static const char *const names[] = {"state",  "queue", "type", "user",  "label",
+                                        "q",      "class", "code", "after", "before",
+                                        "parent", "park",  "steps"};
     *ret = (struct store_filter){.state = state, .error_cls = -1};
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         const char *value = request_query(call->req, names[i]);

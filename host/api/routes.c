@@ -6,7 +6,7 @@
 
 #include "base/nearest.h"
 
-#define JOB_FILTERS "queue type user label q class code after before parent cursor limit"
+#define JOB_FILTERS "queue type user label q class code after before parent park steps cursor limit"
 
 // clang-format off
 static const struct route routes[] = {

@@ -42,6 +42,8 @@ bool filter_matches(const struct store_filter *f, const struct store_job *job) {
            (f->error_cls < 0 || f->error_cls == job->error.cls) &&
            (f->label == NULL || has_label(job->spec.labels, f->label)) &&
            created_within(f, job->created_ms) &&
+           (f->park == PARK_NONE || (job->state == JOB_PARKED && f->park == job->park)) &&
+           (!f->has_steps || job->step_count > 0) &&
            (id_is_zero(&f->parent) || id_equal(&f->parent, &job->spec.parent)) &&
            (f->text == NULL || has_text(job, f->text));
 }

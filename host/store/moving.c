@@ -15,6 +15,10 @@ static int target_of(enum job_event event) {
     }
 }
 
+bool moving_drops_steps(const struct store_move_item *item) {
+    return item->drop_steps && (item->event == JOB_EV_REVIVE || item->event == JOB_EV_WAKE);
+}
+
 enum moving moving_decide(struct store_move_item *item, enum job_state state, uint32_t rev,
                           enum job_state *ret_to) {
     int to = target_of(item->event);

@@ -10,6 +10,9 @@ enum moving {
     MOVING_TO,  /* *ret_to                                                */
 };
 
+/* Are its steps dropped with it? */
+bool moving_drops_steps(const struct store_move_item *item);
+
 enum moving moving_decide(struct store_move_item *item, enum job_state state, uint32_t rev,
                           enum job_state *ret_to);
 

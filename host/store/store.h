@@ -404,6 +404,8 @@ struct store_move_item {
     bool reset_counters;
     /* REVIVE: its new times, unix ms; 0 = as they were */
     int64_t deadline_ms, expires_ms;
+    /* REVIVE, WAKE: without its steps, in one with the move */
+    bool drop_steps;
     /* 0, -ENOENT, -ESTALE (rev), -EBUSY (running), -EINVAL (state does not allow the event) */
     int status;
     /* answer: the state it has now */
@@ -527,7 +529,9 @@ struct store_filter {
     const char *error_code;
     int error_cls; /* jh_class or -1                                                  */
     int64_t created_after_ms, created_before_ms;
-    struct job_id parent; /* zero = any                                                      */
+    struct job_id parent;  /* zero = any                                                      */
+    enum park_reason park; /* PARK_NONE = any; else only what is parked for that */
+    bool has_steps;        /* only jobs with steps */
 };
 struct store_list {
     struct store_op op;

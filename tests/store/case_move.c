@@ -125,6 +125,67 @@ static void test_revive(void) {
     rig_finish(&rig);
 }
 
+// A job of which an attempt has put two steps and ended so.
+static struct job_id make_with_steps(struct rig *rig, enum job_event event) {
+    const struct store_step steps[] = {{"one", {"1", 1}}, {"two", {"22", 2}}};
+    struct job_id id = rig_submit_plain(rig, "q", "t");
+    struct store_commit_item item = rig_item(rig_claim_one(rig, "q", "t"), event);
+    item.steps = steps;
+    item.step_count = 2;
+    item.state_version = 7;
+    item.park = PARK_STATE_VERSION;
+    EXPECT_EQ_INT(0, rig_commit(rig, &item));
+    return id;
+}
+
+static void expect_steps(struct rig *rig, const struct job_id *id, uint32_t count, uint64_t bytes,
+                         uint32_t version) {
+    const struct store_job *job = rig_get(rig, id);
+    EXPECT_EQ_UINT(count, job->step_count);
+    EXPECT_EQ_UINT(bytes, job->step_bytes);
+    EXPECT_EQ_UINT(version, job->steps_version);
+    EXPECT_EQ_UINT(count, job->steps_listed);
+}
+
+// They go with the move, and with a move that may have them alone.
+static void test_drop_steps(void) {
+    static const struct {
+        enum job_event ended, event;
+    } rows[] = {{JOB_EV_PARK, JOB_EV_WAKE}, {JOB_EV_DIE, JOB_EV_REVIVE}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct rig rig;
+        rig_start(&rig);
+        struct job_id id = make_with_steps(&rig, rows[i].ended);
+        struct job_id other = make_with_steps(&rig, rows[i].ended);
+        expect_steps(&rig, &id, 2, 3, 7);
+        struct store_move_item items[] = {
+            {.id = id, .event = rows[i].event, .drop_steps = true},
+            {.id = other, .event = rows[i].event},
+        };
+        struct store_move move = {.items = items, .count = 2};
+        EXPECT_EQ_INT(0, rig_run(&rig, &move.op, STORE_MOVE));
+        EXPECT_EQ_INT(0, items[0].status);
+        expect_steps(&rig, &id, 0, 0, 0);
+        expect_steps(&rig, &other, 2, 3, 7);
+        rig_expect_sound(&rig);
+        EXPECT_EQ_INT(0, rig_run(&rig, &move.op, STORE_MOVE)); // repeated
+        EXPECT_EQ_UINT(0, rig_claim_one(&rig, "q", "t")->steps_version);
+        EXPECT_EQ_UINT(7, rig_claim_one(&rig, "q", "t")->steps_version);
+        store_op_finish(&move.op);
+        rig_finish(&rig);
+    }
+    struct rig rig;
+    rig_start(&rig);
+    struct job_id id = make_with_steps(&rig, JOB_EV_PARK);
+    struct store_move_item item = {.id = id, .event = JOB_EV_CANCEL, .drop_steps = true};
+    struct store_move move = {.items = &item, .count = 1};
+    EXPECT_EQ_INT(0, rig_run(&rig, &move.op, STORE_MOVE));
+    expect_steps(&rig, &id, 2, 3, 7);
+    rig_expect_sound(&rig);
+    store_op_finish(&move.op);
+    rig_finish(&rig);
+}
+
 static void test_revive_with_new_times(void) {
     struct rig rig;
     rig_start(&rig);
@@ -364,6 +425,7 @@ CASES(move, ON_ALL, {"a running job that is asked to end does not wait again", t
       {"every event on every state", test_moves}, {"a move compares the revision", test_rev},
       {"a revived job starts afresh", test_revive},
       {"a revived job gets new times", test_revive_with_new_times},
+      {"a job that runs again may lose its steps", test_drop_steps},
       {"only ended jobs are removed", test_remove},
       {"the sweep removes what is past its time, with all that hangs on it", test_sweep},
       {"DUE is bounded and says when to come again", test_due_limit});

@@ -123,6 +123,39 @@ static void test_filters_by_end(void) {
     rig_finish(&rig);
 }
 
+static void test_filters_by_wait(void) {
+    static const enum park_reason parks[] = {PARK_TIME, PARK_STATE_VERSION, PARK_STATE_VERSION,
+                                             PARK_EVENT};
+    const struct store_step step = {"one", {"1", 1}};
+    struct rig rig;
+    struct store_filter f = rig_filter();
+    rig_start(&rig);
+    for (int i = 0; i < 5; i++) {
+        (void)rig_submit_plain(&rig, "q", "t");
+    }
+    const struct store_claim *claim = rig_claim(&rig, "q", "t", 4);
+    for (int i = 0; i < 4; i++) {
+        struct store_commit_item item = rig_item(&claim->jobs[i], JOB_EV_PARK);
+        item.park = parks[i];
+        item.run_at_ms = rig.now + 1000;
+        item.steps = &step;
+        item.step_count = (size_t)(i % 2);
+        item.state_version = 3;
+        EXPECT_EQ_INT(0, rig_commit(&rig, &item));
+    }
+    f.park = PARK_STATE_VERSION;
+    EXPECT_EQ_UINT(2, walk(&rig, f, 1));
+    f.has_steps = true;
+    EXPECT_EQ_UINT(1, walk(&rig, f, 1));
+    const struct store_list *list = rig_list(&rig, f, 1, NULL);
+    EXPECT_EQ_UINT(3, list->jobs[0].steps_version);
+    f.park = PARK_NONE;
+    EXPECT_EQ_UINT(2, walk(&rig, f, 1));
+    f.state = JOB_QUEUED;
+    EXPECT_EQ_UINT(0, walk(&rig, f, 1));
+    rig_finish(&rig);
+}
+
 static void test_paging_while_writing(void) {
     struct rig rig;
     struct job_id ids[40];
@@ -581,6 +614,7 @@ static void test_log_stays_bounded(void) {
 
 CASES(read, ON_ALL, {"lists by every filter", test_filters},
       {"lists by how it ended", test_filters_by_end},
+      {"lists by what it waits for, and by steps", test_filters_by_wait},
       {"pages while others write", test_paging_while_writing},
       {"limits and cursors of lists", test_list_limits},
       {"counters agree with jobs, also after opening again", test_stats},

@@ -52,6 +52,9 @@ static void decide(struct moving_item *m, int64_t now_ms) {
     life->wait_key = item->event == JOB_EV_PARK ? life->wait_key : NULL;
     life->error = item->error != NULL ? *item->error : life->error;
     life->updated_ms = now_ms;
+    if (moving_drops_steps(item)) {
+        life->steps_version = 0;
+    }
     if (item->event == JOB_EV_REVIVE) {
         life->finished_ms = 0;
         next->spec.deadline_ms =
@@ -85,6 +88,7 @@ static void write_place(const struct moving_item *m, struct redis_args *a) {
         redis_args_text(a, "");
     }
     redis_args_text(a, spec->dedup_key);
+    redis_args_number(a, moving_drops_steps(m->item) ? 1 : 0);
 }
 
 static void write_hash(const struct moving_item *m, int64_t now_ms, struct redis_args *a) {

@@ -7,7 +7,10 @@
 #include "store/sqlite/ops.h"
 #include "store/sqlite/outputs.h"
 
-static int drop_steps(struct writer *w, struct job_row *row, struct job_life *life) {
+int effects_drop_steps(struct writer *w, struct job_row *row, struct job_life *life) {
+    if ((row->has & HAS_STEPS) == 0) {
+        return 0;
+    }
     bind_int(conn_stmt(&w->conn, SQL_STEPS_DEL), 1, row->rid);
     int r = conn_run(&w->conn, SQL_STEPS_DEL);
     r = r < 0 ? r : writer_bytes(w, BUDGET_JOBS, -(int64_t)life->step_bytes);
@@ -45,7 +48,7 @@ static int put_step(struct writer *w, struct job_row *row, struct job_life *life
 
 static int put_steps(struct writer *w, struct job_row *row, struct job_life *life,
                      const struct store_commit_item *item) {
-    int r = item->drop_steps && (row->has & HAS_STEPS) != 0 ? drop_steps(w, row, life) : 0;
+    int r = item->drop_steps ? effects_drop_steps(w, row, life) : 0;
     for (size_t i = 0; i < item->step_count && r == 0; i++) {
         r = put_step(w, row, life, &item->steps[i]);
     }

@@ -2,6 +2,7 @@
 
 #include "store/moving.h"
 #include "store/sqlite/dedup.h"
+#include "store/sqlite/effects.h"
 #include "store/sqlite/ops.h"
 #include "store/sqlite/place.h"
 
@@ -38,9 +39,10 @@ static int move(struct writer *w, struct store_move_item *item, struct job_row *
         where.at_ms = place_expiry(now_ms, item->keep_ms);
     }
     change_life(item, &life, now_ms);
+    r = moving_drops_steps(item) ? effects_drop_steps(w, row, &life) : 0;
     row->rev++;
     bool revived = job_is_final(row->state) && !job_is_final(to);
-    r = place_move(w, row, &life, where, now_ms);
+    r = r < 0 ? r : place_move(w, row, &life, where, now_ms);
     if (r == 0 && revived && (row->has & HAS_DEDUP) != 0) {
         r = dedup_revive(w, row, lanes_by_id(&w->lanes, row->lane), now_ms);
     }

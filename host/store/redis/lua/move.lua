@@ -4,6 +4,7 @@
 --            ask   how long it is kept then (ms): a running job is asked to end
 --            move  the revision that was read  from  to  type  priority
 --                  when it is due, how long it is kept (ms), or ''  dedup key ('' = none)
+--                  1 = its steps are dropped
 --                  n  n names and values that change;  n  n names that go
 --   reply  for each item 1, or 0: it is not as it was read
 local function ask(q, id)
@@ -21,11 +22,17 @@ end
 
 local function take_move()
     local it = {rev = take_number(), from = take(), to = take(), type = take(), priority = take(), at = take_number(),
-                key = take()}
+                key = take(), drop = take() == '1'}
     it.priority = it.priority ~= '' and it.priority
     it.first, it.last = take_range(take_number())
     it.gone_first, it.gone_last = take_range(take_number())
     return it
+end
+
+local function drop_steps(q, id, key)
+    note_bytes(q, 'jobs', -(tonumber(redis.call('HGET', key, 'stepBytes')) or 0))
+    redis.call('DEL', q.j .. 'steps:' .. id, q.j .. 'steps:' .. id .. ':names')
+    redis.call('HDEL', key, 'steps', 'stepBytes')
 end
 
 local function move(q, id)
@@ -33,6 +40,9 @@ local function move(q, id)
     local has = redis.call('HMGET', key, 'status', 'rev', 'tombstone', 'claim')
     if has[1] ~= it.from or revision(has[2], has[4]) ~= it.rev then
         return 0
+    end
+    if it.drop then
+        drop_steps(q, id, key)
     end
     if it.gone_last >= it.gone_first then
         redis.call('HDEL', key, unpack(ARGV, it.gone_first, it.gone_last))
