@@ -9,10 +9,8 @@
 #include "api/routes.h"
 
 static const char *const names[] = {
-    [JOBS_CANCEL] = "cancel",
-    [JOBS_RETRY] = "retry",
-    [JOBS_PROMOTE] = "promote",
-    [JOBS_REMOVE] = "remove",
+    [JOBS_CANCEL] = "cancel",   [JOBS_RETRY] = "retry", [JOBS_RESTART] = "restart",
+    [JOBS_PROMOTE] = "promote", [JOBS_WAKE] = "wake",   [JOBS_REMOVE] = "remove",
 };
 
 void actions_problem(const struct jobs_act *act, struct problem *ret) {
@@ -31,6 +29,11 @@ void actions_problem(const struct jobs_act *act, struct problem *ret) {
         *ret = (struct problem){.status = 409, .code = "wrong_state"};
         (void)snprintf(ret->message, sizeof ret->message, "cannot %s a job that is %s", name,
                        job_state_name((int)act->state));
+        break;
+    case -ESTALE:
+        *ret = (struct problem){.status = 409, .code = "job_changed"};
+        (void)snprintf(ret->message, sizeof ret->message,
+                       "cannot %s it: the job has changed meanwhile", name);
         break;
     case -EAGAIN:
         *ret = (struct problem){.status = 503, .code = "store_away"};
@@ -112,12 +115,16 @@ static struct actions *new_actions(struct call *call, enum jobs_action action, s
 
 static void act_on_one(struct call *call, enum jobs_action action) {
     struct job_id id;
+    bool restart = false;
     const char *why = request_query(call->req, "why"); // DELETE has no body
-    const struct input_field fields[] = {{"why", INPUT_WHY, &why}};
+    const struct input_field fields[] = {{"why", INPUT_WHY, &why},
+                                         {"restart", INPUT_BOOL, &restart}};
+    size_t count = ARRAY_LEN(fields) - (action != JOBS_RETRY);
     if (!call_job_id(call, 0, &id) || !input_why_fits(call, why) ||
-        (action != JOBS_REMOVE && !input_read(call, fields, ARRAY_LEN(fields)))) {
+        (action != JOBS_REMOVE && !input_read(call, fields, count))) {
         return;
     }
+    action = restart ? JOBS_RESTART : action;
     struct actions *all = new_actions(call, action, 1);
     if (all != NULL) {
         all->why = why;
@@ -158,11 +165,14 @@ static void many_done(struct actions *all, void *arg) {
 
 static void act_on_many(struct call *call, enum jobs_action action) {
     const char *why = NULL;
+    bool restart = false;
     struct input_ids ids = {NULL, 0};
-    const struct input_field fields[] = {{"ids", INPUT_IDS, &ids}, {"why", INPUT_WHY, &why}};
-    if (!input_read(call, fields, ARRAY_LEN(fields))) {
+    const struct input_field fields[] = {
+        {"ids", INPUT_IDS, &ids}, {"why", INPUT_WHY, &why}, {"restart", INPUT_BOOL, &restart}};
+    if (!input_read(call, fields, ARRAY_LEN(fields) - (action != JOBS_RETRY))) {
         return;
     }
+    action = restart ? JOBS_RESTART : action;
     if (ids.count == 0) {
         call_error(call, 400, "missing_field", "ids", "name the jobs: {\"ids\": [\"...\"]}");
         return;

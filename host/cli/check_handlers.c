@@ -13,7 +13,7 @@ static const struct check_handler *find(const struct check_handlers *all, const 
     return NULL;
 }
 
-static void add(struct check_handlers *all, const char *plugin, const char *name) {
+static void add(struct check_handlers *all, const char *plugin, const struct pool_handler *h) {
     if (all->count == all->cap) {
         size_t cap = all->cap == 0 ? 64 : 2 * all->cap;
         struct check_handler *items = arena_alloc(&all->arena, cap * sizeof *items);
@@ -26,9 +26,9 @@ static void add(struct check_handlers *all, const char *plugin, const char *name
         all->items = items;
         all->cap = cap;
     }
-    const char *copy = arena_str(&all->arena, name);
+    const char *copy = arena_str(&all->arena, h->name);
     if (copy != NULL) {
-        all->items[all->count++] = (struct check_handler){copy, plugin};
+        all->items[all->count++] = (struct check_handler){copy, plugin, h->state.restartable};
     }
 }
 
@@ -43,10 +43,27 @@ unsigned check_handlers_add(struct check_handlers *all, const char *plugin,
                        other->plugin);
             taken++;
         } else {
-            add(all, plugin, name);
+            add(all, plugin, &manifest->handlers[i]);
         }
     }
     return taken;
+}
+
+unsigned check_handlers_restarts(const struct check_handlers *all, const struct config *c,
+                                 struct buf *out) {
+    unsigned count = 0;
+    for (size_t i = 0; i < c->job_count; i++) {
+        const struct config_job *job = &c->jobs[i];
+        const struct check_handler *h = find(all, job->entry.name);
+        if (job->state_policy == SKEW_POLICY_RESTART && h != NULL && !h->restartable) {
+            buf_printf(out,
+                       "%s:%d:%d: warning: jobs.%s: state_policy is restart, but its handler does "
+                       "not allow that (JH_HANDLER_RESTARTABLE): its jobs park\n",
+                       job->entry.file, job->entry.line, job->entry.column, job->entry.name);
+            count++;
+        }
+    }
+    return count;
 }
 
 struct search {

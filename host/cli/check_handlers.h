@@ -9,6 +9,7 @@
 
 struct check_handler {
     const char *name, *plugin;
+    bool restartable;
 };
 
 /* Zeroed; arena_free(&arena) when done. */
@@ -22,6 +23,11 @@ struct check_handlers {
  * `problems`: the host would refuse the second plugin. Returns how many. */
 unsigned check_handlers_add(struct check_handlers *all, const char *plugin,
                             const struct pool_manifest *manifest, struct buf *problems);
+
+/* A line in `out` for every job type that is to begin again when its steps are not resumed, and whose
+ * handler does not allow that. Returns how many. */
+unsigned check_handlers_restarts(const struct check_handlers *all, const struct config *c,
+                                 struct buf *out);
 
 /* A line in `out` for every job type that the configuration names and nobody handles. Returns how
  * many. */

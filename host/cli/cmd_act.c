@@ -52,6 +52,9 @@ static int act_on(const struct cli *cli, const char *path, const struct selectio
     }
     buf_char(&body, ']');
     json_kstr(&body, "why", cli_value(cli, "why"));
+    if (cli_flag(cli, "restart")) {
+        json_kbool(&body, "restart", true);
+    }
     buf_char(&body, '}');
     int r = body.failed ? cli_fail(cli, CLI_FAILED, "out of memory")
                         : remote_json(cli, "POST", path, body.data, &answer);
@@ -99,6 +102,10 @@ int cmd_cancel(struct cli *cli) {
 }
 
 int cmd_retry(struct cli *cli) {
+    if (cli_flag(cli, "restart") && cli->arg_count == 0) {
+        return cli_usage(cli,
+                         "retry --restart: name ids, for steps that are dropped do not come back");
+    }
     return act(cli, &(struct act){"/v1/jobs/retry", "Retry", {"dead", "cancelled", NULL}});
 }
 

@@ -78,6 +78,7 @@ static void check_plugins(struct check *k) {
 /* Types without a handler, which a plugin that did not load might have. */
 static void check_types(struct check *k) {
     struct buf text = {0};
+    k->doubts += check_handlers_restarts(&k->handlers, k->local.config, &text);
     if (k->failed == 0) {
         k->doubts += check_handlers_missing(&k->handlers, k->local.config, &text);
     }

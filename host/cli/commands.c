@@ -148,6 +148,19 @@ static const struct cli_option act_options[] = {
     {0},
 };
 
+static const struct cli_option retry_options[] = {
+    {"restart", 0, NULL,
+     "Begin again without the steps: what they kept from being done twice may be done twice.",
+     CLI_ANY},
+    STATE_OPTION,
+    FILTER_OPTIONS,
+    LIST_OPTIONS,
+    {"all", 'a', NULL, "Every job in a state that allows it.", CLI_ANY},
+    {"yes", 'y', NULL, "Do not ask.", CLI_ANY},
+    {"why", 0, "TEXT", "A reason, for whoever looks later.", CLI_ANY},
+    {0},
+};
+
 static const struct cli_option keys_options[] = {
     {"queue", 'q', "QUEUE", "Only this queue.", CLI_QUEUE},
     PAGE_OPTIONS,
@@ -298,7 +311,12 @@ const struct cli_command cli_commands[] = {
     {.name = "retry",
      .synopsis = "ID... | FILTERS | --all",
      .summary = "start dead or cancelled jobs again",
-     .options = act_options,
+     .text =
+         "With their steps, so that what has been done is not done again. With --restart, which "
+         "takes ids, they begin without; that also starts jobs that are parked because no code "
+         "here resumes their steps (`jobhost explain` says so).",
+     .example = "jobhost retry 01a20081-a8d0-7441-8f74-cd353fef4390 --restart",
+     .options = retry_options,
      .args_max = CLI_ARGS_MAX,
      .takes = CLI_JOB_STOPPED,
      .run = cmd_retry},

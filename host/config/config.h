@@ -20,6 +20,7 @@
 #include "core/job.h"
 #include "core/plugin_breaker.h"
 #include "core/retry.h"
+#include "core/skew.h"
 
 /* `enabled: auto` is on iff every secret of the section resolves. */
 enum config_enabled { ENABLED_AUTO, ENABLED_TRUE, ENABLED_FALSE };
@@ -135,8 +136,8 @@ struct config_job { /* per job type */
     int64_t deadline_ms; /* 24 h; for the whole job incl. parking       */
     int64_t expires_ms;  /* 0 = never                                   */
     struct retry_policy retry;
-    int64_t stall_ms;         /* 0 = off                                     */
-    const char *state_policy; /* park | restart | pin | fail                 */
+    int64_t stall_ms; /* 0 = off                                     */
+    enum skew_policy state_policy;
     const char *labels;
 };
 

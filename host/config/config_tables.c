@@ -380,9 +380,12 @@ static const struct config_field job_rows[] = {
     {"max_crashes", CONFIG_INT32, 0, AT(config_job, retry.crashes), .fallback = "3", .min = 1,
      .max = JOB_MAX_MAX,
      .doc = "Crashes under one build of the plugin that put a job into quarantine."},
-    {"state_policy", CONFIG_WORD, 0, AT(config_job, state_policy), .fallback = "park",
+    {"state_policy", CONFIG_CHOICE, 0, AT(config_job, state_policy), .fallback = "park",
      .words = WORDS("park", "restart", "pin", "fail"),
-     .doc = "What happens to steps that another version of the plugin wrote."},
+     .doc =
+         "What becomes of a job whose steps are of a version that its handler does not resume: it "
+         "waits for code that does (`park`, and `pin` where that code is gone), begins again "
+         "without them (`restart`, if the handler allows it), or is dead (`fail`)."},
     {"labels", CONFIG_LABELS, FIELD_ONE, AT(config_job, labels), .max = JOB_LABEL_COUNT_MAX,
      .doc = "Added to every job of this type, for searching."},
 };

@@ -105,7 +105,11 @@ static bool is_parked(const struct job_facts *f) {
 static void say_parked(const struct job_facts *f, int64_t now_ms, struct reason *r) {
     const char *text = park_texts[(unsigned)f->park < PARK_REASON_COUNT ? f->park : PARK_NONE];
     bool named = f->wait_key != NULL && f->wait_key[0] != '\0';
-    SAY(r, named ? "%s \"%s\"" : "%s", text, f->wait_key);
+    if (f->park == PARK_STATE_VERSION && f->steps_version != 0) {
+        skew_say(f->resumes, f->steps_version, f->state_policy, f->pool, r->detail);
+    } else {
+        SAY(r, named ? "%s \"%s\"" : "%s", text, f->wait_key);
+    }
     r->clears_at_ms = f->run_at_ms > now_ms ? f->run_at_ms : 0;
 }
 

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "core/job.h"
+#include "core/skew.h"
 
 enum reason_code {
     REASON_FINISHED,  /* it has ended; `state` says how                              */
@@ -31,8 +32,8 @@ const char *reason_code_name(enum reason_code code); /* "queue_paused" */
 
 struct reason {
     enum reason_code code;
-    char detail[256];     /* one sentence with names and numbers                     */
-    int64_t clears_at_ms; /* unix ms, or 0 = not known                               */
+    char detail[SKEW_WHY_MAX]; /* one sentence with names and numbers                     */
+    int64_t clears_at_ms;      /* unix ms, or 0 = not known                               */
 };
 
 /* What is known about one job's surroundings at `now`. Pointers borrowed for the call. */
@@ -42,6 +43,9 @@ struct job_facts {
     int64_t run_at_ms;    /* scheduled, or parked until                             */
     const char *wait_key; /* event or limiter a parked job waits for, or NULL       */
     const char *type, *queue;
+    uint32_t steps_version;             /* of its steps; 0 = none */
+    const struct skew_handler *resumes; /* of its handler; NULL = nobody has it */
+    enum skew_policy state_policy;
     bool draining, safe_mode;
     const char *store_fault; /* NULL = healthy                                         */
     bool paused;

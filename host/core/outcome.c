@@ -28,7 +28,14 @@ jh_status outcome_status(jh_class cls) {
 
 // ---- what the report amounts to
 
-enum verdict { VERDICT_OK, VERDICT_CANCEL, VERDICT_RELEASE, VERDICT_YIELD, VERDICT_FAILURE };
+enum verdict {
+    VERDICT_OK,
+    VERDICT_CANCEL,
+    VERDICT_RELEASE,
+    VERDICT_YIELD,
+    VERDICT_SKEW,
+    VERDICT_FAILURE
+};
 
 struct reading {
     enum verdict verdict;
@@ -72,6 +79,7 @@ static struct reading read_report(const struct attempt_report *r) {
         return (struct reading){VERDICT_FAILURE, .cls = JH_E_BUG, .code = "crash"};
     case ATTEMPT_OOM:
         return (struct reading){VERDICT_FAILURE, .cls = JH_E_RESOURCE, .code = "killed"};
+    case ATTEMPT_SKEWED: return (struct reading){VERDICT_SKEW, .cls = JH_E_NONE};
     case ATTEMPT_NEIGHBOUR:
     case ATTEMPT_UNSTARTED:
     case ATTEMPT_DRAINED: break;
@@ -129,6 +137,20 @@ static void decide_yield(struct outcome *o, const struct attempt_report *r, int6
     }
 }
 
+// Code that resumes its steps may come in time; if it does not, the job's deadline ends the wait.
+static void decide_skew(struct outcome *o, enum skew skew, int64_t deadline_ms) {
+    if (skew == SKEW_FAIL) {
+        die(o, JH_E_PERMANENT, "state_version");
+    } else if (skew == SKEW_RESTART || skew == SKEW_NONE) {
+        o->event = JOB_EV_RELEASE;
+        o->drop_steps = skew == SKEW_RESTART;
+    } else {
+        o->event = JOB_EV_PARK;
+        o->park = skew == SKEW_PIN ? PARK_PIN_UNAVAILABLE : PARK_STATE_VERSION;
+        o->run_at_ms = deadline_ms;
+    }
+}
+
 // Books the failure and says how many of its kind there have been, which is what the back-off goes
 // by.
 static int32_t count_failure(struct job_counters *c, enum attempt_use use) {
@@ -179,7 +201,7 @@ struct outcome outcome_decide(const struct attempt_report *report,
                               int64_t deadline_ms, uint64_t seed, int64_t now_ms) {
     struct reading reading = read_report(report);
     struct outcome o = {.cls = reading.cls, .after = *before, .code = reading.code};
-    if (report->end != ATTEMPT_UNSTARTED) {
+    if (attempt_was_begun(report)) {
         o.after.executions++;
         o.after.crashes = report->new_build ? 0 : o.after.crashes;
     }
@@ -190,6 +212,7 @@ struct outcome outcome_decide(const struct attempt_report *report,
         break;
     case VERDICT_CANCEL: o.event = JOB_EV_CANCEL; break;
     case VERDICT_RELEASE: o.event = JOB_EV_RELEASE; break;
+    case VERDICT_SKEW: decide_skew(&o, report->skew, deadline_ms); break;
     case VERDICT_YIELD:
         if (reading.cls == JH_E_RATE && report->wait_kind == JH_WAIT_NOW) {
             // fail(RATE) returned this status: the class row says how long

@@ -11,6 +11,7 @@
 
 #include "core/job.h"
 #include "core/retry.h"
+#include "core/skew.h"
 #include "jobhost_plugin.h"
 
 #define OUTCOME_RESOURCE_FREE 3 /* RESOURCE failures that use no attempt           */
@@ -36,6 +37,7 @@ enum attempt_end {
     ATTEMPT_NEIGHBOUR, /* its process died by another job's doing                     */
     ATTEMPT_UNSTARTED, /* came back without START                                     */
     ATTEMPT_DRAINED,   /* stopped by a drain's hard deadline                          */
+    ATTEMPT_SKEWED,    /* not begun: its handler does not resume its steps            */
 };
 
 struct attempt_report {
@@ -45,11 +47,17 @@ struct attempt_report {
     int64_t retry_after_ms; /* 0 = host decides      */
     uint32_t cancelled;     /* JH_CANCEL_* mask that was in force */
     bool stalled;           /* it was asked to stop because nothing was heard of it */
+    enum skew skew;         /* ATTEMPT_SKEWED only: what was decided */
     bool new_build;         /* of the plugin: earlier crashes of the job were another's */
     /* a yield's wish: */
     int32_t wait_kind;  /* JH_WAIT_*             */
     int64_t wake_at_ms; /* UNTIL: when; the others: when to stop waiting, 0 = never; unix ms */
 };
+
+/* Else nothing that the attempt did, or was counted for, came of it. */
+static inline bool attempt_was_begun(const struct attempt_report *r) {
+    return r->end != ATTEMPT_UNSTARTED && r->end != ATTEMPT_SKEWED;
+}
 
 /* What the store is asked to do. */
 struct outcome {
@@ -57,9 +65,10 @@ struct outcome {
     jh_class cls;              /* as it will be recorded                        */
     int64_t run_at_ms;         /* RETRY, PARK with a time: when (unix ms)       */
     enum park_reason park;     /* PARK                                          */
+    bool drop_steps;           /* it begins again                               */
     struct job_counters after; /* counters once this is applied                 */
     /* machine word the decision adds: "attempts_exhausted", "deadline", "quarantined",
-     * "max_yields", "timeout", "stalled", "crash", "killed" (out of memory), "bad_status"; NULL = the
+     * "max_yields", "timeout", "stalled", "crash", "killed" (out of memory), "bad_status", "state_version"; NULL = the
      * handler's own */
     const char *code;
 };
@@ -76,7 +85,7 @@ jh_status outcome_status(jh_class cls);
  * The class decides, not the status: FAIL with a class that is retried is retried. A failure
  * without a class is UNKNOWN, and then its status decides. YIELD with class RATE and no wait is
  * what fail() returned: parked until now + retry_after. Crashes are counted by build: under a new
- * one they begin at none. A crash counts as one whatever cancel was
+ * one they begin at none. One that was not begun for its steps' sake uses nothing. A crash counts as one whatever cancel was
  * in force, except USER's. A success uses an attempt too. */
 struct outcome outcome_decide(const struct attempt_report *report,
                               const struct job_counters *before, const struct retry_policy *policy,

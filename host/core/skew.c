@@ -1,6 +1,7 @@
 #include "core/skew.h"
 
-#include <stddef.h>
+#include <inttypes.h>
+#include <stdio.h>
 
 static const char *const names[SKEW_COUNT] = {
     [SKEW_NONE] = "go_on", [SKEW_PARK] = "park", [SKEW_RESTART] = "restart",
@@ -28,4 +29,29 @@ enum skew skew_decide(const struct skew_handler *h, uint32_t steps_version,
     }
     enum skew skew = (unsigned)policy < SKEW_POLICY_COUNT ? by_policy[policy] : SKEW_PARK;
     return skew == SKEW_RESTART && !h->restartable ? SKEW_PARK : skew;
+}
+
+void skew_say(const struct skew_handler *h, uint32_t steps_version, enum skew_policy policy,
+              const char *plugin, char out[SKEW_WHY_MAX]) {
+    char older[48] = "";
+    const char *more = "";
+    if (h == NULL) {
+        (void)snprintf(out, SKEW_WHY_MAX,
+                       "its steps were written by version %" PRIu32
+                       ", and no loaded plugin has its handler",
+                       steps_version);
+        return;
+    }
+    if (h->oldest < h->version) {
+        (void)snprintf(older, sizeof older, " and resumes those since %" PRIu32, h->oldest);
+    }
+    if (skew_resumes(h, steps_version)) {
+        more = ": it is about to go on";
+    } else if (policy == SKEW_POLICY_RESTART && !h->restartable) {
+        more = "; state_policy is restart, but the handler does not allow that";
+    }
+    (void)snprintf(out, SKEW_WHY_MAX,
+                   "its steps were written by version %" PRIu32 ", plugin \"%.64s\" has %" PRIu32
+                   "%s%s",
+                   steps_version, plugin == NULL ? "?" : plugin, h->version, older, more);
 }

@@ -42,4 +42,9 @@ bool skew_resumes(const struct skew_handler *h, uint32_t steps_version);
 enum skew skew_decide(const struct skew_handler *h, uint32_t steps_version,
                       enum skew_policy policy);
 
+/* One sentence for people: who wrote the steps, and what is loaded now. `h` NULL: nobody has the handler. */
+enum { SKEW_WHY_MAX = 256 };
+void skew_say(const struct skew_handler *h, uint32_t steps_version, enum skew_policy policy,
+              const char *plugin, char out[SKEW_WHY_MAX]);
+
 #endif

@@ -422,6 +422,13 @@ void attempt_end(struct attempt *a, enum attempt_end end, const char *error) {
     attempt_begin_end(a);
 }
 
+void attempt_skewed(struct attempt *a, enum skew skew, const char *why) {
+    a->report = (struct attempt_report){
+        .end = ATTEMPT_SKEWED, .status = JH_CANCELLED, .cancelled = a->cancel_mask, .skew = skew};
+    attempt_say(a, NULL, why, "state_version", NULL);
+    attempt_begin_end(a);
+}
+
 void attempt_stall(struct attempt *a) {
     a->stalled = true;
     attempt_cancel(a, JH_CANCEL_DEADLINE);

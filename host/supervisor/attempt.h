@@ -142,6 +142,9 @@ void attempt_on_done(struct attempt *a, const struct msg_done *m);
 /* It ends by the supervisor's doing; `error` (may be NULL) is copied into the job's error. */
 void attempt_end(struct attempt *a, enum attempt_end end, const char *error);
 
+/* It is not begun, for its handler does not resume its steps. */
+void attempt_skewed(struct attempt *a, enum skew skew, const char *why);
+
 /* The texts of its report; copied. */
 void attempt_say(struct attempt *a, const char *scope, const char *message, const char *code,
                  const char *wait_key);

@@ -99,7 +99,7 @@ static void conclude_history(struct attempt *a, const struct outcome *o,
     if (o->event == JOB_EV_SUCCEED && before->executions == 0 && before->attempts == 0) {
         return;
     }
-    if (a->report.end == ATTEMPT_UNSTARTED) {
+    if (!attempt_was_begun(&a->report)) {
         return;
     }
     static const char *const ends[] = {
@@ -169,7 +169,8 @@ static void conclude_commit(struct attempt *a, const struct outcome *o,
     item->park = o->park;
     item->wait_key = o->event == JOB_EV_PARK ? conclude_word(a, 3) : NULL;
     item->keep_ms = conclude_keep(a, o->event);
-    if (a->job->first_run_ms == 0 && a->report.end != ATTEMPT_UNSTARTED) {
+    item->drop_steps = o->drop_steps;
+    if (a->job->first_run_ms == 0 && attempt_was_begun(&a->report)) {
         item->first_run_ms =
             a->started_wall_ms != 0 ? a->started_wall_ms : env_wall_ms(&a->host->env);
     }

@@ -8,6 +8,7 @@
 #include "supervisor/commits.h"
 #include "supervisor/host.h"
 #include "supervisor/hub.h"
+#include "supervisor/meet.h"
 #include "supervisor/pool_private.h"
 
 enum {
@@ -287,6 +288,9 @@ static void claim_publish(struct host *host, const struct job_id *id, enum job_s
 
 void dispatch_hold(struct pool *pool, struct attempt *a, bool in_front) {
     struct attempt *other;
+    if (meet_refuses(a)) {
+        return;
+    }
     TAILQ_FOREACH(other, &pool->held, link) {
         if (!attempt_is_suspect(other)) {
             break;
@@ -486,8 +490,11 @@ void dispatch_lane_facts(struct host *host, const struct lane *lane, struct job_
     ret->paused_by = lane->queue->paused_by;
     ret->paused_why = lane->queue->paused_why;
     ret->paused_at_ms = lane->queue->paused_at_ms;
-    ret->has_handler =
-        pools_handler(host->pools, lane->type, &ret->pool, &ret->handler_fault) != NULL;
+    const struct pool_handler *handler =
+        pools_handler(host->pools, lane->type, &ret->pool, &ret->handler_fault);
+    ret->has_handler = handler != NULL;
+    ret->resumes = handler == NULL ? NULL : &handler->state;
+    ret->state_policy = lane->config->state_policy;
     ret->queue_running = lane->queue->in_hand;
     ret->queue_limit = (uint32_t)lane->queue->config->concurrency;
     if (pool != NULL) {

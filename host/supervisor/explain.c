@@ -28,7 +28,8 @@ unsigned jobs_explain(struct host *host, const struct store_job *job,
                               .run_at_ms = job->state == JOB_SCHEDULED || job->state == JOB_PARKED
                                                ? job->spec.run_at_ms
                                                : 0,
-                              .wait_key = job->wait_key};
+                              .wait_key = job->wait_key,
+                              .steps_version = job->steps_version};
     struct lane *lane = lane_get(host, job->spec.queue, job->spec.type);
     struct job_live live;
     if (jobs_live(host, &job->spec.id, &live)) {

@@ -62,7 +62,9 @@ static const struct {
 } act_rows[] = {
     [JOBS_CANCEL] = {"job.cancel", JOB_EV_CANCEL},
     [JOBS_RETRY] = {"job.retry", JOB_EV_REVIVE},
+    [JOBS_RESTART] = {"job.restart", JOB_EV_REVIVE},
     [JOBS_PROMOTE] = {"job.promote", JOB_EV_PROMOTE},
+    [JOBS_WAKE] = {"job.wake", JOB_EV_WAKE},
     [JOBS_REMOVE] = {"job.remove", JOB_EV_NONE},
 };
 
@@ -147,14 +149,23 @@ static int64_t act_renew(int64_t end_ms, int64_t created_ms, int64_t now_ms) {
     return end_ms == 0 ? 0 : now_ms + (end_ms - created_ms);
 }
 
+/* It waits for code that resumes its steps, and so for nothing that would come otherwise. */
+static bool act_is_skewed(const struct store_job *job) {
+    return job->state == JOB_PARKED &&
+           (job->park == PARK_STATE_VERSION || job->park == PARK_PIN_UNAVAILABLE);
+}
+
 /* `job` is what the store said of it, NULL when that does not matter. */
 static void act_move(struct act *x, const struct store_job *job) {
     struct host *host = x->host;
+    bool wakes = job != NULL && x->act->action == JOBS_RESTART && act_is_skewed(job);
     x->item = (struct store_move_item){
         .id = x->act->id,
-        .event = act_rows[x->act->action].event,
+        .event = wakes ? JOB_EV_WAKE : act_rows[x->act->action].event,
+        .rev = wakes ? job->rev : x->act->rev,
         .ask = true,
-        .reset_counters = x->act->action == JOBS_RETRY,
+        .reset_counters = x->act->action == JOBS_RETRY || x->act->action == JOBS_RESTART,
+        .drop_steps = x->act->action == JOBS_RESTART,
     };
     if (job != NULL) {
         int64_t now = env_wall_ms(&host->env);
@@ -186,7 +197,7 @@ static void act_found(struct store_op *op) {
 
 static void act_begin(struct act *x) {
     struct jobs_act *act = x->act;
-    if (act->action == JOBS_CANCEL || act->action == JOBS_RETRY) {
+    if (act->action == JOBS_CANCEL || act->action == JOBS_RETRY || act->action == JOBS_RESTART) {
         x->u.get = (struct store_get){.op = {.kind = STORE_GET, .done = act_found}, .id = act->id};
         act_post(x);
     } else if (act->action == JOBS_REMOVE) {

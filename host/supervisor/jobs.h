@@ -61,11 +61,13 @@ void jobs_submit(struct host *host, struct store_submit *submit);
 /* Cancel: a waiting job ends at once; one that runs is asked to stop (state stays running,
  * `pending`) and ends as cancelled whatever its handler returns, success excepted, and also if its
  * host dies first: that is written before it is asked, unless the store takes nothing. Retry: dead or cancelled jobs start
- * again. Promote: scheduled ones start now. Answers the state afterwards. */
-enum jobs_action { JOBS_CANCEL, JOBS_RETRY, JOBS_PROMOTE, JOBS_REMOVE };
+ * again. Restart: those too, and such as are parked because nobody resumes their steps; without their steps. Promote:
+ * scheduled ones start now. Wake: a parked one goes on. Answers the state afterwards. */
+enum jobs_action { JOBS_CANCEL, JOBS_RETRY, JOBS_RESTART, JOBS_PROMOTE, JOBS_WAKE, JOBS_REMOVE };
 struct jobs_act {
     enum jobs_action action;
     struct job_id id;
+    uint32_t rev;            /* WAKE: as it was read; 0 = whatever has become of it */
     const char *actor, *why; /* for the audit log; copied */
     /* answers: 0, -ENOENT, -EBUSY, -EINVAL (state), -EAGAIN (it waits in the spool), or the store's
      * error */

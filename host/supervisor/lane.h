@@ -51,6 +51,10 @@ struct lane {
     uint64_t signals; /* grows whenever it may have become hungry */
     uint64_t turn;    /* for priority_split() */
     struct stats_series *stats;
+    struct { /* said in the log last */
+        uint32_t generation, version;
+        enum skew became;
+    } skew;
     TAILQ_ENTRY(lane) of_queue, of_pool;
     UT_hash_handle hh;
 };

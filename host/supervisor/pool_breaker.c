@@ -40,7 +40,7 @@ static void breaker_crashed(struct pool *pool, const struct job_id *id) {
 
 void pool_breaker_note(const struct attempt *a, const struct outcome *o) {
     struct pool *pool = a->pool;
-    if (pool == NULL || a->fenced) {
+    if (pool == NULL || a->fenced || !attempt_was_begun(&a->report)) {
         return;
     }
     int32_t before = a->report.new_build ? 0 : a->job->counters.crashes;

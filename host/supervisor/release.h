@@ -1,12 +1,13 @@
-/* Gives quarantined jobs another chance once another build of their plugin is up: one that crashed
- * too often under the old code is retried, as an operator would do it, under the new.
+/* Gives jobs that wait for other code another chance once a build has come up: one that crashed too often under the old code
+ * is retried, as an operator would do it, and one whose steps nobody resumed is woken if this build does, or if its policy
+ * says something else by now.
  *
- *     plugin up ─▶ page of dead jobs, code "quarantined" ─▶ of another build? ─▶ retried, audited
- *                        ▲                                                          │
- *                        └───────── a second later, until the end of the list ◀─────┘
+ *     plugin up ─▶ rounds: quarantined · parked (state_version) · parked (pin_unavailable)
+ *                    a page of the round's jobs ─▶ due? ─▶ retried or woken, audited
+ *                        ▲                                       │
+ *                        └── a second later, until the list ends ◀┘
  *
- * A job under the build that quarantined it stays where it is, so a look that is repeated, here or
- * by another host, changes nothing. Loop thread only. */
+ * What is not due stays where it is, so a look that is repeated, here or by another host, changes nothing. Loop thread only. */
 #ifndef JOBHOST_SUPERVISOR_RELEASE_H
 #define JOBHOST_SUPERVISOR_RELEASE_H
 
@@ -18,7 +19,7 @@ enum { RELEASE_PER_S = 50 /* jobs that are looked at, and so may be retried */ }
 struct release *release_new(struct host *host);
 void release_free(struct release **r);
 
-/* A build has become ready. */
+/* A build has become ready, or policies have changed. */
 void release_look(struct host *host);
 
 #endif

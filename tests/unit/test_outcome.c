@@ -242,6 +242,41 @@ static void test_stalled(void) {
     EXPECT_EQ_INT(JOB_EV_CANCEL, decide(&r, &fresh).event);
 }
 
+// Nothing is counted: it was not begun.
+static void test_skewed(void) {
+    const struct {
+        enum skew skew;
+        enum job_event event;
+        enum park_reason park;
+        const char *code;
+        bool drop;
+    } rows[] = {
+        {SKEW_PARK, JOB_EV_PARK, PARK_STATE_VERSION, NULL, false},
+        {SKEW_PIN, JOB_EV_PARK, PARK_PIN_UNAVAILABLE, NULL, false},
+        {SKEW_RESTART, JOB_EV_RELEASE, PARK_NONE, NULL, true},
+        {SKEW_FAIL, JOB_EV_DIE, PARK_NONE, "state_version", false},
+    };
+    const struct job_counters c = {.attempts = 2, .executions = 5, .crashes = 1, .yields = 3};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct attempt_report r = {.end = ATTEMPT_SKEWED, .skew = rows[i].skew, .new_build = true};
+        struct outcome o = outcome_decide(&r, &c, &policy, NOW + 77, SEED, NOW);
+        EXPECT_EQ_INT(rows[i].event, o.event);
+        EXPECT_EQ_INT(rows[i].park, o.park);
+        EXPECT_EQ_INT(rows[i].park == PARK_NONE ? 0 : NOW + 77, o.run_at_ms);
+        EXPECT_EQ_INT(rows[i].drop, o.drop_steps);
+        if (rows[i].code == NULL) {
+            EXPECT_NULL(o.code);
+        } else {
+            EXPECT_EQ_STR(rows[i].code, o.code);
+        }
+        EXPECT_EQ_BYTES(&c, sizeof c, &o.after, sizeof o.after);
+        r.cancelled = JH_CANCEL_USER;
+        o = outcome_decide(&r, &c, &policy, 0, SEED, NOW);
+        EXPECT_EQ_INT(JOB_EV_CANCEL, o.event);
+        EXPECT_FALSE(o.drop_steps);
+    }
+}
+
 static void test_free_ends(void) {
     static const struct {
         enum attempt_end end;
@@ -371,9 +406,15 @@ static void test_deadline(void) {
 // ---- what holds for every combination
 
 static bool is_allowed_code(const char *code) {
-    static const char *const codes[] = {
-        "attempts_exhausted", "deadline", "quarantined", "max_yields", "timeout", "crash", "killed",
-        "bad_status"};
+    static const char *const codes[] = {"attempts_exhausted",
+                                        "deadline",
+                                        "quarantined",
+                                        "max_yields",
+                                        "timeout",
+                                        "crash",
+                                        "killed",
+                                        "bad_status",
+                                        "state_version"};
     for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
         if (code == NULL || strcmp(code, codes[i]) == 0) {
             return true;
@@ -401,7 +442,7 @@ static const char *broken_rule(const struct attempt_report *r, const struct job_
         {by_user == (o->event == JOB_EV_CANCEL), "USER and only USER cancels"},
         {o->cls >= JH_E_NONE && o->cls <= JH_E_UNKNOWN, "class"},
         {is_allowed_code(o->code), "code"},
-        {a->executions == b->executions + (r->end != ATTEMPT_UNSTARTED), "executions"},
+        {a->executions == b->executions + attempt_was_begun(r), "executions"},
         {a->attempts - b->attempts >= 0 && a->attempts - b->attempts <= 1, "attempts"},
         {a->crashes - b->crashes >= 0 && a->crashes - b->crashes <= 1, "crashes"},
         {a->resource - b->resource >= 0 && a->resource <= OUTCOME_RESOURCE_FREE, "resource"},
@@ -449,7 +490,7 @@ static void check_counters(const struct attempt_report *r) {
 }
 
 static void test_everything(void) {
-    for (int end = ATTEMPT_RETURNED; end <= ATTEMPT_DRAINED; end++) {
+    for (int end = ATTEMPT_RETURNED; end <= ATTEMPT_SKEWED; end++) {
         for (jh_status status = -1; status <= JH_CANCELLED + 1; status++) {
             for (jh_class cls = -1; cls <= JH_E_UNKNOWN + 1; cls++) {
                 for (uint32_t mask = 0; mask < 8; mask++) {
@@ -482,6 +523,7 @@ static const struct expect_test tests[] = {
     {"a stall is a hang", test_stalled},
     {"crashes are counted by build", test_crashes_of_another_build},
     {"neighbours, drains and returns unstarted are free", test_free_ends},
+    {"steps that the handler does not resume", test_skewed},
     {"every cancel with every status", test_cancels},
     {"yields by what they wait for", test_waits},
     {"yields are limited", test_max_yields},

@@ -1,0 +1,233 @@
+"""Steps that another version of the code wrote: by every policy and in both directions, what parks and wakes by itself, and what people are
+told."""
+import os
+
+import pytest
+
+from lib import build
+from lib.cli import Cli
+from lib.procs import wait_until
+from lib.redis import Redis
+from test_reload import Builds, reload
+
+V1, RESUMES, ALONE, RESTARTABLE = "stateful-v1", "stateful-v2-resumes", "stateful-v2", "stateful-v2-restartable"
+
+
+@pytest.fixture
+def builds(folder):
+    return Builds(folder)
+
+
+@pytest.fixture
+def redis(folder):
+    server = Redis(os.path.join(folder, "redis")).start()
+    yield server
+    server.stop()
+
+
+def config_of(builds, policy=None, **more):
+    job = {} if policy is None else {"jobs": {"stateful.run": {"state_policy": policy}}}
+    return {"plugins": {"stateful": {"file": builds.path, "workers": 1, "probation": "0s"}}, **job, **more}
+
+
+def waiting(host, count=1):
+    """Jobs that have a step and wait."""
+    jobs = [host.submit("stateful.run", "x") for _ in range(count)]
+    for job in jobs:
+        wait_state(host, job, "parked")
+    return jobs
+
+
+def wait_state(host, job, state, park=None):
+    def there():
+        seen = host.job(job)
+        return seen["state"] == state and (park is None or seen["parked"]["reason"] == park)
+    wait_until(there, build.PATIENCE_S, lambda: f"{job} is {state} {park or ''}: {host.job(job)}")
+    return host.job(job)
+
+
+def go(host, job):
+    """What it waits for has come."""
+    host.act(job, "promote")
+
+
+def replace(host, builds, plugin):
+    builds.put(plugin)
+    return reload(host)
+
+
+def reasons(host, job):
+    return host.explain(job)
+
+
+def finished(host, job):
+    host.wait_job(job)
+    return host.result(job).decode()
+
+
+def audited(host, action):
+    return [e["target"] for e in host.get("/v1/audit")["items"] if e["action"] == action]
+
+
+@pytest.mark.parametrize("old, new, says", [(V1, V1, "1 1"), (V1, RESUMES, "1 2"), (RESUMES, ALONE, "2 2")])
+def test_resumed(make_host, builds, old, new, says):
+    builds.put(old)
+    host = make_host(config_of(builds, "fail"))
+    host.start()
+    [job] = waiting(host)
+    builds.again(new)
+    reload(host)
+    go(host, job)
+    assert finished(host, job) == says
+
+
+@pytest.mark.parametrize("old, new, back, says", [(V1, ALONE, RESUMES, "1 2"), (RESUMES, V1, ALONE, "2 2")])
+def test_park_and_wake(make_host, builds, old, new, back, says):
+    """Without an attempt; across a restart of the host; woken by itself by a build that resumes its steps."""
+    builds.put(old)
+    host = make_host(config_of(builds))
+    host.start()
+    [job] = waiting(host)
+    [other] = waiting(host)
+    replace(host, builds, new)
+    before = host.job(job)
+    go(host, job)
+    parked = wait_state(host, job, "parked", "state_version")
+    assert parked["attempts"] == before["attempts"]
+    versions = ("1", "2") if old == V1 else ("2", "1")
+    text = f'its steps were written by version {versions[0]}, plugin "stateful" has {versions[1]}'
+    assert reasons(host, job) == {"parked": text}
+    assert text in host.read_log().replace('\\"', '"')
+    fresh = host.submit("stateful.run", "x")  # has no steps
+    wait_state(host, fresh, "parked", "event")
+    host.restart()
+    assert reasons(host, job) == {"parked": text}
+    replace(host, builds, back)
+    assert finished(host, job) == says
+    assert audited(host, "job.wake") == [job]  # the others wait for something else
+    go(host, other)
+    assert finished(host, other) == says
+    host.stop()
+
+
+def test_wake_at_start(make_host, builds):
+    """The build that resumes them comes with a new start."""
+    builds.put(V1)
+    host = make_host(config_of(builds))
+    host.start()
+    jobs = waiting(host, 3)
+    replace(host, builds, ALONE)
+    for job in jobs:
+        go(host, job)
+        wait_state(host, job, "parked", "state_version")
+    host.stop()
+    builds.put(RESUMES)
+    host.start()
+    assert [finished(host, job) for job in jobs] == ["1 2"] * 3
+
+
+@pytest.mark.parametrize("old, new", [(V1, ALONE), (ALONE, V1)])
+def test_fail(make_host, builds, old, new):
+    builds.put(old)
+    host = make_host(config_of(builds, "fail"))
+    host.start()
+    [job] = waiting(host)
+    replace(host, builds, new)
+    go(host, job)
+    dead = wait_state(host, job, "dead")
+    assert dead["error"]["code"] == "state_version"
+    assert "were written by version" in dead["error"]["message"]
+    assert [d["id"] for d in host.list("/v1/dlq", code="state_version")] == [job]
+
+
+@pytest.mark.parametrize("old, new, says", [(V1, RESTARTABLE, "2 2"), (ALONE, "stateful-v1-restartable", "1 1")])
+def test_restart(make_host, builds, old, new, says):
+    builds.put(old)
+    host = make_host(config_of(builds, "restart"))
+    host.start()
+    [job] = waiting(host)
+    replace(host, builds, new)
+    go(host, job)
+    wait_until(lambda: host.job(job).get("steps", {}).get("state_version") == int(says[0]), build.PATIENCE_S, "it has begun again")
+    wait_state(host, job, "parked", "event")
+    assert host.job(job)["attempts"] == 0
+    go(host, job)
+    assert finished(host, job) == says
+
+
+def test_restart_not_allowed(make_host, builds):
+    """The handler has not said that beginning again does no harm; the policy is live."""
+    builds.put(V1)
+    config = config_of(builds, "restart")
+    host = make_host(config)
+    host.start()
+    first, second = waiting(host, 2)
+    replace(host, builds, ALONE)
+    go(host, first)
+    wait_state(host, first, "parked", "state_version")
+    said = "state_policy is restart, but the handler does not allow that"
+    assert said in reasons(host, first)["parked"]
+    assert said in host.read_log()
+    cli = Cli(host)
+    doubt = "jobs.stateful.run: state_policy is restart, but its handler does not allow that"
+    assert doubt in cli.raw("check").stderr
+    assert doubt in cli.error("check", "--strict", status=1)
+    assert doubt in "".join(cli.json("check")["warnings"])
+    # an operator chooses
+    assert first in cli("retry", first, "--restart", "--why", "paid nothing yet")
+    assert "name ids" in cli.error("retry", "--restart", "--all", status=2)
+    wait_state(host, first, "parked", "event")
+    go(host, first)
+    assert finished(host, first) == "2 2"
+    assert audited(host, "job.restart") == [first]
+    # what is parked feels a change of the policy
+    go(host, second)
+    wait_state(host, second, "parked", "state_version")
+    host.configure(config_of(builds, "fail"))
+    reload(host)
+    wait_state(host, second, "dead")
+
+
+def test_retry_without_steps(make_host, builds):
+    """Of a dead job, and not of one that waits for something else."""
+    builds.put(V1)
+    host = make_host(config_of(builds, "fail"))
+    host.start()
+    job, other = waiting(host, 2)
+    replace(host, builds, ALONE)
+    go(host, job)
+    wait_state(host, job, "dead")
+    refused = host.expect(409, "POST", f"/v1/jobs/{other}/retry", body={"restart": True}).json
+    assert refused["error"]["code"] == "wrong_state"
+    host.expect(200, "POST", f"/v1/jobs/{job}/retry", body={})
+    wait_state(host, job, "dead")  # its steps are still there
+    host.expect(200, "POST", f"/v1/jobs/{job}/retry", body={"restart": True})
+    wait_state(host, job, "parked", "event")
+    host.expect(400, "POST", f"/v1/jobs/{job}/cancel", body={"restart": True})
+
+
+def test_on_redis(make_host, builds, redis):
+    """As on SQLite; what one host has parked another one, which resumes it, wakes."""
+    builds.put(V1)
+    host = make_host(config_of(builds, store={"url": f"unix:{redis.socket}"}))
+    host.start()
+    job, left, third = waiting(host, 3)
+    replace(host, builds, ALONE)
+    for each in (job, left):
+        go(host, each)
+        wait_state(host, each, "parked", "state_version")
+    host.act(left, "retry", restart=True)
+    wait_state(host, left, "parked", "event")
+    replace(host, builds, RESUMES)
+    assert finished(host, job) == "1 2"
+    go(host, left)
+    assert finished(host, left) == "2 2"
+    replace(host, builds, ALONE)
+    go(host, third)
+    wait_state(host, third, "parked", "state_version")
+    host.stop()
+    builds.put(RESUMES)
+    other = make_host(config_of(builds, store={"url": f"unix:{redis.socket}"}), name="other")
+    other.start()
+    assert finished(other, third) == "1 2"
+    other.assert_sound()
