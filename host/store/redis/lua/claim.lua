@@ -47,11 +47,11 @@ local function pop(b, from, n)
     return b.chunk[1] ~= nil
 end
 
--- Its job, if that is one of b's; one of another type is kept for that.
+-- Is that one of b's? With its claim, and the size of a payload that has a key of its own. One of another type is kept for that.
 local function look_at(b, id)
     local is = redis.pcall('HMGET', b.q.job .. id, 'status', 'type', 'claim', 'payloadBytes')
     if is[1] == 'queued' and is[2] == b.type and not seen[id] then
-        return {id = id, claim = is[3], payload = is[4]}
+        return true, is[3], is[4]
     end
     if is[1] == 'queued' and is[2] and not seen[id] then
         local other = band_of(b.q, is[2], b.priority)
@@ -60,29 +60,30 @@ local function look_at(b, id)
     end -- else it is not in this place any more
     passed_left = passed_left - 1
     stopped = stopped or passed_left == 0
-    return nil
+    return false
 end
 
--- `n`: how many are wanted. Nil: there is none, or it is enough for now.
+-- Its id, claim, payload's size, and whether it was kept; `n`: how many are wanted. Nil: there is none, or it is enough for now.
 local function next_of(b, n)
     local job = b.head
     if job then
         b.head = nil
-        return job
+        return job.id, job.claim, job.payload, job.kept
     end
     while not stopped do
         local id = b.chunk[b.at]
         if id then
             b.at = b.at + 1
-            job = look_at(b, id)
-            if job then
-                return job
+            local is, claim, payload = look_at(b, id)
+            if is then
+                return id, claim, payload
             end
         elseif not b.drained then
             b.drained = not pop(b, b.aside, n)
         elseif b.kept[b.kept_at] then
+            job = b.kept[b.kept_at]
             b.kept_at = b.kept_at + 1
-            return b.kept[b.kept_at - 1]
+            return job.id, job.claim, job.payload, true
         elseif not pop(b, b.list, n) then
             b.empty = true
             break
@@ -93,52 +94,45 @@ end
 
 -- Since when the first one of a band has been queued.
 local function head_ms(b)
-    local job = next_of(b, 1)
-    b.head = job
-    if not job then
+    local id, claim, payload, kept = next_of(b, 1)
+    if not id then
         return 0
     end
-    seen[job.id] = true -- it stays for a while
-    local is = redis.call('HMGET', b.q.job .. job.id, 'ready', 'createdAt')
+    b.head = {id = id, claim = claim, payload = payload, kept = kept}
+    seen[id] = true -- it stays for a while
+    local is = redis.call('HMGET', b.q.job .. id, 'ready', 'createdAt')
     return tonumber(is[1] or is[2]) or 0
 end
 
 -- All of a job, as it was before.
-local function whole(q, job, key)
-    local outputs = job.claim and redis.call('HEXISTS', key, 'outputs') == 1
-    payloads_left = payloads_left - (tonumber(job.payload) or 0)
-    return {job.id, redis.call('HGETALL', key), job.payload and ask('GET', q.j .. 'payload:' .. job.id) or false,
-            outputs and ask('HKEYS', q.j .. 'outputs:' .. job.id) or false}
+local function whole(q, id, key, claim, payload)
+    local outputs = claim and redis.call('HEXISTS', key, 'outputs') == 1
+    payloads_left = payloads_left - (tonumber(payload) or 0)
+    stopped = stopped or payloads_left <= 0
+    return {id, redis.call('HGETALL', key), payload and ask('GET', q.j .. 'payload:' .. id) or false,
+            outputs and ask('HKEYS', q.j .. 'outputs:' .. id) or false}
 end
 
-local function claim(b, job, into)
-    local q, id, text = b.q, job.id, FIRST
-    local key, claimed = q.job .. id, q.claimed
-    if remembers and not job.claim and not job.payload then
-        into[#into + 1] = id
-    else
-        into[#into + 1] = whole(q, job, key)
-    end
-    if job.claim then
-        local token, _, number = read_claim(job.claim)
-        text = claim_text(token + 1, host, number)
-    end
-    redis.call('HSET', key, 'status', 'running', 'claim', text)
-    claimed[#claimed + 1] = lease_end
-    claimed[#claimed + 1] = id
-    jobs_left = jobs_left - 1
-    stopped = stopped or jobs_left == 0 or payloads_left <= 0
+local function claim_anew(claim)
+    local token, _, number = read_claim(claim)
+    return claim_text(token + 1, host, number)
 end
 
 local function take_band(b, n, into)
-    local taken = 0
-    while taken < n do
-        local job = not stopped and next_of(b, n - taken)
-        if not job then
+    local q, taken, claimed = b.q, 0, b.q.claimed
+    while taken < n and not stopped do
+        local id, claim, payload = next_of(b, n - taken)
+        if not id then
             break
         end
-        claim(b, job, into)
+        local key = q.job .. id
+        into[#into + 1] = remembers and not claim and not payload and id or whole(q, id, key, claim, payload)
+        redis.call('HSET', key, 'status', 'running', 'claim', claim and claim_anew(claim) or FIRST)
+        claimed[#claimed + 1] = lease_end
+        claimed[#claimed + 1] = id
         taken = taken + 1
+        jobs_left = jobs_left - 1
+        stopped = stopped or jobs_left == 0
     end
     return taken
 end

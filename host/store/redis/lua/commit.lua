@@ -1,4 +1,4 @@
--- use: queue claim place ending insert fence kv kv_write effects
+-- use: queue claim place fence packed
 -- COMMIT: what attempts ask for, and what becomes of their jobs; each item wholly or not at all.
 --   ARGV   for each queue the bytes that its jobs and its results may take ('' = any); the limits of
 --          steps, their bytes, warnings, outputs, lines of history; the number of items; items
@@ -18,34 +18,121 @@ local STALE, ODD = -3, -4 -- op_commit.c knows these
 --   priority  if not normal            laden     1 = something may hang on it, else surely nothing
 --   key       dedup key                ttl       how long that outlives a success, ms
 --   tombstone ms
-local WHOLE, FULL = '0', '2'
+local FORM_WHOLE, FORM_FULL = '0', '2'
 local last_head
 local function take_commit_head()
     if take() ~= '' then
         last_head = {q = queues[ARGV[argument]], claim = take(), to = take(), at = tonumber(take()), form = take()}
-        packed = packed or last_head.form == WHOLE
+        packed = packed or last_head.form == FORM_WHOLE
     end
     return last_head
 end
 
--- Its head, and what commit() takes: of a whole one, where its own words stay in ARGV.
-local function take_commit()
-    local of, own = take_commit_head(), argument
-    if of.form == WHOLE then
-        argument = own + 2
-        return of, own
+-- The claim is not as it was: this one was applied before, or belongs to nobody any more.
+local function missed(it, key, claim)
+    local token, host, before = read_claim(it.claim)
+    local its_token, its_host, stored, over = read_claim(claim)
+    local same = token == its_token and host == its_host and 1 or 0
+    local verdict = fence(not over, same, stored, 1, before + 1, it.to == 'running')
+    if verdict == FENCE_APPLIED then
+        return redis.call('HGET', key, 'status')
     end
+    return verdict == FENCE_STALE and STALE or ODD
+end
+
+-- Those in a row that have the same head, and nothing hangs on their jobs.
+local function commit_whole(of, owns, first, last, reply)
+    local q, ttl = of.q, of.at > 0 and text_of(of.at + KEEP_MORE_MS) or '0'
+    local expires = of.at > 0 and q.j ~= ''
+    local ids, kept, score, expiry, til = ends_of(q, of.to, of.at)
+    for i = first, last do
+        local own = owns[i]
+        local id = ARGV[own + 1]
+        local key = q.job .. id
+        local claim = redis.call('HGET', key, 'claim')
+        if claim == of.claim then
+            redis.call('RESTORE', key, ttl, ARGV[own + 2], 'REPLACE')
+            conclude(id, ids, kept, score, expiry, til)
+            if expires then
+                redis.call('PEXPIRE', 'jh:idx:' .. id, ttl)
+            end
+            reply[i] = of.to
+        else
+            reply[i] = missed(of, key, claim)
+        end
+    end
+end
+
+local function answer(reply)
+    local bytes = {}
+    for i = 1, #queues do
+        local of = redis.call('HMGET', queues[i].s .. 'bytes', 'jobs', 'results')
+        bytes[i] = {of[1] or '0', of[2] or '0'}
+    end
+    return {reply, bytes}
+end
+
+for i = 1, #queues do
+    queues[i].room = {jobs = take_number(), results = take_number()}
+end
+local limits = {steps = take_number(), step_bytes = take_number(), warnings = take_number(), outputs = take_number(),
+                history = take_number()}
+local count = take_number()
+local heads, items, reply = {}, {}, {} -- of a whole one: where its own words are in ARGV
+
+-- The head of the first item from `i` on that is not whole, and its place; those before have been taken.
+local function take_whole(i)
+    while i <= count do
+        local of = take_commit_head()
+        heads[i] = of
+        if of.form ~= FORM_WHOLE then
+            return i
+        end
+        items[i] = argument
+        argument = argument + 2
+        i = i + 1
+    end
+    return i
+end
+
+local function last_like(i)
+    while heads[i + 1] == heads[i] do
+        i = i + 1
+    end
+    return i
+end
+
+local at = take_whole(1)
+if at > count then -- mostly all are: the rest of this script is not for them
+    local refusal = count > 0 and refuse_packed()
+    if refusal then
+        return refusal
+    end
+    at = 1
+    while at <= count do
+        local last = last_like(at)
+        commit_whole(heads[at], items, at, last, reply)
+        at = last + 1
+    end
+    finish()
+    return answer(reply)
+end
+
+-- use: ending insert kv kv_write effects
+-- What commit() takes, behind its head.
+local function take_commit(of)
+    local own = argument
     local first = own + 3
     local last = own + 2 + ARGV[own + 2]
     local it = {q = of.q, claim = of.claim, to = of.to, at = of.at, id = ARGV[own + 1], first = first, last = last,
                 priority = false}
     argument = last
-    if of.form == FULL then
+    if of.form == FORM_FULL then
         take_settings(it)
         it.gone_first, it.gone_last = take_range(take_number())
         it.effects = take_effects()
     end
-    return of, it
+    return it
 end
 
 -- SIDE_FIELDS stand first of what is read besides, as set_ttl() wants them.
@@ -118,7 +205,7 @@ local function go(it, key, has)
         leave(q, it.id, 'running')
         enter(q, it.id, it.to, it.type, it.priority, it.at, it.in_front)
     else
-        conclude(q, it.id, it.to, it.at)
+        conclude(it.id, ends_of(q, it.to, it.at))
         finish_job(q, it.id, it.to, it.at, it.key, tonumber(it.ttl), it.tombstone, has)
     end
 end
@@ -137,18 +224,6 @@ local function work(it, key, has, limits)
         has[AT.resultBytes] = e.data
     end
     return nil, replaced
-end
-
--- The claim is not as it was: this one was applied before, or belongs to nobody any more.
-local function missed(it, key, claim)
-    local token, host, before = read_claim(it.claim)
-    local its_token, its_host, stored, over = read_claim(claim)
-    local same = token == its_token and host == its_host and 1 or 0
-    local verdict = fence(not over, same, stored, 1, before + 1, it.to == 'running')
-    if verdict == FENCE_APPLIED then
-        return redis.call('HGET', key, 'status')
-    end
-    return verdict == FENCE_STALE and STALE or ODD
 end
 
 local function commit(it, limits)
@@ -171,37 +246,17 @@ local function commit(it, limits)
     return replaced and {it.to, unpack(replaced)} or it.to
 end
 
-local function commit_whole(of, own)
-    local q, id, ttl = of.q, ARGV[own + 1], of.at > 0 and text_of(of.at + KEEP_MORE_MS) or '0'
-    local key = q.job .. id
-    local claim = redis.call('HGET', key, 'claim')
-    if claim ~= of.claim then
-        return missed(of, key, claim)
-    end
-    redis.call('RESTORE', key, ttl, ARGV[own + 2], 'REPLACE')
-    conclude(q, id, of.to, of.at)
-    if of.at > 0 and q.j ~= '' then
-        redis.call('PEXPIRE', 'jh:idx:' .. id, ttl)
-    end
-    return of.to
-end
-
-for i = 1, #queues do
-    queues[i].room = {jobs = take_number(), results = take_number()}
-end
-local limits = {steps = take_number(), step_bytes = take_number(), warnings = take_number(), outputs = take_number(),
-                history = take_number()}
-local heads, items, reply = {}, {}, {}
-for i = 1, take_number() do
-    heads[i], items[i] = take_commit()
+while at <= count do
+    items[at] = take_commit(heads[at])
+    at = take_whole(at + 1)
 end
 local refusal = refuse_packed()
 if refusal then
     return refusal
 end
 for i, of in ipairs(heads) do
-    if of.form == WHOLE then
-        reply[i] = commit_whole(of, items[i])
+    if of.form == FORM_WHOLE then
+        commit_whole(of, items, i, i, reply)
     else
         reply[i] = commit(items[i], limits)
     end
@@ -210,9 +265,4 @@ finish_inserts()
 finish()
 kv_finish()
 finish_effects()
-local bytes = {}
-for i = 1, #queues do
-    local of = redis.call('HMGET', queues[i].s .. 'bytes', 'jobs', 'results')
-    bytes[i] = {of[1] or '0', of[2] or '0'}
-end
-return {reply, bytes}
+return answer(reply)

@@ -1,4 +1,4 @@
--- use: queue place ending insert
+-- use: queue place ending packed insert
 -- SUBMIT: each item a job, or nothing. Repeating it changes nothing: a job of that id is there.
 --   ARGV   for each queue the bytes that its jobs may take ('' = any); the number of items; items
 --          (lib/insert.lua)
@@ -21,9 +21,21 @@ if refusal then
 end
 -- One question instead of a hundred: nearly always none of them is there.
 local fresh = not twice and redis.call('EXISTS', unpack(keys)) == 0
-for i = 1, #heads do
-    local code, holder, state = insert(item(heads[i], owns[i]), heads[i].q.room, fresh)
-    reply[i] = holder and {code, holder, state} or code
+local i = 1
+while i <= #heads do
+    local of, last = heads[i], i
+    while heads[last + 1] == of do
+        last = last + 1
+    end
+    if of.plain and fresh then
+        insert_plain(of, owns, keys, i, last, of.q.room, reply)
+    else
+        for k = i, last do
+            local code, holder, state = insert(item(of, owns[k]), of.q.room, fresh)
+            reply[k] = holder and {code, holder, state} or code
+        end
+    end
+    i = last + 1
 end
 finish_inserts()
 finish()

@@ -12,7 +12,6 @@ local PARCEL_KEEP_MS = 691200000 -- 8 days: longer than any host sleeps between 
 --   comes     'spooled', 'forwarded'   payload  one too large for the hash
 --   max_waiting  how many may wait     keep_ms  how long it is kept as a duplicate
 --   tombstone    ms
-local packed = false -- of some items the hash is one word
 local head           -- of the last item
 local function take_head()
     if take() == '' then
@@ -20,6 +19,7 @@ local function take_head()
     end
     head = {q = queues[ARGV[argument]], type = take(), bytes = take_number(), words = take_number(), priority = false,
             keep_ms = 0, id = false, raw = false, first = 0}
+    head.plain = head.words == 1 and ARGV[argument + 1] == '0'
     take_settings(head)
     head.due, head.max_waiting = head.due and tonumber(head.due), head.max_waiting and tonumber(head.max_waiting)
     head.keep_ms = tonumber(head.keep_ms)
@@ -38,17 +38,6 @@ end
 local function item(of, own)
     of.id, of.raw, of.first = ARGV[own + 1], ARGV[own + 2], own + 3
     return of
-end
-
--- nil, or an error to answer: a permission may be taken away at any time, and what is refused in the middle of a script
--- leaves half of it. So this is asked before the first write. One that cannot be asked, or has no such command, is
--- another server than the one that the caller has looked at.
-local function refuse_packed()
-    if not packed then
-        return nil
-    end
-    local known, may = pcall(redis.acl_check_cmd, 'RESTORE', queues[1].job, '0', '')
-    return not (known and may) and redis.error_reply('NOPERM this user may not RESTORE any more') or nil
 end
 
 local function bytes_in_use(q)
@@ -154,6 +143,32 @@ local function insert(it, room, fresh)
         redis.call('SET', q.s .. 'tomb:' .. it.id, text_of(now + PARCEL_KEEP_MS), 'PX', text_of(PARCEL_KEEP_MS))
     end
     return code, winner, state
+end
+
+-- The same for all jobs of a plain head, the first to the last item, of which is known that none is there: nothing has to be asked of each.
+local function insert_plain(of, owns, keys, first, last, room, reply)
+    local q, list, n = of.q, list_of(of.q, false), 0
+    local fits = room and math.floor((room - bytes_in_use(q)) / of.bytes) or last
+    local ids, new = tails[list] or {}, q.new or {}
+    tails[list], q.new = ids, new
+    for i = first, last do
+        local own = owns[i]
+        if n < fits then
+            redis.call('RESTORE', keys[i], '0', ARGV[own + 3])
+            if q.j ~= '' then
+                redis.call('SET', 'jh:idx:' .. ARGV[own + 1], q.name)
+            end
+            ids[#ids + 1] = ARGV[own + 1]
+            new[#new + 1] = ARGV[own + 2]
+            n = n + 1
+            reply[i] = NEW
+        else
+            reply[i] = OVER_BUDGET
+        end
+    end
+    note_count(q, of.type, false, n)
+    note_bytes(q, 'jobs', n * of.bytes)
+    q.waited = q.waited and q.waited + n
 end
 
 -- Enters the new ids into the index of all jobs, in entries that SWEEP can look at one by one. Before finish().

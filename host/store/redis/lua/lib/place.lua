@@ -183,19 +183,31 @@ local function finish_counts(q)
     end
 end
 
--- A running job that ends, in a script that looks at no place afterwards: as leave() and enter(), and
--- written by finish() for all such jobs at once.
-local function conclude(q, id, status, keep_ms)
-    q.concluded = q.concluded or {}
-    q.concluded[#q.concluded + 1] = id
+-- What a place is given by finish(): scores and ids.
+local function kept_in(q, place)
     q.kept = q.kept or {}
-    local place = ZSET_OF[status]
-    local kept = q.kept[place] or {}
-    q.kept[place] = kept
-    kept[#kept + 1] = status == 'dead' and text_of(now) or keep_ms > 0 and text_of(now + keep_ms) or '+inf'
+    q.kept[place] = q.kept[place] or {}
+    return q.kept[place]
+end
+
+-- Running jobs that end, in a script that looks at no place afterwards: as leave() and enter(), and written by finish()
+-- for all such jobs at once. What they are noted in: ids; scores and ids, and their score; of dead ones that are not
+-- kept for ever the same again.
+local function ends_of(q, status, keep_ms)
+    q.concluded = q.concluded or {}
+    local til = keep_ms > 0 and text_of(now + keep_ms) or '+inf'
+    if status ~= 'dead' then
+        return q.concluded, kept_in(q, ZSET_OF[status]), til
+    end
+    return q.concluded, kept_in(q, 'dlq'), text_of(now), keep_ms > 0 and kept_in(q, 'dlq:expiry'), til
+end
+local function conclude(id, ids, kept, score, expiry, til)
+    ids[#ids + 1] = id
+    kept[#kept + 1] = score
     kept[#kept + 1] = id
-    if status == 'dead' and keep_ms > 0 then
-        redis.call('ZADD', q.s .. 'dlq:expiry', text_of(now + keep_ms), id)
+    if expiry then
+        expiry[#expiry + 1] = til
+        expiry[#expiry + 1] = id
     end
 end
 
