@@ -124,19 +124,41 @@ static void drain(struct pool *pool) {
     }
 }
 
-// Of the plugin, that drain besides the newest one.
-static void bound_old_ones(struct pools *pools, const struct plugin *plugin) {
+// It has `grace` to save what it has, whatever its deadlines are.
+static void hurry(struct pool *pool) {
+    pool->drain_hurried = true;
+    if (!pool->drain_asked) {
+        pool->drain_asked = true;
+        ask_to_stop(pool);
+    }
+    (void)timer_set(pool->host->timers, &pool->drain_timer,
+                    env_mono_ms(&pool->host->env) + pool->config->grace_ms);
+}
+
+// The oldest of the plugin's that still have work, by whether they have been hurried; NULL = there are not more than `most`.
+static struct pool *one_too_many(struct pools *pools, const struct plugin *plugin, bool hurried,
+                                 unsigned most) {
     struct pool *pool, *oldest = NULL;
     unsigned count = 0;
     TAILQ_FOREACH(pool, &pools->others, link) {
-        if (pool->plugin == plugin && pool->state == POOL_DRAINING && pool->worker_count > 0) {
+        if (pool->plugin == plugin && pool->served && pool->worker_count > 0 &&
+            pool->drain_hurried == hurried) {
             oldest = oldest == NULL ? pool : oldest;
             count++;
         }
     }
-    if (count > GENERATIONS_OLD_MAX) {
-        timer_cancel(pools->host->timers, &oldest->drain_timer);
-        drain_hard(oldest);
+    return count > most ? oldest : NULL;
+}
+
+static void bound_old_ones(struct pools *pools, const struct plugin *plugin) {
+    struct pool *pool = one_too_many(pools, plugin, false, GENERATIONS_OLD_MAX);
+    if (pool != NULL) {
+        hurry(pool);
+    }
+    pool = one_too_many(pools, plugin, true, GENERATIONS_HURRIED_MAX);
+    if (pool != NULL) {
+        timer_cancel(pools->host->timers, &pool->drain_timer);
+        drain_hard(pool);
     }
 }
 
@@ -181,6 +203,7 @@ static void leave(struct pool *pool, struct attempt_list *ret_held) {
         lane_give(a->lane, 1);
     }
     pool->state = POOL_DRAINING;
+    pool->served = true;
     pool_hold(pool); // what it held may have been all that kept it
     TAILQ_INSERT_TAIL(&pool->host->pools->others, pool, link);
 }

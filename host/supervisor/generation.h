@@ -13,8 +13,9 @@
 #include "supervisor/pool_private.h"
 
 enum {
-    GENERATIONS_OLD_MAX =
-        2 /* of a plugin that drain; one more takes the oldest to its hard deadline */
+    GENERATIONS_OLD_MAX = 2, /* of a plugin that drain at their ease */
+    GENERATIONS_HURRIED_MAX =
+        2 /* before those, that were asked to stop at once; older ones are killed */
 };
 
 /* Starts a generation that serves nobody yet; the snapshot is taken over. `trial` stays until that serves, has failed or

@@ -74,6 +74,8 @@ struct pool {
     struct timer respawn_timer;
     struct timer drain_timer; /* its soft deadline, then its hard one */
     bool drain_asked;         /* the soft one is over */
+    bool drain_hurried;       /* newer ones want its place */
+    bool served;              /* before it drained */
     uint64_t jobs_done, crashes, restarts;
     struct progress progress; /* ready.c's */
     int64_t since_ms;         /* wall; when this build was loaded first */

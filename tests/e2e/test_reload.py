@@ -361,6 +361,43 @@ def test_two_old_ones_at_most(make_host, builds):
         host.post(f"/v1/jobs/{job}/cancel")
 
 
+def test_one_old_one_too_many_saves_a_step_first(make_host, builds):
+    """Whose place newer ones want is asked to stop, long before its soft deadline, and has its time to do so."""
+    builds.again("chaos")
+    host = make_host({"plugins": chaos(file=builds.path, workers=1, threads=8, drain_soft="1h", drain_hard="2h", grace="1h"), "jobs": JOBS_CONFIG})
+    host.start()
+    job = host.submit("chaos.steps", {"steps": 40, "pause_ms": 100}, queue="first", max=1)
+    wait_until(lambda: host.job(job).get("steps"), build.PATIENCE_S, "it has a step")
+    stay = []
+    for n in range(3):
+        builds.again("chaos")
+        reload(host)
+        stay.append(host.submit("chaos.sleep", {"ms": 3600_000}, queue=f"q{n}"))
+        host.wait_started(stay[-1])
+    wait_until(lambda: generations(host) == ([4], [2, 3]), build.PATIENCE_S, lambda: f"the first one is gone: {generations(host)}")
+    assert "plugin.drain_hard" not in host.read_log()
+    assert host.wait_job(job)["attempts"] == 1
+    keys = [f"sink:{job}:{n}" for n in range(1, 41)]
+    assert host.counters(keys) == dict.fromkeys(keys, 1)
+    for other in stay:
+        host.post(f"/v1/jobs/{other}/cancel")
+
+
+def test_no_more_than_four_old_ones(make_host, builds):
+    """Those that do not listen are killed by those that come."""
+    builds.again("chaos")
+    host = make_host({"plugins": chaos(file=builds.path, workers=1, threads=8, drain_soft="1h", drain_hard="2h", grace="1h"), "jobs": JOBS_CONFIG})
+    host.start()
+    jobs = []
+    for n in range(6):
+        jobs.append(host.submit("chaos.sleep", {"ms": 3600_000, "deaf": True}, queue=f"q{n}"))
+        host.wait_started(jobs[-1])
+        builds.again("chaos")
+        reload(host)
+    wait_until(lambda: generations(host)[1] == [3, 4, 5, 6], build.PATIENCE_S, lambda: f"the oldest had to end: {generations(host)}")
+    host.kill()
+
+
 def test_storm(make_host, builds):
     """Fifty requests are two reloads at most, and the last one counts."""
     builds.put("ok-v1")
