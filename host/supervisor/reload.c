@@ -175,8 +175,11 @@ static void forget_items(struct reload *r) {
 static void end(struct reload *r) {
     struct reload_waiter *w;
     log_report(r);
-    sd_notify_send(r->host->notify_socket,
-                   r->failed ? "STATUS=serving; the last reload failed" : "STATUS=serving");
+    if (r->host->phase == HOST_RUNNING) {
+        sd_notify_send(r->host->notify_socket,
+                       r->failed ? "READY=1\nSTATUS=serving; the last reload failed"
+                                 : "READY=1\nSTATUS=serving");
+    }
     forget_items(r);
     r->phase = IDLE;
     if (r->host->phase != HOST_RUNNING) { // who asked for another one hears of this
@@ -519,7 +522,7 @@ static void begin(struct reload *r) {
         .default_plugin_dir = config_installed_plugin_dir(r->host->self_exe, r->plugin_dir),
         .strict = r->host->strict};
     log_info(&r->host->log, "reload.begun", "cause=%s", r->cause);
-    sd_notify_send(r->host->notify_socket, "STATUS=reloading");
+    sd_notify_reloading(r->host->notify_socket);
     r->op = (struct side_op){.work = read_all, .done = read_done};
     side_thread_post(r->host->disk, &r->op);
 }

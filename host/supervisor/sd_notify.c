@@ -1,9 +1,13 @@
 #include "supervisor/sd_notify.h"
 
+#include <inttypes.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 void sd_notify_send(const char *socket_name, const char *state) {
@@ -24,4 +28,13 @@ void sd_notify_send(const char *socket_name, const char *state) {
     (void)!sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&to,
                   (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len));
     close(fd);
+}
+
+void sd_notify_reloading(const char *socket_name) {
+    char state[96];
+    struct timespec now = {.tv_sec = 0}; // systemd's clock, not the one that tests set
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    (void)snprintf(state, sizeof state, "RELOADING=1\nMONOTONIC_USEC=%" PRId64 "\nSTATUS=reloading",
+                   (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000);
+    sd_notify_send(socket_name, state);
 }

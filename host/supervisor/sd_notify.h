@@ -7,4 +7,8 @@
  * or "" does nothing. Failures are ignored, as nobody could act on them. */
 void sd_notify_send(const char *socket, const char *state);
 
+/* A reload begins; READY=1 says that it is over. With the time that Type=notify-reload asks for (systemd 253), and earlier
+ * ones do not look at. */
+void sd_notify_reloading(const char *socket);
+
 #endif

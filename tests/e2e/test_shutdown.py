@@ -224,6 +224,11 @@ def test_systemd_is_told(make_host, folder):
         host = make_host()
         host.start(env={"NOTIFY_SOCKET": path})
         assert told.recv(1000).decode().splitlines()[0] == "READY=1"
+        before = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+        host.send(signal.SIGHUP)
+        begun = dict(line.split("=", 1) for line in told.recv(1000).decode().splitlines())
+        assert begun["RELOADING"] == "1" and before <= int(begun["MONOTONIC_USEC"]) <= time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+        assert told.recv(1000).decode().splitlines()[0] == "READY=1"
         host.stop()
         assert told.recv(1000) == b"STOPPING=1"
 
