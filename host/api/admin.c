@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "api/fsck_json.h"
+#include "api/gate_json.h"
 #include "api/input.h"
 #include "api/job_json.h"
 #include "api/routes.h"
@@ -22,7 +23,7 @@ static const char *host_state(const struct host *host, const struct store_host *
     return now_ms < h->lease_end_ms ? "alive" : "silent";
 }
 
-static void add_host(struct buf *out, const struct host *host, const struct store_host *h) {
+static void add_host(struct buf *out, struct host *host, const struct store_host *h) {
     int64_t now_ms = env_wall_ms(&host->env);
     bool own = h->nonce == host->nonce;
     bool leased = host->store.ops->caps.shared && !h->left && !h->lost;
@@ -39,6 +40,11 @@ static void add_host(struct buf *out, const struct host *host, const struct stor
     json_kint(out, "jobs_running", own ? jobs_in_hand(host) : h->left ? 0 : h->running);
     json_ktime(out, "lease_until", leased ? h->lease_end_ms : 0);
     json_kbool(out, "this", own);
+    if (own) {
+        struct gate_info info;
+        gates_info(host, GATE_HOST, NULL, &info);
+        gate_json_members(out, &info);
+    }
     buf_char(out, '}');
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "api/crash_json.h"
+#include "api/gate_json.h"
 #include "api/job_json.h"
 #include "api/pool_json.h"
 #include "api/routes.h"
@@ -153,6 +154,7 @@ static void add_pool(struct buf *out, const struct pool_info *p) {
     pool_json_notes(out, p);
     add_crashes(out, p->crash_log);
     pool_json_breaker(out, p);
+    gate_json_members(out, &p->gate);
     pool_json_workers(out, p);
     add_manifest(out, p->manifest);
 }

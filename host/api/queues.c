@@ -1,7 +1,7 @@
-/* GET /v1/queues; POST /v1/queues/{queue}/pause|resume. */
+/* GET /v1/queues. */
 #include <string.h>
 
-#include "api/input.h"
+#include "api/gate_json.h"
 #include "api/routes.h"
 
 /* ---- the list: queues that hold jobs, and those that the configuration names ---- */
@@ -11,21 +11,23 @@ static void add_limits(struct buf *out, const struct config_queue *q) {
     json_kint(out, "max_jobs", q->max_jobs);
 }
 
-static void add_pause(struct buf *out, const struct store_queue_stats *q) {
-    json_kbool(out, "paused", q->paused);
-    if (!q->paused) {
-        return;
-    }
-    json_kstr(out, "paused_by", q->paused_by);
-    json_kstr(out, "paused_why", q->paused_why);
-    json_ktime(out, "paused_at", q->paused_at_ms);
+/* The pause is the store's, the pace this host's own. */
+static void add_pause(struct buf *out, struct host *host, const struct store_queue_stats *q) {
+    struct gate_info info;
+    gates_info(host, GATE_QUEUE, q->queue, &info);
+    info.closed = q->paused;
+    info.by = q->paused_by;
+    info.why = q->paused_why;
+    info.since_ms = q->paused_at_ms;
+    info.rate.count = q->paused ? 0 : info.rate.count;
+    gate_json_members(out, &info);
 }
 
-static void add_queue(struct buf *out, const struct config *c, const struct store_queue_stats *q) {
+static void add_queue(struct buf *out, struct host *host, const struct store_queue_stats *q) {
     json_comma(out);
     buf_char(out, '{');
     json_kstr(out, "name", q->queue);
-    add_pause(out, q);
+    add_pause(out, host, q);
     json_key(out, "waiting");
     buf_char(out, '{');
     for (int p = 0; p < PRIORITY_COUNT; p++) {
@@ -39,7 +41,7 @@ static void add_queue(struct buf *out, const struct config *c, const struct stor
     }
     buf_char(out, '}');
     json_ktime(out, "oldest_ready_at", q->oldest_ready_ms);
-    add_limits(out, config_queue(c, q->queue));
+    add_limits(out, config_queue(host->config, q->queue));
     buf_char(out, '}');
 }
 
@@ -79,11 +81,12 @@ static void counted(struct store_op *op) {
     }
     buf_str(&out, "{\"items\":[");
     for (size_t i = 0; i < stats->queue_count; i++) {
-        add_queue(&out, c, &stats->queues[i]);
+        add_queue(&out, call->host, &stats->queues[i]);
     }
     for (size_t i = 0; i < c->queue_count; i++) {
         if (!listed(stats, c->queues[i].entry.name)) {
-            add_queue(&out, c, &(struct store_queue_stats){.queue = c->queues[i].entry.name});
+            add_queue(&out, call->host,
+                      &(struct store_queue_stats){.queue = c->queues[i].entry.name});
         }
     }
     buf_char(&out, ']');
@@ -99,58 +102,4 @@ void queues_list_handle(struct call *call) {
         call_op(call, &stats->op, STORE_STATS, counted);
         store_post(&call->host->store, &stats->op);
     }
-}
-
-/* ---- pause and resume ---- */
-
-static void set(struct store_op *op) {
-    struct call *call = op->arg;
-    struct store_queue_set *q = CONTAINER_OF(op, struct store_queue_set, op);
-    struct buf out = {0};
-    if (op->status != 0) {
-        call_store_failed(call, op);
-        return;
-    }
-    store_op_finish(op);
-    buf_char(&out, '{');
-    json_kstr(&out, "name", q->queue);
-    json_kbool(&out, "paused", q->paused);
-    buf_char(&out, '}');
-    call_reply(call, 200, &out);
-}
-
-static void set_paused(struct call *call, bool paused) {
-    struct err e;
-    const char *why = NULL;
-    const struct input_field fields[] = {{"why", INPUT_WHY, &why}};
-    if (job_check_queue(call->param[0], &e) != 0) {
-        call_error(call, 400, "bad_queue", "queue", e.msg);
-        return;
-    }
-    if (!input_read(call, fields, ARRAY_LEN(fields))) {
-        return;
-    }
-    if (paused && (why == NULL || why[strspn(why, " \t")] == '\0')) {
-        call_error(call, 400, "missing_field", "why",
-                   "say why, for whoever finds the queue paused: {\"why\": \"...\"}");
-        return;
-    }
-    struct store_queue_set *q = CALL_NEW(call, struct store_queue_set);
-    if (q == NULL) {
-        return;
-    }
-    q->queue = call->param[0];
-    q->paused = paused;
-    q->by = call_actor(call);
-    q->why = why;
-    call_op(call, &q->op, STORE_QUEUE_SET, set);
-    jobs_queue_set(call->host, q);
-}
-
-void queues_pause_handle(struct call *call) {
-    set_paused(call, true);
-}
-
-void queues_resume_handle(struct call *call) {
-    set_paused(call, false);
 }

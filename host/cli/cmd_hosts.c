@@ -1,11 +1,12 @@
 #include "cli/cli.h"
+#include "cli/gate_page.h"
 #include "cli/out.h"
 #include "cli/remote.h"
 #include "cli/table.h"
 
 int cmd_hosts(struct cli *cli) {
-    static const char *const titles[] = {"HOST",    ">PID",     "STATE", ">JOBS",
-                                         "VERSION", ">STARTED", ">SEEN", "BOOT"};
+    static const char *const titles[] = {"HOST",     ">PID",  "STATE", ">JOBS", "VERSION",
+                                         ">STARTED", ">SEEN", "BOOT",  "PAUSED"};
     struct table t = {.titles = titles, .columns = ARRAY_LEN(titles)};
     cJSON *answer = NULL;
     const cJSON *h;
@@ -23,6 +24,7 @@ int cmd_hosts(struct cli *cli) {
             table_cell(&t, out_age(remote_text(h, "started_at"), age));
             table_cell(&t, out_age(remote_text(h, "seen_at"), age));
             table_cell(&t, remote_text(h, "boot"));
+            gate_page_cell(&t, h);
         }
         table_print(cli, &t);
     }

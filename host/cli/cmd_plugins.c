@@ -5,6 +5,7 @@
 
 #include "cli/cli.h"
 #include "cli/crash_page.h"
+#include "cli/gate_page.h"
 #include "cli/out.h"
 #include "cli/plugin_page.h"
 #include "cli/plugin_yaml.h"
@@ -39,7 +40,14 @@ static void add_plugin(struct table *t, const cJSON *p) {
     table_cellf(t, "%.0f", remote_number(p, "crashes"));
     add_sandbox(t, p);
     fault = fault != NULL ? fault : remote_text(breaker, "detail");
-    table_cell(t, fault != NULL ? fault : remote_text(p, "last_crash"));
+    struct buf gate = {0};
+    gate_page_text(p, &gate);
+    if (fault == NULL && gate.len > 0) {
+        table_cellf(t, "%s%s", remote_true(p, "paused") ? "paused " : "", gate.data);
+    } else {
+        table_cell(t, fault != NULL ? fault : remote_text(p, "last_crash"));
+    }
+    buf_free(&gate);
 }
 
 static const char *base_name(const char *file) {

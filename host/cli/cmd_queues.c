@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "cli/cli.h"
+#include "cli/gate_page.h"
 #include "cli/out.h"
 #include "cli/remote.h"
 #include "cli/table.h"
@@ -22,14 +23,7 @@ static void add_queue(struct table *t, const cJSON *q) {
     } else {
         table_cell(t, NULL);
     }
-    if (remote_true(q, "paused")) {
-        const char *why = remote_text(q, "paused_why");
-        const char *by = remote_text(q, "paused_by");
-        table_cellf(t, "by %s, %s ago: %s", by == NULL ? "?" : by,
-                    out_age(remote_text(q, "paused_at"), age), why == NULL ? "" : why);
-    } else {
-        table_cell(t, NULL);
-    }
+    gate_page_cell(t, q);
 }
 
 static void print_list(const struct cli *cli, const cJSON *answer) {
@@ -67,11 +61,7 @@ static void print_limit(const struct cli *cli, const char *title, double limit) 
 static void print_page(const struct cli *cli, const cJSON *q) {
     char text[64];
     out_line(cli, "queue", remote_text(q, "name"));
-    if (remote_true(q, "paused")) {
-        out_linef(cli, "paused", "by %s, %s", remote_text(q, "paused_by"),
-                  out_when(remote_text(q, "paused_at"), text));
-        out_line(cli, "why", remote_text(q, "paused_why"));
-    }
+    gate_page_print(cli, q);
     print_numbers(cli, "jobs", cJSON_GetObjectItemCaseSensitive(q, "states"));
     print_numbers(cli, "waiting", cJSON_GetObjectItemCaseSensitive(q, "waiting"));
     out_line(cli, "oldest", out_when(remote_text(q, "oldest_ready_at"), text));
@@ -79,10 +69,10 @@ static void print_page(const struct cli *cli, const cJSON *q) {
     print_limit(cli, "max jobs", remote_number(q, "max_jobs"));
 }
 
-static const char unknown_queue[] =
+const char queues_unknown[] =
     "no job is in a queue of this name, and the configuration does not name it";
 
-static const cJSON *find_queue(const cJSON *answer, const char *name) {
+const cJSON *queues_find(const cJSON *answer, const char *name) {
     const cJSON *q;
     cJSON_ArrayForEach(q, cJSON_GetObjectItemCaseSensitive(answer, "items")) {
         const char *own = remote_text(q, "name");
@@ -94,9 +84,9 @@ static const cJSON *find_queue(const cJSON *answer, const char *name) {
 }
 
 static int show_one(const struct cli *cli, const char *name, const cJSON *answer) {
-    const cJSON *q = find_queue(answer, name);
+    const cJSON *q = queues_find(answer, name);
     if (q == NULL) {
-        return cli_fail(cli, CLI_FAILED, "%s: %s", name, unknown_queue);
+        return cli_fail(cli, CLI_FAILED, "%s: %s", name, queues_unknown);
     }
     char *text = cli->json ? cJSON_PrintUnformatted(q) : NULL;
     if (text != NULL) {
@@ -124,57 +114,4 @@ int cmd_queues(struct cli *cli) {
     cJSON_Delete(answer);
     buf_free(&text);
     return r;
-}
-
-/* ---- pause and resume ---- */
-
-static int set(struct cli *cli, const char *verb, const char *done) {
-    struct buf path = {0}, body = {0};
-    cJSON *answer = NULL;
-    buf_str(&path, "/v1/queues");
-    remote_segment(&path, cli->args[0]);
-    buf_printf(&path, "/%s", verb);
-    buf_char(&body, '{');
-    json_kstr(&body, "why", cli_value(cli, "why"));
-    buf_char(&body, '}');
-    int r = remote_json(cli, "POST", path.data, body.data, &answer);
-    if (r == CLI_OK && !cli->json) {
-        (void)printf("%s is %s\n", cli->args[0], done);
-    }
-    cJSON_Delete(answer);
-    buf_free(&path);
-    buf_free(&body);
-    return r;
-}
-
-/* A queue that nobody has heard of is paused all the same, for its jobs may come later; but it may
- * be a slip of the pen. False also when the host does not say. */
-static bool is_unheard_of(const struct cli *cli) {
-    struct cli quiet = *cli;
-    struct buf text = {0};
-    quiet.silent = true;
-    int r =
-        remote_ask(&quiet, &(struct client_request){.method = "GET", .path = "/v1/queues"}, &text);
-    cJSON *answer = r == CLI_OK ? cJSON_ParseWithLength(text.data, text.len) : NULL;
-    bool unheard_of = answer != NULL && find_queue(answer, cli->args[0]) == NULL;
-    cJSON_Delete(answer);
-    buf_free(&text);
-    return unheard_of;
-}
-
-int cmd_pause(struct cli *cli) {
-    if (cli_value(cli, "why") == NULL) {
-        return cli_usage(cli,
-                         "pause needs --why: whoever finds the queue paused will want to know");
-    }
-    bool doubtful = is_unheard_of(cli); // before: afterwards everybody has
-    int r = set(cli, "pause", "paused");
-    if (r == CLI_OK && doubtful) {
-        (void)fprintf(stderr, "jobhost: warning: %s: %s\n", cli->args[0], unknown_queue);
-    }
-    return r;
-}
-
-int cmd_resume(struct cli *cli) {
-    return set(cli, "resume", "running");
 }

@@ -188,8 +188,19 @@ static const struct cli_option result_options[] = {
     {"force", 'f', NULL, "With a folder: replace files that are there already.", CLI_ANY},
     {0}};
 
-static const struct cli_option why_options[] = {
-    {"why", 0, "TEXT", "A reason, for whoever looks later.", CLI_ANY}, {0}};
+#define GATE_OPTIONS(verb)                                                                         \
+    {"plugin", 0, "NAME", verb " a plugin instead, on this host.", CLI_PLUGIN},                    \
+        {"host", 0, NULL, verb " all of this host (safe mode) instead.", CLI_ANY}, {               \
+        "why", 0, "TEXT", "A reason, for whoever looks later.", CLI_ANY                            \
+    }
+
+static const struct cli_option pause_options[] = {GATE_OPTIONS("Pause"), {0}};
+
+static const struct cli_option resume_options[] = {
+    GATE_OPTIONS("Resume"),
+    {"rate", 0, "N/s", "Let go so many a second (N/min, N/h) until what waits now is gone.",
+     CLI_ANY},
+    {0}};
 
 static const struct cli_option fsck_options[] = {
     {"repair", 0, NULL, "Mend what can be mended.", CLI_ANY}, {0}};
@@ -374,19 +385,24 @@ const struct cli_command cli_commands[] = {
      .takes = CLI_QUEUE,
      .run = cmd_queues},
     {.name = "pause",
-     .synopsis = "QUEUE --why TEXT",
-     .summary = "stop starting jobs of a queue",
-     .text = "Durable: it holds until the queue is resumed, restarts included. Running jobs go on.",
-     .options = why_options,
-     .args_min = 1,
+     .synopsis = "QUEUE | --plugin NAME | --host  --why TEXT",
+     .summary = "stop starting jobs of a queue, a plugin or a host",
+     .text = "Running jobs go on. Of a queue it is durable and for all hosts: it holds until the "
+             "queue is resumed, restarts included. Of a plugin, and of the host as a whole, it is "
+             "this host's own and ends with its process.",
+     .example = "jobhost pause --plugin crawl --why \"the site is down\"",
+     .options = pause_options,
      .args_max = 1,
      .takes = CLI_QUEUE,
      .run = cmd_pause},
     {.name = "resume",
-     .synopsis = "QUEUE [--why TEXT]",
-     .summary = "start jobs of a paused queue again",
-     .options = why_options,
-     .args_min = 1,
+     .synopsis = "QUEUE | --plugin NAME | --host  [--rate N/s] [--why TEXT]",
+     .summary = "start jobs of what was paused again",
+     .text = "With --rate slowly: what waits now is let go at that pace; when it is gone, or at a "
+             "resume without --rate, jobs start as fast as they can. The pace is this host's own: "
+             "of a queue that several hosts serve, the others start at once.",
+     .example = "jobhost resume --host --rate 50/s",
+     .options = resume_options,
      .args_max = 1,
      .takes = CLI_QUEUE,
      .run = cmd_resume},

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/gate_page.h"
 #include "cli/out.h"
 #include "cli/remote.h"
 
@@ -120,6 +121,7 @@ void plugin_page_print(const struct cli *cli, const cJSON *plugin) {
     out_line(cli, "plugin", remote_text(plugin, "name"));
     out_line(cli, "state", remote_text(plugin, "state"));
     out_line(cli, "fault", remote_text(plugin, "fault"));
+    gate_page_print(cli, plugin);
     out_line(cli, "version", remote_text(plugin, "version"));
     out_line(cli, "build", remote_text(plugin, "build"));
     out_line(cli, "ABI", remote_text(plugin, "abi"));

@@ -7,12 +7,20 @@
 #include "base/rfc3339.h"
 
 static const char *const code_names[REASON_COUNT] = {
-    [REASON_FINISHED] = "finished",         [REASON_RUNNING] = "running",
-    [REASON_DUE_LATER] = "due_later",       [REASON_PARKED] = "parked",
-    [REASON_QUEUE_PAUSED] = "queue_paused", [REASON_NO_HANDLER] = "no_handler",
-    [REASON_NO_SLOT] = "no_slot",           [REASON_BEHIND] = "behind",
-    [REASON_DRAINING] = "draining",         [REASON_STORE] = "store",
-    [REASON_SAFE_MODE] = "safe_mode",       [REASON_BREAKER] = "breaker",
+    [REASON_FINISHED] = "finished",
+    [REASON_RUNNING] = "running",
+    [REASON_DUE_LATER] = "due_later",
+    [REASON_PARKED] = "parked",
+    [REASON_QUEUE_PAUSED] = "queue_paused",
+    [REASON_NO_HANDLER] = "no_handler",
+    [REASON_NO_SLOT] = "no_slot",
+    [REASON_BEHIND] = "behind",
+    [REASON_DRAINING] = "draining",
+    [REASON_STORE] = "store",
+    [REASON_SAFE_MODE] = "safe_mode",
+    [REASON_BREAKER] = "breaker",
+    [REASON_PLUGIN_PAUSED] = "plugin_paused",
+    [REASON_RELEASED_SLOWLY] = "released_slowly",
 };
 
 const char *reason_code_name(enum reason_code code) {
@@ -76,14 +84,26 @@ static void say_draining(const struct job_facts *f, int64_t now_ms, struct reaso
     SAY(r, "the host is shutting down and starts nothing new");
 }
 
+static void say_pause(const char *what, const struct job_pause *p, struct reason *r) {
+    char at[RFC3339_LEN + 1] = "an unknown time";
+    if (p->at_ms != 0) {
+        rfc3339_format(p->at_ms, at);
+    }
+    SAY(r, "%s was paused by %s at %s: %s", what, p->by == NULL ? "somebody" : p->by, at,
+        p->why == NULL ? "no reason given" : p->why);
+}
+
 static bool is_safe_mode(const struct job_facts *f) {
-    return f->safe_mode;
+    return f->pause[GATE_HOST].on;
 }
 
 static void say_safe_mode(const struct job_facts *f, int64_t now_ms, struct reason *r) {
-    (void)f;
     (void)now_ms;
-    SAY(r, "the host runs in safe mode (--safe): it takes jobs and starts none");
+    if (f->pause[GATE_HOST].by == NULL) {
+        SAY(r, "the host runs in safe mode (--safe): it takes jobs and starts none");
+        return;
+    }
+    say_pause("this host", &f->pause[GATE_HOST], r);
 }
 
 static void say_due_later(const struct job_facts *f, int64_t now_ms, struct reason *r) {
@@ -114,18 +134,25 @@ static void say_parked(const struct job_facts *f, int64_t now_ms, struct reason 
 }
 
 static bool is_paused(const struct job_facts *f) {
-    return f->paused;
+    return f->pause[GATE_QUEUE].on;
 }
 
 static void say_paused(const struct job_facts *f, int64_t now_ms, struct reason *r) {
+    char what[JOB_QUEUE_MAX + 16];
     (void)now_ms;
-    char at[RFC3339_LEN + 1] = "an unknown time";
-    if (f->paused_at_ms != 0) {
-        rfc3339_format(f->paused_at_ms, at);
-    }
-    const char *by = f->paused_by == NULL ? "somebody" : f->paused_by;
-    const char *why = f->paused_why == NULL ? "no reason given" : f->paused_why;
-    SAY(r, "queue \"%s\" was paused by %s at %s: %s", f->queue, by, at, why);
+    (void)snprintf(what, sizeof what, "queue \"%s\"", f->queue);
+    say_pause(what, &f->pause[GATE_QUEUE], r);
+}
+
+static bool is_plugin_paused(const struct job_facts *f) {
+    return f->pause[GATE_PLUGIN].on;
+}
+
+static void say_plugin_paused(const struct job_facts *f, int64_t now_ms, struct reason *r) {
+    char what[JOB_TYPE_MAX + 16];
+    (void)now_ms;
+    (void)snprintf(what, sizeof what, "plugin \"%s\"", f->pool == NULL ? "?" : f->pool);
+    say_pause(what, &f->pause[GATE_PLUGIN], r);
 }
 
 static bool lacks_handler(const struct job_facts *f) {
@@ -161,6 +188,20 @@ static void say_broken(const struct job_facts *f, int64_t now_ms, struct reason 
     rfc3339_format(f->breaker_until_ms, at);
     SAY(r, "plugin \"%s\" crashed on too many jobs: nothing of it starts before %s", pool, at);
     r->clears_at_ms = f->breaker_until_ms;
+}
+
+static bool is_released_slowly(const struct job_facts *f) {
+    return f->release.on;
+}
+
+static void say_released_slowly(const struct job_facts *f, int64_t now_ms, struct reason *r) {
+    static const char *const words[] = {
+        [GATE_HOST] = "this host", [GATE_PLUGIN] = "its plugin", [GATE_QUEUE] = "its queue"};
+    char rate[PACE_TEXT_MAX];
+    pace_format(&f->release.rate, rate);
+    SAY(r, "%s starts %s: %" PRId64 " of the jobs that waited when it was resumed are left",
+        words[f->release.of], rate, f->release.left);
+    r->clears_at_ms = f->release.over_ms > now_ms ? f->release.over_ms : 0;
 }
 
 static bool queue_is_full(const struct job_facts *f) {
@@ -213,8 +254,10 @@ static const struct rule {
     {REASON_DUE_LATER, false, is_timed, say_due_later},
     {REASON_PARKED, false, is_parked, say_parked},
     {REASON_QUEUE_PAUSED, false, is_paused, say_paused},
+    {REASON_PLUGIN_PAUSED, false, is_plugin_paused, say_plugin_paused},
     {REASON_NO_HANDLER, false, lacks_handler, say_no_handler},
     {REASON_BREAKER, false, is_broken, say_broken},
+    {REASON_RELEASED_SLOWLY, false, is_released_slowly, say_released_slowly},
     {REASON_NO_SLOT, false, queue_is_full, say_queue_full},
     {REASON_NO_SLOT, false, pool_is_full, say_pool_full},
     {REASON_BEHIND, false, is_behind, say_behind},

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "core/job.h"
+#include "core/pace.h"
 #include "core/skew.h"
 
 enum reason_code {
@@ -24,7 +25,9 @@ enum reason_code {
     REASON_BEHIND,     /* others of the same lane may go first                         */
     REASON_DRAINING,   /* the host is shutting down                                    */
     REASON_SAFE_MODE,  /* the host was told to start nothing                           */
-    REASON_STORE,      /* store degraded: read-only                                    */
+    REASON_PLUGIN_PAUSED,
+    REASON_RELEASED_SLOWLY, /* what waited is let go at a pace                             */
+    REASON_STORE,           /* store degraded: read-only                                    */
     REASON_COUNT
 };
 
@@ -34,6 +37,23 @@ struct reason {
     enum reason_code code;
     char detail[SKEW_WHY_MAX]; /* one sentence with names and numbers                     */
     int64_t clears_at_ms;      /* unix ms, or 0 = not known                               */
+};
+
+/* What can be paused, and released slowly. */
+enum gate_scope { GATE_HOST, GATE_PLUGIN, GATE_QUEUE, GATE_SCOPES };
+
+struct job_pause {
+    bool on;
+    const char *by, *why; /* may be NULL */
+    int64_t at_ms;
+};
+
+struct job_release {
+    bool on;
+    enum gate_scope of;
+    struct pace_rate rate;
+    int64_t left;    /* of the jobs that waited when it began */
+    int64_t over_ms; /* when they will all have been let go   */
 };
 
 /* What is known about one job's surroundings at `now`. Pointers borrowed for the call. */
@@ -46,11 +66,10 @@ struct job_facts {
     uint32_t steps_version;             /* of its steps; 0 = none */
     const struct skew_handler *resumes; /* of its handler; NULL = nobody has it */
     enum skew_policy state_policy;
-    bool draining, safe_mode;
+    bool draining;
     const char *store_fault; /* NULL = healthy                                         */
-    bool paused;
-    const char *paused_by, *paused_why; /* may be NULL                                     */
-    int64_t paused_at_ms;
+    struct job_pause pause[GATE_SCOPES];
+    struct job_release release; /* the slowest that it goes through                        */
     bool has_handler;
     bool shared;               /* other hosts may have what this one lacks                  */
     const char *handler_fault; /* why the plugin that should have it is not up, or NULL  */

@@ -37,8 +37,11 @@ int dispatch_new(struct host *host, bool safe, struct dispatch **ret) {
         return -ENOMEM;
     }
     d->host = host;
-    d->safe = safe;
+    if (safe) {
+        gate_close(&d->gate, NULL, NULL, 0);
+    }
     timer_init(&d->retry, dispatch_retry, d);
+    timer_init(&d->pace_timer, dispatch_retry, d);
     d->kick = event_new(host->base, -1, 0, dispatch_kicked, d);
     if (d->kick == NULL) {
         free(d);
@@ -62,6 +65,8 @@ void dispatch_free(struct dispatch **dp) {
         attempt_free(a);
     }
     timer_cancel(d->host->timers, &d->retry);
+    timer_cancel(d->host->timers, &d->pace_timer);
+    gate_finish(&d->gate);
     event_free(d->kick);
     lane_finish_all(&d->lanes);
     free(d);
@@ -121,12 +126,14 @@ uint32_t dispatch_room(const struct lane *lane) {
         capacity = allowed;
         taken = pool->in_hand[LANE_SLOW] + pool->in_hand[LANE_FAST];
     }
-    return capacity > taken ? capacity - taken : 0;
+    uint32_t room = capacity > taken ? capacity - taken : 0, let = gates_room(pool);
+    return room < let ? room : let;
 }
 
 /* Its share of the room, `sharers` lanes being left to take from it. */
 static uint32_t dispatch_want(const struct lane *lane, uint32_t sharers) {
-    uint32_t share = (dispatch_room(lane) + sharers - 1) / sharers;
+    uint32_t room = dispatch_room(lane);
+    uint32_t share = room / sharers + (room % sharers != 0);
     const uint32_t limits[] = {queue_room(lane->queue), DISPATCH_CLAIM_MAX};
     for (size_t i = 0; i < ARRAY_LEN(limits); i++) {
         share = limits[i] < share ? limits[i] : share;
@@ -137,8 +144,8 @@ static uint32_t dispatch_want(const struct lane *lane, uint32_t sharers) {
 /* ------------------------------------------------------------------ claiming */
 
 static bool dispatch_may_claim(struct host *host) {
-    return host->phase == HOST_RUNNING && !host->dispatch->safe && host->store_fault == NULL &&
-           host->joined && beat_is_held(host) && !timer_running(&host->dispatch->retry) &&
+    return host->phase == HOST_RUNNING && host->store_fault == NULL && host->joined &&
+           beat_is_held(host) && !timer_running(&host->dispatch->retry) &&
            commits_pending(host) < DISPATCH_PENDING_MAX && commits_stalled(host) == NULL;
 }
 
@@ -191,6 +198,7 @@ static void claim_add(struct claim *claim, struct lane *lane, uint32_t n) {
     };
     claim->lanes[i] = (struct claim_lane){.lane = lane, .signals = lane->signals};
     lane_to_the_end(lane);
+    gates_take(lane, n);
     lane_take(lane, n);
     queue_take(lane->queue, n);
 }
@@ -252,10 +260,12 @@ void dispatch_run(struct host *host) {
     for (uint32_t i = 0; i < host->pools->count; i++) {
         dispatch_place(host->pools->items[i]);
     }
+    gates_look(host);
     pools_flush(host->pools); // workers begin before the store's thread wants the processor
     commits_flush(host);
     if (dispatch_may_claim(host)) {
         dispatch_claim(host);
+        gates_look(host);
     }
 }
 
@@ -271,6 +281,7 @@ static void claim_settle_lanes(struct claim *claim) {
         if (claim->op.op.status == 0 && note->got < limit) {
             lane_sated(note->lane, note->signals);
         }
+        gates_settle(note->lane, limit, note->got, claim->op.op.status == 0 && note->got < limit);
     }
 }
 
@@ -315,7 +326,7 @@ static void claim_take_jobs(struct claim *claim) {
             continue; // recovered at the next start
         }
         claim_publish(host, &job->spec.id, JOB_RUNNING, job->counters.attempts + 1, NULL);
-        if (note->lane->pool == NULL || host->phase != HOST_RUNNING) {
+        if (note->lane->pool == NULL || host->phase != HOST_RUNNING || gates_closed(note->lane)) {
             attempt_end(a, ATTEMPT_UNSTARTED, NULL);
             continue;
         }
@@ -456,7 +467,8 @@ void dispatch_return(struct attempt *a) {
     struct host *host = a->host;
     struct pool *pool = a->lane->pool;
     bool clean = attempt_rewind(a);
-    if (!clean || host->phase != HOST_RUNNING || pool == NULL || a->cancel_mask != 0 || a->fenced) {
+    if (!clean || host->phase != HOST_RUNNING || pool == NULL || a->cancel_mask != 0 || a->fenced ||
+        gates_closed(a->lane)) {
         attempt_end(a, ATTEMPT_UNSTARTED, NULL);
         return;
     }
@@ -479,17 +491,13 @@ void dispatch_lane_facts(struct host *host, const struct lane *lane, struct job_
     ret->queue = lane->queue->name;
     ret->type = lane->type;
     ret->draining = host->phase == HOST_DRAINING;
-    ret->safe_mode = host->dispatch->safe;
     ret->shared = host->store.ops->caps.shared;
     ret->store_fault = host->store_fault != NULL ? host->store_fault : commits_stalled(host);
     ret->store_fault = ret->store_fault != NULL ? ret->store_fault : beat_fault(host);
     if (ret->store_fault == NULL && host->phase == HOST_RUNNING && !host->joined) {
         ret->store_fault = "it has not been reached since the start of this host";
     }
-    ret->paused = lane->queue->paused;
-    ret->paused_by = lane->queue->paused_by;
-    ret->paused_why = lane->queue->paused_why;
-    ret->paused_at_ms = lane->queue->paused_at_ms;
+    gates_facts(lane, ret);
     const struct pool_handler *handler =
         pools_handler(host->pools, lane->type, &ret->pool, &ret->handler_fault);
     ret->has_handler = handler != NULL;

@@ -30,10 +30,12 @@ struct dispatch {
     struct attempt *fenced;  /* those whose job is ours no longer */
     struct event *kick;
     bool kicked;
-    bool safe;           /* accept, dispatch nothing */
-    unsigned claims_out; /* claim operations with the store */
-    uint32_t turn;       /* of pools and paces: who is asked first */
-    struct timer retry;  /* running: nothing is claimed until it fires */
+    struct gate gate;        /* closed: safe mode, nothing is dispatched */
+    bool paced;              /* a gate may be releasing */
+    struct timer pace_timer; /* the next of its jobs */
+    unsigned claims_out;     /* claim operations with the store */
+    uint32_t turn;           /* of pools and paces: who is asked first */
+    struct timer retry;      /* running: nothing is claimed until it fires */
 };
 
 int dispatch_new(struct host *host, bool safe, struct dispatch **ret);

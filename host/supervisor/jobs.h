@@ -118,7 +118,4 @@ struct jobs_waiting {
 /* `stats` may be NULL: then no jobs are counted. */
 void jobs_waiting(struct host *host, const struct store_stats *stats, struct jobs_waiting *ret);
 
-/* Pause and resume: durable, audited, in force at once. op.done is the caller's. */
-void jobs_queue_set(struct host *host, struct store_queue_set *set);
-
 #endif

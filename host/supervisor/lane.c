@@ -21,7 +21,7 @@ enum {
 
 static bool lane_is_ready(const struct lane *lane) {
     return lane->hungry && lane->pool != NULL && lane->pool->state == POOL_READY &&
-           !lane->queue->paused && queue_room(lane->queue) > 0;
+           queue_room(lane->queue) > 0;
 }
 
 static void lane_unlist(struct lane *lane) {
@@ -46,7 +46,7 @@ static void lane_update(struct lane *lane) {
     lane->ready = true;
 }
 
-static void queue_update(struct queue *q) {
+void queue_update(struct queue *q) {
     struct lane *lane;
     TAILQ_FOREACH(lane, &q->lanes, of_queue) {
         lane_update(lane);
@@ -129,11 +129,19 @@ void lane_learn(struct lane *lane, uint32_t run_us) {
 /* ------------------------------------------------------------------ queues */
 
 uint32_t queue_room(const struct queue *q) {
-    uint32_t limit = (uint32_t)q->config->concurrency;
+    uint32_t limit = (uint32_t)q->config->concurrency, room = gate_room(&q->gate);
     if (limit == 0) {
-        return UINT32_MAX;
+        return room;
     }
-    return limit > q->in_hand ? limit - q->in_hand : 0;
+    uint32_t free = limit > q->in_hand ? limit - q->in_hand : 0;
+    return free < room ? free : room;
+}
+
+void queues_update(struct host *host) {
+    struct queue *q, *next;
+    HASH_ITER(hh, host->dispatch->lanes.queues, q, next) {
+        queue_update(q);
+    }
 }
 
 static void queue_count(struct queue *q, uint32_t n, bool more) {
@@ -152,13 +160,13 @@ void queue_give(struct queue *q, uint32_t n) {
     queue_count(q, n, false);
 }
 
-void queue_pause(struct queue *q, bool paused, const char *by, const char *why, int64_t at_ms) {
-    q->paused = paused;
-    q->paused_at_ms = paused ? at_ms : 0;
-    free(q->paused_by);
-    free(q->paused_why);
-    q->paused_by = paused && by != NULL ? strdup(by) : NULL;
-    q->paused_why = paused && why != NULL ? strdup(why) : NULL;
+void queue_pause(struct host *host, struct queue *q, const struct store_queue_stats *said) {
+    if (said->paused) {
+        gate_close(&q->gate, said->paused_by, said->paused_why, said->paused_at_ms);
+        gates_thin(host);
+    } else if (q->gate.closed) {
+        gate_open(&q->gate);
+    }
     queue_update(q);
 }
 
@@ -206,6 +214,7 @@ static struct lane *lane_new(struct host *host, const char *key, const char *que
     if (lane == NULL) {
         return NULL;
     }
+    lane->host = host;
     lane->key = strdup(key);
     lane->type = strdup(type);
     lane->queue = lane_queue(host, queue);
@@ -278,8 +287,7 @@ void lane_finish_all(struct lanes *lanes) {
     for (; queue != NULL; queue = next_queue) {
         next_queue = queue->hh.next;
         free(queue->name);
-        free(queue->paused_by);
-        free(queue->paused_why);
+        gate_finish(&queue->gate);
         free(queue);
     }
 }

@@ -14,6 +14,7 @@
 
 #include "config/config.h"
 #include "store/store.h"
+#include "supervisor/gate.h"
 
 struct pool;
 struct pool_handler;
@@ -28,9 +29,7 @@ TAILQ_HEAD(lane_list, lane);
 struct queue {
     char *name;
     const struct config_queue *config;
-    bool paused;
-    char *paused_by, *paused_why;
-    int64_t paused_at_ms;
+    struct gate gate;
     uint32_t in_hand; /* attempts claimed and not ended, and claims under way */
     struct lane_list lanes;
     UT_hash_handle hh;
@@ -41,6 +40,7 @@ struct lane {
     char *type;
     struct queue *queue;
     const struct config_job *config;
+    struct host *host;
     struct pool *pool; /* NULL = no plugin loaded has this type */
     uint32_t handler;  /* index in the pool's manifest */
     uint32_t est_us;   /* run time, smoothed; 0 = not known */
@@ -91,9 +91,13 @@ uint32_t lane_per_thread(const struct lane *lane);
 
 void queue_take(struct queue *q, uint32_t n);
 void queue_give(struct queue *q, uint32_t n);
-/* How many more of its jobs may be in hand; UINT32_MAX = no limit. */
+/* How many more of its jobs may be claimed; UINT32_MAX = no limit. */
 uint32_t queue_room(const struct queue *q);
-void queue_pause(struct queue *q, bool paused, const char *by, const char *why, int64_t at_ms);
+/* Its room may be another. */
+void queue_update(struct queue *q);
+void queues_update(struct host *host);
+/* What the store says of it. */
+void queue_pause(struct host *host, struct queue *q, const struct store_queue_stats *said);
 
 void lane_finish_all(struct lanes *lanes);
 

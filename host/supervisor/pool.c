@@ -492,6 +492,7 @@ void pools_free(struct pools **pp) {
         SLIST_REMOVE_HEAD(&pools->plugins, link);
         crash_log_finish(&plugin->crash_log);
         rollback_forgive(plugin);
+        gate_finish(&plugin->gate);
         free(plugin->name);
         free(plugin);
     }

@@ -17,6 +17,7 @@
 #include "base/err.h"
 #include "config/config.h"
 #include "core/skew.h"
+#include "supervisor/gate.h"
 #include "supervisor/pool_breaker.h"
 
 struct host;
@@ -84,6 +85,7 @@ struct pool_info {
     uint32_t note_count;
     const struct crash_log *crash_log;
     struct breaker_info breaker;
+    struct gate_info gate;
     const struct worker_info *workers;
     uint32_t worker_count;
 };

@@ -75,6 +75,7 @@ void pools_info(struct host *host, uint32_t index, struct pool_info *ret) {
     };
     memcpy(ret->build, pool->build, sizeof ret->build);
     pool_breaker_info(pool, &ret->breaker);
+    gate_describe(host, &pool->plugin->gate, &ret->gate);
     struct worker_info *infos = realloc(pool->infos, (pool->worker_count + 1) * sizeof *infos);
     if (infos == NULL) {
         return;

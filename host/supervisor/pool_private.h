@@ -22,6 +22,7 @@ struct plugin {
     uint64_t jobs_done, crashes, restarts;
     struct stats_words exits; /* of its workers, by autopsy_word() */
     struct crash_log crash_log;
+    struct gate gate;
     char note[1024]; /* what was rolled back; "" = nothing */
     char refused_sha256[65];
     const struct config_plugin *refused; /* not to be tried again with that; NULL = nothing */

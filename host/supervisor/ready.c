@@ -103,7 +103,7 @@ static void look_at_pool(struct pool *pool) {
         look_at_worker(w, &look);
     }
     bool waits = look.stuck > 0 || on_their_way(pool) > 0 || leaves_unclaimed(pool);
-    bool could = pool->state == POOL_READY && !host->dispatch->safe && look.free > 0 && waits;
+    bool could = pool->state == POOL_READY && gates_room(pool) > 0 && look.free > 0 && waits;
     progress_note(&pool->progress, could, look.begun, env_mono_ms(&host->env));
 }
 
@@ -165,6 +165,19 @@ static void note_breakers(struct host *host, struct ready_report *ret) {
     }
 }
 
+/* Held back by people, on purpose. */
+static void note_gates(struct host *host, struct ready_report *ret) {
+    const struct plugin *p;
+    if (host->dispatch->gate.closed) {
+        (void)snprintf(ret->note, sizeof ret->note, "the host is in safe mode: it starts no jobs");
+    }
+    SLIST_FOREACH(p, &host->pools->plugins, link) {
+        if (ret->note[0] == '\0' && p->gate.closed) {
+            (void)snprintf(ret->note, sizeof ret->note, "plugin \"%.64s\" is paused", p->name);
+        }
+    }
+}
+
 void ready_report(struct host *host, struct ready_report *ret) {
     static const char *const details[READY_COUNT] = {
         [READY_YES] = "",
@@ -172,6 +185,7 @@ void ready_report(struct host *host, struct ready_report *ret) {
         [READY_DRAINING] = "the host is shutting down",
     };
     *ret = (struct ready_report){.code = READY_YES};
+    note_gates(host, ret);
     note_breakers(host, ret);
     const struct pool *pool = longest_idle(host, &ret->idle_ms);
     const struct ready_facts facts = {

@@ -233,7 +233,7 @@ static bool upkeep_stops(struct upkeep *u, const struct store_op *op, const char
 void upkeep_take_queue(struct host *host, const struct store_queue_stats *s) {
     struct queue *q = lane_queue(host, s->queue);
     if (q != NULL) { // without memory the store still keeps to it
-        queue_pause(q, s->paused, s->paused_by, s->paused_why, s->paused_at_ms);
+        queue_pause(host, q, s);
     }
 }
 

@@ -94,6 +94,8 @@ def test_usage_errors(tmp_path):
         ("describe", "..", "--socket", "s"): ["argument", "needs PLUGIN"],
         ("submit", "a.b", "--file", "f=", "--socket", "s"): ["NAME=PATH"],
         ("pause", "q"): ["--why"],
+        ("pause", "--why", "x"): ["one of QUEUE, --plugin NAME and --host"],
+        ("resume", "q", "--host"): ["one of QUEUE, --plugin NAME and --host"],
         ("cancel", "123"): ["not a job id"],
         ("jobs",): ["config.yaml", "--socket"],  # there is none in this folder
         ("jobs", "-c", "nowhere.yaml"): ["nowhere.yaml: No such file"],
@@ -611,9 +613,20 @@ def test_queues_and_explain(cli):
     out = cli("explain", job_id)
     assert "queue_paused" in out and "the upstream is down" in out
     assert "queue_paused" in cli("explain", "chaos")
+    assert "released at" not in cli("queues")
+    cli("pause", "--plugin", "chaos", "--why", "it leaks")
+    assert "it leaks" in cli("plugins") and re.search(r"^paused +by uid:", cli("describe", "chaos"), re.M)
+    assert cli("resume", "--plugin", "chaos") == "chaos is running\n"
+    assert cli("pause", "--host", "--why", "a look") == "the host is paused\n"
+    assert "a look" in cli("hosts")
+    assert cli("resume", "--host") == "the host is running\n"
     assert cli.json("explain", job_id)["reasons"][0]["code"] == "queue_paused"
-    assert cli("resume", "chaos") == "chaos is running\n"
+    last = cli.submit("chaos.echo")
+    assert cli("resume", "chaos", "--rate", "1/h").startswith("chaos starts 1/h, until the 2 jobs that wait are gone: ")
     cli.host.wait_job(job_id, "succeeded")
+    assert "released at 1/h, 1 left" in cli("queues") and "released_slowly" in cli("explain", last)
+    assert cli("resume", "chaos") == "chaos is running\n"
+    cli.host.wait_job(last, "succeeded")
     assert "finished" in cli("explain", job_id)
     assert "no plugin has a handler named" in cli.error("submit", "nobody.knows", status=FAILED)
     assert "no job with this id" in cli.error("explain", NO_JOB, status=FAILED)

@@ -155,6 +155,12 @@ def call_everything_that_acts(call, host, jobs):
         call(400, "POST", "/v1/queues/{queue}/" + action, {"why": "a test"}, queue="9")
         call(415, "POST", "/v1/queues/{queue}/" + action, b"x", queue="still", headers={"Content-Type": "text/plain"})
     call(400, "POST", "/v1/queues/{queue}/pause", {}, queue="still")
+    call(200, "POST", "/v1/queues/{queue}/resume", {"rate": "50/s"}, queue="still")
+    for action in ("pause", "resume"):
+        call(200, "POST", "/v1/plugins/{name}/" + action, {"why": "a test"}, name="chaos")
+        call(404, "POST", "/v1/plugins/{name}/" + action, {"why": "a test"}, name="none")
+        call(200, "POST", "/v1/host/" + action, {"why": "a test"})
+        call(400, "POST", "/v1/host/" + action, {"wy": "a test"})
     call(200, "POST", "/v1/fsck", {"repair": False})
     call(400, "POST", "/v1/fsck", {"repair": "yes"})
     call(200, "DELETE", "/v1/dedup", query={"queue": "chaos", "key": "k"})

@@ -265,6 +265,58 @@ def test_safe_mode(make_host):
     assert all(j["state"] == "succeeded" for j in host.wait_all([job, later]))
 
 
+def test_safe_mode_is_left_slowly(make_host, folder):
+    """A thousand jobs wait for a host that starts in safe mode. Released at 50/s, at no moment have more than rate * t + 1 begun."""
+    clock = Clock.create(f"{folder}/clock")
+    host = make_host({"plugins": chaos(threads=8)}, env={"JOBHOST_TEST_CLOCK": clock.path})
+    host.start(args=["--safe"])
+    clock.freeze()
+    jobs = host.submit_many([{"type": "chaos.echo", "payload": {}} for _ in range(1000)])
+
+    def begun():
+        states = host.queue("chaos")["states"]
+        return 1000 - states["queued"]
+
+    assert begun() == 0
+    assert host.call("GET", "/readyz").status == 200
+    assert "safe mode" in host.call("GET", "/readyz").json["note"]
+    assert [h["paused"] for h in host.get("/v1/hosts")["items"] if h["this"]] == [True]
+    answer = host.post("/v1/host/resume", {"rate": "50/s"})
+    assert answer["release"]["rate"] == "50/s" and answer["release"]["left"] == 1000, answer
+    reasons = host.explain(jobs[-1])
+    assert "50/s" in reasons["released_slowly"], reasons
+    passed = 0
+    for step in (0, 20, 20, 60, 100, 300, 500, 1000, 3000):
+        # what nobody takes is kept for a tenth of a second only, so time goes in small steps
+        for part in range(0, step, 20):
+            clock.advance(min(20, step - part))
+            passed += min(20, step - part)
+            wait_until(lambda: begun() >= passed * 50 // 1000, build.PATIENCE_S, f"what may begin within {passed} ms has")
+            assert begun() <= passed * 50 // 1000 + 1
+    assert begun() < 1000 and host.explain(jobs[-1]).keys() >= {"released_slowly"}
+    host.post("/v1/host/resume")
+    clock.speed(1)
+    assert all(j["state"] == "succeeded" for j in host.wait_all(jobs))
+    assert [(e["action"], e.get("detail")) for e in host.get("/v1/audit")["items"]] == [("host.resume", None), ("host.resume", "50/s")]
+
+
+def test_a_plugin_is_paused_and_resumed(make_host):
+    """For this host's process: it does not outlive it. The queue's own pause stays where it is."""
+    host = make_host()
+    host.start()
+    host.post("/v1/plugins/chaos/pause", {"why": "it leaks"})
+    job = host.submit("chaos.echo", {})
+    assert "it leaks" in host.explain(job)["plugin_paused"]
+    assert host.plugins()["chaos"]["paused_why"] == "it leaks"
+    assert "chaos" in host.call("GET", "/readyz").json["note"]
+    host.post("/v1/plugins/chaos/resume", {"rate": "1/s"})
+    assert host.wait_job(job)["state"] == "succeeded"
+    host.post("/v1/plugins/chaos/pause", {"why": "again"})
+    job = host.submit("chaos.echo", {})
+    host.restart()
+    assert host.wait_job(job)["state"] == "succeeded"
+
+
 def test_an_idle_worker_that_is_killed_comes_back_at_once(make_host, folder):
     """Deaths long apart are none in a row, although no job was done between."""
     clock = Clock.create(f"{folder}/clock")

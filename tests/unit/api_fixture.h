@@ -29,7 +29,8 @@ struct api_fixture {
     struct job_live live; /* of every job, if pid != 0 */
     unsigned explained;
     struct ready_report ready;
-    uint64_t blob_room; /* of the store's budget */
+    struct gate_info gate; /* of everything */
+    uint64_t blob_room;    /* of the store's budget */
     struct store_backlog backlog;
 };
 
@@ -153,8 +154,38 @@ unsigned jobs_explain_queue(struct host *host, const char *queue, const struct s
     return jobs_explain(host, NULL, stats, ret_reasons, cap);
 }
 
-void jobs_queue_set(struct host *host, struct store_queue_set *set) {
-    store_post(&host->store, &set->op);
+static void api_gate_stored(struct store_op *op) {
+    struct gate_set *set = op->arg;
+    set->failed = op->status == 0 ? NULL : op;
+    if (op->status == 0) {
+        api_now->gate.rate = set->rate;
+        set->waiting = set->rate.count > 0 ? 3 : 0;
+        store_op_finish(op);
+    }
+    set->done(set);
+}
+
+/* Whatever it is about is written like a queue's pause. */
+void gates_set(struct host *host, struct gate_set *set) {
+    set->queue = (struct store_queue_set){
+        .op = {.kind = STORE_QUEUE_SET, .done = api_gate_stored, .arg = set},
+        .queue = set->name,
+        .paused = set->close,
+        .by = set->by,
+        .why = set->why};
+    store_post(&host->store, &set->queue.op);
+}
+
+void gates_info(struct host *host, enum gate_scope scope, const char *name, struct gate_info *ret) {
+    (void)host;
+    (void)scope;
+    (void)name;
+    *ret = api_now->gate;
+}
+
+bool gates_has_plugin(struct host *host, const char *name) {
+    (void)host;
+    return strcmp(name, "p") == 0;
 }
 
 void jobs_waiting(struct host *host, const struct store_stats *stats, struct jobs_waiting *ret) {

@@ -148,6 +148,18 @@ static void test_queues(void) {
     api_ask(&x, "POST", "/v1/queues/q/pause", "{}", 400, "say why");
     api_ask(&x, "POST", "/v1/queues/q/pause", "{\"why\":\"  \"}", 400, "say why");
     api_ask(&x, "POST", "/v1/queues/no%2Fgood/pause", "{\"why\":\"x\"}", 400, "bad_queue");
+    api_ask(&x, "POST", "/v1/queues/q/pause", "{\"why\":\"x\",\"rate\":\"1/s\"}", 400,
+            "unknown_field");
+    check_op(&x, "POST", "/v1/queues/q/resume", "{\"rate\":\"50/s\"}", STORE_QUEUE_SET, NULL, 0,
+             200, "{\"name\":\"q\",\"paused\":false,\"release\":{\"rate\":\"50/s\",\"left\":3,");
+    check_op(&x, "GET", "/v1/queues", NULL, STORE_STATS, fill_stats, 0, 200,
+             "{\"name\":\"named\",\"paused\":false,\"release\":{\"rate\":\"50/s\"");
+    static const char *const bad[] = {"0/s", "50", "50/d", "1000001/s", ""};
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        char body[64];
+        (void)snprintf(body, sizeof body, "{\"rate\":\"%s\"}", bad[i]);
+        api_ask(&x, "POST", "/v1/queues/q/resume", body, 400, "from 1 to 1000000");
+    }
     for (int over = 0; over <= 1; over++) {
         struct buf b = {0};
         buf_str(&b, "{\"why\":\"");
@@ -186,6 +198,17 @@ static void test_plugins(void) {
     api_ask(&x, "GET", "/v1/plugins/p", NULL, 200, "{\"name\":\"p\"");
     api_ask(&x, "GET", "/v1/plugins/lazy", NULL, 200, "\"state\":\"off\"");
     api_ask(&x, "GET", "/v1/plugins/none", NULL, 404, "plugin_not_found");
+    api_ask(&x, "POST", "/v1/plugins/none/pause", "{\"why\":\"x\"}", 404, "plugin_not_found");
+    api_ask(&x, "POST", "/v1/plugins/p/pause", NULL, 400, "say why");
+    check_op(&x, "POST", "/v1/plugins/p/pause", "{\"why\":\"x\"}", STORE_QUEUE_SET, NULL, 0, 200,
+             "{\"name\":\"p\",\"paused\":true}");
+    check_op(&x, "POST", "/v1/plugins/p/resume", "{\"rate\":\"6/h\"}", STORE_QUEUE_SET, NULL, 0,
+             200, "\"rate\":\"6/h\"");
+    api_ask(&x, "POST", "/v1/host/pause", "{}", 400, "say why");
+    check_op(&x, "POST", "/v1/host/pause", "{\"why\":\"x\"}", STORE_QUEUE_SET, NULL, 0, 200,
+             "\"paused\":true}");
+    check_op(&x, "POST", "/v1/host/resume", NULL, STORE_QUEUE_SET, NULL, 0, 200,
+             "\"paused\":false}");
     api_stop(&x);
 }
 

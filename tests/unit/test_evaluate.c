@@ -60,7 +60,7 @@ static void test_each_reason(void) {
     f.draining = true;
     expect_reason(f, REASON_DRAINING, 0, "shutting down");
     f = free_job();
-    f.safe_mode = true;
+    f.pause[GATE_HOST].on = true;
     expect_reason(f, REASON_SAFE_MODE, 0, "--safe");
     f = free_job();
     f.ahead = 1;
@@ -72,14 +72,30 @@ static void test_each_reason(void) {
 
 static void test_paused(void) {
     struct job_facts f = free_job();
-    f.paused = true;
+    f.pause[GATE_QUEUE].on = true;
     expect_reason(f, REASON_QUEUE_PAUSED, 0, "paused by somebody at an unknown time: no reason");
-    f.paused_by = "ann";
-    f.paused_why = "the site is down";
-    f.paused_at_ms = NOW;
+    f.pause[GATE_QUEUE] = (struct job_pause){true, "ann", "the site is down", NOW};
     expect_reason(
         f, REASON_QUEUE_PAUSED, 0,
         "queue \"crawl\" was paused by ann at 2026-11-21T09:40:00.000Z: the site is down");
+    f = free_job();
+    f.pause[GATE_PLUGIN] = (struct job_pause){true, "ann", "it leaks", NOW};
+    expect_reason(f, REASON_PLUGIN_PAUSED, 0, "plugin \"crawl\" was paused by ann at 2026");
+    f = free_job();
+    f.pause[GATE_HOST] = (struct job_pause){true, "ann", "a look", NOW};
+    expect_reason(f, REASON_SAFE_MODE, 0, "this host was paused by ann at 2026");
+}
+
+static void test_released_slowly(void) {
+    static const char *const words[] = {"this host starts 50/s: 12 of", "its plugin starts 50/s",
+                                        "its queue starts 50/s"};
+    for (int of = 0; of < GATE_SCOPES; of++) {
+        struct job_facts f = free_job();
+        f.release = (struct job_release){true, (enum gate_scope)of, {50, 1000}, 12, NOW + 240};
+        expect_reason(f, REASON_RELEASED_SLOWLY, NOW + 240, words[of]);
+        f.release.over_ms = NOW - 1;
+        expect_reason(f, REASON_RELEASED_SLOWLY, 0, words[of]);
+    }
 }
 
 static void test_parked(void) {
@@ -133,7 +149,7 @@ static void test_order_and_cap(void) {
     f.run_at_ms = NOW + 1;
     f.store_fault = "x";
     f.draining = true;
-    f.paused = true;
+    f.pause[GATE_QUEUE].on = true;
     f.has_handler = false;
     f.queue_limit = 1;
     f.queue_running = 1;
@@ -158,23 +174,27 @@ static void test_order_and_cap(void) {
 
 // The dispatcher and explain never disagree: over all combinations of what can stop a job.
 static void test_one_rule(void) {
-    for (unsigned bits = 0; bits < 1u << 12; bits++) {
+    for (unsigned bits = 0; bits < 1u << 15; bits++) {
         struct job_facts f = free_job();
         f.state = (enum job_state)(bits & 7);
         f.park = bits & 1 ? PARK_TIME : PARK_EVENT;
         f.store_fault = bits & 8 ? "x" : NULL;
         f.draining = (bits & 16) != 0;
-        f.paused = (bits & 32) != 0;
+        f.pause[GATE_QUEUE].on = (bits & 32) != 0;
+        f.pause[GATE_PLUGIN].on = (bits & 4096) != 0;
+        f.pause[GATE_HOST].on = (bits & 8192) != 0;
+        f.release.on = (bits & 16384) != 0;
+        f.release.rate = (struct pace_rate){1, 1000};
         f.has_handler = (bits & 64) != 0;
         f.queue_limit = bits & 128 ? 2 : 0;
         f.queue_running = bits & 256 ? 2 : 1;
         f.pool_busy = bits & 512 ? 2 : 1;
         f.ahead = bits & 1024 ? 5 : 0;
         f.run_at_ms = bits & 2048 ? NOW + 5 : NOW - 5;
-        struct reason r[8];
-        unsigned count = evaluate(&f, NOW, r, 8);
+        struct reason r[REASON_COUNT];
+        unsigned count = evaluate(&f, NOW, r, REASON_COUNT);
         EXPECT_EQ_INT(count == 0, evaluate_may_start(&f));
-        EXPECT_TRUE(count <= 8);
+        EXPECT_TRUE(count <= REASON_COUNT);
         for (unsigned i = 0; i < count; i++) {
             EXPECT_TRUE(r[i].detail[0] != '\0' && reason_code_name(r[i].code) != NULL);
         }
@@ -204,6 +224,7 @@ static const struct expect_test tests[] = {
     {"nothing stops a free job", test_nothing_stops},
     {"each reason by itself", test_each_reason},
     {"paused queues name who and why", test_paused},
+    {"released slowly, until when", test_released_slowly},
     {"parked jobs name what for", test_parked},
     {"no handler", test_no_handler},
     {"no slot", test_no_slot},

@@ -213,39 +213,6 @@ static void test_concurrency(void) {
     lab_end(lab);
 }
 
-static void queue_set_done(struct store_op *op) {
-    *(bool *)op->arg = true;
-}
-
-static void pause(bool paused) {
-    bool done = false;
-    struct store_queue_set set = {.op = {.done = queue_set_done, .arg = &done},
-                                  .queue = "t",
-                                  .paused = paused,
-                                  .by = "test",
-                                  .why = "to see"};
-    jobs_queue_set(lab->host, &set);
-    lab_settle(lab);
-    EXPECT_TRUE(done);
-    store_op_finish(&set.op);
-}
-
-static void test_pause(void) {
-    begin(&(struct lab_options){.plugin = NULL});
-    static struct runner r;
-    r = (struct runner){.w = lab_ready_worker(lab)};
-    pause(true);
-    submit(LAB_SLOW, 2);
-    submit(LAB_FAST, 1);
-    lab_settle(lab);
-    take(&r);
-    EXPECT_EQ_UINT(0, r.last);
-    pause(false);
-    run_all(&r);
-    EXPECT_EQ_UINT(3, r.last);
-    lab_end(lab);
-}
-
 // A claim that the store refuses is tried again, once a second and not at every turn.
 static void test_refused_claims(void) {
     begin(&(struct lab_options){.faulty = true});
@@ -310,7 +277,6 @@ static const struct expect_test tests[] = {
     {"a free thread is found", test_free_thread},
     {"as many threads as there can be", test_many_threads},
     {"a queue's concurrency", test_concurrency},
-    {"pause and resume", test_pause},
     {"claims that are refused", test_refused_claims},
     {"what waits behind a slow job is called back", test_recall},
 };

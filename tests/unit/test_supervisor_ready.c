@@ -110,8 +110,9 @@ static void test_kept_back_on_purpose(void) {
     lab = lab_open(&(struct lab_options){.plugin = "workers: 1, threads: 4",
                                          .more = "queues: {narrow: {concurrency: 1}}"});
     struct lab_worker *w = lab_ready_worker(lab);
-    struct store_queue_set set = {.queue = "still", .paused = true, .by = "b", .why = "w"};
-    queue_pause(lane_queue(lab->host, "still"), true, set.by, set.why, 1);
+    struct store_queue_stats said = {
+        .queue = "still", .paused = true, .paused_by = "b", .paused_why = "w", .paused_at_ms = 1};
+    queue_pause(lab->host, lane_queue(lab->host, "still"), &said);
     (void)lab_submit_to(lab, "still", lab_handlers[LAB_SLOW]);
     expect_no_stall();
     (void)lab_submit_to(lab, "narrow", lab_handlers[LAB_SLOW]);
