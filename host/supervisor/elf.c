@@ -9,7 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { ELF_BLOCK_SYMBOLS = 1024, ELF_NOTES_MAX = 4096 };
+// linkers write one table of each kind
+enum { ELF_BLOCK_SYMBOLS = 1024, ELF_NOTES_MAX = 4096, ELF_TABLES_MAX = 2 };
 
 #define ELF_CLASS_HERE     (sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32)
 #define ELF_SYM_TYPE(info) ((info)&0xf) /* the same for both word sizes */
@@ -112,10 +113,12 @@ static int elf_name(int fd, const ElfW(Shdr) * strings, uint64_t at, char out[EL
 
 static int elf_symbol_of(int fd, const struct elf_sections *s, uint32_t kind, uint64_t address,
                          char *out, size_t cap) {
-    for (size_t i = 0; i < s->count; i++) {
+    unsigned tables = 0;
+    for (size_t i = 0; i < s->count && tables < ELF_TABLES_MAX; i++) {
         ElfW(Sym) symbol;
         char name[ELF_NAME_MAX + 1];
         const ElfW(Shdr) *table = &s->rows[i];
+        tables += table->sh_type == kind;
         if (table->sh_type != kind || table->sh_link >= s->count ||
             elf_search(fd, s, table, address, &symbol) != 0 ||
             elf_name(fd, &s->rows[table->sh_link], symbol.st_name, name) != 0) {

@@ -361,7 +361,43 @@ def redis_blobs():
         write("fuzz_redis_blob", "name-" + name, b"\1" + text_.encode())
 
 
+# ---- ELF files of 64-bit words: sections are all that is read
+
+def elf_file(sections, entry_size=64, magic=b"\x7fELF"):
+    """Of (type, address, content, link, size of an entry); their content, then their table."""
+    content, rows, at = b"", b"\0" * entry_size, 64
+    for kind, address, body, link, each in sections:
+        rows += struct.pack("<IIQQQQIIQQ", 0, kind, 0, address, at, len(body), link, 0, 1, each)
+        content += body
+        at += len(body)
+    head = magic + bytes([2, 1, 1]) + b"\0" * 9
+    head += struct.pack("<HHIQQQIHHHHHH", 3, 62, 1, 0, 0, at, 0, 64, 0, 0, entry_size, len(sections) + 1, 0)
+    return head + content + rows
+
+
+def elf():
+    note = struct.pack("<III", 4, 20, 3) + b"GNU\0" + bytes(range(20))
+    other = struct.pack("<III", 4, 4, 1) + b"GNU\0" + b"\0" * 4
+    strings = b"\0run\0deep\0odd \n\0"
+    symbol = struct.Struct("<IBBHQQ").pack
+    symbols = symbol(1, 2, 0, 1, 0x1000, 0x40) + symbol(5, 2, 0, 1, 0x1010, 0) + symbol(10, 2, 0, 1, 0x1100, 8) + symbol(99, 2, 0, 1, 0x1200, 8)
+    code, names = (1, 0x1000, b"\x90" * 64, 0, 0), (3, 0, strings, 0, 0)
+    files = {
+        "both": [code, names, (2, 0, symbols, 2, 24), (7, 0, other + note, 0, 0)], "exported": [code, names, (11, 0, symbols, 2, 24)],
+        "link": [code, names, (2, 0, symbols, 9, 24)], "entries": [code, names, (2, 0, symbols, 2, 7)], "note-cut": [(7, 0, note[:-1], 0, 0)],
+        "note-long": [(7, 0, struct.pack("<III", 4, 33, 3) + b"GNU\0" + b"\1" * 36, 0, 0)], "none": [],
+    }
+    for name, sections in files.items():
+        for where, address in {"": 0x1008, "-odd": 0x1104, "-end": 0x103F, "-beyond": 0x1200}.items():
+            write("fuzz_elf", name + where, u64(address) + elf_file(sections))
+    write("fuzz_elf", "cut", u64(0) + elf_file(files["both"])[:-70])
+    write("fuzz_elf", "other-class", u64(0) + elf_file(files["both"]).replace(b"\x7fELF\2", b"\x7fELF\1"))
+    write("fuzz_elf", "text", u64(0) + b"not a file of code")
+    write("fuzz_elf", "wide-rows", u64(0) + elf_file(files["both"], entry_size=72))
+
+
 if __name__ == "__main__":
+    elf()
     records()
     redis_blobs()
     redis_replies()
