@@ -139,6 +139,10 @@ static bool check_coding(const struct call *call, struct problem *ret) {
 bool guard_check(const struct call *call, const struct route *route, struct problem *ret) {
     bool tokens = strcmp(call->host->config->host.auth, "tokens") == 0;
     bool token_free = is_health(route) || cors_is_preflight(call);
+    if (call->req->mistrusted) {
+        return refuse(ret, 403, "worker_refused", "",
+                      "the admin socket is not for the host's own workers");
+    }
     if (!call->req->admin && tokens && !token_free && !check_token(call, ret)) {
         return false;
     }

@@ -89,6 +89,7 @@ int exchange_head(struct exchange *ex, const struct http1 *p) {
     req->has_body = p->chunked || p->length > 0;
     req->announced = p->chunked ? 0 : p->length;
     req->admin = ex->conn->visitor.admin;
+    req->mistrusted = ex->conn->visitor.mistrusted;
     req->peer_uid = ex->conn->visitor.uid;
     req->peer = ex->conn->visitor.text;
     return path_split(&req->arena, req->target, &req->path, &req->path_count, &req->query);

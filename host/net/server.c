@@ -108,11 +108,14 @@ static void turn_away(const struct listener *l, int fd) {
     close(fd);
 }
 
-static uint32_t peer_uid(int fd) {
+/* As they were when it connected, whoever has the socket now. */
+static void identify_process(const struct server *s, int fd, struct visitor *v) {
     struct ucred cred;
     socklen_t len = sizeof cred;
     bool known = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0;
-    return known ? cred.uid : UINT32_MAX - 1; // never taken for TCP
+    v->uid = known ? cred.uid : UINT32_MAX - 1; // never taken for TCP
+    v->mistrusted = known && v->admin && s->config.mistrusts != NULL &&
+                    s->config.mistrusts(s->config.owner, (int32_t)cred.pid);
 }
 
 /* False: it has too many connections already. */
@@ -123,7 +126,7 @@ static bool identify(struct listener *l, int fd, const struct sockaddr *address,
     struct ip ip;
     *ret = (struct visitor){.admin = l->admin, .uid = UINT32_MAX, .text = "unix"};
     if (!ip_of_sockaddr(address, &ip)) {
-        ret->uid = peer_uid(fd);
+        identify_process(s, fd, ret);
         ret->proxy = !l->admin && s->config.proxies.unix_socket;
         return true;
     }

@@ -85,6 +85,7 @@ struct request {
     struct bytes body;  /* de-chunked; {NULL, size} when it went to request_body.piece      */
     const char *host;   /* Host, or the authority of an absolute target; "" = none          */
     bool admin;         /* came in by an admin door                                         */
+    bool mistrusted;    /* server_config.mistrusts() said so                                */
     uint32_t peer_uid;  /* unix socket: SO_PEERCRED; else UINT32_MAX                        */
     const char *peer;   /* "unix", or its address without the port; behind a trusted proxy, the
                            one that it names                                                */
@@ -172,6 +173,10 @@ struct server_config {
      * or may answer it: then the body is not read. */
     void (*admit)(struct request *req, struct request_body *body, void *arg);
     void *arg;
+    /* Optional. Whether a process (SO_PEERCRED) that has connected to an admin door is one that
+     * must not: its requests come with `mistrusted`. */
+    bool (*mistrusts)(void *owner, int32_t pid);
+    void *owner;
 };
 
 /* The process must ignore SIGPIPE. */

@@ -36,6 +36,7 @@ enum connection_phase {
 /* Who has come in, and by which door. */
 struct visitor {
     bool admin;
+    bool mistrusted;
     uint32_t uid;      /* unix socket; else UINT32_MAX */
     bool proxy;        /* speaks for others            */
     struct peer *peer; /* NULL: not counted            */

@@ -10,6 +10,7 @@
 #include "net/server.h"
 #include "net/tls.h"
 #include "supervisor/host.h"
+#include "supervisor/knock.h"
 
 struct serve {
     struct tls **tls; // of each host.listen, NULL where it is plain
@@ -148,6 +149,8 @@ static int serve_configure(struct host *host, struct server_config *ret, struct 
     *ret = (struct server_config){.limits = server_limits_default};
     host->front->configure(host->front_self, ret);
     ret->disk = host->disk;
+    ret->mistrusts = knock_is_worker;
+    ret->owner = host;
     serve_limits(&host->config->host, &ret->limits);
     return serve_proxies(host->serve, &host->config->host, &ret->proxies, e);
 }

@@ -64,6 +64,7 @@ struct worker {
     bool drained; /* no longer counted as ready */
     struct spawn_end end;
     bool distrusted; /* it broke the protocol */
+    bool knocked;    /* it tried to come in by the admin socket */
     bool killed_by_us;
     bool for_memory;      /* it was killed for what it took                               */
     bool for_a_job;       /* it was terminated because one of its attempts would not stop */

@@ -105,6 +105,16 @@ def test_nobody_looks_into_the_supervisor(caged):
     assert {ask(host, words) for words in ("call ptrace", "call mount", "signal parent", "signal -1")} == {"EPERM"}
 
 
+def test_a_plugin_does_not_come_in_by_the_admin_socket(caged):
+    """Its processes are of the host's own user; whose they are is told by the kernel. Everybody else of this user comes in."""
+    host = caged(exec=["true"])
+    for words in ("knock", "send-to-knock", "knock"):
+        answer = ask(host, f"{words} {host.socket}")
+        assert answer.startswith("HTTP/1.1 403 ") and "worker_refused" in answer, answer
+    assert host.read_log().count("worker.refused") == 1
+    assert Cli(host)("plugins")
+
+
 def test_a_daemon_goes_with_its_worker(caged):
     """It cannot leave the process group that is killed, whatever it closes."""
     host = caged(exec=["true"])

@@ -19,6 +19,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -219,6 +220,49 @@ static int do_connect(const char *arg, char out[ANSWER_MAX]) {
     return r;
 }
 
+// The head of the answer to a request, by a unix socket.
+static int do_knock(const char *arg, char out[ANSWER_MAX]) {
+    static const char request[] = "GET /v1/version HTTP/1.0\r\n\r\n";
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    (void)snprintf(at.sun_path, sizeof at.sun_path, "%s", arg);
+    int r = failed_unless(fd != -1 && connect(fd, (const void *)&at, sizeof at) == 0 &&
+                          write(fd, request, sizeof request - 1) == sizeof request - 1);
+    size_t len = 0;
+    for (ssize_t n = 1; r == 0 && n > 0 && len < ANSWER_MAX - 1; len += (size_t)n) {
+        n = read(fd, out + len, ANSWER_MAX - 1 - len);
+        r = failed_unless(n >= 0);
+        n = n < 0 ? 0 : n;
+    }
+    out[len] = '\0';
+    if (fd != -1) {
+        (void)close(fd);
+    }
+    return r;
+}
+
+// The same by a process that the worker starts.
+static int do_send_to_knock(const char *arg, char out[ANSWER_MAX]) {
+    int pair[2];
+    if (pipe(pair) == -1) {
+        return -errno;
+    }
+    pid_t pid = fork();
+    if (pid == 0) {
+        int r = do_knock(arg, out);
+        if (r == 0) {
+            (void)!write(pair[1], out, strlen(out));
+        }
+        _exit(r != 0);
+    }
+    (void)close(pair[1]);
+    ssize_t n = read(pair[0], out, ANSWER_MAX - 1);
+    out[n < 0 ? 0 : n] = '\0';
+    (void)close(pair[0]);
+    int r = failed_unless(pid != -1);
+    return r == 0 ? failed_unless(waitpid(pid, NULL, 0) == pid) : r;
+}
+
 static int do_listen(const char *arg, char out[ANSWER_MAX]) {
     struct sockaddr_in at = loopback(arg);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -294,6 +338,7 @@ static const struct {
     {"read", do_read},           {"write", do_write},
     {"temporary", do_temporary}, {"connect", do_connect},
     {"listen", do_listen},       {"resolve", do_resolve},
+    {"knock", do_knock},         {"send-to-knock", do_send_to_knock},
 };
 
 static int obey(const char *text, char out[ANSWER_MAX]) {
