@@ -53,6 +53,13 @@ static const struct metrics_family families[] = {
     // plugins
     {"jobhost_plugin_up", GAUGE, "1 while the plugin has a worker that takes jobs.",
      .samples = metrics_plugin_up},
+    {"jobhost_plugin_breaker", GAUGE,
+     "0 while jobs may start; 1 while one at a time may, 2 while none may: it crashed on many.",
+     .samples = metrics_plugin_breaker},
+    {"jobhost_plugin_generation", GAUGE, "Number of the build and configuration that serves.",
+     .samples = metrics_pool_gauge, POOL(generation)},
+    {"jobhost_reloads_total", COUNTER, "Reloads that ended, by what came of them.",
+     .samples = metrics_words, WORDS(reloads), .label = "result"},
     {"jobhost_workers", GAUGE, "Worker processes, by state.", .samples = metrics_workers},
     {"jobhost_worker_slots", GAUGE, "Threads of workers that take jobs.",
      .samples = metrics_pool_gauge, POOL(slots)},

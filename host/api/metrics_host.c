@@ -47,6 +47,15 @@ void metrics_plugin_up(struct metrics_page *page, const struct metrics_family *f
     }
 }
 
+void metrics_plugin_breaker(struct metrics_page *page, const struct metrics_family *f) {
+    static const double values[] = {
+        [BREAKER_CLOSED] = 0, [BREAKER_PROBING] = 1, [BREAKER_OPEN] = 2};
+    for (uint32_t i = 0; i < page->pool_count; i++) {
+        const struct pool_info *p = &page->pools[i];
+        add_of_pool(page, f, p, values[p->breaker.state]);
+    }
+}
+
 static void add_workers(struct metrics_page *page, const struct metrics_family *f,
                         const struct pool_info *p) {
     for (int state = WORKER_SPAWNED; state < WORKER_GONE; state++) {

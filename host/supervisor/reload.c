@@ -16,6 +16,7 @@
 #include "supervisor/sd_notify.h"
 #include "supervisor/serve.h"
 #include "supervisor/snapshot.h"
+#include "supervisor/stats.h"
 
 // A plugin that the new configuration has switched on, or one that serves and is not in it.
 struct item {
@@ -125,6 +126,11 @@ static void make_report(struct reload *r) {
     };
 }
 
+static void count_report(const struct reload *r) {
+    const char *result = r->failed ? "failed" : r->partly ? "partly" : "ok";
+    stats_word(&r->host->stats->reloads, result);
+}
+
 static void log_report(const struct reload *r) {
     const struct log *log = &r->host->log;
     long long ms = (long long)(r->last.ended_ms - r->last.started_ms);
@@ -175,6 +181,7 @@ static void forget_items(struct reload *r) {
 static void end(struct reload *r) {
     struct reload_waiter *w;
     log_report(r);
+    count_report(r);
     if (r->host->phase == HOST_RUNNING) {
         sd_notify_send(r->host->notify_socket,
                        r->failed ? "READY=1\nSTATUS=serving; the last reload failed"

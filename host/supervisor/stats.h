@@ -57,6 +57,7 @@ struct stats {
     unsigned series_count;
     struct stats_words refused; /* submissions, by error code                              */
     struct stats_words retries; /* by class                                                */
+    struct stats_words reloads; /* by what came of them                                    */
     uint64_t fenced;            /* attempts whose job was taken from this host             */
     uint64_t recovered;         /* jobs of dead hosts that it gave back to their queues    */
     uint64_t ended_waiting[JOB_STATE_COUNT]; /* cancelled, or too late, before a thread had them */

@@ -110,6 +110,20 @@ def test_jobs_are_counted(host):
     assert 3 < got.value("process_open_fds") < got.value("process_max_fds")
 
 
+def test_reloads_are_counted(make_host):
+    host = make_host({"plugins": chaos()})
+    host.start()
+    assert page(host).value("jobhost_plugin_generation", plugin="chaos") == 1
+    host.configure({"plugins": chaos(threads=3)})
+    assert host.expect(200, "POST", "/v1/reload", query={"wait": "1"}).json["ok"]
+    host.configure({"plugins": {"chaos": {"file": build.plugin("text-file")}}})
+    assert not host.expect(200, "POST", "/v1/reload", query={"wait": "1"}).json["ok"]
+    got = page(host)
+    assert got.value("jobhost_plugin_generation", plugin="chaos") == 2
+    assert got.value("jobhost_reloads_total", result="ok") == got.value("jobhost_reloads_total", result="failed") == 1
+    assert got.value("jobhost_plugin_breaker", plugin="chaos") == 0
+
+
 def test_why_jobs_wait(make_host):
     host = make_host({"plugins": chaos(workers=1, threads=1)})
     host.start()
