@@ -10,7 +10,8 @@
 
 static const char *const names[] = {
     [JOBS_CANCEL] = "cancel",   [JOBS_RETRY] = "retry", [JOBS_RESTART] = "restart",
-    [JOBS_PROMOTE] = "promote", [JOBS_WAKE] = "wake",   [JOBS_REMOVE] = "remove",
+    [JOBS_PROMOTE] = "promote", [JOBS_WAKE] = "wake",   [JOBS_BURY] = "bury",
+    [JOBS_REMOVE] = "remove",
 };
 
 void actions_problem(const struct jobs_act *act, struct problem *ret) {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "api/routes.h"
+#include "supervisor/orphans.h"
 
 struct asked {
     struct reload_waiter waiter;
@@ -23,6 +24,26 @@ static void add_lines(struct buf *out, const char *key, const char *lines) {
     buf_char(out, ']');
 }
 
+static void add_orphans(struct buf *out, const struct reload_item *it) {
+    if (it->orphan_count == 0) {
+        return;
+    }
+    json_key(out, "orphans");
+    buf_char(out, '[');
+    for (size_t i = 0; i < it->orphan_count; i++) {
+        const struct orphan *o = &it->orphans[i];
+        json_comma(out);
+        buf_char(out, '{');
+        json_kstr(out, "type", o->type);
+        if (o->jobs >= 0) {
+            json_kint(out, "jobs", o->jobs);
+            json_kbool(out, "more", o->more);
+        }
+        buf_char(out, '}');
+    }
+    buf_char(out, ']');
+}
+
 static void add_item(struct buf *out, const struct reload_item *it) {
     json_comma(out);
     buf_char(out, '{');
@@ -33,6 +54,8 @@ static void add_item(struct buf *out, const struct reload_item *it) {
     }
     json_kstr(out, "build", it->build == NULL || it->build[0] == '\0' ? NULL : it->build);
     json_kstr(out, "reason", it->why);
+    json_kstr(out, "warning", it->warning);
+    add_orphans(out, it);
     buf_char(out, '}');
 }
 
@@ -67,6 +90,7 @@ static bool is_asked(const struct call *call, const char *name) {
 void reload_post_handle(struct call *call) {
     bool waits = is_asked(call, "wait");
     unsigned flags = is_asked(call, "all") ? RELOAD_ALL : 0;
+    flags |= is_asked(call, "force") ? RELOAD_FORCE : 0;
     struct asked *asked = CALL_NEW(call, struct asked);
     if (asked == NULL) {
         return;

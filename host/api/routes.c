@@ -40,7 +40,7 @@ static const struct route routes[] = {
     {"POST",   "/v1/host/pause",             host_pause_handle,          BODY_JSON,   NULL},
     {"POST",   "/v1/host/resume",            host_resume_handle,         BODY_JSON,   NULL},
     {"GET",    "/v1/generations",            generations_list_handle,    BODY_NONE,   "plugin"},
-    {"POST",   "/v1/reload",                 reload_post_handle,         BODY_NONE,   "wait all"},
+    {"POST",   "/v1/reload",                 reload_post_handle,         BODY_NONE,   "wait all force"},
     {"GET",    "/v1/reload",                 reload_get_handle,          BODY_NONE,   NULL},
     {"GET",    "/v1/hosts",                  admin_hosts_handle,         BODY_NONE,   NULL},
     {"GET",    "/v1/audit",                  admin_audit_handle, BODY_NONE, "cursor limit"},

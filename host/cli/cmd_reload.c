@@ -28,11 +28,22 @@ static void print_verdicts(const struct cli *cli, const cJSON *report) {
     table_print(cli, &t);
 }
 
+static void print_warnings(const cJSON *report) {
+    const cJSON *p;
+    cJSON_ArrayForEach(p, cJSON_GetObjectItemCaseSensitive(report, "plugins")) {
+        const char *warning = remote_text(p, "warning");
+        if (warning != NULL) {
+            (void)fprintf(stderr, "jobhost: %s: %s\n", remote_text(p, "plugin"), warning);
+        }
+    }
+}
+
 static int print_report(const struct cli *cli, const cJSON *report) {
     bool ok = remote_true(report, "ok");
     if (!cli->json) {
         print_lines(stderr, report, "problems", "");
         print_verdicts(cli, report);
+        print_warnings(report);
         print_lines(stderr, report, "needs_restart", "jobhost: waits for a restart: ");
         if (!ok) {
             (void)fprintf(stderr, "jobhost: not all of it is in force\n");
@@ -48,6 +59,7 @@ int cmd_reload(struct cli *cli) {
     buf_str(&path, "/v1/reload");
     remote_query(&path, "wait", wait ? "1" : NULL);
     remote_query(&path, "all", cli_flag(cli, "all") ? "1" : NULL);
+    remote_query(&path, "force", cli_flag(cli, "force") ? "1" : NULL);
     int r = remote_json(cli, "POST", path.data, NULL, &answer);
     if (r == CLI_OK && wait) {
         r = print_report(cli, answer);

@@ -61,6 +61,9 @@ static const struct cli_option reload_options[] = {
     {"all", 'a', NULL,
      "New processes for every plugin, changed or not: libraries that they load may have changed.",
      CLI_ANY},
+    {"force", 0, NULL,
+     "Jobs that wait for a handler that a reload has taken away are made dead (code no_handler).",
+     CLI_ANY},
     {"wait", 'w', NULL, "Wait for the verdict, and print it for each plugin.", CLI_ANY},
     {0},
 };
@@ -433,7 +436,7 @@ const struct cli_command cli_commands[] = {
      .takes = CLI_PLUGIN,
      .run = cmd_generations},
     {.name = "reload",
-     .synopsis = "[--wait] [--all]",
+     .synopsis = "[--wait] [--all] [--force]",
      .summary = "bring a changed configuration and new plugin files into force",
      .text =
          "As SIGHUP does. Jobs go on: what runs ends on the code that it began with, or is asked "

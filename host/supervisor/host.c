@@ -15,6 +15,7 @@
 #include "supervisor/dispatch.h"
 #include "supervisor/hub.h"
 #include "supervisor/jobs.h"
+#include "supervisor/orphans.h"
 #include "supervisor/pool_private.h"
 #include "supervisor/ready.h"
 #include "supervisor/release.h"
@@ -135,12 +136,14 @@ int host_open(struct host *host, bool safe, struct err *e) {
     host->beat = beat_new(host);
     host->takeover = takeover_new(host);
     host->release = release_new(host);
+    host->orphans = orphans_new(host);
     host->shutdown = shutdown_new(host);
     if (host->timers == NULL || host->net_timers == NULL || host->hub == NULL ||
         host->stats == NULL || host->ready == NULL || host->commits == NULL ||
         host->upkeep == NULL || host->reload == NULL || host->beat == NULL ||
-        host->takeover == NULL || host->release == NULL || host->shutdown == NULL ||
-        dispatch_new(host, safe, &host->dispatch) != 0 || pools_new(host, &host->pools) != 0) {
+        host->takeover == NULL || host->release == NULL || host->orphans == NULL ||
+        host->shutdown == NULL || dispatch_new(host, safe, &host->dispatch) != 0 ||
+        pools_new(host, &host->pools) != 0) {
         return err_set(e, -ENOMEM, "out of memory");
     }
     r = side_thread_new(host->base, "disk", &host->disk, e);
@@ -180,6 +183,7 @@ void host_close(struct host *host) {
     pools_free(&host->pools);
     reload_free(&host->reload);
     shutdown_free(&host->shutdown);
+    orphans_free(&host->orphans);
     release_free(&host->release);
     takeover_free(&host->takeover);
     beat_free(&host->beat);

@@ -52,6 +52,7 @@ struct beat;
 struct boot;
 struct takeover;
 struct release;
+struct orphans;
 struct spawn_ops;
 
 enum host_phase { HOST_STARTING, HOST_RUNNING, HOST_DRAINING, HOST_STOPPED };
@@ -95,6 +96,7 @@ struct host {
     struct beat *beat;
     struct takeover *takeover;
     struct release *release;
+    struct orphans *orphans;
     struct server *server;       /* every door; see serve.h                             */
     struct inherited *inherited; /* sockets that the process was started with; NULL = none */
     struct serve *serve;         /* what the doors need; serve.h's own                  */

@@ -65,6 +65,7 @@ static const struct {
     [JOBS_RESTART] = {"job.restart", JOB_EV_REVIVE},
     [JOBS_PROMOTE] = {"job.promote", JOB_EV_PROMOTE},
     [JOBS_WAKE] = {"job.wake", JOB_EV_WAKE},
+    [JOBS_BURY] = {"job.bury", JOB_EV_DIE},
     [JOBS_REMOVE] = {"job.remove", JOB_EV_NONE},
 };
 
@@ -155,6 +156,10 @@ static bool act_is_skewed(const struct store_job *job) {
            (job->park == PARK_STATE_VERSION || job->park == PARK_PIN_UNAVAILABLE);
 }
 
+static const struct job_error act_no_handler = {.cls = JH_E_PERMANENT,
+                                                .code = "no_handler",
+                                                .message = "no loaded plugin has a handler for it"};
+
 /* `job` is what the store said of it, NULL when that does not matter. */
 static void act_move(struct act *x, const struct store_job *job) {
     struct host *host = x->host;
@@ -166,6 +171,8 @@ static void act_move(struct act *x, const struct store_job *job) {
         .ask = true,
         .reset_counters = x->act->action == JOBS_RETRY || x->act->action == JOBS_RESTART,
         .drop_steps = x->act->action == JOBS_RESTART,
+        .error = x->act->action == JOBS_BURY ? &act_no_handler : NULL,
+        .keep_ms = x->act->keep_ms,
     };
     if (job != NULL) {
         int64_t now = env_wall_ms(&host->env);

@@ -62,12 +62,22 @@ void jobs_submit(struct host *host, struct store_submit *submit);
  * `pending`) and ends as cancelled whatever its handler returns, success excepted, and also if its
  * host dies first: that is written before it is asked, unless the store takes nothing. Retry: dead or cancelled jobs start
  * again. Restart: those too, and such as are parked because nobody resumes their steps; without their steps. Promote:
- * scheduled ones start now. Wake: a parked one goes on. Answers the state afterwards. */
-enum jobs_action { JOBS_CANCEL, JOBS_RETRY, JOBS_RESTART, JOBS_PROMOTE, JOBS_WAKE, JOBS_REMOVE };
+ * scheduled ones start now. Wake: a parked one goes on. Bury: one that waits is dead, for nobody has its handler. Answers the
+ * state afterwards. */
+enum jobs_action {
+    JOBS_CANCEL,
+    JOBS_RETRY,
+    JOBS_RESTART,
+    JOBS_PROMOTE,
+    JOBS_WAKE,
+    JOBS_BURY,
+    JOBS_REMOVE
+};
 struct jobs_act {
     enum jobs_action action;
     struct job_id id;
-    uint32_t rev;            /* WAKE: as it was read; 0 = whatever has become of it */
+    uint32_t rev;            /* WAKE, BURY: as it was read; 0 = whatever has become of it */
+    int64_t keep_ms;         /* BURY: how long it is kept then; 0 = for ever */
     const char *actor, *why; /* for the audit log; copied */
     /* answers: 0, -ENOENT, -EBUSY, -EINVAL (state), -EAGAIN (it waits in the spool), or the store's
      * error */

@@ -2,10 +2,7 @@
  * is retried, as an operator would do it, and one whose steps nobody resumed is woken if this build does, or if its policy
  * says something else by now.
  *
- *     plugin up ─▶ rounds: quarantined · parked (state_version) · parked (pin_unavailable)
- *                    a page of the round's jobs ─▶ due? ─▶ retried or woken, audited
- *                        ▲                                       │
- *                        └── a second later, until the list ends ◀┘
+ *     plugin up ─▶ a patrol through each: quarantined, parked (state_version), parked (pin_unavailable)
  *
  * What is not due stays where it is, so a look that is repeated, here or by another host, changes nothing. Loop thread only. */
 #ifndef JOBHOST_SUPERVISOR_RELEASE_H
@@ -13,8 +10,6 @@
 
 struct host;
 struct release;
-
-enum { RELEASE_PER_S = 50 /* jobs that are looked at, and so may be retried */ };
 
 struct release *release_new(struct host *host);
 void release_free(struct release **r);

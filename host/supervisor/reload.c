@@ -12,6 +12,7 @@
 #include "supervisor/generation.h"
 #include "supervisor/host.h"
 #include "supervisor/libraries.h"
+#include "supervisor/orphans.h"
 #include "supervisor/rollback.h"
 #include "supervisor/sd_notify.h"
 #include "supervisor/serve.h"
@@ -40,7 +41,7 @@ struct used {
     int32_t pid;     // of one of its workers; 0 = none is ready
 };
 
-enum phase { IDLE, READING, TRYING };
+enum phase { IDLE, READING, TRYING, COUNTING };
 
 struct reload {
     struct host *host;
@@ -149,6 +150,9 @@ static void log_report(const struct reload *r) {
             log_info(log, "reload.plugin", "plugin=%s verdict=%s generation=%u build=%s",
                      it->plugin, reload_verdict_name(it->verdict), it->generation, it->build);
         }
+        if (it->warning != NULL) {
+            log_warn(log, "reload.orphans", "plugin=%s msg=\"%s\"", it->plugin, it->warning);
+        }
     }
     if (r->restart.len > 0) {
         log_warn(log, "reload.restart", "keys=\"%.*s\" msg=\"their changes wait for a restart\"",
@@ -226,6 +230,60 @@ static void give_up(struct reload *r) {
     end(r);
 }
 
+/* ------------------------------------------------------------------ what nobody takes any more */
+
+static void note_leaving(const struct reload *r) {
+    for (size_t i = 0; i < r->count; i++) {
+        const struct item *it = &r->items[i];
+        if (it->serving != NULL && (it->next != NULL || it->config == NULL)) {
+            orphans_note(r->host, it->serving);
+        }
+    }
+}
+
+static void add_warning(struct buf *text, const struct orphan *o) {
+    buf_str(text, text->len == 0 ? "" : "; ");
+    if (o->jobs < 0) {
+        buf_printf(text,
+                   "nobody takes jobs of %s any more, and the store cannot tell how many wait",
+                   o->type);
+    } else {
+        buf_printf(text, "%lld%s job%s of %s wait%s and nobody takes them", (long long)o->jobs,
+                   o->more ? " or more" : "", o->jobs == 1 ? "" : "s", o->type,
+                   o->jobs == 1 ? "s" : "");
+    }
+}
+
+static void warn_of(struct reload *r, struct reload_item *it, const struct orphan *items,
+                    size_t count) {
+    struct arena *a = &r->last_arena;
+    struct orphan *own = arena_alloc(a, (count + 1) * sizeof *own);
+    struct buf text = {0};
+    for (size_t i = 0; own != NULL && i < count; i++) {
+        if (strcmp(items[i].plugin, it->plugin) == 0) {
+            struct orphan *o = &own[it->orphan_count++];
+            *o = items[i];
+            o->type = arena_str(a, o->type);
+            o->plugin = it->plugin;
+            add_warning(&text, o);
+        }
+    }
+    it->orphans = own;
+    it->warning = text.len == 0 ? NULL : arena_strn(a, text.data, text.len);
+    buf_free(&text);
+}
+
+static void on_orphans(void *arg, const struct orphan *items, size_t count) {
+    struct reload *r = arg;
+    for (size_t i = 0; count > 0 && i < r->last.item_count; i++) {
+        warn_of(r, &r->last_items[i], items, count);
+    }
+    if ((r->flags & RELOAD_FORCE) != 0) {
+        orphans_bury(r->host);
+    }
+    end(r);
+}
+
 /* ------------------------------------------------------------------ the switch */
 
 static void serve(struct reload *r) {
@@ -252,6 +310,7 @@ static void serve(struct reload *r) {
             items[count++] = it->serving;
         }
     }
+    note_leaving(r);
     config_free(&r->host->config);
     r->host->config = config_hold(r->config);
     host_configure_log(r->host);
@@ -259,7 +318,8 @@ static void serve(struct reload *r) {
     make_report(r); // of those that go some have no worker, and are freed at once
     pools_serve(pools, items, count);
     serve_reload(r->host);
-    end(r);
+    r->phase = COUNTING;
+    orphans_count(r->host, on_orphans, r);
 }
 
 // It does not work. Nothing changes then, unless it did not work before: nobody is to wait for that.
@@ -598,6 +658,9 @@ void reload_stop(struct host *host) {
     struct reload *r = host->reload;
     if (r->phase == TRYING) {
         give_up(r);
+    } else if (r->phase == COUNTING) {
+        orphans_forget(host);
+        end(r);
     }
     r->next_cause = NULL;
     while (r->phase == IDLE && !TAILQ_EMPTY(&r->next)) {

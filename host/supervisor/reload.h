@@ -1,6 +1,6 @@
 /* Brings a changed configuration and new plugin files into force while everything goes on, or changes nothing:
  *
- *     request ─▶ read files, snapshot plugins ─▶ compare ─▶ try what is new ─▶ switch all at once ─▶ report
+ *     request ─▶ read files, snapshot plugins ─▶ compare ─▶ try what is new ─▶ switch all at once ─▶ count orphans ─▶ report
  *                (a side thread)                              │ canary, then the others
  *                    └─────────── any failure ────────────────┴─────────────────────────────────▶ report: nothing changed
  *
@@ -16,6 +16,7 @@
 #include "base/buf.h"
 
 struct host;
+struct orphan;
 struct reload;
 
 enum reload_verdict {
@@ -35,6 +36,10 @@ struct reload_item {
     const char
         *build;      /* of that, or of the one that failed as far as it is known; "" = not known */
     const char *why; /* NULL = nothing to say */
+    const char
+        *warning; /* of types that nobody has now, and whose jobs wait; NULL = there are none */
+    const struct orphan *orphans; /* those */
+    size_t orphan_count;
 };
 
 /* Borrowed until the loop turns. */
@@ -60,7 +65,8 @@ void reload_free(struct reload **r);
 
 enum reload_flag {
     RELOAD_ALL =
-        1 /* new processes also of what has not changed, for what they have loaded may have */
+        1, /* new processes also of what has not changed, for what they have loaded may have */
+    RELOAD_FORCE = 2 /* jobs whose handlers a reload has taken away are made dead */
 };
 
 /* `cause` is a constant, a word; `flags` are those of all who wait for the same one; `w` may be NULL. While the host starts, it waits until that is over; while it stops, nothing

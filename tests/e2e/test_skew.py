@@ -231,3 +231,62 @@ def test_on_redis(make_host, builds, redis):
     other.start()
     assert finished(other, third) == "1 2"
     other.assert_sound()
+
+
+def test_removed_handler(make_host, builds):
+    """Its jobs stay and are counted, whatever they wait for; they are dead when that is asked for."""
+    builds.put(V1)
+    host = make_host(config_of(builds))
+    host.start()
+    [parked] = waiting(host)
+    [done] = waiting(host)
+    go(host, done)
+    host.wait_job(done)
+    host.post("/v1/queues/stateful/pause", {"why": "a test"})
+    queued = [host.submit("stateful.run", "x") for _ in range(3)]
+    later = host.submit("stateful.run", "x", delay="1h")
+    builds.put("stateful-other")
+    report = reload(host)
+    item = report["plugins"][0]
+    text = "5 jobs of stateful.run wait and nobody takes them"
+    assert (item["verdict"], item["warning"]) == ("changed", text)
+    assert item["orphans"] == [{"type": "stateful.run", "jobs": 5, "more": False}]
+    assert host.get("/v1/reload")["plugins"] == report["plugins"]
+    assert text in host.read_log()
+    host.post("/v1/queues/stateful/resume")
+    assert "no_handler" in host.explain(queued[0])
+    cli = Cli(host)
+    assert text not in cli.raw("reload", "--wait").stderr  # nothing new to say
+    builds.put(V1)
+    reload(host)
+    wait_state(host, queued[0], "parked", "event")
+    builds.put("stateful-other")
+    said = cli.raw("reload", "--wait")
+    assert text in said.stderr and said.returncode == 0
+    left = [parked, *queued, later]
+    assert all(host.job(job)["state"] in ("parked", "queued", "scheduled") for job in left)
+    cli("reload", "--force")
+    for job in left:
+        assert wait_state(host, job, "dead")["error"]["code"] == "no_handler"
+    assert sorted(audited(host, "job.bury")) == sorted(left)
+    assert host.job(done)["state"] == "succeeded"
+    cli("reload", "--force", "--wait")
+    assert sorted(audited(host, "job.bury")) == sorted(left)
+    host.assert_sound()
+
+
+def test_removed_plugin(make_host, builds):
+    """With the reload that takes it away; more than one page of jobs."""
+    builds.put(V1)
+    config = config_of(builds)
+    host = make_host(config)
+    host.start()
+    jobs = waiting(host, 60)
+    config["plugins"] = {"ok": {"file": build.plugin("ok-v1")}}
+    host.configure(config)
+    report = host.expect(200, "POST", "/v1/reload", query={"wait": "1", "force": "1"}).json
+    removed = next(p for p in report["plugins"] if p["plugin"] == "stateful")
+    assert removed["verdict"] == "removed"
+    assert removed["orphans"] == [{"type": "stateful.run", "jobs": 60, "more": False}]
+    for job in jobs:
+        wait_state(host, job, "dead")
