@@ -79,7 +79,8 @@ static void add_files(struct buf *out, const struct pool_handler *h) {
     buf_char(out, ']');
 }
 
-static void add_handler(struct buf *out, const struct pool_handler *h) {
+static void add_handler(struct buf *out, const struct config *c, const struct pool_handler *h) {
+    enum skew_policy policy = config_job(c, h->name)->state_policy;
     json_comma(out);
     buf_char(out, '{');
     json_kstr(out, "name", h->name);
@@ -88,6 +89,7 @@ static void add_handler(struct buf *out, const struct pool_handler *h) {
     json_kint(out, "state_version", h->state.version);
     json_kint(out, "oldest_state_version", h->state.oldest);
     json_kbool(out, "restartable", h->state.restartable);
+    json_kstr(out, "state_policy", skew_policy_name((int)policy));
     if (h->shape != NULL) {
         add_options(out, "payload", h->fields, h->field_count);
     }
@@ -95,7 +97,7 @@ static void add_handler(struct buf *out, const struct pool_handler *h) {
     buf_char(out, '}');
 }
 
-static void add_manifest(struct buf *out, const struct pool_manifest *m) {
+static void add_manifest(struct buf *out, const struct config *c, const struct pool_manifest *m) {
     if (m == NULL) {
         return;
     }
@@ -106,7 +108,7 @@ static void add_manifest(struct buf *out, const struct pool_manifest *m) {
     json_key(out, "handlers");
     buf_char(out, '[');
     for (size_t i = 0; i < m->handler_count; i++) {
-        add_handler(out, &m->handlers[i]);
+        add_handler(out, c, &m->handlers[i]);
     }
     buf_char(out, ']');
 }
@@ -136,7 +138,7 @@ static void add_crashes(struct buf *out, const struct crash_log *log) {
 }
 
 /* But for its end. */
-static void add_pool(struct buf *out, const struct pool_info *p) {
+static void add_pool(struct buf *out, const struct config *c, const struct pool_info *p) {
     json_comma(out);
     buf_char(out, '{');
     json_kstr(out, "name", p->name);
@@ -156,7 +158,7 @@ static void add_pool(struct buf *out, const struct pool_info *p) {
     pool_json_breaker(out, p);
     gate_json_members(out, &p->gate);
     pool_json_workers(out, p);
-    add_manifest(out, p->manifest);
+    add_manifest(out, c, p->manifest);
 }
 
 /* Plugins that the configuration has but does not switch on. */
@@ -203,7 +205,7 @@ static void listing_answer(struct side_op *op) {
     for (uint32_t i = 0; i < pools_count(host->pools); i++) {
         struct pool_info info;
         pools_info(host, i, &info);
-        add_pool(&out, &info);
+        add_pool(&out, host->config, &info);
         buf_char(&out, '}');
     }
     for (size_t i = 0; i < l->config->plugin_count; i++) {
@@ -279,7 +281,7 @@ static void detail_answer(struct side_op *op) {
     struct buf out = {0};
     bool found = true;
     if (detail_find(d->call, &info)) {
-        add_pool(&out, &info);
+        add_pool(&out, d->call->host->config, &info);
         add_libraries(&out, d);
         buf_char(&out, '}');
     } else if (off != NULL && !off->entry.on) {

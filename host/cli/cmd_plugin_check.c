@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "cli/check_live.h"
 #include "cli/cli.h"
 #include "cli/local_config.h"
 #include "cli/out.h"
@@ -14,7 +15,7 @@
 #include "supervisor/probe.h"
 
 static void print_json(bool ok, const struct probe *probe, const char *problems,
-                       const struct buf *yaml) {
+                       const struct buf *yaml, const struct check_live *live) {
     struct buf out = {0};
     buf_char(&out, '{');
     json_kbool(&out, "ok", ok);
@@ -36,6 +37,7 @@ static void print_json(bool ok, const struct probe *probe, const char *problems,
         json_key(&out, "yaml");
         json_strn(&out, yaml->data, yaml->len);
     }
+    check_live_json(live, &out);
     buf_char(&out, '}');
     (void)printf("%s\n", out.data == NULL ? "{}" : out.data);
     buf_free(&out);
@@ -69,20 +71,28 @@ int cmd_plugin_check(struct cli *cli) {
     struct probe probe = {.sha256 = ""};
     struct buf problems = {0}, yaml = {0};
     struct err e = {.code = 0};
+    struct check_live live = {.asked = false};
+    int asked = CLI_OK;
     int r = probe_plugin(NULL, &plugin, cli->self_exe, &probe, &problems, &e);
     const char *words = problems.len > 0 ? problems.data : e.msg;
     if (probe.manifest.name != NULL) {
         plugin_yaml(name, path, &probe.manifest, &yaml);
     }
+    if (r == 0) {
+        asked = check_live_ask(cli, name, &probe.manifest, &live);
+    }
     if (cli->json) {
-        print_json(r == 0, &probe, words, &yaml);
+        print_json(r == 0, &probe, words, &yaml, &live);
     } else if (r == 0) {
         print_text(&probe, &yaml);
+        check_live_print(cli, &live);
     } else {
         (void)cli_fail(cli, CLI_FAILED, "%s", words);
     }
     buf_free(&problems);
     buf_free(&yaml);
+    bool good = r == 0 && !live.breaks;
+    check_live_finish(&live);
     arena_free(&probe.arena);
-    return r == 0 ? CLI_OK : CLI_FAILED;
+    return asked != CLI_OK ? asked : good ? CLI_OK : CLI_FAILED;
 }

@@ -218,6 +218,11 @@ static const struct cli_option version_options[] = {
 static const struct cli_option help_options[] = {
     {"man", 0, NULL, "Print the manual page of all commands, for man(1).", CLI_ANY}, {0}};
 
+static const struct cli_option plugin_check_options[] = {
+    {"offline", 0, NULL, "Do not look for a host.", CLI_ANY},
+    {0},
+};
+
 static const struct cli_option plugin_new_options[] = {
     {"dir", 'd', "DIR", "The folder to make (default: NAME).", CLI_FOLDER}, {0}};
 
@@ -464,13 +469,19 @@ const struct cli_command cli_commands[] = {
      .local = true},
     {.name = "plugin check",
      .synopsis = "FILE",
-     .summary = "load a plugin file and report what it is",
-     .options = none,
+     .summary = "load a plugin file and report what it is, and what it would do to jobs",
+     .text =
+         "In a process of its own. If a host is running (that of the configuration, or one that is "
+         "named), its jobs with steps are looked at: which versions of steps there are, how "
+         "many jobs have them, and what would become of those under this file by `state_policy`; "
+         "and the jobs whose handler it no longer has. Status 1 also when some of them would "
+         "park, die or wait in vain.",
+     .example = "jobhost plugin check build/plugins/crawl.so",
+     .options = plugin_check_options,
      .args_min = 1,
      .args_max = 1,
      .takes = CLI_FILE,
-     .run = cmd_plugin_check,
-     .local = true},
+     .run = cmd_plugin_check},
     {.name = "hosts",
      .synopsis = "",
      .summary = "list the hosts of this store",

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 static const char *const names[SKEW_COUNT] = {
     [SKEW_NONE] = "go_on", [SKEW_PARK] = "park", [SKEW_RESTART] = "restart",
@@ -10,6 +11,26 @@ static const char *const names[SKEW_COUNT] = {
 
 const char *skew_name(int skew) {
     return (unsigned)skew < SKEW_COUNT ? names[skew] : NULL;
+}
+
+static const char *const policy_names[SKEW_POLICY_COUNT] = {
+    [SKEW_POLICY_PARK] = "park",
+    [SKEW_POLICY_RESTART] = "restart",
+    [SKEW_POLICY_PIN] = "pin",
+    [SKEW_POLICY_FAIL] = "fail",
+};
+
+const char *skew_policy_name(int policy) {
+    return (unsigned)policy < SKEW_POLICY_COUNT ? policy_names[policy] : NULL;
+}
+
+int skew_policy_from_name(const char *name) {
+    for (int i = 0; name != NULL && i < SKEW_POLICY_COUNT; i++) {
+        if (strcmp(policy_names[i], name) == 0) {
+            return i;
+        }
+    }
+    return -1;
 }
 
 bool skew_resumes(const struct skew_handler *h, uint32_t steps_version) {

@@ -36,6 +36,11 @@ struct skew_handler {
 /* "go_on", "park", "restart", "pin", "fail"; NULL for a value outside the enum. */
 const char *skew_name(int skew);
 
+/* "park", "restart", "pin", "fail"; NULL for a value outside the enum. */
+const char *skew_policy_name(int policy);
+/* The reverse; -1 when there is no such name. */
+int skew_policy_from_name(const char *name);
+
 bool skew_resumes(const struct skew_handler *h, uint32_t steps_version);
 
 /* A restart that the handler does not allow would pay or send twice: it parks instead. */

@@ -1,6 +1,7 @@
 """Steps that another version of the code wrote: by every policy and in both directions, what parks and wakes by itself, and what people are
 told."""
 import os
+import re
 
 import pytest
 
@@ -290,3 +291,39 @@ def test_removed_plugin(make_host, builds):
     assert removed["orphans"] == [{"type": "stateful.run", "jobs": 60, "more": False}]
     for job in jobs:
         wait_state(host, job, "dead")
+
+
+def test_plugin_check(make_host, builds):
+    """What a file would do to the jobs of a running host."""
+    builds.put(V1)
+    host = make_host(config_of(builds, "restart"))
+    cli = Cli(host)
+
+    def check(plugin, *args, status=0):
+        return cli.json("plugin", "check", build.plugin(plugin), *args, status=status)
+
+    assert "jobs" not in check(ALONE)  # no host, no jobs
+    host.start()
+    assert (check(ALONE)["breaks"], check(ALONE)["jobs"]) == (False, [])
+    jobs = waiting(host, 4)
+    host.post("/v1/queues/stateful/pause", {"why": "a test"})
+    go(host, jobs[0])
+    fresh = host.submit("stateful.run", "x")  # has no steps
+    for plugin, becomes, status in [(V1, "go_on", 0), (RESUMES, "go_on", 0), (RESTARTABLE, "restart", 0), (ALONE, "park", 1)]:
+        found = check(plugin, status=status)
+        assert found["ok"] and found["breaks"] is (status == 1)
+        row, = found["jobs"]
+        ids = row.pop("ids")
+        assert row == {"type": "stateful.run", "steps_version": 1, "becomes": becomes, "jobs": 4, "states": {"queued": 1, "parked": 3}}
+        assert len(ids) == 3 and set(ids) < set(jobs)
+    assert "jobs" not in check(ALONE, "--offline")
+    lost = check("stateful-other", status=1)["jobs"]
+    assert [(r["type"], r["becomes"], r["jobs"], "steps_version" in r) for r in lost] == [("stateful.run", "no_handler", 5, False)]
+    host.configure(config_of(builds, "fail"))
+    reload(host)
+    assert check(ALONE, status=1)["jobs"][0]["becomes"] == "fail"
+    said = cli.raw("plugin", "check", build.plugin(ALONE))
+    assert said.returncode == 1 and re.search(r"stateful\.run +1 +fail +4 +1 queued, 3 parked +[0-9a-f-]{36}", said.stdout)
+    assert cli.raw("plugin", "check", build.plugin("noop")).returncode == 0  # another plugin
+    assert cli.error("plugin", "check", build.plugin(ALONE), "--socket", "/nowhere", status=3)
+    assert host.job(fresh)["state"] == "queued"

@@ -187,7 +187,8 @@ static void test_plugins(void) {
         "\"version\":\"1.2\",\"abi\":\"1.0\",\"options\":[{\"name\":\"token\",\"type\":\"string\","
         "\"required\":false,\"secret\":true}]",
         "\"handlers\":[{\"name\":\"p.run\",\"summary\":\"runs\",\"concurrent\":false,\"state_"
-        "version\":2,\"oldest_state_version\":1,\"restartable\":false,\"payload\":"
+        "version\":2,\"oldest_state_version\":1,\"restartable\":false,\"state_policy\":\"park\","
+        "\"payload\":"
         "[{\"name\":\"n\",\"type\":\"int\",\"required\":true,\"help\":\"how "
         "many\"}],\"files\":[{\"name\":\"photo\",\"help\":\"a picture\"}]}]",
         "{\"name\":\"lazy\",\"state\":\"off\"",

@@ -56,6 +56,12 @@ static void test_names(void) {
     EXPECT_EQ_STR("fail", skew_name(SKEW_FAIL));
     EXPECT_NULL(skew_name(SKEW_COUNT));
     EXPECT_NULL(skew_name(-1));
+    for (int i = 0; i < SKEW_POLICY_COUNT; i++) {
+        EXPECT_EQ_INT(i, skew_policy_from_name(skew_policy_name(i)));
+    }
+    EXPECT_NULL(skew_policy_name(SKEW_POLICY_COUNT));
+    EXPECT_EQ_INT(-1, skew_policy_from_name("go_on"));
+    EXPECT_EQ_INT(-1, skew_policy_from_name(NULL));
 }
 
 static const struct expect_test tests[] = {
