@@ -4,7 +4,7 @@
  *        │                                                                               │ DRAIN
  *        └── FAIL, exit, timeout ──▶ gone (failed)                 gone ◀── draining ◀───┘
  *
- * A worker is this binary again (`jobhost --worker`), with the packet socket as fd 3 and the start
+ * A worker is jobhost-worker, or this binary again (`jobhost --worker`), with the packet socket as fd 3 and the start
  * page as fd 4. It loads one snapshot of one .so and is never given another. The supervisor learns
  * of its death from a pidfd and from end-of-file, in either order. A pool whose workers keep dying
  * respawns them with growing pauses (100 ms doubling to 30 s). Loop thread only. */

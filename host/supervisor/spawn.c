@@ -95,6 +95,28 @@ static int spawn_socketpair(int *ret_ours, int *ret_theirs) {
     return 0;
 }
 
+/* `dir_len` bytes of `self_exe` and a path below that. */
+static bool spawn_is_program(const char *self_exe, size_t dir_len, const char *path,
+                             char out[PATH_MAX]) {
+    int n = snprintf(out, PATH_MAX, "%.*s/%s", (int)dir_len, self_exe, path);
+    return n > 0 && n < PATH_MAX && access(out, X_OK) == 0;
+}
+
+const char *spawn_program(const char *self_exe, char out[PATH_MAX]) {
+    static const char bin[] = "/" JOBHOST_BINDIR;
+    const char *name = strrchr(self_exe, '/');
+    size_t dir_len = name == NULL ? 0 : (size_t)(name - self_exe);
+    size_t bin_len = sizeof bin - 1;
+    if (name != NULL && spawn_is_program(self_exe, dir_len, "jobhost-worker", out)) {
+        return out;
+    }
+    bool installed = dir_len >= bin_len && memcmp(name - bin_len, bin, bin_len) == 0;
+    return installed && spawn_is_program(self_exe, dir_len - bin_len,
+                                         JOBHOST_LIBEXECDIR "/jobhost/jobhost-worker", out)
+               ? out
+               : self_exe;
+}
+
 static int spawn_exec(const char *exe, const char *plugin, int sock, int page, pid_t *ret_pid) {
     char parent[24];
     char *envp[SPAWN_ENV_MAX];
@@ -127,6 +149,7 @@ static int spawn_exec(const char *exe, const char *plugin, int sock, int page, p
 
 static int spawn_start(const char *self_exe, const char *plugin, struct spawned *ret,
                        struct err *e) {
+    char program[PATH_MAX];
     int ours = -1, theirs = -1, pidfd = -1;
     struct start_page *page = NULL;
     pid_t pid = -1;
@@ -139,7 +162,7 @@ static int spawn_start(const char *self_exe, const char *plugin, struct spawned 
         r = spawn_socketpair(&ours, &theirs);
     }
     if (r == 0) {
-        r = spawn_exec(self_exe, plugin, theirs, page_fd, &pid);
+        r = spawn_exec(spawn_program(self_exe, program), plugin, theirs, page_fd, &pid);
     }
     if (r == 0) {
         pidfd = (int)syscall(SYS_pidfd_open, pid, 0);

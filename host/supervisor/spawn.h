@@ -1,8 +1,9 @@
-/* Makes a worker process: this binary again, with a packet socket as fd 3, a start page as fd 4, a
- * scrubbed environment and nothing else. */
+/* Makes a worker process: jobhost-worker, or this binary again where that is not installed, with a packet socket as
+ * fd 3, a start page as fd 4, a scrubbed environment and nothing else. */
 #ifndef JOBHOST_SUPERVISOR_SPAWN_H
 #define JOBHOST_SUPERVISOR_SPAWN_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -32,5 +33,10 @@ struct spawn_ops {
     bool (*reap)(pid_t pid, bool block, struct spawn_end *ret);
 };
 extern const struct spawn_ops spawn_processes;
+
+/* The program that workers run: jobhost-worker beside `self_exe`, as in a build folder, or where it is installed for
+ * that; else `self_exe`, which is as good and starts more slowly, for it loads the host's libraries. `out`, or
+ * `self_exe`. */
+const char *spawn_program(const char *self_exe, char out[PATH_MAX]);
 
 #endif

@@ -1,4 +1,4 @@
-"""What is installed lies where the shells and man(1) look for it."""
+"""What is installed lies where the shells and man(1) look for it, and the host finds what its workers run."""
 import os
 import shutil
 import subprocess
@@ -42,3 +42,23 @@ def test_fish(installed, tmp_path):
 
 def test_bash_and_man(installed):
     assert len(found(installed, BASH, "jobhost")) == len(found(installed, MAN, "jobhost.1")) == 1
+
+
+def worker_program(make_host, monkeypatch, binary):
+    """What the workers of this host run; they must do their work."""
+    monkeypatch.setattr(build, "BINARY", binary)
+    host = make_host()
+    host.start()
+    assert host.wait_job(host.submit("chaos.echo", {}))["state"] == "succeeded"
+    return os.readlink(f"/proc/{host.workers()[0]}/exe")
+
+
+def test_workers_have_a_program_of_their_own(installed, make_host, monkeypatch):
+    prefix = next(p for p in ("/usr/local", "/usr") if os.path.exists(f"{installed}{p}/bin/jobhost"))
+    own = worker_program(make_host, monkeypatch, f"{installed}{prefix}/bin/jobhost")
+    assert own == f"{installed}{prefix}/libexec/jobhost/jobhost-worker"
+
+
+def test_a_binary_that_was_copied_alone_works(folder, make_host, monkeypatch):
+    alone = shutil.copy(build.BINARY, folder)
+    assert worker_program(make_host, monkeypatch, alone) == alone
