@@ -39,6 +39,8 @@ enum {
 };
 #define RECORD_NULL  0xffffffffu
 #define RECORD_BY_FD 0xfffffffeu
+/* A variable of a worker's environment that no other has the same, and that what it starts inherits. */
+#define RECORD_MARK  "JOBHOST_WORKER"
 
 enum record_flag { RECORD_FD = 1 };
 

@@ -14,6 +14,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/env.h"
+#include "record/record.h"
+
 enum {
     SPAWN_FD_SOCK = 3,
     SPAWN_FD_PAGE = 4,
@@ -43,8 +46,10 @@ static const char *const spawn_env_names[] = {
     "LLVM_PROFILE_FILE=",
 };
 
-static void spawn_environment(char *out[SPAWN_ENV_MAX]) {
+/* `mark` comes first, where it is soon found. */
+static void spawn_environment(char *mark, char *out[SPAWN_ENV_MAX]) {
     size_t n = 0;
+    out[n++] = mark;
     for (char **v = environ; *v != NULL && n < SPAWN_ENV_MAX - 1; v++) {
         for (size_t i = 0; i < sizeof spawn_env_names / sizeof spawn_env_names[0]; i++) {
             if (strncmp(*v, spawn_env_names[i], strlen(spawn_env_names[i])) == 0) {
@@ -118,9 +123,10 @@ const char *spawn_program(const char *self_exe, char out[PATH_MAX]) {
 }
 
 static int spawn_exec(const char *exe, const char *plugin, int sock, int page, pid_t *ret_pid) {
-    char parent[24];
+    char parent[24], mark[64];
     char *envp[SPAWN_ENV_MAX];
     snprintf(parent, sizeof parent, "%ld", (long)getpid());
+    snprintf(mark, sizeof mark, RECORD_MARK "=%s.%lld", parent, (long long)env_stopwatch_us());
     char *const argv[] = {(char *)(uintptr_t) "jobhost", (char *)(uintptr_t) "--worker", parent,
                           (char *)(uintptr_t)plugin, NULL};
     posix_spawn_file_actions_t actions;
@@ -128,7 +134,7 @@ static int spawn_exec(const char *exe, const char *plugin, int sock, int page, p
     sigset_t none, all;
     sigemptyset(&none);
     sigfillset(&all);
-    spawn_environment(envp);
+    spawn_environment(mark, envp);
     int r = posix_spawn_file_actions_init(&actions);
     if (r != 0) {
         return -r;

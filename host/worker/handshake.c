@@ -8,6 +8,7 @@
 
 #include "worker/sandbox.h"
 #include "worker/state.h"
+#include "worker/warden.h"
 
 // ---- talking ----
 
@@ -71,7 +72,11 @@ static int confine(struct worker *w, struct record *r) {
     struct sandbox_notes notes = {0};
     struct msg_sandbox m;
     int rc = msg_sandbox_get(r, &arena, &m);
-    if (rc == 0 && w->may_confine) {
+    if (rc == 0 && w->title != NULL) {
+        int alone = sandbox_may_fork(&m) ? warden_start(w->title) : 0;
+        if (alone < 0) {
+            sandbox_note(&notes, "warden", MSG_NOTE_DEGRADED, "not started: %s", strerror(-alone));
+        }
         sandbox_enter(&m, &notes);
         rc = send_notes(w, &notes);
     }

@@ -8,6 +8,7 @@
 #ifndef JOBHOST_WORKER_SANDBOX_H
 #define JOBHOST_WORKER_SANDBOX_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "record/messages.h"
@@ -52,6 +53,9 @@ void sandbox_enter(const struct msg_sandbox *m, struct sandbox_notes *notes);
 void sandbox_limits(const struct msg_sandbox *m, struct sandbox_notes *notes);
 void sandbox_landlock(const struct msg_sandbox *m, struct sandbox_notes *notes);
 void sandbox_seccomp(const struct msg_sandbox *m, struct sandbox_notes *notes);
+
+/* Will the plugin be able to have processes? True where that is not certain. */
+bool sandbox_may_fork(const struct msg_sandbox *m);
 
 /* For the parts. */
 void sandbox_note(struct sandbox_notes *notes, const char *facility, uint32_t state,

@@ -243,6 +243,12 @@ static bool may_exec(const struct msg_sandbox *m) {
     return false;
 }
 
+bool sandbox_may_fork(const struct msg_sandbox *m) {
+    bool filtered =
+        (m->flags & MSG_SANDBOX_SECCOMP) != 0 && !SANDBOX_SANITIZED && prctl(PR_GET_SECCOMP) != -1;
+    return !filtered || may_exec(m);
+}
+
 void sandbox_seccomp(const struct msg_sandbox *m, struct sandbox_notes *notes) {
     struct filter filter;
     bool exec = may_exec(m), net = (m->flags & MSG_SANDBOX_NO_NET) == 0;
@@ -265,6 +271,11 @@ void sandbox_seccomp(const struct msg_sandbox *m, struct sandbox_notes *notes) {
 }
 
 #else
+
+bool sandbox_may_fork(const struct msg_sandbox *m) {
+    (void)m;
+    return true;
+}
 
 void sandbox_seccomp(const struct msg_sandbox *m, struct sandbox_notes *notes) {
     bool wanted = (m->flags & MSG_SANDBOX_SECCOMP) != 0;

@@ -38,8 +38,9 @@ struct worker {
     struct record_packet *packet; /* of whoever receives                                    */
     struct plugin plugin;
     struct settings settings;
-    void *self;       /* what create() made */
-    bool may_confine; /* the process is the worker's own: SANDBOX may act on it */
+    void *self;  /* what create() made */
+    char *title; /* its word of the command line; NULL: the process is not the worker's own,
+                       * and SANDBOX may not act on it */
     int32_t log_level;
     int64_t ping_ms, lease_ms;
     _Atomic uint32_t *handler_us; /* per handler: usual run time, a moving average */

@@ -68,10 +68,10 @@ static enum worker_exit exit_status(int rc) {
     }
 }
 
-static enum worker_exit live(struct worker *w) {
+static enum worker_exit live(struct worker *w, char *title) {
     crash_install(w->sock);
     crash_watch_thread(NULL);
-    w->may_confine = true;
+    w->title = title;
     enum worker_exit status = WORKER_EXIT_OK;
     int rc = handshake_run(w);
     if (rc == 0) {
@@ -105,7 +105,7 @@ int worker_main(int argc, char **argv) {
         free(w);
         return rc == -ESRCH ? WORKER_EXIT_ORPHAN : WORKER_EXIT_SETUP;
     }
-    enum worker_exit status = live(w);
+    enum worker_exit status = live(w, argv[1]);
     worker_close(w);
     free(w);
     return (int)status;

@@ -56,7 +56,7 @@ FORGED = {
 }
 BY_SANITIZER = {"ctor-crash", "run-crash", "run-overflow"}  # it takes the signal, and ends the process with a status
 HANGS = ("run-hang", "ignores-cancel")
-HARMLESS = ("cpp-unique", "leaks", "forks-child")
+HARMLESS = ("leaks", "forks-child")
 needs_crash_record = pytest.mark.skipif(build.SANITIZED, reason="a sanitizer takes the place of the crash handler")
 SOON = {"backoff": "fixed", "base": "10ms", "jitter": 0}
 
@@ -306,20 +306,15 @@ def test_a_forked_child_goes_with_its_worker(crowd):
     wait_until(lambda: not alive(orphan), build.PATIENCE_S, "the forked child has ended")
 
 
-def test_a_forked_child_goes_with_its_host(make_host):
+@pytest.mark.parametrize("how", ["stop", "kill"])
+def test_a_forked_child_goes_with_its_host(make_host, how):
     host = make_host({"plugins": {"forks-child": {"file": build.plugin("forks-child"), "exec": "true"}}})
     host.start()
     job = host.submit("forks-child.run", {})
     host.wait_job(job, "succeeded")
     orphan = int(host.result(job))
-    host.stop()  # sees to it that nothing of the host is left
+    getattr(host, how)()  # sees to it that nothing of the host is left
     assert not alive(orphan)
-
-
-def test_cpp_and_threads(crowd):
-    job = crowd.submit("cpp-unique.run", {})
-    assert crowd.wait_job(job)["state"] == "succeeded"
-    assert crowd.result(job) == b"caught"
 
 
 @pytest.mark.parametrize("name, words", [

@@ -12,6 +12,7 @@ import pytest
 from lib import build
 from lib.certs import Authority
 from lib.cli import Cli
+from lib.host import WORKER_LIFE_S
 from lib.procs import alive, wait_until
 
 SOON = {"backoff": "fixed", "base": "10ms", "jitter": 0}
@@ -115,14 +116,35 @@ def test_a_plugin_does_not_come_in_by_the_admin_socket(caged):
     assert Cli(host)("plugins")
 
 
-def test_a_daemon_goes_with_its_worker(caged):
-    """It cannot leave the process group that is killed, whatever it closes."""
-    host = caged(exec=["true"])
-    needs(host, "seccomp")
+# Under seccomp it cannot leave the process group that is killed; without, it has left it.
+DAEMONS = {"confined": {"exec": ["true"]}, "free": {"sandbox": {"seccomp": False}}}
+
+
+@pytest.mark.parametrize("settings", DAEMONS.values(), ids=DAEMONS)
+def test_a_daemon_goes_with_its_worker(caged, settings):
+    """Whatever it closes, whoever its parent is."""
+    host = caged(**settings)
     orphan = int(ask(host, "daemonise"))
     assert alive(orphan)
     host.end_worker(host.workers("cage")[0])
     wait_until(lambda: not alive(orphan), build.PATIENCE_S, "the daemon has ended")
+
+
+@pytest.mark.parametrize("settings", DAEMONS.values(), ids=DAEMONS)
+@pytest.mark.parametrize("how", ["stop", "kill"])
+def test_a_daemon_goes_with_its_host(caged, settings, how):
+    host = caged(**settings)
+    orphan = int(ask(host, "daemonise"))
+    assert alive(orphan)
+    getattr(host, how)()  # sees to it that nothing is left after three seconds
+    wait_until(lambda: not alive(orphan), WORKER_LIFE_S, "the daemon has ended")
+
+
+def test_one_that_waits_for_all_its_children_has_only_its_own(caged):
+    """What clears up after it is none of them."""
+    host = caged(exec=["true"])
+    assert ask(host, "exec true") == "0"
+    assert ask(host, "wait") == "ECHILD"
 
 
 def test_one_that_closes_all_descriptors_pays_for_it_alone(caged):

@@ -123,20 +123,45 @@ static int do_fork(const char *arg, char out[ANSWER_MAX]) {
     return answer_call(pid == -1 ? -1 : waitpid(pid, NULL, 0), out);
 }
 
-// A process that does what it can to outlive its worker; its pid.
-static int do_daemonise(const char *arg, char out[ANSWER_MAX]) {
-    pid_t pid = fork();
-    (void)arg;
-    if (pid == 0) {
-        (void)setsid();
-        (void)setpgid(0, 0);
-        (void)close_range(0, ~0u, 0);
-        for (;;) {
-            (void)pause();
-        }
+// What a process does that wants to outlive its worker: a session and a group of its own, nobody for a parent, and no descriptor
+// but the one on which it tells its pid.
+static _Noreturn void daemonise(int out) {
+    (void)setsid();
+    (void)setpgid(0, 0);
+    if (fork() != 0) {
+        _exit(0);
     }
-    (void)snprintf(out, ANSWER_MAX, "%ld", (long)pid);
-    return failed_unless(pid != -1);
+    const pid_t pid = getpid();
+    (void)!write(out, &pid, sizeof pid);
+    (void)close_range(0, ~0u, 0);
+    for (;;) {
+        (void)pause();
+    }
+}
+
+static int do_daemonise(const char *arg, char out[ANSWER_MAX]) {
+    int ends[2];
+    pid_t daemon = -1;
+    (void)arg;
+    if (pipe2(ends, O_CLOEXEC) == -1) {
+        return -errno;
+    }
+    pid_t pid = fork();
+    if (pid == 0) {
+        daemonise(ends[1]);
+    }
+    (void)close(ends[1]);
+    bool told = pid != -1 && read(ends[0], &daemon, sizeof daemon) == sizeof daemon;
+    (void)close(ends[0]);
+    (void)waitpid(pid, NULL, 0);
+    (void)snprintf(out, ANSWER_MAX, "%ld", (long)daemon);
+    return told ? 0 : -EPIPE;
+}
+
+// For children of which it does not know.
+static int do_wait(const char *arg, char out[ANSWER_MAX]) {
+    (void)arg;
+    return answer_call(wait(NULL), out);
 }
 
 // All descriptors, the host's too.
@@ -328,17 +353,29 @@ static const struct {
     const char *name;
     cage_verb act;
 } verbs[] = {
-    {"limit", do_limit},         {"eat", do_eat},
-    {"hold", do_hold},           {"fill", do_fill},
-    {"spin", do_spin},           {"call", do_call},
-    {"fork", do_fork},           {"daemonise", do_daemonise},
-    {"close", do_close},         {"thread", do_thread},
-    {"namespace", do_namespace}, {"signal", do_signal},
-    {"socket", do_socket},       {"exec", do_exec},
-    {"read", do_read},           {"write", do_write},
-    {"temporary", do_temporary}, {"connect", do_connect},
-    {"listen", do_listen},       {"resolve", do_resolve},
-    {"knock", do_knock},         {"send-to-knock", do_send_to_knock},
+    {"limit", do_limit},
+    {"eat", do_eat},
+    {"hold", do_hold},
+    {"fill", do_fill},
+    {"spin", do_spin},
+    {"call", do_call},
+    {"fork", do_fork},
+    {"daemonise", do_daemonise},
+    {"wait", do_wait},
+    {"close", do_close},
+    {"thread", do_thread},
+    {"namespace", do_namespace},
+    {"signal", do_signal},
+    {"socket", do_socket},
+    {"exec", do_exec},
+    {"read", do_read},
+    {"write", do_write},
+    {"temporary", do_temporary},
+    {"connect", do_connect},
+    {"listen", do_listen},
+    {"resolve", do_resolve},
+    {"knock", do_knock},
+    {"send-to-knock", do_send_to_knock},
 };
 
 static int obey(const char *text, char out[ANSWER_MAX]) {

@@ -101,8 +101,8 @@ class Host(Api):
             raise AssertionError(f"the host does not end\n{self.log_tail()}") from None
         self.process = None
         self.close()
-        wait_until(lambda: not workers_of(pid), WORKER_LIFE_S,
-                   lambda: f"workers of the dead host are gone: {workers_of(pid)}")
+        wait_until(lambda: not workers_of(pid) + workers_of(pid, b"--warden"), WORKER_LIFE_S,
+                   lambda: f"workers of the dead host are gone: {workers_of(pid)}, {workers_of(pid, b'--warden')}")
         return status
 
     def send(self, number):

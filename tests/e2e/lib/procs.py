@@ -17,13 +17,14 @@ def alive(pid):
     return stat != b"" and stat.rsplit(b")", 1)[1].split()[0] not in (b"Z", b"X")
 
 
-def workers_of(host_pid):
-    """The worker processes of this host and whatever they forked: told by their arguments, which survive the host."""
+def workers_of(host_pid, word=b"--worker"):
+    """The worker processes of this host and whatever they forked: told by their arguments, which survive the host. Of those that clear
+    up after them the word is --warden."""
     found = []
     for entry in os.listdir("/proc"):
         if entry.isdigit():
             words = _read(entry, "cmdline").split(b"\0")
-            if words[:3] == [b"jobhost", b"--worker", str(host_pid).encode()] and alive(int(entry)):
+            if words[:3] == [b"jobhost", word, str(host_pid).encode()] and alive(int(entry)):
                 found.append(int(entry))
     return sorted(found)
 
