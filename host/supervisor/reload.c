@@ -63,6 +63,7 @@ struct reload {
     bool failed; // nothing changes
     bool partly; // something that did not serve before does not now, either
     int64_t started_ms;
+    int64_t begun_us, read_us, tried_us; // stopwatch: what took how long
     struct reload_report last;
     struct reload_item *last_items;
     struct arena last_arena;
@@ -163,7 +164,10 @@ static void log_report(const struct reload *r) {
                   r->cause, ms, first > 0 ? ": " : "", (int)first,
                   first > 0 ? (const char *)r->problems.data : "");
     } else {
-        log_info(log, "reload.done", "cause=%s ms=%lld", r->cause, ms);
+        log_info(log, "reload.done", "cause=%s ms=%lld read_us=%lld try_us=%lld switch_us=%lld",
+                 r->cause, ms, (long long)(r->read_us - r->begun_us),
+                 (long long)(r->tried_us - r->read_us),
+                 (long long)(env_stopwatch_us() - r->tried_us));
     }
 }
 
@@ -288,6 +292,7 @@ static void on_orphans(void *arg, const struct orphan *items, size_t count) {
 
 static void serve(struct reload *r) {
     struct pools *pools = r->host->pools;
+    r->tried_us = env_stopwatch_us();
     struct pool **items = calloc(r->count + 1, sizeof(struct pool *));
     uint32_t count = 0;
     if (items == NULL) {
@@ -457,6 +462,7 @@ static bool add_gone(struct reload *r) {
 static void read_done(struct side_op *op) {
     struct reload *r = CONTAINER_OF(op, struct reload, op);
     struct host *host = r->host;
+    r->read_us = env_stopwatch_us();
     config_report_print(&r->found, false, &r->problems);
     config_report_finish(&r->found);
     r->failed = r->config == NULL || host->phase != HOST_RUNNING;
@@ -583,6 +589,7 @@ static void begin(struct reload *r) {
     TAILQ_CONCAT(&r->waiting, &r->next, link);
     r->failed = r->partly = false;
     r->started_ms = env_wall_ms(&r->host->env);
+    r->begun_us = env_stopwatch_us();
     buf_clear(&r->problems);
     buf_clear(&r->restart);
     r->options = (struct config_load_options){
