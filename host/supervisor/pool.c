@@ -385,6 +385,7 @@ int pools_new(struct host *host, struct pools **ret) {
 
 uint32_t pools_start(struct pools *pools) {
     uint32_t failed = 0;
+    snapshots_clear(pools->host->config->host.state_dir);
     for (uint32_t i = 0; i < pools->count && pools->host->phase == HOST_RUNNING; i++) {
         struct pool *pool = pools->items[i];
         struct err e = {.code = 0};

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/evp.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -237,6 +238,28 @@ static bool push(struct old_snapshot newest[SNAPSHOTS_KEPT], struct old_snapshot
         }
     }
     return true;
+}
+
+// Copies that were not finished: of a host that was killed meanwhile, or of a `check`.
+void snapshots_clear(const char *state_dir) {
+    static const char prefix[] = ".tmp.";
+    char path[4096];
+    (void)snprintf(path, sizeof path, "%s/run/so", state_dir);
+    DIR *dir = opendir(path);
+    const struct dirent *entry;
+    while (dir != NULL && (entry = readdir(dir)) != NULL) {
+        if (strncmp(entry->d_name, prefix, sizeof prefix - 1) != 0) {
+            continue;
+        }
+        long pid = strtol(entry->d_name + sizeof prefix - 1, NULL, 10);
+        bool gone = pid == getpid() || (pid > 0 && kill((pid_t)pid, 0) == -1 && errno == ESRCH);
+        if (gone) {
+            (void)unlinkat(dirfd(dir), entry->d_name, 0);
+        }
+    }
+    if (dir != NULL) {
+        (void)closedir(dir);
+    }
 }
 
 void snapshots_sweep(const char *state_dir, bool (*in_use)(const void *arg, const char *sha256),

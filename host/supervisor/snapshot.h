@@ -22,6 +22,9 @@ void snapshot_finish(struct snapshot *s);
 /* The same file by another name in memory. 0 or -ENOMEM. */
 int snapshot_copy_of(const struct snapshot *from, struct snapshot *ret);
 
+/* Deletes copies that were begun by a process that is gone, or by an earlier one of our number. Not while one is taken. */
+void snapshots_clear(const char *state_dir);
+
 /* Deletes the oldest of them but for SNAPSHOTS_KEPT, and those that `in_use` names. What cannot be deleted stays. Blocking. */
 enum { SNAPSHOTS_KEPT = 3 };
 void snapshots_sweep(const char *state_dir, bool (*in_use)(const void *arg, const char *sha256),

@@ -131,10 +131,55 @@ static void test_another_users_file(void) {
     remove_dir();
 }
 
+static bool is_there(const char *name) {
+    char path[256];
+    (void)snprintf(path, sizeof path, "%s/run/so/%s", state, name);
+    return access(path, F_OK) == 0;
+}
+
+static void leave(const char *name) {
+    char path[256];
+    (void)snprintf(path, sizeof path, "%s/run/so/%s", state, name);
+    int fd = open(path, O_WRONLY | O_CREAT, 0500);
+    EXPECT_TRUE(fd != -1);
+    close(fd);
+}
+
+// What a process that was killed has begun goes; what belongs to others, or to nobody, stays.
+static void test_unfinished(void) {
+    struct snapshot s = {.path = NULL};
+    struct err e;
+    char own[32], dead[32];
+    make_dir();
+    write_file("abc", 0644);
+    EXPECT_EQ_INT(0, snapshot_take(file, state, &s, &e));
+    pid_t child = fork();
+    if (child == 0) {
+        _exit(0);
+    }
+    EXPECT_EQ_INT(child, waitpid(child, NULL, 0));
+    (void)snprintf(own, sizeof own, ".tmp.%ld", (long)getpid());
+    (void)snprintf(dead, sizeof dead, ".tmp.%ld", (long)child);
+    leave(own);
+    leave(dead);
+    leave(".tmp.1");
+    leave(".tmp.x");
+    snapshots_clear(state);
+    EXPECT_TRUE(!is_there(own));
+    EXPECT_TRUE(!is_there(dead));
+    EXPECT_TRUE(is_there(".tmp.1"));
+    EXPECT_TRUE(is_there(".tmp.x"));
+    EXPECT_EQ_INT(0, access(s.path, F_OK));
+    snapshot_finish(&s);
+    remove_dir();
+    snapshots_clear(state); // where there is nothing, there is nothing to do
+}
+
 static const struct expect_test tests[] = {
     {"a snapshot is named by its content and outlives the original", test_named_by_content},
     {"a mount without execution is named", test_noexec},
     {"what is not safe to load is refused in words", test_refused},
     {"another user's file is refused", test_another_users_file},
+    {"copies that were not finished", test_unfinished},
 };
 SUITE_MAIN("snapshot", tests)
