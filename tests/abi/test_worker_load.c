@@ -57,7 +57,7 @@ static void test_hello_tables(void) {
 }
 
 static void test_good_ones(void) {
-    static const char *const names[] = {"ok-v2", "noop", "cpp-unique", "create-early", "chaos"};
+    static const char *const names[] = {"ok-v2", "noop", "cpp-unique-v1", "create-early", "chaos"};
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         struct fake f;
         fake_start(&f, &(struct fake_options){.plugin = names[i]});

@@ -8,6 +8,7 @@ import threading
 import pytest
 
 from lib import build
+from lib.builds import Builds, generations, reload, verdicts
 from lib.cli import Cli
 from lib.host import chaos
 from lib.procs import alive, open_fds, rss_bytes, wait_until, workers_of
@@ -31,51 +32,9 @@ REFUSED = {
 }
 
 
-class Builds:
-    """A plugin file that is replaced: by name of another one, or by the same code as another build."""
-
-    def __init__(self, folder, name="plugin.so"):
-        self.path = os.path.join(folder, name)
-        self._count = 0
-
-    def put(self, plugin):
-        """In one step, as an install does it."""
-        fresh = self.path + ".new"
-        shutil.copyfile(build.plugin(plugin), fresh)
-        os.chmod(fresh, 0o755)
-        os.rename(fresh, self.path)
-
-    def again(self, plugin):
-        """The same code with another hash."""
-        fresh = self.path + ".new"
-        shutil.copyfile(build.plugin(plugin), fresh)
-        self._count += 1
-        with open(fresh, "ab") as out:
-            out.write(b"%08d" % self._count)
-        os.chmod(fresh, 0o755)
-        os.rename(fresh, self.path)
-
-
 @pytest.fixture
 def builds(folder):
     return Builds(folder)
-
-
-def reload(host, ok=True):
-    """The verdict, which must be this."""
-    report = host.expect(200, "POST", "/v1/reload", query={"wait": "1"}).json
-    assert report["ok"] is ok, report
-    return report
-
-
-def verdicts(report):
-    return {p["plugin"]: p["verdict"] for p in report["plugins"]}
-
-
-def generations(host):
-    """Numbers of those that serve, and of those that drain."""
-    items = host.get("/v1/generations")["items"]
-    return [g["number"] for g in items if g["current"]], [g["number"] for g in items if not g["current"]]
 
 
 def version(host):
