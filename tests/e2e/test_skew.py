@@ -6,10 +6,10 @@ import re
 import pytest
 
 from lib import build
+from lib.builds import Builds, reload
 from lib.cli import Cli
 from lib.procs import wait_until
 from lib.redis import Redis
-from test_reload import Builds, reload
 
 V1, RESUMES, ALONE, RESTARTABLE = "stateful-v1", "stateful-v2-resumes", "stateful-v2", "stateful-v2-restartable"
 
