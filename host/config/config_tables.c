@@ -224,6 +224,10 @@ static const struct config_field sandbox_rows[] = {
      .max = 16 * TIB,
      .doc = "The largest file that a process may write, results and outputs among them. 0B = no "
             "limit."},
+    {"max_disk", CONFIG_SIZE, FIELD_LIVE, AT(config_plugin, sandbox.max_disk), .fallback = "0B",
+     .max = 16 * TIB,
+     .doc = "What its data folder may hold. When it is found to hold more, jobs that run are "
+            "stopped and none starts until it holds less. 0B = no limit."},
     {"max_cpu", CONFIG_DURATION, 0, AT(config_plugin, sandbox.max_cpu_ms), .fallback = "0s",
      .max = YEAR,
      .doc = "Processor time, in whole seconds, after which a process is killed. It counts over all "

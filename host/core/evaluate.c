@@ -19,6 +19,7 @@ static const char *const code_names[REASON_COUNT] = {
     [REASON_STORE] = "store",
     [REASON_SAFE_MODE] = "safe_mode",
     [REASON_BREAKER] = "breaker",
+    [REASON_DISK] = "disk",
     [REASON_PLUGIN_PAUSED] = "plugin_paused",
     [REASON_RELEASED_SLOWLY] = "released_slowly",
 };
@@ -190,6 +191,20 @@ static void say_broken(const struct job_facts *f, int64_t now_ms, struct reason 
     r->clears_at_ms = f->breaker_until_ms;
 }
 
+static bool keeps_too_much(const struct job_facts *f) {
+    return f->disk_bytes > 0;
+}
+
+static void say_disk(const struct job_facts *f, int64_t now_ms, struct reason *r) {
+    char max[32];
+    (void)now_ms;
+    size_format((uint64_t)f->disk_max, max, sizeof max);
+    SAY(r,
+        "plugin \"%s\" keeps %" PRId64 " bytes in its data folder, more than its max_disk of %s: "
+        "nothing of it starts until there is less",
+        f->pool == NULL ? "?" : f->pool, f->disk_bytes, max);
+}
+
 static bool is_released_slowly(const struct job_facts *f) {
     return f->release.on;
 }
@@ -255,6 +270,7 @@ static const struct rule {
     {REASON_PARKED, false, is_parked, say_parked},
     {REASON_QUEUE_PAUSED, false, is_paused, say_paused},
     {REASON_PLUGIN_PAUSED, false, is_plugin_paused, say_plugin_paused},
+    {REASON_DISK, false, keeps_too_much, say_disk},
     {REASON_NO_HANDLER, false, lacks_handler, say_no_handler},
     {REASON_BREAKER, false, is_broken, say_broken},
     {REASON_RELEASED_SLOWLY, false, is_released_slowly, say_released_slowly},

@@ -26,6 +26,7 @@ enum reason_code {
     REASON_DRAINING,   /* the host is shutting down                                    */
     REASON_SAFE_MODE,  /* the host was told to start nothing                           */
     REASON_PLUGIN_PAUSED,
+    REASON_DISK,            /* the plugin keeps more on the disk than it may               */
     REASON_RELEASED_SLOWLY, /* what waited is let go at a pace                             */
     REASON_STORE,           /* store degraded: read-only                                    */
     REASON_COUNT
@@ -69,7 +70,8 @@ struct job_facts {
     bool draining;
     const char *store_fault; /* NULL = healthy                                         */
     struct job_pause pause[GATE_SCOPES];
-    struct job_release release; /* the slowest that it goes through                        */
+    int64_t disk_bytes, disk_max; /* of the plugin, when it is too much; 0 = it is not      */
+    struct job_release release;   /* the slowest that it goes through                        */
     bool has_handler;
     bool shared;               /* other hosts may have what this one lacks                  */
     const char *handler_fault; /* why the plugin that should have it is not up, or NULL  */

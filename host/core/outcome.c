@@ -45,6 +45,9 @@ struct reading {
 };
 
 static struct reading read_return(const struct attempt_report *r) {
+    if (r->over_disk) {
+        return (struct reading){VERDICT_FAILURE, .cls = JH_E_RESOURCE, .code = "over_disk"};
+    }
     if (r->stalled) {
         return (struct reading){VERDICT_FAILURE, .cls = JH_E_BUG, .code = "stalled"};
     }

@@ -47,6 +47,7 @@ struct attempt_report {
     int64_t retry_after_ms; /* 0 = host decides      */
     uint32_t cancelled;     /* JH_CANCEL_* mask that was in force */
     bool stalled;           /* it was asked to stop because nothing was heard of it */
+    bool over_disk;         /* ... because its plugin keeps more on the disk than it may */
     enum skew skew;         /* ATTEMPT_SKEWED only: what was decided */
     bool new_build;         /* of the plugin: earlier crashes of the job were another's */
     /* a yield's wish: */
@@ -68,7 +69,7 @@ struct outcome {
     bool drop_steps;           /* it begins again                               */
     struct job_counters after; /* counters once this is applied                 */
     /* machine word the decision adds: "attempts_exhausted", "deadline", "quarantined",
-     * "max_yields", "timeout", "stalled", "crash", "killed" (out of memory), "bad_status", "state_version"; NULL = the
+     * "max_yields", "timeout", "stalled", "over_disk", "crash", "killed" (out of memory), "bad_status", "state_version"; NULL = the
      * handler's own */
     const char *code;
 };
@@ -77,7 +78,7 @@ jh_status outcome_status(jh_class cls);
 
 /* Decides. `before` are the job's counters before this attempt is accounted for, `deadline_ms` the
  * job's deadline (0 = none), `seed` the job's. Rules, in order:
- *   OK wins over every cancel; USER cancel -> CANCEL; stalled -> class BUG failure, DEADLINE cancel -> class TIMEOUT failure
+ *   OK wins over every cancel; USER cancel -> CANCEL; over_disk -> class RESOURCE failure, stalled -> class BUG failure, DEADLINE cancel -> class TIMEOUT failure
  *   whatever else was returned; DRAIN cancel -> RELEASE unless the status is OK or FAIL; YIELD ->
  *   PARK (or RELEASE for WAIT_NOW), bounded by JOB_MAX_YIELDS, and woken at the deadline whatever
  *   it waits for; otherwise by class row, attempts against policy->max, and the job's deadline: a

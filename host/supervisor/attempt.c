@@ -390,6 +390,7 @@ void attempt_on_done(struct attempt *a, const struct msg_done *m) {
         .wait_kind = m->wait_kind,
         .wake_at_ms = m->wake_at_ms,
         .stalled = a->stalled,
+        .over_disk = a->over_disk,
     };
     if (m->wait_kind > JH_WAIT_UNTIL) { // its time is when to stop waiting
         int64_t wait = m->wait_timeout_ms < JOB_SPAN_MAX_MS ? m->wait_timeout_ms : JOB_SPAN_MAX_MS;
@@ -399,9 +400,10 @@ void attempt_on_done(struct attempt *a, const struct msg_done *m) {
     attempt_begun(a, env_wall_ms(&a->host->env) - m->run_us / 1000);
     histogram_add(&a->lane->stats->run, &histogram_waits, m->run_us);
     if (m->status != JH_OK) {
-        bool silent = a->stalled && (m->message == NULL || m->message[0] == '\0');
-        attempt_say(a, m->scope, silent ? "it said nothing for too long" : m->message, m->code,
-                    m->wait_key);
+        bool mute = m->message == NULL || m->message[0] == '\0';
+        const char *ours = a->stalled && mute ? "it said nothing for too long" : NULL;
+        ours = a->over_disk ? "its plugin's data folder holds more than max_disk" : ours;
+        attempt_say(a, m->scope, ours != NULL ? ours : m->message, m->code, m->wait_key);
     }
     struct pool *pool = a->pool;
     bool bug = m->status != JH_OK && m->cls == JH_E_BUG && a->host->phase == HOST_RUNNING;
@@ -416,8 +418,11 @@ void attempt_end(struct attempt *a, enum attempt_end end, const char *error) {
         return;
     }
     effects_free(&a->effects); // what was not committed did not happen
-    a->report = (struct attempt_report){
-        .end = end, .status = JH_CANCELLED, .cancelled = a->cancel_mask, .stalled = a->stalled};
+    a->report = (struct attempt_report){.end = end,
+                                        .status = JH_CANCELLED,
+                                        .cancelled = a->cancel_mask,
+                                        .stalled = a->stalled,
+                                        .over_disk = a->over_disk};
     attempt_say(a, NULL, error, NULL, NULL);
     attempt_begin_end(a);
 }
@@ -432,6 +437,11 @@ void attempt_skewed(struct attempt *a, enum skew skew, const char *why) {
 void attempt_stall(struct attempt *a) {
     a->stalled = true;
     attempt_cancel(a, JH_CANCEL_DEADLINE);
+}
+
+void attempt_over_disk(struct attempt *a) {
+    a->over_disk = true;
+    attempt_cancel(a, JH_CANCEL_DRAIN);
 }
 
 void attempt_cancel(struct attempt *a, uint32_t mask) {

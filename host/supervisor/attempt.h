@@ -71,6 +71,7 @@ struct attempt {
     int64_t stop_mono_ms; /* when it was asked to stop */
     int64_t placed_mono_ms;
     int64_t heard_mono_ms;    /* when its handler last said something; 0 = not yet */
+    bool over_disk;           /* asked to stop because its plugin keeps too much       */
     bool stalled;             /* asked to stop because it said nothing             */
     int64_t recalled_mono_ms; /* when it was last asked back for another worker */
     int64_t cost_us;          /* what it counts for in its worker's load */
@@ -166,6 +167,10 @@ void attempt_cancel_by_user(struct attempt *a);
 /* Its handler has said nothing for jobs.<type>.stall: asked to stop as at its timeout, and its end is
  * that of a hang. */
 void attempt_stall(struct attempt *a);
+
+/* Its plugin keeps more than sandbox.max_disk: asked to save a step and stop, and its end is class
+ * RESOURCE. */
+void attempt_over_disk(struct attempt *a);
 
 /* Asks it to stop; the reasons add up. The worker's check timer takes it from there (TERM, KILL).
  */

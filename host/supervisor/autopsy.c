@@ -167,7 +167,11 @@ static void autopsy_stopped(struct attempt *a) {
     char text[160];
     int64_t deadline = a->job->spec.deadline_ms;
     bool late = (a->cancel_mask & JH_CANCEL_DEADLINE) != 0;
-    if (a->stalled) {
+    if (a->over_disk) {
+        snprintf(text, sizeof text,
+                 "did not stop when asked to, while its plugin's data folder held more than "
+                 "max_disk; killed");
+    } else if (a->stalled) {
         snprintf(text, sizeof text,
                  "said nothing for %lld ms (stall), nor stopped when asked to; killed",
                  (long long)a->lane->config->stall_ms);

@@ -44,12 +44,16 @@ static void gates_of(const struct lane *lane, struct gate *ret[GATE_SCOPES]) {
 uint32_t gates_room(const struct pool *pool) {
     uint32_t host = gate_room(&pool->host->dispatch->gate);
     uint32_t plugin = gate_room(&pool->plugin->gate);
+    if (pool->plugin->disk.over) {
+        return 0;
+    }
     return plugin < host ? plugin : host;
 }
 
 bool gates_closed(const struct lane *lane) {
     return lane->queue->gate.closed || lane->host->dispatch->gate.closed ||
-           (lane->pool != NULL && lane->pool->plugin->gate.closed);
+           (lane->pool != NULL &&
+            (lane->pool->plugin->gate.closed || lane->pool->plugin->disk.over));
 }
 
 void gates_take(struct lane *lane, uint32_t asked) {
@@ -186,6 +190,9 @@ void gate_describe(const struct host *host, const struct gate *g, struct gate_in
 void gates_facts(const struct lane *lane, struct job_facts *facts) {
     struct gate *gates[GATE_SCOPES];
     gates_of(lane, gates);
+    if (lane->pool != NULL) {
+        disk_facts(&lane->pool->plugin->disk, facts);
+    }
     for (int s = 0; s < GATE_SCOPES; s++) {
         struct gate_info info;
         if (gates[s] == NULL) {

@@ -33,9 +33,9 @@ void gate_finish(struct gate *g);
 /* How many jobs may be let through now; UINT32_MAX = no bound. */
 uint32_t gate_room(const struct gate *g);
 
-/* The host's own and the plugin's, together. */
+/* The host's own and the plugin's, together; none for a plugin that keeps more than max_disk. */
 uint32_t gates_room(const struct pool *pool);
-/* Is one of the three closed? */
+/* Is one of the three closed, or the plugin over its max_disk? */
 bool gates_closed(const struct lane *lane);
 /* So many jobs of the lane are being claimed; `got` of `asked` were. `sated`: there were no more. */
 void gates_take(struct lane *lane, uint32_t asked);
@@ -44,7 +44,7 @@ void gates_settle(struct lane *lane, uint32_t asked, uint32_t got, bool sated);
 void gates_look(struct host *host);
 /* Gives back what was claimed and may not begin any more. */
 void gates_thin(struct host *host);
-/* Fills in pauses and release. */
+/* Fills in pauses, release and disk. */
 void gates_facts(const struct lane *lane, struct job_facts *facts);
 
 struct gate_info {

@@ -40,6 +40,7 @@ static struct plugin *plugin_get(struct pools *pools, const char *name) {
         free(p);
         return NULL;
     }
+    disk_init(&p->disk, pools->host, p);
     SLIST_INSERT_HEAD(&pools->plugins, p, link);
     return p;
 }
@@ -494,6 +495,7 @@ void pools_free(struct pools **pp) {
         crash_log_finish(&plugin->crash_log);
         rollback_forgive(plugin);
         gate_finish(&plugin->gate);
+        disk_finish(&plugin->disk);
         free(plugin->name);
         free(plugin);
     }

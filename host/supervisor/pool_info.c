@@ -53,6 +53,7 @@ void pools_info(struct host *host, uint32_t index, struct pool_info *ret) {
         .name = pool->config->entry.name,
         .state = pool->state,
         .fault = pool->fault[0] != '\0'                        ? pool->fault
+                 : is_current && pool->plugin->disk.over       ? pool->plugin->disk.words
                  : is_current && pool->plugin->note[0] != '\0' ? pool->plugin->note
                                                                : NULL,
         .file = pool->config->file,

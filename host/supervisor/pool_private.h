@@ -8,6 +8,7 @@
 #include "core/ready.h"
 #include "supervisor/attempt.h"
 #include "supervisor/crash.h"
+#include "supervisor/disk.h"
 #include "supervisor/lane.h"
 #include "supervisor/pool.h"
 #include "supervisor/pool_breaker.h"
@@ -23,6 +24,7 @@ struct plugin {
     struct stats_words exits; /* of its workers, by autopsy_word() */
     struct crash_log crash_log;
     struct gate gate;
+    struct disk disk;
     char note[1024]; /* what was rolled back; "" = nothing */
     char refused_sha256[65];
     const struct config_plugin *refused; /* not to be tried again with that; NULL = nothing */

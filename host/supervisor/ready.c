@@ -165,7 +165,7 @@ static void note_breakers(struct host *host, struct ready_report *ret) {
     }
 }
 
-/* Held back by people, on purpose. */
+/* Held back on purpose. */
 static void note_gates(struct host *host, struct ready_report *ret) {
     const struct plugin *p;
     if (host->dispatch->gate.closed) {
@@ -174,6 +174,10 @@ static void note_gates(struct host *host, struct ready_report *ret) {
     SLIST_FOREACH(p, &host->pools->plugins, link) {
         if (ret->note[0] == '\0' && p->gate.closed) {
             (void)snprintf(ret->note, sizeof ret->note, "plugin \"%.64s\" is paused", p->name);
+        }
+        if (ret->note[0] == '\0' && p->disk.over) {
+            (void)snprintf(ret->note, sizeof ret->note,
+                           "plugin \"%.64s\" keeps more than its max_disk", p->name);
         }
     }
 }

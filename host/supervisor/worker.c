@@ -472,6 +472,7 @@ bool worker_place(struct worker *w, struct attempt *a) {
     w->alone = attempt_is_suspect(a);
     w->load_us += a->cost_us;
     memory_watch(w);
+    disk_watch(w->pool);
     worker_check_by(w, a->placed_mono_ms + worker_check_first(w, a));
     return true;
 }

@@ -4,6 +4,7 @@ import resource
 import shutil
 import signal
 import sqlite3
+import subprocess
 import threading
 
 import pytest
@@ -166,6 +167,38 @@ def test_full_again_and_again_while_working(make_host):
     report = work.check(host)
     print(report)
     report.assert_clean()
+
+
+@pytest.fixture
+def small_disk(make_host):
+    """A host whose state_dir is a file system of 80 MiB, with a plugin that may fill it."""
+    host = make_host({"plugins": {**chaos(), "cage": {"file": build.plugin("cage")}}, "store": {"budget": {"jobs": "0B"}}})
+    os.makedirs(host.state_dir)
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=80m,mode=0700", "tmpfs", host.state_dir], check=False, stderr=subprocess.DEVNULL).returncode != 0:
+        pytest.skip("may not mount")
+    yield host
+    host.end()
+    subprocess.run(["umount", "--lazy", host.state_dir], check=True)
+
+
+def test_a_plugin_that_fills_the_disk(small_disk):
+    """There is not a byte left beside the store. It stays whole, says so, and goes on when there is room; nothing that was accepted is lost."""
+    host = small_disk
+    host.start()
+    host.post("/v1/queues/stopped/pause", {"why": "collect"})
+    job = host.submit("cage.run", "keep 100000")
+    kept = f"{host.state_dir}/data/cage/kept"
+    wait_until(lambda: os.path.exists(kept) and shutil.disk_usage(host.state_dir).free < 64 * 1024, build.PATIENCE_S, "it is full")
+    accepted, answer = fill(host, 80 * MIB)
+    assert answer.status == 503 and answer.error["code"] == "store_read_only", answer.raw
+    assert host.call("GET", "/healthz").status == 503
+    assert all(host.job(j)["state"] == "queued" for j in accepted)  # it still answers
+    os.remove(kept)
+    wait_until(lambda: host.call("GET", "/healthz").status == 200, build.PATIENCE_S, "there is room again")
+    assert host.wait_job(job)["state"] == "succeeded" and host.result(job) == b"ENOSPC"
+    host.post("/v1/queues/stopped/resume")
+    assert all(j["state"] == "succeeded" for j in host.wait_all(accepted))
+    host.assert_sound()
 
 
 # ---- what is found at a start

@@ -12,7 +12,8 @@ import pytest
 from lib import build
 from lib.certs import Authority
 from lib.cli import Cli
-from lib.host import WORKER_LIFE_S
+from lib.clock import Clock
+from lib.host import WORKER_LIFE_S, chaos
 from lib.procs import alive, wait_until
 
 SOON = {"backoff": "fixed", "base": "10ms", "jitter": 0}
@@ -87,6 +88,45 @@ def test_one_that_spins_is_ended_by_its_processor_time(caged):
     assert "SIGXCPU" in job["error"]["message"] or build.SANITIZED, job
     host.act(job["id"], "cancel")
     assert ask(host, "fill 1") == "1"  # by the worker that came after it
+
+
+@pytest.fixture
+def roomy(make_host, folder):
+    """A host in test time whose plugin may keep 20 MiB; what has been kept lies in roomy.data."""
+    clock = Clock.create(f"{folder}/clock")
+    host = make_host({"plugins": chaos(sandbox={"max_disk": "20MiB"}, threads=2)}, env={"JOBHOST_TEST_CLOCK": clock.path})
+    host.start()
+    host.clock = clock
+    host.data = f"{host.state_dir}/data/chaos"
+    return host
+
+
+def looked(host, reason):
+    """Time passes until the host has looked, and says so."""
+    def probe():
+        host.clock.advance(5000)
+        return reason(host.plugins()["chaos"])
+    wait_until(probe, build.PATIENCE_S, "it has looked")
+
+
+def test_a_plugin_that_keeps_too_much_stops_until_there_is_room(roomy):
+    """What runs ends with words, nothing more starts, all of it goes on when somebody has made room, and others never notice."""
+    running = roomy.submit("chaos.sleep", {"ms": 3_600_000}, timeout="5h", retry={**SOON, "base": "1h"})
+    roomy.wait_started(running)
+    with open(f"{roomy.data}/more", "wb") as out:
+        out.write(b"x" * (21 << 20))
+    looked(roomy, lambda p: "more than its max_disk" in (p.get("fault") or ""))
+    job = roomy.wait_job(running, "scheduled")
+    assert (job["error"]["class"], job["error"]["code"]) == ("resource", "over_disk"), job
+    assert "max_disk" in job["error"]["message"] and job["attempts"] == 0, job
+    waiting = roomy.submit("chaos.echo", {})
+    assert "more than its max_disk of 20MiB" in roomy.explain(waiting)["disk"]
+    assert roomy.call("GET", "/readyz").status == 200
+    os.remove(f"{roomy.data}/more")
+    looked(roomy, lambda p: p.get("fault") is None)
+    assert roomy.wait_job(waiting)["state"] == "succeeded"
+    roomy.act(running, "cancel")
+    assert roomy.read_log().count("plugin.disk") == 2
 
 
 # ---- system calls

@@ -86,6 +86,16 @@ static void test_paused(void) {
     expect_reason(f, REASON_SAFE_MODE, 0, "this host was paused by ann at 2026");
 }
 
+static void test_disk(void) {
+    struct job_facts f = free_job();
+    f.disk_max = 1 << 20;
+    EXPECT_TRUE(evaluate_may_start(&f));
+    f.disk_bytes = (1 << 20) + 1;
+    expect_reason(
+        f, REASON_DISK, 0,
+        "plugin \"crawl\" keeps 1048577 bytes in its data folder, more than its max_disk of 1MiB");
+}
+
 static void test_released_slowly(void) {
     static const char *const words[] = {"this host starts 50/s: 12 of", "its plugin starts 50/s",
                                         "its queue starts 50/s"};
@@ -224,6 +234,7 @@ static const struct expect_test tests[] = {
     {"nothing stops a free job", test_nothing_stops},
     {"each reason by itself", test_each_reason},
     {"paused queues name who and why", test_paused},
+    {"a plugin that keeps too much", test_disk},
     {"released slowly, until when", test_released_slowly},
     {"parked jobs name what for", test_parked},
     {"no handler", test_no_handler},

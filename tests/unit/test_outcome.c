@@ -225,6 +225,22 @@ static void test_crashes_of_another_build(void) {
     EXPECT_EQ_INT(CRASHES_MAX, decide(&r, &c).after.crashes);
 }
 
+static void test_over_disk(void) {
+    struct attempt_report r = returned(JH_CANCELLED, JH_E_NONE);
+    r.over_disk = true;
+    r.cancelled = JH_CANCEL_DRAIN;
+    struct outcome o = decide(&r, &fresh);
+    EXPECT_EQ_INT(JOB_EV_RETRY, o.event);
+    EXPECT_EQ_INT(JH_E_RESOURCE, o.cls);
+    EXPECT_EQ_STR("over_disk", o.code);
+    EXPECT_EQ_INT(0, o.after.attempts);
+    r.status = JH_OK;
+    EXPECT_EQ_INT(JOB_EV_SUCCEED, decide(&r, &fresh).event);
+    r.status = JH_CANCELLED;
+    r.cancelled |= JH_CANCEL_USER;
+    EXPECT_EQ_INT(JOB_EV_CANCEL, decide(&r, &fresh).event);
+}
+
 static void test_stalled(void) {
     struct attempt_report r = returned(JH_YIELD, JH_E_NONE);
     r.stalled = true;
@@ -520,6 +536,7 @@ static const struct expect_test tests[] = {
     {"RATE parks as long as it was told", test_rate},
     {"RESOURCE is free three times", test_resource},
     {"three crashes are a quarantine", test_crashes},
+    {"too much on the disk", test_over_disk},
     {"a stall is a hang", test_stalled},
     {"crashes are counted by build", test_crashes_of_another_build},
     {"neighbours, drains and returns unstarted are free", test_free_ends},

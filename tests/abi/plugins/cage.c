@@ -77,6 +77,22 @@ static int do_fill(const char *arg, char out[ANSWER_MAX]) {
     return r;
 }
 
+// MiB in a file that stays.
+static int do_keep(const char *arg, char out[ANSWER_MAX]) {
+    static const char chunk[CHUNK];
+    int fd = open("kept", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    long got = 0;
+    int r = failed_unless(fd != -1);
+    for (long wanted = number(arg); r == 0 && got < wanted; got++) {
+        r = failed_unless(write(fd, chunk, sizeof chunk) == (ssize_t)sizeof chunk);
+    }
+    if (fd != -1) {
+        (void)close(fd);
+    }
+    (void)snprintf(out, ANSWER_MAX, "%ld", got);
+    return r;
+}
+
 static int answer_call(long r, char out[ANSWER_MAX]) {
     (void)out;
     return failed_unless(r != -1);
@@ -374,6 +390,7 @@ static const struct {
     {"connect", do_connect},
     {"listen", do_listen},
     {"resolve", do_resolve},
+    {"keep", do_keep},
     {"knock", do_knock},
     {"send-to-knock", do_send_to_knock},
 };
