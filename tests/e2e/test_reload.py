@@ -411,6 +411,7 @@ def test_reloads_under_load(make_host, builds):
     for job in long:
         done = host.wait_job(job)
         assert (done["state"], done["attempts"]) == ("succeeded", 1)
+        assert done["attempt"] > 1, "it has never been asked to make room for new code"
         keys = [f"sink:{job}:{n}" for n in range(1, 301)]
         assert host.counters(keys) == dict.fromkeys(keys, 1)
 

@@ -1,6 +1,7 @@
 """Reloads at bad moments: while the host is killed, while plugins come and go, while limits change, the store is away, or a canary hangs."""
 import os
 import signal
+import subprocess
 import threading
 
 import pytest
@@ -45,6 +46,12 @@ def test_the_host_is_killed_at_random_moments_of_reloads(make_host, builds):
     report = storm(host, build.seed(), build.count(1000, 200, 50), build.count(100, 12, 5), (new_code, new_code, kill_the_host))
     print(f"{reloads} reloads: {report}")
     report.assert_clean()
+    host.stop()
+    with subprocess.Popen(["true"]) as somebody:
+        pass
+    with open(os.path.join(host.state_dir, "run", "so", f".tmp.{somebody.pid}"), "wb"):
+        pass  # as if he had been killed while he copied
+    host.start()
     reload(host)
     snapshots = os.listdir(os.path.join(host.state_dir, "run", "so"))
     assert all(name.endswith(".so") and not name.startswith(".") for name in snapshots) and len(snapshots) <= 8, snapshots
