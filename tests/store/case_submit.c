@@ -396,6 +396,79 @@ static void test_max_waiting(void) {
     rig_finish(&rig);
 }
 
+/* Those of the same call count, whatever else is said of them. */
+static void test_max_waiting_of_a_call(void) {
+    static const struct {
+        enum job_priority priority;
+        int64_t in_ms, max_waiting;
+        int status;
+    } rows[] = {
+        {PRIORITY_NORMAL, 0, 0, 0}, {PRIORITY_NORMAL, 0, 0, 0}, {PRIORITY_HIGH, 0, 0, 0},
+        {PRIORITY_LOW, 500, 0, 0},  {PRIORITY_LOW, 0, 5, 0},    {PRIORITY_LOW, 0, 5, -ENOBUFS},
+        {PRIORITY_NORMAL, 0, 0, 0}, {PRIORITY_LOW, 0, 7, 0},    {PRIORITY_LOW, 0, 7, -ENOBUFS},
+    };
+    struct rig rig;
+    struct job_spec specs[ARRAY_LEN(rows)];
+    struct store_submit_item items[ARRAY_LEN(rows)];
+    rig_start(&rig);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        specs[i] = rig_spec(&rig, "q", "t");
+        specs[i].priority = rows[i].priority;
+        specs[i].run_at_ms = rows[i].in_ms > 0 ? rig.now + rows[i].in_ms : 0;
+        items[i] =
+            (struct store_submit_item){.spec = &specs[i], .max_waiting = rows[i].max_waiting};
+    }
+    struct store_submit submit = {.items = items, .count = ARRAY_LEN(rows)};
+    EXPECT_EQ_INT(0, rig_run(&rig, &submit.op, STORE_SUBMIT));
+    store_op_finish(&submit.op);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        EXPECT_EQ_INT(rows[i].status, items[i].status);
+    }
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
+/* Many that are alike up to the limit, and what is smaller still finds room behind them. `less`: so many bytes are
+ * missing. */
+static void fill_up(int64_t less) {
+    const struct bytes large = {"{\"n\":1,\"more\":2}", 16}, small = {"{}", 2};
+    static const int last = 6;
+    const struct bytes payloads[] = {large, large, large, large, small, large, small};
+    static const int statuses[] = {0, 0, 0, -EDQUOT, 0, -EDQUOT, -EDQUOT};
+    struct rig rig;
+    struct job_spec specs[ARRAY_LEN(payloads)];
+    struct store_submit_item items[ARRAY_LEN(payloads)];
+    rig_start(&rig);
+    for (size_t i = 0; i < ARRAY_LEN(payloads); i++) {
+        specs[i] = rig_spec(&rig, "q", "t");
+        specs[i].payload = payloads[i];
+        items[i] = (struct store_submit_item){.spec = &specs[i]};
+    }
+    EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(&rig, &specs[0]));
+    uint64_t one = rig_stats(&rig)->bytes[BUDGET_JOBS];
+    EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(&rig, &specs[last]));
+    uint64_t both = rig_stats(&rig)->bytes[BUDGET_JOBS];
+    specs[0].id = rig_id(&rig);
+    specs[last].id = rig_id(&rig);
+    rig_close(&rig);
+    rig.config.budget[BUDGET_JOBS] = 2 * both + 2 * one - (uint64_t)less;
+    EXPECT_EQ_INT(0, rig_open(&rig));
+    (void)rig_stats(&rig);
+    struct store_submit submit = {.items = items, .count = ARRAY_LEN(items)};
+    EXPECT_EQ_INT(0, rig_run(&rig, &submit.op, STORE_SUBMIT));
+    store_op_finish(&submit.op);
+    for (int i = 0; i <= last; i++) {
+        EXPECT_EQ_INT(i == 4 && less > 0 ? -EDQUOT : statuses[i], items[i].status);
+    }
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
+static void test_budget_of_a_call(void) {
+    fill_up(0);
+    fill_up(1);
+}
+
 static void test_key_without_life(void) {
     struct rig rig;
     struct store_submit_item other;
@@ -505,7 +578,9 @@ CASES(submit, ON_ALL, {"a job comes back as it was submitted", test_all_fields},
       {"a dedup key outlives its job's row", test_key_outlives_row},
       {"dedup keys are listed and released", test_key_list},
       {"the budget for jobs, at the limit and one more", test_budget},
+      {"the budget for jobs, of many by one call", test_budget_of_a_call},
       {"a queue takes so many waiting jobs", test_max_waiting},
+      {"a queue takes so many waiting jobs, by one call", test_max_waiting_of_a_call},
       {"a dedup key that ends with its job", test_key_without_life});
 CASES(submit_file, ON_FILE, {"as many lanes as a store takes, and one more", test_lanes_max});
 CASES(submit_shared, ON_SHARED, {"very many lanes", test_many_lanes});

@@ -53,6 +53,9 @@ local function waiting(q)
         for _, n in ipairs(redis.call('HVALS', q.s .. 'types')) do
             q.waited = q.waited + n
         end
+        for _, c in pairs(q.counts or {}) do -- of this call, and not written yet
+            q.waited = q.waited + c.n
+        end
     end
     return q.waited
 end
