@@ -116,6 +116,47 @@ static void test_heads(void) {
     rig_finish(&rig);
 }
 
+/* The head of a band that is not taken is older than others of its type that a want behind it meets: those that it passes
+ * over, and, `far` behind, those that it does not come to look at. */
+static void keep_head(const char *type, int far) {
+    enum { WANTED = 7, BEHIND = 3 };
+    struct rig rig;
+    struct job_id high, normal[1 + BEHIND], others[WANTED];
+    rig_start(&rig);
+    high = submit_as(&rig, type, PRIORITY_HIGH);
+    normal[0] = submit_as(&rig, type, PRIORITY_NORMAL);
+    submit_many(&rig, "between", far, NULL);
+    for (int i = 1; i <= BEHIND; i++) {
+        normal[i] = submit_as(&rig, type, PRIORITY_NORMAL);
+    }
+    submit_many(&rig, "other", WANTED, others);
+    struct store_claim_want wants[] = {{.lane = {"q", type}, .limit = 1},
+                                       {.lane = {"q", "other"}, .limit = WANTED}};
+    struct store_claim *claim = RIG_NEW(&rig, store_claim);
+    claim->wants = wants;
+    claim->want_count = ARRAY_LEN(wants);
+    claim->host_nonce = rig.nonce;
+    EXPECT_EQ_INT(0, rig_run(&rig, &claim->op, STORE_CLAIM));
+    EXPECT_TRUE(is_claimed(claim, 0, &high) && is_claimed(claim, 1, &others[0]));
+    EXPECT_EQ_UINT(1 + WANTED, claim->job_count);
+    claim = rig_claim(&rig, "q", type, 1 + BEHIND);
+    for (size_t i = 0; i <= BEHIND; i++) {
+        EXPECT_TRUE(is_claimed(claim, i, &normal[i]));
+    }
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
+static void test_heads_of_two_types(void) {
+    static const char *const names[] = {"a", "b", "c",
+                                        "d", "e", "f"}; // they are put back in any order
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        keep_head(names[i], 0);
+        keep_head(names[i],
+                  500); // so many are passed over, in parts of 7: it stops in the midst of one
+    }
+}
+
 /* ------------------------------------------------------------------ how far one call looks */
 
 static void test_far_behind(void) {
@@ -324,6 +365,7 @@ static void test_foreign_key(void) {
 CASES(lanes_shared, ON_SHARED, {"jobs of another type are set aside in their order", test_aside},
       {"two types by one call", test_two_types},
       {"the head of a band that is not taken keeps its place", test_heads},
+      {"the head of a band keeps its place before those of its type", test_heads_of_two_types},
       {"a lane behind thousands of another's jobs", test_far_behind},
       {"payloads that do not fit into one answer", test_large},
       {"a beat for thousands of claims", test_many_leases},

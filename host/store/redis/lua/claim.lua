@@ -208,17 +208,20 @@ local function serve(q, type, limit, turn)
     return into
 end
 
--- What was popped and not taken goes where it came from; of another type, aside.
+-- What was popped and not taken goes where it came from; of another type, aside. A head is older than all that was popped
+-- after it: it goes in front of what another band did not look at, and before those of its own that others have kept.
 local function put_back()
     for _, b in pairs(bands) do
         for i = #b.chunk, b.at, -1 do
             note_push(heads, b.from, b.chunk[i])
         end
-        if b.head then
-            note_push(heads, b.head.kept and b.aside or b.from, b.head.id)
-        end
         for i = b.kept_at, #b.kept do
             note_push(tails, b.aside, b.kept[i].id)
+        end
+    end
+    for _, b in pairs(bands) do
+        if b.head then
+            note_push(heads, (b.head.kept or b.kept[b.kept_at]) and b.aside or b.from, b.head.id)
         end
     end
 end
