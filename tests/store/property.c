@@ -6,16 +6,22 @@
 #include <string.h>
 #include <time.h>
 
+#include "redis_proxy.h"
+#include "redis_server.h"
 #include "rig.h"
 
 enum {
-    MODEL_JOBS = 120,
+    MODEL_JOBS = 240,
     MODEL_KEYS = 4,
-    MODEL_LANES = 3,
+    MODEL_LANES = 5,
+    MODEL_QUEUES = 3,
+    MODEL_CALL = 12,   /* items of a call    */
     MODEL_OUTPUTS = 3, /* names of outputs  */
     MODEL_CONTENTS = 4,
     KEEP_MS = 5000,
-    TTL_MS = 3000
+    TTL_MS = 3000,
+    PAYLOAD_MAX = 2000,
+    CUT_NEVER = 1 << 30
 };
 
 struct model_job {
@@ -29,7 +35,8 @@ struct model_job {
     uint32_t token, commit_no;
     int32_t attempts;
     int outputs[MODEL_OUTPUTS]; /* number of the content, from 1 on; 0 = none */
-    bool there, written;
+    size_t payload;             /* its bytes                                  */
+    bool there, asked;          /* to end                                     */
     struct store_claimed claim; /* while running */
 };
 
@@ -40,16 +47,20 @@ struct model_key {
 
 struct model {
     struct rig rig;
+    struct redis_proxy *proxy; /* to a shared store */
     struct model_job jobs[MODEL_JOBS];
     size_t count;
-    struct model_key keys[MODEL_LANES][MODEL_KEYS];
+    struct model_key keys[MODEL_QUEUES][MODEL_KEYS];
     uint64_t random;
     uint64_t turns;   /* given out */
     const char *last; /* operation, for the report */
 };
 
-static const char *const queues[MODEL_LANES] = {"qa", "qa", "qb"};
-static const char *const types[MODEL_LANES] = {"t1", "t2", "t1"};
+// Two types share a queue; one queue has a prefix, where there are any, and one is called like its type.
+static const char *const queue_names[MODEL_QUEUES] = {"qa", "qb", "t2"};
+static const int queue_of[MODEL_LANES] = {0, 0, 1, 1, 2};
+static const char *const types[MODEL_LANES] = {"t1", "t2", "t1", "t2", "t2"};
+static const struct store_queue_keys prefixed = {.queue = "qb", .prefix = "p:"};
 static const char *const output_names[MODEL_OUTPUTS] = {"a.md", "b.html", "c.json"};
 static const char *const contents[MODEL_CONTENTS] = {"", "1", "22", "333"};
 static const char *const key_names[MODEL_KEYS] = {"k0", "k1", "k2", "k3"};
@@ -67,9 +78,13 @@ static bool agree(struct model *m, bool held, const char *what) {
     return expect_that(held, "true", words, __FILE__, __LINE__);
 }
 
-// Keys belong to a queue: lanes 0 and 1 share one.
+static const char *queue_name(int lane) {
+    return queue_names[queue_of[lane]];
+}
+
+// Keys belong to a queue.
 static struct model_key *key_of(struct model *m, int lane, int key) {
-    return &m->keys[lane == 2 ? 2 : 0][key];
+    return &m->keys[queue_of[lane]][key];
 }
 
 static bool key_held(const struct model *m, const struct model_key *k) {
@@ -78,6 +93,20 @@ static bool key_held(const struct model *m, const struct model_key *k) {
 
 static struct model_job *pick(struct model *m) {
     return m->count == 0 ? NULL : &m->jobs[dice(m, m->count)];
+}
+
+/* On the way to a shared store connections are lost, and what is safe to run twice is sent again. */
+static bool run_twice(struct model *m, struct store_op *op, enum store_op_kind kind) {
+    if (m->proxy != NULL && dice(m, 50) == 0) {
+        enum redis_cut how = dice(m, 4) == 0 ? REDIS_CUT_BEFORE : REDIS_CUT_AFTER;
+        redis_proxy_cut(m->proxy, (unsigned)dice(m, 2), how);
+    }
+    (void)agree(m, rig_run(&m->rig, op, kind) == 0, "an operation");
+    bool cut = m->proxy != NULL && redis_proxy_has_cut(m->proxy);
+    if (m->proxy != NULL) {
+        redis_proxy_cut(m->proxy, CUT_NEVER, REDIS_CUT_AFTER);
+    }
+    return cut;
 }
 
 /* A shared store hands jobs of a band out in the order in which they became ready there. */
@@ -91,44 +120,132 @@ static void make_ready(struct model *m, struct model_job *j, int64_t since_ms) {
 
 /* ------------------------------------------------------------------ operations */
 
-static void do_submit(struct model *m) {
-    if (m->count == MODEL_JOBS) {
-        return;
+// Of each size another beginning of the same text.
+static struct bytes payload_of(size_t size) {
+    static char text[PAYLOAD_MAX];
+    for (size_t i = 0; i < sizeof text; i++) {
+        text[i] = (char)('a' + i % 26);
     }
+    return (struct bytes){text, size};
+}
+
+// What jobs of a call have in common.
+struct kind {
+    int lane;
+    enum job_priority priority;
+    size_t payload;
+    bool plain; /* no time, no key, no limit */
+};
+
+static struct kind any_kind(struct model *m) {
+    static const size_t sizes[] = {7, 7, 100, 1024, 1025, PAYLOAD_MAX};
+    struct kind kind = {.lane = (int)dice(m, MODEL_LANES), .priority = PRIORITY_NORMAL};
+    kind.priority = dice(m, 2) == 0 ? kind.priority : (enum job_priority)dice(m, PRIORITY_COUNT);
+    kind.payload = sizes[dice(m, ARRAY_LEN(sizes))];
+    kind.plain = dice(m, 2) == 0;
+    return kind;
+}
+
+// A job that would be the model's next one.
+static struct model_job *new_job(struct model *m, const struct kind *kind, struct job_spec *ret) {
     struct model_job *j = &m->jobs[m->count];
-    int lane = (int)dice(m, MODEL_LANES);
-    struct job_spec spec = rig_spec(&m->rig, queues[lane], types[lane]);
-    *j = (struct model_job){.id = spec.id, .lane = lane, .key = -1, .there = true};
-    j->priority = spec.priority = (enum job_priority)dice(m, PRIORITY_COUNT);
-    if (dice(m, 3) == 0) {
-        spec.run_at_ms = m->rig.now + 1 + (int64_t)dice(m, 2000);
+    *ret = rig_spec(&m->rig, queue_name(kind->lane), types[kind->lane]);
+    ret->priority = kind->priority;
+    ret->payload = payload_of(kind->payload);
+    *j = (struct model_job){.id = ret->id,
+                            .lane = kind->lane,
+                            .priority = kind->priority,
+                            .key = -1,
+                            .payload = kind->payload,
+                            .there = true};
+    return j;
+}
+
+static int64_t how_many_wait(const struct model *m, int lane) {
+    int64_t n = 0;
+    for (size_t i = 0; i < m->count; i++) {
+        const struct model_job *j = &m->jobs[i];
+        bool waits = j->state == JOB_QUEUED || j->state == JOB_SCHEDULED || j->state == JOB_PARKED;
+        n += j->there && waits && queue_of[j->lane] == queue_of[lane];
     }
-    j->state = JOB_SCHEDULED;
-    j->at_ms = spec.run_at_ms;
-    if (spec.run_at_ms == 0) {
+    return n;
+}
+
+// What becomes of the next job if it is submitted with that key (-1 = none), and of the model.
+static int enter(struct model *m, struct model_job *j, const struct job_spec *spec, int key,
+                 int64_t max_waiting) {
+    struct model_key *k = key < 0 ? NULL : key_of(m, j->lane, key);
+    if (k != NULL && key_held(m, k)) {
+        return spec->dedup_mode == DEDUP_REJECT ? -EEXIST : (int)SUBMIT_DUPLICATE;
+    }
+    if (max_waiting > 0 && how_many_wait(m, j->lane) >= max_waiting) {
+        return -ENOBUFS;
+    }
+    if (k != NULL) {
+        *k = (struct model_key){(int)m->count, 0};
+        j->key = key;
+    }
+    if (spec->run_at_ms > m->rig.now) {
+        j->state = JOB_SCHEDULED;
+        j->at_ms = spec->run_at_ms;
+    } else {
         make_ready(m, j, m->rig.now);
     }
-    int want = SUBMIT_NEW;
-    if (dice(m, 3) == 0) {
-        int key = (int)dice(m, MODEL_KEYS);
-        struct model_key *k = key_of(m, lane, key);
-        spec.dedup_key = key_names[key];
-        spec.dedup_mode = dice(m, 2) == 0 ? DEDUP_REJECT : DEDUP_RETURN;
-        spec.dedup_ttl_ms = TTL_MS;
-        if (key_held(m, k)) {
-            want = spec.dedup_mode == DEDUP_REJECT ? -EEXIST : (int)SUBMIT_DUPLICATE;
-        } else {
-            *k = (struct model_key){(int)m->count, 0};
-            j->key = key;
-        }
+    m->count++;
+    return SUBMIT_NEW;
+}
+
+static int add_key(struct model *m, struct job_spec *spec) {
+    int key = (int)dice(m, MODEL_KEYS);
+    spec->dedup_key = key_names[key];
+    spec->dedup_mode = dice(m, 2) == 0 ? DEDUP_REJECT : DEDUP_RETURN;
+    spec->dedup_ttl_ms = TTL_MS;
+    return key;
+}
+
+// An item, and what is to come of it.
+static int make_item(struct model *m, const struct kind *kind, struct job_spec *spec,
+                     struct store_submit_item *item) {
+    const struct model_job *old = dice(m, 12) == 0 ? pick(m) : NULL;
+    struct model_job *j = new_job(m, kind, spec);
+    int key = -1;
+    *item = (struct store_submit_item){.spec = spec};
+    if (old != NULL && old->there && old->lane == kind->lane) {
+        spec->id = old->id;
+        return SUBMIT_REPEATED;
     }
-    (void)agree(m, rig_submit(&m->rig, &spec) == want, "the verdict is the model's");
-    if (want == SUBMIT_NEW) {
-        m->count++;
-        if (dice(m, 8) == 0) {
-            (void)agree(m, rig_submit(&m->rig, &spec) == SUBMIT_REPEATED, "a repetition");
-        }
+    if (!kind->plain && dice(m, 3) == 0) {
+        spec->run_at_ms = m->rig.now + 1 + (int64_t)dice(m, 2000);
     }
+    if (!kind->plain && dice(m, 3) == 0) {
+        key = add_key(m, spec);
+    }
+    if (!kind->plain && dice(m, 3) == 0) {
+        item->max_waiting = how_many_wait(m, kind->lane) + (int64_t)dice(m, 3);
+    }
+    return enter(m, j, spec, key, item->max_waiting);
+}
+
+/* Some jobs by one call: mostly a few in a row are alike. */
+static void do_submit(struct model *m) {
+    struct job_spec specs[MODEL_CALL];
+    struct store_submit_item items[MODEL_CALL] = {{.spec = NULL}};
+    int want[MODEL_CALL] = {0};
+    struct kind kind = any_kind(m);
+    struct store_submit submit = {.items = items};
+    for (size_t most = dice(m, 2) == 0 ? 1 : 1 + dice(m, MODEL_CALL);
+         submit.count < most && m->count < MODEL_JOBS; submit.count++) {
+        size_t i = submit.count;
+        kind = dice(m, 4) == 0 ? any_kind(m) : kind;
+        want[i] = make_item(m, &kind, &specs[i], &items[i]);
+    }
+    bool again = run_twice(m, &submit.op, STORE_SUBMIT);
+    for (size_t i = 0; i < submit.count; i++) {
+        int got = items[i].status < 0 ? items[i].status : (int)items[i].verdict;
+        bool twice = again && want[i] == SUBMIT_NEW && got == SUBMIT_REPEATED;
+        (void)agree(m, got == want[i] || twice, "the verdict is the model's");
+    }
+    store_op_finish(&submit.op);
 }
 
 // Is `a` before `b` in a band?
@@ -173,29 +290,62 @@ static bool any_waits(const struct model *m, int lane) {
     return false;
 }
 
-static void do_claim(struct model *m) {
-    int lane = (int)dice(m, MODEL_LANES);
-    uint32_t limit = (uint32_t)dice(m, 6);
-    const struct store_claim *claim = rig_claim(&m->rig, queues[lane], types[lane], limit);
-    for (size_t i = 0; i < claim->job_count; i++) {
-        struct model_job *j = next_of(m, lane, &claim->jobs[i].spec.id);
-        if (!agree(m, j != NULL, "who is next")) {
-            return;
-        }
-        (void)agree(m, claim->jobs[i].token > j->token, "tokens grow");
-        (void)agree(m, claim->jobs[i].commit_no == j->commit_no, "the number of commits");
-        (void)agree(m, claim->jobs[i].counters.attempts == j->attempts, "the attempts");
-        size_t outputs = 0;
-        for (int o = 0; o < MODEL_OUTPUTS; o++) {
-            outputs += j->outputs[o] != 0;
-        }
-        (void)agree(m, claim->jobs[i].output_count == outputs, "the outputs of a claim");
-        j->state = JOB_RUNNING;
-        j->token = claim->jobs[i].token;
-        j->claim = claim->jobs[i];
-        j->written = false;
+static void take(struct model *m, int lane, const struct store_claimed *got) {
+    struct model_job *j = next_of(m, lane, &got->spec.id);
+    if (!agree(m, j != NULL, "who is next")) {
+        return;
     }
-    (void)agree(m, claim->job_count == limit || !any_waits(m, lane), "none is left behind");
+    struct bytes payload = payload_of(j->payload);
+    (void)agree(m, got->token > j->token, "tokens grow");
+    (void)agree(m, got->commit_no == j->commit_no, "the number of commits");
+    (void)agree(m, got->counters.attempts == j->attempts, "the attempts");
+    (void)agree(m, bytes_equal(got->spec.payload, payload), "the payload");
+    (void)agree(m, strcmp(got->spec.queue, queue_name(lane)) == 0, "the queue");
+    (void)agree(m, got->spec.max_attempts == 3 && got->spec.timeout_ms == 300000, "its limits");
+    size_t outputs = 0;
+    for (int o = 0; o < MODEL_OUTPUTS; o++) {
+        outputs += j->outputs[o] != 0;
+    }
+    (void)agree(m, got->output_count == outputs, "the outputs of a claim");
+    j->state = JOB_RUNNING;
+    j->token = got->token;
+    j->claim = *got;
+}
+
+/* Some lanes by one call. */
+static void do_claim(struct model *m) {
+    struct store_claim_want wants[MODEL_LANES] = {{.limit = 0}};
+    int lanes[MODEL_LANES] = {0};
+    struct store_claim claim = {.wants = wants, .host_nonce = m->rig.nonce};
+    for (size_t most = dice(m, 2) == 0 ? 1 : 1 + dice(m, MODEL_LANES); claim.want_count < most;
+         claim.want_count++) {
+        int lane = lanes[claim.want_count] = (int)dice(m, MODEL_LANES);
+        wants[claim.want_count] = (struct store_claim_want){.lane = {queue_name(lane), types[lane]},
+                                                            .limit = (uint32_t)dice(m, 6)};
+    }
+    (void)agree(m, rig_run(&m->rig, &claim.op, STORE_CLAIM) == 0, "a claim");
+    size_t count[MODEL_LANES] = {0};
+    for (size_t i = 0; i < claim.job_count; i++) {
+        take(m, lanes[claim.jobs[i].want], &claim.jobs[i]);
+        count[claim.jobs[i].want]++;
+    }
+    for (size_t i = 0; i < claim.want_count; i++) {
+        (void)agree(m, count[i] == wants[i].limit || !any_waits(m, lanes[i]),
+                    "none is left behind");
+    }
+    store_op_finish(&claim.op);
+}
+
+static void do_start(struct model *m) {
+    const struct model_job *j = pick(m);
+    if (j == NULL || j->token == 0) {
+        return;
+    }
+    struct store_start_item item = {
+        .id = j->id, .token = j->token, .started_ms = m->rig.now, .pid = 7};
+    struct store_start start = {.items = &item, .count = 1};
+    (void)rig_run(&m->rig, &start.op, STORE_START);
+    store_op_finish(&start.op);
 }
 
 static void release_key(struct model *m, struct model_job *j) {
@@ -227,57 +377,195 @@ static size_t ask_outputs(struct model *m, struct store_output out[3], int ret[M
     return count;
 }
 
-static void do_commit(struct model *m) {
-    static const enum job_event events[] = {JOB_EV_NONE, JOB_EV_SUCCEED, JOB_EV_RETRY, JOB_EV_DIE,
-                                            JOB_EV_PARK, JOB_EV_RELEASE, JOB_EV_CANCEL};
-    struct model_job *j = pick(m);
-    if (j == NULL || j->token == 0) {
-        return;
-    }
-    bool live = j->there && j->state == JOB_RUNNING;
-    struct store_commit_item item = {.id = j->id,
-                                     .token = j->token,
-                                     .commit_no = j->commit_no + 1,
-                                     .event = events[dice(m, ARRAY_LEN(events))],
-                                     .counters = {.attempts = j->attempts + 1}};
-    if (dice(m, 2) == 0) {
-        item.run_at_ms = m->rig.now - 5 + (int64_t)dice(m, 500);
-    }
-    item.park = PARK_EVENT;
-    item.keep_ms = KEEP_MS;
+/* A commit of a job, and what it is to bring. */
+struct making {
+    struct model_job *job;
+    bool live;
     struct store_output outputs[3];
     int after[MODEL_OUTPUTS];
-    memcpy(after, j->outputs, sizeof after);
-    item.outputs = outputs;
-    item.output_count = ask_outputs(m, outputs, after);
-    int r = rig_commit(&m->rig, &item);
-    (void)agree(m, r == (live ? 0 : -ESTALE), "only the holder commits");
-    if (r < 0 || !live) {
+    struct job_spec kids[2];
+    int kid_keys[2];
+};
+
+static void add_children(struct model *m, struct making *of, struct store_commit_item *item) {
+    while (item->child_count < ARRAY_LEN(of->kids) && dice(m, 3) == 0) {
+        struct kind kind = any_kind(m);
+        struct job_spec *kid = &of->kids[item->child_count];
+        kind.lane = dice(m, 2) == 0 ? of->job->lane : kind.lane;
+        *kid = rig_spec(&m->rig, queue_name(kind.lane), types[kind.lane]);
+        kid->priority = kind.priority;
+        kid->payload = payload_of(kind.payload);
+        bool here = queue_of[kind.lane] == queue_of[of->job->lane];
+        of->kid_keys[item->child_count++] = here && dice(m, 4) == 0 ? add_key(m, kid) : -1;
+    }
+    item->children = of->kids;
+}
+
+static void make_commit(struct model *m, enum job_event event, bool plain, struct making *of,
+                        struct store_commit_item *item) {
+    struct model_job *j = of->job;
+    of->live = j->there && j->state == JOB_RUNNING;
+    *item = (struct store_commit_item){.id = j->id,
+                                       .token = j->token,
+                                       .commit_no = j->commit_no + 1,
+                                       .event = event,
+                                       .counters = {.attempts = j->attempts + 1},
+                                       .park = PARK_EVENT,
+                                       .keep_ms = KEEP_MS};
+    memcpy(of->after, j->outputs, sizeof of->after);
+    if (plain) {
         return;
     }
-    j->commit_no++;
-    j->attempts++;
-    memcpy(j->outputs, after, sizeof after);
-    if (item.event == JOB_EV_NONE) {
-        j->written = true;
+    if (dice(m, 2) == 0) {
+        item->run_at_ms = m->rig.now - 5 + (int64_t)dice(m, 500);
+    }
+    item->keep_ms = (int64_t)dice(m, 3) * KEEP_MS; // 0: for ever
+    item->outputs = of->outputs;
+    item->output_count = ask_outputs(m, of->outputs, of->after);
+    add_children(m, of, item);
+}
+
+static void take_place(struct model *m, struct model_job *j, const struct store_commit_item *item) {
+    j->state = (enum job_state)job_next_state(JOB_RUNNING, item->event);
+    int64_t keep_ms = item->keep_ms;
+    if (j->asked && !job_is_final(j->state)) { // it does not wait again
+        j->state = JOB_CANCELLED;
+        keep_ms = KEEP_MS;
+    }
+    j->asked = false;
+    if (job_is_final(j->state)) {
+        j->at_ms = keep_ms > 0 ? m->rig.now + keep_ms : 0;
+        release_key(m, j);
+    } else if (j->state == JOB_QUEUED) { // RELEASE: with its old time
+        j->turn = TURN_BACK;
     } else {
-        j->state = (enum job_state)job_next_state(JOB_RUNNING, item.event);
-        if (job_is_final(j->state)) {
-            j->at_ms = m->rig.now + KEEP_MS;
-            release_key(m, j);
-        } else if (j->state == JOB_QUEUED) { // RELEASE: with its old time
-            j->turn = TURN_BACK;
-        } else {
-            bool timed = j->state == JOB_SCHEDULED || item.run_at_ms > 0;
-            j->at_ms = item.run_at_ms;
-            if (timed && item.run_at_ms <= m->rig.now) {
-                make_ready(m, j, m->rig.now);
-            }
+        bool timed = j->state == JOB_SCHEDULED || item->run_at_ms > 0;
+        j->at_ms = item->run_at_ms;
+        if (timed && item->run_at_ms <= m->rig.now) {
+            make_ready(m, j, m->rig.now);
         }
     }
-    if (dice(m, 4) == 0) {
-        (void)agree(m, rig_commit(&m->rig, &item) == 0, "a repeated commit");
+}
+
+static int lane_of(const struct job_spec *spec) {
+    int lane = 0;
+    while (strcmp(queue_name(lane), spec->queue) != 0 || strcmp(types[lane], spec->type) != 0) {
+        lane++;
     }
+    return lane;
+}
+
+// Children of the parent's own queue are there at once, the others once they are forwarded: `turn`, in any order.
+static void bear(struct model *m, const struct making *of, size_t count, uint64_t turn) {
+    for (size_t i = 0; i < count; i++) {
+        const struct job_spec *spec = &of->kids[i];
+        int lane = lane_of(spec);
+        if ((queue_of[lane] == queue_of[of->job->lane]) == (turn == 0)) {
+            struct model_job *j = &m->jobs[m->count];
+            *j = (struct model_job){.id = spec->id,
+                                    .lane = lane,
+                                    .priority = spec->priority,
+                                    .key = -1,
+                                    .payload = spec->payload.len,
+                                    .there = true};
+            (void)enter(m, j, spec, of->kid_keys[i], 0);
+            j->turn = turn != 0 ? turn : j->turn;
+        }
+    }
+}
+
+// Its children are there before its key is free, and before it waits again itself.
+static void apply(struct model *m, const struct making *of, const struct store_commit_item *item) {
+    struct model_job *j = of->job;
+    bear(m, of, item->child_count, 0);
+    j->commit_no++;
+    j->attempts++;
+    memcpy(j->outputs, of->after, sizeof j->outputs);
+    if (item->event != JOB_EV_NONE) {
+        take_place(m, j, item);
+    }
+}
+
+static void forward(struct model *m) {
+    struct store_forward op = {.limit = 1000};
+    (void)agree(m, rig_run(&m->rig, &op.op, STORE_FORWARD) == 0, "children are forwarded");
+    store_op_finish(&op.op);
+}
+
+static bool is_among(const struct making *all, size_t count, const struct model_job *j) {
+    for (size_t i = 0; i < count; i++) {
+        if (all[i].job == j) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum job_event any_event(struct model *m) {
+    static const enum job_event events[] = {JOB_EV_NONE, JOB_EV_SUCCEED, JOB_EV_RETRY, JOB_EV_DIE,
+                                            JOB_EV_PARK, JOB_EV_RELEASE, JOB_EV_CANCEL};
+    return events[dice(m, ARRAY_LEN(events))];
+}
+
+// Jobs that run, and a few that do not: how many.
+static size_t choose(struct model *m, struct making *all) {
+    size_t count = 0, most = dice(m, 2) == 0 ? 1 : 1 + dice(m, MODEL_CALL);
+    for (size_t i = 0, from = dice(m, m->count + 1); i < m->count && count < most; i++) {
+        struct model_job *j = &m->jobs[(from + i) % m->count];
+        bool runs = j->there && j->state == JOB_RUNNING;
+        if (j->token != 0 && (runs || dice(m, 30) == 0) && !is_among(all, count, j)) {
+            all[count++].job = j;
+        }
+    }
+    return m->count + 2 * count > MODEL_JOBS ? 0 : count; // there is room for children
+}
+
+/* Some jobs by one call: plain ends that are alike, and all else between them. */
+static void do_commit(struct model *m) {
+    struct making all[MODEL_CALL] = {{.job = NULL}};
+    struct store_commit_item items[MODEL_CALL] = {{.status = 0}};
+    struct store_commit commit = {.items = items, .count = choose(m, all)};
+    enum job_event event = JOB_EV_SUCCEED;
+    uint64_t odd = 1 + dice(m, 3); // of three are not plain
+    for (size_t i = 0; i < commit.count; i++) {
+        bool plain = dice(m, 3) >= odd;
+        event = dice(m, 6) == 0 || !plain ? any_event(m) : event;
+        make_commit(m, event, plain, &all[i], &items[i]);
+    }
+    (void)run_twice(m, &commit.op, STORE_COMMIT);
+    for (size_t i = 0; i < commit.count; i++) {
+        int want = all[i].live ? 0 : -ESTALE;
+        (void)agree(m, items[i].status == want, "only the holder commits");
+        if (all[i].live) {
+            apply(m, &all[i], &items[i]);
+        }
+    }
+    store_op_finish(&commit.op);
+    if (commit.count > 0 && dice(m, 4) == 0) {
+        (void)rig_run(&m->rig, &commit.op, STORE_COMMIT);
+        for (size_t i = 0; i < commit.count; i++) {
+            (void)agree(m, items[i].status == (all[i].live ? 0 : -ESTALE), "a repeated commit");
+        }
+        store_op_finish(&commit.op);
+    }
+    forward(m);
+    uint64_t turn = ++m->turns; // one for all of them
+    for (size_t i = 0; i < commit.count; i++) {
+        bear(m, &all[i], all[i].live ? items[i].child_count : 0, turn);
+    }
+}
+
+static void do_ask(struct model *m) {
+    struct model_job *j = pick(m);
+    if (j == NULL || !j->there || j->state != JOB_RUNNING) {
+        return;
+    }
+    struct store_move_item item = {
+        .id = j->id, .event = JOB_EV_CANCEL, .ask = true, .keep_ms = KEEP_MS};
+    struct store_move move = {.items = &item, .count = 1};
+    (void)agree(m, rig_run(&m->rig, &move.op, STORE_MOVE) == 0 && item.status == 0, "a wish");
+    store_op_finish(&move.op);
+    j->asked = true;
 }
 
 static void do_move(struct model *m) {
@@ -372,7 +660,12 @@ static void do_reopen(struct model *m) {
     (void)rig_recover(&m->rig);
     for (size_t i = 0; i < m->count; i++) {
         struct model_job *j = &m->jobs[i];
-        if (j->there && j->state == JOB_RUNNING) {
+        if (j->there && j->state == JOB_RUNNING && j->asked) {
+            j->state = JOB_CANCELLED;
+            j->at_ms = m->rig.now + KEEP_MS;
+            j->asked = false;
+            release_key(m, j);
+        } else if (j->there && j->state == JOB_RUNNING) {
             j->state = JOB_QUEUED; // with its old time
             j->turn = TURN_BACK;
         }
@@ -395,7 +688,7 @@ static const struct {
     {"submit", do_submit, 12}, {"claim", do_claim, 12},  {"commit", do_commit, 20},
     {"move", do_move, 10},     {"due", do_due, 5},       {"remove", do_remove, 1},
     {"sweep", do_sweep, 1},    {"reopen", do_reopen, 1}, {"wait", do_wait, 8},
-    {"check", do_check, 1},
+    {"check", do_check, 1},    {"start", do_start, 4},   {"ask", do_ask, 2},
 };
 
 /* ------------------------------------------------------------------ comparison */
@@ -429,19 +722,24 @@ static void compare_job(struct model *m, const struct model_job *j) {
         (void)agree(m, job->ready_ms == j->at_ms, "ready since");
     } else if (j->state == JOB_SCHEDULED || j->state == JOB_PARKED) {
         (void)agree(m, job->spec.run_at_ms == j->at_ms, "due at");
+    } else if (job_is_final(j->state)) {
+        (void)agree(m, job->expires_at_ms == j->at_ms, "kept until");
     }
+    (void)agree(m, bytes_equal(job->spec.payload, payload_of(j->payload)), "its payload");
+    (void)agree(m, strcmp(job->spec.queue, queue_name(j->lane)) == 0, "its queue");
 }
 
 static void compare_counters(struct model *m) {
-    int64_t want[2][JOB_STATE_COUNT] = {{0}};
+    int64_t want[MODEL_QUEUES][JOB_STATE_COUNT] = {{0}};
     const struct store_stats *stats = rig_stats(&m->rig);
     for (size_t i = 0; i < m->count; i++) {
-        want[m->jobs[i].lane == 2][m->jobs[i].state] += m->jobs[i].there;
+        want[queue_of[m->jobs[i].lane]][m->jobs[i].state] += m->jobs[i].there;
     }
-    for (size_t q = 0; q < stats->queue_count; q++) {
-        bool b = strcmp(stats->queues[q].queue, "qb") == 0;
-        for (int s = 0; s < JOB_STATE_COUNT; s++) {
-            (void)agree(m, stats->queues[q].by_state[s] == want[b][s], job_state_name(s));
+    for (size_t i = 0; i < stats->queue_count * MODEL_QUEUES; i++) {
+        const struct store_queue_stats *is = &stats->queues[i / MODEL_QUEUES];
+        size_t q = i % MODEL_QUEUES;
+        for (int s = 0; s < JOB_STATE_COUNT && strcmp(queue_names[q], is->queue) == 0; s++) {
+            (void)agree(m, is->by_state[s] == want[q][s], job_state_name(s));
         }
     }
 }
@@ -480,10 +778,21 @@ static unsigned long steps = 1500;
 static void test_model(void) {
     static struct model m;
     m = (struct model){.random = seed * 2654435761u + 88172645463325252u, .last = "start"};
-    rig_start(&m.rig);
-    for (int l = 0; l < MODEL_LANES; l++) {
+    rig_init(&m.rig);
+    if (rig_is_shared()) {
+        m.rig.config.queues = &prefixed;
+        m.rig.config.queue_count = 1;
+    }
+    if (strcmp(rig_backend, "redis") == 0) {
+        char path[300];
+        (void)snprintf(path, sizeof path, "%s/proxy", m.rig.dir);
+        (void)snprintf(m.rig.url, sizeof m.rig.url, "unix:%s", path);
+        m.proxy = redis_proxy_new(path, rig_server()->socket);
+    }
+    (void)EXPECT_EQ_INT(0, rig_open(&m.rig));
+    for (int q = 0; q < MODEL_QUEUES; q++) {
         for (int k = 0; k < MODEL_KEYS; k++) {
-            m.keys[l][k].holder = -1;
+            m.keys[q][k].holder = -1;
         }
     }
     unsigned failures = CU_get_number_of_failures();
@@ -497,6 +806,10 @@ static void test_model(void) {
         }
     }
     rig_expect_sound(&m.rig);
+    rig_close(&m.rig);
+    if (m.proxy != NULL) {
+        redis_proxy_free(&m.proxy);
+    }
     rig_finish(&m.rig);
 }
 
