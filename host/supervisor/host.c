@@ -116,6 +116,7 @@ int host_open(struct host *host, bool safe, struct err *e) {
     if (host->spawn == NULL) {
         host->spawn = &spawn_processes;
     }
+    host->worker_fd = spawn_hold_program(host->self_exe, host->worker_program);
     int r = dirs_make(host->config->host.state_dir, e);
     for (size_t i = 0; r == 0 && i < host->config->plugin_count; i++) {
         r = dirs_make_data(host->config->host.state_dir, host->config->plugins[i].entry.name, NULL,
@@ -199,5 +200,8 @@ void host_close(struct host *host) {
     host_store_finish(&host->store_made);
     boot_close(&host->boot);
     free((void *)(uintptr_t)host->store_fault);
+    if (host->worker_fd > 0) {
+        close(host->worker_fd);
+    }
     config_free(&host->first_config);
 }

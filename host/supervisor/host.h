@@ -20,6 +20,7 @@
 #ifndef JOBHOST_SUPERVISOR_HOST_H
 #define JOBHOST_SUPERVISOR_HOST_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -67,7 +68,9 @@ struct host {
     struct config *config;       /* in force; a reload replaces it: who keeps a pointer holds it */
     struct config *first_config; /* that of the start, whose values need a restart to change */
     struct config_env *config_env;
-    const char *self_exe;          /* path to re-execute for workers                      */
+    const char *self_exe;          /* path of this program                                */
+    char worker_program[PATH_MAX]; /* what workers run                                    */
+    int worker_fd;                 /* held open for that; 0 or less = is not              */
     const struct spawn_ops *spawn; /* how worker processes are made; NULL = really        */
     int ready_fd;                  /* 0 = none, or already told */
     char *notify_socket;           /* NOTIFY_SOCKET as it was at start, or NULL */

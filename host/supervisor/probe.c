@@ -212,7 +212,9 @@ static void probe_finish(struct probing *p) {
 
 static int probe_spawn(struct probing *p, const char *self_exe, struct err *e) {
     struct spawned s;
-    int r = spawn_processes.start(self_exe, p->pool.config->entry.name, &s, e);
+    char program[PATH_MAX];
+    int r =
+        spawn_processes.start(spawn_program(self_exe, program), p->pool.config->entry.name, &s, e);
     if (r == 0) {
         p->worker.pid = s.pid;
         p->worker.pidfd = s.pidfd;

@@ -122,6 +122,17 @@ const char *spawn_program(const char *self_exe, char out[PATH_MAX]) {
                : self_exe;
 }
 
+int spawn_hold_program(const char *self_exe, char out[PATH_MAX]) {
+    const char *program = spawn_program(self_exe, out);
+    int fd = open(program, O_PATH | O_CLOEXEC);
+    if (fd != -1 && spawn_move_up(&fd) == 0) {
+        (void)snprintf(out, PATH_MAX, "/proc/self/fd/%d", fd);
+    } else if (program != out) {
+        (void)snprintf(out, PATH_MAX, "%s", program);
+    }
+    return fd;
+}
+
 static int spawn_exec(const char *exe, const char *plugin, int sock, int page, pid_t *ret_pid) {
     char parent[24], mark[64];
     char *envp[SPAWN_ENV_MAX];
@@ -153,9 +164,8 @@ static int spawn_exec(const char *exe, const char *plugin, int sock, int page, p
     return -r;
 }
 
-static int spawn_start(const char *self_exe, const char *plugin, struct spawned *ret,
+static int spawn_start(const char *program, const char *plugin, struct spawned *ret,
                        struct err *e) {
-    char program[PATH_MAX];
     int ours = -1, theirs = -1, pidfd = -1;
     struct start_page *page = NULL;
     pid_t pid = -1;
@@ -168,7 +178,7 @@ static int spawn_start(const char *self_exe, const char *plugin, struct spawned 
         r = spawn_socketpair(&ours, &theirs);
     }
     if (r == 0) {
-        r = spawn_exec(spawn_program(self_exe, program), plugin, theirs, page_fd, &pid);
+        r = spawn_exec(program, plugin, theirs, page_fd, &pid);
     }
     if (r == 0) {
         pidfd = (int)syscall(SYS_pidfd_open, pid, 0);

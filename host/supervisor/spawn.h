@@ -25,7 +25,7 @@ struct spawn_end {
 /* How a host deals with worker processes; tests put something else in the place of processes. */
 struct spawn_ops {
     /* 0, or negative errno with words; then nothing is left behind. */
-    int (*start)(const char *self_exe, const char *plugin, struct spawned *ret, struct err *e);
+    int (*start)(const char *program, const char *plugin, struct spawned *ret, struct err *e);
     /* To its process group, or to the process alone before it has made one. */
     void (*signal)(pid_t pid, int sig);
     /* How it ended: true, or false while it lives (only without `block`). What it left in its
@@ -38,5 +38,10 @@ extern const struct spawn_ops spawn_processes;
  * that; else `self_exe`, which is as good and starts more slowly, for it loads the host's libraries. `out`, or
  * `self_exe`. */
 const char *spawn_program(const char *self_exe, char out[PATH_MAX]);
+
+/* Keeps it open: workers that start later are it, also when another version, which may speak another protocol, has been
+ * installed in its place. The descriptor, or -1: it cannot be opened. `out` is what start() takes, and is good as long as the
+ * descriptor. */
+int spawn_hold_program(const char *self_exe, char out[PATH_MAX]);
 
 #endif

@@ -303,7 +303,7 @@ struct worker *worker_spawn(struct pool *pool, struct err *e) {
         return NULL;
     }
     struct spawned s;
-    if (host->spawn->start(host->self_exe, pool->config->entry.name, &s, e) != 0) {
+    if (host->spawn->start(host->worker_program, pool->config->entry.name, &s, e) != 0) {
         worker_free(w);
         return NULL;
     }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "worker/crash.h"
@@ -96,6 +97,7 @@ int worker_main(int argc, char **argv) {
     if (w == NULL) {
         return WORKER_EXIT_SETUP;
     }
+    (void)prctl(PR_SET_NAME, "jobhost-worker"); // it was run by the number of a descriptor
     int rc = setup_process(parent, &e);
     if (rc == 0) {
         rc = worker_open(w, SETUP_SOCKET_FD, SETUP_PAGE_FD, &e);

@@ -1,11 +1,13 @@
 """What is installed lies where the shells and man(1) look for it, and the host finds what its workers run."""
 import os
 import shutil
+import signal
 import subprocess
 
 import pytest
 
 from lib import build
+from lib.procs import wait_until
 
 # bash-completion and man-db have no list to be asked for: these are their defaults without XDG_DATA_DIRS and MANPATH
 BASH = ["/usr/local/share/bash-completion/completions", "/usr/share/bash-completion/completions"]
@@ -57,6 +59,23 @@ def test_workers_have_a_program_of_their_own(installed, make_host, monkeypatch):
     prefix = next(p for p in ("/usr/local", "/usr") if os.path.exists(f"{installed}{p}/bin/jobhost"))
     own = worker_program(make_host, monkeypatch, f"{installed}{prefix}/bin/jobhost")
     assert own == f"{installed}{prefix}/libexec/jobhost/jobhost-worker"
+
+
+def test_another_version_is_installed_meanwhile(make_host, folder, monkeypatch):
+    """A host goes on with the program of its own version, whose protocol it knows, until it is started anew."""
+    for name in ("jobhost", "jobhost-worker"):
+        shutil.copy(os.path.join(os.path.dirname(build.BINARY), name), folder)
+    monkeypatch.setattr(build, "BINARY", os.path.join(folder, "jobhost"))
+    host = make_host()
+    host.start()
+    shutil.copy("/bin/false", os.path.join(folder, "next"))
+    os.rename(os.path.join(folder, "next"), os.path.join(folder, "jobhost-worker"))
+    old = host.workers()[0]
+    os.kill(old, signal.SIGKILL)
+    wait_until(lambda: host.workers() and host.workers()[0] != old, build.PATIENCE_S, "another worker")
+    assert host.wait_job(host.submit("chaos.echo", {}))["state"] == "succeeded"
+    with open(f"/proc/{host.workers()[0]}/comm", encoding="ascii") as name:
+        assert name.read() == "jobhost-worker\n"
 
 
 def test_a_binary_that_was_copied_alone_works(folder, make_host, monkeypatch):

@@ -51,9 +51,9 @@ static struct lab_worker *find_worker(pid_t pid) {
     lab_fail("no worker %d", (int)pid);
 }
 
-static int spawn_start(const char *self_exe, const char *plugin, struct spawned *ret,
+static int spawn_start(const char *program, const char *plugin, struct spawned *ret,
                        struct err *e) {
-    (void)self_exe;
+    (void)program;
     struct lab *lab = the_lab;
     if (lab->refuse_spawn) {
         return err_set(e, -EAGAIN, "the lab starts no worker for %s", plugin);
