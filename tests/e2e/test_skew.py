@@ -269,7 +269,7 @@ def test_removed_handler(make_host, builds):
     cli("reload", "--force")
     for job in left:
         assert wait_state(host, job, "dead")["error"]["code"] == "no_handler"
-    assert sorted(audited(host, "job.bury")) == sorted(left)
+    wait_until(lambda: sorted(audited(host, "job.bury")) == sorted(left), build.PATIENCE_S, "all are in the audit log")
     assert host.job(done)["state"] == "succeeded"
     cli("reload", "--force", "--wait")
     assert sorted(audited(host, "job.bury")) == sorted(left)
