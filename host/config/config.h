@@ -88,6 +88,8 @@ struct config_option { /* plugins.<name>.config: validated later by the plugin's
 struct config_sandbox {                                /* plugins.<name>.sandbox; docs/sandbox.md */
     int64_t max_data, max_files, max_file, max_cpu_ms; /* 0 = no limit */
     int64_t max_disk;                                  /* of its data folder; 0 = no limit */
+    int64_t memory, pids; /* of all its processes together, by control groups; 0 = no limit */
+    double cpu;
     bool core, seccomp, landlock;
     const char *net; /* "any" | "none" */
     const char **ports, **read, **write;

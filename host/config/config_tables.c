@@ -232,6 +232,14 @@ static const struct config_field sandbox_rows[] = {
      .max = YEAR,
      .doc = "Processor time, in whole seconds, after which a process is killed. It counts over all "
             "its jobs, so it is meant for `isolation: process`. 0s = no limit."},
+    {"memory", CONFIG_SIZE, 0, AT(config_plugin, sandbox.memory), .fallback = "0B", .max = 16 * TIB,
+     .doc = "Memory of all its processes together, programs that they run included (control "
+            "groups). 0B = no limit."},
+    {"cpu", CONFIG_NUMBER, 0, AT(config_plugin, sandbox.cpu), .fallback = "0", .max = 1024,
+     .doc = "Processors that all its processes together may use, such as 1.5 (control groups). 0 = "
+            "no limit."},
+    {"pids", CONFIG_INT, 0, AT(config_plugin, sandbox.pids), .fallback = "0", .max = 4194304,
+     .doc = "Threads and processes that it may have in all (control groups). 0 = no limit."},
     {"core", CONFIG_BOOL, 0, AT(config_plugin, sandbox.core), .fallback = "false",
      .doc = "Lets a crashing process leave a core file, which holds whatever it knew."},
     {"seccomp", CONFIG_BOOL, 0, AT(config_plugin, sandbox.seccomp), .fallback = "true",

@@ -86,6 +86,8 @@ static void autopsy_signalled(const struct worker *w, const char *who, struct cr
     char place[CRASH_SYMBOL_MAX + CRASH_CODE_MAX + 64] = "";
     if (w->crashed) {
         autopsy_place(crash, place, sizeof place);
+    } else if (crash->signal == SIGKILL && w->over_memory) {
+        snprintf(place, sizeof place, ", by the kernel: its plugin was over sandbox.memory");
     } else if (crash->signal == SIGKILL) {
         snprintf(place, sizeof place, ", not sent by jobhost: out of memory, or killed by hand");
     }

@@ -1,9 +1,11 @@
 #include "supervisor/confine.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/rfc3339.h"
 #include "supervisor/host.h"
 #include "supervisor/pool_private.h"
 
@@ -97,4 +99,46 @@ int confine_note(struct pool *pool, const struct msg_note *m) {
                  pool->config->entry.name, note.facility, note.text);
     }
     return 0;
+}
+
+/* ------------------------------------------------------------------ control groups */
+
+static void confine_say(const struct config_sandbox *s, char *out, size_t cap) {
+    char memory[32];
+    size_format((uint64_t)s->memory, memory, sizeof memory);
+    int n = snprintf(out, cap, "of all its processes:");
+    if (s->memory > 0) {
+        n += snprintf(out + n, cap - (size_t)n, " memory %s,", memory);
+    }
+    if (s->cpu > 0) {
+        n += snprintf(out + n, cap - (size_t)n, " processors %.4g,", s->cpu);
+    }
+    if (s->pids > 0) {
+        n += snprintf(out + n, cap - (size_t)n, " pids %lld,", (long long)s->pids);
+    }
+    out[n - 1] = '\0';
+}
+
+void confine_begin(struct worker *w) {
+    struct pool *pool = w->pool;
+    const struct config_sandbox *s = &pool->config->sandbox;
+    char text[CGROUP_WHY_MAX] = "";
+    if (!cgroup_is_wanted(s)) {
+        return;
+    }
+    cgroup_sweep(&w->host->pools->cgroup, pool->config->entry.name);
+    int r = cgroup_enter(&w->host->pools->cgroup, pool->config->entry.name, s, w->pid, text);
+    w->grouped = r == 0 || r == -ENOTSUP;
+    if (r == 0) {
+        confine_say(s, text, sizeof text);
+    }
+    (void)confine_note(pool, &(struct msg_note){.facility = "cgroup",
+                                                .state = r == 0 ? MSG_NOTE_ON : MSG_NOTE_DEGRADED,
+                                                .text = text});
+}
+
+void confine_end(struct worker *w) {
+    if (w->grouped) {
+        w->over_memory = cgroup_leave(&w->host->pools->cgroup, w->pool->config->entry.name, w->pid);
+    }
 }

@@ -495,6 +495,7 @@ void pools_free(struct pools **pp) {
         crash_log_finish(&plugin->crash_log);
         rollback_forgive(plugin);
         gate_finish(&plugin->gate);
+        cgroup_sweep(&pools->cgroup, plugin->name);
         disk_finish(&plugin->disk);
         free(plugin->name);
         free(plugin);

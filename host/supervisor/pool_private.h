@@ -7,6 +7,7 @@
 #include "base/timer.h"
 #include "core/ready.h"
 #include "supervisor/attempt.h"
+#include "supervisor/cgroup.h"
 #include "supervisor/crash.h"
 #include "supervisor/disk.h"
 #include "supervisor/lane.h"
@@ -95,6 +96,7 @@ struct pools {
     uint32_t count;
     struct pool_list others; /* being tried, or draining */
     struct plugin_list plugins;
+    struct cgroup cgroup;
     struct worker_list flush; /* with packets to send when the loop's turn ends */
     struct event *flush_event;
 };

@@ -131,6 +131,7 @@ static void worker_exited(evutil_socket_t fd, short what, void *arg) {
         return;
     }
     w->reaped = true;
+    confine_end(w);
     (void)event_del(w->ev_pid);
     worker_wait_for_end(w);
     worker_gone(w);
@@ -313,12 +314,14 @@ struct worker *worker_spawn(struct pool *pool, struct err *e) {
     w->page = s.page;
     w->spawned_mono_ms = env_mono_ms(&host->env);
     w->spawned_us = w->seen_us = env_stopwatch_us();
+    confine_begin(w);
     if (worker_events(w) != 0 || worker_welcome(w) != 0 ||
         timer_set(host->timers, &w->start_timer,
                   w->spawned_mono_ms + pool->config->start_timeout_ms) != 0) {
         err_set(e, -ENOMEM, "out of memory");
         worker_kill(w, "it could not be set up");
         w->reaped = host->spawn->reap(w->pid, true, &w->end);
+        confine_end(w);
         worker_free(w);
         return NULL;
     }

@@ -66,6 +66,8 @@ struct worker {
     bool distrusted; /* it broke the protocol */
     bool knocked;    /* it tried to come in by the admin socket */
     bool killed_by_us;
+    bool grouped;         /* it has a control group                                       */
+    bool over_memory;     /* and the kernel killed in it for lack of memory               */
     bool for_memory;      /* it was killed for what it took                               */
     bool for_a_job;       /* it was terminated because one of its attempts would not stop */
     bool for_drain;       /* it was killed at the hard deadline of its generation's drain */

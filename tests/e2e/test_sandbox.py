@@ -129,6 +129,28 @@ def test_a_plugin_that_keeps_too_much_stops_until_there_is_room(roomy):
     assert roomy.read_log().count("plugin.disk") == 2
 
 
+# ---- control groups
+
+def test_limits_of_control_groups(caged):
+    """Where the host's group is delegated to it; elsewhere the plugin runs without, and it is said why."""
+    host = caged(sandbox={"memory": "100MiB", "cpu": 1.5, "pids": 40})
+    state, detail = notes(host)["cgroup"]
+    if state != "on":
+        assert state == "degraded" and "control group" in detail, detail
+        assert "facility=cgroup" in host.read_log()
+        assert ask(host, "fill 1") == "1" and "without cgroup" in Cli(host)("plugins")
+        pytest.skip(detail)
+    assert detail == "of all its processes: memory 100MiB, processors 1.5, pids 40"
+    job = host.wait_job(host.submit("cage.run", "eat 1000", retry={**SOON, "base": "1h"}), "scheduled")
+    assert job["error"]["class"] == "resource" and "sandbox.memory" in job["error"]["message"], job
+    host.act(job["id"], "cancel")
+    assert ask(host, "fill 1") == "1"
+
+
+def test_without_limits_there_is_no_group(caged):
+    assert "cgroup" not in notes(caged())
+
+
 # ---- system calls
 
 def test_no_program_is_run_unless_it_is_listed(caged):
