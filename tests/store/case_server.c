@@ -424,6 +424,73 @@ static void test_watched(void) {
     watch("", "jobs:klap:queue", "jobs:klap:processing", "jobs:klap:dlq");
 }
 
+/* Redis deletes a job that nobody sweeps, and what tells its queue with it: however its end was written, and whatever
+ * stands beside it in the call. */
+static void test_times_to_live(void) {
+    static const struct {
+        const char *queue;
+        bool stranger, log, fenced; // submitted by another host: not as one word
+        enum job_event event;
+        int64_t keep_ms;
+    } rows[] = {
+        {"klap", false, false, false, JOB_EV_SUCCEED, 3600000},
+        {"klap", false, false, false, JOB_EV_SUCCEED, 3600000},
+        {"klap", false, false, true, JOB_EV_SUCCEED, 3600000},
+        {"klap", false, false, false, JOB_EV_SUCCEED, 3600000},
+        {"plain", false, false, false, JOB_EV_SUCCEED, 3600000},
+        {"klap", false, false, false, JOB_EV_DIE, 3600000},
+        {"klap", true, false, false, JOB_EV_SUCCEED, 3600000},
+        {"klap", true, false, false, JOB_EV_DIE, 0},
+        {"klap", false, true, false, JOB_EV_DIE, 3600000},
+        {"plain", true, false, false, JOB_EV_SUCCEED, 3600000},
+        {"klap", true, true, false, JOB_EV_SUCCEED, 0},
+        {"klap", false, false, false, JOB_EV_SUCCEED, 0},
+        {"klap", false, false, false, JOB_EV_DIE, 0},
+    };
+    const struct store_queue_keys keys = {.queue = "klap", .prefix = "klap:"};
+    struct rig rig, other;
+    struct store_commit_item items[ARRAY_LEN(rows)];
+    rig_init(&rig);
+    rig.config.queues = &keys;
+    rig.config.queue_count = 1;
+    EXPECT_EQ_INT(0, rig_open(&rig));
+    rig_init_beside(&other, &rig);
+    other.config.queues = &keys;
+    other.config.queue_count = 1;
+    EXPECT_EQ_INT(0, rig_open(&other));
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        (void)rig_submit_plain(rows[i].stranger ? &other : &rig, rows[i].queue, "t");
+        const struct store_claimed *job = rig_claim_one(&rig, rows[i].queue, "t");
+        items[i] = rig_item(job, rows[i].event);
+        items[i].token += rows[i].fenced;
+        items[i].log_tail = bytes_of(rows[i].log ? "a line" : "");
+        items[i].keep_ms = rows[i].keep_ms;
+    }
+    struct store_commit commit = {.items = items, .count = ARRAY_LEN(rows)};
+    EXPECT_EQ_INT(0, rig_run(&rig, &commit.op, STORE_COMMIT));
+    store_op_finish(&commit.op);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const char *prefix = strcmp(rows[i].queue, "klap") == 0 ? "klap:" : "";
+        bool expires = rows[i].keep_ms > 0 && !rows[i].fenced;
+        char text[JOB_ID_TEXT + 1];
+        id_text(&items[i].id, text);
+        EXPECT_EQ_INT(rows[i].fenced ? -ESTALE : 0, items[i].status);
+        int64_t left = rig_redis("PTTL %sjob:%s", prefix, text);
+        int64_t index = rig_redis("PTTL jh:idx:%s", text);
+        EXPECT_EQ_INT(expires, left > rows[i].keep_ms + 840000 && left <= rows[i].keep_ms + 900000);
+        EXPECT_EQ_INT(expires, left != -1);
+        EXPECT_EQ_INT(*prefix == '\0' ? -2 : expires ? 1 : -1, index > 0 ? 1 : index);
+    }
+    EXPECT_EQ_INT(4, rig_redis("ZCARD klap:jobs:dlq"));
+    EXPECT_EQ_INT(2, rig_redis("ZCARD klap:jobs:dlq:expiry"));
+    EXPECT_EQ_INT(6, rig_redis("ZCARD klap:jobs:succeeded"));
+    EXPECT_EQ_INT(1, rig_redis("ZCARD klap:jobs:processing"));
+    EXPECT_EQ_INT(2, rig_redis("ZCARD jobs:plain:succeeded"));
+    rig_expect_sound(&rig);
+    rig_finish(&other);
+    rig_finish(&rig);
+}
+
 static void test_lists_of_priorities(void) {
     static const char *const lists[PRIORITY_COUNT] = {
         "klap:jobs:queue:high", "klap:jobs:queue:normal", "klap:jobs:queue:low"};
@@ -494,5 +561,6 @@ CASES(server_shared, ON_SHARED, {"servers that are refused, with words", test_re
       {"a server that stands still", test_stopped},
       {"each operation has its own time", test_stopped_apart},
       {"keys that others watch", test_watched},
+      {"how long the keys of ended jobs stay, by one call", test_times_to_live},
       {"a list for each priority", test_lists_of_priorities},
       {"only what is over has an end", test_ends_of_keys});
