@@ -461,6 +461,33 @@ static void test_result_budget(void) {
     rig_finish(&rig);
 }
 
+/* It is one for all queues, in one call too. */
+static void test_result_budget_of_queues(void) {
+    static const char *const queues[] = {"q1", "q2", "q1", "q2"};
+    static const int statuses[] = {0, 0, -EDQUOT, -EDQUOT};
+    static char data[400];
+    const struct store_result result = {.data = {data, sizeof data}};
+    struct rig rig;
+    struct store_commit_item items[ARRAY_LEN(queues)];
+    rig_init(&rig);
+    rig.config.budget[BUDGET_RESULTS] = 3 * sizeof data - 1;
+    EXPECT_EQ_INT(0, rig_open(&rig));
+    for (size_t i = 0; i < ARRAY_LEN(queues); i++) {
+        (void)rig_submit_plain(&rig, queues[i], "t");
+        items[i] = rig_item(rig_claim_one(&rig, queues[i], "t"), JOB_EV_SUCCEED);
+        items[i].result = &result;
+    }
+    struct store_commit commit = {.items = items, .count = ARRAY_LEN(items)};
+    EXPECT_EQ_INT(0, rig_run(&rig, &commit.op, STORE_COMMIT));
+    store_op_finish(&commit.op);
+    for (size_t i = 0; i < ARRAY_LEN(queues); i++) {
+        EXPECT_EQ_INT(statuses[i], items[i].status);
+    }
+    EXPECT_EQ_UINT(2 * sizeof data, rig_stats(&rig)->bytes[BUDGET_RESULTS]);
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
 static void test_parked(void) {
     struct rig rig;
     struct job_id id;
@@ -652,6 +679,7 @@ CASES(commit, ON_ALL, {"commits are fenced by token and number", test_fence},
       {"the history keeps what is known of a crash", test_crash_in_history},
       {"results, inline and replaced", test_results},
       {"the budget for results", test_result_budget},
+      {"the budget for results, of several queues by one call", test_result_budget_of_queues},
       {"parked jobs wait for event or time", test_parked},
       {"counters, progress and error are kept", test_counters_and_progress},
       {"items of a batch have their own fates: commit", test_batch},

@@ -469,6 +469,40 @@ static void test_budget_of_a_call(void) {
     fill_up(1);
 }
 
+/* One budget for all queues: that of one counts in another, in the same call already. */
+static void test_budget_of_queues(void) {
+    static const struct {
+        const char *queue, *tenant; // with one it is of another head, and as large
+        int status;
+    } rows[] = {{"q1", "a", 0},       {"q1", "a", 0},       {"q2", "a", 0},      {"q1", "b", 0},
+                {"q2", "a", -EDQUOT}, {"q3", "b", -EDQUOT}, {"q1", "a", -EDQUOT}};
+    struct rig rig;
+    struct job_spec specs[ARRAY_LEN(rows)];
+    struct store_submit_item items[ARRAY_LEN(rows)];
+    rig_start(&rig);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        specs[i] = rig_spec(&rig, rows[i].queue, "t");
+        specs[i].tenant = rows[i].tenant;
+        items[i] = (struct store_submit_item){.spec = &specs[i]};
+    }
+    EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(&rig, &specs[0]));
+    uint64_t one = rig_stats(&rig)->bytes[BUDGET_JOBS];
+    specs[0].id = rig_id(&rig);
+    rig_close(&rig);
+    rig.config.budget[BUDGET_JOBS] = 5 * one;
+    EXPECT_EQ_INT(0, rig_open(&rig));
+    (void)rig_stats(&rig);
+    struct store_submit submit = {.items = items, .count = ARRAY_LEN(items)};
+    EXPECT_EQ_INT(0, rig_run(&rig, &submit.op, STORE_SUBMIT));
+    store_op_finish(&submit.op);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        EXPECT_EQ_INT(rows[i].status, items[i].status);
+    }
+    EXPECT_EQ_UINT(5 * one, rig_stats(&rig)->bytes[BUDGET_JOBS]);
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
 static void test_key_without_life(void) {
     struct rig rig;
     struct store_submit_item other;
@@ -579,6 +613,7 @@ CASES(submit, ON_ALL, {"a job comes back as it was submitted", test_all_fields},
       {"dedup keys are listed and released", test_key_list},
       {"the budget for jobs, at the limit and one more", test_budget},
       {"the budget for jobs, of many by one call", test_budget_of_a_call},
+      {"the budget for jobs, of several queues by one call", test_budget_of_queues},
       {"a queue takes so many waiting jobs", test_max_waiting},
       {"a queue takes so many waiting jobs, by one call", test_max_waiting_of_a_call},
       {"a dedup key that ends with its job", test_key_without_life});

@@ -93,7 +93,7 @@ local function over(q, class, bytes)
         return false
     end
     local is = tonumber(redis.call('HGET', q.s .. 'bytes', class) or 0)
-    return is + (q.bytes and q.bytes[class] or 0) + bytes > room
+    return is + noted[class] + bytes > room
 end
 
 -- nil, or why it cannot be. `job`: numbers that the job has.

@@ -44,7 +44,7 @@ local function bytes_in_use(q)
     if not q.in_use then
         q.in_use = tonumber(redis.call('HGET', q.s .. 'bytes', 'jobs') or 0)
     end
-    return q.in_use + (q.bytes and q.bytes.jobs or 0)
+    return q.in_use + noted.jobs
 end
 
 local function waiting(q)

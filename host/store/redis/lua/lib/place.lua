@@ -46,9 +46,13 @@ local function note_count(q, type, priority, n)
     c.n = c.n + n
 end
 
+-- Bytes that this call has added to a queue, and to all of them: these count for the room of each, which its caller has
+-- made up from what they all had before (redis_store_put_room()).
+local noted = {jobs = 0, results = 0}
 local function note_bytes(q, class, n)
     q.bytes = q.bytes or {}
     q.bytes[class] = (q.bytes[class] or 0) + n
+    noted[class] = noted[class] + n
 end
 
 local function note_due(q, place, at)
