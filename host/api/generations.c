@@ -12,7 +12,8 @@ static void add_generation(struct buf *out, const struct pool_info *p) {
     json_kstr(out, "plugin", p->name);
     json_kint(out, "number", p->generation);
     json_kbool(out, "current", p->current);
-    json_kstr(out, "state", pool_state_name(p->state));
+    bool pinned = p->pinned && p->state == POOL_READY;
+    json_kstr(out, "state", pinned ? "pinned" : pool_state_name(p->state));
     json_kstr(out, "reason", p->fault);
     json_kstr(out, "build", p->build[0] == '\0' ? NULL : p->build);
     json_kstr(out, "sha256", p->sha256 == NULL || p->sha256[0] == '\0' ? NULL : p->sha256);

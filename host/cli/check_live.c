@@ -83,7 +83,8 @@ static const char *becomes(const struct asking *a, const char *type, uint32_t ve
 }
 
 static bool is_harmless(const char *what) {
-    return strcmp(what, "go_on") == 0 || strcmp(what, "restart") == 0;
+    return strcmp(what, "park") != 0 && strcmp(what, "fail") != 0 &&
+           strcmp(what, "no_handler") != 0;
 }
 
 static void add_job(struct asking *a, size_t state, const cJSON *job) {

@@ -103,11 +103,12 @@ struct config_plugin {
     int64_t threads;          /* run threads per process                     */
     int64_t start_timeout_ms; /* 10 s: load, ABI check, create()             */
     int64_t drain_soft_ms, drain_hard_ms;
-    int64_t probation_ms;  /* of new code; 0 = none                       */
-    int64_t grace_ms;      /* from cancel to SIGTERM, 10 s                */
-    int64_t max_rss;       /* bytes; 0 = none                             */
-    const char *isolation; /* "worker" | "process"                        */
-    const char **exec;     /* programs it may run                         */
+    int64_t probation_ms;   /* of new code; 0 = none                       */
+    int64_t pin_max_age_ms; /* of a pinned generation                     */
+    int64_t grace_ms;       /* from cancel to SIGTERM, 10 s                */
+    int64_t max_rss;        /* bytes; 0 = none                             */
+    const char *isolation;  /* "worker" | "process"                        */
+    const char **exec;      /* programs it may run                         */
     size_t exec_count;
     struct config_sandbox sandbox;
     struct plugin_breaker_rules breaker;

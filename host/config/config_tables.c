@@ -301,6 +301,9 @@ static const struct config_field plugin_rows[] = {
      .doc = "On reload: new code of which three jobs crash in that time (and before 20 jobs have "
             "ended) is "
             "rolled back. 0s: never."},
+    {"pin_max_age", CONFIG_DURATION, FIELD_LIVE, AT(config_plugin, pin_max_age_ms),
+     .fallback = "7d", .min = 1000, .max = YEAR,
+     .doc = "How long an old build stays for jobs with `state_policy: pin`; then they park."},
     {"grace", CONFIG_DURATION, FIELD_LIVE, AT(config_plugin, grace_ms), .fallback = "10s",
      .max = HOUR, .doc = "From asking a job to stop to SIGTERM."},
     {"max_rss", CONFIG_SIZE, FIELD_LIVE, AT(config_plugin, max_rss), .fallback = "0B",

@@ -128,6 +128,9 @@ static void say_parked(const struct job_facts *f, int64_t now_ms, struct reason 
     bool named = f->wait_key != NULL && f->wait_key[0] != '\0';
     if (f->park == PARK_STATE_VERSION && f->steps_version != 0) {
         skew_say(f->resumes, f->steps_version, f->state_policy, f->pool, r->detail);
+    } else if (f->park == PARK_PIN_UNAVAILABLE && f->steps_version != 0) {
+        SAY(r, "%s, or has enough to do: its steps are of version %" PRIu32, text,
+            f->steps_version);
     } else {
         SAY(r, named ? "%s \"%s\"" : "%s", text, f->wait_key);
     }

@@ -9,6 +9,7 @@
 #include "supervisor/host.h"
 #include "supervisor/hub.h"
 #include "supervisor/meet.h"
+#include "supervisor/pins.h"
 #include "supervisor/pool_private.h"
 
 enum {
@@ -261,6 +262,7 @@ void dispatch_run(struct host *host) {
         dispatch_place(host->pools->items[i]);
     }
     gates_look(host);
+    pins_place(host);
     pools_flush(host->pools); // workers begin before the store's thread wants the processor
     commits_flush(host);
     if (dispatch_may_claim(host)) {

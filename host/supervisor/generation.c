@@ -124,6 +124,14 @@ static void drain(struct pool *pool) {
     }
 }
 
+void generation_retire(struct pool *pool) {
+    pool->trial = NULL;
+    pool->state = POOL_DRAINING;
+    pool_hold(pool);
+    drain(pool);
+    pool_release(pool);
+}
+
 // It has `grace` to save what it has, whatever its deadlines are.
 static void hurry(struct pool *pool) {
     pool->drain_hurried = true;

@@ -27,6 +27,9 @@ struct pool *generation_try(struct host *host, struct config *owner,
 /* It is not wanted any more: its workers end, and trial is told nothing. */
 void generation_abandon(struct pool *pool);
 
+/* One that serves nobody any more drains. */
+void generation_retire(struct pool *pool);
+
 /* From now on these serve, in this order: those that do so already, and such as were tried with success. Who serves and is
  * not among them drains. Takes `items`, which has been malloc'd, over. All in one turn of the loop. */
 void pools_serve(struct pools *pools, struct pool **items, uint32_t count);

@@ -16,6 +16,7 @@
 #include "supervisor/hub.h"
 #include "supervisor/jobs.h"
 #include "supervisor/orphans.h"
+#include "supervisor/pins.h"
 #include "supervisor/pool_private.h"
 #include "supervisor/ready.h"
 #include "supervisor/release.h"
@@ -78,6 +79,7 @@ static void host_join(struct host *host) {
 static void host_run_on(struct host *host) {
     host->phase = HOST_RUNNING;
     (void)pools_start(host->pools);
+    pins_run(host);
     upkeep_run(host);
     ready_run(host);
     serve_begin(host);
@@ -138,13 +140,14 @@ int host_open(struct host *host, bool safe, struct err *e) {
     host->takeover = takeover_new(host);
     host->release = release_new(host);
     host->orphans = orphans_new(host);
+    host->pins = pins_new(host);
     host->shutdown = shutdown_new(host);
     if (host->timers == NULL || host->net_timers == NULL || host->hub == NULL ||
         host->stats == NULL || host->ready == NULL || host->commits == NULL ||
         host->upkeep == NULL || host->reload == NULL || host->beat == NULL ||
         host->takeover == NULL || host->release == NULL || host->orphans == NULL ||
-        host->shutdown == NULL || dispatch_new(host, safe, &host->dispatch) != 0 ||
-        pools_new(host, &host->pools) != 0) {
+        host->pins == NULL || host->shutdown == NULL ||
+        dispatch_new(host, safe, &host->dispatch) != 0 || pools_new(host, &host->pools) != 0) {
         return err_set(e, -ENOMEM, "out of memory");
     }
     r = side_thread_new(host->base, "disk", &host->disk, e);
@@ -184,6 +187,7 @@ void host_close(struct host *host) {
     pools_free(&host->pools);
     reload_free(&host->reload);
     shutdown_free(&host->shutdown);
+    pins_free(&host->pins);
     orphans_free(&host->orphans);
     release_free(&host->release);
     takeover_free(&host->takeover);

@@ -54,6 +54,7 @@ struct boot;
 struct takeover;
 struct release;
 struct orphans;
+struct pins;
 struct spawn_ops;
 
 enum host_phase { HOST_STARTING, HOST_RUNNING, HOST_DRAINING, HOST_STOPPED };
@@ -100,6 +101,7 @@ struct host {
     struct takeover *takeover;
     struct release *release;
     struct orphans *orphans;
+    struct pins *pins;
     struct server *server;       /* every door; see serve.h                             */
     struct inherited *inherited; /* sockets that the process was started with; NULL = none */
     struct serve *serve;         /* what the doors need; serve.h's own                  */

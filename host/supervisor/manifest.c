@@ -112,7 +112,7 @@ static bool manifest_has(const struct pool *pool, const char *handler) {
 static bool is_being_replaced(const struct pools *pools, const struct pool *pool) {
     const struct pool *other;
     TAILQ_FOREACH(other, &pools->others, link) {
-        if (other->plugin == pool->plugin && other->trial != NULL) {
+        if (other->plugin == pool->plugin && other->trial != NULL && !other->pinned) {
             return true;
         }
     }
@@ -131,7 +131,8 @@ static const struct pool *manifest_rival(const struct pool *pool, const char *ha
         }
     }
     TAILQ_FOREACH(other, &pools->others, link) {
-        if (other->plugin != pool->plugin && other->trial != NULL && manifest_has(other, handler)) {
+        if (other->plugin != pool->plugin && other->trial != NULL && !other->pinned &&
+            manifest_has(other, handler)) {
             return other;
         }
     }
@@ -139,7 +140,7 @@ static const struct pool *manifest_rival(const struct pool *pool, const char *ha
 }
 
 bool manifest_bind(struct pool *pool, struct buf *ret_problems) {
-    for (size_t i = 0; i < pool->manifest.handler_count; i++) {
+    for (size_t i = 0; i < pool->manifest.handler_count && !pool->pinned; i++) {
         const struct pool *rival = manifest_rival(pool, pool->manifest.handlers[i].name);
         if (rival != NULL) {
             buf_printf(ret_problems, "handler %s is already provided by plugin %s (%s)",

@@ -1,6 +1,7 @@
 #include "supervisor/meet.h"
 
 #include "supervisor/host.h"
+#include "supervisor/pins.h"
 #include "supervisor/pool_private.h"
 
 // Once a type, version and generation: there may be a hundred thousand of them.
@@ -26,6 +27,9 @@ bool meet_refuses(struct attempt *a) {
     char why[SKEW_WHY_MAX];
     if (skew == SKEW_NONE) {
         return false;
+    }
+    if (skew == SKEW_PIN && pins_take(a)) {
+        return true;
     }
     skew_say(own, a->job->steps_version, policy, pool->config->entry.name, why);
     meet_log(a, pool, skew, why);

@@ -5,6 +5,7 @@
  *     park     parked (state_version) until release.h finds code that resumes them, or until its deadline
  *     restart  queued again, without its steps
  *     fail     dead, code state_version
+ *     pin      held by a generation of the code that wrote them (pins.h); without one parked (pin_unavailable)
  *
  * Loop thread only. */
 #ifndef JOBHOST_SUPERVISOR_MEET_H
@@ -14,7 +15,8 @@
 
 #include "supervisor/attempt.h"
 
-/* Of an attempt that its lane's pool is about to hold. True: it does not run, and is on its way to the store. */
+/* Of an attempt that its lane's pool is about to hold. True: it is held elsewhere, or does not
+ * run and is on its way to the store. */
 bool meet_refuses(struct attempt *a);
 
 #endif

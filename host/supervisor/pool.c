@@ -10,6 +10,7 @@
 #include "supervisor/generation.h"
 #include "supervisor/host.h"
 #include "supervisor/manifest.h"
+#include "supervisor/pins.h"
 #include "supervisor/pool_private.h"
 #include "supervisor/release.h"
 #include "supervisor/rollback.h"
@@ -411,6 +412,7 @@ bool pools_starting(const struct pools *pools) {
 }
 
 void pools_drain(struct pools *pools) {
+    pins_drain(pools->host);
     generations_drain(pools);
     for (uint32_t i = 0; i < pools->count; i++) {
         struct pool *pool = pools->items[i];

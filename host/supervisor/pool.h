@@ -21,6 +21,7 @@
 #include "supervisor/pool_breaker.h"
 
 struct host;
+struct pool;
 struct pools;
 struct stats_words;
 struct crash_log;
@@ -79,6 +80,7 @@ struct pool_info {
     } total;                             /* of all generations of the plugin */
     int64_t since_ms;                    /* wall; when its code was loaded; 0 = not yet */
     bool current;                        /* it serves */
+    bool pinned;                         /* it stays for jobs of old steps */
     uint32_t generation;                 /* number of this build and configuration */
     const char *last_crash;              /* one line, or NULL                  */
     const struct pool_note *notes;       /* of its sandbox */
@@ -95,6 +97,9 @@ uint32_t pools_count(const struct pools *pools);
 uint32_t pools_generations(const struct pools *pools);
 /* Snapshot for the API, of any of them; borrowed until the loop turns. */
 void pools_info(struct host *host, uint32_t index, struct pool_info *ret_info);
+
+/* The handler of one generation; NULL = it has none of that type. */
+const struct pool_handler *pool_find_handler(const struct pool *pool, const char *type);
 
 /* The build that serves this type now; NULL = none does. */
 const char *pools_build(const struct pools *pools, const char *type);

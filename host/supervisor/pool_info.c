@@ -71,6 +71,7 @@ void pools_info(struct host *host, uint32_t index, struct pool_info *ret) {
                   .exits = &pool->plugin->exits},
         .since_ms = pool->since_ms,
         .current = is_current,
+        .pinned = pool->pinned,
         .generation = pool->number,
         .last_crash = pool->last_crash[0] == '\0' ? NULL : pool->last_crash,
     };
@@ -91,7 +92,7 @@ void pools_info(struct host *host, uint32_t index, struct pool_info *ret) {
     }
 }
 
-static const struct pool_handler *pool_find_handler(const struct pool *pool, const char *type) {
+const struct pool_handler *pool_find_handler(const struct pool *pool, const char *type) {
     for (size_t h = 0; h < pool->manifest.handler_count; h++) {
         if (strcmp(pool->manifest.handlers[h].name, type) == 0) {
             return &pool->manifest.handlers[h];

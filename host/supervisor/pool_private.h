@@ -79,6 +79,7 @@ struct pool {
     struct timer drain_timer; /* its soft deadline, then its hard one */
     bool drain_asked;         /* the soft one is over */
     bool drain_hurried;       /* newer ones want its place */
+    bool pinned;              /* it takes jobs of old steps alone (pins.h) */
     bool served;              /* before it drained */
     uint64_t jobs_done, crashes, restarts;
     struct progress progress; /* ready.c's */

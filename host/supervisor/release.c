@@ -8,6 +8,7 @@
 #include "core/skew.h"
 #include "supervisor/host.h"
 #include "supervisor/patrol.h"
+#include "supervisor/pins.h"
 #include "supervisor/pool.h"
 
 enum { RELEASE_PAUSE_MS = 1000 };
@@ -16,11 +17,12 @@ struct release {
     struct patrol patrol;
     const struct round *round; // NULL: none is under way
     bool again;                // another build came up meanwhile
+    uint32_t pinned;           // jobs woken for a pinned generation in this round
 };
 
-static bool is_quarantined_elsewhere(const struct host *host, const struct store_job *job,
+static bool is_quarantined_elsewhere(struct release *r, const struct store_job *job,
                                      struct jobs_act *act, char why[PATROL_WHY_MAX]) {
-    const char *build = pools_build(host->pools, job->spec.type);
+    const char *build = pools_build(r->patrol.host->pools, job->spec.type);
     if (build == NULL || job->build == NULL || strcmp(build, job->build) == 0) {
         return false;
     }
@@ -30,16 +32,20 @@ static bool is_quarantined_elsewhere(const struct host *host, const struct store
     return true;
 }
 
-// It would not be parked for that again.
-static bool is_skewed_no_more(const struct host *host, const struct store_job *job,
-                              struct jobs_act *act, char why[PATROL_WHY_MAX]) {
+// It would not be parked for that again. A pinned generation is sent no more than it can take.
+static bool is_skewed_no_more(struct release *r, const struct store_job *job, struct jobs_act *act,
+                              char why[PATROL_WHY_MAX]) {
+    const struct host *host = r->patrol.host;
     const char *type = job->spec.type, *plugin;
     const struct pool_handler *h = pools_handler(host->pools, type, &plugin, NULL);
     enum skew_policy policy = config_job(host->config, type)->state_policy;
-    enum skew stays = job->park == PARK_PIN_UNAVAILABLE ? SKEW_PIN : SKEW_PARK;
-    if (h == NULL || skew_decide(&h->state, job->steps_version, policy) == stays) {
+    enum skew skew = h == NULL ? SKEW_PARK : skew_decide(&h->state, job->steps_version, policy);
+    bool pinned = skew == SKEW_PIN && job->park == PARK_PIN_UNAVAILABLE;
+    if (h == NULL || skew == SKEW_PARK ||
+        (pinned && r->pinned >= pins_room(host, type, job->steps_version))) {
         return false;
     }
+    r->pinned += pinned;
     skew_say(&h->state, job->steps_version, policy, plugin, why);
     act->action = JOBS_WAKE;
     act->rev = job->rev;
@@ -48,7 +54,7 @@ static bool is_skewed_no_more(const struct host *host, const struct store_job *j
 
 static const struct round {
     struct store_filter filter;
-    bool (*is_due)(const struct host *host, const struct store_job *job, struct jobs_act *act,
+    bool (*is_due)(struct release *r, const struct store_job *job, struct jobs_act *act,
                    char why[PATROL_WHY_MAX]);
     const char *event; // for the log
 } rounds[] = {
@@ -65,12 +71,13 @@ static const struct round {
 
 static bool judge(struct patrol *p, const struct store_job *job, struct jobs_act *act,
                   char why[PATROL_WHY_MAX]) {
-    const struct release *r = CONTAINER_OF(p, struct release, patrol);
-    return r->round->is_due(p->host, job, act, why);
+    struct release *r = CONTAINER_OF(p, struct release, patrol);
+    return r->round->is_due(r, job, act, why);
 }
 
 static void begin(struct release *r) {
     r->again = false;
+    r->pinned = 0;
     r->round = rounds;
     patrol_go(&r->patrol, &r->round->filter, RELEASE_PAUSE_MS); // so that what starts has settled
 }

@@ -13,6 +13,8 @@
 #include "supervisor/host.h"
 #include "supervisor/libraries.h"
 #include "supervisor/orphans.h"
+#include "supervisor/pin_file.h"
+#include "supervisor/pins.h"
 #include "supervisor/rollback.h"
 #include "supervisor/sd_notify.h"
 #include "supervisor/serve.h"
@@ -290,6 +292,15 @@ static void on_orphans(void *arg, const struct orphan *items, size_t count) {
 
 /* ------------------------------------------------------------------ the switch */
 
+static void pin_replaced(const struct reload *r) {
+    for (size_t i = 0; i < r->count; i++) {
+        const struct item *it = &r->items[i];
+        if (it->serving != NULL && it->next != NULL && it->serving->state == POOL_READY) {
+            pins_note(r->host, it->serving, it->next);
+        }
+    }
+}
+
 static void serve(struct reload *r) {
     struct pools *pools = r->host->pools;
     r->tried_us = env_stopwatch_us();
@@ -321,6 +332,7 @@ static void serve(struct reload *r) {
     host_configure_log(r->host);
     lane_configure_all(r->host);
     make_report(r); // of those that go some have no worker, and are freed at once
+    pin_replaced(r);
     pools_serve(pools, items, count);
     serve_reload(r->host);
     r->phase = COUNTING;
@@ -568,7 +580,7 @@ static void note_used(struct reload *r) {
     const struct pool *pool;
     r->used_count = 0;
     free(r->used);
-    r->used = calloc(pools_generations(pools) + 1, sizeof *r->used);
+    r->used = calloc(pools_generations(pools) + PINS_MAX + 1, sizeof *r->used);
     for (uint32_t i = 0; r->used != NULL && i < pools->count; i++) {
         r->used[r->used_count++] = used_by(pools->items[i], true);
     }
@@ -576,6 +588,11 @@ static void note_used(struct reload *r) {
         if (r->used != NULL) {
             r->used[r->used_count++] = used_by(pool, false);
         }
+    }
+    const char *sha256;
+    for (size_t i = 0; r->used != NULL && (sha256 = pins_sha256(r->host, i)) != NULL; i++) {
+        struct used *u = &r->used[r->used_count++];
+        (void)snprintf(u->sha256, sizeof u->sha256, "%s", sha256);
     }
 }
 

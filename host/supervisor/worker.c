@@ -430,7 +430,7 @@ static int worker_send_job(struct worker *w, const struct attempt *a) {
     }
     return msg_job_put(out, a->slot,
                        &(struct msg_job){
-                           .handler = a->lane->handler,
+                           .handler = a->handler,
                            .attempt = (uint32_t)job->counters.attempts + 1,
                            .id = id,
                            .dedup_key = spec->dedup_key,
@@ -453,18 +453,26 @@ static int worker_send_job(struct worker *w, const struct attempt *a) {
                        });
 }
 
+/* A pinned generation has a manifest of its own. */
+static uint32_t worker_handler(const struct worker *w, const struct attempt *a) {
+    const struct pool_manifest *m = &w->pool->manifest;
+    const struct pool_handler *h =
+        w->pool == a->lane->pool ? NULL : pool_find_handler(w->pool, a->lane->type);
+    return h == NULL ? a->lane->handler : (uint32_t)(h - m->handlers);
+}
+
 bool worker_place(struct worker *w, struct attempt *a) {
     if (!worker_has_room(w, a)) {
         return false;
     }
     (void)fault(FAULT_CLAIM_BEFORE_DISPATCH);
     a->slot = worker_new_slot(w);
+    a->handler = worker_handler(w, a);
     if (worker_send_job(w, a) != 0) {
         return false;
     }
     (void)fault(FAULT_DISPATCH_AFTER_SEND);
     a->worker = w;
-    a->handler = a->lane->handler;
     a->pid = w->pid;
     a->asking = false;
     a->placed_mono_ms = a->recalled_mono_ms = env_mono_ms(&w->host->env);

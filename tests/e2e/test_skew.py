@@ -8,6 +8,7 @@ import pytest
 from lib import build
 from lib.builds import Builds, reload
 from lib.cli import Cli
+from lib.clock import Clock
 from lib.procs import wait_until
 from lib.redis import Redis
 
@@ -327,3 +328,129 @@ def test_plugin_check(make_host, builds):
     assert cli.raw("plugin", "check", build.plugin("noop")).returncode == 0  # another plugin
     assert cli.error("plugin", "check", build.plugin(ALONE), "--socket", "/nowhere", status=3)
     assert host.job(fresh)["state"] == "queued"
+
+
+def pinned(host):
+    """Generations that stay for jobs of old steps."""
+    return [g for g in host.get("/v1/generations")["items"] if g["state"] == "pinned"]
+
+
+def remembered(host):
+    with open(os.path.join(host.state_dir, "run", "pins.json"), encoding="utf-8") as text:
+        return text.read()
+
+
+def wait_pinned(host, count):
+    wait_until(lambda: len(pinned(host)) == count, build.PATIENCE_S, lambda: f"{count} pinned: {host.get('/v1/generations')}")
+    return pinned(host)
+
+
+def test_pin(make_host, builds, folder):
+    """A job ends on the code that wrote its steps, also after a restart of the host; that goes when its last job has."""
+    clock = Clock.create(f"{folder}/clock")
+    builds.put(V1)
+    host = make_host(config_of(builds, "pin"), env={"JOBHOST_TEST_CLOCK": clock.path})
+    host.start()
+    first, second, third = waiting(host, 3)
+    replace(host, builds, ALONE)
+    [old] = wait_pinned(host, 1)
+    assert not old["current"]
+    go(host, first)
+    assert finished(host, first) == "1 1"
+    [fresh] = waiting(host)  # new jobs go to the new code
+    assert host.job(fresh)["steps"]["state_version"] == 2
+    for _ in range(4):  # more builds than snapshots that are kept for nobody
+        builds.again(ALONE)
+        reload(host)
+    host.restart()
+    assert wait_pinned(host, 1)[0]["sha256"] == old["sha256"]
+    go(host, second)
+    assert finished(host, second) == "1 1"
+    host.end_worker(wait_pinned(host, 1)[0]["workers"][0]["pid"])  # another one takes its place
+    go(host, third)
+    assert finished(host, third) == "1 1"
+
+    def looked():
+        clock.advance(61_000)
+        return not pinned(host)
+    wait_until(looked, build.PATIENCE_S, "nobody needs it any more")
+    wait_until(lambda: old["sha256"] not in remembered(host), build.PATIENCE_S, "nor is it remembered")
+    go(host, fresh)
+    assert finished(host, fresh) == "2 2"
+    assert "pinned" not in Cli(host)("generations")
+    host.stop()
+    clock.close()
+
+
+def test_pin_many(make_host, builds):
+    """More jobs than it holds at once: the others park, and are woken when it has room."""
+    builds.put(V1)
+    host = make_host(config_of(builds, "pin"))
+    host.start()
+    jobs = waiting(host, 130)
+    replace(host, builds, ALONE)
+    wait_pinned(host, 1)
+    assert re.search(r"stateful +\d+ \(old\) +pinned", Cli(host)("generations"))
+    for job in jobs:
+        go(host, job)
+    for job in jobs:
+        assert finished(host, job) == "1 1"
+    host.assert_sound()
+
+
+@pytest.mark.parametrize("why", ["age", "snapshot"])
+def test_pin_is_over(make_host, builds, folder, why):
+    """After its time, and when its snapshot is gone; a build that resumes the steps wakes its jobs."""
+    clock = Clock.create(f"{folder}/clock")
+    builds.put(V1)
+    config = config_of(builds, "pin")
+    config["plugins"]["stateful"]["pin_max_age"] = "1h"
+    host = make_host(config, env={"JOBHOST_TEST_CLOCK": clock.path})
+    host.start()
+    job, other = waiting(host, 2)
+    replace(host, builds, ALONE)
+    [old] = wait_pinned(host, 1)
+    if why == "age":
+        clock.advance(3_600_000)
+        wait_pinned(host, 0)
+    else:
+        host.stop()
+        os.unlink(os.path.join(host.state_dir, "run", "so", f"{old['sha256']}.so"))
+        host.start()
+        assert "its snapshot is gone" in host.read_log()
+    go(host, job)
+    wait_state(host, job, "parked", "pin_unavailable")
+    assert "its steps are of version 1" in host.explain(job)["parked"]
+    replace(host, builds, RESUMES)
+    assert finished(host, job) == "1 2"
+    go(host, other)
+    assert finished(host, other) == "1 2"
+    host.stop()
+    clock.close()
+
+
+def test_pin_on_redis(make_host, builds, folder, redis):
+    """A pin is a host's own: what another host has parked comes to it when it looks around."""
+    clock = Clock.create(f"{folder}/clock")
+    builds.put(V1)
+    config, env = config_of(builds, "pin", store={"url": f"unix:{redis.socket}"}), {"JOBHOST_TEST_CLOCK": clock.path}
+    host = make_host(config, env=env)
+    host.start()
+    jobs = waiting(host, 20)
+    replace(host, builds, ALONE)
+    wait_pinned(host, 1)
+    other = make_host(config, name="other", env=env)
+    other.start()
+    assert not pinned(other)
+    for job in jobs:
+        go(other, job)
+
+    def done():
+        clock.advance(61_000)
+        return all(host.job(job)["state"] == "succeeded" for job in jobs)
+    wait_until(done, build.PATIENCE_S, lambda: f"all have ended: {[host.job(job)['state'] for job in jobs]}")
+    assert {host.result(job) for job in jobs} == {b"1 1"}
+    host.assert_sound()
+    other.stop()
+    host.stop()
+    clock.close()
