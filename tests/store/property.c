@@ -47,7 +47,8 @@ struct model_key {
 
 struct model {
     struct rig rig;
-    struct redis_proxy *proxy; /* to a shared store */
+    struct rig other;          /* shared stores: a host that submits, too */
+    struct redis_proxy *proxy; /* to a shared store                       */
     struct model_job jobs[MODEL_JOBS];
     size_t count;
     struct model_key keys[MODEL_QUEUES][MODEL_KEYS];
@@ -239,7 +240,13 @@ static void do_submit(struct model *m) {
         kind = dice(m, 4) == 0 ? any_kind(m) : kind;
         want[i] = make_item(m, &kind, &specs[i], &items[i]);
     }
-    bool again = run_twice(m, &submit.op, STORE_SUBMIT);
+    bool again = false;
+    if (m->other.open && dice(m, 3) == 0) {
+        m->other.now = m->rig.now;
+        (void)agree(m, rig_run(&m->other, &submit.op, STORE_SUBMIT) == 0, "another's submission");
+    } else {
+        again = run_twice(m, &submit.op, STORE_SUBMIT);
+    }
     for (size_t i = 0; i < submit.count; i++) {
         int got = items[i].status < 0 ? items[i].status : (int)items[i].verdict;
         bool twice = again && want[i] == SUBMIT_NEW && got == SUBMIT_REPEATED;
@@ -790,6 +797,12 @@ static void test_model(void) {
         m.proxy = redis_proxy_new(path, rig_server()->socket);
     }
     (void)EXPECT_EQ_INT(0, rig_open(&m.rig));
+    if (rig_is_shared()) {
+        rig_init_beside(&m.other, &m.rig);
+        m.other.config.queues = &prefixed;
+        m.other.config.queue_count = 1;
+        (void)EXPECT_EQ_INT(0, rig_open(&m.other));
+    }
     for (int q = 0; q < MODEL_QUEUES; q++) {
         for (int k = 0; k < MODEL_KEYS; k++) {
             m.keys[q][k].holder = -1;
@@ -806,6 +819,9 @@ static void test_model(void) {
         }
     }
     rig_expect_sound(&m.rig);
+    if (m.other.open) {
+        rig_finish(&m.other);
+    }
     rig_close(&m.rig);
     if (m.proxy != NULL) {
         redis_proxy_free(&m.proxy);
