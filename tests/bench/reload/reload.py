@@ -33,6 +33,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 PROCESSES, JOBS = 4096, 1 << 20
 HEAD, PROCESS = struct.Struct("=QQ"), struct.Struct("=qqqq")  # of samples in reload_plugin.c
+PATIENCE_S = 60  # with a host that is broken
 RATE, LONG_MS, LONG_AT_ONCE = 200, 30_000, 3
 
 
@@ -64,6 +65,16 @@ class Samples:
 def percentile(values, share):
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def until(probe, what, pause=0.0):
+    """The first true answer of probe()."""
+    end = time.monotonic() + PATIENCE_S
+    while not (answer := probe()):
+        if time.monotonic() > end:
+            raise TimeoutError(f"not within {PATIENCE_S} s: {what}")
+        time.sleep(pause)
+    return answer
 
 
 def emit(metric, values, unit, **extra):
@@ -98,19 +109,19 @@ class Bench:
 
     def settled(self):
         """Only one generation is there, with all its workers."""
-        while len(self.host.get("/v1/generations")["items"]) != 1 or len(self.host.workers("reload")) != self.workers:
-            time.sleep(0.005)
+        until(lambda: len(self.host.get("/v1/generations")["items"]) == 1 and len(self.host.workers("reload")) == self.workers,
+              "one generation with all its workers", 0.005)
 
     def sandbox(self):
         return {n["facility"]: n["state"] for n in self.host.plugins()["reload"]["sandbox"]}
 
     def read_ms(self):
         """Of the last reload, as the log has it."""
-        while True:
+        def told():
             found = re.findall(r"reload\.done cause=SIGHUP .*read_us=(\d+)", self.host.read_log())
-            if len(found) == self.reloads:
-                return int(found[-1]) / 1000
-            time.sleep(0.001)
+            return found if len(found) == self.reloads else None
+
+        return int(until(told, "reload.done in the log", 0.001)[-1]) / 1000
 
     def reload(self):
         """Milliseconds by phase."""
@@ -119,8 +130,7 @@ class Bench:
         self.reloads += 1
         begin = time.monotonic_ns()
         self.host.send(signal.SIGHUP)
-        while not any(first for *_, first in self.samples.processes(known)):
-            self.mark()
+        until(lambda: self.mark() or any(first for *_, first in self.samples.processes(known)), "a job on new code")
         made = self.samples.processes(known)
         loaded, created = min((created, loaded) for _, loaded, created, _ in made)[::-1]
         last, first = max(created for _, _, created, _ in made), min(first for *_, first in made if first)
