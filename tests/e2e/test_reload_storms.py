@@ -240,6 +240,25 @@ def test_requests_while_a_canary_hangs(make_host, folder):
     assert host.result(job).startswith(b"2.0.0:")
 
 
+@pytest.mark.parametrize("how", ["kill", "stop"])
+def test_the_host_ends_while_a_canary_hangs(make_host, folder, how):
+    """With all that it has started, and the next one begins with what is there then."""
+    builds = Builds(folder)
+    builds.put("ok-v1")
+    host = make_host({"plugins": {"ok": {"file": builds.path, "start_timeout": "1h"}}})
+    host.start()
+    builds.put("create-hang")
+    host.send(signal.SIGHUP)
+    wait_until(lambda: len(workers_of(host.pid)) == 2, build.PATIENCE_S, "the canary is there")
+    getattr(host, how)()  # sees to it that no worker is left after three seconds
+    builds.put("ok-v2")
+    host.start()
+    job = host.submit("ok.run", "x")
+    host.wait_job(job)
+    assert host.result(job).startswith(b"2.0.0:")
+    settled(host, 1)
+
+
 # ---- two hours
 
 @pytest.fixture
