@@ -108,8 +108,10 @@ void gates_settle(struct lane *lane, uint32_t asked, uint32_t got, bool sated) {
         if (g->left <= 0 || (sated && !g->closed && !gate_has_waiting(lane->host, g))) {
             gate_release(lane->host, g, (enum gate_scope)s, names[s]);
         }
+        if (s == GATE_QUEUE) {
+            queue_update(lane->queue); // it may have room again
+        }
     }
-    queue_update(lane->queue);
 }
 
 /* ------------------------------------------------------------------ as time goes by */
