@@ -391,10 +391,13 @@ def test_pin_many(make_host, builds):
     replace(host, builds, ALONE)
     wait_pinned(host, 1)
     assert re.search(r"stateful +\d+ \(old\) +pinned", Cli(host)("generations"))
+    host.post("/v1/queues/stateful/pause", {"why": "a test"})
     for job in jobs:
         go(host, job)
+    host.post("/v1/queues/stateful/resume")
     for job in jobs:
         assert finished(host, job) == "1 1"
+    assert audited(host, "job.wake")  # some had to wait
     host.assert_sound()
 
 

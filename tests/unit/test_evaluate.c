@@ -230,10 +230,52 @@ static void test_names(void) {
     EXPECT_NULL(reason_code_name(REASON_COUNT));
 }
 
+static void expect_words(struct job_facts f, const char *words) {
+    struct reason r = {.code = REASON_COUNT};
+    EXPECT_EQ_UINT(1, evaluate(&f, NOW, &r, 1));
+    EXPECT_EQ_INT(REASON_PARKED, r.code);
+    EXPECT_EQ_STR(words, r.detail);
+}
+
+// Both versions, as they are now and not as they were when it was parked.
+static void test_steps(void) {
+    struct skew_handler h = {.version = 3, .oldest = 3};
+    struct job_facts f = free_job();
+    f.state = JOB_PARKED;
+    f.park = PARK_STATE_VERSION;
+    f.steps_version = 1;
+    f.resumes = &h;
+    expect_words(f, "its steps were written by version 1, plugin \"crawl\" has 3");
+    h.oldest = 2;
+    expect_words(
+        f, "its steps were written by version 1, plugin \"crawl\" has 3 and resumes those since 2");
+    f.state_policy = SKEW_POLICY_RESTART;
+    expect_words(f, "its steps were written by version 1, plugin \"crawl\" has 3 and resumes those "
+                    "since 2; state_policy is restart, but the handler does not allow that");
+    h.oldest = 1;
+    expect_words(f, "its steps were written by version 1, plugin \"crawl\" has 3 and resumes those "
+                    "since 1: it is about to go on");
+    f.park = PARK_PIN_UNAVAILABLE;
+    expect_words(f, "the host or build it is tied to is not there, or has enough to do: its steps "
+                    "are of version 1");
+    f.steps_version = 0; // of an older store: not known
+    f.park = PARK_STATE_VERSION;
+    expect_words(f, "its steps were written by other code than is loaded now");
+    f.steps_version = 1;
+    f.resumes = NULL;
+    f.has_handler = false;
+    struct reason r[2];
+    EXPECT_EQ_UINT(2, evaluate(&f, NOW, r, 2));
+    EXPECT_EQ_STR("its steps were written by version 1, and no loaded plugin has its handler",
+                  r[0].detail);
+    EXPECT_EQ_INT(REASON_NO_HANDLER, r[1].code);
+}
+
 static const struct expect_test tests[] = {
     {"nothing stops a free job", test_nothing_stops},
     {"each reason by itself", test_each_reason},
     {"paused queues name who and why", test_paused},
+    {"steps of another version", test_steps},
     {"a plugin that keeps too much", test_disk},
     {"released slowly, until when", test_released_slowly},
     {"parked jobs name what for", test_parked},
