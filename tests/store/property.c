@@ -520,7 +520,7 @@ static size_t choose(struct model *m, struct making *all) {
     for (size_t i = 0, from = dice(m, m->count + 1); i < m->count && count < most; i++) {
         struct model_job *j = &m->jobs[(from + i) % m->count];
         bool runs = j->there && j->state == JOB_RUNNING;
-        if (j->token != 0 && (runs || dice(m, 30) == 0) && !is_among(all, count, j)) {
+        if (j->token != 0 && (runs || dice(m, 8) == 0) && !is_among(all, count, j)) {
             all[count++].job = j;
         }
     }
@@ -659,12 +659,8 @@ static void do_sweep(struct model *m) {
     }
 }
 
-static void do_reopen(struct model *m) {
-    if (dice(m, 4) != 0) {
-        return;
-    }
-    (void)rig_reopen(&m->rig);
-    (void)rig_recover(&m->rig);
+// Nobody has its jobs any more.
+static void lose_host(struct model *m) {
     for (size_t i = 0; i < m->count; i++) {
         struct model_job *j = &m->jobs[i];
         if (j->there && j->state == JOB_RUNNING && j->asked) {
@@ -677,6 +673,28 @@ static void do_reopen(struct model *m) {
             j->turn = TURN_BACK;
         }
     }
+}
+
+static void do_reopen(struct model *m) {
+    if (dice(m, 4) != 0) {
+        return;
+    }
+    (void)rig_reopen(&m->rig);
+    (void)rig_recover(&m->rig);
+    lose_host(m);
+}
+
+/* Leases end and the other host sees to that; this one does not know it, and commits all the same. */
+static void do_take_over(struct model *m) {
+    struct store_recover rec = {.host_nonce = m->other.nonce, .limit = 1000};
+    if (!m->other.open) {
+        return;
+    }
+    m->other.now = m->rig.now;
+    (void)rig_end_leases();
+    (void)agree(m, rig_run(&m->other, &rec.op, STORE_RECOVER) == 0, "a recovery");
+    store_op_finish(&rec.op);
+    lose_host(m);
 }
 
 static void do_wait(struct model *m) {
@@ -692,10 +710,11 @@ static const struct {
     void (*run)(struct model *m);
     unsigned weight;
 } operations[] = {
-    {"submit", do_submit, 12}, {"claim", do_claim, 12},  {"commit", do_commit, 20},
-    {"move", do_move, 10},     {"due", do_due, 5},       {"remove", do_remove, 1},
-    {"sweep", do_sweep, 1},    {"reopen", do_reopen, 1}, {"wait", do_wait, 8},
-    {"check", do_check, 1},    {"start", do_start, 4},   {"ask", do_ask, 2},
+    {"submit", do_submit, 12},      {"claim", do_claim, 12},  {"commit", do_commit, 20},
+    {"move", do_move, 10},          {"due", do_due, 5},       {"remove", do_remove, 1},
+    {"sweep", do_sweep, 1},         {"reopen", do_reopen, 1}, {"wait", do_wait, 8},
+    {"check", do_check, 1},         {"start", do_start, 4},   {"ask", do_ask, 2},
+    {"take over", do_take_over, 2},
 };
 
 /* ------------------------------------------------------------------ comparison */
