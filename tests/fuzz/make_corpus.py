@@ -396,8 +396,26 @@ def elf():
     write("fuzz_elf", "wide-rows", u64(0) + elf_file(files["both"], entry_size=72))
 
 
+# ---- the file of pinned builds
+
+def pins():
+    sha = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    kind = '{"type":"crawl.site","oldest":1,"version":2}'
+    pin = '{"plugin":"crawl","sha256":"%s","since_ms":1795374101435,"types":[%s]}'
+    files = {
+        "one": pin % (sha, kind), "two": pin % (sha, kind + "," + kind) + "," + pin % (sha[::-1], kind), "no-types": pin % (sha, ""),
+        "path": pin % ("../" * 21 + "x", kind), "long-sha": pin % (sha + "0", kind), "versions": pin % (sha, kind.replace("1", "3", 1)),
+        "many": ",".join([pin % (sha, kind)] * 17), "negative": pin % (sha, kind.replace("2", "-2")), "huge": pin % (sha, kind.replace("2", "1e300")),
+    }
+    for name, items in files.items():
+        write("fuzz_pins", name, '{"pins":[%s]}' % items)
+    for name, text_ in {"empty": "", "list": "[]", "cut": '{"pins":[{"plugin":', "behind": '{"pins":[]}x', "kind": '{"pins":7}'}.items():
+        write("fuzz_pins", name, text_)
+
+
 if __name__ == "__main__":
     elf()
+    pins()
     records()
     redis_blobs()
     redis_replies()
