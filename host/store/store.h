@@ -54,6 +54,7 @@ enum store_op_kind {
     /* jobs */
     STORE_SUBMIT,
     STORE_CLAIM,
+    STORE_ADOPT,
     STORE_START,
     STORE_COMMIT,
     STORE_MOVE,
@@ -226,6 +227,18 @@ struct store_claim {
     size_t job_count;
     struct job_id *ended;
     size_t ended_count;
+};
+
+/* Takes a claim up again that this very boot (`host_nonce`) made through an earlier opening of the store, and whose attempt
+ * was START-ed. Nothing that is stored changes. Comes before RECOVER, which takes what nobody has. -ESTALE: the job does
+ * not run under that token. */
+struct store_adopt {
+    struct store_op op;
+    struct job_id id;
+    uint32_t token;
+    uint64_t host_nonce;
+    /* answer: as CLAIM gave it, but without the payload */
+    struct store_claimed job;
 };
 
 /* Writes down that attempts really began, and how far they are: for attempts that last (the

@@ -109,6 +109,7 @@ struct stats_series *stats_series(struct stats *stats, const char *queue, const 
 static const char *const store_names[STORE_OP_KINDS] = {
     [STORE_SUBMIT] = "submit",
     [STORE_CLAIM] = "claim",
+    [STORE_ADOPT] = "adopt",
     [STORE_START] = "start",
     [STORE_COMMIT] = "commit",
     [STORE_MOVE] = "move",

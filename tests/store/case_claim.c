@@ -231,6 +231,56 @@ static void test_recover_after_close(void) {
     rig_finish(&rig);
 }
 
+/* A host that opens its store anew and goes on as the same boot. */
+static void test_adopt(void) {
+    struct rig rig;
+    rig_start(&rig);
+    struct job_id id = rig_submit_plain(&rig, "q", "t"), idle = rig_submit_plain(&rig, "q", "t");
+    const struct store_claimed *got = rig_claim_one(&rig, "q", "t");
+    EXPECT_TRUE(id_equal(&id, &got->spec.id));
+    struct store_start_item item = {
+        .id = id, .token = got->token, .started_ms = rig.now, .pid = 7, .build = "b"};
+    struct store_start start = {.items = &item, .count = 1};
+    EXPECT_EQ_INT(0, rig_run(&rig, &start.op, STORE_START));
+    store_op_finish(&start.op);
+    uint64_t nonce = rig.nonce;
+    EXPECT_EQ_INT(0, rig_reopen(&rig));
+    rig.nonce = nonce;
+    const struct {
+        struct job_id id;
+        uint32_t token;
+        uint64_t nonce;
+        int want;
+    } rows[] = {
+        {id, got->token + 1, nonce, -ESTALE},
+        {id, got->token, nonce + 1, -ESTALE},
+        {idle, got->token, nonce, -ESTALE},
+        {id, got->token, nonce, 0},
+    };
+    struct store_adopt *adopt = NULL;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        adopt = RIG_NEW(&rig, store_adopt);
+        adopt->id = rows[i].id;
+        adopt->token = rows[i].token;
+        adopt->host_nonce = rows[i].nonce;
+        EXPECT_EQ_INT(rows[i].want, rig_run(&rig, &adopt->op, STORE_ADOPT));
+    }
+    EXPECT_EQ_STR("q", adopt->job.spec.queue);
+    EXPECT_EQ_STR("t", adopt->job.spec.type);
+    EXPECT_EQ_STR("b", adopt->job.build);
+    EXPECT_EQ_UINT(got->token, adopt->job.token);
+    EXPECT_EQ_INT(0, rig_recover(&rig)); // it is in hand again
+    EXPECT_EQ_INT(JOB_RUNNING, rig_state(&rig, &id));
+    const struct store_claim *rest = rig_claim(&rig, "q", "t", 5);
+    EXPECT_EQ_UINT(1, rest->job_count);
+    EXPECT_TRUE(id_equal(&idle, &rest->jobs[0].spec.id));
+    EXPECT_EQ_INT(0, rig_succeed(&rig, &adopt->job));
+    EXPECT_EQ_INT(JOB_SUCCEEDED, rig_state(&rig, &id));
+    EXPECT_EQ_INT(0, rig_succeed(&rig, &rest->jobs[0]));
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
 static void test_recover_in_parts(void) {
     struct rig rig;
     rig_start(&rig);
@@ -330,6 +380,6 @@ CASES(claim, ON_ALL, {"oldest first", test_order}, {"lanes do not hide each othe
       {"START is durable, repeatable and fenced", test_start},
       {"RECOVER gives back what other hosts had", test_recover},
       {"RECOVER after the host has gone", test_recover_after_close},
-      {"RECOVER in parts", test_recover_in_parts},
+      {"a claim is taken up again", test_adopt}, {"RECOVER in parts", test_recover_in_parts},
       {"a released job keeps its turn", test_many_claims},
       {"what no claim took is reported", test_news_of_what_is_left});

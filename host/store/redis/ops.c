@@ -5,6 +5,7 @@
 static const struct redis_op_kind *const kinds[STORE_OP_KINDS] = {
     [STORE_SUBMIT] = &redis_submit,
     [STORE_CLAIM] = &redis_claim,
+    [STORE_ADOPT] = &redis_adopt,
     [STORE_START] = &redis_start,
     [STORE_COMMIT] = &redis_commit,
     [STORE_MOVE] = &redis_move,

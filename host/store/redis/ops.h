@@ -13,6 +13,7 @@ extern const struct redis_op_kind redis_blob_put, redis_blob_open, redis_blob_ke
 extern const struct redis_op_kind redis_kv_get, redis_kv_claim;
 
 /* reading */
+extern const struct redis_op_kind redis_adopt;
 extern const struct redis_op_kind redis_get;
 extern const struct redis_op_kind redis_list;
 extern const struct redis_op_kind redis_stats;

@@ -105,10 +105,10 @@ static struct claim *claim_of(struct taking *t, const struct job_row *row) {
     return c;
 }
 
-static int take(struct taking *t, const struct job_row *row, const struct job_spec *spec,
-                const struct job_life *life) {
-    struct arena *a = &t->claim->op.arena;
-    struct store_claimed *out = &t->claim->jobs[t->claim->job_count];
+// What the caller is told of it, but for token and payload.
+static int describe(struct writer *w, struct arena *a, const struct job_row *row,
+                    const struct job_spec *spec, const struct job_life *life,
+                    const struct lane *lane, struct store_claimed *out) {
     *out = (struct store_claimed){
         .spec = *spec,
         .commit_no = row->commit_no,
@@ -118,12 +118,27 @@ static int take(struct taking *t, const struct job_row *row, const struct job_sp
         .created_ms = id_time_ms(&row->id),
         .first_run_ms = life->first_run_ms,
         .ready_ms = row->at_ms,
-        .want = t->want,
     };
-    out->spec.queue = t->lane->names.queue;
-    out->spec.type = t->lane->names.type;
+    out->spec.queue = lane->names.queue;
+    out->spec.type = lane->names.type;
+    if ((row->has & HAS_OUTPUTS) == 0) {
+        return 0;
+    }
+    return outputs_names(&w->conn, row->rid, life->output_count, a, &out->outputs,
+                         &out->output_count);
+}
+
+static int take(struct taking *t, const struct job_row *row, const struct job_spec *spec,
+                const struct job_life *life) {
+    struct arena *a = &t->claim->op.arena;
+    struct store_claimed *out = &t->claim->jobs[t->claim->job_count];
+    int r = describe(t->w, a, row, spec, life, t->lane, out);
+    if (r < 0) {
+        return r;
+    }
+    out->want = t->want;
     if ((row->has & HAS_PAYLOAD) != 0) {
-        int r = read_payload(t->w, a, row->rid, &out->spec.payload);
+        r = read_payload(t->w, a, row->rid, &out->spec.payload);
         if (r < 0) {
             return r;
         }
@@ -133,19 +148,12 @@ static int take(struct taking *t, const struct job_row *row, const struct job_sp
             return conn_no_memory(&t->w->conn);
         }
     }
-    if ((row->has & HAS_OUTPUTS) != 0) {
-        int r = outputs_names(&t->w->conn, row->rid, life->output_count, a, &out->outputs,
-                              &out->output_count);
-        if (r < 0) {
-            return r;
-        }
-    }
     struct claim *c = claim_of(t, row);
     if (c == NULL) {
         return conn_no_memory(&t->w->conn);
     }
     out->token = c->token;
-    int r = writer_claim_add(t->w, c);
+    r = writer_claim_add(t->w, c);
     if (r == 0) {
         t->claim->job_count++;
     }
@@ -327,4 +335,60 @@ int op_claim(struct writer *w, struct store_op *op) {
         r = take_lane(&t, &claim->wants[i]);
     }
     return r;
+}
+
+/* ------------------------------------------------------------------ a claim from before */
+
+static bool is_theirs(const struct store_adopt *adopt, const struct job_row *row,
+                      const struct job_life *life) {
+    return id_equal(&row->id, &adopt->id) && row->state == JOB_RUNNING &&
+           row->token == adopt->token && life->host_nonce == adopt->host_nonce;
+}
+
+static int adopt_row(struct writer *w, struct store_adopt *adopt, const struct job_row *row) {
+    struct arena *a = &adopt->op.arena;
+    struct job_spec spec;
+    struct job_life life;
+    int r = jobrow_spec(row, a, &spec);
+    r = r < 0 ? r : jobrow_life(row, a, &life);
+    struct lane *lane = lanes_by_id(&w->lanes, row->lane);
+    if (r < 0 || lane == NULL) {
+        return err_set(&w->conn.err, r < 0 ? r : -EBADMSG, "the row of a job is damaged");
+    }
+    if (!is_theirs(adopt, row, &life) || claims_find(&w->claims, row->rid) != NULL) {
+        return err_set(&w->conn.err, -ESTALE, "the job does not run under that token");
+    }
+    jobrow_renew(&spec, &life);
+    r = describe(w, a, row, &spec, &life, lane, &adopt->job);
+    struct claim *c = r < 0 ? NULL : claims_new(&w->claims);
+    if (c == NULL) {
+        return r < 0 ? r : conn_no_memory(&w->conn);
+    }
+    *c = (struct claim){
+        .rid = row->rid,
+        .id = row->id,
+        .token = row->token,
+        .commit_no = row->commit_no,
+        .row_rev = row->rev,
+        .has = row->has,
+        .nonce = adopt->host_nonce,
+        .lane = lane,
+        .priority = row->priority,
+        .at_ms = row->at_ms,
+        .written = true,
+        .claimed_ms = adopt->op.now_ms,
+        .started_ms = life.started_ms != 0 ? life.started_ms : life.first_run_ms,
+    };
+    adopt->job.token = row->token;
+    return writer_claim_add(w, c);
+}
+
+int op_adopt(struct writer *w, struct store_op *op) {
+    struct store_adopt *adopt = CONTAINER_OF(op, struct store_adopt, op);
+    struct job_row row = {.rid = 0};
+    int r = place_find(w, &adopt->id, &row);
+    if (r == 0) {
+        return err_set(&w->conn.err, -ESTALE, "there is no such job");
+    }
+    return r < 0 ? r : adopt_row(w, adopt, &row);
 }

@@ -16,6 +16,7 @@ struct ops_row {
 static const struct ops_row rows[STORE_OP_KINDS] = {
     [STORE_SUBMIT] = {OPS_WRITER, op_submit, NULL},
     [STORE_CLAIM] = {OPS_WRITER, op_claim, NULL},
+    [STORE_ADOPT] = {OPS_WRITER, op_adopt, NULL},
     [STORE_START] = {OPS_WRITER, op_start, NULL},
     [STORE_COMMIT] = {OPS_WRITER, op_commit, NULL},
     [STORE_MOVE] = {OPS_WRITER, op_move, NULL},

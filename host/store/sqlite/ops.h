@@ -36,6 +36,7 @@ int ops_read(struct reader *r, struct store_op *op);
 /* writer */
 int op_submit(struct writer *w, struct store_op *op);
 int op_claim(struct writer *w, struct store_op *op);
+int op_adopt(struct writer *w, struct store_op *op);
 int op_start(struct writer *w, struct store_op *op);
 int op_commit(struct writer *w, struct store_op *op);
 

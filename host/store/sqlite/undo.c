@@ -39,7 +39,7 @@ static void revert(const struct undo_entry *e, struct lanes *lanes, struct claim
     case UNDO_BYTES: *(int64_t *)e->subject -= e->delta; break;
     case UNDO_CLAIM_ADDED:
         lanes_rewind(claim->lane, claim->priority, claim->at_ms, claim->rid);
-        lanes_count_claim(lanes, claim->lane, claim->priority, -1);
+        lanes_count_claim(lanes, claim->lane, claim->priority, claim->written ? 0 : -1);
         claims_drop(claims, claim);
         break;
     case UNDO_CLAIM_ENDED:

@@ -121,7 +121,7 @@ int writer_claim_add(struct writer *w, struct claim *claim) {
         claims_drop(&w->claims, claim);
         return no_memory(w);
     }
-    lanes_count_claim(&w->lanes, claim->lane, claim->priority, 1);
+    lanes_count_claim(&w->lanes, claim->lane, claim->priority, claim->written ? 0 : 1);
     return 0;
 }
 
