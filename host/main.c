@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "supervisor/self_test.h"
 #include "worker/worker.h"
 
 int main(int argc, char **argv) {
@@ -19,5 +20,13 @@ int main(int argc, char **argv) {
         return CLI_FAILED;
     }
     self_exe[len] = '\0';
+    static const char gone[] = " (deleted)"; // its path is still where its plugins are
+    size_t kept = (size_t)len - (sizeof gone - 1);
+    if ((size_t)len >= sizeof gone && strcmp(self_exe + kept, gone) == 0) {
+        self_exe[kept] = '\0';
+    }
+    if (argc > 1 && strcmp(argv[1], "--self-test") == 0) {
+        return self_test_main(argc, argv, self_exe);
+    }
     return cli_main(argc, argv, self_exe);
 }

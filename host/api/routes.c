@@ -42,6 +42,8 @@ static const struct route routes[] = {
     {"GET",    "/v1/generations",            generations_list_handle,    BODY_NONE,   "plugin"},
     {"POST",   "/v1/reload",                 reload_post_handle,         BODY_NONE,   "wait all force"},
     {"GET",    "/v1/reload",                 reload_get_handle,          BODY_NONE,   NULL},
+    {"POST",   "/v1/upgrade",                upgrade_post_handle,        BODY_JSON,   NULL},
+    {"GET",    "/v1/upgrade",                upgrade_get_handle,         BODY_NONE,   NULL},
     {"GET",    "/v1/hosts",                  admin_hosts_handle,         BODY_NONE,   NULL},
     {"GET",    "/v1/audit",                  admin_audit_handle, BODY_NONE, "cursor limit"},
     {"POST",   "/v1/fsck",                   admin_fsck_handle,          BODY_JSON,   NULL},

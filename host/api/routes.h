@@ -66,6 +66,8 @@ void plugins_get_handle(struct call *call);
 void generations_list_handle(struct call *call);
 void reload_post_handle(struct call *call);
 void reload_get_handle(struct call *call);
+void upgrade_post_handle(struct call *call);
+void upgrade_get_handle(struct call *call);
 void admin_hosts_handle(struct call *call);
 void admin_audit_handle(struct call *call);
 void admin_fsck_handle(struct call *call);

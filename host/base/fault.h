@@ -27,10 +27,14 @@ enum fault_point {
     FAULT_BLOB_BEFORE_RENAME,  /* blob: written and synced under a temporary name                 */
     FAULT_BLOB_AFTER_RENAME,   /* blob: in place, not referenced by any row                       */
     FAULT_SPOOL_WRITE,         /* disk thread: before a part of an upload is written              */
-    FAULT_FORM_STORED,       /* api: a form's files are in the store, its job is not yet         */
-    FAULT_RECOVER,           /* start: in the middle of taking over jobs of a dead host         */
-    FAULT_WORKER_BEFORE_RUN, /* worker: START announced, run() not called                       */
-    FAULT_WORKER_AFTER_RUN,  /* worker: run() returned, nothing sent                            */
+    FAULT_FORM_STORED, /* api: a form's files are in the store, its job is not yet         */
+    FAULT_UPGRADE_BEFORE_EXEC, /* upgrade: the table is written, the store still open             */
+    FAULT_UPGRADE_STORE_CLOSED, /* upgrade: the store is closed, this is still the old binary      */
+    FAULT_UPGRADE_AFTER_EXEC, /* upgrade: the new binary, nothing of the table is its own yet    */
+    FAULT_UPGRADE_ADOPTED,    /* upgrade: jobs and workers are the new binary's, it serves nobody */
+    FAULT_RECOVER,            /* start: in the middle of taking over jobs of a dead host         */
+    FAULT_WORKER_BEFORE_RUN,  /* worker: START announced, run() not called                       */
+    FAULT_WORKER_AFTER_RUN,   /* worker: run() returned, nothing sent                            */
     /* worker: step buffered, commit not sent */
     FAULT_WORKER_BEFORE_COMMIT,
     FAULT_WORKER_AFTER_COMMIT, /* worker: commit acknowledged, handler not told                   */

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static int refuse(int fd, const char *what, struct err *e) {
@@ -36,6 +37,17 @@ int hostlock_take(struct hostlock *lock, const char *file, const char *what, str
         // the number is a help for people; the lock does without
     }
     lock->fd = fd;
+    return 0;
+}
+
+int hostlock_keep(struct hostlock *lock, int fd, const char *file, struct err *e) {
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    struct stat ours, there;
+    lock->fd = fd;
+    if (fstat(fd, &ours) == -1 || stat(file, &there) == -1 || ours.st_dev != there.st_dev ||
+        ours.st_ino != there.st_ino || fcntl(fd, F_OFD_SETLK, &whole) == -1) {
+        return err_set(e, -EBUSY, "%s: the lock has been lost", file);
+    }
     return 0;
 }
 

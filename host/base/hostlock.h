@@ -12,6 +12,9 @@ struct hostlock {
 /* Makes `file` (0600) if need be. `what` is for the words: -EBUSY says that it is in use, and by
  * which process. */
 int hostlock_take(struct hostlock *lock, const char *file, const char *what, struct err *e);
+/* Another binary in this process took it, and left its descriptor, which is taken also on failure. 0,
+ * or -EBUSY: it is not what locks the file. */
+int hostlock_keep(struct hostlock *lock, int fd, const char *file, struct err *e);
 void hostlock_release(struct hostlock *lock);
 
 #endif

@@ -143,6 +143,7 @@ int cmd_keys_release(struct cli *cli);
 int cmd_audit(struct cli *cli);
 int cmd_generations(struct cli *cli);
 int cmd_reload(struct cli *cli);
+int cmd_upgrade(struct cli *cli);
 int cmd_dlq_ls(struct cli *cli);
 int cmd_dlq_show(struct cli *cli);
 int cmd_dlq_retry(struct cli *cli);

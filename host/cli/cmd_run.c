@@ -14,7 +14,9 @@ int cmd_run(struct cli *cli) {
         return cli_usage(
             cli, "--ready-fd: \"%s\" is not the number of an open descriptor (3 or more)", ready);
     }
-    const char *file = local_config_file(cli);
+    // what another binary has handed over can still go back to it: that is host_run()'s to do
+    bool handed = getenv(HOST_HANDOVER) != NULL && cli_value(cli, "config") != NULL;
+    const char *file = handed ? cli_value(cli, "config") : local_config_file(cli);
     if (file == NULL) {
         return CLI_USAGE;
     }

@@ -68,6 +68,11 @@ static const struct cli_option reload_options[] = {
     {0},
 };
 
+static const struct cli_option upgrade_options[] = {
+    {"wait", 'w', NULL, "Wait until it has taken place, and print what became of it.", CLI_ANY},
+    {0},
+};
+
 static const struct cli_option submit_options[] = {
     {"payload", 'p', "JSON|@FILE|-", "The payload: JSON, a file that holds it, or standard input.",
      CLI_AT_FILE},
@@ -450,6 +455,18 @@ const struct cli_command cli_commands[] = {
          "nothing: with --wait the command says so and ends with status 1.",
      .options = reload_options,
      .run = cmd_reload},
+    {.name = "upgrade",
+     .synopsis = "[--wait] [FILE]",
+     .summary = "put another binary in the host's place while jobs go on",
+     .text = "FILE (default: where the host's own binary lies) tests itself first: what is no "
+             "jobhost, or does not "
+             "take the configuration, changes nothing. Then it replaces the running one in the "
+             "same process. Workers and their jobs "
+             "go on, no connection is refused. Asked by the admin socket only.",
+     .options = upgrade_options,
+     .args_max = 1,
+     .takes = CLI_FILE,
+     .run = cmd_upgrade},
     {.name = "describe",
      .synopsis = "PLUGIN",
      .summary = "document a plugin's handlers and options",

@@ -342,6 +342,9 @@ void config_dump(const struct config *c, bool json, struct buf *out);
 /* Would worker processes be made the same way? Where its file lies, how many there are and how patient the host is with
  * them is not their concern. */
 bool config_plugin_same_processes(const struct config_plugin *a, const struct config_plugin *b);
+/* The same question across processes: equal texts, then yes. Hexadecimal. */
+enum { CONFIG_DIGEST_LEN = 64 };
+void config_plugin_digest(const struct config_plugin *p, char ret[CONFIG_DIGEST_LEN + 1]);
 
 /* Values of `host` and `store` that need a restart stay in force: `loaded`, which nobody else has yet, gets those of
  * `running`, which must outlive it. */

@@ -1,6 +1,7 @@
 // What a reload does about what has changed between the running config and the new one: rows with FIELD_RESTART stay as
 // they are; of a plugin, rows without FIELD_LIVE ask for new processes.
 
+#include <openssl/sha.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -194,4 +195,50 @@ static bool same_made_of(const struct config_table *table, const void *a, const 
 
 bool config_plugin_same_processes(const struct config_plugin *a, const struct config_plugin *b) {
     return same_made_of(&config_plugin_table, a, b) && same_options(a, b);
+}
+
+/* ------------------------------------------------------------------ the same as a digest */
+
+static void write_text(struct buf *out, const char *text) {
+    buf_printf(out, "%zu:%s\n", text == NULL ? 0 : strlen(text), text == NULL ? "" : text);
+}
+
+static void write_made_of(const struct config_table *table, const void *p, struct buf *out) {
+    for (size_t i = 0; i < table->count; i++) {
+        const struct config_field *f = &table->fields[i];
+        const void *at = (const char *)p + f->offset;
+        if ((f->flags & FIELD_LIVE) != 0 || f->kind == CONFIG_OPTIONS ||
+            strcmp(f->key, "enabled") == 0) {
+            continue;
+        }
+        buf_printf(out, "%s=", f->key);
+        if (f->kind == CONFIG_SECTION) {
+            write_made_of(f->table, at, out);
+        } else if (f->kind == CONFIG_STRINGS) {
+            const char *const *items = *(const char *const *const *)at;
+            for (size_t k = 0; k < count_of(f, p); k++) {
+                write_text(out, items[k]);
+            }
+        } else if (config_value_is_set(f, at)) {
+            config_value_write(f, at, out);
+        }
+        buf_char(out, '\n');
+    }
+}
+
+void config_plugin_digest(const struct config_plugin *p, char ret[CONFIG_DIGEST_LEN + 1]) {
+    unsigned char hash[SHA256_DIGEST_LENGTH];
+    struct buf text = {0};
+    write_made_of(&config_plugin_table, p, &text);
+    write_text(&text, p->loose_files ? "loose" : "strict");
+    write_text(&text, p->dir);
+    for (size_t i = 0; i < p->option_count; i++) {
+        write_text(&text, p->options[i].name);
+        write_text(&text, p->options[i].value);
+    }
+    SHA256((const unsigned char *)text.data, text.len, hash);
+    config_secret_buf_free(&text);
+    for (size_t i = 0; i < sizeof hash; i++) {
+        (void)snprintf(ret + 2 * i, 3, "%02x", hash[i]);
+    }
 }

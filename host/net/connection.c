@@ -151,6 +151,9 @@ static void next_request(struct conn *c) {
         connection_read_on(c);
         connection_advance(c); // what came behind the last request
     }
+    if (c->server->parked && connection_is_quiet(c)) {
+        bufferevent_disable(c->bev, EV_READ);
+    }
 }
 
 /* The deadline of an answer is a stall, not a length: it moves with every byte that the peer
@@ -200,9 +203,43 @@ void connection_write_phase(struct conn *c, enum connection_phase phase) {
     enter(c, phase, limits(c)->write_ms);
 }
 
+/* ---- to another process ---- */
+
+bool connection_is_quiet(const struct conn *c) {
+    bool between = c->phase == CONN_IDLE || c->phase == CONN_HEAD;
+    return between && !c->secure && !c->peer_ended && !c->answered && c->parser.consumed == 0 &&
+           input_len(c) == 0 && evbuffer_get_length(bufferevent_get_output(c->bev)) == 0;
+}
+
+void connection_park(struct conn *c) {
+    if (c->phase == CONN_STREAM) {
+        respond_stream_end(&c->ex->req);
+    } else if (connection_is_quiet(c)) {
+        bufferevent_disable(c->bev, EV_READ);
+    } else if (c->secure && c->phase == CONN_IDLE && input_len(c) == 0) {
+        connection_close(c);
+    }
+}
+
+void connection_unpark(struct conn *c) {
+    if (connection_is_quiet(c)) {
+        connection_read_on(c);
+    }
+}
+
+void connection_park_late(struct conn *c) {
+    bool nothing_yet = c->parser.consumed == 0 && input_len(c) == 0;
+    if (c->phase == CONN_LINGER || c->phase == CONN_HANDSHAKE || (c->secure && nothing_yet)) {
+        connection_close(c);
+    } else if ((c->phase == CONN_HEAD || c->phase == CONN_BODY) && !connection_is_quiet(c)) {
+        respond_refusal(c, 503, "upgrading", "the host is being replaced; send it again");
+    }
+}
+
 bool connection_must_close(const struct conn *c) {
     bool unread = !c->complete && c->ex->req.has_body;
-    if (!c->parser.keep_alive || unread || c->close_after || draining(c)) {
+    bool leaves = draining(c) || (c->server->parked && c->secure);
+    if (!c->parser.keep_alive || unread || c->close_after || leaves) {
         return true;
     }
     // a connection's life is bounded for the sake of balancers and slow attackers: none comes in by

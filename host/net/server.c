@@ -124,7 +124,7 @@ static bool identify(struct listener *l, int fd, const struct sockaddr *address,
     struct server *s = l->server;
     const int on = 1;
     struct ip ip;
-    *ret = (struct visitor){.admin = l->admin, .uid = UINT32_MAX, .text = "unix"};
+    *ret = (struct visitor){.door = l, .admin = l->admin, .uid = UINT32_MAX, .text = "unix"};
     if (!ip_of_sockaddr(address, &ip)) {
         identify_process(s, fd, ret);
         ret->proxy = !l->admin && s->config.proxies.unix_socket;
@@ -250,6 +250,68 @@ void server_configure(struct server *s, const struct server_limits *limits,
                       const struct proxies *proxies) {
     s->config.limits = *limits;
     s->config.proxies = *proxies;
+}
+
+/* ---- to another process ---- */
+
+void server_park(struct server *s) {
+    s->parked = true;
+    server_hold(s, true);
+    for (struct conn *c = s->live, *next; c != NULL; c = next) {
+        next = c->next;
+        connection_park(c);
+    }
+}
+
+void server_unpark(struct server *s) {
+    s->parked = false;
+    for (struct conn *c = s->live, *next; c != NULL; c = next) {
+        next = c->next;
+        connection_unpark(c);
+    }
+    server_hold(s, false);
+}
+
+bool server_is_parked(const struct server *s) {
+    for (const struct conn *c = s->live; c != NULL; c = c->next) {
+        if (!connection_is_quiet(c)) {
+            return false;
+        }
+    }
+    return s->parked && s->answered == NULL && s->orphans == NULL;
+}
+
+void server_park_late(struct server *s) {
+    for (struct conn *c = s->live, *next; c != NULL; c = next) {
+        next = c->next;
+        connection_park_late(c);
+    }
+}
+
+void server_each(const struct server *s, const struct server_each *each) {
+    for (unsigned i = 0; i < s->listener_count; i++) {
+        const struct listener *l = &s->listeners[i];
+        if (l->lev != NULL) {
+            each->socket(each->arg, evconnlistener_get_fd(l->lev), l->url, l->unix_path != NULL);
+        }
+    }
+    for (const struct conn *c = s->live; c != NULL; c = c->next) {
+        each->connection(each->arg, bufferevent_getfd(c->bev), c->visitor.door->url);
+    }
+}
+
+void server_take(struct server *s, int fd, const char *url) {
+    struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
+    socklen_t len = sizeof peer;
+    for (unsigned i = 0; i < s->listener_count; i++) {
+        struct listener *l = &s->listeners[i];
+        if (l->lev != NULL && l->tls == NULL && strcmp(l->url, url) == 0 &&
+            getpeername(fd, (struct sockaddr *)&peer, &len) == 0) {
+            on_accept(l->lev, fd, (struct sockaddr *)&peer, (int)len, l);
+            return;
+        }
+    }
+    (void)close(fd);
 }
 
 static char *door_url(const struct listen_socket *sock, const struct server_door *door) {

@@ -197,6 +197,24 @@ struct server_door {
 int server_listen(struct server *s, const struct server_door *door, struct err *e);
 /* While it is held no connection is accepted, by any door: they wait in the kernel's queue. */
 void server_hold(struct server *s, bool held);
+/* For another process that takes over: nothing new is begun. Streams end, requests under way go on, connections between two
+ * requests read no more; those that speak TLS cannot be passed on, and are closed when they are answered. */
+void server_park(struct server *s);
+void server_unpark(struct server *s);
+/* Is nothing under way any more? */
+bool server_is_parked(const struct server *s);
+/* What still sends its request is refused with 503, what lingers is closed. */
+void server_park_late(struct server *s);
+/* Each connection of a parked server, and each listening socket; `own`: its file is ours. `url` names
+ * the door. */
+struct server_each {
+    void (*connection)(void *arg, int fd, const char *url);
+    void (*socket)(void *arg, int fd, const char *url, bool own);
+    void *arg;
+};
+void server_each(const struct server *s, const struct server_each *each);
+/* A connection that another process had; taken. It is closed if there is no such plain door. */
+void server_take(struct server *s, int fd, const char *url);
 /* Where the n-th public door can be reached: "https://127.0.0.1:40123" (the port it got),
  * "unix:/run/x"; NULL behind the last one. */
 const char *server_url(const struct server *s, unsigned n);

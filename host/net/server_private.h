@@ -34,7 +34,9 @@ enum connection_phase {
 };
 
 /* Who has come in, and by which door. */
+struct listener;
 struct visitor {
+    const struct listener *door;
     bool admin;
     bool mistrusted;
     uint32_t uid;      /* unix socket; else UINT32_MAX */
@@ -130,6 +132,7 @@ struct server {
     bool few_fds; /* few descriptors are left: public listeners rest for a while */
     bool no_fds;  /* none are: all listeners rest for a while                    */
     bool held;    /* by server_hold()                                            */
+    bool parked;  /* by server_park()                                            */
     int fd_max;   /* no public connection gets a descriptor from this number on  */
     bool draining, draining_public;
     struct timer wake; /* ends a rest for want of descriptors */
@@ -160,6 +163,14 @@ void connection_write_phase(struct conn *c, enum connection_phase phase);
 void connection_read_on(struct conn *c);
 void connection_close(struct conn *c);
 bool connection_must_close(const struct conn *c);
+/* Between two requests, or before the first, and nothing of the next one has been read: another
+ * process could go on with it. */
+bool connection_is_quiet(const struct conn *c);
+/* The server is parked: what is quiet reads no more. */
+void connection_park(struct conn *c);
+void connection_unpark(struct conn *c);
+/* It had its time: what has begun to send is told to come again. */
+void connection_park_late(struct conn *c);
 /* [reaper] */
 void connection_go_on(struct conn *c);
 void connection_free(struct conn *c);

@@ -119,7 +119,7 @@ bool attempt_rewind(struct attempt *a) {
     a->result_type = NULL;
     a->result_over = false;
     a->started_wall_ms = a->reported_mono_ms = a->heard_mono_ms = 0;
-    return a->commit_no == a->job->commit_no && !a->committing;
+    return a->commit_no == a->job->commit_no && !a->committing && !a->adopted;
 }
 
 struct attempt *attempt_find(struct host *host, const struct job_id *id) {

@@ -81,6 +81,7 @@ struct attempt {
     int64_t reported_mono_ms; /* when the store last heard of it (START) */
     bool committing;          /* a mid-run commit is with the store */
     bool concluded;           /* `report` holds: it only waits for its final commit */
+    bool adopted;             /* from the binary before: what it was claimed with is not all here */
     bool refused;             /* the store would not have its end: it ends as a failure */
     bool fenced;              /* its job is ours no longer: nothing of it is committed  */
     struct attempt_report report;

@@ -28,7 +28,7 @@ int attempt_outputs_room(const struct attempt *a, const char *name) {
     return full && !has_name(a, name) ? -ENOSPC : 0;
 }
 
-static int add_name(struct attempt *a, const char *name) {
+int attempt_outputs_know(struct attempt *a, const char *name) {
     struct attempt_outputs *o = &a->outputs;
     if (has_name(a, name)) {
         return 0;
@@ -55,7 +55,7 @@ int attempt_outputs_add(struct attempt *a, const char *name, const char *content
     if (a->effects == NULL && (a->effects = effects_new()) == NULL) {
         return -ENOMEM;
     }
-    int r = add_name(a, name);
+    int r = attempt_outputs_know(a, name);
     if (r == 0) {
         bool first = a->effects->output_count == 0;
         r = effects_add_output(a->effects, name, content_type, blob);

@@ -20,4 +20,7 @@ int64_t attempt_outputs_keep(struct attempt *a, int64_t now_mono_ms);
 
 void attempt_outputs_forget(struct attempt *a);
 
+/* This name is one of those that it has put. 0 or -ENOMEM. */
+int attempt_outputs_know(struct attempt *a, const char *name);
+
 #endif

@@ -59,7 +59,7 @@ static uint64_t read_gone(const struct boot *b) {
     return strcmp(text, same) == 0 ? nonce : 0;
 }
 
-int boot_open(const char *state_dir, struct boot **ret, struct err *e) {
+static int take(const char *state_dir, int lock_fd, struct boot **ret, struct err *e) {
     char lock[PATH_MAX];
     struct boot *b = calloc(1, sizeof *b);
     if (b == NULL) {
@@ -71,15 +71,30 @@ int boot_open(const char *state_dir, struct boot **ret, struct err *e) {
         (size_t)snprintf(lock, sizeof lock, "%s/host.lock", state_dir) >= sizeof lock) {
         r = err_set(e, -ENAMETOOLONG, "%s: the path is too long", state_dir);
     }
-    r = r != 0 ? r : hostlock_take(&b->lock, lock, state_dir, e);
+    if (r == 0) {
+        r = lock_fd < 0 ? hostlock_take(&b->lock, lock, state_dir, e)
+                        : hostlock_keep(&b->lock, lock_fd, lock, e);
+    }
     if (r != 0) {
         boot_close(&b);
         return r;
     }
     read_kernel(b);
-    b->gone = read_gone(b);
+    b->gone = lock_fd < 0 ? read_gone(b) : 0; // else that boot is this one
     *ret = b;
     return 0;
+}
+
+int boot_open(const char *state_dir, struct boot **ret, struct err *e) {
+    return take(state_dir, -1, ret, e);
+}
+
+int boot_keep(const char *state_dir, int lock_fd, struct boot **ret, struct err *e) {
+    return take(state_dir, lock_fd, ret, e);
+}
+
+int boot_lock_fd(const struct boot *boot) {
+    return boot->lock.fd;
 }
 
 void boot_close(struct boot **at) {

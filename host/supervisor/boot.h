@@ -14,6 +14,11 @@ struct boot;
 /* Takes the folder, which is there. 0; -EBUSY: another host has it; or another negative errno, with
  * words. */
 int boot_open(const char *state_dir, struct boot **ret, struct err *e);
+/* The same of a folder that another binary in this process has taken: `lock_fd` is its lock, and is
+ * taken. */
+int boot_keep(const char *state_dir, int lock_fd, struct boot **ret, struct err *e);
+/* The lock's descriptor. */
+int boot_lock_fd(const struct boot *boot);
 /* Lets go of it; may be NULL. */
 void boot_close(struct boot **boot);
 

@@ -11,6 +11,7 @@
 #include "supervisor/meet.h"
 #include "supervisor/pins.h"
 #include "supervisor/pool_private.h"
+#include "supervisor/upgrade.h"
 
 enum {
     DISPATCH_CLAIM_MAX = 256,    /* jobs of one lane in one claim                               */
@@ -145,8 +146,8 @@ static uint32_t dispatch_want(const struct lane *lane, uint32_t sharers) {
 /* ------------------------------------------------------------------ claiming */
 
 static bool dispatch_may_claim(struct host *host) {
-    return host->phase == HOST_RUNNING && host->store_fault == NULL && host->joined &&
-           beat_is_held(host) && !timer_running(&host->dispatch->retry) &&
+    return host->phase == HOST_RUNNING && !upgrade_is_quiet(host) && host->store_fault == NULL &&
+           host->joined && beat_is_held(host) && !timer_running(&host->dispatch->retry) &&
            commits_pending(host) < DISPATCH_PENDING_MAX && commits_stalled(host) == NULL;
 }
 
@@ -328,7 +329,8 @@ static void claim_take_jobs(struct claim *claim) {
             continue; // recovered at the next start
         }
         claim_publish(host, &job->spec.id, JOB_RUNNING, job->counters.attempts + 1, NULL);
-        if (note->lane->pool == NULL || host->phase != HOST_RUNNING || gates_closed(note->lane)) {
+        if (note->lane->pool == NULL || host->phase != HOST_RUNNING || gates_closed(note->lane) ||
+            upgrade_is_quiet(host)) {
             attempt_end(a, ATTEMPT_UNSTARTED, NULL);
             continue;
         }
@@ -470,7 +472,7 @@ void dispatch_return(struct attempt *a) {
     struct pool *pool = a->lane->pool;
     bool clean = attempt_rewind(a);
     if (!clean || host->phase != HOST_RUNNING || pool == NULL || a->cancel_mask != 0 || a->fenced ||
-        gates_closed(a->lane)) {
+        gates_closed(a->lane) || upgrade_is_quiet(host)) {
         attempt_end(a, ATTEMPT_UNSTARTED, NULL);
         return;
     }

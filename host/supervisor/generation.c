@@ -132,6 +132,19 @@ void generation_retire(struct pool *pool) {
     pool_release(pool);
 }
 
+void generation_drain_on(struct pool *pool, bool asked, int64_t due_mono_ms) {
+    struct worker *w, *next;
+    pool->drain_asked = asked;
+    for (w = TAILQ_FIRST(&pool->workers); w != NULL;
+         w = next) { // one that was pinned has not been told
+        next = TAILQ_NEXT(w, link);
+        worker_drain(w, "its generation has been replaced");
+    }
+    int64_t soft_ms = env_mono_ms(&pool->host->env) + pool->config->drain_soft_ms;
+    (void)timer_set(pool->host->timers, &pool->drain_timer,
+                    due_mono_ms != 0 ? due_mono_ms : soft_ms);
+}
+
 // It has `grace` to save what it has, whatever its deadlines are.
 static void hurry(struct pool *pool) {
     pool->drain_hurried = true;

@@ -47,6 +47,8 @@ void generation_on_ready(struct pool *pool);
 void generation_failed(struct pool *pool, const char *why);
 /* Frees it if it serves nobody, nor will, and nothing of it is left. */
 void generation_end(struct pool *pool);
+/* One that was draining under the binary before goes on with it: its next deadline is at this mono time. */
+void generation_drain_on(struct pool *pool, bool asked, int64_t due_mono_ms);
 /* The host stops: those that drain go on, the others end. */
 void generations_drain(struct pools *pools);
 

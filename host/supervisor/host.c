@@ -13,6 +13,7 @@
 #include "supervisor/commits.h"
 #include "supervisor/dirs.h"
 #include "supervisor/dispatch.h"
+#include "supervisor/handover_adopt.h"
 #include "supervisor/hub.h"
 #include "supervisor/jobs.h"
 #include "supervisor/orphans.h"
@@ -27,6 +28,7 @@
 #include "supervisor/spawn.h"
 #include "supervisor/stats.h"
 #include "supervisor/takeover.h"
+#include "supervisor/upgrade.h"
 #include "supervisor/upkeep.h"
 
 static int host_open_store(struct host *host, struct err *e) {
@@ -76,8 +78,31 @@ static void host_join(struct host *host) {
     dispatch_kick(host);
 }
 
+static void host_end(struct host *host) {
+    host->exit_status = 1;
+    host->phase = HOST_STOPPED;
+    (void)event_base_loopexit(host->base, NULL);
+}
+
+/* What another binary has left, if one has. False: it cannot be, and the host ends. */
+static bool host_adopt(struct host *host) {
+    struct err e = {.code = 0};
+    if (host->adoption != NULL && adopt_pools(host, &e) != 0) {
+        adopt_go_back(host, e.msg);
+        host_end(host);
+        return false;
+    }
+    if (host->adoption != NULL) {
+        adopt_end(host);
+    }
+    return true;
+}
+
 static void host_run_on(struct host *host) {
     host->phase = HOST_RUNNING;
+    if (!host_adopt(host)) {
+        return;
+    }
     (void)pools_start(host->pools);
     pins_run(host);
     upkeep_run(host);
@@ -88,10 +113,13 @@ static void host_run_on(struct host *host) {
 
 static void host_recovered(struct host *host, int status) {
     bool can_wait = store_backlog(&host->store).present;
+    if (status != 0 && host->adoption != NULL) { // workers wait, so the store must be there
+        adopt_go_back(host, "the store could not be asked for the jobs that run");
+        upkeep_recover_later(host, host_recovered);
+        return;
+    }
     if (status != 0 && !can_wait) {
-        host->exit_status = 1;
-        host->phase = HOST_STOPPED;
-        (void)event_base_loopexit(host->base, NULL);
+        host_end(host);
         return;
     }
     if (host->phase == HOST_STARTING) {
@@ -111,6 +139,7 @@ int host_open(struct host *host, bool safe, struct err *e) {
     uint64_t seed;
     env_random(&seed, sizeof seed);
     env_random(&host->nonce, sizeof host->nonce);
+    host->nonce = host->adoption != NULL ? adopt_nonce(host) : host->nonce;
     id_gen_init(&host->ids, seed);
     (void)gethostname(host->name, sizeof host->name - 1);
     host->started_ms = env_wall_ms(&host->env);
@@ -118,7 +147,10 @@ int host_open(struct host *host, bool safe, struct err *e) {
     if (host->spawn == NULL) {
         host->spawn = &spawn_processes;
     }
-    host->worker_fd = spawn_hold_program(host->self_exe, host->worker_program);
+    host->worker_fd = adopt_worker_program(host, host->worker_program);
+    if (host->worker_fd < 0) {
+        host->worker_fd = spawn_hold_program(host->self_exe, host->worker_program);
+    }
     int r = dirs_make(host->config->host.state_dir, e);
     for (size_t i = 0; r == 0 && i < host->config->plugin_count; i++) {
         r = dirs_make_data(host->config->host.state_dir, host->config->plugins[i].entry.name, NULL,
@@ -141,19 +173,23 @@ int host_open(struct host *host, bool safe, struct err *e) {
     host->release = release_new(host);
     host->orphans = orphans_new(host);
     host->pins = pins_new(host);
+    host->upgrade = upgrade_new(host);
     host->shutdown = shutdown_new(host);
     if (host->timers == NULL || host->net_timers == NULL || host->hub == NULL ||
         host->stats == NULL || host->ready == NULL || host->commits == NULL ||
         host->upkeep == NULL || host->reload == NULL || host->beat == NULL ||
         host->takeover == NULL || host->release == NULL || host->orphans == NULL ||
-        host->pins == NULL || host->shutdown == NULL ||
+        host->pins == NULL || host->upgrade == NULL || host->shutdown == NULL ||
         dispatch_new(host, safe, &host->dispatch) != 0 || pools_new(host, &host->pools) != 0) {
         return err_set(e, -ENOMEM, "out of memory");
     }
     r = side_thread_new(host->base, "disk", &host->disk, e);
     r = r != 0 ? r : side_thread_new(host->base, "parser", &host->parser, e);
     r = r != 0 ? r : host_open_store(host, e);
-    return r != 0 ? r : boot_open(host->config->host.state_dir, &host->boot, e);
+    const char *state_dir = host->config->host.state_dir;
+    return r != 0                  ? r
+           : adopt_lock(host) >= 0 ? boot_keep(state_dir, adopt_lock(host), &host->boot, e)
+                                   : boot_open(state_dir, &host->boot, e);
 }
 
 void host_start(struct host *host) {
@@ -165,6 +201,7 @@ void host_start(struct host *host) {
 }
 
 void host_close(struct host *host) {
+    adopt_free(host);
     serve_close(host);
     host->phase = HOST_STOPPED;
     // what was under way goes on to the store: a form's files are written, then its job is read
@@ -189,6 +226,7 @@ void host_close(struct host *host) {
     shutdown_free(&host->shutdown);
     pins_free(&host->pins);
     orphans_free(&host->orphans);
+    upgrade_free(&host->upgrade);
     release_free(&host->release);
     takeover_free(&host->takeover);
     beat_free(&host->beat);

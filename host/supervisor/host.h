@@ -55,6 +55,8 @@ struct takeover;
 struct release;
 struct orphans;
 struct pins;
+struct upgrade;
+struct adoption;
 struct spawn_ops;
 
 enum host_phase { HOST_STARTING, HOST_RUNNING, HOST_DRAINING, HOST_STOPPED };
@@ -69,6 +71,8 @@ struct host {
     struct config *config;       /* in force; a reload replaces it: who keeps a pointer holds it */
     struct config *first_config; /* that of the start, whose values need a restart to change */
     struct config_env *config_env;
+    char **start_env;              /* the environment as the process was given it; its own array */
+    const char *config_file;       /* as it was given at the start                          */
     const char *self_exe;          /* path of this program                                */
     char worker_program[PATH_MAX]; /* what workers run                                    */
     int worker_fd;                 /* held open for that; 0 or less = is not              */
@@ -102,6 +106,9 @@ struct host {
     struct release *release;
     struct orphans *orphans;
     struct pins *pins;
+    struct upgrade *upgrade;
+    struct adoption
+        *adoption; /* of what another binary has handed over; NULL = nothing, or it is ours */
     struct server *server;       /* every door; see serve.h                             */
     struct inherited *inherited; /* sockets that the process was started with; NULL = none */
     struct serve *serve;         /* what the doors need; serve.h's own                  */
@@ -109,6 +116,7 @@ struct host {
     void *front_self;
     struct shutdown *shutdown;
     bool strict;  /* a plugin that fails at start ends the host */
+    bool safe;    /* accept, dispatch nothing                   */
     bool settled; /* every plugin is up or has failed                    */
     int exit_status;
     struct record_packet packet; /* where workers' packets are received         */
@@ -150,6 +158,9 @@ void host_start(struct host *host);
 void host_close(struct host *host);
 
 enum { HOST_BAD_CONFIG = 2 };
+
+/* The variable by which a binary hands over to the next one: "PID:TABLE:BACK:WHY", see handover_adopt.h. */
+#define HOST_HANDOVER "JOBHOST_HANDOVER"
 
 /* Runs until SIGTERM or SIGINT has drained it (or a second one cuts the drain short). Returns the
  * process's exit status: 0, 1, or HOST_BAD_CONFIG when the configuration has errors, which have

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "net/inherited.h"
+#include "supervisor/handover_adopt.h"
 #include "supervisor/host.h"
 #include "supervisor/reload.h"
 #include "supervisor/serve.h"
@@ -141,7 +142,54 @@ static int host_take_sockets(struct host *host, struct err *e) {
     return r;
 }
 
+/* As it was given, for a binary that takes over: what is removed from it later is removed for us. */
+static int host_keep_environment(struct host *host, struct err *e) {
+    size_t count = 0;
+    while (environ[count] != NULL) {
+        count++;
+    }
+    host->start_env = calloc(count + 1, sizeof *host->start_env);
+    if (host->start_env == NULL) {
+        return err_set(e, -ENOMEM, "out of memory");
+    }
+    memcpy(host->start_env, environ, count * sizeof *host->start_env);
+    return 0;
+}
+
+static int host_take_surroundings(struct host *host, struct err *e) {
+    int r = host_take_sockets(host, e);
+    r = r != 0 ? r : adopt_begin(host, e);
+    int env = host_keep_environment(host, r < 0 ? NULL : e); // also for the way back
+    return r < 0 ? r : env;
+}
+
+/* Signals that came while one binary followed the other are heard now. */
+static void host_release_held_signals(void) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    (void)sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
+static int host_prepare(struct host *host, struct host_events *events, bool safe, struct err *e) {
+    int r = host->adoption == NULL ? 0 : adopt_check(host, e);
+    r = r != 0 ? r : host_open(host, safe, e);
+    r = r != 0 ? r : host_catch_signals(host, events, e);
+    r = r != 0 ? r : serve_open(host, e);
+    if (r != 0) {
+        adopt_go_back(host, e->msg);
+    }
+    if (host->adoption != NULL) {
+        host_release_held_signals();
+    }
+    return r;
+}
+
 static void host_free(struct host *host) {
+    adopt_free(host);
+    free(host->start_env);
     free(host->notify_socket);
     if (host->inherited != NULL) {
         inherited_finish(host->inherited);
@@ -167,10 +215,13 @@ int host_run(const struct host_options *options) {
     host->strict = options->strict;
     host->front = options->front;
     host->ready_fd = options->ready_fd;
+    host->config_file = options->config_file;
+    host->safe = options->safe;
     if (host->ready_fd > 0) {
         (void)fcntl(host->ready_fd, F_SETFD, FD_CLOEXEC); // not the workers' business
     }
-    if (host_take_sockets(host, &e) != 0) {
+    if (host_take_surroundings(host, &e) != 0) {
+        adopt_go_back(host, e.msg);
         fprintf(stderr, "jobhost: %s\n", e.msg);
         host_free(host);
         return 1;
@@ -180,13 +231,13 @@ int host_run(const struct host_options *options) {
     host_raise_fd_limit();
     host_ignore_signals();
     if (host->config_env == NULL || host_load_config(host, options) != 0) {
+        adopt_go_back(host, "the configuration has errors");
         int status = host->config_env == NULL ? 1 : HOST_BAD_CONFIG;
         host_free(host);
         return status;
     }
     host_configure_log(host);
-    if (host_open(host, options->safe, &e) != 0 || host_catch_signals(host, &events, &e) != 0 ||
-        serve_open(host, &e) != 0) {
+    if (host_prepare(host, &events, options->safe, &e) != 0) {
         log_error(&host->log, "host.start", "msg=\"%s\"", e.msg);
         host->exit_status = 1;
     } else {

@@ -15,6 +15,7 @@
 #include "supervisor/release.h"
 #include "supervisor/rollback.h"
 #include "supervisor/shutdown.h"
+#include "supervisor/upgrade.h"
 
 enum {
     POOL_RESPAWN_MS = 100, /* doubling with each death in a row */
@@ -133,7 +134,8 @@ static uint32_t pool_starting_workers(const struct pool *pool) {
 }
 
 void pool_fill(struct pool *pool) {
-    uint32_t starting = pool_starting_workers(pool);
+    uint32_t starting =
+        upgrade_is_quiet(pool->host) ? POOL_STARTS_AT_ONCE : pool_starting_workers(pool);
     // those that drain are none of it
     while (pool->ready_count + starting < pool->target && starting < POOL_STARTS_AT_ONCE) {
         starting++;
@@ -210,16 +212,29 @@ static void pool_respawn_later(struct pool *pool) {
 
 /* ------------------------------------------------------------------ what workers report */
 
+int pool_take_hello(struct pool *pool, const struct msg_hello *m, struct err *e) {
+    struct record_writer w = {.fd_count = 0};
+    pool->since_ms = env_wall_ms(&pool->host->env);
+    int r = manifest_copy(pool, m, e);
+    if (r != 0) {
+        return r;
+    }
+    if (msg_hello_put(&w, 0, m) == 0) { // else it cannot be handed over
+        pool->hello = arena_bytes(&pool->arena, buf_bytes(&w.packet));
+    }
+    record_writer_finish(&w);
+    snprintf(pool->build, sizeof pool->build, "%.24s+%.*s", m->version, POOL_BUILD_HASH,
+             pool->snapshot.sha256);
+    return 0;
+}
+
 int pool_on_hello(struct worker *w, const struct msg_hello *m, struct err *e) {
     struct pool *pool = w->pool;
     if (pool->manifest.name == NULL) {
-        pool->since_ms = env_wall_ms(&pool->host->env);
-        int r = manifest_copy(pool, m, e);
+        int r = pool_take_hello(pool, m, e);
         if (r != 0) {
             return r;
         }
-        snprintf(pool->build, sizeof pool->build, "%.24s+%.*s", m->version, POOL_BUILD_HASH,
-                 pool->snapshot.sha256);
         struct buf problems = {.data = NULL};
         bool ok = manifest_bind(pool, &problems);
         if (!ok) {
@@ -392,6 +407,9 @@ uint32_t pools_start(struct pools *pools) {
         struct pool *pool = pools->items[i];
         struct err e = {.code = 0};
         const char *state_dir = pools->host->config->host.state_dir;
+        if (pool->state == POOL_READY) {
+            continue; // its workers have been adopted
+        }
         if (snapshot_take(pool->config->file, state_dir, &pool->snapshot, &e) != 0) {
             pool_fail(pool, e.msg);
         } else if (!pool_start(pool)) {

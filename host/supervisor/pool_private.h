@@ -60,6 +60,8 @@ struct pool {
     char fault[512];               /* "" = none */
     struct arena arena;            /* manifest and settings */
     struct pool_manifest manifest; /* name NULL until HELLO */
+    struct bytes hello;            /* that HELLO, as a packet: for a binary that takes over */
+    bool stale; /* its processes were made with other settings than `config` has */
     struct pool_note notes[POOL_NOTES_MAX];
     uint32_t note_count;
     struct config_option_value *settings;
@@ -128,6 +130,8 @@ void pool_release(struct pool *pool);
 void pool_free(struct pool *pool);
 
 /* Called by worker.c. */
+/* Manifest and build of a pool that has none. 0, or negative errno with words. */
+int pool_take_hello(struct pool *pool, const struct msg_hello *m, struct err *e);
 int pool_on_hello(struct worker *w, const struct msg_hello *m, struct err *e);
 void pool_on_ready(struct worker *w);
 void pool_on_gone(struct worker *w);

@@ -436,7 +436,7 @@ static void compare(struct item *it) {
         it->of->partly = true;
         (void)err_set(&it->error, -EAGAIN, "%s", refused);
     } else if ((it->of->flags & RELOAD_ALL) != 0 || now->state != POOL_READY ||
-               strcmp(now->snapshot.sha256, it->snapshot.sha256) != 0 ||
+               strcmp(now->snapshot.sha256, it->snapshot.sha256) != 0 || now->stale ||
                !config_plugin_same_processes(now->config, it->config)) {
         it->verdict = RELOAD_CHANGED;
     } else {

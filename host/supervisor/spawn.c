@@ -187,12 +187,13 @@ static int spawn_start(const char *program, const char *plugin, struct spawned *
     if (theirs != -1) {
         close(theirs);
     }
+    if (r == 0) {
+        *ret = (struct spawned){
+            .pid = pid, .pidfd = pidfd, .sock = ours, .page = page, .page_fd = page_fd};
+        return 0;
+    }
     if (page_fd >= 0) {
         close(page_fd);
-    }
-    if (r == 0) {
-        *ret = (struct spawned){.pid = pid, .pidfd = pidfd, .sock = ours, .page = page};
-        return 0;
     }
     if (pid > 0) {
         (void)kill(pid, SIGKILL);

@@ -15,6 +15,7 @@ struct spawned {
     int pidfd; /* readable when the process has ended */
     int sock;  /* non-blocking                        */
     struct start_page *page;
+    int page_fd; /* of the page; 0 = none */
 };
 
 struct spawn_end {

@@ -9,6 +9,7 @@
 #include "supervisor/beat.h"
 #include "supervisor/boot.h"
 #include "supervisor/dispatch.h"
+#include "supervisor/handover_adopt.h"
 #include "supervisor/host.h"
 #include "supervisor/lane.h"
 #include "supervisor/stats.h"
@@ -281,12 +282,29 @@ static void upkeep_lease(struct upkeep *u, struct store_host_lease *lease, int64
     upkeep_post(u, &lease->op, STORE_HOST_LEASE, done);
 }
 
+/* What is in hand is known: the rest of what runs here is nobody's. */
+static void upkeep_adopted(struct host *host, int status) {
+    struct upkeep *u = host->upkeep;
+    if (u->ready == NULL) {
+        return;
+    }
+    if (status != 0) {
+        upkeep_started(u, status);
+    } else {
+        takeover_start(host, boot_gone(host->boot), upkeep_recovered);
+    }
+}
+
 static void lease_done(struct store_op *op) {
     struct upkeep *u = op->arg;
     if (upkeep_stops(u, op, "lease")) {
         return;
     }
-    takeover_start(u->host, boot_gone(u->host->boot), upkeep_recovered);
+    if (u->host->adoption != NULL) {
+        adopt_claims(u->host, upkeep_adopted);
+    } else {
+        takeover_start(u->host, boot_gone(u->host->boot), upkeep_recovered);
+    }
 }
 
 void upkeep_recover(struct host *host, void (*ready)(struct host *host, int status)) {

@@ -13,6 +13,7 @@
 #include "base/fault.h"
 #include "supervisor/confine.h"
 #include "supervisor/dispatch.h"
+#include "supervisor/handover.h"
 #include "supervisor/host.h"
 #include "supervisor/lane.h"
 #include "supervisor/memory.h"
@@ -312,6 +313,7 @@ struct worker *worker_spawn(struct pool *pool, struct err *e) {
     w->pidfd = s.pidfd;
     w->sock = s.sock;
     w->page = s.page;
+    w->page_fd = s.page_fd;
     w->spawned_mono_ms = env_mono_ms(&host->env);
     w->spawned_us = w->seen_us = env_stopwatch_us();
     confine_begin(w);
@@ -326,6 +328,38 @@ struct worker *worker_spawn(struct pool *pool, struct err *e) {
         return NULL;
     }
     worker_check_by(w, w->spawned_mono_ms + (int64_t)WORKER_PING_MS * WORKER_HUNG_PINGS);
+    return w;
+}
+
+struct worker *worker_adopt(struct pool *pool, const struct handover_worker *from) {
+    struct host *host = pool->host;
+    struct worker *w = worker_new(pool);
+    int type = 0;
+    socklen_t len = sizeof type;
+    if (w == NULL) {
+        return NULL;
+    }
+    w->pid = from->pid;
+    w->pidfd = from->pidfd;
+    w->sock = from->sock;
+    w->page_fd = from->page_fd;
+    w->page = start_page_map(w->page_fd);
+    if (w->page == NULL || getsockopt(w->sock, SOL_SOCKET, SO_TYPE, &type, &len) == -1 ||
+        type != SOCK_SEQPACKET || worker_events(w) != 0) {
+        worker_free(w);
+        return NULL;
+    }
+    w->state = from->draining != 0 ? WORKER_DRAINING : WORKER_READY;
+    w->drained = w->state == WORKER_DRAINING;
+    w->grouped = from->grouped != 0;
+    w->slot_seq = from->slot_seq;
+    w->jobs_done = from->jobs_done;
+    w->load_begin = from->load_begin;
+    w->load_end = from->load_end;
+    w->spawned_mono_ms = from->spawned_mono_ms;
+    w->ready_mono_ms = from->ready_mono_ms;
+    w->spawned_us = w->seen_us = env_stopwatch_us();
+    worker_check_by(w, env_mono_ms(&host->env));
     return w;
 }
 
@@ -345,6 +379,9 @@ void worker_free(struct worker *w) {
         free(p);
     }
     start_page_unmap(&w->page);
+    if (w->page_fd > 0) {
+        close(w->page_fd);
+    }
     if (w->sock != -1) {
         close(w->sock);
     }
@@ -461,6 +498,28 @@ static uint32_t worker_handler(const struct worker *w, const struct attempt *a) 
     return h == NULL ? a->lane->handler : (uint32_t)(h - m->handlers);
 }
 
+static void worker_enter(struct worker *w, struct attempt *a) {
+    a->worker = w;
+    a->pid = w->pid;
+    a->cost_us = worker_est_us(a->lane);
+    w->slots[a->slot & w->slot_mask] = a;
+    TAILQ_INSERT_TAIL(&w->attempts, a, link);
+    w->outstanding++;
+    w->alone = attempt_is_suspect(a);
+    w->load_us += a->cost_us;
+    memory_watch(w);
+    disk_watch(w->pool);
+}
+
+int worker_take_attempt(struct worker *w, struct attempt *a) {
+    bool free =
+        w->slots[a->slot & w->slot_mask] == NULL && a->handler < w->pool->manifest.handler_count;
+    if (free) {
+        worker_enter(w, a);
+    }
+    return free ? 0 : -EBADMSG;
+}
+
 bool worker_place(struct worker *w, struct attempt *a) {
     if (!worker_has_room(w, a)) {
         return false;
@@ -472,18 +531,9 @@ bool worker_place(struct worker *w, struct attempt *a) {
         return false;
     }
     (void)fault(FAULT_DISPATCH_AFTER_SEND);
-    a->worker = w;
-    a->pid = w->pid;
     a->asking = false;
     a->placed_mono_ms = a->recalled_mono_ms = env_mono_ms(&w->host->env);
-    a->cost_us = worker_est_us(a->lane);
-    w->slots[a->slot & w->slot_mask] = a;
-    TAILQ_INSERT_TAIL(&w->attempts, a, link);
-    w->outstanding++;
-    w->alone = attempt_is_suspect(a);
-    w->load_us += a->cost_us;
-    memory_watch(w);
-    disk_watch(w->pool);
+    worker_enter(w, a);
     worker_check_by(w, a->placed_mono_ms + worker_check_first(w, a));
     return true;
 }

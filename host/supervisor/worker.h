@@ -38,7 +38,7 @@ struct worker {
     struct host *host;
     enum worker_state state;
     pid_t pid;
-    int pidfd, sock;
+    int pidfd, sock, page_fd; /* the last: 0 = none */
     struct event *ev_read, *ev_write, *ev_pid;
     struct start_page *page;
     struct timer start_timer;  /* load, ABI check, create()                                */
@@ -86,6 +86,13 @@ TAILQ_HEAD(worker_list, worker);
 
 /* Forks and executes; the worker is `spawned`. NULL with *e on failure. */
 struct worker *worker_spawn(struct pool *pool, struct err *e);
+
+/* One that another binary has started as this process; READY or draining. Its descriptors are taken. NULL: it is none, or no
+ * memory. */
+struct handover_worker;
+struct worker *worker_adopt(struct pool *pool, const struct handover_worker *from);
+/* It has this attempt in its window, at attempt->slot. 0; -EBADMSG: the place is taken. */
+int worker_take_attempt(struct worker *w, struct attempt *a);
 
 /* A packet with room for `need` more bytes; NULL: gone or out of memory. The record is sent when
  * the loop's turn ends. */

@@ -10,6 +10,7 @@ from jsonschema import Draft202012Validator
 from lib import build, node
 from lib.host import chaos
 from lib.openapi import Document, Generator, Seen
+from lib.procs import wait_until
 from lib.raw import ask
 
 UNKNOWN = "0198c1a2-0000-7000-8000-000000000001"
@@ -116,6 +117,13 @@ def call_everything_that_reads(call, host, jobs):
     call(202, "POST", "/v1/reload")
     call(200, "POST", "/v1/reload", query={"wait": "1"})
     call(200, "GET", "/v1/reload")
+    call(404, "GET", "/v1/upgrade")
+    call(400, "GET", "/v1/upgrade", query={"nonsense": 1})
+    call(400, "POST", "/v1/upgrade", {"file": "jobhost"})
+    call(409, "POST", "/v1/upgrade", {"file": "/dev/null"})
+    call(202, "POST", "/v1/upgrade", {})
+    wait_until(lambda: host.get("/v1/upgrade")["state"] != "running", build.PATIENCE_S, "the upgrade is over")
+    call(200, "GET", "/v1/upgrade")
     call(200, "GET", "/v1/audit", query={"limit": 2})
     call(200, "GET", "/v1/dedup", query={"queue": "chaos", "limit": 1})
     for name in ("chaos", "gone"):

@@ -413,9 +413,60 @@ def pins():
         write("fuzz_pins", name, text_)
 
 
+# ---- what one binary leaves to the next: see host/supervisor/handover.c and host/store/pack.h
+
+def varint(v):
+    out = b""
+    while v >= 0x80:
+        out += bytes([v & 0x7F | 0x80])
+        v >>= 7
+    return out + bytes([v])
+
+
+def packed(**fields):
+    """n7=1 is number 7, a number; b7=..., the same with bytes, or a list of them."""
+    out = b""
+    for name, value in fields.items():
+        number = int(name[1:])
+        for v in value if isinstance(value, list) else [value]:
+            if name[0] == "n":
+                out += varint(number * 2) + varint(v * 2 if v >= 0 else -v * 2 - 1)
+            else:
+                v = v.encode() if isinstance(v, str) else v
+                out += varint(number * 2 + 1) + varint(len(v)) + v + b"\0"
+    return out
+
+
+def handovers():
+    job_id = bytes(range(1, 17))
+    step, warning = packed(b1="s", b2=b"value"), packed(b1="code", b2="words")
+    child = packed(b1=job_id, b2="q", b3="t.child", n5=1, n11=3, b18=b"{}")
+    key_value = packed(n1=2, b2="counter", n3=1)
+    output = packed(b1="o.txt", b2="text/plain", n3=3, b4=bytes(32))
+    effects = packed(n1=100, n2=1, b5=[step], b6=[child], b7=[key_value], b8=[warning], b9=[output])
+    attempt = packed(b1=job_id, b2="q", b3="t", n4=7, n5=1, n6=0, n8=3, n14=1000, n16=1000, b24=b"result", b25=b"log\n", b26=effects, b27=[packed(b1="o.txt")])
+    worker = packed(n1=4711, n2=20, n3=21, n4=22, n6=5, n7=2, n10=1, n11=2, b12=[attempt])
+    plugin = packed(b1="chaos", b2="0" * 64, b3="1" * 64, b4="worker", n5=1, n6=2, n7=1, n10=30000, n11=600000, n12=10000,
+                    b17=record("HELLO", hello(), 0), b18=[packed(b1="landlock", b2="on", n3=0)], b19=[worker])
+    socket = packed(n1=10, n2=1, b3="unix:/run/x")
+    whole = {"n1": 1, "n2": 1, "n3": 99, "b4": "0.1.0", "b5": "2" * 64, "n6": 5, "n7": 9, "b8": [socket],
+             "b9": [packed(n1=30, b2="unix:/run/x")], "b10": [plugin]}
+    magic = b"JHNDOVR\n"
+    write("fuzz_handover", "whole", magic + packed(**whole))
+    write("fuzz_handover", "nothing", magic + packed(**{**whole, "b8": [], "b9": [], "b10": []}))
+    write("fuzz_handover", "other-format", magic + packed(**{**whole, "n1": 2}))
+    write("fuzz_handover", "damaged", magic + packed(**{**whole, "b10": [plugin[:-1] + b""]}))
+    write("fuzz_handover", "text-for-a-number", magic + packed(b1="1") + packed(**whole))
+    write("fuzz_handover", "number-for-a-text", magic + packed(n4=1) + packed(**whole))
+    write("fuzz_handover", "cut", (magic + packed(**whole))[:-40])
+    write("fuzz_handover", "effects", effects)
+    write("fuzz_handover", "effects-bad-hash", packed(b9=[packed(b1="o", b4=b"short")]))
+
+
 if __name__ == "__main__":
     elf()
     pins()
+    handovers()
     records()
     redis_blobs()
     redis_replies()

@@ -13,6 +13,7 @@
 #include "supervisor/ready.h"
 #include "supervisor/reload.h"
 #include "supervisor/stats.h"
+#include "supervisor/upgrade.h"
 
 #include "server_fixture.h"
 
@@ -211,6 +212,18 @@ void reload_request(struct host *host, const char *cause, unsigned flags, struct
 const struct reload_report *reload_last(const struct host *host) {
     (void)host;
     return NULL;
+}
+
+void upgrade_request(struct host *host, const char *file, struct upgrade_waiter *w) {
+    (void)host;
+    (void)file;
+    w->done(w, -EBUSY, "not in this test");
+}
+
+const struct upgrade_report *upgrade_last(const struct host *host) {
+    static const struct upgrade_report none = {.state = UPGRADE_NONE};
+    (void)host;
+    return &none;
 }
 
 const char *reload_verdict_name(enum reload_verdict verdict) {

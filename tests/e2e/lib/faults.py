@@ -15,7 +15,8 @@ ANCHORS = 4  # jobs that certainly run when the first host dies, so that the nex
 BALLAST = 24  # megabytes, more than the log holds before its pages go to the database
 # The n-th passage at which it happens is drawn from 1 to this; places that are passed rarely get less.
 NTH_MOST = {"recover": ANCHORS - 1, "store_checkpoint": 1, "blob_before_rename": 3, "blob_after_rename": 3,
-            "spool_write": 3, "form_stored": 3}
+            "spool_write": 3, "form_stored": 3, "upgrade_before_exec": 1, "upgrade_store_closed": 1, "upgrade_after_exec": 1,
+            "upgrade_adopted": 1}
 NTH_DEFAULT = 12
 
 
@@ -59,6 +60,9 @@ class Run:
         mark = len(host.read_log())
         with host.launch(env={"JOBHOST_FAULT": f"{self.point}:{self.nth}={self.action}"}):
             with Submitter(work, host) as submitter:
+                submitter.let(0.5)
+                if self.point.startswith("upgrade_"):
+                    self._upgrade()
                 submitter.let(1.0)
                 died = self._await_death(mark, submitter)
                 if died == "host":
@@ -72,6 +76,18 @@ class Run:
         assert work.check(host).findings() == report.findings(), "another answer after a restart"
         host.stop()
         return Outcome(self.point, self.action, self.nth, died, report)
+
+    def _upgrade(self):
+        """It may be the last thing that is asked of this host."""
+        api = self.host.another()
+        wait_until(lambda: self.host.process.poll() is not None or self._asked(api), build.PATIENCE_S, "an upgrade has been tried")
+        api.close()
+
+    def _asked(self, api):
+        try:
+            return api.call("POST", "/v1/upgrade", {}).status == 202
+        except Unreachable:
+            return False
 
     def _leave_something_running(self):
         """The anchors have committed a step, so the store knows that they run."""

@@ -1,0 +1,67 @@
+#define _GNU_SOURCE // environ
+#include "supervisor/self_test.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/env.h"
+#include "base/json.h"
+#include "config/config.h"
+#include "record/record.h"
+#include "supervisor/handover.h"
+
+static void print_facts(const struct config *config) {
+    char identity[HANDOVER_IDENTITY_LEN + 1];
+    struct buf out = {.data = NULL};
+    handover_identity(config, identity);
+    buf_char(&out, '{');
+    json_kstr(&out, "version", JOBHOST_VERSION);
+    json_kint(&out, "record", RECORD_WIRE_VERSION);
+    json_kint(&out, "handover", HANDOVER_VERSION);
+    json_kstr(&out, "identity", identity);
+    buf_char(&out, '}');
+    (void)printf("%.*s\n", (int)out.len, out.data == NULL ? "" : out.data);
+    buf_free(&out);
+}
+
+static struct config *load(const char *file, const char *self_exe) {
+    struct config_report report;
+    struct buf text = {.data = NULL};
+    char plugin_dir[PATH_MAX];
+    struct config_env *env = config_env_new(environ);
+    struct config *config =
+        config_load(file, env,
+                    &(struct config_load_options){
+                        .default_plugin_dir = config_installed_plugin_dir(self_exe, plugin_dir)},
+                    &report);
+    if (config == NULL) {
+        config_report_print(&report, false, &text);
+        (void)fprintf(stderr, "%.*s", (int)text.len, text.data == NULL ? "" : text.data);
+    }
+    buf_free(&text);
+    config_report_finish(&report);
+    config_env_free(&env);
+    return config;
+}
+
+int self_test_main(int argc, char **argv, const char *self_exe) {
+    struct err e;
+    struct env env;
+    if (argc != 3) {
+        (void)fprintf(stderr, "jobhost: --self-test CONFIG\n");
+        return 2;
+    }
+    if (env_open(&env, &e) != 0) {
+        (void)fprintf(stderr, "jobhost: %s\n", e.msg);
+        return 1;
+    }
+    struct config *config = load(argv[2], self_exe);
+    bool ok = config != NULL;
+    if (ok) {
+        print_facts(config);
+    }
+    config_free(&config);
+    env_close(&env);
+    return ok ? 0 : 1;
+}

@@ -1,0 +1,458 @@
+"""Another binary in the place of the one that runs: the same process, its workers, jobs, sockets and connections go on (docs/upgrade.md)."""
+import json
+import os
+import shutil
+import signal
+import subprocess
+import threading
+
+import pytest
+
+from lib import build
+from lib.faults import CONFIG
+from lib.host import chaos
+from lib.procs import open_fds, wait_until, workers_of
+from lib.raw import Raw, ask
+from lib.redis import SERVER, Redis
+from lib.workload import Submitter, Workload
+
+JSON = "Content-Type: application/json"
+UPGRADES = build.count(20, 8, 3)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("redis", marks=pytest.mark.skipif(SERVER is None, reason="there is no redis-server"))])
+def store(request, folder):
+    """The section `store`."""
+    if request.param == "sqlite":
+        yield {}
+        return
+    server = Redis(os.path.join(folder, "redis"), "--appendonly", "yes").start()
+    yield {"store": {"url": f"unix:{server.socket}"}}
+    server.stop()
+
+
+def begin(host, file=None):
+    """It tests itself well, and takes over."""
+    return host.expect(202, "POST", "/v1/upgrade", {"file": file} if file else {})
+
+
+def verdict(host):
+    wait_until(lambda: host.get("/v1/upgrade")["state"] != "running", build.PATIENCE_S, "the upgrade is over")
+    return host.get("/v1/upgrade")
+
+
+def upgrade(host, file=None):
+    begin(host, file)
+    report = verdict(host)
+    assert report["state"] == "done", f"{report}\n{host.log_tail()}"
+    return report
+
+
+def steps(job):
+    return job.get("steps", {}).get("count", 0)
+
+
+def script(folder, text, name="next"):
+    """A binary that is a shell script: REAL is the one that is tested."""
+    path = os.path.join(folder, name)
+    with open(path, "w", encoding="utf-8") as out:
+        out.write("#!/bin/sh\n" + text.replace("REAL", build.BINARY) + "\n")
+    os.chmod(path, 0o700)
+    return path
+
+
+# ---- what goes on
+
+def test_a_job_runs_through_three_upgrades(make_host, store):
+    host = make_host({"plugins": chaos(workers=1), **store})
+    host.start()
+    job = host.submit("chaos.steps", {"steps": 12, "pause_ms": 250, "children": 1})
+    host.wait_started(job)
+    pid, workers = host.pid, workers_of(host.pid)
+    for _ in range(3):
+        assert upgrade(host)["jobs"] == 1
+        assert (host.pid, workers_of(pid)) == (pid, workers)
+        seen = host.job(job)
+        assert seen["state"] == "running" and seen["attempt"] == 1, seen
+        wait_until(lambda: steps(host.job(job)) > steps(seen), build.PATIENCE_S, "it makes another step")
+    done = host.wait_job(job)
+    assert done["state"] == "succeeded" and done["attempt"] == 1 and "lost" not in done
+    assert steps(done) == 12 and done["progress"]["done"] == 12
+    assert workers_of(pid) == workers
+    host.wait_idle()
+    sinks = host.counters([f"sink:{job}:{n}" for n in [*range(1, 13), "end"]] + [f"children:{job}"])
+    assert sinks.pop(f"children:{job}") == 12 and set(sinks.values()) == {1}
+    host.assert_sound()
+
+
+def test_what_is_not_committed_goes_with_the_job(make_host, store):
+    host = make_host(store)
+    host.start()
+    files = [{"name": f"{i}.txt", "text": f"{i}:", "bytes": 300_000} for i in range(3)]
+    outputs = host.submit("chaos.outputs", {"files": files, "pause_ms": 700})
+    progress = host.submit("chaos.progress", {"updates": 3, "pause_ms": 700})
+    for job in (outputs, progress):
+        host.wait_started(job)
+    upgrade(host)
+    upgrade(host)
+    done = host.wait_job(outputs)
+    assert done["state"] == "succeeded" and done["attempt"] == 1
+    assert [o["name"] for o in done["outputs"]] == ["0.txt", "1.txt", "2.txt"]
+    assert host.wait_job(progress)["attempt"] == 1
+    host.assert_sound()
+
+
+class Newcomers(threading.Thread):
+    """Submits over a connection of its own each time; no one may be refused, reset or told to come again."""
+
+    def __init__(self, port):
+        super().__init__(daemon=True)
+        self.port, self.ids, self.problems, self.over = port, [], [], threading.Event()
+
+    def run(self):
+        while not self.over.is_set():
+            try:
+                answer = ask(self.port, "POST", "/v1/jobs", [JSON], json.dumps({"type": "chaos.echo", "payload": {"text": "x"}}).encode())
+                if answer.status != 202:
+                    self.problems.append(answer)
+                else:
+                    self.ids.append(json.loads(answer.body)["id"])
+            except (OSError, EOFError) as problem:
+                self.problems.append(problem)
+
+    def end(self):
+        self.over.set()
+        self.join()
+
+
+def test_nobody_is_refused_under_load(make_host, store):
+    host = make_host({**CONFIG, **store})
+    host.start()
+    pid, work = host.pid, Workload(build.seed(), build.count(600, 200, 60))
+    newcomers = [Newcomers(host.port()) for _ in range(3)]
+    with Submitter(work, host) as submitter:
+        for thread in newcomers:
+            thread.start()
+        for n in range(UPGRADES):
+            before = [len(t.ids) for t in newcomers]
+            wait_until(lambda b=before: all(len(t.ids) > n for t, n in zip(newcomers, b)) or any(t.problems for t in newcomers),
+                       build.PATIENCE_S, "work goes on")
+            submitter.let((n + 1) / UPGRADES)
+            upgrade(host)
+    for thread in newcomers:
+        thread.end()
+    assert [t.problems for t in newcomers] == [[], [], []], host.log_tail()
+    assert host.pid == pid and host.process.poll() is None
+    ids = [i for t in newcomers for i in t.ids]
+    assert len(set(ids)) == len(ids) and len(ids) > 3 * UPGRADES
+    report = work.check(host)
+    report.assert_clean()
+    done = host.wait_all(ids)
+    assert {j["state"] for j in done} == {"succeeded"} and {j["attempt"] for j in done} == {1}
+
+
+def test_connections_go_on(make_host):
+    host = make_host()
+    host.start()
+    port = host.port()
+    with Raw(port) as kept, Raw(port) as quiet, Raw(port) as early:
+        assert kept.ask("GET", "/v1/version").status == 200
+        early.send("POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\n")  # and no more, for now
+        begin(host)
+        early.send(f"{JSON}\r\nContent-Length: 22\r\n\r\n" '{"type":"chaos.echo"}\n')
+        assert early.response().status == 202  # it was finished first
+        assert verdict(host)["state"] == "done"
+        for raw in (kept, quiet, early):
+            assert raw.ask("GET", "/v1/version").status == 200
+        assert host.port() == port
+
+
+def test_a_stream_ends_cleanly(make_host):
+    host = make_host()
+    host.start()
+    job = host.submit("chaos.sleep", {"ms": 3000})
+    host.wait_started(job)
+    with Raw(host.port()) as watcher:
+        watcher.send(f"GET /v1/jobs/{job}/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        watcher.peek()
+        upgrade(host)
+        assert watcher.rest().endswith(b"0\r\n\r\n")
+    assert host.wait_job(job)["attempt"] == 1
+
+
+def test_descriptors_do_not_grow(make_host):
+    host = make_host({"plugins": chaos(workers=2)})
+    host.start()
+    job = host.submit("chaos.sleep", {"ms": 600_000})
+    host.wait_started(job)
+    upgrade(host)
+    before, workers = open_fds(host.pid), workers_of(host.pid)
+    for _ in range(build.count(50, 12, 4)):
+        upgrade(host)
+    assert open_fds(host.pid) == before
+    assert workers_of(host.pid) == workers
+    for worker in workers:
+        assert open_fds(worker) < 30
+    host.act(job, "cancel")
+    assert host.wait_job(job)["state"] == "cancelled"
+
+
+def test_what_is_asked_of_a_job_before_holds_after(make_host):
+    host = make_host({"plugins": chaos(grace="60s")})
+    host.start()
+    job = host.submit("chaos.sleep", {"ms": 600_000}, timeout="3s")
+    host.wait_started(job)
+    upgrade(host)
+    other = host.submit("chaos.sleep", {"ms": 600_000})
+    assert host.job(job)["state"] == "running"
+    host.act(other, "cancel")
+    assert host.wait_job(other)["state"] == "cancelled"
+    wait_until(lambda: host.job(job)["state"] != "running", build.PATIENCE_S, "its timeout holds")
+
+
+def test_a_worker_that_dies_is_found_and_replaced(make_host):
+    host = make_host({"plugins": chaos(workers=2)})
+    host.start()
+    wait_until(lambda: len(workers_of(host.pid)) == 2, build.PATIENCE_S, "both are there")
+    upgrade(host)
+    first, second = workers_of(host.pid)
+    host.end_worker(first)
+    wait_until(lambda: len(workers_of(host.pid)) == 2, build.PATIENCE_S, "there is another")
+    assert second in workers_of(host.pid)
+    assert host.wait_job(host.submit("chaos.echo"))["state"] == "succeeded"
+    upgrade(host)
+    host.stop()
+    assert not workers_of(second)
+
+
+def test_the_command(make_host):
+    host = make_host()
+    host.start()
+    job = host.submit("chaos.sleep", {"ms": 2000})
+    host.wait_started(job)
+    done = subprocess.run([build.BINARY, "upgrade", "--wait", build.BINARY, "--socket", host.socket], capture_output=True, text=True,
+                          timeout=build.PATIENCE_S, check=False)
+    assert done.returncode == 0, done
+    assert "1 workers and 1 jobs went on" in done.stdout
+    refused = subprocess.run([build.BINARY, "upgrade", "--wait", "/bin/true", "--socket", host.socket], capture_output=True, text=True,
+                             timeout=build.PATIENCE_S, check=False)
+    assert refused.returncode == 1 and "--self-test" in refused.stderr
+    assert host.wait_job(job)["attempt"] == 1
+
+
+# ---- what changes nothing
+
+def truncated(folder):
+    path = os.path.join(folder, "truncated")
+    with open(build.BINARY, "rb") as whole, open(path, "wb") as part:
+        part.write(whole.read(100_000))
+    os.chmod(path, 0o700)
+    return path
+
+
+def other_machine(folder):
+    path = os.path.join(folder, "other")
+    with open(build.BINARY, "rb") as whole, open(path, "wb") as out:
+        head = bytearray(whole.read(4096))
+        head[18:20] = b"\xf3\x00"  # e_machine: RISC-V
+        out.write(head)
+    os.chmod(path, 0o700)
+    return path
+
+
+def text_file(folder):
+    path = os.path.join(folder, "text")
+    with open(path, "w", encoding="utf-8") as out:
+        out.write("this is no program\n")
+    os.chmod(path, 0o700)
+    return path
+
+
+BAD = {
+    "text": (text_file, "cannot be executed"),
+    "missing": (lambda folder: os.path.join(folder, "nothing"), "No such file"),
+    "not-executable": (lambda folder: build.plugin("chaos") + ".nothing", "No such file"),
+    "truncated": (truncated, "self-test"),
+    "machine": (other_machine, "cannot be executed"),
+    "exits": (lambda folder: script(folder, "echo no luck; exit 1"), "status 1: no luck"),
+    "dies": (lambda folder: script(folder, "kill -SEGV $$"), "died of signal 11"),
+    "another-program": (lambda folder: "/bin/true", "it is no jobhost"),
+    "format": (lambda folder: script(folder, """REAL "$@" | sed 's/"handover":1/"handover":99/'"""), "does not understand"),
+    "store": (lambda folder: script(folder, """REAL "$@" | sed 's/"identity":"./"identity":"x/'"""), "another store"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_file_that_cannot_take_over_changes_nothing(make_host, folder, name):
+    make, words = BAD[name]
+    host = make_host()
+    host.start()
+    job = host.submit("chaos.sleep", {"ms": 1500})
+    host.wait_started(job)
+    workers = workers_of(host.pid)
+    answer = host.call("POST", "/v1/upgrade", {"file": make(folder)})
+    assert answer.status == 409 and answer.error["code"] == "upgrade_refused", answer
+    assert words in answer.error["message"]
+    report = host.get("/v1/upgrade")
+    assert report["state"] == "failed" and words in report["reason"]
+    assert host.wait_job(job)["attempt"] == 1 and workers_of(host.pid) == workers
+    assert host.wait_job(host.submit("chaos.echo"))["state"] == "succeeded"
+    upgrade(host)
+
+
+def test_a_self_test_that_hangs(make_host, folder):
+    host = make_host()
+    host.start()
+    answer = host.call("POST", "/v1/upgrade", {"file": script(folder, "sleep 600")})
+    assert answer.status == 409 and "did not end within" in answer.error["message"]
+    assert host.wait_job(host.submit("chaos.echo"))["state"] == "succeeded"
+
+
+def test_a_configuration_with_errors_changes_nothing(make_host):
+    host = make_host()
+    host.start()
+    with open(host.config_path, "a", encoding="utf-8") as out:
+        out.write("nonsense: [")
+    answer = host.call("POST", "/v1/upgrade", {})
+    assert answer.status == 409 and "self-test failed with status 1" in answer.error["message"]
+    assert host.get("/healthz")["ok"]
+
+
+def test_who_may_ask_and_when(make_host, folder):
+    host = make_host()
+    host.start()
+    answer = ask(host.port(), "POST", "/v1/upgrade", [JSON], b"{}")
+    assert answer.status == 403 and b"admin_only" in answer.body
+    assert host.call("GET", "/v1/upgrade").status == 404
+    assert host.call("POST", "/v1/upgrade", {"file": "jobhost"}).status == 400
+    slow = script(folder, 'sleep 1; exec REAL "$@"')
+    other = host.another()
+    thread = threading.Thread(target=lambda: other.call("POST", "/v1/upgrade", {"file": slow}))
+    thread.start()
+    wait_until(lambda: "upgrade.begun" in host.read_log(), build.PATIENCE_S, "the first is under way")
+    again = host.call("POST", "/v1/upgrade", {})
+    assert again.status == 409 and again.error["code"] == "not_now"
+    thread.join()
+    assert verdict(host)["state"] == "done"
+
+
+def test_it_waits_for_no_reload(make_host):
+    host = make_host({"plugins": {**chaos(), "slow": {"file": build.plugin("create-hang"), "enabled": False, "start_timeout": "3s"}}})
+    host.start()
+    host.configure({"plugins": {**chaos(), "slow": {"file": build.plugin("create-hang"), "start_timeout": "3s"}}})
+    host.expect(202, "POST", "/v1/reload")
+    wait_until(lambda: "reload.begun" in host.read_log(), build.PATIENCE_S, "it reloads")
+    answer = host.call("POST", "/v1/upgrade", {})
+    assert answer.status == 409 and "reload" in answer.error["message"]
+
+
+# ---- what cannot be adopted
+
+GO_BACK = {
+    "it cannot be executed any more": 'rm -f "$0"; exec REAL "$@"',
+    "it refuses the table": 'case $1 in run) JOBHOST_FAULT=upgrade_after_exec=error exec REAL "$@" ;; esac; exec REAL "$@"',
+    "it cannot keep what it adopts": 'case $1 in run) JOBHOST_FAULT=upgrade_adopted=error exec REAL "$@" ;; esac; exec REAL "$@"',
+}
+
+
+@pytest.mark.parametrize("how", GO_BACK)
+def test_the_binary_before_comes_back(make_host, folder, store, how):
+    host = make_host({"plugins": chaos(workers=1), **store})
+    host.start()
+    job = host.submit("chaos.steps", {"steps": 4, "pause_ms": 500})
+    host.wait_started(job)
+    pid, workers = host.pid, workers_of(host.pid)
+    with Raw(host.port()) as kept:
+        assert kept.ask("GET", "/v1/version").status == 200
+        begin(host, script(folder, GO_BACK[how]))
+        report = verdict(host)
+        assert report["state"] == "failed" and report["reason"] and report["jobs"] == 1, report
+        assert kept.ask("GET", "/v1/version").status == 200
+    assert (host.pid, workers_of(pid)) == (pid, workers)
+    done = host.wait_job(job)
+    assert done["state"] == "succeeded" and done["attempt"] == 1 and steps(done) == 4
+    assert host.wait_job(host.submit("chaos.echo"))["state"] == "succeeded"
+    host.assert_sound()
+
+
+def test_a_binary_that_has_been_deleted(make_host, folder, monkeypatch):
+    """It goes on making workers, and can be come back to; the next one lies where it lay."""
+    own = os.path.join(folder, "jobhost")
+    shutil.copy(build.BINARY, own)
+    host = make_host({"plugins": chaos(workers=1)})
+    with monkeypatch.context() as patched:
+        patched.setattr(build, "BINARY", own)
+        host.start()
+    os.unlink(own)
+    for _ in range(2):
+        worker, = workers_of(host.pid)
+        with open(f"/proc/{worker}/comm", encoding="ascii") as comm:
+            assert comm.read() == "jobhost-worker\n"
+        host.end_worker(worker)
+        wait_until(lambda: workers_of(host.pid), build.PATIENCE_S, "there is another")
+        assert host.wait_job(host.submit("chaos.echo"))["state"] == "succeeded"
+        begin(host, script(folder, GO_BACK["it cannot be executed any more"]))
+        assert verdict(host)["state"] == "failed"
+    assert host.call("POST", "/v1/upgrade", {}).status == 409  # nothing lies there
+    shutil.copy(build.BINARY, own)
+    upgrade(host)
+    assert os.readlink(f"/proc/{host.pid}/exe") == own
+
+
+def test_workers_of_another_protocol_drain(make_host, folder):
+    other = script(folder, """case $1 in --self-test) REAL "$@" | sed 's/"record":1/"record":2/' ;; *) exec REAL "$@" ;; esac""")
+    host = make_host({"plugins": chaos(workers=1)})
+    host.start()
+    job = host.submit("chaos.steps", {"steps": 12, "pause_ms": 300})
+    host.wait_started(job)
+    workers = workers_of(host.pid)
+    report = upgrade(host, other)
+    assert report["workers"] == 0 and report["jobs"] == 0
+    done = host.wait_job(job)
+    assert done["state"] == "succeeded" and steps(done) == 12 and "lost" not in done
+    assert not set(workers) & set(workers_of(host.pid))
+    assert set(host.counters([f"sink:{job}:{n}" for n in range(1, 13)]).values()) == {1}
+
+
+def test_another_configuration_comes_into_force(make_host):
+    host = make_host({"plugins": chaos(workers=1)})
+    host.start()
+    job = host.submit("chaos.steps", {"steps": 6, "pause_ms": 300})
+    host.wait_started(job)
+    old = workers_of(host.pid)
+    host.configure({"plugins": chaos(workers=1, threads=2)})
+    upgrade(host)
+    wait_until(lambda: host.call("GET", "/v1/reload").status == 200, build.PATIENCE_S, "it reloads by itself")
+    assert host.get("/v1/reload")["plugins"][0]["verdict"] == "changed"
+    done = host.wait_job(job)
+    assert done["attempt"] == 1 and steps(done) == 6
+    wait_until(lambda: not set(old) & set(workers_of(host.pid)), build.PATIENCE_S, "the old worker drains")
+
+
+def test_a_stop_that_comes_meanwhile_is_heard(make_host):
+    host = make_host()
+    host.start()
+    begin(host)
+    host.send(signal.SIGTERM)
+    assert host.reap() == 0
+
+
+# ---- death in the middle
+
+POINTS = ("upgrade_before_exec", "upgrade_store_closed", "upgrade_after_exec", "upgrade_adopted")
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_death_loses_nothing(make_host, store, point):
+    host = make_host({**CONFIG, **store})
+    host.start(env={"JOBHOST_FAULT": f"{point}=kill"})
+    work = Workload(build.seed(), build.count(200, 60, 30))
+    with Submitter(work, host) as submitter:
+        submitter.let(0.5)
+        wait_until(lambda: sum(i is not None for i in work.ids) > len(work.ids) // 3, build.PATIENCE_S, "there is work")
+        host.call("POST", "/v1/upgrade", {})
+        assert host.reap() == -signal.SIGKILL
+        host.start()
+        submitter.let(1.0)
+    report = work.check(host)
+    report.assert_clean()
