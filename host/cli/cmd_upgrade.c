@@ -1,3 +1,4 @@
+#define _XOPEN_SOURCE 700 // realpath
 /* upgrade: another binary in the host's place, while jobs go on. */
 #include <limits.h>
 #include <stdio.h>
