@@ -333,6 +333,30 @@ static void test_key_list(void) {
     rig_finish(&rig);
 }
 
+// Whose key an operator has released, and another job has taken since, ends like any other, and leaves it alone.
+static void test_key_of_another(void) {
+    static const enum job_event ends[] = {JOB_EV_SUCCEED, JOB_EV_DIE, JOB_EV_CANCEL};
+    struct rig rig;
+    rig_start(&rig);
+    for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+        struct store_submit_item first, second, third;
+        struct store_dedup_release rel = {.queue = "q", .key = "k"};
+        EXPECT_EQ_INT(0, knock(&rig, "q", &first));
+        const struct store_claimed *job = rig_claim_one(&rig, "q", "t");
+        EXPECT_EQ_INT(0, rig_run(&rig, &rel.op, STORE_DEDUP_RELEASE));
+        EXPECT_EQ_INT(0, knock(&rig, "q", &second));
+        struct store_commit_item end = rig_item(job, ends[i]);
+        EXPECT_EQ_INT(0, rig_commit(&rig, &end));
+        EXPECT_TRUE(job_is_final(end.state));
+        EXPECT_EQ_INT(-EEXIST, knock(&rig, "q", &third));
+        EXPECT_TRUE(id_equal(&second.spec->id, &third.winner));
+        end = rig_item(rig_claim_one(&rig, "q", "t"), JOB_EV_DIE); // releases it
+        EXPECT_EQ_INT(0, rig_commit(&rig, &end));
+    }
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
 static void test_budget(void) {
     struct rig rig;
     rig_start(&rig);
@@ -611,6 +635,7 @@ CASES(submit, ON_ALL, {"a job comes back as it was submitted", test_all_fields},
       {"a dedup key lives as long as the outcome says", test_key_life},
       {"a dedup key outlives its job's row", test_key_outlives_row},
       {"dedup keys are listed and released", test_key_list},
+      {"a released key that another job has taken", test_key_of_another},
       {"the budget for jobs, at the limit and one more", test_budget},
       {"the budget for jobs, of many by one call", test_budget_of_a_call},
       {"the budget for jobs, of several queues by one call", test_budget_of_queues},

@@ -66,7 +66,7 @@ int rig_commit(struct rig *rig, struct store_commit_item *item) {
     commit->count = 1;
     int r = rig_run(rig, &commit->op, STORE_COMMIT);
     commit->items = NULL;
-    return r < 0 ? r : item->status;
+    return r != 0 ? r : item->status;
 }
 
 int rig_succeed(struct rig *rig, const struct store_claimed *job) {

@@ -55,7 +55,7 @@ int dedup_end(struct writer *w, const struct job_row *row, const struct lane *la
     struct job_id holder;
     r = dedup_holder(w, lane->queue, spec.dedup_key, INT64_MIN, &holder);
     if (r <= 0 || !id_equal(&holder, &row->id)) {
-        return r; // an operator released it
+        return r < 0 ? r : 0; // an operator released it, and perhaps it is another one's
     }
     int64_t ttl = spec.dedup_ttl_ms != 0 ? spec.dedup_ttl_ms : w->config->dedup_ttl_ms;
     if (state == JOB_SUCCEEDED && ttl > 0) {
