@@ -101,9 +101,11 @@ void rig_wait(struct rig *rig, const bool *done);
  * time. A failure when it takes longer than anybody's patience. */
 #define RIG_AWAIT(rig, condition)                                                                  \
     do {                                                                                           \
-        for (int64_t rig_end = rig_patience(rig); !(condition) && rig_turn((rig), rig_end);) {     \
+        bool rig_met = false; /* what was met once may be over a moment later */                   \
+        for (int64_t rig_end = rig_patience(rig);                                                  \
+             !(rig_met = (condition)) && rig_turn((rig), rig_end);) {                              \
         }                                                                                          \
-        (void)EXPECT_TRUE(condition);                                                              \
+        (void)EXPECT_TRUE(rig_met);                                                                \
     } while (0)
 int64_t rig_patience(struct rig *rig);
 bool rig_turn(struct rig *rig, int64_t end); /* false: `end` has come */
