@@ -68,8 +68,9 @@ void gates_take(struct lane *lane, uint32_t asked) {
 
 /* Could anything more come through it now, as far as the host knows? */
 static bool gate_has_waiting(const struct host *host, const struct gate *g) {
-    for (const struct lane *lane = host->dispatch->lanes.lanes; lane != NULL;
-         lane = lane->hh.next) {
+    const struct dispatch *d = host->dispatch;
+    const struct lane *first = d == NULL ? NULL : d->lanes.lanes; // the analyzer cannot tell
+    for (const struct lane *lane = first; lane != NULL; lane = lane->hh.next) {
         struct gate *gates[GATE_SCOPES];
         gates_of(lane, gates);
         for (int s = 0; s < GATE_SCOPES; s++) {
