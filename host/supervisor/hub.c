@@ -165,9 +165,13 @@ void hub_free(struct hub **at) {
     if (hub == NULL) {
         return;
     }
-    struct hub_track *track, *next;
-    HASH_ITER(hh, hub->tracks, track, next) {
-        track_free(hub, track);
+    struct hub_track *track = hub->tracks;
+    HASH_CLEAR(hh, hub->tracks); // frees the table; the elements stay chained
+    while (track != NULL) {
+        struct hub_track *next = track->hh.next;
+        drop_all(hub, track);
+        free(track);
+        track = next;
     }
     free(hub);
     *at = NULL;
