@@ -43,6 +43,8 @@ struct pins {
     /* writing */
     struct side_op op;
     struct buf text;
+    char written[PINS_MAX][65]; // snapshots that it names
+    size_t written_count;
     bool writing, changed;
 };
 
@@ -50,8 +52,12 @@ struct pins {
 
 static void write_work(struct side_op *op) {
     struct pins *p = CONTAINER_OF(op, struct pins, op);
+    const char *state_dir = p->host->first_config->host.state_dir;
     struct err e = {.code = 0};
-    if (pin_file_write(p->host->first_config->host.state_dir, buf_bytes(&p->text), &e) != 0) {
+    for (size_t i = 0; i < p->written_count; i++) { // one that is gone is said when it is to start
+        (void)snapshot_sync(state_dir, p->written[i]);
+    }
+    if (pin_file_write(state_dir, buf_bytes(&p->text), &e) != 0) {
         log_warn(&p->host->log, "pins.not_written", "msg=\"%s\"", e.msg);
     }
 }
@@ -75,7 +81,9 @@ static void save(struct pins *p) {
     }
     for (size_t i = 0; i < p->count; i++) {
         all[i] = p->items[i]->pin;
+        memcpy(p->written[i], p->items[i]->pin.sha256, sizeof p->written[i]);
     }
+    p->written_count = p->count;
     buf_clear(&p->text);
     pin_file_print(all, p->count, &p->text);
     free(all);

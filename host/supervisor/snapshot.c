@@ -119,7 +119,7 @@ static int snapshot_try(const char *file, const char *tmp, char sha256[65], stru
         goto end;
     }
     r = snapshot_copy(in, out, md);
-    if (r == 0 && (fsync(out) == -1 || fstat(in, &after) == -1)) {
+    if (r == 0 && fstat(in, &after) == -1) {
         r = -errno;
     }
     if (r != 0) {
@@ -200,6 +200,17 @@ int snapshot_take(const char *file, const char *state_dir, struct snapshot *ret,
     ret->path = copy;
     memcpy(ret->sha256, sha256, sizeof sha256);
     return 0;
+}
+
+int snapshot_sync(const char *state_dir, const char *sha256) {
+    char path[4224];
+    (void)snprintf(path, sizeof path, "%s/run/so/%s.so", state_dir, sha256);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    int r = fd == -1 || fsync(fd) == -1 ? -errno : 0;
+    if (fd != -1) {
+        close(fd);
+    }
+    return r;
 }
 
 int snapshot_copy_of(const struct snapshot *from, struct snapshot *ret) {

@@ -1,7 +1,10 @@
 /* Plugin files are never loaded from where they lie: a copy named by its content is, so that
  * overwriting, truncating or deleting the original cannot touch what runs.
  *
- *     plugins/hello.so ──▶ state_dir/run/so/<sha256>.so   (0500, made by temp + fsync + rename) */
+ *     plugins/hello.so ──▶ state_dir/run/so/<sha256>.so   (0500, made by temp + rename)
+ *
+ * Each start and reload takes them anew, so that none needs to survive the machine's end, but for those that the file of
+ * pins names: snapshot_sync(). */
 #ifndef JOBHOST_SUPERVISOR_SNAPSHOT_H
 #define JOBHOST_SUPERVISOR_SNAPSHOT_H
 
@@ -19,6 +22,8 @@ struct snapshot {
  * only. */
 int snapshot_take(const char *file, const char *state_dir, struct snapshot *ret, struct err *e);
 void snapshot_finish(struct snapshot *s);
+/* A copy that something durable is going to name. Blocking. 0 or a negative errno. */
+int snapshot_sync(const char *state_dir, const char *sha256);
 /* The same file by another name in memory. 0 or -ENOMEM. */
 int snapshot_copy_of(const struct snapshot *from, struct snapshot *ret);
 
