@@ -1,6 +1,7 @@
 #include <errno.h>
 
 #include "jobhost_plugin.h"
+#include "store/redis/claimed.h"
 #include "store/redis/claiming.h"
 #include "store/redis/jobfield.h"
 
@@ -34,23 +35,6 @@ static int add_late(struct redis_claiming *c, size_t want, const struct redis_jo
     return 0;
 }
 
-static int read_outputs(const struct redis_reply *names, struct arena *a,
-                        struct store_claimed *out) {
-    if (!redis_reply_is(names, REDIS_ARRAY) || names->count == 0) {
-        return 0;
-    }
-    out->outputs = arena_alloc(a, names->count * sizeof *out->outputs);
-    for (size_t i = 0; out->outputs != NULL && i < names->count; i++) {
-        struct bytes name = redis_reply_text(&names->items[i]);
-        const char *copy = arena_strn(a, name.len == 0 ? "" : name.data, name.len);
-        if (copy == NULL) {
-            return -ENOMEM;
-        }
-        out->outputs[out->output_count++] = copy;
-    }
-    return out->outputs == NULL ? -ENOMEM : 0;
-}
-
 static int take_payload(const struct redis_reply *payload, struct arena *a, struct redis_job *job,
                         struct err *e) {
     if (!job->big_payload) {
@@ -77,20 +61,9 @@ static int take(struct redis_claiming *c, size_t want, size_t place, const struc
     struct store_claim *claim = redis_claiming_op(c);
     struct redis_queue *q = c->wants[want].queue;
     struct store_claimed *out = &claim->jobs[place];
-    *out = (struct store_claimed){
-        .spec = job->spec,
-        .token = job->token,
-        .commit_no = job->commit_no,
-        .steps_version = job->life.steps_version,
-        .counters = job->life.counters,
-        .build = job->life.build,
-        .created_ms = id_time_ms(&job->spec.id),
-        .first_run_ms = job->life.first_run_ms,
-        .ready_ms = job->ready_ms,
-        .want = (uint32_t)want,
-    };
-    out->spec.queue = q->name;
-    int r = read_outputs(redis_reply_at(reply, 3), &claim->op.arena, out);
+    int r = redis_claimed_fill(job, q->name, redis_reply_at(reply, 3), REDIS_OUTPUT_NAMES,
+                               &claim->op.arena, out);
+    out->want = (uint32_t)want;
     if (r < 0 || redis_claims_add(&s->claims, q, job) == NULL) {
         *out = (struct store_claimed){.want = (uint32_t)want};
         return -ENOMEM;
