@@ -166,22 +166,24 @@ static const struct dialogue {
     enum redis_class class; // REDIS_FINE: up
     const char *words;
 } dialogues[] = {
-    {{.password = "pw"},
-     {"HELLO 2 AUTH default pw SETNAME jobhost", FAKE_HELLO, "ROLE", FAKE_MASTER},
+    {{.password = "Pass-2-word"},
+     {"HELLO 2 AUTH default Pass-2-word SETNAME jobhost", FAKE_HELLO, "ROLE", FAKE_MASTER},
      REDIS_FINE,
      NULL},
-    {{.user = "u", .password = "pw", .db = 3},
-     {"HELLO 2 AUTH u pw SETNAME jobhost", FAKE_HELLO, "SELECT 3|ROLE", "+OK\r\n" FAKE_MASTER},
+    {{.user = "u", .password = "Pass-2-word", .db = 3},
+     {"HELLO 2 AUTH u Pass-2-word SETNAME jobhost", FAKE_HELLO, "SELECT 3|ROLE",
+      "+OK\r\n" FAKE_MASTER},
      REDIS_FINE,
      NULL},
-    {{.user = "u", .password = "pw"},
-     {"HELLO 2 AUTH u pw SETNAME jobhost", ERROR("ERR unknown command `HELLO`"), "AUTH u pw",
-      "+OK\r\n", "CLIENT SETNAME jobhost", "+OK\r\n", "ROLE", FAKE_MASTER},
+    {{.user = "u", .password = "Pass-2-word"},
+     {"HELLO 2 AUTH u Pass-2-word SETNAME jobhost", ERROR("ERR unknown command `HELLO`"),
+      "AUTH u Pass-2-word", "+OK\r\n", "CLIENT SETNAME jobhost", "+OK\r\n", "ROLE", FAKE_MASTER},
      REDIS_FINE,
      NULL},
-    {{.password = "pw"},
-     {"HELLO 2 AUTH default pw SETNAME jobhost", ERROR("NOPROTO sorry"), "AUTH pw", "+OK\r\n",
-      "CLIENT SETNAME jobhost", ERROR("ERR unknown command"), "ROLE", ERROR("ERR unknown command")},
+    {{.password = "Pass-2-word"},
+     {"HELLO 2 AUTH default Pass-2-word SETNAME jobhost", ERROR("NOPROTO sorry"),
+      "AUTH Pass-2-word", "+OK\r\n", "CLIENT SETNAME jobhost", ERROR("ERR unknown command"), "ROLE",
+      ERROR("ERR unknown command")},
      REDIS_FINE,
      NULL},
     {{.db = 0},
@@ -194,17 +196,18 @@ static const struct dialogue {
       ERROR("NOAUTH HELLO must be called with the client already authenticated")},
      REDIS_CREDENTIALS,
      "NOAUTH"},
-    {{.user = "u", .password = "pw"},
-     {"HELLO 2 AUTH u pw SETNAME jobhost", ERROR("WRONGPASS invalid username-password pair")},
+    {{.user = "u", .password = "Pass-2-word"},
+     {"HELLO 2 AUTH u Pass-2-word SETNAME jobhost",
+      ERROR("WRONGPASS invalid username-password pair")},
      REDIS_CREDENTIALS,
      "User u and its password stand in store.url"},
-    {{.password = "pw", .upstash = true},
-     {"HELLO 2 AUTH default pw SETNAME jobhost", ERROR("WRONGPASS invalid")},
+    {{.password = "Pass-2-word", .upstash = true},
+     {"HELLO 2 AUTH default Pass-2-word SETNAME jobhost", ERROR("WRONGPASS invalid")},
      REDIS_CREDENTIALS,
      "copy the password for TCP"},
-    {{.user = "u", .password = "pw"},
-     {"HELLO 2 AUTH u pw SETNAME jobhost", ERROR("ERR unknown command"), "AUTH u pw",
-      ERROR("ERR wrong number of arguments for 'auth' command")},
+    {{.user = "u", .password = "Pass-2-word"},
+     {"HELLO 2 AUTH u Pass-2-word SETNAME jobhost", ERROR("ERR unknown command"),
+      "AUTH u Pass-2-word", ERROR("ERR wrong number of arguments for 'auth' command")},
      REDIS_BUG,
      "AUTH: ERR wrong number"},
     {{.db = 0},
@@ -250,7 +253,7 @@ static void test_dialogues(void) {
         EXPECT_EQ_UINT(d->class == REDIS_FINE, c.ups);
         if (d->class != REDIS_FINE) {
             expect_down(&c, d->class, d->words);
-            EXPECT_TRUE(strstr(c.failure.err.msg, "pw") == NULL);
+            EXPECT_TRUE(strstr(c.failure.err.msg, "Pass-2-word") == NULL);
         }
         end(&c);
     }
