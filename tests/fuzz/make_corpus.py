@@ -146,6 +146,20 @@ def retry():
         write("fuzz_retry", f"seed{number:02}", seed)
 
 
+def limiter_headers():
+    name = "X-Ratelimit-"
+    seeds = {
+        "plain": f"\0\5HTTP/1.1 200 OK\r\n{name}Limit: 60\r\n{name}Remaining: 57\r\n{name}Reset: 1795254030\r\n\r\n",
+        "lists": f"\0\0{name}Limit: 100, 100;w=60\n{name}Remaining: 99.5\n{name}Reset: 6m0s\n",
+        "refused": "\1\1Retry-After: 30\r\n", "refused-date": "\1\1Retry-After: Sat, 21 Nov 2026 09:40:10 GMT\r\n",
+        "refused-time": f"\2\7{name}Reset: 2026-11-21T09:40:10Z", "refused-blind": "\1\1",
+        "hostile": f"\1\xff{name}Limit: 0\n{name}Remaining: 99999999999999999999\nRetry-After: 9999999999999999999999h9m\n",
+        "odd": f"\0\0:\n{name}Limit\n{name}Remaining:\n{name}Reset: -1\n{name}Limit: 0x10\n{name}Reset: 1795254030250.75",
+    }
+    for seed, lines in seeds.items():
+        write("fuzz_limiter_headers", seed, lines.encode("latin-1"))
+
+
 def texts():
     seeds = [
         "019a5f3c-8b1e-7abc-bdef-0123456789ab", "2026-11-21T10:00:00.123Z", "0000-01-01T00:00:00+23:59",
@@ -474,6 +488,7 @@ if __name__ == "__main__":
     redis_texts()
     json()
     retry()
+    limiter_headers()
     texts()
     http1()
     requests()
