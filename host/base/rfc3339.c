@@ -7,49 +7,11 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/civil.h"
 
 #define DAY_MS        INT64_C(86400000)
 #define YEAR_0_MS     INT64_C(-62167219200000)
 #define YEAR_10000_MS INT64_C(253402300800000)
-
-// ---- calendar: days since 1970-01-01, proleptic Gregorian; years begin in March, so leap days
-// come last
-
-static int64_t days_from_civil(int64_t year, int month, int day) {
-    year -= month <= 2;
-    int64_t era = (year >= 0 ? year : year - 399) / 400;
-    int64_t of_era = year - era * 400;
-    int64_t of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-    return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
-}
-
-struct civil {
-    int year, month, day;
-};
-
-static struct civil civil_from_days(int64_t days) {
-    days += 719468;
-    int64_t era = (days >= 0 ? days : days - 146096) / 146097;
-    int64_t of_era = days - era * 146097;
-    int64_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
-    int64_t of_year = of_era - (365 * year + year / 4 - year / 100);
-    int64_t m = (5 * of_year + 2) / 153;
-    int month = (int)(m < 10 ? m + 3 : m - 9);
-    return (struct civil){
-        .year = (int)(year + era * 400 + (month <= 2)),
-        .month = month,
-        .day = (int)(of_year - (153 * m + 2) / 5 + 1),
-    };
-}
-
-static bool is_leap(int year) {
-    return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-}
-
-static int month_days(int year, int month) {
-    static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    return month == 2 && is_leap(year) ? 29 : days[month - 1];
-}
 
 static char *put_digits(char *p, int value, int count) {
     for (int i = count - 1; i >= 0; i--) {
@@ -65,19 +27,14 @@ void rfc3339_format(int64_t unix_ms, char out[RFC3339_LEN + 1]) {
     } else if (unix_ms >= YEAR_10000_MS) {
         unix_ms = YEAR_10000_MS - 1;
     }
-    int64_t days = unix_ms / DAY_MS;
-    int64_t of_day = unix_ms % DAY_MS;
-    if (of_day < 0) {
-        of_day += DAY_MS;
-        days--;
-    }
+    int64_t days = civil_floor(unix_ms, DAY_MS);
     struct civil c = civil_from_days(days);
-    int ms = (int)of_day;
+    int ms = (int)(unix_ms - days * DAY_MS);
     const struct {
         int value, count;
         char after;
     } parts[] = {
-        {c.year, 4, '-'},       {c.month, 2, '-'},         {c.day, 2, 'T'},
+        {(int)c.year, 4, '-'},  {c.month, 2, '-'},         {c.day, 2, 'T'},
         {ms / 3600000, 2, ':'}, {ms / 60000 % 60, 2, ':'}, {ms / 1000 % 60, 2, '.'},
         {ms % 1000, 3, 'Z'},
     };
@@ -145,10 +102,10 @@ static bool take_day(const char **p, int64_t *ret_unix_ms) {
     int year, month, day;
     if (!take_digits(p, 4, &year) || !take_one_of(p, "-") || !take_digits(p, 2, &month) ||
         !take_one_of(p, "-") || !take_digits(p, 2, &day) || month < 1 || month > 12 || day < 1 ||
-        day > month_days(year, month)) {
+        day > civil_month_length(year, month)) {
         return false;
     }
-    *ret_unix_ms = days_from_civil(year, month, day) * DAY_MS;
+    *ret_unix_ms = civil_days(year, month, day) * DAY_MS;
     return true;
 }
 
