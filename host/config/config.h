@@ -147,7 +147,7 @@ struct config_job { /* per job type */
 
 struct config_schedule {
     struct config_entry entry;
-    const char *cron, *timezone, *dst, *catch_up, *overlap;
+    const char *cron, *days, *timezone, *dst, *catch_up, *overlap;
     int64_t catch_up_window_ms, catch_up_max, jitter_ms;
     const char *start_at, *end_at;
     bool paused;

@@ -8,9 +8,7 @@
 
 #include "base/nearest.h"
 #include "base/rfc3339.h"
-#include "config/config_cron.h"
 #include "config/config_forms.h"
-#include "config/config_zone.h"
 
 static struct config_place place_of(const struct config_binding *b,
                                     const struct config_subject *s) {
@@ -214,47 +212,6 @@ static void check_job(struct config_binding *b, const struct config_job *job) {
     }
 }
 
-// A suggestion reads the folders of the database: often enough for people, not for thousands.
-struct zone_check {
-    struct config_binding *b;
-    int suggestions; /* left */
-};
-
-static void check_zone(struct zone_check *z, const struct config_schedule *s, const char *zone,
-                       const char *key, const void *slot) {
-    struct err e = {0};
-    if (!z->b->sources->no_files && config_zone_check(zone, z->suggestions > 0, &e) < 0) {
-        z->suggestions--;
-        COMPLAIN(z->b, &s->entry, "schedules", key, slot, "unknown_zone", "%s", e.msg);
-    }
-}
-
-static void check_zones(struct zone_check *z, const struct config_schedule *s) {
-    char prefix[CONFIG_ZONE_MAX + 1];
-    bool given = config_origin_find(z->b->priv, &s->timezone) != NULL;
-    bool has_prefix = s->cron != NULL && config_cron_zone(s->cron, prefix, NULL) > 0;
-    if (has_prefix) {
-        check_zone(z, s, prefix, "cron", &s->cron);
-    }
-    if (s->timezone != NULL && given) {
-        check_zone(z, s, s->timezone, "timezone", &s->timezone);
-    }
-    if (has_prefix && s->timezone != NULL && given && strcmp(prefix, s->timezone) != 0) {
-        COMPLAIN(z->b, &s->entry, "schedules", "timezone", &s->timezone, "contradiction",
-                 "differs from the zone in cron");
-    }
-}
-
-static void check_schedule(struct zone_check *z, const struct config_schedule *s) {
-    int64_t start, end;
-    if (s->start_at != NULL && s->end_at != NULL && rfc3339_parse(s->start_at, &start) == 0 &&
-        rfc3339_parse(s->end_at, &end) == 0 && start >= end) {
-        COMPLAIN(z->b, &s->entry, "schedules", "end_at", &s->end_at, "contradiction",
-                 "is not after start_at");
-    }
-    check_zones(z, s);
-}
-
 static void check_limit(struct config_binding *b, const struct config_limit *l) {
     if (l->rate == 0 && l->concurrency == 0 && !l->entry.broken) {
         COMPLAIN(b, &l->entry, "limits", "", NULL, "contradiction",
@@ -351,7 +308,6 @@ static void check_store(struct config_binding *b, const struct config_store *s) 
 }
 
 void config_check(struct config_binding *b, const struct config *c) {
-    struct zone_check zones = {b, 20};
     for (size_t i = 0; i < c->host.listen_count; i++) {
         check_listen(b, &c->host, i);
     }
@@ -363,9 +319,7 @@ void config_check(struct config_binding *b, const struct config *c) {
     for (size_t i = 0; i < c->job_count; i++) {
         check_job(b, &c->jobs[i]);
     }
-    for (size_t i = 0; i < c->schedule_count; i++) {
-        check_schedule(&zones, &c->schedules[i]);
-    }
+    config_check_schedules(b, c);
     for (size_t i = 0; i < c->limit_count; i++) {
         check_limit(b, &c->limits[i]);
     }

@@ -10,8 +10,7 @@
 
 #include "base/network.h"
 #include "base/rfc3339.h"
-#include "config/config_cron.h"
-#include "config/config_zone.h"
+#include "core/cron.h"
 #include "core/job.h"
 
 #define DIGITS  "0123456789"
@@ -312,12 +311,7 @@ const struct config_form form_template = {"a template",
 // ---- time
 
 static int check_zone(const char *text, struct err *e) {
-    size_t len = strlen(text);
-    if (len < 1 || len > CONFIG_ZONE_MAX || text[0] == '/' || strstr(text, "..") != NULL ||
-        !is_alphabet(text, LETTERS DIGITS "_+/-")) {
-        return err_set(e, -EINVAL, "expected the name of a time zone, such as Europe/Berlin");
-    }
-    return 0;
+    return zone_check_name(text, strlen(text), e);
 }
 const struct config_form form_zone = {"a time zone", "^[A-Za-z0-9_+-][A-Za-z0-9_+/-]{0,63}$",
                                       check_zone};
@@ -335,7 +329,11 @@ const struct config_form form_time = {
     "][0-9]{2}:[0-9]{2}:[0-9]{2}(\\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})$",
     check_time};
 
+static int check_cron(const char *text, struct err *e) {
+    struct cron cron;
+    return cron_parse(text, &cron, e);
+}
 const struct config_form form_cron = {"a cron expression",
                                       "^\\s*((CRON_)?TZ=\\S*\\s+)?(@[A-Za-z]+(\\s+\\S+)?|[A-Za-z0-"
                                       "9*/,?#-]+(\\s+[A-Za-z0-9*/,?#-]+){4,5}\\s*)$",
-                                      config_cron_check};
+                                      check_cron};

@@ -414,6 +414,10 @@ static const struct config_field schedule_rows[] = {
     {"cron", CONFIG_STRING, FIELD_REQUIRED, AT(config_schedule, cron), .max = 256,
      .form = &form_cron,
      .doc = "Five fields (or six, seconds first), or a macro such as `@daily` or `@every 90s`."},
+    {"days", CONFIG_WORD, 0, AT(config_schedule, days), .fallback = "or",
+     .words = WORDS("or", "and"),
+     .doc =
+         "Where day and weekday are both restricted: whether one of them has to match, or both."},
     {"timezone", CONFIG_STRING, 0, AT(config_schedule, timezone), .fallback = "UTC", .max = 64,
      .form = &form_zone, .doc = "A zone name such as `Europe/Berlin`."},
     {"dst", CONFIG_WORD, 0, AT(config_schedule, dst), .fallback = "vixie",
