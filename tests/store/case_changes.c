@@ -389,6 +389,65 @@ static void test_index_swept(void) {
     rig_finish(&rig);
 }
 
+static const char nodes_of_index[] =
+    "return redis.call('XINFO', 'STREAM', 'jobs:q:all')[4]"; // {"length", n, "radix-tree-keys", n, ..}
+
+// A call enters its jobs by what their ids begin with; four calls of a hundred are one node of 4 KiB.
+static void test_index_heads(void) {
+    enum { CALLS = 4, JOBS = 100 };
+    struct rig rig;
+    struct job_spec specs[JOBS];
+    struct store_submit_item items[JOBS];
+    rig_start(&rig);
+    for (int call = 0; call < CALLS; call++) {
+        struct store_submit submit = {.items = items, .count = JOBS};
+        for (int i = 0; i < JOBS; i++) {
+            specs[i] = rig_spec(&rig, "q", "t");
+            items[i] = (struct store_submit_item){.spec = &specs[i]};
+        }
+        EXPECT_EQ_INT(0, rig_run(&rig, &submit.op, STORE_SUBMIT));
+        store_op_finish(&submit.op);
+    }
+    EXPECT_EQ_INT(CALLS, rig_redis("XLEN jobs:q:all"));
+    EXPECT_EQ_INT(1, REDIS_DO(rig_server(), "EVAL", nodes_of_index, "0"));
+    struct store_submit apart = {.items = items, .count = 4};
+    for (int i = 0; i < 4; i++, rig.now += 70 * 1000) { // their ids begin with something else each: they are whole
+        specs[i] = rig_spec(&rig, "q", "t");
+        items[i] = (struct store_submit_item){.spec = &specs[i]};
+    }
+    EXPECT_EQ_INT(0, rig_run(&rig, &apart.op, STORE_SUBMIT));
+    store_op_finish(&apart.op);
+    EXPECT_EQ_INT(CALLS + 1, rig_redis("XLEN jobs:q:all"));
+    const struct store_list *list = rig_list(&rig, rig_filter(), 1000, NULL);
+    EXPECT_EQ_UINT(CALLS * JOBS + 4, list->count);
+    for (int i = 0; i < 4 && list->count > 4; i++) {
+        EXPECT_TRUE(id_equal(&specs[3 - i].id, &list->jobs[i].spec.id));
+    }
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
+// An index that an earlier version wrote, with whole ids, is read and swept like its own.
+static void test_index_of_whole_ids(void) {
+    static const char back[] =
+        "for _, entry in ipairs(redis.call('XRANGE', 'jobs:q:all', '-', '+')) do "
+        "redis.call('XDEL', 'jobs:q:all', entry[1]) "
+        "redis.call('XADD', 'jobs:q:all', '*', 'i', entry[2][2] .. entry[2][4]) end return 1";
+    struct rig rig;
+    rig_start(&rig);
+    (void)ended(&rig, JOB_EV_SUCCEED, 1000);
+    struct job_id kept = rig_submit_plain(&rig, "q", "t");
+    EXPECT_EQ_INT(1, REDIS_DO(rig_server(), "EVAL", back, "0"));
+    const struct store_list *list = rig_list(&rig, rig_filter(), 10, NULL);
+    EXPECT_EQ_UINT(2, list->count);
+    EXPECT_TRUE(list->count > 0 && id_equal(&kept, &list->jobs[0].spec.id));
+    rig.now += 1001;
+    EXPECT_EQ_UINT(1, sweep(&rig));
+    EXPECT_EQ_INT(1, rig_redis("XLEN jobs:q:all"));
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
 // One go of the sweeper holds the server up for a few hundred jobs of the index, however many there were.
 static void test_index_in_parts(void) {
     enum { ENTRIES = 60, IDS = 100, CHILDREN = 250 };
@@ -433,4 +492,6 @@ CASES(changes_shared, ON_SHARED, {"commits of a job behind one another", test_in
       {"many parcels that cannot be read", test_many_odd_parcels},
       {"jobs that Redis deleted by itself", test_gone_by_themselves},
       {"the index of all jobs is swept", test_index_swept},
+      {"the index of all jobs has heads", test_index_heads},
+      {"an index of whole ids", test_index_of_whole_ids},
       {"the index of all jobs is swept in parts", test_index_in_parts});

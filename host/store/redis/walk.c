@@ -11,6 +11,7 @@ enum {
     ENTRIES_OF_MANY = 4, /* the same when there are many queues */
     MANY = 64,
     OPEN_MAX = 500, /* requests at once */
+    HEAD_MAX = 15,  /* bytes that the ids of an entry have in common */
 };
 
 struct redis_source {
@@ -41,9 +42,8 @@ static size_t entries_at_once(const struct redis_walk *w) {
     return w->count > MANY ? ENTRIES_OF_MANY : ENTRIES;
 }
 
-static int add(struct redis_source *s, int64_t ms, const uint8_t *raw) {
-    struct redis_candidate c = {.queue = s->queue};
-    memcpy(c.id.b, raw, sizeof c.id.b);
+static int add(struct redis_source *s, int64_t ms, const struct job_id *id) {
+    struct redis_candidate c = {.queue = s->queue, .id = *id};
     c.spot = (struct redis_spot){ms, id_order(&c.id)};
     if (!is_behind(&c.spot, &s->walk->from)) {
         return 0;
@@ -69,20 +69,33 @@ static int64_t entry_ms(struct bytes id) {
     return id.len > 0 && errno == 0 && end != id.data && *end == '-' ? ms : -1;
 }
 
-// {id, {"i", ids of 16 bytes each}}
+// Ids that begin with `head`; `rests` has the rest of each.
+static int take_ids(struct redis_source *s, int64_t ms, struct bytes head, struct bytes rests) {
+    struct job_id id;
+    size_t size = sizeof id.b - head.len;
+    int r = 0;
+    if (head.len > 0) {
+        memcpy(id.b, head.data, head.len);
+    }
+    for (size_t at = 0; at + size <= rests.len && r == 0; at += size) {
+        memcpy(id.b + head.len, (const uint8_t *)rests.data + at, size);
+        r = add(s, ms, &id);
+    }
+    return r;
+}
+
+// {id, {"p", head, "i", rests}}; earlier versions wrote the ids whole: {id, {"i", ids}}
 static int take_entry(struct redis_source *s, const struct redis_reply *entry, int64_t *ret_ms) {
     struct bytes id = redis_reply_text(redis_reply_at(entry, 0));
-    struct bytes ids = redis_reply_text(redis_reply_field(redis_reply_at(entry, 1), "i"));
+    const struct redis_reply *fields = redis_reply_at(entry, 1);
+    struct bytes rests = redis_reply_text(redis_reply_field(fields, "i"));
+    struct bytes head = redis_reply_text(redis_reply_field(fields, "p"));
     *ret_ms = entry_ms(id);
-    if (*ret_ms < 0 || id.len >= sizeof s->last - 1) {
+    if (*ret_ms < 0 || id.len >= sizeof s->last - 1 || head.len > HEAD_MAX) {
         return -EBADMSG;
     }
     (void)snprintf(s->last, sizeof s->last, "(%s", (const char *)id.data);
-    int r = 0;
-    for (size_t at = 0; at + 16 <= ids.len && r == 0; at += 16) {
-        r = add(s, *ret_ms, (const uint8_t *)ids.data + at);
-    }
-    return r;
+    return take_ids(s, *ret_ms, head, rests);
 }
 
 static int take_entries(struct redis_source *s, const struct redis_reply *reply) {

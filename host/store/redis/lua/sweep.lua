@@ -55,19 +55,27 @@ local function text_of_id(raw)
                          string.sub(hex, 21)}, '-')
 end
 
+-- The head and the rests of an entry's ids (lib/insert.lua); earlier versions wrote the ids whole.
+local function ids_of(fields)
+    if fields[1] == 'p' then
+        return fields[2], fields[4]
+    end
+    return '', fields[2]
+end
+
 -- Is one of the jobs there? And of how many that was asked: mostly the first one answers for all.
-local function has_jobs(q, packed)
-    local keys = {}
-    for i = 1, #packed, 16 do
-        keys[#keys + 1] = q.job .. text_of_id(string.sub(packed, i, i + 15))
-        if #keys == ASKED or i == 1 or i + 16 > #packed then
+local function has_jobs(q, head, rests)
+    local keys, size = {}, 16 - #head
+    for i = 1, #rests, size do
+        keys[#keys + 1] = q.job .. text_of_id(head .. string.sub(rests, i, i + size - 1))
+        if #keys == ASKED or i == 1 or i + size > #rests then
             if redis.call('EXISTS', unpack(keys)) > 0 then
-                return true, (i + 15) / 16
+                return true, (i + size - 1) / size
             end
             keys = {}
         end
     end
-    return false, #packed / 16
+    return false, #rests / size
 end
 
 -- Looks at entries behind `after`, as far as `share` goes, and deletes what is empty: is there more, how many
@@ -77,7 +85,7 @@ local function scan(q, after, last)
     local left, met, gone = share, 0, 0
     while left > 0 and met < #entries do
         met = met + 1
-        local has, asked = has_jobs(q, entries[met][2][2])
+        local has, asked = has_jobs(q, ids_of(entries[met][2]))
         left = left - asked
         if not has then
             redis.call('XDEL', q.s .. 'all', entries[met][1])

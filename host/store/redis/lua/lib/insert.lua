@@ -174,14 +174,33 @@ local function insert_plain(of, owns, keys, first, last, room, reply)
     q.waited = q.waited and q.waited + n
 end
 
--- Enters the new ids into the index of all jobs, in entries that SWEEP can look at one by one. Before finish().
+-- With how many bytes do all of these ids begin alike? The ids of one host and ms share 8, those of a minute 4.
+local function alike(ids, first, last)
+    for size = 8, 4, -4 do
+        local head, i = string.sub(ids[first], 1, size), first + 1
+        while i <= last and string.sub(ids[i], 1, size) == head do
+            i = i + 1
+        end
+        if i > last then
+            return size
+        end
+    end
+    return 0
+end
+
+-- Enters the new ids into the index of all jobs, in entries that SWEEP can look at one by one: what all of them begin with, then the rest of
+-- each. Four of the longest fit into a node of the stream, of 4 KiB; three with 4 bytes alike, two with none. Before finish().
 local ENTRY_IDS = 100
 local function finish_inserts()
     for i = 1, #queues do
         local new = queues[i].new or {}
-        for k = 1, #new, ENTRY_IDS do
-            redis.call('XADD', queues[i].s .. 'all', '*', 'i',
-                       table.concat(new, '', k, math.min(k + ENTRY_IDS - 1, #new)))
+        for first = 1, #new, ENTRY_IDS do
+            local last, rests = math.min(first + ENTRY_IDS - 1, #new), {}
+            local size = alike(new, first, last)
+            for k = first, last do
+                rests[#rests + 1] = string.sub(new[k], size + 1)
+            end
+            redis.call('XADD', queues[i].s .. 'all', '*', 'p', string.sub(new[first], 1, size), 'i', table.concat(rests))
         end
     end
 end
