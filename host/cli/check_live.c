@@ -256,7 +256,7 @@ void check_live_json(const struct check_live *live, struct buf *out) {
 static void print_row(struct table *t, const struct check_live_row *row) {
     struct buf text = {0};
     table_cell(t, row->type);
-    table_cellf(t, row->steps_version == 0 ? "" : "%u", row->steps_version);
+    table_number(t, row->steps_version);
     table_cell(t, row->becomes);
     table_cellf(t, "%llu", (unsigned long long)row->jobs);
     for (size_t i = 0; i < CHECK_LIVE_STATES; i++) {

@@ -18,10 +18,9 @@ static void print_verdicts(const struct cli *cli, const cJSON *report) {
     struct table t = {.titles = titles, .columns = ARRAY_LEN(titles)};
     const cJSON *p;
     cJSON_ArrayForEach(p, cJSON_GetObjectItemCaseSensitive(report, "plugins")) {
-        double generation = remote_number(p, "generation");
         table_cell(&t, remote_text(p, "plugin"));
         table_cell(&t, remote_text(p, "verdict"));
-        table_cellf(&t, generation > 0 ? "%.0f" : "", generation);
+        table_number(&t, remote_number(p, "generation"));
         table_cell(&t, remote_text(p, "build"));
         table_cell(&t, remote_text(p, "reason"));
     }

@@ -48,6 +48,14 @@ void table_cellf(struct table *t, const char *fmt, ...) {
     buf_free(&text);
 }
 
+void table_number(struct table *t, double n) {
+    if (n == 0) {
+        table_cell(t, NULL);
+    } else {
+        table_cellf(t, "%.0f", n);
+    }
+}
+
 void table_state(struct table *t, const char *state) {
     add(t, state, out_style(state));
 }

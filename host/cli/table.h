@@ -29,6 +29,7 @@ struct table {
 
 void table_cell(struct table *t, const char *text); /* NULL, "" = "-"; copied and cleaned */
 void table_cellf(struct table *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void table_number(struct table *t, double n); /* whole; 0 = "-" */
 /* A state, in its colour. */
 void table_state(struct table *t, const char *state);
 

@@ -34,7 +34,7 @@ static void check_job(const struct redis_job *job) {
     struct redis_job again;
     struct store_job view;
     jobhash_view(job, &view);
-    FUZZ_CHECK(job_state_name(view.state) != NULL && view.spec.type != NULL);
+    FUZZ_CHECK(job_state_name((int)view.state) != NULL && view.spec.type != NULL);
     FUZZ_CHECK(job->spec.file_count <= JOB_FILES_MAX);
     (void)jobhash_bytes(&job->spec);
     (void)jobhash_write(job, true, &first);

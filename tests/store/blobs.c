@@ -543,8 +543,8 @@ static void test_parcels_name(void) {
 static void test_unread_parcels_name(void) {
     static const char *const fills[] = {
         "for i = 1, 1001 do redis.call('XADD', 'jobs:q:outbox', '*', 'id', i) end return 1",
-        "redis.call('XADD', 'jobs:q:outbox', '*', 'id', '1', 'payload', string.rep('x', 3000000)) "
-        "redis.call('XADD', 'jobs:q:outbox', '*', 'id', '2') return 1",
+        ("redis.call('XADD', 'jobs:q:outbox', '*', 'id', '1', 'payload', string.rep('x', 3000000)) "
+         "redis.call('XADD', 'jobs:q:outbox', '*', 'id', '2') return 1"),
         "redis.call('XADD', 'jobs:q:outbox', '*', 'payload', 'x') return 1"};
     for (size_t i = 0; i < ARRAY_LEN(fills); i++) {
         struct rig rig;

@@ -56,10 +56,10 @@ static struct table fruits(void) {
     table_cellf(&t, "%d", 5);
     table_cell(&t, "green and a little sour");
     table_cell(&t, "\xe6\xa2\xa8"); // pear
-    table_cellf(&t, "%d", 1234567);
+    table_number(&t, 1234567);
     table_cell(&t, NULL);
     table_state(&t, "dead");
-    table_cell(&t, "");
+    table_number(&t, 0);
     table_cell(&t, "a\x1b[31mb\n");
     return t;
 }

@@ -117,10 +117,10 @@ static void test_payload(void) {
 static void test_states(void) {
     static const char *const pools[] = {"starting", "ready", "failed", "draining"};
     static const char *const workers[] = {"spawned", "loaded", "ready", "draining", "gone"};
-    for (int state = POOL_STARTING; state <= POOL_DRAINING; state++) {
+    for (enum pool_state state = POOL_STARTING; state <= POOL_DRAINING; state++) {
         EXPECT_EQ_STR(pools[state], pool_state_name(state));
     }
-    for (int state = WORKER_SPAWNED; state <= WORKER_GONE; state++) {
+    for (enum worker_state state = WORKER_SPAWNED; state <= WORKER_GONE; state++) {
         EXPECT_EQ_STR(workers[state], worker_state_name(state));
     }
 }

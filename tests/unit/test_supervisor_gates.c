@@ -235,7 +235,7 @@ static void test_store_refuses(void) {
     struct faulty_plan *plan = faulty_plan_of(&lab->store);
     EXPECT_TRUE(set_gate(GATE_QUEUE, true, 0));
     submit("t", 5);
-    static const enum store_op_kind kinds[] = {STORE_QUEUE_SET, STORE_STATS};
+    static const int kinds[] = {STORE_QUEUE_SET, STORE_STATS};
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
         faulty_add(plan,
                    (struct faulty_rule){
