@@ -8,8 +8,6 @@
 #include "cli/remote.h"
 #include "cli/table.h"
 
-enum { ROWS_MAX = 1000 };
-
 static const char *const states[CHECK_LIVE_STATES] = {"queued", "scheduled", "parked", "running"};
 
 struct asking {
@@ -57,10 +55,13 @@ static struct check_live_row *row_of(struct check_live *live, const char *type, 
             return &live->rows[i];
         }
     }
+    if (live->count == CHECK_LIVE_ROWS_MAX) {
+        return NULL;
+    }
     if (live->count == live->cap) {
         size_t cap = live->cap == 0 ? 16 : 2 * live->cap;
         struct check_live_row *rows = arena_zalloc(&live->arena, cap * sizeof *rows);
-        if (rows == NULL || cap > ROWS_MAX) {
+        if (rows == NULL) {
             return NULL;
         }
         if (live->count > 0) {
@@ -94,12 +95,13 @@ static void add_job(struct asking *a, size_t state, const cJSON *job) {
     if (type == NULL || (a->lost == NULL && own_handler(a->manifest, type) == NULL)) {
         return; // another plugin's, or looked at with its type
     }
+    const char *what = becomes(a, type, version);
+    a->live->breaks = a->live->breaks || !is_harmless(what);
     struct check_live_row *row = row_of(a->live, type, version);
     if (row == NULL) {
         return; // of a thousand versions the first tell enough
     }
-    row->becomes = becomes(a, type, version);
-    a->live->breaks = a->live->breaks || !is_harmless(row->becomes);
+    row->becomes = what;
     if (row->jobs < CHECK_LIVE_IDS && id != NULL) {
         (void)snprintf(row->ids[row->jobs], sizeof row->ids[0], "%s", id);
     }

@@ -13,7 +13,7 @@
 #include "core/skew.h"
 #include "supervisor/pool.h"
 
-enum { CHECK_LIVE_STATES = 4, CHECK_LIVE_IDS = 3 };
+enum { CHECK_LIVE_STATES = 4, CHECK_LIVE_IDS = 3, CHECK_LIVE_ROWS_MAX = 1000 };
 
 struct check_live_row {
     const char *type;
