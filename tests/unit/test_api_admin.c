@@ -154,6 +154,8 @@ static void test_queues(void) {
              200, "{\"name\":\"q\",\"paused\":false,\"release\":{\"rate\":\"50/s\",\"left\":3,");
     check_op(&x, "GET", "/v1/queues", NULL, STORE_STATS, fill_stats, 0, 200,
              "{\"name\":\"named\",\"paused\":false,\"release\":{\"rate\":\"50/s\"");
+    check_op(&x, "POST", "/v1/queues/q/resume", "{\"rate\":\"1000000/h\"}", STORE_QUEUE_SET, NULL,
+             0, 200, "\"rate\":\"1000000/h\"");
     static const char *const bad[] = {"0/s", "50", "50/d", "1000001/s", ""};
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         char body[64];
