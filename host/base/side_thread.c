@@ -10,6 +10,8 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "base/thread.h"
+
 struct side_list {
     struct side_op *head, *tail;
 };
@@ -128,7 +130,7 @@ int side_thread_new(struct event_base *base, const char *name, struct side_threa
     if (r == 0) {
         (void)pthread_mutex_init(&t->lock, NULL);
         (void)pthread_cond_init(&t->arrived, NULL);
-        r = -pthread_create(&t->thread, NULL, side_main, t);
+        r = thread_start(&t->thread, NULL, side_main, t);
     }
     if (r != 0) {
         close_wake(t);

@@ -5,7 +5,6 @@
 #include <event2/event.h>
 #include <netdb.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +13,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/thread.h"
 #include "redis/address.h"
 
 enum { STACK = 256 * 1024 }; // glibc's resolver keeps its buffers there
@@ -113,20 +113,15 @@ static void *thread_main(void *arg) {
     return NULL;
 }
 
-/* The thread gets no signals: they are the loop's. */
 static int start_thread(struct lookup *l) {
     pthread_attr_t attr;
     pthread_t thread;
-    sigset_t all, before;
-    (void)sigfillset(&all);
     (void)pthread_attr_init(&attr);
     (void)pthread_attr_setstacksize(&attr, STACK);
     (void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    int r = pthread_create(&thread, &attr, thread_main, l);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    int r = thread_start(&thread, &attr, thread_main, l);
     (void)pthread_attr_destroy(&attr);
-    return -r;
+    return r;
 }
 
 /* ---- the loop ---- */

@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include <utlist.h>
 
+#include "base/thread.h"
 #include "store/blobfile.h"
 #include "store/sqlite/blobrow.h"
 #include "store/sqlite/ops.h"
@@ -172,7 +173,7 @@ int blobs_start(struct blobs *b, struct writer *writer, struct outlet *outlet, c
     b->dir = dir;
     int r = inlet_init(&b->in);
     r = r < 0 ? r : -pthread_mutex_init(&b->lock, NULL);
-    r = r < 0 ? r : -pthread_create(&b->thread, NULL, blobs_main, b);
+    r = r < 0 ? r : thread_start(&b->thread, NULL, blobs_main, b);
     if (r < 0) {
         return err_errno(e, r, "blob thread");
     }

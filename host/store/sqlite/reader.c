@@ -5,6 +5,7 @@
 #include <sys/prctl.h>
 
 #include "base/env.h"
+#include "base/thread.h"
 #include "store/sqlite/ops.h"
 
 enum {
@@ -198,7 +199,7 @@ int reader_start(struct reader *r, struct err *e) {
     }
     sqlite3_progress_handler(r->conn.db, STEPS_BETWEEN_LOOKS, on_progress, r);
     code = inlet_init(&r->in);
-    code = code < 0 ? code : -pthread_create(&r->thread, NULL, reader_main, r);
+    code = code < 0 ? code : thread_start(&r->thread, NULL, reader_main, r);
     if (code < 0) {
         return err_errno(e, code, "reader thread");
     }

@@ -9,6 +9,7 @@
 
 #include "base/env.h"
 #include "base/fault.h"
+#include "base/thread.h"
 #include "store/sqlite/blobs.h"
 #include "store/sqlite/ops.h"
 
@@ -552,7 +553,7 @@ int writer_init(struct writer *w, bool read_only, struct err *e) {
 
 int writer_start(struct writer *w, struct err *e) {
     int r = inlet_init(&w->in);
-    r = r < 0 ? r : -pthread_create(&w->thread, NULL, writer_main, w);
+    r = r < 0 ? r : thread_start(&w->thread, NULL, writer_main, w);
     if (r < 0) {
         return err_errno(e, r, "writer thread");
     }
