@@ -157,6 +157,19 @@ void gates_look(struct host *host) {
     }
 }
 
+bool gates_are_paced(const struct host *host) {
+    const struct plugin *plugin;
+    const struct queue *q;
+    bool paced = pace_is_on(&host->dispatch->gate.pace);
+    SLIST_FOREACH(plugin, &host->pools->plugins, link) {
+        paced = paced || pace_is_on(&plugin->gate.pace);
+    }
+    for (q = host->dispatch->lanes.queues; q != NULL; q = q->hh.next) {
+        paced = paced || pace_is_on(&q->gate.pace);
+    }
+    return paced;
+}
+
 static void pool_thin(struct pool *pool) {
     struct attempt *a, *next;
     for (a = TAILQ_FIRST(&pool->held); a != NULL; a = next) {

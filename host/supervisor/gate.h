@@ -42,6 +42,8 @@ void gates_take(struct lane *lane, uint32_t asked);
 void gates_settle(struct lane *lane, uint32_t asked, uint32_t got, bool sated);
 /* Lets drip in what has come, and looks again when more has. */
 void gates_look(struct host *host);
+/* Is anything let go at a pace now? */
+bool gates_are_paced(const struct host *host);
 /* Gives back what was claimed and may not begin any more. */
 void gates_thin(struct host *host);
 /* Fills in pauses, release and disk. */

@@ -156,11 +156,12 @@ static const struct shape pool_shape = {
 };
 
 static const struct pack_field table_fields[] = {
-    {1, PACK_U32, TABLE(format)},    {2, PACK_U32, TABLE(record)},
-    {3, PACK_U64, TABLE(nonce)},     {4, PACK_TEXT, TABLE(version)},
-    {5, PACK_TEXT, TABLE(identity)}, {6, PACK_I64, TABLE(asked_ms)},
-    {7, PACK_I32, TABLE(lock_fd)},   {11, PACK_I32, TABLE(worker_fd)},
-    {12, PACK_TEXT, TABLE(cgroup)},
+    {1, PACK_U32, TABLE(format)},        {2, PACK_U32, TABLE(record)},
+    {3, PACK_U64, TABLE(nonce)},         {4, PACK_TEXT, TABLE(version)},
+    {5, PACK_TEXT, TABLE(identity)},     {6, PACK_I64, TABLE(asked_ms)},
+    {7, PACK_I32, TABLE(lock_fd)},       {11, PACK_I32, TABLE(worker_fd)},
+    {12, PACK_TEXT, TABLE(cgroup)},      {13, PACK_I32, TABLE(reload)},
+    {14, PACK_U32, TABLE(reload_flags)},
 };
 static const struct shape_list table_lists[] = {
     {8, TABLE(sockets), TABLE(socket_count), 64, &socket_shape},

@@ -96,8 +96,10 @@ struct handover {
     const char *identity; /* handover_identity() */
     const char *cgroup;   /* the base of control groups; NULL = there is none */
     int64_t asked_ms;     /* wall: when the upgrade was asked for */
-    int32_t lock_fd;      /* of the state_dir */
-    int32_t worker_fd;    /* the program of its workers, for the way back */
+    int32_t reload;       /* one has been asked for meanwhile, with these: */
+    uint32_t reload_flags;
+    int32_t lock_fd;   /* of the state_dir */
+    int32_t worker_fd; /* the program of its workers, for the way back */
     struct handover_socket *sockets;
     size_t socket_count;
     struct handover_connection *connections;

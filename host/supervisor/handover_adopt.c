@@ -105,6 +105,7 @@ void adopt_go_back(struct host *host, const char *why) {
     int r = upgrade_exec(host, exe, &a->h, a->table, -1, why);
     log_error(&host->log, "upgrade.lost", "status=%d msg=\"the binary before cannot be executed\"",
               r);
+    upgrade_hold_signals(false);
 }
 
 int adopt_check(struct host *host, struct err *e) {
@@ -536,8 +537,8 @@ void adopt_end(struct host *host) {
     }
     upgrade_note(host, &a->h, a->workers, a->jobs, a->why[0] == '\0' ? NULL : a->why);
     fill_up(host->pools);
-    if (a->changed) {
-        reload_request(host, "upgrade", 0, NULL);
+    if (a->changed || a->h.reload != 0) {
+        reload_request(host, "upgrade", a->h.reload_flags, NULL);
     }
     adopt_free(host);
 }

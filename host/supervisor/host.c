@@ -41,7 +41,20 @@ static int host_open_store(struct host *host, struct err *e) {
 
 /* ------------------------------------------------------------------ start and stop */
 
+static void host_end(struct host *host) {
+    host->exit_status = 1;
+    host->phase = HOST_STOPPED;
+    (void)event_base_loopexit(host->base, NULL);
+}
+
 void host_stop(struct host *host, const char *why) {
+    if (host->adoption != NULL && host->phase == HOST_STARTING) {
+        if (host->stop_why != NULL) { // as a second time ends what still runs
+            host_end(host);
+        }
+        host->stop_why = why; // first its workers must be somebody's
+        return;
+    }
     if (host->phase == HOST_STARTING) {
         host->phase = HOST_RUNNING; // nothing has been claimed yet; the drain is short
     }
@@ -76,12 +89,6 @@ static void host_join(struct host *host) {
     beat_run(host);
     takeover_run(host);
     dispatch_kick(host);
-}
-
-static void host_end(struct host *host) {
-    host->exit_status = 1;
-    host->phase = HOST_STOPPED;
-    (void)event_base_loopexit(host->base, NULL);
 }
 
 /* What another binary has left, if one has. False: it cannot be, and the host ends. */
@@ -132,6 +139,9 @@ static void host_recovered(struct host *host, int status) {
         host_join(host);
     } else { // it takes jobs until the store is there
         upkeep_recover_later(host, host_recovered);
+    }
+    if (host->stop_why != NULL) {
+        host_stop(host, host->stop_why);
     }
 }
 

@@ -115,9 +115,10 @@ struct host {
     const struct host_front *front;
     void *front_self;
     struct shutdown *shutdown;
-    bool strict;  /* a plugin that fails at start ends the host */
-    bool safe;    /* accept, dispatch nothing                   */
-    bool settled; /* every plugin is up or has failed                    */
+    bool strict;          /* a plugin that fails at start ends the host */
+    bool safe;            /* accept, dispatch nothing                   */
+    bool settled;         /* every plugin is up or has failed                    */
+    const char *stop_why; /* it was told to stop while it took over; NULL = it was not */
     int exit_status;
     struct record_packet packet; /* where workers' packets are received         */
 };

@@ -15,6 +15,7 @@
 #include "supervisor/host.h"
 #include "supervisor/reload.h"
 #include "supervisor/serve.h"
+#include "supervisor/upgrade.h"
 
 enum { HOST_SIGNALS = 3, HOST_FDS = 65536 };
 
@@ -163,16 +164,6 @@ static int host_take_surroundings(struct host *host, struct err *e) {
     return r < 0 ? r : env;
 }
 
-/* Signals that came while one binary followed the other are heard now. */
-static void host_release_held_signals(void) {
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGHUP);
-    (void)sigprocmask(SIG_UNBLOCK, &set, NULL);
-}
-
 static int host_prepare(struct host *host, struct host_events *events, bool safe, struct err *e) {
     int r = host->adoption == NULL ? 0 : adopt_check(host, e);
     r = r != 0 ? r : host_open(host, safe, e);
@@ -182,7 +173,7 @@ static int host_prepare(struct host *host, struct host_events *events, bool safe
         adopt_go_back(host, e->msg);
     }
     if (host->adoption != NULL) {
-        host_release_held_signals();
+        upgrade_hold_signals(false); // what came meanwhile is heard now
     }
     return r;
 }

@@ -51,7 +51,7 @@ struct pool {
     struct pool_trial *trial;    /* not NULL: it serves nobody yet */
     bool returns;                /* it is tried in a rollback */
     unsigned bugs;               /* jobs that crashed, or returned class BUG */
-    struct rollback *rollback;   /* on probation: to where; NULL = trusted */
+    struct rollback *rollback;   /* to where, if it is or was on probation */
     bool leaving;                /* what is being tried will do without it */
     unsigned users;              /* attempts that it holds, or once placed */
     enum pool_state state;

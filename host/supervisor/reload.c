@@ -9,6 +9,7 @@
 #include "supervisor/rollback.h"
 #include "supervisor/sd_notify.h"
 #include "supervisor/serve.h"
+#include "supervisor/upgrade.h"
 
 /* ------------------------------------------------------------------ the end */
 
@@ -344,7 +345,7 @@ static void begin(struct reload *r) {
 
 static bool may_begin(const struct reload *r) {
     return r->phase == RELOAD_IDLE && !rollback_is_busy(r->host) && r->next_cause != NULL &&
-           r->host->phase == HOST_RUNNING && r->host->settled;
+           r->host->phase == HOST_RUNNING && r->host->settled && !upgrade_is_quiet(r->host);
 }
 
 static void begin_wanted(evutil_socket_t fd, short what, void *arg) {
@@ -422,6 +423,15 @@ void reload_stop(struct host *host) {
 
 bool reload_is_busy(const struct host *host) {
     return host->reload->phase != RELOAD_IDLE;
+}
+
+bool reload_is_open(const struct host *host) {
+    return host->reload->phase != RELOAD_IDLE && host->reload->phase != RELOAD_SWEEPING;
+}
+
+bool reload_is_wanted(const struct host *host, unsigned *ret_flags) {
+    *ret_flags = host->reload->next_flags;
+    return host->reload->next_cause != NULL;
 }
 
 const struct reload_report *reload_last(const struct host *host) {

@@ -69,17 +69,21 @@ enum reload_flag {
     RELOAD_FORCE = 2 /* jobs whose handlers a reload has taken away are made dead */
 };
 
-/* `cause` is a constant, a word; `flags` are those of all who wait for the same one; `w` may be NULL. While the host starts, it waits until that is over; while it stops, nothing
- * happens and `w` hears so at once. */
+/* `cause` is a constant, a word; `flags` are those of all who wait for the same one; `w` may be NULL. While the host starts, or workers are quiet for an upgrade, it waits until that is over;
+ * while it stops, nothing happens and `w` hears so at once. */
 void reload_request(struct host *host, const char *cause, unsigned flags, struct reload_waiter *w);
 /* He does not wait any more. */
 void reload_forget(struct host *host, struct reload_waiter *w);
-/* What was asked for while the host started may begin. */
+/* What was asked for while the host started, or an upgrade was under way, may begin. */
 void reload_resume(struct host *host);
 /* The host begins to stop: what is being tried is given up, and who waits hears so. */
 void reload_stop(struct host *host);
 /* Is one under way? Then nothing else may switch. */
 bool reload_is_busy(const struct host *host);
+/* Is one under way that has no verdict yet? */
+bool reload_is_open(const struct host *host);
+/* Has one been asked for that has not begun? */
+bool reload_is_wanted(const struct host *host, unsigned *ret_flags);
 /* The last one's verdict; NULL = there was none. */
 const struct reload_report *reload_last(const struct host *host);
 

@@ -14,8 +14,8 @@ struct rollback {
     struct config *owner;
     const struct config_plugin *config;
     struct snapshot snapshot;
-    uint32_t number;              // of the generation before
-    int64_t until_ms, longest_ms; // mono
+    uint32_t number;  // of the generation before
+    int64_t since_ms; // mono
     bool wanted, trying;
 };
 
@@ -23,7 +23,6 @@ struct rollback {
 
 void rollback_watch(struct pool *pool, const struct pool *before) {
     struct rollback *r = calloc(1, sizeof *r);
-    int64_t now = env_mono_ms(&pool->host->env);
     if (r != NULL && snapshot_copy_of(&before->snapshot, &r->snapshot) != 0) {
         free(r);
         r = NULL;
@@ -39,8 +38,7 @@ void rollback_watch(struct pool *pool, const struct pool *before) {
     r->owner = config_hold(before->config_owner);
     r->config = before->config;
     r->number = before->number;
-    r->until_ms = now + pool->config->probation_ms;
-    r->longest_ms = now + ROLLBACK_LONGEST_MS;
+    r->since_ms = env_mono_ms(&pool->host->env);
     pool->rollback = r;
 }
 
@@ -98,8 +96,7 @@ static void refuse(struct pool *bad, const struct rollback *r) {
         "build %s was rolled back to that of generation %u: %u of its jobs crashed in its first "
         "%lld s; replace the file, or change its settings, to try again; last: %.200s",
         bad->build, r->number, bad->bugs,
-        (long long)((env_mono_ms(&bad->host->env) - r->until_ms + bad->config->probation_ms) /
-                    1000),
+        (long long)((env_mono_ms(&bad->host->env) - r->since_ms) / 1000),
         bad->last_crash[0] == '\0' ? "class BUG" : bad->last_crash);
 }
 
@@ -164,8 +161,15 @@ static void begin(struct rollback *r) {
 }
 
 static bool is_over(const struct rollback *r) {
-    int64_t now = env_mono_ms(&r->bad->host->env);
-    return (now >= r->until_ms && r->bad->jobs_done >= ROLLBACK_JOBS) || now >= r->longest_ms;
+    int64_t passed = env_mono_ms(&r->bad->host->env) - r->since_ms;
+    int64_t probation = r->bad->config->probation_ms; // as it is configured by now
+    return probation == 0 || (passed >= probation && r->bad->jobs_done >= ROLLBACK_JOBS) ||
+           passed >= ROLLBACK_LONGEST_MS;
+}
+
+bool rollback_watches(const struct pool *pool) {
+    const struct rollback *r = pool->rollback;
+    return r != NULL && (r->wanted || r->trying || !is_over(r));
 }
 
 void rollback_note(struct pool *pool) {

@@ -22,6 +22,8 @@ enum {
 void rollback_watch(struct pool *pool, const struct pool *before);
 /* One of its jobs has crashed, or returned class BUG. */
 void rollback_note(struct pool *pool);
+/* Is it on probation? */
+bool rollback_watches(const struct pool *pool);
 /* Is one under way? Then nothing else may switch. */
 bool rollback_is_busy(const struct host *host);
 /* What may have had to wait may go on. */

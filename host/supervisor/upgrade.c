@@ -18,6 +18,7 @@
 #include "record/record.h"
 #include "supervisor/commits.h"
 #include "supervisor/dispatch.h"
+#include "supervisor/gate.h"
 #include "supervisor/handover.h"
 #include "supervisor/host.h"
 #include "supervisor/pool_private.h"
@@ -25,6 +26,7 @@
 #include "supervisor/rollback.h"
 #include "supervisor/sd_notify.h"
 #include "supervisor/spawn.h"
+#include "supervisor/upgrade_doors.h"
 #include "supervisor/upgrade_table.h"
 #include "supervisor/upgrade_test.h"
 
@@ -59,7 +61,7 @@ static void answer(struct upgrade *u, int status, const char *why) {
     }
 }
 
-static void hold_signals(bool hold) {
+void upgrade_hold_signals(bool hold) {
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
@@ -89,7 +91,7 @@ static void go_on(struct upgrade *u) {
     u->phase = IDLE;
     timer_cancel(host->net_timers, &u->look);
     timer_cancel(host->timers, &u->empty);
-    hold_signals(false);
+    upgrade_hold_signals(false);
     pools_each_worker(host->pools, listen_to, NULL);
     if (host->server != NULL) {
         server_unpark(host->server);
@@ -98,6 +100,7 @@ static void go_on(struct upgrade *u) {
         fill_again(host->pools);
         dispatch_kick(host);
     }
+    reload_resume(host);
 }
 
 static void fail(struct upgrade *u, int status, const char *why) {
@@ -159,6 +162,10 @@ int upgrade_exec(struct host *host, const char *file, const struct handover *h, 
     char **envp = environment(host, handover);
     if (envp == NULL) {
         return -ENOMEM;
+    }
+    upgrade_hold_signals(true);
+    if (host->stop_why != NULL) { // said to us, and meant for whoever goes on
+        (void)kill(getpid(), SIGTERM);
     }
     handover_pass(h, true);
     (void)fcntl(table, F_SETFD, 0);
@@ -270,6 +277,33 @@ static void look_at_worker(struct worker *w, void *arg) {
     }
 }
 
+/* What the table does not have, or what would end in the middle. NULL: it may be. */
+static const char *not_now(const struct host *host) {
+    if (host->phase != HOST_RUNNING || !host->settled || !host->joined) {
+        return "the host starts or stops";
+    }
+    if (reload_is_open(host) || rollback_is_busy(host)) {
+        return "a reload is under way";
+    }
+    for (uint32_t i = 0; i < host->pools->count; i++) {
+        if (rollback_watches(host->pools->items[i])) {
+            return "a plugin's new code is on probation: wait for that, or set its `probation` to "
+                   "0s and reload";
+        }
+    }
+    const struct plugin *plugin;
+    SLIST_FOREACH(plugin, &host->pools->plugins, link) {
+        if (plugin->gate.closed) {
+            return "a plugin is paused, which only this process knows: resume it first";
+        }
+    }
+    if (gates_are_paced(host)) {
+        return "what waited is being let go at a pace, which only this process knows: wait for the "
+               "end of that, or `jobhost resume` it without --rate";
+    }
+    return host->store_fault != NULL ? "the store is not well" : NULL;
+}
+
 static const char *busy_with(struct upgrade *u, bool *ret_unbegun) {
     struct host *host = u->host;
     struct look l = {.why = NULL};
@@ -290,8 +324,9 @@ static const char *busy_with(struct upgrade *u, bool *ret_unbegun) {
     if (side_thread_is_busy(host->disk) || side_thread_is_busy(host->parser)) {
         return "files are being written";
     }
-    if (reload_is_busy(host) || rollback_is_busy(host)) {
-        return "a reload is under way";
+    const char *why = not_now(host); // requests were served until now
+    if (why != NULL) {
+        return why;
     }
     return server_is_parked(host->server) ? NULL : "requests have not been answered";
 }
@@ -365,7 +400,7 @@ static void mark_done(struct store_op *op) {
         return;
     }
     // signals that have come are seen in the turn until then
-    hold_signals(true);
+    upgrade_hold_signals(true);
     u->phase = LEAVING;
     plan(u, 0);
 }
@@ -474,25 +509,31 @@ static void on_look(struct timer *t, void *arg) {
     }
 }
 
-static const char *refusal(struct host *host, const struct upgrade_facts *facts) {
+static int judge(const struct host *host, const struct upgrade_facts *facts, struct err *e) {
     char identity[HANDOVER_IDENTITY_LEN + 1];
     handover_identity(host->first_config, identity);
     if (facts->handover != HANDOVER_VERSION) {
-        return "it does not understand what this version hands over: stop the host and start that "
-               "one";
+        return err_set(e, -EINVAL,
+                       "it does not understand what this version hands over: stop the host and "
+                       "start that one");
     }
     if (strcmp(facts->identity, identity) != 0) {
-        return "the configuration names another store or state_dir by now: that asks for a restart";
+        return err_set(
+            e, -EINVAL,
+            "the configuration names another store or state_dir by now: that asks for a restart");
     }
-    return NULL;
+    const char *why = not_now(host); // the test has taken its time
+    return why != NULL ? err_set(e, -EBUSY, "%s", why)
+                       : upgrade_doors_check(host->server, facts->doors, e);
 }
 
 static void on_tested(struct upgrade_test *t, int status, const struct upgrade_facts *facts,
                       const struct err *e) {
     struct upgrade *u = CONTAINER_OF(t, struct upgrade, test);
-    const char *why = status != 0 ? e->msg : refusal(u->host, facts);
-    if (why != NULL) {
-        fail(u, status != 0 ? status : -EINVAL, why);
+    struct err why = *e;
+    status = status != 0 ? status : judge(u->host, facts, &why);
+    if (status != 0) {
+        fail(u, status, why.msg);
         return;
     }
     (void)snprintf(u->last.to, sizeof u->last.to, "%s", facts->version);
@@ -504,37 +545,10 @@ static void on_tested(struct upgrade_test *t, int status, const struct upgrade_f
     }
 }
 
-/* NULL: it may begin. */
-static const char *not_now(const struct host *host) {
-    const struct pool *pool;
-    if (host->upgrade->phase != IDLE) {
-        return "an upgrade is under way";
-    }
-    if (host->phase != HOST_RUNNING || !host->settled || !host->joined) {
-        return "the host starts or stops";
-    }
-    if (reload_is_busy(host) || rollback_is_busy(host)) {
-        return "a reload is under way";
-    }
-    for (uint32_t i = 0; i < host->pools->count; i++) {
-        pool = host->pools->items[i];
-        if (pool->rollback != NULL) {
-            return "a plugin's new code is on probation (see `jobhost generations`)";
-        }
-    }
-    const struct plugin *plugin;
-    SLIST_FOREACH(plugin, &host->pools->plugins, link) {
-        if (plugin->gate.closed) {
-            return "a plugin is paused, which only this process knows: resume it first";
-        }
-    }
-    return host->store_fault != NULL ? "the store is not well" : NULL;
-}
-
 void upgrade_request(struct host *host, const char *file, struct upgrade_waiter *w) {
     struct upgrade *u = host->upgrade;
     struct err e = {.code = 0};
-    const char *why = not_now(host);
+    const char *why = u->phase != IDLE ? "an upgrade is under way" : not_now(host);
     if (why != NULL) {
         w->done(w, -EBUSY, why);
         return;

@@ -47,6 +47,9 @@ const struct upgrade_report *upgrade_last(const struct host *host);
 void upgrade_note(struct host *host, const struct handover *h, uint32_t workers, uint32_t jobs,
                   const char *why);
 
+/* Signals that come while one binary follows the other are heard by the one that goes on: their default would end it. */
+void upgrade_hold_signals(bool hold);
+
 /* Executes `file` as this process with the table; comes back with a negative errno if that cannot
  * be. `back`: the binary to go back to, or -1; `why`: it is that one. */
 int upgrade_exec(struct host *host, const char *file, const struct handover *h, int table, int back,

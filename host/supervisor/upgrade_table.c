@@ -10,6 +10,7 @@
 #include "supervisor/effects_pack.h"
 #include "supervisor/host.h"
 #include "supervisor/pool_private.h"
+#include "supervisor/reload.h"
 
 /* ------------------------------------------------------------------ doors */
 
@@ -208,6 +209,8 @@ static int fill_pools(struct host *host, struct handover *h) {
 
 int upgrade_table_fill(struct host *host, int64_t asked_ms, struct handover *ret) {
     char *identity;
+    unsigned reload_flags;
+    bool reload = reload_is_wanted(host, &reload_flags);
     *ret = (struct handover){
         .format = HANDOVER_VERSION,
         .record = RECORD_WIRE_VERSION,
@@ -215,6 +218,8 @@ int upgrade_table_fill(struct host *host, int64_t asked_ms, struct handover *ret
         .version = JOBHOST_VERSION,
         .cgroup = host->pools->cgroup.base,
         .asked_ms = asked_ms,
+        .reload = reload,
+        .reload_flags = reload_flags,
         .lock_fd = boot_lock_fd(host->boot),
         .worker_fd = host->worker_fd > 0 ? host->worker_fd : 0,
     };

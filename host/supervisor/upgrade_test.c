@@ -46,12 +46,18 @@ static bool take_number(const cJSON *object, const char *name, int *ret) {
     return *ret > 0;
 }
 
+/* Of which a binary need not know. */
+static bool take_doors(const cJSON *object, struct upgrade_facts *ret) {
+    return !cJSON_HasObjectItem(object, "doors") ||
+           take_text(object, "doors", ret->doors, sizeof ret->doors);
+}
+
 static bool take_facts(const struct buf *out, struct upgrade_facts *ret) {
     cJSON *said = cJSON_ParseWithLength(out->len == 0 ? "" : out->data, out->len);
     bool ok = take_text(said, "version", ret->version, sizeof ret->version) &&
               take_text(said, "identity", ret->identity, sizeof ret->identity) &&
               take_number(said, "record", &ret->record) &&
-              take_number(said, "handover", &ret->handover);
+              take_number(said, "handover", &ret->handover) && take_doors(said, ret);
     cJSON_Delete(said);
     return ok;
 }
@@ -139,7 +145,8 @@ void upgrade_test_stop(struct upgrade_test *t) {
 
 static int spawn(struct upgrade_test *t, const char *file, int out) {
     char *const argv[] = {(char *)(uintptr_t) "jobhost", (char *)(uintptr_t) "--self-test",
-                          (char *)(uintptr_t)t->host->config->file, NULL};
+                          (char *)(uintptr_t)t->host->config->file,
+                          t->host->strict ? (char *)(uintptr_t) "--strict" : NULL, NULL};
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attr;
     sigset_t none, all;

@@ -1,4 +1,5 @@
-/* Asks a binary whether it could take over: it runs it as `FILE --self-test CONFIG`, which opens nothing that we have. */
+/* Asks a binary whether it could take over: it runs it as `FILE --self-test CONFIG [--strict]`, which opens nothing that
+ * we have. */
 #ifndef JOBHOST_SUPERVISOR_UPGRADE_TEST_H
 #define JOBHOST_SUPERVISOR_UPGRADE_TEST_H
 
@@ -8,6 +9,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/timer.h"
+#include "supervisor/upgrade_doors.h"
 
 struct host;
 struct event;
@@ -22,6 +24,7 @@ struct upgrade_facts {
     char version[32];
     int record, handover;
     char identity[65];
+    char doors[UPGRADE_DOORS_BYTES]; /* where it would listen; one a line */
 };
 
 struct upgrade_test {

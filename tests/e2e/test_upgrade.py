@@ -4,12 +4,14 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import threading
 
 import pytest
 
 from lib import build
+from lib.builds import Builds, reload, verdicts
 from lib.faults import CONFIG
 from lib.host import chaos
 from lib.procs import open_fds, wait_until, workers_of
@@ -350,6 +352,174 @@ def test_it_waits_for_no_reload(make_host):
     assert answer.status == 409 and "reload" in answer.error["message"]
 
 
+class SlowTest:
+    """An upgrade whose binary tests itself until it is told to go on."""
+
+    def __init__(self, host, folder):
+        self._go = os.path.join(folder, "go")
+        self._other, self.answer = host.another(), None
+        self._file = script(folder, f'case $1 in --self-test) while [ ! -e {self._go} ]; do sleep 0.02; done ;; esac; exec REAL "$@"')
+        self._thread = threading.Thread(target=self._ask, daemon=True)
+        self._thread.start()
+        wait_until(lambda: "upgrade.begun" in host.read_log(), build.PATIENCE_S, "it tests itself")
+
+    def _ask(self):
+        self.answer = self._other.call("POST", "/v1/upgrade", {"file": self._file})
+
+    def go_on(self):
+        with open(self._go, "w", encoding="ascii"):
+            pass
+        self._thread.join()
+        return self.answer
+
+
+def pause(host, builds):
+    host.post("/v1/plugins/chaos/pause", {"why": "a test"})
+    return "paused", lambda: host.post("/v1/plugins/chaos/resume")
+
+
+def replace(host, builds):
+    builds.again("chaos")
+    reload(host)
+    return "probation", lambda: None
+
+
+def begin_to_replace(host, builds):
+    """Its canary is asked for, and with it another plugin that takes its time."""
+    builds.again("chaos")
+    host.configure({"plugins": {**chaos(file=builds.path, workers=2), "slow": {"file": build.plugin("create-hang"), "start_timeout": "3s"}}})
+    host.expect(202, "POST", "/v1/reload")
+    wait_until(lambda: "reload.begun" in host.read_log(), build.PATIENCE_S, "it reloads")
+
+    def is_over():
+        wait_until(lambda: host.call("GET", "/v1/reload").status == 200, build.PATIENCE_S, "the reload has a verdict")
+        assert host.get("/v1/reload")["ok"] is False
+        host.configure({"plugins": chaos(file=builds.path, workers=2)})
+        reload(host)
+    return "reload", is_over
+
+
+@pytest.mark.parametrize("what", [pause, replace, begin_to_replace])
+def test_what_begins_during_the_self_test(make_host, folder, what):
+    """Nobody else knows of it, so the old binary goes on."""
+    builds = Builds(folder)
+    builds.put("chaos")
+    host = make_host({"plugins": chaos(file=builds.path, workers=2)})
+    host.start()
+    slow = SlowTest(host, folder)
+    words, is_over = what(host, builds)
+    answer = slow.go_on()
+    assert answer.status == 409 and answer.error["code"] == "not_now", answer.raw
+    assert words in answer.error["message"]
+    is_over()
+    assert host.wait_job(host.submit("chaos.echo"))["state"] == "succeeded"
+
+
+def test_new_code_that_is_trusted_is_no_hindrance(make_host, folder):
+    builds = Builds(folder)
+    builds.put("chaos")
+    host = make_host({"plugins": chaos(file=builds.path, probation="10ms")})
+    host.start()
+    builds.again("chaos")
+    reload(host)
+    answer = host.call("POST", "/v1/upgrade", {})
+    assert answer.status == 409 and "probation" in answer.error["message"]
+    host.wait_all([host.submit("chaos.echo") for _ in range(20)])
+    upgrade(host)
+    builds.again("chaos")
+    reload(host)
+    assert host.call("POST", "/v1/upgrade", {}).status == 409
+    host.configure({"plugins": chaos(file=builds.path, probation="0s")})
+    assert verdicts(reload(host)) == {"chaos": "kept"}
+    upgrade(host)
+
+
+@pytest.mark.parametrize("path", ["/v1/plugins/chaos", "/v1/host", "/v1/queues/default"])
+def test_a_slow_release_is_not_forgotten(make_host, path):
+    host = make_host()
+    host.start()
+    host.post(f"{path}/pause", {"why": "a test"})
+    jobs = [host.submit("chaos.echo", queue="default") for _ in range(5)]
+    host.post(f"{path}/resume", {"rate": "6/h"})
+    answer = host.call("POST", "/v1/upgrade", {})
+    assert answer.status == 409 and answer.error["code"] == "not_now" and "pace" in answer.error["message"]
+    host.post(f"{path}/resume")
+    host.wait_all(jobs)
+    upgrade(host)
+
+
+def test_a_reload_that_is_asked_for_meanwhile_follows(make_host, folder):
+    """Workers of another protocol are asked to go, which is no time to start others."""
+    other = script(folder, """case $1 in --self-test) REAL "$@" | sed 's/"record":1/"record":2/' ;; *) exec REAL "$@" ;; esac""")
+    builds = Builds(folder)
+    builds.put("chaos")
+    host = make_host({"plugins": chaos(file=builds.path, workers=2)})
+    host.start()
+    old = host.plugins()["chaos"]["sha256"]
+    job = host.submit("chaos.sleep", {"ms": 2500, "deaf": True})
+    host.wait_started(job)
+    begin(host, other)
+    wait_until(lambda: "upgrade.emptying" in host.read_log(), build.PATIENCE_S, "the workers are asked to go")
+    builds.again("chaos")
+    host.send(signal.SIGHUP)
+    host.get("/v1/plugins")  # it has heard it
+    assert host.job(job)["state"] == "running" and "reload.begun" not in host.read_log()
+    assert verdict(host)["state"] == "done"
+    wait_until(lambda: host.call("GET", "/v1/reload").status == 200, build.PATIENCE_S, "it reloads")
+    assert verdicts(host.get("/v1/reload")) == {"chaos": "changed"}
+    assert host.plugins()["chaos"]["sha256"] != old
+
+
+# ---- where the new one could not listen
+
+def occupied(host, folder):
+    """A port that is somebody else's."""
+    door = socket.create_server(("127.0.0.1", 0))
+    host.configure({"host": {"listen": f"127.0.0.1:{door.getsockname()[1]}"}})
+    return "another process listens there", door.close
+
+
+def no_certificate(host, folder):
+    host.configure({"host": {"listen": [{"address": "127.0.0.1:0", "tls": {"cert": f"{folder}/no.pem", "key": f"{folder}/no.key"}}]}})
+    return "no.pem", lambda: None
+
+
+def no_folder(host, folder):
+    host.configure({"host": {"admin": f"unix:{folder}/nowhere/admin.sock"}})
+    return "nowhere", lambda: None
+
+
+def a_warning(host, folder):
+    """Which is an error to a host that was started so."""
+    host.configure({"plugins": {**chaos(), "other": {"file": build.plugin("ok-v1"), "config": {"word": "${JOBHOST_TEST_NOT_SET}"}}}})
+    return "JOBHOST_TEST_NOT_SET", lambda: None
+
+
+@pytest.mark.parametrize("how", [occupied, no_certificate, no_folder, a_warning])
+def test_a_configuration_with_which_no_host_could_start(make_host, folder, how):
+    """The binary before could not come back either."""
+    host = make_host(args=["--strict"])
+    host.start()
+    job = host.submit("chaos.sleep", {"ms": 1500})
+    host.wait_started(job)
+    words, undo = how(host, folder)
+    answer = host.call("POST", "/v1/upgrade", {})
+    undo()
+    assert answer.status == 409 and answer.error["code"] == "upgrade_refused" and words in answer.error["message"], answer.raw
+    assert host.wait_job(job)["attempt"] == 1
+    host.configure({"host": {"listen": "127.0.0.1:0"}})
+    upgrade(host)
+
+
+def test_another_address_is_opened(make_host, folder):
+    host = make_host()
+    host.start()
+    path = os.path.join(folder, "p.sock")
+    host.configure({"host": {"listen": ["127.0.0.1:0", f"unix:{path}"]}})
+    upgrade(host)
+    assert f"unix:{path}" in host.urls()
+
+
 # ---- what cannot be adopted
 
 GO_BACK = {
@@ -439,6 +609,31 @@ def test_a_stop_that_comes_meanwhile_is_heard(make_host):
     begin(host)
     host.send(signal.SIGTERM)
     assert host.reap() == 0
+
+
+def holds(pid, number):
+    """Does the process's first thread hold this signal back?"""
+    with open(f"/proc/{pid}/status", encoding="ascii") as status:
+        blocked = next(line for line in status if line.startswith("SigBlk:"))
+    return int(blocked.split()[1], 16) >> (number - 1) & 1
+
+
+def test_a_signal_between_the_two_is_heard(store, make_host):
+    """Whichever thread the kernel would like to give it to; and what runs ends as it would have."""
+    host = make_host({"plugins": chaos(workers=1), **store})
+    host.start(env={"JOBHOST_FAULT": "upgrade_before_exec=delay"})
+    job = host.submit("chaos.steps", {"steps": 1000, "pause_ms": 20})
+    host.wait_started(job)
+    begin(host)
+    wait_until(lambda: holds(host.pid, signal.SIGTERM), build.PATIENCE_S, "it is about to go", 0.001)
+    host.send(signal.SIGTERM)
+    assert host.reap() == 0
+    host.start()
+    wait_until(lambda: host.job(job)["attempt"] == 2, build.PATIENCE_S, "it goes on")
+    seen = host.job(job)
+    assert "lost" not in seen and seen["attempts"] == 0 and steps(seen) > 0, seen
+    host.act(job, "cancel")
+    host.wait_job(job)
 
 
 # ---- death in the middle
