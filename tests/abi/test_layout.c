@@ -5,6 +5,7 @@
 #include "jobhost_json.h"
 #include "jobhost_kv.h"
 #include "jobhost_layout.h"
+#include "jobhost_limit.h"
 #include "jobhost_plugin.h"
 #include "jobhost_util.h"
 
@@ -24,6 +25,8 @@ _Static_assert(sizeof(struct jh_blob) == 48, "jh_blob");
 _Static_assert(offsetof(struct jh_input, filename) == 64, "jh_input of 1.0");
 _Static_assert(sizeof(struct jh_input) == 72, "jh_input");
 _Static_assert(sizeof(struct jh_clock) == 40, "jh_clock");
+_Static_assert(offsetof(struct jh_limit, acquire) == 8, "jh_limit");
+_Static_assert(sizeof(struct jh_limit) == 40, "jh_limit");
 
 int layout_is_checked(void);
 int layout_is_checked(void) {
