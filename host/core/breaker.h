@@ -58,7 +58,7 @@ int breaker_name_split(const char *name, enum breaker_kind *ret_kind, const char
 enum breaker_state { BREAKER_IS_CLOSED, BREAKER_IS_OPEN, BREAKER_IS_HALF_OPEN };
 const char *breaker_state_name(enum breaker_state state); /* "half_open" */
 
-/* Zeroed: closed. What GET /v1/breakers shows, with its name and state. */
+/* Zeroed: closed. With its name and state this is all that an operator is shown. */
 struct breaker {
     uint32_t version;
     uint32_t failures; /* in a row; 0 = closed                          */

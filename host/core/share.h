@@ -19,7 +19,7 @@
  * starts, not of time: who has long jobs holds more slots, which a concurrency of his own bounds
  * (limiter.h).
  *
- * O(log n) a call, but share_ahead(); 56 bytes a flow, its owner's, and two pointers while it waits. Who
+ * O(log n) a call, but share_ahead(); 48 bytes a flow, its owner's, and two pointers while it waits. Who
  * waits for nothing and whose tag has passed can be forgotten. */
 #ifndef JOBHOST_CORE_SHARE_H
 #define JOBHOST_CORE_SHARE_H

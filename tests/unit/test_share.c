@@ -203,7 +203,7 @@ static void test_many(void) {
         }
         EXPECT_EQ_UINT(0, off);
     }
-    EXPECT_TRUE(sizeof *flows <= 56);
+    EXPECT_TRUE(sizeof *flows <= 48);
     share_finish(&s);
     free(counts);
     free(flows);
