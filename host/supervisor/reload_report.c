@@ -98,8 +98,9 @@ void reload_report_tell(const struct reload *r) {
         tell_item(log, &r->last.items[i]);
     }
     if (r->restart.len > 0) {
-        log_warn(log, "reload.restart", "keys=\"%.*s\" msg=\"their changes wait for a restart\"",
-                 (int)r->restart.len, (const char *)r->restart.data);
+        int len = (int)r->restart.len - 1; // but for the last newline
+        log_warn(log, "reload.restart", "keys=%.*s msg=\"their changes wait for a restart\"", len,
+                 (const char *)r->restart.data);
     }
     tell_all(r, log);
     stats_word(&r->host->stats->reloads, r->failed ? "failed" : r->partly ? "partly" : "ok");

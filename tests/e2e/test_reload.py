@@ -140,6 +140,7 @@ def test_limits_without_processes(make_host):
     report = reload(host)
     assert verdicts(report) == {"chaos": "kept"}
     assert report["needs_restart"] == ["host.lease"]
+    assert 'reload.restart keys=host.lease msg="their changes wait for a restart"' in host.read_log()
     assert host.workers() == before
     job = host.expect(202, "POST", "/start", {"payload": big}).json["id"]
     assert host.wait_job(job)["state"] == "succeeded"
