@@ -14,7 +14,7 @@ from lib import build
 from lib.builds import Builds, reload, verdicts
 from lib.faults import CONFIG
 from lib.host import chaos
-from lib.procs import open_fds, wait_until, workers_of
+from lib.procs import open_fds, rss_bytes, wait_until, workers_of
 from lib.raw import Raw, ask
 from lib.redis import SERVER, Redis
 from lib.workload import Submitter, Workload
@@ -152,6 +152,7 @@ def test_nobody_is_refused_under_load(store, make_host):
     ids = [i for t in newcomers for i in t.ids]
     assert len(set(ids)) == len(ids) and len(ids) > 3 * UPGRADES
     report = work.check(host)
+    print(f"{UPGRADES} upgrades, {len(ids)} more jobs: {report}")
     report.assert_clean()
     done = host.wait_all(ids)
     assert {j["state"] for j in done} == {"succeeded"} and {j["attempt"] for j in done} == {1}
@@ -192,9 +193,10 @@ def test_descriptors_do_not_grow(make_host):
     job = host.submit("chaos.sleep", {"ms": 600_000})
     host.wait_started(job)
     upgrade(host)
-    before, workers = open_fds(host.pid), workers_of(host.pid)
+    before, memory, workers = open_fds(host.pid), rss_bytes(host.pid), workers_of(host.pid)
     for _ in range(build.count(50, 12, 4)):
         upgrade(host)
+    print(f"descriptors {before} -> {open_fds(host.pid)}, memory {memory} -> {rss_bytes(host.pid)} bytes")
     assert open_fds(host.pid) == before
     assert workers_of(host.pid) == workers
     for worker in workers:
