@@ -18,7 +18,7 @@ enum {
     PINS_LOOK_MS = 60 * 1000,         /* whether jobs are left */
     PINS_LOOK_SHARED_MS = 600 * 1000, /* where each look is paid for */
     PINS_PAGE = 100,
-    PINS_AHEAD = 50, /* jobs that one holds beyond what its worker runs */
+    PINS_AHEAD = 50, /* jobs that one has in hand, those that its worker runs among them */
 };
 
 static const enum job_state live_states[] = {JOB_QUEUED, JOB_SCHEDULED, JOB_PARKED, JOB_RUNNING};

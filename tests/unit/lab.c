@@ -457,7 +457,11 @@ void lab_send_packet(struct lab_worker *w, const void *data, size_t len) {
 void lab_say_hello(struct lab_worker *w) {
     struct msg_handler handlers[LAB_HANDLERS];
     for (int i = 0; i < LAB_HANDLERS; i++) {
-        handlers[i] = (struct msg_handler){.name = lab_handlers[i], .flags = JH_HANDLER_CONCURRENT};
+        handlers[i] = (struct msg_handler){.name = lab_handlers[i],
+                                           .flags = JH_HANDLER_CONCURRENT,
+                                           .state_version = w->steps_version,
+                                           .oldest_state_version = w->oldest_steps};
+        handlers[i].flags |= w->restartable ? JH_HANDLER_RESTARTABLE : 0;
     }
     const struct msg_hello m = {.wire_version = RECORD_WIRE_VERSION,
                                 .abi_major = JH_ABI_MAJOR,

@@ -26,10 +26,12 @@ struct lab_worker {
     int sock;     /* our end; -1 once closed */
     int death_fd; /* the supervisor's pidfd is a copy */
     bool dead;
-    int status;    /* wait status */
-    int signal;    /* the last one the supervisor sent */
-    bool immortal; /* signals are noted and nothing else happens */
-    bool reaped;   /* the supervisor has taken its status */
+    int status;                           /* wait status */
+    int signal;                           /* the last one the supervisor sent */
+    bool immortal;                        /* signals are noted and nothing else happens */
+    bool reaped;                          /* the supervisor has taken its status */
+    uint32_t steps_version, oldest_steps; /* what its handlers say of steps; 0: 1, and none older */
+    bool restartable;
     struct start_page *page;
     struct record_packet *in;
     struct record_writer out;
