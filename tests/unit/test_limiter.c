@@ -349,6 +349,8 @@ struct call {
 struct run {
     struct limiter l;
     struct limiter_rules r;
+    bool steps;   // its clock goes back now and then
+    int64_t skew; // by so much so far
     struct call calls[CALLS];
     size_t count;
 };
@@ -374,6 +376,22 @@ static void expect_never_more(const struct run *run) {
     }
 }
 
+// The same for the windows of the clock.
+static void expect_never_more_fixed(const struct run *run) {
+    int64_t per = run->r.per_ms;
+    for (size_t i = 0; i < run->count; i++) {
+        int64_t from = run->calls[i].began / per * per, sum = 0;
+        for (size_t k = 0; k < run->count; k++) {
+            const struct call *c = &run->calls[k];
+            sum += c->began < from + per && end_of(run, c) >= from ? c->n : 0;
+        }
+        if (!EXPECT_TRUE(sum <= run->r.rate)) {
+            (void)fprintf(stderr, "%" PRId64 " in the window from %" PRId64 "\n", sum, from - NOW);
+            return;
+        }
+    }
+}
+
 static void expect_never_more_at_once(const struct run *run) {
     for (size_t i = 0; i < run->count; i++) {
         int64_t t = run->calls[i].began, sum = 0;
@@ -385,12 +403,15 @@ static void expect_never_more_at_once(const struct run *run) {
     }
 }
 
-// Takes, answers, and deaths in between.
+// Takes, answers, and deaths in between; times are real ones, the limiter's are behind by the skew. Returns the limiter's.
 static int64_t live(struct run *run, uint64_t seed, int64_t now) {
     struct call *open[OPEN_MAX];
     size_t count = 0;
     while (run->count < CALLS) {
         now += (int64_t)(draw(&seed) % (uint64_t)(run->r.lease_ms / 8));
+        if (run->steps && draw(&seed) % 50 == 0) {
+            run->skew += (int64_t)(draw(&seed) % 4000);
+        }
         size_t which = count == 0 ? 0 : draw(&seed) % count;
         uint64_t what = draw(&seed) % 16;
         bool late = count > 0 && now >= open[which]->began + run->r.lease_ms;
@@ -398,47 +419,86 @@ static int64_t live(struct run *run, uint64_t seed, int64_t now) {
             // one that died is let go without a word, and so is one that overstayed its lease
             if (what != 0 && !late) {
                 open[which]->ended = now;
-                EXPECT_TRUE(limiter_answered(&run->l, &run->r, open[which]->id, NULL, now));
+                EXPECT_TRUE(
+                    limiter_answered(&run->l, &run->r, open[which]->id, NULL, now - run->skew));
             }
             open[which] = open[--count];
             continue;
         }
         struct call *c = &run->calls[run->count];
         *c = (struct call){run->count + 1, 1 + (int64_t)(draw(&seed) % 2), now, 0};
-        if (takes(&run->l, &run->r, c->id, c->n, now)) {
+        if (takes(&run->l, &run->r, c->id, c->n, now - run->skew)) {
             open[count++] = c;
             run->count++;
         }
     }
-    return now;
+    return now - run->skew;
 }
 
 static struct run run;
 
+static void live_in_windows(enum limiter_window window, bool steps, uint64_t seed) {
+    memset(&run, 0, sizeof run);
+    run.steps = steps;
+    run.r = (struct limiter_rules){.rate = 2 + (int64_t)seed * 3,
+                                   .per_ms = 500 + (int64_t)seed * 333,
+                                   .window = window,
+                                   .lease_ms = 900};
+    int64_t now = live(&run, seed, NOW);
+    (window == LIMITER_WINDOW_MOVING ? expect_never_more : expect_never_more_fixed)(&run);
+    // no slot is lost, however many have died
+    now += run.r.lease_ms + run.r.per_ms + 1;
+    EXPECT_TRUE(takes(&run.l, &run.r, UINT64_MAX, run.r.rate, now));
+    limiter_finish(&run.l);
+}
+
 static void test_random_windows(void) {
-    for (uint64_t seed = 1; seed <= 6; seed++) {
-        memset(&run, 0, sizeof run);
-        run.r = (struct limiter_rules){.rate = 2 + (int64_t)seed * 3,
-                                       .per_ms = 500 + (int64_t)seed * 333,
-                                       .window = LIMITER_WINDOW_MOVING,
-                                       .lease_ms = 900};
-        int64_t now = live(&run, seed, NOW);
-        expect_never_more(&run);
-        // no slot is lost, however many have died
-        now += run.r.lease_ms + run.r.per_ms + 1;
-        EXPECT_TRUE(takes(&run.l, &run.r, UINT64_MAX, run.r.rate, now));
-        limiter_finish(&run.l);
+    for (uint64_t seed = 1; seed <= 4; seed++) {
+        live_in_windows(LIMITER_WINDOW_MOVING, false, seed);
+        live_in_windows(LIMITER_WINDOW_MOVING, true, seed);
+        live_in_windows(LIMITER_WINDOW_FIXED, false, seed);
     }
 }
 
 static void test_random_concurrency(void) {
-    for (uint64_t seed = 1; seed <= 3; seed++) {
+    for (uint64_t seed = 1; seed <= 4; seed++) {
         memset(&run, 0, sizeof run);
+        run.steps = seed % 2 == 0;
         run.r = (struct limiter_rules){.concurrency = 3 + (int64_t)seed, .lease_ms = 800};
         int64_t now = live(&run, seed, NOW) + run.r.lease_ms;
         expect_never_more_at_once(&run);
         EXPECT_TRUE(takes(&run.l, &run.r, UINT64_MAX, run.r.concurrency, now));
         limiter_finish(&run.l);
+    }
+}
+
+// In any stretch of time no more than a burst and what drips in meanwhile, also when the clock steps back.
+static void test_random_paces(void) {
+    for (uint64_t seed = 1; seed <= 4; seed++) {
+        static int64_t at[CALLS], n[CALLS];
+        const struct limiter_rules r = {
+            .rate = 7 * (int64_t)seed, .per_ms = 1000, .burst = 4, .lease_ms = 1};
+        int64_t interval_us = (1000000 + r.rate - 1) / r.rate, now = NOW, skew = 0;
+        struct limiter l = {0};
+        uint64_t s = seed;
+        size_t count = 0;
+        while (count < CALLS / 2) {
+            now += (int64_t)(draw(&s) % 100);
+            skew += draw(&s) % 60 == 0 ? (int64_t)(draw(&s) % 3000) : 0;
+            at[count] = now;
+            n[count] = 1 + (int64_t)(draw(&s) % 2);
+            count += takes(&l, &r, count + 1, n[count], now - skew);
+        }
+        for (size_t i = 0; i < count; i++) {
+            int64_t sum = 0;
+            bool held = true;
+            for (size_t k = i; k < count; k++) {
+                sum += n[k];
+                held = held && (sum - r.burst) * interval_us <= (at[k] - at[i]) * 1000;
+            }
+            EXPECT_TRUE(held);
+        }
+        limiter_finish(&l);
     }
 }
 
@@ -607,6 +667,7 @@ static const struct expect_test tests[] = {
     {"the vectors", test_vectors},
     {"random: no window ever has more", test_random_windows},
     {"random: never more at once", test_random_concurrency},
+    {"random: a burst and what drips in", test_random_paces},
     {"random: what is told to a waiter is so", test_random_waits},
     {"60 a minute from four hosts: never more at the server, and 98 % used", test_server},
     {"an address that is shared with others", test_shared_address},

@@ -229,7 +229,7 @@ static void tell_answers(void) {
     tell_hint(NOW + DAY, 3, h);
     h.limit = 0;
     tell_hint(NOW + DAY, 3, h);
-    h.limit = BIG;
+    h.limit = BIG - 1;
     tell_hint(NOW + DAY, 3, h);
 
     begin("one's own calls are no others'", moving(10, 1000));
