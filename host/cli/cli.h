@@ -41,6 +41,8 @@ enum cli_kind {
     CLI_CLASS,
     CLI_PRIORITY,
     CLI_DEDUP,
+    CLI_DST,
+    CLI_DAYS,
     CLI_SHELL,
     CLI_COMMAND,
 };
@@ -149,6 +151,7 @@ int cmd_dlq_show(struct cli *cli);
 int cmd_dlq_retry(struct cli *cli);
 int cmd_dlq_rm(struct cli *cli);
 int cmd_queues(struct cli *cli);
+int cmd_schedules_preview(struct cli *cli);
 int cmd_pause(struct cli *cli);
 int cmd_resume(struct cli *cli);
 int cmd_plugins(struct cli *cli);

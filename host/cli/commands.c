@@ -73,6 +73,21 @@ static const struct cli_option upgrade_options[] = {
     {0},
 };
 
+static const struct cli_option preview_options[] = {
+    CONFIG_OPTION,
+    {"cron", 0, "EXPRESSION", "This expression, instead of a schedule of the file.", CLI_ANY},
+    {"timezone", 0, "ZONE", "With --cron: its zone, such as Europe/Berlin (default UTC).", CLI_ANY},
+    {"dst", 0, "vixie|skip|both|shift", "With --cron: what fixed times do when clocks change.",
+     CLI_DST},
+    {"days", 0, "or|and", "With --cron: whether one of both day fields has to match, or both.",
+     CLI_DAYS},
+    {"from", 0, "TIME", "Times later than 2026-03-28T00:00:00Z (default now).", CLI_ANY},
+    {"until", 0, "TIME", "None later than this.", CLI_ANY},
+    {"limit", 'n', "N", "So many of each schedule (1 to 100000; default 10, and all with --until).",
+     CLI_ANY},
+    {0},
+};
+
 static const struct cli_option submit_options[] = {
     {"payload", 'p', "JSON|@FILE|-", "The payload: JSON, a file that holds it, or standard input.",
      CLI_AT_FILE},
@@ -433,6 +448,18 @@ const struct cli_command cli_commands[] = {
      .args_max = 2,
      .takes = CLI_QUEUE,
      .run = cmd_keys_release},
+    {.name = "schedules preview",
+     .synopsis = "[NAME | --cron EXPRESSION] [--from TIME] [--until TIME] [-n N]",
+     .summary = "print when schedules come next",
+     .text = "Computed from the file, or from an expression alone; no host is asked. Local times "
+             "stand with their offset. Where clocks change, the note says what becomes of a time: "
+             "moved or skipped in a gap, the first or second pass of an overlap.",
+     .example = "jobhost schedules preview --cron \"30 2 * * *\" --timezone Europe/Berlin --from "
+                "2026-03-28T00:00:00Z",
+     .options = preview_options,
+     .args_max = 1,
+     .run = cmd_schedules_preview,
+     .local = true},
     {.name = "plugins",
      .synopsis = "",
      .summary = "list plugins, their builds and workers",

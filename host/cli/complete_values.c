@@ -17,6 +17,8 @@ static const struct {
     {CLI_CLASS, "input auth network rate upstream timeout resource bug permanent unknown"},
     {CLI_PRIORITY, "high normal low"},
     {CLI_DEDUP, "return reject replace debounce throttle"},
+    {CLI_DST, "vixie skip both shift"},
+    {CLI_DAYS, "or and"},
     {CLI_SHELL, "bash zsh fish"},
 };
 

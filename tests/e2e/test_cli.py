@@ -55,7 +55,7 @@ def commands():
 def test_help_of_every_command():
     names = commands()
     assert {"run", "check", "submit", "jobs", "job", "result", "watch", "explain", "cancel", "retry", "promote", "dlq ls",
-            "dlq show", "dlq retry", "dlq rm", "queues", "pause", "resume", "plugins", "describe", "plugin new", "plugin check",
+            "dlq show", "dlq retry", "dlq rm", "queues", "pause", "resume", "plugins", "schedules preview", "describe", "plugin new", "plugin check",
             "hosts", "fsck", "config schema", "config dump", "config docs", "version", "completion", "help"} <= set(names)
     for name in names:
         page, err = run("help", *name.split())
