@@ -129,8 +129,8 @@ static bool read_http_date(const char *text, int64_t *ret_unix_ms) {
     for (int i = 0; i < 12; i++) {
         if (strncmp(months + 3 * (size_t)i, text + 8, 3) == 0) {
             char iso[RFC3339_LEN + 1];
-            (void)snprintf(iso, sizeof iso, "%.4s-%02d-%.2sT%.8sZ", text + 12, i + 1, text + 5,
-                           text + 17);
+            (void)snprintf(iso, sizeof iso, "%.4s-%02d-%.2s%c%.8sZ", text + 12, i + 1, text + 5,
+                           'T', text + 17);
             return rfc3339_parse(iso, ret_unix_ms) == 0;
         }
     }
