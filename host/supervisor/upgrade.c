@@ -33,6 +33,7 @@
 enum {
     QUIET_MS = 2000, /* for all that is under way; else it goes on as before            */
     LATE_MS = 1000,  /* of those, until who is still sending his request is turned away */
+    CUT_MS = 1500,   /* ... and until nobody waits any more for him to have read that   */
     LOOK_MS = 5,
 };
 
@@ -46,7 +47,8 @@ struct upgrade {
     struct upgrade_test test;
     struct timer look, empty; /* the latter: the end of the patience with jobs */
     int64_t begun_ms;         /* mono, real: since when it is quiet            */
-    bool late, deaf;
+    int64_t late_ms;          /* when those are looked at next, counted from there */
+    bool deaf;
     struct store_start mark;
     struct upgrade_report last;
 };
@@ -430,8 +432,8 @@ static void look(struct upgrade *u) {
         u->deaf = true;
         pools_each_worker(host->pools, stop_listening, NULL);
     }
-    if (passed >= LATE_MS && !u->late) {
-        u->late = true;
+    if (passed >= u->late_ms) {
+        u->late_ms = u->late_ms == LATE_MS ? CUT_MS : QUIET_MS;
         server_park_late(host->server);
     }
     plan(u, LOOK_MS);
@@ -441,7 +443,8 @@ static void begin_quiet(struct upgrade *u) {
     struct host *host = u->host;
     u->phase = QUIET;
     u->begun_ms = env_mono_ms(&host->net_env);
-    u->late = u->deaf = false;
+    u->late_ms = LATE_MS;
+    u->deaf = false;
     server_park(host->server);
     pools_each_worker(host->pools, recall, NULL);
     give_back_held(host);

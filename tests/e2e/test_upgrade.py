@@ -174,6 +174,24 @@ def test_connections_go_on(make_host):
         assert host.port() == port
 
 
+@pytest.mark.parametrize("part", ["GET /v1/ver", f"POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\n{JSON}\r\nContent-Length: 900000\r\n\r\n" + "x" * 1000])
+def test_who_does_not_finish_his_request_holds_nothing_up(make_host, part):
+    host = make_host()
+    host.start()
+
+    def once():
+        with Raw(host.port()) as slow:
+            slow.send(part)
+            wait_until(lambda: host.get("/v1/plugins"), build.PATIENCE_S, "it has come in")
+            begin(host)
+            report = verdict(host)
+            answer = slow.response()
+            assert answer.status == 503 and b"upgrading" in answer.body
+            return report
+    reports = (once() for _ in range(5))  # as upgrade() does
+    assert any(r["state"] == "done" for r in reports), host.log_tail()
+
+
 def test_a_stream_ends_cleanly(make_host):
     host = make_host()
     host.start()
