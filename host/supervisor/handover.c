@@ -131,14 +131,16 @@ static const struct shape note_shape = {.size = sizeof(struct handover_note),
                                         .field_count = ARRAY_LEN(note_fields)};
 
 static const struct pack_field pool_fields[] = {
-    {1, PACK_TEXT, POOL(plugin)},        {2, PACK_TEXT, POOL(sha256)},
-    {3, PACK_TEXT, POOL(settings)},      {4, PACK_TEXT, POOL(isolation)},
-    {5, PACK_U32, POOL(number)},         {6, PACK_U32, POOL(threads)},
-    {7, PACK_I32, POOL(serves)},         {8, PACK_I32, POOL(drain_asked)},
-    {9, PACK_I64, POOL(drain_mono_ms)},  {10, PACK_I64, POOL(drain_soft_ms)},
-    {11, PACK_I64, POOL(drain_hard_ms)}, {12, PACK_I64, POOL(grace_ms)},
-    {13, PACK_I64, POOL(since_ms)},      {14, PACK_U64, POOL(jobs_done)},
-    {15, PACK_U64, POOL(crashes)},       {16, PACK_U64, POOL(restarts)},
+    {1, PACK_TEXT, POOL(plugin)},          {2, PACK_TEXT, POOL(sha256)},
+    {3, PACK_TEXT, POOL(settings)},        {4, PACK_TEXT, POOL(isolation)},
+    {5, PACK_U32, POOL(number)},           {6, PACK_U32, POOL(threads)},
+    {7, PACK_I32, POOL(serves)},           {8, PACK_I32, POOL(drain_asked)},
+    {9, PACK_I64, POOL(drain_mono_ms)},    {10, PACK_I64, POOL(drain_soft_ms)},
+    {11, PACK_I64, POOL(drain_hard_ms)},   {12, PACK_I64, POOL(grace_ms)},
+    {13, PACK_I64, POOL(since_ms)},        {14, PACK_U64, POOL(jobs_done)},
+    {15, PACK_U64, POOL(crashes)},         {16, PACK_U64, POOL(restarts)},
+    {20, PACK_TEXT, POOL(refused_sha256)}, {21, PACK_TEXT, POOL(refused_settings)},
+    {22, PACK_TEXT, POOL(refused_note)},
 };
 static const struct shape_bytes pool_bytes[] = {{17, POOL(hello)}};
 static const struct shape_list pool_lists[] = {

@@ -82,6 +82,8 @@ struct handover_pool {
     int64_t since_ms;
     uint64_t jobs_done, crashes, restarts;
     struct bytes hello; /* the worker's HELLO as a packet: the manifest */
+    const char *refused_sha256, *refused_settings,
+        *refused_note; /* what was rolled back to it; NULL = nothing */
     struct handover_note *notes;
     size_t note_count;
     struct handover_worker *workers;

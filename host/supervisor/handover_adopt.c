@@ -420,6 +420,17 @@ static void take_notes(struct pool *pool, const struct handover_pool *from) {
     }
 }
 
+static void take_refusal(struct plugin *plugin, const struct handover_pool *from) {
+    if (from->refused_sha256 != NULL && from->refused_settings != NULL &&
+        from->refused_note != NULL) {
+        (void)snprintf(plugin->refused_sha256, sizeof plugin->refused_sha256, "%s",
+                       from->refused_sha256);
+        (void)snprintf(plugin->refused_settings, sizeof plugin->refused_settings, "%s",
+                       from->refused_settings);
+        (void)snprintf(plugin->note, sizeof plugin->note, "%s", from->refused_note);
+    }
+}
+
 static int fill_pool(struct pool *pool, const struct handover_pool *from, struct err *e) {
     struct config_plugin *own = config_of(pool, from);
     if (own == NULL || take_snapshot(pool, from->sha256) != 0) {
@@ -431,6 +442,7 @@ static int fill_pool(struct pool *pool, const struct handover_pool *from, struct
         pool->plugin->generations = from->number;
     }
     take_notes(pool, from);
+    take_refusal(pool->plugin, from);
     int r = adopt_manifest(pool, from->hello, e);
     pool->since_ms = from->since_ms;
     pool->jobs_done = from->jobs_done;

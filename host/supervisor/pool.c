@@ -513,7 +513,6 @@ void pools_free(struct pools **pp) {
     while ((plugin = SLIST_FIRST(&pools->plugins)) != NULL) {
         SLIST_REMOVE_HEAD(&pools->plugins, link);
         crash_log_finish(&plugin->crash_log);
-        rollback_forgive(plugin);
         gate_finish(&plugin->gate);
         cgroup_sweep(&pools->cgroup, plugin->name);
         disk_finish(&plugin->disk);

@@ -28,8 +28,8 @@ struct plugin {
     struct disk disk;
     char note[1024]; /* what was rolled back; "" = nothing */
     char refused_sha256[65];
-    const struct config_plugin *refused; /* not to be tried again with that; NULL = nothing */
-    struct config *refused_owner;        /* held */
+    char refused_settings[CONFIG_DIGEST_LEN +
+                          1]; /* not to be tried again with those; "" = nothing */
     SLIST_ENTRY(plugin) link;
 };
 SLIST_HEAD(plugin_list, plugin);

@@ -59,17 +59,19 @@ void rollback_forget(struct pool *pool) {
 }
 
 void rollback_forgive(struct plugin *plugin) {
-    config_free(&plugin->refused_owner);
-    plugin->refused = NULL;
+    plugin->refused_settings[0] = '\0';
     plugin->refused_sha256[0] = '\0';
     plugin->note[0] = '\0';
 }
 
 const char *rollback_refuses(const struct plugin *plugin, const char *sha256,
                              const struct config_plugin *config) {
-    bool same = plugin->refused != NULL && strcmp(plugin->refused_sha256, sha256) == 0 &&
-                config_plugin_same_processes(plugin->refused, config);
-    return same ? plugin->note : NULL;
+    char settings[CONFIG_DIGEST_LEN + 1];
+    if (plugin->refused_sha256[0] == '\0' || strcmp(plugin->refused_sha256, sha256) != 0) {
+        return NULL;
+    }
+    config_plugin_digest(config, settings);
+    return strcmp(plugin->refused_settings, settings) == 0 ? plugin->note : NULL;
 }
 
 /* ------------------------------------------------------------------ going back */
@@ -88,8 +90,7 @@ bool rollback_is_busy(const struct host *host) {
 static void refuse(struct pool *bad, const struct rollback *r) {
     struct plugin *plugin = bad->plugin;
     rollback_forgive(plugin);
-    plugin->refused_owner = config_hold(bad->config_owner);
-    plugin->refused = bad->config;
+    config_plugin_digest(bad->config, plugin->refused_settings);
     memcpy(plugin->refused_sha256, bad->snapshot.sha256, sizeof plugin->refused_sha256);
     (void)snprintf(
         plugin->note, sizeof plugin->note,

@@ -178,6 +178,11 @@ static int fill_pool(struct handover *h, const struct pool *pool, bool serves,
         return -ENOMEM;
     }
     config_plugin_digest(c, settings);
+    if (serves && pool->plugin->refused_sha256[0] != '\0') {
+        ret->refused_sha256 = pool->plugin->refused_sha256;
+        ret->refused_settings = pool->plugin->refused_settings;
+        ret->refused_note = pool->plugin->note;
+    }
     TAILQ_FOREACH(w, &pool->workers, link) {
         if (goes_on(w)) {
             r = r != 0 ? r : fill_worker(h, w, &ret->workers[ret->worker_count++]);

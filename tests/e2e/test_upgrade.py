@@ -454,6 +454,25 @@ def test_new_code_that_is_trusted_is_no_hindrance(make_host, folder):
     upgrade(host)
 
 
+def test_what_was_rolled_back_is_not_tried_again(make_host, folder):
+    builds = Builds(folder)
+    builds.put("ok-v1")
+    soon = {"backoff": "fixed", "base": "10ms", "jitter": 0}
+    host = make_host({"plugins": {"ok": {"file": builds.path}}, "jobs": {"ok.run": {"max_crashes": 100, "retry": soon}}})
+    host.start()
+    builds.put("ok-crash")
+    reload(host)
+    host.wait_all([host.submit("ok.run", "x") for _ in range(5)])
+    wait_until(lambda: "plugin.rolled_back" in host.read_log(), build.PATIENCE_S, "the first build serves again")
+    note = host.plugins()["ok"]["fault"]
+    for _ in range(2):
+        upgrade(host)
+        assert host.plugins()["ok"]["fault"] == note
+    assert verdicts(reload(host, ok=False)) == {"ok": "rolled_back"}
+    builds.put("ok-v2")
+    assert verdicts(reload(host)) == {"ok": "changed"}
+
+
 @pytest.mark.parametrize("path", ["/v1/plugins/chaos", "/v1/host", "/v1/queues/default"])
 def test_a_slow_release_is_not_forgotten(make_host, path):
     host = make_host()
