@@ -45,9 +45,10 @@ enum { FILTER_OTHER_ABI = 0 };
 #ifndef SYS_quotactl_fd
 #define SYS_quotactl_fd 443
 #endif
+enum { PROTOCOL_MPTCP = 262, FAMILY_SMC = 43 };
 
-enum rule_when { ALWAYS, WITHOUT_EXEC, WITHOUT_NET };
-enum rule_test { ANY_CALL, ARG_IS, ARG_IS_PARENT, ARG_HAS, ARG_LACKS };
+enum rule_when { ALWAYS, WITHOUT_EXEC, WITHOUT_NET, WITH_PORTS };
+enum rule_test { ANY_CALL, ARG_IS, ARG_IS_PARENT, ARG_IS_PARENTS_GROUP, ARG_HAS, ARG_LACKS };
 
 struct rule {
     uint32_t call;
@@ -74,6 +75,7 @@ static const struct rule rules[] = {
     {.call = SYS_setpgid, .error = EPERM},
     {.call = SYS_kill, .error = EPERM, .test = ARG_IS, .value = UINT32_MAX}, // everybody
     {.call = SYS_kill, .error = EPERM, .test = ARG_IS_PARENT},
+    {.call = SYS_kill, .error = EPERM, .test = ARG_IS_PARENTS_GROUP},
     {.call = SYS_tgkill, .error = EPERM, .test = ARG_IS_PARENT},
     {.call = SYS_tkill, .error = EPERM, .test = ARG_IS_PARENT},
     {.call = SYS_rt_sigqueueinfo, .error = EPERM, .test = ARG_IS_PARENT},
@@ -154,6 +156,38 @@ static const struct rule rules[] = {
     {.call = SYS_socket, .error = EACCES, .when = WITHOUT_NET, .test = ARG_IS, .value = AF_INET6},
     {.call = SYS_socket, .error = EACCES, .when = WITHOUT_NET, .test = ARG_IS, .value = AF_PACKET},
     {.call = SYS_socket, .error = EACCES, .when = WITHOUT_NET, .test = ARG_IS, .value = AF_VSOCK},
+    {.call = SYS_socket, .error = EACCES, .when = WITHOUT_NET, .test = ARG_IS, .value = FAMILY_SMC},
+
+    // ways to a port that Landlock does not see; the errors are those of kernels without them, after which libraries use TCP
+    {.call = SYS_socket,
+     .error = EPROTONOSUPPORT,
+     .when = WITH_PORTS,
+     .test = ARG_IS,
+     .arg = 2,
+     .value = PROTOCOL_MPTCP},
+    {.call = SYS_socket,
+     .error = EAFNOSUPPORT,
+     .when = WITH_PORTS,
+     .test = ARG_IS,
+     .value = FAMILY_SMC},
+    {.call = SYS_sendto,
+     .error = EOPNOTSUPP,
+     .when = WITH_PORTS,
+     .test = ARG_HAS,
+     .arg = 3,
+     .value = MSG_FASTOPEN},
+    {.call = SYS_sendmsg,
+     .error = EOPNOTSUPP,
+     .when = WITH_PORTS,
+     .test = ARG_HAS,
+     .arg = 2,
+     .value = MSG_FASTOPEN},
+    {.call = SYS_sendmmsg,
+     .error = EOPNOTSUPP,
+     .when = WITH_PORTS,
+     .test = ARG_HAS,
+     .arg = 3,
+     .value = MSG_FASTOPEN},
 };
 
 enum { FILTER_HEAD = 6, FILTER_RULE = 5 }; // instructions, at most
@@ -189,7 +223,9 @@ static void put_head(struct filter *f) {
 
 // Both architectures are little-endian: the lower half of an argument comes first.
 static void put_argument_rule(struct filter *f, const struct rule *r) {
-    uint32_t value = r->test == ARG_IS_PARENT ? (uint32_t)getppid() : r->value;
+    uint32_t value = r->test == ARG_IS_PARENT          ? (uint32_t)getppid()
+                     : r->test == ARG_IS_PARENTS_GROUP ? (uint32_t)-getppid()
+                                                       : r->value;
     bool bits = r->test == ARG_HAS || r->test == ARG_LACKS;
     bool refused_if = r->test != ARG_LACKS;
     put_jump(f, BPF_JMP | BPF_JEQ | BPF_K, r->call, 0, 4);
@@ -210,13 +246,11 @@ static void put_rule(struct filter *f, const struct rule *r) {
     put_refusal(f, r->error);
 }
 
-static void filter_build(struct filter *f, bool exec, bool net) {
+static void filter_build(struct filter *f, const bool holds[]) {
     f->len = 0;
     put_head(f);
     for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
-        bool lifted =
-            (rules[i].when == WITHOUT_EXEC && exec) || (rules[i].when == WITHOUT_NET && net);
-        if (!lifted) {
+        if (holds[rules[i].when]) {
             put_rule(f, &rules[i]);
         }
     }
@@ -260,7 +294,10 @@ void sandbox_seccomp(const struct msg_sandbox *m, struct sandbox_notes *notes) {
         sandbox_note(notes, "seccomp", MSG_NOTE_OFF, "not in builds with a sanitizer");
         return;
     }
-    filter_build(&filter, exec, net);
+    filter_build(&filter, (const bool[]){[ALWAYS] = true,
+                                         [WITHOUT_EXEC] = !exec,
+                                         [WITHOUT_NET] = !net,
+                                         [WITH_PORTS] = m->port_count > 0});
     int r = filter_load(&filter);
     if (r < 0) {
         sandbox_note(notes, "seccomp", MSG_NOTE_DEGRADED, "not available: %s", strerror(-r));

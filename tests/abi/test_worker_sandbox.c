@@ -195,6 +195,7 @@ static void test_refused_calls(void) {
         EXPECT_EQ_STR("EPERM", cage_ask(&c, "exec true"));
         EXPECT_EQ_STR("EPERM", cage_ask(&c, "signal parent"));
         EXPECT_EQ_STR("EPERM", cage_ask(&c, "signal -1"));
+        EXPECT_EQ_STR("EPERM", cage_ask(&c, "signal parents-group"));
         expect_note(&c, "seccomp", MSG_NOTE_ON, "no other programs");
     }
     cage_close(&c);
@@ -342,6 +343,33 @@ static void test_ports(void) {
     (void)close(fds[1]);
 }
 
+static const char *cage_by(struct cage *c, const char *verb, const char *port, const char *call) {
+    char payload[64];
+    (void)snprintf(payload, sizeof payload, "%s %s %s", verb, port, call);
+    return cage_ask(c, payload);
+}
+
+// Ways to a port that are no connect() of TCP, which is all that Landlock sees.
+static void test_ports_by_other_ways(void) {
+    struct cage c;
+    char mine[8], other[8];
+    int fds[] = {listen_somewhere(mine), listen_somewhere(other)};
+    const struct msg_port ports[] = {{(uint32_t)strtoul(mine, NULL, 10)}};
+    cage_open(&c, &(struct msg_sandbox){.flags = MSG_SANDBOX_LANDLOCK | MSG_SANDBOX_SECCOMP,
+                                        .port_count = 1,
+                                        .ports = ports});
+    if (cage_has(&c, "landlock") && cage_has(&c, "seccomp")) {
+        EXPECT_EQ_STR("EPROTONOSUPPORT", cage_by(&c, "connect-multipath", other, ""));
+        EXPECT_EQ_STR("EOPNOTSUPP", cage_by(&c, "send-first", other, "sendto"));
+        EXPECT_EQ_STR("EOPNOTSUPP", cage_by(&c, "send-first", other, "sendmsg"));
+        EXPECT_EQ_STR("EOPNOTSUPP", cage_by(&c, "send-first", other, "sendmmsg"));
+        EXPECT_EQ_STR("ok", cage_connect(&c, mine));
+    }
+    cage_close(&c);
+    (void)close(fds[0]);
+    (void)close(fds[1]);
+}
+
 static void test_signals(void) {
     struct cage c;
     cage_open(&c, &(struct msg_sandbox){.flags = MSG_SANDBOX_LANDLOCK});
@@ -390,6 +418,7 @@ static const struct expect_test tests[] = {
     {"files that are listed are not", test_more_files},
     {"files that are not there are told", test_missing_files},
     {"ports that are not listed are denied", test_ports},
+    {"ports by other ways", test_ports_by_other_ways},
     {"signals do not leave", test_signals},
     {"SANDBOX comes first or not at all", test_order},
 };

@@ -210,7 +210,9 @@ static int do_namespace(const char *arg, char out[ANSWER_MAX]) {
 
 // "PID": whether a signal would reach it.
 static int do_signal(const char *arg, char out[ANSWER_MAX]) {
-    pid_t pid = strcmp(arg, "parent") == 0 ? getppid() : (pid_t)number(arg);
+    pid_t pid = strcmp(arg, "parent") == 0          ? getppid()
+                : strcmp(arg, "parents-group") == 0 ? -getppid()
+                                                    : (pid_t)number(arg);
     return answer_call(kill(pid, 0), out);
 }
 
@@ -257,6 +259,36 @@ static int do_connect(const char *arg, char out[ANSWER_MAX]) {
     struct sockaddr_in to = loopback(arg);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     int r = answer_call(connect(fd, (struct sockaddr *)&to, sizeof to), out);
+    (void)close(fd);
+    return r;
+}
+
+// The same by a protocol that becomes TCP where the other side does not speak it.
+static int do_connect_multipath(const char *arg, char out[ANSWER_MAX]) {
+    enum { MULTIPATH = 262 };
+    struct sockaddr_in to = loopback(arg);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, MULTIPATH);
+    int r = answer_call(fd, out);
+    if (fd != -1) {
+        r = answer_call(connect(fd, (struct sockaddr *)&to, sizeof to), out);
+        (void)close(fd);
+    }
+    return r;
+}
+
+// "PORT CALL": by sending, without connect().
+static int do_send_first(const char *arg, char out[ANSWER_MAX]) {
+    char text[] = "x";
+    struct sockaddr_in to = loopback(arg);
+    struct iovec part = {.iov_base = text, .iov_len = 1};
+    struct mmsghdr m = {
+        .msg_hdr = {.msg_name = &to, .msg_namelen = sizeof to, .msg_iov = &part, .msg_iovlen = 1}};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ssize_t n = strstr(arg, "sendmmsg") != NULL ? sendmmsg(fd, &m, 1, MSG_FASTOPEN)
+                : strstr(arg, "sendmsg") != NULL
+                    ? sendmsg(fd, &m.msg_hdr, MSG_FASTOPEN)
+                    : sendto(fd, text, 1, MSG_FASTOPEN, (struct sockaddr *)&to, sizeof to);
+    int r = answer_call(n, out);
     (void)close(fd);
     return r;
 }
@@ -369,18 +401,32 @@ static const struct {
     const char *name;
     cage_verb act;
 } verbs[] = {
-    {"limit", do_limit},     {"eat", do_eat},
-    {"hold", do_hold},       {"fill", do_fill},
-    {"spin", do_spin},       {"call", do_call},
-    {"fork", do_fork},       {"daemonise", do_daemonise},
-    {"wait", do_wait},       {"close", do_close},
-    {"thread", do_thread},   {"namespace", do_namespace},
-    {"signal", do_signal},   {"socket", do_socket},
-    {"exec", do_exec},       {"read", do_read},
-    {"write", do_write},     {"temporary", do_temporary},
-    {"connect", do_connect}, {"listen", do_listen},
-    {"resolve", do_resolve}, {"keep", do_keep},
-    {"knock", do_knock},     {"send-to-knock", do_send_to_knock},
+    {"limit", do_limit},
+    {"eat", do_eat},
+    {"hold", do_hold},
+    {"fill", do_fill},
+    {"spin", do_spin},
+    {"call", do_call},
+    {"fork", do_fork},
+    {"daemonise", do_daemonise},
+    {"wait", do_wait},
+    {"close", do_close},
+    {"thread", do_thread},
+    {"namespace", do_namespace},
+    {"signal", do_signal},
+    {"socket", do_socket},
+    {"exec", do_exec},
+    {"read", do_read},
+    {"write", do_write},
+    {"temporary", do_temporary},
+    {"connect", do_connect},
+    {"listen", do_listen},
+    {"resolve", do_resolve},
+    {"keep", do_keep},
+    {"knock", do_knock},
+    {"send-to-knock", do_send_to_knock},
+    {"connect-multipath", do_connect_multipath},
+    {"send-first", do_send_first},
 };
 
 static int obey(const char *text, char out[ANSWER_MAX]) {
