@@ -411,7 +411,8 @@ static void test_index_heads(void) {
     EXPECT_EQ_INT(CALLS, rig_redis("XLEN jobs:q:all"));
     EXPECT_EQ_INT(1, REDIS_DO(rig_server(), "EVAL", nodes_of_index, "0"));
     struct store_submit apart = {.items = items, .count = 4};
-    for (int i = 0; i < 4; i++, rig.now += 70 * 1000) { // their ids begin with something else each: they are whole
+    // their ids begin with something else each: they are whole
+    for (int i = 0; i < 4; i++, rig.now += 70 * 1000) {
         specs[i] = rig_spec(&rig, "q", "t");
         items[i] = (struct store_submit_item){.spec = &specs[i]};
     }

@@ -352,7 +352,7 @@ static void test_gap_lists(void) {
 
 /* A star in minutes or hours: real minutes, whatever `dst` says. */
 static void test_gap_wildcard(void) {
-    for (int dst = 0; dst < CRON_DST_COUNT; dst++) {
+    for (enum cron_dst dst = 0; dst < CRON_DST_COUNT; dst++) {
         const struct row rows[] = {
             {"*/30 * * * *", dst, "2026-03-08T06:00:00Z", "03-08 01:30, 03-08 03:00, 03-08 03:30"},
             {"*/30 2 * * *", dst, MARCH_7, "03-09 02:00, 03-09 02:30"},
@@ -402,7 +402,7 @@ static void test_overlap(void) {
         {"30 1 * * *", CRON_BOTH, "2026-11-01T06:30:00Z", "11-02 01:30"},
     };
     EXPECT_ROWS(ZONE_NEW_YORK, rows);
-    for (int dst = 0; dst < CRON_DST_COUNT; dst++) {
+    for (enum cron_dst dst = 0; dst < CRON_DST_COUNT; dst++) {
         const struct row wild[] = {
             {"*/30 * * * *", dst, "2026-11-01T04:30:00Z",
              "11-01 01:00'1, 11-01 01:30'1, 11-01 01:00'2, 11-01 01:30'2, 11-01 02:00"},

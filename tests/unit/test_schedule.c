@@ -41,7 +41,7 @@ static const char *write_plan(const struct schedule_plan *p, int64_t now_ms, cha
     for (size_t i = 0; i < p->count && len + 200 < cap; i++) {
         const struct schedule_move *m = &p->moves[i];
         len += (size_t)snprintf(out + len, cap - len, "%s%s ", i == 0 ? "" : ", ",
-                                schedule_verdict_name(m->verdict));
+                                schedule_verdict_name((int)m->verdict));
         len += write_when(m->time.nominal_ms, out + len, cap - len);
         if (m->count > 1) {
             len += (size_t)snprintf(out + len, cap - len, "..");
