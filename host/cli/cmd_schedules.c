@@ -59,7 +59,7 @@ static void add_json(struct preview *p, const char *name, const struct schedule_
         json_kint(&p->json, "offset", t->offset);
     }
     if (t->mark != CRON_PLAIN) {
-        json_kstr(&p->json, "mark", cron_mark_name(t->mark));
+        json_kstr(&p->json, "mark", cron_mark_name((int)t->mark));
     }
     buf_char(&p->json, '}');
 }
