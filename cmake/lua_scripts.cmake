@@ -5,6 +5,9 @@
 # all those of its own function that others have used, so that a hundred functions side by side cost a script more, each
 # time it is called, than what most of them do.
 #
+# In "-- use: insert (dedup meet) effects" those in parentheses are not seen by what follows: they give something to a local
+# of a part before them. A function takes no more than sixty locals from outside, which is why.
+#
 #   cmake -DDIR=<folder> -DOUT=<file.c> -P lua_scripts.cmake
 #
 # The C file defines, for each DIR/<name>.lua, `const char redis_lua_<name>[]`, NUL-terminated.
@@ -13,6 +16,7 @@ list(SORT scripts)
 set(code "/* Made from the Lua files; not to be edited. */\n#include \"store/redis/script.h\"\n")
 string(HEX "return (function()\n" open)
 string(HEX "end)()\n" close)
+string(HEX "(function()\n" aside)
 set(use "-- use: ")
 string(LENGTH "${use}" use_length)
 foreach(script IN LISTS scripts)
@@ -32,9 +36,23 @@ foreach(script IN LISTS scripts)
         string(SUBSTRING "${text}" ${end} -1 text)
         string(REPLACE " " ";" parts "${parts}")
         foreach(part IN LISTS parts)
-            file(READ "${DIR}/lib/${part}.lua" lib HEX)
-            string(APPEND hex "${lib}${open}")
-            string(APPEND ends "${close}")
+            string(REGEX REPLACE "[()]" "" file "${part}")
+            file(READ "${DIR}/lib/${file}.lua" lib HEX)
+            if(part MATCHES "^\\(")
+                string(APPEND hex "${aside}")
+                set(inner "")
+            endif()
+            string(APPEND hex "${lib}")
+            if(part MATCHES "\\)$")
+                string(APPEND hex "${inner}${close}")
+                unset(inner)
+            elseif(DEFINED inner)
+                string(APPEND hex "${open}")
+                string(APPEND inner "${close}")
+            else()
+                string(APPEND hex "${open}")
+                string(APPEND ends "${close}")
+            endif()
         endforeach()
         string(FIND "${text}" "${use}" at)
     endwhile()

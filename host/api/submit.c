@@ -35,7 +35,7 @@ void submit_refusal(const struct store_submit_item *item, struct problem *ret) {
         *ret = (struct problem){.status = 503, .code = "store_away", .field = "dedup"};
         (void)snprintf(ret->message, sizeof ret->message,
                        "the store cannot be reached, so nobody knows whether the key is free: try "
-                       "again later, or use dedup mode \"return\"");
+                       "again later, or use dedup mode \"return\" or \"throttle\"");
     } else if (item->status == -ENOSPC) {
         *ret = (struct problem){.status = 503, .code = "spool_full"};
         (void)snprintf(ret->message, sizeof ret->message,
@@ -43,6 +43,16 @@ void submit_refusal(const struct store_submit_item *item, struct problem *ret) {
                        "up (store.spool.max_bytes)");
     } else {
         call_store_problem(item->status, NULL, ret);
+    }
+}
+
+/* Where the result of a job that has succeeded is. */
+static void add_result(struct buf *out, const struct job_id *id, enum job_state state) {
+    char text[JOB_ID_TEXT + 1];
+    if (state == JOB_SUCCEEDED) {
+        id_format(id, text);
+        json_key(out, "result");
+        buf_printf(out, "\"/v1/jobs/%s/result\"", text);
     }
 }
 
@@ -60,6 +70,7 @@ static void add_refusal(struct buf *out, const struct problem *problem,
     if (item != NULL && item->status == -EEXIST) {
         add_id(out, "job", &item->winner);
         json_kstr(out, "state", job_state_name((int)item->winner_state));
+        add_result(out, &item->winner, item->winner_state);
     }
     buf_char(out, '}');
 }
@@ -81,11 +92,14 @@ static void add_accepted(struct buf *out, const struct store_submit_item *item, 
         json_kbool(out, "duplicate", duplicate);
     }
     add_id(out, "job", id);
-    if (duplicate && state == JOB_SUCCEEDED) {
-        char text[JOB_ID_TEXT + 1];
-        id_format(id, text);
-        json_key(out, "result");
-        buf_printf(out, "\"/v1/jobs/%s/result\"", text);
+    if (duplicate) {
+        add_result(out, id, state);
+    }
+    if (item->updated) {
+        json_kbool(out, "updated", true);
+    }
+    if (!id_is_zero(&item->replaced)) {
+        add_id(out, "replaced", &item->replaced);
     }
     buf_char(out, '}');
 }

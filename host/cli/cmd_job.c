@@ -13,8 +13,9 @@
 /* ---- the parts of the page ---- */
 
 static void print_identity(const struct cli *cli, const cJSON *job) {
-    static const char *const names[] = {"id",  "type",   "queue", "user",     "priority",
-                                        "key", "parent", "flow",  "callback", "duplicate_of"};
+    static const char *const names[] = {"id",       "type",         "queue",      "user",
+                                        "priority", "key",          "parent",     "flow",
+                                        "callback", "duplicate_of", "replaced_by"};
     char text[64];
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         out_line(cli, names[i], remote_text(job, names[i]));

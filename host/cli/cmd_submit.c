@@ -165,7 +165,14 @@ static int build(struct cli *cli, struct buf *out) {
 static int print_accepted(const cJSON *answer) {
     const char *id = remote_text(answer, "id");
     (void)printf("%s\n", id == NULL ? "" : id);
-    if (remote_true(answer, "duplicate")) {
+    const char *replaced = remote_text(answer, "replaced");
+    if (replaced != NULL) {
+        (void)fprintf(stderr, "jobhost: in the place of %s\n", replaced);
+    }
+    if (remote_true(answer, "updated")) {
+        (void)fprintf(stderr,
+                      "jobhost: this job waited with the key, and does what you said now\n");
+    } else if (remote_true(answer, "duplicate")) {
         (void)fprintf(stderr, "jobhost: this job has the key already; it is %s\n",
                       remote_text(answer, "state"));
     }

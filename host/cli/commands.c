@@ -100,7 +100,10 @@ static const struct cli_option submit_options[] = {
      CLI_ANY},
     {"dedup", 0, "MODE",
      "What a held key does: return (default), reject, replace, debounce, throttle.", CLI_DEDUP},
-    {"dedup-ttl", 0, "DURATION", "How long the key outlives success.", CLI_ANY},
+    {"dedup-ttl", 0, "DURATION",
+     "How long the key outlives success; throttle: how long it is held; debounce: when it runs at "
+     "the latest.",
+     CLI_ANY},
     {"user", 'u', "USER", "The tenant on whose behalf it runs.", CLI_ANY},
     {"max", 0, "N", "Executions at most, the first included.", CLI_ANY},
     {"timeout", 0, "DURATION", "How long one execution may take.", CLI_ANY},

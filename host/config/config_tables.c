@@ -346,7 +346,9 @@ static const struct config_field queue_rows[] = {
     {"dead_ttl", CONFIG_DURATION, 0, AT(config_queue, dead_ttl_ms), .fallback = "30d",
      .min = SECOND, .max = 10 * YEAR, .doc = "How long dead jobs are kept."},
     {"dedup_ttl", CONFIG_DURATION, 0, AT(config_queue, dedup_ttl_ms), .fallback = "24h",
-     .max = YEAR, .doc = "How long a key stays taken after its job succeeded."},
+     .max = YEAR,
+     .doc = "How long a key stays taken after its job succeeded; of `throttle`, after it was "
+            "submitted."},
     {"max_jobs", CONFIG_INT, 0, AT(config_queue, max_jobs), .fallback = "0", .max = 1000000000,
      .doc = "Jobs that may wait (queued, scheduled, parked); more are refused with 429. 0 = no "
             "limit."},

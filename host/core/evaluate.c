@@ -53,7 +53,13 @@ static bool is_finished(const struct job_facts *f) {
 
 static void say_finished(const struct job_facts *f, int64_t now_ms, struct reason *r) {
     (void)now_ms;
-    SAY(r, "it has ended: %s", job_state_name((int)f->state));
+    if (f->winner == NULL) {
+        SAY(r, "it has ended: %s", job_state_name((int)f->state));
+    } else if (f->state == JOB_DUPLICATE) {
+        SAY(r, "duplicate of %s", f->winner);
+    } else {
+        SAY(r, "it has ended: %s; %s took its key", job_state_name((int)f->state), f->winner);
+    }
 }
 
 static bool is_running(const struct job_facts *f) {

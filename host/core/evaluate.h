@@ -62,6 +62,7 @@ struct job_facts {
     enum job_state state;
     enum park_reason park;
     int64_t run_at_ms;    /* scheduled, or parked until                             */
+    const char *winner;   /* id of the job that has its key instead, or NULL        */
     const char *wait_key; /* event or limiter a parked job waits for, or NULL       */
     const char *type, *queue;
     uint32_t steps_version;             /* of its steps; 0 = none */

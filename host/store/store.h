@@ -120,7 +120,8 @@ static inline void store_op_finish(struct store_op *op) {
 enum submit_verdict {
     SUBMIT_NEW = 0,
     SUBMIT_DUPLICATE =
-        /* dedup return: `winner` is the job that holds the key; nothing was stored */
+        /* `winner` is the job that holds the key; nothing was stored, but for a debounced winner that
+         * took over what this one says (`updated`) */
     1,
     SUBMIT_REFUSED =
         /* dedup reject (-EEXIST), or a budget or the queue is full (-EDQUOT, -ENOBUFS): `status`
@@ -146,7 +147,8 @@ struct store_submit_item {
      *   - if its dedup key is held (in any mode), it is stored as JOB_DUPLICATE with its winner:
      *     verdict DUPLICATE, status 0, findable by its id, kept for keep_ms; it holds no key. */
     bool spooled;
-    int64_t keep_ms; /* of a job that ends here, as JOB_DUPLICATE; 0 = for ever */
+    /* of a job that ends here, as JOB_DUPLICATE, or because this one replaces it; 0 = for ever */
+    int64_t keep_ms;
     /* > 0: when the job is removed, its id (id_order() is enough) is remembered until so long after
      * the time in the id, so that a spooled submission of it that comes late does not run it twice.
      * It costs nothing until then. */
@@ -154,21 +156,33 @@ struct store_submit_item {
     /* answers */
     enum submit_verdict verdict;
     /* 0; -EEXIST; -EDQUOT: a budget is used up, or the number of lanes; -ENOBUFS: max_waiting wait;
-     * -ENOTSUP for a dedup mode the backend lacks; -ENOENT: the blob of a file is not in the store;
+     * -ENOENT: the blob of a file is not in the store;
      * -EADDRINUSE: another job has an id of the same order (core/id.h), make a new one.
-     * With a spool, while the store is away: -EAGAIN: what dedup mode reject or replace should do
-     * cannot be known now; -ENOSPC: the spool is full */
+     * -EBUSY: the holder of its key changed all the time (files of debounced jobs only): again.
+     * With a spool, while the store is away: -EAGAIN: what its dedup mode should do cannot be known
+     * now; -ENOSPC: the spool is full */
     int status;
-    /* SUBMIT_DUPLICATE, and -EEXIST: who holds the key */
+    /* SUBMIT_DUPLICATE, and -EEXIST: who holds the key, in which state it is now */
     struct job_id winner;
     enum job_state winner_state;
+    bool updated;
+    /* SUBMIT_NEW with dedup replace: who held the key until then, zero = nobody that had not ended. It is
+     * JOB_CANCELLED, or JOB_RUNNING and asked to end (as by store_move_item.ask). */
+    struct job_id replaced;
+    enum job_state replaced_state;
 };
 
 /* Every item: job row, dedup key, file references and queue entry, or nothing.
  *
  * A dedup key belongs to (queue, key). Its job holds it until it ends; a success keeps it for
  * spec->dedup_ttl_ms more (0: the store's default; if that is 0 too, not at all), every other end
- * releases it. A revived job holds it again, unless another has it by then. */
+ * releases it. A revived job holds it again, unless another has it by then. What a submission does
+ * whose key is held stands in core/dedup.h. Two modes count differently:
+ *   throttle  the key is held for ttl from the time in the job's id on, whatever becomes of the job
+ *   debounce  the key is held until the job is claimed for the first time. Until then another
+ *             submission changes all of its spec but id, key, mode and ttl, and moves it to its own
+ *             run_at_ms, but not beyond ttl from the time in the job's id on. Its place among ready
+ *             ones it keeps. Its revision grows by one. */
 struct store_submit {
     struct store_op op;
     struct store_submit_item *items;
@@ -331,7 +345,7 @@ struct store_attempt {
  * token, commit_no equal to the stored number) reports 0 and changes nothing.
  *
  * RELEASE gives the job back with its old turn. RETRY and PARK with a time that has come already
- * make it queued at once. A child whose dedup key is held is simply not stored. */
+ * make it queued at once. A child that is a duplicate is simply not stored. */
 struct store_commit_item {
     struct job_id id;
     uint32_t token;
@@ -381,7 +395,7 @@ struct store_commit_item {
     /* answers */
     /* 0; -ESTALE (fenced); -E2BIG (steps, children, outputs, inline result or value over a limit,
      * JOB_OUTPUTS_MAX for all outputs of the job together); -EDQUOT;
-     * -ENOTSUP (dedup mode of a child); -ENOENT (a blob is not in the store); -EINVAL (a number is
+     * -ENOTSUP (a child with dedup mode replace, or a debounced one with files); -ENOENT (a blob is not in the store); -EINVAL (a number is
      * missing, or the event is not one of a running job) */
     int status;
     /* with status 0: where the job is now; not always where the event leads (store_move_item.ask)
@@ -500,7 +514,7 @@ struct store_job {
     bool cancelling; /* running, and asked to end                                        */
     struct job_progress progress;
     struct job_error error; /* last one; cls 0 = none                                           */
-    struct job_id winner;   /* JOB_DUPLICATE                                                    */
+    struct job_id winner; /* JOB_DUPLICATE; of another state: the one that replaced it           */
     bool has_result;
     uint64_t result_size;
     const char *result_type;

@@ -32,6 +32,9 @@ unsigned jobs_explain(struct host *host, const struct store_job *job,
                               .steps_version = job->steps_version};
     struct lane *lane = lane_get(host, job->spec.queue, job->spec.type);
     struct job_live live;
+    char winner[JOB_ID_TEXT + 1];
+    id_format(&job->winner, winner);
+    facts.winner = id_is_zero(&job->winner) ? NULL : winner;
     if (jobs_live(host, &job->spec.id, &live)) {
         facts.state = JOB_RUNNING;
     }

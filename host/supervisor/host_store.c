@@ -143,6 +143,9 @@ static void on_lease(void *arg, int64_t end_ms) {
 
 static void on_answered(void *arg, const struct store_op *op) {
     struct host *host = arg;
+    if (op->kind == STORE_SUBMIT && op->status == 0) {
+        jobs_replaced(host, CONTAINER_OF(op, const struct store_submit, op));
+    }
     stats_store_answered(host->stats, op, env_stopwatch_us() - op->posted_us);
 }
 

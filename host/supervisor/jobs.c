@@ -111,6 +111,23 @@ bool jobs_ask_to_end(struct host *host, const struct job_id *id) {
     return true;
 }
 
+void jobs_replaced(struct host *host, const struct store_submit *submit) {
+    for (size_t i = 0; i < submit->count; i++) {
+        const struct store_submit_item *item = &submit->items[i];
+        if (id_is_zero(&item->replaced)) {
+            continue;
+        }
+        if (item->replaced_state == JOB_RUNNING) {
+            (void)jobs_ask_to_end(host, &item->replaced);
+        } else {
+            hub_publish(host->hub, &(struct hub_event){.kind = HUB_STATE,
+                                                       .id = item->replaced,
+                                                       .at_ms = env_wall_ms(&host->env),
+                                                       .state = item->replaced_state});
+        }
+    }
+}
+
 static void act_moved(struct store_op *op) {
     struct act *x = op->arg;
     struct host *host = x->host;

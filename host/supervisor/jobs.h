@@ -89,6 +89,9 @@ struct jobs_act {
 };
 void jobs_act(struct host *host, struct jobs_act *act);
 
+/* Those that other jobs took the keys of (dedup replace): they stop, or whoever watches them hears it. */
+void jobs_replaced(struct host *host, const struct store_submit *submit);
+
 /* A user wants a job to end, here or by way of another host, and the store knows. False: it does not
  * run here, or its end is on its way to the store. */
 bool jobs_ask_to_end(struct host *host, const struct job_id *id);

@@ -166,6 +166,43 @@ static int64_t resolve_or(int64_t value, int64_t fallback) {
     return value != 0 ? value : fallback;
 }
 
+/* ------------------------------------------------------------------ dedup */
+
+enum { RESOLVE_BOUND = 10 }; /* delays that a debounced job waits for at most */
+
+/* How long a debounced job waits at most, from its first submission on; `wait_ms` for this one. 0, or -EINVAL with the
+ * reason. */
+static int resolve_bound(int64_t given_ms, int64_t wait_ms, int64_t *ret_ms, struct problem *p) {
+    if (wait_ms <= 0) {
+        return resolve_refuse(p, 400, "missing_field", "delay",
+                              "debounce needs a delay or a run_at to come: how long it waits for "
+                              "the next submission");
+    }
+    if (given_ms != 0 && given_ms < wait_ms) {
+        return resolve_refuse(p, 400, "out_of_range", "dedup.ttl",
+                              "a debounced job runs no later than dedup.ttl after its first "
+                              "submission, so that must not be less than its delay");
+    }
+    bool too_long = wait_ms > JOB_SPAN_MAX_MS / RESOLVE_BOUND;
+    *ret_ms = resolve_or(given_ms, too_long ? JOB_SPAN_MAX_MS : wait_ms * RESOLVE_BOUND);
+    return 0;
+}
+
+/* The key's time. 0, or -EINVAL with the reason. */
+static int resolve_dedup(const struct job_request *r, const struct config_queue *queue,
+                         int64_t wait_ms, int64_t *ret_ms, struct problem *p) {
+    if (r->key != NULL && r->dedup_mode == DEDUP_DEBOUNCE) {
+        return resolve_bound(r->dedup_ttl_ms, wait_ms, ret_ms, p);
+    }
+    // "0s" in the configuration means that a key ends with its job; to a store 0 is "not said"
+    *ret_ms = resolve_or(resolve_or(r->dedup_ttl_ms, queue->dedup_ttl_ms), -1);
+    if (r->key != NULL && r->dedup_mode == DEDUP_THROTTLE && *ret_ms < 0) {
+        return resolve_refuse(p, 400, "missing_field", "dedup.ttl",
+                              "throttle needs a ttl: for how long its key is held");
+    }
+    return 0;
+}
+
 int jobs_resolve(struct host *host, const struct job_request *r, struct arena *arena,
                  struct job_spec *ret, struct problem *p) {
     const char *queue_name = NULL;
@@ -187,6 +224,11 @@ int jobs_resolve(struct host *host, const struct job_request *r, struct arena *a
     }
     int64_t run_at = r->run_at_ms != 0 ? r->run_at_ms : (r->delay_ms != 0 ? now + r->delay_ms : 0);
     int64_t begin = run_at > now ? run_at : now;
+    int64_t dedup_ttl = 0;
+    err = resolve_dedup(r, queue, run_at - now, &dedup_ttl, p);
+    if (err != 0) {
+        return err;
+    }
     int64_t deadline = resolve_or(r->deadline_ms, type->deadline_ms);
     int64_t expires = resolve_or(r->expires_ms, type->expires_ms);
     *ret = (struct job_spec){
@@ -199,8 +241,7 @@ int jobs_resolve(struct host *host, const struct job_request *r, struct arena *a
         .content_type = r->content_type,
         .dedup_key = r->key,
         .dedup_mode = r->dedup_mode >= 0 ? (enum dedup_mode)r->dedup_mode : DEDUP_RETURN,
-        // "0s" in the configuration means that a key ends with its job; to a store 0 is "not said"
-        .dedup_ttl_ms = resolve_or(resolve_or(r->dedup_ttl_ms, queue->dedup_ttl_ms), -1),
+        .dedup_ttl_ms = dedup_ttl,
         .run_at_ms = run_at,
         .max_attempts = r->max != 0 ? r->max : type->retry.max,
         .timeout_ms = resolve_or(r->timeout_ms, type->timeout_ms),

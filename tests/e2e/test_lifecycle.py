@@ -464,6 +464,81 @@ def test_dedup_ttl_zero_frees_the_key_at_the_end(timed):
     assert timed.submit("chaos.echo", {}, key="k", queue="short") != first
 
 
+def post(host, n, mode, key="k", **fields):
+    body = {"type": "chaos.echo", "payload": {"n": n}, "key": key, "dedup": {"mode": mode, **fields.pop("dedup", {})}, **fields}
+    return host.expect(202, "POST", "/v1/jobs", body).json
+
+
+def test_throttle(timed):
+    """The first one in an hour, whatever becomes of it."""
+    first = timed.submit("chaos.fail", {"class": "permanent"}, key="k", dedup={"mode": "throttle", "ttl": "1h"})
+    timed.wait_job(first, "dead")
+    again = post(timed, 2, "throttle", dedup={"ttl": "1h"})
+    assert (again["job"], again["duplicate"], again["state"]) == (first, True, "dead") and "result" not in again
+    timed.advance(60 * MINUTE)
+    second = post(timed, 3, "throttle", dedup={"ttl": "1h"})
+    assert second["duplicate"] is False
+    timed.wait_job(second["id"], "succeeded")
+    third = post(timed, 4, "throttle", dedup={"ttl": "1h"})
+    assert (third["job"], third["result"]) == (second["id"], f"/v1/jobs/{second['id']}/result")
+    refused = timed.call("POST", "/v1/jobs", {"type": "chaos.echo", "queue": "short", "key": "k", "dedup": {"mode": "throttle"}})
+    assert refused.status == 400 and refused.error["field"] == "dedup.ttl"  # the queue has none for it
+
+
+def test_debounce(timed):
+    """A burst becomes one job with the last words, and a stream without a pause does not keep it from running."""
+    first = post(timed, 0, "debounce", delay="1m", user="ann")
+    for n in range(1, 4):
+        timed.advance(40_000)
+        again = post(timed, n, "debounce", delay="1m", user="bob")
+        assert (again["job"], again["duplicate"], again["updated"], again["state"]) == (first["id"], True, True, "scheduled")
+    job = timed.job(first["id"])
+    assert (job["payload"], job["user"]) == ({"n": 3}, "bob") and timed.list(user="ann") == []
+    timed.advance(MINUTE)
+    assert timed.wait_job(first["id"], "succeeded")["payload"] == {"n": 3}
+    assert timed.get(f"/v1/jobs/{first['id']}/result") == {"n": 3}
+    second = post(timed, 9, "debounce", delay="1m", dedup={"ttl": "90s"})
+    assert second["duplicate"] is False
+    timed.advance(50_000)
+    assert post(timed, 10, "debounce", delay="1m", dedup={"ttl": "90s"})["updated"] is True
+    timed.advance(40_000)
+    assert timed.wait_job(second["id"], "succeeded")["payload"] == {"n": 10}
+    for fields, field in (({}, "delay"), ({"delay": "2m", "dedup": {"ttl": "1m"}}, "dedup.ttl"), ({"delay": "2m", "dedup": {"ttl": "0s"}}, "dedup.ttl")):
+        body = {"type": "chaos.echo", "key": "k", **fields, "dedup": {"mode": "debounce", **fields.get("dedup", {})}}
+        refused = timed.call("POST", "/v1/jobs", body)
+        assert refused.status == 400 and refused.error["field"] == field, refused.raw
+
+
+def test_replace(host):
+    """The newest wins: who waits ends, who runs is asked to."""
+    waits = post(host, 1, "replace", delay="1h")
+    runs = host.expect(202, "POST", "/v1/jobs", {"type": "chaos.sleep", "payload": {"ms": 600_000}, "key": "k",
+                                           "dedup": {"mode": "replace"}}).json
+    assert (runs["duplicate"], runs["replaced"]) == (False, waits["id"])
+    ended = host.job(waits["id"])
+    assert (ended["state"], ended["error"]["code"], ended["replaced_by"]) == ("cancelled", "replaced", runs["id"])
+    assert runs["id"] in host.explain(waits["id"])["finished"]
+    host.wait_started(runs["id"])
+    last = post(host, 3, "replace")
+    assert last["replaced"] == runs["id"]
+    assert host.wait_job(runs["id"], "cancelled")["replaced_by"] == last["id"]
+    host.wait_job(last["id"], "succeeded")
+    assert "replaced" not in post(host, 4, "replace")  # who has ended need not make room
+
+
+def test_modes_in_an_array(host):
+    """Several of one key in a request, in their order."""
+    jobs = [{"type": "chaos.echo", "payload": {"n": n}, "key": mode, "delay": "1h", "dedup": {"mode": mode, "ttl": "2h"}}
+            for mode in ("replace", "debounce", "throttle") for n in range(3)]
+    answers = host.expect(202, "POST", "/v1/jobs", jobs).json
+    ids = [a["id"] for a in answers]
+    assert [a.get("replaced") for a in answers[:3]] == [None, ids[0], ids[1]]
+    assert ids[3] == ids[4] == ids[5] and [a.get("updated") for a in answers[3:6]] == [None, True, True]
+    assert ids[6] == ids[7] == ids[8] and [a["duplicate"] for a in answers[6:]] == [False, True, True]
+    assert [host.job(i)["payload"]["n"] for i in (ids[2], ids[3], ids[6])] == [2, 2, 0]
+    assert len(host.list(state="scheduled")) == 3 and len(host.list(state="cancelled")) == 2
+
+
 def test_dedup_keys_are_listed_and_released(host):
     job = host.submit("chaos.echo", {}, key="k", delay="1h")
     assert [(e["queue"], e["key"], e["job"]) for e in host.get("/v1/dedup")["items"]] == [("chaos", "k", job)]

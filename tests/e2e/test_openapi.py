@@ -200,7 +200,16 @@ def call_everything_that_submits(call, host):
     assert call(202, "POST", "/v1/jobs", {"type": "chaos.echo", "key": "one"}).json["duplicate"]
     call(409, "POST", "/v1/jobs", {"type": "chaos.echo", "key": "one", "dedup": {"mode": "reject"}})
     call(409, "POST", "/v1/jobs", [{"type": "chaos.echo", "key": "one", "dedup": {"mode": "reject"}}])
-    call(501, "POST", "/v1/jobs", {"type": "chaos.echo", "key": "one", "dedup": {"mode": "throttle"}})
+    replaced = call(202, "POST", "/v1/jobs", {"type": "chaos.echo", "key": "one", "delay": "1h", "dedup": {"mode": "replace"}}).json["replaced"]
+    assert call(200, "GET", "/v1/jobs/{id}", id=replaced).json["replaced_by"]
+    for updated in (None, True):
+        late = {"type": "chaos.echo", "key": "late", "delay": "1h", "dedup": {"mode": "debounce"}}
+        assert call(202, "POST", "/v1/jobs", late).json.get("updated") is updated
+    call(400, "POST", "/v1/jobs", {"type": "chaos.echo", "key": "late", "dedup": {"mode": "debounce"}})
+    done = host.submit("chaos.echo", {}, key="throttled", dedup={"mode": "throttle", "ttl": "1h"})
+    host.wait_job(done, "succeeded")
+    refused = call(409, "POST", "/v1/jobs", {"type": "chaos.echo", "key": "throttled", "dedup": {"mode": "reject"}}).json
+    assert refused["result"] == f"/v1/jobs/{done}/result"
     call(202, "POST", "/v1/jobs", {"type": "chaos.echo", "queue": "full", "delay": "1h"})
     call(429, "POST", "/v1/jobs", {"type": "chaos.echo", "queue": "full"})
 
@@ -259,8 +268,8 @@ def test_generated_submissions(described):
         job["type"] = "chaos.echo"
         for file in job.get("files", []):
             file["sha256"] = blob
-        if job.get("dedup", {}).get("mode") in ("replace", "debounce", "throttle"):
-            del job["dedup"]["mode"]
+        if job.get("dedup", {}).get("mode") in ("debounce", "throttle"):
+            del job["dedup"]["mode"]  # they need a delay, and a ttl
         job.get("key") and job.update(key=f"{job['key'][:400]}-{n}")
         job.pop("run_at" if "delay" in job else "", None)
         if job.get("run_at"):

@@ -53,8 +53,9 @@ def test_redis_is_killed_and_comes_back(host, redis):
         assert answer.status == 202 and answer.json["degraded"] is True and answer.json["duplicate"] is None, answer.raw
         waiting.append(answer.json["id"])
     twin = submit(host, key="k", dedup={"mode": "return", "ttl": "1h"}).json["id"]
-    refused = submit(host, key="k", dedup={"mode": "reject"})
-    assert refused.status == 503 and refused.error["code"] == "store_away"
+    for mode, more in (("reject", {}), ("replace", {}), ("debounce", {"delay": "1h"})):
+        refused = submit(host, key="k", dedup={"mode": mode}, **more)
+        assert refused.status == 503 and refused.error["code"] == "store_away", mode
     status, state = health(host)
     assert status == 200 and state["since"] and state["fault"] and state["spool"]["waiting"] == JOBS + 1, state
     assert host.call("GET", "/readyz").status == 200

@@ -286,12 +286,6 @@ static void test_child_limit(void) {
     item.child_count = JOB_CHILDREN_PER_COMMIT;
     EXPECT_EQ_INT(0, rig_commit(&rig, &item));
     EXPECT_EQ_INT(JOB_CHILDREN_PER_COMMIT, rig_stats(&rig)->queues[0].by_state[JOB_QUEUED]);
-    kids[0] = rig_spec(&rig, "q", "kid");
-    kids[0].dedup_key = "k";
-    kids[0].dedup_mode = DEDUP_DEBOUNCE;
-    item.child_count = 1;
-    item.commit_no++;
-    EXPECT_EQ_INT(-ENOTSUP, rig_commit(&rig, &item));
     free(kids);
     rig_finish(&rig);
 }

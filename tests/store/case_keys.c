@@ -243,6 +243,13 @@ static void make_waiting(struct rig *rig, const char *queue) {
     spec.run_at_ms = rig->now + HOUR_MS;
     spec.payload = (struct bytes){payload, sizeof payload};
     EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(rig, &spec));
+    for (int i = 0; i < 2; i++) { // the second one changes the first
+        spec = rig_spec(rig, queue, "debounced");
+        spec.run_at_ms = rig->now + HOUR_MS;
+        spec.dedup_key = "debounced";
+        spec.dedup_mode = DEDUP_DEBOUNCE;
+        EXPECT_EQ_INT(i == 0 ? SUBMIT_NEW : SUBMIT_DUPLICATE, rig_submit(rig, &spec));
+    }
     spec = rig_spec(rig, queue, "urgent");
     spec.priority = PRIORITY_HIGH;
     EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(rig, &spec));

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/dedup.h"
 #include "redis_proxy.h"
 #include "redis_server.h"
 #include "rig.h"
@@ -32,6 +33,10 @@ struct model_job {
     int64_t at_ms; /* ready, due or expiry, as the state says */
     uint64_t turn; /* shared stores: when it became ready, in order; equal: in any order */
     int key;       /* -1 = none */
+    enum dedup_mode mode;
+    bool begun;       /* it has been claimed, as far as the store knows; */
+    bool begun_known; /* by more than the claim that is out              */
+    bool traced;      /* what is known of that claim outlives a host alone on its store */
     uint32_t token, commit_no;
     int32_t attempts;
     int outputs[MODEL_OUTPUTS]; /* number of the content, from 1 on; 0 = none */
@@ -172,19 +177,73 @@ static int64_t how_many_wait(const struct model *m, int lane) {
     return n;
 }
 
+static int lane_of(const struct job_spec *spec) {
+    int lane = 0;
+    while (strcmp(queue_name(lane), spec->queue) != 0 || strcmp(types[lane], spec->type) != 0) {
+        lane++;
+    }
+    return lane;
+}
+
+// A debounced job that waits is given other words.
+static void change(struct model *m, struct model_job *j, const struct job_spec *spec) {
+    int64_t due = dedup_run_at(id_time_ms(&j->id), TTL_MS, spec->run_at_ms);
+    bool was_ready = j->state == JOB_QUEUED;
+    bool same = j->lane == lane_of(spec) && j->priority == spec->priority;
+    j->lane = lane_of(spec);
+    j->priority = spec->priority;
+    j->payload = spec->payload.len;
+    if (due > m->rig.now) {
+        j->state = JOB_SCHEDULED;
+        j->at_ms = due;
+    } else if (!was_ready || !same) {
+        make_ready(m, j, was_ready ? j->at_ms : m->rig.now);
+    }
+}
+
+// Who held a key that another took.
+static void make_room(struct model *m, struct model_job *j, enum dedup_verdict verdict) {
+    if (verdict == DEDUP_CANCELS) {
+        j->state = JOB_CANCELLED;
+        j->at_ms = m->rig.now + KEEP_MS;
+    } else if (verdict == DEDUP_ASKS) {
+        j->asked = j->traced = true;
+    }
+}
+
+static enum dedup_verdict meet(const struct model *m, const struct model_key *k,
+                               const struct job_spec *spec) {
+    if (k == NULL || !key_held(m, k)) {
+        return DEDUP_TAKES;
+    }
+    const struct model_job *j = &m->jobs[k->holder];
+    struct dedup_holder holder = {.mode = DEDUP_REJECT, .state = JOB_SUCCEEDED};
+    if (j->there) {
+        holder = (struct dedup_holder){.mode = j->mode, .state = j->state, .begun = j->begun};
+    }
+    return dedup_decide(spec->dedup_mode, &holder);
+}
+
 // What becomes of the next job if it is submitted with that key (-1 = none), and of the model.
 static int enter(struct model *m, struct model_job *j, const struct job_spec *spec, int key,
                  int64_t max_waiting) {
     struct model_key *k = key < 0 ? NULL : key_of(m, j->lane, key);
-    if (k != NULL && key_held(m, k)) {
-        return spec->dedup_mode == DEDUP_REJECT ? -EEXIST : (int)SUBMIT_DUPLICATE;
+    enum dedup_verdict verdict = meet(m, k, spec);
+    if (verdict == DEDUP_REFUSED || verdict == DEDUP_STAYS) {
+        return verdict == DEDUP_REFUSED ? -EEXIST : (int)SUBMIT_DUPLICATE;
     }
-    if (max_waiting > 0 && how_many_wait(m, j->lane) >= max_waiting) {
+    if (verdict == DEDUP_UPDATES) {
+        change(m, &m->jobs[k->holder], spec);
+        return SUBMIT_DUPLICATE;
+    }
+    if (max_waiting > 0 && how_many_wait(m, j->lane) - (verdict == DEDUP_CANCELS) >= max_waiting) {
         return -ENOBUFS;
     }
     if (k != NULL) {
-        *k = (struct model_key){(int)m->count, 0};
+        make_room(m, &m->jobs[k->holder < 0 ? 0 : k->holder], verdict);
+        *k = (struct model_key){(int)m->count, dedup_ends_ms(spec, 0)};
         j->key = key;
+        j->mode = spec->dedup_mode;
     }
     if (spec->run_at_ms > m->rig.now) {
         j->state = JOB_SCHEDULED;
@@ -199,7 +258,7 @@ static int enter(struct model *m, struct model_job *j, const struct job_spec *sp
 static int add_key(struct model *m, struct job_spec *spec) {
     int key = (int)dice(m, MODEL_KEYS);
     spec->dedup_key = key_names[key];
-    spec->dedup_mode = dice(m, 2) == 0 ? DEDUP_REJECT : DEDUP_RETURN;
+    spec->dedup_mode = (enum dedup_mode)dice(m, DEDUP_MODE_COUNT);
     spec->dedup_ttl_ms = TTL_MS;
     return key;
 }
@@ -210,7 +269,7 @@ static int make_item(struct model *m, const struct kind *kind, struct job_spec *
     const struct model_job *old = dice(m, 12) == 0 ? pick(m) : NULL;
     struct model_job *j = new_job(m, kind, spec);
     int key = -1;
-    *item = (struct store_submit_item){.spec = spec};
+    *item = (struct store_submit_item){.spec = spec, .keep_ms = KEEP_MS};
     if (old != NULL && old->there && old->lane == kind->lane) {
         spec->id = old->id;
         return SUBMIT_REPEATED;
@@ -315,6 +374,9 @@ static void take(struct model *m, int lane, const struct store_claimed *got) {
     }
     (void)agree(m, got->output_count == outputs, "the outputs of a claim");
     j->state = JOB_RUNNING;
+    j->begun_known = j->begun;
+    j->begun = true;
+    j->traced = false;
     j->token = got->token;
     j->claim = *got;
 }
@@ -344,7 +406,7 @@ static void do_claim(struct model *m) {
 }
 
 static void do_start(struct model *m) {
-    const struct model_job *j = pick(m);
+    struct model_job *j = pick(m);
     if (j == NULL || j->token == 0) {
         return;
     }
@@ -353,6 +415,7 @@ static void do_start(struct model *m) {
     struct store_start start = {.items = &item, .count = 1};
     (void)rig_run(&m->rig, &start.op, STORE_START);
     store_op_finish(&start.op);
+    j->traced = j->traced || j->state == JOB_RUNNING;
 }
 
 static void release_key(struct model *m, struct model_job *j) {
@@ -360,10 +423,10 @@ static void release_key(struct model *m, struct model_job *j) {
         return;
     }
     struct model_key *k = key_of(m, j->lane, j->key);
-    if (k->holder != (int)(j - m->jobs)) {
+    if (k->holder != (int)(j - m->jobs) || k->expire_ms != 0) {
         return;
     }
-    if (j->state == JOB_SUCCEEDED) {
+    if (j->state == JOB_SUCCEEDED && dedup_comes_back(j->mode)) {
         k->expire_ms = m->rig.now + TTL_MS;
     } else {
         k->holder = -1;
@@ -404,6 +467,7 @@ static void add_children(struct model *m, struct making *of, struct store_commit
         kid->payload = payload_of(kind.payload);
         bool here = queue_of[kind.lane] == queue_of[of->job->lane];
         of->kid_keys[item->child_count++] = here && dice(m, 4) == 0 ? add_key(m, kid) : -1;
+        kid->dedup_mode = kid->dedup_mode == DEDUP_REPLACE ? DEDUP_RETURN : kid->dedup_mode;
     }
     item->children = of->kids;
 }
@@ -454,14 +518,6 @@ static void take_place(struct model *m, struct model_job *j, const struct store_
     }
 }
 
-static int lane_of(const struct job_spec *spec) {
-    int lane = 0;
-    while (strcmp(queue_name(lane), spec->queue) != 0 || strcmp(types[lane], spec->type) != 0) {
-        lane++;
-    }
-    return lane;
-}
-
 // Children of the parent's own queue are there at once, the others once they are forwarded: `turn`, in any order.
 static void bear(struct model *m, const struct making *of, size_t count, uint64_t turn) {
     for (size_t i = 0; i < count; i++) {
@@ -487,6 +543,7 @@ static void apply(struct model *m, const struct making *of, const struct store_c
     bear(m, of, item->child_count, 0);
     j->commit_no++;
     j->attempts++;
+    j->traced = true;
     memcpy(j->outputs, of->after, sizeof j->outputs);
     if (item->event != JOB_EV_NONE) {
         take_place(m, j, item);
@@ -572,7 +629,7 @@ static void do_ask(struct model *m) {
     struct store_move move = {.items = &item, .count = 1};
     (void)agree(m, rig_run(&m->rig, &move.op, STORE_MOVE) == 0 && item.status == 0, "a wish");
     store_op_finish(&move.op);
-    j->asked = true;
+    j->asked = j->traced = true;
 }
 
 static void do_move(struct model *m) {
@@ -607,7 +664,8 @@ static void do_move(struct model *m) {
     }
     if (job_is_final(j->state)) {
         release_key(m, j);
-    } else if (revived && j->key >= 0 && !key_held(m, key_of(m, j->lane, j->key))) {
+    } else if (revived && j->key >= 0 && dedup_comes_back(j->mode) &&
+               !key_held(m, key_of(m, j->lane, j->key))) {
         *key_of(m, j->lane, j->key) = (struct model_key){(int)(j - m->jobs), 0};
     }
 }
@@ -663,6 +721,9 @@ static void do_sweep(struct model *m) {
 static void lose_host(struct model *m) {
     for (size_t i = 0; i < m->count; i++) {
         struct model_job *j = &m->jobs[i];
+        if (j->state == JOB_RUNNING && !j->traced && !rig_is_shared()) {
+            j->begun = j->begun_known;
+        }
         if (j->there && j->state == JOB_RUNNING && j->asked) {
             j->state = JOB_CANCELLED;
             j->at_ms = m->rig.now + KEEP_MS;

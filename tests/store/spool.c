@@ -96,8 +96,7 @@ static void test_get(void) {
 // Whether the key is free is not known, and these modes must know.
 static void test_modes(void) {
     static struct spool_rig r;
-    static const enum dedup_mode modes[] = {DEDUP_REJECT, DEDUP_REPLACE, DEDUP_DEBOUNCE,
-                                            DEDUP_THROTTLE};
+    static const enum dedup_mode modes[] = {DEDUP_REJECT, DEDUP_REPLACE, DEDUP_DEBOUNCE};
     spool_rig_start(&r, true);
     for (size_t i = 0; i < ARRAY_LEN(modes); i++) {
         struct job_spec spec = rig_spec(&r.rig, "q", "t");

@@ -1,5 +1,6 @@
 #include <errno.h>
 
+#include "core/dedup.h"
 #include "store/blobfile.h"
 #include "store/redis/commit.h"
 #include "store/redis/insert.h"
@@ -22,9 +23,8 @@ static int check_children(const struct store_commit_item *item, size_t *bytes) {
         return -E2BIG;
     }
     for (size_t i = 0; i < item->child_count; i++) {
-        int r = redis_insert_check(&item->children[i]);
-        if (r < 0) {
-            return r;
+        if (!dedup_suits_child(&item->children[i])) {
+            return -ENOTSUP;
         }
         *bytes += item->children[i].payload.len;
     }

@@ -1,4 +1,5 @@
 #include "base/buf.h"
+#include "core/dedup.h"
 #include "store/history.h"
 #include "store/redis/commit.h"
 #include "store/redis/insert.h"
@@ -142,7 +143,8 @@ static void write_children(const struct redis_store *s, const struct redis_claim
     for (size_t i = 0; i < item->child_count; i++) {
         const struct store_submit_item child = {.spec = &item->children[i]};
         if (!redis_commit_is_parcel(claim, child.spec)) {
-            redis_insert_write(s, &child, "", queue, claim->queue, now_ms, a, &head);
+            redis_insert_write(s, &child, (struct redis_coming){.how = NULL}, queue, claim->queue,
+                               now_ms, a, &head);
         }
     }
     redis_args_number(a, parcels);
@@ -177,7 +179,6 @@ static bool may_be_laden(const struct redis_claim *claim) {
 static void write_settings(const struct redis_store *s, const struct redis_claim *claim,
                            const struct redis_commit_plan *plan, struct redis_args *a) {
     const struct job_spec *spec = &claim->job.spec;
-    int64_t ttl = spec->dedup_ttl_ms != 0 ? spec->dedup_ttl_ms : s->config.dedup_ttl_ms;
     bool normal = spec->priority == PRIORITY_NORMAL;
     struct redis_settings to = redis_settings_begin(a);
     if (!job_is_final(plan->to)) {
@@ -190,7 +191,7 @@ static void write_settings(const struct redis_store *s, const struct redis_claim
     if (spec->dedup_key != NULL) {
         redis_setting_text(&to, "key", redis_args_keep(a, spec->dedup_key));
         redis_args_text(a, "ttl");
-        redis_args_number(a, ttl);
+        redis_args_number(a, dedup_outlives_ms(spec, s->config.dedup_ttl_ms));
         to.n++;
     }
     redis_settings_end(&to);

@@ -12,18 +12,22 @@ enum redis_inserted {
     REDIS_INSERT_HELD = 4,
     REDIS_INSERT_OVER_BUDGET = 5,
     REDIS_INSERT_FULL = 6,
+    REDIS_INSERT_OTHER_FILES = 7,
 };
 
-/* `queue` is its number in the call; `comes`: how it comes, as lua/lib/insert.lua says; `head` that of the item before
- * it; `spec` is borrowed until the call is sent. */
+/* How it comes. */
+struct redis_coming {
+    const char *how;               /* as lua/lib/insert.lua says; NULL = as most do            */
+    const struct job_id *files_of; /* under whose id its input files are held; NULL = its own */
+};
+
+/* `queue` is its number in the call; `head` that of the item before it; `spec` is borrowed until the call is sent. */
 void redis_insert_write(const struct redis_store *s, const struct store_submit_item *item,
-                        const char *comes, unsigned queue, const struct redis_queue *q,
+                        struct redis_coming comes, unsigned queue, const struct redis_queue *q,
                         int64_t now_ms, struct redis_args *a, struct redis_head *head);
 
-/* What lua/lib/insert.lua said of it: its code, or {code, holder, its state}. 0 or -EPROTO. */
+/* What lua/lib/insert.lua said of it: its code, or what lua/lib/meet.lua says. An item with OTHER_FILES is refused with
+ * -EBUSY, and `winner` says whose id that is. 0 or -EPROTO. */
 int redis_insert_read(const struct redis_reply *reply, struct store_submit_item *item);
-
-/* 0, or why no store takes it: -ENOTSUP (its dedup mode). */
-int redis_insert_check(const struct job_spec *spec);
 
 #endif

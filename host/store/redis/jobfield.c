@@ -77,6 +77,7 @@ const struct jobfield jobfields[] = {
     FIELD("error", TEXT, LIFE, life.error.message),
     FIELD("errorScope", TEXT, LIFE, life.error.scope),
     FIELD("duplicateOf", ID, LIFE, life.winner),
+    FIELD("latest", ID, LIFE, life.latest),
     FIELD("parked", PARK, LIFE, life.park),
     FIELD("waitKey", TEXT, LIFE, life.wait_key),
     FIELD("build", TEXT, LIFE, life.build),

@@ -39,6 +39,8 @@ struct redis_life {
     struct job_progress progress;
     struct job_error error;
     struct job_id winner;
+    struct job_id
+        latest; /* of a debounced job: the submission whose words it has, if not its own */
     enum park_reason park;
     const char *wait_key;
     const char *build;

@@ -152,8 +152,9 @@ static int bring(struct forward_task *ft, struct err *e) {
     redis_args_number(&ask->request.args, (int64_t)ft->parcel_count);
     for (size_t i = 0; i < ft->parcel_count; i++) {
         struct parcel *p = &ft->parcels[i];
-        redis_insert_write(t->store, &p->item, "forwarded", redis_queue_set_add(&set, p->to), p->to,
-                           t->op->now_ms, &ask->request.args, &head);
+        redis_insert_write(t->store, &p->item, (struct redis_coming){.how = "forwarded"},
+                           redis_queue_set_add(&set, p->to), p->to, t->op->now_ms,
+                           &ask->request.args, &head);
     }
     redis_ask_send(ask);
     return 0;

@@ -1,5 +1,6 @@
 #include <errno.h>
 
+#include "core/dedup.h"
 #include "store/moving.h"
 #include "store/redis/ask.h"
 #include "store/redis/locate.h"
@@ -57,6 +58,7 @@ static void decide(struct moving_item *m, int64_t now_ms) {
     }
     if (item->event == JOB_EV_REVIVE) {
         life->finished_ms = 0;
+        life->winner = (struct job_id){{0}};
         next->spec.deadline_ms =
             item->deadline_ms != 0 ? item->deadline_ms : next->spec.deadline_ms;
         next->spec.expires_ms = item->expires_ms != 0 ? item->expires_ms : next->spec.expires_ms;
@@ -87,7 +89,8 @@ static void write_place(const struct moving_item *m, struct redis_args *a) {
     } else {
         redis_args_text(a, "");
     }
-    redis_args_text(a, spec->dedup_key);
+    bool comes_back = job_is_final(m->to) || dedup_comes_back(spec->dedup_mode);
+    redis_args_text(a, comes_back ? spec->dedup_key : "");
     redis_args_number(a, moving_drops_steps(m->item) ? 1 : 0);
 }
 

@@ -1,31 +1,56 @@
 #include <errno.h>
 #include <string.h>
 
+#include "core/dedup.h"
+#include "store/files.h"
+#include "store/pack.h"
 #include "store/redis/blob.h"
 #include "store/redis/insert.h"
 #include "store/redis/jobhash.h"
 #include "store/redis/ops.h"
 
-int redis_insert_check(const struct job_spec *spec) {
-    return spec->dedup_key != NULL && spec->dedup_mode > DEDUP_RETURN ? -ENOTSUP : 0;
+// Of one that may change another.
+static void write_debounce(const struct redis_store *s, const struct job_spec *spec,
+                           const struct job_id *files_of, struct redis_settings *to) {
+    char id[JOB_ID_TEXT + 1];
+    redis_setting_number(to, "deadline", spec->deadline_ms);
+    redis_setting_number(to, "usual_ttl", s->config.dedup_ttl_ms);
+    redis_setting_number(to, "overhead", REDIS_JOB_OVERHEAD);
+    if (spec->file_count > 0) {
+        id_format(files_of != NULL ? files_of : &spec->id, id);
+        redis_setting_text(to, "files_of", redis_args_keep(to->args, id));
+    }
+}
+
+static void write_key(const struct redis_store *s, const struct store_submit_item *item,
+                      const struct job_id *files_of, struct redis_settings *to) {
+    const struct job_spec *spec = item->spec;
+    enum dedup_mode mode = spec->dedup_mode;
+    redis_setting_text(to, "key", spec->dedup_key);
+    redis_setting_text(to, "mode", mode == DEDUP_RETURN ? NULL : dedup_mode_name((int)mode));
+    redis_setting_number(to, "ends", dedup_ends_ms(spec, s->config.dedup_ttl_ms));
+    if (mode == DEDUP_DEBOUNCE) {
+        write_debounce(s, spec, files_of, to);
+    }
 }
 
 // What is not as it mostly is, by the names of lua/lib/insert.lua.
-static void write_settings(const struct store_submit_item *item, const char *comes, int64_t now_ms,
-                           struct redis_args *a) {
+static void write_settings(const struct redis_store *store, const struct store_submit_item *item,
+                           struct redis_coming comes, int64_t now_ms, struct redis_args *a) {
     const struct job_spec *spec = item->spec;
-    bool normal = spec->priority == PRIORITY_NORMAL;
-    bool reject = spec->dedup_key != NULL && spec->dedup_mode == DEDUP_REJECT;
+    bool normal = spec->priority == PRIORITY_NORMAL, keyed = spec->dedup_key != NULL;
+    bool may_end = item->spooled || (keyed && spec->dedup_mode == DEDUP_REPLACE);
     bool large = spec->payload.len > REDIS_PAYLOAD_INLINE;
     struct redis_settings s = redis_settings_begin(a);
     redis_setting_text(&s, "priority", normal ? NULL : priority_name((int)spec->priority));
     redis_setting_number(&s, "due", spec->run_at_ms > now_ms ? spec->run_at_ms : 0);
-    redis_setting_text(&s, "key", spec->dedup_key);
-    redis_setting_text(&s, "mode", reject ? "reject" : NULL);
-    redis_setting_text(&s, "comes", *comes != '\0' ? comes : NULL);
+    if (keyed) {
+        write_key(store, item, comes.files_of, &s);
+    }
+    redis_setting_text(&s, "comes", comes.how);
     redis_setting_bytes(&s, "payload", large ? spec->payload : (struct bytes){NULL, 0});
     redis_setting_number(&s, "max_waiting", item->max_waiting);
-    redis_setting_number(&s, "keep_ms", item->keep_ms);
+    redis_setting_number(&s, "keep_ms", may_end ? item->keep_ms : 0);
     redis_setting_number(&s, "tombstone", item->tombstone_ms);
     redis_settings_end(&s);
 }
@@ -50,7 +75,7 @@ static size_t write_fields(const struct job_spec *spec, bool with_queue, bool wh
 }
 
 void redis_insert_write(const struct redis_store *s, const struct store_submit_item *item,
-                        const char *comes, unsigned queue, const struct redis_queue *q,
+                        struct redis_coming comes, unsigned queue, const struct redis_queue *q,
                         int64_t now_ms, struct redis_args *a, struct redis_head *head) {
     const struct job_spec *spec = item->spec;
     size_t first = a->count;
@@ -58,7 +83,7 @@ void redis_insert_write(const struct redis_store *s, const struct store_submit_i
     redis_args_text(a, spec->type);
     redis_args_number(a, jobhash_bytes(spec));
     size_t fields = redis_args_hole(a);
-    write_settings(item, comes, now_ms, a);
+    write_settings(s, item, comes, now_ms, a);
     size_t own = a->count;
     redis_args_id(a, &spec->id);
     redis_args_copy(a, (struct bytes){spec->id.b, sizeof spec->id.b});
@@ -66,16 +91,17 @@ void redis_insert_write(const struct redis_store *s, const struct store_submit_i
     redis_args_head(a, head, first, own - first);
 }
 
-static bool read_holder(const struct redis_reply *reply, struct store_submit_item *item) {
+static bool read_holder(const struct redis_reply *reply, struct job_id *ret_id,
+                        enum job_state *ret_state) {
     const struct redis_reply *id = redis_reply_at(reply, 1), *state = redis_reply_at(reply, 2);
     int known = state == NULL || state->text.len == 0
                     ? -1
                     : job_state_from_name(redis_reply_text(state).data);
     if (id == NULL || id->text.len == 0 || known < 0 ||
-        id_parse(redis_reply_text(id).data, &item->winner) != 0) {
+        id_parse(redis_reply_text(id).data, ret_id) != 0) {
         return false;
     }
-    item->winner_state = (enum job_state)known;
+    *ret_state = (enum job_state)known;
     return true;
 }
 
@@ -92,6 +118,7 @@ int redis_insert_read(const struct redis_reply *reply, struct store_submit_item 
         [REDIS_INSERT_HELD] = {SUBMIT_REFUSED, -EEXIST, true},
         [REDIS_INSERT_OVER_BUDGET] = {SUBMIT_REFUSED, -EDQUOT, false},
         [REDIS_INSERT_FULL] = {SUBMIT_REFUSED, -ENOBUFS, false},
+        [REDIS_INSERT_OTHER_FILES] = {SUBMIT_REFUSED, -EBUSY, true},
     };
     const struct redis_reply *said = reply->kind == REDIS_ARRAY ? redis_reply_at(reply, 0) : reply;
     int64_t code;
@@ -100,7 +127,14 @@ int redis_insert_read(const struct redis_reply *reply, struct store_submit_item 
     }
     item->verdict = meanings[code].verdict;
     item->status = meanings[code].status;
-    return meanings[code].holder && !read_holder(reply, item) ? -EPROTO : 0;
+    item->updated = code == REDIS_INSERT_DUPLICATE && reply->count > 3;
+    item->replaced = (struct job_id){{0}};
+    if (code == REDIS_INSERT_NEW && reply->kind == REDIS_ARRAY) {
+        return read_holder(reply, &item->replaced, &item->replaced_state) ? 0 : -EPROTO;
+    }
+    return meanings[code].holder && !read_holder(reply, &item->winner, &item->winner_state)
+               ? -EPROTO
+               : 0;
 }
 
 /* ------------------------------------------------------------------ SUBMIT */
@@ -108,9 +142,96 @@ int redis_insert_read(const struct redis_reply *reply, struct store_submit_item 
 struct submit_task {
     struct redis_task task;
     struct redis_blob_name *names; /* of all input files of all items, one after the other */
+    unsigned reheld;               /* how often files were held for another job */
 };
 
-static void release_files(struct redis_task *t, const struct store_submit_item *item);
+enum { REHELD_MAX = 64 };
+
+static void submit(struct redis_task *t, struct store_submit_item *item);
+
+static void refuse(struct store_submit_item *item, int status) {
+    item->verdict = SUBMIT_REFUSED;
+    item->status = status;
+}
+
+/* ------------------------------------------------------------------ input files */
+
+// The files of an item among the names of all.
+static struct redis_blob_name *names_of(struct submit_task *st,
+                                        const struct store_submit_item *item) {
+    const struct store_submit *submit = CONTAINER_OF(st->task.op, struct store_submit, op);
+    struct redis_blob_name *name = st->names;
+    for (const struct store_submit_item *i = submit->items; i < item; i++) {
+        name += i->spec->file_count;
+    }
+    return name;
+}
+
+static void released(struct redis_task *t, void *arg) {
+    (void)t;
+    (void)arg;
+}
+
+// Those that were held under its own id.
+static void release_files(struct redis_task *t, const struct store_submit_item *item) {
+    struct submit_task *st = CONTAINER_OF(t, struct submit_task, task);
+    size_t count = item->spec->file_count;
+    struct redis_blob_name *own = arena_alloc(&t->op->arena, count * sizeof *own);
+    for (size_t i = 0; own != NULL && i < count; i++) {
+        own[i] = names_of(st, item)[i];
+        own[i].id = item->spec->id;
+    }
+    if (own != NULL) { // else the sweep finds them
+        redis_blobs_release(t, own, count, released, NULL);
+    }
+}
+
+static bool brings(const struct store_submit_item *item, const struct blob_ref *blob) {
+    for (size_t i = 0; i < item->spec->file_count; i++) {
+        if (memcmp(item->spec->files[i].blob.sha256, blob->sha256, sizeof blob->sha256) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// The files that a debounced job had before it was changed, but for those that it has again.
+static void release_replaced(struct redis_task *t, const struct store_submit_item *item,
+                             struct bytes packed) {
+    struct arena *a = &t->op->arena;
+    struct files_taken *had = packed.len == 0 ? NULL : arena_zalloc(a, sizeof *had);
+    struct redis_blob_name *names =
+        had == NULL ? NULL : arena_zalloc(a, JOB_FILES_MAX * sizeof *names);
+    struct bytes left = names == NULL ? (struct bytes){NULL, 0} : arena_bytes(a, packed);
+    struct pack_item one;
+    size_t count = 0;
+    while (left.data != NULL && pack_next(&left, &one) > 0) {
+        (void)(one.number == FILES_ITEM ? files_take(had, one.bytes) : 0);
+    }
+    for (size_t i = 0; names != NULL && i < had->count; i++) {
+        if (!brings(item, &had->all[i].blob)) {
+            names[count++] = (struct redis_blob_name){.blob = had->all[i].blob,
+                                                      .queue = item->spec->queue,
+                                                      .id = item->winner,
+                                                      .part = REDIS_BLOB_FILE};
+        }
+    }
+    if (count > 0) {
+        redis_blobs_release(t, names, count, released, NULL);
+    }
+}
+
+static bool has_all_files(struct submit_task *st, const struct store_submit_item *item) {
+    const struct redis_blob_name *names = names_of(st, item);
+    for (size_t i = 0; i < item->spec->file_count; i++) {
+        if (names[i].missing) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ------------------------------------------------------------------ the call */
 
 static void submit_head(struct redis_store *s, struct redis_queue *const *queues, size_t count,
                         struct redis_args *a) {
@@ -123,8 +244,12 @@ static void submit_write(struct redis_task *t, void *arg, unsigned queue, struct
                          struct redis_head *head) {
     struct store_submit_item *item = arg;
     struct redis_queue *q = redis_queues_find(&t->store->queues, item->spec->queue);
-    redis_insert_write(t->store, item, item->spooled ? "spooled" : "", queue, q, t->op->now_ms, a,
-                       head);
+    bool has_names = item->spec->file_count > 0;
+    const struct redis_coming comes = {
+        .how = item->spooled ? "spooled" : NULL,
+        .files_of =
+            has_names ? &names_of(CONTAINER_OF(t, struct submit_task, task), item)->id : NULL};
+    redis_insert_write(t->store, item, comes, queue, q, t->op->now_ms, a, head);
 }
 
 // It may be claimed right away. Of one that leaves a tombstone there is more in its hash than its spec says.
@@ -135,12 +260,57 @@ static void remember(struct redis_store *s, const struct store_submit_item *item
     }
 }
 
+static void on_reheld(struct redis_task *t, void *arg) {
+    struct store_submit_item *item = arg;
+    if (has_all_files(CONTAINER_OF(t, struct submit_task, task), item)) {
+        submit(t, item);
+    } else {
+        refuse(item, -ENOENT);
+        release_files(t, item);
+    }
+}
+
+// A debounced job is to get this one's files: so they are held for it first. What is held for nothing, because that job
+// begins meanwhile, is found by the sweep.
+static bool hold_for_holder(struct redis_task *t, struct store_submit_item *item) {
+    struct submit_task *st = CONTAINER_OF(t, struct submit_task, task);
+    struct redis_blob_name *names = names_of(st, item);
+    if (item->status != -EBUSY || st->reheld == REHELD_MAX) {
+        return false;
+    }
+    st->reheld++;
+    for (size_t i = 0; i < item->spec->file_count; i++) {
+        names[i].id = item->winner;
+    }
+    redis_blobs_hold(t, names, item->spec->file_count, on_reheld, item);
+    return true;
+}
+
+static void tell_updated(struct redis_task *t, const struct store_submit_item *item,
+                         const struct redis_reply *reply) {
+    const struct store_events *events = &t->store->events;
+    const struct store_lane lane = {item->spec->queue, item->spec->type};
+    int64_t due_ms;
+    if (redis_reply_integer(redis_reply_at(reply, 3), &due_ms)) {
+        events->due(events->arg, due_ms);
+    } else if (item->winner_state == JOB_QUEUED) {
+        events->ready(events->arg, &lane);
+    }
+    release_replaced(t, item, redis_reply_text(redis_reply_at(reply, 4)));
+}
+
 static void submit_read(struct redis_task *t, void *arg, const struct redis_reply *reply) {
     struct store_submit_item *item = arg;
     const struct store_events *events = &t->store->events;
     if (redis_insert_read(reply, item) != 0) {
         t->op->status = err_set(&t->op->err, -EPROTO, "a script answered something else");
         return;
+    }
+    if (hold_for_holder(t, item)) {
+        return;
+    }
+    if (item->updated) {
+        tell_updated(t, item, reply);
     }
     bool stored = item->verdict == SUBMIT_NEW || item->verdict == SUBMIT_REPEATED ||
                   (item->verdict == SUBMIT_DUPLICATE && item->spooled);
@@ -174,49 +344,11 @@ static const struct redis_batch_kind batch = {.script = REDIS_SCRIPT_submit,
                                               .read = submit_read,
                                               .after = submit_after};
 
-/* ------------------------------------------------------------------ input files */
-
-// The files of an item among the names of all.
-static struct redis_blob_name *names_of(struct submit_task *st,
-                                        const struct store_submit_item *item) {
-    const struct store_submit *submit = CONTAINER_OF(st->task.op, struct store_submit, op);
-    struct redis_blob_name *name = st->names;
-    for (const struct store_submit_item *i = submit->items; i < item; i++) {
-        name += i->spec->file_count;
-    }
-    return name;
-}
-
-static void released(struct redis_task *t, void *arg) {
-    (void)t;
-    (void)arg;
-}
-
-static void release_files(struct redis_task *t, const struct store_submit_item *item) {
-    struct submit_task *st = CONTAINER_OF(t, struct submit_task, task);
-    redis_blobs_release(t, names_of(st, item), item->spec->file_count, released, NULL);
-}
-
-static bool has_all_files(struct submit_task *st, const struct store_submit_item *item) {
-    const struct redis_blob_name *names = names_of(st, item);
-    for (size_t i = 0; i < item->spec->file_count; i++) {
-        if (names[i].missing) {
-            return false;
-        }
-    }
-    return true;
-}
-
 /* ------------------------------------------------------------------ the operation */
 
-static void refuse(struct store_submit_item *item, int status) {
-    item->verdict = SUBMIT_REFUSED;
-    item->status = status;
-}
-
 static void submit(struct redis_task *t, struct store_submit_item *item) {
-    int r = redis_insert_check(item->spec);
-    struct redis_queue *q = r == 0 ? redis_store_queue(t->store, item->spec->queue, &r) : NULL;
+    int r = 0;
+    struct redis_queue *q = redis_store_queue(t->store, item->spec->queue, &r);
     if (q != NULL) {
         redis_batch_add(t, &batch, item, q);
         return;

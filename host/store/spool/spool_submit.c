@@ -46,7 +46,8 @@ static struct store_submit_item *item_of(const struct part *part, size_t i) {
 
 // Only main knows what is to become of it.
 static bool needs_main(const struct job_spec *spec) {
-    return spec->dedup_key != NULL && spec->dedup_mode != DEDUP_RETURN;
+    bool may_end_duplicate = spec->dedup_mode == DEDUP_RETURN || spec->dedup_mode == DEDUP_THROTTLE;
+    return spec->dedup_key != NULL && !may_end_duplicate;
 }
 
 static void refuse(struct store_submit_item *item, int status) {

@@ -2,11 +2,13 @@
 
 #include <errno.h>
 
+#include "core/dedup.h"
 #include "store/sqlite/ops.h"
 #include "store/sqlite/place.h"
 
-int dedup_holder(struct writer *w, const struct queue *queue, const char *key, int64_t now_ms,
-                 struct job_id *ret_holder) {
+// 1 = *ret_holder has it, until *ret_ms (0: not by time), which may be over.
+static int find(struct writer *w, const struct queue *queue, const char *key,
+                struct job_id *ret_holder, int64_t *ret_ms) {
     sqlite3_stmt *s = conn_stmt(&w->conn, SQL_DEDUP_GET);
     bind_int(s, 1, queue->id);
     bind_text(s, 2, key);
@@ -14,20 +16,17 @@ int dedup_holder(struct writer *w, const struct queue *queue, const char *key, i
     if (r <= 0) {
         return r;
     }
-    int64_t expire_ms = sqlite3_column_int64(s, 1);
-    bool held = column_id(s, 0, ret_holder) && (expire_ms == 0 || expire_ms > now_ms);
+    *ret_ms = sqlite3_column_int64(s, 1);
+    r = column_id(s, 0, ret_holder) ? 1 : 0;
     conn_reset(&w->conn, SQL_DEDUP_GET);
-    return held ? 1 : 0;
+    return r;
 }
 
-int dedup_holder_state(struct writer *w, const struct job_id *holder, enum job_state *ret) {
-    struct job_row row;
-    *ret = JOB_SUCCEEDED;
-    int r = place_find(w, holder, &row);
-    if (r > 0) {
-        *ret = claims_find(&w->claims, row.rid) != NULL ? JOB_RUNNING : row.state;
-    }
-    return r < 0 ? r : 0;
+int dedup_holder(struct writer *w, const struct queue *queue, const char *key, int64_t now_ms,
+                 struct job_id *ret_holder) {
+    int64_t ends_ms = 0;
+    int r = find(w, queue, key, ret_holder, &ends_ms);
+    return r > 0 && ends_ms != 0 && ends_ms <= now_ms ? 0 : r;
 }
 
 static int set(struct writer *w, const struct queue *queue, const char *key,
@@ -40,24 +39,31 @@ static int set(struct writer *w, const struct queue *queue, const char *key,
     return conn_run(&w->conn, SQL_DEDUP_SET);
 }
 
-int dedup_hold(struct writer *w, const struct queue *queue, const char *key,
-               const struct job_id *holder) {
-    return set(w, queue, key, holder, 0);
+int dedup_hold(struct writer *w, const struct queue *queue, const struct job_spec *spec,
+               int64_t now_ms) {
+    int64_t ends_ms = dedup_ends_ms(spec, w->config->dedup_ttl_ms);
+    bool over = ends_ms != 0 && ends_ms <= now_ms; // it came late, out of a spool
+    return over ? 0 : set(w, queue, spec->dedup_key, &spec->id, ends_ms);
+}
+
+static int spec_of(struct writer *w, const struct job_row *row, struct job_spec *ret) {
+    int r = jobrow_spec(row, &w->scratch, ret);
+    return r < 0 || ret->dedup_key == NULL
+               ? err_set(&w->conn.err, -EBADMSG, "the row of a job is damaged")
+               : 0;
 }
 
 int dedup_end(struct writer *w, const struct job_row *row, const struct lane *lane,
               enum job_state state, int64_t now_ms) {
     struct job_spec spec;
-    int r = jobrow_spec(row, &w->scratch, &spec);
-    if (r < 0 || spec.dedup_key == NULL) {
-        return err_set(&w->conn.err, -EBADMSG, "the row of a job is damaged");
-    }
     struct job_id holder;
-    r = dedup_holder(w, lane->queue, spec.dedup_key, INT64_MIN, &holder);
-    if (r <= 0 || !id_equal(&holder, &row->id)) {
+    int64_t ends_ms = 0;
+    int r = spec_of(w, row, &spec);
+    r = r < 0 ? r : find(w, lane->queue, spec.dedup_key, &holder, &ends_ms);
+    if (r <= 0 || ends_ms != 0 || !id_equal(&holder, &row->id)) {
         return r < 0 ? r : 0; // an operator released it, and perhaps it is another one's
     }
-    int64_t ttl = spec.dedup_ttl_ms != 0 ? spec.dedup_ttl_ms : w->config->dedup_ttl_ms;
+    int64_t ttl = dedup_outlives_ms(&spec, w->config->dedup_ttl_ms);
     if (state == JOB_SUCCEEDED && ttl > 0) {
         return set(w, lane->queue, spec.dedup_key, &row->id, place_expiry(now_ms, ttl));
     }
@@ -71,12 +77,12 @@ int dedup_revive(struct writer *w, const struct job_row *row, const struct lane 
                  int64_t now_ms) {
     struct job_spec spec;
     struct job_id holder;
-    int r = jobrow_spec(row, &w->scratch, &spec);
-    if (r < 0 || spec.dedup_key == NULL) {
-        return err_set(&w->conn.err, -EBADMSG, "the row of a job is damaged");
+    int r = spec_of(w, row, &spec);
+    if (r < 0 || !dedup_comes_back(spec.dedup_mode)) {
+        return r;
     }
     r = dedup_holder(w, lane->queue, spec.dedup_key, now_ms, &holder);
-    return r != 0 ? (r < 0 ? r : 0) : dedup_hold(w, lane->queue, spec.dedup_key, &row->id);
+    return r != 0 ? (r < 0 ? r : 0) : dedup_hold(w, lane->queue, &spec, now_ms);
 }
 
 int op_dedup_release(struct writer *w, struct store_op *op) {

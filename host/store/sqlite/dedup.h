@@ -1,5 +1,6 @@
 /* Dedup keys: (queue, key) names the job that holds it. A key is held until its job ends; a success
- * keeps it for a time more, every other end releases it. */
+ * keeps it for a time more, every other end releases it. One that has a time from the beginning
+ * (core/dedup.h: throttle) is not touched by what becomes of its job. */
 #ifndef JOBHOST_STORE_SQLITE_DEDUP_H
 #define JOBHOST_STORE_SQLITE_DEDUP_H
 
@@ -10,12 +11,9 @@
 int dedup_holder(struct writer *w, const struct queue *queue, const char *key, int64_t now_ms,
                  struct job_id *ret_holder);
 
-/* The state of a holder, for the answer. One that is deleted already has succeeded: only then does
- * its key outlive it. */
-int dedup_holder_state(struct writer *w, const struct job_id *holder, enum job_state *ret);
-
-int dedup_hold(struct writer *w, const struct queue *queue, const char *key,
-               const struct job_id *holder);
+/* The job of `spec` holds its key from now on, whoever had it. */
+int dedup_hold(struct writer *w, const struct queue *queue, const struct job_spec *spec,
+               int64_t now_ms);
 
 /* Its job has reached the final state `state`. */
 int dedup_end(struct writer *w, const struct job_row *row, const struct lane *lane,

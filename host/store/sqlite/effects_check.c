@@ -1,5 +1,6 @@
 #include <errno.h>
 
+#include "core/dedup.h"
 #include "store/sqlite/blobrow.h"
 #include "store/sqlite/effects.h"
 #include "store/sqlite/outputs.h"
@@ -85,8 +86,8 @@ static int check_children(struct writer *w, struct store_commit_item *item) {
         return 0;
     }
     for (size_t i = 0; i < item->child_count; i++) {
-        bool failed = false;
-        int r = submit_check(w, &item->children[i], &failed);
+        bool failed = false, suits = dedup_suits_child(&item->children[i]);
+        int r = suits ? submit_check(w, &item->children[i], &failed) : -ENOTSUP;
         if (r < 0) {
             item->status = failed ? 0 : r;
             return failed ? r : 0;

@@ -42,6 +42,8 @@ struct job_life {
     struct job_progress progress;
     struct job_error error;
     struct job_id winner;
+    struct job_id
+        latest; /* of a debounced job: the submission whose words it has, if not its own */
     uint32_t warning_count;
     uint32_t child_count;
     uint32_t step_count;

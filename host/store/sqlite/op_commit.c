@@ -248,7 +248,8 @@ int op_start(struct writer *w, struct store_op *op) {
 
 /* ------------------------------------------------------------------ CANCEL of a running job */
 
-int op_commit_ask(struct writer *w, struct claim *claim, int64_t keep_ms, int64_t now_ms) {
+int op_commit_ask(struct writer *w, struct claim *claim, const struct job_id *by, int64_t keep_ms,
+                  int64_t now_ms) {
     struct store_commit_item as_commit = {.commit_no = claim->commit_no};
     struct applying a = {.w = w, .item = &as_commit, .claim = claim, .now_ms = now_ms};
     int r = read_row(&a);
@@ -261,6 +262,7 @@ int op_commit_ask(struct writer *w, struct claim *claim, int64_t keep_ms, int64_
     update_life(&a);
     a.life.cancel_ms = now_ms;
     a.life.cancel_keep_ms = keep_ms;
+    a.life.winner = *by;
     r = stay(&a);
     return r < 0 ? r : 1;
 }

@@ -18,6 +18,7 @@ static void change_life(const struct store_move_item *item, struct job_life *lif
         life->counters.attempts = life->counters.crashes = life->counters.resource = 0;
     }
     if (item->event == JOB_EV_REVIVE) {
+        life->winner = (struct job_id){{0}};
         life->cancel_ms = life->cancel_keep_ms = 0;
         life->deadline_ms = item->deadline_ms != 0 ? item->deadline_ms : life->deadline_ms;
         life->expires_ms = item->expires_ms != 0 ? item->expires_ms : life->expires_ms;
@@ -25,8 +26,9 @@ static void change_life(const struct store_move_item *item, struct job_life *lif
     life->updated_ms = now_ms;
 }
 
+// `by`: the job that replaces it, or NULL.
 static int move(struct writer *w, struct store_move_item *item, struct job_row *row,
-                enum job_state to, int64_t now_ms) {
+                enum job_state to, const struct job_id *by, int64_t now_ms) {
     struct job_life life;
     int r = jobrow_life(row, &w->scratch, &life);
     if (r < 0) {
@@ -39,6 +41,7 @@ static int move(struct writer *w, struct store_move_item *item, struct job_row *
         where.at_ms = place_expiry(now_ms, item->keep_ms);
     }
     change_life(item, &life, now_ms);
+    life.winner = by != NULL ? *by : life.winner;
     r = moving_drops_steps(item) ? effects_drop_steps(w, row, &life) : 0;
     row->rev++;
     bool revived = job_is_final(row->state) && !job_is_final(to);
@@ -52,10 +55,12 @@ static int move(struct writer *w, struct store_move_item *item, struct job_row *
 
 // A mark in the row of a running job. One that another host's death left behind has no claim.
 static int ask_running(struct writer *w, struct store_move_item *item, struct job_row *row,
-                       int64_t now_ms) {
+                       const struct job_id *by, int64_t now_ms) {
+    static const struct job_id nobody;
+    by = by != NULL ? by : &nobody;
     struct claim *claim = claims_find(&w->claims, row->rid);
     if (claim != NULL) {
-        int r = op_commit_ask(w, claim, item->keep_ms, now_ms);
+        int r = op_commit_ask(w, claim, by, item->keep_ms, now_ms);
         item->status = r == 0 ? -ENOENT : 0;
         return r < 0 ? r : 0;
     }
@@ -63,12 +68,16 @@ static int ask_running(struct writer *w, struct store_move_item *item, struct jo
     if (jobrow_life(row, &w->scratch, &life) < 0) {
         return err_set(&w->conn.err, -EBADMSG, "the row of a job is damaged");
     }
-    life.cancel_ms = life.cancel_ms != 0 ? life.cancel_ms : now_ms;
+    if (life.cancel_ms == 0) {
+        life.cancel_ms = now_ms;
+        life.winner = *by;
+    }
     life.cancel_keep_ms = item->keep_ms;
     return place_touch(w, row, &life);
 }
 
-static int move_item(struct writer *w, struct store_move_item *item, int64_t now_ms) {
+static int move_item(struct writer *w, struct store_move_item *item, const struct job_id *by,
+                     int64_t now_ms) {
     struct job_row row;
     item->status = 0;
     int r = place_find(w, &item->id, &row);
@@ -79,17 +88,22 @@ static int move_item(struct writer *w, struct store_move_item *item, int64_t now
     bool running = row.state == JOB_RUNNING || claims_find(&w->claims, row.rid) != NULL;
     enum job_state to = JOB_QUEUED;
     switch (moving_decide(item, running ? JOB_RUNNING : row.state, row.rev, &to)) {
-    case MOVING_ASK: return ask_running(w, item, &row, now_ms);
-    case MOVING_TO: return move(w, item, &row, to, now_ms);
+    case MOVING_ASK: return ask_running(w, item, &row, by, now_ms);
+    case MOVING_TO: return move(w, item, &row, to, by, now_ms);
     default: return 0;
     }
+}
+
+int op_move_replaced(struct writer *w, struct store_move_item *item, const struct job_id *by,
+                     int64_t now_ms) {
+    return move_item(w, item, by, now_ms);
 }
 
 int op_move(struct writer *w, struct store_op *op) {
     struct store_move *m = CONTAINER_OF(op, struct store_move, op);
     int r = 0;
     for (size_t i = 0; i < m->count && r == 0; i++) {
-        r = move_item(w, &m->items[i], op->now_ms);
+        r = move_item(w, &m->items[i], NULL, op->now_ms);
     }
     return r;
 }

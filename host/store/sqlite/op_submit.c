@@ -1,5 +1,7 @@
 #include <errno.h>
 
+#include "core/dedup.h"
+#include "store/replaced.h"
 #include "store/sqlite/blobrow.h"
 #include "store/sqlite/dedup.h"
 #include "store/sqlite/ops.h"
@@ -8,9 +10,6 @@
 
 int submit_check(struct writer *w, const struct job_spec *spec, bool *ret_failed) {
     *ret_failed = false;
-    if (spec->dedup_key != NULL && spec->dedup_mode > DEDUP_RETURN) {
-        return -ENOTSUP;
-    }
     for (size_t i = 0; i < spec->file_count; i++) {
         int r = blobrow_exists(w, &spec->files[i].blob);
         *ret_failed = r < 0;
@@ -27,22 +26,49 @@ static int refuse(struct store_submit_item *item, int status) {
     return 0;
 }
 
-// Somebody holds the key.
-static int meet_holder(struct writer *w, struct store_submit_item *item,
-                       const struct job_id *holder) {
-    struct job_row row; // this very job may be there all the same: it has ended, and lost the key
-    int r = id_equal(holder, &item->spec->id) ? 1 : place_find(w, &item->spec->id, &row);
-    if (r != 0) {
-        item->verdict = SUBMIT_REPEATED;
-        return r < 0 ? r : 0;
+/* ------------------------------------------------------------------ who holds the key */
+
+struct holder {
+    bool found; // the rest says something: somebody holds the key
+    struct job_id id;
+    struct job_row row; // where it is there
+    struct job_spec spec;
+    struct dedup_holder facts;
+    enum dedup_verdict verdict;
+};
+
+static int read_holder(struct writer *w, const struct job_spec *by, struct holder *h) {
+    struct job_life life;
+    int r = jobrow_spec(&h->row, &w->scratch, &h->spec);
+    r = r < 0 ? r : jobrow_life(&h->row, &w->scratch, &life);
+    if (r < 0) {
+        return err_set(&w->conn.err, r, "the row of a job is damaged");
     }
-    item->winner = *holder;
-    if (item->spec->dedup_mode == DEDUP_REJECT) {
-        (void)refuse(item, -EEXIST);
-    } else {
-        item->verdict = SUBMIT_DUPLICATE;
-    }
-    return dedup_holder_state(w, holder, &item->winner_state);
+    bool claimed = claims_find(&w->claims, h->row.rid) != NULL;
+    h->facts = (struct dedup_holder){
+        .mode = h->spec.dedup_mode,
+        .state = claimed ? JOB_RUNNING : h->row.state,
+        .begun = claimed || h->row.token > 0,
+        .updated_by_asker = id_equal(&life.latest, &by->id),
+    };
+    return 0;
+}
+
+// One that is deleted already has succeeded: only then, or by time, does its key outlive it.
+static int look_at_holder(struct writer *w, const struct job_spec *by, const struct job_id *id,
+                          struct holder *ret) {
+    *ret = (struct holder){.found = true, .id = *id};
+    ret->facts = (struct dedup_holder){.mode = DEDUP_REJECT, .state = JOB_SUCCEEDED};
+    int r = place_find(w, id, &ret->row);
+    r = r > 0 ? read_holder(w, by, ret) : r;
+    ret->verdict = dedup_decide(by->dedup_mode, &ret->facts);
+    return r;
+}
+
+static void tell_winner(struct store_submit_item *item, const struct holder *h) {
+    item->winner = h->id;
+    item->winner_state = h->facts.state;
+    item->verdict = SUBMIT_DUPLICATE;
 }
 
 // A row of this number is there: of this very job, or (two generators, one chance in millions) of
@@ -117,11 +143,11 @@ static int pack(struct writer *w, const struct store_submit_item *item) {
 
 // A job that was accepted in a spool, and whose key turns out to be held: it ends here.
 static int store_duplicate(struct writer *w, struct store_submit_item *item, struct lane *lane,
-                           const struct job_id *holder, int64_t now_ms) {
+                           const struct holder *h, int64_t now_ms) {
     const struct job_spec *spec = item->spec;
     struct job_row row = {
         .rid = id_order(&spec->id), .id = spec->id, .has = has_of(item) & ~(uint32_t)HAS_DEDUP};
-    struct job_life life = {.winner = *holder, .updated_ms = now_ms};
+    struct job_life life = {.winner = h->id, .updated_ms = now_ms};
     int r = pack(w, item);
     if (r < 0) {
         return r;
@@ -135,10 +161,8 @@ static int store_duplicate(struct writer *w, struct store_submit_item *item, str
         return meet_twin(w, item);
     }
     r = r < 0 ? r : hold_files(w, spec);
-    r = r < 0 ? r : place_touch(w, &row, &life);
-    item->verdict = SUBMIT_DUPLICATE;
-    item->winner = *holder;
-    return r < 0 ? r : dedup_holder_state(w, holder, &item->winner_state);
+    tell_winner(item, h);
+    return r < 0 ? r : place_touch(w, &row, &life);
 }
 
 // Spooled: has it been stored before? 1 = it has.
@@ -148,9 +172,33 @@ static int is_stored(struct writer *w, const struct store_submit_item *item, int
     return r != 0 ? r : place_was_removed(w, &item->spec->id, now_ms);
 }
 
+// Who held the key makes room.
+static int oust(struct writer *w, struct store_submit_item *item, const struct holder *h,
+                int64_t now_ms) {
+    struct replaced_words words;
+    const struct job_error error = replaced_error(&item->spec->id, &words);
+    struct store_move_item old = {.id = h->id,
+                                  .event = JOB_EV_CANCEL,
+                                  .error = &error,
+                                  .keep_ms = item->keep_ms,
+                                  .ask = true};
+    int r = op_move_replaced(w, &old, &item->spec->id, now_ms);
+    item->replaced = h->id;
+    item->replaced_state = old.state;
+    return r;
+}
+
+static int take_key(struct writer *w, struct store_submit_item *item, struct lane *lane,
+                    const struct holder *h, int64_t now_ms) {
+    bool ousts = h->found && (h->verdict == DEDUP_CANCELS || h->verdict == DEDUP_ASKS);
+    int r = ousts ? oust(w, item, h, now_ms) : 0;
+    return r < 0 ? r : dedup_hold(w, lane->queue, item->spec, now_ms);
+}
+
 static int store_new(struct writer *w, struct store_submit_item *item, struct lane *lane,
-                     bool promised, int64_t now_ms) {
+                     const struct holder *h, bool promised, int64_t now_ms) {
     const struct job_spec *spec = item->spec;
+    bool swaps = h->found && h->verdict == DEDUP_CANCELS; // one that waits for another
     int r = pack(w, item);
     if (r < 0) {
         return r;
@@ -158,7 +206,7 @@ static int store_new(struct writer *w, struct store_submit_item *item, struct la
     if (!promised && writer_over(w, BUDGET_JOBS, jobrow_bytes(spec->payload.len, w->pack.len))) {
         return refuse_new(w, item, -EDQUOT);
     }
-    if (item->max_waiting > 0 && is_full(w, lane->queue, item->max_waiting)) {
+    if (item->max_waiting > 0 && is_full(w, lane->queue, item->max_waiting + swaps)) {
         return refuse_new(w, item, -ENOBUFS);
     }
     r = place_insert(w, spec, lane, has_of(item), buf_bytes(&w->pack), place_of(spec, now_ms));
@@ -166,19 +214,110 @@ static int store_new(struct writer *w, struct store_submit_item *item, struct la
         return meet_twin(w, item);
     }
     r = r < 0 ? r : hold_files(w, spec);
-    if (r == 0 && spec->dedup_key != NULL) {
-        r = dedup_hold(w, lane->queue, spec->dedup_key, &spec->id);
+    return r < 0 || spec->dedup_key == NULL ? r : take_key(w, item, lane, h, now_ms);
+}
+
+/* ------------------------------------------------------------------ a debounced job gets other words */
+
+// As it will be: under the first submission's id, within its bound.
+static struct job_spec merged(const struct writer *w, const struct job_spec *from,
+                              const struct holder *h) {
+    int64_t usual = w->config->dedup_ttl_ms;
+    struct job_spec spec = *from;
+    spec.id = h->id;
+    spec.dedup_ttl_ms = h->spec.dedup_ttl_ms;
+    spec.run_at_ms = dedup_run_at(
+        id_time_ms(&h->id), spec.dedup_ttl_ms != 0 ? spec.dedup_ttl_ms : usual, spec.run_at_ms);
+    return spec;
+}
+
+// One row instead of the other. The new one's files are held first: they may be the same.
+static int rewrite(struct writer *w, const struct store_submit_item *item, struct lane *lane,
+                   const struct holder *h, const struct job_id *latest, int64_t now_ms) {
+    struct job_row row = h->row;
+    struct job_life life = {.updated_ms = now_ms, .latest = *latest};
+    struct place where = place_of(item->spec, now_ms);
+    bool keeps_turn = where.state == JOB_QUEUED && row.state == JOB_QUEUED;
+    where.at_ms = keeps_turn ? row.at_ms : where.at_ms;
+    row.has &= ~(uint32_t)HAS_TOMBSTONE; // it is not gone
+    int r = hold_files(w, item->spec);
+    r = r < 0 ? r : place_remove(w, &row, now_ms);
+    r = r < 0 ? r : place_insert(w, item->spec, lane, has_of(item), buf_bytes(&w->pack), where) - 1;
+    row = (struct job_row){.rid = row.rid,
+                           .id = row.id,
+                           .state = where.state,
+                           .rev = row.rev + 1,
+                           .lane = lane->id,
+                           .priority = item->spec->priority,
+                           .has = has_of(item)};
+    w->bore = w->bore || where.state == JOB_QUEUED; // a job that was there before
+    return r < 0 ? r : place_move(w, &row, &life, where, now_ms);
+}
+
+static int update(struct writer *w, struct store_submit_item *item, struct lane *lane,
+                  struct holder *h, bool promised, int64_t now_ms) {
+    struct job_spec spec = merged(w, item->spec, h);
+    struct store_submit_item as = {.spec = &spec, .tombstone_ms = jobrow_tombstone(h->row.spec)};
+    int64_t had = jobrow_bytes(h->spec.payload.len, h->row.spec.len);
+    int r = pack(w, &as);
+    if (r < 0) {
+        return r;
     }
+    if (!promised &&
+        writer_over(w, BUDGET_JOBS, jobrow_bytes(spec.payload.len, w->pack.len) - had)) {
+        return refuse(item, -EDQUOT);
+    }
+    r = rewrite(w, &as, lane, h, &item->spec->id, now_ms);
+    h->facts.state = place_of(&spec, now_ms).state;
+    item->updated = true;
+    tell_winner(item, h);
     return r;
+}
+
+/* ------------------------------------------------------------------ one item */
+
+// Somebody holds the key.
+static int meet_holder(struct writer *w, struct store_submit_item *item, struct lane *lane,
+                       struct holder *h, bool promised, int64_t now_ms) {
+    struct job_row row; // this very job may be there all the same: it has ended, and lost the key
+    int r = id_equal(&h->id, &item->spec->id) ? 1 : place_find(w, &item->spec->id, &row);
+    if (r != 0) {
+        item->verdict = SUBMIT_REPEATED;
+        return r < 0 ? r : 0;
+    }
+    if (item->spooled && h->verdict != DEDUP_TAKES) {
+        return store_duplicate(w, item, lane, h, now_ms);
+    }
+    switch (h->verdict) {
+    case DEDUP_UPDATES: return update(w, item, lane, h, promised, now_ms);
+    case DEDUP_UPDATED:
+    case DEDUP_REFUSED:
+    case DEDUP_STAYS:
+        tell_winner(item, h);
+        item->updated = h->verdict == DEDUP_UPDATED;
+        return h->verdict == DEDUP_REFUSED ? refuse(item, -EEXIST) : 0;
+    default: return store_new(w, item, lane, h, promised, now_ms);
+    }
+}
+
+static int find_holder(struct writer *w, const struct job_spec *spec, const struct lane *lane,
+                       int64_t now_ms, struct holder *ret) {
+    struct job_id id;
+    ret->found = false;
+    int r =
+        spec->dedup_key == NULL ? 0 : dedup_holder(w, lane->queue, spec->dedup_key, now_ms, &id);
+    return r <= 0 ? r : look_at_holder(w, spec, &id, ret);
 }
 
 int submit_item(struct writer *w, struct store_submit_item *item, bool promised, int64_t now_ms) {
     const struct job_spec *spec = item->spec;
     struct lane *lane = NULL;
-    struct job_id holder;
+    struct holder holder;
     bool failed = false;
     item->verdict = SUBMIT_NEW;
     item->status = 0;
+    item->updated = false;
+    item->replaced = (struct job_id){{0}};
     int r = item->spooled ? is_stored(w, item, now_ms) : 0;
     if (r != 0) {
         item->verdict = SUBMIT_REPEATED;
@@ -192,15 +331,12 @@ int submit_item(struct writer *w, struct store_submit_item *item, bool promised,
     if (r < 0) {
         return r == -EDQUOT ? refuse(item, r) : r;
     }
-    r = spec->dedup_key == NULL ? 0
-                                : dedup_holder(w, lane->queue, spec->dedup_key, now_ms, &holder);
-    if (r > 0 && item->spooled) {
-        return store_duplicate(w, item, lane, &holder, now_ms);
+    r = find_holder(w, spec, lane, now_ms, &holder);
+    if (r < 0) {
+        return r;
     }
-    if (r != 0) {
-        return r < 0 ? r : meet_holder(w, item, &holder);
-    }
-    return store_new(w, item, lane, promised, now_ms);
+    return holder.found ? meet_holder(w, item, lane, &holder, promised, now_ms)
+                        : store_new(w, item, lane, &holder, promised, now_ms);
 }
 
 int op_submit(struct writer *w, struct store_op *op) {

@@ -118,7 +118,7 @@ if at > count then -- mostly all are: the rest of this script is not for them
     return answer(reply)
 end
 
--- use: ending insert kv kv_write effects
+-- use: ending insert (dedup weigh meet) kv kv_write effects
 -- What commit() takes, behind its head.
 local function take_commit(of)
     local own = argument

@@ -1,8 +1,8 @@
--- use: queue place ending packed insert
+-- use: queue place ending packed insert claim dedup weigh meet
 -- FORWARD, second: children out of the outbox into their own queues. A tombstone stands beside each,
 -- so that one whose parcel is still there when it has long ended does not arrive again.
 --   ARGV   the number of items; items (lib/insert.lua)
---   reply  for each item its code, or {code, holder, its state}
+--   reply  for each item its code, or {code, holder, its state} (lib/meet.lua)
 local heads, owns, reply = {}, {}, {}
 for i = 1, take_number() do
     heads[i], owns[i] = take_item()
@@ -12,8 +12,7 @@ if refusal then
     return refusal
 end
 for i = 1, #heads do
-    local code, holder, state = insert(item(heads[i], owns[i]), nil)
-    reply[i] = holder and {code, holder, state} or code
+    reply[i] = insert(item(heads[i], owns[i]), nil)
 end
 finish_inserts()
 finish()

@@ -1,4 +1,4 @@
--- use: queue place ending remove
+-- use: queue place ending weigh remove
 -- REMOVE: final jobs.
 --   ARGV   what a job costs besides its contents (bytes); the number of items; items: queue, id
 --   reply  for each item what became of it; then for each that named blobs what blobs_of() says

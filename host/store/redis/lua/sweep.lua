@@ -1,4 +1,4 @@
--- use: queue place ending remove
+-- use: queue place ending weigh remove
 -- SWEEP: what is past its keeping time, up to a number of things: final jobs, dedup keys; and entries
 -- of the index of all jobs all of whose jobs are gone, which are not counted.
 --   ARGV   how many; what a job costs besides its contents (bytes)

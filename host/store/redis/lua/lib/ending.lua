@@ -10,16 +10,21 @@ local function holder_of(q, key)
     end
     return string.sub(held, 1, 36)
 end
-local function hold_key(q, id, key)
-    redis.call('HSET', q.s .. 'keys', key, id)
-    redis.call('ZREM', q.s .. 'keys:expiry', key)
+-- `ends`: unix ms, if it lives by time, as text; one that comes out of a spool may be over by now.
+local function hold_key(q, id, key, ends)
+    if not ends then
+        redis.call('HSET', q.s .. 'keys', key, id)
+        redis.call('ZREM', q.s .. 'keys:expiry', key)
+    elseif tonumber(ends) > now then
+        redis.call('HSET', q.s .. 'keys', key, id .. ' ' .. ends)
+        redis.call('ZADD', q.s .. 'keys:expiry', ends, key)
+    end
 end
 
 -- It reached the final state `status`: a success keeps the key for ttl ms more (0: not at all), every
--- other end releases it. One that an operator has released is not touched.
+-- other end releases it. One that an operator has released is not touched, nor one that lives by time.
 local function end_key(q, id, key, status, ttl)
-    local held = redis.call('HGET', q.s .. 'keys', key)
-    if not held or string.sub(held, 1, 36) ~= id then
+    if redis.call('HGET', q.s .. 'keys', key) ~= id then
         return
     end
     if status == 'succeeded' and ttl > 0 then

@@ -8,10 +8,14 @@ local PARCEL_KEEP_MS = 691200000 -- 8 days: longer than any host sleeps between 
 --   (redis/rdb.h)
 -- The settings, by name:
 --   priority  if not normal            due      unix ms, if not now
---   key       dedup key                mode     'reject', else its holder is returned
+--   key       dedup key                mode     if not 'return'
+--   ends      unix ms, if the key lives by time
 --   comes     'spooled', 'forwarded'   payload  one too large for the hash
---   max_waiting  how many may wait     keep_ms  how long it is kept as a duplicate
+--   max_waiting  how many may wait     keep_ms  how long it is kept as a duplicate, or the one that it replaces
 --   tombstone    ms
+--   and of one that may change another (mode 'debounce')
+--   deadline     unix ms               usual_ttl  ms, of a key that says none
+--   overhead     bytes of each job     files_of   under whose id its files are held: its own, or the one to be changed
 local head           -- of the last item
 local function take_head()
     if take() == '' then
@@ -85,37 +89,20 @@ local function write_job(it, status)
     note_bytes(q, 'jobs', it.bytes)
 end
 
--- Its key is held: a job that came by a spool was accepted all the same, and ends here.
-local function end_as_duplicate(it, winner)
-    local q, job = it.q, it.q.job .. it.id
-    write_job(it, 'duplicate')
-    redis.call('HSET', job, 'duplicateOf', winner, 'updatedAt', text_of(now))
-    if it.keep_ms > 0 then
-        redis.call('HSET', job, 'deleteAt', text_of(now + it.keep_ms))
-    end
-    enter(q, it.id, 'duplicate', it.type, it.priority, it.keep_ms)
-    finish_job(q, it.id, 'duplicate', it.keep_ms, nil, 0, it.tombstone)
+local function is_over(q, more, room)
+    return room and more > 0 and bytes_in_use(q) + more > room
 end
 
-local function meet_holder(it, winner)
-    local state = redis.call('HGET', it.q.job .. winner, 'status') or 'succeeded'
-    if it.comes == 'spooled' then
-        end_as_duplicate(it, winner)
-        return DUPLICATE, winner, state
-    end
-    return it.mode == 'reject' and HELD or DUPLICATE, winner, state
-end
+-- What a job does whose key is held: lib/meet.lua.
+local meet
 
--- Neither the job nor a tombstone of it is there. `room`: bytes that the queue's jobs may take in
--- all, nil = any.
-local function insert_new(it, room)
+-- Neither the job nor a tombstone of it is there, and its key is free. `room`: bytes that the queue's jobs may take in
+-- all, nil = any; `leaves`: how many of those that wait go for it.
+local function insert_new(it, room, leaves)
     local q = it.q
-    local winner = it.key and holder_of(q, it.key)
-    if room and bytes_in_use(q) + it.bytes > room and (not winner or it.comes == 'spooled') then
+    if is_over(q, it.bytes, room) then
         return OVER_BUDGET
-    elseif winner then
-        return meet_holder(it, winner)
-    elseif it.max_waiting and waiting(q) >= it.max_waiting then
+    elseif it.max_waiting and waiting(q) - leaves >= it.max_waiting then
         return FULL
     end
     local due = it.due and it.due > now and it.due
@@ -126,14 +113,14 @@ local function insert_new(it, room)
     end
     enter(q, it.id, status, it.type, it.priority, due)
     if it.key then
-        hold_key(q, it.id, it.key)
+        hold_key(q, it.id, it.key, it.ends)
     end
     q.waited = q.waited and q.waited + 1
     return NEW
 end
 
--- What became of it (see the head), and of a held key who has it, and in which state. `fresh`: the
--- caller knows that no job of that id is there.
+-- What became of it (see the head), and of a held key what meet() says. `fresh`: the caller knows that no job of that id
+-- is there.
 local function insert(it, room, fresh)
     local q = it.q
     if not fresh and redis.call('EXISTS', q.job .. it.id) == 1 then
@@ -141,11 +128,17 @@ local function insert(it, room, fresh)
     elseif it.comes and is_remembered(q, it.id) then
         return REPEATED
     end
-    local code, winner, state = insert_new(it, room)
+    local holder = it.key and holder_of(q, it.key)
+    local code, whom, state, due, files
+    if holder then
+        code, whom, state, due, files = meet(it, holder, room)
+    else
+        code = insert_new(it, room, 0)
+    end
     if it.comes == 'forwarded' then -- until its parcel is surely gone: op_forward.c
         redis.call('SET', q.s .. 'tomb:' .. it.id, text_of(now + PARCEL_KEEP_MS), 'PX', text_of(PARCEL_KEEP_MS))
     end
-    return code, winner, state
+    return whom and {code, whom, state, due, files} or code
 end
 
 -- The same for all jobs of a plain head, the first to the last item, of which is known that none is there: nothing has to be asked of each.

@@ -1,33 +1,6 @@
 -- A final job is deleted, with all that hangs on it.
 local ABSENT, REMOVED, NOT_FINAL = 0, 1, 2 -- op_remove.c knows these
 
--- What jobhash_bytes() counts, besides the payload and what each job costs.
-local COUNTED = {'type', 'user', 'contentType', 'key', 'labels', 'callback', 'retry', 'flow', 'files'}
-
-local function fields_of(key)
-    local flat, map = redis.call('HGETALL', key), {}
-    for i = 1, #flat, 2 do
-        map[flat[i]] = flat[i + 1]
-    end
-    return map
-end
-
-local function bytes_of(map, overhead)
-    local sum = overhead + tonumber(map.stepBytes or 0)
-    for _, name in ipairs(COUNTED) do
-        sum = sum + #(map[name] or '')
-    end
-    if map.payloadBytes then
-        return sum + tonumber(map.payloadBytes)
-    end
-    local piece, n = map.payload, 0
-    while piece do
-        sum, n = sum + #piece, n + 1
-        piece = map[tostring(n)]
-    end
-    return sum
-end
-
 -- What it named blobs with: {queue, id, files, result, names and texts of outputs}; nil: it named none.
 local function blobs_of(q, id, map)
     if not map.files and not map.resultBlob and not map.outputs then
