@@ -16,15 +16,16 @@ enum { LOOK_MS = 100 };
 static int print_report(const struct cli *cli, const cJSON *report) {
     bool done = strcmp(remote_text(report, "state"), "done") == 0;
     const char *to = remote_text(report, "to"), *why = remote_text(report, "reason");
+    if (cli->json) {
+        return done ? CLI_OK : CLI_FAILED; // the report has been printed, and says why
+    }
     if (!done) {
         return cli_fail(cli, CLI_FAILED, "%s goes on: %s", remote_text(report, "from"),
                         why == NULL ? "no reason given" : why);
     }
-    if (!cli->json) {
-        (void)printf("%s runs in the place of %s: %.0f workers and %.0f jobs went on\n",
-                     to == NULL ? "the new binary" : to, remote_text(report, "from"),
-                     remote_number(report, "workers"), remote_number(report, "jobs"));
-    }
+    (void)printf("%s runs in the place of %s: %.0f workers and %.0f jobs went on\n",
+                 to == NULL ? "the new binary" : to, remote_text(report, "from"),
+                 remote_number(report, "workers"), remote_number(report, "jobs"));
     return CLI_OK;
 }
 

@@ -251,7 +251,7 @@ def test_a_worker_that_dies_is_found_and_replaced(make_host):
     assert not workers_of(second)
 
 
-def test_the_command(make_host):
+def test_the_command(make_host, folder):
     host = make_host()
     host.start()
     job = host.submit("chaos.sleep", {"ms": 2000})
@@ -263,6 +263,9 @@ def test_the_command(make_host):
     refused = subprocess.run([build.BINARY, "upgrade", "--wait", "/bin/true", "--socket", host.socket], capture_output=True, text=True,
                              timeout=build.PATIENCE_S, check=False)
     assert refused.returncode == 1 and "--self-test" in refused.stderr
+    back = subprocess.run([build.BINARY, "upgrade", "--wait", "--json", script(folder, GO_BACK["it refuses the table"]), "--socket", host.socket],
+                          capture_output=True, text=True, timeout=build.PATIENCE_S, check=False)
+    assert back.returncode == 1 and json.loads(back.stdout)["state"] == "failed", back
     assert host.wait_job(job)["attempt"] == 1
 
 
