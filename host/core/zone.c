@@ -44,7 +44,7 @@ static int64_t rule_day(const struct rule_date *d, int64_t year) {
 
 enum { RULE_YEARS = 3, RULE_CHANGES = 2 * RULE_YEARS };
 
-// The changes of three years in their order; among simultaneous ones the last counts.
+// The changes of three years in their order.
 static void rule_changes(const struct rule *r, int64_t year, struct change ret[RULE_CHANGES]) {
     for (int i = 0; i < RULE_CHANGES; i++) {
         bool begins = i % 2 == 0;
@@ -73,11 +73,7 @@ static struct zone_span rule_span(const struct rule *r, int64_t at) {
     while (last > 1 && c[last].at > at) {
         last--;
     }
-    int before = last - 1;
-    while (before > 0 && c[before].at == c[last].at) {
-        before--;
-    }
-    return (struct zone_span){c[last].at, c[last + 1].at, c[last].offset, c[before].offset};
+    return (struct zone_span){c[last].at, c[last + 1].at, c[last].offset, c[last - 1].offset};
 }
 
 // Reads on from *at; false when it is no rule.
@@ -165,13 +161,22 @@ static bool rule_parse(const char *at, struct rule *ret) {
            rule_date(&at, &ret->end) && *at == '\0';
 }
 
-// Summer time that ends when the next one begins is all there is (RFC 8536, 3.3.1).
-static void rule_flatten(struct rule *r) {
-    struct change c[RULE_CHANGES];
-    rule_changes(r, 2001, c);
-    if (c[1].at >= c[2].at && c[3].at >= c[4].at) {
-        r->standard = r->summer = c[2].offset;
+// Whatever the length of the year and the weekday of its first day, summer time ends before it begins again; or it ends when it
+// begins again, and is all there is (RFC 8536, 3.3.1). False when it does neither.
+static bool rule_settle(struct rule *r) {
+    bool alternates = true, always = true;
+    for (int year = 2000; year < 2028; year++) {
+        struct change c[RULE_CHANGES];
+        rule_changes(r, year, c);
+        for (int i = 1; i < RULE_CHANGES; i++) {
+            alternates &= c[i - 1].at < c[i].at && c[i - 1].offset != c[i].offset;
+        }
+        always &= c[1].at == c[2].at && c[3].at == c[4].at;
     }
+    if (always) {
+        r->standard = r->summer;
+    }
+    return always || alternates;
 }
 
 // ---- the file
@@ -285,8 +290,8 @@ static const char *read_footer(struct zone *z, struct reader *r, int64_t last) {
     if (!rule_parse(text, &z->rule)) {
         return "its footer is no rule";
     }
-    if (z->rule.standard != z->rule.summer) {
-        rule_flatten(&z->rule);
+    if (z->rule.standard != z->rule.summer && !rule_settle(&z->rule)) {
+        return "its footer is no rule";
     }
     z->ruled = z->rule.standard != z->rule.summer;
     z->ruled_from = last;

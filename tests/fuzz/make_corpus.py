@@ -160,6 +160,53 @@ def limiter_headers():
         write("fuzz_limiter_headers", seed, lines.encode("latin-1"))
 
 
+def crons():
+    seeds = [
+        "*/15 * * * *", "0 30 2 * * *", "0 0 29 2 MON", "0 0 L,LW,15W * FRI#5,MONL", "1-10/3,20 5/15 ? jan-DEC sat-SUN", "0 0 30 2 *",
+        "CRON_TZ=Europe/Berlin @daily", "TZ=../x @daily", "@every 1h30m", "@every 1ms", "@Reboot", "@fortnightly", "* * * *",
+        "60 24 32 13 8", "5-1 * * * *", "*/0 * * * *", "*/90 * */2 * MON", "0 0 * * L", "H * * * *", "1,,2 * * * *",
+    ]
+    for number, seed in enumerate(seeds):
+        write("fuzz_cron", f"seed{number:02}", seed)
+    for number in range(8):  # expressions from bytes
+        write("fuzz_cron", f"bytes{number}", bytes((number * 37 + k * k * 11 + k) % 256 for k in range(24 + number * 4)))
+
+
+def tzif(changes=(), first=0, footer="UTC0", version=b"2", types=None):
+    """A file of a zone: [(when, offset)], each with a type of its own behind the first."""
+    def header(times, kinds, names):
+        return b"TZif" + version + bytes(15) + struct.pack(">6I", 0, 0, 0, times, kinds, names)
+
+    offsets = [first, *(offset for _, offset in changes)]
+    kinds = range(1, len(offsets)) if types is None else types
+    body = b"".join(struct.pack(">q", when) for when, _ in changes) + bytes(kinds)
+    body += b"".join(struct.pack(">iBB", offset, 0, 0) for offset in offsets) + b"XXX\0"
+    return header(0, 0, 0) + header(len(changes), len(offsets), 4) + body + f"\n{footer}\n".encode()
+
+
+def zones():
+    footers = ["UTC0", "CET-1CEST,M3.5.0,M10.5.0/3", "IST-1GMT0,M10.5.0,M3.5.0/1", "<+1030>-10:30<+11>-11,M10.1.0,M4.1.0", "EST5EDT,J60,59/-167",
+               "XXX3EDT4,0/0,J365/23", "EST5EDT", "EST25", "<+02>-2<+03>,M3.4.4/26,M10.5.0/167", ""]
+    for number, footer in enumerate(footers):
+        write("fuzz_zone", f"footer{number}", tzif(footer=footer))
+    write("fuzz_zone", "samoa", tzif([(1325239200, 50400)], -36000, "<+14>-14"))
+    write("fuzz_zone", "casablanca", tzif([(1771120800, 0), (1774144800, 3600)], 3600, "<+01>-1"))
+    write("fuzz_zone", "berlin", tzif([(-2422054408, 3600), (-1693706400, 7200), (-1680483600, 3600)], 3208, footers[1]))
+    write("fuzz_zone", "same-offset", tzif([(100, 0), (200, 7200), (300, 7200)], 0, "<+02>-2"))
+    write("fuzz_zone", "out-of-order", tzif([(200, 0), (100, 7200)]))
+    write("fuzz_zone", "no-such-type", tzif([(200, 0)], types=[7]))
+    write("fuzz_zone", "close", tzif([(1774742400 + 600 * k, (-1) ** k * 40000) for k in range(9)]))
+    write("fuzz_zone", "old", tzif(version=b"\0"))
+    write("fuzz_zone", "cut", tzif([(1, 2)])[:-9])
+
+
+def schedules():
+    for number in range(16):
+        options = bytes([number % 8 + number * 8, number * 5 % 15, number * 7 % 256, (number * 41 + 3) % 256])
+        life = bytes((number * 29 + k * (k + number) * 7 + k % 5) % 256 for k in range(24))
+        write("fuzz_schedule", f"life{number:02}", options + life)
+
+
 def texts():
     seeds = [
         "019a5f3c-8b1e-7abc-bdef-0123456789ab", "2026-11-21T10:00:00.123Z", "0000-01-01T00:00:00+23:59",
@@ -489,6 +536,9 @@ if __name__ == "__main__":
     json()
     retry()
     limiter_headers()
+    crons()
+    zones()
+    schedules()
     texts()
     http1()
     requests()

@@ -77,7 +77,7 @@ static void test_walk(void) {
     static const char *const footers[] = {ZONE_NEW_YORK,
                                           ZONE_DUBLIN,
                                           ZONE_CHATHAM,
-                                          "AAA0BBB,0/-167,J365/167",
+                                          "AAA0BBB,0/-167,J364/-167",
                                           "AAA0BBB,J365/167,J364/160",
                                           "AAA0BBB,0/-167,1/-160"};
     for (size_t i = 0; i < sizeof footers / sizeof footers[0]; i++) {
@@ -181,6 +181,8 @@ static void test_contradictions(void) {
         {{.footer = "EST5EDT,J0,J300"}, "no rule"},
         {{.footer = "EST5EDT,J1,366"}, "no rule"},
         {{.footer = "EST5EDT,M3.2.0,M11.1.0 "}, "no rule"},
+        {{.footer = "XXX1EDT4,0/0,J365/23"}, "no rule"}, // it begins before it ends
+        {{.footer = "XXX3EDT4,0/0,364/23"}, "no rule"},  // all of some years
         {{.footer = "<EST5EDT,M3.2.0,M11.1.0"}, "no rule"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
