@@ -155,6 +155,9 @@ static void count_submit(struct stats *stats, const struct store_submit *submit)
         bool taken = item->verdict == SUBMIT_NEW || item->verdict == SUBMIT_SPOOLED;
         s->submitted += taken && item->status == 0;
         s->duplicates += item->verdict == SUBMIT_DUPLICATE;
+        if (!id_is_zero(&item->replaced) && job_is_final(item->replaced_state)) {
+            stats->ended_waiting[item->replaced_state]++;
+        }
     }
 }
 

@@ -109,6 +109,36 @@ static void test_modes(void) {
     spool_rig_finish(&r);
 }
 
+// What becomes of a throttled one is known later: its twin ends as a duplicate, and its time began when it was taken.
+static void test_throttle(void) {
+    static struct spool_rig r;
+    struct job_spec specs[3];
+    spool_rig_start(&r, true);
+    for (size_t i = 0; i < ARRAY_LEN(specs); i++) {
+        specs[i] = rig_spec(&r.rig, "q", "t");
+        specs[i].dedup_mode = DEDUP_THROTTLE;
+        specs[i].dedup_key = i < 2 ? "k" : "over";
+        specs[i].dedup_ttl_ms = i < 2 ? INT64_C(3600) * 1000 : 1;
+        EXPECT_EQ_INT(SUBMIT_SPOOLED, rig_submit(&r.rig, &specs[i]));
+    }
+    spool_rig_advance(&r, 2);
+    spool_rig_up(&r);
+    spool_rig_until(&r, 0);
+    EXPECT_EQ_INT(JOB_QUEUED, spool_rig_state_in_main(&r, &specs[0].id));
+    EXPECT_EQ_INT(JOB_DUPLICATE, spool_rig_state_in_main(&r, &specs[1].id));
+    struct job_id winner = spool_rig_in_main(&r, &specs[1].id).winner;
+    EXPECT_TRUE(id_equal(&specs[0].id, &winner));
+    EXPECT_EQ_INT(JOB_QUEUED, spool_rig_state_in_main(&r, &specs[2].id));
+    struct job_spec next = rig_spec(&r.rig, "q", "t");
+    next.dedup_mode = DEDUP_THROTTLE;
+    next.dedup_key = "k";
+    EXPECT_EQ_INT(SUBMIT_DUPLICATE, rig_submit(&r.rig, &next));
+    next.id = rig_id(&r.rig);
+    next.dedup_key = "over";
+    EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(&r.rig, &next));
+    spool_rig_finish(&r);
+}
+
 /* ------------------------------------------------------------------ lost answers */
 
 static void lose(struct spool_rig *r, enum store_op_kind kind, enum faulty_effect effect) {
@@ -290,6 +320,7 @@ int main(int argc, char **argv) {
         {"a store that is away at the start", test_away_at_open},
         {"jobs that wait can be read", test_get},
         {"dedup modes that must know", test_modes},
+        {"dedup throttle", test_throttle},
         {"submissions whose answer is lost", test_undecided},
         {"a job that ran and is forgotten does not run again", test_tombstone},
         {"forwarding whose answer is lost", test_forward_undecided},

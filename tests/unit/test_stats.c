@@ -108,6 +108,24 @@ static void test_ends(void) {
     stats_free(&stats);
 }
 
+// Those that others took the keys of.
+static void test_replaced(void) {
+    struct stats *stats = stats_new();
+    struct job_spec spec = {.queue = "q", .type = "a"};
+    struct store_submit_item items[] = {
+        {.spec = &spec, .replaced = {{1}}, .replaced_state = JOB_CANCELLED},
+        {.spec = &spec, .replaced = {{2}}, .replaced_state = JOB_RUNNING}, // asked to stop
+        {.spec = &spec},
+    };
+    struct store_submit submit = {
+        .op = {.kind = STORE_SUBMIT}, .items = items, .count = ARRAY_LEN(items)};
+    stats_store_answered(stats, &submit.op, 0);
+    EXPECT_EQ_UINT(1, stats->ended_waiting[JOB_CANCELLED]);
+    EXPECT_EQ_UINT(0, stats->ended_waiting[JOB_RUNNING]);
+    EXPECT_EQ_UINT(0, stats->ended_waiting[0]);
+    stats_free(&stats);
+}
+
 static void test_operations(void) {
     struct stats *stats = stats_new();
     struct store_op op = {.kind = STORE_GET, .group = 4};
@@ -135,6 +153,7 @@ static const struct expect_test tests[] = {
     {"words at their limit and one more", test_words},
     {"submissions", test_submits},
     {"jobs that end before a thread has them", test_ends},
+    {"jobs that were replaced before they began", test_replaced},
     {"operations of the store", test_operations},
 };
 
