@@ -38,11 +38,11 @@ void effects_drop(struct effects *fx, bool keep_outputs) {
 
 /* Room for one more element; the array may move. */
 static int effects_grow(void **items, size_t count, size_t *cap, size_t size) {
-    if (count < *cap) {
-        return 0;
-    }
     if (count >= EFFECTS_ITEMS_MAX) {
         return -EBADMSG;
+    }
+    if (count < *cap) {
+        return 0;
     }
     size_t more = *cap == 0 ? 8 : *cap * 2;
     void *p = realloc(*items, more * size);

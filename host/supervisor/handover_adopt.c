@@ -303,6 +303,9 @@ static int adopt_attempt(struct worker *w, const struct handover_attempt *from) 
     if (claim == NULL) {
         w->for_drain = true;
         worker_kill(w, "it runs a job that is not this host's any more");
+        if (from->result_fd > 0) {
+            (void)close(from->result_fd);
+        }
         return 0;
     }
     struct attempt *a = lane == NULL ? NULL : attempt_new(host, claim, &claim->op.jobs[0], lane);

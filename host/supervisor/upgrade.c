@@ -208,7 +208,7 @@ static void try_to_leave(struct upgrade *u) {
                        : upgrade_table_fill(host, u->last.started_ms, &h);
     if (back != -1 && r == 0) {
         table = handover_write(&h, &e);
-        r = table < 0 ? table : 0;
+        r = table < 0 ? table : upgrade_table_check(table, &e);
     }
     if (r == 0 && fault(FAULT_UPGRADE_BEFORE_EXEC) < 0) {
         r = err_set(&e, -EIO, "fault injected before the exec");

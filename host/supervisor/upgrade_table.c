@@ -237,3 +237,32 @@ int upgrade_table_fill(struct host *host, int64_t asked_ms, struct handover *ret
     int r = fill_doors(host, ret);
     return r != 0 ? r : fill_pools(host, ret);
 }
+
+/* ------------------------------------------------------------------ once more */
+
+static int check_effects(const struct handover_worker *w, struct err *e) {
+    int r = 0;
+    for (size_t i = 0; i < w->attempt_count && r == 0; i++) {
+        struct effects *fx = NULL;
+        struct bytes packed = w->attempts[i].effects;
+        r = packed.len == 0 ? 0 : effects_unpack(packed, &fx);
+        effects_free(&fx);
+    }
+    return r == 0
+               ? 0
+               : err_errno(e, r,
+                           "what a job of process %d has not yet committed cannot be handed over",
+                           (int)w->pid);
+}
+
+int upgrade_table_check(int table, struct err *e) {
+    struct handover h;
+    int r = handover_read(table, &h, e);
+    for (size_t p = 0; p < h.pool_count && r == 0; p++) {
+        for (size_t w = 0; w < h.pools[p].worker_count && r == 0; w++) {
+            r = check_effects(&h.pools[p].workers[w], e);
+        }
+    }
+    handover_finish(&h);
+    return r;
+}

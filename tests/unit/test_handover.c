@@ -301,9 +301,27 @@ static void test_effects(void) {
     effects_free(&fx);
 }
 
+/* All that a job may have asked for is believed by the next binary. */
+static void test_most_effects(void) {
+    struct effects *fx = effects_new(), *again = NULL;
+    struct buf packed = {.data = NULL};
+    for (int i = 0; i < EFFECTS_ITEMS_MAX; i++) {
+        struct msg_kv kv = {.what = KV_ADD, .key = "k", .number = 1};
+        EXPECT_EQ_INT(0, effects_add_kv(fx, &kv));
+    }
+    struct msg_kv more = {.what = KV_ADD, .key = "k", .number = 1};
+    EXPECT_EQ_INT(-EBADMSG, effects_add_kv(fx, &more));
+    effects_pack(fx, &packed);
+    EXPECT_EQ_INT(0, effects_unpack(buf_bytes(&packed), &again));
+    effects_free(&again);
+    effects_free(&fx);
+    buf_free(&packed);
+}
+
 static const struct expect_test tests[] = {
     {"a whole table comes back as it was", test_whole},
     {"what cannot be is refused", test_refused},
+    {"as many effects as there may be", test_most_effects},
     {"limits", test_limits},
     {"a table that is cut", test_cut},
     {"only a sealed memfd is read", test_no_memfd},
