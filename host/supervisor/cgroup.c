@@ -286,7 +286,8 @@ static bool was_out_of_memory(const char *folder) {
 
 bool cgroup_leave(struct cgroup *g, const char *plugin, pid_t pid) {
     char own[PATH_MAX];
-    if (!g->opened || g->why[0] != '\0' || !worker_folder(g, plugin, pid, own)) {
+    // the binary before may have made it, and this one no group yet
+    if (!cgroup_open(g) || !worker_folder(g, plugin, pid, own)) {
         return false;
     }
     bool oom = was_out_of_memory(own);

@@ -119,6 +119,15 @@ static void test_unset_is_max(void) {
     end();
 }
 
+// Of a worker that a host has taken over with its base, and that is the first to end.
+static void test_leave_without_having_entered(void) {
+    begin("memory pids\n");
+    put("plugin-p/w-77/memory.events", "oom_kill 1\n");
+    EXPECT_TRUE(cgroup_leave(&g, "p", 77));
+    EXPECT_EQ_STR("1", get("plugin-p/w-77/cgroup.kill"));
+    end();
+}
+
 static void test_out_of_memory(void) {
     static const struct {
         const char *events;
@@ -259,6 +268,7 @@ static const struct expect_test tests[] = {
     {"who wants a group", test_wanted},
     {"limits, and the worker", test_limits},
     {"a limit that is not set", test_unset_is_max},
+    {"a group that the binary before has made", test_leave_without_having_entered},
     {"out of memory", test_out_of_memory},
     {"none of the controllers", test_none_offered},
     {"one of them missing", test_one_is_missing},
