@@ -88,10 +88,15 @@ static bool is_harmless(const char *what) {
            strcmp(what, "no_handler") != 0;
 }
 
+static uint32_t version_of(const cJSON *job) {
+    const cJSON *steps = cJSON_GetObjectItemCaseSensitive(job, "steps");
+    double n = remote_number(steps, "state_version");
+    return n > 0 && n <= UINT32_MAX ? (uint32_t)n : 0;
+}
+
 static void add_job(struct asking *a, size_t state, const cJSON *job) {
     const char *type = remote_text(job, "type"), *id = remote_text(job, "id");
-    const cJSON *steps = cJSON_GetObjectItemCaseSensitive(job, "steps");
-    uint32_t version = a->lost != NULL ? 0 : (uint32_t)remote_number(steps, "state_version");
+    uint32_t version = a->lost != NULL ? 0 : version_of(job);
     if (type == NULL || (a->lost == NULL && own_handler(a->manifest, type) == NULL)) {
         return; // another plugin's, or looked at with its type
     }

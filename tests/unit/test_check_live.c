@@ -221,6 +221,26 @@ static void test_nonsense(void) {
     }
 }
 
+static void test_numbers_that_are_no_version(void) {
+    static const char *const numbers[] = {"-1", "4294967296", "1e300", "\"7\""};
+    char text[120];
+    for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
+        begin();
+        (void)snprintf(text, sizeof text,
+                       "{\"items\":[{\"type\":\"p.run\",\"steps\":{\"state_version\":%s}}]}",
+                       numbers[i]);
+        pages[0].path = QUEUED("&steps=1");
+        pages[0].answer = text;
+        EXPECT_EQ_INT(CLI_OK, ask(NULL, 0));
+        expect_row("p.run", 0, "go_on", 1);
+    }
+    begin();
+    pages[0].path = QUEUED("&steps=1");
+    pages[0].answer = ITEMS(JOB("p.run", "a", "4294967295"));
+    EXPECT_EQ_INT(CLI_OK, ask(NULL, 0));
+    expect_row("p.run", UINT32_MAX, "park", 1);
+}
+
 static void test_the_report(void) {
     struct buf out = {0};
     begin();
@@ -246,6 +266,7 @@ static const struct expect_test tests[] = {
     {"as many rows as there may be, and one more", test_as_many_rows_as_there_may_be},
     {"no host, or not the one that was named", test_no_host},
     {"an answer that is none", test_nonsense},
+    {"numbers that are no version", test_numbers_that_are_no_version},
     {"the report", test_the_report},
 };
 
