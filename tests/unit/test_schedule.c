@@ -430,8 +430,12 @@ static void test_jitter(void) {
         EXPECT_TRUE(schedule_next(&l.s, t.nominal_ms - 1, &again));
         EXPECT_EQ_INT(t.fire_ms, again.fire_ms);
     }
+    EXPECT_EQ_INT(0, cron_parse("* * * * * *", &l.cron, NULL));
+    for (int i = 0; i < 20000; i++) { // up to the very last millisecond
+        EXPECT_TRUE(schedule_next(&l.s, t.nominal_ms, &t) && t.fire_ms < t.nominal_ms + 1000);
+    }
     struct schedule other = l.s;
-    struct schedule_time theirs;
+    struct schedule_time theirs = {0};
     other.id = "other";
     EXPECT_TRUE(schedule_next(&other, t.nominal_ms - 1, &theirs));
     EXPECT_TRUE(theirs.fire_ms != t.fire_ms);
@@ -439,7 +443,7 @@ static void test_jitter(void) {
 
 static void test_jitter_holds_back(void) {
     struct lab l;
-    struct schedule_time one, two;
+    struct schedule_time one = {0}, two = {0};
     char want[128];
     lab_begin(&l, "0 * * * *");
     l.s.jitter_ms = 50 * MINUTE;

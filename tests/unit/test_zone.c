@@ -62,6 +62,9 @@ static void test_leap_day(void) {
     EXPECT_EQ_INT(1835506800, zone_span_at(without, 1840000000).begin); // 1 March 2028
     EXPECT_EQ_INT(1835420400, zone_span_at(with, 1840000000).begin);    // 29 February
     EXPECT_EQ_INT(zone_span_at(without, 1840000000).end, zone_span_at(with, 1840000000).end);
+    struct zone *before = zone_of("EST5EDT,J59,J300");
+    EXPECT_EQ_INT(1835334000, zone_span_at(before, 1840000000).begin); // 28 February
+    zone_free(&before);
     zone_free(&without);
     zone_free(&with);
 }
@@ -134,6 +137,15 @@ static void test_merged(void) {
     t.footer = "";
     z = zone_make(&t);
     expect_span(z, 400, (struct zone_span){200, ZONE_ALWAYS, 10800, 7200});
+    zone_free(&z);
+    // between the last change of the offset and the last change of all, the rule says when it ends
+    t = (struct tzif){.footer = ZONE_BERLIN,
+                      .first = 3600,
+                      .count = 3,
+                      .changes = {{100, 7200}, {200, 3600}, {300, 3600}}};
+    z = zone_make(&t);
+    expect_span(z, 250, (struct zone_span){200, 7520400, 3600, 7200});
+    expect_span(z, 350, (struct zone_span){200, 7520400, 3600, 7200});
     zone_free(&z);
 }
 
