@@ -10,6 +10,7 @@
 #include "worker/crash.h"
 #include "worker/handshake.h"
 #include "worker/setup.h"
+#include "worker/slice.h"
 #include "worker/state.h"
 
 static int parse_pid(const char *text, pid_t *ret) {
@@ -24,6 +25,7 @@ static int parse_pid(const char *text, pid_t *ret) {
 }
 
 static int prepare_threads(struct worker *w) {
+    slice_usual(); // which the threads have from here
     w->handler_us = calloc(w->plugin.manifest.plugin.handler_count, sizeof *w->handler_us);
     w->runners = calloc(w->runner_count, sizeof *w->runners);
     if (w->handler_us == NULL || w->runners == NULL) {
@@ -98,6 +100,7 @@ int worker_main(int argc, char **argv) {
         return WORKER_EXIT_SETUP;
     }
     (void)prctl(PR_SET_NAME, "jobhost-worker"); // it was run by the number of a descriptor
+    slice_long();
     int rc = setup_process(parent, &e);
     if (rc == 0) {
         rc = worker_open(w, SETUP_SOCKET_FD, SETUP_PAGE_FD, &e);
