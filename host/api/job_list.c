@@ -58,7 +58,7 @@ static int set_other(struct store_filter *f, const char *name, const char *value
         return park > 0 ? 0
                         : bad(ret, name,
                               "park is one of time, event, children, limiter, breaker, no_handler, "
-                              "state_version, needs_operator, pin_unavailable");
+                              "state_version, needs_operator, pin_unavailable, schedule");
     }
     if (strcmp(name, "steps") == 0) {
         f->has_steps = strcmp(value, "1") == 0;

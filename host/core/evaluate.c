@@ -39,6 +39,7 @@ static const char *const park_texts[PARK_REASON_COUNT] = {
     [PARK_STATE_VERSION] = "its steps were written by other code than is loaded now",
     [PARK_NEEDS_OPERATOR] = "it waits for an operator's answer",
     [PARK_PIN_UNAVAILABLE] = "the host or build it is tied to is not there",
+    [PARK_SCHEDULE] = "it waits for the end of an earlier job of the schedule",
 };
 
 #define SAY(r, ...) ((void)snprintf((r)->detail, sizeof(r)->detail, __VA_ARGS__))

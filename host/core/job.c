@@ -31,6 +31,7 @@ static const char *const park_names[PARK_REASON_COUNT] = {
     [PARK_STATE_VERSION] = "state_version",
     [PARK_NEEDS_OPERATOR] = "needs_operator",
     [PARK_PIN_UNAVAILABLE] = "pin_unavailable",
+    [PARK_SCHEDULE] = "schedule",
 };
 
 static const char *const priority_names[PRIORITY_COUNT] = {

@@ -66,6 +66,7 @@ enum park_reason {
     PARK_STATE_VERSION = 7,
     PARK_NEEDS_OPERATOR = 8,
     PARK_PIN_UNAVAILABLE = 9,
+    PARK_SCHEDULE = 10, /* behind an earlier job of its schedule */
     PARK_REASON_COUNT
 };
 
@@ -184,6 +185,7 @@ struct job_spec {
     const char *retry; /* per-job policy as JSON; NULL = the type's                   */
     const char *flow_id;
     struct job_id parent; /* zero = none                                                 */
+    const char *schedule; /* id of the schedule that it is of: STORE_FIRE                */
     int64_t nominal_ms;   /* the schedule's time                                         */
     const struct job_file *files;
     size_t file_count;

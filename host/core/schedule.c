@@ -62,6 +62,7 @@ static const struct {
     [SCHEDULE_DROPPED_WINDOW] = {"dropped_window", false},
     [SCHEDULE_DROPPED_MAX] = {"dropped_max", false},
     [SCHEDULE_DROPPED_CATCH_UP] = {"dropped_catch_up", false},
+    [SCHEDULE_REFUSED] = {"refused", false},
 };
 
 const char *schedule_verdict_name(int verdict) {

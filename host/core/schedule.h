@@ -89,6 +89,7 @@ struct schedule_state {
     bool booted;        /* @reboot: this host has started, and has no row of that yet    */
 };
 
+/* Values are stored: never renumber. */
 enum schedule_verdict {
     SCHEDULE_FIRE,            /* a job starts                                                   */
     SCHEDULE_CAUGHT_UP,       /* the same, of a time that was missed                            */
@@ -100,6 +101,7 @@ enum schedule_verdict {
     SCHEDULE_DROPPED_WINDOW,   /* missed, and older than the window                              */
     SCHEDULE_DROPPED_MAX,      /* more than `max` were missed, or wait                           */
     SCHEDULE_DROPPED_CATCH_UP, /* missed, and `catch_up` is none, or a newer one is caught up    */
+    SCHEDULE_REFUSED, /* a job should have started, and the store did not take it: never planned */
     SCHEDULE_VERDICT_COUNT
 };
 

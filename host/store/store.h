@@ -85,9 +85,14 @@ enum store_op_kind {
     STORE_AUDIT_LIST,
     STORE_DEDUP_LIST,
     STORE_DEDUP_RELEASE,
+    /* schedules: store/schedules.h */
+    STORE_SCHEDULE_PUT,
+    STORE_SCHEDULE_SET,
+    STORE_SCHEDULE_LIST,
+    STORE_FIRE,
+    STORE_LEDGER_LIST,
     /* declared for what comes next; every backend answers -ENOTSUP until it has them */
     STORE_FLOW,
-    STORE_LEDGER,
     STORE_LIMITER_TAKE,
     STORE_SLOT_TAKE,
     STORE_BREAKER,
@@ -492,6 +497,11 @@ struct store_recover {
 struct store_sweep {
     struct store_op op;
     uint32_t limit;
+    /* Rows of ledgers (schedules.h): of each schedule so many stay, for so long; 0 = none is deleted
+     * for that. Rows that were written less than ledger_window_ms ago stay, and so does the one that
+     * tells where its schedule is. */
+    uint32_t ledger_rows;
+    int64_t ledger_keep_ms, ledger_window_ms;
     size_t removed;
     bool more;
 };

@@ -137,6 +137,11 @@ static const char *const store_names[STORE_OP_KINDS] = {
     [STORE_AUDIT_LIST] = "audit_list",
     [STORE_DEDUP_LIST] = "dedup_list",
     [STORE_DEDUP_RELEASE] = "dedup_release",
+    [STORE_SCHEDULE_PUT] = "schedule_put",
+    [STORE_SCHEDULE_SET] = "schedule_set",
+    [STORE_SCHEDULE_LIST] = "schedule_list",
+    [STORE_FIRE] = "fire",
+    [STORE_LEDGER_LIST] = "ledger_list",
 };
 
 const char *stats_store_name(enum store_op_kind kind) {

@@ -4,6 +4,7 @@
 
 #include "cases.h"
 #include "redis_server.h"
+#include "store/schedules.h"
 
 enum { ROWS_MAX = 200, NAME_MAX_LEN = 200, HOUR_MS = 3600 * 1000 };
 
@@ -331,6 +332,36 @@ static void set_one_aside(struct rig *rig) {
     EXPECT_EQ_INT(1, rig_redis("XLEN klap:jobs:outbox:odd"));
 }
 
+/* Two jobs, of which one waits. */
+static void make_scheduled(struct rig *rig, const char *queue) {
+    struct store_schedule_put_item item = {
+        .id = queue, .queue = queue, .revision = "r", .definition = "{}"};
+    struct store_schedule_put put = {.items = &item, .count = 1};
+    EXPECT_EQ_INT(0, rig_run(rig, &put.op, STORE_SCHEDULE_PUT));
+    store_op_finish(&put.op);
+    for (int i = 0; i < 2; i++) {
+        struct job_spec spec = rig_spec(rig, queue, "scheduled");
+        spec.schedule = queue;
+        struct store_fire_item fire = {.schedule = queue,
+                                       .queue = queue,
+                                       .row = {.revision = "r",
+                                               .key = i == 0 ? "1" : "2",
+                                               .verdict = SCHEDULE_QUEUED,
+                                               .count = 1,
+                                               .nominal_ms = i,
+                                               .last_ms = i,
+                                               .actual_ms = rig->now},
+                                       .spec = &spec,
+                                       .unfinished_max = -1};
+        struct store_fire *op = RIG_NEW(rig, store_fire);
+        op->items = &fire;
+        op->count = 1;
+        EXPECT_EQ_INT(0, rig_run(rig, &op->op, STORE_FIRE));
+        EXPECT_EQ_INT(0, fire.status);
+        op->items = NULL;
+    }
+}
+
 static void fill(struct rig *rig, const char *queue) {
     struct blob_ref blob = put(rig, "content of a blob");
     make_gone(rig, queue);
@@ -338,6 +369,7 @@ static void fill(struct rig *rig, const char *queue) {
     make_ended(rig, queue, &blob);
     make_waiting(rig, queue);
     make_running(rig, queue);
+    make_scheduled(rig, queue);
     (void)rig_submit_plain(rig, queue, "last");
     administrate(rig, queue);
     (void)put(rig, "content that nobody names");

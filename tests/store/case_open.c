@@ -115,11 +115,15 @@ static void test_newer(void) {
 }
 
 // Version 1 did not have the index of dedup keys by time, version 2 no outputs,
-// version 3 no tombstones.
+// version 3 no tombstones, version 4 no schedules.
+#define NO_SCHEDULES                                                                               \
+    "DROP TABLE schedules; DROP TABLE ledger; DROP TABLE ledger_counts; DROP TABLE "               \
+    "schedule_jobs; "
 static const char back_to_1[] =
-    "DROP TABLE tombstones; DROP TABLE outputs; DROP INDEX dedup_expiry;"
-    " PRAGMA user_version=1";
-static const char back_to_2[] = "DROP TABLE tombstones; DROP TABLE outputs; PRAGMA user_version=2";
+    NO_SCHEDULES "DROP TABLE tombstones; DROP TABLE outputs; DROP INDEX dedup_expiry;"
+                 " PRAGMA user_version=1";
+static const char back_to_2[] =
+    NO_SCHEDULES "DROP TABLE tombstones; DROP TABLE outputs; PRAGMA user_version=2";
 
 static void test_migration(void) {
     struct rig rig;

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "rig.h"
+#include "store/schedules.h"
 
 enum { JOBS = 24, BIG_JOBS = 30, BIG_PAYLOAD = 600000, TRIES = 6 };
 
@@ -59,6 +60,51 @@ static int insist(struct play *p, struct store_op *op, enum store_op_kind kind) 
     return r;
 }
 
+// Every fourth job is one of a schedule, and waits for the one before it.
+static bool is_scheduled(int i) {
+    return i % 4 == 1;
+}
+
+static void store_schedule(struct play *p) {
+    struct store_schedule_put_item item = {
+        .id = "s", .queue = "q", .revision = "r", .definition = "{}"};
+    struct store_schedule_put put = {.items = &item, .count = 1};
+    (void)insist(p, &put.op, STORE_SCHEDULE_PUT);
+    (void)EXPECT_EQ_INT(0, item.status);
+    store_op_finish(&put.op);
+}
+
+static void fire(struct play *p, int i, const struct job_spec *spec) {
+    char key[16];
+    (void)snprintf(key, sizeof key, "%d", i);
+    struct store_fire_item item = {.schedule = "s",
+                                   .queue = "q",
+                                   .row = {.revision = "r",
+                                           .key = key,
+                                           .verdict = SCHEDULE_QUEUED,
+                                           .count = 1,
+                                           .nominal_ms = i,
+                                           .last_ms = i,
+                                           .actual_ms = i},
+                                   .spec = spec,
+                                   .unfinished_max = -1};
+    struct store_fire fire = {.items = &item, .count = 1};
+    (void)insist(p, &fire.op, STORE_FIRE);
+    (void)EXPECT_TRUE(item.status == 0 || item.status == -EEXIST);
+    (void)EXPECT_TRUE(id_equal(&spec->id, &item.job));
+    store_op_finish(&fire.op);
+}
+
+static void check_schedule(struct play *p) {
+    struct store_schedule_list list = {.id = "s"};
+    if (EXPECT_EQ_INT(0, rig_run(&p->rig, &list.op, STORE_SCHEDULE_LIST))) {
+        (void)EXPECT_EQ_UINT(0, list.schedules[0].running);
+        (void)EXPECT_EQ_UINT(0, list.schedules[0].waiting);
+        (void)EXPECT_EQ_UINT((unsigned)(p->jobs + 2) / 4, list.schedules[0].times[SCHEDULE_QUEUED]);
+    }
+    store_op_finish(&list.op);
+}
+
 static void submit(struct play *p, int i) {
     struct job_spec spec = {.id = p->ids[i],
                             .queue = "q",
@@ -76,6 +122,12 @@ static void submit(struct play *p, int i) {
         spec.files = &file;
         spec.file_count = 1;
         store_op_finish(&put.op);
+    }
+    if (is_scheduled(i)) {
+        spec.schedule = "s";
+        fire(p, i, &spec);
+        note(p, 's', i);
+        return;
     }
     struct store_submit_item item = {.spec = &spec};
     struct store_submit s = {.items = &item, .count = 1};
@@ -192,6 +244,7 @@ static void forward(struct play *p) {
 
 static void play(struct play *p) {
     recover(p);
+    store_schedule(p);
     for (int i = 0; i < p->jobs; i++) {
         submit(p, i);
         if (i % 6 == 5) {
@@ -338,6 +391,7 @@ static void check_end(struct play *p) {
         (void)EXPECT_EQ_INT(JOB_QUEUED, rig_state(&p->rig, &p->kids[i]));
         check_outputs(p, i);
     }
+    check_schedule(p);
     struct store_filter f = rig_filter();
     f.type = "kid";
     (void)EXPECT_EQ_UINT(p->jobs, rig_list(&p->rig, f, 1000, NULL)->count);

@@ -57,6 +57,8 @@ static bool is_read(const struct store_op *op) {
     case STORE_KV_GET:
     case STORE_HOST_LIST:
     case STORE_AUDIT_LIST:
+    case STORE_SCHEDULE_LIST:
+    case STORE_LEDGER_LIST:
     case STORE_DEDUP_LIST: return true;
     default: return false;
     }

@@ -188,6 +188,9 @@ static void write_settings(const struct redis_store *s, const struct redis_claim
     redis_setting_number(&to, "in_front", plan->in_front);
     redis_setting_number(&to, "laden", may_be_laden(claim));
     redis_setting_number(&to, "tombstone", claim->job.tombstone_ms);
+    if (spec->schedule != NULL) {
+        redis_setting_text(&to, "schedule", redis_args_keep(a, spec->schedule));
+    }
     if (spec->dedup_key != NULL) {
         redis_setting_text(&to, "key", redis_args_keep(a, spec->dedup_key));
         redis_args_text(a, "ttl");
@@ -201,7 +204,8 @@ static void write_settings(const struct redis_store *s, const struct redis_claim
 static bool is_plain(const struct redis_claim *claim, const struct redis_commit_plan *plan) {
     const struct redis_job *job = &claim->job;
     return job_is_final(plan->to) && job->spec.priority == PRIORITY_NORMAL &&
-           !may_be_laden(claim) && job->tombstone_ms == 0 && job->spec.dedup_key == NULL;
+           !may_be_laden(claim) && job->tombstone_ms == 0 && job->spec.dedup_key == NULL &&
+           job->spec.schedule == NULL;
 }
 
 /* A job that was claimed as it was submitted, and ends without ado: all of its hash is known, and replaces the one that

@@ -8,6 +8,7 @@
  *     lists    once more, for queued jobs that were in none, where they are too long to be searched
  *     dedup    HSCAN ─▶ fsck_keys.lua
  *     outbox   parcels that cannot be read, and those that were set aside
+ *     schedules ─▶ fsck_schedules.lua
  *     counters ─▶ fsck_counts.lua
  *     contents ─▶ fsck_blobs.lua
  *
@@ -89,7 +90,7 @@ struct redis_fsck {
 /* A part of the walk: sends its next call, 1; or it is over, 0; or a negative errno. */
 typedef int fsck_part(struct redis_fsck *f);
 fsck_part redis_fsck_stamps, redis_fsck_places, redis_fsck_keys, redis_fsck_lists, redis_fsck_dedup,
-    redis_fsck_outbox, redis_fsck_counters, redis_fsck_blobs;
+    redis_fsck_outbox, redis_fsck_schedules, redis_fsck_counters, redis_fsck_blobs;
 
 /* Look at what waits: 1, as above. */
 int redis_fsck_look_at_jobs(struct redis_fsck *f);

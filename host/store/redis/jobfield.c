@@ -38,6 +38,7 @@ const struct jobfield jobfields[] = {
     FIELD("retry", TEXT, SPEC, spec.retry),
     FIELD("flow", TEXT, SPEC, spec.flow_id),
     FIELD("parent", ID, SPEC, spec.parent),
+    FIELD("schedule", TEXT, SPEC, spec.schedule),
     FIELD("nominal", I64, SPEC, spec.nominal_ms),
     FIELD("files", FILES, SPEC, spec.files),
 

@@ -101,8 +101,9 @@ void jobhash_diff(const struct redis_job *from, const struct redis_job *to, stru
 }
 
 int64_t jobhash_bytes(const struct job_spec *spec) {
-    const char *const texts[] = {spec->type,   spec->tenant,   spec->content_type, spec->dedup_key,
-                                 spec->labels, spec->callback, spec->retry,        spec->flow_id};
+    const char *const texts[] = {spec->type,      spec->tenant,  spec->content_type,
+                                 spec->dedup_key, spec->labels,  spec->callback,
+                                 spec->retry,     spec->flow_id, spec->schedule};
     size_t sum = REDIS_JOB_OVERHEAD + spec->payload.len;
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         sum += bytes_of(texts[i]).len;

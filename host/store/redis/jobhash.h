@@ -115,7 +115,7 @@ int jobhash_read_parcel(const struct redis_reply *fields, struct arena *a, struc
 void jobhash_view(const struct redis_job *job, struct store_job *ret);
 
 /* The bytes it counts for in BUDGET_JOBS as long as it is there: REDIS_JOB_OVERHEAD, its payload,
- * and the lengths of its values `type user contentType key labels callback retry flow files`, none
+ * and the lengths of its values `type user contentType key labels callback retry flow files schedule`, none
  * of which ever change. */
 int64_t jobhash_bytes(const struct job_spec *spec);
 

@@ -4,9 +4,10 @@
 #include "store/redis/ops.h"
 #include "store/redis/removed.h"
 #include "store/redis/roll.h"
+#include "store/redis/schedule.h"
 #include "store/redis/store_private.h"
 
-// Jobs and keys, some queues after the others; then key/values, then blobs. A part begins when the
+// Jobs and keys, some queues after the others; then key/values, then blobs, then ledgers. A part begins when the
 // one before it has answered, with what that left of the limit.
 enum { QUEUES_A_CALL = 10, JOBS_A_CALL = 100 };
 
@@ -29,9 +30,15 @@ static void note(struct store_sweep *op, size_t removed, bool more) {
     op->more = op->more || more;
 }
 
+static void swept_ledgers(struct redis_task *t, void *arg, size_t removed, bool more) {
+    (void)arg;
+    note(of_task(t), removed, more);
+}
+
 static void swept_blobs(struct redis_task *t, void *arg, size_t removed, bool more) {
     (void)arg;
     note(of_task(t), removed, more);
+    redis_schedule_sweep(t, swept_ledgers, NULL);
 }
 
 static void swept_kv(struct redis_task *t, void *arg, size_t removed, bool more) {

@@ -12,7 +12,10 @@ extern const struct redis_op_kind redis_host_lease, redis_queue_set;
 extern const struct redis_op_kind redis_blob_put, redis_blob_open, redis_blob_keep;
 extern const struct redis_op_kind redis_kv_get, redis_kv_claim;
 
+extern const struct redis_op_kind redis_schedule_put, redis_schedule_set, redis_fire;
+
 /* reading */
+extern const struct redis_op_kind redis_schedule_list, redis_ledger_list;
 extern const struct redis_op_kind redis_adopt;
 extern const struct redis_op_kind redis_get;
 extern const struct redis_op_kind redis_list;

@@ -27,11 +27,13 @@
     X(commit)                                                                                      \
     X(delivered)                                                                                   \
     X(due)                                                                                         \
+    X(fire)                                                                                        \
     X(forward)                                                                                     \
     X(fsck_blobs)                                                                                  \
     X(fsck_counts)                                                                                 \
     X(fsck_jobs)                                                                                   \
     X(fsck_keys)                                                                                   \
+    X(fsck_schedules)                                                                              \
     X(fsck_sides)                                                                                  \
     X(get)                                                                                         \
     X(jobs)                                                                                        \
@@ -39,6 +41,8 @@
     X(kv_get)                                                                                      \
     X(kv_sweep)                                                                                    \
     X(late)                                                                                        \
+    X(ledger)                                                                                      \
+    X(ledger_sweep)                                                                                \
     X(lease)                                                                                       \
     X(move)                                                                                        \
     X(narrow)                                                                                      \
@@ -49,6 +53,9 @@
     X(recover)                                                                                     \
     X(remove)                                                                                      \
     X(result)                                                                                      \
+    X(schedule_put)                                                                                \
+    X(schedule_set)                                                                                \
+    X(schedules)                                                                                   \
     X(start)                                                                                       \
     X(stats)                                                                                       \
     X(submit)                                                                                      \

@@ -37,11 +37,12 @@ int fsck_report(struct fsck *f, const char *code, const struct job_id *id, bool 
 int fsck_query(struct fsck *f, const char *sql, int (*each)(struct fsck *f, sqlite3_stmt *s));
 
 /* The parts: 0 or negative errno, words in the connection. */
-int fsck_rules(struct fsck *f);   /* fsck_rules.c: what SQL can say by itself           */
-int fsck_jobs(struct fsck *f);    /* fsck_jobs.c: every row, unpacked                   */
-int fsck_counts(struct fsck *f);  /* fsck_counts.c: counters and budgets                */
-int fsck_blobs(struct fsck *f);   /* fsck_blobs.c: references, rows and files of blobs  */
-int fsck_outbox(struct fsck *f);  /* fsck_jobs.c                                        */
-int fsck_running(struct fsck *f); /* fsck_running.c: rows that say RUNNING have a claim */
+int fsck_rules(struct fsck *f);     /* fsck_rules.c: what SQL can say by itself           */
+int fsck_jobs(struct fsck *f);      /* fsck_jobs.c: every row, unpacked                   */
+int fsck_counts(struct fsck *f);    /* fsck_counts.c: counters and budgets                */
+int fsck_blobs(struct fsck *f);     /* fsck_blobs.c: references, rows and files of blobs  */
+int fsck_outbox(struct fsck *f);    /* fsck_jobs.c                                        */
+int fsck_schedules(struct fsck *f); /* fsck_schedules.c: what waits for whom */
+int fsck_running(struct fsck *f);   /* fsck_running.c: rows that say RUNNING have a claim */
 
 #endif

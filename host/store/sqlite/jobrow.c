@@ -19,6 +19,7 @@ static const struct pack_field spec_fields[] = {
     {11, PACK_TEXT, SPEC(callback)},    {12, PACK_TEXT, SPEC(retry)},
     {13, PACK_TEXT, SPEC(flow_id)},     {14, PACK_ID, SPEC(parent)},
     {15, PACK_TIME, SPEC(nominal_ms)},  {18, PACK_TEXT, SPEC(tenant)},
+    {20, PACK_TEXT, SPEC(schedule)},
 };
 enum { SPEC_PAYLOAD_SIZE = 17, SPEC_TOMBSTONE = 19 }; // packed by hand, like FILES_ITEM
 

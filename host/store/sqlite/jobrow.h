@@ -27,7 +27,8 @@ enum {
     HAS_ATTEMPTS = 64,
     HAS_LOG = 128,
     HAS_OUTPUTS = 256,
-    HAS_TOMBSTONE = 512 /* in none of them yet: the id is remembered once the job is removed */
+    HAS_TOMBSTONE = 512, /* in none of them yet: the id is remembered once the job is removed */
+    HAS_SCHEDULE = 1024  /* it is of a schedule: in `schedule_jobs` until it ends */
 };
 
 enum {

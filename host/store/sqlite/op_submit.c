@@ -101,7 +101,8 @@ static uint32_t has_of(const struct store_submit_item *item) {
     const struct job_spec *spec = item->spec;
     return (spec->dedup_key != NULL ? HAS_DEDUP : 0u) | (spec->file_count > 0 ? HAS_FILES : 0u) |
            (spec->payload.len > JOBROW_PAYLOAD_MAX ? HAS_PAYLOAD : 0u) |
-           (item->tombstone_ms > 0 ? HAS_TOMBSTONE : 0u);
+           (item->tombstone_ms > 0 ? HAS_TOMBSTONE : 0u) |
+           (spec->schedule != NULL ? HAS_SCHEDULE : 0u);
 }
 
 static struct place place_of(const struct job_spec *spec, int64_t now_ms) {

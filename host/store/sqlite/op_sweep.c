@@ -88,15 +88,21 @@ static int sweep_blob(struct writer *w, int64_t now_ms) {
 static int (*const sweepers[])(struct writer *w, int64_t now_ms) = {
     sweep_job, sweep_dedup, sweep_kv, sweep_blob, sweep_tombstone};
 
+// Ledgers come last: what they may keep is the caller's to say.
+static int sweep_one(struct writer *w, const struct store_sweep *sweep, size_t kind) {
+    arena_reset(&w->scratch);
+    return kind < ARRAY_LEN(sweepers) ? sweepers[kind](w, sweep->op.now_ms)
+                                      : op_schedule_sweep(w, sweep);
+}
+
 int op_sweep(struct writer *w, struct store_op *op) {
     struct store_sweep *sweep = CONTAINER_OF(op, struct store_sweep, op);
     sweep->removed = 0;
     sweep->more = false;
-    for (size_t i = 0; i < ARRAY_LEN(sweepers); i++) {
+    for (size_t i = 0; i <= ARRAY_LEN(sweepers); i++) {
         int r = 1;
         while (r > 0 && sweep->removed < sweep->limit) {
-            arena_reset(&w->scratch);
-            r = sweepers[i](w, op->now_ms);
+            r = sweep_one(w, sweep, i);
             sweep->removed += r > 0;
         }
         if (r < 0) {

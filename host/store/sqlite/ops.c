@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "store/schedules.h"
 #include "store/sqlite/reader.h"
 #include "store/sqlite/writer.h"
 
@@ -44,6 +45,11 @@ static const struct ops_row rows[STORE_OP_KINDS] = {
     [STORE_AUDIT_LIST] = {OPS_SEARCHER, NULL, read_audit},
     [STORE_DEDUP_LIST] = {OPS_SEARCHER, NULL, read_dedup},
     [STORE_DEDUP_RELEASE] = {OPS_WRITER, op_dedup_release, NULL},
+    [STORE_SCHEDULE_PUT] = {OPS_WRITER, op_schedule_put, NULL},
+    [STORE_SCHEDULE_SET] = {OPS_WRITER, op_schedule_set, NULL},
+    [STORE_SCHEDULE_LIST] = {OPS_SEARCHER, NULL, read_schedules},
+    [STORE_FIRE] = {OPS_WRITER, op_fire, NULL},
+    [STORE_LEDGER_LIST] = {OPS_SEARCHER, NULL, read_ledger},
 };
 
 enum ops_thread ops_thread(const struct store_op *op) {
@@ -74,6 +80,8 @@ size_t ops_weight(const struct store_op *op) {
     case STORE_START: return ((const struct store_start *)whole)->count + 1;
     case STORE_MOVE: return ((const struct store_move *)whole)->count + 1;
     case STORE_REMOVE: return ((const struct store_remove *)whole)->count + 1;
+    case STORE_SCHEDULE_PUT: return ((const struct store_schedule_put *)whole)->count + 1;
+    case STORE_FIRE: return ((const struct store_fire *)whole)->count + 1;
     case STORE_BLOB_KEEP: return ((const struct store_blob_keep *)whole)->count + 1;
     case STORE_DUE: return ((const struct store_due *)whole)->limit + 1;
     case STORE_SWEEP: return ((const struct store_sweep *)whole)->limit + 1;

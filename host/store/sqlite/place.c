@@ -5,6 +5,7 @@
 #include "store/sqlite/blobrow.h"
 #include "store/sqlite/dedup.h"
 #include "store/sqlite/outputs.h"
+#include "store/sqlite/schedule_jobs.h"
 
 // Copies what the statement lends into the scratch arena.
 static int keep(struct writer *w, struct job_row *row) {
@@ -153,6 +154,9 @@ int place_move(struct writer *w, const struct job_row *row, const struct job_lif
     r = r < 0 ? r : writer_count(w, lane, row->priority, (int)row->state, (int)to.state);
     if (r == 0 && (row->has & HAS_DEDUP) != 0 && job_is_final(to.state)) {
         r = dedup_end(w, row, lane, to.state, now_ms);
+    }
+    if (r == 0 && (row->has & HAS_SCHEDULE) != 0) {
+        r = schedule_jobs_moved(w, row, lane, to.state, now_ms);
     }
     if (r == 0) {
         arrive(w, lane, row->priority, to, row->rid);

@@ -73,7 +73,33 @@ static int version_4(struct conn *c) {
                      "CREATE INDEX tombstones_expiry ON tombstones(expire_ms);");
 }
 
-static int (*const steps[])(struct conn *c) = {version_1, version_2, version_3, version_4};
+// Schedules. Of a ledger's row what is NULL or 0 takes no space; `last_ms` is NULL in rows that were
+// made by hand, which do not say where the schedule is.
+static int version_5(struct conn *c) {
+    return conn_exec(
+        c, "CREATE TABLE schedules(sid INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,"
+           " rows INTEGER NOT NULL DEFAULT 0, removed INTEGER, queue TEXT NOT NULL,"
+           " revision TEXT NOT NULL, stored_ms INTEGER NOT NULL, host TEXT, api INTEGER,"
+           " paused_ms INTEGER, paused_by TEXT, paused_why TEXT, resumed_ms INTEGER,"
+           " definition TEXT);"
+           "CREATE INDEX schedules_rows ON schedules(rows);"
+           "CREATE TABLE ledger(seq INTEGER PRIMARY KEY, sid INTEGER NOT NULL,"
+           " revision TEXT NOT NULL, key TEXT NOT NULL, verdict INTEGER NOT NULL,"
+           " nominal_ms INTEGER, last_ms INTEGER, count INTEGER, actual_ms INTEGER NOT NULL,"
+           " missed INTEGER, job BLOB, reason TEXT);"
+           "CREATE UNIQUE INDEX ledger_key ON ledger(sid, revision, key);"
+           "CREATE INDEX ledger_last ON ledger(sid, revision, last_ms);"
+           "CREATE INDEX ledger_sid ON ledger(sid);"
+           "CREATE INDEX ledger_age ON ledger(actual_ms);"
+           "CREATE TABLE ledger_counts(sid INTEGER, verdict INTEGER, times INTEGER NOT NULL,"
+           " PRIMARY KEY(sid, verdict)) WITHOUT ROWID;"
+           "CREATE TABLE schedule_jobs(seq INTEGER PRIMARY KEY, rid INTEGER NOT NULL UNIQUE,"
+           " schedule TEXT NOT NULL, queue INTEGER NOT NULL, waiting INTEGER NOT NULL);"
+           "CREATE INDEX schedule_jobs_of ON schedule_jobs(schedule, queue, waiting);");
+}
+
+static int (*const steps[])(struct conn *c) = {version_1, version_2, version_3, version_4,
+                                               version_5};
 _Static_assert(ARRAY_LEN(steps) == SCHEMA_VERSION, "one step a version");
 
 static int schema_read(struct conn *c, int64_t *ret_app, int64_t *ret_version, struct err *e) {

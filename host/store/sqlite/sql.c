@@ -7,6 +7,13 @@
     " WHERE "
 #define DEDUP_LIVE " AND (?3 IS NULL OR q.name = ?3) AND (d.expire_ms IS NULL OR d.expire_ms > ?4)"
 
+// Where a schedule is, by what was written at ?2 or before; the row that says so stays.
+#define LAST_OF                                                                                    \
+    "(SELECT max(m.last_ms) FROM ledger m INDEXED BY ledger_last WHERE m.sid = s.sid"              \
+    " AND m.revision = s.revision AND m.last_ms <= ?2) "
+#define NOT_NEEDED                                                                                 \
+    "(s.removed OR l.last_ms IS NULL OR l.revision <> s.revision OR l.last_ms IS NOT " LAST_OF ")"
+
 // SQLite uses a partial index only for a query whose WHERE repeats the index's; INDEXED BY makes a
 // mistake there an error at start instead of a slow query later.
 const char *const sql_text[SQL_COUNT] = {
@@ -144,6 +151,61 @@ const char *const sql_text[SQL_COUNT] = {
     [SQL_EXPIRED_KV] = "SELECT ns, key, kind, length(key) + ifnull(length(value), 0) FROM kv"
                        " INDEXED BY kv_expiry WHERE expire_ms > 0 AND expire_ms <= ?1"
                        " ORDER BY expire_ms LIMIT 1",
+
+    [SQL_SCHEDULE_GET] = "SELECT sid, removed, queue, revision, stored_ms, paused_ms, rows"
+                         " FROM schedules WHERE id=?1",
+    [SQL_SCHEDULE_PUT] =
+        "INSERT INTO schedules(id, queue, revision, stored_ms, host, api, definition)"
+        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+        " ON CONFLICT(id) DO UPDATE SET removed=NULL, queue=excluded.queue,"
+        " revision=excluded.revision, stored_ms=excluded.stored_ms, host=excluded.host,"
+        " api=excluded.api, definition=excluded.definition",
+    [SQL_SCHEDULE_REMOVE] = "UPDATE schedules SET removed=1, definition='', paused_ms=NULL,"
+                            " paused_by=NULL, paused_why=NULL, resumed_ms=NULL WHERE sid=?1",
+    [SQL_SCHEDULE_DEL] = "DELETE FROM schedules WHERE sid=?1 AND removed AND rows <= 0",
+    [SQL_SCHEDULE_PAUSE] = "UPDATE schedules SET paused_ms=?2, paused_by=?3, paused_why=?4"
+                           " WHERE sid=?1",
+    [SQL_SCHEDULE_RESUME] = "UPDATE schedules SET paused_ms=NULL, paused_by=NULL,"
+                            " paused_why=NULL, resumed_ms=?2 WHERE sid=?1",
+    [SQL_SCHEDULE_ROW_MORE] = "UPDATE schedules SET rows=rows+1 WHERE sid=?1",
+    [SQL_SCHEDULE_ROW_LESS] = "UPDATE schedules SET rows=rows-1 WHERE sid=?1",
+    [SQL_SCHEDULES] = "SELECT sid, id, queue, revision, stored_ms, host, api, paused_ms, paused_by,"
+                      " paused_why, resumed_ms, definition, " LAST_OF "FROM schedules s"
+                      " WHERE removed IS NULL AND id > ?1 AND (?3 IS NULL OR id = ?3) ORDER BY id",
+    [SQL_SCHEDULE_JOB_ADD] = "INSERT OR REPLACE INTO schedule_jobs(schedule, queue, rid, waiting)"
+                             " VALUES(?1, ?2, ?3, ?4)",
+    [SQL_SCHEDULE_JOB_GO] = "UPDATE schedule_jobs SET waiting=0 WHERE rid=?1",
+    [SQL_SCHEDULE_JOB_DEL] = "DELETE FROM schedule_jobs WHERE rid=?1",
+    [SQL_SCHEDULE_JOB_FIRST] = "SELECT rid FROM schedule_jobs INDEXED BY schedule_jobs_of"
+                               " WHERE schedule=?1 AND queue=?2 AND waiting=1 ORDER BY seq LIMIT 1",
+    [SQL_SCHEDULE_JOBS] = "SELECT rid FROM schedule_jobs INDEXED BY schedule_jobs_of"
+                          " WHERE schedule=?1 AND queue=?2 ORDER BY seq DESC",
+    [SQL_SCHEDULE_JOBS_COUNT] = "SELECT count(*), ifnull(sum(waiting), 0) FROM schedule_jobs"
+                                " INDEXED BY schedule_jobs_of WHERE schedule=?1 AND queue=?2",
+    [SQL_SCHEDULE_JOBS_NOW] =
+        "SELECT count(*), ifnull(sum(waiting), 0), (SELECT rid FROM schedule_jobs WHERE schedule=?1"
+        " AND queue=q.id AND waiting=0 ORDER BY seq DESC LIMIT 1) FROM queues q"
+        " JOIN schedule_jobs j ON j.schedule=?1 AND j.queue=q.id WHERE q.name=?2",
+    [SQL_LEDGER_ADD] = "INSERT INTO ledger(sid, revision, key, verdict, nominal_ms, last_ms, count,"
+                       " actual_ms, missed, job, reason)"
+                       " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+    [SQL_LEDGER_GET] = "SELECT verdict, job FROM ledger WHERE sid=?1 AND revision=?2 AND key=?3",
+    [SQL_LEDGER_DEL] = "DELETE FROM ledger WHERE seq=?1",
+    [SQL_LEDGER] = "SELECT seq, revision, key, verdict, nominal_ms, ifnull(last_ms, nominal_ms),"
+                   " count, actual_ms, missed, job, reason FROM ledger INDEXED BY ledger_sid"
+                   " WHERE sid=?1 AND seq < ?2 AND (?3 < 0 OR verdict = ?3) ORDER BY seq DESC",
+    [SQL_LEDGER_OLD] = "SELECT l.seq, l.sid FROM ledger l INDEXED BY ledger_age"
+                       " CROSS JOIN schedules s USING(sid)"
+                       " WHERE l.actual_ms <= ?1 AND " NOT_NEEDED " ORDER BY l.actual_ms LIMIT 1",
+    [SQL_LEDGER_MANY] = "SELECT l.seq, l.sid FROM schedules s INDEXED BY schedules_rows"
+                        " CROSS JOIN ledger l INDEXED BY ledger_sid ON l.sid = s.sid"
+                        " WHERE s.rows > ?3 AND l.actual_ms <= ?1 AND " NOT_NEEDED
+                        " ORDER BY s.rows, l.seq LIMIT 1",
+    [SQL_LEDGER_COUNT_ADD] = "INSERT INTO ledger_counts(sid, verdict, times) VALUES(?1, ?2, ?3)"
+                             " ON CONFLICT(sid, verdict) DO UPDATE SET"
+                             " times = times + excluded.times",
+    [SQL_LEDGER_COUNTS] = "SELECT verdict, times FROM ledger_counts WHERE sid=?1",
+    [SQL_LEDGER_COUNTS_DEL] = "DELETE FROM ledger_counts WHERE sid=?1",
 
     [SQL_HOST_PUT] = "INSERT INTO hosts(nonce, name, version, pid, started_ms, seen_ms,"
                      " lease_end_ms) VALUES(?1, ?2, ?3, ?4, ?5, ?5, ?6)"

@@ -17,7 +17,7 @@ local STALE, ODD = -3, -4 -- op_commit.c knows these
 --   type      if it does not end       in_front  1
 --   priority  if not normal            laden     1 = something may hang on it, else surely nothing
 --   key       dedup key                ttl       how long that outlives a success, ms
---   tombstone ms
+--   tombstone ms                       schedule  whose it is
 local FORM_WHOLE, FORM_FULL = '0', '2'
 local last_head
 local function take_commit_head()
@@ -118,7 +118,7 @@ if at > count then -- mostly all are: the rest of this script is not for them
     return answer(reply)
 end
 
--- use: ending insert (dedup weigh meet) kv kv_write effects
+-- use: ending insert schedule (dedup weigh meet) kv kv_write effects
 -- What commit() takes, behind its head.
 local function take_commit(of)
     local own = argument
@@ -207,6 +207,7 @@ local function go(it, key, has)
     else
         conclude(it.id, ends_of(q, it.to, it.at))
         finish_job(q, it.id, it.to, it.at, it.key, tonumber(it.ttl), it.tombstone, has)
+        end_scheduled(q, it.id, it.schedule)
     end
 end
 

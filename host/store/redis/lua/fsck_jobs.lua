@@ -1,4 +1,4 @@
--- use: queue claim place
+-- use: queue claim place schedule
 -- FSCK: is each of some jobs in the place of its state and in no other, does it expire only when it
 -- may, and is what hangs on it there? A script sees no half of a change, so what it finds is so.
 --   ARGV   mend (1, 0); the number of items; items: queue, id, how it was met: 'list' (once, in one of
@@ -258,6 +258,17 @@ local function check_gone(q, id, met)
     end
 end
 
+-- Its schedule knows of a job until that is over.
+local function check_schedule(q, id, job)
+    if FINAL[job.status] or redis.call('ZSCORE', unfinished_of(q, job.schedule), id) then
+        return
+    end
+    if mend then
+        add_unfinished(q, job.schedule, id, job.status == 'parked' and job.parked == 'schedule')
+    end
+    report('schedule_job_missing', 'its schedule does not know that it is not over', mend)
+end
+
 local function check_job(q, id, job, met)
     if job.status == 'queued' then
         check_queued(q, id, job, met)
@@ -271,6 +282,9 @@ local function check_job(q, id, job, met)
     check_ttl(q, id, job)
     check_index(q, id)
     check_hanging(q, id, job)
+    if job.schedule then
+        check_schedule(q, id, job)
+    end
 end
 
 local reply = {}

@@ -1,4 +1,4 @@
--- use: queue claim place ending
+-- use: queue claim place ending schedule
 -- MOVE: jobs that C has read and decided upon, if they are as it read them.
 --   ARGV   the number of items; items: queue, id, and one of
 --            ask   how long it is kept then (ms): a running job is asked to end
@@ -37,7 +37,7 @@ end
 
 local function move(q, id)
     local it, key = take_move(), q.job .. id
-    local has = redis.call('HMGET', key, 'status', 'rev', 'tombstone', 'claim')
+    local has = redis.call('HMGET', key, 'status', 'rev', 'tombstone', 'claim', 'schedule')
     if has[1] ~= it.from or revision(has[2], has[4]) ~= it.rev then
         return 0
     end
@@ -53,11 +53,15 @@ local function move(q, id)
     enter(q, id, it.to, it.type, it.priority, it.at)
     if FINAL[it.to] then
         finish_job(q, id, it.to, it.at, it.key, 0, has[3])
+        end_scheduled(q, id, has[5])
     elseif FINAL[it.from] then
         set_ttl(q, id, 0)
         if it.key ~= '' and not holder_of(q, it.key) then
             hold_key(q, id, it.key)
         end
+    end
+    if has[5] and not FINAL[it.to] and (FINAL[it.from] or (it.from == 'parked' and it.to ~= 'parked')) then
+        add_unfinished(q, has[5], id, false) -- it was revived, or waits no more
     end
     return 1
 end

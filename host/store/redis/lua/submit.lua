@@ -50,7 +50,7 @@ if plain and fresh then -- mostly all are: the rest of this script is not for th
     return answer()
 end
 
--- use: claim dedup weigh meet
+-- use: claim dedup weigh schedule meet
 while at <= #heads do
     local of, last = heads[at], last_like(at)
     if of.plain and fresh then

@@ -106,8 +106,11 @@ local function insert_new(it, room, leaves)
         return FULL
     end
     local due = it.due and it.due > now and it.due
-    local status = due and 'scheduled' or 'queued'
+    local status = due and 'scheduled' or it.behind and 'parked' or 'queued'
     write_job(it, status)
+    if it.behind then -- fire.lua: an earlier job of its schedule
+        redis.call('HSET', q.job .. it.id, 'parked', 'schedule', 'waitKey', it.behind)
+    end
     if due then
         redis.call('HSET', q.job .. it.id, 'dueAt', text_of(due))
     end

@@ -34,7 +34,8 @@ end
 -- One that has not begun ends: store/replaced.h has the same words.
 local function end_replaced(it, id)
     local q, job = it.q, it.q.job .. id
-    local is = redis.call('HMGET', job, 'status', 'type', 'priority', 'key', 'tombstone', 'rev', 'claim')
+    local is = redis.call('HMGET', job, 'status', 'type', 'priority', 'key', 'tombstone', 'rev', 'claim',
+                          'schedule')
     redis.call('HDEL', job, 'dueAt', 'parked', 'waitKey', 'errorScope')
     redis.call('HSET', job, 'status', 'cancelled', 'rev', (tonumber(is[6]) or 1) + 1, 'claim', is[7] or NO_CLAIM,
                'duplicateOf', it.id, 'updatedAt', text_of(now), 'errorClass', 'permanent', 'errorCode', 'replaced',
@@ -45,6 +46,7 @@ local function end_replaced(it, id)
     take_out(q, id, is[1], is[2], is[3])
     enter(q, id, 'cancelled', is[2], is[3], it.keep_ms)
     finish_job(q, id, 'cancelled', it.keep_ms, is[4], 0, is[5])
+    end_scheduled(q, id, is[8])
     q.waited = q.waited and q.waited - 1
 end
 

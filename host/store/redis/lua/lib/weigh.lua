@@ -1,6 +1,6 @@
 -- What a job counts for in the budget.
 -- What jobhash_bytes() of jobhash.c counts, besides the payload and what each job costs.
-local COUNTED = {'type', 'user', 'contentType', 'key', 'labels', 'callback', 'retry', 'flow', 'files'}
+local COUNTED = {'type', 'user', 'contentType', 'key', 'labels', 'callback', 'retry', 'flow', 'files', 'schedule'}
 
 local function fields_of(key)
     local flat, map = redis.call('HGETALL', key), {}

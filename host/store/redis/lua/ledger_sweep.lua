@@ -1,0 +1,55 @@
+-- use: queue schedules
+-- Part of SWEEP: rows of ledgers.
+--   ARGV   how many at most; of each schedule so many stay (0 = any number); for so long (ms, 0 = for ever); rows
+--          younger than that stay (ms); the cursor of HSCAN
+--   reply  how many went; 1 = there is more; the cursor to go on from
+local SCHEDULES = 50
+local limit, rows, keep_ms, window_ms, cursor = take_number(), take_number(), take_number(), take_number(), take()
+local removed, more = 0, 0
+local old = keep_ms > 0 and now - math.max(keep_ms, window_ms)
+local young = now - window_ms
+
+local function fields_of(row)
+    local map = {}
+    for i = 1, #row[2], 2 do
+        map[row[2][i]] = row[2][i + 1]
+    end
+    return map
+end
+
+local function delete(s, id, row, map)
+    redis.call('XDEL', s .. 'ledger:' .. id, row[1])
+    redis.call('HDEL', s .. 'fired:' .. id, (map.revision or '') .. ' ' .. (map.key or ''))
+    redis.call('ZREM', s .. 'times:' .. id, row[1])
+    removed = removed + 1
+end
+
+local function sweep(id)
+    local s = find_schedule(id)
+    local ledger = s .. 'ledger:' .. id
+    local gone = redis.call('HEXISTS', s .. 'schedule:' .. id, 'removed') == 1
+    local kept = not gone and last_of(s, id)
+    local count = redis.call('XLEN', ledger)
+    for _, row in ipairs(redis.call('XRANGE', ledger, '-', '+', 'COUNT', limit + 2)) do
+        local map = fields_of(row)
+        local actual = tonumber(map.actual) or 0
+        local goes = (old and actual <= old) or (rows > 0 and count > rows and actual <= young)
+        if row[1] ~= kept and not goes then
+            break
+        elseif row[1] ~= kept then
+            if removed == limit then
+                more = 1
+                break
+            end
+            delete(s, id, row, map)
+            count = count - 1
+        end
+    end
+    forget_schedule(s, id)
+end
+
+local scan = redis.call('HSCAN', 'jh:schedules', cursor, 'COUNT', SCHEDULES)
+for i = 1, #scan[2], 2 do
+    sweep(scan[2][i])
+end
+return {removed, more, scan[1]}

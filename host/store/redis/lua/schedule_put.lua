@@ -1,0 +1,76 @@
+-- use: queue schedules
+-- SCHEDULE_PUT: definitions. Repeating it changes nothing.
+--   ARGV   how many schedules there may be; the number of items; items: id, queue, revision, definition, by,
+--          1 = it came by the API, 1 = remove
+--   reply  for each {what (below), when its revision was stored}
+local SAME, CHANGED, ABSENT, FULL = 0, 1, 2, 3 -- op_schedule.c knows these
+local most = take_number()
+
+local function remove(id, s)
+    local key = s and s .. 'schedule:' .. id
+    if not s or redis.call('HEXISTS', key, 'removed') == 1 then
+        return {ABSENT, '0'}
+    end
+    redis.call('HSET', key, 'removed', '1')
+    redis.call('HDEL', key, 'definition', 'paused', 'pausedBy', 'pausedWhy', 'resumed')
+    forget_schedule(s, id)
+    return {CHANGED, '0'}
+end
+
+-- All but its unfinished jobs, which stay where they are.
+local function move(id, from, to)
+    for _, part in ipairs(PARTS) do
+        if redis.call('EXISTS', from .. part .. id) == 1 then
+            redis.call('RENAME', from .. part .. id, to .. part .. id)
+        end
+    end
+end
+
+local function store(id, queue, revision, definition, by, api)
+    local was, _, before = find_schedule(id)
+    local s = structures_of(queue)
+    local has = was and redis.call('HMGET', was .. 'schedule:' .. id, 'revision', 'stored', 'removed') or {}
+    if before == queue and has[1] == revision and not has[3] then
+        return {SAME, has[2]}
+    elseif not was and redis.call('HLEN', 'jh:schedules') >= most then
+        return {FULL, '0'}
+    end
+    if was and before ~= queue then
+        move(id, was, s)
+    end
+    local key = s .. 'schedule:' .. id
+    redis.call('HDEL', key, 'removed', 'by', 'api')
+    redis.call('HSET', key, 'revision', revision, 'stored', text_of(now), 'definition', definition)
+    if by ~= '' then
+        redis.call('HSET', key, 'by', by)
+    end
+    if api == '1' then
+        redis.call('HSET', key, 'api', '1')
+    end
+    if has[1] ~= revision then
+        redis.call('DEL', s .. 'times:' .. id)
+        -- what it had when this revision was stored before
+        for _, row in ipairs(redis.call('XRANGE', s .. 'ledger:' .. id, '-', '+')) do
+            local fields = {}
+            for i = 1, #row[2], 2 do
+                fields[row[2][i]] = row[2][i + 1]
+            end
+            if fields.revision == revision and fields.last then
+                redis.call('ZADD', s .. 'times:' .. id, fields.last, row[1])
+            end
+        end
+    end
+    redis.call('HSET', 'jh:schedules', id, queue)
+    return {CHANGED, text_of(now)}
+end
+
+local reply = {}
+for i = 1, take_number() do
+    local id, queue, revision, definition, by, api = take(), take(), take(), take(), take(), take()
+    if take() == '1' then
+        reply[i] = remove(id, (find_schedule(id)))
+    else
+        reply[i] = store(id, queue, revision, definition, by, api)
+    end
+end
+return reply
