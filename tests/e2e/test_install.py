@@ -72,7 +72,7 @@ def test_another_version_is_installed_meanwhile(make_host, folder, monkeypatch):
     os.rename(os.path.join(folder, "next"), os.path.join(folder, "jobhost-worker"))
     old = host.workers()[0]
     os.kill(old, signal.SIGKILL)
-    wait_until(lambda: host.workers() and host.workers()[0] != old, build.PATIENCE_S, "another worker")
+    wait_until(lambda: [pid for pid in host.workers() if pid != old], build.PATIENCE_S, "another worker")
     assert host.wait_job(host.submit("chaos.echo", {}))["state"] == "succeeded"
     with open(f"/proc/{host.workers()[0]}/comm", encoding="ascii") as name:
         assert name.read() == "jobhost-worker\n"
