@@ -49,6 +49,11 @@ int store_schedule_check_fire(const struct store_fire_item *item) {
     return ok ? 0 : -EINVAL;
 }
 
+bool store_schedule_same_series(const char *revision, const char *other) {
+    size_t len = strcspn(revision, ".");
+    return revision[len] == '.' && strncmp(revision, other, len + 1) == 0;
+}
+
 const char *store_fire_refusal(int status) {
     switch (status) {
     case -EDQUOT: return "the store has no room for it";

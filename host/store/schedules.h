@@ -30,7 +30,8 @@ enum {
 
 /* What the store needs not know of a schedule stands in `definition`, which it only keeps. A PUT of the
  * stored revision and queue changes nothing. Any other one replaces what is stored, begins now, and has
- * no place in the ledger yet; its pause and its rows stay. */
+ * no place in the ledger yet; its pause and its rows stay. A revision may be SERIES.EDITION: another
+ * edition of the stored series begins where that one was, so that nothing is left out or done twice. */
 struct store_schedule_put_item {
     const char *id;
     const char *queue;      /* the target of its jobs                                           */
@@ -42,7 +43,7 @@ struct store_schedule_put_item {
     /* answers: 0; -EINVAL (a limit above); -EDQUOT (STORE_SCHEDULES_MAX); -ENOENT (remove) */
     int status;
     bool changed;
-    int64_t stored_ms; /* of the revision */
+    int64_t stored_ms; /* of the revision: its times are later than that */
 };
 struct store_schedule_put {
     struct store_op op;
@@ -149,5 +150,7 @@ const char *store_fire_refusal(int status);
 /* 0 or -EINVAL: the limits above. */
 int store_schedule_check_put(const struct store_schedule_put_item *item);
 int store_schedule_check_fire(const struct store_fire_item *item);
+/* Are these two editions of one series? */
+bool store_schedule_same_series(const char *revision, const char *other);
 
 #endif

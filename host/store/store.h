@@ -857,6 +857,9 @@ struct store_events {
     void (*lease)(void *arg, int64_t end_ms);
     /* Something waits to be forwarded (STORE_FORWARD). */
     void (*outbox)(void *arg);
+    /* A schedule (schedules.h) was stored, removed, paused or resumed, by way of any host; NULL: any of them may
+     * have been. `id` is borrowed. */
+    void (*schedule)(void *arg, const char *id);
     /* An operation has its answer: for counting, just before done(). Optional. */
     void (*answered)(void *arg, const struct store_op *op);
     void *arg;

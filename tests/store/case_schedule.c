@@ -342,6 +342,55 @@ static void test_stale(void) {
     rig_finish(&rig);
 }
 
+// The revision "a.1" has fired `at`, and is replaced by `revision` 100 s later: what that begins after.
+static int64_t begin_of(const char *revision, int64_t at) {
+    struct rig rig;
+    rig_start(&rig);
+    put(&rig, "s", "a.1");
+    struct job_spec spec = spec_of(&rig);
+    struct store_fire_item item = fire_of(&spec, at, "k", SCHEDULE_FIRE);
+    item.row.revision = "a.1";
+    EXPECT_EQ_INT(0, fire_item(&rig, &item));
+    rig.now += 100000;
+    struct store_schedule_put_item next = put(&rig, "s", revision);
+    EXPECT_TRUE(next.changed);
+    EXPECT_EQ_INT(next.stored_ms, get(&rig, "s")->stored_ms);
+    item.row.revision = revision;
+    item.row.key = "l";
+    EXPECT_EQ_INT(-EADDRINUSE, fire_item(&rig, &item)); // it is the one that fires now
+    int64_t begin = next.stored_ms - rig.now;
+    rig_finish(&rig);
+    return begin;
+}
+
+static void test_series(void) {
+    struct rig rig;
+    rig_start(&rig);
+    int64_t now = rig.now / 1000;
+    rig_finish(&rig);
+    EXPECT_EQ_INT(0, begin_of("b.1", now + 60));
+    EXPECT_EQ_INT(0, begin_of("a", now + 60));
+    EXPECT_EQ_INT(-40000 - rig.now % 1000, begin_of("a.2", now + 60)); // where it is
+    EXPECT_EQ_INT(-100000, begin_of("a.2", now - 60));                 // not before it was stored
+    EXPECT_EQ_INT(-100000, begin_of("a.2", now + 200000)); // a wrong clock's row holds nothing up
+}
+
+// A series that was removed meanwhile begins anew.
+static void test_series_removed(void) {
+    struct rig rig;
+    rig_start(&rig);
+    (void)put(&rig, "s", "a.1");
+    struct store_fire_item row = fire_of(NULL, 60, "60", SCHEDULE_SKIPPED_PAUSED);
+    row.row.revision = "a.1";
+    EXPECT_EQ_INT(0, fire_item(&rig, &row));
+    struct store_schedule_put_item gone = put_of("s", "a.1");
+    gone.remove = true;
+    EXPECT_EQ_INT(0, put_item(&rig, gone).status);
+    rig.now += 5000;
+    EXPECT_EQ_INT(rig.now, put(&rig, "s", "a.2").stored_ms);
+    rig_finish(&rig);
+}
+
 static void test_fire_limits(void) {
     static char key[SCHEDULE_KEY_MAX + 2], reason[JOB_MESSAGE_MAX + 2];
     struct rig rig;
@@ -889,6 +938,8 @@ CASES(schedule, ON_ALL, {"a definition is stored, and replaced by another revisi
       {"a schedule is paused and resumed", test_pause}, {"a schedule is removed", test_remove},
       {"a schedule moves to another queue", test_another_queue}, {"a time fires once", test_fire},
       {"another revision than the stored one does not fire", test_stale},
+      {"another edition goes on where its series was", test_series},
+      {"what was removed does not go on", test_series_removed},
       {"limits of a row", test_fire_limits}, {"a job that is refused has a row", test_refused},
       {"no more unfinished jobs than the caller knows of", test_unfinished},
       {"jobs of a schedule wait in line", test_waits},
@@ -900,5 +951,40 @@ CASES(schedule, ON_ALL, {"a definition is stored, and replaced by another revisi
       {"rows that are far ahead", test_ahead}, {"ledgers are swept", test_sweep},
       {"two fire the same thousand times at once", test_two_at_once});
 CASES(schedule_file, ON_FILE, {"fsck mends what schedules know of their jobs", test_damages});
+// What one host does to schedules the others hear; of what they miss they hear by the beat that something was.
+static void test_told(void) {
+    struct rig a, b;
+    rig_start(&a);
+    rig_start_beside(&b, &a);
+    (void)rig_stats(&a);
+    EXPECT_EQ_INT(0, rig_beat(&a));
+    EXPECT_EQ_INT(0, rig_beat(&b));
+    RIG_AWAIT(&a, rig_listeners() == 2);
+    rig_forget(&b);
+    (void)put(&a, "s", "r1");
+    RIG_AWAIT(&a, strcmp("s", b.schedule) == 0);
+    (void)put(&a, "s", "r1"); // nothing new
+    EXPECT_EQ_INT(0, set(&a, "s", true));
+    EXPECT_EQ_INT(0, set(&a, "s", true));
+    RIG_AWAIT(&a, b.schedule_events >= 2);
+    (void)put(&a, "last", "r1");
+    RIG_AWAIT(&a, strcmp("last", b.schedule) == 0);
+    EXPECT_EQ_UINT(3, b.schedule_events);
+    EXPECT_EQ_INT(0, rig_beat(&b));
+    EXPECT_EQ_UINT(3, b.schedule_events); // all of it was told
+    (void)rig_redis("INCR jh:schedules:changed");
+    EXPECT_EQ_INT(0, rig_beat(&b));
+    EXPECT_EQ_STR("*", b.schedule);
+    EXPECT_EQ_UINT(4, b.schedule_events);
+    EXPECT_EQ_INT(0, rig_beat(&b));
+    EXPECT_EQ_UINT(4, b.schedule_events);
+    (void)put(&a, "s", "r2"); // the message is the one after what the beat has said
+    RIG_AWAIT(&a, b.schedule_events == 5);
+    EXPECT_EQ_STR("s", b.schedule);
+    rig_finish(&b);
+    rig_finish(&a);
+}
+
 CASES(schedule_shared, ON_SHARED, {"fsck mends keys of schedules", test_key_damages},
+      {"changes of schedules are told to all hosts", test_told},
       {"a schedule's life is cut at each command", test_cut});

@@ -46,6 +46,12 @@ static void on_fenced(void *arg, const struct job_id *id) {
     add_id(&((struct rig *)arg)->fenced, id);
 }
 
+static void on_schedule(void *arg, const char *id) {
+    struct rig *rig = arg;
+    rig->schedule_events++;
+    (void)snprintf(rig->schedule, sizeof rig->schedule, "%s", id == NULL ? "*" : id);
+}
+
 static void on_paused(void *arg, const struct store_queue_stats *queue) {
     struct rig *rig = arg;
     rig->paused_events++;
@@ -117,6 +123,7 @@ int rig_open(struct rig *rig) {
                                   .ask = on_ask,
                                   .fenced = on_fenced,
                                   .paused = on_paused,
+                                  .schedule = on_schedule,
                                   .lease = on_lease,
                                   .arg = rig};
     rig->err = (struct err){.code = 0};
@@ -253,6 +260,8 @@ void rig_forget(struct rig *rig) {
     rig->health_events = 0;
     rig->paused_events = 0;
     rig->paused[0] = '\0';
+    rig->schedule_events = 0;
+    rig->schedule[0] = '\0';
     rig->asked.count = 0;
     rig->fenced.count = 0;
     rig->lease_end = 0;

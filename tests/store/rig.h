@@ -29,7 +29,7 @@ struct redis_proxy;
 struct redis_server;
 struct rig_op;
 
-enum { RIG_LANES_MAX = 64, RIG_IDS_MAX = 64 };
+enum { RIG_LANES_MAX = 64, RIG_IDS_MAX = 64, RIG_SCHEDULE_MAX = 200 };
 
 struct rig_ids {
     struct job_id ids[RIG_IDS_MAX];
@@ -59,6 +59,8 @@ struct rig {
     struct rig_ids asked, fenced;
     char paused[200]; /* "QUEUE paused by WHO: WHY", or "QUEUE resumed by ..." */
     unsigned paused_events;
+    char schedule[RIG_SCHEDULE_MAX]; /* that changed last; "*": any of them may have */
+    unsigned schedule_events;
     int64_t lease_end;
     struct err err; /* of the last rig_open() */
 };

@@ -102,6 +102,21 @@ void redis_news_lease(struct redis_store *s, int64_t server_ms) {
     }
 }
 
+void redis_news_schedule(struct redis_store *s, const char *id, int64_t changes) {
+    int64_t known = s->news.changes;
+    bool missed = known >= 0 && changes > known + (id != NULL);
+    s->news.changes = changes > known ? changes : known;
+    if (s->events.schedule != NULL && (missed || id != NULL)) {
+        s->events.schedule(s->events.arg, missed ? NULL : id);
+    }
+}
+
+void redis_news_changes(struct redis_store *s, const struct redis_reply *changes) {
+    int64_t n = 0; // '' is none
+    (void)redis_reply_integer(changes, &n);
+    redis_news_schedule(s, NULL, n);
+}
+
 // What all queues together say.
 struct sum {
     int64_t due_ms, lease_ms; /* 0 = none */
@@ -205,6 +220,7 @@ static void on_news(struct redis_request *rq, const struct redis_reply *reply, i
     (void)e; // the next beat says what this one could not
     if (r == 0 && !l->store->closing) {
         (void)redis_news_read(l->store, l->queues, l->count, redis_reply_at(reply, 4));
+        redis_news_changes(l->store, redis_reply_at(reply, 6));
     }
     look_end(l);
 }
@@ -290,6 +306,7 @@ void redis_news_look(struct redis_store *s) {
 }
 
 void redis_news_init(struct redis_store *s) {
+    s->news.changes = -1;
     timer_init(&s->news.pause, on_pause_over, s);
 }
 

@@ -26,6 +26,7 @@ struct redis_news {
     bool looking;       /* at all queues; */
     bool look_again;    /* when that is over                           */
     int64_t looked_ms;  /* mono; when the last look ended, 0 = none    */
+    int64_t changes;    /* of schedules, as far as they were told; -1 = not known */
     struct timer pause; /* until the next look may begin               */
 };
 
@@ -70,6 +71,12 @@ void redis_news_lease(struct redis_store *s, int64_t server_ms);
 void redis_news_outbox(struct redis_store *s);
 /* A job of ours was asked to end: an event the first time. */
 void redis_news_asked(struct redis_store *s, const struct job_id *id);
+
+/* The n-th change of a schedule is that of `id`; NULL: there were so many. What was missed makes the
+ * event that says that any may have changed. */
+void redis_news_schedule(struct redis_store *s, const char *id, int64_t changes);
+/* The same, as lua/lease.lua says it. */
+void redis_news_changes(struct redis_store *s, const struct redis_reply *changes);
 
 /* A claim turned out to be over: it ends, with an event. While a commit of it is under way nothing
  * happens: that one's answer says the same. */

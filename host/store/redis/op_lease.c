@@ -92,6 +92,9 @@ static void on_reply(struct redis_request *rq, const struct redis_reply *reply, 
             r = err_set(&odd, -EPROTO, "%s: a script answered something else", s->cmd.where);
             e = &odd;
         }
+        if (last) {
+            redis_news_changes(s, redis_reply_at(reply, 6));
+        }
     }
     b->at += b->asked;
     if (r == 0 && last && redis_learn_is_behind(s, redis_reply_at(reply, 5))) {

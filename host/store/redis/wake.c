@@ -104,13 +104,22 @@ static void take_outbox(struct redis_store *s, const struct message *m) {
     redis_news_outbox(s);
 }
 
+static void take_schedule(struct redis_store *s, const struct message *m) {
+    int64_t change;
+    if (number_of(m->words[3], &change)) {
+        redis_news_schedule(s, m->words[2], change);
+    }
+}
+
 static const struct {
     char name;
     unsigned words;
     void (*take)(struct redis_store *s, const struct message *m);
+    bool any_queue; /* also one that this host does not know */
 } kinds[] = {
-    {'r', 3, take_ready}, {'d', 3, take_due},   {'c', 3, take_ask},
-    {'p', 2, take_pause}, {'l', 3, take_lease}, {'o', 2, take_outbox},
+    {'r', 3, take_ready, false},   {'d', 3, take_due, false},   {'c', 3, take_ask, false},
+    {'p', 2, take_pause, false},   {'l', 3, take_lease, false}, {'o', 2, take_outbox, false},
+    {'s', 4, take_schedule, true},
 };
 
 // The number of its words; 0: it is none of ours.
@@ -151,7 +160,7 @@ void redis_wake_message(struct redis_store *s, struct bytes text) {
         return;
     }
     m.queue = redis_queues_find(&s->queues, m.words[1]);
-    if (m.queue == NULL) {
+    if (m.queue == NULL && !kinds[kind].any_queue) {
         redis_news_look(s); // another host has made it
     } else {
         kinds[kind].take(s, &m);

@@ -7,6 +7,7 @@
  *     p <queue>             a pause began or ended
  *     l <queue> <ms>        a host claimed while no job ran: the end of its leases, by the server's clock
  *     o <queue>             something is in the outbox
+ *     s <queue> <id> <n>    a schedule was stored, removed, paused or resumed: the n-th such change
  *
  * One more word is who it comes from: our own are no news, the answers of our operations told it.
  *

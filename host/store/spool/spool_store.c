@@ -241,6 +241,11 @@ static void main_paused(void *arg, const struct store_queue_stats *queue) {
     host->paused(host->arg, queue);
 }
 
+static void main_schedule(void *arg, const char *id) {
+    const struct store_events *host = &((struct spool_store *)arg)->events;
+    host->schedule(host->arg, id);
+}
+
 static void main_lease(void *arg, int64_t end_ms) {
     const struct store_events *host = &((struct spool_store *)arg)->events;
     host->lease(host->arg, end_ms);
@@ -369,7 +374,7 @@ static int open_disk(struct spool_store *s, const struct store_config *config, s
                              : 0;
 }
 
-_Static_assert(sizeof(struct store_events) == 10 * sizeof(void *), "a new event is passed on");
+_Static_assert(sizeof(struct store_events) == 11 * sizeof(void *), "a new event is passed on");
 
 static int open_main(struct spool_store *s, const struct store_config *config, struct err *e) {
     struct store_config behind = *config;
@@ -381,6 +386,7 @@ static int open_main(struct spool_store *s, const struct store_config *config, s
                                   .paused = s->events.paused == NULL ? NULL : main_paused,
                                   .lease = s->events.lease == NULL ? NULL : main_lease,
                                   .outbox = s->events.outbox == NULL ? NULL : main_outbox,
+                                  .schedule = s->events.schedule == NULL ? NULL : main_schedule,
                                   .answered = s->events.answered == NULL ? NULL : main_answered,
                                   .arg = s};
     behind.fallback = NULL;

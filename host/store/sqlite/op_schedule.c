@@ -64,9 +64,30 @@ static int is_room(struct writer *w, bool there) {
     return r < 0 ? r : count < STORE_SCHEDULES_MAX;
 }
 
-static int store_one(struct writer *w, struct store_schedule_put_item *item, bool there,
-                     int64_t now_ms) {
-    int r = is_room(w, there);
+// What a new revision begins after: where the series was, if it is one of the same.
+static int begin_of(struct writer *w, const struct store_schedule_put_item *item,
+                    const struct schedule_row *row, int64_t now_ms, int64_t *ret) {
+    *ret = now_ms;
+    if (row->removed || !store_schedule_same_series(row->revision, item->revision)) {
+        return 0;
+    }
+    sqlite3_stmt *s = conn_stmt(&w->conn, SQL_SCHEDULE_LAST);
+    bind_int(s, 1, row->sid);
+    bind_int(s, 2, now_ms + SCHEDULE_AHEAD_MS);
+    int r = conn_next(&w->conn, SQL_SCHEDULE_LAST);
+    if (r > 0) {
+        int64_t last = sqlite3_column_int64(s, 0); // 0 without one
+        *ret = last > row->stored_ms ? last : row->stored_ms;
+        conn_reset(&w->conn, SQL_SCHEDULE_LAST);
+    }
+    return r < 0 ? r : 0;
+}
+
+static int store_one(struct writer *w, struct store_schedule_put_item *item,
+                     const struct schedule_row *row, bool there, int64_t now_ms) {
+    int64_t begin = now_ms;
+    int r = there ? begin_of(w, item, row, now_ms, &begin) : 0;
+    r = r < 0 ? r : is_room(w, there);
     if (r <= 0) {
         item->status = r == 0 ? -EDQUOT : 0;
         return r;
@@ -75,12 +96,12 @@ static int store_one(struct writer *w, struct store_schedule_put_item *item, boo
     bind_text(s, 1, item->id);
     bind_text(s, 2, item->queue);
     bind_text(s, 3, item->revision);
-    bind_int(s, 4, now_ms);
+    bind_int(s, 4, begin);
     bind_text(s, 5, item->by);
     bind_set(s, 6, item->api);
     bind_text(s, 7, item->definition);
     item->changed = true;
-    item->stored_ms = now_ms;
+    item->stored_ms = begin;
     return conn_run(&w->conn, SQL_SCHEDULE_PUT);
 }
 
@@ -102,7 +123,7 @@ static int put_item(struct writer *w, struct store_schedule_put_item *item, int6
         item->stored_ms = row.stored_ms;
         return 0;
     }
-    return store_one(w, item, there, now_ms);
+    return store_one(w, item, &row, there, now_ms);
 }
 
 int op_schedule_put(struct writer *w, struct store_op *op) {

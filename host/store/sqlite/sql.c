@@ -169,6 +169,7 @@ const char *const sql_text[SQL_COUNT] = {
                             " paused_why=NULL, resumed_ms=?2 WHERE sid=?1",
     [SQL_SCHEDULE_ROW_MORE] = "UPDATE schedules SET rows=rows+1 WHERE sid=?1",
     [SQL_SCHEDULE_ROW_LESS] = "UPDATE schedules SET rows=rows-1 WHERE sid=?1",
+    [SQL_SCHEDULE_LAST] = "SELECT " LAST_OF "FROM schedules s WHERE s.sid=?1",
     [SQL_SCHEDULES] = "SELECT sid, id, queue, revision, stored_ms, host, api, paused_ms, paused_by,"
                       " paused_why, resumed_ms, definition, " LAST_OF "FROM schedules s"
                       " WHERE removed IS NULL AND id > ?1 AND (?3 IS NULL OR id = ?3) ORDER BY id",

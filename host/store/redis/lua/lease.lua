@@ -7,7 +7,8 @@
 --   reply  the server's clock; which of the claims (from 1) are another's, which are over, and which were
 --          asked to end; for each queue news: {at, by, why} of its pause or nothing, the earliest due time,
 --          the end of the first lease that is not of one of the claims ('' = none), 1 = something is in its
---          outbox, bytes of jobs and of results, fields of S'types'; HLEN jh:queues
+--          outbox, bytes of jobs and of results, fields of S'types'; HLEN jh:queues; the number of the last change of a
+--          schedule (jh:schedules:changed; '' = none)
 local host, entry, hosts_max, lease_ms = take(), take(), take_number(), take_number()
 local wants_news = take() == '1'
 local known = take() == '1' and {} or nil
@@ -88,4 +89,5 @@ local news = {}
 for i = 1, wants_news and #queues or 0 do
     news[i] = news_of(queues[i])
 end
-return {text_of(server), lost, over, asked, news, redis.call('HLEN', 'jh:queues')}
+return {text_of(server), lost, over, asked, news, redis.call('HLEN', 'jh:queues'),
+        wants_news and redis.call('GET', 'jh:schedules:changed') or ''}

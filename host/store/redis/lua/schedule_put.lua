@@ -6,13 +6,14 @@
 local SAME, CHANGED, ABSENT, FULL = 0, 1, 2, 3 -- op_schedule.c knows these
 local most = take_number()
 
-local function remove(id, s)
+local function remove(id, s, queue)
     local key = s and s .. 'schedule:' .. id
     if not s or redis.call('HEXISTS', key, 'removed') == 1 then
         return {ABSENT, '0'}
     end
     redis.call('HSET', key, 'removed', '1')
     redis.call('HDEL', key, 'definition', 'paused', 'pausedBy', 'pausedWhy', 'resumed')
+    tell_schedule(id, queue)
     forget_schedule(s, id)
     return {CHANGED, '0'}
 end
@@ -24,6 +25,20 @@ local function move(id, from, to)
             redis.call('RENAME', from .. part .. id, to .. part .. id)
         end
     end
+end
+
+-- "SERIES." of a revision; nil: it is of none
+local function series_of(revision)
+    return revision and string.match(revision, '^[^.]*%.')
+end
+
+-- Another edition of a series begins where that was.
+local function begin_of(s, id, has, revision)
+    if not has[1] or has[3] or not series_of(revision) or series_of(has[1]) ~= series_of(revision) then
+        return text_of(now)
+    end
+    local _, last = last_of(s, id)
+    return text_of(math.max(tonumber(has[2]) or 0, tonumber(last) or 0))
 end
 
 local function store(id, queue, revision, definition, by, api)
@@ -38,9 +53,9 @@ local function store(id, queue, revision, definition, by, api)
     if was and before ~= queue then
         move(id, was, s)
     end
-    local key = s .. 'schedule:' .. id
+    local key, begin = s .. 'schedule:' .. id, begin_of(s, id, has, revision)
     redis.call('HDEL', key, 'removed', 'by', 'api')
-    redis.call('HSET', key, 'revision', revision, 'stored', text_of(now), 'definition', definition)
+    redis.call('HSET', key, 'revision', revision, 'stored', begin, 'definition', definition)
     if by ~= '' then
         redis.call('HSET', key, 'by', by)
     end
@@ -61,14 +76,16 @@ local function store(id, queue, revision, definition, by, api)
         end
     end
     redis.call('HSET', 'jh:schedules', id, queue)
-    return {CHANGED, text_of(now)}
+    tell_schedule(id, queue)
+    return {CHANGED, begin}
 end
 
 local reply = {}
 for i = 1, take_number() do
     local id, queue, revision, definition, by, api = take(), take(), take(), take(), take(), take()
     if take() == '1' then
-        reply[i] = remove(id, (find_schedule(id)))
+        local s, _, its_queue = find_schedule(id)
+        reply[i] = remove(id, s, its_queue)
     else
         reply[i] = store(id, queue, revision, definition, by, api)
     end

@@ -3,13 +3,16 @@
 --   ARGV   id, 1 = paused, by whom, why
 --   reply  1, or 0: there is no such schedule
 local id, paused, by, why = take(), take() == '1', take(), take()
-local s = find_schedule(id)
+local s, _, queue = find_schedule(id)
 local key = s and s .. 'schedule:' .. id
 local has = s and redis.call('HMGET', key, 'removed', 'paused')
 if not s or has[1] then
     return 0
 end
-if paused and not has[2] then
+if paused == (has[2] and true or false) then
+    return 1
+end
+if paused then
     redis.call('HSET', key, 'paused', text_of(now))
     if by ~= '' then
         redis.call('HSET', key, 'pausedBy', by)
@@ -17,8 +20,9 @@ if paused and not has[2] then
     if why ~= '' then
         redis.call('HSET', key, 'pausedWhy', why)
     end
-elseif not paused and has[2] then
+else
     redis.call('HDEL', key, 'paused', 'pausedBy', 'pausedWhy')
     redis.call('HSET', key, 'resumed', text_of(now))
 end
+tell_schedule(id, queue)
 return 1

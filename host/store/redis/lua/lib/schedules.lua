@@ -1,6 +1,7 @@
 -- Schedules by their ids. Which queue one is in says the index, and the queue's prefix says jh:queues:
 -- that goes for queues, too, that the caller has not heard of.
 --   jh:schedules            HASH    id -> queue
+--   jh:schedules:changed    STRING  how many changes of definitions and pauses there were
 --   S'schedule:<id>'        HASH    revision, definition, by, api, stored; paused, pausedBy, pausedWhy, resumed;
 --                                   removed; by the names of verdicts how many times became that
 --   S'ledger:<id>'          STREAM  its rows
@@ -26,6 +27,12 @@ local function find_schedule(id)
     end
     local s, j = structures_of(queue)
     return s, j, queue
+end
+
+-- All hosts are told of a change: one that misses a number looks at all of them.
+local function tell_schedule(id, queue)
+    local change = redis.call('INCR', 'jh:schedules:changed')
+    redis.call('PUBLISH', 'jh:wake', table.concat({'s', queue, id, text_of(change)}, ' '))
 end
 
 -- The row that says where the schedule is, and the time that it says.
