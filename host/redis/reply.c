@@ -281,3 +281,14 @@ const struct redis_reply *redis_reply_field(const struct redis_reply *r, const c
     }
     return NULL;
 }
+
+int redis_reply_copy(const struct redis_reply *r, const char *name, struct arena *a,
+                     const char **ret) {
+    const struct redis_reply *value = redis_reply_field(r, name);
+    *ret = NULL;
+    if (value != NULL) {
+        struct bytes text = redis_reply_text(value);
+        *ret = arena_strn(a, text.data, text.len);
+    }
+    return value != NULL && *ret == NULL ? -ENOMEM : 0;
+}

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/bytes.h"
 #include "base/err.h"
 
@@ -58,5 +59,8 @@ bool redis_reply_integer(const struct redis_reply *r, int64_t *ret);
 const struct redis_reply *redis_reply_at(const struct redis_reply *r, size_t i);
 /* The value behind a name in a flat array of names and values, or NULL. */
 const struct redis_reply *redis_reply_field(const struct redis_reply *r, const char *name);
+/* Its text, in the arena; *ret is NULL where there is no such name. 0 or -ENOMEM. */
+int redis_reply_copy(const struct redis_reply *r, const char *name, struct arena *a,
+                     const char **ret);
 
 #endif

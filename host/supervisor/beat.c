@@ -63,17 +63,6 @@ static void stop_now(struct worker *w, void *arg) {
     }
 }
 
-static void release_held(struct host *host) {
-    for (uint32_t i = 0; i < host->pools->count; i++) {
-        struct attempt_list *held = &host->pools->items[i]->held;
-        struct attempt *a;
-        while ((a = TAILQ_FIRST(held)) != NULL) {
-            TAILQ_REMOVE(held, a, link);
-            attempt_end(a, ATTEMPT_UNSTARTED, NULL);
-        }
-    }
-}
-
 static void beat_act(struct beat *b, enum lease_state state) {
     struct host *host = b->host;
     static const char *const words[] = {
@@ -96,7 +85,7 @@ static void beat_act(struct beat *b, enum lease_state state) {
         pools_each_worker(host->pools, ask_to_stop, NULL);
     } else if (state == LEASE_LOST) {
         pools_each_worker(host->pools, stop_now, NULL);
-        release_held(host);
+        pools_let_go(host->pools);
     } else if (state == LEASE_HELD) {
         dispatch_kick(host);
     }

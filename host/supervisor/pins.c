@@ -109,20 +109,12 @@ static void on_ready(struct pool_trial *trial, struct pool *pool) {
 }
 
 // Its jobs are held by nobody now.
-static void let_go(struct pool *pool) {
-    struct attempt *a;
-    while ((a = TAILQ_FIRST(&pool->held)) != NULL) {
-        TAILQ_REMOVE(&pool->held, a, link);
-        attempt_end(a, ATTEMPT_UNSTARTED, NULL);
-    }
-}
-
 static void on_failed(struct pool_trial *trial, struct pool *pool, const char *why) {
     struct pinned *d = pinned_of(trial);
     log_error(&pool->host->log, "plugin.not_pinned", "plugin=%s sha256=%.12s msg=\"%s\"",
               d->pin.plugin, d->pin.sha256, why);
     d->pool = NULL;
-    let_go(pool);
+    pool_let_go(pool);
 }
 
 static int snapshot_of(const struct host *host, const char *sha256, struct snapshot *ret) {
@@ -188,7 +180,7 @@ static void end(struct pins *p, size_t n, const char *why) {
     memmove(&p->items[n], &p->items[n + 1], (p->count - n - 1) * sizeof(struct pinned *));
     p->count--;
     if (d->pool != NULL) {
-        let_go(d->pool);
+        pool_let_go(d->pool);
         if (d->pool->trial != NULL) {
             generation_abandon(d->pool);
         } else {
@@ -319,7 +311,7 @@ void pins_drain(struct host *host) {
     for (size_t i = 0; i < p->count; i++) {
         struct pool *pool = p->items[i]->pool;
         if (pool != NULL) {
-            let_go(pool);
+            pool_let_go(pool);
             generation_retire(pool);
         }
         p->items[i]->pool = NULL;

@@ -429,17 +429,27 @@ bool pools_starting(const struct pools *pools) {
     return false;
 }
 
+void pool_let_go(struct pool *pool) {
+    struct attempt *a;
+    while ((a = TAILQ_FIRST(&pool->held)) != NULL) {
+        TAILQ_REMOVE(&pool->held, a, link);
+        attempt_end(a, ATTEMPT_UNSTARTED, NULL);
+    }
+}
+
+void pools_let_go(struct pools *pools) {
+    for (uint32_t i = 0; i < pools->count; i++) {
+        pool_let_go(pools->items[i]);
+    }
+}
+
 void pools_drain(struct pools *pools) {
     pins_drain(pools->host);
     generations_drain(pools);
     for (uint32_t i = 0; i < pools->count; i++) {
         struct pool *pool = pools->items[i];
         timer_cancel(pools->host->timers, &pool->respawn_timer);
-        struct attempt *a;
-        while ((a = TAILQ_FIRST(&pool->held)) != NULL) {
-            TAILQ_REMOVE(&pool->held, a, link);
-            attempt_end(a, ATTEMPT_UNSTARTED, NULL);
-        }
+        pool_let_go(pool);
         struct worker *w;
         TAILQ_FOREACH(w, &pool->workers, link) {
             worker_drain(w, "the host is shutting down");

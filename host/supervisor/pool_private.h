@@ -112,6 +112,8 @@ void pools_drain(struct pools *pools);
 bool pools_starting(const struct pools *pools);
 uint32_t pools_workers(const struct pools *pools);
 void pools_each_worker(struct pools *pools, void (*each)(struct worker *w, void *arg), void *arg);
+/* What those that serve hold goes back to the store. */
+void pools_let_go(struct pools *pools);
 void pools_free(struct pools **pools);
 
 /* A generation of a plugin, which takes the snapshot over. NULL without memory. */
@@ -126,6 +128,8 @@ void pool_resize(struct pool *pool);
 /* Another attempt that needs it, or one less; NULL is nobody. */
 void pool_hold(struct pool *pool);
 void pool_release(struct pool *pool);
+/* What it holds goes back to the store. */
+void pool_let_go(struct pool *pool);
 /* Of one that has no worker and no user. */
 void pool_free(struct pool *pool);
 

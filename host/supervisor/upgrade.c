@@ -245,17 +245,6 @@ static void recall(struct worker *w, void *arg) {
     }
 }
 
-static void give_back_held(struct host *host) {
-    for (uint32_t i = 0; i < host->pools->count; i++) {
-        struct attempt_list *held = &host->pools->items[i]->held;
-        struct attempt *a;
-        while ((a = TAILQ_FIRST(held)) != NULL) {
-            TAILQ_REMOVE(held, a, link);
-            attempt_end(a, ATTEMPT_UNSTARTED, NULL);
-        }
-    }
-}
-
 struct look {
     const char *why; /* it is not quiet yet */
     bool unbegun;
@@ -447,7 +436,7 @@ static void begin_quiet(struct upgrade *u) {
     u->deaf = false;
     server_park(host->server);
     pools_each_worker(host->pools, recall, NULL);
-    give_back_held(host);
+    pools_let_go(host->pools);
     pools_flush(host->pools);
     plan(u, 0);
 }
@@ -493,7 +482,7 @@ static void empty(struct upgrade *u) {
              "jobs=%u msg=\"the new binary's workers speak another "
              "protocol: what runs is asked to yield\"",
              dispatch_in_hand(host));
-    give_back_held(host);
+    pools_let_go(host->pools);
     pools_each_worker(host->pools, ask_to_end, NULL);
     (void)timer_set(host->timers, &u->empty,
                     env_mono_ms(&host->env) + host->config->host.shutdown_grace_ms);

@@ -62,25 +62,14 @@ const struct redis_op_kind redis_audit_add = {
 
 /* ------------------------------------------------------------------ listing */
 
-static int get_text(const struct redis_reply *fields, const char *name, struct arena *a,
-                    const char **ret) {
-    const struct redis_reply *value = redis_reply_field(fields, name);
-    *ret = NULL;
-    if (value != NULL) {
-        struct bytes text = redis_reply_text(value);
-        *ret = arena_strn(a, text.data, text.len);
-    }
-    return value != NULL && *ret == NULL ? -ENOMEM : 0;
-}
-
 static int take_line(const struct redis_reply *line, struct arena *a, struct store_audit *ret) {
     const struct redis_reply *fields = redis_reply_at(line, 1);
     *ret = (struct store_audit){.at_ms = 0};
     (void)redis_reply_integer(redis_reply_field(fields, "at"), &ret->at_ms);
-    int r = get_text(fields, "actor", a, &ret->actor);
-    r = r < 0 ? r : get_text(fields, "action", a, &ret->action);
-    r = r < 0 ? r : get_text(fields, "target", a, &ret->target);
-    return r < 0 ? r : get_text(fields, "detail", a, &ret->detail);
+    int r = redis_reply_copy(fields, "actor", a, &ret->actor);
+    r = r < 0 ? r : redis_reply_copy(fields, "action", a, &ret->action);
+    r = r < 0 ? r : redis_reply_copy(fields, "target", a, &ret->target);
+    return r < 0 ? r : redis_reply_copy(fields, "detail", a, &ret->detail);
 }
 
 static int take_lines(struct store_audit_list *list, const struct redis_reply *lines) {

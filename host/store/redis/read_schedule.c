@@ -21,18 +21,6 @@ static int no_memory(struct err *e) {
     return err_set(e, -ENOMEM, "out of memory");
 }
 
-// NULL without a failure: there is no such field.
-static int get_text(const struct redis_reply *fields, const char *name, struct arena *a,
-                    const char **ret) {
-    const struct redis_reply *value = redis_reply_field(fields, name);
-    *ret = NULL;
-    if (value != NULL) {
-        struct bytes text = redis_reply_text(value);
-        *ret = arena_strn(a, text.data, text.len);
-    }
-    return value != NULL && *ret == NULL ? -ENOMEM : 0;
-}
-
 struct text_field {
     const char *name;
     size_t offset;
@@ -48,7 +36,7 @@ static int get_fields(const struct redis_reply *fields, const struct text_field 
     int r = 0;
     for (size_t i = 0; i < text_count && r == 0; i++) {
         const char *text;
-        r = get_text(fields, texts[i].name, a, &text);
+        r = redis_reply_copy(fields, texts[i].name, a, &text);
         memcpy((char *)ret + texts[i].offset, &text, sizeof text);
     }
     for (size_t i = 0; i < number_count; i++) {
