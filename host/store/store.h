@@ -91,10 +91,11 @@ enum store_op_kind {
     STORE_SCHEDULE_LIST,
     STORE_FIRE,
     STORE_LEDGER_LIST,
+    /* limiters: store/limits.h */
+    STORE_LIMITER,
+    STORE_LIMITER_LIST,
     /* declared for what comes next; every backend answers -ENOTSUP until it has them */
     STORE_FLOW,
-    STORE_LIMITER_TAKE,
-    STORE_SLOT_TAKE,
     STORE_BREAKER,
     STORE_EVENT,
     STORE_OP_KINDS
@@ -830,6 +831,9 @@ struct store_config {
     /* "sqlite:PATH": what is submitted while the store is away waits there (spool/spool_store.h);
      * NULL = none. */
     const char *fallback;
+    /* Limiters go by each operation's now_ms, because all who use the store have one clock: that of a
+     * test. Else a shared store uses the server's. */
+    bool one_clock;
     int64_t spool_max_age_ms; /* older entries go to a file for people; 0 = 7 days */
     uint64_t spool_max_bytes; /* of jobs and input files together; 0 = 1 GiB       */
 };
@@ -860,6 +864,9 @@ struct store_events {
     /* A schedule (schedules.h) was stored, removed, paused or resumed, by way of any host; NULL: any of them may
      * have been. `id` is borrowed. */
     void (*schedule)(void *arg, const char *id);
+    /* Shared stores; may be NULL. By way of another host slots of this limiter have become free that
+     * somebody was told to wait for; borrowed for the call. */
+    void (*limiter)(void *arg, const char *name);
     /* An operation has its answer: for counting, just before done(). Optional. */
     void (*answered)(void *arg, const struct store_op *op);
     void *arg;

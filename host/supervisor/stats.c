@@ -142,6 +142,8 @@ static const char *const store_names[STORE_OP_KINDS] = {
     [STORE_SCHEDULE_LIST] = "schedule_list",
     [STORE_FIRE] = "fire",
     [STORE_LEDGER_LIST] = "ledger_list",
+    [STORE_LIMITER] = "limiter",
+    [STORE_LIMITER_LIST] = "limiter_list",
 };
 
 const char *stats_store_name(enum store_op_kind kind) {

@@ -4,6 +4,7 @@
 
 #include "cases.h"
 #include "redis_server.h"
+#include "store/limits.h"
 #include "store/schedules.h"
 
 enum { ROWS_MAX = 200, NAME_MAX_LEN = 200, HOUR_MS = 3600 * 1000 };
@@ -333,6 +334,17 @@ static void set_one_aside(struct rig *rig) {
 }
 
 /* Two jobs, of which one waits. */
+static void take_a_slot(struct rig *rig) {
+    struct store_limiter_item item = {.verb = STORE_LIMITER_TAKE,
+                                      .name = "api",
+                                      .rules = {.concurrency = 1, .lease_ms = 1000},
+                                      .id = 1,
+                                      .n = 1};
+    struct store_limiter op = {.items = &item, .count = 1};
+    EXPECT_EQ_INT(0, rig_run(rig, &op.op, STORE_LIMITER));
+    store_op_finish(&op.op);
+}
+
 static void make_scheduled(struct rig *rig, const char *queue) {
     struct store_schedule_put_item item = {
         .id = queue, .queue = queue, .revision = "r", .definition = "{}"};
@@ -370,6 +382,7 @@ static void fill(struct rig *rig, const char *queue) {
     make_waiting(rig, queue);
     make_running(rig, queue);
     make_scheduled(rig, queue);
+    take_a_slot(rig);
     (void)rig_submit_plain(rig, queue, "last");
     administrate(rig, queue);
     (void)put(rig, "content that nobody names");

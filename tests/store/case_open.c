@@ -115,10 +115,10 @@ static void test_newer(void) {
 }
 
 // Version 1 did not have the index of dedup keys by time, version 2 no outputs,
-// version 3 no tombstones, version 4 no schedules.
+// version 3 no tombstones, version 4 no schedules, version 5 no limiters.
 #define NO_SCHEDULES                                                                               \
     "DROP TABLE schedules; DROP TABLE ledger; DROP TABLE ledger_counts; DROP TABLE "               \
-    "schedule_jobs; "
+    "schedule_jobs; DROP TABLE limiters; "
 static const char back_to_1[] =
     NO_SCHEDULES "DROP TABLE tombstones; DROP TABLE outputs; DROP INDEX dedup_expiry;"
                  " PRAGMA user_version=1";

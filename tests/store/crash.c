@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "rig.h"
+#include "store/limits.h"
 #include "store/schedules.h"
 
 enum { JOBS = 24, BIG_JOBS = 30, BIG_PAYLOAD = 600000, TRIES = 6 };
@@ -105,6 +106,29 @@ static void check_schedule(struct play *p) {
     store_op_finish(&list.op);
 }
 
+// Every job calls somebody who allows as many calls as there are jobs: each counts once.
+static void take_slot(struct play *p, int i) {
+    struct store_limiter_item item = {
+        .verb = STORE_LIMITER_TAKE,
+        .name = "api",
+        .rules = {.concurrency = p->jobs, .lease_ms = LIMITER_LEASE_MAX_MS},
+        .id = (uint64_t)i + 1,
+        .n = 1};
+    struct store_limiter op = {.items = &item, .count = 1};
+    (void)insist(p, &op.op, STORE_LIMITER);
+    (void)EXPECT_EQ_INT(LIMITER_GRANTED, item.answer.verdict);
+    store_op_finish(&op.op);
+}
+
+static void check_slots(struct play *p) {
+    struct store_limiter_list list = {.max = 1};
+    if (EXPECT_EQ_INT(0, rig_run(&p->rig, &list.op, STORE_LIMITER_LIST)) &&
+        EXPECT_EQ_UINT(1, list.count)) {
+        (void)EXPECT_EQ_UINT(p->jobs, list.limiters[0].state.held_count);
+    }
+    store_op_finish(&list.op);
+}
+
 static void submit(struct play *p, int i) {
     struct job_spec spec = {.id = p->ids[i],
                             .queue = "q",
@@ -183,6 +207,7 @@ static void run_job(struct play *p, const struct store_claimed *job) {
     (void)insist(p, &start.op, STORE_START);
     (void)EXPECT_EQ_INT(0, began.status);
     store_op_finish(&start.op);
+    take_slot(p, i);
     if (commit_no == 0) {
         struct store_step step = {"middle", bytes_of("done")};
         struct store_commit_item item = rig_item(job, JOB_EV_NONE);
@@ -392,6 +417,7 @@ static void check_end(struct play *p) {
         check_outputs(p, i);
     }
     check_schedule(p);
+    check_slots(p);
     struct store_filter f = rig_filter();
     f.type = "kid";
     (void)EXPECT_EQ_UINT(p->jobs, rig_list(&p->rig, f, 1000, NULL)->count);

@@ -65,6 +65,12 @@ static void on_lease(void *arg, int64_t end_ms) {
     ((struct rig *)arg)->lease_end = end_ms;
 }
 
+static void on_limiter(void *arg, const char *name) {
+    struct rig *rig = arg;
+    rig->limiter_events++;
+    (void)snprintf(rig->limiter, sizeof rig->limiter, "%s", name);
+}
+
 static void on_tick(evutil_socket_t fd, short what, void *arg) {
     (void)fd;
     (void)what;
@@ -86,7 +92,8 @@ static void begin(struct rig *rig, struct event_base *base, uint64_t number) {
     rig->config = (struct store_config){.url = rig->url,
                                         .blob_dir = rig->blobs,
                                         .connect_timeout_ms = 20000, // a busy machine is no failure
-                                        .command_timeout_ms = 20000};
+                                        .command_timeout_ms = 20000,
+                                        .one_clock = true};
     id_gen_init(&rig->ids, 4711 + number);
     (void)env_open(&rig->env, NULL);
     rig->tick = evtimer_new(base, on_tick, NULL);
@@ -125,6 +132,7 @@ int rig_open(struct rig *rig) {
                                   .paused = on_paused,
                                   .schedule = on_schedule,
                                   .lease = on_lease,
+                                  .limiter = on_limiter,
                                   .arg = rig};
     rig->err = (struct err){.code = 0};
     int r =

@@ -62,6 +62,8 @@ struct rig {
     char schedule[RIG_SCHEDULE_MAX]; /* that changed last; "*": any of them may have */
     unsigned schedule_events;
     int64_t lease_end;
+    char limiter[200]; /* whose slots another host has freed, last */
+    unsigned limiter_events;
     struct err err; /* of the last rig_open() */
 };
 

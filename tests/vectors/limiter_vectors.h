@@ -34,8 +34,8 @@ static struct limiter_hint vector_hint(const uint64_t *in) {
                                  .retry_ms = (int64_t)in[14] - 1};
 }
 
-static void vector_run(struct limiter *l, const uint64_t in[VECTOR_INPUTS],
-                       uint64_t out[VECTOR_OUTPUTS]) {
+static inline void vector_run(struct limiter *l, const uint64_t in[VECTOR_INPUTS],
+                              uint64_t out[VECTOR_OUTPUTS]) {
     const struct limiter_rules r = {(int64_t)in[0], (int64_t)in[1], (enum limiter_window)in[2],
                                     (int64_t)in[3], (int64_t)in[4], (int64_t)in[5]};
     const struct limiter_hint hint = vector_hint(in);

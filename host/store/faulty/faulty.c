@@ -59,6 +59,7 @@ static bool is_read(const struct store_op *op) {
     case STORE_AUDIT_LIST:
     case STORE_SCHEDULE_LIST:
     case STORE_LEDGER_LIST:
+    case STORE_LIMITER_LIST:
     case STORE_DEDUP_LIST: return true;
     default: return false;
     }

@@ -13,9 +13,11 @@ extern const struct redis_op_kind redis_blob_put, redis_blob_open, redis_blob_ke
 extern const struct redis_op_kind redis_kv_get, redis_kv_claim;
 
 extern const struct redis_op_kind redis_schedule_put, redis_schedule_set, redis_fire;
+extern const struct redis_op_kind redis_limiter;
 
 /* reading */
 extern const struct redis_op_kind redis_schedule_list, redis_ledger_list;
+extern const struct redis_op_kind redis_limiter_list;
 extern const struct redis_op_kind redis_adopt;
 extern const struct redis_op_kind redis_get;
 extern const struct redis_op_kind redis_list;

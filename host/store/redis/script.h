@@ -44,6 +44,8 @@
     X(ledger)                                                                                      \
     X(ledger_sweep)                                                                                \
     X(lease)                                                                                       \
+    X(limiter)                                                                                     \
+    X(limiters)                                                                                    \
     X(move)                                                                                        \
     X(narrow)                                                                                      \
     X(parcel_move)                                                                                 \

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/limiter.h"
 #include "store/redis/store_private.h"
 
 /* ------------------------------------------------------------------ "was it asked to end?" */
@@ -147,9 +148,31 @@ static bool is(const struct message *m, unsigned count, size_t kind) {
            m->words[0][1] == '\0';
 }
 
+// True: it is about slots, whose limiter stands where others have a queue.
+static bool take_slots(struct redis_store *s, struct bytes text) {
+    char own[REDIS_WAKE_MESSAGE_MAX + 1], *name;
+    const char *key;
+    size_t len;
+    if (text.len < 2 || text.len > REDIS_WAKE_MESSAGE_MAX || memcmp(text.data, "k ", 2) != 0) {
+        return false;
+    }
+    memcpy(own, (const char *)text.data + 2, text.len - 2);
+    own[text.len - 2] = '\0';
+    name = own;
+    const char *who = strsep(&name, " ");
+    if (name != NULL && strcmp(who, s->queues.caller) != 0 && s->events.limiter != NULL &&
+        limiter_name_split(name, &len, &key) == 0) {
+        s->events.limiter(s->events.arg, name);
+    }
+    return true;
+}
+
 void redis_wake_message(struct redis_store *s, struct bytes text) {
     struct message m = {.queue = NULL};
     struct err e;
+    if (take_slots(s, text)) {
+        return;
+    }
     unsigned count = split(text, &m);
     size_t kind = count == 0 ? ARRAY_LEN(kinds) : 0;
     while (kind < ARRAY_LEN(kinds) && !is(&m, count, kind)) {

@@ -8,6 +8,7 @@
  *     l <queue> <ms>        a host claimed while no job ran: the end of its leases, by the server's clock
  *     o <queue>             something is in the outbox
  *     s <queue> <id> <n>    a schedule was stored, removed, paused or resumed: the n-th such change
+ *     k <who, or -> <limiter>   slots are free that somebody was told to wait for; the name may have blanks
  *
  * One more word is who it comes from: our own are no news, the answers of our operations told it.
  *

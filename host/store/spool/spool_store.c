@@ -251,6 +251,11 @@ static void main_lease(void *arg, int64_t end_ms) {
     host->lease(host->arg, end_ms);
 }
 
+static void main_limiter(void *arg, const char *name) {
+    struct spool_store *s = arg;
+    s->events.limiter(s->events.arg, name);
+}
+
 static void main_outbox(void *arg) {
     const struct store_events *host = &((struct spool_store *)arg)->events;
     host->outbox(host->arg);
@@ -374,7 +379,7 @@ static int open_disk(struct spool_store *s, const struct store_config *config, s
                              : 0;
 }
 
-_Static_assert(sizeof(struct store_events) == 11 * sizeof(void *), "a new event is passed on");
+_Static_assert(sizeof(struct store_events) == 12 * sizeof(void *), "a new event is passed on");
 
 static int open_main(struct spool_store *s, const struct store_config *config, struct err *e) {
     struct store_config behind = *config;
@@ -387,6 +392,7 @@ static int open_main(struct spool_store *s, const struct store_config *config, s
                                   .lease = s->events.lease == NULL ? NULL : main_lease,
                                   .outbox = s->events.outbox == NULL ? NULL : main_outbox,
                                   .schedule = s->events.schedule == NULL ? NULL : main_schedule,
+                                  .limiter = s->events.limiter == NULL ? NULL : main_limiter,
                                   .answered = s->events.answered == NULL ? NULL : main_answered,
                                   .arg = s};
     behind.fallback = NULL;

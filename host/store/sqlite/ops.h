@@ -65,6 +65,9 @@ int op_dedup_release(struct writer *w, struct store_op *op);
 int op_schedule_put(struct writer *w, struct store_op *op);
 int op_schedule_set(struct writer *w, struct store_op *op);
 int op_fire(struct writer *w, struct store_op *op);
+int op_limiter(struct writer *w, struct store_op *op);
+/* Deletes one state that says nothing any more: 1, 0 = there is none, or negative errno. */
+int op_limiter_sweep(struct writer *w, int64_t now_ms);
 /* Deletes one row of a ledger that is past its time: 1, 0 = there is none, or negative errno. */
 int op_schedule_sweep(struct writer *w, const struct store_sweep *sweep);
 int op_fsck_repair(struct writer *w, struct store_op *op);
@@ -83,6 +86,7 @@ int read_audit(struct reader *r, struct store_op *op);
 int read_dedup(struct reader *r, struct store_op *op);
 int read_schedules(struct reader *r, struct store_op *op);
 int read_ledger(struct reader *r, struct store_op *op);
+int read_limiters(struct reader *r, struct store_op *op);
 
 /* Blob files whose row was deleted: op_blob_doom() remembers one until the group is committed, then
  * op_blob_delete() removes them, or op_blob_forget() after a rollback, down to what w->doomed was

@@ -98,8 +98,15 @@ static int version_5(struct conn *c) {
            "CREATE INDEX schedule_jobs_of ON schedule_jobs(schedule, queue, waiting);");
 }
 
-static int (*const steps[])(struct conn *c) = {version_1, version_2, version_3, version_4,
-                                               version_5};
+// Limiters: what is taken of each, until it says nothing any more.
+static int version_6(struct conn *c) {
+    return conn_exec(c, "CREATE TABLE limiters(name TEXT PRIMARY KEY, rest_ms INTEGER NOT NULL,"
+                        " state BLOB NOT NULL) WITHOUT ROWID;"
+                        "CREATE INDEX limiters_rest ON limiters(rest_ms);");
+}
+
+static int (*const steps[])(struct conn *c) = {version_1, version_2, version_3,
+                                               version_4, version_5, version_6};
 _Static_assert(ARRAY_LEN(steps) == SCHEMA_VERSION, "one step a version");
 
 static int schema_read(struct conn *c, int64_t *ret_app, int64_t *ret_version, struct err *e) {

@@ -208,6 +208,16 @@ const char *const sql_text[SQL_COUNT] = {
     [SQL_LEDGER_COUNTS] = "SELECT verdict, times FROM ledger_counts WHERE sid=?1",
     [SQL_LEDGER_COUNTS_DEL] = "DELETE FROM ledger_counts WHERE sid=?1",
 
+    [SQL_LIMITER_GET] = "SELECT state FROM limiters WHERE name=?1 AND rest_ms > ?2",
+    [SQL_LIMITER_PUT] = "INSERT OR REPLACE INTO limiters(name, rest_ms, state) VALUES(?1, ?2, ?3)",
+    [SQL_LIMITER_DEL] = "DELETE FROM limiters WHERE name=?1",
+    [SQL_LIMITERS_COUNT] = "SELECT count(*) FROM limiters WHERE rest_ms > ?1",
+    [SQL_LIMITERS] = "SELECT name, state FROM limiters WHERE name > ?1 AND rest_ms > ?2"
+                     " ORDER BY name",
+    [SQL_EXPIRED_LIMITER] = "DELETE FROM limiters WHERE name = (SELECT name FROM limiters"
+                            " INDEXED BY limiters_rest WHERE rest_ms <= ?1 ORDER BY rest_ms"
+                            " LIMIT 1)",
+
     [SQL_HOST_PUT] = "INSERT INTO hosts(nonce, name, version, pid, started_ms, seen_ms,"
                      " lease_end_ms) VALUES(?1, ?2, ?3, ?4, ?5, ?5, ?6)"
                      " ON CONFLICT(nonce) DO UPDATE SET name=excluded.name,"

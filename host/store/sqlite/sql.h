@@ -132,6 +132,13 @@ enum sql_id {
     SQL_LEDGER_COUNT_ADD,
     SQL_LEDGER_COUNTS,
     SQL_LEDGER_COUNTS_DEL,
+    /* limiters */
+    SQL_LIMITER_GET,
+    SQL_LIMITER_PUT,
+    SQL_LIMITER_DEL,
+    SQL_LIMITERS_COUNT,
+    SQL_LIMITERS,
+    SQL_EXPIRED_LIMITER,
     /* administration */
     SQL_HOST_PUT,
     SQL_HOSTS,
