@@ -118,11 +118,16 @@ struct config_plugin {
     size_t option_count;
 };
 
+enum config_fair_share { FAIR_SHARE_TENANT, FAIR_SHARE_NONE };
+
 struct config_queue {
     struct config_entry entry;
     int64_t concurrency;    /* running at once; 0 = no limit               */
     const char *key_prefix; /* Redis                                       */
     bool split_normal;
+    enum config_fair_share fair_share;
+    const char **weights; /* of tenants, "NAME=3"; config_weight() reads them */
+    size_t weight_count;
     int64_t ttl_ms;      /* how long final jobs are kept: 24 h          */
     int64_t dead_ttl_ms; /* dead ones: 30 d                             */
     int64_t max_jobs;    /* queued + scheduled + parked; 0 = no limit   */

@@ -12,6 +12,7 @@
 #include "base/rfc3339.h"
 #include "core/cron.h"
 #include "core/job.h"
+#include "core/share.h"
 
 #define DIGITS  "0123456789"
 #define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -114,6 +115,27 @@ const struct config_form form_port = {
     "a port",
     "^([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])$",
     check_port};
+
+uint32_t config_weight(const char *text, size_t *ret_name_len) {
+    const char *sign = strrchr(text, '=');
+    *ret_name_len = sign == NULL ? 0 : (size_t)(sign - text);
+    if (sign == NULL || strlen(sign) > 5 || !is_alphabet(sign + 1, DIGITS) || sign[1] == '0') {
+        return 0;
+    }
+    unsigned long weight = strtoul(sign + 1, NULL, 10);
+    return weight > SHARE_WEIGHT_MAX ? 0 : (uint32_t)weight;
+}
+
+static int check_weight(const char *text, struct err *e) {
+    size_t name;
+    if (config_weight(text, &name) == 0 || name == 0 || name > JOB_TENANT_MAX) {
+        return err_set(e, -EINVAL, "expected a tenant and its weight from 1 to %d, such as acme=3",
+                       SHARE_WEIGHT_MAX);
+    }
+    return 0;
+}
+const struct config_form form_weight = {"a tenant and its weight",
+                                        "^.{1,128}=([1-9][0-9]{0,2}|1000)$", check_weight};
 
 // The host of "HOST:PORT", without brackets. False when there is no port or no room.
 static bool split_host(const char *text, char host[64], bool *ret_v6) {

@@ -26,10 +26,14 @@ extern const struct config_form form_header;
 extern const struct config_form form_template; /* of signed bytes: {id} {timestamp} {body} */
 extern const struct config_form form_absolute; /* a path that begins with a slash */
 extern const struct config_form form_port;     /* 1 to 65535 */
+extern const struct config_form form_weight;   /* a tenant and its weight: NAME=3 */
 extern const struct config_form form_program;  /* a name for PATH, or an absolute path */
 
 /* "unix:" or "/...": does nobody outside this machine reach it? `address` has form_address. */
 bool config_address_is_local(const char *address);
+
+/* The weight at the end of a text of form_weight, and how long the name before it is. */
+uint32_t config_weight(const char *text, size_t *ret_name_len);
 
 /* The METHODs of form_match, NULL-terminated. */
 extern const char *const config_methods[];

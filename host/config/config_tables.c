@@ -5,6 +5,7 @@
 
 #include "config/config.h"
 #include "config/config_forms.h"
+#include "core/share.h"
 
 #define AT(type, member)           .offset = offsetof(struct type, member)
 #define MANY(type, member, number) AT(type, member), .count_offset = offsetof(struct type, number)
@@ -341,6 +342,16 @@ static const struct config_field queue_rows[] = {
     {"split_normal", CONFIG_BOOL, FIELD_RESTART, AT(config_queue, split_normal),
      .fallback = "false",
      .doc = "Names the list of normal priority `:normal` instead of leaving the bare name."},
+    {"fair_share", CONFIG_CHOICE, FIELD_RESTART, AT(config_queue, fair_share), .fallback = "tenant",
+     .words = WORDS("tenant", "none"),
+     .doc =
+         "Whose job goes next: tenants (`user`) take turns, and all jobs without one are one more "
+         "(`tenant`); or all jobs stand in one line (`none`). docs/limits.md."},
+    {"weights", CONFIG_STRINGS, FIELD_RESTART, MANY(config_queue, weights, weight_count),
+     .max = SHARE_WEIGHTS_MAX, .form = &form_weight,
+     .doc =
+         "How many turns a tenant has for one of the others: `[acme=3, beta=2]`. All that are not "
+         "named have 1."},
     {"ttl", CONFIG_DURATION, 0, AT(config_queue, ttl_ms), .fallback = "24h", .min = SECOND,
      .max = 10 * YEAR, .doc = "How long jobs are kept after a good end."},
     {"dead_ttl", CONFIG_DURATION, 0, AT(config_queue, dead_ttl_ms), .fallback = "30d",

@@ -87,17 +87,25 @@ void share_leave(struct share *s, struct share_flow *f) {
     }
 }
 
+struct share_flow *share_first(const struct share *s, enum job_priority priority) {
+    return heap_min(&s->bands[priority].by_tag);
+}
+
+struct share_flow *share_oldest(const struct share *s, enum job_priority priority) {
+    return heap_min(&s->bands[priority].by_age);
+}
+
 struct share_flow *share_next(const struct share *s, int64_t now_ms) {
     int64_t heads[PRIORITY_COUNT] = {0};
     uint32_t take[PRIORITY_COUNT];
     for (int p = 0; p < PRIORITY_COUNT; p++) {
-        const struct share_flow *oldest = heap_min(&s->bands[p].by_age);
+        const struct share_flow *oldest = share_oldest(s, (enum job_priority)p);
         heads[p] = oldest == NULL ? 0 : oldest->head_ms;
     }
     priority_split(1, heads, s->turn, now_ms, take);
     for (int p = 0; p < PRIORITY_COUNT; p++) {
         if (take[p] > 0) {
-            return heap_min(&s->bands[p].by_tag);
+            return share_first(s, (enum job_priority)p);
         }
     }
     return NULL;

@@ -30,7 +30,11 @@
 #include "base/heap.h"
 #include "core/job.h"
 
-enum { SHARE_UNIT = 55440, SHARE_WEIGHT_MAX = 1000 }; /* the unit is divisible by 1 to 12 */
+enum {
+    SHARE_UNIT = 55440, /* divisible by 1 to 12 */
+    SHARE_WEIGHT_MAX = 1000,
+    SHARE_WEIGHTS_MAX = 64 /* tenants of a queue that have one; the others have 1 */
+};
 
 /* Embedded in what its owner knows of a tenant. Stays where it is while it waits. */
 struct share_flow {
@@ -68,6 +72,9 @@ void share_leave(struct share *s, struct share_flow *f);
 
 /* Whose oldest job goes next; NULL = nobody waits. */
 struct share_flow *share_next(const struct share *s, int64_t now_ms);
+/* The same inside one priority, where the caller has chosen that; and whose head is the oldest there. */
+struct share_flow *share_first(const struct share *s, enum job_priority priority);
+struct share_flow *share_oldest(const struct share *s, enum job_priority priority);
 /* A job of a waiting flow starts. head_ms is the next one's, 0 = it was the last. */
 void share_start(struct share *s, struct share_flow *f, int64_t head_ms);
 

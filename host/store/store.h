@@ -228,8 +228,9 @@ struct store_claimed {
     uint32_t want;    /* index of the want it answers                                  */
 };
 
-/* Takes up to want.limit jobs of each lane, by priority_split() over the lane's bands and
- * oldest-ready-first inside a band (a shared store: in the order in which they became ready there). A job whose `expires` has passed before its first run is not
+/* Takes up to want.limit jobs of each lane, by priority_split() over the lane's bands. Inside a band
+ * tenants take turns (core/share.h), and so do all jobs without one, as if they were one more; of each
+ * it is the oldest-ready-first (a shared store: in the order in which they became ready there). A job whose `expires` has passed before its first run is not
  * returned but made dead (code "expired"); a job whose deadline has passed likewise (code
  * "deadline"); they are listed in `ended`. Fewer than limit = the lane is empty now. The claim is
  * by `host_nonce`. Not idempotent: posted again it takes other jobs. Where the answer of a claim
@@ -798,11 +799,23 @@ struct store_dedup_release {
 
 /* ------------------------------------------------------------------ the store itself */
 
-/* What a queue's keys begin with in Redis (docs/redis-keys.md). */
-struct store_queue_keys {
+/* How many starts of others' one of this tenant counts for, among those who wait at the same time. */
+struct store_weight {
+    const char *tenant;
+    uint32_t weight; /* 1..SHARE_WEIGHT_MAX */
+};
+
+/* A queue that is not as all others. */
+struct store_queue_setup {
     const char *queue;
-    const char *prefix; /* "klap:"; "" = none      */
-    bool split_normal;  /* the list of normal jobs has :normal behind its name */
+    /* in Redis (docs/redis-keys.md) */
+    const char *prefix; /* what its keys begin with, "klap:"; NULL, "" = none          */
+    bool split_normal;  /* the list of normal jobs has :normal behind its name         */
+    /* tenants do not take turns: their jobs stand in one line with all others. Those that are in a line
+     * of their own, from another time or another host, are claimed from there. */
+    bool one_line;
+    const struct store_weight *weights;
+    size_t weight_count;
 };
 
 struct store_config {
@@ -814,9 +827,9 @@ struct store_config {
     /* Opens beside a host that has the store (fsck, lists): every mutation is -EROFS, nothing is
      * created, locked or migrated. */
     bool read_only_ok;
-    /* The rest is for shared stores. */
-    const struct store_queue_keys *queues;
+    const struct store_queue_setup *queues; /* borrowed until the store is closed */
     size_t queue_count;
+    /* The rest is for shared stores. */
     int64_t lease_ms; /* of a claimed job, from its claim or its last renewal; 0 = 30 s */
     const char *tls_ca, *tls_cert, *tls_key;        /* files, or NULL                            */
     int64_t connect_timeout_ms, command_timeout_ms; /* 0 = 5 s, 2 s                              */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/config_forms.h"
 #include "supervisor/beat.h"
 #include "supervisor/dispatch.h"
 #include "supervisor/host.h"
@@ -27,6 +28,33 @@ static int fill_blob_dir(struct host_store *s, const struct config *c, struct er
                : err_set(e, -ENAMETOOLONG, "%s: path too long", c->host.state_dir);
 }
 
+static int fill_weights(struct arena *a, const struct config_queue *q,
+                        struct store_queue_setup *ret) {
+    struct store_weight *weights = arena_alloc(a, (q->weight_count + 1) * sizeof *weights);
+    for (size_t i = 0; weights != NULL && i < q->weight_count; i++) {
+        size_t len;
+        weights[i].weight = config_weight(q->weights[i], &len);
+        weights[i].tenant = arena_strn(a, q->weights[i], len);
+        if (weights[i].tenant == NULL) {
+            return -ENOMEM;
+        }
+    }
+    ret->weights = weights;
+    ret->weight_count = q->weight_count;
+    return weights == NULL ? -ENOMEM : 0;
+}
+
+static int fill_queue(struct arena *a, const struct config_queue *q,
+                      struct store_queue_setup *ret) {
+    *ret = (struct store_queue_setup){
+        .queue = arena_str(a, q->entry.name),
+        .prefix = arena_str(a, q->key_prefix == NULL ? "" : q->key_prefix),
+        .split_normal = q->split_normal,
+        .one_line = q->fair_share == FAIR_SHARE_NONE,
+    };
+    return ret->queue == NULL || ret->prefix == NULL ? -ENOMEM : fill_weights(a, q, ret);
+}
+
 static int fill_queues(struct host_store *s, const struct config *c, struct err *e) {
     if (c->queue_count == 0) {
         return 0;
@@ -36,9 +64,9 @@ static int fill_queues(struct host_store *s, const struct config *c, struct err 
         return err_set(e, -ENOMEM, "out of memory");
     }
     for (size_t i = 0; i < c->queue_count; i++) {
-        const struct config_queue *q = &c->queues[i];
-        s->queues[i] = (struct store_queue_keys){
-            .queue = q->entry.name, .prefix = q->key_prefix, .split_normal = q->split_normal};
+        if (fill_queue(&s->arena, &c->queues[i], &s->queues[i]) < 0) {
+            return err_set(e, -ENOMEM, "out of memory");
+        }
     }
     s->config.queues = s->queues;
     s->config.queue_count = c->queue_count;
@@ -48,6 +76,7 @@ static int fill_queues(struct host_store *s, const struct config *c, struct err 
 int host_store_init(struct host_store *ret, const struct config *c, struct err *e) {
     const struct config_store *s = &c->store;
     ret->queues = NULL;
+    ret->arena = (struct arena){0};
     ret->config = (struct store_config){
         .url = s->url,
         .budget = {[BUDGET_JOBS] = (uint64_t)s->budget_jobs,
@@ -74,6 +103,7 @@ int host_store_init(struct host_store *ret, const struct config *c, struct err *
 void host_store_finish(struct host_store *s) {
     free(s->queues);
     s->queues = NULL;
+    arena_free(&s->arena);
 }
 
 /* ------------------------------------------------------------------ its events */

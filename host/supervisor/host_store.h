@@ -13,7 +13,8 @@ struct host;
 struct host_store {
     struct store_config config;
     /* the rest is what `config` points to */
-    struct store_queue_keys *queues;
+    struct store_queue_setup *queues;
+    struct arena arena; /* of their texts: a configuration may go before the store does */
     char blob_dir[PATH_MAX];
 };
 

@@ -18,6 +18,7 @@ static const struct {
     {"UPDATE jobs SET place = NULL WHERE state = 1", "job_in_no_place", true},
     {"UPDATE jobs SET place = 1 WHERE state = 1", "job_in_wrong_place", true},
     {"UPDATE jobs SET place = 16 WHERE state = 3", "job_in_wrong_place", true},
+    {"UPDATE jobs SET place = (place + 4 << 43) + 7 WHERE state = 1", "job_in_wrong_place", true},
     {"UPDATE jobs SET at_ms = NULL, place = NULL WHERE state = 0", "job_without_time", true},
     {"UPDATE jobs SET state = 9 WHERE state = 5", "job_unknown_state", false},
     {"UPDATE jobs SET prio = 3 WHERE state = 5", "job_unknown_state", false},

@@ -470,7 +470,7 @@ static void test_keys_for_all(void) {
 
 /* A queue that B has never heard of, with a prefix that only A's configuration names. */
 static void test_queues_for_all(void) {
-    static const struct store_queue_keys keys = {.queue = "klap", .prefix = "klap:"};
+    static const struct store_queue_setup keys = {.queue = "klap", .prefix = "klap:"};
     struct rig a, b;
     rig_init(&a);
     a.config.queues = &keys;

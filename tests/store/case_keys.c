@@ -456,7 +456,7 @@ static bool is_elsewhere(const struct row *row) {
 }
 
 static void test_documented(void) {
-    const struct store_queue_keys keys = {.queue = "klap", .prefix = "klap:"};
+    const struct store_queue_setup keys = {.queue = "klap", .prefix = "klap:"};
     struct rig rig;
     rig_init(&rig);
     rig.config.queues = &keys;

@@ -381,7 +381,7 @@ static void test_stopped_apart(void) {
 /* The names and types that users of the seeds watch, with a prefix and without. */
 static void watch(const char *prefix, const char *queue_list, const char *processing,
                   const char *dlq) {
-    const struct store_queue_keys keys = {.queue = "klap", .prefix = prefix};
+    const struct store_queue_setup keys = {.queue = "klap", .prefix = prefix};
     struct rig rig;
     char a[JOB_ID_TEXT + 1], b[JOB_ID_TEXT + 1];
     rig_init(&rig);
@@ -447,7 +447,7 @@ static void test_times_to_live(void) {
         {"klap", false, false, false, JOB_EV_SUCCEED, 0},
         {"klap", false, false, false, JOB_EV_DIE, 0},
     };
-    const struct store_queue_keys keys = {.queue = "klap", .prefix = "klap:"};
+    const struct store_queue_setup keys = {.queue = "klap", .prefix = "klap:"};
     struct rig rig, other;
     struct store_commit_item items[ARRAY_LEN(rows)];
     rig_init(&rig);
@@ -494,7 +494,8 @@ static void test_times_to_live(void) {
 static void test_lists_of_priorities(void) {
     static const char *const lists[PRIORITY_COUNT] = {
         "klap:jobs:queue:high", "klap:jobs:queue:normal", "klap:jobs:queue:low"};
-    const struct store_queue_keys keys = {.queue = "klap", .prefix = "klap:", .split_normal = true};
+    const struct store_queue_setup keys = {
+        .queue = "klap", .prefix = "klap:", .split_normal = true};
     struct rig rig;
     rig_init(&rig);
     rig.config.queues = &keys;

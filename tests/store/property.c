@@ -66,7 +66,7 @@ struct model {
 static const char *const queue_names[MODEL_QUEUES] = {"qa", "qb", "t2"};
 static const int queue_of[MODEL_LANES] = {0, 0, 1, 1, 2};
 static const char *const types[MODEL_LANES] = {"t1", "t2", "t1", "t2", "t2"};
-static const struct store_queue_keys prefixed = {.queue = "qb", .prefix = "p:"};
+static const struct store_queue_setup prefixed = {.queue = "qb", .prefix = "p:"};
 static const char *const output_names[MODEL_OUTPUTS] = {"a.md", "b.html", "c.json"};
 static const char *const contents[MODEL_CONTENTS] = {"", "1", "22", "333"};
 static const char *const key_names[MODEL_KEYS] = {"k0", "k1", "k2", "k3"};

@@ -75,7 +75,7 @@ static const struct redis_queue *with_prefix(const struct redis_queues *all, con
     return q;
 }
 
-int redis_queues_configure(struct redis_queues *all, const struct store_queue_keys *list,
+int redis_queues_configure(struct redis_queues *all, const struct store_queue_setup *list,
                            size_t count, struct err *e) {
     for (size_t i = 0; i < count; i++) {
         const char *prefix = list[i].prefix == NULL ? "" : list[i].prefix;

@@ -40,7 +40,7 @@ struct redis_queues {
 };
 
 /* 0; -ENOMEM; -EINVAL: a prefix is too long, or two queues share one (*e). */
-int redis_queues_configure(struct redis_queues *all, const struct store_queue_keys *list,
+int redis_queues_configure(struct redis_queues *all, const struct store_queue_setup *list,
                            size_t count, struct err *e);
 void redis_queues_finish(struct redis_queues *all);
 

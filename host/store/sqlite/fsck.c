@@ -109,8 +109,16 @@ int read_fsck(struct reader *r, struct store_op *op) {
     return check(&f);
 }
 
+// What was mended may be ready before a cursor, or in a line that nobody knows of.
+static void look_again(struct writer *w) {
+    for (struct lane *lane = w->lanes.by_name; lane != NULL; lane = lane->hh.next) {
+        lanes_look_again(lane);
+    }
+}
+
 int op_fsck_repair(struct writer *w, struct store_op *op) {
     struct fsck f = {
         .conn = &w->conn, .w = w, .repair = true, .op = CONTAINER_OF(op, struct store_fsck, op)};
+    look_again(w);
     return check(&f);
 }

@@ -3,9 +3,10 @@
 #include "store/sqlite/fsck.h"
 
 // The place that a row should stand in: place_number() in SQL; the conformance suite compares the
-// two.
+// two. A queued job may stand in a line of the band, whoever's: all lines are served.
 #define PLACE                                                                                      \
-    "CASE WHEN state = 1 THEN 16 + lane * 4 + prio WHEN state = 2 THEN 2"                          \
+    "CASE WHEN state = 1 THEN CASE WHEN place >> 43 = 16 + lane * 4 + prio THEN place"             \
+    " ELSE 16 + lane * 4 + prio END WHEN state = 2 THEN 2"                                         \
     " WHEN state IN (0, 3) THEN CASE WHEN at_ms > 0 THEN 1 END"                                    \
     " ELSE CASE WHEN at_ms > 0 THEN 3 END END"
 

@@ -21,7 +21,11 @@ static const struct pack_field spec_fields[] = {
     {15, PACK_TIME, SPEC(nominal_ms)},  {18, PACK_TEXT, SPEC(tenant)},
     {20, PACK_TEXT, SPEC(schedule)},
 };
-enum { SPEC_PAYLOAD_SIZE = 17, SPEC_TOMBSTONE = 19 }; // packed by hand, like FILES_ITEM
+enum {
+    SPEC_PAYLOAD_SIZE = 17,
+    SPEC_TENANT = 18,
+    SPEC_TOMBSTONE = 19
+}; // packed by hand, like FILES_ITEM
 
 static const struct pack_field parcel_fields[] = {
     {32, PACK_ID, SPEC(id)},
@@ -94,6 +98,16 @@ int64_t jobrow_tombstone(struct bytes packed_spec) {
         }
     }
     return 0;
+}
+
+struct bytes jobrow_tenant(struct bytes packed_spec) {
+    struct pack_item item;
+    while (pack_next(&packed_spec, &item) > 0) {
+        if (item.number == SPEC_TENANT) {
+            return item.bytes;
+        }
+    }
+    return (struct bytes){NULL, 0};
 }
 
 void jobrow_pack_life(struct buf *b, const struct job_life *life, int64_t created_ms) {

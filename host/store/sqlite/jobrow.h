@@ -80,7 +80,7 @@ struct job_row {
 /* What every SELECT of a job begins with; then comes either ROW_SIZE or the column `payload`. */
 #define ROW_COLUMNS "rid, id, state, rev, lane, prio, token, commit_no, has, at_ms, spec, life"
 #define ROW_SIZE    "length(payload)"
-enum { ROW_PAYLOAD = 12 };
+enum { ROW_AT = 9, ROW_PAYLOAD = 12 };
 
 /* Reads a row; borrowed until the statement moves on. */
 void jobrow_read(sqlite3_stmt *s, struct job_row *ret);       /* ROW_COLUMNS, ROW_SIZE */
@@ -92,6 +92,9 @@ void jobrow_pack_life(struct buf *b, const struct job_life *life, int64_t create
 /* Adds to a packed spec how long its id is remembered (store_submit_item.tombstone_ms). */
 void jobrow_pack_tombstone(struct buf *b, int64_t ms);
 int64_t jobrow_tombstone(struct bytes packed_spec); /* 0 = not */
+
+/* Whose it is, borrowed from the packed spec; empty = nobody's. */
+struct bytes jobrow_tenant(struct bytes packed_spec);
 
 /* The whole of a spec, for the outbox. */
 void jobrow_pack_parcel(struct buf *b, const struct job_spec *spec);

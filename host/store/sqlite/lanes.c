@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/sqlite/turns.h"
+
 // Room for the number `id`.
 static int grow(struct lanes *l, uint32_t id) {
     if (id < l->cap) {
@@ -42,9 +44,19 @@ static void lane_free(struct lane *lane) {
     if (lane == NULL) {
         return;
     }
+    turns_free(lane);
     free(lane->key);
     free(lane->type);
     free(lane);
+}
+
+static const struct store_queue_setup *setup_of(const struct lanes *l, const char *name) {
+    for (size_t i = 0; i < l->config->queue_count; i++) {
+        if (strcmp(l->config->queues[i].queue, name) == 0) {
+            return &l->config->queues[i];
+        }
+    }
+    return NULL;
 }
 
 static struct queue *queue_new(struct lanes *l, uint32_t id, const char *name) {
@@ -57,6 +69,7 @@ static struct queue *queue_new(struct lanes *l, uint32_t id, const char *name) {
     }
     q->id = id;
     q->name = copy;
+    q->setup = setup_of(l, name);
     HASH_ADD_KEYPTR(hh, l->queues, q->name, strlen(q->name), q);
     if (hash_failed(&q->hh)) {
         queue_free(q);
@@ -101,9 +114,7 @@ static struct lane *lane_new(struct lanes *l, uint32_t id, struct queue *queue, 
     lane->type = copy;
     lane->key = key;
     lane->names = (struct store_lane){queue->name, copy};
-    for (int p = 0; p < PRIORITY_COUNT; p++) {
-        lane->cursor[p] = (struct band){INT64_MIN, INT64_MIN};
-    }
+    lanes_look_again(lane);
     HASH_ADD_KEYPTR(hh, l->by_name, lane->key, strlen(lane->key), lane);
     if (hash_failed(&lane->hh)) {
         lane_free(lane);
@@ -154,8 +165,9 @@ static int load_lane(struct lanes *l, struct conn *c, sqlite3_stmt *s) {
     return 0;
 }
 
-int lanes_load(struct lanes *l, struct conn *c, pthread_mutex_t *lock) {
-    *l = (struct lanes){.lock = lock};
+int lanes_load(struct lanes *l, struct conn *c, pthread_mutex_t *lock,
+               const struct store_config *config) {
+    *l = (struct lanes){.lock = lock, .config = config};
     int r = load_queues(l, c);
     if (r < 0) {
         return r;
@@ -216,6 +228,9 @@ int lanes_get(struct lanes *l, const char *queue, const char *type, struct lane 
             return r;
         }
         lane = lane_new(l, l->count + 1, q, type);
+        if (lane != NULL) {
+            lane->turns_known = true; // nobody has waited in it yet
+        }
     }
     *ret = l->last = lane;
     return lane == NULL ? -ENOMEM : 0;
@@ -253,11 +268,17 @@ void lanes_count_claim(struct lanes *l, struct lane *lane, enum job_priority p, 
     mark(l, lane);
 }
 
-void lanes_rewind(struct lane *lane, enum job_priority p, int64_t at_ms, int64_t rid) {
-    struct band *cursor = &lane->cursor[p];
-    if (at_ms < cursor->at_ms || (at_ms == cursor->at_ms && rid <= cursor->rid)) {
-        *cursor = (struct band){at_ms, rid == 0 ? 0 : rid - 1};
+void lanes_rewind(struct band *cursor, struct band to) {
+    if (to.at_ms < cursor->at_ms || (to.at_ms == cursor->at_ms && to.rid <= cursor->rid)) {
+        *cursor = (struct band){to.at_ms, to.rid == 0 ? 0 : to.rid - 1};
     }
+}
+
+void lanes_look_again(struct lane *lane) {
+    for (int p = 0; p < PRIORITY_COUNT; p++) {
+        lane->cursor[p] = (struct band){INT64_MIN, INT64_MIN};
+    }
+    lane->turns_known = false;
 }
 
 int lanes_save(struct lanes *l, struct conn *c) {

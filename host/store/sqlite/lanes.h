@@ -25,7 +25,8 @@ struct queue {
     uint32_t id;
     bool stored; /* its row is there, or in the open transaction */
     char *name;
-    UT_hash_handle hh; /* by name */
+    const struct store_queue_setup *setup; /* NULL: it is as all others */
+    UT_hash_handle hh;                     /* by name */
 };
 
 struct tally {
@@ -37,6 +38,8 @@ struct tally {
 struct band {
     int64_t at_ms, rid;
 };
+
+struct turns;
 
 struct lane {
     uint32_t id;
@@ -50,6 +53,8 @@ struct lane {
     struct tally now;
     struct tally shown;
     struct band cursor[PRIORITY_COUNT];
+    struct turns *turns; /* turns.h; NULL: no tenant waits in it, as far as is known */
+    bool turns_known;    /* if not, its lines are to be read before a claim */
     struct lane *next_dirty;
     char *key; /* queue and type, joined by a character that neither may contain */
     UT_hash_handle hh;
@@ -57,6 +62,7 @@ struct lane {
 
 struct lanes {
     pthread_mutex_t *lock; /* borrowed */
+    const struct store_config *config;
     struct queue *queues;
     struct lane *by_name;
     struct lane **by_id; /* index = id; NULL = no lane has it, as 0 */
@@ -66,8 +72,9 @@ struct lanes {
     struct lane *dirty;
 };
 
-/* Reads all rows. 0 or negative errno with words in c->err. */
-int lanes_load(struct lanes *l, struct conn *c, pthread_mutex_t *lock);
+/* Reads all rows. `config` is borrowed until lanes_finish(). 0 or negative errno with words in c->err. */
+int lanes_load(struct lanes *l, struct conn *c, pthread_mutex_t *lock,
+               const struct store_config *config);
 void lanes_finish(struct lanes *l);
 
 /* The lane, made if there is none; `ret_new` says that its row (or its queue's) is not stored yet.
@@ -83,8 +90,10 @@ struct lane *lanes_by_id(const struct lanes *l, uint32_t id);
 void lanes_count(struct lanes *l, struct lane *lane, enum job_priority p, int from, int to);
 void lanes_count_claim(struct lanes *l, struct lane *lane, enum job_priority p, int delta);
 
-/* A job is ready at this place: the cursor must not be beyond it. */
-void lanes_rewind(struct lane *lane, enum job_priority p, int64_t at_ms, int64_t rid);
+/* A job is ready there: the cursor must not be beyond it. */
+void lanes_rewind(struct band *cursor, struct band to);
+/* Jobs may be ready anywhere in it. */
+void lanes_look_again(struct lane *lane);
 
 /* How many wait in this band for a claim. */
 static inline int64_t lanes_waiting(const struct lane *lane, int p) {

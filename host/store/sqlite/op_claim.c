@@ -232,18 +232,24 @@ static int list_late(struct taking *t) {
 }
 
 static int64_t band_of(const struct taking *t, int p) {
-    return place_number((struct place){JOB_QUEUED, 1}, t->lane->id, (enum job_priority)p);
+    return place_number((struct place){.state = JOB_QUEUED}, t->lane->id, (enum job_priority)p);
 }
 
-// Takes up to `n` from a band, oldest first. The number taken.
-static int take_band(struct taking *t, int p, uint32_t n) {
-    struct writer *w = t->w;
-    struct band *cursor = &t->lane->cursor[p];
-    sqlite3_stmt *s = conn_stmt(&w->conn, SQL_READY);
-    int taken = 0, r = 0;
-    bind_int(s, 1, band_of(t, p));
+static sqlite3_stmt *read_from(struct writer *w, enum sql_id id, int64_t place,
+                               const struct band *cursor) {
+    sqlite3_stmt *s = conn_stmt(&w->conn, id);
+    bind_int(s, 1, place);
     bind_int(s, 2, cursor->at_ms);
     bind_int(s, 3, cursor->rid);
+    return s;
+}
+
+// Takes up to `n` from a band in which no tenants take turns, oldest first. The number taken.
+static int take_plain(struct taking *t, int p, uint32_t n) {
+    struct writer *w = t->w;
+    struct band *cursor = &t->lane->cursor[p];
+    sqlite3_stmt *s = read_from(w, SQL_READY, band_of(t, p), cursor);
+    int taken = 0, r = 0;
     while ((uint32_t)taken < n && (r = conn_next(&w->conn, SQL_READY)) > 0) {
         struct job_row row;
         jobrow_read_whole(s, &row);
@@ -259,15 +265,66 @@ static int take_band(struct taking *t, int p, uint32_t n) {
     return r < 0 ? r : taken;
 }
 
-// When the head of a band became ready; 0 = the band is empty.
-static int head_of(struct taking *t, int p, int64_t *ret_ms) {
+// The next row of a line that is not out: 1, 0 = there is none.
+static int next_of_line(struct writer *w, sqlite3_stmt *s) {
+    int r = 0;
+    while ((r = conn_next(&w->conn, SQL_READY)) > 0 &&
+           claims_find(&w->claims, sqlite3_column_int64(s, 0)) != NULL) {
+    }
+    return r;
+}
+
+// Takes from a line as long as it is its turn, `n` at most. The next one is looked at before the turn
+// is over, since the line may end here: of that row only the index is read.
+static int take_turns(struct taking *t, struct turn *turn, uint32_t n) {
     struct writer *w = t->w;
-    sqlite3_stmt *s = conn_stmt(&w->conn, SQL_READY_KEYS);
+    sqlite3_stmt *s = read_from(w, SQL_READY, turn->place, turn->cursor);
+    int taken = 0, r = next_of_line(w, s), took = 0;
+    if (r == 0) {
+        turns_wait(t->lane, turn, 0);
+    }
+    while (r > 0 && (uint32_t)taken < n && turns_first(t->lane, turn->flow.priority) == turn) {
+        struct job_row row;
+        jobrow_read_whole(s, &row);
+        took = consider(t, &row);
+        if (took < 0) {
+            break;
+        }
+        *turn->cursor = (struct band){row.at_ms, row.rid};
+        r = next_of_line(w, s);
+        int64_t head_ms = r <= 0 ? 0 : sqlite3_column_int64(s, ROW_AT);
+        (took > 0 ? turns_start : turns_wait)(t->lane, turn, head_ms);
+        taken += took;
+    }
+    conn_reset(&w->conn, SQL_READY);
+    r = took < 0 ? took : r < 0 ? r : list_late(t);
+    return r < 0 ? r : taken;
+}
+
+// Takes up to `n` from a band. The number taken.
+static int take_band(struct taking *t, int p, uint32_t n) {
+    uint32_t taken = 0;
+    struct turn *turn = NULL;
+    if (t->lane->turns == NULL) {
+        return take_plain(t, p, n);
+    }
+    while (taken < n && (turn = turns_first(t->lane, (enum job_priority)p)) != NULL) {
+        int r = take_turns(t, turn, n - taken);
+        if (r < 0) {
+            t->lane->turns_known = false;
+            return r;
+        }
+        taken += (uint32_t)r;
+    }
+    return (int)taken;
+}
+
+// When the first of a line became ready; 0 = it is empty.
+static int head_of_line(struct writer *w, int64_t place, const struct band *cursor,
+                        int64_t *ret_ms) {
+    sqlite3_stmt *s = read_from(w, SQL_READY_KEYS, place, cursor);
     int r = 0;
     *ret_ms = 0;
-    bind_int(s, 1, band_of(t, p));
-    bind_int(s, 2, t->lane->cursor[p].at_ms);
-    bind_int(s, 3, t->lane->cursor[p].rid);
     while (*ret_ms == 0 && (r = conn_next(&w->conn, SQL_READY_KEYS)) > 0) {
         if (claims_find(&w->claims, sqlite3_column_int64(s, 1)) == NULL) {
             *ret_ms = sqlite3_column_int64(s, 0);
@@ -275,6 +332,26 @@ static int head_of(struct taking *t, int p, int64_t *ret_ms) {
     }
     conn_reset(&w->conn, SQL_READY_KEYS);
     return r < 0 ? r : 0;
+}
+
+// When the oldest of a band became ready; 0 = the band is empty. Who is said to be the oldest may have
+// had his job cancelled.
+static int head_of(struct taking *t, int p, int64_t *ret_ms) {
+    struct turn *turn = NULL;
+    if (t->lane->turns == NULL) {
+        return head_of_line(t->w, band_of(t, p), &t->lane->cursor[p], ret_ms);
+    }
+    *ret_ms = 0;
+    while (*ret_ms == 0 && (turn = turns_oldest(t->lane, (enum job_priority)p)) != NULL) {
+        int64_t said = turn->flow.head_ms, ms = 0;
+        int r = head_of_line(t->w, turn->place, turn->cursor, &ms);
+        if (r < 0) {
+            return r;
+        }
+        turns_wait(t->lane, turn, ms);
+        *ret_ms = ms == said ? ms : 0;
+    }
+    return 0;
 }
 
 // How many to take from each band now. With one band in use there is nothing to decide, and nothing
@@ -305,6 +382,10 @@ static int take_lane(struct taking *t, const struct store_claim_want *want) {
     uint32_t left = want->limit < room ? want->limit : (uint32_t)room;
     uint32_t limit = left;
     t->lane = lanes_find(&t->w->lanes, want->lane.queue, want->lane.type);
+    int found = t->lane == NULL || left == 0 ? 0 : turns_load(t->lane, &t->w->conn);
+    if (found < 0) {
+        return found;
+    }
     while (t->lane != NULL && left > 0) {
         uint32_t counts[PRIORITY_COUNT];
         uint32_t before = left;
@@ -320,6 +401,9 @@ static int take_lane(struct taking *t, const struct store_claim_want *want) {
         if (left == before && ended == t->claim->ended_count) {
             break;
         }
+    }
+    if (t->lane != NULL) {
+        turns_forget(t->lane);
     }
     return 0;
 }

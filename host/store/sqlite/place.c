@@ -1,6 +1,7 @@
 #include "store/sqlite/place.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "store/sqlite/blobrow.h"
 #include "store/sqlite/dedup.h"
@@ -34,10 +35,25 @@ int place_find(struct writer *w, const struct job_id *id, struct job_row *ret) {
     return r > 0 && !id_equal(&ret->id, id) ? 0 : r;
 }
 
+// The column `place`: a queued job stands in the line of its tenant.
+static int64_t number_of(const struct lane *lane, enum job_priority p, struct place where,
+                         struct bytes tenant) {
+    const struct store_queue_setup *setup = lane->queue->setup;
+    int64_t number = place_number(where, lane->id, p);
+    bool in_line = where.state == JOB_QUEUED && tenant.len > 0;
+    return in_line && !(setup != NULL && setup->one_line)
+               ? turns_place(number, turns_number(tenant))
+               : number;
+}
+
+static struct bytes tenant_of(const struct job_spec *spec) {
+    return (struct bytes){spec->tenant, spec->tenant == NULL ? 0 : strlen(spec->tenant)};
+}
+
 static void arrive(struct writer *w, struct lane *lane, enum job_priority p, struct place where,
-                   int64_t rid) {
+                   int64_t number, int64_t rid) {
     if (where.state == JOB_QUEUED) {
-        writer_ready(w, lane, p, where.at_ms, rid);
+        writer_ready(w, lane, p, number, (struct band){where.at_ms, rid});
     } else if ((where.state == JOB_SCHEDULED || where.state == JOB_PARKED) && where.at_ms > 0) {
         writer_due(w, where.at_ms);
     }
@@ -95,13 +111,14 @@ int place_insert(struct writer *w, const struct job_spec *spec, struct lane *lan
     sqlite3_stmt *s = conn_stmt(&w->conn, SQL_JOB_ADD);
     int64_t rid = id_order(&spec->id);
     bool aside = (has & HAS_PAYLOAD) != 0;
+    int64_t number = number_of(lane, spec->priority, where, tenant_of(spec));
     bind_int(s, 1, rid);
     bind_id(s, 2, &spec->id);
     bind_int(s, 3, where.state);
     bind_int(s, 4, lane->id);
     bind_int(s, 5, spec->priority);
     bind_int(s, 6, has);
-    bind_set(s, 7, place_number(where, lane->id, spec->priority));
+    bind_set(s, 7, number);
     bind_set(s, 8, where.at_ms);
     bind_bytes(s, 9, packed);
     bind_bytes(s, 10, aside ? (struct bytes){NULL, 0} : spec->payload);
@@ -117,7 +134,7 @@ int place_insert(struct writer *w, const struct job_spec *spec, struct lane *lan
     if (r < 0) {
         return r;
     }
-    arrive(w, lane, spec->priority, where, rid);
+    arrive(w, lane, spec->priority, where, number, rid);
     return 1;
 }
 
@@ -139,6 +156,9 @@ int place_move(struct writer *w, const struct job_row *row, const struct job_lif
     if (r < 0) {
         return r;
     }
+    struct bytes tenant =
+        to.state == JOB_QUEUED ? jobrow_tenant(row->spec) : (struct bytes){NULL, 0};
+    int64_t number = number_of(lane, row->priority, to, tenant);
     sqlite3_stmt *s = conn_stmt(&w->conn, SQL_JOB_MOVE);
     bind_int(s, 1, row->rid);
     bind_int(s, 2, to.state);
@@ -146,7 +166,7 @@ int place_move(struct writer *w, const struct job_row *row, const struct job_lif
     bind_int(s, 4, row->token);
     bind_int(s, 5, row->commit_no);
     bind_int(s, 6, row->has);
-    bind_set(s, 7, place_number(to, row->lane, row->priority));
+    bind_set(s, 7, number);
     bind_set(s, 8, to.at_ms);
     bind_bytes(s, 9, buf_bytes(&w->pack));
     r = conn_run(&w->conn, SQL_JOB_MOVE);
@@ -159,7 +179,7 @@ int place_move(struct writer *w, const struct job_row *row, const struct job_lif
         r = schedule_jobs_moved(w, row, lane, to.state, now_ms);
     }
     if (r == 0) {
-        arrive(w, lane, row->priority, to, row->rid);
+        arrive(w, lane, row->priority, to, number, row->rid);
     }
     return r;
 }

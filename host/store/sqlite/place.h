@@ -5,7 +5,8 @@
  *      PLACE_DUE             due time               scheduled jobs; parked ones with a time
  *      PLACE_RUNNING         ready since            attempts that were written down (claims.h)
  *      PLACE_KEPT            when to delete it      ended jobs
- *      PLACE_BAND + ...      ready since            queued jobs: one number a lane and priority
+ *      PLACE_BAND + ...      ready since            queued jobs: one number a lane and priority, and
+ *                                                   one a tenant there (turns.h)
  *      NULL                                         parked without a time, ended and kept for ever
  *
  * With each change it keeps the counters, the cursor of the ready band, the earliest due time, the
@@ -14,6 +15,7 @@
 #define JOBHOST_STORE_SQLITE_PLACE_H
 
 #include "store/sqlite/jobrow.h"
+#include "store/sqlite/turns.h"
 #include "store/sqlite/writer.h"
 
 enum { PLACE_DUE = 1, PLACE_RUNNING = 2, PLACE_KEPT = 3, PLACE_BAND = 16 };
@@ -25,7 +27,7 @@ struct place {
     int64_t at_ms;
 };
 
-/* The column `place`; 0 = NULL. */
+/* The column `place`, of what stands in no tenant's line; 0 = NULL. */
 static inline int64_t place_number(struct place where, uint32_t lane, enum job_priority p) {
     switch (where.state) {
     case JOB_QUEUED: return PLACE_BAND + (int64_t)lane * 4 + (int64_t)p;

@@ -7,6 +7,8 @@
 #include "store/sqlite/place.h"
 #include "store/sqlite/reader.h"
 
+enum { LINES_LOOKED_AT = 1000 };
+
 // What is gathered: the queues of the snapshot by their numbers (ascending, as they are read), and
 // the lanes that stats->lanes lists.
 struct gathering {
@@ -108,12 +110,12 @@ static void add_lane(struct gathering *g, const struct lane *lane) {
     }
 }
 
-// When the oldest queued job of a band became ready; those that are claimed do not wait.
-static int oldest_of(struct reader *r, const struct lane *lane, int p, int64_t *ret_ms) {
+// When the oldest job of a line became ready; those that are claimed do not wait.
+static int oldest_of_line(struct reader *r, int64_t place, int64_t *ret_ms) {
     sqlite3_stmt *s = conn_stmt(&r->conn, SQL_READY_KEYS);
     int code = 0;
     *ret_ms = 0;
-    bind_int(s, 1, place_number((struct place){JOB_QUEUED, 1}, lane->id, (enum job_priority)p));
+    bind_int(s, 1, place);
     bind_int(s, 2, INT64_MIN);
     bind_int(s, 3, INT64_MIN);
     while (*ret_ms == 0 && (code = conn_next(&r->conn, SQL_READY_KEYS)) > 0) {
@@ -123,6 +125,39 @@ static int oldest_of(struct reader *r, const struct lane *lane, int p, int64_t *
         }
     }
     conn_reset(&r->conn, SQL_READY_KEYS);
+    return code < 0 ? code : 0;
+}
+
+static int next_line(struct reader *r, int64_t after, int64_t end, int64_t *ret, int64_t *ret_ms) {
+    sqlite3_stmt *s = conn_stmt(&r->conn, SQL_NEXT_LINE);
+    bind_int(s, 1, after);
+    bind_int(s, 2, end);
+    int code = conn_next(&r->conn, SQL_NEXT_LINE);
+    if (code > 0) {
+        *ret = sqlite3_column_int64(s, 0);
+        *ret_ms = sqlite3_column_int64(s, 1);
+        conn_reset(&r->conn, SQL_NEXT_LINE);
+    }
+    return code;
+}
+
+// Of all lines of a band; where tenants are many, of the first LINES_LOOKED_AT of them.
+static int oldest_of(struct reader *r, const struct lane *lane, int p, int64_t *ret_ms) {
+    int64_t plain =
+        place_number((struct place){.state = JOB_QUEUED}, lane->id, (enum job_priority)p);
+    int64_t place = plain << TURNS_SHIFT, end = (plain + 1) << TURNS_SHIFT, ms = 0;
+    int code = oldest_of_line(r, plain, ret_ms);
+    for (int i = 0; i < LINES_LOOKED_AT && code == 0; i++) {
+        code = next_line(r, place, end, &place, &ms);
+        if (code <= 0) {
+            break;
+        }
+        code = 0;
+        if (*ret_ms == 0 || ms < *ret_ms) { // else it cannot be older
+            code = oldest_of_line(r, place, &ms);
+            *ret_ms = ms != 0 && (*ret_ms == 0 || ms < *ret_ms) ? ms : *ret_ms;
+        }
+    }
     return code < 0 ? code : 0;
 }
 

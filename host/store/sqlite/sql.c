@@ -57,6 +57,9 @@ const char *const sql_text[SQL_COUNT] = {
                    " ORDER BY at_ms, rid",
     [SQL_FIRST] = "SELECT at_ms FROM jobs INDEXED BY jobs_place WHERE place=?1"
                   " ORDER BY at_ms LIMIT 1",
+    // one step into the index for each line, however many jobs stand in it
+    [SQL_NEXT_LINE] = "SELECT place, at_ms, rid FROM jobs INDEXED BY jobs_place"
+                      " WHERE place > ?1 AND place < ?2 ORDER BY place, at_ms, rid LIMIT 1",
     [SQL_LIST_ALL] = "SELECT " ROW_COLUMNS ", " ROW_SIZE " FROM jobs WHERE rid < ?1"
                      " ORDER BY rid DESC",
     [SQL_LIST_OF] = "SELECT " ROW_COLUMNS ", " ROW_SIZE " FROM lists CROSS JOIN jobs"

@@ -34,6 +34,7 @@ enum sql_id {
     SQL_READY_KEYS,
     SQL_BEFORE,
     SQL_FIRST,
+    SQL_NEXT_LINE,
     SQL_LIST_ALL,
     SQL_LIST_OF,
     SQL_LIST_ADD,

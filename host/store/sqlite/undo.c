@@ -27,18 +27,24 @@ static void restore_fields(struct claims *cs, struct claim *claim, const struct 
     (void)pthread_mutex_unlock(cs->lock);
 }
 
+// A job of the lane waits again, perhaps before the cursor, or in a line that was found empty.
+static void wait_again(struct lane *lane, enum job_priority p, struct band at) {
+    lanes_rewind(&lane->cursor[p], at);
+    lane->turns_known = false;
+}
+
 static void revert(const struct undo_entry *e, struct lanes *lanes, struct claims *claims) {
     struct claim *claim = e->subject;
     switch (e->kind) {
     case UNDO_COUNT:
         lanes_count(lanes, e->subject, (enum job_priority)e->priority, e->to, e->from);
-        if (e->from == JOB_QUEUED) { // it waits again, perhaps before the cursor
-            lanes_rewind(e->subject, (enum job_priority)e->priority, INT64_MIN, 0);
+        if (e->from == JOB_QUEUED) {
+            wait_again(e->subject, (enum job_priority)e->priority, (struct band){INT64_MIN, 0});
         }
         break;
     case UNDO_BYTES: *(int64_t *)e->subject -= e->delta; break;
     case UNDO_CLAIM_ADDED:
-        lanes_rewind(claim->lane, claim->priority, claim->at_ms, claim->rid);
+        wait_again(claim->lane, claim->priority, (struct band){claim->at_ms, claim->rid});
         lanes_count_claim(lanes, claim->lane, claim->priority, claim->written ? 0 : -1);
         claims_drop(claims, claim);
         break;

@@ -12,6 +12,7 @@
 #include "base/thread.h"
 #include "store/sqlite/blobs.h"
 #include "store/sqlite/ops.h"
+#include "store/sqlite/turns.h"
 
 // A checkpoint copies pages from the log into the file. It is due when nobody waits and some have
 // gathered, or when the log has used up its room (wal_room.h), so that it does not get longer.
@@ -191,9 +192,9 @@ static void untouch_sated(struct writer *w, const struct store_claim *claim) {
     }
 }
 
-void writer_ready(struct writer *w, struct lane *lane, enum job_priority p, int64_t at_ms,
-                  int64_t rid) {
-    lanes_rewind(lane, p, at_ms, rid);
+void writer_ready(struct writer *w, struct lane *lane, enum job_priority p, int64_t place,
+                  struct band at) {
+    turns_ready(lane, p, place, at);
     writer_touch(w, lane);
 }
 
@@ -541,7 +542,7 @@ void writer_prepare(struct writer *w) {
 }
 
 int writer_init(struct writer *w, bool read_only, struct err *e) {
-    int r = lanes_load(&w->lanes, &w->conn, &w->shared);
+    int r = lanes_load(&w->lanes, &w->conn, &w->shared, w->config);
     r = r < 0 ? r : load_meta(w, read_only);
     if (r < 0) {
         return err_set(e, r, "%s", w->conn.err.msg);

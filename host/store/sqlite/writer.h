@@ -110,9 +110,9 @@ bool writer_over(const struct writer *w, enum store_budget budget, int64_t more)
 /* Somebody may look for jobs in the lane. */
 void writer_touch(struct writer *w, struct lane *lane);
 
-/* A job became ready, or will be due. */
-void writer_ready(struct writer *w, struct lane *lane, enum job_priority p, int64_t at_ms,
-                  int64_t rid);
+/* A job became ready in a place (place.h), or will be due. */
+void writer_ready(struct writer *w, struct lane *lane, enum job_priority p, int64_t place,
+                  struct band at);
 void writer_due(struct writer *w, int64_t at_ms);
 
 int writer_claim_add(struct writer *w, struct claim *claim);

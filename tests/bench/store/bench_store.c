@@ -1,11 +1,14 @@
 /* How fast and how large the store is, through its asynchronous interface: no-op jobs, 200-byte
  * payloads, submitted in batches of 100, drained by claims and commits of 64, synchronous=FULL.
  *
- *     bench_store [-n JOBS] [-d DIR | -u URL] [cycle|size|growth]...      (cycle and size by default)
+ *     bench_store [-n JOBS] [-t TENANTS] [-d DIR | -u URL] [cycle|size|growth|open]...
+ *
+ * By default cycle and size. With -t the jobs belong to so many tenants in turn.
  *
  * cycle   enqueue then drain, jobs/s, and processor time a job
  * size    bytes of disk per 100k queued jobs
  * growth  cost of submit and of claim + commit while 1k .. 1M jobs wait
+ * open    time until a store in which JOBS wait is open, and then until its first claim is answered
  *
  * URL is that of a Redis with an empty database; its size is told by the server.
  *
@@ -26,6 +29,9 @@
 #include "store/store.h"
 
 enum { PAYLOAD = 200, SUBMIT_BATCH = 100, CLAIM_BATCH = 64, SUBMITS_OUT = 16, CLAIMS_OUT = 4 };
+enum { TENANTS_MAX = 1000000, TENANT_TEXT = 32 };
+
+static char tenants[TENANTS_MAX][TENANT_TEXT];
 
 struct bench {
     struct event_base *base;
@@ -37,6 +43,7 @@ struct bench {
     uint64_t goal, submitted, acked, finished;
     uint32_t claims_out, commits_out;
     int64_t keep_ms;
+    uint64_t tenants;
 };
 
 static int64_t now_ms(const struct bench *b) {
@@ -104,6 +111,9 @@ static bool post_submit(struct submit *x, size_t count) {
                                         .payload = {b->payload, PAYLOAD},
                                         .max_attempts = 3,
                                         .timeout_ms = 300000};
+        if (b->tenants > 0) {
+            x->specs[i].tenant = tenants[(b->submitted + i) % b->tenants];
+        }
         x->items[i] = (struct store_submit_item){.spec = &x->specs[i]};
     }
     x->s = (struct store_submit){.items = x->items, .count = count};
@@ -351,14 +361,54 @@ static void measure_growth(struct bench *b, uint64_t most) {
     store_close(&b->store);
 }
 
+static void on_first_claim(struct store_op *op) {
+    *(bool *)op->arg = true;
+}
+
+static void measure_open(struct bench *b, uint64_t jobs) {
+    char extra[64];
+    bool done = false;
+    (void)snprintf(extra, sizeof extra, ",\"waiting\":%" PRIu64, jobs);
+    wipe(b);
+    open_store(b);
+    enqueue(b, jobs);
+    store_close(&b->store);
+    int64_t t = env_stopwatch_us();
+    open_store(b);
+    emit("open", seconds(t) * 1e3, "ms", extra);
+    struct store_claim_want want = {.lane = {"bench", "bench.noop"}, .limit = 1};
+    struct store_claim claim = {
+        .op = {.kind = STORE_CLAIM, .done = on_first_claim, .arg = &done, .now_ms = now_ms(b)},
+        .wants = &want,
+        .want_count = 1,
+        .host_nonce = 1};
+    t = env_stopwatch_us();
+    store_post(&b->store, &claim.op);
+    while (!done) {
+        (void)event_base_loop(b->base, EVLOOP_ONCE);
+    }
+    emit("first_claim", seconds(t) * 1e3, "ms", extra);
+    store_op_finish(&claim.op);
+    store_close(&b->store);
+}
+
+static void name_tenants(struct bench *b, uint64_t count) {
+    b->tenants = count > TENANTS_MAX ? TENANTS_MAX : count;
+    for (uint64_t i = 0; i < b->tenants; i++) {
+        (void)snprintf(tenants[i], TENANT_TEXT, "tenant-%" PRIu64, i);
+    }
+}
+
 int main(int argc, char **argv) {
     struct bench b = {.dir = NULL};
     uint64_t jobs = 200000;
     int opt = 0;
     char made[] = "/tmp/jobhost-bench-XXXXXX";
-    while ((opt = getopt(argc, argv, "n:d:u:")) != -1) {
+    while ((opt = getopt(argc, argv, "n:t:d:u:")) != -1) {
         if (opt == 'n') {
             jobs = strtoull(optarg, NULL, 10);
+        } else if (opt == 't') {
+            name_tenants(&b, strtoull(optarg, NULL, 10));
         } else if (opt == 'd') {
             b.dir = optarg;
         } else if (opt == 'u') {
@@ -383,6 +433,9 @@ int main(int argc, char **argv) {
         }
         if (!all && strcmp(what, "growth") == 0) {
             measure_growth(&b, 1000000);
+        }
+        if (!all && strcmp(what, "open") == 0) {
+            measure_open(&b, jobs);
         }
         all = false;
     }

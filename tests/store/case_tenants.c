@@ -1,0 +1,449 @@
+/* CLAIM among tenants: whose job goes next (core/share.h), on every store. A tenant is a letter, '-' is none. */
+#include <errno.h>
+#include <string.h>
+
+#include "cases.h"
+#include "core/priority.h"
+
+enum { ROW_MAX = 64 };
+
+static struct job_spec spec_of(struct rig *rig, char tenant, enum job_priority priority) {
+    static const char letters[] = "a\0b\0c\0d\0e\0f\0g\0h\0i\0j\0k\0l\0m\0n\0o\0p\0q\0r\0s\0t\0u\0v"
+                                  "\0w\0x\0y\0z";
+    struct job_spec spec = rig_spec(rig, "q", "t");
+    spec.priority = priority;
+    spec.tenant = tenant == '-' ? NULL : &letters[(ptrdiff_t)2 * (tenant - 'a')];
+    return spec;
+}
+
+static struct job_id submit_one(struct rig *rig, char tenant, enum job_priority priority) {
+    struct job_spec spec = spec_of(rig, tenant, priority);
+    EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(rig, &spec));
+    return spec.id;
+}
+
+/* A job of normal priority for each letter, a millisecond apart. */
+static void submit_all(struct rig *rig, const char *tenants) {
+    for (const char *t = tenants; *t != '\0'; t++) {
+        (void)submit_one(rig, *t, PRIORITY_NORMAL);
+        rig->now++;
+    }
+}
+
+static struct store_claim *claim_at(struct rig *rig, uint32_t limit, uint64_t turn) {
+    struct store_claim *claim = RIG_NEW(rig, store_claim);
+    const struct store_claim_want want = {.lane = {"q", "t"}, .limit = limit, .turn = turn};
+    claim->wants = &want;
+    claim->want_count = 1;
+    claim->host_nonce = rig->nonce;
+    EXPECT_EQ_INT(0, rig_run(rig, &claim->op, STORE_CLAIM));
+    claim->wants = NULL;
+    return claim;
+}
+
+static char tenant_of(const struct store_claimed *job) {
+    return job->spec.tenant == NULL ? '-' : job->spec.tenant[0];
+}
+
+/* Claims as many as there are letters, `portion` at a time: they come in that order. */
+static void expect_turns(struct rig *rig, const char *row, uint32_t portion) {
+    char got[ROW_MAX] = "";
+    for (size_t have = 0; have < strlen(row);) {
+        size_t left = strlen(row) - have;
+        const struct store_claim *claim =
+            rig_claim(rig, "q", "t", left < portion ? (uint32_t)left : portion);
+        for (size_t i = 0; i < claim->job_count; i++) {
+            got[have++] = tenant_of(&claim->jobs[i]);
+        }
+        if (claim->job_count == 0) {
+            break;
+        }
+    }
+    EXPECT_EQ_STR(row, got);
+}
+
+static void expect_end(struct rig *rig) {
+    EXPECT_EQ_UINT(0, rig_claim(rig, "q", "t", 5)->job_count);
+    rig_expect_sound(rig);
+    rig_finish(rig);
+}
+
+static void test_turns(void) {
+    for (uint32_t portion = 1; portion < 20; portion += 6) {
+        struct rig rig;
+        rig_start(&rig);
+        submit_all(&rig, "aaaaaabbcc--");
+        expect_turns(&rig, "abc-abc-aaaa", portion);
+        expect_end(&rig);
+    }
+}
+
+// Who comes waits for the others' turns, and not for their jobs.
+static void test_newcomer(void) {
+    struct rig rig;
+    rig_start(&rig);
+    submit_all(&rig, "aaaaaaaaaaaaaaaaaaaaaaaabbbbbb");
+    expect_turns(&rig, "abab", 1);
+    submit_all(&rig, "c");
+    expect_turns(&rig, "cab", 1);
+    // who goes and comes back has no more turns for it
+    submit_all(&rig, "c");
+    expect_turns(&rig, "c", 1);
+    submit_all(&rig, "c");
+    expect_turns(&rig, "abcab", 1);
+    submit_all(&rig, "-");
+    expect_turns(&rig, "-abaaaa", 2);
+    rig_finish(&rig);
+}
+
+// Each tenant's own jobs go in their order.
+static void test_oldest_first(void) {
+    struct rig rig;
+    struct job_id ids[2][5];
+    rig_start(&rig);
+    for (size_t i = 0; i < 5; i++) {
+        ids[0][i] = submit_one(&rig, 'a', PRIORITY_NORMAL);
+        ids[1][i] = submit_one(&rig, 'b', PRIORITY_NORMAL);
+        rig.now += (int64_t)i % 2;
+    }
+    const struct store_claim *claim = rig_claim(&rig, "q", "t", 10);
+    if (EXPECT_EQ_UINT(10, claim->job_count)) {
+        for (size_t i = 0; i < 10; i++) {
+            EXPECT_TRUE(id_equal(&ids[i % 2][i / 2], &claim->jobs[i].spec.id));
+        }
+    }
+    expect_end(&rig);
+}
+
+static void test_weights(void) {
+    static const struct store_weight weights[] = {{"c", 3}, {"b", 2}};
+    static const struct store_queue_setup setup = {
+        .queue = "q", .weights = weights, .weight_count = ARRAY_LEN(weights)};
+    struct rig rig;
+    rig_init(&rig);
+    rig.config.queues = &setup;
+    rig.config.queue_count = 1;
+    EXPECT_EQ_INT(0, rig_open(&rig));
+    for (int i = 0; i < 12; i++) {
+        submit_all(&rig, "abc");
+    }
+    unsigned counts[3] = {0};
+    for (int i = 0; i < 9; i++) {
+        const struct store_claim *claim = rig_claim(&rig, "q", "t", 2);
+        for (size_t k = 0; k < claim->job_count; k++) {
+            counts[tenant_of(&claim->jobs[k]) - 'a']++;
+        }
+    }
+    EXPECT_EQ_UINT(3, counts[0]);
+    EXPECT_EQ_UINT(6, counts[1]);
+    EXPECT_EQ_UINT(9, counts[2]);
+    rig_finish(&rig);
+}
+
+// Tenants take turns inside of a priority.
+static void test_priorities(void) {
+    struct rig rig;
+    rig_start(&rig);
+    submit_all(&rig, "aab-");
+    (void)submit_one(&rig, 'a', PRIORITY_LOW);
+    (void)submit_one(&rig, 'a', PRIORITY_LOW);
+    (void)submit_one(&rig, 'c', PRIORITY_LOW);
+    (void)submit_one(&rig, 'b', PRIORITY_HIGH);
+    (void)submit_one(&rig, 'b', PRIORITY_HIGH);
+    (void)submit_one(&rig, '-', PRIORITY_HIGH);
+    expect_turns(&rig, "b-bab-aaca", 3);
+    expect_end(&rig);
+}
+
+// The oldest of the low ones is aged: one start in four is theirs, and that in turns too.
+static void test_ageing(void) {
+    struct rig rig;
+    char got[13] = "";
+    rig_start(&rig);
+    (void)submit_one(&rig, 'l', PRIORITY_LOW);
+    (void)submit_one(&rig, 'l', PRIORITY_LOW);
+    (void)submit_one(&rig, 'm', PRIORITY_LOW);
+    rig.now += PRIORITY_AGED_MS;
+    submit_all(&rig, "aaaaaaaaabbb");
+    for (uint64_t turn = 0; turn < 12; turn++) {
+        const struct store_claim *claim = claim_at(&rig, 1, turn);
+        got[turn] = claim->job_count == 1 ? tenant_of(&claim->jobs[0]) : '?';
+    }
+    EXPECT_EQ_STR("abalbabmaaal", got);
+    rig_finish(&rig);
+}
+
+// Whose oldest job was cancelled has waited no longer than the next one.
+static void test_ageing_of_cancelled(void) {
+    struct rig rig;
+    rig_start(&rig);
+    struct job_id old = submit_one(&rig, 'l', PRIORITY_LOW);
+    rig.now += PRIORITY_AGED_MS;
+    (void)submit_one(&rig, 'l', PRIORITY_LOW);
+    submit_all(&rig, "aaaaa");
+    EXPECT_EQ_INT(0, rig_move(&rig, &old, JOB_EV_CANCEL));
+    for (uint64_t turn = 0; turn < 5; turn++) {
+        const struct store_claim *claim = claim_at(&rig, 1, turn);
+        EXPECT_EQ_INT('a', claim->job_count == 1 ? tenant_of(&claim->jobs[0]) : '?');
+    }
+    rig_finish(&rig);
+}
+
+// Who waits no more is passed over, and who waits again has a turn.
+static void test_moves(void) {
+    struct rig rig;
+    rig_start(&rig);
+    submit_all(&rig, "aaaa");
+    struct job_id b = submit_one(&rig, 'b', PRIORITY_NORMAL);
+    struct job_spec later = spec_of(&rig, 'c', PRIORITY_NORMAL);
+    later.run_at_ms = rig.now + 1000;
+    EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(&rig, &later));
+    EXPECT_EQ_INT(0, rig_move(&rig, &b, JOB_EV_CANCEL));
+    expect_turns(&rig, "aa", 1);
+    EXPECT_EQ_INT(0, rig_move(&rig, &later.id, JOB_EV_PROMOTE));
+    expect_turns(&rig, "ca", 1);
+    EXPECT_EQ_INT(0, rig_move(&rig, &b, JOB_EV_REVIVE));
+    expect_turns(&rig, "ba", 1);
+    expect_end(&rig);
+}
+
+static void test_due(void) {
+    struct rig rig;
+    rig_start(&rig);
+    for (int i = 0; i < 3; i++) {
+        struct job_spec later = spec_of(&rig, i < 2 ? 'b' : 'c', PRIORITY_NORMAL);
+        later.run_at_ms = rig.now + 1000 + i;
+        EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(&rig, &later));
+    }
+    submit_all(&rig, "aaaa");
+    expect_turns(&rig, "aa", 1);
+    rig.now += 2000;
+    EXPECT_EQ_UINT(3, rig_due(&rig, NULL));
+    expect_turns(&rig, "bcaba", 1);
+    expect_end(&rig);
+}
+
+// Given back, it has its old place in its tenant's line; a retry stands at the end.
+static void test_given_back(void) {
+    struct rig rig;
+    rig_start(&rig);
+    submit_all(&rig, "aabb");
+    const struct store_claim *claim = rig_claim(&rig, "q", "t", 2);
+    if (EXPECT_EQ_UINT(2, claim->job_count)) {
+        struct store_commit_item release = rig_item(&claim->jobs[0], JOB_EV_RELEASE);
+        struct store_commit_item retry = rig_item(&claim->jobs[1], JOB_EV_RETRY);
+        EXPECT_EQ_INT(0, rig_commit(&rig, &release));
+        EXPECT_EQ_INT(0, rig_commit(&rig, &retry));
+        const struct store_claim *again = rig_claim(&rig, "q", "t", 4);
+        if (EXPECT_EQ_UINT(4, again->job_count)) {
+            EXPECT_TRUE(id_equal(&claim->jobs[0].spec.id, &again->jobs[0].spec.id));
+            EXPECT_TRUE(id_equal(&claim->jobs[1].spec.id, &again->jobs[3].spec.id));
+        }
+    }
+    expect_end(&rig);
+}
+
+static void test_recovered(void) {
+    struct rig rig;
+    rig_start(&rig);
+    submit_all(&rig, "aaaaab-");
+    expect_turns(&rig, "ab-a", 4);
+    EXPECT_EQ_INT(0, rig_reopen(&rig));
+    (void)rig_recover(&rig);
+    char got[8] = "";
+    const struct store_claim *claim = rig_claim(&rig, "q", "t", 7);
+    unsigned of_a = 0;
+    for (size_t i = 0; i < claim->job_count && i < 7; i++) {
+        got[i] = tenant_of(&claim->jobs[i]);
+        of_a += i < 3 && got[i] == 'a';
+    }
+    EXPECT_EQ_UINT(7, claim->job_count);
+    EXPECT_EQ_UINT(1, of_a); // each has had one of the first three
+    expect_end(&rig);
+}
+
+static void test_too_late(void) {
+    struct rig rig;
+    rig_start(&rig);
+    for (int i = 0; i < 3; i++) {
+        struct job_spec spec = spec_of(&rig, i < 2 ? 'b' : 'c', PRIORITY_NORMAL);
+        spec.expires_ms = rig.now + 10;
+        EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(&rig, &spec));
+    }
+    submit_all(&rig, "aab-");
+    rig.now += 20;
+    expect_turns(&rig, "ba-a", 4);
+    expect_end(&rig);
+}
+
+static int open_with(struct rig *rig, bool one_line) {
+    static const struct store_queue_setup setups[2] = {{.queue = "q"},
+                                                       {.queue = "q", .one_line = true}};
+    rig->config.queues = &setups[one_line];
+    rig->config.queue_count = 1;
+    return rig_open(rig);
+}
+
+// Jobs of tenants that stand in the common line are served as that line is.
+static void test_one_line(void) {
+    struct rig rig;
+    rig_init(&rig);
+    EXPECT_EQ_INT(0, open_with(&rig, true));
+    submit_all(&rig, "aaab-ba");
+    expect_turns(&rig, "aaab-ba", 2);
+    expect_end(&rig);
+}
+
+static void test_switched(void) {
+    struct rig rig;
+    rig_init(&rig);
+    EXPECT_EQ_INT(0, open_with(&rig, false));
+    submit_all(&rig, "aabb");
+    struct job_id b = submit_one(&rig, 'b', PRIORITY_NORMAL);
+    rig_close(&rig);
+    EXPECT_EQ_INT(0, open_with(&rig, true));
+    submit_all(&rig, "aac");
+    struct job_id c = submit_one(&rig, 'c', PRIORITY_NORMAL);
+    rig_expect_sound(&rig);
+    EXPECT_EQ_INT(0, rig_move(&rig, &b, JOB_EV_CANCEL));
+    rig_close(&rig);
+    EXPECT_EQ_INT(0, open_with(&rig, false));
+    EXPECT_EQ_INT(0, rig_move(&rig, &c, JOB_EV_CANCEL));
+    rig_expect_sound(&rig);
+    EXPECT_EQ_INT(7, rig_stats(&rig)->queues[0].waiting[PRIORITY_NORMAL]);
+    unsigned counts[3] = {0};
+    const struct store_claim *claim = rig_claim(&rig, "q", "t", 20);
+    for (size_t i = 0; i < claim->job_count; i++) {
+        counts[tenant_of(&claim->jobs[i]) - 'a']++;
+    }
+    EXPECT_EQ_UINT(4, counts[0]);
+    EXPECT_EQ_UINT(2, counts[1]);
+    EXPECT_EQ_UINT(1, counts[2]);
+    expect_end(&rig);
+}
+
+// The tenants of a store that was closed wait in it.
+static void test_reopened(void) {
+    struct rig rig;
+    rig_start(&rig);
+    submit_all(&rig, "aaaab-");
+    EXPECT_EQ_INT(0, rig_reopen(&rig));
+    submit_all(&rig, "c");
+    char got[7] = "";
+    for (int i = 0; i < 7; i++) {
+        const struct store_claim *claim = rig_claim(&rig, "q", "t", 1);
+        got[i < 6 ? i : 5] = claim->job_count == 1 ? tenant_of(&claim->jobs[0]) : '?';
+        EXPECT_EQ_INT(1, (int)claim->job_count);
+    }
+    got[4] = '\0';
+    // whoever of them is first
+    EXPECT_TRUE(strchr(got, 'a') != NULL && strchr(got, 'b') != NULL && strchr(got, 'c') != NULL &&
+                strchr(got, '-') != NULL);
+    expect_end(&rig);
+}
+
+// One tenant has nine tenths of all that waits; each other one's job starts before his second next.
+static void test_flood(void) {
+    struct rig rig;
+    unsigned worst = 0;
+    rig_start(&rig);
+    for (int i = 0; i < 400; i++) {
+        (void)submit_one(&rig, 'a', PRIORITY_NORMAL);
+    }
+    for (int round = 0; round < 20; round++) {
+        char other = (char)('b' + round % 9);
+        (void)submit_one(&rig, other, PRIORITY_NORMAL);
+        unsigned starts = 0;
+        for (char who = 0; who != other && starts < 30; starts++) {
+            const struct store_claim *claim = rig_claim(&rig, "q", "t", 1);
+            who = claim->job_count == 1 ? tenant_of(&claim->jobs[0]) : other;
+        }
+        worst = starts > worst ? starts : worst;
+    }
+    EXPECT_TRUE(worst <= 2);
+    rig_finish(&rig);
+}
+
+static void test_oldest_in_stats(void) {
+    struct rig rig;
+    rig_start(&rig);
+    int64_t first = rig.now;
+    submit_all(&rig, "ab");
+    (void)submit_one(&rig, '-', PRIORITY_NORMAL);
+    EXPECT_EQ_INT(first, rig_stats(&rig)->queues[0].oldest_ready_ms);
+    expect_turns(&rig, "a", 1);
+    EXPECT_EQ_INT(first + 1, rig_stats(&rig)->queues[0].oldest_ready_ms);
+    expect_turns(&rig, "b", 1);
+    EXPECT_EQ_INT(first + 2, rig_stats(&rig)->queues[0].oldest_ready_ms);
+    EXPECT_EQ_INT(1, rig_stats(&rig)->lanes[0].waiting);
+    rig_finish(&rig);
+}
+
+/* ------------------------------------------------------------------ a store in a file */
+
+// Version 6 had no lines: what waits in the band itself is served, whoever's it is.
+static void test_migration(void) {
+    struct rig rig;
+    rig_start(&rig);
+    submit_all(&rig, "aab");
+    rig_close(&rig);
+    rig_sql(&rig, "UPDATE jobs SET place = place >> 43; PRAGMA user_version=6");
+    EXPECT_EQ_INT(0, rig_open(&rig));
+    rig_expect_sound(&rig);
+    submit_all(&rig, "c");
+    expect_turns(&rig, "acab", 1);
+    expect_end(&rig);
+}
+
+// A line is served, whoever's number it has.
+static void test_odd_line(void) {
+    struct rig rig;
+    rig_start(&rig);
+    submit_all(&rig, "aa--");
+    rig_close(&rig);
+    rig_sql(&rig, "UPDATE jobs SET place = (place >> 43 << 43) + 7 WHERE place >> 43 > 0");
+    EXPECT_EQ_INT(0, rig_open(&rig));
+    expect_turns(&rig, "a-a-", 1);
+    expect_end(&rig);
+}
+
+// What fsck has put back is found at once, though it is older than what was claimed.
+static void test_mended(void) {
+    struct rig rig;
+    rig_start(&rig);
+    submit_all(&rig, "ab-");
+    expect_turns(&rig, "ab-", 1);
+    struct job_id lost[2] = {submit_one(&rig, 'c', PRIORITY_NORMAL),
+                             submit_one(&rig, '-', PRIORITY_NORMAL)};
+    rig_sql(&rig, "UPDATE jobs SET place = NULL, at_ms = 5 WHERE rid IN"
+                  " (SELECT rid FROM jobs ORDER BY rid DESC LIMIT 2)");
+    EXPECT_EQ_UINT(0, rig_claim(&rig, "q", "t", 5)->job_count);
+    struct store_fsck *fsck = RIG_NEW(&rig, store_fsck);
+    fsck->repair = true;
+    EXPECT_EQ_INT(0, rig_run(&rig, &fsck->op, STORE_FSCK));
+    const struct store_claim *claim = rig_claim(&rig, "q", "t", 5);
+    if (EXPECT_EQ_UINT(2, claim->job_count)) {
+        EXPECT_TRUE(id_equal(&lost[0], &claim->jobs[0].spec.id));
+        EXPECT_TRUE(id_equal(&lost[1], &claim->jobs[1].spec.id));
+    }
+    expect_end(&rig);
+}
+
+CASES(tenants_file, ON_FILE, {"from a store without lines", test_migration},
+      {"a line of any number is served", test_odd_line},
+      {"what fsck has mended is claimed", test_mended});
+
+CASES(tenants, ON_FILE, {"tenants take turns, and jobs without one are one more", test_turns},
+      {"who comes waits for turns, not for jobs", test_newcomer},
+      {"a tenant's own jobs go oldest first", test_oldest_first}, {"turns by weight", test_weights},
+      {"turns inside of priorities", test_priorities}, {"aged ones take turns too", test_ageing},
+      {"a cancelled job ages nobody", test_ageing_of_cancelled},
+      {"cancelled, promoted, revived", test_moves}, {"due jobs stand in their line", test_due},
+      {"released to its old place, retried at the end", test_given_back},
+      {"recovered jobs stand in their line", test_recovered},
+      {"jobs that came too late have no turn", test_too_late},
+      {"one line for all, if told so", test_one_line},
+      {"the setting may change while jobs wait", test_switched},
+      {"tenants wait in a store that was closed", test_reopened},
+      {"a flood of one tenant hides nobody", test_flood},
+      {"the oldest of all lines is told", test_oldest_in_stats});
