@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/rfc3339.h"
 #include "core/outcome.h"
+#include "core/waits.h"
 #include "net/path.h"
 
 /* ---- small parts ---- */
@@ -260,6 +261,22 @@ static void add_counters(struct buf *out, const struct store_job *job,
     }
 }
 
+static void add_question(struct buf *out, const char *text) {
+    struct waits_question q;
+    if (text == NULL || waits_question_read(text, &q) < 0) {
+        return;
+    }
+    json_key(out, "question");
+    json_strn(out, q.question.data, q.question.len);
+    json_key(out, "choices");
+    buf_char(out, '[');
+    for (size_t i = 0; i < q.choice_count; i++) {
+        json_comma(out);
+        json_strn(out, q.choices[i].data, q.choices[i].len);
+    }
+    buf_char(out, ']');
+}
+
 static void add_park(struct buf *out, const struct store_job *job) {
     if (job->state != JOB_PARKED) {
         return;
@@ -269,6 +286,9 @@ static void add_park(struct buf *out, const struct store_job *job) {
     json_kstr(out, "reason", park_reason_name((int)job->park));
     json_ktime(out, "until", job->spec.run_at_ms);
     json_kstr(out, "key", job->wait_key);
+    if (job->park == PARK_NEEDS_OPERATOR) {
+        add_question(out, job->wait_for);
+    }
     buf_char(out, '}');
 }
 

@@ -46,6 +46,7 @@ void explain_queue_handle(struct call *call);
 void action_cancel_handle(struct call *call);
 void action_retry_handle(struct call *call);
 void action_promote_handle(struct call *call);
+void answer_handle(struct call *call);
 void action_remove_handle(struct call *call);
 void action_bulk_cancel_handle(struct call *call);
 void action_bulk_retry_handle(struct call *call);

@@ -32,6 +32,8 @@ enum cli_kind {
     CLI_JOB_SCHEDULED,
     CLI_JOB_STOPPED, /* dead or cancelled */
     CLI_JOB_DEAD,
+    CLI_JOB_ASKING, /* parked for an operator */
+    CLI_PARK,
     CLI_JOB_SUCCEEDED,
     CLI_JOB_OR_QUEUE,
     CLI_QUEUE,
@@ -138,6 +140,7 @@ int cmd_explain(struct cli *cli);
 int cmd_cancel(struct cli *cli);
 int cmd_retry(struct cli *cli);
 int cmd_promote(struct cli *cli);
+int cmd_resolve(struct cli *cli);
 int cmd_rm(struct cli *cli);
 int cmd_log(struct cli *cli);
 int cmd_keys_ls(struct cli *cli);

@@ -61,6 +61,14 @@ static void print_tries(const struct cli *cli, const cJSON *job) {
     }
 }
 
+static void print_question(const struct cli *cli, const cJSON *parked) {
+    const cJSON *choice;
+    out_line(cli, "question", remote_text(parked, "question"));
+    cJSON_ArrayForEach(choice, cJSON_GetObjectItemCaseSensitive(parked, "choices")) {
+        out_line(cli, "choice", choice->valuestring);
+    }
+}
+
 static void print_condition(const struct cli *cli, const cJSON *job) {
     const cJSON *progress = cJSON_GetObjectItemCaseSensitive(job, "progress");
     const cJSON *parked = cJSON_GetObjectItemCaseSensitive(job, "parked");
@@ -76,6 +84,8 @@ static void print_condition(const struct cli *cli, const cJSON *job) {
         const char *until = out_when(remote_text(parked, "until"), text);
         out_linef(cli, "parked", "%s%s%s", remote_text(parked, "reason"),
                   until == NULL ? "" : " until ", until == NULL ? "" : until);
+        out_line(cli, "waits for", remote_text(parked, "key"));
+        print_question(cli, parked);
     }
     if (error != NULL) {
         const char *code = remote_text(error, "code");

@@ -154,7 +154,12 @@ static const struct cli_option submit_options[] = {
     }
 
 static const struct cli_option jobs_options[] = {
-    STATE_OPTION, FILTER_OPTIONS, LIST_OPTIONS, PAGE_OPTIONS, {0},
+    STATE_OPTION,
+    {"parked", 0, "REASON", "Only parked for this: event, needs_operator, time, ...", CLI_PARK},
+    FILTER_OPTIONS,
+    LIST_OPTIONS,
+    PAGE_OPTIONS,
+    {0},
 };
 
 static const struct cli_option dlq_ls_options[] = {
@@ -171,6 +176,13 @@ static const struct cli_option act_options[] = {
     {"all", 'a', NULL, "Every job in a state that allows it.", CLI_ANY},
     {"yes", 'y', NULL, "Do not ask.", CLI_ANY},
     {"why", 0, "TEXT", "A reason, for whoever looks later.", CLI_ANY},
+    {0},
+};
+
+static const struct cli_option resolve_options[] = {
+    {"answer", 0, "TEXT", "The answer; of choices one, word by word.", CLI_ANY},
+    {"by", 0, "NAME", "Who has decided, if not who types this.", CLI_ANY},
+    {"why", 0, "TEXT", "A reason, for the audit log.", CLI_ANY},
     {0},
 };
 
@@ -369,6 +381,18 @@ const struct cli_command cli_commands[] = {
      .args_max = CLI_ARGS_MAX,
      .takes = CLI_JOB_SCHEDULED,
      .run = cmd_promote},
+    {.name = "resolve",
+     .synopsis = "ID [--answer TEXT]",
+     .summary = "answer a job that asks",
+     .text = "Of a job that is parked as needs_operator. Without --answer the question and its "
+             "choices are shown on a terminal, and the answer, or the number of a choice, is read "
+             "from there. Of several answers the first is taken.",
+     .example = "jobhost resolve 01a20081-a8d0-7441-8f74-cd353fef4390 --answer \"not charged\"",
+     .options = resolve_options,
+     .args_min = 1,
+     .args_max = 1,
+     .takes = CLI_JOB_ASKING,
+     .run = cmd_resolve},
     {.name = "rm",
      .synopsis = "ID... | FILTERS | --all",
      .summary = "delete jobs that have ended",

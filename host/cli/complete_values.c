@@ -14,6 +14,8 @@ static const struct {
     const char *words;
 } lists[] = {
     {CLI_STATE, "scheduled queued running parked succeeded dead cancelled duplicate"},
+    {CLI_PARK, "time event children limiter breaker no_handler state_version needs_operator "
+               "pin_unavailable schedule"},
     {CLI_CLASS, "input auth network rate upstream timeout resource bug permanent unknown"},
     {CLI_PRIORITY, "high normal low"},
     {CLI_DEDUP, "return reject replace debounce throttle"},
@@ -40,6 +42,7 @@ static const struct {
     {CLI_JOB_STOPPED, "/v1/jobs?limit=50&state=dead", NULL, "id", {"state", "type"}},
     {CLI_JOB_STOPPED, "/v1/jobs?limit=50&state=cancelled", NULL, "id", {"state", "type"}},
     {CLI_JOB_DEAD, "/v1/dlq?limit=50", NULL, "id", {"type"}},
+    {CLI_JOB_ASKING, "/v1/jobs?limit=50&park=needs_operator", NULL, "id", {"type"}},
     {CLI_JOB_SUCCEEDED, "/v1/jobs?limit=50&state=succeeded", NULL, "id", {"type"}},
     {CLI_QUEUE, "/v1/queues", NULL, "name", {NULL}},
     {CLI_PLUGIN, "/v1/plugins", NULL, "name", {"state"}},

@@ -31,6 +31,7 @@ size_t filters_query(const struct cli *cli, struct buf *path) {
     for (size_t i = 0; i < ARRAY_LEN(filters); i++) {
         count += add_given(cli, path, filters[i].parameter, filters[i].option);
     }
+    count += add_given(cli, path, "park", "parked");
     for (size_t i = 0; i < ARRAY_LEN(of_lists); i++) {
         count += add_given(cli, path, of_lists[i], of_lists[i]);
     }
@@ -72,7 +73,10 @@ static void add_note(struct table *t, const cJSON *job) {
         table_cellf(t, "%.0f %% %s", remote_number(progress, "percent"),
                     message == NULL ? "" : message);
     } else if (parked != NULL) {
-        table_cellf(t, "for %s", remote_text(parked, "reason"));
+        const char *question = remote_text(parked, "question"), *key = remote_text(parked, "key");
+        const char *more = question != NULL ? question : key;
+        table_cellf(t, "for %s%s%s", remote_text(parked, "reason"), more == NULL ? "" : ": ",
+                    more == NULL ? "" : more);
     } else if (error != NULL) {
         const char *text = remote_text(error, "message");
         table_cellf(t, "%s: %s", remote_text(error, "class"), text == NULL ? "" : text);

@@ -130,16 +130,33 @@ static bool is_parked(const struct job_facts *f) {
     return f->state == JOB_PARKED && f->park != PARK_TIME;
 }
 
+// The question may be long; all of it stands in the job.
+static void say_wait(const struct job_facts *f, const char *text, struct reason *r) {
+    enum { QUESTION_SHOWN = 110 };
+    char since[RFC3339_LEN + 1] = "";
+    bool named = f->wait_key != NULL && f->wait_key[0] != '\0';
+    if (f->parked_ms != 0) {
+        rfc3339_format(f->parked_ms, since);
+    }
+    const char *word = since[0] == '\0' ? "" : ", since ";
+    if (f->park == PARK_NEEDS_OPERATOR && f->question != NULL) {
+        SAY(r, "%s%s%s: %.*s", text, word, since, QUESTION_SHOWN, f->question);
+    } else if (named) {
+        SAY(r, "%s \"%.100s\"%s%s", text, f->wait_key, word, since);
+    } else {
+        SAY(r, "%s%s%s", text, word, since);
+    }
+}
+
 static void say_parked(const struct job_facts *f, int64_t now_ms, struct reason *r) {
     const char *text = park_texts[(unsigned)f->park < PARK_REASON_COUNT ? f->park : PARK_NONE];
-    bool named = f->wait_key != NULL && f->wait_key[0] != '\0';
     if (f->park == PARK_STATE_VERSION && f->steps_version != 0) {
         skew_say(f->resumes, f->steps_version, f->state_policy, f->pool, r->detail);
     } else if (f->park == PARK_PIN_UNAVAILABLE && f->steps_version != 0) {
         SAY(r, "%s, or has enough to do: its steps are of version %" PRIu32, text,
             f->steps_version);
     } else {
-        SAY(r, named ? "%s \"%s\"" : "%s", text, f->wait_key);
+        say_wait(f, text, r);
     }
     r->clears_at_ms = f->run_at_ms > now_ms ? f->run_at_ms : 0;
 }

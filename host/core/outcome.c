@@ -116,22 +116,28 @@ static bool count_yield(struct outcome *o) {
     return true;
 }
 
+// What a wait that is for no time is for; PARK_NONE: it is for a time, or none that there is.
+static enum park_reason waits_for(int32_t wait_kind) {
+    switch (wait_kind) {
+    case JH_WAIT_EVENT: return PARK_EVENT;
+    case JH_WAIT_CHILDREN: return PARK_CHILDREN;
+    case JH_WAIT_LIMITER: return PARK_LIMITER;
+    case OUTCOME_WAIT_OPERATOR: return PARK_NEEDS_OPERATOR;
+    default: return PARK_NONE;
+    }
+}
+
 static void decide_yield(struct outcome *o, const struct attempt_report *r, int64_t deadline_ms,
                          int64_t now_ms) {
-    static const enum park_reason reasons[] = {
-        [JH_WAIT_UNTIL] = PARK_TIME,
-        [JH_WAIT_EVENT] = PARK_EVENT,
-        [JH_WAIT_CHILDREN] = PARK_CHILDREN,
-        [JH_WAIT_LIMITER] = PARK_LIMITER,
-    };
+    enum park_reason reason = waits_for(r->wait_kind);
     if (!count_yield(o)) {
         return;
     }
-    if (r->wait_kind > JH_WAIT_UNTIL && r->wait_kind <= JH_WAIT_LIMITER) {
+    if (reason != PARK_NONE) {
         // What it waits for may come in time; if it does not, the job's deadline ends the wait.
         bool endless = r->wake_at_ms == 0 || r->wake_at_ms > deadline_ms;
         o->event = JOB_EV_PARK;
-        o->park = reasons[r->wait_kind];
+        o->park = reason;
         o->run_at_ms = deadline_ms != 0 && endless ? deadline_ms : r->wake_at_ms;
     } else if (r->wait_kind == JH_WAIT_UNTIL && r->wake_at_ms > now_ms) {
         run_again(o, JOB_EV_PARK, PARK_TIME, r->wake_at_ms, deadline_ms);

@@ -14,6 +14,9 @@
 #include "core/skew.h"
 #include "jobhost_plugin.h"
 
+/* A wait kind beside JH_WAIT_*: what jobhost.operator/1 parks for. No plugin says it itself. */
+enum { OUTCOME_WAIT_OPERATOR = 64 };
+
 #define OUTCOME_RESOURCE_FREE 3 /* RESOURCE failures that use no attempt           */
 
 enum attempt_use { ATTEMPT_USED, ATTEMPT_FREE, ATTEMPT_FREE_THRICE, ATTEMPT_CRASH };
@@ -51,7 +54,7 @@ struct attempt_report {
     enum skew skew;         /* ATTEMPT_SKEWED only: what was decided */
     bool new_build;         /* of the plugin: earlier crashes of the job were another's */
     /* a yield's wish: */
-    int32_t wait_kind;  /* JH_WAIT_*             */
+    int32_t wait_kind;  /* JH_WAIT_*, OUTCOME_WAIT_OPERATOR */
     int64_t wake_at_ms; /* UNTIL: when; the others: when to stop waiting, 0 = never; unix ms */
 };
 

@@ -232,7 +232,7 @@ struct msg_done {
     uint32_t failure_flags;
     int32_t wait_kind;
     int64_t wake_at_ms;
-    const char *wait_key; /* NULL */
+    const char *wait_key, *wait_for; /* NULL */
     int64_t wait_timeout_ms;
     uint32_t cancel_mask;
     uint32_t run_us;

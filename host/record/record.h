@@ -31,7 +31,7 @@
 #include "base/err.h"
 
 enum {
-    RECORD_WIRE_VERSION = 1,
+    RECORD_WIRE_VERSION = 2,
     RECORD_PACKET_MAX = 64 * 1024,
     RECORD_INLINE_MAX = 32 * 1024, /* a bytes field above this travels as a sealed memfd */
     RECORD_FDS_MAX = 8,            /* per packet                                         */
@@ -123,8 +123,8 @@ enum record_type {
     /* u32 commit_no: make all collected effects durable, answer COMMITTED */
     REC_COMMIT,
     /* i32 status, i32 class, i64 retry_after_ms, str scope, str message, str code, u32 failure
-     * flags, i32 wait kind, i64 wake_at_ms, str wait key, i64 wait timeout_ms, u32 cancel mask
-     * seen, u32 run time (us): the last commit of this attempt; the slot is gone */
+     * flags, i32 wait kind (JH_WAIT_* or OUTCOME_WAIT_OPERATOR), i64 wake_at_ms, str wait key, str what of that it
+     * looks for or asks (core/waits.h), i64 wait timeout_ms, u32 cancel mask seen, u32 run time (us): the last commit of this attempt; the slot is gone */
     REC_DONE,
     /* i32 signal, i32 si_code, u64 fault address, u64 program counter: from the signal handler,
      * then death */

@@ -209,13 +209,13 @@ static const struct field kv_fields[] = {
 const struct message shape_kv = {REC_KV, SHAPE(msg_kv, kv_fields)};
 
 static const struct field done_fields[] = {
-    F(I32, msg_done, status),          F(I32, msg_done, cls),
-    F(I64, msg_done, retry_after_ms),  F(TEXT_OPT, msg_done, scope),
-    F(TEXT_OPT, msg_done, message),    F(TEXT_OPT, msg_done, code),
-    F(U32, msg_done, failure_flags),   F(I32, msg_done, wait_kind),
-    F(I64, msg_done, wake_at_ms),      F(TEXT_OPT, msg_done, wait_key),
-    F(I64, msg_done, wait_timeout_ms), F(U32, msg_done, cancel_mask),
-    F(U32, msg_done, run_us),
+    F(I32, msg_done, status),         F(I32, msg_done, cls),
+    F(I64, msg_done, retry_after_ms), F(TEXT_OPT, msg_done, scope),
+    F(TEXT_OPT, msg_done, message),   F(TEXT_OPT, msg_done, code),
+    F(U32, msg_done, failure_flags),  F(I32, msg_done, wait_kind),
+    F(I64, msg_done, wake_at_ms),     F(TEXT_OPT, msg_done, wait_key),
+    F(TEXT_OPT, msg_done, wait_for),  F(I64, msg_done, wait_timeout_ms),
+    F(U32, msg_done, cancel_mask),    F(U32, msg_done, run_us),
 };
 const struct message shape_done = {REC_DONE, SHAPE(msg_done, done_fields)};
 

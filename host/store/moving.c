@@ -19,6 +19,10 @@ bool moving_drops_steps(const struct store_move_item *item) {
     return item->drop_steps && (item->event == JOB_EV_REVIVE || item->event == JOB_EV_WAKE);
 }
 
+const struct store_step *moving_step(const struct store_move_item *item) {
+    return item->event == JOB_EV_WAKE ? item->step : NULL;
+}
+
 enum moving moving_decide(struct store_move_item *item, enum job_state state, uint32_t rev,
                           enum job_state *ret_to) {
     int to = target_of(item->event);
@@ -30,7 +34,9 @@ enum moving moving_decide(struct store_move_item *item, enum job_state state, ui
         return ask ? MOVING_ASK : MOVING_NOT;
     }
     if (to == (int)state && (item->rev == 0 || item->rev + 1 == rev)) {
-        return MOVING_NOT; // it has led there already: a repetition
+        item->status =
+            moving_step(item) == NULL ? 0 : -ESTALE; // whose step is there the store sees
+        return MOVING_NOT;                           // it has led there already: a repetition
     }
     if (item->rev != 0 && item->rev != rev) {
         item->status = -ESTALE;

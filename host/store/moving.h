@@ -13,6 +13,9 @@ enum moving {
 /* Are its steps dropped with it? */
 bool moving_drops_steps(const struct store_move_item *item);
 
+/* The step that is written with it, or NULL. */
+const struct store_step *moving_step(const struct store_move_item *item);
+
 enum moving moving_decide(struct store_move_item *item, enum job_state state, uint32_t rev,
                           enum job_state *ret_to);
 

@@ -386,6 +386,7 @@ struct store_commit_item {
     int64_t run_at_ms;
     enum park_reason park;
     const char *wait_key;
+    const char *wait_for; /* what of that it looks for, or asks (core/waits.h) */
     /* NULL clears nothing; RETRY, DIE: what went wrong */
     const struct job_error *error;
     const struct store_result *result; /* SUCCEED; DIE with JH_FAILURE_KEEP_RESULT */
@@ -440,6 +441,9 @@ struct store_move_item {
     int64_t deadline_ms, expires_ms;
     /* REVIVE, WAKE: without its steps, in one with the move */
     bool drop_steps;
+    /* WAKE: what it finds when it runs, in one with the move; NULL = nothing. It replaces a step that the
+     * job has. Such a move is no repetition of another one with another value: -ESTALE. */
+    const struct store_step *step;
     /* 0, -ENOENT, -ESTALE (rev), -EBUSY (running), -EINVAL (state does not allow the event) */
     int status;
     /* answer: the state it has now */
@@ -519,6 +523,7 @@ struct store_job {
     uint32_t rev; /* grows with every change of state                                 */
     enum park_reason park;
     const char *wait_key;
+    const char *wait_for; /* PARKED: what of that it looks for, or asks (core/waits.h) */
     /* created_ms is the time in the id: when intake accepted it */
     int64_t created_ms, ready_ms, first_run_ms, started_ms, finished_ms, updated_ms, expires_at_ms;
     struct job_counters counters;

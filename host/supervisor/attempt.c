@@ -364,8 +364,8 @@ int attempt_on_commit(struct attempt *a, uint32_t commit_no) {
 }
 
 void attempt_say(struct attempt *a, const char *scope, const char *message, const char *code,
-                 const char *wait_key) {
-    const char *const texts[] = {scope, message, code, wait_key};
+                 const char *wait_key, const char *wait_for) {
+    const char *const texts[] = {scope, message, code, wait_key, wait_for};
     buf_clear(&a->words);
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         const char *text = texts[i] == NULL ? "" : texts[i];
@@ -403,7 +403,8 @@ void attempt_on_done(struct attempt *a, const struct msg_done *m) {
         bool mute = m->message == NULL || m->message[0] == '\0';
         const char *ours = a->stalled && mute ? "it said nothing for too long" : NULL;
         ours = a->over_disk ? "its plugin's data folder holds more than max_disk" : ours;
-        attempt_say(a, m->scope, ours != NULL ? ours : m->message, m->code, m->wait_key);
+        attempt_say(a, m->scope, ours != NULL ? ours : m->message, m->code, m->wait_key,
+                    m->wait_for);
     }
     struct pool *pool = a->pool;
     bool bug = m->status != JH_OK && m->cls == JH_E_BUG && a->host->phase == HOST_RUNNING;
@@ -423,14 +424,14 @@ void attempt_end(struct attempt *a, enum attempt_end end, const char *error) {
                                         .cancelled = a->cancel_mask,
                                         .stalled = a->stalled,
                                         .over_disk = a->over_disk};
-    attempt_say(a, NULL, error, NULL, NULL);
+    attempt_say(a, NULL, error, NULL, NULL, NULL);
     attempt_begin_end(a);
 }
 
 void attempt_skewed(struct attempt *a, enum skew skew, const char *why) {
     a->report = (struct attempt_report){
         .end = ATTEMPT_SKEWED, .status = JH_CANCELLED, .cancelled = a->cancel_mask, .skew = skew};
-    attempt_say(a, NULL, why, "state_version", NULL);
+    attempt_say(a, NULL, why, "state_version", NULL, NULL);
     attempt_begin_end(a);
 }
 

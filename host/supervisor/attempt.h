@@ -85,7 +85,8 @@ struct attempt {
     bool refused;             /* the store would not have its end: it ends as a failure */
     bool fenced;              /* its job is ours no longer: nothing of it is committed  */
     struct attempt_report report;
-    struct buf words; /* texts of the report: scope, message, code, wait key, each with its NUL */
+    struct buf
+        words; /* texts of the report: scope, message, code, wait key, what it looks for, each with its NUL */
     uint32_t failure_flags;
     struct effects *effects; /* since the last commit; NULL = none */
     struct attempt_outputs outputs;
@@ -149,7 +150,7 @@ void attempt_skewed(struct attempt *a, enum skew skew, const char *why);
 
 /* The texts of its report; copied. */
 void attempt_say(struct attempt *a, const char *scope, const char *message, const char *code,
-                 const char *wait_key);
+                 const char *wait_key, const char *wait_for);
 
 /* Sends the final commit of a concluded attempt, unless an earlier one is still under way. */
 void attempt_conclude(struct attempt *a);

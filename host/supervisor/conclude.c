@@ -167,7 +167,10 @@ static void conclude_commit(struct attempt *a, const struct outcome *o,
     item->counters = o->after;
     item->run_at_ms = o->run_at_ms;
     item->park = o->park;
-    item->wait_key = o->event == JOB_EV_PARK ? conclude_word(a, 3) : NULL;
+    if (o->event == JOB_EV_PARK) {
+        item->wait_key = conclude_word(a, 3);
+        item->wait_for = conclude_word(a, 4);
+    }
     item->keep_ms = conclude_keep(a, o->event);
     item->drop_steps = o->drop_steps;
     if (a->job->first_run_ms == 0 && attempt_was_begun(&a->report)) {
@@ -196,7 +199,7 @@ static void conclude_as_failure(struct attempt *a, jh_status status, jh_class cl
                                         .cls = cls,
                                         .cancelled = a->report.cancelled & JH_CANCEL_USER};
     a->failure_flags = 0;
-    attempt_say(a, NULL, message, code, NULL);
+    attempt_say(a, NULL, message, code, NULL, NULL);
 }
 
 /* ------------------------------------------------------------------ large results go first */

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/waits.h"
 #include "supervisor/commits.h"
 #include "supervisor/dispatch.h"
 #include "supervisor/host.h"
@@ -29,7 +30,14 @@ unsigned jobs_explain(struct host *host, const struct store_job *job,
                                                ? job->spec.run_at_ms
                                                : 0,
                               .wait_key = job->wait_key,
+                              .parked_ms = job->state == JOB_PARKED ? job->updated_ms : 0,
                               .steps_version = job->steps_version};
+    char question[WAITS_QUESTION_MAX + 1];
+    if (job->park == PARK_NEEDS_OPERATOR && job->wait_for != NULL) {
+        size_t len = strcspn(job->wait_for, "\n");
+        (void)snprintf(question, sizeof question, "%.*s", (int)len, job->wait_for);
+        facts.question = question;
+    }
     struct lane *lane = lane_get(host, job->spec.queue, job->spec.type);
     struct job_live live;
     char winner[JOB_ID_TEXT + 1];

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/waits.h"
 #include "supervisor/beat.h"
 #include "supervisor/confine.h"
 #include "supervisor/dispatch.h"
@@ -190,7 +191,8 @@ static bool on_done_fits(const struct msg_done *m) {
     } texts[] = {{m->scope, JOB_SCOPE_MAX},
                  {m->message, JOB_MESSAGE_MAX},
                  {m->code, JOB_CODE_MAX},
-                 {m->wait_key, JOB_KEY_MAX}};
+                 {m->wait_key, JOB_KEY_MAX},
+                 {m->wait_for, WAITS_FOR_MAX}};
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         if (texts[i].text != NULL && strlen(texts[i].text) > texts[i].max) {
             return false;

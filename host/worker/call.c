@@ -10,6 +10,7 @@
 #include "worker/call_blob.h"
 #include "worker/call_clock.h"
 #include "worker/call_kv.h"
+#include "worker/call_operator.h"
 #include "worker/call_result.h"
 #include "worker/call_step.h"
 #include "worker/check.h"
@@ -271,6 +272,7 @@ static jh_status host_yield(struct jh_call *pub, const struct jh_wait *wait) {
     w.key = keep_text(c, w.key, JOB_KEY_MAX);
     c->notes.said = SAID_WAIT;
     c->notes.wait = w;
+    c->notes.wait_for = NULL;
     return JH_YIELD;
 }
 
@@ -289,6 +291,7 @@ static const void *host_extension(const struct jh_host *host, const char *id) {
         {JH_BLOB_1, &call_blob_table},
         {JH_KV_1, &call_kv_table},
         {JH_CLOCK_1, &call_clock_table},
+        {JH_OPERATOR_1, &call_operator_table},
     };
     (void)host;
     for (size_t i = 0; id != NULL && i < ARRAY_LEN(extensions); i++) {

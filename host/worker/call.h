@@ -3,7 +3,7 @@
  *     call.c         the host table: log, cancel, sleep, progress, fail, yield, enqueue, config
  *     call_step.c    step_get, step_put: steps and commits
  *     call_result.c  result, and the blob extension's results
- *     call_blob.c call_kv.c call_clock.c   extensions
+ *     call_blob.c call_kv.c call_clock.c call_operator.c   extensions
  *     ask.c          questions to the supervisor
  *
  * Who may touch what is said per group; a run thread reuses its call for one job after the

@@ -61,7 +61,7 @@ static int remember_step(struct call *c, const char *name, struct jh_bytes value
     return steps_note(&c->steps, &c->arena, name, STEPS_PRESENT, copy);
 }
 
-static int send_step(struct call *c, const char *name, struct jh_bytes value) {
+int call_step_send(struct call *c, const char *name, struct jh_bytes value) {
     const struct msg_step m = {
         .name = name,
         .value = {.data = {value.data, value.len}},
@@ -85,7 +85,7 @@ int call_step_put(struct jh_call *pub, const char *name, struct jh_bytes value) 
     if (rc < 0) {
         return call_refuse(c, "step_put", rc);
     }
-    rc = send_step(c, name, value);
+    rc = call_step_send(c, name, value);
     if (rc == 0) {
         rc = fault(FAULT_WORKER_BEFORE_COMMIT);
     }

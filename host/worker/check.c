@@ -5,10 +5,17 @@
 #include <sys/stat.h>
 
 #include "core/job.h"
+#include "core/waits.h"
 #include "jobhost_kv.h"
 
 // Sizes of the structs in ABI 1.0: the least a caller can have.
-enum { CHILD_SIZE_1_0 = 80, FAILURE_SIZE_1_0 = 48, WAIT_SIZE_1_0 = 32, INPUT_SIZE_1_0 = 64 };
+enum {
+    CHILD_SIZE_1_0 = 80,
+    FAILURE_SIZE_1_0 = 48,
+    WAIT_SIZE_1_0 = 32,
+    INPUT_SIZE_1_0 = 64,
+    QUESTION_SIZE = 40
+};
 
 int check_bytes(struct jh_bytes b, size_t max) {
     if (b.data == NULL && b.len != 0) {
@@ -152,6 +159,12 @@ int check_wait(const struct jh_wait *wait, struct jh_wait *ret) {
     case JH_WAIT_LIMITER: return check_text(ret->key, JOB_KEY_MAX);
     default: return -EINVAL;
     }
+}
+
+int check_question(const struct jh_question *question, struct jh_question *ret) {
+    int rc = copy_sized(ret, sizeof *ret, question, QUESTION_SIZE);
+    rc = rc < 0 ? rc : waits_check_name(ret->key);
+    return rc < 0 ? rc : ret->timeout_ms < 0 ? -EINVAL : 0;
 }
 
 void check_failure(const struct jh_failure *failure, struct jh_failure *ret) {

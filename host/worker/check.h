@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "jobhost_blob.h"
+#include "jobhost_operator.h"
 #include "jobhost_plugin.h"
 
 enum {
@@ -54,6 +55,9 @@ int check_count_child(struct check_sum *sum, const struct jh_child *child);
 /* Copies what the caller's struct has (`size` says how much) over zeroes, then checks. */
 int check_child(const struct jh_child *child, struct jh_child *ret);
 int check_wait(const struct jh_wait *wait, struct jh_wait *ret);
+
+/* Its texts are for core/waits.h to check. */
+int check_question(const struct jh_question *question, struct jh_question *ret);
 
 /* Never fails: a malformed failure becomes one of class BUG that says so; unknown classes become
  * BUG. Strings stay borrowed and may be longer than the limits: cut them with check_cut() when

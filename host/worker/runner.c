@@ -54,6 +54,7 @@ static int put_done(struct runner *r, const struct verdict *v, uint32_t cancelle
         .wait_kind = v->wait.kind,
         .wake_at_ms = v->wait.wake_at_ms,
         .wait_key = v->wait.key,
+        .wait_for = v->wait_for,
         .wait_timeout_ms = v->wait.timeout_ms,
         .cancel_mask = cancelled,
         .run_us = run_us,

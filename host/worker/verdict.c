@@ -31,6 +31,7 @@ static void as_parked(const struct verdict_notes *n, struct verdict *v) {
     v->wait.kind = JH_WAIT_NOW;
     if (n->said == SAID_WAIT) {
         v->wait = n->wait;
+        v->wait_for = n->wait_for;
     } else if (n->said == SAID_FAIL && outcome_status(n->failure.cls) == JH_YIELD) {
         v->cls = n->failure.cls;
         v->failure = n->failure;

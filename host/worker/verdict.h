@@ -15,6 +15,7 @@ struct verdict_notes {
     enum verdict_said said;    /* the last of fail() and yield()                              */
     struct jh_failure failure; /* SAID_FAIL; strings outlive the verdict                      */
     struct jh_wait wait;       /* SAID_WAIT; likewise                                         */
+    const char *wait_for;      /* what of that it looks for, or asks (core/waits.h); likewise */
     int broken;                /* negative errno of the commit that did not happen, or 0      */
     int refused;               /* negative errno of the last call that was refused, or 0      */
     const char *refused_call;  /* and its name                                                */
@@ -25,6 +26,7 @@ struct verdict {
     jh_class cls;
     struct jh_failure failure; /* its strings: NULL or borrowed from the notes or from `text` */
     struct jh_wait wait;
+    const char *wait_for; /* NULL = none */
     char text[256];
 };
 

@@ -3,7 +3,7 @@
  *     harness.c          life, options, create()
  *     harness_run.c      one attempt; crashes everywhere
  *     harness_host.c     the host table          harness_ext.c   kv, clock
- *     harness_blob.c     inputs, results, outputs
+ *     harness_blob.c     inputs, results, outputs     harness_wait.c  operators
  *     harness_report.c   what tests look at      vault.c         what is committed */
 #ifndef JOBHOST_HARNESS_HARNESS_H
 #define JOBHOST_HARNESS_HARNESS_H
@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "jobhost_blob.h"
 #include "jobhost_harness.h"
+#include "jobhost_operator.h"
 #include "vault.h"
 #include "worker/check.h"
 #include "worker/manifest.h"
@@ -87,6 +88,7 @@ struct jh_harness {
 
 extern const struct jh_host harness_host;
 extern const struct jh_blob harness_blob;
+extern const struct jh_operator harness_operator;
 const void *harness_extension(const char *id);
 
 static inline struct jh_harness *harness_of(struct jh_call *call) {
@@ -105,6 +107,9 @@ int harness_wish(struct jh_harness *h, const struct wish *wish);
 /* Makes the wishes durable, or not, as planned: 0 or a negative errno. */
 int harness_commit(struct jh_harness *h);
 void harness_cancel(struct jh_harness *h, uint32_t mask);
+
+/* When nothing but time can let it go on: how long it waits at most. */
+int64_t harness_wait_ms(const struct jh_harness *h);
 
 /* Ends the program: the test uses the harness wrongly. */
 _Noreturn void harness_misused(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -1,4 +1,4 @@
-// The extensions kv and clock over the same vault, and the list of them all.
+// The extensions kv and clock over the same vault, and the list of all.
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +8,7 @@
 #include "jobhost_blob.h"
 #include "jobhost_clock.h"
 #include "jobhost_kv.h"
+#include "jobhost_operator.h"
 #include "worker/check.h"
 #include "worker/mix.h"
 
@@ -260,7 +261,10 @@ const void *harness_extension(const char *id) {
     static const struct {
         const char *id;
         const void *table;
-    } rows[] = {{JH_KV_1, &kv_table}, {JH_BLOB_1, &harness_blob}, {JH_CLOCK_1, &clock_table}};
+    } rows[] = {{JH_KV_1, &kv_table},
+                {JH_BLOB_1, &harness_blob},
+                {JH_CLOCK_1, &clock_table},
+                {JH_OPERATOR_1, &harness_operator}};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         if (strcmp(rows[i].id, id) == 0) {
             return rows[i].table;

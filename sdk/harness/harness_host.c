@@ -312,6 +312,7 @@ static jh_status host_yield(struct jh_call *call, const struct jh_wait *wait) {
     w.key = keep_text(h, w.key, JOB_KEY_MAX);
     h->attempt.notes.said = SAID_WAIT;
     h->attempt.notes.wait = w;
+    h->attempt.notes.wait_for = NULL;
     return JH_YIELD;
 }
 

@@ -143,9 +143,7 @@ static int run_to_end(struct jh_harness *h, const char *handler) {
                            jh_harness_message(h));
             return -1;
         }
-        if (h->verdict.wait.wake_at_ms > h->now_ms) {
-            h->now_ms = h->verdict.wait.wake_at_ms;
-        }
+        h->now_ms += harness_wait_ms(h);
     }
     (void)snprintf(h->error, sizeof h->error, "did not end in %d attempts", ATTEMPTS_AFTER_CRASH);
     return -1;

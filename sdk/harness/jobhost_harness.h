@@ -68,6 +68,9 @@ void jh_harness_set_member(struct jh_harness *h, const char *key, const char *me
 /* Another job holds this claim, or (NULL) its work is done. */
 void jh_harness_set_claim(struct jh_harness *h, const char *key, const char *holder);
 
+/* An operator's answer to the question of this key, whether it has been asked yet or not. */
+void jh_harness_answer(struct jh_harness *h, const char *key, const char *answer);
+
 /* ---- trouble, for the next run only; counts begin at 1 ---- */
 
 /* When this much virtual time has passed in the run, or at the n-th call of any host function.
@@ -104,6 +107,10 @@ const char *jh_harness_code(const struct jh_harness *h);
 const char *jh_harness_scope(const struct jh_harness *h);
 int64_t jh_harness_retry_after_ms(const struct jh_harness *h);
 const struct jh_wait *jh_harness_wait(const struct jh_harness *h); /* after JH_YIELD */
+/* After JH_YIELD, the key of the question that the run asked, and the question with its choices, one a line;
+ * NULL = it asked none. */
+const char *jh_harness_asked(const struct jh_harness *h);
+const char *jh_harness_question(const struct jh_harness *h);
 /* What would be attached to the job, with a NUL after it. */
 const char *jh_harness_result(const struct jh_harness *h);
 size_t jh_harness_result_len(const struct jh_harness *h);

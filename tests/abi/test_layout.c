@@ -6,6 +6,7 @@
 #include "jobhost_kv.h"
 #include "jobhost_layout.h"
 #include "jobhost_limit.h"
+#include "jobhost_operator.h"
 #include "jobhost_plugin.h"
 #include "jobhost_util.h"
 
@@ -27,6 +28,10 @@ _Static_assert(sizeof(struct jh_input) == 72, "jh_input");
 _Static_assert(sizeof(struct jh_clock) == 40, "jh_clock");
 _Static_assert(offsetof(struct jh_limit, acquire) == 8, "jh_limit");
 _Static_assert(sizeof(struct jh_limit) == 40, "jh_limit");
+_Static_assert(offsetof(struct jh_question, timeout_ms) == 32, "jh_question");
+_Static_assert(sizeof(struct jh_question) == 40, "jh_question");
+_Static_assert(offsetof(struct jh_operator, ask) == 8, "jh_operator");
+_Static_assert(sizeof(struct jh_operator) == 16, "jh_operator");
 
 int layout_is_checked(void);
 int layout_is_checked(void) {

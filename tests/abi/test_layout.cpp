@@ -6,6 +6,7 @@
 #include "jobhost_kv.h"
 #include "jobhost_layout.h"
 #include "jobhost_limit.h"
+#include "jobhost_operator.h"
 #include "jobhost_plugin.h"
 #include "jobhost_util.h"
 

@@ -296,6 +296,27 @@ static void test_commits(void) {
     finish(&f);
 }
 
+// jobhost.operator/1: what begins a wait goes with the DONE that parks the job.
+static void test_asks(void) {
+    struct fake f;
+    start_chaos(&f);
+    send_job(&f, 6, "chaos.ask",
+             "{\"key\":\"k\",\"question\":\"Well?\",\"choices\":[\"a\",\"b\"],\"timeout_ms\":5000}",
+             (struct msg_job){.id = "job"});
+    struct record r = fake_expect_for(&f, REC_STEP, 6);
+    struct msg_step step;
+    EXPECT_EQ_INT(0, msg_step_get(&r, &step));
+    EXPECT_EQ_STR("operator:k", step.name);
+    EXPECT_CONTAINS("open 1", step.value.data.data);
+    struct msg_done m = fake_expect_done(&f, 6);
+    EXPECT_EQ_INT(JH_YIELD, m.status);
+    EXPECT_EQ_INT(OUTCOME_WAIT_OPERATOR, m.wait_kind);
+    EXPECT_EQ_STR("k", m.wait_key);
+    EXPECT_EQ_STR("Well?\na\nb", m.wait_for);
+    EXPECT_EQ_INT(5000, m.wait_timeout_ms);
+    finish(&f);
+}
+
 static void answer_step(struct fake *f, uint64_t slot, const char *name, const char *value) {
     struct record r = fake_expect_for(f, REC_GET, slot);
     struct msg_get m;
@@ -649,6 +670,7 @@ static const struct expect_test tests[] = {
     {"every class that fail() can be given", test_failures},
     {"every kind of yield", test_yields},
     {"effects come before their commit", test_commits},
+    {"a question to an operator", test_asks},
     {"stored steps are asked for once", test_stored_steps},
     {"commits that do not happen", test_broken_commits},
     {"nothing is accepted after a failed commit", test_after_fence},

@@ -131,7 +131,7 @@ static void say_simple(struct script *s, enum record_type type) {
 }
 
 static void say_done(struct script *s) {
-    char texts[4][700];
+    char texts[5][700];
     const struct msg_done m = {
         .status = take(s) % 6 - 1,
         .cls = take(s) % 13 - 1,
@@ -143,6 +143,7 @@ static void say_done(struct script *s) {
         .wait_kind = take(s) % 7 - 1,
         .wake_at_ms = take_number(s),
         .wait_key = take_text(s, texts[3]),
+        .wait_for = take_text(s, texts[4]),
         .wait_timeout_ms = take_number(s),
         .cancel_mask = take(s),
         .run_us = take(s) < 128 ? 50 : take_u32(s),

@@ -259,6 +259,7 @@ static void make_waiting(struct rig *rig, const char *queue) {
     struct store_commit_item item = rig_item(rig_claim_one(rig, queue, "waits"), JOB_EV_PARK);
     item.park = PARK_EVENT;
     item.wait_key = "order.paid";
+    item.wait_for = "1 0 -";
     EXPECT_EQ_INT(0, rig_commit(rig, &item));
     (void)rig_submit_plain(rig, queue, "fails");
     rig->now += 10;

@@ -1,5 +1,6 @@
 /* MOVE, REMOVE, SWEEP: what operators and time do to jobs. */
 #include <errno.h>
+#include <string.h>
 
 #include "cases.h"
 
@@ -103,6 +104,113 @@ static void test_rev(void) {
     EXPECT_EQ_INT(0, rig_run(&rig, &move.op, STORE_MOVE));
     EXPECT_EQ_INT(-ENOENT, item.status);
     store_op_finish(&move.op);
+    rig_finish(&rig);
+}
+
+// A job that is parked for an operator, with the step that says so.
+static struct job_id make_asking(struct rig *rig, uint32_t *ret_rev) {
+    const struct store_step step = {"operator:charge", {"open 0 -\n", 9}};
+    struct job_id id = make(rig, JOB_QUEUED);
+    struct store_commit_item item = rig_item(rig_claim_one(rig, "q", "t"), JOB_EV_PARK);
+    item.park = PARK_NEEDS_OPERATOR;
+    item.wait_key = "charge";
+    item.wait_for = "Was it paid?\nyes\nno";
+    item.steps = &step;
+    item.step_count = 1;
+    item.state_version = 1;
+    EXPECT_EQ_INT(0, rig_commit(rig, &item));
+    const struct store_job *job = rig_get(rig, &id);
+    EXPECT_EQ_INT(PARK_NEEDS_OPERATOR, job->park);
+    EXPECT_EQ_STR("charge", job->wait_key);
+    EXPECT_EQ_STR("Was it paid?\nyes\nno", job->wait_for);
+    *ret_rev = job->rev;
+    return id;
+}
+
+static void expect_step(struct rig *rig, const struct job_id *id, const char *name,
+                        const char *want) {
+    struct store_step_get *get = RIG_NEW(rig, store_step_get);
+    get->id = *id;
+    get->name = name;
+    EXPECT_EQ_INT(0, rig_run(rig, &get->op, STORE_STEP_GET));
+    EXPECT_EQ_BYTES(want, strlen(want), get->value.data, get->value.len);
+}
+
+static int wake_with(struct rig *rig, struct store_move_item *item, const char *name,
+                     const char *value) {
+    const struct store_step step = {name, {value, strlen(value)}};
+    struct store_move move = {.items = item, .count = 1};
+    item->event = JOB_EV_WAKE;
+    item->step = &step;
+    EXPECT_EQ_INT(0, rig_run(rig, &move.op, STORE_MOVE));
+    store_op_finish(&move.op);
+    item->step = NULL;
+    return item->status;
+}
+
+static void test_wake_with_step(void) {
+    struct rig rig;
+    uint32_t rev;
+    rig_start(&rig);
+    struct job_id id = make_asking(&rig, &rev);
+    struct store_move_item item = {.id = id, .rev = rev};
+    rig_forget(&rig);
+    EXPECT_EQ_INT(0, wake_with(&rig, &item, "operator:charge", "got 5 - -\nyes"));
+    EXPECT_TRUE(rig_was_ready(&rig, "q", "t"));
+    EXPECT_EQ_INT(0, wake_with(&rig, &item, "operator:charge", "got 5 - -\nyes")); // repeated
+    EXPECT_EQ_INT(-ESTALE, wake_with(&rig, &item, "operator:charge", "got 6 - -\nno"));
+    expect_step(&rig, &id, "operator:charge", "got 5 - -\nyes");
+    const struct store_job *job = rig_get(&rig, &id);
+    EXPECT_EQ_INT(JOB_QUEUED, job->state);
+    EXPECT_EQ_UINT(rev + 1, job->rev);
+    EXPECT_EQ_UINT(1, job->step_count);
+    EXPECT_EQ_UINT(13, job->step_bytes);
+    EXPECT_NULL(job->wait_for);
+    EXPECT_EQ_UINT(1, rig_claim_one(&rig, "q", "t")->steps_version);
+    EXPECT_EQ_INT(-EBUSY, wake_with(&rig, &item, "operator:charge", "got 7 - -\nno"));
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
+// Of two that answer at once one is told that it came too late.
+static void test_two_wake(void) {
+    struct rig rig;
+    uint32_t rev;
+    rig_start(&rig);
+    struct job_id id = make_asking(&rig, &rev);
+    const struct store_step steps[] = {{"operator:charge", {"got 5 - -\nyes", 13}},
+                                       {"operator:charge", {"got 5 - -\nno", 12}}};
+    struct store_move_item items[2];
+    for (size_t i = 0; i < 2; i++) {
+        items[i] =
+            (struct store_move_item){.id = id, .event = JOB_EV_WAKE, .rev = rev, .step = &steps[i]};
+    }
+    struct store_move move = {.items = items, .count = 2};
+    EXPECT_EQ_INT(0, rig_run(&rig, &move.op, STORE_MOVE));
+    EXPECT_EQ_INT(0, items[0].status);
+    EXPECT_EQ_INT(-ESTALE, items[1].status);
+    expect_step(&rig, &id, "operator:charge", "got 5 - -\nyes");
+    store_op_finish(&move.op);
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
+// A step that the job has not yet; and a revision that is not its own changes nothing.
+static void test_wake_with_new_step(void) {
+    struct rig rig;
+    uint32_t rev;
+    rig_start(&rig);
+    struct job_id id = make_asking(&rig, &rev);
+    struct store_move_item item = {.id = id, .rev = rev + 1};
+    EXPECT_EQ_INT(-ESTALE, wake_with(&rig, &item, "new", "value"));
+    EXPECT_EQ_INT(JOB_PARKED, rig_state(&rig, &id));
+    EXPECT_EQ_UINT(1, rig_get(&rig, &id)->step_count);
+    item.rev = rev;
+    EXPECT_EQ_INT(0, wake_with(&rig, &item, "new", "value"));
+    EXPECT_EQ_UINT(2, rig_get(&rig, &id)->step_count);
+    EXPECT_EQ_UINT(14, rig_get(&rig, &id)->step_bytes);
+    expect_step(&rig, &id, "new", "value");
+    rig_expect_sound(&rig);
     rig_finish(&rig);
 }
 
@@ -423,6 +531,9 @@ CASES(move, ON_ALL, {"a running job that is asked to end does not wait again", t
       {"asking jobs that do not run", test_ask_others},
       {"asked to end, and the host died", test_ask_then_die},
       {"every event on every state", test_moves}, {"a move compares the revision", test_rev},
+      {"a job is woken with a step", test_wake_with_step},
+      {"of two that wake with a step one is late", test_two_wake},
+      {"a step that comes with the waking may be new", test_wake_with_new_step},
       {"a revived job starts afresh", test_revive},
       {"a revived job gets new times", test_revive_with_new_times},
       {"a job that runs again may lose its steps", test_drop_steps},

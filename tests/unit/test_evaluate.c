@@ -123,6 +123,12 @@ static void test_parked(void) {
     f.wait_key = "paid";
     f.run_at_ms = NOW + 5;
     expect_reason(f, REASON_PARKED, NOW + 5, "event \"paid\"");
+    f.parked_ms = 1700000000000;
+    expect_reason(f, REASON_PARKED, NOW + 5, "event \"paid\", since 2023-11-14T22:13:20.000Z");
+    f.park = PARK_NEEDS_OPERATOR;
+    f.question = "Was it charged?";
+    expect_reason(f, REASON_PARKED, NOW + 5,
+                  "operator's answer, since 2023-11-14T22:13:20.000Z: Was it charged?");
 }
 
 static void test_no_handler(void) {

@@ -398,6 +398,7 @@ static void test_done(void) {
                                .wait_kind = 2,
                                .wake_at_ms = 5,
                                .wait_key = "w",
+                               .wait_for = "f",
                                .wait_timeout_ms = 6,
                                .cancel_mask = 7,
                                .run_us = 8};
@@ -415,6 +416,7 @@ static void test_done(void) {
     EXPECT_EQ_INT(2, got.wait_kind);
     EXPECT_EQ_INT(5, got.wake_at_ms);
     EXPECT_EQ_STR("w", got.wait_key);
+    EXPECT_EQ_STR("f", got.wait_for);
     EXPECT_EQ_INT(6, got.wait_timeout_ms);
     EXPECT_EQ_UINT(7, got.cancel_mask);
     EXPECT_EQ_UINT(8, got.run_us);

@@ -49,6 +49,7 @@ static struct redis_job full_job(void) {
                  .winner = other_id,
                  .park = PARK_EVENT,
                  .wait_key = "order.paid",
+                 .wait_for = "1 0 -",
                  .build = "1.2",
                  .pid = 99,
                  .has_result = true,

@@ -10,6 +10,7 @@
 #include "jobhost_clock.h"
 #include "jobhost_harness.h"
 #include "jobhost_kv.h"
+#include "jobhost_operator.h"
 #include "jobhost_util.h"
 
 // ---- the plugin: what a handler does is set by the test ----
@@ -625,6 +626,67 @@ static void test_steps_version(void) {
     jh_harness_free(&h);
 }
 
+// ---- operators ----
+
+static jh_status ask(struct jh_call *c, const struct jh_job *job) {
+    static const char *const choices[] = {"yes", "no", NULL};
+    const struct jh_operator *operators =
+        (const struct jh_operator *)c->host->extension(c->host, JH_OPERATOR_1);
+    const struct jh_question q = {.size = sizeof q,
+                                  .key = "charge",
+                                  .question = "Charged?",
+                                  .choices = choices,
+                                  .timeout_ms = 60000};
+    struct jh_bytes answer;
+    (void)job;
+    int rc = operators->ask(c, &q, &answer);
+    if (rc == 1) {
+        return JH_YIELD;
+    }
+    if (rc == 0) {
+        return jh_step_puts(c, "told", answer.len == 3 ? "yes" : "no") < 0 ? JH_RETRY : JH_OK;
+    }
+    return jh_failf(c, JH_E_TIMEOUT, "nobody", "%d", rc);
+}
+
+static void test_operator(void) {
+    struct jh_harness *h = start(ask);
+    EXPECT_EQ_INT(JH_YIELD, jh_harness_run(h, "t.run"));
+    EXPECT_EQ_STR("charge", jh_harness_asked(h));
+    EXPECT_EQ_STR("Charged?\nyes\nno", jh_harness_question(h));
+    EXPECT_EQ_INT(60000, jh_harness_wait(h)->timeout_ms);
+    jh_harness_advance(h, 20000);
+    EXPECT_EQ_INT(JH_YIELD, jh_harness_run(h, "t.run")); // woken by something else
+    EXPECT_EQ_INT(40000, jh_harness_wait(h)->timeout_ms);
+    jh_harness_answer(h, "charge", "yes");
+    EXPECT_EQ_INT(JH_OK, jh_harness_run(h, "t.run"));
+    EXPECT_NULL(jh_harness_asked(h));
+    EXPECT_EQ_STR("yes", jh_harness_step(h, "told"));
+    jh_harness_free(&h);
+}
+
+// It is too late from the run on that has found so.
+static void test_operator_late(void) {
+    struct jh_harness *h = start(ask);
+    EXPECT_EQ_INT(JH_YIELD, jh_harness_run(h, "t.run"));
+    jh_harness_advance(h, 60000);
+    jh_harness_fail_commit(h, 1, -EIO);
+    EXPECT_EQ_INT(JH_RETRY, jh_harness_run(h, "t.run"));
+    EXPECT_EQ_INT(JH_RETRY, jh_harness_run(h, "t.run"));
+    EXPECT_EQ_STR("nobody", jh_harness_code(h));
+    jh_harness_advance(h, -30000); // another host's clock
+    EXPECT_EQ_INT(JH_RETRY, jh_harness_run(h, "t.run"));
+    EXPECT_EQ_STR("nobody", jh_harness_code(h));
+    jh_harness_free(&h);
+}
+
+static void test_operator_crash(void) {
+    struct jh_harness *h = start(ask);
+    jh_harness_answer(h, "charge", "no");
+    EXPECT_EQ_INT(0, jh_harness_crash_everywhere(h, "t.run"));
+    jh_harness_free(&h);
+}
+
 static const struct expect_test tests[] = {
     {"create, run, destroy", test_life},
     {"options as users write them", test_options},
@@ -644,5 +706,8 @@ static const struct expect_test tests[] = {
     {"as many effects as a commit takes", test_limits},
     {"steps of a handler without a state_version", test_no_state_version},
     {"steps of an older version", test_steps_version},
+    {"a question to an operator", test_operator},
+    {"nobody answers in time", test_operator_late},
+    {"a question and crashes everywhere", test_operator_crash},
 };
 SUITE_MAIN("sdk: harness", tests)

@@ -361,7 +361,7 @@ static void test_other_version(void) {
     const struct msg_hello m = {
         .wire_version = RECORD_WIRE_VERSION + 1, .name = "t", .version = "1"};
     put(msg_hello_put(&w->out, 0, &m));
-    expect_refused("version 2 of the protocol");
+    expect_refused("version 3 of the protocol");
 }
 
 // What a worker whose configuration does not fit says next, in the same breath, is not heard.

@@ -26,6 +26,7 @@ static void copy_life(struct copying *c, struct redis_life *life) {
     copy_text(c, &life->error.message);
     copy_text(c, &life->error.scope);
     copy_text(c, &life->wait_key);
+    copy_text(c, &life->wait_for);
     copy_text(c, &life->build);
     copy_text(c, &life->result_type);
     copy_text(c, &life->result_blob);

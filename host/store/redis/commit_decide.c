@@ -98,7 +98,7 @@ static void update_life(const struct store_commit_item *item, int64_t now_ms,
         life->pid = attempt->pid != 0 ? attempt->pid : life->pid;
     }
     life->park = PARK_NONE;
-    life->wait_key = NULL;
+    life->wait_key = life->wait_for = NULL;
     life->child_count += (uint32_t)item->child_count;
     if (item->drop_steps || item->step_count > 0) {
         life->steps_version = item->step_count > 0 ? item->state_version : 0;
@@ -134,6 +134,7 @@ void redis_commit_decide(const struct store_commit_item *item, const struct redi
     if (ret->to == JOB_PARKED) {
         ret->job.life.park = item->park;
         ret->job.life.wait_key = item->wait_key;
+        ret->job.life.wait_for = item->wait_for;
     }
     decide_result(item, ret);
 }

@@ -81,6 +81,7 @@ const struct jobfield jobfields[] = {
     FIELD("latest", ID, LIFE, life.latest),
     FIELD("parked", PARK, LIFE, life.park),
     FIELD("waitKey", TEXT, LIFE, life.wait_key),
+    FIELD("waitFor", TEXT, LIFE, life.wait_for),
     FIELD("build", TEXT, LIFE, life.build),
     FIELD("pid", I32, LIFE, life.pid),
     FIELD("resultBytes", RESULT_SIZE, LIFE, life.result_size),

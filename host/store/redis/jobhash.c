@@ -303,6 +303,7 @@ void jobhash_view(const struct redis_job *job, struct store_job *ret) {
         .rev = job->rev,
         .park = job->state == JOB_PARKED ? life->park : PARK_NONE,
         .wait_key = job->state == JOB_PARKED ? life->wait_key : NULL,
+        .wait_for = job->state == JOB_PARKED ? life->wait_for : NULL,
         .counters = life->counters,
         .commit_no = job->commit_no,
         .cancelling = job->state == JOB_RUNNING && job->ask_ms != 0,

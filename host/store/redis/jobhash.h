@@ -43,6 +43,7 @@ struct redis_life {
         latest; /* of a debounced job: the submission whose words it has, if not its own */
     enum park_reason park;
     const char *wait_key;
+    const char *wait_for;
     const char *build;
     int32_t pid;
     bool has_result;

@@ -51,6 +51,7 @@ static void decide(struct moving_item *m, int64_t now_ms) {
     *next = *m->before;
     life->park = item->event == JOB_EV_PARK ? item->park : PARK_NONE;
     life->wait_key = item->event == JOB_EV_PARK ? life->wait_key : NULL;
+    life->wait_for = NULL;
     life->error = item->error != NULL ? *item->error : life->error;
     life->updated_ms = now_ms;
     if (moving_drops_steps(item)) {
@@ -92,6 +93,11 @@ static void write_place(const struct moving_item *m, struct redis_args *a) {
     bool comes_back = job_is_final(m->to) || dedup_comes_back(spec->dedup_mode);
     redis_args_text(a, comes_back ? spec->dedup_key : "");
     redis_args_number(a, moving_drops_steps(m->item) ? 1 : 0);
+    const struct store_step *step = moving_step(m->item);
+    redis_args_text(a, step == NULL ? "" : step->name);
+    if (step != NULL) {
+        redis_args_bytes(a, step->value);
+    }
 }
 
 static void write_hash(const struct moving_item *m, int64_t now_ms, struct redis_args *a) {
@@ -206,6 +212,11 @@ static bool is_done(const struct moving_item *m, const struct redis_job *now) {
     return done;
 }
 
+static bool is_perhaps_done(const struct moving_item *m) {
+    return m->what == MOVING_NOT && m->item->status == -ESTALE && m->item->state == JOB_QUEUED &&
+           moving_step(m->item) != NULL;
+}
+
 static void located(struct redis_task *t, void *arg) {
     struct move_task *mt = arg;
     size_t left = 0;
@@ -217,6 +228,11 @@ static void located(struct redis_task *t, void *arg) {
         m.what = at->queue == NULL || is_done(&mt->items[i], &at->job)
                      ? MOVING_NOT
                      : moving_decide(item, at->job.state, at->job.rev, &m.to);
+        if (is_perhaps_done(&m)) { // the script sees whose step is there
+            item->status = 0;
+            m.what = MOVING_TO;
+            m.to = JOB_QUEUED;
+        }
         if (m.what != MOVING_NOT) {
             decide(&m, t->op->now_ms);
             mt->items[left++] = m;

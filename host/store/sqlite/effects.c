@@ -20,8 +20,8 @@ int effects_drop_steps(struct writer *w, struct job_row *row, struct job_life *l
     return r;
 }
 
-static int put_step(struct writer *w, struct job_row *row, struct job_life *life,
-                    const struct store_step *step) {
+int effects_put_step(struct writer *w, struct job_row *row, struct job_life *life,
+                     const struct store_step *step) {
     int64_t old = -1;
     sqlite3_stmt *s = conn_stmt(&w->conn, SQL_STEP_SIZE);
     if ((row->has & HAS_STEPS) != 0) {
@@ -50,7 +50,7 @@ static int put_steps(struct writer *w, struct job_row *row, struct job_life *lif
                      const struct store_commit_item *item) {
     int r = item->drop_steps ? effects_drop_steps(w, row, life) : 0;
     for (size_t i = 0; i < item->step_count && r == 0; i++) {
-        r = put_step(w, row, life, &item->steps[i]);
+        r = effects_put_step(w, row, life, &item->steps[i]);
     }
     if (item->step_count > 0) {
         life->steps_version = item->state_version;

@@ -16,6 +16,9 @@ int effects_check(struct writer *w, const struct job_row *row, const struct job_
 int effects_apply(struct writer *w, struct job_row *row, struct job_life *life,
                   const struct store_commit_item *item, int64_t now_ms);
 
+/* Within the job's limits, or of one that is there: the caller has seen to it. */
+int effects_put_step(struct writer *w, struct job_row *row, struct job_life *life,
+                     const struct store_step *step);
 int effects_drop_steps(struct writer *w, struct job_row *row, struct job_life *life);
 
 /* What belongs to the end of an attempt: result, line in the history. */

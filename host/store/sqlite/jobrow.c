@@ -74,6 +74,7 @@ static const struct pack_field life_fields[] = {
     {36, PACK_U32, LIFE(output_count)},
     {37, PACK_U64, LIFE(output_bytes)},
     {38, PACK_ID, LIFE(latest)},
+    {39, PACK_TEXT, LIFE(wait_for)},
 };
 _Static_assert(sizeof(enum dedup_mode) == sizeof(uint32_t), "packed as PACK_U32");
 _Static_assert(sizeof(enum job_priority) == sizeof(uint32_t), "packed as PACK_U32");

@@ -53,6 +53,7 @@ struct job_life {
     uint32_t attempt_seq; /* number of the newest line in `attempts` */
     int32_t park;
     const char *wait_key;
+    const char *wait_for;
     const char *build;
     int32_t pid;
     uint64_t result_size;

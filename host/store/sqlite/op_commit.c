@@ -88,7 +88,7 @@ static void update_life(struct applying *a) {
         life->pid = item->attempt->pid != 0 ? item->attempt->pid : life->pid;
     }
     life->park = PARK_NONE;
-    life->wait_key = NULL;
+    life->wait_key = life->wait_for = NULL;
     life->host_nonce = 0;
 }
 
@@ -115,6 +115,7 @@ static int leave(struct applying *a, enum job_state to) {
     if (where.state == JOB_PARKED) {
         a->life.park = (int32_t)a->item->park;
         a->life.wait_key = a->item->wait_key;
+        a->life.wait_for = a->item->wait_for;
     }
     int r = effects_end(a->w, &a->row, &a->life, a->item, a->now_ms);
     a->row.rev += 2; // claimed, and now this

@@ -54,7 +54,7 @@ static int make_due(struct writer *w, int64_t rid, int64_t now_ms) {
         return r;
     }
     life.park = PARK_NONE;
-    life.wait_key = NULL;
+    life.wait_key = life.wait_for = NULL;
     row.rev++;
     return place_move(w, &row, row.life.len == 0 ? NULL : &life,
                       (struct place){JOB_QUEUED, row.at_ms}, now_ms);

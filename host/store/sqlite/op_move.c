@@ -11,6 +11,7 @@ static void change_life(const struct store_move_item *item, struct job_life *lif
     if (item->event != JOB_EV_PARK) {
         life->wait_key = NULL;
     }
+    life->wait_for = NULL;
     if (item->error != NULL) {
         life->error = *item->error;
     }
@@ -43,6 +44,9 @@ static int move(struct writer *w, struct store_move_item *item, struct job_row *
     change_life(item, &life, now_ms);
     life.winner = by != NULL ? *by : life.winner;
     r = moving_drops_steps(item) ? effects_drop_steps(w, row, &life) : 0;
+    if (r == 0 && moving_step(item) != NULL) {
+        r = effects_put_step(w, row, &life, item->step);
+    }
     row->rev++;
     bool revived = job_is_final(row->state) && !job_is_final(to);
     r = r < 0 ? r : place_move(w, row, &life, where, now_ms);
@@ -76,6 +80,23 @@ static int ask_running(struct writer *w, struct store_move_item *item, struct jo
     return place_touch(w, row, &life);
 }
 
+// Is it this very move that has led where the job is? Its step tells.
+static int was_moved(struct writer *w, struct store_move_item *item, int64_t rid) {
+    const struct store_step *step = moving_step(item);
+    if (item->status != -ESTALE || step == NULL) {
+        return 0;
+    }
+    sqlite3_stmt *s = conn_stmt(&w->conn, SQL_STEP_GET);
+    bind_int(s, 1, rid);
+    bind_text(s, 2, step->name);
+    int r = conn_next(&w->conn, SQL_STEP_GET);
+    if (r > 0) {
+        item->status = bytes_equal(column_bytes(s, 0), step->value) ? 0 : -ESTALE;
+        conn_reset(&w->conn, SQL_STEP_GET);
+    }
+    return r < 0 ? r : 0;
+}
+
 static int move_item(struct writer *w, struct store_move_item *item, const struct job_id *by,
                      int64_t now_ms) {
     struct job_row row;
@@ -90,7 +111,7 @@ static int move_item(struct writer *w, struct store_move_item *item, const struc
     switch (moving_decide(item, running ? JOB_RUNNING : row.state, row.rev, &to)) {
     case MOVING_ASK: return ask_running(w, item, &row, by, now_ms);
     case MOVING_TO: return move(w, item, &row, to, by, now_ms);
-    default: return 0;
+    default: return was_moved(w, item, row.rid);
     }
 }
 

@@ -59,6 +59,7 @@ static void fill_times(struct store_job *job, const struct job_row *row,
 static void fill_life(struct store_job *job, const struct job_life *life) {
     job->park = (enum park_reason)life->park;
     job->wait_key = life->wait_key;
+    job->wait_for = life->wait_for;
     job->counters = life->counters;
     job->progress = life->progress;
     job->error = life->error;

@@ -63,7 +63,7 @@ static int let_go(struct writer *w, struct job_row *row, int64_t now_ms) {
         return err_set(&w->conn.err, r, "the row of a job is damaged");
     }
     life.park = PARK_NONE;
-    life.wait_key = NULL;
+    life.wait_key = life.wait_for = NULL;
     life.updated_ms = now_ms;
     row->rev++;
     return place_move(w, row, &life, (struct place){JOB_QUEUED, now_ms}, now_ms);

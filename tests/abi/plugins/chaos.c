@@ -78,6 +78,8 @@ static jh_status run_with(jh_status (*act)(struct chaos *), struct jh_call *c,
 CHAOS_RUN(steps)
 CHAOS_RUN(child)
 CHAOS_RUN(yield)
+CHAOS_RUN(ask)
+CHAOS_RUN(pay)
 CHAOS_RUN(sleep)
 CHAOS_RUN(fail)
 CHAOS_RUN(crash)
@@ -105,6 +107,8 @@ static const struct jh_handler handlers[] = {
     HANDLER(steps, "commit steps, counters and children one after the other"),
     HANDLER(child, "what chaos.steps and chaos.children spawn"),
     HANDLER(yield, "park a number of times"),
+    HANDLER(ask, "ask an operator"),
+    HANDLER(pay, "make a paid call, and ask when its outcome is unknown"),
     HANDLER(sleep, "take a while, with progress"),
     HANDLER(fail, "fail with a class a number of times"),
     HANDLER(crash, "die in a way of your choice a number of times"),

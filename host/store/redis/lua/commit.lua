@@ -180,7 +180,7 @@ local function divert(it, key, ask)
     it.to = 'cancelled'
     it.at = tonumber(string.match(ask, ' (%d+)$'))
     redis.call('HSET', key, 'status', it.to)
-    redis.call('HDEL', key, 'dueAt', 'parked', 'waitKey')
+    redis.call('HDEL', key, 'dueAt', 'parked', 'waitKey', 'waitFor')
     if it.at > 0 then
         redis.call('HSET', key, 'deleteAt', text_of(now + it.at))
     end

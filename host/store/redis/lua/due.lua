@@ -40,7 +40,7 @@ local function become_queued(number, q, entry)
     end
     redis.call('HSET', job, 'status', 'queued', 'rev', (tonumber(is[4]) or 1) + 1, 'ready', text_of(entry.due),
                'claim', is[5] or NO_CLAIM)
-    redis.call('HDEL', job, 'dueAt', 'parked', 'waitKey')
+    redis.call('HDEL', job, 'dueAt', 'parked', 'waitKey', 'waitFor')
     enter(q, entry.id, 'queued', is[2], is[3])
     note_lane(number, is[2])
     return 1

@@ -58,7 +58,7 @@ local function cancel(q, schedule, id, keep_ms)
     if not is[1] or FINAL[is[1]] then
         return
     end
-    redis.call('HDEL', job, 'dueAt', 'parked', 'waitKey')
+    redis.call('HDEL', job, 'dueAt', 'parked', 'waitKey', 'waitFor')
     redis.call('HSET', job, 'status', 'cancelled', 'rev', (tonumber(is[4]) or 1) + 1, 'updatedAt', text_of(now),
                'claim', is[5] or NO_CLAIM)
     if keep_ms > 0 then

@@ -1,10 +1,10 @@
--- use: queue claim place ending schedule
+-- use: queue claim place ending schedule step
 -- MOVE: jobs that C has read and decided upon, if they are as it read them.
 --   ARGV   the number of items; items: queue, id, and one of
 --            ask   how long it is kept then (ms): a running job is asked to end
 --            move  the revision that was read  from  to  type  priority
 --                  when it is due, how long it is kept (ms), or ''  dedup key ('' = none)
---                  1 = its steps are dropped
+--                  1 = its steps are dropped  a step that it finds, and its value ('' = none, and no value)
 --                  n  n names and values that change;  n  n names that go
 --   reply  for each item 1, or 0: it is not as it was read
 local function ask(q, id)
@@ -22,7 +22,8 @@ end
 
 local function take_move()
     local it = {rev = take_number(), from = take(), to = take(), type = take(), priority = take(), at = take_number(),
-                key = take(), drop = take() == '1'}
+                key = take(), drop = take() == '1', step = take()}
+    it.value = it.step ~= '' and take()
     it.priority = it.priority ~= '' and it.priority
     it.first, it.last = take_range(take_number())
     it.gone_first, it.gone_last = take_range(take_number())
@@ -35,11 +36,16 @@ local function drop_steps(q, id, key)
     redis.call('HDEL', key, 'steps', 'stepBytes')
 end
 
+-- This move's own step stands there: it has been here before.
+local function was_moved(q, id, it)
+    return it.value and redis.call('HGET', q.j .. 'steps:' .. id, it.step) == it.value
+end
+
 local function move(q, id)
     local it, key = take_move(), q.job .. id
     local has = redis.call('HMGET', key, 'status', 'rev', 'tombstone', 'claim', 'schedule')
-    if has[1] ~= it.from or revision(has[2], has[4]) ~= it.rev then
-        return 0
+    if has[1] ~= it.from or revision(has[2], has[4]) ~= it.rev or (it.from == it.to and it.value) then
+        return was_moved(q, id, it) and 1 or 0
     end
     if it.drop then
         drop_steps(q, id, key)
@@ -49,6 +55,9 @@ local function move(q, id)
     end
     redis.call('HSET', key, 'status', it.to, 'rev', (tonumber(has[2]) or 1) + 1,
                'claim', has[4] or NO_CLAIM, unpack(ARGV, it.first, it.last))
+    if it.value then
+        put_step(q, id, it.step, it.value)
+    end
     leave(q, id, it.from, it.type, it.priority)
     enter(q, id, it.to, it.type, it.priority, it.at)
     if FINAL[it.to] then

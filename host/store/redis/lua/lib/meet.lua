@@ -36,7 +36,7 @@ local function end_replaced(it, id)
     local q, job = it.q, it.q.job .. id
     local is = redis.call('HMGET', job, 'status', 'type', 'priority', 'key', 'tombstone', 'rev', 'claim',
                           'schedule')
-    redis.call('HDEL', job, 'dueAt', 'parked', 'waitKey', 'errorScope')
+    redis.call('HDEL', job, 'dueAt', 'parked', 'waitKey', 'waitFor', 'errorScope')
     redis.call('HSET', job, 'status', 'cancelled', 'rev', (tonumber(is[6]) or 1) + 1, 'claim', is[7] or NO_CLAIM,
                'duplicateOf', it.id, 'updatedAt', text_of(now), 'errorClass', 'permanent', 'errorCode', 'replaced',
                'error', 'job ' .. it.id .. ' took its key before it began')
