@@ -12,57 +12,20 @@
 #include "cli/cli.h"
 #include "cli/local_config.h"
 #include "cli/table.h"
+#include "config/config_times.h"
 #include "config/config_timetable.h"
 #include "config/config_zone.h"
 
-enum { COUNT_DEFAULT = 10, COUNT_MAX = 100000, LOCAL_MAX = 40 };
+enum { COUNT_DEFAULT = 10, COUNT_MAX = 100000 };
 
 struct preview {
     struct cli *cli;
     int64_t from_ms, until_ms;
     long count; // of each schedule
+    const char *name;
     struct table table;
     struct buf json;
 };
-
-// "2026-03-29T03:00:00+02:00"; without its offset the local time alone.
-static void write_local(int64_t local, const int32_t *offset, char out[LOCAL_MAX]) {
-    char text[RFC3339_LEN + 1];
-    rfc3339_format(local * 1000, text);
-    int len = snprintf(out, LOCAL_MAX, "%.19s", text);
-    if (offset != NULL) {
-        int32_t east = *offset < 0 ? -*offset : *offset;
-        len += snprintf(out + len, LOCAL_MAX - (size_t)len, "%c%02d:%02d", *offset < 0 ? '-' : '+',
-                        east / 3600, east / 60 % 60);
-        if (east % 60 != 0) { // before zones were in whole minutes
-            (void)snprintf(out + len, LOCAL_MAX - (size_t)len, ":%02d", east % 60);
-        }
-    }
-}
-
-static void add_json(struct preview *p, const char *name, const struct schedule_time *t) {
-    char local[LOCAL_MAX];
-    bool skipped = t->mark == CRON_GAP_SKIPPED;
-    json_comma(&p->json);
-    buf_char(&p->json, '{');
-    json_kstr(&p->json, "schedule", name);
-    write_local(t->local, NULL, local);
-    json_kstr(&p->json, "nominal", local);
-    if (!skipped) {
-        char utc[RFC3339_LEN + 1];
-        write_local(t->nominal_ms / 1000 + t->offset, &t->offset, local);
-        json_kstr(&p->json, "local", local);
-        rfc3339_format(t->nominal_ms, utc);
-        json_kstr(&p->json, "utc", utc);
-        rfc3339_format(t->fire_ms, utc);
-        json_kstr(&p->json, "fires_at", utc);
-        json_kint(&p->json, "offset", t->offset);
-    }
-    if (t->mark != CRON_PLAIN) {
-        json_kstr(&p->json, "mark", cron_mark_name((int)t->mark));
-    }
-    buf_char(&p->json, '}');
-}
 
 static void write_note(const struct schedule_time *t, char out[96]) {
     static const char *const notes[CRON_MARK_COUNT] = {
@@ -72,8 +35,8 @@ static void write_note(const struct schedule_time *t, char out[96]) {
         [CRON_OVERLAP_1] = "overlap 1/2",
         [CRON_OVERLAP_2] = "overlap 2/2",
     };
-    char local[LOCAL_MAX], delay[48];
-    write_local(t->local, NULL, local);
+    char local[CONFIG_TIMES_LOCAL_MAX], delay[48];
+    config_times_local(t->local, NULL, local);
     int len = snprintf(out, 96, "%s%s", notes[t->mark], t->mark == CRON_GAP_MOVED ? local : "");
     if (t->fire_ms != t->nominal_ms) {
         duration_format(t->fire_ms - t->nominal_ms, delay, sizeof delay);
@@ -81,20 +44,29 @@ static void write_note(const struct schedule_time *t, char out[96]) {
     }
 }
 
-static void add_row(struct preview *p, const char *name, const struct schedule_time *t) {
-    char local[LOCAL_MAX], utc[RFC3339_LEN + 1] = "", note[96];
+static void add_row(struct preview *p, const struct schedule_time *t) {
+    char local[CONFIG_TIMES_LOCAL_MAX], utc[RFC3339_LEN + 1] = "", note[96];
     bool skipped = t->mark == CRON_GAP_SKIPPED;
     int64_t shown = skipped ? t->local : t->nominal_ms / 1000 + t->offset;
-    write_local(shown, skipped ? NULL : &t->offset, local);
+    config_times_local(shown, skipped ? NULL : &t->offset, local);
     if (!skipped) {
         rfc3339_format(t->nominal_ms, utc);
         memcpy(utc + RFC3339_LEN - 5, "Z", 2); // milliseconds are always 0
     }
     write_note(t, note);
-    table_cell(&p->table, name);
+    table_cell(&p->table, p->name);
     table_cell(&p->table, local);
     table_cell(&p->table, utc);
     table_cell(&p->table, note);
+}
+
+static void add_time(void *arg, const struct schedule_time *t) {
+    struct preview *p = arg;
+    if (p->cli->json) {
+        config_times_json(&p->json, p->name, t);
+    } else {
+        add_row(p, t);
+    }
 }
 
 // What is special about it is said on the side.
@@ -110,25 +82,6 @@ static void say(const struct config_schedule *s, const struct cron *cron) {
     }
 }
 
-// Fires and what gaps leave out, in the order of time.
-static void add_times(struct preview *p, const char *name, const struct schedule *s) {
-    void (*add)(struct preview *, const char *, const struct schedule_time *) =
-        p->cli->json ? add_json : add_row;
-    struct schedule_time fire = {.nominal_ms = p->from_ms}, gap = {.nominal_ms = p->from_ms};
-    bool more = schedule_next(s, fire.nominal_ms, &fire);
-    for (long i = 0; i < p->count; i++) {
-        bool due = more && fire.nominal_ms <= p->until_ms;
-        if (schedule_next_skipped(s, gap.nominal_ms, due ? fire.nominal_ms : p->until_ms, &gap)) {
-            add(p, name, &gap);
-        } else if (due) {
-            add(p, name, &fire);
-            more = schedule_next(s, fire.nominal_ms, &fire);
-        } else {
-            return;
-        }
-    }
-}
-
 static int preview_one(struct preview *p, const struct config_schedule *s) {
     struct config_timetable t;
     struct err e = {0};
@@ -137,7 +90,8 @@ static int preview_one(struct preview *p, const struct config_schedule *s) {
         return cli_fail(p->cli, CLI_USAGE, "%s", e.msg);
     }
     say(s, &t.cron);
-    add_times(p, s->entry.name, &t.schedule);
+    p->name = s->entry.name;
+    config_times_each(&t.schedule, p->from_ms, p->until_ms, p->count, add_time, p);
     config_timetable_close(&t);
     return CLI_OK;
 }

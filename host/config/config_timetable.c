@@ -48,14 +48,15 @@ static int read_zone(const struct config_schedule *s, struct config_timetable *t
         return r;
     }
     (void)snprintf(t->zone_name, sizeof t->zone_name, "%s", name);
-    return config_zone_load(name, true, &t->zone, e);
+    return config_zones_get(t->zones, name, &t->zone, e);
 }
 
-int config_timetable_open(const struct config_schedule *s, int64_t stored_ms,
-                          struct config_timetable *ret, struct err *e) {
+int config_timetable_open_in(const struct config_schedule *s, int64_t stored_ms,
+                             struct config_zones *zones, struct config_timetable *ret,
+                             struct err *e) {
     struct err fault = {0};
     int r;
-    *ret = (struct config_timetable){.zone = NULL};
+    *ret = (struct config_timetable){.zones = config_zones_hold(zones)};
     struct schedule *out = &ret->schedule;
     *out = (struct schedule){
         .id = s->entry.name,
@@ -81,6 +82,18 @@ int config_timetable_open(const struct config_schedule *s, int64_t stored_ms,
     return cron_comes(&out->rule) ? 0 : err_set(e, -EINVAL, "cron: never comes");
 }
 
+int config_timetable_open(const struct config_schedule *s, int64_t stored_ms,
+                          struct config_timetable *ret, struct err *e) {
+    struct config_zones *zones = config_zones_new();
+    *ret = (struct config_timetable){.zones = NULL};
+    if (zones == NULL) {
+        return err_set(e, -ENOMEM, "out of memory");
+    }
+    int r = config_timetable_open_in(s, stored_ms, zones, ret, e);
+    config_zones_free(&zones); // the timetable holds them
+    return r;
+}
+
 void config_timetable_close(struct config_timetable *t) {
-    zone_free(&t->zone);
+    config_zones_free(&t->zones);
 }
