@@ -4,11 +4,14 @@
 
 #include "api/job_json.h"
 #include "api/routes.h"
+#include "store/schedules.h"
 
 enum { REASONS_MAX = 16 };
 
 struct explain {
     struct store_get get;
+    struct store_schedule_list schedule; /* of one that waits for another of its schedule */
+    struct job_id before;
     struct store_stats stats;
     const char *queue;
 };
@@ -39,7 +42,8 @@ static void job_counted(struct store_op *op) {
     struct explain *x = CONTAINER_OF(op, struct explain, stats.op);
     struct reason reasons[REASONS_MAX];
     struct buf out = {0};
-    unsigned count = jobs_explain(call->host, &x->get.job, known(x), reasons, REASONS_MAX);
+    unsigned count =
+        jobs_explain(call->host, &x->get.job, &x->before, known(x), reasons, REASONS_MAX);
     buf_char(&out, '{');
     job_json_id(&out, "job", &x->get.id);
     json_kstr(&out, "state", job_state_name((int)x->get.job.state));
@@ -48,6 +52,20 @@ static void job_counted(struct store_op *op) {
     store_op_finish(&x->get.op);
     store_op_finish(op);
     call_reply(call, 200, &out);
+}
+
+static void count_jobs(struct explain *x, struct call *call) {
+    call_op(call, &x->stats.op, STORE_STATS, job_counted);
+    store_post(&call->host->store, &x->stats.op);
+}
+
+static void got_schedule(struct store_op *op) {
+    struct explain *x = CONTAINER_OF(op, struct explain, schedule.op);
+    if (op->status == 0) {
+        x->before = x->schedule.schedules[0].job;
+    }
+    store_op_finish(op);
+    count_jobs(x, op->arg);
 }
 
 static void got_job(struct store_op *op) {
@@ -62,8 +80,14 @@ static void got_job(struct store_op *op) {
         call_store_failed(call, op);
         return;
     }
-    call_op(call, &x->stats.op, STORE_STATS, job_counted);
-    store_post(&call->host->store, &x->stats.op);
+    if (x->get.job.park != PARK_SCHEDULE) {
+        count_jobs(x, call);
+        return;
+    }
+    x->schedule.id = x->get.job.spec.schedule;
+    x->schedule.limit = 1;
+    call_op(call, &x->schedule.op, STORE_SCHEDULE_LIST, got_schedule);
+    store_post(&call->host->store, &x->schedule.op);
 }
 
 void explain_job_handle(struct call *call) {

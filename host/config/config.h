@@ -76,6 +76,7 @@ struct config_store {
     const char *blobs; /* "dir:PATH" or NULL = state_dir/blobs                            */
     int64_t blobs_max_in_store;
     int64_t spool_max_age_ms, spool_max_bytes;
+    int64_t ledger_keep_ms, ledger_rows; /* 0 = no limit */
 };
 
 struct config_option { /* plugins.<name>.config: validated later by the plugin's own table */

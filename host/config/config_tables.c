@@ -170,6 +170,17 @@ static const struct config_field spool_rows[] = {
 };
 static const struct config_table spool_table = {.what = "the spool", FIELDS(spool_rows)};
 
+static const struct config_field ledger_rows[] = {
+    {"keep", CONFIG_DURATION, 0, AT(config_store, ledger_keep_ms), .fallback = "30d",
+     .max = 10 * YEAR,
+     .doc = "Rows older than this are deleted, unless a schedule's `catch_up_window` is longer. 0s "
+            "= none is."},
+    {"rows", CONFIG_INT, 0, AT(config_store, ledger_rows), .fallback = "1000", .max = 1000000,
+     .doc = "Of each schedule at most so many are kept, unless they are younger than that window. "
+            "0 = no limit."},
+};
+static const struct config_table ledger_table = {.what = "the ledgers", FIELDS(ledger_rows)};
+
 static const struct config_field store_tls_rows[] = {
     {"ca", CONFIG_PATH, FIELD_RESTART, AT(config_store, tls_ca),
      .default_words = "the system's authorities",
@@ -208,6 +219,8 @@ static const struct config_field store_rows[] = {
     {"blobs", CONFIG_SECTION, .table = &blobs_table, .doc = "Where large files are kept."},
     {"spool", CONFIG_SECTION, .table = &spool_table,
      .doc = "Bounds of what `fallback` holds back."},
+    {"ledger", CONFIG_SECTION, .table = &ledger_table,
+     .doc = "What became of the times of schedules."},
 };
 static const struct config_table store_table = {
     .what = "the store", FIELDS(store_rows), .doc = "Where jobs live."};
@@ -464,7 +477,7 @@ static const struct config_field schedule_rows[] = {
     {"payload", CONFIG_JSON, 0, AT(config_schedule, payload), .fallback = "{}",
      .doc = "The job's payload, written as YAML."},
 };
-static const struct config_table schedule_table = {.what = "a schedule",
+const struct config_table config_schedule_table = {.what = "a schedule",
                                                    FIELDS(schedule_rows),
                                                    .size = sizeof(struct config_schedule),
                                                    .entry = true};
@@ -606,7 +619,7 @@ static const struct config_field root_rows[] = {
      .table = &config_job_table,
      .doc = "Job types that differ from the defaults; others run without being named."},
     {"schedules", CONFIG_NAMED, 0, MANY(config, schedules, schedule_count), .max = 10000,
-     .form = &form_name, .table = &schedule_table, .doc = "Jobs that start by the clock."},
+     .form = &form_name, .table = &config_schedule_table, .doc = "Jobs that start by the clock."},
     {"hooks", CONFIG_NAMED, 0, MANY(config, hooks, hook_count), .max = 1000, .form = &form_name,
      .table = &hook_table, .doc = "Webhooks: signed requests that become jobs."},
     {"routes", CONFIG_LIST, 0, MANY(config, routes, route_count), .max = 1000,

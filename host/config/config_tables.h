@@ -103,6 +103,9 @@ extern const struct config_table config_root, config_plugin_table;
 /* The tables whose entries exist without being written: unnamed queues and job types. */
 extern const struct config_table config_queue_table, config_job_table;
 
+/* For definitions that come by the API, with the same keys. */
+extern const struct config_table config_schedule_table;
+
 /* Parameters of the schemes of hooks.<name>.verify; `what` is the scheme's name. */
 extern const struct config_table config_schemes[];
 extern const size_t config_scheme_count;

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/bytes.h"
 #include "base/rfc3339.h"
@@ -157,6 +158,10 @@ static void say_parked(const struct job_facts *f, int64_t now_ms, struct reason 
             f->steps_version);
     } else {
         say_wait(f, text, r);
+    }
+    if (f->wait_job != NULL) {
+        size_t len = strlen(r->detail);
+        (void)snprintf(r->detail + len, sizeof r->detail - len, ": %s", f->wait_job);
     }
     r->clears_at_ms = f->run_at_ms > now_ms ? f->run_at_ms : 0;
 }

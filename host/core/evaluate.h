@@ -66,6 +66,7 @@ struct job_facts {
     const char *wait_key; /* event or limiter a parked job waits for, or NULL       */
     int64_t parked_ms;    /* since when it is parked; 0 = not known                  */
     const char *question; /* what it asks an operator, or NULL                       */
+    const char *wait_job; /* id of the job that it waits for, or NULL               */
     const char *type, *queue;
     uint32_t steps_version;             /* of its steps; 0 = none */
     const struct skew_handler *resumes; /* of its handler; NULL = nobody has it */

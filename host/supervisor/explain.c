@@ -22,7 +22,7 @@ static int64_t explain_ahead(const struct store_stats *stats, const struct store
     return -1;
 }
 
-unsigned jobs_explain(struct host *host, const struct store_job *job,
+unsigned jobs_explain(struct host *host, const struct store_job *job, const struct job_id *before,
                       const struct store_stats *stats, struct reason *ret_reasons, unsigned cap) {
     struct job_facts facts = {.state = job->state,
                               .park = job->park,
@@ -43,6 +43,9 @@ unsigned jobs_explain(struct host *host, const struct store_job *job,
     char winner[JOB_ID_TEXT + 1];
     id_format(&job->winner, winner);
     facts.winner = id_is_zero(&job->winner) ? NULL : winner;
+    char first[JOB_ID_TEXT + 1];
+    id_format(before, first);
+    facts.wait_job = id_is_zero(before) ? NULL : first;
     if (jobs_live(host, &job->spec.id, &live)) {
         facts.state = JOB_RUNNING;
     }

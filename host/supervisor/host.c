@@ -22,6 +22,7 @@
 #include "supervisor/ready.h"
 #include "supervisor/release.h"
 #include "supervisor/reload.h"
+#include "supervisor/schedules.h"
 #include "supervisor/sd_notify.h"
 #include "supervisor/serve.h"
 #include "supervisor/shutdown.h"
@@ -89,6 +90,7 @@ static void host_join(struct host *host) {
     beat_run(host);
     takeover_run(host);
     dispatch_kick(host);
+    schedules_run(host);
 }
 
 /* What another binary has left, if one has. False: it cannot be, and the host ends. */
@@ -181,6 +183,7 @@ int host_open(struct host *host, bool safe, struct err *e) {
     host->beat = beat_new(host);
     host->takeover = takeover_new(host);
     host->release = release_new(host);
+    host->schedules = host->base == NULL ? NULL : schedules_new(host);
     host->orphans = orphans_new(host);
     host->pins = pins_new(host);
     host->upgrade = upgrade_new(host);
@@ -188,9 +191,10 @@ int host_open(struct host *host, bool safe, struct err *e) {
     if (host->timers == NULL || host->net_timers == NULL || host->hub == NULL ||
         host->stats == NULL || host->ready == NULL || host->commits == NULL ||
         host->upkeep == NULL || host->reload == NULL || host->beat == NULL ||
-        host->takeover == NULL || host->release == NULL || host->orphans == NULL ||
-        host->pins == NULL || host->upgrade == NULL || host->shutdown == NULL ||
-        dispatch_new(host, safe, &host->dispatch) != 0 || pools_new(host, &host->pools) != 0) {
+        host->takeover == NULL || host->release == NULL || host->schedules == NULL ||
+        host->orphans == NULL || host->pins == NULL || host->upgrade == NULL ||
+        host->shutdown == NULL || dispatch_new(host, safe, &host->dispatch) != 0 ||
+        pools_new(host, &host->pools) != 0) {
         return err_set(e, -ENOMEM, "out of memory");
     }
     r = side_thread_new(host->base, "disk", &host->disk, e);
@@ -238,6 +242,7 @@ void host_close(struct host *host) {
     orphans_free(&host->orphans);
     upgrade_free(&host->upgrade);
     release_free(&host->release);
+    schedules_free(&host->schedules);
     takeover_free(&host->takeover);
     beat_free(&host->beat);
     upkeep_free(&host->upkeep);

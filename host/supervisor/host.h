@@ -16,6 +16,7 @@
  * stats.h     what has been done, counted
  * ready.h     whether jobs get anywhere
  * beat.h      whether the jobs in hand are still ours, on a store that others share
+ * schedules.h jobs that start by the clock
  * reload.h    another configuration and other code, while everything goes on */
 #ifndef JOBHOST_SUPERVISOR_HOST_H
 #define JOBHOST_SUPERVISOR_HOST_H
@@ -53,6 +54,7 @@ struct beat;
 struct boot;
 struct takeover;
 struct release;
+struct schedules;
 struct orphans;
 struct pins;
 struct upgrade;
@@ -103,6 +105,7 @@ struct host {
     struct reload *reload;
     struct beat *beat;
     struct takeover *takeover;
+    struct schedules *schedules;
     struct release *release;
     struct orphans *orphans;
     struct pins *pins;

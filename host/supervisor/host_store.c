@@ -10,6 +10,7 @@
 #include "supervisor/dispatch.h"
 #include "supervisor/host.h"
 #include "supervisor/jobs.h"
+#include "supervisor/schedules.h"
 #include "supervisor/stats.h"
 #include "supervisor/takeover.h"
 #include "supervisor/upkeep.h"
@@ -148,6 +149,7 @@ static void on_health(void *arg, const struct err *why) {
         log_info(&host->log, "store.healthy", "msg=\"it takes writes again\"");
         beat_again(host);
         dispatch_kick(host);
+        schedules_resume(host);
     }
 }
 
@@ -165,6 +167,10 @@ static void on_fenced(void *arg, const struct job_id *id) {
 static void on_paused(void *arg, const struct store_queue_stats *queue) {
     upkeep_take_queue(arg, queue);
     dispatch_kick(arg);
+}
+
+static void on_schedule(void *arg, const char *id) {
+    schedules_changed(arg, id);
 }
 
 static void on_lease(void *arg, int64_t end_ms) {
@@ -189,6 +195,7 @@ struct store_events host_store_events(struct host *host) {
         .fenced = on_fenced,
         .paused = on_paused,
         .lease = on_lease,
+        .schedule = on_schedule,
         .answered = on_answered,
         .arg = host,
     };

@@ -44,6 +44,8 @@ struct job_request {
     const char *flow_id;
     const struct job_file *files;
     size_t file_count;
+    const char *schedule; /* of which it is; its type need not be served here           */
+    int64_t nominal_ms;   /* the time of it                                              */
 };
 
 /* Are jobs taken now? 0, or -EINVAL and *ret_problem: the host is starting or ending. */
@@ -113,8 +115,8 @@ struct job_live {
 bool jobs_live(struct host *host, const struct job_id *id, struct job_live *ret_live);
 
 /* Why it does not run. `job` is fresh from the store, `stats` may be NULL (then nothing is said
- * about who goes first). */
-unsigned jobs_explain(struct host *host, const struct store_job *job,
+ * about who goes first). `before`: the job that it waits for, zero = not known. */
+unsigned jobs_explain(struct host *host, const struct store_job *job, const struct job_id *before,
                       const struct store_stats *stats, struct reason *ret_reasons, unsigned cap);
 unsigned jobs_explain_queue(struct host *host, const char *queue, const struct store_stats *stats,
                             struct reason *ret_reasons, unsigned cap);

@@ -7,6 +7,7 @@
 #include "supervisor/pins.h"
 #include "supervisor/reload_private.h"
 #include "supervisor/rollback.h"
+#include "supervisor/schedules.h"
 #include "supervisor/sd_notify.h"
 #include "supervisor/serve.h"
 #include "supervisor/upgrade.h"
@@ -156,6 +157,7 @@ static void serve(struct reload *r) {
     pin_replaced(r);
     pools_serve(pools, items, count);
     serve_reload(r->host);
+    schedules_reload(r->host);
     r->phase = RELOAD_COUNTING;
     orphans_count(r->host, on_orphans, r);
 }

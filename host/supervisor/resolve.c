@@ -99,7 +99,7 @@ static int resolve_type(struct host *host, const struct job_request *r, struct p
     if (job_check_type(r->type, &e) != 0) {
         return resolve_refuse(p, 400, "bad_type", "type", "%s", e.msg);
     }
-    if (!resolve_type_known(host, r->type)) {
+    if (r->schedule == NULL && !resolve_type_known(host, r->type)) {
         return resolve_refuse(
             p, 400, "unknown_type", "type",
             "no plugin has a handler named %.100s; `jobhost plugins` lists what there is%s",
@@ -251,6 +251,8 @@ int jobs_resolve(struct host *host, const struct job_request *r, struct arena *a
         .callback = r->callback,
         .retry = r->retry,
         .flow_id = r->flow_id,
+        .schedule = r->schedule,
+        .nominal_ms = r->nominal_ms,
         .files = r->files,
         .file_count = r->file_count,
     };

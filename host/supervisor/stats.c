@@ -168,6 +168,22 @@ static void count_submit(struct stats *stats, const struct store_submit *submit)
     }
 }
 
+static void count_fire(struct stats *stats, const struct store_fire *fire) {
+    for (size_t i = 0; i < fire->count; i++) {
+        const struct store_fire_item *item = &fire->items[i];
+        if (item->status != 0) {
+            continue;
+        }
+        stats->schedule_times[item->verdict] += item->row.count;
+        if (item->row.missed && !schedule_verdict_starts(item->verdict)) {
+            stats->schedule_missed += item->row.count;
+        }
+        if (!id_is_zero(&item->job)) {
+            stats_series(stats, item->queue, item->spec->type)->submitted++;
+        }
+    }
+}
+
 static void count_move(struct stats *stats, const struct store_move *move) {
     for (size_t i = 0; i < move->count; i++) {
         const struct store_move_item *item = &move->items[i];
@@ -190,6 +206,7 @@ void stats_store_answered(struct stats *stats, const struct store_op *op, int64_
     }
     switch (op->kind) {
     case STORE_SUBMIT: count_submit(stats, CONTAINER_OF(op, const struct store_submit, op)); break;
+    case STORE_FIRE: count_fire(stats, CONTAINER_OF(op, const struct store_fire, op)); break;
     case STORE_MOVE: count_move(stats, CONTAINER_OF(op, const struct store_move, op)); break;
     case STORE_CLAIM:
         stats->ended_waiting[JOB_DEAD] +=

@@ -12,7 +12,7 @@
 
 #include "base/histogram.h"
 #include "core/job.h"
-#include "store/store.h"
+#include "store/schedules.h"
 
 #define STATS_OTHER "other"
 enum {
@@ -61,6 +61,8 @@ struct stats {
     uint64_t fenced;            /* attempts whose job was taken from this host             */
     uint64_t recovered;         /* jobs of dead hosts that it gave back to their queues    */
     uint64_t ended_waiting[JOB_STATE_COUNT]; /* cancelled, or too late, before a thread had them */
+    uint64_t schedule_times[SCHEDULE_VERDICT_COUNT]; /* written by this host                      */
+    uint64_t schedule_missed; /* of these, missed and not made good                              */
     struct stats_store store[STORE_OP_KINDS];
     struct histogram groups; /* operations in one transaction (histogram_sizes) */
 };
@@ -73,7 +75,7 @@ void stats_free(struct stats **stats);
 struct stats_series *stats_series(struct stats *stats, const char *queue, const char *type);
 
 /* An operation has been answered, `took_us` after it was posted: counts it, and what it says about
- * jobs: submissions, cancels of waiting jobs, those that were too late when they were claimed. */
+ * jobs: submissions, times of schedules, cancels of waiting jobs, those that were too late when they were claimed. */
 void stats_store_answered(struct stats *stats, const struct store_op *op, int64_t took_us);
 
 /* The operation's name in metrics ("submit"); NULL for one that no backend has yet. */

@@ -13,6 +13,7 @@
 #include "supervisor/handover_adopt.h"
 #include "supervisor/host.h"
 #include "supervisor/lane.h"
+#include "supervisor/schedules.h"
 #include "supervisor/stats.h"
 #include "supervisor/takeover.h"
 
@@ -200,6 +201,9 @@ static void sweep_fire(struct timer *t, void *arg) {
         return;
     }
     u->sweep.limit = UPKEEP_BATCH;
+    u->sweep.ledger_rows = (uint32_t)u->host->config->store.ledger_rows;
+    u->sweep.ledger_keep_ms = u->host->config->store.ledger_keep_ms;
+    u->sweep.ledger_window_ms = schedules_window(u->host);
     upkeep_post(u, &u->sweep.op, STORE_SWEEP, sweep_done);
 }
 

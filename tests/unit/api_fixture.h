@@ -12,6 +12,8 @@
 #include "supervisor/pool.h"
 #include "supervisor/ready.h"
 #include "supervisor/reload.h"
+#include "supervisor/schedule_acts.h"
+#include "supervisor/schedules.h"
 #include "supervisor/stats.h"
 #include "supervisor/upgrade.h"
 
@@ -138,10 +140,11 @@ bool jobs_live(struct host *host, const struct job_id *id, struct job_live *ret_
     return api_now->live.pid != 0;
 }
 
-unsigned jobs_explain(struct host *host, const struct store_job *job,
+unsigned jobs_explain(struct host *host, const struct store_job *job, const struct job_id *before,
                       const struct store_stats *stats, struct reason *ret_reasons, unsigned cap) {
     (void)host;
     (void)job;
+    (void)before;
     api_now->explained += cap > 0;
     ret_reasons[0] =
         (struct reason){.code = REASON_NO_SLOT, .clears_at_ms = stats == NULL ? 0 : 5000};
@@ -152,7 +155,7 @@ unsigned jobs_explain(struct host *host, const struct store_job *job,
 unsigned jobs_explain_queue(struct host *host, const char *queue, const struct store_stats *stats,
                             struct reason *ret_reasons, unsigned cap) {
     (void)queue;
-    return jobs_explain(host, NULL, stats, ret_reasons, cap);
+    return jobs_explain(host, NULL, NULL, stats, ret_reasons, cap);
 }
 
 static void api_gate_stored(struct store_op *op) {
@@ -212,6 +215,46 @@ void reload_request(struct host *host, const char *cause, unsigned flags, struct
 const struct reload_report *reload_last(const struct host *host) {
     (void)host;
     return NULL;
+}
+
+const char *schedule_standing_name(enum schedule_standing standing) {
+    static const char *const names[STANDING_COUNT] = {"active", "paused", "ended", "drifting"};
+    return names[standing];
+}
+
+void schedules_view(const struct host *host, const struct store_schedule *stored,
+                    struct schedule_view *ret) {
+    (void)host;
+    (void)stored;
+    *ret = (struct schedule_view){.standing = STANDING_DRIFTING, .why = "this is a fake"};
+}
+
+const struct schedule_definition *schedules_of_file(const struct host *host, const char *id) {
+    (void)host;
+    (void)id;
+    return NULL;
+}
+
+void schedules_each_missing(const struct host *host, void (*each)(void *arg, const char *id),
+                            void *arg) {
+    (void)host;
+    (void)each;
+    (void)arg;
+}
+
+struct config_zones *schedules_zones(const struct host *host) {
+    (void)host;
+    return NULL;
+}
+
+void schedules_count(const struct host *host, uint64_t ret[STANDING_COUNT]) {
+    (void)host;
+    memset(ret, 0, STANDING_COUNT * sizeof *ret);
+}
+
+void schedule_act(struct host *host, struct schedule_act *act) {
+    (void)host;
+    act->done(act, act->arg);
 }
 
 void upgrade_request(struct host *host, const char *file, struct upgrade_waiter *w) {

@@ -106,8 +106,9 @@ static void test_idle(void) {
         lab_advance(lab, 5000);
     }
     EXPECT_EQ_INT(24, beats() - first);
-    EXPECT_TRUE(lab->posted - posted <=
-                24 + 5); // a sweep, a look at the outbox, three for what waits for other code
+    // a sweep, a look at the outbox, three for what waits for other code, one for schedules
+    EXPECT_TRUE(lab->posted - posted <= 24 + 6);
+    EXPECT_EQ_UINT(1, lab->posted_of[STORE_SCHEDULE_LIST]);
     EXPECT_EQ_INT(375000, lab->beat.lease_ms);
     EXPECT_EQ_INT(0, lab->beat.running);
     lab_end(lab);
