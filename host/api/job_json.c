@@ -213,6 +213,7 @@ static void add_identity(struct buf *out, const struct store_job *job) {
     job_json_labels(out, s->labels);
     job_json_id(out, "parent", &s->parent);
     json_kstr(out, "flow", s->flow_id);
+    json_kstr(out, "schedule", s->schedule);
     json_kstr(out, "callback", s->callback);
     job_json_id(out, job->state == JOB_DUPLICATE ? "duplicate_of" : "replaced_by", &job->winner);
     if (job->child_count > 0) {

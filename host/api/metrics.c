@@ -112,6 +112,15 @@ static const struct metrics_family families[] = {
     {"jobhost_jobs_recovered_total", COUNTER,
      "Running jobs of hosts that are gone, given back to their queues by this one.",
      .samples = metrics_stats_count, .at = offsetof(struct stats, recovered)},
+    // schedules
+    {"jobhost_schedules", GAUGE, "Schedules, by how they stand on this host.",
+     .samples = metrics_schedules},
+    {"jobhost_schedule_times_total", COUNTER,
+     "Times of schedules that this host has written down, by what became of them.",
+     .samples = metrics_schedule_times},
+    {"jobhost_schedule_missed_total", COUNTER,
+     "Times of schedules that were missed and not made good.", .samples = metrics_stats_count,
+     .at = offsetof(struct stats, schedule_missed)},
     // HTTP
     {"jobhost_http_requests_total", COUNTER,
      "Requests answered, by method and path of the route and by class of the status.",

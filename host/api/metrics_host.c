@@ -8,6 +8,7 @@
 #include "jobhost_plugin.h"
 #include "supervisor/hub.h"
 #include "supervisor/ready.h"
+#include "supervisor/schedules.h"
 
 static void add_value(struct metrics_page *page, const struct metrics_family *f, double value) {
     prometheus_value(&page->out, f->name, NULL, 0, value);
@@ -181,6 +182,25 @@ void metrics_store_pending(struct metrics_page *page, const struct metrics_famil
 void metrics_stats_count(struct metrics_page *page, const struct metrics_family *f) {
     const uint64_t *value = at(page->stats, f);
     prometheus_count(&page->out, f->name, NULL, 0, *value);
+}
+
+/* ---- schedules ---- */
+
+void metrics_schedules(struct metrics_page *page, const struct metrics_family *f) {
+    uint64_t counts[STANDING_COUNT];
+    schedules_count(page->host, counts);
+    for (int i = 0; i < STANDING_COUNT; i++) {
+        const struct prometheus_label label = {"state",
+                                               schedule_standing_name((enum schedule_standing)i)};
+        prometheus_value(&page->out, f->name, &label, 1, (double)counts[i]);
+    }
+}
+
+void metrics_schedule_times(struct metrics_page *page, const struct metrics_family *f) {
+    for (int v = 0; v < SCHEDULE_VERDICT_COUNT; v++) {
+        const struct prometheus_label label = {"verdict", schedule_verdict_name(v)};
+        prometheus_count(&page->out, f->name, &label, 1, page->stats->schedule_times[v]);
+    }
 }
 
 /* ---- HTTP ---- */

@@ -63,7 +63,8 @@ metrics_samples metrics_pool_count, metrics_pool_gauge, metrics_plugin_up, metri
     metrics_workers, metrics_worker_exits, metrics_worker_memory;
 metrics_samples metrics_store_up, metrics_store_operations, metrics_store_errors,
     metrics_store_latency, metrics_store_groups, metrics_store_bytes, metrics_store_disk,
-    metrics_store_outbox, metrics_store_pending, metrics_stats_count;
+    metrics_store_outbox, metrics_store_pending, metrics_stats_count, metrics_schedules,
+    metrics_schedule_times;
 /* `at` in struct store_backlog; without a spool there is no sample */
 metrics_samples metrics_backlog, metrics_backlog_oldest;
 metrics_samples metrics_http_requests, metrics_http_latency, metrics_http_connections,

@@ -3,6 +3,7 @@ import copy
 import json
 import os
 import subprocess
+import time
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -21,7 +22,8 @@ FAST = {"backoff": "fixed", "base": "1ms", "jitter": 0}
 def described(make_host):
     """A host with a job in every state, and the document that it serves: .doc."""
     host = make_host({"plugins": {**chaos(workers=1, threads=2), "gone": {"file": "/no/such.so"}},
-                      "queues": {"full": {"max_jobs": 1}}})
+                      "queues": {"full": {"max_jobs": 1}},
+                      "schedules": {"filed": {"cron": "@yearly", "timezone": "Europe/Berlin", "job": "chaos.echo"}}})
     host.start()
     host.doc = Document(host.get("/v1/openapi.json"))
     return host
@@ -229,6 +231,7 @@ def test_every_operation(described):
     call_everything_that_submits(call, host)
     call_everything_that_reads(call, host, jobs)
     call_everything_that_acts(call, host, jobs)
+    schedules_are_described(call, host)
     outputs_are_described(call, host)
     host.post("/v1/queues/still/resume")
     for method, path, operation in host.doc.operations():
@@ -236,6 +239,39 @@ def test_every_operation(described):
         assert any(status < 300 for status in seen), f"{method} {path} was never called with success"
         main = [int(s) for s in operation["responses"] if int(s) >= 400 and int(s) not in (401, 403, 503)]
         assert not main or any(status >= 400 for status in seen), f"{method} {path} was never refused"
+
+
+def schedules_are_described(call, host):
+    path = "/v1/schedules/{id}"
+    rule = {"cron": "@hourly", "job": "chaos.echo", "start_at": "2026-01-01T00:00:00Z", "overlap": "allow", "payload": [1]}
+    call(201, "PUT", path, rule, id="own")
+    call(200, "PUT", path, {**rule, "jitter": "30s"}, id="own")
+    call(400, "PUT", path, {**rule, "jitter": 30}, id="own")
+    call(409, "PUT", path, rule, id="filed")
+    call(200, "GET", "/v1/schedules")
+    call(200, "GET", "/v1/schedules", query={"limit": 1})
+    call(400, "GET", "/v1/schedules", query={"nonsense": 1})
+    for name in ("own", "filed"):
+        call(200, "GET", path, id=name)
+        call(200, "GET", path + "/preview", id=name, query={"limit": 3, "until": "2036-01-01T00:00:00Z"})
+    call(400, "GET", path + "/preview", id="own", query={"from": "now"})
+    call(200, "POST", path + "/run", {}, id="own")
+    now = time.time()
+    window = {name: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now - ago)) for name, ago in (("from", 7200), ("to", 0))}
+    made = call(200, "POST", path + "/backfill", {**window, "why": "they are wanted"}, id="own").json
+    assert made["made"] == 2
+    call(400, "POST", path + "/backfill", {"from": window["to"], "to": window["from"]}, id="own")
+    call(200, "GET", path + "/ledger", id="own", query={"verdict": "caught_up"})
+    call(200, "GET", path + "/ledger", id="own", query={"limit": 1})
+    call(400, "GET", path + "/ledger", id="own", query={"verdict": "maybe"})
+    call(200, "POST", path + "/pause", {"why": "a test"}, id="own")
+    call(200, "GET", path, id="own")
+    call(400, "POST", path + "/pause", {}, id="own")
+    call(200, "POST", path + "/resume", {}, id="own")
+    for method, tail in (("GET", ""), ("GET", "/ledger"), ("GET", "/preview"), ("POST", "/run"), ("POST", "/resume"), ("DELETE", "")):
+        call(404, method, path + tail, {} if method == "POST" else None, id="nobody")
+    call(409, "DELETE", path, id="filed")
+    call(200, "DELETE", path, id="own", query={"why": "done with it"})
 
 
 def outputs_are_described(call, host):
