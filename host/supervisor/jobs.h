@@ -56,6 +56,12 @@ int jobs_check_open(const struct host *host, struct problem *ret_problem);
 int jobs_resolve(struct host *host, const struct job_request *request, struct arena *arena,
                  struct job_spec *ret_spec, struct problem *ret_problem);
 
+/* The part of it that needs no host: from a request that was found good, and the name of its queue (borrowed). */
+struct config;
+int jobs_fill(const struct config *config, const struct job_request *request, const char *queue,
+              struct id_gen *ids, int64_t now_ms, struct arena *arena, struct job_spec *ret_spec,
+              struct problem *ret_problem);
+
 /* Posts the submission (op.done is the caller's) and has the dispatcher claim in the same breath,
  * so that submit and claim share one commit of the store. */
 void jobs_submit(struct host *host, struct store_submit *submit);

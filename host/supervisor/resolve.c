@@ -203,36 +203,22 @@ static int resolve_dedup(const struct job_request *r, const struct config_queue 
     return 0;
 }
 
-int jobs_resolve(struct host *host, const struct job_request *r, struct arena *arena,
-                 struct job_spec *ret, struct problem *p) {
-    const char *queue_name = NULL;
-    int64_t now = env_wall_ms(&host->env);
-    int err = jobs_check_open(host, p);
-    if (err != 0 || (err = resolve_type(host, r, p)) != 0) {
-        return err;
-    }
-    if ((err = resolve_lengths(r, p)) != 0 || (err = resolve_numbers(r, now, p)) != 0 ||
-        (err = resolve_policy(r, p)) != 0 ||
-        (err = resolve_queue(host, r, arena, &queue_name, p)) != 0) {
-        return err;
-    }
-    const struct config_queue *queue = config_queue(host->config, queue_name);
-    const struct config_job *type = config_job(host->config, r->type);
-    err = resolve_payload(host, r, queue, p);
-    if (err != 0) {
-        return err;
-    }
+int jobs_fill(const struct config *config, const struct job_request *r, const char *queue_name,
+              struct id_gen *ids, int64_t now, struct arena *arena, struct job_spec *ret,
+              struct problem *p) {
+    const struct config_queue *queue = config_queue(config, queue_name);
+    const struct config_job *type = config_job(config, r->type);
     int64_t run_at = r->run_at_ms != 0 ? r->run_at_ms : (r->delay_ms != 0 ? now + r->delay_ms : 0);
     int64_t begin = run_at > now ? run_at : now;
     int64_t dedup_ttl = 0;
-    err = resolve_dedup(r, queue, run_at - now, &dedup_ttl, p);
+    int err = resolve_dedup(r, queue, run_at - now, &dedup_ttl, p);
     if (err != 0) {
         return err;
     }
     int64_t deadline = resolve_or(r->deadline_ms, type->deadline_ms);
     int64_t expires = resolve_or(r->expires_ms, type->expires_ms);
     *ret = (struct job_spec){
-        .id = id_next(&host->ids, now),
+        .id = id_next(ids, now),
         .queue = queue_name,
         .type = r->type,
         .tenant = r->tenant,
@@ -257,4 +243,23 @@ int jobs_resolve(struct host *host, const struct job_request *r, struct arena *a
         .file_count = r->file_count,
     };
     return 0;
+}
+
+int jobs_resolve(struct host *host, const struct job_request *r, struct arena *arena,
+                 struct job_spec *ret, struct problem *p) {
+    const char *queue_name = NULL;
+    int64_t now = env_wall_ms(&host->env);
+    int err = jobs_check_open(host, p);
+    if (err != 0 || (err = resolve_type(host, r, p)) != 0) {
+        return err;
+    }
+    if ((err = resolve_lengths(r, p)) != 0 || (err = resolve_numbers(r, now, p)) != 0 ||
+        (err = resolve_policy(r, p)) != 0 ||
+        (err = resolve_queue(host, r, arena, &queue_name, p)) != 0) {
+        return err;
+    }
+    const struct config_queue *queue = config_queue(host->config, queue_name);
+    err = resolve_payload(host, r, queue, p);
+    return err != 0 ? err
+                    : jobs_fill(host->config, r, queue_name, &host->ids, now, arena, ret, p);
 }
