@@ -57,6 +57,17 @@ static const struct cli_option check_options[] = {
     {0},
 };
 
+static const struct cli_option sim_options[] = {
+    {"seed", 0, "N", "Of all that is left to chance, instead of the scenario's.", CLI_ANY},
+    {"from", 0, "TIME", "When it begins, instead of the scenario's time.", CLI_ANY},
+    {"for", 0, "DURATION", "How long it goes on, instead of the scenario's.", CLI_ANY},
+    {"trace", 0, "FILE",
+     "Write everything that happens there, one JSON object a line: the same scenario and seed "
+     "write the same bytes.",
+     CLI_FILE},
+    {0},
+};
+
 static const struct cli_option reload_options[] = {
     {"all", 'a', NULL,
      "New processes for every plugin, changed or not: libraries that they load may have changed.",
@@ -570,6 +581,21 @@ const struct cli_command cli_commands[] = {
              "something is wrong and has not been repaired.",
      .options = fsck_options,
      .run = cmd_fsck},
+    {.name = "sim",
+     .synopsis = "SCENARIO [--seed N] [--from TIME] [--for DURATION] [--trace FILE]",
+     .summary = "simulate schedules, jobs and trouble in virtual time",
+     .text = "A scenario (YAML, docs/sim.md) names a configuration, jobs that come, what handlers "
+             "do, and what goes wrong when. The host's own decisions are at work on a store in "
+             "memory, at the speed of the processor: a year of schedules takes seconds. Prints a "
+             "timeline and what came of it; fails when something that the scenario expects does "
+             "not hold. With --json every event is a line, and the summary the last one.",
+     .example = "jobhost sim docs/scenarios/year.yaml --seed 7",
+     .options = sim_options,
+     .args_min = 1,
+     .args_max = 1,
+     .takes = CLI_FILE,
+     .run = cmd_sim,
+     .local = true},
     {.name = "config schema",
      .synopsis = "",
      .summary = "print the JSON Schema of the configuration",

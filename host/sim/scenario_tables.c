@@ -1,0 +1,221 @@
+/* The keys of a scenario. */
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "config/config_forms.h"
+#include "sim/scenario.h"
+
+#define AT(type, member)           .offset = offsetof(struct type, member)
+#define MANY(type, member, number) AT(type, member), .count_offset = offsetof(struct type, number)
+#define FIELDS(rows)               .fields = (rows), .count = sizeof(rows) / sizeof((rows)[0])
+#define WORDS(...)                 ((const char *const[]){__VA_ARGS__, NULL})
+
+#define SECOND 1000LL
+#define DAY    (24 * 3600 * SECOND)
+#define YEAR   (365 * DAY)
+
+static int check_span(const char *text, struct err *e) {
+    struct scenario_span ignored;
+    return scenario_span_parse(text, &ignored, e);
+}
+static const struct config_form form_span = {"a duration, or two such as 200ms..3s",
+                                             "^[0-9a-z]+(\\.\\.[0-9a-z]+)?$", check_span};
+
+static int check_jump(const char *text, struct err *e) {
+    int64_t ignored;
+    return scenario_jump_parse(text, &ignored, e);
+}
+static const struct config_form form_jump = {"a step of the clock such as +3h or -10m",
+                                             "^[+-][0-9a-z]+$", check_jump};
+
+// ---- handlers
+
+#define FAILS(word, cls, what)                                                                     \
+    {                                                                                              \
+        (word), CONFIG_NUMBER, AT(scenario_handler, fails[(cls)]), .fallback = "0", .max = 1,      \
+                                                                   .doc = (what)                   \
+    }
+
+static const struct config_field fails_rows[] = {
+    FAILS("input", JH_E_INPUT, "Its payload is wrong: dead at once."),
+    FAILS("auth", JH_E_AUTH, "Credentials were rejected."),
+    FAILS("network", JH_E_NETWORK, "Nobody was reached."),
+    FAILS("rate", JH_E_RATE, "Too many calls: it comes again after `retry_after`."),
+    FAILS("upstream", JH_E_UPSTREAM, "The other side answered nonsense."),
+    FAILS("timeout", JH_E_TIMEOUT, "The other side was too slow."),
+    FAILS("resource", JH_E_RESOURCE, "Disk, memory or descriptors of this host ran out."),
+    FAILS("bug", JH_E_BUG, "It said that it is broken."),
+    FAILS("permanent", JH_E_PERMANENT, "What it wanted is gone: dead at once."),
+    FAILS("unknown", JH_E_UNKNOWN, "It cannot tell."),
+};
+static const struct config_table fails_table = {.what = "failures", FIELDS(fails_rows)};
+
+static const struct config_field calls_rows[] = {
+    {"count", CONFIG_INT, 0, AT(scenario_handler, calls), .fallback = "0",
+     .max = SCENARIO_CALLS_MAX, .doc = "So many, one after the other, after its own work."},
+    {"remote", CONFIG_STRING, 0, AT(scenario_handler, remote), .form = &form_name,
+     .doc = "Whom it calls: one of `remotes`. Without one every call is answered."},
+    {"limit", CONFIG_STRING, 0, AT(scenario_handler, limit), .max = 256,
+     .doc = "The limit of the configuration that it asks before each call, with a key if there is "
+            "one for each: `site:{user}`."},
+    {"takes", CONFIG_STRING, 0, AT(scenario_handler, call_takes_text), .fallback = "100ms",
+     .form = &form_span, .doc = "How long an answer takes."},
+};
+static const struct config_table calls_table = {.what = "calls", FIELDS(calls_rows)};
+
+static const struct config_field children_rows[] = {
+    {"job", CONFIG_STRING, 0, AT(scenario_handler, child), .form = &form_job_type,
+     .doc = "Their type."},
+    {"count", CONFIG_INT, 0, AT(scenario_handler, children), .fallback = "1",
+     .max = SCENARIO_CHILDREN_MAX, .doc = "So many with each success."},
+};
+static const struct config_table children_table = {.what = "children", FIELDS(children_rows)};
+
+static const struct config_field handler_rows[] = {
+    {"takes", CONFIG_STRING, 0, AT(scenario_handler, takes_text), .fallback = "1s",
+     .form = &form_span, .doc = "How long its own work takes, drawn evenly."},
+    {"fails", CONFIG_SECTION, .table = &fails_table,
+     .doc = "How likely an attempt ends with an error of a class, at the end of its work."},
+    {"retry_after", CONFIG_DURATION, 0, AT(scenario_handler, retry_after_ms), .fallback = "0s",
+     .max = 30 * DAY, .doc = "What a failure of it says."},
+    {"crash", CONFIG_NUMBER, 0, AT(scenario_handler, crash), .fallback = "0", .max = 1,
+     .doc = "How likely an attempt takes its process with it."},
+    {"scope", CONFIG_WORD, 0, AT(scenario_handler, scope), .fallback = "type",
+     .words = WORDS("type", "user"),
+     .doc = "Whom its failures are about: breakers open for all of the type, or for one user."},
+    {"calls", CONFIG_SECTION, .table = &calls_table, .doc = "Calls that it makes."},
+    {"children", CONFIG_SECTION, .table = &children_table, .doc = "Jobs that it leaves behind."},
+};
+static const struct config_table handler_table = {.what = "a handler",
+                                                  FIELDS(handler_rows),
+                                                  .size = sizeof(struct scenario_handler),
+                                                  .entry = true};
+
+// ---- remotes
+
+static const struct config_field remote_rows[] = {
+    {"per", CONFIG_DURATION, 0, AT(scenario_remote, per_ms), .default_words = "1s", .min = 1,
+     .max = YEAR, .doc = "The length of its window."},
+    {"rate", CONFIG_RATE, 0, AT(scenario_remote, rate), .fallback = "0", .max = SCENARIO_RATE_MAX,
+     .doc = "Calls that it answers in any `per`, moving; more get 429. 0 = any number."},
+    {"retry_after", CONFIG_DURATION, 0, AT(scenario_remote, retry_after_ms), .fallback = "0s",
+     .max = DAY, .doc = "What its 429 says; 0 = nothing."},
+};
+static const struct config_table remote_table = {
+    .what = "a remote", FIELDS(remote_rows), .size = sizeof(struct scenario_remote), .entry = true};
+
+// ---- arrivals
+
+static const struct config_field arrival_rows[] = {
+    {"job", CONFIG_STRING, FIELD_REQUIRED, AT(scenario_arrival, job), .form = &form_job_type,
+     .doc = "The type of the jobs."},
+    {"every", CONFIG_DURATION, FIELD_REQUIRED, AT(scenario_arrival, every_ms), .min = 1,
+     .max = YEAR, .doc = "The time from one to the next, on average."},
+    {"steady", CONFIG_BOOL, 0, AT(scenario_arrival, steady), .fallback = "false",
+     .doc = "Exactly then; else at random."},
+    {"count", CONFIG_INT, 0, AT(scenario_arrival, count), .fallback = "1", .min = 1, .max = 1000,
+     .doc = "Jobs at a time."},
+    {"from", CONFIG_DURATION, 0, AT(scenario_arrival, from_ms), .fallback = "0s", .max = 10 * YEAR,
+     .doc = "Since the beginning; none comes before."},
+    {"until", CONFIG_DURATION, 0, AT(scenario_arrival, until_ms), .default_words = "the end",
+     .fallback = "0s", .max = 10 * YEAR, .doc = "Since the beginning; none comes after."},
+    {"users", CONFIG_INT, 0, AT(scenario_arrival, users), .fallback = "0",
+     .max = SCENARIO_USERS_MAX, .doc = "Whose jobs they are: `user1` and so on. 0 = nobody's."},
+    {"queue", CONFIG_STRING, 0, AT(scenario_arrival, queue), .default_words = "the job type's",
+     .form = &form_queue, .doc = "Where they wait."},
+    {"key", CONFIG_STRING, 0, AT(scenario_arrival, key), .min = 1, .max = 256,
+     .doc = "Their dedup key; `{user}` and `{n}` (1, 2, ...) stand for themselves."},
+    {"payload", CONFIG_JSON, 0, AT(scenario_arrival, payload), .fallback = "{}",
+     .doc = "Their payload."},
+};
+static const struct config_table arrival_table = {.what = "arrivals",
+                                                  FIELDS(arrival_rows),
+                                                  .size = sizeof(struct scenario_arrival),
+                                                  .entry = true};
+
+// ---- faults
+
+static const struct config_field fault_rows[] = {
+    {"at", CONFIG_DURATION, FIELD_REQUIRED, AT(scenario_fault, at_ms), .max = 10 * YEAR,
+     .doc = "Since the beginning."},
+    {"for", CONFIG_DURATION, 0, AT(scenario_fault, for_ms), .default_words = "to the end",
+     .fallback = "0s", .max = 10 * YEAR, .doc = "How long it lasts; not of `clock`."},
+    {"crash", CONFIG_STRING, 0, AT(scenario_fault, crash), .form = &form_job_type,
+     .doc = "Attempts of this job type, or of this plugin, take their process with them."},
+    {"probability", CONFIG_NUMBER, 0, AT(scenario_fault, probability), .fallback = "1", .max = 1,
+     .doc = "Of `crash`, for each attempt."},
+    {"storm", CONFIG_STRING, 0, AT(scenario_fault, storm), .form = &form_name,
+     .doc = "This remote answers every call with 429."},
+    {"retry_after", CONFIG_DURATION, 0, AT(scenario_fault, retry_after_ms), .fallback = "0s",
+     .max = DAY, .doc = "What the 429 of a `storm` say; 0 = nothing."},
+    {"clock", CONFIG_STRING, 0, AT(scenario_fault, clock_text), .form = &form_jump,
+     .doc = "The wall clock is set: `+3h`, `-10m`."},
+    {"host", CONFIG_INT, 0, AT(scenario_fault, host), .fallback = "0", .max = SCENARIO_HOSTS_MAX,
+     .doc = "This host (1, 2, ...) dies, and starts again after `for`."},
+    {"store", CONFIG_BOOL, 0, AT(scenario_fault, store), .fallback = "false",
+     .doc = "The store is away: jobs are refused, nothing starts, and ends wait to be written."},
+};
+static const struct config_table fault_table = {
+    .what = "a fault", FIELDS(fault_rows), .size = sizeof(struct scenario_fault), .entry = true};
+
+// ---- expect
+
+#define COUNT(word, place, what)                                                                   \
+    {                                                                                              \
+        (word), CONFIG_INT, .offset = (place), .fallback = "-1", .default_words = "not looked at", \
+                            .min = -1, .max = INT64_C(1) << 53, .doc = (what)                      \
+    }
+
+static const struct config_field expect_rows[] = {
+    COUNT("dead", offsetof(struct scenario, expect.dead), "At most so many jobs are dead."),
+    COUNT("succeeded", offsetof(struct scenario, expect.succeeded), "At least so many succeed."),
+    COUNT("over_rate", offsetof(struct scenario, expect.over_rate),
+          "At most so many calls come to a remote when its window is full: 0 = the limits keep."),
+    {"late_p99", CONFIG_DURATION, 0, AT(scenario, expect.late_p99_ms), .fallback = "0s",
+     .default_words = "not looked at", .min = 0, .max = YEAR,
+     .doc = "99 of 100 jobs of schedules are made no later than this after their time."},
+    {"late_max", CONFIG_DURATION, 0, AT(scenario, expect.late_max_ms), .fallback = "0s",
+     .default_words = "not looked at", .min = 0, .max = YEAR, .doc = "All of them."},
+    {"wait_p99", CONFIG_DURATION, 0, AT(scenario, expect.wait_p99_ms), .fallback = "0s",
+     .default_words = "not looked at", .min = 0, .max = YEAR,
+     .doc = "99 of 100 attempts start no later than this after they could have."},
+    {"wait_max", CONFIG_DURATION, 0, AT(scenario, expect.wait_max_ms), .fallback = "0s",
+     .default_words = "not looked at", .min = 0, .max = YEAR, .doc = "All of them."},
+    {"each_time_once", CONFIG_BOOL, 0, AT(scenario, expect.each_time_once), .fallback = "false",
+     .doc = "Every time of every schedule stands in its ledger, once, and has one job or a reason "
+            "for none."},
+};
+static const struct config_table expect_table = {.what = "expectations", FIELDS(expect_rows)};
+
+// ---- all of it
+
+static const struct config_field scenario_rows[] = {
+    {"config", CONFIG_PATH, 0, AT(scenario, config), .default_words = "all defaults",
+     .doc = "The configuration whose schedules, queues, jobs, limits and breakers are at work."},
+    {"from", CONFIG_STRING, 0, AT(scenario, from), .fallback = "2026-01-01T00:00:00Z",
+     .form = &form_time, .doc = "When it begins."},
+    {"for", CONFIG_DURATION, 0, AT(scenario, for_ms), .fallback = "1d", .min = 1, .max = 10 * YEAR,
+     .doc = "How long it goes on."},
+    {"seed", CONFIG_INT, 0, AT(scenario, seed), .fallback = "1", .max = INT64_C(1) << 53,
+     .doc = "Of all that is left to chance: the same seed, the same trace."},
+    {"events", CONFIG_INT, 0, AT(scenario, events), .fallback = "20000000", .min = 1,
+     .max = SCENARIO_EVENTS_MAX, .doc = "After so many it is given up."},
+    {"hosts", CONFIG_INT, 0, AT(scenario, hosts), .fallback = "1", .min = 1,
+     .max = SCENARIO_HOSTS_MAX, .doc = "Hosts on one store."},
+    {"slots", CONFIG_INT, 0, AT(scenario, slots), .fallback = "4", .min = 1,
+     .max = SCENARIO_SLOTS_MAX,
+     .doc = "Jobs of a plugin at a time on each host, unless the configuration has the plugin: "
+            "then workers times threads."},
+    {"arrivals", CONFIG_LIST, FIELD_ONE, MANY(scenario, arrivals, arrival_count),
+     .max = SCENARIO_ARRIVALS_MAX, .table = &arrival_table, .doc = "Jobs that come from outside."},
+    {"handlers", CONFIG_NAMED, 0, MANY(scenario, handlers, handler_count),
+     .max = SCENARIO_HANDLERS_MAX, .form = &form_job_type, .table = &handler_table,
+     .doc = "What jobs do, by type. One that is not here takes a second and succeeds."},
+    {"remotes", CONFIG_NAMED, 0, MANY(scenario, remotes, remote_count), .max = SCENARIO_REMOTES_MAX,
+     .form = &form_name, .table = &remote_table, .doc = "Whom handlers call."},
+    {"faults", CONFIG_LIST, FIELD_ONE, MANY(scenario, faults, fault_count),
+     .max = SCENARIO_FAULTS_MAX, .table = &fault_table, .doc = "What goes wrong, and when."},
+    {"expect", CONFIG_SECTION, .table = &expect_table, .doc = "What must hold in the end."},
+};
+const struct config_table scenario_table = {.what = "a scenario", FIELDS(scenario_rows)};

@@ -1,0 +1,392 @@
+/* One attempt: what its handler does, and what becomes of the job by the host's own rules. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/rfc3339.h"
+#include "sim/sim_private.h"
+#include "supervisor/policy.h"
+
+#define STEP_CALLS                                                                                 \
+    "calls" /* how many are made, so that a job that waited in between goes on there */
+
+enum { STATE_VERSION = 1 };
+
+static const struct scenario_handler handler_default = {
+    .takes = {1000, 1000}, .scope = "type", .calls = 0};
+
+static const struct scenario_handler *handler_of(const struct sim_attempt *a) {
+    const struct scenario_handler *h = a->lane->type->handler;
+    return h == NULL ? &handler_default : h;
+}
+
+/* ------------------------------------------------------------------ its place */
+
+static void take_place(struct sim *s, struct sim_attempt *a) {
+    struct sim_pool *pool = a->lane->type->pool;
+    a->lane->queue->running++;
+    pool->busy[a->host]++;
+    pool->busy_all++;
+    LIST_INSERT_HEAD(&s->hosts[a->host].attempts, a, link);
+}
+
+static void leave_place(struct sim_attempt *a) {
+    struct sim_pool *pool = a->lane->type->pool;
+    a->lane->queue->running--;
+    pool->busy[a->host]--;
+    pool->busy_all--;
+    LIST_REMOVE(a, link);
+}
+
+void sim_attempt_free(struct sim_attempt **a) {
+    arena_free(&(*a)->arena);
+    free(*a);
+    *a = NULL;
+}
+
+static void end(struct sim *s, struct sim_attempt *a) {
+    sim_calls_abandon(s, a);
+    agenda_drop(&s->agenda, &a->event);
+    leave_place(a);
+    sim_attempt_free(&a);
+}
+
+/* ------------------------------------------------------------------ what is written */
+
+static struct sim_commit *new_commit(struct sim *s, struct sim_attempt *a, enum job_event event) {
+    struct sim_commit *c = sim_alloc(s, &s->batch.arena, sizeof *c);
+    if (c == NULL) {
+        return NULL;
+    }
+    *c = (struct sim_commit){.item = {.id = a->spec.id,
+                                      .token = a->token,
+                                      .commit_no = a->commit_no + 1,
+                                      .event = event,
+                                      .counters = a->counters}};
+    return c;
+}
+
+static void add_step(struct sim *s, const struct sim_attempt *a, struct sim_commit *c) {
+    char text[24];
+    int len = snprintf(text, sizeof text, "%lld", (long long)a->calls_made);
+    const char *kept = sim_text(s, &s->batch.arena, text);
+    c->step = (struct store_step){.name = STEP_CALLS, .value = {kept, (size_t)len}};
+    c->item.steps = &c->step;
+    c->item.step_count = kept == NULL ? 0 : 1;
+    c->item.state_version = STATE_VERSION;
+}
+
+static void add_children(struct sim *s, const struct sim_attempt *a, struct sim_commit *c) {
+    const struct scenario_handler *h = handler_of(a);
+    char own[JOB_QUEUE_MAX + 1];
+    size_t count = h->child == NULL ? 0 : (size_t)h->children;
+    struct job_spec *specs = sim_alloc(s, &s->batch.arena, (count + 1) * sizeof *specs);
+    struct job_request request = {
+        .type = h->child,
+        .payload = bytes_of("{}"),
+        .tenant = a->spec.tenant == NULL ? NULL : sim_text(s, &s->batch.arena, a->spec.tenant),
+        .priority = -1,
+        .dedup_mode = -1};
+    for (size_t i = 0; specs != NULL && i < count; i++) {
+        struct problem problem;
+        struct sim_type *type = sim_places_type(s, h->child);
+        const char *queue =
+            sim_text(s, &s->batch.arena, config_queue_of_type(s->config, h->child, own));
+        if (type == NULL || queue == NULL ||
+            jobs_fill(s->config, &request, queue, &s->ids, sim_wall(s), &s->batch.arena, &specs[i],
+                      &problem) != 0) {
+            return;
+        }
+        specs[i].parent = a->spec.id;
+        type->report->made++;
+        sim_note(s, NOTE_ARRIVE, h->child, &specs[i], "child");
+        c->item.child_count++;
+    }
+    c->item.children = specs;
+}
+
+static int64_t keep_of(const struct sim_attempt *a, enum job_event event) {
+    const struct config_queue *q = a->lane->queue->config;
+    return event == JOB_EV_DIE ? q->dead_ttl_ms : q->ttl_ms;
+}
+
+static void commit(struct sim *s, struct sim_attempt *a, const struct outcome *o,
+                   const char *code) {
+    struct sim_commit *c = new_commit(s, a, o->event);
+    if (c == NULL) {
+        return;
+    }
+    c->item.counters = o->after;
+    c->item.run_at_ms = o->run_at_ms;
+    c->item.park = o->park;
+    c->item.keep_ms = keep_of(a, o->event);
+    c->item.first_run_ms = a->first_run_ms == 0 ? sim_wall(s) : 0;
+    c->item.drop_steps = o->drop_steps;
+    if (o->event == JOB_EV_PARK && o->park == PARK_LIMITER) {
+        c->item.wait_key = code == NULL ? NULL : sim_text(s, &s->batch.arena, code);
+    }
+    if (o->event == JOB_EV_RETRY || o->event == JOB_EV_DIE) {
+        c->error = (struct job_error){.cls = o->cls, .code = o->code};
+        c->item.error = &c->error;
+    }
+    if (o->event == JOB_EV_SUCCEED) {
+        add_children(s, a, c);
+    } else if (o->event == JOB_EV_PARK && a->calls_made > 0) {
+        add_step(s, a, c);
+    }
+    sim_flush_commit(s, c);
+}
+
+/* ------------------------------------------------------------------ what is told */
+
+static void count_wait(struct sim *s, const struct outcome *o) {
+    struct reason reason;
+    bool timed = o->event == JOB_EV_RETRY || (o->event == JOB_EV_PARK && o->run_at_ms != 0);
+    int64_t wait = o->run_at_ms - sim_wall(s);
+    const struct job_facts facts = {
+        .state = o->event == JOB_EV_RETRY ? JOB_SCHEDULED : JOB_PARKED,
+        .park = o->park,
+        .run_at_ms = o->run_at_ms,
+        .has_handler = true,
+        .pool_slots = 1,
+    };
+    if (timed && wait > 0 && evaluate(&facts, sim_wall(s), &reason, 1) > 0) {
+        s->report->waited_ms[reason.code] += wait;
+    }
+}
+
+static void tell(struct sim *s, const struct sim_attempt *a, const struct outcome *o,
+                 const char *code) {
+    struct report_type *r = a->lane->type->report;
+    const char *name = a->lane->type->name;
+    const char *why = o->code != NULL ? o->code : outcome_class(o->cls)->name;
+    char wait[48];
+    int64_t left = (o->run_at_ms - sim_wall(s) + 999) / 1000 * 1000;
+    duration_format(left < 0 ? 0 : left, wait, sizeof wait);
+    switch (o->event) {
+    case JOB_EV_SUCCEED:
+        r->succeeded++;
+        sim_note(s, NOTE_SUCCEED, name, &a->spec, "%s", "");
+        break;
+    case JOB_EV_RETRY:
+        r->retried++;
+        sim_note(s, NOTE_RETRY, name, &a->spec, "%s; again in %s", why, wait);
+        break;
+    case JOB_EV_PARK:
+        r->parked++;
+        sim_note(s, NOTE_PARK, name, &a->spec, "%s%s%s; again in %s",
+                 park_reason_name((int)o->park), code == NULL ? "" : " ", code == NULL ? "" : code,
+                 wait);
+        break;
+    case JOB_EV_CANCEL:
+        r->cancelled++;
+        sim_note(s, NOTE_CANCEL, name, &a->spec, "%s", "");
+        break;
+    case JOB_EV_DIE:
+        r->dead++;
+        sim_note(s, NOTE_DEAD, name, &a->spec, "%s", why);
+        break;
+    default: sim_note(s, NOTE_RETURN, name, &a->spec, "%s", why);
+    }
+    count_wait(s, o);
+}
+
+/* As pool_breaker_note() has it: a crash that counts, or a return. */
+static void learn_plugin(struct sim *s, const struct sim_attempt *a,
+                         const struct attempt_report *report, const struct outcome *o) {
+    struct sim_pool *pool = a->lane->type->pool;
+    char wait[48];
+    if (o->after.crashes > a->counters.crashes) {
+        if (plugin_breaker_crash(&pool->breaker, &pool->rules, (uint64_t)id_order(&a->spec.id),
+                                 s->passed_ms)) {
+            duration_format(pool->breaker.until_ms - s->passed_ms, wait, sizeof wait);
+            sim_note(s, NOTE_PLUGIN, pool->name, NULL, "left alone for %s: it crashed on many jobs",
+                     wait);
+            sim_set(s, &s->due, pool->breaker.until_ms); // the first probe
+        }
+    } else if (report->end == ATTEMPT_RETURNED && report->cancelled == 0 &&
+               plugin_breaker_return(&pool->breaker, s->passed_ms)) {
+        sim_note(s, NOTE_PLUGIN, pool->name, NULL, "one returned: it goes on");
+    }
+}
+
+/* ------------------------------------------------------------------ its end */
+
+void sim_attempt_return(struct sim *s, struct sim_attempt *a, const struct attempt_report *report,
+                        const char *code) {
+    struct policy policy;
+    policy_of(a->lane->type->config, &a->spec, &policy);
+    struct outcome o = outcome_decide(report, &a->counters, &policy.retry, a->spec.deadline_ms,
+                                      id_seed(&a->spec.id), sim_wall(s));
+    policy_finish(&policy);
+    sim_breakers_learn(s, a, report, &o);
+    learn_plugin(s, a, report, &o);
+    tell(s, a, &o, code);
+    commit(s, a, &o, code);
+    if (a->schedule != NULL && a->schedule->unfinished > 0 &&
+        job_is_final((enum job_state)job_next_state(JOB_RUNNING, o.event))) {
+        a->schedule->unfinished--;
+    }
+    end(s, a);
+}
+
+static void on_timeout(struct sim *s, struct agenda_event *e) {
+    const struct attempt_report report = {
+        .end = ATTEMPT_RETURNED, .status = JH_RETRY, .cancelled = JH_CANCEL_DEADLINE};
+    sim_attempt_return(s, CONTAINER_OF(e, struct sim_attempt, event), &report, NULL);
+}
+
+static void on_crash(struct sim *s, struct agenda_event *e) {
+    struct sim_attempt *a = CONTAINER_OF(e, struct sim_attempt, event);
+    const struct attempt_report report = {.end = ATTEMPT_CRASHED};
+    a->lane->type->report->crashed++;
+    sim_note(s, NOTE_CRASH, a->lane->type->name, &a->spec, "%s", "");
+    sim_attempt_return(s, a, &report, NULL);
+}
+
+void sim_attempt_cancel(struct sim *s, struct sim_attempt *a) {
+    const struct attempt_report report = {
+        .end = ATTEMPT_RETURNED, .status = JH_RETRY, .cancelled = JH_CANCEL_USER};
+    sim_attempt_return(s, a, &report, NULL);
+}
+
+void sim_attempt_done(struct sim *s, struct sim_attempt *a) {
+    const struct attempt_report report = {.end = ATTEMPT_RETURNED, .status = JH_OK};
+    sim_attempt_return(s, a, &report, NULL);
+}
+
+void sim_attempt_recover(struct sim *s, struct sim_attempt *a) {
+    struct sim_commit *c = new_commit(s, a, JOB_EV_RELEASE);
+    if (c != NULL) {
+        c->item.counters.lost++;
+        sim_flush_commit(s, c);
+        sim_note(s, NOTE_RETURN, a->lane->type->name, &a->spec, "%s", "");
+    }
+    end(s, a);
+}
+
+/* ------------------------------------------------------------------ its way */
+
+void sim_attempt_next(struct sim *s, struct sim_attempt *a, int64_t after_ms,
+                      void (*happen)(struct sim *, struct agenda_event *)) {
+    int64_t at = s->passed_ms + after_ms;
+    a->event.happen = at > a->until_ms ? on_timeout : happen;
+    sim_set(s, &a->event, at > a->until_ms ? a->until_ms : at);
+}
+
+/* The class that chance has it fail with, JH_E_NONE = it does not. */
+static jh_class draw_failure(struct sim_attempt *a) {
+    const struct scenario_handler *h = handler_of(a);
+    double u = sim_chance(&a->draw);
+    for (int cls = JH_E_INPUT; cls <= JH_E_UNKNOWN; cls++) {
+        if (u < h->fails[cls]) {
+            return cls;
+        }
+        u -= h->fails[cls];
+    }
+    return JH_E_NONE;
+}
+
+static void on_worked(struct sim *s, struct agenda_event *e) {
+    struct sim_attempt *a = CONTAINER_OF(e, struct sim_attempt, event);
+    jh_class cls = a->resumed ? JH_E_NONE : draw_failure(a);
+    if (cls == JH_E_NONE) {
+        sim_calls_go_on(s, a);
+        return;
+    }
+    const struct attempt_report report = {.end = ATTEMPT_RETURNED,
+                                          .status = outcome_status(cls),
+                                          .cls = cls,
+                                          .retry_after_ms = handler_of(a)->retry_after_ms};
+    sim_attempt_return(s, a, &report, NULL);
+}
+
+static void begin(struct sim *s, struct sim_attempt *a) {
+    const struct scenario_handler *h = handler_of(a);
+    double crash = 1 - (1 - h->crash) * (1 - sim_faults_crash(s, a->lane->type));
+    a->crashes = sim_chance(&a->draw) < crash;
+    int64_t takes = a->resumed ? 0 : sim_span(&a->draw, &h->takes);
+    if (a->crashes) {
+        sim_attempt_next(s, a, (int64_t)(sim_chance(&a->draw) * (double)takes), on_crash);
+    } else {
+        sim_attempt_next(s, a, takes, on_worked);
+    }
+}
+
+/* ------------------------------------------------------------------ its beginning */
+
+static void read_step(struct sim *s, struct sim_attempt *a) {
+    struct store_step_get op = {
+        .op = {.kind = STORE_STEP_GET}, .id = a->spec.id, .name = STEP_CALLS};
+    if (stock_run(&s->stock, &op.op, sim_wall(s)) == 0) {
+        for (size_t i = 0; i < op.value.len; i++) {
+            a->calls_made = a->calls_made * 10 + (((const char *)op.value.data)[i] - '0');
+        }
+        a->resumed = true;
+    }
+    store_op_finish(&op.op);
+    s->report->store_ops++;
+}
+
+static void copy_spec(struct sim *s, struct sim_attempt *a, const struct job_spec *spec) {
+    a->spec = *spec;
+    a->spec.type = a->lane->type->name;
+    a->spec.queue = a->lane->queue->name;
+    a->spec.tenant = spec->tenant == NULL ? NULL : sim_text(s, &a->arena, spec->tenant);
+    a->spec.retry = spec->retry == NULL ? NULL : sim_text(s, &a->arena, spec->retry);
+    a->spec.schedule = NULL;
+    a->spec.payload = (struct bytes){NULL, 0};
+    a->spec.files = NULL;
+    a->spec.file_count = 0;
+}
+
+/* Its scope is left alone: it waits, and nothing of it was begun. */
+static void park_for_breaker(struct sim *s, struct sim_attempt *a, int64_t until_ms,
+                             const char *name) {
+    struct outcome o = {
+        .event = JOB_EV_PARK, .park = PARK_BREAKER, .run_at_ms = until_ms, .after = a->counters};
+    struct sim_commit *c = new_commit(s, a, JOB_EV_PARK);
+    if (c != NULL) {
+        c->item.park = o.park;
+        c->item.run_at_ms = until_ms;
+        c->item.wait_key = sim_text(s, &s->batch.arena, name);
+        sim_flush_commit(s, c);
+        tell(s, a, &o, name);
+    }
+    end(s, a);
+}
+
+void sim_attempt_start(struct sim *s, struct sim_lane *lane, const struct store_claimed *job,
+                       unsigned host) {
+    struct sim_attempt *a = calloc(1, sizeof *a);
+    int64_t until_ms;
+    const char *breaker;
+    if (a == NULL) {
+        sim_fail(s, -ENOMEM, "out of memory");
+        return;
+    }
+    a->lane = lane;
+    a->host = host;
+    agenda_event(&a->event, on_worked);
+    copy_spec(s, a, &job->spec);
+    a->counters = job->counters;
+    a->token = job->token;
+    a->commit_no = job->commit_no;
+    a->first_run_ms = job->first_run_ms;
+    a->schedule = sim_times_find(s, job->spec.schedule);
+    a->began_ms = s->passed_ms;
+    a->until_ms = job->spec.timeout_ms == 0 ? INT64_MAX : s->passed_ms + job->spec.timeout_ms;
+    a->draw = sim_draw(s, id_seed(&job->spec.id), (uint64_t)(uint32_t)job->counters.executions + 1);
+    take_place(s, a);
+    if (!sim_breakers_admit(s, lane, &a->spec, &until_ms, &breaker)) {
+        park_for_breaker(s, a, until_ms, breaker);
+        return;
+    }
+    lane->type->report->started++;
+    sim_note(s, NOTE_START, lane->type->name, &a->spec, "host %u", host + 1);
+    if (job->steps_version != 0) {
+        read_step(s, a);
+    }
+    begin(s, a);
+}

@@ -1,0 +1,180 @@
+#include <errno.h>
+#include <string.h>
+
+#include "sim/sim_private.h"
+
+enum { DUE_AT_ONCE = 1000, FORWARD_AT_ONCE = 1000 };
+
+static void empty(struct sim_batch *b) {
+    b->commits_end = &b->commits;
+    b->fires_end = &b->fires;
+    b->submits_end = &b->submits;
+    b->commits = NULL;
+    b->fires = NULL;
+    b->submits = NULL;
+    b->commit_count = b->fire_count = b->submit_count = 0;
+}
+
+void sim_flush_init(struct sim *s) {
+    empty(&s->batch);
+}
+
+void sim_flush_finish(struct sim *s) {
+    arena_free(&s->batch.arena);
+}
+
+void sim_flush_commit(struct sim *s, struct sim_commit *c) {
+    *s->batch.commits_end = c;
+    s->batch.commits_end = &c->next;
+    s->batch.commit_count++;
+}
+
+void sim_flush_fire(struct sim *s, struct sim_fire *f) {
+    *s->batch.fires_end = f;
+    s->batch.fires_end = &f->next;
+    s->batch.fire_count++;
+}
+
+void sim_flush_submit(struct sim *s, struct sim_submit *f) {
+    *s->batch.submits_end = f;
+    s->batch.submits_end = &f->next;
+    s->batch.submit_count++;
+}
+
+/* ------------------------------------------------------------------ lists to what the store takes */
+
+static void post_commits(struct sim *s, struct sim_batch *b, struct store_commit *op) {
+    *op = (struct store_commit){.op = {.kind = STORE_COMMIT}, .count = b->commit_count};
+    op->items = sim_alloc(s, &b->arena, b->commit_count * sizeof *op->items);
+    if (op->items == NULL || b->commit_count == 0) {
+        return;
+    }
+    size_t i = 0;
+    for (struct sim_commit *c = b->commits; c != NULL; c = c->next) {
+        op->items[i++] = c->item;
+    }
+    stock_post(&s->stock, &op->op, sim_wall(s));
+}
+
+static void post_fires(struct sim *s, struct sim_batch *b, struct store_fire *op) {
+    *op = (struct store_fire){.op = {.kind = STORE_FIRE}, .count = b->fire_count};
+    op->items = sim_alloc(s, &b->arena, b->fire_count * sizeof *op->items);
+    if (op->items == NULL || b->fire_count == 0) {
+        return;
+    }
+    size_t i = 0;
+    for (struct sim_fire *f = b->fires; f != NULL; f = f->next) {
+        op->items[i++] = f->item;
+    }
+    stock_post(&s->stock, &op->op, sim_wall(s));
+}
+
+static void post_submits(struct sim *s, struct sim_batch *b, struct store_submit *op) {
+    *op = (struct store_submit){.op = {.kind = STORE_SUBMIT}, .count = b->submit_count};
+    op->items = sim_alloc(s, &b->arena, b->submit_count * sizeof *op->items);
+    if (op->items == NULL || b->submit_count == 0) {
+        return;
+    }
+    size_t i = 0;
+    for (struct sim_submit *f = b->submits; f != NULL; f = f->next) {
+        op->items[i++] = f->item;
+    }
+    stock_post(&s->stock, &op->op, sim_wall(s));
+}
+
+/* ------------------------------------------------------------------ answers */
+
+static void hear_commits(struct sim *s, const struct store_commit *op) {
+    for (size_t i = 0; op->op.status == 0 && i < op->count; i++) {
+        if (op->items[i].status != 0) {
+            sim_fail(s, op->items[i].status, "the store refused the end of an attempt: %s",
+                     strerror(-op->items[i].status));
+        }
+    }
+}
+
+static void hear_fires(struct sim *s, struct sim_fire *first, const struct store_fire *op) {
+    size_t i = 0;
+    for (struct sim_fire *f = first; op->op.status == 0 && f != NULL; f = f->next) {
+        f->item = op->items[i++];
+        sim_times_answered(s, f);
+    }
+}
+
+static void hear_submits(struct sim *s, struct sim_submit *first, const struct store_submit *op) {
+    size_t i = 0;
+    for (struct sim_submit *f = first; op->op.status == 0 && f != NULL; f = f->next) {
+        f->item = op->items[i++];
+        sim_arrivals_answered(s, f);
+    }
+}
+
+/* Children of other queues go by way of the outbox. */
+static void forward(struct sim *s) {
+    struct store_forward op;
+    do {
+        op = (struct store_forward){.op = {.kind = STORE_FORWARD}, .limit = FORWARD_AT_ONCE};
+        (void)stock_run(&s->stock, &op.op, sim_wall(s));
+        store_op_finish(&op.op);
+        s->report->store_ops++;
+    } while (op.op.status == 0 && op.more);
+}
+
+/* ------------------------------------------------------------------ all of it */
+
+static bool is_due(const struct sim *s) {
+    return s->stock.due_ms <= sim_wall(s);
+}
+
+static void learn_due(struct sim *s, const struct store_due *op, bool asked) {
+    if (asked && op->op.status == 0) {
+        s->stock.due_ms = op->next_ms == 0 ? INT64_MAX : op->next_ms;
+    }
+    if (s->stock.due_ms != INT64_MAX) {
+        int64_t at = sim_passed_at(s, s->stock.due_ms);
+        sim_set(s, &s->due, at > s->passed_ms ? at : s->passed_ms);
+    }
+}
+
+/* What is answered may add to the next batch, so this one is taken first. */
+static bool take_all(struct sim *s, struct sim_batch *b, bool due) {
+    struct store_commit commit;
+    struct store_fire fire;
+    struct store_submit submit;
+    struct store_due moved = {.op = {.kind = STORE_DUE}, .limit = DUE_AT_ONCE};
+    post_commits(s, b, &commit);
+    post_fires(s, b, &fire);
+    post_submits(s, b, &submit);
+    if (due) {
+        s->stock.due_ms = INT64_MAX;
+        stock_post(&s->stock, &moved.op, sim_wall(s));
+    }
+    s->report->store_ops += s->stock.pending;
+    stock_wait(&s->stock);
+    learn_due(s, &moved, due);
+    hear_commits(s, &commit);
+    hear_fires(s, b->fires, &fire);
+    hear_submits(s, b->submits, &submit);
+    if (commit.outbox) {
+        forward(s);
+    }
+    store_op_finish(&commit.op);
+    store_op_finish(&fire.op);
+    store_op_finish(&submit.op);
+    store_op_finish(&moved.op);
+    return true;
+}
+
+bool sim_flush_all(struct sim *s) {
+    struct sim_batch b = s->batch;
+    bool due = is_due(s);
+    if (s->away || s->failure.code != 0 ||
+        (!due && b.commit_count + b.fire_count + b.submit_count == 0)) {
+        return false;
+    }
+    s->batch.arena = (struct arena){.head = NULL};
+    empty(&s->batch);
+    (void)take_all(s, &b, due);
+    arena_free(&b.arena);
+    return true;
+}

@@ -1,0 +1,329 @@
+/* What the parts of a simulation share:
+ *
+ *     sim.c        the loop                          sim_places.c    types, lanes, queues, pools by name
+ *     sim_times.c      schedules                         sim_arrivals.c  jobs from outside
+ *     sim_flush.c      what goes to the store at once    sim_dispatch.c  what starts where
+ *     sim_attempt.c    what a handler does, and its end  calls.c     limits and remotes
+ *     sim_breakers.c   scopes that are left alone        sim_faults.c    what goes wrong
+ *     sim_verify.c     was it as expected? */
+#ifndef JOBHOST_SIM_SIM_PRIVATE_H
+#define JOBHOST_SIM_SIM_PRIVATE_H
+
+#include <sys/queue.h>
+#include <uthash.h>
+
+#include "base/arena.h"
+#include "config/config_timetable.h"
+#include "core/breaker.h"
+#include "core/limiter.h"
+#include "core/outcome.h"
+#include "sim/agenda.h"
+#include "sim/sim.h"
+#include "sim/stock.h"
+#include "store/schedules.h"
+#include "supervisor/jobs.h"
+
+/* ------------------------------------------------------------------ by name */
+
+struct sim_pool { /* a plugin on all hosts */
+    char *name;
+    uint32_t slots; /* on each host */
+    uint32_t busy[SCENARIO_HOSTS_MAX], busy_all;
+    uint32_t asked; /* by the claim that is being made */
+    struct plugin_breaker_rules rules;
+    struct plugin_breaker breaker;
+    UT_hash_handle hh;
+};
+
+struct sim_queue {
+    char *name;
+    const struct config_queue *config;
+    uint32_t running;
+    uint32_t asked; /* by the claim that is being made */
+    UT_hash_handle hh;
+};
+
+struct sim_type {
+    char *name;
+    const struct config_job *config;
+    const struct scenario_handler *handler;
+    struct sim_pool *pool;
+    struct report_type *report;
+    UT_hash_handle hh;
+};
+
+struct sim_lane {
+    char *name; /* "queue type" */
+    struct sim_queue *queue;
+    struct sim_type *type;
+    unsigned number;         /* in the order in which they came up */
+    bool hot;                /* jobs of it may be ready */
+    uint64_t turn;           /* priority_split()'s */
+    uint32_t asked, got;     /* by the claim under way */
+    enum reason_code reason; /* what kept its jobs from starting last; REASON_COUNT = nothing */
+    UT_hash_handle hh;
+};
+
+struct sim_schedule {
+    const struct config_schedule *config;
+    struct config_timetable when;
+    const char *queue;
+    struct agenda_event event;
+    struct report_schedule *report;
+    int64_t last_ms;
+    uint32_t unfinished; /* of its jobs, as far as is known here */
+    bool booted;         /* @reboot: a row of this start is still to come */
+    bool asked;          /* something of it is on its way to the store */
+    UT_hash_handle hh;
+};
+
+struct sim_limit {
+    char *name; /* with its key */
+    struct limiter core;
+    struct limiter_rules rules;
+    struct report_calls *report;
+    UT_hash_handle hh;
+};
+
+struct sim_remote {
+    const struct scenario_remote *config;
+    int64_t *calls; /* a ring of `rate` times of the latest that were answered */
+    size_t next, count;
+    unsigned storms; /* that rage */
+    int64_t storm_retry_ms;
+    struct report_calls *report;
+};
+
+struct sim_breaker {
+    char *name;
+    struct breaker core;
+    struct report_breaker *report;
+    UT_hash_handle hh;
+};
+
+/* ------------------------------------------------------------------ attempts */
+
+struct sim_attempt {
+    struct agenda_event event;
+    struct arena arena;
+    struct job_spec spec; /* strings in the arena */
+    struct job_counters counters;
+    uint32_t token, commit_no;
+    int64_t first_run_ms;
+    struct sim_lane *lane;
+    struct sim_schedule *schedule; /* NULL = it is of none */
+    unsigned host;
+    int64_t began_ms, until_ms; /* virtual; its timeout */
+    uint64_t draw;              /* chance, the same for the same job and execution */
+    bool resumed, crashes;
+    int64_t calls_made;
+    uint64_t ticket; /* of the call under way */
+    bool refused;    /* the call under way */
+    int64_t retry_after_ms;
+    LIST_ENTRY(sim_attempt) link;
+};
+LIST_HEAD(sim_attempts, sim_attempt);
+
+struct sim_host {
+    bool up;
+    unsigned boots;
+    struct sim_attempts attempts; /* that run here, or ran here when it died */
+    struct agenda_event lease;    /* when others take what it had */
+};
+
+/* ------------------------------------------------------------------ on its way to the store */
+
+struct sim_commit {
+    struct store_commit_item item;
+    struct job_error error;
+    struct store_step step;
+    struct sim_commit *next;
+};
+struct sim_fire {
+    struct store_fire_item item;
+    struct job_spec spec;
+    struct sim_schedule *schedule;
+    char key[SCHEDULE_KEY_MAX];
+    int64_t fire_ms;
+    struct sim_fire *next;
+};
+struct sim_submit {
+    struct store_submit_item item;
+    struct job_spec spec;
+    struct sim_submit *next;
+};
+
+struct sim_batch {
+    struct arena arena;
+    struct sim_commit *commits, **commits_end;
+    struct sim_fire *fires, **fires_end;
+    struct sim_submit *submits, **submits_end;
+    size_t commit_count, fire_count, submit_count;
+};
+
+struct sim_fault {
+    struct agenda_event begin, end;
+    const struct scenario_fault *config;
+    bool on;
+};
+
+struct sim_arrival {
+    struct agenda_event event;
+    const struct scenario_arrival *config;
+    uint64_t draw, number;
+};
+
+struct sim {
+    const struct scenario *scenario;
+    const struct config *config;
+    const struct sim_options *options;
+    struct report *report;
+    struct agenda agenda;
+    struct stock stock;
+    struct arena arena; /* what lives as long as the simulation */
+    int64_t passed_ms, skew_ms;
+    struct id_gen ids;
+    uint64_t nonce;
+    struct config_plugin plugin_default;
+    struct config_part plugin_part;
+    struct sim_pool *pools;
+    struct sim_queue *queues;
+    struct sim_type *types;
+    struct sim_lane *lanes;
+    unsigned lane_count;
+    struct sim_lane **hot; /* lane_cap places */
+    size_t hot_count, lane_cap;
+    uint64_t rotation;
+    struct sim_schedule *schedules; /* by the id */
+    struct sim_schedule *schedule_items;
+    size_t schedule_count;
+    struct sim_limit *limits;
+    struct sim_remote *remotes;
+    struct sim_breaker *breakers;
+    struct sim_host hosts[SCENARIO_HOSTS_MAX];
+    struct sim_fault *faults;
+    struct sim_arrival *arrivals;
+    struct agenda_event due, sweep;
+    struct sim_batch batch;
+    bool away;        /* the store */
+    bool running_out; /* the end has come: nothing starts */
+    uint64_t tickets;
+    struct err failure;        /* code != 0: it cannot go on */
+    struct schedule_plan plan; /* scratch */
+};
+
+/* ---- sim.c */
+
+static inline int64_t sim_wall(const struct sim *s) {
+    return s->scenario->from_ms + s->passed_ms + s->skew_ms;
+}
+/* Virtual time at which the hosts' clocks show that. */
+static inline int64_t sim_passed_at(const struct sim *s, int64_t wall_ms) {
+    return wall_ms - s->scenario->from_ms - s->skew_ms;
+}
+/* Memory, or something else without which it cannot go on: the first failure counts. */
+void sim_fail(struct sim *s, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* NULL fails the simulation. */
+void *sim_alloc(struct sim *s, struct arena *a, size_t size);
+const char *sim_text(struct sim *s, struct arena *a, const char *text);
+void sim_set(struct sim *s, struct agenda_event *e, int64_t passed_ms);
+/* Is anybody there to do something? */
+bool sim_works(const struct sim *s);
+void sim_note(struct sim *s, enum note_kind kind, const char *what, const struct job_spec *job,
+              const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+/* A number in [0, 1), evenly. */
+double sim_chance(uint64_t *draw);
+int64_t sim_span(uint64_t *draw, const struct scenario_span *span);
+/* The start of a stream of its own. */
+uint64_t sim_draw(const struct sim *s, uint64_t of, uint64_t number);
+/* `text` with {user} and {n} replaced. */
+const char *sim_expand(struct sim *s, struct arena *a, const char *text, const char *user,
+                       uint64_t number);
+
+/* ---- sim_places.c: found or made; NULL fails the simulation */
+
+int sim_places_init(struct sim *s);
+void sim_places_finish(struct sim *s);
+struct sim_type *sim_places_type(struct sim *s, const char *name);
+struct sim_queue *sim_places_queue(struct sim *s, const char *name);
+struct sim_lane *sim_places_lane(struct sim *s, const char *queue, const char *type);
+/* Its jobs may be ready. */
+void sim_places_heat(struct sim *s, const char *queue, const char *type);
+
+/* ---- sim_times.c */
+
+int sim_times_init(struct sim *s);
+void sim_times_finish(struct sim *s);
+/* All of them, as after a start or when the clock was set. */
+void sim_times_look_all(struct sim *s, bool booted);
+void sim_times_answered(struct sim *s, const struct sim_fire *f);
+struct sim_schedule *sim_times_find(struct sim *s, const char *id);
+
+/* ---- sim_arrivals.c */
+
+int sim_arrivals_init(struct sim *s);
+void sim_arrivals_answered(struct sim *s, const struct sim_submit *submit);
+
+/* ---- sim_flush.c */
+
+void sim_flush_init(struct sim *s);
+void sim_flush_finish(struct sim *s);
+/* Something was added: its memory comes from batch.arena. */
+void sim_flush_commit(struct sim *s, struct sim_commit *c);
+void sim_flush_fire(struct sim *s, struct sim_fire *f);
+void sim_flush_submit(struct sim *s, struct sim_submit *f);
+/* Takes everything to the store and hears the answers. False: there was nothing, or the store is away. */
+bool sim_flush_all(struct sim *s);
+
+/* ---- sim_dispatch.c */
+
+/* Starts what can start. False: nothing did. */
+bool sim_dispatch_all(struct sim *s);
+
+/* ---- sim_attempt.c */
+
+void sim_attempt_start(struct sim *s, struct sim_lane *lane, const struct store_claimed *job,
+                       unsigned host);
+/* The handler goes on after its own work, or after a call. */
+void sim_attempt_next(struct sim *s, struct sim_attempt *a, int64_t after_ms,
+                      void (*happen)(struct sim *, struct agenda_event *));
+void sim_attempt_return(struct sim *s, struct sim_attempt *a, const struct attempt_report *report,
+                        const char *code);
+void sim_attempt_done(struct sim *s, struct sim_attempt *a); /* all calls are made */
+/* Its schedule wants it to end. */
+void sim_attempt_cancel(struct sim *s, struct sim_attempt *a);
+/* Its host died, and it goes back. */
+void sim_attempt_recover(struct sim *s, struct sim_attempt *a);
+void sim_attempt_free(struct sim_attempt **a);
+
+/* ---- sim_calls.c */
+
+int sim_calls_init(struct sim *s);
+void sim_calls_finish(struct sim *s);
+void sim_calls_go_on(struct sim *s, struct sim_attempt *a);
+/* The attempt has ended without the answer. */
+void sim_calls_abandon(struct sim *s, struct sim_attempt *a);
+struct sim_remote *sim_calls_remote(struct sim *s, const char *name);
+
+/* ---- sim_breakers.c */
+
+/* May it start? Else *ret_until_ms says when to ask again, and *ret_name whose it is. */
+bool sim_breakers_admit(struct sim *s, const struct sim_lane *lane, const struct job_spec *spec,
+                        int64_t *ret_until_ms, const char **ret_name);
+void sim_breakers_learn(struct sim *s, const struct sim_attempt *a,
+                        const struct attempt_report *report, const struct outcome *o);
+void sim_breakers_finish(struct sim *s);
+
+/* ---- sim_faults.c */
+
+int sim_faults_init(struct sim *s);
+/* How likely an attempt of the type crashes now. */
+double sim_faults_crash(const struct sim *s, const struct sim_type *type);
+/* A host begins to work. */
+void sim_faults_boot(struct sim *s, unsigned host);
+
+/* ---- sim_verify.c */
+
+void sim_verify_all(struct sim *s);
+
+#endif

@@ -1,0 +1,361 @@
+"""Simulation: `jobhost sim` says the same for the same seed, faults do what they say, expectations are judged, and hostile scenarios end."""
+import collections
+import glob
+import json
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+
+from lib import build
+from lib.cli import FAILED, OK, USAGE
+
+SCENARIOS = os.path.join(build.REPO, "docs", "scenarios")
+FOLDERS = "/dev/shm/jobhost-sim-*"
+
+
+def sim(*args, status=OK, env=None, cwd=None):
+    done = subprocess.run([build.BINARY, "sim", *args], capture_output=True, text=True, check=False, timeout=10 * build.PATIENCE_S,
+                          cwd=cwd, env={**os.environ, **(env or {})})
+    assert done.returncode == status, (args, done.returncode, done.stdout[-2000:], done.stderr)
+    return done
+
+
+class Scene:
+    """A scenario in a folder of its own."""
+
+    def __init__(self, folder):
+        self.folder = str(folder)
+        self.file = os.path.join(self.folder, "scene.yaml")
+
+    def write(self, text, config=None):
+        if config is not None:
+            with open(os.path.join(self.folder, "c.yaml"), "w", encoding="utf-8") as f:
+                f.write(config)
+            text = "config: c.yaml\n" + text
+        with open(self.file, "w", encoding="utf-8") as f:
+            f.write(text)
+        return self
+
+    def run(self, *args, status=OK):
+        """(events, summary)"""
+        done = sim(self.file, "--json", *args, status=status)
+        lines = [json.loads(line) for line in done.stdout.splitlines()]
+        summary = [line for line in lines if line["event"] == "summary"]
+        assert len(summary) == 1, done.stderr
+        return [line for line in lines if line["event"] != "summary"], summary[0]
+
+    def trace(self, *args):
+        path = os.path.join(self.folder, "trace")
+        sim(self.file, "--trace", path, *args)
+        with open(path, "rb") as f:
+            return f.read()
+
+
+@pytest.fixture
+def scene(tmp_path):
+    before = set(glob.glob(FOLDERS))
+    yield Scene(tmp_path)
+    mine = [path for path in set(glob.glob(FOLDERS)) - before if os.stat(path).st_uid == os.getuid()]
+    # others may simulate at this moment: theirs go by themselves
+    for path in mine:
+        for _ in range(600):
+            if not os.path.exists(path):
+                break
+            time.sleep(0.1)
+        assert not os.path.exists(path), "a simulation has left its folder"
+
+
+def events(lines, kind, what=None):
+    return [line for line in lines if line["event"] == kind and (what is None or line.get("what") == what)]
+
+
+def of_type(summary, name):
+    return {t["type"]: t for t in summary["types"]}[name]
+
+
+BUSY = """
+for: 2h
+hosts: 2
+slots: 3
+arrivals:
+  - {job: a.work, every: 5s, users: 7}
+  - {job: b.work, every: 9s, steady: true, count: 2, key: "{user}{n}"}
+handlers:
+  a.work: {takes: 1s..9s, fails: {network: 5%, unknown: 1%}, crash: 2%, scope: user, calls: {count: 2, limit: "l:{user}", remote: r}}
+  b.work: {takes: 100ms..2s, children: {job: c.work, count: 2}}
+remotes: {r: {rate: 100, per: 60s, retry_after: 5s}}
+faults:
+  - {at: 20m, for: 5m, host: 1}
+  - {at: 40m, for: 10m, storm: r, retry_after: 20s}
+  - {at: 60m, clock: +20m}
+  - {at: 70m, clock: -30m}
+  - {at: 80m, for: 2m, store: true}
+  - {at: 90m, for: 10m, crash: b, probability: 50%}
+"""
+BUSY_CONFIG = """
+schedules:
+  tick: {cron: "*/5 * * * *", job: d.tick, overlap: queue_one, catch_up: all}
+  tock: {cron: "*/7 * * * *", job: d.tock, overlap: replace, jitter: 1m}
+limits: {l: {rate: 20, per: 60s, learn: Retry-After}}
+breakers: {network: {base: 1m, cap: 5m}}
+"""
+
+
+# ---- determinism
+
+def test_the_same_seed_writes_the_same_bytes(scene):
+    scene.write(BUSY, BUSY_CONFIG)
+    first = scene.trace()
+    assert len(first.splitlines()) > 5000
+    for _ in range(build.count(20, 5, 2)):
+        assert scene.trace() == first
+    assert scene.trace("--seed", "1") == first  # that of the scenario
+
+
+def test_another_seed_is_another_trace(scene):
+    scene.write(BUSY, BUSY_CONFIG)
+    traces = {scene.trace("--seed", str(seed)) for seed in range(4)}
+    assert len(traces) == 4
+
+
+def test_a_shorter_run_is_the_beginning_of_a_longer_one(scene):
+    scene.write(BUSY, BUSY_CONFIG)
+    long = scene.trace().splitlines()
+    short = scene.trace("--for", "30m").splitlines()[:-1]  # without its end
+    assert len(short) > 1000 and long[:len(short)] == short
+
+
+def test_json_and_trace_tell_the_same(scene):
+    scene.write(BUSY, BUSY_CONFIG)
+    lines, _ = scene.run()
+    assert [json.loads(line) for line in scene.trace().splitlines()] == lines
+
+
+# ---- jobs
+
+def test_every_job_ends_once(scene):
+    scene.write(BUSY, BUSY_CONFIG)
+    lines, summary = scene.run()
+    made, over = set(), collections.Counter()
+    for line in lines:
+        if line["event"] in ("arrive", "fire") and "job" in line:
+            made.add(line["job"])
+        elif line["event"] in ("succeed", "dead", "cancel"):
+            over[line["job"]] += 1
+    assert set(over.values()) == {1} and set(over) <= made
+    assert len(made) == sum(t["made"] for t in summary["types"])
+    assert len(over) == sum(t["succeeded"] + t["dead"] + t["cancelled"] for t in summary["types"])
+
+
+def test_slots_and_concurrency_hold(scene):
+    scene.write("for: 1h\nhosts: 2\nslots: 3\narrivals: [{job: a.x, every: 1s}, {job: q.x, every: 1s}]\n"
+                "handlers: {a.x: {takes: 5s..20s}, q.x: {takes: 5s..20s}}\n", "queues: {q: {concurrency: 2}}\n")
+    lines, summary = scene.run()
+    running, most = collections.Counter(), collections.Counter()
+    for line in lines:
+        if line["event"] == "start":
+            running[line["what"]] += 1
+        elif line["event"] == "succeed":
+            running[line["what"]] -= 1
+        for what, n in running.items():
+            most[what] = max(most[what], n)
+    assert most == {"a.x": 6, "q.x": 2}
+    assert summary["waited_ms"].keys() == {"no_slot"}
+
+
+def test_a_timeout_ends_an_attempt(scene):
+    scene.write("for: 1h\narrivals: {job: a.x, every: 1h, steady: true}\nhandlers: {a.x: {takes: 10m}}\n",
+                "jobs: {a.x: {timeout: 1m, retry: {max: 2, base: 10s, backoff: fixed, jitter: 0}}}\n")
+    lines, _ = scene.run()
+    assert [line["ms"] for line in events(lines, "start", "a.x")][:1] == [0]
+    assert [(line["ms"], line["why"]) for line in events(lines, "retry")] == [(60000, "timeout; again in 10s")]
+    assert events(lines, "park", "a.x")[0]["why"] == "breaker network:a.x; again in 590s"  # opened at 60 s for 10 min
+    assert [(line["ms"], line["why"]) for line in events(lines, "dead")] == [(660000 + 60000, "attempts_exhausted")]
+
+
+def test_keys_find_duplicates(scene):
+    scene.write('for: 10m\narrivals: {job: a.x, every: 10s, steady: true, users: 1, key: "{user}"}\nhandlers: {a.x: {takes: 55s}}\n')
+    lines, summary = scene.run()
+    assert len(events(lines, "duplicate")) == summary["duplicates"] > 30
+    assert all(line["user"] == "user1" and line["why"] == "user1" for line in events(lines, "duplicate"))
+
+
+# ---- schedules
+
+DAY = "schedules: {night: {cron: '30 2 * * *', timezone: Europe/Berlin, job: s.x, dst: %s}}\n"
+
+
+@pytest.mark.parametrize("dst", ["vixie", "skip", "both", "shift"])
+@pytest.mark.parametrize("begin", ["2026-03-29T00:00:00Z", "2026-10-25T00:00:00Z"])
+def test_clocks_change(scene, dst, begin):
+    scene.write(f"from: {begin}\nfor: 47h\nexpect: {{each_time_once: true}}\n", DAY % dst)
+    until = begin.replace("29T00", "30T23").replace("25T00", "26T23")  # what a gap leaves out is written with the next time
+    done = subprocess.run([build.BINARY, "schedules", "preview", "-c", os.path.join(scene.folder, "c.yaml"), "--from", begin, "--until",
+                           until, "--json"], capture_output=True, text=True, check=True, timeout=build.PATIENCE_S)
+    times = [item["utc"] for item in json.loads(done.stdout)["items"] if "utc" in item]
+    lines, _ = scene.run()
+    assert [line["at"] for line in events(lines, "fire")] == times
+    gaps = [item for item in json.loads(done.stdout)["items"] if item.get("mark") == "gap_skipped"]
+    assert [line["why"] for line in events(lines, "skip")] == ["skipped_gap"] * len(gaps)
+
+
+def test_a_dead_host_catches_up(scene):
+    scene.write("from: 2026-01-01T00:00:30Z\nfor: 6h\nfaults: {at: 1h, for: 3h, host: 1}\nexpect: {each_time_once: true}\n", """
+schedules:
+  all: {cron: "0 * * * *", job: s.all, overlap: allow, catch_up: all, catch_up_window: 2h}
+  latest: {cron: "*/10 * * * *", job: s.latest, catch_up: latest, catch_up_window: 1d}
+  none: {cron: "*/10 * * * *", job: s.none, catch_up: none}
+""")
+    lines, summary = scene.run()
+    times = {s["schedule"]: s for s in summary["schedules"]}
+    assert times["all"]["caught_up"] == 2 and times["all"]["fire"] == 3, times["all"]
+    assert times["latest"]["caught_up"] + times["latest"].get("fire", 0) < 36 and times["latest"]["missed"] > 0
+    assert "caught_up" not in times["none"]
+    down, up = 3600000, 4 * 3600000
+    assert not [line for line in lines if down < line["ms"] < up and line["event"] in ("fire", "start", "succeed")]
+    assert summary["late"]["max_ms"] == 3630000  # that of 03:00, at 04:00:30
+
+
+def test_a_clock_that_is_set_fires_no_time_twice(scene):
+    scene.write("for: 1d\nfaults: [{at: 6h, clock: +2h}, {at: 9h, clock: -3h}, {at: 15h, clock: +1h}]\nexpect: {each_time_once: true}\n",
+                "schedules: {t: {cron: '*/15 * * * *', job: s.x, catch_up: all, catch_up_window: 1d}}\n")
+    lines, summary = scene.run()
+    assert len(events(lines, "fault", "clock")) == 3
+    assert of_type(summary, "s.x")["made"] == len(events(lines, "fire"))
+
+
+# ---- faults
+
+def test_a_storm_closes_the_limit(scene):
+    scene.write("for: 1h\narrivals: {job: a.x, every: 2s}\nhandlers: {a.x: {takes: 0s, calls: {count: 1, limit: l, remote: r}}}\n"
+                "remotes: {r: {rate: 60, per: 60s}}\nfaults: {at: 20m, for: 10m, storm: r, retry_after: 2m}\nexpect: {over_rate: 0}\n",
+                "limits: {l: {rate: 60, per: 60s}}\n")
+    lines, summary = scene.run()
+    refused = events(lines, "refused_call")
+    assert 4 <= len(refused) <= 40, len(refused)  # a few in each two minutes, and not each of three hundred
+    assert all(1200000 <= line["ms"] <= 1800000 for line in refused)
+    remote = [c for c in summary["calls"] if "remote" in c][0]
+    assert remote["refused"] == len(refused) and remote["over_rate"] == 0
+    assert of_type(summary, "a.x")["dead"] == 0  # 429 is no failure
+
+
+def test_without_a_limit_the_remote_refuses(scene):
+    text = "for: 10m\narrivals: {job: a.x, every: 200ms}\nhandlers: {a.x: {takes: 0s, calls: {count: 1, remote: r}}}\n" \
+           "remotes: {r: {rate: 60, per: 60s, retry_after: 10s}}\n"
+    _, summary = scene.write(text).run()
+    assert summary["calls"][0]["over_rate"] > 0
+    done = sim(scene.write(text + "expect: {over_rate: 0}\n").file, status=FAILED)
+    assert "over_rate: " in done.stderr and "expected at most 0" in done.stderr
+
+
+def test_crashes_quarantine_and_the_plugin_rests(scene):
+    scene.write("for: 3h\nslots: 3\narrivals: [{job: p.x, every: 10s}, {job: o.x, every: 10s}]\n"
+                "faults: {at: 30m, for: 30m, crash: p}\n")
+    lines, summary = scene.run()
+    assert {line["why"] for line in events(lines, "dead")} == {"quarantined"}
+    assert of_type(summary, "o.x")["crashed"] == of_type(summary, "o.x")["dead"] == 0
+    p = of_type(summary, "p.x")
+    assert p["dead"] >= 1 and p["crashed"] >= 3 * p["dead"]
+    assert any("left alone" in line["why"] for line in events(lines, "plugin", "p"))
+    assert any("goes on" in line["why"] for line in events(lines, "plugin", "p"))
+    assert "breaker" in summary["waited_ms"]
+
+
+def test_a_dead_hosts_jobs_go_to_others(scene):
+    scene.write("for: 1h\nhosts: 2\nslots: 1\narrivals: {job: a.x, every: 1h, steady: true, count: 2}\nhandlers: {a.x: {takes: 4m}}\n"
+                "faults: {at: 3m, host: 1}\n", "host: {lease: 40s}\n")
+    lines, summary = scene.run()
+    assert [(line["ms"], line["why"]) for line in events(lines, "start")][:2] == [(0, "host 1"), (0, "host 2")]
+    lost = events(lines, "lost")
+    assert [line["ms"] for line in lost] == [180000]
+    assert [(line["ms"], line["job"]) for line in events(lines, "return")] == [(220000, lost[0]["job"])]  # its lease
+    assert of_type(summary, "a.x")["succeeded"] == 2  # one after the other
+
+
+def test_a_store_that_is_away(scene):
+    scene.write("for: 1h\narrivals: {job: a.x, every: 30s, steady: true}\nhandlers: {a.x: {takes: 20s}}\nfaults: {at: 10m, for: 10m, store: true}\n")
+    lines, summary = scene.run()
+    assert len(events(lines, "refuse")) == summary["refused"] == 20
+    assert not [line for line in events(lines, "start") if 600000 <= line["ms"] < 1200000]
+    assert of_type(summary, "a.x")["succeeded"] >= 98
+
+
+# ---- expectations and files
+
+@pytest.mark.parametrize("expect,word", [
+    ("dead: 0", "dead: "), ("succeeded: 100000", "succeeded: "), ("wait_p99: 1ms", "wait_p99: "), ("wait_max: 1ms", "wait_max: "),
+    ("late_max: 1ms", "late_max: "), ("late_p99: 1ms", "late_p99: ")])
+def test_what_does_not_hold(scene, expect, word):
+    scene.write("for: 2h\nslots: 1\narrivals: {job: a.x, every: 10s}\nhandlers: {a.x: {takes: 1s..30s, fails: {input: 5%}}}\n"
+                f"expect: {{{expect}}}\n",
+                "schedules: {t: {cron: '*/5 * * * *', job: s.x, jitter: 10s}}\n")
+    done = sim(scene.file, status=FAILED)
+    assert f"expected otherwise: {word}" in done.stderr and "1 expectation of" in done.stderr
+    assert json.loads(sim(scene.file, "--json", status=FAILED).stdout.splitlines()[-2])["broken"][0].startswith(word)
+
+
+def test_scenarios_that_come_with_it():
+    for name in ("storm", "crash"):
+        sim(os.path.join(SCENARIOS, name + ".yaml"))
+    sim(os.path.join(SCENARIOS, "year.yaml"), "--for", build.count("365d", "20d", "3d"), status=build.count(OK, FAILED, FAILED))
+
+
+@pytest.mark.parametrize("text,words", [
+    ("hosts: 0\n", "scene.yaml:1:8: hosts"), ("nobody: 1\n", "unknown key"), ("faults: [{at: 1h}]\n", "each fault is one of"),
+    ("config: nowhere.yaml\n", "nowhere.yaml"), ("a: &x 1\n", "anchor"), ("{\n", "scene.yaml"), ("", "empty")])
+def test_files_that_are_wrong(scene, text, words):
+    assert words in sim(scene.write(text).file, status=USAGE).stderr
+
+
+def test_options_that_are_wrong(scene):
+    scene.write("for: 1m\n")
+    for option, value in (("seed", "x"), ("seed", "-1"), ("from", "today"), ("for", "0s"), ("for", "soon")):
+        assert f"--{option}: " in sim(scene.file, f"--{option}={value}", status=USAGE).stderr
+    assert "No such file" in sim("nowhere.yaml", status=USAGE).stderr
+    assert "trace" in sim(scene.file, "--trace", os.path.join(scene.folder, "no", "trace"), status=FAILED).stderr
+
+
+@pytest.mark.parametrize("text", [
+    "for: 3650d\nevents: 3000\narrivals: {job: a.x, every: 1ms, count: 10}\n",  # more than can be worked on
+    "for: 3650d\nevents: 3000\narrivals: {job: a.x, every: 1s}\nhandlers: {a.x: {takes: 0s, children: {job: a.x, count: 2}}}\n",
+    "for: 3650d\nevents: 3000\narrivals: {job: a.x, every: 1s}\nhandlers: {a.x: {takes: 0s, calls: {count: 10000, limit: l}}}\n"])
+def test_what_does_not_end_is_ended(scene, text):
+    done = sim(scene.write(text, "limits: {l: {rate: 1, per: 1d}}\n").file, status=FAILED)
+    assert "more than 3000 events" in done.stderr
+
+
+def test_a_limit_that_is_not_there(scene):
+    scene.write("for: 1m\narrivals: {job: a.x, every: 1s}\nhandlers: {a.x: {takes: 0s, calls: {count: 1, limit: nolimit}}}\n")
+    assert 'no limit "nolimit"' in sim(scene.file, status=FAILED).stderr
+
+
+def test_a_signal_ends_it_and_nothing_is_left(scene):
+    scene.write("for: 3650d\nevents: 1000000000\narrivals: {job: a.x, every: 1s}\n")
+    with subprocess.Popen([build.BINARY, "sim", scene.file, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        running.stdout.readline()  # it is at work
+        running.send_signal(signal.SIGTERM)
+        out, _ = running.communicate(timeout=build.PATIENCE_S)
+        assert running.returncode == FAILED and b"given up" in out.splitlines()[-1]
+
+
+def test_a_reader_that_goes_away_ends_it(scene):
+    scene.write("for: 3650d\nevents: 1000000000\narrivals: {job: a.x, every: 1s}\n")
+    with subprocess.Popen([build.BINARY, "sim", scene.file, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        running.stdout.readline()
+        running.stdout.close()
+        assert running.wait(timeout=build.PATIENCE_S) == FAILED
+
+
+# ---- for people
+
+def test_the_timeline_is_short(scene):
+    scene.write(BUSY, BUSY_CONFIG)
+    text = sim(scene.file).stdout
+    lines = text.splitlines()
+    assert len(lines) < 700, len(lines)
+    for words in ("host 1 dies", "host 1 starts again", "429 storm begins", "set by +20m", "is away", "TYPE", "SCHEDULE", "seed 1: "):
+        assert words in text, words
+    assert "\033" not in text
