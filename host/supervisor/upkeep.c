@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/timer.h"
+#include "core/due_turn.h"
 #include "supervisor/beat.h"
 #include "supervisor/boot.h"
 #include "supervisor/dispatch.h"
@@ -19,9 +20,8 @@
 enum {
     UPKEEP_BATCH = 1000,
     UPKEEP_SWEEP_MS = 60000,
-    UPKEEP_RETRY_MS = 1000,  /* after a refusal of the store                          */
-    UPKEEP_START_MS = 60000, /* for what a start must know                            */
-    UPKEEP_SPREAD_MS = 50,
+    UPKEEP_RETRY_MS = 1000,   /* after a refusal of the store                          */
+    UPKEEP_START_MS = 60000,  /* for what a start must know                            */
     UPKEEP_RARE_MS = 3600000, /* sweeps of a shared store in which we end no jobs       */
     UPKEEP_CLOCK_MS = 60000,  /* longest sleep until a due time, as wall time may step */
 };
@@ -33,6 +33,7 @@ struct upkeep {
     struct store_sweep sweep;
     struct store_stats stats;
     struct store_host_lease lease, leave;
+    struct due_turn due_turn;
     bool due_out, forward_out, forward_again;
     int64_t due_ms;         /* the earliest known, 0 = none; while a look is out: since then */
     int64_t swept_ms;       /* mono: the last sweep */
@@ -64,20 +65,13 @@ static bool upkeep_shares(const struct upkeep *u) {
 
 /* ------------------------------------------------------------------ due */
 
-/* So that not all hosts of a store come in the same moment. */
-static int64_t upkeep_spread(const struct upkeep *u) {
-    uint32_t random;
-    env_random(&random, sizeof random);
-    return upkeep_shares(u) ? random % (UPKEEP_SPREAD_MS + 1) : 0;
-}
-
 static void upkeep_plan_due(struct upkeep *u) {
     if (u->due_ms == 0 || u->due_out || u->host->phase != HOST_RUNNING) {
         return;
     }
-    int64_t in = u->due_ms - env_wall_ms(&u->host->env);
-    in = in < 0 ? 0 : in;
-    upkeep_timer(u, &u->due_timer, in > UPKEEP_CLOCK_MS ? UPKEEP_CLOCK_MS : in + upkeep_spread(u));
+    int64_t at = upkeep_shares(u) ? due_turn_at(&u->due_turn, u->due_ms) : u->due_ms;
+    int64_t in = at - env_wall_ms(&u->host->env);
+    upkeep_timer(u, &u->due_timer, in > UPKEEP_CLOCK_MS ? UPKEEP_CLOCK_MS : in);
 }
 
 static void due_note(struct upkeep *u, int64_t due_ms) {
@@ -89,6 +83,9 @@ static void due_note(struct upkeep *u, int64_t due_ms) {
 static void due_done(struct store_op *op) {
     struct upkeep *u = op->arg;
     u->due_out = false;
+    if (op->status == 0) {
+        due_turn_found(&u->due_turn, u->due.moved, op->now_ms);
+    }
     if (op->status != 0) {
         due_note(u, op->now_ms + UPKEEP_RETRY_MS);
     } else if (u->due.moved == UPKEEP_BATCH) {

@@ -9,13 +9,12 @@ tests/bench/noop/run.sh does for jobhost. With --store redis jobhost is on a red
 little: the machine, and what else it does, is in all of them alike.
 """
 import argparse
-import json
 import os
-import statistics
-import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "lib"))
+import sitting  # noqa: E402
 
 # jobhost's metric, the peer's, what the ratio means, aim per peer (none: only shown); per store
 SQLITE_ROWS = [
@@ -50,9 +49,8 @@ WANTED = {
 FOLDER = {"bee-queue": "beequeue"}
 
 
-def run(command, env=None):
-    out = subprocess.run(command, stdout=subprocess.PIPE, env=env, check=False, text=True).stdout
-    lines = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
+def run(command, env):
+    lines = sitting.run(command, env)
     return lines + server_cpu(lines)
 
 
@@ -85,23 +83,15 @@ def main():
         env.setdefault("N", "100000")
         env["AOF"] = "everysec"
         env.setdefault("ONLY", "throughput,latency,idle")
-    lines = []
-    for i in range(args.runs):
-        order = ["jobhost"] + peers
-        for name in order if i % 2 == 0 else reversed(order):
-            if sys.stderr.isatty():
-                print(f"run {i + 1}/{args.runs}: {name}", file=sys.stderr)
-            if name == "jobhost":
-                lines += run([os.path.join(HERE, "run.sh"), args.build, "--store", args.store], env)
-            else:
-                lines += run(["bash", os.path.join(args.peers, "run.sh"), FOLDER.get(name, name)], env)
+    ours = [os.path.join(HERE, "run.sh"), args.build, "--store", args.store]
+    lines = sitting.take_turns(args.runs, {
+        "jobhost": lambda: run(ours, env),
+        **{name: lambda name=name: run(["bash", os.path.join(args.peers, "run.sh"), FOLDER.get(name, name)], env) for name in peers}})
     if args.json:
-        with open(args.json, "w", encoding="utf-8") as f:
-            f.writelines(json.dumps(line) + "\n" for line in lines)
+        sitting.write(args.json, lines)
 
     def median(peer, metric):
-        values = [x["value"] for x in lines if x["peer"] == peer and x["metric"] == metric and counts(x)]
-        return statistics.median(values) if values else None
+        return sitting.median(lines, lambda x: x["peer"] == peer and x["metric"] == metric and counts(x))
 
     print("jobhost alone (medians):")
     for metric in dict.fromkeys(x["metric"] for x in lines if x["peer"] == "jobhost"):

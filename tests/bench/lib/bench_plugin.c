@@ -1,4 +1,4 @@
-/* The benchmark's plugin. bench.noop does nothing. bench.latency notes how long its job took from the submitter's clock (the payload is
+/* The benchmarks' plugin. bench.noop does nothing; bench.steps makes ten durable steps. bench.latency notes how long its job took from the submitter's clock (the payload is
  * CLOCK_MONOTONIC nanoseconds in decimal) into a file of int64 microseconds that the benchmark maps; option `samples` names it. */
 #define _POSIX_C_SOURCE 200809L
 #include <fcntl.h>
@@ -10,12 +10,7 @@
 #include <unistd.h>
 
 #include "jobhost_util.h"
-
-/* Shared with noop.c. */
-struct samples {
-    _Atomic uint64_t count;
-    int64_t us[];
-};
+#include "measure.h"
 
 struct bench {
     struct samples *samples;
@@ -77,13 +72,36 @@ static jh_status bench_latency(void *self, struct jh_call *c, const struct jh_jo
     return JH_OK;
 }
 
+static jh_status bench_steps(void *self, struct jh_call *c, const struct jh_job *job) {
+    (void)self;
+    (void)job;
+    for (int i = 0; i < 10; i++) {
+        char name[8] = {'s', (char)('0' + i)};
+        struct jh_bytes found;
+        if (c->host->step_get(c, name, &found) == 0) {
+            continue;
+        }
+        if (c->host->step_put(c, name, (struct jh_bytes){name + 1, 1}) < 0) {
+            return JH_CANCELLED;
+        }
+    }
+    return JH_OK;
+}
+
 static const struct jh_option bench_options[] = {
     {"samples", JH_OPT_STRING, 0, "", "file that latencies are written to"},
     {NULL, 0, 0, NULL, NULL},
 };
 static const struct jh_handler bench_handlers[] = {
-    {.name = "bench.noop", .summary = "nothing", .run = bench_noop},
-    {.name = "bench.latency", .summary = "notes its start latency", .run = bench_latency},
+    {.name = "bench.noop", .summary = "nothing", .run = bench_noop, .flags = JH_HANDLER_CONCURRENT},
+    {.name = "bench.latency",
+     .summary = "notes its start latency",
+     .run = bench_latency,
+     .flags = JH_HANDLER_CONCURRENT},
+    {.name = "bench.steps",
+     .summary = "ten durable steps",
+     .run = bench_steps,
+     .flags = JH_HANDLER_CONCURRENT},
 };
 JH_EXPORT const struct jh_plugin jobhost_plugin = {
     JH_PLUGIN_INIT,
@@ -91,7 +109,7 @@ JH_EXPORT const struct jh_plugin jobhost_plugin = {
     .version = "1.0.0",
     .options = bench_options,
     .handlers = bench_handlers,
-    .handler_count = 2,
+    .handler_count = 3,
     .create = bench_create,
     .destroy = bench_destroy,
 };
