@@ -45,6 +45,8 @@ enum cli_kind {
     CLI_DEDUP,
     CLI_DST,
     CLI_DAYS,
+    CLI_SCHEDULE,
+    CLI_VERDICT,
     CLI_SHELL,
     CLI_COMMAND,
 };
@@ -154,7 +156,15 @@ int cmd_dlq_show(struct cli *cli);
 int cmd_dlq_retry(struct cli *cli);
 int cmd_dlq_rm(struct cli *cli);
 int cmd_queues(struct cli *cli);
+int cmd_schedules(struct cli *cli);
+int cmd_schedules_backfill(struct cli *cli);
+int cmd_schedules_ledger(struct cli *cli);
+int cmd_schedules_pause(struct cli *cli);
 int cmd_schedules_preview(struct cli *cli);
+int cmd_schedules_put(struct cli *cli);
+int cmd_schedules_resume(struct cli *cli);
+int cmd_schedules_rm(struct cli *cli);
+int cmd_schedules_run(struct cli *cli);
 int cmd_pause(struct cli *cli);
 int cmd_resume(struct cli *cli);
 int cmd_plugins(struct cli *cli);

@@ -99,6 +99,15 @@ static const struct cli_option preview_options[] = {
     {0},
 };
 
+static const struct cli_option schedule_options[] = {
+    {"why", 0, "TEXT", "A reason, for whoever looks later.", CLI_ANY}, {0}};
+
+static const struct cli_option backfill_options[] = {
+    {"from", 0, "TIME", "The first time, such as 2026-11-21T10:00:00Z.", CLI_ANY},
+    {"to", 0, "TIME", "The last one; the present at most.", CLI_ANY},
+    {"why", 0, "TEXT", "A reason, for whoever looks later.", CLI_ANY},
+    {0}};
+
 static const struct cli_option submit_options[] = {
     {"payload", 'p', "JSON|@FILE|-", "The payload: JSON, a file that holds it, or standard input.",
      CLI_AT_FILE},
@@ -212,6 +221,13 @@ static const struct cli_option retry_options[] = {
 
 static const struct cli_option keys_options[] = {
     {"queue", 'q', "QUEUE", "Only this queue.", CLI_QUEUE},
+    PAGE_OPTIONS,
+    {0},
+};
+
+static const struct cli_option ledger_options[] = {
+    {"verdict", 0, "VERDICT", "Only rows with this one: fire, caught_up, skipped_overlap, ...",
+     CLI_VERDICT},
     PAGE_OPTIONS,
     {0},
 };
@@ -486,6 +502,81 @@ const struct cli_command cli_commands[] = {
      .args_max = 2,
      .takes = CLI_QUEUE,
      .run = cmd_keys_release},
+    {.name = "schedules",
+     .synopsis = "[NAME]",
+     .summary = "list schedules and when they come next, or show one",
+     .text = "`drifting` says that this host fires nothing of a schedule, because its file says "
+             "something else than what is stored; WHY tells more. What became of each time: "
+             "`jobhost schedules ledger NAME`.",
+     .options = page_options,
+     .args_max = 1,
+     .takes = CLI_SCHEDULE,
+     .run = cmd_schedules},
+    {.name = "schedules ledger",
+     .synopsis = "NAME [--verdict VERDICT] [-n N]",
+     .summary = "list what became of a schedule's times, newest first",
+     .options = ledger_options,
+     .args_min = 1,
+     .args_max = 1,
+     .takes = CLI_SCHEDULE,
+     .run = cmd_schedules_ledger},
+    {.name = "schedules run",
+     .synopsis = "NAME",
+     .summary = "start a schedule's job now",
+     .text = "Whatever runs, and of a paused schedule too. It is none of its times. Prints the "
+             "job's id.",
+     .options = schedule_options,
+     .args_min = 1,
+     .args_max = 1,
+     .takes = CLI_SCHEDULE,
+     .run = cmd_schedules_run},
+    {.name = "schedules pause",
+     .synopsis = "NAME --why TEXT",
+     .summary = "let a schedule's times pass",
+     .text = "Durable, and for all hosts.",
+     .options = schedule_options,
+     .args_min = 1,
+     .args_max = 1,
+     .takes = CLI_SCHEDULE,
+     .run = cmd_schedules_pause},
+    {.name = "schedules resume",
+     .synopsis = "NAME",
+     .summary = "go on with a schedule's next time",
+     .options = schedule_options,
+     .args_min = 1,
+     .args_max = 1,
+     .takes = CLI_SCHEDULE,
+     .run = cmd_schedules_resume},
+    {.name = "schedules backfill",
+     .synopsis = "NAME --from TIME --to TIME",
+     .summary = "make up for a schedule's times that have no job",
+     .text = "Each time once, however often it is asked for.",
+     .example = "jobhost schedules backfill NAME --from 2026-11-21T00:00:00Z --to "
+                "2026-11-22T00:00:00Z",
+     .options = backfill_options,
+     .args_min = 1,
+     .args_max = 1,
+     .takes = CLI_SCHEDULE,
+     .run = cmd_schedules_backfill},
+    {.name = "schedules put",
+     .synopsis = "NAME JSON|@FILE|-",
+     .summary = "store a schedule that is in no file",
+     .text = "With the keys of `schedules:` in the configuration.",
+     .example = "jobhost schedules put nightly '{\"cron\": \"@daily\", \"job\": "
+                "\"hello.say\"}'",
+     .options = none,
+     .args_min = 2,
+     .args_max = 2,
+     .takes = CLI_SCHEDULE,
+     .run = cmd_schedules_put},
+    {.name = "schedules rm",
+     .synopsis = "NAME",
+     .summary = "remove a schedule that is in no file",
+     .options = schedule_options,
+     .args_min = 1,
+     .args_max = 1,
+     .takes = CLI_SCHEDULE,
+     .run = cmd_schedules_rm},
     {.name = "schedules preview",
      .synopsis = "[NAME | --cron EXPRESSION] [--from TIME] [--until TIME] [-n N]",
      .summary = "print when schedules come next",

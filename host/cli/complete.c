@@ -230,6 +230,9 @@ static void complete_words(struct typing *t, const char *const *words, size_t co
     if (t->cli->command == NULL) {
         offer_command(t, words, before);
     } else {
+        if (before == 1 && help_has_group(words[0])) { // a command, and others behind it
+            offer_of_group(t, words[0]);
+        }
         offer_behind(t, words + used, before - used);
     }
 }

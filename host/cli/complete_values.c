@@ -21,6 +21,8 @@ static const struct {
     {CLI_DEDUP, "return reject replace debounce throttle"},
     {CLI_DST, "vixie skip both shift"},
     {CLI_DAYS, "or and"},
+    {CLI_VERDICT, "fire caught_up queued replace skipped_overlap skipped_gap skipped_paused "
+                  "dropped_window dropped_max dropped_catch_up refused"},
     {CLI_SHELL, "bash zsh fish"},
 };
 
@@ -46,6 +48,7 @@ static const struct {
     {CLI_JOB_SUCCEEDED, "/v1/jobs?limit=50&state=succeeded", NULL, "id", {"type"}},
     {CLI_QUEUE, "/v1/queues", NULL, "name", {NULL}},
     {CLI_PLUGIN, "/v1/plugins", NULL, "name", {"state"}},
+    {CLI_SCHEDULE, "/v1/schedules?limit=200", NULL, "name", {"state", "cron"}},
     {CLI_TYPE, "/v1/plugins", "handlers", "name", {"summary"}},
 };
 

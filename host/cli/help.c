@@ -73,7 +73,7 @@ void help_command(const struct cli_command *c, FILE *out) {
 }
 
 static void print_summary(const struct cli_command *c, FILE *out) {
-    (void)fprintf(out, "  %-18s %s\n", c->name, c->summary);
+    (void)fprintf(out, "  %-19s %s\n", c->name, c->summary);
 }
 
 void help_overview(FILE *out) {

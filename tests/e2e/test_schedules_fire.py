@@ -71,6 +71,7 @@ def reconfigure(host, schedules, reload=True):
     host.base = {**host.base, "schedules": schedules}
     host.configure(host.base)
     if reload:
+        host.close()  # a kept connection may be too old by now
         host.post("/v1/reload?wait=true")
 
 

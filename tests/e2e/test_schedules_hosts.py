@@ -1,0 +1,198 @@
+"""Several hosts fire the schedules of one Redis: each time once, whoever is stopped, killed, or comes with an older file."""
+import os
+import random
+import time
+
+import pytest
+
+from lib import build, redis as redis_lib
+from lib.clock import Clock
+from lib.fleet import LEASE_S, stop_for
+from lib.host import chaos
+from lib.procs import wait_until
+from lib.redis import Redis
+from test_schedules_fire import MINUTE, POLICIES, T0, hold, iso, missed, ms_of, reconfigure, rows, schedule, wait_rows
+
+pytestmark = pytest.mark.skipif(redis_lib.SERVER is None, reason="there is no redis-server")
+
+
+@pytest.fixture
+def redis(folder):
+    server = Redis(os.path.join(folder, "redis")).start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def clock(folder):
+    made = Clock.create(os.path.join(folder, "clock"), T0)
+    made.freeze()
+    made.set_wall(T0)
+    return made
+
+
+@pytest.fixture
+def make(redis, make_host, clock):
+    """make(schedules) is one more host with these."""
+    count = 0
+
+    def made(schedules, start=True):
+        nonlocal count
+        count += 1
+        config = {"plugins": chaos(workers=1, threads=4, grace="500ms"), "schedules": schedules,
+                  "store": {"url": f"unix:{redis.socket}", "ledger": {"rows": 100_000}}, "host": {"lease": f"{LEASE_S}s"}}
+        host = make_host(config, name=f"host{count}", env={"JOBHOST_TEST_CLOCK": clock.path})
+        host.base = config
+        if start:
+            host.start()
+        return host
+
+    yield made
+    clock.speed(1)  # a drain looks at the clock
+
+
+def wait_state(host, name, state):
+    wait_until(lambda: schedule(host, name).get("state") == state, build.PATIENCE_S, lambda: f"{name} is {state}: {schedule(host, name)}")
+
+
+def test_a_host_with_another_file_drifts_until_it_reloads(make, clock):
+    rule = {"cron": "* * * * *", "job": "chaos.echo", "overlap": "allow"}
+    old = {**rule, "cron": "*/2 * * * *"}
+    new_host, old_host = make({"s": rule, "only.new": rule}), None
+    wait_state(new_host, "s", "active")
+    old_host = make({"s": old})  # the last one that starts wins
+    wait_state(old_host, "s", "active")
+    wait_state(new_host, "s", "drifting")
+    assert "file" in schedule(new_host, "s")["why"]
+    wait_state(old_host, "only.new", "drifting")  # and is left alone
+    clock.advance(MINUTE)
+    wait_rows(new_host, "only.new", [("fire", 1, 1)])
+    clock.advance(MINUTE)
+    wait_rows(new_host, "s", [("fire", 2, 1)])
+    drift = [line for line in new_host.read_log().splitlines() if "schedule.drift " in line]
+    assert len(drift) == 1 and "name=s " in drift[0], drift
+    assert new_host.expect(409, "POST", "/v1/schedules/s/run", {}).error["code"] == "schedule_drifts"
+    new_host.post("/v1/reload?wait=true")
+    wait_state(new_host, "s", "active")
+    wait_state(old_host, "s", "drifting")
+    clock.advance(MINUTE)
+    wait_rows(new_host, "s", [("fire", 2, 1), ("fire", 3, 1)])
+    reconfigure(old_host, {"s": rule})
+    wait_state(old_host, "s", "active")
+    assert "schedule.drift_over name=s" in old_host.read_log() and schedule(new_host, "s")["state"] == "active"
+    reconfigure(new_host, {"s": rule})
+    wait_until(lambda: schedule(old_host, "only.new") == {}, build.PATIENCE_S, "what its file had and has no more is removed")
+
+
+def test_the_apis_schedules_are_everybodys(make, clock):
+    one, other = make({}), make({})
+    one.expect(201, "PUT", "/v1/schedules/s", {"cron": "* * * * *", "job": "chaos.echo", "overlap": "allow"})
+    wait_state(other, "s", "active")
+    one.kill()
+    clock.advance(MINUTE)
+    wait_rows(other, "s", [("fire", 1, 1)])
+    other.post("/v1/schedules/s/pause", {"why": "a look"})
+    one.start()
+    wait_state(one, "s", "paused")
+    clock.advance(2 * MINUTE + 30_000)
+    one.post("/v1/schedules/s/resume")
+    wait_state(other, "s", "active")
+    clock.advance(30_000)
+    wait_rows(other, "s", [("fire", 1, 1), ("skipped_paused", 2, 2), ("fire", 4, 1)])
+    other.expect(200, "DELETE", "/v1/schedules/s")
+    wait_until(lambda: "jobhost_schedules{state=\"active\"} 0\n" in one.expect(200, "GET", "/metrics").raw.decode(), build.PATIENCE_S, "the other one has heard")
+
+
+def test_an_outage_of_three_hosts_is_made_good_once_and_to_the_letter(make, clock):
+    schedules = {f"{c}.{o}": {"cron": "* * * * *", "job": "chaos.echo", "catch_up": c, "overlap": o, "catch_up_window": "10m", "catch_up_max": 4}
+                 for c, o in POLICIES}
+    hosts = [make(schedules) for _ in range(3)]
+    for name in schedules:
+        wait_state(hosts[0], name, "active")
+    hold(hosts[0])
+    for host in hosts:
+        host.kill()
+    clock.advance(30 * MINUTE + 30_000)
+    waits = [host.launch() for host in hosts]  # all at once
+    for host, said in zip(hosts, waits):
+        with said:
+            assert host._await_ready(said.fileno())
+    for c, o in POLICIES:
+        wait_rows(hosts[0], f"{c}.{o}", missed(c, o))
+    for _ in range(3):
+        for host in hosts:
+            host.post("/v1/reload?wait=true")
+    for c, o in POLICIES:
+        assert rows(hosts[1], f"{c}.{o}") == missed(c, o)
+    hosts[0].assert_sound()
+
+
+# ---- every time of many
+
+SCHEDULES = 100
+MINUTES = build.count(100, 12)
+
+
+def expand(host, name):
+    """{minute: [(verdict, job or None), ...]} of all rows."""
+    found = {}
+    for row in host.list(f"/v1/schedules/{name}/ledger"):
+        first, last = ms_of(row["nominal"]), ms_of(row.get("last", row["nominal"]))
+        assert (last - first) // MINUTE + 1 == row["times"], row
+        for at in range(first, last + 1, MINUTE):
+            found.setdefault((at - T0) // MINUTE, []).append((row["verdict"], row.get("job")))
+    return found
+
+
+def make_trouble(rng, steady, stopped, older, schedules, end, clock):
+    """Until the clock says `end`: one host stands still or dies, again and again; another comes with an older file for a while."""
+    begin = clock.wall_ms()
+    phases = [(1 / 4, {n: {**s, "payload": {"old": True}} for n, s in schedules.items()}), (2 / 3, schedules)]
+    while clock.wall_ms() < end:
+        if rng.random() < 0.5:
+            stop_for(stopped, rng.uniform(0.2, 2), workers=rng.random() < 0.5)
+        else:
+            stopped.kill()
+            time.sleep(rng.uniform(0, 1))  # nobody can say how long one is dead
+            while not stopped.start(ready=False):
+                stopped.reap()  # at sixty times the speed its first answer may come too late for it
+        if phases and clock.wall_ms() > begin + (end - begin) * phases[0][0]:
+            reconfigure(older, phases.pop(0)[1])
+            if not phases:
+                reconfigure(steady, schedules)
+
+
+def test_every_time_has_one_row_and_one_job(make, clock):
+    rng = random.Random(build.seed())
+    schedules = {f"all{i}": {"cron": "* * * * *", "job": "chaos.echo", "overlap": "allow", "catch_up": "all", "catch_up_window": "24h", "catch_up_max": 10_000}
+                 for i in range(SCHEDULES - 10)}
+    schedules |= {f"latest{i}": {"cron": "* * * * *", "job": "chaos.echo", "overlap": "skip", "catch_up_window": "24h"} for i in range(10)}
+    hosts = [make(schedules) for _ in range(3)]
+    for name in schedules:
+        wait_state(hosts[0], name, "active")
+    end = T0 + MINUTES * MINUTE + 30_000
+    clock.speed(60)
+    make_trouble(rng, *hosts, schedules, end, clock)
+    clock.freeze()
+    last = (clock.wall_ms() - T0) // MINUTE
+    for host in hosts:
+        reconfigure(host, schedules)
+    wanted = set(range(1, last + 1))
+    jobs, times = [], 0
+    for name in schedules:
+        wait_until(lambda: set(expand(hosts[0], name)) >= wanted, build.PATIENCE_S, lambda: f"{name}: {wanted - set(expand(hosts[0], name))} are missing")
+        found = expand(hosts[0], name)
+        assert set(found) == wanted and all(len(rows_of) == 1 for rows_of in found.values()), (name, found)
+        made = [job for ((_, job),) in found.values() if job is not None]
+        if name.startswith("all"):
+            assert len(made) == last, (name, found)
+        jobs += made
+        times += len(found)
+    assert len(set(jobs)) == len(jobs) and times == SCHEDULES * last
+    clock.speed(1)
+    hosts[0].wait_idle(seconds=build.PATIENCE_S * 4)
+    of_schedules = [j for j in hosts[0].list() if "schedule" in j]
+    assert sorted(j["id"] for j in of_schedules) == sorted(jobs)
+    assert len({(j["schedule"], j["nominal"]) for j in of_schedules}) == len(jobs)
+    hosts[0].assert_sound()
+    print(f"{times} times, {len(jobs)} jobs, until {iso(clock.wall_ms())}")
