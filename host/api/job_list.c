@@ -15,15 +15,6 @@ static int bad(struct problem *ret, const char *field, const char *message) {
     return -EINVAL;
 }
 
-static int class_from_name(const char *name) {
-    for (int i = JH_E_NONE + 1; i <= JH_E_UNKNOWN; i++) {
-        if (strcmp(outcome_class_rows[i].name, name) == 0) {
-            return i;
-        }
-    }
-    return -1;
-}
-
 static const struct {
     const char *name;
     size_t offset; // of a string member
@@ -46,11 +37,12 @@ static int set_other(struct store_filter *f, const char *name, const char *value
                                    "dead, cancelled, duplicate");
     }
     if (strcmp(name, "class") == 0) {
-        f->error_cls = class_from_name(value);
-        return f->error_cls >= 0 ? 0
-                                 : bad(ret, name,
-                                       "class is one of input, auth, network, rate, upstream, "
-                                       "timeout, resource, bug, permanent, unknown");
+        f->error_cls = outcome_class_from_name(value);
+        return f->error_cls > JH_E_NONE
+                   ? 0
+                   : bad(ret, name,
+                         "class is one of input, auth, network, rate, upstream, "
+                         "timeout, resource, bug, permanent, unknown");
     }
     if (strcmp(name, "park") == 0) {
         int park = park_reason_from_name(value);

@@ -138,6 +138,15 @@ struct config_queue {
     int64_t weight; /* share among queues: 1..100                  */
 };
 
+struct config_retry_class {    /* of a policy; what is 0 or NULL is as the policy has it */
+    struct config_entry entry; /* name = the class, "network"                */
+    int32_t max;
+    const char *backoff;
+    int64_t base_ms, cap_ms;
+    double factor;
+    const char *expression;
+};
+
 struct config_job { /* per job type */
     struct config_entry entry;
     const char *queue;
@@ -146,6 +155,8 @@ struct config_job { /* per job type */
     int64_t deadline_ms; /* 24 h; for the whole job incl. parking       */
     int64_t expires_ms;  /* 0 = never                                   */
     struct retry_policy retry;
+    struct config_retry_class *retry_classes; /* `retry.rules` has them, too */
+    size_t retry_class_count;
     int64_t stall_ms; /* 0 = off                                     */
     enum skew_policy state_policy;
     const char *labels;

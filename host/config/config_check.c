@@ -9,6 +9,7 @@
 #include "base/nearest.h"
 #include "base/rfc3339.h"
 #include "config/config_forms.h"
+#include "core/outcome.h"
 
 static struct config_place place_of(const struct config_binding *b,
                                     const struct config_subject *s) {
@@ -177,26 +178,45 @@ static void check_plugin(struct config_binding *b, const struct config_plugin *p
     }
 }
 
-static void check_retry(struct config_binding *b, const struct config_job *job) {
-    const struct retry_policy *r = &job->retry;
+// A back-off, of a policy or of a class in it: `where` is its path under the job. The slots tell where it stands in the file.
+static void check_backoff(struct config_binding *b, const struct config_job *job, const char *where,
+                          const struct retry_policy *r, const void *expression_slot,
+                          const void *base_slot) {
+    char key[96];
     struct err e = {0};
     double ms;
+    (void)snprintf(key, sizeof key, "%s.expression", where);
+    struct config_subject expression = {&job->entry, "jobs", key, expression_slot};
+    if (r->backoff == BACKOFF_EXPRESSION && r->expression == NULL) {
+        config_check_error(b, &expression, "missing_key",
+                           "backoff: expression needs one, such as \"pow(2, retried) * 1000\"");
+    } else if (r->backoff != BACKOFF_EXPRESSION && r->expression != NULL) {
+        config_check_error(b, &expression, "contradiction",
+                           "is used with backoff: expression only");
+    } else if (r->expression != NULL && retry_expression_eval(r->expression, 1, &ms, &e) < 0) {
+        config_check_error(b, &expression, "bad_value", "%s", e.msg);
+    }
+    if (r->base_ms > r->cap_ms) {
+        (void)snprintf(key, sizeof key, "%s.base", where);
+        const struct config_subject base = {&job->entry, "jobs", key, base_slot};
+        config_check_error(b, &base, "contradiction", "is longer than cap");
+    }
+}
+
+static void check_retry(struct config_binding *b, const struct config_job *job) {
     if (job->entry.broken) {
         return;
     }
-    if (r->backoff == BACKOFF_EXPRESSION && r->expression == NULL) {
-        COMPLAIN(b, &job->entry, "jobs", "retry.expression", &job->retry.expression, "missing_key",
-                 "backoff: expression needs one, such as \"pow(2, retried) * 1000\"");
-    } else if (r->backoff != BACKOFF_EXPRESSION && r->expression != NULL) {
-        COMPLAIN(b, &job->entry, "jobs", "retry.expression", &job->retry.expression,
-                 "contradiction", "is used with backoff: expression only");
-    } else if (r->expression != NULL && retry_expression_eval(r->expression, 1, &ms, &e) < 0) {
-        COMPLAIN(b, &job->entry, "jobs", "retry.expression", &job->retry.expression, "bad_value",
-                 "%s", e.msg);
-    }
-    if (r->base_ms > r->cap_ms) {
-        COMPLAIN(b, &job->entry, "jobs", "retry.base", &job->retry.base_ms, "contradiction",
-                 "is longer than cap");
+    check_backoff(b, job, "retry", &job->retry, &job->retry.expression, &job->retry.base_ms);
+    for (size_t i = 0; i < job->retry_class_count; i++) {
+        const struct config_retry_class *c = &job->retry_classes[i];
+        struct retry_policy r = retry_of_class(&job->retry, outcome_class_from_name(c->entry.name));
+        char where[64];
+        if (c->expression == NULL && r.backoff != BACKOFF_EXPRESSION) {
+            r.expression = NULL; // the policy's own, which this class does not use
+        }
+        (void)snprintf(where, sizeof where, "retry.classes.%s", c->entry.name);
+        check_backoff(b, job, where, &r, &c->expression, &c->base_ms);
     }
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "config/config_forms.h"
+#include "core/outcome.h"
 
 static const char *dir_of(const struct config_binding *b, const char *file) {
     for (size_t i = 0; i < b->sources->count; i++) {
@@ -182,6 +183,49 @@ static void resolve_all(struct config_binding *b, struct config *c) {
     }
 }
 
+static enum backoff_kind backoff_named(const char *word) {
+    static const char *const words[] = {[BACKOFF_EXPONENTIAL] = "exponential",
+                                        [BACKOFF_FIXED] = "fixed",
+                                        [BACKOFF_EXPRESSION] = "expression"};
+    for (int i = 0; word != NULL && i <= BACKOFF_EXPRESSION; i++) {
+        if (strcmp(word, words[i]) == 0) {
+            return (enum backoff_kind)i;
+        }
+    }
+    return BACKOFF_EXPONENTIAL;
+}
+
+static bool fill_retry_rules(struct config_binding *b, struct config_job *job) {
+    if (job->retry_class_count == 0) {
+        return true;
+    }
+    struct retry_rule *rules = arena_zalloc(&b->priv->arena, RETRY_CLASSES * sizeof *rules);
+    for (size_t i = 0; rules != NULL && i < job->retry_class_count; i++) {
+        const struct config_retry_class *c = &job->retry_classes[i];
+        int cls = c->entry.name == NULL ? -1 : outcome_class_from_name(c->entry.name);
+        if (cls >= 0) { // else its copy failed
+            rules[cls] = (struct retry_rule){.max = c->max,
+                                             .base_ms = c->base_ms,
+                                             .factor = c->factor,
+                                             .cap_ms = c->cap_ms,
+                                             .expression = c->expression,
+                                             .has_backoff = c->backoff != NULL,
+                                             .backoff = backoff_named(c->backoff)};
+        }
+    }
+    job->retry.rules = rules;
+    return rules != NULL;
+}
+
+static void fill_jobs(struct config_binding *b, struct config *c) {
+    for (size_t i = 0; i < c->job_count; i++) {
+        if (!fill_retry_rules(b, &c->jobs[i])) {
+            report(b, "jobs", "out_of_memory", "out of memory");
+            return;
+        }
+    }
+}
+
 static void fill_limits(struct config *c) {
     for (size_t i = 0; i < c->limit_count; i++) {
         if (c->limits[i].per_ms == 0) {
@@ -197,6 +241,7 @@ void config_fill_defaults(struct config_binding *b, struct config *c,
     fill_plugins(b, c, options);
     fill_breakers(c);
     fill_limits(c);
+    fill_jobs(b, c);
     split_routes(b, c);
     resolve_all(b, c);
 }

@@ -87,9 +87,10 @@ static void add_rows(struct buf *out, const struct config_table *table, const ch
         add_default(out, f);
         buf_printf(out, " | %s%s |\n", f->doc,
                    (f->flags & FIELD_RESTART) != 0 ? " *Needs a restart.*" : "");
-        if (f->table != NULL && f->kind == CONFIG_LIST) {
-            char deeper[100];
-            (void)snprintf(deeper, sizeof(deeper), "%s[].", key);
+        if (f->table != NULL) {
+            char deeper[112];
+            (void)snprintf(deeper, sizeof(deeper), "%s%s.", key,
+                           f->kind == CONFIG_LIST ? "[]" : ".NAME");
             add_rows(out, f->table, deeper);
         }
     }

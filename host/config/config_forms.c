@@ -12,6 +12,7 @@
 #include "base/rfc3339.h"
 #include "core/cron.h"
 #include "core/job.h"
+#include "core/outcome.h"
 #include "core/share.h"
 
 #define DIGITS  "0123456789"
@@ -51,6 +52,18 @@ static int check_name(const char *text, struct err *e) {
     return 0;
 }
 const struct config_form form_name = {"a name", "^[A-Za-z][A-Za-z0-9_.-]{0,63}$", check_name};
+
+static int check_failure_class(const char *text, struct err *e) {
+    int cls = outcome_class_from_name(text);
+    return cls >= 0 && outcome_class_backs_off(cls)
+               ? 0
+               : err_set(e, -EINVAL,
+                         "classes whose failures are tried again are auth, network, upstream, "
+                         "timeout, resource, bug, unknown");
+}
+const struct config_form form_failure_class = {
+    "a class of failures", "^(auth|network|upstream|timeout|resource|bug|unknown)$",
+    check_failure_class};
 
 static int check_plugin_name(const char *text, struct err *e) {
     size_t len = strlen(text);

@@ -8,6 +8,7 @@
 extern const struct config_form form_name; /* of schedules, hooks, limits, notify rules, views */
 extern const struct config_form form_plugin_name;
 extern const struct config_form form_queue, form_job_type;
+extern const struct config_form form_failure_class; /* one whose failures are tried again */
 extern const struct config_form
     form_address; /* 127.0.0.1:8080, [::1]:8080, localhost:8080, unix:PATH */
 extern const struct config_form form_proxy;     /* 10.0.0.1, 10.0.0.0/8, unix */

@@ -384,6 +384,26 @@ static const struct config_field queue_rows[] = {
 const struct config_table config_queue_table = {
     .what = "a queue", FIELDS(queue_rows), .size = sizeof(struct config_queue), .entry = true};
 
+static const struct config_field retry_class_rows[] = {
+    {"max", CONFIG_INT32, 0, AT(config_retry_class, max), .default_words = "as of all", .min = 1,
+     .max = JOB_MAX_MAX, .doc = "A failure of this class is the last one after so many attempts."},
+    {"backoff", CONFIG_WORD, 0, AT(config_retry_class, backoff), .default_words = "as of all",
+     .words = BACKOFF_WORDS, .doc = "How the waits grow after a failure of this class."},
+    {"base", CONFIG_DURATION, 0, AT(config_retry_class, base_ms), .default_words = "as of all",
+     .min = 1, .max = 30 * DAY, .doc = "The first wait."},
+    {"factor", CONFIG_NUMBER, 0, AT(config_retry_class, factor), .default_words = "as of all",
+     .min = 1, .max = 100, .doc = "Each wait is this much longer than the one before."},
+    {"cap", CONFIG_DURATION, 0, AT(config_retry_class, cap_ms), .default_words = "as of all",
+     .min = 1, .max = 30 * DAY, .doc = "The longest wait."},
+    {"expression", CONFIG_STRING, 0, AT(config_retry_class, expression), .max = JOB_RETRY_MAX,
+     .default_words = "as of all",
+     .doc = "With `backoff: expression`: milliseconds as a formula of `retried`."},
+};
+static const struct config_table retry_class_table = {.what = "a class of failures",
+                                                      FIELDS(retry_class_rows),
+                                                      .size = sizeof(struct config_retry_class),
+                                                      .entry = true};
+
 static const struct config_field retry_rows[] = {
     {"max", CONFIG_INT32, 0, AT(config_job, retry.max), .fallback = "3", .min = 1,
      .max = JOB_MAX_MAX, .doc = "Executions, the first included."},
@@ -399,6 +419,10 @@ static const struct config_field retry_rows[] = {
      .doc = "Spreads each wait by this part of it, up and down: `0.2` or `20%`."},
     {"expression", CONFIG_STRING, 0, AT(config_job, retry.expression), .max = JOB_RETRY_MAX,
      .doc = "With `backoff: expression`: milliseconds as a formula of `retried`."},
+    {"classes", CONFIG_NAMED, 0, MANY(config_job, retry_classes, retry_class_count),
+     .max = RETRY_CLASSES, .form = &form_failure_class, .table = &retry_class_table,
+     .doc = "What failures of a class do otherwise: `auth`, `network`, `upstream`, `timeout`, "
+            "`resource`, `bug` or `unknown`."},
 };
 static const struct config_table retry_table = {.what = "a retry policy", FIELDS(retry_rows)};
 

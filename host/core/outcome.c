@@ -1,5 +1,9 @@
 #include "core/outcome.h"
 
+#include <string.h>
+
+_Static_assert((int)RETRY_CLASSES == JH_E_UNKNOWN + 1, "a rule for each class");
+
 const struct outcome_class outcome_class_rows[JH_E_UNKNOWN + 1] = {
     [JH_E_NONE] = {"none", JH_RETRY, ATTEMPT_USED},
     [JH_E_INPUT] = {"input", JH_FAIL, ATTEMPT_USED},
@@ -20,6 +24,19 @@ static jh_class known_class(jh_class cls) {
 
 const struct outcome_class *outcome_class(jh_class cls) {
     return &outcome_class_rows[known_class(cls)];
+}
+
+int outcome_class_from_name(const char *name) {
+    for (int i = 0; i <= JH_E_UNKNOWN; i++) {
+        if (strcmp(outcome_class_rows[i].name, name) == 0) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+bool outcome_class_backs_off(jh_class cls) {
+    return cls != JH_E_NONE && outcome_class(cls)->status == JH_RETRY;
 }
 
 jh_status outcome_status(jh_class cls) {
@@ -177,23 +194,24 @@ static int32_t count_failure(struct job_counters *c, enum attempt_use use) {
 }
 
 static void decide_failure(struct outcome *o, const struct reading *reading,
-                           const struct attempt_report *r, const struct retry_policy *policy,
+                           const struct attempt_report *r, const struct retry_policy *all,
                            int64_t deadline_ms, uint64_t seed, int64_t now_ms) {
     const struct outcome_class *row = outcome_class(o->cls);
+    const struct retry_policy policy = retry_of_class(all, o->cls);
     int32_t n = count_failure(&o->after, row->use);
     if (row->status == JH_FAIL || reading->for_good) {
         die(o, o->cls, reading->code);
         return;
     }
-    if (o->after.crashes >= policy->crashes && row->use == ATTEMPT_CRASH) {
+    if (o->after.crashes >= policy.crashes && row->use == ATTEMPT_CRASH) {
         die(o, o->cls, "quarantined");
         return;
     }
-    if (o->after.attempts >= policy->max) {
+    if (o->after.attempts >= policy.max) {
         die(o, o->cls, "attempts_exhausted");
         return;
     }
-    int64_t delay_ms = retry_delay_ms(policy, n, seed, r->retry_after_ms);
+    int64_t delay_ms = retry_delay_ms(&policy, n, seed, r->retry_after_ms);
     if (row->status == JH_YIELD) {
         if (count_yield(o)) { // the other side has said how long: no back-off on top of that
             bool sooner = r->retry_after_ms > 0 && r->retry_after_ms < delay_ms;

@@ -31,6 +31,10 @@ extern const struct outcome_class outcome_class_rows[JH_E_UNKNOWN + 1];
 
 /* Unknown values are JH_E_BUG's row. */
 const struct outcome_class *outcome_class(jh_class cls);
+/* The class of that name, or -1. */
+int outcome_class_from_name(const char *name);
+/* May its failures be tried again, after a back-off? */
+bool outcome_class_backs_off(jh_class cls);
 
 /* How an attempt ended, as the supervisor saw it. */
 enum attempt_end {

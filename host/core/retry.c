@@ -17,6 +17,22 @@ const struct retry_policy retry_default = {
     .jitter = 0.2,
 };
 
+struct retry_policy retry_of_class(const struct retry_policy *p, int32_t cls) {
+    struct retry_policy ret = *p;
+    ret.rules = NULL;
+    if (p->rules == NULL || cls < 0 || cls >= RETRY_CLASSES) {
+        return ret;
+    }
+    const struct retry_rule *rule = &p->rules[cls];
+    ret.max = rule->max == 0 ? p->max : rule->max;
+    ret.backoff = rule->has_backoff ? rule->backoff : p->backoff;
+    ret.base_ms = rule->base_ms == 0 ? p->base_ms : rule->base_ms;
+    ret.factor = rule->factor == 0 ? p->factor : rule->factor;
+    ret.cap_ms = rule->cap_ms == 0 ? p->cap_ms : rule->cap_ms;
+    ret.expression = rule->expression == NULL ? p->expression : rule->expression;
+    return ret;
+}
+
 // A number in [-1, 1) that depends on nothing but (seed, n).
 static double spread(uint64_t seed, int32_t n) {
     uint64_t z = seed + (uint64_t)(uint32_t)n * UINT64_C(0x9e3779b97f4a7c15);

@@ -9,11 +9,25 @@
 #ifndef JOBHOST_CORE_RETRY_H
 #define JOBHOST_CORE_RETRY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
 
 enum backoff_kind { BACKOFF_EXPONENTIAL, BACKOFF_FIXED, BACKOFF_EXPRESSION };
+
+/* What failures of one class do otherwise. What is not said (0, false, NULL) is as the policy has it. */
+struct retry_rule {
+    int32_t max;
+    bool has_backoff;
+    enum backoff_kind backoff;
+    int64_t base_ms;
+    double factor;
+    int64_t cap_ms;
+    const char *expression; /* borrowed */
+};
+
+enum { RETRY_CLASSES = 11 }; /* classes of failures: values of jh_class */
 
 struct retry_policy {
     int32_t max;     /* executions, the first included; >= 1 */
@@ -24,7 +38,12 @@ struct retry_policy {
     int64_t cap_ms;
     double jitter;
     const char *expression; /* BACKOFF_EXPRESSION: borrowed; else NULL */
+    const struct retry_rule
+        *rules; /* RETRY_CLASSES of them, borrowed; NULL = all failures are alike */
 };
+
+/* The policy for failures of that class (a jh_class), which has no rules any more. */
+struct retry_policy retry_of_class(const struct retry_policy *p, int32_t cls);
 
 /* Longest retry expression, in characters. */
 #define RETRY_EXPRESSION_MAX 256

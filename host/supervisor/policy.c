@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/rfc3339.h"
+#include "core/outcome.h"
 
 static const char *const policy_backoffs[] = {
     [BACKOFF_EXPONENTIAL] = "exponential",
@@ -65,59 +66,135 @@ static int policy_expression(const cJSON *item, struct retry_policy *p, struct e
     return retry_expression_eval(item->valuestring, 1, &ms, e);
 }
 
+static int policy_max(const cJSON *item, struct retry_policy *p, struct err *e) {
+    double max = 0;
+    int r = policy_number(item, 1, JOB_MAX_MAX, &max, e);
+    p->max = r == 0 ? (int32_t)max : p->max;
+    return r;
+}
+
 static const struct {
     const char *key;
     int (*take)(const cJSON *item, struct retry_policy *p, struct err *e);
+    bool of_all, of_class;
 } policy_keys[] = {
-    {"backoff", policy_backoff}, {"base", policy_base},     {"cap", policy_cap},
-    {"factor", policy_factor},   {"jitter", policy_jitter}, {"expression", policy_expression},
+    {"backoff", policy_backoff, true, true},
+    {"base", policy_base, true, true},
+    {"cap", policy_cap, true, true},
+    {"factor", policy_factor, true, true},
+    {"expression", policy_expression, true, true},
+    {"jitter", policy_jitter, true, false},
+    {"max", policy_max, false, true},
 };
 
-static int policy_key(const cJSON *item, struct retry_policy *p, struct err *e) {
+static int policy_key(const cJSON *item, bool of_class, struct retry_policy *p, struct err *e) {
     for (size_t i = 0; i < ARRAY_LEN(policy_keys); i++) {
-        if (strcmp(policy_keys[i].key, item->string) == 0) {
+        if (strcmp(policy_keys[i].key, item->string) == 0 &&
+            (of_class ? policy_keys[i].of_class : policy_keys[i].of_all)) {
             return policy_keys[i].take(item, p, e);
         }
     }
-    return err_set(
-        e, -EINVAL,
-        "retry.%.40s: unknown key; known are backoff, base, cap, factor, jitter, expression",
-        item->string);
+    return err_set(e, -EINVAL, "retry.%s%.40s: unknown key; known are %s",
+                   of_class ? "classes: " : "", item->string,
+                   of_class ? "max, backoff, base, cap, factor, expression"
+                            : "backoff, base, cap, factor, jitter, expression, classes");
 }
 
-/* The expression points into the parsed tree, which the caller frees. */
-static int policy_apply(const char *json, struct retry_policy *p, cJSON **ret_tree, struct err *e) {
-    *ret_tree = cJSON_Parse(json);
-    if (!cJSON_IsObject(*ret_tree)) {
-        return err_set(e, -EINVAL, "retry must be a JSON object");
+static int policy_rule(const cJSON *item, struct retry_rule *rule, struct err *e) {
+    struct retry_policy p = {.max = 0};
+    const cJSON *key;
+    int cls = outcome_class_from_name(item->string);
+    if (cls < 0 || !outcome_class_backs_off(cls) || !cJSON_IsObject(item)) {
+        return err_set(
+            e, -EINVAL,
+            "retry.classes.%.40s must be an object under one of auth, network, upstream, "
+            "timeout, resource, bug, unknown",
+            item->string);
     }
-    const cJSON *item;
-    cJSON_ArrayForEach(item, *ret_tree) {
-        int r = policy_key(item, p, e);
+    cJSON_ArrayForEach(key, item) {
+        int r = policy_key(key, true, &p, e);
         if (r != 0) {
             return r;
         }
     }
-    if (p->backoff == BACKOFF_EXPRESSION && p->expression == NULL) {
-        return err_set(e, -EINVAL, "retry.backoff is expression, but there is no retry.expression");
-    }
+    bool has_backoff = cJSON_HasObjectItem(item, "backoff") || p.expression != NULL;
+    *rule = (struct retry_rule){.max = p.max,
+                                .base_ms = p.base_ms,
+                                .factor = p.factor,
+                                .cap_ms = p.cap_ms,
+                                .expression = p.expression,
+                                .has_backoff = has_backoff,
+                                .backoff = p.backoff};
     return 0;
 }
 
+static int policy_classes(const cJSON *classes, struct policy *p, struct err *e) {
+    const cJSON *item;
+    if (!cJSON_IsObject(classes)) {
+        return err_set(e, -EINVAL, "retry.classes must be an object");
+    }
+    cJSON_ArrayForEach(item, classes) {
+        struct retry_rule rule;
+        int r = policy_rule(item, &rule, e);
+        if (r != 0) {
+            return r;
+        }
+        p->rules[outcome_class_from_name(item->string)] = rule;
+    }
+    p->retry.rules = p->rules;
+    return 0;
+}
+
+static bool lacks_expression(const struct retry_policy *p) {
+    return p->backoff == BACKOFF_EXPRESSION && p->expression == NULL;
+}
+
+/* On top of what is there. Expressions point into the parsed tree, which goes with the policy. */
+static int policy_apply(const char *json, struct policy *p, struct err *e) {
+    const cJSON *item;
+    p->tree = cJSON_Parse(json);
+    if (!cJSON_IsObject(p->tree)) {
+        return err_set(e, -EINVAL, "retry must be a JSON object");
+    }
+    cJSON_ArrayForEach(item, p->tree) {
+        bool classes = strcmp(item->string, "classes") == 0;
+        int r = classes ? policy_classes(item, p, e) : policy_key(item, false, &p->retry, e);
+        if (r != 0) {
+            return r;
+        }
+    }
+    bool lacks = lacks_expression(&p->retry);
+    for (int32_t cls = 0; cls < RETRY_CLASSES; cls++) {
+        const struct retry_policy of = retry_of_class(&p->retry, cls);
+        lacks = lacks || lacks_expression(&of);
+    }
+    return lacks ? err_set(e, -EINVAL,
+                           "retry.backoff is expression, but there is no retry.expression")
+                 : 0;
+}
+
+static void policy_of_type(const struct retry_policy *type, struct policy *ret) {
+    memset(ret, 0, sizeof *ret);
+    ret->retry = *type;
+    if (type->rules != NULL) {
+        memcpy(ret->rules, type->rules, sizeof ret->rules);
+    }
+}
+
 int policy_check(const char *retry_json, struct err *e) {
-    struct retry_policy p = retry_default;
-    cJSON *tree;
-    int r = policy_apply(retry_json, &p, &tree, e);
-    cJSON_Delete(tree);
+    struct policy p;
+    policy_of_type(&retry_default, &p);
+    int r = policy_apply(retry_json, &p, e);
+    policy_finish(&p);
     return r;
 }
 
 void policy_of(const struct config_job *type, const struct job_spec *spec, struct policy *ret) {
-    ret->retry = type->retry;
-    ret->tree = NULL;
-    if (spec->retry != NULL && policy_apply(spec->retry, &ret->retry, &ret->tree, NULL) != 0) {
-        ret->retry =
-            type->retry; // accepted by an older version's rules: the type's policy stands in
+    policy_of_type(&type->retry, ret);
+    if (spec->retry != NULL && policy_apply(spec->retry, ret, NULL) != 0) {
+        // accepted by an older version's rules: the type's policy stands in
+        policy_finish(ret);
+        policy_of_type(&type->retry, ret);
     }
     if (spec->max_attempts > 0) {
         ret->retry.max = spec->max_attempts;

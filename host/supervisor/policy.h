@@ -1,6 +1,7 @@
 /* A job's own retry policy, as submitted: JSON
  * {"backoff":"exponential","base":"10s","factor":2,"cap":"1h","jitter":0.2} or
- * {"expression":"pow(2, retried) * 1000"}; what it leaves out comes from the type's. */
+ * {"expression":"pow(2, retried) * 1000"}, and "classes": {"network": {"max":5,"base":"1m"}} for what
+ * failures of a class do otherwise; what it leaves out comes from the type's. */
 #ifndef JOBHOST_SUPERVISOR_POLICY_H
 #define JOBHOST_SUPERVISOR_POLICY_H
 
@@ -11,8 +12,9 @@
 
 struct cJSON;
 struct policy {
-    struct retry_policy retry;
-    struct cJSON *tree; /* holds the expression; private */
+    struct retry_policy retry; /* borrows from here: it stays where it is */
+    struct retry_rule rules[RETRY_CLASSES];
+    struct cJSON *tree; /* holds the expressions; private */
 };
 
 /* The policy that is in force for this job. */

@@ -104,7 +104,9 @@ static void check_table(struct level *level, const struct config_table *table) {
             go_deeper(level, f, "", "");
         } else if (f->kind == CONFIG_NAMED) {
             char opening[64], suffix[64];
-            const char *name = f->words == NULL ? "n" : f->words[0];
+            const char *name = f->words != NULL                                   ? f->words[0]
+                               : f->form != NULL && f->form->check("n", NULL) < 0 ? "unknown"
+                                                                                  : "n";
             (void)snprintf(opening, sizeof(opening), "{%s: ", name);
             (void)snprintf(suffix, sizeof(suffix), ".%s", name);
             go_deeper(level, f, opening, suffix);

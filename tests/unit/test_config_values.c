@@ -2,6 +2,7 @@
 
 #include "config_test.h"
 #include "expect.h"
+#include "jobhost_plugin.h"
 
 #include "config/config_bind.h"
 
@@ -274,7 +275,8 @@ static const char everything[] =
     "jobs:\n"
     "  a.b: {queue: q, priority: low, labels: [x, y], retry: {max: 7, backoff: fixed, factor: 1.5, "
     "jitter: 5%}}\n"
-    "  a.c: {retry: {backoff: expression, expression: 'pow(2, retried)'}}\n"
+    "  a.c: {retry: {backoff: expression, expression: 'pow(2, retried)', classes: {auth: {max: 1}, "
+    "network: {backoff: fixed, base: 1m}}}}\n"
     "limits: {l: {rate: 10/m, learn: [A, B]}, m: {rate: 5}}\n"
     "schedules: {s: {cron: '@daily', job: a.b, payload: {x: [1, 2.5, 010, on, true, null, ~, "
     "'true', 1., 1e, -, {k: }, \"q\\\"\", -3e2]}}}\n"
@@ -321,7 +323,15 @@ static void test_slots(void) {
     EXPECT_EQ_INT(BACKOFF_FIXED, job->retry.backoff);
     EXPECT_TRUE(job->retry.factor > 1.49 && job->retry.factor < 1.51);
     EXPECT_TRUE(job->retry.jitter > 0.049 && job->retry.jitter < 0.051);
+    EXPECT_TRUE(job->retry.rules == NULL);
     EXPECT_EQ_INT(BACKOFF_EXPRESSION, config_job(c, "a.c")->retry.backoff);
+    struct retry_policy of = retry_of_class(&config_job(c, "a.c")->retry, JH_E_AUTH);
+    EXPECT_EQ_INT(1, of.max);
+    EXPECT_EQ_INT(BACKOFF_EXPRESSION, of.backoff);
+    of = retry_of_class(&config_job(c, "a.c")->retry, JH_E_NETWORK);
+    EXPECT_EQ_INT(3, of.max);
+    EXPECT_EQ_INT(BACKOFF_FIXED, of.backoff);
+    EXPECT_EQ_INT(60000, of.base_ms);
     EXPECT_EQ_INT(10, c->limits[0].rate);
     EXPECT_EQ_INT(60000, c->limits[0].per_ms);
     EXPECT_EQ_UINT(2, c->limits[0].learn_count);

@@ -148,6 +148,31 @@ static void test_delays(void) {
     EXPECT_TRUE(decide(&r, &c).run_at_ms > NOW);
 }
 
+static void test_classes(void) {
+    static const struct retry_rule rules[RETRY_CLASSES] = {
+        [JH_E_AUTH] = {.max = 1},
+        [JH_E_NETWORK] = {.max = 5, .has_backoff = true, .backoff = BACKOFF_FIXED, .base_ms = 7000},
+        [JH_E_TIMEOUT] = {.cap_ms = 1500}};
+    struct retry_policy with = policy;
+    with.rules = rules;
+    struct job_counters c = {.attempts = 3};
+    struct attempt_report r = returned(JH_RETRY, JH_E_NETWORK);
+    struct outcome o = outcome_decide(&r, &c, &with, 0, SEED, NOW);
+    EXPECT_EQ_INT(JOB_EV_RETRY, o.event); // although the others would be exhausted
+    EXPECT_EQ_INT(NOW + 7000, o.run_at_ms);
+    c.attempts = 4;
+    EXPECT_EQ_INT(JOB_EV_DIE, outcome_decide(&r, &c, &with, 0, SEED, NOW).event);
+    r = returned(JH_RETRY, JH_E_AUTH);
+    o = outcome_decide(&r, &fresh, &with, 0, SEED, NOW);
+    EXPECT_EQ_INT(JOB_EV_DIE, o.event);
+    EXPECT_EQ_STR("attempts_exhausted", o.code);
+    c.attempts = 1;
+    r = returned(JH_RETRY, JH_E_TIMEOUT);
+    EXPECT_EQ_INT(NOW + 1500, outcome_decide(&r, &c, &with, 0, SEED, NOW).run_at_ms);
+    r = returned(JH_RETRY, JH_E_UPSTREAM); // has no rule
+    EXPECT_EQ_INT(NOW + 2000, outcome_decide(&r, &c, &with, 0, SEED, NOW).run_at_ms);
+}
+
 static void test_rate(void) {
     static const jh_status statuses[] = {JH_YIELD, JH_RETRY, JH_FAIL};
     for (size_t i = 0; i < 3; i++) {
@@ -536,6 +561,7 @@ static const struct expect_test tests[] = {
     {"failures without a class", test_without_class},
     {"values from nowhere are bugs", test_bad_values},
     {"when it runs again", test_delays},
+    {"each class by its own rule", test_classes},
     {"RATE parks as long as it was told", test_rate},
     {"RESOURCE is free three times", test_resource},
     {"three crashes are a quarantine", test_crashes},

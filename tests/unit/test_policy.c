@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "expect.h"
+#include "jobhost_plugin.h"
 
 static const struct {
     const char *json;
@@ -25,6 +26,20 @@ static const struct {
     {"{\"backoff\":\"expression\"}", "there is no retry.expression"},
     {"{\"expression\":\"pow(2\"}", ""},
     {"{\"tries\":3}", "retry.tries: unknown key"},
+    {"{\"max\":3}", "retry.max: unknown key"},
+    {"{\"classes\":{}}", NULL},
+    {"{\"classes\":{\"auth\":{\"max\":1},\"network\":{\"base\":\"1m\",\"cap\":\"1h\",\"factor\":3}}"
+     "}",
+     NULL},
+    {"{\"classes\":{\"timeout\":{\"expression\":\"retried * 1000\"}}}", NULL},
+    {"{\"classes\":{\"timeout\":{\"backoff\":\"expression\"}}}", "there is no retry.expression"},
+    {"{\"classes\":[]}", "retry.classes must be an object"},
+    {"{\"classes\":{\"auth\":3}}", "retry.classes.auth must be an object"},
+    {"{\"classes\":{\"input\":{}}}", "under one of auth, network"},
+    {"{\"classes\":{\"weather\":{}}}", "under one of auth, network"},
+    {"{\"classes\":{\"auth\":{\"max\":0}}}", "must be a number from 1 to 1000"},
+    {"{\"classes\":{\"auth\":{\"max\":1001}}}", "must be a number from 1 to 1000"},
+    {"{\"classes\":{\"auth\":{\"jitter\":0.5}}}", "retry.classes: jitter: unknown key"},
 };
 
 static void test_check(void) {
@@ -77,6 +92,31 @@ static void test_stored_nonsense_falls_back(void) {
     policy_finish(&p);
 }
 
+static void test_classes(void) {
+    struct retry_rule rules[RETRY_CLASSES] = {
+        [JH_E_AUTH] = {.max = 1},
+        [JH_E_NETWORK] = {.has_backoff = true, .backoff = BACKOFF_FIXED, .base_ms = 500}};
+    struct config_job with = type;
+    struct policy p;
+    with.retry.rules = rules;
+    policy_of(&with,
+              &(struct job_spec){.retry = "{\"classes\":{\"network\":{\"base\":\"2s\"},"
+                                          "\"upstream\":{\"expression\":\"7\"}}}"},
+              &p);
+    struct retry_policy of = retry_of_class(&p.retry, JH_E_AUTH); // the type's stays
+    EXPECT_EQ_INT(1, of.max);
+    of = retry_of_class(&p.retry, JH_E_NETWORK); // the job's stands in its place
+    EXPECT_EQ_INT(2000, of.base_ms);
+    EXPECT_EQ_INT(BACKOFF_EXPONENTIAL, of.backoff);
+    EXPECT_EQ_INT(3, of.max);
+    of = retry_of_class(&p.retry, JH_E_UPSTREAM);
+    EXPECT_EQ_INT(BACKOFF_EXPRESSION, of.backoff);
+    EXPECT_EQ_STR("7", of.expression);
+    of = retry_of_class(&p.retry, JH_E_TIMEOUT);
+    EXPECT_EQ_INT(10000, of.base_ms);
+    policy_finish(&p);
+}
+
 static const struct expect_test tests[] = {
     {"what is accepted and what is refused, in words", test_check},
     {"what it leaves out comes from the type", test_merges_with_the_type},
@@ -84,5 +124,6 @@ static const struct expect_test tests[] = {
      test_expression_lives_as_long_as_the_policy},
     {"a policy that no rule accepts any more gives way to the type's",
      test_stored_nonsense_falls_back},
+    {"classes of failures", test_classes},
 };
 SUITE_MAIN("policy", tests)

@@ -146,15 +146,6 @@ static const char *class_name(int cls) {
     return outcome_class(cls)->name;
 }
 
-static int class_from_name(const char *name) {
-    for (int i = 0; i <= JH_E_UNKNOWN; i++) {
-        if (strcmp(outcome_class_rows[i].name, name) == 0) {
-            return i;
-        }
-    }
-    return -1;
-}
-
 struct naming {
     const char *(*name)(int value);
     int (*value)(const char *name); /* -1: no such name */
@@ -165,7 +156,7 @@ static const struct naming namings[] = {
     [FIELD_PRIORITY] = {priority_name, priority_from_name},
     [FIELD_MODE] = {dedup_mode_name, dedup_mode_from_name},
     [FIELD_PARK] = {park_reason_name, park_reason_from_name},
-    [FIELD_CLASS] = {class_name, class_from_name},
+    [FIELD_CLASS] = {class_name, outcome_class_from_name},
 };
 
 static bool is_named(const struct jobfield *f) {
