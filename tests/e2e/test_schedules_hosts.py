@@ -55,6 +55,10 @@ def wait_state(host, name, state):
     wait_until(lambda: schedule(host, name).get("state") == state, build.PATIENCE_S, lambda: f"{name} is {state}: {schedule(host, name)}")
 
 
+def wait_logged(host, words):
+    wait_until(lambda: words in host.read_log(), build.PATIENCE_S, f"the host says {words}")
+
+
 def test_a_host_with_another_file_drifts_until_it_reloads(make, clock):
     rule = {"cron": "* * * * *", "job": "chaos.echo", "overlap": "allow"}
     old = {**rule, "cron": "*/2 * * * *"}
@@ -69,6 +73,7 @@ def test_a_host_with_another_file_drifts_until_it_reloads(make, clock):
     wait_rows(new_host, "only.new", [("fire", 1, 1)])
     clock.advance(MINUTE)
     wait_rows(new_host, "s", [("fire", 2, 1)])
+    wait_logged(new_host, "schedule.drift ")
     drift = [line for line in new_host.read_log().splitlines() if "schedule.drift " in line]
     assert len(drift) == 1 and "name=s " in drift[0], drift
     assert new_host.expect(409, "POST", "/v1/schedules/s/run", {}).error["code"] == "schedule_drifts"
@@ -77,9 +82,11 @@ def test_a_host_with_another_file_drifts_until_it_reloads(make, clock):
     wait_state(old_host, "s", "drifting")
     clock.advance(MINUTE)
     wait_rows(new_host, "s", [("fire", 2, 1), ("fire", 3, 1)])
+    wait_logged(old_host, "schedule.drift name=s ")
     reconfigure(old_host, {"s": rule})
     wait_state(old_host, "s", "active")
-    assert "schedule.drift_over name=s" in old_host.read_log() and schedule(new_host, "s")["state"] == "active"
+    wait_logged(old_host, "schedule.drift_over name=s")
+    assert schedule(new_host, "s")["state"] == "active"
     reconfigure(new_host, {"s": rule})
     wait_until(lambda: schedule(old_host, "only.new") == {}, build.PATIENCE_S, "what its file had and has no more is removed")
 
