@@ -7,7 +7,7 @@
 
 #define NOBODY "018bcfe5-6800-7000-8000-00000000dead"
 
-/* Commands, separated by '|'; {dead}, {kid}, {scheduled}, {parked}, {queued} are ids. */
+/* Commands, separated by '|'; {dead}, {kid}, {scheduled}, {parked}, {queued}, {ann} are ids. */
 static const struct {
     const char *commands;
     const char *code;
@@ -32,6 +32,14 @@ static const struct {
     {"HSET job:{queued} status nonsense", "job_unknown_state", false},
     {"HDEL job:{queued} type", "job_damaged", false},
     {"HSET job:{queued} max many", "job_damaged", false},
+    {"DEL jobs:q:queue:turns:normal:shared", "line_without_turns", true},
+    {"HDEL jobs:q:queue:users:normal:shared ann", "line_without_turns", true},
+    {"DEL jobs:q:queue:user:normal:shared:ann", "job_in_no_place", true},
+    {"DEL jobs:q:queue:user:normal:shared:ann", "turns_without_line", true},
+    {"RPUSH jobs:q:queue {ann}", "job_in_two_places", true},
+    {"RPUSH jobs:q:queue:user:normal:shared:ann {ann}", "job_in_two_places", true},
+    {"HINCRBY jobs:q:types shared:user 5", "counter", true},
+    {"HDEL jobs:q:types shared:user", "counter", true},
     {"HINCRBY jobs:q:types t 5", "counter", true},
     {"DEL jobs:q:types", "counter", true},
     {"HSET jobs:q:types nothing 1", "counter", true},
@@ -61,11 +69,8 @@ static void fill_in(const char *text, size_t len, const struct sample *s, char *
     const struct {
         const char *name;
         const struct job_id *id;
-    } names[] = {{"{dead}", &s->dead},
-                 {"{kid}", &s->kid},
-                 {"{scheduled}", &s->scheduled},
-                 {"{parked}", &s->parked},
-                 {"{queued}", &s->queued}};
+    } names[] = {{"{dead}", &s->dead},     {"{kid}", &s->kid},       {"{scheduled}", &s->scheduled},
+                 {"{parked}", &s->parked}, {"{queued}", &s->queued}, {"{ann}", &s->shared}};
     out[0] = '\0';
     for (size_t i = 0; i < len;) {
         size_t n = 0, name;

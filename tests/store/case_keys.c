@@ -239,6 +239,17 @@ static void make_ended(struct rig *rig, const char *queue, const struct blob_ref
     submit_spooled(rig, &spec);
 }
 
+// One still waits after its turn, another one has none left, and some are nobody's.
+static void make_tenants(struct rig *rig, const char *queue) {
+    static const char *const users[] = {"ann", "bob", "ann", NULL, "ann"};
+    for (size_t i = 0; i < ARRAY_LEN(users); i++) {
+        struct job_spec spec = rig_spec(rig, queue, "shared");
+        spec.tenant = users[i];
+        EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(rig, &spec));
+    }
+    EXPECT_EQ_UINT(2, rig_claim(rig, queue, "shared", 2)->job_count);
+}
+
 static void make_waiting(struct rig *rig, const char *queue) {
     char payload[130] = "p";
     struct job_spec spec = rig_spec(rig, queue, "later");
@@ -382,6 +393,7 @@ static void fill(struct rig *rig, const char *queue) {
     make_ended(rig, queue, &blob);
     make_waiting(rig, queue);
     make_running(rig, queue);
+    make_tenants(rig, queue);
     make_scheduled(rig, queue);
     take_a_slot(rig);
     (void)rig_submit_plain(rig, queue, "last");

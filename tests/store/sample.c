@@ -52,6 +52,10 @@ struct sample sample_fill(struct rig *rig) {
     spec.dedup_key = "key";
     ids.queued = spec.id;
     EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(rig, &spec));
+    spec = rig_spec(rig, "q", "shared");
+    spec.tenant = "ann";
+    ids.shared = spec.id;
+    EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(rig, &spec));
     return ids;
 }
 

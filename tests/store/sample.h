@@ -7,9 +7,9 @@
 /* All in queue "q"; the dead one has had steps, warnings, outputs, a result, a child here and one in the outbox, a log. */
 struct sample {
     struct job_id dead, kid /* queued, type "kid" */, scheduled, parked,
-        queued /* with dedup key "key" */;
+        queued /* with dedup key "key" */, shared /* queued, type "shared", ann's */;
 };
-enum { SAMPLE_JOBS = 5 };
+enum { SAMPLE_JOBS = 6 };
 
 struct sample sample_fill(struct rig *rig);
 

@@ -3,6 +3,7 @@
 #include <hiredis/hiredis.h>
 
 #include "redis_server.h"
+#include "share_vectors.h"
 #include "vectors.h"
 
 enum { LUA_MAX = 64 * 1024, NUMBER_TEXT = 24, NUMBERS_MAX = 32 };
@@ -92,6 +93,22 @@ static void test_dedup(void) {
         5, 1);
 }
 
+static void test_share(void) {
+    expect_vectors(
+        "share.txt", "lib/share.lua",
+        "local n = {}\n"
+        "for i = 1, 9 do n[i] = tonumber(ARGV[i]) end\n"
+        "local b = {now = n[2], last = n[3], comers = n[4]}\n"
+        "local f, g = {tag = n[5], turn = n[6], weight = n[7]}, {tag = n[8], turn = n[9]}\n"
+        "local waits = n[1] < 2\n"
+        "if n[1] == 0 then share_enter(b, f) else share_start(b, f, waits) end\n"
+        "if n[1] == 3 then share_empty(b) end\n"
+        "return {b.now, b.last, b.comers, f.tag, waits and f.turn or 0,\n"
+        "  waits and share_before(f, g) and 1 or 0,\n"
+        "  not waits and share_may_forget(b, f) and 1 or 0}",
+        SHARE_V_IN, SHARE_V_OUT);
+}
+
 /* A story's state is kept between its lines, in the form in which the store keeps it. */
 static const char limiter_line[] =
     "local n = {}\n"
@@ -130,5 +147,6 @@ static const struct expect_test tests[] = {
     {"priority_split() splits as the one in C", test_priority_split},
     {"fence() says what the one in C says", test_fence},
     {"dedup_decide() says what the one in C says", test_dedup},
+    {"turns are taken as in C", test_share},
 };
 SUITE_MAIN("Lua", tests)

@@ -6,6 +6,8 @@
 
 #include "base/bytes.h"
 #include "failing_alloc.h"
+#include "share_vectors.h"
+#include "vectors.h"
 
 #define NOW INT64_C(1795254000000)
 
@@ -393,6 +395,21 @@ static void test_priorities(void) {
     share_finish(&s);
 }
 
+static void test_vectors(void) {
+    FILE *f = vectors_open("share.txt");
+    uint64_t v[SHARE_V_IN + SHARE_V_OUT], out[SHARE_V_OUT];
+    unsigned lines = 0;
+    while (vectors_next(f, v, ARRAY_LEN(v))) {
+        share_vector_run(v, out);
+        for (size_t i = 0; i < SHARE_V_OUT; i++) {
+            EXPECT_EQ_UINT(v[SHARE_V_IN + i], out[i]);
+        }
+        lines++;
+    }
+    EXPECT_TRUE(lines > 800);
+    (void)fclose(f);
+}
+
 static const struct expect_test tests[] = {
     {"turns", test_turns},
     {"weights", test_weights},
@@ -403,5 +420,6 @@ static const struct expect_test tests[] = {
     {"a tenant with nine tenths of the load", test_noisy_tenant},
     {"low ones start within five minutes", test_ageing},
     {"priorities", test_priorities},
+    {"the vectors", test_vectors},
 };
 SUITE_MAIN("share", tests)

@@ -183,6 +183,9 @@ static void write_settings(const struct redis_store *s, const struct redis_claim
     struct redis_settings to = redis_settings_begin(a);
     if (!job_is_final(plan->to)) {
         redis_setting_text(&to, "type", redis_args_keep(a, spec->type));
+        if (spec->tenant != NULL) {
+            redis_setting_text(&to, "user", redis_args_keep(a, spec->tenant));
+        }
     }
     redis_setting_text(&to, "priority", normal ? NULL : priority_name((int)spec->priority));
     redis_setting_number(&to, "in_front", plan->in_front);

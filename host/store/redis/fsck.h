@@ -58,9 +58,11 @@ struct fsck_queue {
 struct fsck_spot {
     size_t queue, place;
     int64_t offset;
-    char cursor[64]; /* of SCAN and its like; a stream's id */
-    const char **asides;
-    size_t aside_count;
+    char cursor[64];     /* of SCAN and its like; a stream's id */
+    const char **asides; /* lists that stand aside, and lines of tenants */
+    size_t aside_count, aside_cap;
+    const char **bands; /* "<priority>:<type>" of those in which tenants wait */
+    size_t band_count, band;
     bool asides_known, over;
 };
 

@@ -8,7 +8,7 @@
 // pushed behind only makes some entries come again. None is passed over, unless something is taken
 // out of the middle, which nobody does in a list of more than SEARCHED_MAX (lua/lib/place.lua).
 //
-// Where a place is in the part `places`: the lists, the ZSETs, then the lists that stand aside.
+// Where a place is in the part `places`: the lists, the ZSETs, then the lists that stand aside, and those of tenants.
 enum { LISTS = 3, ZSETS = 8, PLACES = LISTS + ZSETS };
 static const char *const zsets[ZSETS] = {"scheduled", "processing", "parked",    "dlq",
                                          "succeeded", "cancelled",  "duplicate", "dlq:expiry"};
@@ -70,29 +70,86 @@ static int take_zset(struct redis_fsck *f, const struct redis_reply *reply) {
     return r;
 }
 
-// All lists that may stand aside: of each type and priority.
-static int take_types(struct redis_fsck *f, const struct redis_reply *reply) {
+static int add_aside(struct redis_fsck *f, const char *name) {
+    struct fsck_spot *at = &f->at;
+    if (name != NULL && at->aside_count == at->aside_cap) {
+        size_t cap = at->aside_cap == 0 ? 64 : at->aside_cap * 2;
+        const char **more = arena_alloc(&f->arena, cap * sizeof *more);
+        if (more == NULL) {
+            return -ENOMEM;
+        }
+        if (at->aside_count > 0) {
+            memcpy(more, at->asides, at->aside_count * sizeof *more);
+        }
+        at->asides = more;
+        at->aside_cap = cap;
+    }
+    if (name != NULL) {
+        at->asides[at->aside_count++] = name;
+    }
+    return name == NULL ? -ENOMEM : 0;
+}
+
+// "type", "type:high", and behind those ":user" where tenants have lines.
+static int take_field(struct redis_fsck *f, struct bytes field) {
     static const char *const priorities[] = {"high", "normal", "low"};
     const char *structures = f->queues[f->at.queue].queue->structures;
+    size_t len = redis_lane_type(field);
+    bool in_lines = false;
+    enum job_priority band = redis_lane_priority(field, &in_lines);
+    int r = 0;
+    for (size_t p = 0; p < ARRAY_LEN(priorities) && r == 0; p++) {
+        r = add_aside(f, arena_printf(&f->arena, "%squeue:aside:%s:%.*s", structures, priorities[p],
+                                      (int)len, (const char *)field.data));
+    }
+    if (r == 0 && in_lines) {
+        const char *name = arena_printf(&f->arena, "%s:%.*s", priority_name((int)band), (int)len,
+                                        (const char *)field.data);
+        f->at.bands[f->at.band_count++] = name;
+        r = name == NULL ? -ENOMEM : 0;
+    }
+    return r;
+}
+
+// All lists that may stand aside, of each type and priority; and where tenants wait.
+static int take_types(struct redis_fsck *f, const struct redis_reply *reply) {
     if (!redis_reply_is(reply, REDIS_ARRAY)) {
         return -EPROTO;
     }
-    f->at.asides = arena_alloc(&f->arena, (reply->count * 3 + 1) * sizeof *f->at.asides);
     f->at.asides_known = true;
-    for (size_t i = 0; f->at.asides != NULL && i < reply->count; i++) {
-        struct bytes type = redis_reply_text(&reply->items[i]);
-        const char *colon = type.len == 0 ? NULL : memchr(type.data, ':', type.len);
-        int len = colon == NULL ? (int)type.len : (int)(colon - (const char *)type.data);
-        for (size_t p = 0; p < 3; p++) {
-            const char *name = arena_printf(&f->arena, "%squeue:aside:%s:%.*s", structures,
-                                            priorities[p], len, (const char *)type.data);
-            if (name == NULL) {
-                return -ENOMEM;
-            }
-            f->at.asides[f->at.aside_count++] = name;
-        }
+    f->at.bands = arena_alloc(&f->arena, (reply->count + 1) * sizeof *f->at.bands);
+    int r = f->at.bands == NULL ? -ENOMEM : 0;
+    for (size_t i = 0; r == 0 && i < reply->count; i++) {
+        r = take_field(f, redis_reply_text(&reply->items[i]));
     }
-    return f->at.asides == NULL ? -ENOMEM : 0;
+    return r;
+}
+
+// Tenants of a band: each has a line.
+static int take_users(struct redis_fsck *f, const struct redis_reply *reply) {
+    const struct redis_reply *pairs = redis_reply_at(reply, 1);
+    const char *structures = f->queues[f->at.queue].queue->structures;
+    int r = redis_fsck_take_cursor(f, reply) ? 0 : -EPROTO;
+    for (size_t i = 0; r == 0 && i < pairs->count; i += 2) {
+        struct bytes user = redis_reply_text(&pairs->items[i]);
+        r = add_aside(f, arena_printf(&f->arena, "%squeue:user:%s:%.*s", structures,
+                                      f->at.bands[f->at.band], (int)user.len,
+                                      (const char *)user.data));
+    }
+    if (redis_fsck_at_end(f)) {
+        f->at.band++;
+        f->at.cursor[0] = '\0';
+    }
+    return r;
+}
+
+static int ask_users(struct redis_fsck *f, const struct redis_queue *q) {
+    const char *place = arena_printf(&f->arena, "queue:users:%s", f->at.bands[f->at.band]);
+    if (place == NULL) {
+        return -ENOMEM;
+    }
+    redis_fsck_scan(f, "HSCAN", q->structures, place, FSCK_PIECE);
+    return redis_fsck_ask(f, take_users);
 }
 
 static int ask_place(struct redis_fsck *f, const struct redis_queue *q) {
@@ -123,6 +180,9 @@ int redis_fsck_places(struct redis_fsck *f) {
             redis_request_begin(&f->request, "HKEYS");
             redis_args_printf(&f->request.args, "%stypes", q->structures);
             return redis_fsck_ask(f, take_types);
+        }
+        if (f->at.band < f->at.band_count) {
+            return ask_users(f, q);
         }
         if (f->at.place - PLACES < f->at.aside_count) {
             return ask_list(f, f->at.asides[f->at.place - PLACES]);

@@ -150,6 +150,21 @@ static void on_claimed(struct redis_request *rq, const struct redis_reply *reply
     answered(c, r < 0 ? r : redis_claiming_read(c, reply), r < 0 ? e : NULL);
 }
 
+static void write_turn(const struct redis_claiming *c, size_t i, struct redis_args *a) {
+    const struct store_claim_want *want = &redis_claiming_op(c)->wants[i];
+    const struct redis_want *w = &c->wants[i];
+    const struct redis_queue *q = w->queue;
+    redis_args_printf(a, "%" PRIu64 "%s", want->turn + (want->limit - w->left),
+                      q->weight_count > 0 ? "w" : "");
+    if (q->weight_count > 0) {
+        redis_args_number(a, (int64_t)q->weight_count);
+    }
+    for (size_t k = 0; k < q->weight_count; k++) {
+        redis_args_text(a, q->weights[k].tenant);
+        redis_args_number(a, q->weights[k].weight);
+    }
+}
+
 // Asks for what may still be there.
 static void ask(struct redis_claiming *c) {
     const struct store_claim *claim = redis_claiming_op(c);
@@ -177,7 +192,7 @@ static void ask(struct redis_claiming *c) {
         redis_args_number(&rq->args, number_of(c, w->queue));
         redis_args_text(&rq->args, want->lane.type);
         redis_args_number(&rq->args, w->left);
-        redis_args_printf(&rq->args, "%" PRIu64, want->turn + (want->limit - w->left));
+        write_turn(c, c->asked[i], &rq->args);
     }
     rq->done = on_claimed;
     rq->safe = false;

@@ -83,6 +83,7 @@ static void write_place(const struct moving_item *m, struct redis_args *a) {
     redis_args_text(a, job_state_name((int)m->to));
     redis_args_text(a, spec->type);
     redis_args_text(a, spec->priority == PRIORITY_NORMAL ? "" : priority_name((int)spec->priority));
+    redis_args_text(a, spec->tenant);
     if (job_is_final(m->to)) {
         redis_args_number(a, keep_of(m));
     } else if (m->to == JOB_PARKED && m->item->run_at_ms > 0) {

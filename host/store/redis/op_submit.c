@@ -36,7 +36,8 @@ static void write_key(const struct redis_store *s, const struct store_submit_ite
 
 // What is not as it mostly is, by the names of lua/lib/insert.lua.
 static void write_settings(const struct redis_store *store, const struct store_submit_item *item,
-                           struct redis_coming comes, int64_t now_ms, struct redis_args *a) {
+                           struct redis_coming comes, bool one_line, int64_t now_ms,
+                           struct redis_args *a) {
     const struct job_spec *spec = item->spec;
     bool normal = spec->priority == PRIORITY_NORMAL, keyed = spec->dedup_key != NULL;
     bool may_end = item->spooled || (keyed && spec->dedup_mode == DEDUP_REPLACE);
@@ -52,6 +53,7 @@ static void write_settings(const struct redis_store *store, const struct store_s
     redis_setting_number(&s, "max_waiting", item->max_waiting);
     redis_setting_number(&s, "keep_ms", may_end ? item->keep_ms : 0);
     redis_setting_number(&s, "tombstone", item->tombstone_ms);
+    redis_setting_text(&s, "user", one_line ? NULL : spec->tenant);
     redis_settings_end(&s);
 }
 
@@ -83,7 +85,7 @@ void redis_insert_write(const struct redis_store *s, const struct store_submit_i
     redis_args_text(a, spec->type);
     redis_args_number(a, jobhash_bytes(spec));
     size_t fields = redis_args_hole(a);
-    write_settings(s, item, comes, now_ms, a);
+    write_settings(s, item, comes, q->one_line, now_ms, a);
     size_t own = a->count;
     redis_args_id(a, &spec->id);
     redis_args_copy(a, (struct bytes){spec->id.b, sizeof spec->id.b});

@@ -94,6 +94,9 @@ int redis_queues_configure(struct redis_queues *all, const struct store_queue_se
         if (r < 0) {
             return err_set(e, r, "too many queues, or no memory for them");
         }
+        q->one_line = list[i].one_line;
+        q->weights = list[i].weights;
+        q->weight_count = list[i].weight_count;
     }
     return 0;
 }
@@ -168,4 +171,37 @@ int redis_queues_learn(struct redis_queues *all, const struct redis_reply *store
                       redis_reply_text(&stored->items[i + 1]), e);
     }
     return r;
+}
+
+static const char *colon_of(struct bytes field) {
+    return field.len == 0 ? NULL : memchr(field.data, ':', field.len);
+}
+
+size_t redis_lane_type(struct bytes field) {
+    const char *colon = colon_of(field);
+    return colon == NULL ? field.len : (size_t)(colon - (const char *)field.data);
+}
+
+enum job_priority redis_lane_priority(struct bytes field, bool *ret_in_lines) {
+    static const struct {
+        const char *rest;
+        enum job_priority priority;
+        bool in_lines;
+    } rests[] = {{":high", PRIORITY_HIGH, false},
+                 {":low", PRIORITY_LOW, false},
+                 {":user", PRIORITY_NORMAL, true},
+                 {":high:user", PRIORITY_HIGH, true},
+                 {":low:user", PRIORITY_LOW, true}};
+    size_t type = redis_lane_type(field), at = 0;
+    size_t len = field.len - type;
+    while (at < ARRAY_LEN(rests) &&
+           (len != strlen(rests[at].rest) ||
+            memcmp((const char *)field.data + type, rests[at].rest, len) != 0)) {
+        at++;
+    }
+    bool known = at < ARRAY_LEN(rests);
+    if (ret_in_lines != NULL) {
+        *ret_in_lines = known && rests[at].in_lines;
+    }
+    return known ? rests[at].priority : PRIORITY_NORMAL;
 }

@@ -23,6 +23,9 @@ struct redis_queue {
     const char *caller; /* redis_queues.caller; NULL = none */
     char *prefix;
     bool split_normal;
+    bool one_line;                      /* tenants do not take turns */
+    const struct store_weight *weights; /* borrowed from the store's configuration */
+    size_t weight_count;
     bool registered; /* stands in jh:queues, or a command that enters it was sent before */
     bool lost;       /* it did, and the answer that is read does not tell of it          */
     bool astray;     /* jobs of it are in no list, which was told */
@@ -53,6 +56,11 @@ struct redis_queue *redis_queues_get(struct redis_queues *all, const char *name,
 int redis_queues_learn(struct redis_queues *all, const struct redis_reply *stored, struct err *e);
 /* What jh:queues holds for it; "klap:\n0". */
 struct bytes redis_queues_value(const struct redis_queue *q, char room[REDIS_PREFIX_MAX + 4]);
+
+/* A field of S'types', "type", "type:high", and behind those ":user": how long the type is; which band, and is it
+ * about lines of tenants (may be NULL). Names of types have no colon. */
+size_t redis_lane_type(struct bytes field);
+enum job_priority redis_lane_priority(struct bytes field, bool *ret_in_lines);
 
 static inline unsigned redis_queues_count(const struct redis_queues *all) {
     return HASH_COUNT(all->by_name);

@@ -69,7 +69,7 @@ static int by_type(const void *x, const void *y) {
     return strcmp(a->lane.type, b->lane.type);
 }
 
-// A queue's lanes begin at `first`, each up to three times: of its three bands.
+// A queue's lanes begin at `first`, each up to six times: of its three bands, and of tenants there.
 static void join_bands(struct store_stats *stats, size_t first) {
     struct store_lane_stats *lanes = stats->lanes + first;
     size_t count = stats->lane_count - first, kept = 0;
@@ -87,24 +87,14 @@ static void join_bands(struct store_stats *stats, size_t first) {
     stats->lane_count = first + kept + 1;
 }
 
-// "type", or "type:high": names of types have no colon.
-static enum job_priority split_field(struct bytes *type) {
-    const char *colon = type->len == 0 ? NULL : memchr(type->data, ':', type->len);
-    if (colon == NULL) {
-        return PRIORITY_NORMAL;
-    }
-    int priority = priority_from_name(colon + 1);
-    type->len = (size_t)(colon - (const char *)type->data);
-    return priority < 0 ? PRIORITY_NORMAL : (enum job_priority)priority;
-}
-
 static int take_lanes(struct gathering *g, struct store_queue_stats *q,
                       const struct redis_reply *lanes) {
     size_t first = stats_of(g)->lane_count;
     for (size_t i = 0; redis_reply_is(lanes, REDIS_ARRAY) && i + 1 < lanes->count; i += 2) {
         struct bytes type = redis_reply_text(&lanes->items[i]);
         int64_t waiting = number_at(lanes, i + 1);
-        enum job_priority priority = split_field(&type);
+        enum job_priority priority = redis_lane_priority(type, NULL);
+        type.len = redis_lane_type(type);
         if (waiting <= 0) {
             continue;
         }

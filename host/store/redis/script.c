@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { MARKS_MAX = 2048 }; // those beyond take turns, which is no harm
 enum { AGAIN_MS = 20, AGAIN_MAX_MS = 500 };
 
 #define X(name) [REDIS_SCRIPT_##name] = #name,
@@ -46,6 +47,17 @@ void redis_request_begin(struct redis_request *rq, const char *command) {
     redis_args_text(&rq->args, command);
 }
 
+// "!2!5!": the numbers of those in which tenants do not take turns.
+static void mark_lines(struct redis_queue *const *queues, size_t count, char marks[MARKS_MAX]) {
+    size_t len = 0;
+    for (size_t i = 0; i < count && len < MARKS_MAX - 16; i++) {
+        if (queues[i]->one_line) {
+            len += (size_t)snprintf(marks + len, MARKS_MAX - len, "%s%zu!", len == 0 ? "!" : "",
+                                    i + 1);
+        }
+    }
+}
+
 void redis_request_script(struct redis_request *rq, enum redis_script id,
                           struct redis_queue *const *queues, size_t count, int64_t now_ms) {
     struct redis_args *a = &rq->args;
@@ -59,10 +71,12 @@ void redis_request_script(struct redis_request *rq, enum redis_script id,
         redis_args_text(a, queues[i]->normal);
     }
     const char *caller = count == 0 || queues[0]->caller == NULL ? "" : queues[0]->caller;
+    char marks[MARKS_MAX] = "";
+    mark_lines(queues, count, marks);
     if (*caller == '\0') {
-        redis_args_number(a, now_ms);
+        redis_args_printf(a, "%" PRId64 "%s", now_ms, marks);
     } else {
-        redis_args_printf(a, "%" PRId64 " %s", now_ms, caller);
+        redis_args_printf(a, "%" PRId64 "%s %s", now_ms, marks, caller);
     }
     for (size_t i = 0; i < count; i++) {
         redis_args_text(a, queues[i]->name);

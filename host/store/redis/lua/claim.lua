@@ -1,8 +1,9 @@
 -- use: queue claim place priority
--- CLAIM: takes queued jobs of wanted types for a host, by priority and in the order of their lists. Never
--- sent twice: what a lost answer has claimed comes back when its lease ends.
+-- CLAIM: takes queued jobs of wanted types for a host, by priority, and in the order of their lists; of tenants whose
+-- turn it is. Never sent twice: what a lost answer has claimed comes back when its lease ends.
 --   ARGV   the host's nonce (hex); how long a lease is (ms); 1 = it remembers the jobs that it submitted; the number
---          of wants; wants: queue (its number), type, how many, turn (lib/priority.lua)
+--          of wants; wants: queue (its number), type, how many, turn (lib/priority.lua), and if a 'w' stands behind
+--          that: n  n tenants and their weights
 --   reply  the server's clock; for each queue {at, by, why} if it is paused, else nothing; for each want
 --          {1 = more may be there than was looked at, 2 = jobs are counted that are in no list, else 0; jobs}: each {id, HGETALL of it as it was before,
 --          payload that has a key of its own, names of outputs}; of a job that is as it was submitted its id
@@ -118,10 +119,11 @@ local function claim_anew(claim)
     return claim_text(token + 1, host, number)
 end
 
-local function take_band(b, n, into)
+-- `ahead`: how many may be wanted soon, if not n.
+local function take_band(b, n, into, ahead)
     local q, taken, claimed = b.q, 0, b.q.claimed
     while taken < n and not stopped do
-        local id, claim, payload = next_of(b, n - taken)
+        local id, claim, payload = next_of(b, ahead or n - taken)
         if not id then
             break
         end
@@ -158,8 +160,9 @@ local function split(lane, n, turn)
 end
 
 local function lane_of(q, type)
-    local is = redis.call('HMGET', q.s .. 'types', lane_field(type, 'high'), type, lane_field(type, 'low'))
-    local lane = {waiting = {}, taken = {0, 0, 0}}
+    local high, low = lane_field(type, 'high'), lane_field(type, 'low')
+    local is = redis.call('HMGET', q.s .. 'types', high, type, low, high .. ':user', type .. ':user', low .. ':user')
+    local lane = {waiting = {}, taken = {0, 0, 0}, users = (is[4] or is[5] or is[6]) and {is[4], is[5], is[6]}}
     for p = 1, 3 do
         lane.waiting[p] = tonumber(is[p]) or 0
         lane[p] = band_of(q, type, BANDS[p])
@@ -180,9 +183,13 @@ local function count_out(q, type, lane)
     end
 end
 
+-- Nil: tenants wait there, which is for what stands below.
 local function serve(q, type, limit, turn)
     local into, left = {0}, limit
     local lane = lane_of(q, type)
+    if lane.users then
+        return nil
+    end
     turn = tonumber(string.sub(turn, -3)) -- all of it that priority_split() looks at
     while left > 0 and not stopped do
         local counts, before = split(lane, left, tostring(turn + limit - left)), left
@@ -233,20 +240,282 @@ for i = 1, #queues do
     queues[i].claimed = {} -- scores and ids
     pauses[i] = paused[1] and paused
 end
-for i = 1, take_number() do
-    local q, type, limit, turn = queues[take()], take(), take_number(), take()
-    reply[i] = q.paused and {0} or serve(q, type, limit, turn)
+local function take_want()
+    local q, type, limit, turn, weights = queues[take()], take(), take_number(), take(), nil
+    if string.byte(turn, -1) == 119 then -- w
+        turn, weights = string.sub(turn, 1, -2), {}
+        for _ = 1, take_number() do
+            local user = take()
+            weights[user] = take_number()
+        end
+    end
+    return q, type, limit, turn, weights
 end
-put_back()
-for i = 1, #queues do
-    local claimed = queues[i].claimed
-    if claimed[1] then
-        local processing = queues[i].s .. 'processing'
-        redis.call('ZADD', processing, unpack(claimed))
-        if redis.call('ZCARD', processing) == #claimed / 2 then
-            publish('l', queues[i].name, lease_end, caller)
+local count, at = take_number(), 1
+local q, type, limit, turn, weights
+while at <= count do
+    q, type, limit, turn, weights = take_want()
+    reply[at] = q.paused and {0} or serve(q, type, limit, turn)
+    if not reply[at] then
+        break
+    end
+    at = at + 1
+end
+
+local function answer()
+    put_back()
+    for i = 1, #queues do
+        local claimed = queues[i].claimed
+        if claimed[1] then
+            local processing = queues[i].s .. 'processing'
+            redis.call('ZADD', processing, unpack(claimed))
+            if redis.call('ZCARD', processing) == #claimed / 2 then
+                publish('l', queues[i].name, lease_end, caller)
+            end
+        end
+    end
+    finish()
+    return {text_of(server), pauses, reply}
+end
+if at > count then -- mostly: the rest of this script is not for them
+    return answer()
+end
+
+-- use: share users
+-- One who takes turns: {user = who, tag, turn, weight, member as it stands in S'queue:turns:...'}; or b.plain, all jobs
+-- of the band without a line. Those as they stood there are in b.first, in their order, as far as they were read; those
+-- who wait again in b.again, in theirs.
+local FIRST_LOOKED_AT = 8 -- whose heads tell how long a band has waited
+
+local function open_turns(lane, p)
+    local b = lane[p].turns
+    if not b then
+        b = turns_of(lane[p].q, lane[p].type, lane[p].priority)
+        lane[p].turns = b
+        b.first, b.first_at, b.again, b.again_at, b.touched = {}, 1, {}, 1, {}
+        if lane.waiting[p] == 0 then
+            b.plain.turn = -1
+        else
+            if b.plain.turn < 0 then
+                share_enter(b, b.plain)
+            end
+            b.again[1] = b.plain
+            b.plain.waits = true
+        end
+    end
+    return b
+end
+
+local function read_turns(b, lane, n)
+    local from = #b.first
+    local is = redis.call('ZRANGE', b.turns, from, from + n - 1, 'WITHSCORES')
+    for i = 1, #is, 2 do
+        local user = string.sub(is[i], 18)
+        b.first[from + (i + 1) / 2] = {user = user, tag = tonumber(is[i + 1]), turn = tonumber(string.sub(is[i], 1, 16)),
+                                       member = is[i], weight = lane.weights and lane.weights[user]}
+    end
+    b.all = #is < 2 * n
+end
+
+local function next_turn(b, lane, n)
+    if b.first_at > #b.first and not b.all then
+        read_turns(b, lane, n)
+    end
+    local f, g = b.first[b.first_at], b.again[b.again_at]
+    if f and not (g and share_before(g, f)) then
+        b.first_at = b.first_at + 1
+        return f
+    elseif g then
+        b.again_at = b.again_at + 1
+    end
+    return g
+end
+
+local function wait_again(b, f)
+    local i = #b.again
+    while i >= b.again_at and share_before(f, b.again[i]) do
+        b.again[i + 1] = b.again[i]
+        i = i - 1
+    end
+    b.again[i + 1] = f
+end
+
+-- A line is read as a band is that has no other list.
+local function line_band(b, user)
+    local line = line_of(b.q, b.type, b.priority, user)
+    bands[line] = bands[line] or {q = b.q, type = b.type, priority = b.priority, list = line, chunk = {}, at = 1, kept = {},
+                                  kept_at = 1, drained = true}
+    return bands[line]
+end
+
+-- Are there more in it? `n`: how many were asked for, at least.
+local function goes_on(line, n)
+    return line.chunk[line.at] ~= nil or (#line.chunk >= n and pop(line, line.list, n))
+end
+
+local function take_turns(lane, p, n, into)
+    local b, taken, of_users = open_turns(lane, p), 0, 0
+    while taken + of_users < n and not stopped do
+        local left = n - taken - of_users
+        local f = next_turn(b, lane, left)
+        if not f then
+            break
+        end
+        local got, more
+        if f == b.plain then
+            got = take_band(lane[p], 1, into, left) == 1
+            taken = taken + (got and 1 or 0)
+            more = lane.waiting[p] > taken
+        else
+            local some = math.ceil(left / #b.first) + 1
+            f.line = f.line or line_band(b, f.user)
+            got = take_band(f.line, 1, into, some) == 1
+            of_users = of_users + (got and 1 or 0)
+            more = got and goes_on(f.line, some)
+            b.touched[f] = true
+        end
+        f.waits = more or (stopped and not got)
+        if got then
+            share_start(b, f, more)
+        end
+        if f.waits then
+            wait_again(b, f)
+        end
+    end
+    lane.astray = lane.astray or (taken + of_users < n and not stopped and lane.users[p] > of_users)
+    return taken, of_users
+end
+
+-- Since when the first of a band has been queued, of those whose turn it is next.
+local function oldest_of_turns(lane, p)
+    local b, oldest = open_turns(lane, p), 0
+    if b.oldest then
+        return b.oldest
+    end
+    if #b.first == 0 then
+        read_turns(b, lane, FIRST_LOOKED_AT)
+    end
+    for i = 1, math.min(#b.first, FIRST_LOOKED_AT) do
+        local id = redis.call('LINDEX', line_of(b.q, b.type, b.priority, b.first[i].user), 0)
+        local is = id and redis.call('HMGET', b.q.job .. id, 'status', 'ready', 'createdAt')
+        local ms = is and is[1] == 'queued' and tonumber(is[2] or is[3]) or 0
+        oldest = oldest == 0 and ms or ms ~= 0 and math.min(oldest, ms) or oldest
+    end
+    b.oldest = oldest
+    return oldest
+end
+
+-- What became of one who took turns: into `out`, by the command that says so.
+local function note_turn(b, f, out)
+    local function add(what, first, second)
+        out[what][#out[what] + 1] = first
+        out[what][#out[what] + 1] = second
+    end
+    local member = member_of(f.turn, f.user)
+    if not f.waits then
+        add('gone', f.member)
+        add('lost', f.user)
+        if not share_may_forget(b, f) then
+            add('rests', text_of(f.tag), f.user)
+        end
+    elseif member ~= f.member then
+        add('gone', f.member)
+        add('come', text_of(f.tag), member)
+        add('users', f.user, string.sub(member, 1, 16))
+    end
+end
+
+local function close_turns(lane)
+    for p = 1, 3 do
+        local b = lane[p].turns
+        if b then
+            local out = {gone = {}, come = {}, users = {}, lost = {}, rests = {}}
+            for f in pairs(b.touched) do
+                note_turn(b, f, out)
+            end
+            push('ZREM', b.turns, out.gone)
+            push('ZADD', b.turns, out.come)
+            push('HSET', b.users, out.users)
+            push('HDEL', b.users, out.lost)
+            redis.call('ZREMRANGEBYSCORE', b.rests, '-inf', text_of(b.now))
+            if out.rests[1] then
+                push('ZADD', b.rests, out.rests)
+                redis.call('PEXPIRE', b.rests, RESTS_MS)
+            end
+            b.plain.turn = b.plain.waits and b.plain.turn or -1
+            b.changed = true
+            lane[p].turns = nil
         end
     end
 end
-finish()
-return {text_of(server), pauses, reply}
+
+-- As split(), lane_of(), count_out() and serve().
+local function split_turns(lane, n, turn)
+    local heads = {0, 0, 0}
+    for p = 1, 3 do
+        local oldest = lane.users[p] > 0 and oldest_of_turns(lane, p) or 0
+        heads[p] = lane.waiting[p] > 0 and head_ms(lane[p]) or 0
+        heads[p] = heads[p] ~= 0 and oldest ~= 0 and math.min(heads[p], oldest) or heads[p] + oldest
+    end
+    return priority_split(n, heads, turn, now)
+end
+
+local function count_out_turns(q, type, lane)
+    count_out(q, type, lane)
+    for p = 1, 3 do
+        local field = lane_field(type, BANDS[p], true)
+        if lane.users_taken[p] > 0 and lane.users[p] > 0 then
+            redis.call('HINCRBY', q.s .. 'types', field, -lane.users_taken[p])
+        elseif lane.users_taken[p] > 0 then
+            redis.call('HDEL', q.s .. 'types', field)
+        end
+    end
+end
+
+local function take_some(lane, p, n, into)
+    local got, of_users = 0, 0
+    if n > 0 and lane.users[p] > 0 then
+        got, of_users = take_turns(lane, p, n, into)
+    elseif n > 0 then
+        got = take_band(lane[p], n, into)
+    end
+    lane.waiting[p] = lane.waiting[p] - got
+    lane.taken[p] = lane.taken[p] + got
+    lane.users[p] = lane.users[p] - of_users
+    lane.users_taken[p] = lane.users_taken[p] + of_users
+    return got + of_users
+end
+
+local function serve_turns(q, type, limit, turn, weights)
+    local into, left, lane = {0}, limit, lane_of(q, type)
+    lane.users, lane.users_taken, lane.weights = lane.users or {}, {0, 0, 0}, weights
+    for p = 1, 3 do
+        lane.users[p] = tonumber(lane.users[p] or 0)
+    end
+    turn = tonumber(string.sub(turn, -3))
+    while left > 0 and not stopped do
+        local counts, before = split_turns(lane, left, tostring(turn + limit - left)), left
+        for p = 1, 3 do
+            left = left - take_some(lane, p, math.min(counts[p], lane.waiting[p] + lane.users[p], left), into)
+        end
+        if left == before then
+            break
+        end
+    end
+    close_turns(lane)
+    count_out_turns(q, type, lane)
+    for p = 1, left > 0 and not stopped and 3 or 0 do
+        into[1] = (lane.astray or (lane[p].empty and lane.waiting[p] > 0)) and 2 or into[1]
+    end
+    into[1] = left > 0 and stopped and 1 or into[1]
+    return into
+end
+
+repeat
+    reply[at] = q.paused and {0} or serve_turns(q, type, limit, turn, weights)
+    at = at + 1
+    if at <= count then
+        q, type, limit, turn, weights = take_want()
+    end
+until at > count
+return answer()

@@ -18,6 +18,7 @@ local STALE, ODD = -3, -4 -- op_commit.c knows these
 --   priority  if not normal            laden     1 = something may hang on it, else surely nothing
 --   key       dedup key                ttl       how long that outlives a success, ms
 --   tombstone ms                       schedule  whose it is
+--   user      if it does not end: in whose line it stands
 local FORM_WHOLE, FORM_FULL = '0', '2'
 local last_head
 local function take_commit_head()
@@ -118,7 +119,7 @@ if at > count then -- mostly all are: the rest of this script is not for them
     return answer(reply)
 end
 
--- use: ending insert schedule (dedup weigh meet) kv kv_write effects
+-- use: (share users) ending insert schedule (dedup weigh meet) kv kv_write effects
 -- What commit() takes, behind its head.
 local function take_commit(of)
     local own = argument
@@ -203,7 +204,7 @@ local function go(it, key, has)
     end
     if not FINAL[it.to] then
         leave(q, it.id, 'running')
-        enter(q, it.id, it.to, it.type, it.priority, it.at, it.in_front)
+        enter(q, it.id, it.to, it.type, it.priority, it.at, it.in_front, it.user)
     else
         conclude(it.id, ends_of(q, it.to, it.at))
         finish_job(q, it.id, it.to, it.at, it.key, tonumber(it.ttl), it.tombstone, has)

@@ -1,4 +1,4 @@
--- use: queue claim place
+-- use: queue claim place (share users)
 -- DUE: scheduled and parked jobs whose time has come become queued, ready since the time they were due.
 -- Repeating it changes nothing.
 --   ARGV   how many at most
@@ -33,7 +33,7 @@ end
 
 local function become_queued(number, q, entry)
     local job = q.job .. entry.id
-    local is = redis.call('HMGET', job, 'status', 'type', 'priority', 'rev', 'claim')
+    local is = redis.call('HMGET', job, 'status', 'type', 'priority', 'rev', 'claim', 'user')
     redis.call('ZREM', q.s .. entry.place, entry.id)
     if is[1] ~= entry.place or not is[2] then
         return 0 -- an entry that was left behind
@@ -41,7 +41,7 @@ local function become_queued(number, q, entry)
     redis.call('HSET', job, 'status', 'queued', 'rev', (tonumber(is[4]) or 1) + 1, 'ready', text_of(entry.due),
                'claim', is[5] or NO_CLAIM)
     redis.call('HDEL', job, 'dueAt', 'parked', 'waitKey', 'waitFor')
-    enter(q, entry.id, 'queued', is[2], is[3])
+    enter(q, entry.id, 'queued', is[2], is[3], nil, nil, is[6])
     note_lane(number, is[2])
     return 1
 end

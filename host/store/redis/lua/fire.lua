@@ -1,4 +1,4 @@
--- use: queue claim place ending packed insert schedule (dedup weigh meet) schedules
+-- use: queue claim place (share users) ending packed insert schedule (dedup weigh meet) schedules
 -- FIRE: rows of ledgers, each with its job. Repeating it changes nothing: the row is there.
 --   ARGV   for each queue the bytes that its jobs may take ('' = any); the number of items; items: queue (its
 --          number), schedule, revision, key, verdict, how many times, the first of them, the last of them, when
@@ -46,7 +46,8 @@ end
 -- What REPLACE does to another job. One that runs is asked to end.
 local function cancel(q, schedule, id, keep_ms)
     local job = q.job .. id
-    local is = redis.call('HMGET', job, 'status', 'type', 'priority', 'rev', 'claim', 'key', 'tombstone', 'ask')
+    local is = redis.call('HMGET', job, 'status', 'type', 'priority', 'rev', 'claim', 'key', 'tombstone', 'ask',
+                          'user')
     if is[1] == 'running' then
         if not is[8] then
             redis.call('HSET', job, 'ask', text_of(now) .. ' ' .. text_of(keep_ms))
@@ -64,7 +65,7 @@ local function cancel(q, schedule, id, keep_ms)
     if keep_ms > 0 then
         redis.call('HSET', job, 'deleteAt', text_of(now + keep_ms))
     end
-    leave(q, id, is[1], is[2], is[3])
+    leave(q, id, is[1], is[2], is[3], is[9])
     enter(q, id, 'cancelled', is[2], is[3], keep_ms)
     finish_job(q, id, 'cancelled', keep_ms, is[6], 0, is[7])
 end

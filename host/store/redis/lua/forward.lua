@@ -1,4 +1,4 @@
--- use: queue place ending packed insert claim dedup weigh schedule meet
+-- use: queue place (share users) ending packed insert claim dedup weigh schedule meet
 -- FORWARD, second: children out of the outbox into their own queues. A tombstone stands beside each,
 -- so that one whose parcel is still there when it has long ended does not arrive again.
 --   ARGV   the number of items; items (lib/insert.lua)

@@ -1,4 +1,4 @@
--- use: queue place
+-- use: queue place share users
 -- FSCK: counters of queues.
 --   ARGV   mend (1, 0); for each queue: the stamp of an earlier answer ('' = none), what the bytes of
 --          its jobs and of its results should be, n, n types of which it has jobs
@@ -16,7 +16,19 @@ local function report(code, words)
     found[#found + 1] = mend and 1 or 0
 end
 
--- The lists, each once; nil: they are too long.
+-- Who takes turns has a line.
+local function check_line(q, type, priority, user, member)
+    if redis.call('EXISTS', line_of(q, type, priority, user)) == 1 then
+        return
+    end
+    if mend then
+        redis.call('ZREM', band_key(q, 'turns', type, priority), member)
+        redis.call('HDEL', band_key(q, 'users', type, priority), user)
+    end
+    report('turns_without_line', string.format('queue %s: a tenant has turns among jobs of %s, and none waits', q.name, type))
+end
+
+-- The lists, each once, and how many of them are not lines of tenants; nil: they are too long.
 local function lists_for(q, types)
     local all, seen, length = {}, {}, 0
     local function add(list)
@@ -35,16 +47,31 @@ local function lists_for(q, types)
             add(aside_of(q, type, priority))
         end
     end
-    return length <= SEARCHED_MAX and all or nil
+    local common = #all
+    for _, priority in ipairs({'high', false, 'low'}) do
+        for _, type in ipairs(types) do
+            local turns = redis.call('ZRANGE', band_key(q, 'turns', type, priority), 0, SEARCHED_MAX)
+            length = length + (#turns > SEARCHED_MAX and #turns or 0)
+            for _, member in ipairs(turns) do
+                local user = string.sub(member, 18)
+                add(line_of(q, type, priority, user))
+                check_line(q, type, priority, user, member)
+            end
+        end
+    end
+    if length > SEARCHED_MAX then
+        return nil
+    end
+    return all, common
 end
 
-local function count(q, lists)
+local function count(q, lists, common)
     local counted, seen = {}, {}
-    for _, list in ipairs(lists) do
+    for i, list in ipairs(lists) do
         for _, id in ipairs(redis.call('LRANGE', list, 0, -1)) do
             local job = not seen[id] and redis.call('HMGET', q.job .. id, 'status', 'type', 'priority')
             if job and job[1] == 'queued' and job[2] then
-                local field = lane_field(job[2], (job[3] == 'high' or job[3] == 'low') and job[3])
+                local field = lane_field(job[2], (job[3] == 'high' or job[3] == 'low') and job[3], i > common)
                 counted[field] = (counted[field] or 0) + 1
             end
             seen[id] = true
@@ -54,11 +81,11 @@ local function count(q, lists)
 end
 
 local function check_types(q, types)
-    local lists = lists_for(q, types)
+    local lists, common = lists_for(q, types)
     if not lists then
         return
     end
-    local counted, stored = count(q, lists), {}
+    local counted, stored = count(q, lists, common), {}
     local flat = redis.call('HGETALL', q.s .. 'types')
     for i = 1, #flat, 2 do
         stored[flat[i]] = tonumber(flat[i + 1]) or -1

@@ -1,4 +1,4 @@
--- use: queue claim place schedule
+-- use: queue claim place share users schedule
 -- FSCK: is each of some jobs in the place of its state and in no other, does it expire only when it
 -- may, and is what hangs on it there? A script sees no half of a change, so what it finds is so.
 --   ARGV   mend (1, 0); the number of items; items: queue, id, how it was met: 'list' (once, in one of
@@ -16,12 +16,16 @@ local function report(code, words, mended)
 end
 
 -- All lists of the queue in which a job of the type may stand, its own first.
-local function lists_for(q, type, priority)
+local function lists_for(q, type, priority, user)
     local all = {list_of(q, priority), aside_of(q, type, priority)}
+    if user then
+        table.insert(all, takes_turns(q) and 1 or 3, line_of(q, type, priority, user))
+    end
     for _, p in ipairs({'high', false, 'low'}) do
         if p ~= priority then
             all[#all + 1] = list_of(q, p)
             all[#all + 1] = aside_of(q, type, p)
+            all[#all + 1] = user and line_of(q, type, p, user) or nil
         end
     end
     return all
@@ -29,9 +33,9 @@ end
 
 -- Where it is in lists that can be searched, how often in all; how long all lists are, and whether one is
 -- too long.
-local function look_in_lists(q, id, type, priority)
+local function look_in_lists(q, id, type, priority, user)
     local where, times, length, long = {}, 0, 0, false
-    for _, list in ipairs(lists_for(q, type, priority)) do
+    for _, list in ipairs(lists_for(q, type, priority, user)) do
         local len = redis.call('LLEN', list)
         local n = len > 0 and len <= SEARCHED_MAX and #redis.call('LPOS', list, id, 'COUNT', 0) or 0
         length = length + len
@@ -44,11 +48,35 @@ local function look_in_lists(q, id, type, priority)
     return where, times, length, long
 end
 
+-- Who has a line takes turns.
+local function check_turns(q, job)
+    local line = job.user and line_of(q, job.type, job.priority, job.user)
+    if not line or redis.call('EXISTS', line) == 0 then
+        return
+    end
+    local b = turns_of(q, job.type, job.priority)
+    local turn = redis.call('HGET', b.users, job.user)
+    if turn and redis.call('ZSCORE', b.turns, turn .. ' ' .. job.user) then
+        return
+    end
+    if mend then
+        for _, member in ipairs(redis.call('ZRANGE', b.turns, 0, SEARCHED_MAX)) do
+            if string.sub(member, 18) == job.user then
+                redis.call('ZREM', b.turns, member)
+            end
+        end
+        user_comes(b, job.user)
+        publish('r', q.name, job.type)
+    end
+    report('line_without_turns', 'its tenant has a line, and no turns', mend)
+end
+
 local function check_queued(q, id, job, met, rev)
+    check_turns(q, job)
     if met == 'list' then
         return
     end
-    local where, times, length, long = look_in_lists(q, id, job.type, job.priority)
+    local where, times, length, long = look_in_lists(q, id, job.type, job.priority, job.user)
     local is = revision(job.rev, job.claim)
     if times == 0 and long and not (met == 'nowhere' and rev == is) then
         unsure = met == '' and is or 0
@@ -309,4 +337,5 @@ for i = 1, take_number() do
     end
     reply[i] = {fields, found, unsure}
 end
+in_lines.finish()
 return reply

@@ -1,4 +1,4 @@
--- use: queue claim place ending schedule
+-- use: queue claim place (share users) ending schedule
 -- FSCK: what schedules know of their unfinished jobs in a queue.
 --   ARGV   mend (1, 0); the cursor of HSCAN of jh:schedules
 --   reply  {cursor, nothing}, {code, words, mended (1, 0), code, ...}

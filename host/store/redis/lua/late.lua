@@ -1,4 +1,4 @@
--- use: queue claim place ending schedule
+-- use: queue claim place (share users) ending schedule
 -- Ends jobs that CLAIM took and that may not start any more. Repeating it changes nothing.
 --   ARGV   the number of items; items: queue (its number), id, claim as CLAIM left it, how long it is kept (ms, 0 = for
 --          ever), n, n names and values

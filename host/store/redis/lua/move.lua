@@ -1,8 +1,8 @@
--- use: queue claim place ending schedule step
+-- use: queue claim place (share users) ending schedule step
 -- MOVE: jobs that C has read and decided upon, if they are as it read them.
 --   ARGV   the number of items; items: queue, id, and one of
 --            ask   how long it is kept then (ms): a running job is asked to end
---            move  the revision that was read  from  to  type  priority
+--            move  the revision that was read  from  to  type  priority  user ('' = nobody's)
 --                  when it is due, how long it is kept (ms), or ''  dedup key ('' = none)
 --                  1 = its steps are dropped  a step that it finds, and its value ('' = none, and no value)
 --                  n  n names and values that change;  n  n names that go
@@ -21,10 +21,11 @@ local function ask(q, id)
 end
 
 local function take_move()
-    local it = {rev = take_number(), from = take(), to = take(), type = take(), priority = take(), at = take_number(),
-                key = take(), drop = take() == '1', step = take()}
+    local it = {rev = take_number(), from = take(), to = take(), type = take(), priority = take(), user = take(),
+                at = take_number(), key = take(), drop = take() == '1', step = take()}
     it.value = it.step ~= '' and take()
     it.priority = it.priority ~= '' and it.priority
+    it.user = it.user ~= '' and it.user
     it.first, it.last = take_range(take_number())
     it.gone_first, it.gone_last = take_range(take_number())
     return it
@@ -58,8 +59,8 @@ local function move(q, id)
     if it.value then
         put_step(q, id, it.step, it.value)
     end
-    leave(q, id, it.from, it.type, it.priority)
-    enter(q, id, it.to, it.type, it.priority, it.at)
+    leave(q, id, it.from, it.type, it.priority, it.user)
+    enter(q, id, it.to, it.type, it.priority, it.at, nil, it.user)
     if FINAL[it.to] then
         finish_job(q, id, it.to, it.at, it.key, 0, has[3])
         end_scheduled(q, id, has[5])

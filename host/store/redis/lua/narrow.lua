@@ -1,9 +1,15 @@
--- use: queue place
+-- use: queue place share users
 -- The ids of all jobs in a state, if there are few.
 --   ARGV   the state; how many are few
 --   reply  of each queue its ids; nil: there are more
 local state, most = take(), take_number()
 local lists, found = {}, 0
+
+local function add_lines(q, type, priority, all)
+    for _, member in ipairs(redis.call('ZRANGE', band_key(q, 'turns', type, priority), 0, most)) do
+        all[#all + 1] = line_of(q, type, priority, string.sub(member, 18))
+    end
+end
 
 local function length(q)
     if state ~= 'queued' then
@@ -14,8 +20,12 @@ local function length(q)
         all[#all + 1] = list_of(q, priority)
     end
     for _, field in ipairs(redis.call('HKEYS', q.s .. 'types')) do
-        local type, priority = string.match(field, '^([^:]*):?(.*)$')
-        all[#all + 1] = aside_of(q, type, priority ~= '' and priority)
+        local type, priority, in_line = read_lane_field(field)
+        if not in_line then
+            all[#all + 1] = aside_of(q, type, priority)
+        else
+            add_lines(q, type, priority, all)
+        end
     end
     for _, list in ipairs(all) do
         n = n + redis.call('LLEN', list)

@@ -1,4 +1,4 @@
--- use: queue claim place ending schedule leases
+-- use: queue claim place (share users) ending schedule leases
 -- RECOVER: running jobs whose lease has ended, and those of a host that is known to be gone, go back to
 -- where they were, or end if they were asked to. Repeating it changes nothing.
 --   ARGV   the host that asks (hex nonce; '' = it knows of no job of its own); the gone host ('' = none);
@@ -18,11 +18,11 @@ end
 
 local function read_lost(q, id)
     local is = redis.call('HMGET', q.job .. id, 'status', 'type', 'priority', 'claim', 'lost', 'executions',
-                          'attempts', 'begun', 'ask', 'ready', 'createdAt')
+                          'attempts', 'begun', 'ask', 'ready', 'createdAt', 'user')
     local token, host, number = read_claim(is[4])
     return {id = id, status = is[1], type = is[2], priority = is[3], token = token, host = host, number = number,
             lost = tonumber(is[5]) or 0, executions = tonumber(is[6] or is[7]) or 0, attempts = tonumber(is[7]) or 0,
-            begun = is[8], ask = is[9], ready = tonumber(is[10] or is[11]) or 0}
+            begun = is[8], ask = is[9], ready = tonumber(is[10] or is[11]) or 0, user = is[12]}
 end
 
 -- Its claim is over: what that attempt may still send is stale.
@@ -64,7 +64,7 @@ local function release(number, q, lost)
         if status == 'cancelled' then
             cancel(q, job)
         else
-            enter(q, job.id, 'queued', job.type, job.priority, nil, true)
+            enter(q, job.id, 'queued', job.type, job.priority, nil, true, job.user)
         end
         released[#released + 1] = {number, job.id, job.type, status}
     end

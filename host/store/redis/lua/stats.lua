@@ -1,9 +1,9 @@
--- use: queue place
+-- use: queue place share users
 -- STATS: what there is in some queues.
 --   reply  of each: {scheduled, running, parked, succeeded, dead, cancelled, duplicate, parcels in the
 --          outbox, bytes of jobs, of results, when its oldest queued job became ready, when the next
 --          job is due (0: none), by whom it is paused, why, since when (nil: it is not), the lanes
---          (type, or type:priority, and how many)}
+--          (type, or type:priority, behind that :user for those in lines of tenants, and how many)}
 local COUNTED = {'scheduled', 'processing', 'parked', 'succeeded', 'dlq', 'cancelled', 'duplicate'}
 local LOOKED_AT = 20 -- entries at the head of a list that are not queued any more are passed over
 
@@ -25,14 +25,27 @@ local function earlier(a, b)
     return a and b and math.min(a, b) or a or b
 end
 
+-- Of those whose turn it is next.
+local function oldest_line(q, type, priority)
+    local first = nil
+    for _, member in ipairs(redis.call('ZRANGE', band_key(q, 'turns', type, priority), 0, LOOKED_AT - 1)) do
+        first = earlier(first, head_ready(q, line_of(q, type, priority, string.sub(member, 18))))
+    end
+    return first
+end
+
 local function oldest(q, lanes)
     local first = nil
     for _, priority in ipairs({'high', false, 'low'}) do
         first = earlier(first, head_ready(q, list_of(q, priority)))
     end
     for i = 1, #lanes, 2 do
-        local type, priority = string.match(lanes[i], '^([^:]*):?(.*)$')
-        first = earlier(first, head_ready(q, aside_of(q, type, priority ~= '' and priority)))
+        local type, priority, in_line = read_lane_field(lanes[i])
+        if in_line then
+            first = earlier(first, oldest_line(q, type, priority))
+        else
+            first = earlier(first, head_ready(q, aside_of(q, type, priority)))
+        end
     end
     return first or 0
 end

@@ -50,10 +50,10 @@ if plain and fresh then -- mostly all are: the rest of this script is not for th
     return answer()
 end
 
--- use: claim dedup weigh schedule meet
+-- use: claim dedup weigh (share users) schedule meet
 while at <= #heads do
     local of, last = heads[at], last_like(at)
-    if of.plain and fresh then
+    if of.alike and fresh then
         insert_plain(of, owns, keys, at, last, of.q.room, reply)
     else
         for k = at, last do

@@ -12,7 +12,7 @@ local PARCEL_KEEP_MS = 691200000 -- 8 days: longer than any host sleeps between 
 --   ends      unix ms, if the key lives by time
 --   comes     'spooled', 'forwarded'   payload  one too large for the hash
 --   max_waiting  how many may wait     keep_ms  how long it is kept as a duplicate, or the one that it replaces
---   tombstone    ms
+--   tombstone    ms                    user     in whose line it stands
 --   and of one that may change another (mode 'debounce')
 --   deadline     unix ms               usual_ttl  ms, of a key that says none
 --   overhead     bytes of each job     files_of   under whose id its files are held: its own, or the one to be changed
@@ -23,8 +23,10 @@ local function take_head()
     end
     head = {q = queues[ARGV[argument]], type = take(), bytes = take_number(), words = take_number(), priority = false,
             keep_ms = 0, id = false, raw = false, first = 0}
-    head.plain = head.words == 1 and ARGV[argument + 1] == '0'
+    local settings = ARGV[argument + 1]
+    head.plain = head.words == 1 and settings == '0'
     take_settings(head)
+    head.alike = head.plain or (head.words == 1 and settings == '1' and head.user ~= nil)
     head.due, head.max_waiting = head.due and tonumber(head.due), head.max_waiting and tonumber(head.max_waiting)
     head.keep_ms = tonumber(head.keep_ms)
     packed = packed or head.words == 1
@@ -114,7 +116,7 @@ local function insert_new(it, room, leaves)
     if due then
         redis.call('HSET', q.job .. it.id, 'dueAt', text_of(due))
     end
-    enter(q, it.id, status, it.type, it.priority, due)
+    enter(q, it.id, status, it.type, it.priority, due, nil, it.user)
     if it.key then
         hold_key(q, it.id, it.key, it.ends)
     end
@@ -144,12 +146,20 @@ local function insert(it, room, fresh)
     return whom and {code, whom, state, due, files} or code
 end
 
--- The same for all jobs of a plain head, the first to the last item, of which is known that none is there: nothing has to be asked of each.
+-- The same for all jobs of a plain head, or of one that only says whose they are, the first to the last item, of which is
+-- known that none is there: nothing has to be asked of each.
 local function insert_plain(of, owns, keys, first, last, room, reply)
-    local q, list, n = of.q, list_of(of.q, false), 0
+    local q, n, ids = of.q, 0, nil
     local fits = room and math.floor((room - bytes_in_use(q)) / of.bytes) or last
-    local ids, new = tails[list] or {}, q.new or {}
-    tails[list], q.new = ids, new
+    local new = q.new or {}
+    if of.user then
+        ids = in_lines.note(q, nil, of.type, false, of.user)
+    else
+        local list = list_of(q, false)
+        ids = tails[list] or {}
+        tails[list] = ids
+    end
+    q.new = new
     for i = first, last do
         local own = owns[i]
         if n < fits then
@@ -165,7 +175,7 @@ local function insert_plain(of, owns, keys, first, last, room, reply)
             reply[i] = OVER_BUDGET
         end
     end
-    note_count(q, of.type, false, n)
+    note_count(q, of.type, false, n, of.user)
     note_bytes(q, 'jobs', n * of.bytes)
     q.waited = q.waited and q.waited + n
 end

@@ -1,7 +1,7 @@
 -- Where a job is: the one part that moves it from place to place. What is pushed, counted and told
 -- is gathered and written once by finish(), the last thing a script does.
 --
---   queued      LIST  N, S'queue:high', S'queue:low'; S'queue:aside:<priority>:<type>'
+--   queued      LIST  N, S'queue:high', S'queue:low'; S'queue:aside:<priority>:<type>'; tenants' lines (lib/users.lua)
 --   scheduled   ZSET  S'scheduled'    by due time
 --   running     ZSET  S'processing'   by the end of the lease, server's clock
 --   parked      ZSET  S'parked'       by due time, +inf without one
@@ -14,8 +14,9 @@ local KEEP_MORE_MS = 900000 -- Redis deletes by itself this much later than the 
 local SEARCHED_MAX = 10000  -- entries of a list that are searched for one to remove
 
 -- priority: 'high', 'low', or false for normal, as HMGET has it
-local function lane_field(type, priority)
-    return priority and type .. ':' .. priority or type
+local function lane_field(type, priority, in_line)
+    local field = priority and type .. ':' .. priority or type
+    return in_line and field .. ':user' or field
 end
 local function list_of(q, priority)
     return priority and q.s .. 'queue:' .. priority or q.normal
@@ -34,10 +35,10 @@ local function note_push(where, list, id)
     ids[#ids + 1] = id
 end
 
--- How many are queued, by lane.
-local function note_count(q, type, priority, n)
+-- How many are queued, by lane; those in lines of tenants by themselves.
+local function note_count(q, type, priority, n, in_line)
     q.counts = q.counts or {}
-    local field = lane_field(type, priority)
+    local field = lane_field(type, priority, in_line)
     local c = q.counts[field]
     if not c then
         c = {n = 0, type = type}
@@ -67,9 +68,15 @@ local function publish(...)
     redis.call('PUBLISH', 'jh:wake', table.concat({...}, ' '))
 end
 
--- Into the list of its band: at the tail, or at the head with its old turn.
-local function queue_up(q, id, type, priority, in_front)
-    if not in_front then
+-- Lines of tenants, of scripts that meet some: lib/users.lua.
+local in_lines
+
+-- Into its line: at the tail, or at the head with its old turn. That of its tenant, or the list of its band.
+local function queue_up(q, id, type, priority, in_front, user)
+    if user and in_lines.takes_turns(q) then
+        in_lines.note(q, id, type, priority, user, in_front)
+        return
+    elseif not in_front then
         note_push(tails, list_of(q, priority), id)
     else
         local aside = aside_of(q, type, priority)
@@ -80,7 +87,10 @@ local function queue_up(q, id, type, priority, in_front)
 end
 
 -- Out of the lists, unless that would be a long search: who pops it then sees that it is not queued.
-local function unqueue(q, id, type, priority)
+local function unqueue(q, id, type, priority, user)
+    if user and in_lines.leave(q, id, type, priority, user) then
+        return
+    end
     local list = list_of(q, priority)
     local found = 0
     if redis.call('LLEN', list) <= SEARCHED_MAX then
@@ -96,10 +106,10 @@ local function unqueue(q, id, type, priority)
 end
 
 -- Enters a job into a place. `at`: SCHEDULED, PARKED: when it is due (nil: not by time); RUNNING:
--- the end of its lease; final: how long it is kept, in ms (0: for ever).
-local function enter(q, id, status, type, priority, at, in_front)
+-- the end of its lease; final: how long it is kept, in ms (0: for ever). `user`: whose it is, false or nil: nobody's.
+local function enter(q, id, status, type, priority, at, in_front, user)
     if status == 'queued' then
-        queue_up(q, id, type, priority, in_front)
+        queue_up(q, id, type, priority, in_front, user)
         return
     end
     local score = at and text_of(at) or '+inf'
@@ -117,9 +127,9 @@ local function enter(q, id, status, type, priority, at, in_front)
     redis.call('ZADD', q.s .. ZSET_OF[status], score, id)
 end
 
-local function leave(q, id, status, type, priority)
+local function leave(q, id, status, type, priority, user)
     if status == 'queued' then
-        unqueue(q, id, type, priority)
+        unqueue(q, id, type, priority, user)
         return
     end
     redis.call('ZREM', q.s .. ZSET_OF[status], id)
@@ -224,6 +234,9 @@ local function push(command, list, ids)
 end
 
 local function finish()
+    if in_lines then
+        in_lines.finish()
+    end
     for list, ids in pairs(tails) do
         push('RPUSH', list, ids)
     end

@@ -3,8 +3,9 @@
 --   KEYS   three names a queue: S, the prefix of its structures; J, the prefix of its jobs and what
 --          hangs on them; its list of normal jobs. All other names are made from these, because ids
 --          come out of lists; they stay in the queue's slot when S and J carry its hash tag.
---   ARGV   the caller's clock in unix ms, and behind a blank who calls, if it listens to jh:wake; the queues'
---          names; then what the script's own head says
+--   ARGV   the caller's clock in unix ms, then between '!' the numbers of queues in which tenants do not take turns,
+--          if there are any, and behind a blank who calls, if it listens to jh:wake; the queues' names; then what
+--          the script's own head says
 local redis, ARGV, tonumber, unpack = redis, ARGV, tonumber, unpack -- found faster than globals
 local queues = {}
 for i = 1, #KEYS / 3 do
@@ -12,7 +13,7 @@ for i = 1, #KEYS / 3 do
                  name = ARGV[1 + i]}
     queues[tostring(i)] = queues[i] -- as an item names it
 end
-local now = tonumber(string.match(ARGV[1], '^%S+'))
+local now = tonumber(string.match(ARGV[1], '^%d+'))
 local caller = string.match(ARGV[1], ' (.+)$')
 
 local argument = 1 + #queues

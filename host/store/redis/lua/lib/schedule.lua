@@ -17,7 +17,7 @@ end
 -- One that waited does so no more; one that is over, or gone, holds up nobody.
 local function let_go(q, schedule, id)
     local key, job = unfinished_of(q, schedule), q.job .. id
-    local is = redis.call('HMGET', job, 'status', 'type', 'priority', 'rev', 'claim', 'parked')
+    local is = redis.call('HMGET', job, 'status', 'type', 'priority', 'rev', 'claim', 'parked', 'user')
     if not is[1] or FINAL[is[1]] then
         redis.call('ZREM', key, id)
         return
@@ -28,7 +28,7 @@ local function let_go(q, schedule, id)
         redis.call('HSET', job, 'status', 'queued', 'rev', (tonumber(is[4]) or 1) + 1, 'ready', text_of(now),
                    'updatedAt', text_of(now), 'claim', is[5] or NO_CLAIM)
         leave(q, id, 'parked')
-        enter(q, id, 'queued', is[2], is[3])
+        enter(q, id, 'queued', is[2], is[3], nil, nil, is[7])
         publish('r', q.name, is[2]) -- who ended the other one does not know of this one
     end
 end
