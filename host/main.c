@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "sim/runner.h"
 #include "supervisor/self_test.h"
 #include "worker/worker.h"
 
@@ -13,6 +14,9 @@ int main(int argc, char **argv) {
     char self_exe[PATH_MAX];
     if (argc > 1 && strcmp(argv[1], "--worker") == 0) {
         return worker_main(argc, argv);
+    }
+    if (argc > 1 && strcmp(argv[1], "--sim-plugin") == 0) {
+        return runner_main(argc, argv);
     }
     ssize_t len = readlink("/proc/self/exe", self_exe, sizeof self_exe - 1);
     if (len == -1) {

@@ -176,7 +176,8 @@ static int judge(struct run *r, const struct report *report) {
 static int simulate(struct run *r) {
     struct report *report = NULL;
     struct err e = {.code = 0};
-    const struct sim_options options = {.note = take_note, .go_on = go_on, .arg = r};
+    const struct sim_options options = {
+        .self_exe = r->cli->self_exe, .note = take_note, .go_on = go_on, .arg = r};
     int64_t began_us = env_stopwatch_us();
     r->page = (struct sim_page){.cli = r->cli, .rest_ms = r->scenario.for_ms / 100};
     r->bar.on = r->cli->err_tty && !r->cli->json;

@@ -77,6 +77,12 @@ static void check_handler(struct config_binding *b, struct scenario *s,
         complain(b, &h->entry, "handlers", "out_of_range",
                  "%s: the probabilities of `fails` are more than 1 together", h->entry.name);
     }
+    if (h->plugin != NULL && (sum > 0 || h->calls > 0 || h->child != NULL)) {
+        complain(b, &h->entry, "handlers", "conflict",
+                 "%s: with a plugin, its code says what fails, whom it calls and what it leaves "
+                 "behind",
+                 h->entry.name);
+    }
     if (h->remote != NULL && scenario_remote(s, h->remote) == NULL) {
         complain(b, &h->entry, "handlers", "unknown_name", "remotes has no \"%s\"", h->remote);
     }

@@ -35,6 +35,7 @@ struct scenario_span {
 /* What a job of a type does. */
 struct scenario_handler {
     struct config_entry entry; /* name = job type */
+    const char *plugin;        /* whose code runs, absolute; NULL = a model */
     const char *takes_text;
     double fails[JH_E_UNKNOWN + 1]; /* by jh_class: how likely an attempt ends so */
     double crash;

@@ -73,6 +73,9 @@ static const struct config_field children_rows[] = {
 static const struct config_table children_table = {.what = "children", FIELDS(children_rows)};
 
 static const struct config_field handler_rows[] = {
+    {"plugin", CONFIG_PATH, 0, AT(scenario_handler, plugin), .default_words = "none",
+     .doc = "A plugin's file, whose handler of this type runs, on the virtual clock; what it takes "
+            "is added to what it sleeps. Without one it is as the other keys say."},
     {"takes", CONFIG_STRING, 0, AT(scenario_handler, takes_text), .fallback = "1s",
      .form = &form_span, .doc = "How long its own work takes, drawn evenly."},
     {"fails", CONFIG_SECTION, .table = &fails_table,

@@ -16,6 +16,7 @@
 #include "sim/scenario.h"
 
 struct sim_options {
+    const char *self_exe; /* this program, for plugins' processes; NULL = there are none */
     /* Each note, in order; borrowed for the call. May be NULL. */
     void (*note)(void *arg, const struct note *note);
     /* From time to time; false = give up. May be NULL. */

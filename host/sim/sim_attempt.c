@@ -45,7 +45,16 @@ void sim_attempt_free(struct sim_attempt **a) {
     *a = NULL;
 }
 
-static void end(struct sim *s, struct sim_attempt *a) {
+/* How long it has gone on, and its code with it. */
+static int64_t age_of(const struct sim *s, const struct sim_attempt *a) {
+    return (a->died_ms != 0 ? a->died_ms : s->passed_ms) - a->began_ms;
+}
+
+/* `final`: nothing more comes of the job. What its code did up to now has happened. */
+static void end(struct sim *s, struct sim_attempt *a, bool final) {
+    if (a->answer != NULL) {
+        plugin_run_end(a->lane->type->plugin, &a->spec.id, age_of(s, a), final);
+    }
     sim_calls_abandon(s, a);
     agenda_drop(&s->agenda, &a->event);
     leave_place(a);
@@ -106,6 +115,45 @@ static void add_children(struct sim *s, const struct sim_attempt *a, struct sim_
     c->item.children = specs;
 }
 
+/* Those that its code had committed by now. */
+static void add_plugin_children(struct sim *s, const struct sim_attempt *a, struct sim_commit *c) {
+    const struct plugin_run_answer *answer = a->answer;
+    struct arena *arena = &s->batch.arena;
+    char own[JOB_QUEUE_MAX + 1];
+    struct job_spec *specs = sim_alloc(s, arena, (answer->child_count + 1) * sizeof *specs);
+    c->item.children = specs;
+    for (size_t i = 0; specs != NULL && i < answer->child_count; i++) {
+        const struct plugin_run_child *child = &answer->children[i];
+        const char *tenant = child->tenant != NULL ? child->tenant : a->spec.tenant;
+        struct problem problem;
+        if (child->after_ms > age_of(s, a)) {
+            continue;
+        }
+        struct job_request request = {
+            .type = sim_text(s, arena, child->type),
+            .payload = arena_bytes(arena, child->payload),
+            .key = child->key == NULL ? NULL : sim_text(s, arena, child->key),
+            .tenant = tenant == NULL ? NULL : sim_text(s, arena, tenant),
+            .delay_ms = child->delay_ms,
+            .priority = (int)PRIORITY_NORMAL - child->priority,
+            .dedup_mode = -1,
+        };
+        const char *queue = child->queue != NULL
+                                ? child->queue
+                                : config_queue_of_type(s->config, request.type, own);
+        struct job_spec *spec = &specs[c->item.child_count];
+        struct sim_type *type = sim_places_type(s, request.type);
+        if (type == NULL || jobs_fill(s->config, &request, sim_text(s, arena, queue), &s->ids,
+                                      sim_wall(s), arena, spec, &problem) != 0) {
+            continue;
+        }
+        spec->parent = a->spec.id;
+        type->report->made++;
+        sim_note(s, NOTE_ARRIVE, type->name, spec, "child");
+        c->item.child_count++;
+    }
+}
+
 static int64_t keep_of(const struct sim_attempt *a, enum job_event event) {
     const struct config_queue *q = a->lane->queue->config;
     return event == JOB_EV_DIE ? q->dead_ttl_ms : q->ttl_ms;
@@ -130,7 +178,9 @@ static void commit(struct sim *s, struct sim_attempt *a, const struct outcome *o
         c->error = (struct job_error){.cls = o->cls, .code = o->code};
         c->item.error = &c->error;
     }
-    if (o->event == JOB_EV_SUCCEED) {
+    if (a->answer != NULL) {
+        add_plugin_children(s, a, c);
+    } else if (o->event == JOB_EV_SUCCEED) {
         add_children(s, a, c);
     } else if (o->event == JOB_EV_PARK && a->calls_made > 0) {
         add_step(s, a, c);
@@ -224,11 +274,11 @@ void sim_attempt_return(struct sim *s, struct sim_attempt *a, const struct attem
     learn_plugin(s, a, report, &o);
     tell(s, a, &o, code);
     commit(s, a, &o, code);
-    if (a->schedule != NULL && a->schedule->unfinished > 0 &&
-        job_is_final((enum job_state)job_next_state(JOB_RUNNING, o.event))) {
+    bool final = job_is_final((enum job_state)job_next_state(JOB_RUNNING, o.event));
+    if (final && a->schedule != NULL && a->schedule->unfinished > 0) {
         a->schedule->unfinished--;
     }
-    end(s, a);
+    end(s, a, final);
 }
 
 static void on_timeout(struct sim *s, struct agenda_event *e) {
@@ -260,10 +310,13 @@ void sim_attempt_recover(struct sim *s, struct sim_attempt *a) {
     struct sim_commit *c = new_commit(s, a, JOB_EV_RELEASE);
     if (c != NULL) {
         c->item.counters.lost++;
+        if (a->answer != NULL) {
+            add_plugin_children(s, a, c);
+        }
         sim_flush_commit(s, c);
         sim_note(s, NOTE_RETURN, a->lane->type->name, &a->spec, "%s", "");
     }
-    end(s, a);
+    end(s, a, false);
 }
 
 /* ------------------------------------------------------------------ its way */
@@ -302,10 +355,44 @@ static void on_worked(struct sim *s, struct agenda_event *e) {
     sim_attempt_return(s, a, &report, NULL);
 }
 
+/* A plugin's code has run: its attempt ends when the time is over that it slept, and its own work. */
+static void on_returned(struct sim *s, struct agenda_event *e) {
+    struct sim_attempt *a = CONTAINER_OF(e, struct sim_attempt, event);
+    struct attempt_report report = a->answer->report;
+    if (report.end == ATTEMPT_CRASHED) {
+        on_crash(s, e);
+        return;
+    }
+    bool late = a->spec.timeout_ms > 0 && a->answer->after_ms >= a->spec.timeout_ms;
+    report.cancelled = late ? JH_CANCEL_DEADLINE : 0;
+    sim_attempt_return(s, a, &report, NULL);
+}
+
+static void begin_plugin(struct sim *s, struct sim_attempt *a) {
+    struct plugin_run_answer *answer = sim_alloc(s, &a->arena, sizeof *answer);
+    int r = answer == NULL
+                ? -ENOMEM
+                : plugin_run_attempt(a->lane->type->plugin, &a->spec, a->counters.attempts + 1,
+                                     sim_wall(s), &a->arena, answer);
+    if (r != 0) {
+        sim_fail(s, r, "the process of %s is gone: %s", plugin_run_file(a->lane->type->plugin),
+                 strerror(-r));
+        return;
+    }
+    a->answer = answer;
+    int64_t takes = answer->after_ms + sim_span(&a->draw, &handler_of(a)->takes);
+    int64_t crash_ms = (int64_t)(sim_chance(&a->draw) * (double)takes);
+    sim_attempt_next(s, a, a->crashes ? crash_ms : takes, a->crashes ? on_crash : on_returned);
+}
+
 static void begin(struct sim *s, struct sim_attempt *a) {
     const struct scenario_handler *h = handler_of(a);
     double crash = 1 - (1 - h->crash) * (1 - sim_faults_crash(s, a->lane->type));
     a->crashes = sim_chance(&a->draw) < crash;
+    if (a->lane->type->plugin != NULL) {
+        begin_plugin(s, a);
+        return;
+    }
     int64_t takes = a->resumed ? 0 : sim_span(&a->draw, &h->takes);
     if (a->crashes) {
         sim_attempt_next(s, a, (int64_t)(sim_chance(&a->draw) * (double)takes), on_crash);
@@ -336,7 +423,13 @@ static void copy_spec(struct sim *s, struct sim_attempt *a, const struct job_spe
     a->spec.tenant = spec->tenant == NULL ? NULL : sim_text(s, &a->arena, spec->tenant);
     a->spec.retry = spec->retry == NULL ? NULL : sim_text(s, &a->arena, spec->retry);
     a->spec.schedule = NULL;
-    a->spec.payload = (struct bytes){NULL, 0};
+    bool runs = a->lane->type->plugin != NULL; // and reads all of it
+    a->spec.payload = runs ? arena_bytes(&a->arena, spec->payload) : (struct bytes){NULL, 0};
+    a->spec.content_type = runs ? arena_str(&a->arena, spec->content_type) : NULL;
+    a->spec.dedup_key = runs ? arena_str(&a->arena, spec->dedup_key) : NULL;
+    a->spec.labels = NULL;
+    a->spec.callback = NULL;
+    a->spec.flow_id = NULL;
     a->spec.files = NULL;
     a->spec.file_count = 0;
 }
@@ -354,7 +447,7 @@ static void park_for_breaker(struct sim *s, struct sim_attempt *a, int64_t until
         sim_flush_commit(s, c);
         tell(s, a, &o, name);
     }
-    end(s, a);
+    end(s, a, false);
 }
 
 void sim_attempt_start(struct sim *s, struct sim_lane *lane, const struct store_claimed *job,

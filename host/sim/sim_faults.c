@@ -44,6 +44,7 @@ static void kill_host(struct sim *s, unsigned host) {
     LIST_FOREACH(a, &h->attempts, link) {
         agenda_drop(&s->agenda, &a->event);
         sim_calls_abandon(s, a);
+        a->died_ms = s->passed_ms;
         a->lane->type->report->lost++;
         sim_note(s, NOTE_LOST, a->lane->type->name, &a->spec, "host %u", host + 1);
     }

@@ -21,7 +21,38 @@ void sim_places_finish(struct sim *s) {
     HASH_CLEAR(hh, s->types);
     HASH_CLEAR(hh, s->lanes);
     free(s->hot);
+    for (size_t i = 0; i < s->plugin_count; i++) {
+        plugin_run_stop(&s->plugins[i]);
+    }
+    free(s->plugins);
     config_part_finish(&s->plugin_part);
+}
+
+/* The process of its handler's file, which is started once; NULL: it has none, or the simulation fails. */
+static struct plugin_run *places_plugin(struct sim *s, const struct scenario_handler *h,
+                                        const struct sim_pool *pool) {
+    struct err e = {.code = 0};
+    if (h == NULL || h->plugin == NULL || pool == NULL) {
+        return NULL;
+    }
+    for (size_t i = 0; i < s->plugin_count; i++) {
+        if (strcmp(plugin_run_file(s->plugins[i]), h->plugin) == 0) {
+            return s->plugins[i];
+        }
+    }
+    struct plugin_run **grown = realloc(s->plugins, (s->plugin_count + 1) * sizeof(*s->plugins));
+    if (grown == NULL) {
+        sim_fail(s, -ENOMEM, "out of memory");
+        return NULL;
+    }
+    s->plugins = grown;
+    if (s->options->self_exe == NULL ||
+        plugin_run_start(s->options->self_exe, h->plugin, config_plugin(s->config, pool->name),
+                         &s->plugins[s->plugin_count], &e) != 0) {
+        sim_fail(s, e.code == 0 ? -ENOTSUP : e.code, "%s", e.msg);
+        return NULL;
+    }
+    return s->plugins[s->plugin_count++];
 }
 
 static struct sim_pool *places_pool(struct sim *s, const char *type) {
@@ -68,6 +99,11 @@ struct sim_type *sim_places_type(struct sim *s, const char *name) {
                               .handler = scenario_handler(s->scenario, name),
                               .pool = places_pool(s, name),
                               .report = report_type(s->report, name)};
+    type->plugin = places_plugin(s, type->handler, type->pool);
+    if (type->plugin != NULL && !plugin_run_has(type->plugin, name)) {
+        sim_fail(s, -ENOENT, "%s has no handler %s", type->handler->plugin, name);
+        return NULL;
+    }
     if (type->pool == NULL || type->report == NULL) {
         sim_fail(s, -ENOMEM, "out of memory");
         return NULL;

@@ -18,6 +18,7 @@
 #include "core/limiter.h"
 #include "core/outcome.h"
 #include "sim/agenda.h"
+#include "sim/plugin_run.h"
 #include "sim/sim.h"
 #include "sim/stock.h"
 #include "store/schedules.h"
@@ -47,6 +48,7 @@ struct sim_type {
     char *name;
     const struct config_job *config;
     const struct scenario_handler *handler;
+    struct plugin_run *plugin; /* whose code runs; NULL = the handler is a model */
     struct sim_pool *pool;
     struct report_type *report;
     UT_hash_handle hh;
@@ -114,8 +116,10 @@ struct sim_attempt {
     struct sim_schedule *schedule; /* NULL = it is of none */
     unsigned host;
     int64_t began_ms, until_ms; /* virtual; its timeout */
+    int64_t died_ms;            /* when its host did; 0 = it has not */
     uint64_t draw;              /* chance, the same for the same job and execution */
     bool resumed, crashes;
+    const struct plugin_run_answer *answer; /* of a plugin's code */
     int64_t calls_made;
     uint64_t ticket; /* of the call under way */
     bool refused;    /* the call under way */
@@ -197,6 +201,8 @@ struct sim {
     struct sim_schedule *schedules; /* by the id */
     struct sim_schedule *schedule_items;
     size_t schedule_count;
+    struct plugin_run **plugins; /* plugin_count of them */
+    size_t plugin_count;
     struct sim_limit *limits;
     struct sim_remote *remotes;
     struct sim_breaker *breakers;

@@ -84,6 +84,8 @@ struct jh_harness {
     struct jh_harness_shown progress;
     struct buf log;
     char error[512];
+    /* Told of each thing that a commit made durable, in order; NULL = nobody wants to know. */
+    void (*applied)(struct jh_harness *h, const struct wish *wish);
 };
 
 extern const struct jh_host harness_host;

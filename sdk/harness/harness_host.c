@@ -170,6 +170,9 @@ static void apply_wishes(struct jh_harness *h) {
         if (w->kind == WISH_STEP) {
             h->vault.steps_version = h->handler->state_version;
         }
+        if (h->applied != NULL) {
+            h->applied(h, w);
+        }
     }
     h->attempt.wishes = NULL;
     h->attempt.wishes_end = &h->attempt.wishes;

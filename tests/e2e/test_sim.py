@@ -283,6 +283,66 @@ def test_a_store_that_is_away(scene):
     assert of_type(summary, "a.x")["succeeded"] >= 98
 
 
+# ---- plugins' code
+
+HELLO = os.path.join(build.BUILD, "plugins", "hello.so")
+
+
+def handlers(**files):
+    return "handlers:\n" + "".join(f"  {name.replace('_', '.')}: {{plugin: {file}, takes: 0s}}\n" for name, file in files.items())
+
+
+def test_a_plugins_code_sleeps_on_the_virtual_clock(scene):
+    scene.write("for: 1h\narrivals: {job: hello.say, every: 2h, steady: true, payload: {name: Ada, lines: 3}}\n"
+                + handlers(hello_say=HELLO, hello_note=HELLO), f"plugins: {{hello: {{file: {HELLO}, config: {{pause: 10m, greeting: Hi}}}}}}\n"
+                "jobs: {hello.say: {timeout: 45m}}\n")
+    lines, summary = scene.run()
+    say, note = of_type(summary, "hello.say"), of_type(summary, "hello.note")
+    assert (say["succeeded"], note["made"], note["succeeded"]) == (1, 1, 1)
+    assert [line["ms"] for line in events(lines, "succeed", "hello.say")] == [3 * 600000]
+    assert [(line["ms"], line["why"]) for line in events(lines, "arrive", "hello.note")] == [(3 * 600000, "child")]
+    assert scene.trace() == scene.trace()
+
+
+def test_a_plugins_code_fails_as_it_says(scene):
+    scene.write('for: 1h\narrivals: {job: hello.say, every: 2h, steady: true, payload: {name: ""}}\n' + handlers(hello_say=HELLO))
+    lines, _ = scene.run()
+    assert [line["why"] for line in events(lines, "dead")] == ["input"]
+
+
+def test_a_plugins_steps_outlive_its_host(scene):
+    chaos = build.plugin("chaos")
+    scene.write("for: 1h\narrivals: {job: chaos.steps, every: 2h, steady: true, payload: {steps: 3, pause_ms: 60000, children: 1}}\n"
+                + handlers(chaos_steps=chaos, chaos_child=chaos) + "faults: {at: 90s, for: 30s, host: 1}\n")
+    lines, summary = scene.run()
+    assert [line["ms"] for line in events(lines, "start", "chaos.steps")] == [0, 120000]
+    assert [line["ms"] for line in events(lines, "succeed", "chaos.steps")] == [240000]  # two steps were left
+    assert of_type(summary, "chaos.child")["made"] == 3 == of_type(summary, "chaos.child")["succeeded"]
+    assert of_type(summary, "chaos.steps")["lost"] == 1
+
+
+@pytest.mark.parametrize("name", ["run-crash", "run-abort", "run-exit", "run-overflow"])
+def test_a_plugins_code_crashes_alone(scene, name):
+    kind = json.loads(subprocess.run([build.BINARY, "plugin", "check", build.plugin(name), "--offline", "--json"], capture_output=True,
+                                     text=True, check=True, timeout=build.PATIENCE_S).stdout)["handlers"][0]
+    scene.write(f"for: 6h\narrivals: {{job: {kind}, every: 7h, steady: true}}\nhandlers: {{{kind}: {{plugin: {build.plugin(name)}}}}}\n")
+    lines, summary = scene.run()
+    assert of_type(summary, kind)["crashed"] == 3 and [line["why"] for line in events(lines, "dead")] == ["quarantined"]
+
+
+@pytest.mark.parametrize("file,words", [
+    ("/nowhere.so", "nowhere.so"), (build.plugin("no-symbol"), "jobhost_plugin"), (build.plugin("abi"), ""), (HELLO, "has no handler a.b")])
+def test_plugins_that_do_not_fit(scene, file, words):
+    scene.write(f"for: 1h\narrivals: {{job: a.b, every: 1m}}\nhandlers: {{a.b: {{plugin: {file}}}}}\n")
+    assert words in sim(scene.file, status=FAILED).stderr
+
+
+def test_options_that_a_plugin_does_not_have(scene):
+    scene.write("for: 1h\narrivals: {job: hello.say, every: 1m}\n" + handlers(hello_say=HELLO),
+                f"plugins: {{hello: {{file: {HELLO}, config: {{pauze: 10m}}}}}}\n")
+    assert "pauze" in sim(scene.file, status=FAILED).stderr
+
+
 # ---- expectations and files
 
 @pytest.mark.parametrize("expect,word", [

@@ -92,6 +92,8 @@ static void test_places(void) {
     expect_refused("faults: {at: 1h, clock: 3h}\n", "a sign and a duration");
     expect_refused("handlers: {a: {calls: {count: 1, remote: x}}}\n", "remotes has no \"x\"");
     expect_refused("handlers: {a: {fails: {network: 0.6, auth: 0.5}}}\n", "more than 1 together");
+    expect_refused("handlers: {a: {plugin: a.so, fails: {network: 0.1}}}\n", "its code says what");
+    expect_refused("handlers: {a: {plugin: a.so, calls: {count: 1}}}\n", "its code says what");
     expect_refused("arrivals: {every: 1s}\n", "arrivals[0].job: is missing");
     expect_refused("- 1\n", "this is a list");
     expect_refused("", "empty");
