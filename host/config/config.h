@@ -120,6 +120,12 @@ struct config_plugin {
 };
 
 enum config_fair_share { FAIR_SHARE_TENANT, FAIR_SHARE_NONE };
+enum { LIMIT_KEY_NONE, LIMIT_KEY_TENANT, LIMIT_KEY_QUEUE, LIMIT_KEY_TYPE };
+enum { LIMIT_UNTIL_END, LIMIT_UNTIL_START };
+struct config_use {   /* jobs.<type>.limit, queues.<name>.limit */
+    const char *name; /* in `limits`; NULL = none */
+    int key, until;   /* LIMIT_KEY_*, LIMIT_UNTIL_* */
+};
 
 struct config_queue {
     struct config_entry entry;
@@ -136,6 +142,7 @@ struct config_queue {
     int64_t max_result;  /* bytes: 64 MiB                               */
     int64_t dedup_ttl_ms;
     int64_t weight; /* share among queues: 1..100                  */
+    struct config_use limit;
 };
 
 struct config_retry_class {    /* of a policy; what is 0 or NULL is as the policy has it */
@@ -160,6 +167,7 @@ struct config_job { /* per job type */
     int64_t stall_ms; /* 0 = off                                     */
     enum skew_policy state_policy;
     const char *labels;
+    struct config_use limit; /* goes before the queue's */
 };
 
 struct config_schedule {
@@ -339,6 +347,8 @@ const struct config_queue *config_queue(const struct config *c, const char *name
 const struct config_job *config_job(const struct config *c, const char *type);
 const struct config_plugin *config_plugin(const struct config *c,
                                           const char *name); /* NULL = none */
+const struct config_limit *config_limit(const struct config *c, const char *name,
+                                        size_t len); /* NULL = none that is on */
 
 /* Calls `say` for each entry that is off, section by section ("plugins", "schedules", ...); its
  * off_why has the reason. */

@@ -251,6 +251,36 @@ static void check_breaker(struct config_binding *b, const struct config_breaker 
 
 // ---- references
 
+static void check_use(struct config_binding *b, const struct config *c,
+                      const struct config_use *use, const struct config_entry *entry,
+                      const char *section) {
+    struct nearest nearest = {.word = use->name};
+    if (use->name == NULL && use->key != LIMIT_KEY_NONE) {
+        const struct config_subject subject = {entry, section, "limit.key", &use->key};
+        config_check_error(b, &subject, "contradiction", "needs a name");
+    }
+    if (use->name == NULL || config_limit(c, use->name, strlen(use->name)) != NULL) {
+        return;
+    }
+    for (size_t i = 0; i < c->limit_count; i++) {
+        nearest_offer(&nearest, c->limits[i].entry.name);
+    }
+    const char *near = nearest_best(&nearest);
+    const struct config_subject subject = {entry, section, "limit.name", &use->name};
+    config_check_error(b, &subject, "unknown_limit", "there is no limit \"%s\" in limits%s%s%s",
+                       use->name, near == NULL ? "" : "; did you mean \"", near == NULL ? "" : near,
+                       near == NULL ? "" : "\"?");
+}
+
+static void check_uses(struct config_binding *b, const struct config *c) {
+    for (size_t i = 0; i < c->job_count; i++) {
+        check_use(b, c, &c->jobs[i].limit, &c->jobs[i].entry, "jobs");
+    }
+    for (size_t i = 0; i < c->queue_count; i++) {
+        check_use(b, c, &c->queues[i].limit, &c->queues[i].entry, "queues");
+    }
+}
+
 struct reference_check {
     struct config_binding *b;
     const struct config *c;
@@ -343,6 +373,7 @@ void config_check(struct config_binding *b, const struct config *c) {
     for (size_t i = 0; i < c->limit_count; i++) {
         check_limit(b, &c->limits[i]);
     }
+    check_uses(b, c);
     for (size_t i = 0; i < c->breaker_count; i++) {
         check_breaker(b, &c->breakers[i]);
     }

@@ -78,6 +78,16 @@ const struct config_plugin *config_plugin(const struct config *c, const char *na
     return find(&c->priv->plugins, name, &i) ? &c->plugins[i] : NULL;
 }
 
+const struct config_limit *config_limit(const struct config *c, const char *name, size_t len) {
+    for (size_t i = 0; i < c->limit_count; i++) {
+        const struct config_entry *entry = &c->limits[i].entry;
+        if (entry->on && strlen(entry->name) == len && memcmp(entry->name, name, len) == 0) {
+            return &c->limits[i];
+        }
+    }
+    return NULL;
+}
+
 const char *config_queue_of_type(const struct config *c, const char *type,
                                  char out[JOB_QUEUE_MAX + 1]) {
     const struct config_job *job = config_job(c, type);

@@ -342,9 +342,38 @@ const struct config_table config_plugin_table = {
 
 // ---- queues and job types
 
+#define USE_ROWS(type)                                                                             \
+    {                                                                                              \
+        {"name",      CONFIG_STRING,                                                               \
+         FIELD_SHORT, AT(type, limit.name),                                                        \
+         .max = 64,   .doc = "Which of `limits`."},                                                \
+            {"key",                                                                                \
+             CONFIG_CHOICE,                                                                        \
+             0,                                                                                    \
+             AT(type, limit.key),                                                                  \
+             .fallback = "none",                                                                   \
+             .words = WORDS("none", "tenant", "queue", "type"),                                    \
+             .doc = "Of which jobs each has a limiter of its own by these rules."},                \
+        {                                                                                          \
+            "until", CONFIG_CHOICE, 0, AT(type, limit.until),                                      \
+                .fallback = "end", .words = WORDS("end", "start"),                                 \
+                .doc =                                                                             \
+                    "Until when a job's slot is taken (then its window begins): the end of its "   \
+                    "run, or its start, which limits the rate of starts."                          \
+        }                                                                                          \
+    }
+static const struct config_field queue_use_rows[] = USE_ROWS(config_queue);
+static const struct config_field job_use_rows[] = USE_ROWS(config_job);
+static const struct config_table queue_use_table = {.what = "a limit's use",
+                                                    FIELDS(queue_use_rows)};
+static const struct config_table job_use_table = {.what = "a limit's use", FIELDS(job_use_rows)};
+
 static const struct config_field queue_rows[] = {
     {"concurrency", CONFIG_INT, 0, AT(config_queue, concurrency), .fallback = "0", .max = 100000,
      .doc = "Jobs of this queue that run at once on this host; 0 = no limit."},
+    {"limit", CONFIG_SECTION, .table = &queue_use_table,
+     .doc = "A slot of this limit is taken before a job starts, on whichever host. That of its "
+            "type goes before it."},
     {"weight", CONFIG_INT, 0, AT(config_queue, weight), .fallback = "1", .min = 1, .max = 100,
      .doc = "Share among the queues that wait for the same workers."},
     {"key_prefix", CONFIG_STRING, FIELD_RESTART, AT(config_queue, key_prefix), .fallback = "",
@@ -442,6 +471,8 @@ static const struct config_field job_rows[] = {
     {"expires", CONFIG_DURATION, 0, AT(config_job, expires_ms), .fallback = "0s", .max = YEAR,
      .doc = "No first attempt starts later than this; 0s = never expires."},
     {"retry", CONFIG_SECTION, .table = &retry_table, .doc = "What happens after a failed attempt."},
+    {"limit", CONFIG_SECTION, .table = &job_use_table,
+     .doc = "A slot of this limit is taken before a job starts, on whichever host."},
     {"max_crashes", CONFIG_INT32, 0, AT(config_job, retry.crashes), .fallback = "3", .min = 1,
      .max = JOB_MAX_MAX,
      .doc = "Crashes under one build of the plugin that put a job into quarantine."},

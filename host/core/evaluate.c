@@ -23,6 +23,7 @@ static const char *const code_names[REASON_COUNT] = {
     [REASON_DISK] = "disk",
     [REASON_PLUGIN_PAUSED] = "plugin_paused",
     [REASON_RELEASED_SLOWLY] = "released_slowly",
+    [REASON_LIMITER] = "limiter",
 };
 
 const char *reason_code_name(enum reason_code code) {
@@ -65,13 +66,37 @@ static void say_finished(const struct job_facts *f, int64_t now_ms, struct reaso
 }
 
 static bool is_running(const struct job_facts *f) {
-    return f->state == JOB_RUNNING;
+    return f->state == JOB_RUNNING && !f->limited;
 }
 
 static void say_running(const struct job_facts *f, int64_t now_ms, struct reason *r) {
     (void)f;
     (void)now_ms;
     SAY(r, "it runs, or a worker is about to start it");
+}
+
+static bool is_limited(const struct job_facts *f) {
+    return f->limited;
+}
+
+static void say_limited(const struct job_facts *f, int64_t now_ms, struct reason *r) {
+    static const char *const why[LIMITER_PARTS] = {
+        [LIMITER_PART_NONE] = "others come first",
+        [LIMITER_PART_CLOSED] = "the other side has closed it",
+        [LIMITER_PART_CONCURRENCY] = "as many calls as it lets are under way",
+        [LIMITER_PART_WINDOW] = "its window is full",
+        [LIMITER_PART_PACE] = "its rate lets no more",
+        [LIMITER_PART_HOLDERS] = "too many calls are under way",
+    };
+    const char *words = why[(unsigned)f->limiter_part < LIMITER_PARTS ? f->limiter_part : 0];
+    char at[RFC3339_LEN + 1];
+    if (f->limiter_until_ms <= now_ms) {
+        SAY(r, "limiter \"%.96s\": %s", f->limiter, words);
+        return;
+    }
+    rfc3339_format(f->limiter_until_ms, at);
+    SAY(r, "limiter \"%.96s\" has no slot before %s: %s", f->limiter, at, words);
+    r->clears_at_ms = f->limiter_until_ms;
 }
 
 static bool has_store_fault(const struct job_facts *f) {
@@ -306,6 +331,7 @@ static const struct rule {
     {REASON_NO_HANDLER, false, lacks_handler, say_no_handler},
     {REASON_BREAKER, false, is_broken, say_broken},
     {REASON_RELEASED_SLOWLY, false, is_released_slowly, say_released_slowly},
+    {REASON_LIMITER, false, is_limited, say_limited},
     {REASON_NO_SLOT, false, queue_is_full, say_queue_full},
     {REASON_NO_SLOT, false, pool_is_full, say_pool_full},
     {REASON_BEHIND, false, is_behind, say_behind},

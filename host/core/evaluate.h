@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "core/job.h"
+#include "core/limiter.h"
 #include "core/pace.h"
 #include "core/skew.h"
 
@@ -29,6 +30,7 @@ enum reason_code {
     REASON_DISK,            /* the plugin keeps more on the disk than it may               */
     REASON_RELEASED_SLOWLY, /* what waited is let go at a pace                             */
     REASON_STORE,           /* store degraded: read-only                                    */
+    REASON_LIMITER,         /* the limiter that its start needs has no slot                  */
     REASON_COUNT
 };
 
@@ -83,8 +85,12 @@ struct job_facts {
     uint32_t pool_busy, pool_slots;      /* threads of the plugin                        */
     bool breaker;                        /* of the plugin: not closed                      */
     int64_t breaker_until_ms;            /* open until then; 0 = one job at a time         */
-    const char *pool; /* plugin name, or NULL                                   */
-    int64_t ahead;    /* jobs of the lane that may go first, at most; -1 = not counted */
+    bool limited; /* its start, or (running) itself, waits for this limiter        */
+    char limiter[LIMITER_NAME_MAX + 1];
+    enum limiter_part limiter_part;
+    int64_t limiter_until_ms; /* 0 = when a slot is free                            */
+    const char *pool;         /* plugin name, or NULL                                   */
+    int64_t ahead;            /* jobs of the lane that may go first, at most; -1 = not counted */
 };
 
 /* Fills up to `cap` reasons, returns how many there are in all. */

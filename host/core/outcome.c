@@ -51,6 +51,7 @@ enum verdict {
     VERDICT_RELEASE,
     VERDICT_YIELD,
     VERDICT_SKEW,
+    VERDICT_LIMITED,
     VERDICT_FAILURE
 };
 
@@ -100,6 +101,7 @@ static struct reading read_report(const struct attempt_report *r) {
     case ATTEMPT_OOM:
         return (struct reading){VERDICT_FAILURE, .cls = JH_E_RESOURCE, .code = "killed"};
     case ATTEMPT_SKEWED: return (struct reading){VERDICT_SKEW, .cls = JH_E_NONE};
+    case ATTEMPT_LIMITED: return (struct reading){VERDICT_LIMITED, .cls = JH_E_NONE};
     case ATTEMPT_NEIGHBOUR:
     case ATTEMPT_UNSTARTED:
     case ATTEMPT_DRAINED: break;
@@ -240,6 +242,12 @@ struct outcome outcome_decide(const struct attempt_report *report,
     case VERDICT_CANCEL: o.event = JOB_EV_CANCEL; break;
     case VERDICT_RELEASE: o.event = JOB_EV_RELEASE; break;
     case VERDICT_SKEW: decide_skew(&o, report->skew, deadline_ms); break;
+    case VERDICT_LIMITED:
+        o.event = JOB_EV_PARK;
+        o.park = PARK_LIMITER;
+        o.run_at_ms =
+            deadline_ms != 0 && report->wake_at_ms > deadline_ms ? deadline_ms : report->wake_at_ms;
+        break;
     case VERDICT_YIELD:
         if (reading.cls == JH_E_RATE && report->wait_kind == JH_WAIT_NOW) {
             // fail(RATE) returned this status: the class row says how long

@@ -45,6 +45,7 @@ enum attempt_end {
     ATTEMPT_UNSTARTED, /* came back without START                                     */
     ATTEMPT_DRAINED,   /* stopped by a drain's hard deadline                          */
     ATTEMPT_SKEWED,    /* not begun: its handler does not resume its steps            */
+    ATTEMPT_LIMITED,   /* not begun: its limiter has no slot before wake_at_ms        */
 };
 
 struct attempt_report {
@@ -64,7 +65,7 @@ struct attempt_report {
 
 /* Else nothing that the attempt did, or was counted for, came of it. */
 static inline bool attempt_was_begun(const struct attempt_report *r) {
-    return r->end != ATTEMPT_UNSTARTED && r->end != ATTEMPT_SKEWED;
+    return r->end != ATTEMPT_UNSTARTED && r->end != ATTEMPT_SKEWED && r->end != ATTEMPT_LIMITED;
 }
 
 /* What the store is asked to do. */
@@ -93,7 +94,7 @@ jh_status outcome_status(jh_class cls);
  * The class decides, not the status: FAIL with a class that is retried is retried. A failure
  * without a class is UNKNOWN, and then its status decides. YIELD with class RATE and no wait is
  * what fail() returned: parked until now + retry_after. Crashes are counted by build: under a new
- * one they begin at none. One that was not begun for its steps' sake uses nothing. A crash counts as one whatever cancel was
+ * one they begin at none. One that was not begun for its steps' or its limiter's sake uses nothing. A crash counts as one whatever cancel was
  * in force, except USER's. A success uses an attempt too. */
 struct outcome outcome_decide(const struct attempt_report *report,
                               const struct job_counters *before, const struct retry_policy *policy,

@@ -283,6 +283,10 @@ int msg_get_put(struct record_writer *w, uint64_t job, const struct msg_get *m) 
     return put(w, job, &shape_get, m);
 }
 
+int msg_limit_put(struct record_writer *w, uint64_t job, const struct msg_limit *m) {
+    return put(w, job, &shape_limit, m);
+}
+
 int msg_output_put(struct record_writer *w, uint64_t job, const struct msg_output *m) {
     return put(w, job, &shape_output, m);
 }
@@ -353,6 +357,10 @@ int msg_progress_get(struct record *r, struct msg_progress *ret) {
 
 int msg_get_get(struct record *r, struct msg_get *ret) {
     return get(r, NULL, &shape_get, ret);
+}
+
+int msg_limit_get(struct record *r, struct msg_limit *ret) {
+    return get(r, NULL, &shape_limit, ret);
 }
 
 int msg_output_get(struct record *r, struct msg_output *ret) {

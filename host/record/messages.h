@@ -197,6 +197,16 @@ struct msg_output {
     struct msg_bytes content;
 };
 
+struct msg_limit {
+    uint32_t request;
+    uint32_t what;    /* enum record_limit */
+    const char *name; /* NULL: GIVE_BACK */
+    uint64_t ticket;
+    int64_t number, wait_ms;
+    int32_t status;
+    struct msg_bytes headers;
+};
+
 struct msg_warn {
     const char *code;
     const char *message; /* NULL */
@@ -257,6 +267,7 @@ int msg_log_put(struct record_writer *w, uint64_t job, const struct msg_log *m);
 int msg_progress_put(struct record_writer *w, uint64_t job, const struct msg_progress *m);
 int msg_get_put(struct record_writer *w, uint64_t job, const struct msg_get *m);
 int msg_output_put(struct record_writer *w, uint64_t job, const struct msg_output *m);
+int msg_limit_put(struct record_writer *w, uint64_t job, const struct msg_limit *m);
 int msg_warn_put(struct record_writer *w, uint64_t job, const struct msg_warn *m);
 int msg_step_put(struct record_writer *w, uint64_t job, const struct msg_step *m);
 int msg_child_put(struct record_writer *w, uint64_t job, const struct msg_child *m);
@@ -276,6 +287,7 @@ int msg_log_get(struct record *r, struct msg_log *ret);
 int msg_progress_get(struct record *r, struct msg_progress *ret);
 int msg_get_get(struct record *r, struct msg_get *ret);
 int msg_output_get(struct record *r, struct msg_output *ret);
+int msg_limit_get(struct record *r, struct msg_limit *ret);
 int msg_warn_get(struct record *r, struct msg_warn *ret);
 int msg_step_get(struct record *r, struct msg_step *ret);
 int msg_child_get(struct record *r, struct msg_child *ret);

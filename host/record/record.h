@@ -73,7 +73,7 @@ enum record_type {
     /* u32 commit_no, i32 status: 0 durable, -ESTALE fenced off, other negative errno not durable */
     REC_COMMITTED,
     /* u32 request, i32 status (0, 1 or negative errno), i64 number, bytes value: the answer to
-     * REC_GET and REC_OUTPUT */
+     * REC_GET, REC_OUTPUT and some REC_LIMIT */
     REC_VALUE,
     /* (no body) return everything unstarted, finish what runs, send BYE, exit */
     REC_DRAIN,
@@ -138,6 +138,18 @@ enum record_type {
     /* str facility, u32 MSG_NOTE_* state, str text: what became of one part of SANDBOX; before
      * HELLO */
     REC_NOTE,
+    /* u32 request, u32 enum record_limit, str name, u64 ticket, i64 number, i64 wait_ms, i32 status,
+     * bytes headers: what jobhost.limit/1 asks for and tells */
+    REC_LIMIT,
+};
+
+/* ACQUIRE and CLOSE are answered by a VALUE. */
+enum record_limit {
+    LIMIT_ACQUIRE =
+        1,         /* number: slots. Status 0: number = the ticket; 1: = in how long to ask again */
+    LIMIT_OBSERVE, /* status: of the answer; headers: those that say something                */
+    LIMIT_GIVE_BACK,
+    LIMIT_CLOSE, /* number: for how long, ms */
 };
 
 enum record_get {

@@ -178,6 +178,13 @@ static const struct field output_fields[] = {
 };
 const struct message shape_output = {REC_OUTPUT, SHAPE(msg_output, output_fields)};
 
+static const struct field limit_fields[] = {
+    F(U32, msg_limit, request), F(U32, msg_limit, what),      F(TEXT_OPT, msg_limit, name),
+    F(U64, msg_limit, ticket),  F(I64, msg_limit, number),    F(I64, msg_limit, wait_ms),
+    F(I32, msg_limit, status),  F(BYTES, msg_limit, headers),
+};
+const struct message shape_limit = {REC_LIMIT, SHAPE(msg_limit, limit_fields)};
+
 static const struct field warn_fields[] = {
     F(TEXT, msg_warn, code),
     F(TEXT_OPT, msg_warn, message),

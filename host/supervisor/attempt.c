@@ -17,7 +17,9 @@
 #include "supervisor/hub.h"
 #include "supervisor/pool_private.h"
 #include "supervisor/rollback.h"
+#include "supervisor/slots.h"
 #include "supervisor/stats.h"
+#include "supervisor/worker_limits.h"
 
 void claim_unref(struct claim *claim) {
     if (claim != NULL && claim->attempts == 0) {
@@ -43,6 +45,7 @@ struct attempt *attempt_new(struct host *host, struct claim *claim, const struct
     a->lane = lane;
     a->commit_no = job->commit_no;
     a->result_fd = -1;
+    TAILQ_INIT(&a->tickets);
     a->placed_mono_ms = env_mono_ms(&host->env);
     claim->attempts++;
     a->pool = lane->pool;
@@ -55,7 +58,7 @@ struct attempt *attempt_new(struct host *host, struct claim *claim, const struct
 
 // It no longer counts where threads are shared out.
 static void attempt_uncount(struct attempt *a) {
-    if (!a->concluded && a->pool == a->lane->pool) {
+    if (!a->concluded && !a->aside && a->pool == a->lane->pool) {
         lane_give(a->lane, 1);
     }
 }
@@ -65,10 +68,19 @@ void attempt_join(struct attempt *a, struct pool *pool) {
     attempt_uncount(a);
     pool_hold(pool);
     a->pool = pool;
-    if (!a->concluded && pool == a->lane->pool) {
+    if (!a->concluded && !a->aside && pool == a->lane->pool) {
         lane_take(a->lane, 1);
     }
     pool_release(before);
+}
+
+void attempt_set_aside(struct attempt *a, bool aside) {
+    if (aside) {
+        attempt_uncount(a);
+    } else if (a->aside && !a->concluded && a->pool == a->lane->pool) {
+        lane_take(a->lane, 1);
+    }
+    a->aside = aside;
 }
 
 static void attempt_forget_result(struct attempt *a) {
@@ -84,10 +96,12 @@ static struct attempt **attempt_table(struct attempt *a) {
 }
 
 void attempt_free(struct attempt *a) {
+    slots_end(a);
     HASH_DELETE(by_id, *attempt_table(a), a);
     attempt_uncount(a);
     queue_give(a->lane->queue, 1);
     pool_release(a->pool);
+    worker_limit_end(a);
     effects_free(&a->effects);
     attempt_forget_result(a);
     attempt_outputs_forget(a);
@@ -107,11 +121,13 @@ void attempt_begun(struct attempt *a, int64_t wall_ms) {
         return;
     }
     a->started_wall_ms = wall_ms;
+    slots_begun(a);
     a->lane->stats->started++;
     histogram_add(&a->lane->stats->wait, &histogram_waits, (wall_ms - a->job->ready_ms) * 1000);
 }
 
 bool attempt_rewind(struct attempt *a) {
+    worker_limit_end(a);
     effects_free(&a->effects);
     attempt_outputs_forget(a);
     attempt_forget_result(a);
@@ -375,6 +391,8 @@ void attempt_say(struct attempt *a, const char *scope, const char *message, cons
 
 /* From here on it takes no thread, and waits for the store only. */
 static void attempt_begin_end(struct attempt *a) {
+    slots_end(a);
+    worker_limit_end(a);
     attempt_uncount(a);
     a->concluded = true;
     attempt_conclude(a);
@@ -435,6 +453,15 @@ void attempt_skewed(struct attempt *a, enum skew skew, const char *why) {
     attempt_begin_end(a);
 }
 
+void attempt_limited(struct attempt *a, const char *limiter, int64_t wake_at_ms) {
+    a->report = (struct attempt_report){.end = ATTEMPT_LIMITED,
+                                        .status = JH_CANCELLED,
+                                        .cancelled = a->cancel_mask,
+                                        .wake_at_ms = wake_at_ms};
+    attempt_say(a, NULL, NULL, NULL, limiter, NULL);
+    attempt_begin_end(a);
+}
+
 void attempt_stall(struct attempt *a) {
     a->stalled = true;
     attempt_cancel(a, JH_CANCEL_DEADLINE);
@@ -455,14 +482,17 @@ void attempt_cancel(struct attempt *a, uint32_t mask) {
         a->stop = STOP_ASKED;
         a->stop_mono_ms = env_mono_ms(&a->host->env);
     }
+    worker_limit_cancel(a);
     if (a->worker != NULL) {
         worker_cancel(a->worker, a);
     }
 }
 
-/* Held by its pool, not yet with a worker: it need not go anywhere. */
+/* Held by its pool, or waiting for a slot, not yet with a worker: it need not go anywhere. */
 static void attempt_drop_held(struct attempt *a) {
-    TAILQ_REMOVE(&a->pool->held, a, link);
+    if (!slots_withdraw(a)) {
+        TAILQ_REMOVE(&a->pool->held, a, link);
+    }
     attempt_end(a, ATTEMPT_UNSTARTED, NULL);
 }
 

@@ -19,6 +19,7 @@
 #include "core/outcome.h"
 #include "record/messages.h"
 #include "store/store.h"
+#include "supervisor/limits.h"
 
 struct host;
 struct lane;
@@ -70,20 +71,27 @@ struct attempt {
     enum attempt_stop stop;
     int64_t stop_mono_ms; /* when it was asked to stop */
     int64_t placed_mono_ms;
-    int64_t heard_mono_ms;    /* when its handler last said something; 0 = not yet */
-    bool over_disk;           /* asked to stop because its plugin keeps too much       */
-    bool stalled;             /* asked to stop because it said nothing             */
-    int64_t recalled_mono_ms; /* when it was last asked back for another worker */
-    int64_t cost_us;          /* what it counts for in its worker's load */
-    bool asking;              /* a GET is not yet answered */
-    bool running;             /* while its worker is looked at */
-    int64_t started_wall_ms;  /* 0 until it was seen running */
-    int64_t reported_mono_ms; /* when the store last heard of it (START) */
-    bool committing;          /* a mid-run commit is with the store */
-    bool concluded;           /* `report` holds: it only waits for its final commit */
-    bool adopted;             /* from the binary before: what it was claimed with is not all here */
-    bool refused;             /* the store would not have its end: it ends as a failure */
-    bool fenced;              /* its job is ours no longer: nothing of it is committed  */
+    int64_t heard_mono_ms;        /* when its handler last said something; 0 = not yet */
+    bool over_disk;               /* asked to stop because its plugin keeps too much       */
+    bool stalled;                 /* asked to stop because it said nothing             */
+    int64_t recalled_mono_ms;     /* when it was last asked back for another worker */
+    int64_t cost_us;              /* what it counts for in its worker's load */
+    bool asking;                  /* a GET is not yet answered */
+    struct attempt_wish *wish;    /* run() waits for slots of a limiter; NULL = it does not */
+    struct limit_tickets tickets; /* that run() holds */
+    unsigned ticket_count;
+    struct slot_wish *slot_wish; /* it waits for leave to start (slots.h) */
+    struct limit_ticket *slot_ticket;
+    bool slot_done, slot_till_start; /* it has been let through; until it runs only */
+    bool aside;                      /* not counted in its lane */
+    bool running;                    /* while its worker is looked at */
+    int64_t started_wall_ms;         /* 0 until it was seen running */
+    int64_t reported_mono_ms;        /* when the store last heard of it (START) */
+    bool committing;                 /* a mid-run commit is with the store */
+    bool concluded;                  /* `report` holds: it only waits for its final commit */
+    bool adopted; /* from the binary before: what it was claimed with is not all here */
+    bool refused; /* the store would not have its end: it ends as a failure */
+    bool fenced;  /* its job is ours no longer: nothing of it is committed  */
     struct attempt_report report;
     struct buf
         words; /* texts of the report: scope, message, code, wait key, what it looks for, each with its NUL */
@@ -144,6 +152,12 @@ void attempt_on_done(struct attempt *a, const struct msg_done *m);
 
 /* It ends by the supervisor's doing; `error` (may be NULL) is copied into the job's error. */
 void attempt_end(struct attempt *a, enum attempt_end end, const char *error);
+
+/* It takes room in its lane no longer, or again. */
+void attempt_set_aside(struct attempt *a, bool aside);
+
+/* It is not begun, for the limiter of this name has no slot: parked until then. */
+void attempt_limited(struct attempt *a, const char *limiter, int64_t wake_at_ms);
 
 /* It is not begun, for its handler does not resume its steps. */
 void attempt_skewed(struct attempt *a, enum skew skew, const char *why);

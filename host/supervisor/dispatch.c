@@ -11,6 +11,7 @@
 #include "supervisor/meet.h"
 #include "supervisor/pins.h"
 #include "supervisor/pool_private.h"
+#include "supervisor/slots.h"
 #include "supervisor/upgrade.h"
 
 enum {
@@ -136,7 +137,7 @@ uint32_t dispatch_room(const struct lane *lane) {
 static uint32_t dispatch_want(const struct lane *lane, uint32_t sharers) {
     uint32_t room = dispatch_room(lane);
     uint32_t share = room / sharers + (room % sharers != 0);
-    const uint32_t limits[] = {queue_room(lane->queue), DISPATCH_CLAIM_MAX};
+    const uint32_t limits[] = {queue_room(lane->queue), DISPATCH_CLAIM_MAX, slots_room(lane)};
     for (size_t i = 0; i < ARRAY_LEN(limits); i++) {
         share = limits[i] < share ? limits[i] : share;
     }
@@ -302,7 +303,7 @@ static void claim_publish(struct host *host, const struct job_id *id, enum job_s
 
 void dispatch_hold(struct pool *pool, struct attempt *a, bool in_front) {
     struct attempt *other;
-    if (meet_refuses(a)) {
+    if (slots_wants(a) || meet_refuses(a)) {
         return;
     }
     TAILQ_FOREACH(other, &pool->held, link) {
@@ -502,6 +503,7 @@ void dispatch_lane_facts(struct host *host, const struct lane *lane, struct job_
         ret->store_fault = "it has not been reached since the start of this host";
     }
     gates_facts(lane, ret);
+    slots_facts(lane, NULL, ret);
     const struct pool_handler *handler =
         pools_handler(host->pools, lane->type, &ret->pool, &ret->handler_fault);
     ret->has_handler = handler != NULL;

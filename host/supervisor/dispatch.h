@@ -51,7 +51,7 @@ uint32_t dispatch_in_hand(const struct host *host);
 bool dispatch_has_claims(const struct host *host);
 void dispatch_lane_ready(struct host *host, const struct store_lane *lane);
 
-/* Held by its lane's pool, which it has joined: behind the others or before them, but suspects stand before all. One
+/* Held by its lane's pool, which it has joined, once it has the slot that it needs (slots.h): behind the others or before them, but suspects stand before all. One
  * whose steps its handler does not resume ends instead (meet.h). */
 void dispatch_hold(struct pool *pool, struct attempt *a, bool in_front);
 /* Gives held attempts of a pool to workers that have room. */

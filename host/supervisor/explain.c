@@ -3,11 +3,13 @@
 #include <string.h>
 
 #include "core/waits.h"
+#include "supervisor/attempt.h"
 #include "supervisor/commits.h"
 #include "supervisor/dispatch.h"
 #include "supervisor/host.h"
 #include "supervisor/jobs.h"
 #include "supervisor/lane.h"
+#include "supervisor/slots.h"
 
 /* Jobs of its lane that go first are not counted exactly: all that wait in the lane are an upper
  * bound. */
@@ -51,6 +53,10 @@ unsigned jobs_explain(struct host *host, const struct store_job *job, const stru
     }
     if (lane != NULL) {
         dispatch_lane_facts(host, lane, &facts);
+        const struct attempt *a = attempt_find(host, &job->spec.id);
+        if (a != NULL) {
+            slots_facts(lane, a, &facts);
+        }
     }
     facts.ahead = explain_ahead(stats, job);
     char spooled[320];

@@ -16,6 +16,7 @@
 #include "supervisor/handover_adopt.h"
 #include "supervisor/hub.h"
 #include "supervisor/jobs.h"
+#include "supervisor/limits.h"
 #include "supervisor/orphans.h"
 #include "supervisor/pins.h"
 #include "supervisor/pool_private.h"
@@ -35,6 +36,7 @@
 static int host_open_store(struct host *host, struct err *e) {
     struct store_events events = host_store_events(host);
     int r = host_store_init(&host->store_made, host->config, e);
+    host->store_made.config.one_clock = env_is_virtual(&host->env);
     return r != 0 ? r
                   : store_open(&host->store_made.config, host->base, &host->log, &host->env,
                                &events, &host->store, e);
@@ -181,6 +183,7 @@ int host_open(struct host *host, bool safe, struct err *e) {
     host->upkeep = upkeep_new(host);
     host->reload = host->base == NULL ? NULL : reload_new(host);
     host->beat = beat_new(host);
+    host->limits = limits_new(host);
     host->takeover = takeover_new(host);
     host->release = release_new(host);
     host->schedules = host->base == NULL ? NULL : schedules_new(host);
@@ -189,12 +192,12 @@ int host_open(struct host *host, bool safe, struct err *e) {
     host->upgrade = upgrade_new(host);
     host->shutdown = shutdown_new(host);
     if (host->timers == NULL || host->net_timers == NULL || host->hub == NULL ||
-        host->stats == NULL || host->ready == NULL || host->commits == NULL ||
-        host->upkeep == NULL || host->reload == NULL || host->beat == NULL ||
-        host->takeover == NULL || host->release == NULL || host->schedules == NULL ||
-        host->orphans == NULL || host->pins == NULL || host->upgrade == NULL ||
-        host->shutdown == NULL || dispatch_new(host, safe, &host->dispatch) != 0 ||
-        pools_new(host, &host->pools) != 0) {
+        host->stats == NULL || host->limits == NULL || host->ready == NULL ||
+        host->commits == NULL || host->upkeep == NULL || host->reload == NULL ||
+        host->beat == NULL || host->takeover == NULL || host->release == NULL ||
+        host->schedules == NULL || host->orphans == NULL || host->pins == NULL ||
+        host->upgrade == NULL || host->shutdown == NULL ||
+        dispatch_new(host, safe, &host->dispatch) != 0 || pools_new(host, &host->pools) != 0) {
         return err_set(e, -ENOMEM, "out of memory");
     }
     r = side_thread_new(host->base, "disk", &host->disk, e);
@@ -236,6 +239,7 @@ void host_close(struct host *host) {
     commits_free(&host->commits);
     dispatch_free(&host->dispatch);
     pools_free(&host->pools);
+    limits_free(&host->limits);
     reload_free(&host->reload);
     shutdown_free(&host->shutdown);
     pins_free(&host->pins);

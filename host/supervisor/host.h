@@ -15,6 +15,7 @@
  * hub.h       live events for watchers
  * stats.h     what has been done, counted
  * ready.h     whether jobs get anywhere
+ * limits.h    slots of limiters: who waits for some, and who holds some
  * beat.h      whether the jobs in hand are still ours, on a store that others share
  * schedules.h jobs that start by the clock
  * reload.h    another configuration and other code, while everything goes on */
@@ -51,6 +52,7 @@ struct commits;
 struct upkeep;
 struct reload;
 struct beat;
+struct limits;
 struct boot;
 struct takeover;
 struct release;
@@ -104,6 +106,7 @@ struct host {
     struct upkeep *upkeep;
     struct reload *reload;
     struct beat *beat;
+    struct limits *limits;
     struct takeover *takeover;
     struct schedules *schedules;
     struct release *release;

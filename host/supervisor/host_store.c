@@ -10,6 +10,7 @@
 #include "supervisor/dispatch.h"
 #include "supervisor/host.h"
 #include "supervisor/jobs.h"
+#include "supervisor/limits.h"
 #include "supervisor/schedules.h"
 #include "supervisor/stats.h"
 #include "supervisor/takeover.h"
@@ -177,6 +178,13 @@ static void on_lease(void *arg, int64_t end_ms) {
     takeover_plan(arg, end_ms);
 }
 
+static void on_limiter(void *arg, const char *name) {
+    struct host *host = arg;
+    if (host->limits != NULL) {
+        limits_news(host, name);
+    }
+}
+
 static void on_answered(void *arg, const struct store_op *op) {
     struct host *host = arg;
     if (op->kind == STORE_SUBMIT && op->status == 0) {
@@ -196,6 +204,7 @@ struct store_events host_store_events(struct host *host) {
         .paused = on_paused,
         .lease = on_lease,
         .schedule = on_schedule,
+        .limiter = on_limiter,
         .answered = on_answered,
         .arg = host,
     };

@@ -9,6 +9,7 @@
 #include "supervisor/dispatch.h"
 #include "supervisor/host.h"
 #include "supervisor/pool_private.h"
+#include "supervisor/slots.h"
 #include "supervisor/stats.h"
 
 enum {
@@ -20,7 +21,7 @@ enum {
  * claimed */
 
 static bool lane_is_ready(const struct lane *lane) {
-    return lane->hungry && lane->pool != NULL && lane->pool->state == POOL_READY &&
+    return lane->hungry && !lane->shut && lane->pool != NULL && lane->pool->state == POOL_READY &&
            queue_room(lane->queue) > 0;
 }
 
@@ -62,6 +63,13 @@ void lane_signal(struct lane *lane) {
 void lane_sated(struct lane *lane, uint64_t signals) {
     if (lane->signals == signals) {
         lane->hungry = false;
+        lane_update(lane);
+    }
+}
+
+void lane_shut(struct lane *lane, bool shut) {
+    if (lane->shut != shut) {
+        lane->shut = shut;
         lane_update(lane);
     }
 }
@@ -225,6 +233,7 @@ static struct lane *lane_new(struct host *host, const char *key, const char *que
         return NULL;
     }
     lane->config = config_job(host->config, type);
+    timer_init(&lane->shut_timer, NULL, NULL);
     lane->stats = stats_series(host->stats, queue, type);
     TAILQ_INSERT_TAIL(&lane->queue->lanes, lane, of_queue);
     lane_bind(host, lane);
@@ -264,6 +273,9 @@ void lane_configure_all(struct host *host) {
         q->config = config_queue(host->config, q->name);
         queue_update(q);
     }
+    HASH_ITER(hh, lanes->lanes, lane, next_lane) {
+        slots_configure(lane);
+    }
 }
 
 void lane_bind_all(struct host *host) {
@@ -278,6 +290,7 @@ void lane_finish_all(struct lanes *lanes) {
     HASH_CLEAR(hh, lanes->lanes); // their order stays
     for (; lane != NULL; lane = next_lane) {
         next_lane = lane->hh.next;
+        timer_cancel(lane->host->timers, &lane->shut_timer);
         free(lane->key);
         free(lane->type);
         free(lane);

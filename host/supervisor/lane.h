@@ -12,6 +12,7 @@
 #include <sys/queue.h>
 #include <uthash.h>
 
+#include "base/timer.h"
 #include "config/config.h"
 #include "store/store.h"
 #include "supervisor/gate.h"
@@ -48,6 +49,8 @@ struct lane {
     uint32_t in_hand; /* attempts not yet concluded, and claims under way */
     bool hungry;      /* the store may have queued jobs for it */
     bool ready;       /* in its pool's list */
+    bool shut;        /* the limiter of its jobs has no slot: nothing is claimed */
+    struct timer shut_timer;
     uint64_t signals; /* grows whenever it may have become hungry */
     uint64_t turn;    /* for priority_split() */
     struct stats_series *stats;
@@ -79,6 +82,8 @@ void lane_bind_all(struct host *host);
 void lane_signal(struct lane *lane);
 /* The store had none left, and nothing has been signalled since `signals`. */
 void lane_sated(struct lane *lane, uint64_t signals);
+/* Its jobs would have to wait for a limiter, or not any more. */
+void lane_shut(struct lane *lane, bool shut);
 /* Its jobs in hand: `n` more, or fewer. */
 void lane_take(struct lane *lane, uint32_t n);
 void lane_give(struct lane *lane, uint32_t n);

@@ -12,6 +12,7 @@
 #include "supervisor/lane.h"
 #include "supervisor/pool_private.h"
 #include "supervisor/worker_gets.h"
+#include "supervisor/worker_limits.h"
 
 enum {
     IN_SPAWNED = 1,
@@ -164,6 +165,16 @@ static int on_output(struct worker *w, struct attempt *a, struct record *r, stru
     return err;
 }
 
+static int on_limit(struct worker *w, struct attempt *a, struct record *r, struct err *e) {
+    struct msg_limit m;
+    int err = msg_limit_get(r, &m);
+    err = err != 0 ? err : worker_limit(w, a, &m);
+    if (err == -EBADMSG) {
+        err_set(e, err, "a limit is asked for out of turn, or out of bounds");
+    }
+    return err;
+}
+
 static int on_effect(struct worker *w, struct attempt *a, struct record *r, struct err *e) {
     (void)w;
     int err = a->committing ? -EPROTO : attempt_on_effect(a, r);
@@ -271,6 +282,7 @@ static const struct {
     [REC_DONE] = {IN_WORK, JOB_REQUIRED, on_done},
     [REC_CRASH] = {IN_ANY, JOB_OPTIONAL, on_crash},
     [REC_OUTPUT] = {IN_WORK, JOB_REQUIRED, on_output},
+    [REC_LIMIT] = {IN_WORK, JOB_REQUIRED, on_limit},
     [REC_BYE] = {IN_ANY & ~IN_READY, JOB_NONE, on_bye},
 };
 

@@ -80,6 +80,21 @@ int ask_value(struct call *c, enum record_get what, const char *key, struct byte
     return rc < 0 ? rc : await(c, ret);
 }
 
+int ask_limit(struct call *c, struct msg_limit *m, struct answer *ret) {
+    m->request = ++c->requests;
+    expect(c, false, m->request);
+    sender_lock(c->sender);
+    int rc;
+    do {
+        rc = msg_limit_put(&c->sender->w, c->task->slot, m);
+    } while (sender_again(c->sender, &rc));
+    if (rc == 0) {
+        rc = sender_flush(c->sender);
+    }
+    sender_unlock(c->sender);
+    return rc < 0 ? rc : await(c, ret);
+}
+
 int ask_output(struct call *c, struct msg_output *m, struct answer *ret) {
     m->request = ++c->requests;
     expect(c, false, m->request);

@@ -18,6 +18,9 @@ int ask_value(struct call *c, enum record_get what, const char *key, struct byte
  * descriptor stays the caller's unless 0. */
 int ask_output(struct call *c, struct msg_output *m, struct answer *ret);
 
+/* A question about a limit; m->request is made here. 0 and *ret, or a negative errno. */
+int ask_limit(struct call *c, struct msg_limit *m, struct answer *ret);
+
 /* The content of an answer that came by descriptor, valid until run() returns: 0 or a negative
  * errno. Closes the descriptor. */
 int ask_map(struct call *c, struct answer *answer);

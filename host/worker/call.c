@@ -10,6 +10,7 @@
 #include "worker/call_blob.h"
 #include "worker/call_clock.h"
 #include "worker/call_kv.h"
+#include "worker/call_limit.h"
 #include "worker/call_operator.h"
 #include "worker/call_result.h"
 #include "worker/call_step.h"
@@ -288,10 +289,9 @@ static const void *host_extension(const struct jh_host *host, const char *id) {
         const char *id;
         const void *table;
     } extensions[] = {
-        {JH_BLOB_1, &call_blob_table},
-        {JH_KV_1, &call_kv_table},
-        {JH_CLOCK_1, &call_clock_table},
-        {JH_OPERATOR_1, &call_operator_table},
+        {JH_BLOB_1, &call_blob_table},   {JH_KV_1, &call_kv_table},
+        {JH_CLOCK_1, &call_clock_table}, {JH_OPERATOR_1, &call_operator_table},
+        {JH_LIMIT_1, &call_limit_table},
     };
     (void)host;
     for (size_t i = 0; id != NULL && i < ARRAY_LEN(extensions); i++) {
@@ -351,6 +351,7 @@ void call_end(struct call *c) {
     call_result_finish(c);
     ask_unmap(c);
     c->claims = NULL; // in the arena
+    c->tickets = NULL;
     arena_free(&c->arena);
     c->task = NULL;
 }

@@ -3,7 +3,7 @@
  *     call.c         the host table: log, cancel, sleep, progress, fail, yield, enqueue, config
  *     call_step.c    step_get, step_put: steps and commits
  *     call_result.c  result, and the blob extension's results
- *     call_blob.c call_kv.c call_clock.c call_operator.c   extensions
+ *     call_blob.c call_kv.c call_clock.c call_limit.c call_operator.c   extensions
  *     ask.c          questions to the supervisor
  *
  * Who may touch what is said per group; a run thread reuses its call for one job after the
@@ -88,6 +88,7 @@ struct call {
     uint64_t random;
     struct ask_mapping *mappings; /* to be unmapped when run() returns */
     struct call_claim *claims;    /* won or done in this attempt       */
+    struct call_ticket *tickets;  /* slots of limiters that it holds   */
 };
 
 extern const struct jh_host call_host;

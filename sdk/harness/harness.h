@@ -4,6 +4,7 @@
  *     harness_run.c      one attempt; crashes everywhere
  *     harness_host.c     the host table          harness_ext.c   kv, clock
  *     harness_blob.c     inputs, results, outputs     harness_wait.c  operators
+ *     harness_limit.c    slots of limits
  *     harness_report.c   what tests look at      vault.c         what is committed */
 #ifndef JOBHOST_HARNESS_HARNESS_H
 #define JOBHOST_HARNESS_HARNESS_H
@@ -13,6 +14,7 @@
 #include "base/buf.h"
 #include "jobhost_blob.h"
 #include "jobhost_harness.h"
+#include "jobhost_limit.h"
 #include "jobhost_operator.h"
 #include "vault.h"
 #include "worker/check.h"
@@ -39,6 +41,13 @@ struct harness_setting {
     const char *name, *value;
 };
 
+struct harness_limit;
+struct harness_ticket {
+    struct harness_ticket *next;
+    struct harness_limit *limit;
+    uint64_t id;
+};
+
 /* One attempt. */
 struct attempt {
     struct arena arena;
@@ -57,6 +66,8 @@ struct attempt {
     const char *result_type;
     const char **claims; /* won in this attempt */
     size_t claim_count;
+    struct harness_ticket *tickets; /* in the arena */
+    uint64_t last_ticket;
 };
 
 struct jh_harness {
@@ -74,6 +85,7 @@ struct jh_harness {
     struct vault vault;
     bool steps_set; /* by the test */
     struct trouble trouble;
+    struct harness_limit *limits;
     int64_t now_ms;
     uint64_t max_result; /* of an output */
     uint64_t entropy;
@@ -91,6 +103,7 @@ struct jh_harness {
 extern const struct jh_host harness_host;
 extern const struct jh_blob harness_blob;
 extern const struct jh_operator harness_operator;
+extern const struct jh_limit harness_limit_table;
 const void *harness_extension(const char *id);
 
 static inline struct jh_harness *harness_of(struct jh_call *call) {

@@ -264,7 +264,8 @@ const void *harness_extension(const char *id) {
     } rows[] = {{JH_KV_1, &kv_table},
                 {JH_BLOB_1, &harness_blob},
                 {JH_CLOCK_1, &clock_table},
-                {JH_OPERATOR_1, &harness_operator}};
+                {JH_OPERATOR_1, &harness_operator},
+                {JH_LIMIT_1, &harness_limit_table}};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         if (strcmp(rows[i].id, id) == 0) {
             return rows[i].table;

@@ -70,6 +70,9 @@ void jh_harness_set_claim(struct jh_harness *h, const char *key, const char *hol
 
 /* An operator's answer to the question of this key, whether it has been asked yet or not. */
 void jh_harness_answer(struct jh_harness *h, const char *key, const char *answer);
+/* A limit that config.yaml has, with all its keys: acquire() grants so many slots (-1 = any number), then waits in vain and says to
+ * come again in again_ms. Called again it begins anew. Others there are not (-ENOENT). */
+void jh_harness_limit(struct jh_harness *h, const char *limit, int64_t slots, int64_t again_ms);
 
 /* ---- trouble, for the next run only; counts begin at 1 ---- */
 
@@ -146,6 +149,14 @@ const char *jh_harness_kv(const struct jh_harness *h, const char *key); /* NULL 
 int64_t jh_harness_counter(const struct jh_harness *h, const char *key);
 size_t jh_harness_members(const struct jh_harness *h, const char *key);
 int jh_harness_is_done(const struct jh_harness *h, const char *key); /* claimed and done */
+
+/* What the runs did with a limit. */
+struct jh_harness_calls {
+    unsigned granted, observed, given_back;
+    int32_t status;          /* of the last that was observed */
+    int64_t parked_until_ms; /* by park(); 0 = it was not     */
+};
+struct jh_harness_calls jh_harness_limit_calls(const struct jh_harness *h, const char *limit);
 
 /* ---- the clock ---- */
 

@@ -23,6 +23,7 @@ union message {
     struct msg_progress progress;
     struct msg_get get;
     struct msg_output output;
+    struct msg_limit limit;
     struct msg_warn warn;
     struct msg_step step;
     struct msg_child child;
@@ -70,6 +71,7 @@ static enum copied copy(struct record *r, struct arena *a, struct record_writer 
     case REC_PROGRESS: return COPY(progress, (r, &m.progress));
     case REC_GET: return COPY(get, (r, &m.get));
     case REC_OUTPUT: return COPY(output, (r, &m.output));
+    case REC_LIMIT: return COPY(limit, (r, &m.limit));
     case REC_WARN: return COPY(warn, (r, &m.warn));
     case REC_STEP: return COPY(step, (r, &m.step));
     case REC_CHILD: return COPY(child, (r, &m.child));

@@ -335,6 +335,25 @@ static void test_bytes_ones(void) {
     end();
 }
 
+static void test_limit(void) {
+    begin();
+    const struct msg_limit m = {7,  LIMIT_OBSERVE, "api:ann", UINT64_MAX,
+                                -1, 3000,          429,       inline_bytes("Retry-After: 1")};
+    struct msg_limit got;
+    EXPECT_EQ_INT(0, msg_limit_put(&writer, 1, &m));
+    struct record r = pass(REC_LIMIT, 1);
+    EXPECT_EQ_INT(0, msg_limit_get(&r, &got));
+    EXPECT_EQ_UINT(7, got.request);
+    EXPECT_EQ_UINT(LIMIT_OBSERVE, got.what);
+    EXPECT_EQ_STR("api:ann", got.name);
+    EXPECT_TRUE(got.ticket == UINT64_MAX);
+    EXPECT_EQ_INT(-1, got.number);
+    EXPECT_EQ_INT(3000, got.wait_ms);
+    EXPECT_EQ_INT(429, got.status);
+    expect_inline("Retry-After: 1", &got.headers);
+    end();
+}
+
 static void test_output(void) {
     begin();
     const struct msg_output m = {7, "report.html", NULL, inline_bytes("<p>")};
@@ -656,6 +675,7 @@ static int get_any(struct record *r) {
         struct msg_progress progress;
         struct msg_get get;
         struct msg_output output;
+        struct msg_limit limit;
         struct msg_warn warn;
         struct msg_step step;
         struct msg_child child;
@@ -679,6 +699,7 @@ static int get_any(struct record *r) {
     case REC_PROGRESS: got = msg_progress_get(r, &m.progress); break;
     case REC_GET: got = msg_get_get(r, &m.get), bytes = &m.get.member; break;
     case REC_OUTPUT: got = msg_output_get(r, &m.output), bytes = &m.output.content; break;
+    case REC_LIMIT: got = msg_limit_get(r, &m.limit), bytes = &m.limit.headers; break;
     case REC_WARN: got = msg_warn_get(r, &m.warn); break;
     case REC_STEP: got = msg_step_get(r, &m.step), bytes = &m.step.value; break;
     case REC_CHILD: got = msg_child_get(r, &m.child), bytes = &m.child.payload; break;
@@ -732,11 +753,12 @@ static void put_sample(size_t which, struct msg_bytes b) {
     case 15: r = msg_output_put(&writer, 1, &(struct msg_output){1, "n", "t", b}); break;
     case 16: r = msg_sandbox_put(&writer, 1, &sandbox); break;
     case 17: r = msg_note_put(&writer, 1, &(struct msg_note){"f", 1, "t"}); break;
+    case 18: r = msg_limit_put(&writer, 1, &(struct msg_limit){1, 2, "n", 3, 4, 5, 6, b}); break;
     default: put_crash(); break;
     }
     EXPECT_EQ_INT(0, r);
 }
-enum { SAMPLES = 19 };
+enum { SAMPLES = 20 };
 
 // Cuts the body after every byte, and leaves one byte too many: always refused, nothing leaks.
 static void damage(size_t which, struct msg_bytes b) {
@@ -828,6 +850,7 @@ static const struct expect_test tests[] = {
     {"COMMITTED, FAIL, LOG, PROGRESS, WARN", test_small_ones},
     {"VALUE, GET, STEP, KV", test_bytes_ones},
     {"OUTPUT", test_output},
+    {"LIMIT", test_limit},
     {"CHILD", test_child},
     {"DONE", test_done},
     {"CRASH", test_crash},

@@ -10,6 +10,7 @@
 #include "jobhost_clock.h"
 #include "jobhost_harness.h"
 #include "jobhost_kv.h"
+#include "jobhost_limit.h"
 #include "jobhost_operator.h"
 #include "jobhost_util.h"
 
@@ -450,6 +451,66 @@ static void test_thread(void) {
     jh_harness_free(&h);
 }
 
+// ---- limits ----
+
+static jh_status use_limit(struct jh_call *c, const struct jh_job *job) {
+    const struct jh_limit *limit = c->host->extension(c->host, JH_LIMIT_1);
+    struct jh_wait wait = {.size = sizeof wait};
+    uint64_t ticket = 0, other = 0;
+    (void)job;
+    EXPECT_EQ_INT(-ENOENT, limit->acquire(c, "none", 1, 0, &ticket, &wait));
+    EXPECT_EQ_INT(-EINVAL, limit->acquire(c, "not a name", 1, 0, &ticket, &wait));
+    EXPECT_EQ_INT(-EINVAL, limit->acquire(c, "api", 0, 0, &ticket, &wait));
+    EXPECT_EQ_INT(0, limit->acquire(c, "api:ann", 1, 0, &ticket, &wait));
+    EXPECT_EQ_INT(0, limit->acquire(c, "api", 1, 0, &other, &wait));
+    EXPECT_EQ_INT(0, limit->observe(c, ticket, 200, jh_bytes_of("X: y\n")));
+    EXPECT_EQ_INT(-EINVAL, limit->observe(c, ticket, 200, jh_bytes_of("")));
+    EXPECT_EQ_INT(0, limit->give_back(c, other));
+    EXPECT_EQ_INT(-EINVAL, limit->give_back(c, other));
+    EXPECT_EQ_INT(0, limit->acquire(c, "api", 1, 0, &other, &wait));
+    int r = limit->acquire(c, "api:bob", 1, 2000, &ticket, &wait);
+    EXPECT_EQ_INT(1, r);
+    EXPECT_EQ_INT(JH_WAIT_LIMITER, wait.kind);
+    return c->host->yield(c, &wait);
+}
+
+static void test_limit(void) {
+    struct jh_harness *h = start(use_limit);
+    jh_harness_limit(h, "api", 2, 700);
+    int64_t began = jh_harness_now_ms(h);
+    EXPECT_EQ_INT(JH_YIELD, jh_harness_run(h, "t.run"));
+    EXPECT_EQ_STR("api:bob", jh_harness_wait(h)->key);
+    EXPECT_EQ_INT(700, jh_harness_wait(h)->timeout_ms);
+    EXPECT_EQ_INT(began + 2000, jh_harness_now_ms(h));
+    struct jh_harness_calls calls = jh_harness_limit_calls(h, "api");
+    EXPECT_EQ_UINT(3, calls.granted);
+    EXPECT_EQ_UINT(1, calls.observed);
+    EXPECT_EQ_UINT(1, calls.given_back);
+    EXPECT_EQ_INT(200, calls.status);
+    jh_harness_free(&h);
+}
+
+static jh_status park_limit(struct jh_call *c, const struct jh_job *job) {
+    const struct jh_limit *limit = c->host->extension(c->host, JH_LIMIT_1);
+    const struct jh_clock *clock = c->host->extension(c->host, JH_CLOCK_1);
+    struct jh_wait wait = {.size = sizeof wait};
+    uint64_t ticket = 0;
+    (void)job;
+    EXPECT_EQ_INT(-ENOENT, limit->park(c, "none", 1));
+    EXPECT_EQ_INT(0, limit->park(c, "api", clock->wall_ms(c) + 60000));
+    EXPECT_EQ_INT(1, limit->acquire(c, "api", 1, 0, &ticket, &wait));
+    EXPECT_EQ_INT(60000, wait.timeout_ms);
+    return JH_OK;
+}
+
+static void test_limit_parked(void) {
+    struct jh_harness *h = start(park_limit);
+    jh_harness_limit(h, "api", -1, 0);
+    EXPECT_EQ_INT(JH_OK, jh_harness_run(h, "t.run"));
+    EXPECT_EQ_INT(jh_harness_now_ms(h) + 60000, jh_harness_limit_calls(h, "api").parked_until_ms);
+    jh_harness_free(&h);
+}
+
 // ---- commits that fail, crashes ----
 
 // Two steps with a child each, a counter, a result.
@@ -709,5 +770,7 @@ static const struct expect_test tests[] = {
     {"a question to an operator", test_operator},
     {"nobody answers in time", test_operator_late},
     {"a question and crashes everywhere", test_operator_crash},
+    {"slots of a limit", test_limit},
+    {"a limit that is parked", test_limit_parked},
 };
 SUITE_MAIN("sdk: harness", tests)

@@ -1,0 +1,126 @@
+"""Limits at work: an upstream with a window of its own is never asked for more than it allows, by however many hosts, and no slot is lost."""
+import os
+import signal
+import time
+
+import pytest
+
+from lib import build, clock as clock_lib, redis as redis_lib
+from lib.procs import wait_until, workers_of
+from lib.redis import Redis
+from lib.upstream import Upstream
+
+needs_redis = pytest.mark.skipif(redis_lib.SERVER is None, reason="there is no redis-server")
+DISCOGS = {"rate": 60, "per": "60s", "learn": ["X-Discogs-Ratelimit", "X-Discogs-Ratelimit-Remaining", "Retry-After"]}
+SOON = {"backoff": "fixed", "base": "10ms", "jitter": 0}
+SPEED = 10 if build.SANITIZED else 20  # virtual seconds a second
+
+
+def calls(**settings):
+    return {"calls": {"file": build.plugin("calls"), "workers": 1, "threads": 4, **settings}}
+
+
+def config(limits, plugins=None, **sections):
+    return {"plugins": plugins or calls(), "limits": limits, "jobs": {"calls.run": {"retry": SOON}}, **sections}
+
+
+@pytest.fixture
+def redis(folder):
+    server = Redis(os.path.join(folder, "redis")).start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def upstream():
+    made = []
+
+    def make(**options):
+        made.append(Upstream(**options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+# ---- by a plugin, with jobhost.limit/1
+
+@needs_redis
+def test_four_hosts_share_a_window(make_host, redis, folder, upstream):
+    """Ten minutes of 60 a minute: never one too many at the other side, and 98 of 100 used."""
+    clock = clock_lib.Clock.create(os.path.join(folder, "clock"))
+    up = upstream(clock=clock, speed=SPEED, seed=build.seed())
+    hosts = [make_host(config({"discogs": DISCOGS}, calls(threads=3), store={"url": f"unix:{redis.socket}"}, host={"lease": "10m"}), name=f"h{i}",
+                       env={"JOBHOST_TEST_CLOCK": clock.path}) for i in range(4)]
+    for host in hosts:
+        host.start()
+    clock.speed(SPEED)
+    for host in hosts:
+        host.expect(202, "POST", "/v1/jobs", [{"type": "calls.run", "payload": {"port": up.port, "limit": "discogs", "wait_ms": 20_000, "calls": 5}}] * 35)
+    wait_until(lambda: len(up.served) > 0, build.PATIENCE_S, "somebody calls")
+    end = up.served[0] + 600_000
+    wait_until(lambda: up.now_ms() >= end, 600 / SPEED + build.PATIENCE_S, "ten minutes pass")
+    clock.speed(1)
+    used = sum(at < end for at in up.served)
+    assert up.refused == [] and up.most_in_a_window() <= 60
+    assert used >= 588, used
+    for host in hosts:
+        host.kill()
+
+
+def test_a_job_that_has_to_wait_is_parked(make_host):
+    host = make_host(config({"slow": {"rate": 1, "per": "1h"}}))
+    host.start()
+    assert host.wait_job(host.submit("calls.run", {"limit": "slow"}))["state"] == "succeeded"
+    job = host.submit("calls.run", {"limit": "slow"})
+    wait_until(lambda: host.job(job)["state"] == "parked", build.PATIENCE_S, "it is parked")
+    reason = host.get(f"/v1/jobs/{job}/explain")["reasons"][0]
+    assert reason["code"] == "parked" and "limiter" in reason["detail"] and "slow" in reason["detail"], reason
+    assert reason["clears_at"] == host.job(job)["run_at"], reason
+    host.act(job, "cancel", why="enough")
+    refused = host.submit("calls.run", {"limit": "none"})
+    assert "No such file" in host.wait_job(refused, "dead")["error"]["message"]
+
+
+@needs_redis
+def test_a_429_closes_it_for_all_hosts(make_host, redis, upstream):
+    up = upstream(limit=1000, took_ms=(0, 1), retry_after=3600)
+    one, other = [make_host(config({"discogs": DISCOGS}, store={"url": f"unix:{redis.socket}"}, queues={name: {}}), name=name)
+                  for name in ("one", "other")]
+    one.start()
+    other.start()
+    up.forced = 1
+    job = one.submit("calls.run", {"limit": "discogs", "port": up.port})
+    wait_until(lambda: one.job(job)["state"] == "parked", build.PATIENCE_S, "it was refused")
+    for host in (one, other):
+        mine = host.submit("calls.run", {"limit": "discogs", "port": up.port})
+        wait_until(lambda: host.job(mine)["state"] == "parked", build.PATIENCE_S, "the limiter is closed")
+    assert len(up.served) == 0 and len(up.refused) == 1
+
+
+# ---- nobody's slot is lost
+
+@needs_redis
+@pytest.mark.parametrize("victim", ["worker", "host"])
+def test_slots_of_the_dead(make_host, redis, victim):
+    """They are free when their worker has died, or a lease after their host has."""
+    def host_of(name):
+        return make_host(config({"two": {"concurrency": 2}}, calls(grace="500ms"), store={"url": f"unix:{redis.socket}"}, host={"lease": "5s"}), name=name)
+
+    one, other = host_of("one"), host_of("other")
+    one.start()
+    held = [one.submit("calls.run", {"limit": "two", "hold_ms": 3_600_000}, max=1) for _ in range(2)]
+    wait_until(lambda: all(one.job(job)["state"] == "running" for job in held), build.PATIENCE_S, "both run")
+    time.sleep(0.2)
+    other.start()
+    if victim == "worker":
+        for pid in workers_of(one.pid):
+            one.end_worker(pid, signal.SIGKILL)
+    else:
+        one.kill()
+    for job in held:
+        other.call("POST", f"/v1/jobs/{job}/cancel", {})
+    waits = [other.submit("calls.run", {"limit": "two", "wait_ms": 30_000}) for _ in range(4)]
+    for job in waits:
+        assert other.wait_job(job)["state"] == "succeeded"
