@@ -121,6 +121,13 @@ static const struct metrics_family families[] = {
     {"jobhost_schedule_missed_total", COUNTER,
      "Times of schedules that were missed and not made good.", .samples = metrics_stats_count,
      .at = offsetof(struct stats, schedule_missed)},
+    // limits
+    {"jobhost_limit_wishes_total", COUNTER, "Wishes for slots of limiters, by what became of them.",
+     .samples = metrics_limit_wishes},
+    {"jobhost_limit_shut_total", COUNTER, "How often a limiter had no slot.",
+     .samples = metrics_limit_shut},
+    {"jobhost_limit_waiting", GAUGE, "Wishes that wait on this host.",
+     .samples = metrics_limit_waiting},
     // HTTP
     {"jobhost_http_requests_total", COUNTER,
      "Requests answered, by method and path of the route and by class of the status.",

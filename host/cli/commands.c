@@ -660,6 +660,13 @@ const struct cli_command cli_commands[] = {
      .summary = "list the hosts of this store",
      .options = none,
      .run = cmd_hosts},
+    {.name = "limits",
+     .synopsis = "",
+     .summary = "list what limiters have left",
+     .text = "HELD are calls under way, SETTLED such whose window is not over, OTHERS what the other "
+             "side counts and no host here has made; WAITING is of the host that is asked.",
+     .options = none,
+     .run = cmd_limits},
     {.name = "audit",
      .synopsis = "",
      .summary = "list who did what, newest first",

@@ -110,7 +110,7 @@ def call_everything_that_reads(call, host, jobs):
         call(400, "GET", path, query={"limit": 0})
     for state in host.doc.document["components"]["schemas"]["JobState"]["enum"]:
         call(200, "GET", "/v1/jobs", query={"state": state})
-    for path in ("/v1/queues", "/v1/plugins", "/v1/generations", "/v1/hosts", "/v1/audit", "/v1/dedup", "/v1/config", "/v1/version",
+    for path in ("/v1/queues", "/v1/plugins", "/v1/generations", "/v1/hosts", "/v1/limits", "/v1/audit", "/v1/dedup", "/v1/config", "/v1/version",
                  "/v1/openapi.json", "/healthz", "/readyz", "/metrics"):
         call(200, "GET", path)
         call(400, "GET", path, query={"nonsense": 1})

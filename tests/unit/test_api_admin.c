@@ -1,5 +1,6 @@
 // The API over dead letters, queues, plugins and the rest, against a store that answers as told.
 #include "api_answers.h"
+#include "store/limits.h"
 
 /* ---- dead letters ---- */
 
@@ -262,6 +263,41 @@ static void fill_dedup(void *op) {
     l->count = 1;
 }
 
+static void fill_limiters(void *op) {
+    static struct limiter_holder held[] = {{1, 2000000, 1}};
+    static struct limiter_slots settled[] = {{1060000, 1}};
+    static struct store_limiter_state all[] = {{.name = "api:ann"}, {.name = "gone"}};
+    struct store_limiter_list *l = CONTAINER_OF(op, struct store_limiter_list, op);
+    EXPECT_NULL(l->limit);
+    all[0].state = (struct limiter){.held = held,
+                                    .held_count = 1,
+                                    .held_cap = 1,
+                                    .settled = settled,
+                                    .settled_count = 1,
+                                    .settled_cap = 1};
+    l->limiters = all;
+    l->count = 2;
+    l->clock_ms = 1000000 - 500; // the store's clock is behind
+}
+
+static void test_limits(void) {
+    struct api_fixture x;
+    api_start(&x,
+              "host: {listen: []}\nlimits: {api: {rate: 2, per: 60s}, two: {concurrency: 2}}\n");
+    // what nobody has used is there too; what another host's file has is not
+    check_op(&x, "GET", "/v1/limits", NULL, STORE_LIMITER_LIST, fill_limiters, 0, 200,
+             "{\"items\":[{\"name\":\"api\",\"limit\":\"api\",\"rate\":2,\"per_ms\":60000,"
+             "\"window\":\"moving\",\"burst\":0,\"concurrency\":0,\"held\":0,\"settled\":0,"
+             "\"foreign\":0,\"free\":2,\"learnt_rate\":0,\"waiting\":0},{\"name\":\"two\"");
+    check_op(&x, "GET", "/v1/limits", NULL, STORE_LIMITER_LIST, fill_limiters, 0, 200,
+             "\"name\":\"api:ann\",\"limit\":\"api\",\"rate\":2,\"per_ms\":60000,\"window\":"
+             "\"moving\",\"burst\":0,\"concurrency\":0,\"held\":1,\"settled\":1,\"foreign\":0,"
+             "\"free\":0,\"learnt_rate\":0,\"waits_for\":\"window\",\"free_at\":\"1970-01-01T00:17:"
+             "40.");
+    api_ask(&x, "GET", "/v1/limits?limit=0", NULL, 400, "limit");
+    api_stop(&x);
+}
+
 static void check_hosts(struct api_fixture *x) {
     static const char left[] =
         "{\"name\":\"l\",\"boot\":\"0000000000000001\",\"pid\":0,\"state\":"
@@ -412,6 +448,7 @@ static const struct expect_test tests[] = {
     {"queues", test_queues},
     {"plugins", test_plugins},
     {"hosts, audit, fsck, keys, configuration", test_administration},
+    {"limiters, used and not", test_limits},
     {"releasing a key", test_dedup_release},
     {"blobs", test_blobs},
 };

@@ -1,0 +1,113 @@
+/* GET /v1/limits: what each limiter has left, and until when: those of the configuration, and with their
+ * keys those that the store remembers something of. */
+#include <errno.h>
+#include <string.h>
+
+#include "api/routes.h"
+#include "store/limits.h"
+#include "supervisor/limits.h"
+
+static void add_rules(struct buf *out, const struct config_limit *c) {
+    json_kint(out, "rate", c->rate);
+    json_kint(out, "per_ms", c->rate > 0 ? c->per_ms : 0);
+    json_kstr(out, "window", c->rate > 0 ? c->window : NULL);
+    json_kint(out, "burst", c->burst);
+    json_kint(out, "concurrency", c->concurrency);
+}
+
+/* Of both, the less. -1: nothing is bounded but the pace. */
+static int64_t free_slots(const struct config_limit *c, const struct limiter_view *v) {
+    int64_t window = v->limit - v->held - v->settled - v->foreign;
+    int64_t once = c->concurrency - v->held;
+    int64_t least = c->rate == 0 ? once : c->concurrency == 0 || window < once ? window : once;
+    return least < 0 ? 0 : least;
+}
+
+static void add_view(struct buf *out, const struct config_limit *c, const struct limiter_view *v,
+                     int64_t ahead_ms) {
+    bool waits = v->next.verdict == LIMITER_WAIT;
+    json_kint(out, "held", v->held);
+    json_kint(out, "settled", v->settled);
+    json_kint(out, "foreign", v->foreign);
+    json_kint(out, "free", waits ? 0 : free_slots(c, v));
+    json_kint(out, "learnt_rate", v->limit < c->rate ? v->limit : 0);
+    json_ktime(out, "closed_until", v->closed_ms == 0 ? 0 : v->closed_ms + ahead_ms);
+    json_kstr(out, "waits_for", waits ? limiter_part_name(v->next.part) : NULL);
+    json_ktime(out, "free_at", waits ? v->next.until_ms + ahead_ms : 0);
+}
+
+/* Times are told by the host's clock: `clock_ms` is what the store's said at the same moment. */
+static void add_limiter(struct call *call, struct buf *out, const struct config_limit *c,
+                        const char *name, const struct limiter *state, int64_t clock_ms) {
+    struct host *host = call->host;
+    struct limiter_rules rules = limits_rules(host, c);
+    struct limiter own = *state;
+    struct limiter_view view;
+    limiter_look(&own, &rules, clock_ms, &view);
+    json_comma(out);
+    buf_char(out, '{');
+    json_kstr(out, "name", name);
+    json_kstr(out, "limit", c->entry.name);
+    add_rules(out, c);
+    add_view(out, c, &view, env_wall_ms(&host->env) - clock_ms);
+    json_kint(out, "waiting", limits_waiting(host, name));
+    buf_char(out, '}');
+}
+
+static bool is_listed(const struct store_limiter_list *list, const char *name) {
+    for (size_t i = 0; i < list->count; i++) {
+        if (strcmp(list->limiters[i].name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Limits that nobody has taken anything of: on the first page. */
+static void add_unused(struct call *call, struct buf *out, const struct store_limiter_list *list) {
+    const struct config *c = call->host->config;
+    const struct limiter nothing = {.pace_us = 0};
+    for (size_t i = 0; i < c->limit_count; i++) {
+        const char *name = c->limits[i].entry.name;
+        bool wanted = list->limit == NULL || strcmp(list->limit, name) == 0;
+        if (wanted && c->limits[i].entry.on && !is_listed(list, name)) {
+            add_limiter(call, out, &c->limits[i], name, &nothing, list->clock_ms);
+        }
+    }
+}
+
+static void listed(struct store_op *op) {
+    struct call *call = op->arg;
+    struct store_limiter_list *list = CONTAINER_OF(op, struct store_limiter_list, op);
+    struct buf out = {0};
+    if (op->status != 0) {
+        call_list_failed(call, op);
+        return;
+    }
+    call_list_begin(&out);
+    if (list->cursor == NULL) {
+        add_unused(call, &out, list);
+    }
+    for (size_t i = 0; i < list->count; i++) {
+        const char *name = list->limiters[i].name;
+        const struct config_limit *c = config_limit(call->host->config, name, strcspn(name, ":"));
+        if (c != NULL) { // else it is another host's
+            add_limiter(call, &out, c, name, &list->limiters[i].state, list->clock_ms);
+        }
+    }
+    call_list_end(call, op, &out, list->next_cursor, false);
+}
+
+void limits_list_handle(struct call *call) {
+    struct store_limiter_list *list = CALL_NEW(call, struct store_limiter_list);
+    if (list == NULL) {
+        return;
+    }
+    list->max = call_limit(call, 100, 1000);
+    list->limit = request_query(call->req, "name");
+    list->cursor = request_query(call->req, "cursor");
+    if (list->max != 0) {
+        call_op(call, &list->op, STORE_LIMITER_LIST, listed);
+        store_post(&call->host->store, &list->op);
+    }
+}
