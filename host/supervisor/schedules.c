@@ -22,7 +22,7 @@ struct entry *schedules_find(const struct schedules *s, const char *id) {
 
 static void entry_free(struct entry *e) {
     schedule_definition_free(&e->own);
-    schedule_definition_free(&e->api);
+    schedule_definition_free(&e->theirs);
     free(e->by);
     free(e->id);
     free(e);
@@ -65,7 +65,7 @@ void schedules_drop(struct schedules *s, struct entry *e) {
 }
 
 const struct schedule_definition *schedules_definition(const struct entry *e) {
-    return e->own != NULL ? e->own : e->api;
+    return e->own != NULL ? e->own : e->of_api ? e->theirs : NULL;
 }
 
 const char *schedules_fault(const struct entry *e) {
@@ -98,14 +98,31 @@ static void keep_text(char **slot, const char *text) {
     *slot = text == NULL ? NULL : strdup(text);
 }
 
+// What it says, unless our file says the same, or it is another file's that we do not have.
+static void read_definition(struct schedules *s, struct entry *e, const struct store_schedule *is) {
+    bool ours = e->own != NULL && strcmp(e->own->revision, is->revision) == 0;
+    bool wanted = is->api ? e->own == NULL || !ours : e->own != NULL && !ours;
+    bool known = e->theirs != NULL && strcmp(e->revision, is->revision) == 0 &&
+                 e->theirs->when.zones == s->zones;
+    struct err why = {0};
+    if (wanted && known) {
+        return;
+    }
+    schedule_definition_free(&e->theirs);
+    if (wanted && schedule_definition_of_json(s->host->config, e->id, bytes_of(is->definition),
+                                              s->zones, &e->theirs, NULL, &why) < 0) {
+        log_warn(&s->host->log, "schedule.definition", "name=%s msg=\"%s\"", e->id, why.msg);
+    }
+}
+
 void schedules_learn(struct schedules *s, struct entry *e, const struct store_schedule *is) {
-    (void)s;
     e->doubtful = false;
     e->stored = is != NULL;
     if (is == NULL) {
-        schedule_definition_free(&e->api);
+        schedule_definition_free(&e->theirs);
         return;
     }
+    read_definition(s, e, is);
     e->of_api = is->api;
     e->paused = is->paused_ms != 0;
     (void)snprintf(e->revision, sizeof e->revision, "%s", is->revision);

@@ -14,7 +14,9 @@
  * loop looks at a few: any number of them may be due at once.
  *
  * Who starts, or reloads, stores what his file says: the last one wins. A host whose file says something else than
- * the store is *drifting*: it fires nothing of that schedule, says so once, and shows it. Loop thread only. */
+ * the store is *drifting*: it fires nothing of that schedule, says so once, and shows it. When what is stored has not been
+ * fired for a minute, nobody is left who says the same, and a host that drifts stores what its own file says. Loop thread
+ * only. */
 #ifndef JOBHOST_SUPERVISOR_SCHEDULES_H
 #define JOBHOST_SUPERVISOR_SCHEDULES_H
 

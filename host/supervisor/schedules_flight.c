@@ -14,7 +14,10 @@
 #include "supervisor/schedule_fire.h"
 #include "supervisor/schedules_private.h"
 
-enum { RETRY_MS = 1000 }; /* after a failure of the store */
+enum {
+    RETRY_MS = 1000,    /* after a failure of the store */
+    OVERDUE_MS = 60000, /* then nobody fires it          */
+};
 
 struct flight {
     struct schedules *of;
@@ -24,7 +27,9 @@ struct flight {
         struct store_op op;
         struct store_schedule_list list;
         struct store_fire fire;
+        struct store_schedule_put put;
     } u;
+    struct store_schedule_put_item put;
     struct schedule_fire shot;
     struct arena arena; /* of its job */
     struct schedule_plan plan;
@@ -178,21 +183,54 @@ static bool plan_anew(struct flight *f) {
     return f->plan.count > 0;
 }
 
-static void learn(struct flight *f, const struct store_schedule *is) {
-    struct schedules *s = f->of;
-    struct entry *e = f->entry;
-    bool same = is != NULL && e->api != NULL && strcmp(e->revision, is->revision) == 0;
-    schedules_learn(s, e, is);
-    if (is == NULL || !is->api || same) {
-        return;
+/* ------------------------------------------------------------------ taking over */
+
+// When one that drifts here should have fired by what the store says, and a while has passed; never, if that cannot be
+// told. Then nobody is there any more who says the same as the store.
+static int64_t overdue_ms(struct schedules *s, const struct entry *e) {
+    if (e->own == NULL || !e->stored || e->theirs == NULL) {
+        return SCHEDULE_NEVER;
     }
-    schedule_definition_free(&e->api);
-    struct err why = {0};
-    if (schedule_definition_of_json(s->host->config, e->id, bytes_of(is->definition), s->zones,
-                                    &e->api, NULL, &why) < 0) {
-        log_warn(&s->host->log, "schedule.definition", "name=%s msg=\"%s\"", e->id, why.msg);
+    struct schedule rule = schedule_fire_rule(e->theirs, e->stored_ms, e->paused);
+    if (rule.paused) {
+        return SCHEDULE_NEVER;
     }
+    struct schedule_state state = schedules_state(e);
+    state.running = state.booted = false;
+    state.waiting = 0;
+    schedule_plan(&rule, &state, env_wall_ms(&s->host->env), &s->plan);
+    int64_t due = s->plan.count > 0 ? s->plan.moves[0].time.fire_ms : s->plan.wake_ms;
+    return due == SCHEDULE_NEVER ? due : due + OVERDUE_MS;
 }
+
+static void taken_over(struct store_op *op) {
+    struct flight *f = op->arg;
+    bool failed = op->status != 0 || f->put.status != 0;
+    if (!failed) {
+        log_warn(
+            &f->of->host->log, "schedule.taken_over",
+            "name=%s revision=%s msg=\"nobody has fired it: it is what this host's file says\"",
+            f->entry->id, f->definition->revision);
+        f->entry->doubtful = true;
+    }
+    flight_end(f, failed);
+}
+
+static void take_over(struct flight *f) {
+    struct schedule_definition *own = f->entry->own;
+    schedule_definition_free(&f->definition);
+    f->definition = schedule_definition_hold(own);
+    f->put = (struct store_schedule_put_item){.id = own->is.entry.name,
+                                              .queue = own->is.queue,
+                                              .revision = own->revision,
+                                              .definition = own->text,
+                                              .by = f->of->by};
+    store_op_finish(&f->u.op);
+    f->u.put = (struct store_schedule_put){.items = &f->put, .count = 1};
+    flight_post(f, STORE_SCHEDULE_PUT, taken_over);
+}
+
+/* ------------------------------------------------------------------ what the store says */
 
 static void list_done(struct store_op *op) {
     struct flight *f = op->arg;
@@ -200,9 +238,13 @@ static void list_done(struct store_op *op) {
         flight_end(f, true);
         return;
     }
-    learn(f, op->status == 0 ? &f->u.list.schedules[0] : NULL);
+    struct schedules *s = f->of;
+    schedules_learn(s, f->entry, op->status == 0 ? &f->u.list.schedules[0] : NULL);
+    bool drifts = schedules_fault(f->entry) != NULL && s->host->phase == HOST_RUNNING;
     if (plan_anew(f)) {
         flight_fire(f);
+    } else if (drifts && overdue_ms(s, f->entry) <= env_wall_ms(&s->host->env)) {
+        take_over(f);
     } else {
         flight_end(f, false);
     }
@@ -246,13 +288,24 @@ static void fire_by_guess(struct schedules *s, struct entry *e,
     }
 }
 
+// It fires nothing here, but somewhere it should.
+static void look_at_drift(struct schedules *s, struct entry *e) {
+    int64_t at = overdue_ms(s, e);
+    struct flight *f = NULL;
+    if (at > env_wall_ms(&s->host->env)) {
+        schedules_wake(s, e, at);
+    } else if ((f = flight_new(s, e)) != NULL) {
+        flight_ask(f); // by what is known here
+    }
+}
+
 void schedules_look(struct schedules *s, struct entry *e) {
     const struct schedule_definition *d = schedules_definition(e);
     bool doubtful = e->doubtful;
     if (!doubtful) {
         schedules_tell_drift(s, e);
         if (schedules_fault(e) != NULL) {
-            schedules_wake(s, e, SCHEDULE_NEVER);
+            look_at_drift(s, e);
             return;
         }
         struct schedule rule = schedule_fire_rule(d, e->stored_ms, e->paused);

@@ -256,24 +256,6 @@ static void put_some(struct load *l) {
 
 /* ------------------------------------------------------------------ LIST */
 
-// Of what the API has stored: the definition, unless it is known already.
-static void learn_definition(struct load *l, struct entry *e, const struct store_schedule *is) {
-    struct schedules *s = l->of;
-    struct err why = {0};
-    bool known =
-        e->api != NULL && strcmp(e->revision, is->revision) == 0 && e->api->when.zones == s->zones;
-    if (known) {
-        return;
-    }
-    bool new = e->api == NULL && e->own == NULL;
-    schedule_definition_free(&e->api);
-    if (schedule_definition_of_json(s->host->config, e->id, bytes_of(is->definition), s->zones,
-                                    &e->api, NULL, &why) < 0) {
-        log_warn(&s->host->log, "schedule.definition", "name=%s msg=\"%s\"", e->id, why.msg);
-    }
-    e->boots = new ? l->first && !s->adopted : e->boots;
-}
-
 static void learn(struct load *l, const struct store_schedule *is) {
     struct schedules *s = l->of;
     struct entry *e = schedules_get(s, is->id);
@@ -285,12 +267,9 @@ static void learn(struct load *l, const struct store_schedule *is) {
         e->doubtful = true; // what it is told there is newer
         return;
     }
-    if (is->api) {
-        learn_definition(l, e, is);
-    } else {
-        schedule_definition_free(&e->api);
-    }
+    bool new = is->api && e->theirs == NULL && e->own == NULL;
     schedules_learn(s, e, is);
+    e->boots = new ? l->first && !s->adopted : e->boots;
     bool ours = !is->api && e->own == NULL && is->by != NULL && strcmp(is->by, s->by) == 0;
     bool zones = is->api && l->whole && e->own == NULL && schedules_fault(e) != NULL;
     if (ours || zones) {
@@ -382,12 +361,12 @@ static bool settle_one(struct load *l, const char *id, struct store_schedule_put
     if (e == NULL || !e->stored || e->own != NULL) {
         return false;
     }
-    if (e->of_api && (e->api == NULL || schedules_fault(e) == NULL)) {
+    if (e->of_api && (e->theirs == NULL || schedules_fault(e) == NULL)) {
         return false;
     }
     if (e->of_api) {
-        l->held[l->held_count++] = schedule_definition_hold(e->api);
-        *ret = item_of(l, e->api, true);
+        l->held[l->held_count++] = schedule_definition_hold(e->theirs);
+        *ret = item_of(l, e->theirs, true);
     } else {
         *ret = (struct store_schedule_put_item){.id = id, .remove = true};
     }

@@ -19,7 +19,8 @@ struct event;
 struct entry {
     char *id;
     struct schedule_definition *own; /* of this host's file; NULL = none */
-    struct schedule_definition *api; /* as the store has it; NULL: it is of a file, or not known */
+    /* As the store has it: of the API, or of another file than ours; else NULL. */
+    struct schedule_definition *theirs;
     /* as the store said last */
     bool stored;
     bool of_api, paused;
@@ -75,7 +76,8 @@ void schedules_wake(struct schedules *s, struct entry *e, int64_t at_ms);
 const struct schedule_definition *schedules_definition(const struct entry *e);
 /* NULL: this host fires it; else why not, for people. */
 const char *schedules_fault(const struct entry *e);
-/* Takes over what the store says of it, NULL: it has none. */
+/* Takes over what the store says of it, NULL: it has none. Its definition is read anew if it is another one, or other
+ * zones are there. */
 void schedules_learn(struct schedules *s, struct entry *e, const struct store_schedule *stored);
 void schedules_tell_drift(struct schedules *s, struct entry *e);
 struct schedule_state schedules_state(const struct entry *e);

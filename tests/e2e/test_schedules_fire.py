@@ -82,6 +82,8 @@ def iso(ms):
 def rows(host, name, **filters):
     """[(verdict, minutes after T0 of the first time, how many), ...], oldest first."""
     found = []
+    if host.call("GET", f"/v1/schedules/{name}/ledger").status == 404:
+        return found  # it is not stored yet
     for row in reversed(host.list(f"/v1/schedules/{name}/ledger", **filters)):
         found.append((row["verdict"], round((ms_of(row["nominal"]) - T0) / MINUTE), row["times"]))
     return found

@@ -91,6 +91,27 @@ def test_a_host_with_another_file_drifts_until_it_reloads(make, clock):
     wait_until(lambda: schedule(old_host, "only.new") == {}, build.PATIENCE_S, "what its file had and has no more is removed")
 
 
+def test_what_nobody_fires_is_taken_over(make, clock):
+    rule = {"cron": "* * * * *", "job": "chaos.echo", "overlap": "allow"}
+    steady = make({"s": rule})
+    wait_state(steady, "s", "active")
+    older = make({"s": {**rule, "cron": "*/5 * * * *"}})
+    wait_state(steady, "s", "drifting")
+    wait_logged(steady, "schedule.drift ")
+    clock.advance(5 * MINUTE)
+    wait_rows(steady, "s", [("fire", 5, 1)])
+    clock.advance(3 * MINUTE)  # no time has come
+    older.kill()
+    clock.advance(2 * MINUTE + 30_000)
+    assert schedule(steady, "s")["state"] == "drifting"
+    clock.advance(40_000)
+    wait_logged(steady, "schedule.taken_over name=s ")
+    wait_state(steady, "s", "active")
+    clock.advance(50_000)  # 8:12
+    wait_rows(steady, "s", [("fire", 5, 1), ("fire", 12, 1)])
+    assert len([line for line in steady.read_log().splitlines() if "schedule.taken_over" in line]) == 1
+
+
 def test_the_apis_schedules_are_everybodys(make, clock):
     one, other = make({}), make({})
     one.expect(201, "PUT", "/v1/schedules/s", {"cron": "* * * * *", "job": "chaos.echo", "overlap": "allow"})
