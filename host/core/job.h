@@ -182,11 +182,12 @@ struct job_spec {
     int64_t expires_ms;   /* unix ms after which no first attempt starts; 0 = never      */
     const char *labels;   /* "a,b"                                                       */
     const char *callback;
-    const char *retry; /* per-job policy as JSON; NULL = the type's                   */
-    const char *flow_id;
-    struct job_id parent; /* zero = none                                                 */
-    const char *schedule; /* id of the schedule that it is of: STORE_FIRE                */
-    int64_t nominal_ms;   /* the schedule's time                                         */
+    const char *retry;   /* per-job policy as JSON; NULL = the type's                   */
+    const char *flow_id; /* id of the opener of the flow that it is a member of (core/flow.h)   */
+    const char *flow_queue; /* where that one is, if not in this job's queue                      */
+    struct job_id parent;   /* zero = none                                                 */
+    const char *schedule;   /* id of the schedule that it is of: STORE_FIRE                */
+    int64_t nominal_ms;     /* the schedule's time                                         */
     const struct job_file *files;
     size_t file_count;
 };

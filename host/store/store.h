@@ -94,8 +94,12 @@ enum store_op_kind {
     /* limiters: store/limits.h */
     STORE_LIMITER,
     STORE_LIMITER_LIST,
+    /* flows: store/flows.h */
+    STORE_FLOW_GET,
+    STORE_FLOW_ENDED,
+    STORE_FLOW_JOIN,
+    STORE_FLOW_CANCEL,
     /* declared for what comes next; every backend answers -ENOTSUP until it has them */
-    STORE_FLOW,
     STORE_BREAKER,
     STORE_EVENT,
     STORE_OP_KINDS
@@ -352,7 +356,8 @@ struct store_attempt {
  * token, commit_no equal to the stored number) reports 0 and changes nothing.
  *
  * RELEASE gives the job back with its old turn. RETRY and PARK with a time that has come already
- * make it queued at once. A child that is a duplicate is simply not stored. */
+ * make it queued at once, and so does PARK_CHILDREN when no member of its flow is open. A child that is a
+ * duplicate is simply not stored; as a member it has ended so. */
 struct store_commit_item {
     struct job_id id;
     uint32_t token;
@@ -368,6 +373,10 @@ struct store_commit_item {
     /* ids made by the caller */
     const struct job_spec *children;
     size_t child_count;
+    /* Starts when the job's flow closes (store/flows.h); its times are counted from then. One that was asked for
+     * earlier stays. */
+    const struct job_spec *then;
+    int flow_on_dead; /* enum flow_on_dead + 1; 0 = unchanged */
     /* the plugin's name */
     const char *kv_namespace;
     const struct store_kv_write *kv;

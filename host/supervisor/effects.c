@@ -195,7 +195,6 @@ static int effects_child_texts(struct effects *fx, struct host *host, const stru
         {m->tenant != NULL ? m->tenant : parent->tenant, JOB_TENANT_MAX, &child->tenant},
         {m->dedup_key, JOB_KEY_MAX, &child->dedup_key},
         {m->labels, JOB_LABELS_MAX, &child->labels},
-        {parent->flow_id, JOB_KEY_MAX, &child->flow_id},
     };
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         int r = effects_text(fx, texts[i].from, texts[i].limit, texts[i].to);
@@ -206,6 +205,21 @@ static int effects_child_texts(struct effects *fx, struct host *host, const stru
     return job_check_type(child->type, NULL) != 0 || job_check_queue(child->queue, NULL) != 0
                ? -EBADMSG
                : 0;
+}
+
+/* It is a member of the flow that its parent opens by it. */
+static int effects_child_flow(struct effects *fx, const struct job_spec *parent,
+                              struct job_spec *child) {
+    char id[JOB_ID_TEXT + 1];
+    int r = 0;
+    if (fx->flow == NULL) {
+        id_format(&parent->id, id);
+        r = effects_text(fx, id, JOB_ID_TEXT, &fx->flow);
+        r = r != 0 ? r : effects_text(fx, parent->queue, JOB_QUEUE_MAX, &fx->flow_queue);
+    }
+    child->flow_id = fx->flow;
+    child->flow_queue = r == 0 && strcmp(fx->flow_queue, child->queue) == 0 ? NULL : fx->flow_queue;
+    return r;
 }
 
 static void effects_refuse(struct effects *fx, const char *code, const char *fmt, ...)
@@ -267,6 +281,9 @@ int effects_add_child(struct effects *fx, struct host *host, const struct job_sp
     int64_t now = env_wall_ms(&host->env);
     struct job_spec child = {.id = id_next(&host->ids, now), .parent = parent->id};
     int r = fx->refused != NULL ? 0 : effects_child_texts(fx, host, parent, m, &child);
+    if (r == 0 && fx->refused == NULL) {
+        r = effects_child_flow(fx, parent, &child);
+    }
     if (r == 0 && (m->priority < -1 || m->priority > 1 || m->delay_ms < 0 || m->spread_ms < 0)) {
         r = -EBADMSG;
     }

@@ -18,6 +18,7 @@ struct effects {
     size_t step_count, step_cap;
     struct job_spec *children;
     size_t child_count, child_cap;
+    const char *flow, *flow_queue; /* that children become members of; NULL = there were none */
     struct store_kv_write *kv;
     size_t kv_count, kv_cap;
     struct store_warning *warnings;

@@ -60,6 +60,7 @@ static const struct pack_field child_fields[] = {
     {15, PACK_TEXT, SPEC(labels)},
     {16, PACK_TEXT, SPEC(flow_id)},
     {17, PACK_ID, SPEC(parent)},
+    {19, PACK_TEXT, SPEC(flow_queue)},
 };
 static const struct shape_bytes child_bytes[] = {{18, SPEC(payload)}};
 static const struct shape child_shape = {.size = sizeof(struct job_spec),

@@ -144,6 +144,10 @@ static const char *const store_names[STORE_OP_KINDS] = {
     [STORE_LEDGER_LIST] = "ledger_list",
     [STORE_LIMITER] = "limiter",
     [STORE_LIMITER_LIST] = "limiter_list",
+    [STORE_FLOW_GET] = "flow_get",
+    [STORE_FLOW_ENDED] = "flow_ended",
+    [STORE_FLOW_JOIN] = "flow_join",
+    [STORE_FLOW_CANCEL] = "flow_cancel",
 };
 
 const char *stats_store_name(enum store_op_kind kind) {

@@ -14,7 +14,8 @@ static const struct case_group *const groups[] = {
     &blob_cases,          &outputs_cases,        &open_cases,          &open_file_cases,
     &medium_file_cases,   &fsck_cases,           &fsck_file_cases,     &fsck_shared_cases,
     &keys_shared_cases,   &schedule_cases,       &schedule_file_cases, &schedule_shared_cases,
-    &limit_cases,         &limit_shared_cases,   &tenants_cases,       &tenants_file_cases};
+    &limit_cases,         &limit_shared_cases,   &tenants_cases,       &tenants_file_cases,
+    &flow_cases};
 
 // What its store refuses, a spool takes: tests/store/spool.c.
 static bool is_for_spool(const struct case_group *group) {

@@ -88,6 +88,9 @@ static void test_yield_commits(void) {
     EXPECT_EQ_INT(JOB_PARKED, lab_state(lab, &id));
     EXPECT_EQ_UINT(1, lab_job(lab, &id)->child_count);
     finish(lab_start(lab, w), JH_OK, JH_E_NONE);
+    EXPECT_EQ_INT(JOB_RUNNING, lab_state(lab, &id)); // nobody is left that it waited for
+    finish(lab_start(lab, w), JH_OK, JH_E_NONE);
+    EXPECT_EQ_INT(JOB_SUCCEEDED, lab_state(lab, &id));
     lab_end(lab);
 }
 

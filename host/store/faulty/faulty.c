@@ -60,6 +60,8 @@ static bool is_read(const struct store_op *op) {
     case STORE_SCHEDULE_LIST:
     case STORE_LEDGER_LIST:
     case STORE_LIMITER_LIST:
+    case STORE_FLOW_GET:
+    case STORE_FLOW_ENDED:
     case STORE_DEDUP_LIST: return true;
     default: return false;
     }

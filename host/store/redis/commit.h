@@ -3,6 +3,7 @@
 #define JOBHOST_STORE_REDIS_COMMIT_H
 
 #include "store/blobfile.h"
+#include "store/flows.h"
 #include "store/redis/blob.h"
 #include "store/redis/claims.h"
 #include "store/redis/side.h"
@@ -38,6 +39,9 @@ void redis_commit_write(const struct redis_store *s, const struct redis_claim *c
                         unsigned queue, int64_t now_ms, struct redis_args *a,
                         struct redis_head *head);
 
+/* Appends the words of a job on its way to another queue: its hash, with all of its payload. */
+void redis_parcel_write(const struct job_spec *child, struct redis_args *a);
+
 /* Blobs that the item names: its result and outputs for the job in `queue`, files for its children.
  * How many; into `ret`, unless that is NULL. */
 size_t redis_commit_names(const struct store_commit_item *item, const char *queue,
@@ -49,10 +53,17 @@ int redis_commit_let_go(struct redis_task *t, struct arena *a, const struct redi
                         const struct store_commit_item *item, const struct redis_commit_plan *plan,
                         const struct redis_reply *reply);
 
+/* Becomes a member of a flow in another queue, which is asked first. */
+static inline bool redis_commit_joins(const struct redis_claim *claim,
+                                      const struct job_spec *child) {
+    const char *of = child->flow_queue != NULL ? child->flow_queue : child->queue;
+    return store_flow_has(child) && strcmp(of, claim->queue->name) != 0;
+}
+
 /* Goes into another queue, by way of the outbox. */
 static inline bool redis_commit_is_parcel(const struct redis_claim *claim,
                                           const struct job_spec *child) {
-    return strcmp(child->queue, claim->queue->name) != 0;
+    return strcmp(child->queue, claim->queue->name) != 0 || redis_commit_joins(claim, child);
 }
 
 #endif

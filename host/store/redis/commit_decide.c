@@ -18,6 +18,15 @@ static int check_steps(const struct store_commit_item *item, size_t *bytes) {
     return 0;
 }
 
+static bool opens_flow(const struct store_commit_item *item) {
+    bool opens = item->then != NULL || item->flow_on_dead != 0;
+    for (size_t i = 0; i < item->child_count && !opens; i++) {
+        opens =
+            store_flow_has(&item->children[i]) && id_equal(&item->children[i].parent, &item->id);
+    }
+    return opens;
+}
+
 static int check_children(const struct store_commit_item *item, size_t *bytes) {
     if (item->child_count > JOB_CHILDREN_PER_COMMIT) {
         return -E2BIG;
@@ -100,6 +109,7 @@ static void update_life(const struct store_commit_item *item, int64_t now_ms,
     life->park = PARK_NONE;
     life->wait_key = life->wait_for = NULL;
     life->child_count += (uint32_t)item->child_count;
+    life->opened = life->opened != 0 || opens_flow(item);
     if (item->drop_steps || item->step_count > 0) {
         life->steps_version = item->step_count > 0 ? item->state_version : 0;
     }

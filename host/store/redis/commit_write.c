@@ -112,10 +112,9 @@ static void write_result(const struct store_commit_item *item, enum redis_result
 }
 
 // One that waits in the outbox, as a job's hash with all of its payload.
-static void write_parcel(const struct job_spec *child, struct redis_args *a) {
+void redis_parcel_write(const struct job_spec *child, struct redis_args *a) {
     struct redis_job job;
     jobhash_of_spec(child, &job);
-    size_t count = redis_args_hole(a), first = a->count;
     redis_args_text(a, "id");
     redis_args_id(a, &child->id);
     (void)jobhash_write(&job, true, a);
@@ -125,6 +124,18 @@ static void write_parcel(const struct job_spec *child, struct redis_args *a) {
     }
     if (child->run_at_ms > 0) {
         put_pair(a, "dueAt", child->run_at_ms);
+    }
+}
+
+static void write_parcel(const struct redis_claim *claim, const struct job_spec *child,
+                         struct redis_args *a) {
+    bool joins = redis_commit_joins(claim, child);
+    redis_args_text(a, !joins && store_flow_has(child) ? child->flow_id : "");
+    redis_args_copy(a, (struct bytes){child->id.b, sizeof child->id.b});
+    size_t count = redis_args_hole(a), first = a->count;
+    redis_parcel_write(child, a);
+    if (joins) {
+        put_pair(a, "joins", 1);
     }
     redis_args_fill(a, count, (int64_t)(a->count - first));
 }
@@ -150,7 +161,7 @@ static void write_children(const struct redis_store *s, const struct redis_claim
     redis_args_number(a, parcels);
     for (size_t i = 0; i < item->child_count; i++) {
         if (redis_commit_is_parcel(claim, &item->children[i])) {
-            write_parcel(&item->children[i], a);
+            write_parcel(claim, &item->children[i], a);
         }
     }
 }
@@ -174,9 +185,50 @@ static bool may_be_laden(const struct redis_claim *claim) {
 
 /* ------------------------------------------------------------------ the item */
 
+// What comes behind its flow: "<length>:<bytes>" of each word of its parcel.
+static void write_then(const struct job_spec *then, struct redis_settings *to) {
+    struct redis_args words = {.words = NULL};
+    struct buf packed = {.data = NULL};
+    char id[JOB_ID_TEXT + 1];
+    redis_parcel_write(then, &words);
+    for (size_t i = 0; i < words.count; i++) {
+        buf_printf(&packed, "%zu:", words.lens[i]);
+        buf_add(&packed, words.words[i], words.lens[i]);
+    }
+    id_format(&then->id, id);
+    to->args->failed = to->args->failed || words.failed || packed.failed;
+    redis_setting_text(to, "then_id", redis_args_keep(to->args, id));
+    redis_args_text(to->args, "then_job");
+    redis_args_copy(to->args, buf_bytes(&packed));
+    to->n++;
+    buf_free(&packed);
+    redis_args_free(&words);
+}
+
+// Whose member it is, and what it asks of its own flow.
+static void write_flow(const struct redis_claim *claim, const struct store_commit_item *item,
+                       const struct redis_commit_plan *plan, struct redis_settings *to) {
+    const struct job_spec *spec = &claim->job.spec;
+    if (store_flow_has(spec)) {
+        redis_setting_text(to, "flow", redis_args_keep(to->args, spec->flow_id));
+        redis_setting_text(to, "flow_queue",
+                           spec->flow_queue == NULL ? NULL
+                                                    : redis_args_keep(to->args, spec->flow_queue));
+    }
+    redis_setting_number(to, "opens", plan->job.life.opened);
+    redis_setting_number(to, "waits", plan->to == JOB_PARKED && item->park == PARK_CHILDREN);
+    if (item->flow_on_dead > 0) {
+        redis_setting_text(to, "on_dead", flow_on_dead_name(item->flow_on_dead - 1));
+    }
+    if (item->then != NULL) {
+        write_then(item->then, to);
+    }
+}
+
 // What is not as it mostly is, by the names of lua/commit.lua. The claim may be gone when the call is
 // sent, so its texts are copied.
 static void write_settings(const struct redis_store *s, const struct redis_claim *claim,
+                           const struct store_commit_item *item,
                            const struct redis_commit_plan *plan, struct redis_args *a) {
     const struct job_spec *spec = &claim->job.spec;
     bool normal = spec->priority == PRIORITY_NORMAL;
@@ -200,6 +252,7 @@ static void write_settings(const struct redis_store *s, const struct redis_claim
         redis_args_number(a, dedup_outlives_ms(spec, s->config.dedup_ttl_ms));
         to.n++;
     }
+    write_flow(claim, item, plan, &to);
     redis_settings_end(&to);
 }
 
@@ -208,7 +261,7 @@ static bool is_plain(const struct redis_claim *claim, const struct redis_commit_
     const struct redis_job *job = &claim->job;
     return job_is_final(plan->to) && job->spec.priority == PRIORITY_NORMAL &&
            !may_be_laden(claim) && job->tombstone_ms == 0 && job->spec.dedup_key == NULL &&
-           job->spec.schedule == NULL;
+           job->spec.schedule == NULL && job->spec.flow_id == NULL && plan->job.life.opened == 0;
 }
 
 /* A job that was claimed as it was submitted, and ends without ado: all of its hash is known, and replaces the one that
@@ -255,7 +308,7 @@ static enum form write_own(const struct redis_store *s, const struct redis_claim
     write_hash(claim, plan, now_ms, a, &gone);
     bool plain = is_plain(claim, plan) && gone.count == 0 && !effects;
     if (!plain) {
-        write_settings(s, claim, plan, a);
+        write_settings(s, claim, item, plan, a);
         redis_args_number(a, (int64_t)gone.count);
         redis_args_append(a, &gone);
         put_flag(a, effects);

@@ -18,6 +18,7 @@ enum redis_inserted {
 /* How it comes. */
 struct redis_coming {
     const char *how;               /* as lua/lib/insert.lua says; NULL = as most do            */
+    const char *dies, *why;        /* it is dead from the start: code, message; else NULL      */
     const struct job_id *files_of; /* under whose id its input files are held; NULL = its own */
 };
 

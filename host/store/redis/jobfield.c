@@ -37,6 +37,7 @@ const struct jobfield jobfields[] = {
     FIELD("callback", TEXT, SPEC, spec.callback),
     FIELD("retry", TEXT, SPEC, spec.retry),
     FIELD("flow", TEXT, SPEC, spec.flow_id),
+    FIELD("flowQueue", TEXT, SPEC, spec.flow_queue),
     FIELD("parent", ID, SPEC, spec.parent),
     FIELD("schedule", TEXT, SPEC, spec.schedule),
     FIELD("nominal", I64, SPEC, spec.nominal_ms),
@@ -89,6 +90,7 @@ const struct jobfield jobfields[] = {
     FIELD("resultBlob", TEXT, LIFE, life.result_blob),
     FIELD("stepsVersion", U32, LIFE, life.steps_version),
     FIELD("children", U32, LIFE, life.child_count),
+    FIELD("opened", U32, LIFE, life.opened),
 };
 const size_t jobfield_count = ARRAY_LEN(jobfields);
 

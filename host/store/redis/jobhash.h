@@ -52,6 +52,7 @@ struct redis_life {
     const char *result_blob; /* sha256 in hex; NULL = inline in results:<id> */
     uint32_t steps_version;
     uint32_t child_count;
+    uint32_t opened; /* 1 = it has a flow of its own */
 };
 
 struct redis_job {

@@ -281,6 +281,9 @@ static int know_queues(struct redis_task *t, const struct store_commit_item *ite
     for (size_t i = 0; i < item->child_count && r == 0; i++) {
         (void)redis_store_queue(t->store, item->children[i].queue, &r);
     }
+    if (r == 0 && item->then != NULL) {
+        (void)redis_store_queue(t->store, item->then->queue, &r);
+    }
     return r;
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/fault.h"
 #include "store/redis/ask.h"
+#include "store/redis/commit.h"
 #include "store/redis/insert.h"
 #include "store/redis/jobhash.h"
 #include "store/redis/ops.h"
@@ -21,11 +22,19 @@
 enum { QUEUES_A_CALL = 100, PARCELS_BYTES = 2 * 1024 * 1024 };
 _Static_assert(2 * REDIS_BATCH_ITEMS <= (int)REDIS_QUEUE_SET_MAX, "each parcel has two ends");
 
+//
+// Not all of them are jobs that arrive. What a flow has to know goes to its opener's queue, in order with the rest of
+// its queue: what became of a member, and what a member made, which the flow sends on to where it belongs.
+enum parcel_kind { PARCEL_CHILD, PARCEL_JOINS, PARCEL_TOLD };
+
 struct parcel {
+    enum parcel_kind kind;
     struct redis_queue *from, *to;
     const char *entry; // of the outbox
     struct redis_job job;
     struct store_submit_item item;
+    const char *dies, *why;                   // CHILD: it is dead from the start
+    const char *flow, *member, *became, *was; // TOLD
 };
 
 struct odd_parcel {
@@ -78,6 +87,14 @@ static struct redis_queue_set ends_of(const struct forward_task *ft) {
     return set;
 }
 
+static size_t count_of(const struct forward_task *ft, enum parcel_kind kind) {
+    size_t n = 0;
+    for (size_t i = 0; i < ft->parcel_count; i++) {
+        n += ft->parcels[i].kind == kind;
+    }
+    return n;
+}
+
 /* ------------------------------------------------------------------ third: they go */
 
 static int gone(struct redis_task *t, void *arg, const struct redis_reply *reply, struct err *e) {
@@ -101,10 +118,12 @@ static void delete_parcels(struct forward_task *ft) {
         redis_args_number(a, redis_queue_set_add(&set, ft->parcels[i].from));
         redis_args_text(a, ft->parcels[i].entry);
     }
-    redis_args_number(a, (int64_t)ft->parcel_count);
+    redis_args_number(a, (int64_t)count_of(ft, PARCEL_CHILD));
     for (size_t i = 0; i < ft->parcel_count; i++) {
-        redis_args_number(a, redis_queue_set_add(&set, ft->parcels[i].to));
-        redis_args_id(a, &ft->parcels[i].job.spec.id);
+        if (ft->parcels[i].kind == PARCEL_CHILD) {
+            redis_args_number(a, redis_queue_set_add(&set, ft->parcels[i].to));
+            redis_args_id(a, &ft->parcels[i].job.spec.id);
+        }
     }
     redis_ask_send(ask);
 }
@@ -124,17 +143,43 @@ static void tell(struct redis_task *t, const struct parcel *p) {
 static int arrived(struct redis_task *t, void *arg, const struct redis_reply *reply,
                    struct err *e) {
     struct forward_task *ft = arg;
-    if (reply->count != ft->parcel_count) {
+    const struct redis_reply *items = redis_reply_at(reply, 0);
+    int64_t more = 0;
+    if (!redis_reply_is(items, REDIS_ARRAY) || items->count != count_of(ft, PARCEL_CHILD) ||
+        !redis_reply_integer(redis_reply_at(reply, 1), &more)) {
         return redis_ask_odd(t, e);
     }
-    for (size_t i = 0; i < ft->parcel_count; i++) {
-        if (redis_insert_read(&reply->items[i], &ft->parcels[i].item) < 0) {
+    for (size_t i = 0, n = 0; i < ft->parcel_count; i++) {
+        struct parcel *p = &ft->parcels[i];
+        if (p->kind == PARCEL_CHILD && redis_insert_read(&items->items[n++], &p->item) < 0) {
             return redis_ask_odd(t, e);
         }
-        tell(t, &ft->parcels[i]);
+        if (p->kind == PARCEL_CHILD) {
+            tell(t, p);
+        }
     }
+    of_op(t)->more = of_op(t)->more || more != 0;
     delete_parcels(ft);
     return 0;
+}
+
+static void write_news(const struct parcel *p, unsigned to, struct redis_args *a) {
+    redis_args_number(a, to);
+    redis_args_text(a, p->kind == PARCEL_TOLD ? p->flow : p->job.spec.flow_id);
+    redis_args_text(a, p->from->name);
+    redis_args_text(a, p->entry);
+    if (p->kind == PARCEL_TOLD) {
+        redis_args_text(a, "told");
+        redis_args_text(a, p->member);
+        redis_args_text(a, p->became);
+        redis_args_text(a, p->was);
+        return;
+    }
+    redis_args_text(a, "joined");
+    redis_args_copy(a, (struct bytes){p->job.spec.id.b, sizeof p->job.spec.id.b});
+    size_t count = redis_args_hole(a), first = a->count;
+    redis_parcel_write(&p->job.spec, a);
+    redis_args_fill(a, count, (int64_t)(a->count - first));
 }
 
 static int bring(struct forward_task *ft, struct err *e) {
@@ -149,12 +194,23 @@ static int bring(struct forward_task *ft, struct err *e) {
         return 0;
     }
     struct redis_head head = {.count = 0};
-    redis_args_number(&ask->request.args, (int64_t)ft->parcel_count);
+    size_t children = count_of(ft, PARCEL_CHILD);
+    redis_args_number(&ask->request.args, (int64_t)children);
     for (size_t i = 0; i < ft->parcel_count; i++) {
         struct parcel *p = &ft->parcels[i];
-        redis_insert_write(t->store, &p->item, (struct redis_coming){.how = "forwarded"},
-                           redis_queue_set_add(&set, p->to), p->to, t->op->now_ms,
-                           &ask->request.args, &head);
+        if (p->kind == PARCEL_CHILD) {
+            redis_insert_write(
+                t->store, &p->item,
+                (struct redis_coming){.how = "forwarded", .dies = p->dies, .why = p->why},
+                redis_queue_set_add(&set, p->to), p->to, t->op->now_ms, &ask->request.args, &head);
+        }
+    }
+    redis_args_number(&ask->request.args, (int64_t)(ft->parcel_count - children));
+    for (size_t i = 0; i < ft->parcel_count; i++) {
+        if (ft->parcels[i].kind != PARCEL_CHILD) {
+            write_news(&ft->parcels[i], redis_queue_set_add(&set, ft->parcels[i].to),
+                       &ask->request.args);
+        }
     }
     redis_ask_send(ask);
     return 0;
@@ -209,6 +265,64 @@ static void set_aside(struct forward_task *ft) {
 
 /* ------------------------------------------------------------------ first: which there are */
 
+// NULL: there is no such field, or no memory, and `*r` says so.
+static const char *text_in(const struct redis_reply *fields, const char *name, struct arena *a,
+                           int *r) {
+    const struct redis_reply *value = redis_reply_field(fields, name);
+    if (!redis_reply_is(value, REDIS_STRING)) {
+        return NULL;
+    }
+    const char *text = arena_strn(a, value->text.data, value->text.len);
+    *r = text == NULL ? -ENOMEM : *r;
+    return text;
+}
+
+static bool is_end(const char *state) {
+    int known = state == NULL ? -1 : job_state_from_name(state);
+    return known >= 0 && job_is_final((enum job_state)known);
+}
+
+// What became of a member.
+static int read_told(struct forward_task *ft, const struct redis_reply *fields, struct parcel *p,
+                     const char **ret_queue, struct err *why) {
+    struct arena *a = &ft->task.op->arena;
+    struct job_id id;
+    int r = 0;
+    p->kind = PARCEL_TOLD;
+    p->flow = text_in(fields, "flow", a, &r);
+    p->member = text_in(fields, "member", a, &r);
+    p->became = text_in(fields, "became", a, &r);
+    p->was = text_in(fields, "was", a, &r);
+    *ret_queue = text_in(fields, "to", a, &r);
+    bool back = p->became != NULL && strcmp(p->became, "back") == 0;
+    bool whole = p->flow != NULL && id_parse(p->flow, &id) == 0 && p->member != NULL &&
+                 id_parse(p->member, &id) == 0 && *ret_queue != NULL &&
+                 is_end(back ? p->was : p->became);
+    return r < 0 || whole ? r : err_set(why, -EBADMSG, "what became of a member is damaged");
+}
+
+static int read_parcel(struct forward_task *ft, const struct redis_reply *fields, struct parcel *p,
+                       const char **ret_queue, struct err *why) {
+    struct arena *a = &ft->task.op->arena;
+    *p = (struct parcel){.kind = PARCEL_CHILD};
+    if (redis_reply_is(fields, REDIS_ARRAY) && redis_reply_field(fields, "became") != NULL) {
+        return read_told(ft, fields, p, ret_queue, why);
+    }
+    int r = jobhash_read_parcel(fields, a, &p->job, why);
+    if (r < 0) {
+        return r;
+    }
+    const struct job_spec *spec = &p->job.spec;
+    *ret_queue = spec->queue;
+    p->dies = text_in(fields, "dies", a, &r);
+    p->why = text_in(fields, "why", a, &r);
+    if (redis_reply_field(fields, "joins") != NULL && store_flow_has(spec)) {
+        p->kind = PARCEL_JOINS;
+        *ret_queue = spec->flow_queue != NULL ? spec->flow_queue : spec->queue;
+    }
+    return r;
+}
+
 // {number of its queue, entry, names and values}: into one list or the other.
 static int take_parcel(struct forward_task *ft, const struct redis_reply *reply, struct err *e) {
     struct arena *a = &ft->task.op->arena;
@@ -220,7 +334,8 @@ static int take_parcel(struct forward_task *ft, const struct redis_reply *reply,
         number > (int64_t)ft->now) {
         return redis_ask_odd(&ft->task, e);
     }
-    int r = jobhash_read_parcel(redis_reply_at(reply, 2), a, &p->job, &odd->why);
+    const char *queue = NULL;
+    int r = read_parcel(ft, redis_reply_at(reply, 2), p, &queue, &odd->why);
     p->from = queue_of(ft, (unsigned)number);
     p->entry = odd->entry = arena_strn(a, entry.data, entry.len);
     if (r == -ENOMEM || p->entry == NULL) {
@@ -232,7 +347,7 @@ static int take_parcel(struct forward_task *ft, const struct redis_reply *reply,
         return 0;
     }
     struct job_spec *spec = &p->job.spec;
-    p->to = redis_store_queue(ft->task.store, spec->queue, &r);
+    p->to = redis_store_queue(ft->task.store, queue, &r);
     if (p->to == NULL) {
         return err_set(e, r, "entry %s of %soutbox cannot be delivered: %s", p->entry,
                        p->from->structures,

@@ -21,7 +21,7 @@ static void next_part(struct remove_task *rt);
 
 static int removed(struct redis_task *t, void *arg, const struct redis_reply *reply,
                    struct err *e) {
-    static const int meanings[] = {-ENOENT, 0, -EBUSY}; // lua/lib/remove.lua
+    static const int meanings[] = {-ENOENT, 0, -EBUSY, -EBUSY}; // lua/lib/remove.lua
     struct remove_task *rt = arg;
     const struct redis_reply *items = redis_reply_at(reply, 0);
     for (size_t i = 0; i < rt->sent; i++) {

@@ -3,6 +3,7 @@
 
 #include "core/dedup.h"
 #include "store/files.h"
+#include "store/flows.h"
 #include "store/pack.h"
 #include "store/redis/blob.h"
 #include "store/redis/insert.h"
@@ -54,6 +55,12 @@ static void write_settings(const struct redis_store *store, const struct store_s
     redis_setting_number(&s, "keep_ms", may_end ? item->keep_ms : 0);
     redis_setting_number(&s, "tombstone", item->tombstone_ms);
     redis_setting_text(&s, "user", one_line ? NULL : spec->tenant);
+    if (store_flow_has(spec)) {
+        redis_setting_text(&s, "flow", spec->flow_id);
+        redis_setting_text(&s, "flow_queue", spec->flow_queue);
+    }
+    redis_setting_text(&s, "dies", comes.dies);
+    redis_setting_text(&s, "why", comes.why);
     redis_settings_end(&s);
 }
 

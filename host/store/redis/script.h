@@ -28,6 +28,9 @@
     X(delivered)                                                                                   \
     X(due)                                                                                         \
     X(fire)                                                                                        \
+    X(flow_cancel)                                                                                 \
+    X(flow_get)                                                                                    \
+    X(flow_join)                                                                                   \
     X(forward)                                                                                     \
     X(fsck_blobs)                                                                                  \
     X(fsck_counts)                                                                                 \

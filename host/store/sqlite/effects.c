@@ -98,10 +98,7 @@ int effects_apply(struct writer *w, struct job_row *row, struct job_life *life,
                   const struct store_commit_item *item, int64_t now_ms) {
     int r = put_steps(w, row, life, item);
     r = r < 0 ? r : outputs_apply(w, row, life, item, now_ms);
-    for (size_t i = 0; i < item->child_count && r == 0; i++) {
-        r = effects_child(w, row, &item->children[i], now_ms);
-    }
-    life->child_count += (uint32_t)item->child_count;
+    r = r < 0 ? r : effects_children(w, row, life, item, now_ms);
     if (r == 0 && item->kv_count > 0) {
         r = effects_kv(w, item->kv_namespace, item->kv, item->kv_count, now_ms);
     }

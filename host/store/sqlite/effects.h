@@ -31,8 +31,9 @@ int effects_log(struct writer *w, struct job_row *row, struct bytes tail);
 int effects_kv(struct writer *w, const char *ns, const struct store_kv_write *kv, size_t count,
                int64_t now_ms);
 
-/* outbox.c: a child into the queue of its own, or into the outbox when that is not the parent's. */
-int effects_child(struct writer *w, const struct job_row *parent, const struct job_spec *child,
-                  int64_t now_ms);
+/* outbox.c: children into the queue of their own, or into the outbox when that is not the parent's; and what they are
+ * for a flow. */
+int effects_children(struct writer *w, struct job_row *row, struct job_life *life,
+                     const struct store_commit_item *item, int64_t now_ms);
 
 #endif

@@ -19,7 +19,7 @@ static const struct pack_field spec_fields[] = {
     {11, PACK_TEXT, SPEC(callback)},    {12, PACK_TEXT, SPEC(retry)},
     {13, PACK_TEXT, SPEC(flow_id)},     {14, PACK_ID, SPEC(parent)},
     {15, PACK_TIME, SPEC(nominal_ms)},  {18, PACK_TEXT, SPEC(tenant)},
-    {20, PACK_TEXT, SPEC(schedule)},
+    {20, PACK_TEXT, SPEC(schedule)},    {21, PACK_TEXT, SPEC(flow_queue)},
 };
 enum {
     SPEC_PAYLOAD_SIZE = 17,

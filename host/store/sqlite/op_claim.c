@@ -98,7 +98,8 @@ static struct claim *claim_of(struct taking *t, const struct job_row *row) {
             .lane = t->lane,
             .priority = row->priority,
             .at_ms = row->at_ms,
-            .plain = row->life.len == 0 && (row->has & (HAS_DEDUP | HAS_SCHEDULE)) == 0,
+            .plain = row->life.len == 0 &&
+                     (row->has & (HAS_DEDUP | HAS_SCHEDULE | HAS_FLOW | HAS_OPENED)) == 0,
             .claimed_ms = t->claim->op.now_ms,
         };
     }

@@ -2,6 +2,7 @@
 
 #include "core/fence.h"
 #include "store/sqlite/effects.h"
+#include "store/sqlite/flows.h"
 #include "store/sqlite/ops.h"
 #include "store/sqlite/place.h"
 
@@ -109,15 +110,28 @@ static struct place destination(const struct applying *a, enum job_state to) {
     return (struct place){to, item->run_at_ms};
 }
 
+// It does not wait for children when all have ended.
+static int wait_for_children(const struct applying *a, struct place *where) {
+    if (where->state != JOB_PARKED || a->item->park != PARK_CHILDREN) {
+        return 0;
+    }
+    int r = (a->row.has & HAS_OPENED) != 0 ? flows_waits(a->w, a->row.rid) : 0;
+    if (r == 0) {
+        *where = (struct place){JOB_QUEUED, a->now_ms};
+    }
+    return r < 0 ? r : 0;
+}
+
 // The attempt is over.
 static int leave(struct applying *a, enum job_state to) {
     struct place where = destination(a, to);
+    int r = wait_for_children(a, &where);
     if (where.state == JOB_PARKED) {
         a->life.park = (int32_t)a->item->park;
         a->life.wait_key = a->item->wait_key;
         a->life.wait_for = a->item->wait_for;
     }
-    int r = effects_end(a->w, &a->row, &a->life, a->item, a->now_ms);
+    r = r < 0 ? r : effects_end(a->w, &a->row, &a->life, a->item, a->now_ms);
     a->row.rev += 2; // claimed, and now this
     r = r < 0 ? r : writer_claim_end(a->w, a->claim);
     return r < 0 ? r : place_leave(a->w, &a->row, &a->life, where, a->now_ms, &a->item->state);
@@ -202,7 +216,7 @@ int op_commit(struct writer *w, struct store_op *op) {
     for (size_t i = 0; i < commit->count && r == 0; i++) {
         r = commit_item(w, &commit->items[i], op->now_ms);
     }
-    commit->outbox = w->outbox > 0;
+    commit->outbox = w->outbox > 0 || w->walks;
     return r;
 }
 

@@ -3,6 +3,7 @@
 #include "store/moving.h"
 #include "store/sqlite/dedup.h"
 #include "store/sqlite/effects.h"
+#include "store/sqlite/flows.h"
 #include "store/sqlite/ops.h"
 #include "store/sqlite/place.h"
 
@@ -136,7 +137,9 @@ static int remove_one(struct writer *w, const struct job_id *id, int *ret_status
     if (r > 0 && !job_is_final(row.state)) {
         *ret_status = -EBUSY;
     } else if (r > 0) {
-        r = place_remove(w, &row, now_ms);
+        int open = (row.has & HAS_OPENED) != 0 ? flows_is_open(w, row.rid) : 0;
+        *ret_status = open > 0 ? -EBUSY : 0;
+        r = open != 0 ? open : place_remove(w, &row, now_ms);
     }
     return r < 0 ? r : 0;
 }

@@ -3,6 +3,7 @@
 #include "base/fault.h"
 #include "store/sqlite/blobrow.h"
 #include "store/sqlite/effects.h"
+#include "store/sqlite/flows.h"
 #include "store/sqlite/ops.h"
 #include "store/sqlite/submit.h"
 
@@ -34,14 +35,54 @@ static int post(struct writer *w, int64_t parent, const struct job_spec *child, 
     return r < 0 ? r : change_files(w, child, true, now_ms);
 }
 
-int effects_child(struct writer *w, const struct job_row *parent, const struct job_spec *child,
-                  int64_t now_ms) {
+// 1 = it is, or will be, a job of its own; a duplicate is simply not stored.
+static int add_child(struct writer *w, const struct job_row *parent, const struct job_spec *child,
+                     int64_t now_ms) {
     const struct lane *lane = lanes_by_id(&w->lanes, parent->lane);
+    int r = 0;
     if (lane == NULL || strcmp(lane->queue->name, child->queue) != 0) {
-        return post(w, parent->rid, child, now_ms);
+        r = post(w, parent->rid, child, now_ms);
+        return r < 0 ? r : 1;
     }
     struct store_submit_item item = {.spec = child};
-    return submit_item(w, &item, true, now_ms); // a duplicate is simply not stored
+    r = submit_item(w, &item, true, now_ms);
+    return r < 0 ? r : item.verdict == SUBMIT_NEW;
+}
+
+// What a commit adds to a flow: its job's own one, or the one that its job is a member of.
+struct growth {
+    int64_t flow; // its number; 0 = not known yet
+    bool grows;
+    int64_t made;
+};
+
+static int look(struct writer *w, const struct job_row *row, const struct job_spec *child,
+                struct growth *g) {
+    int64_t flow = id_order(&child->parent);
+    bool opens = flow == row->rid && (row->has & HAS_OPENED) == 0;
+    int r = g->flow != 0 || opens ? 1 : flows_grows(w, flow);
+    g->grows = g->flow != 0 ? g->grows : r > 0;
+    g->flow = flow;
+    return r;
+}
+
+int effects_children(struct writer *w, struct job_row *row, struct job_life *life,
+                     const struct store_commit_item *item, int64_t now_ms) {
+    struct growth own = {.flow = 0}, other = {.flow = 0};
+    int r = 0;
+    for (size_t i = 0; i < item->child_count && r >= 0; i++) {
+        const struct job_spec *child = &item->children[i];
+        struct growth *g = id_equal(&child->parent, &row->id) ? &own : &other;
+        bool member = store_flow_has(child);
+        r = member ? look(w, row, child, g) : 0;
+        if (r >= 0 && (!member || g->grows)) {
+            r = add_child(w, row, child, now_ms);
+            g->made += r > 0 && member;
+        }
+    }
+    life->child_count += (uint32_t)item->child_count;
+    r = r < 0 ? r : flows_made(w, row, item, own.made, now_ms);
+    return r < 0 || other.made == 0 ? r : flows_add(w, other.flow, other.made);
 }
 
 // The oldest parcel. 1 = there is one.
@@ -66,6 +107,7 @@ static int deliver(struct writer *w, int64_t seq, const struct job_spec *spec, i
     }
     struct store_submit_item item = {.spec = spec};
     int r = submit_item(w, &item, true, now_ms);
+    r = r < 0 || item.verdict == SUBMIT_NEW ? r : flows_duplicate(w, spec, now_ms);
     r = r < 0 ? r : change_files(w, spec, false, now_ms);
     if (r < 0) {
         return r;

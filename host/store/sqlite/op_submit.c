@@ -4,6 +4,7 @@
 #include "store/replaced.h"
 #include "store/sqlite/blobrow.h"
 #include "store/sqlite/dedup.h"
+#include "store/sqlite/flows.h"
 #include "store/sqlite/ops.h"
 #include "store/sqlite/place.h"
 #include "store/sqlite/submit.h"
@@ -102,7 +103,7 @@ static uint32_t has_of(const struct store_submit_item *item) {
     return (spec->dedup_key != NULL ? HAS_DEDUP : 0u) | (spec->file_count > 0 ? HAS_FILES : 0u) |
            (spec->payload.len > JOBROW_PAYLOAD_MAX ? HAS_PAYLOAD : 0u) |
            (item->tombstone_ms > 0 ? HAS_TOMBSTONE : 0u) |
-           (spec->schedule != NULL ? HAS_SCHEDULE : 0u);
+           (spec->schedule != NULL ? HAS_SCHEDULE : 0u) | (store_flow_has(spec) ? HAS_FLOW : 0u);
 }
 
 static struct place place_of(const struct job_spec *spec, int64_t now_ms) {

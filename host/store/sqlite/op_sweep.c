@@ -1,11 +1,23 @@
 #include <errno.h>
 
 #include "store/sqlite/blobrow.h"
+#include "store/sqlite/flows.h"
 #include "store/sqlite/kv.h"
 #include "store/sqlite/ops.h"
 #include "store/sqlite/place.h"
 
+enum { OPEN_KEEP_MS = 3600000 };
+
 // Each function below removes one expired thing: 1 = removed, 0 = there is none.
+
+// Whose flow is open stays as long as that.
+static int keep_job(struct writer *w, int64_t rid, int64_t now_ms) {
+    sqlite3_stmt *s = conn_stmt(&w->conn, SQL_JOB_KEEP);
+    bind_int(s, 1, rid);
+    bind_int(s, 2, now_ms + OPEN_KEEP_MS);
+    int r = conn_run(&w->conn, SQL_JOB_KEEP);
+    return r < 0 ? r : 1;
+}
 
 static int sweep_job(struct writer *w, int64_t now_ms) {
     struct job_row row;
@@ -21,6 +33,11 @@ static int sweep_job(struct writer *w, int64_t now_ms) {
     r = place_find_rid(w, rid, &row);
     if (r == 0) {
         return err_set(&w->conn.err, -EBADMSG, "an index names a job that is not there");
+    }
+    bool opened = r > 0 && (row.has & HAS_OPENED) != 0;
+    int open = opened ? flows_is_open(w, rid) : 0;
+    if (open != 0) {
+        return open < 0 ? open : keep_job(w, rid, now_ms);
     }
     r = r < 0 ? r : place_remove(w, &row, now_ms);
     return r < 0 ? r : 1;

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "store/flows.h"
 #include "store/limits.h"
 #include "store/schedules.h"
 #include "store/sqlite/reader.h"
@@ -51,6 +52,10 @@ static const struct ops_row rows[STORE_OP_KINDS] = {
     [STORE_SCHEDULE_LIST] = {OPS_SEARCHER, NULL, read_schedules},
     [STORE_FIRE] = {OPS_WRITER, op_fire, NULL},
     [STORE_LEDGER_LIST] = {OPS_SEARCHER, NULL, read_ledger},
+    [STORE_FLOW_GET] = {OPS_READER, NULL, read_flow},
+    [STORE_FLOW_ENDED] = {OPS_SEARCHER, NULL, read_flow_ended},
+    [STORE_FLOW_JOIN] = {OPS_WRITER, op_flow_join, NULL},
+    [STORE_FLOW_CANCEL] = {OPS_WRITER, op_flow_cancel, NULL},
     [STORE_LIMITER] = {OPS_WRITER, op_limiter, NULL},
     [STORE_LIMITER_LIST] = {OPS_SEARCHER, NULL, read_limiters},
 };
@@ -85,6 +90,7 @@ size_t ops_weight(const struct store_op *op) {
     case STORE_REMOVE: return ((const struct store_remove *)whole)->count + 1;
     case STORE_SCHEDULE_PUT: return ((const struct store_schedule_put *)whole)->count + 1;
     case STORE_FIRE: return ((const struct store_fire *)whole)->count + 1;
+    case STORE_FLOW_JOIN: return ((const struct store_flow_join *)whole)->count + 1;
     case STORE_LIMITER: return ((const struct store_limiter *)whole)->count + 1;
     case STORE_BLOB_KEEP: return ((const struct store_blob_keep *)whole)->count + 1;
     case STORE_DUE: return ((const struct store_due *)whole)->limit + 1;

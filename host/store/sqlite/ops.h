@@ -70,6 +70,8 @@ int op_limiter(struct writer *w, struct store_op *op);
 int op_limiter_sweep(struct writer *w, int64_t now_ms);
 /* Deletes one row of a ledger that is past its time: 1, 0 = there is none, or negative errno. */
 int op_schedule_sweep(struct writer *w, const struct store_sweep *sweep);
+int op_flow_join(struct writer *w, struct store_op *op);
+int op_flow_cancel(struct writer *w, struct store_op *op);
 int op_fsck_repair(struct writer *w, struct store_op *op);
 
 /* reader */
@@ -80,6 +82,8 @@ int read_result(struct reader *r, struct store_op *op);
 int read_output(struct reader *r, struct store_op *op);
 int read_stats(struct reader *r, struct store_op *op);
 int read_fsck(struct reader *r, struct store_op *op);
+int read_flow(struct reader *r, struct store_op *op);
+int read_flow_ended(struct reader *r, struct store_op *op);
 int read_kv(struct reader *r, struct store_op *op);
 int read_hosts(struct reader *r, struct store_op *op);
 int read_audit(struct reader *r, struct store_op *op);

@@ -5,6 +5,7 @@
 
 #include "store/sqlite/blobrow.h"
 #include "store/sqlite/dedup.h"
+#include "store/sqlite/flows.h"
 #include "store/sqlite/outputs.h"
 #include "store/sqlite/schedule_jobs.h"
 
@@ -178,6 +179,9 @@ int place_move(struct writer *w, const struct job_row *row, const struct job_lif
     if (r == 0 && (row->has & HAS_SCHEDULE) != 0) {
         r = schedule_jobs_moved(w, row, lane, to.state, now_ms);
     }
+    if (r == 0 && (row->has & (HAS_FLOW | HAS_OPENED)) != 0) {
+        r = flows_moved(w, row, to.state, now_ms);
+    }
     if (r == 0) {
         arrive(w, lane, row->priority, to, number, row->rid);
     }
@@ -280,6 +284,7 @@ int place_remove(struct writer *w, const struct job_row *row, int64_t now_ms) {
     r = release_files(w, &spec, now_ms);
     r = r < 0 || (row->has & HAS_RESULT) == 0 ? r : blobrow_release_result(w, row->rid, now_ms);
     r = r < 0 || (row->has & HAS_OUTPUTS) == 0 ? r : outputs_release(w, row->rid, now_ms);
+    r = r < 0 || (row->has & HAS_OPENED) == 0 ? r : flows_remove(w, row->rid);
     for (size_t i = 0; i < ARRAY_LEN(side_tables) && r == 0; i++) {
         r = (row->has & side_tables[i].has) == 0 ? 0
                                                  : delete_by_rid(w, side_tables[i].sql, row->rid);

@@ -112,8 +112,21 @@ static int version_7(struct conn *c) {
     return 0;
 }
 
+// Flows: a row an opener; its members that have ended, in their order. What is NULL or 0 takes no space.
+static int version_8(struct conn *c) {
+    return conn_exec(
+        c, "CREATE TABLE flows(rid INTEGER PRIMARY KEY, id BLOB NOT NULL, made INTEGER DEFAULT 0,"
+           " succeeded INTEGER DEFAULT 0, dead INTEGER DEFAULT 0, cancelled INTEGER DEFAULT 0,"
+           " duplicate INTEGER DEFAULT 0, opener INTEGER, on_dead INTEGER DEFAULT 0,"
+           " closed_ms INTEGER, then_id BLOB, then_made INTEGER, then_ms INTEGER, died BLOB,"
+           " listed INTEGER DEFAULT 0, walked INTEGER, then_job BLOB);"
+           "CREATE INDEX flows_walk ON flows(walked) WHERE walked >= 0;"
+           "CREATE TABLE flow_ended(flow INTEGER, seq INTEGER, id BLOB NOT NULL,"
+           " state INTEGER NOT NULL, PRIMARY KEY(flow, seq)) WITHOUT ROWID;");
+}
+
 static int (*const steps[])(struct conn *c) = {version_1, version_2, version_3, version_4,
-                                               version_5, version_6, version_7};
+                                               version_5, version_6, version_7, version_8};
 _Static_assert(ARRAY_LEN(steps) == SCHEMA_VERSION, "one step a version");
 
 static int schema_read(struct conn *c, int64_t *ret_app, int64_t *ret_version, struct err *e) {

@@ -211,6 +211,33 @@ const char *const sql_text[SQL_COUNT] = {
     [SQL_LEDGER_COUNTS] = "SELECT verdict, times FROM ledger_counts WHERE sid=?1",
     [SQL_LEDGER_COUNTS_DEL] = "DELETE FROM ledger_counts WHERE sid=?1",
 
+    [SQL_FLOW_GET] = "SELECT rid, id, made, succeeded, dead, cancelled, duplicate, opener, on_dead,"
+                     " closed_ms, then_id, then_made, then_ms, died, listed, walked FROM flows"
+                     " WHERE rid=?1",
+    [SQL_FLOW_ADD] = "INSERT OR IGNORE INTO flows(rid, id) VALUES(?1, ?2)",
+    [SQL_FLOW_PUT] =
+        "UPDATE flows SET made=?2, succeeded=?3, dead=?4, cancelled=?5, duplicate=?6, opener=?7,"
+        " on_dead=?8, closed_ms=?9, then_made=?10, died=?11, listed=?12, walked=?13 WHERE rid=?1",
+    [SQL_FLOW_MORE] = "UPDATE flows SET made=made+?2 WHERE rid=?1",
+    [SQL_FLOW_ON_DEAD] = "UPDATE flows SET on_dead=?2 WHERE rid=?1",
+    [SQL_FLOW_THEN] = "UPDATE flows SET then_id=?2, then_job=?3, then_ms=?4"
+                      " WHERE rid=?1 AND then_id IS NULL",
+    [SQL_FLOW_THEN_GET] = "SELECT then_job FROM flows WHERE rid=?1",
+    [SQL_FLOW_DEL] = "DELETE FROM flows WHERE rid=?1",
+    [SQL_FLOW_ENDED_ADD] = "INSERT INTO flow_ended(flow, seq, id, state) VALUES(?1, ?2, ?3, ?4)",
+    [SQL_FLOW_ENDED_DEL] = "DELETE FROM flow_ended WHERE flow=?1 AND id=?2",
+    [SQL_FLOW_ENDED_CLEAR] = "DELETE FROM flow_ended WHERE flow=?1",
+    [SQL_FLOW_ENDED] = "SELECT seq, id, state FROM flow_ended WHERE flow=?1 AND seq > ?2"
+                       " ORDER BY seq LIMIT ?3",
+    [SQL_FLOW_WALK] = "SELECT rid FROM flows INDEXED BY flows_walk WHERE walked >= 0"
+                      " ORDER BY walked LIMIT 1",
+    [SQL_FLOW_WALKED] = "UPDATE flows SET walked=?2 WHERE rid=?1 AND walked >= 0 AND walked < ?3",
+    [SQL_FLOW_MEMBERS] = "SELECT l.job, j.id FROM lists l JOIN jobs j ON j.rid = l.job"
+                         " WHERE l.kind=?1 AND l.key=?2 AND l.job > ?3 AND (j.has & ?4) != 0"
+                         " ORDER BY l.job LIMIT ?5",
+
+    [SQL_JOB_KEEP] = "UPDATE jobs SET at_ms=?2 WHERE rid=?1",
+
     [SQL_LIMITER_GET] = "SELECT state FROM limiters WHERE name=?1 AND rest_ms > ?2",
     [SQL_LIMITER_PUT] = "INSERT OR REPLACE INTO limiters(name, rest_ms, state) VALUES(?1, ?2, ?3)",
     [SQL_LIMITER_DEL] = "DELETE FROM limiters WHERE name=?1",

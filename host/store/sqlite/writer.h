@@ -57,6 +57,7 @@ struct writer {
     struct buf pack;      /* for one packed column at a time */
     int64_t bytes[BUDGET_COUNT];
     int64_t outbox;        /* rows of the outbox */
+    bool walks;            /* FLOW_CANCEL may have something to do */
     int64_t boot;          /* number of this opening */
     int64_t due_reported;  /* the earliest due time the loop knows; 0 = none */
     struct store_op *head; /* this group's operations that are not answered yet */

@@ -19,6 +19,9 @@ local STALE, ODD = -3, -4 -- op_commit.c knows these
 --   key       dedup key                ttl       how long that outlives a success, ms
 --   tombstone ms                       schedule  whose it is
 --   user      if it does not end: in whose line it stands
+--   flow      whose member it is       flow_queue  where that one is, if elsewhere
+--   opens     1 = it may have a flow   waits     1 = it is to wait for its children
+--   on_dead   of its flow              then_id, then_job  what comes behind it (lib/flow.lua)
 local FORM_WHOLE, FORM_FULL = '0', '2'
 local last_head
 local function take_commit_head()
@@ -119,7 +122,7 @@ if at > count then -- mostly all are: the rest of this script is not for them
     return answer(reply)
 end
 
--- use: (share users) ending insert schedule (dedup weigh meet) kv kv_write effects
+-- use: (share users) ending insert schedule flow (dedup weigh meet) kv kv_write effects
 -- What commit() takes, behind its head.
 local function take_commit(of)
     local own = argument
@@ -194,6 +197,15 @@ local function write_hash(it, key)
     end
 end
 
+-- It does not wait for children when all have ended.
+local function meet_children(it, key)
+    if it.waits and not flow.waits(it.q, it.id) then
+        it.to, it.at = 'queued', nil
+        redis.call('HSET', key, 'status', it.to, 'ready', text_of(now))
+        redis.call('HDEL', key, 'dueAt', 'parked', 'waitKey')
+    end
+end
+
 -- Where it goes from RUNNING. To one that has ended it does not matter what it was asked.
 local function go(it, key, has)
     local q = it.q
@@ -203,12 +215,16 @@ local function go(it, key, has)
         divert(it, key, ask)
     end
     if not FINAL[it.to] then
+        meet_children(it, key)
         leave(q, it.id, 'running')
         enter(q, it.id, it.to, it.type, it.priority, it.at, it.in_front, it.user)
     else
         conclude(it.id, ends_of(q, it.to, it.at))
         finish_job(q, it.id, it.to, it.at, it.key, tonumber(it.ttl), it.tombstone, has)
         end_scheduled(q, it.id, it.schedule)
+    end
+    if FINAL[it.to] and (it.flow or it.opens) then
+        flow.ended(q, it.id, it.to, it.flow, it.flow_queue, it.opens)
     end
 end
 
@@ -241,6 +257,9 @@ local function commit(it, limits)
             return refusal
         end
     end
+    if it.on_dead or it.then_id then
+        flow.ask(it.q, it.id, it.on_dead, it.then_id, it.then_job)
+    end
     write_hash(it, key)
     if it.to ~= 'running' then
         go(it, key, has)
@@ -264,6 +283,7 @@ for i, of in ipairs(heads) do
     end
 end
 finish_inserts()
+flow.finish()
 finish()
 kv_finish()
 finish_effects()

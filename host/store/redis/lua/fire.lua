@@ -1,4 +1,4 @@
--- use: queue claim place (share users) ending packed insert schedule (dedup weigh meet) schedules
+-- use: queue claim place (share users) ending packed insert schedule flow (dedup weigh meet) schedules
 -- FIRE: rows of ledgers, each with its job. Repeating it changes nothing: the row is there.
 --   ARGV   for each queue the bytes that its jobs may take ('' = any); the number of items; items: queue (its
 --          number), schedule, revision, key, verdict, how many times, the first of them, the last of them, when
@@ -167,6 +167,7 @@ for i, it in ipairs(items) do
     reply[i] = fire(it)
 end
 finish_inserts()
+flow.finish()
 finish()
 local bytes = {}
 for i = 1, #queues do

@@ -1,8 +1,11 @@
--- use: queue place (share users) ending packed insert claim dedup weigh schedule meet
+-- use: queue claim place (share users) ending packed insert schedule flow dedup weigh meet
 -- FORWARD, second: children out of the outbox into their own queues. A tombstone stands beside each,
 -- so that one whose parcel is still there when it has long ended does not arrive again.
---   ARGV   the number of items; items (lib/insert.lua)
---   reply  for each item its code, or {code, holder, its state} (lib/meet.lua)
+--   ARGV   the number of items; items (lib/insert.lua); the number of news; news: queue (its number), opener of a flow
+--          there, the queue that tells it, the entry of its outbox, and one of
+--            told    member, what became of it, what it was before ('')
+--            joined  the 16 bytes of its id, n, n words of its parcel
+--   reply  for each item its code, or {code, holder, its state} (lib/meet.lua); 1 = more waits in outboxes than before
 local heads, owns, reply = {}, {}, {}
 for i = 1, take_number() do
     heads[i], owns[i] = take_item()
@@ -11,9 +14,54 @@ local refusal = refuse_packed()
 if refusal then
     return refusal
 end
+-- The then of a flow that failed.
+local function kill(it)
+    local q, job = it.q, it.q.job .. it.id
+    local status = redis.call('HGET', job, 'status')
+    take_out(q, it.id, status, it.type, it.priority, it.user)
+    redis.call('HSET', job, 'status', 'dead', 'rev', 2, 'claim', NO_CLAIM, 'updatedAt', text_of(now), 'errorClass',
+               'permanent', 'errorCode', it.dies, 'error', it.why)
+    redis.call('HDEL', job, 'dueAt')
+    enter(q, it.id, 'dead', it.type, it.priority, 0)
+end
+
+local function arrive(it)
+    local code = insert(it, nil)
+    local is = type(code) == 'table' and code[1] or code
+    if is == NEW and it.dies then
+        kill(it)
+    elseif is ~= NEW and is ~= REPEATED and it.flow then
+        flow.ended(it.q, it.id, 'duplicate', it.flow, it.flow_queue)
+    end
+    return code
+end
+
+local function take_news()
+    local q, id, from, entry = queues[take()], take(), take(), take()
+    if take() == 'told' then
+        flow.told(q, id, from, entry, take(), take(), take())
+    else
+        local raw = take()
+        flow.joined(q, id, from, entry, raw, take_range(take_number()))
+    end
+end
+
+local function waiting_parcels()
+    local n = 0
+    for i = 1, #queues do
+        n = n + redis.call('XLEN', queues[i].s .. 'outbox')
+    end
+    return n
+end
+
+local before = waiting_parcels()
 for i = 1, #heads do
-    reply[i] = insert(item(heads[i], owns[i]), nil)
+    reply[i] = arrive(item(heads[i], owns[i]))
+end
+for _ = 1, take_number() do
+    take_news()
 end
 finish_inserts()
+flow.finish()
 finish()
-return reply
+return {reply, waiting_parcels() > before and 1 or 0}

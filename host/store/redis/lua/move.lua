@@ -1,4 +1,4 @@
--- use: queue claim place (share users) ending schedule step
+-- use: queue claim place (share users) ending schedule flow step
 -- MOVE: jobs that C has read and decided upon, if they are as it read them.
 --   ARGV   the number of items; items: queue, id, and one of
 --            ask   how long it is kept then (ms): a running job is asked to end
@@ -44,7 +44,8 @@ end
 
 local function move(q, id)
     local it, key = take_move(), q.job .. id
-    local has = redis.call('HMGET', key, 'status', 'rev', 'tombstone', 'claim', 'schedule')
+    local has = redis.call('HMGET', key, 'status', 'rev', 'tombstone', 'claim', 'schedule', 'flow', 'parent', 'flowQueue',
+                           'opened')
     if has[1] ~= it.from or revision(has[2], has[4]) ~= it.rev or (it.from == it.to and it.value) then
         return was_moved(q, id, it) and 1 or 0
     end
@@ -64,8 +65,10 @@ local function move(q, id)
     if FINAL[it.to] then
         finish_job(q, id, it.to, it.at, it.key, 0, has[3])
         end_scheduled(q, id, has[5])
+        flow.ended(q, id, it.to, flow.of(has[6], has[7]), has[8], has[9])
     elseif FINAL[it.from] then
         set_ttl(q, id, 0)
+        flow.revived(q, id, it.from, flow.of(has[6], has[7]), has[8], has[9])
         if it.key ~= '' and not holder_of(q, it.key) then
             hold_key(q, id, it.key)
         end
@@ -81,5 +84,6 @@ for i = 1, take_number() do
     local q, id = queues[take()], take()
     reply[i] = take() == 'ask' and ask(q, id) or move(q, id)
 end
+flow.finish()
 finish()
 return reply

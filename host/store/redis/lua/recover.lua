@@ -1,4 +1,4 @@
--- use: queue claim place (share users) ending schedule leases
+-- use: queue claim place (share users) ending schedule flow leases
 -- RECOVER: running jobs whose lease has ended, and those of a host that is known to be gone, go back to
 -- where they were, or end if they were asked to. Repeating it changes nothing.
 --   ARGV   the host that asks (hex nonce; '' = it knows of no job of its own); the gone host ('' = none);
@@ -44,7 +44,7 @@ end
 local function cancel(q, job)
     local key = q.job .. job.id
     local keep_ms = tonumber(string.match(job.ask, ' (%d+)$')) or 0
-    local is = redis.call('HMGET', key, 'key', 'tombstone', 'schedule')
+    local is = redis.call('HMGET', key, 'key', 'tombstone', 'schedule', 'flow', 'parent', 'flowQueue', 'opened')
     redis.call('HDEL', key, 'ask')
     redis.call('HSET', key, 'finishedAt', text_of(now))
     if keep_ms > 0 then
@@ -53,6 +53,7 @@ local function cancel(q, job)
     enter(q, job.id, 'cancelled', job.type, job.priority, keep_ms)
     finish_job(q, job.id, 'cancelled', keep_ms, is[1], 0, is[2])
     end_scheduled(q, job.id, is[3])
+    flow.ended(q, job.id, 'cancelled', flow.of(is[4], is[5]), is[6], is[7])
 end
 
 local function release(number, q, lost)
@@ -131,6 +132,7 @@ for i = 1, #queues do
     end
 end
 mark_gone()
+flow.finish()
 finish()
 return {text_of(server), next_end and text_of(next_end) or '', places, released,
         redis.call('HLEN', 'jh:queues')}

@@ -25,6 +25,8 @@ local function sweep_jobs(q, place)
         local became, named = remove_job(q, id, overhead)
         if became == ABSENT then
             forget_job(q, id)
+        elseif became == IN_USE then
+            redis.call('ZADD', q.s .. place, text_of(now + 3600000), id)
         elseif became == NOT_FINAL then -- it is elsewhere
             redis.call('ZREM', q.s .. place, id)
         end

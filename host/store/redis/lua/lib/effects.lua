@@ -8,7 +8,8 @@
 --   the log's tail, '' = none;  a line of the history, '' = none
 --   what becomes of the inline result: '' = stays, none, or inline and the data
 --   the bytes of all children;  n  n items of lib/insert.lua                     children
---   n  n times m, m words: names and values                                      parcels
+--   n  n times opener of the flow of this queue that it becomes a member of ('' = none), the 16 bytes of its id,
+--   m, m words: names and values                                                 parcels
 --   lib/kv_write.lua
 local TOO_MUCH, OVER_QUOTA = -1, -2 -- op_commit.c knows these
 
@@ -33,7 +34,9 @@ local function take_effects()
         e.children[i] = {of, own}
     end
     for i = 1, take_number() do
+        local of, raw = take(), take()
         e.parcels[i] = take_list(1)
+        e.parcels[i].flow, e.parcels[i].raw = of ~= '' and of, raw
     end
     e.kv = take_kv()
     return e
@@ -210,13 +213,24 @@ local function put_result(q, id, e, had)
 end
 
 -- Children of the job's own queue arrive here, the others go by the outbox.
-local function put_children(q, e)
+local function put_children(q, id, e)
     for _, child in ipairs(e.children) do
-        insert(item(child[1], child[2]), nil) -- its room was looked for
+        local of = item(child[1], child[2])
+        if not of.flow or flow.grows(q, of.flow, of.flow == id) == 1 then
+            local code = insert(of, nil) -- its room was looked for
+            if of.flow and code == NEW then
+                flow.add(q, of.flow, of.raw)
+            end
+        end
     end
     for _, p in ipairs(e.parcels) do
-        redis.call('XADD', q.s .. 'outbox', '*', unpack(ARGV, p.first, p.last))
-        q.parcels = true
+        if not p.flow or flow.grows(q, p.flow, p.flow == id) == 1 then
+            redis.call('XADD', q.s .. 'outbox', '*', unpack(ARGV, p.first, p.last))
+            q.parcels = true
+            if p.flow then
+                flow.add(q, p.flow, p.raw)
+            end
+        end
     end
 end
 
@@ -239,7 +253,7 @@ local function apply_effects(q, id, e, job, limits, had)
     if e.result ~= '' then
         put_result(q, id, e, had)
     end
-    put_children(q, e)
+    put_children(q, id, e)
     kv_write(e.kv)
     return replaced
 end

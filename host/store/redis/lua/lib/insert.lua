@@ -13,6 +13,8 @@ local PARCEL_KEEP_MS = 691200000 -- 8 days: longer than any host sleeps between 
 --   comes     'spooled', 'forwarded'   payload  one too large for the hash
 --   max_waiting  how many may wait     keep_ms  how long it is kept as a duplicate, or the one that it replaces
 --   tombstone    ms                    user     in whose line it stands
+--   flow  whose member it is           flow_queue  where that one is, if not in its own
+--   dies, why    it is dead from the start: code, message
 --   and of one that may change another (mode 'debounce')
 --   deadline     unix ms               usual_ttl  ms, of a key that says none
 --   overhead     bytes of each job     files_of   under whose id its files are held: its own, or the one to be changed

@@ -36,7 +36,7 @@ end
 local function end_replaced(it, id)
     local q, job = it.q, it.q.job .. id
     local is = redis.call('HMGET', job, 'status', 'type', 'priority', 'key', 'tombstone', 'rev', 'claim',
-                          'schedule', 'user')
+                          'schedule', 'user', 'flow', 'parent', 'flowQueue', 'opened')
     redis.call('HDEL', job, 'dueAt', 'parked', 'waitKey', 'waitFor', 'errorScope')
     redis.call('HSET', job, 'status', 'cancelled', 'rev', (tonumber(is[6]) or 1) + 1, 'claim', is[7] or NO_CLAIM,
                'duplicateOf', it.id, 'updatedAt', text_of(now), 'errorClass', 'permanent', 'errorCode', 'replaced',
@@ -48,6 +48,7 @@ local function end_replaced(it, id)
     enter(q, id, 'cancelled', is[2], is[3], it.keep_ms)
     finish_job(q, id, 'cancelled', it.keep_ms, is[4], 0, is[5])
     end_scheduled(q, id, is[8])
+    flow.ended(q, id, 'cancelled', flow.of(is[10], is[11]), is[12], is[13])
     q.waited = q.waited and q.waited - 1
 end
 

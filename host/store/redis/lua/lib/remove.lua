@@ -1,5 +1,5 @@
 -- A final job is deleted, with all that hangs on it.
-local ABSENT, REMOVED, NOT_FINAL = 0, 1, 2 -- op_remove.c knows these
+local ABSENT, REMOVED, NOT_FINAL, IN_USE = 0, 1, 2, 3 -- op_remove.c knows these
 
 -- What it named blobs with: {queue, id, files, result, names and texts of outputs}; nil: it named none.
 local function blobs_of(q, id, map)
@@ -10,6 +10,18 @@ local function blobs_of(q, id, map)
     return {q.name, id, map.files or '', map.resultBlob or '', unpack(outputs)}
 end
 
+-- Of a job that has made others: is its flow open, which it must not leave behind? Else that goes with it.
+local function keeps_flow(q, id)
+    local key = q.s .. 'flow:' .. id
+    local is = redis.call('HMGET', key, 'made', 'closed')
+    if is[1] and not is[2] then
+        return true
+    elseif is[1] then
+        redis.call('UNLINK', key, key .. ':made', key .. ':ended')
+    end
+    return false
+end
+
 -- What became of it, and the blobs that it named.
 local function remove_job(q, id, overhead)
     local map = fields_of(q.job .. id)
@@ -17,6 +29,8 @@ local function remove_job(q, id, overhead)
         return ABSENT
     elseif not FINAL[map.status] then
         return NOT_FINAL
+    elseif map.opened and keeps_flow(q, id) then
+        return IN_USE
     end
     local blobs = blobs_of(q, id, map)
     note_bytes(q, 'jobs', -bytes_of(map, overhead))

@@ -1,0 +1,87 @@
+/* The store's side of flows (core/flow.h decides, docs/flows.md tells the whole).
+ *
+ *     COMMIT        children that are members, and the job that comes behind all of them (`then`)
+ *     FLOW_GET      how a flow stands         FLOW_ENDED   its members that have ended, in that order
+ *     FLOW_JOIN     a new job from outside becomes a member
+ *     FLOW_CANCEL   which members are to be cancelled, some at a time
+ *
+ * A flow has its opener's id and lives beside it. It costs a job that has no children nothing. Who is a member
+ * has its id as `parent` and as `flow_id`; a member in another queue than the opener says that queue as well
+ * (job_spec.flow_queue). What happens to it there is told to the flow by way of the outbox, in order, and counts
+ * once however often it is delivered.
+ *
+ * An opener goes with its flow: neither SWEEP nor REMOVE (-EBUSY) deletes one whose flow is open. */
+#ifndef JOBHOST_STORE_FLOWS_H
+#define JOBHOST_STORE_FLOWS_H
+
+#include "core/flow.h"
+#include "store/store.h"
+
+enum { STORE_FLOW_PAGE_MAX = 1000 };
+
+struct store_flow {
+    struct flow_facts facts;
+    int64_t closed_ms;
+    struct job_id then; /* zero = none was asked for                                    */
+    bool then_made;     /* it is in the store                                           */
+    struct job_id died; /* FLOW_FAIL: the first member that did                         */
+    bool cancelling;    /* FLOW_CANCEL has something to do                              */
+};
+
+struct store_flow_get {
+    struct store_op op;
+    struct job_id id;       /* of the opener */
+    struct store_flow flow; /* answer; op.status -ENOENT: it has opened none */
+};
+
+struct store_flow_member {
+    struct job_id id;
+    enum job_state state; /* as it ended */
+    /* The rest is the job's as it is now; it may be gone, then there is none (`type` NULL). */
+    const char *type;
+    struct job_error error;
+    bool has_result;
+    uint64_t result_size;
+};
+
+/* Members in the order in which they ended. While the flow is open more may come behind the end. */
+struct store_flow_ended {
+    struct store_op op; /* status -ENOENT: no such flow */
+    struct job_id id;
+    uint32_t limit;  /* 1..STORE_FLOW_PAGE_MAX        */
+    uint64_t cursor; /* of the answer before; 0 = from the first */
+    struct store_flow_member *members;
+    size_t count;
+    uint64_t next_cursor;
+    bool more;
+};
+
+/* SUBMIT of jobs that become members: spec->flow_id and spec->parent are the flow's; without dedup key and
+ * files. Item status -ENOENT: no such flow; -ESTALE: it does not grow any more. */
+struct store_flow_join {
+    struct store_op op;
+    struct store_submit_item *items;
+    size_t count;
+};
+
+/* What members of a cancelled or failed flow are still to be cancelled. What was answered before is given back as
+ * `done` once MOVE has been through it: who dies in between is followed by one who gets the same page. Jobs that
+ * are underway to their queue are not met, so FORWARD comes first. */
+struct store_flow_cancel {
+    struct store_op op;
+    uint32_t limit;
+    struct job_id done; /* zero = nothing yet */
+    uint64_t done_cursor;
+    /* answer: the flow, zero = there is nothing to do */
+    struct job_id id;
+    uint64_t cursor;
+    struct job_id *members;
+    size_t count;
+};
+
+/* ---- for the stores */
+
+/* Is it a member of its parent's flow? */
+bool store_flow_has(const struct job_spec *spec);
+
+#endif

@@ -1,0 +1,32 @@
+-- use: queue
+-- FLOW_CANCEL: which members are to be cancelled, some at a time.
+--   ARGV   how many; the flow that was told before ('' = none), its queue (number), up to where that was done ('' = to
+--          the end)
+--   reply  '' (there is nothing), or {queue (its number), opener, up to where this is ('' = to the end), 16 bytes of each}
+local limit, id, queue, done = take_number(), take(), take(), take()
+if id ~= '' and queues[queue] then
+    local q = queues[queue]
+    local key = q.s .. 'flow:' .. id
+    local is = tonumber(redis.call('HGET', key, 'walked') or '')
+    if is and done == '' then
+        redis.call('HSET', key, 'walked', 'over')
+        redis.call('SREM', q.s .. 'flows:cancel', id)
+    elseif is and tonumber(done) > is then
+        redis.call('HSET', key, 'walked', done)
+    end
+end
+for i = 1, #queues do
+    local q = queues[i]
+    local opener = redis.call('SRANDMEMBER', q.s .. 'flows:cancel')
+    while opener do
+        local key = q.s .. 'flow:' .. opener
+        local at = tonumber(redis.call('HGET', key, 'walked') or '')
+        if at then
+            local members = redis.call('LRANGE', key .. ':made', at, at + limit - 1)
+            return {i, opener, #members == limit and text_of(at + limit) or '', members}
+        end
+        redis.call('SREM', q.s .. 'flows:cancel', opener)
+        opener = redis.call('SRANDMEMBER', q.s .. 'flows:cancel')
+    end
+end
+return ''

@@ -1,0 +1,349 @@
+-- Flows: how an opener's members stand, in the place of the opener's queue (host/core/flow.h decides the same in C).
+--   S'flow:<opener>'         HASH  the counts, and what is asked for: docs/redis-keys.md
+--   S'flow:<opener>:made'    LIST  16 bytes of the id of each member
+--   S'flow:<opener>:ended'   LIST  the same of those that have ended, and a digit: how
+--   S'flows:cancel'          SET   openers whose members are to be cancelled
+--
+-- What a script does to a flow is gathered, and written once by flow.finish(), in front of finish(). What becomes of a
+-- member in another queue goes by that queue's outbox. An entry of an outbox counts once: the flow remembers the last one
+-- of each queue, and they come in order.
+local flow = {}
+local FLOW_FIELDS = {'made', 'succeeded', 'dead', 'cancelled', 'duplicate', 'opener', 'onDead', 'closed', 'then',
+                     'thenMade', 'died', 'walked', 'thenAsked'}
+local COUNTS = 5 -- the first of them
+local ENDED_AS = {succeeded = '4', dead = '5', cancelled = '6', duplicate = '7'} -- enum job_state
+local flows = {} -- of this call: key -> what is known of it, or false
+
+local function put(f, name, value)
+    f[name], f.set[name], f.gone[name] = value, value, nil
+    f.touched = true
+end
+local function drop(f, name)
+    f[name], f.set[name], f.gone[name] = nil, nil, true
+    f.touched = true
+end
+local function add(f, name, n)
+    put(f, name, f[name] + n)
+end
+
+local function open_of(f)
+    return math.max(f.made - f.succeeded - f.dead - f.cancelled - f.duplicate, 0)
+end
+local function has_failed(f)
+    return f.onDead == 'fail' and f.dead > 0
+end
+local function cancels(f)
+    return f.opener == 'cancelled' or has_failed(f)
+end
+
+-- The flow of an opener, or nil. `opens`: it may begin here.
+local function load(q, id, opens)
+    local key = q.s .. 'flow:' .. id
+    local f = flows[key]
+    if f == nil then
+        local is = redis.call('HMGET', key, unpack(FLOW_FIELDS))
+        f = is[1] and {q = q, id = id, key = key, set = {}, gone = {}, raws = {}, ended = {}, from = {}} or false
+        for i, name in ipairs(f and FLOW_FIELDS or {}) do
+            f[name] = i <= COUNTS and tonumber(is[i] or 0) or is[i] or nil
+        end
+        flows[key] = f
+    end
+    if not f and opens then
+        f = {q = q, id = id, key = key, set = {made = 0}, gone = {}, raws = {}, ended = {}, from = {}, made = 0,
+             succeeded = 0, dead = 0, cancelled = 0, duplicate = 0, touched = true}
+        flows[key] = f
+    end
+    return f or nil
+end
+
+-- 16 bytes of an id's text.
+local function raw_of(id)
+    return (string.gsub(string.gsub(id, '-', ''), '%x%x', function(hex) return string.char(tonumber(hex, 16)) end))
+end
+
+-- Whose member a job is by its fields `flow` and `parent`, or nil.
+function flow.of(is_flow, parent)
+    return is_flow and is_flow == parent and is_flow or nil
+end
+
+-- 1: it grows, 0: not any more, nil: there is none.
+function flow.grows(q, id, opens)
+    local f = load(q, id, opens)
+    return f and (not f.closed and not cancels(f) and 1 or 0)
+end
+
+function flow.add(q, id, raw)
+    local f = load(q, id)
+    add(f, 'made', 1)
+    f.raws[#f.raws + 1] = raw
+end
+
+-- What its opener asks for. The first `next` stays.
+function flow.ask(q, id, on_dead, next_id, next_job)
+    local f = load(q, id, true)
+    if on_dead then
+        put(f, 'onDead', on_dead)
+    end
+    if next_id and not f['then'] then
+        put(f, 'then', next_id)
+        f.set.thenJob = next_job
+        put(f, 'thenAsked', text_of(now))
+    end
+end
+
+function flow.is_open(q, id)
+    local f = load(q, id)
+    return f and not f.closed
+end
+
+-- Has the opener somebody to wait for?
+function flow.waits(q, id)
+    local f = load(q, id)
+    return f and open_of(f) > 0
+end
+
+local function post(q, ...)
+    redis.call('XADD', q.s .. 'outbox', '*', ...)
+    publish('o', q.name)
+end
+
+local function member_ended(f, member, became)
+    if not f or f.closed then
+        return
+    end
+    add(f, became, 1)
+    f.ended[#f.ended + 1] = raw_of(member) .. ENDED_AS[became]
+    if became == 'dead' and not f.died then
+        put(f, 'died', member)
+    end
+end
+
+-- It was revived: as if it had not ended.
+local function member_back(f, member, was)
+    if not f or f.closed or not ENDED_AS[was] then
+        return
+    end
+    add(f, was, -1)
+    f.back = f.back or {}
+    f.back[#f.back + 1] = raw_of(member) .. ENDED_AS[was]
+    if f.died == member then
+        drop(f, 'died')
+    end
+    if f.walked == 'over' then
+        drop(f, 'walked')
+    end
+end
+
+-- A job has ended. `of`: whose member it is, in which queue that one is if in another; `opens`: it may have opened a
+-- flow.
+function flow.ended(q, id, status, of, queue, opens)
+    local own = opens and load(q, id)
+    if own then
+        put(own, 'opener', status)
+        own.rests = true
+    end
+    if of and queue and queue ~= q.name then
+        post(q, 'flow', of, 'to', queue, 'member', id, 'became', status)
+    elseif of then
+        member_ended(load(q, of), id, status)
+    end
+end
+
+-- It runs again.
+function flow.revived(q, id, was, of, queue, opens)
+    local own = opens and load(q, id)
+    if own then
+        drop(own, 'opener')
+        drop(own, 'closed')
+        drop(own, 'walked')
+        redis.call('PERSIST', own.key)
+        redis.call('PERSIST', own.key .. ':made')
+        redis.call('PERSIST', own.key .. ':ended')
+    end
+    if of and queue and queue ~= q.name then
+        post(q, 'flow', of, 'to', queue, 'member', id, 'became', 'back', 'was', was)
+    elseif of then
+        member_back(load(q, of), id, was)
+    end
+end
+
+-- Is the entry of another queue's outbox one that has not counted yet?
+local function is_news(f, from, entry)
+    local field = 'from ' .. from
+    local last = f.from[field] or redis.call('HGET', f.key, field) or '0-0'
+    local ms, seq = string.match(entry, '^(%d+)-(%d+)$')
+    local last_ms, last_seq = string.match(last, '^(%d+)-(%d+)$')
+    ms, seq, last_ms, last_seq = tonumber(ms), tonumber(seq), tonumber(last_ms), tonumber(last_seq)
+    f.from[field] = (ms > last_ms or (ms == last_ms and seq > last_seq)) and entry or last
+    if f.from[field] == entry and entry ~= last then
+        f.set[field] = entry
+        f.touched = true
+        return true
+    end
+    return false
+end
+
+-- From an outbox: what became of a member.
+function flow.told(q, id, from, entry, member, became, was)
+    local f = load(q, id)
+    if not f or not is_news(f, from, entry) then
+        return
+    end
+    if became == 'back' then
+        member_back(f, member, was)
+    else
+        member_ended(f, member, became)
+    end
+end
+
+-- From an outbox: a member that another one made; the words of its parcel are in ARGV. It goes on to its queue.
+function flow.joined(q, id, from, entry, raw, first, last)
+    local f = load(q, id)
+    if not f or not is_news(f, from, entry) or flow.grows(q, id) == 0 then
+        return
+    end
+    flow.add(q, id, raw)
+    post(q, unpack(ARGV, first, last))
+end
+
+local function wake(f)
+    local q, job = f.q, f.q.job .. f.id
+    local is = redis.call('HMGET', job, 'status', 'parked', 'type', 'priority', 'rev', 'claim', 'user')
+    if is[1] ~= 'parked' or is[2] ~= 'children' then
+        return
+    end
+    redis.call('HDEL', job, 'parked', 'waitKey', 'waitFor', 'dueAt')
+    redis.call('HSET', job, 'status', 'queued', 'rev', (tonumber(is[5]) or 1) + 1, 'ready', text_of(now),
+               'updatedAt', text_of(now), 'claim', is[6] or NO_CLAIM)
+    leave(q, f.id, 'parked')
+    enter(q, f.id, 'queued', is[3], is[4], nil, nil, is[7])
+    publish('r', q.name, is[3]) -- who ended the last one does not know of this one
+end
+
+-- "<length>:<bytes>" one after the other.
+local function words_of(text)
+    local words, at = {}, 1
+    while at <= #text do
+        local length, colon = string.match(text, '^(%d+)():', at)
+        words[#words + 1] = string.sub(text, colon + 1, colon + length)
+        at = colon + 1 + length
+    end
+    return words
+end
+
+-- Its times count from now.
+local function shift(words, by, id)
+    local deadline = false
+    for i = 1, #words, 2 do
+        local name = words[i]
+        if name == 'dueAt' or name == 'expires' or name == 'deadline' then
+            words[i + 1] = words[i + 1] == '0' and '0' or text_of(tonumber(words[i + 1]) + by)
+            deadline = deadline or name == 'deadline'
+        end
+    end
+    if not deadline then -- as usual: a day from its making
+        words[#words + 1] = 'deadline'
+        words[#words + 1] = text_of(made_at(id) + 86400000 + by)
+    end
+end
+
+-- Not of one that was cancelled. Of one that is dead it does not run, and is seen among the dead.
+local function make_next(f)
+    if not f['then'] or f.thenMade or f.opener == 'cancelled' then
+        return
+    end
+    local words = words_of(redis.call('HGET', f.key, 'thenJob') or '')
+    shift(words, now - tonumber(f.thenAsked), f['then'])
+    local why = f.opener == 'dead' and {'opener_dead', 'job ' .. f.id .. ', which opened the flow, is dead'} or
+                has_failed(f) and {'child_dead', 'job ' .. (f.died or '?') .. ' of the flow is dead'}
+    if why then
+        words[#words + 1] = 'dies'
+        words[#words + 1] = why[1]
+        words[#words + 1] = 'why'
+        words[#words + 1] = why[2]
+    end
+    put(f, 'thenMade', '1')
+    post(f.q, unpack(words))
+end
+
+-- An opener stays as long as its flow is open, and goes with it.
+local function keep(f)
+    local q, at = f.q, redis.call('HGET', f.q.job .. f.id, 'deleteAt')
+    if not f.closed or not at then
+        set_ttl(q, f.id, 0)
+        return
+    end
+    local keep_ms = math.max(tonumber(at) - now, 1)
+    set_ttl(q, f.id, keep_ms)
+    for _, key in ipairs({f.key, f.key .. ':made', f.key .. ':ended'}) do
+        redis.call('PEXPIRE', key, text_of(keep_ms + KEEP_MORE_MS))
+    end
+end
+
+local function settle(f)
+    local open = open_of(f)
+    if f.closed then
+        return
+    elseif open > 0 then
+        if cancels(f) and not f.walked then
+            put(f, 'walked', '0')
+            redis.call('SADD', f.q.s .. 'flows:cancel', f.id)
+            publish('o', f.q.name)
+        end
+    elseif f.opener then
+        put(f, 'closed', text_of(now))
+        put(f, 'walked', 'over')
+        redis.call('SREM', f.q.s .. 'flows:cancel', f.id)
+        f.rests = true
+    else
+        f.wakes = true
+    end
+end
+
+local function push(key, list)
+    for i = 1, #list, 5000 do
+        redis.call('RPUSH', key, unpack(list, i, math.min(i + 4999, #list)))
+    end
+end
+
+local function write(f)
+    local set, gone = {}, {}
+    for name, value in pairs(f.set) do
+        set[#set + 1] = name
+        set[#set + 1] = value
+    end
+    for name in pairs(f.gone) do
+        gone[#gone + 1] = name
+    end
+    if #set > 0 then
+        redis.call('HSET', f.key, unpack(set))
+    end
+    if #gone > 0 then
+        redis.call('HDEL', f.key, unpack(gone))
+    end
+    push(f.key .. ':made', f.raws)
+    push(f.key .. ':ended', f.ended)
+    for _, one in ipairs(f.back or {}) do
+        redis.call('LREM', f.key .. ':ended', -1, one)
+    end
+end
+
+function flow.finish()
+    for _, f in pairs(flows) do
+        if f and f.touched then
+            settle(f)
+            write(f)
+            if f.closed then
+                make_next(f)
+                f.raws, f.ended, f.back, f.gone = {}, {}, nil, {}
+                f.set = {thenMade = f.thenMade}
+                write(f)
+            elseif f.wakes then
+                wake(f)
+            end
+            if f.rests then
+                keep(f)
+            end
+        end
+    end
+end

@@ -1,0 +1,590 @@
+/* Flows: members here and in other queues, what they wait for, and the job that comes behind all of them. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cases.h"
+#include "jobhost_plugin.h"
+#include "store/flows.h"
+
+enum { KEEP_MS = 60000, KIDS_MAX = 300 };
+
+/* ------------------------------------------------------------------ short forms */
+
+/* One opener in queue "q", and its children: of type "here" in its own queue, of type "there" in queue "r". */
+struct family {
+    struct rig rig;
+    const struct store_claimed *opener;
+    char flow[JOB_ID_TEXT + 1];
+    uint32_t commits;
+    struct job_spec kids[KIDS_MAX], then;
+    size_t kid_count;
+};
+
+static void begin(struct family *f) {
+    memset(f, 0, sizeof *f);
+    rig_start(&f->rig);
+    (void)rig_submit_plain(&f->rig, "q", "opener");
+    f->opener = rig_claim_one(&f->rig, "q", "opener");
+    id_format(&f->opener->spec.id, f->flow);
+    f->then = rig_spec(&f->rig, "q", "then");
+    f->then.parent = f->opener->spec.id;
+}
+
+static struct job_spec *add_kid(struct family *f, const char *queue, const char *type) {
+    struct job_spec *kid = &f->kids[f->kid_count++];
+    *kid = rig_spec(&f->rig, queue, type);
+    kid->parent = f->opener->spec.id;
+    kid->flow_id = f->flow;
+    kid->flow_queue = strcmp(queue, "q") == 0 ? NULL : "q";
+    return kid;
+}
+
+static void add_kids(struct family *f, size_t here, size_t there) {
+    for (size_t i = 0; i < here; i++) {
+        (void)add_kid(f, "q", "here");
+    }
+    for (size_t i = 0; i < there; i++) {
+        (void)add_kid(f, "r", "there");
+    }
+}
+
+static void forward(struct rig *rig) {
+    struct store_forward forward;
+    do {
+        forward = (struct store_forward){.limit = 100};
+        (void)EXPECT_EQ_INT(0, rig_run(rig, &forward.op, STORE_FORWARD));
+        store_op_finish(&forward.op);
+    } while (forward.more);
+}
+
+static struct store_commit_item opener_item(struct family *f, enum job_event event) {
+    struct store_commit_item item = rig_item(f->opener, event);
+    item.commit_no = f->opener->commit_no + ++f->commits;
+    item.keep_ms = KEEP_MS;
+    return item;
+}
+
+/* The opener goes on, with these children, and its `then`. */
+static void make(struct family *f, size_t here, size_t there, bool then) {
+    add_kids(f, here, there);
+    struct store_commit_item item = opener_item(f, JOB_EV_NONE);
+    item.children = f->kids;
+    item.child_count = f->kid_count;
+    item.then = then ? &f->then : NULL;
+    (void)EXPECT_EQ_INT(0, rig_commit(&f->rig, &item));
+    forward(&f->rig);
+}
+
+static void end_opener(struct family *f, enum job_event event) {
+    struct store_commit_item item = opener_item(f, event);
+    (void)EXPECT_EQ_INT(0, rig_commit(&f->rig, &item));
+}
+
+static struct job_id end_kid(struct family *f, const char *queue, enum job_event event) {
+    const char *type = strcmp(queue, "q") == 0 ? "here" : "there";
+    const struct store_claimed *kid = rig_claim_one(&f->rig, queue, type);
+    struct store_commit_item item = rig_item(kid, event);
+    const struct job_error error = {.cls = JH_E_PERMANENT, .code = "bad", .message = "bad"};
+    item.keep_ms = KEEP_MS;
+    item.error = event == JOB_EV_DIE ? &error : NULL;
+    (void)EXPECT_EQ_INT(0, rig_commit(&f->rig, &item));
+    forward(&f->rig);
+    return kid->spec.id;
+}
+
+static const struct store_flow *flow_of(struct rig *rig, const struct job_id *id) {
+    static const struct store_flow none = {.facts = {.opener = -2}};
+    struct store_flow_get *get = RIG_NEW(rig, store_flow_get);
+    get->id = *id;
+    return rig_run(rig, &get->op, STORE_FLOW_GET) == 0 ? &get->flow : &none;
+}
+
+static const struct store_flow *flow(struct family *f) {
+    return flow_of(&f->rig, &f->opener->spec.id);
+}
+
+static int64_t open_count(struct family *f) {
+    return flow_open_count(&flow(f)->facts.tally);
+}
+
+static int then_state(struct family *f) {
+    forward(&f->rig);
+    return rig_state(&f->rig, &f->then.id);
+}
+
+static void finish(struct family *f) {
+    rig_expect_sound(&f->rig);
+    rig_finish(&f->rig);
+}
+
+/* ------------------------------------------------------------------ closing */
+
+static void test_members_first(void) {
+    static struct family f;
+    begin(&f);
+    EXPECT_EQ_INT(-2, flow(&f)->facts.opener); // nothing is there for a job without children
+    make(&f, 1, 1, true);
+    EXPECT_EQ_INT(2, flow(&f)->facts.tally.made);
+    EXPECT_EQ_INT(2, open_count(&f));
+    EXPECT_TRUE(id_equal(&f.then.id, &flow(&f)->then));
+    EXPECT_FALSE(flow(&f)->then_made);
+    (void)end_kid(&f, "r", JOB_EV_SUCCEED);
+    EXPECT_EQ_INT(1, open_count(&f));
+    (void)end_kid(&f, "q", JOB_EV_SUCCEED);
+    EXPECT_EQ_INT(2, flow(&f)->facts.tally.succeeded);
+    EXPECT_FALSE(flow(&f)->facts.closed); // its opener may make more
+    EXPECT_EQ_INT(-1, then_state(&f));
+    f.rig.now += 5000;
+    end_opener(&f, JOB_EV_SUCCEED);
+    EXPECT_TRUE(flow(&f)->facts.closed);
+    EXPECT_TRUE(flow(&f)->then_made);
+    EXPECT_EQ_INT(f.rig.now, flow(&f)->closed_ms);
+    EXPECT_EQ_INT(JOB_SUCCEEDED, flow(&f)->facts.opener);
+    EXPECT_EQ_INT(JOB_QUEUED, then_state(&f));
+    finish(&f);
+}
+
+static void test_opener_first(void) {
+    static struct family f;
+    begin(&f);
+    make(&f, 1, 2, true);
+    end_opener(&f, JOB_EV_SUCCEED);
+    EXPECT_FALSE(flow(&f)->facts.closed);
+    (void)end_kid(&f, "r", JOB_EV_SUCCEED);
+    (void)end_kid(&f, "q", JOB_EV_DIE);
+    EXPECT_EQ_INT(-1, then_state(&f));
+    (void)end_kid(&f, "r", JOB_EV_CANCEL);
+    EXPECT_TRUE(flow(&f)->facts.closed);
+    EXPECT_EQ_INT(1, flow(&f)->facts.tally.succeeded);
+    EXPECT_EQ_INT(1, flow(&f)->facts.tally.dead);
+    EXPECT_EQ_INT(1, flow(&f)->facts.tally.cancelled);
+    EXPECT_EQ_INT(JOB_QUEUED, then_state(&f)); // on_child_dead: continue
+    const struct store_claimed *then = rig_claim_one(&f.rig, "q", "then");
+    EXPECT_TRUE(id_equal(&f.then.id, &then->spec.id));
+    EXPECT_EQ_INT(0, rig_succeed(&f.rig, then));
+    forward(&f.rig);
+    EXPECT_EQ_UINT(0, rig_claim(&f.rig, "q", "then", 1)->job_count); // once
+    finish(&f);
+}
+
+static void test_all_in_one_commit(void) {
+    static struct family f;
+    begin(&f);
+    add_kids(&f, 0, 1);
+    struct store_commit_item item = opener_item(&f, JOB_EV_SUCCEED);
+    item.children = f.kids;
+    item.child_count = 1;
+    item.then = &f.then;
+    EXPECT_EQ_INT(0, rig_commit(&f.rig, &item));
+    EXPECT_EQ_INT(1, open_count(&f)); // it counts from the commit on, not from its arrival
+    EXPECT_EQ_INT(0, rig_commit(&f.rig, &item)); // sent again
+    forward(&f.rig);
+    EXPECT_EQ_INT(1, flow(&f)->facts.tally.made);
+    (void)end_kid(&f, "r", JOB_EV_SUCCEED);
+    EXPECT_EQ_INT(JOB_QUEUED, then_state(&f));
+    finish(&f);
+}
+
+static void test_then_alone(void) {
+    static struct family f;
+    begin(&f);
+    f.then.queue = "r";
+    f.then.run_at_ms = f.rig.now + 1000;
+    f.then.deadline_ms = f.rig.now + 10000;
+    make(&f, 0, 0, true);
+    f.rig.now += 20000;
+    end_opener(&f, JOB_EV_SUCCEED);
+    EXPECT_EQ_INT(JOB_SCHEDULED, then_state(&f));
+    const struct store_job *then = rig_get(&f.rig, &f.then.id);
+    EXPECT_EQ_INT(f.rig.now + 1000, then->spec.run_at_ms); // counted from the close
+    EXPECT_EQ_INT(f.rig.now + 10000, then->spec.deadline_ms);
+    EXPECT_TRUE(id_equal(&f.opener->spec.id, &then->spec.parent));
+    finish(&f);
+}
+
+static void test_one_after_the_other(void) {
+    static struct family f;
+    begin(&f);
+    make(&f, 1, 1, false);
+    (void)end_kid(&f, "q", JOB_EV_SUCCEED);
+    (void)end_kid(&f, "r", JOB_EV_SUCCEED);
+    f.kid_count = 0;
+    make(&f, 2, 0, true);
+    EXPECT_EQ_INT(4, flow(&f)->facts.tally.made);
+    EXPECT_EQ_INT(2, open_count(&f));
+    end_opener(&f, JOB_EV_SUCCEED);
+    (void)end_kid(&f, "q", JOB_EV_SUCCEED);
+    (void)end_kid(&f, "q", JOB_EV_SUCCEED);
+    EXPECT_EQ_INT(JOB_QUEUED, then_state(&f));
+    finish(&f);
+}
+
+static void test_duplicates(void) {
+    static struct family f;
+    begin(&f);
+    const char *queues[] = {"q", "r"};
+    for (size_t i = 0; i < 2; i++) {
+        struct job_spec taken = rig_spec(&f.rig, queues[i], "other");
+        taken.dedup_key = "k";
+        EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(&f.rig, &taken));
+        struct job_spec *kid = add_kid(&f, queues[i], i == 0 ? "here" : "there");
+        kid->dedup_key = "k";
+        kid->dedup_mode = DEDUP_RETURN;
+    }
+    struct store_commit_item item = opener_item(&f, JOB_EV_SUCCEED);
+    item.children = f.kids;
+    item.child_count = f.kid_count;
+    item.then = &f.then;
+    EXPECT_EQ_INT(0, rig_commit(&f.rig, &item));
+    forward(&f.rig);
+    EXPECT_EQ_INT(0, open_count(&f));
+    EXPECT_TRUE(flow(&f)->facts.closed);
+    EXPECT_EQ_INT(JOB_QUEUED, then_state(&f));
+    finish(&f);
+}
+
+/* ------------------------------------------------------------------ waiting */
+
+static int park(struct family *f) {
+    struct store_commit_item item = opener_item(f, JOB_EV_PARK);
+    item.park = PARK_CHILDREN;
+    (void)EXPECT_EQ_INT(0, rig_commit(&f->rig, &item));
+    (void)EXPECT_EQ_INT((int)item.state, rig_state(&f->rig, &f->opener->spec.id));
+    return (int)item.state;
+}
+
+static void test_wait(void) {
+    static struct family f;
+    begin(&f);
+    make(&f, 1, 1, false);
+    EXPECT_EQ_INT(JOB_PARKED, park(&f));
+    (void)end_kid(&f, "q", JOB_EV_SUCCEED);
+    EXPECT_EQ_INT(JOB_PARKED, rig_state(&f.rig, &f.opener->spec.id));
+    (void)end_kid(&f, "r", JOB_EV_DIE);
+    EXPECT_EQ_INT(JOB_QUEUED, rig_state(&f.rig, &f.opener->spec.id));
+    f.opener = rig_claim_one(&f.rig, "q", "opener");
+    f.commits = 0;
+    EXPECT_EQ_INT(JOB_QUEUED, park(&f)); // there is nobody to wait for
+    f.opener = rig_claim_one(&f.rig, "q", "opener");
+    f.commits = 0;
+    end_opener(&f, JOB_EV_SUCCEED);
+    EXPECT_TRUE(flow(&f)->facts.closed);
+    finish(&f);
+}
+
+static void test_wait_without_a_flow(void) {
+    static struct family f;
+    begin(&f);
+    EXPECT_EQ_INT(JOB_QUEUED, park(&f));
+    finish(&f);
+}
+
+static void test_wait_for_so_long(void) {
+    static struct family f;
+    begin(&f);
+    make(&f, 0, 1, false);
+    struct store_commit_item item = opener_item(&f, JOB_EV_PARK);
+    item.park = PARK_CHILDREN;
+    item.run_at_ms = f.rig.now + 1000;
+    EXPECT_EQ_INT(0, rig_commit(&f.rig, &item));
+    f.rig.now += 1000;
+    EXPECT_EQ_UINT(1, rig_due(&f.rig, NULL));
+    EXPECT_EQ_INT(JOB_QUEUED, rig_state(&f.rig, &f.opener->spec.id));
+    (void)end_kid(&f, "r", JOB_EV_SUCCEED); // wakes nobody
+    f.opener = rig_claim_one(&f.rig, "q", "opener");
+    f.commits = 0;
+    end_opener(&f, JOB_EV_SUCCEED);
+    finish(&f);
+}
+
+/* ------------------------------------------------------------------ death and revival */
+
+static void test_dead_opener(void) {
+    static struct family f;
+    begin(&f);
+    make(&f, 1, 0, true);
+    end_opener(&f, JOB_EV_DIE);
+    EXPECT_FALSE(flow(&f)->facts.closed);
+    (void)end_kid(&f, "q", JOB_EV_SUCCEED);
+    EXPECT_EQ_INT(JOB_DEAD, then_state(&f));
+    EXPECT_EQ_STR("opener_dead", rig_get(&f.rig, &f.then.id)->error.code);
+    EXPECT_EQ_INT(0, rig_move(&f.rig, &f.then.id, JOB_EV_REVIVE)); // somebody wants it all the same
+    EXPECT_EQ_INT(JOB_QUEUED, then_state(&f));
+    finish(&f);
+}
+
+static void test_revived_opener(void) {
+    static struct family f;
+    begin(&f);
+    make(&f, 1, 0, true);
+    end_opener(&f, JOB_EV_DIE);
+    EXPECT_EQ_INT(0, rig_move(&f.rig, &f.opener->spec.id, JOB_EV_REVIVE));
+    EXPECT_EQ_INT(-1, flow(&f)->facts.opener);
+    (void)end_kid(&f, "q", JOB_EV_SUCCEED);
+    EXPECT_FALSE(flow(&f)->facts.closed);
+    f.opener = rig_claim_one(&f.rig, "q", "opener");
+    f.commits = 0;
+    end_opener(&f, JOB_EV_SUCCEED);
+    EXPECT_EQ_INT(JOB_QUEUED, then_state(&f));
+    finish(&f);
+}
+
+static void test_revived_member(void) {
+    const char *const queues[] = {"q", "r"};
+    for (size_t i = 0; i < 2; i++) {
+        static struct family f;
+        begin(&f);
+        make(&f, i == 0, i == 1, true);
+        struct job_id kid = end_kid(&f, queues[i], JOB_EV_DIE);
+        EXPECT_EQ_INT(1, flow(&f)->facts.tally.dead);
+        EXPECT_EQ_INT(0, rig_move(&f.rig, &kid, JOB_EV_REVIVE));
+        forward(&f.rig);
+        EXPECT_EQ_INT(0, flow(&f)->facts.tally.dead);
+        EXPECT_EQ_INT(1, open_count(&f));
+        end_opener(&f, JOB_EV_SUCCEED);
+        EXPECT_EQ_INT(-1, then_state(&f));
+        (void)end_kid(&f, queues[i], JOB_EV_SUCCEED);
+        EXPECT_EQ_INT(JOB_QUEUED, then_state(&f));
+        finish(&f);
+    }
+}
+
+static void test_revived_too_late(void) {
+    static struct family f;
+    begin(&f);
+    make(&f, 0, 1, true);
+    struct job_id kid = end_kid(&f, "r", JOB_EV_DIE);
+    end_opener(&f, JOB_EV_SUCCEED);
+    EXPECT_EQ_INT(JOB_QUEUED, then_state(&f));
+    EXPECT_EQ_INT(0, rig_move(&f.rig, &kid, JOB_EV_REVIVE));
+    (void)end_kid(&f, "r", JOB_EV_SUCCEED);
+    EXPECT_EQ_INT(1, flow(&f)->facts.tally.dead); // as it closed
+    EXPECT_EQ_INT(0, flow(&f)->facts.tally.succeeded);
+    EXPECT_TRUE(flow(&f)->facts.closed);
+    finish(&f);
+}
+
+/* ------------------------------------------------------------------ cancelling */
+
+/* What a host does: pages of members, each cancelled, until there is no more. How many there were. */
+static size_t cascade(struct rig *rig, uint32_t limit) {
+    struct store_flow_cancel c = {.limit = limit};
+    size_t met = 0;
+    forward(rig);
+    while (EXPECT_EQ_INT(0, rig_run(rig, &c.op, STORE_FLOW_CANCEL)) && !id_is_zero(&c.id)) {
+        for (size_t i = 0; i < c.count; i++) {
+            struct store_move_item item = {
+                .id = c.members[i], .event = JOB_EV_CANCEL, .ask = true, .keep_ms = KEEP_MS};
+            struct store_move move = {.items = &item, .count = 1};
+            (void)EXPECT_EQ_INT(0, rig_run(rig, &move.op, STORE_MOVE));
+            store_op_finish(&move.op);
+        }
+        met += c.count;
+        c.done = c.id;
+        c.done_cursor = c.cursor;
+        store_op_finish(&c.op);
+        memset(&c.op, 0, sizeof c.op);
+    }
+    store_op_finish(&c.op);
+    forward(rig);
+    return met;
+}
+
+static void test_cancelled_opener(void) {
+    static struct family f;
+    begin(&f);
+    make(&f, 3, 3, true);
+    const struct store_claimed *runs = rig_claim_one(&f.rig, "r", "there");
+    (void)end_kid(&f, "q", JOB_EV_SUCCEED);
+    end_opener(&f, JOB_EV_CANCEL);
+    EXPECT_EQ_INT(5, open_count(&f));
+    EXPECT_TRUE(flow(&f)->cancelling);
+    EXPECT_EQ_UINT(6, cascade(&f.rig, 2));
+    EXPECT_FALSE(flow(&f)->cancelling);
+    EXPECT_EQ_INT(4, flow(&f)->facts.tally.cancelled);
+    EXPECT_EQ_INT(1, open_count(&f)); // it runs, and has been asked to end
+    EXPECT_EQ_UINT(0, cascade(&f.rig, 2));
+    struct store_commit_item item = rig_item(runs, JOB_EV_CANCEL);
+    EXPECT_EQ_INT(0, rig_commit(&f.rig, &item));
+    forward(&f.rig);
+    EXPECT_TRUE(flow(&f)->facts.closed);
+    EXPECT_EQ_INT(-1, then_state(&f));
+    finish(&f);
+}
+
+static void test_fail(void) {
+    static struct family f;
+    begin(&f);
+    add_kids(&f, 2, 2);
+    struct store_commit_item item = opener_item(&f, JOB_EV_NONE);
+    item.children = f.kids;
+    item.child_count = f.kid_count;
+    item.then = &f.then;
+    item.flow_on_dead = FLOW_FAIL + 1;
+    EXPECT_EQ_INT(0, rig_commit(&f.rig, &item));
+    forward(&f.rig);
+    EXPECT_EQ_INT(FLOW_FAIL, flow(&f)->facts.on_dead);
+    struct job_id kid = end_kid(&f, "r", JOB_EV_DIE);
+    EXPECT_TRUE(id_equal(&kid, &flow(&f)->died));
+    EXPECT_TRUE(flow(&f)->cancelling);
+    f.kid_count = 0;
+    make(&f, 1, 1, false); // it takes no more
+    EXPECT_EQ_INT(4, flow(&f)->facts.tally.made);
+    EXPECT_EQ_UINT(4, cascade(&f.rig, 100));
+    EXPECT_EQ_INT(3, flow(&f)->facts.tally.cancelled);
+    end_opener(&f, JOB_EV_SUCCEED);
+    EXPECT_EQ_INT(JOB_DEAD, then_state(&f));
+    const struct store_job *then = rig_get(&f.rig, &f.then.id);
+    char id[JOB_ID_TEXT + 1];
+    id_format(&kid, id);
+    EXPECT_EQ_STR("child_dead", then->error.code);
+    EXPECT_CONTAINS(id, then->error.message);
+    finish(&f);
+}
+
+/* ------------------------------------------------------------------ those that ended */
+
+static void test_ended(void) {
+    static struct family f;
+    struct job_id ended[5];
+    begin(&f);
+    make(&f, 3, 2, false);
+    for (size_t i = 0; i < 5; i++) {
+        ended[i] = end_kid(&f, i % 2 == 0 ? "q" : "r", i == 3 ? JOB_EV_DIE : JOB_EV_SUCCEED);
+    }
+    struct store_flow_ended page = {.id = f.opener->spec.id, .limit = 2};
+    size_t met = 0;
+    do {
+        EXPECT_EQ_INT(0, rig_run(&f.rig, &page.op, STORE_FLOW_ENDED));
+        for (size_t i = 0; i < page.count; i++, met++) {
+            const struct store_flow_member *m = &page.members[i];
+            EXPECT_TRUE(met < 5 && id_equal(&ended[met], &m->id));
+            EXPECT_EQ_INT(met == 3 ? JOB_DEAD : JOB_SUCCEEDED, (int)m->state);
+            EXPECT_EQ_STR(met % 2 == 0 ? "here" : "there", m->type);
+            EXPECT_EQ_STR(met == 3 ? "bad" : NULL, m->error.code);
+        }
+        page.cursor = page.next_cursor;
+        store_op_finish(&page.op);
+        memset(&page.op, 0, sizeof page.op);
+    } while (page.more);
+    EXPECT_EQ_UINT(5, met);
+    page.limit = STORE_FLOW_PAGE_MAX + 1;
+    EXPECT_EQ_INT(-EINVAL, rig_run(&f.rig, &page.op, STORE_FLOW_ENDED));
+    store_op_finish(&page.op);
+    page = (struct store_flow_ended){.id = rig_id(&f.rig), .limit = 1};
+    EXPECT_EQ_INT(-ENOENT, rig_run(&f.rig, &page.op, STORE_FLOW_ENDED));
+    store_op_finish(&page.op);
+    end_opener(&f, JOB_EV_SUCCEED);
+    finish(&f);
+}
+
+static void test_kept(void) {
+    static struct family f;
+    begin(&f);
+    make(&f, 1, 0, true);
+    end_opener(&f, JOB_EV_SUCCEED);
+    int status = 0;
+    struct store_remove rm = {.ids = &f.opener->spec.id, .status = &status, .count = 1};
+    EXPECT_EQ_INT(0, rig_run(&f.rig, &rm.op, STORE_REMOVE));
+    EXPECT_EQ_INT(-EBUSY, status);
+    store_op_finish(&rm.op);
+    f.rig.now += 2 * KEEP_MS;
+    struct store_sweep sweep = {.limit = 100};
+    EXPECT_EQ_INT(0, rig_run(&f.rig, &sweep.op, STORE_SWEEP));
+    store_op_finish(&sweep.op);
+    EXPECT_EQ_INT(JOB_SUCCEEDED, rig_state(&f.rig, &f.opener->spec.id));
+    (void)end_kid(&f, "q", JOB_EV_SUCCEED);
+    EXPECT_EQ_INT(JOB_QUEUED, then_state(&f));
+    memset(&rm.op, 0, sizeof rm.op);
+    EXPECT_EQ_INT(0, rig_run(&f.rig, &rm.op, STORE_REMOVE));
+    EXPECT_EQ_INT(0, status);
+    store_op_finish(&rm.op);
+    EXPECT_EQ_INT(-2, flow(&f)->facts.opener); // it went with its opener
+    finish(&f);
+}
+
+/* ------------------------------------------------------------------ more members */
+
+static int join(struct family *f, const struct job_spec *spec) {
+    struct store_submit_item item = {.spec = spec};
+    struct store_flow_join *op = RIG_NEW(&f->rig, store_flow_join);
+    op->items = &item;
+    op->count = 1;
+    int r = rig_run(&f->rig, &op->op, STORE_FLOW_JOIN);
+    op->items = NULL;
+    return r < 0 ? r : item.status < 0 ? item.status : (int)item.verdict;
+}
+
+static void test_join(void) {
+    static struct family f;
+    begin(&f);
+    struct job_spec *here = add_kid(&f, "q", "here");
+    EXPECT_EQ_INT(-ENOENT, join(&f, here)); // it has opened none yet
+    f.kid_count = 0;
+    make(&f, 1, 0, true);
+    here = add_kid(&f, "q", "here");
+    struct job_spec *there = add_kid(&f, "r", "there");
+    EXPECT_EQ_INT(SUBMIT_NEW, join(&f, here));
+    EXPECT_EQ_INT(SUBMIT_REPEATED, join(&f, here));
+    EXPECT_EQ_INT(SUBMIT_NEW, join(&f, there));
+    EXPECT_EQ_INT(SUBMIT_REPEATED, join(&f, there));
+    forward(&f.rig);
+    EXPECT_EQ_INT(SUBMIT_REPEATED, join(&f, there));
+    EXPECT_EQ_INT(3, flow(&f)->facts.tally.made);
+    end_opener(&f, JOB_EV_SUCCEED);
+    (void)end_kid(&f, "q", JOB_EV_SUCCEED);
+    (void)end_kid(&f, "q", JOB_EV_SUCCEED);
+    EXPECT_EQ_INT(-1, then_state(&f));
+    (void)end_kid(&f, "r", JOB_EV_SUCCEED);
+    EXPECT_EQ_INT(JOB_QUEUED, then_state(&f));
+    EXPECT_EQ_INT(-ESTALE, join(&f, add_kid(&f, "q", "here")));
+    finish(&f);
+}
+
+/* A member that makes siblings, and ends in the same commit: in its flow's queue, or in another one. */
+static void test_siblings(void) {
+    const char *const queues[] = {"q", "r"}, *const types[] = {"here", "there"};
+    for (size_t from = 0; from < 2; from++) {
+        static struct family f;
+        begin(&f);
+        make(&f, from == 0, from == 1, true);
+        end_opener(&f, JOB_EV_SUCCEED);
+        const struct store_claimed *kid = rig_claim_one(&f.rig, queues[from], types[from]);
+        f.kid_count = 0;
+        add_kids(&f, 1, 1);
+        struct store_commit_item item = rig_item(kid, JOB_EV_SUCCEED);
+        item.children = f.kids;
+        item.child_count = 2;
+        EXPECT_EQ_INT(0, rig_commit(&f.rig, &item));
+        EXPECT_EQ_INT(0, rig_commit(&f.rig, &item)); // sent again
+        forward(&f.rig);
+        EXPECT_EQ_INT(3, flow(&f)->facts.tally.made);
+        EXPECT_EQ_INT(2, open_count(&f));
+        EXPECT_EQ_INT(-1, then_state(&f));
+        (void)end_kid(&f, "q", JOB_EV_SUCCEED);
+        (void)end_kid(&f, "r", JOB_EV_SUCCEED);
+        EXPECT_EQ_INT(JOB_QUEUED, then_state(&f));
+        finish(&f);
+    }
+}
+
+CASES(flow, ON_ALL, {"a flow whose members end before its opener", test_members_first},
+      {"a flow whose opener ends before its members", test_opener_first},
+      {"children, then and the end in one commit, sent twice", test_all_in_one_commit},
+      {"a flow of a then alone counts its times from the close", test_then_alone},
+      {"a flow grows after all of its members have ended", test_one_after_the_other},
+      {"children that are duplicates have ended where they were made", test_duplicates},
+      {"an opener that waits goes on when nobody is left", test_wait},
+      {"who has no children does not wait for them", test_wait_without_a_flow},
+      {"an opener waits no longer than it said", test_wait_for_so_long},
+      {"the then of a dead opener is dead, and can be revived", test_dead_opener},
+      {"a revived opener opens its flow again", test_revived_opener},
+      {"a revived member counts as one that has not ended", test_revived_member},
+      {"a member that is revived after the close changes nothing", test_revived_too_late},
+      {"cancelling an opener cancels its members, page by page", test_cancelled_opener},
+      {"a member that dies ends a flow that shall fail", test_fail},
+      {"members are told in the order in which they ended", test_ended},
+      {"an opener stays as long as its flow is open", test_kept},
+      {"jobs from outside join an open flow", test_join},
+      {"members make siblings, and end", test_siblings});
