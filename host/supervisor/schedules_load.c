@@ -11,7 +11,7 @@
 
 #include "supervisor/schedules_private.h"
 
-enum { PAGE = 200, RETRY_MS = 1000 };
+enum { PAGE = 200, RETRY_MS = 1000, SAID = 20 /* by name; of more only how many */ };
 
 struct load {
     struct schedules *of;
@@ -206,19 +206,22 @@ static void read_done(struct side_op *op) {
 static void put_done(struct store_op *op) {
     struct load *l = op->arg;
     const struct log *log = &l->of->host->log;
+    size_t changed = 0;
     if (op->status != 0) {
         load_fail(l);
         return;
     }
     for (size_t i = 0; i < l->u.put.count; i++) {
         const struct store_schedule_put_item *item = &l->items[i];
-        if (item->status != 0 && item->status != -ENOENT) {
+        if (item->status != 0) {
             log_error(log, "schedule.store", "name=%s status=%d msg=\"the store does not take it\"",
                       item->id, item->status);
-        } else if (item->changed) {
-            log_info(log, item->remove ? "schedule.removed" : "schedule.stored",
-                     "name=%s revision=%s", item->id, item->remove ? "" : item->revision);
+        } else if (item->changed && ++changed <= SAID) {
+            log_info(log, "schedule.stored", "name=%s revision=%s", item->id, item->revision);
         }
+    }
+    if (changed > SAID) {
+        log_info(log, "schedule.stored", "more=%zu", changed - SAID);
     }
     store_op_finish(op);
     if (is_over(l)) {

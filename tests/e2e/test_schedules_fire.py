@@ -342,6 +342,39 @@ def test_run_now_is_none_of_its_times(make, clock):
     host.assert_sound()
 
 
+def test_what_the_store_does_not_take_has_a_row_that_says_why(make, clock):
+    rule = {"cron": "* * * * *", "job": "chaos.echo", "key": "one", "overlap": "allow"}
+    host = make({"held": rule, "full": {**rule, "key": "other", "queue": "small"}, "large": {**rule, "key": "third", "payload": "x" * 200, "queue": "thin"}},
+                queues={"small": {"max_jobs": 1}, "thin": {"max_payload": "100B"}})
+    stored(host, "held", "full", "large")
+    hold(host)
+    host.post("/v1/queues/small/pause", {"why": "the test holds them"})
+    holder = host.submit("chaos.echo", {}, key="one")
+    host.submit("chaos.echo", {}, queue="small")
+    clock.advance(MINUTE)
+    reasons = {"held": holder, "full": "too many jobs wait", "large": "at most 100"}
+    for name, words in reasons.items():
+        wait_rows(host, name, [("refused", 1, 1)])
+        row = host.get(f"/v1/schedules/{name}/ledger")["items"][0]
+        assert words in row["reason"] and "job" not in row, row
+        assert jobs_of(host, name) == []
+    assert "schedule.refused name=large" in host.read_log()
+    host.assert_sound()
+
+
+def test_ledgers_are_swept(make, clock, store):
+    ledger = {"store": {**store.get("store", {}), "ledger": {"rows": 3}}}
+    host = make({"s": {"cron": "* * * * *", "job": "chaos.echo", "overlap": "allow", "catch_up_window": "2m"}}, **ledger)
+    stored(host, "s")
+    for minute in range(1, 11):
+        clock.advance(MINUTE)
+        wait_until(lambda: ("fire", minute, 1) in rows(host, "s"), build.PATIENCE_S, f"minute {minute} is there")
+        host.wait_idle()
+    wait_until(lambda: len(rows(host, "s")) <= 4, build.PATIENCE_S, lambda: f"old rows go: {rows(host, 's')}")
+    assert rows(host, "s")[-3:] == [("fire", m, 1) for m in (8, 9, 10)]
+    assert schedule(host, "s")["times"] == {"fire": 10}
+
+
 # ---- the file changes
 
 def test_another_payload_goes_on_and_another_expression_begins_anew(make, clock):
