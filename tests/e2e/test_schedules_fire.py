@@ -324,6 +324,10 @@ def test_pause_resume_backfill(make, clock):
     assert sorted(nominals) == [iso(T0 + m * MINUTE) for m in range(1, 7)]
     clock.advance(MINUTE)
     wait_until(lambda: ("fire", 7, 1) in rows(host, "s"), build.PATIENCE_S, "it goes on where it was")
+    host.post("/v1/schedules/s/pause", {"why": "more holidays"})
+    clock.advance(2 * MINUTE)
+    host.post("/v1/schedules/s/resume")  # and nobody looked meanwhile
+    wait_until(lambda: ("skipped_paused", 8, 2) in rows(host, "s"), build.PATIENCE_S, lambda: f"what was left out has a row: {rows(host, 's')}")
     done = [a["action"] for a in host.list("/v1/audit")]
     assert "schedule.backfill" in done and "schedule.pause" in done and "schedule.resume" in done
     far = {"from": iso(T0 - 48 * HOUR), "to": iso(T0)}
