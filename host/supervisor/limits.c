@@ -193,6 +193,7 @@ static void gauge_wake(struct limits *l, struct gauge *g) {
     g->until_mono_ms = 0;
     g->part = LIMITER_PART_NONE;
     limits_kick(l);
+    slots_open(l->host);
     if (g->waiting == 0 && g->parked_count > 0) {
         slots_wake(l->host, g->name);
     }
@@ -642,6 +643,9 @@ void limits_configure(struct host *host) {
         g->rules = c == NULL ? g->rules : limits_rules(host, c);
         g->next_mono_ms = 0;
         gauge_wake(l, g);
+        for (uint32_t n = g->parked_count; n > 0; n--) { // their times are the old rules'
+            slots_wake(host, g->name);
+        }
     }
 }
 

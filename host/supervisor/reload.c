@@ -153,8 +153,8 @@ static void serve(struct reload *r) {
     config_free(&r->host->config);
     r->host->config = config_hold(r->config);
     host_configure_log(r->host);
-    lane_configure_all(r->host);
     limits_configure(r->host);
+    lane_configure_all(r->host);
     reload_report_make(r); // of those that go some have no worker, and are freed at once
     pin_replaced(r);
     pools_serve(pools, items, count);

@@ -226,6 +226,16 @@ void slots_facts(const struct lane *lane, const struct attempt *a, struct job_fa
     ret->limiter_until_ms = until > now ? env_wall_ms(&host->env) + until - now : 0;
 }
 
+void slots_open(struct host *host) {
+    struct lane *lane, *next;
+    HASH_ITER(hh, host->dispatch->lanes.lanes, lane, next) {
+        if (lane->shut) {
+            slots_configure(lane);
+            dispatch_kick(host);
+        }
+    }
+}
+
 /* ------------------------------------------------------------------ woken before their time */
 
 static void on_moved(struct store_op *op) {

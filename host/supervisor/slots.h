@@ -34,6 +34,9 @@ void slots_configure(struct lane *lane);
 /* For explain: the limiter that this job, or any of the lane (NULL), waits for. */
 void slots_facts(const struct lane *lane, const struct attempt *a, struct job_facts *ret);
 
+/* Some limiter may have slots: lanes that are shut are looked at again. */
+void slots_open(struct host *host);
+
 /* Calls have ended: jobs that were parked for this limiter may have a chance. */
 void slots_wake(struct host *host, const char *name);
 

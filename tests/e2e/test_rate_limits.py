@@ -124,3 +124,43 @@ def test_slots_of_the_dead(make_host, redis, victim):
     waits = [other.submit("calls.run", {"limit": "two", "wait_ms": 30_000}) for _ in range(4)]
     for job in waits:
         assert other.wait_job(job)["state"] == "succeeded"
+
+
+# ---- by `limit:` of a job type: no plugin knows of it
+
+def limiter(host, name):
+    return next(item for item in host.get("/v1/limits")["items"] if item["name"] == name)
+
+
+def test_so_many_at_once_for_each_tenant(make_host, upstream):
+    """Nobody has more than two under way, whoever else waits; and everybody gets on."""
+    host = make_host(config({"render": {"concurrency": 2}}, calls(threads=8), queues={"calls": {"limit": {"name": "render", "key": "tenant"}}}))
+    host.start()
+    ups = {user: upstream(limit=10_000, took_ms=(5, 30)) for user in ("ann", "bob", "eve")}
+    jobs = [host.submit("calls.run", {"port": up.port}, user=user) for _ in range(10) for user, up in ups.items()]
+    for job in jobs:
+        assert host.wait_job(job)["state"] == "succeeded"
+    assert all(up.most_under_way == 2 and len(up.served) == 10 for up in ups.values()), [(u.most_under_way, len(u.served)) for u in ups.values()]
+
+
+def test_the_rules_change_while_jobs_wait(make_host):
+    """One start an hour, then a thousand: those that waited go, without a restart. Meanwhile everybody says why they do not."""
+    def file(rate):
+        return config({"starts": {"rate": rate, "per": "1h"}}, jobs={"calls.run": {"limit": {"name": "starts", "until": "start"}}})
+
+    host = make_host(file(1))
+    host.start()
+    assert host.wait_job(host.submit("calls.run", {}))["state"] == "succeeded"
+    jobs = [host.submit("calls.run", {}) for _ in range(20)]
+    wait_until(lambda: limiter(host, "starts")["free"] == 0 and host.explain(jobs[-1]).keys() & {"limiter", "parked"}, build.PATIENCE_S, "they wait")
+    mine = host.get(f"/v1/jobs/{jobs[-1]}/explain")["reasons"][0]
+    assert "starts" in mine["detail"] and mine["clears_at"] is not None, mine
+    seen = limiter(host, "starts")
+    assert (seen["rate"], seen["waits_for"], seen["held"] + seen["settled"]) == (1, "window", 1), seen
+    pid = host.pid
+    host.configure(file(1000))
+    assert host.post("/v1/reload?wait=1")["ok"]
+    for job in jobs:
+        assert host.wait_job(job)["state"] == "succeeded"
+    assert host.pid == pid and limiter(host, "starts")["rate"] == 1000
+    assert 'jobhost_limit_wishes_total{limit="starts",result="granted"} 21' in host.call("GET", "/metrics").raw.decode()

@@ -108,6 +108,21 @@ static void test_released_slowly(void) {
     }
 }
 
+static void test_limited(void) {
+    struct job_facts f = free_job();
+    f.limited = true;
+    (void)snprintf(f.limiter, sizeof f.limiter, "discogs:ann");
+    f.limiter_part = LIMITER_PART_WINDOW;
+    f.limiter_until_ms = NOW + 30000;
+    expect_reason(f, REASON_LIMITER, NOW + 30000, "limiter \"discogs:ann\" has no slot before ");
+    expect_reason(f, REASON_LIMITER, NOW + 30000, ": its window is full");
+    f.state = JOB_RUNNING; // claimed, and not let through yet
+    expect_reason(f, REASON_LIMITER, NOW + 30000, "its window is full");
+    f.limiter_until_ms = 0;
+    f.limiter_part = LIMITER_PART_NONE;
+    expect_reason(f, REASON_LIMITER, 0, "limiter \"discogs:ann\": others come first");
+}
+
 static void test_parked(void) {
     for (int park = 0; park < PARK_REASON_COUNT; park++) {
         struct job_facts f = free_job();
@@ -284,6 +299,7 @@ static const struct expect_test tests[] = {
     {"steps of another version", test_steps},
     {"a plugin that keeps too much", test_disk},
     {"released slowly, until when", test_released_slowly},
+    {"a limiter without a slot", test_limited},
     {"parked jobs name what for", test_parked},
     {"no handler", test_no_handler},
     {"no slot", test_no_slot},

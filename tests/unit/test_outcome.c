@@ -447,6 +447,18 @@ static void test_deadline(void) {
     EXPECT_EQ_INT(NOW + 5, outcome_decide(&r, &fresh, &policy, NOW + 999, SEED, NOW).run_at_ms);
 }
 
+static void test_limited(void) {
+    struct attempt_report r = {.end = ATTEMPT_LIMITED, .wake_at_ms = NOW + 500};
+    struct outcome o = outcome_decide(&r, &fresh, &policy, 0, SEED, NOW);
+    EXPECT_EQ_INT(JOB_EV_PARK, o.event);
+    EXPECT_EQ_INT(PARK_LIMITER, o.park);
+    EXPECT_EQ_INT(NOW + 500, o.run_at_ms);
+    EXPECT_EQ_INT(0, o.after.attempts + o.after.executions + o.after.yields);
+    EXPECT_EQ_INT(NOW + 499, outcome_decide(&r, &fresh, &policy, NOW + 499, SEED, NOW).run_at_ms);
+    r.cancelled = JH_CANCEL_USER;
+    EXPECT_EQ_INT(JOB_EV_CANCEL, outcome_decide(&r, &fresh, &policy, 0, SEED, NOW).event);
+}
+
 // ---- what holds for every combination
 
 static bool is_allowed_code(const char *code) {
@@ -534,7 +546,7 @@ static void check_counters(const struct attempt_report *r) {
 }
 
 static void test_everything(void) {
-    for (int end = ATTEMPT_RETURNED; end <= ATTEMPT_SKEWED; end++) {
+    for (int end = ATTEMPT_RETURNED; end <= ATTEMPT_LIMITED; end++) {
         for (jh_status status = -1; status <= JH_CANCELLED + 1; status++) {
             for (jh_class cls = -1; cls <= JH_E_UNKNOWN + 1; cls++) {
                 for (uint32_t mask = 0; mask < 8; mask++) {
@@ -574,6 +586,7 @@ static const struct expect_test tests[] = {
     {"yields by what they wait for", test_waits},
     {"yields are limited", test_max_yields},
     {"nothing starts past the deadline", test_deadline},
+    {"a limiter without a slot", test_limited},
     {"every combination keeps the rules", test_everything},
 };
 SUITE_MAIN("outcome", tests)

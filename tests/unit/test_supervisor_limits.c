@@ -443,6 +443,33 @@ static void test_tenants(void) {
     end();
 }
 
+// Those that stay queued, and those that were parked, go when a call ends, not when its lease would.
+static void test_at_once(void) {
+    uint64_t slots[4] = {0};
+    struct job_id ids[4];
+    begin_with(4, LIMITS "jobs: {t.slow: {limit: two}}\n");
+    for (unsigned i = 0; i < 3; i++) {
+        ids[i] = lab_submit(lab, LAB_SLOW);
+    }
+    EXPECT_EQ_UINT(2, start_all(slots, 4));
+    lab_advance(lab, 2000);
+    lab_settle(lab);
+    EXPECT_EQ_INT(JOB_PARKED, lab_state(lab, &ids[2]));
+    ids[3] = lab_submit(lab, LAB_SLOW);
+    EXPECT_EQ_UINT(0, start_all(slots + 2, 2));
+    EXPECT_EQ_INT(JOB_QUEUED, lab_state(lab, &ids[3]));
+    finish(0, slots[0]);
+    EXPECT_EQ_UINT(1, start_all(slots, 1));
+    finish(0, slots[0]);
+    EXPECT_EQ_UINT(1, start_all(slots, 1));
+    finish(0, slots[0]);
+    finish(1, slots[1]);
+    for (unsigned i = 0; i < 4; i++) {
+        EXPECT_EQ_INT(JOB_SUCCEEDED, lab_state(lab, &ids[i]));
+    }
+    end();
+}
+
 // A job that the other side refused closes the limiter.
 static void test_refused(void) {
     uint64_t slot = 0;
@@ -482,6 +509,7 @@ static const struct expect_test tests[] = {
     {"a worker that makes no sense", test_nonsense},
     {"a rate of starts", test_starts},
     {"so many at once for each tenant", test_tenants},
+    {"the next start at once", test_at_once},
     {"a refused job closes its limiter", test_refused},
 };
 SUITE_MAIN("supervisor limits", tests)
