@@ -24,6 +24,7 @@ static const char *const code_names[REASON_COUNT] = {
     [REASON_PLUGIN_PAUSED] = "plugin_paused",
     [REASON_RELEASED_SLOWLY] = "released_slowly",
     [REASON_LIMITER] = "limiter",
+    [REASON_TENANT_SHARE] = "tenant_share",
 };
 
 const char *reason_code_name(enum reason_code code) {
@@ -301,6 +302,20 @@ static void say_pool_full(const struct job_facts *f, int64_t now_ms, struct reas
     }
 }
 
+static bool has_turns(const struct job_facts *f) {
+    return f->state == JOB_QUEUED && f->tenants > 0;
+}
+
+static void say_turns(const struct job_facts *f, int64_t now_ms, struct reason *r) {
+    (void)now_ms;
+    SAY(r,
+        "jobs %s \"%s\" take turns with those of up to %" PRId64 " %s%s of queue \"%s\" and type "
+        "\"%s\"",
+        f->tenant == NULL ? "without" : "of", f->tenant == NULL ? "user" : f->tenant, f->tenants,
+        f->tenant == NULL ? "" : "other ", f->tenants == 1 ? "tenant" : "tenants", f->queue,
+        f->type);
+}
+
 static bool is_behind(const struct job_facts *f) {
     return f->state == JOB_QUEUED && f->ahead > 0;
 }
@@ -334,6 +349,7 @@ static const struct rule {
     {REASON_LIMITER, false, is_limited, say_limited},
     {REASON_NO_SLOT, false, queue_is_full, say_queue_full},
     {REASON_NO_SLOT, false, pool_is_full, say_pool_full},
+    {REASON_TENANT_SHARE, false, has_turns, say_turns},
     {REASON_BEHIND, false, is_behind, say_behind},
 };
 

@@ -31,6 +31,7 @@ enum reason_code {
     REASON_RELEASED_SLOWLY, /* what waited is let go at a pace                             */
     REASON_STORE,           /* store degraded: read-only                                    */
     REASON_LIMITER,         /* the limiter that its start needs has no slot                  */
+    REASON_TENANT_SHARE,    /* tenants of the lane take turns, and others wait too          */
     REASON_COUNT
 };
 
@@ -90,6 +91,8 @@ struct job_facts {
     enum limiter_part limiter_part;
     int64_t limiter_until_ms; /* 0 = when a slot is free                            */
     const char *pool;         /* plugin name, or NULL                                   */
+    const char *tenant;       /* whose it is, or NULL                                   */
+    int64_t tenants;          /* others that have jobs waiting in the lane              */
     int64_t ahead;            /* jobs of the lane that may go first, at most; -1 = not counted */
 };
 

@@ -640,6 +640,7 @@ struct store_queue_stats {
 struct store_lane_stats {
     struct store_lane lane;
     int64_t waiting;
+    int64_t tenants; /* lines of tenants in it, one for each priority; SQLite counts 1000 of each */
 };
 struct store_stats {
     struct store_op op;

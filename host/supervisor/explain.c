@@ -11,17 +11,25 @@
 #include "supervisor/lane.h"
 #include "supervisor/slots.h"
 
-/* Jobs of its lane that go first are not counted exactly: all that wait in the lane are an upper
- * bound. */
-static int64_t explain_ahead(const struct store_stats *stats, const struct store_job *job) {
+static const struct store_lane_stats *explain_lane(const struct store_stats *stats,
+                                                   const struct store_job *job) {
     for (size_t i = 0; stats != NULL && i < stats->lane_count; i++) {
         const struct store_lane_stats *lane = &stats->lanes[i];
         if (strcmp(lane->lane.queue, job->spec.queue) == 0 &&
             strcmp(lane->lane.type, job->spec.type) == 0) {
-            return lane->waiting > 0 ? lane->waiting - 1 : 0;
+            return lane;
         }
     }
-    return -1;
+    return NULL;
+}
+
+/* Jobs of its lane that go first are not counted exactly: all that wait in the lane are an upper
+ * bound. So are the lines of other tenants. */
+static void explain_others(const struct store_lane_stats *lane, const struct store_job *job,
+                           struct job_facts *ret) {
+    ret->ahead = lane == NULL ? -1 : lane->waiting > 0 ? lane->waiting - 1 : 0;
+    ret->tenant = job->spec.tenant;
+    ret->tenants = lane == NULL ? 0 : lane->tenants - (job->spec.tenant != NULL);
 }
 
 unsigned jobs_explain(struct host *host, const struct store_job *job, const struct job_id *before,
@@ -58,7 +66,7 @@ unsigned jobs_explain(struct host *host, const struct store_job *job, const stru
             slots_facts(lane, a, &facts);
         }
     }
-    facts.ahead = explain_ahead(stats, job);
+    explain_others(explain_lane(stats, job), job, &facts);
     char spooled[320];
     if (job->spooled) {
         (void)snprintf(spooled, sizeof spooled, "%s%sthe job is on this host only, until it has it",

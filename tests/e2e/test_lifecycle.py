@@ -591,6 +591,12 @@ def test_explain_has_a_job_for_every_reason(make_host):
     assert "no_slot" in reasons, reasons
     assert "chaos" in host.explain(waiting)["no_slot"]
     assert "behind" in host.explain(behind), host.explain(behind)
+    assert "tenant_share" not in host.explain(behind)
+    tenants = [host.submit("chaos.sleep", {}, queue="shared", user=user) for user in ("ann", "bob", "ann")]
+    assert 'jobs of "ann" take turns with those of up to 1 other tenant of queue "shared"' in host.explain(
+        tenants[2])["tenant_share"]
+    full = host.get(f"/v1/jobs/{tenants[2]}/explain")["reasons"]
+    assert [r.get("clears_at") for r in full if r["code"] == "tenant_share"] == [None], full
     assert "in 90m" in host.explain(later)["due_later"]
     assert 'no loaded plugin has a handler for "nobody.does"' in host.explain(alien)["no_handler"]
     assert "test" in host.explain(paused)["queue_paused"]

@@ -372,8 +372,11 @@ static void test_oldest_in_stats(void) {
     submit_all(&rig, "ab");
     (void)submit_one(&rig, '-', PRIORITY_NORMAL);
     EXPECT_EQ_INT(first, rig_stats(&rig)->queues[0].oldest_ready_ms);
+    EXPECT_EQ_INT(2, rig_stats(&rig)->lanes[0].tenants);
+    EXPECT_EQ_INT(3, rig_stats(&rig)->lanes[0].waiting);
     expect_turns(&rig, "a", 1);
     EXPECT_EQ_INT(first + 1, rig_stats(&rig)->queues[0].oldest_ready_ms);
+    EXPECT_EQ_INT(1, rig_stats(&rig)->lanes[0].tenants);
     expect_turns(&rig, "b", 1);
     EXPECT_EQ_INT(first + 2, rig_stats(&rig)->queues[0].oldest_ready_ms);
     EXPECT_EQ_INT(1, rig_stats(&rig)->lanes[0].waiting);

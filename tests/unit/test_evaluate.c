@@ -68,6 +68,16 @@ static void test_each_reason(void) {
                   "up to 1 other job of queue \"crawl\" and type \"crawl.page\" ");
     f.ahead = 12;
     expect_reason(f, REASON_BEHIND, 0, "up to 12 other jobs of queue \"crawl\" and type");
+    f = free_job();
+    f.tenants = 1;
+    expect_reason(
+        f, REASON_TENANT_SHARE, 0,
+        "jobs without \"user\" take turns with those of up to 1 tenant of queue \"crawl\"");
+    f.tenant = "acme";
+    f.tenants = 9;
+    expect_reason(f, REASON_TENANT_SHARE, 0,
+                  "jobs of \"acme\" take turns with those of up to 9 other "
+                  "tenants of queue \"crawl\" and type \"crawl.page\"");
 }
 
 static void test_paused(void) {

@@ -15,7 +15,8 @@ enum {
     AT_OLDEST = 10,
     AT_DUE,
     AT_PAUSED, /* by, why, at */
-    AT_LANES = 15
+    AT_LANES = 15,
+    AT_LINES
 };
 static const enum job_state states[] = {JOB_SCHEDULED, JOB_RUNNING,   JOB_PARKED,   JOB_SUCCEEDED,
                                         JOB_DEAD,      JOB_CANCELLED, JOB_DUPLICATE};
@@ -80,6 +81,7 @@ static void join_bands(struct store_stats *stats, size_t first) {
     for (size_t i = 1; i < count; i++) {
         if (by_type(&lanes[kept], &lanes[i]) == 0) {
             lanes[kept].waiting += lanes[i].waiting;
+            lanes[kept].tenants += lanes[i].tenants;
         } else {
             lanes[++kept] = lanes[i];
         }
@@ -87,13 +89,24 @@ static void join_bands(struct store_stats *stats, size_t first) {
     stats->lane_count = first + kept + 1;
 }
 
+static int64_t lines_of(const struct redis_reply *lines, struct bytes field) {
+    for (size_t i = 0; redis_reply_is(lines, REDIS_ARRAY) && i + 1 < lines->count; i += 2) {
+        if (bytes_equal(redis_reply_text(&lines->items[i]), field)) {
+            return number_at(lines, i + 1);
+        }
+    }
+    return 0;
+}
+
 static int take_lanes(struct gathering *g, struct store_queue_stats *q,
-                      const struct redis_reply *lanes) {
+                      const struct redis_reply *lanes, const struct redis_reply *lines) {
     size_t first = stats_of(g)->lane_count;
     for (size_t i = 0; redis_reply_is(lanes, REDIS_ARRAY) && i + 1 < lanes->count; i += 2) {
         struct bytes type = redis_reply_text(&lanes->items[i]);
         int64_t waiting = number_at(lanes, i + 1);
-        enum job_priority priority = redis_lane_priority(type, NULL);
+        bool in_lines = false;
+        enum job_priority priority = redis_lane_priority(type, &in_lines);
+        int64_t tenants = in_lines ? lines_of(lines, type) : 0;
         type.len = redis_lane_type(type);
         if (waiting <= 0) {
             continue;
@@ -103,7 +116,8 @@ static int take_lanes(struct gathering *g, struct store_queue_stats *q,
         if (lane == NULL) {
             return -ENOMEM;
         }
-        *lane = (struct store_lane_stats){.lane = {q->queue, copy}, .waiting = waiting};
+        *lane = (struct store_lane_stats){
+            .lane = {q->queue, copy}, .waiting = waiting, .tenants = tenants};
         q->waiting[priority] += waiting;
         q->by_state[JOB_QUEUED] += waiting;
     }
@@ -151,7 +165,7 @@ static int take_queue(struct gathering *g, size_t at, const struct redis_reply *
     if (r == 0) { // whoever reads this may not be whom a pause stops
         redis_news_pause(g->task.store, known, q);
     }
-    return r < 0 ? r : take_lanes(g, q, redis_reply_at(of, AT_LANES));
+    return r < 0 ? r : take_lanes(g, q, redis_reply_at(of, AT_LANES), redis_reply_at(of, AT_LINES));
 }
 
 _Static_assert(BUDGET_JOBS == 0 && BUDGET_RESULTS == 1, "as stats.lua and struct redis_queue");

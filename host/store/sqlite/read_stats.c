@@ -95,7 +95,8 @@ static void add_lane(struct gathering *g, const struct lane *lane) {
     int64_t waiting = sum(t->waiting, PRIORITY_COUNT) - claimed;
     if (waiting > 0) {
         g->lanes[stats->lane_count] = lane;
-        stats->lanes[stats->lane_count++] = (struct store_lane_stats){lane->names, waiting};
+        stats->lanes[stats->lane_count++] =
+            (struct store_lane_stats){.lane = lane->names, .waiting = waiting};
     }
     if (q == NULL) {
         return;
@@ -141,8 +142,9 @@ static int next_line(struct reader *r, int64_t after, int64_t end, int64_t *ret,
     return code;
 }
 
-// Of all lines of a band; where tenants are many, of the first LINES_LOOKED_AT of them.
-static int oldest_of(struct reader *r, const struct lane *lane, int p, int64_t *ret_ms) {
+// Of all lines of a band, which are counted; where tenants are many, of the first LINES_LOOKED_AT of them.
+static int oldest_of(struct reader *r, const struct lane *lane, int p, int64_t *ret_ms,
+                     int64_t *lines) {
     int64_t plain =
         place_number((struct place){.state = JOB_QUEUED}, lane->id, (enum job_priority)p);
     int64_t place = plain << TURNS_SHIFT, end = (plain + 1) << TURNS_SHIFT, ms = 0;
@@ -152,11 +154,9 @@ static int oldest_of(struct reader *r, const struct lane *lane, int p, int64_t *
         if (code <= 0) {
             break;
         }
-        code = 0;
-        if (*ret_ms == 0 || ms < *ret_ms) { // else it cannot be older
-            code = oldest_of_line(r, place, &ms);
-            *ret_ms = ms != 0 && (*ret_ms == 0 || ms < *ret_ms) ? ms : *ret_ms;
-        }
+        code = oldest_of_line(r, place, &ms);
+        *ret_ms = ms != 0 && (*ret_ms == 0 || ms < *ret_ms) ? ms : *ret_ms;
+        *lines += ms != 0; // else all of it is out
     }
     return code < 0 ? code : 0;
 }
@@ -166,7 +166,7 @@ static int read_oldest(struct gathering *g) {
         struct store_queue_stats *q = queue_of(g, g->lanes[i]->queue->id);
         for (int p = 0; p < PRIORITY_COUNT && q != NULL; p++) {
             int64_t ms = 0;
-            int code = oldest_of(g->r, g->lanes[i], p, &ms);
+            int code = oldest_of(g->r, g->lanes[i], p, &ms, &g->stats->lanes[i].tenants);
             if (code < 0) {
                 return code;
             }

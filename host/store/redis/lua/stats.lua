@@ -3,7 +3,7 @@
 --   reply  of each: {scheduled, running, parked, succeeded, dead, cancelled, duplicate, parcels in the
 --          outbox, bytes of jobs, of results, when its oldest queued job became ready, when the next
 --          job is due (0: none), by whom it is paused, why, since when (nil: it is not), the lanes
---          (type, or type:priority, behind that :user for those in lines of tenants, and how many)}
+--          (type, or type:priority, behind that :user for those in lines of tenants, and how many); of the latter the same, and how many lines}
 local COUNTED = {'scheduled', 'processing', 'parked', 'succeeded', 'dlq', 'cancelled', 'duplicate'}
 local LOOKED_AT = 20 -- entries at the head of a list that are not queued any more are passed over
 
@@ -50,6 +50,19 @@ local function oldest(q, lanes)
     return first or 0
 end
 
+-- How many lines of tenants there are, by the fields that are about such.
+local function count_lines(q, lanes)
+    local counted = {}
+    for i = 1, #lanes, 2 do
+        local type, priority, in_line = read_lane_field(lanes[i])
+        if in_line then
+            counted[#counted + 1] = lanes[i]
+            counted[#counted + 1] = redis.call('ZCARD', band_key(q, 'turns', type, priority))
+        end
+    end
+    return counted
+end
+
 local function next_due(q)
     local first = nil
     for _, place in ipairs({'scheduled', 'parked'}) do
@@ -74,6 +87,7 @@ for i = 1, #queues do
     local pause = redis.call('HMGET', q.s .. 'paused', 'by', 'why', 'at')
     of[13], of[14], of[15] = pause[1], pause[2], pause[3]
     of[16] = lanes
+    of[17] = count_lines(q, lanes)
     reply[i] = of
 end
 return reply
