@@ -10,6 +10,7 @@
 #include "base/side_thread.h"
 #include "supervisor/beat.h"
 #include "supervisor/boot.h"
+#include "supervisor/cascade.h"
 #include "supervisor/commits.h"
 #include "supervisor/dirs.h"
 #include "supervisor/dispatch.h"
@@ -181,6 +182,7 @@ int host_open(struct host *host, bool safe, struct err *e) {
     host->ready = ready_new(host);
     host->commits = commits_new(host);
     host->upkeep = upkeep_new(host);
+    host->cascade = cascade_new(host);
     host->reload = host->base == NULL ? NULL : reload_new(host);
     host->beat = beat_new(host);
     host->limits = limits_new(host);
@@ -193,10 +195,10 @@ int host_open(struct host *host, bool safe, struct err *e) {
     host->shutdown = shutdown_new(host);
     if (host->timers == NULL || host->net_timers == NULL || host->hub == NULL ||
         host->stats == NULL || host->limits == NULL || host->ready == NULL ||
-        host->commits == NULL || host->upkeep == NULL || host->reload == NULL ||
-        host->beat == NULL || host->takeover == NULL || host->release == NULL ||
-        host->schedules == NULL || host->orphans == NULL || host->pins == NULL ||
-        host->upgrade == NULL || host->shutdown == NULL ||
+        host->commits == NULL || host->upkeep == NULL || host->cascade == NULL ||
+        host->reload == NULL || host->beat == NULL || host->takeover == NULL ||
+        host->release == NULL || host->schedules == NULL || host->orphans == NULL ||
+        host->pins == NULL || host->upgrade == NULL || host->shutdown == NULL ||
         dispatch_new(host, safe, &host->dispatch) != 0 || pools_new(host, &host->pools) != 0) {
         return err_set(e, -ENOMEM, "out of memory");
     }
@@ -250,6 +252,7 @@ void host_close(struct host *host) {
     takeover_free(&host->takeover);
     beat_free(&host->beat);
     upkeep_free(&host->upkeep);
+    cascade_free(&host->cascade);
     hub_free(&host->hub);
     stats_free(&host->stats);
     timers_free(&host->net_timers);

@@ -50,6 +50,7 @@ struct shutdown;
 struct serve;
 struct commits;
 struct upkeep;
+struct cascade;
 struct reload;
 struct beat;
 struct limits;
@@ -104,6 +105,7 @@ struct host {
     struct ready *ready;
     struct commits *commits;
     struct upkeep *upkeep;
+    struct cascade *cascade;
     struct reload *reload;
     struct beat *beat;
     struct limits *limits;

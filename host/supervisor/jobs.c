@@ -13,6 +13,7 @@
 #include "supervisor/hub.h"
 #include "supervisor/lane.h"
 #include "supervisor/pool_private.h"
+#include "supervisor/upkeep.h"
 
 void jobs_submit(struct host *host, struct store_submit *submit) {
     submit->op.kind = STORE_SUBMIT;
@@ -54,6 +55,7 @@ struct act {
     struct host *host;
     struct jobs_act *act;
     char target[JOB_ID_TEXT + 1];
+    bool opener; /* it has made others, which may be members of its flow */
 };
 
 static const struct {
@@ -147,6 +149,9 @@ static void act_moved(struct store_op *op) {
                                                    .at_ms = env_wall_ms(&host->env),
                                                    .state = act->state});
     }
+    if (act->action == JOBS_CANCEL && act->status == 0 && x->opener) {
+        upkeep_forward(host); // and what follows from it
+    }
     act_finish(x);
 }
 
@@ -216,6 +221,7 @@ static void act_found(struct store_op *op) {
         act_finish(x);
         return;
     }
+    x->opener = job.child_count > 0;
     act_move(x, &job);
 }
 

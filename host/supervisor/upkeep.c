@@ -9,6 +9,7 @@
 #include "core/due_turn.h"
 #include "supervisor/beat.h"
 #include "supervisor/boot.h"
+#include "supervisor/cascade.h"
 #include "supervisor/dispatch.h"
 #include "supervisor/handover_adopt.h"
 #include "supervisor/host.h"
@@ -35,6 +36,7 @@ struct upkeep {
     struct store_host_lease lease, leave;
     struct due_turn due_turn;
     bool due_out, forward_out, forward_again;
+    bool cascades;          /* somebody said that there is something; all hosts hear of it */
     int64_t due_ms;         /* the earliest known, 0 = none; while a look is out: since then */
     int64_t swept_ms;       /* mono: the last sweep */
     uint64_t swept_commits; /* answered until then */
@@ -139,12 +141,14 @@ static void forward_done(struct store_op *op) {
     } else if (again) {
         upkeep_forward(u->host);
         return;
+    } else if (u->cascades) {
+        u->cascades = false;
+        cascade_run(u->host);
     }
     upkeep_started(u, 0);
 }
 
-void upkeep_forward(struct host *host) {
-    struct upkeep *u = host->upkeep;
+static void forward_look(struct upkeep *u) {
     if (u->forward_out) {
         u->forward_again = true;
         return;
@@ -153,6 +157,11 @@ void upkeep_forward(struct host *host) {
     u->forward_out = true;
     u->forward.limit = UPKEEP_BATCH;
     upkeep_post(u, &u->forward.op, STORE_FORWARD, forward_done);
+}
+
+void upkeep_forward(struct host *host) {
+    host->upkeep->cascades = true;
+    forward_look(host->upkeep);
 }
 
 static void forward_fire(struct timer *t, void *arg) {
@@ -175,7 +184,7 @@ static void sweep_done(struct store_op *op) {
         bool degraded = u->host->store_fault != NULL && !upkeep_shares(u);
         upkeep_timer(u, &u->sweep_timer, degraded ? UPKEEP_RETRY_MS : UPKEEP_SWEEP_MS);
         if (upkeep_shares(u)) {
-            upkeep_forward(u->host); // what a host that is gone had not delivered
+            forward_look(u); // what a host that is gone had not delivered
         }
     }
 }

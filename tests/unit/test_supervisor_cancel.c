@@ -139,6 +139,52 @@ static const struct msg_done ends[] = {
     {.status = 99},
 };
 
+static void counted(struct store_op *op) {
+    *(bool *)op->arg = true;
+}
+
+static int64_t count_of(enum job_state state) {
+    bool done = false;
+    struct store_stats stats = {
+        .op = {.kind = STORE_STATS, .done = counted, .arg = &done, .now_ms = lab_wall_ms(lab)}};
+    int64_t n = 0;
+    store_post(&lab->host->store, &stats.op);
+    lab_settle(lab);
+    EXPECT_TRUE(done);
+    for (size_t i = 0; i < stats.queue_count; i++) {
+        n += stats.queues[i].by_state[state];
+    }
+    store_op_finish(&stats.op);
+    return n;
+}
+
+/* It made two, of which one has begun, and waits for them. */
+static void test_children(void) {
+    begin(NULL);
+    id = lab_submit(lab, LAB_SLOW);
+    uint64_t slot = lab_start(lab, w);
+    lab_effect_child(w, slot, 10);
+    lab_effect_child(w, slot, 10);
+    const struct msg_done waits = {.status = JH_YIELD, .wait_kind = JH_WAIT_CHILDREN};
+    EXPECT_EQ_INT(0, msg_done_put(&w->out, slot, &waits));
+    lab_flush(w);
+    lab_settle(lab);
+    EXPECT_EQ_INT(JOB_PARKED, lab_state(lab, &id));
+    slot = lab_start(lab, w);
+    uint64_t next = lab_expect_job(lab, w); // in the worker's window
+    cancel();
+    lab_settle(lab);
+    EXPECT_EQ_INT(JOB_CANCELLED, lab_state(lab, &id));
+    EXPECT_EQ_UINT(slot, lab_expect(lab, w, REC_CANCEL).h.job);
+    give_back(next);
+    const struct msg_done ended = {.status = JH_CANCELLED, .cancel_mask = JH_CANCEL_USER};
+    EXPECT_EQ_INT(0, msg_done_put(&w->out, slot, &ended));
+    lab_flush(w);
+    lab_settle(lab);
+    EXPECT_EQ_INT(3, count_of(JOB_CANCELLED));
+    lab_end(lab);
+}
+
 static void test_ends_that_cross_it(void) {
     begin(NULL);
     for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
@@ -296,6 +342,7 @@ static const struct expect_test tests[] = {
     {"claimed, and not with a worker", test_held},
     {"in a worker's window", test_in_the_window},
     {"in the window of a worker that dies", test_window_of_a_dying_worker},
+    {"of a job that waits for its children, which end too", test_children},
     {"ends of every kind that cross it", test_ends_that_cross_it},
     {"a success that crosses it", test_success_crosses_it},
     {"an end that was on its way to the store", test_ends_before_it},

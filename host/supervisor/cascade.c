@@ -1,0 +1,117 @@
+#include "supervisor/cascade.h"
+
+#include <stdlib.h>
+
+#include "base/env.h"
+#include "config/config.h"
+#include "store/flows.h"
+#include "supervisor/host.h"
+#include "supervisor/hub.h"
+#include "supervisor/jobs.h"
+
+enum { CASCADE_PAGE = 200 };
+
+//     look ─▶ a page of members ─▶ move ─▶ look, which gives the page back as done ─▶ ... ─▶ there is none
+struct cascade {
+    struct host *host;
+    struct store_flow_cancel look;
+    struct store_move move;
+    struct store_move_item items[CASCADE_PAGE];
+    bool out, again;
+};
+
+static void cascade_post(struct cascade *c, struct store_op *op, enum store_op_kind kind,
+                         void (*done)(struct store_op *)) {
+    store_op_finish(op);
+    *op = (struct store_op){
+        .kind = kind, .done = done, .arg = c, .now_ms = env_wall_ms(&c->host->env)};
+    store_post(&c->host->store, op);
+}
+
+static void cascade_looked(struct store_op *op);
+
+static void cascade_look(struct cascade *c, struct job_id done, uint64_t cursor) {
+    c->look.limit = CASCADE_PAGE;
+    c->look.done = done;
+    c->look.done_cursor = cursor;
+    cascade_post(c, &c->look.op, STORE_FLOW_CANCEL, cascade_looked);
+}
+
+static void cascade_tell(struct cascade *c, const struct store_move_item *item) {
+    if (item->status != 0) {
+        return; // it has ended, and is gone
+    }
+    if (item->state == JOB_RUNNING) {
+        (void)jobs_ask_to_end(c->host, &item->id);
+        return;
+    }
+    hub_publish(c->host->hub, &(struct hub_event){.kind = HUB_STATE,
+                                                  .id = item->id,
+                                                  .at_ms = env_wall_ms(&c->host->env),
+                                                  .state = item->state});
+}
+
+static void cascade_moved(struct store_op *op) {
+    struct cascade *c = op->arg;
+    if (op->status != 0) { // the page stays as it is until the next look
+        c->out = false;
+        return;
+    }
+    for (size_t i = 0; i < c->move.count; i++) {
+        cascade_tell(c, &c->items[i]);
+    }
+    c->again = true; // flows of those that were cancelled follow
+    cascade_look(c, c->look.id, c->look.cursor);
+}
+
+static void cascade_cancel(struct cascade *c) {
+    for (size_t i = 0; i < c->look.count; i++) {
+        c->items[i] = (struct store_move_item){.id = c->look.members[i],
+                                               .event = JOB_EV_CANCEL,
+                                               .ask = true,
+                                               .keep_ms = c->host->config->queue_default.ttl_ms};
+    }
+    c->move.items = c->items;
+    c->move.count = c->look.count;
+    cascade_post(c, &c->move.op, STORE_MOVE, cascade_moved);
+}
+
+static void cascade_looked(struct store_op *op) {
+    struct cascade *c = op->arg;
+    bool again = c->again;
+    if (op->status == 0 && !id_is_zero(&c->look.id)) {
+        cascade_cancel(c);
+        return;
+    }
+    c->out = c->again = false;
+    if (op->status == 0 && again) {
+        cascade_run(c->host);
+    }
+}
+
+void cascade_run(struct host *host) {
+    struct cascade *c = host->cascade;
+    if (c->out) {
+        c->again = true;
+        return;
+    }
+    c->out = true;
+    cascade_look(c, (struct job_id){{0}}, 0);
+}
+
+struct cascade *cascade_new(struct host *host) {
+    struct cascade *c = calloc(1, sizeof *c);
+    if (c != NULL) {
+        c->host = host;
+    }
+    return c;
+}
+
+void cascade_free(struct cascade **cp) {
+    if (*cp != NULL) {
+        store_op_finish(&(*cp)->look.op);
+        store_op_finish(&(*cp)->move.op);
+        free(*cp);
+        *cp = NULL;
+    }
+}
