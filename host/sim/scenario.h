@@ -23,7 +23,7 @@ enum {
     SCENARIO_CALLS_MAX = 10000,
     SCENARIO_CHILDREN_MAX = 1000,
     SCENARIO_USERS_MAX = 1000000,
-    SCENARIO_RATE_MAX = 1000000, /* of a remote: it remembers so many calls */
+    SCENARIO_RATE_MAX = 100000, /* of a remote: it remembers so many calls */
 };
 #define SCENARIO_EVENTS_MAX INT64_C(1000000000)
 

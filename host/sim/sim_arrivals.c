@@ -61,6 +61,7 @@ static void arrive(struct sim *s, struct sim_arrival *a) {
         return;
     }
     *f = (struct sim_submit){.next = NULL};
+    s->report->events++; // each of them counts
     if (s->away || !sim_works(s)) {
         s->report->refused++;
         sim_note(s, NOTE_REFUSE, a->config->job, NULL, "%s",

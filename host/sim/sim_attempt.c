@@ -109,6 +109,7 @@ static void add_children(struct sim *s, const struct sim_attempt *a, struct sim_
         }
         specs[i].parent = a->spec.id;
         type->report->made++;
+        s->report->events++;
         sim_note(s, NOTE_ARRIVE, h->child, &specs[i], "child");
         c->item.child_count++;
     }
@@ -149,6 +150,7 @@ static void add_plugin_children(struct sim *s, const struct sim_attempt *a, stru
         }
         spec->parent = a->spec.id;
         type->report->made++;
+        s->report->events++;
         sim_note(s, NOTE_ARRIVE, type->name, spec, "child");
         c->item.child_count++;
     }
@@ -472,6 +474,7 @@ void sim_attempt_start(struct sim *s, struct sim_lane *lane, const struct store_
     a->until_ms = job->spec.timeout_ms == 0 ? INT64_MAX : s->passed_ms + job->spec.timeout_ms;
     a->draw = sim_draw(s, id_seed(&job->spec.id), (uint64_t)(uint32_t)job->counters.executions + 1);
     take_place(s, a);
+    s->report->events++;
     if (!sim_breakers_admit(s, lane, &a->spec, &until_ms, &breaker)) {
         park_for_breaker(s, a, until_ms, breaker);
         return;

@@ -64,7 +64,7 @@ static void post_fires(struct sim *s, struct sim_batch *b, struct store_fire *op
     }
     size_t i = 0;
     for (struct sim_fire *f = b->fires; f != NULL; f = f->next) {
-        op->items[i++] = f->item;
+        op->items[i++] = f->shot.item;
     }
     stock_post(&s->stock, &op->op, sim_wall(s));
 }
@@ -96,7 +96,7 @@ static void hear_commits(struct sim *s, const struct store_commit *op) {
 static void hear_fires(struct sim *s, struct sim_fire *first, const struct store_fire *op) {
     size_t i = 0;
     for (struct sim_fire *f = first; op->op.status == 0 && f != NULL; f = f->next) {
-        f->item = op->items[i++];
+        f->shot.item = op->items[i++];
         sim_times_answered(s, f);
     }
 }

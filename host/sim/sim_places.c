@@ -46,10 +46,13 @@ static struct plugin_run *places_plugin(struct sim *s, const struct scenario_han
         return NULL;
     }
     s->plugins = grown;
-    if (s->options->self_exe == NULL ||
-        plugin_run_start(s->options->self_exe, h->plugin, config_plugin(s->config, pool->name),
+    if (s->options->self_exe == NULL) {
+        sim_fail(s, -ENOTSUP, "%s: nobody here runs plugins", h->plugin);
+        return NULL;
+    }
+    if (plugin_run_start(s->options->self_exe, h->plugin, config_plugin(s->config, pool->name),
                          &s->plugins[s->plugin_count], &e) != 0) {
-        sim_fail(s, e.code == 0 ? -ENOTSUP : e.code, "%s", e.msg);
+        sim_fail(s, e.code, "%s", e.msg);
         return NULL;
     }
     return s->plugins[s->plugin_count++];

@@ -13,7 +13,6 @@
 #include <uthash.h>
 
 #include "base/arena.h"
-#include "config/config_timetable.h"
 #include "core/breaker.h"
 #include "core/limiter.h"
 #include "core/outcome.h"
@@ -23,6 +22,7 @@
 #include "sim/stock.h"
 #include "store/schedules.h"
 #include "supervisor/jobs.h"
+#include "supervisor/schedule_fire.h"
 
 /* ------------------------------------------------------------------ by name */
 
@@ -67,9 +67,8 @@ struct sim_lane {
 };
 
 struct sim_schedule {
-    const struct config_schedule *config;
-    struct config_timetable when;
-    const char *queue;
+    struct schedule_definition *is; /* as a host of this configuration has it */
+    int64_t stored_ms;              /* its series began then                  */
     struct agenda_event event;
     struct report_schedule *report;
     int64_t last_ms;
@@ -144,11 +143,8 @@ struct sim_commit {
     struct sim_commit *next;
 };
 struct sim_fire {
-    struct store_fire_item item;
-    struct job_spec spec;
+    struct schedule_fire shot;
     struct sim_schedule *schedule;
-    char key[SCHEDULE_KEY_MAX];
-    int64_t fire_ms;
     struct sim_fire *next;
 };
 struct sim_submit {

@@ -5,8 +5,6 @@
 
 #include "sim/sim_private.h"
 
-#define REVISION "1" /* nobody changes one while it is simulated */
-
 static void on_time(struct sim *s, struct agenda_event *e);
 
 /* ------------------------------------------------------------------ where it is */
@@ -19,7 +17,7 @@ static void learn(struct sim *s, struct sim_schedule *t, struct schedule_state *
         return;
     }
     struct store_schedule_list op = {
-        .op = {.kind = STORE_SCHEDULE_LIST}, .id = t->config->entry.name, .limit = 1};
+        .op = {.kind = STORE_SCHEDULE_LIST}, .id = t->is->is.entry.name, .limit = 1};
     if (stock_run(&s->stock, &op.op, sim_wall(s)) == 0 && op.count == 1) {
         state->running = op.schedules[0].running > 0;
         state->waiting = op.schedules[0].waiting;
@@ -43,54 +41,22 @@ static void end_running(struct sim *s, const struct sim_schedule *t) {
     }
 }
 
-static bool fill_job(struct sim *s, struct sim_schedule *t, struct sim_fire *f) {
-    const struct config_schedule *c = t->config;
-    struct job_request request = {
-        .type = c->job,
-        .payload = bytes_of(c->payload),
-        .tenant = c->user,
-        .key = c->key,
-        .priority = -1,
-        .dedup_mode = -1,
-    };
-    struct problem problem;
-    if (jobs_fill(s->config, &request, t->queue, &s->ids, sim_wall(s), &s->batch.arena, &f->spec,
-                  &problem) != 0) {
-        f->item.row.verdict = SCHEDULE_REFUSED;
-        f->item.row.reason = sim_text(s, &s->batch.arena, problem.message);
-        return false;
-    }
-    f->spec.schedule = c->entry.name;
-    f->spec.nominal_ms = f->item.row.nominal_ms;
-    return true;
-}
-
-static void fire(struct sim *s, struct sim_schedule *t, const struct schedule_move *move) {
-    struct sim_fire *f = sim_alloc(s, &s->batch.arena, sizeof *f);
+static void fire(struct sim *s, struct sim_schedule *t, const struct schedule_move *move,
+                 int64_t unfinished) {
+    struct arena *arena = &s->batch.arena;
+    struct sim_fire *f = sim_alloc(s, arena, sizeof *f);
     char boot[32];
     if (f == NULL) {
         return;
     }
+    f->schedule = t;
     (void)snprintf(boot, sizeof boot, "%lld", (long long)s->passed_ms);
-    *f = (struct sim_fire){.schedule = t, .fire_ms = move->time.fire_ms};
-    schedule_key(move, boot, f->key);
-    f->item = (struct store_fire_item){
-        .schedule = t->config->entry.name,
-        .queue = t->queue,
-        .row = {.revision = REVISION,
-                .key = f->key,
-                .verdict = move->verdict,
-                .missed = move->missed,
-                .count = move->count,
-                .nominal_ms = move->boot ? sim_wall(s) : move->time.nominal_ms,
-                .last_ms = move->boot ? sim_wall(s) : move->last_ms,
-                .actual_ms = sim_wall(s)},
-        .max_waiting = config_queue(s->config, t->queue)->max_jobs,
-        .unfinished_max = -1,
-        .keep_ms = config_queue(s->config, t->queue)->ttl_ms,
-    };
-    if (schedule_verdict_starts(move->verdict) && fill_job(s, t, f)) {
-        f->item.spec = &f->spec;
+    schedule_fire_row(s->config, t->is, move, boot, unfinished, sim_wall(s), &f->shot);
+    if (schedule_verdict_starts(move->verdict)) {
+        const struct job_request request = schedule_fire_request(t->is, move->time.nominal_ms);
+        schedule_fire_take(&f->shot,
+                           jobs_fill(s->config, &request, t->is->is.queue, &s->ids, sim_wall(s),
+                                     arena, &f->shot.spec, &f->shot.problem));
     }
     if (move->verdict == SCHEDULE_REPLACE) {
         end_running(s, t);
@@ -104,10 +70,12 @@ static void look(struct sim *s, struct sim_schedule *t) {
         return; // it is looked at again when there is an answer, or somebody who works
     }
     learn(s, t, &state);
-    struct schedule rule = t->when.schedule;
+    const struct schedule rule = schedule_fire_rule(t->is, t->stored_ms, false);
     schedule_plan(&rule, &state, sim_wall(s), &s->plan);
+    int64_t unfinished = t->unfinished;
     for (size_t i = 0; i < s->plan.count; i++) {
-        fire(s, t, &s->plan.moves[i]);
+        fire(s, t, &s->plan.moves[i], unfinished);
+        unfinished += schedule_verdict_starts(s->plan.moves[i].verdict);
         t->asked = true;
     }
     if (s->plan.count == 0 && s->plan.wake_ms != SCHEDULE_NEVER) {
@@ -123,7 +91,7 @@ static void on_time(struct sim *s, struct agenda_event *e) {
 /* ------------------------------------------------------------------ answers */
 
 static void note_row(struct sim *s, const struct sim_schedule *t, const struct sim_fire *f) {
-    const struct store_fire_item *item = &f->item;
+    const struct store_fire_item *item = &f->shot.item;
     const char *verdict = schedule_verdict_name((int)item->verdict);
     char words[160] = "";
     if (item->row.count > 1) {
@@ -132,24 +100,29 @@ static void note_row(struct sim *s, const struct sim_schedule *t, const struct s
         (void)snprintf(words, sizeof words, ": %s", item->row.reason);
     }
     bool job = !id_is_zero(&item->job);
-    if (job && f->spec.type != NULL) {
-        struct sim_type *type = sim_places_type(s, f->spec.type);
+    if (job && f->shot.spec.type != NULL) {
+        struct sim_type *type = sim_places_type(s, f->shot.spec.type);
         if (type != NULL) {
             type->report->made++;
         }
     }
     const char *plain = item->verdict == SCHEDULE_FIRE ? "" : verdict;
-    sim_note(s, job ? NOTE_FIRE : NOTE_SKIP, t->config->entry.name, job ? &f->spec : NULL, "%s%s",
-             plain, words);
+    sim_note(s, job ? NOTE_FIRE : NOTE_SKIP, t->is->is.entry.name, job ? &f->shot.spec : NULL,
+             "%s%s", plain, words);
 }
 
 void sim_times_answered(struct sim *s, const struct sim_fire *f) {
     struct sim_schedule *t = f->schedule;
-    const struct store_fire_item *item = &f->item;
+    const struct store_fire_item *item = &f->shot.item;
     t->asked = false;
+    sim_set(s, &t->event, s->passed_ms); // and what comes next
+    if (item->status == -EAGAIN) {
+        t->unfinished = t->unfinished == 0 ? 1 : t->unfinished; // more than was known: it is asked
+        return;
+    }
     if (item->status != 0) {
-        sim_fail(s, item->status, "the ledger of %s refused the time %s: %s", t->config->entry.name,
-                 f->key, strerror(-item->status));
+        sim_fail(s, item->status, "the ledger of %s refused the time %s: %s", t->is->is.entry.name,
+                 f->shot.key, strerror(-item->status));
         return;
     }
     note_row(s, t, f);
@@ -161,7 +134,6 @@ void sim_times_answered(struct sim *s, const struct sim_fire *f) {
         t->unfinished++;
         quantile_add(&s->report->late, sim_wall(s) - item->row.nominal_ms);
     }
-    sim_set(s, &t->event, s->passed_ms); // and what comes next
 }
 
 /* ------------------------------------------------------------------ all of them */
@@ -182,48 +154,54 @@ void sim_times_look_all(struct sim *s, bool booted) {
 }
 
 static int put(struct sim *s, struct sim_schedule *t, struct err *e) {
-    struct store_schedule_put_item item = {.id = t->config->entry.name,
-                                           .queue = t->queue,
-                                           .revision = REVISION,
-                                           .definition = "{}",
+    struct store_schedule_put_item item = {.id = t->is->is.entry.name,
+                                           .queue = t->is->is.queue,
+                                           .revision = t->is->revision,
+                                           .definition = t->is->text,
                                            .by = "sim"};
     struct store_schedule_put op = {.op = {.kind = STORE_SCHEDULE_PUT}, .items = &item, .count = 1};
     int r = stock_run(&s->stock, &op.op, sim_wall(s));
     r = r != 0 ? r : item.status;
+    t->stored_ms = item.stored_ms;
     store_op_finish(&op.op);
-    return r == 0 ? 0 : err_set(e, r, "schedule %s: %s", t->config->entry.name, strerror(-r));
+    return r == 0 ? 0 : err_set(e, r, "schedule %s: %s", t->is->is.entry.name, strerror(-r));
 }
 
-static int open_one(struct sim *s, const struct config_schedule *c, struct sim_schedule *t,
-                    struct err *e) {
-    char own[JOB_QUEUE_MAX + 1];
-    *t = (struct sim_schedule){.config = c, .last_ms = SCHEDULE_NONE, .booted = true};
+static int open_one(struct sim *s, const struct config_schedule *c, struct config_zones *zones,
+                    struct sim_schedule *t, struct err *e) {
+    *t = (struct sim_schedule){.last_ms = SCHEDULE_NONE, .booted = true};
     agenda_event(&t->event, on_time);
-    t->queue = sim_text(s, &s->arena,
-                        c->queue != NULL ? c->queue : config_queue_of_type(s->config, c->job, own));
+    int r = schedule_definition_of_config(s->config, c, zones, &t->is, e);
+    if (r != 0) {
+        return r;
+    }
+    s->schedule_count++;
+    HASH_ADD_KEYPTR(hh, s->schedules, t->is->is.entry.name, strlen(t->is->is.entry.name), t);
     t->report = report_schedule(s->report, c->entry.name);
-    if (t->queue == NULL || t->report == NULL) {
+    if (t->report == NULL) {
         return err_set(e, -ENOMEM, "out of memory");
     }
-    HASH_ADD_KEYPTR(hh, s->schedules, c->entry.name, strlen(c->entry.name), t);
-    int r = config_timetable_open(c, sim_wall(s), &t->when, e);
-    r = r == 0 ? put(s, t, e) : r;
+    r = put(s, t, e);
     // its lane, so that its number does not depend on when it comes
-    return r != 0 || sim_places_lane(s, t->queue, c->job) != NULL ? r : -ENOMEM;
+    return r != 0 || sim_places_lane(s, t->is->is.queue, c->job) != NULL ? r : -ENOMEM;
 }
 
 int sim_times_init(struct sim *s) {
     struct err e = {0};
+    struct config_zones *zones = config_zones_new();
     s->schedule_items =
         sim_alloc(s, &s->arena, (s->config->schedule_count + 1) * sizeof *s->schedule_items);
+    if (zones == NULL) {
+        sim_fail(s, -ENOMEM, "out of memory");
+    }
     for (size_t i = 0; s->failure.code == 0 && i < s->config->schedule_count; i++) {
         const struct config_schedule *c = &s->config->schedules[i];
-        if (!c->entry.on) {
-            continue;
-        }
-        if (open_one(s, c, &s->schedule_items[s->schedule_count++], &e) != 0) {
+        if (c->entry.on && open_one(s, c, zones, &s->schedule_items[s->schedule_count], &e) != 0) {
             sim_fail(s, e.code == 0 ? -ENOMEM : e.code, "%s", e.msg);
         }
+    }
+    if (zones != NULL) {
+        config_zones_free(&zones); // definitions hold them
     }
     sim_times_look_all(s, true);
     return s->failure.code;
@@ -232,6 +210,6 @@ int sim_times_init(struct sim *s) {
 void sim_times_finish(struct sim *s) {
     HASH_CLEAR(hh, s->schedules);
     for (size_t i = 0; i < s->schedule_count; i++) {
-        config_timetable_close(&s->schedule_items[i].when);
+        schedule_definition_free(&s->schedule_items[i].is);
     }
 }

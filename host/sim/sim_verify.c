@@ -102,8 +102,8 @@ static int by_first(const void *a, const void *b) {
 
 /* Walks the times that there are beside the rows that there are. */
 static void compare(struct sim *s, const struct sim_schedule *t, const struct spans *rows) {
-    struct schedule_time time = {.nominal_ms = t->when.schedule.stored_ms};
-    struct schedule rule = t->when.schedule;
+    const struct schedule rule = schedule_fire_rule(t->is, t->stored_ms, false);
+    struct schedule_time time = {.nominal_ms = rule.stored_ms};
     char at[RFC3339_LEN + 1];
     size_t i = 0;
     while (schedule_next(&rule, time.nominal_ms, &time) && time.fire_ms <= sim_wall(s)) {
@@ -116,7 +116,7 @@ static void compare(struct sim *s, const struct sim_schedule *t, const struct sp
             same += rows->items[k].last_ms >= time.nominal_ms;
         }
         if (same != 1) {
-            report_break(s->report, "each_time_once: %s has %zu rows for %s", t->config->entry.name,
+            report_break(s->report, "each_time_once: %s has %zu rows for %s", t->is->is.entry.name,
                          same, at);
         }
     }
@@ -124,9 +124,9 @@ static void compare(struct sim *s, const struct sim_schedule *t, const struct sp
 
 static void check_ledger(struct sim *s, const struct sim_schedule *t) {
     struct spans rows = {.items = NULL};
-    int r = read_rows(s, t->config->entry.name, &rows);
+    int r = read_rows(s, t->is->is.entry.name, &rows);
     if (r != 0) {
-        sim_fail(s, r, "the ledger of %s cannot be read: %s", t->config->entry.name, strerror(-r));
+        sim_fail(s, r, "the ledger of %s cannot be read: %s", t->is->is.entry.name, strerror(-r));
     } else if (rows.count > 0) {
         qsort(rows.items, rows.count, sizeof *rows.items, by_first);
     }
@@ -140,7 +140,7 @@ void sim_verify_all(struct sim *s) {
     check_counts(s);
     for (size_t i = 0; s->scenario->expect.each_time_once && i < s->schedule_count; i++) {
         const struct sim_schedule *t = &s->schedule_items[i];
-        if (t->when.cron.kind != CRON_REBOOT && !t->when.schedule.paused) {
+        if (t->is->when.cron.kind != CRON_REBOOT && !t->is->is.paused) {
             check_ledger(s, t);
         }
     }

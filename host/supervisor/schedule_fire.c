@@ -22,25 +22,21 @@ static int64_t unfinished_max(const struct schedule_definition *d, enum schedule
     return any ? -1 : unfinished;
 }
 
-static void prepare(const struct host *host, const struct schedule_definition *d,
-                    struct schedule_fire *f) {
+static void prepare(const struct config *config, const struct schedule_definition *d,
+                    int64_t now_ms, struct schedule_fire *f) {
     (void)snprintf(f->revision, sizeof f->revision, "%s", d->revision);
     f->item = (struct store_fire_item){
         .schedule = d->is.entry.name,
         .queue = d->is.queue,
-        .row = {.revision = f->revision,
-                .key = f->key,
-                .count = 1,
-                .actual_ms = env_wall_ms(&host->env)},
-        .max_waiting = config_queue(host->config, d->is.queue)->max_jobs,
+        .row = {.revision = f->revision, .key = f->key, .count = 1, .actual_ms = now_ms},
+        .max_waiting = config_queue(config, d->is.queue)->max_jobs,
         .unfinished_max = -1,
-        .keep_ms = config_queue(host->config, d->is.queue)->ttl_ms,
+        .keep_ms = config_queue(config, d->is.queue)->ttl_ms,
     };
 }
 
-static void make_job(struct host *host, const struct schedule_definition *d, int64_t nominal_ms,
-                     struct arena *arena, struct schedule_fire *f) {
-    const struct job_request request = {
+struct job_request schedule_fire_request(const struct schedule_definition *d, int64_t nominal_ms) {
+    return (struct job_request){
         .type = d->is.job,
         .payload = bytes_of(d->is.payload),
         .queue = d->is.queue,
@@ -51,7 +47,10 @@ static void make_job(struct host *host, const struct schedule_definition *d, int
         .schedule = d->is.entry.name,
         .nominal_ms = nominal_ms,
     };
-    if (jobs_resolve(host, &request, arena, &f->spec, &f->problem) == 0) {
+}
+
+void schedule_fire_take(struct schedule_fire *f, int resolved) {
+    if (resolved == 0) {
         f->item.spec = &f->spec;
     } else {
         f->item.row.verdict = SCHEDULE_REFUSED;
@@ -60,12 +59,16 @@ static void make_job(struct host *host, const struct schedule_definition *d, int
     }
 }
 
-void schedule_fire_move(struct host *host, const struct schedule_definition *d,
-                        const struct schedule_move *move, int64_t unfinished, struct arena *arena,
-                        struct schedule_fire *ret) {
-    char boot[20];
-    (void)snprintf(boot, sizeof boot, "%016" PRIx64, host->nonce);
-    prepare(host, d, ret);
+static void make_job(struct host *host, const struct schedule_definition *d, int64_t nominal_ms,
+                     struct arena *arena, struct schedule_fire *f) {
+    const struct job_request request = schedule_fire_request(d, nominal_ms);
+    schedule_fire_take(f, jobs_resolve(host, &request, arena, &f->spec, &f->problem));
+}
+
+void schedule_fire_row(const struct config *config, const struct schedule_definition *d,
+                       const struct schedule_move *move, const char *boot, int64_t unfinished,
+                       int64_t now_ms, struct schedule_fire *ret) {
+    prepare(config, d, now_ms, ret);
     schedule_key(move, boot, ret->key);
     struct store_ledger_row *row = &ret->item.row;
     row->verdict = move->verdict;
@@ -74,15 +77,23 @@ void schedule_fire_move(struct host *host, const struct schedule_definition *d,
     row->nominal_ms = move->time.nominal_ms;
     row->last_ms = move->last_ms;
     ret->item.unfinished_max = unfinished_max(d, move->verdict, unfinished);
+}
+
+void schedule_fire_move(struct host *host, const struct schedule_definition *d,
+                        const struct schedule_move *move, int64_t unfinished, struct arena *arena,
+                        struct schedule_fire *ret) {
+    char boot[20];
+    (void)snprintf(boot, sizeof boot, "%016" PRIx64, host->nonce);
+    schedule_fire_row(host->config, d, move, boot, unfinished, env_wall_ms(&host->env), ret);
     if (schedule_verdict_starts(move->verdict)) {
-        make_job(host, d, row->nominal_ms, arena, ret);
+        make_job(host, d, move->time.nominal_ms, arena, ret);
     }
 }
 
 void schedule_fire_by_hand(struct host *host, const struct schedule_definition *d, const char *key,
                            enum schedule_verdict verdict, int64_t nominal_ms, const char *reason,
                            struct arena *arena, struct schedule_fire *ret) {
-    prepare(host, d, ret);
+    prepare(host->config, d, env_wall_ms(&host->env), ret);
     struct store_ledger_row *row = &ret->item.row;
     ret->item.by_hand = true;
     row->verdict = verdict;

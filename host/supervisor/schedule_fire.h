@@ -27,6 +27,15 @@ void schedule_fire_move(struct host *host, const struct schedule_definition *d,
                         const struct schedule_move *move, int64_t unfinished, struct arena *arena,
                         struct schedule_fire *ret);
 
+/* Its parts, which need no host. The row of a move, without a job; `boot` as schedule_key() has it. */
+void schedule_fire_row(const struct config *config, const struct schedule_definition *d,
+                       const struct schedule_move *move, const char *boot, int64_t unfinished,
+                       int64_t now_ms, struct schedule_fire *ret);
+/* What its job is asked for with; borrowed from `d`. */
+struct job_request schedule_fire_request(const struct schedule_definition *d, int64_t nominal_ms);
+/* The row's job is f->spec, if it could be resolved (0); else the row says why not. */
+void schedule_fire_take(struct schedule_fire *f, int resolved);
+
 /* One that somebody asked for. `key` is copied; NULL: that of the job. `nominal_ms` 0: none of its times, but the present. */
 void schedule_fire_by_hand(struct host *host, const struct schedule_definition *d, const char *key,
                            enum schedule_verdict verdict, int64_t nominal_ms, const char *reason,

@@ -160,6 +160,20 @@ def limiter_headers():
         write("fuzz_limiter_headers", seed, lines.encode("latin-1"))
 
 
+def scenarios():
+    own = pathlib.Path(__file__).resolve().parents[2] / "docs" / "scenarios"
+    for name in ("year", "storm", "crash"):
+        write("fuzz_scenario", name, (own / f"{name}.yaml").read_bytes())
+    seeds = ["{}", "hosts: 64\nslots: 1000\nseed: 9007199254740992\nfor: 3650d\n", "faults: [{at: 0s, store: true}, {at: 1s, host: 1, for: 1s}]\n",
+             "arrivals: {job: a.b, every: 1ms, count: 1000, users: 9, key: '{user}{n}{'}\n", "from: 0000-01-01T00:00:00Z\nfaults: {at: 1s, clock: -365d}\n",
+             "arrivals: {job: a, every: 1s}\nhandlers: {a: {takes: 0s..1s, crash: 1, children: {job: a, count: 9}, scope: user}}\n",
+             "arrivals: {job: a, every: 1s, steady: true}\nhandlers: {a: {fails: {auth: 50%, rate: 50%}, retry_after: 30d}}\n",
+             "arrivals: {job: a, every: 1s}\nhandlers: {a: {calls: {count: 3, remote: r}}}\nremotes: {r: {rate: 1/365d}}\nfaults: {at: 1s, storm: r}\n",
+             "handlers: {a: {plugin: x.so}}\narrivals: {job: a, every: 1s}\n", "for: 1x\n", "faults:\n  - {at: 1h}\n", "handlers: {a: {takes: 3s..1s}}\n"]
+    for number, seed in enumerate(seeds):
+        write("fuzz_scenario", f"seed{number:02}", seed)
+
+
 def crons():
     seeds = [
         "*/15 * * * *", "0 30 2 * * *", "0 0 29 2 MON", "0 0 L,LW,15W * FRI#5,MONL", "1-10/3,20 5/15 ? jan-DEC sat-SUN", "0 0 30 2 *",
@@ -537,6 +551,7 @@ if __name__ == "__main__":
     retry()
     limiter_headers()
     crons()
+    scenarios()
     zones()
     schedules()
     texts()

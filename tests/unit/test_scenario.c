@@ -108,7 +108,7 @@ static void test_limits(void) {
         {"events: 1000000000", "events: 1000000001"},
         {"for: 3650d", "for: 3651d"},
         {"seed: 9007199254740992", "seed: 9007199254740993"},
-        {"remotes: {r: {rate: 1000000}}", "remotes: {r: {rate: 1000001}}"},
+        {"remotes: {r: {rate: 100000}}", "remotes: {r: {rate: 100001}}"},
         {"handlers: {a: {calls: {count: 10000}}}", "handlers: {a: {calls: {count: 10001}}}"},
         {"handlers: {a: {children: {count: 1000}}}", "handlers: {a: {children: {count: 1001}}}"},
         {"handlers: {a: {takes: 365d}}", "handlers: {a: {takes: 366d}}"},
