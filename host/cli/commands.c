@@ -663,8 +663,9 @@ const struct cli_command cli_commands[] = {
     {.name = "limits",
      .synopsis = "",
      .summary = "list what limiters have left",
-     .text = "HELD are calls under way, SETTLED such whose window is not over, OTHERS what the other "
-             "side counts and no host here has made; WAITING is of the host that is asked.",
+     .text =
+         "HELD are calls under way, SETTLED such whose window is not over, OTHERS what the other "
+         "side counts and no host here has made; WAITING is of the host that is asked.",
      .options = none,
      .run = cmd_limits},
     {.name = "audit",

@@ -260,6 +260,5 @@ int jobs_resolve(struct host *host, const struct job_request *r, struct arena *a
     }
     const struct config_queue *queue = config_queue(host->config, queue_name);
     err = resolve_payload(host, r, queue, p);
-    return err != 0 ? err
-                    : jobs_fill(host->config, r, queue_name, &host->ids, now, arena, ret, p);
+    return err != 0 ? err : jobs_fill(host->config, r, queue_name, &host->ids, now, arena, ret, p);
 }

@@ -9,11 +9,13 @@
 #include "chaos.h"
 #include "jobhost_clock.h"
 
-static int enqueue_child(const struct chaos *x, const char *parent) {
+static int enqueue_child(const struct chaos *x, const char *parent, int64_t delay_ms) {
     char payload[128];
     (void)snprintf(payload, sizeof payload, "{\"parent\":\"%s\"}", parent);
-    struct jh_child child = {
-        .size = sizeof child, .handler = "chaos.child", .payload = jh_bytes_of(payload)};
+    struct jh_child child = {.size = sizeof child,
+                             .handler = "chaos.child",
+                             .payload = jh_bytes_of(payload),
+                             .delay_ms = delay_ms};
     return x->host->enqueue(x->call, &child);
 }
 
@@ -31,7 +33,7 @@ static int do_step(const struct chaos *x, int64_t number, int64_t pause_ms, int6
     }
     int rc = chaos_sink(x, name);
     for (int64_t i = 0; rc == 0 && i < children; i++) {
-        rc = enqueue_child(x, x->job->id);
+        rc = enqueue_child(x, x->job->id, 0);
     }
     return rc < 0 ? rc : jh_step_puts(x->call, name, "done");
 }
@@ -67,7 +69,7 @@ jh_status chaos_child(struct chaos *x) {
 }
 
 // times (1), kind: now | until | event | children | limiter | bad; ms (100) from now for until,
-// timeout_ms, key.
+// timeout_ms, key; children (0) that it makes before each, due after delay_ms (0).
 jh_status chaos_yield(struct chaos *x) {
     static const char *const kinds[] = {"now", "until", "event", "children", "limiter", "bad"};
     int more = chaos_times(x, "yield", chaos_int(x, "times", 1));
@@ -90,6 +92,11 @@ jh_status chaos_yield(struct chaos *x) {
         const struct jh_clock *clock =
             (const struct jh_clock *)x->host->extension(x->host, JH_CLOCK_1);
         wait.wake_at_ms = clock->wall_ms(x->call) + chaos_int(x, "ms", 100);
+    }
+    for (int64_t i = 0; i < chaos_int(x, "children", 0); i++) {
+        if (enqueue_child(x, x->job->id, chaos_int(x, "delay_ms", 0)) < 0) {
+            return jh_stop(x->call);
+        }
     }
     return x->host->yield(x->call, &wait);
 }
