@@ -52,7 +52,7 @@ static bool is_scope(const char *scope) {
             return false;
         }
     }
-    return len > 0 && len <= JOB_SCOPE_MAX;
+    return len > 0 && len <= BREAKER_SCOPE_MAX;
 }
 
 int breaker_name(enum breaker_kind kind, const char *scope, char out[BREAKER_NAME_MAX + 1]) {

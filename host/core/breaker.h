@@ -34,8 +34,10 @@
 enum breaker_kind { BREAKER_AUTH, BREAKER_NETWORK, BREAKER_UNKNOWN, BREAKER_KINDS };
 
 enum {
-    BREAKER_NAME_MAX = 8 + JOB_SCOPE_MAX, /* "network:" and the scope */
-    BREAKER_FAILURES_MAX = 1000000,       /* more are not counted     */
+    /* "spotify:user:42": what a plugin calls it, behind the plugin's name */
+    BREAKER_SCOPE_MAX = JOB_TYPE_MAX + 1 + JOB_SCOPE_MAX,
+    BREAKER_NAME_MAX = 8 + BREAKER_SCOPE_MAX, /* "network:" and the scope */
+    BREAKER_FAILURES_MAX = 1000000,           /* more are not counted     */
     BREAKER_RETRY_AFTER_MAX_MS = 86400000,
     BREAKER_REMEMBER_MS = 86400000, /* failures in a row, after its time has passed */
 };

@@ -99,8 +99,10 @@ enum store_op_kind {
     STORE_FLOW_ENDED,
     STORE_FLOW_JOIN,
     STORE_FLOW_CANCEL,
-    /* declared for what comes next; every backend answers -ENOTSUP until it has them */
+    /* breakers: store/breakers.h */
     STORE_BREAKER,
+    STORE_BREAKER_LIST,
+    /* declared for what comes next; every backend answers -ENOTSUP until it has them */
     STORE_EVENT,
     STORE_OP_KINDS
 };
@@ -227,6 +229,7 @@ struct store_claimed {
     size_t output_count;
     struct job_counters counters;
     const char *build; /* of the last attempt known to the store; NULL = none */
+    const char *scope; /* of its last error; NULL = none */
     int64_t created_ms, first_run_ms;
     int64_t ready_ms; /* since when it could have been claimed                        */
     uint32_t want;    /* index of the want it answers                                  */
@@ -859,7 +862,7 @@ struct store_config {
     /* "sqlite:PATH": what is submitted while the store is away waits there (spool/spool_store.h);
      * NULL = none. */
     const char *fallback;
-    /* Limiters go by each operation's now_ms, because all who use the store have one clock: that of a
+    /* Limiters and breakers go by each operation's now_ms, because all who use the store have one clock: that of a
      * test. Else a shared store uses the server's. */
     bool one_clock;
     int64_t spool_max_age_ms; /* older entries go to a file for people; 0 = 7 days */
@@ -895,6 +898,9 @@ struct store_events {
     /* Shared stores; may be NULL. By way of another host slots of this limiter have become free that
      * somebody was told to wait for; borrowed for the call. */
     void (*limiter)(void *arg, const char *name);
+    /* Shared stores; may be NULL. By way of another host this breaker (breakers.h) has opened, closed or
+     * got another probe; borrowed for the call. */
+    void (*breaker)(void *arg, const char *name);
     /* An operation has its answer: for counting, just before done(). Optional. */
     void (*answered)(void *arg, const struct store_op *op);
     void *arg;

@@ -4,6 +4,7 @@
 
 #include "cases.h"
 #include "redis_server.h"
+#include "store/breakers.h"
 #include "store/limits.h"
 #include "store/schedules.h"
 
@@ -357,6 +358,16 @@ static void take_a_slot(struct rig *rig) {
     store_op_finish(&op.op);
 }
 
+static void open_a_breaker(struct rig *rig) {
+    struct store_breaker op = {.verb = STORE_BREAKER_FAILED,
+                               .name = "network:crawl:crawl.page",
+                               .id = 1,
+                               .times = breaker_default[BREAKER_NETWORK],
+                               .cls = JH_E_NETWORK};
+    EXPECT_EQ_INT(0, rig_run(rig, &op.op, STORE_BREAKER));
+    store_op_finish(&op.op);
+}
+
 static void make_scheduled(struct rig *rig, const char *queue) {
     struct store_schedule_put_item item = {
         .id = queue, .queue = queue, .revision = "r", .definition = "{}"};
@@ -420,6 +431,7 @@ static void fill(struct rig *rig, const char *queue) {
     make_tenants(rig, queue);
     make_scheduled(rig, queue);
     take_a_slot(rig);
+    open_a_breaker(rig);
     (void)rig_submit_plain(rig, queue, "last");
     administrate(rig, queue);
     (void)put(rig, "content that nobody names");

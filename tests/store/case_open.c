@@ -115,10 +115,12 @@ static void test_newer(void) {
 }
 
 // Version 1 did not have the index of dedup keys by time, version 2 no outputs,
-// version 3 no tombstones, version 4 no schedules, version 5 no limiters, version 7 no flows.
+// version 3 no tombstones, version 4 no schedules, version 5 no limiters, version 7 no flows,
+// version 8 no breakers.
 #define NO_SCHEDULES                                                                               \
     "DROP TABLE schedules; DROP TABLE ledger; DROP TABLE ledger_counts; DROP TABLE "               \
-    "schedule_jobs; DROP TABLE limiters; DROP TABLE flows; DROP TABLE flow_ended; "
+    "schedule_jobs; DROP TABLE limiters; DROP TABLE flows; DROP TABLE flow_ended; "                \
+    "DROP TABLE breakers; "
 static const char back_to_1[] =
     NO_SCHEDULES "DROP TABLE tombstones; DROP TABLE outputs; DROP INDEX dedup_expiry;"
                  " PRAGMA user_version=1";
@@ -244,7 +246,7 @@ static void test_close(void) {
         rig_post(&rig, &submits[i].op, STORE_SUBMIT, &done[i]);
     }
     struct late late = {.rig = &rig};
-    late.op = (struct store_op){.kind = STORE_BREAKER, .done = on_late, .arg = &late};
+    late.op = (struct store_op){.kind = STORE_EVENT, .done = on_late, .arg = &late};
     store_post(&rig.store, &late.op);
     rig_close(&rig);
     int64_t stored = 0;

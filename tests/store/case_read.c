@@ -467,7 +467,7 @@ static void test_audit(void) {
 static void test_not_there(void) {
     struct rig rig;
     rig_start(&rig);
-    for (int kind = STORE_BREAKER; kind < STORE_OP_KINDS; kind++) {
+    for (int kind = STORE_EVENT; kind < STORE_OP_KINDS; kind++) {
         struct store_op op = {.status = 0};
         EXPECT_EQ_INT(-ENOTSUP, rig_run(&rig, &op, (enum store_op_kind)kind));
         EXPECT_TRUE(op.err.msg[0] != '\0');

@@ -3,7 +3,7 @@
 
 #include "cases.h"
 
-enum { CASES_MAX = 300 };
+enum { CASES_MAX = 400 };
 
 static const struct case_group *const groups[] = {
     &life_cases,          &submit_cases,         &submit_file_cases,   &submit_shared_cases,
@@ -15,7 +15,7 @@ static const struct case_group *const groups[] = {
     &medium_file_cases,   &fsck_cases,           &fsck_file_cases,     &fsck_shared_cases,
     &keys_shared_cases,   &schedule_cases,       &schedule_file_cases, &schedule_shared_cases,
     &limit_cases,         &limit_shared_cases,   &tenants_cases,       &tenants_file_cases,
-    &flow_cases};
+    &flow_cases,          &breaker_cases,        &breaker_shared_cases};
 
 // What its store refuses, a spool takes: tests/store/spool.c.
 static bool is_for_spool(const struct case_group *group) {

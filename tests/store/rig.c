@@ -71,6 +71,12 @@ static void on_limiter(void *arg, const char *name) {
     (void)snprintf(rig->limiter, sizeof rig->limiter, "%s", name);
 }
 
+static void on_breaker(void *arg, const char *name) {
+    struct rig *rig = arg;
+    rig->breaker_events++;
+    (void)snprintf(rig->breaker, sizeof rig->breaker, "%s", name);
+}
+
 static void on_tick(evutil_socket_t fd, short what, void *arg) {
     (void)fd;
     (void)what;
@@ -133,6 +139,7 @@ int rig_open(struct rig *rig) {
                                   .schedule = on_schedule,
                                   .lease = on_lease,
                                   .limiter = on_limiter,
+                                  .breaker = on_breaker,
                                   .arg = rig};
     rig->err = (struct err){.code = 0};
     int r =

@@ -193,7 +193,7 @@ static void test_clock(void) {
 }
 
 static void test_names(void) {
-    char scope[JOB_SCOPE_MAX + 2], name[BREAKER_NAME_MAX + 1];
+    char scope[BREAKER_SCOPE_MAX + 2], name[BREAKER_NAME_MAX + 1];
     enum breaker_kind kind = BREAKER_UNKNOWN;
     const char *got = NULL;
     EXPECT_EQ_INT(0, breaker_name(BREAKER_AUTH, "user:42", name));
@@ -206,13 +206,13 @@ static void test_names(void) {
         EXPECT_EQ_INT(-EINVAL, breaker_name_split(bad[i], &kind, &got));
     }
     memset(scope, 'x', sizeof scope);
-    scope[JOB_SCOPE_MAX] = '\0';
+    scope[BREAKER_SCOPE_MAX] = '\0';
     EXPECT_EQ_INT(0, breaker_name(BREAKER_NETWORK, scope, name));
     EXPECT_EQ_UINT(BREAKER_NAME_MAX, strlen(name));
     EXPECT_EQ_INT(0, breaker_name_split(name, &kind, &got));
     EXPECT_EQ_STR(scope, got);
-    scope[JOB_SCOPE_MAX] = 'x';
-    scope[JOB_SCOPE_MAX + 1] = '\0';
+    scope[BREAKER_SCOPE_MAX] = 'x';
+    scope[BREAKER_SCOPE_MAX + 1] = '\0';
     EXPECT_EQ_INT(-EINVAL, breaker_name(BREAKER_NETWORK, scope, name));
     EXPECT_EQ_STR("closed", breaker_state_name(BREAKER_IS_CLOSED));
     EXPECT_EQ_STR("open", breaker_state_name(BREAKER_IS_OPEN));

@@ -23,6 +23,8 @@
     X(blob_piece)                                                                                  \
     X(blob_release)                                                                                \
     X(blob_sweep)                                                                                  \
+    X(breaker)                                                                                     \
+    X(breakers)                                                                                    \
     X(claim)                                                                                       \
     X(commit)                                                                                      \
     X(delivered)                                                                                   \

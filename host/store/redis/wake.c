@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/breaker.h"
 #include "core/limiter.h"
 #include "store/redis/store_private.h"
 
@@ -148,21 +149,36 @@ static bool is(const struct message *m, unsigned count, size_t kind) {
            m->words[0][1] == '\0';
 }
 
-// True: it is about slots, whose limiter stands where others have a queue.
-static bool take_slots(struct redis_store *s, struct bytes text) {
-    char own[REDIS_WAKE_MESSAGE_MAX + 1], *name;
+static void tell_limiter(struct redis_store *s, const char *name) {
     const char *key;
     size_t len;
-    if (text.len < 2 || text.len > REDIS_WAKE_MESSAGE_MAX || memcmp(text.data, "k ", 2) != 0) {
+    if (s->events.limiter != NULL && limiter_name_split(name, &len, &key) == 0) {
+        s->events.limiter(s->events.arg, name);
+    }
+}
+
+static void tell_breaker(struct redis_store *s, const char *name) {
+    enum breaker_kind kind;
+    const char *scope;
+    if (s->events.breaker != NULL && breaker_name_split(name, &kind, &scope) == 0) {
+        s->events.breaker(s->events.arg, name);
+    }
+}
+
+// True: it is about a limiter or breaker, whose name stands where others have a queue.
+static bool take_named(struct redis_store *s, struct bytes text) {
+    char own[REDIS_WAKE_MESSAGE_MAX + 1], *name;
+    const char *data = text.data;
+    if (text.len < 2 || text.len > REDIS_WAKE_MESSAGE_MAX ||
+        (memcmp(data, "k ", 2) != 0 && memcmp(data, "b ", 2) != 0)) {
         return false;
     }
-    memcpy(own, (const char *)text.data + 2, text.len - 2);
+    memcpy(own, data + 2, text.len - 2);
     own[text.len - 2] = '\0';
     name = own;
     const char *who = strsep(&name, " ");
-    if (name != NULL && strcmp(who, s->queues.caller) != 0 && s->events.limiter != NULL &&
-        limiter_name_split(name, &len, &key) == 0) {
-        s->events.limiter(s->events.arg, name);
+    if (name != NULL && strcmp(who, s->queues.caller) != 0) {
+        (*data == 'k' ? tell_limiter : tell_breaker)(s, name);
     }
     return true;
 }
@@ -170,7 +186,7 @@ static bool take_slots(struct redis_store *s, struct bytes text) {
 void redis_wake_message(struct redis_store *s, struct bytes text) {
     struct message m = {.queue = NULL};
     struct err e;
-    if (take_slots(s, text)) {
+    if (take_named(s, text)) {
         return;
     }
     unsigned count = split(text, &m);

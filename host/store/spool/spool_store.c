@@ -256,6 +256,11 @@ static void main_limiter(void *arg, const char *name) {
     s->events.limiter(s->events.arg, name);
 }
 
+static void main_breaker(void *arg, const char *name) {
+    struct spool_store *s = arg;
+    s->events.breaker(s->events.arg, name);
+}
+
 static void main_outbox(void *arg) {
     const struct store_events *host = &((struct spool_store *)arg)->events;
     host->outbox(host->arg);
@@ -379,7 +384,7 @@ static int open_disk(struct spool_store *s, const struct store_config *config, s
                              : 0;
 }
 
-_Static_assert(sizeof(struct store_events) == 12 * sizeof(void *), "a new event is passed on");
+_Static_assert(sizeof(struct store_events) == 13 * sizeof(void *), "a new event is passed on");
 
 static int open_main(struct spool_store *s, const struct store_config *config, struct err *e) {
     struct store_config behind = *config;
@@ -393,6 +398,7 @@ static int open_main(struct spool_store *s, const struct store_config *config, s
                                   .outbox = s->events.outbox == NULL ? NULL : main_outbox,
                                   .schedule = s->events.schedule == NULL ? NULL : main_schedule,
                                   .limiter = s->events.limiter == NULL ? NULL : main_limiter,
+                                  .breaker = s->events.breaker == NULL ? NULL : main_breaker,
                                   .answered = s->events.answered == NULL ? NULL : main_answered,
                                   .arg = s};
     behind.fallback = NULL;

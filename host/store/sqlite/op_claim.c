@@ -116,6 +116,7 @@ static int describe(struct writer *w, struct arena *a, const struct job_row *row
         .steps_version = life->steps_version,
         .counters = life->counters,
         .build = life->build,
+        .scope = life->error.scope,
         .created_ms = id_time_ms(&row->id),
         .first_run_ms = life->first_run_ms,
         .ready_ms = row->at_ms,

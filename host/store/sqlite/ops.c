@@ -58,6 +58,8 @@ static const struct ops_row rows[STORE_OP_KINDS] = {
     [STORE_FLOW_CANCEL] = {OPS_WRITER, op_flow_cancel, NULL},
     [STORE_LIMITER] = {OPS_WRITER, op_limiter, NULL},
     [STORE_LIMITER_LIST] = {OPS_SEARCHER, NULL, read_limiters},
+    [STORE_BREAKER] = {OPS_WRITER, op_breaker, NULL},
+    [STORE_BREAKER_LIST] = {OPS_SEARCHER, NULL, read_breakers},
 };
 
 enum ops_thread ops_thread(const struct store_op *op) {

@@ -66,6 +66,9 @@ int op_schedule_put(struct writer *w, struct store_op *op);
 int op_schedule_set(struct writer *w, struct store_op *op);
 int op_fire(struct writer *w, struct store_op *op);
 int op_limiter(struct writer *w, struct store_op *op);
+int op_breaker(struct writer *w, struct store_op *op);
+/* One that may be forgotten: 1 = there was one. */
+int op_breaker_sweep(struct writer *w, int64_t now_ms);
 /* Deletes one state that says nothing any more: 1, 0 = there is none, or negative errno. */
 int op_limiter_sweep(struct writer *w, int64_t now_ms);
 /* Deletes one row of a ledger that is past its time: 1, 0 = there is none, or negative errno. */
@@ -91,6 +94,7 @@ int read_dedup(struct reader *r, struct store_op *op);
 int read_schedules(struct reader *r, struct store_op *op);
 int read_ledger(struct reader *r, struct store_op *op);
 int read_limiters(struct reader *r, struct store_op *op);
+int read_breakers(struct reader *r, struct store_op *op);
 
 /* Blob files whose row was deleted: op_blob_doom() remembers one until the group is committed, then
  * op_blob_delete() removes them, or op_blob_forget() after a rollback, down to what w->doomed was

@@ -125,8 +125,16 @@ static int version_8(struct conn *c) {
            " state INTEGER NOT NULL, PRIMARY KEY(flow, seq)) WITHOUT ROWID;");
 }
 
-static int (*const steps[])(struct conn *c) = {version_1, version_2, version_3, version_4,
-                                               version_5, version_6, version_7, version_8};
+// Breakers that are not closed.
+static int version_9(struct conn *c) {
+    return conn_exec(c, "CREATE TABLE breakers(name TEXT PRIMARY KEY, rest_ms INTEGER NOT NULL,"
+                        " state BLOB NOT NULL) WITHOUT ROWID;"
+                        "CREATE INDEX breakers_rest ON breakers(rest_ms);");
+}
+
+static int (*const steps[])(struct conn *c) = {version_1, version_2, version_3,
+                                               version_4, version_5, version_6,
+                                               version_7, version_8, version_9};
 _Static_assert(ARRAY_LEN(steps) == SCHEMA_VERSION, "one step a version");
 
 static int schema_read(struct conn *c, int64_t *ret_app, int64_t *ret_version, struct err *e) {

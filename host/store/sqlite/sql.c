@@ -248,6 +248,16 @@ const char *const sql_text[SQL_COUNT] = {
                             " INDEXED BY limiters_rest WHERE rest_ms <= ?1 ORDER BY rest_ms"
                             " LIMIT 1)",
 
+    [SQL_BREAKER_GET] = "SELECT state FROM breakers WHERE name=?1 AND rest_ms > ?2",
+    [SQL_BREAKER_PUT] = "INSERT OR REPLACE INTO breakers(name, rest_ms, state) VALUES(?1, ?2, ?3)",
+    [SQL_BREAKER_DEL] = "DELETE FROM breakers WHERE name=?1",
+    [SQL_BREAKERS_COUNT] = "SELECT count(*) FROM breakers WHERE rest_ms > ?1",
+    [SQL_BREAKERS] = "SELECT name, state FROM breakers WHERE name > ?1 AND rest_ms > ?2"
+                     " ORDER BY name LIMIT ?3",
+    [SQL_EXPIRED_BREAKER] = "DELETE FROM breakers WHERE name = (SELECT name FROM breakers"
+                            " INDEXED BY breakers_rest WHERE rest_ms <= ?1 ORDER BY rest_ms"
+                            " LIMIT 1)",
+
     [SQL_HOST_PUT] = "INSERT INTO hosts(nonce, name, version, pid, started_ms, seen_ms,"
                      " lease_end_ms) VALUES(?1, ?2, ?3, ?4, ?5, ?5, ?6)"
                      " ON CONFLICT(nonce) DO UPDATE SET name=excluded.name,"

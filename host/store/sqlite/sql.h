@@ -157,6 +157,13 @@ enum sql_id {
     SQL_LIMITERS_COUNT,
     SQL_LIMITERS,
     SQL_EXPIRED_LIMITER,
+    /* breakers */
+    SQL_BREAKER_GET,
+    SQL_BREAKER_PUT,
+    SQL_BREAKER_DEL,
+    SQL_BREAKERS_COUNT,
+    SQL_BREAKERS,
+    SQL_EXPIRED_BREAKER,
     /* administration */
     SQL_HOST_PUT,
     SQL_HOSTS,
