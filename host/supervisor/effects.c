@@ -211,15 +211,17 @@ static int effects_child_texts(struct effects *fx, struct host *host, const stru
 static int effects_child_flow(struct effects *fx, const struct job_spec *parent,
                               struct job_spec *child) {
     char id[JOB_ID_TEXT + 1];
-    int r = 0;
-    if (fx->flow == NULL) {
+    if (fx->flow == NULL || fx->flow_queue == NULL) { // the first one
         id_format(&parent->id, id);
-        r = effects_text(fx, id, JOB_ID_TEXT, &fx->flow);
+        int r = effects_text(fx, id, JOB_ID_TEXT, &fx->flow);
         r = r != 0 ? r : effects_text(fx, parent->queue, JOB_QUEUE_MAX, &fx->flow_queue);
+        if (r != 0) {
+            return r;
+        }
     }
     child->flow_id = fx->flow;
-    child->flow_queue = r == 0 && strcmp(fx->flow_queue, child->queue) == 0 ? NULL : fx->flow_queue;
-    return r;
+    child->flow_queue = strcmp(parent->queue, child->queue) == 0 ? NULL : fx->flow_queue;
+    return 0;
 }
 
 static void effects_refuse(struct effects *fx, const char *code, const char *fmt, ...)
