@@ -448,6 +448,9 @@ def test_new_code_that_is_trusted_is_no_hindrance(make_host, folder):
     answer = host.call("POST", "/v1/upgrade", {})
     assert answer.status == 409 and "probation" in answer.error["message"]
     host.wait_all([host.submit("chaos.echo") for _ in range(20)])
+    # the host hears of the last of them a moment after the store shows it
+    wait_until(lambda: host.call("POST", "/v1/upgrade", {}).status == 202, build.PATIENCE_S, "it is trusted")
+    verdict(host)
     upgrade(host)
     builds.again("chaos")
     reload(host)
