@@ -15,7 +15,7 @@
 
 #include "record/record.h"
 
-enum { WARDEN_ROUNDS = 1000, WARDEN_PAUSE_MS = 1, WARDEN_ENVIRON = 64 * 1024 };
+enum { WARDEN_ROUNDS = 1000, WARDEN_PAUSE_MS = 1, WARDEN_EMPTY = 3, WARDEN_ENVIRON = 64 * 1024 };
 
 // ---- whose it is
 
@@ -53,7 +53,9 @@ static bool kill_marked(const char *mark, char *buf) {
 static void clear_up(pid_t worker, const char *mark) {
     static char buf[WARDEN_ENVIRON];
     (void)kill(-worker, SIGKILL);
-    for (int i = 0; mark != NULL && i < WARDEN_ROUNDS && kill_marked(mark, buf); i++) {
+    int empty = 0; // more than one: in the middle of exec a process has no environment to show
+    for (int i = 0; mark != NULL && i < WARDEN_ROUNDS && empty < WARDEN_EMPTY; i++) {
+        empty = kill_marked(mark, buf) ? 0 : empty + 1;
         (void)poll(NULL, 0, WARDEN_PAUSE_MS);
     }
 }
@@ -68,36 +70,44 @@ static void close_others(int fd) {
     (void)close_range((unsigned)fd + 1, ~0u, 0);
 }
 
-static _Noreturn void watch(pid_t worker, char *title) {
+static _Noreturn void watch(pid_t worker, int worker_fd, char *title) {
     const char *value = getenv(RECORD_MARK);
     char mark[64];
     (void)snprintf(mark, sizeof mark, RECORD_MARK "=%s", value == NULL ? "" : value);
     memcpy(title, "--warden", strlen(title));
+    close_others(worker_fd);
     // not by a signal at the parent's death: Landlock does not let that leave the worker's domain
-    struct pollfd end = {.fd = (int)syscall(SYS_pidfd_open, worker, 0), .events = POLLIN};
-    if (end.fd != -1 && getppid() == worker) {
-        close_others(end.fd);
-        (void)setpgid(0, 0); // not among those that are killed with the worker
-        while (poll(&end, 1, -1) != 1) {
-        }
-        clear_up(worker, value == NULL ? NULL : mark);
+    struct pollfd end = {.fd = worker_fd, .events = POLLIN};
+    while (poll(&end, 1, -1) != 1) {
     }
+    clear_up(worker, value == NULL ? NULL : mark);
     _exit(0);
 }
 
-// wait() does not wait for a child without a signal at its end, so a plugin that waits for all its
-// children does not wait for this one.
+// Whatever becomes of the worker from here on, and however late the warden comes to run: it has the
+// worker by its descriptor, and is not among those that are killed with it. wait() does not wait
+// for a child without a signal at its end, so a plugin that waits for all its children does not
+// wait for this one.
+static int start(pid_t worker, int worker_fd, char *title) {
+    long pid = syscall(SYS_clone, 0, NULL, NULL, NULL, NULL);
+    if (pid == 0) {
+        watch(worker, worker_fd, title);
+    }
+    return pid == -1 || setpgid((pid_t)pid, 0) == -1 ? -errno : 0;
+}
+
 int warden_start(char *title) {
     const pid_t worker = getpid();
+    int worker_fd = (int)syscall(SYS_pidfd_open, worker, 0);
+    if (worker_fd == -1) {
+        return -errno;
+    }
     sigset_t all, before;
     (void)sigfillset(&all);
     // it stays when a service manager tells everybody to go
     (void)sigprocmask(SIG_SETMASK, &all, &before);
-    long pid = syscall(SYS_clone, 0, NULL, NULL, NULL, NULL);
-    if (pid == 0) {
-        watch(worker, title);
-    }
-    int r = pid == -1 ? -errno : 0;
+    int r = start(worker, worker_fd, title);
     (void)sigprocmask(SIG_SETMASK, &before, NULL);
+    (void)close(worker_fd);
     return r;
 }
