@@ -2,6 +2,7 @@
  *
  *     COMMIT        children that are members, and the job that comes behind all of them (`then`)
  *     FLOW_GET      how a flow stands         FLOW_ENDED   its members that have ended, in that order
+ *     FLOW_MEMBERS  those that are there, open or not, the last made first
  *     FLOW_JOIN     a new job from outside becomes a member
  *     FLOW_CANCEL   which members are to be cancelled, some at a time
  *
@@ -36,7 +37,8 @@ struct store_flow_get {
 
 struct store_flow_member {
     struct job_id id;
-    enum job_state state; /* as it ended */
+    enum job_state state; /* FLOW_ENDED: as it ended                   */
+    uint64_t cursor;      /* FLOW_MEMBERS: what comes behind it        */
     /* The rest is the job's as it is now; it may be gone, then there is none (`type` NULL). */
     const char *type;
     struct job_error error;
@@ -50,14 +52,28 @@ struct store_flow_ended {
     struct job_id id;
     uint32_t limit;  /* 1..STORE_FLOW_PAGE_MAX        */
     uint64_t cursor; /* of the answer before; 0 = from the first */
+    enum job_state
+        only; /* only who ended so; JOB_SCHEDULED = any. A page may be short then, and there is more */
     struct store_flow_member *members;
     size_t count;
     uint64_t next_cursor;
     bool more;
 };
 
-/* SUBMIT of jobs that become members: spec->flow_id and spec->parent are the flow's; without dedup key and
- * files. Item status -ENOENT: no such flow; -ESTALE: it does not grow any more. */
+/* Members that are in the store, the last made first (on SQLite: by id), each as it is now. One that has been
+ * removed, or is still underway to its queue, is not among them, so a page may be short, and even empty. */
+struct store_flow_members {
+    struct store_op op; /* status -ENOENT: no such flow */
+    struct job_id id;
+    uint32_t limit;  /* so many are looked at: 1..STORE_FLOW_PAGE_MAX  */
+    uint64_t cursor; /* of the answer before; 0 = from the last        */
+    struct store_flow_member *members;
+    size_t count;
+    uint64_t next_cursor; /* 0 = these were all */
+};
+
+/* SUBMIT of jobs that become members: spec->flow_id and spec->parent are the flow's (flow_queue is found); without
+ * dedup key and files. Item status -ENOENT: no such flow; -ESTALE: it does not grow any more. */
 struct store_flow_join {
     struct store_op op;
     struct store_submit_item *items;

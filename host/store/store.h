@@ -99,6 +99,7 @@ enum store_op_kind {
     STORE_FLOW_ENDED,
     STORE_FLOW_JOIN,
     STORE_FLOW_CANCEL,
+    STORE_FLOW_MEMBERS,
     /* breakers: store/breakers.h */
     STORE_BREAKER,
     STORE_BREAKER_LIST,
@@ -551,6 +552,7 @@ struct store_job {
     const char *build;      /* plugin build of the last attempt known to the store              */
     int32_t pid;
     uint32_t child_count;
+    bool has_flow; /* it has opened one: FLOW_GET (store/flows.h)                        */
     uint32_t step_count;
     uint64_t step_bytes;
     uint32_t steps_version;

@@ -148,6 +148,7 @@ static const char *const store_names[STORE_OP_KINDS] = {
     [STORE_FLOW_ENDED] = "flow_ended",
     [STORE_FLOW_JOIN] = "flow_join",
     [STORE_FLOW_CANCEL] = "flow_cancel",
+    [STORE_FLOW_MEMBERS] = "flow_members",
     [STORE_BREAKER] = "breaker",
     [STORE_BREAKER_LIST] = "breaker_list",
 };

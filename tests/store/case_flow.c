@@ -469,11 +469,94 @@ static void test_ended(void) {
         memset(&page.op, 0, sizeof page.op);
     } while (page.more);
     EXPECT_EQ_UINT(5, met);
+    page.cursor = 0;
+    page.only = JOB_DEAD;
+    EXPECT_EQ_INT(0, rig_run(&f.rig, &page.op, STORE_FLOW_ENDED));
+    EXPECT_EQ_UINT(1, page.count);
+    EXPECT_TRUE(page.count == 1 && id_equal(&ended[3], &page.members[0].id));
+    EXPECT_FALSE(page.more);
+    store_op_finish(&page.op);
+    memset(&page.op, 0, sizeof page.op);
     page.limit = STORE_FLOW_PAGE_MAX + 1;
     EXPECT_EQ_INT(-EINVAL, rig_run(&f.rig, &page.op, STORE_FLOW_ENDED));
     store_op_finish(&page.op);
     page = (struct store_flow_ended){.id = rig_id(&f.rig), .limit = 1};
     EXPECT_EQ_INT(-ENOENT, rig_run(&f.rig, &page.op, STORE_FLOW_ENDED));
+    store_op_finish(&page.op);
+    end_opener(&f, JOB_EV_SUCCEED);
+    finish(&f);
+}
+
+/* Pages of those that are there: how many there are, and how many pages. */
+static size_t members(struct family *f, uint32_t limit, struct store_flow_member *ret,
+                      size_t *ret_pages) {
+    struct store_flow_members page = {.id = f->opener->spec.id, .limit = limit};
+    size_t count = 0;
+    *ret_pages = 0;
+    do {
+        (void)EXPECT_EQ_INT(0, rig_run(&f->rig, &page.op, STORE_FLOW_MEMBERS));
+        (void)EXPECT_TRUE(page.count <= limit);
+        for (size_t i = 0; i < page.count; i++) {
+            ret[count] = page.members[i];
+            ret[count++].type = strcmp(page.members[i].type, "here") == 0 ? "here" : "there";
+        }
+        ++*ret_pages;
+        page.cursor = page.next_cursor;
+        store_op_finish(&page.op);
+        memset(&page.op, 0, sizeof page.op);
+    } while (page.cursor != 0);
+    return count;
+}
+
+static void test_members(void) {
+    static struct family f;
+    static struct store_flow_member all[KIDS_MAX];
+    size_t pages = 0;
+    begin(&f);
+    make(&f, 3, 2, false);
+    struct job_id first = end_kid(&f, "q", JOB_EV_SUCCEED);
+    struct job_id dead = end_kid(&f, "r", JOB_EV_DIE);
+    (void)EXPECT_EQ_UINT(5, members(&f, 2, all, &pages));
+    (void)EXPECT_EQ_UINT(3, pages);
+    for (size_t i = 0; i < 5; i++) { // the last made is the first
+        EXPECT_TRUE(id_equal(&f.kids[4 - i].id, &all[i].id));
+        EXPECT_EQ_STR(f.kids[4 - i].type, all[i].type);
+        enum job_state wanted = id_equal(&all[i].id, &first)  ? JOB_SUCCEEDED
+                                : id_equal(&all[i].id, &dead) ? JOB_DEAD
+                                                              : JOB_QUEUED;
+        EXPECT_EQ_INT((int)wanted, (int)all[i].state);
+    }
+    struct store_flow_members from = {.id = f.opener->spec.id, .limit = 5, .cursor = all[2].cursor};
+    EXPECT_EQ_INT(0, rig_run(&f.rig, &from.op, STORE_FLOW_MEMBERS));
+    EXPECT_TRUE(from.count == 2 && id_equal(&all[3].id, &from.members[0].id));
+    store_op_finish(&from.op);
+    int status = 0;
+    struct store_remove rm = {.ids = &first, .status = &status, .count = 1};
+    EXPECT_EQ_INT(0, rig_run(&f.rig, &rm.op, STORE_REMOVE));
+    store_op_finish(&rm.op);
+    EXPECT_EQ_UINT(4, members(&f, 5, all, &pages)); // of those that are there
+    struct store_flow_members page = {.id = f.opener->spec.id, .limit = STORE_FLOW_PAGE_MAX + 1};
+    EXPECT_EQ_INT(-EINVAL, rig_run(&f.rig, &page.op, STORE_FLOW_MEMBERS));
+    store_op_finish(&page.op);
+    page = (struct store_flow_members){.id = first, .limit = 1};
+    EXPECT_EQ_INT(-ENOENT, rig_run(&f.rig, &page.op, STORE_FLOW_MEMBERS));
+    store_op_finish(&page.op);
+    end_opener(&f, JOB_EV_SUCCEED);
+    finish(&f);
+}
+
+/* Who is revived leaves the list of those that have ended: no page waits for him. */
+static void test_ended_revived(void) {
+    static struct family f;
+    begin(&f);
+    make(&f, 2, 0, false);
+    (void)end_kid(&f, "q", JOB_EV_SUCCEED);
+    struct job_id kid = end_kid(&f, "q", JOB_EV_DIE);
+    EXPECT_EQ_INT(0, rig_move(&f.rig, &kid, JOB_EV_REVIVE));
+    struct store_flow_ended page = {.id = f.opener->spec.id, .limit = 10};
+    EXPECT_EQ_INT(0, rig_run(&f.rig, &page.op, STORE_FLOW_ENDED));
+    EXPECT_EQ_UINT(1, page.count);
+    EXPECT_FALSE(page.more);
     store_op_finish(&page.op);
     end_opener(&f, JOB_EV_SUCCEED);
     finish(&f);
@@ -527,6 +610,7 @@ static void test_join(void) {
     struct job_spec *there = add_kid(&f, "r", "there");
     EXPECT_EQ_INT(SUBMIT_NEW, join(&f, here));
     EXPECT_EQ_INT(SUBMIT_REPEATED, join(&f, here));
+    there->flow_queue = NULL; // who joins need not know where the flow is
     EXPECT_EQ_INT(SUBMIT_NEW, join(&f, there));
     EXPECT_EQ_INT(SUBMIT_REPEATED, join(&f, there));
     forward(&f.rig);
@@ -585,6 +669,8 @@ CASES(flow, ON_ALL, {"a flow whose members end before its opener", test_members_
       {"cancelling an opener cancels its members, page by page", test_cancelled_opener},
       {"a member that dies ends a flow that shall fail", test_fail},
       {"members are told in the order in which they ended", test_ended},
+      {"members are told as they are, the last made first", test_members},
+      {"a revived member is not waited for among those that ended", test_ended_revived},
       {"an opener stays as long as its flow is open", test_kept},
       {"jobs from outside join an open flow", test_join},
       {"members make siblings, and end", test_siblings});

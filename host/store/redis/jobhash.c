@@ -317,6 +317,7 @@ void jobhash_view(const struct redis_job *job, struct store_job *ret) {
         .build = life->build,
         .pid = life->pid,
         .child_count = life->child_count,
+        .has_flow = life->opened != 0,
         .step_count = job->step_count,
         .step_bytes = job->step_bytes,
         .steps_version = life->steps_version,

@@ -67,7 +67,9 @@ static void write_item(struct join_task *jt, struct redis_args *a) {
         return;
     }
     size_t count = redis_args_hole(a), first = a->count;
-    redis_parcel_write(spec, a);
+    struct job_spec parcel = *spec;
+    parcel.flow_queue = q->name;
+    redis_parcel_write(&parcel, a);
     redis_args_fill(a, count, (int64_t)(a->count - first));
 }
 

@@ -22,6 +22,7 @@ static const struct redis_op_kind *const kinds[STORE_OP_KINDS] = {
     [STORE_LEDGER_LIST] = &redis_ledger_list,
     [STORE_FLOW_GET] = &redis_flow_get,
     [STORE_FLOW_ENDED] = &redis_flow_ended,
+    [STORE_FLOW_MEMBERS] = &redis_flow_members,
     [STORE_FLOW_JOIN] = &redis_flow_join,
     [STORE_FLOW_CANCEL] = &redis_flow_cancel,
     [STORE_LIMITER] = &redis_limiter,

@@ -19,6 +19,7 @@ extern const struct redis_op_kind redis_breaker;
 /* reading */
 extern const struct redis_op_kind redis_schedule_list, redis_ledger_list;
 extern const struct redis_op_kind redis_limiter_list, redis_flow_get, redis_flow_ended;
+extern const struct redis_op_kind redis_flow_members;
 extern const struct redis_op_kind redis_breaker_list;
 extern const struct redis_op_kind redis_adopt;
 extern const struct redis_op_kind redis_get;

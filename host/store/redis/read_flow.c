@@ -108,7 +108,7 @@ static bool read_member(const struct redis_reply *reply, struct store_flow_membe
 }
 
 static int read_ended(struct redis_task *t, const struct redis_reply *ended, int64_t all,
-                      struct err *err) {
+                      int64_t at, struct err *err) {
     struct store_flow_ended *e = CONTAINER_OF(t->op, struct store_flow_ended, op);
     struct flow_task *ft = of_task(t);
     e->members = arena_zalloc(&t->op->arena, (ended->count + 1) * sizeof *e->members);
@@ -123,7 +123,7 @@ static int read_ended(struct redis_task *t, const struct redis_reply *ended, int
         ft->members[i].id = e->members[i].id;
     }
     e->count = ended->count;
-    e->next_cursor = e->cursor + e->count;
+    e->next_cursor = (uint64_t)at;
     e->more = (int64_t)e->next_cursor < all;
     if (e->count > 0) {
         redis_locate(t, ft->members, e->count, &t->op->arena, located, ft);
@@ -135,7 +135,7 @@ static int read_ended(struct redis_task *t, const struct redis_reply *ended, int
 
 static int got(struct redis_task *t, void *arg, const struct redis_reply *reply, struct err *e) {
     const struct redis_reply *is = redis_reply_at(reply, 0), *ended = redis_reply_at(reply, 2);
-    int64_t cancelling = 0, all = 0;
+    int64_t cancelling = 0, all = 0, at = 0;
     (void)arg;
     if (redis_reply_is(reply, REDIS_STRING)) {
         return no_flow(t, e);
@@ -143,11 +143,12 @@ static int got(struct redis_task *t, void *arg, const struct redis_reply *reply,
     if (!redis_reply_is(is, REDIS_ARRAY) || is->count != AT_COUNT ||
         !redis_reply_is(ended, REDIS_ARRAY) ||
         !redis_reply_integer(redis_reply_at(reply, 1), &cancelling) ||
-        !redis_reply_integer(redis_reply_at(reply, 3), &all)) {
+        !redis_reply_integer(redis_reply_at(reply, 3), &all) ||
+        !redis_reply_integer(redis_reply_at(reply, 4), &at)) {
         return redis_ask_odd(t, e);
     }
     if (t->op->kind == STORE_FLOW_ENDED) {
-        return read_ended(t, ended, all, e);
+        return read_ended(t, ended, all, at, e);
     }
     read_flow(is, cancelling != 0, &CONTAINER_OF(t->op, struct store_flow_get, op)->flow);
     return 0;
@@ -166,6 +167,11 @@ static void found(struct redis_task *t, void *arg) {
         redis_args_id(&ask->request.args, &ft->at.id);
         redis_args_number(&ask->request.args, lists ? (int64_t)e->cursor : 0);
         redis_args_number(&ask->request.args, lists ? e->limit : 0);
+        if (lists && e->only != JOB_SCHEDULED) {
+            redis_args_number(&ask->request.args, e->only);
+        } else {
+            redis_args_text(&ask->request.args, "");
+        }
         redis_ask_send(ask);
     }
 }

@@ -33,6 +33,7 @@
     X(flow_cancel)                                                                                 \
     X(flow_get)                                                                                    \
     X(flow_join)                                                                                   \
+    X(flow_members)                                                                                \
     X(forward)                                                                                     \
     X(fsck_blobs)                                                                                  \
     X(fsck_counts)                                                                                 \

@@ -54,6 +54,7 @@ static const struct ops_row rows[STORE_OP_KINDS] = {
     [STORE_LEDGER_LIST] = {OPS_SEARCHER, NULL, read_ledger},
     [STORE_FLOW_GET] = {OPS_READER, NULL, read_flow},
     [STORE_FLOW_ENDED] = {OPS_SEARCHER, NULL, read_flow_ended},
+    [STORE_FLOW_MEMBERS] = {OPS_SEARCHER, NULL, read_flow_members},
     [STORE_FLOW_JOIN] = {OPS_WRITER, op_flow_join, NULL},
     [STORE_FLOW_CANCEL] = {OPS_WRITER, op_flow_cancel, NULL},
     [STORE_LIMITER] = {OPS_WRITER, op_limiter, NULL},

@@ -87,6 +87,7 @@ int read_stats(struct reader *r, struct store_op *op);
 int read_fsck(struct reader *r, struct store_op *op);
 int read_flow(struct reader *r, struct store_op *op);
 int read_flow_ended(struct reader *r, struct store_op *op);
+int read_flow_members(struct reader *r, struct store_op *op);
 int read_kv(struct reader *r, struct store_op *op);
 int read_hosts(struct reader *r, struct store_op *op);
 int read_audit(struct reader *r, struct store_op *op);

@@ -1,8 +1,9 @@
-/* FLOW_GET, FLOW_ENDED. */
+/* FLOW_GET, FLOW_ENDED, FLOW_MEMBERS. */
 #include <errno.h>
 
 #include "store/sqlite/flows.h"
 #include "store/sqlite/ops.h"
+#include "store/sqlite/place.h"
 #include "store/sqlite/reader.h"
 
 // 1 = there is one; else the operation says that there is none.
@@ -27,8 +28,14 @@ int read_flow(struct reader *r, struct store_op *op) {
     return code < 0 ? code : 0;
 }
 
-// What the job is now, if it is there.
-static int fill(struct reader *r, struct arena *a, struct store_flow_member *m) {
+static int check_limit(struct store_op *op, uint32_t limit) {
+    return limit >= 1 && limit <= STORE_FLOW_PAGE_MAX
+               ? 0
+               : err_set(&op->err, -EINVAL, "limit must be 1 to %d", STORE_FLOW_PAGE_MAX);
+}
+
+// What the job is now, if it is there. `as_it_is`: its state too.
+static int fill(struct reader *r, struct arena *a, bool as_it_is, struct store_flow_member *m) {
     sqlite3_stmt *s = conn_stmt(&r->conn, SQL_JOB_BY_RID);
     struct job_row row;
     struct store_job job;
@@ -42,6 +49,7 @@ static int fill(struct reader *r, struct arena *a, struct store_flow_member *m) 
     conn_reset(&r->conn, SQL_JOB_BY_RID);
     if (code == 0) {
         m->type = arena_str(a, job.spec.type);
+        m->state = as_it_is ? job.state : m->state;
         m->error = job.error;
         m->has_result = job.has_result;
         m->result_size = job.result_size;
@@ -56,18 +64,20 @@ int read_flow_ended(struct reader *r, struct store_op *op) {
     e->count = 0;
     e->more = false;
     e->next_cursor = e->cursor;
-    if (e->limit < 1 || e->limit > STORE_FLOW_PAGE_MAX) {
-        return err_set(&op->err, -EINVAL, "limit must be 1 to %d", STORE_FLOW_PAGE_MAX);
+    int code = check_limit(op, e->limit);
+    code = code < 0 ? code : find(r, op, &e->id, &f);
+    if (code < 0) {
+        return code;
     }
-    int code = find(r, op, &e->id, &f);
     e->members = arena_zalloc(&op->arena, e->limit * sizeof *e->members);
-    if (code < 0 || e->members == NULL) {
-        return code < 0 ? code : conn_no_memory(&r->conn);
+    if (e->members == NULL) {
+        return conn_no_memory(&r->conn);
     }
     sqlite3_stmt *s = conn_stmt(&r->conn, SQL_FLOW_ENDED);
     bind_int(s, 1, f.rid);
     bind_int(s, 2, (int64_t)e->cursor);
     bind_int(s, 3, e->limit);
+    bind_int(s, 4, e->only);
     while (e->count < e->limit && (code = conn_next(&r->conn, SQL_FLOW_ENDED)) > 0) {
         struct store_flow_member *m = &e->members[e->count++];
         e->next_cursor = (uint64_t)sqlite3_column_int64(s, 0);
@@ -75,9 +85,50 @@ int read_flow_ended(struct reader *r, struct store_op *op) {
         m->state = (enum job_state)sqlite3_column_int(s, 2);
     }
     conn_reset(&r->conn, SQL_FLOW_ENDED);
-    e->more = (int64_t)e->next_cursor < f.listed;
+    e->more = e->count == e->limit &&
+              (int64_t)e->next_cursor < f.listed; // the last may have been revived
     for (size_t i = 0; i < e->count && code >= 0; i++) {
-        code = fill(r, &op->arena, &e->members[i]);
+        code = fill(r, &op->arena, false, &e->members[i]);
+    }
+    return code < 0 ? code : 0;
+}
+
+// Ids first: reading a job uses another statement on the same rows.
+static int last_made(struct reader *r, int64_t rid, struct store_flow_members *m) {
+    sqlite3_stmt *s = conn_stmt(&r->conn, SQL_FLOW_LAST);
+    int code = 0;
+    bind_int(s, 1, PLACE_LIST_PARENT);
+    bind_int(s, 2, rid);
+    bind_int(s, 3, m->cursor == 0 ? INT64_MAX : (int64_t)m->cursor);
+    bind_int(s, 4, HAS_FLOW);
+    bind_int(s, 5, m->limit);
+    while (m->count < m->limit && (code = conn_next(&r->conn, SQL_FLOW_LAST)) > 0) {
+        struct store_flow_member *one = &m->members[m->count++];
+        one->cursor = m->next_cursor = (uint64_t)sqlite3_column_int64(s, 0);
+        (void)column_id(s, 1, &one->id);
+    }
+    conn_reset(&r->conn, SQL_FLOW_LAST);
+    m->next_cursor = m->count < m->limit ? 0 : m->next_cursor;
+    return code < 0 ? code : 0;
+}
+
+int read_flow_members(struct reader *r, struct store_op *op) {
+    struct store_flow_members *m = CONTAINER_OF(op, struct store_flow_members, op);
+    struct flow_row f;
+    m->count = 0;
+    m->next_cursor = 0;
+    int code = check_limit(op, m->limit);
+    code = code < 0 ? code : find(r, op, &m->id, &f);
+    if (code < 0) {
+        return code;
+    }
+    m->members = arena_zalloc(&op->arena, m->limit * sizeof *m->members);
+    if (m->members == NULL) {
+        return conn_no_memory(&r->conn);
+    }
+    code = last_made(r, f.rid, m);
+    for (size_t i = 0; i < m->count && code >= 0; i++) {
+        code = fill(r, &op->arena, true, &m->members[i]);
     }
     return code < 0 ? code : 0;
 }

@@ -94,6 +94,7 @@ int reader_job(struct reader *r, const struct job_row *row, struct arena *a,
     fill_life(ret, &life);
     fill_times(ret, row, &life);
     ret->has_result = (row->has & HAS_RESULT) != 0;
+    ret->has_flow = (row->has & HAS_OPENED) != 0;
     const struct claim_view *claim = reader_claim(r, row);
     if (claim != NULL || row->state == JOB_RUNNING) {
         ret->state = JOB_RUNNING;

@@ -228,13 +228,16 @@ const char *const sql_text[SQL_COUNT] = {
     [SQL_FLOW_ENDED_DEL] = "DELETE FROM flow_ended WHERE flow=?1 AND id=?2",
     [SQL_FLOW_ENDED_CLEAR] = "DELETE FROM flow_ended WHERE flow=?1",
     [SQL_FLOW_ENDED] = "SELECT seq, id, state FROM flow_ended WHERE flow=?1 AND seq > ?2"
-                       " ORDER BY seq LIMIT ?3",
+                       " AND (?4 = 0 OR state = ?4) ORDER BY seq LIMIT ?3",
     [SQL_FLOW_WALK] = "SELECT rid FROM flows INDEXED BY flows_walk WHERE walked >= 0"
                       " ORDER BY walked LIMIT 1",
     [SQL_FLOW_WALKED] = "UPDATE flows SET walked=?2 WHERE rid=?1 AND walked >= 0 AND walked < ?3",
     [SQL_FLOW_MEMBERS] = "SELECT l.job, j.id FROM lists l JOIN jobs j ON j.rid = l.job"
                          " WHERE l.kind=?1 AND l.key=?2 AND l.job > ?3 AND (j.has & ?4) != 0"
                          " ORDER BY l.job LIMIT ?5",
+    [SQL_FLOW_LAST] = "SELECT l.job, j.id FROM lists l CROSS JOIN jobs j ON j.rid = l.job"
+                      " WHERE l.kind=?1 AND l.key=?2 AND l.job < ?3 AND (j.has & ?4) != 0"
+                      " ORDER BY l.job DESC LIMIT ?5",
 
     [SQL_JOB_KEEP] = "UPDATE jobs SET at_ms=?2 WHERE rid=?1",
 

@@ -149,6 +149,7 @@ enum sql_id {
     SQL_FLOW_WALK,
     SQL_FLOW_WALKED,
     SQL_FLOW_MEMBERS,
+    SQL_FLOW_LAST,
     SQL_JOB_KEEP,
     /* limiters */
     SQL_LIMITER_GET,
