@@ -8,7 +8,7 @@
 #include "cli/out.h"
 #include "cli/table.h"
 
-enum { TIME_MAX = 32, ROWS_MAX = 50 /* of a table; more are only counted */ };
+enum { TIME_MAX = 32, ROWS_MAX = 50 /* of a table; more are only counted */, USERS_MAX = 10 };
 
 /* ------------------------------------------------------------------ the timeline */
 
@@ -131,6 +131,31 @@ static void print_types(const struct cli *cli, const struct report *r) {
     table_print(cli, &t);
 }
 
+static void print_users(const struct cli *cli, const struct report *r) {
+    static const char *const titles[] = {"USER",      ">MADE", ">SUCCEEDED", ">DEAD",
+                                         ">WAIT P50", ">P99",  ">MAX"};
+    struct table t = {.titles = titles, .columns = ARRAY_LEN(titles)};
+    size_t rows = 0;
+    for (const struct report_type *x = r->users; x != NULL && rows < USERS_MAX; x = x->next) {
+        rows++;
+        table_cell(&t, x->name);
+        table_number(&t, (double)x->made);
+        table_number(&t, (double)x->succeeded);
+        table_number(&t, (double)x->dead);
+        time_cell(&t, quantile_at(&x->wait, 0.5));
+        time_cell(&t, quantile_at(&x->wait, 0.99));
+        time_cell(&t, x->wait.max);
+    }
+    if (rows > 0) {
+        (void)putchar('\n');
+        table_print(cli, &t);
+    }
+    if (r->user_count > rows) {
+        (void)printf("and %s%zu more\n", r->user_count == REPORT_USERS_MAX ? "at least " : "",
+                     r->user_count - rows);
+    }
+}
+
 static uint64_t sum(const struct report_schedule *s, int first, int last) {
     uint64_t n = 0;
     for (int i = first; i <= last; i++) {
@@ -221,13 +246,22 @@ static void print_reasons(const struct report *r) {
             comma = ", ";
         }
     }
-    (void)putchar('\n');
+    comma = " (parked for ";
+    for (int i = 0; i < PARK_REASON_COUNT; i++) {
+        if (r->parked_ms[i] > 0) {
+            (void)printf("%s%s %.1f %%", comma, park_reason_name(i),
+                         100 * (double)r->parked_ms[i] / (double)all);
+            comma = ", ";
+        }
+    }
+    (void)puts(comma[0] == ',' ? ")" : "");
 }
 
 void sim_page_summary(struct sim_page *p, const struct report *r) {
     char late[48], most[48];
     (void)putchar('\n');
     print_types(p->cli, r);
+    print_users(p->cli, r);
     print_schedules(p->cli, r);
     print_calls(p->cli, r);
     print_breakers(p->cli, r);

@@ -181,6 +181,7 @@ int plugin_run_attempt(struct plugin_run *p, const struct job_spec *job, int32_t
     ret->report.wait_kind = (int32_t)wire_int(&w);
     ret->report.wake_at_ms = wire_int(&w);
     ret->code = wire_text(&w, arena);
+    ret->scope = wire_text(&w, arena);
     read_children(&w, arena, ret);
     return w.bad ? -EBADMSG : 0;
 }

@@ -25,7 +25,7 @@ struct plugin_run_answer {
     int signal;       /* 0 = it returned; -1 = its process ended by itself */
     int64_t after_ms; /* when: virtual time that it slept */
     struct attempt_report report;
-    const char *code; /* NULL = none */
+    const char *code, *scope; /* of a failure; NULL = none */
     struct plugin_run_child *children;
     size_t child_count;
 };

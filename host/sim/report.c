@@ -38,6 +38,15 @@ struct report_type *report_type(struct report *r, const char *name) {
     return made;
 }
 
+struct report_type *report_user(struct report *r, const char *name) {
+    if (r->user_count == REPORT_USERS_MAX) {
+        return NULL;
+    }
+    FIND(report_type, r->users, true);
+    r->user_count++;
+    return made;
+}
+
 struct report_schedule *report_schedule(struct report *r, const char *name) {
     FIND(report_schedule, r->schedules, true);
     return made;
@@ -105,10 +114,10 @@ static void times_json(struct buf *out, const char *key, const struct quantile *
     buf_char(out, '}');
 }
 
-static void type_json(struct buf *out, const struct report_type *t) {
+static void jobs_json(struct buf *out, const char *key, const struct report_type *t) {
     json_comma(out);
     buf_char(out, '{');
-    json_kstr(out, "type", t->name);
+    json_kstr(out, key, t->name);
     json_kint(out, "made", (int64_t)t->made);
     json_kint(out, "started", (int64_t)t->started);
     json_kint(out, "succeeded", (int64_t)t->succeeded);
@@ -121,6 +130,14 @@ static void type_json(struct buf *out, const struct report_type *t) {
     json_kint(out, "running", (int64_t)t->running);
     times_json(out, "wait", &t->wait);
     buf_char(out, '}');
+}
+
+static void type_json(struct buf *out, const struct report_type *t) {
+    jobs_json(out, "type", t);
+}
+
+static void user_json(struct buf *out, const struct report_type *t) {
+    jobs_json(out, "user", t);
 }
 
 static void schedule_json(struct buf *out, const struct report_schedule *s) {
@@ -168,6 +185,14 @@ static void reasons_json(struct buf *out, const struct report *r) {
         }
     }
     buf_char(out, '}');
+    json_key(out, "parked_ms");
+    buf_char(out, '{');
+    for (int i = 0; i < PARK_REASON_COUNT; i++) {
+        if (r->parked_ms[i] > 0) {
+            json_kint(out, park_reason_name(i), r->parked_ms[i]);
+        }
+    }
+    buf_char(out, '}');
 }
 
 #define LIST(key, kind, list, write)                                                               \
@@ -187,6 +212,7 @@ void report_json(const struct report *r, struct buf *out) {
     json_kint(out, "refused", (int64_t)r->refused);
     json_kint(out, "duplicates", (int64_t)r->duplicates);
     LIST("types", report_type, r->types, type_json);
+    LIST("users", report_type, r->users, user_json);
     LIST("schedules", report_schedule, r->schedules, schedule_json);
     LIST("calls", report_calls, r->calls, calls_json);
     LIST("breakers", report_breaker, r->breakers, breaker_json);

@@ -9,7 +9,7 @@
 #include "core/schedule.h"
 #include "sim/quantile.h"
 
-enum { REPORT_BROKEN_MAX = 20 };
+enum { REPORT_BROKEN_MAX = 20, REPORT_USERS_MAX = 100 };
 
 struct report_type {
     const char *name;
@@ -46,11 +46,15 @@ struct report {
     uint64_t events, store_ops;
     uint64_t refused, duplicates;
     struct report_type *types; /* in the order in which they came up; so are the others */
+    struct report_type *users; /* the first REPORT_USERS_MAX whose jobs came */
+    size_t user_count;
     struct report_schedule *schedules;
     struct report_calls *calls;
     struct report_breaker *breakers;
-    struct quantile late;                  /* from a schedule's time to its job */
-    int64_t waited_ms[REASON_COUNT];       /* time that jobs waited, by evaluate()'s first reason */
+    struct quantile late;            /* from a schedule's time to its job */
+    int64_t waited_ms[REASON_COUNT]; /* time that jobs waited, by evaluate()'s first reason */
+    int64_t
+        parked_ms[PARK_REASON_COUNT]; /* the same of REASON_PARKED, by what they are parked for */
     const char *broken[REPORT_BROKEN_MAX]; /* what was expected and does not hold */
     size_t broken_count, broken_all;
 };
@@ -60,6 +64,8 @@ void report_free(struct report **r);
 
 /* Found or added at the end; NULL without memory. */
 struct report_type *report_type(struct report *r, const char *name);
+/* NULL: there are too many. */
+struct report_type *report_user(struct report *r, const char *name);
 struct report_schedule *report_schedule(struct report *r, const char *name);
 struct report_calls *report_calls(struct report *r, const char *name, bool remote);
 struct report_breaker *report_breaker(struct report *r, const char *name);

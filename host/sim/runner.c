@@ -90,6 +90,7 @@ static void tell_end(struct jh_harness *h, jh_status status) {
                       : wait->timeout_ms > 0        ? h->now_ms + wait->timeout_ms
                                                     : 0);
     wire_put_text(out, jh_harness_code(h));
+    wire_put_text(out, jh_harness_scope(h));
     (void)wire_send(told.fd, out);
 }
 
@@ -287,7 +288,8 @@ static void put_crash(struct runner *r, const struct job *job, int status) {
     for (int i = 0; i < 5; i++) {
         wire_put_int(&r->answer, 0);
     }
-    wire_put_text(&r->answer, NULL);
+    wire_put_text(&r->answer, NULL); // neither a code
+    wire_put_text(&r->answer, NULL); // nor a scope
 }
 
 static void run(struct runner *r, struct wire *w) {

@@ -120,6 +120,22 @@ static void check_fault(struct config_binding *b, struct scenario *s, struct sce
     }
 }
 
+static void check_expect(struct config_binding *b, struct scenario *s) {
+    for (size_t i = 0; i < s->expect.remote_count; i++) {
+        struct scenario_expect_remote *e = &s->expect.remotes[i];
+        const struct scenario_remote *r = scenario_remote(s, e->entry.name);
+        if (r == NULL) {
+            complain(b, &e->entry, "expect.remotes", "unknown_name", "remotes has no \"%s\"",
+                     e->entry.name);
+        } else if (e->used > 0 && r->rate == 0) {
+            complain(b, &e->entry, "expect.remotes", "conflict",
+                     "%s has no rate of which a share could be used", e->entry.name);
+        } else if (e->per_ms == 0) {
+            e->per_ms = r->per_ms;
+        }
+    }
+}
+
 static void check_all(struct config_binding *b, void *base) {
     struct scenario *s = base;
     (void)rfc3339_parse(s->from, &s->from_ms); // the form has accepted it
@@ -133,6 +149,13 @@ static void check_all(struct config_binding *b, void *base) {
     for (size_t i = 0; i < s->fault_count; i++) {
         check_fault(b, s, &s->faults[i]);
     }
+    for (size_t i = 0; i < s->arrival_count; i++) {
+        struct scenario_arrival *a = &s->arrivals[i];
+        if (a->user != NULL && a->users > 0) {
+            complain(b, &a->entry, "arrivals", "conflict", "there is one user, or there are many");
+        }
+    }
+    check_expect(b, s);
 }
 
 /* ------------------------------------------------------------------ all of it */

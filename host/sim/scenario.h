@@ -42,6 +42,7 @@ struct scenario_handler {
     const char *scope; /* of its breakers: type | user */
     int64_t retry_after_ms;
     int64_t calls; /* 0 = it calls nobody */
+    int64_t call_wait_ms;
     const char *limit, *remote;
     const char *call_takes_text;
     const char *child;
@@ -54,11 +55,14 @@ struct scenario_remote {
     struct config_entry entry;
     int64_t rate, per_ms; /* accepted calls in any `per`; 0 = any number */
     int64_t retry_after_ms;
+    const char **headers; /* that its answers have */
+    size_t header_count;
+    int64_t others_ms; /* between calls of others, 0 = there are none */
 };
 
 struct scenario_arrival {
     struct config_entry entry; /* where it stands */
-    const char *job, *queue, *key, *payload;
+    const char *job, *queue, *key, *payload, *user;
     int64_t every_ms, from_ms, until_ms; /* from the beginning on; until 0 = the end */
     int64_t users, count;                /* at a time */
     bool steady;
@@ -87,11 +91,29 @@ struct scenario_fault {
     const struct scenario_remote *remote;
 };
 
+struct scenario_expect_remote {
+    struct config_entry entry;
+    int64_t most, per_ms; /* calls that come to it in any `per`; 0 = not looked at   */
+    double used;          /* of what its rate allows; 0 = not looked at             */
+};
+
+/* What is expected of some jobs. Counts of -1 and times of 0: not looked at. */
+struct scenario_expect_jobs {
+    struct config_entry entry; /* name = job type or user; none: of all */
+    int64_t dead, succeeded;
+    int64_t wait_p99_ms, wait_max_ms;
+};
+
 /* -1: not looked at. */
 struct scenario_expect {
-    int64_t dead, over_rate, succeeded;
-    int64_t late_p99_ms, late_max_ms, wait_p99_ms, wait_max_ms;
+    struct scenario_expect_jobs all;
+    int64_t over_rate;
+    int64_t late_p99_ms, late_max_ms;
     bool each_time_once;
+    struct scenario_expect_remote *remotes;
+    size_t remote_count;
+    struct scenario_expect_jobs *types, *users;
+    size_t type_count, user_count;
 };
 
 struct scenario {

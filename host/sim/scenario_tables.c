@@ -59,6 +59,8 @@ static const struct config_field calls_rows[] = {
     {"limit", CONFIG_STRING, 0, AT(scenario_handler, limit), .max = 256,
      .doc = "The limit of the configuration that it asks before each call, with a key if there is "
             "one for each: `site:{user}`."},
+    {"wait", CONFIG_DURATION, 0, AT(scenario_handler, call_wait_ms), .fallback = "0s", .max = DAY,
+     .doc = "How long it waits in its thread for leave; if that takes longer, it yields."},
     {"takes", CONFIG_STRING, 0, AT(scenario_handler, call_takes_text), .fallback = "100ms",
      .form = &form_span, .doc = "How long an answer takes."},
 };
@@ -86,7 +88,7 @@ static const struct config_field handler_rows[] = {
      .doc = "How likely an attempt takes its process with it."},
     {"scope", CONFIG_WORD, 0, AT(scenario_handler, scope), .fallback = "type",
      .words = WORDS("type", "user"),
-     .doc = "Whom its failures are about: breakers open for all of the type, or for one user."},
+     .doc = "Whom its failures are about: breakers open for all of the type, or for `user:NAME`."},
     {"calls", CONFIG_SECTION, .table = &calls_table, .doc = "Calls that it makes."},
     {"children", CONFIG_SECTION, .table = &children_table, .doc = "Jobs that it leaves behind."},
 };
@@ -104,6 +106,12 @@ static const struct config_field remote_rows[] = {
      .doc = "Calls that it answers in any `per`, moving; more get 429. 0 = any number."},
     {"retry_after", CONFIG_DURATION, 0, AT(scenario_remote, retry_after_ms), .fallback = "0s",
      .max = DAY, .doc = "What its 429 says; 0 = nothing."},
+    {"headers", CONFIG_STRINGS, FIELD_ONE, MANY(scenario_remote, headers, header_count), .max = 16,
+     .form = &form_header,
+     .doc = "Headers of its answers, with what their names mean: X-RateLimit-Limit, -Remaining, "
+            "-Reset, -Used. A limit that has them in `learn` goes by them."},
+    {"others", CONFIG_DURATION, 0, AT(scenario_remote, others_ms), .fallback = "0s", .max = YEAR,
+     .doc = "The time between calls of others whom it counts with ours; 0 = there are none."},
 };
 static const struct config_table remote_table = {
     .what = "a remote", FIELDS(remote_rows), .size = sizeof(struct scenario_remote), .entry = true};
@@ -125,6 +133,8 @@ static const struct config_field arrival_rows[] = {
      .fallback = "0s", .max = 10 * YEAR, .doc = "Since the beginning; none comes after."},
     {"users", CONFIG_INT, 0, AT(scenario_arrival, users), .fallback = "0",
      .max = SCENARIO_USERS_MAX, .doc = "Whose jobs they are: `user1` and so on. 0 = nobody's."},
+    {"user", CONFIG_STRING, 0, AT(scenario_arrival, user), .min = 1, .max = JOB_TENANT_MAX,
+     .doc = "The one whose jobs they all are."},
     {"queue", CONFIG_STRING, 0, AT(scenario_arrival, queue), .default_words = "the job type's",
      .form = &form_queue, .doc = "Where they wait."},
     {"key", CONFIG_STRING, 0, AT(scenario_arrival, key), .min = 1, .max = 256,
@@ -169,25 +179,64 @@ static const struct config_table fault_table = {
         (word), CONFIG_INT, .offset = (place), .fallback = "-1", .default_words = "not looked at", \
                             .min = -1, .max = INT64_C(1) << 53, .doc = (what)                      \
     }
+#define TIME(word, place, what)                                                                    \
+    {                                                                                              \
+        (word), CONFIG_DURATION, .offset = (place), .fallback = "0s",                              \
+                                 .default_words = "not looked at", .max = YEAR, .doc = (what)      \
+    }
+#define JOBS(place)                                                                                \
+    COUNT("dead", (place) + offsetof(struct scenario_expect_jobs, dead),                           \
+          "At most so many jobs are dead."),                                                       \
+        COUNT("succeeded", (place) + offsetof(struct scenario_expect_jobs, succeeded),             \
+              "At least so many succeed."),                                                        \
+        TIME("wait_p99", (place) + offsetof(struct scenario_expect_jobs, wait_p99_ms),             \
+             "99 of 100 attempts start no later than this after they could have."),                \
+        TIME("wait_max", (place) + offsetof(struct scenario_expect_jobs, wait_max_ms),             \
+             "All of them.")
 
+static const struct config_field expect_jobs_rows[] = {JOBS(0)};
+static const struct config_table expect_jobs_table = {.what = "expectations of some jobs",
+                                                      FIELDS(expect_jobs_rows),
+                                                      .size = sizeof(struct scenario_expect_jobs),
+                                                      .entry = true};
+
+static const struct config_field expect_remote_rows[] = {
+    {"never_more_than", CONFIG_INT, 0, AT(scenario_expect_remote, most), .fallback = "0",
+     .default_words = "not looked at", .max = SCENARIO_RATE_MAX,
+     .doc = "So many calls come to it in any `per`, answered or not."},
+    {"per", CONFIG_DURATION, 0, AT(scenario_expect_remote, per_ms), .fallback = "0s",
+     .default_words = "the remote's `per`", .max = YEAR, .doc = "The length of that window."},
+    {"used_at_least", CONFIG_NUMBER, 0, AT(scenario_expect_remote, used), .fallback = "0",
+     .default_words = "not looked at", .max = 1,
+     .doc = "This share of what its `rate` allows in all the time is used by calls that it "
+            "answers."},
+};
+static const struct config_table expect_remote_table = {.what = "expectations of a remote",
+                                                        FIELDS(expect_remote_rows),
+                                                        .size =
+                                                            sizeof(struct scenario_expect_remote),
+                                                        .entry = true};
+
+#define EXPECT(member) offsetof(struct scenario, expect.member)
 static const struct config_field expect_rows[] = {
-    COUNT("dead", offsetof(struct scenario, expect.dead), "At most so many jobs are dead."),
-    COUNT("succeeded", offsetof(struct scenario, expect.succeeded), "At least so many succeed."),
-    COUNT("over_rate", offsetof(struct scenario, expect.over_rate),
+    JOBS(EXPECT(all)),
+    COUNT("over_rate", EXPECT(over_rate),
           "At most so many calls come to a remote when its window is full: 0 = the limits keep."),
-    {"late_p99", CONFIG_DURATION, 0, AT(scenario, expect.late_p99_ms), .fallback = "0s",
-     .default_words = "not looked at", .min = 0, .max = YEAR,
-     .doc = "99 of 100 jobs of schedules are made no later than this after their time."},
-    {"late_max", CONFIG_DURATION, 0, AT(scenario, expect.late_max_ms), .fallback = "0s",
-     .default_words = "not looked at", .min = 0, .max = YEAR, .doc = "All of them."},
-    {"wait_p99", CONFIG_DURATION, 0, AT(scenario, expect.wait_p99_ms), .fallback = "0s",
-     .default_words = "not looked at", .min = 0, .max = YEAR,
-     .doc = "99 of 100 attempts start no later than this after they could have."},
-    {"wait_max", CONFIG_DURATION, 0, AT(scenario, expect.wait_max_ms), .fallback = "0s",
-     .default_words = "not looked at", .min = 0, .max = YEAR, .doc = "All of them."},
+    TIME("late_p99", EXPECT(late_p99_ms),
+         "99 of 100 jobs of schedules are made no later than this after their time."),
+    TIME("late_max", EXPECT(late_max_ms), "All of them."),
     {"each_time_once", CONFIG_BOOL, 0, AT(scenario, expect.each_time_once), .fallback = "false",
      .doc = "Every time of every schedule stands in its ledger, once, and has one job or a reason "
             "for none."},
+    {"remotes", CONFIG_NAMED, 0, MANY(scenario, expect.remotes, expect.remote_count),
+     .max = SCENARIO_REMOTES_MAX, .form = &form_name, .table = &expect_remote_table,
+     .doc = "Of one of `remotes`."},
+    {"jobs", CONFIG_NAMED, 0, MANY(scenario, expect.types, expect.type_count),
+     .max = SCENARIO_HANDLERS_MAX, .form = &form_job_type, .table = &expect_jobs_table,
+     .doc = "Of the jobs of one type."},
+    {"users", CONFIG_NAMED, 0, MANY(scenario, expect.users, expect.user_count), .max = 100,
+     .form = &form_name, .table = &expect_jobs_table,
+     .doc = "Of the jobs of one user, of the first hundred that come."},
 };
 static const struct config_table expect_table = {.what = "expectations", FIELDS(expect_rows)};
 

@@ -117,7 +117,7 @@ static void on_ready(void *arg, const struct store_lane *lane) {
     sim_places_heat(arg, lane->queue, lane->type);
 }
 
-static void on_due(struct sim *s, struct agenda_event *e) {
+void sim_look(struct sim *s, struct agenda_event *e) {
     (void)s; // what is due is taken by every flush, and what may start by every dispatch
     (void)e;
 }
@@ -192,7 +192,7 @@ static void finish(struct sim *s) {
     for (int64_t h = 0; h < s->scenario->hosts; h++) {
         struct sim_attempt *a;
         LIST_FOREACH(a, &s->hosts[h].attempts, link) {
-            a->lane->type->report->running++;
+            a->lane->type->report->running += a->begun;
         }
     }
     if (s->failure.code == 0) {
@@ -208,7 +208,7 @@ static int begin(struct sim *s, struct err *e) {
     sim_flush_init(s);
     id_gen_init(&s->ids, sim_draw(s, 2, 0));
     s->nonce = sim_draw(s, 3, 0) | 1;
-    agenda_event(&s->due, on_due);
+    agenda_event(&s->due, sim_look);
     agenda_event(&s->sweep, on_sweep);
     s->report->from_ms = s->scenario->from_ms;
     s->report->for_ms = s->scenario->for_ms;
@@ -236,7 +236,7 @@ static void clean_up(struct sim *s) {
     }
     stock_close(&s->stock);
     sim_times_finish(s);
-    sim_calls_finish(s);
+    sim_limits_finish(s);
     sim_breakers_finish(s);
     sim_places_finish(s);
     sim_flush_finish(s);

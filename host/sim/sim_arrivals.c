@@ -28,9 +28,11 @@ static bool fill_job(struct sim *s, struct sim_arrival *a, struct sim_submit *f,
                      struct problem *problem) {
     const struct scenario_arrival *c = a->config;
     struct arena *arena = &s->batch.arena;
-    char user[32] = "", own[JOB_QUEUE_MAX + 1];
+    char user[JOB_TENANT_MAX + 1] = "", own[JOB_QUEUE_MAX + 1];
     a->number++;
-    if (c->users > 0) {
+    if (c->user != NULL) {
+        (void)snprintf(user, sizeof user, "%s", c->user);
+    } else if (c->users > 0) {
         uint64_t who = (uint64_t)(sim_chance(&a->draw) * (double)c->users);
         (void)snprintf(user, sizeof user, "user%llu", (unsigned long long)who + 1);
     }
@@ -97,7 +99,13 @@ void sim_arrivals_answered(struct sim *s, const struct sim_submit *f) {
         s->report->refused++;
         sim_note(s, NOTE_REFUSE, type->name, &f->spec, "%s", strerror(-item->status));
         return;
-    default: type->report->made++; sim_note(s, NOTE_ARRIVE, type->name, &f->spec, "%s", "");
+    default:
+        type->report->made++;
+        struct report_type *user = sim_places_user(s, f->spec.tenant);
+        if (user != NULL) {
+            user->made++;
+        }
+        sim_note(s, NOTE_ARRIVE, type->name, &f->spec, "%s", "");
     }
 }
 

@@ -13,6 +13,15 @@
 
 enum { STATE_VERSION = 1 };
 
+/* Of its type, and of its user if there is one. */
+#define COUNT_JOB(a, what)                                                                         \
+    do {                                                                                           \
+        (a)->lane->type->report->what++;                                                           \
+        if ((a)->user != NULL) {                                                                   \
+            (a)->user->what++;                                                                     \
+        }                                                                                          \
+    } while (0)
+
 static const struct scenario_handler handler_default = {
     .takes = {1000, 1000}, .scope = "type", .calls = 0};
 
@@ -24,18 +33,28 @@ static const struct scenario_handler *handler_of(const struct sim_attempt *a) {
 /* ------------------------------------------------------------------ its place */
 
 static void take_place(struct sim *s, struct sim_attempt *a) {
-    struct sim_pool *pool = a->lane->type->pool;
     a->lane->queue->running++;
-    pool->busy[a->host]++;
-    pool->busy_all++;
     LIST_INSERT_HEAD(&s->hosts[a->host].attempts, a, link);
 }
 
-static void leave_place(struct sim_attempt *a) {
+void sim_attempt_unhold(struct sim *s, struct sim_attempt *a) {
+    struct sim_pool *pool = a->lane->type->pool;
+    if (a->held) {
+        TAILQ_REMOVE(&pool->held, a, held_link);
+        pool->held_count--;
+        s->held--;
+        a->held = false;
+    }
+}
+
+static void leave_place(struct sim *s, struct sim_attempt *a) {
     struct sim_pool *pool = a->lane->type->pool;
     a->lane->queue->running--;
-    pool->busy[a->host]--;
-    pool->busy_all--;
+    if (a->begun) {
+        pool->busy[a->host]--;
+        pool->busy_all--;
+    }
+    sim_attempt_unhold(s, a);
     LIST_REMOVE(a, link);
 }
 
@@ -55,9 +74,15 @@ static void end(struct sim *s, struct sim_attempt *a, bool final) {
     if (a->answer != NULL) {
         plugin_run_end(a->lane->type->plugin, &a->spec.id, age_of(s, a), final);
     }
-    sim_calls_abandon(s, a);
+    sim_limits_withdraw(s, &a->wish);
+    if (a->died_ms != 0) {
+        sim_limits_forget(s, &a->call);
+        sim_limits_forget(s, &a->slot);
+    }
+    sim_limits_answered(s, &a->call, NULL);
+    sim_limits_answered(s, &a->slot, NULL);
     agenda_drop(&s->agenda, &a->event);
-    leave_place(a);
+    leave_place(s, a);
     sim_attempt_free(&a);
 }
 
@@ -161,7 +186,7 @@ static int64_t keep_of(const struct sim_attempt *a, enum job_event event) {
     return event == JOB_EV_DIE ? q->dead_ttl_ms : q->ttl_ms;
 }
 
-static void commit(struct sim *s, struct sim_attempt *a, const struct outcome *o,
+static void commit(struct sim *s, struct sim_attempt *a, const struct outcome *o, const char *scope,
                    const char *code) {
     struct sim_commit *c = new_commit(s, a, o->event);
     if (c == NULL) {
@@ -171,13 +196,16 @@ static void commit(struct sim *s, struct sim_attempt *a, const struct outcome *o
     c->item.run_at_ms = o->run_at_ms;
     c->item.park = o->park;
     c->item.keep_ms = keep_of(a, o->event);
-    c->item.first_run_ms = a->first_run_ms == 0 ? sim_wall(s) : 0;
+    c->item.first_run_ms = a->begun && a->first_run_ms == 0 ? sim_wall(s) : 0;
     c->item.drop_steps = o->drop_steps;
-    if (o->event == JOB_EV_PARK && o->park == PARK_LIMITER) {
+    if (o->event == JOB_EV_PARK && (o->park == PARK_LIMITER || o->park == PARK_BREAKER)) {
         c->item.wait_key = code == NULL ? NULL : sim_text(s, &s->batch.arena, code);
     }
     if (o->event == JOB_EV_RETRY || o->event == JOB_EV_DIE) {
-        c->error = (struct job_error){.cls = o->cls, .code = o->code};
+        c->error =
+            (struct job_error){.cls = o->cls,
+                               .code = o->code,
+                               .scope = scope == NULL ? NULL : sim_text(s, &s->batch.arena, scope)};
         c->item.error = &c->error;
     }
     if (a->answer != NULL) {
@@ -205,12 +233,14 @@ static void count_wait(struct sim *s, const struct outcome *o) {
     };
     if (timed && wait > 0 && evaluate(&facts, sim_wall(s), &reason, 1) > 0) {
         s->report->waited_ms[reason.code] += wait;
+        if (reason.code == REASON_PARKED) {
+            s->report->parked_ms[o->park] += wait;
+        }
     }
 }
 
 static void tell(struct sim *s, const struct sim_attempt *a, const struct outcome *o,
                  const char *code) {
-    struct report_type *r = a->lane->type->report;
     const char *name = a->lane->type->name;
     const char *why = o->code != NULL ? o->code : outcome_class(o->cls)->name;
     char wait[48];
@@ -218,25 +248,25 @@ static void tell(struct sim *s, const struct sim_attempt *a, const struct outcom
     duration_format(left < 0 ? 0 : left, wait, sizeof wait);
     switch (o->event) {
     case JOB_EV_SUCCEED:
-        r->succeeded++;
+        COUNT_JOB(a, succeeded);
         sim_note(s, NOTE_SUCCEED, name, &a->spec, "%s", "");
         break;
     case JOB_EV_RETRY:
-        r->retried++;
+        COUNT_JOB(a, retried);
         sim_note(s, NOTE_RETRY, name, &a->spec, "%s; again in %s", why, wait);
         break;
     case JOB_EV_PARK:
-        r->parked++;
+        COUNT_JOB(a, parked);
         sim_note(s, NOTE_PARK, name, &a->spec, "%s%s%s; again in %s",
                  park_reason_name((int)o->park), code == NULL ? "" : " ", code == NULL ? "" : code,
                  wait);
         break;
     case JOB_EV_CANCEL:
-        r->cancelled++;
+        COUNT_JOB(a, cancelled);
         sim_note(s, NOTE_CANCEL, name, &a->spec, "%s", "");
         break;
     case JOB_EV_DIE:
-        r->dead++;
+        COUNT_JOB(a, dead);
         sim_note(s, NOTE_DEAD, name, &a->spec, "%s", why);
         break;
     default: sim_note(s, NOTE_RETURN, name, &a->spec, "%s", why);
@@ -255,7 +285,7 @@ static void learn_plugin(struct sim *s, const struct sim_attempt *a,
             duration_format(pool->breaker.until_ms - s->passed_ms, wait, sizeof wait);
             sim_note(s, NOTE_PLUGIN, pool->name, NULL, "left alone for %s: it crashed on many jobs",
                      wait);
-            sim_set(s, &s->due, pool->breaker.until_ms); // the first probe
+            sim_set(s, &pool->probes, pool->breaker.until_ms);
         }
     } else if (report->end == ATTEMPT_RETURNED && report->cancelled == 0 &&
                plugin_breaker_return(&pool->breaker, s->passed_ms)) {
@@ -265,17 +295,30 @@ static void learn_plugin(struct sim *s, const struct sim_attempt *a,
 
 /* ------------------------------------------------------------------ its end */
 
+/* By convention what fails for a user fails for all jobs of that tenant. */
+static const char *scope_of(const struct sim_attempt *a, char out[JOB_SCOPE_MAX + 1]) {
+    if (a->answer != NULL) {
+        return a->answer->scope;
+    }
+    bool of_user = strcmp(handler_of(a)->scope, "user") == 0 && a->spec.tenant != NULL;
+    int n = of_user ? snprintf(out, JOB_SCOPE_MAX + 1, "user:%s", a->spec.tenant) : -1;
+    return n > 0 && n <= JOB_SCOPE_MAX ? out : NULL;
+}
+
 void sim_attempt_return(struct sim *s, struct sim_attempt *a, const struct attempt_report *report,
                         const char *code) {
     struct policy policy;
+    char room[JOB_SCOPE_MAX + 1];
+    const char *scope = scope_of(a, room);
     policy_of(a->lane->type->config, &a->spec, &policy);
     struct outcome o = outcome_decide(report, &a->counters, &policy.retry, a->spec.deadline_ms,
                                       id_seed(&a->spec.id), sim_wall(s));
     policy_finish(&policy);
-    sim_breakers_learn(s, a, report, &o);
+    sim_breakers_learn(s, a, report, scope, &o);
     learn_plugin(s, a, report, &o);
     tell(s, a, &o, code);
-    commit(s, a, &o, code);
+    commit(s, a, &o, scope, code);
+    sim_slots_end(s, a, report);
     bool final = job_is_final((enum job_state)job_next_state(JOB_RUNNING, o.event));
     if (final && a->schedule != NULL && a->schedule->unfinished > 0) {
         a->schedule->unfinished--;
@@ -292,7 +335,7 @@ static void on_timeout(struct sim *s, struct agenda_event *e) {
 static void on_crash(struct sim *s, struct agenda_event *e) {
     struct sim_attempt *a = CONTAINER_OF(e, struct sim_attempt, event);
     const struct attempt_report report = {.end = ATTEMPT_CRASHED};
-    a->lane->type->report->crashed++;
+    COUNT_JOB(a, crashed);
     sim_note(s, NOTE_CRASH, a->lane->type->name, &a->spec, "%s", "");
     sim_attempt_return(s, a, &report, NULL);
 }
@@ -308,10 +351,21 @@ void sim_attempt_done(struct sim *s, struct sim_attempt *a) {
     sim_attempt_return(s, a, &report, NULL);
 }
 
+void sim_attempt_die(struct sim *s, struct sim_attempt *a) {
+    agenda_drop(&s->agenda, &a->event);
+    sim_limits_withdraw(s, &a->wish);
+    sim_attempt_unhold(s, a);
+    a->died_ms = s->passed_ms;
+    if (a->begun) { // else nobody hears of it
+        a->lane->type->report->lost++;
+        sim_note(s, NOTE_LOST, a->lane->type->name, &a->spec, "host %u", a->host + 1);
+    }
+}
+
 void sim_attempt_recover(struct sim *s, struct sim_attempt *a) {
     struct sim_commit *c = new_commit(s, a, JOB_EV_RELEASE);
     if (c != NULL) {
-        c->item.counters.lost++;
+        c->item.counters.lost += a->begun;
         if (a->answer != NULL) {
             add_plugin_children(s, a, c);
         }
@@ -322,6 +376,13 @@ void sim_attempt_recover(struct sim *s, struct sim_attempt *a) {
 }
 
 /* ------------------------------------------------------------------ its way */
+
+void sim_attempt_waits(struct sim *s, struct sim_attempt *a, int64_t wait_ms) {
+    a->event.happen = on_timeout;
+    if (a->until_ms != INT64_MAX && wait_ms > 0) {
+        sim_set(s, &a->event, a->until_ms);
+    }
+}
 
 void sim_attempt_next(struct sim *s, struct sim_attempt *a, int64_t after_ms,
                       void (*happen)(struct sim *, struct agenda_event *)) {
@@ -437,26 +498,57 @@ static void copy_spec(struct sim *s, struct sim_attempt *a, const struct job_spe
 }
 
 /* Its scope is left alone: it waits, and nothing of it was begun. */
-static void park_for_breaker(struct sim *s, struct sim_attempt *a, int64_t until_ms,
-                             const char *name) {
-    struct outcome o = {
-        .event = JOB_EV_PARK, .park = PARK_BREAKER, .run_at_ms = until_ms, .after = a->counters};
-    struct sim_commit *c = new_commit(s, a, JOB_EV_PARK);
-    if (c != NULL) {
-        c->item.park = o.park;
-        c->item.run_at_ms = until_ms;
-        c->item.wait_key = sim_text(s, &s->batch.arena, name);
-        sim_flush_commit(s, c);
-        tell(s, a, &o, name);
-    }
+static void park_for_breaker(struct sim *s, struct sim_attempt *a, struct sim_breaker *b,
+                             int64_t until_ms) {
+    int64_t deadline = a->spec.deadline_ms;
+    const struct outcome o = {.event = JOB_EV_PARK,
+                              .park = PARK_BREAKER,
+                              .run_at_ms =
+                                  deadline != 0 && until_ms > deadline ? deadline : until_ms,
+                              .after = a->counters};
+    sim_breakers_parked(s, b, &a->spec.id);
+    tell(s, a, &o, b->name);
+    commit(s, a, &o, NULL, b->name);
     end(s, a, false);
+}
+
+void sim_attempt_begin(struct sim *s, struct sim_attempt *a) {
+    struct sim_pool *pool = a->lane->type->pool;
+    int64_t waited = sim_wall(s) - a->ready_ms;
+    a->begun = true;
+    pool->busy[a->host]++;
+    pool->busy_all++;
+    a->began_ms = s->passed_ms;
+    a->until_ms = a->spec.timeout_ms == 0 ? INT64_MAX : s->passed_ms + a->spec.timeout_ms;
+    quantile_add(&a->lane->type->report->wait, waited);
+    if (a->user != NULL) {
+        quantile_add(&a->user->wait, waited);
+    }
+    COUNT_JOB(a, started);
+    sim_note(s, NOTE_START, a->lane->type->name, &a->spec, "host %u", a->host + 1);
+    sim_slots_begun(s, a);
+    if (a->steps_version != 0) {
+        read_step(s, a);
+    }
+    begin(s, a);
+}
+
+void sim_attempt_place(struct sim *s, struct sim_attempt *a) {
+    struct sim_pool *pool = a->lane->type->pool;
+    if (pool->busy[a->host] < pool->slots && pool->held_count == 0) {
+        sim_attempt_begin(s, a);
+    } else {
+        a->held = true;
+        TAILQ_INSERT_TAIL(&pool->held, a, held_link);
+        pool->held_count++;
+        s->held++;
+    }
 }
 
 void sim_attempt_start(struct sim *s, struct sim_lane *lane, const struct store_claimed *job,
                        unsigned host) {
     struct sim_attempt *a = calloc(1, sizeof *a);
     int64_t until_ms;
-    const char *breaker;
     if (a == NULL) {
         sim_fail(s, -ENOMEM, "out of memory");
         return;
@@ -465,24 +557,22 @@ void sim_attempt_start(struct sim *s, struct sim_lane *lane, const struct store_
     a->host = host;
     agenda_event(&a->event, on_worked);
     copy_spec(s, a, &job->spec);
+    a->user = sim_places_user(s, a->spec.tenant);
     a->counters = job->counters;
     a->token = job->token;
     a->commit_no = job->commit_no;
+    a->steps_version = job->steps_version;
     a->first_run_ms = job->first_run_ms;
+    a->ready_ms = job->ready_ms;
+    a->scope = job->scope == NULL ? NULL : sim_text(s, &a->arena, job->scope);
     a->schedule = sim_times_find(s, job->spec.schedule);
-    a->began_ms = s->passed_ms;
-    a->until_ms = job->spec.timeout_ms == 0 ? INT64_MAX : s->passed_ms + job->spec.timeout_ms;
     a->draw = sim_draw(s, id_seed(&job->spec.id), (uint64_t)(uint32_t)job->counters.executions + 1);
     take_place(s, a);
     s->report->events++;
-    if (!sim_breakers_admit(s, lane, &a->spec, &until_ms, &breaker)) {
-        park_for_breaker(s, a, until_ms, breaker);
-        return;
+    struct sim_breaker *b = sim_breakers_admit(s, a, &until_ms);
+    if (b != NULL) {
+        park_for_breaker(s, a, b, until_ms);
+    } else if (!sim_slots_wants(s, a)) {
+        sim_attempt_place(s, a);
     }
-    lane->type->report->started++;
-    sim_note(s, NOTE_START, lane->type->name, &a->spec, "host %u", host + 1);
-    if (job->steps_version != 0) {
-        read_step(s, a);
-    }
-    begin(s, a);
 }

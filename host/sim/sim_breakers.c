@@ -1,25 +1,44 @@
-/* Breakers of scopes (core/breaker.h): a job whose scope is left alone waits for that, and uses nothing. */
+/* Breakers of scopes (core/breaker.h), called and asked as supervisor/breakers.c does it: one of the type keeps its whole
+ * lanes waiting, one of a user or of what a job's last failure named has that job parked. No attempt is used. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/rfc3339.h"
 #include "sim/sim_private.h"
 
-static const char *scope_of(const struct sim_lane *lane, const struct job_spec *spec) {
-    const struct scenario_handler *h = lane->type->handler;
-    bool of_user = h != NULL && strcmp(h->scope, "user") == 0 && spec->tenant != NULL;
-    return of_user ? spec->tenant : lane->type->name;
+enum {
+    SCOPES_MAX = 3, // that a job has
+    USER_SCOPE_MAX = JOB_SCOPE_MAX + 8,
+    LEASE_MORE_MS = 60000, // of a probe, behind the job's timeout
+};
+
+/* ------------------------------------------------------------------ by name */
+
+static bool name_of(const struct sim_lane *lane, enum breaker_kind kind, const char *scope,
+                    char out[BREAKER_NAME_MAX + 1]) {
+    char whole[BREAKER_SCOPE_MAX + 1];
+    int n =
+        scope == NULL ? -1 : snprintf(whole, sizeof whole, "%s:%s", lane->type->pool->name, scope);
+    return n > 0 && (size_t)n < sizeof whole && breaker_name(kind, whole, out) == 0;
 }
 
-static struct sim_breaker *find(struct sim *s, enum breaker_kind kind, const char *scope,
-                                bool make) {
+static struct sim_breaker *find(struct sim *s, const struct sim_lane *lane, enum breaker_kind kind,
+                                const char *scope) {
     char name[BREAKER_NAME_MAX + 1];
     struct sim_breaker *b = NULL;
-    if (breaker_name(kind, scope, name) != 0) {
-        return NULL;
+    if (s->breakers != NULL && name_of(lane, kind, scope, name)) {
+        HASH_FIND_STR(s->breakers, name, b);
     }
-    HASH_FIND_STR(s->breakers, name, b);
-    if (b != NULL || !make || (b = sim_alloc(s, &s->arena, sizeof *b)) == NULL) {
+    return b;
+}
+
+static struct sim_breaker *need(struct sim *s, const struct sim_lane *lane, enum breaker_kind kind,
+                                const char *scope) {
+    char name[BREAKER_NAME_MAX + 1];
+    struct sim_breaker *b = find(s, lane, kind, scope);
+    if (b != NULL || !name_of(lane, kind, scope, name) ||
+        (b = sim_alloc(s, &s->arena, sizeof *b)) == NULL) {
         return b;
     }
     *b = (struct sim_breaker){.name = (char *)(uintptr_t)sim_text(s, &s->arena, name),
@@ -32,38 +51,107 @@ static struct sim_breaker *find(struct sim *s, enum breaker_kind kind, const cha
     return b;
 }
 
-static struct breaker_times times_of(const struct sim *s, enum breaker_kind kind) {
-    struct breaker_times times = breaker_default[kind];
+static const struct config_breaker *config_of(const struct sim *s, enum breaker_kind kind) {
     for (size_t i = 0; i < s->config->breaker_count; i++) {
-        const struct config_breaker *c = &s->config->breakers[i];
-        if (strcmp(c->entry.name, breaker_kind_name(kind)) == 0) {
-            times.base_ms = c->base_ms != 0 ? c->base_ms : times.base_ms;
-            times.cap_ms = c->cap_ms != 0 ? c->cap_ms : times.cap_ms;
+        if (strcmp(s->config->breakers[i].entry.name, breaker_kind_name(kind)) == 0) {
+            return &s->config->breakers[i];
         }
+    }
+    return NULL;
+}
+
+static struct breaker_times times_of(const struct sim *s, enum breaker_kind kind) {
+    const struct config_breaker *c = config_of(s, kind);
+    struct breaker_times times = breaker_default[kind];
+    if (c != NULL) {
+        times.base_ms = c->base_ms != 0 ? c->base_ms : times.base_ms;
+        times.cap_ms = c->cap_ms != 0 ? c->cap_ms : times.cap_ms;
     }
     return times;
 }
 
-static uint64_t asker(const struct job_spec *spec) {
-    return (uint64_t)id_order(&spec->id);
+/* By convention what fails for a user fails for all jobs of that tenant. */
+static const char *user_scope(const char *tenant, char out[USER_SCOPE_MAX]) {
+    int n = tenant == NULL ? -1 : snprintf(out, USER_SCOPE_MAX, "user:%s", tenant);
+    return n > 0 && n < USER_SCOPE_MAX ? out : NULL;
 }
 
-bool sim_breakers_admit(struct sim *s, const struct sim_lane *lane, const struct job_spec *spec,
-                        int64_t *ret_until_ms, const char **ret_name) {
-    const char *scope = scope_of(lane, spec);
-    bool go = true;
+static uint64_t asker(const struct sim_attempt *a) {
+    return (uint64_t)id_order(&a->spec.id);
+}
+
+/* ------------------------------------------------------------------ who has to wait */
+
+int64_t sim_breakers_bar(struct sim *s, struct sim_lane *lane, const char **ret_name) {
+    int64_t until = 0;
     for (int kind = 0; s->breakers != NULL && kind < BREAKER_KINDS; kind++) {
-        struct sim_breaker *b = find(s, (enum breaker_kind)kind, scope, false);
-        int64_t until = 0;
-        if (b != NULL && breaker_admit(&b->core, asker(spec), spec->timeout_ms, sim_wall(s),
-                                       &until) == BREAKER_WAIT) {
-            *ret_until_ms = go || until > *ret_until_ms ? until : *ret_until_ms;
+        const struct sim_breaker *b = find(s, lane, (enum breaker_kind)kind, lane->type->name);
+        int64_t of_this = 0;
+        if (b != NULL && breaker_ask(&b->core, 0, sim_wall(s), &of_this) == BREAKER_WAIT &&
+            of_this > until) {
+            until = of_this;
             *ret_name = b->name;
-            go = false;
         }
     }
-    return go;
+    if (until > sim_wall(s)) {
+        sim_set(s, &lane->opens, sim_passed_at(s, until));
+    }
+    return until;
 }
+
+bool sim_breakers_probing(struct sim *s, const struct sim_lane *lane) {
+    for (int kind = 0; s->breakers != NULL && kind < BREAKER_KINDS; kind++) {
+        const struct sim_breaker *b = find(s, lane, (enum breaker_kind)kind, lane->type->name);
+        if (b != NULL && b->core.failures > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+struct sim_breaker *sim_breakers_admit(struct sim *s, struct sim_attempt *a,
+                                       int64_t *ret_until_ms) {
+    char user[USER_SCOPE_MAX];
+    const char *const scopes[SCOPES_MAX] = {a->lane->type->name, user_scope(a->spec.tenant, user),
+                                            a->scope};
+    struct sim_breaker *stop = NULL;
+    *ret_until_ms = 0;
+    for (int i = 0; s->breakers != NULL && i < SCOPES_MAX * BREAKER_KINDS; i++) {
+        struct sim_breaker *b =
+            find(s, a->lane, (enum breaker_kind)(i % BREAKER_KINDS), scopes[i / BREAKER_KINDS]);
+        int64_t until = 0;
+        if (b != NULL && breaker_admit(&b->core, asker(a), a->spec.timeout_ms + LEASE_MORE_MS,
+                                       sim_wall(s), &until) == BREAKER_WAIT) {
+            stop = stop == NULL || until > *ret_until_ms ? b : stop;
+            *ret_until_ms = until > *ret_until_ms ? until : *ret_until_ms;
+        }
+    }
+    return stop;
+}
+
+void sim_breakers_parked(struct sim *s, struct sim_breaker *b, const struct job_id *id) {
+    struct sim_sleeper *sleeper = sim_alloc(s, &s->arena, sizeof *sleeper);
+    if (sleeper != NULL) {
+        sleeper->id = *id;
+        sleeper->next = b->sleepers;
+        b->sleepers = sleeper;
+    }
+}
+
+/* Who was parked for it goes on; of those that went on before the store says so. */
+static void wake(struct sim *s, struct sim_breaker *b) {
+    for (const struct sim_sleeper *p = b->sleepers; p != NULL; p = p->next) {
+        struct sim_move *m = sim_alloc(s, &s->batch.arena, sizeof *m);
+        if (m != NULL) {
+            *m =
+                (struct sim_move){.item = {.id = p->id, .event = JOB_EV_WAKE}, .wait_key = b->name};
+            sim_flush_move(s, m);
+        }
+    }
+    b->sleepers = NULL;
+}
+
+/* ------------------------------------------------------------------ what became of it */
 
 static void note_open(struct sim *s, struct sim_breaker *b, const struct sim_attempt *a) {
     char wait[48];
@@ -74,28 +162,51 @@ static void note_open(struct sim *s, struct sim_breaker *b, const struct sim_att
              outcome_class(b->core.cls)->name);
 }
 
-void sim_breakers_learn(struct sim *s, const struct sim_attempt *a,
-                        const struct attempt_report *report, const struct outcome *o) {
-    const char *scope = scope_of(a->lane, &a->spec);
-    int failed = o->event == JOB_EV_RETRY || o->event == JOB_EV_DIE ? breaker_kind_of(o->cls) : -1;
-    for (int kind = 0; kind < BREAKER_KINDS; kind++) {
-        struct sim_breaker *b = find(s, (enum breaker_kind)kind, scope, kind == failed);
-        struct breaker_times times = times_of(s, (enum breaker_kind)kind);
-        if (b == NULL) {
+/* The class is the handler's own word: what the host has stopped, or what gave no class, says nothing of the other side. */
+static int kind_of(const struct sim *s, const struct attempt_report *r, const struct outcome *o) {
+    bool own = r->end == ATTEMPT_RETURNED && r->cancelled == 0 && r->cls != JH_E_NONE &&
+               r->status != JH_OK && (o->event == JOB_EV_RETRY || o->event == JOB_EV_DIE);
+    int kind = own ? breaker_kind_of(o->cls) : -1;
+    const struct config_breaker *c = kind < 0 ? NULL : config_of(s, (enum breaker_kind)kind);
+    return c == NULL || c->entry.on ? kind : -1;
+}
+
+static void learn_failure(struct sim *s, struct sim_attempt *a, const struct attempt_report *report,
+                          enum breaker_kind kind, struct sim_breaker *b, struct outcome *o) {
+    const struct breaker_times times = times_of(s, kind);
+    int64_t deadline = a->spec.deadline_ms;
+    if (breaker_failed(&b->core, &times, asker(a), o->cls, report->retry_after_ms, sim_wall(s))) {
+        note_open(s, b, a);
+    }
+    if (kind == BREAKER_AUTH && o->event == JOB_EV_RETRY && b->core.until_ms > o->run_at_ms) {
+        o->run_at_ms = deadline != 0 && b->core.until_ms > deadline ? deadline : b->core.until_ms;
+    }
+}
+
+void sim_breakers_learn(struct sim *s, struct sim_attempt *a, const struct attempt_report *report,
+                        const char *scope, struct outcome *o) {
+    char user[USER_SCOPE_MAX];
+    const char *const scopes[SCOPES_MAX] = {a->lane->type->name, user_scope(a->spec.tenant, user),
+                                            a->scope};
+    int failed = kind_of(s, report, o);
+    struct sim_breaker *own =
+        failed < 0 ? NULL
+                   : need(s, a->lane, (enum breaker_kind)failed, scope == NULL ? scopes[0] : scope);
+    for (int i = 0; s->breakers != NULL && i < SCOPES_MAX * BREAKER_KINDS; i++) {
+        struct sim_breaker *b =
+            find(s, a->lane, (enum breaker_kind)(i % BREAKER_KINDS), scopes[i / BREAKER_KINDS]);
+        if (b == NULL || b == own) {
             continue;
         }
-        if (kind == failed) {
-            if (breaker_failed(&b->core, &times, asker(&a->spec), o->cls, report->retry_after_ms,
-                               sim_wall(s))) {
-                note_open(s, b, a);
-            }
-        } else if (o->event == JOB_EV_SUCCEED) {
-            if (breaker_succeeded(&b->core, asker(&a->spec))) {
-                sim_note(s, NOTE_BREAKER, b->name, &a->spec, "closes");
-            }
-        } else {
-            (void)breaker_abandoned(&b->core, asker(&a->spec));
+        if (o->event != JOB_EV_SUCCEED) {
+            (void)breaker_abandoned(&b->core, asker(a));
+        } else if (breaker_succeeded(&b->core, asker(a))) {
+            sim_note(s, NOTE_BREAKER, b->name, &a->spec, "closes");
+            wake(s, b);
         }
+    }
+    if (own != NULL) {
+        learn_failure(s, a, report, (enum breaker_kind)failed, own, o);
     }
 }
 

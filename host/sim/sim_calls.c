@@ -1,67 +1,16 @@
-/* Calls of handlers: leave is asked of a limit (core/limiter.h), then a remote answers, or says 429.
+/* Calls of handlers: leave is asked of a limit (sim_limits.c), then a remote answers, or says 429, and the limit learns
+ * from the headers what the remote told.
  *
  *     ask ── granted ──▶ under way ── the answer ──▶ ask for the next
- *      └── not before T: the job yields until then */
+ *      └── not in the time that it waits: the job yields until then */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/limiter_headers.h"
 #include "sim/sim_private.h"
 
 /* ------------------------------------------------------------------ limits */
-
-static const struct config_limit *config_of(const struct sim *s, const char *name) {
-    size_t len;
-    const char *key;
-    if (limiter_name_split(name, &len, &key) != 0) {
-        return NULL;
-    }
-    for (size_t i = 0; i < s->config->limit_count; i++) {
-        const char *known = s->config->limits[i].entry.name;
-        if (strlen(known) == len && strncmp(known, name, len) == 0) {
-            return &s->config->limits[i];
-        }
-    }
-    return NULL;
-}
-
-static struct sim_limit *find(struct sim *s, const char *name) {
-    struct sim_limit *l;
-    HASH_FIND_STR(s->limits, name, l);
-    if (l != NULL) {
-        return l;
-    }
-    const struct config_limit *c = config_of(s, name);
-    if (c == NULL) {
-        sim_fail(s, -EINVAL, "the configuration has no limit \"%s\"", name);
-        return NULL;
-    }
-    l = sim_alloc(s, &s->arena, sizeof *l);
-    if (l == NULL) {
-        return NULL;
-    }
-    bool fixed = strcmp(c->window, "fixed") == 0;
-    *l = (struct sim_limit){
-        .name = (char *)(uintptr_t)sim_text(s, &s->arena, name),
-        .rules = {.rate = c->rate,
-                  .per_ms = c->per_ms == 0 ? 1000 : c->per_ms,
-                  .window = fixed ? LIMITER_WINDOW_FIXED : LIMITER_WINDOW_MOVING,
-                  .burst = c->burst,
-                  .concurrency = c->concurrency,
-                  .lease_ms = s->config->host.lease_ms},
-        .report = report_calls(s->report, name, false),
-    };
-    if (l->report == NULL || l->name == NULL) {
-        sim_fail(s, -ENOMEM, "out of memory");
-        return NULL;
-    }
-    if (limiter_rules_check(&l->rules) != 0) {
-        sim_fail(s, -EINVAL, "the limit \"%s\" has neither a rate nor a concurrency", name);
-        return NULL;
-    }
-    HASH_ADD_KEYPTR(hh, s->limits, l->name, strlen(l->name), l);
-    return l;
-}
 
 static struct sim_limit *limit_of(struct sim *s, const struct sim_attempt *a) {
     const char *name = a->lane->type->handler->limit;
@@ -71,7 +20,10 @@ static struct sim_limit *limit_of(struct sim *s, const struct sim_attempt *a) {
     struct arena scratch = {.head = NULL};
     const char *tenant = a->spec.tenant == NULL ? "nobody" : a->spec.tenant;
     const char *full = sim_expand(s, &scratch, name, tenant, 0);
-    struct sim_limit *l = full == NULL ? NULL : find(s, full);
+    struct sim_limit *l = full == NULL ? NULL : sim_limits_find(s, full);
+    if (full != NULL && l == NULL) {
+        sim_fail(s, -EINVAL, "the configuration has no limit \"%s\"", full);
+    }
     arena_free(&scratch);
     return l;
 }
@@ -87,34 +39,128 @@ struct sim_remote *sim_calls_remote(struct sim *s, const char *name) {
     return NULL;
 }
 
+/* Is there room for one more in a ring of times? What is older than `per` does not count. */
+static bool ring_is_full(const struct sim_ring *r, int64_t now_ms, int64_t per_ms) {
+    return r->count == r->cap && now_ms - r->times[r->next] < per_ms; // the oldest of them
+}
+
+static void ring_add(struct sim_ring *r, int64_t now_ms) {
+    r->times[r->next] = now_ms;
+    r->next = (r->next + 1) % r->cap;
+    r->count += r->count < r->cap;
+}
+
+/* How many of the latest are younger than `per`, and the age of the oldest of these. */
+static size_t ring_inside(const struct sim_ring *r, int64_t now_ms, int64_t per_ms,
+                          int64_t *ret_oldest_ms) {
+    size_t inside = 0;
+    *ret_oldest_ms = now_ms;
+    while (inside < r->count) {
+        int64_t at = r->times[(r->next + r->cap - 1 - inside) % r->cap];
+        if (now_ms - at >= per_ms) {
+            break;
+        }
+        *ret_oldest_ms = at;
+        inside++;
+    }
+    return inside;
+}
+
+/* What is expected of it is counted by itself, whatever it says to the call. */
+static void watch(struct sim *s, struct sim_remote *r) {
+    const struct scenario_expect_remote *e = r->expect;
+    if (e != NULL && e->most > 0) {
+        if (ring_is_full(&r->watch, s->passed_ms, e->per_ms)) {
+            r->over_most++;
+        }
+        ring_add(&r->watch, s->passed_ms);
+    }
+}
+
 /* What it says to a call that comes now, by its own watch, which nobody sets. */
 static bool answers(struct sim *s, struct sim_remote *r) {
     const struct scenario_remote *c = r->config;
+    watch(s, r);
     if (r->storms > 0) {
         r->report->refused++;
         return false;
     }
-    bool full = c->rate > 0 && r->count == (size_t)c->rate;
-    if (full && s->passed_ms - r->calls[r->next] < c->per_ms) { // the oldest of them
+    if (c->rate > 0 && ring_is_full(&r->calls, s->passed_ms, c->per_ms)) {
         r->report->refused++;
         r->report->over_rate++;
         return false;
     }
     if (c->rate > 0) {
-        r->calls[r->next] = s->passed_ms;
-        r->next = (r->next + 1) % (size_t)c->rate;
-        r->count += full ? 0 : 1;
+        ring_add(&r->calls, s->passed_ms);
     }
     r->report->granted++;
     return true;
 }
 
+/* Others who share the address or account: their calls count, and are not ours. */
+static void on_other(struct sim *s, struct agenda_event *e) {
+    struct sim_remote *r = CONTAINER_OF(e, struct sim_remote, other);
+    const struct scenario_remote *c = r->config;
+    if (c->rate > 0 && !ring_is_full(&r->calls, s->passed_ms, c->per_ms)) {
+        ring_add(&r->calls, s->passed_ms);
+    }
+    sim_set(s, e, s->passed_ms + c->others_ms);
+}
+
+static int64_t seconds(int64_t ms) {
+    return (ms + 999) / 1000;
+}
+
+/* The value that a header of its answer has, by what its name means; -1 = it is not there. */
+static int64_t header_value(const struct sim *s, const struct sim_remote *r, const char *name,
+                            bool refused, int64_t retry_after_ms) {
+    const struct scenario_remote *c = r->config;
+    int64_t oldest;
+    int64_t used = (int64_t)ring_inside(&r->calls, s->passed_ms, c->per_ms, &oldest);
+    switch (limiter_header_of(bytes_of(name))) {
+    case LIMITER_HEADER_RETRY_AFTER:
+        return refused && retry_after_ms > 0 ? seconds(retry_after_ms) : -1;
+    case LIMITER_HEADER_LIMIT: return c->rate > 0 ? c->rate : -1;
+    case LIMITER_HEADER_REMAINING: return c->rate > 0 ? c->rate - used : -1;
+    case LIMITER_HEADER_RESET: return c->rate > 0 ? seconds(oldest + c->per_ms - s->passed_ms) : -1;
+    default: return c->rate > 0 ? used : -1;
+    }
+}
+
+void sim_calls_headers(const struct sim *s, const struct sim_remote *r, bool refused,
+                       int64_t retry_after_ms, struct buf *out) {
+    if (refused && retry_after_ms > 0) {
+        buf_printf(out, "Retry-After: %lld\n", (long long)seconds(retry_after_ms));
+    }
+    for (size_t i = 0; i < r->config->header_count; i++) {
+        const char *name = r->config->headers[i];
+        int64_t value = header_value(s, r, name, refused, retry_after_ms);
+        if (value >= 0) {
+            buf_printf(out, "%s: %lld\n", name, (long long)value);
+        }
+    }
+}
+
+/* As a plugin's observe() hears it. */
+static struct limiter_hint hint_of(struct sim *s, const struct sim_attempt *a,
+                                   const struct sim_remote *r) {
+    const struct config_limit *c = a->call.limit->config;
+    struct buf lines = {.data = NULL};
+    sim_calls_headers(s, r, a->refused, a->retry_after_ms, &lines);
+    struct limiter_hint hint = limiter_headers_read(a->refused ? 429 : 200, buf_bytes(&lines),
+                                                    c->learn, c->learn_count, sim_wall(s));
+    buf_free(&lines);
+    return hint;
+}
+
+/* What it answers, and tells, is decided when it counts the call. */
 static void ask_remote(struct sim *s, struct sim_attempt *a) {
     struct sim_remote *r = sim_calls_remote(s, a->lane->type->handler->remote);
     a->refused = r != NULL && !answers(s, r);
     a->retry_after_ms = !a->refused     ? 0
                         : r->storms > 0 ? r->storm_retry_ms
                                         : r->config->retry_after_ms;
+    a->hint = r != NULL && a->call.limit != NULL ? hint_of(s, a, r) : LIMITER_HINT_NONE;
 }
 
 /* ------------------------------------------------------------------ one call */
@@ -129,14 +175,7 @@ static void refused(struct sim *s, struct sim_attempt *a) {
 }
 
 static void finish(struct sim *s, struct sim_attempt *a) {
-    struct sim_limit *l = limit_of(s, a);
-    struct limiter_hint hint = LIMITER_HINT_NONE;
-    hint.refused = a->refused;
-    hint.retry_ms = a->retry_after_ms > 0 ? a->retry_after_ms : -1;
-    if (l != NULL && a->ticket != 0) {
-        (void)limiter_answered(&l->core, &l->rules, a->ticket, &hint, sim_wall(s));
-        a->ticket = 0;
-    }
+    sim_limits_answered(s, &a->call, &a->hint);
     if (a->refused) {
         refused(s, a);
         return;
@@ -166,13 +205,18 @@ static void send_call(struct sim *s, struct sim_attempt *a) {
     sim_attempt_next(s, a, takes, late ? on_late_answer : on_answer);
 }
 
-static void wait_for(struct sim *s, struct sim_attempt *a, struct sim_limit *l, int64_t until_ms) {
-    l->report->waited++;
+/* Leave to call, or not in the time that it waits in its thread: it yields until then. */
+static void on_wish(struct sim *s, struct sim_wish *w, int64_t wait_ms) {
+    struct sim_attempt *a = CONTAINER_OF(w, struct sim_attempt, wish);
+    if (wait_ms <= 0) {
+        send_call(s, a);
+        return;
+    }
     const struct attempt_report report = {.end = ATTEMPT_RETURNED,
                                           .status = JH_YIELD,
                                           .wait_kind = JH_WAIT_LIMITER,
-                                          .wake_at_ms = until_ms};
-    sim_attempt_return(s, a, &report, l->name);
+                                          .wake_at_ms = sim_wall(s) + wait_ms};
+    sim_attempt_return(s, a, &report, limit_of(s, a)->name);
 }
 
 void sim_calls_go_on(struct sim *s, struct sim_attempt *a) {
@@ -182,56 +226,54 @@ void sim_calls_go_on(struct sim *s, struct sim_attempt *a) {
         return;
     }
     struct sim_limit *l = limit_of(s, a);
-    struct limiter_answer answer = {.verdict = LIMITER_GRANTED};
-    if (l != NULL) {
-        a->ticket = ++s->tickets;
-        if (limiter_take(&l->core, &l->rules, a->ticket, 1, sim_wall(s), &answer) != 0) {
-            sim_fail(s, -ENOMEM, "out of memory");
-            return;
-        }
-    }
-    if (answer.verdict == LIMITER_GRANTED) {
-        if (l != NULL) {
-            l->report->granted++;
-        }
+    if (l == NULL) {
         send_call(s, a);
-    } else {
-        a->ticket = 0;
-        wait_for(s, a, l, answer.until_ms);
+        return;
     }
-}
-
-void sim_calls_abandon(struct sim *s, struct sim_attempt *a) {
-    struct sim_limit *l = a->ticket == 0 ? NULL : limit_of(s, a);
-    if (l != NULL) {
-        (void)limiter_answered(&l->core, &l->rules, a->ticket, NULL, sim_wall(s));
-        a->ticket = 0;
-    }
+    sim_attempt_waits(s, a, h->call_wait_ms);
+    a->wish = (struct sim_wish){.n = 1,
+                                .give_up_ms = s->passed_ms + h->call_wait_ms,
+                                .done = on_wish,
+                                .of = a,
+                                .ticket = &a->call};
+    sim_limits_wish(s, l, &a->wish);
 }
 
 /* ------------------------------------------------------------------ all of them */
+
+static const struct scenario_expect_remote *expected(const struct sim *s, const char *name) {
+    const struct scenario_expect *e = &s->scenario->expect;
+    for (size_t i = 0; i < e->remote_count; i++) {
+        if (strcmp(e->remotes[i].entry.name, name) == 0) {
+            return &e->remotes[i];
+        }
+    }
+    return NULL;
+}
+
+static void ring_init(struct sim *s, struct sim_ring *r, int64_t cap) {
+    r->cap = (size_t)cap;
+    r->times = sim_alloc(s, &s->arena, (r->cap + 1) * sizeof *r->times);
+}
 
 int sim_calls_init(struct sim *s) {
     size_t count = s->scenario->remote_count;
     s->remotes = sim_alloc(s, &s->arena, (count + 1) * sizeof *s->remotes);
     for (size_t i = 0; s->remotes != NULL && i < count; i++) {
+        struct sim_remote *r = &s->remotes[i];
         const struct scenario_remote *c = &s->scenario->remotes[i];
-        s->remotes[i] = (struct sim_remote){
-            .config = c,
-            .calls = sim_alloc(s, &s->arena, ((size_t)c->rate + 1) * sizeof(int64_t)),
-            .report = report_calls(s->report, c->entry.name, true),
-        };
-        if (s->remotes[i].report == NULL) {
+        *r = (struct sim_remote){.config = c,
+                                 .expect = expected(s, c->entry.name),
+                                 .report = report_calls(s->report, c->entry.name, true)};
+        ring_init(s, &r->calls, c->rate);
+        ring_init(s, &r->watch, r->expect == NULL ? 0 : r->expect->most);
+        agenda_event(&r->other, on_other);
+        if (c->others_ms > 0) {
+            sim_set(s, &r->other, c->others_ms);
+        }
+        if (r->report == NULL) {
             sim_fail(s, -ENOMEM, "out of memory");
         }
     }
     return s->failure.code;
-}
-
-void sim_calls_finish(struct sim *s) {
-    struct sim_limit *l, *next;
-    HASH_ITER(hh, s->limits, l, next) {
-        limiter_finish(&l->core);
-    }
-    HASH_CLEAR(hh, s->limits);
 }

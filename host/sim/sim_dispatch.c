@@ -25,9 +25,10 @@ static uint32_t busy_of(const struct sim *s, const struct sim_pool *pool) {
     return busy;
 }
 
-static void gather(struct sim *s, const struct sim_lane *lane, struct job_facts *ret) {
+static void gather(struct sim *s, struct sim_lane *lane, struct job_facts *ret) {
     struct sim_pool *pool = lane->type->pool;
     enum plugin_breaker_state state = plugin_breaker_look(&pool->breaker, s->passed_ms);
+    uint32_t busy = busy_of(s, pool) + pool->asked + pool->held_count;
     *ret = (struct job_facts){
         .state = JOB_QUEUED,
         .type = lane->type->name,
@@ -36,15 +37,15 @@ static void gather(struct sim *s, const struct sim_lane *lane, struct job_facts 
         .has_handler = true,
         .queue_running = lane->queue->running + lane->queue->asked,
         .queue_limit = (uint32_t)lane->queue->config->concurrency,
-        .pool_busy = busy_of(s, pool) + pool->asked,
+        .pool_busy = busy,
         .pool_slots = slots_of(s, pool),
-        .breaker = state == BREAKER_OPEN ||
-                   (state == BREAKER_PROBING && busy_of(s, pool) + pool->asked > 0),
+        .breaker = state == BREAKER_OPEN || (state == BREAKER_PROBING && busy > 0),
         .breaker_until_ms =
             state == BREAKER_OPEN ? sim_wall(s) + pool->breaker.until_ms - s->passed_ms : 0,
         .pool = pool->name,
         .ahead = -1,
     };
+    sim_slots_facts(s, lane, ret);
 }
 
 static uint32_t room_of(const struct job_facts *f, bool probing) {
@@ -59,13 +60,21 @@ static uint32_t room_of(const struct job_facts *f, bool probing) {
 static uint32_t look(struct sim *s, struct sim_lane *lane, size_t sharers) {
     struct job_facts facts;
     struct reason reason;
+    const char *breaker;
     gather(s, lane, &facts);
+    if (sim_breakers_bar(s, lane, &breaker) > 0) {
+        lane->reason = REASON_BREAKER;
+        return 0;
+    }
     if (evaluate(&facts, sim_wall(s), &reason, 1) > 0) {
         lane->reason = reason.code;
         return 0;
     }
-    bool probing = plugin_breaker_look(&lane->type->pool->breaker, s->passed_ms) == BREAKER_PROBING;
-    uint32_t room = room_of(&facts, probing);
+    bool probing =
+        plugin_breaker_look(&lane->type->pool->breaker, s->passed_ms) == BREAKER_PROBING ||
+        sim_breakers_probing(s, lane);
+    uint32_t room = room_of(&facts, probing), slots = sim_slots_room(s, lane);
+    room = slots < room ? slots : room;
     uint32_t share = (uint32_t)((room + sharers - 1) / sharers);
     return share < 1 ? 1 : share;
 }
@@ -126,7 +135,6 @@ static unsigned place(const struct sim *s, const struct sim_pool *pool) {
 static void start(struct sim *s, struct sim_lane *lane, const struct store_claimed *job) {
     int64_t waited = sim_wall(s) - job->ready_ms;
     waited = waited < 0 ? 0 : waited;
-    quantile_add(&lane->type->report->wait, waited);
     if (lane->reason != REASON_COUNT) {
         s->report->waited_ms[lane->reason] += waited;
     }
@@ -174,7 +182,28 @@ static void hear(struct sim *s, struct sim_lane **chosen, size_t count,
     }
 }
 
+/* Who has been claimed and waits for a thread goes before all others. */
+static bool begin_held(struct sim *s) {
+    struct sim_pool *pool, *next;
+    bool any = false;
+    HASH_ITER(hh, s->pools, pool, next) {
+        struct sim_attempt *a, *later;
+        for (a = TAILQ_FIRST(&pool->held); a != NULL; a = later) {
+            later = TAILQ_NEXT(a, held_link);
+            if (pool->busy[a->host] < pool->slots) {
+                sim_attempt_unhold(s, a);
+                sim_attempt_begin(s, a);
+                any = true;
+            }
+        }
+    }
+    return any;
+}
+
 bool sim_dispatch_all(struct sim *s) {
+    if (s->held > 0 && !s->running_out && s->failure.code == 0) {
+        (void)begin_held(s);
+    }
     if (s->hot_count == 0 || s->running_out || s->failure.code != 0) {
         return false;
     }

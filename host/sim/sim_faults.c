@@ -42,11 +42,7 @@ static void kill_host(struct sim *s, unsigned host) {
     h->up = false;
     sim_note(s, NOTE_FAULT, "host", NULL, "host %u dies", host + 1);
     LIST_FOREACH(a, &h->attempts, link) {
-        agenda_drop(&s->agenda, &a->event);
-        sim_calls_abandon(s, a);
-        a->died_ms = s->passed_ms;
-        a->lane->type->report->lost++;
-        sim_note(s, NOTE_LOST, a->lane->type->name, &a->spec, "host %u", host + 1);
+        sim_attempt_die(s, a);
     }
     sim_set(s, &h->lease, s->passed_ms + s->config->host.lease_ms);
 }

@@ -9,10 +9,12 @@ static void empty(struct sim_batch *b) {
     b->commits_end = &b->commits;
     b->fires_end = &b->fires;
     b->submits_end = &b->submits;
+    b->moves_end = &b->moves;
     b->commits = NULL;
     b->fires = NULL;
     b->submits = NULL;
-    b->commit_count = b->fire_count = b->submit_count = 0;
+    b->moves = NULL;
+    b->commit_count = b->fire_count = b->submit_count = b->move_count = 0;
 }
 
 void sim_flush_init(struct sim *s) {
@@ -39,6 +41,12 @@ void sim_flush_submit(struct sim *s, struct sim_submit *f) {
     *s->batch.submits_end = f;
     s->batch.submits_end = &f->next;
     s->batch.submit_count++;
+}
+
+void sim_flush_move(struct sim *s, struct sim_move *m) {
+    *s->batch.moves_end = m;
+    s->batch.moves_end = &m->next;
+    s->batch.move_count++;
 }
 
 /* ------------------------------------------------------------------ lists to what the store takes */
@@ -120,6 +128,36 @@ static void forward(struct sim *s) {
     } while (op.op.status == 0 && op.more);
 }
 
+/* ------------------------------------------------------------------ moves */
+
+/* Is it parked for that, now that all else is written? */
+static bool waits_for(struct sim *s, const struct sim_move *m) {
+    struct store_get op = {.op = {.kind = STORE_GET}, .id = m->item.id};
+    bool yes = stock_run(&s->stock, &op.op, sim_wall(s)) == 0 && op.job.state == JOB_PARKED &&
+               op.job.wait_key != NULL && strcmp(op.job.wait_key, m->wait_key) == 0;
+    store_op_finish(&op.op);
+    s->report->store_ops++;
+    return yes;
+}
+
+static void run_moves(struct sim *s, struct sim_batch *b) {
+    struct store_move op = {.op = {.kind = STORE_MOVE}};
+    if (b->move_count == 0 ||
+        (op.items = sim_alloc(s, &b->arena, b->move_count * sizeof *op.items)) == NULL) {
+        return;
+    }
+    for (const struct sim_move *m = b->moves; m != NULL; m = m->next) {
+        if (m->wait_key == NULL || waits_for(s, m)) {
+            op.items[op.count++] = m->item;
+        }
+    }
+    if (op.count > 0) { // who has gone on by himself is refused, and well
+        (void)stock_run(&s->stock, &op.op, sim_wall(s));
+        store_op_finish(&op.op);
+        s->report->store_ops++;
+    }
+}
+
 /* ------------------------------------------------------------------ all of it */
 
 static bool is_due(const struct sim *s) {
@@ -158,6 +196,7 @@ static bool take_all(struct sim *s, struct sim_batch *b, bool due) {
     if (commit.outbox) {
         forward(s);
     }
+    run_moves(s, b);
     store_op_finish(&commit.op);
     store_op_finish(&fire.op);
     store_op_finish(&submit.op);
@@ -169,7 +208,7 @@ bool sim_flush_all(struct sim *s) {
     struct sim_batch b = s->batch;
     bool due = is_due(s);
     if (s->away || s->failure.code != 0 ||
-        (!due && b.commit_count + b.fire_count + b.submit_count == 0)) {
+        (!due && b.commit_count + b.fire_count + b.submit_count + b.move_count == 0)) {
         return false;
     }
     s->batch.arena = (struct arena){.head = NULL};

@@ -19,6 +19,7 @@ void sim_places_finish(struct sim *s) {
     HASH_CLEAR(hh, s->pools);
     HASH_CLEAR(hh, s->queues);
     HASH_CLEAR(hh, s->types);
+    HASH_CLEAR(hh, s->users);
     HASH_CLEAR(hh, s->lanes);
     free(s->hot);
     for (size_t i = 0; i < s->plugin_count; i++) {
@@ -75,8 +76,28 @@ static struct sim_pool *places_pool(struct sim *s, const char *type) {
                                 : (uint32_t)(config->workers * config->threads),
         .rules = config == NULL ? s->plugin_default.breaker : config->breaker,
     };
+    TAILQ_INIT(&pool->held);
+    agenda_event(&pool->probes, sim_look);
     HASH_ADD_KEYPTR(hh, s->pools, pool->name, strlen(pool->name), pool);
     return pool;
+}
+
+struct report_type *sim_places_user(struct sim *s, const char *name) {
+    struct sim_user *user = NULL;
+    if (name == NULL) {
+        return NULL;
+    }
+    HASH_FIND_STR(s->users, name, user);
+    if (user != NULL) {
+        return user->report;
+    }
+    struct report_type *report = report_user(s->report, name);
+    if (report == NULL || (user = sim_alloc(s, &s->arena, sizeof *user)) == NULL) {
+        return report;
+    }
+    user->report = report;
+    HASH_ADD_KEYPTR(hh, s->users, report->name, strlen(report->name), user);
+    return report;
 }
 
 struct sim_queue *sim_places_queue(struct sim *s, const char *name) {
@@ -147,6 +168,7 @@ struct sim_lane *sim_places_lane(struct sim *s, const char *queue, const char *t
     if (lane->queue == NULL || lane->type == NULL) {
         return NULL;
     }
+    agenda_event(&lane->opens, sim_look);
     s->lane_count++;
     HASH_ADD_KEYPTR(hh, s->lanes, lane->name, strlen(lane->name), lane);
     return lane;

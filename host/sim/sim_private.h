@@ -1,9 +1,10 @@
 /* What the parts of a simulation share:
  *
- *     sim.c        the loop                          sim_places.c    types, lanes, queues, pools by name
+ *     sim.c            the loop                          sim_places.c    types, lanes, queues, pools by name
  *     sim_times.c      schedules                         sim_arrivals.c  jobs from outside
  *     sim_flush.c      what goes to the store at once    sim_dispatch.c  what starts where
- *     sim_attempt.c    what a handler does, and its end  calls.c     limits and remotes
+ *     sim_attempt.c    what a handler does, and its end  sim_calls.c     its calls, and whom it calls
+ *     sim_limits.c     limiters, and who waits for one   sim_slots.c     jobs that need leave to start
  *     sim_breakers.c   scopes that are left alone        sim_faults.c    what goes wrong
  *     sim_verify.c     was it as expected? */
 #ifndef JOBHOST_SIM_SIM_PRIVATE_H
@@ -26,13 +27,18 @@
 
 /* ------------------------------------------------------------------ by name */
 
+TAILQ_HEAD(sim_held, sim_attempt);
+
 struct sim_pool { /* a plugin on all hosts */
     char *name;
     uint32_t slots; /* on each host */
     uint32_t busy[SCENARIO_HOSTS_MAX], busy_all;
-    uint32_t asked; /* by the claim that is being made */
+    uint32_t asked;       /* by the claim that is being made */
+    struct sim_held held; /* claimed, and waiting for a thread of their host */
+    uint32_t held_count;
     struct plugin_breaker_rules rules;
     struct plugin_breaker breaker;
+    struct agenda_event probes; /* when the first probe may go */
     UT_hash_handle hh;
 };
 
@@ -41,6 +47,11 @@ struct sim_queue {
     const struct config_queue *config;
     uint32_t running;
     uint32_t asked; /* by the claim that is being made */
+    UT_hash_handle hh;
+};
+
+struct sim_user {
+    struct report_type *report;
     UT_hash_handle hh;
 };
 
@@ -58,11 +69,12 @@ struct sim_lane {
     char *name; /* "queue type" */
     struct sim_queue *queue;
     struct sim_type *type;
-    unsigned number;         /* in the order in which they came up */
-    bool hot;                /* jobs of it may be ready */
-    uint64_t turn;           /* priority_split()'s */
-    uint32_t asked, got;     /* by the claim under way */
-    enum reason_code reason; /* what kept its jobs from starting last; REASON_COUNT = nothing */
+    unsigned number;           /* in the order in which they came up */
+    bool hot;                  /* jobs of it may be ready */
+    struct agenda_event opens; /* when a limiter or a breaker lets it go on */
+    uint64_t turn;             /* priority_split()'s */
+    uint32_t asked, got;       /* by the claim under way */
+    enum reason_code reason;   /* what kept its jobs from starting last; REASON_COUNT = nothing */
     UT_hash_handle hh;
 };
 
@@ -78,26 +90,75 @@ struct sim_schedule {
     UT_hash_handle hh;
 };
 
+/* Somebody who wants slots. */
+struct sim_wish {
+    int64_t n;
+    int64_t give_up_ms; /* virtual: how long it may wait */
+    /* 0: `ticket` holds the slots; SIM_LIMITS_NEVER; else it is worth asking after that time. */
+    void (*done)(struct sim *s, struct sim_wish *w, int64_t wait_ms);
+    struct sim_attempt *of;
+    struct sim_ticket *ticket;
+    /* private */
+    struct sim_limit *limit; /* NULL = it does not wait */
+    uint64_t id;
+    TAILQ_ENTRY(sim_wish) link;
+};
+enum { SIM_LIMITS_NEVER = -1 };
+
+struct sim_ticket {
+    struct sim_limit *limit; /* NULL = it holds nothing */
+    uint64_t id;
+    const struct sim_attempt *of;
+    LIST_ENTRY(sim_ticket) link;
+};
+
+enum { SIM_LIMITS_PARKED_MAX = 64 };
 struct sim_limit {
     char *name; /* with its key */
+    const struct config_limit *config;
     struct limiter core;
     struct limiter_rules rules;
+    TAILQ_HEAD(, sim_wish) wishes;
+    uint32_t waiting;
+    LIST_HEAD(, sim_ticket) tickets;
+    int64_t until_ms;       /* virtual: nothing is asked before; 0 = at once */
+    enum limiter_part part; /* that it waits for                             */
+    int64_t next_ms;        /* when the next one who is sent away may come   */
+    struct job_id parked[SIM_LIMITS_PARKED_MAX];
+    uint32_t parked_count;
+    bool looking;
+    struct agenda_event look, renew;
     struct report_calls *report;
     UT_hash_handle hh;
 };
 
+/* The latest times, in a ring. */
+struct sim_ring {
+    int64_t *times;
+    size_t cap, next, count;
+};
+
 struct sim_remote {
     const struct scenario_remote *config;
-    int64_t *calls; /* a ring of `rate` times of the latest that were answered */
-    size_t next, count;
+    const struct scenario_expect_remote *expect; /* NULL = nothing */
+    struct sim_ring calls;                       /* that were answered */
+    struct sim_ring watch;                       /* that came          */
+    uint64_t over_most;
     unsigned storms; /* that rage */
     int64_t storm_retry_ms;
+    struct agenda_event other;
     struct report_calls *report;
+};
+
+struct sim_sleeper { /* a job that is parked */
+    struct job_id id;
+    struct sim_sleeper *next;
 };
 
 struct sim_breaker {
     char *name;
     struct breaker core;
+    struct sim_sleeper *sleepers;
     struct report_breaker *report;
     UT_hash_handle hh;
 };
@@ -110,20 +171,31 @@ struct sim_attempt {
     struct job_spec spec; /* strings in the arena */
     struct job_counters counters;
     uint32_t token, commit_no;
-    int64_t first_run_ms;
+    int64_t first_run_ms, ready_ms;
+    uint32_t steps_version;
+    const char *scope; /* of its last failure; NULL = none */
     struct sim_lane *lane;
     struct sim_schedule *schedule; /* NULL = it is of none */
+    struct report_type *user;      /* NULL = it is nobody's, or there are too many */
     unsigned host;
     int64_t began_ms, until_ms; /* virtual; its timeout */
     int64_t died_ms;            /* when its host did; 0 = it has not */
     uint64_t draw;              /* chance, the same for the same job and execution */
+    bool begun; /* it has a thread; before that it waits for one, or for leave to start */
+    bool held;  /* for a thread */
     bool resumed, crashes;
     const struct plugin_run_answer *answer; /* of a plugin's code */
     int64_t calls_made;
-    uint64_t ticket; /* of the call under way */
-    bool refused;    /* the call under way */
+    struct sim_wish wish;
+    struct sim_ticket call; /* of the call under way */
+    struct sim_ticket slot; /* its leave to start    */
+    struct sim_limit *slot_of;
+    bool slot_till_start;
+    bool refused; /* the call under way; and what its answer tells */
     int64_t retry_after_ms;
+    struct limiter_hint hint;
     LIST_ENTRY(sim_attempt) link;
+    TAILQ_ENTRY(sim_attempt) held_link;
 };
 LIST_HEAD(sim_attempts, sim_attempt);
 
@@ -153,12 +225,19 @@ struct sim_submit {
     struct sim_submit *next;
 };
 
+struct sim_move {
+    struct store_move_item item;
+    const char *wait_key; /* only if it is parked for this; NULL = whatever it waits for */
+    struct sim_move *next;
+};
+
 struct sim_batch {
     struct arena arena;
     struct sim_commit *commits, **commits_end;
     struct sim_fire *fires, **fires_end;
     struct sim_submit *submits, **submits_end;
-    size_t commit_count, fire_count, submit_count;
+    struct sim_move *moves, **moves_end;
+    size_t commit_count, fire_count, submit_count, move_count;
 };
 
 struct sim_fault {
@@ -189,6 +268,7 @@ struct sim {
     struct sim_pool *pools;
     struct sim_queue *queues;
     struct sim_type *types;
+    struct sim_user *users;
     struct sim_lane *lanes;
     unsigned lane_count;
     struct sim_lane **hot; /* lane_cap places */
@@ -202,6 +282,7 @@ struct sim {
     struct sim_limit *limits;
     struct sim_remote *remotes;
     struct sim_breaker *breakers;
+    uint32_t held; /* of all pools */
     struct sim_host hosts[SCENARIO_HOSTS_MAX];
     struct sim_fault *faults;
     struct sim_arrival *arrivals;
@@ -229,6 +310,8 @@ void sim_fail(struct sim *s, int code, const char *fmt, ...) __attribute__((form
 void *sim_alloc(struct sim *s, struct arena *a, size_t size);
 const char *sim_text(struct sim *s, struct arena *a, const char *text);
 void sim_set(struct sim *s, struct agenda_event *e, int64_t passed_ms);
+/* An event after which is looked at what is due, and what may start. */
+void sim_look(struct sim *s, struct agenda_event *e);
 /* Is anybody there to do something? */
 bool sim_works(const struct sim *s);
 void sim_note(struct sim *s, enum note_kind kind, const char *what, const struct job_spec *job,
@@ -249,6 +332,8 @@ void sim_places_finish(struct sim *s);
 struct sim_type *sim_places_type(struct sim *s, const char *name);
 struct sim_queue *sim_places_queue(struct sim *s, const char *name);
 struct sim_lane *sim_places_lane(struct sim *s, const char *queue, const char *type);
+/* NULL: nobody's, or of one more than are told of. */
+struct report_type *sim_places_user(struct sim *s, const char *name);
 /* Its jobs may be ready. */
 void sim_places_heat(struct sim *s, const char *queue, const char *type);
 
@@ -274,6 +359,7 @@ void sim_flush_finish(struct sim *s);
 void sim_flush_commit(struct sim *s, struct sim_commit *c);
 void sim_flush_fire(struct sim *s, struct sim_fire *f);
 void sim_flush_submit(struct sim *s, struct sim_submit *f);
+void sim_flush_move(struct sim *s, struct sim_move *m);
 /* Takes everything to the store and hears the answers. False: there was nothing, or the store is away. */
 bool sim_flush_all(struct sim *s);
 
@@ -286,6 +372,13 @@ bool sim_dispatch_all(struct sim *s);
 
 void sim_attempt_start(struct sim *s, struct sim_lane *lane, const struct store_claimed *job,
                        unsigned host);
+/* It has leave to start: it begins as soon as its host has a thread. */
+void sim_attempt_place(struct sim *s, struct sim_attempt *a);
+void sim_attempt_unhold(struct sim *s, struct sim_attempt *a);
+/* A thread is free. */
+void sim_attempt_begin(struct sim *s, struct sim_attempt *a);
+/* It waits, for so long at most, in its thread. */
+void sim_attempt_waits(struct sim *s, struct sim_attempt *a, int64_t wait_ms);
 /* The handler goes on after its own work, or after a call. */
 void sim_attempt_next(struct sim *s, struct sim_attempt *a, int64_t after_ms,
                       void (*happen)(struct sim *, struct agenda_event *));
@@ -294,6 +387,8 @@ void sim_attempt_return(struct sim *s, struct sim_attempt *a, const struct attem
 void sim_attempt_done(struct sim *s, struct sim_attempt *a); /* all calls are made */
 /* Its schedule wants it to end. */
 void sim_attempt_cancel(struct sim *s, struct sim_attempt *a);
+/* Its host dies. */
+void sim_attempt_die(struct sim *s, struct sim_attempt *a);
 /* Its host died, and it goes back. */
 void sim_attempt_recover(struct sim *s, struct sim_attempt *a);
 void sim_attempt_free(struct sim_attempt **a);
@@ -301,19 +396,53 @@ void sim_attempt_free(struct sim_attempt **a);
 /* ---- sim_calls.c */
 
 int sim_calls_init(struct sim *s);
-void sim_calls_finish(struct sim *s);
 void sim_calls_go_on(struct sim *s, struct sim_attempt *a);
-/* The attempt has ended without the answer. */
-void sim_calls_abandon(struct sim *s, struct sim_attempt *a);
 struct sim_remote *sim_calls_remote(struct sim *s, const char *name);
+/* The header lines that it tells with an answer of now. */
+void sim_calls_headers(const struct sim *s, const struct sim_remote *r, bool refused,
+                       int64_t retry_after_ms, struct buf *out);
+
+/* ---- sim_limits.c */
+
+/* NULL: the configuration has none of that name, or the simulation fails. */
+struct sim_limit *sim_limits_find(struct sim *s, const char *name);
+/* done() comes before or after it returns. */
+void sim_limits_wish(struct sim *s, struct sim_limit *l, struct sim_wish *w);
+/* As if it had never been. */
+void sim_limits_withdraw(struct sim *s, struct sim_wish *w);
+/* The call is over; `hint` may be NULL. These three do nothing for a ticket that holds nothing. */
+void sim_limits_answered(struct sim *s, struct sim_ticket *t, const struct limiter_hint *hint);
+/* It was never made. */
+void sim_limits_give_back(struct sim *s, struct sim_ticket *t);
+/* Its host is dead: its slots end with their lease. */
+void sim_limits_forget(struct sim *s, struct sim_ticket *t);
+/* A job is parked for it: it can be woken before its time. */
+void sim_limits_parked(struct sim_limit *l, const struct job_id *id);
+void sim_limits_finish(struct sim *s);
+
+/* ---- sim_slots.c */
+
+/* True: it is to have a slot first, and goes on by itself when it has one, or ends. */
+bool sim_slots_wants(struct sim *s, struct sim_attempt *a);
+void sim_slots_begun(struct sim *s, struct sim_attempt *a);
+void sim_slots_end(struct sim *s, struct sim_attempt *a, const struct attempt_report *report);
+/* How many more of its jobs may be claimed; whether its limiter is shut. */
+uint32_t sim_slots_room(struct sim *s, const struct sim_lane *lane);
+void sim_slots_facts(struct sim *s, struct sim_lane *lane, struct job_facts *ret);
 
 /* ---- sim_breakers.c */
 
-/* May it start? Else *ret_until_ms says when to ask again, and *ret_name whose it is. */
-bool sim_breakers_admit(struct sim *s, const struct sim_lane *lane, const struct job_spec *spec,
-                        int64_t *ret_until_ms, const char **ret_name);
-void sim_breakers_learn(struct sim *s, const struct sim_attempt *a,
-                        const struct attempt_report *report, const struct outcome *o);
+/* Until when (wall) all of the lane wait; 0 = they do not. */
+int64_t sim_breakers_bar(struct sim *s, struct sim_lane *lane, const char **ret_name);
+/* One of its jobs at a time. */
+bool sim_breakers_probing(struct sim *s, const struct sim_lane *lane);
+/* NULL: it may start. Else the one for which it waits, and until when. */
+struct sim_breaker *sim_breakers_admit(struct sim *s, struct sim_attempt *a, int64_t *ret_until_ms);
+/* The job is parked for it. */
+void sim_breakers_parked(struct sim *s, struct sim_breaker *b, const struct job_id *id);
+/* `scope` is the failure's own; NULL = the handler's. May put off when it runs again. */
+void sim_breakers_learn(struct sim *s, struct sim_attempt *a, const struct attempt_report *report,
+                        const char *scope, struct outcome *o);
 void sim_breakers_finish(struct sim *s);
 
 /* ---- sim_faults.c */

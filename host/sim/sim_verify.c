@@ -1,5 +1,6 @@
 /* Was it as expected? */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,6 +27,61 @@ static void no_later(struct sim *s, const char *what, int64_t found_ms, int64_t 
     }
 }
 
+/* `of`: " of crawl.page", or "" for all. */
+static void check_jobs(struct sim *s, const struct scenario_expect_jobs *e, const char *of,
+                       const struct report_type *found) {
+    char what[JOB_TENANT_MAX + 32];
+    const struct {
+        const char *name;
+        int64_t found_ms, most_ms;
+    } times[] = {{"wait_p99", quantile_at(&found->wait, 0.99), e->wait_p99_ms},
+                 {"wait_max", found->wait.max, e->wait_max_ms}};
+    (void)snprintf(what, sizeof what, "dead%s", of);
+    at_most(s, what, found->dead, e->dead);
+    if (e->succeeded >= 0 && found->succeeded < (uint64_t)e->succeeded) {
+        report_break(s->report, "succeeded%s: %llu, expected at least %lld", of,
+                     (unsigned long long)found->succeeded, (long long)e->succeeded);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(times); i++) {
+        (void)snprintf(what, sizeof what, "%s%s", times[i].name, of);
+        no_later(s, what, times[i].found_ms, times[i].most_ms);
+    }
+}
+
+static void check_some(struct sim *s, const struct scenario_expect_jobs *all, size_t count,
+                       const struct report_type *found) {
+    static const struct report_type none = {.name = NULL};
+    char of[JOB_TENANT_MAX + 8];
+    for (size_t i = 0; i < count; i++) {
+        const struct report_type *r = found;
+        while (r != NULL && strcmp(r->name, all[i].entry.name) != 0) {
+            r = r->next;
+        }
+        (void)snprintf(of, sizeof of, " of %s", all[i].entry.name);
+        check_jobs(s, &all[i], of, r == NULL ? &none : r);
+    }
+}
+
+static void check_remote(struct sim *s, const struct sim_remote *r) {
+    const struct scenario_expect_remote *e = r->expect;
+    const struct scenario_remote *c = r->config;
+    char per[48];
+    if (e == NULL) {
+        return;
+    }
+    duration_format(e->per_ms, per, sizeof per);
+    if (r->over_most > 0) {
+        report_break(s->report,
+                     "%llu calls came to %s when it had had %lld within %s, expected none",
+                     (unsigned long long)r->over_most, c->entry.name, (long long)e->most, per);
+    }
+    double could = (double)c->rate * (double)s->scenario->for_ms / (double)c->per_ms;
+    if (e->used > 0 && (double)r->report->granted < e->used * could) {
+        report_break(s->report, "%s answered %llu calls of %.0f, expected at least %.1f %%",
+                     c->entry.name, (unsigned long long)r->report->granted, could, 100 * e->used);
+    }
+}
+
 static void check_counts(struct sim *s) {
     const struct scenario_expect *e = &s->scenario->expect;
     struct report_type total;
@@ -34,16 +90,15 @@ static void check_counts(struct sim *s) {
     for (const struct report_calls *c = s->report->calls; c != NULL; c = c->next) {
         over += c->over_rate;
     }
-    at_most(s, "dead", total.dead, e->dead);
+    check_jobs(s, &e->all, "", &total);
+    check_some(s, e->types, e->type_count, s->report->types);
+    check_some(s, e->users, e->user_count, s->report->users);
     at_most(s, "over_rate", over, e->over_rate);
-    if (e->succeeded >= 0 && total.succeeded < (uint64_t)e->succeeded) {
-        report_break(s->report, "succeeded: %llu, expected at least %lld",
-                     (unsigned long long)total.succeeded, (long long)e->succeeded);
+    for (size_t i = 0; i < s->scenario->remote_count; i++) {
+        check_remote(s, &s->remotes[i]);
     }
     no_later(s, "late_p99", quantile_at(&s->report->late, 0.99), e->late_p99_ms);
     no_later(s, "late_max", s->report->late.max, e->late_max_ms);
-    no_later(s, "wait_p99", quantile_at(&total.wait, 0.99), e->wait_p99_ms);
-    no_later(s, "wait_max", total.wait.max, e->wait_max_ms);
 }
 
 /* ------------------------------------------------------------------ ledgers */

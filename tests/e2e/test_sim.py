@@ -172,8 +172,8 @@ def test_a_timeout_ends_an_attempt(scene):
     lines, _ = scene.run()
     assert [line["ms"] for line in events(lines, "start", "a.x")][:1] == [0]
     assert [(line["ms"], line["why"]) for line in events(lines, "retry")] == [(60000, "timeout; again in 10s")]
-    assert events(lines, "park", "a.x")[0]["why"] == "breaker network:a.x; again in 590s"  # opened at 60 s for 10 min
-    assert [(line["ms"], line["why"]) for line in events(lines, "dead")] == [(660000 + 60000, "attempts_exhausted")]
+    assert [(line["ms"], line["why"]) for line in events(lines, "dead")] == [(130000, "attempts_exhausted")]
+    assert not events(lines, "breaker")  # what the host has stopped says nothing of the other side
 
 
 def test_keys_find_duplicates(scene):
@@ -283,6 +283,134 @@ def test_a_store_that_is_away(scene):
     assert of_type(summary, "a.x")["succeeded"] >= 98
 
 
+# ---- limits
+
+def overlap(lines, of=lambda line: line["what"]):
+    """How many ran at once at most, by what `of` says of them."""
+    running, most, ends = collections.Counter(), collections.Counter(), ("succeed", "retry", "park", "dead", "crash")
+    for line in lines:
+        if line["event"] == "start":
+            running[of(line)] += 1
+            most[of(line)] = max(most[of(line)], running[of(line)])
+        elif line["event"] in ends:
+            running[of(line)] -= 1
+    return most
+
+
+def most_within(times, span):
+    return max(sum(1 for t in times[i:] if t - first < span) for i, first in enumerate(times))
+
+
+def test_a_limit_of_a_type_holds_its_starts(scene):
+    scene.write("for: 1h\nslots: 8\narrivals: [{job: a.x, every: 500ms}, {job: a.y, every: 10s, steady: true}]\n"
+                "handlers: {a.x: {takes: 200ms..3s}, a.y: {takes: 100ms}}\n",
+                "limits: {l: {rate: 60, per: 60s}}\njobs: {a.x: {limit: {name: l, until: start}}}\n")
+    lines, summary = scene.run()
+    starts = [line["ms"] for line in events(lines, "start", "a.x")]
+    assert most_within(starts, 60000) == 60 and len(starts) >= 60 * 60 * 0.98
+    assert summary["waited_ms"]["limiter"] > 0
+    assert of_type(summary, "a.y")["wait"]["max_ms"] < 1000  # nobody's thread is taken by those that wait
+    assert of_type(summary, "a.x")["retried"] == of_type(summary, "a.x")["dead"] == 0
+
+
+def test_a_limit_of_a_queue_with_a_key_for_each_tenant(scene):
+    scene.write("for: 30m\nslots: 20\narrivals: {job: q.x, every: 1s, users: 3}\nhandlers: {q.x: {takes: 1s..20s}}\n",
+                "limits: {two: {concurrency: 2}}\nqueues: {q: {limit: {name: two, key: tenant}}}\n")
+    lines, summary = scene.run()
+    assert overlap(lines, lambda line: line["user"]) == {"user1": 2, "user2": 2, "user3": 2}
+    assert {c["limit"] for c in summary["calls"]} == {"two:user1", "two:user2", "two:user3"}
+    parked = events(lines, "park", "q.x")
+    assert parked and all(line["why"].startswith("limiter two:user") for line in parked)
+    assert of_type(summary, "q.x")["succeeded"] > 0.9 * 3 * 2 * 1800 / 10.5  # and both slots are at work
+
+
+def test_slots_of_a_dead_host_come_back(scene):
+    scene.write("for: 10m\nhosts: 2\nslots: 1\narrivals: {job: a.x, every: 1h, steady: true, count: 2}\nhandlers: {a.x: {takes: 1m}}\n"
+                "faults: {at: 30s, host: 1}\n", "host: {lease: 40s}\nlimits: {one: {concurrency: 1}}\njobs: {a.x: {limit: one}}\n")
+    lines, summary = scene.run()
+    assert overlap(line for line in lines if line["ms"] < 30000) == {"a.x": 1}
+    starts = [line["ms"] for line in events(lines, "start")]
+    # the slot was renewed last at 26.6 s, a third of a lease before it died
+    assert starts[0] == 0 and 26600 + 40000 <= starts[1] <= 70000 + 1000
+    assert of_type(summary, "a.x")["succeeded"] == 2
+
+
+STORM = "for: 1h\nslots: 8\narrivals: {job: a.x, every: 500ms}\nhandlers: {a.x: {takes: 0s, calls: {count: 1, limit: l, wait: 5s, remote: r," \
+        " takes: 50ms..2s}}}\n"
+
+
+def test_limits_learn_what_headers_tell(scene):
+    told = "remotes: {r: {rate: 60, per: 60s, retry_after: 30s, headers: [X-RateLimit-Limit, X-RateLimit-Remaining]}}\n"
+    _, deaf = scene.write(STORM + told, "limits: {l: {rate: 90, per: 60s}}\n").run()
+    _, summary = scene.write(STORM + told, "limits: {l: {rate: 90, per: 60s, learn: [X-RateLimit-Limit]}}\n").run()
+    of_remote = [[c for c in s["calls"] if "remote" in c][0] for s in (deaf, summary)]
+    assert of_remote[0]["over_rate"] > 60 and of_remote[1]["over_rate"] <= 30  # of the first minute, before it was told
+
+
+def test_calls_of_others_count(scene):
+    text = STORM.replace("for: 1h", "for: 30m").replace("50ms..2s", "20ms..90ms") + "remotes: {r: {rate: 60, per: 60s, retry_after: 20s, others: 2s, headers: [X-RateLimit-Limit," \
+        " X-RateLimit-Remaining]}}\n"
+    _, deaf = scene.write(text, "limits: {l: {rate: 60, per: 60s}}\n").run()
+    _, summary = scene.write(text, "limits: {l: {rate: 60, per: 60s, learn: [X-RateLimit-Limit, X-RateLimit-Remaining]}}\n").run()
+    of_remote = [[c for c in s["calls"] if "remote" in c][0] for s in (deaf, summary)]
+    assert of_remote[1]["over_rate"] < of_remote[0]["over_rate"] * 0.6
+    assert of_remote[1]["answered"] > 800  # of the 900 that are left
+
+
+def test_what_is_expected_of_a_remote(scene):
+    text = STORM + "remotes: {r: {rate: 60, per: 60s}}\nexpect: {remotes: {r: {never_more_than: %d, per: %s, used_at_least: %s}}}\n"
+    config = "limits: {l: {rate: 60, per: 60s}}\n"
+    scene.write(text % (60, "1m", "98%"), config).run()
+    for wrong, words in (((59, "1m", "98%"), "came to r when it had had 59 within 1m"), ((60, "61s", "98%"), "within 61s"),
+                         ((60, "1m", "100%"), "r answered")):
+        done = sim(scene.write(text % wrong, config).file, status=FAILED)
+        assert words in done.stderr, done.stderr
+
+
+# ---- breakers of scopes
+
+def test_a_breaker_of_the_type_keeps_its_lane_waiting(scene):
+    scene.write("for: 2h\nslots: 2\narrivals: [{job: p.x, every: 5s}, {job: p.y, every: 20s}]\nhandlers: {p.x: {takes: 1s, fails: {auth: 100%}}}\n",
+                "breakers: {auth: {base: 10m, cap: 1h}}\njobs: {p.x: {retry: {max: 100}}}\n")
+    lines, summary = scene.run()
+    opened = events(lines, "breaker", "auth:p:p.x")
+    assert [line["why"] for line in opened[:4]] == ["opens for 10m: auth", "opens for 20m: auth", "opens for 40m: auth", "opens for 1h: auth"][:len(opened)]
+    assert len(opened) >= 3 and not events(lines, "park", "p.x")  # they stay queued
+    probes = [line["ms"] for line in events(lines, "start", "p.x")]
+    assert len(probes) <= 2 + len(opened)  # two threads until it opened; then one at a time
+    assert of_type(summary, "p.y")["succeeded"] > 300
+
+
+def test_a_breaker_of_a_user_is_that_users(scene):
+    scene.write("for: 3h\narrivals: [{job: p.x, every: 60s, user: ann}, {job: p.x, every: 10s, user: bob}]\n"
+                "handlers: {p.x: {takes: 1s, scope: user, fails: {unknown: 5%}}}\n", "breakers: {unknown: {base: 5m}}\n")
+    lines, summary = scene.run()
+    names = {line["what"] for line in events(lines, "breaker")}
+    assert names <= {"unknown:p:user:ann", "unknown:p:user:bob"} and "unknown:p:user:bob" in names
+    parked = events(lines, "park", "p.x")
+    assert {line["why"].split(";")[0] for line in parked} == {"breaker " + name for name in names}
+    assert all(line["why"].startswith("breaker unknown:p:user:" + line["user"]) for line in parked)
+    for line in events(lines, "breaker", "unknown:p:user:bob"):
+        if line["why"] == "closes":  # who is parked goes on then
+            woken = [x for x in events(lines, "start") if x["ms"] == line["ms"] and x["user"] == "bob"]
+            assert woken
+            break
+    assert {u["user"] for u in summary["users"]} == {"ann", "bob"}
+
+
+# ---- shares
+
+def test_a_tenant_that_floods_keeps_nobody_waiting(scene):
+    text = "for: 2h\nslots: 4\narrivals: [{job: a.x, every: 2h, steady: true, count: 1000, user: flood}," \
+           " {job: a.x, every: 3m, users: 5}]\nhandlers: {a.x: {takes: 1s..5s}}\n"
+    expect = "expect: {users: {user1: {wait_max: 12s}, user5: {wait_max: 12s}}}\n"
+    _, summary = scene.write(text + expect, "{}\n").run()
+    users = {u["user"]: u for u in summary["users"]}
+    assert users["flood"]["succeeded"] == 1000 and users["flood"]["wait"]["p50_ms"] > 300000
+    done = sim(scene.write(text + expect, "queues: {a: {fair_share: none}}\n").file, status=FAILED)
+    assert "wait_max of user1: " in done.stderr
+
+
 # ---- plugins' code
 
 HELLO = os.path.join(build.BUILD, "plugins", "hello.so")
@@ -347,9 +475,10 @@ def test_options_that_a_plugin_does_not_have(scene):
 
 @pytest.mark.parametrize("expect,word", [
     ("dead: 0", "dead: "), ("succeeded: 100000", "succeeded: "), ("wait_p99: 1ms", "wait_p99: "), ("wait_max: 1ms", "wait_max: "),
-    ("late_max: 1ms", "late_max: "), ("late_p99: 1ms", "late_p99: ")])
+    ("late_max: 1ms", "late_max: "), ("late_p99: 1ms", "late_p99: "), ("jobs: {a.x: {dead: 0}}", "dead of a.x: "),
+    ("jobs: {b.x: {succeeded: 1}}", "succeeded of b.x: 0, "), ("users: {ann: {wait_p99: 1ms, dead: 1000}}", "wait_p99 of ann: ")])
 def test_what_does_not_hold(scene, expect, word):
-    scene.write("for: 2h\nslots: 1\narrivals: {job: a.x, every: 10s}\nhandlers: {a.x: {takes: 1s..30s, fails: {input: 5%}}}\n"
+    scene.write("for: 2h\nslots: 1\narrivals: {job: a.x, every: 10s, user: ann}\nhandlers: {a.x: {takes: 1s..30s, fails: {input: 5%}}}\n"
                 f"expect: {{{expect}}}\n",
                 "schedules: {t: {cron: '*/5 * * * *', job: s.x, jitter: 10s}}\n")
     done = sim(scene.file, status=FAILED)
@@ -358,7 +487,7 @@ def test_what_does_not_hold(scene, expect, word):
 
 
 def test_scenarios_that_come_with_it():
-    for name in ("storm", "crash"):
+    for name in ("storm", "crash", "flood"):
         sim(os.path.join(SCENARIOS, name + ".yaml"))
     sim(os.path.join(SCENARIOS, "year.yaml"), "--for", build.count("365d", "20d", "3d"), status=build.count(OK, FAILED, FAILED))
 

@@ -40,7 +40,7 @@ static void test_defaults(void) {
     EXPECT_EQ_INT(86400000, scenario.for_ms);
     EXPECT_EQ_INT(1, scenario.seed);
     EXPECT_EQ_INT(1, scenario.hosts);
-    EXPECT_EQ_INT(-1, scenario.expect.dead);
+    EXPECT_EQ_INT(-1, scenario.expect.all.dead);
     EXPECT_EQ_UINT(0, scenario.fault_count);
     unload();
 }
