@@ -88,7 +88,7 @@ static void on_wake(evutil_socket_t fd, short what, void *arg) {
 
 /* ------------------------------------------------------------------ upkeep of the disk */
 
-static void spool_post(void *self, struct store_op *op);
+static void pass_on(struct spool_store *s, struct store_op *op);
 
 static void release_held(struct spool_store *s) {
     struct store_op *op = s->held;
@@ -97,7 +97,7 @@ static void release_held(struct spool_store *s) {
     s->held_end = &s->held;
     while (op != NULL) {
         struct store_op *next = op->next;
-        spool_post(s, op);
+        pass_on(s, op);
         op = next;
     }
 }
@@ -283,23 +283,36 @@ static void (*const posts[STORE_OP_KINDS])(struct spool_store *s, struct store_o
     [STORE_BLOB_PUT] = spool_blob_put_post,
 };
 
-static void spool_post(void *self, struct store_op *op) {
-    struct spool_store *s = self;
-    if (!s->looked && !s->closing) {
-        op->next = NULL;
-        *s->held_end = op;
-        s->held_end = &op->next;
-    } else if ((unsigned)op->kind < STORE_OP_KINDS && posts[op->kind] != NULL) {
+static void pass_on(struct spool_store *s, struct store_op *op) {
+    if ((unsigned)op->kind < STORE_OP_KINDS && posts[op->kind] != NULL) {
         posts[op->kind](s, op);
     } else {
         store_post(&s->main, op);
     }
 }
 
+// What comes while the spool closes, from who has just been answered, may find no store any more.
+static void spool_post(void *self, struct store_op *op) {
+    struct spool_store *s = self;
+    if (s->closing) {
+        op->status = err_set(&op->err, -ESHUTDOWN, "the store is being closed");
+        spool_answer_later(s, op);
+    } else if (!s->looked) {
+        op->next = NULL;
+        *s->held_end = op;
+        s->held_end = &op->next;
+    } else {
+        pass_on(s, op);
+    }
+}
+
 static uint64_t spool_blob_room(void *self) {
     struct spool_store *s = self;
     uint64_t used = s->bytes + s->added;
-    return !s->down ? store_blob_room(&s->main) : used < s->max_bytes ? s->max_bytes - used : 0;
+    if (!s->down && !s->closing) {
+        return store_blob_room(&s->main);
+    }
+    return used < s->max_bytes ? s->max_bytes - used : 0;
 }
 
 static void spool_backlog(void *self, struct store_backlog *ret) {
