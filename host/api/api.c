@@ -160,6 +160,7 @@ static void admit_body(struct call *call, struct request_body *body) {
     static void (*const admits[])(struct call * call, struct request_body * body) = {
         [BODY_SUBMIT] = admit_submit,
         [BODY_BLOB] = upload_admit,
+        [BODY_EVENT] = publish_admit,
         [BODY_FORM] = view_submit_admit,
     };
     size_t kind = call->route->body;

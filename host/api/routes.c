@@ -27,6 +27,7 @@ static const struct route routes[] = {
     {"POST",   "/v1/jobs/{id}/retry",        action_retry_handle,        BODY_JSON,   NULL},
     {"POST",   "/v1/jobs/{id}/promote",      action_promote_handle,      BODY_JSON,   NULL},
     {"POST",   "/v1/jobs/{id}/resolve",      answer_handle,              BODY_JSON,   NULL},
+    {"POST",   "/v1/events/{name}",          publish_handle,             BODY_EVENT,  "key user"},
     {"GET",    "/v1/queues",                 queues_list_handle,         BODY_NONE,   NULL},
     {"POST",   "/v1/queues/{queue}/pause",   queues_pause_handle,        BODY_JSON,   NULL},
     {"POST",   "/v1/queues/{queue}/resume",  queues_resume_handle,       BODY_JSON,   NULL},

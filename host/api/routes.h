@@ -10,6 +10,7 @@ enum route_body {
     BODY_JSON,   /* may be empty; otherwise valid JSON of type application/json */
     BODY_SUBMIT, /* JSON, as large as the largest payload allowed                */
     BODY_BLOB,   /* any content; goes to a file                                  */
+    BODY_EVENT,  /* any content, up to WAITS_EVENT_MAX                           */
     BODY_FORM,   /* multipart/form-data, or nothing                              */
 };
 
@@ -47,6 +48,8 @@ void action_cancel_handle(struct call *call);
 void action_retry_handle(struct call *call);
 void action_promote_handle(struct call *call);
 void answer_handle(struct call *call);
+void publish_handle(struct call *call);
+void publish_admit(struct call *call, struct request_body *body);
 void action_remove_handle(struct call *call);
 void action_bulk_cancel_handle(struct call *call);
 void action_bulk_retry_handle(struct call *call);

@@ -76,7 +76,8 @@ struct config_store {
     const char *blobs; /* "dir:PATH" or NULL = state_dir/blobs                            */
     int64_t blobs_max_in_store;
     int64_t spool_max_age_ms, spool_max_bytes;
-    int64_t ledger_keep_ms, ledger_rows; /* 0 = no limit */
+    int64_t ledger_keep_ms, ledger_rows;                    /* 0 = no limit */
+    int64_t event_keep_ms, event_max_kept, event_max_bytes; /* of each name */
 };
 
 struct config_option { /* plugins.<name>.config: validated later by the plugin's own table */

@@ -181,6 +181,18 @@ static const struct config_field ledger_rows[] = {
 };
 static const struct config_table ledger_table = {.what = "the ledgers", FIELDS(ledger_rows)};
 
+static const struct config_field store_event_rows[] = {
+    {"keep", CONFIG_DURATION, FIELD_RESTART, AT(config_store, event_keep_ms), .fallback = "24h",
+     .min = MINUTE, .max = YEAR,
+     .doc = "How long an event is kept for jobs that begin to wait later."},
+    {"max_kept", CONFIG_INT, FIELD_RESTART, AT(config_store, event_max_kept), .fallback = "1000",
+     .min = 1, .max = 100000, .doc = "Of each name; the oldest go first."},
+    {"max_bytes", CONFIG_SIZE, FIELD_RESTART, AT(config_store, event_max_bytes), .fallback = "4MiB",
+     .min = MIB, .max = GIB, .doc = "The same in bytes."},
+};
+static const struct config_table store_event_table = {.what = "the events",
+                                                      FIELDS(store_event_rows)};
+
 static const struct config_field store_tls_rows[] = {
     {"ca", CONFIG_PATH, FIELD_RESTART, AT(config_store, tls_ca),
      .default_words = "the system's authorities",
@@ -221,6 +233,8 @@ static const struct config_field store_rows[] = {
      .doc = "Bounds of what `fallback` holds back."},
     {"ledger", CONFIG_SECTION, .table = &ledger_table,
      .doc = "What became of the times of schedules."},
+    {"events", CONFIG_SECTION, .table = &store_event_table,
+     .doc = "What is kept of events that jobs wait for (docs/waits.md)."},
 };
 static const struct config_table store_table = {
     .what = "the store", FIELDS(store_rows), .doc = "Where jobs live."};

@@ -24,6 +24,27 @@ int waits_check_name(const char *name) {
     return 0;
 }
 
+static int check_printable(const char *text, size_t max, char least) {
+    size_t len = strnlen(text, max + 1);
+    if (len == 0 || len > max) {
+        return len == 0 ? -EINVAL : -EFBIG;
+    }
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] < least || text[i] > '~') {
+            return -EINVAL;
+        }
+    }
+    return 0;
+}
+
+int waits_check_event_key(const char *key) {
+    return check_printable(key, WAITS_EVENT_KEY_MAX, '!');
+}
+
+int waits_check_type(const char *type) {
+    return type[0] == ' ' ? -EINVAL : check_printable(type, JOB_CONTENT_TYPE_MAX, ' ');
+}
+
 /* ------------------------------------------------------------------ steps */
 
 void waits_event_step(const char *name, uint32_t n, char ret[WAITS_STEP_MAX]) {

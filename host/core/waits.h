@@ -25,7 +25,7 @@
 enum {
     WAITS_EVENT_NAME_MAX = 200,   /* bytes; [A-Za-z0-9_.:@-]+ */
     WAITS_EVENT_MAX = 256 * 1024, /* bytes of what an event says */
-    WAITS_EVENT_ID_MAX = 200,     /* bytes of what makes an event unique in its name */
+    WAITS_EVENT_KEY_MAX = 200,    /* bytes of what makes an event unique in its name */
     WAITS_KEY_MAX = 200,          /* bytes of a question's key; of the same letters */
     WAITS_QUESTION_MAX = 1000,    /* bytes; no control characters */
     WAITS_CHOICES_MAX = 20,
@@ -37,6 +37,11 @@ enum {
 
 /* The names of events, and the keys of questions. 0, -EINVAL or -EFBIG. */
 int waits_check_name(const char *name);
+
+/* What makes an event unique, and its content type: printable ASCII, the former without blanks. 0, -EINVAL or
+ * -EFBIG. */
+int waits_check_event_key(const char *key);
+int waits_check_type(const char *type);
 
 /* Names of steps. `n`: of which wait for this name, from 1; 0 = of a plain yield(). */
 enum { WAITS_STEP_MAX = JOB_STEP_NAME_MAX + 1 };

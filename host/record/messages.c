@@ -205,6 +205,7 @@ union any_message {
     struct msg_job job;
     struct msg_hello hello;
     struct msg_child child;
+    struct msg_event event;
     struct msg_done done;
 };
 
@@ -307,6 +308,10 @@ int msg_kv_put(struct record_writer *w, uint64_t job, const struct msg_kv *m) {
     return put(w, job, &shape_kv, m);
 }
 
+int msg_event_put(struct record_writer *w, uint64_t job, const struct msg_event *m) {
+    return put(w, job, &shape_event, m);
+}
+
 int msg_done_put(struct record_writer *w, uint64_t job, const struct msg_done *m) {
     return put(w, job, &shape_done, m);
 }
@@ -381,6 +386,10 @@ int msg_child_get(struct record *r, struct msg_child *ret) {
 
 int msg_kv_get(struct record *r, struct msg_kv *ret) {
     return get(r, NULL, &shape_kv, ret);
+}
+
+int msg_event_get(struct record *r, struct msg_event *ret) {
+    return get(r, NULL, &shape_event, ret);
 }
 
 int msg_done_get(struct record *r, struct msg_done *ret) {

@@ -234,6 +234,13 @@ struct msg_kv {
     int64_t number;
 };
 
+struct msg_event {
+    uint32_t flags;
+    const char *name;
+    const char *content_type, *key; /* NULL */
+    struct msg_bytes value;
+};
+
 struct msg_done {
     int32_t status;
     int32_t cls;
@@ -272,6 +279,7 @@ int msg_warn_put(struct record_writer *w, uint64_t job, const struct msg_warn *m
 int msg_step_put(struct record_writer *w, uint64_t job, const struct msg_step *m);
 int msg_child_put(struct record_writer *w, uint64_t job, const struct msg_child *m);
 int msg_kv_put(struct record_writer *w, uint64_t job, const struct msg_kv *m);
+int msg_event_put(struct record_writer *w, uint64_t job, const struct msg_event *m);
 int msg_done_put(struct record_writer *w, uint64_t job, const struct msg_done *m);
 
 int msg_welcome_get(struct record *r, struct msg_welcome *ret);
@@ -292,6 +300,7 @@ int msg_warn_get(struct record *r, struct msg_warn *ret);
 int msg_step_get(struct record *r, struct msg_step *ret);
 int msg_child_get(struct record *r, struct msg_child *ret);
 int msg_kv_get(struct record *r, struct msg_kv *ret);
+int msg_event_get(struct record *r, struct msg_event *ret);
 int msg_done_get(struct record *r, struct msg_done *ret);
 int msg_crash_get(struct record *r, struct msg_crash *ret);
 

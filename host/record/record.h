@@ -141,6 +141,8 @@ enum record_type {
     /* u32 request, u32 enum record_limit, str name, u64 ticket, i64 number, i64 wait_ms, i32 status,
      * bytes headers: what jobhost.limit/1 asks for and tells */
     REC_LIMIT,
+    /* an effect: u32 flags (JH_EVENT_FOR_ALL), str name, str content_type, str key, bytes value */
+    REC_EVENT,
 };
 
 /* ACQUIRE and CLOSE are answered by a VALUE. */

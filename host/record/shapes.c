@@ -215,6 +215,12 @@ static const struct field kv_fields[] = {
 };
 const struct message shape_kv = {REC_KV, SHAPE(msg_kv, kv_fields)};
 
+static const struct field event_fields[] = {
+    F(U32, msg_event, flags),    F(TEXT, msg_event, name),   F(TEXT_OPT, msg_event, content_type),
+    F(TEXT_OPT, msg_event, key), F(BYTES, msg_event, value),
+};
+const struct message shape_event = {REC_EVENT, SHAPE(msg_event, event_fields)};
+
 static const struct field done_fields[] = {
     F(I32, msg_done, status),         F(I32, msg_done, cls),
     F(I64, msg_done, retry_after_ms), F(TEXT_OPT, msg_done, scope),

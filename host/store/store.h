@@ -47,6 +47,7 @@
 struct event_base;
 struct log;
 struct store;
+struct store_event;
 
 /* ------------------------------------------------------------------ operations */
 
@@ -91,6 +92,8 @@ enum store_op_kind {
     STORE_SCHEDULE_LIST,
     STORE_FIRE,
     STORE_LEDGER_LIST,
+    /* events that jobs wait for: store/events.h */
+    STORE_EVENT_PUT,
     /* limiters: store/limits.h */
     STORE_LIMITER,
     STORE_LIMITER_LIST,
@@ -103,8 +106,6 @@ enum store_op_kind {
     /* breakers: store/breakers.h */
     STORE_BREAKER,
     STORE_BREAKER_LIST,
-    /* declared for what comes next; every backend answers -ENOTSUP until it has them */
-    STORE_EVENT,
     STORE_OP_KINDS
 };
 
@@ -391,6 +392,9 @@ struct store_commit_item {
      * names its blob until it is replaced or the job removed. */
     const struct store_output *outputs;
     size_t output_count;
+    /* to be published (events.h). What cannot be kept (-EEXIST, -ENOBUFS, -EDQUOT) is passed over */
+    const struct store_event *events;
+    size_t event_count;
     const struct job_progress *progress; /* NULL = unchanged */
     /* replaces the stored tail when len > 0 */
     struct bytes log_tail;
@@ -485,11 +489,12 @@ struct store_due {
     int64_t next_ms; /* when the next one is due (unix ms); 0 = none waits */
 };
 
-/* Delivers outbox rows: each exactly once. `more` = post again. */
+/* Delivers outbox rows, each exactly once; then events to the jobs that wait for them (events.h). `more` = post
+ * again. */
 struct store_forward {
     struct store_op op;
     uint32_t limit;
-    size_t delivered; /* answer */
+    size_t delivered; /* answer: rows, and jobs that were woken */
     bool more;
 };
 
@@ -847,6 +852,8 @@ struct store_config {
     /* Opens beside a host that has the store (fsck, lists): every mutation is -EROFS, nothing is
      * created, locked or migrated. */
     bool read_only_ok;
+    /* Of the events of a name (events.h): how long and how many are kept, and bytes; 0 = 24 h, 1000, 4 MiB */
+    int64_t event_keep_ms, event_max_kept, event_max_bytes;
     const struct store_queue_setup *queues; /* borrowed until the store is closed */
     size_t queue_count;
     /* The rest is for shared stores. */

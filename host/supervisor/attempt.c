@@ -225,6 +225,12 @@ static int attempt_on_kv(struct attempt *a, struct record *r) {
     return err != 0 ? err : effects_add_kv(a->effects, &m);
 }
 
+static int attempt_on_event(struct attempt *a, struct record *r) {
+    struct msg_event m;
+    int err = msg_event_get(r, &m);
+    return err != 0 ? err : effects_add_event(a->effects, a->job->spec.tenant, &m);
+}
+
 int attempt_on_effect(struct attempt *a, struct record *r) {
     static const struct {
         uint16_t type;
@@ -233,6 +239,7 @@ int attempt_on_effect(struct attempt *a, struct record *r) {
         {REC_RESULT, attempt_on_result}, {REC_RESULT_TYPE, attempt_on_result_type},
         {REC_KV, attempt_on_kv},         {REC_STEP, attempt_on_step},
         {REC_CHILD, attempt_on_child},   {REC_WARN, attempt_on_warn},
+        {REC_EVENT, attempt_on_event},
     };
     if (a->effects == NULL && (a->effects = effects_new()) == NULL) {
         return -ENOMEM;

@@ -46,6 +46,8 @@ void conclude_effects(struct attempt *a, struct store_commit_item *item,
         item->warning_count = fx->warning_count;
         item->outputs = fx->outputs;
         item->output_count = fx->output_count;
+        item->events = fx->events;
+        item->event_count = fx->event_count;
     }
     if (a->progress_news) {
         entry->progress = a->progress;

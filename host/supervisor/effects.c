@@ -10,6 +10,7 @@
 
 #include "base/rfc3339.h"
 #include "config/config.h"
+#include "jobhost_event.h"
 #include "jobhost_kv.h"
 #include "supervisor/host.h"
 #include "supervisor/lane.h"
@@ -26,13 +27,14 @@ void effects_free(struct effects **fx) {
         free((*fx)->kv);
         free((*fx)->warnings);
         free((*fx)->outputs);
+        free((*fx)->events);
         free(*fx);
         *fx = NULL;
     }
 }
 
 void effects_drop(struct effects *fx, bool keep_outputs) {
-    fx->step_count = fx->child_count = fx->kv_count = 0;
+    fx->step_count = fx->child_count = fx->kv_count = fx->event_count = 0;
     fx->output_count = keep_outputs ? fx->output_count : 0;
 }
 
@@ -176,6 +178,28 @@ int effects_add_kv(struct effects *fx, struct msg_kv *m) {
     }
     if (r == 0) {
         fx->kv[fx->kv_count++] = write;
+    }
+    return r;
+}
+
+int effects_add_event(struct effects *fx, const char *tenant, struct msg_event *m) {
+    struct store_event event;
+    if ((m->flags & JH_EVENT_FOR_ALL) != 0) {
+        tenant = NULL;
+    }
+    int r = effects_take(fx, &m->value, WAITS_EVENT_MAX, &event.value);
+    r = r != 0 ? r : effects_text(fx, m->name, WAITS_EVENT_NAME_MAX, &event.name);
+    r = r != 0 ? r : effects_text(fx, m->content_type, JOB_CONTENT_TYPE_MAX, &event.content_type);
+    r = r != 0 ? r : effects_text(fx, m->key, WAITS_EVENT_KEY_MAX, &event.key);
+    r = r != 0 ? r : effects_text(fx, tenant, JOB_TENANT_MAX, &event.tenant);
+    if (r == 0 && store_event_check(&event) < 0) {
+        r = -EBADMSG;
+    }
+    if (r == 0) {
+        r = effects_grow((void **)&fx->events, fx->event_count, &fx->event_cap, sizeof event);
+    }
+    if (r == 0) {
+        fx->events[fx->event_count++] = event;
     }
     return r;
 }

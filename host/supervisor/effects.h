@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "record/messages.h"
+#include "store/events.h"
 #include "store/store.h"
 
 struct host;
@@ -25,6 +26,8 @@ struct effects {
     size_t warning_count, warning_cap;
     struct store_output *outputs; /* one a name */
     size_t output_count, output_cap;
+    struct store_event *events;
+    size_t event_count, event_cap;
     size_t bytes; /* held in all */
     uint32_t state_version;
     const char *
@@ -50,6 +53,8 @@ int effects_add_warning(struct effects *fx, const struct msg_warn *m);
 int effects_add_output(struct effects *fx, const char *name, const char *content_type,
                        const struct blob_ref *blob);
 int effects_add_kv(struct effects *fx, struct msg_kv *m);
+/* `tenant`: whose jobs it is for, unless it is for all. */
+int effects_add_event(struct effects *fx, const char *tenant, struct msg_event *m);
 /* `parent` gives what the child does not say: queue by the child's type, tenant, flow; the id is
  * made here. A child over a limit that a worker does not know (its queue's, the number of children)
  * is no breach of the protocol: it sets `refused`. */

@@ -12,6 +12,7 @@
 #define KV(member)      offsetof(struct store_kv_write, member)
 #define WARNING(member) offsetof(struct store_warning, member)
 #define OUTPUT(member)  offsetof(struct packed_output, member)
+#define EVENT(member)   offsetof(struct store_event, member)
 #define PACKED(member)  offsetof(struct packed, member)
 
 /* An output's hash is no number and no text. */
@@ -27,7 +28,8 @@ struct packed {
     struct store_kv_write *kv;
     struct store_warning *warnings;
     struct packed_output *outputs;
-    size_t step_count, child_count, kv_count, warning_count, output_count;
+    struct store_event *events;
+    size_t step_count, child_count, kv_count, warning_count, output_count, event_count;
     uint64_t bytes;
     uint32_t state_version;
     const char *refused, *refusal;
@@ -101,6 +103,19 @@ static const struct shape output_shape = {.size = sizeof(struct packed_output),
                                           .bytes = output_bytes,
                                           .bytes_count = ARRAY_LEN(output_bytes)};
 
+static const struct pack_field event_fields[] = {
+    {1, PACK_TEXT, EVENT(name)},
+    {2, PACK_TEXT, EVENT(content_type)},
+    {3, PACK_TEXT, EVENT(key)},
+    {4, PACK_TEXT, EVENT(tenant)},
+};
+static const struct shape_bytes event_bytes[] = {{5, EVENT(value)}};
+static const struct shape event_shape = {.size = sizeof(struct store_event),
+                                         .fields = event_fields,
+                                         .field_count = ARRAY_LEN(event_fields),
+                                         .bytes = event_bytes,
+                                         .bytes_count = ARRAY_LEN(event_bytes)};
+
 static const struct pack_field packed_fields[] = {
     {1, PACK_U64, PACKED(bytes)},
     {2, PACK_U32, PACKED(state_version)},
@@ -113,6 +128,7 @@ static const struct shape_list packed_lists[] = {
     {7, PACKED(kv), PACKED(kv_count), EFFECTS_ITEMS_MAX, &kv_shape},
     {8, PACKED(warnings), PACKED(warning_count), EFFECTS_ITEMS_MAX, &warning_shape},
     {9, PACKED(outputs), PACKED(output_count), EFFECTS_ITEMS_MAX, &output_shape},
+    {10, PACKED(events), PACKED(event_count), EFFECTS_ITEMS_MAX, &event_shape},
 };
 static const struct shape packed_shape = {.size = sizeof(struct packed),
                                           .fields = packed_fields,
@@ -133,6 +149,8 @@ void effects_pack(const struct effects *fx, struct buf *out) {
         .warning_count = fx->warning_count,
         .outputs = arena_zalloc(&arena, (fx->output_count + 1) * sizeof(struct packed_output)),
         .output_count = fx->output_count,
+        .events = fx->events,
+        .event_count = fx->event_count,
         .bytes = fx->bytes,
         .state_version = fx->state_version,
         .refused = fx->refused,
@@ -194,6 +212,9 @@ static int check(const struct packed *p) {
     for (size_t i = 0; i < p->kv_count; i++) {
         ok = ok && p->kv[i].key != NULL && (unsigned)p->kv[i].kind <= STORE_KV_DONE;
     }
+    for (size_t i = 0; i < p->event_count; i++) {
+        ok = ok && p->events[i].name != NULL && store_event_check(&p->events[i]) == 0;
+    }
     for (size_t i = 0; i < p->warning_count; i++) {
         ok = ok && p->warnings[i].message != NULL;
     }
@@ -206,6 +227,7 @@ static int take(struct effects *fx, const struct packed *p) {
     fx->children = grown(p->children, p->child_count, sizeof *fx->children, &r);
     fx->kv = grown(p->kv, p->kv_count, sizeof *fx->kv, &r);
     fx->warnings = grown(p->warnings, p->warning_count, sizeof *fx->warnings, &r);
+    fx->events = grown(p->events, p->event_count, sizeof *fx->events, &r);
     fx->outputs = grown(NULL, 0, (p->output_count + 1) * sizeof *fx->outputs, &r);
     if (r != 0) {
         return r;
@@ -215,6 +237,7 @@ static int take(struct effects *fx, const struct packed *p) {
     fx->kv_count = fx->kv_cap = p->kv_count;
     fx->warning_count = fx->warning_cap = p->warning_count;
     fx->output_count = fx->output_cap = p->output_count;
+    fx->event_count = fx->event_cap = p->event_count;
     fx->bytes = (size_t)p->bytes;
     fx->state_version = p->state_version;
     fx->refused = p->refused;

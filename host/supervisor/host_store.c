@@ -95,6 +95,9 @@ int host_store_init(struct host_store *ret, const struct config *c, struct err *
         .allow_eviction = s->allow_eviction,
         .blobs_max_in_store = (uint64_t)s->blobs_max_in_store,
         .fallback = s->fallback,
+        .event_keep_ms = s->event_keep_ms,
+        .event_max_kept = s->event_max_kept,
+        .event_max_bytes = s->event_max_bytes,
         .spool_max_age_ms = s->spool_max_age_ms,
         .spool_max_bytes = (uint64_t)s->spool_max_bytes,
     };

@@ -142,6 +142,7 @@ static const char *const store_names[STORE_OP_KINDS] = {
     [STORE_SCHEDULE_LIST] = "schedule_list",
     [STORE_FIRE] = "fire",
     [STORE_LEDGER_LIST] = "ledger_list",
+    [STORE_EVENT_PUT] = "event_put",
     [STORE_LIMITER] = "limiter",
     [STORE_LIMITER_LIST] = "limiter_list",
     [STORE_FLOW_GET] = "flow_get",

@@ -276,6 +276,7 @@ static const struct {
     [REC_STEP] = {IN_WORK, JOB_REQUIRED, on_effect},
     [REC_CHILD] = {IN_WORK, JOB_REQUIRED, on_effect},
     [REC_KV] = {IN_WORK, JOB_REQUIRED, on_effect},
+    [REC_EVENT] = {IN_WORK, JOB_REQUIRED, on_effect},
     [REC_RESULT] = {IN_WORK, JOB_REQUIRED, on_effect},
     [REC_RESULT_TYPE] = {IN_WORK, JOB_REQUIRED, on_effect},
     [REC_COMMIT] = {IN_WORK, JOB_REQUIRED, on_commit},

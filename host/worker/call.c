@@ -9,6 +9,7 @@
 #include "worker/ask.h"
 #include "worker/call_blob.h"
 #include "worker/call_clock.h"
+#include "worker/call_event.h"
 #include "worker/call_kv.h"
 #include "worker/call_limit.h"
 #include "worker/call_operator.h"
@@ -270,6 +271,9 @@ static jh_status host_yield(struct jh_call *pub, const struct jh_wait *wait) {
                                                    .message = "yield() was called with a bad "
                                                               "struct jh_wait"});
     }
+    if (w.kind == JH_WAIT_EVENT && waiting_plain(pub, &call_waiting, &w) == 1) {
+        return JH_YIELD;
+    }
     w.key = keep_text(c, w.key, JOB_KEY_MAX);
     c->notes.said = SAID_WAIT;
     c->notes.wait = w;
@@ -291,7 +295,9 @@ static const void *host_extension(const struct jh_host *host, const char *id) {
     } extensions[] = {
         {JH_BLOB_1, &call_blob_table},   {JH_KV_1, &call_kv_table},
         {JH_CLOCK_1, &call_clock_table}, {JH_OPERATOR_1, &call_operator_table},
-        {JH_LIMIT_1, &call_limit_table},
+        {JH_LIMIT_1, &call_limit_table}, {JH_BLOB_1, &call_blob_table},
+        {JH_KV_1, &call_kv_table},       {JH_CLOCK_1, &call_clock_table},
+        {JH_EVENT_1, &call_event_table}, {JH_OPERATOR_1, &call_operator_table},
     };
     (void)host;
     for (size_t i = 0; id != NULL && i < ARRAY_LEN(extensions); i++) {
@@ -352,6 +358,7 @@ void call_end(struct call *c) {
     ask_unmap(c);
     c->claims = NULL; // in the arena
     c->tickets = NULL;
+    c->waits = NULL;
     arena_free(&c->arena);
     c->task = NULL;
 }

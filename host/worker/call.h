@@ -4,6 +4,7 @@
  *     call_step.c    step_get, step_put: steps and commits
  *     call_result.c  result, and the blob extension's results
  *     call_blob.c call_kv.c call_clock.c call_limit.c call_operator.c   extensions
+ *     call_blob.c call_kv.c call_clock.c call_event.c call_operator.c   extensions
  *     ask.c          questions to the supervisor
  *
  * Who may touch what is said per group; a run thread reuses its call for one job after the
@@ -89,6 +90,7 @@ struct call {
     struct ask_mapping *mappings; /* to be unmapped when run() returns */
     struct call_claim *claims;    /* won or done in this attempt       */
     struct call_ticket *tickets;  /* slots of limiters that it holds   */
+    struct call_wait *waits;      /* how often it waited for an event  */
 };
 
 extern const struct jh_host call_host;

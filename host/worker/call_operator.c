@@ -1,7 +1,9 @@
 #include "worker/call_operator.h"
 
 #include <errno.h>
+#include <string.h>
 
+#include "core/id.h"
 #include "core/waits.h"
 #include "worker/call_step.h"
 #include "worker/check.h"
@@ -21,6 +23,35 @@ static int64_t waiting_now_ms(struct jh_call *pub) {
 
 static int waiting_note_step(struct jh_call *pub, const char *name, struct jh_bytes value) {
     return call_step_send(call_of(pub), name, value);
+}
+
+struct call_wait {
+    struct call_wait *next;
+    const char *name;
+    uint32_t count;
+};
+
+static uint32_t waiting_count(struct jh_call *pub, const char *name) {
+    struct call *c = call_of(pub);
+    struct call_wait *w = c->waits;
+    while (w != NULL && strcmp(w->name, name) != 0) {
+        w = w->next;
+    }
+    if (w == NULL) {
+        w = arena_zalloc(&c->arena, sizeof *w);
+        const char *own = arena_str(&c->arena, name);
+        if (w == NULL || own == NULL) {
+            return 0;
+        }
+        *w = (struct call_wait){.next = c->waits, .name = own};
+        c->waits = w;
+    }
+    return ++w->count;
+}
+
+static int64_t waiting_created_ms(struct jh_call *pub) {
+    struct job_id id;
+    return id_parse(call_of(pub)->task->job.id, &id) == 0 ? id_time_ms(&id) : 0;
 }
 
 static const char *keep_text(struct call *c, const char *text) {
@@ -45,6 +76,8 @@ const struct waiting_ops call_waiting = {
     .refuse = waiting_refuse,
     .now_ms = waiting_now_ms,
     .note_step = waiting_note_step,
+    .count = waiting_count,
+    .created_ms = waiting_created_ms,
     .park = waiting_park,
 };
 

@@ -14,7 +14,9 @@ enum {
     FAILURE_SIZE_1_0 = 48,
     WAIT_SIZE_1_0 = 32,
     INPUT_SIZE_1_0 = 64,
-    QUESTION_SIZE = 40
+    QUESTION_SIZE = 40,
+    EVENT_SIZE = 48,
+    EVENT_WAIT_SIZE = 32
 };
 
 int check_bytes(struct jh_bytes b, size_t max) {
@@ -155,10 +157,28 @@ int check_wait(const struct jh_wait *wait, struct jh_wait *ret) {
     case JH_WAIT_NOW:
     case JH_WAIT_CHILDREN: return 0;
     case JH_WAIT_UNTIL: return ret->wake_at_ms > 0 ? 0 : -EINVAL;
-    case JH_WAIT_EVENT:
+    case JH_WAIT_EVENT: return waits_check_name(ret->key);
     case JH_WAIT_LIMITER: return check_text(ret->key, JOB_KEY_MAX);
     default: return -EINVAL;
     }
+}
+
+int check_event(const struct jh_event *event, struct jh_event *ret) {
+    int rc = copy_sized(ret, sizeof *ret, event, EVENT_SIZE);
+    rc = rc < 0 ? rc : waits_check_name(ret->name);
+    if (rc == 0 && ret->content_type != NULL) {
+        rc = waits_check_type(ret->content_type);
+    }
+    if (rc == 0 && ret->key != NULL) {
+        rc = waits_check_event_key(ret->key);
+    }
+    return rc < 0 ? rc : check_bytes(ret->payload, WAITS_EVENT_MAX);
+}
+
+int check_event_wait(const struct jh_event_wait *wait, struct jh_event_wait *ret) {
+    int rc = copy_sized(ret, sizeof *ret, wait, EVENT_WAIT_SIZE);
+    rc = rc < 0 ? rc : waits_check_name(ret->name);
+    return rc < 0 ? rc : ret->timeout_ms < 0 || ret->since_ms < -1 ? -EINVAL : 0;
 }
 
 int check_question(const struct jh_question *question, struct jh_question *ret) {

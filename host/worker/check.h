@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "jobhost_blob.h"
+#include "jobhost_event.h"
 #include "jobhost_operator.h"
 #include "jobhost_plugin.h"
 
@@ -21,6 +22,7 @@ enum {
     CHECK_CHILD_WEIGHT = 512,
     CHECK_WARN_WEIGHT = 256,
     CHECK_KV_WEIGHT = 64,
+    CHECK_EVENT_WEIGHT = 256,
 };
 
 /* What was asked for since the last commit; the commit's own step does not count. */
@@ -56,6 +58,8 @@ int check_count_child(struct check_sum *sum, const struct jh_child *child);
 int check_child(const struct jh_child *child, struct jh_child *ret);
 int check_wait(const struct jh_wait *wait, struct jh_wait *ret);
 
+int check_event(const struct jh_event *event, struct jh_event *ret);
+int check_event_wait(const struct jh_event_wait *wait, struct jh_event_wait *ret);
 /* Its texts are for core/waits.h to check. */
 int check_question(const struct jh_question *question, struct jh_question *ret);
 

@@ -107,3 +107,79 @@ int waiting_ask(struct jh_call *call, const struct waiting_ops *ops, const struc
     buf_free(&text);
     return rc;
 }
+
+/* ------------------------------------------------------------------ events */
+
+// What is looked for: what its own step says.
+static int go_on_for_event(struct waiting *w, struct jh_wait *wait, uint32_t n) {
+    char wait_for[WAITS_EVENT_TEXT_MAX];
+    struct waits_event what = {.n = n, .since_ms = w->is.since_ms};
+    memcpy(what.position, w->is.position, sizeof what.position);
+    waits_event_put(&what, wait_for);
+    return go_on(w, wait, wait_for);
+}
+
+// Where the n-th wait begins that has no step yet: behind the event that the one before got.
+static int begin(struct waiting *w, const char *name, uint32_t n, int64_t since_ms) {
+    char before[WAITS_STEP_MAX];
+    struct waits_step last = {.position = "-"};
+    waits_event_step(name, n - 1, before);
+    int rc = n == 1 ? 1 : read_step(w->call, before, &last);
+    if (rc < 0) {
+        return rc;
+    }
+    w->is = (struct waits_step){.state = WAITS_OPEN};
+    memcpy(w->is.position, last.position, sizeof w->is.position);
+    w->is.since_ms = since_ms > 0   ? since_ms
+                     : since_ms < 0 ? w->ops->now_ms(w->call)
+                                    : w->ops->created_ms(w->call);
+    return 0;
+}
+
+static int wait_for_event(struct waiting *w, const struct jh_event_wait *e, struct jh_bytes *ret) {
+    struct jh_wait wait = {
+        .size = sizeof wait, .kind = JH_WAIT_EVENT, .key = e->name, .timeout_ms = e->timeout_ms};
+    uint32_t n = w->ops->count(w->call, e->name);
+    waits_event_step(e->name, n, w->step);
+    int rc = n == 0 ? -ENOMEM : look(w);
+    if (rc == 1 && !w->begun) {
+        int begun = begin(w, e->name, n, e->since_ms);
+        rc = begun < 0 ? begun : 1;
+    }
+    if (rc == 1) {
+        return go_on_for_event(w, &wait, n);
+    }
+    if (rc == 0 && w->is.state == WAITS_GOT) {
+        *ret = (struct jh_bytes){w->is.value.data, w->is.value.len};
+    }
+    return rc < 0 ? rc : w->is.state == WAITS_LATE ? -ETIMEDOUT : 0;
+}
+
+int waiting_event(struct jh_call *call, const struct waiting_ops *ops,
+                  const struct jh_event_wait *wait, struct jh_bytes *ret) {
+    struct waiting w = {.call = call, .ops = ops};
+    struct jh_event_wait own = {.size = 0};
+    int rc = ops->check(call);
+    if (rc == 0) {
+        rc = ret == NULL ? -EINVAL : check_event_wait(wait, &own);
+    }
+    return rc < 0 ? ops->refuse(call, "wait", rc) : wait_for_event(&w, &own, ret);
+}
+
+// It has one place for all its waits for a name, and cannot tell them apart: each begins anew behind what the last one got.
+int waiting_plain(struct jh_call *call, const struct waiting_ops *ops, const struct jh_wait *wait) {
+    struct waiting w = {.call = call, .ops = ops};
+    struct jh_wait own = *wait;
+    waits_plain_step(wait->key, w.step);
+    int rc = read_step(call, w.step, &w.is);
+    if (rc < 0) {
+        return rc;
+    }
+    if (rc > 0) {
+        w.is = (struct waits_step){.since_ms = ops->created_ms(call), .position = "-"};
+    } else if (w.is.state != WAITS_OPEN) {
+        w.is.since_ms = 0;
+    }
+    w.is.value = (struct bytes){NULL, 0};
+    return go_on_for_event(&w, &own, 0);
+}

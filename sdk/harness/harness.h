@@ -3,7 +3,7 @@
  *     harness.c          life, options, create()
  *     harness_run.c      one attempt; crashes everywhere
  *     harness_host.c     the host table          harness_ext.c   kv, clock
- *     harness_blob.c     inputs, results, outputs     harness_wait.c  operators
+ *     harness_blob.c     inputs, results, outputs     harness_wait.c  events, operators
  *     harness_limit.c    slots of limits
  *     harness_report.c   what tests look at      vault.c         what is committed */
 #ifndef JOBHOST_HARNESS_HARNESS_H
@@ -13,6 +13,7 @@
 
 #include "base/buf.h"
 #include "jobhost_blob.h"
+#include "jobhost_event.h"
 #include "jobhost_harness.h"
 #include "jobhost_limit.h"
 #include "jobhost_operator.h"
@@ -20,6 +21,7 @@
 #include "worker/check.h"
 #include "worker/manifest.h"
 #include "worker/verdict.h"
+#include "worker/waiting.h"
 
 /* What will go wrong in the next run. 0 = not. */
 struct trouble {
@@ -35,6 +37,19 @@ struct trouble {
 struct harness_input {
     const char *name, *filename, *content_type;
     struct bytes content;
+};
+
+/* Told by the test; the newest first. */
+struct harness_event {
+    const char *name, *payload;
+    long number;
+    struct harness_event *next;
+};
+
+struct harness_wait {
+    const char *name;
+    uint32_t count; /* of waits for it in this run */
+    struct harness_wait *next;
 };
 
 struct harness_setting {
@@ -68,6 +83,7 @@ struct attempt {
     size_t claim_count;
     struct harness_ticket *tickets; /* in the arena */
     uint64_t last_ticket;
+    struct harness_wait *waits;
 };
 
 struct jh_harness {
@@ -86,6 +102,7 @@ struct jh_harness {
     bool steps_set; /* by the test */
     struct trouble trouble;
     struct harness_limit *limits;
+    struct harness_event *events;
     int64_t now_ms;
     uint64_t max_result; /* of an output */
     uint64_t entropy;
@@ -104,6 +121,8 @@ extern const struct jh_host harness_host;
 extern const struct jh_blob harness_blob;
 extern const struct jh_operator harness_operator;
 extern const struct jh_limit harness_limit_table;
+extern const struct jh_events harness_events;
+extern const struct waiting_ops harness_waiting;
 const void *harness_extension(const char *id);
 
 static inline struct jh_harness *harness_of(struct jh_call *call) {
@@ -123,6 +142,8 @@ int harness_wish(struct jh_harness *h, const struct wish *wish);
 int harness_commit(struct jh_harness *h);
 void harness_cancel(struct jh_harness *h, uint32_t mask);
 
+/* The job was parked for an event that has come: its step says so from now on. */
+void harness_meet_event(struct jh_harness *h);
 /* When nothing but time can let it go on: how long it waits at most. */
 int64_t harness_wait_ms(const struct jh_harness *h);
 

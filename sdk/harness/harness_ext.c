@@ -265,7 +265,8 @@ const void *harness_extension(const char *id) {
                 {JH_BLOB_1, &harness_blob},
                 {JH_CLOCK_1, &clock_table},
                 {JH_OPERATOR_1, &harness_operator},
-                {JH_LIMIT_1, &harness_limit_table}};
+                {JH_LIMIT_1, &harness_limit_table},
+                {JH_EVENT_1, &harness_events}};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         if (strcmp(rows[i].id, id) == 0) {
             return rows[i].table;

@@ -145,6 +145,8 @@ static int count(struct check_sum *sum, const struct wish *wish) {
     case WISH_STEP:
     case WISH_OUTPUT: return 0; // has a limit of its own
     case WISH_CHILD: return check_count_child(sum, &wish->child);
+    case WISH_EVENT:
+        return check_count(sum, strlen(wish->name) + wish->value.len + CHECK_EVENT_WEIGHT);
     case WISH_WARN: return check_count(sum, CHECK_WARN_WEIGHT);
     case WISH_KV:
     case WISH_DONE: return check_count(sum, strlen(wish->name) + wish->value.len + CHECK_KV_WEIGHT);
@@ -311,6 +313,9 @@ static jh_status host_yield(struct jh_call *call, const struct jh_wait *wait) {
                                                     .cls = JH_E_BUG,
                                                     .message = "yield() was called with a bad "
                                                                "struct jh_wait"});
+    }
+    if (w.kind == JH_WAIT_EVENT && waiting_plain(call, &harness_waiting, &w) == 1) {
+        return JH_YIELD;
     }
     w.key = keep_text(h, w.key, JOB_KEY_MAX);
     h->attempt.notes.said = SAID_WAIT;

@@ -50,6 +50,7 @@ static void begin(struct jh_harness *h, const char *handler) {
     if (jh_harness_create(h) < 0) {
         harness_misused("%s", h->error);
     }
+    harness_meet_event(h);
     harness_end_attempt(h); // what was kept of the last one
     h->handler = find_handler(h, handler);
     meet_steps(h);

@@ -74,6 +74,9 @@ void jh_harness_answer(struct jh_harness *h, const char *key, const char *answer
  * come again in again_ms. Called again it begins anew. Others there are not (-ENOENT). */
 void jh_harness_limit(struct jh_harness *h, const char *limit, int64_t slots, int64_t again_ms);
 
+/* An event that is published now. A job that waits for it is told before its next run. */
+void jh_harness_event(struct jh_harness *h, const char *name, const char *payload);
+
 /* ---- trouble, for the next run only; counts begin at 1 ---- */
 
 /* When this much virtual time has passed in the run, or at the n-th call of any host function.
@@ -157,6 +160,10 @@ struct jh_harness_calls {
     int64_t parked_until_ms; /* by park(); 0 = it was not     */
 };
 struct jh_harness_calls jh_harness_limit_calls(const struct jh_harness *h, const char *limit);
+/* Events that were published, with a NUL behind what they say. */
+size_t jh_harness_published(const struct jh_harness *h);
+const char *jh_harness_published_name(const struct jh_harness *h, size_t index);
+const char *jh_harness_published_payload(const struct jh_harness *h, size_t index);
 
 /* ---- the clock ---- */
 

@@ -147,6 +147,7 @@ void vault_apply(struct vault *v, const struct wish *wish) {
         add_effect(v, wish);
         break;
     case WISH_CHILD:
+    case WISH_EVENT:
     case WISH_WARN: add_effect(v, wish); break;
     }
 }

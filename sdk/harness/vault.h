@@ -11,12 +11,13 @@
 #include "worker/pending.h"
 
 /* One thing that a handler asked for; a list of them is what a commit applies, in order. */
-enum wish_kind { WISH_STEP, WISH_CHILD, WISH_KV, WISH_DONE, WISH_WARN, WISH_OUTPUT };
+enum wish_kind { WISH_STEP, WISH_CHILD, WISH_KV, WISH_DONE, WISH_WARN, WISH_OUTPUT, WISH_EVENT };
 struct wish {
     enum wish_kind kind;
-    const char *name;   /* step, key, code or output */
-    struct bytes value; /* of a step or key; a warning's message; an output's content */
-    const char *type;   /* an output's */
+    const char *name; /* step, key, code, output or event */
+    struct bytes
+        value;        /* of a step or key; a warning's message; an output's or an event's content */
+    const char *type; /* of these */
     enum pending_op op; /* WISH_KV */
     int64_t number;     /* WISH_KV */
     struct jh_child child;

@@ -2,6 +2,7 @@
 // There is nothing to run.
 #include "jobhost_blob.h"
 #include "jobhost_clock.h"
+#include "jobhost_event.h"
 #include "jobhost_json.h"
 #include "jobhost_kv.h"
 #include "jobhost_layout.h"
@@ -28,6 +29,12 @@ _Static_assert(sizeof(struct jh_input) == 72, "jh_input");
 _Static_assert(sizeof(struct jh_clock) == 40, "jh_clock");
 _Static_assert(offsetof(struct jh_limit, acquire) == 8, "jh_limit");
 _Static_assert(sizeof(struct jh_limit) == 40, "jh_limit");
+_Static_assert(offsetof(struct jh_event, key) == 40, "jh_event");
+_Static_assert(sizeof(struct jh_event) == 48, "jh_event");
+_Static_assert(offsetof(struct jh_event_wait, since_ms) == 24, "jh_event_wait");
+_Static_assert(sizeof(struct jh_event_wait) == 32, "jh_event_wait");
+_Static_assert(offsetof(struct jh_events, wait) == 16, "jh_events");
+_Static_assert(sizeof(struct jh_events) == 24, "jh_events");
 _Static_assert(offsetof(struct jh_question, timeout_ms) == 32, "jh_question");
 _Static_assert(sizeof(struct jh_question) == 40, "jh_question");
 _Static_assert(offsetof(struct jh_operator, ask) == 8, "jh_operator");

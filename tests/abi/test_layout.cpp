@@ -2,6 +2,7 @@
 #include "jobhost_blob.h"
 #include "jobhost_clock.h"
 #include "jobhost_harness.h"
+#include "jobhost_event.h"
 #include "jobhost_json.h"
 #include "jobhost_kv.h"
 #include "jobhost_layout.h"

@@ -270,7 +270,8 @@ def test_pipelined_and_half_closed(host):
 
 def test_unknown_paths_and_methods(host):
     assert host.call("GET", "/v2/publish").status == 404
-    assert host.call("GET", "/v1/events/x").status == 404
+    assert host.call("GET", "/v1/nothing/x").status == 404
+    assert host.call("GET", "/v1/events/x").status == 405
     answer = host.call("PATCH", "/v1/jobs")
     assert answer.status == 405 and "POST" in answer.headers["Allow"]
     assert host.call("POST", "/v1/jobs", b"{}", {"Content-Type": "text/plain"}).status == 415

@@ -225,6 +225,17 @@ def call_everything_that_submits(call, host):
     call(429, "POST", "/v1/jobs", {"type": "chaos.echo", "queue": "full"})
 
 
+def events_are_described(call):
+    path, html = "/v1/events/{name}", {"Content-Type": "text/html"}
+    assert call(202, "POST", path, b"<p>17", name="order-17.paid", headers=html).json["duplicate"] is False
+    for duplicate in (False, True):
+        answer = call(202, "POST", path, b"", name="order-17.paid", query={"key": "a", "user": "ann"})
+        assert answer.json == {"name": "order-17.paid", "duplicate": duplicate}
+    call(400, "POST", path, b"", name="a%20b")
+    call(400, "POST", path, b"", name="a", query={"key": "a b"})
+    call(413, "POST", path, b"x" * (256 * 1024 + 1), name="a")
+
+
 def test_every_operation(described):
     host, call = described, Caller(described)
     jobs = make_jobs(host)
@@ -233,6 +244,7 @@ def test_every_operation(described):
     call_everything_that_acts(call, host, jobs)
     schedules_are_described(call, host)
     outputs_are_described(call, host)
+    events_are_described(call)
     host.post("/v1/queues/still/resume")
     for method, path, operation in host.doc.operations():
         seen = call.seen.get((method, path), set())

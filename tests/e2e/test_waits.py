@@ -1,4 +1,5 @@
 """Jobs that wait for people, on both stores: what is asked and answered, what is refused, and what survives a crash in between."""
+import contextlib
 import json
 import os
 import pty
@@ -7,6 +8,7 @@ import threading
 import pytest
 
 from lib import build
+from lib.api import Unreachable
 from lib.clock import Clock
 from lib.cli import Cli
 from lib.host import chaos
@@ -26,6 +28,12 @@ def store(request, folder):
     server = Redis(os.path.join(folder, "redis")).start()
     yield {"store": {"url": f"unix:{server.socket}"}}
     server.stop()
+
+
+@pytest.fixture
+def make_host(store, make_host):  # hosts are stopped before their store is
+    del store
+    return make_host
 
 
 def config_of(store, **more):
@@ -217,3 +225,182 @@ def test_cli_asks_on_a_terminal(host):
     os.close(terminal)
     assert os.waitstatus_to_exitcode(status) == 0
     assert result(host, job) == ["that one"]
+
+
+# ---- events
+
+def publish(host, name, body="", status=202, **query):
+    return host.expect(status, "POST", f"/v1/events/{name}", body.encode(), {"Content-Type": "text/plain"}, query=query).json
+
+
+def test_an_event_wakes_who_waits(host):
+    job = host.submit("chaos.await", {"names": ["order-17.paid"]})
+    seen = parked(host, job, "event")
+    assert seen["parked"]["key"] == "order-17.paid"
+    reason = host.get(f"/v1/jobs/{job}/explain")["reasons"][0]
+    assert reason["code"] == "parked" and f'the event "order-17.paid", since {seen["updated_at"]}' in reason["detail"]
+    assert reason["clears_at"] == seen["parked"]["until"]  # at its deadline, at the latest
+    publish(host, "order-18.paid", "not this")
+    assert publish(host, "order-17.paid", "42 EUR") == {"name": "order-17.paid", "duplicate": False}
+    assert result(host, job) == ["42 EUR"]
+    assert host.job(job)["attempts"] == 1
+
+
+def test_what_came_before_is_found(host):
+    """Since the job was made, each event once; nothing of before."""
+    publish(host, "e", "before")
+    wait_until(lambda: host.get("/v1/version"), build.PATIENCE_S, "a moment passes")
+    host.post("/v1/queues/chaos/pause", {"why": "it begins to wait later"})
+    job = host.submit("chaos.await", {"names": ["e", "e", "f"]})
+    for body in ("one", "two"):
+        publish(host, "e", body)
+    publish(host, "f", "three")
+    host.post("/v1/queues/chaos/resume")
+    assert result(host, job) in (["one", "two", "three"], ["before", "one", "three"])  # of the same millisecond
+
+
+def test_look_back_can_be_chosen(host):
+    publish(host, "e", "old")
+    everything = host.submit("chaos.await", {"names": ["e"], "since_ms": 1})
+    assert result(host, everything) == ["old"]
+    nothing = host.submit("chaos.await", {"names": ["e"], "since_ms": -1})
+    parked(host, nothing, "event")
+    publish(host, "e", "new")
+    assert result(host, nothing) == ["new"]
+
+
+def test_a_plain_yield_waits_too(host):
+    job = host.submit("chaos.yield", {"kind": "event", "key": "e"})
+    parked(host, job, "event", key="e")
+    publish(host, "e", "raw")
+    assert host.wait_job(job)["state"] == "succeeded"
+    assert {"event:e", "event:e#"} <= set(host.job(job)["steps"]["names"])
+
+
+def test_no_event_in_time(make_host, folder, store):
+    clock = Clock.create(os.path.join(folder, "clock"))
+    host = make_host(config_of(store), env={"JOBHOST_TEST_CLOCK": clock.path})
+    host.start()
+    job = host.submit("chaos.await", {"names": ["e", "f"], "timeout_ms": 60000})
+    parked(host, job, "event", key="e")
+    clock.advance(61000)
+    parked(host, job, "event", key="f")
+    publish(host, "e", "late")  # that wait is over
+    publish(host, "f", "in time")
+    assert result(host, job) == [-110, "in time"]
+    host.assert_sound()
+
+
+def test_an_event_of_a_key_happens_once(host):
+    assert not publish(host, "e", "one", key="delivery-1")["duplicate"]
+    assert publish(host, "e", "again", key="delivery-1")["duplicate"]
+    job = host.submit("chaos.await", {"names": ["e", "e"], "since_ms": 1})
+    parked(host, job, "event")
+    publish(host, "e", "two", key="delivery-2")
+    assert result(host, job) == ["one", "two"]
+
+
+def test_events_of_a_tenant(host):
+    jobs = {user: host.submit("chaos.await", {"names": ["e"]}, user=user) for user in ("ann", "bob")}
+    for job in jobs.values():
+        parked(host, job, "event")
+    publish(host, "e", "hers", user="ann")
+    assert result(host, jobs["ann"]) == ["hers"]
+    assert host.wait_job(host.submit("chaos.tell", {"name": "e", "body": "ann's"}, user="ann"))["state"] == "succeeded"
+    assert host.wait_job(host.submit("chaos.tell", {"name": "e", "body": "for all", "for_all": True}, user="ann"))["state"] == "succeeded"
+    assert result(host, jobs["bob"]) == ["for all"]
+
+
+def test_a_job_publishes_what_it_commits(host):
+    job = host.submit("chaos.await", {"names": ["e", "e"]})
+    parked(host, job, "event")
+    assert host.wait_job(host.submit("chaos.tell", {"body": "never", "fail": True}))["state"] == "dead"
+    host.wait_job(host.submit("chaos.tell", {"body": "said", "times": 2}))
+    assert result(host, job) == ["said", "said2"]
+    assert host.wait_job(host.submit("chaos.tell", {"name": "a b"}))["error"]["message"] == "-22"
+
+
+def test_limits_of_events(host):
+    headers = {"Content-Type": "application/octet-stream"}
+    assert host.call("POST", "/v1/events/big", b"x" * (256 * 1024), headers).status == 202
+    assert host.call("POST", "/v1/events/big", b"x" * (256 * 1024 + 1), headers).status == 413
+    assert host.call("POST", "/v1/events/" + "n" * 200, b"", headers).status == 202
+    for path in ("n" * 201, "a%20b"):
+        assert host.call("POST", "/v1/events/" + path, b"", headers).error["code"] == "bad_event"
+    assert host.call("POST", "/v1/events/e", b"", headers, {"key": "k" * 200}).status == 202
+    assert host.call("POST", "/v1/events/e", b"", headers, {"key": "k" * 201}).error["field"] == "key"
+    assert host.call("POST", "/v1/events/e", b"", headers, {"user": "u" * 129}).error["field"] == "user"
+    host.assert_sound()
+
+
+def test_events_race_with_parking(host):
+    """Each is published about when its job parks: none is lost, none comes twice."""
+    rounds = 400 if build.FULL else 150
+    jobs, api = {}, host.another()
+    for n in range(rounds):
+        jobs[n] = host.submit("chaos.await", {"names": [f"race-{n}", f"race-{n}"]})
+        teller = threading.Thread(target=publish, args=(api, f"race-{n}", f"a{n}"))
+        teller.start()
+        if n % 2:
+            host.job(jobs[n])  # it gets a little further
+        teller.join()
+        publish(host, f"race-{n}", f"b{n}")
+    api.close()
+    for n, job in jobs.items():
+        assert result(host, job) == [f"a{n}", f"b{n}"]
+    host.assert_sound()
+
+
+def test_a_thousand_wait_for_one_event(host):
+    count = 1000
+    jobs = host.submit_many([{"type": "chaos.await", "payload": {"names": ["go"]}}] * count)
+    wait_until(lambda: host.queue("chaos")["states"].get("parked") == count, build.PATIENCE_S, "all are parked")
+    publish(host, "go", "now")
+    host.wait_idle(["chaos"])
+    assert host.queue("chaos")["states"]["succeeded"] == count
+    assert {result(host, jobs[n]) == ["now"] for n in (0, 1, 499, 998, 999)} == {True}
+    host.assert_sound()
+
+
+def publish_and_die(host, name, body):
+    with contextlib.suppress(Unreachable):  # it may have answered
+        publish(host, name, body)
+
+
+def test_the_host_dies_between_event_and_job(make_host, store):
+    """Killed before it brings them together, or in the middle of that: the next start does the rest, once."""
+    host = make_host(config_of(store))
+    nth = 1 if store else 3
+    host.start(env={"JOBHOST_FAULT": f"store_forward:{nth}=kill"})
+    jobs = [host.submit("chaos.await", {"names": ["go", "never"], "timeout_ms": 3600000}) for _ in range(5)]
+    for job in jobs:
+        parked(host, job, "event")
+    publish_and_die(host, "go", "now")
+    host.reap()
+    host.start()
+    for job in jobs:
+        assert parked(host, job, "event", key="never")["yields"] == 2
+    host.assert_sound()
+
+
+@pytest.mark.parametrize("store", ["redis"], indirect=True)
+def test_two_hosts(make_host, store):
+    """One hears of the event, the other has the jobs; and the one that has heard may die before it has told anybody."""
+    config = config_of(store)
+    works, hears = make_host(config, name="works"), make_host({**config, "plugins": {}}, name="hears")
+    works.start()
+    hears.start()
+    jobs = [works.submit("chaos.await", {"names": ["e"]}) for _ in range(20)]
+    for job in jobs:
+        parked(works, job, "event")
+    publish(hears, "e", "over there")
+    for job in jobs:
+        assert result(works, job) == ["over there"]
+    hears.stop()
+    hears.start(env={"JOBHOST_FAULT": "store_forward=kill"})
+    job = works.submit("chaos.await", {"names": ["f"]})
+    parked(works, job, "event")
+    publish_and_die(hears, "f", "last words")
+    hears.reap()
+    assert result(works, job) == ["last words"]
+    works.assert_sound()

@@ -28,6 +28,7 @@ union message {
     struct msg_step step;
     struct msg_child child;
     struct msg_kv kv;
+    struct msg_event event;
     struct msg_done done;
     struct msg_crash crash;
 };
@@ -61,6 +62,7 @@ static enum copied copy(struct record *r, struct arena *a, struct record_writer 
     case REC_WELCOME: return COPY(welcome, (r, &m.welcome));
     case REC_SANDBOX: return COPY(sandbox, (r, a, &m.sandbox));
     case REC_NOTE: return COPY(note, (r, &m.note));
+    case REC_EVENT: return COPY(event, (r, &m.event));
     case REC_CONFIG: return COPY(config, (r, a, &m.config));
     case REC_JOB: return COPY(job, (r, a, &m.job));
     case REC_COMMITTED: return COPY(committed, (r, &m.committed));

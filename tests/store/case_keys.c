@@ -5,6 +5,7 @@
 #include "cases.h"
 #include "redis_server.h"
 #include "store/breakers.h"
+#include "store/events.h"
 #include "store/limits.h"
 #include "store/schedules.h"
 
@@ -273,6 +274,13 @@ static void make_waiting(struct rig *rig, const char *queue) {
     item.wait_key = "order.paid";
     item.wait_for = "1 0 -";
     EXPECT_EQ_INT(0, rig_commit(rig, &item));
+    struct store_event_item event = {
+        .event = {"order.paid", "text/plain", {"17", 2}, queue, "somebody"}}; // of each queue one
+    struct store_event_put *put_event = RIG_NEW(rig, store_event_put);
+    put_event->items = &event;
+    put_event->count = 1;
+    EXPECT_EQ_INT(0, rig_run(rig, &put_event->op, STORE_EVENT_PUT));
+    put_event->items = NULL;
     (void)rig_submit_plain(rig, queue, "fails");
     rig->now += 10;
     item = rig_item(rig_claim_one(rig, queue, "fails"), JOB_EV_RETRY);

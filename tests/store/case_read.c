@@ -467,11 +467,6 @@ static void test_audit(void) {
 static void test_not_there(void) {
     struct rig rig;
     rig_start(&rig);
-    for (int kind = STORE_EVENT; kind < STORE_OP_KINDS; kind++) {
-        struct store_op op = {.status = 0};
-        EXPECT_EQ_INT(-ENOTSUP, rig_run(&rig, &op, (enum store_op_kind)kind));
-        EXPECT_TRUE(op.err.msg[0] != '\0');
-    }
     struct store_get get = {.id = rig_id(&rig)};
     EXPECT_EQ_INT(-ENOENT, rig_run(&rig, &get.op, STORE_GET));
     char text[JOB_ID_TEXT + 1];

@@ -12,7 +12,7 @@ static void test_routes(void) {
     api_ask(&x, "GET", "/v1/nothing", NULL, 404, "no_such_path");
     api_ask(&x, "GET", "/", NULL, 404, "no_such_path");
     api_ask(&x, "GET", "/v1/jobs/a/b", NULL, 404, "no_such_path");
-    api_ask(&x, "GET", "/v1/events/x", NULL, 404, "no_such_path");
+    api_ask(&x, "GET", "/v1/nothing/x", NULL, 404, "no_such_path");
     api_ask(&x, "GET", "/v1/jobs/not-an-id", NULL, 404, "job_not_found");
     api_ask(&x, "PUT", "/v1/jobs", NULL, 405, "method_not_allowed");
     api_ask(&x, "GET", "/v1/version", NULL, 200, "\"abi\":\"1.0\"");

@@ -680,6 +680,7 @@ static int get_any(struct record *r) {
         struct msg_step step;
         struct msg_child child;
         struct msg_kv kv;
+        struct msg_event event;
         struct msg_done done;
         struct msg_crash crash;
     } m;
@@ -689,6 +690,7 @@ static int get_any(struct record *r) {
     case REC_WELCOME: got = msg_welcome_get(r, &m.welcome); break;
     case REC_SANDBOX: got = msg_sandbox_get(r, &arena, &m.sandbox); break;
     case REC_NOTE: got = msg_note_get(r, &m.note); break;
+    case REC_EVENT: got = msg_event_get(r, &m.event), bytes = &m.event.value; break;
     case REC_CONFIG: got = msg_config_get(r, &arena, &m.config); break;
     case REC_JOB: got = msg_job_get(r, &arena, &m.job), bytes = &m.job.payload; break;
     case REC_COMMITTED: got = msg_committed_get(r, &m.committed); break;

@@ -27,6 +27,19 @@ static void test_names(void) {
     EXPECT_EQ_INT(-EFBIG, waits_check_name(long_text(WAITS_EVENT_NAME_MAX + 1)));
 }
 
+static void test_keys_and_types(void) {
+    EXPECT_EQ_INT(0, waits_check_event_key("a#1/b"));
+    EXPECT_EQ_INT(-EINVAL, waits_check_event_key(""));
+    EXPECT_EQ_INT(-EINVAL, waits_check_event_key("a b"));
+    EXPECT_EQ_INT(0, waits_check_event_key(long_text(WAITS_EVENT_KEY_MAX)));
+    EXPECT_EQ_INT(-EFBIG, waits_check_event_key(long_text(WAITS_EVENT_KEY_MAX + 1)));
+    EXPECT_EQ_INT(0, waits_check_type("text/plain; charset=utf-8"));
+    EXPECT_EQ_INT(-EINVAL, waits_check_type("text/\nplain"));
+    EXPECT_EQ_INT(-EINVAL, waits_check_type(" text"));
+    EXPECT_EQ_INT(0, waits_check_type(long_text(JOB_CONTENT_TYPE_MAX)));
+    EXPECT_EQ_INT(-EFBIG, waits_check_type(long_text(JOB_CONTENT_TYPE_MAX + 1)));
+}
+
 static void test_step_names(void) {
     char name[WAITS_STEP_MAX];
     waits_event_step("paid", 0, name);
@@ -176,6 +189,7 @@ static void test_question_limits(void) {
 
 static const struct expect_test tests[] = {
     {"names of events, at the limit and above", test_names},
+    {"keys and types of events", test_keys_and_types},
     {"names of steps", test_step_names},
     {"steps are read as they are written", test_steps},
     {"a damaged step is none", test_damaged_steps},

@@ -159,7 +159,11 @@ static void test_wait(void) {
     EXPECT_EQ_INT(-EINVAL, wait_for((struct jh_wait){.kind = JH_WAIT_UNTIL}));
     EXPECT_EQ_INT(0, wait_for((struct jh_wait){.kind = JH_WAIT_UNTIL, .wake_at_ms = 1}));
     EXPECT_EQ_INT(-EINVAL, wait_for((struct jh_wait){.kind = JH_WAIT_EVENT}));
-    EXPECT_EQ_INT(0, wait_for((struct jh_wait){.kind = JH_WAIT_EVENT, .key = text(JOB_KEY_MAX)}));
+    EXPECT_EQ_INT(
+        0, wait_for((struct jh_wait){.kind = JH_WAIT_EVENT, .key = text(JH_EVENT_NAME_MAX)}));
+    EXPECT_EQ_INT(-EFBIG, wait_for((struct jh_wait){.kind = JH_WAIT_EVENT,
+                                                    .key = text(JH_EVENT_NAME_MAX + 1)}));
+    EXPECT_EQ_INT(0, wait_for((struct jh_wait){.kind = JH_WAIT_LIMITER, .key = text(JOB_KEY_MAX)}));
     EXPECT_EQ_INT(
         -EFBIG, wait_for((struct jh_wait){.kind = JH_WAIT_LIMITER, .key = text(JOB_KEY_MAX + 1)}));
     EXPECT_EQ_INT(-EINVAL, wait_for((struct jh_wait){.kind = JH_WAIT_NOW, .timeout_ms = -1}));

@@ -2,6 +2,7 @@
 #include "core/dedup.h"
 #include "store/history.h"
 #include "store/redis/commit.h"
+#include "store/redis/event.h"
 #include "store/redis/insert.h"
 #include "store/redis/kv.h"
 #include "store/redis/side.h"
@@ -243,6 +244,17 @@ static void write_settings(const struct redis_store *s, const struct redis_claim
     redis_setting_number(&to, "in_front", plan->in_front);
     redis_setting_number(&to, "laden", may_be_laden(claim));
     redis_setting_number(&to, "tombstone", claim->job.tombstone_ms);
+    if (plan->to == JOB_PARKED && item->park == PARK_EVENT &&
+        waits_check_name(item->wait_key) == 0) {
+        redis_setting_text(&to, "awaits", item->wait_key);
+        redis_setting_text(&to, "wait_for", item->wait_for);
+    }
+    if (item->event_count > 0) {
+        const struct store_event_bounds b = store_event_bounds(&s->config);
+        redis_setting_number(&to, "events", (int64_t)item->event_count);
+        redis_setting_number(&to, "event_count", b.count);
+        redis_setting_number(&to, "event_bytes", b.bytes);
+    }
     if (spec->schedule != NULL) {
         redis_setting_text(&to, "schedule", redis_args_keep(a, spec->schedule));
     }
@@ -302,11 +314,11 @@ static enum form write_own(const struct redis_store *s, const struct redis_claim
                            struct redis_args *a) {
     struct redis_args gone = {.words = NULL};
     bool effects = has_effects(item, plan);
-    if (!effects && write_whole(s, claim, plan, now_ms, a)) {
+    if (!effects && item->event_count == 0 && write_whole(s, claim, plan, now_ms, a)) {
         return FORM_WHOLE;
     }
     write_hash(claim, plan, now_ms, a, &gone);
-    bool plain = is_plain(claim, plan) && gone.count == 0 && !effects;
+    bool plain = is_plain(claim, plan) && gone.count == 0 && !effects && item->event_count == 0;
     if (!plain) {
         write_settings(s, claim, item, plan, a);
         redis_args_number(a, (int64_t)gone.count);
@@ -316,6 +328,9 @@ static enum form write_own(const struct redis_store *s, const struct redis_claim
     redis_args_free(&gone);
     if (effects) {
         write_effects(s, claim, item, plan, queue, now_ms, a);
+    }
+    for (size_t i = 0; i < item->event_count; i++) {
+        redis_event_write(&item->events[i], a);
     }
     return plain ? FORM_PLAIN : FORM_FULL;
 }

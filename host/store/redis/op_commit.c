@@ -1,6 +1,7 @@
 #include <errno.h>
 
 #include "core/fence.h"
+#include "store/events.h"
 #include "store/redis/ask.h"
 #include "store/redis/commit.h"
 #include "store/redis/locate.h"
@@ -275,14 +276,17 @@ static const struct redis_batch_kind batch = {.script = REDIS_SCRIPT_commit,
 
 /* ------------------------------------------------------------------ the operation */
 
-// The queues of children that go by the outbox are entered before somebody looks for them there.
-static int know_queues(struct redis_task *t, const struct store_commit_item *item) {
+// The item fits; the queues of children that go by the outbox are entered before somebody looks for them there.
+static int look_over(struct redis_task *t, const struct store_commit_item *item) {
     int r = 0;
     for (size_t i = 0; i < item->child_count && r == 0; i++) {
         (void)redis_store_queue(t->store, item->children[i].queue, &r);
     }
     if (r == 0 && item->then != NULL) {
         (void)redis_store_queue(t->store, item->then->queue, &r);
+    }
+    for (size_t i = 0; i < item->event_count && r == 0; i++) {
+        r = store_event_check(&item->events[i]) < 0 ? -E2BIG : 0;
     }
     return r;
 }
@@ -347,7 +351,7 @@ static size_t prepare(struct commit_task *c) {
         c->entries[i].task = &c->task;
         c->entries[i].item = item;
         item->state = JOB_RUNNING;
-        item->status = know_queues(&c->task, item);
+        item->status = look_over(&c->task, item);
         names += claim_of(&c->task, item) == NULL ? 0 : redis_commit_names(item, NULL, NULL);
     }
     return names;

@@ -3,6 +3,7 @@
 #include "base/fault.h"
 #include "store/redis/ask.h"
 #include "store/redis/commit.h"
+#include "store/redis/event.h"
 #include "store/redis/insert.h"
 #include "store/redis/jobhash.h"
 #include "store/redis/ops.h"
@@ -383,11 +384,21 @@ static int looked(struct redis_task *t, void *arg, const struct redis_reply *rep
     return r < 0 ? r : go_on(ft, e);
 }
 
+static void woke(struct redis_task *t, void *arg, size_t count, bool more) {
+    struct store_forward *op = of_op(t);
+    (void)arg;
+    op->delivered += count;
+    op->more = op->more || more;
+}
+
 static void look(struct forward_task *ft) {
     struct redis_task *t = &ft->task;
     const struct store_forward *op = of_op(t);
     size_t left = ft->all.count - ft->begun, room = op->limit - op->delivered;
     if (left == 0) {
+        if (op->delivered < op->limit) {
+            redis_events_wake(t, room, woke, ft);
+        }
         return;
     }
     ft->now = left < QUEUES_A_CALL ? left : QUEUES_A_CALL;

@@ -99,6 +99,9 @@ static void write_place(const struct moving_item *m, struct redis_args *a) {
     if (step != NULL) {
         redis_args_bytes(a, step->value);
     }
+    const struct redis_life *life = &m->before->life;
+    bool waits = m->before->state == JOB_PARKED && life->park == PARK_EVENT;
+    redis_args_text(a, waits ? life->wait_key : "");
 }
 
 static void write_hash(const struct moving_item *m, int64_t now_ms, struct redis_args *a) {

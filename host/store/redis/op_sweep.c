@@ -1,4 +1,5 @@
 #include "store/redis/blob.h"
+#include "store/redis/event.h"
 #include "store/redis/jobhash.h"
 #include "store/redis/kv.h"
 #include "store/redis/ops.h"
@@ -7,7 +8,7 @@
 #include "store/redis/schedule.h"
 #include "store/redis/store_private.h"
 
-// Jobs and keys, some queues after the others; then key/values, then blobs, then ledgers. A part begins when the
+// Jobs and keys, some queues after the others; then key/values, then blobs, then ledgers, then events. A part begins when the
 // one before it has answered, with what that left of the limit.
 enum { QUEUES_A_CALL = 10, JOBS_A_CALL = 100 };
 
@@ -30,9 +31,15 @@ static void note(struct store_sweep *op, size_t removed, bool more) {
     op->more = op->more || more;
 }
 
+static void swept_events(struct redis_task *t, void *arg, size_t removed, bool more) {
+    (void)arg;
+    note(of_task(t), removed, more);
+}
+
 static void swept_ledgers(struct redis_task *t, void *arg, size_t removed, bool more) {
     (void)arg;
     note(of_task(t), removed, more);
+    redis_events_sweep(t, left_of(of_task(t)), swept_events, NULL);
 }
 
 static void swept_blobs(struct redis_task *t, void *arg, size_t removed, bool more) {

@@ -19,6 +19,7 @@ static const struct redis_op_kind *const kinds[STORE_OP_KINDS] = {
     [STORE_SCHEDULE_SET] = &redis_schedule_set,
     [STORE_SCHEDULE_LIST] = &redis_schedule_list,
     [STORE_FIRE] = &redis_fire,
+    [STORE_EVENT_PUT] = &redis_event_put,
     [STORE_LEDGER_LIST] = &redis_ledger_list,
     [STORE_FLOW_GET] = &redis_flow_get,
     [STORE_FLOW_ENDED] = &redis_flow_ended,

@@ -12,6 +12,7 @@ extern const struct redis_op_kind redis_host_lease, redis_queue_set;
 extern const struct redis_op_kind redis_blob_put, redis_blob_open, redis_blob_keep;
 extern const struct redis_op_kind redis_kv_get, redis_kv_claim;
 
+extern const struct redis_op_kind redis_event_put;
 extern const struct redis_op_kind redis_schedule_put, redis_schedule_set, redis_fire;
 extern const struct redis_op_kind redis_limiter, redis_flow_join, redis_flow_cancel;
 extern const struct redis_op_kind redis_breaker;

@@ -29,6 +29,9 @@
     X(commit)                                                                                      \
     X(delivered)                                                                                   \
     X(due)                                                                                         \
+    X(event_put)                                                                                   \
+    X(event_sweep)                                                                                 \
+    X(event_wake)                                                                                  \
     X(fire)                                                                                        \
     X(flow_cancel)                                                                                 \
     X(flow_get)                                                                                    \

@@ -120,7 +120,7 @@ static const struct {
     bool any_queue; /* also one that this host does not know */
 } kinds[] = {
     {'r', 3, take_ready, false},   {'d', 3, take_due, false},   {'c', 3, take_ask, false},
-    {'p', 2, take_pause, false},   {'l', 3, take_lease, false}, {'o', 2, take_outbox, false},
+    {'p', 2, take_pause, false},   {'l', 3, take_lease, false}, {'o', 2, take_outbox, true},
     {'s', 4, take_schedule, true},
 };
 

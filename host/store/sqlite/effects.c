@@ -4,6 +4,7 @@
 
 #include "store/history.h"
 #include "store/sqlite/blobrow.h"
+#include "store/sqlite/event_log.h"
 #include "store/sqlite/ops.h"
 #include "store/sqlite/outputs.h"
 
@@ -99,6 +100,10 @@ int effects_apply(struct writer *w, struct job_row *row, struct job_life *life,
     int r = put_steps(w, row, life, item);
     r = r < 0 ? r : outputs_apply(w, row, life, item, now_ms);
     r = r < 0 ? r : effects_children(w, row, life, item, now_ms);
+    for (size_t i = 0; i < item->event_count && r == 0; i++) {
+        int kept; // of one key once: what the attempt before it published is there
+        r = event_log_put(w, &item->events[i], false, now_ms, &kept);
+    }
     if (r == 0 && item->kv_count > 0) {
         r = effects_kv(w, item->kv_namespace, item->kv, item->kv_count, now_ms);
     }

@@ -3,6 +3,7 @@
 #include "core/dedup.h"
 #include "store/sqlite/blobrow.h"
 #include "store/sqlite/effects.h"
+#include "store/sqlite/event_log.h"
 #include "store/sqlite/outputs.h"
 #include "store/sqlite/submit.h"
 
@@ -139,6 +140,23 @@ static int check_result(struct writer *w, struct store_commit_item *item) {
     return 0;
 }
 
+static int check_events(struct writer *w, struct store_commit_item *item) {
+    int64_t bytes = 0;
+    if (item->event_count == 0) {
+        return 0;
+    }
+    for (size_t i = 0; i < item->event_count; i++) {
+        bytes += store_event_bytes(&item->events[i]);
+        if (store_event_check(&item->events[i]) < 0) {
+            item->status = -E2BIG;
+            return 0;
+        }
+    }
+    int r = event_log_has_room(w, bytes);
+    item->status = r == 0 ? -EDQUOT : item->status;
+    return r < 0 ? r : 0;
+}
+
 int effects_check(struct writer *w, const struct job_row *row, const struct job_life *life,
                   struct store_commit_item *item) {
     int r = item->step_count == 0 ? 0 : check_steps(w, row, life, item);
@@ -147,5 +165,6 @@ int effects_check(struct writer *w, const struct job_row *row, const struct job_
     if (r == 0 && item->status == 0) {
         check_kv(w, item);
     }
+    r = r < 0 || item->status < 0 ? r : check_events(w, item);
     return r < 0 || item->status < 0 ? r : check_result(w, item);
 }

@@ -30,7 +30,9 @@ enum {
     HAS_TOMBSTONE = 512, /* in none of them yet: the id is remembered once the job is removed */
     HAS_SCHEDULE = 1024, /* it is of a schedule: in `schedule_jobs` until it ends */
     HAS_FLOW = 2048,     /* it is a member of its parent's flow                   */
-    HAS_OPENED = 4096    /* it has a flow of its own: in `flows`                  */
+    HAS_OPENED = 4096,   /* it has a flow of its own: in `flows`                  */
+    HAS_EVENT =
+        8192 /* when it was parked last it was for an event: in `event_waits` until it is not parked any more */
 };
 
 enum {

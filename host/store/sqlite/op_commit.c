@@ -2,6 +2,7 @@
 
 #include "core/fence.h"
 #include "store/sqlite/effects.h"
+#include "store/sqlite/event_log.h"
 #include "store/sqlite/flows.h"
 #include "store/sqlite/ops.h"
 #include "store/sqlite/place.h"
@@ -122,6 +123,10 @@ static int wait_for_children(const struct applying *a, struct place *where) {
     return r < 0 ? r : 0;
 }
 
+static bool waits_for_event(const struct store_commit_item *item) {
+    return item->park == PARK_EVENT && waits_check_name(item->wait_key) == 0;
+}
+
 // The attempt is over.
 static int leave(struct applying *a, enum job_state to) {
     struct place where = destination(a, to);
@@ -133,8 +138,13 @@ static int leave(struct applying *a, enum job_state to) {
     }
     r = r < 0 ? r : effects_end(a->w, &a->row, &a->life, a->item, a->now_ms);
     a->row.rev += 2; // claimed, and now this
+    bool waits = where.state == JOB_PARKED && waits_for_event(a->item);
+    a->row.has = (a->row.has & ~(uint32_t)HAS_EVENT) | (waits ? HAS_EVENT : 0);
     r = r < 0 ? r : writer_claim_end(a->w, a->claim);
-    return r < 0 ? r : place_leave(a->w, &a->row, &a->life, where, a->now_ms, &a->item->state);
+    r = r < 0 ? r : place_leave(a->w, &a->row, &a->life, where, a->now_ms, &a->item->state);
+    return r < 0 || !waits || a->item->state != JOB_PARKED
+               ? r
+               : event_log_wait(a->w, &a->row, &a->life);
 }
 
 // The attempt goes on; from now on its row says that it runs.
@@ -216,7 +226,7 @@ int op_commit(struct writer *w, struct store_op *op) {
     for (size_t i = 0; i < commit->count && r == 0; i++) {
         r = commit_item(w, &commit->items[i], op->now_ms);
     }
-    commit->outbox = w->outbox > 0 || w->walks;
+    commit->outbox = w->outbox > 0 || w->walks || w->events_pending;
     return r;
 }
 

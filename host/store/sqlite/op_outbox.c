@@ -3,6 +3,7 @@
 #include "base/fault.h"
 #include "store/sqlite/blobrow.h"
 #include "store/sqlite/effects.h"
+#include "store/sqlite/event_log.h"
 #include "store/sqlite/flows.h"
 #include "store/sqlite/ops.h"
 #include "store/sqlite/submit.h"
@@ -139,6 +140,11 @@ int op_forward(struct writer *w, struct store_op *op) {
         }
         f->delivered++;
     }
-    f->more = w->outbox > 0;
+    size_t looked = 0;
+    if (r >= 0 && f->delivered < f->limit) {
+        r = event_log_deliver(w, f->limit - f->delivered, op->now_ms, &looked);
+        f->delivered += looked;
+    }
+    f->more = w->outbox > 0 || w->events_pending;
     return r < 0 ? r : 0;
 }

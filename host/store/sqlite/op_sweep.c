@@ -103,8 +103,8 @@ static int sweep_blob(struct writer *w, int64_t now_ms) {
 }
 
 static int (*const sweepers[])(struct writer *w, int64_t now_ms) = {
-    sweep_job,       sweep_dedup,      sweep_kv,        sweep_blob,
-    sweep_tombstone, op_limiter_sweep, op_breaker_sweep};
+    sweep_job,       sweep_dedup,      sweep_kv,         sweep_blob,
+    sweep_tombstone, op_limiter_sweep, op_breaker_sweep, op_event_sweep};
 
 // Ledgers come last: what they may keep is the caller's to say.
 static int sweep_one(struct writer *w, const struct store_sweep *sweep, size_t kind) {

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "store/events.h"
 #include "store/flows.h"
 #include "store/limits.h"
 #include "store/schedules.h"
@@ -57,6 +58,7 @@ static const struct ops_row rows[STORE_OP_KINDS] = {
     [STORE_FLOW_MEMBERS] = {OPS_SEARCHER, NULL, read_flow_members},
     [STORE_FLOW_JOIN] = {OPS_WRITER, op_flow_join, NULL},
     [STORE_FLOW_CANCEL] = {OPS_WRITER, op_flow_cancel, NULL},
+    [STORE_EVENT_PUT] = {OPS_WRITER, op_event_put, NULL},
     [STORE_LIMITER] = {OPS_WRITER, op_limiter, NULL},
     [STORE_LIMITER_LIST] = {OPS_SEARCHER, NULL, read_limiters},
     [STORE_BREAKER] = {OPS_WRITER, op_breaker, NULL},
@@ -92,6 +94,7 @@ size_t ops_weight(const struct store_op *op) {
     case STORE_MOVE: return ((const struct store_move *)whole)->count + 1;
     case STORE_REMOVE: return ((const struct store_remove *)whole)->count + 1;
     case STORE_SCHEDULE_PUT: return ((const struct store_schedule_put *)whole)->count + 1;
+    case STORE_EVENT_PUT: return ((const struct store_event_put *)whole)->count + 1;
     case STORE_FIRE: return ((const struct store_fire *)whole)->count + 1;
     case STORE_FLOW_JOIN: return ((const struct store_flow_join *)whole)->count + 1;
     case STORE_LIMITER: return ((const struct store_limiter *)whole)->count + 1;

@@ -75,6 +75,9 @@ int op_limiter_sweep(struct writer *w, int64_t now_ms);
 int op_schedule_sweep(struct writer *w, const struct store_sweep *sweep);
 int op_flow_join(struct writer *w, struct store_op *op);
 int op_flow_cancel(struct writer *w, struct store_op *op);
+int op_event_put(struct writer *w, struct store_op *op);
+/* Deletes one event that is past its time: 1, 0 = there is none, or negative errno. */
+int op_event_sweep(struct writer *w, int64_t now_ms);
 int op_fsck_repair(struct writer *w, struct store_op *op);
 
 /* reader */

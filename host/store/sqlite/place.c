@@ -5,6 +5,7 @@
 
 #include "store/sqlite/blobrow.h"
 #include "store/sqlite/dedup.h"
+#include "store/sqlite/event_log.h"
 #include "store/sqlite/flows.h"
 #include "store/sqlite/outputs.h"
 #include "store/sqlite/schedule_jobs.h"
@@ -175,6 +176,10 @@ int place_move(struct writer *w, const struct job_row *row, const struct job_lif
     r = r < 0 ? r : writer_count(w, lane, row->priority, (int)row->state, (int)to.state);
     if (r == 0 && (row->has & HAS_DEDUP) != 0 && job_is_final(to.state)) {
         r = dedup_end(w, row, lane, to.state, now_ms);
+    }
+    if (r == 0 && (row->has & HAS_EVENT) != 0 && row->state == JOB_PARKED &&
+        to.state != JOB_PARKED) {
+        r = event_log_unwait(w, row->rid);
     }
     if (r == 0 && (row->has & HAS_SCHEDULE) != 0) {
         r = schedule_jobs_moved(w, row, lane, to.state, now_ms);

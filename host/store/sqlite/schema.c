@@ -132,9 +132,26 @@ static int version_9(struct conn *c) {
                         "CREATE INDEX breakers_rest ON breakers(rest_ms);");
 }
 
-static int (*const steps[])(struct conn *c) = {version_1, version_2, version_3,
-                                               version_4, version_5, version_6,
-                                               version_7, version_8, version_9};
+// Events, and the jobs that wait for them (event_log.h). Numbers of events are not used again: a job's place is one.
+static int version_10(struct conn *c) {
+    return conn_exec(
+        c, "CREATE TABLE event_names(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
+           " count INTEGER NOT NULL, bytes INTEGER NOT NULL, pending INTEGER);"
+           "INSERT INTO event_names VALUES(0, '', 0, 0, NULL);"
+           "CREATE INDEX event_names_pending ON event_names(pending) WHERE pending IS NOT NULL;"
+           "CREATE TABLE events(seq INTEGER PRIMARY KEY AUTOINCREMENT, name INTEGER NOT NULL,"
+           " at_ms INTEGER NOT NULL, key TEXT, tenant TEXT, type TEXT, data BLOB);"
+           "CREATE INDEX events_name ON events(name, seq);"
+           "CREATE UNIQUE INDEX events_key ON events(name, key) WHERE key IS NOT NULL;"
+           "CREATE INDEX events_age ON events(at_ms);"
+           "CREATE TABLE event_waits(name INTEGER, rid INTEGER, PRIMARY KEY(name, rid))"
+           " WITHOUT ROWID;"
+           "CREATE INDEX event_waits_rid ON event_waits(rid);");
+}
+
+static int (*const steps[])(struct conn *c) = {version_1, version_2, version_3, version_4,
+                                               version_5, version_6, version_7, version_8,
+                                               version_9, version_10};
 _Static_assert(ARRAY_LEN(steps) == SCHEMA_VERSION, "one step a version");
 
 static int schema_read(struct conn *c, int64_t *ret_app, int64_t *ret_version, struct err *e) {

@@ -260,6 +260,32 @@ const char *const sql_text[SQL_COUNT] = {
     [SQL_EXPIRED_BREAKER] = "DELETE FROM breakers WHERE name = (SELECT name FROM breakers"
                             " INDEXED BY breakers_rest WHERE rest_ms <= ?1 ORDER BY rest_ms"
                             " LIMIT 1)",
+    [SQL_EVENT_NAME_GET] =
+        "SELECT id, count, bytes, pending IS NOT NULL FROM event_names WHERE name=?1",
+    [SQL_EVENT_NAME_ADD] = "INSERT INTO event_names(name, count, bytes) VALUES(?1, 0, 0)",
+    [SQL_EVENT_NAME_COUNT] =
+        "UPDATE event_names SET count=count+?2, bytes=bytes+?3 WHERE id IN (?1, 0)",
+    [SQL_EVENT_NAME_PENDING] = "UPDATE event_names SET pending=?2 WHERE id=?1",
+    [SQL_EVENT_NAME_NEXT] = "SELECT id, pending FROM event_names INDEXED BY event_names_pending"
+                            " WHERE pending IS NOT NULL LIMIT 1",
+    [SQL_EVENT_NAME_DROP] = "DELETE FROM event_names WHERE id=?1 AND id > 0 AND count=0 AND"
+                            " NOT EXISTS(SELECT 1 FROM event_waits WHERE name=?1)",
+    [SQL_EVENT_ADD] = "INSERT OR IGNORE INTO events(name, at_ms, key, tenant, type, data)"
+                      " VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+    [SQL_EVENT_DEL] = "DELETE FROM events WHERE seq=?1",
+    [SQL_EVENT_OLDEST] =
+        "SELECT seq, ifnull(length(data), 0) FROM events WHERE name=?1 ORDER BY seq LIMIT 1",
+    [SQL_EVENT_OLD] = "SELECT seq, name, ifnull(length(data), 0) FROM events WHERE at_ms <= ?1"
+                      " ORDER BY at_ms LIMIT 1",
+    [SQL_EVENT_FIND] =
+        "SELECT seq, at_ms, type, data FROM events WHERE name=?1 AND seq > ?2 AND at_ms >= ?3"
+        " AND (tenant IS NULL OR tenant=?4) ORDER BY seq LIMIT 1",
+    [SQL_EVENT_WAIT_ADD] = "INSERT OR IGNORE INTO event_waits(name, rid) VALUES(?1, ?2)",
+    [SQL_EVENT_WAIT_OF] = "SELECT name FROM event_waits WHERE rid=?1",
+    [SQL_EVENT_WAIT_DEL] = "DELETE FROM event_waits WHERE rid=?1",
+    [SQL_EVENT_WAITS] =
+        "SELECT rid FROM event_waits WHERE name=?1 AND rid > ?2 ORDER BY rid LIMIT ?3",
+    [SQL_EVENT_WAITED] = "SELECT 1 FROM event_waits WHERE name=?1 LIMIT 1",
 
     [SQL_HOST_PUT] = "INSERT INTO hosts(nonce, name, version, pid, started_ms, seen_ms,"
                      " lease_end_ms) VALUES(?1, ?2, ?3, ?4, ?5, ?5, ?6)"

@@ -11,6 +11,7 @@
 #include "base/fault.h"
 #include "base/thread.h"
 #include "store/sqlite/blobs.h"
+#include "store/sqlite/event_log.h"
 #include "store/sqlite/ops.h"
 #include "store/sqlite/turns.h"
 
@@ -528,7 +529,8 @@ static int load_meta(struct writer *w, bool read_only) {
     }
     int r = read_only ? 0 : conn_run(&w->conn, SQL_META_BOOT);
     r = r < 0 ? r : conn_number(&w->conn, "SELECT value FROM meta WHERE key='boot'", 0, &w->boot);
-    return r < 0 ? r : conn_number(&w->conn, "SELECT count(*) FROM outbox", 0, &w->outbox);
+    r = r < 0 ? r : conn_number(&w->conn, "SELECT count(*) FROM outbox", 0, &w->outbox);
+    return r < 0 ? r : event_log_pending(w, &w->events_pending);
 }
 
 void writer_prepare(struct writer *w) {

@@ -79,6 +79,8 @@ CHAOS_RUN(steps)
 CHAOS_RUN(child)
 CHAOS_RUN(yield)
 CHAOS_RUN(ask)
+CHAOS_RUN(await)
+CHAOS_RUN(tell)
 CHAOS_RUN(pay)
 CHAOS_RUN(sleep)
 CHAOS_RUN(fail)
@@ -108,6 +110,8 @@ static const struct jh_handler handlers[] = {
     HANDLER(child, "what chaos.steps and chaos.children spawn"),
     HANDLER(yield, "park a number of times"),
     HANDLER(ask, "ask an operator"),
+    HANDLER(await, "wait for events"),
+    HANDLER(tell, "publish an event"),
     HANDLER(pay, "make a paid call, and ask when its outcome is unknown"),
     HANDLER(sleep, "take a while, with progress"),
     HANDLER(fail, "fail with a class a number of times"),

@@ -38,6 +38,8 @@ jh_status chaos_steps(struct chaos *x);
 jh_status chaos_child(struct chaos *x);
 jh_status chaos_yield(struct chaos *x);
 jh_status chaos_ask(struct chaos *x);
+jh_status chaos_await(struct chaos *x);
+jh_status chaos_tell(struct chaos *x);
 jh_status chaos_pay(struct chaos *x);
 jh_status chaos_sleep(struct chaos *x);
 jh_status chaos_fail(struct chaos *x);

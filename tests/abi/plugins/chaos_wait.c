@@ -1,4 +1,4 @@
-// Waiting for people.
+// Waiting for people and events.
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "chaos.h"
+#include "jobhost_event.h"
 #include "jobhost_operator.h"
 
 enum { CHOICES_MAX = 64 };
@@ -51,6 +52,51 @@ jh_status chaos_ask(struct chaos *x) {
         (void)cJSON_AddItemToArray(answers, rc == 0 ? text_of(answer) : cJSON_CreateNumber(rc));
     }
     return chaos_result(x, answers) < 0 || chaos_sink(x, "end") < 0 ? JH_RETRY : JH_OK;
+}
+
+// names ["e"] of events to wait for, one after the other; timeout_ms, since_ms. The result: what they said, or numbers of
+// errors. Counts `sink:<id>:end`.
+jh_status chaos_await(struct chaos *x) {
+    const struct jh_events *events =
+        (const struct jh_events *)x->host->extension(x->host, JH_EVENT_1);
+    cJSON *said = cJSON_CreateArray();
+    const cJSON *name;
+    cJSON_ArrayForEach(name, cJSON_GetObjectItemCaseSensitive(x->payload, "names")) {
+        const struct jh_event_wait wait = {.size = sizeof wait,
+                                           .name = name->valuestring,
+                                           .timeout_ms = chaos_int(x, "timeout_ms", 0),
+                                           .since_ms = chaos_int(x, "since_ms", 0)};
+        struct jh_bytes body;
+        int rc = events->wait(x->call, &wait, &body);
+        if (rc == 1) {
+            cJSON_Delete(said);
+            return JH_YIELD;
+        }
+        (void)cJSON_AddItemToArray(said, rc == 0 ? text_of(body) : cJSON_CreateNumber(rc));
+    }
+    return chaos_result(x, said) < 0 || chaos_sink(x, "end") < 0 ? JH_RETRY : JH_OK;
+}
+
+// name, body, key, for_all; times (1) with bodies BODY, BODY2 ...; fail: it fails then, so nothing was said.
+jh_status chaos_tell(struct chaos *x) {
+    const struct jh_events *events =
+        (const struct jh_events *)x->host->extension(x->host, JH_EVENT_1);
+    for (int64_t i = 1; i <= chaos_int(x, "times", 1); i++) {
+        char body[256];
+        (void)snprintf(body, sizeof body, i == 1 ? "%s" : "%s%d", chaos_text(x, "body", ""),
+                       (int)i);
+        const struct jh_event event = {.size = sizeof event,
+                                       .flags = chaos_flag(x, "for_all") ? JH_EVENT_FOR_ALL : 0,
+                                       .name = chaos_text(x, "name", "e"),
+                                       .payload = jh_bytes_of(body),
+                                       .content_type = "text/plain",
+                                       .key = chaos_text(x, "key", NULL)};
+        int rc = events->publish(x->call, &event);
+        if (rc < 0) {
+            return jh_failf(x->call, JH_E_PERMANENT, "refused", "%d", rc);
+        }
+    }
+    return chaos_flag(x, "fail") ? JH_FAIL : JH_OK;
 }
 
 // What costs money: a line in the file of the other side.

@@ -22,6 +22,9 @@ local STALE, ODD = -3, -4 -- op_commit.c knows these
 --   flow      whose member it is       flow_queue  where that one is, if elsewhere
 --   opens     1 = it may have a flow   waits     1 = it is to wait for its children
 --   on_dead   of its flow              then_id, then_job  what comes behind it (lib/flow.lua)
+--   awaits    the event that it waits for, and wait_for (core/waits.h)
+--   events    how many are published: behind all else 5 words each, as in event_put.lua; event_count, event_bytes: how
+--             many of a name, and bytes, may be kept
 local FORM_WHOLE, FORM_FULL = '0', '2'
 local last_head
 local function take_commit_head()
@@ -122,7 +125,7 @@ if at > count then -- mostly all are: the rest of this script is not for them
     return answer(reply)
 end
 
--- use: (share users) ending insert schedule flow (dedup weigh meet) kv kv_write effects
+-- use: (share users) ending insert schedule flow unwait (dedup weigh meet) kv kv_write effects events
 -- What commit() takes, behind its head.
 local function take_commit(of)
     local own = argument
@@ -135,6 +138,9 @@ local function take_commit(of)
         take_settings(it)
         it.gone_first, it.gone_last = take_range(take_number())
         it.effects = take_effects()
+        if it.events then
+            it.first_event, it.last_event = take_range(it.events * 5)
+        end
     end
     return it
 end
@@ -218,6 +224,9 @@ local function go(it, key, has)
         meet_children(it, key)
         leave(q, it.id, 'running')
         enter(q, it.id, it.to, it.type, it.priority, it.at, it.in_front, it.user)
+        if it.awaits and it.to == 'parked' then
+            begin_wait(q, it.id, it.awaits, it.wait_for)
+        end
     else
         conclude(it.id, ends_of(q, it.to, it.at))
         finish_job(q, it.id, it.to, it.at, it.key, tonumber(it.ttl), it.tombstone, has)
@@ -244,11 +253,29 @@ local function work(it, key, has, limits)
     return nil, replaced
 end
 
+local function is_room_for_events(it)
+    local bytes = 0
+    for i = it.first_event, it.last_event, 5 do
+        bytes = bytes + #ARGV[i + 4] + EVENT_OVERHEAD
+    end
+    return has_event_room(bytes)
+end
+
+local function publish_events(it)
+    local b = {count = tonumber(it.event_count), bytes = tonumber(it.event_bytes)}
+    for i = it.first_event, it.last_event, 5 do
+        put_event(ARGV[i], {type = ARGV[i + 1], key = ARGV[i + 2], user = ARGV[i + 3], data = ARGV[i + 4]}, b, false)
+    end
+end
+
 local function commit(it, limits)
     local key, replaced, refusal = it.q.job .. it.id, nil, nil
     local claim = redis.call('HGET', key, 'claim')
     if claim ~= it.claim then
         return missed(it, key, claim)
+    end
+    if it.events and not is_room_for_events(it) then
+        return OVER_QUOTA
     end
     local has = (it.laden or it.effects) and redis.call('HMGET', key, unpack(MORE)) or NO_SIDES
     if it.effects then
@@ -263,6 +290,9 @@ local function commit(it, limits)
     write_hash(it, key)
     if it.to ~= 'running' then
         go(it, key, has)
+    end
+    if it.events then
+        publish_events(it)
     end
     return replaced and {it.to, unpack(replaced)} or it.to
 end

@@ -1,4 +1,4 @@
--- use: queue claim place (share users)
+-- use: queue claim place unwait (share users)
 -- DUE: scheduled and parked jobs whose time has come become queued, ready since the time they were due.
 -- Repeating it changes nothing.
 --   ARGV   how many at most
@@ -33,10 +33,14 @@ end
 
 local function become_queued(number, q, entry)
     local job = q.job .. entry.id
-    local is = redis.call('HMGET', job, 'status', 'type', 'priority', 'rev', 'claim', 'user')
+    local more = entry.place == 'parked' and {'parked', 'waitKey'} or {}
+    local is = redis.call('HMGET', job, 'status', 'type', 'priority', 'rev', 'claim', 'user', unpack(more))
     redis.call('ZREM', q.s .. entry.place, entry.id)
     if is[1] ~= entry.place or not is[2] then
         return 0 -- an entry that was left behind
+    end
+    if is[7] == 'event' and is[8] then
+        end_wait(q, entry.id, is[8])
     end
     redis.call('HSET', job, 'status', 'queued', 'rev', (tonumber(is[4]) or 1) + 1, 'ready', text_of(entry.due),
                'claim', is[5] or NO_CLAIM)

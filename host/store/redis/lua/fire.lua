@@ -1,4 +1,4 @@
--- use: queue claim place (share users) ending packed insert schedule flow (dedup weigh meet) schedules
+-- use: queue claim place (share users) ending packed insert schedule flow unwait (dedup weigh meet) schedules
 -- FIRE: rows of ledgers, each with its job. Repeating it changes nothing: the row is there.
 --   ARGV   for each queue the bytes that its jobs may take ('' = any); the number of items; items: queue (its
 --          number), schedule, revision, key, verdict, how many times, the first of them, the last of them, when
@@ -58,6 +58,9 @@ local function cancel(q, schedule, id, keep_ms)
     redis.call('ZREM', unfinished_of(q, schedule), id)
     if not is[1] or FINAL[is[1]] then
         return
+    end
+    if is[1] == 'parked' then
+        end_any_wait(q, id)
     end
     redis.call('HDEL', job, 'dueAt', 'parked', 'waitKey', 'waitFor')
     redis.call('HSET', job, 'status', 'cancelled', 'rev', (tonumber(is[4]) or 1) + 1, 'updatedAt', text_of(now),

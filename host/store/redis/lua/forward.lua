@@ -1,4 +1,4 @@
--- use: queue claim place (share users) ending packed insert schedule flow dedup weigh meet
+-- use: queue claim place (share users) ending packed insert schedule flow dedup weigh unwait meet
 -- FORWARD, second: children out of the outbox into their own queues. A tombstone stands beside each,
 -- so that one whose parcel is still there when it has long ended does not arrive again.
 --   ARGV   the number of items; items (lib/insert.lua); the number of news; news: queue (its number), opener of a flow

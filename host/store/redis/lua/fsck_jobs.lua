@@ -1,4 +1,4 @@
--- use: queue claim place share users schedule
+-- use: queue claim place share users schedule unwait events
 -- FSCK: is each of some jobs in the place of its state and in no other, does it expire only when it
 -- may, and is what hangs on it there? A script sees no half of a change, so what it finds is so.
 --   ARGV   mend (1, 0); the number of items; items: queue, id, how it was met: 'list' (once, in one of
@@ -297,6 +297,17 @@ local function check_schedule(q, id, job)
     report('schedule_job_missing', 'its schedule does not know that it is not over', mend)
 end
 
+-- A job that waits for an event is entered for it. FORWARD strikes out those that do so no more.
+local function check_wait(q, id, job)
+    if redis.call('ZSCORE', event_key(job.waitKey) .. ':waits', id .. ' ' .. q.name) then
+        return
+    end
+    if mend then
+        begin_wait(q, id, job.waitKey, job.waitFor)
+    end
+    report('event_wait_missing', 'it waits for an event, and would not be told', mend)
+end
+
 local function check_job(q, id, job, met)
     if job.status == 'queued' then
         check_queued(q, id, job, met)
@@ -312,6 +323,10 @@ local function check_job(q, id, job, met)
     check_hanging(q, id, job)
     if job.schedule then
         check_schedule(q, id, job)
+    end
+    if job.status == 'parked' and job.parked == 'event' and job.waitKey and #job.waitKey <= 200 and
+       string.match(job.waitKey, '^[%w_.:@-]+$') then
+        check_wait(q, id, job)
     end
 end
 

@@ -1,10 +1,11 @@
--- use: queue claim place (share users) ending schedule flow step
+-- use: queue claim place unwait (share users) ending schedule flow step
 -- MOVE: jobs that C has read and decided upon, if they are as it read them.
 --   ARGV   the number of items; items: queue, id, and one of
 --            ask   how long it is kept then (ms): a running job is asked to end
 --            move  the revision that was read  from  to  type  priority  user ('' = nobody's)
 --                  when it is due, how long it is kept (ms), or ''  dedup key ('' = none)
 --                  1 = its steps are dropped  a step that it finds, and its value ('' = none, and no value)
+--                  the event that it was parked for ('' = none)
 --                  n  n names and values that change;  n  n names that go
 --   reply  for each item 1, or 0: it is not as it was read
 local function ask(q, id)
@@ -24,6 +25,7 @@ local function take_move()
     local it = {rev = take_number(), from = take(), to = take(), type = take(), priority = take(), user = take(),
                 at = take_number(), key = take(), drop = take() == '1', step = take()}
     it.value = it.step ~= '' and take()
+    it.event = take()
     it.priority = it.priority ~= '' and it.priority
     it.user = it.user ~= '' and it.user
     it.first, it.last = take_range(take_number())
@@ -59,6 +61,9 @@ local function move(q, id)
                'claim', has[4] or NO_CLAIM, unpack(ARGV, it.first, it.last))
     if it.value then
         put_step(q, id, it.step, it.value)
+    end
+    if it.event ~= '' and it.to ~= 'parked' then
+        end_wait(q, id, it.event)
     end
     leave(q, id, it.from, it.type, it.priority, it.user)
     enter(q, id, it.to, it.type, it.priority, it.at, nil, it.user)

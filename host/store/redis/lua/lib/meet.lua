@@ -37,6 +37,9 @@ local function end_replaced(it, id)
     local q, job = it.q, it.q.job .. id
     local is = redis.call('HMGET', job, 'status', 'type', 'priority', 'key', 'tombstone', 'rev', 'claim',
                           'schedule', 'user', 'flow', 'parent', 'flowQueue', 'opened')
+    if is[1] == 'parked' then
+        end_any_wait(q, id)
+    end
     redis.call('HDEL', job, 'dueAt', 'parked', 'waitKey', 'waitFor', 'errorScope')
     redis.call('HSET', job, 'status', 'cancelled', 'rev', (tonumber(is[6]) or 1) + 1, 'claim', is[7] or NO_CLAIM,
                'duplicateOf', it.id, 'updatedAt', text_of(now), 'errorClass', 'permanent', 'errorCode', 'replaced',

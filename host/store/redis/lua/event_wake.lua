@@ -1,0 +1,89 @@
+-- use: queue claim place (share users) ending step unwait events
+-- FORWARD, of events: jobs that wait for one that is there are queued, with it. Repeating it changes nothing: they do not
+-- wait any more.
+--   ARGV   how many jobs may be looked at
+--   reply  how many were, 1 = there are more; queue and type of each lane that some came into
+local SEEN_AT_ONCE = 100
+local known = {}
+
+-- A queue as lib/queue.lua makes it: the caller may not have heard of it.
+local function queue_of(name)
+    if not known[name] then
+        local keys = redis.call('HGET', 'jh:queues', name)
+        local prefix, split = string.match(keys or '', '^([^\n]*)\n(.*)$')
+        local s = (prefix or '') == '' and 'jobs:' .. name .. ':' or prefix .. 'jobs:'
+        local j = prefix or ''
+        known[name] = {s = s, j = j, job = j .. 'job:', normal = s .. (split == '1' and 'queue:normal' or 'queue'),
+                       name = name}
+        queues[#queues + 1] = known[name]
+    end
+    return known[name]
+end
+
+-- A plain yield() finds what came as it came, and its place beside it.
+local function put_found(q, id, name, n, entry, e)
+    local head = 'got ' .. (e.at or '0') .. ' ' .. entry .. ' ' .. (e.type or '-') .. '\n'
+    if n > 0 then
+        put_step(q, id, 'event:' .. name .. '#' .. n, head .. (e.data or ''))
+    else
+        put_step(q, id, 'event:' .. name, e.data or '')
+        put_step(q, id, 'event:' .. name .. '#', head)
+    end
+end
+
+local lanes, told = {}, {}
+local function look_at(name, member)
+    local id, queue = string.match(member, '^(%S+) (.+)$')
+    local q = queue_of(queue or '')
+    local job = q.job .. (id or '')
+    local is = redis.call('HMGET', job, 'status', 'type', 'priority', 'rev', 'claim', 'parked', 'waitKey', 'waitFor', 'user')
+    if is[1] ~= 'parked' or is[6] ~= 'event' or is[7] ~= name then
+        end_wait(q, id or '', name) -- an entry that was left behind
+        return
+    end
+    local entry, e, n = find_event(name, is[8], is[9])
+    if not entry then
+        return
+    end
+    end_wait(q, id, name)
+    redis.call('HDEL', job, 'dueAt', 'parked', 'waitKey', 'waitFor')
+    redis.call('HSET', job, 'status', 'queued', 'rev', (tonumber(is[4]) or 1) + 1, 'ready', text_of(now),
+               'updatedAt', text_of(now), 'claim', is[5] or NO_CLAIM)
+    put_found(q, id, name, n, entry, e)
+    leave(q, id, 'parked', is[2], is[3], is[9])
+    enter(q, id, 'queued', is[2], is[3], nil, nil, is[9])
+    if not told[queue .. ' ' .. is[2]] then
+        told[queue .. ' ' .. is[2]] = true
+        lanes[#lanes + 1] = queue
+        lanes[#lanes + 1] = is[2]
+        publish('r', queue, is[2], caller)
+    end
+end
+
+-- The next jobs of a name; how many.
+local function look_at_some(name, cursor, most)
+    local from = cursor == '' and '-' or '(' .. cursor
+    local members = redis.call('ZRANGEBYLEX', event_key(name) .. ':waits', from, '+', 'LIMIT', 0, most)
+    for _, member in ipairs(members) do
+        look_at(name, member)
+    end
+    if #members < most then
+        redis.call('HDEL', 'jh:events:pending', name)
+    elseif redis.call('HEXISTS', 'jh:events:pending', name) == 1 then
+        redis.call('HSET', 'jh:events:pending', name, members[#members])
+    end
+    return #members
+end
+
+local limit, looked = take_number(), 0
+local pending = redis.call('HSCAN', 'jh:events:pending', 0, 'COUNT', 100)[2]
+for i = 1, #pending, 2 do
+    local left = limit - looked
+    while left > 0 and redis.call('HEXISTS', 'jh:events:pending', pending[i]) == 1 do
+        local cursor = redis.call('HGET', 'jh:events:pending', pending[i])
+        looked = looked + look_at_some(pending[i], cursor, math.min(left, SEEN_AT_ONCE))
+        left = limit - looked
+    end
+end
+finish()
+return {looked, redis.call('EXISTS', 'jh:events:pending'), lanes}

@@ -1,0 +1,32 @@
+/* Events that are kept, and the jobs that wait for them: the tables `event_names`, `events` and `event_waits`.
+ *
+ *     event_names   id, name, how many events and bytes; `pending`: there may be something to bring together, and the
+ *                   jobs up to this number have been looked at since (NULL: there is nothing). Row 0 sums all up
+ *     event_waits   a job with HAS_EVENT, from when it parks until it does so no more
+ *
+ * Jobs without HAS_EVENT cost nothing here. */
+#ifndef JOBHOST_STORE_SQLITE_EVENT_LOG_H
+#define JOBHOST_STORE_SQLITE_EVENT_LOG_H
+
+#include "store/events.h"
+#include "store/sqlite/jobrow.h"
+#include "store/sqlite/writer.h"
+
+/* Keeps an event; of one that cannot be, *ret_status says why (store_event_item). `bounded`: it may be refused because
+ * of those of its name. */
+int event_log_put(struct writer *w, const struct store_event *event, bool bounded, int64_t now_ms,
+                  int *ret_status);
+/* Is there room for so many more bytes in all? 1 = yes. */
+int event_log_has_room(struct writer *w, int64_t more);
+
+/* The job was parked for the event life->wait_key. */
+int event_log_wait(struct writer *w, const struct job_row *row, const struct job_life *life);
+/* For place_move(): it waits no more. */
+int event_log_unwait(struct writer *w, int64_t rid);
+
+/* Looks at up to `limit` jobs that wait, and queues those that find something; *ret_looked of them. */
+int event_log_deliver(struct writer *w, size_t limit, int64_t now_ms, size_t *ret_looked);
+/* Is there something to bring together? */
+int event_log_pending(struct writer *w, bool *ret);
+
+#endif

@@ -1,0 +1,506 @@
+/* Events: what is kept, who is woken, and that nothing falls between looking and parking. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cases.h"
+#include "sample.h"
+#include "store/events.h"
+
+static struct store_event event_of(const char *name, const char *value) {
+    return (struct store_event){
+        .name = name, .content_type = "text/plain", .value = {value, strlen(value)}};
+}
+
+static int publish_event(struct rig *rig, const struct store_event *event) {
+    struct store_event_item item = {.event = *event};
+    struct store_event_put put = {.items = &item, .count = 1};
+    EXPECT_EQ_INT(0, rig_run(rig, &put.op, STORE_EVENT_PUT));
+    store_op_finish(&put.op);
+    return item.status;
+}
+
+static int publish(struct rig *rig, const char *name, const char *value) {
+    const struct store_event event = event_of(name, value);
+    return publish_event(rig, &event);
+}
+
+// All that there is to do; how many jobs were looked at.
+static size_t forward(struct rig *rig) {
+    size_t all = 0;
+    struct store_forward f = {.limit = 3};
+    do {
+        EXPECT_EQ_INT(0, rig_run(rig, &f.op, STORE_FORWARD));
+        all += f.delivered;
+    } while (f.more);
+    store_op_finish(&f.op);
+    return all;
+}
+
+// The job parks for the n-th event of this name that is behind `position`.
+static int park(struct rig *rig, const struct store_claimed *job, const char *name, uint32_t n,
+                int64_t since_ms, const char *position, int64_t until_ms) {
+    char step[WAITS_STEP_MAX], wait_for[WAITS_EVENT_TEXT_MAX];
+    struct waits_event wait = {.n = n, .since_ms = since_ms};
+    const struct store_step open = {step, {"open 0 0 -\n", 11}};
+    struct store_commit_item item = rig_item(job, JOB_EV_PARK);
+    (void)snprintf(wait.position, sizeof wait.position, "%s", position);
+    waits_event_put(&wait, wait_for);
+    if (n == 0) {
+        waits_plain_step(name, step);
+    } else {
+        waits_event_step(name, n, step);
+    }
+    item.park = PARK_EVENT;
+    item.wait_key = name;
+    item.wait_for = wait_for;
+    item.run_at_ms = until_ms;
+    item.steps = &open;
+    item.step_count = 1;
+    item.state_version = 1;
+    return rig_commit(rig, &item);
+}
+
+static struct job_id submit_for(struct rig *rig, const char *queue, const char *tenant) {
+    struct job_spec spec = rig_spec(rig, queue, "t");
+    spec.tenant = tenant;
+    EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(rig, &spec));
+    return spec.id;
+}
+
+// A job that waits for the first event of this name since it was made.
+static struct job_id make_waiting(struct rig *rig, const char *queue, const char *name) {
+    struct job_id id = submit_for(rig, queue, NULL);
+    EXPECT_EQ_INT(0, park(rig, rig_claim_one(rig, queue, "t"), name, 1, id_time_ms(&id), "-", 0));
+    return id;
+}
+
+// What the step says: the event's value, or NULL. `ret_position` gets its place.
+static const char *got(struct rig *rig, const struct job_id *id, const char *name, uint32_t n,
+                       char *ret_position) {
+    static char value[64];
+    char step[WAITS_STEP_MAX];
+    struct waits_step is;
+    struct store_step_get *get = RIG_NEW(rig, store_step_get);
+    waits_event_step(name, n, step);
+    get->id = *id;
+    get->name = step;
+    EXPECT_EQ_INT(0, rig_run(rig, &get->op, STORE_STEP_GET));
+    if (!EXPECT_EQ_INT(0, waits_step_read(get->value, &is)) || is.state != WAITS_GOT) {
+        return NULL;
+    }
+    EXPECT_EQ_STR("text/plain", is.type);
+    (void)snprintf(value, sizeof value, "%.*s", (int)is.value.len, (const char *)is.value.data);
+    if (ret_position != NULL) {
+        (void)snprintf(ret_position, WAITS_POSITION_MAX + 1, "%s", is.position);
+    }
+    return value;
+}
+
+static void test_after_park(void) {
+    struct rig rig;
+    rig_start(&rig);
+    struct job_id id = make_waiting(&rig, "q", "paid");
+    const struct store_job *job = rig_get(&rig, &id);
+    EXPECT_EQ_INT(PARK_EVENT, job->park);
+    EXPECT_EQ_STR("paid", job->wait_key);
+    EXPECT_EQ_UINT(0, forward(&rig));
+    EXPECT_EQ_INT(0, publish(&rig, "other", "x"));
+    EXPECT_EQ_UINT(0, forward(&rig));
+    rig_expect_sound(&rig);
+    rig.now += 5;
+    EXPECT_EQ_INT(0, publish(&rig, "paid", "one"));
+    rig_forget(&rig);
+    EXPECT_EQ_UINT(1, forward(&rig));
+    EXPECT_TRUE(rig_was_ready(&rig, "q", "t"));
+    job = rig_get(&rig, &id);
+    EXPECT_EQ_INT(JOB_QUEUED, job->state);
+    EXPECT_NULL(job->wait_key);
+    EXPECT_NULL(job->wait_for);
+    EXPECT_EQ_UINT(1, job->step_count);
+    EXPECT_EQ_STR("one", got(&rig, &id, "paid", 1, NULL));
+    EXPECT_EQ_INT(0, publish(&rig, "paid", "two")); // it is not told of that
+    EXPECT_EQ_UINT(0, forward(&rig));
+    EXPECT_EQ_STR("one", got(&rig, &id, "paid", 1, NULL));
+    const struct store_claimed *again = rig_claim_one(&rig, "q", "t");
+    EXPECT_EQ_UINT(1, again->steps_version);
+    EXPECT_EQ_INT(0, rig_succeed(&rig, again));
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
+// What came before the job was made is not for it; what came since then is, each once, in order.
+static void test_before_park(void) {
+    struct rig rig;
+    char position[WAITS_POSITION_MAX + 1];
+    rig_start(&rig);
+    EXPECT_EQ_INT(0, publish(&rig, "paid", "zero"));
+    rig.now += 10;
+    struct job_id id = submit_for(&rig, "q", NULL);
+    int64_t since = id_time_ms(&id);
+    EXPECT_EQ_INT(0, publish(&rig, "paid", "one"));
+    rig.now += 10;
+    EXPECT_EQ_INT(0, publish(&rig, "paid", "two"));
+    EXPECT_EQ_INT(0, park(&rig, rig_claim_one(&rig, "q", "t"), "paid", 1, since, "-", 0));
+    EXPECT_EQ_UINT(1, forward(&rig));
+    EXPECT_EQ_STR("one", got(&rig, &id, "paid", 1, position));
+    EXPECT_EQ_INT(0, park(&rig, rig_claim_one(&rig, "q", "t"), "paid", 2, since, position, 0));
+    EXPECT_EQ_UINT(1, forward(&rig));
+    EXPECT_EQ_STR("two", got(&rig, &id, "paid", 2, position));
+    EXPECT_EQ_INT(0, park(&rig, rig_claim_one(&rig, "q", "t"), "paid", 3, since, position, 0));
+    EXPECT_EQ_UINT(0, forward(&rig));
+    EXPECT_EQ_INT(JOB_PARKED, rig_state(&rig, &id));
+    EXPECT_EQ_INT(0, publish(&rig, "paid", "three"));
+    EXPECT_EQ_UINT(1, forward(&rig));
+    EXPECT_EQ_STR("three", got(&rig, &id, "paid", 3, NULL));
+    EXPECT_EQ_UINT(3, rig_get(&rig, &id)->step_count);
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
+// A plain yield() has the event as it came, and its place beside it.
+static void test_plain(void) {
+    struct rig rig;
+    rig_start(&rig);
+    struct job_id id = submit_for(&rig, "q", NULL);
+    EXPECT_EQ_INT(0, park(&rig, rig_claim_one(&rig, "q", "t"), "paid", 0, 0, "-", 0));
+    EXPECT_EQ_INT(0, publish(&rig, "paid", "raw"));
+    EXPECT_EQ_UINT(1, forward(&rig));
+    struct store_step_get *get = RIG_NEW(&rig, store_step_get);
+    get->id = id;
+    get->name = "event:paid";
+    EXPECT_EQ_INT(0, rig_run(&rig, &get->op, STORE_STEP_GET));
+    EXPECT_EQ_BYTES("raw", 3, get->value.data, get->value.len);
+    struct waits_step is;
+    get->name = "event:paid#";
+    EXPECT_EQ_INT(0, rig_run(&rig, &get->op, STORE_STEP_GET));
+    EXPECT_EQ_INT(0, waits_step_read(get->value, &is));
+    EXPECT_EQ_INT(WAITS_GOT, is.state);
+    EXPECT_EQ_UINT(0, is.value.len);
+    EXPECT_TRUE(strcmp("-", is.position) != 0);
+    EXPECT_EQ_UINT(2, rig_get(&rig, &id)->step_count);
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
+enum { WAITING = 25 };
+
+static void test_broadcast(void) {
+    struct rig rig;
+    struct job_id ids[WAITING];
+    struct store_forward f = {.limit = 10};
+    rig_start(&rig);
+    for (int i = 0; i < WAITING; i++) {
+        ids[i] = make_waiting(&rig, i % 2 == 0 ? "q" : "p", "paid");
+    }
+    struct job_id other = make_waiting(&rig, "q", "other");
+    EXPECT_EQ_INT(0, publish(&rig, "paid", "one"));
+    size_t rounds = 0;
+    do {
+        EXPECT_EQ_INT(0, rig_run(&rig, &f.op, STORE_FORWARD));
+        EXPECT_TRUE(f.delivered <= 10);
+        rounds++;
+    } while (f.more);
+    store_op_finish(&f.op);
+    EXPECT_TRUE(rounds >= 3);
+    for (int i = 0; i < WAITING; i++) {
+        EXPECT_EQ_INT(JOB_QUEUED, rig_state(&rig, &ids[i]));
+        EXPECT_EQ_STR("one", got(&rig, &ids[i], "paid", 1, NULL));
+    }
+    EXPECT_EQ_INT(JOB_PARKED, rig_state(&rig, &other));
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
+static void test_tenants(void) {
+    static const char *const tenants[] = {"ann", "bob", NULL};
+    struct rig rig;
+    struct job_id ids[3];
+    rig_start(&rig);
+    for (int i = 0; i < 3; i++) {
+        ids[i] = submit_for(&rig, "q", tenants[i]);
+        EXPECT_EQ_INT(0, park(&rig, rig_claim_one(&rig, "q", "t"), "paid", 1, 0, "-", 0));
+    }
+    struct store_event event = event_of("paid", "hers");
+    event.tenant = "ann";
+    EXPECT_EQ_INT(0, publish_event(&rig, &event));
+    (void)forward(&rig);
+    EXPECT_EQ_INT(JOB_QUEUED, rig_state(&rig, &ids[0]));
+    EXPECT_EQ_INT(JOB_PARKED, rig_state(&rig, &ids[1]));
+    EXPECT_EQ_INT(JOB_PARKED, rig_state(&rig, &ids[2]));
+    EXPECT_EQ_INT(0, publish(&rig, "paid", "everybody's"));
+    (void)forward(&rig);
+    EXPECT_EQ_STR("hers", got(&rig, &ids[0], "paid", 1, NULL));
+    EXPECT_EQ_STR("everybody's", got(&rig, &ids[1], "paid", 1, NULL)); // passing over hers
+    EXPECT_EQ_STR("everybody's", got(&rig, &ids[2], "paid", 1, NULL));
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
+static void test_keys_of_events(void) {
+    struct rig rig;
+    rig_start(&rig);
+    rig.now += 1;
+    struct store_event event = event_of("paid", "one");
+    event.key = "a";
+    EXPECT_EQ_INT(0, publish_event(&rig, &event));
+    event.value = (struct bytes){"two", 3};
+    EXPECT_EQ_INT(-EEXIST, publish_event(&rig, &event));
+    event.name = "other";
+    EXPECT_EQ_INT(0, publish_event(&rig, &event));
+    event.name = "paid";
+    event.key = "b";
+    EXPECT_EQ_INT(0, publish_event(&rig, &event));
+    struct job_id id = submit_for(&rig, "q", NULL);
+    char position[WAITS_POSITION_MAX + 1];
+    EXPECT_EQ_INT(0, park(&rig, rig_claim_one(&rig, "q", "t"), "paid", 1, 0, "-", 0));
+    (void)forward(&rig);
+    EXPECT_EQ_STR("one", got(&rig, &id, "paid", 1, position));
+    EXPECT_EQ_INT(0, park(&rig, rig_claim_one(&rig, "q", "t"), "paid", 2, 0, position, 0));
+    (void)forward(&rig);
+    EXPECT_EQ_STR("two", got(&rig, &id, "paid", 2, NULL));
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
+// Whatever ends a wait, nobody is told of an event later.
+static void test_waits_end(void) {
+    static const enum job_event ends[] = {JOB_EV_CANCEL, JOB_EV_WAKE, JOB_EV_PROMOTE, JOB_EV_DIE};
+    struct rig rig;
+    struct job_id ids[ARRAY_LEN(ends)];
+    rig_start(&rig);
+    for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+        char queue[] = {'q', (char)('a' + (int)i), '\0'};
+        ids[i] = make_waiting(&rig, queue, "paid");
+        EXPECT_EQ_INT(0, rig_move(&rig, &ids[i], ends[i]));
+    }
+    struct job_id id = submit_for(&rig, "p", NULL);
+    EXPECT_EQ_INT(0, park(&rig, rig_claim_one(&rig, "p", "t"), "paid", 1, 0, "-", rig.now + 1000));
+    rig.now += 1000;
+    EXPECT_EQ_INT(1, rig_due(&rig, NULL));
+    rig_expect_sound(&rig);
+    EXPECT_EQ_INT(0, publish(&rig, "paid", "late"));
+    EXPECT_EQ_UINT(0, forward(&rig));
+    EXPECT_EQ_INT(JOB_QUEUED, rig_state(&rig, &id));
+    EXPECT_NULL(got(&rig, &id, "paid", 1, NULL));
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
+// The time of a wait has come while nobody looked: the event comes first, and is all that happens.
+static void test_event_or_time(void) {
+    struct rig rig;
+    rig_start(&rig);
+    struct job_id id = submit_for(&rig, "q", NULL);
+    EXPECT_EQ_INT(0, park(&rig, rig_claim_one(&rig, "q", "t"), "paid", 1, 0, "-", rig.now + 1000));
+    rig.now += 2000;
+    EXPECT_EQ_INT(0, publish(&rig, "paid", "one"));
+    EXPECT_EQ_UINT(1, forward(&rig));
+    uint32_t rev = rig_get(&rig, &id)->rev;
+    EXPECT_EQ_INT(0, rig_due(&rig, NULL));
+    EXPECT_EQ_UINT(rev, rig_get(&rig, &id)->rev);
+    EXPECT_EQ_STR("one", got(&rig, &id, "paid", 1, NULL));
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
+static void test_by_a_job(void) {
+    struct rig rig;
+    rig_start(&rig);
+    struct job_id id = make_waiting(&rig, "q", "paid");
+    (void)rig_submit_plain(&rig, "p", "teller");
+    const struct store_claimed *teller = rig_claim_one(&rig, "p", "teller");
+    struct store_event events[] = {event_of("paid", "one"), event_of("paid", "two")};
+    struct store_commit_item item = rig_item(teller, JOB_EV_NONE);
+    item.events = events;
+    item.event_count = 2;
+    EXPECT_EQ_INT(0, rig_commit(&rig, &item));
+    EXPECT_EQ_INT(0, rig_commit(&rig, &item)); // repeated
+    EXPECT_EQ_UINT(1, forward(&rig));
+    char position[WAITS_POSITION_MAX + 1];
+    EXPECT_EQ_STR("one", got(&rig, &id, "paid", 1, position));
+    EXPECT_EQ_INT(0, park(&rig, rig_claim_one(&rig, "q", "t"), "paid", 2, 0, position, 0));
+    (void)forward(&rig);
+    EXPECT_EQ_STR("two", got(&rig, &id, "paid", 2, position));
+    EXPECT_EQ_INT(0, park(&rig, rig_claim_one(&rig, "q", "t"), "paid", 3, 0, position, 0));
+    EXPECT_EQ_UINT(0, forward(&rig));
+    item.commit_no++; // its last commit
+    item.event = JOB_EV_SUCCEED;
+    events[0].value = (struct bytes){"three", 5};
+    item.event_count = 1;
+    EXPECT_EQ_INT(0, rig_commit(&rig, &item));
+    (void)forward(&rig);
+    EXPECT_EQ_STR("three", got(&rig, &id, "paid", 3, NULL));
+    (void)rig_submit_plain(&rig, "p", "teller");
+    item = rig_item(rig_claim_one(&rig, "p", "teller"), JOB_EV_SUCCEED);
+    events[0].name = "a b";
+    item.events = events;
+    item.event_count = 1;
+    EXPECT_EQ_INT(-E2BIG, rig_commit(&rig, &item));
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
+// What is there survives the host, on both sides.
+static void test_another_boot(void) {
+    struct rig rig;
+    rig_start(&rig);
+    struct job_id id = make_waiting(&rig, "q", "paid");
+    EXPECT_EQ_INT(0, rig_reopen(&rig));
+    EXPECT_EQ_INT(0, publish(&rig, "paid", "one"));
+    EXPECT_EQ_INT(0, rig_reopen(&rig));
+    EXPECT_EQ_UINT(1, forward(&rig));
+    EXPECT_EQ_STR("one", got(&rig, &id, "paid", 1, NULL));
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
+static size_t count_kept(struct rig *rig, const char *name) {
+    char position[WAITS_POSITION_MAX + 1] = "-";
+    struct job_id id = submit_for(rig, "count", NULL);
+    size_t n = 0;
+    for (;; n++) {
+        const struct store_claimed *job = rig_claim_one(rig, "count", "t");
+        EXPECT_EQ_INT(0, park(rig, job, name, (uint32_t)n + 1, 0, position, 0));
+        (void)forward(rig);
+        if (rig_state(rig, &id) == JOB_PARKED ||
+            got(rig, &id, name, (uint32_t)n + 1, position) == NULL) {
+            break;
+        }
+    }
+    EXPECT_EQ_INT(0, rig_move(rig, &id, JOB_EV_CANCEL));
+    return n;
+}
+
+static void test_bounds_of_a_name(void) {
+    struct rig rig;
+    static char large[3000];
+    memset(large, 'x', sizeof large - 1);
+    rig_init(&rig);
+    rig.config.event_keep_ms = 60000;
+    rig.config.event_max_kept = 4;
+    rig.config.event_max_bytes = 10000;
+    EXPECT_EQ_INT(0, rig_open(&rig));
+    for (int i = 0; i < 6; i++) {
+        EXPECT_EQ_INT(0, publish(&rig, "many", "x"));
+        EXPECT_EQ_INT(0, publish(&rig, "large", large));
+    }
+    EXPECT_EQ_UINT(4, count_kept(&rig, "many"));
+    EXPECT_EQ_UINT(3, count_kept(&rig, "large"));
+    rig_expect_sound(&rig);
+    rig.now += 30000;
+    EXPECT_EQ_INT(0, publish(&rig, "many", "younger"));
+    rig.now += 30000;
+    struct store_sweep sweep = {.limit = 100};
+    EXPECT_EQ_INT(0, rig_run(&rig, &sweep.op, STORE_SWEEP));
+    EXPECT_EQ_UINT(6, sweep.removed);
+    EXPECT_EQ_UINT(1, count_kept(&rig, "many"));
+    EXPECT_EQ_UINT(0, count_kept(&rig, "large"));
+    store_op_finish(&sweep.op);
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
+// Nothing goes that a job has still to be shown: then what comes is refused.
+static void test_crowded(void) {
+    struct rig rig;
+    rig_init(&rig);
+    rig.config.event_max_kept = 2;
+    EXPECT_EQ_INT(0, rig_open(&rig));
+    struct job_id id = make_waiting(&rig, "q", "paid");
+    static const char *const values[] = {"one", "two", "three", "four"};
+    for (size_t i = 0; i < ARRAY_LEN(values); i++) {
+        EXPECT_EQ_INT(0, publish(&rig, "paid", values[i]));
+    }
+    EXPECT_EQ_INT(-ENOBUFS, publish(&rig, "paid", "five"));
+    (void)forward(&rig);
+    EXPECT_EQ_STR("one", got(&rig, &id, "paid", 1, NULL));
+    EXPECT_EQ_INT(0, publish(&rig, "paid", "five"));
+    EXPECT_EQ_UINT(2, count_kept(&rig, "paid"));
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
+static void test_limits_of_an_event(void) {
+    struct rig rig;
+    static char text[WAITS_EVENT_MAX + 1], name[WAITS_EVENT_NAME_MAX + 2];
+    rig_start(&rig);
+    struct store_event event = event_of("paid", "");
+    EXPECT_EQ_INT(0, publish_event(&rig, &event));
+    event.value = (struct bytes){text, WAITS_EVENT_MAX};
+    EXPECT_EQ_INT(0, publish_event(&rig, &event));
+    event.value.len++;
+    EXPECT_EQ_INT(-EFBIG, publish_event(&rig, &event));
+    memset(name, 'n', sizeof name - 1);
+    event = event_of(name + 1, "x");
+    EXPECT_EQ_INT(0, publish_event(&rig, &event));
+    event.name = name;
+    EXPECT_EQ_INT(-EFBIG, publish_event(&rig, &event));
+    event = event_of("a b", "x");
+    EXPECT_EQ_INT(-EINVAL, publish_event(&rig, &event));
+    event = event_of("paid", "x");
+    event.key = "";
+    EXPECT_EQ_INT(-EINVAL, publish_event(&rig, &event));
+    event.key = NULL;
+    event.content_type = "a\nb";
+    EXPECT_EQ_INT(-EINVAL, publish_event(&rig, &event));
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
+// What a job says that it looks for may be anything.
+static void test_odd_wait(void) {
+    static const char *const odd[] = {"", "x", "1 0 99999999999999999999-1", "1 0 5-", "7 7 7 7"};
+    struct rig rig;
+    rig_start(&rig);
+    for (size_t i = 0; i < ARRAY_LEN(odd); i++) {
+        struct job_id id = submit_for(&rig, "q", NULL);
+        struct store_commit_item item = rig_item(rig_claim_one(&rig, "q", "t"), JOB_EV_PARK);
+        item.park = PARK_EVENT;
+        item.wait_key = "paid";
+        item.wait_for = odd[i];
+        EXPECT_EQ_INT(0, rig_commit(&rig, &item));
+        EXPECT_EQ_INT(JOB_PARKED, rig_state(&rig, &id));
+    }
+    EXPECT_EQ_INT(0, publish(&rig, "paid", "one"));
+    (void)forward(&rig);
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
+// Who waits and is not entered would sleep for ever.
+static void test_not_entered(void) {
+    struct rig rig;
+    rig_start(&rig);
+    struct job_id id = make_waiting(&rig, "q", "paid");
+    if (rig_is_shared()) {
+        EXPECT_EQ_INT(1, rig_redis("DEL jh:event:paid:waits"));
+    } else {
+        rig_sql(&rig, "DELETE FROM event_waits");
+    }
+    rig.now += 1;
+    EXPECT_EQ_INT(0, publish(&rig, "paid", "one"));
+    EXPECT_EQ_UINT(0, forward(&rig));
+    EXPECT_TRUE(sample_has(sample_fsck(&rig, false), "event_wait_missing", false));
+    EXPECT_EQ_UINT(0, forward(&rig));
+    EXPECT_TRUE(sample_has(sample_fsck(&rig, true), "event_wait_missing", true));
+    rig_expect_sound(&rig);
+    EXPECT_EQ_UINT(1, forward(&rig)); // also of what came meanwhile
+    EXPECT_EQ_STR("one", got(&rig, &id, "paid", 1, NULL));
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
+CASES(events, ON_ALL, {"an event wakes who waits for it", test_after_park},
+      {"an event that came before the job parked", test_before_park},
+      {"an event for a plain yield", test_plain},
+      {"all who wait get the event, in parts", test_broadcast},
+      {"events of a tenant", test_tenants}, {"an event of a key is kept once", test_keys_of_events},
+      {"whatever ends a wait for an event", test_waits_end},
+      {"an event or its time, not both", test_event_or_time},
+      {"events that a job publishes", test_by_a_job},
+      {"events and who waits survive the host", test_another_boot},
+      {"how many events a name keeps", test_bounds_of_a_name},
+      {"events that nobody was shown stay", test_crowded},
+      {"limits of an event", test_limits_of_an_event}, {"an odd wait for an event", test_odd_wait},
+      {"who waits is entered again", test_not_entered});
