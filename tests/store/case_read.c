@@ -313,7 +313,7 @@ static void test_many_keys(void) {
             EXPECT_EQ_INT(0, rig_run(&rig, &list->op, STORE_DEDUP_LIST));
             EXPECT_TRUE(list->count <= limits[i]);
             for (size_t k = 0; k < list->count; k++) {
-                int number = atoi(list->entries[k].key + 1);
+                long number = strtol(list->entries[k].key + 1, NULL, 10);
                 EXPECT_FALSE(seen[number]);
                 seen[number] = true;
                 count++;
