@@ -4,14 +4,17 @@
 
 #include "api/job_json.h"
 #include "api/routes.h"
+#include "store/flows.h"
 #include "store/schedules.h"
 
-enum { REASONS_MAX = 16 };
+enum { REASONS_MAX = 16, MEMBERS_LOOKED_AT = 200 };
 
 struct explain {
     struct store_get get;
     struct store_schedule_list schedule; /* of one that waits for another of its schedule */
-    struct job_id before;
+    struct store_flow_get flow;          /* of one that waits for its children */
+    struct store_flow_members members;
+    struct jobs_awaited awaited;
     struct store_stats stats;
     const char *queue;
 };
@@ -43,7 +46,7 @@ static void job_counted(struct store_op *op) {
     struct reason reasons[REASONS_MAX];
     struct buf out = {0};
     unsigned count =
-        jobs_explain(call->host, &x->get.job, &x->before, known(x), reasons, REASONS_MAX);
+        jobs_explain(call->host, &x->get.job, &x->awaited, known(x), reasons, REASONS_MAX);
     buf_char(&out, '{');
     job_json_id(&out, "job", &x->get.id);
     json_kstr(&out, "state", job_state_name((int)x->get.job.state));
@@ -62,10 +65,41 @@ static void count_jobs(struct explain *x, struct call *call) {
 static void got_schedule(struct store_op *op) {
     struct explain *x = CONTAINER_OF(op, struct explain, schedule.op);
     if (op->status == 0) {
-        x->before = x->schedule.schedules[0].job;
+        x->awaited.job = x->schedule.schedules[0].job;
     }
     store_op_finish(op);
     count_jobs(x, op->arg);
+}
+
+// Those made last begin last, so that is where one is open, as a rule.
+static void got_members(struct store_op *op) {
+    struct explain *x = CONTAINER_OF(op, struct explain, members.op);
+    size_t i = 0, count = op->status == 0 ? x->members.count : 0;
+    while (i < count && job_is_final(x->members.members[i].state)) {
+        i++;
+    }
+    if (i < count) {
+        x->awaited.job = x->members.members[i].id;
+    }
+    store_op_finish(op);
+    count_jobs(x, op->arg);
+}
+
+static void got_flow(struct store_op *op) {
+    struct call *call = op->arg;
+    struct explain *x = CONTAINER_OF(op, struct explain, flow.op);
+    if (op->status != 0) {
+        store_op_finish(op);
+        count_jobs(x, call);
+        return;
+    }
+    x->awaited.children = x->flow.flow.facts.tally.made;
+    x->awaited.open = flow_open_count(&x->flow.flow.facts.tally);
+    store_op_finish(op);
+    x->members.id = x->get.id;
+    x->members.limit = MEMBERS_LOOKED_AT;
+    call_op(call, &x->members.op, STORE_FLOW_MEMBERS, got_members);
+    store_post(&call->host->store, &x->members.op);
 }
 
 static void got_job(struct store_op *op) {
@@ -80,14 +114,18 @@ static void got_job(struct store_op *op) {
         call_store_failed(call, op);
         return;
     }
-    if (x->get.job.park != PARK_SCHEDULE) {
+    if (x->get.job.park == PARK_SCHEDULE) {
+        x->schedule.id = x->get.job.spec.schedule;
+        x->schedule.limit = 1;
+        call_op(call, &x->schedule.op, STORE_SCHEDULE_LIST, got_schedule);
+        store_post(&call->host->store, &x->schedule.op);
+    } else if (x->get.job.park == PARK_CHILDREN) {
+        x->flow.id = x->get.id;
+        call_op(call, &x->flow.op, STORE_FLOW_GET, got_flow);
+        store_post(&call->host->store, &x->flow.op);
+    } else {
         count_jobs(x, call);
-        return;
     }
-    x->schedule.id = x->get.job.spec.schedule;
-    x->schedule.limit = 1;
-    call_op(call, &x->schedule.op, STORE_SCHEDULE_LIST, got_schedule);
-    store_post(&call->host->store, &x->schedule.op);
 }
 
 void explain_job_handle(struct call *call) {

@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "api/crash_json.h"
+#include "api/flow_json.h"
 #include "base/json.h"
 #include "base/rfc3339.h"
 #include "core/outcome.h"
@@ -69,7 +70,7 @@ void job_json_labels(struct buf *out, const char *labels) {
     buf_char(out, ']');
 }
 
-static void add_error(struct buf *out, const struct job_error *e) {
+void job_json_error(struct buf *out, const struct job_error *e) {
     if (e->cls == 0) {
         return;
     }
@@ -212,7 +213,7 @@ static void add_identity(struct buf *out, const struct store_job *job) {
     json_kstr(out, "key", s->dedup_key);
     job_json_labels(out, s->labels);
     job_json_id(out, "parent", &s->parent);
-    json_kstr(out, "flow", s->flow_id);
+    json_kstr(out, "member_of", s->flow_id);
     json_kstr(out, "schedule", s->schedule);
     json_kstr(out, "callback", s->callback);
     job_json_id(out, job->state == JOB_DUPLICATE ? "duplicate_of" : "replaced_by", &job->winner);
@@ -342,33 +343,52 @@ static void add_outputs(struct buf *out, const struct store_job *job, bool whole
     buf_char(out, ']');
 }
 
-static void add_result(struct buf *out, const struct store_job *job) {
+void job_json_result(struct buf *out, const struct job_id *of, bool has, uint64_t size,
+                     const char *content_type) {
     char id[JOB_ID_TEXT + 1];
-    if (!job->has_result) {
+    if (!has) {
         return;
     }
-    id_format(&job->spec.id, id);
+    id_format(of, id);
     json_key(out, "result");
     buf_char(out, '{');
-    json_kint(out, "size", (int64_t)job->result_size);
-    json_kstr(out, "content_type",
-              job->result_type == NULL ? "application/json" : job->result_type);
+    json_kint(out, "size", (int64_t)size);
+    json_kstr(out, "content_type", content_type);
     json_key(out, "url");
     buf_printf(out, "\"/v1/jobs/%s/result\"}", id);
 }
 
-void job_json(struct buf *out, const struct store_job *job, const struct job_live *live,
-              bool whole) {
+static void add_result(struct buf *out, const struct store_job *job) {
+    job_json_result(out, &job->spec.id, job->has_result, job->result_size,
+                    job->result_type == NULL ? "application/json" : job->result_type);
+}
+
+/* What the handler says goes before what its members' ends say. */
+static void add_progress(struct buf *out, const struct store_job *job, const struct job_live *live,
+                         const struct store_flow *flow) {
+    const struct job_progress *p =
+        live != NULL && live->progress.at_ms != 0 ? &live->progress : &job->progress;
+    if (p->at_ms == 0 && flow != NULL) {
+        flow_json_progress(out, flow);
+    } else {
+        job_json_progress(out, p);
+    }
+}
+
+static void add_job(struct buf *out, const struct store_job *job, const struct job_live *live,
+                    const struct store_flow *flow, bool whole) {
     buf_char(out, '{');
     add_identity(out, job);
     add_counters(out, job, live);
-    job_json_progress(out,
-                      live != NULL && live->progress.at_ms != 0 ? &live->progress : &job->progress);
+    add_progress(out, job, live, flow);
+    if (flow != NULL) {
+        flow_json(out, flow);
+    }
     add_park(out, job);
     if (job->spooled) {
         json_kbool(out, "degraded", true);
     }
-    add_error(out, &job->error);
+    job_json_error(out, &job->error);
     add_times(out, job, live);
     add_place(out, job, live);
     add_result(out, job);
@@ -381,4 +401,14 @@ void job_json(struct buf *out, const struct store_job *job, const struct job_liv
         add_history(out, job);
     }
     buf_char(out, '}');
+}
+
+void job_json(struct buf *out, const struct store_job *job, const struct job_live *live,
+              bool whole) {
+    add_job(out, job, live, NULL, whole);
+}
+
+void job_json_opener(struct buf *out, const struct store_job *job, const struct job_live *live,
+                     const struct store_flow *flow) {
+    add_job(out, job, live, flow, true);
 }

@@ -22,6 +22,7 @@ static const struct route routes[] = {
     {"GET",    "/v1/jobs/{id}/outputs/{name}", outputs_get_handle,       BODY_NONE,   NULL},
     {"GET",    "/v1/jobs/{id}/events",       events_handle,              BODY_NONE,   NULL},
     {"GET",    "/v1/jobs/{id}/explain",      explain_job_handle,         BODY_NONE,   NULL},
+    {"GET",    "/v1/jobs/{id}/children",     children_handle, BODY_NONE, "state cursor limit"},
     {"GET",    "/v1/jobs/{id}/log",          jobs_log_handle,            BODY_NONE,   NULL},
     {"POST",   "/v1/jobs/{id}/cancel",       action_cancel_handle,       BODY_JSON,   NULL},
     {"POST",   "/v1/jobs/{id}/retry",        action_retry_handle,        BODY_JSON,   NULL},

@@ -1,4 +1,4 @@
-/* POST /v1/jobs: one operation of the store for the whole request. */
+/* POST /v1/jobs: one operation of the store for the whole request, and one more for jobs that join flows. */
 #include "api/submit.h"
 
 #include <errno.h>
@@ -31,6 +31,16 @@ void submit_refusal(const struct store_submit_item *item, struct problem *ret) {
         (void)snprintf(ret->message, sizeof ret->message,
                        "%lld jobs wait in queue \"%s\", as many as queues.%s.max_jobs allows",
                        (long long)item->max_waiting, queue, queue);
+    } else if (item->spec->flow_id != NULL &&
+               (item->status == -ENOENT || item->status == -ESTALE)) {
+        bool gone = item->status == -ENOENT;
+        *ret = (struct problem){.status = gone ? 404 : 409,
+                                .code = gone ? "flow_not_found" : "flow_closed",
+                                .field = "flow"};
+        (void)snprintf(ret->message, sizeof ret->message,
+                       gone ? "there is no job %s, or it has opened no flow"
+                            : "the flow of job %s takes no more jobs",
+                       item->spec->flow_id);
     } else if (item->status == -EAGAIN) {
         *ret = (struct problem){.status = 503, .code = "store_away", .field = "dedup"};
         (void)snprintf(ret->message, sizeof ret->message,
@@ -106,7 +116,8 @@ static void add_accepted(struct buf *out, const struct store_submit_item *item, 
 
 /* The answer for one job; returns its HTTP status. */
 static int add_answer(struct stats *stats, struct buf *out, const struct submit_slot *slot,
-                      const struct store_submit_item *item, int64_t now_ms) {
+                      int64_t now_ms) {
+    const struct store_submit_item *item = slot->item;
     struct problem problem;
     json_comma(out);
     if (slot->problem != NULL) {
@@ -128,10 +139,8 @@ static int add_answer(struct stats *stats, struct buf *out, const struct submit_
  * else the first refusal's. */
 static int add_answers(const struct submit *s, struct buf *out) {
     int status = s->count == 0 ? 202 : 0;
-    const struct store_submit_item *item = s->store.items;
     for (size_t i = 0; i < s->count; i++) {
-        int one = add_answer(s->call->host->stats, out, &s->slots[i], item, s->store.op.now_ms);
-        item += s->slots[i].problem == NULL;
+        int one = add_answer(s->call->host->stats, out, &s->slots[i], s->store.op.now_ms);
         status = status == 0 || one == 202 ? one : status;
     }
     return status;
@@ -151,43 +160,76 @@ static void answer(struct submit *s) {
         respond_header(call->req, "Retry-After", "1");
     }
     store_op_finish(&s->store.op);
+    store_op_finish(&s->join.op);
     call_reply(call, status, &out);
+}
+
+/* An operation that took jobs is over. True: it failed as a whole, and the call has been answered. */
+static bool failed(struct submit *s, struct store_op *op, size_t count) {
+    if (op->status == 0 && fault(FAULT_SUBMIT_BEFORE_ANSWER) != 0) {
+        op->status = -EIO;
+    }
+    if (op->status == 0) {
+        return false;
+    }
+    struct problem problem;
+    call_store_problem(op->status, NULL, &problem);
+    for (size_t i = 0; i < count; i++) {
+        stats_word(&s->call->host->stats->refused, problem.code);
+    }
+    if (op != &s->join.op) {
+        store_op_finish(&s->join.op);
+    }
+    call_store_failed(s->call, op);
+    return true;
 }
 
 static void submitted(struct store_op *op) {
     struct submit *s = CONTAINER_OF(op, struct submit, store.op);
-    if (op->status == 0 && fault(FAULT_SUBMIT_BEFORE_ANSWER) != 0) {
-        op->status = -EIO;
+    if (!failed(s, op, s->store.count)) {
+        s->answer(s);
     }
-    if (op->status != 0) {
-        struct problem problem;
-        call_store_problem(op->status, NULL, &problem);
-        for (size_t i = 0; i < s->store.count; i++) {
-            stats_word(&s->call->host->stats->refused, problem.code);
-        }
-        call_store_failed(s->call, op);
+}
+
+static void joined(struct store_op *op) {
+    struct submit *s = CONTAINER_OF(op, struct submit, join.op);
+    if (failed(s, op, s->join.count)) {
         return;
     }
-    s->answer(s);
+    if (s->store.count == 0) {
+        s->answer(s);
+    } else {
+        jobs_submit(s->call->host, &s->store);
+    }
 }
 
 /* ---- from the parsed jobs to the store ---- */
 
-static void post(struct submit *s) {
-    size_t good = 0;
+/* Items of the jobs that join a flow, or of the others. How many. */
+static size_t fill(struct submit *s, bool joins, struct store_submit_item *items) {
+    size_t count = 0;
     for (size_t i = 0; i < s->count; i++) {
-        if (s->slots[i].problem == NULL) {
-            const struct job_spec *spec = &s->slots[i].spec;
-            int64_t most = config_queue(s->call->host->config, spec->queue)->max_jobs;
-            s->store.items[good++] = (struct store_submit_item){.spec = spec, .max_waiting = most};
+        struct submit_slot *slot = &s->slots[i];
+        if (slot->problem == NULL && (slot->spec.flow_id != NULL) == joins) {
+            int64_t most = config_queue(s->call->host->config, slot->spec.queue)->max_jobs;
+            slot->item = &items[count];
+            items[count++] = (struct store_submit_item){.spec = &slot->spec, .max_waiting = most};
         }
     }
-    s->store.count = good;
-    if (good == 0) {
+    return count;
+}
+
+static void post(struct submit *s) {
+    s->store.count = fill(s, false, s->store.items);
+    s->join.items = s->store.items + s->store.count;
+    s->join.count = fill(s, true, s->join.items);
+    if (s->join.count > 0) {
+        jobs_join(s->call->host, &s->join);
+    } else if (s->store.count > 0) {
+        jobs_submit(s->call->host, &s->store);
+    } else {
         s->answer(s);
-        return;
     }
-    jobs_submit(s->call->host, &s->store);
 }
 
 static void form_stored(struct call *call) {
@@ -221,6 +263,7 @@ struct submit *submit_new(struct call *call) {
         s->go_on = go_on;
         s->answer = answer;
         call_op(call, &s->store.op, STORE_SUBMIT, submitted);
+        call_op(call, &s->join.op, STORE_FLOW_JOIN, joined);
     }
     return s;
 }

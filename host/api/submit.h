@@ -6,6 +6,7 @@
 
 #include "api/call.h"
 #include "api/form.h"
+#include "store/flows.h"
 
 enum { SUBMIT_ITEMS_MAX = 1000 };
 
@@ -13,13 +14,15 @@ struct submit_slot {
     struct bytes text; /* the job as it came; {NULL, 0}: a view has made it */
     struct job_request request;
     struct job_spec spec;
-    struct job_file *files;        /* spec.files, writable: contents are filled in  */
-    size_t named;                  /* so many of them name content sent before      */
-    const struct problem *problem; /* this one is refused; the others go on         */
+    struct job_file *files;               /* spec.files, writable: contents are filled in  */
+    size_t named;                         /* so many of them name content sent before      */
+    const struct problem *problem;        /* this one is refused; the others go on         */
+    const struct store_submit_item *item; /* what became of it, unless it is refused    */
 };
 
 struct submit {
     struct store_submit store;
+    struct store_flow_join join; /* those that join flows; they go first */
     struct call *call;
     bool is_array;
     struct submit_slot *slots;

@@ -112,6 +112,26 @@ static int take_ttl(struct reader *r, const struct field *f, struct bytes value)
     return error;
 }
 
+/* Spelt as ids are. */
+static int take_flow(struct reader *r, const struct field *f, struct bytes value) {
+    const char *text = NULL;
+    struct job_id id;
+    int error = get_text(r, f->name, value, &text);
+    if (error != 0) {
+        return error;
+    }
+    char *spelt = arena_alloc(r->arena, JOB_ID_TEXT + 1);
+    if (spelt == NULL) {
+        return no_memory(r);
+    }
+    if (id_parse(text, &id) != 0) {
+        return bad(r, "bad_field", f->name, "flow is the id of the job that has opened it");
+    }
+    id_format(&id, spelt);
+    *(const char **)target(r, f) = spelt;
+    return 0;
+}
+
 static int take_time(struct reader *r, const struct field *f, struct bytes value) {
     const char *text = NULL;
     int error = get_text(r, f->name, value, &text);
@@ -395,7 +415,7 @@ static const struct field submit_fields[] = {
     {"labels", take_labels, AT(labels)},
     {"callback", take_text, AT(callback)},
     {"retry", take_object, AT(retry)},
-    {"flow", take_text, AT(flow_id)},
+    {"flow", take_flow, AT(flow_id)},
     {"files", take_files, 0},
 };
 _Static_assert(ARRAY_LEN(submit_fields) <= 32, "reader.seen has a bit per field");

@@ -136,6 +136,7 @@ int cmd_check(struct cli *cli);
 int cmd_submit(struct cli *cli);
 int cmd_jobs(struct cli *cli);
 int cmd_job(struct cli *cli);
+int cmd_children(struct cli *cli);
 int cmd_result(struct cli *cli);
 int cmd_watch(struct cli *cli);
 int cmd_explain(struct cli *cli);

@@ -14,7 +14,7 @@
 
 static void print_identity(const struct cli *cli, const cJSON *job) {
     static const char *const names[] = {"id",       "type",         "queue",      "user",
-                                        "priority", "key",          "parent",     "flow",
+                                        "priority", "key",          "parent",     "member_of",
                                         "callback", "duplicate_of", "replaced_by"};
     char text[64];
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
@@ -93,6 +93,19 @@ static void print_condition(const struct cli *cli, const cJSON *job) {
         out_linef(cli, "error", "%s%s%s%s%s", remote_text(error, "class"), code == NULL ? "" : " ",
                   code == NULL ? "" : code, words == NULL ? "" : ": ", words == NULL ? "" : words);
     }
+}
+
+static void print_flow(const struct cli *cli, const cJSON *job) {
+    const cJSON *flow = cJSON_GetObjectItemCaseSensitive(job, "flow");
+    if (flow == NULL) {
+        return;
+    }
+    out_linef(cli, "flow", "%.0f of %.0f open; %.0f succeeded, %.0f dead, %.0f cancelled%s",
+              remote_number(flow, "open"), remote_number(flow, "made"),
+              remote_number(flow, "succeeded"), remote_number(flow, "dead"),
+              remote_number(flow, "cancelled"), remote_true(flow, "closed") ? "; closed" : "");
+    out_line(cli, "then", remote_text(flow, "then"));
+    out_line(cli, "first dead", remote_text(flow, "died"));
 }
 
 static void print_place(const struct cli *cli, const cJSON *job) {
@@ -176,6 +189,7 @@ int job_page_show(const struct cli *cli, const char *id) {
         print_identity(cli, job);
         print_labels(cli, job);
         print_condition(cli, job);
+        print_flow(cli, job);
         print_tries(cli, job);
         print_times(cli, job);
         print_place(cli, job);

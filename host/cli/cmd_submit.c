@@ -140,7 +140,7 @@ static int build(struct cli *cli, struct buf *out) {
         {"queue", "queue"},       {"priority", "priority"}, {"delay", "delay"},
         {"run-at", "run_at"},     {"key", "key"},           {"user", "user"},
         {"timeout", "timeout"},   {"deadline", "deadline"}, {"expires", "expires"},
-        {"callback", "callback"},
+        {"callback", "callback"}, {"flow", "flow"},
     };
     buf_char(out, '{');
     json_kstr(out, "type", cli->args[0]);

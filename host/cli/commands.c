@@ -131,6 +131,7 @@ static const struct cli_option submit_options[] = {
     {"expires", 0, "DURATION", "Do not start it at all after that time.", CLI_ANY},
     {"label", 'l', "LABEL", "A label; may be repeated.", CLI_ANY},
     {"callback", 0, "URL", "Where to report the end.", CLI_ANY},
+    {"flow", 0, "ID", "Join the flow that this job has opened.", CLI_JOB},
     {"wait", 'w', NULL,
      "Wait for the end, with a progress bar; print the result; fail if the job does not succeed.",
      CLI_ANY},
@@ -228,6 +229,12 @@ static const struct cli_option keys_options[] = {
 static const struct cli_option ledger_options[] = {
     {"verdict", 0, "VERDICT", "Only rows with this one: fire, caught_up, skipped_overlap, ...",
      CLI_VERDICT},
+    PAGE_OPTIONS,
+    {0},
+};
+
+static const struct cli_option children_options[] = {
+    STATE_OPTION,
     PAGE_OPTIONS,
     {0},
 };
@@ -337,6 +344,16 @@ const struct cli_command cli_commands[] = {
      .args_max = 1,
      .takes = CLI_JOB,
      .run = cmd_job},
+    {.name = "children",
+     .synopsis = "ID [--state STATE]",
+     .summary = "list the jobs of the flow that a job has opened",
+     .text = "The last made first; those of a final state in the order in which they ended.",
+     .example = "jobhost children ID --state dead",
+     .options = children_options,
+     .args_min = 1,
+     .args_max = 1,
+     .takes = CLI_JOB,
+     .run = cmd_children},
     {.name = "result",
      .synopsis = "ID [NAME | --list | --all] [-o FILE|DIR]",
      .summary = "print a job's result, or fetch its output files",

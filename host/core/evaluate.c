@@ -175,6 +175,16 @@ static void say_wait(const struct job_facts *f, const char *text, struct reason 
     }
 }
 
+static void say_children(const struct job_facts *f, const char *text, struct reason *r) {
+    say_wait(f, text, r);
+    if (f->children_open > 0) {
+        size_t len = strlen(r->detail);
+        (void)snprintf(r->detail + len, sizeof r->detail - len,
+                       "; %" PRId64 " of %" PRId64 " are open%s", f->children_open, f->children,
+                       f->wait_job == NULL ? "" : ", one of them");
+    }
+}
+
 static void say_parked(const struct job_facts *f, int64_t now_ms, struct reason *r) {
     const char *text = park_texts[(unsigned)f->park < PARK_REASON_COUNT ? f->park : PARK_NONE];
     if (f->park == PARK_STATE_VERSION && f->steps_version != 0) {
@@ -182,6 +192,8 @@ static void say_parked(const struct job_facts *f, int64_t now_ms, struct reason 
     } else if (f->park == PARK_PIN_UNAVAILABLE && f->steps_version != 0) {
         SAY(r, "%s, or has enough to do: its steps are of version %" PRIu32, text,
             f->steps_version);
+    } else if (f->park == PARK_CHILDREN) {
+        say_children(f, text, r);
     } else {
         say_wait(f, text, r);
     }

@@ -64,12 +64,13 @@ struct job_release {
 struct job_facts {
     enum job_state state;
     enum park_reason park;
-    int64_t run_at_ms;    /* scheduled, or parked until                             */
-    const char *winner;   /* id of the job that has its key instead, or NULL        */
-    const char *wait_key; /* event or limiter a parked job waits for, or NULL       */
-    int64_t parked_ms;    /* since when it is parked; 0 = not known                  */
-    const char *question; /* what it asks an operator, or NULL                       */
-    const char *wait_job; /* id of the job that it waits for, or NULL               */
+    int64_t run_at_ms;               /* scheduled, or parked until                             */
+    const char *winner;              /* id of the job that has its key instead, or NULL        */
+    const char *wait_key;            /* event or limiter a parked job waits for, or NULL       */
+    int64_t parked_ms;               /* since when it is parked; 0 = not known                  */
+    const char *question;            /* what it asks an operator, or NULL                       */
+    const char *wait_job;            /* id of the job that it waits for, or NULL               */
+    int64_t children, children_open; /* PARK_CHILDREN: of its flow; 0 = not known     */
     const char *type, *queue;
     uint32_t steps_version;             /* of its steps; 0 = none */
     const struct skew_handler *resumes; /* of its handler; NULL = nobody has it */

@@ -32,8 +32,9 @@ static void explain_others(const struct store_lane_stats *lane, const struct sto
     ret->tenants = lane == NULL ? 0 : lane->tenants - (job->spec.tenant != NULL);
 }
 
-unsigned jobs_explain(struct host *host, const struct store_job *job, const struct job_id *before,
-                      const struct store_stats *stats, struct reason *ret_reasons, unsigned cap) {
+unsigned jobs_explain(struct host *host, const struct store_job *job,
+                      const struct jobs_awaited *awaited, const struct store_stats *stats,
+                      struct reason *ret_reasons, unsigned cap) {
     struct job_facts facts = {.state = job->state,
                               .park = job->park,
                               .run_at_ms = job->state == JOB_SCHEDULED || job->state == JOB_PARKED
@@ -54,8 +55,10 @@ unsigned jobs_explain(struct host *host, const struct store_job *job, const stru
     id_format(&job->winner, winner);
     facts.winner = id_is_zero(&job->winner) ? NULL : winner;
     char first[JOB_ID_TEXT + 1];
-    id_format(before, first);
-    facts.wait_job = id_is_zero(before) ? NULL : first;
+    id_format(&awaited->job, first);
+    facts.wait_job = id_is_zero(&awaited->job) ? NULL : first;
+    facts.children = awaited->children;
+    facts.children_open = awaited->open;
     if (jobs_live(host, &job->spec.id, &live)) {
         facts.state = JOB_RUNNING;
     }

@@ -7,6 +7,7 @@
 
 #include "base/fault.h"
 #include "jobhost_plugin.h"
+#include "store/flows.h"
 #include "supervisor/commits.h"
 #include "supervisor/dispatch.h"
 #include "supervisor/host.h"
@@ -15,15 +16,14 @@
 #include "supervisor/pool_private.h"
 #include "supervisor/upkeep.h"
 
-void jobs_submit(struct host *host, struct store_submit *submit) {
-    submit->op.kind = STORE_SUBMIT;
-    submit->op.now_ms = env_wall_ms(&host->env);
+// What their queues say, and who is to look for them.
+static void submit_prepare(struct host *host, struct store_submit_item *items, size_t count) {
     const struct lane *last = NULL;
-    for (size_t i = 0; i < submit->count; i++) {
-        const struct job_spec *spec = submit->items[i].spec;
+    for (size_t i = 0; i < count; i++) {
+        const struct job_spec *spec = items[i].spec;
         const struct config_queue *queue = config_queue(host->config, spec->queue);
-        submit->items[i].max_waiting = queue->max_jobs;
-        submit->items[i].keep_ms = queue->ttl_ms;
+        items[i].max_waiting = queue->max_jobs;
+        items[i].keep_ms = queue->ttl_ms;
         if (last != NULL && strcmp(last->type, spec->type) == 0 &&
             strcmp(last->queue->name, spec->queue) == 0) {
             continue;
@@ -35,9 +35,24 @@ void jobs_submit(struct host *host, struct store_submit *submit) {
             last = lane;
         }
     }
+}
+
+static void submit_post(struct host *host, struct store_op *op, enum store_op_kind kind) {
+    op->kind = kind;
+    op->now_ms = env_wall_ms(&host->env);
     (void)fault(FAULT_SUBMIT_BEFORE_STORE);
-    store_post(&host->store, &submit->op);
+    store_post(&host->store, op);
     dispatch_run(host); // its claim lands in the same group, so a lone job costs one commit
+}
+
+void jobs_submit(struct host *host, struct store_submit *submit) {
+    submit_prepare(host, submit->items, submit->count);
+    submit_post(host, &submit->op, STORE_SUBMIT);
+}
+
+void jobs_join(struct host *host, struct store_flow_join *join) {
+    submit_prepare(host, join->items, join->count);
+    submit_post(host, &join->op, STORE_FLOW_JOIN);
 }
 
 /* ------------------------------------------------------------------ actions */
@@ -221,7 +236,7 @@ static void act_found(struct store_op *op) {
         act_finish(x);
         return;
     }
-    x->opener = job.child_count > 0;
+    x->opener = job.has_flow;
     act_move(x, &job);
 }
 

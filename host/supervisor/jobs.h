@@ -41,7 +41,7 @@ struct job_request {
     const char *labels;  /* "a,b"                                               */
     const char *callback;
     const char *retry;
-    const char *flow_id;
+    const char *flow_id; /* id of the job whose flow it joins: jobs_join() takes it    */
     const struct job_file *files;
     size_t file_count;
     const char *schedule; /* of which it is; its type need not be served here           */
@@ -65,6 +65,9 @@ int jobs_fill(const struct config *config, const struct job_request *request, co
 /* Posts the submission (op.done is the caller's) and has the dispatcher claim in the same breath,
  * so that submit and claim share one commit of the store. */
 void jobs_submit(struct host *host, struct store_submit *submit);
+/* The same of jobs that join flows. */
+struct store_flow_join;
+void jobs_join(struct host *host, struct store_flow_join *join);
 
 /* Cancel: a waiting job ends at once; one that runs is asked to stop (state stays running,
  * `pending`) and ends as cancelled whatever its handler returns, success excepted, and also if its
@@ -120,10 +123,17 @@ struct job_live {
 };
 bool jobs_live(struct host *host, const struct job_id *id, struct job_live *ret_live);
 
+/* What a parked job waits for, as far as the store tells; zero = not known. */
+struct jobs_awaited {
+    struct job_id job;      /* a schedule's last, or one of its children   */
+    int64_t children, open; /* members of its flow, and how many have not ended */
+};
+
 /* Why it does not run. `job` is fresh from the store, `stats` may be NULL (then nothing is said
- * about who goes first). `before`: the job that it waits for, zero = not known. */
-unsigned jobs_explain(struct host *host, const struct store_job *job, const struct job_id *before,
-                      const struct store_stats *stats, struct reason *ret_reasons, unsigned cap);
+ * about who goes first). */
+unsigned jobs_explain(struct host *host, const struct store_job *job,
+                      const struct jobs_awaited *awaited, const struct store_stats *stats,
+                      struct reason *ret_reasons, unsigned cap);
 unsigned jobs_explain_queue(struct host *host, const char *queue, const struct store_stats *stats,
                             struct reason *ret_reasons, unsigned cap);
 

@@ -39,7 +39,6 @@ static int resolve_lengths(const struct job_request *r, struct problem *p) {
         {"content_type", r->content_type, JOB_CONTENT_TYPE_MAX},
         {"callback", r->callback, JOB_CALLBACK_MAX},
         {"retry", r->retry, JOB_RETRY_MAX},
-        {"flow", r->flow_id, JOB_KEY_MAX},
     };
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         if (texts[i].text != NULL && strlen(texts[i].text) > texts[i].max) {
@@ -78,6 +77,10 @@ static int resolve_numbers(const struct job_request *r, int64_t now, struct prob
     }
     if (r->delay_ms != 0 && r->run_at_ms != 0) {
         return resolve_refuse(p, 400, "conflict", "delay", "give delay or run_at, not both");
+    }
+    if (r->flow_id != NULL && (r->key != NULL || r->file_count > 0)) {
+        return resolve_refuse(p, 400, "conflict", "flow",
+                              "a job that joins a flow has neither a key nor files");
     }
     return 0;
 }
@@ -242,6 +245,10 @@ int jobs_fill(const struct config *config, const struct job_request *r, const ch
         .files = r->files,
         .file_count = r->file_count,
     };
+    if (r->flow_id != NULL && id_parse(r->flow_id, &ret->parent) != 0) {
+        return resolve_refuse(p, 400, "bad_field", "flow",
+                              "flow is the id of the job that has opened it");
+    }
     return 0;
 }
 

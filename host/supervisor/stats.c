@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/flows.h"
+
 void stats_word(struct stats_words *words, const char *word) {
     for (unsigned i = 0; i < words->count; i++) {
         if (words->items[i].word == word || strcmp(words->items[i].word, word) == 0) {
@@ -163,9 +165,9 @@ static bool is_failure(const struct store_op *op) {
     return op->status != 0 && op->status != -ENOENT;
 }
 
-static void count_submit(struct stats *stats, const struct store_submit *submit) {
-    for (size_t i = 0; i < submit->count; i++) {
-        const struct store_submit_item *item = &submit->items[i];
+static void count_submit(struct stats *stats, const struct store_submit_item *items, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        const struct store_submit_item *item = &items[i];
         struct stats_series *s = stats_series(stats, item->spec->queue, item->spec->type);
         bool taken = item->verdict == SUBMIT_NEW || item->verdict == SUBMIT_SPOOLED;
         s->submitted += taken && item->status == 0;
@@ -213,7 +215,16 @@ void stats_store_answered(struct stats *stats, const struct store_op *op, int64_
         return;
     }
     switch (op->kind) {
-    case STORE_SUBMIT: count_submit(stats, CONTAINER_OF(op, const struct store_submit, op)); break;
+    case STORE_SUBMIT: {
+        const struct store_submit *s = CONTAINER_OF(op, const struct store_submit, op);
+        count_submit(stats, s->items, s->count);
+        break;
+    }
+    case STORE_FLOW_JOIN: {
+        const struct store_flow_join *j = CONTAINER_OF(op, const struct store_flow_join, op);
+        count_submit(stats, j->items, j->count);
+        break;
+    }
     case STORE_FIRE: count_fire(stats, CONTAINER_OF(op, const struct store_fire, op)); break;
     case STORE_MOVE: count_move(stats, CONTAINER_OF(op, const struct store_move, op)); break;
     case STORE_CLAIM:

@@ -672,12 +672,11 @@ def test_log_is_seen_while_the_job_runs(host):
 
 
 def test_fields_reach_the_handler(host):
-    job = host.submit("chaos.fields", {"a": 1}, user="ann", labels=["x", "y"], key="the key", flow="f1", queue="other")
+    job = host.submit("chaos.fields", {"a": 1}, user="ann", labels=["x", "y"], key="the key", queue="other")
     host.wait_job(job, "succeeded")
     fields = json.loads(host.result(job))
     assert fields["id"] == job and fields["handler"] == "chaos.fields" and fields["attempt"] == 1
-    assert (fields["tenant"], fields["labels"], fields["dedup_key"], fields["flow_id"], fields["queue"]) == (
-        "ann", "x,y", "the key", "f1", "other")
+    assert (fields["tenant"], fields["labels"], fields["dedup_key"], fields["queue"]) == ("ann", "x,y", "the key", "other")
 
 
 def test_raw_payloads_come_through_unchanged(host):

@@ -34,7 +34,6 @@ def refused(host, status, code, field, **fields):
     ("queue", "bad_queue", "q" * 64, "q" * 65),
     ("user", "too_long", "u" * 128, "u" * 129),
     ("key", "too_long", "k" * 512, "k" * 513),
-    ("flow", "too_long", "f" * 512, "f" * 513),
     ("callback", "too_long", "https://a.example/" + "c" * 2030, "https://a.example/" + "c" * 2031),
     ("labels", "long_labels", ["l" * 511, "m" * 512], ["l" * 512, "m" * 512]),
     ("max", "out_of_range", 1000, 1001),

@@ -63,7 +63,7 @@ def form(job, files):
 def make_jobs(host):
     """Jobs in every state that can be had, with all that a job can have."""
     jobs = {"done": host.submit("chaos.steps", {"steps": 3}, key="k", user="ann", labels=["a", "b"], priority="high",
-                                dedup={"ttl": "1h"}, deadline="1h", expires="1h", timeout="1m", callback="https://example.com/", flow="f")}
+                                dedup={"ttl": "1h"}, deadline="1h", expires="1h", timeout="1m", callback="https://example.com/")}
     jobs["warned"] = host.submit("chaos.warn", {"count": 3})
     jobs["dead"] = host.submit("chaos.fail", {"class": "network", "times": 9, "message": "no"}, max=2, retry=FAST)
     jobs["crashed"] = host.submit("chaos.crash", {"how": "segv", "times": 1}, retry=FAST)
@@ -72,6 +72,8 @@ def make_jobs(host):
     host.wait_all([jobs[name] for name in ("done", "warned", "dead", "crashed", "big", "parent")])
     jobs["parked"] = host.submit("chaos.yield", {"times": 1, "kind": "until", "ms": 3_600_000})
     host.wait_job(jobs["parked"], "parked")
+    jobs["opener"] = host.submit("chaos.yield", {"kind": "children", "children": 2, "delay_ms": 3_600_000})
+    host.wait_job(jobs["opener"], "parked")
     jobs["asks"] = host.submit("chaos.ask", {"choices": ["yes", "no"]})
     host.wait_job(jobs["asks"], "parked")
     jobs["later"] = host.submit("chaos.echo", {}, delay="1h")
@@ -89,6 +91,10 @@ def call_everything_that_reads(call, host, jobs):
         call(200, "GET", "/v1/jobs/{id}/log", id=job)
     for path in ("/v1/jobs/{id}", "/v1/jobs/{id}/explain", "/v1/jobs/{id}/log", "/v1/jobs/{id}/result", "/v1/jobs/{id}/events"):
         call(404, "GET", path, id=UNKNOWN)
+    for query in ({}, {"state": "scheduled", "limit": 1}, {"state": "succeeded"}, {"limit": 1, "cursor": "1"}):
+        call(200, "GET", "/v1/jobs/{id}/children", id=jobs["opener"], query=query)
+    call(400, "GET", "/v1/jobs/{id}/children", id=jobs["opener"], query={"state": "gone"})
+    call(404, "GET", "/v1/jobs/{id}/children", id=jobs["done"])
     call(404, "GET", "/v1/jobs/{id}/outputs/{name}", id=UNKNOWN, name="x")
     call(404, "GET", "/v1/jobs/{id}/outputs/{name}", id=jobs["done"], name="x")
     call(200, "GET", "/v1/jobs/{id}/result", id=jobs["big"])
@@ -221,6 +227,13 @@ def call_everything_that_submits(call, host):
     host.wait_job(done, "succeeded")
     refused = call(409, "POST", "/v1/jobs", {"type": "chaos.echo", "key": "throttled", "dedup": {"mode": "reject"}}).json
     assert refused["result"] == f"/v1/jobs/{done}/result"
+    flow = host.submit("chaos.yield", {"kind": "children", "children": 1, "delay_ms": 3_600_000})
+    host.wait_job(flow, "parked")
+    call(202, "POST", "/v1/jobs", {"type": "chaos.child", "payload": {}, "flow": flow, "delay": "1h"})
+    host.act(flow, "cancel")
+    wait_until(lambda: host.job(flow)["flow"]["closed"], build.PATIENCE_S, "the flow is closed")
+    call(409, "POST", "/v1/jobs", {"type": "chaos.child", "payload": {}, "flow": flow})
+    call(404, "POST", "/v1/jobs", {"type": "chaos.child", "payload": {}, "flow": UNKNOWN})
     call(202, "POST", "/v1/jobs", {"type": "chaos.echo", "queue": "full", "delay": "1h"})
     call(429, "POST", "/v1/jobs", {"type": "chaos.echo", "queue": "full"})
 
@@ -327,6 +340,7 @@ def test_generated_submissions(described):
             file["sha256"] = blob
         if job.get("dedup", {}).get("mode") in ("debounce", "throttle"):
             del job["dedup"]["mode"]  # they need a delay, and a ttl
+        job.pop("flow", None)  # there is none to join
         job.get("key") and job.update(key=f"{job['key'][:400]}-{n}")
         job.pop("run_at" if "delay" in job else "", None)
         if job.get("run_at"):

@@ -5,6 +5,7 @@
 #include "api/api.h"
 #include "api/call.h"
 #include "core/outcome.h"
+#include "store/flows.h"
 #include "supervisor/host.h"
 #include "supervisor/hub.h"
 #include "supervisor/jobs.h"
@@ -33,6 +34,7 @@ struct api_fixture {
     struct config_report report;
     struct job_live live; /* of every job, if pid != 0 */
     unsigned explained;
+    struct jobs_awaited awaited; /* as it was explained last */
     struct ready_report ready;
     struct gate_info gate; /* of everything */
     uint64_t blob_room;    /* of the store's budget */
@@ -112,6 +114,7 @@ int jobs_resolve(struct host *host, const struct job_request *request, struct ar
         .run_at_ms = request->delay_ms == 0 ? 0 : env_wall_ms(&host->env) + request->delay_ms,
         .labels = request->labels,
         .dedup_key = request->key,
+        .flow_id = request->flow_id,
         .dedup_ttl_ms = request->dedup_ttl_ms,
         .files = request->files,
         .file_count = request->file_count};
@@ -121,6 +124,10 @@ int jobs_resolve(struct host *host, const struct job_request *request, struct ar
 
 void jobs_submit(struct host *host, struct store_submit *submit) {
     store_post(&host->store, &submit->op);
+}
+
+void jobs_join(struct host *host, struct store_flow_join *join) {
+    store_post(&host->store, &join->op);
 }
 
 void jobs_act(struct host *host, struct jobs_act *act) {
@@ -146,11 +153,12 @@ bool jobs_live(struct host *host, const struct job_id *id, struct job_live *ret_
     return api_now->live.pid != 0;
 }
 
-unsigned jobs_explain(struct host *host, const struct store_job *job, const struct job_id *before,
-                      const struct store_stats *stats, struct reason *ret_reasons, unsigned cap) {
+unsigned jobs_explain(struct host *host, const struct store_job *job,
+                      const struct jobs_awaited *awaited, const struct store_stats *stats,
+                      struct reason *ret_reasons, unsigned cap) {
     (void)host;
     (void)job;
-    (void)before;
+    api_now->awaited = awaited == NULL ? (struct jobs_awaited){.open = 0} : *awaited;
     api_now->explained += cap > 0;
     ret_reasons[0] =
         (struct reason){.code = REASON_NO_SLOT, .clears_at_ms = stats == NULL ? 0 : 5000};

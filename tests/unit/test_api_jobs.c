@@ -172,7 +172,194 @@ static void test_job_live(void) {
     api_stop(&x);
 }
 
+/* ---- flows ---- */
+
+static void fill_flow(void *op) {
+    CONTAINER_OF(op, struct store_flow_get, op)->flow =
+        (struct store_flow){.facts = {.tally = {.made = 8, .succeeded = 3, .dead = 1},
+                                      .opener = -1,
+                                      .on_dead = FLOW_FAIL},
+                            .then = the_id(),
+                            .died = the_id(),
+                            .cancelling = true};
+}
+
+static void ask_opener(struct api_fixture *x, bool tells_progress, void (*fill)(void *op),
+                       int status, int http, const char *part) {
+    int fd = api_send(x, "GET", "/v1/jobs/" API_ID, NULL);
+    struct store_get *get = api_take(x, STORE_GET);
+    fill_job(&get->op);
+    get->job.has_flow = true;
+    get->job.progress.at_ms = tells_progress ? 1500 : 0;
+    api_done(x, &get->op, 0);
+    struct store_flow_get *flow = api_take(x, STORE_FLOW_GET);
+    EXPECT_TRUE(id_equal(&get->id, &flow->id));
+    if (fill != NULL) {
+        fill(&flow->op);
+    }
+    api_done(x, &flow->op, status);
+    api_expect(x, fd, http, part);
+}
+
+static void test_opener(void) {
+    struct api_fixture x;
+    api_start(&x, plain);
+    ask_opener(&x, false, fill_flow, 0, 200,
+               "\"flow\":{\"made\":8,\"open\":4,\"succeeded\":3,\"dead\":1,\"cancelled\":0,"
+               "\"duplicate\":0,\"closed\":false,\"on_child_dead\":\"fail\",\"then\":\"" API_ID
+               "\",\"died\":\"" API_ID "\",\"cancelling\":true}");
+    ask_opener(&x, false, fill_flow, 0, 200,
+               "\"progress\":{\"percent\":50,\"done\":4,\"total\":8}");
+    ask_opener(&x, true, fill_flow, 0, 200, "\"progress\":{\"percent\":33,");
+    ask_opener(&x, true, NULL, -ENOENT, 200, "\"children\":2"); // it was removed meanwhile
+    ask_opener(&x, true, NULL, -ETIMEDOUT, 503, "store_timeout");
+    api_stop(&x);
+}
+
+static void fill_members(void *op) {
+    struct store_flow_members *m = CONTAINER_OF(op, struct store_flow_members, op);
+    static struct store_flow_member all[4];
+    EXPECT_EQ_UINT(40, m->cursor);
+    for (size_t i = 0; i < 4; i++) {
+        all[i] = (struct store_flow_member){.id = the_id(),
+                                            .state = i % 2 == 0 ? JOB_QUEUED : JOB_SUCCEEDED,
+                                            .cursor = 39 - i,
+                                            .type = "a.b",
+                                            .has_result = i == 1,
+                                            .result_size = 7};
+    }
+    m->members = all;
+    m->count = 4;
+    m->next_cursor = 36;
+}
+
+static void fill_ended(void *op) {
+    struct store_flow_ended *e = CONTAINER_OF(op, struct store_flow_ended, op);
+    static struct store_flow_member all[] = {
+        {.state = JOB_DEAD,
+         .type = "a.b",
+         .error = {.cls = JH_E_AUTH, .code = "c", .message = "m"}},
+        {.state = JOB_DEAD}};
+    EXPECT_EQ_INT(JOB_DEAD, (int)e->only);
+    EXPECT_EQ_UINT(2, e->limit);
+    all[0].id = all[1].id = the_id();
+    e->members = all;
+    e->count = 2;
+    e->next_cursor = 9;
+    e->more = true;
+}
+
+#define CHILDREN "/v1/jobs/" API_ID "/children"
+#define MEMBER   "{\"id\":\"" API_ID "\",\"type\":\"a.b\",\"state\":"
+
+static void test_children(void) {
+    struct api_fixture x;
+    api_start(&x, plain);
+    check_op(&x, "GET", CHILDREN "?cursor=40", NULL, STORE_FLOW_MEMBERS, fill_members, 0, 200,
+             "{\"items\":[" MEMBER "\"queued\"}," MEMBER
+             "\"succeeded\",\"result\":{\"size\":7,\"url\":\"/v1/jobs/" API_ID "/result\"}},");
+    check_op(&x, "GET", CHILDREN "?cursor=40", NULL, STORE_FLOW_MEMBERS, fill_members, 0, 200,
+             "\"next_cursor\":\"36\"}");
+    // a page of those in a state ends where the next begins
+    check_op(&x, "GET", CHILDREN "?cursor=40&state=queued&limit=1", NULL, STORE_FLOW_MEMBERS,
+             fill_members, 0, 200, "{\"items\":[" MEMBER "\"queued\"}],\"next_cursor\":\"39\"}");
+    check_op(&x, "GET", CHILDREN "?cursor=40&state=queued&limit=9", NULL, STORE_FLOW_MEMBERS,
+             fill_members, 0, 200,
+             MEMBER "\"queued\"}," MEMBER "\"queued\"}],\"next_cursor\":\"36\"}");
+    check_op(&x, "GET", CHILDREN "?state=dead&limit=2", NULL, STORE_FLOW_ENDED, fill_ended, 0, 200,
+             "{\"items\":[" MEMBER "\"dead\",\"error\":{\"class\":\"auth\",\"code\":\"c\","
+             "\"message\":\"m\"}},{\"id\":\"" API_ID
+             "\",\"state\":\"dead\",\"removed\":true}],\"next_cursor\":\"9\"}");
+    check_op(&x, "GET", CHILDREN, NULL, STORE_FLOW_MEMBERS, NULL, -ENOENT, 404, "flow_not_found");
+    check_op(&x, "GET", CHILDREN "?state=dead", NULL, STORE_FLOW_ENDED, NULL, -ETIMEDOUT, 503,
+             "store_timeout");
+    static const char *const bad[] = {"cursor=x", "cursor=-1", "cursor=99999999999999999999",
+                                      "state=gone", "limit=1001"};
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        char path[128];
+        (void)snprintf(path, sizeof path, CHILDREN "?%s", bad[i]);
+        api_ask(&x, "GET", path, NULL, 400, "bad_parameter");
+    }
+    api_stop(&x);
+}
+
+/* One job that joins, beside others: it goes first, and answers keep their order. */
+static void test_join(void) {
+    static const char body[] =
+        "[{\"type\":\"a.b\"},{\"type\":\"a.b\",\"flow\":\"" API_ID "\"},{\"type\":\"a.b\"}]";
+    static const struct {
+        int status, http;
+        const char *part;
+    } rows[] = {{0, 202, "\"state\":\"queued\""},
+                {-ENOENT, 404, "flow_not_found"},
+                {-ESTALE, 409, "flow_closed"}};
+    struct api_fixture x;
+    api_start(&x, plain);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        int fd = api_send(&x, "POST", "/v1/jobs", "{\"type\":\"a.b\",\"flow\":\"" API_ID "\"}");
+        struct store_flow_join *join = api_take(&x, STORE_FLOW_JOIN);
+        EXPECT_EQ_UINT(1, join->count);
+        EXPECT_EQ_STR(API_ID, join->items[0].spec->flow_id);
+        join->items[0].status = rows[i].status;
+        api_done(&x, &join->op, 0);
+        api_expect(&x, fd, rows[i].http, rows[i].part);
+    }
+    int fd = api_send(&x, "POST", "/v1/jobs", body);
+    struct store_flow_join *join = api_take(&x, STORE_FLOW_JOIN);
+    EXPECT_EQ_UINT(1, join->count);
+    join->items[0].status = -ESTALE;
+    api_done(&x, &join->op, 0);
+    struct store_submit *submit = api_take(&x, STORE_SUBMIT);
+    EXPECT_EQ_UINT(2, submit->count);
+    api_done(&x, &submit->op, 0);
+    api_expect(&x, fd, 202, "},{\"error\":{\"code\":\"flow_closed\"");
+    fd = api_send(&x, "POST", "/v1/jobs", body);
+    api_done(&x, api_take(&x, STORE_FLOW_JOIN), -ETIMEDOUT);
+    api_expect(&x, fd, 503, "store_timeout");
+    api_ask(&x, "POST", "/v1/jobs", "{\"type\":\"a.b\",\"flow\":\"f\"}", 400, "bad_field");
+    api_stop(&x);
+}
+
 /* ---- explain ---- */
+
+static void ask_waiting(struct api_fixture *x, int flow_status, bool named) {
+    static struct store_flow_member two[2];
+    int fd = api_send(x, "GET", "/v1/jobs/" API_ID "/explain", NULL);
+    struct store_get *get = api_take(x, STORE_GET);
+    get->job.state = JOB_PARKED;
+    get->job.park = PARK_CHILDREN;
+    api_done(x, &get->op, 0);
+    struct store_flow_get *flow = api_take(x, STORE_FLOW_GET);
+    fill_flow(&flow->op);
+    api_done(x, &flow->op, flow_status);
+    if (flow_status == 0) {
+        struct store_flow_members *m = api_take(x, STORE_FLOW_MEMBERS);
+        two[0] = (struct store_flow_member){.state = JOB_SUCCEEDED};
+        two[1] = (struct store_flow_member){.id = the_id(),
+                                            .state = named ? JOB_RUNNING : JOB_SUCCEEDED};
+        m->members = two;
+        m->count = 2;
+        api_done(x, &m->op, 0);
+    }
+    api_done(x, api_take(x, STORE_STATS), 0);
+    api_expect(x, fd, 200, "\"state\":\"parked\"");
+}
+
+static void test_explain_children(void) {
+    struct api_fixture x;
+    struct job_id id = the_id();
+    api_start(&x, plain);
+    ask_waiting(&x, 0, true);
+    EXPECT_EQ_INT(8, x.awaited.children);
+    EXPECT_EQ_INT(4, x.awaited.open);
+    EXPECT_TRUE(id_equal(&id, &x.awaited.job));
+    ask_waiting(&x, 0, false);
+    EXPECT_EQ_INT(4, x.awaited.open);
+    EXPECT_TRUE(id_is_zero(&x.awaited.job));
+    ask_waiting(&x, -ENOENT, false);
+    EXPECT_EQ_INT(0, x.awaited.open);
+    api_stop(&x);
+}
 
 static void test_explain(void) {
     struct api_fixture x;
@@ -323,6 +510,10 @@ static void test_why_limit(void) {
 static const struct expect_test tests[] = {
     {"a job", test_job},
     {"a job that runs, that is parked, whose payload is no JSON", test_job_live},
+    {"a job that has opened a flow", test_opener},
+    {"children", test_children},
+    {"jobs that join a flow", test_join},
+    {"explain of one that waits for its children", test_explain_children},
     {"explain", test_explain},
     {"actions", test_actions},
     {"actions on many", test_bulk},

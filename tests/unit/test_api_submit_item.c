@@ -88,8 +88,9 @@ static void test_fields(void) {
         {"{\"type\":\"a\",\"labels\":[\"x\",\"y z\"]}", "type=a labels=x,y z"},
         {"{\"type\":\"a\",\"labels\":[]}", "type=a labels="},
         {"{\"type\":\"a\",\"labels\":[\"x\",\"xx\",\"X\"]}", "type=a labels=x,xx,X"},
-        {"{\"type\":\"a\",\"callback\":\"http:\\/\\/x\",\"flow\":\"f\"}",
-         "type=a callback=http://x flow=f"},
+        {"{\"type\":\"a\",\"callback\":\"http:\\/\\/x\",\"flow\":"
+         "\"0198C1A2-0000-7000-8000-000000000001\"}",
+         "type=a callback=http://x flow=0198c1a2-0000-7000-8000-000000000001"},
         {"{\"type\":\"a\",\"retry\":{\"base\": \"1s\"}}", "type=a retry={\"base\": \"1s\"}"},
         {"{\"type\":\"a\",\"user\":null,\"labels\":null,\"max\":null,\"files\":null}", "type=a"},
         {"{\"type\":\"a\",\"files\":[]}", "type=a"},

@@ -154,6 +154,14 @@ static void test_parked(void) {
     f.question = "Was it charged?";
     expect_reason(f, REASON_PARKED, NOW + 5,
                   "operator's answer, since 2023-11-14T22:13:20.000Z: Was it charged?");
+    f.park = PARK_CHILDREN;
+    f.wait_key = f.question = NULL;
+    f.children = 10;
+    f.children_open = 3;
+    expect_reason(f, REASON_PARKED, NOW + 5, "20.000Z; 3 of 10 are open");
+    f.wait_job = "0198c1a2-0000-7000-8000-000000000001";
+    expect_reason(f, REASON_PARKED, NOW + 5,
+                  "3 of 10 are open, one of them: 0198c1a2-0000-7000-8000-000000000001");
 }
 
 static void test_no_handler(void) {

@@ -335,8 +335,8 @@ static enum plugin_breaker_state breaker(void) {
 static bool waits_for_breaker(const struct job_id *id) {
     struct reason reasons[REASON_COUNT];
     bool found = false;
-    unsigned n = jobs_explain(lab->host, lab_job(lab, id), &(struct job_id){{0}}, NULL, reasons,
-                              REASON_COUNT);
+    unsigned n = jobs_explain(lab->host, lab_job(lab, id), &(struct jobs_awaited){.open = 0}, NULL,
+                              reasons, REASON_COUNT);
     for (unsigned i = 0; i < n; i++) {
         found = found || reasons[i].code == REASON_BREAKER;
     }

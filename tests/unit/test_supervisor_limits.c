@@ -366,7 +366,7 @@ static struct job_id submit_as(const char *tenant) {
 static const struct reason *explain(const struct job_id *id) {
     static struct reason reasons[REASON_COUNT];
     reasons[0] = (struct reason){.code = REASON_COUNT};
-    static const struct job_id none;
+    static const struct jobs_awaited none;
     (void)jobs_explain(lab->host, lab_job(lab, id), &none, NULL, reasons, REASON_COUNT);
     return &reasons[0];
 }

@@ -106,8 +106,8 @@ static void test_ask(void) {
     (void)lab_ready_worker(lab);
     take_away();
     struct job_id id = lab_submit(lab, LAB_SLOW);
-    unsigned n = jobs_explain(lab->host, lab_job(lab, &id), &(struct job_id){{0}}, NULL, reasons,
-                              REASON_COUNT);
+    unsigned n = jobs_explain(lab->host, lab_job(lab, &id), &(struct jobs_awaited){.open = 0}, NULL,
+                              reasons, REASON_COUNT);
     EXPECT_TRUE(n > 0);
     EXPECT_EQ_INT(REASON_STORE, reasons[0].code);
     EXPECT_CONTAINS("it is gone; the job is on this host only", reasons[0].detail);

@@ -1,0 +1,166 @@
+"""Flows from outside, on both stores: how one stands, who is in it, who joins, and why an opener waits."""
+import os
+
+import pytest
+
+from lib import build
+from lib.cli import Cli
+from lib.host import chaos
+from lib.procs import wait_until
+from lib.redis import Redis
+
+HOUR = 3_600_000
+UNKNOWN = "0198c1a2-0000-7000-8000-000000000001"
+FAST = {"backoff": "fixed", "base": "1ms", "jitter": 0}
+
+
+@pytest.fixture(params=["sqlite", "redis"])
+def store(request, folder):
+    """What the hosts of a test have in common."""
+    if request.param == "sqlite":
+        yield {}
+        return
+    server = Redis(os.path.join(folder, "redis")).start()
+    yield {"store": {"url": f"unix:{server.socket}"}}
+    server.stop()
+
+
+@pytest.fixture
+def host(make_host, store):
+    host = make_host({"plugins": chaos(workers=1, threads=4), **store})
+    host.start()
+    return host
+
+
+def opener(host, children, delay_ms=HOUR):
+    job = host.submit("chaos.yield", {"kind": "children", "children": children, "delay_ms": delay_ms})
+    host.wait_job(job, "parked")
+    return job
+
+
+def children(host, job, **query):
+    return host.get(f"/v1/jobs/{job}/children", **query)["items"]
+
+
+def counts(host, job):
+    flow = host.job(job)["flow"]
+    return {name: flow[name] for name in ("made", "open", "succeeded", "dead", "cancelled", "closed")}
+
+
+def told(host, job, **wanted):
+    """Ends of members in another queue come by way of the outbox."""
+    wait_until(lambda: counts(host, job) == wanted, build.PATIENCE_S, lambda: f"{host.job(job)} stands at {wanted}")
+
+
+def join(host, status, flow, type="chaos.child", payload=None, **fields):
+    return host.expect(status, "POST", "/v1/jobs", {"type": type, "payload": payload or {}, "flow": flow, **fields}).json
+
+
+def test_how_a_flow_stands(host):
+    job = opener(host, 4)
+    told(host, job, made=4, open=4, succeeded=0, dead=0, cancelled=0, closed=False)
+    kids = [m["id"] for m in children(host, job)]
+    assert host.job(job)["progress"] == {"percent": 0, "done": 0, "total": 4}
+    assert all(host.job(kid)["member_of"] == job for kid in kids)
+    host.act(kids[0], "promote")
+    host.wait_job(kids[0], "succeeded")
+    host.act(kids[1], "cancel")
+    told(host, job, made=4, open=2, succeeded=1, dead=0, cancelled=1, closed=False)
+    assert host.job(job)["progress"] == {"percent": 50, "done": 2, "total": 4}
+    for kid in kids[2:]:
+        host.act(kid, "cancel")
+    host.wait_job(job, "succeeded")
+    assert counts(host, job) == {"made": 4, "open": 0, "succeeded": 1, "dead": 0, "cancelled": 3, "closed": True}
+    assert "flow" not in host.job(kids[0])
+    host.assert_sound()
+
+
+def test_members_by_page_and_state(host):
+    job = opener(host, 5)
+    kids = children(host, job)
+    assert [k["state"] for k in kids] == ["scheduled"] * 5 and [k["type"] for k in kids] == ["chaos.child"] * 5
+    ids = [k["id"] for k in kids]
+    assert sorted(ids, reverse=True) == ids
+    for kid in (ids[3], ids[1]):
+        host.act(kid, "promote")
+        host.wait_job(kid, "succeeded")
+    host.act(ids[0], "cancel")
+    seen, cursor = [], None
+    while True:
+        page = host.get(f"/v1/jobs/{job}/children", limit=2, **({"cursor": cursor} if cursor else {}))
+        seen += page["items"]
+        cursor = page.get("next_cursor")
+        if cursor is None:
+            break
+    assert [m["id"] for m in seen] == ids
+    assert [m["id"] for m in children(host, job, state="scheduled")] == [ids[2], ids[4]]
+    assert [m["id"] for m in children(host, job, state="succeeded")] == [ids[3], ids[1]]
+    host.call("DELETE", f"/v1/jobs/{ids[3]}")
+    assert [(m["id"], m.get("removed", False)) for m in children(host, job, state="succeeded")] == [(ids[3], True), (ids[1], False)]
+    assert ids[3] not in [m["id"] for m in children(host, job)]
+    assert host.call("GET", f"/v1/jobs/{ids[0]}/children").error["code"] == "flow_not_found"
+    assert host.call("GET", f"/v1/jobs/{UNKNOWN}/children").error["code"] == "flow_not_found"
+    host.act(job, "cancel")
+
+
+def test_who_joins_from_outside(host):
+    job = opener(host, 1)
+    first = children(host, job)[0]["id"]
+    here = join(host, 202, job)["id"]
+    there = join(host, 202, job.upper(), queue="elsewhere")["id"]
+    for kid in (here, there):
+        assert host.wait_job(kid, "succeeded")["parent"] == job
+    told(host, job, made=3, open=1, succeeded=2, dead=0, cancelled=0, closed=False)
+    later = join(host, 202, job, delay="1h", queue="elsewhere")["id"]
+    host.act(first, "cancel")
+    wait_until(lambda: counts(host, job)["cancelled"] == 1, build.PATIENCE_S, "the flow has heard of it")
+    assert host.job(job)["state"] == "parked"
+    wait_until(lambda: host.call("GET", f"/v1/jobs/{later}").status == 200, build.PATIENCE_S, "it has arrived in its queue")
+    host.act(later, "cancel")
+    host.wait_job(job, "succeeded")
+    assert join(host, 409, job)["error"]["code"] == "flow_closed"
+    assert join(host, 404, UNKNOWN)["error"]["code"] == "flow_not_found"
+    assert join(host, 404, here)["error"]["code"] == "flow_not_found"  # it has opened none
+    assert join(host, 400, "f1")["error"]["code"] == "bad_field"
+    assert join(host, 400, job, key="k")["error"]["code"] == "conflict"
+    mixed = host.expect(202, "POST", "/v1/jobs", [{"type": "chaos.child", "payload": {}}, {"type": "chaos.child", "payload": {}, "flow": job}]).json
+    assert mixed[0]["state"] == "queued" and mixed[1]["error"]["code"] == "flow_closed"
+    host.assert_sound()
+
+
+def test_who_joins_is_cancelled_with_the_opener(host):
+    job = opener(host, 1)
+    outside = join(host, 202, job, delay="1h")["id"]
+    host.act(job, "cancel")
+    host.wait_job(outside, "cancelled")
+    assert counts(host, job) == {"made": 2, "open": 0, "succeeded": 0, "dead": 0, "cancelled": 2, "closed": True}
+
+
+def test_why_an_opener_waits(host):
+    job = opener(host, 3)
+    kids = [m["id"] for m in children(host, job)]
+    host.act(kids[0], "promote")
+    host.wait_job(kids[0], "succeeded")
+    told(host, job, made=3, open=2, succeeded=1, dead=0, cancelled=0, closed=False)
+    detail = host.explain(job)["parked"]
+    assert "waits for its children to end, since 2" in detail and detail.endswith(f"; 2 of 3 are open, one of them: {kids[1]}")
+    timed = host.submit("chaos.yield", {"kind": "children", "children": 1, "delay_ms": HOUR, "timeout_ms": HOUR})
+    until = host.wait_job(timed, "parked")["parked"]["until"]
+    [reason] = host.get(f"/v1/jobs/{timed}/explain")["reasons"]
+    assert reason["clears_at"] == until and "1 of 1 are open" in reason["detail"]
+    wait_until(lambda: host.queue("chaos")["states"].get("parked", 0) == 2, build.PATIENCE_S, "two are parked")
+    waiting = [line for line in host.call("GET", "/metrics").raw.decode().splitlines() if line.startswith("jobhost_waiting_jobs{")]
+    assert all(line.endswith(" 0") for line in waiting)  # who is parked waits for no slot
+
+
+def test_flows_on_the_command_line(host):
+    cli = Cli(host)
+    job = opener(host, 2)
+    kids = [m["id"] for m in children(host, job)]
+    joined = cli.submit("chaos.child", {}, "--flow", job)
+    host.wait_job(joined, "succeeded")
+    told(host, job, made=3, open=2, succeeded=1, dead=0, cancelled=0, closed=False)
+    page = cli("job", job)
+    assert "2 of 3 open; 1 succeeded, 0 dead, 0 cancelled" in page
+    assert [line.split()[0] for line in cli("children", job).splitlines()[1:]] == [joined, *kids]
+    assert [line.split()[0] for line in cli("children", job, "--state", "succeeded").splitlines()[1:]] == [joined]
