@@ -148,10 +148,7 @@ static bool is_well(struct sim *s) {
 
 /* Everything that comes of the present moment. */
 static void settle(struct sim *s) {
-    bool more = true;
-    while (more && is_well(s)) {
-        bool flushed = sim_flush_all(s);
-        more = sim_dispatch_all(s) || flushed;
+    while (is_well(s) && sim_flush_all(s)) {
     }
 }
 

@@ -161,31 +161,9 @@ static void bury(struct sim *s, const struct job_id *id) {
     store_op_finish(&op.op);
 }
 
-static void hear(struct sim *s, struct sim_lane **chosen, size_t count,
-                 const struct store_claim *claim) {
-    for (size_t i = 0; i < count; i++) {
-        chosen[i]->queue->asked = 0;
-        chosen[i]->type->pool->asked = 0;
-    }
-    for (size_t i = 0; i < claim->job_count; i++) {
-        start(s, chosen[claim->jobs[i].want], &claim->jobs[i]);
-    }
-    for (size_t i = 0; i < claim->ended_count; i++) {
-        bury(s, &claim->ended[i]);
-    }
-    for (size_t i = 0; i < count; i++) {
-        struct sim_lane *lane = chosen[i];
-        lane->reason = REASON_COUNT;
-        if (lane->got == lane->asked) {
-            sim_places_heat(s, lane->queue->name, lane->type->name);
-        }
-    }
-}
-
 /* Who has been claimed and waits for a thread goes before all others. */
-static bool begin_held(struct sim *s) {
+static void begin_held(struct sim *s) {
     struct sim_pool *pool, *next;
-    bool any = false;
     HASH_ITER(hh, s->pools, pool, next) {
         struct sim_attempt *a, *later;
         for (a = TAILQ_FIRST(&pool->held); a != NULL; a = later) {
@@ -193,35 +171,61 @@ static bool begin_held(struct sim *s) {
             if (pool->busy[a->host] < pool->slots) {
                 sim_attempt_unhold(s, a);
                 sim_attempt_begin(s, a);
-                any = true;
             }
         }
     }
-    return any;
 }
 
-bool sim_dispatch_all(struct sim *s) {
-    if (s->held > 0 && !s->running_out && s->failure.code == 0) {
-        (void)begin_held(s);
-    }
-    if (s->hot_count == 0 || s->running_out || s->failure.code != 0) {
+bool sim_dispatch_ask(struct sim *s, struct arena *arena, struct sim_claim *ret) {
+    *ret = (struct sim_claim){.op = {.op = {.kind = STORE_CLAIM}, .host_nonce = s->nonce}};
+    if (s->running_out || s->away || s->failure.code != 0) {
         return false;
     }
-    struct arena scratch = {.head = NULL};
-    struct sim_lane **lanes = sim_alloc(s, &scratch, 2 * s->hot_count * sizeof(*lanes));
-    struct sim_lane **chosen = lanes == NULL ? NULL : lanes + s->hot_count;
-    struct store_claim_want *wants = sim_alloc(s, &scratch, s->hot_count * sizeof(*wants));
-    size_t count = chosen == NULL || wants == NULL ? 0 : choose(s, lanes, chosen, wants);
-    if (count > 0) {
-        struct store_claim claim = {.op = {.kind = STORE_CLAIM},
-                                    .wants = wants,
-                                    .want_count = count,
-                                    .host_nonce = s->nonce};
-        (void)stock_run(&s->stock, &claim.op, sim_wall(s));
-        hear(s, chosen, count, &claim);
-        store_op_finish(&claim.op);
-        s->report->store_ops++;
+    if (s->held > 0) {
+        begin_held(s);
     }
-    arena_free(&scratch);
-    return count > 0;
+    if (s->hot_count == 0) {
+        return false;
+    }
+    struct sim_lane **lanes = sim_alloc(s, arena, 2 * s->hot_count * sizeof(*lanes));
+    struct store_claim_want *wants = sim_alloc(s, arena, s->hot_count * sizeof(*wants));
+    if (lanes != NULL && wants != NULL) {
+        ret->lanes = lanes + s->hot_count;
+        ret->op.wants = wants;
+        ret->op.want_count = choose(s, lanes, ret->lanes, wants);
+    }
+    return ret->op.want_count > 0;
+}
+
+/* The store has said since that jobs of it may be ready; the claim came behind all that made them so. */
+static void cool(struct sim *s, struct sim_lane *lane) {
+    size_t left = 0;
+    for (size_t i = 0; lane->hot && i < s->hot_count; i++) {
+        s->hot[left] = s->hot[i];
+        left += s->hot[i] != lane;
+    }
+    s->hot_count = lane->hot ? left : s->hot_count;
+    lane->hot = false;
+}
+
+void sim_dispatch_hear(struct sim *s, const struct sim_claim *c) {
+    for (size_t i = 0; i < c->op.want_count; i++) {
+        c->lanes[i]->queue->asked = 0;
+        c->lanes[i]->type->pool->asked = 0;
+    }
+    for (size_t i = 0; i < c->op.job_count; i++) {
+        start(s, c->lanes[c->op.jobs[i].want], &c->op.jobs[i]);
+    }
+    for (size_t i = 0; i < c->op.ended_count; i++) {
+        bury(s, &c->op.ended[i]);
+    }
+    for (size_t i = 0; i < c->op.want_count; i++) {
+        struct sim_lane *lane = c->lanes[i];
+        lane->reason = REASON_COUNT;
+        if (lane->got == lane->asked) {
+            sim_places_heat(s, lane->queue->name, lane->type->name);
+        } else {
+            cool(s, lane);
+        }
+    }
 }

@@ -174,8 +174,29 @@ static void learn_due(struct sim *s, const struct store_due *op, bool asked) {
     }
 }
 
+/* Jobs of this batch may be ready at once: they are claimed in the same breath. */
+static void heat(struct sim *s, const struct job_spec *spec) {
+    if (spec->type != NULL && spec->run_at_ms <= sim_wall(s)) {
+        sim_places_heat(s, spec->queue, spec->type);
+    }
+}
+
+static void heat_all(struct sim *s, const struct sim_batch *b) {
+    for (const struct sim_fire *f = b->fires; f != NULL; f = f->next) {
+        heat(s, &f->shot.spec);
+    }
+    for (const struct sim_submit *f = b->submits; f != NULL; f = f->next) {
+        heat(s, &f->spec);
+    }
+}
+
+static void post_due(struct sim *s, struct store_due *op) {
+    s->stock.due_ms = INT64_MAX;
+    stock_post(&s->stock, &op->op, sim_wall(s));
+}
+
 /* What is answered may add to the next batch, so this one is taken first. */
-static bool take_all(struct sim *s, struct sim_batch *b, bool due) {
+static void take_all(struct sim *s, struct sim_batch *b, struct sim_claim *claim, bool due) {
     struct store_commit commit;
     struct store_fire fire;
     struct store_submit submit;
@@ -184,8 +205,10 @@ static bool take_all(struct sim *s, struct sim_batch *b, bool due) {
     post_fires(s, b, &fire);
     post_submits(s, b, &submit);
     if (due) {
-        s->stock.due_ms = INT64_MAX;
-        stock_post(&s->stock, &moved.op, sim_wall(s));
+        post_due(s, &moved);
+    }
+    if (claim->op.want_count > 0) {
+        stock_post(&s->stock, &claim->op.op, sim_wall(s));
     }
     s->report->store_ops += s->stock.pending;
     stock_wait(&s->stock);
@@ -193,6 +216,7 @@ static bool take_all(struct sim *s, struct sim_batch *b, bool due) {
     hear_commits(s, &commit);
     hear_fires(s, b->fires, &fire);
     hear_submits(s, b->submits, &submit);
+    sim_dispatch_hear(s, claim);
     if (commit.outbox) {
         forward(s);
     }
@@ -201,19 +225,23 @@ static bool take_all(struct sim *s, struct sim_batch *b, bool due) {
     store_op_finish(&fire.op);
     store_op_finish(&submit.op);
     store_op_finish(&moved.op);
-    return true;
+    store_op_finish(&claim->op.op);
 }
 
 bool sim_flush_all(struct sim *s) {
     struct sim_batch b = s->batch;
-    bool due = is_due(s);
-    if (s->away || s->failure.code != 0 ||
-        (!due && b.commit_count + b.fire_count + b.submit_count + b.move_count == 0)) {
+    struct sim_claim claim;
+    if (s->away || s->failure.code != 0) {
         return false;
     }
     s->batch.arena = (struct arena){.head = NULL};
     empty(&s->batch);
-    (void)take_all(s, &b, due);
+    heat_all(s, &b);
+    bool due = is_due(s), asks = sim_dispatch_ask(s, &b.arena, &claim);
+    bool any = due || asks || b.commit_count + b.fire_count + b.submit_count + b.move_count > 0;
+    if (any) {
+        take_all(s, &b, &claim, due);
+    }
     arena_free(&b.arena);
-    return true;
+    return any;
 }

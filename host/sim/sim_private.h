@@ -360,13 +360,20 @@ void sim_flush_commit(struct sim *s, struct sim_commit *c);
 void sim_flush_fire(struct sim *s, struct sim_fire *f);
 void sim_flush_submit(struct sim *s, struct sim_submit *f);
 void sim_flush_move(struct sim *s, struct sim_move *m);
-/* Takes everything to the store and hears the answers. False: there was nothing, or the store is away. */
+/* Takes everything to the store, with a claim for what can start, and hears the answers. False: there was nothing, or the
+ * store is away. */
 bool sim_flush_all(struct sim *s);
 
 /* ---- sim_dispatch.c */
 
-/* Starts what can start. False: nothing did. */
-bool sim_dispatch_all(struct sim *s);
+/* What is asked of the store for threads that are free; its lanes stay until the answer is heard. */
+struct sim_claim {
+    struct store_claim op;
+    struct sim_lane **lanes; /* of the wants */
+};
+/* False: nothing is. Who waits for a thread begins. */
+bool sim_dispatch_ask(struct sim *s, struct arena *arena, struct sim_claim *ret);
+void sim_dispatch_hear(struct sim *s, const struct sim_claim *c);
 
 /* ---- sim_attempt.c */
 

@@ -9,13 +9,15 @@ static void on_time(struct sim *s, struct agenda_event *e);
 
 /* ------------------------------------------------------------------ where it is */
 
-/* While jobs of it are on their way the store is asked, as hosts do it; else nothing of it can have changed. */
+static struct schedule_state state_of(const struct sim_schedule *t) {
+    return (struct schedule_state){.last_ms = t->last_ms,
+                                   .resumed_ms = SCHEDULE_NONE,
+                                   .booted = t->booted,
+                                   .running = t->unfinished > 0};
+}
+
+/* What has become of its jobs, as hosts ask for it. */
 static void learn(struct sim *s, struct sim_schedule *t, struct schedule_state *state) {
-    *state = (struct schedule_state){
-        .last_ms = t->last_ms, .resumed_ms = SCHEDULE_NONE, .booted = t->booted};
-    if (t->unfinished == 0) {
-        return;
-    }
     struct store_schedule_list op = {
         .op = {.kind = STORE_SCHEDULE_LIST}, .id = t->is->is.entry.name, .limit = 1};
     if (stock_run(&s->stock, &op.op, sim_wall(s)) == 0 && op.count == 1) {
@@ -65,13 +67,16 @@ static void fire(struct sim *s, struct sim_schedule *t, const struct schedule_mo
 }
 
 static void look(struct sim *s, struct sim_schedule *t) {
-    struct schedule_state state;
+    struct schedule_state state = state_of(t);
     if (t->asked || !sim_works(s)) {
         return; // it is looked at again when there is an answer, or somebody who works
     }
-    learn(s, t, &state);
     const struct schedule rule = schedule_fire_rule(t->is, t->stored_ms, false);
     schedule_plan(&rule, &state, sim_wall(s), &s->plan);
+    if (s->plan.count > 0 && t->unfinished > 0) { // else its jobs do not matter
+        learn(s, t, &state);
+        schedule_plan(&rule, &state, sim_wall(s), &s->plan);
+    }
     int64_t unfinished = t->unfinished;
     for (size_t i = 0; i < s->plan.count; i++) {
         fire(s, t, &s->plan.moves[i], unfinished);
