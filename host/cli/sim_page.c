@@ -49,16 +49,24 @@ static bool is_special(const struct note *n) {
     return !note_kinds[n->kind].routine || (n->kind == NOTE_FIRE && n->text[0] != '\0');
 }
 
-static bool is_shown(struct sim_page *p, const struct note *n) {
+/* What goes on and on is shown less and less often, until it has not happened for a while. */
+static bool is_due(struct sim_page *p, const struct note *n) {
     uint64_t what;
     size_t at = place_of(n, &what);
-    bool again = p->seen[at].what == what && n->passed_ms - p->seen[at].at_ms < p->rest_ms;
-    if (!is_special(n) || (again && n->kind != NOTE_FAULT)) {
-        return false;
-    }
+    bool known = p->seen[at].what == what;
+    bool goes_on = known && n->passed_ms - p->seen[at].last_ms < p->rest_ms;
+    bool due = !goes_on || n->passed_ms - p->seen[at].shown_ms >= p->seen[at].rest_ms;
     p->seen[at].what = what;
-    p->seen[at].at_ms = n->passed_ms;
-    return true;
+    p->seen[at].last_ms = n->passed_ms;
+    if (due) {
+        p->seen[at].shown_ms = n->passed_ms;
+        p->seen[at].rest_ms = goes_on ? 2 * p->seen[at].rest_ms : p->rest_ms;
+    }
+    return due;
+}
+
+static bool is_shown(struct sim_page *p, const struct note *n) {
+    return is_special(n) && (is_due(p, n) || n->kind == NOTE_FAULT || n->kind == NOTE_ACT);
 }
 
 static void print_quiet(struct sim_page *p, int64_t now_ms) {
@@ -111,9 +119,9 @@ static void time_cell(struct table *t, int64_t ms) {
 }
 
 static void print_types(const struct cli *cli, const struct report *r) {
-    static const char *const titles[] = {"TYPE",      ">MADE", ">SUCCEEDED", ">RETRIED",
-                                         ">PARKED",   ">DEAD", ">CRASHED",   ">LOST",
-                                         ">WAIT P50", ">P99",  ">MAX"};
+    static const char *const titles[] = {"TYPE",    ">MADE",     ">SUCCEEDED", ">RETRIED",
+                                         ">PARKED", ">DEAD",     ">CANCELLED", ">CRASHED",
+                                         ">LOST",   ">WAIT P50", ">P99",       ">MAX"};
     struct table t = {.titles = titles, .columns = ARRAY_LEN(titles)};
     for (const struct report_type *x = r->types; x != NULL; x = x->next) {
         table_cell(&t, x->name);
@@ -122,6 +130,7 @@ static void print_types(const struct cli *cli, const struct report *r) {
         table_number(&t, (double)x->retried);
         table_number(&t, (double)x->parked);
         table_number(&t, (double)x->dead);
+        table_number(&t, (double)x->cancelled);
         table_number(&t, (double)x->crashed);
         table_number(&t, (double)x->lost);
         time_cell(&t, quantile_at(&x->wait, 0.5));
@@ -266,6 +275,10 @@ void sim_page_summary(struct sim_page *p, const struct report *r) {
     print_calls(p->cli, r);
     print_breakers(p->cli, r);
     print_reasons(r);
+    if (r->flows_opened > 0) {
+        (void)printf("%" PRIu64 " flows were opened, %" PRIu64 " closed\n", r->flows_opened,
+                     r->flows_closed);
+    }
     if (r->late.count > 0) {
         write_duration(quantile_at(&r->late, 0.99), late);
         write_duration(r->late.max, most);

@@ -10,13 +10,14 @@ enum { SIM_PAGE_SEEN = 1024 };
 /* Zeroed but for `cli` and `rest_ms`. */
 struct sim_page {
     const struct cli *cli;
-    int64_t rest_ms; /* the same of the same is not shown again before that */
+    int64_t
+        rest_ms; /* the same of the same is not shown again before that, then twice that, and so on */
     uint64_t quiet[NOTE_KINDS];
     uint64_t quiet_all;
     int64_t shown_ms; /* of the last line */
     struct {
         uint64_t what;
-        int64_t at_ms;
+        int64_t shown_ms, last_ms, rest_ms;
     } seen[SIM_PAGE_SEEN];
 };
 

@@ -24,6 +24,8 @@ enum note_kind {
     NOTE_DEAD,
     NOTE_CRASH,
     NOTE_CANCEL,
+    NOTE_FLOW,   /* closed                                            */
+    NOTE_ACT,    /* of people                                         */
     NOTE_LOST,   /* its host died                                     */
     NOTE_RETURN, /* it is back in its queue                           */
     NOTE_REFUSED_CALL,

@@ -211,6 +211,8 @@ void report_json(const struct report *r, struct buf *out) {
     json_kint(out, "events", (int64_t)r->events);
     json_kint(out, "refused", (int64_t)r->refused);
     json_kint(out, "duplicates", (int64_t)r->duplicates);
+    json_kint(out, "flows_opened", (int64_t)r->flows_opened);
+    json_kint(out, "flows_closed", (int64_t)r->flows_closed);
     LIST("types", report_type, r->types, type_json);
     LIST("users", report_type, r->users, user_json);
     LIST("schedules", report_schedule, r->schedules, schedule_json);

@@ -45,6 +45,7 @@ struct report {
     int64_t from_ms, for_ms, seed;
     uint64_t events, store_ops;
     uint64_t refused, duplicates;
+    uint64_t flows_opened, flows_closed;
     struct report_type *types; /* in the order in which they came up; so are the others */
     struct report_type *users; /* the first REPORT_USERS_MAX whose jobs came */
     size_t user_count;

@@ -77,10 +77,14 @@ static void check_handler(struct config_binding *b, struct scenario *s,
         complain(b, &h->entry, "handlers", "out_of_range",
                  "%s: the probabilities of `fails` are more than 1 together", h->entry.name);
     }
-    if (h->plugin != NULL && (sum > 0 || h->calls > 0 || h->child != NULL)) {
+    if (h->plugin != NULL && (sum > 0 || h->calls > 0 || h->child != NULL || h->asks != NULL)) {
         complain(b, &h->entry, "handlers", "conflict",
                  "%s: with a plugin, its code says what fails, whom it calls and what it leaves "
                  "behind",
+                 h->entry.name);
+    }
+    if (h->child == NULL && (h->waits || h->then != NULL)) {
+        complain(b, &h->entry, "handlers", "conflict", "%s: children.job is missing",
                  h->entry.name);
     }
     if (h->remote != NULL && scenario_remote(s, h->remote) == NULL) {
@@ -136,6 +140,25 @@ static void check_expect(struct config_binding *b, struct scenario *s) {
     }
 }
 
+static void check_act(struct config_binding *b, struct scenario_act *a) {
+    const char *const whats[ACT_KINDS] = {
+        [ACT_RESOLVE] = a->resolve,
+        [ACT_CANCEL] = a->cancel,
+        [ACT_PAUSE_QUEUE] = a->pause_queue,
+        [ACT_PAUSE_SCHEDULE] = a->pause_schedule,
+    };
+    int kinds = 0;
+    for (int i = 0; i < ACT_KINDS; i++) {
+        kinds += whats[i] != NULL;
+        a->kind = whats[i] != NULL ? (enum scenario_act_kind)i : a->kind;
+        a->what = whats[i] != NULL ? whats[i] : a->what;
+    }
+    if (kinds != 1) {
+        complain(b, &a->entry, "acts", "conflict",
+                 "each act is one of resolve, cancel, pause_queue and pause_schedule");
+    }
+}
+
 static void check_all(struct config_binding *b, void *base) {
     struct scenario *s = base;
     (void)rfc3339_parse(s->from, &s->from_ms); // the form has accepted it
@@ -154,6 +177,9 @@ static void check_all(struct config_binding *b, void *base) {
         if (a->user != NULL && a->users > 0) {
             complain(b, &a->entry, "arrivals", "conflict", "there is one user, or there are many");
         }
+    }
+    for (size_t i = 0; i < s->act_count; i++) {
+        check_act(b, &s->acts[i]);
     }
     check_expect(b, s);
 }

@@ -5,7 +5,7 @@
  *     hosts     how many there are, and what each can do at once
  *     arrivals  jobs that come from outside          remotes   whom handlers call
  *     handlers  what a job of a type does            faults    what goes wrong, and when
- *     expect    what must hold in the end */
+ *     acts      what people do meanwhile             expect    what must hold in the end */
 #ifndef JOBHOST_SIM_SCENARIO_H
 #define JOBHOST_SIM_SCENARIO_H
 
@@ -20,6 +20,7 @@ enum {
     SCENARIO_HANDLERS_MAX = 1000,
     SCENARIO_REMOTES_MAX = 100,
     SCENARIO_FAULTS_MAX = 1000,
+    SCENARIO_ACTS_MAX = 1000,
     SCENARIO_CALLS_MAX = 10000,
     SCENARIO_CHILDREN_MAX = 1000,
     SCENARIO_USERS_MAX = 1000000,
@@ -47,6 +48,10 @@ struct scenario_handler {
     const char *call_takes_text;
     const char *child;
     int64_t children;
+    bool waits; /* for them, before it ends */
+    const char *then;
+    const char *on_dead; /* continue | fail */
+    const char *asks;    /* a question for an operator; NULL = none */
     /* worked out */
     struct scenario_span takes, call_takes;
 };
@@ -104,12 +109,26 @@ struct scenario_expect_jobs {
     int64_t wait_p99_ms, wait_max_ms;
 };
 
+enum scenario_act_kind { ACT_RESOLVE, ACT_CANCEL, ACT_PAUSE_QUEUE, ACT_PAUSE_SCHEDULE, ACT_KINDS };
+
+/* What people do. */
+struct scenario_act {
+    struct config_entry entry;
+    int64_t at_ms, for_ms, every_ms; /* since the beginning; every 0 = once */
+    const char *resolve, *answer;
+    const char *cancel, *pause_queue, *pause_schedule;
+    /* worked out */
+    enum scenario_act_kind kind;
+    const char *what; /* a job type, queue, schedule */
+};
+
 /* -1: not looked at. */
 struct scenario_expect {
     struct scenario_expect_jobs all;
     int64_t over_rate;
     int64_t late_p99_ms, late_max_ms;
-    bool each_time_once;
+    bool each_time_once, each_flow_once;
+    int64_t flows_closed;
     struct scenario_expect_remote *remotes;
     size_t remote_count;
     struct scenario_expect_jobs *types, *users;
@@ -129,6 +148,8 @@ struct scenario {
     size_t remote_count;
     struct scenario_fault *faults;
     size_t fault_count;
+    struct scenario_act *acts;
+    size_t act_count;
     struct scenario_expect expect;
     struct config_part part; /* owns the texts */
 };

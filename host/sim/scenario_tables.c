@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "config/config_forms.h"
+#include "core/waits.h"
 #include "sim/scenario.h"
 
 #define AT(type, member)           .offset = offsetof(struct type, member)
@@ -71,6 +72,13 @@ static const struct config_field children_rows[] = {
      .doc = "Their type."},
     {"count", CONFIG_INT, 0, AT(scenario_handler, children), .fallback = "1",
      .max = SCENARIO_CHILDREN_MAX, .doc = "So many with each success."},
+    {"wait", CONFIG_BOOL, 0, AT(scenario_handler, waits), .fallback = "false",
+     .doc = "It waits until all of them have ended, and ends then; else it ends as it makes them."},
+    {"then", CONFIG_STRING, 0, AT(scenario_handler, then), .form = &form_job_type,
+     .doc = "The type of a job that starts when its flow closes."},
+    {"on_dead", CONFIG_WORD, 0, AT(scenario_handler, on_dead), .fallback = "continue",
+     .words = WORDS("continue", "fail"),
+     .doc = "One that dies is counted, or the others are cancelled and `then` does not run."},
 };
 static const struct config_table children_table = {.what = "children", FIELDS(children_rows)};
 
@@ -89,6 +97,8 @@ static const struct config_field handler_rows[] = {
     {"scope", CONFIG_WORD, 0, AT(scenario_handler, scope), .fallback = "type",
      .words = WORDS("type", "user"),
      .doc = "Whom its failures are about: breakers open for all of the type, or for `user:NAME`."},
+    {"asks", CONFIG_STRING, 0, AT(scenario_handler, asks), .min = 1, .max = WAITS_QUESTION_MAX,
+     .doc = "What it asks an operator after its own work; it goes on with the answer."},
     {"calls", CONFIG_SECTION, .table = &calls_table, .doc = "Calls that it makes."},
     {"children", CONFIG_SECTION, .table = &children_table, .doc = "Jobs that it leaves behind."},
 };
@@ -172,6 +182,29 @@ static const struct config_field fault_rows[] = {
 static const struct config_table fault_table = {
     .what = "a fault", FIELDS(fault_rows), .size = sizeof(struct scenario_fault), .entry = true};
 
+// ---- acts
+
+static const struct config_field act_rows[] = {
+    {"at", CONFIG_DURATION, FIELD_REQUIRED, AT(scenario_act, at_ms), .max = 10 * YEAR,
+     .doc = "Since the beginning."},
+    {"for", CONFIG_DURATION, 0, AT(scenario_act, for_ms), .default_words = "to the end",
+     .fallback = "0s", .max = 10 * YEAR, .doc = "How long a pause lasts."},
+    {"every", CONFIG_DURATION, 0, AT(scenario_act, every_ms), .default_words = "once",
+     .fallback = "0s", .max = YEAR, .doc = "Again after each such time; not of pauses."},
+    {"resolve", CONFIG_STRING, 0, AT(scenario_act, resolve), .form = &form_job_type,
+     .doc = "All jobs of this type that ask an operator have their answer."},
+    {"answer", CONFIG_STRING, 0, AT(scenario_act, answer), .fallback = "yes", .min = 1, .max = 256,
+     .doc = "This one."},
+    {"cancel", CONFIG_STRING, 0, AT(scenario_act, cancel), .form = &form_job_type,
+     .doc = "All jobs of this type that have not ended are cancelled, and what they opened."},
+    {"pause_queue", CONFIG_STRING, 0, AT(scenario_act, pause_queue), .form = &form_queue,
+     .doc = "Nothing of this queue starts."},
+    {"pause_schedule", CONFIG_STRING, 0, AT(scenario_act, pause_schedule), .form = &form_name,
+     .doc = "This schedule of the configuration is paused."},
+};
+static const struct config_table act_table = {
+    .what = "an act", FIELDS(act_rows), .size = sizeof(struct scenario_act), .entry = true};
+
 // ---- expect
 
 #define COUNT(word, place, what)                                                                   \
@@ -228,6 +261,11 @@ static const struct config_field expect_rows[] = {
     {"each_time_once", CONFIG_BOOL, 0, AT(scenario, expect.each_time_once), .fallback = "false",
      .doc = "Every time of every schedule stands in its ledger, once, and has one job or a reason "
             "for none."},
+    {"each_flow_once", CONFIG_BOOL, 0, AT(scenario, expect.each_flow_once), .fallback = "false",
+     .doc =
+         "Every flow whose jobs have all ended is closed, with as many members as were made, and "
+         "its `then` is there if there has to be one."},
+    COUNT("flows_closed", EXPECT(flows_closed), "At least so many flows close."),
     {"remotes", CONFIG_NAMED, 0, MANY(scenario, expect.remotes, expect.remote_count),
      .max = SCENARIO_REMOTES_MAX, .form = &form_name, .table = &expect_remote_table,
      .doc = "Of one of `remotes`."},
@@ -269,6 +307,8 @@ static const struct config_field scenario_rows[] = {
      .form = &form_name, .table = &remote_table, .doc = "Whom handlers call."},
     {"faults", CONFIG_LIST, FIELD_ONE, MANY(scenario, faults, fault_count),
      .max = SCENARIO_FAULTS_MAX, .table = &fault_table, .doc = "What goes wrong, and when."},
+    {"acts", CONFIG_LIST, FIELD_ONE, MANY(scenario, acts, act_count), .max = SCENARIO_ACTS_MAX,
+     .table = &act_table, .doc = "What people do, and when."},
     {"expect", CONFIG_SECTION, .table = &expect_table, .doc = "What must hold in the end."},
 };
 const struct config_table scenario_table = {.what = "a scenario", FIELDS(scenario_rows)};

@@ -192,6 +192,7 @@ static void finish(struct sim *s) {
             a->lane->type->report->running += a->begun;
         }
     }
+    sim_attempt_waited_all(s, true);
     if (s->failure.code == 0) {
         sim_note(s, NOTE_OVER, NULL, NULL, "%s", "");
         sim_verify_all(s);
@@ -219,7 +220,7 @@ static int begin(struct sim *s, struct err *e) {
     }
     sim_set(s, &s->sweep, SWEEP_EVERY_MS);
     (void)(sim_calls_init(s) != 0 || sim_faults_init(s) != 0 || sim_times_init(s) != 0 ||
-           sim_arrivals_init(s) != 0);
+           sim_arrivals_init(s) != 0 || sim_acts_init(s) != 0);
     return s->failure.code == 0 ? 0 : err_set(e, s->failure.code, "%s", s->failure.msg);
 }
 
@@ -235,6 +236,8 @@ static void clean_up(struct sim *s) {
     sim_times_finish(s);
     sim_limits_finish(s);
     sim_breakers_finish(s);
+    sim_flows_finish(s);
+    sim_attempt_waited_all(s, false);
     sim_places_finish(s);
     sim_flush_finish(s);
     agenda_finish(&s->agenda);

@@ -8,8 +8,7 @@
 #include "sim/sim_private.h"
 #include "supervisor/policy.h"
 
-#define STEP_CALLS                                                                                 \
-    "calls" /* how many are made, so that a job that waited in between goes on there */
+#define STEP_PLACE "sim:place"
 
 enum { STATE_VERSION = 1 };
 
@@ -101,84 +100,15 @@ static struct sim_commit *new_commit(struct sim *s, struct sim_attempt *a, enum 
     return c;
 }
 
+/* Where it goes on when it runs again: the phase, and how many calls are made. */
 static void add_step(struct sim *s, const struct sim_attempt *a, struct sim_commit *c) {
-    char text[24];
-    int len = snprintf(text, sizeof text, "%lld", (long long)a->calls_made);
+    char text[48];
+    int len = snprintf(text, sizeof text, "%d %lld", (int)a->phase, (long long)a->calls_made);
     const char *kept = sim_text(s, &s->batch.arena, text);
-    c->step = (struct store_step){.name = STEP_CALLS, .value = {kept, (size_t)len}};
-    c->item.steps = &c->step;
-    c->item.step_count = kept == NULL ? 0 : 1;
+    c->steps[c->item.step_count++] =
+        (struct store_step){.name = STEP_PLACE, .value = {kept, (size_t)len}};
+    c->item.steps = c->steps;
     c->item.state_version = STATE_VERSION;
-}
-
-static void add_children(struct sim *s, const struct sim_attempt *a, struct sim_commit *c) {
-    const struct scenario_handler *h = handler_of(a);
-    char own[JOB_QUEUE_MAX + 1];
-    size_t count = h->child == NULL ? 0 : (size_t)h->children;
-    struct job_spec *specs = sim_alloc(s, &s->batch.arena, (count + 1) * sizeof *specs);
-    struct job_request request = {
-        .type = h->child,
-        .payload = bytes_of("{}"),
-        .tenant = a->spec.tenant == NULL ? NULL : sim_text(s, &s->batch.arena, a->spec.tenant),
-        .priority = -1,
-        .dedup_mode = -1};
-    for (size_t i = 0; specs != NULL && i < count; i++) {
-        struct problem problem;
-        struct sim_type *type = sim_places_type(s, h->child);
-        const char *queue =
-            sim_text(s, &s->batch.arena, config_queue_of_type(s->config, h->child, own));
-        if (type == NULL || queue == NULL ||
-            jobs_fill(s->config, &request, queue, &s->ids, sim_wall(s), &s->batch.arena, &specs[i],
-                      &problem) != 0) {
-            return;
-        }
-        specs[i].parent = a->spec.id;
-        type->report->made++;
-        s->report->events++;
-        sim_note(s, NOTE_ARRIVE, h->child, &specs[i], "child");
-        c->item.child_count++;
-    }
-    c->item.children = specs;
-}
-
-/* Those that its code had committed by now. */
-static void add_plugin_children(struct sim *s, const struct sim_attempt *a, struct sim_commit *c) {
-    const struct plugin_run_answer *answer = a->answer;
-    struct arena *arena = &s->batch.arena;
-    char own[JOB_QUEUE_MAX + 1];
-    struct job_spec *specs = sim_alloc(s, arena, (answer->child_count + 1) * sizeof *specs);
-    c->item.children = specs;
-    for (size_t i = 0; specs != NULL && i < answer->child_count; i++) {
-        const struct plugin_run_child *child = &answer->children[i];
-        const char *tenant = child->tenant != NULL ? child->tenant : a->spec.tenant;
-        struct problem problem;
-        if (child->after_ms > age_of(s, a)) {
-            continue;
-        }
-        struct job_request request = {
-            .type = sim_text(s, arena, child->type),
-            .payload = arena_bytes(arena, child->payload),
-            .key = child->key == NULL ? NULL : sim_text(s, arena, child->key),
-            .tenant = tenant == NULL ? NULL : sim_text(s, arena, tenant),
-            .delay_ms = child->delay_ms,
-            .priority = (int)PRIORITY_NORMAL - child->priority,
-            .dedup_mode = -1,
-        };
-        const char *queue = child->queue != NULL
-                                ? child->queue
-                                : config_queue_of_type(s->config, request.type, own);
-        struct job_spec *spec = &specs[c->item.child_count];
-        struct sim_type *type = sim_places_type(s, request.type);
-        if (type == NULL || jobs_fill(s->config, &request, sim_text(s, arena, queue), &s->ids,
-                                      sim_wall(s), arena, spec, &problem) != 0) {
-            continue;
-        }
-        spec->parent = a->spec.id;
-        type->report->made++;
-        s->report->events++;
-        sim_note(s, NOTE_ARRIVE, type->name, spec, "child");
-        c->item.child_count++;
-    }
 }
 
 static int64_t keep_of(const struct sim_attempt *a, enum job_event event) {
@@ -198,7 +128,8 @@ static void commit(struct sim *s, struct sim_attempt *a, const struct outcome *o
     c->item.keep_ms = keep_of(a, o->event);
     c->item.first_run_ms = a->begun && a->first_run_ms == 0 ? sim_wall(s) : 0;
     c->item.drop_steps = o->drop_steps;
-    if (o->event == JOB_EV_PARK && (o->park == PARK_LIMITER || o->park == PARK_BREAKER)) {
+    if (o->event == JOB_EV_PARK &&
+        (o->park == PARK_LIMITER || o->park == PARK_BREAKER || o->park == PARK_NEEDS_OPERATOR)) {
         c->item.wait_key = code == NULL ? NULL : sim_text(s, &s->batch.arena, code);
     }
     if (o->event == JOB_EV_RETRY || o->event == JOB_EV_DIE) {
@@ -209,21 +140,51 @@ static void commit(struct sim *s, struct sim_attempt *a, const struct outcome *o
         c->item.error = &c->error;
     }
     if (a->answer != NULL) {
-        add_plugin_children(s, a, c);
-    } else if (o->event == JOB_EV_SUCCEED) {
-        add_children(s, a, c);
-    } else if (o->event == JOB_EV_PARK && a->calls_made > 0) {
+        sim_children_of_plugin(s, a, age_of(s, a), c);
+    } else if (a->makes) {
+        sim_children_make(s, a, c);
+    }
+    if (o->event == JOB_EV_PARK && a->phase != SIM_PHASE_WORK) {
         add_step(s, a, c);
+    }
+    if (o->event == JOB_EV_PARK && o->park == PARK_NEEDS_OPERATOR) {
+        sim_waits_ask(s, a, c);
     }
     sim_flush_commit(s, c);
 }
 
 /* ------------------------------------------------------------------ what is told */
 
-static void count_wait(struct sim *s, const struct outcome *o) {
+static void count(struct sim *s, struct sim_pause *p, int64_t until_ms) {
+    int64_t waited = until_ms - p->since_ms;
+    HASH_DEL(s->pauses, p);
+    if (waited > 0) {
+        s->report->waited_ms[p->reason] += waited;
+        s->report->parked_ms[p->park] += p->reason == REASON_PARKED ? waited : 0;
+    }
+    free(p);
+}
+
+void sim_attempt_waited(struct sim *s, const struct job_id *id, int64_t until_ms) {
+    struct sim_pause *p = NULL;
+    if (s->pauses != NULL) {
+        HASH_FIND(hh, s->pauses, id, sizeof *id, p);
+    }
+    if (p != NULL) {
+        count(s, p, until_ms);
+    }
+}
+
+void sim_attempt_waited_all(struct sim *s, bool counts) {
+    struct sim_pause *p, *next;
+    HASH_ITER(hh, s->pauses, p, next) {
+        count(s, p, counts ? sim_wall(s) : p->since_ms);
+    }
+}
+
+/* From now on it waits; the first of evaluate()'s reasons says for what. */
+static void begin_wait(struct sim *s, const struct sim_attempt *a, const struct outcome *o) {
     struct reason reason;
-    bool timed = o->event == JOB_EV_RETRY || (o->event == JOB_EV_PARK && o->run_at_ms != 0);
-    int64_t wait = o->run_at_ms - sim_wall(s);
     const struct job_facts facts = {
         .state = o->event == JOB_EV_RETRY ? JOB_SCHEDULED : JOB_PARKED,
         .park = o->park,
@@ -231,12 +192,18 @@ static void count_wait(struct sim *s, const struct outcome *o) {
         .has_handler = true,
         .pool_slots = 1,
     };
-    if (timed && wait > 0 && evaluate(&facts, sim_wall(s), &reason, 1) > 0) {
-        s->report->waited_ms[reason.code] += wait;
-        if (reason.code == REASON_PARKED) {
-            s->report->parked_ms[o->park] += wait;
-        }
+    if ((o->event != JOB_EV_RETRY && o->event != JOB_EV_PARK) ||
+        evaluate(&facts, sim_wall(s), &reason, 1) == 0) {
+        return;
     }
+    struct sim_pause *p = calloc(1, sizeof *p);
+    if (p == NULL) {
+        sim_fail(s, -ENOMEM, "out of memory");
+        return;
+    }
+    *p = (struct sim_pause){
+        .id = a->spec.id, .since_ms = sim_wall(s), .reason = reason.code, .park = o->park};
+    HASH_ADD(hh, s->pauses, id, sizeof p->id, p);
 }
 
 static void tell(struct sim *s, const struct sim_attempt *a, const struct outcome *o,
@@ -246,6 +213,7 @@ static void tell(struct sim *s, const struct sim_attempt *a, const struct outcom
     char wait[48];
     int64_t left = (o->run_at_ms - sim_wall(s) + 999) / 1000 * 1000;
     duration_format(left < 0 ? 0 : left, wait, sizeof wait);
+    bool timed = o->run_at_ms != 0 && o->run_at_ms != a->spec.deadline_ms;
     switch (o->event) {
     case JOB_EV_SUCCEED:
         COUNT_JOB(a, succeeded);
@@ -257,9 +225,9 @@ static void tell(struct sim *s, const struct sim_attempt *a, const struct outcom
         break;
     case JOB_EV_PARK:
         COUNT_JOB(a, parked);
-        sim_note(s, NOTE_PARK, name, &a->spec, "%s%s%s; again in %s",
-                 park_reason_name((int)o->park), code == NULL ? "" : " ", code == NULL ? "" : code,
-                 wait);
+        sim_note(s, NOTE_PARK, name, &a->spec, "%s%s%s%s%s", park_reason_name((int)o->park),
+                 code == NULL ? "" : " ", code == NULL ? "" : code, timed ? "; again in " : "",
+                 timed ? wait : "");
         break;
     case JOB_EV_CANCEL:
         COUNT_JOB(a, cancelled);
@@ -271,7 +239,7 @@ static void tell(struct sim *s, const struct sim_attempt *a, const struct outcom
         break;
     default: sim_note(s, NOTE_RETURN, name, &a->spec, "%s", why);
     }
-    count_wait(s, o);
+    begin_wait(s, a, o);
 }
 
 /* As pool_breaker_note() has it: a crash that counts, or a return. */
@@ -323,6 +291,10 @@ void sim_attempt_return(struct sim *s, struct sim_attempt *a, const struct attem
     if (final && a->schedule != NULL && a->schedule->unfinished > 0) {
         a->schedule->unfinished--;
     }
+    if (final) {
+        sim_flows_ended(s, &a->spec.id, &a->flow,
+                        (enum job_state)job_next_state(JOB_RUNNING, o.event));
+    }
     end(s, a, final);
 }
 
@@ -340,10 +312,53 @@ static void on_crash(struct sim *s, struct agenda_event *e) {
     sim_attempt_return(s, a, &report, NULL);
 }
 
+struct sim_attempt *sim_attempt_find(struct sim *s, const struct job_id *id) {
+    for (int64_t h = 0; h < s->scenario->hosts; h++) {
+        struct sim_attempt *a;
+        LIST_FOREACH(a, &s->hosts[h].attempts, link) {
+            if (a->died_ms == 0 && id_equal(&a->spec.id, id)) {
+                return a;
+            }
+        }
+    }
+    return NULL;
+}
+
 void sim_attempt_cancel(struct sim *s, struct sim_attempt *a) {
     const struct attempt_report report = {
         .end = ATTEMPT_RETURNED, .status = JH_RETRY, .cancelled = JH_CANCEL_USER};
     sim_attempt_return(s, a, &report, NULL);
+}
+
+/* What it makes goes with what ends this run. */
+static void make_children(struct sim *s, struct sim_attempt *a) {
+    const struct attempt_report report = {
+        .end = ATTEMPT_RETURNED, .status = JH_YIELD, .wait_kind = JH_WAIT_CHILDREN};
+    a->makes = true;
+    a->phase = SIM_PHASE_END;
+    sim_attempt_return(s, a, &report, NULL);
+}
+
+static void ask(struct sim *s, struct sim_attempt *a) {
+    const struct attempt_report report = {
+        .end = ATTEMPT_RETURNED, .status = JH_YIELD, .wait_kind = OUTCOME_WAIT_OPERATOR};
+    a->phase = SIM_PHASE_CALLS;
+    sim_attempt_return(s, a, &report, SIM_WAITS_KEY);
+}
+
+void sim_attempt_go_on(struct sim *s, struct sim_attempt *a) {
+    const struct scenario_handler *h = handler_of(a);
+    if (a->phase == SIM_PHASE_WORK && h->asks != NULL) {
+        ask(s, a);
+    } else if (a->phase != SIM_PHASE_END && a->calls_made < h->calls) {
+        a->phase = SIM_PHASE_CALLS;
+        sim_calls_go_on(s, a);
+    } else if (a->phase != SIM_PHASE_END && h->child != NULL && h->waits) {
+        make_children(s, a);
+    } else {
+        a->makes = a->phase != SIM_PHASE_END && h->child != NULL;
+        sim_attempt_done(s, a);
+    }
 }
 
 void sim_attempt_done(struct sim *s, struct sim_attempt *a) {
@@ -367,7 +382,7 @@ void sim_attempt_recover(struct sim *s, struct sim_attempt *a) {
     if (c != NULL) {
         c->item.counters.lost += a->begun;
         if (a->answer != NULL) {
-            add_plugin_children(s, a, c);
+            sim_children_of_plugin(s, a, age_of(s, a), c);
         }
         sim_flush_commit(s, c);
         sim_note(s, NOTE_RETURN, a->lane->type->name, &a->spec, "%s", "");
@@ -408,7 +423,7 @@ static void on_worked(struct sim *s, struct agenda_event *e) {
     struct sim_attempt *a = CONTAINER_OF(e, struct sim_attempt, event);
     jh_class cls = a->resumed ? JH_E_NONE : draw_failure(a);
     if (cls == JH_E_NONE) {
-        sim_calls_go_on(s, a);
+        sim_attempt_go_on(s, a);
         return;
     }
     const struct attempt_report report = {.end = ATTEMPT_RETURNED,
@@ -468,11 +483,13 @@ static void begin(struct sim *s, struct sim_attempt *a) {
 
 static void read_step(struct sim *s, struct sim_attempt *a) {
     struct store_step_get op = {
-        .op = {.kind = STORE_STEP_GET}, .id = a->spec.id, .name = STEP_CALLS};
-    if (stock_run(&s->stock, &op.op, sim_wall(s)) == 0) {
-        for (size_t i = 0; i < op.value.len; i++) {
-            a->calls_made = a->calls_made * 10 + (((const char *)op.value.data)[i] - '0');
-        }
+        .op = {.kind = STORE_STEP_GET}, .id = a->spec.id, .name = STEP_PLACE};
+    char text[48] = "";
+    if (stock_run(&s->stock, &op.op, sim_wall(s)) == 0 && op.value.len < sizeof text) {
+        char *rest;
+        memcpy(text, op.value.data, op.value.len);
+        a->phase = (enum sim_phase)strtol(text, &rest, 10);
+        a->calls_made = strtoll(rest, NULL, 10);
         a->resumed = true;
     }
     store_op_finish(&op.op);
@@ -492,7 +509,9 @@ static void copy_spec(struct sim *s, struct sim_attempt *a, const struct job_spe
     a->spec.dedup_key = runs ? arena_str(&a->arena, spec->dedup_key) : NULL;
     a->spec.labels = NULL;
     a->spec.callback = NULL;
-    a->spec.flow_id = NULL;
+    a->flow = store_flow_has(spec) ? spec->parent : (struct job_id){{0}};
+    a->spec.flow_id = spec->flow_id == NULL ? NULL : arena_str(&a->arena, spec->flow_id);
+    a->spec.flow_queue = spec->flow_queue == NULL ? NULL : arena_str(&a->arena, spec->flow_queue);
     a->spec.files = NULL;
     a->spec.file_count = 0;
 }
@@ -564,6 +583,7 @@ void sim_attempt_start(struct sim *s, struct sim_lane *lane, const struct store_
     a->steps_version = job->steps_version;
     a->first_run_ms = job->first_run_ms;
     a->ready_ms = job->ready_ms;
+    sim_attempt_waited(s, &job->spec.id, job->ready_ms);
     a->scope = job->scope == NULL ? NULL : sim_text(s, &a->arena, job->scope);
     a->schedule = sim_times_find(s, job->spec.schedule);
     a->draw = sim_draw(s, id_seed(&job->spec.id), (uint64_t)(uint32_t)job->counters.executions + 1);

@@ -181,7 +181,7 @@ static void finish(struct sim *s, struct sim_attempt *a) {
         return;
     }
     a->calls_made++;
-    sim_calls_go_on(s, a);
+    sim_attempt_go_on(s, a);
 }
 
 static void on_answer(struct sim *s, struct agenda_event *e) {
@@ -221,10 +221,6 @@ static void on_wish(struct sim *s, struct sim_wish *w, int64_t wait_ms) {
 
 void sim_calls_go_on(struct sim *s, struct sim_attempt *a) {
     const struct scenario_handler *h = a->lane->type->handler;
-    if (h == NULL || a->calls_made >= h->calls) {
-        sim_attempt_done(s, a);
-        return;
-    }
     struct sim_limit *l = limit_of(s, a);
     if (l == NULL) {
         send_call(s, a);

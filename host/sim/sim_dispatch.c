@@ -44,6 +44,7 @@ static void gather(struct sim *s, struct sim_lane *lane, struct job_facts *ret) 
             state == BREAKER_OPEN ? sim_wall(s) + pool->breaker.until_ms - s->passed_ms : 0,
         .pool = pool->name,
         .ahead = -1,
+        .pause[GATE_QUEUE] = {.on = lane->queue->paused, .at_ms = lane->queue->paused_ms},
     };
     sim_slots_facts(s, lane, ret);
 }
@@ -149,6 +150,10 @@ static void bury(struct sim *s, const struct job_id *id) {
     if (stock_run(&s->stock, &op.op, sim_wall(s)) == 0) {
         struct sim_type *type = sim_places_type(s, op.job.spec.type);
         struct sim_schedule *t = sim_times_find(s, op.job.spec.schedule);
+        const struct job_id flow =
+            store_flow_has(&op.job.spec) ? op.job.spec.parent : (struct job_id){{0}};
+        sim_attempt_waited(s, id, sim_wall(s));
+        sim_flows_ended(s, id, &flow, JOB_DEAD);
         if (type != NULL) {
             type->report->dead++;
             sim_note(s, NOTE_DEAD, type->name, &op.job.spec, "%s",
@@ -197,7 +202,8 @@ bool sim_dispatch_ask(struct sim *s, struct arena *arena, struct sim_claim *ret)
     return ret->op.want_count > 0;
 }
 
-/* The store has said since that jobs of it may be ready; the claim came behind all that made them so. */
+/* Its claim came behind all that made jobs of it ready. Whether the store has said meanwhile that there are some depends on
+ * how its thread grouped the operations, and nothing here may. */
 static void cool(struct sim *s, struct sim_lane *lane) {
     size_t left = 0;
     for (size_t i = 0; lane->hot && i < s->hot_count; i++) {

@@ -120,6 +120,7 @@ static void hear_submits(struct sim *s, struct sim_submit *first, const struct s
 /* Children of other queues go by way of the outbox. */
 static void forward(struct sim *s) {
     struct store_forward op;
+    s->stock.outbox = false;
     do {
         op = (struct store_forward){.op = {.kind = STORE_FORWARD}, .limit = FORWARD_AT_ONCE};
         (void)stock_run(&s->stock, &op.op, sim_wall(s));
@@ -153,6 +154,11 @@ static void run_moves(struct sim *s, struct sim_batch *b) {
     }
     if (op.count > 0) { // who has gone on by himself is refused, and well
         (void)stock_run(&s->stock, &op.op, sim_wall(s));
+        for (size_t i = 0; i < op.count; i++) {
+            if (op.items[i].status == 0 && op.items[i].event == JOB_EV_CANCEL) {
+                sim_flows_cancelled(s, &op.items[i]);
+            }
+        }
         store_op_finish(&op.op);
         s->report->store_ops++;
     }
@@ -217,10 +223,11 @@ static void take_all(struct sim *s, struct sim_batch *b, struct sim_claim *claim
     hear_fires(s, b->fires, &fire);
     hear_submits(s, b->submits, &submit);
     sim_dispatch_hear(s, claim);
-    if (commit.outbox) {
+    run_moves(s, b);
+    if (commit.outbox || s->stock.outbox) {
         forward(s);
     }
-    run_moves(s, b);
+    sim_flows_look(s);
     store_op_finish(&commit.op);
     store_op_finish(&fire.op);
     store_op_finish(&submit.op);

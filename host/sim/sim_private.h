@@ -5,6 +5,8 @@
  *     sim_flush.c      what goes to the store at once    sim_dispatch.c  what starts where
  *     sim_attempt.c    what a handler does, and its end  sim_calls.c     its calls, and whom it calls
  *     sim_limits.c     limiters, and who waits for one   sim_slots.c     jobs that need leave to start
+ *     sim_children.c   jobs that jobs make               sim_flows.c     what becomes of them together
+ *     sim_waits.c      questions and answers             sim_acts.c      what people do
  *     sim_breakers.c   scopes that are left alone        sim_faults.c    what goes wrong
  *     sim_verify.c     was it as expected? */
 #ifndef JOBHOST_SIM_SIM_PRIVATE_H
@@ -21,6 +23,7 @@
 #include "sim/plugin_run.h"
 #include "sim/sim.h"
 #include "sim/stock.h"
+#include "store/flows.h"
 #include "store/schedules.h"
 #include "supervisor/jobs.h"
 #include "supervisor/schedule_fire.h"
@@ -47,6 +50,8 @@ struct sim_queue {
     const struct config_queue *config;
     uint32_t running;
     uint32_t asked; /* by the claim that is being made */
+    bool paused;
+    int64_t paused_ms; /* wall */
     UT_hash_handle hh;
 };
 
@@ -84,9 +89,11 @@ struct sim_schedule {
     struct agenda_event event;
     struct report_schedule *report;
     int64_t last_ms;
-    uint32_t unfinished; /* of its jobs, as far as is known here */
-    bool booted;         /* @reboot: a row of this start is still to come */
-    bool asked;          /* something of it is on its way to the store */
+    uint32_t unfinished;  /* of its jobs, as far as is known here */
+    bool booted;          /* @reboot: a row of this start is still to come */
+    bool asked;           /* something of it is on its way to the store */
+    bool paused, resumes; /* by people; what is to be planned as paused before it goes on */
+    int64_t resumed_ms;
     UT_hash_handle hh;
 };
 
@@ -165,6 +172,9 @@ struct sim_breaker {
 
 /* ------------------------------------------------------------------ attempts */
 
+/* What a model does, in order; each is left behind when it parks. */
+enum sim_phase { SIM_PHASE_WORK, SIM_PHASE_CALLS, SIM_PHASE_END };
+
 struct sim_attempt {
     struct agenda_event event;
     struct arena arena;
@@ -187,6 +197,9 @@ struct sim_attempt {
     const struct plugin_run_answer *answer; /* of a plugin's code */
     int64_t calls_made;
     struct sim_wish wish;
+    enum sim_phase phase;
+    bool makes;             /* its children, with what ends this run                   */
+    struct job_id flow;     /* that it is a member of; zero = none */
     struct sim_ticket call; /* of the call under way */
     struct sim_ticket slot; /* its leave to start    */
     struct sim_limit *slot_of;
@@ -198,6 +211,15 @@ struct sim_attempt {
     TAILQ_ENTRY(sim_attempt) held_link;
 };
 LIST_HEAD(sim_attempts, sim_attempt);
+
+/* A job that waits, since when, and for what. */
+struct sim_pause {
+    struct job_id id;
+    int64_t since_ms; /* wall */
+    enum reason_code reason;
+    enum park_reason park;
+    UT_hash_handle hh;
+};
 
 struct sim_host {
     bool up;
@@ -211,11 +233,12 @@ struct sim_host {
 struct sim_commit {
     struct store_commit_item item;
     struct job_error error;
-    struct store_step step;
+    struct store_step steps[2];
     struct sim_commit *next;
 };
 struct sim_fire {
     struct schedule_fire shot;
+    enum cron_mark mark; /* of its time, in a night in which clocks change */
     struct sim_schedule *schedule;
     struct sim_fire *next;
 };
@@ -244,6 +267,22 @@ struct sim_fault {
     struct agenda_event begin, end;
     const struct scenario_fault *config;
     bool on;
+};
+
+struct sim_act {
+    struct agenda_event begin, end;
+    const struct scenario_act *config;
+};
+
+/* What is known of a flow. */
+struct sim_flow {
+    struct job_id id; /* of its opener */
+    uint64_t made, ended, keyed;
+    const char *type; /* of the opener */
+    struct sim_type *then;
+    bool opener_ended, closed, listed, again;
+    struct sim_flow *next;
+    UT_hash_handle hh;
 };
 
 struct sim_arrival {
@@ -286,6 +325,10 @@ struct sim {
     struct sim_host hosts[SCENARIO_HOSTS_MAX];
     struct sim_fault *faults;
     struct sim_arrival *arrivals;
+    struct sim_act *acts;
+    struct sim_pause *pauses;
+    struct sim_flow *flows, *flows_to_ask;
+    bool cascades; /* somebody's flow may have to be cancelled */
     struct agenda_event due, sweep;
     struct sim_batch batch;
     bool away;        /* the store */
@@ -345,6 +388,7 @@ void sim_times_finish(struct sim *s);
 void sim_times_look_all(struct sim *s, bool booted);
 void sim_times_answered(struct sim *s, const struct sim_fire *f);
 struct sim_schedule *sim_times_find(struct sim *s, const char *id);
+void sim_times_pause(struct sim *s, struct sim_schedule *t, bool paused);
 
 /* ---- sim_arrivals.c */
 
@@ -391,7 +435,10 @@ void sim_attempt_next(struct sim *s, struct sim_attempt *a, int64_t after_ms,
                       void (*happen)(struct sim *, struct agenda_event *));
 void sim_attempt_return(struct sim *s, struct sim_attempt *a, const struct attempt_report *report,
                         const char *code);
-void sim_attempt_done(struct sim *s, struct sim_attempt *a); /* all calls are made */
+void sim_attempt_go_on(struct sim *s, struct sim_attempt *a); /* after what it has done so far */
+void sim_attempt_done(struct sim *s, struct sim_attempt *a);
+/* One that has begun, or waits to; NULL. */
+struct sim_attempt *sim_attempt_find(struct sim *s, const struct job_id *id);
 /* Its schedule wants it to end. */
 void sim_attempt_cancel(struct sim *s, struct sim_attempt *a);
 /* Its host dies. */
@@ -399,6 +446,46 @@ void sim_attempt_die(struct sim *s, struct sim_attempt *a);
 /* Its host died, and it goes back. */
 void sim_attempt_recover(struct sim *s, struct sim_attempt *a);
 void sim_attempt_free(struct sim_attempt **a);
+/* A job goes on, or is over, until then: its wait is counted. All: those of the end. */
+void sim_attempt_waited(struct sim *s, const struct job_id *id, int64_t until_ms);
+void sim_attempt_waited_all(struct sim *s, bool count);
+
+/* ---- sim_children.c */
+
+/* Those of a model; those that its code had committed at that age. */
+void sim_children_make(struct sim *s, const struct sim_attempt *a, struct sim_commit *c);
+void sim_children_of_plugin(struct sim *s, const struct sim_attempt *a, int64_t age_ms,
+                            struct sim_commit *c);
+
+/* ---- sim_flows.c */
+
+/* A commit that is under way makes a member, or says what comes behind all of them. */
+void sim_flows_grow(struct sim *s, const struct job_id *opener, const char *type, bool keyed);
+void sim_flows_then(struct sim *s, const struct job_id *opener, const char *type);
+/* A job has ended; `flow` is that which it is a member of, zero = none. */
+void sim_flows_ended(struct sim *s, const struct job_id *id, const struct job_id *flow,
+                     enum job_state state);
+/* Its cancel was taken by the store. */
+void sim_flows_cancelled(struct sim *s, const struct store_move_item *item);
+/* Cancels whom it has to, and tells of those that closed. */
+void sim_flows_look(struct sim *s);
+int sim_flows_get(struct sim *s, const struct sim_flow *f, struct store_flow *ret);
+void sim_flows_finish(struct sim *s);
+
+/* ---- sim_waits.c */
+
+#define SIM_WAITS_KEY "sim"
+/* The question of its handler. */
+void sim_waits_ask(struct sim *s, const struct sim_attempt *a, struct sim_commit *c);
+size_t sim_waits_resolve(struct sim *s, const char *type, const char *answer);
+/* Jobs of a type that are not over; of those parked for `park` only, unless that is -1. How many there are. */
+size_t sim_waits_each(struct sim *s, const char *type, int park,
+                      void (*each)(struct sim *s, const struct store_job *job, const void *arg),
+                      const void *arg);
+
+/* ---- sim_acts.c */
+
+int sim_acts_init(struct sim *s);
 
 /* ---- sim_calls.c */
 

@@ -11,7 +11,7 @@ static void on_time(struct sim *s, struct agenda_event *e);
 
 static struct schedule_state state_of(const struct sim_schedule *t) {
     return (struct schedule_state){.last_ms = t->last_ms,
-                                   .resumed_ms = SCHEDULE_NONE,
+                                   .resumed_ms = t->resumed_ms,
                                    .booted = t->booted,
                                    .running = t->unfinished > 0};
 }
@@ -27,6 +27,29 @@ static void learn(struct sim *s, struct sim_schedule *t, struct schedule_state *
     }
     store_op_finish(&op.op);
     s->report->store_ops++;
+}
+
+/* ------------------------------------------------------------------ pauses */
+
+static void set_pause(struct sim *s, const struct sim_schedule *t, bool paused) {
+    struct store_schedule_set op = {.op = {.kind = STORE_SCHEDULE_SET},
+                                    .id = t->is->is.entry.name,
+                                    .paused = paused,
+                                    .by = "sim"};
+    (void)stock_run(&s->stock, &op.op, sim_wall(s));
+    store_op_finish(&op.op);
+    s->report->store_ops++;
+}
+
+void sim_times_pause(struct sim *s, struct sim_schedule *t, bool paused) {
+    if (paused) {
+        t->paused = true;
+        t->resumes = false;
+        set_pause(s, t, true);
+    } else {
+        t->resumes = t->paused;
+    }
+    sim_set(s, &t->event, s->passed_ms);
 }
 
 /* ------------------------------------------------------------------ firing */
@@ -52,6 +75,7 @@ static void fire(struct sim *s, struct sim_schedule *t, const struct schedule_mo
         return;
     }
     f->schedule = t;
+    f->mark = move->time.mark;
     (void)snprintf(boot, sizeof boot, "%lld", (long long)s->passed_ms);
     schedule_fire_row(s->config, t->is, move, boot, unfinished, sim_wall(s), &f->shot);
     if (schedule_verdict_starts(move->verdict)) {
@@ -66,12 +90,20 @@ static void fire(struct sim *s, struct sim_schedule *t, const struct schedule_mo
     sim_flush_fire(s, f);
 }
 
+/* What the pause left out has its rows: from here on it goes on. */
+static void resume(struct sim *s, struct sim_schedule *t) {
+    t->resumes = t->paused = false;
+    t->resumed_ms = sim_wall(s);
+    set_pause(s, t, false);
+    sim_set(s, &t->event, s->passed_ms);
+}
+
 static void look(struct sim *s, struct sim_schedule *t) {
     struct schedule_state state = state_of(t);
     if (t->asked || !sim_works(s)) {
         return; // it is looked at again when there is an answer, or somebody who works
     }
-    const struct schedule rule = schedule_fire_rule(t->is, t->stored_ms, false);
+    const struct schedule rule = schedule_fire_rule(t->is, t->stored_ms, t->paused);
     schedule_plan(&rule, &state, sim_wall(s), &s->plan);
     if (s->plan.count > 0 && t->unfinished > 0) { // else its jobs do not matter
         learn(s, t, &state);
@@ -82,6 +114,10 @@ static void look(struct sim *s, struct sim_schedule *t) {
         fire(s, t, &s->plan.moves[i], unfinished);
         unfinished += schedule_verdict_starts(s->plan.moves[i].verdict);
         t->asked = true;
+    }
+    if (s->plan.count == 0 && t->resumes) {
+        resume(s, t);
+        return;
     }
     if (s->plan.count == 0 && s->plan.wake_ms != SCHEDULE_NEVER) {
         int64_t at = sim_passed_at(s, s->plan.wake_ms);
@@ -112,8 +148,9 @@ static void note_row(struct sim *s, const struct sim_schedule *t, const struct s
         }
     }
     const char *plain = item->verdict == SCHEDULE_FIRE ? "" : verdict;
+    const char *mark = job ? cron_mark_name((int)f->mark) : "";
     sim_note(s, job ? NOTE_FIRE : NOTE_SKIP, t->is->is.entry.name, job ? &f->shot.spec : NULL,
-             "%s%s", plain, words);
+             "%s%s%s%s", plain, words, plain[0] != '\0' && mark[0] != '\0' ? ", " : "", mark);
 }
 
 void sim_times_answered(struct sim *s, const struct sim_fire *f) {
@@ -174,7 +211,8 @@ static int put(struct sim *s, struct sim_schedule *t, struct err *e) {
 
 static int open_one(struct sim *s, const struct config_schedule *c, struct config_zones *zones,
                     struct sim_schedule *t, struct err *e) {
-    *t = (struct sim_schedule){.last_ms = SCHEDULE_NONE, .booted = true};
+    *t = (struct sim_schedule){
+        .last_ms = SCHEDULE_NONE, .resumed_ms = SCHEDULE_NONE, .booted = true};
     agenda_event(&t->event, on_time);
     int r = schedule_definition_of_config(s->config, c, zones, &t->is, e);
     if (r != 0) {

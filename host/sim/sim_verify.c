@@ -191,8 +191,50 @@ static void check_ledger(struct sim *s, const struct sim_schedule *t) {
     free(rows.items);
 }
 
+/* ------------------------------------------------------------------ flows */
+
+static void check_flow(struct sim *s, const struct sim_flow *f) {
+    char id[JOB_ID_TEXT + 1];
+    struct store_flow is;
+    bool over = f->opener_ended && f->keyed == 0 && f->ended == f->made;
+    int r = sim_flows_get(s, f, &is);
+    const struct flow_tally *t = &is.facts.tally;
+    id_format(&f->id, id);
+    if (r != 0 && r != -ENOENT) { // it goes with its opener
+        sim_fail(s, r, "the flow %s cannot be read: %s", id, strerror(-r));
+    } else if (r == 0 && over != is.facts.closed && f->keyed == 0) {
+        report_break(s->report, "each_flow_once: %s is %s, and %llu of %llu have ended", id,
+                     is.facts.closed ? "closed" : "open", (unsigned long long)f->ended,
+                     (unsigned long long)f->made);
+    } else if (r == 0 && over &&
+               (uint64_t)(t->succeeded + t->dead + t->cancelled + t->duplicate) != f->made) {
+        report_break(s->report, "each_flow_once: %s closed with %lld of %llu members", id,
+                     (long long)(t->succeeded + t->dead + t->cancelled + t->duplicate),
+                     (unsigned long long)f->made);
+    } else if (r == 0 && is.facts.closed && f->then != NULL &&
+               is.then_made != (flow_then(&is.facts) != FLOW_THEN_NOT)) {
+        report_break(s->report, "each_flow_once: %s closed %s its `then`", id,
+                     is.then_made ? "with" : "without");
+    }
+}
+
+static void check_flows(struct sim *s) {
+    const struct scenario_expect *e = &s->scenario->expect;
+    struct sim_flow *f, *next;
+    if (e->flows_closed >= 0 && s->report->flows_closed < (uint64_t)e->flows_closed) {
+        report_break(s->report, "flows_closed: %llu, expected at least %lld",
+                     (unsigned long long)s->report->flows_closed, (long long)e->flows_closed);
+    }
+    if (e->each_flow_once) {
+        HASH_ITER(hh, s->flows, f, next) {
+            check_flow(s, f);
+        }
+    }
+}
+
 void sim_verify_all(struct sim *s) {
     check_counts(s);
+    check_flows(s);
     for (size_t i = 0; s->scenario->expect.each_time_once && i < s->schedule_count; i++) {
         const struct sim_schedule *t = &s->schedule_items[i];
         if (t->is->when.cron.kind != CRON_REBOOT && !t->is->is.paused) {

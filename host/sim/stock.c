@@ -46,6 +46,10 @@ static void on_due(void *arg, int64_t due_ms) {
     s->due_ms = due_ms < s->due_ms ? due_ms : s->due_ms;
 }
 
+static void on_outbox(void *arg) {
+    ((struct stock *)arg)->outbox = true;
+}
+
 static void on_health(void *arg, const struct err *why) {
     struct stock *s = arg;
     if (why != NULL && s->failure.code == 0) {
@@ -57,7 +61,7 @@ static void on_health(void *arg, const struct err *why) {
 static int open_store(struct stock *s, const struct config *config, struct err *e) {
     char url[PATH_MAX + 32], blobs[PATH_MAX + 32];
     const struct store_events events = {
-        .ready = on_ready, .due = on_due, .health = on_health, .arg = s};
+        .ready = on_ready, .due = on_due, .outbox = on_outbox, .health = on_health, .arg = s};
     (void)snprintf(url, sizeof url, "sqlite:%s/store.db", s->dir);
     (void)snprintf(blobs, sizeof blobs, "%s/blobs", s->dir);
     int r = host_store_init(&s->made, config, e);

@@ -24,6 +24,7 @@ struct stock {
     struct store store;
     unsigned pending;
     int64_t due_ms; /* when STORE_DUE has something to do; INT64_MAX = never, as far as is known */
+    bool outbox;    /* something waits for STORE_FORWARD */
     void (*ready)(void *arg, const struct store_lane *lane);
     void *arg;
     struct err failure; /* code != 0: the store stopped working */

@@ -3,6 +3,7 @@ import collections
 import glob
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -19,7 +20,7 @@ FOLDERS = "/dev/shm/jobhost-sim-*"
 def sim(*args, status=OK, env=None, cwd=None):
     done = subprocess.run([build.BINARY, "sim", *args], capture_output=True, text=True, check=False, timeout=10 * build.PATIENCE_S,
                           cwd=cwd, env={**os.environ, **(env or {})})
-    assert done.returncode == status, (args, done.returncode, done.stdout[-2000:], done.stderr)
+    assert status is None or done.returncode == status, (args, done.returncode, done.stdout[-2000:], done.stderr)
     return done
 
 
@@ -348,12 +349,12 @@ def test_limits_learn_what_headers_tell(scene):
 
 
 def test_calls_of_others_count(scene):
-    text = STORM.replace("for: 1h", "for: 30m").replace("50ms..2s", "20ms..90ms") + "remotes: {r: {rate: 60, per: 60s, retry_after: 20s, others: 2s, headers: [X-RateLimit-Limit," \
-        " X-RateLimit-Remaining]}}\n"
+    text = STORM.replace("for: 1h", "for: 30m").replace("50ms..2s", "20ms..90ms") + \
+        "remotes: {r: {rate: 60, per: 60s, retry_after: 20s, others: 2s, headers: [X-RateLimit-Limit, X-RateLimit-Remaining]}}\n"
     _, deaf = scene.write(text, "limits: {l: {rate: 60, per: 60s}}\n").run()
     _, summary = scene.write(text, "limits: {l: {rate: 60, per: 60s, learn: [X-RateLimit-Limit, X-RateLimit-Remaining]}}\n").run()
     of_remote = [[c for c in s["calls"] if "remote" in c][0] for s in (deaf, summary)]
-    assert of_remote[1]["over_rate"] < of_remote[0]["over_rate"] * 0.6
+    assert of_remote[1]["over_rate"] < of_remote[0]["over_rate"] * 0.8
     assert of_remote[1]["answered"] > 800  # of the 900 that are left
 
 
@@ -409,6 +410,83 @@ def test_a_tenant_that_floods_keeps_nobody_waiting(scene):
     assert users["flood"]["succeeded"] == 1000 and users["flood"]["wait"]["p50_ms"] > 300000
     done = sim(scene.write(text + expect, "queues: {a: {fair_share: none}}\n").file, status=FAILED)
     assert "wait_max of user1: " in done.stderr
+
+
+# ---- flows, questions, acts
+
+FLOW = "for: 2h\narrivals: {job: f.open, every: 3h, steady: true}\nexpect: {each_flow_once: true, flows_closed: 1}\n"
+
+
+def test_a_job_waits_for_its_children(scene):
+    scene.write(FLOW + "handlers: {f.open: {takes: 10s, children: {job: m.x, count: 20, wait: true, then: t.x}}, m.x: {takes: 1s..60s, fails: {input: 20%}}}\n")
+    lines, summary = scene.run()
+    members, ends = of_type(summary, "m.x"), events(lines, "succeed", "m.x") + events(lines, "dead", "m.x")
+    assert members["made"] == 20 == members["succeeded"] + members["dead"] and members["dead"] > 0
+    opener, = events(lines, "succeed", "f.open")
+    assert [line["ms"] for line in events(lines, "park", "f.open")] == [10000]
+    assert opener["ms"] == max(line["ms"] for line in ends)
+    close, = events(lines, "flow", "f.open")
+    assert close["why"] == f"closes: {members['succeeded']} succeeded, {members['dead']} dead, 0 cancelled, 0 duplicates"
+    assert of_type(summary, "t.x")["succeeded"] == 1 and events(lines, "start", "t.x")[0]["ms"] == opener["ms"]
+    assert summary["parked_ms"] == {"children": opener["ms"] - 10000}
+
+
+@pytest.mark.parametrize("on_dead,cancelled,then", [("continue", False, "succeeded"), ("fail", True, "dead")])
+def test_a_member_that_dies(scene, on_dead, cancelled, then):
+    scene.write(FLOW + "handlers: {f.open: {children: {job: m.x, count: 20, then: t.x, on_dead: %s}}, m.x: {takes: 20s..60s, fails: {input: 30%%}}}\n" % on_dead)
+    lines, summary = scene.run()
+    assert (of_type(summary, "m.x")["cancelled"] > 0) == cancelled
+    assert of_type(summary, "t.x")[then] == 1 == of_type(summary, "t.x")["made"]
+    assert [line["why"] for line in events(lines, "dead", "t.x")] == (["child_dead"] if cancelled else [])
+    if cancelled:
+        first = events(lines, "dead", "m.x")[0]["ms"]
+        assert {line["ms"] for line in events(lines, "cancel", "m.x")} == {first}
+
+
+def test_a_cancel_goes_down(scene):
+    scene.write(FLOW + "handlers: {f.open: {children: {job: m.x, count: 3, wait: true, then: t.x}}, m.x: {children: {job: n.x, count: 3, wait: true}},"
+                " n.x: {takes: 30m}}\nacts: {at: 10m, cancel: f.open}\n")
+    lines, summary = scene.run()
+    assert {name: of_type(summary, name)["cancelled"] for name in ("f.open", "m.x", "n.x")} == {"f.open": 1, "m.x": 3, "n.x": 9}
+    assert {line["ms"] for line in events(lines, "cancel")} == {600000}
+    assert "t.x" not in {t["type"] for t in summary["types"] if t["made"]} and summary["flows_closed"] == summary["flows_opened"] == 4
+
+
+def test_children_survive_a_death_once(scene):
+    scene.write("for: 6h\nhosts: 2\narrivals: {job: f.open, every: 2m}\nhandlers: {f.open: {takes: 1s..60s, children: {job: m.x, count: 5, then: t.x}},"
+                " m.x: {takes: 30s..3m}}\nfaults: [{at: 30m, for: 10m, host: 1}, {at: 1h, for: 1m, host: 2}, {at: 2h, for: 20s, host: 1},"
+                " {at: 3h, for: 5m, store: true}]\nexpect: {each_flow_once: true}\n", "host: {lease: 30s}\n")
+    _, summary = scene.run()
+    assert of_type(summary, "m.x")["made"] == 5 * summary["flows_opened"] > 200 and of_type(summary, "m.x")["lost"] > 0
+    assert of_type(summary, "t.x")["made"] == summary["flows_closed"] >= summary["flows_opened"] - 2
+
+
+def test_a_question_waits_for_its_answer(scene):
+    scene.write('for: 3h\narrivals: {job: p.x, every: 4h, steady: true}\nhandlers: {p.x: {takes: 10s, asks: "Was it paid?", calls: {count: 3}}}\n'
+                "acts: [{at: 1h, resolve: p.x, answer: paid}, {at: 2h, resolve: p.x}]\n")
+    lines, summary = scene.run()
+    assert [(line["ms"], line["why"]) for line in events(lines, "park")] == [(10000, "needs_operator sim")]
+    assert [line["why"] for line in events(lines, "act")] == ["answers 1: paid", "answers 0: yes"]
+    assert [line["ms"] for line in events(lines, "start")] == [0, 3600000]
+    assert [line["ms"] for line in events(lines, "succeed")] == [3600000 + 300]  # its own work is done
+    assert summary["parked_ms"] == {"needs_operator": 3600000 - 10000}
+
+
+def test_pauses(scene):
+    scene.write("from: 2026-01-01T00:00:30Z\nfor: 4h\narrivals: {job: q.x, every: 1m, steady: true}\nacts: [{at: 1h, for: 1h, pause_queue: q},"
+                " {at: 1h, for: 90m, pause_schedule: t}]\nexpect: {each_time_once: true}\n",
+                "schedules: {t: {cron: '*/10 * * * *', job: s.x, catch_up: all, catch_up_window: 1d}}\n")
+    lines, summary = scene.run()
+    assert not [line for line in events(lines, "start", "q.x") if 3600000 <= line["ms"] < 7200000]
+    assert summary["waited_ms"]["queue_paused"] > 0 and of_type(summary, "q.x")["succeeded"] == 240  # the last one runs
+    assert not [line for line in events(lines, "fire", "t") if 3600000 <= line["ms"] < 9000000]
+    times = {s["schedule"]: s for s in summary["schedules"]}["t"]
+    assert times["skipped_paused"] == 9 and times["fire"] == 24 - 9
+
+
+def test_acts_on_what_is_not_there(scene):
+    scene.write("for: 1h\nacts: {at: 1m, pause_schedule: nobody}\n")
+    assert 'no schedule "nobody"' in sim(scene.file, status=FAILED).stderr
 
 
 # ---- plugins' code
@@ -486,9 +564,54 @@ def test_what_does_not_hold(scene, expect, word):
     assert json.loads(sim(scene.file, "--json", status=FAILED).stdout.splitlines()[-2])["broken"][0].startswith(word)
 
 
-def test_scenarios_that_come_with_it():
-    for name in ("storm", "crash", "flood"):
-        sim(os.path.join(SCENARIOS, name + ".yaml"))
+# Lines that tell what each of the scenarios is about, in this order.
+STORIES = {
+    "storm": [r"fault +discogs: 429 storm begins", r"refused_call discogs of user\d+: 429", r"429 storm is over", r"limiter discogs; again",
+              r"discogs +remote +\d+ +- +\d+ +-$"],
+    "crash": [r"fault +parse: crashing begins", r"plugin +parse: left alone for", r"dead +parse.page: quarantined", r"plugin +parse: one returned",
+              r"host 1 dies", r"host 1 starts again", r"store: is away", r"store: is back"],
+    "flood": [r"video.render of flood: limiter renders:flood", r"^flood +48\d\d ", r"^user\d +1\d\d +\d+ +- +\S+ +\d[.]\ds "],
+    "flow": [r"park +pay.order: needs_operator sim$", r"dead +import.part: input", r"cancel +import.part", r"park +scan.folder: children$",
+             r"act +pay.order: answers [1-9]\d*: charged", r"lost +scan.page: host 1", r"act +scan.folder: cancels 1", r"cancel +scan.folder",
+             r"flow +scan.folder: closes: \d+ succeeded, 0 dead, 3\d cancelled", r"schedule paused", r"skip +scan: skipped_paused",
+             r"schedule resumed", r"flows were opened, \d+ closed"],
+    "death": [r"host 1 dies", r"lost +video.export: host 1", r"return +video.export", r"limiter exports", r"host 1 starts again", r"host 2 dies",
+              r"host 2 starts again", r"^video.export +45 +45 "],
+    "outage": [r"host 2 dies", r"refuse +mail.send: no host is up", r"host 2 starts again", r"fire +all: caught_up",
+               r"skip +latest: dropped_catch_up, 7 times", r"fire +latest: caught_up", r"skip +none: dropped_window, 6 times",
+               r"skip +window: dropped_window, 4 times", r"store: is away", r"refuse +mail.send: the store is away", r"store: is back", r"queue paused",
+               r"queue resumed", r"skip +latest: skipped_paused, 4 times"],
+    "dst": [r"2026-03-29 01:00:00  fire +vixie: gap_moved", r"2026-03-29 01:30:00  fire +shift: gap_moved",
+            r"2026-03-30 00:30:00  skip +skip: skipped_gap"],
+}
+
+
+@pytest.mark.parametrize("name", sorted(STORIES))
+def test_scenarios_that_come_with_it(name, tmp_path):
+    file = os.path.join(SCENARIOS, name + ".yaml")
+    text = sim(file).stdout
+    rest = text
+    for line in STORIES[name]:
+        found = re.search(line, rest, re.M)
+        assert found, (line, text)
+        rest = rest[found.end():]
+    assert len(text.splitlines()) < 300
+    traces = []
+    for seed in ("", "", "7"):
+        trace = str(tmp_path / ("trace" + str(len(traces))))
+        sim(file, "--trace", trace, *(["--seed", seed] if seed else []), status=None)
+        with open(trace, "rb") as f:
+            traces.append(f.read())
+    assert traces[0] == traces[1] != traces[2]
+
+
+def test_the_other_night():
+    text = sim(os.path.join(SCENARIOS, "dst.yaml"), "--from", "2026-10-24T12:00:00Z").stdout
+    for line in ("2026-10-25 00:30:00  fire         both: overlap_1", "2026-10-25 01:30:00  fire         both: overlap_2"):
+        assert line in text, text
+
+
+def test_a_year():
     sim(os.path.join(SCENARIOS, "year.yaml"), "--for", build.count("365d", "20d", "3d"), status=build.count(OK, FAILED, FAILED))
 
 

@@ -162,14 +162,22 @@ def limiter_headers():
 
 def scenarios():
     own = pathlib.Path(__file__).resolve().parents[2] / "docs" / "scenarios"
-    for name in ("year", "storm", "crash"):
+    for name in ("year", "storm", "crash", "flood", "flow", "death", "outage", "dst"):
         write("fuzz_scenario", name, (own / f"{name}.yaml").read_bytes())
     seeds = ["{}", "hosts: 64\nslots: 1000\nseed: 9007199254740992\nfor: 3650d\n", "faults: [{at: 0s, store: true}, {at: 1s, host: 1, for: 1s}]\n",
              "arrivals: {job: a.b, every: 1ms, count: 1000, users: 9, key: '{user}{n}{'}\n", "from: 0000-01-01T00:00:00Z\nfaults: {at: 1s, clock: -365d}\n",
              "arrivals: {job: a, every: 1s}\nhandlers: {a: {takes: 0s..1s, crash: 1, children: {job: a, count: 9}, scope: user}}\n",
              "arrivals: {job: a, every: 1s, steady: true}\nhandlers: {a: {fails: {auth: 50%, rate: 50%}, retry_after: 30d}}\n",
              "arrivals: {job: a, every: 1s}\nhandlers: {a: {calls: {count: 3, remote: r}}}\nremotes: {r: {rate: 1/365d}}\nfaults: {at: 1s, storm: r}\n",
-             "handlers: {a: {plugin: x.so}}\narrivals: {job: a, every: 1s}\n", "for: 1x\n", "faults:\n  - {at: 1h}\n", "handlers: {a: {takes: 3s..1s}}\n"]
+             "handlers: {a: {plugin: x.so}}\narrivals: {job: a, every: 1s}\n", "for: 1x\n", "faults:\n  - {at: 1h}\n", "handlers: {a: {takes: 3s..1s}}\n",
+             "arrivals: {job: a, every: 1s}\nhandlers: {a: {takes: 0s, children: {job: a, count: 3, wait: true, then: a, on_dead: fail}}}\n"
+             "expect: {each_flow_once: true, flows_closed: 1}\n",
+             "arrivals: {job: a, every: 1s}\nhandlers: {a: {asks: 'x?', fails: {input: 20%}, children: {job: b, count: 2, wait: true}}}\n"
+             "acts: [{at: 5s, every: 3s, resolve: a, answer: y}, {at: 9s, every: 7s, cancel: a}, {at: 8s, for: 20s, pause_queue: b}]\n",
+             "acts: {at: 1s, for: 1s, pause_schedule: none}\n", "acts: {at: 1s, resolve: a, cancel: b}\n",
+             "arrivals: [{job: a, every: 10ms, user: x}, {job: a, every: 1s, users: 3}]\nhandlers: {a: {takes: 0s, calls: {count: 2, wait: 1s, remote: r}}}\n"
+             "remotes: {r: {rate: 2, per: 1s, others: 300ms, retry_after: 1s, headers: [X-RateLimit-Limit, x-remaining, Reset, used, Retry-After]}}\n"
+             "expect: {remotes: {r: {never_more_than: 1, per: 2s, used_at_least: 100%}}, users: {x: {wait_max: 1ms}}, jobs: {a: {dead: 0}}}\n"]
     for number, seed in enumerate(seeds):
         write("fuzz_scenario", f"seed{number:02}", seed)
 

@@ -58,7 +58,9 @@ static void test_whole(void) {
                           "  - {at: 2h, for: 1h, host: 2}\n"
                           "  - {at: 2h, for: 1h, store: true}\n"
                           "  - {at: 3h, crash: a.b, probability: 25%}\n"
-                          "expect: {dead: 0, late_p99: 1s}\n"));
+                          "acts: [{at: 1m, resolve: a.b}, {at: 1h, for: 1m, pause_queue: q}]\n"
+                          "expect: {dead: 0, late_p99: 1s, remotes: {r: {never_more_than: 60}},"
+                          " users: {user1: {dead: 3}}}\n"));
     const struct scenario_handler *h = scenario_handler(&scenario, "a.b");
     EXPECT_TRUE(h != NULL && h->fails[JH_E_NETWORK] == 0.1 && h->fails[JH_E_AUTH] == 0.1);
     EXPECT_EQ_INT(200, h->takes.min_ms);
@@ -76,6 +78,13 @@ static void test_whole(void) {
     EXPECT_TRUE(scenario.faults[0].remote == &scenario.remotes[0]);
     EXPECT_EQ_INT(-600000, scenario.faults[1].clock_ms);
     EXPECT_EQ_INT(1000, scenario.expect.late_p99_ms);
+    EXPECT_EQ_INT(60000, scenario.expect.remotes[0].per_ms); // the remote's own
+    EXPECT_EQ_INT(3, scenario.expect.users[0].dead);
+    EXPECT_EQ_INT(-1, scenario.expect.users[0].succeeded);
+    EXPECT_EQ_INT(ACT_RESOLVE, scenario.acts[0].kind);
+    EXPECT_EQ_STR("yes", scenario.acts[0].answer);
+    EXPECT_EQ_INT(ACT_PAUSE_QUEUE, scenario.acts[1].kind);
+    EXPECT_EQ_STR("q", scenario.acts[1].what);
     unload();
 }
 
@@ -94,6 +103,15 @@ static void test_places(void) {
     expect_refused("handlers: {a: {fails: {network: 0.6, auth: 0.5}}}\n", "more than 1 together");
     expect_refused("handlers: {a: {plugin: a.so, fails: {network: 0.1}}}\n", "its code says what");
     expect_refused("handlers: {a: {plugin: a.so, calls: {count: 1}}}\n", "its code says what");
+    expect_refused("handlers: {a: {plugin: a.so, asks: x}}\n", "its code says what");
+    expect_refused("handlers: {a: {children: {wait: true}}}\n", "children.job is missing");
+    expect_refused("handlers: {a: {children: {then: b.c}}}\n", "children.job is missing");
+    expect_refused("arrivals: {job: a.b, every: 1s, user: x, users: 2}\n", "there is one user");
+    expect_refused("acts: {at: 1h}\n", "each act is one of");
+    expect_refused("acts: {at: 1h, cancel: a.b, resolve: a.b}\n", "each act is one of");
+    expect_refused("expect: {remotes: {r: {never_more_than: 1}}}\n", "remotes has no \"r\"");
+    expect_refused("remotes: {r: {}}\nexpect: {remotes: {r: {used_at_least: 1%}}}\n",
+                   "no rate of which a share");
     expect_refused("arrivals: {every: 1s}\n", "arrivals[0].job: is missing");
     expect_refused("- 1\n", "this is a list");
     expect_refused("", "empty");
