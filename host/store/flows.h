@@ -19,6 +19,7 @@
 #include "store/store.h"
 
 enum { STORE_FLOW_PAGE_MAX = 1000 };
+#define STORE_FLOW_CURSOR_MAX ((uint64_t)1 << 53) /* no list is so long */
 
 struct store_flow {
     struct flow_facts facts;
@@ -37,8 +38,8 @@ struct store_flow_get {
 
 struct store_flow_member {
     struct job_id id;
-    enum job_state state; /* FLOW_ENDED: as it ended                   */
-    uint64_t cursor;      /* FLOW_MEMBERS: what comes behind it        */
+    enum job_state state; /* FLOW_ENDED: as it ended     */
+    uint64_t cursor;      /* of a page that begins behind it; not with `only` */
     /* The rest is the job's as it is now; it may be gone, then there is none (`type` NULL). */
     const char *type;
     struct job_error error;
@@ -50,8 +51,9 @@ struct store_flow_member {
 struct store_flow_ended {
     struct store_op op; /* status -ENOENT: no such flow */
     struct job_id id;
-    uint32_t limit;  /* 1..STORE_FLOW_PAGE_MAX        */
-    uint64_t cursor; /* of the answer before; 0 = from the first */
+    uint32_t limit; /* 1..STORE_FLOW_PAGE_MAX        */
+    /* of the answer before, or of a member; 0 = from the first. One that no answer had: -EINVAL, or a page */
+    uint64_t cursor;
     enum job_state
         only; /* only who ended so; JOB_SCHEDULED = any. A page may be short then, and there is more */
     struct store_flow_member *members;
@@ -92,6 +94,7 @@ struct store_flow_cancel {
     struct job_id id;
     uint64_t cursor;
     struct job_id *members;
+    const char **queues; /* where each of them is; NULL: it is gone */
     size_t count;
 };
 
@@ -99,5 +102,8 @@ struct store_flow_cancel {
 
 /* Is it a member of its parent's flow? */
 bool store_flow_has(const struct job_spec *spec);
+
+/* Can there be such a page? 0, or -EINVAL and op.err. */
+int store_flow_check_page(struct store_flow_ended *ended);
 
 #endif

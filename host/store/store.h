@@ -257,6 +257,8 @@ struct store_claim {
     size_t job_count;
     struct job_id *ended;
     size_t ended_count;
+    /* something follows from those that STORE_FORWARD brings about; a shared store tells all of its hosts by an event instead */
+    bool outbox;
 };
 
 /* Takes a claim up again that this very boot (`host_nonce`) made through an earlier opening of the store, and whose attempt
@@ -381,7 +383,8 @@ struct store_commit_item {
     /* Starts when the job's flow closes (store/flows.h); its times are counted from then. One that was asked for
      * earlier stays. */
     const struct job_spec *then;
-    int flow_on_dead; /* enum flow_on_dead + 1; 0 = unchanged */
+    int64_t then_keep_ms; /* how long it is kept if it is dead from the start; 0 = for ever */
+    int flow_on_dead;     /* enum flow_on_dead + 1; 0 = unchanged */
     /* the plugin's name */
     const char *kv_namespace;
     const struct store_kv_write *kv;

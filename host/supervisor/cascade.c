@@ -64,12 +64,19 @@ static void cascade_moved(struct store_op *op) {
     cascade_look(c, c->look.id, c->look.cursor);
 }
 
+/* As long as others of its queue. */
+static int64_t cascade_keep_ms(const struct cascade *c, size_t i) {
+    const struct config *config = c->host->config;
+    const char *queue = c->look.queues[i];
+    return queue == NULL ? config->queue_default.ttl_ms : config_queue(config, queue)->ttl_ms;
+}
+
 static void cascade_cancel(struct cascade *c) {
     for (size_t i = 0; i < c->look.count; i++) {
         c->items[i] = (struct store_move_item){.id = c->look.members[i],
                                                .event = JOB_EV_CANCEL,
                                                .ask = true,
-                                               .keep_ms = c->host->config->queue_default.ttl_ms};
+                                               .keep_ms = cascade_keep_ms(c, i)};
     }
     c->move.items = c->items;
     c->move.count = c->look.count;

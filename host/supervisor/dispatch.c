@@ -13,6 +13,7 @@
 #include "supervisor/pool_private.h"
 #include "supervisor/slots.h"
 #include "supervisor/upgrade.h"
+#include "supervisor/upkeep.h"
 
 enum {
     DISPATCH_CLAIM_MAX = 256,    /* jobs of one lane in one claim                               */
@@ -340,6 +341,9 @@ static void claim_take_jobs(struct claim *claim) {
     for (size_t i = 0; i < claim->op.ended_count; i++) {
         claim_publish(host, &claim->op.ended[i], JOB_DEAD, 0,
                       "its time was over before it could start");
+    }
+    if (claim->op.outbox) {
+        upkeep_forward(host);
     }
     claim->attempts--;
 }

@@ -164,8 +164,9 @@ static void act_moved(struct store_op *op) {
                                                    .at_ms = env_wall_ms(&host->env),
                                                    .state = act->state});
     }
-    if (act->action == JOBS_CANCEL && act->status == 0 && x->opener) {
-        upkeep_forward(host); // and what follows from it
+    bool follows = act->action == JOBS_BURY || (act->action == JOBS_CANCEL && x->opener);
+    if (act->status == 0 && follows) {
+        upkeep_forward(host); // its members, or the others of its flow
     }
     act_finish(x);
 }

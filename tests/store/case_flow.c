@@ -72,6 +72,7 @@ static void make(struct family *f, size_t here, size_t there, bool then) {
     item.children = f->kids;
     item.child_count = f->kid_count;
     item.then = then ? &f->then : NULL;
+    item.then_keep_ms = then ? KEEP_MS : 0;
     (void)EXPECT_EQ_INT(0, rig_commit(&f->rig, &item));
     forward(&f->rig);
 }
@@ -111,6 +112,12 @@ static int64_t open_count(struct family *f) {
 static int then_state(struct family *f) {
     forward(&f->rig);
     return rig_state(&f->rig, &f->then.id);
+}
+
+static void sweep(struct rig *rig) {
+    struct store_sweep sweep = {.limit = 100};
+    (void)EXPECT_EQ_INT(0, rig_run(rig, &sweep.op, STORE_SWEEP));
+    store_op_finish(&sweep.op);
 }
 
 static void finish(struct family *f) {
@@ -314,6 +321,27 @@ static void test_dead_opener(void) {
     finish(&f);
 }
 
+/* It does not stay for ever, and a then that ran is not kept by that. */
+static void test_dead_then_goes(void) {
+    const char *const queues[] = {"q", "r"};
+    for (size_t i = 0; i < 2; i++) {
+        static struct family f;
+        begin(&f);
+        f.then.queue = queues[i];
+        make(&f, 1, 0, true);
+        end_opener(&f, JOB_EV_DIE);
+        (void)end_kid(&f, "q", JOB_EV_SUCCEED);
+        EXPECT_EQ_INT(JOB_DEAD, then_state(&f));
+        f.rig.now += KEEP_MS - 1;
+        sweep(&f.rig);
+        EXPECT_EQ_INT(JOB_DEAD, then_state(&f));
+        f.rig.now += 1;
+        sweep(&f.rig);
+        EXPECT_EQ_INT(-1, then_state(&f));
+        finish(&f);
+    }
+}
+
 static void test_revived_opener(void) {
     static struct family f;
     begin(&f);
@@ -376,6 +404,8 @@ static size_t cascade(struct rig *rig, uint32_t limit) {
         for (size_t i = 0; i < c.count; i++) {
             struct store_move_item item = {
                 .id = c.members[i], .event = JOB_EV_CANCEL, .ask = true, .keep_ms = KEEP_MS};
+            const struct store_job *job = rig_get(rig, &c.members[i]);
+            EXPECT_EQ_STR(job->spec.queue, c.queues[i]);
             struct store_move move = {.items = &item, .count = 1};
             (void)EXPECT_EQ_INT(0, rig_run(rig, &move.op, STORE_MOVE));
             store_op_finish(&move.op);
@@ -443,11 +473,50 @@ static void test_fail(void) {
     finish(&f);
 }
 
+/* A member whose time is over before it starts dies in CLAIM, which says that something follows. */
+static void test_late_member(void) {
+    static struct family f;
+    begin(&f);
+    add_kids(&f, 2, 0);
+    f.kids[0].deadline_ms = f.rig.now + 1000;
+    struct store_commit_item item = opener_item(&f, JOB_EV_NONE);
+    item.children = f.kids;
+    item.child_count = f.kid_count;
+    item.flow_on_dead = FLOW_FAIL + 1;
+    EXPECT_EQ_INT(0, rig_commit(&f.rig, &item));
+    forward(&f.rig);
+    EXPECT_FALSE(rig_claim(&f.rig, "q", "nobody", 1)->outbox);
+    f.rig.now += 2000;
+    const struct store_claim *claim = rig_claim(&f.rig, "q", "here", 1);
+    EXPECT_EQ_UINT(1, claim->ended_count);
+    EXPECT_TRUE(claim->outbox);
+    EXPECT_EQ_UINT(2, cascade(&f.rig, 100));
+    EXPECT_FALSE(rig_claim(&f.rig, "q", "here", 1)->outbox);
+    if (claim->job_count > 0) { // it has been asked to end
+        item = rig_item(&claim->jobs[0], JOB_EV_CANCEL);
+        EXPECT_EQ_INT(0, rig_commit(&f.rig, &item));
+    }
+    end_opener(&f, JOB_EV_SUCCEED);
+    EXPECT_TRUE(flow(&f)->facts.closed);
+    finish(&f);
+}
+
 /* ------------------------------------------------------------------ those that ended */
+
+/* A page of one that begins behind a member. */
+static void expect_behind(struct family *f, uint64_t cursor, const struct job_id *want, bool more) {
+    struct store_flow_ended page = {.id = f->opener->spec.id, .limit = 1, .cursor = cursor};
+    EXPECT_EQ_INT(0, rig_run(&f->rig, &page.op, STORE_FLOW_ENDED));
+    EXPECT_EQ_UINT(want != NULL, page.count);
+    EXPECT_TRUE(want == NULL || (page.count == 1 && id_equal(want, &page.members[0].id)));
+    EXPECT_EQ_INT(more, page.more);
+    store_op_finish(&page.op);
+}
 
 static void test_ended(void) {
     static struct family f;
     struct job_id ended[5];
+    uint64_t behind[6] = {0};
     begin(&f);
     make(&f, 3, 2, false);
     for (size_t i = 0; i < 5; i++) {
@@ -463,6 +532,7 @@ static void test_ended(void) {
             EXPECT_EQ_INT(met == 3 ? JOB_DEAD : JOB_SUCCEEDED, (int)m->state);
             EXPECT_EQ_STR(met % 2 == 0 ? "here" : "there", m->type);
             EXPECT_EQ_STR(met == 3 ? "bad" : NULL, m->error.code);
+            behind[met] = m->cursor;
         }
         page.cursor = page.next_cursor;
         store_op_finish(&page.op);
@@ -476,8 +546,15 @@ static void test_ended(void) {
     EXPECT_TRUE(page.count == 1 && id_equal(&ended[3], &page.members[0].id));
     EXPECT_FALSE(page.more);
     store_op_finish(&page.op);
-    memset(&page.op, 0, sizeof page.op);
-    page.limit = STORE_FLOW_PAGE_MAX + 1;
+    expect_behind(&f, behind[0], &ended[1], true);
+    expect_behind(&f, behind[2], &ended[3], true);
+    expect_behind(&f, behind[4], NULL, false);
+    expect_behind(&f, STORE_FLOW_CURSOR_MAX, NULL, false);
+    page = (struct store_flow_ended){.id = page.id, .limit = STORE_FLOW_PAGE_MAX + 1};
+    EXPECT_EQ_INT(-EINVAL, rig_run(&f.rig, &page.op, STORE_FLOW_ENDED));
+    store_op_finish(&page.op);
+    page =
+        (struct store_flow_ended){.id = page.id, .limit = 1, .cursor = STORE_FLOW_CURSOR_MAX + 1};
     EXPECT_EQ_INT(-EINVAL, rig_run(&f.rig, &page.op, STORE_FLOW_ENDED));
     store_op_finish(&page.op);
     page = (struct store_flow_ended){.id = rig_id(&f.rig), .limit = 1};
@@ -573,9 +650,7 @@ static void test_kept(void) {
     EXPECT_EQ_INT(-EBUSY, status);
     store_op_finish(&rm.op);
     f.rig.now += 2 * KEEP_MS;
-    struct store_sweep sweep = {.limit = 100};
-    EXPECT_EQ_INT(0, rig_run(&f.rig, &sweep.op, STORE_SWEEP));
-    store_op_finish(&sweep.op);
+    sweep(&f.rig);
     EXPECT_EQ_INT(JOB_SUCCEEDED, rig_state(&f.rig, &f.opener->spec.id));
     (void)end_kid(&f, "q", JOB_EV_SUCCEED);
     EXPECT_EQ_INT(JOB_QUEUED, then_state(&f));
@@ -663,6 +738,7 @@ CASES(flow, ON_ALL, {"a flow whose members end before its opener", test_members_
       {"who has no children does not wait for them", test_wait_without_a_flow},
       {"an opener waits no longer than it said", test_wait_for_so_long},
       {"the then of a dead opener is dead, and can be revived", test_dead_opener},
+      {"a then that is dead from the start is kept as long as it was said", test_dead_then_goes},
       {"a revived opener opens its flow again", test_revived_opener},
       {"a revived member counts as one that has not ended", test_revived_member},
       {"a member that is revived after the close changes nothing", test_revived_too_late},
@@ -674,3 +750,6 @@ CASES(flow, ON_ALL, {"a flow whose members end before its opener", test_members_
       {"an opener stays as long as its flow is open", test_kept},
       {"jobs from outside join an open flow", test_join},
       {"members make siblings, and end", test_siblings});
+
+CASES(flow_file, ON_FILE,
+      {"a member that comes too late is followed by what a death is", test_late_member});

@@ -186,12 +186,16 @@ static bool may_be_laden(const struct redis_claim *claim) {
 
 /* ------------------------------------------------------------------ the item */
 
-// What comes behind its flow: "<length>:<bytes>" of each word of its parcel.
-static void write_then(const struct job_spec *then, struct redis_settings *to) {
+// What comes behind its flow: "<length>:<bytes>" of each word of its parcel. `keep`: how long, if it is dead from the start.
+static void write_then(const struct store_commit_item *item, struct redis_settings *to) {
+    const struct job_spec *then = item->then;
     struct redis_args words = {.words = NULL};
     struct buf packed = {.data = NULL};
     char id[JOB_ID_TEXT + 1];
     redis_parcel_write(then, &words);
+    if (item->then_keep_ms > 0) {
+        put_pair(&words, "keep", item->then_keep_ms);
+    }
     for (size_t i = 0; i < words.count; i++) {
         buf_printf(&packed, "%zu:", words.lens[i]);
         buf_add(&packed, words.words[i], words.lens[i]);
@@ -222,7 +226,7 @@ static void write_flow(const struct redis_claim *claim, const struct store_commi
         redis_setting_text(to, "on_dead", flow_on_dead_name(item->flow_on_dead - 1));
     }
     if (item->then != NULL) {
-        write_then(item->then, to);
+        write_then(item, to);
     }
 }
 

@@ -132,6 +132,7 @@ struct cancel_task {
     struct redis_roll all;
     size_t begun, now;
     struct redis_located done;
+    struct redis_located *members;
 };
 
 static struct store_flow_cancel *of_cancel(const struct redis_task *t) {
@@ -139,6 +140,15 @@ static struct store_flow_cancel *of_cancel(const struct redis_task *t) {
 }
 
 static void look(struct cancel_task *ct);
+
+// Where they are, for who cancels them to know how long each is kept.
+static void members_found(struct redis_task *t, void *arg) {
+    const struct cancel_task *ct = arg;
+    struct store_flow_cancel *op = of_cancel(t);
+    for (size_t i = 0; i < op->count; i++) {
+        op->queues[i] = ct->members[i].queue == NULL ? NULL : ct->members[i].queue->name;
+    }
+}
 
 static int read_members(struct cancel_task *ct, const struct redis_reply *reply, struct err *e) {
     struct store_flow_cancel *op = of_cancel(&ct->task);
@@ -150,15 +160,23 @@ static int read_members(struct cancel_task *ct, const struct redis_reply *reply,
     }
     (void)redis_reply_integer(redis_reply_at(reply, 2), &cursor);
     op->cursor = (uint64_t)cursor;
-    op->members = arena_alloc(&ct->task.op->arena, (members->count + 1) * sizeof *op->members);
-    if (op->members == NULL) {
+    struct arena *a = &ct->task.op->arena;
+    op->members = arena_alloc(a, (members->count + 1) * sizeof *op->members);
+    op->queues = arena_zalloc(a, (members->count + 1) * sizeof *op->queues);
+    ct->members = arena_zalloc(a, (members->count + 1) * sizeof *ct->members);
+    if (op->members == NULL || op->queues == NULL || ct->members == NULL) {
         return err_set(e, -ENOMEM, "out of memory");
     }
     for (size_t i = 0; i < members->count; i++) {
         struct bytes raw = redis_reply_text(&members->items[i]);
         if (raw.len == sizeof op->members->b) {
-            memcpy(op->members[op->count++].b, raw.data, raw.len);
+            memcpy(op->members[op->count].b, raw.data, raw.len);
+            ct->members[op->count].id = op->members[op->count];
+            op->count++;
         }
+    }
+    if (op->count > 0) {
+        redis_locate(&ct->task, ct->members, op->count, &ct->task.op->arena, members_found, ct);
     }
     return 0;
 }

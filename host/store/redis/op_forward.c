@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <stdlib.h>
 
 #include "base/fault.h"
 #include "store/redis/ask.h"
@@ -34,7 +35,7 @@ struct parcel {
     const char *entry; // of the outbox
     struct redis_job job;
     struct store_submit_item item;
-    const char *dies, *why;                   // CHILD: it is dead from the start
+    const char *dies, *why, *keep; // CHILD: it is dead from the start, and kept so long (ms)
     const char *flow, *member, *became, *was; // TOLD
 };
 
@@ -200,6 +201,7 @@ static int bring(struct forward_task *ft, struct err *e) {
     for (size_t i = 0; i < ft->parcel_count; i++) {
         struct parcel *p = &ft->parcels[i];
         if (p->kind == PARCEL_CHILD) {
+            p->item.keep_ms = p->keep == NULL ? 0 : strtoll(p->keep, NULL, 10);
             redis_insert_write(
                 t->store, &p->item,
                 (struct redis_coming){.how = "forwarded", .dies = p->dies, .why = p->why},
@@ -317,6 +319,7 @@ static int read_parcel(struct forward_task *ft, const struct redis_reply *fields
     *ret_queue = spec->queue;
     p->dies = text_in(fields, "dies", a, &r);
     p->why = text_in(fields, "why", a, &r);
+    p->keep = text_in(fields, "keep", a, &r);
     if (redis_reply_field(fields, "joins") != NULL && store_flow_has(spec)) {
         p->kind = PARCEL_JOINS;
         *ret_queue = spec->flow_queue != NULL ? spec->flow_queue : spec->queue;

@@ -41,7 +41,8 @@ static void write_settings(const struct redis_store *store, const struct store_s
                            struct redis_args *a) {
     const struct job_spec *spec = item->spec;
     bool normal = spec->priority == PRIORITY_NORMAL, keyed = spec->dedup_key != NULL;
-    bool may_end = item->spooled || (keyed && spec->dedup_mode == DEDUP_REPLACE);
+    bool may_end =
+        item->spooled || comes.dies != NULL || (keyed && spec->dedup_mode == DEDUP_REPLACE);
     bool large = spec->payload.len > REDIS_PAYLOAD_INLINE;
     struct redis_settings s = redis_settings_begin(a);
     redis_setting_text(&s, "priority", normal ? NULL : priority_name((int)spec->priority));

@@ -120,6 +120,7 @@ static int read_ended(struct redis_task *t, const struct redis_reply *ended, int
         if (!read_member(&ended->items[i], &e->members[i])) {
             return err_set(err, -EBADMSG, "a flow's list is damaged");
         }
+        e->members[i].cursor = e->only == JOB_SCHEDULED ? e->cursor + i + 1 : 0;
         ft->members[i].id = e->members[i].id;
     }
     e->count = ended->count;
@@ -183,10 +184,8 @@ static void run(struct redis_task *t) {
         e->count = 0;
         e->more = false;
         e->next_cursor = e->cursor;
-        if (e->limit < 1 || e->limit > STORE_FLOW_PAGE_MAX) {
-            redis_task_end(
-                t, err_set(&t->op->err, -EINVAL, "limit must be 1 to %d", STORE_FLOW_PAGE_MAX),
-                NULL);
+        if (store_flow_check_page(e) < 0) {
+            redis_task_end(t, -EINVAL, NULL);
             return;
         }
     }

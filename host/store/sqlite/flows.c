@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "jobhost_plugin.h"
+#include "store/pack.h"
 #include "store/sqlite/place.h"
 #include "store/sqlite/submit.h"
 
@@ -97,9 +98,13 @@ static int add_row(struct writer *w, const struct job_row *opener) {
     return conn_run(&w->conn, SQL_FLOW_ADD);
 }
 
-static int put_then(struct writer *w, int64_t rid, const struct job_spec *then, int64_t now_ms) {
+// With the job goes how long it is kept if it is dead from the start.
+static int put_then(struct writer *w, int64_t rid, const struct store_commit_item *item,
+                    int64_t now_ms) {
+    const struct job_spec *then = item->then;
     buf_clear(&w->pack);
     jobrow_pack_parcel(&w->pack, then);
+    pack_number(&w->pack, JOBROW_PARCEL_KEEP, item->then_keep_ms);
     if (w->pack.failed) {
         return conn_no_memory(&w->conn);
     }
@@ -134,7 +139,7 @@ int flows_made(struct writer *w, struct job_row *opener, const struct store_comm
     opener->has |= HAS_OPENED;
     r = r < 0 || made == 0 ? r : flows_add(w, opener->rid, made);
     r = r < 0 || item->flow_on_dead == 0 ? r : set_on_dead(w, opener->rid, item->flow_on_dead - 1);
-    return r < 0 || item->then == NULL ? r : put_then(w, opener->rid, item->then, now_ms);
+    return r < 0 || item->then == NULL ? r : put_then(w, opener->rid, item, now_ms);
 }
 
 int flows_grows(struct writer *w, int64_t rid) {
@@ -180,7 +185,7 @@ static int64_t later(int64_t at_ms, int64_t by_ms) {
 
 // It does not run, and is seen among the dead.
 static int kill_then(struct writer *w, const struct flow_row *f, enum flow_then how,
-                     int64_t now_ms) {
+                     int64_t keep_ms, int64_t now_ms) {
     struct job_row row;
     struct job_life life;
     char message[96], id[JOB_ID_TEXT + 1];
@@ -198,17 +203,19 @@ static int kill_then(struct writer *w, const struct flow_row *f, enum flow_then 
                                     .message = message};
     life.updated_ms = now_ms;
     row.rev++;
-    return place_move(w, &row, &life, (struct place){JOB_DEAD, 0}, now_ms);
+    return place_move(w, &row, &life, (struct place){JOB_DEAD, place_expiry(now_ms, keep_ms)},
+                      now_ms);
 }
 
 // As it was asked for, with its times counted from now.
 static int read_then(struct writer *w, const struct flow_row *f, int64_t now_ms,
-                     struct job_spec *ret) {
+                     struct job_spec *ret, int64_t *ret_keep_ms) {
     sqlite3_stmt *s = conn_stmt(&w->conn, SQL_FLOW_THEN_GET);
     bind_int(s, 1, f->rid);
     int r = conn_next(&w->conn, SQL_FLOW_THEN_GET);
     if (r > 0) {
         r = jobrow_parcel(column_bytes(s, 0), &w->scratch, ret);
+        *ret_keep_ms = jobrow_parcel_keep_ms(column_bytes(s, 0));
         conn_reset(&w->conn, SQL_FLOW_THEN_GET);
     }
     if (r < 0 || ret->queue == NULL || ret->type == NULL) {
@@ -229,11 +236,12 @@ static int make_then(struct writer *w, struct flow_row *f, int64_t now_ms) {
         return 0;
     }
     struct store_submit_item item = {.spec = &spec};
-    int r = read_then(w, f, now_ms, &spec);
+    int64_t keep_ms = 0;
+    int r = read_then(w, f, now_ms, &spec, &keep_ms);
     r = r < 0 ? r : submit_item(w, &item, true, now_ms);
     f->is.then_made = true;
     w->bore = true;
-    return r < 0 || how == FLOW_THEN_RUNS ? r : kill_then(w, f, how, now_ms);
+    return r < 0 || how == FLOW_THEN_RUNS ? r : kill_then(w, f, how, keep_ms, now_ms);
 }
 
 // What follows from how it stands. It is written first, so that who is moved here finds it so.

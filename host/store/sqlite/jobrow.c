@@ -203,3 +203,13 @@ int jobrow_parcel(struct bytes parcel, struct arena *a, struct job_spec *ret) {
     }
     return read_spec(copy, a, ret);
 }
+
+int64_t jobrow_parcel_keep_ms(struct bytes parcel) {
+    struct pack_item item;
+    while (pack_next(&parcel, &item) > 0) {
+        if (item.number == JOBROW_PARCEL_KEEP) {
+            return item.value;
+        }
+    }
+    return 0;
+}

@@ -110,6 +110,10 @@ int jobrow_spec(const struct job_row *row, struct arena *a, struct job_spec *ret
 int jobrow_life(const struct job_row *row, struct arena *a, struct job_life *ret);
 int jobrow_parcel(struct bytes parcel, struct arena *a, struct job_spec *ret);
 
+/* A number that a parcel may have behind it: how long it is kept if it is dead from the start. 0 = for ever. */
+enum { JOBROW_PARCEL_KEEP = 38 };
+int64_t jobrow_parcel_keep_ms(struct bytes parcel);
+
 /* The spec with the times that hold now. */
 static inline void jobrow_renew(struct job_spec *spec, const struct job_life *life) {
     spec->deadline_ms = life->deadline_ms != 0 ? life->deadline_ms : spec->deadline_ms;

@@ -415,11 +415,13 @@ int op_claim(struct writer *w, struct store_op *op) {
     struct taking t = {.w = w, .claim = claim};
     claim->job_count = claim->ended_count = 0;
     claim->ended = NULL;
+    claim->outbox = false;
     int r = allocate(&t);
     for (size_t i = 0; i < claim->want_count && r == 0; i++) {
         t.want = (uint32_t)i;
         r = take_lane(&t, &claim->wants[i]);
     }
+    claim->outbox = claim->ended_count > 0 && (w->outbox > 0 || w->walks);
     return r;
 }
 

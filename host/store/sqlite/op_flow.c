@@ -70,6 +70,19 @@ static int next_flow(struct writer *w, struct flow_row *ret) {
     return r <= 0 ? r : flows_find(&w->conn, rid, ret);
 }
 
+// 0, or -ENOMEM.
+static int take_member(struct writer *w, sqlite3_stmt *s, struct store_flow_cancel *c) {
+    const struct lane *lane = lanes_by_id(&w->lanes, (uint32_t)sqlite3_column_int64(s, 2));
+    const char *queue = lane == NULL ? NULL : arena_str(&c->op.arena, lane->names.queue);
+    if (lane != NULL && queue == NULL) {
+        return conn_no_memory(&w->conn);
+    }
+    c->cursor = (uint64_t)sqlite3_column_int64(s, 0);
+    c->queues[c->count] = queue;
+    (void)column_id(s, 1, &c->members[c->count++]);
+    return 0;
+}
+
 static int members(struct writer *w, const struct flow_row *f, struct store_flow_cancel *c) {
     sqlite3_stmt *s = conn_stmt(&w->conn, SQL_FLOW_MEMBERS);
     bind_int(s, 1, PLACE_LIST_PARENT);
@@ -78,9 +91,8 @@ static int members(struct writer *w, const struct flow_row *f, struct store_flow
     bind_int(s, 4, HAS_FLOW);
     bind_int(s, 5, c->limit);
     int r = 0;
-    while (c->count < c->limit && (r = conn_next(&w->conn, SQL_FLOW_MEMBERS)) > 0) {
-        c->cursor = (uint64_t)sqlite3_column_int64(s, 0);
-        (void)column_id(s, 1, &c->members[c->count++]);
+    while (r >= 0 && c->count < c->limit && (r = conn_next(&w->conn, SQL_FLOW_MEMBERS)) > 0) {
+        r = take_member(w, s, c);
     }
     conn_reset(&w->conn, SQL_FLOW_MEMBERS);
     c->cursor = c->count < c->limit ? 0 : c->cursor; // these are the last
@@ -93,7 +105,8 @@ int op_flow_cancel(struct writer *w, struct store_op *op) {
     c->id = (struct job_id){{0}};
     c->cursor = c->count = 0;
     c->members = arena_alloc(&op->arena, ((size_t)c->limit + 1) * sizeof *c->members);
-    if (c->members == NULL) {
+    c->queues = arena_alloc(&op->arena, ((size_t)c->limit + 1) * sizeof *c->queues);
+    if (c->members == NULL || c->queues == NULL) {
         return conn_no_memory(&w->conn);
     }
     int r = note_done(w, c);

@@ -64,8 +64,10 @@ int read_flow_ended(struct reader *r, struct store_op *op) {
     e->count = 0;
     e->more = false;
     e->next_cursor = e->cursor;
-    int code = check_limit(op, e->limit);
-    code = code < 0 ? code : find(r, op, &e->id, &f);
+    if (store_flow_check_page(e) < 0) {
+        return -EINVAL;
+    }
+    int code = find(r, op, &e->id, &f);
     if (code < 0) {
         return code;
     }
@@ -80,7 +82,7 @@ int read_flow_ended(struct reader *r, struct store_op *op) {
     bind_int(s, 4, e->only);
     while (e->count < e->limit && (code = conn_next(&r->conn, SQL_FLOW_ENDED)) > 0) {
         struct store_flow_member *m = &e->members[e->count++];
-        e->next_cursor = (uint64_t)sqlite3_column_int64(s, 0);
+        m->cursor = e->next_cursor = (uint64_t)sqlite3_column_int64(s, 0);
         (void)column_id(s, 1, &m->id);
         m->state = (enum job_state)sqlite3_column_int(s, 2);
     }

@@ -232,7 +232,7 @@ const char *const sql_text[SQL_COUNT] = {
     [SQL_FLOW_WALK] = "SELECT rid FROM flows INDEXED BY flows_walk WHERE walked >= 0"
                       " ORDER BY walked LIMIT 1",
     [SQL_FLOW_WALKED] = "UPDATE flows SET walked=?2 WHERE rid=?1 AND walked >= 0 AND walked < ?3",
-    [SQL_FLOW_MEMBERS] = "SELECT l.job, j.id FROM lists l JOIN jobs j ON j.rid = l.job"
+    [SQL_FLOW_MEMBERS] = "SELECT l.job, j.id, j.lane FROM lists l JOIN jobs j ON j.rid = l.job"
                          " WHERE l.kind=?1 AND l.key=?2 AND l.job > ?3 AND (j.has & ?4) != 0"
                          " ORDER BY l.job LIMIT ?5",
     [SQL_FLOW_LAST] = "SELECT l.job, j.id FROM lists l CROSS JOIN jobs j ON j.rid = l.job"

@@ -22,7 +22,11 @@ local function kill(it)
     redis.call('HSET', job, 'status', 'dead', 'rev', 2, 'claim', NO_CLAIM, 'updatedAt', text_of(now), 'errorClass',
                'permanent', 'errorCode', it.dies, 'error', it.why)
     redis.call('HDEL', job, 'dueAt')
-    enter(q, it.id, 'dead', it.type, it.priority, 0)
+    if it.keep_ms > 0 then
+        redis.call('HSET', job, 'deleteAt', text_of(now + it.keep_ms))
+    end
+    enter(q, it.id, 'dead', it.type, it.priority, it.keep_ms)
+    finish_job(q, it.id, 'dead', it.keep_ms, nil, 0, it.tombstone)
 end
 
 local function arrive(it)
