@@ -304,6 +304,18 @@ int msg_child_put(struct record_writer *w, uint64_t job, const struct msg_child 
     return put(w, job, &shape_child, m);
 }
 
+int msg_sibling_put(struct record_writer *w, uint64_t job, const struct msg_child *m) {
+    return put(w, job, &shape_sibling, m);
+}
+
+int msg_then_put(struct record_writer *w, uint64_t job, const struct msg_child *m) {
+    return put(w, job, &shape_then, m);
+}
+
+int msg_flow_put(struct record_writer *w, uint64_t job, const struct msg_flow *m) {
+    return put(w, job, &shape_flow, m);
+}
+
 int msg_kv_put(struct record_writer *w, uint64_t job, const struct msg_kv *m) {
     return put(w, job, &shape_kv, m);
 }
@@ -382,6 +394,18 @@ int msg_step_get(struct record *r, struct msg_step *ret) {
 
 int msg_child_get(struct record *r, struct msg_child *ret) {
     return get(r, NULL, &shape_child, ret);
+}
+
+int msg_sibling_get(struct record *r, struct msg_child *ret) {
+    return get(r, NULL, &shape_sibling, ret);
+}
+
+int msg_then_get(struct record *r, struct msg_child *ret) {
+    return get(r, NULL, &shape_then, ret);
+}
+
+int msg_flow_get(struct record *r, struct msg_flow *ret) {
+    return get(r, NULL, &shape_flow, ret);
 }
 
 int msg_kv_get(struct record *r, struct msg_kv *ret) {

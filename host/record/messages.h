@@ -207,6 +207,14 @@ struct msg_limit {
     struct msg_bytes headers;
 };
 
+struct msg_flow {
+    uint32_t request;
+    uint32_t what;  /* enum record_flow */
+    uint32_t which; /* JH_FLOW_* */
+    uint64_t cursor;
+    const char *id; /* NULL: not FLOW_RESULT */
+};
+
 struct msg_warn {
     const char *code;
     const char *message; /* NULL */
@@ -278,6 +286,9 @@ int msg_limit_put(struct record_writer *w, uint64_t job, const struct msg_limit 
 int msg_warn_put(struct record_writer *w, uint64_t job, const struct msg_warn *m);
 int msg_step_put(struct record_writer *w, uint64_t job, const struct msg_step *m);
 int msg_child_put(struct record_writer *w, uint64_t job, const struct msg_child *m);
+int msg_sibling_put(struct record_writer *w, uint64_t job, const struct msg_child *m);
+int msg_then_put(struct record_writer *w, uint64_t job, const struct msg_child *m);
+int msg_flow_put(struct record_writer *w, uint64_t job, const struct msg_flow *m);
 int msg_kv_put(struct record_writer *w, uint64_t job, const struct msg_kv *m);
 int msg_event_put(struct record_writer *w, uint64_t job, const struct msg_event *m);
 int msg_done_put(struct record_writer *w, uint64_t job, const struct msg_done *m);
@@ -299,6 +310,9 @@ int msg_limit_get(struct record *r, struct msg_limit *ret);
 int msg_warn_get(struct record *r, struct msg_warn *ret);
 int msg_step_get(struct record *r, struct msg_step *ret);
 int msg_child_get(struct record *r, struct msg_child *ret);
+int msg_sibling_get(struct record *r, struct msg_child *ret);
+int msg_then_get(struct record *r, struct msg_child *ret);
+int msg_flow_get(struct record *r, struct msg_flow *ret);
 int msg_kv_get(struct record *r, struct msg_kv *ret);
 int msg_event_get(struct record *r, struct msg_event *ret);
 int msg_done_get(struct record *r, struct msg_done *ret);

@@ -36,6 +36,7 @@ enum {
     RECORD_INLINE_MAX = 32 * 1024, /* a bytes field above this travels as a sealed memfd */
     RECORD_FDS_MAX = 8,            /* per packet                                         */
     RECORD_WINDOW_MAX = 64,        /* unstarted jobs per thread of a worker              */
+    RECORD_FLOW_PAGE = 100,        /* members in one answer                              */
 };
 #define RECORD_NULL  0xffffffffu
 #define RECORD_BY_FD 0xfffffffeu
@@ -73,7 +74,7 @@ enum record_type {
     /* u32 commit_no, i32 status: 0 durable, -ESTALE fenced off, other negative errno not durable */
     REC_COMMITTED,
     /* u32 request, i32 status (0, 1 or negative errno), i64 number, bytes value: the answer to
-     * REC_GET, REC_OUTPUT and some REC_LIMIT */
+     * REC_GET, REC_OUTPUT, REC_FLOW and some REC_LIMIT */
     REC_VALUE,
     /* (no body) return everything unstarted, finish what runs, send BYE, exit */
     REC_DRAIN,
@@ -143,6 +144,26 @@ enum record_type {
     REC_LIMIT,
     /* an effect: u32 flags (JH_EVENT_FOR_ALL), str name, str content_type, str key, bytes value */
     REC_EVENT,
+    /* u32 request, u32 enum record_flow, u32 JH_FLOW_*, u64 cursor, str id: what jobhost.flow/1 asks, answered by a
+     * VALUE */
+    REC_FLOW,
+    /* effects, as CHILD: a job that joins the flow that this one is a member of; the one that comes behind the flow that
+     * this one opens */
+    REC_SIBLING,
+    REC_THEN,
+    /* an effect: i32 JH_ON_DEAD_* */
+    REC_ON_DEAD,
+};
+
+/* The answer's status is 0, or negative: -ENOENT: there is no such flow, member or result. Its value is a row of fields. */
+enum record_flow {
+    /* i64 made, i64 open, i64 succeeded, i64 dead, i64 cancelled, i64 duplicate, u32 JH_FLOW_CLOSED | JH_FLOW_GROWS */
+    FLOW_COUNTS = 1,
+    /* RECORD_FLOW_PAGE members at most that ended behind `cursor`: u32 n, n x { u64 cursor, str id, i32 JH_MEMBER_*,
+     * str type, i32 class, str code, u32 has_result, u64 result_size }; number: 1 = more have ended */
+    FLOW_MEMBERS,
+    /* of the member `id`: the bytes of its result, perhaps by descriptor */
+    FLOW_RESULT,
 };
 
 /* ACQUIRE and CLOSE are answered by a VALUE. */

@@ -83,7 +83,8 @@ void record_packet_finish(struct record_packet *p) {
 // ---- one record
 
 static bool is_known_type(uint16_t type) {
-    return (type >= REC_WELCOME && type <= REC_SANDBOX) || (type >= REC_HELLO && type <= REC_EVENT);
+    return (type >= REC_WELCOME && type <= REC_SANDBOX) ||
+           (type >= REC_HELLO && type <= REC_ON_DEAD);
 }
 
 int record_next(struct record_packet *p, struct record *ret) {

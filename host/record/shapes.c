@@ -206,6 +206,14 @@ static const struct field child_fields[] = {
     F(TEXT_OPT, msg_child, labels),
 };
 const struct message shape_child = {REC_CHILD, SHAPE(msg_child, child_fields)};
+const struct message shape_sibling = {REC_SIBLING, SHAPE(msg_child, child_fields)};
+const struct message shape_then = {REC_THEN, SHAPE(msg_child, child_fields)};
+
+static const struct field flow_fields[] = {
+    F(U32, msg_flow, request), F(U32, msg_flow, what),    F(U32, msg_flow, which),
+    F(U64, msg_flow, cursor),  F(TEXT_OPT, msg_flow, id),
+};
+const struct message shape_flow = {REC_FLOW, SHAPE(msg_flow, flow_fields)};
 
 static const struct field kv_fields[] = {
     F(U32, msg_kv, what),

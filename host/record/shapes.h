@@ -43,7 +43,7 @@ struct message {
 
 extern const struct message shape_welcome, shape_sandbox, shape_note, shape_config, shape_job,
     shape_committed, shape_value, shape_hello, shape_fail, shape_log, shape_progress, shape_get,
-    shape_warn, shape_output, shape_limit, shape_step, shape_child, shape_kv, shape_event,
-    shape_done, shape_crash;
+    shape_warn, shape_output, shape_limit, shape_step, shape_child, shape_sibling, shape_then,
+    shape_flow, shape_kv, shape_event, shape_done, shape_crash;
 
 #endif

@@ -216,7 +216,26 @@ static int attempt_on_step(struct attempt *a, struct record *r) {
 static int attempt_on_child(struct attempt *a, struct record *r) {
     struct msg_child m;
     int err = msg_child_get(r, &m);
-    return err != 0 ? err : effects_add_child(a->effects, a->host, &a->job->spec, &m);
+    return err != 0 ? err
+                    : effects_add_child(a->effects, a->host, &a->job->spec, EFFECTS_CHILD, &m);
+}
+
+static int attempt_on_sibling(struct attempt *a, struct record *r) {
+    struct msg_child m;
+    int err = msg_sibling_get(r, &m);
+    return err != 0 ? err
+                    : effects_add_child(a->effects, a->host, &a->job->spec, EFFECTS_SIBLING, &m);
+}
+
+static int attempt_on_then(struct attempt *a, struct record *r) {
+    struct msg_child m;
+    int err = msg_then_get(r, &m);
+    return err != 0 ? err : effects_add_child(a->effects, a->host, &a->job->spec, EFFECTS_THEN, &m);
+}
+
+static int attempt_on_dead(struct attempt *a, struct record *r) {
+    int32_t what = record_get_i32(r);
+    return record_done(r) != 0 ? -EBADMSG : effects_set_on_dead(a->effects, what);
 }
 
 static int attempt_on_kv(struct attempt *a, struct record *r) {
@@ -236,10 +255,11 @@ int attempt_on_effect(struct attempt *a, struct record *r) {
         uint16_t type;
         int (*take)(struct attempt *, struct record *);
     } effects[] = {
-        {REC_RESULT, attempt_on_result}, {REC_RESULT_TYPE, attempt_on_result_type},
-        {REC_KV, attempt_on_kv},         {REC_STEP, attempt_on_step},
-        {REC_CHILD, attempt_on_child},   {REC_WARN, attempt_on_warn},
-        {REC_EVENT, attempt_on_event},
+        {REC_RESULT, attempt_on_result},   {REC_RESULT_TYPE, attempt_on_result_type},
+        {REC_KV, attempt_on_kv},           {REC_STEP, attempt_on_step},
+        {REC_CHILD, attempt_on_child},     {REC_WARN, attempt_on_warn},
+        {REC_SIBLING, attempt_on_sibling}, {REC_THEN, attempt_on_then},
+        {REC_ON_DEAD, attempt_on_dead},    {REC_EVENT, attempt_on_event},
     };
     if (a->effects == NULL && (a->effects = effects_new()) == NULL) {
         return -ENOMEM;

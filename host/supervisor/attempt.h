@@ -140,8 +140,9 @@ bool attempt_rewind(struct attempt *a);
 
 /* What the worker says about it. Each returns 0, or -EBADMSG/-EPROTO: the worker broke a limit or
  * the protocol. */
-int attempt_on_effect(struct attempt *a,
-                      struct record *r); /* WARN, STEP, CHILD, KV, RESULT, RESULT_TYPE */
+int attempt_on_effect(
+    struct attempt *a,
+    struct record *r); /* WARN, STEP, CHILD, SIBLING, THEN, ON_DEAD, KV, RESULT, RESULT_TYPE */
 int attempt_on_progress(struct attempt *a, const struct msg_progress *m);
 void attempt_on_log(struct attempt *a, const struct msg_log *m);
 int attempt_on_commit(struct attempt *a, uint32_t commit_no);

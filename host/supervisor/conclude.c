@@ -39,6 +39,9 @@ void conclude_effects(struct attempt *a, struct store_commit_item *item,
         item->state_version = fx->state_version;
         item->children = fx->children;
         item->child_count = fx->child_count;
+        item->then = fx->then_count > 0 ? fx->then : NULL;
+        item->then_keep_ms = fx->then_keep_ms;
+        item->flow_on_dead = fx->flow_on_dead;
         item->kv = fx->kv;
         item->kv_count = fx->kv_count;
         item->kv_namespace = a->pool == NULL ? NULL : a->pool->plugin->name;

@@ -11,7 +11,9 @@
 #include "base/rfc3339.h"
 #include "config/config.h"
 #include "jobhost_event.h"
+#include "jobhost_flow.h"
 #include "jobhost_kv.h"
+#include "store/flows.h"
 #include "supervisor/host.h"
 #include "supervisor/lane.h"
 
@@ -24,6 +26,7 @@ void effects_free(struct effects **fx) {
         arena_free(&(*fx)->arena);
         free((*fx)->steps);
         free((*fx)->children);
+        free((*fx)->then);
         free((*fx)->kv);
         free((*fx)->warnings);
         free((*fx)->outputs);
@@ -34,7 +37,8 @@ void effects_free(struct effects **fx) {
 }
 
 void effects_drop(struct effects *fx, bool keep_outputs) {
-    fx->step_count = fx->child_count = fx->kv_count = fx->event_count = 0;
+    fx->step_count = fx->child_count = fx->kv_count = fx->event_count = fx->then_count = 0;
+    fx->flow_on_dead = 0;
     fx->output_count = keep_outputs ? fx->output_count : 0;
 }
 
@@ -231,23 +235,6 @@ static int effects_child_texts(struct effects *fx, struct host *host, const stru
                : 0;
 }
 
-/* It is a member of the flow that its parent opens by it. */
-static int effects_child_flow(struct effects *fx, const struct job_spec *parent,
-                              struct job_spec *child) {
-    char id[JOB_ID_TEXT + 1];
-    if (fx->flow == NULL || fx->flow_queue == NULL) { // the first one
-        id_format(&parent->id, id);
-        int r = effects_text(fx, id, JOB_ID_TEXT, &fx->flow);
-        r = r != 0 ? r : effects_text(fx, parent->queue, JOB_QUEUE_MAX, &fx->flow_queue);
-        if (r != 0) {
-            return r;
-        }
-    }
-    child->flow_id = fx->flow;
-    child->flow_queue = strcmp(parent->queue, child->queue) == 0 ? NULL : fx->flow_queue;
-    return 0;
-}
-
 static void effects_refuse(struct effects *fx, const char *code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -259,6 +246,46 @@ static void effects_refuse(struct effects *fx, const char *code, const char *fmt
         va_end(ap);
         fx->refused = code;
     }
+}
+
+/* It is a member of the flow that its parent opens by it. */
+static int effects_own_flow(struct effects *fx, const struct job_spec *parent,
+                            struct job_spec *child) {
+    char id[JOB_ID_TEXT + 1];
+    if (fx->flow == NULL || fx->flow_queue == NULL) { // the first one
+        id_format(&parent->id, id);
+        int r = effects_text(fx, id, JOB_ID_TEXT, &fx->flow);
+        r = r != 0 ? r : effects_text(fx, parent->queue, JOB_QUEUE_MAX, &fx->flow_queue);
+        if (r != 0) {
+            return r;
+        }
+    }
+    child->flow_id = fx->flow;
+    child->flow_queue = strcmp(parent->queue, child->queue) == 0 ? NULL : fx->flow_queue;
+    child->parent = parent->id;
+    return 0;
+}
+
+/* It joins the flow of the one that makes it. */
+static int effects_same_flow(struct effects *fx, const struct job_spec *maker,
+                             struct job_spec *child) {
+    const char *queue = maker->flow_queue != NULL ? maker->flow_queue : maker->queue;
+    if (!store_flow_has(maker)) {
+        effects_refuse(fx, "no_flow", "it adds to a flow, and is a member of none");
+        return 0;
+    }
+    child->parent = maker->parent;
+    int r = effects_text(fx, maker->flow_id, JOB_ID_TEXT, &child->flow_id);
+    return r != 0 || strcmp(queue, child->queue) == 0
+               ? r
+               : effects_text(fx, queue, JOB_QUEUE_MAX, &child->flow_queue);
+}
+
+static int effects_no_flow(struct effects *fx, const struct job_spec *opener,
+                           struct job_spec *then) {
+    (void)fx;
+    then->parent = opener->id;
+    return 0;
 }
 
 /* The limits that a worker does not know. */
@@ -302,18 +329,38 @@ static void effects_fill_child(struct host *host, const struct config_queue *que
     child->expires_ms = type->expires_ms == 0 ? 0 : now + delay + type->expires_ms;
 }
 
+static bool effects_child_is_sane(const struct msg_child *m, enum effects_kin kin) {
+    return m->priority >= -1 && m->priority <= 1 && m->delay_ms >= 0 && m->spread_ms >= 0 &&
+           (kin != EFFECTS_THEN || m->dedup_key == NULL);
+}
+
+static int effects_keep_child(struct effects *fx, enum effects_kin kin,
+                              const struct config_queue *queue, const struct job_spec *child) {
+    bool then = kin == EFFECTS_THEN;
+    struct job_spec **to = then ? &fx->then : &fx->children;
+    size_t *count = then ? &fx->then_count : &fx->child_count;
+    int r = effects_grow((void **)to, *count, then ? &fx->then_cap : &fx->child_cap, sizeof *child);
+    if (r == 0) {
+        (*to)[(*count)++] = *child;
+        fx->then_keep_ms = then ? queue->dead_ttl_ms : fx->then_keep_ms;
+    }
+    return r;
+}
+
 int effects_add_child(struct effects *fx, struct host *host, const struct job_spec *parent,
-                      struct msg_child *m) {
+                      enum effects_kin kin, struct msg_child *m) {
+    static int (*const flows[])(struct effects *, const struct job_spec *, struct job_spec *) = {
+        [EFFECTS_CHILD] = effects_own_flow,
+        [EFFECTS_SIBLING] = effects_same_flow,
+        [EFFECTS_THEN] = effects_no_flow,
+    };
     int64_t now = env_wall_ms(&host->env);
-    struct job_spec child = {.id = id_next(&host->ids, now), .parent = parent->id};
-    int r = fx->refused != NULL ? 0 : effects_child_texts(fx, host, parent, m, &child);
-    if (r == 0 && fx->refused == NULL) {
-        r = effects_child_flow(fx, parent, &child);
-    }
-    if (r == 0 && (m->priority < -1 || m->priority > 1 || m->delay_ms < 0 || m->spread_ms < 0)) {
-        r = -EBADMSG;
-    }
-    if (r != 0 || fx->refused != NULL) { // one that cannot be is enough
+    bool idle = fx->refused != NULL || (kin == EFFECTS_THEN && fx->then_count > 0);
+    struct job_spec child = {.id = id_next(&host->ids, now)};
+    int r = idle ? 0 : effects_child_texts(fx, host, parent, m, &child);
+    r = r != 0 || idle ? r : flows[kin](fx, parent, &child);
+    r = r == 0 && !effects_child_is_sane(m, kin) ? -EBADMSG : r;
+    if (r != 0 || idle || fx->refused != NULL) { // one that cannot be is enough
         msg_bytes_close(&m->payload);
         return r;
     }
@@ -324,11 +371,18 @@ int effects_add_child(struct effects *fx, struct host *host, const struct job_sp
     }
     r = effects_take(fx, &m->payload, (size_t)queue->max_payload, &child.payload);
     if (r == 0) {
-        r = effects_grow((void **)&fx->children, fx->child_count, &fx->child_cap, sizeof child);
-    }
-    if (r == 0) {
         effects_fill_child(host, queue, m, now, &child);
-        fx->children[fx->child_count++] = child;
+        r = effects_keep_child(fx, kin, queue, &child);
     }
     return r;
+}
+
+int effects_set_on_dead(struct effects *fx, int32_t what) {
+    static const int values[] = {
+        [JH_ON_DEAD_CONTINUE] = FLOW_CONTINUE + 1, [JH_ON_DEAD_FAIL] = FLOW_FAIL + 1};
+    if (what < 0 || (size_t)what >= ARRAY_LEN(values)) {
+        return -EBADMSG;
+    }
+    fx->flow_on_dead = values[what];
+    return 0;
 }

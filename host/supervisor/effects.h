@@ -20,6 +20,10 @@ struct effects {
     struct job_spec *children;
     size_t child_count, child_cap;
     const char *flow, *flow_queue; /* that children become members of; NULL = there were none */
+    struct job_spec *then;         /* behind that flow; NULL = none: as `children` has them */
+    size_t then_count, then_cap;   /* 1 at most                                             */
+    int64_t then_keep_ms;          /* how long it is kept if it is dead from the start      */
+    int flow_on_dead;              /* enum flow_on_dead + 1; 0 = nothing was said           */
     struct store_kv_write *kv;
     size_t kv_count, kv_cap;
     struct store_warning *warnings;
@@ -55,10 +59,20 @@ int effects_add_output(struct effects *fx, const char *name, const char *content
 int effects_add_kv(struct effects *fx, struct msg_kv *m);
 /* `tenant`: whose jobs it is for, unless it is for all. */
 int effects_add_event(struct effects *fx, const char *tenant, struct msg_event *m);
+
+/* What a job that is made is to the one that makes it. */
+enum effects_kin {
+    EFFECTS_CHILD,   /* a member of the flow that it opens by that       */
+    EFFECTS_SIBLING, /* one of the flow that it is a member of           */
+    EFFECTS_THEN     /* the job behind its own flow; the first one stays */
+};
+
 /* `parent` gives what the child does not say: queue by the child's type, tenant, flow; the id is
  * made here. A child over a limit that a worker does not know (its queue's, the number of children)
- * is no breach of the protocol: it sets `refused`. */
+ * is no breach of the protocol: it sets `refused`. So does a sibling of one that is no member. */
 int effects_add_child(struct effects *fx, struct host *host, const struct job_spec *parent,
-                      struct msg_child *m);
+                      enum effects_kin kin, struct msg_child *m);
+/* JH_ON_DEAD_*. */
+int effects_set_on_dead(struct effects *fx, int32_t what);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/flow.h"
 #include "supervisor/handover_codec.h"
 
 #define STEP(member)    offsetof(struct store_step, member)
@@ -29,6 +30,10 @@ struct packed {
     struct store_warning *warnings;
     struct packed_output *outputs;
     struct store_event *events;
+    struct job_spec *then;
+    size_t then_count;
+    int64_t then_keep_ms;
+    uint32_t flow_on_dead;
     size_t step_count, child_count, kv_count, warning_count, output_count, event_count;
     uint64_t bytes;
     uint32_t state_version;
@@ -117,10 +122,9 @@ static const struct shape event_shape = {.size = sizeof(struct store_event),
                                          .bytes_count = ARRAY_LEN(event_bytes)};
 
 static const struct pack_field packed_fields[] = {
-    {1, PACK_U64, PACKED(bytes)},
-    {2, PACK_U32, PACKED(state_version)},
-    {3, PACK_TEXT, PACKED(refused)},
-    {4, PACK_TEXT, PACKED(refusal)},
+    {1, PACK_U64, PACKED(bytes)},         {2, PACK_U32, PACKED(state_version)},
+    {3, PACK_TEXT, PACKED(refused)},      {4, PACK_TEXT, PACKED(refusal)},
+    {12, PACK_I64, PACKED(then_keep_ms)}, {13, PACK_U32, PACKED(flow_on_dead)},
 };
 static const struct shape_list packed_lists[] = {
     {5, PACKED(steps), PACKED(step_count), EFFECTS_ITEMS_MAX, &step_shape},
@@ -129,6 +133,7 @@ static const struct shape_list packed_lists[] = {
     {8, PACKED(warnings), PACKED(warning_count), EFFECTS_ITEMS_MAX, &warning_shape},
     {9, PACKED(outputs), PACKED(output_count), EFFECTS_ITEMS_MAX, &output_shape},
     {10, PACKED(events), PACKED(event_count), EFFECTS_ITEMS_MAX, &event_shape},
+    {11, PACKED(then), PACKED(then_count), 1, &child_shape},
 };
 static const struct shape packed_shape = {.size = sizeof(struct packed),
                                           .fields = packed_fields,
@@ -151,6 +156,10 @@ void effects_pack(const struct effects *fx, struct buf *out) {
         .output_count = fx->output_count,
         .events = fx->events,
         .event_count = fx->event_count,
+        .then = fx->then,
+        .then_count = fx->then_count,
+        .then_keep_ms = fx->then_keep_ms,
+        .flow_on_dead = (uint32_t)fx->flow_on_dead,
         .bytes = fx->bytes,
         .state_version = fx->state_version,
         .refused = fx->refused,
@@ -197,6 +206,12 @@ static int fill_outputs(struct effects *fx, const struct packed *p) {
     return 0;
 }
 
+static bool is_child(const struct job_spec *c) {
+    return !id_is_zero(&c->id) && c->type != NULL && c->queue != NULL &&
+           job_check_type(c->type, NULL) == 0 && job_check_queue(c->queue, NULL) == 0 &&
+           (unsigned)c->priority < PRIORITY_COUNT && (unsigned)c->dedup_mode < DEDUP_MODE_COUNT;
+}
+
 /* What the store takes for granted. */
 static int check(const struct packed *p) {
     bool ok = p->bytes <= EFFECTS_BYTES_MAX;
@@ -204,11 +219,9 @@ static int check(const struct packed *p) {
         ok = ok && p->steps[i].name != NULL;
     }
     for (size_t i = 0; i < p->child_count; i++) {
-        const struct job_spec *c = &p->children[i];
-        ok = ok && !id_is_zero(&c->id) && c->type != NULL && c->queue != NULL &&
-             job_check_type(c->type, NULL) == 0 && job_check_queue(c->queue, NULL) == 0 &&
-             (unsigned)c->priority < PRIORITY_COUNT && (unsigned)c->dedup_mode < DEDUP_MODE_COUNT;
+        ok = ok && is_child(&p->children[i]);
     }
+    ok = ok && (p->then_count == 0 || is_child(p->then)) && p->flow_on_dead <= FLOW_ON_DEAD_COUNT;
     for (size_t i = 0; i < p->kv_count; i++) {
         ok = ok && p->kv[i].key != NULL && (unsigned)p->kv[i].kind <= STORE_KV_DONE;
     }
@@ -225,6 +238,7 @@ static int take(struct effects *fx, const struct packed *p) {
     int r = 0;
     fx->steps = grown(p->steps, p->step_count, sizeof *fx->steps, &r);
     fx->children = grown(p->children, p->child_count, sizeof *fx->children, &r);
+    fx->then = grown(p->then, p->then_count, sizeof *fx->then, &r);
     fx->kv = grown(p->kv, p->kv_count, sizeof *fx->kv, &r);
     fx->warnings = grown(p->warnings, p->warning_count, sizeof *fx->warnings, &r);
     fx->events = grown(p->events, p->event_count, sizeof *fx->events, &r);
@@ -234,6 +248,9 @@ static int take(struct effects *fx, const struct packed *p) {
     }
     fx->step_count = fx->step_cap = p->step_count;
     fx->child_count = fx->child_cap = p->child_count;
+    fx->then_count = fx->then_cap = p->then_count;
+    fx->then_keep_ms = p->then_keep_ms;
+    fx->flow_on_dead = (int)p->flow_on_dead;
     fx->kv_count = fx->kv_cap = p->kv_count;
     fx->warning_count = fx->warning_cap = p->warning_count;
     fx->output_count = fx->output_cap = p->output_count;

@@ -10,9 +10,9 @@
 #include "supervisor/attempt_outputs.h"
 #include "supervisor/host.h"
 #include "supervisor/pool_private.h"
+#include "supervisor/question.h"
 
-/* One outstanding question. The worker, and with it the slot, may be gone when the store answers; so it
- * is found again by pid and slot. */
+/* One outstanding question. */
 struct get {
     union {
         struct store_op op;
@@ -23,75 +23,28 @@ struct get {
         struct store_blob_put put;
     } u;
     const char *name, *content_type; /* of an output; in the operation's arena */
-    struct host *host;
-    struct pool *pool;
-    pid_t pid;
-    uint64_t slot;
-    uint32_t request;
+    struct question from;
 };
 
-struct answer {
-    int status;
-    int64_t number;
-    struct bytes value;
-    int fd; /* >= 0: the value is this file */
-    uint64_t fd_size;
-};
-
-static struct worker *get_worker(const struct get *g) {
-    struct worker *w;
-    TAILQ_FOREACH(w, &g->pool->workers, link) {
-        if (w->pid == g->pid && worker_slot(w, g->slot) != NULL) {
-            return w;
-        }
-    }
-    return NULL;
-}
-
-static void get_send(struct worker *w, uint64_t slot, uint32_t request, struct answer *answer) {
-    size_t inline_len = answer->value.len > RECORD_INLINE_MAX ? 0 : answer->value.len;
-    struct record_writer *out = worker_out(w, inline_len);
-    struct msg_value m = {.request = request, .status = answer->status, .number = answer->number};
-    if (answer->fd >= 0) {
-        m.value =
-            (struct msg_bytes){.data = {NULL, answer->fd_size}, .by_fd = true, .fd = answer->fd};
-    } else {
-        m.value.data = answer->value;
-    }
-    int r = out == NULL ? -EPIPE : msg_value_put(out, slot, &m);
-    if (r == 0) {
-        answer->fd = -1;      // taken
-    } else if (out != NULL) { // the handler waits for something
-        (void)msg_value_put(out, slot, &(struct msg_value){.request = request, .status = r});
-    }
-}
-
-static void get_finish(struct get *g, struct answer *answer) {
-    struct worker *w = get_worker(g);
-    if (w != NULL) {
-        worker_slot(w, g->slot)->asking = false;
-        get_send(w, g->slot, g->request, answer);
-    }
-    if (answer->fd >= 0) {
-        close(answer->fd);
-    }
+static void get_finish(struct get *g, struct question_answer *answer) {
+    question_answer(&g->from, answer);
     store_op_finish(&g->u.op);
     free(g);
 }
 
 static void get_step_done(struct store_op *op) {
     struct get *g = op->arg;
-    struct answer answer = {
+    struct question_answer answer = {
         .status = op->status == -ENOENT ? 1 : op->status, .value = g->u.step.value, .fd = -1};
     get_finish(g, &answer);
 }
 
 static void get_kv_done(struct store_op *op) {
     struct get *g = op->arg;
-    struct answer answer = {.status = op->status == -ENOENT ? 1 : op->status,
-                            .number = g->u.kv.number,
-                            .value = g->u.kv.value,
-                            .fd = -1};
+    struct question_answer answer = {.status = op->status == -ENOENT ? 1 : op->status,
+                                     .number = g->u.kv.number,
+                                     .value = g->u.kv.value,
+                                     .fd = -1};
     get_finish(g, &answer);
 }
 
@@ -100,7 +53,7 @@ static void get_claim_done(struct store_op *op) {
         [CLAIM_WON] = JH_CLAIM_WON, [CLAIM_HELD] = JH_CLAIM_HELD, [CLAIM_DONE] = JH_CLAIM_DONE};
     struct get *g = op->arg;
     char holder[JOB_ID_TEXT + 1];
-    struct answer answer = {.status = op->status, .fd = -1};
+    struct question_answer answer = {.status = op->status, .fd = -1};
     if (op->status == 0) {
         answer.status = states[g->u.claim.state];
         if (!id_is_zero(&g->u.claim.holder)) {
@@ -113,7 +66,7 @@ static void get_claim_done(struct store_op *op) {
 
 static void get_blob_done(struct store_op *op) {
     struct get *g = op->arg;
-    struct answer answer = {.status = op->status, .fd = -1};
+    struct question_answer answer = {.status = op->status, .fd = -1};
     if (op->status == 0) {
         answer.fd = g->u.blob.fd;
         answer.fd_size = g->u.blob.ref.size;
@@ -197,12 +150,7 @@ static int get_fill(struct get *g, struct worker *w, struct attempt *a, const st
 }
 
 static void get_post(struct get *g, struct worker *w, struct attempt *a, uint32_t request) {
-    a->asking = true;
-    g->host = w->host;
-    g->pool = w->pool;
-    g->pid = w->pid;
-    g->slot = a->slot;
-    g->request = request;
+    question_begin(&g->from, w, a, request);
     g->u.op.arg = g;
     g->u.op.now_ms = env_wall_ms(&w->host->env);
     store_post(&w->host->store, &g->u.op);
@@ -238,15 +186,14 @@ static int output_status(int status) {
 
 static void output_done(struct store_op *op) {
     struct get *g = op->arg;
-    struct worker *w = get_worker(g);
-    struct answer answer = {.status = output_status(op->status), .fd = -1};
+    struct attempt *a = question_attempt(&g->from);
+    struct question_answer answer = {.status = output_status(op->status), .fd = -1};
     if (g->u.put.fd != -1) {
         close(g->u.put.fd);
     }
     // without its worker the attempt is over, and nobody will name the content
-    if (op->status == 0 && w != NULL) {
-        answer.status =
-            attempt_outputs_add(worker_slot(w, g->slot), g->name, g->content_type, &g->u.put.ref);
+    if (op->status == 0 && a != NULL) {
+        answer.status = attempt_outputs_add(a, g->name, g->content_type, &g->u.put.ref);
     }
     get_finish(g, &answer);
 }
@@ -298,9 +245,8 @@ int worker_output(struct worker *w, struct attempt *a, struct msg_output *m) {
     if (status == 0) {
         get_post(g, w, a, m->request);
     } else {
-        struct answer answer = {.status = status, .fd = -1};
         get_drop(g);
-        get_send(w, a->slot, m->request, &answer);
+        question_refuse(w, a, m->request, status);
     }
     return 0;
 }

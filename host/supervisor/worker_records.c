@@ -11,6 +11,7 @@
 #include "supervisor/host.h"
 #include "supervisor/lane.h"
 #include "supervisor/pool_private.h"
+#include "supervisor/worker_flows.h"
 #include "supervisor/worker_gets.h"
 #include "supervisor/worker_limits.h"
 
@@ -175,6 +176,16 @@ static int on_limit(struct worker *w, struct attempt *a, struct record *r, struc
     return err;
 }
 
+static int on_flow(struct worker *w, struct attempt *a, struct record *r, struct err *e) {
+    struct msg_flow m;
+    int err = msg_flow_get(r, &m);
+    err = err != 0 ? err : worker_flow(w, a, &m);
+    if (err == -EBADMSG) {
+        err_set(e, err, "a flow is asked about out of turn, or out of bounds");
+    }
+    return err;
+}
+
 static int on_effect(struct worker *w, struct attempt *a, struct record *r, struct err *e) {
     (void)w;
     int err = a->committing ? -EPROTO : attempt_on_effect(a, r);
@@ -284,6 +295,10 @@ static const struct {
     [REC_CRASH] = {IN_ANY, JOB_OPTIONAL, on_crash},
     [REC_OUTPUT] = {IN_WORK, JOB_REQUIRED, on_output},
     [REC_LIMIT] = {IN_WORK, JOB_REQUIRED, on_limit},
+    [REC_FLOW] = {IN_WORK, JOB_REQUIRED, on_flow},
+    [REC_SIBLING] = {IN_WORK, JOB_REQUIRED, on_effect},
+    [REC_THEN] = {IN_WORK, JOB_REQUIRED, on_effect},
+    [REC_ON_DEAD] = {IN_WORK, JOB_REQUIRED, on_effect},
     [REC_BYE] = {IN_ANY & ~IN_READY, JOB_NONE, on_bye},
 };
 

@@ -13,9 +13,10 @@ struct ask_mapping {
     size_t len;
 };
 
-static void expect(struct call *c, bool commit, uint32_t number) {
+static void expect(struct call *c, bool commit, uint32_t number, struct buf *into) {
     (void)pthread_mutex_lock(&c->worker->lock);
-    c->answer = (struct answer){.wanted = true, .commit = commit, .number = number, .fd = -1};
+    c->answer =
+        (struct answer){.wanted = true, .commit = commit, .number = number, .fd = -1, .into = into};
     (void)pthread_mutex_unlock(&c->worker->lock);
 }
 
@@ -35,7 +36,7 @@ static int await(struct call *c, struct answer *ret) {
 
 int ask_commit(struct call *c) {
     uint32_t number = c->commit_no + 1;
-    expect(c, true, number);
+    expect(c, true, number, NULL);
     sender_lock(c->sender);
     if (c->progress.pending) {
         call_put_progress(c, env_stopwatch_us());
@@ -67,7 +68,7 @@ int ask_value(struct call *c, enum record_get what, const char *key, struct byte
               struct answer *ret) {
     const struct msg_get m = {
         .request = ++c->requests, .what = what, .key = key, .member = {.data = member}};
-    expect(c, false, m.request);
+    expect(c, false, m.request, NULL);
     sender_lock(c->sender);
     int rc;
     do {
@@ -82,7 +83,7 @@ int ask_value(struct call *c, enum record_get what, const char *key, struct byte
 
 int ask_limit(struct call *c, struct msg_limit *m, struct answer *ret) {
     m->request = ++c->requests;
-    expect(c, false, m->request);
+    expect(c, false, m->request, NULL);
     sender_lock(c->sender);
     int rc;
     do {
@@ -95,9 +96,25 @@ int ask_limit(struct call *c, struct msg_limit *m, struct answer *ret) {
     return rc < 0 ? rc : await(c, ret);
 }
 
+int ask_flow(struct call *c, struct msg_flow *m, struct buf *into, struct answer *ret) {
+    m->request = ++c->requests;
+    expect(c, false, m->request, into);
+    sender_lock(c->sender);
+    int rc;
+    do {
+        rc = msg_flow_put(&c->sender->w, c->task->slot, m);
+    } while (sender_again(c->sender, &rc));
+    if (rc == 0) {
+        rc = sender_flush(c->sender);
+    }
+    sender_unlock(c->sender);
+    ret->fd = -1;
+    return rc < 0 ? rc : await(c, ret);
+}
+
 int ask_output(struct call *c, struct msg_output *m, struct answer *ret) {
     m->request = ++c->requests;
-    expect(c, false, m->request);
+    expect(c, false, m->request, NULL);
     sender_lock(c->sender);
     int rc;
     do {

@@ -21,6 +21,10 @@ int ask_output(struct call *c, struct msg_output *m, struct answer *ret);
 /* A question about a limit; m->request is made here. 0 and *ret, or a negative errno. */
 int ask_limit(struct call *c, struct msg_limit *m, struct answer *ret);
 
+/* A question about a flow; m->request is made here. 0 and *ret, or a negative errno. A value that did not come by descriptor
+ * is in `into`. */
+int ask_flow(struct call *c, struct msg_flow *m, struct buf *into, struct answer *ret);
+
 /* The content of an answer that came by descriptor, valid until run() returns: 0 or a negative
  * errno. Closes the descriptor. */
 int ask_map(struct call *c, struct answer *answer);

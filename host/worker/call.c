@@ -10,6 +10,7 @@
 #include "worker/call_blob.h"
 #include "worker/call_clock.h"
 #include "worker/call_event.h"
+#include "worker/call_flow.h"
 #include "worker/call_kv.h"
 #include "worker/call_limit.h"
 #include "worker/call_operator.h"
@@ -180,8 +181,8 @@ static int host_progress(struct jh_call *pub, uint64_t done, uint64_t total, con
 
 // ---- effects ----
 
-static int host_enqueue(struct jh_call *pub, const struct jh_child *child) {
-    struct call *c = call_of(pub);
+int call_child(struct call *c, const char *name, const struct jh_child *child,
+               int (*put)(struct record_writer *w, uint64_t job, const struct msg_child *m)) {
     struct jh_child k;
     int rc = call_check(c);
     if (rc == 0) {
@@ -191,7 +192,7 @@ static int host_enqueue(struct jh_call *pub, const struct jh_child *child) {
         rc = check_count_child(&c->sum, &k);
     }
     if (rc < 0) {
-        return call_refuse(c, "enqueue", rc);
+        return call_refuse(c, name, rc);
     }
     const struct msg_child m = {
         .priority = k.priority,
@@ -206,10 +207,14 @@ static int host_enqueue(struct jh_call *pub, const struct jh_child *child) {
     };
     sender_lock(c->sender);
     do {
-        rc = msg_child_put(&c->sender->w, c->task->slot, &m);
+        rc = put(&c->sender->w, c->task->slot, &m);
     } while (sender_again(c->sender, &rc));
     sender_unlock(c->sender);
     return rc;
+}
+
+static int host_enqueue(struct jh_call *pub, const struct jh_child *child) {
+    return call_child(call_of(pub), "enqueue", child, msg_child_put);
 }
 
 static int host_warn(struct jh_call *pub, const char *code, const char *message) {
@@ -295,9 +300,8 @@ static const void *host_extension(const struct jh_host *host, const char *id) {
     } extensions[] = {
         {JH_BLOB_1, &call_blob_table},   {JH_KV_1, &call_kv_table},
         {JH_CLOCK_1, &call_clock_table}, {JH_OPERATOR_1, &call_operator_table},
-        {JH_LIMIT_1, &call_limit_table}, {JH_BLOB_1, &call_blob_table},
-        {JH_KV_1, &call_kv_table},       {JH_CLOCK_1, &call_clock_table},
-        {JH_EVENT_1, &call_event_table}, {JH_OPERATOR_1, &call_operator_table},
+        {JH_LIMIT_1, &call_limit_table}, {JH_EVENT_1, &call_event_table},
+        {JH_FLOW_1, &call_flow_table},
     };
     (void)host;
     for (size_t i = 0; id != NULL && i < ARRAY_LEN(extensions); i++) {
@@ -359,6 +363,7 @@ void call_end(struct call *c) {
     c->claims = NULL; // in the arena
     c->tickets = NULL;
     c->waits = NULL;
+    call_flow_finish(c);
     arena_free(&c->arena);
     c->task = NULL;
 }

@@ -3,8 +3,7 @@
  *     call.c         the host table: log, cancel, sleep, progress, fail, yield, enqueue, config
  *     call_step.c    step_get, step_put: steps and commits
  *     call_result.c  result, and the blob extension's results
- *     call_blob.c call_kv.c call_clock.c call_limit.c call_operator.c   extensions
- *     call_blob.c call_kv.c call_clock.c call_event.c call_operator.c   extensions
+ *     call_blob.c call_kv.c call_clock.c call_event.c call_flow.c call_limit.c call_operator.c   extensions
  *     ask.c          questions to the supervisor
  *
  * Who may touch what is said per group; a run thread reuses its call for one job after the
@@ -21,6 +20,7 @@
 #include "base/buf.h"
 #include "core/job.h"
 #include "jobhost_plugin.h"
+#include "record/messages.h"
 #include "worker/check.h"
 #include "worker/pending.h"
 #include "worker/steps.h"
@@ -39,6 +39,7 @@ struct answer {
     int64_t value_number;
     struct bytes value; /* in the call's arena; by descriptor: {NULL, size} */
     int fd;             /* >= 0: the caller's                     */
+    struct buf *into;   /* where the value goes instead of the arena; NULL = there */
 };
 
 struct call_progress {
@@ -54,6 +55,19 @@ struct call_result {
     int fd;          /* >= 0: what was spilled; owned */
     uint64_t size;   /* in all */
     char *type;      /* in the arena, or NULL */
+};
+
+/* What was asked about flows: the last page of members, and the last result. */
+struct call_flow {
+    bool has_then;        /* then() was called in this run                            */
+    uint32_t grows_until; /* number of the commit up to which add() need not ask; 0 = it must */
+    struct buf counts, page, result;
+    struct record at; /* the rest of the page: */
+    uint32_t left;    /* so many members,      */
+    int32_t which;    /* of this flow,         */
+    uint64_t cursor;  /* behind this one       */
+    void *map;        /* a result that came as a file */
+    size_t map_len;
 };
 
 struct call {
@@ -91,6 +105,7 @@ struct call {
     struct call_claim *claims;    /* won or done in this attempt       */
     struct call_ticket *tickets;  /* slots of limiters that it holds   */
     struct call_wait *waits;      /* how often it waited for an event  */
+    struct call_flow flow;
 };
 
 extern const struct jh_host call_host;
@@ -112,6 +127,11 @@ void call_uncancel(struct call *c);
 int call_check(const struct call *c);
 /* Remembers why `name` was refused, for the verdict; returns rc. */
 int call_refuse(struct call *c, const char *name, int rc);
+
+/* Buffers a job to be made, within the limits of a commit: 0 or a negative errno, remembered as by call_refuse(). `put` says
+ * what it is to this one. */
+int call_child(struct call *c, const char *name, const struct jh_child *child,
+               int (*put)(struct record_writer *w, uint64_t job, const struct msg_child *m));
 
 /* People wait for what was just written. With sender->lock held. */
 void call_show(struct call *c);

@@ -25,6 +25,8 @@ enum {
     CHECK_EVENT_WEIGHT = 256,
 };
 
+#define CHECK_CURSOR_MAX ((uint64_t)1 << 53) /* of a list: none is so long */
+
 /* What was asked for since the last commit; the commit's own step does not count. */
 struct check_sum {
     uint32_t items;    /* children among them */

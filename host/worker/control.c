@@ -123,6 +123,10 @@ static int on_value(struct worker *w, struct record *r) {
     if (m.value.by_fd) {
         a->fd = m.value.fd;
         a->value = (struct bytes){NULL, m.value.data.len};
+    } else if (a->into != NULL) {
+        buf_clear(a->into);
+        buf_add(a->into, m.value.data.data, m.value.data.len);
+        a->status = a->into->failed ? -ENOMEM : a->status;
     } else { // its owner waits for us, so the arena is ours for the moment
         a->value = arena_bytes(&runner->call.arena, m.value.data);
         if (a->value.len != 0 && a->value.data == NULL) {

@@ -4,7 +4,7 @@
  *     harness_run.c      one attempt; crashes everywhere
  *     harness_host.c     the host table          harness_ext.c   kv, clock
  *     harness_blob.c     inputs, results, outputs     harness_wait.c  events, operators
- *     harness_limit.c    slots of limits
+ *     harness_limit.c    slots of limits             harness_flow.c  flows
  *     harness_report.c   what tests look at      vault.c         what is committed */
 #ifndef JOBHOST_HARNESS_HARNESS_H
 #define JOBHOST_HARNESS_HARNESS_H
@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "jobhost_blob.h"
 #include "jobhost_event.h"
+#include "jobhost_flow.h"
 #include "jobhost_harness.h"
 #include "jobhost_limit.h"
 #include "jobhost_operator.h"
@@ -56,6 +57,7 @@ struct harness_setting {
     const char *name, *value;
 };
 
+struct harness_flow;
 struct harness_limit;
 struct harness_ticket {
     struct harness_ticket *next;
@@ -75,6 +77,7 @@ struct attempt {
     uint32_t cancelled;
     int cancel_fd; /* -1 = not asked for */
     int cancel_write;
+    bool has_then;       /* then() was called */
     bool crashed, ended; /* ended: the run's own last commit is durable */
     uint64_t random;
     struct buf result;
@@ -103,6 +106,7 @@ struct jh_harness {
     struct trouble trouble;
     struct harness_limit *limits;
     struct harness_event *events;
+    struct harness_flow *flows[JH_FLOW_MEMBER + 1]; /* NULL: there is none */
     int64_t now_ms;
     uint64_t max_result; /* of an output */
     uint64_t entropy;
@@ -123,6 +127,7 @@ extern const struct jh_operator harness_operator;
 extern const struct jh_limit harness_limit_table;
 extern const struct jh_events harness_events;
 extern const struct waiting_ops harness_waiting;
+extern const struct jh_flow harness_flow_table;
 const void *harness_extension(const char *id);
 
 static inline struct jh_harness *harness_of(struct jh_call *call) {

@@ -266,7 +266,8 @@ const void *harness_extension(const char *id) {
                 {JH_CLOCK_1, &clock_table},
                 {JH_OPERATOR_1, &harness_operator},
                 {JH_LIMIT_1, &harness_limit_table},
-                {JH_EVENT_1, &harness_events}};
+                {JH_EVENT_1, &harness_events},
+                {JH_FLOW_1, &harness_flow_table}};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         if (strcmp(rows[i].id, id) == 0) {
             return rows[i].table;

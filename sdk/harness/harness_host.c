@@ -144,7 +144,10 @@ static int count(struct check_sum *sum, const struct wish *wish) {
     switch (wish->kind) {
     case WISH_STEP:
     case WISH_OUTPUT: return 0; // has a limit of its own
-    case WISH_CHILD: return check_count_child(sum, &wish->child);
+    case WISH_CHILD:
+    case WISH_SIBLING:
+    case WISH_THEN: return check_count_child(sum, &wish->child);
+    case WISH_ON_DEAD: return 0;
     case WISH_EVENT:
         return check_count(sum, strlen(wish->name) + wish->value.len + CHECK_EVENT_WEIGHT);
     case WISH_WARN: return check_count(sum, CHECK_WARN_WEIGHT);

@@ -21,6 +21,7 @@
 #ifndef JOBHOST_HARNESS_H
 #define JOBHOST_HARNESS_H
 
+#include "jobhost_flow.h"
 #include "jobhost_plugin.h"
 #ifdef __cplusplus
 extern "C" {
@@ -76,6 +77,12 @@ void jh_harness_limit(struct jh_harness *h, const char *limit, int64_t slots, in
 
 /* An event that is published now. A job that waits for it is told before its next run. */
 void jh_harness_event(struct jh_harness *h, const char *name, const char *payload);
+/* A flow as jobhost.flow/1 tells of it; `which` is JH_FLOW_*. So many of its members have not ended. Closed it takes no more. Flows
+ * that no test sets up there are not. */
+void jh_harness_flow(struct jh_harness *h, int which, size_t open, int closed);
+/* One of its members that have ended, behind those that were said before; `result` NULL = none. Copied. */
+void jh_harness_member(struct jh_harness *h, int which, const struct jh_member *member,
+                       const char *result);
 
 /* ---- trouble, for the next run only; counts begin at 1 ---- */
 
@@ -140,6 +147,11 @@ const char *jh_harness_step(const struct jh_harness *h, const char *name); /* NU
 size_t jh_harness_children(const struct jh_harness *h);
 /* payload.data has a NUL after it. */
 const struct jh_child *jh_harness_child(const struct jh_harness *h, size_t index);
+/* What was asked for by jobhost.flow/1: add(); then(), NULL = it was not; on_child_dead(). */
+size_t jh_harness_siblings(const struct jh_harness *h);
+const struct jh_child *jh_harness_sibling(const struct jh_harness *h, size_t index);
+const struct jh_child *jh_harness_then(const struct jh_harness *h);
+int jh_harness_on_child_dead(const struct jh_harness *h);
 size_t jh_harness_warnings(const struct jh_harness *h);
 const char *jh_harness_warning(const struct jh_harness *h, size_t index); /* its code */
 /* Output files, by name; content with a NUL after it. NULL and 0 = none. */

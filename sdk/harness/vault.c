@@ -146,8 +146,22 @@ void vault_apply(struct vault *v, const struct wish *wish) {
         }
         add_effect(v, wish);
         break;
+    case WISH_THEN:
+        if (vault_effect(v, WISH_THEN, 0, NULL) == NULL) {
+            add_effect(v, wish);
+        }
+        break;
+    case WISH_ON_DEAD:
+        old = (struct wish *)vault_named(v, wish->kind, wish->name);
+        if (old != NULL) {
+            old->number = wish->number;
+            break;
+        }
+        add_effect(v, wish);
+        break;
     case WISH_CHILD:
     case WISH_EVENT:
+    case WISH_SIBLING:
     case WISH_WARN: add_effect(v, wish); break;
     }
 }
@@ -224,12 +238,13 @@ static bool key_differs(const struct vault *a, const struct vault *b, char *out,
 }
 
 static bool effects_equal(const struct wish *a, const struct wish *b) {
-    if (a->kind == WISH_CHILD) {
+    if (a->kind == WISH_CHILD || a->kind == WISH_SIBLING || a->kind == WISH_THEN) {
         return strcmp(a->child.handler, b->child.handler) == 0 &&
                a->child.payload.len == b->child.payload.len &&
                memcmp(a->child.payload.data, b->child.payload.data, a->child.payload.len) == 0;
     }
-    return strcmp(a->name, b->name) == 0 && bytes_equal(a->value, b->value);
+    return strcmp(a->name, b->name) == 0 && bytes_equal(a->value, b->value) &&
+           a->number == b->number;
 }
 
 static bool effect_differs(const struct vault *want, const struct vault *got, enum wish_kind kind,
@@ -270,6 +285,9 @@ static bool output_differs(const struct vault *want, const struct vault *got, ch
 bool vault_differs(const struct vault *want, const struct vault *got, char *out, size_t cap) {
     return effect_differs(want, got, WISH_STEP, "steps", out, cap) ||
            effect_differs(want, got, WISH_CHILD, "children", out, cap) ||
+           effect_differs(want, got, WISH_SIBLING, "siblings", out, cap) ||
+           effect_differs(want, got, WISH_THEN, "jobs behind the flow", out, cap) ||
+           effect_differs(want, got, WISH_ON_DEAD, "on_child_dead", out, cap) ||
            effect_differs(want, got, WISH_WARN, "warnings", out, cap) ||
            output_differs(want, got, out, cap) || output_differs(got, want, out, cap) ||
            key_differs(want, got, out, cap) || key_differs(got, want, out, cap);

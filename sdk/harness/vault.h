@@ -11,7 +11,18 @@
 #include "worker/pending.h"
 
 /* One thing that a handler asked for; a list of them is what a commit applies, in order. */
-enum wish_kind { WISH_STEP, WISH_CHILD, WISH_KV, WISH_DONE, WISH_WARN, WISH_OUTPUT, WISH_EVENT };
+enum wish_kind {
+    WISH_STEP,
+    WISH_CHILD,
+    WISH_KV,
+    WISH_DONE,
+    WISH_WARN,
+    WISH_OUTPUT,
+    WISH_EVENT,
+    WISH_SIBLING,
+    WISH_THEN,   /* the first stays    */
+    WISH_ON_DEAD /* the last one holds */
+};
 struct wish {
     enum wish_kind kind;
     const char *name; /* step, key, code, output or event */
@@ -19,7 +30,7 @@ struct wish {
         value;        /* of a step or key; a warning's message; an output's or an event's content */
     const char *type; /* of these */
     enum pending_op op; /* WISH_KV */
-    int64_t number;     /* WISH_KV */
+    int64_t number;     /* WISH_KV, WISH_ON_DEAD */
     struct jh_child child;
     struct wish *next;
 };

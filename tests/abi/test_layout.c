@@ -3,6 +3,7 @@
 #include "jobhost_blob.h"
 #include "jobhost_clock.h"
 #include "jobhost_event.h"
+#include "jobhost_flow.h"
 #include "jobhost_json.h"
 #include "jobhost_kv.h"
 #include "jobhost_layout.h"
@@ -35,6 +36,14 @@ _Static_assert(offsetof(struct jh_event_wait, since_ms) == 24, "jh_event_wait");
 _Static_assert(sizeof(struct jh_event_wait) == 32, "jh_event_wait");
 _Static_assert(offsetof(struct jh_events, wait) == 16, "jh_events");
 _Static_assert(sizeof(struct jh_events) == 24, "jh_events");
+_Static_assert(offsetof(struct jh_flow_counts, made) == 8, "jh_flow_counts");
+_Static_assert(sizeof(struct jh_flow_counts) == 56, "jh_flow_counts");
+_Static_assert(offsetof(struct jh_member, code) == 24, "jh_member");
+_Static_assert(offsetof(struct jh_member, result_size) == 40, "jh_member");
+_Static_assert(sizeof(struct jh_member) == 48, "jh_member");
+_Static_assert(offsetof(struct jh_flow, add) == 8, "jh_flow");
+_Static_assert(offsetof(struct jh_flow, result) == 48, "jh_flow");
+_Static_assert(sizeof(struct jh_flow) == 56, "jh_flow");
 _Static_assert(offsetof(struct jh_question, timeout_ms) == 32, "jh_question");
 _Static_assert(sizeof(struct jh_question) == 40, "jh_question");
 _Static_assert(offsetof(struct jh_operator, ask) == 8, "jh_operator");

@@ -1,6 +1,7 @@
 // Compiled as C++17: every header of the SDK is clean there too. There is nothing to run.
 #include "jobhost_blob.h"
 #include "jobhost_clock.h"
+#include "jobhost_flow.h"
 #include "jobhost_harness.h"
 #include "jobhost_event.h"
 #include "jobhost_json.h"

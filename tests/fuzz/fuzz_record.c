@@ -24,9 +24,10 @@ union message {
     struct msg_get get;
     struct msg_output output;
     struct msg_limit limit;
+    struct msg_flow flow;
     struct msg_warn warn;
     struct msg_step step;
-    struct msg_child child;
+    struct msg_child child, sibling, then;
     struct msg_kv kv;
     struct msg_event event;
     struct msg_done done;
@@ -77,6 +78,9 @@ static enum copied copy(struct record *r, struct arena *a, struct record_writer 
     case REC_WARN: return COPY(warn, (r, &m.warn));
     case REC_STEP: return COPY(step, (r, &m.step));
     case REC_CHILD: return COPY(child, (r, &m.child));
+    case REC_SIBLING: return COPY(sibling, (r, &m.sibling));
+    case REC_THEN: return COPY(then, (r, &m.then));
+    case REC_FLOW: return COPY(flow, (r, &m.flow));
     case REC_KV: return COPY(kv, (r, &m.kv));
     case REC_DONE: return COPY(done, (r, &m.done));
     case REC_CRASH:

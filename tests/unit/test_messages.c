@@ -405,6 +405,44 @@ static void test_child(void) {
     end();
 }
 
+// A job that is made is the same to all three records.
+static void test_kin(void) {
+    static const struct {
+        enum record_type type;
+        int (*put)(struct record_writer *, uint64_t, const struct msg_child *);
+        int (*get)(struct record *, struct msg_child *);
+    } kinds[] = {{REC_SIBLING, msg_sibling_put, msg_sibling_get},
+                 {REC_THEN, msg_then_put, msg_then_get}};
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        begin();
+        const struct msg_child m = {.handler = "h", .payload = inline_bytes("p"), .queue = "q"};
+        struct msg_child got;
+        EXPECT_EQ_INT(0, kinds[i].put(&writer, 1, &m));
+        struct record r = pass(kinds[i].type, 1), again = r;
+        EXPECT_EQ_INT(-EBADMSG, msg_child_get(&again, &got));
+        EXPECT_EQ_INT(0, kinds[i].get(&r, &got));
+        EXPECT_EQ_STR("h", got.handler);
+        EXPECT_EQ_STR("q", got.queue);
+        expect_inline("p", &got.payload);
+        end();
+    }
+}
+
+static void test_flow(void) {
+    begin();
+    const struct msg_flow m = {7, FLOW_MEMBERS, 2, UINT64_MAX, NULL};
+    struct msg_flow got;
+    EXPECT_EQ_INT(0, msg_flow_put(&writer, 1, &m));
+    struct record r = pass(REC_FLOW, 1);
+    EXPECT_EQ_INT(0, msg_flow_get(&r, &got));
+    EXPECT_EQ_UINT(7, got.request);
+    EXPECT_EQ_UINT(FLOW_MEMBERS, got.what);
+    EXPECT_EQ_UINT(2, got.which);
+    EXPECT_TRUE(got.cursor == UINT64_MAX);
+    EXPECT_NULL(got.id);
+    end();
+}
+
 static void test_done(void) {
     begin();
     const struct msg_done m = {.status = 1,
@@ -676,6 +714,7 @@ static int get_any(struct record *r) {
         struct msg_get get;
         struct msg_output output;
         struct msg_limit limit;
+        struct msg_flow flow;
         struct msg_warn warn;
         struct msg_step step;
         struct msg_child child;
@@ -705,6 +744,9 @@ static int get_any(struct record *r) {
     case REC_WARN: got = msg_warn_get(r, &m.warn); break;
     case REC_STEP: got = msg_step_get(r, &m.step), bytes = &m.step.value; break;
     case REC_CHILD: got = msg_child_get(r, &m.child), bytes = &m.child.payload; break;
+    case REC_SIBLING: got = msg_sibling_get(r, &m.child), bytes = &m.child.payload; break;
+    case REC_THEN: got = msg_then_get(r, &m.child), bytes = &m.child.payload; break;
+    case REC_FLOW: got = msg_flow_get(r, &m.flow); break;
     case REC_KV: got = msg_kv_get(r, &m.kv), bytes = &m.kv.value; break;
     case REC_DONE: got = msg_done_get(r, &m.done); break;
     case REC_CRASH: got = msg_crash_get(r, &m.crash); break;
@@ -756,11 +798,16 @@ static void put_sample(size_t which, struct msg_bytes b) {
     case 16: r = msg_sandbox_put(&writer, 1, &sandbox); break;
     case 17: r = msg_note_put(&writer, 1, &(struct msg_note){"f", 1, "t"}); break;
     case 18: r = msg_limit_put(&writer, 1, &(struct msg_limit){1, 2, "n", 3, 4, 5, 6, b}); break;
+    case 19: r = msg_flow_put(&writer, 1, &(struct msg_flow){1, 2, 0, 3, "i"}); break;
+    case 20:
+        r = msg_sibling_put(&writer, 1, &(struct msg_child){.handler = "h", .payload = b});
+        break;
+    case 21: r = msg_then_put(&writer, 1, &(struct msg_child){.handler = "h", .payload = b}); break;
     default: put_crash(); break;
     }
     EXPECT_EQ_INT(0, r);
 }
-enum { SAMPLES = 20 };
+enum { SAMPLES = 23 };
 
 // Cuts the body after every byte, and leaves one byte too many: always refused, nothing leaks.
 static void damage(size_t which, struct msg_bytes b) {
@@ -854,6 +901,8 @@ static const struct expect_test tests[] = {
     {"OUTPUT", test_output},
     {"LIMIT", test_limit},
     {"CHILD", test_child},
+    {"SIBLING, THEN", test_kin},
+    {"FLOW", test_flow},
     {"DONE", test_done},
     {"CRASH", test_crash},
     {"HELLO", test_hello},

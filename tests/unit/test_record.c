@@ -411,7 +411,7 @@ static void test_bad_headers(void) {
     expect_header(-EBADMSG, 4, 0, 0, 24);
     expect_header(-EBADMSG, 4, REC_SANDBOX + 1, 0, 24);
     expect_header(-EBADMSG, 4, REC_HELLO - 1, 0, 24);
-    expect_header(-EBADMSG, 4, REC_EVENT + 1, 0, 24);
+    expect_header(-EBADMSG, 4, REC_ON_DEAD + 1, 0, 24);
     expect_header(-EBADMSG, 4, UINT16_MAX, 0, 24);
     expect_header(-EBADMSG, 4, REC_RESULT, 2, 24);
     expect_header(-EBADMSG, 4, REC_RESULT, RECORD_FD, 24); // names a descriptor that is not there

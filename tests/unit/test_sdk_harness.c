@@ -8,6 +8,7 @@
 #include "expect.h"
 #include "jobhost_blob.h"
 #include "jobhost_clock.h"
+#include "jobhost_flow.h"
 #include "jobhost_harness.h"
 #include "jobhost_kv.h"
 #include "jobhost_limit.h"
@@ -511,6 +512,103 @@ static void test_limit_parked(void) {
     jh_harness_free(&h);
 }
 
+// ---- flows ----
+
+static jh_status open_flow(struct jh_call *c, const struct jh_job *job) {
+    const struct jh_flow *flow = c->host->extension(c->host, JH_FLOW_1);
+    const struct jh_child child = {.size = sizeof child, .handler = "t.part"};
+    const struct jh_child last = {.size = sizeof last, .handler = "t.report"};
+    const struct jh_child keyed = {.size = sizeof keyed, .handler = "t.part", .dedup_key = "k"};
+    struct jh_flow_counts counts = {.size = sizeof counts};
+    (void)job;
+    EXPECT_EQ_INT(0, c->host->enqueue(c, &child));
+    EXPECT_EQ_INT(-EINVAL, flow->then(c, &keyed));
+    EXPECT_EQ_INT(0, flow->then(c, &last));
+    EXPECT_EQ_INT(-EALREADY, flow->then(c, &child));
+    EXPECT_EQ_INT(-EINVAL, flow->on_child_dead(c, 2));
+    EXPECT_EQ_INT(0, flow->on_child_dead(c, JH_ON_DEAD_FAIL));
+    EXPECT_EQ_INT(-ENOENT, flow->add(c, &child));
+    EXPECT_EQ_INT(-ENOENT, flow->counts(c, JH_FLOW_OPENED, &counts));
+    return JH_OK;
+}
+
+static void test_flow_opened(void) {
+    struct jh_harness *h = start(open_flow);
+    EXPECT_NULL(jh_harness_then(h));
+    EXPECT_EQ_INT(JH_ON_DEAD_CONTINUE, jh_harness_on_child_dead(h));
+    EXPECT_EQ_INT(JH_OK, jh_harness_run(h, "t.run"));
+    EXPECT_EQ_UINT(1, jh_harness_children(h));
+    EXPECT_EQ_UINT(0, jh_harness_siblings(h));
+    EXPECT_EQ_STR("t.report", jh_harness_then(h)->handler);
+    EXPECT_EQ_INT(JH_ON_DEAD_FAIL, jh_harness_on_child_dead(h));
+    EXPECT_EQ_INT(JH_OK, jh_harness_run(h, "t.run")); // the first one stays
+    EXPECT_EQ_UINT(2, jh_harness_children(h));
+    EXPECT_EQ_STR("t.report", jh_harness_then(h)->handler);
+    jh_harness_free(&h);
+}
+
+static jh_status join_flow(struct jh_call *c, const struct jh_job *job) {
+    const struct jh_flow *flow = c->host->extension(c->host, JH_FLOW_1);
+    const struct jh_child child = {.size = sizeof child, .handler = "t.part"};
+    (void)job;
+    int r = flow->add(c, &child);
+    return r == 0 ? JH_OK : jh_failf(c, JH_E_PERMANENT, "add", "%d", r);
+}
+
+static void test_flow_siblings(void) {
+    struct jh_harness *h = start(join_flow);
+    jh_harness_flow(h, JH_FLOW_MEMBER, 1, 0);
+    EXPECT_EQ_INT(JH_OK, jh_harness_run(h, "t.run"));
+    EXPECT_EQ_UINT(1, jh_harness_siblings(h));
+    EXPECT_EQ_STR("t.part", jh_harness_sibling(h, 0)->handler);
+    jh_harness_flow(h, JH_FLOW_MEMBER, 0, 1);
+    EXPECT_EQ_INT(JH_FAIL, jh_harness_run(h, "t.run"));
+    EXPECT_EQ_STR("-108", jh_harness_message(h)); // -ESHUTDOWN
+    EXPECT_EQ_UINT(1, jh_harness_siblings(h));
+    jh_harness_free(&h);
+}
+
+static jh_status gather(struct jh_call *c, const struct jh_job *job) {
+    const struct jh_flow *flow = c->host->extension(c->host, JH_FLOW_1);
+    struct jh_member m = {.size = sizeof m};
+    struct jh_flow_counts counts = {.size = sizeof counts};
+    struct jh_bytes b;
+    uint64_t cursor = UINT64_MAX;
+    (void)job;
+    EXPECT_EQ_INT(-EINVAL, flow->results(c, JH_FLOW_BEHIND, &cursor, &m));
+    EXPECT_EQ_INT(-EINVAL, flow->results(c, 3, &cursor, &m));
+    cursor = 0;
+    EXPECT_EQ_INT(-ENOENT, flow->results(c, JH_FLOW_OPENED, &cursor, &m));
+    EXPECT_EQ_INT(0, flow->counts(c, JH_FLOW_BEHIND, &counts));
+    EXPECT_EQ_UINT(2, counts.made);
+    EXPECT_EQ_UINT(1, counts.dead);
+    EXPECT_EQ_UINT(JH_FLOW_CLOSED, counts.flags);
+    while (flow->results(c, JH_FLOW_BEHIND, &cursor, &m) == 0) {
+        int r = flow->result(c, JH_FLOW_BEHIND, m.id, &b);
+        EXPECT_EQ_INT(m.has_result ? 0 : -ENOENT, r);
+        if (r < 0) {
+            b = jh_bytes_of(m.code);
+        }
+        EXPECT_EQ_INT(0, c->host->result(c, b));
+    }
+    EXPECT_EQ_INT(-ENOENT, flow->result(c, JH_FLOW_BEHIND, "c", &b));
+    return JH_OK;
+}
+
+static void test_flow_gathered(void) {
+    struct jh_harness *h = start(gather);
+    const struct jh_member good = {
+        .size = sizeof good, .id = "a", .type = "t.part", .state = JH_MEMBER_SUCCEEDED};
+    const struct jh_member bad = {
+        .size = sizeof bad, .id = "b", .type = "t.part", .state = JH_MEMBER_DEAD, .code = "gone"};
+    jh_harness_flow(h, JH_FLOW_BEHIND, 0, 1);
+    jh_harness_member(h, JH_FLOW_BEHIND, &good, "fine,");
+    jh_harness_member(h, JH_FLOW_BEHIND, &bad, NULL);
+    EXPECT_EQ_INT(JH_OK, jh_harness_run(h, "t.run"));
+    EXPECT_EQ_STR("fine,gone", jh_harness_result(h));
+    jh_harness_free(&h);
+}
+
 // ---- commits that fail, crashes ----
 
 // Two steps with a child each, a counter, a result.
@@ -772,5 +870,8 @@ static const struct expect_test tests[] = {
     {"a question and crashes everywhere", test_operator_crash},
     {"slots of a limit", test_limit},
     {"a limit that is parked", test_limit_parked},
+    {"a flow is opened", test_flow_opened},
+    {"siblings", test_flow_siblings},
+    {"a flow is gathered", test_flow_gathered},
 };
 SUITE_MAIN("sdk: harness", tests)

@@ -78,6 +78,9 @@ static jh_status run_with(jh_status (*act)(struct chaos *), struct jh_call *c,
 CHAOS_RUN(steps)
 CHAOS_RUN(child)
 CHAOS_RUN(yield)
+CHAOS_RUN(flow)
+CHAOS_RUN(leaf)
+CHAOS_RUN(gather)
 CHAOS_RUN(ask)
 CHAOS_RUN(await)
 CHAOS_RUN(tell)
@@ -109,6 +112,9 @@ static const struct jh_handler handlers[] = {
     HANDLER(steps, "commit steps, counters and children one after the other"),
     HANDLER(child, "what chaos.steps and chaos.children spawn"),
     HANDLER(yield, "park a number of times"),
+    HANDLER(flow, "run a script of what flows can do"),
+    HANDLER(leaf, "a member of a flow, that may make others"),
+    HANDLER(gather, "add up what became of the members of a flow"),
     HANDLER(ask, "ask an operator"),
     HANDLER(await, "wait for events"),
     HANDLER(tell, "publish an event"),

@@ -1,5 +1,5 @@
 /* chaos — a plugin for kill tests, recovery tests and demonstrations of everything a handler can
- * do. Payloads are JSON objects; each handler's comment in chaos_flow.c, chaos_store.c,
+ * do. Payloads are JSON objects; each handler's comment in chaos_flow.c, chaos_group.c, chaos_store.c,
  * chaos_files.c, chaos_trace.c and chaos_wait.c lists its members. Whatever a handler commits it also counts in key/value counters `sink:<job
  * id>:<commit>`, so that a test can prove "once" from outside. */
 #ifndef TESTS_ABI_CHAOS_H
@@ -37,6 +37,9 @@ int chaos_times(const struct chaos *x, const char *name, int64_t times);
 jh_status chaos_steps(struct chaos *x);
 jh_status chaos_child(struct chaos *x);
 jh_status chaos_yield(struct chaos *x);
+jh_status chaos_flow(struct chaos *x);
+jh_status chaos_leaf(struct chaos *x);
+jh_status chaos_gather(struct chaos *x);
 jh_status chaos_ask(struct chaos *x);
 jh_status chaos_await(struct chaos *x);
 jh_status chaos_tell(struct chaos *x);
