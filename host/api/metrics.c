@@ -128,6 +128,12 @@ static const struct metrics_family families[] = {
      .samples = metrics_limit_shut},
     {"jobhost_limit_waiting", GAUGE, "Wishes that wait on this host.",
      .samples = metrics_limit_waiting},
+    // breakers
+    {"jobhost_breakers", GAUGE, "Breakers of scopes that are not closed.",
+     .samples = metrics_breakers},
+    {"jobhost_breaker_events_total", COUNTER,
+     "Breakers that this host has opened or closed, and jobs parked for one.",
+     .samples = metrics_breaker_events},
     // HTTP
     {"jobhost_http_requests_total", COUNTER,
      "Requests answered, by method and path of the route and by class of the status.",

@@ -69,6 +69,7 @@ metrics_samples metrics_store_up, metrics_store_operations, metrics_store_errors
 metrics_samples metrics_backlog, metrics_backlog_oldest;
 metrics_samples metrics_http_requests, metrics_http_latency, metrics_http_connections,
     metrics_http_accepted, metrics_http_refused, metrics_watchers;
+metrics_samples metrics_breakers, metrics_breaker_events;
 metrics_samples metrics_limit_wishes, metrics_limit_shut, metrics_limit_waiting;
 metrics_samples metrics_ready, metrics_build, metrics_cpu, metrics_process, metrics_start_time;
 

@@ -174,6 +174,8 @@ int cmd_plugin_new(struct cli *cli);
 int cmd_plugin_check(struct cli *cli);
 int cmd_hosts(struct cli *cli);
 int cmd_limits(struct cli *cli);
+int cmd_breakers(struct cli *cli);
+int cmd_breakers_reset(struct cli *cli);
 int cmd_fsck(struct cli *cli);
 int cmd_sim(struct cli *cli);
 int cmd_config_schema(struct cli *cli);

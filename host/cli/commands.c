@@ -241,6 +241,9 @@ static const struct cli_option children_options[] = {
 
 static const struct cli_option page_options[] = {PAGE_OPTIONS, {0}};
 
+static const struct cli_option breakers_reset_options[] = {
+    {"why", 0, "TEXT", "A reason, for the audit log.", CLI_ANY}, {0}};
+
 static const struct cli_option dlq_walk_options[] = {
     FILTER_OPTIONS,
     {"all", 'a', NULL, "Every dead job.", CLI_ANY},
@@ -685,6 +688,19 @@ const struct cli_command cli_commands[] = {
          "side counts and no host here has made; WAITING is of the host that is asked.",
      .options = none,
      .run = cmd_limits},
+    {.name = "breakers",
+     .synopsis = "",
+     .summary = "list who is left alone for a while after failures",
+     .text = "A breaker is called CLASS:PLUGIN:SCOPE; those that are closed are not listed.",
+     .options = page_options,
+     .run = cmd_breakers},
+    {.name = "breakers reset",
+     .synopsis = "NAME",
+     .summary = "close a breaker, and let go on what waits for it",
+     .options = breakers_reset_options,
+     .args_min = 1,
+     .args_max = 1,
+     .run = cmd_breakers_reset},
     {.name = "audit",
      .synopsis = "",
      .summary = "list who did what, newest first",

@@ -635,6 +635,7 @@ static const struct config_table limit_table = {
     .what = "a limit", FIELDS(limit_rows), .size = sizeof(struct config_limit), .entry = true};
 
 static const struct config_field breaker_rows[] = {
+    ENABLED_ROW(config_breaker, "the breaker", ""),
     {"base", CONFIG_DURATION, 0, AT(config_breaker, base_ms),
      .default_words = "auth 30m, network 10m, unknown 20m", .min = SECOND, .max = 30 * DAY,
      .doc = "How long it opens after the first failure; it doubles up to eight times that."},

@@ -25,6 +25,7 @@ static const char *const code_names[REASON_COUNT] = {
     [REASON_RELEASED_SLOWLY] = "released_slowly",
     [REASON_LIMITER] = "limiter",
     [REASON_TENANT_SHARE] = "tenant_share",
+    [REASON_SCOPE_BREAKER] = "scope_breaker",
 };
 
 const char *reason_code_name(enum reason_code code) {
@@ -261,6 +262,29 @@ static void say_broken(const struct job_facts *f, int64_t now_ms, struct reason 
     r->clears_at_ms = f->breaker_until_ms;
 }
 
+static bool is_left_alone(const struct job_facts *f) {
+    return f->scope_breaker != NULL && (f->state != JOB_PARKED || f->park == PARK_BREAKER);
+}
+
+static void say_left_alone(const struct job_facts *f, int64_t now_ms, struct reason *r) {
+    char at[RFC3339_LEN + 1];
+    if (f->scope_until_ms <= now_ms) {
+        SAY(r, "breaker \"%.150s\": the next job that may try it goes on", f->scope_breaker);
+        return;
+    }
+    rfc3339_format(f->scope_until_ms, at);
+    if (f->scope_half_open) {
+        SAY(r, "breaker \"%.150s\": one job tries it, until %s at most", f->scope_breaker, at);
+    } else {
+        SAY(r,
+            "breaker \"%.150s\" is open until %s: %" PRIu32
+            " failure%s in a row, the last of class %s",
+            f->scope_breaker, at, f->scope_failures, f->scope_failures == 1 ? "" : "s",
+            f->scope_class);
+    }
+    r->clears_at_ms = f->scope_until_ms;
+}
+
 static bool keeps_too_much(const struct job_facts *f) {
     return f->disk_bytes > 0;
 }
@@ -357,6 +381,7 @@ static const struct rule {
     {REASON_DISK, false, keeps_too_much, say_disk},
     {REASON_NO_HANDLER, false, lacks_handler, say_no_handler},
     {REASON_BREAKER, false, is_broken, say_broken},
+    {REASON_SCOPE_BREAKER, false, is_left_alone, say_left_alone},
     {REASON_RELEASED_SLOWLY, false, is_released_slowly, say_released_slowly},
     {REASON_LIMITER, false, is_limited, say_limited},
     {REASON_NO_SLOT, false, queue_is_full, say_queue_full},

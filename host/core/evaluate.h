@@ -30,6 +30,7 @@ enum reason_code {
     REASON_DISK,            /* the plugin keeps more on the disk than it may               */
     REASON_RELEASED_SLOWLY, /* what waited is let go at a pace                             */
     REASON_STORE,           /* store degraded: read-only                                    */
+    REASON_SCOPE_BREAKER,   /* a breaker of its scope is open, or waits for its probe       */
     REASON_LIMITER,         /* the limiter that its start needs has no slot                  */
     REASON_TENANT_SHARE,    /* tenants of the lane take turns, and others wait too          */
     REASON_COUNT
@@ -87,7 +88,12 @@ struct job_facts {
     uint32_t pool_busy, pool_slots;      /* threads of the plugin                        */
     bool breaker;                        /* of the plugin: not closed                      */
     int64_t breaker_until_ms;            /* open until then; 0 = one job at a time         */
-    bool limited; /* its start, or (running) itself, waits for this limiter        */
+    const char *scope_breaker;           /* name of one that stops it, or NULL           */
+    const char *scope_class;             /* of the last of its failures                  */
+    uint32_t scope_failures;             /* in a row                                     */
+    bool scope_half_open;
+    int64_t scope_until_ms; /* open, or its probe may be silent, until then; 0 = the next may go */
+    bool limited;           /* its start, or (running) itself, waits for this limiter        */
     char limiter[LIMITER_NAME_MAX + 1];
     enum limiter_part limiter_part;
     int64_t limiter_until_ms; /* 0 = when a slot is free                            */

@@ -52,6 +52,7 @@ enum verdict {
     VERDICT_YIELD,
     VERDICT_SKEW,
     VERDICT_LIMITED,
+    VERDICT_BARRED,
     VERDICT_FAILURE
 };
 
@@ -102,6 +103,7 @@ static struct reading read_report(const struct attempt_report *r) {
         return (struct reading){VERDICT_FAILURE, .cls = JH_E_RESOURCE, .code = "killed"};
     case ATTEMPT_SKEWED: return (struct reading){VERDICT_SKEW, .cls = JH_E_NONE};
     case ATTEMPT_LIMITED: return (struct reading){VERDICT_LIMITED, .cls = JH_E_NONE};
+    case ATTEMPT_BARRED: return (struct reading){VERDICT_BARRED, .cls = JH_E_NONE};
     case ATTEMPT_NEIGHBOUR:
     case ATTEMPT_UNSTARTED:
     case ATTEMPT_DRAINED: break;
@@ -243,8 +245,9 @@ struct outcome outcome_decide(const struct attempt_report *report,
     case VERDICT_RELEASE: o.event = JOB_EV_RELEASE; break;
     case VERDICT_SKEW: decide_skew(&o, report->skew, deadline_ms); break;
     case VERDICT_LIMITED:
+    case VERDICT_BARRED:
         o.event = JOB_EV_PARK;
-        o.park = PARK_LIMITER;
+        o.park = reading.verdict == VERDICT_BARRED ? PARK_BREAKER : PARK_LIMITER;
         o.run_at_ms =
             deadline_ms != 0 && report->wake_at_ms > deadline_ms ? deadline_ms : report->wake_at_ms;
         break;

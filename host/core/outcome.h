@@ -45,6 +45,7 @@ enum attempt_end {
     ATTEMPT_UNSTARTED, /* came back without START                                     */
     ATTEMPT_DRAINED,   /* stopped by a drain's hard deadline                          */
     ATTEMPT_SKEWED,    /* not begun: its handler does not resume its steps            */
+    ATTEMPT_BARRED,    /* not begun: a breaker of its is open until wake_at_ms        */
     ATTEMPT_LIMITED,   /* not begun: its limiter has no slot before wake_at_ms        */
 };
 
@@ -65,7 +66,8 @@ struct attempt_report {
 
 /* Else nothing that the attempt did, or was counted for, came of it. */
 static inline bool attempt_was_begun(const struct attempt_report *r) {
-    return r->end != ATTEMPT_UNSTARTED && r->end != ATTEMPT_SKEWED && r->end != ATTEMPT_LIMITED;
+    return r->end != ATTEMPT_UNSTARTED && r->end != ATTEMPT_SKEWED && r->end != ATTEMPT_LIMITED &&
+           r->end != ATTEMPT_BARRED;
 }
 
 /* What the store is asked to do. */

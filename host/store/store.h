@@ -911,7 +911,7 @@ struct store_events {
      * somebody was told to wait for; borrowed for the call. */
     void (*limiter)(void *arg, const char *name);
     /* Shared stores; may be NULL. By way of another host this breaker (breakers.h) has opened, closed or
-     * got another probe; borrowed for the call. */
+     * got another probe; NULL = any may have, while nobody listened. Borrowed for the call. */
     void (*breaker)(void *arg, const char *name);
     /* An operation has its answer: for counting, just before done(). Optional. */
     void (*answered)(void *arg, const struct store_op *op);

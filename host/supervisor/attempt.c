@@ -9,6 +9,7 @@
 #include "base/fault.h"
 #include "base/rfc3339.h"
 #include "supervisor/attempt_outputs.h"
+#include "supervisor/breakers.h"
 #include "supervisor/commits.h"
 #include "supervisor/conclude.h"
 #include "supervisor/dispatch.h"
@@ -96,6 +97,7 @@ static struct attempt **attempt_table(struct attempt *a) {
 }
 
 void attempt_free(struct attempt *a) {
+    breakers_forget(a);
     slots_end(a);
     HASH_DELETE(by_id, *attempt_table(a), a);
     attempt_uncount(a);
@@ -480,13 +482,21 @@ void attempt_skewed(struct attempt *a, enum skew skew, const char *why) {
     attempt_begin_end(a);
 }
 
-void attempt_limited(struct attempt *a, const char *limiter, int64_t wake_at_ms) {
-    a->report = (struct attempt_report){.end = ATTEMPT_LIMITED,
-                                        .status = JH_CANCELLED,
-                                        .cancelled = a->cancel_mask,
-                                        .wake_at_ms = wake_at_ms};
-    attempt_say(a, NULL, NULL, NULL, limiter, NULL);
+// Not begun, parked until a time for what has that name.
+static void attempt_put_off(struct attempt *a, enum attempt_end end, const char *what,
+                            int64_t wake_at_ms) {
+    a->report = (struct attempt_report){
+        .end = end, .status = JH_CANCELLED, .cancelled = a->cancel_mask, .wake_at_ms = wake_at_ms};
+    attempt_say(a, NULL, NULL, NULL, what, NULL);
     attempt_begin_end(a);
+}
+
+void attempt_limited(struct attempt *a, const char *limiter, int64_t wake_at_ms) {
+    attempt_put_off(a, ATTEMPT_LIMITED, limiter, wake_at_ms);
+}
+
+void attempt_barred(struct attempt *a, const char *breaker, int64_t wake_at_ms) {
+    attempt_put_off(a, ATTEMPT_BARRED, breaker, wake_at_ms);
 }
 
 void attempt_stall(struct attempt *a) {
@@ -515,9 +525,9 @@ void attempt_cancel(struct attempt *a, uint32_t mask) {
     }
 }
 
-/* Held by its pool, or waiting for a slot, not yet with a worker: it need not go anywhere. */
+/* Held by its pool, or waiting for a slot or a breaker, not yet with a worker: it need not go anywhere. */
 static void attempt_drop_held(struct attempt *a) {
-    if (!slots_withdraw(a)) {
+    if (!breakers_withdraw(a) && !slots_withdraw(a)) {
         TAILQ_REMOVE(&a->pool->held, a, link);
     }
     attempt_end(a, ATTEMPT_UNSTARTED, NULL);

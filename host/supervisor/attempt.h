@@ -80,7 +80,9 @@ struct attempt {
     struct attempt_wish *wish;    /* run() waits for slots of a limiter; NULL = it does not */
     struct limit_tickets tickets; /* that run() holds */
     unsigned ticket_count;
-    struct slot_wish *slot_wish; /* it waits for leave to start (slots.h) */
+    struct breaker_probe *breaker_probes; /* those whose probe it is (breakers.h) */
+    struct attempt **breaker_asks; /* it waits for the store's word on one; NULL = it does not */
+    struct slot_wish *slot_wish;   /* it waits for leave to start (slots.h) */
     struct limit_ticket *slot_ticket;
     bool slot_done, slot_till_start; /* it has been let through; until it runs only */
     bool aside;                      /* not counted in its lane */
@@ -159,6 +161,9 @@ void attempt_set_aside(struct attempt *a, bool aside);
 
 /* It is not begun, for the limiter of this name has no slot: parked until then. */
 void attempt_limited(struct attempt *a, const char *limiter, int64_t wake_at_ms);
+
+/* It is not begun, for the breaker of this name is open: parked until then. */
+void attempt_barred(struct attempt *a, const char *breaker, int64_t wake_at_ms);
 
 /* It is not begun, for its handler does not resume its steps. */
 void attempt_skewed(struct attempt *a, enum skew skew, const char *why);

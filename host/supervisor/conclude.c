@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/rfc3339.h"
+#include "supervisor/breakers.h"
 #include "supervisor/crash.h"
 #include "supervisor/dispatch.h"
 #include "supervisor/host.h"
@@ -311,6 +312,7 @@ void attempt_conclude(struct attempt *a) {
                        id_seed(&a->job->spec.id), env_wall_ms(&a->host->env));
     policy_finish(&policy);
     pool_breaker_note(a, &o);
+    breakers_note(a, &o, conclude_word(a, 0));
     if (!conclude_blob_first(a, &o)) {
         conclude_commit(a, &o, NULL);
     }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "supervisor/beat.h"
+#include "supervisor/breakers.h"
 #include "supervisor/commits.h"
 #include "supervisor/host.h"
 #include "supervisor/hub.h"
@@ -138,7 +139,8 @@ uint32_t dispatch_room(const struct lane *lane) {
 static uint32_t dispatch_want(const struct lane *lane, uint32_t sharers) {
     uint32_t room = dispatch_room(lane);
     uint32_t share = room / sharers + (room % sharers != 0);
-    const uint32_t limits[] = {queue_room(lane->queue), DISPATCH_CLAIM_MAX, slots_room(lane)};
+    const uint32_t limits[] = {queue_room(lane->queue), DISPATCH_CLAIM_MAX, slots_room(lane),
+                               breakers_room(lane)};
     for (size_t i = 0; i < ARRAY_LEN(limits); i++) {
         share = limits[i] < share ? limits[i] : share;
     }
@@ -149,8 +151,9 @@ static uint32_t dispatch_want(const struct lane *lane, uint32_t sharers) {
 
 static bool dispatch_may_claim(struct host *host) {
     return host->phase == HOST_RUNNING && !upgrade_is_quiet(host) && host->store_fault == NULL &&
-           host->joined && beat_is_held(host) && !timer_running(&host->dispatch->retry) &&
-           commits_pending(host) < DISPATCH_PENDING_MAX && commits_stalled(host) == NULL;
+           host->joined && breakers_are_known(host) && beat_is_held(host) &&
+           !timer_running(&host->dispatch->retry) && commits_pending(host) < DISPATCH_PENDING_MAX &&
+           commits_stalled(host) == NULL;
 }
 
 static void claim_done(struct store_op *op);
@@ -304,7 +307,7 @@ static void claim_publish(struct host *host, const struct job_id *id, enum job_s
 
 void dispatch_hold(struct pool *pool, struct attempt *a, bool in_front) {
     struct attempt *other;
-    if (slots_wants(a) || meet_refuses(a)) {
+    if (breakers_hold(a) || slots_wants(a) || meet_refuses(a)) {
         return;
     }
     TAILQ_FOREACH(other, &pool->held, link) {
@@ -508,6 +511,7 @@ void dispatch_lane_facts(struct host *host, const struct lane *lane, struct job_
     }
     gates_facts(lane, ret);
     slots_facts(lane, NULL, ret);
+    breakers_facts(lane, NULL, ret);
     const struct pool_handler *handler =
         pools_handler(host->pools, lane->type, &ret->pool, &ret->handler_fault);
     ret->has_handler = handler != NULL;

@@ -4,6 +4,7 @@
 
 #include "core/waits.h"
 #include "supervisor/attempt.h"
+#include "supervisor/breakers.h"
 #include "supervisor/commits.h"
 #include "supervisor/dispatch.h"
 #include "supervisor/host.h"
@@ -64,6 +65,7 @@ unsigned jobs_explain(struct host *host, const struct store_job *job,
     }
     if (lane != NULL) {
         dispatch_lane_facts(host, lane, &facts);
+        breakers_facts(lane, job, &facts);
         const struct attempt *a = attempt_find(host, &job->spec.id);
         if (a != NULL) {
             slots_facts(lane, a, &facts);

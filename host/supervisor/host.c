@@ -10,6 +10,7 @@
 #include "base/side_thread.h"
 #include "supervisor/beat.h"
 #include "supervisor/boot.h"
+#include "supervisor/breakers.h"
 #include "supervisor/cascade.h"
 #include "supervisor/commits.h"
 #include "supervisor/dirs.h"
@@ -92,6 +93,7 @@ static void host_join(struct host *host) {
     host->joined = true;
     beat_run(host);
     takeover_run(host);
+    breakers_load(host);
     dispatch_kick(host);
     schedules_run(host);
 }
@@ -186,6 +188,7 @@ int host_open(struct host *host, bool safe, struct err *e) {
     host->reload = host->base == NULL ? NULL : reload_new(host);
     host->beat = beat_new(host);
     host->limits = limits_new(host);
+    host->breakers = breakers_new(host);
     host->takeover = takeover_new(host);
     host->release = release_new(host);
     host->schedules = host->base == NULL ? NULL : schedules_new(host);
@@ -194,12 +197,13 @@ int host_open(struct host *host, bool safe, struct err *e) {
     host->upgrade = upgrade_new(host);
     host->shutdown = shutdown_new(host);
     if (host->timers == NULL || host->net_timers == NULL || host->hub == NULL ||
-        host->stats == NULL || host->limits == NULL || host->ready == NULL ||
-        host->commits == NULL || host->upkeep == NULL || host->cascade == NULL ||
-        host->reload == NULL || host->beat == NULL || host->takeover == NULL ||
-        host->release == NULL || host->schedules == NULL || host->orphans == NULL ||
-        host->pins == NULL || host->upgrade == NULL || host->shutdown == NULL ||
-        dispatch_new(host, safe, &host->dispatch) != 0 || pools_new(host, &host->pools) != 0) {
+        host->stats == NULL || host->limits == NULL || host->breakers == NULL ||
+        host->ready == NULL || host->commits == NULL || host->upkeep == NULL ||
+        host->cascade == NULL || host->reload == NULL || host->beat == NULL ||
+        host->takeover == NULL || host->release == NULL || host->schedules == NULL ||
+        host->orphans == NULL || host->pins == NULL || host->upgrade == NULL ||
+        host->shutdown == NULL || dispatch_new(host, safe, &host->dispatch) != 0 ||
+        pools_new(host, &host->pools) != 0) {
         return err_set(e, -ENOMEM, "out of memory");
     }
     r = side_thread_new(host->base, "disk", &host->disk, e);
@@ -242,6 +246,7 @@ void host_close(struct host *host) {
     dispatch_free(&host->dispatch);
     pools_free(&host->pools);
     limits_free(&host->limits);
+    breakers_free(&host->breakers);
     reload_free(&host->reload);
     shutdown_free(&host->shutdown);
     pins_free(&host->pins);

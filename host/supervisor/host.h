@@ -16,6 +16,7 @@
  * stats.h     what has been done, counted
  * ready.h     whether jobs get anywhere
  * limits.h    slots of limiters: who waits for some, and who holds some
+ * breakers.h  which calls are left alone after failures
  * beat.h      whether the jobs in hand are still ours, on a store that others share
  * schedules.h jobs that start by the clock
  * reload.h    another configuration and other code, while everything goes on */
@@ -54,6 +55,7 @@ struct cascade;
 struct reload;
 struct beat;
 struct limits;
+struct breakers;
 struct boot;
 struct takeover;
 struct release;
@@ -109,6 +111,7 @@ struct host {
     struct reload *reload;
     struct beat *beat;
     struct limits *limits;
+    struct breakers *breakers;
     struct takeover *takeover;
     struct schedules *schedules;
     struct release *release;

@@ -7,6 +7,7 @@
 
 #include "config/config_forms.h"
 #include "supervisor/beat.h"
+#include "supervisor/breakers.h"
 #include "supervisor/dispatch.h"
 #include "supervisor/host.h"
 #include "supervisor/jobs.h"
@@ -188,6 +189,10 @@ static void on_limiter(void *arg, const char *name) {
     }
 }
 
+static void on_breaker(void *arg, const char *name) {
+    breakers_news(arg, name);
+}
+
 static void on_answered(void *arg, const struct store_op *op) {
     struct host *host = arg;
     if (op->kind == STORE_SUBMIT && op->status == 0) {
@@ -208,6 +213,7 @@ struct store_events host_store_events(struct host *host) {
         .lease = on_lease,
         .schedule = on_schedule,
         .limiter = on_limiter,
+        .breaker = on_breaker,
         .answered = on_answered,
         .arg = host,
     };

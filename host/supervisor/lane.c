@@ -6,6 +6,7 @@
 
 #include "core/job.h"
 #include "record/record.h"
+#include "supervisor/breakers.h"
 #include "supervisor/dispatch.h"
 #include "supervisor/host.h"
 #include "supervisor/pool_private.h"
@@ -21,8 +22,8 @@ enum {
  * claimed */
 
 static bool lane_is_ready(const struct lane *lane) {
-    return lane->hungry && !lane->shut && lane->pool != NULL && lane->pool->state == POOL_READY &&
-           queue_room(lane->queue) > 0;
+    return lane->hungry && !lane->shut && !lane->barred && lane->pool != NULL &&
+           lane->pool->state == POOL_READY && queue_room(lane->queue) > 0;
 }
 
 static void lane_unlist(struct lane *lane) {
@@ -70,6 +71,13 @@ void lane_sated(struct lane *lane, uint64_t signals) {
 void lane_shut(struct lane *lane, bool shut) {
     if (lane->shut != shut) {
         lane->shut = shut;
+        lane_update(lane);
+    }
+}
+
+void lane_bar(struct lane *lane, bool barred) {
+    if (lane->barred != barred) {
+        lane->barred = barred;
         lane_update(lane);
     }
 }
@@ -214,6 +222,7 @@ static struct pool *lane_server(struct host *host, const char *type, uint32_t *r
 
 static void lane_bind(struct host *host, struct lane *lane) {
     lane_move(lane, lane_server(host, lane->type, &lane->handler), lane->pace);
+    lane_bar(lane, breakers_bar(lane)); // its name has that of the plugin
 }
 
 static struct lane *lane_new(struct host *host, const char *key, const char *queue,

@@ -51,6 +51,7 @@ struct lane {
     bool ready;       /* in its pool's list */
     bool shut;        /* the limiter of its jobs has no slot: nothing is claimed */
     struct timer shut_timer;
+    bool barred;      /* a breaker of all its jobs is open: nothing is claimed */
     uint64_t signals; /* grows whenever it may have become hungry */
     uint64_t turn;    /* for priority_split() */
     struct stats_series *stats;
@@ -84,6 +85,8 @@ void lane_signal(struct lane *lane);
 void lane_sated(struct lane *lane, uint64_t signals);
 /* Its jobs would have to wait for a limiter, or not any more. */
 void lane_shut(struct lane *lane, bool shut);
+/* A breaker of all its jobs is open, or not any more. */
+void lane_bar(struct lane *lane, bool barred);
 /* Its jobs in hand: `n` more, or fewer. */
 void lane_take(struct lane *lane, uint32_t n);
 void lane_give(struct lane *lane, uint32_t n);

@@ -116,7 +116,7 @@ def call_everything_that_reads(call, host, jobs):
         call(400, "GET", path, query={"limit": 0})
     for state in host.doc.document["components"]["schemas"]["JobState"]["enum"]:
         call(200, "GET", "/v1/jobs", query={"state": state})
-    for path in ("/v1/queues", "/v1/plugins", "/v1/generations", "/v1/hosts", "/v1/limits", "/v1/audit", "/v1/dedup", "/v1/config", "/v1/version",
+    for path in ("/v1/queues", "/v1/plugins", "/v1/generations", "/v1/hosts", "/v1/limits", "/v1/breakers", "/v1/audit", "/v1/dedup", "/v1/config", "/v1/version",
                  "/v1/openapi.json", "/healthz", "/readyz", "/metrics"):
         call(200, "GET", path)
         call(400, "GET", path, query={"nonsense": 1})
@@ -135,6 +135,8 @@ def call_everything_that_reads(call, host, jobs):
     wait_until(lambda: host.get("/v1/upgrade")["state"] != "running", build.PATIENCE_S, "the upgrade is over")
     call(200, "GET", "/v1/upgrade")
     call(200, "GET", "/v1/audit", query={"limit": 2})
+    call(200, "POST", "/v1/breakers/{name}/reset", {"why": "it has a new token"}, name="auth:chaos:user:ann")
+    call(404, "POST", "/v1/breakers/{name}/reset", {}, name="nonsense")
     call(200, "GET", "/v1/dedup", query={"queue": "chaos", "limit": 1})
     for name in ("chaos", "gone"):
         call(200, "GET", "/v1/plugins/{name}", name=name)

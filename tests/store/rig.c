@@ -73,6 +73,9 @@ static void on_limiter(void *arg, const char *name) {
 
 static void on_breaker(void *arg, const char *name) {
     struct rig *rig = arg;
+    if (name == NULL) {
+        return; // it has only just begun to listen
+    }
     rig->breaker_events++;
     (void)snprintf(rig->breaker, sizeof rig->breaker, "%s", name);
 }

@@ -6,6 +6,7 @@
 #include "api/call.h"
 #include "core/outcome.h"
 #include "store/flows.h"
+#include "supervisor/breakers.h"
 #include "supervisor/host.h"
 #include "supervisor/hub.h"
 #include "supervisor/jobs.h"
@@ -191,6 +192,17 @@ struct limiter_rules limits_rules(const struct host *host, const struct config_l
                                   .window = LIMITER_WINDOW_MOVING,
                                   .concurrency = limit->concurrency,
                                   .lease_ms = 30000};
+}
+
+void breakers_count(const struct host *host, struct breakers_counts *ret) {
+    (void)host;
+    *ret = (struct breakers_counts){.open = 1, .opened = 2};
+}
+
+// It is never closed here.
+void breakers_reset(struct host *host, struct breaker_reset *reset) {
+    (void)host;
+    reset->done(reset);
 }
 
 uint32_t limits_waiting(struct host *host, const char *name) {

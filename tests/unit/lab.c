@@ -179,6 +179,10 @@ void lab_change_plugin(struct lab *lab, const char *content) {
     (void)close(fd);
 }
 
+// What fails in most tests is to be tried again, and not to be left alone.
+#define NO_BREAKERS                                                                                \
+    "breakers: {auth: {enabled: false}, network: {enabled: false}, unknown: {enabled: false}}\n"
+
 static void write_config(const struct lab *lab) {
     char path[200];
     const struct lab_options *o = &lab->options;
@@ -190,11 +194,11 @@ static void write_config(const struct lab *lab) {
     (void)fprintf(out,
                   "host: {state_dir: %s/var, admin: unix:%s/admin.sock, log_level: %s}\n"
                   "store: {url: \"sqlite:%s/jobs.db\"%s%s}\n"
-                  "plugins:\n  t: {file: %s/t.so%s%s}\n%s",
+                  "plugins:\n  t: {file: %s/t.so%s%s}\n%s%s",
                   lab->dir, lab->dir, o->loud ? "debug" : "error", lab->dir,
                   o->store == NULL ? "" : ", ", o->store == NULL ? "" : o->store, lab->dir,
                   o->plugin == NULL ? "" : ", ", o->plugin == NULL ? "" : o->plugin,
-                  o->more == NULL ? "" : o->more);
+                  o->breakers ? "" : NO_BREAKERS, o->more == NULL ? "" : o->more);
     if (fclose(out) != 0) {
         lab_fail("%s: %s", path, strerror(errno));
     }

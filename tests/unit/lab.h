@@ -45,6 +45,7 @@ struct lab_options {
     bool spool;         /* the faulty one has a spool in front   */
     bool away;          /* and cannot be reached at first        */
     bool shared;        /* it says that other hosts use it too   */
+    bool breakers;      /* failures open some */
     bool loud;          /* log to stderr */
     bool strict;
 };

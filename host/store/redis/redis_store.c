@@ -74,8 +74,12 @@ static void quiet_up(void *arg, const struct redis_peer *peer) {
 
 // What was said while nobody listened.
 static void wake_up(void *arg, const struct redis_peer *peer) {
+    struct redis_store *s = arg;
     (void)peer;
-    redis_news_look(arg);
+    redis_news_look(s);
+    if (s->events.breaker != NULL) {
+        s->events.breaker(s->events.arg, NULL);
+    }
 }
 
 static void wake_push(void *arg, const struct redis_reply *message) {

@@ -1,0 +1,51 @@
+/* An operator closes a breaker, for all hosts; audited. */
+#include "supervisor/breakers_private.h"
+
+static void on_audited(struct store_op *op) {
+    struct breaker_reset *reset = op->arg;
+    store_op_finish(op); // closed it is, even if that is not written down
+    reset->done(reset);
+}
+
+static void audit(struct breaker_reset *reset) {
+    struct host *host = reset->host;
+    int64_t now = env_wall_ms(&host->env);
+    reset->audit = (struct store_audit_add){
+        .op = {.kind = STORE_AUDIT_ADD, .done = on_audited, .arg = reset, .now_ms = now},
+        .entry = {.at_ms = now,
+                  .actor = reset->by,
+                  .action = "breaker.reset",
+                  .target = reset->name,
+                  .detail = reset->why}};
+    store_post(&host->store, &reset->audit.op);
+}
+
+static void on_reset(struct store_op *op) {
+    struct breaker_reset *reset = op->arg;
+    struct breakers *b = reset->host->breakers;
+    if (op->status != 0) {
+        reset->failed = op;
+        reset->done(reset);
+        return;
+    }
+    reset->changed = reset->op.changed;
+    if (breakers_learn(b, reset->name, &reset->op.state, 0) || reset->changed) {
+        breakers_wake(b);
+    }
+    store_op_finish(op);
+    breakers_look(b);
+    log_info(&b->host->log, "breaker.reset", "breaker=\"%s\" by=%s msg=\"%s\"", reset->name,
+             reset->by, reset->why == NULL ? "" : reset->why);
+    audit(reset);
+}
+
+void breakers_reset(struct host *host, struct breaker_reset *reset) {
+    reset->host = host;
+    reset->op = (struct store_breaker){.op = {.kind = STORE_BREAKER,
+                                              .done = on_reset,
+                                              .arg = reset,
+                                              .now_ms = env_wall_ms(&host->env)},
+                                       .verb = STORE_BREAKER_RESET,
+                                       .name = reset->name};
+    store_post(&host->store, &reset->op.op);
+}

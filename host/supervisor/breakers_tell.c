@@ -1,0 +1,77 @@
+/* One operation on a breaker of the store, and its answer. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/outcome.h"
+#include "supervisor/breakers_private.h"
+
+static void log_change(const struct breaker_telling *t) {
+    const struct store_breaker *op = &t->op;
+    const struct log *log = &t->of->host->log;
+    if (op->verb == STORE_BREAKER_FAILED && op->changed) {
+        t->of->counts.opened++;
+        log_warn(log, "breaker.open", "breaker=\"%s\" class=%s failures=%u pause_ms=%lld", t->name,
+                 outcome_class(op->state.cls)->name, op->state.failures,
+                 (long long)(op->state.until_ms - op->clock_ms));
+    } else if (op->verb == STORE_BREAKER_SUCCEEDED && op->changed) {
+        t->of->counts.closed++;
+        log_info(log, "breaker.closed", "breaker=\"%s\"", t->name);
+    }
+}
+
+static void learn(struct breaker_telling *t) {
+    struct breakers *b = t->of;
+    bool parked = breakers_learn(b, t->name, &t->op.state, t->op.op.now_ms - t->op.clock_ms);
+    log_change(t);
+    if (parked || (t->op.changed && t->op.state.failures == 0)) {
+        breakers_wake(b);
+    }
+}
+
+// Where there is no room nobody is held back, and for a while the store is not asked for some.
+static void no_answer(struct breaker_telling *t) {
+    static const struct breaker closed;
+    struct breakers *b = t->of;
+    if (t->op.op.status == -EDQUOT) {
+        b->full_mono_ms = env_mono_ms(&b->host->env) + BREAKERS_FULL_MS;
+        (void)breakers_learn(b, t->name, &closed, 0);
+    }
+    if (b->host->phase == HOST_RUNNING) {
+        log_warn(&b->host->log, "breaker.untold", "breaker=\"%s\" msg=\"%s\"", t->name,
+                 t->op.op.err.msg);
+    }
+}
+
+static void on_told(struct store_op *op) {
+    struct breaker_telling *t = op->arg;
+    if (op->status == 0) {
+        learn(t);
+    } else {
+        no_answer(t);
+    }
+    breakers_look(t->of);
+    if (t->asks != NULL) {
+        t->answered(t->asks, t);
+    }
+    store_op_finish(op);
+    free(t);
+}
+
+struct breaker_telling *breakers_telling(struct breakers *b, enum store_breaker_verb verb,
+                                         const char *name) {
+    struct breaker_telling *t = calloc(1, sizeof *t);
+    if (t != NULL) {
+        t->of = b;
+        (void)snprintf(t->name, sizeof t->name, "%s", name);
+        t->op = (struct store_breaker){
+            .op = {.kind = STORE_BREAKER, .done = on_told, .arg = t, .now_ms = breakers_now(b)},
+            .verb = verb,
+            .name = t->name};
+    }
+    return t;
+}
+
+void breakers_tell(struct breaker_telling *t) {
+    store_post(&t->of->host->store, &t->op.op);
+}

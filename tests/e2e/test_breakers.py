@@ -1,0 +1,161 @@
+"""Breakers of scopes at work: who is left alone after failures, until when, and what people see of it, on both stores, by a clock that the
+test moves."""
+import datetime
+import os
+
+import pytest
+
+from lib import build, redis as redis_lib
+from lib.cli import Cli
+from lib.clock import Clock
+from lib.host import chaos
+from lib.procs import wait_until
+from lib.redis import Redis
+
+T0 = 1798790400_000  # 2027-01-01T08:00:00Z
+MINUTE = 60_000
+SOON = {"retry": {"backoff": "fixed", "base": "10ms", "jitter": 0, "max": 100}}
+HANDLER = "network:chaos:chaos.fail"
+
+
+@pytest.fixture(params=["sqlite", pytest.param("redis", marks=pytest.mark.skipif(redis_lib.SERVER is None, reason="there is no redis-server"))])
+def store(request, folder):
+    """What stands under `store`; {} is SQLite."""
+    if request.param == "sqlite":
+        yield {}
+        return
+    server = Redis(os.path.join(folder, "redis")).start()
+    yield {"store": {"url": f"unix:{server.socket}"}}
+    server.stop()
+
+
+@pytest.fixture
+def clock(folder):
+    path = os.path.join(folder, "clock")
+    Clock.create(path, T0)
+    made = Clock(path)
+    made.path = path
+    made.freeze()
+    made.set_wall(T0)
+    return made
+
+
+@pytest.fixture
+def make(store, make_host, clock):
+    """make() is a running host with breakers."""
+    def made(name="host", threads=4, **sections):
+        config = {"plugins": chaos(workers=1, threads=threads), "breakers": {}, "jobs": {"chaos.fail": SOON}, **store, **sections}
+        host = make_host(config, name=name, env={"JOBHOST_TEST_CLOCK": clock.path})
+        host.start()
+        return host
+
+    yield made
+    clock.speed(1)  # a drain looks at the clock
+
+
+def time_of(ms):
+    return datetime.datetime.fromtimestamp(ms / 1000, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.") + f"{ms % 1000:03d}Z"
+
+
+def breaker(host, name=HANDLER):
+    return next((b for b in host.get("/v1/breakers")["items"] if b["name"] == name), None)
+
+
+def reason(host, job, code="scope_breaker"):
+    return next((r for r in host.get(f"/v1/jobs/{job}/explain")["reasons"] if r["code"] == code), None)
+
+
+def opened(host, failures=1, name=HANDLER):
+    return wait_until(lambda: (b := breaker(host, name)) and b["state"] == "open" and b["failures"] == failures and b,
+                      build.PATIENCE_S, f"{name} is open")
+
+
+def test_those_that_fail_together_are_one_failure(make, clock):
+    """Nobody starts for ten minutes, then one, and when that has succeeded all."""
+    host = make(threads=8)
+    jobs = host.submit_many([{"type": "chaos.fail", "payload": {"times": 1 if i < 8 else 0}} for i in range(50)])
+    seen = opened(host)
+    assert seen["open_until"] == time_of(clock.wall_ms() + 10 * MINUTE) and seen["class"] == "network", seen
+    wait_until(lambda: host.queue("chaos")["states"].get("running", 0) == 0, build.PATIENCE_S, "all have come to rest")
+    assert breaker(host)["failures"] == 1
+    assert 1 <= sum(host.job(j)["attempts"] for j in jobs) <= 8
+    why = reason(host, jobs[-1])
+    assert HANDLER in why["detail"] and why["clears_at"] == seen["open_until"], why
+    clock.advance(10 * MINUTE - 1)
+    assert breaker(host)["state"] == "open" and host.job(jobs[-1])["state"] == "queued"
+    clock.advance(1)
+    host.wait_all(jobs, "succeeded")
+    assert breaker(host) is None
+    host.assert_sound()
+
+
+def test_it_doubles_and_a_reset_ends_it(make, clock, folder):
+    host = make()
+    job = host.submit("chaos.fail", {"class": "upstream"})
+    for n, minutes in enumerate([10, 20, 40, 60, 60], 1):
+        seen = opened(host, n)
+        assert seen["open_until"] == time_of(clock.wall_ms() + minutes * MINUTE), (n, seen)
+        assert host.job(job)["attempts"] == n
+        clock.advance(minutes * MINUTE)
+    opened(host, 6)
+    done = host.submit("chaos.fail", {"class": "input", "message": "it ran"})
+    cli = Cli(host)
+    assert HANDLER in cli("breakers") and "open" in cli("breakers")
+    assert cli("breakers", "reset", HANDLER, "--why", "it is up again") == f"{HANDLER} is closed\n"
+    assert host.wait_job(done, "dead")["error"]["message"] == "it ran"
+    entry = host.get("/v1/audit")["items"][0]
+    assert (entry["action"], entry["target"], entry["detail"]) == ("breaker.reset", HANDLER, "it is up again"), entry
+    assert host.call("POST", "/v1/breakers/nonsense/reset", {}).status == 404
+
+
+def test_a_user_is_no_other(make, clock):
+    """AUTH waits for the breaker; what is parked for it has used nothing, and is woken by who tries it."""
+    name = "auth:chaos:user:ann"
+    host = make()
+    failed = host.submit("chaos.fail", {"class": "auth", "scope": "user:ann", "times": 1}, user="ann")
+    until = opened(host, name=name)["open_until"]
+    assert until == time_of(clock.wall_ms() + 30 * MINUTE)
+    assert host.job(failed)["state"] == "scheduled" and host.job(failed)["attempts"] == 1
+    assert reason(host, failed, "due_later")["clears_at"] == until
+    host.wait_job(host.submit("chaos.echo", {}, user="bob"), "succeeded")
+    waiting = [host.submit("chaos.echo", {}, user="ann") for _ in range(5)]
+    for job in waiting:
+        parked = host.wait_job(job, "parked")
+        assert parked["attempts"] == 0, parked
+        assert reason(host, job)["clears_at"] == until and reason(host, job, "parked")["clears_at"] == until
+    clock.advance(30 * MINUTE)
+    host.wait_all([failed, *waiting], "succeeded")
+    assert breaker(host, name) is None
+    assert host.job(failed)["attempts"] == 2
+
+
+def test_retry_after(make, clock):
+    host = make()
+    host.submit("chaos.fail", {"class": "network", "retry_after_ms": 3 * 60 * MINUTE})
+    assert opened(host)["open_until"] == time_of(clock.wall_ms() + 180 * MINUTE)
+
+
+def test_a_death_while_one_tries(make, clock):
+    """What is known stays; the job that tried it tries again, and the others wait for that."""
+    name = "auth:chaos:user:ann"
+    host = make()
+    host.wait_job(host.submit("chaos.fail", {"class": "auth", "scope": "user:ann"}, user="ann", max=1), "dead")
+    until = opened(host, name=name)["open_until"]
+    host.kill()
+    host.start()
+    assert breaker(host, name)["open_until"] == until
+    first = host.submit("chaos.sleep", {"ms": 60_000}, user="ann")
+    host.wait_job(first, "parked")
+    clock.advance(30 * MINUTE)
+    host.wait_job(first, "running")
+    assert breaker(host, name)["state"] == "half_open" and breaker(host, name)["probing"]
+    host.kill()
+    host.start()
+    host.wait_job(first, "running")
+    second = host.submit("chaos.echo", {}, user="ann")
+    host.wait_job(second, "parked")
+    assert "one job tries it" in reason(host, second)["detail"]
+    clock.speed(100)
+    host.wait_all([first, second], "succeeded")
+    assert breaker(host, name) is None
+    host.assert_sound()
