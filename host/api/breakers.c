@@ -7,13 +7,14 @@
 #include "store/breakers.h"
 #include "supervisor/breakers.h"
 
-/* Times are told by the host's clock: `clock_ms` is what the store's said at the same moment. */
+/* Times are told by the host's clock: `clock_ms` is what the store's said at the same moment. One that only counts
+ * failures is closed. */
 static void add_breaker(struct buf *out, const struct store_breaker_state *it, int64_t clock_ms,
                         int64_t ahead_ms) {
     enum breaker_kind kind;
     const char *scope;
     const struct breaker *b = &it->state;
-    if (breaker_name_split(it->name, &kind, &scope) != 0) {
+    if (breaker_name_split(it->name, &kind, &scope) != 0 || breaker_is_counting(b)) {
         return;
     }
     json_comma(out);

@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "core/breaker.h"
 #include "core/job.h"
 #include "core/plugin_breaker.h"
 #include "core/retry.h"
@@ -144,6 +145,7 @@ struct config_queue {
     int64_t dedup_ttl_ms;
     int64_t weight; /* share among queues: 1..100                  */
     struct config_use limit;
+    bool breakers; /* of scopes */
 };
 
 struct config_retry_class {    /* of a policy; what is 0 or NULL is as the policy has it */
@@ -169,6 +171,7 @@ struct config_job { /* per job type */
     enum skew_policy state_policy;
     const char *labels;
     struct config_use limit; /* goes before the queue's */
+    bool breakers;           /* of scopes; as the queue's, too  */
 };
 
 struct config_schedule {
@@ -227,6 +230,7 @@ struct config_limit {
 struct config_breaker {
     struct config_entry entry; /* class name: auth, network, unknown         */
     int64_t base_ms, cap_ms;
+    int64_t failures; /* in a row that open it: 1                    */
 };
 
 struct config_notify {
@@ -350,6 +354,8 @@ const struct config_plugin *config_plugin(const struct config *c,
                                           const char *name); /* NULL = none */
 const struct config_limit *config_limit(const struct config *c, const char *name,
                                         size_t len); /* NULL = none that is on */
+/* False: failures of these classes open none. */
+bool config_breaker(const struct config *c, enum breaker_kind kind, struct breaker_times *ret);
 
 /* Calls `say` for each entry that is off, section by section ("plugins", "schedules", ...); its
  * off_why has the reason. */

@@ -101,18 +101,13 @@ static void fill_plugins(struct config_binding *b, struct config *c,
 // ---- breakers, routes
 
 static void fill_breakers(struct config *c) {
-    static const struct {
-        const char *name;
-        int64_t base_ms, cap_ms;
-    } rows[] = {{"auth", 30 * 60000, 240 * 60000},
-                {"network", 10 * 60000, 60 * 60000},
-                {"unknown", 20 * 60000, 160 * 60000}};
     for (size_t i = 0; i < c->breaker_count; i++) {
         struct config_breaker *breaker = &c->breakers[i];
-        for (size_t j = 0; j < sizeof(rows) / sizeof(rows[0]); j++) {
-            if (strcmp(breaker->entry.name, rows[j].name) == 0) {
-                breaker->base_ms = breaker->base_ms == 0 ? rows[j].base_ms : breaker->base_ms;
-                breaker->cap_ms = breaker->cap_ms == 0 ? rows[j].cap_ms : breaker->cap_ms;
+        for (int kind = 0; kind < BREAKER_KINDS; kind++) {
+            const struct breaker_times *times = &breaker_default[kind];
+            if (strcmp(breaker->entry.name, breaker_kind_name((enum breaker_kind)kind)) == 0) {
+                breaker->base_ms = breaker->base_ms == 0 ? times->base_ms : breaker->base_ms;
+                breaker->cap_ms = breaker->cap_ms == 0 ? times->cap_ms : breaker->cap_ms;
             }
         }
     }

@@ -88,6 +88,18 @@ const struct config_limit *config_limit(const struct config *c, const char *name
     return NULL;
 }
 
+bool config_breaker(const struct config *c, enum breaker_kind kind, struct breaker_times *ret) {
+    *ret = breaker_default[kind];
+    for (size_t i = 0; i < c->breaker_count; i++) {
+        const struct config_breaker *own = &c->breakers[i];
+        if (strcmp(own->entry.name, breaker_kind_name(kind)) == 0) {
+            *ret = (struct breaker_times){own->base_ms, own->cap_ms, (uint32_t)own->failures};
+            return own->entry.on;
+        }
+    }
+    return true;
+}
+
 const char *config_queue_of_type(const struct config *c, const char *type,
                                  char out[JOB_QUEUE_MAX + 1]) {
     const struct config_job *job = config_job(c, type);

@@ -388,6 +388,9 @@ static const struct config_field queue_rows[] = {
     {"limit", CONFIG_SECTION, .table = &queue_use_table,
      .doc = "A slot of this limit is taken before a job starts, on whichever host. That of its "
             "type goes before it."},
+    {"breakers", CONFIG_BOOL, 0, AT(config_queue, breakers), .fallback = "true",
+     .doc = "`false`: failures in this queue open none of the `breakers`, and none of them holds "
+            "its jobs back."},
     {"weight", CONFIG_INT, 0, AT(config_queue, weight), .fallback = "1", .min = 1, .max = 100,
      .doc = "Share among the queues that wait for the same workers."},
     {"key_prefix", CONFIG_STRING, FIELD_RESTART, AT(config_queue, key_prefix), .fallback = "",
@@ -487,6 +490,9 @@ static const struct config_field job_rows[] = {
     {"retry", CONFIG_SECTION, .table = &retry_table, .doc = "What happens after a failed attempt."},
     {"limit", CONFIG_SECTION, .table = &job_use_table,
      .doc = "A slot of this limit is taken before a job starts, on whichever host."},
+    {"breakers", CONFIG_BOOL, 0, AT(config_job, breakers), .fallback = "true",
+     .doc = "`false`: its failures open none of the `breakers`, and none of them holds its jobs "
+            "back."},
     {"max_crashes", CONFIG_INT32, 0, AT(config_job, retry.crashes), .fallback = "3", .min = 1,
      .max = JOB_MAX_MAX,
      .doc = "Crashes under one build of the plugin that put a job into quarantine."},
@@ -642,6 +648,9 @@ static const struct config_field breaker_rows[] = {
     {"cap", CONFIG_DURATION, 0, AT(config_breaker, cap_ms),
      .default_words = "auth 4h, network 1h, unknown 160m", .min = SECOND, .max = 30 * DAY,
      .doc = "It never opens for longer."},
+    {"failures", CONFIG_INT, 0, AT(config_breaker, failures), .fallback = "1", .min = 1,
+     .max = 1000,
+     .doc = "So many failures in a row open it; a success in between begins the count anew."},
 };
 static const struct config_table breaker_table = {.what = "a breaker",
                                                   FIELDS(breaker_rows),

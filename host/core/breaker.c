@@ -10,9 +10,9 @@
 #define DOUBLINGS_MAX 3
 
 const struct breaker_times breaker_default[BREAKER_KINDS] = {
-    [BREAKER_AUTH] = {30 * MINUTE, 240 * MINUTE},
-    [BREAKER_NETWORK] = {10 * MINUTE, 60 * MINUTE},
-    [BREAKER_UNKNOWN] = {20 * MINUTE, 160 * MINUTE},
+    [BREAKER_AUTH] = {30 * MINUTE, 240 * MINUTE, 1},
+    [BREAKER_NETWORK] = {10 * MINUTE, 60 * MINUTE, 1},
+    [BREAKER_UNKNOWN] = {20 * MINUTE, 160 * MINUTE, 1},
 };
 
 static const char *const kind_names[BREAKER_KINDS] = {
@@ -83,8 +83,17 @@ static int64_t end_of(const struct breaker *b, int64_t now_ms) {
     return now_ms < b->opened_ms ? now_ms + (b->until_ms - b->opened_ms) : b->until_ms;
 }
 
+// Or half open.
+static bool is_open(const struct breaker *b) {
+    return b->failures > 0 && b->until_ms > b->opened_ms;
+}
+
+bool breaker_is_counting(const struct breaker *b) {
+    return b->failures > 0 && !is_open(b);
+}
+
 enum breaker_state breaker_state(const struct breaker *b, int64_t now_ms) {
-    if (b->failures == 0) {
+    if (!is_open(b)) {
         return BREAKER_IS_CLOSED;
     }
     return now_ms < end_of(b, now_ms) ? BREAKER_IS_OPEN : BREAKER_IS_HALF_OPEN;
@@ -136,7 +145,8 @@ enum breaker_verdict breaker_admit(struct breaker *b, uint64_t id, int64_t lease
 
 static int64_t pause_of(const struct breaker_times *times, uint32_t failures) {
     int64_t pause = times->base_ms;
-    for (uint32_t i = 1; i < failures && i <= DOUBLINGS_MAX; i++) {
+    uint32_t first = times->needed > 0 ? times->needed : 1;
+    for (uint32_t i = first; i < failures && i - first < DOUBLINGS_MAX; i++) {
         pause *= 2;
     }
     return pause < times->cap_ms ? pause : times->cap_ms;
@@ -148,9 +158,9 @@ static int64_t later(int64_t a, int64_t b) {
 
 bool breaker_failed(struct breaker *b, const struct breaker_times *times, uint64_t id, jh_class cls,
                     int64_t retry_after_ms, int64_t now_ms) {
-    bool capped = retry_after_ms > BREAKER_RETRY_AFTER_MAX_MS;
+    bool capped = retry_after_ms > BREAKER_RETRY_AFTER_MAX_MS, was_open = is_open(b);
     int64_t told = now_ms + (capped ? BREAKER_RETRY_AFTER_MAX_MS : retry_after_ms);
-    if (b->failures > 0 && !is_probe(b, id)) {
+    if (was_open && !is_probe(b, id)) {
         if (told > b->until_ms && retry_after_ms > 0) {
             b->until_ms = told; // one that was on its way, but it knows for how long
             b->version++;
@@ -160,21 +170,25 @@ bool breaker_failed(struct breaker *b, const struct breaker_times *times, uint64
     b->failures += b->failures < BREAKER_FAILURES_MAX;
     b->cls = cls;
     b->opened_ms = now_ms;
-    b->until_ms = later(now_ms + pause_of(times, b->failures), told);
+    b->until_ms = now_ms;
     b->probe = 0;
     b->probe_ms = 0;
     b->version++;
+    if (!was_open && b->failures < times->needed) {
+        return false;
+    }
+    b->until_ms = later(now_ms + pause_of(times, b->failures), told);
     return true;
 }
 
 bool breaker_reset(struct breaker *b) {
-    bool was = b->failures > 0;
-    *b = (struct breaker){.version = b->version + was};
-    return was;
+    bool was_open = is_open(b);
+    *b = (struct breaker){.version = b->version + (b->failures > 0)};
+    return was_open;
 }
 
 bool breaker_succeeded(struct breaker *b, uint64_t id) {
-    return is_probe(b, id) && breaker_reset(b);
+    return (is_probe(b, id) || breaker_is_counting(b)) && breaker_reset(b);
 }
 
 bool breaker_abandoned(struct breaker *b, uint64_t id) {

@@ -11,6 +11,8 @@
  * After the n-th failure in a row it is open for min(cap, base * min(8, 2^(n-1))), or for as long as
  * the failure said (Retry-After), if that is longer. What was under way when it opened and fails or
  * succeeds later tells nothing new: fifty jobs that start together and fail together are one failure.
+ * Where it takes more than one to open it, those before are counted while it is closed, until somebody
+ * succeeds; the last of them is the first of the formula.
  *
  *     class                          breaker   base    cap
  *     AUTH                           auth      30 min  4 h
@@ -44,6 +46,7 @@ enum {
 
 struct breaker_times {
     int64_t base_ms, cap_ms;
+    uint32_t needed; /* failures in a row that open it */
 };
 extern const struct breaker_times breaker_default[BREAKER_KINDS];
 
@@ -63,14 +66,16 @@ const char *breaker_state_name(enum breaker_state state); /* "half_open" */
 /* Zeroed: closed. With its name and state this is all that an operator is shown. */
 struct breaker {
     uint32_t version;
-    uint32_t failures; /* in a row; 0 = closed                          */
-    jh_class cls;      /* of the last of them                           */
-    int64_t opened_ms, until_ms;
-    uint64_t probe;   /* whose it is, by the id it asked with             */
-    int64_t probe_ms; /* until when it may be silent; 0 = there is none */
+    uint32_t failures;           /* in a row                                      */
+    jh_class cls;                /* of the last of them                           */
+    int64_t opened_ms, until_ms; /* the same: still closed, failures are counted */
+    uint64_t probe;              /* whose it is, by the id it asked with             */
+    int64_t probe_ms;            /* until when it may be silent; 0 = there is none */
 };
 
 enum breaker_state breaker_state(const struct breaker *b, int64_t now_ms);
+/* It is closed, but a success has to be told, for there were failures. */
+bool breaker_is_counting(const struct breaker *b);
 
 enum breaker_verdict { BREAKER_GO, BREAKER_PROBE, BREAKER_WAIT };
 
@@ -86,7 +91,7 @@ enum breaker_verdict breaker_ask(const struct breaker *b, uint64_t id, int64_t n
 /* `id` failed with a class of this breaker's; retry_after_ms 0 = it did not say. True: that opened it. */
 bool breaker_failed(struct breaker *b, const struct breaker_times *times, uint64_t id, jh_class cls,
                     int64_t retry_after_ms, int64_t now_ms);
-/* True: that closed it. */
+/* True: that closed it. Of one that is counting anybody's success says that it starts anew. */
 bool breaker_succeeded(struct breaker *b, uint64_t id);
 /* It ended in a way that says nothing about the other side. True: it was the probe, another may go. */
 bool breaker_abandoned(struct breaker *b, uint64_t id);
@@ -95,7 +100,7 @@ bool breaker_reset(struct breaker *b);
 
 /* When somebody who waits should ask again; 0 = now. */
 int64_t breaker_wake_ms(const struct breaker *b, int64_t now_ms);
-/* From when on it may be forgotten. 0 = it is closed. */
+/* From when on it may be forgotten. 0 = there is nothing to remember. */
 int64_t breaker_rest_ms(const struct breaker *b);
 
 #endif

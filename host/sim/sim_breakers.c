@@ -23,11 +23,19 @@ static bool name_of(const struct sim_lane *lane, enum breaker_kind kind, const c
     return n > 0 && (size_t)n < sizeof whole && breaker_name(kind, whole, out) == 0;
 }
 
+/* Do failures of this lane's jobs count, and are its jobs held back? */
+static bool is_on(const struct sim *s, const struct sim_lane *lane, enum breaker_kind kind,
+                  struct breaker_times *ret) {
+    return config_breaker(s->config, kind, ret) && lane->type->config->breakers &&
+           lane->queue->config->breakers;
+}
+
 static struct sim_breaker *find(struct sim *s, const struct sim_lane *lane, enum breaker_kind kind,
                                 const char *scope) {
     char name[BREAKER_NAME_MAX + 1];
+    struct breaker_times times;
     struct sim_breaker *b = NULL;
-    if (s->breakers != NULL && name_of(lane, kind, scope, name)) {
+    if (s->breakers != NULL && is_on(s, lane, kind, &times) && name_of(lane, kind, scope, name)) {
         HASH_FIND_STR(s->breakers, name, b);
     }
     return b;
@@ -49,25 +57,6 @@ static struct sim_breaker *need(struct sim *s, const struct sim_lane *lane, enum
     }
     HASH_ADD_KEYPTR(hh, s->breakers, b->name, strlen(b->name), b);
     return b;
-}
-
-static const struct config_breaker *config_of(const struct sim *s, enum breaker_kind kind) {
-    for (size_t i = 0; i < s->config->breaker_count; i++) {
-        if (strcmp(s->config->breakers[i].entry.name, breaker_kind_name(kind)) == 0) {
-            return &s->config->breakers[i];
-        }
-    }
-    return NULL;
-}
-
-static struct breaker_times times_of(const struct sim *s, enum breaker_kind kind) {
-    const struct config_breaker *c = config_of(s, kind);
-    struct breaker_times times = breaker_default[kind];
-    if (c != NULL) {
-        times.base_ms = c->base_ms != 0 ? c->base_ms : times.base_ms;
-        times.cap_ms = c->cap_ms != 0 ? c->cap_ms : times.cap_ms;
-    }
-    return times;
 }
 
 /* By convention what fails for a user fails for all jobs of that tenant. */
@@ -102,7 +91,7 @@ int64_t sim_breakers_bar(struct sim *s, struct sim_lane *lane, const char **ret_
 bool sim_breakers_probing(struct sim *s, const struct sim_lane *lane) {
     for (int kind = 0; s->breakers != NULL && kind < BREAKER_KINDS; kind++) {
         const struct sim_breaker *b = find(s, lane, (enum breaker_kind)kind, lane->type->name);
-        if (b != NULL && b->core.failures > 0) {
+        if (b != NULL && breaker_state(&b->core, sim_wall(s)) != BREAKER_IS_CLOSED) {
             return true;
         }
     }
@@ -163,22 +152,23 @@ static void note_open(struct sim *s, struct sim_breaker *b, const struct sim_att
 }
 
 /* The class is the handler's own word: what the host has stopped, or what gave no class, says nothing of the other side. */
-static int kind_of(const struct sim *s, const struct attempt_report *r, const struct outcome *o) {
+static int kind_of(const struct sim *s, const struct sim_lane *lane, const struct attempt_report *r,
+                   const struct outcome *o, struct breaker_times *ret) {
     bool own = r->end == ATTEMPT_RETURNED && r->cancelled == 0 && r->cls != JH_E_NONE &&
                r->status != JH_OK && (o->event == JOB_EV_RETRY || o->event == JOB_EV_DIE);
     int kind = own ? breaker_kind_of(o->cls) : -1;
-    const struct config_breaker *c = kind < 0 ? NULL : config_of(s, (enum breaker_kind)kind);
-    return c == NULL || c->entry.on ? kind : -1;
+    return kind >= 0 && is_on(s, lane, (enum breaker_kind)kind, ret) ? kind : -1;
 }
 
 static void learn_failure(struct sim *s, struct sim_attempt *a, const struct attempt_report *report,
-                          enum breaker_kind kind, struct sim_breaker *b, struct outcome *o) {
-    const struct breaker_times times = times_of(s, kind);
+                          const struct breaker_times *times, struct sim_breaker *b,
+                          struct outcome *o) {
     int64_t deadline = a->spec.deadline_ms;
-    if (breaker_failed(&b->core, &times, asker(a), o->cls, report->retry_after_ms, sim_wall(s))) {
+    if (breaker_failed(&b->core, times, asker(a), o->cls, report->retry_after_ms, sim_wall(s))) {
         note_open(s, b, a);
     }
-    if (kind == BREAKER_AUTH && o->event == JOB_EV_RETRY && b->core.until_ms > o->run_at_ms) {
+    if (breaker_kind_of(o->cls) == BREAKER_AUTH && o->event == JOB_EV_RETRY &&
+        b->core.until_ms > o->run_at_ms) {
         o->run_at_ms = deadline != 0 && b->core.until_ms > deadline ? deadline : b->core.until_ms;
     }
 }
@@ -188,7 +178,8 @@ void sim_breakers_learn(struct sim *s, struct sim_attempt *a, const struct attem
     char user[USER_SCOPE_MAX];
     const char *const scopes[SCOPES_MAX] = {a->lane->type->name, user_scope(a->spec.tenant, user),
                                             a->scope};
-    int failed = kind_of(s, report, o);
+    struct breaker_times times;
+    int failed = kind_of(s, a->lane, report, o, &times);
     struct sim_breaker *own =
         failed < 0 ? NULL
                    : need(s, a->lane, (enum breaker_kind)failed, scope == NULL ? scopes[0] : scope);
@@ -206,7 +197,7 @@ void sim_breakers_learn(struct sim *s, struct sim_attempt *a, const struct attem
         }
     }
     if (own != NULL) {
-        learn_failure(s, a, report, (enum breaker_kind)failed, own, o);
+        learn_failure(s, a, report, &times, own, o);
     }
 }
 

@@ -25,29 +25,13 @@ struct breaker_probe {
     struct breaker_probe *next;
 };
 
-/* ------------------------------------------------------------------ what the configuration says */
-
-static const struct config_breaker *config_of(const struct config *c, enum breaker_kind kind) {
-    for (size_t i = 0; i < c->breaker_count; i++) {
-        if (strcmp(c->breakers[i].entry.name, breaker_kind_name(kind)) == 0) {
-            return &c->breakers[i];
-        }
-    }
-    return NULL;
-}
-
-static struct breaker_times times_of(const struct config *c, enum breaker_kind kind) {
-    const struct config_breaker *own = config_of(c, kind);
-    return own == NULL ? breaker_default[kind]
-                       : (struct breaker_times){own->base_ms, own->cap_ms};
-}
-
-static bool is_on(const struct config *c, enum breaker_kind kind) {
-    const struct config_breaker *own = config_of(c, kind);
-    return own == NULL || own->entry.on;
-}
-
 /* ------------------------------------------------------------------ those of a job */
+
+/* Do failures of this lane's jobs count, and are its jobs held back? */
+static bool is_on(const struct lane *lane, enum breaker_kind kind, struct breaker_times *ret) {
+    return config_breaker(lane->host->config, kind, ret) && lane->config->breakers &&
+           lane->queue->config->breakers;
+}
 
 /* False: it has none, for its scope is too long or not plain text. */
 static bool name_of(const struct lane *lane, enum breaker_kind kind, const char *scope,
@@ -83,7 +67,8 @@ static struct breaker_entry *entry_of(const struct lane *lane, enum breaker_kind
                                       const char *scope) {
     const struct breakers *b = lane->host->breakers;
     char name[BREAKER_NAME_MAX + 1];
-    bool may = b->of_kind[kind] > 0 && is_on(lane->host->config, kind);
+    struct breaker_times times;
+    bool may = b->of_kind[kind] > 0 && is_on(lane, kind, &times);
     return may && name_of(lane, kind, scope, name) ? breakers_find(b, name) : NULL;
 }
 
@@ -211,11 +196,10 @@ bool breakers_hold(struct attempt *a) {
     if (stop.entry == NULL) {
         return false;
     }
-    if (stop_of_lane(a->lane, a).until_ms != 0) { // all of its lane wait where they were
-        attempt_end(a, ATTEMPT_UNSTARTED, NULL);
-    } else if (stop.until_ms != 0) {
+    bool back = stop_of_lane(a->lane, a).until_ms != 0; // all of its lane wait where they were
+    if (!back && stop.until_ms != 0) {
         park(a, stop.entry->name, stop.until_ms);
-    } else if (!ask(a, stop.entry->name)) {
+    } else if (back || !ask(a, stop.entry->name)) {
         attempt_end(a, ATTEMPT_UNSTARTED, NULL);
     }
     return true;
@@ -254,20 +238,25 @@ static void tell(struct attempt *a, enum store_breaker_verb verb, const char *na
 }
 
 /* The class is the handler's own word: what the host has stopped, or what gave no class, says nothing of the other side. */
-static int kind_of(const struct attempt *a, const struct outcome *o) {
+static int kind_of(const struct attempt *a, const struct outcome *o, struct breaker_times *ret) {
     const struct attempt_report *r = &a->report;
     bool own = r->end == ATTEMPT_RETURNED && r->cancelled == 0 && r->cls != JH_E_NONE &&
                r->status != JH_OK && (o->event == JOB_EV_RETRY || o->event == JOB_EV_DIE);
     int kind = own ? breaker_kind_of(o->cls) : -1;
-    return kind >= 0 && is_on(a->host->config, (enum breaker_kind)kind) ? kind : -1;
+    return kind >= 0 && is_on(a->lane, (enum breaker_kind)kind, ret) ? kind : -1;
 }
 
-static void tell_failed(struct attempt *a, const struct outcome *o, enum breaker_kind kind,
-                        const char *name) {
-    struct breaker_telling *t = breakers_telling(a->host->breakers, STORE_BREAKER_FAILED, name);
+struct failure {
+    const char *name; /* of the breaker */
+    enum breaker_kind kind;
+    struct breaker_times times;
+};
+
+static void tell_failed(struct attempt *a, const struct outcome *o, const struct failure *f) {
+    struct breaker_telling *t = breakers_telling(a->host->breakers, STORE_BREAKER_FAILED, f->name);
     if (t != NULL) {
         t->op.id = asker(a);
-        t->op.times = times_of(a->host->config, kind);
+        t->op.times = f->times;
         t->op.cls = o->cls;
         t->op.retry_after_ms = a->report.retry_after_ms;
         breakers_tell(t);
@@ -276,40 +265,58 @@ static void tell_failed(struct attempt *a, const struct outcome *o, enum breaker
 
 /* What the breaker will be, as far as this host knows. */
 static struct breaker after_failure(struct attempt *a, const struct outcome *o,
-                                    enum breaker_kind kind, const struct breaker_entry *known) {
-    const struct breaker_times times = times_of(a->host->config, kind);
+                                    const struct failure *f, const struct breaker_entry *known) {
     struct breaker state = known == NULL ? (struct breaker){.version = 0} : known->state;
-    (void)breaker_failed(&state, &times, asker(a), o->cls, a->report.retry_after_ms,
+    (void)breaker_failed(&state, &f->times, asker(a), o->cls, a->report.retry_after_ms,
                          breakers_now(a->host->breakers));
     return state;
 }
 
-static void note_failure(struct attempt *a, struct outcome *o, enum breaker_kind kind,
-                         const char *name) {
+static void note_failure(struct attempt *a, struct outcome *o, const struct failure *f) {
     struct breakers *b = a->host->breakers;
-    const struct breaker_entry *known = breakers_find(b, name);
+    const struct breaker_entry *known = breakers_find(b, f->name);
     if (known == NULL && env_mono_ms(&b->host->env) < b->full_mono_ms) {
         return;
     }
-    struct breaker after = after_failure(a, o, kind, known);
+    struct breaker after = after_failure(a, o, f, known);
     int64_t deadline = a->job->spec.deadline_ms;
     if (known == NULL || known->state.version != after.version) { // else it tells nothing new
-        tell_failed(a, o, kind, name);
-        (void)breakers_learn(b, name, &after, 0); // what is claimed meanwhile goes by it
+        tell_failed(a, o, f);
+        (void)breakers_learn(b, f->name, &after, 0); // what is claimed meanwhile goes by it
         breakers_look(b);
         thin(a->lane->pool);
     }
-    if (kind == BREAKER_AUTH && o->event == JOB_EV_RETRY && after.until_ms > o->run_at_ms) {
+    if (f->kind == BREAKER_AUTH && o->event == JOB_EV_RETRY && after.until_ms > o->run_at_ms) {
         o->run_at_ms = deadline != 0 && after.until_ms > deadline ? deadline : after.until_ms;
+    }
+}
+
+/* Failures before it were not in a row. */
+static void note_success(struct attempt *a) {
+    static const struct breaker closed;
+    struct breakers *b = a->host->breakers;
+    char tenant[TENANT_SCOPE_MAX];
+    const char *const scopes[SCOPES_MAX] = {
+        a->lane->type, tenant_scope(a->job->spec.tenant, tenant), a->job->scope};
+    for (int i = 0; i < SCOPES_MAX * BREAKER_KINDS && b->open != NULL; i++) {
+        const struct breaker_entry *e =
+            entry_of(a->lane, (enum breaker_kind)(i % BREAKER_KINDS), scopes[i / BREAKER_KINDS]);
+        if (e != NULL && breaker_is_counting(&e->state)) {
+            tell(a, STORE_BREAKER_SUCCEEDED, e->name);
+            (void)breakers_learn(b, e->name, &closed, 0);
+        }
     }
 }
 
 void breakers_note(struct attempt *a, struct outcome *o, const char *scope) {
     char failed[BREAKER_NAME_MAX + 1] = "";
-    int kind = kind_of(a, o);
-    if (kind >= 0 &&
-        !name_of(a->lane, (enum breaker_kind)kind, scope != NULL ? scope : a->lane->type, failed)) {
-        failed[0] = '\0';
+    struct failure f = {.name = failed};
+    int kind = kind_of(a, o, &f.times);
+    if (kind >= 0) {
+        f.kind = (enum breaker_kind)kind;
+        if (!name_of(a->lane, f.kind, scope != NULL ? scope : a->lane->type, failed)) {
+            failed[0] = '\0';
+        }
     }
     for (const struct breaker_probe *p = a->breaker_probes; p != NULL; p = p->next) {
         if (strcmp(p->name, failed) != 0) {
@@ -318,7 +325,9 @@ void breakers_note(struct attempt *a, struct outcome *o, const char *scope) {
         }
     }
     if (failed[0] != '\0') {
-        note_failure(a, o, (enum breaker_kind)kind, failed);
+        note_failure(a, o, &f);
+    } else if (o->event == JOB_EV_SUCCEED && a->host->breakers->open != NULL) {
+        note_success(a);
     }
     breakers_forget(a);
 }

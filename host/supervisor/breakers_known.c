@@ -230,14 +230,16 @@ struct breakers *breakers_new(struct host *host) {
 
 void breakers_free(struct breakers **bp) {
     struct breakers *b = *bp;
-    struct breaker_entry *e, *next;
     if (b == NULL) {
         return;
     }
     timer_cancel(b->host->timers, &b->timer);
     timer_cancel(b->host->timers, &b->again);
-    HASH_ITER(hh, b->open, e, next) {
-        drop(b, e);
+    struct breaker_entry *e = b->open, *next;
+    HASH_CLEAR(hh, b->open); // their order stays
+    for (; e != NULL; e = next) {
+        next = e->hh.next;
+        free(e);
     }
     free(b->walk.cursor);
     free(b);

@@ -11,7 +11,7 @@
 #define DAY    INT64_C(86400000)
 #define LEASE  (5 * MINUTE)
 
-static const struct breaker_times network = {10 * MINUTE, 60 * MINUTE};
+static const struct breaker_times network = {10 * MINUTE, 60 * MINUTE, 1};
 
 static bool fails(struct breaker *b, uint64_t id, int64_t now) {
     return breaker_failed(b, &network, id, JH_E_NETWORK, 0, now);
@@ -71,7 +71,7 @@ static void test_times(void) {
     }
     // doubled three times and no more, also without a cap in the way
     struct breaker b = {0};
-    const struct breaker_times wide = {1000, DAY};
+    const struct breaker_times wide = {1000, DAY, 1};
     int64_t now = NOW;
     for (int n = 0; n < 6; n++) {
         (void)breaker_failed(&b, &wide, 1, JH_E_NETWORK, 0, now);
@@ -219,6 +219,44 @@ static void test_names(void) {
     EXPECT_EQ_STR("half_open", breaker_state_name(BREAKER_IS_HALF_OPEN));
 }
 
+// Where three in a row open it: two are counted while all go on, and a success forgets them.
+static void test_count(void) {
+    static const struct breaker_times times = {10 * MINUTE, 60 * MINUTE, 3};
+    struct breaker b = {0};
+    int64_t until, now = NOW;
+    for (uint64_t id = 1; id <= 2; id++) {
+        uint32_t version = b.version;
+        EXPECT_FALSE(breaker_failed(&b, &times, id, JH_E_NETWORK, 30 * MINUTE, now += MINUTE));
+        EXPECT_TRUE(b.version > version);
+        EXPECT_TRUE(breaker_is_counting(&b));
+        EXPECT_EQ_UINT(id, b.failures);
+        EXPECT_EQ_INT(BREAKER_IS_CLOSED, breaker_state(&b, now));
+        EXPECT_EQ_INT(BREAKER_GO, breaker_admit(&b, 9, LEASE, now, &until));
+        EXPECT_EQ_INT(0, breaker_wake_ms(&b, now));
+        EXPECT_EQ_INT(now + BREAKER_REMEMBER_MS, breaker_rest_ms(&b));
+    }
+    EXPECT_FALSE(breaker_succeeded(&b, 9)); // of whomever; it did not close it, for it was closed
+    EXPECT_EQ_UINT(0, b.failures);
+    EXPECT_FALSE(breaker_is_counting(&b));
+    for (uint64_t id = 1; id <= 3; id++) {
+        EXPECT_EQ_INT(id == 3, breaker_failed(&b, &times, id, JH_E_NETWORK, 0, now));
+    }
+    EXPECT_FALSE(breaker_is_counting(&b));
+    EXPECT_EQ_INT(now + 10 * MINUTE, b.until_ms); // the first pause
+    EXPECT_FALSE(breaker_succeeded(&b, 9));       // it was under way
+    now = b.until_ms;
+    EXPECT_EQ_INT(BREAKER_PROBE, admit(&b, 4, now));
+    EXPECT_TRUE(breaker_failed(&b, &times, 4, JH_E_NETWORK, 0, now));
+    EXPECT_EQ_INT(now + 20 * MINUTE, b.until_ms);
+    EXPECT_TRUE(breaker_reset(&b));
+    // one that was opened by an earlier rule goes on as it was: its probe alone opens it again
+    EXPECT_TRUE(fails(&b, 1, now));
+    now = b.until_ms;
+    EXPECT_EQ_INT(BREAKER_PROBE, admit(&b, 2, now));
+    EXPECT_TRUE(breaker_failed(&b, &times, 2, JH_E_NETWORK, 0, now));
+    EXPECT_EQ_INT(now + 10 * MINUTE, b.until_ms);
+}
+
 // ---- at random: never two probes, never stuck, a change is a new version
 
 static uint64_t draw(uint64_t *seed) {
@@ -232,9 +270,11 @@ static bool is_same(const struct breaker *a, const struct breaker *b) {
 }
 
 static void act(struct breaker *b, uint64_t *seed, uint64_t id, int64_t now) {
+    const struct breaker_times times = {network.base_ms, network.cap_ms,
+                                        1 + (uint32_t)(draw(seed) % 3)};
     switch (draw(seed) % 6) {
     case 0:
-        (void)breaker_failed(b, &network, id, JH_E_NETWORK, (int64_t)(draw(seed) % 99), now);
+        (void)breaker_failed(b, &times, id, JH_E_NETWORK, (int64_t)(draw(seed) % 99), now);
         break;
     case 1: (void)breaker_succeeded(b, id); break;
     case 2: (void)breaker_abandoned(b, id); break;
@@ -273,6 +313,7 @@ static const struct expect_test tests[] = {
     {"reset", test_reset},
     {"the clock goes back", test_clock},
     {"names", test_names},
+    {"more than one failure opens it", test_count},
     {"random", test_random},
 };
 SUITE_MAIN("breaker", tests)

@@ -16,23 +16,28 @@ enum { MINUTE = 60000 };
 static struct lab *lab;
 static struct lab_worker *w;
 
-#define POLICY "jobs: {t.slow: {retry: {backoff: fixed, base: 1s, jitter: 0, max: 20}}}\n"
+#define RETRY  "retry: {backoff: fixed, base: 1s, jitter: 0, max: 20}"
+#define POLICY "jobs: {t.slow: {" RETRY "}}\n"
 
-static void begin(unsigned threads) {
+static void begin_with(unsigned threads, const char *more) {
     static char plugin[64];
     (void)snprintf(plugin, sizeof plugin, "workers: 1, threads: %u", threads);
     lab = lab_open(
-        &(struct lab_options){.plugin = plugin, .more = POLICY, .breakers = true, .faulty = true});
+        &(struct lab_options){.plugin = plugin, .more = more, .breakers = true, .faulty = true});
     w = lab_ready_worker(lab);
+}
+
+static void begin(unsigned threads) {
+    begin_with(threads, POLICY);
 }
 
 static void no_news(struct store_op *op) {
     (void)op;
 }
 
-static struct job_id submit_as(const char *tenant) {
+static struct job_id submit_of(enum lab_handler handler, const char *tenant) {
     struct job_spec spec = {.queue = "t",
-                            .type = lab_handlers[LAB_SLOW],
+                            .type = lab_handlers[handler],
                             .tenant = tenant,
                             .timeout_ms = 300000,
                             .priority = PRIORITY_NORMAL};
@@ -43,6 +48,10 @@ static struct job_id submit_as(const char *tenant) {
     lab_settle(lab);
     store_op_finish(&op.op);
     return spec.id;
+}
+
+static struct job_id submit_as(const char *tenant) {
+    return submit_of(LAB_SLOW, tenant);
 }
 
 // Begins up to `count` jobs, on the threads from `thread` on: how many there were.
@@ -306,6 +315,78 @@ static void test_two(void) {
     lab_end(lab);
 }
 
+// Three in a row: one that succeeds in between begins the count anew, and costs one word to the store.
+static void test_count(void) {
+    uint64_t slot = 0;
+    begin_with(1, POLICY "breakers: {network: {failures: 3}}\n");
+    (void)lab_submit(lab, LAB_SLOW);
+    (void)lab_submit(lab, LAB_SLOW);
+    for (int i = 0; i < 2; i++) {
+        EXPECT_EQ_UINT(1, start_from(0, &slot, 1));
+        fail_as(0, slot, JH_E_NETWORK, NULL);
+    }
+    expect_counts(0, 0, 0);
+    uint64_t told = lab->posted_of[STORE_BREAKER];
+    (void)lab_submit(lab, LAB_SLOW);
+    (void)lab_submit(lab, LAB_SLOW);
+    finish_all(2);
+    EXPECT_EQ_UINT(told + 1, lab->posted_of[STORE_BREAKER]);
+    for (int i = 0; i < 3; i++) {
+        expect_counts(0, 0, 0);
+        lab_advance(lab, 1000);
+        EXPECT_EQ_UINT(1, start_from(0, &slot, 1));
+        fail_as(0, slot, JH_E_NETWORK, NULL);
+    }
+    expect_counts(1, 0, 1);
+    lab_advance(lab, 10 * MINUTE);
+    finish_all(2);
+    expect_counts(0, 0, 1);
+    lab_end(lab);
+}
+
+// Switched off for a type or a queue: back-offs are all there is, and others of its tenant hold back none of its jobs.
+static void test_off(const char *more) {
+    uint64_t slot = 0;
+    begin_with(1, more);
+    struct job_id id = submit_as("ann");
+    EXPECT_EQ_UINT(1, start_from(0, &slot, 1));
+    fail_as(0, slot, JH_E_AUTH, "user:ann");
+    EXPECT_EQ_UINT(0, lab->posted_of[STORE_BREAKER]);
+    EXPECT_EQ_INT(lab_wall_ms(lab) + 1000, lab_job(lab, &id)->spec.run_at_ms);
+    lab_advance(lab, 1000);
+    EXPECT_EQ_UINT(1, start_from(0, &slot, 1));
+    fail_as(0, slot, JH_E_NETWORK, NULL);
+    lab_advance(lab, 1000);
+    finish_all(1);
+    EXPECT_EQ_UINT(0, lab->posted_of[STORE_BREAKER]);
+    lab_end(lab);
+}
+
+static void test_off_of_type(void) {
+    test_off("jobs: {t.slow: {breakers: false, " RETRY "}}\n");
+}
+
+static void test_off_of_queue(void) {
+    test_off(POLICY "queues: {t: {breakers: false}}\n");
+}
+
+static void test_off_of_one(void) {
+    uint64_t slot = 0;
+    begin_with(1, "jobs: {t.slow: {" RETRY "}, t.fast: {breakers: false}}\n");
+    (void)submit_as("ann");
+    EXPECT_EQ_UINT(1, start_from(0, &slot, 1));
+    fail_as(0, slot, JH_E_AUTH, "user:ann");
+    expect_counts(1, 0, 1);
+    (void)submit_as("ann"); // held back
+    EXPECT_EQ_UINT(0, start_from(0, &slot, 1));
+    struct job_id fast = submit_of(LAB_FAST, "ann");
+    finish_all(1);
+    EXPECT_EQ_INT(JOB_SUCCEEDED, lab_state(lab, &fast));
+    lab_advance(lab, 30 * MINUTE);
+    finish_all(2);
+    lab_end(lab);
+}
+
 static bool is_asking(struct lab *l, void *arg) {
     return l->posted_of[STORE_BREAKER] > *(const uint64_t *)arg;
 }
@@ -348,5 +429,9 @@ static const struct expect_test tests[] = {
     {"failures that say nothing", test_no_word},
     {"two breakers of one handler", test_two},
     {"cancelled while it asks", test_cancel},
+    {"more than one failure opens it", test_count},
+    {"off for a type", test_off_of_type},
+    {"off for a queue", test_off_of_queue},
+    {"off for one type of two", test_off_of_one},
 };
 SUITE_MAIN("supervisor breakers", tests)
