@@ -67,6 +67,10 @@ int64_t id_order(const struct job_id *id) {
     return ((int64_t)(high >> 16) & MS_MASK) << COUNTER_BITS | counter;
 }
 
+int64_t id_order_ms(int64_t order) {
+    return order >> COUNTER_BITS;
+}
+
 int64_t id_time_ms(const struct job_id *id) {
     return (int64_t)(get_be64(id->b) >> 16);
 }

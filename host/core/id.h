@@ -33,6 +33,7 @@ void id_gen_init(struct id_gen *gen, uint64_t seed);
 struct job_id id_next(struct id_gen *gen, int64_t now_ms);
 
 int64_t id_order(const struct job_id *id);
+int64_t id_order_ms(int64_t order); /* the time of an id with this order */
 int64_t id_time_ms(const struct job_id *id);
 
 /* A number that is the same for every attempt of the job: for sampling and jitter. */

@@ -48,6 +48,8 @@ void store_breaker_write(const struct breaker *b, char out[STORE_BREAKER_TEXT_MA
 }
 
 enum { NUMBERS = 8 };
+/* The longest pause and the longest run are of 30 days; a clock that went back is no damage. */
+#define FAR_MS (INT64_C(40) * 86400000)
 
 // The numbers of a text, and nothing else.
 static bool read_numbers(struct bytes text, uint64_t ret[NUMBERS]) {
@@ -69,26 +71,62 @@ static bool read_numbers(struct bytes text, uint64_t ret[NUMBERS]) {
     return true;
 }
 
-int store_breaker_read(struct bytes text, int64_t now_ms, struct breaker *ret) {
+// With the time that stands in front of it.
+static bool parse(struct bytes text, int64_t *ret_rest_ms, struct breaker *ret) {
     uint64_t n[NUMBERS];
-    *ret = (struct breaker){.version = 0};
-    if (text.len == 0) {
-        return 0;
+    if (text.len >= STORE_BREAKER_TEXT_MAX || !read_numbers(text, n) || n[0] > INT64_MAX ||
+        n[1] > UINT32_MAX || n[2] == 0 || n[2] > BREAKER_FAILURES_MAX || n[3] > JH_E_UNKNOWN ||
+        n[4] > INT64_MAX || n[5] > INT64_MAX / 2 || n[7] > INT64_MAX / 2) {
+        return false;
     }
-    if (text.len >= STORE_BREAKER_TEXT_MAX || !read_numbers(text, n) || n[1] > UINT32_MAX ||
-        n[2] == 0 || n[2] > BREAKER_FAILURES_MAX || n[3] > JH_E_UNKNOWN || n[4] > INT64_MAX ||
-        n[5] > INT64_MAX / 2 || n[7] > INT64_MAX / 2) {
+    *ret_rest_ms = (int64_t)n[0];
+    *ret = (struct breaker){.version = (uint32_t)n[1],
+                            .failures = (uint32_t)n[2],
+                            .cls = (jh_class)n[3],
+                            .opened_ms = (int64_t)n[4],
+                            .until_ms = (int64_t)n[5],
+                            .probe = n[6],
+                            .probe_ms = (int64_t)n[7]};
+    return true;
+}
+
+int store_breaker_read(struct bytes text, int64_t now_ms, struct breaker *ret) {
+    struct breaker b;
+    int64_t rest_ms;
+    *ret = (struct breaker){.version = 0};
+    if (text.len > 0 && !parse(text, &rest_ms, &b)) {
         return -EBADMSG;
     }
-    struct breaker b = {.version = (uint32_t)n[1],
-                        .failures = (uint32_t)n[2],
-                        .cls = (jh_class)n[3],
-                        .opened_ms = (int64_t)n[4],
-                        .until_ms = (int64_t)n[5],
-                        .probe = n[6],
-                        .probe_ms = (int64_t)n[7]};
-    if (breaker_rest_ms(&b) > now_ms) {
+    if (text.len > 0 && breaker_rest_ms(&b) > now_ms) {
         *ret = b;
     }
     return 0;
+}
+
+const char *store_breaker_fault(struct bytes name, struct bytes text, int64_t now_ms,
+                                struct breaker *ret) {
+    char own[BREAKER_NAME_MAX + 1];
+    enum breaker_kind kind;
+    const char *scope;
+    int64_t rest_ms;
+    if (name.len > BREAKER_NAME_MAX || memchr(name.data, '\0', name.len) != NULL) {
+        return "its name is that of none";
+    }
+    memcpy(own, name.data, name.len);
+    own[name.len] = '\0';
+    if (breaker_name_split(own, &kind, &scope) != 0) {
+        return "its name is that of none";
+    }
+    if (!parse(text, &rest_ms, ret)) {
+        return "its state cannot be read";
+    }
+    if (rest_ms != breaker_rest_ms(ret)) {
+        return "it is to be forgotten at another time than its state says";
+    }
+    bool far = ret->until_ms - now_ms > FAR_MS || ret->probe_ms - now_ms > FAR_MS;
+    return far ? "its times are further ahead than any can be" : NULL;
+}
+
+uint64_t store_breaker_probe(const struct breaker *b, int64_t now_ms) {
+    return b->probe_ms > now_ms ? b->probe : 0;
 }

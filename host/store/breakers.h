@@ -79,4 +79,10 @@ void store_breaker_write(const struct breaker *b, char out[STORE_BREAKER_TEXT_MA
 /* Closed, if it may be forgotten at `now_ms`. 0 or -EBADMSG. */
 int store_breaker_read(struct bytes text, int64_t now_ms, struct breaker *ret);
 
+/* For fsck: what is wrong with what is kept under `name`; NULL = nothing, and `ret` has it, forgotten or not. */
+const char *store_breaker_fault(struct bytes name, struct bytes text, int64_t now_ms,
+                                struct breaker *ret);
+/* Its probe, a job that may be under way; 0 = there is none. */
+uint64_t store_breaker_probe(const struct breaker *b, int64_t now_ms);
+
 #endif

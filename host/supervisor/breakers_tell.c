@@ -43,6 +43,15 @@ static void no_answer(struct breaker_telling *t) {
     }
 }
 
+// It has become the probe while nobody waited for it any more: the next may go.
+static void give_up(const struct breaker_telling *t) {
+    struct breaker_telling *next = breakers_telling(t->of, STORE_BREAKER_ABANDONED, t->name);
+    if (next != NULL) {
+        next->op.id = t->op.id;
+        breakers_tell(next);
+    }
+}
+
 static void on_told(struct store_op *op) {
     struct breaker_telling *t = op->arg;
     if (op->status == 0) {
@@ -53,6 +62,9 @@ static void on_told(struct store_op *op) {
     breakers_look(t->of);
     if (t->asks != NULL) {
         t->answered(t->asks, t);
+    } else if (op->status == 0 && t->op.verdict == BREAKER_PROBE &&
+               t->of->host->phase == HOST_RUNNING) {
+        give_up(t);
     }
     store_op_finish(op);
     free(t);

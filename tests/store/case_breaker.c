@@ -1,10 +1,14 @@
 /* Breakers: one state for all who share the store. */
 #include <errno.h>
+#include <hiredis/hiredis.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cases.h"
 #include "redis_proxy.h"
+#include "redis_server.h"
+#include "sample.h"
 #include "store/breakers.h"
 
 #define MINUTE INT64_C(60000)
@@ -158,6 +162,138 @@ static void test_refused(void) {
     rig_finish(&rig);
 }
 
+/* ------------------------------------------------------------------ damage */
+
+static void plant(struct rig *rig, const char *name, const char *state) {
+    if (rig_is_shared()) {
+        const char *words[] = {"HSET", "jh:breakers", name, state};
+        freeReplyObject(redis_server_ask(rig_server(), 4, words, NULL));
+        return;
+    }
+    char sql[512];
+    (void)snprintf(sql, sizeof sql, "INSERT OR REPLACE INTO breakers VALUES('%s', %ld, '%s')", name,
+                   strtol(state, NULL, 10), state);
+    rig_close(rig);
+    rig_sql(rig, sql);
+    EXPECT_EQ_INT(0, rig_open(rig));
+}
+
+static void plant_state(struct rig *rig, const char *name, const struct breaker *b) {
+    char text[STORE_BREAKER_TEXT_MAX];
+    store_breaker_write(b, text);
+    plant(rig, name, text);
+}
+
+static void expect_mended(struct rig *rig, const char *code) {
+    struct store_fsck *f = sample_fsck(rig, false);
+    EXPECT_EQ_INT(1, f->total_findings);
+    EXPECT_TRUE(sample_has(f, code, false));
+    EXPECT_TRUE(sample_has(sample_fsck(rig, true), code, true));
+    rig_expect_sound(rig);
+}
+
+// What cannot be read, or cannot be, is found, hides none of the others, and is closed.
+static void test_damaged(void) {
+    static const struct {
+        const char *name, *state;
+    } rows[] = {
+        {"disk:a:x", "1700086400000 1 1 3 1699999990000 1700000000000 0 0"}, // no class of breakers
+        {"network:a:x", "1800000000000 1 1"},
+        {"network:a:x", "1800000000000 1 1 3 1699999990000 1713600000000 0 0 more"},
+        {"network:a:x", "1800000000000 1 1 3 1699999990000 1700000000001 0 0"}, // forgotten when?
+        {"network:a:x", "1850086400000 1 1 3 1699999990000 1850000000000 0 0"}, // in five years
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct rig rig;
+        rig_start(&rig);
+        EXPECT_TRUE(fails(&rig, 1));
+        rig_expect_sound(&rig);
+        plant(&rig, rows[i].name, rows[i].state);
+        EXPECT_TRUE(list_of(&rig, 10, NULL)->count > 0);
+        expect_mended(&rig, "breaker_damaged");
+        EXPECT_EQ_UINT(1, list_of(&rig, 10, NULL)->count);
+        EXPECT_EQ_UINT(1, look(&rig).failures);
+        rig_finish(&rig);
+    }
+}
+
+// A probe whose job is none that could tell of its end: the next may go. One whose job is there is as it should be.
+static void test_probe_gone(void) {
+    struct rig rig;
+    rig_start(&rig);
+    struct job_id id = rig_submit_plain(&rig, "q", "t");
+    (void)rig_claim_one(&rig, "q", "t");
+    struct breaker b = {.version = 3,
+                        .failures = 2,
+                        .cls = JH_E_NETWORK,
+                        .opened_ms = rig.now - 20 * MINUTE,
+                        .until_ms = rig.now - MINUTE,
+                        .probe = (uint64_t)id_order(&id),
+                        .probe_ms = rig.now + LEASE};
+    plant_state(&rig, NAME, &b);
+    rig_expect_sound(&rig);
+    b.probe = 5;
+    plant_state(&rig, NAME, &b);
+    EXPECT_EQ_INT(BREAKER_WAIT, admit(&rig, 9));
+    expect_mended(&rig, "breaker_probe_lost");
+    EXPECT_EQ_UINT(2, look(&rig).failures);
+    EXPECT_EQ_INT(BREAKER_PROBE, admit(&rig, 9));
+    rig_finish(&rig);
+}
+
+static void fill(struct rig *rig, int count, const char *state) {
+    char how[512], n[16];
+    (void)snprintf(n, sizeof n, "%d", count);
+    if (rig_is_shared()) {
+        const char *words[] = {"EVAL",
+                               "for i = 1, tonumber(ARGV[1]) do"
+                               " redis.call('HSET', 'jh:breakers', 'auth:a:' .. i, ARGV[2]) end",
+                               "0", n, state};
+        freeReplyObject(redis_server_ask(rig_server(), 5, words, NULL));
+        return;
+    }
+    (void)snprintf(how, sizeof how,
+                   "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %s)"
+                   " INSERT INTO breakers SELECT 'auth:a:' || i, %ld, '%s' FROM n",
+                   n, strtol(state, NULL, 10), state);
+    rig_close(rig);
+    rig_sql(rig, how);
+    EXPECT_EQ_INT(0, rig_open(rig));
+}
+
+// So many, and not one more: where there is no room the store says so, and those that are forgotten make some.
+static void test_full(void) {
+    const struct breaker b = {.version = 1,
+                              .failures = 1,
+                              .cls = JH_E_AUTH,
+                              .opened_ms = 1700000000000,
+                              .until_ms = 1700001800000};
+    char state[STORE_BREAKER_TEXT_MAX];
+    struct rig rig;
+    rig_start(&rig);
+    store_breaker_write(&b, state);
+    fill(&rig, STORE_BREAKERS_MAX - 1, state);
+    EXPECT_TRUE(fails(&rig, 1));
+    struct store_breaker *op = RIG_NEW(&rig, store_breaker);
+    op->verb = STORE_BREAKER_FAILED;
+    op->name = "auth:b:x";
+    op->id = 2;
+    op->cls = JH_E_AUTH;
+    op->times = breaker_default[BREAKER_AUTH];
+    EXPECT_EQ_INT(-EDQUOT, rig_run(&rig, &op->op, STORE_BREAKER));
+    EXPECT_EQ_UINT(1, look(&rig).failures); // who is there already is told of as ever
+    rig_expect_sound(&rig);
+    rig.now = b.until_ms + BREAKER_REMEMBER_MS;
+    op = RIG_NEW(&rig, store_breaker);
+    op->verb = STORE_BREAKER_FAILED;
+    op->name = "auth:b:x";
+    op->times = breaker_default[BREAKER_AUTH];
+    EXPECT_EQ_INT(0, rig_run(&rig, &op->op, STORE_BREAKER));
+    EXPECT_TRUE(op->changed);
+    EXPECT_EQ_UINT(1, list_of(&rig, 1000, NULL)->count);
+    rig_finish(&rig);
+}
+
 // A claim says which scope the last failure named.
 static void test_scope(void) {
     const struct job_error error = {
@@ -181,7 +317,9 @@ static void test_scope(void) {
 CASES(breaker, ON_ALL, {"a breaker opens, doubles, has one probe, closes", test_life},
       {"a probe that is lost", test_probe_lost}, {"a breaker is reset, and forgotten", test_reset},
       {"breakers are listed by name", test_list}, {"limits of breakers", test_refused},
-      {"a claim tells the last scope", test_scope});
+      {"a claim tells the last scope", test_scope}, {"breakers that cannot be", test_damaged},
+      {"a probe whose job is gone", test_probe_gone},
+      {"as many breakers as there may be", test_full});
 
 /* ------------------------------------------------------------------ several hosts */
 

@@ -9,6 +9,7 @@
  *     dedup    HSCAN ─▶ fsck_keys.lua
  *     outbox   parcels that cannot be read, and those that were set aside
  *     schedules ─▶ fsck_schedules.lua
+ *     breakers ─▶ fsck_breakers.lua
  *     counters ─▶ fsck_counts.lua
  *     contents ─▶ fsck_blobs.lua
  *
@@ -19,6 +20,7 @@
 #ifndef JOBHOST_STORE_REDIS_FSCK_H
 #define JOBHOST_STORE_REDIS_FSCK_H
 
+#include "store/breakers.h"
 #include "store/redis/idset.h"
 #include "store/redis/jobhash.h"
 #include "store/redis/store_private.h"
@@ -54,6 +56,13 @@ struct fsck_queue {
     size_t type_count, type_cap;
 };
 
+/* One that is wrong, with what it should be; "" = closed. */
+struct fsck_breaker {
+    const char *code, *words;
+    struct bytes name, before;
+    char after[STORE_BREAKER_TEXT_MAX];
+};
+
 /* Where a part of the walk is; zeroed at its beginning. */
 struct fsck_spot {
     size_t queue, place;
@@ -83,6 +92,8 @@ struct redis_fsck {
     size_t asked; /* of those, by the open call */
     struct fsck_spot at;
     size_t part;
+    struct fsck_breaker *breakers; /* of a page, that are wrong */
+    size_t breaker_count;
     struct fsck_blob *blobs, *blob_next; /* contents that were met; the next one to look at */
     const char *blob_stamp;
     int64_t blob_bytes; /* summed up */
@@ -92,7 +103,8 @@ struct redis_fsck {
 /* A part of the walk: sends its next call, 1; or it is over, 0; or a negative errno. */
 typedef int fsck_part(struct redis_fsck *f);
 fsck_part redis_fsck_stamps, redis_fsck_places, redis_fsck_keys, redis_fsck_lists, redis_fsck_dedup,
-    redis_fsck_outbox, redis_fsck_schedules, redis_fsck_counters, redis_fsck_blobs;
+    redis_fsck_outbox, redis_fsck_schedules, redis_fsck_breakers, redis_fsck_counters,
+    redis_fsck_blobs;
 
 /* Look at what waits: 1, as above. */
 int redis_fsck_look_at_jobs(struct redis_fsck *f);

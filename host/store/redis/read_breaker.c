@@ -8,15 +8,17 @@
 
 enum { PAGE_MAX = 1000 };
 
+// One that cannot be read is fsck's business, and keeps nobody from seeing the others.
 static int read_one(const struct redis_reply *it, struct store_breaker_list *list) {
     const struct redis_reply *name = redis_reply_at(it, 0), *state = redis_reply_at(it, 1);
-    struct store_breaker_state *ret = &list->breakers[list->count++];
+    struct store_breaker_state *ret = &list->breakers[list->count];
     if (!redis_reply_is(name, REDIS_STRING) || !redis_reply_is(state, REDIS_STRING)) {
         return -EPROTO;
     }
     ret->name = arena_strn(&list->op.arena, name->text.data, name->text.len);
-    return ret->name == NULL ? -ENOMEM
-                             : store_breaker_read(state->text, list->clock_ms, &ret->state);
+    list->next_cursor = ret->name;
+    list->count += store_breaker_read(state->text, list->clock_ms, &ret->state) == 0;
+    return ret->name == NULL ? -ENOMEM : 0;
 }
 
 static int on_breakers(struct redis_task *t, void *arg, const struct redis_reply *reply,
@@ -37,7 +39,7 @@ static int on_breakers(struct redis_task *t, void *arg, const struct redis_reply
     if (r < 0) {
         return r == -ENOMEM ? err_set(e, r, "out of memory") : redis_ask_odd(t, e);
     }
-    list->next_cursor = more != 0 && list->count > 0 ? list->breakers[list->count - 1].name : NULL;
+    list->next_cursor = more != 0 ? list->next_cursor : NULL;
     return 0;
 }
 

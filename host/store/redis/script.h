@@ -39,6 +39,7 @@
     X(flow_members)                                                                                \
     X(forward)                                                                                     \
     X(fsck_blobs)                                                                                  \
+    X(fsck_breakers)                                                                               \
     X(fsck_counts)                                                                                 \
     X(fsck_jobs)                                                                                   \
     X(fsck_keys)                                                                                   \

@@ -44,6 +44,7 @@ int fsck_blobs(struct fsck *f);     /* fsck_blobs.c: references, rows and files 
 int fsck_outbox(struct fsck *f);    /* fsck_jobs.c                                        */
 int fsck_schedules(struct fsck *f); /* fsck_schedules.c: what waits for whom */
 int fsck_events(struct fsck *f);    /* fsck_events.c: events, and who waits for them */
+int fsck_breakers(struct fsck *f);  /* fsck_breakers.c: states, and who tries */
 int fsck_running(struct fsck *f);   /* fsck_running.c: rows that say RUNNING have a claim */
 
 #endif

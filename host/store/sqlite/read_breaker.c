@@ -7,14 +7,16 @@
 
 enum { PAGE_MAX = 1000 };
 
+// One that cannot be read is fsck's business, and keeps nobody from seeing the others.
 static int read_one(struct reader *r, sqlite3_stmt *s, struct store_breaker_list *list) {
-    struct store_breaker_state *ret = &list->breakers[list->count++];
+    struct store_breaker_state *ret = &list->breakers[list->count];
     *ret = (struct store_breaker_state){.name = reader_text(s, 0, &list->op.arena)};
     if (ret->name == NULL) {
         return conn_no_memory(&r->conn);
     }
-    int code = store_breaker_read(column_bytes(s, 1), list->op.now_ms, &ret->state);
-    return code < 0 ? err_set(&r->conn.err, code, "the state of a breaker cannot be read") : 0;
+    list->next_cursor = ret->name;
+    list->count += store_breaker_read(column_bytes(s, 1), list->op.now_ms, &ret->state) == 0;
+    return 0;
 }
 
 int read_breakers(struct reader *r, struct store_op *op) {
@@ -34,13 +36,11 @@ int read_breakers(struct reader *r, struct store_op *op) {
     bind_text(s, 1, list->cursor == NULL ? "" : list->cursor);
     bind_int(s, 2, op->now_ms);
     bind_int(s, 3, (int64_t)list->max + 1);
-    while (code >= 0 && (code = conn_next(&r->conn, SQL_BREAKERS)) > 0) {
-        if (list->count == list->max) {
-            list->next_cursor = list->breakers[list->count - 1].name;
-            break;
-        }
+    uint32_t seen = 0;
+    while (code >= 0 && (code = conn_next(&r->conn, SQL_BREAKERS)) > 0 && seen++ < list->max) {
         code = read_one(r, s, list);
     }
     conn_reset(&r->conn, SQL_BREAKERS);
+    list->next_cursor = seen > list->max ? list->next_cursor : NULL;
     return code < 0 ? code : 0;
 }
