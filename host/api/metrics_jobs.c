@@ -85,6 +85,12 @@ void metrics_ended_waiting(struct metrics_page *page, const struct metrics_famil
     }
 }
 
+void metrics_events(struct metrics_page *page, const struct metrics_family *f) {
+    const struct prometheus_label told = {"by", "api"}, by_jobs = {"by", "job"};
+    prometheus_count(&page->out, f->name, &told, 1, page->stats->events_told);
+    prometheus_count(&page->out, f->name, &by_jobs, 1, page->stats->events_by_jobs);
+}
+
 /* ---- queues, as the store has them now ---- */
 
 static const struct store_queue_stats *find(const struct store_stats *stats, const char *name) {

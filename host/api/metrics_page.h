@@ -56,8 +56,8 @@ typedef void metrics_samples(struct metrics_page *page, const struct metrics_fam
 
 /* metrics_jobs.c; `at` in struct stats_series, or in struct stats for words */
 metrics_samples metrics_series_count, metrics_series_histogram, metrics_words, metrics_finished,
-    metrics_ended_waiting, metrics_queue_jobs, metrics_queue_paused, metrics_queue_oldest,
-    metrics_waiting;
+    metrics_ended_waiting, metrics_events, metrics_queue_jobs, metrics_queue_paused,
+    metrics_queue_oldest, metrics_waiting;
 /* metrics_host.c; `at` in struct pool_info, or in struct process_usage */
 metrics_samples metrics_pool_count, metrics_pool_gauge, metrics_plugin_up, metrics_plugin_breaker,
     metrics_workers, metrics_worker_exits, metrics_worker_memory;

@@ -497,7 +497,9 @@ struct store_due {
 struct store_forward {
     struct store_op op;
     uint32_t limit;
-    size_t delivered; /* answer: rows, and jobs that were woken */
+    /* answers */
+    size_t delivered; /* rows, and jobs that were looked at because of an event */
+    size_t woken;     /* of these, jobs that got one                            */
     bool more;
 };
 

@@ -274,11 +274,15 @@ static void commits_count(struct host *host, const struct store_commit_item *ite
                           const struct commit_entry *entry) {
     struct stats_series *s = entry->attempt->lane->stats;
     s->children += item->child_count;
+    host->stats->events_by_jobs += item->event_count;
     if (entry->final && job_is_final(item->state)) {
         s->finished[item->state]++;
     }
     if (item->event == JOB_EV_RETRY) {
         stats_word(&host->stats->retries, outcome_class(entry->error.cls)->name);
+    }
+    if (item->state == JOB_PARKED) {
+        stats_word(&host->stats->parked, park_reason_name((int)item->park));
     }
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/events.h"
 #include "store/flows.h"
 
 void stats_word(struct stats_words *words, const char *word) {
@@ -194,6 +195,25 @@ static void count_fire(struct stats *stats, const struct store_fire *fire) {
     }
 }
 
+static const char *why_refused(int status) {
+    switch (status) {
+    case -EEXIST: return "duplicate";
+    case -ENOBUFS: return "event_backlog";
+    case -EDQUOT: return "events_full";
+    default: return "bad_event";
+    }
+}
+
+static void count_events(struct stats *stats, const struct store_event_put *put) {
+    for (size_t i = 0; i < put->count; i++) {
+        if (put->items[i].status == 0) {
+            stats->events_told++;
+        } else {
+            stats_word(&stats->events_refused, why_refused(put->items[i].status));
+        }
+    }
+}
+
 static void count_move(struct stats *stats, const struct store_move *move) {
     for (size_t i = 0; i < move->count; i++) {
         const struct store_move_item *item = &move->items[i];
@@ -230,6 +250,12 @@ void stats_store_answered(struct stats *stats, const struct store_op *op, int64_
     case STORE_CLAIM:
         stats->ended_waiting[JOB_DEAD] +=
             CONTAINER_OF(op, const struct store_claim, op)->ended_count;
+        break;
+    case STORE_EVENT_PUT:
+        count_events(stats, CONTAINER_OF(op, const struct store_event_put, op));
+        break;
+    case STORE_FORWARD:
+        stats->event_wakes += CONTAINER_OF(op, const struct store_forward, op)->woken;
         break;
     default: break;
     }

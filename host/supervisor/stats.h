@@ -57,12 +57,16 @@ struct stats {
     unsigned series_count;
     struct stats_words refused; /* submissions, by error code                              */
     struct stats_words retries; /* by class                                                */
+    struct stats_words parked;  /* by what for                                             */
     struct stats_words reloads; /* by what came of them                                    */
     uint64_t fenced;            /* attempts whose job was taken from this host             */
     uint64_t recovered;         /* jobs of dead hosts that it gave back to their queues    */
     uint64_t ended_waiting[JOB_STATE_COUNT]; /* cancelled, or too late, before a thread had them */
     uint64_t schedule_times[SCHEDULE_VERDICT_COUNT]; /* written by this host                      */
     uint64_t schedule_missed; /* of these, missed and not made good                              */
+    uint64_t events_told, events_by_jobs; /* by the API, and kept; asked for in commits     */
+    struct stats_words events_refused;    /* of the API, by error code                      */
+    uint64_t event_wakes;                 /* jobs that this host has queued with an event   */
     struct stats_store store[STORE_OP_KINDS];
     struct histogram groups; /* operations in one transaction (histogram_sizes) */
 };

@@ -195,14 +195,17 @@ static void test_broadcast(void) {
     }
     struct job_id other = make_waiting(&rig, "q", "other");
     EXPECT_EQ_INT(0, publish(&rig, "paid", "one"));
-    size_t rounds = 0;
+    size_t rounds = 0, woken = 0;
     do {
         EXPECT_EQ_INT(0, rig_run(&rig, &f.op, STORE_FORWARD));
         EXPECT_TRUE(f.delivered <= 10);
+        EXPECT_TRUE(f.woken <= f.delivered);
+        woken += f.woken;
         rounds++;
     } while (f.more);
     store_op_finish(&f.op);
     EXPECT_TRUE(rounds >= 3);
+    EXPECT_EQ_UINT(WAITING, woken);
     for (int i = 0; i < WAITING; i++) {
         EXPECT_EQ_INT(JOB_QUEUED, rig_state(&rig, &ids[i]));
         EXPECT_EQ_STR("one", got(&rig, &ids[i], "paid", 1, NULL));
@@ -224,7 +227,11 @@ static void test_tenants(void) {
     struct store_event event = event_of("paid", "hers");
     event.tenant = "ann";
     EXPECT_EQ_INT(0, publish_event(&rig, &event));
-    (void)forward(&rig);
+    struct store_forward f = {.limit = 10};
+    EXPECT_EQ_INT(0, rig_run(&rig, &f.op, STORE_FORWARD));
+    EXPECT_EQ_UINT(3, f.delivered);
+    EXPECT_EQ_UINT(1, f.woken);
+    store_op_finish(&f.op);
     EXPECT_EQ_INT(JOB_QUEUED, rig_state(&rig, &ids[0]));
     EXPECT_EQ_INT(JOB_PARKED, rig_state(&rig, &ids[1]));
     EXPECT_EQ_INT(JOB_PARKED, rig_state(&rig, &ids[2]));

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "expect.h"
+#include "store/events.h"
 
 static void test_series(void) {
     struct stats *stats = stats_new();
@@ -108,6 +109,32 @@ static void test_ends(void) {
     stats_free(&stats);
 }
 
+static void test_events(void) {
+    struct stats *stats = stats_new();
+    struct store_event_item items[] = {{.status = 0},
+                                       {.status = -EEXIST},
+                                       {.status = -ENOBUFS},
+                                       {.status = -EDQUOT},
+                                       {.status = 0}};
+    struct store_event_put put = {
+        .op = {.kind = STORE_EVENT_PUT}, .items = items, .count = ARRAY_LEN(items)};
+    struct store_forward forward = {
+        .op = {.kind = STORE_FORWARD}, .delivered = 7, .woken = 3}; // some only looked
+    stats_store_answered(stats, &put.op, 0);
+    stats_store_answered(stats, &forward.op, 0);
+    stats_store_answered(stats, &forward.op, 0);
+    EXPECT_EQ_UINT(2, stats->events_told);
+    EXPECT_EQ_UINT(3, stats->events_refused.count);
+    EXPECT_EQ_STR("duplicate", stats->events_refused.items[0].word);
+    EXPECT_EQ_STR("event_backlog", stats->events_refused.items[1].word);
+    EXPECT_EQ_STR("events_full", stats->events_refused.items[2].word);
+    EXPECT_EQ_UINT(6, stats->event_wakes);
+    put.op.status = -EROFS; // no item's fate is known
+    stats_store_answered(stats, &put.op, 0);
+    EXPECT_EQ_UINT(2, stats->events_told);
+    stats_free(&stats);
+}
+
 // Those that others took the keys of.
 static void test_replaced(void) {
     struct stats *stats = stats_new();
@@ -151,6 +178,7 @@ static const struct expect_test tests[] = {
     {"a lane that is named as the shared series", test_series_other},
     {"words at their limit and one more", test_words},
     {"submissions", test_submits},
+    {"events", test_events},
     {"jobs that end before a thread has them", test_ends},
     {"jobs that were replaced before they began", test_replaced},
     {"operations of the store", test_operations},

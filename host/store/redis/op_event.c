@@ -112,7 +112,7 @@ static void tell_lanes(const struct redis_task *t, const struct redis_reply *lan
 static int on_round(struct redis_task *t, void *arg, const struct redis_reply *reply,
                     struct err *e) {
     struct event_round *round = arg;
-    int64_t count, more;
+    int64_t count, more, woken = 0;
     if (!redis_reply_integer(redis_reply_at(reply, 0), &count) || count < 0 ||
         !redis_reply_integer(redis_reply_at(reply, 1), &more)) {
         return redis_ask_odd(t, e);
@@ -120,6 +120,8 @@ static int on_round(struct redis_task *t, void *arg, const struct redis_reply *r
     round->count += (size_t)count;
     if (round->wakes) {
         tell_lanes(t, redis_reply_at(reply, 2));
+        (void)redis_reply_integer(redis_reply_at(reply, 3), &woken);
+        CONTAINER_OF(t->op, struct store_forward, op)->woken += (size_t)woken;
     }
     if (more != 0 && count > 0 && round->count < round->limit) {
         round_ask(t, round);

@@ -421,7 +421,7 @@ static void begin(struct redis_task *t) {
 
 static void run(struct redis_task *t) {
     struct store_forward *op = of_op(t);
-    op->delivered = 0;
+    op->delivered = op->woken = 0;
     op->more = false;
     redis_roll_call(t, &of_task(t)->all, begin);
 }

@@ -313,6 +313,7 @@ static int wake(struct writer *w, struct job_row *row, struct job_life *life, ui
     return r < 0 ? r : place_move(w, row, life, (struct place){JOB_QUEUED, now_ms}, now_ms);
 }
 
+// 1 = the job got one.
 static int look_at(struct writer *w, int64_t rid, int64_t name, int64_t now_ms) {
     struct job_row row;
     struct job_life life;
@@ -329,7 +330,11 @@ static int look_at(struct writer *w, int64_t rid, int64_t name, int64_t now_ms) 
     }
     r = look_with(w, &row, &life, name, &l);
     r = r < 0 ? r : find_event(w, &l, &found);
-    return r <= 0 ? r : wake(w, &row, &life, l.wait.n, &found, now_ms);
+    if (r <= 0) {
+        return r;
+    }
+    r = wake(w, &row, &life, l.wait.n, &found, now_ms);
+    return r < 0 ? r : 1;
 }
 
 // Numbers of the next jobs that wait for the name.
@@ -362,28 +367,31 @@ static int next_pending(struct writer *w, int64_t *ret_name, int64_t *ret_cursor
 enum { LOOKED_AT_ONCE = 100 };
 
 static int deliver_some(struct writer *w, int64_t name, int64_t cursor, size_t max, int64_t now_ms,
-                        size_t *ret_looked) {
-    int64_t rids[LOOKED_AT_ONCE];
+                        struct event_log_delivered *ret) {
+    int64_t rids[LOOKED_AT_ONCE], last = cursor;
     size_t cap = max < LOOKED_AT_ONCE ? max : LOOKED_AT_ONCE;
     int64_t n = gather(w, name, cursor, rids, cap);
     int r = n < 0 ? (int)n : 0;
-    for (int64_t i = 0; i < n && r == 0; i++) {
-        r = look_at(w, rids[i], name, now_ms);
+    for (int64_t i = 0; i < n && r >= 0; i++) {
+        last = rids[i];
+        r = look_at(w, last, name, now_ms);
+        ret->woken += r > 0;
     }
     if (r < 0) {
         return r;
     }
-    *ret_looked += (size_t)n;
-    r = set_pending(w, name, (size_t)n < cap ? -1 : rids[n - 1]);
+    ret->looked += (size_t)n;
+    r = set_pending(w, name, (size_t)n < cap ? -1 : last);
     return r < 0 ? r : run_id(w, SQL_EVENT_NAME_DROP, name);
 }
 
-int event_log_deliver(struct writer *w, size_t limit, int64_t now_ms, size_t *ret_looked) {
+int event_log_deliver(struct writer *w, size_t limit, int64_t now_ms,
+                      struct event_log_delivered *ret) {
     int64_t name, cursor;
     int r = 1;
-    *ret_looked = 0;
-    while (*ret_looked < limit && (r = next_pending(w, &name, &cursor)) > 0) {
-        r = deliver_some(w, name, cursor, limit - *ret_looked, now_ms, ret_looked);
+    *ret = (struct event_log_delivered){.looked = 0};
+    while (ret->looked < limit && (r = next_pending(w, &name, &cursor)) > 0) {
+        r = deliver_some(w, name, cursor, limit - ret->looked, now_ms, ret);
         if (r < 0) {
             return r;
         }

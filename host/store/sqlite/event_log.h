@@ -24,8 +24,12 @@ int event_log_wait(struct writer *w, const struct job_row *row, const struct job
 /* For place_move(): it waits no more. */
 int event_log_unwait(struct writer *w, int64_t rid);
 
-/* Looks at up to `limit` jobs that wait, and queues those that find something; *ret_looked of them. */
-int event_log_deliver(struct writer *w, size_t limit, int64_t now_ms, size_t *ret_looked);
+/* Looks at up to `limit` jobs that wait, and queues those that find something. */
+struct event_log_delivered {
+    size_t looked, woken;
+};
+int event_log_deliver(struct writer *w, size_t limit, int64_t now_ms,
+                      struct event_log_delivered *ret);
 /* Is there something to bring together? */
 int event_log_pending(struct writer *w, bool *ret);
 

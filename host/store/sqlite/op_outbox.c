@@ -140,11 +140,12 @@ int op_forward(struct writer *w, struct store_op *op) {
         }
         f->delivered++;
     }
-    size_t looked = 0;
+    struct event_log_delivered events = {.looked = 0};
     if (r >= 0 && f->delivered < f->limit) {
-        r = event_log_deliver(w, f->limit - f->delivered, op->now_ms, &looked);
-        f->delivered += looked;
+        r = event_log_deliver(w, f->limit - f->delivered, op->now_ms, &events);
     }
+    f->delivered += events.looked;
+    f->woken = events.woken;
     f->more = w->outbox > 0 || w->events_pending;
     return r < 0 ? r : 0;
 }

@@ -2,7 +2,7 @@
 -- FORWARD, of events: jobs that wait for one that is there are queued, with it. Repeating it changes nothing: they do not
 -- wait any more.
 --   ARGV   how many jobs may be looked at
---   reply  how many were, 1 = there are more; queue and type of each lane that some came into
+--   reply  how many were, 1 = there are more; queue and type of each lane that some came into; how many got one
 local SEEN_AT_ONCE = 100
 local known = {}
 
@@ -31,7 +31,7 @@ local function put_found(q, id, name, n, entry, e)
     end
 end
 
-local lanes, told = {}, {}
+local lanes, told, woken = {}, {}, 0
 local function look_at(name, member)
     local id, queue = string.match(member, '^(%S+) (.+)$')
     local q = queue_of(queue or '')
@@ -45,6 +45,7 @@ local function look_at(name, member)
     if not entry then
         return
     end
+    woken = woken + 1
     end_wait(q, id, name)
     redis.call('HDEL', job, 'dueAt', 'parked', 'waitKey', 'waitFor')
     redis.call('HSET', job, 'status', 'queued', 'rev', (tonumber(is[4]) or 1) + 1, 'ready', text_of(now),
@@ -86,4 +87,4 @@ for i = 1, #pending, 2 do
     end
 end
 finish()
-return {looked, redis.call('EXISTS', 'jh:events:pending'), lanes}
+return {looked, redis.call('EXISTS', 'jh:events:pending'), lanes, woken}
