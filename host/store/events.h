@@ -39,6 +39,8 @@ struct store_event_item {
      * -EINVAL, -EFBIG: a limit of core/waits.h */
     int status;
 };
+/* Posted again, items without a key are further events: so a shared store does not repeat it by itself when an answer
+ * was lost, and it fails. */
 struct store_event_put {
     struct store_op op;
     struct store_event_item *items;

@@ -1,9 +1,12 @@
 /* Events: what is kept, who is woken, and that nothing falls between looking and parking. */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "cases.h"
+#include "redis_proxy.h"
+#include "redis_server.h"
 #include "sample.h"
 #include "store/events.h"
 
@@ -408,6 +411,42 @@ static void test_bounds_of_a_name(void) {
     rig_finish(&rig);
 }
 
+// A job looks back to its time and no further, and what is kept is as many as the name may have, as old as they may be.
+static void test_look_back(void) {
+    enum { KEPT = 3, KEEP_MS = 60000 };
+    struct rig rig;
+    char position[WAITS_POSITION_MAX + 1];
+    rig_init(&rig);
+    rig.config.event_keep_ms = KEEP_MS;
+    rig.config.event_max_kept = KEPT;
+    EXPECT_EQ_INT(0, rig_open(&rig));
+    int64_t first = rig.now;
+    EXPECT_EQ_INT(0, publish(&rig, "paid", "one"));
+    rig.now += 1;
+    EXPECT_EQ_INT(0, publish(&rig, "paid", "two"));
+    struct job_id since = submit_for(&rig, "q", NULL);
+    EXPECT_EQ_INT(0, park(&rig, rig_claim_one(&rig, "q", "t"), "paid", 1, first + 1, "-", 0));
+    struct job_id before = submit_for(&rig, "p", NULL);
+    EXPECT_EQ_INT(0, park(&rig, rig_claim_one(&rig, "p", "t"), "paid", 1, first, "-", 0));
+    (void)forward(&rig);
+    EXPECT_EQ_STR("two", got(&rig, &since, "paid", 1, NULL));
+    EXPECT_EQ_STR("one", got(&rig, &before, "paid", 1, position));
+    EXPECT_EQ_INT(0, publish(&rig, "paid", "three"));
+    EXPECT_EQ_UINT(KEPT, count_kept(&rig, "paid"));
+    EXPECT_EQ_INT(0, publish(&rig, "paid", "four")); // one more than are kept
+    EXPECT_EQ_UINT(KEPT, count_kept(&rig, "paid"));
+    struct store_sweep sweep = {.limit = 100};
+    rig.now = first + KEEP_MS;
+    EXPECT_EQ_INT(0, rig_run(&rig, &sweep.op, STORE_SWEEP)); // "one" has gone already
+    EXPECT_EQ_UINT(KEPT, count_kept(&rig, "paid"));
+    rig.now += 1;
+    EXPECT_EQ_INT(0, rig_run(&rig, &sweep.op, STORE_SWEEP)); // the others are of this age
+    EXPECT_EQ_UINT(0, count_kept(&rig, "paid"));
+    store_op_finish(&sweep.op);
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
 // Nothing goes that a job has still to be shown: then what comes is refused.
 static void test_crowded(void) {
     struct rig rig;
@@ -498,6 +537,101 @@ static void test_not_entered(void) {
     rig_finish(&rig);
 }
 
+// The first job of the queue waits for the next one.
+static void park_again(struct rig *rig, const struct job_id *id, const char *position) {
+    const struct store_claimed *job = rig_claim_one(rig, "q", "t");
+    EXPECT_TRUE(id_equal(id, &job->spec.id));
+    EXPECT_EQ_INT(0, park(rig, job, "paid", 2, id_time_ms(id), position, 0));
+}
+
+/* The connection is cut at one command: what an event does it does once. With a key it comes to be, whatever happened;
+ * without one nobody can say whether the same is meant again, so it is not sent again. */
+static bool tell_and_cut(unsigned point, enum redis_cut how, const char *key) {
+    struct rig rig;
+    char position[WAITS_POSITION_MAX + 1] = "-";
+    struct redis_proxy *proxy = rig_start_behind_proxy(&rig);
+    struct job_id id = make_waiting(&rig, "q", "paid");
+    struct store_event_item item = {.event = event_of("paid", "one")};
+    struct store_event_put put = {.items = &item, .count = 1};
+    item.event.key = key;
+    redis_proxy_cut(proxy, point, how);
+    int r = rig_run(&rig, &put.op, STORE_EVENT_PUT);
+    EXPECT_TRUE(r == 0 || (key == NULL && redis_proxy_has_cut(proxy)));
+    EXPECT_TRUE(item.status == 0 || (item.status == -EEXIST && redis_proxy_has_cut(proxy)));
+    (void)forward(&rig);
+    bool told = rig_state(&rig, &id) == JOB_QUEUED, cut = redis_proxy_has_cut(proxy);
+    redis_proxy_cut(proxy, UINT_MAX, how); // nothing from here on
+    if (told) {
+        EXPECT_EQ_STR("one", got(&rig, &id, "paid", 1, position));
+        park_again(&rig, &id, position);
+    } else {
+        EXPECT_TRUE(r != 0);
+    }
+    (void)forward(&rig);
+    EXPECT_EQ_INT(JOB_PARKED, rig_state(&rig, &id)); // there is no other
+    store_op_finish(&put.op);
+    rig_expect_sound(&rig);
+    rig_close(&rig);
+    redis_proxy_free(&proxy);
+    rig_finish(&rig);
+    return cut;
+}
+
+static void test_cut(void) {
+    static const char *const keys[] = {NULL, "delivery-1"};
+    for (int how = REDIS_CUT_BEFORE; how <= REDIS_CUT_AFTER; how++) {
+        for (size_t k = 0; k < ARRAY_LEN(keys); k++) {
+            unsigned point = 0;
+            while (point < 30 && tell_and_cut(point, (enum redis_cut)how, keys[k])) {
+                point++;
+            }
+            EXPECT_TRUE(point >= 3 && point < 30); // the event, FORWARD, what the job says
+        }
+    }
+}
+
+// The server dies behind the event, and again in the middle of telling: all are told, each once.
+static void test_server_dies(void) {
+    enum { JOBS = 8 };
+    struct redis_server server;
+    struct rig rig;
+    struct job_id ids[JOBS];
+    char url[128], position[WAITS_POSITION_MAX + 1];
+    redis_server_init(&server);
+    server.fsync = "always";
+    redis_server_start(&server);
+    rig_init(&rig);
+    (void)snprintf(url, sizeof url, "unix:%s", server.socket);
+    rig.config.url = url;
+    EXPECT_EQ_INT(0, rig_open(&rig));
+    for (int i = 0; i < JOBS; i++) {
+        ids[i] = make_waiting(&rig, "q", "paid");
+    }
+    EXPECT_EQ_INT(0, publish(&rig, "paid", "one"));
+    size_t woken = 0;
+    struct store_forward f = {.limit = 3};
+    do {
+        redis_server_kill(&server);
+        redis_server_start(&server);
+        f.op.timeout_ms = 60000;
+        EXPECT_EQ_INT(0, rig_run(&rig, &f.op, STORE_FORWARD));
+        woken += f.woken;
+    } while (f.more);
+    EXPECT_EQ_UINT(JOBS, woken);
+    store_op_finish(&f.op);
+    for (int i = JOBS - 1; i >= 0; i--) {
+        EXPECT_EQ_STR("one", got(&rig, &ids[i], "paid", 1, position));
+    }
+    park_again(&rig, &ids[0], position);
+    (void)forward(&rig);
+    EXPECT_EQ_INT(JOB_PARKED, rig_state(&rig, &ids[0])); // there is no other
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+    redis_server_finish(&server);
+}
+
+CASES(events_shared, ON_SHARED, {"an event at a connection that is cut", test_cut},
+      {"a server that dies between an event and its jobs", test_server_dies});
 CASES(events, ON_ALL, {"an event wakes who waits for it", test_after_park},
       {"an event that came before the job parked", test_before_park},
       {"an event for a plain yield", test_plain},
@@ -508,6 +642,7 @@ CASES(events, ON_ALL, {"an event wakes who waits for it", test_after_park},
       {"events that a job publishes", test_by_a_job},
       {"events and who waits survive the host", test_another_boot},
       {"how many events a name keeps", test_bounds_of_a_name},
+      {"how far a wait looks back", test_look_back},
       {"events that nobody was shown stay", test_crowded},
       {"limits of an event", test_limits_of_an_event}, {"an odd wait for an event", test_odd_wait},
       {"who waits is entered again", test_not_entered});

@@ -25,6 +25,7 @@ struct putting {
     size_t begun;                                // items of this call and of those before it
     struct store_event_item *items[PUTS_A_CALL]; // of this call
     size_t count;
+    bool keyed; // each of them: sent again they are none
 };
 
 static void put_some(struct putting *p);
@@ -53,11 +54,13 @@ static int on_put(struct redis_task *t, void *arg, const struct redis_reply *rep
 static void gather(struct putting *p) {
     struct store_event_put *op = CONTAINER_OF(p->task.op, struct store_event_put, op);
     p->count = 0;
+    p->keyed = true;
     while (p->begun < op->count && p->count < PUTS_A_CALL) {
         struct store_event_item *item = &op->items[p->begun++];
         item->status = store_event_check(&item->event);
         if (item->status == 0) {
             p->items[p->count++] = item;
+            p->keyed = p->keyed && item->event.key != NULL;
         }
     }
 }
@@ -70,6 +73,8 @@ static void put_some(struct putting *p) {
         return;
     }
     const struct store_event_bounds b = store_event_bounds(&p->task.store->config);
+    ask->request.safe = p->keyed;
+    ask->request.patient = true;
     redis_args_number(&ask->request.args, b.count);
     redis_args_number(&ask->request.args, b.bytes);
     redis_args_number(&ask->request.args, (int64_t)p->count);
