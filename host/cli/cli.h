@@ -144,6 +144,7 @@ int cmd_cancel(struct cli *cli);
 int cmd_retry(struct cli *cli);
 int cmd_promote(struct cli *cli);
 int cmd_resolve(struct cli *cli);
+int cmd_publish(struct cli *cli);
 int cmd_rm(struct cli *cli);
 int cmd_log(struct cli *cli);
 int cmd_keys_ls(struct cli *cli);

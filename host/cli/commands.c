@@ -207,6 +207,15 @@ static const struct cli_option resolve_options[] = {
     {0},
 };
 
+static const struct cli_option publish_options[] = {
+    {"data", 'd', "JSON|@FILE|-", "What the event says: JSON, a file's content, or standard input.",
+     CLI_AT_FILE},
+    {"type", 't', "TYPE", "The content type of what is no JSON, as text/plain.", CLI_ANY},
+    {"key", 'k', "KEY", "It happens once, however often it is published with this key.", CLI_ANY},
+    {"user", 'u', "USER", "For jobs of this tenant alone.", CLI_ANY},
+    {0},
+};
+
 static const struct cli_option retry_options[] = {
     {"restart", 0, NULL,
      "Begin again without the steps: what they kept from being done twice may be done twice.",
@@ -440,6 +449,16 @@ const struct cli_command cli_commands[] = {
      .args_max = 1,
      .takes = CLI_JOB_ASKING,
      .run = cmd_resolve},
+    {.name = "publish",
+     .synopsis = "NAME [--data JSON|@FILE|-]",
+     .summary = "tell jobs that wait for an event",
+     .text = "All jobs that wait for an event of this name get it, and for a while those that come "
+             "to wait for it. With --key a delivery can be repeated: it is an event once.",
+     .example = "jobhost publish order-17.paid --data '{\"amount\": 42}' --key delivery-9",
+     .options = publish_options,
+     .args_min = 1,
+     .args_max = 1,
+     .run = cmd_publish},
     {.name = "rm",
      .synopsis = "ID... | FILTERS | --all",
      .summary = "delete jobs that have ended",

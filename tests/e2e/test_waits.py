@@ -1,5 +1,6 @@
-"""Jobs that wait for people, on both stores: what is asked and answered, what is refused, and what survives a crash in between."""
+"""Jobs that wait for people and events, on both stores: what is asked, answered and told, what is refused, and what survives a crash in between."""
 import contextlib
+import datetime
 import json
 import os
 import pty
@@ -404,3 +405,156 @@ def test_two_hosts(make_host, store):
     hears.reap()
     assert result(works, job) == ["last words"]
     works.assert_sound()
+
+
+def metric(host, name, **labels):
+    text = host.expect(200, "GET", "/metrics").raw.decode()
+    words = ",".join(f'{label}="{value}"' for label, value in labels.items())
+    line = f"{name}{{{words}}} " if words else f"{name} "
+    return next((int(found[len(line):]) for found in text.splitlines() if found.startswith(line)), 0)
+
+
+def test_explain_says_when_a_wait_ends(make_host, folder, store):
+    """The reason names the event and the end of the wait, and that is when it ends."""
+    clock = Clock.create(os.path.join(folder, "clock"))
+    host = make_host(config_of(store), env={"JOBHOST_TEST_CLOCK": clock.path})
+    host.start()
+    clock.freeze()
+    job = host.submit("chaos.await", {"names": ["order-17.paid"], "timeout_ms": 60000}, deadline="1h")
+    seen = parked(host, job, "event", key="order-17.paid")
+    reasons = host.get(f"/v1/jobs/{job}/explain")["reasons"]
+    assert [r["code"] for r in reasons] == ["parked"]
+    assert reasons[0]["detail"] == f'it waits for the event "order-17.paid", since {seen["updated_at"]}'
+    until = datetime.datetime.fromisoformat(reasons[0]["clears_at"])
+    assert until - datetime.datetime.fromisoformat(seen["updated_at"]) == datetime.timedelta(minutes=1)
+    assert metric(host, "jobhost_jobs_parked_total", reason="event") == 1
+    clock.advance(59999)
+    host.assert_sound()
+    assert host.job(job)["state"] == "parked" and host.job(job)["yields"] == 1
+    clock.advance(1)
+    assert result(host, job) == [-110]
+
+
+def test_events_are_counted(host):
+    jobs = [host.submit("chaos.await", {"names": ["e"]}) for _ in range(3)]
+    for job in jobs:
+        parked(host, job, "event")
+    for body in ("one", "again", "and again"):
+        publish(host, "e", body, key="delivery-1")
+    publish(host, "nobody-waits", "x")
+    host.wait_all(jobs, "succeeded")
+    host.wait_job(host.submit("chaos.tell", {"body": "said", "times": 2}), "succeeded")
+    assert metric(host, "jobhost_events_published_total", by="api") == 2
+    assert metric(host, "jobhost_events_published_total", by="job") == 2
+    assert metric(host, "jobhost_events_refused_total", reason="duplicate") == 2
+    assert metric(host, "jobhost_event_wakes_total") == 3
+    assert metric(host, "jobhost_jobs_parked_total", reason="event") == 3
+
+
+def test_cli_publishes(host, folder):
+    cli = Cli(host)
+    jobs = [host.submit("chaos.await", {"names": [name]}) for name in ("json", "text", "file", "stdin", "nothing")]
+    for job in jobs:
+        parked(host, job, "event")
+    assert cli("publish", "json", "--data", '{"amount": 42}') == "json  published\n"
+    assert "--type text/plain" in cli.error("publish", "text", "-d", "42 EUR", status=2)
+    assert cli.json("publish", "text", "-d", "42 EUR", "-t", "text/plain") == {"name": "text", "duplicate": False}
+    path = os.path.join(folder, "data")
+    with open(path, "w", encoding="utf-8") as data:
+        data.write("[1]")
+    cli("publish", "file", "-d", f"@{path}", "--key", "delivery-1")
+    assert cli("publish", "file", "-d", f"@{path}", "--key", "delivery-1") == "file  known already\n"
+    cli("publish", "stdin", "-d", "-", stdin="[2]")
+    cli("publish", "nothing")
+    assert [result(host, job) for job in jobs] == [['{"amount": 42}'], ["42 EUR"], ["[1]"], ["[2]"], [""]]
+    hers = host.submit("chaos.await", {"names": ["e"]}, user="ann")
+    parked(host, hers, "event")
+    cli("publish", "e", "-d", '"his"', "--user", "bob")
+    cli("publish", "e", "-d", '"hers"', "--user", "ann")
+    assert result(host, hers) == ['"hers"']
+    assert "letters, digits" in cli.error("publish", "a b", status=1)
+    assert "publish" in cli.error("publish", status=2)
+    with open(path, "wb") as data:
+        data.write(b"1" * (256 * 1024 + 1))
+    assert "262144" in cli.error("publish", "e", "-d", f"@{path}", status=2)
+    assert cli.json("publish", "a/b", status=1)["error"]["code"] == "bad_event"
+
+
+def killed_at(host, point, nth):
+    """The host is killed at one passage, somewhere between its start and the job's end. False: it was not."""
+    survived = False
+    with host.launch(env={"JOBHOST_FAULT": f"{point}:{nth}=kill"}) as ready:
+        if ready.read(6) == b"ready\n":
+            with contextlib.suppress(Unreachable):
+                job = host.submit("chaos.await", {"names": [f"{point}-{nth}"] * 2}, key=f"{point}-{nth}")
+                parked(host, job, "event")
+                publish(host, f"{point}-{nth}", "one", key="one")
+                wait_until(lambda: host.job(job)["yields"] == 2, build.PATIENCE_S, "it has got it, and waits for another")
+                survived = True
+    if survived:
+        host.kill()
+    else:
+        host.reap()
+    host.start()
+    job = host.submit("chaos.await", {"names": [f"{point}-{nth}"] * 2}, key=f"{point}-{nth}", dedup={"mode": "return"})
+    parked(host, job, "event")
+    for body in ("one", "two"):  # the first may have happened
+        publish(host, f"{point}-{nth}", body, key=body)
+    assert result(host, job) == ["one", "two"]
+    host.stop()
+    return not survived
+
+
+@pytest.mark.parametrize("point", ["store_before_commit", "store_after_commit", "store_forward", "claim_before_dispatch", "commit_before_store"])
+def test_killed_at_every_hop(make_host, store, point):
+    """From the job's first look to the event that it gets: wherever the host dies, it gets each event, and once."""
+    if store and point in ("store_before_commit", "store_after_commit"):
+        pytest.skip("a point of SQLite's writer")
+    host = make_host(config_of(store))
+    deaths = 0
+    while killed_at(host, point, deaths + 1):
+        deaths += 1
+    assert deaths > 0, "it was never passed"
+    print(f"{deaths} deaths")
+    host.start()
+    host.assert_sound()
+
+
+@pytest.mark.parametrize("store", ["sqlite"], indirect=True)  # it has a server of its own
+def test_redis_dies_between_event_and_job(make_host, folder, store):
+    """What was accepted is told, and once, however often Redis goes meanwhile."""
+    del store
+    server = Redis(os.path.join(folder, "mortal"), "--appendonly", "yes", "--appendfsync", "always").start()
+    host = make_host({"plugins": chaos(workers=1, threads=2), "store": {"url": f"unix:{server.socket}"}})
+    host.start()
+    count, accepted = build.count(60, 30), []
+    jobs = [host.submit("chaos.await", {"names": [f"e{n}", "never"], "timeout_ms": 3_600_000}) for n in range(count)]
+    for job in jobs:
+        parked(host, job, "event")
+    over, api = threading.Event(), host.another()
+
+    def tell():
+        for n in range(count):
+            wait_until(lambda n=n: over.is_set() or tell_one(n), build.PATIENCE_S, f"event {n} is accepted")
+
+    def tell_one(n):
+        done = api.call("POST", f"/v1/events/e{n}", f"body {n}".encode(), {"Content-Type": "text/plain"}, query={"key": "once"}).status == 202
+        accepted.extend([n] * done)
+        return done
+    teller = threading.Thread(target=tell)
+    teller.start()
+    try:
+        for share in range(1, 4):
+            wait_until(lambda share=share: len(accepted) >= count * share // 4, build.PATIENCE_S, "some are accepted")
+            server.stop()
+            server.start()
+        teller.join()
+        for job in jobs:
+            assert parked(host, job, "event", key="never")["yields"] == 2
+        host.assert_sound()
+    finally:
+        over.set()
+        teller.join()
+        api.close()
+        host.stop()
+        server.stop()
