@@ -420,6 +420,24 @@ static void test_max_yields(void) {
     EXPECT_EQ_STR("max_yields", decide(&r, &o.after).code);
 }
 
+// Whatever it waits for.
+static void test_max_yields_of_waits(void) {
+    static const int32_t kinds[] = {JH_WAIT_UNTIL, JH_WAIT_EVENT, JH_WAIT_CHILDREN, JH_WAIT_LIMITER,
+                                    OUTCOME_WAIT_OPERATOR};
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        struct job_counters c = {.yields = JOB_MAX_YIELDS - 1};
+        struct attempt_report r = returned(JH_YIELD, JH_E_NONE);
+        r.wait_kind = kinds[i];
+        r.wake_at_ms = NOW + 1000;
+        struct outcome o = decide(&r, &c);
+        EXPECT_EQ_INT(JOB_EV_PARK, o.event);
+        EXPECT_EQ_INT(JOB_MAX_YIELDS, o.after.yields);
+        o = decide(&r, &o.after);
+        EXPECT_EQ_INT(JOB_EV_DIE, o.event);
+        EXPECT_EQ_STR("max_yields", o.code);
+    }
+}
+
 static void test_deadline(void) {
     struct attempt_report r = returned(JH_RETRY, JH_E_NETWORK); // next start NOW + 1000
     EXPECT_EQ_INT(JOB_EV_RETRY, outcome_decide(&r, &fresh, &policy, NOW + 1000, SEED, NOW).event);
@@ -585,6 +603,7 @@ static const struct expect_test tests[] = {
     {"every cancel with every status", test_cancels},
     {"yields by what they wait for", test_waits},
     {"yields are limited", test_max_yields},
+    {"as many yields as a job has, whatever it waits for", test_max_yields_of_waits},
     {"nothing starts past the deadline", test_deadline},
     {"a limiter without a slot", test_limited},
     {"every combination keeps the rules", test_everything},

@@ -8,6 +8,7 @@
 #include "expect.h"
 #include "jobhost_blob.h"
 #include "jobhost_clock.h"
+#include "jobhost_event.h"
 #include "jobhost_flow.h"
 #include "jobhost_harness.h"
 #include "jobhost_kv.h"
@@ -846,6 +847,105 @@ static void test_operator_crash(void) {
     jh_harness_free(&h);
 }
 
+// ---- events ----
+
+static const struct jh_events *events_of(const struct jh_call *c) {
+    return (const struct jh_events *)c->host->extension(c->host, JH_EVENT_1);
+}
+
+// Two of one name, one after the other; what they say is told on.
+static jh_status await_two(struct jh_call *c, const struct jh_job *job) {
+    (void)job;
+    for (int i = 0; i < 2; i++) {
+        const struct jh_event_wait wait = {
+            .size = sizeof wait, .name = "order.paid", .timeout_ms = 60000};
+        struct jh_bytes body;
+        int rc = events_of(c)->wait(c, &wait, &body);
+        if (rc == 1) {
+            return JH_YIELD;
+        }
+        if (rc < 0) {
+            return jh_failf(c, JH_E_TIMEOUT, "unpaid", "%d of %d", rc, i + 1);
+        }
+        const struct jh_event told = {.size = sizeof told, .name = "told", .payload = body};
+        if (events_of(c)->publish(c, &told) < 0) {
+            return JH_FAIL;
+        }
+    }
+    return JH_OK;
+}
+
+static void test_event(void) {
+    struct jh_harness *h = start(await_two);
+    jh_harness_event(h, "order.sent", "no");
+    jh_harness_event(h, "order.paid", "first"); // before anybody waits
+    EXPECT_EQ_INT(JH_YIELD, jh_harness_run(h, "t.run"));
+    EXPECT_EQ_INT(JH_WAIT_EVENT, (int)jh_harness_wait(h)->kind);
+    EXPECT_EQ_STR("order.paid", jh_harness_wait(h)->key);
+    EXPECT_EQ_INT(60000, jh_harness_wait(h)->timeout_ms);
+    EXPECT_EQ_INT(JH_YIELD, jh_harness_run(h, "t.run")); // it has got one, and waits for another
+    EXPECT_EQ_UINT(1, jh_harness_published(h));
+    EXPECT_EQ_INT(JH_YIELD, jh_harness_run(h, "t.run")); // woken by something else
+    jh_harness_event(h, "order.paid", "second");
+    jh_harness_event(h, "order.paid", "third");
+    EXPECT_EQ_INT(JH_OK, jh_harness_run(h, "t.run"));
+    size_t last = jh_harness_published(h) - 1;
+    EXPECT_EQ_STR("told", jh_harness_published_name(h, last));
+    EXPECT_EQ_STR("second", jh_harness_published_payload(h, last));
+    EXPECT_EQ_STR("first", jh_harness_published_payload(h, last - 1));
+    EXPECT_CONTAINS("got ", jh_harness_step(h, "event:order.paid#1"));
+    jh_harness_free(&h);
+}
+
+// A wait that has timed out has done so for ever, whatever comes, and whatever a clock says.
+static void test_event_late(void) {
+    struct jh_harness *h = start(await_two);
+    EXPECT_EQ_INT(JH_YIELD, jh_harness_run(h, "t.run"));
+    jh_harness_advance(h, 59999);
+    EXPECT_EQ_INT(JH_YIELD, jh_harness_run(h, "t.run"));
+    EXPECT_EQ_INT(1, jh_harness_wait(h)->timeout_ms);
+    jh_harness_advance(h, 1);
+    jh_harness_fail_commit(h, 1, -EIO); // so it was not said
+    EXPECT_EQ_INT(JH_RETRY, jh_harness_run(h, "t.run"));
+    EXPECT_EQ_INT(JH_RETRY, jh_harness_run(h, "t.run"));
+    EXPECT_EQ_STR("unpaid", jh_harness_code(h));
+    jh_harness_event(h, "order.paid", "too late");
+    jh_harness_advance(h, -30000);
+    EXPECT_EQ_INT(JH_RETRY, jh_harness_run(h, "t.run"));
+    EXPECT_EQ_STR("unpaid", jh_harness_code(h));
+    EXPECT_EQ_UINT(0, jh_harness_published(h));
+    jh_harness_free(&h);
+}
+
+static jh_status await_plainly(struct jh_call *c, const struct jh_job *job) {
+    static const struct jh_wait wait = {
+        .size = sizeof wait, .kind = JH_WAIT_EVENT, .key = "order.paid"};
+    struct jh_bytes value;
+    (void)job;
+    if (c->host->step_get(c, "event:order.paid", &value) == 0) {
+        return jh_step_puts(c, "told", value.len == 5 ? "five bytes" : "?") < 0 ? JH_RETRY : JH_OK;
+    }
+    return c->host->yield(c, &wait) < 0 ? JH_FAIL : JH_YIELD;
+}
+
+static void test_event_plain(void) {
+    struct jh_harness *h = start(await_plainly);
+    EXPECT_EQ_INT(JH_YIELD, jh_harness_run(h, "t.run"));
+    jh_harness_event(h, "order.paid", "first");
+    EXPECT_EQ_INT(JH_OK, jh_harness_run(h, "t.run"));
+    EXPECT_EQ_STR("five bytes", jh_harness_step(h, "told"));
+    jh_harness_free(&h);
+}
+
+static void test_event_crash(void) {
+    struct jh_harness *h = start(await_two);
+    jh_harness_event(h, "order.paid", "first");
+    jh_harness_event(h, "order.paid", "second");
+    EXPECT_EQ_INT(0, jh_harness_crash_everywhere(h, "t.run"));
+    EXPECT_EQ_STR("", jh_harness_error(h));
+    jh_harness_free(&h);
+}
+
 static const struct expect_test tests[] = {
     {"create, run, destroy", test_life},
     {"options as users write them", test_options},
@@ -868,6 +968,10 @@ static const struct expect_test tests[] = {
     {"a question to an operator", test_operator},
     {"nobody answers in time", test_operator_late},
     {"a question and crashes everywhere", test_operator_crash},
+    {"events", test_event},
+    {"no event in time", test_event_late},
+    {"an event for a plain yield", test_event_plain},
+    {"events and crashes everywhere", test_event_crash},
     {"slots of a limit", test_limit},
     {"a limit that is parked", test_limit_parked},
     {"a flow is opened", test_flow_opened},

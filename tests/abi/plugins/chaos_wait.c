@@ -54,13 +54,32 @@ jh_status chaos_ask(struct chaos *x) {
     return chaos_result(x, answers) < 0 || chaos_sink(x, "end") < 0 ? JH_RETRY : JH_OK;
 }
 
-// names ["e"] of events to wait for, one after the other; timeout_ms, since_ms. The result: what they said, or numbers of
-// errors. Counts `sink:<id>:end`.
+// Each run says it again; by its key it is an event once.
+static int tell_own(const struct chaos *x, const struct jh_events *events) {
+    const cJSON *names = cJSON_GetObjectItemCaseSensitive(x->payload, "names"), *body;
+    int rc = 0, n = 0;
+    cJSON_ArrayForEach(body, cJSON_GetObjectItemCaseSensitive(x->payload, "tell")) {
+        const struct jh_event event = {.size = sizeof event,
+                                       .name = cJSON_GetArrayItem(names, n++)->valuestring,
+                                       .payload = jh_bytes_of(body->valuestring),
+                                       .content_type = "text/plain",
+                                       .key = body->valuestring};
+        rc = rc < 0 ? rc : events->publish(x->call, &event);
+    }
+    return rc;
+}
+
+// names ["e"] of events to wait for, one after the other; timeout_ms, since_ms; tell ["said"]: publishes these itself first,
+// with each commit. The result: what they said, or numbers of errors. Counts `sink:<id>:end`.
 jh_status chaos_await(struct chaos *x) {
     const struct jh_events *events =
         (const struct jh_events *)x->host->extension(x->host, JH_EVENT_1);
     cJSON *said = cJSON_CreateArray();
     const cJSON *name;
+    if (tell_own(x, events) < 0) {
+        cJSON_Delete(said);
+        return JH_RETRY;
+    }
     cJSON_ArrayForEach(name, cJSON_GetObjectItemCaseSensitive(x->payload, "names")) {
         const struct jh_event_wait wait = {.size = sizeof wait,
                                            .name = name->valuestring,

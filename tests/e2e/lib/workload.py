@@ -16,7 +16,7 @@ from .procs import wait_until
 
 # Kills must not use up attempts, and nobody waits for a back-off.
 RETRY = {"max": 1000, "backoff": "fixed", "base": "20ms", "jitter": 0}
-JOB_TYPES = ("steps", "child", "children", "yield", "big_result", "kv", "fail", "crash", "echo", "reads_input", "outputs")
+JOB_TYPES = ("steps", "child", "children", "yield", "big_result", "kv", "fail", "crash", "echo", "reads_input", "outputs", "await")
 JOBS_CONFIG = {f"chaos.{name}": {"retry": RETRY} for name in JOB_TYPES}
 PATTERN = string.ascii_lowercase.encode()
 
@@ -91,7 +91,7 @@ class Workload:
     def _make(self, n):
         r = self._random
         kinds = {"steps": 40, "children": 10, "yield_now": 8, "yield_until": 8, "big_chunks": 6, "big_fd": 4, "kv": 10, "fail": 6,
-                 "crash": 2, "echo": 6, "upload": 6, "outputs": 8}
+                 "crash": 2, "echo": 6, "upload": 6, "outputs": 8, "await": 8}
         kind = r.choices(list(kinds), list(kinds.values()))[0]
         name, payload, expected = getattr(self, "_" + kind)(n, r)
         job = {"type": f"chaos.{name}", "payload": payload, "key": f"{self.tag}-{n}"}
@@ -145,6 +145,12 @@ class Workload:
     @staticmethod
     def _crash(n, r):
         return "crash", {"how": r.choice(["segv", "abort", "exit"]), "times": 1}, Expected()
+
+    def _await(self, n, r):
+        # told by the very commits that wait for them, by its own commits again and again, and once each
+        said = [f"{n}.{i}" for i in range(r.randint(1, 3))]
+        payload = {"names": [f"{self.tag}-{n}"] * len(said), "tell": said}
+        return "await", payload, Expected(sinks=("end",), result=json.dumps(said, separators=(",", ":")).encode())
 
     @staticmethod
     def _echo(n, r):
