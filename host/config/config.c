@@ -72,6 +72,7 @@ static void bind(struct load *l, struct yaml_node *root, struct config *c) {
     c->job_default.entry.on = true;
     config_fill_defaults(&b, c, l->options);
     config_origins_sort(c->priv);
+    config_fill_given(c);
     if (config_index_build(c) < 0) {
         config_bind_no_memory(&b, NULL);
         return;

@@ -129,6 +129,22 @@ struct config_use {   /* jobs.<type>.limit, queues.<name>.limit */
     int key, until;   /* LIMIT_KEY_*, LIMIT_UNTIL_* */
 };
 
+struct config_retry_class {    /* of a policy; what is 0 or NULL is as the policy has it */
+    struct config_entry entry; /* name = the class, "network"                */
+    int32_t max;
+    const char *backoff;
+    int64_t base_ms, cap_ms;
+    double factor;
+    const char *expression;
+};
+
+struct config_retry { /* jobs.<type>.retry, queues.<name>.retry */
+    struct retry_policy policy;
+    struct config_retry_class *classes; /* `policy.rules` has them, too */
+    size_t class_count;
+    bool given; /* the files say something of it */
+};
+
 struct config_queue {
     struct config_entry entry;
     int64_t concurrency;    /* running at once; 0 = no limit               */
@@ -146,28 +162,18 @@ struct config_queue {
     int64_t weight; /* share among queues: 1..100                  */
     struct config_use limit;
     bool breakers; /* of scopes */
-};
-
-struct config_retry_class {    /* of a policy; what is 0 or NULL is as the policy has it */
-    struct config_entry entry; /* name = the class, "network"                */
-    int32_t max;
-    const char *backoff;
-    int64_t base_ms, cap_ms;
-    double factor;
-    const char *expression;
+    struct config_retry retry; /* of jobs whose type has none */
 };
 
 struct config_job { /* per job type */
     struct config_entry entry;
     const char *queue;
     enum job_priority priority;
-    int64_t timeout_ms;  /* 5 min                                       */
-    int64_t deadline_ms; /* 24 h; for the whole job incl. parking       */
-    int64_t expires_ms;  /* 0 = never                                   */
-    struct retry_policy retry;
-    struct config_retry_class *retry_classes; /* `retry.rules` has them, too */
-    size_t retry_class_count;
-    int64_t stall_ms; /* 0 = off                                     */
+    int64_t timeout_ms;        /* 5 min                                       */
+    int64_t deadline_ms;       /* 24 h; for the whole job incl. parking       */
+    int64_t expires_ms;        /* 0 = never                                   */
+    struct config_retry retry; /* goes before the queue's: config_retry_policy() */
+    int64_t stall_ms;          /* 0 = off                                     */
     enum skew_policy state_policy;
     const char *labels;
     struct config_use limit; /* goes before the queue's */
@@ -352,6 +358,9 @@ const struct config_queue *config_queue(const struct config *c, const char *name
 const struct config_job *config_job(const struct config *c, const char *type);
 const struct config_plugin *config_plugin(const struct config *c,
                                           const char *name); /* NULL = none */
+/* What happens after failures of a job of this type in this queue; `crashes` is always the type's. */
+const struct retry_policy *config_retry_policy(const struct config_queue *queue,
+                                               const struct config_job *type);
 const struct config_limit *config_limit(const struct config *c, const char *name,
                                         size_t len); /* NULL = none that is on */
 /* False: failures of these classes open none. */

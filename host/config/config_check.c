@@ -178,50 +178,60 @@ static void check_plugin(struct config_binding *b, const struct config_plugin *p
     }
 }
 
-// A back-off, of a policy or of a class in it: `where` is its path under the job. The slots tell where it stands in the file.
-static void check_backoff(struct config_binding *b, const struct config_job *job, const char *where,
+// Whose policy is looked at.
+struct retry_owner {
+    struct config_binding *b;
+    const struct config_entry *entry;
+    const char *section;
+};
+
+// A back-off, of a policy or of a class in it: `where` is its path under the owner. The slots tell where it stands in the file.
+static void check_backoff(const struct retry_owner *of, const char *where,
                           const struct retry_policy *r, const void *expression_slot,
                           const void *base_slot) {
     char key[96];
     struct err e = {0};
     double ms;
     (void)snprintf(key, sizeof key, "%s.expression", where);
-    struct config_subject expression = {&job->entry, "jobs", key, expression_slot};
+    struct config_subject expression = {of->entry, of->section, key, expression_slot};
     if (r->backoff == BACKOFF_EXPRESSION && r->expression == NULL) {
-        config_check_error(b, &expression, "missing_key",
+        config_check_error(of->b, &expression, "missing_key",
                            "backoff: expression needs one, such as \"pow(2, retried) * 1000\"");
     } else if (r->backoff != BACKOFF_EXPRESSION && r->expression != NULL) {
-        config_check_error(b, &expression, "contradiction",
+        config_check_error(of->b, &expression, "contradiction",
                            "is used with backoff: expression only");
     } else if (r->expression != NULL && retry_expression_eval(r->expression, 1, &ms, &e) < 0) {
-        config_check_error(b, &expression, "bad_value", "%s", e.msg);
+        config_check_error(of->b, &expression, "bad_value", "%s", e.msg);
     }
-    if (r->base_ms > r->cap_ms) {
+    if (r->backoff == BACKOFF_EXPONENTIAL && r->base_ms > r->cap_ms) {
         (void)snprintf(key, sizeof key, "%s.base", where);
-        const struct config_subject base = {&job->entry, "jobs", key, base_slot};
-        config_check_error(b, &base, "contradiction", "is longer than cap");
+        const struct config_subject base = {of->entry, of->section, key, base_slot};
+        config_check_error(of->b, &base, "contradiction", "is longer than cap");
     }
 }
 
-static void check_retry(struct config_binding *b, const struct config_job *job) {
-    if (job->entry.broken) {
+static void check_retry(struct config_binding *b, const struct config_entry *entry,
+                        const char *section, const struct config_retry *retry) {
+    const struct retry_owner of = {b, entry, section};
+    const struct retry_policy *p = &retry->policy;
+    if (entry->broken) {
         return;
     }
-    check_backoff(b, job, "retry", &job->retry, &job->retry.expression, &job->retry.base_ms);
-    for (size_t i = 0; i < job->retry_class_count; i++) {
-        const struct config_retry_class *c = &job->retry_classes[i];
-        struct retry_policy r = retry_of_class(&job->retry, outcome_class_from_name(c->entry.name));
+    check_backoff(&of, "retry", p, &p->expression, &p->base_ms);
+    for (size_t i = 0; i < retry->class_count; i++) {
+        const struct config_retry_class *c = &retry->classes[i];
+        struct retry_policy r = retry_of_class(p, outcome_class_from_name(c->entry.name));
         char where[64];
         if (c->expression == NULL && r.backoff != BACKOFF_EXPRESSION) {
             r.expression = NULL; // the policy's own, which this class does not use
         }
         (void)snprintf(where, sizeof where, "retry.classes.%s", c->entry.name);
-        check_backoff(b, job, where, &r, &c->expression, &c->base_ms);
+        check_backoff(&of, where, &r, &c->expression, &c->base_ms);
     }
 }
 
 static void check_job(struct config_binding *b, const struct config_job *job) {
-    check_retry(b, job);
+    check_retry(b, &job->entry, "jobs", &job->retry);
     if (job->timeout_ms > job->deadline_ms) {
         COMPLAIN(b, &job->entry, "jobs", "timeout", &job->timeout_ms, "contradiction",
                  "is longer than deadline, so no run could use it");
@@ -368,6 +378,9 @@ void config_check(struct config_binding *b, const struct config *c) {
     }
     for (size_t i = 0; i < c->job_count; i++) {
         check_job(b, &c->jobs[i]);
+    }
+    for (size_t i = 0; i < c->queue_count; i++) {
+        check_retry(b, &c->queues[i].entry, "queues", &c->queues[i].retry);
     }
     config_check_schedules(b, c);
     for (size_t i = 0; i < c->limit_count; i++) {

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "config/config_forms.h"
+#include "config/config_private.h"
+#include "config/config_tables.h"
 #include "core/outcome.h"
 
 static const char *dir_of(const struct config_binding *b, const char *file) {
@@ -190,13 +192,13 @@ static enum backoff_kind backoff_named(const char *word) {
     return BACKOFF_EXPONENTIAL;
 }
 
-static bool fill_retry_rules(struct config_binding *b, struct config_job *job) {
-    if (job->retry_class_count == 0) {
+static bool fill_retry_rules(struct config_binding *b, struct config_retry *retry) {
+    if (retry->class_count == 0) {
         return true;
     }
     struct retry_rule *rules = arena_zalloc(&b->priv->arena, RETRY_CLASSES * sizeof *rules);
-    for (size_t i = 0; rules != NULL && i < job->retry_class_count; i++) {
-        const struct config_retry_class *c = &job->retry_classes[i];
+    for (size_t i = 0; rules != NULL && i < retry->class_count; i++) {
+        const struct config_retry_class *c = &retry->classes[i];
         int cls = c->entry.name == NULL ? -1 : outcome_class_from_name(c->entry.name);
         if (cls >= 0) { // else its copy failed
             rules[cls] = (struct retry_rule){.max = c->max,
@@ -208,16 +210,20 @@ static bool fill_retry_rules(struct config_binding *b, struct config_job *job) {
                                              .backoff = backoff_named(c->backoff)};
         }
     }
-    job->retry.rules = rules;
+    retry->policy.rules = rules;
     return rules != NULL;
 }
 
-static void fill_jobs(struct config_binding *b, struct config *c) {
+static void fill_retries(struct config_binding *b, struct config *c) {
+    bool whole = true;
     for (size_t i = 0; i < c->job_count; i++) {
-        if (!fill_retry_rules(b, &c->jobs[i])) {
-            report(b, "jobs", "out_of_memory", "out of memory");
-            return;
-        }
+        whole = fill_retry_rules(b, &c->jobs[i].retry) && whole;
+    }
+    for (size_t i = 0; i < c->queue_count; i++) {
+        whole = fill_retry_rules(b, &c->queues[i].retry) && whole;
+    }
+    if (!whole) {
+        report(b, "jobs", "out_of_memory", "out of memory");
     }
 }
 
@@ -236,7 +242,27 @@ void config_fill_defaults(struct config_binding *b, struct config *c,
     fill_plugins(b, c, options);
     fill_breakers(c);
     fill_limits(c);
-    fill_jobs(b, c);
+    fill_retries(b, c);
     split_routes(b, c);
     resolve_all(b, c);
+}
+
+// ---- afterwards
+
+static bool is_given(const struct config *c, const struct config_retry *retry) {
+    bool given = retry->class_count > 0;
+    for (size_t i = 0; i < config_retry_table.count && !given; i++) {
+        const void *slot = (const char *)retry + config_retry_table.fields[i].offset;
+        given = config_origin_find(c->priv, slot) != NULL;
+    }
+    return given;
+}
+
+void config_fill_given(struct config *c) {
+    for (size_t i = 0; i < c->job_count; i++) {
+        c->jobs[i].retry.given = is_given(c, &c->jobs[i].retry);
+    }
+    for (size_t i = 0; i < c->queue_count; i++) {
+        c->queues[i].retry.given = is_given(c, &c->queues[i].retry);
+    }
 }

@@ -9,6 +9,9 @@
 void config_fill_defaults(struct config_binding *b, struct config *c,
                           const struct config_load_options *options);
 
+/* When the origins are sorted: which sections that stand in for each other the files speak of. */
+void config_fill_given(struct config *c);
+
 /* The admin socket alone: what of it is needed after a binding with place_only. */
 void config_fill_place(struct config_binding *b, struct config_host *host);
 

@@ -78,6 +78,11 @@ const struct config_plugin *config_plugin(const struct config *c, const char *na
     return find(&c->priv->plugins, name, &i) ? &c->plugins[i] : NULL;
 }
 
+const struct retry_policy *config_retry_policy(const struct config_queue *queue,
+                                               const struct config_job *type) {
+    return queue->retry.given && !type->retry.given ? &queue->retry.policy : &type->retry.policy;
+}
+
 const struct config_limit *config_limit(const struct config *c, const char *name, size_t len) {
     for (size_t i = 0; i < c->limit_count; i++) {
         const struct config_entry *entry = &c->limits[i].entry;

@@ -36,9 +36,12 @@ static void enter(struct homes *h, const struct config_field *field) {
 }
 
 static void look_for_home(struct homes *h, const struct config_table *table) {
-    if (config_table_field(table, h->key) != NULL && h->count++ < 3) {
-        buf_str(h->found, h->count == 1 ? "" : " or ");
-        buf_str(h->found, h->len == 0 ? "the top level" : h->path);
+    if (config_table_field(table, h->key) != NULL) {
+        if (h->count++ < 3) {
+            buf_str(h->found, h->count == 1 ? "" : " or ");
+            buf_str(h->found, h->len == 0 ? "the top level" : h->path);
+        }
+        return; // one place in it is enough
     }
     for (size_t i = 0; i < table->count; i++) {
         if (table->fields[i].table != NULL) {

@@ -356,41 +356,74 @@ const struct config_table config_plugin_table = {
 
 // ---- queues and job types
 
-#define USE_ROWS(type)                                                                             \
-    {                                                                                              \
-        {"name",      CONFIG_STRING,                                                               \
-         FIELD_SHORT, AT(type, limit.name),                                                        \
-         .max = 64,   .doc = "Which of `limits`."},                                                \
-            {"key",                                                                                \
-             CONFIG_CHOICE,                                                                        \
-             0,                                                                                    \
-             AT(type, limit.key),                                                                  \
-             .fallback = "none",                                                                   \
-             .words = WORDS("none", "tenant", "queue", "type"),                                    \
-             .doc = "Of which jobs each has a limiter of its own by these rules."},                \
-        {                                                                                          \
-            "until", CONFIG_CHOICE, 0, AT(type, limit.until),                                      \
-                .fallback = "end", .words = WORDS("end", "start"),                                 \
-                .doc =                                                                             \
-                    "Until when a job's slot is taken (then its window begins): the end of its "   \
-                    "run, or its start, which limits the rate of starts."                          \
-        }                                                                                          \
-    }
-static const struct config_field queue_use_rows[] = USE_ROWS(config_queue);
-static const struct config_field job_use_rows[] = USE_ROWS(config_job);
-static const struct config_table queue_use_table = {.what = "a limit's use",
-                                                    FIELDS(queue_use_rows)};
-static const struct config_table job_use_table = {.what = "a limit's use", FIELDS(job_use_rows)};
+static const struct config_field use_rows[] = {
+    {"name", CONFIG_STRING, FIELD_SHORT, AT(config_use, name), .max = 64,
+     .doc = "Which of `limits`."},
+    {"key", CONFIG_CHOICE, 0, AT(config_use, key), .fallback = "none",
+     .words = WORDS("none", "tenant", "queue", "type"),
+     .doc = "Of which jobs each has a limiter of its own by these rules."},
+    {"until", CONFIG_CHOICE, 0, AT(config_use, until), .fallback = "end",
+     .words = WORDS("end", "start"),
+     .doc = "Until when a job's slot is taken (then its window begins): the end of its run, or its "
+            "start, which limits the rate of starts."},
+};
+static const struct config_table use_table = {.what = "a limit's use", FIELDS(use_rows)};
+
+static const struct config_field retry_class_rows[] = {
+    {"max", CONFIG_INT32, 0, AT(config_retry_class, max), .default_words = "as of all", .min = 1,
+     .max = JOB_MAX_MAX, .doc = "A failure of this class is the last one after so many attempts."},
+    {"backoff", CONFIG_WORD, 0, AT(config_retry_class, backoff), .default_words = "as of all",
+     .words = BACKOFF_WORDS, .doc = "How the waits grow after a failure of this class."},
+    {"base", CONFIG_DURATION, 0, AT(config_retry_class, base_ms), .default_words = "as of all",
+     .min = 1, .max = 30 * DAY, .doc = "The first wait."},
+    {"factor", CONFIG_NUMBER, 0, AT(config_retry_class, factor), .default_words = "as of all",
+     .min = 1, .max = 100, .doc = "Each wait is this much longer than the one before."},
+    {"cap", CONFIG_DURATION, 0, AT(config_retry_class, cap_ms), .default_words = "as of all",
+     .min = 1, .max = 30 * DAY, .doc = "The longest wait."},
+    {"expression", CONFIG_STRING, 0, AT(config_retry_class, expression), .max = JOB_RETRY_MAX,
+     .default_words = "as of all",
+     .doc = "With `backoff: expression`: milliseconds as a formula of `retried`."},
+};
+static const struct config_table retry_class_table = {.what = "a class of failures",
+                                                      FIELDS(retry_class_rows),
+                                                      .size = sizeof(struct config_retry_class),
+                                                      .entry = true};
+
+static const struct config_field retry_rows[] = {
+    {"max", CONFIG_INT32, 0, AT(config_retry, policy.max), .fallback = "3", .min = 1,
+     .max = JOB_MAX_MAX, .doc = "Executions, the first included."},
+    {"backoff", CONFIG_CHOICE, 0, AT(config_retry, policy.backoff), .fallback = "exponential",
+     .words = BACKOFF_WORDS, .doc = "How the waits between attempts grow."},
+    {"base", CONFIG_DURATION, 0, AT(config_retry, policy.base_ms), .fallback = "10s",
+     .max = 30 * DAY, .doc = "The first wait."},
+    {"factor", CONFIG_NUMBER, 0, AT(config_retry, policy.factor), .fallback = "2", .min = 1,
+     .max = 100, .doc = "Each wait is this much longer than the one before."},
+    {"cap", CONFIG_DURATION, 0, AT(config_retry, policy.cap_ms), .fallback = "1h", .max = 30 * DAY,
+     .doc = "The longest wait."},
+    {"jitter", CONFIG_NUMBER, 0, AT(config_retry, policy.jitter), .fallback = "0.2", .max = 1,
+     .doc = "Spreads each wait by this part of it, up and down: `0.2` or `20%`."},
+    {"expression", CONFIG_STRING, 0, AT(config_retry, policy.expression), .max = JOB_RETRY_MAX,
+     .doc = "With `backoff: expression`: milliseconds as a formula of `retried`."},
+    {"classes", CONFIG_NAMED, 0, MANY(config_retry, classes, class_count), .max = RETRY_CLASSES,
+     .form = &form_failure_class, .table = &retry_class_table,
+     .doc = "What failures of a class do otherwise: `auth`, `network`, `upstream`, `timeout`, "
+            "`resource`, `bug` or `unknown`."},
+};
+const struct config_table config_retry_table = {.what = "a retry policy", FIELDS(retry_rows)};
 
 static const struct config_field queue_rows[] = {
     {"concurrency", CONFIG_INT, 0, AT(config_queue, concurrency), .fallback = "0", .max = 100000,
      .doc = "Jobs of this queue that run at once on this host; 0 = no limit."},
-    {"limit", CONFIG_SECTION, .table = &queue_use_table,
+    {"limit", CONFIG_SECTION, 0, AT(config_queue, limit), .table = &use_table,
      .doc = "A slot of this limit is taken before a job starts, on whichever host. That of its "
             "type goes before it."},
     {"breakers", CONFIG_BOOL, 0, AT(config_queue, breakers), .fallback = "true",
      .doc = "`false`: failures in this queue open none of the `breakers`, and none of them holds "
             "its jobs back."},
+    {"retry", CONFIG_SECTION, 0, AT(config_queue, retry), .table = &config_retry_table,
+     .doc =
+         "What happens after a failed attempt of a job whose type has no policy of its own. What "
+         "is left out of it is as by default."},
     {"weight", CONFIG_INT, 0, AT(config_queue, weight), .fallback = "1", .min = 1, .max = 100,
      .doc = "Share among the queues that wait for the same workers."},
     {"key_prefix", CONFIG_STRING, FIELD_RESTART, AT(config_queue, key_prefix), .fallback = "",
@@ -430,48 +463,6 @@ static const struct config_field queue_rows[] = {
 const struct config_table config_queue_table = {
     .what = "a queue", FIELDS(queue_rows), .size = sizeof(struct config_queue), .entry = true};
 
-static const struct config_field retry_class_rows[] = {
-    {"max", CONFIG_INT32, 0, AT(config_retry_class, max), .default_words = "as of all", .min = 1,
-     .max = JOB_MAX_MAX, .doc = "A failure of this class is the last one after so many attempts."},
-    {"backoff", CONFIG_WORD, 0, AT(config_retry_class, backoff), .default_words = "as of all",
-     .words = BACKOFF_WORDS, .doc = "How the waits grow after a failure of this class."},
-    {"base", CONFIG_DURATION, 0, AT(config_retry_class, base_ms), .default_words = "as of all",
-     .min = 1, .max = 30 * DAY, .doc = "The first wait."},
-    {"factor", CONFIG_NUMBER, 0, AT(config_retry_class, factor), .default_words = "as of all",
-     .min = 1, .max = 100, .doc = "Each wait is this much longer than the one before."},
-    {"cap", CONFIG_DURATION, 0, AT(config_retry_class, cap_ms), .default_words = "as of all",
-     .min = 1, .max = 30 * DAY, .doc = "The longest wait."},
-    {"expression", CONFIG_STRING, 0, AT(config_retry_class, expression), .max = JOB_RETRY_MAX,
-     .default_words = "as of all",
-     .doc = "With `backoff: expression`: milliseconds as a formula of `retried`."},
-};
-static const struct config_table retry_class_table = {.what = "a class of failures",
-                                                      FIELDS(retry_class_rows),
-                                                      .size = sizeof(struct config_retry_class),
-                                                      .entry = true};
-
-static const struct config_field retry_rows[] = {
-    {"max", CONFIG_INT32, 0, AT(config_job, retry.max), .fallback = "3", .min = 1,
-     .max = JOB_MAX_MAX, .doc = "Executions, the first included."},
-    {"backoff", CONFIG_CHOICE, 0, AT(config_job, retry.backoff), .fallback = "exponential",
-     .words = BACKOFF_WORDS, .doc = "How the waits between attempts grow."},
-    {"base", CONFIG_DURATION, 0, AT(config_job, retry.base_ms), .fallback = "10s", .max = 30 * DAY,
-     .doc = "The first wait."},
-    {"factor", CONFIG_NUMBER, 0, AT(config_job, retry.factor), .fallback = "2", .min = 1,
-     .max = 100, .doc = "Each wait is this much longer than the one before."},
-    {"cap", CONFIG_DURATION, 0, AT(config_job, retry.cap_ms), .fallback = "1h", .max = 30 * DAY,
-     .doc = "The longest wait."},
-    {"jitter", CONFIG_NUMBER, 0, AT(config_job, retry.jitter), .fallback = "0.2", .max = 1,
-     .doc = "Spreads each wait by this part of it, up and down: `0.2` or `20%`."},
-    {"expression", CONFIG_STRING, 0, AT(config_job, retry.expression), .max = JOB_RETRY_MAX,
-     .doc = "With `backoff: expression`: milliseconds as a formula of `retried`."},
-    {"classes", CONFIG_NAMED, 0, MANY(config_job, retry_classes, retry_class_count),
-     .max = RETRY_CLASSES, .form = &form_failure_class, .table = &retry_class_table,
-     .doc = "What failures of a class do otherwise: `auth`, `network`, `upstream`, `timeout`, "
-            "`resource`, `bug` or `unknown`."},
-};
-static const struct config_table retry_table = {.what = "a retry policy", FIELDS(retry_rows)};
-
 static const struct config_field job_rows[] = {
     {"queue", CONFIG_STRING, 0, AT(config_job, queue),
      .default_words = "the type up to its first dot", .form = &form_queue,
@@ -487,14 +478,16 @@ static const struct config_field job_rows[] = {
      .max = YEAR, .doc = "The whole job, with its waits and retries."},
     {"expires", CONFIG_DURATION, 0, AT(config_job, expires_ms), .fallback = "0s", .max = YEAR,
      .doc = "No first attempt starts later than this; 0s = never expires."},
-    {"retry", CONFIG_SECTION, .table = &retry_table, .doc = "What happens after a failed attempt."},
-    {"limit", CONFIG_SECTION, .table = &job_use_table,
+    {"retry", CONFIG_SECTION, 0, AT(config_job, retry), .table = &config_retry_table,
+     .doc = "What happens after a failed attempt. A type that says nothing of it has the policy of "
+            "the queue, if that has one."},
+    {"limit", CONFIG_SECTION, 0, AT(config_job, limit), .table = &use_table,
      .doc = "A slot of this limit is taken before a job starts, on whichever host."},
     {"breakers", CONFIG_BOOL, 0, AT(config_job, breakers), .fallback = "true",
      .doc = "`false`: its failures open none of the `breakers`, and none of them holds its jobs "
             "back."},
-    {"max_crashes", CONFIG_INT32, 0, AT(config_job, retry.crashes), .fallback = "3", .min = 1,
-     .max = JOB_MAX_MAX,
+    {"max_crashes", CONFIG_INT32, 0, AT(config_job, retry.policy.crashes), .fallback = "3",
+     .min = 1, .max = JOB_MAX_MAX,
      .doc = "Crashes under one build of the plugin that put a job into quarantine."},
     {"state_policy", CONFIG_CHOICE, 0, AT(config_job, state_policy), .fallback = "park",
      .words = WORDS("park", "restart", "pin", "fail"),

@@ -100,6 +100,8 @@ struct config_table {
 
 extern const struct config_table config_root, config_plugin_table;
 
+extern const struct config_table config_retry_table; /* of a struct config_retry */
+
 /* The tables whose entries exist without being written: unnamed queues and job types. */
 extern const struct config_table config_queue_table, config_job_table;
 

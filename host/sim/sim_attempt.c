@@ -278,7 +278,7 @@ void sim_attempt_return(struct sim *s, struct sim_attempt *a, const struct attem
     struct policy policy;
     char room[JOB_SCOPE_MAX + 1];
     const char *scope = scope_of(a, room);
-    policy_of(a->lane->type->config, &a->spec, &policy);
+    policy_of(a->lane->queue->config, a->lane->type->config, &a->spec, &policy);
     struct outcome o = outcome_decide(report, &a->counters, &policy.retry, a->spec.deadline_ms,
                                       id_seed(&a->spec.id), sim_wall(s));
     policy_finish(&policy);

@@ -306,7 +306,7 @@ void attempt_conclude(struct attempt *a) {
     conclude_over_limit(a);
     struct policy policy;
     a->report.new_build = conclude_is_new_build(a);
-    policy_of(a->lane->config, &a->job->spec, &policy);
+    policy_of(a->lane->queue->config, a->lane->config, &a->job->spec, &policy);
     struct outcome o =
         outcome_decide(&a->report, &a->job->counters, &policy.retry, a->job->spec.deadline_ms,
                        id_seed(&a->job->spec.id), env_wall_ms(&a->host->env));

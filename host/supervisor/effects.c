@@ -316,7 +316,7 @@ static void effects_fill_child(struct host *host, const struct config_queue *que
                                const struct msg_child *m, int64_t now, struct job_spec *child) {
     const struct config_job *type = config_job(host->config, child->type);
     child->priority = (enum job_priority)(PRIORITY_NORMAL - m->priority);
-    child->max_attempts = type->retry.max;
+    child->max_attempts = config_retry_policy(queue, type)->max;
     child->timeout_ms = type->timeout_ms;
     child->dedup_mode = DEDUP_RETURN;
     child->dedup_ttl_ms = queue->dedup_ttl_ms;

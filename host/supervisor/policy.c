@@ -173,29 +173,32 @@ static int policy_apply(const char *json, struct policy *p, struct err *e) {
                  : 0;
 }
 
-static void policy_of_type(const struct retry_policy *type, struct policy *ret) {
+static void policy_set(const struct retry_policy *from, struct policy *ret) {
     memset(ret, 0, sizeof *ret);
-    ret->retry = *type;
-    if (type->rules != NULL) {
-        memcpy(ret->rules, type->rules, sizeof ret->rules);
+    ret->retry = *from;
+    if (from->rules != NULL) {
+        memcpy(ret->rules, from->rules, sizeof ret->rules);
     }
 }
 
 int policy_check(const char *retry_json, struct err *e) {
     struct policy p;
-    policy_of_type(&retry_default, &p);
+    policy_set(&retry_default, &p);
     int r = policy_apply(retry_json, &p, e);
     policy_finish(&p);
     return r;
 }
 
-void policy_of(const struct config_job *type, const struct job_spec *spec, struct policy *ret) {
-    policy_of_type(&type->retry, ret);
+void policy_of(const struct config_queue *queue, const struct config_job *type,
+               const struct job_spec *spec, struct policy *ret) {
+    const struct retry_policy *standing = config_retry_policy(queue, type);
+    policy_set(standing, ret);
     if (spec->retry != NULL && policy_apply(spec->retry, ret, NULL) != 0) {
-        // accepted by an older version's rules: the type's policy stands in
+        // accepted by an older version's rules: the configured policy stands in
         policy_finish(ret);
-        policy_of_type(&type->retry, ret);
+        policy_set(standing, ret);
     }
+    ret->retry.crashes = type->retry.policy.crashes;
     if (spec->max_attempts > 0) {
         ret->retry.max = spec->max_attempts;
     }

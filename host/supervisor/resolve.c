@@ -232,7 +232,7 @@ int jobs_fill(const struct config *config, const struct job_request *r, const ch
         .dedup_mode = r->dedup_mode >= 0 ? (enum dedup_mode)r->dedup_mode : DEDUP_RETURN,
         .dedup_ttl_ms = dedup_ttl,
         .run_at_ms = run_at,
-        .max_attempts = r->max != 0 ? r->max : type->retry.max,
+        .max_attempts = r->max != 0 ? r->max : config_retry_policy(queue, type)->max,
         .timeout_ms = resolve_or(r->timeout_ms, type->timeout_ms),
         .deadline_ms = deadline == 0 ? 0 : begin + deadline,
         .expires_ms = expires == 0 ? 0 : begin + expires,

@@ -241,6 +241,23 @@ def test_backoff_grows(timed):
     assert (dead["state"], dead["error"]["class"], dead["error"]["code"]) == ("dead", "network", "attempts_exhausted"), dead
 
 
+def test_a_queues_own_policy(make_host):
+    """Of jobs whose type has none; after a reload too, for jobs that are there already."""
+    settings = {"plugins": chaos(workers=1, threads=1), "queues": {"brief": {"retry": {"max": 1}}},
+                "jobs": {"chaos.steps": {"retry": {"base": "1h"}}}}
+    host = make_host(settings)
+    host.start()
+    job = host.wait_job(host.submit("chaos.fail", {}, queue="brief"), "dead")
+    assert (job["attempts"], job["max"], job["error"]["code"]) == (1, 1, "attempts_exhausted"), job
+    assert host.job(host.submit("chaos.fail", {}))["max"] == host.job(host.submit("chaos.steps", {"n": 1}, queue="brief"))["max"] == 3
+    settings["queues"]["brief"]["retry"] = {"max": 2, "backoff": "fixed", "base": "2h", "jitter": 0}
+    host.configure(settings)
+    assert host.post("/v1/reload?wait=1")["ok"]
+    waits = host.wait_job(host.submit("chaos.fail", {}, queue="brief"), "scheduled")
+    assert 7_190_000 <= ms_of(waits["run_at"]) - ms_of(waits["updated_at"]) <= 2 * HOUR, waits
+    assert waits["max"] == 2
+
+
 @pytest.mark.parametrize("cls, state, attempts, code", [
     ("input", "dead", 1, "mine"),
     ("permanent", "dead", 1, "mine"),

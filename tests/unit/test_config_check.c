@@ -81,7 +81,11 @@ static const struct row rows[] = {
     // jobs
     {"jobs: {a.b: {timeout: 2h, deadline: 1h}}", "jobs.a.b.timeout", "contradiction", "deadline"},
     {"jobs: {a.b: {expires: 2h, deadline: 1h}}", "jobs.a.b.expires", "contradiction", "deadline"},
+    {"jobs: {a.b: {retry: {backoff: fixed, base: 2h}}}", NULL, NULL, NULL},
     {"jobs: {a.b: {retry: {base: 2h}}}", "jobs.a.b.retry.base", "contradiction", "cap"},
+    {"queues: {q: {retry: {base: 2h}}}", "queues.q.retry.base", "contradiction", "cap"},
+    {"queues: {q: {retry: {classes: {auth: {base: 2h}}}}}", "queues.q.retry.classes.auth.base",
+     "contradiction", "cap"},
     {"jobs: {a.b: {retry: {classes: {network: {base: 2h}}}}}",
      "jobs.a.b.retry.classes.network.base", "contradiction", "cap"},
     {"jobs: {a.b: {retry: {classes: {network: {backoff: expression}}}}}",

@@ -10,7 +10,7 @@ static const struct {
     {"jobs: {a.b: {reTry: {}}}", "unknown key; did you mean \"retry\"?"},
     {"queues: {q: {workers: 3}}", "unknown key; it belongs to plugins.<name>"},
     {"plugins: {p: {timeout: 3s}}", "unknown key; it belongs to jobs.<name>"},
-    {"plugins: {p: {max: 3}}", "unknown key; it belongs to jobs.<name>.retry"},
+    {"plugins: {p: {max: 3}}", "unknown key; it belongs to queues.<name>.retry or jobs.<name>.retry"},
     {"host: {plugins: {}}", "unknown key; it belongs to the top level"},
     {"jobs: {a.b: {cron: x}}", "unknown key; it belongs to schedules.<name>"},
     {"host: {verify: x}", "unknown key; it belongs to hooks.<name>"},

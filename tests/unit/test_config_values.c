@@ -319,16 +319,16 @@ static void test_slots(void) {
     const struct config_job *job = config_job(c, "a.b");
     EXPECT_EQ_INT(PRIORITY_LOW, job->priority);
     EXPECT_STR("x,y", job->labels);
-    EXPECT_EQ_INT(7, job->retry.max);
-    EXPECT_EQ_INT(BACKOFF_FIXED, job->retry.backoff);
-    EXPECT_TRUE(job->retry.factor > 1.49 && job->retry.factor < 1.51);
-    EXPECT_TRUE(job->retry.jitter > 0.049 && job->retry.jitter < 0.051);
-    EXPECT_TRUE(job->retry.rules == NULL);
-    EXPECT_EQ_INT(BACKOFF_EXPRESSION, config_job(c, "a.c")->retry.backoff);
-    struct retry_policy of = retry_of_class(&config_job(c, "a.c")->retry, JH_E_AUTH);
+    EXPECT_EQ_INT(7, job->retry.policy.max);
+    EXPECT_EQ_INT(BACKOFF_FIXED, job->retry.policy.backoff);
+    EXPECT_TRUE(job->retry.policy.factor > 1.49 && job->retry.policy.factor < 1.51);
+    EXPECT_TRUE(job->retry.policy.jitter > 0.049 && job->retry.policy.jitter < 0.051);
+    EXPECT_TRUE(job->retry.policy.rules == NULL);
+    EXPECT_EQ_INT(BACKOFF_EXPRESSION, config_job(c, "a.c")->retry.policy.backoff);
+    struct retry_policy of = retry_of_class(&config_job(c, "a.c")->retry.policy, JH_E_AUTH);
     EXPECT_EQ_INT(1, of.max);
     EXPECT_EQ_INT(BACKOFF_EXPRESSION, of.backoff);
-    of = retry_of_class(&config_job(c, "a.c")->retry, JH_E_NETWORK);
+    of = retry_of_class(&config_job(c, "a.c")->retry.policy, JH_E_NETWORK);
     EXPECT_EQ_INT(3, of.max);
     EXPECT_EQ_INT(BACKOFF_FIXED, of.backoff);
     EXPECT_EQ_INT(60000, of.base_ms);
@@ -347,6 +347,35 @@ static void test_slots(void) {
     unload(&l);
 }
 
+static void test_whose_retry_policy(void) {
+    struct loaded l = load_text("queues:\n"
+                                "  own: {retry: {max: 9, classes: {network: {base: 1m}}}}\n"
+                                "  classes: {retry: {classes: {auth: {max: 1}}}}\n"
+                                "  none: {retry: {}, weight: 2}\n"
+                                "jobs:\n"
+                                "  has.one: {retry: {base: 1s}}\n"
+                                "  has.none: {timeout: 1s, max_crashes: 7}\n",
+                                NULL);
+    const struct {
+        const char *queue, *type;
+        int max, base_ms;
+    } cases[] = {{"own", "has.none", 9, 10000},     {"own", "has.one", 3, 1000},
+                 {"own", "not.named", 9, 10000},    {"none", "has.one", 3, 1000},
+                 {"none", "has.none", 3, 10000},    {"not-named", "has.one", 3, 1000},
+                 {"classes", "has.none", 3, 10000}, {"not-named", "not.named", 3, 10000}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const struct retry_policy *p = config_retry_policy(config_queue(l.config, cases[i].queue),
+                                                           config_job(l.config, cases[i].type));
+        EXPECT_EQ_INT(cases[i].max, p->max);
+        EXPECT_EQ_INT(cases[i].base_ms, p->base_ms);
+    }
+    struct retry_policy of =
+        retry_of_class(&config_queue(l.config, "own")->retry.policy, JH_E_NETWORK);
+    EXPECT_EQ_INT(60000, of.base_ms);
+    EXPECT_TRUE(config_queue(l.config, "classes")->retry.given);
+    unload(&l);
+}
+
 // The unnamed queue and job type hold the defaults of the contract.
 static void test_defaults(void) {
     struct loaded l = load_text("host: {}\n", NULL);
@@ -357,11 +386,11 @@ static void test_defaults(void) {
     EXPECT_EQ_INT(1, c->queue_default.weight);
     EXPECT_EQ_INT(300000, c->job_default.timeout_ms);
     EXPECT_EQ_INT(PRIORITY_NORMAL, c->job_default.priority);
-    EXPECT_EQ_INT(retry_default.max, c->job_default.retry.max);
-    EXPECT_EQ_INT(retry_default.base_ms, c->job_default.retry.base_ms);
-    EXPECT_EQ_INT(retry_default.cap_ms, c->job_default.retry.cap_ms);
-    EXPECT_TRUE(c->job_default.retry.factor == retry_default.factor);
-    EXPECT_TRUE(c->job_default.retry.jitter == retry_default.jitter);
+    EXPECT_EQ_INT(retry_default.max, c->job_default.retry.policy.max);
+    EXPECT_EQ_INT(retry_default.base_ms, c->job_default.retry.policy.base_ms);
+    EXPECT_EQ_INT(retry_default.cap_ms, c->job_default.retry.policy.cap_ms);
+    EXPECT_TRUE(c->job_default.retry.policy.factor == retry_default.factor);
+    EXPECT_TRUE(c->job_default.retry.policy.jitter == retry_default.jitter);
     EXPECT_NULL(c->job_default.queue);
     EXPECT_NULL(c->job_default.entry.name);
     EXPECT_TRUE(c->queue_default.entry.on);
@@ -420,6 +449,7 @@ static const struct expect_test tests[] = {
     {"every kind of value, taken and refused", test_typed},
     {"addresses that are none", test_addresses},
     {"values arrive in their slots", test_slots},
+    {"whose retry policy goes for a job", test_whose_retry_policy},
     {"what is not said has its default", test_defaults},
     {"an old name warns, both names are an error", test_renamed},
 };

@@ -53,23 +53,44 @@ static void test_check(void) {
     }
 }
 
-static const struct config_job type = {.retry = {.max = 3,
-                                                 .backoff = BACKOFF_EXPONENTIAL,
-                                                 .base_ms = 10000,
-                                                 .factor = 2,
-                                                 .cap_ms = 3600000,
-                                                 .jitter = 0.2}};
+static const struct config_job type = {.retry.policy = {.max = 3,
+                                                        .crashes = 2,
+                                                        .backoff = BACKOFF_EXPONENTIAL,
+                                                        .base_ms = 10000,
+                                                        .factor = 2,
+                                                        .cap_ms = 3600000,
+                                                        .jitter = 0.2}};
+static const struct config_queue queue = {.entry.name = "q"};
 
 static void test_merges_with_the_type(void) {
     struct policy p;
     struct job_spec spec = {.retry = "{\"base\":\"1s\"}", .max_attempts = 7};
-    policy_of(&type, &spec, &p);
+    policy_of(&queue, &type, &spec, &p);
     EXPECT_EQ_INT(7, p.retry.max);
     EXPECT_EQ_INT(1000, p.retry.base_ms);
     EXPECT_EQ_INT(3600000, p.retry.cap_ms);
     EXPECT_TRUE(p.retry.factor == 2);
     policy_finish(&p);
-    policy_of(&type, &(struct job_spec){.retry = NULL}, &p);
+    policy_of(&queue, &type, &(struct job_spec){.retry = NULL}, &p);
+    EXPECT_EQ_INT(3, p.retry.max);
+    EXPECT_EQ_INT(10000, p.retry.base_ms);
+    policy_finish(&p);
+}
+
+// A type that has one does not mix with the queue's.
+static void test_a_queue_stands_in_for_a_type_without_a_policy(void) {
+    const struct config_queue own = {
+        .retry = {.given = true, .policy = {.max = 9, .base_ms = 50, .factor = 1, .cap_ms = 60}}};
+    struct config_job with = type;
+    struct policy p;
+    policy_of(&own, &type, &(struct job_spec){.retry = "{\"cap\":\"7s\"}"}, &p);
+    EXPECT_EQ_INT(9, p.retry.max);
+    EXPECT_EQ_INT(50, p.retry.base_ms);
+    EXPECT_EQ_INT(7000, p.retry.cap_ms);
+    EXPECT_EQ_INT(2, p.retry.crashes); // the type's
+    policy_finish(&p);
+    with.retry.given = true;
+    policy_of(&own, &with, &(struct job_spec){.retry = NULL}, &p);
     EXPECT_EQ_INT(3, p.retry.max);
     EXPECT_EQ_INT(10000, p.retry.base_ms);
     policy_finish(&p);
@@ -77,7 +98,7 @@ static void test_merges_with_the_type(void) {
 
 static void test_expression_lives_as_long_as_the_policy(void) {
     struct policy p;
-    policy_of(&type,
+    policy_of(&queue, &type,
               &(struct job_spec){.retry = "{\"expression\":\"retried * 1000\",\"jitter\":0}"}, &p);
     EXPECT_EQ_INT(BACKOFF_EXPRESSION, p.retry.backoff);
     EXPECT_EQ_INT(1000, retry_delay_ms(&p.retry, 2, 1, 0)); // retried once before
@@ -87,7 +108,7 @@ static void test_expression_lives_as_long_as_the_policy(void) {
 
 static void test_stored_nonsense_falls_back(void) {
     struct policy p;
-    policy_of(&type, &(struct job_spec){.retry = "{\"base\":1}"}, &p);
+    policy_of(&queue, &type, &(struct job_spec){.retry = "{\"base\":1}"}, &p);
     EXPECT_EQ_INT(10000, p.retry.base_ms);
     policy_finish(&p);
 }
@@ -98,8 +119,8 @@ static void test_classes(void) {
         [JH_E_NETWORK] = {.has_backoff = true, .backoff = BACKOFF_FIXED, .base_ms = 500}};
     struct config_job with = type;
     struct policy p;
-    with.retry.rules = rules;
-    policy_of(&with,
+    with.retry.policy.rules = rules;
+    policy_of(&queue, &with,
               &(struct job_spec){.retry = "{\"classes\":{\"network\":{\"base\":\"2s\"},"
                                           "\"upstream\":{\"expression\":\"7\"}}}"},
               &p);
@@ -120,6 +141,8 @@ static void test_classes(void) {
 static const struct expect_test tests[] = {
     {"what is accepted and what is refused, in words", test_check},
     {"what it leaves out comes from the type", test_merges_with_the_type},
+    {"a queue stands in for a type without a policy",
+     test_a_queue_stands_in_for_a_type_without_a_policy},
     {"an expression is usable until the policy is finished",
      test_expression_lives_as_long_as_the_policy},
     {"a policy that no rule accepts any more gives way to the type's",
