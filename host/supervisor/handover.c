@@ -12,6 +12,8 @@
 #include "base/buf.h"
 #include "config/config.h"
 #include "core/job.h"
+#include "core/limiter.h"
+#include "jobhost_limit.h"
 #include "record/record.h"
 #include "record/start_page.h"
 #include "supervisor/handover_codec.h"
@@ -23,6 +25,7 @@ static const char magic[8] = "JHNDOVR\n";
 #define SOCKET(member)     offsetof(struct handover_socket, member)
 #define CONNECTION(member) offsetof(struct handover_connection, member)
 #define ATTEMPT(member)    offsetof(struct handover_attempt, member)
+#define TICKET(member)     offsetof(struct handover_ticket, member)
 #define WORKER(member)     offsetof(struct handover_worker, member)
 #define NOTE(member)       offsetof(struct handover_note, member)
 #define POOL(member)       offsetof(struct handover_pool, member)
@@ -51,6 +54,16 @@ static const struct pack_field name_fields[] = {
 static const struct shape name_shape = {.size = sizeof(struct handover_name),
                                         .fields = name_fields,
                                         .field_count = ARRAY_LEN(name_fields)};
+
+static const struct pack_field ticket_fields[] = {
+    {1, PACK_TEXT, TICKET(limiter)},
+    {2, PACK_U64, TICKET(id)},
+    {3, PACK_I32, TICKET(of_job)},
+    {4, PACK_I32, TICKET(till_start)},
+};
+static const struct shape ticket_shape = {.size = sizeof(struct handover_ticket),
+                                          .fields = ticket_fields,
+                                          .field_count = ARRAY_LEN(ticket_fields)};
 
 static const struct pack_field attempt_fields[] = {
     {1, PACK_ID, ATTEMPT(id)},
@@ -84,6 +97,7 @@ static const struct shape_bytes attempt_bytes[] = {
 };
 static const struct shape_list attempt_lists[] = {
     {27, ATTEMPT(outputs), ATTEMPT(output_count), JOB_OUTPUTS_MAX, &name_shape},
+    {28, ATTEMPT(tickets), ATTEMPT(ticket_count), JH_LIMIT_TICKETS_MAX + 1, &ticket_shape},
 };
 static const struct shape attempt_shape = {
     .size = sizeof(struct handover_attempt),
@@ -207,6 +221,19 @@ static bool is_text(const char *text, size_t most) {
     return text != NULL && text[0] != '\0' && strlen(text) <= most;
 }
 
+static int check_tickets(const struct handover_attempt *a, struct err *e) {
+    size_t of_job = 0;
+    for (size_t i = 0; i < a->ticket_count; i++) {
+        size_t len;
+        const char *key, *name = a->tickets[i].limiter;
+        of_job += a->tickets[i].of_job != 0;
+        if (name == NULL || limiter_name_split(name, &len, &key) != 0) {
+            return wrong(e, "a slot of no limiter");
+        }
+    }
+    return of_job > 1 ? wrong(e, "a job with two slots to start in") : 0;
+}
+
 static int check_attempt(const struct handover_worker *w, const struct handover_attempt *a,
                          struct err *e) {
     if (id_is_zero(&a->id) || job_check_queue(a->queue == NULL ? "" : a->queue, NULL) != 0 ||
@@ -223,7 +250,7 @@ static int check_attempt(const struct handover_worker *w, const struct handover_
     }
     return a->log.len > JOB_LOG_TAIL_MAX || (a->step != NULL && strlen(a->step) > JOB_STEP_NAME_MAX)
                ? wrong(e, "a job says too much")
-               : 0;
+               : check_tickets(a, e);
 }
 
 static int check_worker(const struct handover_pool *p, const struct handover_worker *w,

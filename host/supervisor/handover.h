@@ -38,6 +38,13 @@ struct handover_name {
     const char *name;
 };
 
+/* A slot of a limiter that is held. */
+struct handover_ticket {
+    const char *limiter;
+    uint64_t id;
+    int32_t of_job, till_start; /* the job's own, before it starts; until then only */
+};
+
 /* A job that a worker has begun. The store has what is not here. */
 struct handover_attempt {
     struct job_id id;
@@ -52,6 +59,8 @@ struct handover_attempt {
     const char *progress_text;
     struct handover_name *outputs; /* names that it has put */
     size_t output_count;
+    struct handover_ticket *tickets;
+    size_t ticket_count;
 };
 
 struct handover_worker {

@@ -17,6 +17,7 @@
 #include "supervisor/generation.h"
 #include "supervisor/handover.h"
 #include "supervisor/host.h"
+#include "supervisor/limits.h"
 #include "supervisor/manifest.h"
 #include "supervisor/pool_private.h"
 #include "supervisor/reload.h"
@@ -252,6 +253,22 @@ void adopt_claims(struct host *host, void (*done)(struct host *host, int status)
 
 /* ------------------------------------------------------------------ attempts */
 
+/* Slots that it holds go on being renewed. */
+static void fill_tickets(struct attempt *a, const struct handover_attempt *from) {
+    a->slot_done = true;
+    for (size_t i = 0; i < from->ticket_count; i++) {
+        const struct handover_ticket *t = &from->tickets[i];
+        struct limit_ticket *ticket = limits_adopt(a->host, t->limiter, t->id);
+        if (ticket != NULL && t->of_job) {
+            a->slot_ticket = ticket;
+            a->slot_till_start = t->till_start != 0;
+        } else if (ticket != NULL) {
+            TAILQ_INSERT_TAIL(&a->tickets, ticket, of_owner);
+            a->ticket_count++;
+        }
+    }
+}
+
 static int fill_attempt(struct attempt *a, const struct handover_attempt *from) {
     a->slot = from->slot;
     a->handler = from->handler;
@@ -266,6 +283,7 @@ static int fill_attempt(struct attempt *a, const struct handover_attempt *from) 
     a->reported_mono_ms = env_mono_ms(&a->host->env);
     a->outputs.kept_mono_ms = from->kept_mono_ms;
     a->adopted = true;
+    fill_tickets(a, from);
     a->progress = (struct job_progress){
         .done = from->progress_done, .total = from->progress_total, .at_ms = from->progress_at_ms};
     a->progress_news = from->progress_at_ms != 0;

@@ -271,6 +271,24 @@ static struct limit_ticket *ticket_new(struct limits *l, struct gauge *g, uint64
     return ticket;
 }
 
+struct limit_ticket *limits_adopt(struct host *host, const char *name, uint64_t id) {
+    struct limits *l = host->limits;
+    int status;
+    struct gauge *g = gauge_get(l, name, &status);
+    struct limit_ticket *ticket = g == NULL ? NULL : ticket_new(l, g, id);
+    if (ticket != NULL) { // nobody knows when it was renewed
+        TAILQ_REMOVE(&l->tickets, ticket, all);
+        ticket->renewed_mono_ms = 0;
+        TAILQ_INSERT_HEAD(&l->tickets, ticket, all);
+        limits_kick(l);
+    }
+    return ticket;
+}
+
+const char *limits_name(const struct limit_ticket *ticket) {
+    return ticket->gauge->name;
+}
+
 /* ------------------------------------------------------------------ wishes */
 
 static void wish_unlist(struct limit_wish *wish) {

@@ -63,6 +63,12 @@ int limits_wish(struct host *host, const char *name, struct limit_wish *wish);
 /* As if it had never been. */
 void limits_withdraw(struct host *host, struct limit_wish *wish);
 
+/* One that the binary before was given: renewed at once, and held as long as any other. NULL = the limit is
+ * not there any more, or no memory; its lease ends then. */
+struct limit_ticket *limits_adopt(struct host *host, const char *name, uint64_t id);
+/* Of which limiter it is. */
+const char *limits_name(const struct limit_ticket *ticket);
+
 /* The call is over; `hint` may be NULL. Frees the ticket. */
 void limits_answered(struct host *host, struct limit_ticket *ticket,
                      const struct limiter_hint *hint);

@@ -9,6 +9,7 @@
 #include "supervisor/dispatch.h"
 #include "supervisor/effects_pack.h"
 #include "supervisor/host.h"
+#include "supervisor/limits.h"
 #include "supervisor/pool_private.h"
 #include "supervisor/reload.h"
 
@@ -60,6 +61,29 @@ static int fill_outputs(struct handover *h, const struct attempt *a, struct hand
     return ret->outputs == NULL ? -ENOMEM : 0;
 }
 
+static struct handover_ticket ticket_of(const struct limit_ticket *t) {
+    return (struct handover_ticket){.limiter = limits_name(t), .id = t->id};
+}
+
+static int fill_tickets(struct handover *h, const struct attempt *a, struct handover_attempt *ret) {
+    const struct limit_ticket *t;
+    size_t n = 0;
+    ret->tickets = arena_zalloc(&h->arena, (a->ticket_count + 1) * sizeof *ret->tickets);
+    if (ret->tickets == NULL) {
+        return -ENOMEM;
+    }
+    TAILQ_FOREACH(t, &a->tickets, of_owner) {
+        ret->tickets[n++] = ticket_of(t);
+    }
+    if (a->slot_ticket != NULL) {
+        ret->tickets[n] = ticket_of(a->slot_ticket);
+        ret->tickets[n].of_job = 1;
+        ret->tickets[n++].till_start = a->slot_till_start;
+    }
+    ret->ticket_count = n;
+    return 0;
+}
+
 static int fill_effects(struct handover *h, const struct attempt *a, struct handover_attempt *ret) {
     struct buf packed = {.data = NULL};
     if (a->effects == NULL) {
@@ -101,6 +125,7 @@ static int fill_attempt(struct handover *h, const struct attempt *a, struct hand
         .progress_text = a->progress_text,
     };
     int r = fill_outputs(h, a, ret);
+    r = r != 0 ? r : fill_tickets(h, a, ret);
     return r != 0 ? r : fill_effects(h, a, ret);
 }
 

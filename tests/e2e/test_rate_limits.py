@@ -126,6 +126,30 @@ def test_slots_of_the_dead(make_host, redis, victim):
         assert other.wait_job(job)["state"] == "succeeded"
 
 
+@pytest.mark.parametrize("of", ["run", "job"])
+def test_slots_are_held_through_an_upgrade(make_host, folder, of):
+    """For many times the lease, by the run's own wish or by `limit:` of its type; and are free when it ends."""
+    clock = clock_lib.Clock.create(os.path.join(folder, "clock"))
+    host = make_host(config({"one": {"concurrency": 1}}, calls(threads=2), jobs={"calls.run": {"timeout": "1d", "limit": "one"}} if of == "job" else {}),
+                     env={"JOBHOST_TEST_CLOCK": clock.path})
+    host.start()
+    wish = {"limit": "one", "wait_ms": 0} if of == "run" else {}
+    holder = host.submit("calls.run", {"hold_ms": 36_000_000, **wish}, timeout="1d")
+    wait_until(lambda: limiter(host, "one")["held"] == 1, build.PATIENCE_S, "it holds the slot")
+    host.expect(202, "POST", "/v1/upgrade", {})
+    wait_until(lambda: host.get("/v1/upgrade")["state"] == "done", build.PATIENCE_S, "the upgrade is over")
+    clock.speed(SPEED)
+    end = clock.mono_ms() + 90_000
+    wait_until(lambda: clock.mono_ms() >= end, build.PATIENCE_S, "six leases are over")
+    other = host.submit("calls.run", {"hold_ms": 1, **wish})
+    wait_until(lambda: host.explain(other).keys() & {"limiter", "parked"}, build.PATIENCE_S, "the other one waits")
+    assert (limiter(host, "one")["held"], host.job(holder)["state"]) == (1, "running")
+    host.act(holder, "cancel")
+    assert host.wait_job(other)["state"] == "succeeded"
+    assert limiter(host, "one")["held"] == 0
+    clock.close()
+
+
 # ---- by `limit:` of a job type: no plugin knows of it
 
 def limiter(host, name):

@@ -23,6 +23,7 @@ struct sample {
     struct handover_worker worker;
     struct handover_attempt attempts[2];
     struct handover_name output;
+    struct handover_ticket tickets[2];
 };
 
 static const char digest[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
@@ -32,6 +33,8 @@ static void sample_init(struct sample *s) {
         .socket = {.fd = 10, .own = 1, .url = "unix:/run/x"},
         .connection = {.fd = 11, .url = "unix:/run/x"},
         .output = {.name = "o.txt"},
+        .tickets = {{.limiter = "api:ann", .id = UINT64_MAX},
+                    {.limiter = "api", .id = 5, .of_job = 1, .till_start = 1}},
     };
     for (unsigned i = 0; i < 2; i++) {
         s->attempts[i] = (struct handover_attempt){.queue = "q",
@@ -42,7 +45,9 @@ static void sample_init(struct sample *s) {
                                                    .result = {"\0r", 2},
                                                    .started_wall_ms = -1,
                                                    .outputs = &s->output,
-                                                   .output_count = 1};
+                                                   .output_count = 1,
+                                                   .tickets = s->tickets,
+                                                   .ticket_count = 2};
         s->attempts[i].id.b[0] = (uint8_t)(1 + i);
     }
     s->worker = (struct handover_worker){.pid = 4711,
@@ -109,6 +114,12 @@ static void test_whole(void) {
     EXPECT_TRUE(memcmp("\0r", a->result.data, 2) == 0);
     EXPECT_TRUE(a->step == NULL);
     EXPECT_EQ_STR("o.txt", a->outputs[0].name);
+    EXPECT_EQ_UINT(2, a->ticket_count);
+    EXPECT_EQ_STR("api:ann", a->tickets[0].limiter);
+    EXPECT_EQ_UINT(UINT64_MAX, a->tickets[0].id);
+    EXPECT_EQ_INT(0, a->tickets[0].of_job);
+    EXPECT_EQ_INT(1, a->tickets[1].of_job);
+    EXPECT_EQ_INT(1, a->tickets[1].till_start);
     handover_each_fd(&h, count, &fds);
     EXPECT_EQ_INT(9 + 10 + 11 + 20 + 21 + 22, fds);
     handover_finish(&h);
@@ -116,6 +127,15 @@ static void test_whole(void) {
 
 /* ---- what is not believed ---- */
 
+static void no_limiter(struct sample *s) {
+    s->tickets[0].limiter = NULL;
+}
+static void odd_limiter(struct sample *s) {
+    s->tickets[1].limiter = ":ann";
+}
+static void two_to_start(struct sample *s) {
+    s->tickets[0].of_job = 1;
+}
 static void no_lock(struct sample *s) {
     s->h.lock_fd = 0;
 }
@@ -173,6 +193,9 @@ static void test_refused(void) {
         const char *what;
         void (*spoil)(struct sample *s);
     } rows[] = {
+        {"no limiter", no_limiter},
+        {"odd limiter", odd_limiter},
+        {"two to start", two_to_start},
         {"no lock", no_lock},
         {"no boot", no_nonce},
         {"another format", other_format},
