@@ -710,12 +710,19 @@ const struct cli_command cli_commands[] = {
     {.name = "breakers",
      .synopsis = "",
      .summary = "list who is left alone for a while after failures",
-     .text = "A breaker is called CLASS:PLUGIN:SCOPE; those that are closed are not listed.",
+     .text =
+         "A breaker is called CLASS:PLUGIN:SCOPE. While it is open nothing of its scope starts, "
+         "and "
+         "no attempt is used; after UNTIL it is half open, and one job tries it (PROBE): if that "
+         "succeeds it is closed, else it opens again, for longer. FAILURES are those in a row. "
+         "Closed ones are not listed.",
      .options = page_options,
      .run = cmd_breakers},
     {.name = "breakers reset",
      .synopsis = "NAME",
      .summary = "close a breaker, and let go on what waits for it",
+     .text = "On all hosts; it is as if there had been no failures. That of one which is closed "
+             "already changes nothing, and is no error.",
      .options = breakers_reset_options,
      .args_min = 1,
      .args_max = 1,

@@ -2,10 +2,12 @@
 test moves."""
 import datetime
 import os
+import re
 
 import pytest
 
 from lib import build, redis as redis_lib
+from lib.api import Unreachable
 from lib.cli import Cli
 from lib.clock import Clock
 from lib.host import chaos
@@ -81,6 +83,8 @@ def test_those_that_fail_together_are_one_failure(make, clock):
     assert 1 <= sum(host.job(j)["attempts"] for j in jobs) <= 8
     why = reason(host, jobs[-1])
     assert HANDLER in why["detail"] and why["clears_at"] == seen["open_until"], why
+    waiting = re.search(r'^jobhost_waiting_jobs\{reason="scope_breaker"\} (\d+)', host.call("GET", "/metrics").raw.decode(), re.MULTILINE)
+    assert waiting and int(waiting[1]) == host.queue("chaos")["states"]["queued"]
     clock.advance(10 * MINUTE - 1)
     assert breaker(host)["state"] == "open" and host.job(jobs[-1])["state"] == "queued"
     clock.advance(1)
@@ -101,6 +105,7 @@ def test_it_doubles_and_a_reset_ends_it(make, clock, folder):
     done = host.submit("chaos.fail", {"class": "input", "message": "it ran"})
     cli = Cli(host)
     assert HANDLER in cli("breakers") and "open" in cli("breakers")
+    assert cli.json("breakers")["items"] == host.get("/v1/breakers")["items"]
     assert cli("breakers", "reset", HANDLER, "--why", "it is up again") == f"{HANDLER} is closed\n"
     assert host.wait_job(done, "dead")["error"]["message"] == "it ran"
     entry = host.get("/v1/audit")["items"][0]
@@ -158,4 +163,71 @@ def test_a_death_while_one_tries(make, clock):
     clock.speed(100)
     host.wait_all([first, second], "succeeded")
     assert breaker(host, name) is None
+    host.assert_sound()
+
+
+HOPS = [("claim_before_dispatch", 1), ("dispatch_after_send", 1), ("commit_before_store", 1), ("commit_before_ack", 1)]
+OF_A_FILE = [(point, n) for point in ("store_before_commit", "store_after_commit") for n in range(2, 10)]
+
+
+def offer(host, keys):
+    """Whoever is not answered asks again; each key is one job."""
+    for key in keys:
+        try:
+            host.call("POST", "/v1/jobs", {"type": "chaos.steps", "payload": {"steps": 2}, "user": "ann", "key": key})
+        except Unreachable:
+            return
+
+
+def dies(host, point, n, keys, name):
+    """Does it, on its way through a try?"""
+    def is_over():
+        if host.process.poll() is not None:
+            return True
+        try:
+            return breaker(host, name) is None
+        except Unreachable:
+            return False
+
+    if host.start(ready=False, env={"JOBHOST_FAULT": f"{point}:{n}=kill"}):
+        offer(host, keys)
+        wait_until(is_over, build.PATIENCE_S, f"{point}:{n} is passed, or all is done")
+    died = host.process.poll() is not None
+    if died:
+        host.reap()
+    else:
+        host.kill()
+    return died
+
+
+def test_killed_at_each_hop_while_one_tries(make, clock, store):
+    """From its claim to the last word of its end: the same host or another one goes on, and when the time of the dead one's try is over it is
+    tried again, and closed."""
+    name, died = "auth:chaos:user:ann", set()
+    soon = {"host": {"lease": "5s"}}  # of a dead host, by the server's clock
+    host = make(**soon)
+    heir = make("heir", **soon) if store else host
+    if store:
+        heir.kill()
+    for point, n in HOPS + ([] if store else OF_A_FILE):
+        keys = [f"{point}-{n}-{i}" for i in range(3)]
+        host.wait_job(host.submit("chaos.fail", {"class": "auth", "scope": "user:ann"}, user="ann", max=1), "dead")
+        opened(host, name=name)
+        host.kill()
+        clock.advance(30 * MINUTE)
+        if dies(host, point, n, keys, name):
+            died.add(point)
+        heir.start()
+        offer(heir, keys)
+
+        def is_closed():
+            clock.advance(10_000)
+            states = [job["state"] for job in heir.list() if job.get("key") in keys]
+            return states == ["succeeded"] * 3 and breaker(heir, name) is None
+
+        wait_until(is_closed, build.PATIENCE_S, lambda: f"after {point}:{n}: {breaker(heir, name)}\n{heir.log_tail()}", 0.1)
+        if store:
+            heir.kill()
+            host.start()
+    assert {point for point, _ in HOPS} <= died, died
     host.assert_sound()

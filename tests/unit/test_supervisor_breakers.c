@@ -1,4 +1,5 @@
 // Breakers of scopes on their way through the supervisor: what opens one, who is held back, who tries it, who is told.
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -387,6 +388,32 @@ static void test_off_of_one(void) {
     lab_end(lab);
 }
 
+// Where the store has no room for one more nobody is held back, and it is not asked again for a minute.
+static void test_full(void) {
+    uint64_t slot = 0;
+    begin(1);
+    struct faulty_plan *plan = faulty_plan_of(&lab->store);
+    faulty_add(plan, (struct faulty_rule){
+                         .kind = STORE_BREAKER, .effect = FAULTY_BEFORE, .code = -EDQUOT});
+    (void)lab_submit(lab, LAB_SLOW);
+    uint64_t told = lab->posted_of[STORE_BREAKER];
+    for (int i = 0; i < 3; i++) {
+        EXPECT_EQ_UINT(1, start_from(0, &slot, 1));
+        fail_as(0, slot, JH_E_NETWORK, NULL);
+        expect_counts(0, 0, 0);
+        EXPECT_EQ_UINT(told + 1, lab->posted_of[STORE_BREAKER]);
+        lab_advance(lab, 1000);
+    }
+    plan->count = 0;
+    lab_advance(lab, MINUTE);
+    EXPECT_EQ_UINT(1, start_from(0, &slot, 1));
+    fail_as(0, slot, JH_E_NETWORK, NULL);
+    expect_counts(1, 0, 1);
+    lab_advance(lab, 10 * MINUTE);
+    finish_all(1);
+    lab_end(lab);
+}
+
 static bool is_asking(struct lab *l, void *arg) {
     return l->posted_of[STORE_BREAKER] > *(const uint64_t *)arg;
 }
@@ -429,6 +456,7 @@ static const struct expect_test tests[] = {
     {"two breakers of one handler", test_two},
     {"cancelled while it asks", test_cancel},
     {"more than one failure opens it", test_count},
+    {"no room for one more", test_full},
     {"off for a type", test_off_of_type},
     {"off for a queue", test_off_of_queue},
     {"off for one type of two", test_off_of_one},
