@@ -630,7 +630,73 @@ static void test_server_dies(void) {
     redis_server_finish(&server);
 }
 
-CASES(events_shared, ON_SHARED, {"an event at a connection that is cut", test_cut},
+// What is known of kept events beside them.
+static void test_damage(void) {
+    static const struct {
+        const char *code;
+        int argc;
+        const char *argv[4];
+    } damages[] = {
+        {"event_unswept", 3, {"ZREM", "jh:events", "paid"}},
+        {"event_unswept", 2, {"DEL", "jh:events"}},
+        {"event_unswept", 4, {"ZADD", "jh:events", "9000000000000", "paid"}},
+        {"event_unswept", 4, {"ZADD", "jh:events", "5", "nothing"}},
+        {"event_count", 4, {"HSET", "jh:events:bytes", "paid", "5"}},
+        {"event_count", 3, {"HDEL", "jh:events:bytes", "paid"}},
+        {"event_count", 4, {"HSET", "jh:events:bytes", "nothing", "5"}},
+        {"event_count", 2, {"DEL", "jh:events:bytes"}},
+        {"event_count", 4, {"HINCRBY", "jh:events:bytes", "", "7"}},
+        {"event_key_gone", 4, {"HSET", "jh:event:paid:keys", "k", "1-1"}},
+        {"event_key_gone", 4, {"HSET", "jh:event:paid:keys", "k", "nonsense"}},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(damages); i++) {
+        struct rig rig;
+        rig_start(&rig);
+        struct store_event event = event_of("paid", "one");
+        event.key = "delivery-1";
+        EXPECT_EQ_INT(0, publish_event(&rig, &event));
+        EXPECT_EQ_INT(0, publish(&rig, "paid", "two"));
+        EXPECT_EQ_INT(0, publish(&rig, "other", "three"));
+        rig_expect_sound(&rig);
+        (void)redis_server_do(rig_server(), damages[i].argc, damages[i].argv);
+        EXPECT_TRUE(sample_has(sample_fsck(&rig, false), damages[i].code, false));
+        EXPECT_TRUE(sample_has(sample_fsck(&rig, true), damages[i].code, true));
+        rig_expect_sound(&rig);
+        EXPECT_EQ_INT(-EEXIST, publish_event(&rig, &event));
+        rig.now += 48 * INT64_C(3600000);
+        struct store_sweep sweep = {.limit = 100};
+        EXPECT_EQ_INT(0, rig_run(&rig, &sweep.op, STORE_SWEEP));
+        EXPECT_EQ_UINT(3, sweep.removed);
+        EXPECT_EQ_INT(0, rig_redis("EXISTS jh:event:paid jh:event:paid:keys jh:events"));
+        EXPECT_EQ_INT(1, rig_redis("HLEN jh:events:bytes")); // of all: 0
+        store_op_finish(&sweep.op);
+        rig_finish(&rig);
+    }
+}
+
+// More names than one call looks at, and more events than are read at once.
+static void test_many_names(void) {
+    enum { NAMES = 120, EVENTS = 150 };
+    struct rig rig;
+    char name[32];
+    rig_start(&rig);
+    for (int i = 0; i < NAMES; i++) {
+        (void)snprintf(name, sizeof name, "name-%d", i);
+        EXPECT_EQ_INT(0, publish(&rig, name, "one"));
+    }
+    for (int i = 0; i < EVENTS; i++) {
+        EXPECT_EQ_INT(0, publish(&rig, "name-7", "more"));
+    }
+    rig_expect_sound(&rig);
+    EXPECT_EQ_INT(1, rig_redis("DEL jh:events"));
+    EXPECT_EQ_UINT(NAMES, sample_fsck(&rig, true)->total_findings);
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
+CASES(events_shared, ON_SHARED, {"what is known of events is mended", test_damage},
+      {"events of many names are checked", test_many_names},
+      {"an event at a connection that is cut", test_cut},
       {"a server that dies between an event and its jobs", test_server_dies});
 CASES(events, ON_ALL, {"an event wakes who waits for it", test_after_park},
       {"an event that came before the job parked", test_before_park},

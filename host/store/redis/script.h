@@ -41,6 +41,7 @@
     X(fsck_blobs)                                                                                  \
     X(fsck_breakers)                                                                               \
     X(fsck_counts)                                                                                 \
+    X(fsck_events)                                                                                 \
     X(fsck_jobs)                                                                                   \
     X(fsck_keys)                                                                                   \
     X(fsck_schedules)                                                                              \
