@@ -24,6 +24,7 @@ enum note_kind {
     NOTE_DEAD,
     NOTE_CRASH,
     NOTE_CANCEL,
+    NOTE_EVENT,  /* published                                         */
     NOTE_FLOW,   /* closed                                            */
     NOTE_ACT,    /* of people                                         */
     NOTE_LOST,   /* its host died                                     */

@@ -14,10 +14,10 @@
 #include <uthash.h>
 
 #include "harness.h"
+#include "sim/plugin_run.h"
+#include "sim/runner_attempt.h"
 #include "sim/wire.h"
 #include "worker/load.h"
-
-enum { RUN_MOST_S = 10 }; // of real time: whoever takes longer hangs
 
 /* What one attempt did, until END says whether it happened. */
 struct effect {
@@ -29,6 +29,8 @@ struct effect {
 
 struct job {
     char *id;
+    pid_t pid; // of its attempt, which waits for an answer; 0 = there is none
+    int told, says;
     struct vault vault; // its steps
     struct arena arena; // of the effects
     struct effect *effects, **effects_end;
@@ -41,91 +43,6 @@ struct runner {
     struct job *jobs;
     struct buf frame, answer;
 };
-
-static struct {
-    int fd;
-    struct buf frame;
-} told; // by an attempt, in its own process, to the runner
-
-/* ------------------------------------------------------------------ in the attempt's process */
-
-enum { TOLD_EFFECT, TOLD_END };
-
-static void put_child(struct buf *out, const struct jh_child *c) {
-    wire_put_text(out, c->handler);
-    wire_put_text(out, c->dedup_key);
-    wire_put_bytes(out, (struct bytes){c->payload.data, c->payload.len});
-    wire_put_text(out, c->queue);
-    wire_put_text(out, c->tenant);
-    wire_put_text(out, c->labels);
-    wire_put_int(out, c->delay_ms);
-    wire_put_int(out, c->priority);
-}
-
-static void tell_effect(struct jh_harness *h, const struct wish *w) {
-    struct buf *out = &told.frame;
-    wire_put_int(out, TOLD_EFFECT);
-    wire_put_int(out, h->now_ms - h->attempt.began_ms);
-    wire_put_int(out, h->handler->state_version);
-    wire_put_int(out, w->kind);
-    wire_put_text(out, w->name);
-    wire_put_bytes(out, w->value);
-    wire_put_int(out, w->op);
-    wire_put_int(out, w->number);
-    put_child(out, &w->child);
-    (void)wire_send(told.fd, out);
-}
-
-static void tell_end(struct jh_harness *h, jh_status status) {
-    struct buf *out = &told.frame;
-    const struct jh_wait *wait = &h->verdict.wait;
-    wire_put_int(out, TOLD_END);
-    wire_put_int(out, h->now_ms - h->attempt.began_ms);
-    wire_put_int(out, status);
-    wire_put_int(out, jh_harness_class(h));
-    wire_put_int(out, jh_harness_retry_after_ms(h));
-    wire_put_int(out, status == JH_YIELD ? wait->kind : 0);
-    wire_put_int(out, status != JH_YIELD            ? 0
-                      : wait->kind == JH_WAIT_UNTIL ? wait->wake_at_ms
-                      : wait->timeout_ms > 0        ? h->now_ms + wait->timeout_ms
-                                                    : 0);
-    wire_put_text(out, jh_harness_code(h));
-    wire_put_text(out, jh_harness_scope(h));
-    (void)wire_send(told.fd, out);
-}
-
-_Noreturn static void run_attempt(struct runner *r, const struct job *job, struct wire *w) {
-    struct jh_harness *h = r->harness;
-    struct arena *a = &h->arena;
-    h->job.id = job->id;
-    const char *handler = wire_text(w, a);
-    h->job.queue = wire_text(w, a);
-    h->job.tenant = wire_text(w, a);
-    h->job.content_type = wire_text(w, a);
-    h->job.dedup_key = wire_text(w, a);
-    struct bytes payload = wire_bytes(w);
-    jh_harness_payload_bytes(h, payload.data, payload.len);
-    h->job.attempt = (uint32_t)wire_int(w) - 1; // the harness counts it
-    h->now_ms = wire_int(w);
-    h->job.deadline_ms = wire_int(w);
-    h->job.nominal_ms = wire_int(w);
-    int64_t timeout_ms = wire_int(w);
-    h->job.seed = (uint64_t)wire_int(w);
-    h->entropy = h->job.seed;
-    h->owner = pthread_self();
-    h->vault = job->vault; // of this process alone, as all that it changes
-    h->vault.keys = r->keys.keys;
-    if (h->vault.effects == NULL) {
-        h->vault.effects_end = &h->vault.effects;
-    }
-    h->applied = tell_effect;
-    if (timeout_ms > 0) {
-        jh_harness_cancel_after_ms(h, timeout_ms, JH_CANCEL_DEADLINE);
-    }
-    (void)alarm(RUN_MOST_S);
-    tell_end(h, jh_harness_run(h, handler));
-    _exit(0);
-}
 
 /* ------------------------------------------------------------------ what is kept of it */
 
@@ -156,12 +73,36 @@ static void forget_effects(struct job *job) {
     job->effects_end = &job->effects;
 }
 
+/* Whatever it was at. */
+static void end_process(struct job *job) {
+    if (job->pid != 0) {
+        (void)kill(job->pid, SIGKILL);
+        while (waitpid(job->pid, NULL, 0) == -1 && errno == EINTR) {
+        }
+        (void)close(job->told);
+        (void)close(job->says);
+        job->pid = 0;
+    }
+}
+
 static void forget_job(struct runner *r, struct job *job) {
+    end_process(job);
     HASH_DEL(r->jobs, job);
     forget_effects(job);
     vault_finish(&job->vault);
     free(job->id);
     free(job);
+}
+
+static void put_child(struct buf *out, const struct jh_child *c) {
+    wire_put_text(out, c->handler);
+    wire_put_text(out, c->dedup_key);
+    wire_put_bytes(out, (struct bytes){c->payload.data, c->payload.len});
+    wire_put_text(out, c->queue);
+    wire_put_text(out, c->tenant);
+    wire_put_text(out, c->labels);
+    wire_put_int(out, c->delay_ms);
+    wire_put_int(out, c->priority);
 }
 
 static void get_child(struct wire *w, struct arena *a, struct jh_child *c) {
@@ -189,6 +130,7 @@ static void keep_effect(struct job *job, struct wire *w) {
     wish.value = wire_bytes(w);
     wish.op = (enum pending_op)wire_int(w);
     wish.number = wire_int(w);
+    wish.type = wire_text(w, &job->arena);
     get_child(w, &job->arena, &wish.child);
     e->wish = vault_copy_wish(&job->arena, &wish);
     *job->effects_end = e;
@@ -219,7 +161,7 @@ static void option(struct runner *r, struct wire *w) {
 
 static void create(struct runner *r) {
     struct buf answer = {.data = NULL};
-    (void)alarm(RUN_MOST_S);
+    (void)alarm(RUNNER_MOST_S);
     bool refused = r->answer.len > 0;
     bool good = !refused && jh_harness_create(r->harness) == 0;
     (void)alarm(0);
@@ -243,38 +185,64 @@ static void has(struct runner *r, struct wire *w) {
     (void)wire_send(RUNNER_FD, &r->answer);
 }
 
-/* The children that it asked for, with the moment at which they came to be. */
-static void put_children(struct buf *out, const struct job *job) {
+static int64_t count_of(const struct job *job, unsigned kinds) {
     int64_t count = 0;
     for (const struct effect *e = job->effects; e != NULL; e = e->next) {
-        count += e->wish->kind == WISH_CHILD;
+        count += (kinds >> e->wish->kind & 1) != 0;
     }
-    wire_put_int(out, count);
+    return count;
+}
+
+/* The jobs that it asked for, what a dead one does, and events, with the moment at which they came to be. */
+static void put_effects(struct buf *out, const struct job *job) {
+    const unsigned jobs = 1u << WISH_CHILD | 1u << WISH_SIBLING | 1u << WISH_THEN;
+    wire_put_int(out, count_of(job, jobs));
     for (const struct effect *e = job->effects; e != NULL; e = e->next) {
-        if (e->wish->kind == WISH_CHILD) {
+        if ((jobs >> e->wish->kind & 1) != 0) {
             wire_put_int(out, e->after_ms);
+            wire_put_int(out, e->wish->kind == WISH_SIBLING ? PLUGIN_RUN_SIBLING
+                              : e->wish->kind == WISH_THEN  ? PLUGIN_RUN_THEN
+                                                            : PLUGIN_RUN_MEMBER);
             put_child(out, &e->wish->child);
+        }
+    }
+    wire_put_int(out, count_of(job, 1u << WISH_ON_DEAD));
+    for (const struct effect *e = job->effects; e != NULL; e = e->next) {
+        if (e->wish->kind == WISH_ON_DEAD) {
+            wire_put_int(out, e->after_ms);
+            wire_put_int(out, e->wish->number);
+        }
+    }
+    wire_put_int(out, count_of(job, 1u << WISH_EVENT));
+    for (const struct effect *e = job->effects; e != NULL; e = e->next) {
+        if (e->wish->kind == WISH_EVENT) {
+            wire_put_int(out, e->after_ms);
+            wire_put_text(out, e->wish->name);
+            wire_put_text(out, e->wish->type);
+            wire_put_bytes(out, e->wish->value);
+            wire_put_int(out, (e->wish->number & JH_EVENT_FOR_ALL) != 0);
         }
     }
 }
 
-/* Hears the attempt to its end. False: it told of none. */
-static bool hear(struct runner *r, struct job *job, int fd) {
+/* Hears the attempt to its end, or until it asks something. -1: it told of none. */
+static int hear(struct runner *r, struct job *job) {
     struct buf frame = {.data = NULL};
     struct wire w;
-    bool ended = false;
+    int told = -1;
     buf_clear(&r->answer);
-    while (!ended && wire_receive(fd, &frame, &w) == 1) {
-        ended = wire_int(&w) == TOLD_END;
-        if (ended) {
-            wire_put_int(&r->answer, 0); // no signal
-            buf_add(&r->answer, w.at, w.left);
-        } else {
+    while (told == -1 && wire_receive(job->told, &frame, &w) == 1) {
+        int64_t kind = wire_int(&w);
+        if (kind == RUNNER_TOLD_EFFECT) {
             keep_effect(job, &w);
+        } else {
+            told = (int)kind;
+            wire_put_int(&r->answer, told == RUNNER_TOLD_ASK ? RUNNER_ASKS : 0); // no signal
+            buf_add(&r->answer, w.at, w.left);
         }
     }
     buf_free(&frame);
-    return ended;
+    return told;
 }
 
 static void put_crash(struct runner *r, const struct job *job, int status) {
@@ -288,36 +256,82 @@ static void put_crash(struct runner *r, const struct job *job, int status) {
     for (int i = 0; i < 5; i++) {
         wire_put_int(&r->answer, 0);
     }
-    wire_put_text(&r->answer, NULL); // neither a code
-    wire_put_text(&r->answer, NULL); // nor a scope
+    for (int i = 0; i < 4; i++) {
+        wire_put_text(&r->answer, NULL); // neither code nor scope, nor does it wait
+    }
+}
+
+/* What the attempt came to so far. */
+static void tell(struct runner *r, struct job *job) {
+    int told = hear(r, job), status = 0;
+    if (told != RUNNER_TOLD_ASK) {
+        while (waitpid(job->pid, &status, 0) == -1 && errno == EINTR) {
+        }
+        (void)close(job->told);
+        (void)close(job->says);
+        job->pid = 0;
+    }
+    if (told == -1) {
+        put_crash(r, job, status);
+    }
+    put_effects(&r->answer, job);
+    (void)wire_send(RUNNER_FD, &r->answer);
+}
+
+/* Steps that were written while it waited. */
+static void read_steps(struct job *job, struct wire *w) {
+    struct arena scratch = {.head = NULL};
+    for (int64_t left = wire_int(w); left > 0 && !w->bad; left--) {
+        const char *name = wire_text(w, &scratch);
+        struct bytes value = wire_bytes(w);
+        if (name != NULL) {
+            vault_apply(&job->vault,
+                        &(struct wish){.kind = WISH_STEP, .name = name, .value = value});
+        }
+    }
+    arena_free(&scratch);
 }
 
 static void run(struct runner *r, struct wire *w) {
     struct arena scratch = {.head = NULL};
     struct job *job = need_job(r, wire_text(w, &scratch));
-    int ends[2], status = 0;
+    int told[2], says[2];
     arena_free(&scratch);
+    read_steps(job, w);
     forget_effects(job); // of an attempt that nobody ended
-    pid_t pid = pipe2(ends, O_CLOEXEC) == -1 ? -1 : fork();
+    end_process(job);
+    pid_t pid = pipe2(told, O_CLOEXEC) == -1 || pipe2(says, O_CLOEXEC) == -1 ? -1 : fork();
     if (pid == -1) {
         exit(2);
     }
     if (pid == 0) {
-        told.fd = ends[1];
         (void)close(RUNNER_FD);
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-        run_attempt(r, job, w);
+        r->harness->job.id = job->id;
+        r->harness->vault = job->vault; // of this process alone, as all that it changes
+        r->harness->vault.keys = r->keys.keys;
+        runner_attempt(r->harness, w, told[1], says[0]);
     }
-    (void)close(ends[1]);
-    bool ended = hear(r, job, ends[0]);
-    (void)close(ends[0]);
-    while (waitpid(pid, &status, 0) == -1 && errno == EINTR) {
+    (void)close(told[1]);
+    (void)close(says[0]);
+    job->pid = pid;
+    job->told = told[0];
+    job->says = says[1];
+    tell(r, job);
+}
+
+/* The answer to what it asked: it goes on. */
+static void reply(struct runner *r, struct wire *w) {
+    struct arena scratch = {.head = NULL};
+    struct job *job = find_job(r, wire_text(w, &scratch));
+    arena_free(&scratch);
+    if (job == NULL || job->pid == 0) {
+        exit(2); // the simulation knows who waits
     }
-    if (!ended) {
-        put_crash(r, job, status);
-    }
-    put_children(&r->answer, job);
-    (void)wire_send(RUNNER_FD, &r->answer);
+    buf_clear(&r->answer);
+    buf_add(&r->answer, w->at, w->left);
+    (void)wire_send(job->says, &r->answer);
+    tell(r, job);
 }
 
 static void end(struct runner *r, struct wire *w) {
@@ -326,6 +340,9 @@ static void end(struct runner *r, struct wire *w) {
     int64_t after_ms = wire_int(w);
     bool final = wire_int(w) != 0;
     arena_free(&scratch);
+    if (job != NULL) {
+        end_process(job);
+    }
     for (struct effect *e = job == NULL ? NULL : job->effects; e != NULL; e = e->next) {
         if (e->after_ms <= after_ms) {
             apply(r, job, e);
@@ -346,6 +363,7 @@ static void serve(struct runner *r) {
         case RUNNER_CREATE: create(r); break;
         case RUNNER_HAS: has(r, &w); break;
         case RUNNER_RUN: run(r, &w); break;
+        case RUNNER_REPLY: reply(r, &w); break;
         case RUNNER_END: end(r, &w); break;
         default: exit(2);
         }

@@ -77,7 +77,8 @@ static void check_handler(struct config_binding *b, struct scenario *s,
         complain(b, &h->entry, "handlers", "out_of_range",
                  "%s: the probabilities of `fails` are more than 1 together", h->entry.name);
     }
-    if (h->plugin != NULL && (sum > 0 || h->calls > 0 || h->child != NULL || h->asks != NULL)) {
+    if (h->plugin != NULL &&
+        (sum > 0 || h->calls > 0 || h->child != NULL || h->asks != NULL || h->event != NULL)) {
         complain(b, &h->entry, "handlers", "conflict",
                  "%s: with a plugin, its code says what fails, whom it calls and what it leaves "
                  "behind",
@@ -142,6 +143,7 @@ static void check_expect(struct config_binding *b, struct scenario *s) {
 
 static void check_act(struct config_binding *b, struct scenario_act *a) {
     const char *const whats[ACT_KINDS] = {
+        [ACT_PUBLISH] = a->publish,
         [ACT_RESOLVE] = a->resolve,
         [ACT_CANCEL] = a->cancel,
         [ACT_PAUSE_QUEUE] = a->pause_queue,
@@ -155,7 +157,7 @@ static void check_act(struct config_binding *b, struct scenario_act *a) {
     }
     if (kinds != 1) {
         complain(b, &a->entry, "acts", "conflict",
-                 "each act is one of resolve, cancel, pause_queue and pause_schedule");
+                 "each act is one of publish, resolve, cancel, pause_queue and pause_schedule");
     }
 }
 

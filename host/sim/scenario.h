@@ -52,6 +52,8 @@ struct scenario_handler {
     const char *then;
     const char *on_dead; /* continue | fail */
     const char *asks;    /* a question for an operator; NULL = none */
+    const char *event;   /* that it waits for; NULL = none */
+    int64_t event_for_ms;
     /* worked out */
     struct scenario_span takes, call_takes;
 };
@@ -109,12 +111,20 @@ struct scenario_expect_jobs {
     int64_t wait_p99_ms, wait_max_ms;
 };
 
-enum scenario_act_kind { ACT_RESOLVE, ACT_CANCEL, ACT_PAUSE_QUEUE, ACT_PAUSE_SCHEDULE, ACT_KINDS };
+enum scenario_act_kind {
+    ACT_PUBLISH,
+    ACT_RESOLVE,
+    ACT_CANCEL,
+    ACT_PAUSE_QUEUE,
+    ACT_PAUSE_SCHEDULE,
+    ACT_KINDS
+};
 
 /* What people do. */
 struct scenario_act {
     struct config_entry entry;
     int64_t at_ms, for_ms, every_ms; /* since the beginning; every 0 = once */
+    const char *publish, *payload, *user;
     const char *resolve, *answer;
     const char *cancel, *pause_queue, *pause_schedule;
     /* worked out */

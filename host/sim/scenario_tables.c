@@ -82,6 +82,16 @@ static const struct config_field children_rows[] = {
 };
 static const struct config_table children_table = {.what = "children", FIELDS(children_rows)};
 
+static const struct config_field waits_rows[] = {
+    {"event", CONFIG_STRING, 0, AT(scenario_handler, event), .min = 1, .max = WAITS_EVENT_NAME_MAX,
+     .doc =
+         "Its name; `{user}` stands for the job's. One that came since the job was made will do."},
+    {"for", CONFIG_DURATION, 0, AT(scenario_handler, event_for_ms),
+     .default_words = "to its deadline", .fallback = "0s", .max = YEAR,
+     .doc = "How long; then it goes on without."},
+};
+static const struct config_table waits_table = {.what = "a wait", FIELDS(waits_rows)};
+
 static const struct config_field handler_rows[] = {
     {"plugin", CONFIG_PATH, 0, AT(scenario_handler, plugin), .default_words = "none",
      .doc = "A plugin's file, whose handler of this type runs, on the virtual clock; what it takes "
@@ -99,6 +109,7 @@ static const struct config_field handler_rows[] = {
      .doc = "Whom its failures are about: breakers open for all of the type, or for `user:NAME`."},
     {"asks", CONFIG_STRING, 0, AT(scenario_handler, asks), .min = 1, .max = WAITS_QUESTION_MAX,
      .doc = "What it asks an operator after its own work; it goes on with the answer."},
+    {"waits", CONFIG_SECTION, .table = &waits_table, .doc = "For an event, after its own work."},
     {"calls", CONFIG_SECTION, .table = &calls_table, .doc = "Calls that it makes."},
     {"children", CONFIG_SECTION, .table = &children_table, .doc = "Jobs that it leaves behind."},
 };
@@ -191,6 +202,12 @@ static const struct config_field act_rows[] = {
      .fallback = "0s", .max = 10 * YEAR, .doc = "How long a pause lasts."},
     {"every", CONFIG_DURATION, 0, AT(scenario_act, every_ms), .default_words = "once",
      .fallback = "0s", .max = YEAR, .doc = "Again after each such time; not of pauses."},
+    {"publish", CONFIG_STRING, 0, AT(scenario_act, publish), .min = 1, .max = WAITS_EVENT_NAME_MAX,
+     .doc = "An event of this name; the jobs that wait for it go on."},
+    {"payload", CONFIG_JSON, 0, AT(scenario_act, payload), .fallback = "{}",
+     .doc = "What it says."},
+    {"user", CONFIG_STRING, 0, AT(scenario_act, user), .min = 1, .max = JOB_TENANT_MAX,
+     .doc = "Whose jobs it is for; without one for all."},
     {"resolve", CONFIG_STRING, 0, AT(scenario_act, resolve), .form = &form_job_type,
      .doc = "All jobs of this type that ask an operator have their answer."},
     {"answer", CONFIG_STRING, 0, AT(scenario_act, answer), .fallback = "yes", .min = 1, .max = 256,

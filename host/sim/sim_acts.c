@@ -4,6 +4,16 @@
 
 #include "sim/sim_private.h"
 
+static void act_publish(struct sim *s, const struct scenario_act *c, bool on) {
+    int r = s->away ? -EAGAIN : sim_waits_publish(s, c->what, c->payload, c->user);
+    (void)on;
+    sim_note(s, NOTE_ACT, c->what, NULL, "event%s%s%s%s", c->user == NULL ? "" : " for ",
+             c->user == NULL ? "" : c->user, r == 0 ? "" : " refused: ",
+             r == 0    ? ""
+             : s->away ? "the store is away"
+                       : strerror(-r));
+}
+
 static void act_resolve(struct sim *s, const struct scenario_act *c, bool on) {
     (void)on;
     size_t n = sim_waits_resolve(s, c->what, c->answer);
@@ -48,6 +58,7 @@ static void act_pause_schedule(struct sim *s, const struct scenario_act *c, bool
 }
 
 static void (*const kinds[ACT_KINDS])(struct sim *, const struct scenario_act *, bool) = {
+    [ACT_PUBLISH] = act_publish,
     [ACT_RESOLVE] = act_resolve,
     [ACT_CANCEL] = act_cancel,
     [ACT_PAUSE_QUEUE] = act_pause_queue,

@@ -80,6 +80,7 @@ static void end(struct sim *s, struct sim_attempt *a, bool final) {
     }
     sim_limits_answered(s, &a->call, NULL);
     sim_limits_answered(s, &a->slot, NULL);
+    sim_plugin_end(s, a);
     agenda_drop(&s->agenda, &a->event);
     leave_place(s, a);
     sim_attempt_free(&a);
@@ -128,8 +129,7 @@ static void commit(struct sim *s, struct sim_attempt *a, const struct outcome *o
     c->item.keep_ms = keep_of(a, o->event);
     c->item.first_run_ms = a->begun && a->first_run_ms == 0 ? sim_wall(s) : 0;
     c->item.drop_steps = o->drop_steps;
-    if (o->event == JOB_EV_PARK &&
-        (o->park == PARK_LIMITER || o->park == PARK_BREAKER || o->park == PARK_NEEDS_OPERATOR)) {
+    if (o->event == JOB_EV_PARK) {
         c->item.wait_key = code == NULL ? NULL : sim_text(s, &s->batch.arena, code);
     }
     if (o->event == JOB_EV_RETRY || o->event == JOB_EV_DIE) {
@@ -140,28 +140,32 @@ static void commit(struct sim *s, struct sim_attempt *a, const struct outcome *o
         c->item.error = &c->error;
     }
     if (a->answer != NULL) {
-        sim_children_of_plugin(s, a, age_of(s, a), c);
+        sim_plugin_commit(s, a, age_of(s, a), c);
     } else if (a->makes) {
         sim_children_make(s, a, c);
     }
     if (o->event == JOB_EV_PARK && a->phase != SIM_PHASE_WORK) {
         add_step(s, a, c);
     }
-    if (o->event == JOB_EV_PARK && o->park == PARK_NEEDS_OPERATOR) {
-        sim_waits_ask(s, a, c);
+    if (o->event == JOB_EV_PARK && a->lane->type->plugin == NULL) {
+        sim_waits_begin(s, a, o->park, c);
     }
     sim_flush_commit(s, c);
 }
 
 /* ------------------------------------------------------------------ what is told */
 
-static void count(struct sim *s, struct sim_pause *p, int64_t until_ms) {
+static void count(struct sim *s, const struct sim_pause *p, int64_t until_ms) {
     int64_t waited = until_ms - p->since_ms;
-    HASH_DEL(s->pauses, p);
     if (waited > 0) {
         s->report->waited_ms[p->reason] += waited;
         s->report->parked_ms[p->park] += p->reason == REASON_PARKED ? waited : 0;
     }
+}
+
+static void free_pause(struct sim_pause *p) {
+    free(p->wait_key);
+    free(p->wait_for);
     free(p);
 }
 
@@ -172,13 +176,20 @@ void sim_attempt_waited(struct sim *s, const struct job_id *id, int64_t until_ms
     }
     if (p != NULL) {
         count(s, p, until_ms);
+        HASH_DEL(s->pauses, p);
+        free_pause(p);
     }
 }
 
 void sim_attempt_waited_all(struct sim *s, bool counts) {
-    struct sim_pause *p, *next;
-    HASH_ITER(hh, s->pauses, p, next) {
-        count(s, p, counts ? sim_wall(s) : p->since_ms);
+    struct sim_pause *p = s->pauses, *next;
+    HASH_CLEAR(hh, s->pauses); // they are still in their order
+    for (; p != NULL; p = next) {
+        next = p->hh.next;
+        if (counts) {
+            count(s, p, sim_wall(s));
+        }
+        free_pause(p);
     }
 }
 
@@ -203,6 +214,11 @@ static void begin_wait(struct sim *s, const struct sim_attempt *a, const struct 
     }
     *p = (struct sim_pause){
         .id = a->spec.id, .since_ms = sim_wall(s), .reason = reason.code, .park = o->park};
+    if (a->answer != NULL &&
+        a->answer->wait_key != NULL) { // what it finds there then is told to its code
+        p->wait_key = strdup(a->answer->wait_key);
+        p->wait_for = a->answer->wait_for == NULL ? NULL : strdup(a->answer->wait_for);
+    }
     HASH_ADD(hh, s->pauses, id, sizeof p->id, p);
 }
 
@@ -304,7 +320,7 @@ static void on_timeout(struct sim *s, struct agenda_event *e) {
     sim_attempt_return(s, CONTAINER_OF(e, struct sim_attempt, event), &report, NULL);
 }
 
-static void on_crash(struct sim *s, struct agenda_event *e) {
+void sim_attempt_crash(struct sim *s, struct agenda_event *e) {
     struct sim_attempt *a = CONTAINER_OF(e, struct sim_attempt, event);
     const struct attempt_report report = {.end = ATTEMPT_CRASHED};
     COUNT_JOB(a, crashed);
@@ -342,14 +358,28 @@ static void make_children(struct sim *s, struct sim_attempt *a) {
 static void ask(struct sim *s, struct sim_attempt *a) {
     const struct attempt_report report = {
         .end = ATTEMPT_RETURNED, .status = JH_YIELD, .wait_kind = OUTCOME_WAIT_OPERATOR};
-    a->phase = SIM_PHASE_CALLS;
+    a->phase = SIM_PHASE_EVENT;
     sim_attempt_return(s, a, &report, SIM_WAITS_KEY);
+}
+
+static void wait_for_event(struct sim *s, struct sim_attempt *a, const struct scenario_handler *h) {
+    const char *name =
+        sim_expand(s, &a->arena, h->event, a->spec.tenant == NULL ? "nobody" : a->spec.tenant, 0);
+    const struct attempt_report report = {
+        .end = ATTEMPT_RETURNED,
+        .status = JH_YIELD,
+        .wait_kind = JH_WAIT_EVENT,
+        .wake_at_ms = h->event_for_ms == 0 ? 0 : sim_wall(s) + h->event_for_ms};
+    a->phase = SIM_PHASE_CALLS;
+    sim_attempt_return(s, a, &report, name);
 }
 
 void sim_attempt_go_on(struct sim *s, struct sim_attempt *a) {
     const struct scenario_handler *h = handler_of(a);
     if (a->phase == SIM_PHASE_WORK && h->asks != NULL) {
         ask(s, a);
+    } else if (a->phase <= SIM_PHASE_EVENT && h->event != NULL) {
+        wait_for_event(s, a, h);
     } else if (a->phase != SIM_PHASE_END && a->calls_made < h->calls) {
         a->phase = SIM_PHASE_CALLS;
         sim_calls_go_on(s, a);
@@ -382,7 +412,7 @@ void sim_attempt_recover(struct sim *s, struct sim_attempt *a) {
     if (c != NULL) {
         c->item.counters.lost += a->begun;
         if (a->answer != NULL) {
-            sim_children_of_plugin(s, a, age_of(s, a), c);
+            sim_plugin_commit(s, a, age_of(s, a), c);
         }
         sim_flush_commit(s, c);
         sim_note(s, NOTE_RETURN, a->lane->type->name, &a->spec, "%s", "");
@@ -433,47 +463,17 @@ static void on_worked(struct sim *s, struct agenda_event *e) {
     sim_attempt_return(s, a, &report, NULL);
 }
 
-/* A plugin's code has run: its attempt ends when the time is over that it slept, and its own work. */
-static void on_returned(struct sim *s, struct agenda_event *e) {
-    struct sim_attempt *a = CONTAINER_OF(e, struct sim_attempt, event);
-    struct attempt_report report = a->answer->report;
-    if (report.end == ATTEMPT_CRASHED) {
-        on_crash(s, e);
-        return;
-    }
-    bool late = a->spec.timeout_ms > 0 && a->answer->after_ms >= a->spec.timeout_ms;
-    report.cancelled = late ? JH_CANCEL_DEADLINE : 0;
-    sim_attempt_return(s, a, &report, NULL);
-}
-
-static void begin_plugin(struct sim *s, struct sim_attempt *a) {
-    struct plugin_run_answer *answer = sim_alloc(s, &a->arena, sizeof *answer);
-    int r = answer == NULL
-                ? -ENOMEM
-                : plugin_run_attempt(a->lane->type->plugin, &a->spec, a->counters.attempts + 1,
-                                     sim_wall(s), &a->arena, answer);
-    if (r != 0) {
-        sim_fail(s, r, "the process of %s is gone: %s", plugin_run_file(a->lane->type->plugin),
-                 strerror(-r));
-        return;
-    }
-    a->answer = answer;
-    int64_t takes = answer->after_ms + sim_span(&a->draw, &handler_of(a)->takes);
-    int64_t crash_ms = (int64_t)(sim_chance(&a->draw) * (double)takes);
-    sim_attempt_next(s, a, a->crashes ? crash_ms : takes, a->crashes ? on_crash : on_returned);
-}
-
 static void begin(struct sim *s, struct sim_attempt *a) {
     const struct scenario_handler *h = handler_of(a);
     double crash = 1 - (1 - h->crash) * (1 - sim_faults_crash(s, a->lane->type));
     a->crashes = sim_chance(&a->draw) < crash;
     if (a->lane->type->plugin != NULL) {
-        begin_plugin(s, a);
+        sim_plugin_begin(s, a);
         return;
     }
     int64_t takes = a->resumed ? 0 : sim_span(&a->draw, &h->takes);
     if (a->crashes) {
-        sim_attempt_next(s, a, (int64_t)(sim_chance(&a->draw) * (double)takes), on_crash);
+        sim_attempt_next(s, a, (int64_t)(sim_chance(&a->draw) * (double)takes), sim_attempt_crash);
     } else {
         sim_attempt_next(s, a, takes, on_worked);
     }
@@ -583,6 +583,10 @@ void sim_attempt_start(struct sim *s, struct sim_lane *lane, const struct store_
     a->steps_version = job->steps_version;
     a->first_run_ms = job->first_run_ms;
     a->ready_ms = job->ready_ms;
+    a->created_ms = job->created_ms;
+    if (lane->type->plugin != NULL) {
+        sim_plugin_recall(s, a);
+    }
     sim_attempt_waited(s, &job->spec.id, job->ready_ms);
     a->scope = job->scope == NULL ? NULL : sim_text(s, &a->arena, job->scope);
     a->schedule = sim_times_find(s, job->spec.schedule);

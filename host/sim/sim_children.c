@@ -25,8 +25,16 @@ static struct sim_type *fill(struct sim *s, const struct sim_attempt *a,
     return type;
 }
 
+static void made(struct sim *s, struct sim_type *type, const struct job_spec *spec,
+                 const char *opener_type, const char *how) {
+    type->report->made++;
+    s->report->events++;
+    sim_note(s, NOTE_ARRIVE, type->name, spec, "%s", how);
+    sim_flows_grow(s, &spec->parent, opener_type, spec->dedup_key != NULL);
+}
+
 /* It is a member of the flow that its parent opens by it. */
-static void join(struct sim *s, const struct sim_attempt *a, const struct sim_type *type,
+static void join(struct sim *s, const struct sim_attempt *a, struct sim_type *type,
                  struct job_spec *spec) {
     char id[JOB_ID_TEXT + 1];
     id_format(&a->spec.id, id);
@@ -34,10 +42,21 @@ static void join(struct sim *s, const struct sim_attempt *a, const struct sim_ty
     spec->flow_queue = strcmp(a->spec.queue, spec->queue) == 0
                            ? NULL
                            : sim_text(s, &s->batch.arena, a->spec.queue);
-    type->report->made++;
-    s->report->events++;
-    sim_note(s, NOTE_ARRIVE, type->name, spec, "child");
-    sim_flows_grow(s, &a->spec.id, a->lane->type->name, spec->dedup_key != NULL);
+    made(s, type, spec, a->lane->type->name, "child");
+}
+
+/* It joins the flow of the one that makes it. False: that is a member of none. */
+static bool join_own(struct sim *s, const struct sim_attempt *a, struct sim_type *type,
+                     struct job_spec *spec) {
+    const char *queue = a->spec.flow_queue != NULL ? a->spec.flow_queue : a->spec.queue;
+    if (id_is_zero(&a->flow) || a->spec.flow_id == NULL) {
+        return false;
+    }
+    spec->parent = a->flow;
+    spec->flow_id = sim_text(s, &s->batch.arena, a->spec.flow_id);
+    spec->flow_queue = strcmp(queue, spec->queue) == 0 ? NULL : sim_text(s, &s->batch.arena, queue);
+    made(s, type, spec, NULL, "sibling");
+    return true;
 }
 
 static void add_then(struct sim *s, const struct sim_attempt *a, const char *name,
@@ -46,7 +65,7 @@ static void add_then(struct sim *s, const struct sim_attempt *a, const char *nam
     struct job_spec *spec = sim_alloc(s, &s->batch.arena, sizeof *spec);
     if (spec != NULL && fill(s, a, &request, NULL, spec) != NULL) {
         c->item.then = spec;
-        sim_flows_then(s, &a->spec.id, name);
+        sim_flows_then(s, &a->spec.id, a->lane->type->name, name);
     }
 }
 
@@ -73,6 +92,17 @@ void sim_children_make(struct sim *s, const struct sim_attempt *a, struct sim_co
     }
 }
 
+/* The place that it was filled in is the next one's. */
+static void take_then(struct sim *s, const struct sim_attempt *a, const struct sim_type *type,
+                      const struct job_spec *spec, struct sim_commit *c) {
+    struct job_spec *own = sim_alloc(s, &s->batch.arena, sizeof *own);
+    if (own != NULL && c->item.then == NULL) {
+        *own = *spec;
+        c->item.then = own;
+        sim_flows_then(s, &a->spec.id, a->lane->type->name, type->name);
+    }
+}
+
 void sim_children_of_plugin(struct sim *s, const struct sim_attempt *a, int64_t age_ms,
                             struct sim_commit *c) {
     const struct plugin_run_answer *answer = a->answer;
@@ -94,9 +124,18 @@ void sim_children_of_plugin(struct sim *s, const struct sim_attempt *a, int64_t 
         };
         struct job_spec *spec = &specs[c->item.child_count];
         struct sim_type *type = fill(s, a, &request, child->queue, spec);
-        if (type != NULL) {
+        if (type != NULL && child->kin == PLUGIN_RUN_THEN) {
+            take_then(s, a, type, spec, c);
+        } else if (type != NULL && child->kin == PLUGIN_RUN_SIBLING) {
+            c->item.child_count += join_own(s, a, type, spec);
+        } else if (type != NULL) {
             join(s, a, type, spec);
             c->item.child_count++;
+        }
+    }
+    for (size_t i = 0; i < answer->on_dead_count; i++) {
+        if (answer->on_dead[i].after_ms <= age_ms) {
+            c->item.flow_on_dead = answer->on_dead[i].what + 1;
         }
     }
 }

@@ -15,7 +15,7 @@ static struct sim_flow *find(struct sim *s, const struct job_id *opener) {
 
 /* ------------------------------------------------------------------ what is known of them */
 
-void sim_flows_grow(struct sim *s, const struct job_id *opener, const char *type, bool keyed) {
+static struct sim_flow *need(struct sim *s, const struct job_id *opener, const char *type) {
     struct sim_flow *f = find(s, opener);
     if (f == NULL && (f = sim_alloc(s, &s->arena, sizeof *f)) != NULL) {
         f->id = *opener;
@@ -23,17 +23,27 @@ void sim_flows_grow(struct sim *s, const struct job_id *opener, const char *type
         HASH_ADD(hh, s->flows, id, sizeof f->id, f);
         s->report->flows_opened++;
     }
+    return f;
+}
+
+void sim_flows_grow(struct sim *s, const struct job_id *opener, const char *type, bool keyed) {
+    struct sim_flow *f = need(s, opener, type);
     if (f != NULL) {
         f->made++;
         f->keyed += keyed;
     }
 }
 
-void sim_flows_then(struct sim *s, const struct job_id *opener, const char *type) {
-    struct sim_flow *f = find(s, opener);
-    if (f != NULL) {
-        f->then = sim_places_type(s, type);
+void sim_flows_then(struct sim *s, const struct job_id *opener, const char *type,
+                    const char *then) {
+    struct sim_flow *f = need(s, opener, type);
+    if (f != NULL && f->then == NULL) { // the first stays
+        f->then = sim_places_type(s, then);
     }
+}
+
+struct sim_flow *sim_flows_find(struct sim *s, const struct job_id *opener) {
+    return s->flows == NULL || id_is_zero(opener) ? NULL : find(s, opener);
 }
 
 /* Has all that it needs to close happened, as far as can be told here? Members with a key may have been others' duplicates. */

@@ -245,7 +245,8 @@ bool sim_flush_all(struct sim *s) {
     empty(&s->batch);
     heat_all(s, &b);
     bool due = is_due(s), asks = sim_dispatch_ask(s, &b.arena, &claim);
-    bool any = due || asks || b.commit_count + b.fire_count + b.submit_count + b.move_count > 0;
+    bool any = due || asks || s->stock.outbox ||
+               b.commit_count + b.fire_count + b.submit_count + b.move_count > 0;
     if (any) {
         take_all(s, &b, &claim, due);
     }

@@ -259,6 +259,11 @@ void sim_limits_wish(struct sim *s, struct sim_limit *l, struct sim_wish *w) {
     look(s, l);
 }
 
+void sim_limits_close(struct sim *s, struct sim_limit *l, int64_t for_ms) {
+    limiter_close(&l->core, &l->rules, sim_wall(s) + most(0, least(for_ms, LIMITER_CLOSE_MAX_MS)),
+                  sim_wall(s));
+}
+
 void sim_limits_parked(struct sim_limit *l, const struct job_id *id) {
     if (l->parked_count < ARRAY_LEN(l->parked)) { // else it comes when its time does
         l->parked[l->parked_count++] = *id;

@@ -6,7 +6,8 @@
  *     sim_attempt.c    what a handler does, and its end  sim_calls.c     its calls, and whom it calls
  *     sim_limits.c     limiters, and who waits for one   sim_slots.c     jobs that need leave to start
  *     sim_children.c   jobs that jobs make               sim_flows.c     what becomes of them together
- *     sim_waits.c      questions and answers             sim_acts.c      what people do
+ *     sim_waits.c      questions, answers, events        sim_acts.c      what people do
+ *     sim_plugin.c     attempts that are a plugin's code
  *     sim_breakers.c   scopes that are left alone        sim_faults.c    what goes wrong
  *     sim_verify.c     was it as expected? */
 #ifndef JOBHOST_SIM_SIM_PRIVATE_H
@@ -119,6 +120,13 @@ struct sim_ticket {
     LIST_ENTRY(sim_ticket) link;
 };
 
+/* That a plugin's code holds. */
+struct sim_plugin_ticket {
+    struct sim_ticket is;
+    uint64_t id; /* as it knows it */
+    struct sim_plugin_ticket *next;
+};
+
 enum { SIM_LIMITS_PARKED_MAX = 64 };
 struct sim_limit {
     char *name; /* with its key */
@@ -173,7 +181,7 @@ struct sim_breaker {
 /* ------------------------------------------------------------------ attempts */
 
 /* What a model does, in order; each is left behind when it parks. */
-enum sim_phase { SIM_PHASE_WORK, SIM_PHASE_CALLS, SIM_PHASE_END };
+enum sim_phase { SIM_PHASE_WORK, SIM_PHASE_EVENT, SIM_PHASE_CALLS, SIM_PHASE_END };
 
 struct sim_attempt {
     struct agenda_event event;
@@ -194,7 +202,12 @@ struct sim_attempt {
     bool begun; /* it has a thread; before that it waits for one, or for leave to start */
     bool held;  /* for a thread */
     bool resumed, crashes;
-    const struct plugin_run_answer *answer; /* of a plugin's code */
+    struct plugin_run_answer *answer; /* of a plugin's code */
+    struct store_step *found;         /* steps that were written while it was parked */
+    size_t found_count;
+    int64_t asked_ms; /* virtual */
+    struct sim_plugin_ticket *tickets;
+    int64_t created_ms;
     int64_t calls_made;
     struct sim_wish wish;
     enum sim_phase phase;
@@ -218,6 +231,7 @@ struct sim_pause {
     int64_t since_ms; /* wall */
     enum reason_code reason;
     enum park_reason park;
+    char *wait_key, *wait_for; /* of a plugin's code */
     UT_hash_handle hh;
 };
 
@@ -439,6 +453,8 @@ void sim_attempt_go_on(struct sim *s, struct sim_attempt *a); /* after what it h
 void sim_attempt_done(struct sim *s, struct sim_attempt *a);
 /* One that has begun, or waits to; NULL. */
 struct sim_attempt *sim_attempt_find(struct sim *s, const struct job_id *id);
+/* Its process dies. */
+void sim_attempt_crash(struct sim *s, struct agenda_event *e);
 /* Its schedule wants it to end. */
 void sim_attempt_cancel(struct sim *s, struct sim_attempt *a);
 /* Its host dies. */
@@ -461,7 +477,9 @@ void sim_children_of_plugin(struct sim *s, const struct sim_attempt *a, int64_t 
 
 /* A commit that is under way makes a member, or says what comes behind all of them. */
 void sim_flows_grow(struct sim *s, const struct job_id *opener, const char *type, bool keyed);
-void sim_flows_then(struct sim *s, const struct job_id *opener, const char *type);
+void sim_flows_then(struct sim *s, const struct job_id *opener, const char *type, const char *then);
+/* NULL = none of that opener. */
+struct sim_flow *sim_flows_find(struct sim *s, const struct job_id *opener);
 /* A job has ended; `flow` is that which it is a member of, zero = none. */
 void sim_flows_ended(struct sim *s, const struct job_id *id, const struct job_id *flow,
                      enum job_state state);
@@ -475,8 +493,11 @@ void sim_flows_finish(struct sim *s);
 /* ---- sim_waits.c */
 
 #define SIM_WAITS_KEY "sim"
-/* The question of its handler. */
-void sim_waits_ask(struct sim *s, const struct sim_attempt *a, struct sim_commit *c);
+/* The question of its handler, or the event that it waits for. */
+void sim_waits_begin(struct sim *s, const struct sim_attempt *a, enum park_reason park,
+                     struct sim_commit *c);
+/* 0, or negative errno: it was not published. */
+int sim_waits_publish(struct sim *s, const char *name, const char *payload, const char *user);
 size_t sim_waits_resolve(struct sim *s, const char *type, const char *answer);
 /* Jobs of a type that are not over; of those parked for `park` only, unless that is -1. How many there are. */
 size_t sim_waits_each(struct sim *s, const char *type, int park,
@@ -486,6 +507,17 @@ size_t sim_waits_each(struct sim *s, const char *type, int park,
 /* ---- sim_acts.c */
 
 int sim_acts_init(struct sim *s);
+
+/* ---- sim_plugin.c */
+
+void sim_plugin_begin(struct sim *s, struct sim_attempt *a);
+/* What its code had committed at that age. */
+void sim_plugin_commit(struct sim *s, const struct sim_attempt *a, int64_t age_ms,
+                       struct sim_commit *c);
+/* Slots that it still holds. */
+void sim_plugin_end(struct sim *s, struct sim_attempt *a);
+/* What was written for it while it was parked. */
+void sim_plugin_recall(struct sim *s, struct sim_attempt *a);
 
 /* ---- sim_calls.c */
 
@@ -510,6 +542,8 @@ void sim_limits_answered(struct sim *s, struct sim_ticket *t, const struct limit
 void sim_limits_give_back(struct sim *s, struct sim_ticket *t);
 /* Its host is dead: its slots end with their lease. */
 void sim_limits_forget(struct sim *s, struct sim_ticket *t);
+/* Nothing is granted for so long. */
+void sim_limits_close(struct sim *s, struct sim_limit *l, int64_t for_ms);
 /* A job is parked for it: it can be woken before its time. */
 void sim_limits_parked(struct sim_limit *l, const struct job_id *id);
 void sim_limits_finish(struct sim *s);

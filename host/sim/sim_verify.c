@@ -196,21 +196,23 @@ static void check_ledger(struct sim *s, const struct sim_schedule *t) {
 static void check_flow(struct sim *s, const struct sim_flow *f) {
     char id[JOB_ID_TEXT + 1];
     struct store_flow is;
+    int64_t ended = 0;
     bool over = f->opener_ended && f->keyed == 0 && f->ended == f->made;
     int r = sim_flows_get(s, f, &is);
     const struct flow_tally *t = &is.facts.tally;
     id_format(&f->id, id);
+    if (r == 0) {
+        ended = t->succeeded + t->dead + t->cancelled + t->duplicate;
+    }
     if (r != 0 && r != -ENOENT) { // it goes with its opener
         sim_fail(s, r, "the flow %s cannot be read: %s", id, strerror(-r));
     } else if (r == 0 && over != is.facts.closed && f->keyed == 0) {
         report_break(s->report, "each_flow_once: %s is %s, and %llu of %llu have ended", id,
                      is.facts.closed ? "closed" : "open", (unsigned long long)f->ended,
                      (unsigned long long)f->made);
-    } else if (r == 0 && over &&
-               (uint64_t)(t->succeeded + t->dead + t->cancelled + t->duplicate) != f->made) {
+    } else if (r == 0 && over && (uint64_t)ended != f->made) {
         report_break(s->report, "each_flow_once: %s closed with %lld of %llu members", id,
-                     (long long)(t->succeeded + t->dead + t->cancelled + t->duplicate),
-                     (unsigned long long)f->made);
+                     (long long)ended, (unsigned long long)f->made);
     } else if (r == 0 && is.facts.closed && f->then != NULL &&
                is.then_made != (flow_then(&is.facts) != FLOW_THEN_NOT)) {
         report_break(s->report, "each_flow_once: %s closed %s its `then`", id,

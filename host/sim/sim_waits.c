@@ -1,4 +1,4 @@
-/* Jobs that wait for people: a question leaves a step behind (core/waits.h), and the answer replaces it as it wakes the
+/* Jobs that wait for people or events: a question leaves a step behind (core/waits.h), and the answer replaces it as it wakes the
  * job. */
 #include <errno.h>
 #include <stdlib.h>
@@ -6,6 +6,7 @@
 
 #include "core/waits.h"
 #include "sim/sim_private.h"
+#include "store/events.h"
 
 enum { PAGE = 500 };
 
@@ -21,25 +22,63 @@ static struct bytes step_text(struct sim *s, struct arena *arena, const struct w
     return kept;
 }
 
-void sim_waits_ask(struct sim *s, const struct sim_attempt *a, struct sim_commit *c) {
-    const struct scenario_handler *h = a->lane->type->handler;
+static void add_open_step(struct sim *s, struct sim_commit *c, const char *name,
+                          const struct waits_step *step) {
     struct arena *arena = &s->batch.arena;
+    c->steps[c->item.step_count++] =
+        (struct store_step){.name = sim_text(s, arena, name), .value = step_text(s, arena, step)};
+    c->item.steps = c->steps;
+}
+
+static void ask(struct sim *s, const struct scenario_handler *h, struct sim_commit *c) {
     struct buf text = {.data = NULL};
     char name[WAITS_STEP_MAX];
-    if (h == NULL || h->asks == NULL) {
-        return; // a plugin's code has its own steps
-    }
     waits_operator_step(SIM_WAITS_KEY, name);
     if (waits_question_put(&text, h->asks, NULL) != 0) {
         sim_fail(s, -EINVAL, "%s: `asks` is no question of one line", h->entry.name);
     }
     buf_char(&text, '\0');
-    c->item.wait_for = text.failed ? NULL : sim_text(s, arena, text.data);
+    c->item.wait_for = text.failed ? NULL : sim_text(s, &s->batch.arena, text.data);
     buf_free(&text);
-    const struct waits_step step = {.state = WAITS_OPEN, .position = "-"};
-    c->steps[c->item.step_count++] =
-        (struct store_step){.name = sim_text(s, arena, name), .value = step_text(s, arena, &step)};
-    c->item.steps = c->steps;
+    add_open_step(s, c, name, &(struct waits_step){.state = WAITS_OPEN, .position = "-"});
+}
+
+/* The first that comes, or has come since the job was made. */
+static void look_for(struct sim *s, const struct sim_attempt *a, struct sim_commit *c) {
+    char name[WAITS_STEP_MAX], text[WAITS_EVENT_TEXT_MAX];
+    const struct waits_event what = {.n = 1, .since_ms = a->created_ms, .position = "-"};
+    if (waits_check_name(c->item.wait_key) != 0) {
+        sim_fail(s, -EINVAL, "\"%s\" is no name of an event", c->item.wait_key);
+        return;
+    }
+    waits_event_put(&what, text);
+    c->item.wait_for = sim_text(s, &s->batch.arena, text);
+    waits_event_step(c->item.wait_key, 1, name);
+    add_open_step(s, c, name,
+                  &(struct waits_step){.state = WAITS_OPEN,
+                                       .at_ms = c->item.run_at_ms,
+                                       .since_ms = a->created_ms,
+                                       .position = "-"});
+}
+
+void sim_waits_begin(struct sim *s, const struct sim_attempt *a, enum park_reason park,
+                     struct sim_commit *c) {
+    if (park == PARK_NEEDS_OPERATOR) {
+        ask(s, a->lane->type->handler, c);
+    } else if (park == PARK_EVENT) {
+        look_for(s, a, c);
+    }
+}
+
+int sim_waits_publish(struct sim *s, const char *name, const char *payload, const char *user) {
+    struct store_event_item item = {
+        .event = {.name = name, .value = bytes_of(payload), .tenant = user}};
+    struct store_event_put op = {.op = {.kind = STORE_EVENT_PUT}, .items = &item, .count = 1};
+    int r = stock_run(&s->stock, &op.op, sim_wall(s));
+    s->stock.outbox |= r == 0 && op.outbox;
+    store_op_finish(&op.op);
+    s->report->store_ops++;
+    return r != 0 ? r : item.status;
 }
 
 /* ------------------------------------------------------------------ answers */

@@ -89,6 +89,17 @@ struct attempt {
     struct harness_wait *waits;
 };
 
+/* Who counts slots of limits instead of the test: as the functions of jobhost_limit.h, after their checks. What they wait
+ * passes in now_ms. */
+struct harness_outside {
+    int (*acquire)(struct jh_harness *h, const char *name, uint32_t n, int64_t wait_ms,
+                   uint64_t *ret_ticket, int64_t *ret_again_ms);
+    /* `made`: observed, else given back. */
+    int (*end)(struct jh_harness *h, uint64_t ticket, bool made, int32_t status,
+               struct jh_bytes headers);
+    int (*park)(struct jh_harness *h, const char *name, int64_t until_ms);
+};
+
 struct jh_harness {
     struct jh_call call; /* first: the plugin's pointer is ours */
     struct manifest manifest;
@@ -107,8 +118,8 @@ struct jh_harness {
     struct harness_limit *limits;
     struct harness_event *events;
     struct harness_flow *flows[JH_FLOW_MEMBER + 1]; /* NULL: there is none */
-    int64_t now_ms;
-    uint64_t max_result; /* of an output */
+    int64_t now_ms, created_ms; /* the last: of the job; 0 = before all that happened */
+    uint64_t max_result;        /* of an output */
     uint64_t entropy;
     struct attempt attempt;
     const struct jh_handler *handler;
@@ -117,6 +128,7 @@ struct jh_harness {
     struct jh_harness_shown progress;
     struct buf log;
     char error[512];
+    const struct harness_outside *outside; /* NULL = the test says what limits there are */
     /* Told of each thing that a commit made durable, in order; NULL = nobody wants to know. */
     void (*applied)(struct jh_harness *h, const struct wish *wish);
 };

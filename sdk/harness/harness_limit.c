@@ -48,8 +48,8 @@ static int find_checked(struct jh_harness *h, const char *name, struct harness_l
     if (rc == 0) {
         rc = name == NULL ? -EINVAL : limiter_name_split(name, &len, &key);
     }
-    *ret = rc == 0 ? find(h, name, len) : NULL;
-    return rc == 0 && *ret == NULL ? -ENOENT : rc;
+    *ret = rc == 0 && h->outside == NULL ? find(h, name, len) : NULL;
+    return rc == 0 && h->outside == NULL && *ret == NULL ? -ENOENT : rc;
 }
 
 // ---- the calls ----
@@ -65,18 +65,34 @@ static struct harness_ticket *take_ticket(struct jh_harness *h, uint64_t id) {
     return NULL;
 }
 
-static int grant(struct jh_harness *h, struct harness_limit *l, uint32_t n, uint64_t *ret_ticket) {
+static int add_ticket(struct jh_harness *h, struct harness_limit *l, uint64_t id) {
     struct harness_ticket *t = arena_alloc(&h->attempt.arena, sizeof *t);
     if (t == NULL) {
         return -ENOMEM;
     }
-    *t = (struct harness_ticket){.limit = l, .id = ++h->attempt.last_ticket};
-    t->next = h->attempt.tickets;
+    *t = (struct harness_ticket){.limit = l, .id = id, .next = h->attempt.tickets};
     h->attempt.tickets = t;
+    return 0;
+}
+
+static int grant(struct jh_harness *h, struct harness_limit *l, uint32_t n, uint64_t *ret_ticket) {
+    *ret_ticket = ++h->attempt.last_ticket;
     l->left -= l->left > 0 ? n : 0;
     l->calls.granted++;
-    *ret_ticket = t->id;
-    return 0;
+    return add_ticket(h, l, *ret_ticket);
+}
+
+static int ask_outside(struct jh_harness *h, const char *name, uint32_t n, int64_t wait_ms,
+                       uint64_t *ret_ticket, struct jh_wait *ret_wait) {
+    int64_t again_ms = 0;
+    int rc = h->outside->acquire(h, name, n, wait_ms, ret_ticket, &again_ms);
+    if (rc == 1) {
+        *ret_wait = (struct jh_wait){.size = ret_wait->size,
+                                     .kind = JH_WAIT_LIMITER,
+                                     .key = arena_str(&h->attempt.arena, name),
+                                     .timeout_ms = again_ms};
+    }
+    return rc == 0 ? add_ticket(h, NULL, *ret_ticket) : rc;
 }
 
 static int send_away(struct jh_harness *h, const struct harness_limit *l, const char *name,
@@ -115,8 +131,11 @@ static int acquire(struct jh_harness *h, const char *name, uint32_t n, int64_t w
     if (rc == 0 && h->attempt.cancelled != 0) {
         rc = -ECANCELED;
     }
-    if (rc < 0 || l == NULL) {
+    if (rc < 0) {
         return rc;
+    }
+    if (l == NULL) {
+        return ask_outside(h, name, n, wait, ret_ticket, ret_wait);
     }
     bool granted = (l->left < 0 || l->left >= n) && l->closed_ms <= h->now_ms + wait;
     return granted ? grant(h, l, n, ret_ticket) : send_away(h, l, name, wait, ret_wait);
@@ -139,7 +158,9 @@ static int limit_observe(struct jh_call *call, uint64_t ticket, int32_t status,
     if (rc == 0 && (t == NULL || (headers.len > 0 && headers.data == NULL))) {
         rc = -EINVAL;
     }
-    if (rc == 0) {
+    if (rc == 0 && t->limit == NULL) {
+        rc = h->outside->end(h, ticket, true, status, headers);
+    } else if (rc == 0) {
         t->limit->calls.observed++;
         t->limit->calls.status = status;
     }
@@ -154,7 +175,9 @@ static int limit_give_back(struct jh_call *call, uint64_t ticket) {
     if (rc == 0 && t == NULL) {
         rc = -EINVAL;
     }
-    if (rc == 0) {
+    if (rc == 0 && t->limit == NULL) {
+        rc = h->outside->end(h, ticket, false, 0, (struct jh_bytes){NULL, 0});
+    } else if (rc == 0) {
         t->limit->calls.given_back++;
         t->limit->left += t->limit->left >= 0;
     }
@@ -166,7 +189,9 @@ static int limit_park(struct jh_call *call, const char *name, int64_t until_ms) 
     struct harness_limit *l;
     harness_enter(h);
     int rc = find_checked(h, name, &l);
-    if (rc == 0 && until_ms > l->closed_ms) {
+    if (rc == 0 && l == NULL) {
+        rc = h->outside->park(h, name, until_ms);
+    } else if (rc == 0 && until_ms > l->closed_ms) {
         l->closed_ms = until_ms;
         l->calls.parked_until_ms = until_ms;
     }

@@ -44,8 +44,7 @@ static uint32_t waiting_count(struct jh_call *call, const char *name) {
 }
 
 static int64_t waiting_created_ms(struct jh_call *call) {
-    (void)call;
-    return 0; // all that a test says has happened since then
+    return harness_of(call)->created_ms;
 }
 
 static int waiting_park(struct jh_call *call, const struct jh_wait *wait, const char *wait_for) {
@@ -84,7 +83,8 @@ static int event_publish(struct jh_call *call, const struct jh_event *event) {
         rc = harness_wish(h, &(struct wish){.kind = WISH_EVENT,
                                             .name = e.name,
                                             .value = {e.payload.data, e.payload.len},
-                                            .type = e.content_type});
+                                            .type = e.content_type,
+                                            .number = e.flags});
     }
     return harness_refuse(h, "publish", rc);
 }

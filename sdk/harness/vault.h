@@ -30,7 +30,7 @@ struct wish {
         value;        /* of a step or key; a warning's message; an output's or an event's content */
     const char *type; /* of these */
     enum pending_op op; /* WISH_KV */
-    int64_t number;     /* WISH_KV, WISH_ON_DEAD */
+    int64_t number;     /* WISH_KV, WISH_ON_DEAD; flags of an event */
     struct jh_child child;
     struct wish *next;
 };

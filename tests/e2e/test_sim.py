@@ -472,6 +472,25 @@ def test_a_question_waits_for_its_answer(scene):
     assert summary["parked_ms"] == {"needs_operator": 3600000 - 10000}
 
 
+def test_events_wake_who_waits(scene):
+    scene.write('for: 3h\narrivals: [{job: p.x, every: 1h, steady: true, until: 90m, user: ann}, {job: p.x, every: 4h, steady: true, user: bob}]\n'
+                'handlers: {p.x: {takes: 1s, waits: {event: "paid:{user}", for: 50m}}}\n'
+                'acts: [{at: 10m, publish: "paid:ann"}, {at: 70m, publish: "paid:ann"}, {at: 80m, publish: "paid:bob"}]\n')
+    lines, summary = scene.run()
+    assert [(line["ms"], line["user"], line["why"].split(";")[0]) for line in events(lines, "park")] == \
+        [(1000, "ann", "event paid:ann"), (1000, "bob", "event paid:bob"), (3601000, "ann", "event paid:ann")]
+    assert [(line["ms"], line["user"]) for line in events(lines, "succeed")] == [(600000, "ann"), (3001000, "bob"), (4200000, "ann")]  # bob's was late
+    assert [line["why"] for line in events(lines, "act")] == ["event"] * 3
+    assert summary["parked_ms"].keys() == {"event"}
+
+
+def test_an_event_that_came_before(scene):
+    scene.write("for: 3h\narrivals: {job: p.x, every: 4h, steady: true, count: 2}\nhandlers: {p.x: {takes: 4m, waits: {event: e}}}\n"
+                "acts: {at: 2m, publish: e}\n")
+    lines, _ = scene.run()
+    assert [line["ms"] for line in events(lines, "succeed")] == [240000, 240000]  # it is found as soon as it is looked for
+
+
 def test_pauses(scene):
     scene.write("from: 2026-01-01T00:00:30Z\nfor: 4h\narrivals: {job: q.x, every: 1m, steady: true}\nacts: [{at: 1h, for: 1h, pause_queue: q},"
                 " {at: 1h, for: 90m, pause_schedule: t}]\nexpect: {each_time_once: true}\n",
@@ -547,6 +566,93 @@ def test_options_that_a_plugin_does_not_have(scene):
     scene.write("for: 1h\narrivals: {job: hello.say, every: 1m}\n" + handlers(hello_say=HELLO),
                 f"plugins: {{hello: {{file: {HELLO}, config: {{pauze: 10m}}}}}}\n")
     assert "pauze" in sim(scene.file, status=FAILED).stderr
+
+
+CALLS = "arrivals: {job: calls.run, every: %s, payload: {limit: l, calls: %d, hold_ms: %d, wait_ms: %d}}\n"
+
+
+def calls_plugin():
+    return handlers(calls_run=build.plugin("calls"))
+
+
+def test_a_plugin_waits_for_a_limit(scene):
+    scene.write("for: 10m\nslots: 12\n" + CALLS % ("3s", 5, 300, 30000) + calls_plugin(), "limits: {l: {rate: 60, per: 60s}}\n")
+    lines, summary = scene.run()
+    limit, = summary["calls"]
+    assert 60 * 10 * 0.98 <= limit["granted"] <= 60 * 10 + 60
+    ends = [line["ms"] for line in events(lines, "succeed")]
+    assert len(ends) > 100 and most_within(ends, 60000) <= 60 / 5 + 12  # five calls each; those that ran at its beginning
+    assert not events(lines, "retry") and not events(lines, "dead")
+    assert scene.trace() == scene.trace()
+
+
+def test_a_plugin_yields_for_a_limit(scene):
+    scene.write("for: 30m\nslots: 4\n" + CALLS % ("10s", 1, 20000, 0) + calls_plugin(), "limits: {l: {concurrency: 1}}\n")
+    lines, summary = scene.run()
+    ends = [line["ms"] for line in events(lines, "succeed")]
+    assert all(later - first >= 20000 for first, later in zip(ends, ends[1:])) and len(ends) > 50
+    assert {line["why"].split(";")[0] for line in events(lines, "park")} == {"limiter l"}
+    assert summary["parked_ms"]["limiter"] > 0
+
+
+def test_slots_of_a_plugins_dead_process_come_back(scene):
+    scene.write("for: 1h\nhosts: 2\n" + CALLS % ("20s", 2, 15000, 30000) + calls_plugin()
+                + "faults: [{at: 5m, for: 10m, host: 1}, {at: 20m, for: 5m, crash: calls, probability: 30%}]\n", "limits: {l: {concurrency: 2}}\n")
+    lines, summary = scene.run()
+    assert of_type(summary, "calls.run")["lost"] > 0 and of_type(summary, "calls.run")["crashed"] > 0
+    late = [line["ms"] for line in events(lines, "succeed") if line["ms"] > 30 * 60000]
+    assert len(late) > 0.8 * 30 * 60 / 30 * 2  # both are at work
+
+
+def test_a_plugin_without_such_a_limit(scene):
+    scene.write("for: 1m\n" + CALLS % ("10s", 1, 0, 0) + calls_plugin())
+    lines, _ = scene.run()
+    assert {line["why"] for line in events(lines, "dead")} == {"input"}  # -ENOENT, as it takes it
+
+
+def chaos_handlers(*names):
+    return handlers(**{"chaos_" + name: build.plugin("chaos") for name in names})
+
+
+def test_a_plugin_waits_for_events(scene):
+    scene.write("for: 3h\narrivals: [{job: chaos.await, every: 4h, steady: true, count: 3, payload: {names: [e, f, e]}, user: ann},"
+                " {job: chaos.tell, every: 4h, from: 1h, steady: true, payload: {name: f}, user: ann},"
+                " {job: chaos.tell, every: 4h, from: 30m, steady: true, payload: {name: f}, user: bob}]\n" + chaos_handlers("await", "tell")
+                + "acts: [{at: 20m, publish: e}, {at: 2h, publish: e, payload: {n: 2}}, {at: 1m, publish: e, user: bob}]\n")
+    lines, summary = scene.run()
+    assert [(line["ms"], line["why"]) for line in events(lines, "park", "chaos.await") if line["job"] == events(lines, "park")[0]["job"]] == \
+        [(0, "event e"), (1200000, "event f"), (3600000, "event e")]
+    assert [line["ms"] for line in events(lines, "succeed", "chaos.await")] == [7200000] * 3
+    assert [line["why"] for line in events(lines, "event")] == ["publishes f"] * 2
+    assert summary["parked_ms"] == {"event": 3 * 7200000}
+
+
+def test_a_plugin_asks_people(scene):
+    scene.write("for: 2h\narrivals: {job: chaos.ask, every: 4h, steady: true, payload: {times: 2}}\n" + chaos_handlers("ask")
+                + "acts: {at: 10m, every: 10m, resolve: chaos.ask}\n")
+    lines, _ = scene.run()
+    assert [(line["ms"], line["why"]) for line in events(lines, "park")] == [(0, "needs_operator q"), (600000, "needs_operator q2")]
+    assert [line["ms"] for line in events(lines, "succeed")] == [1200000]
+
+
+def test_a_plugins_flow(scene):
+    script = '{first: [[enqueue, 4, chaos.leaf, {grow: 2, depth: 1}], [then, chaos.gather, {}]], park: true, ops: [[counts, 0]]}'
+    scene.write("for: 1h\narrivals: {job: chaos.flow, every: 4h, steady: true, payload: %s}\n" % script + chaos_handlers("flow", "leaf", "gather")
+                + "expect: {each_flow_once: true, flows_closed: 1}\n")
+    lines, summary = scene.run()
+    assert of_type(summary, "chaos.leaf")["succeeded"] == 4 + 4 * 2  # each has made two siblings
+    assert [line["why"] for line in events(lines, "flow", "chaos.flow")] == ["closes: 12 succeeded, 0 dead, 0 cancelled, 0 duplicates"]
+    assert collections.Counter(line["why"] for line in events(lines, "arrive") if "why" in line) == {"child": 4, "sibling": 8, "then": 1}
+    assert of_type(summary, "chaos.gather")["succeeded"] == 1  # it has seen its flow
+
+
+def test_a_plugins_flow_that_fails(scene):
+    script = '{first: [[enqueue, 3, chaos.leaf, {die: true}], [enqueue, 3, chaos.nobody, {}], [then, chaos.gather, {}], [on_dead, 1]]}'
+    scene.write("for: 1h\narrivals: {job: chaos.flow, every: 4h, steady: true, payload: %s}\n" % script + chaos_handlers("flow", "leaf", "gather")
+                + "  chaos.nobody: {takes: 10m}\nexpect: {each_flow_once: true, flows_closed: 1}\n")
+    lines, summary = scene.run()
+    assert of_type(summary, "chaos.leaf")["dead"] > 0 and of_type(summary, "chaos.nobody")["cancelled"] == 3
+    assert [line["why"] for line in events(lines, "dead", "chaos.gather")] == ["child_dead"]
 
 
 # ---- expectations and files

@@ -174,6 +174,8 @@ def scenarios():
              "expect: {each_flow_once: true, flows_closed: 1}\n",
              "arrivals: {job: a, every: 1s}\nhandlers: {a: {asks: 'x?', fails: {input: 20%}, children: {job: b, count: 2, wait: true}}}\n"
              "acts: [{at: 5s, every: 3s, resolve: a, answer: y}, {at: 9s, every: 7s, cancel: a}, {at: 8s, for: 20s, pause_queue: b}]\n",
+             "arrivals: [{job: a, every: 1s, users: 2}, {job: b, every: 2s, user: user1}]\nhandlers: {a: {takes: 0s, waits: {event: 'e:{user}', for: 5s}},"
+             " b: {waits: {event: 'no name'}}}\nacts: [{at: 3s, every: 1s, publish: 'e:user1', payload: [1]}, {at: 4s, publish: 'e:user2', user: user1}]\n",
              "acts: {at: 1s, for: 1s, pause_schedule: none}\n", "acts: {at: 1s, resolve: a, cancel: b}\n",
              "arrivals: [{job: a, every: 10ms, user: x}, {job: a, every: 1s, users: 3}]\nhandlers: {a: {takes: 0s, calls: {count: 2, wait: 1s, remote: r}}}\n"
              "remotes: {r: {rate: 2, per: 1s, others: 300ms, retry_after: 1s, headers: [X-RateLimit-Limit, x-remaining, Reset, used, Retry-After]}}\n"

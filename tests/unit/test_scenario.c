@@ -58,7 +58,8 @@ static void test_whole(void) {
                           "  - {at: 2h, for: 1h, host: 2}\n"
                           "  - {at: 2h, for: 1h, store: true}\n"
                           "  - {at: 3h, crash: a.b, probability: 25%}\n"
-                          "acts: [{at: 1m, resolve: a.b}, {at: 1h, for: 1m, pause_queue: q}]\n"
+                          "acts: [{at: 1m, resolve: a.b}, {at: 1m, publish: e, user: ann}, {at: "
+                          "1h, for: 1m, pause_queue: q}]\n"
                           "expect: {dead: 0, late_p99: 1s, remotes: {r: {never_more_than: 60}},"
                           " users: {user1: {dead: 3}}}\n"));
     const struct scenario_handler *h = scenario_handler(&scenario, "a.b");
@@ -83,8 +84,11 @@ static void test_whole(void) {
     EXPECT_EQ_INT(-1, scenario.expect.users[0].succeeded);
     EXPECT_EQ_INT(ACT_RESOLVE, scenario.acts[0].kind);
     EXPECT_EQ_STR("yes", scenario.acts[0].answer);
-    EXPECT_EQ_INT(ACT_PAUSE_QUEUE, scenario.acts[1].kind);
-    EXPECT_EQ_STR("q", scenario.acts[1].what);
+    EXPECT_EQ_INT(ACT_PUBLISH, scenario.acts[1].kind);
+    EXPECT_EQ_STR("e", scenario.acts[1].what);
+    EXPECT_EQ_STR("{}", scenario.acts[1].payload);
+    EXPECT_EQ_INT(ACT_PAUSE_QUEUE, scenario.acts[2].kind);
+    EXPECT_EQ_STR("q", scenario.acts[2].what);
     unload();
 }
 
@@ -104,6 +108,7 @@ static void test_places(void) {
     expect_refused("handlers: {a: {plugin: a.so, fails: {network: 0.1}}}\n", "its code says what");
     expect_refused("handlers: {a: {plugin: a.so, calls: {count: 1}}}\n", "its code says what");
     expect_refused("handlers: {a: {plugin: a.so, asks: x}}\n", "its code says what");
+    expect_refused("handlers: {a: {plugin: a.so, waits: {event: e}}}\n", "its code says what");
     expect_refused("handlers: {a: {children: {wait: true}}}\n", "children.job is missing");
     expect_refused("handlers: {a: {children: {then: b.c}}}\n", "children.job is missing");
     expect_refused("arrivals: {job: a.b, every: 1s, user: x, users: 2}\n", "there is one user");
