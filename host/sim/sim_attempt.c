@@ -519,16 +519,9 @@ static void copy_spec(struct sim *s, struct sim_attempt *a, const struct job_spe
 /* Its scope is left alone: it waits, and nothing of it was begun. */
 static void park_for_breaker(struct sim *s, struct sim_attempt *a, struct sim_breaker *b,
                              int64_t until_ms) {
-    int64_t deadline = a->spec.deadline_ms;
-    const struct outcome o = {.event = JOB_EV_PARK,
-                              .park = PARK_BREAKER,
-                              .run_at_ms =
-                                  deadline != 0 && until_ms > deadline ? deadline : until_ms,
-                              .after = a->counters};
+    const struct attempt_report report = {.end = ATTEMPT_BARRED, .wake_at_ms = until_ms};
     sim_breakers_parked(s, b, &a->spec.id);
-    tell(s, a, &o, b->name);
-    commit(s, a, &o, NULL, b->name);
-    end(s, a, false);
+    sim_attempt_return(s, a, &report, b->name);
 }
 
 void sim_attempt_begin(struct sim *s, struct sim_attempt *a) {

@@ -71,21 +71,23 @@ static uint64_t asker(const struct sim_attempt *a) {
 
 /* ------------------------------------------------------------------ who has to wait */
 
-int64_t sim_breakers_bar(struct sim *s, struct sim_lane *lane, const char **ret_name) {
-    int64_t until = 0;
+void sim_breakers_facts(struct sim *s, struct sim_lane *lane, struct job_facts *ret) {
     for (int kind = 0; s->breakers != NULL && kind < BREAKER_KINDS; kind++) {
         const struct sim_breaker *b = find(s, lane, (enum breaker_kind)kind, lane->type->name);
-        int64_t of_this = 0;
-        if (b != NULL && breaker_ask(&b->core, 0, sim_wall(s), &of_this) == BREAKER_WAIT &&
-            of_this > until) {
-            until = of_this;
-            *ret_name = b->name;
+        int64_t until = 0;
+        if (b == NULL || breaker_ask(&b->core, 0, sim_wall(s), &until) != BREAKER_WAIT ||
+            until <= ret->scope_until_ms) {
+            continue;
         }
+        ret->scope_breaker = b->name;
+        ret->scope_class = outcome_class(b->core.cls)->name;
+        ret->scope_failures = b->core.failures;
+        ret->scope_half_open = breaker_state(&b->core, sim_wall(s)) == BREAKER_IS_HALF_OPEN;
+        ret->scope_until_ms = until;
     }
-    if (until > sim_wall(s)) {
-        sim_set(s, &lane->opens, sim_passed_at(s, until));
+    if (ret->scope_until_ms > sim_wall(s)) {
+        sim_set(s, &lane->opens, sim_passed_at(s, ret->scope_until_ms));
     }
-    return until;
 }
 
 bool sim_breakers_probing(struct sim *s, const struct sim_lane *lane) {

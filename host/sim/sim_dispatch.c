@@ -47,6 +47,7 @@ static void gather(struct sim *s, struct sim_lane *lane, struct job_facts *ret) 
         .pause[GATE_QUEUE] = {.on = lane->queue->paused, .at_ms = lane->queue->paused_ms},
     };
     sim_slots_facts(s, lane, ret);
+    sim_breakers_facts(s, lane, ret);
 }
 
 static uint32_t room_of(const struct job_facts *f, bool probing) {
@@ -61,12 +62,7 @@ static uint32_t room_of(const struct job_facts *f, bool probing) {
 static uint32_t look(struct sim *s, struct sim_lane *lane, size_t sharers) {
     struct job_facts facts;
     struct reason reason;
-    const char *breaker;
     gather(s, lane, &facts);
-    if (sim_breakers_bar(s, lane, &breaker) > 0) {
-        lane->reason = REASON_BREAKER;
-        return 0;
-    }
     if (evaluate(&facts, sim_wall(s), &reason, 1) > 0) {
         lane->reason = reason.code;
         return 0;

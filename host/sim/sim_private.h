@@ -560,8 +560,8 @@ void sim_slots_facts(struct sim *s, struct sim_lane *lane, struct job_facts *ret
 
 /* ---- sim_breakers.c */
 
-/* Until when (wall) all of the lane wait; 0 = they do not. */
-int64_t sim_breakers_bar(struct sim *s, struct sim_lane *lane, const char **ret_name);
+/* Do all of the lane wait for one? */
+void sim_breakers_facts(struct sim *s, struct sim_lane *lane, struct job_facts *ret);
 /* One of its jobs at a time. */
 bool sim_breakers_probing(struct sim *s, const struct sim_lane *lane);
 /* NULL: it may start. Else the one for which it waits, and until when. */

@@ -399,6 +399,19 @@ def test_a_breaker_of_a_user_is_that_users(scene):
     assert {u["user"] for u in summary["users"]} == {"ann", "bob"}
 
 
+def test_breakers_that_are_off_or_take_more(scene):
+    text = "for: 1h\narrivals: {job: p.x, every: 10s}\nhandlers: {p.x: {takes: 1s, fails: {network: 30%}}}\n"
+
+    def opened(config):
+        lines, summary = scene.write(text, config).run()
+        return len([line for line in events(lines, "breaker") if "opens" in line["why"]]), summary["waited_ms"].get("scope_breaker", 0)
+
+    many, waited = opened("{}\n")
+    assert many > 0 and waited > 0
+    assert opened("breakers: {network: {enabled: false}}\n") == opened("jobs: {p.x: {breakers: false}}\n") == (0, 0)
+    assert 0 < opened("breakers: {network: {failures: 3, base: 1m}}\n")[0] < opened("breakers: {network: {base: 1m}}\n")[0]
+
+
 # ---- shares
 
 def test_a_tenant_that_floods_keeps_nobody_waiting(scene):
