@@ -115,6 +115,57 @@ static void test_oldest_first(void) {
     expect_end(&rig);
 }
 
+// Who is given back stands in its tenant's line again, and not in one more.
+static void test_own_line(void) {
+    struct rig rig;
+    rig_start(&rig);
+    submit_all(&rig, "aaabbb");
+    const struct store_claim *claim = rig_claim(&rig, "q", "t", 3);
+    for (size_t i = 0; i < claim->job_count; i += 2) {
+        struct store_commit_item item = rig_item(&claim->jobs[i], JOB_EV_RELEASE);
+        EXPECT_EQ_INT('a', tenant_of(&claim->jobs[i]));
+        EXPECT_EQ_INT(0, rig_commit(&rig, &item));
+    }
+    expect_turns(&rig, "babaa", 1);
+    expect_end(&rig);
+}
+
+// A debounced job that another tenant changes goes to his line.
+static void test_debounced(void) {
+    struct rig rig;
+    rig_start(&rig);
+    for (int i = 0; i < 2; i++) {
+        struct job_spec spec = spec_of(&rig, i == 0 ? 'b' : 'c', PRIORITY_NORMAL);
+        spec.dedup_key = "k";
+        spec.dedup_mode = DEDUP_DEBOUNCE;
+        spec.dedup_ttl_ms = 1000;
+        EXPECT_EQ_INT(i == 0 ? SUBMIT_NEW : SUBMIT_DUPLICATE, rig_submit(&rig, &spec));
+        submit_all(&rig, i == 0 ? "aa" : "--");
+    }
+    expect_turns(&rig, "ac-a-", 1);
+    expect_end(&rig);
+}
+
+// Two wants of one call may be for one lane.
+static void test_lane_twice(void) {
+    for (uint32_t first = 1; first < 7; first++) {
+        struct rig rig;
+        rig_start(&rig);
+        submit_all(&rig, "aaaaaaabb");
+        struct store_claim *claim = RIG_NEW(&rig, store_claim);
+        const struct store_claim_want wants[] = {{.lane = {"q", "t"}, .limit = first},
+                                                 {.lane = {"q", "t"}, .limit = 8 - first}};
+        claim->wants = wants;
+        claim->want_count = 2;
+        claim->host_nonce = rig.nonce;
+        EXPECT_EQ_INT(0, rig_run(&rig, &claim->op, STORE_CLAIM));
+        claim->wants = NULL;
+        EXPECT_EQ_UINT(8, claim->job_count);
+        expect_turns(&rig, "a", 1);
+        expect_end(&rig);
+    }
+}
+
 static void test_weights(void) {
     static const struct store_weight weights[] = {{"c", 3}, {"b", 2}};
     static const struct store_queue_setup setup = {
@@ -446,6 +497,9 @@ CASES(tenants, ON_ALL, {"tenants take turns, and jobs without one are one more",
       {"a cancelled job ages nobody", test_ageing_of_cancelled},
       {"cancelled, promoted, revived", test_moves}, {"due jobs stand in their line", test_due},
       {"released to its old place, retried at the end", test_given_back},
+      {"who is given back stands in no other line", test_own_line},
+      {"a debounced job goes to the line of who changed it", test_debounced},
+      {"a lane is wanted twice in one call", test_lane_twice},
       {"recovered jobs stand in their line", test_recovered},
       {"jobs that came too late are passed over", test_too_late},
       {"one line for all, if told so", test_one_line},

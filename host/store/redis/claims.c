@@ -40,11 +40,13 @@ static int copy_job(struct arena *a, const struct redis_queue *queue, const stru
     struct job_spec *spec = &ret->spec;
     spec->queue = queue->name;
     spec->payload = (struct bytes){NULL, 0};
-    spec->tenant = spec->content_type = spec->labels = spec->callback = NULL;
+    spec->content_type = spec->labels = spec->callback = NULL;
     spec->retry = NULL;
     spec->files = NULL;
     spec->file_count = 0;
     copy_text(&c, &spec->type);
+    copy_text(&c, &spec->tenant);
+    copy_text(&c, &spec->schedule);
     copy_text(&c, &spec->dedup_key);
     copy_text(&c, &spec->flow_id);
     copy_text(&c, &spec->flow_queue);

@@ -38,11 +38,17 @@ static int never_was(struct applying *a) {
     return r;
 }
 
+// Whose line it would stand in only the row knows.
+static bool may_wait(enum job_event event) {
+    int to = job_next_state(JOB_RUNNING, event);
+    return event != JOB_EV_NONE && to >= 0 && !job_is_final((enum job_state)to);
+}
+
 // 1 = read; 0 = there is no such job, and the item says so.
 static int read_row(struct applying *a) {
     struct writer *w = a->w;
     const struct claim *c = a->claim;
-    if (c->plain) { // the claim knows all that the row holds and this needs
+    if (c->plain && !may_wait(a->item->event)) { // the claim knows all else that this needs
         a->row = (struct job_row){.rid = c->rid,
                                   .id = c->id,
                                   .state = JOB_QUEUED,

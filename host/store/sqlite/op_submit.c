@@ -221,13 +221,16 @@ static int store_new(struct writer *w, struct store_submit_item *item, struct la
 
 /* ------------------------------------------------------------------ a debounced job gets other words */
 
-// As it will be: under the first submission's id, within its bound.
+// As it will be: under the first submission's id, within its bound, in the flow that it is in.
 static struct job_spec merged(const struct writer *w, const struct job_spec *from,
                               const struct holder *h) {
     int64_t usual = w->config->dedup_ttl_ms;
     struct job_spec spec = *from;
     spec.id = h->id;
     spec.dedup_ttl_ms = h->spec.dedup_ttl_ms;
+    spec.parent = h->spec.parent;
+    spec.flow_id = h->spec.flow_id;
+    spec.flow_queue = h->spec.flow_queue;
     spec.run_at_ms = dedup_run_at(
         id_time_ms(&h->id), spec.dedup_ttl_ms != 0 ? spec.dedup_ttl_ms : usual, spec.run_at_ms);
     return spec;
@@ -242,16 +245,21 @@ static int rewrite(struct writer *w, const struct store_submit_item *item, struc
     bool keeps_turn = where.state == JOB_QUEUED && row.state == JOB_QUEUED;
     where.at_ms = keeps_turn ? row.at_ms : where.at_ms;
     row.has &= ~(uint32_t)HAS_TOMBSTONE; // it is not gone
+    struct bytes packed = arena_bytes(&w->scratch, buf_bytes(&w->pack));
+    if (packed.data == NULL) {
+        return conn_no_memory(&w->conn);
+    }
     int r = hold_files(w, item->spec);
     r = r < 0 ? r : place_remove(w, &row, now_ms);
-    r = r < 0 ? r : place_insert(w, item->spec, lane, has_of(item), buf_bytes(&w->pack), where) - 1;
+    r = r < 0 ? r : place_insert(w, item->spec, lane, has_of(item), packed, where) - 1;
     row = (struct job_row){.rid = row.rid,
                            .id = row.id,
                            .state = where.state,
                            .rev = row.rev + 1,
                            .lane = lane->id,
                            .priority = item->spec->priority,
-                           .has = has_of(item)};
+                           .has = has_of(item),
+                           .spec = packed};         // whose line it stands in
     w->bore = w->bore || where.state == JOB_QUEUED; // a job that was there before
     return r < 0 ? r : place_move(w, &row, &life, where, now_ms);
 }

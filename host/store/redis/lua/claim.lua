@@ -44,7 +44,7 @@ local function ask(...)
 end
 
 local function pop(b, from, n)
-    b.chunk, b.at, b.from = redis.call('LPOP', from, n) or {}, 1, from
+    b.chunk, b.at, b.from, b.asked = redis.call('LPOP', from, n) or {}, 1, from, n
     return b.chunk[1] ~= nil
 end
 
@@ -293,6 +293,7 @@ local function open_turns(lane, p)
         b = turns_of(lane[p].q, lane[p].type, lane[p].priority)
         lane[p].turns = b
         b.first, b.first_at, b.again, b.again_at, b.touched = {}, 1, {}, 1, {}
+        b.all, b.oldest = nil, nil -- of an earlier want of this lane
         if lane.waiting[p] == 0 then
             b.plain.turn = -1
         else
@@ -348,9 +349,9 @@ local function line_band(b, user)
     return bands[line]
 end
 
--- Are there more in it? `n`: how many were asked for, at least.
+-- Are there more in it? `n`: how many may be wanted soon.
 local function goes_on(line, n)
-    return line.chunk[line.at] ~= nil or (#line.chunk >= n and pop(line, line.list, n))
+    return line.chunk[line.at] ~= nil or (#line.chunk >= line.asked and pop(line, line.list, n))
 end
 
 local function take_turns(lane, p, n, into)
@@ -396,7 +397,9 @@ local function oldest_of_turns(lane, p)
         read_turns(b, lane, FIRST_LOOKED_AT)
     end
     for i = 1, math.min(#b.first, FIRST_LOOKED_AT) do
-        local id = redis.call('LINDEX', line_of(b.q, b.type, b.priority, b.first[i].user), 0)
+        local name = line_of(b.q, b.type, b.priority, b.first[i].user)
+        local line = bands[name] -- an earlier want of this lane has read from it
+        local id = line and line.chunk[line.at] or redis.call('LINDEX', name, 0)
         local is = id and redis.call('HMGET', b.q.job .. id, 'status', 'ready', 'createdAt')
         local ms = is and is[1] == 'queued' and tonumber(is[2] or is[3]) or 0
         oldest = oldest == 0 and ms or ms ~= 0 and math.min(oldest, ms) or oldest

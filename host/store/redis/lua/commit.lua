@@ -85,13 +85,13 @@ end
 local limits = {steps = take_number(), step_bytes = take_number(), warnings = take_number(), outputs = take_number(),
                 history = take_number()}
 local count = take_number()
-local heads, items, reply = {}, {}, {} -- of a whole one: where its own words are in ARGV
+local item_heads, items, reply = {}, {}, {} -- of a whole one: where its own words are in ARGV
 
 -- The head of the first item from `i` on that is not whole, and its place; those before have been taken.
 local function take_whole(i)
     while i <= count do
         local of = take_commit_head()
-        heads[i] = of
+        item_heads[i] = of
         if of.form ~= FORM_WHOLE then
             return i
         end
@@ -103,7 +103,7 @@ local function take_whole(i)
 end
 
 local function last_like(i)
-    while heads[i + 1] == heads[i] do
+    while item_heads[i + 1] == item_heads[i] do
         i = i + 1
     end
     return i
@@ -118,7 +118,7 @@ if at > count then -- mostly all are: the rest of this script is not for them
     at = 1
     while at <= count do
         local last = last_like(at)
-        commit_whole(heads[at], items, at, last, reply)
+        commit_whole(item_heads[at], items, at, last, reply)
         at = last + 1
     end
     finish()
@@ -298,14 +298,14 @@ local function commit(it, limits)
 end
 
 while at <= count do
-    items[at] = take_commit(heads[at])
+    items[at] = take_commit(item_heads[at])
     at = take_whole(at + 1)
 end
 local refusal = refuse_packed()
 if refusal then
     return refusal
 end
-for i, of in ipairs(heads) do
+for i, of in ipairs(item_heads) do
     if of.form == FORM_WHOLE then
         commit_whole(of, items, i, i, reply)
     else

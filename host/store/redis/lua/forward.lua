@@ -6,9 +6,9 @@
 --            told    member, what became of it, what it was before ('')
 --            joined  the 16 bytes of its id, n, n words of its parcel
 --   reply  for each item its code, or {code, holder, its state} (lib/meet.lua); 1 = more waits in outboxes than before
-local heads, owns, reply = {}, {}, {}
+local item_heads, owns, reply = {}, {}, {}
 for i = 1, take_number() do
-    heads[i], owns[i] = take_item()
+    item_heads[i], owns[i] = take_item()
 end
 local refusal = refuse_packed()
 if refusal then
@@ -59,8 +59,8 @@ local function waiting_parcels()
 end
 
 local before = waiting_parcels()
-for i = 1, #heads do
-    reply[i] = arrive(item(heads[i], owns[i]))
+for i = 1, #item_heads do
+    reply[i] = arrive(item(item_heads[i], owns[i]))
 end
 for _ = 1, take_number() do
     take_news()
