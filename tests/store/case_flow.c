@@ -149,6 +149,7 @@ static void test_members_first(void) {
     EXPECT_EQ_INT(f.rig.now, flow(&f)->closed_ms);
     EXPECT_EQ_INT(JOB_SUCCEEDED, flow(&f)->facts.opener);
     EXPECT_EQ_INT(JOB_QUEUED, then_state(&f));
+    EXPECT_EQ_INT(f.rig.now, rig_get(&f.rig, &f.then.id)->ready_ms); // not since it was asked for
     finish(&f);
 }
 
@@ -245,10 +246,50 @@ static void test_duplicates(void) {
     item.then = &f.then;
     EXPECT_EQ_INT(0, rig_commit(&f.rig, &item));
     forward(&f.rig);
+    EXPECT_EQ_INT(2, flow(&f)->facts.tally.made);
+    EXPECT_EQ_INT(2, flow(&f)->facts.tally.duplicate);
     EXPECT_EQ_INT(0, open_count(&f));
     EXPECT_TRUE(flow(&f)->facts.closed);
     EXPECT_EQ_INT(JOB_QUEUED, then_state(&f));
     finish(&f);
+}
+
+// Other words are no other flow: neither none, nor that of a child which brings them.
+static void test_debounced_member(void) {
+    for (int by_child = 0; by_child < 2; by_child++) {
+        static struct family f;
+        begin(&f);
+        struct job_spec *kid = add_kid(&f, "q", "here");
+        kid->dedup_key = "k";
+        kid->dedup_mode = DEDUP_DEBOUNCE;
+        kid->dedup_ttl_ms = 1000;
+        make(&f, 0, 0, true);
+        struct job_spec words = *kid;
+        words.id = rig_id(&f.rig);
+        words.flow_id = NULL;
+        words.parent = (struct job_id){{0}};
+        if (by_child == 0) {
+            EXPECT_EQ_INT(SUBMIT_DUPLICATE, rig_submit(&f.rig, &words));
+        } else {
+            char flow_id[JOB_ID_TEXT + 1];
+            (void)rig_submit_plain(&f.rig, "q", "other");
+            const struct store_claimed *other = rig_claim_one(&f.rig, "q", "other");
+            id_format(&other->spec.id, flow_id);
+            words.parent = other->spec.id;
+            words.flow_id = flow_id;
+            struct store_commit_item item = rig_item(other, JOB_EV_SUCCEED);
+            item.children = &words;
+            item.child_count = 1;
+            item.keep_ms = KEEP_MS;
+            EXPECT_EQ_INT(0, rig_commit(&f.rig, &item));
+            EXPECT_TRUE(flow_of(&f.rig, &other->spec.id)->facts.closed);
+        }
+        (void)end_kid(&f, "q", JOB_EV_SUCCEED);
+        EXPECT_EQ_INT(1, flow(&f)->facts.tally.succeeded);
+        end_opener(&f, JOB_EV_SUCCEED);
+        EXPECT_EQ_INT(JOB_QUEUED, then_state(&f));
+        finish(&f);
+    }
 }
 
 /* ------------------------------------------------------------------ waiting */
@@ -501,6 +542,46 @@ static void test_late_member(void) {
     finish(&f);
 }
 
+// That a death means the end may be said when somebody has died already.
+static void test_fail_late(void) {
+    static struct family f;
+    begin(&f);
+    make(&f, 2, 0, false);
+    (void)end_kid(&f, "q", JOB_EV_DIE);
+    EXPECT_FALSE(flow(&f)->cancelling);
+    struct store_commit_item item = opener_item(&f, JOB_EV_NONE);
+    item.flow_on_dead = FLOW_FAIL + 1;
+    EXPECT_EQ_INT(0, rig_commit(&f.rig, &item));
+    EXPECT_TRUE(flow(&f)->cancelling);
+    EXPECT_EQ_UINT(2, cascade(&f.rig, 10));
+    EXPECT_EQ_INT(1, flow(&f)->facts.tally.cancelled);
+    finish(&f);
+}
+
+// Who comes back before the cascade has begun takes its reason away, unless there is another.
+static void test_no_reason_left(void) {
+    for (int cancelled = 0; cancelled < 2; cancelled++) {
+        static struct family f;
+        begin(&f);
+        add_kids(&f, 2, 0);
+        struct store_commit_item item = opener_item(&f, JOB_EV_NONE);
+        item.children = f.kids;
+        item.child_count = f.kid_count;
+        item.flow_on_dead = FLOW_FAIL + 1;
+        EXPECT_EQ_INT(0, rig_commit(&f.rig, &item));
+        struct job_id kid = end_kid(&f, "q", JOB_EV_DIE);
+        if (cancelled == 1) {
+            end_opener(&f, JOB_EV_CANCEL);
+        }
+        EXPECT_TRUE(flow(&f)->cancelling);
+        EXPECT_EQ_INT(0, rig_move(&f.rig, &kid, JOB_EV_REVIVE));
+        EXPECT_EQ_INT(cancelled, flow(&f)->cancelling);
+        EXPECT_EQ_UINT(cancelled == 1 ? 2 : 0, cascade(&f.rig, 10));
+        EXPECT_EQ_INT(cancelled == 1 ? 0 : 2, open_count(&f));
+        finish(&f);
+    }
+}
+
 /* ------------------------------------------------------------------ those that ended */
 
 /* A page of one that begins behind a member. */
@@ -734,6 +815,7 @@ CASES(flow, ON_ALL, {"a flow whose members end before its opener", test_members_
       {"a flow of a then alone counts its times from the close", test_then_alone},
       {"a flow grows after all of its members have ended", test_one_after_the_other},
       {"children that are duplicates have ended where they were made", test_duplicates},
+      {"a debounced member stays one", test_debounced_member},
       {"an opener that waits goes on when nobody is left", test_wait},
       {"who has no children does not wait for them", test_wait_without_a_flow},
       {"an opener waits no longer than it said", test_wait_for_so_long},
@@ -744,6 +826,8 @@ CASES(flow, ON_ALL, {"a flow whose members end before its opener", test_members_
       {"a member that is revived after the close changes nothing", test_revived_too_late},
       {"cancelling an opener cancels its members, page by page", test_cancelled_opener},
       {"a member that dies ends a flow that shall fail", test_fail},
+      {"a flow that shall fail since somebody died", test_fail_late},
+      {"a revived member takes back what it was reason for", test_no_reason_left},
       {"members are told in the order in which they ended", test_ended},
       {"members are told as they are, the last made first", test_members},
       {"a revived member is not waited for among those that ended", test_ended_revived},

@@ -7,6 +7,7 @@
 #include "redis_proxy.h"
 #include "redis_server.h"
 #include "sample.h"
+#include "store/flows.h"
 #include "store/schedules.h"
 
 enum { KEEP_MS = 60000, MANY = 1000 };
@@ -559,6 +560,57 @@ static void test_by_hand(void) {
     rig_finish(&rig);
 }
 
+// The end of a job is all that a store has of it when its claim has been answered and freed.
+static void test_claim_is_gone(void) {
+    struct rig rig;
+    rig_start(&rig);
+    put(&rig, "s", "r1");
+    struct job_id first = fire(&rig, 60, SCHEDULE_FIRE), second = fire(&rig, 120, SCHEDULE_QUEUED);
+    struct store_claim_want want = {.lane = {"q", "t"}, .limit = 1};
+    struct store_claim claim = {.wants = &want, .want_count = 1, .host_nonce = rig.nonce};
+    EXPECT_EQ_INT(0, rig_run(&rig, &claim.op, STORE_CLAIM));
+    struct store_commit_item item = {.id = first,
+                                     .token = claim.jobs[0].token,
+                                     .commit_no = 1,
+                                     .event = JOB_EV_SUCCEED,
+                                     .keep_ms = KEEP_MS};
+    store_op_finish(&claim.op);
+    (void)list_of(&rig, NULL); // other words where those of the claim were
+    EXPECT_EQ_INT(0, rig_commit(&rig, &item));
+    EXPECT_EQ_INT(JOB_QUEUED, rig_state(&rig, &second));
+    EXPECT_EQ_UINT(0, get(&rig, "s")->waiting);
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
+// One that is replaced while it waits for its children is an opener that was cancelled.
+static void test_replaced_opener(void) {
+    struct rig rig;
+    char flow[JOB_ID_TEXT + 1];
+    rig_start(&rig);
+    put(&rig, "s", "r1");
+    struct job_id first = fire(&rig, 60, SCHEDULE_FIRE);
+    const struct store_claimed *claimed = rig_claim_one(&rig, "q", "t");
+    struct job_spec kid = rig_spec(&rig, "q", "kid");
+    id_format(&first, flow);
+    kid.parent = first;
+    kid.flow_id = flow;
+    struct store_commit_item item = rig_item(claimed, JOB_EV_PARK);
+    item.park = PARK_CHILDREN;
+    item.children = &kid;
+    item.child_count = 1;
+    EXPECT_EQ_INT(0, rig_commit(&rig, &item));
+    (void)fire(&rig, 120, SCHEDULE_REPLACE);
+    EXPECT_EQ_INT(JOB_CANCELLED, rig_state(&rig, &first));
+    struct store_flow_get get_flow = {.id = first};
+    EXPECT_EQ_INT(0, rig_run(&rig, &get_flow.op, STORE_FLOW_GET));
+    EXPECT_EQ_INT(JOB_CANCELLED, get_flow.flow.facts.opener);
+    EXPECT_TRUE(get_flow.flow.cancelling);
+    store_op_finish(&get_flow.op);
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
 static void test_replace(void) {
     struct rig rig;
     rig_start(&rig);
@@ -946,6 +998,8 @@ CASES(schedule, ON_ALL, {"a definition is stored, and replaced by another revisi
       {"what is no end of a scheduled job lets nobody go", test_not_an_end},
       {"jobs of a schedule are moved by hand", test_by_hand},
       {"a time replaces the jobs before it", test_replace},
+      {"a job whose claim has been freed ends for its schedule", test_claim_is_gone},
+      {"an opener that is replaced cancels its members", test_replaced_opener},
       {"every end of a scheduled job lets the next one go", test_other_ends},
       {"a scheduled job whose key is taken", test_ousted}, {"a ledger is read", test_ledger},
       {"rows that are far ahead", test_ahead}, {"ledgers are swept", test_sweep},

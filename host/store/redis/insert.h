@@ -19,6 +19,7 @@ enum redis_inserted {
 struct redis_coming {
     const char *how;               /* as lua/lib/insert.lua says; NULL = as most do            */
     const char *dies, *why;        /* it is dead from the start: code, message; else NULL      */
+    const char *ready;             /* since when it could run, unix ms; NULL: since its id     */
     const struct job_id *files_of; /* under whose id its input files are held; NULL = its own */
 };
 

@@ -36,6 +36,7 @@ struct parcel {
     struct redis_job job;
     struct store_submit_item item;
     const char *dies, *why, *keep; // CHILD: it is dead from the start, and kept so long (ms)
+    const char *ready;             // CHILD: the last job of a flow, since the close
     const char *flow, *member, *became, *was; // TOLD
 };
 
@@ -204,7 +205,8 @@ static int bring(struct forward_task *ft, struct err *e) {
             p->item.keep_ms = p->keep == NULL ? 0 : strtoll(p->keep, NULL, 10);
             redis_insert_write(
                 t->store, &p->item,
-                (struct redis_coming){.how = "forwarded", .dies = p->dies, .why = p->why},
+                (struct redis_coming){
+                    .how = "forwarded", .dies = p->dies, .why = p->why, .ready = p->ready},
                 redis_queue_set_add(&set, p->to), p->to, t->op->now_ms, &ask->request.args, &head);
         }
     }
@@ -320,6 +322,7 @@ static int read_parcel(struct forward_task *ft, const struct redis_reply *fields
     p->dies = text_in(fields, "dies", a, &r);
     p->why = text_in(fields, "why", a, &r);
     p->keep = text_in(fields, "keep", a, &r);
+    p->ready = text_in(fields, "ready", a, &r);
     if (redis_reply_field(fields, "joins") != NULL && store_flow_has(spec)) {
         p->kind = PARCEL_JOINS;
         *ret_queue = spec->flow_queue != NULL ? spec->flow_queue : spec->queue;

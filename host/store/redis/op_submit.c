@@ -62,6 +62,7 @@ static void write_settings(const struct redis_store *store, const struct store_s
     }
     redis_setting_text(&s, "dies", comes.dies);
     redis_setting_text(&s, "why", comes.why);
+    redis_setting_text(&s, "ready", comes.ready);
     redis_settings_end(&s);
 }
 

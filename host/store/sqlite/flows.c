@@ -292,7 +292,7 @@ static int member_ended(struct writer *w, int64_t flow, const struct job_id *id,
 
 // It was revived: as if it had not ended, unless the flow is closed.
 static int member_back(struct writer *w, int64_t flow, const struct job_id *id,
-                       enum job_state state) {
+                       enum job_state state, int64_t now_ms) {
     struct flow_row f;
     int r = find(w, flow, &f);
     if (r <= 0 || f.is.facts.closed) {
@@ -307,7 +307,7 @@ static int member_back(struct writer *w, int64_t flow, const struct job_id *id,
         f.is.died = (struct job_id){{0}};
     }
     f.walked = FLOW_NO_WALK;
-    return r < 0 ? r : write_row(w, &f);
+    return r < 0 ? r : settle(w, &f, now_ms);
 }
 
 static int opener_moved(struct writer *w, int64_t rid, enum job_state to, int64_t now_ms) {
@@ -320,7 +320,6 @@ static int opener_moved(struct writer *w, int64_t rid, enum job_state to, int64_
     if (!job_is_final(to)) { // it was revived, and so is its flow
         f.is.facts.closed = false;
         f.walked = FLOW_NO_WALK;
-        return write_row(w, &f);
     }
     return settle(w, &f, now_ms);
 }
@@ -333,7 +332,7 @@ static int member_moved(struct writer *w, const struct job_row *row, enum job_st
     }
     int64_t flow = id_order(&spec.parent);
     return job_is_final(to) ? member_ended(w, flow, &row->id, to, now_ms)
-                            : member_back(w, flow, &row->id, row->state);
+                            : member_back(w, flow, &row->id, row->state, now_ms);
 }
 
 int flows_moved(struct writer *w, const struct job_row *row, enum job_state to, int64_t now_ms) {
@@ -342,6 +341,12 @@ int flows_moved(struct writer *w, const struct job_row *row, enum job_state to, 
     }
     int r = (row->has & HAS_OPENED) != 0 ? opener_moved(w, row->rid, to, now_ms) : 0;
     return r < 0 || (row->has & HAS_FLOW) == 0 ? r : member_moved(w, row, to, now_ms);
+}
+
+int flows_look(struct writer *w, int64_t rid, int64_t now_ms) {
+    struct flow_row f;
+    int r = find(w, rid, &f);
+    return r <= 0 ? r : settle(w, &f, now_ms);
 }
 
 int flows_duplicate(struct writer *w, const struct job_spec *spec, int64_t now_ms) {

@@ -37,7 +37,10 @@ int flows_add(struct writer *w, int64_t rid, int64_t made);
 /* The opener is to wait for its children: 1 = some of them are open. */
 int flows_waits(struct writer *w, int64_t rid);
 
-/* A member that was on its way turned out to be the duplicate of another job. */
+/* What a death means has changed: is there something to follow from it? */
+int flows_look(struct writer *w, int64_t rid, int64_t now_ms);
+
+/* A member that was on its way, or that a commit brought, turned out to be the duplicate of another job. */
 int flows_duplicate(struct writer *w, const struct job_spec *spec, int64_t now_ms);
 
 /* For place_move(), when the row has been written: a job with HAS_FLOW or HAS_OPENED went from `row->state` to

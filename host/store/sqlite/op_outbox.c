@@ -57,6 +57,12 @@ struct growth {
     int64_t made;
 };
 
+// Members that have ended where they were made.
+struct duplicates {
+    const struct job_spec **all; // in the scratch arena
+    size_t count;
+};
+
 static int look(struct writer *w, const struct job_row *row, const struct job_spec *child,
                 struct growth *g) {
     int64_t flow = id_order(&child->parent);
@@ -67,9 +73,30 @@ static int look(struct writer *w, const struct job_row *row, const struct job_sp
     return r;
 }
 
+static int note_duplicate(struct writer *w, const struct store_commit_item *item,
+                          const struct job_spec *child, struct duplicates *d) {
+    if (d->all == NULL) {
+        d->all = arena_alloc(&w->scratch, item->child_count * sizeof(const struct job_spec *));
+    }
+    if (d->all == NULL) {
+        return conn_no_memory(&w->conn);
+    }
+    d->all[d->count++] = child;
+    return 0;
+}
+
+static int tell_duplicates(struct writer *w, const struct duplicates *d, int64_t now_ms) {
+    int r = 0;
+    for (size_t i = 0; i < d->count && r >= 0; i++) {
+        r = flows_duplicate(w, d->all[i], now_ms);
+    }
+    return r;
+}
+
 int effects_children(struct writer *w, struct job_row *row, struct job_life *life,
                      const struct store_commit_item *item, int64_t now_ms) {
     struct growth own = {.flow = 0}, other = {.flow = 0};
+    struct duplicates met = {.count = 0};
     int r = 0;
     for (size_t i = 0; i < item->child_count && r >= 0; i++) {
         const struct job_spec *child = &item->children[i];
@@ -78,12 +105,15 @@ int effects_children(struct writer *w, struct job_row *row, struct job_life *lif
         r = member ? look(w, row, child, g) : 0;
         if (r >= 0 && (!member || g->grows)) {
             r = add_child(w, row, child, now_ms);
-            g->made += r > 0 && member;
+            g->made += r >= 0 && member;
+            r = r == 0 && member ? note_duplicate(w, item, child, &met) : r;
         }
     }
     life->child_count += (uint32_t)item->child_count;
     r = r < 0 ? r : flows_made(w, row, item, own.made, now_ms);
-    return r < 0 || other.made == 0 ? r : flows_add(w, other.flow, other.made);
+    r = r < 0 || other.made == 0 ? r : flows_add(w, other.flow, other.made);
+    r = r < 0 ? r : tell_duplicates(w, &met, now_ms);
+    return r < 0 || item->flow_on_dead == 0 ? r : flows_look(w, row->rid, now_ms);
 }
 
 // The oldest parcel. 1 = there is one.

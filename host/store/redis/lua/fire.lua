@@ -47,7 +47,7 @@ end
 local function cancel(q, schedule, id, keep_ms)
     local job = q.job .. id
     local is = redis.call('HMGET', job, 'status', 'type', 'priority', 'rev', 'claim', 'key', 'tombstone', 'ask',
-                          'user')
+                          'user', 'opened')
     if is[1] == 'running' then
         if not is[8] then
             redis.call('HSET', job, 'ask', text_of(now) .. ' ' .. text_of(keep_ms))
@@ -71,6 +71,7 @@ local function cancel(q, schedule, id, keep_ms)
     leave(q, id, is[1], is[2], is[3], is[9])
     enter(q, id, 'cancelled', is[2], is[3], keep_ms)
     finish_job(q, id, 'cancelled', keep_ms, is[6], 0, is[7])
+    flow.ended(q, id, 'cancelled', nil, nil, is[10])
 end
 
 local function is_running(q, id)
@@ -169,11 +170,5 @@ end
 for i, it in ipairs(items) do
     reply[i] = fire(it)
 end
-finish_inserts()
 flow.finish()
-finish()
-local bytes = {}
-for i = 1, #queues do
-    bytes[i] = redis.call('HGET', queues[i].s .. 'bytes', 'jobs') or '0'
-end
-return {reply, bytes}
+return answer_inserts(reply)

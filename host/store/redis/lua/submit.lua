@@ -6,12 +6,12 @@
 for i = 1, #queues do
     queues[i].room = take_number()
 end
-local heads, owns, keys, reply = {}, {}, {}, {}
+local item_heads, owns, keys, reply = {}, {}, {}, {}
 local ids, twice, plain = {}, false, true
 for i = 1, take_number() do
     local of, own = take_item()
     local id = ARGV[own + 1]
-    heads[i], owns[i], keys[i] = of, own, of.q.job .. id
+    item_heads[i], owns[i], keys[i] = of, own, of.q.job .. id
     twice = twice or ids[id]
     plain = plain and of.plain
     ids[id] = true
@@ -24,35 +24,25 @@ end
 local fresh = not twice and redis.call('EXISTS', unpack(keys)) == 0
 
 local function last_like(i)
-    while heads[i + 1] == heads[i] do
+    while item_heads[i + 1] == item_heads[i] do
         i = i + 1
     end
     return i
 end
 
-local function answer()
-    finish_inserts()
-    finish()
-    local bytes = {}
-    for i = 1, #queues do
-        bytes[i] = redis.call('HGET', queues[i].s .. 'bytes', 'jobs') or '0'
-    end
-    return {reply, bytes}
-end
-
 local at = 1
 if plain and fresh then -- mostly all are: the rest of this script is not for them
-    while at <= #heads do
+    while at <= #item_heads do
         local last = last_like(at)
-        insert_plain(heads[at], owns, keys, at, last, heads[at].q.room, reply)
+        insert_plain(item_heads[at], owns, keys, at, last, item_heads[at].q.room, reply)
         at = last + 1
     end
-    return answer()
+    return answer_inserts(reply)
 end
 
 -- use: claim dedup weigh (share users) schedule flow unwait meet
-while at <= #heads do
-    local of, last = heads[at], last_like(at)
+while at <= #item_heads do
+    local of, last = item_heads[at], last_like(at)
     if of.alike and fresh then
         insert_plain(of, owns, keys, at, last, of.q.room, reply)
     else
@@ -63,4 +53,4 @@ while at <= #heads do
     at = last + 1
 end
 flow.finish()
-return answer()
+return answer_inserts(reply)

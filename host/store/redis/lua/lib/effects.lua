@@ -218,8 +218,11 @@ local function put_children(q, id, e)
         local of = item(child[1], child[2])
         if not of.flow or flow.grows(q, of.flow, of.flow == id) == 1 then
             local code = insert(of, nil) -- its room was looked for
-            if of.flow and code == NEW then
+            if of.flow then
                 flow.add(q, of.flow, of.raw)
+            end
+            if of.flow and code ~= NEW then -- it has ended where it was made
+                flow.ended(q, of.id, 'duplicate', of.flow)
             end
         end
     end

@@ -118,6 +118,14 @@ local function member_ended(f, member, became)
     end
 end
 
+-- Whether its members are to be cancelled is asked anew.
+local function walk_no_more(f)
+    if f.walked then
+        drop(f, 'walked')
+        redis.call('SREM', f.q.s .. 'flows:cancel', f.id)
+    end
+end
+
 -- It was revived: as if it had not ended.
 local function member_back(f, member, was)
     if not f or f.closed or not ENDED_AS[was] then
@@ -129,9 +137,7 @@ local function member_back(f, member, was)
     if f.died == member then
         drop(f, 'died')
     end
-    if f.walked == 'over' then
-        drop(f, 'walked')
-    end
+    walk_no_more(f)
 end
 
 -- A job has ended. `of`: whose member it is, in which queue that one is if in another; `opens`: it may have opened a
@@ -155,7 +161,7 @@ function flow.revived(q, id, was, of, queue, opens)
     if own then
         drop(own, 'opener')
         drop(own, 'closed')
-        drop(own, 'walked')
+        walk_no_more(own)
         redis.call('PERSIST', own.key)
         redis.call('PERSIST', own.key .. ':made')
         redis.call('PERSIST', own.key .. ':ended')
@@ -254,6 +260,8 @@ local function make_next(f)
     end
     local words = words_of(redis.call('HGET', f.key, 'thenJob') or '')
     shift(words, now - tonumber(f.thenAsked), f['then'])
+    words[#words + 1] = 'ready'
+    words[#words + 1] = text_of(now)
     local why = f.opener == 'dead' and {'opener_dead', 'job ' .. f.id .. ', which opened the flow, is dead'} or
                 has_failed(f) and {'child_dead', 'job ' .. (f.died or '?') .. ' of the flow is dead'}
     if why then

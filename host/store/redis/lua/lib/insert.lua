@@ -15,6 +15,7 @@ local PARCEL_KEEP_MS = 691200000 -- 8 days: longer than any host sleeps between 
 --   tombstone    ms                    user     in whose line it stands
 --   flow  whose member it is           flow_queue  where that one is, if not in its own
 --   dies, why    it is dead from the start: code, message
+--   ready        since when it could run, unix ms, if its id is older than that
 --   and of one that may change another (mode 'debounce')
 --   deadline     unix ms               usual_ttl  ms, of a key that says none
 --   overhead     bytes of each job     files_of   under whose id its files are held: its own, or the one to be changed
@@ -117,6 +118,8 @@ local function insert_new(it, room, leaves)
     end
     if due then
         redis.call('HSET', q.job .. it.id, 'dueAt', text_of(due))
+    elseif it.ready then
+        redis.call('HSET', q.job .. it.id, 'ready', it.ready)
     end
     enter(q, it.id, status, it.type, it.priority, due, nil, it.user)
     if it.key then
@@ -211,4 +214,15 @@ local function finish_inserts()
             redis.call('XADD', queues[i].s .. 'all', '*', 'p', string.sub(new[first], 1, size), 'i', table.concat(rests))
         end
     end
+end
+
+-- The last thing that a script does which takes new jobs alone: what each was told, and the bytes of each queue.
+local function answer_inserts(reply)
+    local bytes = {}
+    finish_inserts()
+    finish()
+    for i = 1, #queues do
+        bytes[i] = redis.call('HGET', queues[i].s .. 'bytes', 'jobs') or '0'
+    end
+    return {reply, bytes}
 end

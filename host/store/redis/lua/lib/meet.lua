@@ -84,6 +84,19 @@ local function due_of(it, id, old)
     return due and due > now and due or nil
 end
 
+-- What is a job's own for life, whatever words it gets.
+local function keep_own(q, job, old)
+    local flow = redis.call('HGET', job, 'flow')
+    for _, name in ipairs({'keyTtl', 'flow', 'flowQueue', 'parent'}) do
+        if old[name] then
+            redis.call('HSET', job, name, old[name])
+        else
+            redis.call('HDEL', job, name)
+        end
+    end
+    note_bytes(q, 'jobs', #(old.flow or '') - #(flow or ''))
+end
+
 -- The job of `id` with the words of `it`: its hash anew, but for what is its own for life.
 local function rewrite(it, id, old, status, due)
     local job, own, tombstone = it.q.job .. id, it.id, it.tombstone
@@ -97,11 +110,7 @@ local function rewrite(it, id, old, status, due)
     it.q.new[#it.q.new] = nil            -- it is in the index already
     redis.call('HSET', job, 'id', id, 'createdAt', old.createdAt, 'rev', (tonumber(old.rev) or 1) + 1,
                'claim', old.claim or NO_CLAIM, 'deadline', it.deadline or '0', 'latest', own, 'updatedAt', text_of(now))
-    if old.keyTtl then
-        redis.call('HSET', job, 'keyTtl', old.keyTtl)
-    else
-        redis.call('HDEL', job, 'keyTtl')
-    end
+    keep_own(it.q, job, old)
     if due then
         redis.call('HSET', job, 'dueAt', text_of(due))
     else
