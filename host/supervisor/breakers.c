@@ -308,6 +308,16 @@ static void note_success(struct attempt *a) {
     }
 }
 
+/* The binary before had it try these. */
+static void find_probes(struct attempt *a) {
+    const struct breaker_entry *e = a->host->breakers->open;
+    for (; e != NULL; e = e->hh.next) {
+        if (e->state.probe_ms != 0 && e->state.probe == asker(a) && !probes(a, e->name)) {
+            note_probe(a, e->name);
+        }
+    }
+}
+
 void breakers_note(struct attempt *a, struct outcome *o, const char *scope) {
     char failed[BREAKER_NAME_MAX + 1] = "";
     struct failure f = {.name = failed};
@@ -317,6 +327,9 @@ void breakers_note(struct attempt *a, struct outcome *o, const char *scope) {
         if (!name_of(a->lane, f.kind, scope != NULL ? scope : a->lane->type, failed)) {
             failed[0] = '\0';
         }
+    }
+    if (a->adopted) {
+        find_probes(a);
     }
     for (const struct breaker_probe *p = a->breaker_probes; p != NULL; p = p->next) {
         if (strcmp(p->name, failed) != 0) {

@@ -245,10 +245,10 @@ static void fill(struct rig *rig, int count, const char *state) {
     char how[512], n[16];
     (void)snprintf(n, sizeof n, "%d", count);
     if (rig_is_shared()) {
-        const char *words[] = {"EVAL",
-                               "for i = 1, tonumber(ARGV[1]) do"
-                               " redis.call('HSET', 'jh:breakers', 'auth:a:' .. i, ARGV[2]) end",
-                               "0", n, state};
+        static const char script[] =
+            "for i = 1, tonumber(ARGV[1]) do"
+            " redis.call('HSET', 'jh:breakers', 'auth:a:' .. i, ARGV[2]) end";
+        const char *words[] = {"EVAL", script, "0", n, state};
         freeReplyObject(redis_server_ask(rig_server(), 5, words, NULL));
         return;
     }
