@@ -125,6 +125,9 @@ static int next_call(struct redis_fsck *f) {
     if (f->sides.count > 0) {
         return redis_fsck_look_at_sides(f);
     }
+    if (f->flows.count > 0) {
+        return redis_fsck_look_at_flows(f);
+    }
     if (f->unplaced.count > 0) {
         return redis_fsck_look_at_unplaced(f);
     }
@@ -218,9 +221,11 @@ static void finish(struct redis_task *t) {
     arena_free(&f->scratch);
     idset_free(&f->seen);
     idset_free(&f->listed);
+    idset_free(&f->flows_seen);
     redis_fsck_forget_blobs(f);
     free(f->jobs.list);
     free(f->sides.list);
+    free(f->flows.list);
     free(f->unplaced.list);
     free(f->unsure.list);
 }

@@ -4,7 +4,8 @@
  *     stamps   of each queue's counters, before
  *     places   lists and ZSETs ─▶ ids ─┐
  *     keys     SCAN ─▶ jobs not met ───┼─▶ fsck_jobs.lua: all that is to be said of one job
- *                  └─▶ what hangs on jobs ─▶ fsck_sides.lua
+ *                  ├─▶ what hangs on jobs ─▶ fsck_sides.lua
+ *                  └─▶ flows ─▶ fsck_flows.lua
  *     lists    once more, for queued jobs that were in none, where they are too long to be searched
  *     dedup    HSCAN ─▶ fsck_keys.lua
  *     outbox   parcels that cannot be read, and those that were set aside
@@ -31,6 +32,7 @@ enum {
     FSCK_PIECE = 500,   /* entries of a place, read at once    */
     FSCK_JOBS = 100,    /* looked at by one call               */
     FSCK_SIDES = 200,   /* keys that hang on jobs              */
+    FSCK_FLOWS = 10,    /* with their members                  */
     FSCK_SCANNED = 1000 /* keys of a step of SCAN              */
 };
 
@@ -85,7 +87,8 @@ struct redis_fsck {
     struct fsck_queue *queues;
     size_t queue_count;
     struct idset seen; /* jobs that were looked at, or are about to be */
-    struct fsck_items jobs, sides,
+    struct idset flows_seen;
+    struct fsck_items jobs, sides, flows,
         unplaced;             /* to be looked at; unplaced: their queue is not known */
     struct fsck_items unsure; /* queued, and perhaps in no list */
     struct idset listed;      /* ids of the lists, once more */
@@ -112,6 +115,13 @@ fsck_part redis_fsck_stamps, redis_fsck_places, redis_fsck_keys, redis_fsck_list
 /* Look at what waits: 1, as above. */
 int redis_fsck_look_at_jobs(struct redis_fsck *f);
 int redis_fsck_look_at_sides(struct redis_fsck *f);
+int redis_fsck_look_at_flows(struct redis_fsck *f);
+/* Begins a call over the first items of a list: how many they are. */
+size_t redis_fsck_begin(struct redis_fsck *f, enum redis_script script,
+                        const struct fsck_items *items, size_t most, unsigned *numbers);
+
+/* Takes the opener of a flow whose key was met at `structures`; others are ignored. 0 or -ENOMEM. */
+int redis_fsck_met_flow(struct redis_fsck *f, struct bytes structures, const struct job_id *id);
 int redis_fsck_look_at_unplaced(struct redis_fsck *f);
 
 /* Takes a key that is the head of a content, ignores others. 0 or -ENOMEM. */

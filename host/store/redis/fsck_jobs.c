@@ -113,9 +113,8 @@ static int take_jobs(struct redis_fsck *f, const struct redis_reply *reply) {
     return r;
 }
 
-// Begins a call over the first items of a list: how many they are.
-static size_t begin(struct redis_fsck *f, enum redis_script script, const struct fsck_items *items,
-                    size_t most, unsigned *numbers) {
+size_t redis_fsck_begin(struct redis_fsck *f, enum redis_script script,
+                        const struct fsck_items *items, size_t most, unsigned *numbers) {
     struct redis_queue_set queues = {.count = 0};
     size_t count = items->count < most ? items->count : most;
     for (size_t i = 0; i < count; i++) {
@@ -133,7 +132,7 @@ int redis_fsck_look_at_jobs(struct redis_fsck *f) {
                                       [FSCK_MET_NOWHERE] = "nowhere"};
     struct redis_args *a = &f->request.args;
     unsigned numbers[FSCK_JOBS];
-    size_t count = begin(f, REDIS_SCRIPT_fsck_jobs, &f->jobs, FSCK_JOBS, numbers);
+    size_t count = redis_fsck_begin(f, REDIS_SCRIPT_fsck_jobs, &f->jobs, FSCK_JOBS, numbers);
     redis_args_number(a, fsck_op(f)->repair);
     redis_args_number(a, (int64_t)count);
     for (size_t i = 0; i < count; i++) {
@@ -187,7 +186,7 @@ static int take_unplaced(struct redis_fsck *f, const struct redis_reply *reply) 
 static int ask_unplaced(struct redis_fsck *f) {
     struct redis_args *a = &f->request.args;
     unsigned numbers[FSCK_JOBS];
-    size_t count = begin(f, REDIS_SCRIPT_jobs, &f->unplaced, FSCK_JOBS, numbers);
+    size_t count = redis_fsck_begin(f, REDIS_SCRIPT_jobs, &f->unplaced, FSCK_JOBS, numbers);
     redis_args_number(a, (int64_t)count);
     for (size_t i = 0; i < count; i++) {
         redis_args_number(a, numbers[i]);
@@ -223,7 +222,7 @@ static int take_sides(struct redis_fsck *f, const struct redis_reply *reply) {
 int redis_fsck_look_at_sides(struct redis_fsck *f) {
     struct redis_args *a = &f->request.args;
     unsigned numbers[FSCK_SIDES];
-    size_t count = begin(f, REDIS_SCRIPT_fsck_sides, &f->sides, FSCK_SIDES, numbers);
+    size_t count = redis_fsck_begin(f, REDIS_SCRIPT_fsck_sides, &f->sides, FSCK_SIDES, numbers);
     redis_args_number(a, fsck_op(f)->repair);
     redis_args_number(a, (int64_t)count);
     for (size_t i = 0; i < count; i++) {

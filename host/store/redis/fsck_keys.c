@@ -47,11 +47,11 @@ static int met_job(struct redis_fsck *f, struct redis_queue *at, const struct jo
                           : redis_fsck_met(f, at, id, FSCK_MET_ELSEWHERE);
 }
 
-// <prefix><kind><id>, and for names of steps one more word.
+// <prefix><kind><id>, and for names of steps and lists of flows one more word.
 static int met_key(struct redis_fsck *f, struct bytes name) {
     char text[JOB_ID_TEXT + 1];
     struct job_id id;
-    (void)ends_with(&name, ":names");
+    (void)(ends_with(&name, ":names") || ends_with(&name, ":made") || ends_with(&name, ":ended"));
     if (name.len < JOB_ID_TEXT) {
         return 0;
     }
@@ -63,6 +63,9 @@ static int met_key(struct redis_fsck *f, struct bytes name) {
     }
     if (ends_with(&name, "job:")) {
         return met_job(f, queue_at(f, name), &id);
+    }
+    if (ends_with(&name, "flow:")) {
+        return redis_fsck_met_flow(f, name, &id);
     }
     for (size_t i = 0; i < ARRAY_LEN(sides); i++) {
         if (ends_with(&name, sides[i].kind)) {

@@ -42,6 +42,7 @@
     X(fsck_breakers)                                                                               \
     X(fsck_counts)                                                                                 \
     X(fsck_events)                                                                                 \
+    X(fsck_flows)                                                                                  \
     X(fsck_jobs)                                                                                   \
     X(fsck_keys)                                                                                   \
     X(fsck_schedules)                                                                              \

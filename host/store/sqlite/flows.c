@@ -349,6 +349,16 @@ int flows_look(struct writer *w, int64_t rid, int64_t now_ms) {
     return r <= 0 ? r : settle(w, &f, now_ms);
 }
 
+int flows_mend(struct writer *w, int64_t rid, int64_t now_ms) {
+    struct flow_row f;
+    int r = find(w, rid, &f);
+    if (r > 0) {
+        f.is.facts.closed = false; // once more, and what has been made is not made again
+        r = settle(w, &f, now_ms);
+    }
+    return r < 0 ? r : 0;
+}
+
 int flows_duplicate(struct writer *w, const struct job_spec *spec, int64_t now_ms) {
     return store_flow_has(spec)
                ? member_ended(w, id_order(&spec->parent), &spec->id, JOB_DUPLICATE, now_ms)

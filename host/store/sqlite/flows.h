@@ -47,6 +47,9 @@ int flows_duplicate(struct writer *w, const struct job_spec *spec, int64_t now_m
  * `to`. */
 int flows_moved(struct writer *w, const struct job_row *row, enum job_state to, int64_t now_ms);
 
+/* For FSCK: what should have followed from how it stands follows now. */
+int flows_mend(struct writer *w, int64_t rid, int64_t now_ms);
+
 /* Is the flow of an opener open, which must not go then? */
 int flows_is_open(struct writer *w, int64_t rid);
 

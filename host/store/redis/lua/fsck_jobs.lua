@@ -321,6 +321,12 @@ local function check_job(q, id, job, met)
     check_ttl(q, id, job)
     check_index(q, id)
     check_hanging(q, id, job)
+    if job.opened and redis.call('EXISTS', q.s .. 'flow:' .. id) == 0 then
+        if mend then
+            redis.call('HSET', q.s .. 'flow:' .. id, 'made', 0) -- the rest is fsck_flows.lua's
+        end
+        report('missing_flow', 'it has opened a flow, and there is none', mend)
+    end
     if job.schedule then
         check_schedule(q, id, job)
     end

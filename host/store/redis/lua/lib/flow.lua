@@ -336,6 +336,11 @@ local function write(f)
     end
 end
 
+-- FSCK: what should have followed from how it stands follows now.
+function flow.mend(q, id)
+    drop(load(q, id), 'closed') -- once more; what has been made is not made again
+end
+
 function flow.finish()
     for _, f in pairs(flows) do
         if f and f.touched then
