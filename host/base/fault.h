@@ -19,6 +19,9 @@ enum fault_point {
     FAULT_STORE_AFTER_COMMIT,  /* store writer: committed, nobody told                            */
     FAULT_STORE_CHECKPOINT,    /* store writer: before a WAL checkpoint                           */
     FAULT_STORE_FORWARD,       /* store: outbox row read, child not yet inserted                  */
+    FAULT_FLOW_TOLD,    /* store: a flow has heard of a member's end, what follows is not done    */
+    FAULT_CASCADE_PAGE, /* supervisor: members to be cancelled are known, and none is yet         */
+    FAULT_CASCADE_MOVED, /* supervisor: they are cancelled, the store is not told how far that is  */
     /* supervisor: claimed, not yet sent to a worker */
     FAULT_CLAIM_BEFORE_DISPATCH,
     FAULT_DISPATCH_AFTER_SEND, /* supervisor: job sent to a worker                                */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/env.h"
+#include "base/fault.h"
 #include "config/config.h"
 #include "store/flows.h"
 #include "supervisor/host.h"
@@ -60,6 +61,7 @@ static void cascade_moved(struct store_op *op) {
     for (size_t i = 0; i < c->move.count; i++) {
         cascade_tell(c, &c->items[i]);
     }
+    (void)fault(FAULT_CASCADE_MOVED);
     c->again = true; // flows of those that were cancelled follow
     cascade_look(c, c->look.id, c->look.cursor);
 }
@@ -87,6 +89,7 @@ static void cascade_looked(struct store_op *op) {
     struct cascade *c = op->arg;
     bool again = c->again;
     if (op->status == 0 && !id_is_zero(&c->look.id)) {
+        (void)fault(FAULT_CASCADE_PAGE);
         cascade_cancel(c);
         return;
     }

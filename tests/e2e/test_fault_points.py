@@ -5,15 +5,17 @@ import os
 import pytest
 
 from lib import build, faults
+from lib import redis as redis_lib
 from lib.procs import wait_until
+from lib.redis import Redis
 
 JOBS = build.count(300, 80, 40)
 ROUNDS = build.count(5, 1)
 POINTS = faults.points()
 
 
-def run(folder, point, action, number):
-    one = faults.Run(os.path.join(folder, f"host{number}"), point, action, build.seed(), JOBS)
+def run(folder, point, action, number, store=None):
+    one = faults.Run(os.path.join(folder, f"host{number}"), point, action, build.seed(), JOBS, store)
     try:
         outcome = one.go()
     except BaseException:
@@ -45,6 +47,19 @@ def test_error_at(folder, point):
 def test_delay_at(folder, point):
     for number in range(ROUNDS):
         assert run(folder, point, "delay", number).died == "nobody"
+
+
+@pytest.mark.skipif(redis_lib.SERVER is None or redis_lib.CLIENT is None, reason="redis-server is not installed (scripts/deps --test)")
+@pytest.mark.parametrize("action", ["kill", "error"])
+@pytest.mark.parametrize("point", ["store_forward", "flow_told", "cascade_page", "cascade_moved"])
+def test_flows_on_redis(folder, point, action):
+    """Where a flow and its members are in different places, and one is told by way of the other's outbox."""
+    server = Redis(os.path.join(folder, "redis")).start()
+    try:
+        outcome = run(folder, point, action, 0, {"store": {"url": f"unix:{server.socket}"}})
+        assert outcome.died == ("host" if action == "kill" else "nobody"), f"{point} was never passed"
+    finally:
+        server.stop()
 
 
 def submit_until_refused(host):

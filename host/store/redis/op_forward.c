@@ -162,6 +162,9 @@ static int arrived(struct redis_task *t, void *arg, const struct redis_reply *re
         }
     }
     of_op(t)->more = of_op(t)->more || more != 0;
+    if (ft->parcel_count > items->count && fault(FAULT_FLOW_TOLD) < 0) {
+        return err_set(e, -EIO, "fault injected while flows are told");
+    }
     delete_parcels(ft);
     return 0;
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "base/fault.h"
 #include "jobhost_plugin.h"
 #include "store/pack.h"
 #include "store/sqlite/place.h"
@@ -247,6 +248,9 @@ static int make_then(struct writer *w, struct flow_row *f, int64_t now_ms) {
 // What follows from how it stands. It is written first, so that who is moved here finds it so.
 static int settle(struct writer *w, struct flow_row *f, int64_t now_ms) {
     enum flow_fate fate = flow_fate(&f->is.facts);
+    if (fault(FAULT_FLOW_TOLD) < 0) {
+        return err_set(&w->conn.err, -EIO, "fault injected while a flow is told");
+    }
     if (f->walked == FLOW_NO_WALK && fate == FLOW_GOES_ON && flow_cancels(&f->is.facts)) {
         f->walked = 0;
         w->walks = true;

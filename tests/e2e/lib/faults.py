@@ -12,11 +12,12 @@ from .storm import CONFIG
 from .workload import Report, Submitter, Workload
 
 ANCHORS = 4  # jobs that certainly run when the first host dies, so that the next one has something to take over
+MEMBERS = 7  # of a flow that is cancelled
 BALLAST = 24  # megabytes, more than the log holds before its pages go to the database
 # The n-th passage at which it happens is drawn from 1 to this; places that are passed rarely get less.
 NTH_MOST = {"recover": ANCHORS - 1, "store_checkpoint": 1, "blob_before_rename": 3, "blob_after_rename": 3,
             "spool_write": 3, "form_stored": 3, "upgrade_before_exec": 1, "upgrade_store_closed": 1, "upgrade_after_exec": 1,
-            "upgrade_adopted": 1}
+            "upgrade_adopted": 1, "cascade_page": 3, "cascade_moved": 3}
 NTH_DEFAULT = 12
 
 
@@ -37,11 +38,13 @@ class Outcome:
 class Run:
     """One point, one action. The workload is the same for the same seed."""
 
-    def __init__(self, folder, point, action, seed, jobs):
+    def __init__(self, folder, point, action, seed, jobs, store=None):
         dice = random.Random(f"{seed} {point} {action}")
         self.point, self.action = point, action
         self.nth = dice.randint(1, NTH_MOST.get(point, NTH_DEFAULT))
-        self.host = Host(folder, CONFIG)
+        self.host = Host(folder, {**CONFIG, **(store or {})})
+        self.flows = NTH_MOST[point] if point.startswith("cascade_") else 0
+        self.openers = []
         self.work = Workload(seed, jobs)
         if point.startswith("blob_"):
             self.work.add_blobs(NTH_MOST[point])
@@ -56,6 +59,7 @@ class Run:
         host, work = self.host, self.work
         host.start()
         self._leave_something_running()
+        self._open_flows()
         host.kill()
         mark = len(host.read_log())
         with host.launch(env={"JOBHOST_FAULT": f"{self.point}:{self.nth}={self.action}"}):
@@ -63,6 +67,7 @@ class Run:
                 submitter.let(0.5)
                 if self.point.startswith("upgrade_"):
                     self._upgrade()
+                self._cancel_flows()
                 submitter.let(1.0)
                 died = self._await_death(mark, submitter)
                 if died == "host":
@@ -71,11 +76,41 @@ class Run:
                     host.stop()
                 if host.process is None:
                     host.start()
+        self._cancel_flows()
         report = work.check(host)
+        self._check_flows(report)
         host.restart()
         assert work.check(host).findings() == report.findings(), "another answer after a restart"
         host.stop()
         return Outcome(self.point, self.action, self.nth, died, report)
+
+    def _open_flows(self):
+        """Whose members would wait for long: what ends them is the cancel of their opener."""
+        for _ in range(self.flows):
+            job = self.host.submit("chaos.yield", {"kind": "children", "children": MEMBERS, "delay_ms": 3_600_000}, queue="elsewhere")
+            self.host.wait_job(job, "parked")
+            wait_until(lambda job=job: len(self.host.get("/v1/jobs", parent=job)["items"]) == MEMBERS, build.PATIENCE_S, "its members are there")
+            self.openers.append(job)
+
+    def _cancel_flows(self):
+        """It may be the last thing that is asked of this host."""
+        api = self.host.another()
+        for job in self.openers:
+            wait_until(lambda job=job: self.host.process.poll() is not None or self._cancelled(api, job), build.PATIENCE_S, "it is cancelled")
+        api.close()
+
+    @staticmethod
+    def _cancelled(api, job):
+        try:
+            return api.call("POST", f"/v1/jobs/{job}/cancel", {}).status in (200, 409)
+        except Unreachable:
+            return False
+
+    def _check_flows(self, report):
+        for job in self.openers:
+            flow = self.host.job(job)["flow"]
+            if (flow["cancelled"], flow["open"], flow["closed"]) != (MEMBERS, 0, True):
+                report.stuck.append(f"flow of {job}: {flow}")
 
     def _upgrade(self):
         """It may be the last thing that is asked of this host."""
