@@ -395,7 +395,8 @@ struct store_commit_item {
      * names its blob until it is replaced or the job removed. */
     const struct store_output *outputs;
     size_t output_count;
-    /* to be published (events.h). What cannot be kept (-EEXIST, -ENOBUFS, -EDQUOT) is passed over */
+    /* to be published (events.h). One whose key is kept already is passed over; others are kept however many there are
+     * of their name. No room in all: -EDQUOT */
     const struct store_event *events;
     size_t event_count;
     const struct job_progress *progress; /* NULL = unchanged */

@@ -494,6 +494,50 @@ static void test_limits_of_an_event(void) {
     rig_finish(&rig);
 }
 
+// As if those of other names had so many bytes.
+static void set_total(struct rig *rig, int64_t bytes) {
+    if (rig_is_shared()) {
+        char text[24];
+        (void)snprintf(text, sizeof text, "%lld", (long long)bytes);
+        (void)REDIS_DO(rig_server(), "HSET", "jh:events:bytes", "", text);
+    } else {
+        char sql[100];
+        (void)snprintf(sql, sizeof sql, "UPDATE event_names SET bytes = %lld WHERE id = 0",
+                       (long long)bytes);
+        rig_sql(rig, sql);
+    }
+}
+
+// At the limit of all names, and one byte beyond: nothing of a commit happens then, and later it may.
+static void test_all_names_full(void) {
+    struct rig rig;
+    rig_start(&rig);
+    struct store_event event = event_of("paid", "one");
+    EXPECT_EQ_INT(0, publish_event(&rig, &event));
+    set_total(&rig, STORE_EVENTS_TOTAL_MAX - store_event_bytes(&event) + 1);
+    EXPECT_EQ_INT(-EDQUOT, publish_event(&rig, &event));
+    (void)rig_submit_plain(&rig, "p", "teller");
+    const struct store_claimed *teller = rig_claim_one(&rig, "p", "teller");
+    struct store_step step = {"s", bytes_of("1")};
+    struct store_commit_item item = rig_item(teller, JOB_EV_SUCCEED);
+    item.events = &event;
+    item.event_count = 1;
+    item.steps = &step;
+    item.step_count = 1;
+    item.state_version = 1;
+    EXPECT_EQ_INT(-EDQUOT, rig_commit(&rig, &item));
+    EXPECT_EQ_INT(JOB_RUNNING, rig_state(&rig, &teller->spec.id));
+    EXPECT_EQ_UINT(0, rig_get(&rig, &teller->spec.id)->step_count);
+    set_total(&rig, STORE_EVENTS_TOTAL_MAX - store_event_bytes(&event));
+    EXPECT_EQ_INT(0, rig_commit(&rig, &item));
+    EXPECT_EQ_INT(-EDQUOT, publish_event(&rig, &event));
+    EXPECT_TRUE(sample_has(sample_fsck(&rig, true), "event_count", true));
+    EXPECT_EQ_INT(0, publish_event(&rig, &event));
+    rig_expect_sound(&rig);
+    EXPECT_EQ_UINT(3, count_kept(&rig, "paid"));
+    rig_finish(&rig);
+}
+
 // What a job says that it looks for may be anything.
 static void test_odd_wait(void) {
     static const char *const odd[] = {"", "x", "1 0 99999999999999999999-1", "1 0 5-", "7 7 7 7"};
@@ -710,5 +754,6 @@ CASES(events, ON_ALL, {"an event wakes who waits for it", test_after_park},
       {"how many events a name keeps", test_bounds_of_a_name},
       {"how far a wait looks back", test_look_back},
       {"events that nobody was shown stay", test_crowded},
+      {"events of all names are too many", test_all_names_full},
       {"limits of an event", test_limits_of_an_event}, {"an odd wait for an event", test_odd_wait},
       {"who waits is entered again", test_not_entered});
