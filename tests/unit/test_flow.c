@@ -1,5 +1,6 @@
 #include "core/flow.h"
 #include "expect.h"
+#include "vectors.h"
 
 enum { GOES = -1 };
 
@@ -76,11 +77,34 @@ static void test_names(void) {
     EXPECT_NULL(flow_on_dead_name(FLOW_ON_DEAD_COUNT));
 }
 
+// The form in Lua is run against them as well: test_redis_lua.c.
+static void test_vectors(void) {
+    uint64_t v[13];
+    unsigned count = 0;
+    FILE *f = vectors_open("flow.txt");
+    while (vectors_next(f, v, 13)) {
+        const struct flow_facts facts = {
+            .tally = {(int64_t)v[0], (int64_t)v[1], (int64_t)v[2], (int64_t)v[3], (int64_t)v[4]},
+            .opener = v[5] == 0 ? -1 : (int)v[5],
+            .on_dead = (enum flow_on_dead)v[6],
+            .closed = v[7] != 0};
+        EXPECT_EQ_INT((int64_t)v[8], flow_open_count(&facts.tally));
+        EXPECT_EQ_UINT(v[9], flow_fate(&facts));
+        EXPECT_EQ_UINT(v[10], flow_then(&facts));
+        EXPECT_EQ_UINT(v[11], flow_grows(&facts));
+        EXPECT_EQ_UINT(v[12], flow_cancels(&facts));
+        count++;
+    }
+    EXPECT_EQ_UINT(96 * 16, count);
+    (void)fclose(f);
+}
+
 static const struct expect_test tests[] = {
     {"a flow closes once, when its opener and all members have ended", test_fate},
     {"what a then begins as", test_then},
     {"a flow grows until it closes, fails or is cancelled", test_growth},
     {"members are counted by how they end", test_counts},
     {"names", test_names},
+    {"every decision against the vectors", test_vectors},
 };
 SUITE_MAIN("flow", tests)

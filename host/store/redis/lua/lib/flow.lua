@@ -35,6 +35,17 @@ end
 local function cancels(f)
     return f.opener == 'cancelled' or has_failed(f)
 end
+local function grows(f)
+    return not f.closed and not cancels(f)
+end
+local WAKES, CLOSES = 1, 2 -- enum flow_fate; 0: it goes on
+local function fate_of(f)
+    return (f.closed or open_of(f) > 0) and 0 or f.opener and CLOSES or WAKES
+end
+local THEN_NOT, THEN_OPENER_DEAD, THEN_CHILD_DEAD = 1, 2, 3 -- enum flow_then; 0: it runs
+local function then_of(f)
+    return f.opener == 'cancelled' and THEN_NOT or f.opener == 'dead' and THEN_OPENER_DEAD or has_failed(f) and THEN_CHILD_DEAD or 0
+end
 
 -- The flow of an opener, or nil. `opens`: it may begin here.
 local function load(q, id, opens)
@@ -69,7 +80,7 @@ end
 -- 1: it grows, 0: not any more, nil: there is none.
 function flow.grows(q, id, opens)
     local f = load(q, id, opens)
-    return f and (not f.closed and not cancels(f) and 1 or 0)
+    return f and (grows(f) and 1 or 0)
 end
 
 function flow.add(q, id, raw)
@@ -255,15 +266,16 @@ end
 
 -- Not of one that was cancelled. Of one that is dead it does not run, and is seen among the dead.
 local function make_next(f)
-    if not f['then'] or f.thenMade or f.opener == 'cancelled' then
+    local how = then_of(f)
+    if not f['then'] or f.thenMade or how == THEN_NOT then
         return
     end
     local words = words_of(redis.call('HGET', f.key, 'thenJob') or '')
     shift(words, now - tonumber(f.thenAsked), f['then'])
     words[#words + 1] = 'ready'
     words[#words + 1] = text_of(now)
-    local why = f.opener == 'dead' and {'opener_dead', 'job ' .. f.id .. ', which opened the flow, is dead'} or
-                has_failed(f) and {'child_dead', 'job ' .. (f.died or '?') .. ' of the flow is dead'}
+    local why = how == THEN_OPENER_DEAD and {'opener_dead', 'job ' .. f.id .. ', which opened the flow, is dead'} or
+                how == THEN_CHILD_DEAD and {'child_dead', 'job ' .. (f.died or '?') .. ' of the flow is dead'}
     if why then
         words[#words + 1] = 'dies'
         words[#words + 1] = why[1]
@@ -289,22 +301,18 @@ local function keep(f)
 end
 
 local function settle(f)
-    local open = open_of(f)
-    if f.closed then
-        return
-    elseif open > 0 then
-        if cancels(f) and not f.walked then
-            put(f, 'walked', '0')
-            redis.call('SADD', f.q.s .. 'flows:cancel', f.id)
-            publish('o', f.q.name)
-        end
-    elseif f.opener then
+    local fate = fate_of(f)
+    if fate == CLOSES then
         put(f, 'closed', text_of(now))
         put(f, 'walked', 'over')
         redis.call('SREM', f.q.s .. 'flows:cancel', f.id)
         f.rests = true
-    else
+    elseif fate == WAKES then
         f.wakes = true
+    elseif not f.closed and cancels(f) and not f.walked then
+        put(f, 'walked', '0')
+        redis.call('SADD', f.q.s .. 'flows:cancel', f.id)
+        publish('o', f.q.name)
     end
 end
 
