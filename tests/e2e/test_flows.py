@@ -1,13 +1,17 @@
 """Flows from outside, on both stores: how one stands, who is in it, who joins, and why an opener waits."""
 import os
+import random
+import time
 
 import pytest
 
 from lib import build
+from lib import redis as redis_lib
 from lib.cli import Cli
 from lib.host import chaos
 from lib.procs import wait_until
 from lib.redis import Redis
+from lib.storm import kill_a_worker
 
 HOUR = 3_600_000
 UNKNOWN = "0198c1a2-0000-7000-8000-000000000001"
@@ -164,3 +168,77 @@ def test_flows_on_the_command_line(host):
     assert "2 of 3 open; 1 succeeded, 0 dead, 0 cancelled" in page
     assert [line.split()[0] for line in cli("children", job).splitlines()[1:]] == [joined, *kids]
     assert [line.split()[0] for line in cli("children", job, "--state", "succeeded").splitlines()[1:]] == [joined]
+
+
+# ---- flows of flows, while hosts and workers die
+
+LEAVES, MIDDLES, TOPS, KILLS = 4, 3, build.count(40, 12), build.count(60, 12)
+TREE = {"jobs": {f"chaos.{name}": {"retry": {**FAST, "max": 1000}} for name in ("flow", "leaf", "gather")}}
+
+
+def tree(queue):
+    """Opens a flow of flows, and waits for all of it; each is followed by a job."""
+    leaf = ["enqueue", LEAVES, "chaos.leaf", {}, queue]
+    middle = {"first": [leaf, ["then", "chaos.leaf", {"name": "then"}, queue]], "park": True, "ops": []}
+    return {"first": [["enqueue", MIDDLES, "chaos.flow", middle, "middle"], ["then", "chaos.gather", {"every": 2}, queue]], "park": True, "ops": []}
+
+
+def followed_by(jobs, opener, kind):
+    behind = [j for j in jobs if j.get("parent") == opener and "member_of" not in j]
+    assert [(j["type"], j["state"]) for j in behind] == [(kind, "succeeded")], (opener, behind)
+    return behind[0]["id"]
+
+
+def check_tree(host, jobs, top):
+    """Each member once, and one job behind each flow. Answers whose ends must have been counted once."""
+    middles = [j["id"] for j in jobs if j.get("member_of") == top]
+    assert len(middles) == MIDDLES
+    sinks = [followed_by(jobs, top, "chaos.gather")]
+    for opener, size in [(top, MIDDLES), *((m, LEAVES) for m in middles)]:
+        flow = host.job(opener)["flow"]
+        assert (flow["made"], flow["succeeded"], flow["open"], flow["closed"]) == (size, size, 0, True), (opener, flow)
+    for middle in middles:
+        leaves = [j["id"] for j in jobs if j.get("member_of") == middle]
+        assert len(leaves) == LEAVES
+        sinks += [*leaves, followed_by(jobs, middle, "chaos.leaf")]
+    return sinks
+
+
+def flows_under_fire(hosts):
+    dice = random.Random(build.seed())
+    tops = [hosts[n % len(hosts)].submit("chaos.flow", tree(dice.choice(["chaos", "other"])), queue="top") for n in range(TOPS)]
+    for _ in range(KILLS):
+        time.sleep(dice.uniform(0, 0.15))  # the moment of the kill, not readiness
+        host = dice.choice(hosts)
+        if dice.random() < 0.5 or not kill_a_worker(host, dice):
+            host.kill()
+            host.start()
+    host = hosts[0]
+    for top in tops:
+        assert host.wait_job(top)["state"] == "succeeded", host.job(top)
+    host.wait_idle()
+    jobs = host.list()
+    keys = [f"sink:{job}:end" for top in tops for job in check_tree(host, jobs, top)]
+    assert len(keys) == TOPS * (1 + MIDDLES * (LEAVES + 1))
+    assert {key: n for key, n in host.counters(keys).items() if n != 1} == {}
+    host.assert_sound()
+
+
+def test_flows_of_flows_while_a_host_dies(make_host):
+    host = make_host({"plugins": chaos(workers=2, threads=2), **TREE})
+    host.start()
+    flows_under_fire([host])
+
+
+@pytest.mark.skipif(redis_lib.SERVER is None or redis_lib.CLIENT is None, reason="redis-server is not installed (scripts/deps --test)")
+def test_flows_of_flows_on_two_hosts_that_die(make_host, folder):
+    server = Redis(os.path.join(folder, "redis")).start()
+    try:
+        hosts = [make_host({"plugins": chaos(workers=2, threads=2), **TREE, "store": {"url": f"unix:{server.socket}"}}, name=f"host{n}") for n in range(2)]
+        for host in hosts:
+            host.start()
+        flows_under_fire(hosts)
+        for host in hosts:
+            host.end()
+    finally:
+        server.stop()
