@@ -117,6 +117,14 @@ static int64_t keep_of(const struct sim_attempt *a, enum job_event event) {
     return event == JOB_EV_DIE ? q->dead_ttl_ms : q->ttl_ms;
 }
 
+/* Its end sets nothing going: no other of its schedule waits for it, no flow, and nothing was made. */
+static bool nobody_notices(struct sim *s, const struct sim_attempt *a, const struct sim_commit *c) {
+    bool over = c->item.event == JOB_EV_SUCCEED || c->item.event == JOB_EV_DIE;
+    return over && (a->schedule == NULL || a->schedule->unfinished <= 1) && id_is_zero(&a->flow) &&
+           c->item.child_count + c->item.event_count == 0 && c->item.then == NULL &&
+           sim_flows_find(s, &a->spec.id) == NULL;
+}
+
 static void commit(struct sim *s, struct sim_attempt *a, const struct outcome *o, const char *scope,
                    const char *code) {
     struct sim_commit *c = new_commit(s, a, o->event);
@@ -150,7 +158,7 @@ static void commit(struct sim *s, struct sim_attempt *a, const struct outcome *o
     if (o->event == JOB_EV_PARK && a->lane->type->plugin == NULL) {
         sim_waits_begin(s, a, o->park, c);
     }
-    sim_flush_commit(s, c);
+    sim_flush_commit(s, c, nobody_notices(s, a, c));
 }
 
 /* ------------------------------------------------------------------ what is told */
@@ -332,7 +340,7 @@ struct sim_attempt *sim_attempt_find(struct sim *s, const struct job_id *id) {
     for (int64_t h = 0; h < s->scenario->hosts; h++) {
         struct sim_attempt *a;
         LIST_FOREACH(a, &s->hosts[h].attempts, link) {
-            if (a->died_ms == 0 && id_equal(&a->spec.id, id)) {
+            if (id_equal(&a->spec.id, id)) {
                 return a;
             }
         }
@@ -414,7 +422,7 @@ void sim_attempt_recover(struct sim *s, struct sim_attempt *a) {
         if (a->answer != NULL) {
             sim_plugin_commit(s, a, age_of(s, a), c);
         }
-        sim_flush_commit(s, c);
+        sim_flush_commit(s, c, false);
         sim_note(s, NOTE_RETURN, a->lane->type->name, &a->spec, "%s", "");
     }
     end(s, a, false);

@@ -135,7 +135,7 @@ void sim_flows_cancelled(struct sim *s, const struct store_move_item *item) {
     struct store_get op = {.op = {.kind = STORE_GET}, .id = item->id};
     if (item->state == JOB_RUNNING) {
         struct sim_attempt *a = sim_attempt_find(s, &item->id);
-        if (a != NULL) {
+        if (a != NULL && a->died_ms == 0) { // else who takes it over hears of it
             sim_attempt_cancel(s, a);
         }
         return;

@@ -15,6 +15,7 @@ static void empty(struct sim_batch *b) {
     b->submits = NULL;
     b->moves = NULL;
     b->commit_count = b->fire_count = b->submit_count = b->move_count = 0;
+    b->hurries = false;
 }
 
 void sim_flush_init(struct sim *s) {
@@ -25,7 +26,9 @@ void sim_flush_finish(struct sim *s) {
     arena_free(&s->batch.arena);
 }
 
-void sim_flush_commit(struct sim *s, struct sim_commit *c) {
+void sim_flush_commit(struct sim *s, struct sim_commit *c, bool waits) {
+    c->wall_ms = sim_wall(s);
+    s->batch.hurries |= !waits;
     *s->batch.commits_end = c;
     s->batch.commits_end = &c->next;
     s->batch.commit_count++;
@@ -51,17 +54,28 @@ void sim_flush_move(struct sim *s, struct sim_move *m) {
 
 /* ------------------------------------------------------------------ lists to what the store takes */
 
-static void post_commits(struct sim *s, struct sim_batch *b, struct store_commit *op) {
-    *op = (struct store_commit){.op = {.kind = STORE_COMMIT}, .count = b->commit_count};
-    op->items = sim_alloc(s, &b->arena, b->commit_count * sizeof *op->items);
-    if (op->items == NULL || b->commit_count == 0) {
+/* Those of each moment are one operation, by the clock of then. */
+struct commits {
+    struct store_commit *ops;
+    size_t count;
+};
+
+static void post_commits(struct sim *s, struct sim_batch *b, struct commits *ret) {
+    *ret = (struct commits){.ops = sim_alloc(s, &b->arena, b->commit_count * sizeof *ret->ops)};
+    struct store_commit_item *items = sim_alloc(s, &b->arena, b->commit_count * sizeof *items);
+    if (ret->ops == NULL || items == NULL) {
         return;
     }
-    size_t i = 0;
-    for (struct sim_commit *c = b->commits; c != NULL; c = c->next) {
-        op->items[i++] = c->item;
+    for (const struct sim_commit *c = b->commits; c != NULL;) {
+        struct store_commit *op = &ret->ops[ret->count++];
+        int64_t wall = c->wall_ms;
+        *op = (struct store_commit){.op = {.kind = STORE_COMMIT}, .items = items};
+        for (; c != NULL && c->wall_ms == wall; c = c->next) {
+            items[op->count++] = c->item;
+        }
+        items += op->count;
+        stock_post(&s->stock, &op->op, wall);
     }
-    stock_post(&s->stock, &op->op, sim_wall(s));
 }
 
 static void post_fires(struct sim *s, struct sim_batch *b, struct store_fire *op) {
@@ -92,12 +106,23 @@ static void post_submits(struct sim *s, struct sim_batch *b, struct store_submit
 
 /* ------------------------------------------------------------------ answers */
 
-static void hear_commits(struct sim *s, const struct store_commit *op) {
+static void hear_commit(struct sim *s, const struct store_commit *op) {
+    s->stock.outbox |= op->outbox;
     for (size_t i = 0; op->op.status == 0 && i < op->count; i++) {
         if (op->items[i].status != 0) {
             sim_fail(s, op->items[i].status, "the store refused the end of an attempt: %s",
                      strerror(-op->items[i].status));
+        } else if (op->items[i].event == JOB_EV_RELEASE && op->items[i].state == JOB_CANCELLED) {
+            // it was asked to end while its host was dead
+            sim_flows_cancelled(
+                s, &(struct store_move_item){.id = op->items[i].id, .state = JOB_CANCELLED});
         }
+    }
+}
+
+static void hear_commits(struct sim *s, const struct commits *all) {
+    for (size_t i = 0; i < all->count; i++) {
+        hear_commit(s, &all->ops[i]);
     }
 }
 
@@ -203,11 +228,11 @@ static void post_due(struct sim *s, struct store_due *op) {
 
 /* What is answered may add to the next batch, so this one is taken first. */
 static void take_all(struct sim *s, struct sim_batch *b, struct sim_claim *claim, bool due) {
-    struct store_commit commit;
+    struct commits commits;
     struct store_fire fire;
     struct store_submit submit;
     struct store_due moved = {.op = {.kind = STORE_DUE}, .limit = DUE_AT_ONCE};
-    post_commits(s, b, &commit);
+    post_commits(s, b, &commits);
     post_fires(s, b, &fire);
     post_submits(s, b, &submit);
     if (due) {
@@ -219,16 +244,18 @@ static void take_all(struct sim *s, struct sim_batch *b, struct sim_claim *claim
     s->report->store_ops += s->stock.pending;
     stock_wait(&s->stock);
     learn_due(s, &moved, due);
-    hear_commits(s, &commit);
+    hear_commits(s, &commits);
     hear_fires(s, b->fires, &fire);
     hear_submits(s, b->submits, &submit);
     sim_dispatch_hear(s, claim);
     run_moves(s, b);
-    if (commit.outbox || s->stock.outbox) {
+    if (s->stock.outbox) {
         forward(s);
     }
     sim_flows_look(s);
-    store_op_finish(&commit.op);
+    for (size_t i = 0; i < commits.count; i++) {
+        store_op_finish(&commits.ops[i].op);
+    }
     store_op_finish(&fire.op);
     store_op_finish(&submit.op);
     store_op_finish(&moved.op);
@@ -236,20 +263,23 @@ static void take_all(struct sim *s, struct sim_batch *b, struct sim_claim *claim
 }
 
 bool sim_flush_all(struct sim *s) {
-    struct sim_batch b = s->batch;
+    struct arena scratch = {.head = NULL};
     struct sim_claim claim;
     if (s->away || s->failure.code != 0) {
         return false;
     }
-    s->batch.arena = (struct arena){.head = NULL};
-    empty(&s->batch);
-    heat_all(s, &b);
-    bool due = is_due(s), asks = sim_dispatch_ask(s, &b.arena, &claim);
-    bool any = due || asks || s->stock.outbox ||
-               b.commit_count + b.fire_count + b.submit_count + b.move_count > 0;
+    heat_all(s, &s->batch);
+    bool due = is_due(s), asks = sim_dispatch_ask(s, &scratch, &claim);
+    struct sim_batch b = s->batch;
+    bool any = due || asks || s->stock.outbox || b.hurries ||
+               b.fire_count + b.submit_count + b.move_count > 0 ||
+               (s->running_out && b.commit_count > 0);
     if (any) {
+        s->batch.arena = (struct arena){.head = NULL};
+        empty(&s->batch);
         take_all(s, &b, &claim, due);
+        arena_free(&b.arena);
     }
-    arena_free(&b.arena);
+    arena_free(&scratch);
     return any;
 }

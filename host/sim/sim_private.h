@@ -248,6 +248,7 @@ struct sim_commit {
     struct store_commit_item item;
     struct job_error error;
     struct store_step steps[2];
+    int64_t wall_ms; /* when it came to be */
     struct sim_commit *next;
 };
 struct sim_fire {
@@ -275,6 +276,7 @@ struct sim_batch {
     struct sim_submit *submits, **submits_end;
     struct sim_move *moves, **moves_end;
     size_t commit_count, fire_count, submit_count, move_count;
+    bool hurries; /* it does not wait for what comes next */
 };
 
 struct sim_fault {
@@ -413,8 +415,9 @@ void sim_arrivals_answered(struct sim *s, const struct sim_submit *submit);
 
 void sim_flush_init(struct sim *s);
 void sim_flush_finish(struct sim *s);
-/* Something was added: its memory comes from batch.arena. */
-void sim_flush_commit(struct sim *s, struct sim_commit *c);
+/* Something was added: its memory comes from batch.arena. A commit that nobody can notice before something else goes to the
+ * store (`waits`) goes with that, as of its own time. */
+void sim_flush_commit(struct sim *s, struct sim_commit *c, bool waits);
 void sim_flush_fire(struct sim *s, struct sim_fire *f);
 void sim_flush_submit(struct sim *s, struct sim_submit *f);
 void sim_flush_move(struct sim *s, struct sim_move *m);
@@ -451,7 +454,7 @@ void sim_attempt_return(struct sim *s, struct sim_attempt *a, const struct attem
                         const char *code);
 void sim_attempt_go_on(struct sim *s, struct sim_attempt *a); /* after what it has done so far */
 void sim_attempt_done(struct sim *s, struct sim_attempt *a);
-/* One that has begun, or waits to; NULL. */
+/* One that has begun, or waits to, also on a host that has died; NULL. */
 struct sim_attempt *sim_attempt_find(struct sim *s, const struct job_id *id);
 /* Its process dies. */
 void sim_attempt_crash(struct sim *s, struct agenda_event *e);

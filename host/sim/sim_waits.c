@@ -99,7 +99,9 @@ size_t sim_waits_each(struct sim *s, const char *type, int park,
                                 .cursor = cursor};
         int r = stock_run(&s->stock, &op.op, sim_wall(s));
         for (size_t i = 0; r == 0 && i < op.count; i++) {
-            if (!job_is_final(op.jobs[i].state)) {
+            bool runs = op.jobs[i].state == JOB_RUNNING; // as far as the store has heard
+            if (!job_is_final(op.jobs[i].state) &&
+                (!runs || sim_attempt_find(s, &op.jobs[i].spec.id) != NULL)) {
                 each(s, &op.jobs[i], arg);
                 count++;
             }

@@ -465,6 +465,15 @@ def test_a_cancel_goes_down(scene):
     assert "t.x" not in {t["type"] for t in summary["types"] if t["made"]} and summary["flows_closed"] == summary["flows_opened"] == 4
 
 
+def test_a_cancel_reaches_a_dead_hosts_job(scene):
+    scene.write("for: 1h\nhosts: 2\narrivals: {job: a.x, every: 2h, steady: true}\nhandlers: {a.x: {takes: 4m}}\n"
+                "faults: {at: 1m, host: 1}\nacts: {at: 70s, cancel: a.x}\n", "host: {lease: 30s}\n")
+    lines, summary = scene.run()
+    assert [line["why"] for line in events(lines, "act")] == ["cancels 1"]
+    assert [line["ms"] for line in events(lines, "cancel")] == [90000] and of_type(summary, "a.x")["cancelled"] == 1
+    assert not events(lines, "succeed") and len(events(lines, "start")) == 1
+
+
 def test_children_survive_a_death_once(scene):
     scene.write("for: 6h\nhosts: 2\narrivals: {job: f.open, every: 2m}\nhandlers: {f.open: {takes: 1s..60s, children: {job: m.x, count: 5, then: t.x}},"
                 " m.x: {takes: 30s..3m}}\nfaults: [{at: 30m, for: 10m, host: 1}, {at: 1h, for: 1m, host: 2}, {at: 2h, for: 20s, host: 1},"
