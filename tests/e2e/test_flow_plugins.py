@@ -35,7 +35,7 @@ def config_of(store, **more):
 
 
 @pytest.fixture
-def host(make_host, store):
+def host(store, make_host):
     host = make_host(config_of(store))
     host.start()
     return host
@@ -170,7 +170,7 @@ def test_a_flow_that_has_closed_takes_no_more(host):
     assert len(members(host, opener)) == 1
 
 
-def test_cancelled_members_are_kept_as_their_queue_says(make_host, store):
+def test_cancelled_members_are_kept_as_their_queue_says(store, make_host):
     host = make_host(config_of(store, queues={"brief": {"ttl": "5m"}, "long": {"ttl": "9d"}}))
     host.start()
     for queue in ("brief", "long"):
@@ -188,8 +188,8 @@ def test_cancelled_members_are_kept_as_their_queue_says(make_host, store):
     host.assert_sound()
 
 
-@pytest.mark.parametrize("point", ["worker_before_run:5", "worker_after_run:5", "worker_before_commit:3", "worker_after_commit:3"])
-def test_workers_die_and_nothing_is_lost_or_done_twice(make_host, store, point):
+@pytest.mark.parametrize("point", ["worker_before_run:15", "worker_after_run:15", "worker_before_commit:3", "worker_after_commit:3"])
+def test_workers_die_and_nothing_is_lost_or_done_twice(store, make_host, point):
     host = make_host(config_of(store), env={"JOBHOST_FAULT": f"{point}=kill"})
     host.start()
     opener = host.submit("chaos.flow", {
@@ -205,7 +205,7 @@ def test_workers_die_and_nothing_is_lost_or_done_twice(make_host, store, point):
     host.assert_sound()
 
 
-def test_a_question_whose_worker_is_gone_is_dropped(make_host, store):
+def test_a_question_whose_worker_is_gone_is_dropped(store, make_host):
     """Its reader is killed again and again while it reads; the host goes on, and the next run goes on where that one was."""
     host = make_host(config_of(store))
     host.start()

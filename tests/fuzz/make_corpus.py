@@ -20,7 +20,8 @@ NULL, BY_FD = 0xFFFFFFFF, 0xFFFFFFFE
 TYPES = ["WELCOME", "CONFIG", "JOB", "CANCEL", "RECALL", "COMMITTED", "VALUE", "DRAIN", "PONG", "SANDBOX"]
 REC = {name: number for number, name in enumerate(TYPES, 1)}
 TYPES = ["HELLO", "READY", "FAIL", "PING", "NACK", "LOG", "PROGRESS", "GET", "WARN", "STEP", "CHILD",
-         "KV", "RESULT", "RESULT_TYPE", "COMMIT", "DONE", "CRASH", "BYE", "OUTPUT", "NOTE"]
+         "KV", "RESULT", "RESULT_TYPE", "COMMIT", "DONE", "CRASH", "BYE", "OUTPUT", "NOTE",
+         "LIMIT", "EVENT", "FLOW", "SIBLING", "THEN", "ON_DEAD"]
 REC.update({name: number for number, name in enumerate(TYPES, 64)})
 
 
@@ -104,6 +105,10 @@ def records():
         "warn": record("WARN", text("slow") + text(None)),
         "step": record("STEP", text("fetch") + inline(b"value") + u32(1)),
         "child": record("CHILD", child + inline(b"p") + i64(0) + i64(0) + text(None) * 3),
+        "sibling": record("SIBLING", child + inline(b"p") + i64(0) + i64(0) + text(None) * 3),
+        "then": record("THEN", child + inline(b"p") + i64(0) + i64(0) + text(None) * 3),
+        "on_dead": record("ON_DEAD", i32(1)),
+        "flow": record("FLOW", u32(1) + u32(2) + u32(1) + u64(100) + text(None)),
         "kv": record("KV", u32(1) + text("key") + inline(b"value") + i64(0)),
         "result": record("RESULT", u32(0) + i64(0) + text(None) + inline(b"chunk")),
         "commit": record("COMMIT", u32(1)),

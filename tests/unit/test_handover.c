@@ -8,11 +8,15 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "config/config.h"
+#include "core/flow.h"
 #include "core/job.h"
 #include "expect.h"
+#include "jobhost_flow.h"
 #include "jobhost_kv.h"
 #include "record/record.h"
 #include "supervisor/effects_pack.h"
+#include "supervisor/host.h"
 
 /* A table with one of each; the parts may be changed. */
 struct sample {
@@ -324,6 +328,71 @@ static void test_effects(void) {
     effects_free(&fx);
 }
 
+static struct config *plain_config(void) {
+    const char *none = NULL;
+    struct config_env *env = config_env_new((char **)(uintptr_t)&none);
+    struct config_report report;
+    struct config *c = config_load_text("t", bytes_of("host: {}"), env, NULL, &report);
+    EXPECT_EQ_UINT(0, report.errors);
+    config_report_finish(&report);
+    config_env_free(&env);
+    return c;
+}
+
+/* What it asks of flows comes along: children, the job behind them, a sibling. */
+static void test_effects_of_flows(void) {
+    struct config *config = plain_config();
+    struct host host = {.config = config};
+    struct effects *fx = effects_new(), *again = NULL;
+    struct buf packed = {.data = NULL};
+    char flow[JOB_ID_TEXT + 1];
+    struct job_spec maker = {.id = id_next(&host.ids, 1000), .queue = "q", .flow_queue = "f"};
+    maker.parent = id_next(&host.ids, 1000);
+    id_format(&maker.parent, flow);
+    maker.flow_id = flow;
+    struct msg_child child = {.handler = "h", .payload = {.data = {"p", 1}}, .queue = "r"};
+    EXPECT_EQ_INT(0, effects_add_child(fx, &host, &maker, EFFECTS_SIBLING, &child));
+    EXPECT_EQ_INT(0, effects_add_child(fx, &host, &maker, EFFECTS_THEN, &child));
+    EXPECT_EQ_INT(0, effects_add_child(fx, &host, &maker, EFFECTS_THEN, &child)); // the first stays
+    EXPECT_EQ_INT(0, effects_set_on_dead(fx, JH_ON_DEAD_FAIL));
+    EXPECT_EQ_INT(-EBADMSG, effects_set_on_dead(fx, 2));
+    effects_pack(fx, &packed);
+    EXPECT_EQ_INT(0, effects_unpack(buf_bytes(&packed), &again));
+    EXPECT_EQ_UINT(1, again->child_count);
+    EXPECT_EQ_STR(flow, again->children[0].flow_id);
+    EXPECT_EQ_STR("f", again->children[0].flow_queue);
+    EXPECT_TRUE(id_equal(&maker.parent, &again->children[0].parent));
+    EXPECT_EQ_UINT(1, again->then_count);
+    EXPECT_TRUE(id_equal(&fx->then[0].id, &again->then[0].id));
+    EXPECT_TRUE(id_equal(&maker.id, &again->then[0].parent));
+    EXPECT_NULL(again->then[0].flow_id);
+    EXPECT_TRUE(again->then_keep_ms > 0 && fx->then_keep_ms == again->then_keep_ms);
+    EXPECT_EQ_INT(FLOW_FAIL + 1, again->flow_on_dead);
+    effects_drop(again, false);
+    EXPECT_EQ_UINT(0, again->child_count + again->then_count + (size_t)again->flow_on_dead);
+    effects_free(&again);
+    effects_free(&fx);
+    buf_free(&packed);
+    config_free(&config);
+}
+
+/* Who is a member of no flow has no siblings: then none of it is. */
+static void test_effects_without_a_flow(void) {
+    struct config *config = plain_config();
+    struct host host = {.config = config};
+    struct effects *fx = effects_new();
+    const struct job_spec maker = {.id = id_next(&host.ids, 1000), .queue = "q"};
+    struct msg_child child = {.handler = "h"};
+    EXPECT_EQ_INT(0, effects_add_child(fx, &host, &maker, EFFECTS_SIBLING, &child));
+    EXPECT_EQ_STR("no_flow", fx->refused);
+    struct msg_child keyed = {.handler = "h", .dedup_key = "k"};
+    effects_free(&fx);
+    fx = effects_new();
+    EXPECT_EQ_INT(-EBADMSG, effects_add_child(fx, &host, &maker, EFFECTS_THEN, &keyed));
+    effects_free(&fx);
+    config_free(&config);
+}
+
 /* All that a job may have asked for is believed by the next binary. */
 static void test_most_effects(void) {
     struct effects *fx = effects_new(), *again = NULL;
@@ -344,6 +413,8 @@ static void test_most_effects(void) {
 static const struct expect_test tests[] = {
     {"a whole table comes back as it was", test_whole},
     {"what cannot be is refused", test_refused},
+    {"what is asked of flows", test_effects_of_flows},
+    {"siblings of nobody", test_effects_without_a_flow},
     {"as many effects as there may be", test_most_effects},
     {"limits", test_limits},
     {"a table that is cut", test_cut},
