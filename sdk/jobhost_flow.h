@@ -26,8 +26,12 @@
  *         if (m.has_result && flow->result(c, JH_FLOW_BEHIND, m.id, &bytes) == 0) { ... }
  *     }
  *
- * Or without one: the opener parks by yield(JH_WAIT_CHILDREN), which holds no worker, and reads them itself in its next
- * run, as JH_FLOW_OPENED. What it has enqueued it must remember in a step, for that run begins anew.
+ * Or without one: the opener parks by yield(JH_WAIT_CHILDREN), which holds no worker, and reads them itself, as
+ * JH_FLOW_OPENED. Each run begins anew, and one may be cut off between the commit that makes the children and the yield():
+ *
+ *     if (step "made" is not there) { enqueue() ...; step_put "made"; }
+ *     if (flow->counts(c, JH_FLOW_OPENED, &counts) == 0 && counts.open > 0) { return h->yield(c, &wait); }
+ *     ...                                  // all have ended
  *
  * What is stored of members goes with them: `type`, error and result are there as long as their queues keep ended jobs,
  * and the flow as long as its opener is there. */

@@ -137,27 +137,38 @@ static cJSON *do_rows(const struct chaos *x, const char *name) {
     return out;
 }
 
+// 1: it has been done now, 0: by an earlier run, or there is nothing to do.
+static int do_first(const struct chaos *x) {
+    struct jh_bytes seen;
+    int found = cJSON_GetObjectItemCaseSensitive(x->payload, "first") == NULL
+                    ? 0
+                    : x->host->step_get(x->call, "first", &seen);
+    if (found <= 0) {
+        return found;
+    }
+    cJSON_Delete(do_rows(x, "first"));
+    int rc = jh_step_puts(x->call, "first", "done");
+    return rc < 0 ? rc : 1;
+}
+
+// Asked in every run: one that was cut off between its step and its yield() has to wait as well.
+static bool has_open_children(const struct chaos *x) {
+    struct jh_flow_counts counts = {.size = sizeof counts};
+    return flow_of(x)->counts(x->call, JH_FLOW_OPENED, &counts) == 0 && counts.open > 0;
+}
+
 // first: rows that are done in the first run alone, and then a step; park: it waits for its children behind them; ops: rows of
 // every run. A row is ["enqueue", n, type, payload, queue, key], the same with "add", ["then", type, payload, queue, key],
 // ["on_dead", what], ["counts", which], ["page", which, cursor, n], ["result", which, id], ["step", name] or ["sleep", ms]. The
 // result: what the rows of its last run answered. die: it fails for good.
 jh_status chaos_flow(struct chaos *x) {
-    if (cJSON_GetObjectItemCaseSensitive(x->payload, "first") != NULL) {
-        struct jh_bytes seen;
-        int found = x->host->step_get(x->call, "first", &seen);
-        if (found < 0) {
-            return jh_stop(x->call);
-        }
-        if (found > 0) {
-            cJSON_Delete(do_rows(x, "first"));
-            if (jh_step_puts(x->call, "first", "done") < 0) {
-                return jh_stop(x->call);
-            }
-            const struct jh_wait wait = {.size = sizeof wait, .kind = JH_WAIT_CHILDREN};
-            if (chaos_flag(x, "park")) {
-                return x->host->yield(x->call, &wait);
-            }
-        }
+    const struct jh_wait wait = {.size = sizeof wait, .kind = JH_WAIT_CHILDREN};
+    int made = do_first(x);
+    if (made < 0) {
+        return jh_stop(x->call);
+    }
+    if (chaos_flag(x, "park") && (made == 1 || has_open_children(x))) {
+        return x->host->yield(x->call, &wait);
     }
     if (chaos_result(x, do_rows(x, "ops")) < 0) {
         return JH_RETRY;
