@@ -151,7 +151,7 @@ int rig_open(struct rig *rig) {
     return r;
 }
 
-static void free_ops(struct rig *rig) {
+void rig_free_ops(struct rig *rig) {
     while (rig->ops != NULL) {
         struct rig_op *o = rig->ops;
         rig->ops = o->next;
@@ -199,7 +199,7 @@ static void remove_tree(const char *path) {
 
 void rig_finish(struct rig *rig) {
     rig_close(rig);
-    free_ops(rig);
+    rig_free_ops(rig);
     event_free(rig->tick);
     if (rig->owns_base) {
         event_base_free(rig->base);

@@ -118,6 +118,7 @@ bool rig_turn(struct rig *rig, int64_t end); /* false: `end` has come */
 
 /* A zeroed operation that the rig frees. */
 void *rig_new(struct rig *rig, size_t size);
+void rig_free_ops(struct rig *rig); /* those so far */
 #define RIG_NEW(rig, type) ((struct type *)rig_new((rig), sizeof(struct type)))
 
 void rig_forget(struct rig *rig);
