@@ -241,6 +241,7 @@ static void set_state(struct model *m, struct model_job *j, enum job_state state
     bool left = j->state == JOB_QUEUED;
     j->state = state;
     j->at_ms = at_ms;
+    j->stays_ms = 0;
     j->behind = false;
     j->park = PARK_NONE;
     if (left || state == JOB_QUEUED) {

@@ -79,6 +79,7 @@ struct model_job {
     enum park_reason park;
     int64_t at_ms; /* ready, due or expiry, as the state says */
     int64_t expires_ms;
+    int64_t stays_ms; /* so long it is not swept: its flow was open; 0 = it may be */
     struct model_turn turn;
     int key; /* NOBODY = none */
     enum dedup_mode mode;

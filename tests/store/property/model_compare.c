@@ -30,7 +30,8 @@ static void model_compare_times(struct model *m, const struct model_job *j,
     } else if (j->state == JOB_SCHEDULED || j->state == JOB_PARKED) {
         (void)model_same(m, j->at_ms, job->spec.run_at_ms, "due at");
     } else if (job_is_final(j->state)) {
-        (void)model_same(m, j->at_ms, job->expires_at_ms, "kept until");
+        bool stays = j->stays_ms > 0 && !rig_is_shared(); // Redis keeps it beside the job
+        (void)model_same(m, stays ? j->stays_ms : j->at_ms, job->expires_at_ms, "kept until");
     }
     if (j->state == JOB_PARKED) {
         (void)model_same(m, (int)j->park, (int)job->park, "parked for");

@@ -170,6 +170,8 @@ void model_jobs_resolve(struct model *m) {
 
 /* ------------------------------------------------------------------ time passes */
 
+enum { LOOK_AGAIN_MS = 3600000 }; // an opener whose flow is open stays
+
 void model_jobs_due(struct model *m) {
     size_t want = 0;
     int64_t next = 0, got_next = 0;
@@ -210,8 +212,11 @@ void model_jobs_sweep(struct model *m) {
     store_op_finish(&sweep.op);
     for (size_t i = 0; i < m->count; i++) {
         struct model_job *j = &m->jobs[i];
-        bool over = job_is_final(j->state) && j->at_ms > 0 && j->at_ms <= m->rig.now;
-        if (j->there && over && !model_flows_is_open(j)) {
+        bool over = job_is_final(j->state) && j->at_ms > 0 && j->at_ms <= m->rig.now &&
+                    j->stays_ms <= m->rig.now;
+        if (j->there && over && model_flows_is_open(j)) {
+            j->stays_ms = m->rig.now + LOOK_AGAIN_MS;
+        } else if (over) {
             j->there = false;
         }
     }
