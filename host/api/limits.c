@@ -1,8 +1,9 @@
 /* GET /v1/limits: what each limiter has left, and until when: those of the configuration, and with their
- * keys those that the store remembers something of. */
+ * keys those that the store remembers something of. POST /v1/limits/{name}/reset. */
 #include <errno.h>
 #include <string.h>
 
+#include "api/input.h"
 #include "api/routes.h"
 #include "store/limits.h"
 #include "supervisor/limits.h"
@@ -110,4 +111,68 @@ void limits_list_handle(struct call *call) {
         call_op(call, &list->op, STORE_LIMITER_LIST, listed);
         store_post(&call->host->store, &list->op);
     }
+}
+
+/* ---- reset */
+
+struct reset {
+    struct store_limiter op;
+    struct store_limiter_item item;
+    struct store_audit_add audit;
+    const char *why;
+};
+
+static void audited(struct store_op *op) {
+    struct call *call = op->arg;
+    struct buf out = {0};
+    store_op_finish(op); // reset it is, even if that is not written down
+    buf_str(&out, "{\"reset\":true}");
+    call_reply(call, 200, &out);
+}
+
+static void was_reset(struct store_op *op) {
+    struct call *call = op->arg;
+    struct reset *r = CONTAINER_OF(op, struct reset, op.op);
+    if (op->status == 0 && r->item.status < 0) {
+        op->status = r->item.status;
+    }
+    if (op->status != 0) {
+        call_store_failed(call, op);
+        return;
+    }
+    store_op_finish(op);
+    limits_was_reset(call->host, r->item.name);
+    call_op(call, &r->audit.op, STORE_AUDIT_ADD, audited);
+    r->audit.entry = (struct store_audit){.at_ms = r->audit.op.now_ms,
+                                          .actor = call_actor(call),
+                                          .action = "limit.reset",
+                                          .target = r->item.name,
+                                          .detail = r->why};
+    store_post(&call->host->store, &r->audit.op);
+}
+
+void limits_reset_handle(struct call *call) {
+    struct reset *r = CALL_NEW(call, struct reset);
+    const struct input_field fields[] = {{"why", INPUT_WHY, r == NULL ? NULL : &r->why}};
+    if (r == NULL || !input_read(call, fields, ARRAY_LEN(fields))) {
+        return;
+    }
+    const char *name = call->param[0], *key;
+    size_t len;
+    const struct config_limit *c = limiter_name_split(name, &len, &key) == 0
+                                       ? config_limit(call->host->config, name, len)
+                                       : NULL;
+    if (c == NULL) {
+        call_error(call, 404, "limit_not_found", "name",
+                   "no limit of the configuration; with a key it is called LIMIT:KEY");
+        return;
+    }
+    r->item = (struct store_limiter_item){.verb = STORE_LIMITER_OPEN,
+                                          .name = name,
+                                          .rules = limits_rules(call->host, c),
+                                          .hint = LIMITER_HINT_NONE};
+    r->op.items = &r->item;
+    r->op.count = 1;
+    call_op(call, &r->op.op, STORE_LIMITER, was_reset);
+    store_post(&call->host->store, &r->op.op);
 }

@@ -59,6 +59,7 @@ static const struct route routes[] = {
     {"GET",    "/v1/upgrade",                upgrade_get_handle,         BODY_NONE,   NULL},
     {"GET",    "/v1/hosts",                  admin_hosts_handle,         BODY_NONE,   NULL},
     {"GET",    "/v1/limits",                 limits_list_handle, BODY_NONE, "name cursor limit"},
+    {"POST",   "/v1/limits/{name}/reset",    limits_reset_handle,        BODY_JSON,   NULL},
     {"GET",    "/v1/breakers",               breakers_list_handle, BODY_NONE, "cursor limit"},
     {"POST",   "/v1/breakers/{name}/reset",  breakers_reset_handle,      BODY_JSON,   NULL},
     {"GET",    "/v1/audit",                  admin_audit_handle, BODY_NONE, "cursor limit"},

@@ -85,6 +85,7 @@ void upgrade_post_handle(struct call *call);
 void upgrade_get_handle(struct call *call);
 void admin_hosts_handle(struct call *call);
 void limits_list_handle(struct call *call);
+void limits_reset_handle(struct call *call);
 void breakers_list_handle(struct call *call);
 void breakers_reset_handle(struct call *call);
 void admin_audit_handle(struct call *call);

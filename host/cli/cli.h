@@ -175,6 +175,7 @@ int cmd_plugin_new(struct cli *cli);
 int cmd_plugin_check(struct cli *cli);
 int cmd_hosts(struct cli *cli);
 int cmd_limits(struct cli *cli);
+int cmd_limits_reset(struct cli *cli);
 int cmd_breakers(struct cli *cli);
 int cmd_breakers_reset(struct cli *cli);
 int cmd_fsck(struct cli *cli);

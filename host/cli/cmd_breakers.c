@@ -1,5 +1,4 @@
-/* breakers, breakers reset. */
-#include "base/json.h"
+/* breakers. */
 #include "cli/cli.h"
 #include "cli/filters.h"
 #include "cli/out.h"
@@ -30,25 +29,5 @@ int cmd_breakers(struct cli *cli) {
     }
     cJSON_Delete(answer);
     buf_free(&path);
-    return r;
-}
-
-int cmd_breakers_reset(struct cli *cli) {
-    struct buf path = {0}, body = {0};
-    cJSON *answer = NULL;
-    buf_str(&path, "/v1/breakers");
-    remote_segment(&path, cli->args[0]);
-    buf_str(&path, "/reset");
-    buf_char(&body, '{');
-    json_kstr(&body, "why", cli_value(cli, "why"));
-    buf_char(&body, '}');
-    int r = remote_json(cli, "POST", path.data, body.data, &answer);
-    if (r == CLI_OK && !cli->json) {
-        out_text("%s %s\n", cli->args[0],
-                 remote_true(answer, "changed") ? "is closed" : "was closed already");
-    }
-    cJSON_Delete(answer);
-    buf_free(&path);
-    buf_free(&body);
     return r;
 }

@@ -250,7 +250,7 @@ static const struct cli_option children_options[] = {
 
 static const struct cli_option page_options[] = {PAGE_OPTIONS, {0}};
 
-static const struct cli_option breakers_reset_options[] = {
+static const struct cli_option reset_options[] = {
     {"why", 0, "TEXT", "A reason, for the audit log.", CLI_ANY}, {0}};
 
 static const struct cli_option dlq_walk_options[] = {
@@ -707,6 +707,15 @@ const struct cli_command cli_commands[] = {
          "side counts and no host here has made; WAITING is of the host that is asked.",
      .options = none,
      .run = cmd_limits},
+    {.name = "limits reset",
+     .synopsis = "NAME",
+     .summary = "forget what the other side said of a limiter, and let go on what waits for it",
+     .text = "A limiter is called LIMIT or LIMIT:KEY. Until when it is closed, a rate that was "
+             "learnt and calls of others are forgotten; what hosts here have taken still counts.",
+     .options = reset_options,
+     .args_min = 1,
+     .args_max = 1,
+     .run = cmd_limits_reset},
     {.name = "breakers",
      .synopsis = "",
      .summary = "list who is left alone for a while after failures",
@@ -723,7 +732,7 @@ const struct cli_command cli_commands[] = {
      .summary = "close a breaker, and let go on what waits for it",
      .text = "On all hosts; it is as if there had been no failures. That of one which is closed "
              "already changes nothing, and is no error.",
-     .options = breakers_reset_options,
+     .options = reset_options,
      .args_min = 1,
      .args_max = 1,
      .run = cmd_breakers_reset},

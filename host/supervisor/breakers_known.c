@@ -137,7 +137,7 @@ static void load_end(struct breakers *b, int status) {
     if (status != 0) {
         (void)timer_set(host->timers, &b->again, env_mono_ms(&host->env) + RETRY_MS);
     } else if (drop_unlisted(b)) {
-        breakers_wake(b);
+        unpark_go(&b->unpark);
     }
     breakers_look(b);
     if (status == 0 && b->load_again) {
@@ -218,10 +218,19 @@ static void on_again(struct timer *t, void *arg) {
     breakers_load(((struct breakers *)arg)->host);
 }
 
+// One that is half open lets its jobs go at their time, one after the other.
+static bool is_free(const struct host *host, const struct store_job *job) {
+    const struct breakers *b = host->breakers;
+    int64_t until;
+    const struct breaker_entry *e = job->wait_key == NULL ? NULL : breakers_find(b, job->wait_key);
+    return e == NULL || breaker_ask(&e->state, 0, breakers_now(b), &until) == BREAKER_GO;
+}
+
 struct breakers *breakers_new(struct host *host) {
     struct breakers *b = calloc(1, sizeof *b);
     if (b != NULL) {
         b->host = host;
+        b->unpark = (struct unpark){.host = host, .park = PARK_BREAKER, .is_free = is_free};
         timer_init(&b->timer, on_timer, b);
         timer_init(&b->again, on_again, b);
     }
@@ -241,7 +250,7 @@ void breakers_free(struct breakers **bp) {
         next = e->hh.next;
         free(e);
     }
-    free(b->walk.cursor);
+    unpark_finish(&b->unpark);
     free(b);
     *bp = NULL;
 }

@@ -3,7 +3,6 @@
  *     breakers.c         jobs: who is held back, who tries, what their ends tell
  *     breakers_known.c   those that are not closed, as this host knows them
  *     breakers_tell.c    one operation of the store, and its answer
- *     breakers_wake.c    jobs that are parked for one that has closed
  *     breakers_reset.c   an operator closes one */
 #ifndef JOBHOST_SUPERVISOR_BREAKERS_PRIVATE_H
 #define JOBHOST_SUPERVISOR_BREAKERS_PRIVATE_H
@@ -14,10 +13,10 @@
 #include "supervisor/attempt.h"
 #include "supervisor/breakers.h"
 #include "supervisor/host.h"
+#include "supervisor/unpark.h"
 
 enum {
     BREAKERS_PAGE = 500,      /* of a list                                               */
-    BREAKERS_WAKE_PAGE = 200, /* parked jobs that are looked at together                 */
     BREAKERS_FULL_MS = 60000, /* the store has no room for more: nobody asks again so soon */
 };
 
@@ -31,15 +30,6 @@ struct breaker_entry {
     UT_hash_handle hh;
 };
 
-/* A look at what is parked for breakers, a page at a time. */
-struct breaker_walk {
-    bool under_way, again;
-    struct store_list list;
-    struct store_move move;
-    struct store_move_item items[BREAKERS_WAKE_PAGE];
-    char *cursor;
-};
-
 struct breakers {
     struct host *host;
     struct breaker_entry *open;
@@ -51,7 +41,7 @@ struct breakers {
     struct timer again;   /* the list, after a failure */
     int64_t full_mono_ms; /* until then there is no room in the store, as far as is known */
     struct breakers_counts counts;
-    struct breaker_walk walk;
+    struct unpark unpark; /* those that are parked for one that has closed */
 };
 
 static inline int64_t breakers_now(const struct breakers *b) {
@@ -82,10 +72,5 @@ struct breaker_telling {
 struct breaker_telling *breakers_telling(struct breakers *b, enum store_breaker_verb verb,
                                          const char *name);
 void breakers_tell(struct breaker_telling *t);
-
-/* ---- wake */
-
-/* Parked jobs whose breaker is closed now go on. */
-void breakers_wake(struct breakers *b);
 
 #endif

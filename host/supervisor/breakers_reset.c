@@ -30,7 +30,7 @@ static void on_reset(struct store_op *op) {
     }
     reset->changed = reset->op.changed;
     if (breakers_learn(b, reset->name, &reset->op.state, 0) || reset->changed) {
-        breakers_wake(b);
+        unpark_go(&b->unpark);
     }
     store_op_finish(op);
     breakers_look(b);

@@ -25,7 +25,7 @@ static void learn(struct breaker_telling *t) {
     bool parked = breakers_learn(b, t->name, &t->op.state, t->op.op.now_ms - t->op.clock_ms);
     log_change(t);
     if (parked || (t->op.changed && t->op.state.failures == 0)) {
-        breakers_wake(b);
+        unpark_go(&b->unpark);
     }
 }
 

@@ -9,6 +9,7 @@
 #include "store/limits.h"
 #include "supervisor/host.h"
 #include "supervisor/slots.h"
+#include "supervisor/unpark.h"
 
 enum {
     ASK_AT_ONCE = 16, /* wishes of one gauge in one operation                      */
@@ -71,6 +72,7 @@ struct limits {
     struct event *turn;
     bool turning;
     struct timer timer;
+    struct unpark unpark; /* those whose limiter may have slots before it was thought */
 };
 
 static int64_t least(int64_t a, int64_t b) {
@@ -628,6 +630,11 @@ void limits_news(struct host *host, const char *name) {
     }
 }
 
+void limits_was_reset(struct host *host, const char *name) {
+    limits_news(host, name);
+    unpark_go(&host->limits->unpark);
+}
+
 int64_t limits_shut_until(struct host *host, const char *name, enum limiter_part *ret_part) {
     const struct gauge *g = gauge_find(host->limits, name);
     *ret_part = g == NULL ? LIMITER_PART_NONE : g->part;
@@ -661,10 +668,16 @@ void limits_configure(struct host *host) {
         g->rules = c == NULL ? g->rules : limits_rules(host, c);
         g->next_mono_ms = 0;
         gauge_wake(l, g);
-        for (uint32_t n = g->parked_count; n > 0; n--) { // their times are the old rules'
-            slots_wake(host, g->name);
-        }
     }
+    if (l->gauges != NULL) { // their times are the old rules'
+        unpark_go(&l->unpark);
+    }
+}
+
+/* Once slots are known to be out, the rest of them stays. */
+static bool is_free(const struct host *host, const struct store_job *job) {
+    const struct gauge *g = job->wait_key == NULL ? NULL : gauge_find(host->limits, job->wait_key);
+    return g == NULL || g->until_mono_ms <= now_of(host->limits);
 }
 
 struct limits *limits_new(struct host *host) {
@@ -673,6 +686,7 @@ struct limits *limits_new(struct host *host) {
         return NULL;
     }
     l->host = host;
+    l->unpark = (struct unpark){.host = host, .park = PARK_LIMITER, .is_free = is_free};
     STAILQ_INIT(&l->tells);
     TAILQ_INIT(&l->tickets);
     timer_init(&l->timer, on_timer, l);
@@ -712,6 +726,7 @@ void limits_free(struct limits **lp) {
         free(s);
     }
     timer_cancel(l->host->timers, &l->timer);
+    unpark_finish(&l->unpark);
     event_free(l->turn);
     free(l);
     *lp = NULL;

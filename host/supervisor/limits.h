@@ -85,6 +85,10 @@ int limits_open(struct host *host, const char *name);
 /* Slots may be free (store_events.limiter). */
 void limits_news(struct host *host, const char *name);
 
+/* What answers told of it has been forgotten by the store: who waits here is asked for, and jobs that are
+ * parked for it go on, whichever host has parked them. */
+void limits_was_reset(struct host *host, const char *name);
+
 /* Is a wish for one slot of it of no use now? Until when (mono), by what the store said last; 0 = nothing
  * is known. */
 int64_t limits_shut_until(struct host *host, const char *name, enum limiter_part *ret_part);

@@ -22,7 +22,7 @@ FAST = {"backoff": "fixed", "base": "1ms", "jitter": 0}
 def described(make_host):
     """A host with a job in every state, and the document that it serves: .doc."""
     host = make_host({"plugins": {**chaos(workers=1, threads=2), "gone": {"file": "/no/such.so"}},
-                      "queues": {"full": {"max_jobs": 1}},
+                      "queues": {"full": {"max_jobs": 1}}, "limits": {"api": {"rate": 5}},
                       "schedules": {"filed": {"cron": "@yearly", "timezone": "Europe/Berlin", "job": "chaos.echo"}}})
     host.start()
     host.doc = Document(host.get("/v1/openapi.json"))
@@ -135,6 +135,8 @@ def call_everything_that_reads(call, host, jobs):
     wait_until(lambda: host.get("/v1/upgrade")["state"] != "running", build.PATIENCE_S, "the upgrade is over")
     call(200, "GET", "/v1/upgrade")
     call(200, "GET", "/v1/audit", query={"limit": 2})
+    call(200, "POST", "/v1/limits/{name}/reset", {"why": "they have raised it"}, name="api:ann")
+    call(404, "POST", "/v1/limits/{name}/reset", {}, name="none")
     call(200, "POST", "/v1/breakers/{name}/reset", {"why": "it has a new token"}, name="auth:chaos:user:ann")
     call(404, "POST", "/v1/breakers/{name}/reset", {}, name="nonsense")
     call(200, "GET", "/v1/dedup", query={"queue": "chaos", "limit": 1})

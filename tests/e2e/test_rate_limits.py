@@ -6,6 +6,7 @@ import time
 import pytest
 
 from lib import build, clock as clock_lib, redis as redis_lib
+from lib.cli import Cli
 from lib.procs import wait_until, workers_of
 from lib.redis import Redis
 from lib.upstream import Upstream
@@ -188,3 +189,25 @@ def test_the_rules_change_while_jobs_wait(make_host):
         assert host.wait_job(job)["state"] == "succeeded"
     assert host.pid == pid and limiter(host, "starts")["rate"] == 1000
     assert 'jobhost_limit_wishes_total{limit="starts",result="granted"} 21' in host.call("GET", "/metrics").raw.decode()
+
+
+def test_an_operator_forgets_what_the_other_side_said(make_host, upstream):
+    """It wanted to be left alone for a day; jobs that an earlier start of the host has parked for that go on, too."""
+    host = make_host(config({"api": {"rate": 1000, "per": "1s", "learn": ["Retry-After"]}}))
+    host.start()
+    up = upstream(took_ms=(1, 2), retry_after=86_400)
+    up.forced = 1
+    host.submit("calls.run", {"port": up.port, "limit": "api"})
+    wait_until(lambda: limiter(host, "api").get("waits_for") == "closed", build.PATIENCE_S, "it was refused")
+    others = [host.submit("calls.run", {"limit": "api", "wait_ms": 0}) for _ in range(5)]
+    for job in others:
+        wait_until(lambda job=job: host.job(job)["state"] == "parked", build.PATIENCE_S, "the limiter is closed")
+    host.stop()
+    host.start()
+    assert limiter(host, "api").get("waits_for") == "closed"
+    assert "no limit of the configuration" in Cli(host).error("limits", "reset", "none", status=1)
+    assert "its own rules" in Cli(host)("limits", "reset", "api", "--why", "they have said sorry")
+    for job in others:
+        assert host.wait_job(job)["state"] == "succeeded"
+    assert "closed_until" not in limiter(host, "api")
+    assert [(a["action"], a["target"], a["detail"]) for a in host.get("/v1/audit")["items"]][0] == ("limit.reset", "api", "they have said sorry")
