@@ -53,7 +53,7 @@ static void test_copies(void) {
     EXPECT_EQ_STR("a.b", c->job.spec.type);
     EXPECT_EQ_STR("k", c->job.spec.dedup_key);
     EXPECT_EQ_STR("oops", c->job.life.error.code);
-    EXPECT_NULL(c->job.spec.tenant);
+    EXPECT_EQ_STR("somebody", c->job.spec.tenant); // whose line it goes back to
     EXPECT_EQ_UINT(0, c->job.spec.payload.len);
     EXPECT_EQ_INT(3, c->job.spec.max_attempts);
     EXPECT_EQ_UINT(5, c->job.token);
