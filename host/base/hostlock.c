@@ -4,31 +4,64 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { HOSTLOCK_WAIT_MS = 2000, HOSTLOCK_PAUSE_MS = 10 };
+
+static void read_holder(int fd, char ret[32]) {
+    ssize_t n = pread(fd, ret, 31, 0);
+    ret[n > 0 ? (size_t)n : 0] = '\0';
+    ret[strcspn(ret, "\n")] = '\0';
+}
+
 static int refuse(int fd, const char *what, struct err *e) {
-    char pid[32] = "";
-    ssize_t n = pread(fd, pid, sizeof pid - 1, 0);
-    pid[n > 0 ? (size_t)n : 0] = '\0';
-    pid[strcspn(pid, "\n")] = '\0';
+    char pid[32];
+    read_holder(fd, pid);
     return err_set(e, -EBUSY, "%s is in use by another host (process %s): one host at a time", what,
                    pid[0] == '\0' ? "unknown" : pid);
 }
 
+static bool holder_is_gone(int fd) {
+    char text[32];
+    read_holder(fd, text);
+    long pid = strtol(text, NULL, 10);
+    return pid > 0 && kill((pid_t)pid, 0) == -1 && errno == ESRCH;
+}
+
+// A host that was killed while it started a worker is outlived by its fork for a moment, which has the lock until it runs its program.
+static int lock_whole(int fd) {
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    for (int waited = 0;; waited += HOSTLOCK_PAUSE_MS) {
+        if (fcntl(fd, F_OFD_SETLK, &whole) == 0) {
+            return 0;
+        }
+        if (errno != EAGAIN && errno != EACCES) {
+            return -errno;
+        }
+        if (waited >= HOSTLOCK_WAIT_MS || !holder_is_gone(fd)) {
+            return -EBUSY;
+        }
+        (void)poll(NULL, 0, HOSTLOCK_PAUSE_MS);
+    }
+}
+
 int hostlock_take(struct hostlock *lock, const char *file, const char *what, struct err *e) {
     char pid[32];
-    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     lock->fd = -1;
     int fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd == -1) {
         return err_errno(e, -errno, "%s", file);
     }
-    if (fcntl(fd, F_OFD_SETLK, &whole) == -1) {
-        int r = errno == EAGAIN || errno == EACCES ? refuse(fd, what, e)
-                                                   : err_errno(e, -errno, "lock %s", file);
+    int r = lock_whole(fd);
+    if (r < 0) {
+        r = r == -EBUSY ? refuse(fd, what, e) : err_errno(e, r, "lock %s", file);
         (void)close(fd);
         return r;
     }

@@ -10,7 +10,7 @@ struct hostlock {
 };
 
 /* Makes `file` (0600) if need be. `what` is for the words: -EBUSY says that it is in use, and by
- * which process. */
+ * which process. Waits for two seconds, blocking, while that process is gone and its lock is not yet. */
 int hostlock_take(struct hostlock *lock, const char *file, const char *what, struct err *e);
 /* Another binary in this process took it, and left its descriptor, which is taken also on failure. 0,
  * or -EBUSY: it is not what locks the file. */

@@ -161,7 +161,7 @@ struct config_queue {
     int64_t dedup_ttl_ms;
     int64_t weight; /* share among queues: 1..100                  */
     struct config_use limit;
-    bool breakers; /* of scopes */
+    bool breakers;             /* of scopes */
     struct config_retry retry; /* of jobs whose type has none */
 };
 
