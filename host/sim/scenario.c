@@ -142,7 +142,7 @@ static void check_expect(struct config_binding *b, struct scenario *s) {
 }
 
 static void check_act(struct config_binding *b, struct scenario_act *a) {
-    const char *const whats[ACT_KINDS] = {
+    const char *const act_words[ACT_KINDS] = {
         [ACT_PUBLISH] = a->publish,
         [ACT_RESOLVE] = a->resolve,
         [ACT_CANCEL] = a->cancel,
@@ -151,9 +151,9 @@ static void check_act(struct config_binding *b, struct scenario_act *a) {
     };
     int kinds = 0;
     for (int i = 0; i < ACT_KINDS; i++) {
-        kinds += whats[i] != NULL;
-        a->kind = whats[i] != NULL ? (enum scenario_act_kind)i : a->kind;
-        a->what = whats[i] != NULL ? whats[i] : a->what;
+        kinds += act_words[i] != NULL;
+        a->kind = act_words[i] != NULL ? (enum scenario_act_kind)i : a->kind;
+        a->what = act_words[i] != NULL ? act_words[i] : a->what;
     }
     if (kinds != 1) {
         complain(b, &a->entry, "acts", "conflict",

@@ -86,7 +86,8 @@ static struct breaker shifted(struct breaker state, int64_t by_ms) {
 
 bool breakers_learn(struct breakers *b, const char *name, const struct breaker *state,
                     int64_t ahead_ms) {
-    struct breaker_entry *e = breakers_find(b, name);
+    // the analyzer does not look into the search, and thinks that it finds what was dropped
+    struct breaker_entry *e = b->open == NULL ? NULL : breakers_find(b, name);
     if (state->failures == 0) {
         bool parked = e != NULL && e->parked;
         if (e != NULL) {
