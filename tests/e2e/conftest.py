@@ -8,7 +8,8 @@ import tempfile
 
 import pytest
 
-from lib import build
+from lib import build, redis
+from lib.clock import T0, Clock
 from lib.host import Host, chaos
 
 
@@ -44,6 +45,8 @@ def folder(request):
 def make_host(request, folder):
     """make_host(config, name="host", env=...) is a host that has not been started; the end of the test stops it."""
     hosts = request.node.hosts = []
+    if "store" in request.fixturenames:
+        request.getfixturevalue("store")  # it outlives the hosts
 
     def make(config=None, name="host", **options):
         hosts.append(Host(os.path.join(folder, name), config, **options))
@@ -65,3 +68,23 @@ def host(make_host):
     one = make_host({"plugins": chaos(workers=1, threads=2)})
     one.start()
     return one
+
+
+@pytest.fixture(params=["sqlite", pytest.param("redis", marks=pytest.mark.skipif(redis.SERVER is None, reason="there is no redis-server"))])
+def store(request, folder):
+    """Both stores: a part of the configuration with the section `store`; {} is SQLite, of each host its own."""
+    if request.param == "sqlite":
+        yield {}
+        return
+    server = redis.Redis(os.path.join(folder, "redis")).start()
+    yield {"store": {"url": f"unix:{server.socket}"}}
+    server.stop()
+
+
+@pytest.fixture
+def clock(folder):
+    """A clock that stands at T0; JOBHOST_TEST_CLOCK=clock.path."""
+    made = Clock.create(os.path.join(folder, "clock"), T0)
+    made.freeze()
+    made.set_wall(T0)
+    return made

@@ -1,45 +1,19 @@
 """Breakers of scopes at work: who is left alone after failures, until when, and what people see of it, on both stores, by a clock that the
 test moves."""
 import datetime
-import os
 import re
 
 import pytest
 
-from lib import build, redis as redis_lib
+from lib import build
 from lib.api import Unreachable
 from lib.cli import Cli
-from lib.clock import Clock
 from lib.host import chaos
 from lib.procs import wait_until
-from lib.redis import Redis
 
-T0 = 1798790400_000  # 2027-01-01T08:00:00Z
 MINUTE = 60_000
 SOON = {"retry": {"backoff": "fixed", "base": "10ms", "jitter": 0, "max": 100}}
 HANDLER = "network:chaos:chaos.fail"
-
-
-@pytest.fixture(params=["sqlite", pytest.param("redis", marks=pytest.mark.skipif(redis_lib.SERVER is None, reason="there is no redis-server"))])
-def store(request, folder):
-    """What stands under `store`; {} is SQLite."""
-    if request.param == "sqlite":
-        yield {}
-        return
-    server = Redis(os.path.join(folder, "redis")).start()
-    yield {"store": {"url": f"unix:{server.socket}"}}
-    server.stop()
-
-
-@pytest.fixture
-def clock(folder):
-    path = os.path.join(folder, "clock")
-    Clock.create(path, T0)
-    made = Clock(path)
-    made.path = path
-    made.freeze()
-    made.set_wall(T0)
-    return made
 
 
 @pytest.fixture

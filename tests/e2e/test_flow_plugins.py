@@ -2,14 +2,12 @@
 left of all that when workers die."""
 import datetime
 import json
-import os
 
 import pytest
 
 from lib import build
 from lib.host import chaos
 from lib.procs import wait_until
-from lib.redis import Redis
 
 OPENED, BEHIND, MEMBER = 0, 1, 2
 SUCCEEDED, DEAD, CANCELLED, DUPLICATE = 1, 2, 3, 4
@@ -17,17 +15,6 @@ ENOENT, EALREADY, ESHUTDOWN = -2, -114, -108
 PERMANENT = 9
 FAST = {"backoff": "fixed", "base": "1ms", "jitter": 0, "max": 50}
 TYPES = ("chaos.flow", "chaos.leaf", "chaos.gather")
-
-
-@pytest.fixture(params=["sqlite", "redis"])
-def store(request, folder):
-    """What the hosts of a test have in common."""
-    if request.param == "sqlite":
-        yield {}
-        return
-    server = Redis(os.path.join(folder, "redis")).start()
-    yield {"store": {"url": f"unix:{server.socket}"}}
-    server.stop()
 
 
 def config_of(store, **more):

@@ -18,17 +18,6 @@ UNKNOWN = "0198c1a2-0000-7000-8000-000000000001"
 FAST = {"backoff": "fixed", "base": "1ms", "jitter": 0}
 
 
-@pytest.fixture(params=["sqlite", "redis"])
-def store(request, folder):
-    """What the hosts of a test have in common."""
-    if request.param == "sqlite":
-        yield {}
-        return
-    server = Redis(os.path.join(folder, "redis")).start()
-    yield {"store": {"url": f"unix:{server.socket}"}}
-    server.stop()
-
-
 @pytest.fixture
 def host(make_host, store):
     host = make_host({"plugins": chaos(workers=1, threads=4), **store})

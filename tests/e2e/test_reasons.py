@@ -8,24 +8,13 @@ import os
 import pytest
 
 from lib import build, redis as redis_lib
-from lib.clock import Clock
+from lib.clock import T0, Clock
 from lib.host import chaos
 from lib.procs import wait_until
 from lib.redis import Redis
 
-T0 = 1798790400_000  # 2027-01-01T08:00:00Z
 SECOND, MINUTE, HOUR, DAY = 1000, 60_000, 3_600_000, 86_400_000
 LATER = {"backoff": "fixed", "base": "10h", "jitter": 0}
-
-
-@pytest.fixture
-def clock(folder):
-    path = os.path.join(folder, "clock")
-    Clock.create(path, T0)
-    made = Clock(path)
-    made.freeze()
-    made.set_wall(T0)
-    return made
 
 
 @pytest.fixture

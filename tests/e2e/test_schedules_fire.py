@@ -8,37 +8,14 @@ import time
 
 import pytest
 
-from lib import build, redis as redis_lib
-from lib.clock import Clock
+from lib import build
+from lib.clock import T0
 from lib.host import chaos
 from lib.procs import wait_until
 from lib.redis import Redis
 
-T0 = 1798790400_000  # 2027-01-01T08:00:00Z
 MINUTE, HOUR = 60_000, 3600_000
 QUIET = "chaos"  # the queue of the jobs; paused, they neither start nor end
-
-
-@pytest.fixture(params=["sqlite", pytest.param("redis", marks=pytest.mark.skipif(redis_lib.SERVER is None, reason="there is no redis-server"))])
-def store(request, folder):
-    """What stands under `store`; {} is SQLite."""
-    if request.param == "sqlite":
-        yield {}
-        return
-    server = Redis(os.path.join(folder, "redis")).start()
-    yield {"store": {"url": f"unix:{server.socket}"}}
-    server.stop()
-
-
-@pytest.fixture
-def clock(folder):
-    path = os.path.join(folder, "clock")
-    Clock.create(path, T0)
-    made = Clock(path)
-    made.path = path
-    made.freeze()
-    made.set_wall(T0)
-    return made
 
 
 @pytest.fixture

@@ -6,12 +6,12 @@ import time
 import pytest
 
 from lib import build, redis as redis_lib
-from lib.clock import Clock
+from lib.clock import T0
 from lib.fleet import LEASE_S, stop_for
 from lib.host import chaos
 from lib.procs import wait_until
 from lib.redis import Redis
-from test_schedules_fire import MINUTE, POLICIES, T0, hold, iso, missed, ms_of, reconfigure, rows, schedule, wait_rows
+from test_schedules_fire import MINUTE, POLICIES, hold, iso, missed, ms_of, reconfigure, rows, schedule, wait_rows
 
 pytestmark = pytest.mark.skipif(redis_lib.SERVER is None, reason="there is no redis-server")
 
@@ -21,14 +21,6 @@ def redis(folder):
     server = Redis(os.path.join(folder, "redis")).start()
     yield server
     server.stop()
-
-
-@pytest.fixture
-def clock(folder):
-    made = Clock.create(os.path.join(folder, "clock"), T0)
-    made.freeze()
-    made.set_wall(T0)
-    return made
 
 
 @pytest.fixture

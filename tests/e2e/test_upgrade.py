@@ -16,22 +16,10 @@ from lib.faults import CONFIG
 from lib.host import chaos
 from lib.procs import open_fds, rss_bytes, wait_until, workers_of
 from lib.raw import Raw, ask
-from lib.redis import SERVER, Redis
 from lib.workload import Submitter, Workload
 
 JSON = "Content-Type: application/json"
 UPGRADES = build.count(20, 5, 3)
-
-
-@pytest.fixture(params=["sqlite", pytest.param("redis", marks=pytest.mark.skipif(SERVER is None, reason="there is no redis-server"))])
-def store(request, folder):
-    """The section `store`."""
-    if request.param == "sqlite":
-        yield {}
-        return
-    server = Redis(os.path.join(folder, "redis"), "--appendonly", "yes").start()
-    yield {"store": {"url": f"unix:{server.socket}"}}
-    server.stop()
 
 
 def begin(host, file=None):

@@ -10,25 +10,14 @@ import pytest
 
 from lib import build
 from lib.api import Unreachable
-from lib.clock import Clock
 from lib.cli import Cli
+from lib.clock import Clock
 from lib.host import chaos
 from lib.procs import wait_until
 from lib.redis import Redis
 
 FAST = {"backoff": "fixed", "base": "1ms", "jitter": 0}
 JOBS = {name: {"retry": FAST} for name in ("chaos.ask", "chaos.pay")}
-
-
-@pytest.fixture(params=["sqlite", "redis"])
-def store(request, folder):
-    """What the hosts of a test have in common."""
-    if request.param == "sqlite":
-        yield {}
-        return
-    server = Redis(os.path.join(folder, "redis")).start()
-    yield {"store": {"url": f"unix:{server.socket}"}}
-    server.stop()
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ import struct
 import sys
 import time
 
+T0 = 1798790400_000  # 2027-01-01T08:00:00Z
 MAGIC = 0x314B434C43484A
 LAYOUT = struct.Struct("@QQqqqq")  # magic, seq, base_real_ms, base_test_ms, rate_milli, wall_skew_ms
 SEQ_AT, FIELDS_AT = 8, 16
