@@ -281,7 +281,9 @@ static void add_events(struct sim *s, const struct sim_attempt *a, int64_t age_m
                 .content_type =
                     e->content_type == NULL ? NULL : sim_text(s, arena, e->content_type),
                 .value = arena_bytes(arena, e->value),
-                .tenant = e->for_all ? NULL : a->spec.tenant};
+                .tenant = e->for_all || a->spec.tenant == NULL
+                              ? NULL
+                              : sim_text(s, arena, a->spec.tenant)};
             sim_note(s, NOTE_EVENT, a->lane->type->name, &a->spec, "publishes %s", e->name);
         }
     }
