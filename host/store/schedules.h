@@ -127,6 +127,7 @@ struct store_fire {
     struct store_op op;
     struct store_fire_item *items;
     size_t count;
+    bool outbox; /* answer: as of a CLAIM, because of who was replaced */
 };
 
 /* Of one schedule, also of one that was removed, newest first as they were written. */

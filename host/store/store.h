@@ -201,6 +201,7 @@ struct store_submit {
     struct store_op op;
     struct store_submit_item *items;
     size_t count;
+    bool outbox; /* answer: as of a CLAIM, because of who was replaced */
 };
 
 /* A lane is (queue, type): the unit of claiming, so that a slow plugin's jobs at the head of a

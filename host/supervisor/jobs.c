@@ -143,6 +143,9 @@ void jobs_replaced(struct host *host, const struct store_submit *submit) {
                                                        .state = item->replaced_state});
         }
     }
+    if (submit->outbox) {
+        upkeep_forward(host); // members of those
+    }
 }
 
 static void act_moved(struct store_op *op) {

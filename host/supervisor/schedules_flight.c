@@ -13,6 +13,7 @@
 #include "supervisor/pool_private.h"
 #include "supervisor/schedule_fire.h"
 #include "supervisor/schedules_private.h"
+#include "supervisor/upkeep.h"
 
 enum {
     RETRY_MS = 1000,    /* after a failure of the store */
@@ -115,6 +116,9 @@ static void advance(struct flight *f) {
 static void on_written(struct flight *f) {
     advance(f);
     tell_missed(f);
+    if (f->u.fire.outbox) {
+        upkeep_forward(f->of->host);
+    }
     if (f->shot.item.verdict == SCHEDULE_REPLACE) {
         pools_each_worker(f->of->host->pools, end_replaced, f);
     }

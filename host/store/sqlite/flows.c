@@ -283,8 +283,8 @@ static int member_ended(struct writer *w, int64_t flow, const struct job_id *id,
                         enum job_state state, int64_t now_ms) {
     struct flow_row f;
     int r = find(w, flow, &f);
-    if (r <= 0 || f.is.facts.closed) {
-        return r < 0 ? r : 0;
+    if (r <= 0) {
+        return r;
     }
     flow_count(&f.is.facts.tally, state, 1);
     if (state == JOB_DEAD && id_is_zero(&f.is.died)) {
@@ -294,13 +294,13 @@ static int member_ended(struct writer *w, int64_t flow, const struct job_id *id,
     return r < 0 ? r : settle(w, &f, now_ms);
 }
 
-// It was revived: as if it had not ended, unless the flow is closed.
+// It was revived: as if it had not ended. A flow that is closed stays so, but may be opened again.
 static int member_back(struct writer *w, int64_t flow, const struct job_id *id,
                        enum job_state state, int64_t now_ms) {
     struct flow_row f;
     int r = find(w, flow, &f);
-    if (r <= 0 || f.is.facts.closed) {
-        return r < 0 ? r : 0;
+    if (r <= 0) {
+        return r;
     }
     sqlite3_stmt *s = conn_stmt(&w->conn, SQL_FLOW_ENDED_DEL);
     bind_int(s, 1, flow);
@@ -310,7 +310,7 @@ static int member_back(struct writer *w, int64_t flow, const struct job_id *id,
     if (id_equal(&f.is.died, id)) {
         f.is.died = (struct job_id){{0}};
     }
-    f.walked = FLOW_NO_WALK;
+    f.walked = f.is.facts.closed ? f.walked : FLOW_NO_WALK;
     return r < 0 ? r : settle(w, &f, now_ms);
 }
 

@@ -347,10 +347,13 @@ static int fire_item(struct writer *w, struct store_fire_item *item, int64_t now
 int op_fire(struct writer *w, struct store_op *op) {
     struct store_fire *fire = CONTAINER_OF(op, struct store_fire, op);
     int r = 0;
+    bool replaced = false;
     for (size_t i = 0; i < fire->count && r == 0; i++) {
         arena_reset(&w->scratch);
         r = fire_item(w, &fire->items[i], op->now_ms);
+        replaced = replaced || fire->items[i].verdict == SCHEDULE_REPLACE;
     }
+    fire->outbox = replaced && w->walks;
     return r;
 }
 

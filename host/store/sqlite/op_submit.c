@@ -352,8 +352,11 @@ int submit_item(struct writer *w, struct store_submit_item *item, bool promised,
 int op_submit(struct writer *w, struct store_op *op) {
     struct store_submit *submit = CONTAINER_OF(op, struct store_submit, op);
     int r = 0;
+    bool replaced = false;
     for (size_t i = 0; i < submit->count && r == 0; i++) {
         r = submit_item(w, &submit->items[i], false, op->now_ms);
+        replaced = replaced || !id_is_zero(&submit->items[i].replaced);
     }
+    submit->outbox = replaced && w->walks;
     return r;
 }

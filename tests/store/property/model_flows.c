@@ -122,7 +122,7 @@ void model_flows_ask(struct model *m, struct model_job *opener,
 }
 
 static bool remembers(const struct model *m, const struct model_job *j) {
-    return j->flow != NOBODY && m->jobs[j->flow].there && !m->jobs[j->flow].own.closed;
+    return j->flow != NOBODY && m->jobs[j->flow].there;
 }
 
 void model_flows_ended(struct model *m, struct model_job *j) {
@@ -159,7 +159,7 @@ void model_flows_revived(struct model *m, struct model_job *j, enum job_state wa
     if (remembers(m, j)) {
         struct model_job *opener = &m->jobs[j->flow];
         unlist(&opener->own, &j->id, was);
-        opener->own.walk = WALK_NONE;
+        opener->own.walk = opener->own.closed ? WALK_OVER : WALK_NONE;
         settle(m, opener);
     }
 }

@@ -119,9 +119,10 @@ local function post(q, ...)
 end
 
 local function member_ended(f, member, became)
-    if not f or f.closed then
+    if not f then
         return
     end
+    f.rests = f.rests or f.closed -- its lists go with it, however late they came to be
     add(f, became, 1)
     f.ended[#f.ended + 1] = raw_of(member) .. ENDED_AS[became]
     if became == 'dead' and not f.died then
@@ -137,9 +138,9 @@ local function walk_no_more(f)
     end
 end
 
--- It was revived: as if it had not ended.
+-- It was revived: as if it had not ended. A flow that is closed stays so, but may be opened again.
 local function member_back(f, member, was)
-    if not f or f.closed or not ENDED_AS[was] then
+    if not f or not ENDED_AS[was] then
         return
     end
     add(f, was, -1)
@@ -148,7 +149,9 @@ local function member_back(f, member, was)
     if f.died == member then
         drop(f, 'died')
     end
-    walk_no_more(f)
+    if not f.closed then
+        walk_no_more(f)
+    end
 end
 
 -- A job has ended. `of`: whose member it is, in which queue that one is if in another; `opens`: it may have opened a
@@ -295,6 +298,10 @@ local function keep(f)
     end
     local keep_ms = math.max(tonumber(at) - now, 1)
     set_ttl(q, f.id, keep_ms)
+    if f.opener then -- SWEEP may have put it off for longer than Redis will
+        redis.call('ZADD', q.s .. (f.opener == 'dead' and 'dlq:expiry' or ZSET_OF[f.opener]), 'XX',
+                   text_of(now + keep_ms), f.id)
+    end
     for _, key in ipairs({f.key, f.key .. ':made', f.key .. ':ended'}) do
         redis.call('PEXPIRE', key, text_of(keep_ms + KEEP_MORE_MS))
     end
