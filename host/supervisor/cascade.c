@@ -9,6 +9,7 @@
 #include "supervisor/host.h"
 #include "supervisor/hub.h"
 #include "supervisor/jobs.h"
+#include "supervisor/upkeep.h"
 
 enum { CASCADE_PAGE = 200 };
 
@@ -56,6 +57,7 @@ static void cascade_moved(struct store_op *op) {
     struct cascade *c = op->arg;
     if (op->status != 0) { // the page stays as it is until the next look
         c->out = false;
+        upkeep_forward_later(c->host);
         return;
     }
     for (size_t i = 0; i < c->move.count; i++) {
@@ -94,7 +96,9 @@ static void cascade_looked(struct store_op *op) {
         return;
     }
     c->out = c->again = false;
-    if (op->status == 0 && again) {
+    if (op->status != 0) {
+        upkeep_forward_later(c->host);
+    } else if (again) {
         cascade_run(c->host);
     }
 }

@@ -159,6 +159,10 @@ static void forward_look(struct upkeep *u) {
     upkeep_post(u, &u->forward.op, STORE_FORWARD, forward_done);
 }
 
+void upkeep_forward_later(struct host *host) {
+    upkeep_timer(host->upkeep, &host->upkeep->forward_timer, UPKEEP_RETRY_MS);
+}
+
 void upkeep_forward(struct host *host) {
     host->upkeep->cascades = true;
     forward_look(host->upkeep);

@@ -26,8 +26,10 @@ void upkeep_run(struct host *host);
 
 /* Something is due at this wall time. */
 void upkeep_due(struct host *host, int64_t due_ms);
-/* There are outbox rows. */
+/* There are outbox rows, or members of flows to be cancelled. */
 void upkeep_forward(struct host *host);
+/* The same in a second: the store could not be asked. */
+void upkeep_forward_later(struct host *host);
 /* A queue as the store has it. */
 struct store_queue_stats;
 void upkeep_take_queue(struct host *host, const struct store_queue_stats *s);

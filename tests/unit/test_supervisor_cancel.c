@@ -185,6 +185,36 @@ static void test_children(void) {
     lab_end(lab);
 }
 
+/* The cascade is tried again, and does not wait for the next commit. */
+static void test_children_later(void) {
+    static const enum store_op_kind parts[] = {STORE_FLOW_CANCEL, STORE_MOVE};
+    for (uint32_t i = 0; i < 2; i++) {
+        begin(NULL);
+        id = lab_submit(lab, LAB_SLOW);
+        uint64_t slot = lab_start(lab, w);
+        lab_effect_child(w, slot, 10);
+        const struct msg_done waits = {.status = JH_YIELD, .wait_kind = JH_WAIT_CHILDREN};
+        EXPECT_EQ_INT(0, msg_done_put(&w->out, slot, &waits));
+        lab_flush(w);
+        slot = lab_start(lab, w);
+        EXPECT_EQ_INT(JOB_PARKED, lab_state(lab, &id));
+        faulty_add(
+            faulty_plan_of(&lab->store),
+            (struct faulty_rule){.kind = parts[i], .effect = FAULTY_BEFORE, .skip = i, .times = 1});
+        cancel();
+        lab_settle(lab);
+        EXPECT_EQ_INT(1, count_of(JOB_CANCELLED));
+        lab_advance(lab, 1000);
+        EXPECT_EQ_UINT(slot, lab_expect(lab, w, REC_CANCEL).h.job);
+        const struct msg_done ended = {.status = JH_CANCELLED, .cancel_mask = JH_CANCEL_USER};
+        EXPECT_EQ_INT(0, msg_done_put(&w->out, slot, &ended));
+        lab_flush(w);
+        lab_settle(lab);
+        EXPECT_EQ_INT(2, count_of(JOB_CANCELLED));
+        lab_end(lab);
+    }
+}
+
 static void test_ends_that_cross_it(void) {
     begin(NULL);
     for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
@@ -343,6 +373,7 @@ static const struct expect_test tests[] = {
     {"in a worker's window", test_in_the_window},
     {"in the window of a worker that dies", test_window_of_a_dying_worker},
     {"of a job that waits for its children, which end too", test_children},
+    {"of such a job, while the store is not well", test_children_later},
     {"ends of every kind that cross it", test_ends_that_cross_it},
     {"a success that crosses it", test_success_crosses_it},
     {"an end that was on its way to the store", test_ends_before_it},
