@@ -718,6 +718,27 @@ static void test_damage(void) {
     }
 }
 
+// An event is written for each job that gets it, so many large ones are not brought at once.
+static void test_large_broadcast(void) {
+    enum { JOBS = 40 };
+    static char value[WAITS_EVENT_MAX];
+    struct rig rig;
+    rig_start(&rig);
+    for (int i = 0; i < JOBS; i++) {
+        (void)make_waiting(&rig, "q", "paid");
+    }
+    const struct store_event event = {.name = "paid", .value = {value, sizeof value}};
+    EXPECT_EQ_INT(0, publish_event(&rig, &event));
+    struct store_forward f = {.limit = 1000};
+    EXPECT_EQ_INT(0, rig_run(&rig, &f.op, STORE_FORWARD));
+    EXPECT_TRUE(rig_is_shared() || (f.more && f.woken < JOBS));
+    size_t woken = f.woken + forward(&rig);
+    EXPECT_EQ_UINT(JOBS, woken);
+    store_op_finish(&f.op);
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
 // More names than one call looks at, and more events than are read at once.
 static void test_many_names(void) {
     enum { NAMES = 120, EVENTS = 150 };
@@ -746,6 +767,7 @@ CASES(events, ON_ALL, {"an event wakes who waits for it", test_after_park},
       {"an event that came before the job parked", test_before_park},
       {"an event for a plain yield", test_plain},
       {"all who wait get the event, in parts", test_broadcast},
+      {"a large event that many wait for", test_large_broadcast},
       {"events of a tenant", test_tenants}, {"an event of a key is kept once", test_keys_of_events},
       {"whatever ends a wait for an event", test_waits_end},
       {"an event or its time, not both", test_event_or_time},

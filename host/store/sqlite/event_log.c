@@ -313,8 +313,9 @@ static int wake(struct writer *w, struct job_row *row, struct job_life *life, ui
     return r < 0 ? r : place_move(w, row, life, (struct place){JOB_QUEUED, now_ms}, now_ms);
 }
 
-// 1 = the job got one.
-static int look_at(struct writer *w, int64_t rid, int64_t name, int64_t now_ms) {
+// Does the job get one?
+static int look_at(struct writer *w, int64_t rid, int64_t name, int64_t now_ms,
+                   struct event_log_delivered *ret) {
     struct job_row row;
     struct job_life life;
     struct looking l = {.name = 0};
@@ -333,8 +334,9 @@ static int look_at(struct writer *w, int64_t rid, int64_t name, int64_t now_ms) 
     if (r <= 0) {
         return r;
     }
-    r = wake(w, &row, &life, l.wait.n, &found, now_ms);
-    return r < 0 ? r : 1;
+    ret->woken++;
+    ret->bytes += found.value.len;
+    return wake(w, &row, &life, l.wait.n, &found, now_ms);
 }
 
 // Numbers of the next jobs that wait for the name.
@@ -364,7 +366,7 @@ static int next_pending(struct writer *w, int64_t *ret_name, int64_t *ret_cursor
     return r;
 }
 
-enum { LOOKED_AT_ONCE = 100 };
+enum { LOOKED_AT_ONCE = 100, BYTES_AT_ONCE = 4 * 1024 * 1024 };
 
 static int deliver_some(struct writer *w, int64_t name, int64_t cursor, size_t max, int64_t now_ms,
                         struct event_log_delivered *ret) {
@@ -372,16 +374,16 @@ static int deliver_some(struct writer *w, int64_t name, int64_t cursor, size_t m
     size_t cap = max < LOOKED_AT_ONCE ? max : LOOKED_AT_ONCE;
     int64_t n = gather(w, name, cursor, rids, cap);
     int r = n < 0 ? (int)n : 0;
-    for (int64_t i = 0; i < n && r >= 0; i++) {
+    int64_t i = 0;
+    for (; i < n && r >= 0 && ret->bytes < BYTES_AT_ONCE; i++) {
         last = rids[i];
-        r = look_at(w, last, name, now_ms);
-        ret->woken += r > 0;
+        r = look_at(w, last, name, now_ms, ret);
     }
     if (r < 0) {
         return r;
     }
-    ret->looked += (size_t)n;
-    r = set_pending(w, name, (size_t)n < cap ? -1 : last);
+    ret->looked += (size_t)i;
+    r = set_pending(w, name, i == n && (size_t)n < cap ? -1 : last);
     return r < 0 ? r : run_id(w, SQL_EVENT_NAME_DROP, name);
 }
 
@@ -390,7 +392,8 @@ int event_log_deliver(struct writer *w, size_t limit, int64_t now_ms,
     int64_t name, cursor;
     int r = 1;
     *ret = (struct event_log_delivered){.looked = 0};
-    while (ret->looked < limit && (r = next_pending(w, &name, &cursor)) > 0) {
+    while (ret->looked < limit && ret->bytes < BYTES_AT_ONCE &&
+           (r = next_pending(w, &name, &cursor)) > 0) {
         r = deliver_some(w, name, cursor, limit - ret->looked, now_ms, ret);
         if (r < 0) {
             return r;

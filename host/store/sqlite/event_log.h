@@ -27,6 +27,7 @@ int event_log_unwait(struct writer *w, int64_t rid);
 /* Looks at up to `limit` jobs that wait, and queues those that find something. */
 struct event_log_delivered {
     size_t looked, woken;
+    size_t bytes; /* that those got: after some MiB the rest is left for the next call */
 };
 int event_log_deliver(struct writer *w, size_t limit, int64_t now_ms,
                       struct event_log_delivered *ret);
