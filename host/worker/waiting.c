@@ -119,6 +119,13 @@ static int go_on_for_event(struct waiting *w, struct jh_wait *wait, uint32_t n) 
     return go_on(w, wait, wait_for);
 }
 
+// What came since then is found. Where the clock was set back the job seems to have been made in the future, and no event
+// would be new enough for a while.
+static int64_t made_ms(const struct waiting *w) {
+    int64_t created = w->ops->created_ms(w->call), now = w->ops->now_ms(w->call);
+    return created < now ? created : now;
+}
+
 // Where the n-th wait begins that has no step yet: behind the event that the one before got.
 static int begin(struct waiting *w, const char *name, uint32_t n, int64_t since_ms) {
     char before[WAITS_STEP_MAX];
@@ -130,9 +137,7 @@ static int begin(struct waiting *w, const char *name, uint32_t n, int64_t since_
     }
     w->is = (struct waits_step){.state = WAITS_OPEN};
     memcpy(w->is.position, last.position, sizeof w->is.position);
-    w->is.since_ms = since_ms > 0   ? since_ms
-                     : since_ms < 0 ? w->ops->now_ms(w->call)
-                                    : w->ops->created_ms(w->call);
+    w->is.since_ms = since_ms > 0 ? since_ms : since_ms < 0 ? w->ops->now_ms(w->call) : made_ms(w);
     return 0;
 }
 
@@ -176,7 +181,7 @@ int waiting_plain(struct jh_call *call, const struct waiting_ops *ops, const str
         return rc;
     }
     if (rc > 0) {
-        w.is = (struct waits_step){.since_ms = ops->created_ms(call), .position = "-"};
+        w.is = (struct waits_step){.since_ms = made_ms(&w), .position = "-"};
     } else if (w.is.state != WAITS_OPEN) {
         w.is.since_ms = 0;
     }

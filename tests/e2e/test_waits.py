@@ -281,6 +281,18 @@ def test_no_event_in_time(make_host, folder, store):
     host.assert_sound()
 
 
+def test_a_clock_that_is_set_back_loses_no_event(make_host, folder, store):
+    clock = Clock.create(os.path.join(folder, "clock"))
+    host = make_host(config_of(store), env={"JOBHOST_TEST_CLOCK": clock.path})
+    host.start()
+    host.wait_job(host.submit("chaos.tell", {"name": "other"}))
+    clock.set_wall(clock.wall_ms() - 3600000)
+    job = host.submit("chaos.await", {"names": ["e"]})  # ids do not go back
+    parked(host, job, "event")
+    publish(host, "e", "heard")
+    assert result(host, job) == ["heard"]
+
+
 def test_an_event_of_a_key_happens_once(host):
     assert not publish(host, "e", "one", key="delivery-1")["duplicate"]
     assert publish(host, "e", "again", key="delivery-1")["duplicate"]
