@@ -38,6 +38,7 @@ struct doing {
     size_t count;
     bool by_hand_keys; /* the second round: those that have a row without a job */
     int64_t after_ms;  /* BACKFILL: done so far */
+    int64_t past_ms;   /* RESUME: the newest time that had a row already; 0 = none had */
 };
 
 static const char *const act_names[SCHEDULE_ACT_COUNT] = {
@@ -177,18 +178,35 @@ static void fire(struct doing *x, void (*done)(struct store_op *)) {
     act_post(x, STORE_FIRE, done);
 }
 
-// Before a pause ends, what it left out is written down.
+static void ask(struct doing *x);
+
+// Before a pause ends, what it left out is written down: from where it is, if a row that another host has written, or somebody
+// by hand, was in the way.
 static void skipped_written(struct store_op *op) {
     struct doing *x = op->arg;
-    if (!act_failed(x, op)) {
-        set(x); // what another host has written meanwhile is there as well
+    bool all = true;
+    if (act_failed(x, op)) {
+        return;
+    }
+    for (size_t i = 0; i < x->count; i++) {
+        if (x->items[i].status == -EEXIST && x->plan.moves[i].time.nominal_ms > x->past_ms) {
+            x->past_ms = x->plan.moves[i].time.nominal_ms;
+            all = false;
+        }
+    }
+    if (all) {
+        set(x);
+    } else {
+        ask(x);
     }
 }
 
 static void resume(struct doing *x) {
+    x->count = 0;
+    arena_reset(&x->arena);
     if (x->definition != NULL && x->rule.paused) {
         schedule_plan(&x->rule, &x->state, env_wall_ms(&x->host->env), &x->plan);
-        for (x->count = 0; x->count < x->plan.count && x->count < BATCH; x->count++) {
+        for (; x->count < x->plan.count && x->count < BATCH; x->count++) {
             schedule_fire_move(x->host, x->definition, &x->plan.moves[x->count], 0, &x->arena,
                                &x->shots[x->count]);
         }
@@ -350,9 +368,11 @@ static struct schedule_definition *stored_definition(const struct doing *x,
 
 static void learn(struct doing *x, const struct store_schedule *is) {
     x->there = true;
+    schedule_definition_free(&x->definition);
     x->definition = stored_definition(x, is);
-    x->state = (struct schedule_state){
-        .last_ms = is->last_ms, .resumed_ms = is->resumed_ms == 0 ? SCHEDULE_NONE : is->resumed_ms};
+    x->state =
+        (struct schedule_state){.last_ms = x->past_ms > is->last_ms ? x->past_ms : is->last_ms,
+                                .resumed_ms = is->resumed_ms == 0 ? SCHEDULE_NONE : is->resumed_ms};
     if (x->definition != NULL) {
         x->rule = schedule_fire_rule(x->definition, is->stored_ms, is->paused_ms != 0);
     }
@@ -407,6 +427,12 @@ static void found(struct store_op *op) {
     begin(x, api);
 }
 
+static void ask(struct doing *x) {
+    store_op_finish(&x->u.op);
+    x->u.list = (struct store_schedule_list){.id = x->act->id, .limit = 1};
+    act_post(x, STORE_SCHEDULE_LIST, found);
+}
+
 void schedule_act(struct host *host, struct schedule_act *act) {
     struct doing *x = calloc(1, sizeof *x);
     act->problem.status = 0;
@@ -418,6 +444,5 @@ void schedule_act(struct host *host, struct schedule_act *act) {
     }
     x->host = host;
     x->act = act;
-    x->u.list = (struct store_schedule_list){.id = act->id, .limit = 1};
-    act_post(x, STORE_SCHEDULE_LIST, found);
+    ask(x);
 }

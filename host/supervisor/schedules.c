@@ -39,7 +39,7 @@ struct entry *schedules_get(struct schedules *s, const char *id) {
     }
     e->id = strdup(id);
     e->pos = HEAP_NOWHERE;
-    e->last_ms = SCHEDULE_NONE;
+    e->last_ms = e->past_ms = SCHEDULE_NONE;
     if (e->id == NULL) {
         entry_free(e);
         return NULL;
@@ -86,7 +86,7 @@ const char *schedules_fault(const struct entry *e) {
 }
 
 struct schedule_state schedules_state(const struct entry *e) {
-    return (struct schedule_state){.last_ms = e->last_ms,
+    return (struct schedule_state){.last_ms = e->last_ms > e->past_ms ? e->last_ms : e->past_ms,
                                    .resumed_ms = e->resumed_ms == 0 ? SCHEDULE_NONE : e->resumed_ms,
                                    .running = e->running,
                                    .waiting = e->waiting,
@@ -123,6 +123,7 @@ void schedules_learn(struct schedules *s, struct entry *e, const struct store_sc
         return;
     }
     read_definition(s, e, is);
+    e->past_ms = strcmp(e->revision, is->revision) == 0 ? e->past_ms : SCHEDULE_NONE;
     e->of_api = is->api;
     e->paused = is->paused_ms != 0;
     (void)snprintf(e->revision, sizeof e->revision, "%s", is->revision);

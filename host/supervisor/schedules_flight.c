@@ -113,6 +113,18 @@ static void advance(struct flight *f) {
     }
 }
 
+// A row of that time is there: of another host, of an operation that was sent twice, or one that somebody made by hand. The
+// last does not say where the schedule is, so that it would be planned for ever.
+static void pass(struct flight *f) {
+    struct entry *e = f->entry;
+    const struct schedule_move *move = &f->plan.moves[f->at];
+    if (move->boot) {
+        e->boots = false;
+    } else if (e->past_ms < move->time.nominal_ms) {
+        e->past_ms = move->time.nominal_ms;
+    }
+}
+
 static void on_written(struct flight *f) {
     advance(f);
     tell_missed(f);
@@ -138,9 +150,13 @@ static void fire_done(struct store_op *op) {
         flight_end(f, true);
     } else if (status == 0) {
         on_written(f);
-    } else if (status == -EEXIST && f->by_guess && schedule_verdict_starts(verdict)) {
-        advance(f); // another host was faster; such a row stands for one time
-        flight_end(f, false);
+    } else if (status == -EEXIST) {
+        pass(f);
+        if (f->by_guess && schedule_verdict_starts(verdict)) {
+            flight_end(f, false); // such a row stands for one time
+        } else {
+            flight_ask(f);
+        }
     } else if (status == -EADDRINUSE) {
         flight_fire(f); // with another id
     } else if (status == -EINVAL) {

@@ -27,6 +27,8 @@ struct entry {
     char revision[STORE_SCHEDULE_REVISION_MAX + 1];
     char *by; /* may be NULL */
     int64_t stored_ms, resumed_ms, last_ms;
+    /* The newest time that had a row when it should have been fired. One that was made by hand does not count in last_ms. */
+    int64_t past_ms;
     bool running;
     uint32_t waiting, unfinished;
     /* ---- */

@@ -312,6 +312,22 @@ def test_pause_resume_backfill(make, clock):
     host.assert_sound()
 
 
+def test_times_of_a_pause_that_were_made_up_for_stand_in_nobodys_way(make, clock):
+    host = make({"s": {"cron": "* * * * *", "job": "chaos.echo", "overlap": "allow"}})
+    stored(host, "s")
+    host.post("/v1/schedules/s/pause", {"why": "the other side is away"})
+    clock.advance(3 * MINUTE + 30_000)
+    assert host.post("/v1/schedules/s/backfill", {"from": iso(T0 + 1), "to": iso(T0 + 2 * MINUTE)})["made"] == 2
+    wanted = [("caught_up", 1, 1), ("caught_up", 2, 1), ("skipped_paused", 3, 1)]
+    wait_rows(host, "s", wanted)
+    clock.advance(2 * MINUTE)
+    host.post("/v1/schedules/s/resume")
+    wait_rows(host, "s", [*wanted, ("skipped_paused", 4, 2)])
+    clock.advance(30_000)
+    wait_rows(host, "s", [*wanted, ("skipped_paused", 4, 2), ("fire", 6, 1)])
+    host.assert_sound()
+
+
 def test_run_now_is_none_of_its_times(make, clock):
     host = make({"s": {"cron": "0 * * * *", "job": "chaos.fields", "paused": True}})
     stored(host, "s")
