@@ -230,13 +230,15 @@ static int park(struct firing *f, const struct job_id *id) {
 static int stored(struct firing *f) {
     struct store_fire_item *item = f->item;
     const struct job_spec *spec = item->spec;
-    struct schedule_tally tally;
+    struct schedule_tally tally = {.running = 0};
     int r = item->row.verdict == SCHEDULE_REPLACE ? cancel_others(f) : 0;
-    r = r < 0 ? r : schedule_jobs_count(f->w, item->schedule, f->queue, &tally);
+    if (r == 0 && queues_up(item)) {
+        r = schedule_jobs_count(f->w, item->schedule, f->queue, &tally);
+    }
     if (r < 0) {
         return r;
     }
-    item->waits = queues_up(item) && tally.running + tally.waiting > 0;
+    item->waits = tally.running + tally.waiting > 0;
     item->job = spec->id;
     r = item->waits ? park(f, &spec->id) : 0;
     return r < 0 ? r
@@ -306,7 +308,7 @@ static int write_row(struct firing *f) {
 // 1 = nothing speaks against it.
 static int may_fire(struct firing *f) {
     struct store_fire_item *item = f->item;
-    struct schedule_tally tally;
+    struct schedule_tally tally = {.running = 0};
     int r = find(f->w, item->schedule, &f->schedule);
     if (r <= 0) {
         item->status = -ENOENT;
@@ -321,9 +323,9 @@ static int may_fire(struct firing *f) {
         return 0;
     }
     r = writer_queue(f->w, item->queue, &f->queue);
-    r = r < 0 ? r : schedule_jobs_count(f->w, item->schedule, f->queue, &tally);
-    if (r == 0 && item->unfinished_max >= 0 &&
-        tally.running + tally.waiting > item->unfinished_max) {
+    bool counts = item->unfinished_max >= 0; // without, there may be any number of them
+    r = r < 0 || !counts ? r : schedule_jobs_count(f->w, item->schedule, f->queue, &tally);
+    if (r == 0 && counts && tally.running + tally.waiting > item->unfinished_max) {
         item->status = -EAGAIN;
         return 0;
     }

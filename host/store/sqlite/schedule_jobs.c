@@ -72,14 +72,9 @@ static int let_go(struct writer *w, struct job_row *row, int64_t now_ms) {
 // The number of the first one that waits, if none is left that it waits for. 0 = there is none.
 static int first_waiting(struct writer *w, const char *schedule, const struct queue *queue,
                          int64_t *ret_rid) {
-    struct schedule_tally tally;
-    int r = schedule_jobs_count(w, schedule, queue, &tally);
-    if (r < 0 || tally.running > 0 || tally.waiting == 0) {
-        return r;
-    }
     sqlite3_stmt *s = conn_stmt(&w->conn, SQL_SCHEDULE_JOB_FIRST);
     bind_whose(s, schedule, queue);
-    r = conn_next(&w->conn, SQL_SCHEDULE_JOB_FIRST);
+    int r = conn_next(&w->conn, SQL_SCHEDULE_JOB_FIRST);
     if (r > 0) {
         *ret_rid = sqlite3_column_int64(s, 0);
         conn_reset(&w->conn, SQL_SCHEDULE_JOB_FIRST);

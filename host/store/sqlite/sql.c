@@ -180,8 +180,12 @@ const char *const sql_text[SQL_COUNT] = {
                              " VALUES(?1, ?2, ?3, ?4)",
     [SQL_SCHEDULE_JOB_GO] = "UPDATE schedule_jobs SET waiting=0 WHERE rid=?1",
     [SQL_SCHEDULE_JOB_DEL] = "DELETE FROM schedule_jobs WHERE rid=?1",
-    [SQL_SCHEDULE_JOB_FIRST] = "SELECT rid FROM schedule_jobs INDEXED BY schedule_jobs_of"
-                               " WHERE schedule=?1 AND queue=?2 AND waiting=1 ORDER BY seq LIMIT 1",
+    // one step into the index for each half, however many there are
+    [SQL_SCHEDULE_JOB_FIRST] =
+        "SELECT rid FROM schedule_jobs INDEXED BY schedule_jobs_of"
+        " WHERE schedule=?1 AND queue=?2 AND waiting=1 AND NOT EXISTS(SELECT 1 FROM schedule_jobs"
+        " INDEXED BY schedule_jobs_of WHERE schedule=?1 AND queue=?2 AND waiting=0)"
+        " ORDER BY seq LIMIT 1",
     [SQL_SCHEDULE_JOBS] = "SELECT rid FROM schedule_jobs INDEXED BY schedule_jobs_of"
                           " WHERE schedule=?1 AND queue=?2 ORDER BY seq DESC",
     [SQL_SCHEDULE_JOBS_COUNT] = "SELECT count(*), ifnull(sum(waiting), 0) FROM schedule_jobs"

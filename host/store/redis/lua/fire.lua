@@ -91,11 +91,17 @@ local function will_wait(it, others)
     return false
 end
 
+-- Those before it, where they matter to it: there may be any number of them.
+local function others_of(it)
+    local matter = it.verdict == 'queued' or it.verdict == 'replace'
+    return matter and redis.call('ZRANGE', unfinished_of(it.q, it.schedule), 0, it.verdict == 'replace' and -1 or 0) or {}
+end
+
 -- Its job: nil, or a code that means that nothing happened.
 local function start(it)
     local q, job = it.q, item(it.of, it.own)
     local id = job.id
-    local others = redis.call('ZRANGE', unfinished_of(q, it.schedule), 0, -1)
+    local others = others_of(it)
     local waits = will_wait(it, others)
     job.behind = waits and it.schedule or nil
     local said = insert(job, q.room, false)

@@ -3,7 +3,7 @@
 --   ARGV   how many at most; of each schedule so many stay (0 = any number); for so long (ms, 0 = for ever); rows
 --          younger than that stay (ms); the cursor of HSCAN
 --   reply  how many went; 1 = there is more; the cursor to go on from
-local SCHEDULES = 50
+local SCHEDULES, ROWS = 50, 20 -- at a time
 local limit, rows, keep_ms, window_ms, cursor = take_number(), take_number(), take_number(), take_number(), take()
 local removed, more = 0, 0
 local old = keep_ms > 0 and now - math.max(keep_ms, window_ms)
@@ -29,21 +29,25 @@ local function sweep(id)
     local ledger = s .. 'ledger:' .. id
     local gone = redis.call('HEXISTS', s .. 'schedule:' .. id, 'removed') == 1
     local kept = not gone and last_of(s, id)
-    local count = redis.call('XLEN', ledger)
-    for _, row in ipairs(redis.call('XRANGE', ledger, '-', '+', 'COUNT', limit + 2)) do
-        local map = fields_of(row)
-        local actual = tonumber(map.actual) or 0
-        local goes = (old and actual <= old) or (rows > 0 and count > rows and actual <= young)
-        if row[1] ~= kept and not goes then
-            break
-        elseif row[1] ~= kept then
-            if removed == limit then
-                more = 1
+    local count, going = redis.call('XLEN', ledger), true
+    while going do -- the oldest go first: mostly the first few tell that none does
+        local some = redis.call('XRANGE', ledger, '-', '+', 'COUNT', ROWS)
+        local before = removed
+        going = #some == ROWS
+        for _, row in ipairs(some) do
+            local map = fields_of(row)
+            local actual = tonumber(map.actual) or 0
+            local goes = (old and actual <= old) or (rows > 0 and count > rows and actual <= young)
+            if row[1] ~= kept and (not goes or removed == limit) then
+                more = goes and 1 or more
+                going = false
                 break
+            elseif row[1] ~= kept then
+                delete(s, id, row, map)
+                count = count - 1
             end
-            delete(s, id, row, map)
-            count = count - 1
         end
+        going = going and removed > before
     end
     forget_schedule(s, id)
 end

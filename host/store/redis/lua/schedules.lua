@@ -17,12 +17,6 @@ local function ids_after()
     return ids
 end
 
--- Ids are made in the order of time.
-local function newest(ids)
-    table.sort(ids)
-    return ids[#ids] or ''
-end
-
 local function read(id)
     local s, j, queue = find_schedule(id)
     local key = s and s .. 'schedule:' .. id
@@ -31,10 +25,11 @@ local function read(id)
     end
     local _, last = last_of(s, id)
     local jobs = s .. 'unfinished:' .. id
-    local running = redis.call('ZRANGEBYSCORE', jobs, 0, 0)
-    local job = newest(running)
+    local running = redis.call('ZCOUNT', jobs, 0, 0)
+    -- of one score they stand in the order of bytes, and ids are made in the order of time
+    local job = redis.call('ZREVRANGEBYSCORE', jobs, 0, 0, 'LIMIT', 0, 1)[1] or ''
     local status = job ~= '' and redis.call('HGET', j .. 'job:' .. job, 'status') or ''
-    return {id, queue, redis.call('HGETALL', key), last or '', #running, redis.call('ZCARD', jobs) - #running, job, status},
+    return {id, queue, redis.call('HGETALL', key), last or '', running, redis.call('ZCARD', jobs) - running, job, status},
            redis.call('HSTRLEN', key, 'definition')
 end
 
