@@ -9,6 +9,7 @@
 #include "base/nearest.h"
 #include "base/rfc3339.h"
 #include "config/config_forms.h"
+#include "core/limiter.h"
 #include "core/outcome.h"
 
 static struct config_place place_of(const struct config_binding *b,
@@ -249,6 +250,15 @@ static void check_limit(struct config_binding *b, const struct config_limit *l) 
     }
     if (l->rate == 0 && l->burst != 0) {
         COMPLAIN(b, &l->entry, "limits", "burst", &l->burst, "contradiction", "needs a rate");
+    }
+    const struct limiter_rules rules = {.rate = l->rate,
+                                        .per_ms = l->per_ms == 0 ? 1000 : l->per_ms,
+                                        .window = LIMITER_WINDOW_MOVING,
+                                        .burst = l->burst,
+                                        .lease_ms = 1};
+    if (l->rate > 0 && limiter_rules_check(&rules) < 0) { // all else has bounds of its own
+        COMPLAIN(b, &l->entry, "limits", "burst", &l->burst, "contradiction",
+                 "is more than comes in a hundred years at that rate");
     }
 }
 

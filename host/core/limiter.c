@@ -296,15 +296,15 @@ const char *limiter_part_name(enum limiter_part part) {
     return (unsigned)part < LIMITER_PARTS ? parts[part].name : NULL;
 }
 
-static bool is_too_many(const struct limiter_rules *r, int64_t n) {
-    return n < 1 || (has_window(r) && n > r->rate) || (has_pace(r) && n > burst_of(r)) ||
-           (r->concurrency > 0 && n > r->concurrency);
+bool limiter_lets(const struct limiter_rules *r, int64_t n) {
+    return n >= 1 && (!has_window(r) || n <= r->rate) && (!has_pace(r) || n <= burst_of(r)) &&
+           (r->concurrency == 0 || n <= r->concurrency);
 }
 
 static struct limiter_answer ask(const struct limiter *l, const struct limiter_rules *r, int64_t n,
                                  int64_t now_ms) {
     struct limiter_answer a = {.verdict = LIMITER_GRANTED};
-    if (is_too_many(r, n)) {
+    if (!limiter_lets(r, n)) {
         a.verdict = LIMITER_NEVER;
         return a;
     }

@@ -78,6 +78,9 @@ struct limiter_rules {
 /* 0, or -EINVAL: out of the bounds above, or nothing that it limits. */
 int limiter_rules_check(const struct limiter_rules *r);
 
+/* Is there a time at which it lets n at once? */
+bool limiter_lets(const struct limiter_rules *r, int64_t n);
+
 struct limiter_slots {
     int64_t ends_ms, n;
 };

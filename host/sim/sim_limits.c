@@ -169,12 +169,18 @@ void sim_limits_withdraw(struct sim *s, struct sim_wish *w) {
     }
 }
 
-/* Who is sent away comes when it is his turn, as far as can be told: not all at the same time. */
-static int64_t send_away(const struct sim *s, struct sim_limit *l, int64_t n) {
-    int64_t step = l->rules.rate > 0 ? n * l->rules.per_ms / l->rules.rate : SPREAD_MS;
-    int64_t at = most(l->next_ms, most(l->until_ms, s->passed_ms + 1));
-    l->next_ms = at + most(step, 1);
-    return at - s->passed_ms;
+/* Who is sent away comes when it is his turn, as far as can be told: not all at the same time. Who asks again before that is
+ * no other one. */
+static int64_t send_away(const struct sim *s, struct sim_limit *l, const struct sim_wish *w) {
+    int64_t step = l->rules.rate > 0 ? w->n * l->rules.per_ms / l->rules.rate : SPREAD_MS;
+    int64_t first = most(l->until_ms, s->passed_ms + 1);
+    struct sim_attempt *a = w->of;
+    if (a->turn_of != l || a->turn_ms < first) {
+        a->turn_of = l;
+        a->turn_ms = most(l->next_ms, first);
+        l->next_ms = a->turn_ms + most(step, 1);
+    }
+    return a->turn_ms - s->passed_ms;
 }
 
 static void finish_wish(struct sim *s, struct sim_wish *w, int64_t wait_ms) {
@@ -191,8 +197,12 @@ static bool is_hopeless(const struct sim *s, const struct sim_limit *l, const st
 static bool sift(struct sim *s, struct sim_limit *l) {
     struct sim_wish *w;
     TAILQ_FOREACH(w, &l->wishes, link) {
+        if (!limiter_lets(&l->rules, w->n)) {
+            finish_wish(s, w, SIM_LIMITS_NEVER);
+            return true;
+        }
         if (is_hopeless(s, l, w)) {
-            finish_wish(s, w, send_away(s, l, w->n));
+            finish_wish(s, w, send_away(s, l, w));
             return true;
         }
     }

@@ -210,6 +210,8 @@ struct sim_attempt {
     int64_t created_ms;
     int64_t calls_made;
     struct sim_wish wish;
+    const struct sim_limit *turn_of; /* by which it was sent away last, */
+    int64_t turn_ms;                 /* and until when                  */
     enum sim_phase phase;
     bool makes;             /* its children, with what ends this run                   */
     struct job_id flow;     /* that it is a member of; zero = none */

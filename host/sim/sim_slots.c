@@ -111,7 +111,9 @@ void sim_slots_end(struct sim *s, struct sim_attempt *a, const struct attempt_re
         hint.refused = true;
         hint.retry_ms = report->retry_after_ms > 0 ? report->retry_after_ms : -1;
     }
-    if (attempt_was_begun(report)) {
+    if (a->slot_till_start && a->slot.limit == NULL && hint.refused && attempt_was_begun(report)) {
+        (void)limiter_answered(&a->slot_of->core, &a->slot_of->rules, 0, &hint, sim_wall(s));
+    } else if (attempt_was_begun(report)) {
         sim_limits_answered(s, &a->slot, &hint);
     } else {
         sim_limits_give_back(s, &a->slot);

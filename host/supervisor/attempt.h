@@ -71,14 +71,15 @@ struct attempt {
     enum attempt_stop stop;
     int64_t stop_mono_ms; /* when it was asked to stop */
     int64_t placed_mono_ms;
-    int64_t heard_mono_ms;        /* when its handler last said something; 0 = not yet */
-    bool over_disk;               /* asked to stop because its plugin keeps too much       */
-    bool stalled;                 /* asked to stop because it said nothing             */
-    int64_t recalled_mono_ms;     /* when it was last asked back for another worker */
-    int64_t cost_us;              /* what it counts for in its worker's load */
-    bool asking;                  /* a GET is not yet answered */
-    struct attempt_wish *wish;    /* run() waits for slots of a limiter; NULL = it does not */
-    struct limit_tickets tickets; /* that run() holds */
+    int64_t heard_mono_ms;          /* when its handler last said something; 0 = not yet */
+    bool over_disk;                 /* asked to stop because its plugin keeps too much       */
+    bool stalled;                   /* asked to stop because it said nothing             */
+    int64_t recalled_mono_ms;       /* when it was last asked back for another worker */
+    int64_t cost_us;                /* what it counts for in its worker's load */
+    bool asking;                    /* a GET is not yet answered */
+    struct attempt_wish *wish;      /* run() waits for slots of a limiter; NULL = it does not */
+    struct attempt_wish *sent_away; /* the last one that got none; NULL = there was none */
+    struct limit_tickets tickets;   /* that run() holds */
     unsigned ticket_count;
     struct breaker_probe *breaker_probes; /* those whose probe it is (breakers.h) */
     struct attempt **breaker_asks; /* it waits for the store's word on one; NULL = it does not */

@@ -317,6 +317,11 @@ int limits_wish(struct host *host, const char *name, struct limit_wish *wish) {
     if (g == NULL) {
         return status;
     }
+    if (!limiter_lets(&g->rules, wish->n)) {
+        g->series->count.refused++;
+        limits_kick(l); // it may be forgotten
+        return -ERANGE;
+    }
     env_random(&wish->id, sizeof wish->id);
     wish->gauge = g;
     wish->asked = false;
@@ -339,13 +344,16 @@ void limits_withdraw(struct host *host, struct limit_wish *wish) {
     }
 }
 
-/* Who is sent away comes when it is his turn, as far as one host can tell: not all at the same time. */
-static int64_t gauge_send_away(struct limits *l, struct gauge *g, uint32_t n) {
-    int64_t now = now_of(l);
-    int64_t step = g->rules.rate > 0 ? n * g->rules.per_ms / g->rules.rate : SPREAD_MS;
-    int64_t at = most(g->next_mono_ms, most(g->until_mono_ms, now + 1));
-    g->next_mono_ms = at + most(step, 1);
-    return at - now;
+/* Who is sent away comes when it is his turn, as far as one host can tell: not all at the same time. Who asks again before that
+ * is no other one, or a handler that asks in a loop would put off everybody's turn. */
+static int64_t gauge_send_away(struct limits *l, struct gauge *g, struct limit_wish *wish) {
+    int64_t now = now_of(l), first = most(g->until_mono_ms, now + 1);
+    int64_t step = g->rules.rate > 0 ? wish->n * g->rules.per_ms / g->rules.rate : SPREAD_MS;
+    if (wish->turn_mono_ms < first) {
+        wish->turn_mono_ms = most(g->next_mono_ms, first);
+        g->next_mono_ms = wish->turn_mono_ms + most(step, 1);
+    }
+    return wish->turn_mono_ms - now;
 }
 
 /* A call of unknown length may end long before its lease does; any other time is a time. */
@@ -369,7 +377,7 @@ static void gauge_sift(struct limits *l, struct gauge *g) {
         if (!g->known) {
             wish_end(wish, -ENOENT, 0);
         } else if (!wish->asked && wish_is_hopeless(l, g, wish)) {
-            wish_end(wish, 1, gauge_send_away(l, g, wish->n));
+            wish_end(wish, 1, gauge_send_away(l, g, wish));
         }
     }
 }

@@ -32,6 +32,8 @@ struct limit_wish {
     void (*done)(struct limit_wish *wish, int status, int64_t wait_ms);
     void *arg;
     struct limit_ticket *ticket;
+    int64_t
+        turn_mono_ms; /* of 1: that time. If it was told before, the wish begins with what it was told: its turn is the same */
     /* private */
     struct gauge *gauge;
     uint64_t id;
@@ -58,7 +60,7 @@ void limits_configure(struct host *host);
 /* The name of a limit that there is, with or without a key: 0, -EINVAL, -ENOENT. */
 int limits_check(struct host *host, const char *name);
 
-/* done() comes later. 0; -EINVAL, -ENOENT, -ENOMEM: it does not. */
+/* done() comes later. 0; -EINVAL, -ENOENT, -ENOMEM, -ERANGE: it does not. */
 int limits_wish(struct host *host, const char *name, struct limit_wish *wish);
 /* As if it had never been. */
 void limits_withdraw(struct host *host, struct limit_wish *wish);

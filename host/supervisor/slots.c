@@ -18,6 +18,7 @@ enum {
     WAIT_HERE_MS = 2000, /* who is to wait for longer is parked                       */
     WAITING_MAX = 16,    /* jobs that wait here for one limiter                        */
     PARKED_MAX = 64,     /* of one limiter that are remembered, to be woken            */
+    NO_ROOM_MS = 60000,  /* the store has no room for the limiter                      */
 };
 
 /* A claimed job that waits for its slot. */
@@ -132,6 +133,10 @@ static void wish_done(struct limit_wish *wish, int status, int64_t wait_ms) {
         park(a, sw->name, wait_ms);
     } else if (status == 0 || status == -ENOENT) { // it may have left the configuration meanwhile
         go_on(a);
+    } else if (status == -EDQUOT) { // it would be claimed again at once
+        log_warn(&a->host->log, "limiter.no_room",
+                 "msg=\"the store has no room for limiter %s: its job is parked\"", sw->name);
+        park(a, sw->name, NO_ROOM_MS);
     } else { // the store is not well: it is claimed again when it is
         attempt_set_aside(a, false);
         attempt_end(a, ATTEMPT_UNSTARTED, NULL);
@@ -188,16 +193,28 @@ void slots_begun(struct attempt *a) {
     }
 }
 
+/* Its slot has been given up when it began; what the other side said then concerns all the same. */
+static void tell_refused(struct attempt *a, const struct limiter_hint *hint) {
+    const struct config_use *use = use_of(a->lane);
+    char name[LIMITER_NAME_MAX + 1];
+    if (hint->refused && attempt_was_begun(&a->report) && use != NULL &&
+        use->until == LIMIT_UNTIL_START) {
+        name_of(a->lane, use, a->job->spec.tenant, name);
+        limits_answered_by_id(a->host, name, 0, hint);
+    }
+}
+
 /* One that was refused by the other side closes the limiter for all. */
 void slots_end(struct attempt *a) {
     (void)slots_withdraw(a);
-    if (a->slot_ticket == NULL) {
-        return;
-    }
     struct limiter_hint hint = LIMITER_HINT_NONE;
     if (a->report.cls == JH_E_RATE) {
         hint.refused = true;
         hint.retry_ms = a->report.retry_after_ms > 0 ? a->report.retry_after_ms : -1;
+    }
+    if (a->slot_ticket == NULL) {
+        tell_refused(a, &hint);
+        return;
     }
     if (attempt_was_begun(&a->report)) {
         limits_answered(a->host, a->slot_ticket, &hint);

@@ -1,7 +1,9 @@
 #include "supervisor/worker_limits.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/limiter_headers.h"
 #include "jobhost_limit.h"
@@ -15,6 +17,7 @@ struct attempt_wish {
     struct limit_wish wish;
     struct attempt *attempt;
     uint32_t request;
+    char name[LIMITER_NAME_MAX + 1];
 };
 
 static void answer(struct attempt *a, uint32_t request, int status, int64_t number) {
@@ -38,7 +41,18 @@ static void wish_done(struct limit_wish *wish, int status, int64_t wait_ms) {
     }
     a->wish = NULL;
     answer(a, aw->request, status, number);
-    free(aw);
+    if (status == 1) { // it may ask again
+        free(a->sent_away);
+        a->sent_away = aw;
+    } else {
+        free(aw);
+    }
+}
+
+// When its turn is, if it was told so by this limiter last.
+static int64_t turn_of(const struct attempt *a, const char *name) {
+    const struct attempt_wish *last = a->sent_away;
+    return last != NULL && strcmp(last->name, name) == 0 ? last->wish.turn_mono_ms : 0;
 }
 
 static int acquire(struct attempt *a, const struct msg_limit *m) {
@@ -55,7 +69,9 @@ static int acquire(struct attempt *a, const struct msg_limit *m) {
         aw->wish = (struct limit_wish){.n = (uint32_t)m->number,
                                        .until_mono_ms = env_mono_ms(&a->host->env) + m->wait_ms,
                                        .done = wish_done,
-                                       .arg = aw};
+                                       .arg = aw,
+                                       .turn_mono_ms = turn_of(a, m->name)};
+        (void)snprintf(aw->name, sizeof aw->name, "%s", m->name);
         status = limits_wish(a->host, m->name, &aw->wish);
     }
     if (status == 0) {
@@ -156,6 +172,8 @@ void worker_limit_end(struct attempt *a) {
         free(a->wish);
         a->wish = NULL;
     }
+    free(a->sent_away);
+    a->sent_away = NULL;
     while ((t = TAILQ_FIRST(&a->tickets)) != NULL) {
         take_out(a, t);
         limits_answered(a->host, t, NULL);

@@ -1,6 +1,8 @@
 """Limits at work: an upstream with a window of its own is never asked for more than it allows, by however many hosts, and no slot is lost."""
+import contextlib
 import os
 import signal
+import sqlite3
 import time
 
 import pytest
@@ -166,6 +168,22 @@ def test_so_many_at_once_for_each_tenant(make_host, upstream):
     for job in jobs:
         assert host.wait_job(job)["state"] == "succeeded"
     assert all(up.most_under_way == 2 and len(up.served) == 10 for up in ups.values()), [(u.most_under_way, len(u.served)) for u in ups.values()]
+
+
+def test_no_room_for_one_more_limiter(make_host):
+    """Its job is parked for a while, and not claimed again and again."""
+    host = make_host(config({"api": {"rate": 10, "per": "1s"}}, jobs={"calls.run": {"limit": {"name": "api", "key": "tenant"}}}))
+    host.start()
+    host.stop()
+    with contextlib.closing(sqlite3.connect(f"{host.state_dir}/jobhost.db")) as db, db:
+        db.executemany("INSERT INTO limiters(name, rest_ms, state) VALUES(?, ?, ?)", ((f"api:{i}", 1 << 52, b"0 0 0 0 0 0 0 0") for i in range(100_000)))
+    host.start()
+    job = host.submit("calls.run", {}, user="ann")
+    wait_until(lambda: host.job(job)["state"] == "parked", build.PATIENCE_S, lambda: f"it is parked: {host.job(job)}")
+    assert "api:ann" in str(host.explain(job)["parked"])
+    assert "no room for limiter api:ann" in host.log_tail(9)
+    known = host.submit("calls.run", {}, user="1")
+    assert host.wait_job(known)["state"] == "succeeded"
 
 
 def test_the_rules_change_while_jobs_wait(make_host):

@@ -133,6 +133,8 @@ static const struct row rows[] = {
     // limits and breakers
     {"limits: {l: {}}", "limits.l", "contradiction", "limits nothing"},
     {"limits: {l: {concurrency: 1, burst: 2}}", "limits.l.burst", "contradiction", "needs a rate"},
+    {"limits: {l: {rate: 1, per: 1d, burst: 60000}}", "limits.l.burst", "contradiction",
+     "comes in a hundred years"},
     {"limits: {l: {rate: 10/s, per: 1m}}", "limits.l.rate", "given_twice", "keep one"},
     {"breakers: {auth: {base: 5h}}", "breakers.auth.base", "contradiction", "cap"},
     {"breakers: {rate: {}}", "breakers.rate", "unknown_key", "auth, network or unknown"},

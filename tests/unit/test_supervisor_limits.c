@@ -207,14 +207,23 @@ static void test_told(void) {
 
 // Those who are sent away come one after the other, not all at the same time.
 static void test_spread(void) {
-    begin(1);
-    uint64_t slot = start_on(0);
-    observe(slot, "api", take(slot, "api"), 200, "");
-    observe(slot, "api", take(slot, "api"), 200, "");
-    for (int64_t i = 0; i < 4; i++) {
-        EXPECT_EQ_INT(1001 + i * 500, acquire(slot, "api", 1, 0).number);
+    uint64_t slots[4];
+    begin(4);
+    for (unsigned i = 0; i < 4; i++) {
+        slots[i] = start_on(i);
     }
-    finish(0, slot);
+    observe(slots[0], "api", take(slots[0], "api"), 200, "");
+    observe(slots[0], "api", take(slots[0], "api"), 200, "");
+    for (unsigned i = 0; i < 4; i++) {
+        EXPECT_EQ_INT(1001 + i * 500, acquire(slots[i], "api", 1, 0).number);
+    }
+    for (unsigned i = 0; i < 100; i++) { // who asks again has his turn when he had it
+        EXPECT_EQ_INT(1001, acquire(slots[0], "api", 1, 0).number);
+    }
+    EXPECT_EQ_INT(2501, acquire(slots[3], "api", 1, 0).number);
+    for (unsigned i = 0; i < 4; i++) {
+        finish(i, slots[i]);
+    }
     end();
 }
 
@@ -496,6 +505,46 @@ static void test_refused(void) {
     end();
 }
 
+// One whose slot was for its start alone says the same.
+static void test_refused_later(void) {
+    uint64_t slot = 0;
+    begin_with(1, LIMITS "jobs: {t.slow: {limit: {name: ten, until: start}}}\n");
+    struct job_id id = lab_submit(lab, LAB_SLOW);
+    EXPECT_EQ_UINT(1, start_all(&slot, 1));
+    const struct msg_done m = {
+        .status = JH_YIELD, .cls = JH_E_RATE, .retry_after_ms = 60000, .message = "429"};
+    EXPECT_EQ_INT(0, msg_done_put(&w->out, slot, &m));
+    lab_flush(w);
+    lab_begin(lab, w, 0, 0);
+    lab_settle(lab);
+    EXPECT_EQ_INT(JOB_PARKED, lab_state(lab, &id));
+    struct job_id other = lab_submit(lab, LAB_SLOW); // a second one in ten seconds would be let
+    lab_settle(lab);
+    EXPECT_EQ_UINT(0, start_all(&slot, 1));
+    EXPECT_TRUE(explain(&other)->clears_at_ms >= lab_wall_ms(lab) + 59000);
+    lab_advance(lab, 62000);
+    EXPECT_EQ_UINT(1, start_all(&slot, 1));
+    finish(0, slot);
+    EXPECT_EQ_UINT(1, start_all(&slot, 1));
+    finish(0, slot);
+    end();
+}
+
+// What is never let is said so at once, and is nobody's turn.
+static void test_too_many(void) {
+    begin(1);
+    uint64_t slot = start_on(0);
+    observe(slot, "api", take(slot, "api"), 200, "");
+    observe(slot, "api", take(slot, "api"), 200, "");
+    EXPECT_EQ_INT(1, acquire(slot, "api", 1, 0).status);
+    for (int i = 0; i < 3; i++) {
+        EXPECT_EQ_INT(-ERANGE, acquire(slot, "api", UINT32_MAX, 0).status);
+    }
+    EXPECT_TRUE(acquire(slot, "api", 2, 0).number < 3000);
+    finish(0, slot);
+    end();
+}
+
 static const struct expect_test tests[] = {
     {"slots are granted, and told about", test_granted},
     {"who waits is asked for when it is time, and not before", test_waits},
@@ -511,5 +560,7 @@ static const struct expect_test tests[] = {
     {"so many at once for each tenant", test_tenants},
     {"the next start at once", test_at_once},
     {"a refused job closes its limiter", test_refused},
+    {"a refused job closes the limiter of its start", test_refused_later},
+    {"more than a limiter ever lets", test_too_many},
 };
 SUITE_MAIN("supervisor limits", tests)

@@ -38,16 +38,22 @@ static int load(struct taking *t, struct kept *k) {
                : 0;
 }
 
-// Is there room for one more? Asked for a new one only.
+// Is there room for one more? Asked for a new one only. Counted again only when all have come that there was room for.
 static int check_room(struct taking *t, int *ret_status) {
-    sqlite3_stmt *s = conn_stmt(&t->w->conn, SQL_LIMITERS_COUNT);
-    bind_int(s, 1, t->now_ms);
-    int r = conn_next(&t->w->conn, SQL_LIMITERS_COUNT);
-    if (r > 0) {
-        *ret_status = sqlite3_column_int64(s, 0) < STORE_LIMITERS_MAX ? 0 : -EDQUOT;
+    if (t->w->limiter_room == 0) {
+        sqlite3_stmt *s = conn_stmt(&t->w->conn, SQL_LIMITERS_COUNT);
+        bind_int(s, 1, t->now_ms);
+        int r = conn_next(&t->w->conn, SQL_LIMITERS_COUNT);
+        if (r <= 0) {
+            return r;
+        }
+        int64_t room = STORE_LIMITERS_MAX - sqlite3_column_int64(s, 0);
         conn_reset(&t->w->conn, SQL_LIMITERS_COUNT);
+        t->w->limiter_room = room > 0 ? room : 0;
     }
-    return r < 0 ? r : 0;
+    *ret_status = t->w->limiter_room > 0 ? 0 : -EDQUOT;
+    t->w->limiter_room -= t->w->limiter_room > 0;
+    return 0;
 }
 
 // The state of this name, read once an operation. NULL: *ret_status, or a failure in *r.

@@ -56,9 +56,10 @@ struct writer {
     struct arena scratch; /* reset for every operation */
     struct buf pack;      /* for one packed column at a time */
     int64_t bytes[BUDGET_COUNT];
-    int64_t outbox;      /* rows of the outbox */
-    bool walks;          /* FLOW_CANCEL may have something to do */
-    int64_t boot;        /* number of this opening */
+    int64_t outbox;       /* rows of the outbox */
+    int64_t limiter_room; /* so many more may be made before they are counted again */
+    bool walks;           /* FLOW_CANCEL may have something to do */
+    int64_t boot;         /* number of this opening */
     bool events_pending; /* FORWARD may have something to do for events; it never says too little */
     int64_t due_reported;  /* the earliest due time the loop knows; 0 = none */
     struct store_op *head; /* this group's operations that are not answered yet */
