@@ -36,6 +36,9 @@ bool breakers_are_known(const struct host *host);
 /* Another host has changed this one; NULL: one may have, for nobody listened for a while. */
 void breakers_news(struct host *host, const char *name);
 
+/* The host has another configuration: what is off now holds nobody back any more. */
+void breakers_configure(struct host *host);
+
 /* True: it may not begin now. It is parked, or waits for the store's answer and comes to dispatch_hold() again. */
 bool breakers_hold(struct attempt *a);
 /* It waits for the store's answer no longer; true: it did. */

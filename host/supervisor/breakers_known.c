@@ -219,12 +219,35 @@ static void on_again(struct timer *t, void *arg) {
     breakers_load(((struct breakers *)arg)->host);
 }
 
+void breakers_configure(struct host *host) {
+    struct breakers *b = host->breakers;
+    if (b->open != NULL) {
+        breakers_look(b);
+        unpark_go(&b->unpark);
+    }
+}
+
+// Does it hold back jobs of that queue and type?
+static bool is_on(const struct host *host, enum breaker_kind kind, const struct job_spec *spec) {
+    struct breaker_times times;
+    return config_breaker(host->config, kind, &times) &&
+           config_job(host->config, spec->type)->breakers &&
+           config_queue(host->config, spec->queue)->breakers;
+}
+
 // One that is half open lets its jobs go at their time, one after the other.
 static bool is_free(const struct host *host, const struct store_job *job) {
     const struct breakers *b = host->breakers;
     int64_t until;
-    const struct breaker_entry *e = job->wait_key == NULL ? NULL : breakers_find(b, job->wait_key);
-    return e == NULL || breaker_ask(&e->state, 0, breakers_now(b), &until) == BREAKER_GO;
+    struct breaker_entry *e = job->wait_key == NULL ? NULL : breakers_find(b, job->wait_key);
+    enum breaker_verdict verdict = e == NULL || !is_on(host, e->kind, &job->spec)
+                                       ? BREAKER_GO
+                                       : breaker_ask(&e->state, 0, breakers_now(b), &until);
+    if (verdict == BREAKER_PROBE && e->calls) {
+        e->calls = false;
+        return true;
+    }
+    return verdict == BREAKER_GO;
 }
 
 struct breakers *breakers_new(struct host *host) {

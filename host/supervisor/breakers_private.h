@@ -26,6 +26,7 @@ struct breaker_entry {
     enum breaker_kind kind;
     struct breaker state;
     bool parked; /* this host has parked jobs for it */
+    bool calls;  /* its probe has said nothing: one of those is woken, to try it */
     bool listed; /* the store had it when all were asked for, or has told of it since */
     UT_hash_handle hh;
 };

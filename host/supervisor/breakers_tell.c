@@ -20,11 +20,24 @@ static void log_change(const struct breaker_telling *t) {
     }
 }
 
+// Nobody tries it any more, and it is half open as before: of those that are parked until then one may.
+static bool calls_one(struct breakers *b, const struct breaker_telling *t, int64_t probe_ms) {
+    struct breaker_entry *e = breakers_find(b, t->name);
+    if (e == NULL || !e->parked || probe_ms == 0 || e->state.probe_ms != 0 ||
+        breaker_state(&e->state, breakers_now(b)) != BREAKER_IS_HALF_OPEN) {
+        return false;
+    }
+    e->calls = true;
+    return true;
+}
+
 static void learn(struct breaker_telling *t) {
     struct breakers *b = t->of;
+    const struct breaker_entry *before = breakers_find(b, t->name);
+    int64_t probe_ms = before == NULL ? 0 : before->state.probe_ms;
     bool parked = breakers_learn(b, t->name, &t->op.state, t->op.op.now_ms - t->op.clock_ms);
     log_change(t);
-    if (parked || (t->op.changed && t->op.state.failures == 0)) {
+    if (parked || (t->op.changed && t->op.state.failures == 0) || calls_one(b, t, probe_ms)) {
         unpark_go(&b->unpark);
     }
 }

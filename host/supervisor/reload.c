@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "supervisor/breakers.h"
 #include "supervisor/limits.h"
 #include "supervisor/pins.h"
 #include "supervisor/reload_private.h"
@@ -155,6 +156,7 @@ static void serve(struct reload *r) {
     host_configure_log(r->host);
     limits_configure(r->host);
     lane_configure_all(r->host);
+    breakers_configure(r->host);
     reload_report_make(r); // of those that go some have no worker, and are freed at once
     pin_replaced(r);
     pools_serve(pools, items, count);

@@ -22,6 +22,7 @@ def make(store, make_host, clock):
     def made(name="host", threads=4, **sections):
         config = {"plugins": chaos(workers=1, threads=threads), "breakers": {}, "jobs": {"chaos.fail": SOON}, **store, **sections}
         host = make_host(config, name=name, env={"JOBHOST_TEST_CLOCK": clock.path})
+        host.store = store
         host.start()
         return host
 
@@ -106,6 +107,23 @@ def test_a_user_is_no_other(make, clock):
     host.wait_all([failed, *waiting], "succeeded")
     assert breaker(host, name) is None
     assert host.job(failed)["attempts"] == 2
+
+
+def test_switched_off_by_a_reload(make, clock):
+    """Nobody is held back any more, whether queued or parked."""
+    host = make()
+    host.submit("chaos.fail", {"times": 9})
+    host.submit("chaos.fail", {"class": "auth", "scope": "user:ann", "times": 1}, user="ann")
+    opened(host)
+    opened(host, name="auth:chaos:user:ann")
+    queued, parked = host.submit("chaos.fail", {"class": "input", "message": "it ran"}), host.submit("chaos.echo", {}, user="ann")
+    host.wait_job(parked, "parked")
+    assert host.job(queued)["state"] == "queued"
+    host.configure({"plugins": chaos(workers=1, threads=4), "breakers": {"network": {"enabled": False}, "auth": {"enabled": False}}, "jobs": {"chaos.fail": SOON},
+                    **host.store})
+    assert host.post("/v1/reload?wait=1")["ok"]
+    assert host.wait_job(queued, "dead")["error"]["message"] == "it ran"
+    host.wait_job(parked, "succeeded")
 
 
 def test_retry_after(make, clock):

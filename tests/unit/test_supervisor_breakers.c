@@ -388,6 +388,32 @@ static void test_off_of_one(void) {
     lab_end(lab);
 }
 
+// A probe whose end says nothing leaves its place to the next one at once, not when its lease would be over.
+static void test_abandoned(void) {
+    uint64_t slot = 0;
+    begin(2);
+    struct job_id failed = submit_as("ann");
+    EXPECT_EQ_UINT(1, start_from(0, &slot, 1));
+    fail_as(0, slot, JH_E_AUTH, "user:ann");
+    struct job_id others[2] = {submit_as("ann"), submit_as("ann")};
+    lab_advance(lab, 30 * MINUTE);
+    EXPECT_EQ_UINT(1, start_from(0, &slot, 1));
+    end_as(0, slot, (struct msg_done){.status = JH_FAIL, .cls = JH_E_INPUT});
+    expect_counts(0, 1, 1);
+    EXPECT_EQ_UINT(1, start_from(0, &slot, 1)); // of those that were parked meanwhile
+    EXPECT_EQ_UINT(0, start_from(1, &slot, 1));
+    succeed(0, slot);
+    expect_counts(0, 0, 1);
+    finish_all(1);
+    unsigned succeeded = 0;
+    for (unsigned i = 0; i < 2; i++) {
+        succeeded += lab_state(lab, &others[i]) == JOB_SUCCEEDED;
+    }
+    succeeded += lab_state(lab, &failed) == JOB_SUCCEEDED;
+    EXPECT_EQ_UINT(2, succeeded);
+    lab_end(lab);
+}
+
 // Where the store has no room for one more nobody is held back, and it is not asked again for a minute.
 static void test_full(void) {
     uint64_t slot = 0;
@@ -456,6 +482,7 @@ static const struct expect_test tests[] = {
     {"two breakers of one handler", test_two},
     {"cancelled while it asks", test_cancel},
     {"more than one failure opens it", test_count},
+    {"a probe whose end says nothing", test_abandoned},
     {"no room for one more", test_full},
     {"off for a type", test_off_of_type},
     {"off for a queue", test_off_of_queue},
