@@ -64,14 +64,20 @@ static bool is_listed(const struct store_limiter_list *list, const char *name) {
     return false;
 }
 
-/* Limits that nobody has taken anything of: on the first page. */
+/* Would a limiter of this name stand on this page? They are in the order of names. */
+static bool is_of_page(const struct store_limiter_list *list, const char *name) {
+    return (list->cursor == NULL || strcmp(name, list->cursor) > 0) &&
+           (list->next_cursor == NULL || strcmp(name, list->next_cursor) <= 0);
+}
+
+/* Limits that nobody has taken anything of: in front of those of their page. */
 static void add_unused(struct call *call, struct buf *out, const struct store_limiter_list *list) {
     const struct config *c = call->host->config;
     const struct limiter nothing = {.pace_us = 0};
     for (size_t i = 0; i < c->limit_count; i++) {
         const char *name = c->limits[i].entry.name;
         bool wanted = list->limit == NULL || strcmp(list->limit, name) == 0;
-        if (wanted && c->limits[i].entry.on && !is_listed(list, name)) {
+        if (wanted && c->limits[i].entry.on && is_of_page(list, name) && !is_listed(list, name)) {
             add_limiter(call, out, &c->limits[i], name, &nothing, list->clock_ms);
         }
     }
@@ -86,9 +92,7 @@ static void listed(struct store_op *op) {
         return;
     }
     call_list_begin(&out);
-    if (list->cursor == NULL) {
-        add_unused(call, &out, list);
-    }
+    add_unused(call, &out, list);
     for (size_t i = 0; i < list->count; i++) {
         const char *name = list->limiters[i].name;
         const struct config_limit *c = config_limit(call->host->config, name, strcspn(name, ":"));

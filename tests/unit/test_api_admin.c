@@ -280,6 +280,22 @@ static void fill_limiters(void *op) {
     l->clock_ms = 1000000 - 500; // the store's clock is behind
 }
 
+static void fill_first_limiter(void *op) {
+    struct store_limiter_list *l = CONTAINER_OF(op, struct store_limiter_list, op);
+    fill_limiters(op);
+    l->count = 1;
+    l->next_cursor = "api:ann";
+}
+
+static void fill_used_limiter(void *op) {
+    static struct store_limiter_state two = {.name = "two"};
+    struct store_limiter_list *l = CONTAINER_OF(op, struct store_limiter_list, op);
+    EXPECT_EQ_STR("api:ann", l->cursor);
+    l->limiters = &two;
+    l->count = 1;
+    l->clock_ms = 1000000;
+}
+
 static void test_limits(void) {
     struct api_fixture x;
     api_start(&x,
@@ -294,6 +310,13 @@ static void test_limits(void) {
              "\"moving\",\"burst\":0,\"concurrency\":0,\"held\":1,\"settled\":1,\"foreign\":0,"
              "\"free\":0,\"learnt_rate\":0,\"waits_for\":\"window\",\"free_at\":\"1970-01-01T00:17:"
              "40.");
+    // "two" may be one that the store has, on the page that is next
+    check_op(&x, "GET", "/v1/limits?limit=1", NULL, STORE_LIMITER_LIST, fill_first_limiter, 0, 200,
+             "{\"items\":[{\"name\":\"api\",\"limit\":\"api\",\"rate\":2,\"per_ms\":60000,"
+             "\"window\":\"moving\",\"burst\":0,\"concurrency\":0,\"held\":0,\"settled\":0,"
+             "\"foreign\":0,\"free\":2,\"learnt_rate\":0,\"waiting\":0},{\"name\":\"api:ann\"");
+    check_op(&x, "GET", "/v1/limits?limit=1&cursor=api:ann", NULL, STORE_LIMITER_LIST,
+             fill_used_limiter, 0, 200, "{\"items\":[{\"name\":\"two\"");
     api_ask(&x, "GET", "/v1/limits?limit=0", NULL, 400, "limit");
     api_stop(&x);
 }
