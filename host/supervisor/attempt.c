@@ -404,6 +404,7 @@ int attempt_on_commit(struct attempt *a, uint32_t commit_no) {
         return -ENOMEM;
     }
     conclude_effects(a, item, entry);
+    item->counters = a->job->counters; // should this host die now, the next one goes on from them
     a->committing = true;
     return 0;
 }

@@ -241,6 +241,18 @@ def test_backoff_grows(timed):
     assert (dead["state"], dead["error"]["class"], dead["error"]["code"]) == ("dead", "network", "attempts_exhausted"), dead
 
 
+def test_attempts_are_never_forgotten(store, make_host):
+    """Nor while a run has committed steps and has not ended: who looks then sees them, and a host that takes over goes on from there."""
+    host = make_host({"plugins": chaos(workers=1, threads=1), **store})
+    host.start()
+    job = host.submit("chaos.fail", {}, max=60, retry={"backoff": "fixed", "base": "1ms", "jitter": 0})
+    seen = []
+    while not seen or seen[-1]["state"] != "dead":
+        seen.append(host.job(job))
+    attempts = [at["attempts"] for at in seen]
+    assert attempts == sorted(attempts) and attempts[-1] == 60, attempts
+
+
 def test_a_queues_own_policy(make_host):
     """Of jobs whose type has none; after a reload too, for jobs that are there already."""
     settings = {"plugins": chaos(workers=1, threads=1), "queues": {"brief": {"retry": {"max": 1}}},
