@@ -224,6 +224,34 @@ static void test_ageing(void) {
     rig_finish(&rig);
 }
 
+// However many tenants wait in front of him whose job has become old: the band is aged.
+static void test_ageing_behind_many(void) {
+    static const char others[] = "abcdefghijklmnopqrst";
+    struct rig rig;
+    char got[17] = "";
+    rig_start(&rig);
+    (void)submit_one(&rig, 'z', PRIORITY_LOW);
+    struct job_id old = submit_one(&rig, 'z', PRIORITY_LOW);
+    EXPECT_EQ_UINT(1, rig_claim(&rig, "q", "t", 1)->job_count);
+    rig.now += PRIORITY_AGED_MS - 1000;
+    for (const char *t = others; *t != '\0'; t++) {
+        (void)submit_one(&rig, *t, PRIORITY_LOW);
+    }
+    submit_all(&rig, "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx");
+    rig.now += 1000;
+    for (uint64_t turn = 0; turn < 16; turn++) {
+        const struct store_claim *claim = claim_at(&rig, 1, turn);
+        got[turn] = claim->job_count == 1 ? tenant_of(&claim->jobs[0]) : '?';
+    }
+    EXPECT_EQ_STR("xxxaxxxbxxxcxxxd", got);
+    EXPECT_EQ_INT(0, rig_move(&rig, &old, JOB_EV_CANCEL));
+    for (uint64_t turn = 0; turn < 8; turn++) { // the others are not old
+        const struct store_claim *claim = claim_at(&rig, 1, turn);
+        EXPECT_EQ_INT('x', claim->job_count == 1 ? tenant_of(&claim->jobs[0]) : '?');
+    }
+    rig_finish(&rig);
+}
+
 // Whose oldest job was cancelled has waited no longer than the next one.
 static void test_ageing_of_cancelled(void) {
     struct rig rig;
@@ -494,6 +522,7 @@ CASES(tenants, ON_ALL, {"tenants take turns, and jobs without one are one more",
       {"who comes waits for turns, not for jobs", test_newcomer},
       {"a tenant's own jobs go oldest first", test_oldest_first}, {"turns by weight", test_weights},
       {"turns inside of priorities", test_priorities}, {"aged ones take turns too", test_ageing},
+      {"the oldest of many tenants ages all", test_ageing_behind_many},
       {"a cancelled job ages nobody", test_ageing_of_cancelled},
       {"cancelled, promoted, revived", test_moves}, {"due jobs stand in their line", test_due},
       {"released to its old place, retried at the end", test_given_back},

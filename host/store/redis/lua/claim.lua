@@ -285,7 +285,7 @@ end
 -- One who takes turns: {user = who, tag, turn, weight, member as it stands in S'queue:turns:...'}; or b.plain, all jobs
 -- of the band without a line. Those as they stood there are in b.first, in their order, as far as they were read; those
 -- who wait again in b.again, in theirs.
-local FIRST_LOOKED_AT = 8 -- whose heads tell how long a band has waited
+local LOOKED_AT = 8 -- tenants whose heads tell how long a band has waited
 
 local function open_turns(lane, p)
     local b = lane[p].turns
@@ -387,25 +387,55 @@ local function take_turns(lane, p, n, into)
     return taken, of_users
 end
 
--- Since when the first of a band has been queued, of those whose turn it is next.
+-- All who wait there, if they are few; of many as many, others with each claim, and of those before them the oldest. So
+-- nobody's head stays unseen, and a claim costs the same however many there are.
+local function looked_at(b)
+    local users = {}
+    if b.all and #b.first <= LOOKED_AT then
+        for i = 1, #b.first do
+            users[i] = b.first[i].user
+        end
+        b.look = nil
+        return users
+    end
+    local from = b.look or 0
+    local is = redis.call('ZRANGE', b.turns, from, from + LOOKED_AT - 1)
+    for i = 1, #is do
+        users[i] = string.sub(is[i], 18)
+    end
+    users[#users + 1] = b.oldest_user
+    b.look = #is == LOOKED_AT and from + LOOKED_AT or 0
+    return users
+end
+
+-- Since when the first of a line has been queued; 0: there is none.
+local function line_head_ms(b, user)
+    local name = line_of(b.q, b.type, b.priority, user)
+    local line = bands[name] -- an earlier want of this lane has read from it
+    local id = line and line.chunk[line.at] or redis.call('LINDEX', name, 0)
+    local is = id and redis.call('HMGET', b.q.job .. id, 'status', 'ready', 'createdAt')
+    return is and is[1] == 'queued' and tonumber(is[2] or is[3]) or 0
+end
+
+-- Since when the first of a band has been queued, as far as is known: not before anybody whom it has looked at.
 local function oldest_of_turns(lane, p)
-    local b, oldest = open_turns(lane, p), 0
+    local b = open_turns(lane, p)
     if b.oldest then
         return b.oldest
     end
     if #b.first == 0 then
-        read_turns(b, lane, FIRST_LOOKED_AT)
+        read_turns(b, lane, LOOKED_AT + 1)
     end
-    for i = 1, math.min(#b.first, FIRST_LOOKED_AT) do
-        local name = line_of(b.q, b.type, b.priority, b.first[i].user)
-        local line = bands[name] -- an earlier want of this lane has read from it
-        local id = line and line.chunk[line.at] or redis.call('LINDEX', name, 0)
-        local is = id and redis.call('HMGET', b.q.job .. id, 'status', 'ready', 'createdAt')
-        local ms = is and is[1] == 'queued' and tonumber(is[2] or is[3]) or 0
-        oldest = oldest == 0 and ms or ms ~= 0 and math.min(oldest, ms) or oldest
+    local oldest, users = nil, looked_at(b)
+    b.oldest_user = nil
+    for i = 1, #users do
+        local ms = line_head_ms(b, users[i])
+        if ms ~= 0 and (not oldest or ms < oldest) then
+            oldest, b.oldest_user = ms, users[i]
+        end
     end
-    b.oldest = oldest
-    return oldest
+    b.oldest = oldest or now
+    return b.oldest
 end
 
 -- What became of one who took turns: into `out`, by the command that says so.

@@ -5,7 +5,9 @@
 --   S'queue:users:<priority>:<type>'         HASH  user -> those digits
 --   S'queue:rests:<priority>:<type>'         ZSET  user -> tag: who has none now, and has had turns lately
 --   S'queue:clock:<priority>:<type>'         'now last comers tag turn': the last two of all jobs without a line, who
---                                            are one more that takes turns (turn -1: when they were looked at, there were none)
+--                                            are one more that takes turns (turn -1: when they were looked at, there were none);
+--                                            and where many wait, 'look user': whose heads a claim looks at next, by their
+--                                            place in their turns, and who had the oldest of those before
 --
 -- The last two say nothing any more when nobody waits, and go by themselves after an hour in which jobs without a line
 -- alone have waited.
@@ -42,8 +44,8 @@ end
 
 -- Who has lost the time goes on from those who wait.
 local function read_clock(b)
-    local now_text, last, comers, tag, turn =
-        string.match(redis.call('GET', b.clock) or '', '^(%d+) (%d+) (%d+) (%d+) (%-?%d+)$')
+    local now_text, last, comers, tag, turn, look, user =
+        string.match(redis.call('GET', b.clock) or '', '^(%d+) (%d+) (%d+) (%d+) (%-?%d+) ?(%d*) ?(.*)$')
     if not now_text then
         local first = redis.call('ZRANGE', b.turns, 0, 0, 'WITHSCORES')
         now_text = first[2]
@@ -52,6 +54,7 @@ local function read_clock(b)
     b.last = tonumber(last or 0)
     b.comers = tonumber(comers or 0)
     b.plain = {tag = tonumber(tag or 0), turn = tonumber(turn or -1)}
+    b.look, b.oldest_user = tonumber(look or ''), user ~= '' and user or nil
 end
 
 local known_bands = {}
@@ -77,6 +80,9 @@ local function write_clock(b)
     end
     local text = table.concat({text_of(b.now), text_of(b.last), text_of(b.comers), text_of(b.plain.tag),
                                text_of(b.plain.turn)}, ' ')
+    if b.look then
+        text = table.concat({text, text_of(b.look), b.oldest_user}, ' ')
+    end
     if waits then
         redis.call('SET', b.clock, text)
     else
