@@ -127,6 +127,7 @@ struct firing {
     struct job_spec spec;
     char row_key[16];
     struct store_fire_item item;
+    bool twice; /* sent again: who waits is not told */
 };
 
 static enum schedule_verdict any_verdict(struct model *m) {
@@ -261,7 +262,9 @@ static void apply_fire(struct model *m, struct model_schedule *s, const struct f
     } else if (f->item.spec != NULL) {
         row->verdict = SCHEDULE_REFUSED;
     }
-    (void)model_same(m, j != NULL && j->behind, f->item.waits, "whether it waits behind others");
+    bool waits = j != NULL && j->behind;
+    (void)model_same(m, f->twice ? f->item.waits : waits, f->item.waits,
+                     "whether it waits behind others");
 }
 
 static void expect_row(struct model *m, const struct model_row *row,
@@ -281,10 +284,9 @@ static void fire_one(struct model *m, struct firing *f, bool again) {
                           "a fire elsewhere");
         return;
     }
-    bool twice = again && want == 0 && got == -EEXIST;
-    (void)model_same(m, twice ? got : want, got, "a fire");
+    f->twice = again && want == 0 && got == -EEXIST;
+    (void)model_same(m, f->twice ? got : want, got, "a fire");
     if (want == 0) {
-        f->item.waits = twice ? false : f->item.waits;
         apply_fire(m, s, f);
         expect_row(m, &s->rows[s->row_count - 1], &f->item);
     } else if (row != NULL) {
