@@ -125,6 +125,9 @@ struct bytes model_payload(size_t size) {
 void model_configure(struct rig *rig) {
     rig->config.queues = setups;
     rig->config.queue_count = rig_is_shared() ? SHARED_SETUPS : SETUPS;
+    rig->config.event_keep_ms = MODEL_KEEP_EVENTS_MS;
+    rig->config.event_max_kept = MODEL_KEPT;
+    rig->config.event_max_bytes = MODEL_KEPT_BYTES;
 }
 
 // SplitMix64: neighbours have nothing to do with each other.
@@ -155,6 +158,7 @@ void model_begin_step(struct model *m, uint64_t seed, unsigned long number, cons
 // All that came loosely has come now.
 void model_end_step(struct model *m) {
     model_flows_forward(m);
+    model_events_forward(m);
     uint64_t end = ++m->turns;
     for (size_t i = 0; i < m->count; i++) {
         m->jobs[i].turn.to = m->jobs[i].turn.to == UINT64_MAX ? end : m->jobs[i].turn.to;
@@ -244,6 +248,7 @@ static void set_state(struct model *m, struct model_job *j, enum job_state state
     j->stays_ms = 0;
     j->behind = false;
     j->park = PARK_NONE;
+    j->awaits = 0;
     if (left || state == JOB_QUEUED) {
         model_turns_look(m, j->lane, j->priority, j->tenant);
     }

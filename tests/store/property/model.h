@@ -7,7 +7,7 @@
  *     model_jobs.c       SUBMIT, MOVE, WAKE, DUE, REMOVE, SWEEP                model_runs.c       CLAIM, START, COMMIT; hosts that die
  *     model_schedules.c  definitions and ledgers, jobs behind each other       model_flows.c      members, closes, cascades
  *     model_limiters.c   takes and what becomes of them                        model_breakers.c   breakers
- *     model_compare.c    what the store shows, beside the model
+ *     model_events.c     what is published, who waits for it                   model_compare.c    what the store shows, beside the model
  *
  * Each step has dice of its own, made of the seed and its number: leaving a step out changes no other one's, so a
  * sequence can be shortened. */
@@ -18,6 +18,7 @@
 #include "core/flow.h"
 #include "rig.h"
 #include "store/breakers.h"
+#include "store/events.h"
 #include "store/flows.h"
 #include "store/limits.h"
 #include "store/schedules.h"
@@ -37,6 +38,12 @@ enum {
     MODEL_LIMITERS = 4,
     MODEL_TAKES = 400,
     MODEL_BREAKERS = 3,
+    MODEL_NAMES = 3,         /* of events                          */
+    MODEL_KEPT = 6,          /* events of a name, and their bytes  */
+    MODEL_KEPT_BYTES = 2200, /* as the store is told to keep them  */
+    MODEL_KEEP_EVENTS_MS = 1500,
+    MODEL_VALUE_MAX = 700, /* bytes that an event says           */
+    MODEL_TELLS = 2,       /* events of a commit                 */
     KEEP_MS = 5000,
     TTL_MS = 3000,
     PAYLOAD_MAX = 2000,
@@ -71,6 +78,13 @@ struct model_flow {
     int64_t then_run_at_ms, asked_ms;
 };
 
+/* The last event of a name that a job has got: the store's place for it, and its number. */
+struct model_seen {
+    int number;
+    uint32_t count; /* how many by waits that are numbered */
+    char position[WAITS_POSITION_MAX + 1];
+};
+
 struct model_job {
     struct job_id id;
     int lane, tenant;
@@ -93,11 +107,15 @@ struct model_job {
     size_t payload;             /* its bytes                                  */
     bool there, asked;          /* to end                                     */
     int64_t asked_keep_ms;
-    int answer;                 /* of its operator; 0 = none */
-    int schedule;               /* NOBODY = none                             */
-    bool behind;                /* it waits for others of its schedule       */
-    int flow;                   /* index of the opener whose member it is    */
-    struct model_flow own;      /* that it has opened                        */
+    int answer;            /* of its operator; 0 = none */
+    int schedule;          /* NOBODY = none                             */
+    bool behind;           /* it waits for others of its schedule       */
+    int flow;              /* index of the opener whose member it is    */
+    struct model_flow own; /* that it has opened                        */
+    int awaits;            /* an event of this name, + 1; 0 = of none   */
+    int64_t since_ms;      /* that came since then                      */
+    uint32_t nth;          /* by which of its waits; 0 = a plain yield  */
+    struct model_seen seen[MODEL_NAMES];
     struct store_claimed claim; /* while running */
 };
 
@@ -138,6 +156,19 @@ struct model_limiter {
     int64_t pace_us, closed_ms;
 };
 
+struct model_event {
+    struct store_event as; /* but for the bytes of its value, which are made of its number */
+    int name, number;
+    int64_t at_ms;
+};
+
+/* What is kept of a name, in order. */
+struct model_name {
+    struct model_event events[2 * MODEL_KEPT + MODEL_TELLS];
+    size_t count;
+    bool pending; /* somebody has to be told */
+};
+
 /* Starts of each other tenant since a line began to wait. */
 struct model_line {
     bool waits;
@@ -156,6 +187,8 @@ struct model {
     struct model_schedule schedules[MODEL_SCHEDULES];
     struct model_limiter limiters[MODEL_LIMITERS];
     struct breaker breakers[MODEL_BREAKERS];
+    struct model_name names[MODEL_NAMES];
+    int published;  /* number of the last event */
     uint64_t takes; /* ids of takes given out */
     uint64_t random;
     uint64_t turns, turns_before; /* given out; before this step */
@@ -272,6 +305,34 @@ bool model_flows_is_open(const struct model_job *opener);
 /* All that waits in outboxes is delivered. */
 void model_flows_forward(struct model *m);
 
+/* ---- model_events.c */
+
+/* What a commit that parks for an event asks for, and what comes of it. */
+struct model_wait {
+    int name;
+    uint32_t n;
+    int64_t since_ms;
+    char text[WAITS_EVENT_TEXT_MAX], step_name[WAITS_STEP_MAX];
+    struct store_step step;
+};
+void model_events_ask(struct model *m, const struct model_job *j, struct model_wait *w,
+                      struct store_commit_item *item);
+void model_events_wait(struct model *m, struct model_job *j, const struct model_wait *w);
+
+/* What a commit publishes. */
+struct model_telling {
+    struct model_event events[MODEL_TELLS];
+    struct store_event as[MODEL_TELLS];
+    char values[MODEL_TELLS][MODEL_VALUE_MAX];
+    size_t count;
+};
+void model_events_tell(struct model *m, struct model_telling *t, struct store_commit_item *item);
+void model_events_told(struct model *m, const struct model_telling *t);
+
+void model_events_sweep(struct model *m);
+/* Whoever waits for something that is there has got it. */
+void model_events_forward(struct model *m);
+
 /* ---- operations */
 
 void model_jobs_submit(struct model *m);
@@ -297,6 +358,7 @@ void model_limiters_post(struct model *m);
 void model_limiters_look(struct model *m);
 void model_breakers_post(struct model *m);
 void model_breakers_look(struct model *m);
+void model_events_publish(struct model *m);
 
 /* ---- model_compare.c */
 

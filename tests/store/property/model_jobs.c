@@ -220,4 +220,5 @@ void model_jobs_sweep(struct model *m) {
             j->there = false;
         }
     }
+    model_events_sweep(m);
 }

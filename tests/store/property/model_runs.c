@@ -115,12 +115,14 @@ void model_runs_start(struct model *m) {
 /* A commit of a job, and what it is to bring. */
 struct making {
     struct model_job *job;
-    bool live;
+    bool live, eventful; /* it may have to do with events */
     struct store_output outputs[3];
     int after[MODEL_OUTPUTS];
     struct job_spec kids[2], then;
     int kid_keys[2];
     char flows[2][JOB_ID_TEXT + 1]; /* whose members they are */
+    struct model_wait wait;
+    struct model_telling telling;
 };
 
 // Up to three outputs, perhaps with one name twice: what the job has if they are committed.
@@ -190,6 +192,18 @@ static enum park_reason any_park(struct model *m) {
     return reasons[model_dice(m, ARRAY_LEN(reasons))];
 }
 
+// It waits for one, or publishes some.
+static void add_events(struct model *m, struct making *of, struct store_commit_item *item) {
+    uint64_t what = model_dice(m, 4);
+    if (what == 0) {
+        item->event = JOB_EV_PARK;
+        item->park = PARK_EVENT;
+        model_events_ask(m, of->job, &of->wait, item);
+    } else if (what == 1) {
+        model_events_tell(m, &of->telling, item);
+    }
+}
+
 static void make_commit(struct model *m, enum job_event event, bool plain, bool alone,
                         struct making *of, struct store_commit_item *item) {
     struct model_job *j = of->job;
@@ -211,6 +225,9 @@ static void make_commit(struct model *m, enum job_event event, bool plain, bool 
         item->run_at_ms = m->rig.now - 5 + (int64_t)model_dice(m, 500);
     }
     item->keep_ms = (int64_t)model_dice(m, 3) * KEEP_MS; // 0: for ever
+    if (of->eventful) {
+        add_events(m, of, item);
+    }
     item->outputs = of->outputs;
     item->output_count = ask_outputs(m, of->outputs, of->after);
     add_children(m, alone, of, item);
@@ -225,7 +242,8 @@ static bool has_nobody(const struct model_job *j, enum job_state to,
     return to == JOB_PARKED && item->park == PARK_CHILDREN && !model_flows_waits(j);
 }
 
-static void take_place(struct model *m, struct model_job *j, const struct store_commit_item *item) {
+static void take_place(struct model *m, struct model_job *j, const struct model_wait *wait,
+                       const struct store_commit_item *item) {
     enum job_state to = (enum job_state)job_next_state(JOB_RUNNING, item->event);
     bool timed = to == JOB_SCHEDULED || item->run_at_ms > 0;
     if (j->asked && !job_is_final(to)) { // it does not wait again
@@ -239,6 +257,9 @@ static void take_place(struct model *m, struct model_job *j, const struct store_
     } else {
         model_wait(m, j, to, item->run_at_ms);
         j->park = to == JOB_PARKED ? item->park : PARK_NONE;
+    }
+    if (j->state == JOB_PARKED && item->wait_for != NULL) {
+        model_events_wait(m, j, wait);
     }
 }
 
@@ -277,8 +298,9 @@ static void apply(struct model *m, const struct making *of, const struct store_c
     j->attempts++;
     j->traced = j->ran = true;
     memcpy(j->outputs, of->after, sizeof j->outputs);
+    model_events_told(m, &of->telling);
     if (item->event != JOB_EV_NONE) {
-        take_place(m, j, item);
+        take_place(m, j, &of->wait, item);
     }
 }
 
@@ -339,6 +361,7 @@ void model_runs_commit(struct model *m) {
     for (size_t i = 0; i < commit.count; i++) {
         bool plain = model_dice(m, 3) >= odd;
         event = model_dice(m, 6) == 0 || !plain ? any_event(m) : event;
+        all[i].eventful = i == 0; // of several the order would count
         make_commit(m, event, plain, commit.count == 1, &all[i], &items[i]);
     }
     (void)model_run(m, &commit.op, STORE_COMMIT);

@@ -38,7 +38,7 @@ static const struct {
     {"resolve", model_jobs_resolve, 4},
     {"due", model_jobs_due, 5},
     {"remove", model_jobs_remove, 1},
-    {"sweep", model_jobs_sweep, 1},
+    {"sweep", model_jobs_sweep, 2},
     {"reopen", model_runs_reopen, 1},
     {"take over", model_runs_take_over, 2},
     {"wait", pass, 8},
@@ -53,6 +53,7 @@ static const struct {
     {"look at limiters", model_limiters_look, 2},
     {"breaker", model_breakers_post, 8},
     {"look at breakers", model_breakers_look, 1},
+    {"publish", model_events_publish, 8},
 };
 
 static size_t any_operation(struct model *m) {
