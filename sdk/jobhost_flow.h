@@ -126,7 +126,8 @@ struct jh_flow {
      *  1           there is none: no more at all if the flow is closed, else not yet
      *  -EINVAL     *cursor is none of ours
      *  <0          as counts()
-     * A member that is revived leaves the list until it has ended again; a cursor from before that may pass one over. */
+     * A member that is revived leaves the list until it has ended again, and is then its last; a cursor from before that
+     * passes nobody over. */
     int (*results)(struct jh_call *, int32_t which, uint64_t *cursor, struct jh_member *ret);
 
     /* [run] The result of the member of this id, valid until the next result() or until run() returns. 0; -ENOENT: it is no

@@ -39,7 +39,7 @@ struct store_flow_get {
 struct store_flow_member {
     struct job_id id;
     enum job_state state; /* FLOW_ENDED: as it ended     */
-    uint64_t cursor;      /* of a page that begins behind it; not with `only` */
+    uint64_t cursor;      /* of a page that begins behind it */
     /* The rest is the job's as it is now; it may be gone, then there is none (`type` NULL). */
     const char *type;
     struct job_error error;

@@ -1,5 +1,6 @@
 /* Flows: members here and in other queues, what they wait for, and the job that comes behind all of them. */
 #include <errno.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -7,6 +8,7 @@
 #include "jobhost_plugin.h"
 #include "sample.h"
 #include "store/flows.h"
+#include "store/sqlite/sql.h"
 
 enum { KEEP_MS = 60000, KIDS_MAX = 300 };
 
@@ -785,6 +787,94 @@ static void test_ended_revived(void) {
     finish(&f);
 }
 
+/* A page's members are these of `of`, and it begins behind the one before. */
+static void expect_page(struct family *f, struct store_flow_ended *page, enum job_state only,
+                        const struct job_id *of, const char *places) {
+    page->only = only;
+    EXPECT_EQ_INT(0, rig_run(&f->rig, &page->op, STORE_FLOW_ENDED));
+    EXPECT_EQ_UINT(strlen(places), page->count);
+    for (size_t i = 0; i < page->count && i < strlen(places); i++) {
+        EXPECT_TRUE(id_equal(&of[places[i] - '0'], &page->members[i].id));
+    }
+    page->cursor = page->next_cursor;
+    store_op_finish(&page->op);
+    memset(&page->op, 0, sizeof page->op);
+}
+
+/* Who is revived while somebody reads page by page is passed over until it has ended again, and nobody else is. */
+static void test_ended_while_read(void) {
+    static struct family f;
+    struct job_id kids[5];
+    begin(&f);
+    make(&f, 5, 0, false);
+    for (size_t i = 0; i < 5; i++) {
+        kids[i] = end_kid(&f, "q", i == 1 ? JOB_EV_SUCCEED : JOB_EV_DIE);
+    }
+    struct store_flow_ended page = {.id = f.opener->spec.id, .limit = 2};
+    expect_page(&f, &page, JOB_SCHEDULED, kids, "01");
+    EXPECT_TRUE(page.more);
+    EXPECT_EQ_INT(0, rig_move(&f.rig, &kids[0], JOB_EV_REVIVE));
+    EXPECT_EQ_INT(0, rig_move(&f.rig, &kids[2], JOB_EV_REVIVE));
+    expect_page(&f, &page, JOB_SCHEDULED, kids, "34");
+    (void)end_kid(&f, "q", JOB_EV_SUCCEED);
+    kids[2] = end_kid(&f, "q", JOB_EV_DIE);
+    EXPECT_EQ_INT(0, rig_move(&f.rig, &kids[2], JOB_EV_REVIVE)); // and once more
+    expect_page(&f, &page, JOB_SCHEDULED, kids, "0");
+    EXPECT_EQ_INT(2, flow(&f)->facts.tally.succeeded);
+    EXPECT_EQ_INT(2, flow(&f)->facts.tally.dead);
+    (void)end_kid(&f, "q", JOB_EV_SUCCEED);
+    expect_page(&f, &page, JOB_SCHEDULED, kids, "2");
+    EXPECT_FALSE(page.more);
+    page.cursor = 0;
+    expect_page(&f, &page, JOB_DEAD, kids, "34");
+    page.cursor = 0;
+    page.limit = 10;
+    expect_page(&f, &page, JOB_SCHEDULED, kids, "13402");
+    end_opener(&f, JOB_EV_SUCCEED);
+    EXPECT_TRUE(flow(&f)->facts.closed);
+    EXPECT_EQ_INT(0, rig_move(&f.rig, &kids[4], JOB_EV_REVIVE)); // the flow stays closed
+    page.cursor = 0;
+    expect_page(&f, &page, JOB_SCHEDULED, kids, "1302");
+    finish(&f);
+}
+
+/* However large the flow, a revival does not look through those that have ended. */
+static void test_revival_is_found(void) {
+    struct rig rig;
+    sqlite3 *db = NULL;
+    sqlite3_stmt *s = NULL;
+    char plan[1000];
+    rig_start(&rig);
+    rig_close(&rig);
+    (void)snprintf(plan, sizeof plan, "EXPLAIN QUERY PLAN %s", sql_text[SQL_FLOW_ENDED_DEL]);
+    if (EXPECT_EQ_INT(SQLITE_OK, sqlite3_open(rig.db, &db)) &&
+        EXPECT_EQ_INT(SQLITE_OK, sqlite3_prepare_v2(db, plan, -1, &s, NULL)) &&
+        EXPECT_EQ_INT(SQLITE_ROW, sqlite3_step(s))) {
+        EXPECT_CONTAINS("flow_ended_back (id=? AND flow=?)",
+                        (const char *)sqlite3_column_text(s, 3));
+    }
+    (void)sqlite3_finalize(s);
+    (void)sqlite3_close(db);
+    rig_finish(&rig);
+}
+
+// The same in Redis: no command that looks through a list, and nothing but what it is about is written.
+static void test_revival_is_marked(void) {
+    static struct family f;
+    begin(&f);
+    make(&f, 3, 0, false);
+    (void)end_kid(&f, "q", JOB_EV_SUCCEED);
+    struct job_id kid = end_kid(&f, "q", JOB_EV_DIE);
+    EXPECT_EQ_INT(0, rig_redis("EXISTS jobs:q:flow:%s:back", f.flow));
+    (void)rig_redis("CONFIG RESETSTAT");
+    EXPECT_EQ_INT(0, rig_move(&f.rig, &kid, JOB_EV_REVIVE));
+    EXPECT_NULL(strstr(rig_redis_text("INFO commandstats"), "cmdstat_lrem"));
+    EXPECT_EQ_INT(2, rig_redis("LLEN jobs:q:flow:%s:ended", f.flow));
+    EXPECT_EQ_INT(1, rig_redis("HLEN jobs:q:flow:%s:back", f.flow));
+    end_opener(&f, JOB_EV_SUCCEED);
+    finish(&f);
+}
+
 static void test_kept(void) {
     static struct family f;
     begin(&f);
@@ -1001,6 +1091,9 @@ static const struct {
     {"EVAL redis.call('RPUSH',KEYS[1]..':ended',redis.call('LINDEX',KEYS[1]..':made',1)..'4') 1 "
      "{f}",
      "flow_ended_wrong", ENDED, false},
+    {"EVAL redis.call('HSET',KEYS[1]..':back',redis.call('LINDEX',KEYS[1]..':ended',0):sub(1,16),5)"
+     " 1 {f}",
+     "flow_ended_missing", OPEN, false},
     {"HDEL {o} opened", "unknown_flow", ENDED, false},
     {"HSET {f} opener succeeded", "flow_opener", WAITS, false},
     {"HDEL {f} opener", "flow_opener", ENDED, false},
@@ -1089,6 +1182,7 @@ CASES(flow, ON_ALL, {"a flow whose members end before its opener", test_members_
       {"members are told in the order in which they ended", test_ended},
       {"members are told as they are, the last made first", test_members},
       {"a revived member is not waited for among those that ended", test_ended_revived},
+      {"who is revived while those that ended are read", test_ended_while_read},
       {"an opener stays as long as its flow is open", test_kept},
       {"jobs from outside join an open flow", test_join},
       {"members make siblings, and end", test_siblings});
@@ -1096,8 +1190,10 @@ CASES(flow, ON_ALL, {"a flow whose members end before its opener", test_members_
 CASES(flow_file, ON_FILE,
       {"a member that comes too late is followed by what a death is", test_late_member},
       {"an opener that is replaced is followed by its members", test_replaced_opener},
+      {"a revived member is found by an index", test_revival_is_found},
       {"every damage of a flow is found, and mended", test_damages});
 
 CASES(flow_shared, ON_SHARED,
       {"an opener goes soon after its flow has closed", test_kept_and_swept},
+      {"a revived member is marked", test_revival_is_marked},
       {"every damage of a flow's keys is found, and mended", test_key_damages});

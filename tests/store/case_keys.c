@@ -405,24 +405,27 @@ static void make_scheduled(struct rig *rig, const char *queue) {
     }
 }
 
-/* A flow that is cancelled: one member has ended here, one waits in another queue. */
+/* A flow that is cancelled: one member has ended here, one was revived, one waits in another queue. */
 static void make_flow(struct rig *rig, const char *queue) {
     char flow[JOB_ID_TEXT + 1];
     (void)rig_submit_plain(rig, queue, "opener");
     const struct store_claimed *opener = rig_claim_one(rig, queue, "opener");
     id_format(&opener->spec.id, flow);
-    struct job_spec kids[] = {rig_spec(rig, queue, "member"), rig_spec(rig, "far", "member")};
-    for (size_t i = 0; i < 2; i++) {
+    struct job_spec kids[] = {rig_spec(rig, queue, "member"), rig_spec(rig, "far", "member"),
+                              rig_spec(rig, queue, "again")};
+    for (size_t i = 0; i < ARRAY_LEN(kids); i++) {
         kids[i].parent = opener->spec.id;
         kids[i].flow_id = flow;
     }
     kids[1].flow_queue = queue;
     struct store_commit_item item = rig_item(opener, JOB_EV_CANCEL);
     item.children = kids;
-    item.child_count = 2;
+    item.child_count = ARRAY_LEN(kids);
     item.keep_ms = HOUR_MS;
     EXPECT_EQ_INT(0, rig_commit(rig, &item));
     EXPECT_EQ_INT(0, rig_succeed(rig, rig_claim_one(rig, queue, "member")));
+    EXPECT_EQ_INT(0, rig_move(rig, &kids[2].id, JOB_EV_CANCEL));
+    EXPECT_EQ_INT(0, rig_move(rig, &kids[2].id, JOB_EV_REVIVE));
     struct store_forward forward = {.limit = 100};
     EXPECT_EQ_INT(0, rig_run(rig, &forward.op, STORE_FORWARD));
     store_op_finish(&forward.op);

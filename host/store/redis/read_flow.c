@@ -111,19 +111,22 @@ static int read_ended(struct redis_task *t, const struct redis_reply *ended, int
                       int64_t at, struct err *err) {
     struct store_flow_ended *e = CONTAINER_OF(t->op, struct store_flow_ended, op);
     struct flow_task *ft = of_task(t);
-    e->members = arena_zalloc(&t->op->arena, (ended->count + 1) * sizeof *e->members);
-    ft->members = arena_zalloc(&t->op->arena, (ended->count + 1) * sizeof *ft->members);
+    size_t count = ended->count / 2; // each with its place
+    e->members = arena_zalloc(&t->op->arena, (count + 1) * sizeof *e->members);
+    ft->members = arena_zalloc(&t->op->arena, (count + 1) * sizeof *ft->members);
     if (e->members == NULL || ft->members == NULL) {
         return err_set(err, -ENOMEM, "out of memory");
     }
-    for (size_t i = 0; i < ended->count; i++) {
-        if (!read_member(&ended->items[i], &e->members[i])) {
+    for (size_t i = 0; i < count; i++) {
+        int64_t place = 0;
+        if (!read_member(&ended->items[2 * i], &e->members[i]) ||
+            !redis_reply_integer(&ended->items[2 * i + 1], &place)) {
             return err_set(err, -EBADMSG, "a flow's list is damaged");
         }
-        e->members[i].cursor = e->only == JOB_SCHEDULED ? e->cursor + i + 1 : 0;
+        e->members[i].cursor = (uint64_t)place;
         ft->members[i].id = e->members[i].id;
     }
-    e->count = ended->count;
+    e->count = count;
     e->next_cursor = (uint64_t)at;
     e->more = (int64_t)e->next_cursor < all;
     if (e->count > 0) {

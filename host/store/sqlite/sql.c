@@ -229,7 +229,8 @@ const char *const sql_text[SQL_COUNT] = {
     [SQL_FLOW_THEN_GET] = "SELECT then_job FROM flows WHERE rid=?1",
     [SQL_FLOW_DEL] = "DELETE FROM flows WHERE rid=?1",
     [SQL_FLOW_ENDED_ADD] = "INSERT INTO flow_ended(flow, seq, id, state) VALUES(?1, ?2, ?3, ?4)",
-    [SQL_FLOW_ENDED_DEL] = "DELETE FROM flow_ended WHERE flow=?1 AND id=?2",
+    [SQL_FLOW_ENDED_DEL] = "DELETE FROM flow_ended INDEXED BY flow_ended_back"
+                           " WHERE id=?2 AND flow=?1 AND state > 4 AND state < 7",
     [SQL_FLOW_ENDED_CLEAR] = "DELETE FROM flow_ended WHERE flow=?1",
     [SQL_FLOW_ENDED] = "SELECT seq, id, state FROM flow_ended WHERE flow=?1 AND seq > ?2"
                        " AND (?4 = 0 OR state = ?4) ORDER BY seq LIMIT ?3",

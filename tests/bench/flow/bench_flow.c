@@ -8,7 +8,7 @@
  * -e   children go to another queue than their opener's
  *
  * An opener makes its children by commits of 100, as enqueue() does; they are claimed and end by 64, the opener ends
- * and `then` is made. First of all the same jobs are made by the same commits without being members: what they cost
+ * and `then` is made. Once more they all die and are revived, by 100, the first made first. First of all the same jobs are made by the same commits without being members: what they cost
  * more as members is what a flow costs. Figures are processor time (of this process with SQLite, of the server with
  * Redis), which other work disturbs less than the clock, and bytes (of the file; used_memory, and what the keys of
  * flows are of it).
@@ -187,18 +187,35 @@ static void close_one(struct bench *b, struct opener *o) {
     forward(b);
 }
 
-static uint64_t end_some(struct bench *b) {
+static uint64_t end_some(struct bench *b, enum job_event event) {
     struct store_commit_item items[END_BATCH];
     const struct store_claim *c = claim(b, b->queue, "bench.child", END_BATCH);
     for (size_t i = 0; i < c->job_count; i++) {
         struct opener one = {c->jobs[i].spec.id, "", c->jobs[i].token, c->jobs[i].commit_no, false};
-        items[i] = item_of(b, &one, JOB_EV_SUCCEED);
+        items[i] = item_of(b, &one, event);
     }
     if (c->job_count > 0) {
         commit(b, items, c->job_count);
         forward(b);
     }
     return c->job_count;
+}
+
+// Those that it names by their places in `ids`.
+static void revive(struct bench *b, const struct job_id *ids, size_t count) {
+    struct store_move_item items[MAKE_BATCH];
+    for (size_t i = 0; i < count; i++) {
+        items[i] = (struct store_move_item){.id = ids[i], .event = JOB_EV_REVIVE};
+    }
+    struct store_move m = {.items = items, .count = count};
+    run(b, &m.op, STORE_MOVE);
+    for (size_t i = 0; i < count; i++) {
+        if (items[i].status != 0) {
+            die("a revival", NULL);
+        }
+    }
+    store_op_finish(&m.op);
+    forward(b);
 }
 
 static void expect_closed(struct bench *b, const struct opener *o, uint64_t count) {
@@ -324,7 +341,7 @@ static struct costs measure(struct bench *b, uint64_t all, uint64_t size) {
         make(b, &o, each);
         struct mark made = look(b);
         for (uint64_t ended = 0, n = 1; ended < each && n > 0; ended += n) {
-            n = end_some(b);
+            n = end_some(b, JOB_EV_SUCCEED);
         }
         close_one(b, &o);
         struct mark end = look(b);
@@ -346,15 +363,63 @@ static struct costs measure(struct bench *b, uint64_t all, uint64_t size) {
     return ret;
 }
 
+static void all_die(struct bench *b, const struct opener *o, uint64_t count) {
+    struct store_flow_get get = {.id = o->id};
+    for (uint64_t ended = 0, n = 1; ended < count && n > 0; ended += n) {
+        n = end_some(b, JOB_EV_DIE);
+    }
+    run(b, &get.op, STORE_FLOW_GET);
+    if (get.flow.facts.tally.dead != (int64_t)count) {
+        die("a flow of the dead", NULL);
+    }
+    store_op_finish(&get.op);
+}
+
+// A revival in flows of `size`, in which all have died.
+static double measure_revived(struct bench *b, uint64_t all, uint64_t size) {
+    struct job_id *ids = calloc(size, sizeof *ids);
+    double us = 0;
+    wipe(b);
+    open_store(b);
+    for (uint64_t done = 0; ids != NULL && done < all; done += size) {
+        struct opener o;
+        open_one(b, true, &o);
+        for (uint64_t at = 0; at < size; at += MAKE_BATCH) {
+            make(b, &o, MAKE_BATCH);
+            for (size_t i = 0; i < MAKE_BATCH; i++) {
+                ids[at + i] = b->kids[i].id;
+            }
+        }
+        all_die(b, &o, size);
+        struct mark dead = look(b);
+        for (uint64_t at = 0; at < size; at += MAKE_BATCH) {
+            revive(b, ids + at, MAKE_BATCH);
+        }
+        us += look(b).cpu_us - dead.cpu_us;
+        while (end_some(b, JOB_EV_SUCCEED) > 0) { // those of the next flow are claimed alone
+        }
+        close_one(b, &o);
+        expect_closed(b, &o, size);
+    }
+    store_close(&b->store);
+    free(ids);
+    emit(b, "revive_cpu", us / (double)all, "us/child", size);
+    return us / (double)all;
+}
+
 static void measure_all(struct bench *b, uint64_t all) {
     struct costs none = measure(b, all, 0), small = {0, 0, 0}, whole = {0, 0, 0};
+    double revived[2] = {0, 0}; // in the smallest flows, in one of all
     for (uint64_t size = SMALL_FLOW; size <= all; size *= 10) {
         whole = measure(b, all, size);
         small = size == SMALL_FLOW ? whole : small;
         emit(b, "bytes_more_than_no_flow", whole.bytes - none.bytes, "bytes/child", size);
+        revived[1] = measure_revived(b, all, size);
+        revived[0] = size == SMALL_FLOW ? revived[1] : revived[0];
     }
     emit(b, "make_ratio", whole.make_us / small.make_us, "", all);
     emit(b, "end_ratio", whole.end_us / small.end_us, "", all);
+    emit(b, "revive_ratio", revived[1] / revived[0], "", all);
     emit(b, "bytes_ratio", whole.bytes / small.bytes, "", all);
 }
 

@@ -23,6 +23,28 @@ local function each(list, visit)
     end
 end
 
+-- Those that have ended, and how, each once: who was revived is not among them for what was before.
+local function each_ended(key, visit)
+    local all = redis.call('LLEN', key .. ':ended')
+    for from = 0, all - 1, PIECE do
+        local piece, raws = redis.call('LRANGE', key .. ':ended', from, from + PIECE - 1), {}
+        for i, one in ipairs(piece) do
+            raws[i] = string.sub(one, 1, 16)
+        end
+        local til = redis.call('HMGET', key .. ':back', unpack(raws))
+        for i, one in ipairs(piece) do
+            if not til[i] or tonumber(til[i]) < from + i then
+                visit(raws[i], string.sub(one, 17))
+            end
+        end
+    end
+end
+
+-- What the list says until now of a member is not so any more.
+local function outdate(key, raw)
+    redis.call('HSET', key .. ':back', raw, redis.call('LLEN', key .. ':ended'))
+end
+
 local function id_of(raw)
     local hex = string.gsub(raw, '.', function(c) return string.format('%02x', string.byte(c)) end)
     return (string.gsub(hex, '^(%x%x%x%x%x%x%x%x)(%x%x%x%x)(%x%x%x%x)(%x%x%x%x)', '%1-%2-%3-%4-'))
@@ -30,7 +52,7 @@ end
 
 -- How a member that is in this queue stands: its final state, false (it has not ended), or nil (it is not here).
 local function state_of(q, raw)
-    local is = redis.call('HMGET', q.job .. id_of(string.sub(raw, 1, 16)), 'id', 'status', 'flowQueue')
+    local is = redis.call('HMGET', q.job .. id_of(raw), 'id', 'status', 'flowQueue')
     if is[1] and not is[3] then
         return is[2] and FINAL[is[2]] and is[2] or false
     end
@@ -40,22 +62,25 @@ end
 -- The list of those that have ended against the members.
 local function check_members(q, key)
     local ended = {}
-    each(key .. ':ended', function(one)
-        local as, is = STATES[string.sub(one, 17)], state_of(q, one)
-        if is ~= nil and is ~= as then
-            report('flow_ended_wrong', 'member ' .. id_of(string.sub(one, 1, 16)) .. ' has not ended as its flow has it')
+    each_ended(key, function(raw, digit)
+        local is = state_of(q, raw)
+        if is ~= nil and is ~= STATES[digit] then
+            report('flow_ended_wrong', 'member ' .. id_of(raw) .. ' has not ended as its flow has it')
             if mend then
-                redis.call('LREM', key .. ':ended', -1, one)
+                outdate(key, raw)
                 return
             end
         end
-        ended[string.sub(one, 1, 16)] = true
+        ended[raw] = true
     end)
     each(key .. ':made', function(raw)
         local is = not ended[raw] and state_of(q, raw)
         if is then
             report('flow_ended_missing', 'member ' .. id_of(raw) .. ' has ended, and not for its flow')
             if mend then
+                if redis.call('HEXISTS', key .. ':back', raw) == 1 then
+                    outdate(key, raw) -- the list may have been longer
+                end
                 redis.call('RPUSH', key .. ':ended', raw .. ENDED_AS[is])
             end
         end
@@ -72,8 +97,8 @@ local function check_counts(key)
             redis.call('HSET', key, 'made', made)
         end
     end
-    each(key .. ':ended', function(one)
-        local as = STATES[string.sub(one, 17)]
+    each_ended(key, function(_, digit)
+        local as = STATES[digit]
         if as then
             counts[as] = counts[as] + 1
         end
@@ -132,7 +157,7 @@ local function check_over(q, id, key, status, parked)
 end
 
 local function remove(q, id, key)
-    redis.call('DEL', key, key .. ':made', key .. ':ended')
+    redis.call('DEL', key, key .. ':made', key .. ':ended', key .. ':back')
     redis.call('SREM', q.s .. 'flows:cancel', id)
 end
 
@@ -153,7 +178,7 @@ local function check(q, id)
         return
     elseif ttl >= 0 and not redis.call('HGET', key, 'closed') then
         report('flow_expires', 'it is open, and would be deleted')
-        for _, of in ipairs(mend and {'', ':made', ':ended'} or {}) do
+        for _, of in ipairs(mend and {'', ':made', ':ended', ':back'} or {}) do
             redis.call('PERSIST', key .. of)
         end
     end

@@ -2,6 +2,7 @@
 --   S'flow:<opener>'         HASH  the counts, and what is asked for: docs/redis-keys.md
 --   S'flow:<opener>:made'    LIST  16 bytes of the id of each member
 --   S'flow:<opener>:ended'   LIST  the same of those that have ended, and a digit: how
+--   S'flow:<opener>:back'    HASH  of who was revived: so many from the list's beginning on are not about it any more
 --   S'flows:cancel'          SET   openers whose members are to be cancelled
 --
 -- What a script does to a flow is gathered, and written once by flow.finish(), in front of finish(). What becomes of a
@@ -53,15 +54,15 @@ local function load(q, id, opens)
     local f = flows[key]
     if f == nil then
         local is = redis.call('HMGET', key, unpack(FLOW_FIELDS))
-        f = is[1] and {q = q, id = id, key = key, set = {}, gone = {}, raws = {}, ended = {}, from = {}} or false
+        f = is[1] and {q = q, id = id, key = key, set = {}, gone = {}, raws = {}, ended = {}, back = {}, from = {}} or false
         for i, name in ipairs(f and FLOW_FIELDS or {}) do
             f[name] = i <= COUNTS and tonumber(is[i] or 0) or is[i] or nil
         end
         flows[key] = f
     end
     if not f and opens then
-        f = {q = q, id = id, key = key, set = {made = 0}, gone = {}, raws = {}, ended = {}, from = {}, made = 0,
-             succeeded = 0, dead = 0, cancelled = 0, duplicate = 0, touched = true}
+        f = {q = q, id = id, key = key, set = {made = 0}, gone = {}, raws = {}, ended = {}, back = {}, from = {},
+             made = 0, succeeded = 0, dead = 0, cancelled = 0, duplicate = 0, touched = true}
         flows[key] = f
     end
     return f or nil
@@ -143,9 +144,11 @@ local function member_back(f, member, was)
     if not f or not ENDED_AS[was] then
         return
     end
+    f.rests = f.rests or f.closed
     add(f, was, -1)
-    f.back = f.back or {}
-    f.back[#f.back + 1] = raw_of(member) .. ENDED_AS[was]
+    f.listed = f.listed or redis.call('LLEN', f.key .. ':ended')
+    f.back[#f.back + 1] = raw_of(member)
+    f.back[#f.back + 1] = f.listed + #f.ended
     if f.died == member then
         drop(f, 'died')
     end
@@ -179,6 +182,7 @@ function flow.revived(q, id, was, of, queue, opens)
         redis.call('PERSIST', own.key)
         redis.call('PERSIST', own.key .. ':made')
         redis.call('PERSIST', own.key .. ':ended')
+        redis.call('PERSIST', own.key .. ':back')
     end
     if of and queue and queue ~= q.name then
         post(q, 'flow', of, 'to', queue, 'member', id, 'became', 'back', 'was', was)
@@ -302,7 +306,7 @@ local function keep(f)
         redis.call('ZADD', q.s .. (f.opener == 'dead' and 'dlq:expiry' or ZSET_OF[f.opener]), 'XX',
                    text_of(now + keep_ms), f.id)
     end
-    for _, key in ipairs({f.key, f.key .. ':made', f.key .. ':ended'}) do
+    for _, key in ipairs({f.key, f.key .. ':made', f.key .. ':ended', f.key .. ':back'}) do
         redis.call('PEXPIRE', key, text_of(keep_ms + KEEP_MORE_MS))
     end
 end
@@ -346,8 +350,8 @@ local function write(f)
     end
     push(f.key .. ':made', f.raws)
     push(f.key .. ':ended', f.ended)
-    for _, one in ipairs(f.back or {}) do
-        redis.call('LREM', f.key .. ':ended', -1, one)
+    if #f.back > 0 then
+        redis.call('HSET', f.key .. ':back', unpack(f.back))
     end
 end
 
@@ -363,7 +367,7 @@ function flow.finish()
             write(f)
             if f.closed then
                 make_next(f)
-                f.raws, f.ended, f.back, f.gone = {}, {}, nil, {}
+                f.raws, f.ended, f.back, f.gone = {}, {}, {}, {}
                 f.set = {thenMade = f.thenMade}
                 write(f)
             elseif f.wakes then

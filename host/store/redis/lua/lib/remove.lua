@@ -17,7 +17,7 @@ local function keeps_flow(q, id)
     if is[1] and not is[2] then
         return true
     elseif is[1] then
-        redis.call('UNLINK', key, key .. ':made', key .. ':ended')
+        redis.call('UNLINK', key, key .. ':made', key .. ':ended', key .. ':back')
     end
     return false
 end
