@@ -132,7 +132,8 @@ int limits_wish(struct host *host, const char *name, struct limit_wish *wish) {
     }
     if (!limiter_lets(&g->rules, wish->n)) {
         g->series->count.refused++;
-        limits_kick(l); // it may be forgotten
+        limits_gauge_look(g); // it may be forgotten
+        limits_kick(l);
         return -ERANGE;
     }
     env_random(&wish->id, sizeof wish->id);
@@ -142,6 +143,7 @@ int limits_wish(struct host *host, const char *name, struct limit_wish *wish) {
     TAILQ_INSERT_TAIL(&g->wishes, wish, link);
     g->waiting++;
     g->series->waiting++;
+    limits_gauge_look(g);
     limits_kick(l);
     return 0;
 }
@@ -149,8 +151,9 @@ int limits_wish(struct host *host, const char *name, struct limit_wish *wish) {
 void limits_withdraw(struct host *host, struct limit_wish *wish) {
     limits_unask(host->limits, wish);
     if (wish->gauge != NULL) {
+        limits_gauge_look(wish->gauge); // the next one may want less
         wish_unlist(wish);
-        limits_kick(host->limits); // the next one may want less
+        limits_kick(host->limits);
     }
 }
 
@@ -159,7 +162,7 @@ void limits_withdraw(struct host *host, struct limit_wish *wish) {
 void limits_news(struct host *host, const char *name) {
     struct gauge *g = limits_gauge(host->limits, name);
     if (g != NULL) {
-        limits_gauge_wake(host->limits, g);
+        limits_gauge_wake(g);
     }
 }
 
@@ -200,7 +203,7 @@ void limits_configure(struct host *host) {
         g->known = c != NULL; // else what is held ends by the rules that it was taken by
         g->rules = c == NULL ? g->rules : limits_rules(host, c);
         g->next_mono_ms = 0;
-        limits_gauge_wake(l, g);
+        limits_gauge_wake(g);
     }
     if (l->gauges != NULL) { // their times are the old rules'
         unpark_go(&l->unpark);
@@ -236,6 +239,7 @@ struct limits *limits_new(struct host *host) {
     l->unpark = (struct unpark){.host = host, .park = PARK_LIMITER, .is_free = is_free};
     STAILQ_INIT(&l->tells);
     TAILQ_INIT(&l->tickets);
+    TAILQ_INIT(&l->changed);
     timer_init(&l->timer, on_timer, l);
     l->turn = host->base == NULL ? NULL : event_new(host->base, -1, 0, on_turn, l);
     if (l->turn == NULL) {

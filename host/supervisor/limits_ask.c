@@ -118,38 +118,45 @@ static void gather_wishes(struct asking *a, struct gauge *g) {
     }
 }
 
-/* Gauges take turns, should there be more than one operation holds. */
+/* False: there was no room for all. */
+static bool gather_gauge(struct limits *l, struct asking *a, struct gauge *g) {
+    gauge_sift(l, g);
+    const struct limit_wish *first = TAILQ_FIRST(&g->wishes);
+    if (first == NULL || (!first->asked && g->until_mono_ms > limits_now(l))) {
+        limits_gauge_rest(g);
+    } else if (!first->asked && asking_is_full(a)) {
+        return false;
+    } else if (!first->asked) {
+        gather_wishes(a, g);
+    }
+    return true; // one that is asked for is looked at again with the answer
+}
+
+/* Gauges take turns, should there be more than one operation holds. One that changes while it is looked at comes in the next. */
 static void gather_gauges(struct limits *l, struct asking *a) {
-    struct gauge *g, *next;
-    HASH_ITER(hh, l->gauges, g, next) {
-        gauge_sift(l, g);
-        const struct limit_wish *first = TAILQ_FIRST(&g->wishes);
-        if (first == NULL) {
-            limits_gauge_tidy(l, g);
-        } else if (!first->asked && g->until_mono_ms <= limits_now(l) && !asking_is_full(a)) {
-            gather_wishes(a, g);
-            HASH_DEL(l->gauges, g);
-            HASH_ADD_KEYPTR(hh, l->gauges, g->name, strlen(g->name), g);
+    struct gauges all = TAILQ_HEAD_INITIALIZER(all);
+    struct gauge *g;
+    bool room = true;
+    TAILQ_CONCAT(&all, &l->changed, changed);
+    while (room && (g = TAILQ_FIRST(&all)) != NULL) {
+        TAILQ_REMOVE(&all, g, changed);
+        g->listed = false;
+        if (!gather_gauge(l, a, g)) {
+            g->listed = true;
+            TAILQ_INSERT_HEAD(&all, g, changed);
+            room = false;
         }
     }
+    TAILQ_CONCAT(&all, &l->changed, changed);
+    TAILQ_CONCAT(&l->changed, &all, changed);
 }
 
 static void arm(struct limits *l) {
-    struct gauge *g, *next;
-    const struct limit_wish *wish;
-    int64_t first = INT64_MAX;
     const struct limit_ticket *oldest = TAILQ_FIRST(&l->tickets);
-    if (oldest != NULL) {
-        first = oldest->renewed_mono_ms + l->host->config->host.lease_ms / RENEW_AT;
-    }
-    HASH_ITER(hh, l->gauges, g, next) {
-        TAILQ_FOREACH(wish, &g->wishes, link) {
-            first = limits_least(first, limits_least(wish->until_mono_ms, g->until_mono_ms));
-        }
-    }
     timer_cancel(l->host->timers, &l->timer);
-    if (first != INT64_MAX) {
-        (void)timer_set(l->host->timers, &l->timer, first);
+    if (oldest != NULL) {
+        (void)timer_set(l->host->timers, &l->timer,
+                        oldest->renewed_mono_ms + l->host->config->host.lease_ms / RENEW_AT);
     }
 }
 
@@ -224,7 +231,7 @@ static void on_told(struct limits *l, size_t i) {
     enum store_limiter_verb verb = l->asking->items[i].verb;
     if (verb == STORE_LIMITER_GIVE_BACK || verb == STORE_LIMITER_OPEN ||
         (verb == STORE_LIMITER_ANSWERED && (g->rules.concurrency > 0 || gauge_may_end_early(g)))) {
-        limits_gauge_wake(l, g);
+        limits_gauge_wake(g);
     }
 }
 
@@ -248,6 +255,7 @@ static void on_lost(struct limits *l, size_t i) {
 static void read_answer(struct limits *l, struct asking *a) {
     for (size_t i = 0; i < a->op.count; i++) {
         a->gauges[i]->pending--;
+        limits_gauge_look(a->gauges[i]);
         if (a->op.op.status != 0) {
             on_lost(l, i);
         } else if (a->items[i].verb == STORE_LIMITER_TAKE) {

@@ -58,6 +58,13 @@ struct gauge *limits_gauge(struct limits *l, const char *name) {
     return g;
 }
 
+static void on_timer(struct timer *t, void *arg) {
+    struct gauge *g = arg;
+    (void)t;
+    limits_gauge_look(g);
+    limits_run(g->of);
+}
+
 struct gauge *limits_gauge_get(struct limits *l, const char *name, int *ret_status) {
     struct gauge *g = limits_gauge(l, name);
     const struct config_limit *c = g == NULL ? limits_config(l->host, name, ret_status) : NULL;
@@ -75,40 +82,70 @@ struct gauge *limits_gauge_get(struct limits *l, const char *name, int *ret_stat
         free(g);
         return NULL;
     }
+    g->of = l;
     g->series = s;
     g->rules = limits_rules(l->host, c);
     g->known = true;
     TAILQ_INIT(&g->wishes);
+    timer_init(&g->timer, on_timer, g);
     HASH_ADD_KEYPTR(hh, l->gauges, g->name, strlen(g->name), g);
     *ret_status = 0;
     return g;
 }
 
 void limits_gauge_free(struct gauge *g) {
+    timer_cancel(g->of->host->timers, &g->timer);
     free(g->parked);
     free(g->name);
     free(g);
 }
 
-static void gauge_drop(struct limits *l, struct gauge *g) {
-    HASH_DELETE(hh, l->gauges, g);
+static void gauge_drop(struct gauge *g) {
+    HASH_DELETE(hh, g->of->gauges, g);
+    if (g->listed) {
+        TAILQ_REMOVE(&g->of->changed, g, changed);
+    }
     limits_gauge_free(g);
 }
 
-void limits_gauge_tidy(struct limits *l, struct gauge *g) {
-    if (g->waiting == 0 && g->tickets == 0 && g->pending == 0 &&
-        g->until_mono_ms <= limits_now(l) && g->next_mono_ms <= limits_now(l)) {
-        gauge_drop(l, g);
+void limits_gauge_look(struct gauge *g) {
+    if (!g->listed) {
+        g->listed = true;
+        TAILQ_INSERT_TAIL(&g->of->changed, g, changed);
     }
 }
 
-void limits_gauge_wake(struct limits *l, struct gauge *g) {
+/* When one of those who wait is sent away, or all are asked for. */
+static int64_t end_of_wait(const struct gauge *g) {
+    const struct limit_wish *wish;
+    int64_t first = g->until_mono_ms;
+    TAILQ_FOREACH(wish, &g->wishes, link) {
+        first = limits_least(first, wish->until_mono_ms);
+    }
+    return first;
+}
+
+void limits_gauge_rest(struct gauge *g) {
+    int64_t says = limits_most(g->until_mono_ms, g->next_mono_ms);
+    bool hangs = g->tickets > 0 || g->pending > 0; // its end is told, and that is looked at
+    if (g->waiting == 0 && !hangs && says <= limits_now(g->of)) {
+        gauge_drop(g);
+        return;
+    }
+    timer_cancel(g->of->host->timers, &g->timer);
+    if (g->waiting > 0 || !hangs) {
+        (void)timer_set(g->of->host->timers, &g->timer, g->waiting > 0 ? end_of_wait(g) : says);
+    }
+}
+
+void limits_gauge_wake(struct gauge *g) {
     g->until_mono_ms = 0;
     g->part = LIMITER_PART_NONE;
-    limits_kick(l);
-    slots_open(l->host);
+    limits_gauge_look(g);
+    limits_kick(g->of);
+    slots_open(g->of->host);
     if (g->waiting == 0 && g->parked_count > 0) {
-        slots_wake(l->host, g->name);
+        slots_wake(g->of->host, g->name);
     }
 }
 

@@ -24,6 +24,7 @@ struct limit_series {
 
 /* One limiter that somebody here waits for, holds slots of, or has just been told to wait for. */
 struct gauge {
+    struct limits *of;
     char *name;
     struct limit_series *series;
     struct limiter_rules rules;
@@ -35,8 +36,12 @@ struct gauge {
     int64_t next_mono_ms;  /* when the next one who is sent away may come */
     struct job_id *parked; /* jobs that were sent away, by turn */
     uint32_t parked_count;
+    struct timer timer; /* it has something to look at then */
+    bool listed;        /* in limits.changed */
+    TAILQ_ENTRY(gauge) changed;
     UT_hash_handle hh;
 };
+TAILQ_HEAD(gauges, gauge);
 
 /* What the store has still to be told. */
 struct tell {
@@ -52,13 +57,14 @@ struct asking;
 struct limits {
     struct host *host;
     struct gauge *gauges;
+    struct gauges changed; /* those that a turn of the loop looks at, by turns */
     struct limit_series *series;
     struct limit_tickets tickets; /* by when they were renewed */
     STAILQ_HEAD(tells, tell) tells;
     struct asking *asking; /* NULL: none is under way */
     struct event *turn;
     bool turning;
-    struct timer timer;
+    struct timer timer;   /* tickets are to be renewed, or the store is asked again */
     struct unpark unpark; /* those whose limiter may have slots before it was thought */
 };
 
@@ -91,10 +97,12 @@ const struct config_limit *limits_config(const struct host *host, const char *na
 struct gauge *limits_gauge(struct limits *l, const char *name);
 /* A new one, if there is none yet. NULL: -EINVAL, -ENOENT, -ENOMEM. */
 struct gauge *limits_gauge_get(struct limits *l, const char *name, int *ret_status);
-/* Forgotten when nothing hangs on it and it says nothing. */
-void limits_gauge_tidy(struct limits *l, struct gauge *g);
+/* The next time that the store may be asked it is looked at. */
+void limits_gauge_look(struct gauge *g);
+/* Until when it has nothing to look at: a wish or its own time ends. Forgotten when nothing hangs on it and it says nothing. */
+void limits_gauge_rest(struct gauge *g);
 /* It may have slots: whoever waits is asked for. */
-void limits_gauge_wake(struct limits *l, struct gauge *g);
+void limits_gauge_wake(struct gauge *g);
 void limits_gauge_free(struct gauge *g);
 
 /* ---- ask */

@@ -11,7 +11,7 @@
 #include "store/limits.h"
 #include "supervisor/attempt.h"
 #include "supervisor/jobs.h"
-#include "supervisor/limits.h"
+#include "supervisor/limits_private.h"
 
 static struct lab *lab;
 static struct lab_worker *w;
@@ -545,6 +545,28 @@ static void test_too_many(void) {
     end();
 }
 
+// Names cost nothing while nothing happens to them, and are forgotten when their time has passed.
+static void test_names(void) {
+    enum { NAMES = 120 }; // more than one operation holds
+    char name[32];
+    begin(1);
+    uint64_t slot = start_on(0);
+    for (int i = 0; i < NAMES; i++) {
+        (void)snprintf(name, sizeof name, "ten:%d", i);
+        observe(slot, name, take(slot, name), 200, "");
+        observe(slot, name, take(slot, name), 200, "");
+        EXPECT_EQ_INT(1, acquire(slot, name, 1, 0).status);
+    }
+    EXPECT_EQ_UINT(NAMES, HASH_COUNT(lab->host->limits->gauges));
+    uint64_t asked = lab->posted_of[STORE_LIMITER];
+    lab_advance(lab, 15001); // and who was sent away has had his turn
+    lab_settle(lab);
+    EXPECT_EQ_UINT(0, HASH_COUNT(lab->host->limits->gauges));
+    EXPECT_EQ_UINT(asked, lab->posted_of[STORE_LIMITER]);
+    finish(0, slot);
+    end();
+}
+
 static const struct expect_test tests[] = {
     {"slots are granted, and told about", test_granted},
     {"who waits is asked for when it is time, and not before", test_waits},
@@ -562,5 +584,6 @@ static const struct expect_test tests[] = {
     {"a refused job closes its limiter", test_refused},
     {"a refused job closes the limiter of its start", test_refused_later},
     {"more than a limiter ever lets", test_too_many},
+    {"many names", test_names},
 };
 SUITE_MAIN("supervisor limits", tests)
