@@ -94,29 +94,6 @@ static void forget_job(struct runner *r, struct job *job) {
     free(job);
 }
 
-static void put_child(struct buf *out, const struct jh_child *c) {
-    wire_put_text(out, c->handler);
-    wire_put_text(out, c->dedup_key);
-    wire_put_bytes(out, (struct bytes){c->payload.data, c->payload.len});
-    wire_put_text(out, c->queue);
-    wire_put_text(out, c->tenant);
-    wire_put_text(out, c->labels);
-    wire_put_int(out, c->delay_ms);
-    wire_put_int(out, c->priority);
-}
-
-static void get_child(struct wire *w, struct arena *a, struct jh_child *c) {
-    c->handler = wire_text(w, a);
-    c->dedup_key = wire_text(w, a);
-    struct bytes payload = wire_bytes(w);
-    c->payload = (struct jh_bytes){payload.data, payload.len};
-    c->queue = wire_text(w, a);
-    c->tenant = wire_text(w, a);
-    c->labels = wire_text(w, a);
-    c->delay_ms = wire_int(w);
-    c->priority = (int32_t)wire_int(w);
-}
-
 static void keep_effect(struct job *job, struct wire *w) {
     struct effect *e = arena_zalloc(&job->arena, sizeof *e);
     struct wish wish = {.next = NULL};
@@ -131,7 +108,7 @@ static void keep_effect(struct job *job, struct wire *w) {
     wish.op = (enum pending_op)wire_int(w);
     wish.number = wire_int(w);
     wish.type = wire_text(w, &job->arena);
-    get_child(w, &job->arena, &wish.child);
+    wire_child(w, &job->arena, &wish.child);
     e->wish = vault_copy_wish(&job->arena, &wish);
     *job->effects_end = e;
     job->effects_end = &e->next;
@@ -203,7 +180,7 @@ static void put_effects(struct buf *out, const struct job *job) {
             wire_put_int(out, e->wish->kind == WISH_SIBLING ? PLUGIN_RUN_SIBLING
                               : e->wish->kind == WISH_THEN  ? PLUGIN_RUN_THEN
                                                             : PLUGIN_RUN_MEMBER);
-            put_child(out, &e->wish->child);
+            wire_put_child(out, &e->wish->child);
         }
     }
     wire_put_int(out, count_of(job, 1u << WISH_ON_DEAD));

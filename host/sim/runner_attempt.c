@@ -14,17 +14,6 @@ static struct {
 
 /* ------------------------------------------------------------------ what it tells */
 
-static void put_child(struct buf *out, const struct jh_child *c) {
-    wire_put_text(out, c->handler);
-    wire_put_text(out, c->dedup_key);
-    wire_put_bytes(out, (struct bytes){c->payload.data, c->payload.len});
-    wire_put_text(out, c->queue);
-    wire_put_text(out, c->tenant);
-    wire_put_text(out, c->labels);
-    wire_put_int(out, c->delay_ms);
-    wire_put_int(out, c->priority);
-}
-
 static void tell_effect(struct jh_harness *h, const struct wish *w) {
     struct buf *out = &told.frame;
     wire_put_int(out, RUNNER_TOLD_EFFECT);
@@ -36,7 +25,7 @@ static void tell_effect(struct jh_harness *h, const struct wish *w) {
     wire_put_int(out, w->op);
     wire_put_int(out, w->number);
     wire_put_text(out, w->type);
-    put_child(out, &w->child);
+    wire_put_child(out, &w->child);
     (void)wire_send(told.fd, out);
 }
 

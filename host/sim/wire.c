@@ -35,6 +35,29 @@ const char *wire_text(struct wire *w, struct arena *a) {
     return b.data == NULL ? NULL : arena_strn(a, b.data, b.len);
 }
 
+void wire_put_child(struct buf *out, const struct jh_child *c) {
+    wire_put_text(out, c->handler);
+    wire_put_text(out, c->dedup_key);
+    wire_put_bytes(out, (struct bytes){c->payload.data, c->payload.len});
+    wire_put_text(out, c->queue);
+    wire_put_text(out, c->tenant);
+    wire_put_text(out, c->labels);
+    wire_put_int(out, c->delay_ms);
+    wire_put_int(out, c->priority);
+}
+
+void wire_child(struct wire *w, struct arena *a, struct jh_child *ret) {
+    ret->handler = wire_text(w, a);
+    ret->dedup_key = wire_text(w, a);
+    struct bytes payload = wire_bytes(w);
+    ret->payload = (struct jh_bytes){payload.data, payload.len};
+    ret->queue = wire_text(w, a);
+    ret->tenant = wire_text(w, a);
+    ret->labels = wire_text(w, a);
+    ret->delay_ms = wire_int(w);
+    ret->priority = (int32_t)wire_int(w);
+}
+
 int wire_send(int fd, struct buf *frame) {
     uint64_t len = frame->len;
     int r = frame->failed ? -ENOMEM : write_all(fd, (struct bytes){&len, sizeof len});

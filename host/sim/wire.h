@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "jobhost_plugin.h"
 
 enum { WIRE_FRAME_MAX = 64 << 20 };
 
@@ -32,6 +33,10 @@ int64_t wire_int(struct wire *w);
 struct bytes wire_bytes(struct wire *w);
 /* Copied; NULL where none was put. */
 const char *wire_text(struct wire *w, struct arena *a);
+
+/* A child as its author gave it; what is read has its texts copied, its payload borrowed from the frame. */
+void wire_put_child(struct buf *out, const struct jh_child *c);
+void wire_child(struct wire *w, struct arena *a, struct jh_child *ret);
 
 /* Sends a frame and empties the buffer. 0 or negative errno. */
 int wire_send(int fd, struct buf *frame);
