@@ -5,6 +5,9 @@
 #include <string.h>
 
 #include "store/redis/ops.h"
+#include "store/redis/queue_set.h"
+
+_Static_assert((int)FSCK_MOST <= (int)REDIS_QUEUE_SET_MAX, "each item may have its own queue");
 
 enum { CALL_MS = 30000 }; // a server that is busy with others is no failure
 
@@ -57,9 +60,49 @@ int redis_fsck_add(struct fsck_items *items, struct fsck_item item) {
     return 0;
 }
 
-void redis_fsck_drop(struct fsck_items *items, size_t count) {
+static void drop(struct fsck_items *items, size_t count) {
     items->count -= count;
     memmove(items->list, items->list + count, items->count * sizeof *items->list);
+}
+
+int redis_fsck_take_found(struct redis_fsck *f, const struct fsck_item *item,
+                          const struct redis_reply *answer) {
+    return redis_fsck_report_all(f, answer, 0, &item->id);
+}
+
+static int take_items(struct redis_fsck *f, const struct redis_reply *reply) {
+    int r = 0;
+    for (size_t i = 0; i < f->asked && r == 0; i++) {
+        r = f->look->take(f, &f->looked_at->list[i], redis_reply_at(reply, i));
+    }
+    drop(f->looked_at, f->asked);
+    return r;
+}
+
+int redis_fsck_look(struct redis_fsck *f, const struct fsck_look *look, struct fsck_items *items) {
+    struct redis_queue_set queues = {.count = 0};
+    struct redis_args *a = &f->request.args;
+    unsigned numbers[FSCK_MOST];
+    size_t count = items->count < look->most ? items->count : look->most;
+    for (size_t i = 0; i < count; i++) {
+        numbers[i] = redis_queue_set_add(&queues, items->list[i].queue);
+    }
+    redis_request_script(&f->request, look->script, queues.list, queues.count, f->task.op->now_ms);
+    if (!look->reads) {
+        redis_args_number(a, fsck_op(f)->repair);
+    }
+    redis_args_number(a, (int64_t)count);
+    for (size_t i = 0; i < count; i++) {
+        redis_args_number(a, numbers[i]);
+        redis_args_id(a, &items->list[i].id);
+        if (look->put != NULL) {
+            look->put(a, &items->list[i]);
+        }
+    }
+    f->look = look;
+    f->looked_at = items;
+    f->asked = count;
+    return redis_fsck_ask(f, take_items);
 }
 
 int redis_fsck_met(struct redis_fsck *f, struct redis_queue *queue, const struct job_id *id,

@@ -29,11 +29,12 @@
 
 enum {
     FSCK_LISTED = 1000,
-    FSCK_PIECE = 500,   /* entries of a place, read at once    */
-    FSCK_JOBS = 100,    /* looked at by one call               */
-    FSCK_SIDES = 200,   /* keys that hang on jobs              */
-    FSCK_FLOWS = 10,    /* with their members                  */
-    FSCK_SCANNED = 1000 /* keys of a step of SCAN              */
+    FSCK_PIECE = 500,       /* entries of a place, read at once    */
+    FSCK_JOBS = 100,        /* looked at by one call               */
+    FSCK_SIDES = 200,       /* keys that hang on jobs              */
+    FSCK_FLOWS = 10,        /* with their members                  */
+    FSCK_MOST = FSCK_SIDES, /* of all that are looked at           */
+    FSCK_SCANNED = 1000     /* keys of a step of SCAN              */
 };
 
 /* NOWHERE: all lists were read since it was looked at, and it was in none. */
@@ -49,6 +50,20 @@ struct fsck_item {
 struct fsck_items {
     struct fsck_item *list;
     size_t count, cap;
+};
+
+struct redis_fsck;
+
+/* How the items of a list are looked at, some by each call. */
+struct fsck_look {
+    enum redis_script script; /* is told of each item the number of its queue, and its id */
+    bool reads;               /* it has no `repair` before the items */
+    size_t most;              /* up to FSCK_MOST */
+    /* What it is told of an item besides; NULL = nothing. */
+    void (*put)(struct redis_args *a, const struct fsck_item *item);
+    /* What it answered of one. 0 or a negative errno. */
+    int (*take)(struct redis_fsck *f, const struct fsck_item *item,
+                const struct redis_reply *answer);
 };
 
 struct fsck_queue {
@@ -93,7 +108,10 @@ struct redis_fsck {
     struct fsck_items unsure; /* queued, and perhaps in no list */
     struct idset listed;      /* ids of the lists, once more */
     bool once_more;
-    size_t asked; /* of those, by the open call */
+    /* by the open call */
+    const struct fsck_look *look;
+    struct fsck_items *looked_at;
+    size_t asked;
     struct fsck_spot at;
     size_t part;
     struct fsck_breaker *breakers; /* of a page, that are wrong */
@@ -116,9 +134,11 @@ fsck_part redis_fsck_stamps, redis_fsck_places, redis_fsck_keys, redis_fsck_list
 int redis_fsck_look_at_jobs(struct redis_fsck *f);
 int redis_fsck_look_at_sides(struct redis_fsck *f);
 int redis_fsck_look_at_flows(struct redis_fsck *f);
-/* Begins a call over the first items of a list: how many they are. */
-size_t redis_fsck_begin(struct redis_fsck *f, enum redis_script script,
-                        const struct fsck_items *items, size_t most, unsigned *numbers);
+/* Sends a call over the first items of a list, and drops them when it is answered. Always 1. */
+int redis_fsck_look(struct redis_fsck *f, const struct fsck_look *look, struct fsck_items *items);
+/* Reports all that was found of an item, which is the whole answer. */
+int redis_fsck_take_found(struct redis_fsck *f, const struct fsck_item *item,
+                          const struct redis_reply *answer);
 
 /* Takes the opener of a flow whose key was met at `structures`; others are ignored. 0 or -ENOMEM. */
 int redis_fsck_met_flow(struct redis_fsck *f, struct bytes structures, const struct job_id *id);
@@ -149,8 +169,6 @@ const char *redis_fsck_side_field(int side);
 
 /* 0 or -ENOMEM. */
 int redis_fsck_add(struct fsck_items *items, struct fsck_item item);
-/* The first `count` were answered. */
-void redis_fsck_drop(struct fsck_items *items, size_t count);
 /* An id that was met in a place or as a key, if it is to be looked at. */
 int redis_fsck_met(struct redis_fsck *f, struct redis_queue *queue, const struct job_id *id,
                    enum fsck_met met);

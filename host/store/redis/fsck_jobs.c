@@ -2,10 +2,6 @@
 #include <string.h>
 
 #include "store/redis/fsck.h"
-#include "store/redis/queue_set.h"
-
-_Static_assert((int)FSCK_JOBS <= (int)REDIS_QUEUE_SET_MAX, "each job may have its own queue");
-_Static_assert((int)FSCK_SIDES <= (int)REDIS_QUEUE_SET_MAX, "so may what hangs on jobs");
 
 /* ------------------------------------------------------------------ what one job tells */
 
@@ -82,6 +78,15 @@ static int note_unsure(struct redis_fsck *f, const struct fsck_item *item,
                   : 0;
 }
 
+static void put_job(struct redis_args *a, const struct fsck_item *item) {
+    static const char *const met[] = {[FSCK_MET_ELSEWHERE] = "",
+                                      [FSCK_MET_LIST] = "list",
+                                      [FSCK_MET_AGAIN] = "again",
+                                      [FSCK_MET_NOWHERE] = "nowhere"};
+    redis_args_text(a, met[item->what]);
+    redis_args_number(a, item->rev);
+}
+
 static int take_job(struct redis_fsck *f, const struct fsck_item *item,
                     const struct redis_reply *answer) {
     const struct redis_reply *fields = redis_reply_at(answer, 0),
@@ -104,44 +109,10 @@ static int take_job(struct redis_fsck *f, const struct fsck_item *item,
     return r <= 0 ? r : tally(f, item->queue, &job);
 }
 
-static int take_jobs(struct redis_fsck *f, const struct redis_reply *reply) {
-    int r = 0;
-    for (size_t i = 0; i < f->asked && r == 0; i++) {
-        r = take_job(f, &f->jobs.list[i], redis_reply_at(reply, i));
-    }
-    redis_fsck_drop(&f->jobs, f->asked);
-    return r;
-}
-
-size_t redis_fsck_begin(struct redis_fsck *f, enum redis_script script,
-                        const struct fsck_items *items, size_t most, unsigned *numbers) {
-    struct redis_queue_set queues = {.count = 0};
-    size_t count = items->count < most ? items->count : most;
-    for (size_t i = 0; i < count; i++) {
-        numbers[i] = redis_queue_set_add(&queues, items->list[i].queue);
-    }
-    redis_request_script(&f->request, script, queues.list, queues.count, f->task.op->now_ms);
-    f->asked = count;
-    return count;
-}
-
 int redis_fsck_look_at_jobs(struct redis_fsck *f) {
-    static const char *const met[] = {[FSCK_MET_ELSEWHERE] = "",
-                                      [FSCK_MET_LIST] = "list",
-                                      [FSCK_MET_AGAIN] = "again",
-                                      [FSCK_MET_NOWHERE] = "nowhere"};
-    struct redis_args *a = &f->request.args;
-    unsigned numbers[FSCK_JOBS];
-    size_t count = redis_fsck_begin(f, REDIS_SCRIPT_fsck_jobs, &f->jobs, FSCK_JOBS, numbers);
-    redis_args_number(a, fsck_op(f)->repair);
-    redis_args_number(a, (int64_t)count);
-    for (size_t i = 0; i < count; i++) {
-        redis_args_number(a, numbers[i]);
-        redis_args_id(a, &f->jobs.list[i].id);
-        redis_args_text(a, met[f->jobs.list[i].what]);
-        redis_args_number(a, f->jobs.list[i].rev);
-    }
-    return redis_fsck_ask(f, take_jobs);
+    static const struct fsck_look look = {
+        .script = REDIS_SCRIPT_fsck_jobs, .most = FSCK_JOBS, .put = put_job, .take = take_job};
+    return redis_fsck_look(f, &look, &f->jobs);
 }
 
 /* ------------------------------------------------------------------ jobs in no place, without a prefix */
@@ -157,8 +128,9 @@ static struct redis_queue *queue_of(struct redis_fsck *f, const struct redis_rep
     return text == NULL ? NULL : redis_queues_find(&f->task.store->queues, text);
 }
 
-static int take_unplaced_job(struct redis_fsck *f, const struct job_id *id,
-                             const struct redis_reply *fields) {
+static int take_unplaced(struct redis_fsck *f, const struct fsck_item *item,
+                         const struct redis_reply *fields) {
+    const struct job_id *id = &item->id;
     struct redis_job job;
     if (!redis_reply_is(fields, REDIS_ARRAY) || fields->count == 0) {
         return 0; // it is gone meanwhile
@@ -174,30 +146,11 @@ static int take_unplaced_job(struct redis_fsck *f, const struct job_id *id,
                                       bytes_of("its queue is not one of jh:queues"));
 }
 
-static int take_unplaced(struct redis_fsck *f, const struct redis_reply *reply) {
-    int r = 0;
-    for (size_t i = 0; i < f->asked && r == 0; i++) {
-        r = take_unplaced_job(f, &f->unplaced.list[i].id, redis_reply_at(reply, i));
-    }
-    redis_fsck_drop(&f->unplaced, f->asked);
-    return r;
-}
-
-static int ask_unplaced(struct redis_fsck *f) {
-    struct redis_args *a = &f->request.args;
-    unsigned numbers[FSCK_JOBS];
-    size_t count = redis_fsck_begin(f, REDIS_SCRIPT_jobs, &f->unplaced, FSCK_JOBS, numbers);
-    redis_args_number(a, (int64_t)count);
-    for (size_t i = 0; i < count; i++) {
-        redis_args_number(a, numbers[i]);
-        redis_args_id(a, &f->unplaced.list[i].id);
-    }
-    return redis_fsck_ask(f, take_unplaced);
-}
-
 static int take_new_queues(struct redis_fsck *f, const struct redis_reply *reply) {
+    static const struct fsck_look look = {
+        .script = REDIS_SCRIPT_jobs, .reads = true, .most = FSCK_JOBS, .take = take_unplaced};
     (void)redis_queues_learn(&f->task.store->queues, reply, NULL);
-    return ask_unplaced(f);
+    return redis_fsck_look(f, &look, &f->unplaced);
 }
 
 // A queue is entered in jh:queues before its first job: one that was made during the walk is known
@@ -210,25 +163,14 @@ int redis_fsck_look_at_unplaced(struct redis_fsck *f) {
 
 /* ------------------------------------------------------------------ what hangs on jobs */
 
-static int take_sides(struct redis_fsck *f, const struct redis_reply *reply) {
-    int r = 0;
-    for (size_t i = 0; i < f->asked && r == 0; i++) {
-        r = redis_fsck_report_all(f, redis_reply_at(reply, i), 0, &f->sides.list[i].id);
-    }
-    redis_fsck_drop(&f->sides, f->asked);
-    return r;
+static void put_side(struct redis_args *a, const struct fsck_item *item) {
+    redis_args_text(a, redis_fsck_side_field(item->what));
 }
 
 int redis_fsck_look_at_sides(struct redis_fsck *f) {
-    struct redis_args *a = &f->request.args;
-    unsigned numbers[FSCK_SIDES];
-    size_t count = redis_fsck_begin(f, REDIS_SCRIPT_fsck_sides, &f->sides, FSCK_SIDES, numbers);
-    redis_args_number(a, fsck_op(f)->repair);
-    redis_args_number(a, (int64_t)count);
-    for (size_t i = 0; i < count; i++) {
-        redis_args_number(a, numbers[i]);
-        redis_args_id(a, &f->sides.list[i].id);
-        redis_args_text(a, redis_fsck_side_field(f->sides.list[i].what));
-    }
-    return redis_fsck_ask(f, take_sides);
+    static const struct fsck_look look = {.script = REDIS_SCRIPT_fsck_sides,
+                                          .most = FSCK_SIDES,
+                                          .put = put_side,
+                                          .take = redis_fsck_take_found};
+    return redis_fsck_look(f, &look, &f->sides);
 }
