@@ -14,29 +14,23 @@
  * flows are of it).
  *
  * One line of JSON per figure; at the end the ratios, a child in one flow of all beside one in flows of 1,000. */
-#include <event2/event.h>
 #include <hiredis/hiredis.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/env.h"
+#include "bare_store.h"
 #include "core/id.h"
 #include "server_info.h"
 #include "store/flows.h"
-#include "store/store.h"
 
 enum { MAKE_BATCH = 100, END_BATCH = 64, PAYLOAD = 200, SMALL_FLOW = 1000, KEEP_MS = 86400000 };
 
 struct bench {
-    struct event_base *base;
-    struct env env;
-    struct store store;
+    struct bare_store bare;
     struct id_gen ids;
     const char *dir;
     const char *port;
@@ -55,42 +49,14 @@ struct costs {
     double make_us, end_us, bytes;
 };
 
-static void die(const char *what, const struct err *e) {
-    (void)fprintf(stderr, "%s: %s\n", what, e == NULL ? "it is not as it should be" : e->msg);
-    exit(1);
-}
-
-static int64_t now_ms(const struct bench *b) {
-    return env_wall_ms(&b->env);
-}
-
 /* ------------------------------------------------------------------ one operation at a time */
-
-static void on_done(struct store_op *op) {
-    *(bool *)op->arg = true;
-}
-
-static void run(struct bench *b, struct store_op *op, enum store_op_kind kind) {
-    bool done = false;
-    op->kind = kind;
-    op->done = on_done;
-    op->arg = &done;
-    op->now_ms = now_ms(b);
-    store_post(&b->store, op);
-    while (!done) {
-        (void)event_base_loop(b->base, EVLOOP_ONCE);
-    }
-    if (op->status < 0) {
-        die("an operation", &op->err);
-    }
-}
 
 static void commit(struct bench *b, struct store_commit_item *items, size_t count) {
     struct store_commit c = {.items = items, .count = count};
-    run(b, &c.op, STORE_COMMIT);
+    bare_store_run(&b->bare, &c.op, STORE_COMMIT);
     for (size_t i = 0; i < count; i++) {
         if (items[i].status != 0) {
-            die("a commit", NULL);
+            bare_store_die("a commit", NULL);
         }
     }
     store_op_finish(&c.op);
@@ -100,7 +66,7 @@ static void forward(struct bench *b) {
     struct store_forward f;
     do {
         f = (struct store_forward){.limit = 256};
-        run(b, &f.op, STORE_FORWARD);
+        bare_store_run(&b->bare, &f.op, STORE_FORWARD);
         store_op_finish(&f.op);
     } while (f.more);
 }
@@ -112,7 +78,7 @@ static struct store_claim *claim(struct bench *b, const char *queue, const char 
     store_op_finish(&c.op);
     want = (struct store_claim_want){.lane = {queue, type}, .limit = limit};
     c = (struct store_claim){.wants = &want, .want_count = 1, .host_nonce = 1};
-    run(b, &c.op, STORE_CLAIM);
+    bare_store_run(&b->bare, &c.op, STORE_CLAIM);
     return &c;
 }
 
@@ -126,7 +92,7 @@ struct opener {
 };
 
 static struct job_spec spec_of(struct bench *b, const char *queue, const char *type) {
-    return (struct job_spec){.id = id_next(&b->ids, now_ms(b)),
+    return (struct job_spec){.id = id_next(&b->ids, bare_store_now_ms(&b->bare)),
                              .queue = queue,
                              .type = type,
                              .priority = PRIORITY_NORMAL,
@@ -139,11 +105,11 @@ static void open_one(struct bench *b, bool members, struct opener *ret) {
     struct job_spec spec = spec_of(b, "bench", "bench.open");
     struct store_submit_item item = {.spec = &spec};
     struct store_submit submit = {.items = &item, .count = 1};
-    run(b, &submit.op, STORE_SUBMIT);
+    bare_store_run(&b->bare, &submit.op, STORE_SUBMIT);
     store_op_finish(&submit.op);
     const struct store_claim *c = claim(b, "bench", "bench.open", 1);
     if (c->job_count != 1) {
-        die("claim of an opener", NULL);
+        bare_store_die("claim of an opener", NULL);
     }
     *ret = (struct opener){.id = c->jobs[0].spec.id,
                            .token = c->jobs[0].token,
@@ -158,7 +124,7 @@ static struct store_commit_item item_of(struct bench *b, struct opener *o, enum 
                                       .commit_no = ++o->commit_no,
                                       .event = event,
                                       .counters = {.attempts = 1, .executions = 1},
-                                      .first_run_ms = now_ms(b),
+                                      .first_run_ms = bare_store_now_ms(&b->bare),
                                       .keep_ms = KEEP_MS};
 }
 
@@ -220,64 +186,31 @@ static void revive(struct bench *b, const struct job_id *ids, size_t count) {
 
 static void expect_closed(struct bench *b, const struct opener *o, uint64_t count) {
     struct store_flow_get get = {.id = o->id};
-    run(b, &get.op, STORE_FLOW_GET);
+    bare_store_run(&b->bare, &get.op, STORE_FLOW_GET);
     if (!get.flow.facts.closed || !get.flow.then_made ||
         get.flow.facts.tally.succeeded != (int64_t)count) {
-        die("a flow", NULL);
+        bare_store_die("a flow", NULL);
     }
     store_op_finish(&get.op);
 }
 
 /* ------------------------------------------------------------------ the store */
 
-static void on_ready(void *arg, const struct store_lane *lane) {
-    (void)arg;
-    (void)lane;
-}
-
-static void on_due(void *arg, int64_t due_ms) {
-    (void)arg;
-    (void)due_ms;
-}
-
-static void on_health(void *arg, const struct err *why) {
-    (void)arg;
-    if (why != NULL) {
-        (void)fprintf(stderr, "%s\n", why->msg);
-    }
-}
-
-static void path_of(const struct bench *b, const char *name, char ret[400]) {
-    (void)snprintf(ret, 400, "%s/%s", b->dir, name);
-}
-
 static void wipe(struct bench *b) {
-    static const char *const names[] = {"flow.db", "flow.db-wal", "flow.db-shm", "flow.db.lock"};
-    char path[400];
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        path_of(b, names[i], path);
-        (void)unlink(path);
-    }
+    bare_store_unlink(b->dir, "flow");
     if (b->server != NULL) {
         freeReplyObject(redisCommand(b->server, "FLUSHALL"));
     }
 }
 
 static void open_store(struct bench *b) {
-    char url[440], blobs[400], file[400];
-    struct err e = {.code = 0};
-    struct store_events events = {.ready = on_ready, .due = on_due, .health = on_health};
-    path_of(b, "flow.db", file);
-    path_of(b, "blobs", blobs);
+    char url[440];
     if (b->port != NULL) {
         (void)snprintf(url, sizeof url, "redis://127.0.0.1:%s", b->port);
     } else {
-        (void)snprintf(url, sizeof url, "sqlite:%s", file);
+        (void)snprintf(url, sizeof url, "sqlite:%s/flow.db", b->dir);
     }
-    struct store_config config = {.url = url, .blob_dir = blobs};
-    if (store_open(&config, b->base, NULL, &b->env, &events, &b->store, &e) < 0) {
-        die("open", &e);
-    }
+    bare_store_open(&b->bare, url, b->dir);
 }
 
 static struct mark look(const struct bench *b) {
@@ -285,19 +218,7 @@ static struct mark look(const struct bench *b) {
         struct server_info info = server_look(b->server);
         return (struct mark){info.cpu_s * 1e6, info.used_memory};
     }
-    struct rusage u;
-    (void)getrusage(RUSAGE_SELF, &u);
-    return (struct mark){(double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1e6 +
-                             (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec),
-                         0};
-}
-
-static double file_bytes(const struct bench *b) {
-    char path[400];
-    struct stat st = {.st_size = 0};
-    path_of(b, "flow.db", path);
-    (void)stat(path, &st);
-    return (double)st.st_size;
+    return (struct mark){bare_store_cpu_us(), 0};
 }
 
 /* ------------------------------------------------------------------ figures */
@@ -352,8 +273,8 @@ static struct costs measure(struct bench *b, uint64_t all, uint64_t size) {
         }
     }
     double used = look(b).bytes - first.bytes;
-    store_close(&b->store); // checkpoints
-    ret.bytes = (b->server != NULL ? used : file_bytes(b)) / (double)all;
+    bare_store_close(&b->bare); // checkpoints
+    ret.bytes = (b->server != NULL ? used : bare_store_file_bytes(b->dir, "flow")) / (double)all;
     emit(b, "make_cpu", ret.make_us, "us/child", size);
     emit(b, "end_cpu", ret.end_us, "us/child", size);
     emit(b, "bytes", ret.bytes, "bytes/child", size);
@@ -443,13 +364,12 @@ int main(int argc, char **argv) {
     }
     b.dir = b.dir != NULL ? b.dir : mkdtemp(made);
     b.server = b.port != NULL ? server_connect(b.port) : NULL;
-    (void)env_open(&b.env, NULL);
-    b.base = event_base_new();
+    bare_store_begin(&b.bare);
     id_gen_init(&b.ids, 1);
     memset(b.payload, 'x', sizeof b.payload);
     measure_all(&b, all);
     wipe(&b);
     (void)rmdir(b.dir);
-    event_base_free(b.base);
+    bare_store_end(&b.bare);
     return 0;
 }

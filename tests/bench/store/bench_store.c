@@ -20,13 +20,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/env.h"
+#include "bare_store.h"
 #include "core/id.h"
-#include "store/store.h"
 
 enum { PAYLOAD = 200, SUBMIT_BATCH = 100, CLAIM_BATCH = 64, SUBMITS_OUT = 16, CLAIMS_OUT = 4 };
 enum { TENANTS_MAX = 1000000, TENANT_TEXT = 32 };
@@ -34,9 +31,7 @@ enum { TENANTS_MAX = 1000000, TENANT_TEXT = 32 };
 static char tenants[TENANTS_MAX][TENANT_TEXT];
 
 struct bench {
-    struct event_base *base;
-    struct env env;
-    struct store store;
+    struct bare_store bare;
     struct id_gen ids;
     const char *dir, *url;
     char payload[PAYLOAD];
@@ -46,28 +41,11 @@ struct bench {
     uint64_t tenants;
 };
 
-static int64_t now_ms(const struct bench *b) {
-    return env_wall_ms(&b->env);
-}
-
-static void die(const char *what, const struct err *e) {
-    (void)fprintf(stderr, "%s: %s\n", what, e->msg);
-    exit(1);
-}
-
 static void emit(const char *metric, double value, const char *unit, const char *extra) {
     (void)printf(
         "{\"peer\":\"jobhost-store\",\"metric\":\"%s\",\"value\":%.2f,\"unit\":\"%s\"%s}\n", metric,
         value, unit, extra);
     (void)fflush(stdout);
-}
-
-// Processor time of all threads, which other work on the machine disturbs less than the clock.
-static double cpu_us(void) {
-    struct rusage u;
-    (void)getrusage(RUSAGE_SELF, &u);
-    return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1e6 +
-           (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec);
 }
 
 static double seconds(int64_t from_us) {
@@ -88,7 +66,7 @@ static bool post_submit(struct submit *x, size_t count);
 static void on_submitted(struct store_op *op) {
     struct submit *x = (struct submit *)(void *)op;
     if (op->status < 0) {
-        die("submit", &op->err);
+        bare_store_die("submit", &op->err);
     }
     x->bench->acked += x->s.count;
     store_op_finish(op);
@@ -102,7 +80,7 @@ static bool post_submit(struct submit *x, size_t count) {
     if (b->submitted >= b->goal) {
         return false;
     }
-    int64_t now = now_ms(b);
+    int64_t now = bare_store_now_ms(&b->bare);
     for (size_t i = 0; i < count; i++) {
         x->specs[i] = (struct job_spec){.id = id_next(&b->ids, now),
                                         .queue = "bench",
@@ -121,7 +99,7 @@ static bool post_submit(struct submit *x, size_t count) {
     x->s.op.now_ms = now;
     x->s.op.done = on_submitted;
     b->submitted += count;
-    store_post(&b->store, &x->s.op);
+    store_post(&b->bare.store, &x->s.op);
     return true;
 }
 
@@ -135,7 +113,7 @@ static void enqueue(struct bench *b, uint64_t count) {
         }
     }
     while (b->acked < b->goal) {
-        (void)event_base_loop(b->base, EVLOOP_ONCE);
+        (void)event_base_loop(b->bare.base, EVLOOP_ONCE);
     }
 }
 
@@ -156,7 +134,7 @@ static void on_committed(struct store_op *op) {
     struct bench *b = x->bench;
     for (size_t i = 0; i < x->m.count; i++) {
         if (op->status < 0 || x->items[i].status < 0) {
-            die("commit", &op->err);
+            bare_store_die("commit", &op->err);
         }
     }
     b->finished += x->m.count;
@@ -170,7 +148,7 @@ static void on_claimed(struct store_op *op) {
     struct claim *x = (struct claim *)(void *)op;
     struct bench *b = x->bench;
     if (op->status < 0) {
-        die("claim", &op->err);
+        bare_store_die("claim", &op->err);
     }
     b->claims_out--;
     if (x->c.job_count == 0) {
@@ -185,15 +163,15 @@ static void on_claimed(struct store_op *op) {
                                                  .commit_no = job->commit_no + 1,
                                                  .event = JOB_EV_SUCCEED,
                                                  .counters = {.attempts = 1, .executions = 1},
-                                                 .first_run_ms = now_ms(b),
+                                                 .first_run_ms = bare_store_now_ms(&b->bare),
                                                  .keep_ms = b->keep_ms};
     }
     x->m = (struct store_commit){.items = x->items, .count = x->c.job_count};
     x->m.op.kind = STORE_COMMIT;
-    x->m.op.now_ms = now_ms(b);
+    x->m.op.now_ms = bare_store_now_ms(&b->bare);
     x->m.op.done = on_committed;
     b->commits_out++;
-    store_post(&b->store, &x->m.op);
+    store_post(&b->bare.store, &x->m.op);
     struct claim *next = calloc(1, sizeof *next); // commit and next claim share a transaction
     next->bench = b;
     post_claim(next);
@@ -204,10 +182,10 @@ static void post_claim(struct claim *x) {
     x->want = (struct store_claim_want){.lane = {"bench", "bench.noop"}, .limit = CLAIM_BATCH};
     x->c = (struct store_claim){.wants = &x->want, .want_count = 1, .host_nonce = 1};
     x->c.op.kind = STORE_CLAIM;
-    x->c.op.now_ms = now_ms(b);
+    x->c.op.now_ms = bare_store_now_ms(&b->bare);
     x->c.op.done = on_claimed;
     b->claims_out++;
-    store_post(&b->store, &x->c.op);
+    store_post(&b->bare.store, &x->c.op);
 }
 
 static void drain(struct bench *b) {
@@ -217,52 +195,20 @@ static void drain(struct bench *b) {
         post_claim(x);
     }
     while (b->claims_out + b->commits_out > 0) {
-        (void)event_base_loop(b->base, EVLOOP_ONCE);
+        (void)event_base_loop(b->bare.base, EVLOOP_ONCE);
     }
 }
 
 /* ------------------------------------------------------------------ figures */
 
-// Claims follow each other here without being called.
-static void on_ready(void *arg, const struct store_lane *lane) {
-    (void)arg;
-    (void)lane;
-}
-
-static void on_due(void *arg, int64_t due_ms) {
-    (void)arg;
-    (void)due_ms;
-}
-
-static void on_health(void *arg, const struct err *why) {
-    (void)arg;
-    if (why != NULL) {
-        (void)fprintf(stderr, "%s\n", why->msg);
-    }
-}
-
 static void open_store(struct bench *b) {
-    char url[400], blobs[400];
-    struct err e = {.code = 0};
-    struct store_events events = {.ready = on_ready, .due = on_due, .health = on_health};
-    (void)snprintf(url, sizeof url, "%s%s%s",
-                   b->url != NULL ? b->url : "sqlite:", b->url != NULL ? "" : b->dir,
-                   b->url != NULL ? "" : "/bench.db");
-    (void)snprintf(blobs, sizeof blobs, "%s/blobs", b->dir);
-    struct store_config config = {.url = url, .blob_dir = blobs};
-    if (store_open(&config, b->base, NULL, &b->env, &events, &b->store, &e) < 0) {
-        die("open", &e);
-    }
+    char url[400];
+    (void)snprintf(url, sizeof url, "sqlite:%s/bench.db", b->dir);
+    bare_store_open(&b->bare, b->url != NULL ? b->url : url, b->dir);
 }
 
 static void wipe(struct bench *b) {
-    static const char *const names[] = {"bench.db", "bench.db-wal", "bench.db-shm",
-                                        "bench.db.lock"};
-    char path[400];
-    for (size_t i = 0; i < 4; i++) {
-        (void)snprintf(path, sizeof path, "%s/%s", b->dir, names[i]);
-        (void)unlink(path);
-    }
+    bare_store_unlink(b->dir, "bench");
     b->submitted = b->acked = b->finished = b->goal = 0;
 }
 
@@ -273,13 +219,13 @@ static void measure_cycle(struct bench *b, uint64_t jobs) {
     wipe(b);
     open_store(b);
     int64_t t0 = env_stopwatch_us();
-    double cpu0 = cpu_us();
+    double cpu0 = bare_store_cpu_us();
     enqueue(b, jobs);
-    double put = seconds(t0), cpu_put = cpu_us() - cpu0;
+    double put = seconds(t0), cpu_put = bare_store_cpu_us() - cpu0;
     int64_t t1 = env_stopwatch_us();
     drain(b);
     double get = seconds(t1), all = seconds(t0);
-    double cpu_get = cpu_us() - cpu0 - cpu_put;
+    double cpu_get = bare_store_cpu_us() - cpu0 - cpu_put;
     if (b->finished != jobs) {
         (void)fprintf(stderr, "only %" PRIu64 " jobs were drained\n", b->finished);
         exit(1);
@@ -289,32 +235,18 @@ static void measure_cycle(struct bench *b, uint64_t jobs) {
     emit("cycle", (double)jobs / all, "jobs/s", extra);
     emit("enqueue_cpu", cpu_put / (double)jobs, "us/job", extra);
     emit("drain_cpu", cpu_get / (double)jobs, "us/job", extra);
-    store_close(&b->store);
-}
-
-static void on_stats(struct store_op *op) {
-    *(bool *)op->arg = true;
+    bare_store_close(&b->bare);
 }
 
 static uint64_t used_bytes(struct bench *b) {
-    bool done = false;
-    struct store_stats stats = {.op = {.kind = STORE_STATS, .done = on_stats, .arg = &done}};
-    stats.op.now_ms = now_ms(b);
-    store_post(&b->store, &stats.op);
-    while (!done) {
-        (void)event_base_loop(b->base, EVLOOP_ONCE);
-    }
-    if (stats.op.status < 0) {
-        die("stats", &stats.op.err);
-    }
+    struct store_stats stats = {.disk_bytes = 0};
+    bare_store_run(&b->bare, &stats.op, STORE_STATS);
     uint64_t bytes = stats.disk_bytes;
     store_op_finish(&stats.op);
     return bytes;
 }
 
 static void measure_size(struct bench *b, uint64_t jobs) {
-    char path[400];
-    struct stat st = {.st_size = 0};
     wipe(b);
     open_store(b);
     if (b->url != NULL) {
@@ -324,16 +256,14 @@ static void measure_size(struct bench *b, uint64_t jobs) {
              (double)(used_bytes(b) - before) / (double)jobs * 1e5 / 1048576, "MiB",
              ",\"payload\":200");
         drain(b);
-        store_close(&b->store);
+        bare_store_close(&b->bare);
         return;
     }
     enqueue(b, jobs);
-    store_close(&b->store); // checkpoints
-    (void)snprintf(path, sizeof path, "%s/bench.db", b->dir);
-    if (stat(path, &st) == 0) {
-        emit("disk_per_100k_queued", (double)st.st_size / (double)jobs * 1e5 / 1048576, "MiB",
-             ",\"payload\":200");
-    }
+    bare_store_close(&b->bare); // checkpoints
+    emit("disk_per_100k_queued",
+         bare_store_file_bytes(b->dir, "bench") / (double)jobs * 1e5 / 1048576, "MiB",
+         ",\"payload\":200");
 }
 
 static void measure_growth(struct bench *b, uint64_t most) {
@@ -352,44 +282,32 @@ static void measure_growth(struct bench *b, uint64_t most) {
         x->bench = b;
         post_claim(x);
         while (b->finished < before + 20000 && b->claims_out + b->commits_out > 0) {
-            (void)event_base_loop(b->base, EVLOOP_ONCE);
+            (void)event_base_loop(b->bare.base, EVLOOP_ONCE);
         }
         emit("claim_commit_cost", seconds(t) * 1e6 / (double)(b->finished - before), "us/job",
              extra);
         drain(b);
     }
-    store_close(&b->store);
-}
-
-static void on_first_claim(struct store_op *op) {
-    *(bool *)op->arg = true;
+    bare_store_close(&b->bare);
 }
 
 static void measure_open(struct bench *b, uint64_t jobs) {
     char extra[64];
-    bool done = false;
     (void)snprintf(extra, sizeof extra, ",\"waiting\":%" PRIu64, jobs);
     wipe(b);
     open_store(b);
     enqueue(b, jobs);
-    store_close(&b->store);
+    bare_store_close(&b->bare);
     int64_t t = env_stopwatch_us();
     open_store(b);
     emit("open", seconds(t) * 1e3, "ms", extra);
     struct store_claim_want want = {.lane = {"bench", "bench.noop"}, .limit = 1};
-    struct store_claim claim = {
-        .op = {.kind = STORE_CLAIM, .done = on_first_claim, .arg = &done, .now_ms = now_ms(b)},
-        .wants = &want,
-        .want_count = 1,
-        .host_nonce = 1};
+    struct store_claim claim = {.wants = &want, .want_count = 1, .host_nonce = 1};
     t = env_stopwatch_us();
-    store_post(&b->store, &claim.op);
-    while (!done) {
-        (void)event_base_loop(b->base, EVLOOP_ONCE);
-    }
+    bare_store_run(&b->bare, &claim.op, STORE_CLAIM);
     emit("first_claim", seconds(t) * 1e3, "ms", extra);
     store_op_finish(&claim.op);
-    store_close(&b->store);
+    bare_store_close(&b->bare);
 }
 
 static void name_tenants(struct bench *b, uint64_t count) {
@@ -418,8 +336,7 @@ int main(int argc, char **argv) {
         }
     }
     b.dir = b.dir != NULL ? b.dir : mkdtemp(made);
-    (void)env_open(&b.env, NULL);
-    b.base = event_base_new();
+    bare_store_begin(&b.bare);
     id_gen_init(&b.ids, 1);
     memset(b.payload, 'x', sizeof b.payload);
     bool all = optind == argc;
@@ -440,6 +357,6 @@ int main(int argc, char **argv) {
         all = false;
     }
     wipe(&b);
-    event_base_free(b.base);
+    bare_store_end(&b.bare);
     return 0;
 }
