@@ -5,6 +5,7 @@
 #include "api/input.h"
 #include "api/job_json.h"
 #include "api/routes.h"
+#include "supervisor/audit.h"
 
 static void listed(struct store_op *op) {
     struct call *call = op->arg;
@@ -68,13 +69,11 @@ static void released(struct store_op *op) {
         return;
     }
     store_op_finish(op);
-    call_op(call, &r->audit.op, STORE_AUDIT_ADD, audited);
-    r->audit.entry = (struct store_audit){.at_ms = r->audit.op.now_ms,
-                                          .actor = call_actor(call),
-                                          .action = "dedup.release",
-                                          .target = r->op.queue,
-                                          .detail = r->op.key};
-    store_post(&call->host->store, &r->audit.op);
+    const struct store_audit entry = {.actor = call_actor(call),
+                                      .action = "dedup.release",
+                                      .target = r->op.queue,
+                                      .detail = r->op.key};
+    audit_add(call->host, &r->audit, entry, audited, call);
 }
 
 static void release(struct call *call, const char *queue, const char *key) {

@@ -6,6 +6,7 @@
 #include "api/input.h"
 #include "api/routes.h"
 #include "store/limits.h"
+#include "supervisor/audit.h"
 #include "supervisor/limits.h"
 
 static void add_rules(struct buf *out, const struct config_limit *c) {
@@ -146,13 +147,11 @@ static void was_reset(struct store_op *op) {
     }
     store_op_finish(op);
     limits_was_reset(call->host, r->item.name);
-    call_op(call, &r->audit.op, STORE_AUDIT_ADD, audited);
-    r->audit.entry = (struct store_audit){.at_ms = r->audit.op.now_ms,
-                                          .actor = call_actor(call),
-                                          .action = "limit.reset",
-                                          .target = r->item.name,
-                                          .detail = r->why};
-    store_post(&call->host->store, &r->audit.op);
+    const struct store_audit entry = {.actor = call_actor(call),
+                                      .action = "limit.reset",
+                                      .target = r->item.name,
+                                      .detail = r->why};
+    audit_add(call->host, &r->audit, entry, audited, call);
 }
 
 void limits_reset_handle(struct call *call) {

@@ -1,23 +1,11 @@
 /* An operator closes a breaker, for all hosts; audited. */
+#include "supervisor/audit.h"
 #include "supervisor/breakers_private.h"
 
 static void on_audited(struct store_op *op) {
     struct breaker_reset *reset = op->arg;
     store_op_finish(op); // closed it is, even if that is not written down
     reset->done(reset);
-}
-
-static void audit(struct breaker_reset *reset) {
-    struct host *host = reset->host;
-    int64_t now = env_wall_ms(&host->env);
-    reset->audit = (struct store_audit_add){
-        .op = {.kind = STORE_AUDIT_ADD, .done = on_audited, .arg = reset, .now_ms = now},
-        .entry = {.at_ms = now,
-                  .actor = reset->by,
-                  .action = "breaker.reset",
-                  .target = reset->name,
-                  .detail = reset->why}};
-    store_post(&host->store, &reset->audit.op);
 }
 
 static void on_reset(struct store_op *op) {
@@ -36,7 +24,9 @@ static void on_reset(struct store_op *op) {
     breakers_look(b);
     log_info(&b->host->log, "breaker.reset", "breaker=\"%s\" by=%s msg=\"%s\"", reset->name,
              reset->by, reset->why == NULL ? "" : reset->why);
-    audit(reset);
+    const struct store_audit entry = {
+        .actor = reset->by, .action = "breaker.reset", .target = reset->name, .detail = reset->why};
+    audit_add(reset->host, &reset->audit, entry, on_audited, reset);
 }
 
 void breakers_reset(struct host *host, struct breaker_reset *reset) {

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "supervisor/audit.h"
 #include "supervisor/dispatch.h"
 #include "supervisor/gate.h"
 #include "supervisor/host.h"
@@ -71,16 +72,15 @@ static void set_audit(struct gate_set *set) {
                        set->why == NULL ? "" : ": ", set->why == NULL ? "" : set->why);
         detail = set->detail;
     }
-    set->audit.entry = (struct store_audit){
-        .at_ms = env_wall_ms(&set->host->env),
+    const struct store_audit entry = {
         .actor = set->by,
         .action = actions[set->scope][set->close],
         .target = set->scope == GATE_HOST ? set->host->name : set->name,
         .detail = detail,
     };
-    log_info(&set->host->log, set->audit.entry.action, "name=%s by=%s msg=\"%s\"",
-             set->audit.entry.target, set->by, detail == NULL ? "" : detail);
-    set_op(set, &set->audit.op, STORE_AUDIT_ADD, set_audited);
+    log_info(&set->host->log, entry.action, "name=%s by=%s msg=\"%s\"", entry.target, set->by,
+             detail == NULL ? "" : detail);
+    audit_add(set->host, &set->audit, entry, set_audited, set);
 }
 
 static void set_apply(struct gate_set *set) {

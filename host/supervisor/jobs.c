@@ -8,6 +8,7 @@
 #include "base/fault.h"
 #include "jobhost_plugin.h"
 #include "store/flows.h"
+#include "supervisor/audit.h"
 #include "supervisor/commits.h"
 #include "supervisor/dispatch.h"
 #include "supervisor/host.h"
@@ -86,8 +87,7 @@ static const struct {
     [JOBS_REMOVE] = {"job.remove", JOB_EV_NONE},
 };
 
-static void act_answer(struct store_op *op) {
-    struct act *x = op->arg;
+static void act_answer(struct act *x) {
     struct jobs_act *act = x->act;
     store_op_finish(&x->u.op);
     store_op_finish(&x->audit.op);
@@ -95,28 +95,23 @@ static void act_answer(struct store_op *op) {
     act->done(act, act->arg);
 }
 
-/* The audit row is part of the action: the answer comes after it. A refused action is not audited.
- */
+static void act_audited(struct store_op *op) {
+    act_answer(op->arg);
+}
+
+// A refused action is not audited.
 static void act_finish(struct act *x) {
-    struct host *host = x->host;
     struct jobs_act *act = x->act;
-    id_format(&act->id, x->target);
-    x->audit = (struct store_audit_add){
-        .op = {.kind = STORE_AUDIT_ADD,
-               .done = act_answer,
-               .arg = x,
-               .now_ms = env_wall_ms(&host->env)},
-        .entry = {.at_ms = env_wall_ms(&host->env),
-                  .actor = act->actor,
-                  .action = act_rows[act->action].name,
-                  .target = x->target,
-                  .detail = act->why},
-    };
     if (act->status != 0) {
-        act_answer(&x->audit.op);
+        act_answer(x);
         return;
     }
-    store_post(&host->store, &x->audit.op);
+    id_format(&act->id, x->target);
+    const struct store_audit entry = {.actor = act->actor,
+                                      .action = act_rows[act->action].name,
+                                      .target = x->target,
+                                      .detail = act->why};
+    audit_add(x->host, &x->audit, entry, act_audited, x);
 }
 
 bool jobs_ask_to_end(struct host *host, const struct job_id *id) {

@@ -7,7 +7,7 @@
 
 #include "base/buf.h"
 #include "core/waits.h"
-#include "supervisor/host.h"
+#include "supervisor/audit.h"
 #include "supervisor/hub.h"
 
 struct giving {
@@ -73,13 +73,11 @@ static void audit(struct giving *g) {
     buf_char(&g->detail, '\0');
     id_format(&answer->id, g->target);
     store_op_finish(&g->u.op);
-    g->u.audit = (struct store_audit_add){
-        .entry = {.at_ms = env_wall_ms(&g->host->env),
-                  .actor = answer->actor,
-                  .action = "job.resolve",
-                  .target = g->target,
-                  .detail = g->detail.failed ? answer->answer : g->detail.data}};
-    post(g, STORE_AUDIT_ADD, audited);
+    const struct store_audit entry = {.actor = answer->actor,
+                                      .action = "job.resolve",
+                                      .target = g->target,
+                                      .detail = g->detail.failed ? answer->answer : g->detail.data};
+    audit_add(g->host, &g->u.audit, entry, audited, g);
 }
 
 /* ------------------------------------------------------------------ second: the job goes on */

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "supervisor/host.h"
+#include "supervisor/audit.h"
 #include "supervisor/schedule_fire.h"
 #include "supervisor/schedules.h"
 
@@ -73,12 +73,11 @@ static void act_done(struct doing *x) {
     const struct schedule_act *act = x->act;
     schedules_changed(x->host, act->id);
     store_op_finish(&x->u.op);
-    x->u.audit = (struct store_audit_add){.entry = {.at_ms = env_wall_ms(&x->host->env),
-                                                    .actor = act->actor,
-                                                    .action = act_names[act->action],
-                                                    .target = act->id,
-                                                    .detail = act->why}};
-    act_post(x, STORE_AUDIT_ADD, audited);
+    const struct store_audit entry = {.actor = act->actor,
+                                      .action = act_names[act->action],
+                                      .target = act->id,
+                                      .detail = act->why};
+    audit_add(x->host, &x->u.audit, entry, audited, x);
 }
 
 static void act_refuse(struct doing *x, int status, const char *code, const char *fmt, ...)
