@@ -26,10 +26,11 @@ static void *new_array(struct config_binding *b, const struct config_field *fiel
 static void bind_entry(struct config_binding *b, const struct config_field *field, const char *name,
                        struct config_place at, struct yaml_node *node, void *item) {
     struct config_place outer = b->at;
+    struct config_entry *outer_entry = b->entry;
+    struct config_entry *entry = field->table->entry ? item : NULL;
     size_t errors = b->report->errors;
     b->at = at;
-    if (field->table->entry) {
-        struct config_entry *entry = item;
+    if (entry != NULL) {
         if (name != NULL) {
             entry->name = config_bind_checked(b, arena_str(&b->priv->arena, name));
         }
@@ -40,14 +41,13 @@ static void bind_entry(struct config_binding *b, const struct config_field *fiel
         b->entry = entry;
     }
     config_bind_table(b, field->table, node, item);
-    if (b->entry != NULL) {
-        struct config_entry *entry = b->entry;
+    if (entry != NULL) {
         entry->on = entry->enabled == ENABLED_TRUE ||
                     (entry->enabled == ENABLED_AUTO && entry->off_why == NULL);
         entry->off_why = entry->enabled == ENABLED_FALSE ? "enabled: false" : entry->off_why;
         entry->broken = b->report->errors > errors;
-        b->entry = NULL;
     }
+    b->entry = outer_entry;
     b->at = outer;
 }
 

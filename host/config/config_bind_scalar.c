@@ -9,20 +9,25 @@
 
 // ---- origins
 
-void config_bind_origin(struct config_binding *b, const void *slot, const struct yaml_node *node,
-                        const struct config_scalar *scalar, bool hidden) {
-    bool used = scalar != NULL && scalar->text.variable_count > 0;
-    struct config_origin origin = {
-        .slot = slot,
-        .file = config_bind_checked(b, arena_str(&b->priv->arena, node->at.file)),
-        .line = node->at.line,
-        .column = node->at.column,
-        .variable = used ? scalar->text.variables[0] : NULL,
-        .hidden = hidden || (scalar != NULL && scalar->text.from_file),
-    };
+static void add_origin(struct config_binding *b, const struct yaml_node *node,
+                       struct config_origin origin) {
+    origin.file = config_bind_checked(b, arena_str(&b->priv->arena, node->at.file));
+    origin.line = node->at.line;
+    origin.column = node->at.column;
     if (config_origin_add(b->priv, &origin) < 0) {
         config_bind_no_memory(b, node);
     }
+}
+
+void config_bind_origin(struct config_binding *b, const void *slot, const struct yaml_node *node,
+                        const struct config_scalar *scalar, bool hidden) {
+    bool used = scalar != NULL && scalar->text.variable_count > 0;
+    add_origin(b, node,
+               (struct config_origin){
+                   .slot = slot,
+                   .variable = used ? scalar->text.variables[0] : NULL,
+                   .hidden = hidden || (scalar != NULL && scalar->text.from_file),
+               });
 }
 
 void config_bind_consumed(struct config_binding *b, const struct config_scalar *scalar) {
@@ -185,7 +190,14 @@ void config_bind_one(struct config_binding *b, const struct config_field *field,
                      struct yaml_node *node, void *base) {
     void *slot = (char *)base + field->offset;
     struct config_scalar scalar;
-    if (!config_bind_word(b, field, node, slot, &scalar) || scalar.unset) {
+    size_t errors = b->report->errors;
+    if (!config_bind_word(b, field, node, slot, &scalar)) {
+        if (b->report->errors > errors) {
+            add_origin(b, node, (struct config_origin){.slot = slot, .unread = true});
+        }
+        return;
+    }
+    if (scalar.unset) {
         return;
     }
     config_bind_origin(b, slot, node, &scalar, is_secret(field));

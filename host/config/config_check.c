@@ -153,14 +153,31 @@ static void check_tokens(struct config_binding *b, const struct config_host *hos
 
 // ---- pairs of values that contradict each other
 
+// A value that could not be read was complained of already, and contradicts nothing.
+static bool is_read(const struct config_binding *b, const void *slot) {
+    const struct config_origin *o = config_origin_find(b->priv, slot);
+    return o == NULL || !o->unread;
+}
+
+// `slot` is a duration that may not be longer than `most`.
+static void check_order(struct config_binding *b, const struct config_subject *subject,
+                        const int64_t *slot, const int64_t *most, const char *words) {
+    if (*slot > *most && is_read(b, slot) && is_read(b, most)) {
+        config_check_error(b, subject, "contradiction", "%s", words);
+    }
+}
+
+#define CHECK_ORDER(b, of, in, name, slot, most, words)                                            \
+    check_order((b), &(struct config_subject){(of), (in), (name), (slot)}, (slot), (most), (words))
+
 static void check_sandbox(struct config_binding *b, const struct config_plugin *p) {
     const struct config_sandbox *s = &p->sandbox;
     bool no_net = s->net != NULL && strcmp(s->net, "none") == 0;
-    if (no_net && !s->seccomp) {
+    if (no_net && !s->seccomp && is_read(b, &s->seccomp)) {
         COMPLAIN(b, &p->entry, "plugins", "sandbox.net", &p->sandbox.net, "contradiction",
                  "is kept by seccomp, which is switched off");
     }
-    if (s->port_count > 0 && (no_net || !s->landlock)) {
+    if (s->port_count > 0 && (no_net || (!s->landlock && is_read(b, &s->landlock)))) {
         COMPLAIN(b, &p->entry, "plugins", "sandbox.ports", &p->sandbox.ports, "contradiction",
                  no_net ? "has no use with net: none"
                         : "is kept by landlock, which is switched off");
@@ -169,10 +186,8 @@ static void check_sandbox(struct config_binding *b, const struct config_plugin *
 
 static void check_plugin(struct config_binding *b, const struct config_plugin *p) {
     check_sandbox(b, p);
-    if (p->drain_soft_ms > p->drain_hard_ms) {
-        COMPLAIN(b, &p->entry, "plugins", "drain_soft", &p->drain_soft_ms, "contradiction",
-                 "is longer than drain_hard");
-    }
+    CHECK_ORDER(b, &p->entry, "plugins", "drain_soft", &p->drain_soft_ms, &p->drain_hard_ms,
+                "is longer than drain_hard");
     if (p->isolation != NULL && strcmp(p->isolation, "process") == 0 && p->threads > 1) {
         COMPLAIN(b, &p->entry, "plugins", "threads", &p->threads, "contradiction",
                  "isolation: process runs one job in a process; threads must be 1");
@@ -186,61 +201,81 @@ struct retry_owner {
     const char *section;
 };
 
-// A back-off, of a policy or of a class in it: `where` is its path under the owner. The slots tell where it stands in the file.
-static void check_backoff(const struct retry_owner *of, const char *where,
-                          const struct retry_policy *r, const void *expression_slot,
-                          const void *base_slot) {
+// Of a policy, or of a class in it: `where` is its path under the owner, and where its values stand.
+struct backoff {
+    const char *where;
+    const void *expression, *backoff;
+    const int64_t *base_ms, *cap_ms;
+};
+
+static void check_expression(const struct retry_owner *of, const struct retry_policy *r,
+                             const struct backoff *at) {
     char key[96];
     struct err e = {0};
     double ms;
-    (void)snprintf(key, sizeof key, "%s.expression", where);
-    struct config_subject expression = {of->entry, of->section, key, expression_slot};
-    if (r->backoff == BACKOFF_EXPRESSION && r->expression == NULL) {
-        config_check_error(of->b, &expression, "missing_key",
-                           "backoff: expression needs one, such as \"pow(2, retried) * 1000\"");
-    } else if (r->backoff != BACKOFF_EXPRESSION && r->expression != NULL) {
-        config_check_error(of->b, &expression, "contradiction",
+    (void)snprintf(key, sizeof key, "%s.expression", at->where);
+    const struct config_subject subject = {of->entry, of->section, key, at->expression};
+    if (!is_read(of->b, at->expression) || !is_read(of->b, at->backoff)) {
+        return;
+    }
+    if (r->backoff != BACKOFF_EXPRESSION && r->expression != NULL) {
+        config_check_error(of->b, &subject, "contradiction",
                            "is used with backoff: expression only");
+    } else if (r->backoff == BACKOFF_EXPRESSION && r->expression == NULL && !of->entry->broken) {
+        config_check_error(of->b, &subject, "missing_key",
+                           "backoff: expression needs one, such as \"pow(2, retried) * 1000\"");
     } else if (r->expression != NULL && retry_expression_eval(r->expression, 1, &ms, &e) < 0) {
-        config_check_error(of->b, &expression, "bad_value", "%s", e.msg);
+        config_check_error(of->b, &subject, "bad_value", "%s", e.msg);
     }
-    if (r->backoff == BACKOFF_EXPONENTIAL && r->base_ms > r->cap_ms) {
-        (void)snprintf(key, sizeof key, "%s.base", where);
-        const struct config_subject base = {of->entry, of->section, key, base_slot};
-        config_check_error(of->b, &base, "contradiction", "is longer than cap");
+}
+
+static void check_backoff(const struct retry_owner *of, const struct retry_policy *r,
+                          const struct backoff *at) {
+    char key[96];
+    check_expression(of, r, at);
+    if (r->backoff == BACKOFF_EXPONENTIAL && is_read(of->b, at->backoff)) {
+        (void)snprintf(key, sizeof key, "%s.base", at->where);
+        CHECK_ORDER(of->b, of->entry, of->section, key, at->base_ms, at->cap_ms,
+                    "is longer than cap");
     }
+}
+
+// What it does not say itself stands in its policy.
+static void check_class(const struct retry_owner *of, const struct retry_policy *p,
+                        const struct config_retry_class *c) {
+    struct config_binding *b = of->b;
+    struct retry_policy r = retry_of_class(p, outcome_class_from_name(c->entry.name));
+    char where[64];
+    if (c->expression == NULL && r.backoff != BACKOFF_EXPRESSION) {
+        r.expression = NULL; // the policy's own, which this class does not use
+    }
+    (void)snprintf(where, sizeof where, "retry.classes.%s", c->entry.name);
+    bool own_backoff = c->backoff != NULL || !is_read(b, &c->backoff);
+    bool own_base = c->base_ms != 0 || !is_read(b, &c->base_ms);
+    bool own_cap = c->cap_ms != 0 || !is_read(b, &c->cap_ms);
+    const struct backoff at = {
+        where, &c->expression, own_backoff ? (const void *)&c->backoff : &p->backoff,
+        own_base ? &c->base_ms : &p->base_ms, own_cap ? &c->cap_ms : &p->cap_ms};
+    check_backoff(of, &r, &at);
 }
 
 static void check_retry(struct config_binding *b, const struct config_entry *entry,
                         const char *section, const struct config_retry *retry) {
     const struct retry_owner of = {b, entry, section};
     const struct retry_policy *p = &retry->policy;
-    if (entry->broken) {
-        return;
-    }
-    check_backoff(&of, "retry", p, &p->expression, &p->base_ms);
+    const struct backoff at = {"retry", &p->expression, &p->backoff, &p->base_ms, &p->cap_ms};
+    check_backoff(&of, p, &at);
     for (size_t i = 0; i < retry->class_count; i++) {
-        const struct config_retry_class *c = &retry->classes[i];
-        struct retry_policy r = retry_of_class(p, outcome_class_from_name(c->entry.name));
-        char where[64];
-        if (c->expression == NULL && r.backoff != BACKOFF_EXPRESSION) {
-            r.expression = NULL; // the policy's own, which this class does not use
-        }
-        (void)snprintf(where, sizeof where, "retry.classes.%s", c->entry.name);
-        check_backoff(&of, where, &r, &c->expression, &c->base_ms);
+        check_class(&of, p, &retry->classes[i]);
     }
 }
 
 static void check_job(struct config_binding *b, const struct config_job *job) {
     check_retry(b, &job->entry, "jobs", &job->retry);
-    if (job->timeout_ms > job->deadline_ms) {
-        COMPLAIN(b, &job->entry, "jobs", "timeout", &job->timeout_ms, "contradiction",
-                 "is longer than deadline, so no run could use it");
-    }
-    if (job->expires_ms > job->deadline_ms) {
-        COMPLAIN(b, &job->entry, "jobs", "expires", &job->expires_ms, "contradiction",
-                 "is later than deadline");
-    }
+    CHECK_ORDER(b, &job->entry, "jobs", "timeout", &job->timeout_ms, &job->deadline_ms,
+                "is longer than deadline, so no run could use it");
+    CHECK_ORDER(b, &job->entry, "jobs", "expires", &job->expires_ms, &job->deadline_ms,
+                "is later than deadline");
 }
 
 static void check_limit(struct config_binding *b, const struct config_limit *l) {
@@ -248,7 +283,7 @@ static void check_limit(struct config_binding *b, const struct config_limit *l) 
         COMPLAIN(b, &l->entry, "limits", "", NULL, "contradiction",
                  "limits nothing; set rate or concurrency");
     }
-    if (l->rate == 0 && l->burst != 0) {
+    if (l->rate == 0 && l->burst != 0 && !l->entry.broken) {
         COMPLAIN(b, &l->entry, "limits", "burst", &l->burst, "contradiction", "needs a rate");
     }
     const struct limiter_rules rules = {.rate = l->rate,
@@ -256,17 +291,15 @@ static void check_limit(struct config_binding *b, const struct config_limit *l) 
                                         .window = LIMITER_WINDOW_MOVING,
                                         .burst = l->burst,
                                         .lease_ms = 1};
-    if (l->rate > 0 && limiter_rules_check(&rules) < 0) { // all else has bounds of its own
+    if (l->rate > 0 && is_read(b, &l->per_ms) &&
+        limiter_rules_check(&rules) < 0) { // all else has bounds of its own
         COMPLAIN(b, &l->entry, "limits", "burst", &l->burst, "contradiction",
                  "is more than comes in a hundred years at that rate");
     }
 }
 
 static void check_breaker(struct config_binding *b, const struct config_breaker *k) {
-    if (k->base_ms > k->cap_ms) {
-        COMPLAIN(b, &k->entry, "breakers", "base", &k->base_ms, "contradiction",
-                 "is longer than cap");
-    }
+    CHECK_ORDER(b, &k->entry, "breakers", "base", &k->base_ms, &k->cap_ms, "is longer than cap");
 }
 
 // ---- references
@@ -275,7 +308,7 @@ static void check_use(struct config_binding *b, const struct config *c,
                       const struct config_use *use, const struct config_entry *entry,
                       const char *section) {
     struct nearest nearest = {.word = use->name};
-    if (use->name == NULL && use->key != LIMIT_KEY_NONE) {
+    if (use->name == NULL && use->key != LIMIT_KEY_NONE && !entry->broken) {
         const struct config_subject subject = {entry, section, "limit.key", &use->key};
         config_check_error(b, &subject, "contradiction", "needs a name");
     }

@@ -18,6 +18,7 @@ struct config_origin {
     int line, column;
     const char *variable; /* the first environment variable in it, or NULL         */
     bool hidden;          /* part of it came from a secret file: never shown       */
+    bool unread;          /* what stands there is an error: the slot holds nothing */
 };
 
 /* Names to positions; open addressing, at most half full. */

@@ -354,6 +354,50 @@ static void test_off_is_judged(void) {
     unload(&l);
 }
 
+/* All that is wrong is said in one go; what follows from a mistake that was told is not told as another one. */
+static void test_in_one_go(void) {
+    static const struct {
+        const char *text, *found;
+    } all[] = {
+        {"jobs: {a.b: {retry: {base: 2h, mx: 1}}}",
+         "1:28 contradiction jobs.a.b.retry.base, 1:32 unknown_key jobs.a.b.retry.mx"},
+        {"jobs: {a.b: {labls: [x], timeout: 25h, retry: {expression: '1'}}}",
+         "1:14 unknown_key jobs.a.b.labls, 1:35 contradiction jobs.a.b.timeout, "
+         "1:60 contradiction jobs.a.b.retry.expression"},
+        {"queues: {q: {concurrency: x, retry: {classes: {auth: {base: 2h}}}}}",
+         "1:27 bad_int queues.q.concurrency, 1:61 contradiction "
+         "queues.q.retry.classes.auth.base"},
+        {"jobs: {a.b: {retry: {classes: {auth: {mx: 1}}, backoff: expression}}}",
+         "1:39 unknown_key jobs.a.b.retry.classes.auth.mx"}, // the misspelt one may be what lacks
+        {"jobs: {a.b: {retry: {base: 2h, cap: x}}}", "1:37 bad_duration jobs.a.b.retry.cap"},
+        {"jobs: {a.b: {retry: {cap: 1s, classes: {auth: {base: x}}, base: 1s}}}",
+         "1:54 bad_duration jobs.a.b.retry.classes.auth.base"},
+        {"jobs: {a.b: {retry: {backoff: x, expression: '1', base: 2h}}}",
+         "1:31 bad_word jobs.a.b.retry.backoff"},
+        {"jobs: {a.b: {timeout: 2h, deadline: x}}", "1:37 bad_duration jobs.a.b.deadline"},
+        {"plugins: {p: {drain_soft: 2m, drain_hard: x}}", "1:43 bad_duration plugins.p.drain_hard"},
+        {"plugins: {p: {sandbox: {net: none, seccomp: x}}}",
+         "1:45 bad_bool plugins.p.sandbox.seccomp"},
+        {"breakers: {auth: {base: 5h, cap: x}}", "1:34 bad_duration breakers.auth.cap"},
+        {"limits: {l: {rte: 1, burst: 2}}", "1:14 unknown_key limits.l.rte"},
+        {"limits: {l: {rate: 1}}\njobs: {a.b: {limit: {nme: l, key: tenant}}}",
+         "2:22 unknown_key jobs.a.b.limit.nme"},
+    };
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        struct loaded l = load_text(all[i].text, NULL);
+        struct buf found = {0};
+        for (size_t k = 0; k < l.report.count; k++) {
+            const struct config_diagnostic *d = &l.report.items[k];
+            buf_printf(&found, "%s%d:%d %s %s", k == 0 ? "" : ", ", d->line, d->column, d->code,
+                       d->path);
+        }
+        buf_char(&found, '\0');
+        EXPECT_STR(all[i].found, found.data);
+        buf_free(&found);
+        unload(&l);
+    }
+}
+
 static void test_params(void) {
     struct loaded l =
         load_text(HOOK("[{bearer: [a, \"${SET}\"]}, {hmac: {secret: k, header: X}}]"), environment);
@@ -376,6 +420,7 @@ static const struct expect_test tests[] = {
     {"a plugin is on, off or wrong", test_plugins},
     {"a hook is on, off or wrong", test_hooks},
     {"what is off is judged all the same", test_off_is_judged},
+    {"every mistake in one go", test_in_one_go},
     {"parameters of schemes", test_params},
 };
 SUITE_MAIN("config_check", tests)
