@@ -10,6 +10,10 @@
  * All jobs that wait for a name get the event; a job takes each at most once, for its place goes on with what it
  * has got. An event that is bound to a tenant is for jobs of that tenant alone.
  *
+ * Places only grow, whatever clocks do, and begin with the time: so the first event since some time is found without
+ * those before it. Times matter when a job parks, and looks back. What comes after that is behind it by its place,
+ * though it be of a host whose clock is late: a wait that finds nothing goes on from the last place given out.
+ *
  * Bounds are by name: a number, bytes, an age (store_config.event_*). The oldest go first, but none while there
  * is something to bring together; an event that finds no room then is refused. */
 #ifndef JOBHOST_STORE_EVENTS_H
@@ -52,10 +56,8 @@ struct store_event_put {
 
 int store_event_check(const struct store_event *event);
 
-/* What it counts for. */
-static inline int64_t store_event_bytes(const struct store_event *event) {
-    return (int64_t)event->value.len + STORE_EVENT_OVERHEAD;
-}
+/* What it counts for: all that it says, and the overhead. */
+int64_t store_event_bytes(const struct store_event *event);
 
 /* The bounds of a name. */
 struct store_event_bounds {

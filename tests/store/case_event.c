@@ -247,6 +247,125 @@ static void test_tenants(void) {
     rig_finish(&rig);
 }
 
+// In a queue where all stand in one line, also those who are woken.
+static void test_one_line(void) {
+    static const struct store_queue_setup setup = {.queue = "q", .one_line = true};
+    struct rig rig;
+    rig_init(&rig);
+    rig.config.queues = &setup;
+    rig.config.queue_count = 1;
+    EXPECT_EQ_INT(0, rig_open(&rig));
+    struct job_id first = submit_for(&rig, "q", NULL), woken = submit_for(&rig, "q", "ann");
+    const struct store_claim *claim = rig_claim(&rig, "q", "t", 2);
+    EXPECT_EQ_UINT(2, claim->job_count);
+    EXPECT_EQ_INT(0, park(&rig, &claim->jobs[0], "other", 1, 0, "-", 0));
+    EXPECT_EQ_INT(0, park(&rig, &claim->jobs[1], "paid", 1, 0, "-", 0));
+    struct job_id before = submit_for(&rig, "q", "bob");
+    rig.now++;
+    EXPECT_EQ_INT(0, publish(&rig, "paid", "one"));
+    EXPECT_EQ_UINT(1, forward(&rig));
+    EXPECT_EQ_INT(JOB_PARKED, rig_state(&rig, &first));
+    rig_expect_sound(&rig);
+    EXPECT_TRUE(id_equal(&before, &rig_claim_one(&rig, "q", "t")->spec.id));
+    EXPECT_TRUE(id_equal(&woken, &rig_claim_one(&rig, "q", "t")->spec.id));
+    rig_finish(&rig);
+}
+
+// Looking back, each tenant finds its own among those of others, in the order in which all came.
+static void test_tenants_look_back(void) {
+    static const char *const tenants[] = {"bob", "ann", NULL, "an", "ann"};
+    static const char *const values[] = {"1", "2", "3", "4", "5"};
+    struct rig rig;
+    char position[WAITS_POSITION_MAX + 1] = "-";
+    rig_start(&rig);
+    struct job_id id = submit_for(&rig, "q", "ann");
+    for (size_t i = 0; i < ARRAY_LEN(tenants); i++) {
+        struct store_event event = event_of("paid", values[i]);
+        event.tenant = tenants[i];
+        EXPECT_EQ_INT(0, publish_event(&rig, &event));
+        rig.now++;
+    }
+    static const char *const hers[] = {"2", "3", "5"};
+    for (uint32_t n = 1; n <= ARRAY_LEN(hers); n++) {
+        const struct store_claimed *job = rig_claim_one(&rig, "q", "t");
+        EXPECT_EQ_INT(0, park(&rig, job, "paid", n, id_time_ms(&id), position, 0));
+        EXPECT_EQ_UINT(1, forward(&rig));
+        EXPECT_EQ_STR(hers[n - 1], got(&rig, &id, "paid", n, position));
+    }
+    int64_t since = rig.now - 1; // the last one came then
+    EXPECT_EQ_INT(0, park(&rig, rig_claim_one(&rig, "q", "t"), "paid", 4, since, "-", 0));
+    EXPECT_EQ_UINT(1, forward(&rig));
+    EXPECT_EQ_STR("5", got(&rig, &id, "paid", 4, NULL));
+    EXPECT_EQ_INT(0, park(&rig, rig_claim_one(&rig, "q", "t"), "paid", 5, since + 1, "-", 0));
+    EXPECT_EQ_UINT(0, forward(&rig));
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
+// A clock that is set back, or another host's that is late: what comes while a job is parked is for it, each once.
+static void test_clock_back(void) {
+    struct rig rig;
+    char position[WAITS_POSITION_MAX + 1] = "-";
+    rig_start(&rig);
+    struct job_id id = make_waiting(&rig, "q", "paid");
+    int64_t since = id_time_ms(&id);
+    rig.now -= 60000;
+    EXPECT_EQ_INT(0, publish(&rig, "paid", "one"));
+    EXPECT_EQ_UINT(1, forward(&rig));
+    EXPECT_EQ_STR("one", got(&rig, &id, "paid", 1, position));
+    EXPECT_EQ_INT(0, park(&rig, rig_claim_one(&rig, "q", "t"), "paid", 2, since, position, 0));
+    EXPECT_EQ_UINT(0, forward(&rig)); // it has had that one
+    rig.now -= 60000;
+    EXPECT_EQ_INT(0, publish(&rig, "paid", "two"));
+    EXPECT_EQ_UINT(1, forward(&rig));
+    EXPECT_EQ_STR("two", got(&rig, &id, "paid", 2, position));
+    rig_expect_sound(&rig);
+    // all go, and places go on
+    struct store_sweep sweep = {.limit = 100};
+    rig.now += 48 * INT64_C(3600000);
+    EXPECT_EQ_INT(0, rig_run(&rig, &sweep.op, STORE_SWEEP));
+    EXPECT_EQ_UINT(2, sweep.removed);
+    store_op_finish(&sweep.op);
+    rig.now -= 72 * INT64_C(3600000);
+    EXPECT_EQ_INT(0, publish(&rig, "paid", "three"));
+    EXPECT_EQ_INT(0, park(&rig, rig_claim_one(&rig, "q", "t"), "paid", 3, 0, position, 0));
+    EXPECT_EQ_UINT(1, forward(&rig));
+    EXPECT_EQ_STR("three", got(&rig, &id, "paid", 3, NULL));
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
+// An older store does not tell tenants apart, and numbers events one by one.
+static void test_older_events(void) {
+    struct rig rig;
+    char position[WAITS_POSITION_MAX + 1] = "-";
+    rig_start(&rig);
+    struct job_id id = submit_for(&rig, "q", "ann");
+    struct store_event event = event_of("paid", "one");
+    event.tenant = "ann";
+    rig.now++;
+    EXPECT_EQ_INT(0, publish_event(&rig, &event));
+    EXPECT_EQ_INT(0, publish(&rig, "paid", "two"));
+    rig_close(&rig);
+    rig_sql(&rig,
+            "DROP INDEX events_line; UPDATE event_names SET bytes = 131 * count;"
+            "UPDATE events SET seq = (SELECT count(*) FROM events e WHERE e.seq <= events.seq);"
+            "UPDATE sqlite_sequence SET seq = 2; PRAGMA user_version=11");
+    EXPECT_EQ_INT(0, rig_open(&rig));
+    (void)rig_recover(&rig);
+    rig_expect_sound(&rig);
+    EXPECT_EQ_INT(0, publish(&rig, "paid", "three"));
+    static const char *const values[] = {"one", "two", "three"};
+    for (uint32_t n = 1; n <= ARRAY_LEN(values); n++) {
+        const struct store_claimed *job = rig_claim_one(&rig, "q", "t");
+        EXPECT_EQ_INT(0, park(&rig, job, "paid", n, id_time_ms(&id), position, 0));
+        EXPECT_EQ_UINT(1, forward(&rig));
+        EXPECT_EQ_STR(values[n - 1], got(&rig, &id, "paid", n, position));
+    }
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
 static void test_keys_of_events(void) {
     struct rig rig;
     rig_start(&rig);
@@ -454,11 +573,15 @@ static void test_crowded(void) {
     rig.config.event_max_kept = 2;
     EXPECT_EQ_INT(0, rig_open(&rig));
     struct job_id id = make_waiting(&rig, "q", "paid");
-    static const char *const values[] = {"one", "two", "three", "four"};
+    static const char *const values[] = {"one", "two", "three"};
+    struct store_event keyed = event_of("paid", "four");
+    keyed.key = "delivery-1";
     for (size_t i = 0; i < ARRAY_LEN(values); i++) {
         EXPECT_EQ_INT(0, publish(&rig, "paid", values[i]));
     }
+    EXPECT_EQ_INT(0, publish_event(&rig, &keyed));
     EXPECT_EQ_INT(-ENOBUFS, publish(&rig, "paid", "five"));
+    EXPECT_EQ_INT(-EEXIST, publish_event(&rig, &keyed)); // that is no further one
     (void)forward(&rig);
     EXPECT_EQ_STR("one", got(&rig, &id, "paid", 1, NULL));
     EXPECT_EQ_INT(0, publish(&rig, "paid", "five"));
@@ -535,6 +658,52 @@ static void test_all_names_full(void) {
     EXPECT_EQ_INT(0, publish_event(&rig, &event));
     rig_expect_sound(&rig);
     EXPECT_EQ_UINT(3, count_kept(&rig, "paid"));
+    rig_finish(&rig);
+}
+
+// All that an event says counts: with one byte more there would be no room for two.
+static void test_bytes_of_an_event(void) {
+    struct rig rig;
+    struct store_event event = event_of("paid", "one");
+    event.key = "delivery-1";
+    event.tenant = "ann";
+    EXPECT_EQ_INT(3 + 10 + 3 + 10 + STORE_EVENT_OVERHEAD, store_event_bytes(&event));
+    for (int64_t more = 0; more < 2; more++) {
+        rig_init(&rig);
+        rig.config.event_max_bytes = 2 * store_event_bytes(&event) - more;
+        EXPECT_EQ_INT(0, rig_open(&rig));
+        EXPECT_EQ_INT(0, publish_event(&rig, &event));
+        event.key = "delivery-2";
+        EXPECT_EQ_INT(0, publish_event(&rig, &event));
+        event.key = "delivery-1";
+        EXPECT_EQ_INT(more == 0 ? -EEXIST : 0, publish_event(&rig, &event)); // gone, or not
+        rig_expect_sound(&rig);
+        rig_finish(&rig);
+    }
+}
+
+// Who publishes again what is kept is told so, however full it is.
+static void test_known_when_full(void) {
+    struct rig rig;
+    rig_start(&rig);
+    struct store_event event = event_of("paid", "one");
+    event.key = "delivery-1";
+    EXPECT_EQ_INT(0, publish_event(&rig, &event));
+    set_total(&rig, STORE_EVENTS_TOTAL_MAX);
+    EXPECT_EQ_INT(-EEXIST, publish_event(&rig, &event));
+    EXPECT_EQ_INT(-EDQUOT, publish(&rig, "paid", "one"));
+    (void)rig_submit_plain(&rig, "p", "teller");
+    const struct store_claimed *teller = rig_claim_one(&rig, "p", "teller");
+    struct store_event events[] = {event, event_of("paid", "two")};
+    struct store_commit_item item = rig_item(teller, JOB_EV_SUCCEED);
+    item.events = events;
+    item.event_count = 2;
+    EXPECT_EQ_INT(-EDQUOT, rig_commit(&rig, &item)); // it says something new, too
+    item.event_count = 1;
+    EXPECT_EQ_INT(0, rig_commit(&rig, &item));
+    EXPECT_TRUE(sample_has(sample_fsck(&rig, true), "event_count", true));
+    EXPECT_EQ_UINT(1, count_kept(&rig, "paid"));
+    rig_expect_sound(&rig);
     rig_finish(&rig);
 }
 
@@ -692,6 +861,8 @@ static void test_damage(void) {
         {"event_count", 4, {"HINCRBY", "jh:events:bytes", "", "7"}},
         {"event_key_gone", 4, {"HSET", "jh:event:paid:keys", "k", "1-1"}},
         {"event_key_gone", 4, {"HSET", "jh:event:paid:keys", "k", "nonsense"}},
+        {"event_unplaced", 2, {"DEL", "jh:event:paid:places"}},
+        {"event_unplaced", 4, {"ZADD", "jh:event:paid:places", "0", "nonsense"}},
     };
     for (size_t i = 0; i < ARRAY_LEN(damages); i++) {
         struct rig rig;
@@ -711,7 +882,8 @@ static void test_damage(void) {
         struct store_sweep sweep = {.limit = 100};
         EXPECT_EQ_INT(0, rig_run(&rig, &sweep.op, STORE_SWEEP));
         EXPECT_EQ_UINT(3, sweep.removed);
-        EXPECT_EQ_INT(0, rig_redis("EXISTS jh:event:paid jh:event:paid:keys jh:events"));
+        EXPECT_EQ_INT(0, rig_redis("EXISTS jh:event:paid jh:event:paid:keys "
+                                   "jh:event:paid:places jh:events"));
         EXPECT_EQ_INT(1, rig_redis("HLEN jh:events:bytes")); // of all: 0
         store_op_finish(&sweep.op);
         rig_finish(&rig);
@@ -739,6 +911,35 @@ static void test_large_broadcast(void) {
     rig_finish(&rig);
 }
 
+static void fill_pending(const char *command, const char *value) {
+    char script[200];
+    (void)snprintf(script, sizeof script,
+                   "for i = 1, 60000 do redis.call('%s', 'jh:events:pending', 'n' .. i%s) end",
+                   command, value);
+    (void)REDIS_DO(rig_server(), "EVAL", script, "0");
+}
+
+// Of many names that were waited for one is left, while the server saves and its tables stay as large as they were.
+static void test_sparse_names(void) {
+    struct rig rig;
+    rig_start(&rig);
+    struct job_id id = make_waiting(&rig, "q", "paid");
+    EXPECT_EQ_INT(0, publish(&rig, "paid", "one"));
+    fill_pending("HSET", ", ''");
+    EXPECT_EQ_STR("OK", rig_redis_text("CONFIG SET rdb-key-save-delay 5000000"));
+    (void)rig_redis_text("BGSAVE");
+    fill_pending("HDEL", "");
+    struct store_forward f = {.limit = 3};
+    EXPECT_EQ_INT(0, rig_run(&rig, &f.op, STORE_FORWARD));
+    EXPECT_EQ_UINT(1, f.woken);
+    EXPECT_FALSE(f.more);
+    store_op_finish(&f.op);
+    EXPECT_EQ_STR("one", got(&rig, &id, "paid", 1, NULL));
+    EXPECT_EQ_STR("OK", rig_redis_text("CONFIG SET rdb-key-save-delay 0"));
+    rig_finish(&rig);
+    rig_empty_server(); // which ends the saving, too
+}
+
 // More names than one call looks at, and more events than are read at once.
 static void test_many_names(void) {
     enum { NAMES = 120, EVENTS = 150 };
@@ -761,14 +962,21 @@ static void test_many_names(void) {
 
 CASES(events_shared, ON_SHARED, {"what is known of events is mended", test_damage},
       {"events of many names are checked", test_many_names},
+      {"one name is left of many", test_sparse_names},
       {"an event at a connection that is cut", test_cut},
       {"a server that dies between an event and its jobs", test_server_dies});
+CASES(events_file, ON_FILE, {"events of an older store", test_older_events});
 CASES(events, ON_ALL, {"an event wakes who waits for it", test_after_park},
       {"an event that came before the job parked", test_before_park},
       {"an event for a plain yield", test_plain},
       {"all who wait get the event, in parts", test_broadcast},
       {"a large event that many wait for", test_large_broadcast},
-      {"events of a tenant", test_tenants}, {"an event of a key is kept once", test_keys_of_events},
+      {"events of a tenant", test_tenants},
+      {"events of tenants, looking back", test_tenants_look_back},
+      {"an event in a queue of one line", test_one_line},
+      {"an event and a clock that is set back", test_clock_back},
+      {"what an event counts for", test_bytes_of_an_event},
+      {"an event of a key is kept once", test_keys_of_events},
       {"whatever ends a wait for an event", test_waits_end},
       {"an event or its time, not both", test_event_or_time},
       {"events that a job publishes", test_by_a_job},
@@ -777,5 +985,6 @@ CASES(events, ON_ALL, {"an event wakes who waits for it", test_after_park},
       {"how far a wait looks back", test_look_back},
       {"events that nobody was shown stay", test_crowded},
       {"events of all names are too many", test_all_names_full},
+      {"an event that is kept, when there is no more room", test_known_when_full},
       {"limits of an event", test_limits_of_an_event}, {"an odd wait for an event", test_odd_wait},
       {"who waits is entered again", test_not_entered});

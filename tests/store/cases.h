@@ -33,6 +33,6 @@ extern const struct case_group life_cases, submit_cases, submit_file_cases, subm
     fsck_file_cases, fsck_shared_cases, keys_shared_cases, schedule_cases, schedule_file_cases,
     schedule_shared_cases, limit_cases, limit_shared_cases, tenants_cases, tenants_file_cases,
     flow_cases, flow_file_cases, flow_shared_cases, breaker_cases, breaker_shared_cases,
-    events_cases, events_shared_cases;
+    events_cases, events_file_cases, events_shared_cases;
 
 #endif

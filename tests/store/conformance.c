@@ -16,7 +16,7 @@ static const struct case_group *const groups[] = {
     &keys_shared_cases,    &schedule_cases,       &schedule_file_cases, &schedule_shared_cases,
     &limit_cases,          &limit_shared_cases,   &tenants_cases,       &tenants_file_cases,
     &flow_cases,           &flow_file_cases,      &flow_shared_cases,   &breaker_cases,
-    &breaker_shared_cases, &events_cases,         &events_shared_cases};
+    &breaker_shared_cases, &events_cases,         &events_shared_cases, &events_file_cases};
 
 // What its store refuses, a spool takes: tests/store/spool.c.
 static bool is_for_spool(const struct case_group *group) {

@@ -136,6 +136,19 @@ static int on_round(struct redis_task *t, void *arg, const struct redis_reply *r
     return 0;
 }
 
+// Jobs of any queue may be woken: what a call that names its queues says of them.
+static void write_one_lines(const struct redis_store *s, struct redis_args *a) {
+    size_t count = redis_args_hole(a);
+    int64_t n = 0;
+    for (const struct redis_queue *q = s->queues.by_name; q != NULL; q = q->hh.next) {
+        if (q->one_line) {
+            redis_args_text(a, q->name);
+            n++;
+        }
+    }
+    redis_args_fill(a, count, n);
+}
+
 static void round_ask(struct redis_task *t, struct event_round *round) {
     size_t left = round->limit - round->count, most = round->wakes ? WAKES_A_CALL : SWEPT_A_CALL;
     struct redis_ask *ask = redis_ask_new(
@@ -144,7 +157,9 @@ static void round_ask(struct redis_task *t, struct event_round *round) {
         return;
     }
     redis_args_number(&ask->request.args, (int64_t)(left < most ? left : most));
-    if (!round->wakes) {
+    if (round->wakes) {
+        write_one_lines(t->store, &ask->request.args);
+    } else {
         int64_t keep_ms = store_event_bounds(&t->store->config).keep_ms;
         redis_args_number(&ask->request.args, t->op->now_ms - keep_ms);
     }

@@ -141,18 +141,16 @@ static int check_result(struct writer *w, struct store_commit_item *item) {
 }
 
 static int check_events(struct writer *w, struct store_commit_item *item) {
-    int64_t bytes = 0;
     if (item->event_count == 0) {
         return 0;
     }
     for (size_t i = 0; i < item->event_count; i++) {
-        bytes += store_event_bytes(&item->events[i]);
         if (store_event_check(&item->events[i]) < 0) {
             item->status = -E2BIG;
             return 0;
         }
     }
-    int r = event_log_has_room(w, bytes);
+    int r = event_log_fits(w, item->events, item->event_count);
     item->status = r == 0 ? -EDQUOT : item->status;
     return r < 0 ? r : 0;
 }

@@ -36,13 +36,9 @@ static int find_name(struct writer *w, const char *name, struct name_row *ret) {
     return r;
 }
 
-static int need_name(struct writer *w, const char *name, struct name_row *ret) {
-    int r = find_name(w, name, ret);
-    if (r != 0) {
-        return r < 0 ? r : 0;
-    }
+static int add_name(struct writer *w, const char *name, struct name_row *ret) {
     bind_text(conn_stmt(&w->conn, SQL_EVENT_NAME_ADD), 1, name);
-    r = conn_run(&w->conn, SQL_EVENT_NAME_ADD);
+    int r = conn_run(&w->conn, SQL_EVENT_NAME_ADD);
     ret->id = sqlite3_last_insert_rowid(w->conn.db);
     return r;
 }
@@ -75,17 +71,48 @@ static int is_waited_for(struct writer *w, int64_t name) {
     return r;
 }
 
-int event_log_has_room(struct writer *w, int64_t more) {
+static int has_room(struct writer *w, int64_t more) {
     struct name_row total;
     int r = find_name(w, "", &total);
     return r < 0 ? r : total.bytes + more <= STORE_EVENTS_TOTAL_MAX;
+}
+
+// 1 = one of this key is kept.
+static int is_kept(struct writer *w, int64_t name, const char *key) {
+    sqlite3_stmt *s = conn_stmt(&w->conn, SQL_EVENT_KEPT);
+    bind_int(s, 1, name);
+    bind_text(s, 2, key);
+    int r = conn_next(&w->conn, SQL_EVENT_KEPT);
+    conn_reset(&w->conn, SQL_EVENT_KEPT);
+    return r;
+}
+
+// What it adds to those that are kept: nothing, if it is one of them.
+static int64_t growth_of(struct writer *w, const struct store_event *e) {
+    struct name_row name;
+    int r = e->key == NULL ? 0 : find_name(w, e->name, &name);
+    r = r <= 0 ? r : is_kept(w, name.id, e->key);
+    return r < 0 ? r : r > 0 ? 0 : store_event_bytes(e);
+}
+
+int event_log_fits(struct writer *w, const struct store_event *events, size_t count) {
+    int64_t all = 0, more = 0;
+    for (size_t i = 0; i < count; i++) {
+        all += store_event_bytes(&events[i]);
+    }
+    int r = has_room(w, all);
+    for (size_t i = 0; i < count && r == 0 && more >= 0; i++) { // exact, when it matters
+        int64_t n = growth_of(w, &events[i]);
+        more = n < 0 ? n : more + n;
+    }
+    return r != 0 ? r : more < 0 ? (int)more : has_room(w, more);
 }
 
 /* ------------------------------------------------------------------ PUT, SWEEP */
 
 static int delete_event(struct writer *w, int64_t seq, int64_t name, int64_t bytes) {
     int r = run_id(w, SQL_EVENT_DEL, seq);
-    return r < 0 ? r : count(w, name, -1, -(bytes + STORE_EVENT_OVERHEAD));
+    return r < 0 ? r : count(w, name, -1, -bytes);
 }
 
 // The oldest of the name goes: 1 = it did.
@@ -99,7 +126,7 @@ static int delete_oldest(struct writer *w, struct name_row *name) {
     int64_t seq = sqlite3_column_int64(s, 0), bytes = sqlite3_column_int64(s, 1);
     conn_reset(&w->conn, SQL_EVENT_OLDEST);
     name->count--;
-    name->bytes -= bytes + STORE_EVENT_OVERHEAD;
+    name->bytes -= bytes;
     r = delete_event(w, seq, name->id, bytes);
     return r < 0 ? r : 1;
 }
@@ -125,34 +152,64 @@ static bool is_crowded(const struct writer *w, const struct name_row *name, int6
     return name->pending && is_over(name, &b, more);
 }
 
+/* Numbers of events are their places. They begin with the time, and are not used again: where a clock goes back they
+ * go on. Those below 2^40 are of before that, and only tell who came first. */
+enum { PLACE_BITS = 20 };
+#define PLACE_MS_MAX ((INT64_C(1) << (62 - PLACE_BITS)) - 1)
+
+static int64_t place_at(int64_t ms) {
+    return (ms < 0 ? 0 : ms > PLACE_MS_MAX ? PLACE_MS_MAX : ms) << PLACE_BITS;
+}
+
+static int last_place(struct writer *w, int64_t *ret) {
+    int r = conn_next(&w->conn, SQL_EVENT_LAST);
+    *ret = r > 0 ? sqlite3_column_int64(conn_stmt(&w->conn, SQL_EVENT_LAST), 0) : 0;
+    conn_reset(&w->conn, SQL_EVENT_LAST);
+    return r < 0 ? r : 0;
+}
+
 // 1 = it is new.
 static int add_event(struct writer *w, int64_t name, const struct store_event *e, int64_t now_ms) {
     sqlite3_stmt *s = conn_stmt(&w->conn, SQL_EVENT_ADD);
+    int64_t last, place = place_at(now_ms);
+    int r = last_place(w, &last);
+    if (r < 0) {
+        return r;
+    }
     bind_int(s, 1, name);
     bind_int(s, 2, now_ms);
     bind_text(s, 3, e->key);
     bind_text(s, 4, e->tenant);
     bind_text(s, 5, e->content_type);
     bind_bytes(s, 6, e->value);
-    int r = conn_run(&w->conn, SQL_EVENT_ADD);
+    bind_int(s, 7, place > last ? place : last + 1);
+    r = conn_run(&w->conn, SQL_EVENT_ADD);
     return r < 0 ? r : sqlite3_changes(w->conn.db) > 0;
+}
+
+// May it be kept? One that is there already is so, however full it is.
+static int admit(struct writer *w, const struct name_row *name, const struct store_event *e,
+                 bool bounded, int *ret_status) {
+    int64_t bytes = store_event_bytes(e);
+    int r = has_room(w, bytes);
+    *ret_status = r == 0 ? -EDQUOT : bounded && is_crowded(w, name, bytes) ? -ENOBUFS : 0;
+    if (r >= 0 && *ret_status < 0 && e->key != NULL && (r = is_kept(w, name->id, e->key)) > 0) {
+        *ret_status = -EEXIST;
+    }
+    return r < 0 ? r : 0;
 }
 
 int event_log_put(struct writer *w, const struct store_event *e, bool bounded, int64_t now_ms,
                   int *ret_status) {
     struct name_row name;
     int64_t bytes = store_event_bytes(e);
-    int r = event_log_has_room(w, bytes);
-    *ret_status = r == 0 ? -EDQUOT : 0;
-    r = r <= 0 ? r : need_name(w, e->name, &name);
+    int r = find_name(w, e->name, &name);
+    r = r < 0 ? r : admit(w, &name, e, bounded, ret_status);
     if (r < 0 || *ret_status < 0) {
         return r;
     }
-    if (bounded && is_crowded(w, &name, bytes)) {
-        *ret_status = -ENOBUFS;
-        return 0;
-    }
-    r = add_event(w, name.id, e, now_ms);
+    r = name.id != 0 ? 0 : add_name(w, e->name, &name);
+    r = r < 0 ? r : add_event(w, name.id, e, now_ms);
     if (r <= 0) {
         *ret_status = r == 0 ? -EEXIST : 0;
         return r < 0 ? r : run_id(w, SQL_EVENT_NAME_DROP, name.id);
@@ -216,15 +273,17 @@ static int look_with(struct writer *w, const struct job_row *row, const struct j
     return 0;
 }
 
-// 1 = there is one: into the scratch arena.
+// 1 = there is one: into the scratch arena; NULL = it is only looked for.
 static int find_event(struct writer *w, const struct looking *l, struct waits_step *ret) {
     sqlite3_stmt *s = conn_stmt(&w->conn, SQL_EVENT_FIND);
     bind_int(s, 1, l->name);
     bind_int(s, 2, l->behind < 0 ? 0 : l->behind);
-    bind_int(s, 3, l->wait.since_ms);
-    bind_text(s, 4, l->tenant);
+    bind_int(s, 3, place_at(l->wait.since_ms) - 1);
+    bind_int(s, 4, l->wait.since_ms);
+    bind_text(s, 5, l->tenant);
     int r = conn_next(&w->conn, SQL_EVENT_FIND);
-    if (r <= 0) {
+    if (r <= 0 || ret == NULL) {
+        conn_reset(&w->conn, SQL_EVENT_FIND);
         return r;
     }
     const char *type = column_text(s, 2);
@@ -238,16 +297,38 @@ static int find_event(struct writer *w, const struct looking *l, struct waits_st
     return value.len > 0 && ret->value.data == NULL ? conn_no_memory(&w->conn) : 1;
 }
 
+int event_log_aim(struct writer *w, const struct job_row *row, struct job_life *life,
+                  char text[WAITS_EVENT_TEXT_MAX]) {
+    struct job_row whole;
+    struct name_row name;
+    struct looking l = {.name = 0};
+    int64_t last = 0;
+    int r = place_find_rid(w, row->rid, &whole); // a claim knows no spec
+    if (r <= 0 || (r = find_name(w, life->wait_key, &name)) < 0) {
+        return r;
+    }
+    r = look_with(w, &whole, life, name.id, &l);
+    r = r < 0 ? r : find_event(w, &l, NULL);
+    r = r != 0 ? r : last_place(w, &last);
+    if (r == 0) {
+        struct waits_event next = {.n = l.wait.n};
+        (void)snprintf(next.position, sizeof next.position, "%" PRId64, last);
+        waits_event_put(&next, text);
+        life->wait_for = text;
+    }
+    return r < 0 ? r : 0;
+}
+
 int event_log_wait(struct writer *w, const struct job_row *row, const struct job_life *life) {
     struct job_row whole;
     struct name_row name;
     struct looking l = {.name = 0};
-    struct waits_step found;
-    int r = place_find_rid(w, row->rid, &whole); // a claim knows no spec
+    int r = place_find_rid(w, row->rid, &whole);
     if (r <= 0) {
         return r;
     }
-    r = need_name(w, life->wait_key, &name);
+    r = find_name(w, life->wait_key, &name);
+    r = r == 0 ? add_name(w, life->wait_key, &name) : r;
     if (r < 0) {
         return r;
     }
@@ -256,7 +337,7 @@ int event_log_wait(struct writer *w, const struct job_row *row, const struct job
     bind_int(s, 2, row->rid);
     r = conn_run(&w->conn, SQL_EVENT_WAIT_ADD);
     r = r < 0 ? r : look_with(w, &whole, life, name.id, &l);
-    r = r < 0 ? r : find_event(w, &l, &found);
+    r = r < 0 ? r : find_event(w, &l, NULL);
     return r <= 0 ? r : set_pending(w, name.id, 0);
 }
 

@@ -16,10 +16,20 @@
  * of those of its name. */
 int event_log_put(struct writer *w, const struct store_event *event, bool bounded, int64_t now_ms,
                   int *ret_status);
-/* Is there room for so many more bytes in all? 1 = yes. */
-int event_log_has_room(struct writer *w, int64_t more);
+/* Is there room for them among those of all names? 1 = yes. */
+int event_log_fits(struct writer *w, const struct store_event *events, size_t count);
 
-/* The job was parked for the event life->wait_key. */
+/* What an event counts for (store_event_bytes()). */
+#define EVENT_LOG_BYTES                                                                            \
+    "(ifnull(length(data), 0) + ifnull(length(CAST(key AS BLOB)), 0) +"                            \
+    " ifnull(length(CAST(tenant AS BLOB)), 0) + ifnull(length(CAST(type AS BLOB)), 0) + 128)"
+_Static_assert(STORE_EVENT_OVERHEAD == 128, "EVENT_LOG_BYTES says so");
+
+/* The job is about to be parked for the event life->wait_key. If there is none for it now, life->wait_for becomes `text`: the
+ * next one will be, whatever its time. */
+int event_log_aim(struct writer *w, const struct job_row *row, struct job_life *life,
+                  char text[WAITS_EVENT_TEXT_MAX]);
+/* It was. */
 int event_log_wait(struct writer *w, const struct job_row *row, const struct job_life *life);
 /* For place_move(): it waits no more. */
 int event_log_unwait(struct writer *w, int64_t rid);

@@ -135,6 +135,7 @@ static bool waits_for_event(const struct store_commit_item *item) {
 
 // The attempt is over.
 static int leave(struct applying *a, enum job_state to) {
+    char aimed[WAITS_EVENT_TEXT_MAX];
     struct place where = destination(a, to);
     int r = wait_for_children(a, &where);
     if (where.state == JOB_PARKED) {
@@ -145,6 +146,7 @@ static int leave(struct applying *a, enum job_state to) {
     r = r < 0 ? r : effects_end(a->w, &a->row, &a->life, a->item, a->now_ms);
     a->row.rev += 2; // claimed, and now this
     bool waits = where.state == JOB_PARKED && waits_for_event(a->item);
+    r = r < 0 || !waits ? r : event_log_aim(a->w, &a->row, &a->life, aimed);
     a->row.has = (a->row.has & ~(uint32_t)HAS_EVENT) | (waits ? HAS_EVENT : 0);
     r = r < 0 ? r : writer_claim_end(a->w, a->claim);
     r = r < 0 ? r : place_leave(a->w, &a->row, &a->life, where, a->now_ms, &a->item->state);

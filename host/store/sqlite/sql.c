@@ -1,5 +1,6 @@
 #include "store/sqlite/sql.h"
 
+#include "store/sqlite/event_log.h"
 #include "store/sqlite/jobrow.h"
 
 #define DEDUP_SELECT                                                                               \
@@ -13,6 +14,13 @@
     " AND m.revision = s.revision AND m.last_ms <= ?2) "
 #define NOT_NEEDED                                                                                 \
     "(s.removed OR l.last_ms IS NULL OR l.revision <> s.revision OR l.last_ms IS NOT " LAST_OF ")"
+
+// Those of a tenant, and those for all, stand by themselves. While there are some of before places told the time, all are
+// looked at.
+#define EVENT_FIRST(tenant)                                                                        \
+    "SELECT seq FROM events INDEXED BY events_line WHERE name = ?1 AND tenant " tenant             \
+    " AND seq > max(?2, iif(EXISTS(SELECT 1 FROM events WHERE seq < 1099511627776), 0, ?3))"       \
+    " AND at_ms >= ?4 ORDER BY seq LIMIT 1"
 
 // SQLite uses a partial index only for a query whose WHERE repeats the index's; INDEXED BY makes a
 // mistake there an error at start instead of a slow query later.
@@ -275,16 +283,20 @@ const char *const sql_text[SQL_COUNT] = {
                             " WHERE pending IS NOT NULL LIMIT 1",
     [SQL_EVENT_NAME_DROP] = "DELETE FROM event_names WHERE id=?1 AND id > 0 AND count=0 AND"
                             " NOT EXISTS(SELECT 1 FROM event_waits WHERE name=?1)",
-    [SQL_EVENT_ADD] = "INSERT OR IGNORE INTO events(name, at_ms, key, tenant, type, data)"
-                      " VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+    [SQL_EVENT_ADD] = "INSERT OR IGNORE INTO events(name, at_ms, key, tenant, type, data, seq)"
+                      " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [SQL_EVENT_LAST] = "SELECT seq FROM sqlite_sequence WHERE name='events'",
+    [SQL_EVENT_KEPT] = "SELECT 1 FROM events WHERE name=?1 AND key=?2",
     [SQL_EVENT_DEL] = "DELETE FROM events WHERE seq=?1",
     [SQL_EVENT_OLDEST] =
-        "SELECT seq, ifnull(length(data), 0) FROM events WHERE name=?1 ORDER BY seq LIMIT 1",
-    [SQL_EVENT_OLD] = "SELECT seq, name, ifnull(length(data), 0) FROM events WHERE at_ms <= ?1"
+        "SELECT seq, " EVENT_LOG_BYTES " FROM events WHERE name=?1 ORDER BY seq LIMIT 1",
+    [SQL_EVENT_OLD] = "SELECT seq, name, " EVENT_LOG_BYTES " FROM events WHERE at_ms <= ?1"
                       " ORDER BY at_ms LIMIT 1",
+    // ?2: the place to go on from, ?3: the last one before the time of ?4, if all were numbered by time
     [SQL_EVENT_FIND] =
-        "SELECT seq, at_ms, type, data FROM events WHERE name=?1 AND seq > ?2 AND at_ms >= ?3"
-        " AND (tenant IS NULL OR tenant=?4) ORDER BY seq LIMIT 1",
+        "SELECT seq, at_ms, type, data FROM events WHERE seq = (SELECT min(seq) FROM"
+        " (SELECT * FROM (" EVENT_FIRST("IS NULL") ") UNION ALL"
+                                                   " SELECT * FROM (" EVENT_FIRST("= ?5") ")))",
     [SQL_EVENT_WAIT_ADD] = "INSERT OR IGNORE INTO event_waits(name, rid) VALUES(?1, ?2)",
     [SQL_EVENT_WAIT_OF] = "SELECT name FROM event_waits WHERE rid=?1",
     [SQL_EVENT_WAIT_DEL] = "DELETE FROM event_waits WHERE rid=?1",

@@ -253,12 +253,22 @@ local function work(it, key, has, limits)
     return nil, replaced
 end
 
-local function is_room_for_events(it)
+local function sum_of_events(it, but_kept)
     local bytes = 0
     for i = it.first_event, it.last_event, 5 do
-        bytes = bytes + #ARGV[i + 4] + EVENT_OVERHEAD
+        if not but_kept or not is_kept(ARGV[i], ARGV[i + 2]) then
+            bytes = bytes + EVENT_OVERHEAD
+            for word = i + 1, i + 4 do
+                bytes = bytes + #ARGV[word]
+            end
+        end
     end
-    return has_event_room(bytes)
+    return bytes
+end
+
+-- Those that are kept already add nothing.
+local function is_room_for_events(it)
+    return has_event_room(sum_of_events(it, false)) or has_event_room(sum_of_events(it, true))
 end
 
 local function publish_events(it)

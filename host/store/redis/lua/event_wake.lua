@@ -1,10 +1,13 @@
 -- use: queue claim place (share users) ending step unwait events
 -- FORWARD, of events: jobs that wait for one that is there are queued, with it. Repeating it changes nothing: they do not
 -- wait any more.
---   ARGV   how many jobs may be looked at
+--   ARGV   how many jobs may be looked at; the number of queues in which tenants do not take turns, and their names
 --   reply  how many were, 1 = there are more; queue and type of each lane that some came into; how many got one
 local SEEN_AT_ONCE = 100
-local known = {}
+local limit, one_line, known = take_number(), {}, {}
+for _ = 1, take_number() do
+    one_line[take()] = true
+end
 
 -- A queue as lib/queue.lua makes it: the caller may not have heard of it.
 local function queue_of(name)
@@ -14,7 +17,7 @@ local function queue_of(name)
         local s = (prefix or '') == '' and 'jobs:' .. name .. ':' or prefix .. 'jobs:'
         local j = prefix or ''
         known[name] = {s = s, j = j, job = j .. 'job:', normal = s .. (split == '1' and 'queue:normal' or 'queue'),
-                       name = name}
+                       name = name, turns = not one_line[name]}
         queues[#queues + 1] = known[name]
     end
     return known[name]
@@ -76,8 +79,17 @@ local function look_at_some(name, cursor, most)
     return #members
 end
 
-local limit, looked = take_number(), 0
-local pending = redis.call('HSCAN', 'jh:events:pending', 0, 'COUNT', 100)[2]
+-- Some names. A hash that was large, and does not shrink while the server saves, has pages without any.
+local function some_pending()
+    local cursor, found = '0', {}
+    repeat
+        cursor, found = unpack(redis.call('HSCAN', 'jh:events:pending', cursor, 'COUNT', 100))
+    until #found > 0 or cursor == '0'
+    return found
+end
+
+local looked = 0
+local pending = some_pending()
 for i = 1, #pending, 2 do
     local left = limit - looked
     while left > 0 and redis.call('HEXISTS', 'jh:events:pending', pending[i]) == 1 do

@@ -2,7 +2,7 @@
 -- FSCK: what is known of the kept events of some names. Those whose oldest is not known would never be swept.
 --   ARGV   mend (1, 0); 1 = also the bytes of all names together; the number of names; names
 --   reply  of how many names it has looked at the events (at least one); {code, words, mended (1, 0), code, ...}
-local READ_AT_ONCE, NAMES_ADDED_UP = 8 * 1024 * 1024, 100000
+local READ_AT_ONCE, NAMES_ADDED_UP, EVENTS_READ = 8 * 1024 * 1024, 100000, 64
 local mend, of_all = take() == '1', take() == '1'
 local found, looked, read = {}, 0, 0
 
@@ -13,20 +13,35 @@ local function report(code, format, ...)
     return mend
 end
 
--- Bytes that its events count for, and when the oldest was published; false = there is none.
+-- Bytes that its events count for, when the oldest was published (false = there is none), and where they are looked for.
 local function add_up(name)
-    local bytes, oldest, from = 0, false, '-'
+    local bytes, oldest, from, places = 0, false, '-', {}
     while true do
-        local entries = redis.call('XRANGE', event_key(name), from, '+', 'COUNT', EVENTS_LOOKED)
+        local entries = redis.call('XRANGE', event_key(name), from, '+', 'COUNT', EVENTS_READ)
         for _, entry in ipairs(entries) do
             local e = fields_of(entry)
             oldest = oldest or tonumber(e.at or '0')
-            bytes = bytes + #(e.data or '') + EVENT_OVERHEAD
+            bytes = bytes + event_bytes(e)
+            places[#places + 1] = place_member(e, entry[1])
         end
-        if #entries < EVENTS_LOOKED then
-            return bytes, oldest
+        if #entries < EVENTS_READ then
+            return bytes, oldest, places
         end
         from = '(' .. entries[#entries][1]
+    end
+end
+
+local function check_places(name, places)
+    local key, missing = event_key(name) .. ':places', 0
+    for _, place in ipairs(places) do
+        missing = missing + (redis.call('ZSCORE', key, place) and 0 or 1)
+    end
+    local more = redis.call('ZCARD', key) - #places + missing
+    if missing + more > 0 and report('event_unplaced', '%s: %d events are not found, and %d are gone', name, missing, more) then
+        redis.call('DEL', key)
+        for _, place in ipairs(places) do
+            redis.call('ZADD', key, 0, place)
+        end
     end
 end
 
@@ -46,7 +61,7 @@ local function check_keys(name)
 end
 
 local function check(name)
-    local bytes, oldest = add_up(name)
+    local bytes, oldest, places = add_up(name)
     local known = redis.call('ZSCORE', 'jh:events', name)
     if (known and tonumber(known)) ~= oldest and
        report('event_unswept', '%s: its oldest event is of %s, and known as of %s', name, tostring(oldest), tostring(known)) then
@@ -57,6 +72,7 @@ local function check(name)
         note_event_bytes(name, bytes - counted)
     end
     check_keys(name)
+    check_places(name, places)
     return bytes
 end
 
