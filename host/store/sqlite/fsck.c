@@ -45,7 +45,7 @@ static int found(struct fsck *f, const struct fsck_rule *rule, sqlite3_stmt *row
                                words == NULL ? "" : words);
 }
 
-int fsck_rule_run(struct fsck *f, const struct fsck_rule *rule) {
+static int run_rule(struct fsck *f, const struct fsck_rule *rule) {
     sqlite3_stmt *finder = NULL, *mender = NULL;
     int r = 0;
     int rc = sqlite3_prepare_v2(f->conn->db, rule->find, -1, &finder, NULL);
@@ -61,6 +61,14 @@ int fsck_rule_run(struct fsck *f, const struct fsck_rule *rule) {
     }
     (void)sqlite3_finalize(finder);
     (void)sqlite3_finalize(mender);
+    return r;
+}
+
+int fsck_rules_run(struct fsck *f, const struct fsck_rule *rules, size_t count) {
+    int r = 0;
+    for (size_t i = 0; i < count && r == 0; i++) {
+        r = run_rule(f, &rules[i]);
+    }
     return r;
 }
 

@@ -27,7 +27,7 @@ struct fsck_rule {
     const char *mend;
 };
 
-int fsck_rule_run(struct fsck *f, const struct fsck_rule *rule);
+int fsck_rules_run(struct fsck *f, const struct fsck_rule *rules, size_t count);
 
 /* Writes a finding down. */
 int fsck_report(struct fsck *f, const char *code, const struct job_id *id, bool repaired,

@@ -41,10 +41,7 @@ static int each_missing(struct fsck *f, sqlite3_stmt *s) {
 }
 
 int fsck_events(struct fsck *f) {
-    int r = 0;
-    for (size_t i = 0; i < ARRAY_LEN(rules) && r == 0; i++) {
-        r = fsck_rule_run(f, &rules[i]);
-    }
+    int r = fsck_rules_run(f, rules, ARRAY_LEN(rules));
     return r < 0 ? r
                  : fsck_query(f,
                               "SELECT " ROW_COLUMNS ", " ROW_SIZE " FROM jobs WHERE has & 8192"

@@ -87,10 +87,7 @@ static int each_over(struct fsck *f, sqlite3_stmt *s) {
 }
 
 int fsck_flows(struct fsck *f) {
-    int r = 0;
-    for (size_t i = 0; i < ARRAY_LEN(rules) && r == 0; i++) {
-        r = fsck_rule_run(f, &rules[i]);
-    }
+    int r = fsck_rules_run(f, rules, ARRAY_LEN(rules));
     return r < 0 ? r
                  : fsck_query(f,
                               "SELECT " ROW_COLUMNS ", " ROW_SIZE ", (SELECT closed_ms IS NOT NULL"

@@ -103,19 +103,14 @@ static int check_side(struct fsck *f, const struct side *side) {
                    side->bit, t);
     (void)snprintf(mend[2], sizeof mend[2], "UPDATE jobs SET has = has | %d WHERE rid = ?1",
                    side->bit);
-    int r = 0;
-    for (int i = 0; i < 3 && r == 0; i++) {
-        const char *fix = i == 1 && side->vital ? NULL : mend[i];
-        r = fsck_rule_run(f, &(struct fsck_rule){code[i], find[i], fix});
-    }
-    return r;
+    const struct fsck_rule of_it[] = {{code[0], find[0], mend[0]},
+                                      {code[1], find[1], side->vital ? NULL : mend[1]},
+                                      {code[2], find[2], mend[2]}};
+    return fsck_rules_run(f, of_it, ARRAY_LEN(of_it));
 }
 
 int fsck_rules(struct fsck *f) {
-    int r = 0;
-    for (size_t i = 0; i < ARRAY_LEN(rules) && r == 0; i++) {
-        r = fsck_rule_run(f, &rules[i]);
-    }
+    int r = fsck_rules_run(f, rules, ARRAY_LEN(rules));
     for (size_t i = 0; i < ARRAY_LEN(sides) && r == 0; i++) {
         r = check_side(f, &sides[i]);
     }

@@ -66,10 +66,7 @@ static int each_stuck(struct fsck *f, sqlite3_stmt *s) {
 
 // Both are sorted by an expression: all of it is known before the first is mended.
 int fsck_schedules(struct fsck *f) {
-    int r = 0;
-    for (size_t i = 0; i < ARRAY_LEN(rules) && r == 0; i++) {
-        r = fsck_rule_run(f, &rules[i]);
-    }
+    int r = fsck_rules_run(f, rules, ARRAY_LEN(rules));
     r = r < 0 ? r
               : fsck_query(f,
                            "SELECT " ROW_COLUMNS ", " ROW_SIZE ", (SELECT q.name FROM lanes l"
