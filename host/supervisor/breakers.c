@@ -8,10 +8,8 @@
 #include "core/outcome.h"
 #include "supervisor/breakers_private.h"
 #include "supervisor/dispatch.h"
-#include "supervisor/gate.h"
 #include "supervisor/lane.h"
 #include "supervisor/pool_private.h"
-#include "supervisor/upgrade.h"
 
 enum {
     LEASE_MORE_MS = 60000, /* of a probe, behind the job's timeout */
@@ -130,19 +128,6 @@ static void park(struct attempt *a, const char *name, int64_t until_ms) {
     attempt_barred(a, name, until_ms);
 }
 
-static void go_on(struct attempt *a) {
-    struct host *host = a->host;
-    struct pool *pool = a->lane->pool;
-    if (pool == NULL || host->phase != HOST_RUNNING || gates_closed(a->lane) ||
-        a->cancel_mask != 0 || a->fenced || upgrade_is_quiet(host)) {
-        attempt_end(a, ATTEMPT_UNSTARTED, NULL);
-        return;
-    }
-    attempt_join(a, pool);
-    dispatch_hold(pool, a, false);
-    dispatch_kick(host);
-}
-
 static void note_probe(struct attempt *a, const char *name) {
     struct breaker_probe *p = calloc(1, sizeof *p);
     if (p != NULL) { // else its end is not told, and the next goes when its lease is over
@@ -170,7 +155,7 @@ static void answered(struct attempt *a, const struct breaker_telling *t) {
         if (op->verdict == BREAKER_PROBE) {
             note_probe(a, t->name);
         }
-        go_on(a);
+        dispatch_go_on(a);
     }
 }
 

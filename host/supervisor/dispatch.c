@@ -322,6 +322,19 @@ void dispatch_hold(struct pool *pool, struct attempt *a, bool in_front) {
     }
 }
 
+void dispatch_go_on(struct attempt *a) {
+    struct host *host = a->host;
+    struct pool *pool = a->lane->pool;
+    if (pool == NULL || host->phase != HOST_RUNNING || gates_closed(a->lane) ||
+        a->cancel_mask != 0 || a->fenced || upgrade_is_quiet(host)) {
+        attempt_end(a, ATTEMPT_UNSTARTED, NULL);
+        return;
+    }
+    attempt_join(a, pool);
+    dispatch_hold(pool, a, false);
+    dispatch_kick(host);
+}
+
 static void claim_take_jobs(struct claim *claim) {
     struct host *host = claim->host;
     claim->attempts++; // ours, until all are taken over

@@ -54,6 +54,8 @@ void dispatch_lane_ready(struct host *host, const struct store_lane *lane);
 /* Held by its lane's pool, which it has joined, once it has the slot that it needs (slots.h): behind the others or before them, but suspects stand before all. One
  * whose steps its handler does not resume ends instead (meet.h). */
 void dispatch_hold(struct pool *pool, struct attempt *a, bool in_front);
+/* One that waited aside for something has it: held again, or, where its lane does not go on meanwhile, ended unstarted. */
+void dispatch_go_on(struct attempt *a);
 /* Gives held attempts of a pool to workers that have room. */
 void dispatch_place(struct pool *pool);
 /* How many more jobs of this lane its pool may have in hand. */

@@ -8,11 +8,9 @@
 #include "core/evaluate.h"
 #include "supervisor/attempt.h"
 #include "supervisor/dispatch.h"
-#include "supervisor/gate.h"
 #include "supervisor/host.h"
 #include "supervisor/lane.h"
 #include "supervisor/pool_private.h"
-#include "supervisor/upgrade.h"
 
 enum {
     WAIT_HERE_MS = 2000, /* who is to wait for longer is parked                       */
@@ -103,18 +101,9 @@ uint32_t slots_room(const struct lane *lane) {
 /* ------------------------------------------------------------------ one job */
 
 static void go_on(struct attempt *a) {
-    struct host *host = a->host;
-    struct pool *pool = a->lane->pool;
     attempt_set_aside(a, false);
     a->slot_done = true;
-    if (pool == NULL || host->phase != HOST_RUNNING || gates_closed(a->lane) ||
-        a->cancel_mask != 0 || a->fenced || upgrade_is_quiet(host)) {
-        attempt_end(a, ATTEMPT_UNSTARTED, NULL);
-        return;
-    }
-    attempt_join(a, pool);
-    dispatch_hold(pool, a, false);
-    dispatch_kick(host);
+    dispatch_go_on(a);
 }
 
 static void park(struct attempt *a, const char *name, int64_t wait_ms) {
