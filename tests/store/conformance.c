@@ -23,8 +23,28 @@ static bool is_for_spool(const struct case_group *group) {
     return group != &medium_file_cases;
 }
 
+/* A store that is another one behind a layer. What is about the store behind it (a file's tables and locks, what a server
+ * keeps) is tried without the layer, and with it in the full form only. */
+static bool is_layered(void) {
+    return strcmp(rig_backend, "faulty") == 0 || strcmp(rig_backend, "spool") == 0 ||
+           strcmp(rig_backend, "redis-tls") == 0;
+}
+
+static bool is_full(void) {
+    const char *full = getenv("JOBHOST_FULL");
+    return full != NULL && full[0] == '1';
+}
+
+// Connections are cut and servers refused by TLS in its own way.
+static bool is_about_connections(const struct case_group *group) {
+    return group == &cut_shared_cases || group == &server_shared_cases;
+}
+
 static bool is_for_us(const struct case_group *group) {
     if (strcmp(rig_backend, "spool") == 0 && !is_for_spool(group)) {
+        return false;
+    }
+    if (group->where != ON_ALL && is_layered() && !is_about_connections(group) && !is_full()) {
         return false;
     }
     return group->where == ON_ALL || (group->where == ON_SHARED) == rig_is_shared();
