@@ -863,6 +863,9 @@ struct store_config {
     int64_t event_keep_ms, event_max_kept, event_max_bytes;
     const struct store_queue_setup *queues; /* borrowed until the store is closed */
     size_t queue_count;
+    /* By which a disk is late, and tried again: real time, whatever a test does to the clock of jobs; NULL: that one. A shared
+     * store has no other for its connections. */
+    const struct env *disk_env;
     /* The rest is for shared stores. */
     int64_t lease_ms; /* of a claimed job, from its claim or its last renewal; 0 = 30 s */
     const char *tls_ca, *tls_cert, *tls_key;        /* files, or NULL                            */

@@ -39,6 +39,7 @@ static int host_open_store(struct host *host, struct err *e) {
     struct store_events events = host_store_events(host);
     int r = host_store_init(&host->store_made, host->config, e);
     host->store_made.config.one_clock = env_is_virtual(&host->env);
+    host->store_made.config.disk_env = &host->net_env;
     return r != 0 ? r
                   : store_open(&host->store_made.config, host->base, &host->log, &host->env,
                                &events, &host->store, e);

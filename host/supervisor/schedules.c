@@ -172,6 +172,27 @@ void schedules_ask_all(struct schedules *s) {
     }
 }
 
+static void on_retry(struct timer *t, void *arg) {
+    struct schedules *s = arg;
+    struct entry *e, *next;
+    (void)t;
+    HASH_ITER(hh, s->entries, e, next) {
+        if (e->retries) {
+            e->retries = false;
+            schedules_ask(s, e);
+        }
+    }
+}
+
+void schedules_retry(struct schedules *s, struct entry *e) {
+    const struct host *host = s->host;
+    e->doubtful = e->retries = true;
+    if (!timer_running(&s->retry)) {
+        (void)timer_set(host->net_timers, &s->retry,
+                        env_mono_ms(&host->net_env) + SCHEDULES_RETRY_MS);
+    }
+}
+
 // Does the store take anything? If not, who is due waits until it does.
 static bool may_look(const struct schedules *s) {
     return s->running && s->host->phase == HOST_RUNNING && !s->host->store_away &&
@@ -299,6 +320,7 @@ struct schedules *schedules_new(struct host *host) {
     s->heap.less = entry_less;
     s->heap.set_pos = entry_set_pos;
     TAILQ_INIT(&s->looks);
+    timer_init(&s->retry, on_retry, s);
     s->by = name_of_file(host);
     s->zones = config_zones_new();
     s->load = load_new(s);
@@ -323,6 +345,7 @@ void schedules_free(struct schedules **at) {
         entry_free(e);
     }
     load_free(&s->load);
+    timer_cancel(s->host->net_timers, &s->retry);
     wall_timer_free(&s->timer);
     heap_finish(&s->heap);
     config_zones_free(&s->zones);

@@ -15,10 +15,7 @@
 #include "supervisor/schedules_private.h"
 #include "supervisor/upkeep.h"
 
-enum {
-    RETRY_MS = 1000,    /* after a failure of the store */
-    OVERDUE_MS = 60000, /* then nobody fires it          */
-};
+enum { OVERDUE_MS = 60000 }; /* then nobody fires it */
 
 struct flight {
     struct schedules *of;
@@ -51,8 +48,7 @@ static void flight_end(struct flight *f, bool failed) {
     schedule_definition_free(&f->definition);
     free(f);
     if (failed) {
-        e->doubtful = true;
-        schedules_wake(s, e, env_wall_ms(&s->host->env) + RETRY_MS);
+        schedules_retry(s, e);
     } else if (!e->stored && e->own == NULL) {
         schedules_drop(s, e);
     } else {
@@ -281,7 +277,7 @@ static void flight_ask(struct flight *f) {
 static struct flight *flight_new(struct schedules *s, struct entry *e) {
     struct flight *f = calloc(1, sizeof *f);
     if (f == NULL) {
-        schedules_wake(s, e, env_wall_ms(&s->host->env) + RETRY_MS);
+        schedules_retry(s, e);
         return NULL;
     }
     f->of = s;

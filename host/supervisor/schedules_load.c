@@ -11,7 +11,7 @@
 
 #include "supervisor/schedules_private.h"
 
-enum { PAGE = 200, RETRY_MS = 1000, SAID = 20 /* by name; of more only how many */ };
+enum { PAGE = 200, SAID = 20 /* by name; of more only how many */ };
 
 struct load {
     struct schedules *of;
@@ -99,7 +99,8 @@ static void load_fail(struct load *l) {
     l->again = true;
     forget(l);
     if (!is_over(l)) {
-        (void)timer_set(host->timers, &l->retry, env_mono_ms(&host->env) + RETRY_MS);
+        (void)timer_set(host->net_timers, &l->retry,
+                        env_mono_ms(&host->net_env) + SCHEDULES_RETRY_MS);
     }
 }
 
@@ -429,7 +430,7 @@ void load_free(struct load **at) {
     struct load *l = *at;
     *at = NULL;
     if (l != NULL) {
-        timer_cancel(l->of->host->timers, &l->retry);
+        timer_cancel(l->of->host->net_timers, &l->retry);
         forget(l);
         free(l);
     }

@@ -16,6 +16,8 @@
 struct flight;
 struct event;
 
+enum { SCHEDULES_RETRY_MS = 1000 }; /* after a failure of the store */
+
 struct entry {
     char *id;
     struct schedule_definition *own; /* of this host's file; NULL = none */
@@ -37,6 +39,7 @@ struct entry {
     bool told;     /* that it drifts */
     bool listed;   /* by the list under way */
     bool asked;    /* stands among those to be looked at */
+    bool retries;  /* is asked for again a moment later, for the store has failed it */
     TAILQ_ENTRY(entry) link;
     int64_t wake_ms; /* in the heap */
     size_t pos;
@@ -54,6 +57,7 @@ struct schedules {
     struct wall_timer *timer;
     struct event *turn; /* more are to be looked at */
     struct heap heap;   /* of entries with a time to come */
+    struct timer retry; /* of real time: a store that fails is no matter of the jobs' clock */
     struct entry_list looks;
     unsigned flights;
     struct load *load;
@@ -72,6 +76,8 @@ void schedules_drop(struct schedules *s, struct entry *e);
 /* It is looked at soon. */
 void schedules_ask(struct schedules *s, struct entry *e);
 void schedules_ask_all(struct schedules *s);
+/* It is looked at in a while, by what the store says then. */
+void schedules_retry(struct schedules *s, struct entry *e);
 /* When it is looked at by itself; WALL_TIMER_NEVER. */
 void schedules_wake(struct schedules *s, struct entry *e, int64_t at_ms);
 /* What it says by file or store; NULL: nothing is known. */

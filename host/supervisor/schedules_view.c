@@ -85,7 +85,7 @@ int64_t schedules_window(const struct host *host) {
 
 static enum schedule_standing standing_of(const struct entry *e) {
     const struct schedule_definition *d = schedules_definition(e);
-    bool rests = e->pos == HEAP_NOWHERE && !e->asked && e->flight == NULL;
+    bool rests = e->pos == HEAP_NOWHERE && !e->asked && !e->retries && e->flight == NULL;
     return schedules_fault(e) != NULL                  ? STANDING_DRIFTING
            : e->paused || d->when.schedule.paused      ? STANDING_PAUSED
            : rests && d->when.cron.kind != CRON_REBOOT ? STANDING_ENDED

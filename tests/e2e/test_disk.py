@@ -1,4 +1,5 @@
 """The store's own troubles, with a real file system: two hosts on one file, a full disk, a damaged file, what a crash leaves lying."""
+import contextlib
 import os
 import resource
 import shutil
@@ -45,6 +46,28 @@ def test_the_lock_goes_with_a_killed_host(make_host, host):
     other = share(make_host, host)
     other.start()
     assert other.wait_job(job)["state"] == "succeeded"
+
+
+def test_a_clock_that_is_moved_makes_nothing_late(make_host, clock):
+    """What waits for the disk waits in real time."""
+    host = make_host(env={"JOBHOST_TEST_CLOCK": clock.path})
+    host.start()
+    answers = []
+    threads = [threading.Thread(target=lambda: answers.append(host.another().call("POST", "/v1/jobs", {"type": "chaos.echo", "payload": {}}))) for _ in range(4)]
+    with contextlib.closing(sqlite3.connect(f"{host.state_dir}/jobhost.db", isolation_level=None)) as db:
+        db.execute("BEGIN IMMEDIATE")
+        for thread in threads:
+            thread.start()
+        for _ in range(20):
+            host.get("/v1/version")  # they were heard before these
+        clock.advance(60_000)
+        for _ in range(20):
+            host.get("/v1/version")
+        db.execute("ROLLBACK")
+    for thread in threads:
+        thread.join()
+    assert [a.status for a in answers] == [202] * 4, answers
+    clock.speed(1)
 
 
 # ---- no room

@@ -390,6 +390,7 @@ static int open_disk(struct spool_store *s, const struct store_config *config, s
     struct store_config disk = {
         .url = config->fallback,
         .blob_dir = blobs,
+        .disk_env = config->disk_env,
         .budget = {[BUDGET_JOBS] = s->max_bytes, [BUDGET_BLOBS] = s->max_bytes}};
     int r = sqlite_store_open(&disk, s->base, s->log, s->env, &events, &s->disk, &why);
     return r < 0             ? err_set(e, r, "store.fallback: %s", why.msg)

@@ -316,7 +316,7 @@ int sqlite_store_open(const struct store_config *config, struct event_base *base
         return err_set(e, -ENOMEM, "out of memory");
     }
     st->log = log;
-    st->env = env;
+    st->env = config->disk_env != NULL ? config->disk_env : env;
     st->lock.fd = -1;
     // SQLite's count of its own memory takes a lock for each allocation, and nobody asks for it.
     // Only the first opening in a process can set this; later it is refused, which changes nothing.
