@@ -330,7 +330,9 @@ static void plan_boot(struct planner *p, const struct schedule_state *state) {
 // The second after which times are not yet dealt with.
 static int64_t done_until(const struct schedule *s, const struct schedule_state *state,
                           int64_t now_ms) {
-    const int64_t marks[] = {state->last_ms, state->resumed_ms, s->stored_ms};
+    // a pause that ended later than now: the clock was set back
+    int64_t resumed = state->resumed_ms > now_ms ? state->resumed_ms : SCHEDULE_NONE;
+    const int64_t marks[] = {state->last_ms, resumed, s->stored_ms};
     int64_t done = begin_after(s, YEAR_ZERO);
     for (size_t i = 0; i < ARRAY_LEN(marks); i++) {
         if (marks[i] <= now_ms + SCHEDULE_AHEAD_MS) {
@@ -338,6 +340,17 @@ static int64_t done_until(const struct schedule *s, const struct schedule_state 
         }
     }
     return done;
+}
+
+// What the last pause left out, and nobody has written down yet; where it goes on from.
+static int64_t plan_resumed(struct planner *p, const struct schedule_state *state, int64_t from,
+                            int64_t to) {
+    int64_t until = earlier(floor_second(state->resumed_ms), to);
+    if (state->resumed_ms > p->now_ms || until <= from) {
+        return from;
+    }
+    put_all(p, SCHEDULE_SKIPPED_PAUSED, from, until);
+    return until;
 }
 
 void schedule_plan(const struct schedule *s, const struct schedule_state *state, int64_t now_ms,
@@ -351,6 +364,7 @@ void schedule_plan(const struct schedule *s, const struct schedule_state *state,
     }
     int64_t from = done_until(s, state, now_ms);
     int64_t to = floor_second(earlier(now_ms, s->end_ms));
+    from = plan_resumed(&p, state, from, to);
     if (from < to && !plan_due(&p, from, to)) {
         ret->wake_ms = now_ms;
         return;

@@ -131,8 +131,8 @@ struct schedule_plan {
     int64_t wake_ms;
 };
 
-/* What is to be done at `now_ms`. Costs microseconds, and milliseconds after a long time without it. To resume a paused
- * schedule, plan once more while it is paused. */
+/* What is to be done at `now_ms`. Costs microseconds, and milliseconds after a long time without it. What a pause left out
+ * is planned when somebody looks, also when it is over. */
 void schedule_plan(const struct schedule *s, const struct schedule_state *state, int64_t now_ms,
                    struct schedule_plan *ret);
 

@@ -90,10 +90,10 @@ struct sim_schedule {
     struct agenda_event event;
     struct report_schedule *report;
     int64_t last_ms;
-    uint32_t unfinished;  /* of its jobs, as far as is known here */
-    bool booted;          /* @reboot: a row of this start is still to come */
-    bool asked;           /* something of it is on its way to the store */
-    bool paused, resumes; /* by people; what is to be planned as paused before it goes on */
+    uint32_t unfinished; /* of its jobs, as far as is known here */
+    bool booted;         /* @reboot: a row of this start is still to come */
+    bool asked;          /* something of it is on its way to the store */
+    bool paused;         /* by people */
     int64_t resumed_ms;
     UT_hash_handle hh;
 };

@@ -42,13 +42,11 @@ static void set_pause(struct sim *s, const struct sim_schedule *t, bool paused) 
 }
 
 void sim_times_pause(struct sim *s, struct sim_schedule *t, bool paused) {
-    if (paused) {
-        t->paused = true;
-        t->resumes = false;
-        set_pause(s, t, true);
-    } else {
-        t->resumes = t->paused;
+    if (t->paused && !paused) {
+        t->resumed_ms = sim_wall(s);
     }
+    t->paused = paused;
+    set_pause(s, t, paused);
     sim_set(s, &t->event, s->passed_ms);
 }
 
@@ -90,14 +88,6 @@ static void fire(struct sim *s, struct sim_schedule *t, const struct schedule_mo
     sim_flush_fire(s, f);
 }
 
-/* What the pause left out has its rows: from here on it goes on. */
-static void resume(struct sim *s, struct sim_schedule *t) {
-    t->resumes = t->paused = false;
-    t->resumed_ms = sim_wall(s);
-    set_pause(s, t, false);
-    sim_set(s, &t->event, s->passed_ms);
-}
-
 static void look(struct sim *s, struct sim_schedule *t) {
     struct schedule_state state = state_of(t);
     if (t->asked || !sim_works(s)) {
@@ -114,10 +104,6 @@ static void look(struct sim *s, struct sim_schedule *t) {
         fire(s, t, &s->plan.moves[i], unfinished);
         unfinished += schedule_verdict_starts(s->plan.moves[i].verdict);
         t->asked = true;
-    }
-    if (s->plan.count == 0 && t->resumes) {
-        resume(s, t);
-        return;
     }
     if (s->plan.count == 0 && s->plan.wake_ms != SCHEDULE_NEVER) {
         int64_t at = sim_passed_at(s, s->plan.wake_ms);

@@ -28,8 +28,6 @@ struct doing {
     bool there;
     struct store_schedule_put_item put;
     struct schedule rule;
-    struct schedule_state state;
-    struct schedule_plan plan;
     /* FIRE */
     struct arena arena;
     struct schedule_fire shots[BATCH];
@@ -38,7 +36,6 @@ struct doing {
     size_t count;
     bool by_hand_keys; /* the second round: those that have a row without a job */
     int64_t after_ms;  /* BACKFILL: done so far */
-    int64_t past_ms;   /* RESUME: the newest time that had a row already; 0 = none had */
 };
 
 static const char *const act_names[SCHEDULE_ACT_COUNT] = {
@@ -175,46 +172,6 @@ static void fire(struct doing *x, void (*done)(struct store_op *)) {
     }
     x->u.fire = (struct store_fire){.items = x->items, .count = x->count};
     act_post(x, STORE_FIRE, done);
-}
-
-static void ask(struct doing *x);
-
-// Before a pause ends, what it left out is written down: from where it is, if a row that another host has written, or somebody
-// by hand, was in the way.
-static void skipped_written(struct store_op *op) {
-    struct doing *x = op->arg;
-    bool all = true;
-    if (act_failed(x, op)) {
-        return;
-    }
-    for (size_t i = 0; i < x->count; i++) {
-        if (x->items[i].status == -EEXIST && x->plan.moves[i].time.nominal_ms > x->past_ms) {
-            x->past_ms = x->plan.moves[i].time.nominal_ms;
-            all = false;
-        }
-    }
-    if (all) {
-        set(x);
-    } else {
-        ask(x);
-    }
-}
-
-static void resume(struct doing *x) {
-    x->count = 0;
-    arena_reset(&x->arena);
-    if (x->definition != NULL && x->rule.paused) {
-        schedule_plan(&x->rule, &x->state, env_wall_ms(&x->host->env), &x->plan);
-        for (; x->count < x->plan.count && x->count < BATCH; x->count++) {
-            schedule_fire_move(x->host, x->definition, &x->plan.moves[x->count], 0, &x->arena,
-                               &x->shots[x->count]);
-        }
-    }
-    if (x->count > 0) {
-        fire(x, skipped_written);
-    } else {
-        set(x);
-    }
 }
 
 static void run_written(struct store_op *op) {
@@ -367,11 +324,7 @@ static struct schedule_definition *stored_definition(const struct doing *x,
 
 static void learn(struct doing *x, const struct store_schedule *is) {
     x->there = true;
-    schedule_definition_free(&x->definition);
     x->definition = stored_definition(x, is);
-    x->state =
-        (struct schedule_state){.last_ms = x->past_ms > is->last_ms ? x->past_ms : is->last_ms,
-                                .resumed_ms = is->resumed_ms == 0 ? SCHEDULE_NONE : is->resumed_ms};
     if (x->definition != NULL) {
         x->rule = schedule_fire_rule(x->definition, is->stored_ms, is->paused_ms != 0);
     }
@@ -394,6 +347,10 @@ static void begin(struct doing *x, bool api) {
     bool changes = action == SCHEDULE_ACT_PUT || action == SCHEDULE_ACT_REMOVE;
     bool fires = action == SCHEDULE_ACT_RUN || action == SCHEDULE_ACT_BACKFILL;
     store_op_finish(&x->u.op);
+    if ((changes || (fires && x->definition == NULL)) && !schedules_known(x->host)) {
+        act_refuse(x, 503, "starting", "the host is reading its schedules; try again in a moment");
+        return;
+    }
     if (changes && !may_change(x, api)) {
         return;
     }
@@ -405,9 +362,9 @@ static void begin(struct doing *x, bool api) {
                    "that has the stored one, or reload this one");
     } else {
         static void (*const acts[SCHEDULE_ACT_COUNT])(struct doing *) = {
-            [SCHEDULE_ACT_RUN] = run,       [SCHEDULE_ACT_PAUSE] = set,
-            [SCHEDULE_ACT_RESUME] = resume, [SCHEDULE_ACT_BACKFILL] = begin_backfill,
-            [SCHEDULE_ACT_PUT] = put,       [SCHEDULE_ACT_REMOVE] = put,
+            [SCHEDULE_ACT_RUN] = run,    [SCHEDULE_ACT_PAUSE] = set,
+            [SCHEDULE_ACT_RESUME] = set, [SCHEDULE_ACT_BACKFILL] = begin_backfill,
+            [SCHEDULE_ACT_PUT] = put,    [SCHEDULE_ACT_REMOVE] = put,
         };
         acts[action](x);
     }

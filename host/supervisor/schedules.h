@@ -60,6 +60,8 @@ struct schedule_view {
 void schedules_view(const struct host *host, const struct store_schedule *stored,
                     struct schedule_view *ret);
 
+/* Has this host read its file, and what is stored? */
+bool schedules_known(const struct host *host);
 /* What this host's file says; NULL: nothing. Borrowed until the loop turns. */
 const struct schedule_definition *schedules_of_file(const struct host *host, const char *id);
 /* For each of its file that the store does not have, in no order. */

@@ -212,6 +212,8 @@ static int64_t overdue_ms(struct schedules *s, const struct entry *e) {
         return SCHEDULE_NEVER;
     }
     struct schedule_state state = schedules_state(e);
+    // what a pause left out waits for a row, and for no job
+    state.last_ms = state.last_ms > state.resumed_ms ? state.last_ms : state.resumed_ms;
     state.running = state.booted = false;
     state.waiting = 0;
     schedule_plan(&rule, &state, env_wall_ms(&s->host->env), &s->plan);

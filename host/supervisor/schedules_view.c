@@ -54,6 +54,10 @@ void schedules_view(const struct host *host, const struct store_schedule *stored
     }
 }
 
+bool schedules_known(const struct host *host) {
+    return host->schedules->running;
+}
+
 const struct schedule_definition *schedules_of_file(const struct host *host, const char *id) {
     const struct entry *e = schedules_find(host->schedules, id);
     return e == NULL ? NULL : e->own;

@@ -313,6 +313,17 @@ def test_pause_resume_backfill(make, clock):
     host.assert_sound()
 
 
+def test_a_host_that_still_reads_its_schedules_says_so(make, clock):
+    many = {f"s{i}": {"cron": "@yearly", "job": "chaos.echo"} for i in range(build.count(5000, 1000, 200))}
+    host = make(many, start=False)
+    for _ in range(2):  # nothing of them is stored; all are, and the host does not know that they are its own
+        host.start()
+        answers = []
+        wait_until(lambda: answers.append(host.call("POST", "/v1/schedules/s1/run", {})) or answers[-1].status == 200, build.PATIENCE_S, "it runs")
+        assert {(a.status, a.error["code"]) for a in answers[:-1]} <= {(503, "starting")}
+        stop(host, clock)
+
+
 def test_times_of_a_pause_that_were_made_up_for_stand_in_nobodys_way(make, clock):
     host = make({"s": {"cron": "* * * * *", "job": "chaos.echo", "overlap": "allow"}})
     stored(host, "s")

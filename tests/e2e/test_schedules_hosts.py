@@ -123,6 +123,22 @@ def test_the_apis_schedules_are_everybodys(make, clock):
     wait_until(lambda: "jobhost_schedules{state=\"active\"} 0\n" in one.expect(200, "GET", "/metrics").raw.decode(), build.PATIENCE_S, "the other one has heard")
 
 
+def test_a_pause_that_a_host_with_another_file_ends_leaves_no_hole(make, clock):
+    rule = {"cron": "* * * * *", "job": "chaos.echo", "overlap": "allow"}
+    drifts = make({"s": {**rule, "cron": "*/2 * * * *"}})
+    wait_state(drifts, "s", "active")
+    fires = make({"s": rule})
+    wait_state(fires, "s", "active")
+    wait_state(drifts, "s", "drifting")
+    drifts.post("/v1/schedules/s/pause", {"why": "a look"})
+    wait_state(fires, "s", "paused")
+    clock.advance(4 * MINUTE + 30_000)
+    drifts.post("/v1/schedules/s/resume")  # it does not know which times that are
+    wait_rows(fires, "s", [("skipped_paused", 1, 4)])
+    clock.advance(30_000)
+    wait_rows(fires, "s", [("skipped_paused", 1, 4), ("fire", 5, 1)])
+
+
 def test_an_outage_of_three_hosts_is_made_good_once_and_to_the_letter(make, clock):
     schedules = {f"{c}.{o}": {"cron": "* * * * *", "job": "chaos.echo", "catch_up": c, "overlap": o, "catch_up_window": "10m", "catch_up_max": 4}
                  for c, o in POLICIES}

@@ -342,7 +342,21 @@ static void test_paused(void) {
     expect_plan(&l, at(5, 30), " | 06:00");
     lab_begin(&l, "0 * * * *"); // nothing is missed, though nobody looked meanwhile
     l.state.resumed_ms = at(5, 30);
-    expect_plan(&l, at(5, 40), " | 06:00");
+    expect_plan(&l, at(5, 40), "skipped_paused 01:00..05:00 x5 | 06:00");
+    expect_plan(&l, at(5, 50), " | 06:00");
+    lab_begin(&l, "0 * * * *"); // nor until long afterwards
+    l.state.resumed_ms = at(5, 30);
+    expect_plan(&l, at(7, 0),
+                "skipped_paused 01:00..05:00 x5, dropped_catch_up 06:00, fire 07:00 | 08:00");
+    lab_begin(&l, "0 * * * *"); // the clock was set back to before its end
+    l.state.resumed_ms = at(5, 30);
+    expect_plan(&l, at(3, 0), " | 06:00");
+    l.state.resumed_ms = at(48, 30); // too far behind to be believed
+    expect_plan(&l, at(3, 0), "dropped_window 01:00, dropped_catch_up 02:00, fire 03:00 | 04:00");
+    lab_begin(&l, "0 * * * *"); // and paused again
+    l.state.resumed_ms = at(2, 30);
+    l.s.paused = true;
+    expect_plan(&l, at(4, 30), "skipped_paused 01:00..04:00 x4 | never");
 }
 
 // ---- overlap
