@@ -95,8 +95,8 @@ struct config_sandbox {                                /* plugins.<name>.sandbox
     double cpu;
     bool core, seccomp, landlock;
     const char *net; /* "any" | "none" */
-    const char **ports, **read, **write;
-    size_t port_count, read_count, write_count;
+    const char **ports, **read, **write, **allow_private;
+    size_t port_count, read_count, write_count, allow_private_count;
 };
 
 struct config_plugin {

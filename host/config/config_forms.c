@@ -11,6 +11,7 @@
 #include "base/network.h"
 #include "base/rfc3339.h"
 #include "core/cron.h"
+#include "core/egress.h"
 #include "core/job.h"
 #include "core/outcome.h"
 #include "core/share.h"
@@ -128,6 +129,13 @@ const struct config_form form_port = {
     "a port",
     "^([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])$",
     check_port};
+
+static int check_egress(const char *text, struct err *e) {
+    struct egress_rule rule;
+    return egress_rule_parse(text, &rule, e);
+}
+const struct config_form form_egress = {"an address or a network, perhaps with a port",
+                                        "^[][0-9A-Fa-f.:/]+$", check_egress};
 
 uint32_t config_weight(const char *text, size_t *ret_name_len) {
     const char *sign = strrchr(text, '=');

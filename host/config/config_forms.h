@@ -27,6 +27,7 @@ extern const struct config_form form_header;
 extern const struct config_form form_template; /* of signed bytes: {id} {timestamp} {body} */
 extern const struct config_form form_absolute; /* a path that begins with a slash */
 extern const struct config_form form_port;     /* 1 to 65535 */
+extern const struct config_form form_egress;   /* core/egress.h */
 extern const struct config_form form_weight;   /* a tenant and its weight: NAME=3 */
 extern const struct config_form form_program;  /* a name for PATH, or an absolute path */
 

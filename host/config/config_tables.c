@@ -287,6 +287,12 @@ static const struct config_field sandbox_rows[] = {
      .max = 63, .form = &form_port,
      .doc = "The only TCP ports it may connect to, besides 53; it may listen on none. Unset: any "
             "(needs `landlock`)."},
+    {"allow_private", CONFIG_STRINGS, FIELD_ONE,
+     MANY(config_plugin, sandbox.allow_private, sandbox.allow_private_count), .max = 64,
+     .form = &form_egress,
+     .doc = "Addresses that are not of the public internet and that its calls by HTTP "
+            "(`jobhost.http/1`) may go to all the same: `10.0.0.0/8`, `127.0.0.1:8080`, "
+            "`[fd00::1]:443`."},
 };
 static const struct config_table sandbox_table = {.what = "a sandbox", FIELDS(sandbox_rows)};
 

@@ -33,6 +33,7 @@ enum {
     MSG_INPUTS_MAX = 32,
     MSG_PATHS_MAX = 128,
     MSG_PORTS_MAX = 64,
+    MSG_ALLOWED_MAX = 64,
 };
 
 /* A bytes field. A zeroed one is empty.
@@ -76,6 +77,10 @@ struct msg_path {
 struct msg_port {
     uint32_t port;
 };
+/* What it may call besides the public internet: core/egress.h. */
+struct msg_allowed {
+    const char *to;
+};
 struct msg_sandbox {
     uint32_t flags;
     uint64_t max_data, max_files, max_file_size, max_cpu_s; /* 0 = no limit */
@@ -84,6 +89,8 @@ struct msg_sandbox {
     const struct msg_path *paths;
     uint32_t port_count; /* <= MSG_PORTS_MAX; 0 = any port */
     const struct msg_port *ports;
+    uint32_t allowed_count; /* <= MSG_ALLOWED_MAX */
+    const struct msg_allowed *allowed;
 };
 
 struct msg_setting {

@@ -81,8 +81,8 @@ enum record_type {
     /* (no body) */
     REC_PONG,
     /* u32 MSG_SANDBOX_* flags, u64 max_data, u64 max_files, u64 max_file_size, u64 max_cpu_s, str
-     * data_dir, u32 n paths x { u32 MSG_PATH_* rights, str path }, u32 n ports x { u32 port }: what
-     * the worker may do from now on. Comes before WELCOME, or not at all */
+     * data_dir, u32 n paths x { u32 MSG_PATH_* rights, str path }, u32 n ports x { u32 port }, u32 n allowed x
+     * { str to }: what the worker may do from now on. Comes before WELCOME, or not at all */
     REC_SANDBOX,
 
     /* ---- worker to supervisor ---- */

@@ -33,6 +33,10 @@ static const struct field port_fields[] = {
     F(U32, msg_port, port),
 };
 static const struct shape port = SHAPE(msg_port, port_fields);
+static const struct field allowed_fields[] = {
+    F(TEXT, msg_allowed, to),
+};
+static const struct shape allowed = SHAPE(msg_allowed, allowed_fields);
 static const struct field sandbox_fields[] = {
     F(U32, msg_sandbox, flags),
     F(U64, msg_sandbox, max_data),
@@ -44,6 +48,8 @@ static const struct field sandbox_fields[] = {
     F_LIST(msg_sandbox, paths, path_count, &path),
     F_COUNT(msg_sandbox, port_count, MSG_PORTS_MAX),
     F_LIST(msg_sandbox, ports, port_count, &port),
+    F_COUNT(msg_sandbox, allowed_count, MSG_ALLOWED_MAX),
+    F_LIST(msg_sandbox, allowed, allowed_count, &allowed),
 };
 const struct message shape_sandbox = {REC_SANDBOX, SHAPE(msg_sandbox, sandbox_fields)};
 

@@ -285,6 +285,9 @@ int plugin_run_reply(struct plugin_run *p, const struct job_id *job,
     wire_put_int(&p->out, reply->passed_ms);
     wire_put_int(&p->out, (int64_t)reply->ticket);
     wire_put_int(&p->out, reply->again_ms);
+    wire_put_int(&p->out, reply->trouble);
+    wire_put_bytes(&p->out, reply->headers);
+    wire_put_bytes(&p->out, reply->body);
     return run_on(p, arena, ret);
 }
 

@@ -65,16 +65,17 @@ enum plugin_run_verb {
     PLUGIN_RUN_ACQUIRE,
     PLUGIN_RUN_OBSERVE,
     PLUGIN_RUN_GIVE_BACK,
-    PLUGIN_RUN_PARK
+    PLUGIN_RUN_PARK,
+    PLUGIN_RUN_FETCH
 };
 
-/* What it asks of the simulation: jobhost_limit.h. */
+/* What it asks of the simulation: jobhost_limit.h, and one request of jobhost_http.h. */
 struct plugin_run_question {
     enum plugin_run_verb verb;
     int64_t n, number; /* how long it waits; until when it is closed */
     uint64_t ticket;
     int status;
-    const char *name;
+    const char *name; /* of a limit; a URL */
     struct bytes headers;
 };
 
@@ -83,6 +84,8 @@ struct plugin_run_reply {
     int64_t passed_ms; /* meanwhile         */
     uint64_t ticket;
     int64_t again_ms;
+    int trouble; /* enum http_trouble */
+    struct bytes headers, body;
 };
 
 /* What came of an attempt, up to its end, or to the next thing that it asks. */

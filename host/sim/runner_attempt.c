@@ -64,6 +64,8 @@ struct question {
 struct reply {
     uint64_t ticket;
     int64_t again_ms;
+    enum http_trouble trouble;
+    struct bytes headers, body; // until the next question
 };
 
 /* Its status, or negative errno. Nobody hears how long the answer takes in real time. */
@@ -88,6 +90,9 @@ static int ask(struct jh_harness *h, const struct question *q, struct reply *ret
     h->now_ms += wire_int(&w);
     *ret = (struct reply){.ticket = (uint64_t)wire_int(&w)};
     ret->again_ms = wire_int(&w);
+    ret->trouble = (enum http_trouble)wire_int(&w);
+    ret->headers = wire_bytes(&w);
+    ret->body = wire_bytes(&w);
     return w.bad ? -EBADMSG : status;
 }
 
@@ -119,8 +124,24 @@ static int outside_park(struct jh_harness *h, const char *name, int64_t until_ms
                &reply);
 }
 
-static const struct harness_outside outside = {
-    .acquire = outside_acquire, .end = outside_end, .park = outside_park};
+static int outside_exchange(struct jh_harness *h, const struct fetch_hop *hop,
+                            struct harness_said *ret) {
+    struct reply reply;
+    int status = ask(
+        h,
+        &(struct question){.verb = PLUGIN_RUN_FETCH, .name = hop->url, .number = hop->timeout_ms},
+        &reply);
+    ret->trouble = reply.trouble;
+    ret->status = status;
+    ret->headers = arena_bytes(&h->attempt.arena, reply.headers);
+    ret->body = arena_bytes(&h->attempt.arena, reply.body);
+    return status < 0 ? status : 0;
+}
+
+static const struct harness_outside outside = {.acquire = outside_acquire,
+                                               .end = outside_end,
+                                               .park = outside_park,
+                                               .exchange = outside_exchange};
 
 /* ------------------------------------------------------------------ its run */
 

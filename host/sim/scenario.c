@@ -98,11 +98,9 @@ static void check_handler(struct config_binding *b, struct scenario *s,
 
 static void check_fault(struct config_binding *b, struct scenario *s, struct scenario_fault *f) {
     const bool is[FAULT_KINDS] = {
-        [FAULT_CRASH] = f->crash != NULL,
-        [FAULT_STORM] = f->storm != NULL,
-        [FAULT_CLOCK] = f->clock_text != NULL,
-        [FAULT_HOST] = f->host != 0,
-        [FAULT_STORE] = f->store,
+        [FAULT_CRASH] = f->crash != NULL, [FAULT_STORM] = f->storm != NULL,
+        [FAULT_DOWN] = f->down != NULL,   [FAULT_CLOCK] = f->clock_text != NULL,
+        [FAULT_HOST] = f->host != 0,      [FAULT_STORE] = f->store,
     };
     int kinds = 0;
     for (int i = 0; i < FAULT_KINDS; i++) {
@@ -111,14 +109,15 @@ static void check_fault(struct config_binding *b, struct scenario *s, struct sce
     }
     if (kinds != 1) {
         complain(b, &f->entry, "faults", "conflict",
-                 "each fault is one of crash, storm, clock, host and store");
+                 "each fault is one of crash, storm, down, clock, host and store");
     }
     if (f->clock_text != NULL) {
         (void)scenario_jump_parse(f->clock_text, &f->clock_ms, NULL);
     }
-    f->remote = f->storm == NULL ? NULL : scenario_remote(s, f->storm);
-    if (f->storm != NULL && f->remote == NULL) {
-        complain(b, &f->entry, "faults", "unknown_name", "remotes has no \"%s\"", f->storm);
+    const char *whose = f->storm != NULL ? f->storm : f->down;
+    f->remote = whose == NULL ? NULL : scenario_remote(s, whose);
+    if (whose != NULL && f->remote == NULL) {
+        complain(b, &f->entry, "faults", "unknown_name", "remotes has no \"%s\"", whose);
     }
     if (f->host > s->hosts) {
         complain(b, &f->entry, "faults", "out_of_range", "there are not so many hosts");
@@ -167,6 +166,7 @@ static void check_all(struct config_binding *b, void *base) {
     for (size_t i = 0; i < s->remote_count; i++) {
         struct scenario_remote *r = &s->remotes[i];
         r->per_ms = r->per_ms == 0 ? 1000 : r->per_ms;
+        (void)scenario_span_parse(r->takes_text, &r->takes, NULL); // the form has accepted it
     }
     for (size_t i = 0; i < s->handler_count; i++) {
         check_handler(b, s, &s->handlers[i]);

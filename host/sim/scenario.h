@@ -24,6 +24,7 @@ enum {
     SCENARIO_CALLS_MAX = 10000,
     SCENARIO_CHILDREN_MAX = 1000,
     SCENARIO_USERS_MAX = 1000000,
+    SCENARIO_ANSWERS_MAX = 1000,
     SCENARIO_RATE_MAX = 100000, /* of a remote: it remembers so many calls */
 };
 #define SCENARIO_EVENTS_MAX INT64_C(1000000000)
@@ -58,9 +59,22 @@ struct scenario_handler {
     struct scenario_span takes, call_takes;
 };
 
+/* What a remote says to calls of a plugin's code. */
+struct scenario_answer {
+    struct config_entry entry;
+    const char *path; /* behind the remote's URL; one that ends with '*' is a beginning */
+    int64_t status;
+    const char *body; /* JSON */
+};
+
 struct scenario_remote {
     struct config_entry entry;
-    int64_t rate, per_ms; /* accepted calls in any `per`; 0 = any number */
+    const char *url; /* calls to URLs that begin so are its; NULL = none */
+    const char *takes_text;
+    struct scenario_answer *answers;
+    size_t answer_count;
+    struct scenario_span takes; /* worked out */
+    int64_t rate, per_ms;       /* accepted calls in any `per`; 0 = any number */
     int64_t retry_after_ms;
     const char **headers; /* that its answers have */
     size_t header_count;
@@ -78,6 +92,7 @@ struct scenario_arrival {
 enum scenario_fault_kind {
     FAULT_CRASH,
     FAULT_STORM,
+    FAULT_DOWN,
     FAULT_CLOCK,
     FAULT_HOST,
     FAULT_STORE,
@@ -87,7 +102,7 @@ enum scenario_fault_kind {
 struct scenario_fault {
     struct config_entry entry;
     int64_t at_ms, for_ms; /* since the beginning */
-    const char *crash, *storm, *clock_text;
+    const char *crash, *storm, *down, *clock_text;
     double probability;
     int64_t host; /* from 1; 0 = this is about none */
     bool store;

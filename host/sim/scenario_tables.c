@@ -120,7 +120,27 @@ static const struct config_table handler_table = {.what = "a handler",
 
 // ---- remotes
 
+static const struct config_field answer_rows[] = {
+    {"path", CONFIG_STRING, FIELD_REQUIRED, AT(scenario_answer, path), .form = &form_path,
+     .doc = "What stands behind `url` without its query; one that ends with `*` is a beginning. "
+            "The first that fits counts."},
+    {"status", CONFIG_INT, 0, AT(scenario_answer, status), .fallback = "200", .min = 200,
+     .max = 599, .doc = "Of its answer."},
+    {"body", CONFIG_JSON, 0, AT(scenario_answer, body), .fallback = "{}", .doc = "What it says."},
+};
+static const struct config_table answer_table = {.what = "an answer",
+                                                 FIELDS(answer_rows),
+                                                 .size = sizeof(struct scenario_answer),
+                                                 .entry = true};
+
 static const struct config_field remote_rows[] = {
+    {"url", CONFIG_STRING, 0, AT(scenario_remote, url), .form = &form_http_url,
+     .doc = "Calls by `jobhost.http/1` to URLs that begin so are its."},
+    {"takes", CONFIG_STRING, 0, AT(scenario_remote, takes_text), .fallback = "100ms",
+     .form = &form_span, .doc = "How long an answer to such a call takes, drawn evenly."},
+    {"answers", CONFIG_LIST, FIELD_ONE, MANY(scenario_remote, answers, answer_count),
+     .max = SCENARIO_ANSWERS_MAX, .table = &answer_table,
+     .doc = "What it says to them; where none fits, 200 and `{}`."},
     {"per", CONFIG_DURATION, 0, AT(scenario_remote, per_ms), .default_words = "1s", .min = 1,
      .max = YEAR, .doc = "The length of its window."},
     {"rate", CONFIG_RATE, 0, AT(scenario_remote, rate), .fallback = "0", .max = SCENARIO_RATE_MAX,
@@ -183,6 +203,8 @@ static const struct config_field fault_rows[] = {
      .doc = "This remote answers every call with 429."},
     {"retry_after", CONFIG_DURATION, 0, AT(scenario_fault, retry_after_ms), .fallback = "0s",
      .max = DAY, .doc = "What the 429 of a `storm` say; 0 = nothing."},
+    {"down", CONFIG_STRING, 0, AT(scenario_fault, down), .form = &form_name,
+     .doc = "This remote is not to be reached."},
     {"clock", CONFIG_STRING, 0, AT(scenario_fault, clock_text), .form = &form_jump,
      .doc = "The wall clock is set: `+3h`, `-10m`."},
     {"host", CONFIG_INT, 0, AT(scenario_fault, host), .fallback = "0", .max = SCENARIO_HOSTS_MAX,

@@ -127,14 +127,14 @@ static int64_t header_value(const struct sim *s, const struct sim_remote *r, con
     }
 }
 
-void sim_calls_headers(const struct sim *s, const struct sim_remote *r, bool refused,
-                       int64_t retry_after_ms, struct buf *out) {
-    if (refused && retry_after_ms > 0) {
-        buf_printf(out, "Retry-After: %lld\n", (long long)seconds(retry_after_ms));
+void sim_calls_headers(const struct sim *s, const struct sim_said *said, struct buf *out) {
+    const struct sim_remote *r = said->remote;
+    if (said->refused && said->retry_after_ms > 0) {
+        buf_printf(out, "Retry-After: %lld\n", (long long)seconds(said->retry_after_ms));
     }
-    for (size_t i = 0; i < r->config->header_count; i++) {
+    for (size_t i = 0; r != NULL && i < r->config->header_count; i++) {
         const char *name = r->config->headers[i];
-        int64_t value = header_value(s, r, name, refused, retry_after_ms);
+        int64_t value = header_value(s, r, name, said->refused, said->retry_after_ms);
         if (value >= 0) {
             buf_printf(out, "%s: %lld\n", name, (long long)value);
         }
@@ -142,42 +142,71 @@ void sim_calls_headers(const struct sim *s, const struct sim_remote *r, bool ref
 }
 
 /* As a plugin's observe() hears it. */
-static struct limiter_hint hint_of(struct sim *s, const struct sim_attempt *a,
-                                   const struct sim_remote *r) {
+static struct limiter_hint hint_of(struct sim *s, const struct sim_attempt *a) {
     const struct config_limit *c = a->call.limit->config;
     struct buf lines = {.data = NULL};
-    sim_calls_headers(s, r, a->refused, a->retry_after_ms, &lines);
-    struct limiter_hint hint = limiter_headers_read(a->refused ? 429 : 200, buf_bytes(&lines),
+    sim_calls_headers(s, &a->said, &lines);
+    struct limiter_hint hint = limiter_headers_read(a->said.refused ? 429 : 200, buf_bytes(&lines),
                                                     c->learn, c->learn_count, sim_wall(s));
     buf_free(&lines);
     return hint;
 }
 
+struct sim_said sim_calls_ask(struct sim *s, struct sim_remote *r) {
+    struct sim_said said = {.remote = r};
+    if (r != NULL && r->downs > 0) {
+        said.down = true;
+    } else if (r != NULL && !answers(s, r)) {
+        said.refused = true;
+        said.retry_after_ms = r->storms > 0 ? r->storm_retry_ms : r->config->retry_after_ms;
+    }
+    return said;
+}
+
 /* What it answers, and tells, is decided when it counts the call. */
 static void ask_remote(struct sim *s, struct sim_attempt *a) {
-    struct sim_remote *r = sim_calls_remote(s, a->lane->type->handler->remote);
-    a->refused = r != NULL && !answers(s, r);
-    a->retry_after_ms = !a->refused     ? 0
-                        : r->storms > 0 ? r->storm_retry_ms
-                                        : r->config->retry_after_ms;
-    a->hint = r != NULL && a->call.limit != NULL ? hint_of(s, a, r) : LIMITER_HINT_NONE;
+    a->said = sim_calls_ask(s, sim_calls_remote(s, a->lane->type->handler->remote));
+    bool learns = a->said.remote != NULL && !a->said.down && a->call.limit != NULL;
+    a->hint = learns ? hint_of(s, a) : LIMITER_HINT_NONE;
+}
+
+struct sim_remote *sim_calls_of_url(struct sim *s, const char *url, const char **ret_path) {
+    for (size_t i = 0; i < s->scenario->remote_count; i++) {
+        const char *own = s->remotes[i].config->url;
+        size_t len = own == NULL ? 0 : strlen(own);
+        len -= len > 0 && own[len - 1] == '/';
+        if (len > 0 && strncmp(url, own, len) == 0 && strchr("/?#", url[len]) != NULL) {
+            *ret_path = url + len;
+            return &s->remotes[i];
+        }
+    }
+    return NULL;
 }
 
 /* ------------------------------------------------------------------ one call */
 
-static void refused(struct sim *s, struct sim_attempt *a) {
-    sim_note(s, NOTE_REFUSED_CALL, a->lane->type->handler->remote, &a->spec, "429");
+/* There is no answer, or it is 429: so ends the attempt. */
+static void fail(struct sim *s, struct sim_attempt *a) {
+    const char *remote = a->lane->type->handler->remote;
+    jh_class cls = a->said.down ? JH_E_NETWORK : JH_E_RATE;
+    if (a->said.refused) {
+        sim_note(s, NOTE_REFUSED_CALL, remote, &a->spec, "429");
+    }
     const struct attempt_report report = {.end = ATTEMPT_RETURNED,
-                                          .status = outcome_status(JH_E_RATE),
-                                          .cls = JH_E_RATE,
-                                          .retry_after_ms = a->retry_after_ms};
-    sim_attempt_return(s, a, &report, "429");
+                                          .status = outcome_status(cls),
+                                          .cls = cls,
+                                          .retry_after_ms = a->said.retry_after_ms};
+    sim_attempt_return(s, a, &report, a->said.down ? "connect" : "429");
 }
 
 static void finish(struct sim *s, struct sim_attempt *a) {
-    sim_limits_answered(s, &a->call, &a->hint);
-    if (a->refused) {
-        refused(s, a);
+    if (a->said.down) {
+        sim_limits_give_back(s, &a->call);
+    } else {
+        sim_limits_answered(s, &a->call, &a->hint);
+    }
+    if (a->said.down || a->said.refused) {
+        fail(s, a);
         return;
     }
     a->calls_made++;

@@ -82,6 +82,11 @@ static void fault_storm(struct sim *s, struct sim_fault *f, bool on) {
     sim_note(s, NOTE_FAULT, f->config->storm, NULL, "429 storm %s", state(on));
 }
 
+static void fault_down(struct sim *s, struct sim_fault *f, bool on) {
+    sim_calls_remote(s, f->config->down)->downs += on ? 1 : (unsigned)-1;
+    sim_note(s, NOTE_FAULT, f->config->down, NULL, "%s", on ? "is down" : "is up again");
+}
+
 static void fault_clock(struct sim *s, struct sim_fault *f, bool on) {
     if (on) {
         s->skew_ms += f->config->clock_ms;
@@ -101,8 +106,8 @@ static void fault_store(struct sim *s, struct sim_fault *f, bool on) {
 }
 
 static void (*const kinds[FAULT_KINDS])(struct sim *, struct sim_fault *, bool) = {
-    [FAULT_CRASH] = fault_crash, [FAULT_STORM] = fault_storm, [FAULT_CLOCK] = fault_clock,
-    [FAULT_HOST] = fault_host,   [FAULT_STORE] = fault_store,
+    [FAULT_CRASH] = fault_crash, [FAULT_STORM] = fault_storm, [FAULT_DOWN] = fault_down,
+    [FAULT_CLOCK] = fault_clock, [FAULT_HOST] = fault_host,   [FAULT_STORE] = fault_store,
 };
 
 static void on_begin(struct sim *s, struct agenda_event *e) {

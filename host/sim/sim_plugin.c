@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "core/http_class.h"
 #include "core/limiter_headers.h"
 #include "core/waits.h"
 #include "jobhost_flow.h"
@@ -53,18 +54,20 @@ static void gone(struct sim *s, const struct sim_attempt *a, int r) {
 
 /* ------------------------------------------------------------------ what it asks */
 
-static void answer(struct sim *s, struct sim_attempt *a, int status, uint64_t ticket,
-                   int64_t again_ms) {
-    const struct plugin_run_reply reply = {.status = status,
-                                           .passed_ms = s->passed_ms - a->asked_ms,
-                                           .ticket = ticket,
-                                           .again_ms = again_ms};
+static void reply(struct sim *s, struct sim_attempt *a, struct plugin_run_reply reply) {
+    reply.passed_ms = s->passed_ms - a->asked_ms;
     int r = plugin_run_reply(a->lane->type->plugin, &a->spec.id, &reply, &a->arena, a->answer);
     if (r != 0) {
         gone(s, a, r);
     } else {
         let_pass(s, a);
     }
+}
+
+static void answer(struct sim *s, struct sim_attempt *a, int status, uint64_t ticket,
+                   int64_t again_ms) {
+    reply(s, a,
+          (struct plugin_run_reply){.status = status, .ticket = ticket, .again_ms = again_ms});
 }
 
 static void on_wish(struct sim *s, struct sim_wish *w, int64_t wait_ms) {
@@ -131,13 +134,86 @@ static void park(struct sim *s, struct sim_attempt *a, const struct plugin_run_q
     answer(s, a, l == NULL ? -ENOENT : 0, 0, 0);
 }
 
+/* ------------------------------------------------------------------ calls by HTTP */
+
+static bool fits(const struct scenario_answer *a, const char *path) {
+    size_t len = strlen(a->path), path_len = strcspn(path, "?#");
+    if (a->path[len - 1] == '*') {
+        return path_len >= len - 1 && strncmp(a->path, path, len - 1) == 0;
+    }
+    return path_len == len && strncmp(a->path, path, len) == 0;
+}
+
+static const struct scenario_answer *answer_of(const struct sim_remote *r, const char *path) {
+    static const struct scenario_answer plain = {.status = 200, .body = "{}"};
+    for (size_t i = 0; i < r->config->answer_count; i++) {
+        if (fits(&r->config->answers[i], path)) {
+            return &r->config->answers[i];
+        }
+    }
+    return &plain;
+}
+
+static void say(struct sim *s, struct sim_attempt *a, const char *path) {
+    struct sim_remote *r = a->said.remote;
+    const struct scenario_answer *is = a->said.refused ? NULL : answer_of(r, path);
+    struct buf headers = {.data = NULL};
+    if (a->said.refused) {
+        sim_note(s, NOTE_REFUSED_CALL, r->config->entry.name, &a->spec, "429");
+    } else {
+        buf_str(&headers, "Content-Type: application/json\n");
+    }
+    sim_calls_headers(s, &a->said, &headers);
+    reply(s, a,
+          (struct plugin_run_reply){.status = is == NULL ? 429 : (int)is->status,
+                                    .headers = buf_bytes(&headers),
+                                    .body = bytes_of(is == NULL ? NULL : is->body)});
+    buf_free(&headers);
+}
+
+static void no_answer(struct sim *s, struct sim_attempt *a, enum http_trouble trouble) {
+    reply(s, a, (struct plugin_run_reply){.trouble = trouble});
+}
+
+static void on_fetched(struct sim *s, struct agenda_event *e) {
+    struct sim_attempt *a = attempt_of(e);
+    const char *path;
+    struct sim_remote *r = sim_calls_of_url(s, a->question.name, &path);
+    if (a->call_late) {
+        a->said = sim_calls_ask(s, r);
+    }
+    if (a->said.down) {
+        no_answer(s, a, HTTP_CONNECT);
+    } else if (s->passed_ms - a->asked_ms >= a->question.number) {
+        no_answer(s, a, HTTP_TIMEOUT);
+    } else {
+        say(s, a, path);
+    }
+}
+
+/* The other side counts it at its beginning or at its end, as with calls of a model. */
+static void fetch(struct sim *s, struct sim_attempt *a, const struct plugin_run_question *q) {
+    const char *path;
+    struct sim_remote *r = q->name == NULL ? NULL : sim_calls_of_url(s, q->name, &path);
+    if (r == NULL) {
+        no_answer(s, a, HTTP_NAME);
+        return;
+    }
+    int64_t takes = sim_span(&a->draw, &r->config->takes);
+    a->question = *q;
+    a->call_late = sim_chance(&a->draw) < 0.5;
+    if (!a->call_late) {
+        a->said = sim_calls_ask(s, r);
+    }
+    sim_attempt_next(s, a, takes < q->number ? takes : q->number, on_fetched);
+}
+
 static void on_question(struct sim *s, struct agenda_event *e) {
     static void (*const verbs[])(struct sim *, struct sim_attempt *,
                                  const struct plugin_run_question *) = {
-        [PLUGIN_RUN_ACQUIRE] = acquire,
-        [PLUGIN_RUN_OBSERVE] = observe,
-        [PLUGIN_RUN_GIVE_BACK] = give_back,
-        [PLUGIN_RUN_PARK] = park,
+        [PLUGIN_RUN_ACQUIRE] = acquire,     [PLUGIN_RUN_OBSERVE] = observe,
+        [PLUGIN_RUN_GIVE_BACK] = give_back, [PLUGIN_RUN_PARK] = park,
+        [PLUGIN_RUN_FETCH] = fetch,
     };
     struct sim_attempt *a = attempt_of(e);
     const struct plugin_run_question q = a->answer->question; // the answer is written anew

@@ -160,6 +160,7 @@ struct sim_remote {
     struct sim_ring watch;                       /* that came          */
     uint64_t over_most;
     unsigned storms; /* that rage */
+    unsigned downs;  /* reasons why nobody reaches it */
     int64_t storm_retry_ms;
     struct agenda_event other;
     struct report_calls *report;
@@ -182,6 +183,13 @@ struct sim_breaker {
 
 /* What a model does, in order; each is left behind when it parks. */
 enum sim_phase { SIM_PHASE_WORK, SIM_PHASE_EVENT, SIM_PHASE_CALLS, SIM_PHASE_END };
+
+/* What a remote says to a call. */
+struct sim_said {
+    bool down, refused;
+    int64_t retry_after_ms;
+    struct sim_remote *remote; /* NULL = nobody */
+};
 
 struct sim_attempt {
     struct agenda_event event;
@@ -219,9 +227,10 @@ struct sim_attempt {
     struct sim_ticket slot; /* its leave to start    */
     struct sim_limit *slot_of;
     bool slot_till_start;
-    bool refused; /* the call under way; and what its answer tells */
-    int64_t retry_after_ms;
+    struct sim_said said; /* to the call under way; and what the limit learns of it */
     struct limiter_hint hint;
+    bool call_late; /* of a plugin's code: it is counted at its end */
+    struct plugin_run_question question;
     LIST_ENTRY(sim_attempt) link;
     TAILQ_ENTRY(sim_attempt) held_link;
 };
@@ -529,9 +538,12 @@ void sim_plugin_recall(struct sim *s, struct sim_attempt *a);
 int sim_calls_init(struct sim *s);
 void sim_calls_go_on(struct sim *s, struct sim_attempt *a);
 struct sim_remote *sim_calls_remote(struct sim *s, const char *name);
+/* Whose the URL is, and where what stands behind the remote's begins; NULL = nobody's. */
+struct sim_remote *sim_calls_of_url(struct sim *s, const char *url, const char **ret_path);
+/* It counts a call, and decides what it says; `r` NULL: somebody who always answers. */
+struct sim_said sim_calls_ask(struct sim *s, struct sim_remote *r);
 /* The header lines that it tells with an answer of now. */
-void sim_calls_headers(const struct sim *s, const struct sim_remote *r, bool refused,
-                       int64_t retry_after_ms, struct buf *out);
+void sim_calls_headers(const struct sim *s, const struct sim_said *said, struct buf *out);
 
 /* ---- sim_limits.c */
 

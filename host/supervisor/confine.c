@@ -48,13 +48,17 @@ int confine_put(struct record_writer *out, const struct config_plugin *config, c
     const struct config_sandbox *s = &config->sandbox;
     struct confine_paths paths = {.count = 0};
     struct msg_port ports[MSG_PORTS_MAX];
-    uint32_t port_count = 0;
+    struct msg_allowed allowed[MSG_ALLOWED_MAX];
+    uint32_t port_count = 0, allowed_count = 0;
     confine_add(&paths, MSG_PATH_READ, &snapshot, 1);
     confine_add(&paths, MSG_PATH_EXEC, config->exec, config->exec_count);
     confine_add(&paths, MSG_PATH_READ, s->read, s->read_count);
     confine_add(&paths, MSG_PATH_WRITE, s->write, s->write_count);
     for (size_t i = 0; i < s->port_count && port_count < MSG_PORTS_MAX; i++) {
         ports[port_count++] = (struct msg_port){(uint32_t)strtoul(s->ports[i], NULL, 10)};
+    }
+    for (size_t i = 0; i < s->allow_private_count && allowed_count < MSG_ALLOWED_MAX; i++) {
+        allowed[allowed_count++] = (struct msg_allowed){s->allow_private[i]};
     }
     return msg_sandbox_put(out, 0,
                            &(struct msg_sandbox){
@@ -68,6 +72,8 @@ int confine_put(struct record_writer *out, const struct config_plugin *config, c
                                .paths = paths.items,
                                .port_count = port_count,
                                .ports = ports,
+                               .allowed_count = allowed_count,
+                               .allowed = allowed,
                            });
 }
 

@@ -11,6 +11,7 @@
 #include "worker/call_clock.h"
 #include "worker/call_event.h"
 #include "worker/call_flow.h"
+#include "worker/call_http.h"
 #include "worker/call_kv.h"
 #include "worker/call_limit.h"
 #include "worker/call_operator.h"
@@ -304,6 +305,9 @@ static const void *host_extension(const struct jh_host *host, const char *id) {
         {JH_FLOW_1, &call_flow_table},
     };
     (void)host;
+    if (id != NULL && strcmp(id, JH_HTTP_1) == 0) {
+        return call_http_table();
+    }
     for (size_t i = 0; id != NULL && i < ARRAY_LEN(extensions); i++) {
         if (strcmp(extensions[i].id, id) == 0) {
             return extensions[i].table;
@@ -364,12 +368,14 @@ void call_end(struct call *c) {
     c->tickets = NULL;
     c->waits = NULL;
     call_flow_finish(c);
+    call_http_forget(c);
     arena_free(&c->arena);
     c->task = NULL;
 }
 
 void call_finish(struct call *c) {
     call_end(c);
+    call_http_finish(c);
     if (c->cancel_fd != -1) {
         (void)close(c->cancel_fd);
     }

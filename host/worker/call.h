@@ -3,7 +3,7 @@
  *     call.c         the host table: log, cancel, sleep, progress, fail, yield, enqueue, config
  *     call_step.c    step_get, step_put: steps and commits
  *     call_result.c  result, and the blob extension's results
- *     call_blob.c call_kv.c call_clock.c call_event.c call_flow.c call_limit.c call_operator.c   extensions
+ *     call_blob.c call_kv.c call_clock.c call_event.c call_flow.c call_http.c call_limit.c call_operator.c   extensions
  *     ask.c          questions to the supervisor
  *
  * Who may touch what is said per group; a run thread reuses its call for one job after the
@@ -29,6 +29,7 @@
 struct task;
 struct worker;
 struct sender;
+struct transfer;
 
 /* The one question that a call may have open. */
 struct answer {
@@ -106,6 +107,7 @@ struct call {
     struct call_ticket *tickets;  /* slots of limiters that it holds   */
     struct call_wait *waits;      /* how often it waited for an event  */
     struct call_flow flow;
+    struct transfer *transfer; /* of calls by HTTP; kept from job to job; NULL until one is made */
 };
 
 extern const struct jh_host call_host;

@@ -2,10 +2,12 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "worker/call_http.h"
 #include "worker/sandbox.h"
 #include "worker/state.h"
 #include "worker/warden.h"
@@ -72,6 +74,7 @@ static int confine(struct worker *w, struct record *r) {
     struct sandbox_notes notes = {0};
     struct msg_sandbox m;
     int rc = msg_sandbox_get(r, &arena, &m);
+    rc = rc == 0 ? call_http_allow(w, &m) : rc;
     if (rc == 0 && w->title != NULL) {
         int alone = sandbox_may_fork(&m) ? warden_start(w->title) : 0;
         if (alone < 0) {
@@ -123,7 +126,13 @@ static int load(struct worker *w, const struct msg_welcome *m) {
     if (rc == 0) {
         rc = load_plugin(m->snapshot, &w->plugin, &stage, &e);
     }
-    return rc < 0 ? send_fail(w, stage, JH_E_BUG, e.msg) : 0;
+    if (rc < 0) {
+        return send_fail(w, stage, JH_E_BUG, e.msg);
+    }
+    const struct jh_plugin *p = &w->plugin.manifest.plugin;
+    (void)snprintf(w->agent, sizeof w->agent, "%s/%s (jobhost)", p->name, p->version);
+    w->terms.agent = w->agent;
+    return 0;
 }
 
 // ---- HELLO ----

@@ -21,6 +21,7 @@
 #include "worker/sender.h"
 #include "worker/settings.h"
 #include "worker/task.h"
+#include "worker/transfer.h"
 
 enum worker_phase {
     PHASE_STARTING, /* hand-shake and create()                                    */
@@ -38,6 +39,9 @@ struct worker {
     struct record_packet *packet; /* of whoever receives                                    */
     struct plugin plugin;
     struct settings settings;
+    struct egress_rule allowed[MSG_ALLOWED_MAX];
+    struct transfer_terms terms; /* of its calls by HTTP */
+    char agent[MANIFEST_VERSION_MAX + 128];
     void *self;  /* what create() made */
     char *title; /* its word of the command line; NULL: the process is not the worker's own,
                        * and SANDBOX may not act on it */

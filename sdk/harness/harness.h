@@ -5,6 +5,7 @@
  *     harness_host.c     the host table          harness_ext.c   kv, clock
  *     harness_blob.c     inputs, results, outputs     harness_wait.c  events, operators
  *     harness_limit.c    slots of limits             harness_flow.c  flows
+ *     harness_http.c     calls by HTTP
  *     harness_report.c   what tests look at      vault.c         what is committed */
 #ifndef JOBHOST_HARNESS_HARNESS_H
 #define JOBHOST_HARNESS_HARNESS_H
@@ -16,10 +17,12 @@
 #include "jobhost_event.h"
 #include "jobhost_flow.h"
 #include "jobhost_harness.h"
+#include "jobhost_http.h"
 #include "jobhost_limit.h"
 #include "jobhost_operator.h"
 #include "vault.h"
 #include "worker/check.h"
+#include "worker/fetch.h"
 #include "worker/manifest.h"
 #include "worker/verdict.h"
 #include "worker/waiting.h"
@@ -59,6 +62,8 @@ struct harness_setting {
 
 struct harness_flow;
 struct harness_limit;
+struct harness_answer;
+struct harness_sent;
 struct harness_ticket {
     struct harness_ticket *next;
     struct harness_limit *limit;
@@ -89,8 +94,15 @@ struct attempt {
     struct harness_wait *waits;
 };
 
-/* Who counts slots of limits instead of the test: as the functions of jobhost_limit.h, after their checks. What they wait
- * passes in now_ms. */
+/* What was answered to one request. */
+struct harness_said {
+    enum http_trouble trouble;
+    int status;
+    struct bytes headers, body;
+};
+
+/* Who counts slots of limits and answers requests instead of the test: as the functions of jobhost_limit.h and of worker/fetch.h,
+ * after their checks. What they wait passes in now_ms. */
 struct harness_outside {
     int (*acquire)(struct jh_harness *h, const char *name, uint32_t n, int64_t wait_ms,
                    uint64_t *ret_ticket, int64_t *ret_again_ms);
@@ -98,6 +110,8 @@ struct harness_outside {
     int (*end)(struct jh_harness *h, uint64_t ticket, bool made, int32_t status,
                struct jh_bytes headers);
     int (*park)(struct jh_harness *h, const char *name, int64_t until_ms);
+    /* 0 and *ret, in memory until the attempt ends, or a negative errno. */
+    int (*exchange)(struct jh_harness *h, const struct fetch_hop *hop, struct harness_said *ret);
 };
 
 struct jh_harness {
@@ -116,6 +130,9 @@ struct jh_harness {
     bool steps_set; /* by the test */
     struct trouble trouble;
     struct harness_limit *limits;
+    struct harness_answer *answers; /* that the test has set up, in order */
+    struct harness_sent *sent;      /* requests; the newest first         */
+    size_t sent_count;
     struct harness_event *events;
     struct harness_flow *flows[JH_FLOW_MEMBER + 1]; /* NULL: there is none */
     int64_t now_ms, created_ms; /* the last: of the job; 0 = before all that happened */
@@ -137,6 +154,7 @@ extern const struct jh_host harness_host;
 extern const struct jh_blob harness_blob;
 extern const struct jh_operator harness_operator;
 extern const struct jh_limit harness_limit_table;
+extern const struct jh_http harness_http_table;
 extern const struct jh_events harness_events;
 extern const struct waiting_ops harness_waiting;
 extern const struct jh_flow harness_flow_table;

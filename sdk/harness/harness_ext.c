@@ -266,6 +266,7 @@ const void *harness_extension(const char *id) {
                 {JH_CLOCK_1, &clock_table},
                 {JH_OPERATOR_1, &harness_operator},
                 {JH_LIMIT_1, &harness_limit_table},
+                {JH_HTTP_1, &harness_http_table},
                 {JH_EVENT_1, &harness_events},
                 {JH_FLOW_1, &harness_flow_table}};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

@@ -75,6 +75,12 @@ void jh_harness_answer(struct jh_harness *h, const char *key, const char *answer
  * come again in again_ms. Called again it begins anew. Others there are not (-ENOENT). */
 void jh_harness_limit(struct jh_harness *h, const char *limit, int64_t slots, int64_t again_ms);
 
+/* What jobhost.http/1 is answered by this method ("*" = any) and URL; one that ends with '*' is a beginning. Said again for the same
+ * they are answered one after the other, the last one from then on. `headers` are lines, NULL = none, `body` NULL = empty;
+ * status 0 = nobody answers (class NETWORK), and so it is of all other URLs. Copied. */
+void jh_harness_http(struct jh_harness *h, const char *method, const char *url, int status,
+                     const char *headers, const char *body);
+
 /* An event that is published now. A job that waits for it is told before its next run. */
 void jh_harness_event(struct jh_harness *h, const char *name, const char *payload);
 /* A flow as jobhost.flow/1 tells of it; `which` is JH_FLOW_*. So many of its members have not ended. Closed it takes no more. Flows
@@ -172,6 +178,16 @@ struct jh_harness_calls {
     int64_t parked_until_ms; /* by park(); 0 = it was not     */
 };
 struct jh_harness_calls jh_harness_limit_calls(const struct jh_harness *h, const char *limit);
+/* Requests by jobhost.http/1 that the runs made, redirects among them. */
+struct jh_harness_request {
+    const char *method, *url;
+    const char *headers; /* lines: "Name: value" and LF each */
+    const char *body;    /* a NUL that is not counted follows */
+    size_t body_len;
+};
+size_t jh_harness_http_requests(const struct jh_harness *h);
+/* From 0; NULL = there were not so many. */
+const struct jh_harness_request *jh_harness_http_request(const struct jh_harness *h, size_t index);
 /* Events that were published, with a NUL behind what they say. */
 size_t jh_harness_published(const struct jh_harness *h);
 const char *jh_harness_published_name(const struct jh_harness *h, size_t index);

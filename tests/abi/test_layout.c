@@ -4,6 +4,7 @@
 #include "jobhost_clock.h"
 #include "jobhost_event.h"
 #include "jobhost_flow.h"
+#include "jobhost_http.h"
 #include "jobhost_json.h"
 #include "jobhost_kv.h"
 #include "jobhost_layout.h"
@@ -30,6 +31,12 @@ _Static_assert(sizeof(struct jh_input) == 72, "jh_input");
 _Static_assert(sizeof(struct jh_clock) == 40, "jh_clock");
 _Static_assert(offsetof(struct jh_limit, acquire) == 8, "jh_limit");
 _Static_assert(sizeof(struct jh_limit) == 40, "jh_limit");
+_Static_assert(offsetof(struct jh_http_request, limit_wait_ms) == 80, "jh_http_request");
+_Static_assert(sizeof(struct jh_http_request) == 88, "jh_http_request");
+_Static_assert(offsetof(struct jh_http_answer, wait) == 88, "jh_http_answer");
+_Static_assert(sizeof(struct jh_http_answer) == 96, "jh_http_answer");
+_Static_assert(offsetof(struct jh_http, fetch) == 8, "jh_http");
+_Static_assert(sizeof(struct jh_http) == 32, "jh_http");
 _Static_assert(offsetof(struct jh_event, key) == 40, "jh_event");
 _Static_assert(sizeof(struct jh_event) == 48, "jh_event");
 _Static_assert(offsetof(struct jh_event_wait, since_ms) == 24, "jh_event_wait");

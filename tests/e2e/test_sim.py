@@ -626,6 +626,53 @@ def test_slots_of_a_plugins_dead_process_come_back(scene):
     assert len(late) > 0.8 * 30 * 60 / 30 * 2  # both are at work
 
 
+FETCHES = """for: 1h
+arrivals: [{job: chaos.fetch, every: 10s, payload: {url: "https://api.example.com/v1/things?page=1", limit: api, limit_wait_ms: 20000, fail: api}}]
+remotes:
+  api: {url: "https://api.example.com/v1", takes: 50ms..2s, rate: 6, per: 1m, retry_after: 20s, headers: [X-RateLimit-Remaining],
+        answers: [{path: /things, body: {items: [1, 2]}}]}
+"""
+
+
+def test_a_plugin_calls_by_http(scene):
+    """The host's code, its limit and the remote's window: none comes too many, most of it is used, and the same trace again."""
+    scene.write(FETCHES + chaos_handlers("fetch") + "expect: {over_rate: 0, remotes: {api: {never_more_than: 6, used_at_least: 90%}}}\n",
+                "limits: {api: {rate: 6, per: 60s, learn: [X-RateLimit-Remaining]}}\n")
+    lines, summary = scene.run()
+    assert of_type(summary, "chaos.fetch")["succeeded"] > 300 and not events(lines, "dead")
+    assert scene.trace() == scene.trace()
+
+
+def test_what_a_remote_does_to_a_plugin(scene):
+    """429 in a storm, nobody there while it is down, its own answers, and nobody whom no remote is."""
+    scene.write(FETCHES.replace("rate: 6, per: 1m, ", "").replace("/things?page=1", "/gone")
+                .replace("answers: [", "answers: [{path: /go*, status: 410}, ")
+                + chaos_handlers("fetch"), "limits: {api: {rate: 1000, per: 60s}}\nbreakers: {network: {enabled: false}}\n")
+    lines, _ = scene.run()
+    assert {line["why"] for line in events(lines, "dead")} == {"permanent"}
+    scene.write(FETCHES.replace("limit: api, ", "").replace("rate: 6, per: 1m, ", "") + chaos_handlers("fetch")
+                + "faults: [{at: 10m, for: 5m, storm: api, retry_after: 30s}, {at: 30m, for: 5m, down: api}]\n",
+                "breakers: {network: {enabled: false}}\n")
+    lines, summary = scene.run()
+    refused = [line["ms"] for line in events(lines, "refused_call")]
+    assert refused and 600_000 <= min(refused) and max(refused) <= 902_000
+    down = [line for line in events(lines, "retry") if line["why"].startswith("network;")]
+    assert down and all(1_800_000 <= line["ms"] <= 2_102_000 for line in down)
+    assert of_type(summary, "chaos.fetch")["succeeded"] > 250
+    scene.write(FETCHES.replace('url: "https://api.example.com/v1"', 'url: "https://api.example.net"').replace("limit: api, ", "").replace("for: 1h", "for: 1m")
+                + chaos_handlers("fetch"), "breakers: {network: {enabled: false}}\n")
+    lines, _ = scene.run()
+    assert {line["why"].split(";")[0] for line in events(lines, "retry")} == {"network"} and not events(lines, "succeed")
+
+
+def test_calls_of_a_model_while_the_remote_is_down(scene):
+    scene.write("for: 20m\narrivals: [{job: m.call, every: 10s}]\nhandlers: {m.call: {takes: 1s, calls: {count: 1, remote: api}}}\nremotes: {api: {}}\n"
+                "faults: [{at: 5m, for: 5m, down: api}]\n", "breakers: {network: {enabled: false}}\n")
+    lines, _ = scene.run()
+    down = [line["ms"] for line in events(lines, "retry")]
+    assert down and min(down) >= 300_000 and max(down) <= 602_000
+
+
 def test_a_plugin_without_such_a_limit(scene):
     scene.write("for: 1m\n" + CALLS % ("10s", 1, 0, 0) + calls_plugin())
     lines, _ = scene.run()

@@ -88,7 +88,7 @@ def records():
         "welcome": record("WELCOME", u32(1) + text("crawl") + text("/so/ab.so") + text("ab") + u32(1)
                           + i64(5000) + i64(30000) + u32(1) + text(None), 0),
         "sandbox": record("SANDBOX", u32(7) + u64(1) + u64(2) + u64(3) + u64(4) + text("/data") + u32(1) + u32(1)
-                          + text("/etc/hosts") + u32(1) + u32(443), 0),
+                          + text("/etc/hosts") + u32(1) + u32(443) + u32(1) + text("10.0.0.0/8:443"), 0),
         "note": record("NOTE", text("limits") + u32(0) + text("files 1024"), 0),
         "config": record("CONFIG", u32(2) + text("token") + text("x") + text("pause") + text(None), 0),
         "config_count": record("CONFIG", u32(257) + text("token") + text("x"), 0),
@@ -163,6 +163,18 @@ def limiter_headers():
     }
     for seed, lines in seeds.items():
         write("fuzz_limiter_headers", seed, lines.encode("latin-1"))
+
+
+def fetches():
+    seeds = {
+        "redirect": "https://a.example/x?k=1\n302 https://b.example/\nLocation: https://b.example/\n200\nX-A: 1\nRetry-After: 3\n",
+        "rate": "https://a.example/x\n429\nRetry-After: 7\n", "rule": "[fd00::1]:443", "network": "10.0.0.0/8", "trouble": "http://127.0.0.1/\n3\n",
+        "home": "http://a.example/x\n307 http://A.example/y\n303 http://a.example:80/\n404\n",
+        "lost": "http://a.example/\n301\n", "astray": "http://a.example/\n308 file:///etc/passwd\n", "password": "http://a.example/\n301 http://a@b.example/\n",
+        "loop": "http://a.example/\n" + "302 http://a.example/\n" * 11,
+    }
+    for seed, lines in seeds.items():
+        write("fuzz_fetch", seed, lines.encode())
 
 
 def scenarios():
@@ -565,6 +577,7 @@ if __name__ == "__main__":
     json()
     retry()
     limiter_headers()
+    fetches()
     crons()
     scenarios()
     zones()

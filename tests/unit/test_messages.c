@@ -94,6 +94,7 @@ static void test_welcome(void) {
 static struct msg_sandbox sample_sandbox(void) {
     static const struct msg_path paths[] = {{MSG_PATH_READ, "/etc/hosts"}, {MSG_PATH_EXEC, "true"}};
     static const struct msg_port ports[] = {{443}, {65535}};
+    static const struct msg_allowed allowed[] = {{"10.0.0.0/8"}, {"127.0.0.1:8080"}};
     return (struct msg_sandbox){.flags = MSG_SANDBOX_SECCOMP,
                                 .max_data = 1ull << 40,
                                 .max_files = 64,
@@ -103,7 +104,9 @@ static struct msg_sandbox sample_sandbox(void) {
                                 .path_count = 2,
                                 .paths = paths,
                                 .port_count = 2,
-                                .ports = ports};
+                                .ports = ports,
+                                .allowed_count = 2,
+                                .allowed = allowed};
 }
 
 static void test_sandbox(void) {
@@ -124,6 +127,8 @@ static void test_sandbox(void) {
     EXPECT_EQ_STR("true", got.paths[1].path);
     EXPECT_EQ_UINT(2, got.port_count);
     EXPECT_EQ_UINT(65535, got.ports[1].port);
+    EXPECT_EQ_UINT(2, got.allowed_count);
+    EXPECT_EQ_STR("127.0.0.1:8080", got.allowed[1].to);
     end();
 }
 

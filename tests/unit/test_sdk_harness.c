@@ -11,6 +11,7 @@
 #include "jobhost_event.h"
 #include "jobhost_flow.h"
 #include "jobhost_harness.h"
+#include "jobhost_http.h"
 #include "jobhost_kv.h"
 #include "jobhost_limit.h"
 #include "jobhost_operator.h"
@@ -946,6 +947,77 @@ static void test_event_crash(void) {
     jh_harness_free(&h);
 }
 
+// ---- calls by HTTP ----
+
+static jh_status use_http(struct jh_call *c, const struct jh_job *job) {
+    const struct jh_http *http = c->host->extension(c->host, JH_HTTP_1);
+    const struct jh_http_header headers[] = {{"Authorization", "Bearer t"}, {"Accept", "a/b"}};
+    const struct jh_http_request q = {.size = sizeof q,
+                                      .url = "https://api.example.com/v1/things?page=1",
+                                      .headers = headers,
+                                      .header_count = 2,
+                                      .body = jh_bytes_of("why"),
+                                      .limit = "api"};
+    struct jh_http_answer a = {.size = sizeof a};
+    (void)job;
+    int rc = http->fetch(c, &q, &a);
+    if (rc == 1) {
+        return c->host->yield(c, a.wait);
+    }
+    if (a.cls != JH_E_NONE) {
+        return http->fail(c, &a, "user:ada");
+    }
+    EXPECT_EQ_STR("7", http->header(c, &a, "x-left"));
+    (void)c->host->result(c, a.body);
+    return JH_OK;
+}
+
+static const char things[] = "https://api.example.com/v1/things*";
+
+static void test_http(void) {
+    struct jh_harness *h = start(use_http);
+    jh_harness_limit(h, "api", -1, 0);
+    jh_harness_http(h, "*", things, 503, "Retry-After: 9\n", NULL);
+    jh_harness_http(h, "*", things, 0, NULL, NULL);
+    jh_harness_http(h, "POST", "https://cdn.example.net/1", 404, NULL, "no");
+    jh_harness_http(h, "GET", "https://cdn.example.net/1", 200, "X-Left: 7\n", "them");
+    jh_harness_http(h, "*", things, 303, "Location: https://cdn.example.net/1\n", NULL);
+    EXPECT_EQ_INT(JH_RETRY, jh_harness_run(h, "t.run"));
+    EXPECT_EQ_INT(JH_E_UPSTREAM, jh_harness_class(h));
+    EXPECT_EQ_INT(9000, jh_harness_retry_after_ms(h));
+    EXPECT_EQ_STR("http_503", jh_harness_code(h));
+    EXPECT_EQ_STR("user:ada", jh_harness_scope(h));
+    EXPECT_EQ_INT(JH_RETRY, jh_harness_run(h, "t.run"));
+    EXPECT_EQ_INT(JH_E_NETWORK, jh_harness_class(h));
+    EXPECT_EQ_STR("connect", jh_harness_code(h));
+    EXPECT_EQ_INT(JH_OK, jh_harness_run(h, "t.run"));
+    EXPECT_EQ_UINT(4, jh_harness_http_requests(h));
+    EXPECT_EQ_STR("POST", jh_harness_http_request(h, 0)->method);
+    EXPECT_EQ_STR("why", jh_harness_http_request(h, 2)->body);
+    EXPECT_EQ_STR("Authorization: Bearer t\nAccept: a/b\n", jh_harness_http_request(h, 2)->headers);
+    EXPECT_EQ_STR("https://cdn.example.net/1", jh_harness_http_request(h, 3)->url);
+    EXPECT_EQ_STR("GET", jh_harness_http_request(h, 3)->method);
+    EXPECT_EQ_STR("Accept: a/b\n", jh_harness_http_request(h, 3)->headers);
+    EXPECT_NULL(jh_harness_http_request(h, 4));
+    struct jh_harness_calls calls = jh_harness_limit_calls(h, "api");
+    EXPECT_EQ_UINT(4, calls.granted);
+    EXPECT_EQ_UINT(3, calls.observed);
+    EXPECT_EQ_UINT(1, calls.given_back); // nobody was there
+    EXPECT_EQ_INT(200, calls.status);
+    jh_harness_free(&h);
+}
+
+static void test_http_waits(void) {
+    struct jh_harness *h = start(use_http);
+    jh_harness_limit(h, "api", 0, 700);
+    EXPECT_EQ_INT(JH_YIELD, jh_harness_run(h, "t.run"));
+    EXPECT_EQ_UINT(0, jh_harness_http_requests(h));
+    jh_harness_limit(h, "api", 1, 0);
+    EXPECT_EQ_INT(JH_RETRY, jh_harness_run(h, "t.run")); // no answer was set up
+    EXPECT_EQ_STR("name", jh_harness_code(h));
+    jh_harness_free(&h);
+}
+
 static const struct expect_test tests[] = {
     {"create, run, destroy", test_life},
     {"options as users write them", test_options},
@@ -974,6 +1046,8 @@ static const struct expect_test tests[] = {
     {"events and crashes everywhere", test_event_crash},
     {"slots of a limit", test_limit},
     {"a limit that is parked", test_limit_parked},
+    {"calls by HTTP", test_http},
+    {"a call that waits for a slot", test_http_waits},
     {"a flow is opened", test_flow_opened},
     {"siblings", test_flow_siblings},
     {"a flow is gathered", test_flow_gathered},

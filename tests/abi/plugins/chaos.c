@@ -101,6 +101,7 @@ CHAOS_RUN(children)
 CHAOS_RUN(echo)
 CHAOS_RUN(fields)
 CHAOS_RUN(trace)
+CHAOS_RUN(fetch)
 #undef CHAOS_RUN
 
 #define HANDLER(name_, summary_)                                                                   \
@@ -135,6 +136,7 @@ static const struct jh_handler handlers[] = {
     HANDLER(echo, "return the payload"),
     HANDLER(fields, "return everything the job says about itself"),
     HANDLER(trace, "leave lines in a file while it runs"),
+    HANDLER(fetch, "call somebody by HTTP"),
 };
 JH_EXPORT const struct jh_plugin jobhost_plugin = {
     JH_PLUGIN_INIT,

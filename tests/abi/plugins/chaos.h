@@ -1,6 +1,6 @@
 /* chaos — a plugin for kill tests, recovery tests and demonstrations of everything a handler can
  * do. Payloads are JSON objects; each handler's comment in chaos_flow.c, chaos_group.c, chaos_store.c,
- * chaos_files.c, chaos_trace.c and chaos_wait.c lists its members. Whatever a handler commits it also counts in key/value counters `sink:<job
+ * chaos_files.c, chaos_http.c, chaos_trace.c and chaos_wait.c lists its members. Whatever a handler commits it also counts in key/value counters `sink:<job
  * id>:<commit>`, so that a test can prove "once" from outside. */
 #ifndef TESTS_ABI_CHAOS_H
 #define TESTS_ABI_CHAOS_H
@@ -61,5 +61,6 @@ jh_status chaos_children(struct chaos *x);
 jh_status chaos_echo(struct chaos *x);
 jh_status chaos_fields(struct chaos *x);
 jh_status chaos_trace(struct chaos *x);
+jh_status chaos_fetch(struct chaos *x);
 
 #endif
