@@ -289,7 +289,7 @@ static void all_die(struct bench *b, const struct opener *o, uint64_t count) {
     for (uint64_t ended = 0, n = 1; ended < count && n > 0; ended += n) {
         n = end_some(b, JOB_EV_DIE);
     }
-    run(b, &get.op, STORE_FLOW_GET);
+    bare_store_run(&b->bare, &get.op, STORE_FLOW_GET);
     if (get.flow.facts.tally.dead != (int64_t)count) {
         die("a flow of the dead", NULL);
     }
@@ -322,7 +322,7 @@ static double measure_revived(struct bench *b, uint64_t all, uint64_t size) {
         close_one(b, &o);
         expect_closed(b, &o, size);
     }
-    store_close(&b->store);
+    bare_store_close(&b->bare);
     free(ids);
     emit(b, "revive_cpu", us / (double)all, "us/child", size);
     return us / (double)all;
