@@ -174,10 +174,10 @@ static void revive(struct bench *b, const struct job_id *ids, size_t count) {
         items[i] = (struct store_move_item){.id = ids[i], .event = JOB_EV_REVIVE};
     }
     struct store_move m = {.items = items, .count = count};
-    run(b, &m.op, STORE_MOVE);
+    bare_store_run(&b->bare, &m.op, STORE_MOVE);
     for (size_t i = 0; i < count; i++) {
         if (items[i].status != 0) {
-            die("a revival", NULL);
+            bare_store_die("a revival", NULL);
         }
     }
     store_op_finish(&m.op);
@@ -291,7 +291,7 @@ static void all_die(struct bench *b, const struct opener *o, uint64_t count) {
     }
     bare_store_run(&b->bare, &get.op, STORE_FLOW_GET);
     if (get.flow.facts.tally.dead != (int64_t)count) {
-        die("a flow of the dead", NULL);
+        bare_store_die("a flow of the dead", NULL);
     }
     store_op_finish(&get.op);
 }
