@@ -588,25 +588,40 @@ static void fill_lanes(struct rig *rig, int count) {
 static void test_lanes_max(void) {
     struct rig rig;
     rig_start(&rig);
-    fill_lanes(&rig, STORE_LANES_MAX - 1);
-    struct job_spec spec = rig_spec(&rig, "last", "one");
-    EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(&rig, &spec));
+    fill_lanes(&rig, STORE_LANES_MAX - 2);
+    struct job_spec opener = rig_spec(&rig, "last", "opener");
+    EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(&rig, &opener));
+    const struct store_claimed *opened = rig_claim_one(&rig, "last", "opener");
+    struct job_spec then = rig_spec(&rig, "last", "then"); // its time comes when there is no room
+    then.parent = opener.id;
+    struct store_commit_item item = rig_item(opened, JOB_EV_NONE);
+    item.then = &then;
+    EXPECT_EQ_INT(0, rig_commit(&rig, &item));
     struct job_spec more = rig_spec(&rig, "q", "more");
     EXPECT_EQ_INT(-EDQUOT, rig_submit(&rig, &more));
     EXPECT_EQ_UINT(0, rig.health_events); // nothing is wrong with the store
-    EXPECT_EQ_INT(SUBMIT_REPEATED, rig_submit(&rig, &spec));
+    EXPECT_EQ_INT(SUBMIT_REPEATED, rig_submit(&rig, &opener));
     // a child is refused with its commit, not lost on its way
-    const struct store_claimed *got = rig_claim_one(&rig, "last", "one");
-    struct store_commit_item item = rig_item(got, JOB_EV_SUCCEED);
+    const struct store_claimed *got = rig_claim_one(&rig, "q", "t0");
+    item = rig_item(got, JOB_EV_SUCCEED);
     item.children = &more;
     item.child_count = 1;
     EXPECT_EQ_INT(-EDQUOT, rig_commit(&rig, &item));
+    item.child_count = 0;
+    item.then = &more; // and so is a job behind a flow
+    EXPECT_EQ_INT(-EDQUOT, rig_commit(&rig, &item));
+    item.then = NULL;
+    item.child_count = 1;
     more.type = "t7";
     EXPECT_EQ_INT(0, rig_commit(&rig, &item));
     struct store_forward forward = {.limit = 10};
     EXPECT_EQ_INT(0, rig_run(&rig, &forward.op, STORE_FORWARD));
     EXPECT_EQ_INT(JOB_QUEUED, rig_state(&rig, &more.id));
-    EXPECT_EQ_UINT(STORE_LANES_MAX - 1, rig_stats(&rig)->lane_count);
+    item = rig_item(opened, JOB_EV_SUCCEED);
+    item.commit_no++;
+    EXPECT_EQ_INT(0, rig_commit(&rig, &item));
+    EXPECT_EQ_INT(JOB_QUEUED, rig_state(&rig, &then.id));
+    EXPECT_EQ_UINT(STORE_LANES_MAX - 2, rig_stats(&rig)->lane_count);
     EXPECT_EQ_INT(0, rig_reopen(&rig));
     rig_expect_sound(&rig);
     rig_finish(&rig);

@@ -79,9 +79,18 @@ static int check_steps(struct writer *w, const struct job_row *row, const struct
     return r;
 }
 
+// Its lane is made now, so that one that comes later (out of the outbox, behind a flow) finds it whatever comes in
+// between.
+static int check_lane(struct writer *w, const struct job_spec *spec,
+                      struct store_commit_item *item) {
+    struct lane *lane;
+    int r = writer_lane(w, spec->queue, spec->type, &lane);
+    item->status = r == -EDQUOT ? r : item->status;
+    return r == -EDQUOT ? 0 : r;
+}
+
 static int check_children(struct writer *w, struct store_commit_item *item) {
     int64_t bytes = 0;
-    struct lane *lane;
     if (item->child_count > JOB_CHILDREN_PER_COMMIT) {
         item->status = -E2BIG;
         return 0;
@@ -93,11 +102,9 @@ static int check_children(struct writer *w, struct store_commit_item *item) {
             item->status = failed ? 0 : r;
             return failed ? r : 0;
         }
-        // made now, so that a child in the outbox finds its lane whatever comes in between
-        r = writer_lane(w, item->children[i].queue, item->children[i].type, &lane);
-        if (r < 0) {
-            item->status = r == -EDQUOT ? r : 0;
-            return r == -EDQUOT ? 0 : r;
+        r = check_lane(w, &item->children[i], item);
+        if (r < 0 || item->status < 0) {
+            return r;
         }
         bytes += jobrow_bytes(item->children[i].payload.len, 0);
     }
@@ -159,6 +166,7 @@ int effects_check(struct writer *w, const struct job_row *row, const struct job_
                   struct store_commit_item *item) {
     int r = item->step_count == 0 ? 0 : check_steps(w, row, life, item);
     r = r < 0 || item->status < 0 ? r : check_children(w, item);
+    r = r < 0 || item->status < 0 || item->then == NULL ? r : check_lane(w, item->then, item);
     r = r < 0 || item->status < 0 ? r : outputs_check(w, row, life, item);
     if (r == 0 && item->status == 0) {
         check_kv(w, item);

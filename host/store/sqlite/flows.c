@@ -240,9 +240,12 @@ static int make_then(struct writer *w, struct flow_row *f, int64_t now_ms) {
     int64_t keep_ms = 0;
     int r = read_then(w, f, now_ms, &spec, &keep_ms);
     r = r < 0 ? r : submit_item(w, &item, true, now_ms);
+    if (r < 0 || item.verdict == SUBMIT_REFUSED) {
+        return r; // fsck finds a flow without it, and makes it
+    }
     f->is.then_made = true;
     w->bore = true;
-    return r < 0 || how == FLOW_THEN_RUNS ? r : kill_then(w, f, how, keep_ms, now_ms);
+    return how == FLOW_THEN_RUNS ? 0 : kill_then(w, f, how, keep_ms, now_ms);
 }
 
 // What follows from how it stands. It is written first, so that who is moved here finds it so.
