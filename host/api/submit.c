@@ -164,14 +164,16 @@ static void answer(struct submit *s) {
     call_reply(call, status, &out);
 }
 
-/* An operation that took jobs is over. True: it failed as a whole, and the call has been answered. */
-static bool failed(struct submit *s, struct store_op *op, size_t count) {
+/* An operation that took jobs is over. Did it fail as a whole? */
+static bool has_failed(struct store_op *op) {
     if (op->status == 0 && fault(FAULT_SUBMIT_BEFORE_ANSWER) != 0) {
         op->status = -EIO;
     }
-    if (op->status == 0) {
-        return false;
-    }
+    return op->status != 0;
+}
+
+/* None of its jobs is known to be taken, and none was before. */
+static void answer_failed(struct submit *s, struct store_op *op, size_t count) {
     struct problem problem;
     call_store_problem(op->status, NULL, &problem);
     for (size_t i = 0; i < count; i++) {
@@ -181,22 +183,37 @@ static bool failed(struct submit *s, struct store_op *op, size_t count) {
         store_op_finish(&s->join.op);
     }
     call_store_failed(s->call, op);
-    return true;
+}
+
+/* Others have joined a flow before: each of these says for itself what became of it. */
+static void refuse_the_others(struct submit *s, int status) {
+    struct problem problem;
+    call_store_problem(status, NULL, &problem);
+    for (size_t i = 0; i < s->count; i++) {
+        if (s->slots[i].problem == NULL && s->slots[i].spec.flow_id == NULL) {
+            submit_refuse(s, &s->slots[i], &problem);
+        }
+    }
 }
 
 static void submitted(struct store_op *op) {
     struct submit *s = CONTAINER_OF(op, struct submit, store.op);
-    if (!failed(s, op, s->store.count)) {
-        s->answer(s);
+    bool bad = has_failed(op);
+    if (bad && s->join.count == 0) {
+        answer_failed(s, op, s->store.count);
+        return;
     }
+    if (bad) {
+        refuse_the_others(s, op->status);
+    }
+    s->answer(s);
 }
 
 static void joined(struct store_op *op) {
     struct submit *s = CONTAINER_OF(op, struct submit, join.op);
-    if (failed(s, op, s->join.count)) {
-        return;
-    }
-    if (s->store.count == 0) {
+    if (has_failed(op)) {
+        answer_failed(s, op, s->join.count);
+    } else if (s->store.count == 0) {
         s->answer(s);
     } else {
         jobs_submit(s->call->host, &s->store);

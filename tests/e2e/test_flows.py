@@ -68,6 +68,18 @@ def test_how_a_flow_stands(host):
     host.assert_sound()
 
 
+def test_who_joined_is_told_although_others_failed(make_host, store):
+    host = make_host({"plugins": chaos(workers=1, threads=4), **store})
+    host.start(env={"JOBHOST_FAULT": "submit_before_answer:3=error"})  # the opener, those that join, the others
+    job = opener(host, 1)
+    kid = {"type": "chaos.child", "payload": {}, "delay": "1h"}
+    plain, member, odd = host.expect(202, "POST", "/v1/jobs", [kid, {**kid, "flow": job}, {**kid, "flow": UNKNOWN}]).json
+    assert plain["error"]["code"] == "store_unavailable"
+    assert odd["error"]["code"] == "flow_not_found"
+    assert host.job(member["id"])["member_of"] == job
+    told(host, job, made=2, open=2, succeeded=0, dead=0, cancelled=0, closed=False)
+
+
 def test_members_by_page_and_state(host):
     job = opener(host, 5)
     kids = children(host, job)
