@@ -916,14 +916,18 @@ static void test_kept_and_swept(void) {
 
 /* ------------------------------------------------------------------ more members */
 
-static int join(struct family *f, const struct job_spec *spec) {
-    struct store_submit_item item = {.spec = spec};
+static int join_if_room(struct family *f, const struct job_spec *spec, int64_t max_waiting) {
+    struct store_submit_item item = {.spec = spec, .max_waiting = max_waiting};
     struct store_flow_join *op = RIG_NEW(&f->rig, store_flow_join);
     op->items = &item;
     op->count = 1;
     int r = rig_run(&f->rig, &op->op, STORE_FLOW_JOIN);
     op->items = NULL;
     return r < 0 ? r : item.status < 0 ? item.status : (int)item.verdict;
+}
+
+static int join(struct family *f, const struct job_spec *spec) {
+    return join_if_room(f, spec, 0);
 }
 
 static void test_join(void) {
@@ -950,6 +954,43 @@ static void test_join(void) {
     (void)end_kid(&f, "r", JOB_EV_SUCCEED);
     EXPECT_EQ_INT(JOB_QUEUED, then_state(&f));
     EXPECT_EQ_INT(-ESTALE, join(&f, add_kid(&f, "q", "here")));
+    finish(&f);
+}
+
+/* Wherever it goes, what its queue allows holds, and its turn comes at once. */
+static void test_join_in_bounds(void) {
+    static const char *const queues[] = {"q", "r"}, *const types[] = {"here", "there"};
+    for (size_t to = 0; to < ARRAY_LEN(queues); to++) {
+        static struct family f;
+        begin(&f);
+        make(&f, 0, 0, true);
+        rig_forget(&f.rig);
+        struct job_spec *first = add_kid(&f, queues[to], types[to]);
+        EXPECT_EQ_INT(SUBMIT_NEW, join_if_room(&f, first, 2));
+        EXPECT_TRUE(rig_was_ready(&f.rig, queues[to], types[to]));
+        struct job_spec *late = add_kid(&f, queues[to], types[to]);
+        late->run_at_ms = f.rig.now + 5000;
+        EXPECT_EQ_INT(SUBMIT_NEW, join_if_room(&f, late, 2));
+        EXPECT_EQ_INT(f.rig.now + 5000, f.rig.due);
+        EXPECT_EQ_INT(-ENOBUFS, join_if_room(&f, add_kid(&f, queues[to], types[to]), 2));
+        EXPECT_EQ_INT(SUBMIT_REPEATED, join_if_room(&f, first, 2));
+        EXPECT_EQ_INT(2, flow(&f)->facts.tally.made);
+        EXPECT_EQ_INT(JOB_QUEUED, rig_state(&f.rig, &first->id));
+        EXPECT_EQ_INT(JOB_SCHEDULED, rig_state(&f.rig, &late->id));
+        end_opener(&f, JOB_EV_SUCCEED);
+        finish(&f);
+    }
+}
+
+// Nothing is remembered of it but the job.
+static void test_join_leaves_nothing(void) {
+    static struct family f;
+    begin(&f);
+    make(&f, 0, 0, true);
+    EXPECT_EQ_INT(SUBMIT_NEW, join(&f, add_kid(&f, "r", "there")));
+    forward(&f.rig);
+    EXPECT_EQ_INT(0, rig_redis("EVAL return(#redis.call('KEYS','*:tomb:*')) 0"));
+    end_opener(&f, JOB_EV_SUCCEED);
     finish(&f);
 }
 
@@ -1185,6 +1226,7 @@ CASES(flow, ON_ALL, {"a flow whose members end before its opener", test_members_
       {"who is revived while those that ended are read", test_ended_while_read},
       {"an opener stays as long as its flow is open", test_kept},
       {"jobs from outside join an open flow", test_join},
+      {"who joins a flow does so within the bounds of its queue", test_join_in_bounds},
       {"members make siblings, and end", test_siblings});
 
 CASES(flow_file, ON_FILE,
@@ -1196,4 +1238,5 @@ CASES(flow_file, ON_FILE,
 CASES(flow_shared, ON_SHARED,
       {"an opener goes soon after its flow has closed", test_kept_and_swept},
       {"a revived member is marked", test_revival_is_marked},
+      {"who joins a flow leaves nothing else behind", test_join_leaves_nothing},
       {"every damage of a flow's keys is found, and mended", test_key_damages});

@@ -3,7 +3,6 @@
 
 #include "store/flows.h"
 #include "store/redis/ask.h"
-#include "store/redis/commit.h"
 #include "store/redis/insert.h"
 #include "store/redis/locate.h"
 #include "store/redis/ops.h"
@@ -11,13 +10,15 @@
 
 /* ------------------------------------------------------------------ JOIN */
 
-// One item after the other: where its flow is, then one call there.
+// One item after the other: where its flow is, then one call that is about the flow and the job's queue.
 struct join_task {
     struct redis_task task;
     size_t begun;
     struct arena arena;
     struct redis_located at;
+    struct redis_queue *queue; // of the job
     struct store_submit_item *item;
+    struct job_spec member; // as it is stored
 };
 
 static void next_item(struct join_task *jt);
@@ -25,6 +26,16 @@ static void next_item(struct join_task *jt);
 static void refuse(struct store_submit_item *item, int status) {
     item->verdict = SUBMIT_REFUSED;
     item->status = status;
+}
+
+static void tell(struct redis_task *t, const struct store_submit_item *item) {
+    const struct store_events *events = &t->store->events;
+    const struct job_spec *spec = item->spec;
+    if (item->verdict == SUBMIT_NEW && spec->run_at_ms > t->op->now_ms) {
+        events->due(events->arg, spec->run_at_ms);
+    } else if (item->verdict == SUBMIT_NEW) {
+        events->ready(events->arg, &(struct store_lane){spec->queue, spec->type});
+    }
 }
 
 static int joined(struct redis_task *t, void *arg, const struct redis_reply *reply, struct err *e) {
@@ -40,37 +51,32 @@ static int joined(struct redis_task *t, void *arg, const struct redis_reply *rep
     } else if (redis_insert_read(code, jt->item) < 0) {
         return redis_ask_odd(t, e);
     }
-    (void)redis_reply_integer(redis_reply_at(reply, 1), &jt->at.queue->bytes[BUDGET_JOBS]);
-    const struct job_spec *spec = jt->item->spec;
-    if (jt->item->verdict == SUBMIT_NEW && strcmp(spec->queue, jt->at.queue->name) == 0) {
-        const struct store_lane lane = {spec->queue, spec->type};
-        t->store->events.ready(t->store->events.arg, &lane);
-    }
+    (void)redis_reply_integer(redis_reply_at(reply, 1), &jt->queue->bytes[BUDGET_JOBS]);
+    tell(t, jt->item);
     next_item(jt);
     return 0;
 }
 
-static void write_item(struct join_task *jt, struct redis_args *a) {
+static void ask_to_join(struct join_task *jt) {
     struct redis_task *t = &jt->task;
-    struct redis_queue *q = jt->at.queue;
-    const struct job_spec *spec = jt->item->spec;
-    struct redis_head head = {.count = 0};
-    bool own = strcmp(spec->queue, q->name) == 0;
-    redis_store_put_room(t->store, q, BUDGET_JOBS, a);
-    redis_args_id(a, &spec->parent);
-    redis_args_id(a, &spec->id);
-    redis_args_copy(a, (struct bytes){spec->id.b, sizeof spec->id.b});
-    redis_args_text(a, own ? "1" : "");
-    if (own) {
-        redis_insert_write(t->store, jt->item, (struct redis_coming){.how = NULL}, 1, q,
-                           t->op->now_ms, a, &head);
+    struct redis_queue *of_flow = jt->at.queue, *ends[] = {of_flow, jt->queue};
+    bool own = jt->queue == of_flow;
+    struct redis_ask *ask =
+        redis_ask_over(t, REDIS_SCRIPT_flow_join, ends, own ? 1 : 2, joined, jt);
+    if (ask == NULL) {
         return;
     }
-    size_t count = redis_args_hole(a), first = a->count;
-    struct job_spec parcel = *spec;
-    parcel.flow_queue = q->name;
-    redis_parcel_write(&parcel, a);
-    redis_args_fill(a, count, (int64_t)(a->count - first));
+    struct redis_args *a = &ask->request.args;
+    struct redis_head head = {.count = 0};
+    struct store_submit_item as = *jt->item;
+    jt->member = *jt->item->spec;
+    jt->member.flow_queue = own ? NULL : of_flow->name;
+    as.spec = &jt->member;
+    redis_store_put_room(t->store, jt->queue, BUDGET_JOBS, a);
+    redis_args_id(a, &jt->member.parent);
+    redis_insert_write(t->store, &as, (struct redis_coming){.how = NULL}, own ? 1 : 2, jt->queue,
+                       t->op->now_ms, a, &head);
+    redis_ask_send(ask);
 }
 
 static void located(struct redis_task *t, void *arg) {
@@ -81,17 +87,13 @@ static void located(struct redis_task *t, void *arg) {
         next_item(jt);
         return;
     }
-    (void)redis_store_queue(t->store, jt->item->spec->queue, &r); // it has to be looked at
-    if (r < 0) {
+    jt->queue = redis_store_queue(t->store, jt->item->spec->queue, &r);
+    if (jt->queue == NULL) {
         refuse(jt->item, r);
         next_item(jt);
         return;
     }
-    struct redis_ask *ask = redis_ask_over(t, REDIS_SCRIPT_flow_join, &jt->at.queue, 1, joined, jt);
-    if (ask != NULL) {
-        write_item(jt, &ask->request.args);
-        redis_ask_send(ask);
-    }
+    ask_to_join(jt);
 }
 
 static void next_item(struct join_task *jt) {
