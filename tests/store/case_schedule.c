@@ -771,6 +771,55 @@ static size_t sweep(struct rig *rig, uint32_t rows, int64_t keep_ms, int64_t win
     return op.removed;
 }
 
+// A row that a clock a week ahead has written is no younger than those behind it.
+static void test_sweep_ahead(void) {
+    struct rig rig;
+    rig_start(&rig);
+    put(&rig, "s", "r1");
+    for (int i = 0; i < 4; i++) {
+        char key[8];
+        (void)snprintf(key, sizeof key, "%d", i);
+        int64_t at = rig.now / 1000 + (i == 0 ? 7 * SCHEDULE_AHEAD_MS / 1000 : i);
+        struct store_fire_item item = fire_of(NULL, at, key, SCHEDULE_SKIPPED_GAP);
+        EXPECT_EQ_INT(0, fire_item(&rig, &item));
+    }
+    rig.now += 10000;
+    EXPECT_EQ_UINT(2, sweep(&rig, 2, 0, 0));
+    EXPECT_EQ_STR("2", ledger(&rig, -1, 10, NULL)->rows[1].key);
+    EXPECT_EQ_UINT(0, sweep(&rig, 2, 0, 0));
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
+// Of a revision that comes back a shared store looks for its rows among the newest thousand.
+static void test_far_back(void) {
+    struct rig rig;
+    rig_start(&rig);
+    put(&rig, "s", "r1");
+    struct store_fire_item first = fire_of(NULL, 1, "first", SCHEDULE_SKIPPED_GAP);
+    EXPECT_EQ_INT(0, fire_item(&rig, &first));
+    put(&rig, "s", "r2");
+    for (int i = 0; i < 999; i++) {
+        char key[8];
+        (void)snprintf(key, sizeof key, "%d", i);
+        struct store_fire_item item = fire_of(NULL, i, key, SCHEDULE_SKIPPED_GAP);
+        item.row.revision = "r2";
+        EXPECT_EQ_INT(0, fire_item(&rig, &item));
+    }
+    put(&rig, "s", "r1");
+    EXPECT_EQ_INT(1000, get(&rig, "s")->last_ms);
+    put(&rig, "s", "r2");
+    struct store_fire_item last = fire_of(NULL, 999, "last", SCHEDULE_SKIPPED_GAP);
+    last.row.revision = "r2";
+    EXPECT_EQ_INT(0, fire_item(&rig, &last));
+    struct store_schedule_put_item back = put(&rig, "s", "r1");
+    EXPECT_EQ_INT(rig.now, back.stored_ms); // it begins now
+    EXPECT_EQ_INT(SCHEDULE_NONE, get(&rig, "s")->last_ms);
+    EXPECT_EQ_INT(-EEXIST, fire_item(&rig, &first)); // and repeats nothing
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
 static void test_sweep(void) {
     struct rig rig;
     rig_start(&rig);
@@ -1003,6 +1052,7 @@ CASES(schedule, ON_ALL, {"a definition is stored, and replaced by another revisi
       {"every end of a scheduled job lets the next one go", test_other_ends},
       {"a scheduled job whose key is taken", test_ousted}, {"a ledger is read", test_ledger},
       {"rows that are far ahead", test_ahead}, {"ledgers are swept", test_sweep},
+      {"rows of a clock that was ahead are swept", test_sweep_ahead},
       {"two fire the same thousand times at once", test_two_at_once});
 CASES(schedule_file, ON_FILE, {"fsck mends what schedules know of their jobs", test_damages});
 // What one host does to schedules the others hear; of what they miss they hear by the beat that something was.
@@ -1041,4 +1091,5 @@ static void test_told(void) {
 
 CASES(schedule_shared, ON_SHARED, {"fsck mends keys of schedules", test_key_damages},
       {"changes of schedules are told to all hosts", test_told},
+      {"a revision comes back after many rows", test_far_back},
       {"a schedule's life is cut at each command", test_cut});

@@ -215,8 +215,8 @@ const char *const sql_text[SQL_COUNT] = {
                        " WHERE l.actual_ms <= ?1 AND " NOT_NEEDED " ORDER BY l.actual_ms LIMIT 1",
     [SQL_LEDGER_MANY] = "SELECT l.seq, l.sid FROM schedules s INDEXED BY schedules_rows"
                         " CROSS JOIN ledger l INDEXED BY ledger_sid ON l.sid = s.sid"
-                        " WHERE s.rows > ?3 AND l.actual_ms <= ?1 AND " NOT_NEEDED
-                        " ORDER BY s.rows, l.seq LIMIT 1",
+                        " WHERE s.rows > ?3 AND (l.actual_ms <= ?1 OR l.actual_ms > ?2)"
+                        " AND " NOT_NEEDED " ORDER BY s.rows, l.seq LIMIT 1",
     [SQL_LEDGER_COUNT_ADD] = "INSERT INTO ledger_counts(sid, verdict, times) VALUES(?1, ?2, ?3)"
                              " ON CONFLICT(sid, verdict) DO UPDATE SET"
                              " times = times + excluded.times",

@@ -7,7 +7,7 @@ local SCHEDULES, ROWS = 50, 20 -- at a time
 local limit, rows, keep_ms, window_ms, cursor = take_number(), take_number(), take_number(), take_number(), take()
 local removed, more = 0, 0
 local old = keep_ms > 0 and now - math.max(keep_ms, window_ms)
-local young = now - window_ms
+local young, ahead = now - window_ms, now + AHEAD_MS
 
 local function fields_of(row)
     local map = {}
@@ -37,7 +37,8 @@ local function sweep(id)
         for _, row in ipairs(some) do
             local map = fields_of(row)
             local actual = tonumber(map.actual) or 0
-            local goes = (old and actual <= old) or (rows > 0 and count > rows and actual <= young)
+            -- what a clock that was far ahead has written must not keep all that is behind it
+            local goes = (old and actual <= old) or (rows > 0 and count > rows and (actual <= young or actual > ahead))
             if row[1] ~= kept and (not goes or removed == limit) then
                 more = goes and 1 or more
                 going = false

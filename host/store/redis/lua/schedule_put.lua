@@ -4,6 +4,7 @@
 --          1 = it came by the API, 1 = remove
 --   reply  for each {what (below), when its revision was stored}
 local SAME, CHANGED, ABSENT, FULL = 0, 1, 2, 3 -- op_schedule.c knows these
+local NEWEST = 1000 -- rows that are looked at
 local most = take_number()
 
 local function remove(id, s, queue)
@@ -63,9 +64,9 @@ local function store(id, queue, revision, definition, by, api)
         redis.call('HSET', key, 'api', '1')
     end
     if has[1] ~= revision then
-        redis.call('DEL', s .. 'times:' .. id)
-        -- what it had when this revision was stored before
-        for _, row in ipairs(redis.call('XRANGE', s .. 'ledger:' .. id, '-', '+')) do
+        redis.call('UNLINK', s .. 'times:' .. id)
+        -- what it had when this revision was stored before: it begins now, so that older rows only tell people where it was
+        for _, row in ipairs(redis.call('XREVRANGE', s .. 'ledger:' .. id, '+', '-', 'COUNT', NEWEST)) do
             local fields = {}
             for i = 1, #row[2], 2 do
                 fields[row[2][i]] = row[2][i + 1]
