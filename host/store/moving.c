@@ -23,6 +23,12 @@ const struct store_step *moving_step(const struct store_move_item *item) {
     return item->event == JOB_EV_WAKE ? item->step : NULL;
 }
 
+bool moving_fits(struct store_move_item *item, enum park_reason park) {
+    bool fits = item->event != JOB_EV_WAKE || item->park == PARK_NONE || item->park == park;
+    item->status = fits ? 0 : -EINVAL;
+    return fits;
+}
+
 enum moving moving_decide(struct store_move_item *item, enum job_state state, uint32_t rev,
                           enum job_state *ret_to) {
     int to = target_of(item->event);

@@ -18,5 +18,7 @@ const struct store_step *moving_step(const struct store_move_item *item);
 
 enum moving moving_decide(struct store_move_item *item, enum job_state state, uint32_t rev,
                           enum job_state *ret_to);
+/* Of one that is to be moved, and is parked for `park`. False: it is not what the item is about; item->status says so. */
+bool moving_fits(struct store_move_item *item, enum park_reason park);
 
 #endif

@@ -448,6 +448,7 @@ struct store_move_item {
     /* CANCEL, REVIVE, PROMOTE, WAKE, PARK, DIE */
     enum job_event event;
     uint32_t rev;
+    /* PARK: for what. WAKE: only one that is parked for that; PARK_NONE = for anything */
     enum park_reason park;
     int64_t run_at_ms;
     const struct job_error *error;
@@ -466,7 +467,7 @@ struct store_move_item {
     /* WAKE: what it finds when it runs, in one with the move; NULL = nothing. It replaces a step that the
      * job has. Such a move is no repetition of another one with another value: -ESTALE. */
     const struct store_step *step;
-    /* 0, -ENOENT, -ESTALE (rev), -EBUSY (running), -EINVAL (state does not allow the event) */
+    /* 0, -ENOENT, -ESTALE (rev), -EBUSY (running), -EINVAL (state does not allow the event, or it is parked for something else) */
     int status;
     /* answer: the state it has now */
     enum job_state state;

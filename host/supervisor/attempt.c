@@ -113,6 +113,7 @@ void attempt_free(struct attempt *a) {
     free(a->progress_text);
     free(a->step);
     free(a->crash);
+    free(a->sent_away);
     a->claim->attempts--;
     claim_unref(a->claim);
     free(a);

@@ -78,7 +78,7 @@ struct attempt {
     int64_t cost_us;                /* what it counts for in its worker's load */
     bool asking;                    /* a GET is not yet answered */
     struct attempt_wish *wish;      /* run() waits for slots of a limiter; NULL = it does not */
-    struct attempt_wish *sent_away; /* the last one that got none; NULL = there was none */
+    struct attempt_wish *sent_away; /* the last one that got none; kept to its end */
     struct limit_tickets tickets;   /* that run() holds */
     unsigned ticket_count;
     struct breaker_probe *breaker_probes; /* those whose probe it is (breakers.h) */

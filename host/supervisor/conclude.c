@@ -13,6 +13,7 @@
 #include "supervisor/host.h"
 #include "supervisor/policy.h"
 #include "supervisor/pool_private.h"
+#include "supervisor/slots.h"
 
 /* Told with a crash, to say how far the run had come. */
 static void conclude_note_step(struct attempt *a, const struct effects *fx) {
@@ -194,6 +195,9 @@ static void conclude_commit(struct attempt *a, const struct outcome *o,
             entry->result.data = (struct bytes){NULL, 0};
         }
         item->result = &entry->result;
+    }
+    if (o->event == JOB_EV_PARK && o->park == PARK_LIMITER && item->wait_key != NULL) {
+        slots_parked(a, item->wait_key); // the item may be on its way after this
     }
 }
 

@@ -34,6 +34,7 @@ struct limit_wish {
     struct limit_ticket *ticket;
     int64_t
         turn_mono_ms; /* of 1: that time. If it was told before, the wish begins with what it was told: its turn is the same */
+    uint64_t told;    /* of 1: for limits_parked() */
     /* private */
     struct gauge *gauge;
     uint64_t id;
@@ -98,8 +99,10 @@ int64_t limits_shut_until(struct host *host, const char *name, enum limiter_part
 uint32_t limits_waiting(struct host *host, const char *name);
 
 struct job_id;
-/* A job is parked for it: remembered, `max` of them at most, so that it can be woken before its time. */
-void limits_parked(struct host *host, const char *name, const struct job_id *id, uint32_t max);
+/* A job is parked for it: remembered, `max` of them at most, so that it can be woken before its time. `told`: what its wish
+ * was sent away with, 0 = none was. True: since then it may have had slots, so the job is to be woken now. */
+bool limits_parked(struct host *host, const char *name, const struct job_id *id, uint32_t max,
+                   uint64_t told);
 /* The first of those: false = there is none. */
 bool limits_unpark(struct host *host, const char *name, struct job_id *ret);
 

@@ -34,6 +34,7 @@ static int64_t gauge_send_away(struct limits *l, struct gauge *g, struct limit_w
         wish->turn_mono_ms = limits_most(g->next_mono_ms, first);
         g->next_mono_ms = wish->turn_mono_ms + limits_most(step, 1);
     }
+    wish->told = g->woken;
     return wish->turn_mono_ms - now;
 }
 

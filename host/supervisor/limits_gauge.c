@@ -83,6 +83,7 @@ struct gauge *limits_gauge_get(struct limits *l, const char *name, int *ret_stat
         return NULL;
     }
     g->of = l;
+    g->woken = ++l->wakes; // one before it may have been
     g->series = s;
     g->rules = limits_rules(l->host, c);
     g->known = true;
@@ -140,6 +141,7 @@ void limits_gauge_rest(struct gauge *g) {
 
 void limits_gauge_wake(struct gauge *g) {
     g->until_mono_ms = 0;
+    g->woken = ++g->of->wakes;
     g->part = LIMITER_PART_NONE;
     limits_gauge_look(g);
     limits_kick(g->of);
@@ -151,15 +153,20 @@ void limits_gauge_wake(struct gauge *g) {
 
 /* ------------------------------------------------------------------ parked jobs */
 
-void limits_parked(struct host *host, const char *name, const struct job_id *id, uint32_t max) {
+bool limits_parked(struct host *host, const char *name, const struct job_id *id, uint32_t max,
+                   uint64_t told) {
     struct gauge *g = limits_gauge(host->limits, name);
+    if (told != 0 && (g == NULL || g->woken != told)) {
+        return true;
+    }
     if (g == NULL || g->parked_count >= max) {
-        return; // it comes when its time does
+        return false; // it comes when its time does
     }
     if (g->parked == NULL && (g->parked = calloc(max, sizeof *g->parked)) == NULL) {
-        return;
+        return false;
     }
     g->parked[g->parked_count++] = *id;
+    return false;
 }
 
 bool limits_unpark(struct host *host, const char *name, struct job_id *ret) {

@@ -33,6 +33,7 @@ struct gauge {
     uint32_t waiting, tickets, pending; /* the last: items of the operation under way, and tells */
     int64_t until_mono_ms;              /* nothing is asked before; 0 = at once */
     enum limiter_part part;
+    uint64_t woken;        /* the last time that it may have had slots, of limits.wakes */
     int64_t next_mono_ms;  /* when the next one who is sent away may come */
     struct job_id *parked; /* jobs that were sent away, by turn */
     uint32_t parked_count;
@@ -57,6 +58,7 @@ struct asking;
 struct limits {
     struct host *host;
     struct gauge *gauges;
+    uint64_t wakes;
     struct gauges changed; /* those that a turn of the loop looks at, by turns */
     struct limit_series *series;
     struct limit_tickets tickets; /* by when they were renewed */

@@ -7,10 +7,12 @@
 
 #include "core/evaluate.h"
 #include "supervisor/attempt.h"
+#include "supervisor/commits.h"
 #include "supervisor/dispatch.h"
 #include "supervisor/host.h"
 #include "supervisor/lane.h"
 #include "supervisor/pool_private.h"
+#include "supervisor/worker_limits.h"
 
 enum {
     WAIT_HERE_MS = 2000, /* who is to wait for longer is parked                       */
@@ -107,7 +109,6 @@ static void go_on(struct attempt *a) {
 }
 
 static void park(struct attempt *a, const char *name, int64_t wait_ms) {
-    limits_parked(a->host, name, &a->job->spec.id, PARKED_MAX);
     attempt_set_aside(a, false);
     attempt_limited(a, name, env_wall_ms(&a->host->env) + wait_ms);
 }
@@ -244,24 +245,51 @@ void slots_open(struct host *host) {
 
 /* ------------------------------------------------------------------ woken before their time */
 
-static void on_moved(struct store_op *op) {
+struct waking {
+    struct store_move move;
+    struct store_move_item item;
+    struct host *host;
+    char name[LIMITER_NAME_MAX + 1];
+};
+
+/* Who has gone on meanwhile, or waits for something else, has no use for the slot: the next one may. */
+static void on_woken(struct store_op *op) {
+    struct waking *w = op->arg;
+    bool next = op->status == 0 && w->item.status != 0 && w->host->phase == HOST_RUNNING;
     store_op_finish(op);
-    free(op->arg);
+    if (next) {
+        slots_wake(w->host, w->name);
+    }
+    free(w);
 }
 
-void slots_wake(struct host *host, const char *name) {
-    struct woken {
-        struct store_move move;
-        struct store_move_item item;
-    } *w = calloc(1, sizeof *w);
-    if (w == NULL || !limits_unpark(host, name, &w->item.id)) {
-        free(w);
-        return;
+/* Whoever is being parked at this moment is parked first. */
+static void wake(struct host *host, const char *name, const struct job_id *id) {
+    struct waking *w = calloc(1, sizeof *w);
+    if (w == NULL) {
+        return; // it comes when its time does
     }
-    w->item.event = JOB_EV_WAKE;
+    w->host = host;
+    (void)snprintf(w->name, sizeof w->name, "%s", name);
+    w->item = (struct store_move_item){.id = *id, .event = JOB_EV_WAKE, .park = PARK_LIMITER};
     w->move.items = &w->item;
     w->move.count = 1;
     w->move.op = (struct store_op){
-        .kind = STORE_MOVE, .done = on_moved, .arg = w, .now_ms = env_wall_ms(&host->env)};
+        .kind = STORE_MOVE, .done = on_woken, .arg = w, .now_ms = env_wall_ms(&host->env)};
+    commits_flush(host);
     store_post(&host->store, &w->move.op);
+}
+
+void slots_wake(struct host *host, const char *name) {
+    struct job_id id;
+    if (limits_unpark(host, name, &id)) {
+        wake(host, name, &id);
+    }
+}
+
+void slots_parked(struct attempt *a, const char *name) {
+    const struct job_id *id = &a->job->spec.id;
+    if (limits_parked(a->host, name, id, PARKED_MAX, worker_limit_told(a, name))) {
+        wake(a->host, name, id);
+    }
 }

@@ -37,7 +37,10 @@ void slots_facts(const struct lane *lane, const struct attempt *a, struct job_fa
 /* Some limiter may have slots: lanes that are shut are looked at again. */
 void slots_open(struct host *host);
 
-/* Calls have ended: jobs that were parked for this limiter may have a chance. */
+/* It is being parked for a limiter, by its commit: when a slot comes free it is woken. */
+void slots_parked(struct attempt *a, const char *name);
+
+/* Calls have ended: one that was parked for this limiter may have a chance. */
 void slots_wake(struct host *host, const char *name);
 
 #endif

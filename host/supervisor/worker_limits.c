@@ -49,10 +49,20 @@ static void wish_done(struct limit_wish *wish, int status, int64_t wait_ms) {
     }
 }
 
-// When its turn is, if it was told so by this limiter last.
-static int64_t turn_of(const struct attempt *a, const char *name) {
+// NULL: another limiter has sent it away last, or none.
+static const struct limit_wish *sent_away(const struct attempt *a, const char *name) {
     const struct attempt_wish *last = a->sent_away;
-    return last != NULL && strcmp(last->name, name) == 0 ? last->wish.turn_mono_ms : 0;
+    return last != NULL && strcmp(last->name, name) == 0 ? &last->wish : NULL;
+}
+
+static int64_t turn_of(const struct attempt *a, const char *name) {
+    const struct limit_wish *last = sent_away(a, name);
+    return last == NULL ? 0 : last->turn_mono_ms;
+}
+
+uint64_t worker_limit_told(const struct attempt *a, const char *name) {
+    const struct limit_wish *last = sent_away(a, name);
+    return last == NULL ? 0 : last->told;
 }
 
 static int acquire(struct attempt *a, const struct msg_limit *m) {
@@ -172,8 +182,6 @@ void worker_limit_end(struct attempt *a) {
         free(a->wish);
         a->wish = NULL;
     }
-    free(a->sent_away);
-    a->sent_away = NULL;
     while ((t = TAILQ_FIRST(&a->tickets)) != NULL) {
         take_out(a, t);
         limits_answered(a->host, t, NULL);

@@ -65,8 +65,10 @@ static void test_moves(void) {
         struct rig rig;
         rig_start(&rig);
         struct job_id id = make(&rig, moves[i].from);
-        struct store_move_item item = {
-            .id = id, .event = moves[i].event, .park = PARK_NEEDS_OPERATOR};
+        struct store_move_item item = {.id = id,
+                                       .event = moves[i].event,
+                                       .park = moves[i].event == JOB_EV_PARK ? PARK_NEEDS_OPERATOR
+                                                                             : PARK_NONE};
         struct store_move move = {.items = &item, .count = 1};
         for (int again = 0; again < 2; again++) { // the second time says the same
             EXPECT_EQ_INT(0, rig_run(&rig, &move.op, STORE_MOVE));
@@ -146,6 +148,26 @@ static int wake_with(struct rig *rig, struct store_move_item *item, const char *
     store_op_finish(&move.op);
     item->step = NULL;
     return item->status;
+}
+
+// Who means one that waits for a limiter does not wake one that waits for an event meanwhile.
+static void test_wake_for(void) {
+    struct rig rig;
+    rig_start(&rig);
+    struct job_id id = make(&rig, JOB_PARKED);
+    struct store_move_item item = {.id = id, .event = JOB_EV_WAKE, .park = PARK_LIMITER};
+    struct store_move move = {.items = &item, .count = 1};
+    EXPECT_EQ_INT(0, rig_run(&rig, &move.op, STORE_MOVE));
+    EXPECT_EQ_INT(-EINVAL, item.status);
+    EXPECT_EQ_INT(JOB_PARKED, item.state);
+    EXPECT_EQ_INT(JOB_PARKED, rig_get(&rig, &id)->state);
+    item.park = PARK_EVENT;
+    EXPECT_EQ_INT(0, rig_run(&rig, &move.op, STORE_MOVE));
+    EXPECT_EQ_INT(0, item.status);
+    store_op_finish(&move.op);
+    EXPECT_EQ_INT(JOB_QUEUED, rig_get(&rig, &id)->state);
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
 }
 
 static void test_wake_with_step(void) {
@@ -531,6 +553,7 @@ CASES(move, ON_ALL, {"a running job that is asked to end does not wait again", t
       {"asking jobs that do not run", test_ask_others},
       {"asked to end, and the host died", test_ask_then_die},
       {"every event on every state", test_moves}, {"a move compares the revision", test_rev},
+      {"a job is woken from what it is parked for", test_wake_for},
       {"a job is woken with a step", test_wake_with_step},
       {"of two that wake with a step one is late", test_two_wake},
       {"a step that comes with the waking may be new", test_wake_with_new_step},

@@ -255,6 +255,83 @@ static void test_parked(void) {
     end();
 }
 
+// Yields as acquire() has told it to.
+static void yield_for(unsigned thread, uint64_t slot, const char *name, int64_t wait_ms) {
+    const struct msg_done m = {.status = JH_YIELD,
+                               .wait_kind = JH_WAIT_LIMITER,
+                               .wait_key = name,
+                               .wait_timeout_ms = wait_ms};
+    EXPECT_EQ_INT(0, msg_done_put(&w->out, slot, &m));
+    lab_flush(w);
+    lab_begin(lab, w, thread, 0);
+    lab_settle(lab);
+}
+
+static uint64_t start_again(unsigned thread) {
+    uint64_t slot = lab_expect_job(lab, w);
+    lab_begin(lab, w, thread, slot);
+    return slot;
+}
+
+// It does not sleep until the lease of who held the slot would end.
+static void test_woken(void) {
+    begin(2);
+    uint64_t holder = start_on(0), ticket = (uint64_t)acquire(holder, "two", 2, 0).number;
+    struct job_id id = lab_submit(lab, LAB_SLOW);
+    for (int round = 0; round < 3; round++) {
+        uint64_t slot = start_again(1);
+        struct told t = acquire(slot, "two", 1, 0);
+        EXPECT_EQ_INT(1, t.status);
+        if (round == 1) { // a slot came free between that and its end
+            observe(holder, "two", ticket, 200, "");
+            ticket = (uint64_t)acquire(holder, "two", 2, 0).number;
+        }
+        yield_for(1, slot, "two", t.number);
+        EXPECT_EQ_INT(round == 1 ? JOB_RUNNING : JOB_PARKED, lab_state(lab, &id));
+        if (round == 0) { // one came free on another host
+            limits_news(lab->host, "two");
+        } else if (round == 2) {
+            observe(holder, "two", ticket, 200, "");
+        }
+    }
+    finish(1, start_again(1));
+    EXPECT_EQ_INT(JOB_SUCCEEDED, lab_state(lab, &id));
+    finish(0, holder);
+    end();
+}
+
+// One that waits for something else meanwhile is not woken, but the next.
+static void test_woken_late(void) {
+    begin(3);
+    uint64_t holder = start_on(0), ticket = (uint64_t)acquire(holder, "two", 2, 0).number;
+    struct job_id ids[2];
+    struct told t[2];
+    uint64_t slots[2];
+    for (unsigned i = 0; i < 2; i++) {
+        ids[i] = lab_submit(lab, LAB_SLOW);
+        slots[i] = start_again(1 + i);
+        t[i] = acquire(slots[i], "two", 1, 0);
+    }
+    yield_for(1, slots[0], "two", 1); // earlier than it was told
+    yield_for(2, slots[1], "two", t[1].number);
+    lab_advance(lab, 1);
+    slots[0] = start_again(1);
+    const struct msg_done m = {
+        .status = JH_YIELD, .wait_kind = JH_WAIT_EVENT, .wait_key = "e", .wait_timeout_ms = 60000};
+    EXPECT_EQ_INT(0, msg_done_put(&w->out, slots[0], &m));
+    lab_flush(w);
+    lab_begin(lab, w, 1, 0);
+    lab_settle(lab);
+    observe(holder, "two", ticket, 200, "");
+    EXPECT_EQ_INT(JOB_PARKED, lab_state(lab, &ids[0]));
+    EXPECT_EQ_INT(JOB_RUNNING, lab_state(lab, &ids[1]));
+    finish(0, holder);
+    finish(2, start_again(2));
+    lab_advance(lab, 60000);
+    finish(1, start_again(1));
+    end();
+}
+
 static void test_cancelled(void) {
     begin(2);
     uint64_t holder = start_on(0);
@@ -574,6 +651,8 @@ static const struct expect_test tests[] = {
     {"what answers tell closes a limiter", test_told},
     {"who is sent away comes in his turn", test_spread},
     {"a run that yields is parked until then", test_parked},
+    {"a run that yielded is woken by a slot", test_woken},
+    {"a slot wakes none that waits for something else", test_woken_late},
     {"a cancel ends the wait", test_cancelled},
     {"slots of a dead worker", test_death},
     {"slots are held for longer than a lease", test_lease},

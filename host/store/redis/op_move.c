@@ -232,6 +232,9 @@ static void located(struct redis_task *t, void *arg) {
         m.what = at->queue == NULL || is_done(&mt->items[i], &at->job)
                      ? MOVING_NOT
                      : moving_decide(item, at->job.state, at->job.rev, &m.to);
+        if (m.what == MOVING_TO && !moving_fits(item, at->job.life.park)) {
+            m.what = MOVING_NOT;
+        }
         if (is_perhaps_done(&m)) { // the script sees whose step is there
             item->status = 0;
             m.what = MOVING_TO;

@@ -36,6 +36,9 @@ static int move(struct writer *w, struct store_move_item *item, struct job_row *
     if (r < 0) {
         return err_set(&w->conn.err, r, "the row of a job is damaged");
     }
+    if (!moving_fits(item, (enum park_reason)life.park)) {
+        return 0;
+    }
     struct place where = {to, now_ms};
     if (to == JOB_PARKED) {
         where.at_ms = item->run_at_ms;
