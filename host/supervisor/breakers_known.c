@@ -84,16 +84,21 @@ static struct breaker shifted(struct breaker state, int64_t by_ms) {
     return state;
 }
 
+// Whoever closed it tells those that are parked for it, unless he dies: so does each host that hears of it.
+static bool held_back(const struct breaker_entry *e) {
+    return e != NULL && !breaker_is_counting(&e->state);
+}
+
 bool breakers_learn(struct breakers *b, const char *name, const struct breaker *state,
                     int64_t ahead_ms) {
     // the analyzer does not look into the search, and thinks that it finds what was dropped
     struct breaker_entry *e = b->open == NULL ? NULL : breakers_find(b, name);
     if (state->failures == 0) {
-        bool parked = e != NULL && e->parked;
+        bool held = held_back(e);
         if (e != NULL) {
             drop(b, e);
         }
-        return parked;
+        return held;
     }
     if (e == NULL) {
         e = add(b, name);
@@ -119,17 +124,17 @@ static void load_page(struct breakers *b) {
     store_post(&b->host->store, &b->list.op);
 }
 
-// What was not in the list has closed while nobody here listened. True: jobs of this host are parked for one.
+// What was not in the list has closed while nobody here listened. True: one of them held jobs back.
 static bool drop_unlisted(struct breakers *b) {
     struct breaker_entry *e, *next;
-    bool parked = false;
+    bool held = false;
     HASH_ITER(hh, b->open, e, next) {
         if (!e->listed) {
-            parked = parked || e->parked;
+            held = held || held_back(e);
             drop(b, e);
         }
     }
-    return parked;
+    return held;
 }
 
 static void load_end(struct breakers *b, int status) {
@@ -137,7 +142,8 @@ static void load_end(struct breakers *b, int status) {
     b->loaded = true; // after a failure too: rather one call too many than none ever
     if (status != 0) {
         (void)timer_set(host->timers, &b->again, env_mono_ms(&host->env) + RETRY_MS);
-    } else if (drop_unlisted(b)) {
+    } else if (drop_unlisted(b) || !b->looked) {
+        b->looked = true;
         unpark_go(&b->unpark);
     }
     breakers_look(b);

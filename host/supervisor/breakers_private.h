@@ -39,6 +39,8 @@ struct breakers {
     int64_t next_ms;    /* when, by the wall; 0 = it is not set */
     struct store_breaker_list list;
     bool loading, load_again, loaded;
+    bool
+        looked; /* for those that are parked for one that is closed: whoever closed it may have died before he told them */
     struct timer again;   /* the list, after a failure */
     int64_t full_mono_ms; /* until then there is no room in the store, as far as is known */
     struct breakers_counts counts;
@@ -53,7 +55,7 @@ static inline int64_t breakers_now(const struct breakers *b) {
 
 struct breaker_entry *breakers_find(const struct breakers *b, const char *name);
 /* What the store says of it, by a clock that this host's is ahead of by so much. True: it is closed now, and
- * jobs of this host are parked for it. */
+ * held jobs back. */
 bool breakers_learn(struct breakers *b, const char *name, const struct breaker *state,
                     int64_t ahead_ms);
 /* Lanes may be held back now, or no longer. */

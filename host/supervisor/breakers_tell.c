@@ -11,9 +11,9 @@ static void log_change(const struct breaker_telling *t) {
     const struct log *log = &t->of->host->log;
     if (op->verb == STORE_BREAKER_FAILED && op->changed) {
         t->of->counts.opened++;
-        log_warn(log, "breaker.open", "breaker=\"%s\" class=%s failures=%u pause_ms=%lld", t->name,
+        log_warn(log, "breaker.open", "class=%s failures=%u pause_ms=%lld breaker=\"%s\"",
                  outcome_class(op->state.cls)->name, op->state.failures,
-                 (long long)(op->state.until_ms - op->clock_ms));
+                 (long long)(op->state.until_ms - op->clock_ms), t->name);
     } else if (op->verb == STORE_BREAKER_SUCCEEDED && op->changed) {
         t->of->counts.closed++;
         log_info(log, "breaker.closed", "breaker=\"%s\"", t->name);
@@ -35,9 +35,9 @@ static void learn(struct breaker_telling *t) {
     struct breakers *b = t->of;
     const struct breaker_entry *before = breakers_find(b, t->name);
     int64_t probe_ms = before == NULL ? 0 : before->state.probe_ms;
-    bool parked = breakers_learn(b, t->name, &t->op.state, t->op.op.now_ms - t->op.clock_ms);
+    bool held = breakers_learn(b, t->name, &t->op.state, t->op.op.now_ms - t->op.clock_ms);
     log_change(t);
-    if (parked || (t->op.changed && t->op.state.failures == 0) || calls_one(b, t, probe_ms)) {
+    if (held || (t->op.changed && t->op.state.failures == 0) || calls_one(b, t, probe_ms)) {
         unpark_go(&b->unpark);
     }
 }
@@ -51,8 +51,7 @@ static void no_answer(struct breaker_telling *t) {
         (void)breakers_learn(b, t->name, &closed, 0);
     }
     if (b->host->phase == HOST_RUNNING) {
-        log_warn(&b->host->log, "breaker.untold", "breaker=\"%s\" msg=\"%s\"", t->name,
-                 t->op.op.err.msg);
+        log_warn(&b->host->log, "breaker.untold", "msg=\"%s: %s\"", t->name, t->op.op.err.msg);
     }
 }
 

@@ -471,6 +471,64 @@ static void test_cancel(void) {
     lab_end(lab);
 }
 
+static void on_direct(struct store_op *op) {
+    *(bool *)op->arg = true;
+}
+
+static bool is_over(struct lab *l, void *arg) {
+    (void)l;
+    return *(bool *)arg;
+}
+
+// It is closed by somebody who dies before he tells those that are parked.
+static void close_and_die(const char *name) {
+    static bool over;
+    over = false;
+    struct store_breaker op = {
+        .op = {.kind = STORE_BREAKER, .done = on_direct, .arg = &over, .now_ms = lab_wall_ms(lab)},
+        .verb = STORE_BREAKER_RESET,
+        .name = name};
+    store_post(&lab->host->store, &op.op);
+    lab_until(lab, is_over, &over, "it is closed");
+    EXPECT_TRUE(op.changed);
+    store_op_finish(&op.op);
+}
+
+// Who is parked for one that has closed goes on, though the host that closed it could not tell anybody.
+static void test_closed_in_silence(void) {
+    static const char name[] = "auth:t:user:ann";
+    uint64_t slot = 0;
+    for (int restarts = 0; restarts < 2; restarts++) {
+        begin(1);
+        struct job_id failed = submit_as("ann");
+        EXPECT_EQ_UINT(1, start_from(0, &slot, 1));
+        fail_as(0, slot, JH_E_AUTH, "user:ann");
+        struct job_id id = submit_as("ann");
+        lab_settle(lab);
+        EXPECT_EQ_INT(JOB_PARKED, lab_state(lab, &id));
+        if (restarts) { // at its next start
+            close_and_die(name);
+            lab_shut(lab);
+            lab_reopen(lab);
+            w = lab_ready_worker(lab);
+        } else { // another host, which has parked none itself
+            lab_shut(lab);
+            lab_reopen(lab);
+            w = lab_ready_worker(lab);
+            expect_counts(1, 0, 0);
+            close_and_die(name);
+            breakers_news(lab->host, name);
+        }
+        lab_settle(lab);
+        finish_all(1);
+        EXPECT_EQ_INT(JOB_SUCCEEDED, lab_state(lab, &id));
+        lab_advance(lab, 30 * MINUTE);
+        finish_all(1);
+        EXPECT_EQ_INT(JOB_SUCCEEDED, lab_state(lab, &failed));
+        lab_end(lab);
+    }
+}
+
 static const struct expect_test tests[] = {
     {"a handler's breaker holds back its lane", test_handler},
     {"it doubles up to its cap", test_doubles},
@@ -483,6 +541,7 @@ static const struct expect_test tests[] = {
     {"cancelled while it asks", test_cancel},
     {"more than one failure opens it", test_count},
     {"a probe whose end says nothing", test_abandoned},
+    {"closed by one who has died", test_closed_in_silence},
     {"no room for one more", test_full},
     {"off for a type", test_off_of_type},
     {"off for a queue", test_off_of_queue},
