@@ -130,16 +130,29 @@ void sim_breakers_parked(struct sim *s, struct sim_breaker *b, const struct job_
 }
 
 /* Who was parked for it goes on; of those that went on before the store says so. */
-static void wake(struct sim *s, struct sim_breaker *b) {
+static void wake_some(struct sim *s, struct sim_breaker *b, bool *one) {
     for (const struct sim_sleeper *p = b->sleepers; p != NULL; p = p->next) {
         struct sim_move *m = sim_alloc(s, &s->batch.arena, sizeof *m);
         if (m != NULL) {
-            *m =
-                (struct sim_move){.item = {.id = p->id, .event = JOB_EV_WAKE}, .wait_key = b->name};
+            *m = (struct sim_move){
+                .item = {.id = p->id, .event = JOB_EV_WAKE}, .wait_key = b->name, .one = one};
             sim_flush_move(s, m);
         }
     }
+}
+
+static void wake_all(struct sim *s, struct sim_breaker *b) {
+    wake_some(s, b, NULL);
     b->sleepers = NULL;
+}
+
+/* Its probe has said nothing, and the next one may try. */
+static void wake_one(struct sim *s, struct sim_breaker *b) {
+    bool *one = sim_alloc(s, &s->batch.arena, sizeof *one);
+    if (one != NULL) {
+        *one = false;
+        wake_some(s, b, one);
+    }
 }
 
 /* ------------------------------------------------------------------ what became of it */
@@ -192,10 +205,12 @@ void sim_breakers_learn(struct sim *s, struct sim_attempt *a, const struct attem
             continue;
         }
         if (o->event != JOB_EV_SUCCEED) {
-            (void)breaker_abandoned(&b->core, asker(a));
+            if (breaker_abandoned(&b->core, asker(a))) {
+                wake_one(s, b);
+            }
         } else if (breaker_succeeded(&b->core, asker(a))) {
             sim_note(s, NOTE_BREAKER, b->name, &a->spec, "closes");
-            wake(s, b);
+            wake_all(s, b);
         }
     }
     if (own != NULL) {

@@ -173,8 +173,12 @@ static void run_moves(struct sim *s, struct sim_batch *b) {
         return;
     }
     for (const struct sim_move *m = b->moves; m != NULL; m = m->next) {
-        if (m->wait_key == NULL || waits_for(s, m)) {
+        bool goes = m->one == NULL || !*m->one;
+        if (goes && (m->wait_key == NULL || waits_for(s, m))) {
             op.items[op.count++] = m->item;
+            if (m->one != NULL) {
+                *m->one = true;
+            }
         }
     }
     if (op.count > 0) { // who has gone on by himself is refused, and well

@@ -277,6 +277,7 @@ struct sim_submit {
 struct sim_move {
     struct store_move_item item;
     const char *wait_key; /* only if it is parked for this; NULL = whatever it waits for */
+    bool *one; /* shared by moves of which only the first that is made is; NULL = its own */
     struct sim_move *next;
 };
 

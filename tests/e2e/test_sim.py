@@ -399,6 +399,17 @@ def test_a_breaker_of_a_user_is_that_users(scene):
     assert {u["user"] for u in summary["users"]} == {"ann", "bob"}
 
 
+def test_who_is_parked_tries_when_a_probe_says_nothing(scene):
+    scene.write("for: 10h\nslots: 4\narrivals: {job: p.x, every: 10h, steady: true, count: 40, user: bob}\n"
+                "handlers: {p.x: {takes: 1s, scope: user, fails: {unknown: 10%, input: 50%}}}\n", "breakers: {unknown: {base: 5m}}\n")
+    lines, _ = scene.run()
+    opened = events(lines, "breaker")[0]["ms"]
+    silent = next(line for line in events(lines, "dead") if line["ms"] > opened + 5 * 60_000)
+    closed = next(line for line in events(lines, "breaker") if line["ms"] > opened)
+    assert silent["ms"] < closed["ms"], (silent, closed)
+    assert [x for x in events(lines, "start") if x["ms"] == silent["ms"]]  # not when its lease would have ended
+
+
 def test_breakers_that_are_off_or_take_more(scene):
     text = "for: 1h\narrivals: {job: p.x, every: 10s}\nhandlers: {p.x: {takes: 1s, fails: {network: 30%}}}\n"
 
