@@ -22,8 +22,8 @@ static void on_reset(struct store_op *op) {
     }
     store_op_finish(op);
     breakers_look(b);
-    log_info(&b->host->log, "breaker.reset", "breaker=\"%s\" by=%s msg=\"%s\"", reset->name,
-             reset->by, reset->why == NULL ? "" : reset->why);
+    log_info(&b->host->log, "breaker.reset", "by=%s msg=\"%s: %s\"", reset->by, reset->name,
+             reset->why == NULL ? "" : reset->why);
     const struct store_audit entry = {
         .actor = reset->by, .action = "breaker.reset", .target = reset->name, .detail = reset->why};
     audit_add(reset->host, &reset->audit, entry, on_audited, reset);

@@ -142,9 +142,8 @@ void schedules_tell_drift(struct schedules *s, struct entry *e) {
     if (fault == NULL && e->told) {
         log_info(log, "schedule.drift_over", "name=%s", e->id);
     } else if (fault != NULL && !e->told && e->own != NULL) {
-        log_warn(log, "schedule.drift",
-                 "name=%s stored_by=\"%s\" msg=\"%s: it does not fire here\"", e->id,
-                 e->by == NULL ? "?" : e->by, fault);
+        log_warn(log, "schedule.drift", "name=%s msg=\"%s: it does not fire here; stored by %s\"",
+                 e->id, fault, e->by == NULL ? "?" : e->by);
     }
     e->told = fault != NULL && e->own != NULL;
 }

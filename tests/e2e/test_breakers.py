@@ -85,6 +85,10 @@ def test_it_doubles_and_a_reset_ends_it(make, clock, folder):
     assert host.wait_job(done, "dead")["error"]["message"] == "it ran"
     entry = host.get("/v1/audit")["items"][0]
     assert (entry["action"], entry["target"], entry["detail"]) == ("breaker.reset", HANDLER, "it is up again"), entry
+    line = next(line for line in host.read_log().splitlines() if "breaker.reset " in line)
+    assert re.search(fr'by=\S+ msg="{re.escape(HANDLER)}: it is up again"$', line), line
+    line = next(line for line in host.read_log().splitlines() if "breaker.open " in line)
+    assert line.endswith(f' breaker="{HANDLER}"'), line
     assert host.call("POST", "/v1/breakers/nonsense/reset", {}).status == 404
 
 
