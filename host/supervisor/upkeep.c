@@ -187,9 +187,7 @@ static void sweep_done(struct store_op *op) {
     } else {
         bool degraded = u->host->store_fault != NULL && !upkeep_shares(u);
         upkeep_timer(u, &u->sweep_timer, degraded ? UPKEEP_RETRY_MS : UPKEEP_SWEEP_MS);
-        if (upkeep_shares(u)) {
-            forward_look(u); // what a host that is gone had not delivered
-        }
+        forward_look(u); // what a host that is gone had not delivered, or there was no room for
     }
 }
 

@@ -403,6 +403,7 @@ static void test_waits_end(void) {
         ids[i] = make_waiting(&rig, queue, "paid");
         EXPECT_EQ_INT(0, rig_move(&rig, &ids[i], ends[i]));
     }
+    EXPECT_EQ_INT(0, rig_move(&rig, &ids[1], JOB_EV_PARK)); // for nothing in particular
     struct job_id id = submit_for(&rig, "p", NULL);
     EXPECT_EQ_INT(0, park(&rig, rig_claim_one(&rig, "p", "t"), "paid", 1, 0, "-", rig.now + 1000));
     rig.now += 1000;
@@ -429,6 +430,31 @@ static void test_event_or_time(void) {
     EXPECT_EQ_INT(0, rig_due(&rig, NULL));
     EXPECT_EQ_UINT(rev, rig_get(&rig, &id)->rev);
     EXPECT_EQ_STR("one", got(&rig, &id, "paid", 1, NULL));
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
+// Children of other queues come first: if they are as many as may come, the event is still to be brought.
+static void test_behind_children(void) {
+    struct rig rig;
+    rig_start(&rig);
+    struct job_id id = make_waiting(&rig, "q", "paid");
+    (void)rig_submit_plain(&rig, "p", "teller");
+    struct job_spec child = rig_spec(&rig, "far", "t");
+    struct store_commit_item item = rig_item(rig_claim_one(&rig, "p", "teller"), JOB_EV_SUCCEED);
+    const struct store_event event = event_of("paid", "one");
+    item.children = &child;
+    item.child_count = 1;
+    item.events = &event;
+    item.event_count = 1;
+    EXPECT_EQ_INT(0, rig_commit(&rig, &item));
+    struct store_forward f = {.limit = 1};
+    EXPECT_EQ_INT(0, rig_run(&rig, &f.op, STORE_FORWARD));
+    EXPECT_EQ_UINT(1, f.delivered);
+    EXPECT_TRUE(f.more);
+    store_op_finish(&f.op);
+    EXPECT_EQ_UINT(1, forward(&rig));
+    EXPECT_EQ_INT(JOB_QUEUED, rig_state(&rig, &id));
     rig_expect_sound(&rig);
     rig_finish(&rig);
 }
@@ -940,6 +966,57 @@ static void test_sparse_names(void) {
     rig_empty_server(); // which ends the saving, too
 }
 
+/* Two jobs wait, and the budget has room for the one's event, not for the other's. Without a budget: what they take. */
+static uint64_t tell_two(uint64_t budget, size_t size) {
+    static char value[3000];
+    struct rig rig;
+    struct job_id ids[2];
+    rig_init(&rig);
+    rig.config.budget[BUDGET_JOBS] = budget;
+    EXPECT_EQ_INT(0, rig_open(&rig));
+    for (size_t i = 0; i < ARRAY_LEN(ids); i++) {
+        ids[i] = make_waiting(&rig, "q", "paid");
+    }
+    uint64_t bytes = rig_stats(&rig)->bytes[BUDGET_JOBS];
+    const struct store_event event = {.name = "paid", .value = {value, size}};
+    EXPECT_EQ_INT(0, publish_event(&rig, &event));
+    struct store_forward f = {.limit = 100};
+    EXPECT_EQ_INT(0, rig_run(&rig, &f.op, STORE_FORWARD));
+    EXPECT_FALSE(f.more);
+    EXPECT_EQ_UINT(budget == 0 ? 2 : 1, f.woken);
+    if (budget > 0) {
+        EXPECT_TRUE(rig_stats(&rig)->bytes[BUDGET_JOBS] <= budget);
+        EXPECT_EQ_INT(JOB_PARKED, rig_state(&rig, &ids[1]));
+        EXPECT_EQ_INT(0, rig_run(&rig, &f.op, STORE_FORWARD)); // it asks for nothing
+        EXPECT_EQ_UINT(0, f.woken);
+        EXPECT_FALSE(f.more);
+        rig_expect_sound(&rig);
+        struct store_commit_item item = rig_item(rig_claim_one(&rig, "q", "t"), JOB_EV_SUCCEED);
+        item.keep_ms = 1;
+        EXPECT_EQ_INT(0, rig_commit(&rig, &item));
+        struct store_sweep sweep = {.limit = 100};
+        rig.now += 1;
+        EXPECT_EQ_INT(0, rig_run(&rig, &sweep.op, STORE_SWEEP));
+        store_op_finish(&sweep.op);
+        (void)rig_submit_plain(&rig, "q", "t"); // a shared store tells its bytes
+        EXPECT_EQ_INT(0, rig_run(&rig, &f.op, STORE_FORWARD));
+        EXPECT_EQ_UINT(1, f.woken);
+        EXPECT_EQ_INT(JOB_QUEUED, rig_state(&rig, &ids[1]));
+    }
+    store_op_finish(&f.op);
+    rig_expect_sound(&rig);
+    rig_finish(&rig);
+    return bytes;
+}
+
+// Events that are brought to jobs stay in the budget: who would go beyond it waits until there is room.
+static void test_budget(void) {
+    enum { SIZE = 3000, COST = SIZE + STORE_EVENT_OVERHEAD };
+    uint64_t bytes = tell_two(0, SIZE);
+    (void)tell_two(bytes + COST, SIZE);
+    (void)tell_two(bytes + 2 * SIZE - 1, SIZE);
+}
+
 // More names than one call looks at, and more events than are read at once.
 static void test_many_names(void) {
     enum { NAMES = 120, EVENTS = 150 };
@@ -976,10 +1053,12 @@ CASES(events, ON_ALL, {"an event wakes who waits for it", test_after_park},
       {"an event in a queue of one line", test_one_line},
       {"an event and a clock that is set back", test_clock_back},
       {"what an event counts for", test_bytes_of_an_event},
+      {"events and the budget for jobs", test_budget},
       {"an event of a key is kept once", test_keys_of_events},
       {"whatever ends a wait for an event", test_waits_end},
       {"an event or its time, not both", test_event_or_time},
       {"events that a job publishes", test_by_a_job},
+      {"an event behind children", test_behind_children},
       {"events and who waits survive the host", test_another_boot},
       {"how many events a name keeps", test_bounds_of_a_name},
       {"how far a wait looks back", test_look_back},

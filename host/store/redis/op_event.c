@@ -114,6 +114,17 @@ static void tell_lanes(const struct redis_task *t, const struct redis_reply *lan
     }
 }
 
+// Until its queue is heard of again, that is what a queue has.
+static void note_bytes(const struct redis_task *t, const struct redis_reply *bytes) {
+    for (size_t i = 0; bytes != NULL && i + 1 < bytes->count; i += 2) {
+        const char *name = redis_reply_text(&bytes->items[i]).data;
+        struct redis_queue *q = redis_queues_find(&t->store->queues, name);
+        if (q != NULL) {
+            (void)redis_reply_integer(&bytes->items[i + 1], &q->bytes[BUDGET_JOBS]);
+        }
+    }
+}
+
 static int on_round(struct redis_task *t, void *arg, const struct redis_reply *reply,
                     struct err *e) {
     struct event_round *round = arg;
@@ -125,6 +136,7 @@ static int on_round(struct redis_task *t, void *arg, const struct redis_reply *r
     round->count += (size_t)count;
     if (round->wakes) {
         tell_lanes(t, redis_reply_at(reply, 2));
+        note_bytes(t, redis_reply_at(reply, 4));
         (void)redis_reply_integer(redis_reply_at(reply, 3), &woken);
         CONTAINER_OF(t->op, struct store_forward, op)->woken += (size_t)woken;
     }
@@ -159,6 +171,7 @@ static void round_ask(struct redis_task *t, struct event_round *round) {
     redis_args_number(&ask->request.args, (int64_t)(left < most ? left : most));
     if (round->wakes) {
         write_one_lines(t->store, &ask->request.args);
+        redis_store_put_room(t->store, NULL, BUDGET_JOBS, &ask->request.args);
     } else {
         int64_t keep_ms = store_event_bounds(&t->store->config).keep_ms;
         redis_args_number(&ask->request.args, t->op->now_ms - keep_ms);

@@ -407,6 +407,8 @@ static void look(struct forward_task *ft) {
     if (left == 0) {
         if (op->delivered < op->limit) {
             redis_events_wake(t, room, woke, ft);
+        } else {
+            of_op(t)->more = true; // events have not been looked at
         }
         return;
     }

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/fault.h"
 #include "store/sqlite/effects.h"
@@ -394,6 +395,11 @@ static int wake(struct writer *w, struct job_row *row, struct job_life *life, ui
     return r < 0 ? r : place_move(w, row, life, (struct place){JOB_QUEUED, now_ms}, now_ms);
 }
 
+// Bytes of what a job that gets it has to keep, at most.
+static int64_t cost_of(const struct waits_step *found) {
+    return (int64_t)(found->value.len + strlen(found->type)) + STORE_EVENT_OVERHEAD;
+}
+
 // Does the job get one?
 static int look_at(struct writer *w, int64_t rid, int64_t name, int64_t now_ms,
                    struct event_log_delivered *ret) {
@@ -412,8 +418,9 @@ static int look_at(struct writer *w, int64_t rid, int64_t name, int64_t now_ms,
     }
     r = look_with(w, &row, &life, name, &l);
     r = r < 0 ? r : find_event(w, &l, &found);
-    if (r <= 0) {
-        return r;
+    ret->full = r > 0 && writer_over(w, BUDGET_JOBS, cost_of(&found));
+    if (r <= 0 || ret->full) {
+        return r < 0 ? r : 0;
     }
     ret->woken++;
     ret->bytes += found.value.len;
@@ -456,9 +463,10 @@ static int deliver_some(struct writer *w, int64_t name, int64_t cursor, size_t m
     int64_t n = gather(w, name, cursor, rids, cap);
     int r = n < 0 ? (int)n : 0;
     int64_t i = 0;
-    for (; i < n && r >= 0 && ret->bytes < BYTES_AT_ONCE; i++) {
-        last = rids[i];
-        r = look_at(w, last, name, now_ms, ret);
+    while (i < n && r >= 0 && !ret->full && ret->bytes < BYTES_AT_ONCE) {
+        r = look_at(w, rids[i], name, now_ms, ret);
+        last = ret->full ? last : rids[i];
+        i += !ret->full;
     }
     if (r < 0) {
         return r;
@@ -473,7 +481,7 @@ int event_log_deliver(struct writer *w, size_t limit, int64_t now_ms,
     int64_t name, cursor;
     int r = 1;
     *ret = (struct event_log_delivered){.looked = 0};
-    while (ret->looked < limit && ret->bytes < BYTES_AT_ONCE &&
+    while (ret->looked < limit && ret->bytes < BYTES_AT_ONCE && !ret->full &&
            (r = next_pending(w, &name, &cursor)) > 0) {
         r = deliver_some(w, name, cursor, limit - ret->looked, now_ms, ret);
         if (r < 0) {

@@ -38,6 +38,7 @@ int event_log_unwait(struct writer *w, int64_t rid);
 struct event_log_delivered {
     size_t looked, woken;
     size_t bytes; /* that those got: after some MiB the rest is left for the next call */
+    bool full;    /* the budget has no room for the next one, who waits on */
 };
 int event_log_deliver(struct writer *w, size_t limit, int64_t now_ms,
                       struct event_log_delivered *ret);

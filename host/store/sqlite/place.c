@@ -161,13 +161,16 @@ int place_move(struct writer *w, const struct job_row *row, const struct job_lif
     struct bytes tenant =
         to.state == JOB_QUEUED ? jobrow_tenant(row->spec) : (struct bytes){NULL, 0};
     int64_t number = number_of(lane, row->priority, to, tenant);
+    // parked again it may wait for something else
+    bool waited = (row->has & HAS_EVENT) != 0 && row->state == JOB_PARKED;
+    bool wakes = waited && to.state != JOB_PARKED;
     sqlite3_stmt *s = conn_stmt(&w->conn, SQL_JOB_MOVE);
     bind_int(s, 1, row->rid);
     bind_int(s, 2, to.state);
     bind_int(s, 3, row->rev);
     bind_int(s, 4, row->token);
     bind_int(s, 5, row->commit_no);
-    bind_int(s, 6, row->has);
+    bind_int(s, 6, wakes ? row->has & ~(uint32_t)HAS_EVENT : row->has);
     bind_set(s, 7, number);
     bind_set(s, 8, to.at_ms);
     bind_bytes(s, 9, buf_bytes(&w->pack));
@@ -177,8 +180,7 @@ int place_move(struct writer *w, const struct job_row *row, const struct job_lif
     if (r == 0 && (row->has & HAS_DEDUP) != 0 && job_is_final(to.state)) {
         r = dedup_end(w, row, lane, to.state, now_ms);
     }
-    if (r == 0 && (row->has & HAS_EVENT) != 0 && row->state == JOB_PARKED &&
-        to.state != JOB_PARKED) {
+    if (r == 0 && wakes) {
         r = event_log_unwait(w, row->rid);
     }
     if (r == 0 && (row->has & HAS_SCHEDULE) != 0) {

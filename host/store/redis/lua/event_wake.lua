@@ -2,12 +2,15 @@
 -- FORWARD, of events: jobs that wait for one that is there are queued, with it. Repeating it changes nothing: they do not
 -- wait any more.
 --   ARGV   how many jobs may be looked at; the number of queues in which tenants do not take turns, and their names
---   reply  how many were, 1 = there are more; queue and type of each lane that some came into; how many got one
+--          bytes that jobs may take in all, beyond what they do ('' = any)
+--   reply  how many were, 1 = there are more; queue and type of each lane that some came into; how many got one; if there is
+--          a bound, each queue of those, and its bytes of jobs
 local SEEN_AT_ONCE = 100
 local limit, one_line, known = take_number(), {}, {}
 for _ = 1, take_number() do
     one_line[take()] = true
 end
+local room, full = take_number(), false -- full: there is none for the next one, who waits on
 
 -- A queue as lib/queue.lua makes it: the caller may not have heard of it.
 local function queue_of(name)
@@ -45,7 +48,8 @@ local function look_at(name, member)
         return
     end
     local entry, e, n = find_event(name, is[8], is[9])
-    if not entry then
+    full = entry and room and noted.jobs + #(e.data or '') + #(e.type or '') + EVENT_OVERHEAD > room
+    if not entry or full then
         return
     end
     woken = woken + 1
@@ -68,15 +72,17 @@ end
 local function look_at_some(name, cursor, most)
     local from = cursor == '' and '-' or '(' .. cursor
     local members = redis.call('ZRANGEBYLEX', event_key(name) .. ':waits', from, '+', 'LIMIT', 0, most)
-    for _, member in ipairs(members) do
-        look_at(name, member)
+    local done = 0
+    while done < #members and not full do
+        look_at(name, members[done + 1])
+        done = full and done or done + 1
     end
-    if #members < most then
+    if #members < most and not full then
         redis.call('HDEL', 'jh:events:pending', name)
-    elseif redis.call('HEXISTS', 'jh:events:pending', name) == 1 then
-        redis.call('HSET', 'jh:events:pending', name, members[#members])
+    elseif done > 0 and redis.call('HEXISTS', 'jh:events:pending', name) == 1 then
+        redis.call('HSET', 'jh:events:pending', name, members[done])
     end
-    return #members
+    return done
 end
 
 -- Some names. A hash that was large, and does not shrink while the server saves, has pages without any.
@@ -92,11 +98,17 @@ local looked = 0
 local pending = some_pending()
 for i = 1, #pending, 2 do
     local left = limit - looked
-    while left > 0 and redis.call('HEXISTS', 'jh:events:pending', pending[i]) == 1 do
+    while left > 0 and not full and redis.call('HEXISTS', 'jh:events:pending', pending[i]) == 1 do
         local cursor = redis.call('HGET', 'jh:events:pending', pending[i])
         looked = looked + look_at_some(pending[i], cursor, math.min(left, SEEN_AT_ONCE))
         left = limit - looked
     end
 end
 finish()
-return {looked, redis.call('EXISTS', 'jh:events:pending'), lanes, woken}
+
+local bytes = {}
+for i = 1, room and #queues or 0 do
+    bytes[#bytes + 1] = queues[i].name
+    bytes[#bytes + 1] = redis.call('HGET', queues[i].s .. 'bytes', 'jobs') or '0'
+end
+return {looked, full and 0 or redis.call('EXISTS', 'jh:events:pending'), lanes, woken, bytes}
