@@ -914,6 +914,28 @@ static void test_kept_and_swept(void) {
     finish(&f);
 }
 
+/* What a member's end tells a flow elsewhere waits in an outbox as well: sound, also when it was set aside. */
+static void test_told_underway(void) {
+    static struct family f;
+    begin(&f);
+    make(&f, 0, 1, false);
+    struct store_commit_item item = rig_item(rig_claim_one(&f.rig, "r", "there"), JOB_EV_SUCCEED);
+    item.keep_ms = KEEP_MS;
+    EXPECT_EQ_INT(0, rig_commit(&f.rig, &item));
+    EXPECT_EQ_INT(1, (int)rig_redis("XLEN jobs:r:outbox"));
+    rig_expect_sound(&f.rig);
+    (void)rig_redis("RENAME jobs:r:outbox jobs:r:outbox:odd");
+    EXPECT_TRUE(sample_has(sample_fsck(&f.rig, true), "outbox_aside", true));
+    EXPECT_EQ_INT(1, open_count(&f));
+    forward(&f.rig);
+    EXPECT_EQ_INT(1, flow(&f)->facts.tally.succeeded);
+    (void)rig_redis("XADD jobs:r:outbox * flow %s to q member %s became well", f.flow, f.flow);
+    EXPECT_TRUE(sample_has(sample_fsck(&f.rig, false), "outbox_damaged", false));
+    (void)rig_redis("DEL jobs:r:outbox");
+    end_opener(&f, JOB_EV_SUCCEED);
+    finish(&f);
+}
+
 /* ------------------------------------------------------------------ more members */
 
 static int join_if_room(struct family *f, const struct job_spec *spec, int64_t max_waiting) {
@@ -1236,6 +1258,7 @@ CASES(flow_file, ON_FILE,
       {"every damage of a flow is found, and mended", test_damages});
 
 CASES(flow_shared, ON_SHARED,
+      {"the end of a member that its flow has not heard of is sound", test_told_underway},
       {"an opener goes soon after its flow has closed", test_kept_and_swept},
       {"a revived member is marked", test_revival_is_marked},
       {"who joins a flow leaves nothing else behind", test_join_leaves_nothing},

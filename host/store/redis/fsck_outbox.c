@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "store/redis/fsck.h"
+#include "store/redis/told.h"
 
 // Where parcels wait: for FORWARD, which sets aside what it cannot read, and for somebody who looks
 // at that. From there those go back that can be read, perhaps by a newer version.
@@ -29,14 +30,29 @@ static void give_back(struct redis_fsck *f, const char *entry, size_t *count) {
     (*count)++;
 }
 
+// A job that is on its way, or what a flow has to know: 0 and whose entry it is.
+static int read_entry(struct redis_fsck *f, const struct redis_reply *fields, struct job_id *ret,
+                      struct err *e) {
+    struct redis_told told;
+    struct redis_job job;
+    if (redis_told_is(fields)) {
+        int r = redis_told_read(fields, &f->scratch, &told, e);
+        *ret = told.id;
+        return r;
+    }
+    int r = jobhash_read_parcel(fields, &f->scratch, &job, e);
+    *ret = job.spec.id;
+    return r;
+}
+
 // `back`: how many were put into the call that brings them back.
 static int take_parcel(struct redis_fsck *f, const struct redis_reply *reply, size_t *back) {
     struct bytes at = redis_reply_text(redis_reply_at(reply, 0));
     const char *entry = at.len == 0 ? "" : at.data;
-    struct redis_job job;
+    struct job_id id;
     struct err e;
     arena_reset(&f->scratch);
-    int r = jobhash_read_parcel(redis_reply_at(reply, 1), &f->scratch, &job, &e);
+    int r = read_entry(f, redis_reply_at(reply, 1), &id, &e);
     (void)snprintf(f->at.cursor, sizeof f->at.cursor, "(%.40s", entry);
     if (r == -ENOENT || r == -EBADMSG) {
         return report(f, entry, NULL, false, e.msg, places[f->at.place].then);
@@ -48,7 +64,7 @@ static int take_parcel(struct redis_fsck *f, const struct redis_reply *reply, si
     if (repair) {
         give_back(f, entry, back);
     }
-    return report(f, entry, &job.spec.id, repair, "it can be read",
+    return report(f, entry, &id, repair, "it can be read",
                   repair ? ", and is in the outbox again" : "; --repair brings it back");
 }
 

@@ -11,6 +11,7 @@
 #include "store/redis/queue_set.h"
 #include "store/redis/roll.h"
 #include "store/redis/store_private.h"
+#include "store/redis/told.h"
 
 // Three steps, because parcel and child may be in different parts of a store one day:
 //
@@ -37,7 +38,7 @@ struct parcel {
     struct store_submit_item item;
     const char *dies, *why, *keep; // CHILD: it is dead from the start, and kept so long (ms)
     const char *ready;             // CHILD: the last job of a flow, since the close
-    const char *flow, *member, *became, *was; // TOLD
+    struct redis_told told;        // TOLD
 };
 
 struct odd_parcel {
@@ -171,14 +172,14 @@ static int arrived(struct redis_task *t, void *arg, const struct redis_reply *re
 
 static void write_news(const struct parcel *p, unsigned to, struct redis_args *a) {
     redis_args_number(a, to);
-    redis_args_text(a, p->kind == PARCEL_TOLD ? p->flow : p->job.spec.flow_id);
+    redis_args_text(a, p->kind == PARCEL_TOLD ? p->told.flow : p->job.spec.flow_id);
     redis_args_text(a, p->from->name);
     redis_args_text(a, p->entry);
     if (p->kind == PARCEL_TOLD) {
         redis_args_text(a, "told");
-        redis_args_text(a, p->member);
-        redis_args_text(a, p->became);
-        redis_args_text(a, p->was);
+        redis_args_text(a, p->told.member);
+        redis_args_text(a, p->told.became);
+        redis_args_text(a, p->told.was);
         return;
     }
     redis_args_text(a, "joined");
@@ -273,48 +274,15 @@ static void set_aside(struct forward_task *ft) {
 
 /* ------------------------------------------------------------------ first: which there are */
 
-// NULL: there is no such field, or no memory, and `*r` says so.
-static const char *text_in(const struct redis_reply *fields, const char *name, struct arena *a,
-                           int *r) {
-    const struct redis_reply *value = redis_reply_field(fields, name);
-    if (!redis_reply_is(value, REDIS_STRING)) {
-        return NULL;
-    }
-    const char *text = arena_strn(a, value->text.data, value->text.len);
-    *r = text == NULL ? -ENOMEM : *r;
-    return text;
-}
-
-static bool is_end(const char *state) {
-    int known = state == NULL ? -1 : job_state_from_name(state);
-    return known >= 0 && job_is_final((enum job_state)known);
-}
-
-// What became of a member.
-static int read_told(struct forward_task *ft, const struct redis_reply *fields, struct parcel *p,
-                     const char **ret_queue, struct err *why) {
-    struct arena *a = &ft->task.op->arena;
-    struct job_id id;
-    int r = 0;
-    p->kind = PARCEL_TOLD;
-    p->flow = text_in(fields, "flow", a, &r);
-    p->member = text_in(fields, "member", a, &r);
-    p->became = text_in(fields, "became", a, &r);
-    p->was = text_in(fields, "was", a, &r);
-    *ret_queue = text_in(fields, "to", a, &r);
-    bool back = p->became != NULL && strcmp(p->became, "back") == 0;
-    bool whole = p->flow != NULL && id_parse(p->flow, &id) == 0 && p->member != NULL &&
-                 id_parse(p->member, &id) == 0 && *ret_queue != NULL &&
-                 is_end(back ? p->was : p->became);
-    return r < 0 || whole ? r : err_set(why, -EBADMSG, "what became of a member is damaged");
-}
-
 static int read_parcel(struct forward_task *ft, const struct redis_reply *fields, struct parcel *p,
                        const char **ret_queue, struct err *why) {
     struct arena *a = &ft->task.op->arena;
     *p = (struct parcel){.kind = PARCEL_CHILD};
-    if (redis_reply_is(fields, REDIS_ARRAY) && redis_reply_field(fields, "became") != NULL) {
-        return read_told(ft, fields, p, ret_queue, why);
+    if (redis_told_is(fields)) {
+        p->kind = PARCEL_TOLD;
+        int r = redis_told_read(fields, a, &p->told, why);
+        *ret_queue = p->told.queue;
+        return r;
     }
     int r = jobhash_read_parcel(fields, a, &p->job, why);
     if (r < 0) {
@@ -322,10 +290,10 @@ static int read_parcel(struct forward_task *ft, const struct redis_reply *fields
     }
     const struct job_spec *spec = &p->job.spec;
     *ret_queue = spec->queue;
-    p->dies = text_in(fields, "dies", a, &r);
-    p->why = text_in(fields, "why", a, &r);
-    p->keep = text_in(fields, "keep", a, &r);
-    p->ready = text_in(fields, "ready", a, &r);
+    p->dies = redis_told_text(fields, "dies", a, &r);
+    p->why = redis_told_text(fields, "why", a, &r);
+    p->keep = redis_told_text(fields, "keep", a, &r);
+    p->ready = redis_told_text(fields, "ready", a, &r);
     if (redis_reply_field(fields, "joins") != NULL && store_flow_has(spec)) {
         p->kind = PARCEL_JOINS;
         *ret_queue = spec->flow_queue != NULL ? spec->flow_queue : spec->queue;
