@@ -147,8 +147,14 @@ static void forward(struct sim *s) {
     struct store_forward op;
     s->stock.outbox = false;
     do {
-        op = (struct store_forward){.op = {.kind = STORE_FORWARD}, .limit = FORWARD_AT_ONCE};
-        (void)stock_run(&s->stock, &op.op, sim_wall(s));
+        op = (struct store_forward){.op = {.kind = STORE_FORWARD},
+                                    .limit = FORWARD_AT_ONCE,
+                                    .ended_keep_ms = s->config->queue_default.ttl_ms};
+        int r = stock_run(&s->stock, &op.op, sim_wall(s));
+        for (size_t i = 0; r == 0 && i < op.ended_count; i++) {
+            sim_flows_cancelled(
+                s, &(struct store_move_item){.id = op.ended[i], .state = JOB_CANCELLED});
+        }
         store_op_finish(&op.op);
         s->report->store_ops++;
     } while (op.op.status == 0 && op.more);

@@ -84,7 +84,7 @@ struct store_flow_join {
 
 /* What members of a cancelled or failed flow are still to be cancelled. What was answered before is given back as
  * `done` once MOVE has been through it: who dies in between is followed by one who gets the same page. Jobs that
- * are underway to their queue are not met, so FORWARD comes first. */
+ * are underway to their queue are not met: FORWARD ends them as they arrive. */
 struct store_flow_cancel {
     struct store_op op;
     uint32_t limit;

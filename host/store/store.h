@@ -496,13 +496,18 @@ struct store_due {
 };
 
 /* Delivers outbox rows, each exactly once; then events to the jobs that wait for them (events.h). `more` = post
- * again. */
+ * again. A member that arrives while its flow cancels those that have not begun (flows.h) ends at once, as cancelled:
+ * the cascade may have been through with the others by then. */
 struct store_forward {
     struct store_op op;
     uint32_t limit;
+    /* how long `ended` jobs are kept; 0 = for ever */
+    int64_t ended_keep_ms;
     /* answers */
-    size_t delivered; /* rows, and jobs that were looked at because of an event */
-    size_t woken;     /* of these, jobs that got one                            */
+    size_t delivered;     /* rows, and jobs that were looked at because of an event */
+    size_t woken;         /* of these, jobs that got one                            */
+    struct job_id *ended; /* members that ended as they arrived                 */
+    size_t ended_count;
     bool more;
 };
 

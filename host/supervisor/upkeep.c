@@ -13,6 +13,7 @@
 #include "supervisor/dispatch.h"
 #include "supervisor/handover_adopt.h"
 #include "supervisor/host.h"
+#include "supervisor/hub.h"
 #include "supervisor/lane.h"
 #include "supervisor/schedules.h"
 #include "supervisor/stats.h"
@@ -131,10 +132,20 @@ static void upkeep_started(struct upkeep *u, int status) {
     }
 }
 
+static void forward_tell(struct upkeep *u, const struct job_id *ended) {
+    hub_publish(u->host->hub, &(struct hub_event){.kind = HUB_STATE,
+                                                  .id = *ended,
+                                                  .at_ms = env_wall_ms(&u->host->env),
+                                                  .state = JOB_CANCELLED});
+}
+
 static void forward_done(struct store_op *op) {
     struct upkeep *u = op->arg;
     u->forward_out = false;
     bool again = u->forward_again || u->forward.more;
+    for (size_t i = 0; op->status == 0 && i < u->forward.ended_count; i++) {
+        forward_tell(u, &u->forward.ended[i]);
+    }
     if (op->status !=
         0) { // the rows stay where they are; a host that starts need not wait for them
         upkeep_timer(u, &u->forward_timer, UPKEEP_RETRY_MS);
@@ -156,6 +167,7 @@ static void forward_look(struct upkeep *u) {
     u->forward_again = false;
     u->forward_out = true;
     u->forward.limit = UPKEEP_BATCH;
+    u->forward.ended_keep_ms = u->host->config->queue_default.ttl_ms;
     upkeep_post(u, &u->forward.op, STORE_FORWARD, forward_done);
 }
 

@@ -74,8 +74,8 @@ static struct store_commit_item opener_item(struct family *f, enum job_event eve
     return item;
 }
 
-/* The opener goes on, with these children, and its `then`. */
-static void make(struct family *f, size_t here, size_t there, bool then) {
+/* The opener goes on, with these children, and its `then`. Those for another queue are underway. */
+static void send(struct family *f, size_t here, size_t there, bool then) {
     add_kids(f, here, there);
     struct store_commit_item item = opener_item(f, JOB_EV_NONE);
     item.children = f->kids;
@@ -83,6 +83,11 @@ static void make(struct family *f, size_t here, size_t there, bool then) {
     item.then = then ? &f->then : NULL;
     item.then_keep_ms = then ? KEEP_MS : 0;
     (void)EXPECT_EQ_INT(0, rig_commit(&f->rig, &item));
+}
+
+/* And they arrive. */
+static void make(struct family *f, size_t here, size_t there, bool then) {
+    send(f, here, there, then);
     forward(&f->rig);
 }
 
@@ -484,16 +489,16 @@ static void test_both_revived(void) {
 /* ------------------------------------------------------------------ cancelling */
 
 /* What a host does: pages of members, each cancelled, until there is no more. How many there were. */
-static size_t cascade(struct rig *rig, uint32_t limit) {
+static size_t walk(struct rig *rig, uint32_t limit) {
     struct store_flow_cancel c = {.limit = limit};
     size_t met = 0;
-    forward(rig);
     while (EXPECT_EQ_INT(0, rig_run(rig, &c.op, STORE_FLOW_CANCEL)) && !id_is_zero(&c.id)) {
         for (size_t i = 0; i < c.count; i++) {
             struct store_move_item item = {
                 .id = c.members[i], .event = JOB_EV_CANCEL, .ask = true, .keep_ms = KEEP_MS};
-            const struct store_job *job = rig_get(rig, &c.members[i]);
-            EXPECT_EQ_STR(job->spec.queue, c.queues[i]);
+            if (c.queues[i] != NULL) { // else it is underway
+                EXPECT_EQ_STR(rig_get(rig, &c.members[i])->spec.queue, c.queues[i]);
+            }
             struct store_move move = {.items = &item, .count = 1};
             (void)EXPECT_EQ_INT(0, rig_run(rig, &move.op, STORE_MOVE));
             store_op_finish(&move.op);
@@ -505,6 +510,12 @@ static size_t cascade(struct rig *rig, uint32_t limit) {
         memset(&c.op, 0, sizeof c.op);
     }
     store_op_finish(&c.op);
+    return met;
+}
+
+static size_t cascade(struct rig *rig, uint32_t limit) {
+    forward(rig);
+    size_t met = walk(rig, limit);
     forward(rig);
     return met;
 }
@@ -528,6 +539,151 @@ static void test_cancelled_opener(void) {
     forward(&f.rig);
     EXPECT_TRUE(flow(&f)->facts.closed);
     EXPECT_EQ_INT(-1, then_state(&f));
+    finish(&f);
+}
+
+/* Between the walk and a member that is on its way nobody gets lost. */
+static void test_cancelled_underway(void) {
+    static struct family f;
+    begin(&f);
+    send(&f, 1, 3, true);
+    end_opener(&f, JOB_EV_CANCEL);
+    (void)walk(&f.rig, 10);
+    EXPECT_FALSE(flow(&f)->cancelling);
+    EXPECT_EQ_INT(3, open_count(&f));
+    struct store_forward arrive = {.limit = 100, .ended_keep_ms = KEEP_MS};
+    EXPECT_EQ_INT(0, rig_run(&f.rig, &arrive.op, STORE_FORWARD));
+    EXPECT_EQ_UINT(3, arrive.ended_count);
+    for (size_t i = 0; i < arrive.ended_count; i++) {
+        EXPECT_TRUE(id_equal(&f.kids[i + 1].id, &arrive.ended[i]));
+    }
+    store_op_finish(&arrive.op);
+    forward(&f.rig);
+    EXPECT_EQ_INT(4, flow(&f)->facts.tally.cancelled);
+    EXPECT_TRUE(flow(&f)->facts.closed);
+    for (size_t i = 0; i < f.kid_count; i++) {
+        EXPECT_EQ_INT(JOB_CANCELLED, rig_state(&f.rig, &f.kids[i].id));
+    }
+    EXPECT_EQ_UINT(0, rig_claim(&f.rig, "r", "there", 1)->job_count);
+    EXPECT_EQ_INT(-1, then_state(&f));
+    rig_expect_sound(&f.rig);
+    f.rig.now += KEEP_MS;
+    sweep(&f.rig);
+    EXPECT_EQ_INT(-1, rig_state(&f.rig, &f.kids[3].id));
+    finish(&f);
+}
+
+/* Who arrives when the flow goes on again runs. */
+static void test_revived_underway(void) {
+    static struct family f;
+    begin(&f);
+    send(&f, 0, 1, true);
+    end_opener(&f, JOB_EV_CANCEL);
+    (void)walk(&f.rig, 10);
+    EXPECT_EQ_INT(0, rig_move(&f.rig, &f.opener->spec.id, JOB_EV_REVIVE));
+    forward(&f.rig);
+    (void)end_kid(&f, "r", JOB_EV_SUCCEED);
+    f.opener = rig_claim_one(&f.rig, "q", "opener");
+    f.commits = 0;
+    end_opener(&f, JOB_EV_SUCCEED);
+    EXPECT_EQ_INT(1, flow(&f)->facts.tally.succeeded);
+    EXPECT_EQ_INT(JOB_QUEUED, then_state(&f));
+    finish(&f);
+}
+
+/* Who ended as he arrived can be revived, as any other. */
+static void test_revived_after_arrival(void) {
+    static struct family f;
+    begin(&f);
+    send(&f, 0, 2, false);
+    end_opener(&f, JOB_EV_CANCEL);
+    forward(&f.rig);
+    EXPECT_EQ_INT(2, flow(&f)->facts.tally.cancelled);
+    EXPECT_EQ_INT(0, rig_move(&f.rig, &f.opener->spec.id, JOB_EV_REVIVE));
+    EXPECT_EQ_INT(0, rig_move(&f.rig, &f.kids[1].id, JOB_EV_REVIVE));
+    forward(&f.rig);
+    EXPECT_EQ_INT(1, open_count(&f));
+    struct job_id kid = end_kid(&f, "r", JOB_EV_SUCCEED);
+    EXPECT_TRUE(id_equal(&f.kids[1].id, &kid));
+    EXPECT_EQ_INT(0, open_count(&f));
+    f.opener = rig_claim_one(&f.rig, "q", "opener");
+    f.commits = 0;
+    end_opener(&f, JOB_EV_SUCCEED);
+    EXPECT_TRUE(flow(&f)->facts.closed);
+    finish(&f);
+}
+
+/* A member's own one, which waits for another time, is underway while the member is cancelled. */
+static void test_grandchild_underway(void) {
+    static struct family f;
+    char flow_id[JOB_ID_TEXT + 1];
+    begin(&f);
+    make(&f, 1, 0, false);
+    const struct store_claimed *kid = rig_claim_one(&f.rig, "q", "here");
+    id_format(&kid->spec.id, flow_id);
+    struct job_spec grandchild = rig_spec(&f.rig, "r", "there");
+    grandchild.parent = kid->spec.id;
+    grandchild.flow_id = flow_id;
+    grandchild.flow_queue = "q";
+    grandchild.run_at_ms = f.rig.now + KEEP_MS;
+    struct store_commit_item item = rig_item(kid, JOB_EV_NONE);
+    item.children = &grandchild;
+    item.child_count = 1;
+    EXPECT_EQ_INT(0, rig_commit(&f.rig, &item));
+    end_opener(&f, JOB_EV_CANCEL);
+    EXPECT_EQ_UINT(1, walk(&f.rig, 10)); // it runs, and is asked to end
+    item = rig_item(kid, JOB_EV_CANCEL);
+    item.commit_no++;
+    item.keep_ms = KEEP_MS;
+    EXPECT_EQ_INT(0, rig_commit(&f.rig, &item));
+    forward(&f.rig);
+    EXPECT_EQ_INT(JOB_CANCELLED, rig_state(&f.rig, &grandchild.id));
+    EXPECT_TRUE(flow_of(&f.rig, &kid->spec.id)->facts.closed);
+    EXPECT_TRUE(flow(&f)->facts.closed);
+    (void)cascade(&f.rig, 10);
+    finish(&f);
+}
+
+/* A flow that shall fail fails for those who are still to come. */
+static void test_failed_underway(void) {
+    static struct family f;
+    begin(&f);
+    make(&f, 1, 0, false);
+    f.kid_count = 0;
+    add_kids(&f, 0, 1);
+    struct store_commit_item item = opener_item(&f, JOB_EV_NONE);
+    item.children = f.kids;
+    item.child_count = 1;
+    item.flow_on_dead = FLOW_FAIL + 1;
+    EXPECT_EQ_INT(0, rig_commit(&f.rig, &item));
+    (void)end_kid(&f, "q", JOB_EV_DIE);
+    EXPECT_EQ_INT(JOB_CANCELLED, rig_state(&f.rig, &f.kids[0].id));
+    EXPECT_EQ_INT(0, open_count(&f));
+    end_opener(&f, JOB_EV_SUCCEED);
+    EXPECT_TRUE(flow(&f)->facts.closed);
+    finish(&f);
+}
+
+/* Another host brings them, and the answer of a first one who did is lost: the parcels are there once more. */
+static void test_underway_of_two_hosts(void) {
+    static struct family f;
+    struct rig other;
+    begin(&f);
+    send(&f, 0, 2, false);
+    rig_start_beside(&other, &f.rig);
+    end_opener(&f, JOB_EV_CANCEL);
+    (void)walk(&f.rig, 10);
+    (void)rig_redis("COPY jobs:q:outbox before");
+    forward(&other);
+    EXPECT_EQ_INT(2, flow(&f)->facts.tally.cancelled);
+    (void)rig_redis("RENAME before jobs:q:outbox");
+    forward(&f.rig);
+    EXPECT_EQ_INT(2, flow(&f)->facts.tally.cancelled);
+    EXPECT_TRUE(flow(&f)->facts.closed);
+    for (size_t i = 0; i < f.kid_count; i++) {
+        EXPECT_EQ_INT(JOB_CANCELLED, rig_state(&other, &f.kids[i].id));
+    }
+    rig_finish(&other);
     finish(&f);
 }
 
@@ -1239,7 +1395,12 @@ CASES(flow, ON_ALL, {"a flow whose members end before its opener", test_members_
       {"a member that is revived after the close opens nothing", test_revived_too_late},
       {"a member and its opener that are revived end once more", test_both_revived},
       {"cancelling an opener cancels its members, page by page", test_cancelled_opener},
+      {"a member that arrives after the cascade is cancelled", test_cancelled_underway},
+      {"a member that arrives in a flow that goes on again runs", test_revived_underway},
+      {"a member that ended as it arrived is revived", test_revived_after_arrival},
+      {"a member of a cancelled member arrives", test_grandchild_underway},
       {"a member that dies ends a flow that shall fail", test_fail},
+      {"a member that arrives in a flow that has failed is cancelled", test_failed_underway},
       {"a flow that shall fail since somebody died", test_fail_late},
       {"a revived member takes back what it was reason for", test_no_reason_left},
       {"members are told in the order in which they ended", test_ended},
@@ -1258,6 +1419,7 @@ CASES(flow_file, ON_FILE,
       {"every damage of a flow is found, and mended", test_damages});
 
 CASES(flow_shared, ON_SHARED,
+      {"members of a cancelled flow that two hosts bring end once", test_underway_of_two_hosts},
       {"the end of a member that its flow has not heard of is sound", test_told_underway},
       {"an opener goes soon after its flow has closed", test_kept_and_swept},
       {"a revived member is marked", test_revival_is_marked},

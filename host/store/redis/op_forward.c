@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/fault.h"
 #include "store/redis/ask.h"
@@ -144,14 +145,34 @@ static void tell(struct redis_task *t, const struct parcel *p) {
     }
 }
 
+// Who ended at once, of all calls: 16 bytes of each.
+static int list_ended(struct store_forward *op, const struct redis_reply *late) {
+    if (late->count > 0 && op->ended == NULL) {
+        op->ended = arena_alloc(&op->op.arena, op->limit * sizeof *op->ended);
+    }
+    for (size_t i = 0; i < late->count; i++) {
+        struct bytes raw = redis_reply_text(&late->items[i]);
+        if (op->ended == NULL || op->ended_count == op->limit || raw.len != sizeof op->ended->b) {
+            return op->ended == NULL ? -ENOMEM : -EPROTO;
+        }
+        memcpy(op->ended[op->ended_count++].b, raw.data, raw.len);
+    }
+    return 0;
+}
+
 static int arrived(struct redis_task *t, void *arg, const struct redis_reply *reply,
                    struct err *e) {
     struct forward_task *ft = arg;
-    const struct redis_reply *items = redis_reply_at(reply, 0);
+    const struct redis_reply *items = redis_reply_at(reply, 0), *late = redis_reply_at(reply, 2);
     int64_t more = 0;
     if (!redis_reply_is(items, REDIS_ARRAY) || items->count != count_of(ft, PARCEL_CHILD) ||
-        !redis_reply_integer(redis_reply_at(reply, 1), &more)) {
+        !redis_reply_integer(redis_reply_at(reply, 1), &more) ||
+        !redis_reply_is(late, REDIS_ARRAY)) {
         return redis_ask_odd(t, e);
+    }
+    int r = list_ended(of_op(t), late);
+    if (r < 0) {
+        return r == -ENOMEM ? err_set(e, r, "out of memory") : redis_ask_odd(t, e);
     }
     for (size_t i = 0, n = 0; i < ft->parcel_count; i++) {
         struct parcel *p = &ft->parcels[i];
@@ -202,6 +223,7 @@ static int bring(struct forward_task *ft, struct err *e) {
     }
     struct redis_head head = {.count = 0};
     size_t children = count_of(ft, PARCEL_CHILD);
+    redis_args_number(&ask->request.args, of_op(t)->ended_keep_ms);
     redis_args_number(&ask->request.args, (int64_t)children);
     for (size_t i = 0; i < ft->parcel_count; i++) {
         struct parcel *p = &ft->parcels[i];
@@ -397,7 +419,8 @@ static void begin(struct redis_task *t) {
 
 static void run(struct redis_task *t) {
     struct store_forward *op = of_op(t);
-    op->delivered = op->woken = 0;
+    op->delivered = op->woken = op->ended_count = 0;
+    op->ended = NULL;
     op->more = false;
     redis_roll_call(t, &of_task(t)->all, begin);
 }

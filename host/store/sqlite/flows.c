@@ -372,6 +372,12 @@ int flows_duplicate(struct writer *w, const struct job_spec *spec, int64_t now_m
                : 0;
 }
 
+int flows_cancels(struct writer *w, const struct job_spec *spec) {
+    struct flow_row f;
+    int r = store_flow_has(spec) ? find(w, id_order(&spec->parent), &f) : 0;
+    return r <= 0 ? r : !f.is.facts.closed && flow_cancels(&f.is.facts);
+}
+
 static int delete_by_rid(struct writer *w, enum sql_id id, int64_t rid) {
     bind_int(conn_stmt(&w->conn, id), 1, rid);
     return conn_run(&w->conn, id);

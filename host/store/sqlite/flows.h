@@ -43,6 +43,9 @@ int flows_look(struct writer *w, int64_t rid, int64_t now_ms);
 /* A member that was on its way, or that a commit brought, turned out to be the duplicate of another job. */
 int flows_duplicate(struct writer *w, const struct job_spec *spec, int64_t now_ms);
 
+/* Does the flow of a member that has just arrived cancel those that have not begun? */
+int flows_cancels(struct writer *w, const struct job_spec *spec);
+
 /* For place_move(), when the row has been written: a job with HAS_FLOW or HAS_OPENED went from `row->state` to
  * `to`. */
 int flows_moved(struct writer *w, const struct job_row *row, enum job_state to, int64_t now_ms);

@@ -101,8 +101,8 @@ static int was_moved(struct writer *w, struct store_move_item *item, int64_t rid
     return r < 0 ? r : 0;
 }
 
-static int move_item(struct writer *w, struct store_move_item *item, const struct job_id *by,
-                     int64_t now_ms) {
+int op_move_item(struct writer *w, struct store_move_item *item, const struct job_id *by,
+                 int64_t now_ms) {
     struct job_row row;
     item->status = 0;
     int r = place_find(w, &item->id, &row);
@@ -119,16 +119,11 @@ static int move_item(struct writer *w, struct store_move_item *item, const struc
     }
 }
 
-int op_move_replaced(struct writer *w, struct store_move_item *item, const struct job_id *by,
-                     int64_t now_ms) {
-    return move_item(w, item, by, now_ms);
-}
-
 int op_move(struct writer *w, struct store_op *op) {
     struct store_move *m = CONTAINER_OF(op, struct store_move, op);
     int r = 0;
     for (size_t i = 0; i < m->count && r == 0; i++) {
-        r = move_item(w, &m->items[i], NULL, op->now_ms);
+        r = op_move_item(w, &m->items[i], NULL, op->now_ms);
     }
     return r;
 }

@@ -132,13 +132,35 @@ static int oldest(struct writer *w, int64_t *ret_seq, struct job_spec *ret) {
     return r < 0 ? err_set(&w->conn.err, r, "a row of the outbox cannot be read") : 1;
 }
 
-static int deliver(struct writer *w, int64_t seq, const struct job_spec *spec, int64_t now_ms) {
+// A member that comes too late is a job all the same, and ends: who submitted it finds it.
+static int end_late(struct writer *w, struct store_forward *f, const struct job_spec *spec) {
+    struct store_move_item item = {
+        .id = spec->id, .event = JOB_EV_CANCEL, .keep_ms = f->ended_keep_ms};
+    int r = flows_cancels(w, spec);
+    if (r <= 0) {
+        return r;
+    }
+    if (f->ended == NULL) {
+        f->ended = arena_alloc(&f->op.arena, f->limit * sizeof *f->ended);
+    }
+    if (f->ended == NULL) {
+        return conn_no_memory(&w->conn);
+    }
+    f->ended[f->ended_count++] = spec->id;
+    return op_move_item(w, &item, NULL, f->op.now_ms);
+}
+
+static int deliver(struct writer *w, struct store_forward *f, int64_t seq,
+                   const struct job_spec *spec) {
+    int64_t now_ms = f->op.now_ms;
     if (fault(FAULT_STORE_FORWARD) < 0) {
         return err_set(&w->conn.err, -EIO, "fault injected while forwarding");
     }
     struct store_submit_item item = {.spec = spec};
     int r = submit_item(w, &item, true, now_ms);
-    r = r < 0 || item.verdict == SUBMIT_NEW ? r : flows_duplicate(w, spec, now_ms);
+    if (r >= 0) {
+        r = item.verdict == SUBMIT_NEW ? end_late(w, f, spec) : flows_duplicate(w, spec, now_ms);
+    }
     r = r < 0 ? r : change_files(w, spec, false, now_ms);
     if (r < 0) {
         return r;
@@ -158,13 +180,14 @@ static int deliver(struct writer *w, int64_t seq, const struct job_spec *spec, i
 int op_forward(struct writer *w, struct store_op *op) {
     struct store_forward *f = CONTAINER_OF(op, struct store_forward, op);
     int r = 0;
-    f->delivered = 0;
+    f->delivered = f->ended_count = 0;
+    f->ended = NULL;
     while (f->delivered < f->limit) {
         int64_t seq = 0;
         struct job_spec spec;
         arena_reset(&w->scratch);
         r = oldest(w, &seq, &spec);
-        r = r > 0 ? deliver(w, seq, &spec, op->now_ms) : r < 0 ? r : 1;
+        r = r > 0 ? deliver(w, f, seq, &spec) : r < 0 ? r : 1;
         if (r != 0) {
             break;
         }

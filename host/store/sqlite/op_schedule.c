@@ -209,7 +209,7 @@ static int cancel_others(struct firing *f) {
         if (r > 0) {
             struct store_move_item cancel = {
                 .id = row.id, .event = JOB_EV_CANCEL, .ask = true, .keep_ms = f->item->keep_ms};
-            r = op_move_replaced(f->w, &cancel, NULL, f->now_ms);
+            r = op_move_item(f->w, &cancel, NULL, f->now_ms);
         }
     }
     return r < 0 ? r : 0;

@@ -184,7 +184,7 @@ static int oust(struct writer *w, struct store_submit_item *item, const struct h
                                   .error = &error,
                                   .keep_ms = item->keep_ms,
                                   .ask = true};
-    int r = op_move_replaced(w, &old, &item->spec->id, now_ms);
+    int r = op_move_item(w, &old, &item->spec->id, now_ms);
     item->replaced = h->id;
     item->replaced_state = old.state;
     return r;

@@ -45,10 +45,10 @@ int op_commit(struct writer *w, struct store_op *op);
 int op_commit_ask(struct writer *w, struct claim *claim, const struct job_id *by, int64_t keep_ms,
                   int64_t now_ms);
 
-/* The job of `item` makes room for another, which takes its key: a waiting one ends as cancelled, a running one is
- * asked to. 0 or negative errno; item->state is where it is then. */
-int op_move_replaced(struct writer *w, struct store_move_item *item, const struct job_id *by,
-                     int64_t now_ms);
+/* One item of a MOVE. `by`: the job that takes its key, to which it makes room; or NULL. 0 or negative errno;
+ * item->state is where it is then. */
+int op_move_item(struct writer *w, struct store_move_item *item, const struct job_id *by,
+                 int64_t now_ms);
 int op_move(struct writer *w, struct store_op *op);
 int op_remove(struct writer *w, struct store_op *op);
 int op_due(struct writer *w, struct store_op *op);

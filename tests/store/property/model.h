@@ -111,6 +111,7 @@ struct model_job {
     int schedule;          /* NOBODY = none                             */
     bool behind;           /* it waits for others of its schedule       */
     int flow;              /* index of the opener whose member it is    */
+    bool underway;         /* to its queue                              */
     struct model_flow own; /* that it has opened                        */
     int awaits;            /* an event of this name, + 1; 0 = of none   */
     int64_t since_ms;      /* that came since then                      */

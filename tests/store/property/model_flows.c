@@ -166,13 +166,28 @@ void model_flows_revived(struct model *m, struct model_job *j, enum job_state wa
 
 /* ------------------------------------------------------------------ operations */
 
+// A member that comes too late ends as it arrives.
+static void arrive(struct model *m, struct model_job *j) {
+    const struct model_job *opener = &m->jobs[j->flow];
+    j->underway = false;
+    if (model_flows_is_open(opener) && cancels(opener)) {
+        model_end(m, j, JOB_CANCELLED, KEEP_MS);
+    }
+}
+
 void model_flows_forward(struct model *m) {
     bool more = true;
     while (more) {
-        struct store_forward op = {.limit = 1 + (uint32_t)model_dice(m, 20)};
+        struct store_forward op = {.limit = 1 + (uint32_t)model_dice(m, 20),
+                                   .ended_keep_ms = KEEP_MS};
         (void)model_run(m, &op.op, STORE_FORWARD);
         more = op.more;
         store_op_finish(&op.op);
+    }
+    for (size_t i = 0; i < m->count; i++) {
+        if (m->jobs[i].underway) {
+            arrive(m, &m->jobs[i]);
+        }
     }
 }
 

@@ -267,6 +267,13 @@ static int opener_of(struct model *m, const struct job_spec *kid) {
     return kid->flow_id == NULL ? NOBODY : model_index(m, model_find(m, &kid->parent));
 }
 
+// By an outbox. In a store of many queues also by that of its flow.
+static bool goes_round(const struct model *m, const struct model_job *j,
+                       const struct model_job *parent) {
+    int home = model_queue_of(m->jobs[j->flow].lane), from = model_queue_of(parent->lane);
+    return from != model_queue_of(j->lane) || (rig_is_shared() && from != home);
+}
+
 // Children of the parent's own queue are there at once, the others once they are forwarded, in any order.
 static void bear(struct model *m, const struct making *of, const struct store_commit_item *item) {
     for (size_t i = 0; i < item->child_count; i++) {
@@ -279,6 +286,7 @@ static void bear(struct model *m, const struct making *of, const struct store_co
         int verdict = model_keys_enter(m, j, spec, of->kid_keys[i], 0);
         if (opener != NOBODY && verdict == SUBMIT_NEW) {
             model_flows_came(m, opener, j);
+            j->underway = goes_round(m, j, of->job);
         } else if (opener != NOBODY) {
             model_flows_duplicate(m, opener, &spec->id);
         }

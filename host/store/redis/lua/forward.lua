@@ -1,12 +1,14 @@
 -- use: queue claim place (share users) ending packed insert schedule flow dedup weigh unwait meet
 -- FORWARD, second: children out of the outbox into their own queues. A tombstone stands beside each,
 -- so that one whose parcel is still there when it has long ended does not arrive again.
---   ARGV   the number of items; items (lib/insert.lua); the number of news; news: queue (its number), opener of a flow
+--   ARGV   how long who ends as he arrives is kept (ms); the number of items; items (lib/insert.lua); the number of news; news: queue (its number), opener of a flow
 --          there, the queue that tells it, the entry of its outbox, and one of
 --            told    member, what became of it, what it was before ('')
 --            joined  the 16 bytes of its id, n, n words of its parcel
---   reply  for each item its code, or {code, holder, its state} (lib/meet.lua); 1 = more waits in outboxes than before
-local item_heads, owns, reply = {}, {}, {}
+--   reply  for each item its code, or {code, holder, its state} (lib/meet.lua); 1 = more waits in outboxes than before;
+--          16 bytes of each that ended as it arrived
+local item_heads, owns, reply, late = {}, {}, {}, {}
+local late_keep_ms = take_number()
 for i = 1, take_number() do
     item_heads[i], owns[i] = take_item()
 end
@@ -14,26 +16,28 @@ local refusal = refuse_packed()
 if refusal then
     return refusal
 end
--- The then of a flow that failed.
-local function kill(it)
+-- It has just arrived, and ends so. Then names and values that say why.
+local function end_new(it, status, keep_ms, ...)
     local q, job = it.q, it.q.job .. it.id
-    local status = redis.call('HGET', job, 'status')
-    take_out(q, it.id, status, it.type, it.priority, it.user)
-    redis.call('HSET', job, 'status', 'dead', 'rev', 2, 'claim', NO_CLAIM, 'updatedAt', text_of(now), 'errorClass',
-               'permanent', 'errorCode', it.dies, 'error', it.why)
+    take_out(q, it.id, redis.call('HGET', job, 'status'), it.type, it.priority, it.user)
+    redis.call('HSET', job, 'status', status, 'rev', 2, 'claim', NO_CLAIM, 'updatedAt', text_of(now), ...)
     redis.call('HDEL', job, 'dueAt')
-    if it.keep_ms > 0 then
-        redis.call('HSET', job, 'deleteAt', text_of(now + it.keep_ms))
+    if keep_ms > 0 then
+        redis.call('HSET', job, 'deleteAt', text_of(now + keep_ms))
     end
-    enter(q, it.id, 'dead', it.type, it.priority, it.keep_ms)
-    finish_job(q, it.id, 'dead', it.keep_ms, nil, 0, it.tombstone)
+    enter(q, it.id, status, it.type, it.priority, keep_ms)
+    finish_job(q, it.id, status, keep_ms, nil, 0, it.tombstone)
 end
 
 local function arrive(it)
     local code = insert(it, nil)
     local is = type(code) == 'table' and code[1] or code
-    if is == NEW and it.dies then
-        kill(it)
+    if is == NEW and it.dies then -- the then of a flow that failed
+        end_new(it, 'dead', it.keep_ms, 'errorClass', 'permanent', 'errorCode', it.dies, 'error', it.why)
+    elseif is == NEW and it.flow and flow.cancels(it.q, it.flow, it.flow_queue) then
+        end_new(it, 'cancelled', late_keep_ms)
+        flow.ended(it.q, it.id, 'cancelled', it.flow, it.flow_queue)
+        late[#late + 1] = it.raw
     elseif is ~= NEW and is ~= REPEATED and it.flow then
         flow.ended(it.q, it.id, 'duplicate', it.flow, it.flow_queue)
     end
@@ -68,4 +72,4 @@ end
 finish_inserts()
 flow.finish()
 finish()
-return {reply, waiting_parcels() > before and 1 or 0}
+return {reply, waiting_parcels() > before and 1 or 0, late}

@@ -103,6 +103,15 @@ function flow.ask(q, id, on_dead, next_id, next_job)
     end
 end
 
+-- Does it cancel those that have not begun? `queue`: where it is, if not with q; an outbox brings its members from there.
+function flow.cancels(q, id, queue)
+    for i = 1, #queues do
+        q = queues[i].name == queue and queues[i] or q
+    end
+    local f = load(q, id)
+    return f and not f.closed and cancels(f)
+end
+
 function flow.is_open(q, id)
     local f = load(q, id)
     return f and not f.closed
