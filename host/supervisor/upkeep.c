@@ -26,6 +26,7 @@ enum {
     UPKEEP_START_MS = 60000,  /* for what a start must know                            */
     UPKEEP_RARE_MS = 3600000, /* sweeps of a shared store in which we end no jobs       */
     UPKEEP_CLOCK_MS = 60000,  /* longest sleep until a due time, as wall time may step */
+    UPKEEP_ROUNDS = 10, /* of deliveries; after so many a cascade waits no longer for their end */
 };
 
 struct upkeep {
@@ -37,6 +38,7 @@ struct upkeep {
     struct store_host_lease lease, leave;
     struct due_turn due_turn;
     bool due_out, forward_out, forward_again;
+    unsigned rounds;        /* of deliveries since the last look for a cascade, without a pause */
     bool cascades;          /* somebody said that there is something; all hosts hear of it */
     int64_t due_ms;         /* the earliest known, 0 = none; while a look is out: since then */
     int64_t swept_ms;       /* mono: the last sweep */
@@ -149,13 +151,20 @@ static void forward_done(struct store_op *op) {
     if (op->status !=
         0) { // the rows stay where they are; a host that starts need not wait for them
         upkeep_timer(u, &u->forward_timer, UPKEEP_RETRY_MS);
-    } else if (again) {
-        upkeep_forward(u->host);
+        upkeep_started(u, 0);
         return;
-    } else if (u->cascades) {
+    }
+    u->rounds++;
+    if (u->cascades && (!again || u->rounds >= UPKEEP_ROUNDS)) {
         u->cascades = false;
+        u->rounds = 0;
         cascade_run(u->host);
     }
+    if (again) {
+        upkeep_forward(u->host);
+        return;
+    }
+    u->rounds = 0;
     upkeep_started(u, 0);
 }
 

@@ -8,6 +8,8 @@
 #include "store/faulty/faulty.h"
 #include "supervisor/attempt.h"
 #include "supervisor/jobs.h"
+#include "supervisor/stats.h"
+#include "supervisor/upkeep.h"
 
 static struct lab *lab;
 static struct lab_worker *w;
@@ -182,6 +184,48 @@ static void test_children(void) {
     lab_flush(w);
     lab_settle(lab);
     EXPECT_EQ_INT(3, count_of(JOB_CANCELLED));
+    lab_end(lab);
+}
+
+/* Before a delivery is over somebody says that there is more. */
+static const struct store_ops *plain;
+
+static void post_in_a_crowd(void *self, struct store_op *op) {
+    enum store_op_kind kind = op->kind;
+    plain->post(self, op);
+    if (kind == STORE_FORWARD) {
+        upkeep_forward(lab->host);
+    }
+}
+
+static void test_children_in_a_crowd(void) {
+    begin(NULL);
+    id = lab_submit(lab, LAB_SLOW);
+    uint64_t slot = lab_start(lab, w);
+    lab_effect_child(w, slot, 10);
+    const struct msg_done waits = {.status = JH_YIELD, .wait_kind = JH_WAIT_CHILDREN};
+    EXPECT_EQ_INT(0, msg_done_put(&w->out, slot, &waits));
+    lab_flush(w);
+    slot = lab_start(lab, w);
+    EXPECT_EQ_INT(JOB_PARKED, lab_state(lab, &id));
+    plain = lab->host->store.ops;
+    struct store_ops crowd = *plain;
+    crowd.post = post_in_a_crowd;
+    lab->host->store.ops = &crowd;
+    ask();
+    const struct stats_store *ops = lab->host->stats->store;
+    uint64_t looks = ops[STORE_FLOW_CANCEL].count, end = ops[STORE_FORWARD].count + 50;
+    while (ops[STORE_FLOW_CANCEL].count == looks && ops[STORE_FORWARD].count < end) {
+        lab_turn(lab);
+    }
+    lab->host->store.ops = plain;
+    EXPECT_TRUE(ops[STORE_FLOW_CANCEL].count > looks);
+    EXPECT_EQ_UINT(slot, lab_expect(lab, w, REC_CANCEL).h.job);
+    const struct msg_done ended = {.status = JH_CANCELLED, .cancel_mask = JH_CANCEL_USER};
+    EXPECT_EQ_INT(0, msg_done_put(&w->out, slot, &ended));
+    lab_flush(w);
+    lab_settle(lab);
+    EXPECT_EQ_INT(2, count_of(JOB_CANCELLED));
     lab_end(lab);
 }
 
@@ -373,6 +417,7 @@ static const struct expect_test tests[] = {
     {"in a worker's window", test_in_the_window},
     {"in the window of a worker that dies", test_window_of_a_dying_worker},
     {"of a job that waits for its children, which end too", test_children},
+    {"of such a job, while members of others are delivered", test_children_in_a_crowd},
     {"of such a job, while the store is not well", test_children_later},
     {"ends of every kind that cross it", test_ends_that_cross_it},
     {"a success that crosses it", test_success_crosses_it},
