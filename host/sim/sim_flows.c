@@ -179,18 +179,20 @@ static size_t cancel_page(struct sim *s, const struct store_flow_cancel *page) {
 
 static void cascade(struct sim *s) {
     struct job_id done = {{0}};
-    uint64_t cursor = 0;
+    uint64_t cursor = 0, walk = 0;
     bool more = true;
     while (more && s->failure.code == 0 && s->stock.failure.code == 0) {
         struct store_flow_cancel op = {.op = {.kind = STORE_FLOW_CANCEL},
                                        .limit = CASCADE_PAGE,
                                        .done = done,
-                                       .done_cursor = cursor};
+                                       .done_cursor = cursor,
+                                       .done_walk = walk};
         more = stock_run(&s->stock, &op.op, sim_wall(s)) == 0 && !id_is_zero(&op.id);
         if (more) {
             (void)cancel_page(s, &op);
             done = op.id;
             cursor = op.cursor;
+            walk = op.walk;
         }
         store_op_finish(&op.op);
         s->report->store_ops += 2;

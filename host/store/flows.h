@@ -84,15 +84,16 @@ struct store_flow_join {
 
 /* What members of a cancelled or failed flow are still to be cancelled. What was answered before is given back as
  * `done` once MOVE has been through it: who dies in between is followed by one who gets the same page. Jobs that
- * are underway to their queue are not met: FORWARD ends them as they arrive. */
+ * are underway to their queue are not met: FORWARD ends them as they arrive. Who is revived lets it begin anew: what is
+ * given back of a walk before that does not count. */
 struct store_flow_cancel {
     struct store_op op;
     uint32_t limit;
     struct job_id done; /* zero = nothing yet */
-    uint64_t done_cursor;
+    uint64_t done_cursor, done_walk;
     /* answer: the flow, zero = there is nothing to do */
     struct job_id id;
-    uint64_t cursor;
+    uint64_t cursor, walk; /* up to where; of which walk */
     struct job_id *members;
     const char **queues; /* where each of them is; NULL: it is gone */
     size_t count;

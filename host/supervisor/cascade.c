@@ -32,10 +32,12 @@ static void cascade_post(struct cascade *c, struct store_op *op, enum store_op_k
 
 static void cascade_looked(struct store_op *op);
 
-static void cascade_look(struct cascade *c, struct job_id done, uint64_t cursor) {
+/* `done`: the flow of the page that is done with; zero = none is. */
+static void cascade_look(struct cascade *c, struct job_id done) {
     c->look.limit = CASCADE_PAGE;
     c->look.done = done;
-    c->look.done_cursor = cursor;
+    c->look.done_cursor = c->look.cursor;
+    c->look.done_walk = c->look.walk;
     cascade_post(c, &c->look.op, STORE_FLOW_CANCEL, cascade_looked);
 }
 
@@ -65,7 +67,7 @@ static void cascade_moved(struct store_op *op) {
     }
     (void)fault(FAULT_CASCADE_MOVED);
     c->again = true; // flows of those that were cancelled follow
-    cascade_look(c, c->look.id, c->look.cursor);
+    cascade_look(c, c->look.id);
 }
 
 /* As long as others of its queue. */
@@ -110,7 +112,7 @@ void cascade_run(struct host *host) {
         return;
     }
     c->out = true;
-    cascade_look(c, (struct job_id){{0}}, 0);
+    cascade_look(c, (struct job_id){{0}});
 }
 
 struct cascade *cascade_new(struct host *host) {

@@ -9,7 +9,7 @@ struct host;
 struct cascade *cascade_new(struct host *host);
 void cascade_free(struct cascade **c);
 
-/* Looks whether there is something to do: behind a FORWARD, so that no member is on its way. */
+/* Looks whether there is something to do: members that are on their way end as they arrive. */
 void cascade_run(struct host *host);
 
 #endif

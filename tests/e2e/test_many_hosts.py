@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import random
+import signal
 import time
 
 import pytest
@@ -73,6 +74,23 @@ def test_cancel_by_way_of_the_other_host(fleet):
     assert other.act(job, "cancel", why="from elsewhere")["state"] == "running"
     assert one.wait_job(job, "cancelled")["id"] == job
     assert other.job(job)["state"] == "cancelled"
+
+
+def test_a_cascade_whose_host_dies(fleet):
+    """After one page of three; the other one, which was deaf so far, goes on from there."""
+    one, other = fleet.add(start=False), fleet.add()
+    one.start(env={"JOBHOST_FAULT": "cascade_page:2=kill"})
+    job = one.submit("chaos.yield", {"kind": "children", "children": 500, "delay_ms": 3_600_000})
+    one.wait_job(job, "parked")
+    os.kill(other.pid, signal.SIGSTOP)
+    one.act(job, "cancel")
+    one.process.wait(build.PATIENCE_S)
+    one.reap()
+    os.kill(other.pid, signal.SIGCONT)
+    wait_until(lambda: other.job(job)["flow"]["closed"], build.PATIENCE_S, lambda: f"the flow is closed: {other.job(job)}")
+    flow = other.job(job)["flow"]
+    assert (flow["made"], flow["open"], flow["cancelled"]) == (500, 0, 500)
+    other.assert_sound()
 
 
 def test_pause_by_way_of_the_other_host(fleet):

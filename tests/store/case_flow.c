@@ -488,26 +488,37 @@ static void test_both_revived(void) {
 
 /* ------------------------------------------------------------------ cancelling */
 
-/* What a host does: pages of members, each cancelled, until there is no more. How many there were. */
+/* The next page, which says that the one before is done with. True: there is one. */
+static bool look(struct rig *rig, struct store_flow_cancel *c) {
+    c->done = c->id;
+    c->done_cursor = c->cursor;
+    c->done_walk = c->walk;
+    store_op_finish(&c->op);
+    memset(&c->op, 0, sizeof c->op);
+    return EXPECT_EQ_INT(0, rig_run(rig, &c->op, STORE_FLOW_CANCEL)) && !id_is_zero(&c->id);
+}
+
+/* Each of it is cancelled. */
+static void cancel(struct rig *rig, const struct store_flow_cancel *c) {
+    for (size_t i = 0; i < c->count; i++) {
+        struct store_move_item item = {
+            .id = c->members[i], .event = JOB_EV_CANCEL, .ask = true, .keep_ms = KEEP_MS};
+        if (c->queues[i] != NULL) { // else it is underway
+            EXPECT_EQ_STR(rig_get(rig, &c->members[i])->spec.queue, c->queues[i]);
+        }
+        struct store_move move = {.items = &item, .count = 1};
+        (void)EXPECT_EQ_INT(0, rig_run(rig, &move.op, STORE_MOVE));
+        store_op_finish(&move.op);
+    }
+}
+
+/* What a host does: page by page, until there is no more. How many there were. */
 static size_t walk(struct rig *rig, uint32_t limit) {
     struct store_flow_cancel c = {.limit = limit};
     size_t met = 0;
-    while (EXPECT_EQ_INT(0, rig_run(rig, &c.op, STORE_FLOW_CANCEL)) && !id_is_zero(&c.id)) {
-        for (size_t i = 0; i < c.count; i++) {
-            struct store_move_item item = {
-                .id = c.members[i], .event = JOB_EV_CANCEL, .ask = true, .keep_ms = KEEP_MS};
-            if (c.queues[i] != NULL) { // else it is underway
-                EXPECT_EQ_STR(rig_get(rig, &c.members[i])->spec.queue, c.queues[i]);
-            }
-            struct store_move move = {.items = &item, .count = 1};
-            (void)EXPECT_EQ_INT(0, rig_run(rig, &move.op, STORE_MOVE));
-            store_op_finish(&move.op);
-        }
+    while (look(rig, &c)) {
+        cancel(rig, &c);
         met += c.count;
-        c.done = c.id;
-        c.done_cursor = c.cursor;
-        store_op_finish(&c.op);
-        memset(&c.op, 0, sizeof c.op);
     }
     store_op_finish(&c.op);
     return met;
@@ -685,6 +696,34 @@ static void test_underway_of_two_hosts(void) {
     }
     rig_finish(&other);
     finish(&f);
+}
+
+/* While a page is out somebody is revived, and is to be cancelled once more: the page says nothing of that. */
+static void test_revived_in_a_walk(void) {
+    for (uint32_t limit = 2; limit <= 10; limit += 8) { // in the middle, and to the end
+        static struct family f;
+        begin(&f);
+        make(&f, 4, 0, false);
+        end_opener(&f, JOB_EV_CANCEL);
+        struct store_flow_cancel page = {.limit = limit};
+        EXPECT_TRUE(look(&f.rig, &page));
+        EXPECT_EQ_UINT(limit < 4 ? limit : 4, page.count);
+        cancel(&f.rig, &page);
+        EXPECT_EQ_INT(limit > 4, flow(&f)->facts.closed);
+        EXPECT_EQ_INT(0, rig_move(&f.rig, &f.kids[0].id, JOB_EV_REVIVE));
+        if (limit > 4) { // it had closed: both come back
+            EXPECT_EQ_INT(0, rig_move(&f.rig, &f.opener->spec.id, JOB_EV_REVIVE));
+            EXPECT_EQ_INT(0, rig_move(&f.rig, &f.opener->spec.id, JOB_EV_CANCEL));
+        }
+        EXPECT_TRUE(flow(&f)->cancelling);
+        while (look(&f.rig, &page)) {
+            cancel(&f.rig, &page);
+        }
+        store_op_finish(&page.op);
+        EXPECT_EQ_INT(4, flow(&f)->facts.tally.cancelled);
+        EXPECT_TRUE(flow(&f)->facts.closed);
+        finish(&f);
+    }
 }
 
 /* Who takes the key of an opener that waits hears that members are to be cancelled. */
@@ -1070,6 +1109,29 @@ static void test_kept_and_swept(void) {
     finish(&f);
 }
 
+/* Who was told of it is gone, in the middle of it: another one is told as it comes, and goes on from there. */
+static void test_walk_of_two_hosts(void) {
+    static struct family f;
+    struct rig other;
+    begin(&f);
+    make(&f, 4, 0, false);
+    end_opener(&f, JOB_EV_CANCEL);
+    struct store_flow_cancel first = {.limit = 2};
+    EXPECT_TRUE(look(&f.rig, &first));
+    cancel(&f.rig, &first);
+    EXPECT_TRUE(look(&f.rig, &first)); // the second page is in its hands
+    rig_start_beside(&other, &f.rig);
+    RIG_AWAIT(&other, other.outbox_events > 0);
+    EXPECT_EQ_UINT(2, walk(&other, 10));
+    cancel(&f.rig, &first); // it was not gone after all
+    EXPECT_FALSE(look(&f.rig, &first));
+    store_op_finish(&first.op);
+    EXPECT_EQ_INT(4, flow(&f)->facts.tally.cancelled);
+    EXPECT_TRUE(flow(&f)->facts.closed);
+    rig_finish(&other);
+    finish(&f);
+}
+
 /* What a member's end tells a flow elsewhere waits in an outbox as well: sound, also when it was set aside. */
 static void test_told_underway(void) {
     static struct family f;
@@ -1399,6 +1461,7 @@ CASES(flow, ON_ALL, {"a flow whose members end before its opener", test_members_
       {"a member that arrives in a flow that goes on again runs", test_revived_underway},
       {"a member that ended as it arrived is revived", test_revived_after_arrival},
       {"a member of a cancelled member arrives", test_grandchild_underway},
+      {"a member that is revived while a page is out is met again", test_revived_in_a_walk},
       {"a member that dies ends a flow that shall fail", test_fail},
       {"a member that arrives in a flow that has failed is cancelled", test_failed_underway},
       {"a flow that shall fail since somebody died", test_fail_late},
@@ -1420,6 +1483,7 @@ CASES(flow_file, ON_FILE,
 
 CASES(flow_shared, ON_SHARED,
       {"members of a cancelled flow that two hosts bring end once", test_underway_of_two_hosts},
+      {"a cascade that another host goes on with", test_walk_of_two_hosts},
       {"the end of a member that its flow has not heard of is sound", test_told_underway},
       {"an opener goes soon after its flow has closed", test_kept_and_swept},
       {"a revived member is marked", test_revival_is_marked},

@@ -65,6 +65,10 @@ static void on_lease(void *arg, int64_t end_ms) {
     ((struct rig *)arg)->lease_end = end_ms;
 }
 
+static void on_outbox(void *arg) {
+    ((struct rig *)arg)->outbox_events++;
+}
+
 static void on_limiter(void *arg, const char *name) {
     struct rig *rig = arg;
     rig->limiter_events++;
@@ -142,6 +146,7 @@ int rig_open(struct rig *rig) {
                                   .schedule = on_schedule,
                                   .lease = on_lease,
                                   .limiter = on_limiter,
+                                  .outbox = on_outbox,
                                   .breaker = on_breaker,
                                   .arg = rig};
     rig->err = (struct err){.code = 0};

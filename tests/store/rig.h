@@ -64,6 +64,7 @@ struct rig {
     int64_t lease_end;
     char limiter[200]; /* whose slots another host has freed, last */
     unsigned limiter_events;
+    unsigned outbox_events;
     char breaker[400]; /* that another host has changed, last */
     unsigned breaker_events;
     struct err err; /* of the last rig_open() */

@@ -155,13 +155,15 @@ static void members_found(struct redis_task *t, void *arg) {
 static int read_members(struct cancel_task *ct, const struct redis_reply *reply, struct err *e) {
     struct store_flow_cancel *op = of_cancel(&ct->task);
     const struct redis_reply *members = redis_reply_at(reply, 3);
-    int64_t cursor = 0;
+    int64_t cursor = 0, walk = 0;
     if (!redis_reply_is(members, REDIS_ARRAY) ||
+        !redis_reply_integer(redis_reply_at(reply, 4), &walk) ||
         id_parse(redis_reply_text(redis_reply_at(reply, 1)).data, &op->id) != 0) {
         return redis_ask_odd(&ct->task, e);
     }
     (void)redis_reply_integer(redis_reply_at(reply, 2), &cursor);
     op->cursor = (uint64_t)cursor;
+    op->walk = (uint64_t)walk;
     struct arena *a = &ct->task.op->arena;
     op->members = arena_alloc(a, (members->count + 1) * sizeof *op->members);
     op->queues = arena_zalloc(a, (members->count + 1) * sizeof *op->queues);
@@ -230,6 +232,7 @@ static void look(struct cancel_task *ct) {
     } else {
         redis_args_number(a, (int64_t)op->done_cursor);
     }
+    redis_args_number(a, (int64_t)op->done_walk);
     redis_ask_send(ask);
 }
 

@@ -297,6 +297,12 @@ static int member_ended(struct writer *w, int64_t flow, const struct job_id *id,
     return r < 0 ? r : settle(w, &f, now_ms);
 }
 
+// Whether its members are to be cancelled is asked anew. A page that is out counts no more.
+static void walk_no_more(struct writer *w, struct flow_row *f) {
+    w->walk += f->walked != FLOW_NO_WALK;
+    f->walked = FLOW_NO_WALK;
+}
+
 // It was revived: as if it had not ended. A flow that is closed stays so, but may be opened again.
 static int member_back(struct writer *w, int64_t flow, const struct job_id *id,
                        enum job_state state, int64_t now_ms) {
@@ -313,7 +319,9 @@ static int member_back(struct writer *w, int64_t flow, const struct job_id *id,
     if (id_equal(&f.is.died, id)) {
         f.is.died = (struct job_id){{0}};
     }
-    f.walked = f.is.facts.closed ? f.walked : FLOW_NO_WALK;
+    if (!f.is.facts.closed) {
+        walk_no_more(w, &f);
+    }
     return r < 0 ? r : settle(w, &f, now_ms);
 }
 
@@ -326,7 +334,7 @@ static int opener_moved(struct writer *w, int64_t rid, enum job_state to, int64_
     f.is.facts.opener = job_is_final(to) ? (int)to : NOT_ENDED;
     if (!job_is_final(to)) { // it was revived, and so is its flow
         f.is.facts.closed = false;
-        f.walked = FLOW_NO_WALK;
+        walk_no_more(w, &f);
     }
     return settle(w, &f, now_ms);
 }

@@ -48,7 +48,7 @@ int op_flow_join(struct writer *w, struct store_op *op) {
 /* ------------------------------------------------------------------ CANCEL */
 
 static int note_done(struct writer *w, const struct store_flow_cancel *c) {
-    if (id_is_zero(&c->done)) {
+    if (id_is_zero(&c->done) || c->done_walk != w->walk) {
         return 0;
     }
     sqlite3_stmt *s = conn_stmt(&w->conn, SQL_FLOW_WALKED);
@@ -104,6 +104,7 @@ int op_flow_cancel(struct writer *w, struct store_op *op) {
     struct flow_row f;
     c->id = (struct job_id){{0}};
     c->cursor = c->count = 0;
+    c->walk = w->walk;
     c->members = arena_alloc(&op->arena, ((size_t)c->limit + 1) * sizeof *c->members);
     c->queues = arena_alloc(&op->arena, ((size_t)c->limit + 1) * sizeof *c->queues);
     if (c->members == NULL || c->queues == NULL) {

@@ -59,6 +59,7 @@ struct writer {
     int64_t outbox;       /* rows of the outbox */
     int64_t limiter_room; /* so many more may be made before they are counted again */
     bool walks;           /* FLOW_CANCEL may have something to do */
+    uint64_t walk;        /* FLOW_CANCEL: grows when one has to begin anew */
     int64_t boot;         /* number of this opening */
     bool events_pending; /* FORWARD may have something to do for events; it never says too little */
     int64_t due_reported;  /* the earliest due time the loop knows; 0 = none */

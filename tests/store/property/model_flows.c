@@ -240,6 +240,7 @@ static void cascade(struct model *m) {
         more = !id_is_zero(&c.id);
         c.done = c.id;
         c.done_cursor = c.cursor;
+        c.done_walk = c.walk;
         store_op_finish(&c.op);
         memset(&c.op, 0, sizeof c.op);
         model_flows_forward(m);

@@ -1,13 +1,15 @@
 -- use: queue
 -- FLOW_CANCEL: which members are to be cancelled, some at a time.
 --   ARGV   how many; the flow that was told before ('' = none), its queue (number), up to where that was done ('' = to
---          the end)
---   reply  '' (there is nothing), or {queue (its number), opener, up to where this is ('' = to the end), 16 bytes of each}
-local limit, id, queue, done = take_number(), take(), take(), take()
+--          the end), of which of its walks
+--   reply  '' (there is nothing), or {queue (its number), opener, up to where this is ('' = to the end), 16 bytes of each,
+--          of which walk}
+local limit, id, queue, done, walk = take_number(), take(), take(), take(), take()
 if id ~= '' and queues[queue] then
     local q = queues[queue]
     local key = q.s .. 'flow:' .. id
-    local is = tonumber(redis.call('HGET', key, 'walked') or '')
+    local has = redis.call('HMGET', key, 'walked', 'walks')
+    local is = (has[2] or '0') == walk and tonumber(has[1] or '') -- else it has begun anew
     if is and done == '' then
         redis.call('HSET', key, 'walked', 'over')
         redis.call('SREM', q.s .. 'flows:cancel', id)
@@ -20,10 +22,11 @@ for i = 1, #queues do
     local opener = redis.call('SRANDMEMBER', q.s .. 'flows:cancel')
     while opener do
         local key = q.s .. 'flow:' .. opener
-        local at = tonumber(redis.call('HGET', key, 'walked') or '')
+        local has = redis.call('HMGET', key, 'walked', 'walks')
+        local at = tonumber(has[1] or '')
         if at then
             local members = redis.call('LRANGE', key .. ':made', at, at + limit - 1)
-            return {i, opener, #members == limit and text_of(at + limit) or '', members}
+            return {i, opener, #members == limit and text_of(at + limit) or '', members, has[2] or '0'}
         end
         redis.call('SREM', q.s .. 'flows:cancel', opener)
         opener = redis.call('SRANDMEMBER', q.s .. 'flows:cancel')

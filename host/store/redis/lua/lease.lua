@@ -7,7 +7,7 @@
 --   reply  the server's clock; which of the claims (from 1) are another's, which are over, and which were
 --          asked to end; for each queue news: {at, by, why} of its pause or nothing, the earliest due time,
 --          the end of the first lease that is not of one of the claims ('' = none), 1 = something is in its
---          outbox, bytes of jobs and of results, fields of S'types'; HLEN jh:queues; the number of the last change of a
+--          outbox, or FLOW_CANCEL has something to do, bytes of jobs and of results, fields of S'types'; HLEN jh:queues; the number of the last change of a
 --          schedule (jh:schedules:changed; '' = none)
 local host, entry, hosts_max, lease_ms = take(), take(), take_number(), take_number()
 local wants_news = take() == '1'
@@ -61,12 +61,18 @@ local function first_due(q)
     return first and text_of(first) or ''
 end
 
+-- Or members to be cancelled: a host that was to see to that may be gone, and what it was told with it.
+local function has_parcels(q)
+    local outbox, walks = q.s .. 'outbox', q.s .. 'flows:cancel'
+    return redis.call('EXISTS', outbox, walks) > 0 and (redis.call('XLEN', outbox) > 0 or redis.call('EXISTS', walks) == 1)
+end
+
 local function news_of(q)
     local paused = redis.call('HMGET', q.s .. 'paused', 'at', 'by', 'why')
     local lease = next_lease(q, host, known)
     local bytes = redis.call('HMGET', q.s .. 'bytes', 'jobs', 'results')
     return {paused[1] and paused, first_due(q), lease and text_of(lease) or '',
-            redis.call('EXISTS', q.s .. 'outbox') == 1 and redis.call('XLEN', q.s .. 'outbox') > 0 and 1 or 0,
+            has_parcels(q) and 1 or 0,
             bytes[1] or '0', bytes[2] or '0', redis.call('HKEYS', q.s .. 'types')}
 end
 

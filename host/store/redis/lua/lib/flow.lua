@@ -331,6 +331,7 @@ local function settle(f)
         f.wakes = true
     elseif not f.closed and cancels(f) and not f.walked then
         put(f, 'walked', '0')
+        redis.call('HINCRBY', f.key, 'walks', 1)
         redis.call('SADD', f.q.s .. 'flows:cancel', f.id)
         publish('o', f.q.name)
     end
