@@ -122,10 +122,17 @@ int blobfile_prepare(const char *dir, bool shared, struct err *e) {
     return sync_dir(dir, e); // also of directories that a dying host made and did not sync
 }
 
+/* A file that the file system, or a limit of the process, lets grow no further is a full disk: -EFBIG says here that
+ * the content is larger than the caller takes. */
+static int write_chunk(int out, struct bytes chunk) {
+    int r = write_all(out, chunk);
+    return r == -EFBIG ? -ENOSPC : r;
+}
+
 static int take_chunk(int out, EVP_MD_CTX *md, struct bytes chunk) {
     return EVP_DigestUpdate(md, chunk.data, chunk.len) != 1 ? -EIO
            : out == -1                                      ? 0
-                                                            : write_all(out, chunk);
+                                                            : write_chunk(out, chunk);
 }
 
 // From `in` (offset 0 to its end, its own position is not used) into `out`.

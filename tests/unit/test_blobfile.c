@@ -1,7 +1,9 @@
 // Files of contents. What stores do with them: tests/store.
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -93,6 +95,22 @@ static void test_copy(void) {
 }
 
 /* The same content twice: who deletes the first does not meet the second. */
+static void test_full(void) {
+    struct blob_ref ref;
+    struct rlimit before, small;
+    struct place p;
+    begin(&p, false);
+    int fd = blobfile_temp(p.dir, &p.e);
+    EXPECT_TRUE(fd >= 0 && getrlimit(RLIMIT_FSIZE, &before) == 0);
+    small = (struct rlimit){2, before.rlim_max};
+    (void)signal(SIGXFSZ, SIG_IGN);
+    (void)setrlimit(RLIMIT_FSIZE, &small);
+    EXPECT_EQ_INT(-ENOSPC, blobfile_copy(fd, bytes_of("abc"), -1, 9, &ref));
+    (void)setrlimit(RLIMIT_FSIZE, &before);
+    (void)close(fd);
+    end(&p);
+}
+
 static void test_shared(void) {
     struct place p;
     struct blob_ref ref;
@@ -147,6 +165,7 @@ static const struct expect_test tests[] = {
     {"hashes as text", test_hashes},
     {"names in a shared directory", test_names},
     {"copies and their hash", test_copy},
+    {"a file that may not grow is a full disk", test_full},
     {"files in a shared directory", test_shared},
     {"what an interrupted write left", test_prepare},
 };
