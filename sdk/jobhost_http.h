@@ -12,16 +12,17 @@
  *     ... a.body ...
  *
  * Only http and https; certificates are always verified; no proxy, no cookies, no password in the URL. Each address
- * that is about to be called is judged, that of a redirect too: none of a private network, of this machine or
+ * that is about to be called is judged, that of a redirect too: none of a private network, of the loopback or
  * of a cloud's inside is, unless config.yaml lists it in `plugins.NAME.sandbox.allow_private`. A redirect to another
- * origin is followed without the headers that may hold a secret. Connections are kept for the jobs that come after.
+ * origin is followed without the headers that may hold a secret; the body goes along with 307 and 308. Connections are kept
+ * for the jobs that come after.
  *
  * A call with a `limit` takes a slot of it before it is sent, one for each redirect, and tells it what the answer's headers
  * say (jobhost_limit.h). What an answer comes to for the job is in `cls`, by the table below; what is not a
  * whole answer has no status and no body, so half of one is never taken for all.
  *
  *     0    no answer: NETWORK (name, connection, cut off), TIMEOUT, UPSTREAM (certificate, not HTTP), INPUT (an address
- *          that may not be called), PERMANENT (longer than max_body)
+ *          that may not be called), PERMANENT (longer than max_body; of 4xx and 5xx as their status says)
  *     1xx to 3xx   NONE; more redirects than JH_HTTP_REDIRECTS_MAX: UPSTREAM
  *     400 413 414 415 422 431   INPUT
  *     401  AUTH          408  TIMEOUT        429  RATE
@@ -62,7 +63,7 @@ struct jh_http_request {
     const struct jh_http_header *headers;
     uint32_t header_count;
     int32_t
-        body_fd; /* JH_HTTP_BODY_TO_FD: from its offset on. What is not a whole answer leaves it as it was */
+        body_fd; /* JH_HTTP_BODY_TO_FD: behind what it holds. What is not a whole answer adds nothing */
     struct jh_bytes body;
     int64_t
         timeout_ms; /* of all, redirects and body too, but not of waiting for the limit; 0 = 30 s */
@@ -95,7 +96,8 @@ struct jh_http {
 
     /* [run] Asks, and waits for the answer in this thread, or until the job is cancelled. *ret has its size set by the caller.
      *  0  as *ret says: an answer, or why there is none
-     *  1  no slot of the limit in that time: yield(c, ret->wait)
+     *  1  no slot of the limit in that time: yield(c, ret->wait). It may be that of a redirect: what led there is
+     *     sent again then
      *  -EINVAL     of the request: the URL, a header, the method, a descriptor that is no regular file
      *  -EFBIG      one of the limits above
      *  -ECANCELED  the job is to stop

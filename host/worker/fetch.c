@@ -269,22 +269,35 @@ static int url_len(const char *url) {
     return len > 512 ? 512 : (int)len;
 }
 
+static int64_t retry_after_ms(const struct fetch *f) {
+    struct bytes lines = {f->got.headers.data, f->got.headers.len};
+    return http_retry_after_ms(f->got.status, lines, f->ops->now_ms(f->call));
+}
+
 static void judge_trouble(struct fetch *f) {
     enum http_trouble t = f->got.trouble;
     f->a.cls = http_trouble_class(t);
     f->a.code = http_trouble_code(t);
+    if (t == HTTP_TOO_LONG && f->got.status >= 400) { // a busy server's long page is no end
+        f->a.cls = http_class(f->got.status);
+        f->a.retry_after_ms = retry_after_ms(f);
+    }
     f->a.message = arena_printf(f->arena, "%s %.*s: %s", f->method, url_len(f->url), f->url,
                                 f->got.words == NULL ? trouble_words(t) : f->got.words);
 }
 
+/* Behind each there is a NUL, of none too. */
+static struct jh_bytes ended(struct jh_bytes b) {
+    return b.data == NULL ? (struct jh_bytes){"", 0} : b;
+}
+
 static void judge_status(struct fetch *f) {
-    struct bytes lines = {f->got.headers.data, f->got.headers.len};
     f->a.status = f->got.status;
-    f->a.headers = f->got.headers;
-    f->a.body = f->got.body;
+    f->a.headers = ended(f->got.headers);
+    f->a.body = ended(f->got.body);
     f->a.body_size = f->got.body_size;
     f->a.cls = http_class(f->got.status);
-    f->a.retry_after_ms = http_retry_after_ms(f->got.status, lines, f->ops->now_ms(f->call));
+    f->a.retry_after_ms = retry_after_ms(f);
     if (f->a.cls != JH_E_NONE) {
         f->a.code = arena_printf(f->arena, "http_%d", f->got.status);
         f->a.message = arena_printf(f->arena, "%s %.*s answered %d", f->method, url_len(f->url),
@@ -293,8 +306,8 @@ static void judge_status(struct fetch *f) {
 }
 
 /* A file has what belongs to a whole answer of a 2xx, or nothing of it. */
-static int keep_file(struct fetch *f) {
-    bool whole = f->got.trouble == HTTP_NO_TROUBLE && f->got.status / 100 == 2;
+static int keep_file(struct fetch *f, int rc) {
+    bool whole = rc == 0 && f->got.trouble == HTTP_NO_TROUBLE && f->got.status / 100 == 2;
     bool is_bare = f->q.body_fd == -1 || whole;
     return !is_bare && (ftruncate(f->q.body_fd, f->file_end) == -1 ||
                         lseek(f->q.body_fd, f->file_end, SEEK_SET) == -1)
@@ -331,6 +344,7 @@ static int exchange(struct fetch *f) {
         .header_count = f->header_count,
         .body = f->body,
         .body_fd = f->q.body_fd,
+        .follows = (f->q.flags & JH_HTTP_NO_REDIRECT) == 0,
         .max_body = f->q.max_body,
         .timeout_ms = f->left_ms,
         .on_head = on_head,
@@ -341,6 +355,10 @@ static int exchange(struct fetch *f) {
     end_slot(f);
     f->left_ms -= f->got.took_ms;
     f->took_ms += f->got.took_ms;
+    if (rc == -EINVAL && f->a.redirects > 0) { // not the caller's mistake
+        refuse_redirect(f, "a redirect to what is no URL");
+        rc = 0;
+    }
     return rc;
 }
 
@@ -352,7 +370,7 @@ static int go(struct fetch *f) {
             return rc;
         }
         rc = exchange(f);
-        int kept = keep_file(f);
+        int kept = keep_file(f, rc);
         rc = rc < 0 ? rc : kept;
     } while (rc == 0 && follow(f));
     return rc == 0 ? conclude(f) : rc;

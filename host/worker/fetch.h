@@ -15,7 +15,8 @@ struct fetch_hop {
     const struct jh_http_header *headers;
     uint32_t header_count;
     struct jh_bytes body;
-    int body_fd; /* the body of a 2xx goes here; -1 = to memory */
+    int body_fd;  /* the body of a 2xx goes here; -1 = to memory */
+    bool follows; /* redirects are followed: nobody wants their bodies */
     uint64_t max_body;
     int64_t timeout_ms;
     /* To be called as soon as the answer's headers are there; 1xx are none. */

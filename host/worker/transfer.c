@@ -94,6 +94,14 @@ static bool is_blank(const char *line, size_t len) {
     return len > 0 && (line[0] == '\r' || line[0] == '\n');
 }
 
+/* Two lengths (RFC 9112, 6.3): where such an answer ends nobody knows. */
+static bool contradicts(const struct transfer *t, const char *line, size_t len) {
+    static const char name[] = "Content-Length";
+    struct bytes one, other;
+    return http_header((struct bytes){line, len}, name, &one) &&
+           http_header(buf_bytes(&t->head), name, &other) && !bytes_equal(one, other);
+}
+
 static void end_head(struct transfer *t) {
     (void)t->curl->easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &t->status);
     if (t->status >= 200) {
@@ -122,20 +130,39 @@ static size_t on_header(char *line, size_t size, size_t count, void *arg) {
         end_head(t);
     } else if (t->head.len + len > JH_HTTP_HEADER_BYTES_MAX) {
         return give_up(t, HTTP_TOO_LONG);
+    } else if (contradicts(t, line, len)) {
+        return give_up(t, HTTP_NOT_HTTP);
     } else {
         add_line(&t->head, line, len);
     }
     return len;
 }
 
+/* What says of itself that it is too long need not come. */
+static bool is_too_long(const struct transfer *t, uint64_t most, size_t len) {
+    curl_off_t said = -1;
+    if (t->size == 0) {
+        (void)t->curl->easy_getinfo(t->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &said);
+    }
+    return (said > 0 && (uint64_t)said > most) || len > most - t->size;
+}
+
 static size_t on_body(char *data, size_t size, size_t count, void *arg) {
     struct transfer *t = arg;
     size_t len = size * count;
-    if (len > t->hop->max_body - t->size) {
+    uint64_t most = t->hop->max_body;
+    bool to_file = t->hop->body_fd != -1 && t->status / 100 == 2;
+    if (t->hop->follows && http_is_redirect((int)t->status)) {
+        return len; // nobody reads it
+    }
+    if (!to_file && most > JH_HTTP_BODY_MAX) { // as a file may have
+        most = JH_HTTP_BODY_MAX;
+    }
+    if (is_too_long(t, most, len)) {
         return give_up(t, HTTP_TOO_LONG);
     }
     t->size += len;
-    if (t->hop->body_fd != -1 && t->status / 100 == 2) {
+    if (to_file) {
         return write_all(t->hop->body_fd, (struct bytes){data, len}) < 0 ? give_up(t, HTTP_DISK)
                                                                          : len;
     }
@@ -173,9 +200,7 @@ static void set_limits(struct transfer *t) {
     SET(t, CURLOPT_TIMEOUT_MS, (long)ms);
     SET(t, CURLOPT_CONNECTTIMEOUT_MS, ms < CONNECT_MS ? (long)ms : (long)CONNECT_MS);
     SET(t, CURLOPT_NOSIGNAL, 1L);
-    if (strcmp(t->hop->method, "HEAD") != 0) { // whose length says what a GET would have
-        SET(t, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)t->hop->max_body);
-    }
+    SET(t, CURLOPT_QUICK_EXIT, 1L); // the end does not wait for a resolver's answer
 }
 
 static void set_answer(struct transfer *t) {
@@ -251,7 +276,7 @@ static int64_t stopwatch_ms(void) {
     return env_stopwatch_us() / 1000;
 }
 
-/* 0 and libcurl's word, or -ECANCELED. */
+/* 0 and libcurl's word, -ECANCELED or -ENOMEM. */
 static int perform(struct transfer *t, int cancel_fd, CURLcode *ret) {
     const struct curl_api *c = t->curl;
     struct curl_waitfd cancel = {.fd = cancel_fd, .events = CURL_WAIT_POLLIN};
@@ -263,7 +288,10 @@ static int perform(struct transfer *t, int cancel_fd, CURLcode *ret) {
         }
     }
     const CURLMsg *m = c->multi_info_read(t->multi, &left);
-    *ret = m == NULL ? CURLE_OUT_OF_MEMORY : m->data.result;
+    if (m == NULL) {
+        return -ENOMEM;
+    }
+    *ret = m->data.result;
     return 0;
 }
 
@@ -284,7 +312,6 @@ static enum http_trouble trouble_of(CURLcode code) {
         {CURLE_WEIRD_SERVER_REPLY, HTTP_NOT_HTTP},
         {CURLE_UNSUPPORTED_PROTOCOL, HTTP_NOT_HTTP}, // HTTP/0.9
         {CURLE_BAD_CONTENT_ENCODING, HTTP_NOT_HTTP},
-        {CURLE_FILESIZE_EXCEEDED, HTTP_TOO_LONG},
     };
     for (size_t i = 0; i < ARRAY_LEN(known); i++) {
         if (known[i].code == code) {
@@ -305,9 +332,10 @@ static void say_address(struct transfer *t, struct arena *arena, struct fetch_go
 static void say_trouble(struct transfer *t, CURLcode code, struct arena *arena,
                         struct fetch_got *ret) {
     bool no_way = t->kind != NULL && t->tried == 0 && code != CURLE_OK;
-    ret->trouble = t->trouble != HTTP_NO_TROUBLE      ? t->trouble
-                   : code == CURLE_OK && !t->has_head ? HTTP_NOT_HTTP // 1xx and no more
-                                                      : trouble_of(code);
+    ret->trouble = t->trouble != HTTP_NO_TROUBLE     ? t->trouble
+                   : code != CURLE_OK || t->has_head ? trouble_of(code)
+                   : t->status == 101                ? HTTP_NOT_HTTP // from here on
+                                                     : HTTP_CUT_OFF;
     if (t->trouble == HTTP_ADDRESS || no_way) {
         say_address(t, arena, ret);
     } else if (t->trouble == HTTP_NO_TROUBLE && code != CURLE_OK) {
@@ -331,17 +359,27 @@ static int keep(struct transfer *t, struct arena *arena, struct fetch_got *ret) 
                : 0;
 }
 
-static int conclude(struct transfer *t, CURLcode code, struct arena *arena, struct fetch_got *ret) {
+static bool was_sent(const struct transfer *t) {
     curl_off_t sent_us = 0;
     (void)t->curl->easy_getinfo(t->easy, CURLINFO_PRETRANSFER_TIME_T, &sent_us);
-    ret->sent = sent_us > 0;
-    if (code == CURLE_OUT_OF_MEMORY || t->body->data.failed) {
+    return sent_us > 0;
+}
+
+static int conclude(struct transfer *t, CURLcode code, struct arena *arena, struct fetch_got *ret) {
+    bool no_room = code == CURLE_OUT_OF_MEMORY;
+    if (no_room && ret->sent) { // of libcurl's own for a line of the answer
+        t->trouble = HTTP_TOO_LONG;
+    }
+    if (t->body->data.failed || (no_room && !ret->sent)) {
         return -ENOMEM;
     }
     if (code == CURLE_URL_MALFORMAT) {
         return -EINVAL;
     }
     say_trouble(t, code, arena, ret);
+    if (ret->trouble != HTTP_NO_TROUBLE) {
+        buf_free(&t->body->data);
+    }
     return keep(t, arena, ret);
 }
 
@@ -357,6 +395,7 @@ static int go(struct transfer *t, int cancel_fd, struct arena *arena, struct fet
     }
     rc = perform(t, cancel_fd, &code);
     ret->took_ms = stopwatch_ms() - began_ms;
+    ret->sent = was_sent(t);
     rc = rc < 0 ? rc : conclude(t, code, arena, ret);
     (void)t->curl->multi_remove_handle(t->multi, t->easy);
     return rc;
