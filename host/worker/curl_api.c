@@ -12,17 +12,33 @@ static struct curl_api functions;
 static const struct curl_api *loaded;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-#define ROW(name_)                                                                                 \
-    { "curl_" #name_, offsetof(struct curl_api, name_) }
+#define ROW(name_, member_)                                                                        \
+    { (name_), offsetof(struct curl_api, member_) }
 static const struct {
     const char *name;
     size_t at;
 } rows[] = {
-    ROW(global_init),         ROW(easy_init),     ROW(easy_cleanup),  ROW(easy_reset),
-    ROW(easy_setopt),         ROW(easy_getinfo),  ROW(easy_strerror), ROW(slist_append),
-    ROW(slist_free_all),      ROW(multi_init),    ROW(multi_cleanup), ROW(multi_add_handle),
-    ROW(multi_remove_handle), ROW(multi_perform), ROW(multi_poll),    ROW(multi_info_read),
-    ROW(multi_setopt),
+    ROW("curl_global_init", global_init),
+    ROW("curl_easy_init", easy_init),
+    ROW("curl_easy_cleanup", easy_cleanup),
+    ROW("curl_easy_reset", easy_reset),
+    ROW("curl_easy_setopt", easy_setopt),
+    ROW("curl_easy_getinfo", easy_getinfo),
+    ROW("curl_easy_strerror", easy_strerror),
+    ROW("curl_slist_append", slist_append),
+    ROW("curl_slist_free_all", slist_free_all),
+    ROW("curl_multi_init", multi_init),
+    ROW("curl_multi_cleanup", multi_cleanup),
+    ROW("curl_multi_add_handle", multi_add_handle),
+    ROW("curl_multi_remove_handle", multi_remove_handle),
+    ROW("curl_multi_perform", multi_perform),
+    ROW("curl_multi_poll", multi_poll),
+    ROW("curl_multi_info_read", multi_info_read),
+    ROW("curl_multi_setopt", multi_setopt),
+    ROW("inflateInit2_", inflate_init),
+    ROW("inflate", inflate),
+    ROW("inflateReset", inflate_reset),
+    ROW("inflateEnd", inflate_end),
 };
 
 static void load(void) {

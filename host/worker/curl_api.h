@@ -5,6 +5,7 @@
 
 #define CURL_DISABLE_TYPECHECK // the functions are called by pointer
 #include <curl/curl.h>
+#include <zlib.h>
 
 struct curl_api {
     __typeof__(curl_global_init) *global_init;
@@ -24,6 +25,11 @@ struct curl_api {
     __typeof__(curl_multi_poll) *multi_poll;
     __typeof__(curl_multi_info_read) *multi_info_read;
     __typeof__(curl_multi_setopt) *multi_setopt;
+    /* of the zlib that it brings along */
+    __typeof__(inflateInit2_) *inflate_init;
+    __typeof__(inflate) *inflate;
+    __typeof__(inflateReset) *inflate_reset;
+    __typeof__(inflateEnd) *inflate_end;
 };
 
 /* Any thread. NULL: this machine has none, or one that is too old. */

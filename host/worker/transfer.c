@@ -11,6 +11,7 @@
 #include "base/env.h"
 #include "base/write_all.h"
 #include "worker/curl_api.h"
+#include "worker/gunzip.h"
 
 enum {
     CONNECT_MS = 10000,
@@ -34,7 +35,8 @@ struct transfer {
     struct curl_slist *lines;
     struct buf head;
     struct body *body;
-    bool has_head;
+    struct gunzip *gunzip; /* NULL = the body is as it comes */
+    bool has_head, has_body;
     long status;
     uint64_t size;             /* of the body */
     enum http_trouble trouble; /* that this side found */
@@ -42,6 +44,7 @@ struct transfer {
     const char *kind;          /* of the last one that may not */
     char refused[IP_TEXT_MAX];
     char words[CURL_ERROR_SIZE];
+    bool no_memory;
     bool unset; /* an option was not accepted */
 };
 
@@ -138,36 +141,74 @@ static size_t on_header(char *line, size_t size, size_t count, void *arg) {
     return len;
 }
 
-/* What says of itself that it is too long need not come. */
-static bool is_too_long(const struct transfer *t, uint64_t most, size_t len) {
-    curl_off_t said = -1;
-    if (t->size == 0) {
-        (void)t->curl->easy_getinfo(t->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &said);
+static bool is_to_file(const struct transfer *t) {
+    return t->hop->body_fd != -1 && t->status / 100 == 2;
+}
+
+/* A file has room for more than memory has. */
+static uint64_t most_of(const struct transfer *t) {
+    uint64_t most = t->hop->max_body;
+    return is_to_file(t) || most < JH_HTTP_BODY_MAX ? most : JH_HTTP_BODY_MAX;
+}
+
+static int refuse_body(struct transfer *t, enum http_trouble why) {
+    t->trouble = why;
+    return -EBADMSG;
+}
+
+/* 0, -EBADMSG for what `trouble` says, or -ENOMEM. */
+static int take(void *arg, struct bytes part) {
+    struct transfer *t = arg;
+    if (part.len > most_of(t) - t->size) {
+        return refuse_body(t, HTTP_TOO_LONG);
     }
-    return (said > 0 && (uint64_t)said > most) || len > most - t->size;
+    t->size += part.len;
+    if (is_to_file(t)) {
+        return write_all(t->hop->body_fd, part) < 0 ? refuse_body(t, HTTP_DISK) : 0;
+    }
+    buf_add(&t->body->data, part.data, part.len);
+    return t->body->data.failed ? -ENOMEM : 0;
+}
+
+static bool is_coding(struct bytes coding, const char *name) {
+    return coding.len == strlen(name) && strncasecmp(coding.data, name, coding.len) == 0;
+}
+
+/* What says of itself that it is too long need not come. */
+static int begin_body(struct transfer *t) {
+    curl_off_t said = -1;
+    struct bytes coding = {NULL, 0};
+    (void)t->curl->easy_getinfo(t->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &said);
+    if (said > 0 && (uint64_t)said > most_of(t)) {
+        return refuse_body(t, HTTP_TOO_LONG);
+    }
+    t->has_body = true;
+    (void)http_header(buf_bytes(&t->head), "Content-Encoding", &coding);
+    if (coding.len == 0 || is_coding(coding, "identity")) {
+        return 0;
+    }
+    if (!is_coding(coding, "gzip") && !is_coding(coding, "x-gzip")) { // nobody asked for it
+        return refuse_body(t, HTTP_NOT_HTTP);
+    }
+    t->gunzip = gunzip_new(t->curl);
+    return t->gunzip == NULL ? -ENOMEM : 0;
 }
 
 static size_t on_body(char *data, size_t size, size_t count, void *arg) {
     struct transfer *t = arg;
-    size_t len = size * count;
-    uint64_t most = t->hop->max_body;
-    bool to_file = t->hop->body_fd != -1 && t->status / 100 == 2;
+    struct bytes piece = {data, size * count};
     if (t->hop->follows && http_is_redirect((int)t->status)) {
-        return len; // nobody reads it
+        return piece.len; // nobody reads it
     }
-    if (!to_file && most > JH_HTTP_BODY_MAX) { // as a file may have
-        most = JH_HTTP_BODY_MAX;
+    int rc = t->has_body ? 0 : begin_body(t);
+    if (rc == 0) {
+        rc = t->gunzip == NULL ? take(t, piece) : gunzip_add(t->gunzip, piece, take, t);
     }
-    if (is_too_long(t, most, len)) {
-        return give_up(t, HTTP_TOO_LONG);
+    t->no_memory = rc == -ENOMEM;
+    if (rc < 0 && t->trouble == HTTP_NO_TROUBLE) {
+        t->trouble = HTTP_NOT_HTTP;
     }
-    t->size += len;
-    if (to_file) {
-        return write_all(t->hop->body_fd, (struct bytes){data, len}) < 0 ? give_up(t, HTTP_DISK)
-                                                                         : len;
-    }
-    buf_add(&t->body->data, data, len);
-    return t->body->data.failed ? 0 : len;
+    return rc == 0 ? piece.len : 0; // libcurl ends the transfer
 }
 
 /* ------------------------------------------------------------------ the request */
@@ -208,7 +249,6 @@ static void set_answer(struct transfer *t) {
     SET(t, CURLOPT_HEADERDATA, t);
     SET(t, CURLOPT_WRITEFUNCTION, on_body);
     SET(t, CURLOPT_WRITEDATA, t);
-    SET(t, CURLOPT_ACCEPT_ENCODING, ""); // all that it can undo
     SET(t, CURLOPT_ERRORBUFFER, t->words);
 }
 
@@ -221,7 +261,7 @@ static bool add_text(struct transfer *t, const char *line) {
 /* "Name;" is libcurl's form of a header without a value. */
 static bool add_headers(struct transfer *t) {
     struct buf line = {.data = NULL};
-    bool ok = add_text(t, "Expect:");
+    bool ok = add_text(t, "Expect:") && add_text(t, "Accept-Encoding: gzip");
     bool typed = false;
     for (uint32_t i = 0; ok && i < t->hop->header_count; i++) {
         const struct jh_http_header *h = &t->hop->headers[i];
@@ -370,11 +410,14 @@ static int conclude(struct transfer *t, CURLcode code, struct arena *arena, stru
     if (no_room && ret->sent) { // of libcurl's own for a line of the answer
         t->trouble = HTTP_TOO_LONG;
     }
-    if (t->body->data.failed || (no_room && !ret->sent)) {
+    if (t->no_memory || (no_room && !ret->sent)) {
         return -ENOMEM;
     }
     if (code == CURLE_URL_MALFORMAT) {
         return -EINVAL;
+    }
+    if (code == CURLE_OK && t->gunzip != NULL && !gunzip_is_whole(t->gunzip)) {
+        t->trouble = HTTP_CUT_OFF;
     }
     say_trouble(t, code, arena, ret);
     if (ret->trouble != HTTP_NO_TROUBLE) {
@@ -404,7 +447,7 @@ static int go(struct transfer *t, int cancel_fd, struct arena *arena, struct fet
 static void begin(struct transfer *t, const struct fetch_hop *hop, struct body *body) {
     t->hop = hop;
     t->body = body;
-    t->has_head = false;
+    t->has_head = t->has_body = t->no_memory = false;
     t->status = 0;
     t->size = 0;
     t->trouble = HTTP_NO_TROUBLE;
@@ -416,6 +459,7 @@ static void begin(struct transfer *t, const struct fetch_hop *hop, struct body *
 static void end(struct transfer *t) {
     t->curl->slist_free_all(t->lines);
     t->lines = NULL;
+    gunzip_free(&t->gunzip);
     buf_free(&t->head);
     t->head = (struct buf){.data = NULL};
 }

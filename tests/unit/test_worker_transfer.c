@@ -384,6 +384,77 @@ static void test_sizes_of_a_file(void) {
     end();
 }
 
+/* ------------------------------------------------------------------ gzip */
+
+/* "hello there, hello there" */
+static const char zipped[] =
+    "\037\213\010\000\000\000\000\000\002\003\313\110\315\311\311\127\050\311\110\055"
+    "\112\325\121\310\100\160\000\012\313\041\066\030\000\000\000";
+enum { ZIPPED = sizeof zipped - 1 };
+
+/* "4\r\nfour" and so on: `text` comes a byte at a time. */
+static size_t put_chunks(char *out, const char *head, struct bytes text) {
+    size_t len = (size_t)sprintf(out, "%s", head);
+    for (size_t i = 0; i < text.len; i++) {
+        len += (size_t)sprintf(out + len, "1\r\n%c\r\n", 'x');
+        out[len - 3] = ((const char *)text.data)[i];
+    }
+    return len + (size_t)sprintf(out + len, "0\r\n\r\n");
+}
+
+/* However it comes, and wherever it breaks off: half of it is never taken for all. */
+static void test_gzip(void) {
+    static const struct {
+        const char *path;
+        size_t times, less; /* so often, and so many bytes of it are missing */
+        const char *behind, *coding, *body, *code;
+    } rows[] = {
+        {"/whole", 1, 0, "", "gzip", "hello there, hello there", NULL},
+        {"/x-gzip", 1, 0, "", "X-GZip", "hello there, hello there", NULL},
+        {"/twice", 2, 0, "", "gzip", "hello there, hello therehello there, hello there", NULL},
+        {"/tail", 1, 1, "", "gzip", "", "cut_off"},
+        {"/half", 1, ZIPPED / 2, "", "gzip", "", "cut_off"},
+        {"/first", 1, ZIPPED - 1, "", "gzip", "", "cut_off"},
+        {"/second", 2, 1, "", "gzip", "", "cut_off"},
+        {"/none", 0, 0, "", "gzip", "", NULL},
+        {"/behind", 1, 0, "and more", "gzip", "", "not_http"},
+        {"/other", 1, 0, "", "br", "", "not_http"},
+        {"/both", 1, 0, "", "gzip, gzip", "", "not_http"},
+        {"/plain", 0, 0, "as it is", "identity", "as it is", NULL},
+    };
+    struct page pages[2 * ARRAY_LEN(rows)];
+    static char paths[ARRAY_LEN(rows)][32], bytes[2 * ARRAY_LEN(rows)][1024];
+    struct jh_http_answer a;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char head[256], body[256];
+        size_t len = 0;
+        for (size_t n = 0; n < rows[i].times; n++, len += ZIPPED) {
+            memcpy(body + len, zipped, ZIPPED);
+        }
+        len += (size_t)sprintf(body + len, "%s", rows[i].behind) - rows[i].less;
+        (void)sprintf(paths[i], "%s-chunks", rows[i].path);
+        size_t whole =
+            (size_t)sprintf(bytes[2 * i], HEAD("200", "Content-Encoding: %s\r\n"), rows[i].coding);
+        memcpy(bytes[2 * i] + whole, body, len); // it ends with the connection
+        pages[2 * i] = (struct page){rows[i].path, bytes[2 * i], whole + len};
+        (void)sprintf(head, HEAD("200", "Content-Encoding: %s\r\nTransfer-Encoding: chunked\r\n"),
+                      rows[i].coding);
+        pages[2 * i + 1] =
+            (struct page){paths[i], bytes[2 * i + 1],
+                          put_chunks(bytes[2 * i + 1], head, (struct bytes){body, len})};
+    }
+    if (begin(pages, ARRAY_LEN(pages))) {
+        for (size_t i = 0; i < ARRAY_LEN(pages); i++) {
+            EXPECT_EQ_INT(0, fetch(pages[i].path, (struct jh_http_request){.max_body = 48}, &a));
+            EXPECT_EQ_STR(rows[i / 2].code, a.code);
+            EXPECT_EQ_STR(a.status == 200 ? rows[i / 2].body : NULL, a.body.data);
+        }
+        EXPECT_EQ_INT(0, fetch("/twice", (struct jh_http_request){.max_body = 47}, &a));
+        EXPECT_EQ_STR("too_long", a.code);
+    }
+    end();
+}
+
 static const struct expect_test tests[] = {
     {"cancelled after it was sent", test_cancelled_after_it_was_sent},
     {"a name that nobody resolves", test_a_name_that_nobody_resolves},
@@ -391,6 +462,7 @@ static const struct expect_test tests[] = {
     {"a long line", test_a_long_line},
     {"sizes", test_sizes},
     {"sizes of a file", test_sizes_of_a_file},
+    {"gzip", test_gzip},
 };
 
 SUITE_MAIN("transfer", tests)
