@@ -376,6 +376,35 @@ static void test_dead_opener(void) {
     finish(&f);
 }
 
+static int submit_key(struct family *f, const char *queue, const char *key) {
+    struct job_spec spec = rig_spec(&f->rig, queue, "next");
+    spec.dedup_key = key;
+    return rig_submit(&f->rig, &spec);
+}
+
+/* Who ends as it begins, be it a then or a member that comes too late, holds its dedup key no longer. */
+static void test_ended_keys(void) {
+    static struct family f;
+    begin(&f);
+    f.then.dedup_key = "then";
+    make(&f, 0, 0, true);
+    end_opener(&f, JOB_EV_DIE);
+    EXPECT_EQ_INT(JOB_DEAD, then_state(&f));
+    EXPECT_EQ_INT(SUBMIT_NEW, submit_key(&f, "q", "then"));
+    EXPECT_EQ_INT(SUBMIT_DUPLICATE, submit_key(&f, "q", "then"));
+    finish(&f);
+    begin(&f);
+    add_kid(&f, "r", "there")->dedup_key = "late";
+    struct store_commit_item item = opener_item(&f, JOB_EV_CANCEL);
+    item.children = f.kids;
+    item.child_count = 1;
+    EXPECT_EQ_INT(0, rig_commit(&f.rig, &item));
+    forward(&f.rig);
+    EXPECT_EQ_INT(JOB_CANCELLED, rig_state(&f.rig, &f.kids[0].id));
+    EXPECT_EQ_INT(SUBMIT_NEW, submit_key(&f, "r", "late"));
+    finish(&f);
+}
+
 /* It does not stay for ever, and a then that ran is not kept by that. */
 static void test_dead_then_goes(void) {
     const char *const queues[] = {"q", "r"};
@@ -652,6 +681,31 @@ static void test_grandchild_underway(void) {
     EXPECT_TRUE(flow_of(&f.rig, &kid->spec.id)->facts.closed);
     EXPECT_TRUE(flow(&f)->facts.closed);
     (void)cascade(&f.rig, 10);
+    finish(&f);
+}
+
+/* Who has ended is passed over, and so is its own flow: those that it has made go on. */
+static void test_members_of_who_has_ended(void) {
+    static struct family f;
+    char flow_id[JOB_ID_TEXT + 1];
+    begin(&f);
+    make(&f, 1, 0, false);
+    const struct store_claimed *kid = rig_claim_one(&f.rig, "q", "here");
+    id_format(&kid->spec.id, flow_id);
+    struct job_spec grandchild = rig_spec(&f.rig, "q", "here");
+    grandchild.parent = kid->spec.id;
+    grandchild.flow_id = flow_id;
+    struct store_commit_item item = rig_item(kid, JOB_EV_SUCCEED);
+    item.children = &grandchild;
+    item.child_count = 1;
+    item.keep_ms = KEEP_MS;
+    EXPECT_EQ_INT(0, rig_commit(&f.rig, &item));
+    end_opener(&f, JOB_EV_CANCEL);
+    (void)walk(&f.rig, 10);
+    EXPECT_TRUE(flow(&f)->facts.closed);
+    EXPECT_FALSE(flow_of(&f.rig, &kid->spec.id)->cancelling);
+    EXPECT_EQ_INT(JOB_QUEUED, rig_state(&f.rig, &grandchild.id));
+    (void)end_kid(&f, "q", JOB_EV_SUCCEED);
     finish(&f);
 }
 
@@ -1452,6 +1506,7 @@ CASES(flow, ON_ALL, {"a flow whose members end before its opener", test_members_
       {"an opener waits no longer than it said", test_wait_for_so_long},
       {"the then of a dead opener is dead, and can be revived", test_dead_opener},
       {"a then that is dead from the start is kept as long as it was said", test_dead_then_goes},
+      {"who ends as it begins holds no dedup key", test_ended_keys},
       {"a revived opener opens its flow again", test_revived_opener},
       {"a revived member counts as one that has not ended", test_revived_member},
       {"a member that is revived after the close opens nothing", test_revived_too_late},
@@ -1461,6 +1516,7 @@ CASES(flow, ON_ALL, {"a flow whose members end before its opener", test_members_
       {"a member that arrives in a flow that goes on again runs", test_revived_underway},
       {"a member that ended as it arrived is revived", test_revived_after_arrival},
       {"a member of a cancelled member arrives", test_grandchild_underway},
+      {"members of a member that has ended go on", test_members_of_who_has_ended},
       {"a member that is revived while a page is out is met again", test_revived_in_a_walk},
       {"a member that dies ends a flow that shall fail", test_fail},
       {"a member that arrives in a flow that has failed is cancelled", test_failed_underway},

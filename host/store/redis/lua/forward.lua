@@ -26,7 +26,7 @@ local function end_new(it, status, keep_ms, ...)
         redis.call('HSET', job, 'deleteAt', text_of(now + keep_ms))
     end
     enter(q, it.id, status, it.type, it.priority, keep_ms)
-    finish_job(q, it.id, status, keep_ms, nil, 0, it.tombstone)
+    finish_job(q, it.id, status, keep_ms, it.key, 0, it.tombstone)
 end
 
 local function arrive(it)
