@@ -71,7 +71,7 @@ struct act {
     struct host *host;
     struct jobs_act *act;
     char target[JOB_ID_TEXT + 1];
-    bool opener; /* it has made others, which may be members of its flow */
+    bool flows; /* it has made others, which may be members of its flow, or is a member itself */
 };
 
 static const struct {
@@ -162,9 +162,8 @@ static void act_moved(struct store_op *op) {
                                                    .at_ms = env_wall_ms(&host->env),
                                                    .state = act->state});
     }
-    bool follows = act->action == JOBS_BURY || (act->action == JOBS_CANCEL && x->opener);
-    if (act->status == 0 && follows) {
-        upkeep_forward(host); // its members, or the others of its flow
+    if (act->status == 0 && (act->action == JOBS_BURY || x->flows)) {
+        upkeep_forward(host); // its members, the others of its flow, or it itself
     }
     act_finish(x);
 }
@@ -235,7 +234,7 @@ static void act_found(struct store_op *op) {
         act_finish(x);
         return;
     }
-    x->opener = job.has_flow;
+    x->flows = job.has_flow || store_flow_has(&job.spec);
     act_move(x, &job);
 }
 

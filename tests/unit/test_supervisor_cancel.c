@@ -6,6 +6,7 @@
 #include "expect.h"
 #include "lab.h"
 #include "store/faulty/faulty.h"
+#include "store/flows.h"
 #include "supervisor/attempt.h"
 #include "supervisor/jobs.h"
 #include "supervisor/stats.h"
@@ -179,6 +180,53 @@ static void test_children(void) {
     EXPECT_EQ_INT(JOB_CANCELLED, lab_state(lab, &id));
     EXPECT_EQ_UINT(slot, lab_expect(lab, w, REC_CANCEL).h.job);
     give_back(next);
+    const struct msg_done ended = {.status = JH_CANCELLED, .cancel_mask = JH_CANCEL_USER};
+    EXPECT_EQ_INT(0, msg_done_put(&w->out, slot, &ended));
+    lab_flush(w);
+    lab_settle(lab);
+    EXPECT_EQ_INT(3, count_of(JOB_CANCELLED));
+    lab_end(lab);
+}
+
+// Of the opener's members the one that was cancelled.
+static struct job_id cancelled_member(void) {
+    bool done = false;
+    struct store_flow_members members = {
+        .op = {.kind = STORE_FLOW_MEMBERS, .done = counted, .arg = &done}, .id = id, .limit = 10};
+    struct job_id found = {{0}};
+    store_post(&lab->host->store, &members.op);
+    lab_settle(lab);
+    for (size_t i = 0; i < members.count; i++) {
+        found = members.members[i].state == JOB_CANCELLED ? members.members[i].id : found;
+    }
+    store_op_finish(&members.op);
+    return found;
+}
+
+/* A member that is revived while its flow is still open, and cancelled, is cancelled again. */
+static void test_revived_child(void) {
+    begin(NULL);
+    id = lab_submit(lab, LAB_SLOW);
+    uint64_t slot = lab_start(lab, w);
+    lab_effect_child(w, slot, 10);
+    lab_effect_child(w, slot, 10);
+    const struct msg_done waits = {.status = JH_YIELD, .wait_kind = JH_WAIT_CHILDREN};
+    EXPECT_EQ_INT(0, msg_done_put(&w->out, slot, &waits));
+    lab_flush(w);
+    slot = lab_start(lab, w);
+    uint64_t next = lab_expect_job(lab, w);
+    cancel();
+    EXPECT_EQ_UINT(slot, lab_expect(lab, w, REC_CANCEL).h.job);
+    give_back(next);
+    lab_settle(lab);
+    asked.done = false;
+    asked.act.action = JOBS_RETRY;
+    asked.act.id = cancelled_member();
+    jobs_act(lab->host, &asked.act);
+    give_back(lab_expect_job(lab, w));
+    lab_settle(lab);
+    EXPECT_TRUE(asked.done);
+    EXPECT_EQ_INT(2, count_of(JOB_CANCELLED));
     const struct msg_done ended = {.status = JH_CANCELLED, .cancel_mask = JH_CANCEL_USER};
     EXPECT_EQ_INT(0, msg_done_put(&w->out, slot, &ended));
     lab_flush(w);
@@ -417,6 +465,8 @@ static const struct expect_test tests[] = {
     {"in a worker's window", test_in_the_window},
     {"in the window of a worker that dies", test_window_of_a_dying_worker},
     {"of a job that waits for its children, which end too", test_children},
+    {"of such a job, one of whose children is revived before the other has ended",
+     test_revived_child},
     {"of such a job, while members of others are delivered", test_children_in_a_crowd},
     {"of such a job, while the store is not well", test_children_later},
     {"ends of every kind that cross it", test_ends_that_cross_it},
