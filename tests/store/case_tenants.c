@@ -514,6 +514,23 @@ static void test_mended(void) {
     expect_end(&rig);
 }
 
+// What is counted in a priority, and stands in no line of it, holds back nobody of another one.
+static void test_miscounted(void) {
+    for (uint32_t portion = 1; portion < 4; portion += 2) {
+        struct rig rig;
+        rig_start(&rig);
+        submit_all(&rig, "aabb");
+        EXPECT_EQ_INT(2, rig_redis("HINCRBY jobs:q:types t:high:user 2"));
+        expect_turns(&rig, "ab", portion);
+        (void)submit_one(&rig, 'c', PRIORITY_HIGH);
+        expect_turns(&rig, "cab", portion);
+        EXPECT_EQ_INT(1, rig_redis("HDEL jobs:q:types t:high:user"));
+        expect_end(&rig);
+    }
+}
+
+CASES(tenants_shared, ON_SHARED,
+      {"what is counted and not there holds back nobody", test_miscounted});
 CASES(tenants_file, ON_FILE, {"from a store without lines", test_migration},
       {"a line of any number is served", test_odd_line},
       {"what fsck has mended is claimed", test_mended});

@@ -31,8 +31,8 @@ extern const struct case_group life_cases, submit_cases, submit_file_cases, subm
     budget_shared_cases, lanes_shared_cases, read_cases, read_file_cases, read_shared_cases,
     kv_cases, blob_cases, outputs_cases, open_cases, open_file_cases, medium_file_cases, fsck_cases,
     fsck_file_cases, fsck_shared_cases, keys_shared_cases, schedule_cases, schedule_file_cases,
-    schedule_shared_cases, limit_cases, limit_shared_cases, tenants_cases, tenants_file_cases,
-    flow_cases, flow_file_cases, flow_shared_cases, breaker_cases, breaker_shared_cases,
-    events_cases, events_file_cases, events_shared_cases;
+    schedule_shared_cases, limit_cases, limit_shared_cases, tenants_cases, tenants_shared_cases,
+    tenants_file_cases, flow_cases, flow_file_cases, flow_shared_cases, breaker_cases,
+    breaker_shared_cases, events_cases, events_file_cases, events_shared_cases;
 
 #endif

@@ -293,7 +293,7 @@ local function open_turns(lane, p)
         b = turns_of(lane[p].q, lane[p].type, lane[p].priority)
         lane[p].turns = b
         b.first, b.first_at, b.again, b.again_at, b.touched = {}, 1, {}, 1, {}
-        b.all, b.oldest = nil, nil -- of an earlier want of this lane
+        b.all, b.oldest, b.dry = nil, nil, nil -- of an earlier want of this lane
         if lane.waiting[p] == 0 then
             b.plain.turn = -1
         else
@@ -383,7 +383,10 @@ local function take_turns(lane, p, n, into)
             wait_again(b, f)
         end
     end
-    lane.astray = lane.astray or (taken + of_users < n and not stopped and lane.users[p] > of_users)
+    if taken + of_users < n and not stopped then
+        b.dry = true -- whatever is counted, nobody waits in it
+        lane.astray = lane.astray or lane.users[p] > of_users
+    end
     return taken, of_users
 end
 
@@ -482,13 +485,19 @@ local function close_turns(lane)
     end
 end
 
+local function is_dry(lane, p)
+    return lane[p].turns ~= nil and lane[p].turns.dry
+end
+
 -- As split(), lane_of(), count_out() and serve().
 local function split_turns(lane, n, turn)
     local heads = {0, 0, 0}
     for p = 1, 3 do
-        local oldest = lane.users[p] > 0 and oldest_of_turns(lane, p) or 0
-        heads[p] = lane.waiting[p] > 0 and head_ms(lane[p]) or 0
-        heads[p] = heads[p] ~= 0 and oldest ~= 0 and math.min(heads[p], oldest) or heads[p] + oldest
+        if not is_dry(lane, p) then
+            local oldest = lane.users[p] > 0 and oldest_of_turns(lane, p) or 0
+            heads[p] = lane.waiting[p] > 0 and head_ms(lane[p]) or 0
+            heads[p] = heads[p] ~= 0 and oldest ~= 0 and math.min(heads[p], oldest) or heads[p] + oldest
+        end
     end
     return priority_split(n, heads, turn, now)
 end
@@ -527,11 +536,12 @@ local function serve_turns(q, type, limit, turn, weights)
     end
     turn = tonumber(string.sub(turn, -3))
     while left > 0 and not stopped do
-        local counts, before = split_turns(lane, left, tostring(turn + limit - left)), left
+        local counts, before, turned_dry = split_turns(lane, left, tostring(turn + limit - left)), left, false
         for p = 1, 3 do
             left = left - take_some(lane, p, math.min(counts[p], lane.waiting[p] + lane.users[p], left), into)
+            turned_dry = turned_dry or (counts[p] > 0 and is_dry(lane, p))
         end
-        if left == before then
+        if left == before and not turned_dry then
             break
         end
     end
