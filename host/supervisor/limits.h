@@ -99,7 +99,7 @@ int64_t limits_shut_until(struct host *host, const char *name, enum limiter_part
 uint32_t limits_waiting(struct host *host, const char *name);
 
 struct job_id;
-/* A job is parked for it: remembered, `max` of them at most, so that it can be woken before its time. `told`: what its wish
+/* A job is parked for it: the last `max` of them are remembered, so that they can be woken before their time. `told`: what its wish
  * was sent away with, 0 = none was. True: since then it may have had slots, so the job is to be woken now. */
 bool limits_parked(struct host *host, const char *name, const struct job_id *id, uint32_t max,
                    uint64_t told);

@@ -153,17 +153,31 @@ void limits_gauge_wake(struct gauge *g) {
 
 /* ------------------------------------------------------------------ parked jobs */
 
+/* One that is parked again keeps its place: it has one only. */
+static bool remembers(const struct gauge *g, const struct job_id *id) {
+    for (uint32_t i = 0; i < g->parked_count; i++) {
+        if (id_equal(&g->parked[i], id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool limits_parked(struct host *host, const char *name, const struct job_id *id, uint32_t max,
                    uint64_t told) {
     struct gauge *g = limits_gauge(host->limits, name);
     if (told != 0 && (g == NULL || g->woken != told)) {
         return true;
     }
-    if (g == NULL || g->parked_count >= max) {
+    if (g == NULL || remembers(g, id)) {
         return false; // it comes when its time does
     }
     if (g->parked == NULL && (g->parked = calloc(max, sizeof *g->parked)) == NULL) {
         return false;
+    }
+    if (g->parked_count == max) { // the first one's time comes first, or has come
+        struct job_id first;
+        (void)limits_unpark(host, name, &first);
     }
     g->parked[g->parked_count++] = *id;
     return false;

@@ -332,6 +332,38 @@ static void test_woken_late(void) {
     end();
 }
 
+// Those who came when their time did, over and over or one after the other, take nobody's place among those that can be woken.
+static void test_woken_behind_many(void) {
+    enum { MANY = 64 };
+    for (int others = 0; others < 2; others++) {
+        begin(2);
+        uint64_t holder = start_on(0), ticket = (uint64_t)acquire(holder, "two", 2, 0).number;
+        for (int i = 0; i < MANY; i++) {
+            if (others || i == 0) {
+                (void)lab_submit(lab, LAB_SLOW);
+            }
+            uint64_t slot = start_again(1);
+            EXPECT_EQ_INT(1, acquire(slot, "two", 1, 0).status);
+            yield_for(1, slot, "two", 1); // earlier than it was told
+            lab_advance(lab, 1);
+            if (others || i == MANY - 1) {
+                finish(1, start_again(1));
+            }
+        }
+        struct job_id id = lab_submit(lab, LAB_SLOW);
+        uint64_t slot = start_again(1);
+        struct told t = acquire(slot, "two", 1, 0);
+        EXPECT_EQ_INT(1, t.status);
+        yield_for(1, slot, "two", t.number);
+        EXPECT_EQ_INT(JOB_PARKED, lab_state(lab, &id));
+        observe(holder, "two", ticket, 200, "");
+        EXPECT_EQ_INT(JOB_RUNNING, lab_state(lab, &id));
+        finish(1, start_again(1));
+        finish(0, holder);
+        end();
+    }
+}
+
 static void test_cancelled(void) {
     begin(2);
     uint64_t holder = start_on(0);
@@ -653,6 +685,7 @@ static const struct expect_test tests[] = {
     {"a run that yields is parked until then", test_parked},
     {"a run that yielded is woken by a slot", test_woken},
     {"a slot wakes none that waits for something else", test_woken_late},
+    {"who has gone takes no place of those to be woken", test_woken_behind_many},
     {"a cancel ends the wait", test_cancelled},
     {"slots of a dead worker", test_death},
     {"slots are held for longer than a lease", test_lease},
