@@ -787,6 +787,9 @@ static void test_sweep_ahead(void) {
     EXPECT_EQ_UINT(2, sweep(&rig, 2, 0, 0));
     EXPECT_EQ_STR("2", ledger(&rig, -1, 10, NULL)->rows[1].key);
     EXPECT_EQ_UINT(0, sweep(&rig, 2, 0, 0));
+    struct store_fire_item item =
+        fire_of(NULL, rig.now / 1000 + 7 * SCHEDULE_AHEAD_MS / 1000, "0", SCHEDULE_SKIPPED_GAP);
+    EXPECT_EQ_INT(0, fire_item(&rig, &item)); // nothing is known of its time any more
     rig_expect_sound(&rig);
     rig_finish(&rig);
 }
