@@ -22,7 +22,8 @@
  * whole answer has no status and no body, so half of one is never taken for all.
  *
  *     0    no answer: NETWORK (name, connection, cut off), TIMEOUT, UPSTREAM (certificate, not HTTP), INPUT (an address
- *          that may not be called), PERMANENT (longer than max_body; of 4xx and 5xx as their status says)
+ *          that may not be called), PERMANENT (longer than max_body; of 4xx and 5xx as their status says),
+ *          RESOURCE (body_fd takes no more)
  *     1xx to 3xx   NONE; more redirects than JH_HTTP_REDIRECTS_MAX: UPSTREAM
  *     400 413 414 415 422 431   INPUT
  *     401  AUTH          408  TIMEOUT        429  RATE
@@ -84,7 +85,7 @@ struct jh_http_answer {
     const char *url;         /* whence it came                                    */
     const char *
         code; /* short machine word, if cls is not JH_E_NONE: "http_404", "address", "name", "connect",
-                              * "cut_off", "timeout", "certificate", "not_http", "too_long", "redirects"              */
+                              * "cut_off", "timeout", "certificate", "not_http", "too_long", "redirects", "disk"      */
     const char *message;        /* for people, without the query of the URL; as code */
     int64_t retry_after_ms;     /* what Retry-After says of 429 or 503; 0 = nothing  */
     const struct jh_wait *wait; /* of 1: for yield()                              */

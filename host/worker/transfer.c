@@ -275,10 +275,16 @@ static bool add_headers(struct transfer *t) {
     return ok && (typed || add_text(t, "Content-Type:")); // nobody knows what it is
 }
 
+/* An empty one is said to be (RFC 9110, 8.6). */
+static bool wants_body(const char *method) {
+    return strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 ||
+           strcmp(method, "PATCH") == 0;
+}
+
 static void set_method(struct transfer *t) {
     const struct fetch_hop *hop = t->hop;
     bool head = strcmp(hop->method, "HEAD") == 0, get = strcmp(hop->method, "GET") == 0;
-    if (hop->body.len > 0 || strcmp(hop->method, "POST") == 0) {
+    if (hop->body.len > 0 || wants_body(hop->method)) {
         SET(t, CURLOPT_POST, 1L);
         SET(t, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)hop->body.len);
         SET(t, CURLOPT_POSTFIELDS, hop->body.len > 0 ? hop->body.data : "");

@@ -8,6 +8,7 @@
 #include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -205,7 +206,8 @@ static int fetch(const char *path, struct jh_http_request q, struct jh_http_answ
 /* "stuck.example" resolves when the test says so: a name server that does not answer. */
 static struct {
     int fds[2];
-    _Atomic bool waiting;
+    _Atomic unsigned inside;
+    sem_t left;
 } resolver;
 
 int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
@@ -217,10 +219,11 @@ int getaddrinfo(const char *name, const char *service, const struct addrinfo *hi
         return real(name, service, hints, ret);
     }
     struct pollfd p = {.fd = resolver.fds[0], .events = POLLIN};
-    resolver.waiting = true;
+    resolver.inside++;
     (void)eventfd_write(site.heard_fd, 1);
     (void)poll(&p, 1, 10000);
-    resolver.waiting = false;
+    resolver.inside--;
+    (void)sem_post(&resolver.left);
     return EAI_AGAIN;
 }
 
@@ -255,17 +258,20 @@ static void test_cancelled_after_it_was_sent(void) {
 
 static void test_a_name_that_nobody_resolves(void) {
     struct jh_http_answer a;
-    if (begin(NULL, 0) && EXPECT_EQ_INT(0, pipe(resolver.fds))) {
+    if (begin(NULL, 0) && EXPECT_EQ_INT(0, pipe(resolver.fds)) &&
+        EXPECT_EQ_INT(0, sem_init(&resolver.left, 0, 0))) {
         EXPECT_EQ_INT(-ECANCELED, fetch_cancelled("http://stuck.example/", &a));
-        EXPECT_TRUE(resolver.waiting);
+        EXPECT_TRUE(resolver.inside > 0);
         EXPECT_EQ_UINT(1, own.given_back);
         (void)close(own.cancel_fd);
         own.cancel_fd = -1;
         EXPECT_EQ_INT(
             0, fetch("http://stuck.example/", (struct jh_http_request){.timeout_ms = 50}, &a));
         EXPECT_EQ_STR("timeout", a.code);
-        EXPECT_TRUE(resolver.waiting);
+        EXPECT_TRUE(resolver.inside > 0);
         (void)close(resolver.fds[1]);
+        (void)sem_wait(&resolver.left); // of both
+        (void)sem_wait(&resolver.left);
     }
     end();
 }
@@ -325,6 +331,26 @@ static void test_a_long_line(void) {
         EXPECT_EQ_INT(JH_E_PERMANENT, a.cls);
         EXPECT_EQ_STR("too_long", a.code);
         EXPECT_EQ_UINT(1, own.observed);
+    }
+    end();
+}
+
+/* Servers answer 411 to what does not say that it is empty. */
+static void test_no_body(void) {
+    static const struct page pages[] = {PAGE("/", HEAD("204", ""))};
+    static const struct {
+        const char *method;
+        bool says;
+    } rows[] = {{"POST", true}, {"PUT", true}, {"PATCH", true}, {"DELETE", false}, {"GET", false}};
+    struct jh_http_answer a;
+    if (begin(pages, ARRAY_LEN(pages))) {
+        for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+            EXPECT_EQ_INT(0, fetch("/", (struct jh_http_request){.method = rows[i].method}, &a));
+            EXPECT_EQ_INT(204, a.status);
+            EXPECT_TRUE((strstr(site.last.data, "\r\nContent-Length: 0\r\n") != NULL) ==
+                        rows[i].says);
+            EXPECT_TRUE(strncmp(site.last.data, rows[i].method, strlen(rows[i].method)) == 0);
+        }
     }
     end();
 }
@@ -460,6 +486,7 @@ static const struct expect_test tests[] = {
     {"a name that nobody resolves", test_a_name_that_nobody_resolves},
     {"what is no whole answer", test_troubles},
     {"a long line", test_a_long_line},
+    {"no body", test_no_body},
     {"sizes", test_sizes},
     {"sizes of a file", test_sizes_of_a_file},
     {"gzip", test_gzip},
