@@ -1,6 +1,7 @@
 /* Events: what is kept, who is woken, and that nothing falls between looking and parking. */
 #include <errno.h>
 #include <limits.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -9,6 +10,7 @@
 #include "redis_server.h"
 #include "sample.h"
 #include "store/events.h"
+#include "store/sqlite/event_log.h"
 
 static struct store_event event_of(const char *name, const char *value) {
     return (struct store_event){
@@ -346,11 +348,12 @@ static void test_older_events(void) {
     rig.now++;
     EXPECT_EQ_INT(0, publish_event(&rig, &event));
     EXPECT_EQ_INT(0, publish(&rig, "paid", "two"));
+    EXPECT_EQ_INT(0, publish(&rig, "other", "more"));
     rig_close(&rig);
     rig_sql(&rig,
             "DROP INDEX events_line; UPDATE event_names SET bytes = 131 * count;"
             "UPDATE events SET seq = (SELECT count(*) FROM events e WHERE e.seq <= events.seq);"
-            "UPDATE sqlite_sequence SET seq = 2; PRAGMA user_version=11");
+            "UPDATE sqlite_sequence SET seq = 3; PRAGMA user_version=11");
     EXPECT_EQ_INT(0, rig_open(&rig));
     (void)rig_recover(&rig);
     rig_expect_sound(&rig);
@@ -363,6 +366,28 @@ static void test_older_events(void) {
         EXPECT_EQ_STR(values[n - 1], got(&rig, &id, "paid", n, position));
     }
     rig_expect_sound(&rig);
+    rig_finish(&rig);
+}
+
+/* With many names, fsck finds the events of each by an index. */
+static void test_events_of_a_name(void) {
+    struct rig rig;
+    sqlite3 *db = NULL;
+    sqlite3_stmt *s = NULL;
+    unsigned found = 0;
+    rig_start(&rig);
+    rig_close(&rig);
+    EXPECT_EQ_INT(SQLITE_OK, sqlite3_open(rig.db, &db));
+    EXPECT_EQ_INT(SQLITE_OK, sqlite3_prepare_v2(db,
+                                                "EXPLAIN QUERY PLAN SELECT " EVENT_LOG_OF_NAME(
+                                                    "sum" EVENT_LOG_BYTES) " FROM event_names",
+                                                -1, &s, NULL));
+    while (sqlite3_step(s) == SQLITE_ROW) {
+        found += strstr((const char *)sqlite3_column_text(s, 3), "SEARCH e USING INDEX") != NULL;
+    }
+    EXPECT_EQ_UINT(1, found);
+    (void)sqlite3_finalize(s);
+    (void)sqlite3_close(db);
     rig_finish(&rig);
 }
 
@@ -1042,7 +1067,8 @@ CASES(events_shared, ON_SHARED, {"what is known of events is mended", test_damag
       {"one name is left of many", test_sparse_names},
       {"an event at a connection that is cut", test_cut},
       {"a server that dies between an event and its jobs", test_server_dies});
-CASES(events_file, ON_FILE, {"events of an older store", test_older_events});
+CASES(events_file, ON_FILE, {"events of an older store", test_older_events},
+      {"events of a name are found by an index", test_events_of_a_name});
 CASES(events, ON_ALL, {"an event wakes who waits for it", test_after_park},
       {"an event that came before the job parked", test_before_park},
       {"an event for a plain yield", test_plain},

@@ -24,6 +24,10 @@ int event_log_fits(struct writer *w, const struct store_event *events, size_t co
     "(ifnull(length(data), 0) + ifnull(length(CAST(key AS BLOB)), 0) +"                            \
     " ifnull(length(CAST(tenant AS BLOB)), 0) + ifnull(length(CAST(type AS BLOB)), 0) + 128)"
 _Static_assert(STORE_EVENT_OVERHEAD == 128, "EVENT_LOG_BYTES says so");
+/* What there is of the events of a row of event_names, which is one of a name, or the one of all. */
+#define EVENT_LOG_OF_NAME(what)                                                                    \
+    "CASE id WHEN 0 THEN (SELECT " what " FROM events)"                                            \
+    " ELSE (SELECT " what " FROM events e WHERE e.name = event_names.id) END"
 
 /* The job is about to be parked for the event life->wait_key. If there is none for it now, life->wait_for becomes `text`: the
  * next one will be, whatever its time. */

@@ -14,10 +14,9 @@ static const struct fsck_rule rules[] = {
     {"event_count",
      "SELECT NULL, name || ': ' || count || ' events of ' || bytes || ' bytes, found ' || n ||"
      " ' of ' || b, id, n, b FROM (SELECT id, name, count, bytes,"
-     " (SELECT count(*) FROM events e WHERE e.name = event_names.id OR event_names.id = 0) AS n,"
-     " (SELECT ifnull(sum" EVENT_LOG_BYTES ", 0) FROM events e"
-     " WHERE e.name = event_names.id OR event_names.id = 0) AS b FROM event_names)"
-     " WHERE count <> n OR bytes <> b ORDER BY id + 0",
+     " " EVENT_LOG_OF_NAME("count(*)") " AS n, " EVENT_LOG_OF_NAME(
+         "ifnull(sum" EVENT_LOG_BYTES ", 0)") " AS b FROM event_names)"
+                                              " WHERE count <> n OR bytes <> b ORDER BY id + 0",
      "UPDATE event_names SET count = ?2, bytes = ?3 WHERE id = ?1"},
 };
 _Static_assert(HAS_EVENT == 8192, "the rules say so");

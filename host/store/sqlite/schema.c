@@ -160,10 +160,12 @@ static int version_11(struct conn *c) {
 static int version_12(struct conn *c) {
     return conn_exec(
         c, "CREATE INDEX events_line ON events(name, tenant);"
-           "UPDATE event_names SET bytes = (SELECT ifnull(sum(ifnull(length(data), 0)"
+           "UPDATE event_names SET bytes = 0;"
+           "UPDATE event_names SET bytes = sum.bytes FROM (SELECT name, sum(ifnull(length(data), 0)"
            " + ifnull(length(CAST(key AS BLOB)), 0) + ifnull(length(CAST(tenant AS BLOB)), 0)"
-           " + ifnull(length(CAST(type AS BLOB)), 0) + 128), 0) FROM events e"
-           " WHERE e.name = event_names.id OR event_names.id = 0);");
+           " + ifnull(length(CAST(type AS BLOB)), 0) + 128) AS bytes FROM events GROUP BY name) sum"
+           " WHERE event_names.id = sum.name;"
+           "UPDATE event_names SET bytes = (SELECT sum(bytes) FROM event_names) WHERE id = 0;");
 }
 
 static int (*const steps[])(struct conn *c) = {version_1, version_2,  version_3,  version_4,
