@@ -41,6 +41,7 @@ struct transfer {
     uint64_t size;             /* of the body */
     enum http_trouble trouble; /* that this side found */
     unsigned tried;            /* addresses that may be called */
+    unsigned uses;             /* connections that it was sent by */
     const char *kind;          /* of the last one that may not */
     char refused[IP_TEXT_MAX];
     char words[CURL_ERROR_SIZE];
@@ -75,7 +76,19 @@ static curl_socket_t on_open(void *arg, curlsocktype purpose, struct curl_sockad
     return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
 }
 
-/* A connection that was kept goes where it went when it was made; that is looked at again. */
+/* RFC 9110, 9.2.2. */
+static bool may_repeat(const char *method) {
+    static const char *const methods[] = {"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"};
+    for (size_t i = 0; i < ARRAY_LEN(methods); i++) {
+        if (strcmp(methods[i], method) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A connection that was kept goes where it went when it was made; that is looked at again. When such a one breaks before an
+ * answer, libcurl goes to the next: the other side may have done what it was sent. */
 static int on_use(void *arg, char *remote, char *local, int remote_port, int local_port) {
     struct transfer *t = arg;
     struct ip ip;
@@ -83,6 +96,10 @@ static int on_use(void *arg, char *remote, char *local, int remote_port, int loc
     (void)local_port;
     bool ok = ip_parse(remote, strlen(remote), &ip) && may_call(t, &ip, (uint16_t)remote_port);
     t->trouble = ok ? t->trouble : HTTP_ADDRESS;
+    if (ok && t->uses++ > 0 && !may_repeat(t->hop->method)) {
+        t->trouble = HTTP_CUT_OFF;
+        ok = false;
+    }
     return ok ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 }
 
@@ -405,12 +422,6 @@ static int keep(struct transfer *t, struct arena *arena, struct fetch_got *ret) 
                : 0;
 }
 
-static bool was_sent(const struct transfer *t) {
-    curl_off_t sent_us = 0;
-    (void)t->curl->easy_getinfo(t->easy, CURLINFO_PRETRANSFER_TIME_T, &sent_us);
-    return sent_us > 0;
-}
-
 static int conclude(struct transfer *t, CURLcode code, struct arena *arena, struct fetch_got *ret) {
     bool no_room = code == CURLE_OUT_OF_MEMORY;
     if (no_room && ret->sent) { // of libcurl's own for a line of the answer
@@ -444,7 +455,7 @@ static int go(struct transfer *t, int cancel_fd, struct arena *arena, struct fet
     }
     rc = perform(t, cancel_fd, &code);
     ret->took_ms = stopwatch_ms() - began_ms;
-    ret->sent = was_sent(t);
+    ret->sent = t->uses > 0;
     rc = rc < 0 ? rc : conclude(t, code, arena, ret);
     (void)t->curl->multi_remove_handle(t->multi, t->easy);
     return rc;
@@ -457,7 +468,7 @@ static void begin(struct transfer *t, const struct fetch_hop *hop, struct body *
     t->status = 0;
     t->size = 0;
     t->trouble = HTTP_NO_TROUBLE;
-    t->tried = 0;
+    t->tried = t->uses = 0;
     t->kind = NULL;
     t->words[0] = '\0';
 }

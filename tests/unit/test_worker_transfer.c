@@ -1,5 +1,5 @@
 // Calls by HTTP as a run thread makes them, fetch.c over libcurl, against a server that answers to the byte.
-#define _GNU_SOURCE // memmem, RTLD_NEXT
+#define _GNU_SOURCE // RTLD_NEXT
 #include "worker/transfer.h"
 
 #include <arpa/inet.h>
@@ -25,9 +25,10 @@
 struct page {
     const char *path, *bytes; /* NULL: nothing, until its client has gone */
     size_t len;
+    bool kept; /* the connection is */
 };
 #define PAGE(path_, bytes_)                                                                        \
-    { (path_), (bytes_), sizeof(bytes_) - 1 }
+    { (path_), (bytes_), sizeof(bytes_) - 1, false }
 
 static struct {
     int fd, port;
@@ -36,6 +37,7 @@ static struct {
     size_t page_count;
     int heard_fd;    /* a request is there */
     struct buf last; // request
+    _Atomic unsigned asked;
 } site;
 
 static const struct page *page_of(const char *path) {
@@ -48,23 +50,35 @@ static const struct page *page_of(const char *path) {
     return NULL;
 }
 
-static void answer(int fd) {
+/* The next request, if it has a page. */
+static const struct page *ask(int fd) {
     char chunk[4096];
-    ssize_t n;
+    ssize_t n = 0;
     buf_clear(&site.last);
-    while (memmem(site.last.data == NULL ? "" : site.last.data, site.last.len, "\r\n\r\n", 4) ==
-               NULL &&
-           (n = read(fd, chunk, sizeof chunk)) > 0) {
+    buf_str(&site.last, " ");
+    while (strstr(site.last.data, "\r\n\r\n") == NULL && (n = read(fd, chunk, sizeof chunk)) > 0) {
         buf_add(&site.last, chunk, (size_t)n);
     }
-    const char *path = site.last.len == 0 ? NULL : strchr(site.last.data, ' ');
-    const struct page *p = path == NULL ? NULL : page_of(path + 1);
-    if (p != NULL) {
+    buf_consume(&site.last, 1);
+    if (n <= 0) {
+        return NULL;
+    }
+    site.asked++;
+    const char *path = strchr(site.last.data, ' ');
+    return path == NULL ? NULL : page_of(path + 1);
+}
+
+static void answer(int fd) {
+    char chunk[4096];
+    const struct page *p;
+    bool more = true;
+    while (more && (p = ask(fd)) != NULL) {
         (void)eventfd_write(site.heard_fd, 1);
         if (p->bytes == NULL) {
             (void)!read(fd, chunk, sizeof chunk);
         }
         (void)write_all(fd, (struct bytes){p->bytes, p->len});
+        more = p->kept;
     }
     (void)shutdown(fd, SHUT_WR);
     while (read(fd, chunk, sizeof chunk) > 0) {
@@ -85,6 +99,7 @@ static void site_open(const struct page *pages, size_t count) {
     socklen_t len = sizeof a;
     site.pages = pages;
     site.page_count = count;
+    site.asked = 0;
     site.heard_fd = eventfd(0, EFD_CLOEXEC);
     site.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     EXPECT_TRUE(bind(site.fd, (struct sockaddr *)&a, len) == 0 && listen(site.fd, 16) == 0 &&
@@ -245,7 +260,7 @@ static int fetch_cancelled(const char *url, struct jh_http_answer *ret) {
 
 /* The other side may have counted it. */
 static void test_cancelled_after_it_was_sent(void) {
-    static const struct page pages[] = {{"/never", NULL, 0}};
+    static const struct page pages[] = {{"/never", NULL, 0, false}};
     struct jh_http_answer a;
     if (begin(pages, ARRAY_LEN(pages))) {
         EXPECT_EQ_INT(-ECANCELED, fetch_cancelled("/never", &a));
@@ -321,7 +336,7 @@ static void test_troubles(void) {
 static void test_a_long_line(void) {
     static char bytes[150000];
     static const char head[] = "HTTP/1.1 200 So\r\nX: ";
-    const struct page pages[] = {{"/", bytes, sizeof bytes}};
+    const struct page pages[] = {{"/", bytes, sizeof bytes, false}};
     struct jh_http_answer a;
     memset(bytes, 'a', sizeof bytes);
     memcpy(bytes, head, sizeof head - 1);
@@ -333,6 +348,29 @@ static void test_a_long_line(void) {
         EXPECT_EQ_UINT(1, own.observed);
     }
     end();
+}
+
+/* A kept connection that breaks before an answer: what may not be repeated is not. */
+static void test_a_kept_connection_breaks(void) {
+    static const char bytes[] = "HTTP/1.1 200 So\r\nContent-Length: 2\r\n\r\nok";
+    static const struct page pages[] = {{"/kept", bytes, sizeof bytes - 1, true}};
+    static const struct {
+        const char *method;
+        unsigned asked;
+    } rows[] = {{"GET", 3}, {"PUT", 3}, {"POST", 2}, {"PATCH", 2}};
+    struct jh_http_answer a;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        if (begin(pages, ARRAY_LEN(pages))) {
+            const struct jh_http_request q = {.method = rows[i].method, .limit = "l"};
+            EXPECT_EQ_INT(0, fetch("/kept", (struct jh_http_request){.limit = "l"}, &a));
+            EXPECT_EQ_INT(200, a.status);
+            EXPECT_EQ_INT(0, fetch("/lost", q, &a));
+            EXPECT_EQ_STR("cut_off", a.code);
+            EXPECT_EQ_UINT(rows[i].asked, site.asked);
+            EXPECT_EQ_UINT(2, own.observed);
+        }
+        end();
+    }
 }
 
 /* Servers answer 411 to what does not say that it is empty. */
@@ -462,12 +500,12 @@ static void test_gzip(void) {
         size_t whole =
             (size_t)sprintf(bytes[2 * i], HEAD("200", "Content-Encoding: %s\r\n"), rows[i].coding);
         memcpy(bytes[2 * i] + whole, body, len); // it ends with the connection
-        pages[2 * i] = (struct page){rows[i].path, bytes[2 * i], whole + len};
+        pages[2 * i] = (struct page){rows[i].path, bytes[2 * i], whole + len, false};
         (void)sprintf(head, HEAD("200", "Content-Encoding: %s\r\nTransfer-Encoding: chunked\r\n"),
                       rows[i].coding);
         pages[2 * i + 1] =
             (struct page){paths[i], bytes[2 * i + 1],
-                          put_chunks(bytes[2 * i + 1], head, (struct bytes){body, len})};
+                          put_chunks(bytes[2 * i + 1], head, (struct bytes){body, len}), false};
     }
     if (begin(pages, ARRAY_LEN(pages))) {
         for (size_t i = 0; i < ARRAY_LEN(pages); i++) {
@@ -486,6 +524,7 @@ static const struct expect_test tests[] = {
     {"a name that nobody resolves", test_a_name_that_nobody_resolves},
     {"what is no whole answer", test_troubles},
     {"a long line", test_a_long_line},
+    {"a kept connection breaks", test_a_kept_connection_breaks},
     {"no body", test_no_body},
     {"sizes", test_sizes},
     {"sizes of a file", test_sizes_of_a_file},
