@@ -643,6 +643,28 @@ static void test_replace(void) {
     rig_finish(&rig);
 }
 
+// What one call has queued, and replaces, was never in a line: nor is it when it comes back.
+static void test_replace_at_once(void) {
+    struct rig rig;
+    rig_start(&rig);
+    put(&rig, "s", "r1");
+    struct job_spec specs[] = {spec_of(&rig), spec_of(&rig)};
+    specs[0].tenant = specs[1].tenant = "ann";
+    struct store_fire_item items[] = {fire_of(&specs[0], 60, "60", SCHEDULE_FIRE),
+                                      fire_of(&specs[1], 120, "120", SCHEDULE_REPLACE)};
+    struct store_fire op = {.items = items, .count = 2};
+    EXPECT_EQ_INT(0, rig_run(&rig, &op.op, STORE_FIRE));
+    store_op_finish(&op.op);
+    EXPECT_EQ_INT(JOB_CANCELLED, rig_state(&rig, &specs[0].id));
+    EXPECT_EQ_INT(JOB_QUEUED, rig_state(&rig, &specs[1].id));
+    rig_expect_sound(&rig);
+    rig.now++;
+    EXPECT_EQ_INT(0, rig_move(&rig, &specs[0].id, JOB_EV_REVIVE));
+    const struct store_claimed *claimed = rig_claim_one(&rig, "q", "t");
+    EXPECT_TRUE(id_equal(&specs[1].id, &claimed->spec.id));
+    rig_finish(&rig);
+}
+
 // One that has expired, or whose host is gone after it was asked to end, lets the next one go, too.
 static void test_other_ends(void) {
     struct rig rig;
@@ -1050,6 +1072,7 @@ CASES(schedule, ON_ALL, {"a definition is stored, and replaced by another revisi
       {"what is no end of a scheduled job lets nobody go", test_not_an_end},
       {"jobs of a schedule are moved by hand", test_by_hand},
       {"a time replaces the jobs before it", test_replace},
+      {"a time replaces a job of the same call", test_replace_at_once},
       {"a job whose claim has been freed ends for its schedule", test_claim_is_gone},
       {"an opener that is replaced cancels its members", test_replaced_opener},
       {"every end of a scheduled job lets the next one go", test_other_ends},

@@ -19,7 +19,7 @@ end
 -- It has just arrived, and ends so. Then names and values that say why.
 local function end_new(it, status, keep_ms, ...)
     local q, job = it.q, it.q.job .. it.id
-    take_out(q, it.id, redis.call('HGET', job, 'status'), it.type, it.priority, it.user)
+    leave(q, it.id, redis.call('HGET', job, 'status'), it.type, it.priority, it.user)
     redis.call('HSET', job, 'status', status, 'rev', 2, 'claim', NO_CLAIM, 'updatedAt', text_of(now), ...)
     redis.call('HDEL', job, 'dueAt')
     if keep_ms > 0 then

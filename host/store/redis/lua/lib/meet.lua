@@ -18,20 +18,6 @@ local function end_as_duplicate(it, winner)
     finish_job(q, it.id, 'duplicate', it.keep_ms, nil, 0, it.tombstone)
 end
 
--- Out of its place, be it one that this call has put it into and that is not written yet.
-local function take_out(q, id, status, type, priority, user)
-    local in_line = user and in_lines.takes_turns(q)
-    local new = in_line and in_lines.note(q, nil, type, priority, user) or tails[list_of(q, priority)] or {}
-    for i = #new, 1, -1 do
-        if status == 'queued' and new[i] == id then
-            table.remove(new, i)
-            note_count(q, type, priority, -1, in_line)
-            return
-        end
-    end
-    leave(q, id, status, type, priority, user)
-end
-
 -- One that has not begun ends: store/replaced.h has the same words.
 local function end_replaced(it, id)
     local q, job = it.q, it.q.job .. id
@@ -47,7 +33,7 @@ local function end_replaced(it, id)
     if it.keep_ms > 0 then
         redis.call('HSET', job, 'deleteAt', text_of(now + it.keep_ms))
     end
-    take_out(q, id, is[1], is[2], is[3], is[9])
+    leave(q, id, is[1], is[2], is[3], is[9])
     enter(q, id, 'cancelled', is[2], is[3], it.keep_ms)
     finish_job(q, id, 'cancelled', it.keep_ms, is[4], 0, is[5])
     end_scheduled(q, id, is[8])
@@ -133,7 +119,7 @@ local function update(it, id, room)
     rewrite(it, id, old, status, due)
     note_bytes(q, 'jobs', -had)
     if not stays then
-        take_out(q, id, old.status, old.type, priority, old.user)
+        leave(q, id, old.status, old.type, priority, old.user)
         enter(q, id, status, it.type, it.priority, due, nil, it.user)
     end
     return DUPLICATE, id, status, due and text_of(due) or '', old.files or ''

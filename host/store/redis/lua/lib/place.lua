@@ -86,21 +86,31 @@ local function queue_up(q, id, type, priority, in_front, user)
     note_count(q, type, priority, 1)
 end
 
--- Out of the lists, unless that would be a long search: who pops it then sees that it is not queued.
+-- Has this call queued it in that list? Then it is not written there.
+local function unnote(list, id)
+    for _, where in ipairs({tails, heads}) do
+        local ids = where[list]
+        for i = ids and #ids or 0, 1, -1 do
+            if ids[i] == id then
+                table.remove(ids, i)
+                return true
+            end
+        end
+    end
+    return false
+end
+
+-- Was it in that list? It is not now, unless that would be a long search: who pops it then sees that it is not queued.
+local function unlist(list, id)
+    return unnote(list, id) or (redis.call('LLEN', list) <= SEARCHED_MAX and redis.call('LREM', list, 1, id) > 0)
+end
+
 local function unqueue(q, id, type, priority, user)
     if user and in_lines.leave(q, id, type, priority, user) then
         return
     end
-    local list = list_of(q, priority)
-    local found = 0
-    if redis.call('LLEN', list) <= SEARCHED_MAX then
-        found = redis.call('LREM', list, 1, id)
-    end
-    if found == 0 then
-        local aside = aside_of(q, type, priority)
-        if redis.call('LLEN', aside) <= SEARCHED_MAX then
-            redis.call('LREM', aside, 1, id)
-        end
+    if not unlist(list_of(q, priority), id) then
+        unlist(aside_of(q, type, priority), id)
     end
     note_count(q, type, priority, -1)
 end

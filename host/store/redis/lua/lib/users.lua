@@ -140,6 +140,10 @@ end
 -- Was it in its line? One that is too long to be searched is thought to hold it.
 local function leave_line(q, id, type, priority, user)
     local list = line_of(q, type, priority, user)
+    if unnote(list, id) then
+        note_count(q, type, priority, -1, true)
+        return true
+    end
     local length = redis.call('LLEN', list)
     if length == 0 or (length <= SEARCHED_MAX and redis.call('LREM', list, 1, id) == 0) then
         return false
@@ -154,7 +158,7 @@ end
 -- Before the lists are written: who has none yet comes.
 local function finish_lines()
     for list, l in pairs(lines) do
-        if ((tails[list] and tails[list][1]) or heads[list]) and redis.call('EXISTS', list) == 0 then
+        if ((tails[list] and tails[list][1]) or (heads[list] and heads[list][1])) and redis.call('EXISTS', list) == 0 then
             user_comes(turns_of(l.q, l.type, l.priority), l.user)
         end
     end
