@@ -80,7 +80,8 @@ def test_a_plugin_comes_and_goes_without_a_trace(make_host):
     fds, rss = turn(build.count(100, 15, 5))
     fds_then, rss_then = turn(build.count(400, 30, 10))
     print(f"descriptors {fds} -> {fds_then}, memory {rss} -> {rss_then} bytes")
-    assert fds_then == fds
+    # one that is open for a moment (a look at a process, a folder that is swept) is no trace
+    wait_until(lambda: open_fds(host.pid) <= fds, build.PATIENCE_S, lambda: f"no more descriptors than {fds}: {open_fds(host.pid)}")
     if not build.SANITIZED:
         assert rss_then - rss < (4 << 20)
 
