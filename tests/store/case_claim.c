@@ -137,6 +137,29 @@ static void test_too_late(void) {
     rig_finish(&rig);
 }
 
+// What began counts as its first run although nothing more was heard of it.
+static void test_started_is_not_late(void) {
+    struct rig rig;
+    rig_start(&rig);
+    struct job_spec spec = rig_spec(&rig, "q", "t");
+    spec.expires_ms = rig.now + 10;
+    EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(&rig, &spec));
+    const struct store_claimed *got = rig_claim_one(&rig, "q", "t");
+    struct store_start_item item = {.id = spec.id, .token = got->token, .started_ms = rig.now};
+    struct store_start start = {.items = &item, .count = 1};
+    EXPECT_EQ_INT(0, rig_run(&rig, &start.op, STORE_START));
+    store_op_finish(&start.op);
+    EXPECT_EQ_INT(rig.now, rig_get(&rig, &spec.id)->first_run_ms);
+    struct store_commit_item back = rig_item(got, JOB_EV_RELEASE);
+    EXPECT_EQ_INT(0, rig_commit(&rig, &back));
+    rig.now += 20;
+    const struct store_claim *claim = rig_claim(&rig, "q", "t", 1);
+    if (EXPECT_EQ_UINT(1, claim->job_count)) {
+        EXPECT_EQ_INT(rig.now - 20, claim->jobs[0].first_run_ms);
+    }
+    rig_finish(&rig);
+}
+
 static void test_start(void) {
     struct rig rig;
     rig_start(&rig);
@@ -377,6 +400,7 @@ CASES(claim, ON_ALL, {"oldest first", test_order}, {"lanes do not hide each othe
       {"high before normal before low", test_priorities},
       {"an aged job gets its turn", test_ageing},
       {"jobs that are too late end instead of starting", test_too_late},
+      {"a job that has started does not expire", test_started_is_not_late},
       {"START is durable, repeatable and fenced", test_start},
       {"RECOVER gives back what other hosts had", test_recover},
       {"RECOVER after the host has gone", test_recover_after_close},

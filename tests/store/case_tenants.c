@@ -529,6 +529,39 @@ static void test_miscounted(void) {
     }
 }
 
+/* One call looks further into a line than it takes, since tenants take turns; another lane of the same list then reads on. */
+static void test_two_lanes(void) {
+    struct rig rig;
+    struct job_id ids[8];
+    size_t next = 0;
+    rig_start(&rig);
+    submit_all(&rig, "aaabbb");
+    for (size_t i = 0; i < 8; i++) {
+        ids[i] = submit_one(&rig, '-', PRIORITY_NORMAL);
+        rig.now++;
+    }
+    (void)rig_submit_plain(&rig, "q", "other");
+    expect_turns(&rig, "ab", 2);
+    const struct store_claim_want wants[] = {{.lane = {"q", "t"}, .limit = 4},
+                                             {.lane = {"q", "other"}, .limit = 1}};
+    struct store_claim *claim = RIG_NEW(&rig, store_claim);
+    claim->wants = wants;
+    claim->want_count = 2;
+    claim->host_nonce = rig.nonce;
+    EXPECT_EQ_INT(0, rig_run(&rig, &claim->op, STORE_CLAIM));
+    EXPECT_EQ_UINT(5, claim->job_count);
+    for (int round = 0; round < 2; round++) {
+        for (size_t i = 0; i < claim->job_count; i++) {
+            const struct job_spec *spec = &claim->jobs[i].spec;
+            bool plain = spec->tenant == NULL && strcmp(spec->type, "t") == 0;
+            EXPECT_TRUE(!plain || (next < 8 && id_equal(&ids[next++], &spec->id)));
+        }
+        claim = round == 0 ? rig_claim(&rig, "q", "t", 20) : claim;
+    }
+    EXPECT_EQ_UINT(8, next);
+    expect_end(&rig);
+}
+
 CASES(tenants_shared, ON_SHARED,
       {"what is counted and not there holds back nobody", test_miscounted});
 CASES(tenants_file, ON_FILE, {"from a store without lines", test_migration},
@@ -546,6 +579,7 @@ CASES(tenants, ON_ALL, {"tenants take turns, and jobs without one are one more",
       {"who is given back stands in no other line", test_own_line},
       {"a debounced job goes to the line of who changed it", test_debounced},
       {"a lane is wanted twice in one call", test_lane_twice},
+      {"two lanes of one list in one call", test_two_lanes},
       {"recovered jobs stand in their line", test_recovered},
       {"jobs that came too late are passed over", test_too_late},
       {"one line for all, if told so", test_one_line},

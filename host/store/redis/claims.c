@@ -134,6 +134,7 @@ struct redis_claim *redis_claims_add(struct redis_claims *all, struct redis_queu
 
 static void take_news(struct redis_life *life, const struct redis_life *news) {
     life->started_ms = news->started_ms;
+    life->first_run_ms = news->first_run_ms != 0 ? news->first_run_ms : life->first_run_ms;
     life->pid = news->pid;
     life->build = news->build;
     if (news->progress.at_ms != 0) {
@@ -177,6 +178,7 @@ int redis_claims_tell(struct redis_claims *all, struct redis_claim *claim,
     }
     // the commit that is under way borrows the strings that are there: these come beside them
     struct redis_life news = {.started_ms = life->started_ms,
+                              .first_run_ms = life->first_run_ms,
                               .pid = life->pid,
                               .build = life->build,
                               .progress = life->progress};

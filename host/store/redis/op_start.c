@@ -10,9 +10,14 @@ static struct redis_claim *claim_of(struct redis_store *s, const struct store_st
     return claim != NULL && claim->job.token == item->token ? claim : NULL;
 }
 
-static struct redis_life life_of(const struct store_start_item *item) {
-    struct redis_life life = {
-        .started_ms = item->started_ms, .pid = item->pid, .build = item->build};
+/* The first of a job is noted for good: once it has run it does not expire any more. */
+static struct redis_life life_of(const struct store_start_item *item,
+                                 const struct redis_claim *claim) {
+    bool first = claim != NULL && claim->job.life.first_run_ms == 0;
+    struct redis_life life = {.started_ms = item->started_ms,
+                              .first_run_ms = first ? item->started_ms : 0,
+                              .pid = item->pid,
+                              .build = item->build};
     if (item->progress != NULL) {
         life.progress = *item->progress;
     }
@@ -34,7 +39,7 @@ static void start_write(struct redis_task *t, void *arg, unsigned queue, struct 
     struct redis_job from = {.state = JOB_RUNNING}, to = from;
     struct redis_args set = {.words = NULL}, del = {.words = NULL};
     (void)head; // items differ in all their words
-    to.life = life_of(item);
+    to.life = life_of(item, claim);
     to.life.updated_ms = t->op->now_ms;
     if (item->progress != NULL && claim != NULL) { // what has gone from it is deleted
         from.life.progress = claim->job.life.progress;
@@ -63,7 +68,7 @@ static void start_read(struct redis_task *t, void *arg, const struct redis_reply
         return;
     }
     if (applied != 0) {
-        const struct redis_life life = life_of(item);
+        const struct redis_life life = life_of(item, claim);
         (void)redis_claims_tell(&t->store->claims, claim, &life); // the next START says it again
     } else {
         redis_news_fenced(t->store, claim);

@@ -48,6 +48,19 @@ local function pop(b, from, n)
     return b.chunk[1] ~= nil
 end
 
+-- What another band has popped and not looked at is older than what the list still has, and may be b's.
+local holders = {} -- by list: the band that has popped from it last
+local function pop_list(b, n)
+    local other = holders[b.list]
+    holders[b.list] = b
+    if other and other ~= b and other.from == b.list and other.chunk[other.at] then
+        b.chunk, b.at, b.from, b.asked = other.chunk, other.at, b.list, n
+        other.chunk, other.at = {}, 1
+        return true
+    end
+    return pop(b, b.list, n)
+end
+
 -- Is that one of b's? With its claim, and the size of a payload that has a key of its own. One of another type is kept for that.
 local function look_at(b, id)
     local is = redis.pcall('HMGET', b.q.job .. id, 'status', 'type', 'claim', 'payloadBytes')
@@ -85,7 +98,7 @@ local function next_of(b, n)
             job = b.kept[b.kept_at]
             b.kept_at = b.kept_at + 1
             return job.id, job.claim, job.payload, true
-        elseif not pop(b, b.list, n) then
+        elseif not pop_list(b, n) then
             b.empty = true
             break
         end
