@@ -17,7 +17,8 @@ BALLAST = 24  # megabytes, more than the log holds before its pages go to the da
 # The n-th passage at which it happens is drawn from 1 to this; places that are passed rarely get less.
 NTH_MOST = {"recover": ANCHORS - 1, "store_checkpoint": 1, "blob_before_rename": 3, "blob_after_rename": 3,
             "spool_write": 3, "form_stored": 3, "upgrade_before_exec": 1, "upgrade_store_closed": 1, "upgrade_after_exec": 1,
-            "upgrade_adopted": 1, "cascade_page": 3, "cascade_moved": 3}
+            "upgrade_adopted": 1, "cascade_page": 3, "cascade_moved": 3,
+            "flow_told": 4}  # many are told in one call
 NTH_DEFAULT = 12
 
 
