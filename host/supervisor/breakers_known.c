@@ -10,34 +10,6 @@
 
 enum { RETRY_MS = 1000 };
 
-struct breaker_entry *breakers_find(const struct breakers *b, const char *name) {
-    struct breaker_entry *e;
-    HASH_FIND_STR(b->open, name, e);
-    return e;
-}
-
-// NULL: there are too many, or no memory is left.
-static struct breaker_entry *add(struct breakers *b, const char *name) {
-    enum breaker_kind kind;
-    const char *scope;
-    bool may =
-        HASH_COUNT(b->open) < STORE_BREAKERS_MAX && breaker_name_split(name, &kind, &scope) == 0;
-    struct breaker_entry *e = may ? calloc(1, sizeof *e) : NULL;
-    if (e != NULL) {
-        (void)snprintf(e->name, sizeof e->name, "%s", name);
-        e->kind = kind;
-        b->of_kind[kind]++;
-        HASH_ADD_STR(b->open, name, e);
-    }
-    return e;
-}
-
-static void drop(struct breakers *b, struct breaker_entry *e) {
-    b->of_kind[e->kind]--;
-    HASH_DEL(b->open, e);
-    free(e);
-}
-
 /* ------------------------------------------------------------------ times */
 
 // The timer is for whichever is next; one that has closed since only makes it look once too often.
@@ -59,7 +31,7 @@ static void on_timer(struct timer *t, void *arg) {
     b->next_ms = 0;
     HASH_ITER(hh, b->open, e, next) {
         if (breaker_rest_ms(&e->state) <= now) {
-            drop(b, e);
+            breakers_drop(b, e);
         } else {
             plan(b, breaker_wake_ms(&e->state, now));
         }
@@ -91,17 +63,16 @@ static bool held_back(const struct breaker_entry *e) {
 
 bool breakers_learn(struct breakers *b, const char *name, const struct breaker *state,
                     int64_t ahead_ms) {
-    // the analyzer does not look into the search, and thinks that it finds what was dropped
-    struct breaker_entry *e = b->open == NULL ? NULL : breakers_find(b, name);
+    struct breaker_entry *e = breakers_find(b, name);
     if (state->failures == 0) {
         bool held = held_back(e);
         if (e != NULL) {
-            drop(b, e);
+            breakers_drop(b, e);
         }
         return held;
     }
     if (e == NULL) {
-        e = add(b, name);
+        e = breakers_add(b, name);
     }
     if (e != NULL) {
         e->state = shifted(*state, ahead_ms);
@@ -131,7 +102,7 @@ static bool drop_unlisted(struct breakers *b) {
     HASH_ITER(hh, b->open, e, next) {
         if (!e->listed) {
             held = held || held_back(e);
-            drop(b, e);
+            breakers_drop(b, e);
         }
     }
     return held;

@@ -2,6 +2,7 @@
  *
  *     breakers.c         jobs: who is held back, who tries, what their ends tell
  *     breakers_known.c   those that are not closed, as this host knows them
+ *     breakers_table.c   the table of these
  *     breakers_tell.c    one operation of the store, and its answer
  *     breakers_reset.c   an operator closes one */
 #ifndef JOBHOST_SUPERVISOR_BREAKERS_PRIVATE_H
@@ -51,9 +52,15 @@ static inline int64_t breakers_now(const struct breakers *b) {
     return env_wall_ms(&b->host->env);
 }
 
-/* ---- known */
+/* ---- table */
 
 struct breaker_entry *breakers_find(const struct breakers *b, const char *name);
+/* NULL: there are too many, or no memory is left. */
+struct breaker_entry *breakers_add(struct breakers *b, const char *name);
+void breakers_drop(struct breakers *b, struct breaker_entry *e);
+
+/* ---- known */
+
 /* What the store says of it, by a clock that this host's is ahead of by so much. True: it is closed now, and
  * held jobs back. */
 bool breakers_learn(struct breakers *b, const char *name, const struct breaker *state,
