@@ -1,5 +1,5 @@
 /* libcurl, loaded when a plugin first asks for jobhost.http/1: a worker that has no use for it starts without it and the
- * thirty libraries that it brings along (5 ms, 3 MiB). Its types and constants are those of its headers. */
+ * libraries that it brings along (docs/dependencies.md has the cost). Its types and constants are those of its headers. */
 #ifndef JOBHOST_WORKER_CURL_API_H
 #define JOBHOST_WORKER_CURL_API_H
 
