@@ -5,7 +5,7 @@
 #include "cases.h"
 #include "core/priority.h"
 
-enum { ROW_MAX = 64 };
+enum { ROW_MAX = 64, PLAIN = 12 };
 
 static struct job_spec spec_of(struct rig *rig, char tenant, enum job_priority priority) {
     static const char letters[] = "a\0b\0c\0d\0e\0f\0g\0h\0i\0j\0k\0l\0m\0n\0o\0p\0q\0r\0s\0t\0u\0v"
@@ -119,7 +119,7 @@ static void test_oldest_first(void) {
 static void test_own_line(void) {
     struct rig rig;
     rig_start(&rig);
-    submit_all(&rig, "aaabbb");
+    submit_all(&rig, "aabb");
     const struct store_claim *claim = rig_claim(&rig, "q", "t", 3);
     for (size_t i = 0; i < claim->job_count; i += 2) {
         struct store_commit_item item = rig_item(&claim->jobs[i], JOB_EV_RELEASE);
@@ -529,37 +529,44 @@ static void test_miscounted(void) {
     }
 }
 
-/* One call looks further into a line than it takes, since tenants take turns; another lane of the same list then reads on. */
-static void test_two_lanes(void) {
+/* One call looks further into a line than it takes, since tenants take turns (the second turn of those without one reads
+ * all that may be wanted yet); another lane of the same list then reads on. */
+static void expect_two_lanes(uint32_t limit) {
     struct rig rig;
-    struct job_id ids[8];
+    struct job_id ids[PLAIN];
     size_t next = 0;
     rig_start(&rig);
     submit_all(&rig, "aaabbb");
-    for (size_t i = 0; i < 8; i++) {
+    for (size_t i = 0; i < PLAIN; i++) {
         ids[i] = submit_one(&rig, '-', PRIORITY_NORMAL);
         rig.now++;
     }
     (void)rig_submit_plain(&rig, "q", "other");
-    expect_turns(&rig, "ab", 2);
-    const struct store_claim_want wants[] = {{.lane = {"q", "t"}, .limit = 4},
+    const struct store_claim_want wants[] = {{.lane = {"q", "t"}, .limit = limit},
                                              {.lane = {"q", "other"}, .limit = 1}};
     struct store_claim *claim = RIG_NEW(&rig, store_claim);
     claim->wants = wants;
     claim->want_count = 2;
     claim->host_nonce = rig.nonce;
     EXPECT_EQ_INT(0, rig_run(&rig, &claim->op, STORE_CLAIM));
-    EXPECT_EQ_UINT(5, claim->job_count);
+    claim->wants = NULL;
+    EXPECT_EQ_UINT(limit + 1, claim->job_count);
     for (int round = 0; round < 2; round++) {
         for (size_t i = 0; i < claim->job_count; i++) {
             const struct job_spec *spec = &claim->jobs[i].spec;
             bool plain = spec->tenant == NULL && strcmp(spec->type, "t") == 0;
-            EXPECT_TRUE(!plain || (next < 8 && id_equal(&ids[next++], &spec->id)));
+            EXPECT_TRUE(!plain || (next < PLAIN && id_equal(&ids[next++], &spec->id)));
         }
         claim = round == 0 ? rig_claim(&rig, "q", "t", 20) : claim;
     }
-    EXPECT_EQ_UINT(8, next);
+    EXPECT_EQ_UINT(PLAIN, next);
     expect_end(&rig);
+}
+
+static void test_two_lanes(void) {
+    for (uint32_t limit = 1; limit < 10; limit += 2) {
+        expect_two_lanes(limit);
+    }
 }
 
 CASES(tenants_shared, ON_SHARED,
