@@ -1,7 +1,7 @@
 /* What becomes of a flow: an opener's children, and the job that comes behind them (docs/flows.md).
  *
  * A flow is open from its first member on until its opener has ended and no member is left that has not.
- * Meanwhile members may make more. Pure; Redis decides the same in lua/lib/flow.lua, and tests/store/case_flow.c
+ * Meanwhile members may make more. Pure; Redis decides the same in lua/lib/flow.lua, and tests/store/case_flow*.c
  * holds both to it. */
 #ifndef JOBHOST_CORE_FLOW_H
 #define JOBHOST_CORE_FLOW_H

@@ -32,7 +32,9 @@ extern const struct case_group life_cases, submit_cases, submit_file_cases, subm
     kv_cases, blob_cases, outputs_cases, open_cases, open_file_cases, medium_file_cases, fsck_cases,
     fsck_file_cases, fsck_shared_cases, keys_shared_cases, schedule_cases, schedule_file_cases,
     schedule_shared_cases, limit_cases, limit_shared_cases, tenants_cases, tenants_shared_cases,
-    tenants_file_cases, flow_cases, flow_file_cases, flow_shared_cases, breaker_cases,
-    breaker_shared_cases, events_cases, events_file_cases, events_shared_cases;
+    tenants_file_cases, flow_cases, flow_shared_cases, cascade_cases, cascade_file_cases,
+    cascade_shared_cases, members_cases, members_file_cases, members_shared_cases,
+    damage_file_cases, damage_shared_cases, breaker_cases, breaker_shared_cases, events_cases,
+    events_file_cases, events_shared_cases;
 
 #endif

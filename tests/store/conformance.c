@@ -6,18 +6,19 @@
 #include "cases.h"
 
 static const struct case_group *const groups[] = {
-    &life_cases,          &submit_cases,         &submit_file_cases,   &submit_shared_cases,
-    &spooled_cases,       &dedup_cases,          &dedup_shared_cases,  &claim_cases,
-    &commit_cases,        &move_cases,           &hosts_shared_cases,  &cut_shared_cases,
-    &server_shared_cases, &changes_shared_cases, &budget_shared_cases, &lanes_shared_cases,
-    &read_cases,          &read_file_cases,      &read_shared_cases,   &kv_cases,
-    &blob_cases,          &outputs_cases,        &open_cases,          &open_file_cases,
-    &medium_file_cases,   &fsck_cases,           &fsck_file_cases,     &fsck_shared_cases,
-    &keys_shared_cases,   &schedule_cases,       &schedule_file_cases, &schedule_shared_cases,
-    &limit_cases,         &limit_shared_cases,   &tenants_cases,       &tenants_shared_cases,
-    &tenants_file_cases,  &flow_cases,           &flow_file_cases,     &flow_shared_cases,
-    &breaker_cases,       &breaker_shared_cases, &events_cases,        &events_shared_cases,
-    &events_file_cases};
+    &life_cases,           &submit_cases,         &submit_file_cases,   &submit_shared_cases,
+    &spooled_cases,        &dedup_cases,          &dedup_shared_cases,  &claim_cases,
+    &commit_cases,         &move_cases,           &hosts_shared_cases,  &cut_shared_cases,
+    &server_shared_cases,  &changes_shared_cases, &budget_shared_cases, &lanes_shared_cases,
+    &read_cases,           &read_file_cases,      &read_shared_cases,   &kv_cases,
+    &blob_cases,           &outputs_cases,        &open_cases,          &open_file_cases,
+    &medium_file_cases,    &fsck_cases,           &fsck_file_cases,     &fsck_shared_cases,
+    &keys_shared_cases,    &schedule_cases,       &schedule_file_cases, &schedule_shared_cases,
+    &limit_cases,          &limit_shared_cases,   &tenants_cases,       &tenants_shared_cases,
+    &tenants_file_cases,   &flow_cases,           &flow_shared_cases,   &cascade_cases,
+    &cascade_file_cases,   &cascade_shared_cases, &members_cases,       &members_file_cases,
+    &members_shared_cases, &damage_file_cases,    &damage_shared_cases, &breaker_cases,
+    &breaker_shared_cases, &events_cases,         &events_shared_cases, &events_file_cases};
 
 // What its store refuses, a spool takes: tests/store/spool.c.
 static bool is_for_spool(const struct case_group *group) {
