@@ -17,6 +17,7 @@
 #include "base/bytes.h"
 #include "base/err.h"
 #include "net/forwarded.h"
+#include "net/header.h"
 
 struct event_base;
 struct env;
@@ -62,10 +63,6 @@ enum {
     SERVER_LINGER_BYTES = 1 << 20,
 };
 extern const struct server_limits server_limits_default;
-
-struct header {
-    struct bytes name, value; /* value trimmed */
-};
 
 /* One request, complete and immutable. It lives until it has been answered, also when its peer is
  * gone before that (the answer then goes nowhere), so a handler may keep it while an operation is

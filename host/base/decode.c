@@ -1,0 +1,163 @@
+#include "base/decode.h"
+
+static const char base64_standard[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+static const char base64_url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+// ---- hexadecimal
+
+static int hex_value(uint8_t c, bool lower_only) {
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    if (c >= 'a' && c <= 'f') {
+        return c - 'a' + 10;
+    }
+    return !lower_only && c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+static bool decode_hex(struct bytes text, bool lower_only, uint8_t *out, size_t room,
+                       size_t *ret_len) {
+    const uint8_t *p = text.data;
+    if (text.len % 2 != 0 || text.len / 2 > room) {
+        return false;
+    }
+    for (size_t i = 0; i < text.len / 2; i++) {
+        int high = hex_value(p[2 * i], lower_only), low = hex_value(p[2 * i + 1], lower_only);
+        if (high < 0 || low < 0) {
+            return false;
+        }
+        out[i] = (uint8_t)(high * 16 + low);
+    }
+    *ret_len = text.len / 2;
+    return true;
+}
+
+// ---- base64
+
+// All ones where c is one of first..last, else 0.
+static uint32_t in_range(uint32_t c, uint32_t first, uint32_t last) {
+    return 0 - (((first - 1 - c) & (c - last - 1)) >> 31);
+}
+
+// 0..63, and all ones for a character that is none of them. Neither a table nor a branch: what is
+// read may be a key, and is as good as random.
+static uint32_t base64_value(uint32_t c, bool url) {
+    uint32_t c62 = url ? '-' : '+', c63 = url ? '_' : '/';
+    uint32_t value = (in_range(c, 'A', 'Z') & (c - 'A' + 1)) |
+                     (in_range(c, 'a', 'z') & (c - 'a' + 27)) |
+                     (in_range(c, '0', '9') & (c - '0' + 53)) | (in_range(c, c62, c62) & 63) |
+                     (in_range(c, c63, c63) & 64);
+    return value - 1;
+}
+
+// How many characters of `text` are no padding; false where the padding is not as the form has it.
+static bool base64_data(struct bytes text, bool url, size_t *ret_len) {
+    const char *p = text.data;
+    size_t len = text.len;
+    if (!url) {
+        if (len % 4 != 0) {
+            return false;
+        }
+        len -= len > 0 && p[len - 1] == '=';
+        len -= len < text.len && p[len - 1] == '=';
+    }
+    *ret_len = len;
+    return len % 4 != 1;
+}
+
+// The last two or three characters; false if they stand for more bits than there are bytes.
+static bool decode_tail(const uint8_t *p, size_t len, bool url, uint8_t *out) {
+    uint32_t a = base64_value(p[0], url), b = base64_value(p[1], url);
+    uint32_t c = len == 3 ? base64_value(p[2], url) : 0;
+    out[0] = (uint8_t)(a << 2 | b >> 4);
+    if (len == 3) {
+        out[1] = (uint8_t)(b << 4 | c >> 2);
+    }
+    return ((a | b | c) & ~63U) == 0 && (len == 3 ? (c & 3) : (b & 15)) == 0;
+}
+
+static bool decode_base64(struct bytes text, bool url, uint8_t *out, size_t room, size_t *ret_len) {
+    const uint8_t *p = text.data;
+    size_t len, tail;
+    if (!base64_data(text, url, &len)) {
+        return false;
+    }
+    tail = len % 4;
+    size_t count = len / 4 * 3 + (tail == 0 ? 0 : tail - 1);
+    if (count > room) {
+        return false;
+    }
+    uint32_t all = 0;
+    for (size_t i = 0; i < len / 4; i++) {
+        uint32_t a = base64_value(p[4 * i], url), b = base64_value(p[4 * i + 1], url);
+        uint32_t c = base64_value(p[4 * i + 2], url), d = base64_value(p[4 * i + 3], url);
+        all |= a | b | c | d;
+        out[3 * i] = (uint8_t)(a << 2 | b >> 4);
+        out[3 * i + 1] = (uint8_t)(b << 4 | c >> 2);
+        out[3 * i + 2] = (uint8_t)(c << 6 | d);
+    }
+    if ((all & ~63U) != 0 ||
+        (tail != 0 && !decode_tail(p + len - tail, tail, url, out + len / 4 * 3))) {
+        return false;
+    }
+    *ret_len = count;
+    return true;
+}
+
+static void encode_base64(const uint8_t *p, size_t len, bool url, struct buf *out) {
+    const char *alphabet = url ? base64_url : base64_standard;
+    for (size_t i = 0; i < len; i += 3) {
+        size_t left = len - i < 3 ? len - i : 3;
+        uint32_t bits = (uint32_t)p[i] << 16 | (left > 1 ? (uint32_t)p[i + 1] << 8 : 0) |
+                        (left > 2 ? p[i + 2] : 0);
+        for (size_t j = 0; j <= left; j++) {
+            buf_char(out, alphabet[bits >> (18 - 6 * j) & 63]);
+        }
+        for (size_t j = left; j < 3 && !url; j++) {
+            buf_char(out, '=');
+        }
+    }
+}
+
+// ----
+
+bool decode_bytes(enum decode_form form, struct bytes text, uint8_t *out, size_t room,
+                  size_t *ret_len) {
+    switch (form) {
+    case DECODE_HEX:
+    case DECODE_HEX_LOWER: return decode_hex(text, form == DECODE_HEX_LOWER, out, room, ret_len);
+    case DECODE_BASE64:
+    case DECODE_BASE64URL: return decode_base64(text, form == DECODE_BASE64URL, out, room, ret_len);
+    }
+    return false;
+}
+
+void encode_bytes(enum decode_form form, const void *data, size_t len, struct buf *out) {
+    static const char digits[] = "0123456789abcdef";
+    const uint8_t *p = data;
+    if (form == DECODE_BASE64 || form == DECODE_BASE64URL) {
+        encode_base64(p, len, form == DECODE_BASE64URL, out);
+        return;
+    }
+    for (size_t i = 0; i < len; i++) {
+        buf_char(out, digits[p[i] >> 4]);
+        buf_char(out, digits[p[i] & 15]);
+    }
+}
+
+bool decode_number(struct bytes text, int64_t *ret) {
+    const char *p = text.data;
+    int64_t n = 0;
+    if (text.len < 1 || text.len > 15 || *p == '0') {
+        return false;
+    }
+    for (size_t i = 0; i < text.len; i++) {
+        if (p[i] < '0' || p[i] > '9') {
+            return false;
+        }
+        n = n * 10 + (p[i] - '0');
+    }
+    *ret = n;
+    return true;
+}

@@ -1,0 +1,113 @@
+/* Inside of host/intake: what a scheme is, and what schemes have in common.
+ *
+ * A way is one entry of hooks.<name>.verify. A delivery is judged by a way in two steps: `head` looks
+ * at the headers and the time and keeps what it has read in the struct check; `prove` does the rest,
+ * with the body. Both end with check_refuse() or with true. */
+#ifndef JOBHOST_INTAKE_SCHEME_H
+#define JOBHOST_INTAKE_SCHEME_H
+
+#include "base/decode.h"
+#include "config/config.h"
+#include "config/config_secret.h"
+#include "intake/mac.h"
+#include "intake/verify.h"
+
+/* Headers of a way; each may come once at most. */
+enum { WAY_SIGNATURE, WAY_TIMESTAMP, WAY_ID, WAY_LEGACY, WAY_HEADERS };
+
+/* NULL between them: a key of another kind. */
+struct keyring {
+    struct mac *macs[VERIFY_KEYS_MAX];
+    size_t count;
+};
+
+struct scheme;
+struct way {
+    const struct scheme *scheme;
+    const char *headers[WAY_HEADERS]; /* names; NULL = it has none of the kind */
+    int64_t tolerance_ms;
+    struct keyring keys, old_keys; /* old: the same secrets for WAY_LEGACY */
+    const struct mac *sha256;      /* a plain one */
+    struct arena *arena;           /* the verifier's, while it is made */
+    struct config_vault *vault;
+    const char *base_url; /* host.base_url; "" = not known */
+    void *own;            /* the scheme's, in the verifier's arena */
+};
+
+struct check {
+    const struct way *way;
+    const struct delivery *d;
+    struct arena *a;
+    struct verdict *ret;
+    /* what head() has read */
+    uint8_t given[VERIFY_SIGNATURES_MAX][MAC_MAX]; /* presented signatures, decoded */
+    size_t given_len[VERIFY_SIGNATURES_MAX], given_count;
+    struct bytes id, timestamp;
+    int64_t at_s;
+};
+
+struct scheme {
+    const char *name;
+    int64_t tolerance_ms; /* where the hook says nothing; 0 of schemes without a time, too */
+    /* 0 or negative with the reason; the way is zeroed but for what every scheme has. */
+    int (*init)(struct way *w, const struct config_verify *c, struct err *e);
+    bool (*head)(struct check *c);
+    bool (*prove)(struct check *c);
+    void (*finish)(struct way *w); /* NULL: `own` needs none */
+};
+
+/* NULL = there is none of that name. */
+const struct scheme *scheme_find(const char *name);
+extern const struct scheme scheme_github, scheme_shopify, scheme_slack, scheme_gitlab,
+    scheme_bearer, scheme_none;
+
+/* ---- parameters of a way */
+
+/* The first of that name, or `fallback`. */
+const char *way_param(const struct config_verify *c, const char *name, const char *fallback);
+bool way_switch(const struct config_verify *c, const char *name); /* "true" */
+int way_add_key(struct way *w, struct keyring *ring, enum mac_hash hash, struct bytes key,
+                struct err *e);
+/* A key for each parameter of this name, as its text has it. */
+int way_text_keys(struct way *w, struct keyring *ring, const struct config_verify *c,
+                  const char *name, enum mac_hash hash, struct err *e);
+
+/* ---- judging */
+
+/* Steps behind `prefix`, if the text begins with it. */
+static inline bool take_prefix(struct bytes *text, const char *prefix) {
+    size_t len = strlen(prefix);
+    if (text->len < len || memcmp(text->data, prefix, len) != 0) {
+        return false;
+    }
+    *text = (struct bytes){(const char *)text->data + len, text->len - len};
+    return true;
+}
+
+/* The verdict: `status` 400 or 401, a constant, and words for the operator. Returns false. */
+bool check_refuse(struct check *c, int status, const char *check, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+/* How often a header of the delivery is there; the first one's value. */
+unsigned check_header(const struct delivery *d, const char *name, struct bytes *ret);
+/* The value of a header that has to be there. */
+bool check_take(struct check *c, const char *name, struct bytes *ret);
+/* One more presented signature; false if it is not `size` bytes in that form. */
+bool check_given(struct check *c, enum decode_form form, struct bytes text, size_t size);
+/* The time that was signed, against the way's tolerance. */
+bool check_time(struct check *c, struct bytes text);
+/* The HMACs of the parts under all keys against all presented signatures: bit i is key i. */
+unsigned check_macs(struct check *c, const struct keyring *ring, const struct bytes *parts,
+                    size_t count);
+bool check_matched(struct check *c, unsigned matched);
+/* Both, with the way's keys. */
+bool check_signatures(struct check *c, const struct bytes *parts, size_t count);
+/* An id that is not signed, from the way's header. */
+void check_unsigned_id(struct check *c);
+/* An id that the signature covers. */
+void check_signed_id(struct check *c, struct bytes id);
+/* Where a time is signed but no id: a digest of what was signed stands for the delivery. */
+bool check_digest(struct check *c);
+/* An id in the signed body, the string at this key of a JSON object; check_digest() without one. */
+bool check_body_id(struct check *c, const char *key);
+
+#endif
