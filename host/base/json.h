@@ -30,6 +30,10 @@ void json_comma(struct buf *b);   /* a comma if one is due before the next eleme
  * first, as cJSON's lookup does. */
 struct bytes json_member(struct bytes object, const char *key);
 
+/* The same where two readers must not see two values: 0, -ENOENT (*ret = {NULL, 0}), or -EEXIST when the
+ * key is there twice. `key` is {text, len}. */
+int json_single_member(struct bytes object, struct bytes key, struct bytes *ret);
+
 /* Calls `each` with the raw text of every element of an array (already accepted by a parser); stops
  * and returns the first non-zero answer. */
 int json_each(struct bytes array, int (*each)(void *arg, struct bytes element), void *arg);

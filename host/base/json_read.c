@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -235,6 +236,25 @@ struct bytes json_member(struct bytes object, const char *key) {
     struct lookup l = {.want = bytes_of(key)};
     (void)json_members(object, look_up, &l);
     return l.found;
+}
+
+static int look_again(void *arg, struct bytes key, struct bytes value) {
+    struct lookup *l = arg;
+    if (!string_is(key, l->want)) {
+        return 0;
+    }
+    if (l->found.data != NULL) {
+        return -EEXIST;
+    }
+    l->found = value;
+    return 0;
+}
+
+int json_single_member(struct bytes object, struct bytes key, struct bytes *ret) {
+    struct lookup l = {.want = key};
+    int r = json_members(object, look_again, &l);
+    *ret = r == 0 ? l.found : (struct bytes){NULL, 0};
+    return r == 0 && l.found.data == NULL ? -ENOENT : r;
 }
 
 // Is this escape (as UTF-8) text that a C string can hold and that is UTF-8?
