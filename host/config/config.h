@@ -199,19 +199,49 @@ struct config_verify { /* one entry of hooks.<name>.verify */
     size_t param_count;
 };
 
+enum { CONFIG_ROUTE_PARAMS_MAX = 8 }; /* {names} in a path */
+
+struct config_hook_skip { /* hooks.<name>.skip: deliveries that are no jobs */
+    const char *when;     /* text with placeholders                       */
+    const char **is, **is_not;
+    size_t is_count, is_not_count;
+};
+
+struct config_hook_response {
+    int64_t status;
+    const char *body; /* JSON text of the mapping; NULL = the API's own */
+};
+
+struct config_hook_inbox {
+    int64_t keep; /* deliveries of each kind */
+    int64_t bodies;
+};
+
 struct config_hook {
     struct config_entry entry;
     const char *path;
+    const char **methods;
+    size_t method_count;
     struct config_verify *verify;
     size_t verify_count;
-    const char *job, *queue, *key, *user;
+    const char *public_url;  /* NULL = host.base_url                                */
+    const char *job, *queue; /* constants                                           */
+    const char *key, *user, *flow, *priority; /* texts with placeholders, or NULL   */
     const char *payload; /* JSON text of the mapping, or NULL = the body as it is */
-    enum job_priority priority;
+    int64_t delay_ms;
+    const char *labels;
+    const char *replay;  /* scheme | body                                        */
+    int64_t remember_ms; /* deliveries that were taken                           */
     int64_t max_body;
     int64_t tolerance_ms; /* 0 = the scheme's own: 0 for qstash, else 5 min */
+    int64_t failures;     /* of one address in a minute; 0 = any number */
+    struct config_hook_skip *skip;
+    size_t skip_count;
+    struct config_hook_response response;
+    struct config_hook_inbox inbox;
+    bool hide_routes;
 };
 
-enum { CONFIG_ROUTE_PARAMS_MAX = 8 }; /* {names} in a path */
 struct config_route {
     struct config_entry entry; /* name = "METHOD path"                       */
     const char *method, *path;

@@ -13,6 +13,8 @@ void config_check(struct config_binding *b, const struct config *c);
 /* config_check_http.c: hooks and routes. */
 void config_check_hooks(struct config_binding *b, const struct config *c);
 void config_check_routes(struct config_binding *b, const struct config *c);
+/* config_check_mapping.c: what has placeholders. */
+void config_check_hook_texts(struct config_binding *b, const struct config_hook *hook);
 /* config_check_schedules.c: their zones, and what is odd about their expressions. */
 void config_check_schedules(struct config_binding *b, const struct config *c);
 /* config_check_queues.c: what keys in Redis begin with. */

@@ -158,6 +158,70 @@ static bool covers(const char *earlier, const char *later, bool *ret_same) {
     return *earlier == *later;
 }
 
+static size_t count_names(const char *path) {
+    size_t count = 0;
+    for (const char *at = strchr(path, '{'); at != NULL; at = strchr(at + 1, '{')) {
+        count++;
+    }
+    return count;
+}
+
+static bool has_repeated_name(const char *path) {
+    for (const char *a = strchr(path, '{'); a != NULL; a = strchr(a + 1, '{')) {
+        size_t len = strcspn(a, "}") + 1;
+        for (const char *z = strchr(a + 1, '{'); z != NULL; z = strchr(z + 1, '{')) {
+            if (strncmp(a, z, len) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static bool has_method(const struct config_hook *hook, const char *method) {
+    for (size_t i = 0; i < hook->method_count; i++) {
+        if (strcmp(hook->methods[i], method) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool share_method(const struct config_hook *a, const struct config_hook *z) {
+    for (size_t i = 0; i < a->method_count; i++) {
+        if (has_method(z, a->methods[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void check_names(const struct hook_check *h) {
+    if (has_repeated_name(h->hook->path)) {
+        HOOK_ERROR(h, path, "bad_value", "a name in braces stands twice");
+    }
+    if (count_names(h->hook->path) > CONFIG_ROUTE_PARAMS_MAX) {
+        HOOK_ERROR(h, path, "bad_value", "more than %d names in braces in a path",
+                   CONFIG_ROUTE_PARAMS_MAX);
+    }
+}
+
+// Against one that comes before it. False: it is said that it is in the way.
+static bool check_before(const struct hook_check *h, const struct config_hook *before) {
+    bool same;
+    if (!before->entry.on || before->path == NULL || !share_method(before, h->hook) ||
+        !covers(before->path, h->hook->path, &same)) {
+        return true;
+    }
+    HOOK_ERROR(h, path, same ? "duplicate_path" : "shadowed_path",
+               same
+                   ? "hook %s has the same path (line %d)"
+                   : "is never reached: hook %s (line %d) takes these requests first; put this one "
+                     "before it",
+               before->entry.name, before->entry.line);
+    return false;
+}
+
 void config_check_hooks(struct config_binding *b, const struct config *c) {
     for (size_t i = 0; i < c->hook_count; i++) {
         const struct config_hook *hook = &c->hooks[i];
@@ -172,12 +236,11 @@ void config_check_hooks(struct config_binding *b, const struct config *c) {
         if (is_own_path(hook->path)) {
             HOOK_ERROR(&h, path, "taken_path", "%s belongs to the host itself", hook->path);
         }
-        for (size_t j = 0; j < i && hook->entry.on; j++) {
-            if (c->hooks[j].entry.on && c->hooks[j].path != NULL &&
-                strcmp(c->hooks[j].path, hook->path) == 0) {
-                HOOK_ERROR(&h, path, "duplicate_path", "hook %s has the same path (line %d)",
-                           c->hooks[j].entry.name, c->hooks[j].entry.line);
-            }
+        check_names(&h);
+        config_check_hook_texts(b, hook);
+        bool clear = hook->entry.on;
+        for (size_t j = 0; j < i && clear; j++) {
+            clear = check_before(&h, &c->hooks[j]);
         }
     }
 }
@@ -227,24 +290,21 @@ static void check_action(const struct route_check *r) {
     }
 }
 
-static size_t count_names(const char *path) {
-    size_t count = 0;
-    for (const char *at = strchr(path, '{'); at != NULL; at = strchr(at + 1, '{')) {
-        count++;
+// Hooks are looked at before routes.
+static void check_beside_hook(const struct route_check *r, const struct config_hook *hook) {
+    const struct config_route *route = r->route;
+    bool same;
+    if (!hook->entry.on || hook->path == NULL || !has_method(hook, route->method)) {
+        return;
     }
-    return count;
-}
-
-static bool has_repeated_name(const char *path) {
-    for (const char *a = strchr(path, '{'); a != NULL; a = strchr(a + 1, '{')) {
-        size_t len = strcspn(a, "}") + 1;
-        for (const char *z = strchr(a + 1, '{'); z != NULL; z = strchr(z + 1, '{')) {
-            if (strncmp(a, z, len) == 0) {
-                return true;
-            }
-        }
+    if (covers(hook->path, route->path, &same)) {
+        ROUTE_ERROR(r, "match", &route->entry.name, "shadowed_path",
+                    "is never reached: hook %s (line %d) takes these requests", hook->entry.name,
+                    hook->entry.line);
+    } else if (covers(route->path, hook->path, &same)) {
+        ROUTE_ERROR(r, "match", &route->entry.name, "shadowed_path",
+                    "takes the requests of hook %s (line %d)", hook->entry.name, hook->entry.line);
     }
-    return false;
 }
 
 static void check_shadow(const struct route_check *r) {
@@ -266,13 +326,7 @@ static void check_shadow(const struct route_check *r) {
         return;
     }
     for (size_t j = 0; j < c->hook_count; j++) {
-        bool same;
-        if (c->hooks[j].entry.on && c->hooks[j].path != NULL &&
-            strcmp(route->method, "POST") == 0 && covers(route->path, c->hooks[j].path, &same)) {
-            ROUTE_ERROR(r, "match", &route->entry.name, "shadowed_path",
-                        "takes the requests of hook %s (line %d)", c->hooks[j].entry.name,
-                        c->hooks[j].entry.line);
-        }
+        check_beside_hook(r, &c->hooks[j]);
     }
 }
 

@@ -227,6 +227,17 @@ static void fill_retries(struct config_binding *b, struct config *c) {
     }
 }
 
+static void fill_hooks(struct config *c) {
+    static const char *post[] = {"POST"};
+    for (size_t i = 0; i < c->hook_count; i++) {
+        struct config_hook *hook = &c->hooks[i];
+        if (hook->method_count == 0) {
+            hook->methods = post;
+            hook->method_count = 1;
+        }
+    }
+}
+
 static void fill_limits(struct config *c) {
     for (size_t i = 0; i < c->limit_count; i++) {
         if (c->limits[i].per_ms == 0) {
@@ -242,6 +253,7 @@ void config_fill_defaults(struct config_binding *b, struct config *c,
     fill_plugins(b, c, options);
     fill_breakers(c);
     fill_limits(c);
+    fill_hooks(c);
     fill_retries(b, c);
     split_routes(b, c);
     resolve_all(b, c);

@@ -294,6 +294,26 @@ static const char *skip_segment(const char *at) {
     return strcspn(at, "{}?#") < len ? NULL : at + len;
 }
 
+static int check_segments(const char *path, struct err *e) {
+    for (const char *at = path; at != NULL && *at == '/';) {
+        at = skip_segment(at + 1);
+        if (at == NULL) {
+            return err_set(e, -EINVAL,
+                           "a part in braces is a whole segment of letters, digits and '_': /{id}");
+        }
+    }
+    return 0;
+}
+
+static int check_hook_path(const char *text, struct err *e) {
+    if (text[0] != '/' || !is_graphic(text) || strpbrk(text, "?#") != NULL) {
+        return err_set(e, -EINVAL, "expected a path such as /hooks/name or /hooks/{shop}");
+    }
+    return check_segments(text, e);
+}
+const struct config_form form_hook_path = {
+    "a path", "^(/([^\\s/?#{}\"<>]*|\\{[A-Za-z0-9_]{1,32}\\}))+$", check_hook_path};
+
 static int check_match(const char *text, struct err *e) {
     size_t method = strcspn(text, " ");
     bool known = false;
@@ -305,14 +325,7 @@ static int check_match(const char *text, struct err *e) {
     if (!known || path[0] != ' ' || path[1] != '/' || !is_graphic(path + 1)) {
         return err_set(e, -EINVAL, "expected METHOD /path, such as GET /job-status/{id}");
     }
-    for (const char *at = path + 1; at != NULL && *at == '/';) {
-        at = skip_segment(at + 1);
-        if (at == NULL) {
-            return err_set(e, -EINVAL,
-                           "a part in braces is a whole segment of letters, digits and '_': /{id}");
-        }
-    }
-    return 0;
+    return check_segments(path + 1, e);
 }
 const struct config_form form_match = {
     "a method and a path",

@@ -19,10 +19,11 @@ extern const struct config_form form_store_url; /* the schemes of the store */
 extern const struct config_form form_sqlite_url;
 extern const struct config_form form_blob_place; /* dir:PATH */
 extern const struct config_form form_cron;       /* see core/cron.h */
-extern const struct config_form form_zone;  /* the shape of a name; that it exists: config_zone.h */
-extern const struct config_form form_time;  /* RFC 3339 */
-extern const struct config_form form_path;  /* of a URL: begins with a slash */
-extern const struct config_form form_match; /* METHOD /path/{name} */
+extern const struct config_form form_zone; /* the shape of a name; that it exists: config_zone.h */
+extern const struct config_form form_time; /* RFC 3339 */
+extern const struct config_form form_path; /* of a URL: begins with a slash */
+extern const struct config_form form_hook_path; /* /path/{name} */
+extern const struct config_form form_match;     /* METHOD /path/{name} */
 extern const struct config_form form_header;
 extern const struct config_form form_template; /* of signed bytes: {id} {timestamp} {body} */
 extern const struct config_form form_absolute; /* a path that begins with a slash */

@@ -558,31 +558,97 @@ const struct config_table config_schedule_table = {.what = "a schedule",
 
 // ---- hooks
 
+static const struct config_field skip_rows[] = {
+    {"when", CONFIG_STRING, FIELD_REQUIRED, AT(config_hook_skip, when), .min = 1, .max = 1024,
+     .doc = "Text with placeholders, such as `{header.X-GitHub-Event}`; without a value it is "
+            "empty."},
+    {"is", CONFIG_STRINGS, FIELD_ONE, MANY(config_hook_skip, is, is_count), .min = 1, .max = 64,
+     .doc = "One of these: the delivery is answered, and no job."},
+    {"is_not", CONFIG_STRINGS, FIELD_ONE, MANY(config_hook_skip, is_not, is_not_count), .min = 1,
+     .max = 64, .doc = "None of these: the same."},
+};
+static const struct config_table skip_table = {
+    .what = "a rule", FIELDS(skip_rows), .size = sizeof(struct config_hook_skip)};
+
+static const struct config_field response_rows[] = {
+    {"status", CONFIG_INT, 0, AT(config_hook_response, status), .fallback = "202", .min = 200,
+     .max = 204, .doc = "Of the answer to a delivery that has been stored."},
+    {"body", CONFIG_JSON, 0, AT(config_hook_response, body),
+     .default_words = "as `POST /v1/jobs` answers",
+     .doc = "The answer, with placeholders and `{job.id}`; a text is sent as text, all else as "
+            "JSON."},
+};
+static const struct config_table response_table = {.what = "an answer", FIELDS(response_rows)};
+
+static const struct config_field inbox_rows[] = {
+    {"keep", CONFIG_INT, 0, AT(config_hook_inbox, keep), .fallback = "100", .max = 10000,
+     .doc = "So many deliveries that were taken, and as many that were refused. 0 = none."},
+    {"bodies", CONFIG_SIZE, 0, AT(config_hook_inbox, bodies), .fallback = "64KiB", .max = MIB,
+     .doc = "So much of each body; only whole ones can be replayed."},
+};
+static const struct config_table inbox_table = {.what = "an inbox", FIELDS(inbox_rows)};
+
 static const struct config_field hook_rows[] = {
     ENABLED_ROW(config_hook, "the hook", " and the plugin of its job is on"),
-    {"path", CONFIG_STRING, FIELD_REQUIRED, AT(config_hook, path), .max = 1024, .form = &form_path,
-     .doc = "POST requests to this path are taken."},
+    {"path", CONFIG_STRING, FIELD_REQUIRED, AT(config_hook, path), .max = 1024,
+     .form = &form_hook_path,
+     .doc = "Requests to this path are taken; `{name}` stands for any one segment."},
+    {"methods", CONFIG_STRINGS, FIELD_ONE, MANY(config_hook, methods, method_count),
+     .default_words = "POST", .min = 1, .max = 5,
+     .words = WORDS("POST", "GET", "PUT", "PATCH", "DELETE"), .doc = "What may be sent to it."},
     {"verify", CONFIG_VERIFY, FIELD_REQUIRED | FIELD_ONE, MANY(config_hook, verify, verify_count),
      .min = 1, .max = 8,
      .doc = "Ways to prove who sends: one that passes is enough. The word `none` takes requests "
             "from anybody."},
+    {"public_url", CONFIG_STRING, 0, AT(config_hook, public_url), .max = 1024,
+     .form = &form_http_url, .default_words = "host.base_url",
+     .doc = "What stands before the path in the URL that the sender calls."},
     {"job", CONFIG_STRING, FIELD_REQUIRED, AT(config_hook, job), .form = &form_job_type,
      .doc = "The type of the job that a delivery becomes."},
     {"queue", CONFIG_STRING, 0, AT(config_hook, queue), .default_words = "the job type's",
      .form = &form_queue, .doc = "Where the job waits."},
     {"key", CONFIG_STRING, 0, AT(config_hook, key), .min = 1, .max = JOB_KEY_MAX,
-     .default_words = "the scheme's id of the delivery", .doc = "The job's dedup key."},
+     .default_words = "the sender's id where it is not signed",
+     .doc = "The job's dedup key, behind the hook's name: text with placeholders "
+            "(docs/webhooks.md). A "
+            "delivery without their values has none."},
     {"user", CONFIG_STRING, 0, AT(config_hook, user), .min = 1, .max = JOB_TENANT_MAX,
-     .doc = "The tenant the job belongs to."},
+     .doc = "The tenant the job belongs to: text with placeholders."},
+    {"flow", CONFIG_STRING, 0, AT(config_hook, flow), .min = 1, .max = 256,
+     .doc = "The id of the job whose flow it joins: text with placeholders."},
     {"payload", CONFIG_JSON, 0, AT(config_hook, payload), .default_words = "the body as it is",
-     .doc = "The job's payload, written as YAML."},
-    {"priority", CONFIG_CHOICE, 0, AT(config_hook, priority), .fallback = "normal",
-     .words = PRIORITY_WORDS, .doc = "The job's priority."},
+     .doc = "The job's payload, written as YAML, with placeholders."},
+    {"priority", CONFIG_STRING, 0, AT(config_hook, priority), .min = 1, .max = 256,
+     .default_words = "the job type's",
+     .doc = "`high`, `normal` or `low`, or text with placeholders that becomes one of them."},
+    {"delay", CONFIG_DURATION, 0, AT(config_hook, delay_ms), .fallback = "0s", .max = 30 * DAY,
+     .doc = "The job starts so long after its delivery."},
+    {"labels", CONFIG_LABELS, FIELD_ONE, AT(config_hook, labels), .max = JOB_LABEL_COUNT_MAX,
+     .default_words = "the job type's", .doc = "Words to find its jobs by."},
     {"max_body", CONFIG_SIZE, 0, AT(config_hook, max_body), .fallback = "1MiB", .min = 1,
      .max = 64 * MIB, .doc = "The largest body; larger ones are refused with 413."},
     {"tolerance", CONFIG_DURATION, 0, AT(config_hook, tolerance_ms),
      .default_words = "the scheme's own: 0s for qstash, else 5m", .min = SECOND, .max = HOUR,
      .doc = "How far a signed time may be from now."},
+    {"replay", CONFIG_WORD, 0, AT(config_hook, replay), .fallback = "scheme",
+     .words = WORDS("scheme", "body"),
+     .doc =
+         "What makes two deliveries the same: what their scheme signs, or also that their bodies "
+         "are equal."},
+    {"remember", CONFIG_DURATION, 0, AT(config_hook, remember_ms), .fallback = "24h", .min = MINUTE,
+     .max = 30 * DAY,
+     .doc = "How long a delivery is known: the same one again becomes no second job."},
+    {"failures", CONFIG_INT, 0, AT(config_hook, failures), .fallback = "1000", .max = 1000000000,
+     .doc = "So many deliveries of one address may be refused in a minute; then it is answered 429 "
+            "until the minute is over. 0 = any number."},
+    {"skip", CONFIG_LIST, FIELD_ONE, MANY(config_hook, skip, skip_count), .max = 16,
+     .table = &skip_table, .doc = "Deliveries that are answered with 200 and are no jobs."},
+    {"response", CONFIG_SECTION, 0, AT(config_hook, response), .table = &response_table,
+     .doc = "What a sender is told."},
+    {"inbox", CONFIG_SECTION, 0, AT(config_hook, inbox), .table = &inbox_table,
+     .doc = "The last deliveries, for `jobhost hooks`."},
+    {"hide_routes", CONFIG_BOOL, 0, AT(config_hook, hide_routes), .fallback = "false",
+     .doc = "Answers whom it refuses as if there were nothing at the path."},
 };
 static const struct config_table hook_table = {
     .what = "a hook", FIELDS(hook_rows), .size = sizeof(struct config_hook), .entry = true};
