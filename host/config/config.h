@@ -191,7 +191,8 @@ struct config_schedule {
     const char *payload; /* JSON text   */
 };
 
-struct config_verify { /* one entry of hooks.<name>.verify */
+enum { CONFIG_KEY_TEXT_MAX = 1024 }; /* characters of a secret in base64 or hex */
+struct config_verify {               /* one entry of hooks.<name>.verify */
     /* qstash, standard_webhooks, svix, github, stripe, slack, shopify, gitlab, twilio, bearer, hmac
      */
     const char *scheme;

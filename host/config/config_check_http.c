@@ -1,23 +1,13 @@
 // Hooks and routes: secrets of the right shape, and no path that another one takes first.
 
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/decode.h"
 #include "config/config_check.h"
 
 // ---- secrets of hooks
-
-// Strict base64 with padding; the decoded length, or -1.
-static int base64_length(const char *text) {
-    static const char alphabet[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    size_t len = strlen(text), data = strspn(text, alphabet);
-    size_t padding = len - data;
-    if (len == 0 || len % 4 != 0 || padding > 2 || strspn(text + data, "=") != padding) {
-        return -1;
-    }
-    return (int)(len / 4 * 3 - padding);
-}
 
 static bool starts_with(const char *text, const char *prefix) {
     return strncmp(text, prefix, strlen(prefix)) == 0;
@@ -34,6 +24,11 @@ struct hook_check {
         (h)->b, &(struct config_subject){&(h)->hook->entry, "hooks", #member, &(h)->hook->member}, \
         __VA_ARGS__)
 
+#define HOOK_WARNING(h, member, ...)                                                               \
+    config_check_warning(                                                                          \
+        (h)->b, &(struct config_subject){&(h)->hook->entry, "hooks", #member, &(h)->hook->member}, \
+        __VA_ARGS__)
+
 static const char *param(const struct config_verify *verify, const char *name) {
     for (size_t i = 0; i < verify->param_count; i++) {
         if (strcmp(verify->params[i].name, name) == 0) {
@@ -41,6 +36,42 @@ static const char *param(const struct config_verify *verify, const char *name) {
         }
     }
     return NULL;
+}
+
+static bool is_on(const struct config_verify *verify, const char *name) {
+    const char *value = param(verify, name);
+    return value != NULL && strcmp(value, "true") == 0;
+}
+
+// How many bytes a key has, -1 if its text is not what `form` wants.
+static int key_length(const char *text, enum decode_form form) {
+    uint8_t key[DECODE_ROOM(CONFIG_KEY_TEXT_MAX)];
+    size_t len;
+    bool good = strlen(text) <= CONFIG_KEY_TEXT_MAX &&
+                decode_bytes(form, bytes_of(text), key, sizeof(key), &len);
+    OPENSSL_cleanse(key, sizeof(key));
+    return good ? (int)len : -1;
+}
+
+static void check_secret_length(const struct hook_check *h, int length) {
+    static const char words[] = "the secret must decode to 24 to 64 bytes";
+    if (length >= 24 && length <= 64) {
+        return;
+    }
+    if (length > 0 && is_on(h->verify, "allow_weak_secret")) {
+        HOOK_WARNING(h, verify, "weak_secret", "%s; this one has %d", words, length);
+    } else {
+        HOOK_ERROR(h, verify, "bad_secret", "%s", words);
+    }
+}
+
+static void check_version(const struct hook_check *h, bool is_public) {
+    const char *version = param(h->verify, "version");
+    if (version != NULL && strcmp(version, is_public ? "v1" : "v1a") == 0) {
+        HOOK_ERROR(h, verify, "contradiction",
+                   is_public ? "a whpk_ key is for v1a; v1 needs whsec_"
+                             : "v1a needs a whpk_ key; a secret is for v1");
+    }
 }
 
 static void check_whsec(const struct hook_check *h, const char *secret) {
@@ -51,36 +82,26 @@ static void check_whsec(const struct hook_check *h, const char *secret) {
         return;
     }
     const char *text = starts_with(secret, "whsec_") ? secret + 6 : is_public ? secret + 5 : secret;
-    int length = base64_length(text);
+    int length = key_length(text, DECODE_BASE64);
     if (length < 0) {
         HOOK_ERROR(h, verify, "bad_secret", "the secret is not valid base64");
     } else if (is_public && length != 32) {
         HOOK_ERROR(h, verify, "bad_secret", "a whpk_ key has 32 bytes");
-    } else if (!is_public && (length < 24 || length > 64)) {
-        HOOK_ERROR(h, verify, "bad_secret", "the secret must decode to 24 to 64 bytes");
+    } else if (!is_public) {
+        check_secret_length(h, length);
     }
-}
-
-static bool is_hex(const char *text) {
-    size_t len = strlen(text);
-    return len % 2 == 0 && strspn(text, "0123456789abcdefABCDEF") == len;
+    check_version(h, is_public);
 }
 
 static bool is_encoded(const char *key, const char *encoding) {
-    if (strcmp(encoding, "base64") == 0) {
-        return base64_length(key) >= 0;
+    if (strcmp(encoding, "text") == 0) {
+        return true;
     }
-    return strcmp(encoding, "hex") != 0 || is_hex(key);
+    return key_length(key, strcmp(encoding, "hex") == 0 ? DECODE_HEX : DECODE_BASE64) > 0;
 }
 
-static void check_hmac(const struct hook_check *h) {
-    const char *algorithm = param(h->verify, "algorithm"), *allow = param(h->verify, "allow_sha1");
-    const char *encoding = param(h->verify, "key_encoding"),
-               *template = param(h->verify, "template");
-    if (algorithm != NULL && strcmp(algorithm, "sha1") == 0 &&
-        (allow == NULL || strcmp(allow, "true") != 0)) {
-        HOOK_ERROR(h, verify, "sha1", "algorithm: sha1 needs allow_sha1: true");
-    }
+static void check_hmac_keys(const struct hook_check *h) {
+    const char *encoding = param(h->verify, "key_encoding");
     for (size_t i = 0; encoding != NULL && i < h->verify->param_count; i++) {
         const struct config_option *p = &h->verify->params[i];
         const char *key = p->value == NULL ? "" : p->value;
@@ -88,21 +109,42 @@ static void check_hmac(const struct hook_check *h) {
             HOOK_ERROR(h, verify, "bad_secret", "the secret is not valid %s", encoding);
         }
     }
-    static const struct {
-        const char *placeholder, *header;
-    } needs[] = {{"{timestamp}", "timestamp_header"}, {"{id}", "id_header"}};
-    for (size_t i = 0; template != NULL && i < sizeof(needs) / sizeof(needs[0]); i++) {
-        if (strstr(template, needs[i].placeholder) != NULL &&
-            param(h->verify, needs[i].header) == NULL) {
-            HOOK_ERROR(h, verify, "missing_key", "%s in the template needs %s",
-                       needs[i].placeholder, needs[i].header);
-        }
+}
+
+static void check_hmac_template(const struct hook_check *h) {
+    const char *template = param(h->verify, "template");
+    bool timed = template != NULL && strstr(template, "{timestamp}") != NULL;
+    bool named = template != NULL && strstr(template, "{id}") != NULL;
+    bool has_header = param(h->verify, "timestamp_header") != NULL;
+    bool has_label = param(h->verify, "timestamp_label") != NULL;
+    if (named && param(h->verify, "id_header") == NULL) {
+        HOOK_ERROR(h, verify, "missing_key", "{id} in the template needs id_header");
+    }
+    if (timed && !has_header && !has_label) {
+        HOOK_ERROR(h, verify, "missing_key",
+                   "{timestamp} in the template needs timestamp_header or timestamp_label");
+    }
+    if (!timed && (has_header || has_label)) {
+        HOOK_ERROR(h, verify, "contradiction",
+                   "the time is not signed: the template has no {timestamp}");
+    }
+    if (has_label && (has_header || param(h->verify, "label") == NULL)) {
+        HOOK_ERROR(h, verify, "contradiction",
+                   "timestamp_label goes with label, and without timestamp_header");
     }
 }
 
+static void check_hmac(const struct hook_check *h) {
+    const char *algorithm = param(h->verify, "algorithm");
+    if (algorithm != NULL && strcmp(algorithm, "sha1") == 0 && !is_on(h->verify, "allow_sha1")) {
+        HOOK_ERROR(h, verify, "sha1", "algorithm: sha1 needs allow_sha1: true");
+    }
+    check_hmac_keys(h);
+    check_hmac_template(h);
+}
+
 static void check_twilio(const struct hook_check *h) {
-    const char *allow = param(h->verify, "allow_sha1");
-    if (allow == NULL || strcmp(allow, "true") != 0) {
+    if (!is_on(h->verify, "allow_sha1")) {
         HOOK_ERROR(h, verify, "sha1", "Twilio signs with SHA-1; set allow_sha1: true to accept it");
     }
 }

@@ -342,6 +342,14 @@ static int check_header(const char *text, struct err *e) {
 const struct config_form form_header = {"a header's name", "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$",
                                         check_header};
 
+static int check_label(const char *text, struct err *e) {
+    if (*text == '\0' || !is_alphabet(text, LETTERS DIGITS "_-")) {
+        return err_set(e, -EINVAL, "expected letters, digits, '_' and '-', such as v1");
+    }
+    return 0;
+}
+const struct config_form form_label = {"a label", "^[A-Za-z0-9_-]+$", check_label};
+
 static int check_template(const char *text, struct err *e) {
     static const char *const known[] = {"{body}", "{id}", "{timestamp}"};
     if (strstr(text, "{body}") == NULL) {

@@ -25,6 +25,7 @@ extern const struct config_form form_path; /* of a URL: begins with a slash */
 extern const struct config_form form_hook_path; /* /path/{name} */
 extern const struct config_form form_match;     /* METHOD /path/{name} */
 extern const struct config_form form_header;
+extern const struct config_form form_label;    /* of a k=v list in a header */
 extern const struct config_form form_template; /* of signed bytes: {id} {timestamp} {body} */
 extern const struct config_form form_absolute; /* a path that begins with a slash */
 extern const struct config_form form_port;     /* 1 to 65535 */

@@ -805,6 +805,11 @@ static const struct config_field qstash_rows[] = {
 };
 static const struct config_field whsec_rows[] = {
     SECRET_ROW("`whsec_...`, or `whpk_...` for Ed25519."),
+    {"version", CONFIG_WORD, .fallback = "any", .words = WORDS("any", "v1", "v1a"),
+     .doc = "Only signatures of this version: v1 goes with `whsec_...`, v1a with `whpk_...`."},
+    {"allow_weak_secret", CONFIG_BOOL, .fallback = "false",
+     .doc =
+         "Takes secrets of fewer than 24 or more than 64 bytes, with a warning (of old senders)."},
 };
 static const struct config_field github_rows[] = {SECRET_ROW("The webhook's secret."),
                                                   ALLOW_SHA1_ROW};
@@ -832,10 +837,14 @@ static const struct config_field hmac_rows[] = {
     {"algorithm", CONFIG_WORD, .fallback = "sha256", .words = WORDS("sha256", "sha512", "sha1"),
      .doc = "The hash of the HMAC."},
     ALLOW_SHA1_ROW,
-    {"encoding", CONFIG_WORD, .fallback = "hex", .words = WORDS("hex", "base64"),
+    {"encoding", CONFIG_WORD, .fallback = "hex", .words = WORDS("hex", "base64", "base64url"),
      .doc = "How the signature is written."},
     {"prefix", CONFIG_STRING, .fallback = "", .max = 64,
      .doc = "What stands before the signature, such as `sha256=`."},
+    {"label", CONFIG_STRING, .max = 64, .form = &form_label,
+     .doc = "The header is a list such as `t=1,v1=...`, and this names its signatures (up to 8)."},
+    {"timestamp_label", CONFIG_STRING, .max = 64, .form = &form_label,
+     .doc = "With `label`: what names the time behind `{timestamp}` in the list."},
     {"key_encoding", CONFIG_WORD, .fallback = "text", .words = WORDS("text", "base64", "hex"),
      .doc = "How the key is written."},
     {"timestamp_header", CONFIG_STRING, .max = 128, .form = &form_header,

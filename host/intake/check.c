@@ -11,14 +11,13 @@
 
 #include "base/json.h"
 
-bool check_refuse(struct check *c, int status, const char *check, const char *fmt, ...) {
+void check_refused(struct check *c, int status, const char *check, const char *fmt, ...) {
     va_list ap;
     c->ret->status = status;
     c->ret->check = check;
     va_start(ap, fmt);
     (void)vsnprintf(c->ret->detail, sizeof c->ret->detail, fmt, ap);
     va_end(ap);
-    return false;
 }
 
 // ---- headers
@@ -37,7 +36,7 @@ unsigned check_header(const struct delivery *d, const char *name, struct bytes *
 
 bool check_take(struct check *c, const char *name, struct bytes *ret) {
     if (check_header(c->d, name, ret) == 0) {
-        return check_refuse(c, 401, "header_missing", "no header %s", name);
+        return CHECK_REFUSE(c, 401, "header_missing", "no header %s", name);
     }
     return true;
 }
@@ -46,17 +45,17 @@ bool check_take(struct check *c, const char *name, struct bytes *ret) {
 
 bool check_time(struct check *c, struct bytes text) {
     if (!decode_number(text, &c->at_s)) {
-        return check_refuse(c, 401, "header_form", "the time is not a number of seconds");
+        return CHECK_REFUSE(c, 401, "header_form", "the time is not a number of seconds");
     }
     int64_t tolerance_s = c->way->tolerance_ms / 1000, age_s = c->d->now_ms / 1000 - c->at_s;
     c->timestamp = text;
     if (age_s > tolerance_s) {
-        return check_refuse(c, 401, "timestamp_old",
+        return CHECK_REFUSE(c, 401, "timestamp_old",
                             "the time is %" PRId64 " s old; %" PRId64 " s are allowed", age_s,
                             tolerance_s);
     }
     if (-age_s > tolerance_s) {
-        return check_refuse(c, 401, "timestamp_ahead",
+        return CHECK_REFUSE(c, 401, "timestamp_ahead",
                             "the time is %" PRId64 " s ahead; %" PRId64 " s are allowed", -age_s,
                             tolerance_s);
     }
@@ -99,7 +98,7 @@ unsigned check_macs(struct check *c, const struct keyring *ring, const struct by
 
 bool check_matched(struct check *c, unsigned matched) {
     if (matched == 0) {
-        return check_refuse(c, 401, "signature", "no key makes the signature");
+        return CHECK_REFUSE(c, 401, "signature", "no key makes the signature");
     }
     c->ret->key = (unsigned)__builtin_ctz(matched);
     return true;
@@ -111,7 +110,7 @@ bool check_signatures(struct check *c, const struct bytes *parts, size_t count) 
 
 // ---- ids
 
-static bool is_plain_id(struct bytes id) {
+bool check_is_plain_id(struct bytes id) {
     const uint8_t *p = id.data;
     for (size_t i = 0; i < id.len; i++) {
         if (p[i] < 0x21 || p[i] > 0x7e) {
@@ -124,7 +123,7 @@ static bool is_plain_id(struct bytes id) {
 void check_unsigned_id(struct check *c) {
     struct bytes id;
     const char *name = c->way->headers[WAY_ID];
-    if (name != NULL && check_header(c->d, name, &id) > 0 && is_plain_id(id)) {
+    if (name != NULL && check_header(c->d, name, &id) > 0 && check_is_plain_id(id)) {
         c->ret->id = arena_bytes(c->a, id);
     }
 }
@@ -136,29 +135,34 @@ void check_signed_id(struct check *c, struct bytes id) {
     c->ret->replay_keep_ms = twice > VERIFY_KEEP_MS ? twice : VERIFY_KEEP_MS;
 }
 
-bool check_digest(struct check *c) {
+bool check_digest(struct check *c, const struct bytes *parts, size_t count) {
+    struct bytes all[5] = {bytes_of(c->way->scheme->name), {"", 1}};
     uint8_t sum[MAC_MAX];
-    const struct bytes parts[] = {
-        bytes_of(c->way->scheme->name), {"", 1}, c->timestamp, {"", 1}, c->d->body};
     struct buf text = {0};
-    if (mac_sum(c->way->sha256, parts, ARRAY_LEN(parts), sum)) {
+    memcpy(all + 2, parts, count * sizeof all[0]);
+    if (mac_sum(c->way->sha256, all, 2 + count, sum)) {
         encode_bytes(DECODE_BASE64URL, sum, MAC_SHA256_LEN, &text);
         c->ret->replay = arena_bytes(c->a, buf_bytes(&text));
     }
     buf_free(&text);
     c->ret->replay_keep_ms = 2 * c->way->tolerance_ms;
     return c->ret->replay.data != NULL ||
-           check_refuse(c, 401, "no_memory", "no memory for a digest");
+           CHECK_REFUSE(c, 401, "no_memory", "no memory for a digest");
+}
+
+bool check_time_digest(struct check *c) {
+    const struct bytes parts[] = {c->timestamp, {"", 1}, c->d->body};
+    return check_digest(c, parts, ARRAY_LEN(parts));
 }
 
 // Only what is whole JSON is searched: in anything else an id could be anywhere.
 bool check_body_id(struct check *c, const char *key) {
     if (!json_is_valid(c->d->body)) {
-        return check_digest(c);
+        return check_time_digest(c);
     }
     const char *id = json_text(c->a, json_member(c->d->body, key));
-    if (id == NULL || !is_plain_id(bytes_of(id))) {
-        return check_digest(c);
+    if (id == NULL || !check_is_plain_id(bytes_of(id))) {
+        return check_time_digest(c);
     }
     check_signed_id(c, bytes_of(id));
     return true;

@@ -19,8 +19,12 @@ const struct scheme scheme_none = {"none", 0, init_none, pass_none, pass_none, N
 
 const struct scheme *scheme_find(const char *name) {
     static const struct scheme *const schemes[] = {
-        &scheme_github, &scheme_shopify, &scheme_slack,
-        &scheme_gitlab, &scheme_bearer,  &scheme_none,
+        &scheme_qstash,  &scheme_standard_webhooks,
+        &scheme_svix,    &scheme_github,
+        &scheme_stripe,  &scheme_slack,
+        &scheme_shopify, &scheme_gitlab,
+        &scheme_twilio,  &scheme_bearer,
+        &scheme_hmac,    &scheme_none,
     };
     for (size_t i = 0; i < ARRAY_LEN(schemes); i++) {
         if (strcmp(schemes[i]->name, name) == 0) {

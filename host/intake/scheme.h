@@ -2,7 +2,7 @@
  *
  * A way is one entry of hooks.<name>.verify. A delivery is judged by a way in two steps: `head` looks
  * at the headers and the time and keeps what it has read in the struct check; `prove` does the rest,
- * with the body. Both end with check_refuse() or with true. */
+ * with the body. Both end with CHECK_REFUSE() or with true. */
 #ifndef JOBHOST_INTAKE_SCHEME_H
 #define JOBHOST_INTAKE_SCHEME_H
 
@@ -13,7 +13,15 @@
 #include "intake/verify.h"
 
 /* Headers of a way; each may come once at most. */
-enum { WAY_SIGNATURE, WAY_TIMESTAMP, WAY_ID, WAY_LEGACY, WAY_HEADERS };
+enum {
+    WAY_SIGNATURE,
+    WAY_TIMESTAMP,
+    WAY_ID,
+    WAY_LEGACY, /* others for the same: of old senders, or of a second family */
+    WAY_LEGACY_TIMESTAMP,
+    WAY_LEGACY_ID,
+    WAY_HEADERS
+};
 
 /* NULL between them: a key of another kind. */
 struct keyring {
@@ -43,7 +51,9 @@ struct check {
     uint8_t given[VERIFY_SIGNATURES_MAX][MAC_MAX]; /* presented signatures, decoded */
     size_t given_len[VERIFY_SIGNATURES_MAX], given_count;
     struct bytes id, timestamp;
-    int64_t at_s;
+    int64_t at_s;                      /* the signed time */
+    uint8_t body_hash[MAC_SHA256_LEN]; /* of schemes that sign a hash of the body */
+    struct bytes token;
 };
 
 struct scheme {
@@ -58,8 +68,9 @@ struct scheme {
 
 /* NULL = there is none of that name. */
 const struct scheme *scheme_find(const char *name);
-extern const struct scheme scheme_github, scheme_shopify, scheme_slack, scheme_gitlab,
-    scheme_bearer, scheme_none;
+extern const struct scheme scheme_qstash, scheme_standard_webhooks, scheme_svix, scheme_github,
+    scheme_stripe, scheme_slack, scheme_shopify, scheme_gitlab, scheme_twilio, scheme_bearer,
+    scheme_hmac, scheme_none;
 
 /* ---- parameters of a way */
 
@@ -84,9 +95,11 @@ static inline bool take_prefix(struct bytes *text, const char *prefix) {
     return true;
 }
 
-/* The verdict: `status` 400 or 401, a constant, and words for the operator. Returns false. */
-bool check_refuse(struct check *c, int status, const char *check, const char *fmt, ...)
+/* The verdict: `status` 400 or 401, a constant, and words for the operator. */
+void check_refused(struct check *c, int status, const char *check, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
+/* The same, and false. */
+#define CHECK_REFUSE(...) (check_refused(__VA_ARGS__), false)
 /* How often a header of the delivery is there; the first one's value. */
 unsigned check_header(const struct delivery *d, const char *name, struct bytes *ret);
 /* The value of a header that has to be there. */
@@ -101,13 +114,17 @@ unsigned check_macs(struct check *c, const struct keyring *ring, const struct by
 bool check_matched(struct check *c, unsigned matched);
 /* Both, with the way's keys. */
 bool check_signatures(struct check *c, const struct bytes *parts, size_t count);
+/* 1 to VERIFY_ID_MAX printable characters of ASCII without blanks. */
+bool check_is_plain_id(struct bytes id);
 /* An id that is not signed, from the way's header. */
 void check_unsigned_id(struct check *c);
 /* An id that the signature covers. */
 void check_signed_id(struct check *c, struct bytes id);
-/* Where a time is signed but no id: a digest of what was signed stands for the delivery. */
-bool check_digest(struct check *c);
-/* An id in the signed body, the string at this key of a JSON object; check_digest() without one. */
+/* Where no id is signed: a digest of these parts stands for the delivery. */
+bool check_digest(struct check *c, const struct bytes *parts, size_t count);
+/* The same of the signed time and the body. */
+bool check_time_digest(struct check *c);
+/* An id in the signed body, the string at this key of a JSON object; check_time_digest() without one. */
 bool check_body_id(struct check *c, const char *key);
 
 #endif

@@ -30,7 +30,7 @@ static bool head(struct check *c) {
     }
     if (!take_prefix(&value, old ? "sha1=" : "sha256=") ||
         !check_given(c, DECODE_HEX_LOWER, value, old ? 20 : 32)) {
-        return check_refuse(c, 401, "header_form", "%s is not %s<hex>", name,
+        return CHECK_REFUSE(c, 401, "header_form", "%s is not %s<hex>", name,
                             old ? "sha1=" : "sha256=");
     }
     return true;

@@ -24,7 +24,7 @@ static bool head(struct check *c) {
         return false;
     }
     return check_given(c, DECODE_BASE64, value, MAC_SHA256_LEN) ||
-           check_refuse(c, 401, "header_form", "%s is not base64 of 32 bytes", name);
+           CHECK_REFUSE(c, 401, "header_form", "%s is not base64 of 32 bytes", name);
 }
 
 static bool prove(struct check *c) {

@@ -16,7 +16,7 @@ static bool head(struct check *c) {
         return false;
     }
     if (!take_prefix(&value, "v0=") || !check_given(c, DECODE_HEX_LOWER, value, MAC_SHA256_LEN)) {
-        return check_refuse(c, 401, "header_form", "X-Slack-Signature is not v0=<hex>");
+        return CHECK_REFUSE(c, 401, "header_form", "X-Slack-Signature is not v0=<hex>");
     }
     return check_time(c, time);
 }

@@ -9,9 +9,19 @@
 
 // SHA-256 of each, so that they compare in the same time whatever their lengths.
 struct tokens {
-    uint8_t digests[VERIFY_KEYS_MAX][MAC_MAX];
+    const char *digests[VERIFY_KEYS_MAX]; // in the vault: a short token could be guessed by them
     size_t count;
 };
+
+static bool keep_token(struct way *w, struct tokens *t, struct bytes token) {
+    uint8_t digest[MAC_MAX];
+    if (!mac_sum(w->sha256, &token, 1, digest)) {
+        return false;
+    }
+    t->digests[t->count] = config_vault_strn(w->vault, (const char *)digest, MAC_SHA256_LEN);
+    OPENSSL_cleanse(digest, sizeof digest);
+    return t->digests[t->count++] != NULL;
+}
 
 static int init_tokens(struct way *w, const struct config_verify *c, struct err *e) {
     struct tokens *t = arena_zalloc(w->arena, sizeof *t);
@@ -28,7 +38,7 @@ static int init_tokens(struct way *w, const struct config_verify *c, struct err 
             return err_set(e, -EINVAL, "%s: an empty secret, or more than %d", w->scheme->name,
                            VERIFY_KEYS_MAX);
         }
-        if (!mac_sum(w->sha256, &token, 1, t->digests[t->count++])) {
+        if (!keep_token(w, t, token)) {
             return err_set(e, -ENOMEM, "no memory for tokens");
         }
     }
@@ -40,13 +50,13 @@ static bool check_token(struct check *c, struct bytes token) {
     uint8_t digest[MAC_MAX];
     unsigned matched = 0;
     if (!mac_sum(c->way->sha256, &token, 1, digest)) {
-        return check_refuse(c, 401, "no_memory", "no memory to check a token with");
+        return CHECK_REFUSE(c, 401, "no_memory", "no memory to check a token with");
     }
     for (size_t i = 0; i < t->count; i++) {
         matched |= (unsigned)(CRYPTO_memcmp(t->digests[i], digest, MAC_SHA256_LEN) == 0) << i;
     }
     if (matched == 0) {
-        return check_refuse(c, 401, "signature", "the token is none of those that are known");
+        return CHECK_REFUSE(c, 401, "signature", "the token is none of those that are known");
     }
     c->ret->key = (unsigned)__builtin_ctz(matched);
     return true;
@@ -88,7 +98,7 @@ static bool head_bearer(struct check *c) {
         return false;
     }
     if (value.len <= len || strncasecmp(value.data, word, len) != 0) {
-        return check_refuse(c, 401, "header_form", "Authorization is not Bearer and a token");
+        return CHECK_REFUSE(c, 401, "header_form", "Authorization is not Bearer and a token");
     }
     return check_token(c, (struct bytes){(const char *)value.data + len, value.len - len});
 }

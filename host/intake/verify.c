@@ -115,8 +115,8 @@ static bool is_repeated(const struct verifier *v, const struct delivery *d, stru
         for (size_t j = 0; j < WAY_HEADERS; j++) {
             if (w->headers[j] != NULL && check_header(d, w->headers[j], &value) > 1) {
                 ret->scheme = w->scheme->name;
-                (void)check_refuse(&c, 400, "header_repeated", "header %s is there more than once",
-                                   w->headers[j]);
+                check_refused(&c, 400, "header_repeated", "header %s is there more than once",
+                              w->headers[j]);
                 return true;
             }
         }
@@ -138,12 +138,7 @@ static bool is_meant(const struct way *w, const struct delivery *d) {
 
 static bool judge_way(const struct way *w, const struct delivery *d, struct arena *a, bool whole,
                       struct verdict *ret) {
-    struct check c;
-    c.way = w;
-    c.d = d;
-    c.a = a;
-    c.ret = ret;
-    c.given_count = 0; // what is presented is written before it is read
+    struct check c = {.way = w, .d = d, .a = a, .ret = ret};
     *ret = (struct verdict){.scheme = w->scheme->name};
     bool good = w->scheme->head(&c) && (!whole || w->scheme->prove(&c));
     if (!good) {

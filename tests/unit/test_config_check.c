@@ -11,6 +11,10 @@ struct row {
 
 #define HOOK(verify) "hooks: {h: {path: /h, job: a.b, verify: " verify "}}"
 #define B32          "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
+#define A23          "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+#define A24          "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+#define A64          A24 A24 "AAAAAAAAAAAAAAAAAAAAAA=="
+#define A65          A24 A24 "AAAAAAAAAAAAAAAAAAAAAAA="
 
 static const struct row rows[] = {
     // host
@@ -156,6 +160,24 @@ static const struct row rows[] = {
     {HOOK("{standard_webhooks: whsec_x}"), "hooks.h.verify", "bad_secret", "not valid base64"},
     {HOOK("{standard_webhooks: whsec_YWJj}"), "hooks.h.verify", "bad_secret", "24 to 64 bytes"},
     {HOOK("{standard_webhooks: whpk_YWJj}"), "hooks.h.verify", "bad_secret", "32 bytes"},
+    {HOOK("{standard_webhooks: {secret: whsec_" B32 ", version: v1}}"), NULL, NULL, NULL},
+    {HOOK("{standard_webhooks: {secret: whsec_" B32 ", version: v1a}}"), "hooks.h.verify",
+     "contradiction", "v1a needs a whpk_ key"},
+    {HOOK("{svix: {secret: whpk_" B32 ", version: v1}}"), "hooks.h.verify", "contradiction",
+     "v1 needs whsec_"},
+    {HOOK("{svix: " A23 "}"), "hooks.h.verify", "bad_secret", "24 to 64 bytes"},
+    {HOOK("{svix: " A24 "}"), NULL, NULL, NULL},
+    {HOOK("{svix: " A64 "}"), NULL, NULL, NULL},
+    {HOOK("{svix: " A65 "}"), "hooks.h.verify", "bad_secret", "24 to 64 bytes"},
+    {HOOK("{svix: {secret: " A65 ", allow_weak_secret: true}}"), "hooks.h.verify", "weak_secret",
+     "this one has 65"},
+    {HOOK("{svix: {secret: whsec_, allow_weak_secret: true}}"), "hooks.h.verify", "bad_secret",
+     "24 to 64 bytes"},
+    {HOOK("{svix: " A24 "B=}"), "hooks.h.verify", "bad_secret", "not valid base64"},
+    {"hooks: {h: {path: /h, job: a.b, tolerance: 0, verify: {stripe: x}}}", "hooks.h.tolerance",
+     "bad_duration", "write 0s"},
+    {"hooks: {h: {path: /h, job: a.b, tolerance: 61m, verify: {stripe: x}}}", "hooks.h.tolerance",
+     "out_of_range", "1s to 1h"},
     {HOOK("{qstash: {current: a, next: b, url: 'https://x/y'}}"), NULL, NULL, NULL},
     {HOOK("{qstash: {next: b}}"), "hooks.h.verify.qstash.current", "missing_key", "is missing"},
     {HOOK("{qstash: {current: a, check_url: maybe}}"), "hooks.h.verify.qstash.check_url",
@@ -173,6 +195,17 @@ static const struct row rows[] = {
      "bad_value", "placeholder"},
     {HOOK("{hmac: {secret: a, header: X, template: '{timestamp}.{body}'}}"), "hooks.h.verify",
      "missing_key", "timestamp_header"},
+    {HOOK("{hmac: {secret: a, header: X, template: '{id}{body}'}}"), "hooks.h.verify",
+     "missing_key", "id_header"},
+    {HOOK("{hmac: {secret: a, header: X, timestamp_header: Y}}"), "hooks.h.verify", "contradiction",
+     "not signed"},
+    {HOOK("{hmac: {secret: a, header: X, template: '{timestamp}.{body}', timestamp_label: t}}"),
+     "hooks.h.verify", "contradiction", "goes with label"},
+    {HOOK("{hmac: {secret: a, header: X, template: '{timestamp}.{body}', timestamp_label: t, "
+          "label: v1}}"),
+     NULL, NULL, NULL},
+    {HOOK("{hmac: {secret: a, header: X, label: 'v=1'}}"), "hooks.h.verify.hmac.label", "bad_value",
+     "letters"},
     {HOOK("{hmac: {secret: a, header: X, algorithm: sha1}}"), "hooks.h.verify", "sha1",
      "allow_sha1"},
     {HOOK("{hmac: {secret: abc, header: X, key_encoding: hex}}"), "hooks.h.verify", "bad_secret",
