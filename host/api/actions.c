@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "api/bulk.h"
 #include "api/input.h"
 #include "api/job_json.h"
 #include "api/routes.h"
@@ -47,7 +48,7 @@ void actions_problem(const struct jobs_act *act, struct problem *ret) {
     }
 }
 
-static void add_answer(struct buf *out, const struct jobs_act *act) {
+void actions_json(struct buf *out, const struct jobs_act *act) {
     struct problem problem;
     buf_char(out, '{');
     job_json_id(out, "id", &act->id);
@@ -98,7 +99,7 @@ static void one_done(struct actions *all, void *arg) {
         call_problem(all->call, &problem);
         return;
     }
-    add_answer(&out, &all->acts[0]);
+    actions_json(&out, &all->acts[0]);
     call_reply(all->call, 200, &out);
 }
 
@@ -152,52 +153,40 @@ void action_remove_handle(struct call *call) {
 
 /* ---- many ---- */
 
-static void many_done(struct actions *all, void *arg) {
-    (void)arg;
-    struct buf out = {0};
-    buf_str(&out, "{\"items\":[");
-    for (size_t i = 0; i < all->count; i++) {
-        json_comma(&out);
-        add_answer(&out, &all->acts[i]);
-    }
-    buf_str(&out, "]}");
-    call_reply(all->call, 200, &out);
-}
-
-static void act_on_many(struct call *call, enum jobs_action action) {
-    const char *why = NULL;
-    bool restart = false;
-    struct input_ids ids = {NULL, 0};
-    const struct input_field fields[] = {
-        {"ids", INPUT_IDS, &ids}, {"why", INPUT_WHY, &why}, {"restart", INPUT_BOOL, &restart}};
-    if (!input_read(call, fields, ARRAY_LEN(fields) - (action != JOBS_RETRY))) {
-        return;
-    }
-    action = restart ? JOBS_RESTART : action;
-    if (ids.count == 0) {
-        call_error(call, 400, "missing_field", "ids", "name the jobs: {\"ids\": [\"...\"]}");
-        return;
-    }
-    struct actions *all = new_actions(call, action, ids.count);
-    if (all != NULL) {
-        all->why = why;
-        all->done = many_done;
-        actions_run(all, ids.ids, ids.count);
-    }
-}
+static const enum job_state waiting_first[] = {JOB_SCHEDULED, JOB_PARKED, JOB_QUEUED, JOB_RUNNING};
+static const enum job_state revivable[] = {JOB_DEAD, JOB_CANCELLED};
+static const enum job_state scheduled[] = {JOB_SCHEDULED};
+static const enum job_state final[] = {JOB_SUCCEEDED, JOB_DEAD, JOB_CANCELLED, JOB_DUPLICATE};
 
 void action_bulk_cancel_handle(struct call *call) {
-    act_on_many(call, JOBS_CANCEL);
+    static const struct bulk kind = {.action = JOBS_CANCEL,
+                                     .states = waiting_first,
+                                     .state_count = ARRAY_LEN(waiting_first),
+                                     .all_words = "every job that has not ended"};
+    bulk_handle(call, &kind);
 }
 
 void action_bulk_retry_handle(struct call *call) {
-    act_on_many(call, JOBS_RETRY);
+    static const struct bulk kind = {.action = JOBS_RETRY,
+                                     .states = revivable,
+                                     .state_count = ARRAY_LEN(revivable),
+                                     .takes_restart = true,
+                                     .all_words = "every dead or cancelled job"};
+    bulk_handle(call, &kind);
 }
 
 void action_bulk_promote_handle(struct call *call) {
-    act_on_many(call, JOBS_PROMOTE);
+    static const struct bulk kind = {.action = JOBS_PROMOTE,
+                                     .states = scheduled,
+                                     .state_count = ARRAY_LEN(scheduled),
+                                     .all_words = "every scheduled job"};
+    bulk_handle(call, &kind);
 }
 
 void action_bulk_remove_handle(struct call *call) {
-    act_on_many(call, JOBS_REMOVE);
+    static const struct bulk kind = {.action = JOBS_REMOVE,
+                                     .states = final,
+                                     .state_count = ARRAY_LEN(final),
+                                     .all_words = "every job that has ended"};
+    bulk_handle(call, &kind);
 }

@@ -18,6 +18,9 @@ struct actions {
  * what it names live until then. */
 void actions_run(struct actions *all, const struct job_id *ids, size_t count);
 
+/* {"id", "state"}, or {"id", "error"} of one that was refused. */
+void actions_json(struct buf *out, const struct jobs_act *act);
+
 /* Why one action was refused, in the API's terms. */
 void actions_problem(const struct jobs_act *act, struct problem *ret);
 

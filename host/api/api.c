@@ -6,6 +6,7 @@
 
 #include "api/cors.h"
 #include "api/custom.h"
+#include "api/feed.h"
 #include "api/guard.h"
 #include "api/routes.h"
 #include "api/submit.h"
@@ -41,13 +42,17 @@ static unsigned upload_files_max(void) {
 static void *api_open(struct host *host) {
     struct api *api = calloc(1, sizeof *api);
     struct custom_routes *custom = calloc(1, sizeof *custom);
-    if (api == NULL || custom == NULL || custom_compile(host->config, custom) != 0) {
+    struct feed *feed = feed_new(host);
+    if (api == NULL || custom == NULL || feed == NULL ||
+        custom_compile(host->config, custom) != 0) {
+        feed_free(&feed);
         free(custom);
         free(api);
         api = NULL;
     }
     if (api != NULL) {
         api->custom = custom;
+        api->feed = feed;
         api->host = host;
         api->submit_body_max = submit_body_max(host->config);
         api->spools = (struct spools){.disk = host->disk,
@@ -84,6 +89,7 @@ static void api_close(void *front) {
     struct api *api = front;
     custom_finish(api->custom);
     free(api->custom);
+    feed_free(&api->feed);
     free(api);
 }
 

@@ -23,10 +23,12 @@ struct api {
     uint64_t submit_body_max; /* of a submission in memory; its files are not */
     struct spools spools;
     struct custom_routes *custom;
+    struct feed *feed;
 };
 
 struct custom_route;
 struct custom_routes;
+struct feed;
 struct route;
 struct form;
 struct submit;

@@ -11,14 +11,15 @@ static const struct action {
     const char *name;
     void (*own)(struct call *call);
     enum route_body own_body;
+    const char *own_query; // parameters that the API's own form knows
     void (*viewed)(struct call *call);
     enum route_body viewed_body;
 } actions[] = {
-    {"submit", submit_handle, BODY_SUBMIT, view_submit_handle, BODY_FORM},
-    {"status", jobs_get_handle, BODY_NONE, view_status_handle, BODY_NONE},
-    {"result", result_handle, BODY_NONE, view_result_handle, BODY_NONE},
-    {"cancel", action_cancel_handle, BODY_JSON, action_cancel_handle, BODY_JSON},
-    {"events", events_handle, BODY_NONE, events_handle, BODY_NONE},
+    {"submit", submit_handle, BODY_SUBMIT, NULL, view_submit_handle, BODY_FORM},
+    {"status", jobs_get_handle, BODY_NONE, "wait", view_status_handle, BODY_NONE},
+    {"result", result_handle, BODY_NONE, NULL, view_result_handle, BODY_NONE},
+    {"cancel", action_cancel_handle, BODY_JSON, NULL, action_cancel_handle, BODY_JSON},
+    {"events", events_handle, BODY_NONE, NULL, events_handle, BODY_NONE},
 };
 
 static const struct action *action_find(const char *name) {
@@ -71,7 +72,8 @@ static int compile(const struct config *c, const struct config_route *from,
         .route = {.method = from->method,
                   .pattern = pattern,
                   .handler = view == NULL ? action->own : action->viewed,
-                  .body = view == NULL ? action->own_body : action->viewed_body},
+                  .body = view == NULL ? action->own_body : action->viewed_body,
+                  .query = view == NULL ? action->own_query : NULL},
         .config = from,
         .view = view,
         .id_at = id_place(pattern),

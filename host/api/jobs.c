@@ -1,4 +1,4 @@
-/* GET /v1/jobs, /v1/jobs/{id}, /v1/jobs/{id}/log. */
+/* GET /v1/jobs, /v1/jobs/{id}/log. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -6,25 +6,17 @@
 #include "api/job_json.h"
 #include "api/job_list.h"
 #include "api/routes.h"
-#include "store/flows.h"
-
-/* ---- one job ---- */
-
-struct one {
-    struct store_get get;
-    struct store_flow_get flow; /* of one that has opened one */
-};
 
 static void get_job(struct call *call, void (*done)(struct store_op *op)) {
     struct job_id id;
     if (!call_job_id(call, 0, &id)) {
         return;
     }
-    struct one *one = CALL_NEW(call, struct one);
-    if (one != NULL) {
-        one->get.id = id;
-        call_op(call, &one->get.op, STORE_GET, done);
-        store_post(&call->host->store, &one->get.op);
+    struct store_get *get = CALL_NEW(call, struct store_get);
+    if (get != NULL) {
+        get->id = id;
+        call_op(call, &get->op, STORE_GET, done);
+        store_post(&call->host->store, &get->op);
     }
 }
 
@@ -39,50 +31,6 @@ static bool get_failed(struct call *call, struct store_op *op) {
         return true;
     }
     return false;
-}
-
-static void reply_job(struct call *call, struct one *one, const struct store_flow *flow) {
-    struct job_live live;
-    struct buf out = {0};
-    bool runs = jobs_live(call->host, &one->get.id, &live);
-    if (flow == NULL) {
-        job_json(&out, &one->get.job, runs ? &live : NULL, true);
-    } else {
-        job_json_opener(&out, &one->get.job, runs ? &live : NULL, flow);
-    }
-    store_op_finish(&one->get.op);
-    store_op_finish(&one->flow.op);
-    call_reply(call, 200, &out);
-}
-
-static void got_flow(struct store_op *op) {
-    struct call *call = op->arg;
-    struct one *one = CONTAINER_OF(op, struct one, flow.op);
-    if (op->status != 0 && op->status != -ENOENT) { // that one has been removed since
-        store_op_finish(&one->get.op);
-        call_store_failed(call, op);
-        return;
-    }
-    reply_job(call, one, op->status == 0 ? &one->flow.flow : NULL);
-}
-
-static void got_job(struct store_op *op) {
-    struct call *call = op->arg;
-    struct one *one = CONTAINER_OF(op, struct one, get.op);
-    if (get_failed(call, op)) {
-        return;
-    }
-    if (!one->get.job.has_flow) {
-        reply_job(call, one, NULL);
-        return;
-    }
-    one->flow.id = one->get.id;
-    call_op(call, &one->flow.op, STORE_FLOW_GET, got_flow);
-    store_post(&call->host->store, &one->flow.op);
-}
-
-void jobs_get_handle(struct call *call) {
-    get_job(call, got_job);
 }
 
 /* ---- its log ---- */

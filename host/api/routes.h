@@ -40,6 +40,8 @@ void jobs_list_handle(struct call *call);
 void jobs_get_handle(struct call *call);
 void jobs_log_handle(struct call *call);
 void children_handle(struct call *call);
+void flow_events_handle(struct call *call);
+void stream_handle(struct call *call);
 void result_handle(struct call *call);
 void outputs_get_handle(struct call *call);
 void events_handle(struct call *call);

@@ -88,9 +88,9 @@ static bool etag_listed(struct bytes value, const char *etag) {
     return false;
 }
 
-static bool header_has_etag(const struct request *req, const char *name, const char *etag) {
+bool request_none_match(const struct request *req, const char *etag) {
     struct bytes value;
-    return request_header(req, name, &value) == 1 && etag != NULL && etag_listed(value, etag);
+    return request_header(req, "If-None-Match", &value) == 1 && etag_listed(value, etag);
 }
 
 /* Is what the peer has a part of still the content? One strong tag, as it stands: no list, no "*",
@@ -135,7 +135,7 @@ static bool not_modified(struct request *req, const char *etag, bool packed) {
     (void)snprintf(text, sizeof text, "\"%.64s%s\"", etag, packed ? "-gzip" : "");
     respond_header(req, "ETag", text);
     text[strlen(text) - 1] = '\0';
-    return header_has_etag(req, "If-None-Match", text + 1);
+    return request_none_match(req, text + 1);
 }
 
 /* As it is: all of it, or the range that the request asks for. */

@@ -252,11 +252,33 @@ void server_configure(struct server *s, const struct server_limits *limits,
     s->config.proxies = *proxies;
 }
 
+/* Those that wait for news wait no longer. */
+static void hurry(struct server *s) {
+    for (struct conn *c = s->live, *next; c != NULL; c = next) {
+        next = c->next;
+        if (c->phase == CONN_HANDLE && c->ex->req.hurry != NULL) {
+            c->ex->req.hurry(&c->ex->req, c->ex->req.hurry_arg);
+        }
+    }
+    for (struct exchange *ex = s->orphans, *next; ex != NULL; ex = next) {
+        next = ex->next;
+        if (ex->req.hurry != NULL) {
+            ex->req.hurry(&ex->req, ex->req.hurry_arg);
+        }
+    }
+}
+
+bool request_may_wait(const struct request *req) {
+    const struct server *s = CONTAINER_OF(req, struct exchange, req)->server;
+    return !s->draining && !s->parked;
+}
+
 /* ---- to another process ---- */
 
 void server_park(struct server *s) {
     s->parked = true;
     server_hold(s, true);
+    hurry(s);
     for (struct conn *c = s->live, *next; c != NULL; c = next) {
         next = c->next;
         connection_park(c);
@@ -447,6 +469,7 @@ void server_drain_public(struct server *s) {
 void server_drain(struct server *s) {
     s->draining = true;
     drain(s, false);
+    hurry(s);
     timer_cancel(s->timers, &s->wake);
 }
 

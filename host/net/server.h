@@ -90,10 +90,17 @@ struct request {
     void *context;      /* the handler's, from `admit` on                                   */
     void (*done)(struct request *req, void *arg);
     void *done_arg;
+    /* Of a handler that waits for news: called when nobody waits any longer (the server drains, or is parked). It should
+     * answer at once with what there is. */
+    void (*hurry)(struct request *req, void *arg);
+    void *hurry_arg;
 };
 
 /* How many headers of this name there are; *ret_first (may be NULL) is the first one's value. */
 unsigned request_header(const struct request *req, const char *name, struct bytes *ret_first);
+/* Does If-None-Match list this tag (given without quotes), or "*"? Weak and strong ones are as good as each other here
+ * (RFC 9110, 13.1.2). */
+bool request_none_match(const struct request *req, const char *etag);
 /* The decoded value of a query parameter in the request's arena, or NULL; a repeated name yields
  * the first. */
 const char *request_query(struct request *req, const char *name);
@@ -110,6 +117,9 @@ void respond_error(struct request *req, int status, const char *code, const char
  * at most 64 bytes) may be NULL. */
 void respond_file(struct request *req, const char *content_type, int fd, uint64_t size,
                   const char *etag);
+
+/* May its handler wait for news (request.hurry)? Not of a server that drains or is parked. */
+bool request_may_wait(const struct request *req);
 
 /* Adds a header to the coming answer. Copied. */
 void respond_header(struct request *req, const char *name, const char *value);

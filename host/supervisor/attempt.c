@@ -296,6 +296,7 @@ static void attempt_publish_progress(struct attempt *a, enum hub_event_kind kind
                                .progress = a->progress,
                                .level = level,
                                .text = text,
+                               .spec = &a->job->spec,
                            });
 }
 

@@ -266,6 +266,7 @@ static void commits_publish(struct host *host, const struct commit_entry *entry,
                                .attempt = a->job->counters.attempts + 1,
                                .progress = a->progress,
                                .text = entry->error.message,
+                               .spec = &a->job->spec,
                            });
 }
 

@@ -293,15 +293,16 @@ static void claim_settle_lanes(struct claim *claim) {
     }
 }
 
-static void claim_publish(struct host *host, const struct job_id *id, enum job_state state,
-                          int32_t attempt, const char *why) {
+static void claim_publish(struct host *host, const struct job_id *id, const struct job_spec *spec,
+                          enum job_state state, int32_t attempt, const char *why) {
     if (hub_follows(host->hub, id)) {
         hub_publish(host->hub, &(struct hub_event){.kind = HUB_STATE,
                                                    .id = *id,
                                                    .at_ms = env_wall_ms(&host->env),
                                                    .state = state,
                                                    .attempt = attempt,
-                                                   .text = why});
+                                                   .text = why,
+                                                   .spec = spec});
     }
 }
 
@@ -346,7 +347,8 @@ static void claim_take_jobs(struct claim *claim) {
         if (a == NULL) {
             continue; // recovered at the next start
         }
-        claim_publish(host, &job->spec.id, JOB_RUNNING, job->counters.attempts + 1, NULL);
+        claim_publish(host, &job->spec.id, &job->spec, JOB_RUNNING, job->counters.attempts + 1,
+                      NULL);
         if (note->lane->pool == NULL || host->phase != HOST_RUNNING || gates_closed(note->lane) ||
             upgrade_is_quiet(host)) {
             attempt_end(a, ATTEMPT_UNSTARTED, NULL);
@@ -355,7 +357,7 @@ static void claim_take_jobs(struct claim *claim) {
         dispatch_hold(note->lane->pool, a, false);
     }
     for (size_t i = 0; i < claim->op.ended_count; i++) {
-        claim_publish(host, &claim->op.ended[i], JOB_DEAD, 0,
+        claim_publish(host, &claim->op.ended[i], NULL, JOB_DEAD, 0,
                       "its time was over before it could start");
     }
     if (claim->op.outbox) {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "config/config_forms.h"
+#include "supervisor/announce.h"
 #include "supervisor/beat.h"
 #include "supervisor/breakers.h"
 #include "supervisor/dispatch.h"
@@ -198,6 +199,7 @@ static void on_answered(void *arg, const struct store_op *op) {
     if (op->kind == STORE_SUBMIT && op->status == 0) {
         jobs_replaced(host, CONTAINER_OF(op, const struct store_submit, op));
     }
+    announce_stored(host, op);
     stats_store_answered(host->stats, op, env_stopwatch_us() - op->posted_us);
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/queue.h>
 #include <uthash.h>
+#include <utlist.h>
 
 #include "base/bytes.h"
 
@@ -38,6 +39,7 @@ struct hub {
     struct entries entries;
     unsigned entry_count;
     size_t bytes;
+    struct hub_ear *ears;
     struct hub_watch *next_up; // the one after the watch being called, kept right by hub_remove()
 };
 
@@ -82,6 +84,7 @@ static struct entry *entry_new(struct hub_track *track, const struct hub_event *
     size_t at = 0;
     if (e != NULL) {
         *e = (struct entry){.event = *event, .track = track, .size = size};
+        e->event.spec = NULL;
         e->event.text = entry_text(e, &at, event->text);
         e->event.progress.message = entry_text(e, &at, event->progress.message);
     }
@@ -233,6 +236,20 @@ unsigned hub_watchers(const struct hub *hub) {
     return hub->watcher_count;
 }
 
+/* ---- ears ---- */
+
+void hub_listen(struct hub *hub, struct hub_ear *ear) {
+    LL_PREPEND(hub->ears, ear);
+}
+
+void hub_listen_no_more(struct hub *hub, struct hub_ear *ear) {
+    LL_DELETE(hub->ears, ear);
+}
+
+bool hub_is_heard(const struct hub *hub) {
+    return hub->ears != NULL;
+}
+
 /* ---- publishing ---- */
 
 static bool is_no_news(const struct hub_track *track, const struct hub_event *event) {
@@ -242,6 +259,9 @@ static bool is_no_news(const struct hub_track *track, const struct hub_event *ev
 
 void hub_publish(struct hub *hub, const struct hub_event *event) {
     struct hub_track *track = track_find(hub, &event->id);
+    for (struct hub_ear *ear = hub->ears; ear != NULL; ear = ear->next) {
+        ear->heard(ear, event);
+    }
     if (track == NULL || is_no_news(track, event)) {
         return;
     }
@@ -258,7 +278,7 @@ void hub_publish(struct hub *hub, const struct hub_event *event) {
 }
 
 bool hub_follows(const struct hub *hub, const struct job_id *id) {
-    return hub->track_count > 0 && track_find(hub, id) != NULL;
+    return hub->ears != NULL || (hub->track_count > 0 && track_find(hub, id) != NULL);
 }
 
 uint64_t hub_seq(const struct hub *hub) {

@@ -36,6 +36,7 @@ struct hub_event {
     struct job_progress progress; /* HUB_PROGRESS; also filled for HUB_STATE when known */
     int level;                    /* HUB_LOG: JH_LOG_*                          */
     const char *text;             /* HUB_LOG line; HUB_STATE: error message or NULL */
+    const struct job_spec *spec;  /* the job's, where it is at hand; borrowed, and not kept */
 };
 
 struct hub_track;
@@ -45,6 +46,12 @@ struct hub_watch {
     void *arg;
     struct hub_track *track;        /* private */
     struct hub_watch *next, **prev; /* private */
+};
+
+/* Hears of every job, followed or not, in the order of publishing. Not to be removed while it hears. */
+struct hub_ear {
+    void (*heard)(struct hub_ear *ear, const struct hub_event *event);
+    struct hub_ear *next; /* private */
 };
 
 struct hub *hub_new(void);
@@ -62,8 +69,11 @@ unsigned hub_watchers(const struct hub *hub);
 /* Numbers, keeps and tells it if its job is followed; else nothing. A change to the state that was
  * published last is no news. Texts are copied. */
 void hub_publish(struct hub *hub, const struct hub_event *event);
-/* Is the job followed? Lets hot paths skip building events. */
+/* Is the job followed, or does somebody hear of all of them? Lets hot paths skip building events. */
 bool hub_follows(const struct hub *hub, const struct job_id *id);
+void hub_listen(struct hub *hub, struct hub_ear *ear);
+void hub_listen_no_more(struct hub *hub, struct hub_ear *ear);
+bool hub_is_heard(const struct hub *hub);
 
 /* The newest number given out: what comes later is larger. */
 uint64_t hub_seq(const struct hub *hub);

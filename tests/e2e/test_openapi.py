@@ -12,7 +12,8 @@ from lib import build, node
 from lib.host import chaos
 from lib.openapi import Document, Generator, Seen
 from lib.procs import wait_until
-from lib.raw import ask
+from lib.raw import Raw, ask
+from lib.sse import Stream
 
 UNKNOWN = "0198c1a2-0000-7000-8000-000000000001"
 FAST = {"backoff": "fixed", "base": "1ms", "jitter": 0}
@@ -84,6 +85,14 @@ def make_jobs(host):
     return jobs
 
 
+def watch_all(host):
+    """The status of the stream that does not end, which is left after its first event."""
+    with Raw(path=host.socket) as connection:
+        stream = Stream(connection, "/v1/events")
+        assert next(stream.pieces()).name == "begin"
+        return stream.status
+
+
 def call_everything_that_reads(call, host, jobs):
     for job in jobs.values():
         call(200, "GET", "/v1/jobs/{id}", id=job)
@@ -95,6 +104,16 @@ def call_everything_that_reads(call, host, jobs):
         call(200, "GET", "/v1/jobs/{id}/children", id=jobs["opener"], query=query)
     call(400, "GET", "/v1/jobs/{id}/children", id=jobs["opener"], query={"state": "gone"})
     call(404, "GET", "/v1/jobs/{id}/children", id=jobs["done"])
+    call(404, "GET", "/v1/jobs/{id}/children/events", id=jobs["done"])
+    wait_until(lambda: host.job(jobs["parent"])["flow"]["closed"], build.PATIENCE_S, "its flow has closed")
+    stream = call(200, "GET", "/v1/jobs/{id}/children/events", id=jobs["parent"])
+    last = stream.raw.decode().split("id: ")[-1].split("\n")[0]
+    call(204, "GET", "/v1/jobs/{id}/children/events", id=jobs["parent"], headers={"Last-Event-ID": last})
+    etag = call(200, "GET", "/v1/jobs/{id}", id=jobs["done"]).headers["ETag"]
+    call(304, "GET", "/v1/jobs/{id}", id=jobs["done"], headers={"If-None-Match": etag})
+    call(200, "GET", "/v1/jobs/{id}", id=jobs["done"], query={"wait": "1s"})
+    call(400, "GET", "/v1/events", query={"state": "over"})
+    call.seen[("GET", "/v1/events")].add(watch_all(host))
     call(404, "GET", "/v1/jobs/{id}/outputs/{name}", id=UNKNOWN, name="x")
     call(404, "GET", "/v1/jobs/{id}/outputs/{name}", id=jobs["done"], name="x")
     call(200, "GET", "/v1/jobs/{id}/result", id=jobs["big"])

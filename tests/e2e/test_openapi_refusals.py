@@ -24,6 +24,11 @@ REFUSALS = {
 }
 
 
+def is_endless(path):
+    """A stream that ends with the host."""
+    return path == "/v1/events"
+
+
 def provoke(port, lines, method, path):
     target = path.replace("{id}", UNKNOWN).replace("{queue}", "q").replace("{name}", "x")
     text = "\r\n".join([*lines, "", ""]).replace("{method}", method).replace("{path}", target)
@@ -44,8 +49,9 @@ def test_every_operation_may_refuse_so(strict, status):
     described = 0
     for method, path, operation in strict.doc.operations():
         if str(status) not in operation["responses"]:
-            answer = provoke(strict.port(), REFUSALS[status], method, path)
-            assert answer.status != status, f"{method} {path}: {status} is not described"
+            if not is_endless(path):
+                answer = provoke(strict.port(), REFUSALS[status], method, path)
+                assert answer.status != status, f"{method} {path}: {status} is not described"
             continue
         described += 1
         answer = provoke(strict.port(), REFUSALS[status], method, path)

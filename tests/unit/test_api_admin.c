@@ -99,6 +99,7 @@ static void test_dlq_refusals(void) {
         {"{\"filter\":{}}", "say \\\"all\\\": true"},
         {"{\"filter\":{\"class\":\"evil\"}}", "class is one of"},
         {"{\"filter\":{\"clas\":\"auth\"}}", "\"field\":\"filter.clas\""},
+        {"{\"filter\":{\"state\":\"dead\"}}", "\"field\":\"filter.state\""},
         {"{\"filter\":{\"queue\":\"\"}}", "is empty"},
         {"{\"filter\":{\"q\":\"\"}}", "is empty"},
         {"{\"filter\":{\"type\":\"a\",\"class\":\"\"}}", "is empty"},

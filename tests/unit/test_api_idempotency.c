@@ -99,7 +99,7 @@ static void test_refused(void) {
     }
     // nobody else minds it
     int fd = post(&x, "/v1/jobs/cancel", JSON KEY "\"\r\n", "{}");
-    api_expect(&x, fd, 400, "missing_field");
+    api_expect(&x, fd, 400, "which_jobs");
     api_stop(&x);
 }
 

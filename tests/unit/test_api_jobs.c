@@ -440,6 +440,52 @@ static void test_actions(void) {
     api_stop(&x);
 }
 
+/* A page of the jobs that a filter has found, in a state of its own: the state asked for goes to *ret_state. */
+static void answer_list(struct api_fixture *x, int *ret_state, size_t count, const char *cursor) {
+    static struct store_job jobs[2];
+    struct store_list *list = api_take(x, STORE_LIST);
+    jobs[0].spec.id = the_id();
+    jobs[1].spec.id = the_id();
+    list->jobs = jobs;
+    list->count = count;
+    list->next_cursor = cursor;
+    *ret_state = list->filter.state;
+    api_done(x, &list->op, 0);
+}
+
+static void test_bulk_filter(void) {
+    struct api_fixture x;
+    int state;
+    api_start(&x, plain);
+    // one state after the other, each to its last page
+    int fd = api_send(&x, "POST", "/v1/jobs/retry", "{\"filter\":{\"type\":\"a.b\"}}");
+    answer_list(&x, &state, 2, "c");
+    EXPECT_EQ_INT(JOB_DEAD, state);
+    EXPECT_EQ_UINT(2, x.act_count);
+    EXPECT_EQ_INT(JOBS_RETRY, x.acts[0]->action);
+    api_acted(&x, 0, 0, JOB_QUEUED);
+    api_acted(&x, 1, -EINVAL, JOB_RUNNING);
+    x.act_count = 0;
+    answer_list(&x, &state, 0, NULL);
+    EXPECT_EQ_INT(JOB_DEAD, state);
+    answer_list(&x, &state, 1, NULL);
+    EXPECT_EQ_INT(JOB_CANCELLED, state);
+    api_acted(&x, 0, 0, JOB_QUEUED);
+    x.act_count = 0;
+    api_expect(&x, fd, 200,
+               "{\"matched\":3,\"done\":2,\"failed\":1,\"errors\":[{\"id\":\"" API_ID
+               "\",\"error\":{\"code\":\"wrong_state\"");
+    // a state that is named is the only one; counting changes nothing
+    fd = api_send(&x, "POST", "/v1/jobs/remove",
+                  "{\"filter\":{\"state\":\"duplicate\"},\"dry_run\":true}");
+    answer_list(&x, &state, 2, NULL);
+    EXPECT_EQ_INT(JOB_DUPLICATE, state);
+    EXPECT_EQ_UINT(0, x.act_count);
+    api_expect(&x, fd, 200,
+               "{\"matched\":2,\"done\":0,\"failed\":0,\"dry_run\":true,\"errors\":[]}");
+    api_stop(&x);
+}
+
 static void test_bulk(void) {
     struct api_fixture x;
     api_start(&x, plain);
@@ -452,8 +498,8 @@ static void test_bulk(void) {
     api_expect(&x, fd, 200,
                "{\"items\":[{\"id\":\"" API_ID "\",\"state\":\"cancelled\"},{\"id\":\"" API_ID
                "\",\"error\":{\"code\":\"job_not_found\"");
-    api_ask(&x, "POST", "/v1/jobs/retry", "{}", 400, "name the jobs");
-    api_ask(&x, "POST", "/v1/jobs/retry", "{\"ids\":[]}", 400, "name the jobs");
+    api_ask(&x, "POST", "/v1/jobs/retry", "{}", 400, "which_jobs");
+    api_ask(&x, "POST", "/v1/jobs/retry", "{\"ids\":[]}", 400, "which_jobs");
     api_ask(&x, "POST", "/v1/jobs/retry", "{\"ids\":[\"x\"]}", 400, "bad_id");
     api_ask(&x, "POST", "/v1/jobs/retry", "{\"ids\":\"x\"}", 400, "must be an array");
     api_ask(&x, "POST", "/v1/jobs/retry", "{\"ids\":[\"" API_ID "\"],\"ids\":[\"" API_ID "\"]}",
@@ -517,6 +563,7 @@ static const struct expect_test tests[] = {
     {"explain", test_explain},
     {"actions", test_actions},
     {"actions on many", test_bulk},
+    {"actions on what a filter finds", test_bulk_filter},
     {"the length of reasons", test_why_limit},
 };
 
