@@ -134,8 +134,8 @@ static inline void store_op_finish(struct store_op *op) {
 enum submit_verdict {
     SUBMIT_NEW = 0,
     SUBMIT_DUPLICATE =
-        /* `winner` is the job that holds the key; nothing was stored, but for a debounced winner that
-         * took over what this one says (`updated`) */
+        /* `winner` is the job that holds the key; no job was stored, but a debounced winner may have
+         * taken over what this one says (`updated`) */
     1,
     SUBMIT_REFUSED =
         /* dedup reject (-EEXIST), or a budget or the queue is full (-EDQUOT, -ENOBUFS): `status`
@@ -150,6 +150,22 @@ enum submit_verdict {
          * dedup key is held is not known yet. Only from a store with a spool */
     4,
 };
+
+/* What is accepted once, however often it comes: a signed delivery. Unlike a dedup key it does not depend on what becomes of
+ * the job, not even on whether there still is one. */
+enum { STORE_ONCE_KEY = 16, STORE_ONCE_MAX = 2 };
+#define STORE_ONCE_KEEP_MAX_MS ((int64_t)31 * 24 * 3600 * 1000)
+struct store_once {
+    uint8_t key[STORE_ONCE_KEY]; /* the beginning of a digest: of who sends it, and its id */
+    uint64_t
+        content; /* of a digest of what it says: the same id with other words is told from a repetition */
+    int64_t keep_ms; /* from now on, by the store's clock; more than the maximum is that */
+};
+
+/* For the stores. */
+static inline int64_t store_once_keep_ms(const struct store_once *once) {
+    return once->keep_ms < STORE_ONCE_KEEP_MAX_MS ? once->keep_ms : STORE_ONCE_KEEP_MAX_MS;
+}
 
 struct store_submit_item {
     /* id included; spec->run_at_ms > now makes it scheduled, else queued */
@@ -167,6 +183,11 @@ struct store_submit_item {
      * the time in the id, so that a spooled submission of it that comes late does not run it twice.
      * It costs nothing until then. */
     int64_t tombstone_ms;
+    /* Each of them belongs to the job's queue. They are looked at before the dedup key: if one is held, the item is a
+     * DUPLICATE of the job that came with it (or that was named as its winner then). All of them are held from now on if
+     * the item is NEW or a DUPLICATE by its dedup key, in the same transaction, and none if it is refused. */
+    const struct store_once *once;
+    size_t once_count;
     /* answers */
     enum submit_verdict verdict;
     /* 0; -EEXIST; -EDQUOT: a budget is used up, or the number of lanes; -ENOBUFS: max_waiting wait;
@@ -178,15 +199,17 @@ struct store_submit_item {
     int status;
     /* SUBMIT_DUPLICATE, and -EEXIST: who holds the key, in which state it is now */
     struct job_id winner;
-    enum job_state winner_state;
+    enum job_state winner_state; /* one that is not there any more: JOB_SUCCEEDED */
     bool updated;
+    bool once_held;    /* the winner is that of one of `once`, and may have been removed since */
+    bool once_differs; /* and that one had another content */
     /* SUBMIT_NEW with dedup replace: who held the key until then, zero = nobody that had not ended. It is
      * JOB_CANCELLED, or JOB_RUNNING and asked to end (as by store_move_item.ask). */
     struct job_id replaced;
     enum job_state replaced_state;
 };
 
-/* Every item: job row, dedup key, file references and queue entry, or nothing.
+/* Every item: job row, dedup key, what it is to be accepted once by, file references and queue entry, or nothing.
  *
  * A dedup key belongs to (queue, key). Its job holds it until it ends; a success keeps it for
  * spec->dedup_ttl_ms more (0: the store's default; if that is 0 too, not at all), every other end

@@ -18,7 +18,8 @@ static const struct case_group *const groups[] = {
     &tenants_file_cases,   &flow_cases,           &flow_shared_cases,   &cascade_cases,
     &cascade_file_cases,   &cascade_shared_cases, &members_cases,       &members_file_cases,
     &members_shared_cases, &damage_file_cases,    &damage_shared_cases, &breaker_cases,
-    &breaker_shared_cases, &events_cases,         &events_shared_cases, &events_file_cases};
+    &breaker_shared_cases, &events_cases,         &events_shared_cases, &events_file_cases,
+    &once_cases,           &once_file_cases};
 
 // What its store refuses, a spool takes: tests/store/spool.c.
 static bool is_for_spool(const struct case_group *group) {

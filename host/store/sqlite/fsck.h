@@ -38,6 +38,7 @@ int fsck_query(struct fsck *f, const char *sql, int (*each)(struct fsck *f, sqli
 
 /* The parts: 0 or negative errno, words in the connection. */
 int fsck_rules(struct fsck *f);     /* fsck_rules.c: what SQL can say by itself           */
+int fsck_once(struct fsck *f);      /* fsck_once.c: what was accepted once                */
 int fsck_jobs(struct fsck *f);      /* fsck_jobs.c: every row, unpacked                   */
 int fsck_counts(struct fsck *f);    /* fsck_counts.c: counters and budgets                */
 int fsck_blobs(struct fsck *f);     /* fsck_blobs.c: references, rows and files of blobs  */

@@ -3,6 +3,7 @@
 
 #include "store/sqlite/fsck.h"
 #include "store/sqlite/kv.h"
+#include "store/sqlite/once.h"
 
 enum { NUMBERS = JOB_STATE_COUNT + PRIORITY_COUNT };
 
@@ -56,12 +57,12 @@ static int each_lane(struct fsck *f, sqlite3_stmt *s) {
     return 0;
 }
 
-// In the order of enum store_budget: counted, stored. JOBROW_OVERHEAD and KV_OVERHEAD are bound as
-// ?1 and ?2.
+// In the order of enum store_budget: counted, stored. JOBROW_OVERHEAD, KV_OVERHEAD and ONCE_BYTES are
+// bound as ?1 to ?3.
 static const char bytes_sql[] =
     "SELECT (SELECT ifnull(sum(ifnull(length(payload), 0) + ifnull(length(spec), 0) + ?1), 0)"
     " FROM jobs) + (SELECT ifnull(sum(length(data)), 0) FROM payloads)"
-    " + (SELECT ifnull(sum(length(value)), 0) FROM steps),"
+    " + (SELECT ifnull(sum(length(value)), 0) FROM steps) + (SELECT count(*) FROM once) * ?3,"
     " (SELECT value FROM meta WHERE key = 'bytes_jobs'),"
     " (SELECT ifnull(sum(length(data)), 0) FROM results),"
     " (SELECT value FROM meta WHERE key = 'bytes_results'),"
@@ -103,6 +104,7 @@ static int check_bytes(struct fsck *f) {
     int rc = sqlite3_prepare_v2(f->conn->db, bytes_sql, -1, &s, NULL);
     bind_int(s, 1, JOBROW_OVERHEAD);
     bind_int(s, 2, KV_OVERHEAD);
+    bind_int(s, 3, ONCE_BYTES);
     rc = rc == SQLITE_OK ? sqlite3_step(s) : rc;
     int r = rc == SQLITE_ROW ? each_bytes(f, s) : conn_fail(f->conn, rc);
     (void)sqlite3_finalize(s);

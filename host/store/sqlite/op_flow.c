@@ -27,6 +27,10 @@ static int join(struct writer *w, struct store_submit_item *item, int64_t now_ms
         refuse(item, -EINVAL);
         return 0;
     }
+    r = item->once_count > 0 ? submit_was_here(w, item, NULL, now_ms) : 0;
+    if (r != 0) { // though the flow may have closed since
+        return r < 0 ? r : 0;
+    }
     r = flows_find(&w->conn, id_order(&spec->parent), &f);
     if (r <= 0 || !flow_grows(&f.is.facts)) {
         refuse(item, r == 0 ? -ENOENT : -ESTALE);

@@ -5,6 +5,7 @@
 #include "store/sqlite/blobrow.h"
 #include "store/sqlite/dedup.h"
 #include "store/sqlite/flows.h"
+#include "store/sqlite/once.h"
 #include "store/sqlite/ops.h"
 #include "store/sqlite/place.h"
 #include "store/sqlite/submit.h"
@@ -319,14 +320,92 @@ static int find_holder(struct writer *w, const struct job_spec *spec, const stru
     return r <= 0 ? r : look_at_holder(w, spec, &id, ret);
 }
 
+/* ------------------------------------------------------------------ what is accepted once */
+
+static int look_at_first(struct writer *w, const struct job_id *id, struct holder *ret) {
+    *ret = (struct holder){.found = true, .id = *id};
+    ret->facts.state = JOB_SUCCEEDED;
+    int r = place_find(w, id, &ret->row);
+    if (r > 0) {
+        bool claimed = claims_find(&w->claims, ret->row.rid) != NULL;
+        ret->facts.state = claimed ? JOB_RUNNING : ret->row.state;
+    }
+    return r;
+}
+
+// It has been here, with that job.
+static int meet_first(struct writer *w, struct store_submit_item *item, struct lane *lane,
+                      const struct job_id *id, int64_t now_ms) {
+    struct holder first;
+    struct job_row row; // this very job may be there: another one came once its time was over
+    int r = id_equal(id, &item->spec->id) ? 1 : place_find(w, &item->spec->id, &row);
+    if (r != 0) {
+        item->verdict = SUBMIT_REPEATED;
+        return r < 0 ? r : 0;
+    }
+    r = look_at_first(w, id, &first);
+    if (r >= 0 && item->spooled) {
+        r = store_duplicate(w, item, lane, &first, now_ms);
+    } else if (r >= 0) {
+        tell_winner(item, &first);
+    }
+    item->once_held = item->verdict == SUBMIT_DUPLICATE;
+    return r < 0 ? r : 0;
+}
+
+int submit_was_here(struct writer *w, struct store_submit_item *item, struct lane *lane,
+                    int64_t now_ms) {
+    struct job_id first;
+    item->status = 0;
+    item->once_held = item->once_differs = false;
+    int r = once_find(w, item, &first);
+    if (r <= 0) {
+        return r;
+    }
+    r = meet_first(w, item, lane, &first, now_ms);
+    item->once_differs = item->once_differs && item->once_held;
+    return r < 0 ? r : 1;
+}
+
+static int hold_once(struct writer *w, const struct store_submit_item *item, struct lane *lane) {
+    bool accepted = item->verdict == SUBMIT_NEW || item->verdict == SUBMIT_DUPLICATE;
+    const struct job_id *by = item->verdict == SUBMIT_NEW ? &item->spec->id : &item->winner;
+    return accepted ? once_hold(w, item, lane->queue, by) : 0;
+}
+
+/* ------------------------------------------------------------------ one item of all */
+
+static int submit_keyed(struct writer *w, struct store_submit_item *item, struct lane *lane,
+                        bool promised, int64_t now_ms) {
+    struct holder holder;
+    int r = find_holder(w, item->spec, lane, now_ms, &holder);
+    if (r < 0) {
+        return r;
+    }
+    return holder.found ? meet_holder(w, item, lane, &holder, promised, now_ms)
+                        : store_new(w, item, lane, &holder, promised, now_ms);
+}
+
+static int submit_once(struct writer *w, struct store_submit_item *item, struct lane *lane,
+                       bool promised, int64_t now_ms) {
+    int r = submit_was_here(w, item, lane, now_ms);
+    if (r != 0) {
+        return r < 0 ? r : 0;
+    }
+    if (!once_has_room(w, item)) {
+        return refuse_new(w, item, -EDQUOT);
+    }
+    r = submit_keyed(w, item, lane, promised, now_ms);
+    return r < 0 ? r : hold_once(w, item, lane);
+}
+
 int submit_item(struct writer *w, struct store_submit_item *item, bool promised, int64_t now_ms) {
     const struct job_spec *spec = item->spec;
     struct lane *lane = NULL;
-    struct holder holder;
     bool failed = false;
     item->verdict = SUBMIT_NEW;
     item->status = 0;
-    item->updated = false;
+    item->updated = item->once_held = item->once_differs = false;
     item->replaced = (struct job_id){{0}};
     int r = item->spooled ? is_stored(w, item, now_ms) : 0;
     if (r != 0) {
@@ -341,12 +420,8 @@ int submit_item(struct writer *w, struct store_submit_item *item, bool promised,
     if (r < 0) {
         return r == -EDQUOT ? refuse(item, r) : r;
     }
-    r = find_holder(w, spec, lane, now_ms, &holder);
-    if (r < 0) {
-        return r;
-    }
-    return holder.found ? meet_holder(w, item, lane, &holder, promised, now_ms)
-                        : store_new(w, item, lane, &holder, promised, now_ms);
+    return item->once_count > 0 ? submit_once(w, item, lane, promised, now_ms)
+                                : submit_keyed(w, item, lane, promised, now_ms);
 }
 
 int op_submit(struct writer *w, struct store_op *op) {

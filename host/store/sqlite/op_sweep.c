@@ -3,6 +3,7 @@
 #include "store/sqlite/blobrow.h"
 #include "store/sqlite/flows.h"
 #include "store/sqlite/kv.h"
+#include "store/sqlite/once.h"
 #include "store/sqlite/ops.h"
 #include "store/sqlite/place.h"
 
@@ -57,6 +58,11 @@ static int sweep_tombstone(struct writer *w, int64_t now_ms) {
     return sweep_row(w, SQL_EXPIRED_TOMBSTONE, now_ms);
 }
 
+static int sweep_once(struct writer *w, int64_t now_ms) {
+    (void)now_ms; // it has a clock of its own
+    return once_sweep(w);
+}
+
 static int sweep_kv(struct writer *w, int64_t now_ms) {
     sqlite3_stmt *s = conn_stmt(&w->conn, SQL_EXPIRED_KV);
     bind_int(s, 1, now_ms);
@@ -103,8 +109,8 @@ static int sweep_blob(struct writer *w, int64_t now_ms) {
 }
 
 static int (*const sweepers[])(struct writer *w, int64_t now_ms) = {
-    sweep_job,       sweep_dedup,      sweep_kv,         sweep_blob,
-    sweep_tombstone, op_limiter_sweep, op_breaker_sweep, op_event_sweep};
+    sweep_job,        sweep_dedup,      sweep_kv,       sweep_blob, sweep_tombstone,
+    op_limiter_sweep, op_breaker_sweep, op_event_sweep, sweep_once};
 
 // Ledgers come last: what they may keep is the caller's to say.
 static int sweep_one(struct writer *w, const struct store_sweep *sweep, size_t kind) {

@@ -168,9 +168,17 @@ static int version_12(struct conn *c) {
            "UPDATE event_names SET bytes = (SELECT sum(bytes) FROM event_names) WHERE id = 0;");
 }
 
-static int (*const steps[])(struct conn *c) = {version_1, version_2,  version_3,  version_4,
-                                               version_5, version_6,  version_7,  version_8,
-                                               version_9, version_10, version_11, version_12};
+// What was accepted once. Its times are those of once.c.
+static int version_13(struct conn *c) {
+    return conn_exec(
+        c, "CREATE TABLE once(queue INTEGER, key BLOB, id BLOB NOT NULL, content INTEGER NOT NULL,"
+           " expire_ms INTEGER NOT NULL, PRIMARY KEY(queue, key)) WITHOUT ROWID;"
+           "CREATE INDEX once_expiry ON once(expire_ms);");
+}
+
+static int (*const steps[])(struct conn *c) = {
+    version_1, version_2, version_3,  version_4,  version_5,  version_6, version_7,
+    version_8, version_9, version_10, version_11, version_12, version_13};
 _Static_assert(ARRAY_LEN(steps) == SCHEMA_VERSION, "one step a version");
 
 static int schema_read(struct conn *c, int64_t *ret_app, int64_t *ret_version, struct err *e) {

@@ -128,6 +128,12 @@ const char *const sql_text[SQL_COUNT] = {
     [SQL_EXPIRED_DEDUP] = "DELETE FROM dedup WHERE (queue, key) IN (SELECT queue, key FROM dedup"
                           " INDEXED BY dedup_expiry WHERE expire_ms > 0 AND expire_ms <= ?1"
                           " LIMIT 1)",
+    [SQL_ONCE_GET] = "SELECT id, content, expire_ms FROM once WHERE queue=?1 AND key=?2",
+    [SQL_ONCE_ADD] = "INSERT OR IGNORE INTO once(queue, key, id, content, expire_ms)"
+                     " VALUES(?1, ?2, ?3, ?4, ?5)",
+    [SQL_ONCE_DEL] = "DELETE FROM once WHERE queue=?1 AND key=?2",
+    [SQL_EXPIRED_ONCE] = "DELETE FROM once WHERE (queue, key) IN (SELECT queue, key FROM once"
+                         " INDEXED BY once_expiry WHERE expire_ms <= ?1 LIMIT 1)",
     [SQL_OUTBOX_ADD] = "INSERT INTO outbox(parent, data) VALUES(?1, ?2)",
     [SQL_OUTBOX_HEAD] = "SELECT seq, data FROM outbox ORDER BY seq LIMIT 1",
     [SQL_OUTBOX_DEL] = "DELETE FROM outbox WHERE seq=?1",

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "store/blobfile.h"
 #include "store/sqlite/blobs.h"
+#include "store/sqlite/once.h"
 #include "store/sqlite/ops.h"
 #include "store/sqlite/reader.h"
 #include "store/sqlite/schema.h"
@@ -28,7 +29,7 @@ struct sqlite_store {
     struct store_config config; /* strings are ours */
     char *path, *blob_dir;
     const struct log *log;
-    const struct env *env;
+    const struct env *env, *jobs_env;
     struct hostlock lock;
     struct outlet outlet;
     struct event *patience;       /* runs while operations wait */
@@ -254,6 +255,8 @@ static int open_writer(struct sqlite_store *st, struct err *e) {
     w->outlet = &st->outlet;
     w->config = &st->config;
     w->env = st->env;
+    w->jobs_env = st->jobs_env;
+    once_start(w);
     w->blobs = &st->blobs;
     writer_prepare(w);
     st->writer_open = true;
@@ -317,6 +320,7 @@ int sqlite_store_open(const struct store_config *config, struct event_base *base
     }
     st->log = log;
     st->env = config->disk_env != NULL ? config->disk_env : env;
+    st->jobs_env = env;
     st->lock.fd = -1;
     // SQLite's count of its own memory takes a lock for each allocation, and nobody asks for it.
     // Only the first opening in a process can set this; later it is refused, which changes nothing.

@@ -38,7 +38,9 @@ struct writer {
     struct inlet in;
     struct outlet *outlet;
     const struct store_config *config;
-    const struct env *env;
+    const struct env *env;      /* the disk's */
+    const struct env *jobs_env; /* and that of jobs */
+    int64_t once_ahead;         /* once.c: the wall clock's lead when the store was opened */
     pthread_t thread;
     bool running;
     struct blobs *blobs;
