@@ -119,7 +119,7 @@ static void test_oldest_first(void) {
 static void test_own_line(void) {
     struct rig rig;
     rig_start(&rig);
-    submit_all(&rig, "aabb");
+    submit_all(&rig, "aaabbb");
     const struct store_claim *claim = rig_claim(&rig, "q", "t", 3);
     for (size_t i = 0; i < claim->job_count; i += 2) {
         struct store_commit_item item = rig_item(&claim->jobs[i], JOB_EV_RELEASE);
