@@ -6,24 +6,24 @@ static const char base64_url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrst
 
 // ---- hexadecimal
 
-static int hex_value(uint8_t c, bool lower_only) {
+static int hex_value(uint8_t c, enum decode_form form) {
     if (c >= '0' && c <= '9') {
         return c - '0';
     }
     if (c >= 'a' && c <= 'f') {
-        return c - 'a' + 10;
+        return form == DECODE_HEX_UPPER ? -1 : c - 'a' + 10;
     }
-    return !lower_only && c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+    return form != DECODE_HEX_LOWER && c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-static bool decode_hex(struct bytes text, bool lower_only, uint8_t *out, size_t room,
+static bool decode_hex(enum decode_form form, struct bytes text, uint8_t *out, size_t room,
                        size_t *ret_len) {
     const uint8_t *p = text.data;
     if (text.len % 2 != 0 || text.len / 2 > room) {
         return false;
     }
     for (size_t i = 0; i < text.len / 2; i++) {
-        int high = hex_value(p[2 * i], lower_only), low = hex_value(p[2 * i + 1], lower_only);
+        int high = hex_value(p[2 * i], form), low = hex_value(p[2 * i + 1], form);
         if (high < 0 || low < 0) {
             return false;
         }
@@ -126,7 +126,8 @@ bool decode_bytes(enum decode_form form, struct bytes text, uint8_t *out, size_t
                   size_t *ret_len) {
     switch (form) {
     case DECODE_HEX:
-    case DECODE_HEX_LOWER: return decode_hex(text, form == DECODE_HEX_LOWER, out, room, ret_len);
+    case DECODE_HEX_LOWER:
+    case DECODE_HEX_UPPER: return decode_hex(form, text, out, room, ret_len);
     case DECODE_BASE64:
     case DECODE_BASE64URL: return decode_base64(text, form == DECODE_BASE64URL, out, room, ret_len);
     }
@@ -134,7 +135,7 @@ bool decode_bytes(enum decode_form form, struct bytes text, uint8_t *out, size_t
 }
 
 void encode_bytes(enum decode_form form, const void *data, size_t len, struct buf *out) {
-    static const char digits[] = "0123456789abcdef";
+    const char *digits = form == DECODE_HEX_UPPER ? "0123456789ABCDEF" : "0123456789abcdef";
     const uint8_t *p = data;
     if (form == DECODE_BASE64 || form == DECODE_BASE64URL) {
         encode_base64(p, len, form == DECODE_BASE64URL, out);

@@ -13,6 +13,7 @@
 enum decode_form {
     DECODE_HEX,       /* digits of either case, two a byte                        */
     DECODE_HEX_LOWER, /* lower case only                                          */
+    DECODE_HEX_UPPER, /* upper case only                                          */
     DECODE_BASE64,    /* RFC 4648 section 4, padded                               */
     DECODE_BASE64URL  /* section 5, without padding                               */
 };
@@ -26,7 +27,7 @@ enum decode_form {
 bool decode_bytes(enum decode_form form, struct bytes text, uint8_t *out, size_t room,
                   size_t *ret_len);
 
-/* The other way; DECODE_HEX writes lower case, too. */
+/* The other way; DECODE_HEX writes lower case. */
 void encode_bytes(enum decode_form form, const void *data, size_t len, struct buf *out);
 
 /* 1 to 15 decimal digits without a leading zero, sign, blank or anything behind. */

@@ -179,6 +179,7 @@ int cmd_limits_reset(struct cli *cli);
 int cmd_breakers(struct cli *cli);
 int cmd_breakers_reset(struct cli *cli);
 int cmd_fsck(struct cli *cli);
+int cmd_sign(struct cli *cli);
 int cmd_sim(struct cli *cli);
 int cmd_config_schema(struct cli *cli);
 int cmd_config_dump(struct cli *cli);

@@ -68,6 +68,30 @@ static const struct cli_option sim_options[] = {
     {0},
 };
 
+static const struct cli_option sign_options[] = {
+    {"hook", 0, "NAME",
+     "As a sender of this hook of the configuration would: its scheme (the first, or SCHEME), its "
+     "key and its URL.",
+     CLI_ANY},
+    CONFIG_OPTION,
+    {"secret-file", 0, "FILE",
+     "A file with the secret (default: $JOBHOST_SIGN_SECRET, else the hook's own). There is no "
+     "option for the secret itself: every user of this machine could read it in the list of "
+     "processes.",
+     CLI_FILE},
+    {"payload", 'p', "TEXT|@FILE|-", "The body: a text, a file's content, or standard input.",
+     CLI_AT_FILE},
+    {"content-type", 0, "TYPE", "Of the body (default: application/json).", CLI_ANY},
+    {"url", 0, "URL", "Where it will be sent; qstash and twilio sign it.", CLI_ANY},
+    {"id", 0, "ID", "The delivery's id (default: a new one).", CLI_ANY},
+    {"time", 0, "TIME", "When it was made: Unix seconds, or 2026-11-21T10:00:00Z (default: now).",
+     CLI_ANY},
+    {"param", 0, "NAME=VALUE",
+     "A parameter of the scheme, as a configuration has it; may be repeated.", CLI_ANY},
+    {"curl", 0, NULL, "Print a curl command that sends it.", CLI_ANY},
+    {0},
+};
+
 static const struct cli_option reload_options[] = {
     {"all", 'a', NULL,
      "New processes for every plugin, changed or not: libraries that they load may have changed.",
@@ -762,6 +786,21 @@ const struct cli_command cli_commands[] = {
      .args_max = 1,
      .takes = CLI_FILE,
      .run = cmd_sim,
+     .local = true},
+    {.name = "sign",
+     .synopsis = "SCHEME | --hook NAME [SCHEME]  [OPTIONS]",
+     .summary = "sign a webhook's delivery, for tests and curl",
+     .text = "Prints the headers that a sender would put on it. SCHEME is qstash, "
+             "standard_webhooks, svix, github, stripe, slack, shopify, gitlab, twilio, bearer or "
+             "hmac. No host is asked. Of gitlab and bearer the token itself is the header, so it "
+             "is printed, too.",
+     .example = "jobhost sign --hook orders --payload @order.json --curl\n"
+                "jobhost sign github --secret-file secret --payload '{\"zen\": \"...\"}'\n"
+                "jobhost sign hmac --secret-file secret --param header=X-Signature "
+                "--param prefix=sha256= -p @body",
+     .options = sign_options,
+     .args_max = 1,
+     .run = cmd_sign,
      .local = true},
     {.name = "config schema",
      .synopsis = "",

@@ -837,7 +837,7 @@ static const struct config_field hmac_rows[] = {
     {"algorithm", CONFIG_WORD, .fallback = "sha256", .words = WORDS("sha256", "sha512", "sha1"),
      .doc = "The hash of the HMAC."},
     ALLOW_SHA1_ROW,
-    {"encoding", CONFIG_WORD, .fallback = "hex", .words = WORDS("hex", "base64", "base64url"),
+    {"encoding", CONFIG_WORD, .fallback = "hex", .words = WORDS("hex", "hex_upper", "base64", "base64url"),
      .doc = "How the signature is written."},
     {"prefix", CONFIG_STRING, .fallback = "", .max = 64,
      .doc = "What stands before the signature, such as `sha256=`."},

@@ -15,7 +15,7 @@ static bool pass_none(struct check *c) {
     return true;
 }
 
-const struct scheme scheme_none = {"none", 0, init_none, pass_none, pass_none, NULL};
+const struct scheme scheme_none = {"none", 0, init_none, pass_none, pass_none, NULL, NULL};
 
 const struct scheme *scheme_find(const char *name) {
     static const struct scheme *const schemes[] = {

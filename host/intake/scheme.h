@@ -10,6 +10,7 @@
 #include "config/config.h"
 #include "config/config_secret.h"
 #include "intake/mac.h"
+#include "intake/sign.h"
 #include "intake/verify.h"
 
 /* Headers of a way; each may come once at most. */
@@ -39,6 +40,7 @@ struct way {
     struct arena *arena;           /* the verifier's, while it is made */
     struct config_vault *vault;
     const char *base_url; /* host.base_url; "" = not known */
+    bool signs;           /* made to sign: private keys will do, too */
     void *own;            /* the scheme's, in the verifier's arena */
 };
 
@@ -56,6 +58,7 @@ struct check {
     struct bytes token;
 };
 
+struct signing;
 struct scheme {
     const char *name;
     int64_t tolerance_ms; /* where the hook says nothing; 0 of schemes without a time, too */
@@ -64,7 +67,37 @@ struct scheme {
     bool (*head)(struct check *c);
     bool (*prove)(struct check *c);
     void (*finish)(struct way *w); /* NULL: `own` needs none */
+    /* Adds headers; 0 or negative with the reason. NULL: nothing is signed. */
+    int (*sign)(struct signing *s, struct err *e);
 };
+
+/* One delivery that is being signed. What runs out of memory sets `failed`. */
+struct signing {
+    const struct way *way;
+    const struct config_verify *c;
+    const struct sign_ask *ask;
+    struct arena *a;
+    struct signature *ret;
+    const char *now_s;
+    bool failed;
+};
+void sign_header(struct signing *s, const char *name, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+/* The HMAC of the parts under the first key, as text. */
+const char *sign_mac(struct signing *s, const struct bytes *parts, size_t count,
+                     enum decode_form form);
+const char *sign_text(struct signing *s, enum decode_form form, const void *data, size_t len);
+
+/* verify.c: a verifier of these entries. */
+struct ways_ask {
+    const struct config_verify *verify;
+    size_t count;
+    int64_t tolerance_ms; /* 0 = of each scheme */
+    const char *base_url;
+    bool signs;
+};
+int ways_new(const struct ways_ask *ask, struct verifier **ret, struct err *e);
+const struct way *ways_first(const struct verifier *v);
 
 /* NULL = there is none of that name. */
 const struct scheme *scheme_find(const char *name);

@@ -45,4 +45,12 @@ static bool prove(struct check *c) {
     return true;
 }
 
-const struct scheme scheme_github = {"github", 0, init, head, prove, NULL};
+static int sign(struct signing *s, struct err *e) {
+    (void)e;
+    sign_header(s, s->way->headers[WAY_ID], "%s", s->ask->id);
+    sign_header(s, s->way->headers[WAY_SIGNATURE], "sha256=%s",
+                sign_mac(s, &s->ask->body, 1, DECODE_HEX));
+    return 0;
+}
+
+const struct scheme scheme_github = {"github", 0, init, head, prove, NULL, sign};

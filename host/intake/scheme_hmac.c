@@ -100,7 +100,10 @@ static const struct {
 static const struct {
     const char *name;
     enum decode_form form;
-} encodings[] = {{"hex", DECODE_HEX}, {"base64", DECODE_BASE64}, {"base64url", DECODE_BASE64URL}};
+} encodings[] = {{"hex", DECODE_HEX_LOWER},
+                 {"hex_upper", DECODE_HEX_UPPER},
+                 {"base64", DECODE_BASE64},
+                 {"base64url", DECODE_BASE64URL}};
 
 // Copies what is kept of the configuration, which may go before the verifier does.
 static const char *keep(struct way *w, const struct config_verify *c, const char *name,
@@ -247,17 +250,23 @@ static bool head(struct check *c) {
            (!o->has[PART_TIMESTAMP] || take_timestamp(c, time));
 }
 
-static bool prove(struct check *c) {
-    const struct own *o = c->way->own;
-    struct bytes parts[PARTS_MAX];
+// What is signed: the parts of the template with what stands for its placeholders.
+static void fill(const struct own *o, struct bytes id, struct bytes time, struct bytes body,
+                 struct bytes parts[PARTS_MAX]) {
     for (size_t i = 0; i < o->count; i++) {
         switch (o->parts[i].kind) {
         case PART_TEXT: parts[i] = o->parts[i].text; break;
-        case PART_ID: parts[i] = c->id; break;
-        case PART_TIMESTAMP: parts[i] = c->timestamp; break;
-        case PART_BODY: parts[i] = c->d->body; break;
+        case PART_ID: parts[i] = id; break;
+        case PART_TIMESTAMP: parts[i] = time; break;
+        case PART_BODY: parts[i] = body; break;
         }
     }
+}
+
+static bool prove(struct check *c) {
+    const struct own *o = c->way->own;
+    struct bytes parts[PARTS_MAX];
+    fill(o, c->id, c->timestamp, c->d->body, parts);
     if (!check_signatures(c, parts, o->count)) {
         return false;
     }
@@ -269,4 +278,30 @@ static bool prove(struct check *c) {
     return !o->has[PART_TIMESTAMP] || check_time_digest(c);
 }
 
-const struct scheme scheme_hmac = {"hmac", VERIFY_TOLERANCE_MS, init, head, prove, NULL};
+static int sign(struct signing *s, struct err *e) {
+    const struct own *o = s->way->own;
+    struct bytes parts[PARTS_MAX], id = bytes_of(s->ask->id);
+    if (o->has[PART_ID] && !is_clear(o, id)) {
+        return err_set(e, -EINVAL, "the id has a character that follows {id} in the template");
+    }
+    fill(o, id, bytes_of(s->now_s), s->ask->body, parts);
+    const char *sum = sign_mac(s, parts, o->count, o->encoding);
+    if (s->way->headers[WAY_ID] != NULL) {
+        sign_header(s, s->way->headers[WAY_ID], "%s", s->ask->id);
+    }
+    if (s->way->headers[WAY_TIMESTAMP] != NULL) {
+        sign_header(s, s->way->headers[WAY_TIMESTAMP], "%s", s->now_s);
+    }
+    const char *name = s->way->headers[WAY_SIGNATURE];
+    if (o->label == NULL) {
+        sign_header(s, name, "%s%s", o->prefix, sum);
+    } else if (o->timestamp_label == NULL) {
+        sign_header(s, name, "%s=%s%s", o->label, o->prefix, sum);
+    } else {
+        sign_header(s, name, "%s=%s,%s=%s%s", o->timestamp_label, s->now_s, o->label, o->prefix,
+                    sum);
+    }
+    return 0;
+}
+
+const struct scheme scheme_hmac = {"hmac", VERIFY_TOLERANCE_MS, init, head, prove, NULL, sign};

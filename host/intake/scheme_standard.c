@@ -29,19 +29,36 @@ static int add_public(struct way *w, const uint8_t *key, size_t len, struct err 
     return 0;
 }
 
+// The seed alone, or with the public key behind it.
+static int add_private(struct way *w, const uint8_t *key, size_t len, struct err *e) {
+    struct standard *s = w->own;
+    if (!w->signs || (len != PUBLIC_LEN && len != 2 * PUBLIC_LEN) ||
+        w->keys.count == VERIFY_KEYS_MAX) {
+        return err_set(e, -EINVAL, "%s: a whsk_ key is for senders, and has 32 or 64 bytes",
+                       w->scheme->name);
+    }
+    EVP_PKEY *private = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, key, PUBLIC_LEN);
+    if (private == NULL) {
+        return err_set(e, -ENOMEM, "no memory for a key");
+    }
+    s->public_keys[w->keys.count++] = private;
+    return 0;
+}
+
 static int add_secret(struct way *w, const char *secret, struct err *e) {
     struct bytes text = bytes_of(secret);
     uint8_t key[DECODE_ROOM(CONFIG_KEY_TEXT_MAX)];
     size_t len;
-    bool is_public = take_prefix(&text, "whpk_");
-    if (!is_public) {
+    bool is_public = take_prefix(&text, "whpk_"), is_private = take_prefix(&text, "whsk_");
+    if (!is_public && !is_private) {
         (void)take_prefix(&text, "whsec_");
     }
     if (!decode_bytes(DECODE_BASE64, text, key, sizeof key, &len)) {
         return err_set(e, -EINVAL, "%s: the secret is not valid base64", w->scheme->name);
     }
-    int r = is_public ? add_public(w, key, len, e)
-                      : way_add_key(w, &w->keys, MAC_SHA256, (struct bytes){key, len}, e);
+    int r = is_public    ? add_public(w, key, len, e)
+            : is_private ? add_private(w, key, len, e)
+                         : way_add_key(w, &w->keys, MAC_SHA256, (struct bytes){key, len}, e);
     OPENSSL_cleanse(key, sizeof key);
     return r;
 }
@@ -260,7 +277,40 @@ static int init_svix(struct way *w, const struct config_verify *c, struct err *e
     return init(w, c, e);
 }
 
+// ---- signing
+
+static const char *sign_private(struct signing *s, struct bytes text) {
+    const struct standard *own = s->way->own;
+    uint8_t sum[V1A_LEN];
+    size_t len = sizeof sum;
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    bool good = context != NULL && own->public_keys[0] != NULL &&
+                EVP_DigestSignInit(context, NULL, NULL, NULL, own->public_keys[0]) == 1 &&
+                EVP_DigestSign(context, sum, &len, text.data, text.len) == 1;
+    EVP_MD_CTX_free(context);
+    s->failed |= !good;
+    return good ? sign_text(s, DECODE_BASE64, sum, sizeof sum) : "";
+}
+
+static int sign(struct signing *s, struct err *e) {
+    const struct bytes parts[] = {
+        bytes_of(s->ask->id), {".", 1}, bytes_of(s->now_s), {".", 1}, s->ask->body};
+    bool hmac = s->way->keys.macs[0] != NULL;
+    struct bytes text;
+    if (!is_id(parts[0])) {
+        return err_set(e, -EINVAL, "an id has 1 to %d letters, digits, '_' and '-'", VERIFY_ID_MAX);
+    }
+    if (!join(s->a, parts, ARRAY_LEN(parts), &text)) {
+        return err_set(e, -ENOMEM, "out of memory");
+    }
+    sign_header(s, s->way->headers[WAY_ID], "%s", s->ask->id);
+    sign_header(s, s->way->headers[WAY_TIMESTAMP], "%s", s->now_s);
+    sign_header(s, s->way->headers[WAY_SIGNATURE], "%s,%s", hmac ? "v1" : "v1a",
+                hmac ? sign_mac(s, &text, 1, DECODE_BASE64) : sign_private(s, text));
+    return 0;
+}
+
 const struct scheme scheme_standard_webhooks = {
-    "standard_webhooks", VERIFY_TOLERANCE_MS, init_standard, head_standard, prove, finish};
-const struct scheme scheme_svix = {"svix", VERIFY_TOLERANCE_MS, init_svix, head_svix, prove,
-                                   finish};
+    "standard_webhooks", VERIFY_TOLERANCE_MS, init_standard, head_standard, prove, finish, sign};
+const struct scheme scheme_svix = {"svix", VERIFY_TOLERANCE_MS, init_svix, head_svix, prove, finish,
+                                   sign};

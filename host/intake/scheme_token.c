@@ -67,6 +67,13 @@ static bool prove(struct check *c) {
     return true;
 }
 
+// The token itself is what is sent.
+static int sign_token(struct signing *s, const char *word) {
+    sign_header(s, s->way->headers[WAY_ID], "%s", s->ask->id);
+    sign_header(s, s->way->headers[WAY_SIGNATURE], "%s%s", word, way_param(s->c, "secret", ""));
+    return 0;
+}
+
 // ---- GitLab: X-Gitlab-Token
 
 static int init_gitlab(struct way *w, const struct config_verify *c, struct err *e) {
@@ -80,7 +87,13 @@ static bool head_gitlab(struct check *c) {
     return check_take(c, c->way->headers[WAY_SIGNATURE], &value) && check_token(c, value);
 }
 
-const struct scheme scheme_gitlab = {"gitlab", 0, init_gitlab, head_gitlab, prove, NULL};
+static int sign_gitlab(struct signing *s, struct err *e) {
+    (void)e;
+    return sign_token(s, "");
+}
+
+const struct scheme scheme_gitlab = {"gitlab", 0,    init_gitlab, head_gitlab,
+                                     prove,    NULL, sign_gitlab};
 
 // ---- bearer: Authorization: Bearer TOKEN
 
@@ -103,4 +116,10 @@ static bool head_bearer(struct check *c) {
     return check_token(c, (struct bytes){(const char *)value.data + len, value.len - len});
 }
 
-const struct scheme scheme_bearer = {"bearer", 0, init_bearer, head_bearer, prove, NULL};
+static int sign_bearer(struct signing *s, struct err *e) {
+    (void)e;
+    return sign_token(s, "Bearer ");
+}
+
+const struct scheme scheme_bearer = {"bearer", 0,    init_bearer, head_bearer,
+                                     prove,    NULL, sign_bearer};

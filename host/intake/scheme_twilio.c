@@ -108,11 +108,9 @@ static size_t drop_twins(struct param *params, size_t count) {
     return kept;
 }
 
-static bool is_form(const struct delivery *d) {
+static bool is_form(struct bytes type) {
     static const char form[] = "application/x-www-form-urlencoded";
-    struct bytes type;
-    if (check_header(d, "Content-Type", &type) != 1 || type.len < sizeof form - 1 ||
-        strncasecmp(type.data, form, sizeof form - 1) != 0) {
+    if (type.len < sizeof form - 1 || strncasecmp(type.data, form, sizeof form - 1) != 0) {
         return false;
     }
     char next = type.len == sizeof form - 1 ? ';' : ((const char *)type.data)[sizeof form - 1];
@@ -146,18 +144,12 @@ static bool check_body_hash(struct check *c, struct bytes text) {
     return true;
 }
 
-// The parts behind the URL: names and values of a form.
-static bool take_form(struct check *c, struct bytes *parts, size_t *count) {
-    struct param *params = arena_alloc(c->a, PARAMS_MAX * sizeof *params);
+// The parts behind the URL: names and values of a form, sorted.
+static bool take_form(struct arena *a, struct bytes body, struct bytes *parts, size_t *count) {
+    struct param *params = arena_alloc(a, PARAMS_MAX * sizeof *params);
     size_t n = 0;
-    if (c->d->body.len == 0) {
-        return true;
-    }
-    if (!is_form(c->d) || params == NULL || !read_form(c->a, c->d->body, params, &n)) {
-        return CHECK_REFUSE(c, 401, "body_form",
-                            "the body is no form of at most %d parameters, and the URL has no "
-                            "bodySHA256: nothing signs it",
-                            PARAMS_MAX);
+    if (params == NULL || !read_form(a, body, params, &n)) {
+        return false;
     }
     qsort(params, n, sizeof *params, compare_params);
     n = drop_twins(params, n);
@@ -166,6 +158,19 @@ static bool take_form(struct check *c, struct bytes *parts, size_t *count) {
         parts[(*count)++] = params[i].value;
     }
     return true;
+}
+
+static bool take_body(struct check *c, struct bytes *parts, size_t *count) {
+    struct bytes type;
+    if (c->d->body.len == 0) {
+        return true;
+    }
+    return (check_header(c->d, "Content-Type", &type) == 1 && is_form(type) &&
+            take_form(c->a, c->d->body, parts, count)) ||
+           CHECK_REFUSE(c, 401, "body_form",
+                        "the body is no form of at most %d parameters, and the URL has no "
+                        "bodySHA256: nothing signs it",
+                        PARAMS_MAX);
 }
 
 static bool prove(struct check *c) {
@@ -179,10 +184,38 @@ static bool prove(struct check *c) {
     parts[count++] = bytes_of(c->way->own);
     parts[count++] = bytes_of(query); // with its question mark
     bool hashed = query != NULL && find_body_hash(query + 1, &hash);
-    if (!hashed && !take_form(c, parts, &count)) {
+    if (!hashed && !take_body(c, parts, &count)) {
         return false;
     }
     return check_signatures(c, parts, count) && (!hashed || check_body_hash(c, hash));
 }
 
-const struct scheme scheme_twilio = {"twilio", 0, init, head, prove, NULL};
+// ---- signing
+
+static const char *hashed_url(struct signing *s) {
+    uint8_t hash[MAC_MAX];
+    s->failed |= !mac_sum(s->way->sha256, &s->ask->body, 1, hash);
+    const char *url = arena_printf(s->a, "%s%cbodySHA256=%s", s->ask->url,
+                                   strchr(s->ask->url, '?') == NULL ? '?' : '&',
+                                   sign_text(s, DECODE_HEX, hash, MAC_SHA256_LEN));
+    s->failed |= url == NULL;
+    return url == NULL ? "" : url;
+}
+
+static int sign(struct signing *s, struct err *e) {
+    struct bytes *parts = arena_alloc(s->a, (1 + 2 * PARAMS_MAX) * sizeof *parts);
+    bool form = is_form(bytes_of(s->ask->content_type));
+    size_t count = 1;
+    if (s->ask->url == NULL || parts == NULL) {
+        return err_set(e, -EINVAL, "twilio signs the URL that is called; none is known");
+    }
+    s->ret->url = form || s->ask->body.len == 0 ? s->ask->url : hashed_url(s);
+    parts[0] = bytes_of(s->ret->url);
+    if (form && !take_form(s->a, s->ask->body, parts, &count)) {
+        return err_set(e, -EINVAL, "the payload is no form of at most %d parameters", PARAMS_MAX);
+    }
+    sign_header(s, s->way->headers[WAY_SIGNATURE], "%s", sign_mac(s, parts, count, DECODE_BASE64));
+    return 0;
+}
+
+const struct scheme scheme_twilio = {"twilio", 0, init, head, prove, NULL, sign};

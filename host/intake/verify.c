@@ -44,17 +44,19 @@ static void verifier_free(struct verifier *v) {
 }
 
 static int way_init(struct verifier *v, struct way *w, const struct config_verify *c,
-                    int64_t tolerance_ms, struct err *e) {
+                    const struct ways_ask *ask, struct err *e) {
     const struct scheme *scheme = scheme_find(c->scheme);
     if (scheme == NULL) {
         return err_set(e, -EINVAL, "%s: no such scheme", c->scheme);
     }
     *w = (struct way){.scheme = scheme,
-                      .tolerance_ms = tolerance_ms == 0 ? scheme->tolerance_ms : tolerance_ms,
+                      .tolerance_ms =
+                          ask->tolerance_ms == 0 ? scheme->tolerance_ms : ask->tolerance_ms,
                       .sha256 = v->sha256,
                       .arena = &v->arena,
                       .vault = &v->vault,
-                      .base_url = v->base_url};
+                      .base_url = v->base_url,
+                      .signs = ask->signs};
     return scheme->init(w, c, e);
 }
 
@@ -74,15 +76,14 @@ static struct verifier *verifier_alloc(size_t way_count, const char *base_url) {
     return v;
 }
 
-int verifier_new(const struct config_hook *hook, const char *base_url, struct verifier **ret,
-                 struct err *e) {
-    struct verifier *v = verifier_alloc(hook->verify_count, base_url);
+int ways_new(const struct ways_ask *ask, struct verifier **ret, struct err *e) {
+    struct verifier *v = verifier_alloc(ask->count, ask->base_url);
     if (v == NULL) {
         return err_set(e, -ENOMEM, "no memory for the keys of a hook");
     }
-    while (v->way_count < hook->verify_count) {
+    while (v->way_count < ask->count) {
         size_t i = v->way_count++;
-        int r = way_init(v, &v->ways[i], &hook->verify[i], hook->tolerance_ms, e);
+        int r = way_init(v, &v->ways[i], &ask->verify[i], ask, e);
         if (r < 0) {
             verifier_free(v);
             return r;
@@ -90,6 +91,19 @@ int verifier_new(const struct config_hook *hook, const char *base_url, struct ve
     }
     *ret = v;
     return 0;
+}
+
+const struct way *ways_first(const struct verifier *v) {
+    return &v->ways[0];
+}
+
+int verifier_new(const struct config_hook *hook, const char *base_url, struct verifier **ret,
+                 struct err *e) {
+    const struct ways_ask ask = {.verify = hook->verify,
+                                 .count = hook->verify_count,
+                                 .tolerance_ms = hook->tolerance_ms,
+                                 .base_url = base_url};
+    return ways_new(&ask, ret, e);
 }
 
 struct verifier *verifier_hold(struct verifier *v) {

@@ -588,3 +588,33 @@ if __name__ == "__main__":
     submissions()
     supervisor()
     worker()
+
+# ---- signed tokens, and deliveries of all schemes
+
+PAYLOAD = ('{"iss":"Upstash","sub":"https://jobs.example.com/hooks/h","exp":1795254300,"nbf":0,"jti":"jwt_1",'
+           '"body":"47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU="}')
+write("fuzz_jwt", "token", "eyJhbGciOiJIUzI1NiJ9.e30." + "A" * 43)
+write("fuzz_jwt", "object", '{"alg":"HS256","crit":["x"],"exp":1795254300,"a":{"b":[1,2.5e3,null]},"":0}')
+write("fuzz_jwt", "twice", '{"alg":"none","a\\u006cg":"HS256"}')
+write("fuzz_verify", "token", b"\2" + PAYLOAD.encode())
+write("fuzz_verify", "token_escaped", b"\2" + PAYLOAD.replace("Upstash", "\\u0055pstash").encode())
+for scheme in range(11):
+    write("fuzz_verify", f"signed_{scheme}", bytes((1, scheme, 9)) + b'{"id":"evt_1","event_id":"Ev1"}')
+write("fuzz_verify", "signed_form", bytes((1, 7, 9)) + b"a=1&b=%262&a=0")
+HEADERS = {
+    "qstash": "Upstash-Signature: eyJhbGciOiJIUzI1NiJ9.e30." + "A" * 43,
+    "standard": "webhook-id: m\nwebhook-timestamp: 1795254000\nwebhook-signature: v1," + "A" * 43 + "= v2,AA v1a," + "A" * 86 + "==",
+    "svix": "svix-id: m\nsvix-timestamp: 1795254000\nsvix-signature: v1," + "A" * 43 + "=",
+    "github": "X-Hub-Signature-256: sha256=" + "0" * 64 + "\nX-GitHub-Delivery: d",
+    "github_old": "X-Hub-Signature: sha1=" + "0" * 40,
+    "stripe": "Stripe-Signature: t=1795254000,v1=" + "0" * 64 + ",v0=1,v1=" + "f" * 64,
+    "slack": "X-Slack-Signature: v0=" + "0" * 64 + "\nX-Slack-Request-Timestamp: 1795254000",
+    "shopify": "X-Shopify-Hmac-Sha256: " + "A" * 43 + "=",
+    "twilio": "X-Twilio-Signature: " + "A" * 27 + "=\nContent-Type: application/x-www-form-urlencoded",
+    "hmac": "X-Sig: t=1795254000,s=" + "0" * 64 + "\nX-Id: m",
+    "gitlab": "X-Gitlab-Token: t\nIdempotency-Key: k",
+    "bearer": "Authorization: Bearer t",
+    "twice": "Authorization: Bearer t\nAuthorization: Bearer t",
+}
+for name, lines in HEADERS.items():
+    write("fuzz_verify", name, b"\0" + lines.encode() + b"\n\na=1&b=2")

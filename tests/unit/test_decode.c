@@ -40,6 +40,8 @@ static void test_strict(void) {
         EXPECT_TRUE(refuses(DECODE_BASE64URL, url[i]));
     }
     EXPECT_TRUE(refuses(DECODE_HEX_LOWER, "6F"));
+    EXPECT_TRUE(refuses(DECODE_HEX_UPPER, "6f"));
+    EXPECT_TRUE(reads(DECODE_HEX_UPPER, "6F", "o"));
     EXPECT_TRUE(refuses(DECODE_HEX, "6"));
     EXPECT_TRUE(refuses(DECODE_HEX, "6g"));
     EXPECT_TRUE(refuses(DECODE_HEX, "0x"));
@@ -74,13 +76,13 @@ static void test_room(void) {
 }
 
 static void test_there_and_back(void) {
-    static const enum decode_form forms[] = {DECODE_HEX, DECODE_HEX_LOWER, DECODE_BASE64,
+    static const enum decode_form forms[] = {DECODE_HEX, DECODE_HEX_LOWER, DECODE_HEX_UPPER, DECODE_BASE64,
                                              DECODE_BASE64URL};
     uint8_t data[48], out[DECODE_ROOM(96)];
     for (size_t i = 0; i < sizeof data; i++) {
         data[i] = (uint8_t)(i * 37 + 251);
     }
-    for (size_t f = 0; f < 4; f++) {
+    for (size_t f = 0; f < 5; f++) {
         for (size_t n = 0; n <= sizeof data; n++) {
             struct buf text = {0};
             size_t len = 0;
