@@ -8,6 +8,7 @@
 #include "api/custom.h"
 #include "api/feed.h"
 #include "api/guard.h"
+#include "api/hooks.h"
 #include "api/routes.h"
 #include "api/submit.h"
 #include "api/upload.h"
@@ -43,9 +44,11 @@ static void *api_open(struct host *host) {
     struct api *api = calloc(1, sizeof *api);
     struct custom_routes *custom = calloc(1, sizeof *custom);
     struct feed *feed = feed_new(host);
-    if (api == NULL || custom == NULL || feed == NULL ||
+    struct hooks *hooks = hooks_new(host);
+    if (api == NULL || custom == NULL || feed == NULL || hooks == NULL ||
         custom_compile(host->config, custom) != 0) {
         feed_free(&feed);
+        hooks_free(&hooks);
         free(custom);
         free(api);
         api = NULL;
@@ -53,6 +56,7 @@ static void *api_open(struct host *host) {
     if (api != NULL) {
         api->custom = custom;
         api->feed = feed;
+        api->hooks = hooks;
         api->host = host;
         api->submit_body_max = submit_body_max(host->config);
         api->spools = (struct spools){.disk = host->disk,
@@ -75,6 +79,10 @@ static void api_reload(void *front) {
         log_error(&api->host->log, "routes.reload",
                   "msg=\"out of memory: the routes stay as they were\"");
     }
+    if (hooks_compile(api->hooks, api->host) != 0) {
+        log_error(&api->host->log, "hooks.reload",
+                  "msg=\"out of memory: the hooks stay as they were\"");
+    }
 }
 
 static void api_configure(void *front, struct server_config *ret_config) {
@@ -90,6 +98,7 @@ static void api_close(void *front) {
     custom_finish(api->custom);
     free(api->custom);
     feed_free(&api->feed);
+    hooks_free(&api->hooks);
     free(api);
 }
 
@@ -133,7 +142,7 @@ static void refuse_work(struct call *call, const char *why) {
 }
 
 /* What is worth no body: neither the host nor its store would take what is in it. */
-static bool takes_work(struct call *call) {
+bool api_takes_work(struct call *call) {
     const struct host *host = call->host;
     struct problem problem;
     if (jobs_check_open(host, &problem) != 0) {
@@ -170,7 +179,7 @@ static void admit_body(struct call *call, struct request_body *body) {
         [BODY_FORM] = view_submit_admit,
     };
     size_t kind = call->route->body;
-    if (kind < ARRAY_LEN(admits) && admits[kind] != NULL && takes_work(call)) {
+    if (kind < ARRAY_LEN(admits) && admits[kind] != NULL && api_takes_work(call)) {
         body->ends_with_drain = true; // then it is no longer taken
         admits[kind](call, body);
     }
@@ -189,6 +198,9 @@ void api_admit(struct request *req, struct request_body *body, void *arg) {
     req->context = call;
     if (req->path_count == 0 && strcmp(req->target, "*") == 0) {
         respond(req, 204, NULL, (struct bytes){NULL, 0});
+        return;
+    }
+    if (hook_admit(call, body)) {
         return;
     }
     call->route = routes_find(call, &allow);

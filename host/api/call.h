@@ -24,11 +24,14 @@ struct api {
     struct spools spools;
     struct custom_routes *custom;
     struct feed *feed;
+    struct hooks *hooks;
 };
 
 struct custom_route;
 struct custom_routes;
 struct feed;
+struct hooks;
+struct hook_call;
 struct route;
 struct form;
 struct submit;
@@ -43,6 +46,7 @@ struct call {
     struct upload *upload;              /* the body, when it goes to a file */
     struct form *form;                  /* ... and when it is a form        */
     struct submit *submit;              /* what it submits                  */
+    struct hook_call *hook;             /* the delivery that it is          */
     bool json_valid;                    /* the text that was looked at last */
     struct call_aside {
         struct side_op op;

@@ -3,6 +3,7 @@
  * answer everything else is still served. */
 #include <stdio.h>
 
+#include "api/hooks.h"
 #include "api/metrics_page.h"
 #include "api/routes.h"
 
@@ -145,6 +146,21 @@ static const struct metrics_family families[] = {
     {"jobhost_breaker_events_total", COUNTER,
      "Breakers that this host has opened or closed, and jobs parked for one.",
      .samples = metrics_breaker_events},
+    // hooks
+    {"jobhost_hook_deliveries_total", COUNTER, "Deliveries, by hook and by what became of them.",
+     .samples = metrics_hook_deliveries},
+    {"jobhost_hook_refused_total", COUNTER,
+     "Deliveries that nobody was believed for, by the check that failed.",
+     .samples = metrics_hook_refused},
+    {"jobhost_hook_keys_total", COUNTER,
+     "Deliveries that a key has proved, by its place among those of its scheme, from 0.",
+     .samples = metrics_hook_keys},
+    {"jobhost_hook_id_collisions_total", COUNTER,
+     "Duplicates whose body was not that of the first delivery.", .samples = metrics_hook_count,
+     .at = offsetof(struct hook_stats, other_content)},
+    {"jobhost_hook_without_id_total", COUNTER,
+     "Deliveries that nothing tells from their repetition.", .samples = metrics_hook_count,
+     .at = offsetof(struct hook_stats, without_id)},
     // HTTP
     {"jobhost_http_requests_total", COUNTER,
      "Requests answered, by method and path of the route and by class of the status.",

@@ -70,6 +70,9 @@ metrics_samples metrics_backlog, metrics_backlog_oldest;
 metrics_samples metrics_http_requests, metrics_http_latency, metrics_http_connections,
     metrics_http_accepted, metrics_http_refused, metrics_watchers;
 metrics_samples metrics_breakers, metrics_breaker_events;
+/* `at` in struct hook_stats */
+metrics_samples metrics_hook_deliveries, metrics_hook_refused, metrics_hook_keys,
+    metrics_hook_count;
 metrics_samples metrics_limit_wishes, metrics_limit_shut, metrics_limit_waiting;
 metrics_samples metrics_ready, metrics_build, metrics_cpu, metrics_process, metrics_start_time;
 

@@ -84,8 +84,7 @@ const struct route *routes_table(size_t *ret_count) {
     return routes;
 }
 
-/* Does the path have the pattern's form? What stands at {names} goes to ret_param. */
-static bool path_fits(const struct request *req, const char *pattern,
+bool routes_path_fits(const struct request *req, const char *pattern,
                       const char *ret_param[CALL_PARAMS_MAX]) {
     unsigned params = 0;
     for (size_t i = 0; i < req->path_count; i++) {
@@ -124,7 +123,7 @@ static bool is_hidden(const struct call *call, const struct route *route) {
 /* Is it this one? If only the path is, its method is added to *allow. */
 static bool is_route(struct call *call, const struct route *r, const char **allow) {
     const char *param[CALL_PARAMS_MAX] = {NULL};
-    if (!path_fits(call->req, r->pattern, param) || is_hidden(call, r)) {
+    if (!routes_path_fits(call->req, r->pattern, param) || is_hidden(call, r)) {
         return false;
     }
     if (method_fits(call->req->method, r->method)) {

@@ -12,6 +12,7 @@ enum route_body {
     BODY_BLOB,   /* any content; goes to a file                                  */
     BODY_EVENT,  /* any content, up to WAITS_EVENT_MAX                           */
     BODY_FORM,   /* multipart/form-data, or nothing                              */
+    BODY_HOOK,   /* any content: a delivery                                      */
 };
 
 struct route {
@@ -26,6 +27,13 @@ struct route {
  * *ret_allow is then the list of methods that the path has ("GET, HEAD"), in the request's arena,
  * or NULL if there is no such path; call->custom is the first route that has it. */
 const struct route *routes_find(struct call *call, const char **ret_allow);
+
+/* Does the request's path have the pattern's form? What stands at {names} goes to ret_param. */
+bool routes_path_fits(const struct request *req, const char *pattern,
+                      const char *ret_param[CALL_PARAMS_MAX]);
+
+/* Would host and store take a job now? False: it has been answered. */
+bool api_takes_work(struct call *call);
 
 /* The table itself. */
 const struct route *routes_table(size_t *ret_count);

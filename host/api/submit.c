@@ -85,12 +85,16 @@ static void add_refusal(struct buf *out, const struct problem *problem,
     buf_char(out, '}');
 }
 
-static void add_accepted(struct buf *out, const struct store_submit_item *item, int64_t now_ms) {
+enum job_state submit_state(const struct store_submit_item *item, int64_t now_ms) {
+    return item->verdict == SUBMIT_DUPLICATE ? item->winner_state
+           : item->spec->run_at_ms > now_ms  ? JOB_SCHEDULED
+                                             : JOB_QUEUED;
+}
+
+void submit_accepted(struct buf *out, const struct store_submit_item *item, int64_t now_ms) {
     bool duplicate = item->verdict == SUBMIT_DUPLICATE;
     const struct job_id *id = duplicate ? &item->winner : &item->spec->id;
-    enum job_state state = duplicate                        ? item->winner_state
-                           : item->spec->run_at_ms > now_ms ? JOB_SCHEDULED
-                                                            : JOB_QUEUED;
+    enum job_state state = submit_state(item, now_ms);
     buf_char(out, '{');
     add_id(out, "id", id);
     json_kstr(out, "state", job_state_name((int)state));
@@ -131,7 +135,7 @@ static int add_answer(struct stats *stats, struct buf *out, const struct submit_
         add_refusal(out, &problem, item);
         return problem.status;
     }
-    add_accepted(out, item, now_ms);
+    submit_accepted(out, item, now_ms);
     return 202;
 }
 

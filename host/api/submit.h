@@ -73,6 +73,10 @@ void submit_form_stored(struct submit *s);
  * `answer` finds the job's problem in slots[0], or its fate in store.items[0]. */
 void submit_request(struct call *call, struct job_request *request, struct form *form,
                     void (*answer)(struct submit *s));
+/* How a job that the store has taken stands, or the one that it is a duplicate of. */
+enum job_state submit_state(const struct store_submit_item *item, int64_t now_ms);
+/* The answer for it. */
+void submit_accepted(struct buf *out, const struct store_submit_item *item, int64_t now_ms);
 /* Why the store did not take the job. */
 void submit_refusal(const struct store_submit_item *item, struct problem *ret);
 

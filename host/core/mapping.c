@@ -166,7 +166,8 @@ static int take_name(struct compiler *c, struct mapping_part *part, const char *
 }
 
 static bool is_scalar_json(struct bytes text) {
-    return json_is_valid(text) && memchr("{[", *(const char *)text.data, 2) == NULL;
+    const char *p = text.data;
+    return json_is_valid(text) && *p != '{' && *p != '[';
 }
 
 static int take_otherwise(struct compiler *c, struct mapping_part *part, const char *text) {
