@@ -127,6 +127,17 @@ static void submit_spooled(struct rig *rig, const struct job_spec *spec) {
     submit->items = NULL;
 }
 
+static void submit_once(struct rig *rig, const char *queue) {
+    const struct job_spec spec = rig_spec(rig, queue, "good");
+    const struct store_once once = {.key = "a", .content = 1, .keep_ms = HOUR_MS};
+    struct store_submit_item item = {.spec = &spec, .once = &once, .once_count = 1};
+    struct store_submit *submit = RIG_NEW(rig, store_submit);
+    submit->items = &item;
+    submit->count = 1;
+    EXPECT_EQ_INT(0, rig_run(rig, &submit->op, STORE_SUBMIT));
+    submit->items = NULL;
+}
+
 static struct blob_ref put(struct rig *rig, const char *content) {
     struct store_blob_put op = {.data = bytes_of(content), .fd = -1};
     EXPECT_EQ_INT(0, rig_run(rig, &op.op, STORE_BLOB_PUT));
@@ -239,6 +250,7 @@ static void make_ended(struct rig *rig, const char *queue, const struct blob_ref
     EXPECT_EQ_INT(SUBMIT_NEW, rig_submit(rig, &spec));
     spec.id = rig_id(rig);
     submit_spooled(rig, &spec);
+    submit_once(rig, queue);
 }
 
 // One still waits after its turn, another one has none left, and some are nobody's.

@@ -505,7 +505,61 @@ static void test_together(void) {
     rig_finish(&rig);
 }
 
-CASES(once, ON_FILE, {"once, whatever becomes of the job", test_whatever_becomes},
+/* ------------------------------------------------------------------ on a server */
+
+#define KEY_A "61000000000000000000000000000000"
+
+// It is kept by the server's clock, whatever the hosts' say.
+static void test_server_keeps(void) {
+    struct rig rig;
+    rig_start(&rig);
+    struct delivery *first = deliver(&rig, "a");
+    first->once[0].keep_ms = INT64_MAX;
+    EXPECT_EQ_INT(SUBMIT_NEW, post(&rig, first));
+    int64_t left = rig_redis("PTTL jobs:q:once:" KEY_A);
+    EXPECT_TRUE(left > STORE_ONCE_KEEP_MAX_MS - 600000 && left <= STORE_ONCE_KEEP_MAX_MS);
+    rig.now += 40LL * DAY_MS;
+    (void)sweep(&rig);
+    EXPECT_EQ_INT(SUBMIT_DUPLICATE, knock(&rig, "a"));
+    rig.now -= 80LL * DAY_MS;
+    EXPECT_EQ_INT(SUBMIT_DUPLICATE, knock(&rig, "a"));
+    EXPECT_EQ_INT(1, rig_redis("PEXPIRE jobs:q:once:" KEY_A " 0"));
+    EXPECT_EQ_INT(SUBMIT_NEW, knock(&rig, "a"));
+    rig_finish(&rig);
+}
+
+// Of two hosts the first lets it in.
+static void test_two_hosts(void) {
+    struct rig a, b;
+    rig_start(&a);
+    rig_start_beside(&b, &a);
+    struct delivery *first = deliver(&a, "a"), *next = deliver(&b, "a");
+    EXPECT_EQ_INT(SUBMIT_NEW, post(&a, first));
+    EXPECT_EQ_INT(SUBMIT_DUPLICATE, post(&b, next));
+    EXPECT_TRUE(won(next, first));
+    rig_finish(&b);
+    rig_finish(&a);
+}
+
+static void test_damage(void) {
+    struct rig rig;
+    rig_start(&rig);
+    EXPECT_EQ_INT(SUBMIT_NEW, knock(&rig, "a"));
+    EXPECT_EQ_INT(1, rig_redis("PERSIST jobs:q:once:" KEY_A));
+    EXPECT_TRUE(sample_has(sample_fsck(&rig, false), "once_too_long", false));
+    EXPECT_TRUE(sample_has(sample_fsck(&rig, true), "once_too_long", true));
+    rig_expect_sound(&rig);
+    EXPECT_EQ_INT(1, rig_redis("PEXPIRE jobs:q:once:" KEY_A " 2678500000"));
+    EXPECT_TRUE(sample_has(sample_fsck(&rig, true), "once_too_long", true));
+    EXPECT_EQ_INT(SUBMIT_DUPLICATE, knock(&rig, "a"));
+    (void)rig_redis("SETRANGE jobs:q:once:" KEY_A " 40 -");
+    EXPECT_TRUE(sample_has(sample_fsck(&rig, true), "once_damaged", true));
+    rig_expect_sound(&rig);
+    EXPECT_EQ_INT(0, rig_redis("EXISTS jobs:q:once:" KEY_A));
+    rig_finish(&rig);
+}
+
+CASES(once, ON_ALL, {"once, whatever becomes of the job", test_whatever_becomes},
       {"once: another content under the same id is told", test_differs},
       {"once: by queue", test_queues_apart}, {"once: one of two is enough", test_two},
       {"once: in one call", test_one_call},
@@ -520,3 +574,5 @@ CASES(once_file, ON_FILE, {"once: for a time", test_time},
       {"once: a start behind its time keeps for longer", test_opened_behind},
       {"once: counts for the budget", test_budget},
       {"once: with its job or not at all", test_together});
+CASES(once_shared, ON_SHARED, {"once: the server keeps it", test_server_keeps},
+      {"once: by one of two hosts", test_two_hosts}, {"once: damage to keys", test_damage});

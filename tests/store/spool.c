@@ -231,6 +231,43 @@ static void test_duplicate(void) {
     spool_rig_finish(&r);
 }
 
+static int deliver(struct spool_rig *r, const struct job_spec *spec, const char *id,
+                   uint64_t content) {
+    struct store_once once[] = {{.content = content, .keep_ms = 3600000},
+                                {.content = 1, .keep_ms = 3600000}};
+    (void)snprintf((char *)once[0].key, sizeof once[0].key, "%s", id);
+    memcpy(once[1].key, spec->id.b, sizeof once[1].key);
+    struct store_submit_item item = {.spec = spec, .once = once, .once_count = 2};
+    struct store_submit submit = {.items = &item, .count = 1};
+    int status = rig_run(&r->rig, &submit.op, STORE_SUBMIT);
+    return status < 0 ? status : item.status < 0 ? item.status : (int)item.verdict;
+}
+
+// What was delivered twice while main was away is done once.
+static void test_once(void) {
+    static struct spool_rig r;
+    spool_rig_start(&r, false);
+    struct job_spec specs[5];
+    for (size_t i = 0; i < ARRAY_LEN(specs); i++) {
+        specs[i] = rig_spec(&r.rig, "q", "t");
+    }
+    EXPECT_EQ_INT(SUBMIT_NEW, deliver(&r, &specs[0], "a", 1));
+    EXPECT_EQ_INT(SUBMIT_DUPLICATE, deliver(&r, &specs[1], "a", 1));
+    spool_rig_down(&r);
+    EXPECT_EQ_INT(SUBMIT_SPOOLED, deliver(&r, &specs[1], "a", 1));
+    EXPECT_EQ_INT(SUBMIT_SPOOLED, deliver(&r, &specs[2], "b", 1));
+    EXPECT_EQ_INT(SUBMIT_SPOOLED, deliver(&r, &specs[3], "b", 2));
+    spool_rig_up(&r);
+    spool_rig_until(&r, 0);
+    EXPECT_EQ_INT(JOB_DUPLICATE, spool_rig_state_in_main(&r, &specs[1].id));
+    EXPECT_EQ_INT(JOB_QUEUED, spool_rig_state_in_main(&r, &specs[2].id));
+    EXPECT_EQ_INT(JOB_DUPLICATE, spool_rig_state_in_main(&r, &specs[3].id));
+    struct job_id winner = spool_rig_in_main(&r, &specs[3].id).winner;
+    EXPECT_TRUE(id_equal(&specs[2].id, &winner));
+    EXPECT_EQ_INT(SUBMIT_DUPLICATE, deliver(&r, &specs[4], "b", 1));
+    spool_rig_finish(&r);
+}
+
 static int squeeze(struct spool_rig *r, const struct job_spec *spec) {
     struct store_submit_item item = {.spec = spec, .max_waiting = 1};
     struct store_submit submit = {.items = &item, .count = 1};
@@ -370,6 +407,7 @@ int main(int argc, char **argv) {
         {"jobs that wait can be read", test_get},
         {"dedup modes that must know", test_modes},
         {"dedup throttle", test_throttle},
+        {"deliveries that are accepted once", test_once},
         {"submissions whose answer is lost", test_undecided},
         {"a job that ran and is forgotten does not run again", test_tombstone},
         {"forwarding whose answer is lost", test_forward_undecided},

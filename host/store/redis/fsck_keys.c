@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/decode.h"
 #include "store/redis/fsck.h"
 
 /* ------------------------------------------------------------------ all keys */
@@ -10,7 +11,8 @@ static const struct {
     const char *field; /* of the job, that says so; see lua/fsck_sides.lua */
 } sides[] = {{"payload:", "payloadBytes"}, {"steps:", "steps"}, {"warnings:", "warnings"},
              {"history:", "history"},      {"log:", "log"},     {"outputs:", "outputs"},
-             {"results:", "resultBytes"},  {"jh:idx:", "idx"}};
+             {"results:", "resultBytes"},  {"jh:idx:", "idx"},  {NULL, "once"}};
+enum { ONCE = 8 };
 
 const char *redis_fsck_side_field(int side) {
     return sides[side].field;
@@ -47,6 +49,28 @@ static int met_job(struct redis_fsck *f, struct redis_queue *at, const struct jo
                           : redis_fsck_met(f, at, id, FSCK_MET_ELSEWHERE);
 }
 
+// <structures>once:<key>: its 16 bytes are taken for an id.
+static int met_once(struct redis_fsck *f, struct bytes name) {
+    static const char head[] = "once:";
+    struct job_id key;
+    size_t len = 0, digits = 2 * sizeof key.b;
+    if (name.len < digits) {
+        return 0;
+    }
+    name.len -= digits;
+    struct bytes hex = {(const char *)name.data + name.len, digits};
+    if (!decode_bytes(DECODE_HEX_LOWER, hex, key.b, sizeof key.b, &len)) {
+        return 0;
+    }
+    for (size_t i = 0; ends_with(&name, head) && i < f->queue_count; i++) {
+        struct redis_queue *q = f->queues[i].queue;
+        if (bytes_equal(bytes_of(q->structures), name)) {
+            return redis_fsck_add(&f->sides, (struct fsck_item){q, key, ONCE, 0});
+        }
+    }
+    return 0;
+}
+
 // <prefix><kind><id>, and for names of steps and lists of flows one more word.
 static int met_key(struct redis_fsck *f, struct bytes name) {
     char text[JOB_ID_TEXT + 1];
@@ -67,7 +91,7 @@ static int met_key(struct redis_fsck *f, struct bytes name) {
     if (ends_with(&name, "flow:")) {
         return redis_fsck_met_flow(f, name, &id);
     }
-    for (size_t i = 0; i < ARRAY_LEN(sides); i++) {
+    for (size_t i = 0; i < ONCE; i++) {
         if (ends_with(&name, sides[i].kind)) {
             struct redis_queue *at = queue_at(f, name);
             return at == NULL ? 0
@@ -82,6 +106,7 @@ static int take_keys(struct redis_fsck *f, const struct redis_reply *reply) {
     int r = redis_fsck_take_cursor(f, reply) ? 0 : -EPROTO;
     for (size_t i = 0; r == 0 && i < keys->count; i++) {
         r = met_key(f, redis_reply_text(&keys->items[i]));
+        r = r < 0 ? r : met_once(f, redis_reply_text(&keys->items[i]));
         r = r < 0 ? r : redis_fsck_met_blob(f, redis_reply_text(&keys->items[i]));
     }
     return r;

@@ -13,6 +13,8 @@ enum redis_inserted {
     REDIS_INSERT_OVER_BUDGET = 5,
     REDIS_INSERT_FULL = 6,
     REDIS_INSERT_OTHER_FILES = 7,
+    REDIS_INSERT_ONCE = 8, /* lua/lib/once.lua */
+    REDIS_INSERT_ONCE_DIFFERS = 9,
 };
 
 /* How it comes. */

@@ -82,12 +82,13 @@ static void ask_to_join(struct join_task *jt) {
 static void located(struct redis_task *t, void *arg) {
     struct join_task *jt = arg;
     int r = 0;
-    if (jt->at.queue == NULL) {
+    if (jt->at.queue == NULL && jt->item->once_count == 0) {
         refuse(jt->item, -ENOENT);
         next_item(jt);
         return;
     }
     jt->queue = redis_store_queue(t->store, jt->item->spec->queue, &r);
+    jt->at.queue = jt->at.queue == NULL ? jt->queue : jt->at.queue; // it may have been here
     if (jt->queue == NULL) {
         refuse(jt->item, r);
         next_item(jt);

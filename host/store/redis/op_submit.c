@@ -1,4 +1,6 @@
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/dedup.h"
@@ -35,6 +37,20 @@ static void write_key(const struct redis_store *s, const struct store_submit_ite
     }
 }
 
+// lua/lib/once.lua
+static void write_once(const struct store_submit_item *item, struct redis_settings *to) {
+    char text[STORE_ONCE_MAX * 80], *at = text;
+    for (size_t i = 0; i < item->once_count && i < STORE_ONCE_MAX; i++) {
+        const struct store_once *once = &item->once[i];
+        int64_t keep = store_once_keep_ms(once);
+        for (size_t k = 0; k < sizeof once->key; k++) {
+            at += sprintf(at, "%02x", once->key[k]);
+        }
+        at += sprintf(at, " %016" PRIx64 " %" PRId64 " ", once->content, keep > 0 ? keep : 1);
+    }
+    redis_setting_text(to, "once", redis_args_keep(to->args, text));
+}
+
 // What is not as it mostly is, by the names of lua/lib/insert.lua.
 static void write_settings(const struct redis_store *store, const struct store_submit_item *item,
                            struct redis_coming comes, bool one_line, int64_t now_ms,
@@ -63,6 +79,9 @@ static void write_settings(const struct redis_store *store, const struct store_s
     redis_setting_text(&s, "dies", comes.dies);
     redis_setting_text(&s, "why", comes.why);
     redis_setting_text(&s, "ready", comes.ready);
+    if (item->once_count > 0) {
+        write_once(item, &s);
+    }
     redis_settings_end(&s);
 }
 
@@ -130,6 +149,8 @@ int redis_insert_read(const struct redis_reply *reply, struct store_submit_item 
         [REDIS_INSERT_OVER_BUDGET] = {SUBMIT_REFUSED, -EDQUOT, false},
         [REDIS_INSERT_FULL] = {SUBMIT_REFUSED, -ENOBUFS, false},
         [REDIS_INSERT_OTHER_FILES] = {SUBMIT_REFUSED, -EBUSY, true},
+        [REDIS_INSERT_ONCE] = {SUBMIT_DUPLICATE, 0, true},
+        [REDIS_INSERT_ONCE_DIFFERS] = {SUBMIT_DUPLICATE, 0, true},
     };
     const struct redis_reply *said = reply->kind == REDIS_ARRAY ? redis_reply_at(reply, 0) : reply;
     int64_t code;
@@ -139,6 +160,8 @@ int redis_insert_read(const struct redis_reply *reply, struct store_submit_item 
     item->verdict = meanings[code].verdict;
     item->status = meanings[code].status;
     item->updated = code == REDIS_INSERT_DUPLICATE && reply->count > 3;
+    item->once_differs = code == REDIS_INSERT_ONCE_DIFFERS;
+    item->once_held = code == REDIS_INSERT_ONCE || item->once_differs;
     item->replaced = (struct job_id){{0}};
     if (code == REDIS_INSERT_NEW && reply->kind == REDIS_ARRAY) {
         return read_holder(reply, &item->replaced, &item->replaced_state) ? 0 : -EPROTO;

@@ -5,10 +5,13 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "core/job.h"
+#include "store/store.h"
 
 struct spool_entry {
     int64_t spooled_ms;           /* when it was submitted     */
     int64_t max_waiting, keep_ms; /* as in store_submit_item   */
+    struct store_once once[STORE_ONCE_MAX];
+    size_t once_count;
     struct job_spec spec;
 };
 

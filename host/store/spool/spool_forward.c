@@ -317,6 +317,8 @@ static void submit_all(struct spool_forward *f) {
                                            .max_waiting = slot->entry.max_waiting,
                                            .spooled = true,
                                            .keep_ms = slot->entry.keep_ms,
+                                           .once = slot->entry.once,
+                                           .once_count = slot->entry.once_count,
                                            .tombstone_ms = f->s->max_age_ms + SPOOL_MARGIN_MS};
         } else if (slot->fate == GOES) {
             slot->fate = STAYS;

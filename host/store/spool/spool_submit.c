@@ -175,6 +175,9 @@ static struct job_spec *make_entry(struct part *part, const struct store_submit_
                                 .max_waiting = item->max_waiting,
                                 .keep_ms = item->keep_ms,
                                 .spec = *item->spec};
+    for (size_t i = 0; i < item->once_count && i < STORE_ONCE_MAX; i++) {
+        entry.once[entry.once_count++] = item->once[i];
+    }
     struct buf b = {.data = NULL};
     struct job_spec *spec = arena_zalloc(a, sizeof *spec);
     spool_entry_pack(&b, &entry);

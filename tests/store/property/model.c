@@ -145,6 +145,9 @@ void model_init(struct model *m, uint64_t seed) {
         for (int k = 0; k < MODEL_KEYS; k++) {
             m->keys[q][k].holder = NOBODY;
         }
+        for (int i = 0; i < MODEL_IDS; i++) {
+            m->firsts[q][i] = NOBODY;
+        }
     }
 }
 

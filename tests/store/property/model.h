@@ -27,6 +27,7 @@ enum {
     MODEL_JOBS = 320,
     MODEL_SPARE = 60, /* that a step may make: it is not begun without room for so many */
     MODEL_KEYS = 4,
+    MODEL_IDS = 40, /* of deliveries to a queue */
     MODEL_LANES = 5,
     MODEL_QUEUES = 3,
     MODEL_TENANTS = 5, /* the first one is nobody  */
@@ -184,6 +185,7 @@ struct model {
     struct model_job jobs[MODEL_JOBS];
     size_t count;
     struct model_key keys[MODEL_QUEUES][MODEL_KEYS];
+    int firsts[MODEL_QUEUES][MODEL_IDS]; /* the job that came with a delivery; NOBODY */
     struct model_line lines[MODEL_LANES][PRIORITY_COUNT][MODEL_TENANTS];
     struct model_schedule schedules[MODEL_SCHEDULES];
     struct model_limiter limiters[MODEL_LIMITERS];
@@ -266,7 +268,8 @@ void model_cancel(struct model *m, struct model_job *j, int64_t keep_ms); /* or 
 /* ---- model_keys.c */
 
 bool model_keys_held(const struct model *m, const struct model_key *k);
-int model_keys_add(struct model *m, struct job_spec *spec); /* any key, in any mode */
+int model_keys_add(struct model *m, struct job_spec *spec);      /* any key, in any mode */
+int model_keys_holder(const struct model *m, int lane, int key); /* index of a job       */
 void model_keys_release(struct model *m, struct model_job *j);
 void model_keys_take_again(struct model *m, struct model_job *j);
 /* What becomes of the model's next job if it is submitted with that key, and of the model: a verdict, or an error. */

@@ -6,9 +6,23 @@
 
 /* ------------------------------------------------------------------ SUBMIT */
 
+// Some are deliveries: which job came first with that one?
+static int *add_once(struct model *m, const struct model_kind *kind, struct store_once *once,
+                     struct store_submit_item *item) {
+    if (kind->plain || model_dice(m, 3) != 0) {
+        return NULL;
+    }
+    size_t id = model_dice(m, MODEL_IDS);
+    *once = (struct store_once){.key = {1, (uint8_t)id}, .content = 7, .keep_ms = INT64_MAX};
+    item->once = once;
+    item->once_count = 1;
+    return &m->firsts[model_queue_of(kind->lane)][id];
+}
+
 // An item, and what is to come of it.
 static int make_item(struct model *m, struct rig *host, const struct model_kind *kind,
-                     struct job_spec *spec, struct store_submit_item *item) {
+                     struct job_spec *spec, struct store_once *once,
+                     struct store_submit_item *item) {
     const struct model_job *old = model_dice(m, 12) == 0 ? model_pick(m) : NULL;
     int key = NOBODY;
     model_fill(host, kind, spec);
@@ -29,14 +43,33 @@ static int make_item(struct model *m, struct rig *host, const struct model_kind 
     if (!kind->plain && model_dice(m, 3) == 0) {
         item->max_waiting = model_waiting(m, kind->lane) + (int64_t)model_dice(m, 3);
     }
-    return model_keys_enter(m, model_next_job(m, spec), spec, key, item->max_waiting);
+    int *first = add_once(m, kind, once, item);
+    if (first != NULL && *first != NOBODY) {
+        return SUBMIT_DUPLICATE;
+    }
+    struct model_job *j = model_next_job(m, spec);
+    int want = model_keys_enter(m, j, spec, key, item->max_waiting);
+    if (first != NULL && want >= 0) {
+        *first = want == SUBMIT_NEW ? model_index(m, j) : model_keys_holder(m, kind->lane, key);
+    }
+    return want;
+}
+
+// Who came with a delivery that has been here is told of the first.
+static void expect_first(struct model *m, const struct store_submit_item *item, int lane) {
+    int first = item->once_held ? m->firsts[model_queue_of(lane)][item->once->key[1]] : NOBODY;
+    if (item->once_held) {
+        (void)model_same(m, 1, first != NOBODY && id_equal(&m->jobs[first].id, &item->winner),
+                         "the first");
+    }
 }
 
 /* Some jobs by one call: mostly a few in a row are alike. */
 void model_jobs_submit(struct model *m) {
     struct job_spec specs[MODEL_CALL];
     struct store_submit_item items[MODEL_CALL] = {{.spec = NULL}};
-    int want[MODEL_CALL] = {0};
+    struct store_once onces[MODEL_CALL];
+    int want[MODEL_CALL] = {0}, lanes[MODEL_CALL] = {0};
     struct model_kind kind = model_any_kind(m);
     struct store_submit submit = {.items = items};
     struct rig *host = model_host(m);
@@ -44,7 +77,8 @@ void model_jobs_submit(struct model *m) {
     for (; submit.count < most; submit.count++) {
         size_t i = submit.count;
         kind = model_dice(m, 4) == 0 ? model_any_kind(m) : kind;
-        want[i] = make_item(m, host, &kind, &specs[i], &items[i]);
+        want[i] = make_item(m, host, &kind, &specs[i], &onces[i], &items[i]);
+        lanes[i] = kind.lane;
     }
     bool again = false;
     if (host != &m->rig) {
@@ -56,6 +90,7 @@ void model_jobs_submit(struct model *m) {
         int got = items[i].status < 0 ? items[i].status : (int)items[i].verdict;
         bool twice = again && want[i] == SUBMIT_NEW && got == SUBMIT_REPEATED;
         (void)model_same(m, twice ? got : want[i], got, "the verdict");
+        expect_first(m, &items[i], lanes[i]);
     }
     store_op_finish(&submit.op);
 }

@@ -11,6 +11,10 @@ bool model_keys_held(const struct model *m, const struct model_key *k) {
     return k->holder != NOBODY && (k->expire_ms == 0 || k->expire_ms > m->rig.now);
 }
 
+int model_keys_holder(const struct model *m, int lane, int key) {
+    return m->keys[model_queue_of(lane)][key].holder;
+}
+
 int model_keys_add(struct model *m, struct job_spec *spec) {
     int key = (int)model_dice(m, MODEL_KEYS);
     spec->dedup_key = model_key_name(key);

@@ -1,4 +1,4 @@
--- use: queue claim place (share users) ending packed insert schedule flow (dedup weigh meet)
+-- use: queue claim place (share users) ending packed insert schedule flow (dedup weigh meet once)
 -- FLOW_JOIN: a job from outside becomes a member. Repeating it changes nothing.
 --   queues the flow's; the job's, if that is another one
 --   ARGV   the bytes that the jobs of the latter may take ('' = any); id of the opener; an item of lib/insert.lua
@@ -17,11 +17,18 @@ local function join()
     if redis.call('EXISTS', it.q.job .. it.id) == 1 then
         return REPEATED
     end
+    local code, whom, state
+    if it.once then -- though the flow may have closed since
+        code, whom, state = was_here(it, room)
+    end
+    if code then
+        return whom and {code, whom, state} or code
+    end
     local grows = flow.grows(queues[1], id)
     if grows ~= 1 then
         return grows and CLOSED or NO_FLOW
     end
-    local code = insert(it, room, true)
+    code = insert(it, room, true)
     if code == NEW then
         flow.add(queues[1], id, it.raw)
     end

@@ -1,6 +1,7 @@
 -- use: queue place
 -- FSCK: keys that hang on a job, met in a walk through all keys: is there such a job, and does it know?
---   ARGV   mend (1, 0); the number of items; items: queue, id, which (SIDE's field, or 'idx')
+--   ARGV   mend (1, 0); the number of items; items: queue, id, which (SIDE's field, 'idx', or 'once': its key is
+--          written as an id is)
 --   reply  for each {code, words, mended (1, 0)}, or {} when it is as it should be
 local NAMES = {payloadBytes = 'payloads', steps = 'steps', warnings = 'warnings', history = 'attempts',
                log = 'logs', outputs = 'outputs', resultBytes = 'results'}
@@ -42,9 +43,32 @@ local function check_side(q, id, field)
             orphan and 'it hangs on a job that there is not' or 'its job does not know of it', mend and 1 or 0}
 end
 
+-- S..once:<key> names a job, which may be gone, and has an end.
+local ONCE_MAX_MS = 2678400000 -- store.h: STORE_ONCE_KEEP_MAX_MS
+local function check_once(q, id)
+    local key = q.s .. 'once:' .. string.gsub(id, '-', '')
+    local held, ttl = redis.call('GET', key), redis.call('PTTL', key)
+    if not held then
+        return {}
+    elseif #held ~= 53 or not string.find(held, '^[%x-]+ %x+$') then
+        if mend then
+            redis.call('DEL', key)
+        end
+        return {'once_damaged', key, mend and 1 or 0}
+    elseif ttl >= 0 and ttl <= ONCE_MAX_MS then
+        return {}
+    end
+    if mend then
+        redis.call('PEXPIRE', key, text_of(ONCE_MAX_MS))
+    end
+    return {'once_too_long', key .. (ttl < 0 and ': for ever' or ''), mend and 1 or 0}
+end
+
+local looks = {idx = function(_, id) return check_index(id) end, once = check_once}
+
 local reply = {}
 for i = 1, take_number() do
     local q, id, field = queues[take()], take(), take()
-    reply[i] = field == 'idx' and check_index(id) or field ~= 'idx' and check_side(q, id, field)
+    reply[i] = (looks[field] or check_side)(q, id, field)
 end
 return reply

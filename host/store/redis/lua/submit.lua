@@ -40,7 +40,7 @@ if plain and fresh then -- mostly all are: the rest of this script is not for th
     return answer_inserts(reply)
 end
 
--- use: claim dedup weigh (share users) schedule flow unwait meet
+-- use: claim dedup weigh (share users) schedule flow unwait meet once
 while at <= #item_heads do
     local of, last = item_heads[at], last_like(at)
     if of.alike and fresh then
