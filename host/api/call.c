@@ -237,9 +237,10 @@ uint32_t call_limit(struct call *call, uint32_t fallback, uint32_t max) {
 
 const char *call_actor(struct call *call) {
     struct request *req = call->req;
-    const char *actor = req->peer_uid == UINT32_MAX
-                            ? arena_printf(&req->arena, "http:%s", req->peer)
-                            : arena_printf(&req->arena, "uid:%u", req->peer_uid);
+    const char *actor =
+        req->certificate != NULL      ? arena_printf(&req->arena, "cert:%s", req->certificate)
+        : req->peer_uid == UINT32_MAX ? arena_printf(&req->arena, "http:%s", req->peer)
+                                      : arena_printf(&req->arena, "uid:%u", req->peer_uid);
     return actor == NULL ? "unknown" : actor;
 }
 

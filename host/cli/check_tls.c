@@ -12,7 +12,8 @@ void check_tls(const struct config_host *host, check_tls_fn *say, void *arg) {
         if (l->tls_cert == NULL) {
             continue;
         }
-        struct tls *tls = tls_new(l->tls_cert, l->tls_key, &e);
+        struct tls *tls =
+            tls_new(&(struct tls_files){l->tls_cert, l->tls_key, l->tls_client_ca}, &e);
         bool good = tls != NULL && tls_check_time(tls, wall_ms, &e) == 0;
         say(arg, l, i, tls != NULL, good ? NULL : e.msg);
         tls_free(&tls);

@@ -40,6 +40,8 @@ struct config_entry {
 struct config_listen {
     const char *address; /* "127.0.0.1:8080" or "unix:PATH" (absolute)   */
     const char *tls_cert, *tls_key;
+    const char *
+        tls_client_ca; /* who connects must have a certificate of one of these; NULL = nobody must */
 };
 
 struct config_host {

@@ -105,6 +105,12 @@ static void check_listen(struct config_binding *b, const struct config_host *hos
         check_readable(b, l->tls_cert, &l->tls_cert, where, "tls.cert");
         check_readable(b, l->tls_key, &l->tls_key, where, "tls.key");
     }
+    if (l->tls_client_ca != NULL && l->tls_cert == NULL) {
+        COMPLAIN(b, NULL, where, "tls", &l->tls_client_ca, "tls_pair",
+                 "client_ca needs cert and key: without them there is no TLS");
+    } else if (l->tls_client_ca != NULL) {
+        check_readable(b, l->tls_client_ca, &l->tls_client_ca, where, "tls.client_ca");
+    }
     if (host->auth != NULL && strcmp(host->auth, "none") == 0 &&
         !config_address_is_local(l->address)) {
         COMPLAIN(b, NULL, where, "", &l->address, "open_to_all",

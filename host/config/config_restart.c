@@ -85,7 +85,7 @@ static bool same_listen(const struct config_host *before, const struct config_ho
     for (size_t i = 0; same && i < before->listen_count; i++) {
         const struct config_listen *a = &before->listen[i], *b = &after->listen[i];
         same = same_text(a->address, b->address) && same_text(a->tls_cert, b->tls_cert) &&
-               same_text(a->tls_key, b->tls_key);
+               same_text(a->tls_key, b->tls_key) && same_text(a->tls_client_ca, b->tls_client_ca);
     }
     return same;
 }

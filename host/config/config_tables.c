@@ -42,6 +42,9 @@
 static const struct config_field tls_rows[] = {
     {"cert", CONFIG_PATH, 0, AT(config_listen, tls_cert), .doc = "Certificate chain, PEM."},
     {"key", CONFIG_PATH, 0, AT(config_listen, tls_key), .doc = "Private key, PEM."},
+    {"client_ca", CONFIG_PATH, 0, AT(config_listen, tls_client_ca),
+     .doc = "Authorities, PEM: who connects needs a certificate that one of them has signed. "
+            "Unset: nobody needs one."},
 };
 static const struct config_table tls_table = {.what = "TLS", FIELDS(tls_rows)};
 
@@ -50,7 +53,7 @@ static const struct config_field listen_rows[] = {
      .fallback = "127.0.0.1:8080", .form = &form_address,
      .doc = "`IP:PORT`, `[IPV6]:PORT`, `localhost:PORT` or `unix:PATH`."},
     {"tls", CONFIG_SECTION, .table = &tls_table,
-     .doc = "Serves HTTPS here; both files are needed."},
+     .doc = "Serves HTTPS here; certificate and key are needed."},
 };
 static const struct config_table listen_table = {
     .what = "an address", FIELDS(listen_rows), .size = sizeof(struct config_listen)};

@@ -443,6 +443,7 @@ static void on_event(struct bufferevent *bev, short what, void *arg) {
     log_debug(c->server->log, "http.event", "peer=%s phase=%d what=%#x unsent=%zu", c->visitor.text,
               (int)c->phase, (unsigned)what, evbuffer_get_length(bufferevent_get_output(bev)));
     if (what & BEV_EVENT_CONNECTED) {
+        tls_peer_name(bev, c->visitor.certificate, sizeof c->visitor.certificate);
         enter(c, CONN_HEAD, limits(c)->header_ms);
         return;
     }

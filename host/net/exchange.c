@@ -92,6 +92,8 @@ int exchange_head(struct exchange *ex, const struct http1 *p) {
     req->mistrusted = ex->conn->visitor.mistrusted;
     req->peer_uid = ex->conn->visitor.uid;
     req->peer = ex->conn->visitor.text;
+    req->certificate =
+        ex->conn->visitor.certificate[0] == '\0' ? NULL : ex->conn->visitor.certificate;
     return path_split(&req->arena, req->target, &req->path, &req->path_count, &req->query);
 }
 
@@ -245,6 +247,7 @@ static void orphans_remove(struct exchange *ex) {
 void exchange_orphan(struct exchange *ex) {
     ex->conn = NULL;
     ex->req.peer = "gone";
+    ex->req.certificate = NULL;
     ex->next = ex->server->orphans;
     ex->server->orphans = ex;
 }

@@ -53,6 +53,7 @@ struct server_limits {
     size_t stream_unsent;                /* 1 MiB waiting for a slow reader of a stream  */
 };
 enum {
+    SERVER_CERTIFICATE_MAX = 64,  /* bytes of a name that is looked at */
     SERVER_BODY_SMALL = 1 << 20,  /* a body that may be larger must keep, from body_ms on, */
     SERVER_BODY_RATE = 64 * 1024, /* so many bytes/s */
     SERVER_BODY_FREE = 64 * 1024, /* so much of a body is held whatever others hold */
@@ -86,6 +87,8 @@ struct request {
     uint32_t peer_uid;  /* unix socket: SO_PEERCRED; else UINT32_MAX                        */
     const char *peer;   /* "unix", or its address without the port; behind a trusted proxy, the
                            one that it names                                                */
+    const char
+        *certificate;   /* TLS: the name in the client's, which has been verified; NULL: none */
     struct arena arena; /* for the handler                                                  */
     void *context;      /* the handler's, from `admit` on                                   */
     void (*done)(struct request *req, void *arg);

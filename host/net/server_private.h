@@ -43,6 +43,8 @@ struct visitor {
     bool proxy;        /* speaks for others            */
     struct peer *peer; /* NULL: not counted            */
     char text[PEER_TEXT_MAX];
+    char certificate[SERVER_CERTIFICATE_MAX +
+                     1]; /* TLS: the name in the client's; "" = it has none */
 };
 
 struct conn {

@@ -14,7 +14,7 @@
 
 struct tls {
     SSL_CTX *context;
-    char *cert_file, *key_file;
+    char *cert_file, *key_file, *client_ca; /* the last may be NULL */
 };
 
 /* ---- contexts ---- */
@@ -50,6 +50,21 @@ static SSL_CTX *context_new(void) {
     return context;
 }
 
+/* Nobody gets past the handshake without a certificate of these. Renewed ones need no word to us: who signs is what
+ * counts. */
+static int want_client(SSL_CTX *context, const char *ca_file, struct err *e) {
+    int r = pem_trust(context, ca_file, e);
+    STACK_OF(X509_NAME) *names = r == 0 ? SSL_load_client_CA_file(ca_file) : NULL;
+    if (r == 0 && names == NULL) {
+        r = err_set(e, -EINVAL, "%s: %s", ca_file, pem_reason());
+    }
+    if (r == 0) {
+        SSL_CTX_set_client_CA_list(context, names); // taken
+        SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+    }
+    return r;
+}
+
 static SSL_CTX *context_load(const struct tls *t, struct err *e) {
     ERR_clear_error();
     SSL_CTX *context = context_new();
@@ -57,20 +72,25 @@ static SSL_CTX *context_load(const struct tls *t, struct err *e) {
         (void)err_set(e, -ENOMEM, "cannot set up TLS: %s", pem_reason());
         return NULL;
     }
-    if (pem_use_pair(context, t->cert_file, t->key_file, e) != 0) {
+    if (pem_use_pair(context, t->cert_file, t->key_file, e) != 0 ||
+        (t->client_ca != NULL && want_client(context, t->client_ca, e) != 0)) {
         SSL_CTX_free(context);
         return NULL;
     }
     return context;
 }
 
-struct tls *tls_new(const char *cert_file, const char *key_file, struct err *e) {
+static bool keep_paths(struct tls *t, const struct tls_files *files) {
+    t->cert_file = strdup(files->cert);
+    t->key_file = strdup(files->key);
+    t->client_ca = files->client_ca == NULL ? NULL : strdup(files->client_ca);
+    return t->cert_file != NULL && t->key_file != NULL &&
+           (t->client_ca == NULL) == (files->client_ca == NULL);
+}
+
+struct tls *tls_new(const struct tls_files *files, struct err *e) {
     struct tls *t = calloc(1, sizeof *t);
-    if (t != NULL) {
-        t->cert_file = strdup(cert_file);
-        t->key_file = strdup(key_file);
-    }
-    if (t == NULL || t->cert_file == NULL || t->key_file == NULL) {
+    if (t == NULL || !keep_paths(t, files)) {
         (void)err_set(e, -ENOMEM, "out of memory");
         tls_free(&t);
         return NULL;
@@ -120,6 +140,7 @@ void tls_free(struct tls **at) {
         SSL_CTX_free(t->context);
         free(t->cert_file);
         free(t->key_file);
+        free(t->client_ca);
         free(t);
         *at = NULL;
     }
@@ -144,6 +165,18 @@ void tls_say_goodbye(struct bufferevent *bev) {
         ERR_clear_error();
         (void)SSL_shutdown(ssl); // the peer's own farewell is not waited for
         ERR_clear_error();
+    }
+}
+
+void tls_peer_name(struct bufferevent *bev, char *out, size_t cap) {
+    const X509 *cert = SSL_get0_peer_certificate(bufferevent_openssl_get_ssl(bev));
+    out[0] = '\0';
+    if (cert != NULL &&
+        X509_NAME_get_text_by_NID(X509_get_subject_name(cert), NID_commonName, out, (int)cap) < 0) {
+        out[0] = '\0';
+    }
+    for (char *c = out; *c != '\0'; c++) {
+        *c = *c < ' ' || *c > '~' || *c == '"' ? '?' : *c; // it goes into logs
     }
 }
 

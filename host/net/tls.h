@@ -9,6 +9,7 @@
 #define JOBHOST_NET_TLS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -18,8 +19,13 @@ struct event_base;
 struct ssl_st;
 struct tls;
 
-/* Reads both files; the paths are copied. NULL: *e names the file and what is wrong with it. */
-struct tls *tls_new(const char *cert_file, const char *key_file, struct err *e);
+/* PEM files. */
+struct tls_files {
+    const char *cert, *key;
+    const char *client_ca; /* NULL: clients need no certificate; else one that these have signed */
+};
+/* Reads them; the paths are copied. NULL: *e names the file and what is wrong with it. */
+struct tls *tls_new(const struct tls_files *files, struct err *e);
 /* Reads them again, for sessions from now on. On failure everything stays as it was. */
 int tls_reload(struct tls *t, struct err *e);
 /* Would clients accept the certificate at this time (Unix ms)? 0, or -EINVAL: it has expired, or is
@@ -33,6 +39,9 @@ void tls_free(struct tls **t);
 struct bufferevent *tls_accept(struct tls *t, struct event_base *base, int fd);
 /* Tells the peer that nothing more comes, so that it can tell an end from a cut. Repeatable. */
 void tls_say_goodbye(struct bufferevent *bev);
+/* The common name in the certificate that the peer has proved to have, cut off at `cap`, what is not printable ASCII as "?"; "": it has
+ * shown none. */
+void tls_peer_name(struct bufferevent *bev, char *out, size_t cap);
 /* After a failed handshake: did the peer speak plain HTTP? */
 bool tls_was_plain_http(struct bufferevent *bev);
 

@@ -39,7 +39,8 @@ static bool has_certificates(const struct config *config) {
     for (size_t i = 0; usable && i < config->host.listen_count; i++) {
         const struct config_listen *l = &config->host.listen[i];
         struct err e = {.code = 0};
-        struct tls *tls = l->tls_cert == NULL ? NULL : tls_new(l->tls_cert, l->tls_key, &e);
+        const struct tls_files files = {l->tls_cert, l->tls_key, l->tls_client_ca};
+        struct tls *tls = l->tls_cert == NULL ? NULL : tls_new(&files, &e);
         usable = l->tls_cert == NULL || tls != NULL;
         if (!usable) {
             (void)fprintf(stderr, "host.listen[%zu].tls: %s\n", i, e.msg);

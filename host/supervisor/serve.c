@@ -41,10 +41,12 @@ static int serve_certificates(struct host *host, struct err *e) {
     }
     for (size_t i = 0; i < c->listen_count; i++) {
         struct err why = {.code = 0};
-        if (c->listen[i].tls_cert == NULL) {
+        const struct config_listen *l = &c->listen[i];
+        if (l->tls_cert == NULL) {
             continue;
         }
-        host->serve->tls[i] = tls_new(c->listen[i].tls_cert, c->listen[i].tls_key, &why);
+        host->serve->tls[i] =
+            tls_new(&(struct tls_files){l->tls_cert, l->tls_key, l->tls_client_ca}, &why);
         if (host->serve->tls[i] == NULL) {
             return err_set(e, why.code, "host.listen[%zu].tls: %s", i, why.msg);
         }

@@ -214,6 +214,54 @@ def test_how_it_ends(tls_host, authority):
     assert tls_host.get("/healthz")["ok"]
 
 
+# ---- clients that have to show a certificate
+
+def shows(authority, pair=None):
+    context = authority.client()
+    if pair:
+        context.load_cert_chain(*pair)
+    return context
+
+
+def gets_in(port, context):
+    """TLS 1.3 tells a client that it was refused with the first byte that it reads."""
+    try:
+        with Raw(port, tls=context) as connection:
+            return connection.ask("GET", "/healthz").status == 200
+    except (ssl.SSLError, OSError, EOFError):
+        return False
+
+
+def test_clients_have_to_show_a_certificate(make_host, authority, folder):
+    cert, key = authority.issue("server")
+    os.mkdir(os.path.join(folder, "others"))
+    others = Authority(os.path.join(folder, "others"))
+    clients = os.path.join(folder, "clients.pem")
+    shutil.copy(authority.ca, clients)
+    tls = {"cert": cert, "key": key, "client_ca": clients}
+    host = make_host({"host": {"listen": [{"address": "127.0.0.1:0", "tls": tls}]}})
+    host.start()
+    port, known, unknown = host.port(), authority.issue("ann"), others.issue("eve")
+    assert gets_in(port, shows(authority, known))
+    assert not gets_in(port, shows(authority)) and not gets_in(port, shows(authority, unknown))
+    with Raw(port, tls=shows(authority, known)) as connection:
+        body = b'{"why": "a test"}'
+        answer = connection.ask("POST", "/v1/queues/q/pause", [JSON], body)
+        assert answer.status == 200, answer.body
+        before = host.get("/v1/audit")["items"][0]
+        assert (before["actor"], before["action"]) == ("cert:ann", "queue.pause")
+        shutil.copy(others.ca, clients)  # from now on others are let in; who is in stays
+        os.kill(host.pid, signal.SIGHUP)
+        wait_until(lambda: gets_in(port, shows(authority, unknown)), build.PATIENCE_S, "the new authority counts")
+        assert not gets_in(port, shows(authority, known))
+        assert connection.ask("GET", "/healthz").status == 200
+
+
+def test_client_ca_is_nothing_without_tls(make_host):
+    host = make_host({"host": {"listen": [{"address": "127.0.0.1:0", "tls": {"client_ca": "/dev/null"}}]}})
+    assert "client_ca needs cert and key" in Cli(host).error("check", status=FAILED)
+
+
 # ---- real clients
 
 def curl(authority, *words):

@@ -68,19 +68,23 @@ static void remove_files(const struct files *files) {
 static void test_files(void) {
     struct files files = make_files();
     const struct {
-        const char *cert, *key, *words; // NULL = taken
+        const char *cert, *key, *client_ca, *words; // NULL = taken
     } rows[] = {
-        {files.cert, files.key, NULL},
-        {"/none", files.key, "cannot read /none: No such file"},
-        {files.cert, "/none", "cannot read /none: No such file"},
-        {files.key, files.key, "no certificate in PEM form"},
-        {"/dev/null", files.key, "no certificate in PEM form"},
-        {files.cert, files.cert, "no private key in PEM form"},
-        {files.cert, files.other_key, "does not belong to the certificate in"},
+        {files.cert, files.key, NULL, NULL},
+        {files.cert, files.key, files.cert, NULL},
+        {"/none", files.key, NULL, "cannot read /none: No such file"},
+        {files.cert, "/none", NULL, "cannot read /none: No such file"},
+        {files.cert, files.key, "/none", "cannot read /none: No such file"},
+        {files.key, files.key, NULL, "no certificate in PEM form"},
+        {"/dev/null", files.key, NULL, "no certificate in PEM form"},
+        {files.cert, files.cert, NULL, "no private key in PEM form"},
+        {files.cert, files.key, files.key, "no certificate of an authority in PEM form"},
+        {files.cert, files.other_key, NULL, "does not belong to the certificate in"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct err e = {.msg = ""};
-        struct tls *t = tls_new(rows[i].cert, rows[i].key, &e);
+        struct tls *t =
+            tls_new(&(struct tls_files){rows[i].cert, rows[i].key, rows[i].client_ca}, &e);
         EXPECT_TRUE((t != NULL) == (rows[i].words == NULL));
         EXPECT_CONTAINS(rows[i].words == NULL ? "" : rows[i].words, e.msg);
         tls_free(&t);
@@ -102,7 +106,7 @@ static void test_time(void) {
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct err e = {.msg = ""};
         write_pair(&files, rows[i].from, rows[i].to);
-        struct tls *t = tls_new(files.cert, files.key, &e);
+        struct tls *t = tls_new(&(struct tls_files){files.cert, files.key, NULL}, &e);
         EXPECT_EQ_INT(rows[i].words[0] == '\0' ? 0 : -EINVAL,
                       tls_check_time(t, (int64_t)time(NULL) * 1000, &e));
         EXPECT_CONTAINS(rows[i].words, e.msg);
@@ -159,7 +163,7 @@ static int client_tls_ask(struct fixture *f, SSL *ssl, const char *text, char *o
 static void test_session(void) {
     struct files files = make_files();
     struct err e = {.msg = ""};
-    struct tls *tls = tls_new(files.cert, files.key, &e);
+    struct tls *tls = tls_new(&(struct tls_files){files.cert, files.key, NULL}, &e);
     SSL_CTX *context = SSL_CTX_new(TLS_client_method());
     struct fixture f;
     char text[1024];
@@ -203,7 +207,7 @@ static void test_session(void) {
 static void test_handshake_deadline(void) {
     struct files files = make_files();
     struct err e = {.msg = ""};
-    struct tls *tls = tls_new(files.cert, files.key, &e);
+    struct tls *tls = tls_new(&(struct tls_files){files.cert, files.key, NULL}, &e);
     struct server_limits limits = server_limits_default;
     limits.handshake_ms = 5000;
     struct fixture f;
@@ -238,7 +242,7 @@ static void test_handshake_deadline(void) {
 static void test_handshake_caps(void) {
     struct files files = make_files();
     struct err e = {.msg = ""};
-    struct tls *tls = tls_new(files.cert, files.key, &e);
+    struct tls *tls = tls_new(&(struct tls_files){files.cert, files.key, NULL}, &e);
     struct server_limits limits = server_limits_default;
     limits.connections_per_peer = 1;
     struct fixture f;
@@ -275,7 +279,7 @@ static void test_pipelined_input(void) {
     enum { RECORD = 16 * 1024, ANSWERS = 50 };
     struct files files = make_files();
     struct err e = {.msg = ""};
-    struct tls *tls = tls_new(files.cert, files.key, &e);
+    struct tls *tls = tls_new(&(struct tls_files){files.cert, files.key, NULL}, &e);
     SSL_CTX *context = SSL_CTX_new(TLS_client_method());
     for (size_t i = 0; i < ARRAY_LEN(requests); i++) {
         struct fixture f;
@@ -367,7 +371,7 @@ static void test_refused_early(void) {
     static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
     struct files files = make_files();
     struct err e = {.msg = ""};
-    struct tls *tls = tls_new(files.cert, files.key, &e);
+    struct tls *tls = tls_new(&(struct tls_files){files.cert, files.key, NULL}, &e);
     for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
         for (int pause = 0; pause < 9; pause++) {
             for (int end = 0; end < 3; end++) {
