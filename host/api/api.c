@@ -143,9 +143,13 @@ static void refuse_work(struct call *call, const char *why) {
 
 /* What is worth no body: neither the host nor its store would take what is in it. */
 bool api_takes_work(struct call *call) {
-    const struct host *host = call->host;
+    struct host *host = call->host;
     struct problem problem;
     if (jobs_check_open(host, &problem) != 0) {
+        call_problem(call, &problem);
+        return false;
+    }
+    if (!call->req->admin && jobs_check_load(call->host, &problem) != 0) {
         call_problem(call, &problem);
         return false;
     }

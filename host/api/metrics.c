@@ -174,6 +174,9 @@ static const struct metrics_family families[] = {
     {"jobhost_http_refused_total", COUNTER,
      "Connections and malformed requests that the server refused, by error code.",
      .samples = metrics_http_refused, .label = "reason"},
+    {"jobhost_submissions_shed_total", COUNTER,
+     "Submissions refused because the store could not keep up.", .samples = metrics_stats_count,
+     .at = offsetof(struct stats, shed)},
     {"jobhost_event_watchers", GAUGE, "Open event streams.", .samples = metrics_watchers},
     // the process
     {"jobhost_ready", GAUGE, "1 while /readyz answers 200.", .samples = metrics_ready},

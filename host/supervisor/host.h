@@ -33,6 +33,7 @@
 #include "base/timer.h"
 #include "config/config.h"
 #include "core/id.h"
+#include "core/shed.h"
 #include "record/record.h"
 #include "store/store.h"
 #include "supervisor/host_store.h"
@@ -93,6 +94,7 @@ struct host {
     enum host_phase phase;
     struct id_gen ids;
     struct store store;
+    struct shed shed;             /* of submissions that are with it */
     struct host_store store_made; /* what it was opened with */
     struct side_thread *disk;     /* files of requests and answers */
     struct side_thread *parser;   /* large texts of requests       */

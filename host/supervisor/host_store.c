@@ -194,13 +194,29 @@ static void on_breaker(void *arg, const char *name) {
     breakers_news(arg, name);
 }
 
+/* A submission has its answer. Says so when the host begins to refuse others, and when it takes them again. */
+static void note_load(struct host *host, int64_t took_us) {
+    bool before = host->shed.sheds;
+    shed_answered(&host->shed, took_us / 1000, env_stopwatch_us() / 1000 + 1);
+    if (host->shed.sheds && !before) {
+        log_warn(&host->log, "host.overloaded", "under_way=%u took_ms=%lld", host->shed.under_way,
+                 (long long)(took_us / 1000));
+    } else if (before && !host->shed.sheds) {
+        log_info(&host->log, "host.keeps_up", "shed=%llu", (unsigned long long)host->stats->shed);
+    }
+}
+
 static void on_answered(void *arg, const struct store_op *op) {
     struct host *host = arg;
+    int64_t took_us = env_stopwatch_us() - op->posted_us;
+    if (op->kind == STORE_SUBMIT || op->kind == STORE_FLOW_JOIN) {
+        note_load(host, took_us);
+    }
     if (op->kind == STORE_SUBMIT && op->status == 0) {
         jobs_replaced(host, CONTAINER_OF(op, const struct store_submit, op));
     }
     announce_stored(host, op);
-    stats_store_answered(host->stats, op, env_stopwatch_us() - op->posted_us);
+    stats_store_answered(host->stats, op, took_us);
 }
 
 struct store_events host_store_events(struct host *host) {

@@ -42,6 +42,7 @@ static void submit_post(struct host *host, struct store_op *op, enum store_op_ki
     op->kind = kind;
     op->now_ms = env_wall_ms(&host->env);
     (void)fault(FAULT_SUBMIT_BEFORE_STORE);
+    shed_posted(&host->shed);
     store_post(&host->store, op);
     dispatch_run(host); // its claim lands in the same group, so a lone job costs one commit
 }
@@ -54,6 +55,18 @@ void jobs_submit(struct host *host, struct store_submit *submit) {
 void jobs_join(struct host *host, struct store_flow_join *join) {
     submit_prepare(host, join->items, join->count);
     submit_post(host, &join->op, STORE_FLOW_JOIN);
+}
+
+int jobs_check_load(struct host *host, struct problem *ret) {
+    if (!shed_refuses(&host->shed)) {
+        return 0;
+    }
+    *ret = (struct problem){
+        .status = 503,
+        .code = "overloaded",
+        .message = "the store cannot keep up with what it was given; try again in a moment"};
+    host->stats->shed++;
+    return -EAGAIN;
 }
 
 /* ------------------------------------------------------------------ actions */

@@ -51,6 +51,10 @@ struct job_request {
 /* Are jobs taken now? 0, or -EINVAL and *ret_problem: the host is starting or ending. */
 int jobs_check_open(const struct host *host, struct problem *ret_problem);
 
+/* Can more be taken, or does the store have its hands full (core/shed.h)? 0, or -EAGAIN and *ret_problem: it is counted. To be
+ * asked before a body is read. */
+int jobs_check_load(struct host *host, struct problem *ret_problem);
+
 /* Checks the request and fills in what queue, type and defaults say; makes the id. Strings of
  * `request` are borrowed by the spec. 0, or -EINVAL and *ret_problem. */
 int jobs_resolve(struct host *host, const struct job_request *request, struct arena *arena,

@@ -64,6 +64,7 @@ struct stats {
     uint64_t ended_waiting[JOB_STATE_COUNT]; /* cancelled, or too late, before a thread had them */
     uint64_t schedule_times[SCHEDULE_VERDICT_COUNT]; /* written by this host                      */
     uint64_t schedule_missed; /* of these, missed and not made good                              */
+    uint64_t shed;            /* submissions refused, for the store cannot keep up   */
     uint64_t events_told, events_by_jobs; /* by the API, and kept; asked for in commits     */
     struct stats_words events_refused;    /* of the API, by error code                      */
     uint64_t event_wakes;                 /* jobs that this host has queued with an event   */
