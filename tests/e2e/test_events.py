@@ -60,7 +60,7 @@ def shown(event):
 def test_cut_at_random_points(host):
     """Many clients, each cut at its own points: every one has exactly what the one has that was never cut."""
     seed = build.seed()
-    lines = build.count(20_000, 1000 if build.SANITIZED else 3000)
+    lines = build.count(20_000, 1000)
     job = held(host, "chaos.log", {"lines": lines, "bytes": 60})
     whole = Following(follow(host, job))
     cut = [Following(follow(host, job, cuts_at_random(seed + n, most))) for n, most in enumerate((1, 3, 40, 400, min(2000, lines // 2)))]

@@ -1,9 +1,9 @@
 #include "store/sqlite/flows.h"
 #include "store/sqlite/fsck.h"
 
-// Members of f that are in the store: F_MEMBERS "AND ...".
+// Members of f that are in the store: F_MEMBERS "AND ...". The +: see fsck_rules.c.
 #define F_MEMBERS                                                                                  \
-    " lists l CROSS JOIN jobs j ON j.rid = l.job WHERE l.kind = 3 AND l.key = f.rid"               \
+    " lists l CROSS JOIN jobs j ON j.rid = l.job WHERE l.kind = 3 AND l.key = +f.rid"              \
     " AND j.has & 2048"
 #define F_ENDED(state)                                                                             \
     "(SELECT count(*) FROM flow_ended e WHERE e.flow = f.rid AND e.state = " state ")"

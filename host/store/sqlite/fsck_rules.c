@@ -14,6 +14,8 @@
 // the first row comes.
 #define SORTED " ORDER BY rid + 0"
 
+// `key` of lists has no type. Compared with a column that has one, it would be converted, and the index
+// would serve for `kind` alone: the + takes the type away.
 static const struct fsck_rule rules[] = {
     {"job_unknown_state",
      "SELECT id, 'state ' || state || ', priority ' || prio, rid FROM jobs"
@@ -50,7 +52,7 @@ static const struct fsck_rule rules[] = {
     {"not_listed",
      "SELECT id, 'not in the list of state ' || state, state, rid FROM jobs"
      " WHERE state IN (0, 3, 5, 6, 7) AND NOT EXISTS (SELECT 1 FROM lists"
-     " WHERE kind = 1 AND key = jobs.state AND lists.job = jobs.rid)" SORTED,
+     " WHERE kind = 1 AND key = +jobs.state AND lists.job = jobs.rid)" SORTED,
      "INSERT INTO lists(kind, key, job) VALUES(1, ?1, ?2)"},
     {"kv_set_size",
      "SELECT NULL, ns || ' ' || key || ': ' || number || ' members, ' || n || ' found', ns, key, n"
