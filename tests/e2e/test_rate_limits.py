@@ -163,7 +163,7 @@ def test_so_many_at_once_for_each_tenant(make_host, upstream):
     """Nobody has more than two under way, whoever else waits; and everybody gets on."""
     host = make_host(config({"render": {"concurrency": 2}}, calls(threads=8), queues={"calls": {"limit": {"name": "render", "key": "tenant"}}}))
     host.start()
-    ups = {user: upstream(limit=10_000, took_ms=(5, 30)) for user in ("ann", "bob", "eve")}
+    ups = {user: upstream(limit=10_000, took_ms=(5, 30), together=2) for user in ("ann", "bob", "eve")}
     jobs = [host.submit("calls.run", {"port": up.port}, user=user) for _ in range(10) for user, up in ups.items()]
     for job in jobs:
         assert host.wait_job(job)["state"] == "succeeded"

@@ -9,14 +9,16 @@ from . import clock as clock_lib
 
 
 class Upstream:
-    """`took_ms`: from, to; how long a call takes, of which it counts it somewhere in the middle. Answers 429 beyond `limit`."""
+    """`took_ms`: from, to; how long a call takes, of which it counts it somewhere in the middle. Answers 429 beyond `limit`. Nobody is
+    answered until so many as `together` are under way."""
 
-    def __init__(self, limit=60, per_ms=60_000, took_ms=(40, 1840), clock=None, speed=1.0, seed=1, retry_after=None):
+    def __init__(self, limit=60, per_ms=60_000, took_ms=(40, 1840), clock=None, speed=1.0, seed=1, retry_after=None, together=1):
         self.limit, self.per_ms, self.took_ms, self.speed, self.retry_after = limit, per_ms, took_ms, speed, retry_after
         self._clock = clock
         self._lock = threading.Lock()
         self._random = random.Random(seed)
         self._window = collections.deque()
+        self._together = threading.Barrier(together)
         self.served, self.refused = [], []  # when they were counted, ms
         self.under_way = self.most_under_way = 0
         self.forced = 0  # so many answers more are 429
@@ -64,6 +66,7 @@ class Upstream:
             self.most_under_way = max(self.most_under_way, self.under_way)
             took = self._random.uniform(*self.took_ms)
             before = took * self._random.random()
+        self._together.wait()
         time.sleep(before / 1000 / self.speed)
         status, left = self._count()
         time.sleep((took - before) / 1000 / self.speed)
