@@ -161,29 +161,40 @@ static int64_t count_of(enum job_state state) {
     return n;
 }
 
-/* It made two, of which one has begun, and waits for them. */
-static void test_children(void) {
+static void ends_with(uint64_t slot, const struct msg_done *end) {
+    EXPECT_EQ_INT(0, msg_done_put(&w->out, slot, end));
+    lab_flush(w);
+}
+
+/* A job that has made so many children waits for them, and the first has begun: its slot. */
+static uint64_t begin_with_children(int children) {
     begin(NULL);
     id = lab_submit(lab, LAB_SLOW);
     uint64_t slot = lab_start(lab, w);
-    lab_effect_child(w, slot, 10);
-    lab_effect_child(w, slot, 10);
-    const struct msg_done waits = {.status = JH_YIELD, .wait_kind = JH_WAIT_CHILDREN};
-    EXPECT_EQ_INT(0, msg_done_put(&w->out, slot, &waits));
-    lab_flush(w);
-    lab_settle(lab);
-    EXPECT_EQ_INT(JOB_PARKED, lab_state(lab, &id));
+    for (int i = 0; i < children; i++) {
+        lab_effect_child(w, slot, 10);
+    }
+    ends_with(slot, &(struct msg_done){.status = JH_YIELD, .wait_kind = JH_WAIT_CHILDREN});
     slot = lab_start(lab, w);
+    EXPECT_EQ_INT(JOB_PARKED, lab_state(lab, &id));
+    return slot;
+}
+
+/* The running child hears of the cancel, and ends by it. */
+static void child_gives_up(uint64_t slot) {
+    ends_with(slot, &(struct msg_done){.status = JH_CANCELLED, .cancel_mask = JH_CANCEL_USER});
+    lab_settle(lab);
+}
+
+static void test_children(void) {
+    uint64_t slot = begin_with_children(2);
     uint64_t next = lab_expect_job(lab, w); // in the worker's window
     cancel();
     lab_settle(lab);
     EXPECT_EQ_INT(JOB_CANCELLED, lab_state(lab, &id));
     EXPECT_EQ_UINT(slot, lab_expect(lab, w, REC_CANCEL).h.job);
     give_back(next);
-    const struct msg_done ended = {.status = JH_CANCELLED, .cancel_mask = JH_CANCEL_USER};
-    EXPECT_EQ_INT(0, msg_done_put(&w->out, slot, &ended));
-    lab_flush(w);
-    lab_settle(lab);
+    child_gives_up(slot);
     EXPECT_EQ_INT(3, count_of(JOB_CANCELLED));
     lab_end(lab);
 }
@@ -205,15 +216,7 @@ static struct job_id cancelled_member(void) {
 
 /* A member that is revived while its flow is still open, and cancelled, is cancelled again. */
 static void test_revived_child(void) {
-    begin(NULL);
-    id = lab_submit(lab, LAB_SLOW);
-    uint64_t slot = lab_start(lab, w);
-    lab_effect_child(w, slot, 10);
-    lab_effect_child(w, slot, 10);
-    const struct msg_done waits = {.status = JH_YIELD, .wait_kind = JH_WAIT_CHILDREN};
-    EXPECT_EQ_INT(0, msg_done_put(&w->out, slot, &waits));
-    lab_flush(w);
-    slot = lab_start(lab, w);
+    uint64_t slot = begin_with_children(2);
     uint64_t next = lab_expect_job(lab, w);
     cancel();
     EXPECT_EQ_UINT(slot, lab_expect(lab, w, REC_CANCEL).h.job);
@@ -227,10 +230,7 @@ static void test_revived_child(void) {
     lab_settle(lab);
     EXPECT_TRUE(asked.done);
     EXPECT_EQ_INT(2, count_of(JOB_CANCELLED));
-    const struct msg_done ended = {.status = JH_CANCELLED, .cancel_mask = JH_CANCEL_USER};
-    EXPECT_EQ_INT(0, msg_done_put(&w->out, slot, &ended));
-    lab_flush(w);
-    lab_settle(lab);
+    child_gives_up(slot);
     EXPECT_EQ_INT(3, count_of(JOB_CANCELLED));
     lab_end(lab);
 }
@@ -247,15 +247,7 @@ static void post_in_a_crowd(void *self, struct store_op *op) {
 }
 
 static void test_children_in_a_crowd(void) {
-    begin(NULL);
-    id = lab_submit(lab, LAB_SLOW);
-    uint64_t slot = lab_start(lab, w);
-    lab_effect_child(w, slot, 10);
-    const struct msg_done waits = {.status = JH_YIELD, .wait_kind = JH_WAIT_CHILDREN};
-    EXPECT_EQ_INT(0, msg_done_put(&w->out, slot, &waits));
-    lab_flush(w);
-    slot = lab_start(lab, w);
-    EXPECT_EQ_INT(JOB_PARKED, lab_state(lab, &id));
+    uint64_t slot = begin_with_children(1);
     plain = lab->host->store.ops;
     struct store_ops crowd = *plain;
     crowd.post = post_in_a_crowd;
@@ -269,10 +261,7 @@ static void test_children_in_a_crowd(void) {
     lab->host->store.ops = plain;
     EXPECT_TRUE(ops[STORE_FLOW_CANCEL].count > looks);
     EXPECT_EQ_UINT(slot, lab_expect(lab, w, REC_CANCEL).h.job);
-    const struct msg_done ended = {.status = JH_CANCELLED, .cancel_mask = JH_CANCEL_USER};
-    EXPECT_EQ_INT(0, msg_done_put(&w->out, slot, &ended));
-    lab_flush(w);
-    lab_settle(lab);
+    child_gives_up(slot);
     EXPECT_EQ_INT(2, count_of(JOB_CANCELLED));
     lab_end(lab);
 }
@@ -281,15 +270,7 @@ static void test_children_in_a_crowd(void) {
 static void test_children_later(void) {
     static const enum store_op_kind parts[] = {STORE_FLOW_CANCEL, STORE_MOVE};
     for (uint32_t i = 0; i < 2; i++) {
-        begin(NULL);
-        id = lab_submit(lab, LAB_SLOW);
-        uint64_t slot = lab_start(lab, w);
-        lab_effect_child(w, slot, 10);
-        const struct msg_done waits = {.status = JH_YIELD, .wait_kind = JH_WAIT_CHILDREN};
-        EXPECT_EQ_INT(0, msg_done_put(&w->out, slot, &waits));
-        lab_flush(w);
-        slot = lab_start(lab, w);
-        EXPECT_EQ_INT(JOB_PARKED, lab_state(lab, &id));
+        uint64_t slot = begin_with_children(1);
         faulty_add(
             faulty_plan_of(&lab->store),
             (struct faulty_rule){.kind = parts[i], .effect = FAULTY_BEFORE, .skip = i, .times = 1});
@@ -298,10 +279,7 @@ static void test_children_later(void) {
         EXPECT_EQ_INT(1, count_of(JOB_CANCELLED));
         lab_advance(lab, 1000);
         EXPECT_EQ_UINT(slot, lab_expect(lab, w, REC_CANCEL).h.job);
-        const struct msg_done ended = {.status = JH_CANCELLED, .cancel_mask = JH_CANCEL_USER};
-        EXPECT_EQ_INT(0, msg_done_put(&w->out, slot, &ended));
-        lab_flush(w);
-        lab_settle(lab);
+        child_gives_up(slot);
         EXPECT_EQ_INT(2, count_of(JOB_CANCELLED));
         lab_end(lab);
     }
@@ -314,8 +292,7 @@ static void test_ends_that_cross_it(void) {
         uint64_t slot = lab_start(lab, w);
         cancel();
         EXPECT_TRUE(asked.act.pending);
-        EXPECT_EQ_INT(0, msg_done_put(&w->out, slot, &ends[i]));
-        lab_flush(w);
+        ends_with(slot, &ends[i]);
         lab_begin(lab, w, 0, 0);
         expect_cancelled();
     }
@@ -409,8 +386,7 @@ static void test_drain_after_it(void) {
     host_stop(lab->host, "the test");
     const struct msg_done m = {.status = JH_CANCELLED,
                                .cancel_mask = JH_CANCEL_USER | JH_CANCEL_DRAIN};
-    EXPECT_EQ_INT(0, msg_done_put(&w->out, slot, &m));
-    lab_flush(w);
+    ends_with(slot, &m);
     lab_begin(lab, w, 0, 0);
     expect_cancelled();
     lab_stop(lab);
