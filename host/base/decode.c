@@ -1,9 +1,5 @@
 #include "base/decode.h"
 
-static const char base64_standard[] =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-static const char base64_url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
 // ---- hexadecimal
 
 static int hex_value(uint8_t c, enum decode_form form) {
@@ -35,21 +31,35 @@ static bool decode_hex(enum decode_form form, struct bytes text, uint8_t *out, s
 
 // ---- base64
 
-// All ones where c is one of first..last, else 0.
-static uint32_t in_range(uint32_t c, uint32_t first, uint32_t last) {
-    return 0 - (((first - 1 - c) & (c - last - 1)) >> 31);
-}
+static const char standard[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+static const char url_safe[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-// 0..63, and all ones for a character that is none of them. Neither a table nor a branch: what is
-// read may be a key, and is as good as random.
-static uint32_t base64_value(uint32_t c, bool url) {
-    uint32_t c62 = url ? '-' : '+', c63 = url ? '_' : '/';
-    uint32_t value = (in_range(c, 'A', 'Z') & (c - 'A' + 1)) |
-                     (in_range(c, 'a', 'z') & (c - 'a' + 27)) |
-                     (in_range(c, '0', '9') & (c - '0' + 53)) | (in_range(c, c62, c62) & 63) |
-                     (in_range(c, c63, c63) & 64);
-    return value - 1;
-}
+#define NO     255 // not of the alphabet
+#define NO4    NO, NO, NO, NO
+#define NO8    NO4, NO4
+#define NO32   NO8, NO8, NO8, NO8
+#define NO128  NO32, NO32, NO32, NO32
+#define DIGITS 52, 53, 54, 55, 56, 57, 58, 59, 60, 61
+#define UPPER                                                                                      \
+    0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25
+#define LOWER                                                                                      \
+    26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48,    \
+        49, 50, 51
+
+static const uint8_t standard_values[256] = {NO32, NO8,    NO,  NO, NO,    62,  NO,    NO,   NO,
+                                             63,   DIGITS, NO4, NO, NO,    NO,  UPPER, NO,   NO,
+                                             NO,   NO,     NO,  NO, LOWER, NO4, NO,    NO128};
+static const uint8_t url_safe_values[256] = {NO32, NO8, NO4, NO,    62,    NO, NO,   DIGITS,
+                                             NO4,  NO,  NO,  NO,    UPPER, NO, NO,   NO,
+                                             NO,   63,  NO,  LOWER, NO4,   NO, NO128};
+#undef NO
+#undef NO4
+#undef NO8
+#undef NO32
+#undef NO128
+#undef DIGITS
+#undef UPPER
+#undef LOWER
 
 // How many characters of `text` are no padding; false where the padding is not as the form has it.
 static bool base64_data(struct bytes text, bool url, size_t *ret_len) {
@@ -67,9 +77,8 @@ static bool base64_data(struct bytes text, bool url, size_t *ret_len) {
 }
 
 // The last two or three characters; false if they stand for more bits than there are bytes.
-static bool decode_tail(const uint8_t *p, size_t len, bool url, uint8_t *out) {
-    uint32_t a = base64_value(p[0], url), b = base64_value(p[1], url);
-    uint32_t c = len == 3 ? base64_value(p[2], url) : 0;
+static bool decode_tail(const uint8_t *p, size_t len, const uint8_t values[256], uint8_t *out) {
+    uint32_t a = values[p[0]], b = values[p[1]], c = len == 3 ? values[p[2]] : 0;
     out[0] = (uint8_t)(a << 2 | b >> 4);
     if (len == 3) {
         out[1] = (uint8_t)(b << 4 | c >> 2);
@@ -78,27 +87,26 @@ static bool decode_tail(const uint8_t *p, size_t len, bool url, uint8_t *out) {
 }
 
 static bool decode_base64(struct bytes text, bool url, uint8_t *out, size_t room, size_t *ret_len) {
-    const uint8_t *p = text.data;
-    size_t len, tail;
+    const uint8_t *p = text.data, *values = url ? url_safe_values : standard_values;
+    size_t len;
     if (!base64_data(text, url, &len)) {
         return false;
     }
-    tail = len % 4;
-    size_t count = len / 4 * 3 + (tail == 0 ? 0 : tail - 1);
+    size_t tail = len % 4, count = len / 4 * 3 + (tail == 0 ? 0 : tail - 1);
     if (count > room) {
         return false;
     }
     uint32_t all = 0;
     for (size_t i = 0; i < len / 4; i++) {
-        uint32_t a = base64_value(p[4 * i], url), b = base64_value(p[4 * i + 1], url);
-        uint32_t c = base64_value(p[4 * i + 2], url), d = base64_value(p[4 * i + 3], url);
+        uint32_t a = values[p[4 * i]], b = values[p[4 * i + 1]];
+        uint32_t c = values[p[4 * i + 2]], d = values[p[4 * i + 3]];
         all |= a | b | c | d;
         out[3 * i] = (uint8_t)(a << 2 | b >> 4);
         out[3 * i + 1] = (uint8_t)(b << 4 | c >> 2);
         out[3 * i + 2] = (uint8_t)(c << 6 | d);
     }
     if ((all & ~63U) != 0 ||
-        (tail != 0 && !decode_tail(p + len - tail, tail, url, out + len / 4 * 3))) {
+        (tail != 0 && !decode_tail(p + len - tail, tail, values, out + len / 4 * 3))) {
         return false;
     }
     *ret_len = count;
@@ -106,7 +114,7 @@ static bool decode_base64(struct bytes text, bool url, uint8_t *out, size_t room
 }
 
 static void encode_base64(const uint8_t *p, size_t len, bool url, struct buf *out) {
-    const char *alphabet = url ? base64_url : base64_standard;
+    const char *alphabet = url ? url_safe : standard;
     for (size_t i = 0; i < len; i += 3) {
         size_t left = len - i < 3 ? len - i : 3;
         uint32_t bits = (uint32_t)p[i] << 16 | (left > 1 ? (uint32_t)p[i + 1] << 8 : 0) |

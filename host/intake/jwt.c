@@ -42,7 +42,7 @@ bool jwt_split(struct bytes token, struct arena *a, struct jwt *ret) {
 // ---- its objects
 
 struct reading {
-    const char *const *names;
+    const struct bytes *names;
     struct bytes *values;
     size_t count;
     struct arena *arena;
@@ -75,14 +75,14 @@ static int take_member(void *arg, struct bytes key, struct bytes value) {
     }
     r->seen[r->seen_count++] = name;
     for (size_t i = 0; i < r->count; i++) {
-        if (bytes_equal(bytes_of(r->names[i]), name)) {
+        if (bytes_equal(r->names[i], name)) {
             r->values[i] = value;
         }
     }
     return 0;
 }
 
-bool jwt_members(struct bytes object, const char *const *names, struct bytes *values, size_t count,
+bool jwt_members(struct bytes object, const struct bytes *names, struct bytes *values, size_t count,
                  struct arena *a) {
     struct reading r = {.names = names, .values = values, .count = count, .arena = a};
     struct bytes inside = bytes_trim(object);

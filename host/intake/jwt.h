@@ -24,7 +24,7 @@ bool jwt_split(struct bytes token, struct arena *a, struct jwt *ret);
  * Other members are passed by. False: no object, text around it, a name that is there twice or that
  * no text can hold, more than JWT_MEMBERS_MAX members, arrays and objects deeper than
  * JSON_DEPTH_MAX, or no memory. */
-bool jwt_members(struct bytes object, const char *const *names, struct bytes *values, size_t count,
+bool jwt_members(struct bytes object, const struct bytes *names, struct bytes *values, size_t count,
                  struct arena *a);
 
 /* A raw value as a whole number from 0 to 2^53 - 1 without fraction, exponent or quotes. */

@@ -51,7 +51,7 @@ static int init(struct way *w, const struct config_verify *c, struct err *e) {
 // ---- the token
 
 static bool check_header_object(struct check *c, struct bytes object) {
-    static const char *const names[] = {"alg", "crit"};
+    static const struct bytes names[] = {{"alg", 3}, {"crit", 4}};
     struct bytes values[ARRAY_LEN(names)];
     if (!jwt_members(object, names, values, ARRAY_LEN(names), c->a)) {
         return CHECK_REFUSE(c, 401, "token_form", "the token's header is no proper JSON object");
@@ -68,24 +68,27 @@ static bool check_header_object(struct check *c, struct bytes object) {
 }
 
 enum { CLAIM_ISS, CLAIM_SUB, CLAIM_EXP, CLAIM_NBF, CLAIM_BODY, CLAIM_JTI, CLAIMS };
-static const char *const claim_names[CLAIMS] = {"iss", "sub", "exp", "nbf", "body", "jti"};
+static const struct bytes claim_names[CLAIMS] = {{"iss", 3}, {"sub", 3},  {"exp", 3},
+                                                 {"nbf", 3}, {"body", 4}, {"jti", 3}};
 
 static bool take_text(struct check *c, const struct bytes *claims, int claim, const char **ret) {
     if (claims[claim].data == NULL) {
-        return CHECK_REFUSE(c, 401, "claim_missing", "the claim %s is missing", claim_names[claim]);
+        return CHECK_REFUSE(c, 401, "claim_missing", "the claim %s is missing",
+                            (const char *)claim_names[claim].data);
     }
     *ret = json_text(c->a, claims[claim]);
-    return *ret != NULL ||
-           CHECK_REFUSE(c, 401, "claim_form", "the claim %s is no text", claim_names[claim]);
+    return *ret != NULL || CHECK_REFUSE(c, 401, "claim_form", "the claim %s is no text",
+                                        (const char *)claim_names[claim].data);
 }
 
 static bool take_time(struct check *c, const struct bytes *claims, int claim, int64_t *ret) {
     if (claims[claim].data == NULL) {
-        return CHECK_REFUSE(c, 401, "claim_missing", "the claim %s is missing", claim_names[claim]);
+        return CHECK_REFUSE(c, 401, "claim_missing", "the claim %s is missing",
+                            (const char *)claim_names[claim].data);
     }
     return jwt_integer(claims[claim], ret) ||
            CHECK_REFUSE(c, 401, "claim_form", "the claim %s is no whole number of seconds",
-                        claim_names[claim]);
+                        (const char *)claim_names[claim].data);
 }
 
 static bool check_iss(struct check *c, const struct bytes *claims) {

@@ -1,4 +1,8 @@
 // Schemes of webhooks: what is published passes, what differs by a bit does not.
+#include <errno.h>
+#include <pthread.h>
+
+#include "failing_alloc.h"
 #include "intake_fixture.h"
 
 static const char *sha256(const char *key, const char *text, char out[129]) {
@@ -310,6 +314,130 @@ static void test_unsigned_ids(void) {
     intake_end(&in);
 }
 
+// ---- limits, memory, threads
+
+static void test_twilio_params(void) {
+    char url[64] = "https://x/", sum[129], *form = calloc(1, 8192), *text = calloc(1, 8192);
+    struct intake in;
+    intake_begin(&in,
+                 "verify: {twilio: {secret: key, public_url: 'https://x/', allow_sha1: true}}");
+    in.d.target = "/";
+    (void)strcpy(text, url);
+    for (int i = 0; i <= 1000; i++) {
+        char pair[16];
+        (void)snprintf(pair, sizeof pair, "%sp%04d=", i == 0 ? "" : "&", i);
+        (void)strcat(form, pair);
+        (void)snprintf(pair, sizeof pair, "p%04d", i);
+        (void)strcat(text, pair);
+        if (i >= 999) {
+            intake_body(&in, form, strlen(form));
+            intake_header(&in, "X-Twilio-Signature", "%s",
+                          own_base64(EVP_sha1(), "key", 3, text, strlen(text), sum));
+            intake_header(&in, "Content-Type", "application/x-www-form-urlencoded");
+            EXPECT_STR(i == 999 ? "" : "body_form", intake_why(&in));
+        }
+    }
+    static const char *const broken[] = {"a=%", "a=%4", "a=%zz", "%=1"};
+    for (size_t i = 0; i < ARRAY_LEN(broken); i++) {
+        in.d.body = bytes_of(broken[i]);
+        EXPECT_STR("body_form", intake_why(&in));
+    }
+    intake_end(&in);
+    free(form);
+    free(text);
+}
+
+static void test_key_text_limit(void) {
+    char verify[2048], key[CONFIG_KEY_TEXT_MAX + 3];
+    for (size_t len = CONFIG_KEY_TEXT_MAX; len <= CONFIG_KEY_TEXT_MAX + 2; len += 2) {
+        memset(key, 'a', len);
+        key[len] = '\0';
+        (void)snprintf(verify, sizeof verify,
+                       "verify: {hmac: {secret: %s, header: X-Sig, key_encoding: hex}}", key);
+        struct config *c = intake_config(verify, NULL);
+        struct verifier *v = NULL;
+        EXPECT_EQ_INT(len == CONFIG_KEY_TEXT_MAX, c != NULL);
+        if (c != NULL) { // what the configuration takes, the verifier does
+            EXPECT_EQ_INT(0, verifier_new(&c->hooks[0], NULL, &v, NULL));
+            verifier_release(&v);
+        }
+        config_free(&c);
+    }
+}
+
+static void *check_often(void *arg) {
+    const struct intake *in = arg;
+    intptr_t wrong = 0;
+    for (int i = 0; i < 2000; i++) {
+        struct arena a = {.head = NULL};
+        struct verdict verdict;
+        struct delivery d = in->d;
+        d.body.len -= (size_t)(i & 1);
+        verifier_check(in->verifier, &d, &a, &verdict);
+        wrong += (verdict.status == 0) != ((i & 1) == 0);
+        arena_free(&a);
+    }
+    return (void *)wrong;
+}
+
+static void test_threads(void) {
+    struct intake in;
+    pthread_t threads[4];
+    intake_begin(&in, "verify: {slack: key}");
+    slack(&in, "{}", NOW_S);
+    in.d.header_count = in.header_count;
+    for (size_t i = 0; i < ARRAY_LEN(threads); i++) {
+        EXPECT_EQ_INT(0, pthread_create(&threads[i], NULL, check_often, &in));
+    }
+    for (size_t i = 0; i < ARRAY_LEN(threads); i++) {
+        void *wrong = &threads;
+        EXPECT_EQ_INT(0, pthread_join(threads[i], &wrong));
+        EXPECT_NULL(wrong);
+    }
+    intake_end(&in);
+}
+
+// Whichever allocation fails: no key is taken for none, and nothing false is accepted.
+static void test_no_memory(void) {
+    static const char *const hooks[] = {
+        "verify: [{standard_webhooks: [whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw, "
+        "whpk_11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=]}, {qstash: {current: a, url: "
+        "'https://x/'}}, {hmac: {secret: a, header: X}}, {slack: key}]"};
+    struct intake in;
+    intake_begin(&in, hooks[0]);
+    slack(&in, "{\"event_id\":\"Ev\\u0031\"}", NOW_S);
+    intake_header(&in, "Upstash-Signature", "e30.e30.%043d", 0);
+    intake_header(&in, "webhook-id", "m");
+    intake_header(&in, "webhook-timestamp", "%" PRId64, NOW_S);
+    intake_header(&in, "webhook-signature", "v1,AAAA");
+    EXPECT_STR("", intake_why(&in));
+    arena_free(&in.arena);
+    unsigned failed = 0, refused = 0;
+    for (int n = 1; n < 1000 && in.verdict.status == 0; n++) {
+        struct verifier *v = NULL;
+        struct verdict verdict = {.status = -1};
+        failing_alloc_after(n);
+        int r = verifier_new(&in.config->hooks[0], "https://x", &v, NULL);
+        if (r == 0) {
+            verifier_check(v, &in.d, &in.arena, &verdict);
+        }
+        failing_alloc_after(0);
+        EXPECT_TRUE(r == 0 || r == -ENOMEM || r == -EINVAL);
+        EXPECT_TRUE(r < 0 || verdict.status == 401 ||
+                    (verdict.status == 0 && verdict.replay.len > 0));
+        failed += r < 0;
+        refused += verdict.status == 401;
+        verifier_release(&v);
+        arena_free(&in.arena);
+        if (verdict.status == 0) {
+            break;
+        }
+    }
+    EXPECT_TRUE(refused > 0);
+    EXPECT_TRUE(failed > 3);
+    intake_end(&in);
+}
+
 static const struct expect_test tests[] = {
     {"github: the published example, the case of digits", test_github},
     {"github: sha1 by opt-in only", test_github_sha1},
@@ -325,5 +453,9 @@ static const struct expect_test tests[] = {
     {"none takes from anybody", test_none},
     {"a request keeps its keys", test_held},
     {"ids that are not signed", test_unsigned_ids},
+    {"twilio: parameters of a form", test_twilio_params},
+    {"keys as long as they may be", test_key_text_limit},
+    {"several threads", test_threads},
+    {"without memory", test_no_memory},
 };
 SUITE_MAIN("verify", tests)

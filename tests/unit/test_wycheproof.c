@@ -99,7 +99,7 @@ static void test_ed25519(void) {
 
 // Is the token signed by the key, as the scheme of tokens sees it?
 static bool token_accepts(struct bytes key, const char *token) {
-    static const char *const names[] = {"alg", "crit"};
+    static const struct bytes names[] = {{"alg", 3}, {"crit", 4}};
     struct bytes values[2];
     uint8_t sum[MAC_MAX];
     struct arena a = {.head = NULL};
