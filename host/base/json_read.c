@@ -369,6 +369,9 @@ static bool check_scalar(struct scan *s) {
     if (*s->p == '"') {
         return check_string(s);
     }
+    if (*s->p == '-' || (*s->p >= '0' && *s->p <= '9')) {
+        return check_number(s);
+    }
     for (size_t i = 0; i < ARRAY_LEN(words); i++) {
         size_t len = strlen(words[i]);
         if ((size_t)(s->end - s->p) >= len && memcmp(s->p, words[i], len) == 0) {
@@ -376,7 +379,7 @@ static bool check_scalar(struct scan *s) {
             return true;
         }
     }
-    return check_number(s);
+    return false;
 }
 
 // What surrounds the place where the checker stands, the innermost last.

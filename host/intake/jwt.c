@@ -62,6 +62,12 @@ static bool resolve_name(struct arena *a, struct bytes key, struct bytes *ret) {
     return true;
 }
 
+// Names of one length differ in their first character more often than not.
+static bool same_name(struct bytes a, struct bytes b) {
+    return a.len == b.len &&
+           (a.len == 0 || (*(const char *)a.data == *(const char *)b.data && bytes_equal(a, b)));
+}
+
 static int take_member(void *arg, struct bytes key, struct bytes value) {
     struct reading *r = arg;
     struct bytes name;
@@ -69,13 +75,13 @@ static int take_member(void *arg, struct bytes key, struct bytes value) {
         return 1;
     }
     for (size_t i = 0; i < r->seen_count; i++) {
-        if (bytes_equal(r->seen[i], name)) {
+        if (same_name(r->seen[i], name)) {
             return 1;
         }
     }
     r->seen[r->seen_count++] = name;
     for (size_t i = 0; i < r->count; i++) {
-        if (bytes_equal(r->names[i], name)) {
+        if (same_name(r->names[i], name)) {
             r->values[i] = value;
         }
     }
