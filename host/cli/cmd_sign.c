@@ -158,9 +158,10 @@ static int take_params(struct sign *s, const struct config_verify *c, const char
     return status;
 }
 
+/* Where its sender calls it; NULL where only the sender knows: {names} in the path. */
 static const char *hook_url(struct sign *s, const struct config_hook *hook,
                             const struct config_verify *c) {
-    const char *base = s->local.config->host.base_url;
+    const char *base = hook->public_url != NULL ? hook->public_url : s->local.config->host.base_url;
     size_t len = strlen(base);
     for (size_t i = 0; i < c->param_count; i++) {
         if (strcmp(c->params[i].name, "public_url") == 0 || strcmp(c->params[i].name, "url") == 0) {
@@ -168,7 +169,9 @@ static const char *hook_url(struct sign *s, const struct config_hook *hook,
         }
     }
     len -= len > 0 && base[len - 1] == '/';
-    return arena_printf(&s->arena, "%.*s%s", (int)len, base, hook->path);
+    return strchr(hook->path, '{') != NULL
+               ? NULL
+               : arena_printf(&s->arena, "%.*s%s", (int)len, base, hook->path);
 }
 
 static int take_hook(struct sign *s, const char *name, const char *scheme, const char *secret) {

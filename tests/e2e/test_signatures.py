@@ -18,9 +18,9 @@ SECRETS = {
 }
 
 
-def config(folder, verify):
+def config(folder, verify, **more):
     path = os.path.join(folder, "config.yaml")
-    hook = {"path": "/hooks/h", "job": "hello.echo", "verify": verify}
+    hook = {"path": "/hooks/h", "job": "hello.echo", "verify": verify, **more}
     with open(path, "w", encoding="utf-8") as f:
         json.dump({"host": {"base_url": "https://jobs.example.com"}, "hooks": {"h": hook}}, f)
     return path
@@ -158,3 +158,15 @@ def test_private_key_for_a_hook_of_the_public_one(folder):
                     int(time.time()) * 1000)[0]
     assert line.startswith("0 standard_webhooks 0 msg_"), line
     assert "no hook nosuch" in sign("--hook", "nosuch", "-c", path).stderr
+
+
+def test_where_a_hook_is_called(folder):
+    verify = {"qstash": {"current": "sig_current"}}
+    for more, url in (({}, URL), ({"public_url": "https://front.example"}, "https://front.example/hooks/h")):
+        made = sign("--hook", "h", "-c", config(folder, verify, **more), "--json")
+        assert json.loads(made.stdout)["url"] == url
+    path = config(folder, verify, path="/hooks/{name}")
+    assert "signs the URL" in sign("--hook", "h", "-c", path).stderr
+    assert json.loads(sign("--hook", "h", "-c", path, "--json", "--url", URL).stdout)["url"] == URL
+    path = config(folder, {"github": "x"}, path="/hooks/{name}")
+    assert sign("--hook", "h", "-c", path, "--curl").stdout.endswith(" URL\n")
