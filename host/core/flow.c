@@ -41,7 +41,10 @@ enum flow_fate flow_fate(const struct flow_facts *f) {
     if (f->closed || flow_open_count(&f->tally) > 0) {
         return FLOW_GOES_ON;
     }
-    return f->opener < 0 ? FLOW_WAKES : FLOW_CLOSES;
+    if (f->opener < 0) {
+        return FLOW_WAKES;
+    }
+    return f->deep && flow_cancels(f) ? FLOW_GOES_ON : FLOW_CLOSES;
 }
 
 enum flow_then flow_then(const struct flow_facts *f) {
@@ -56,6 +59,15 @@ enum flow_then flow_then(const struct flow_facts *f) {
 
 bool flow_cancels(const struct flow_facts *f) {
     return f->opener == JOB_CANCELLED || has_failed(f);
+}
+
+bool flow_leaves(const struct flow_facts *f) {
+    return f->opener != JOB_CANCELLED && (f->deep || (!f->closed && flow_fate(f) != FLOW_CLOSES));
+}
+
+bool flow_follows(const struct flow_facts *f) {
+    return f->opener >= 0 &&
+           (f->closed ? f->deep || flow_open_count(&f->tally) > 0 : f->opener != JOB_CANCELLED);
 }
 
 bool flow_grows(const struct flow_facts *f) {

@@ -1,7 +1,8 @@
 /* What becomes of a flow: an opener's children, and the job that comes behind them (docs/flows.md).
  *
  * A flow is open from its first member on until its opener has ended and no member is left that has not.
- * Meanwhile members may make more. Pure; Redis decides the same in lua/lib/flow.lua, and tests/store/case_flow*.c
+ * Meanwhile members may make more. One that cancels its members closes when all have been met: also those that have
+ * ended, for what they made may not have. Pure; Redis decides the same in lua/lib/flow.lua, and tests/store/case_flow*.c
  * holds both to it. */
 #ifndef JOBHOST_CORE_FLOW_H
 #define JOBHOST_CORE_FLOW_H
@@ -28,9 +29,13 @@ struct flow_tally {
 
 struct flow_facts {
     struct flow_tally tally;
-    int opener; /* enum job_state it ended in; -1 = it has not ended */
+    /* enum job_state it ended in; -1 = it has not ended. JOB_CANCELLED also if it was asked to end before it did, or if
+     * the flow above it was cancelled when it had ended already */
+    int opener;
     enum flow_on_dead on_dead;
     bool closed;
+    bool
+        deep; /* a member has ended while a flow of its own was open, or deep; and no cascade has been through since */
 };
 
 enum flow_fate {
@@ -62,5 +67,12 @@ bool flow_grows(const struct flow_facts *f);
 
 /* Are members that wait to be cancelled? */
 bool flow_cancels(const struct flow_facts *f);
+
+/* Is there, now that its opener has ended, something left that a cascade would have to go through? */
+bool flow_leaves(const struct flow_facts *f);
+
+/* Its opener has ended, and the flow above it is cancelled or fails: is this one to be cancelled too? A closed one that
+ * leaves something is opened again for that. */
+bool flow_follows(const struct flow_facts *f);
 
 #endif

@@ -165,6 +165,7 @@ static size_t cancel_page(struct sim *s, const struct store_flow_cancel *page) {
         items[i] = (struct store_move_item){.id = page->members[i],
                                             .event = JOB_EV_CANCEL,
                                             .ask = true,
+                                            .through = true,
                                             .keep_ms = s->config->queue_default.ttl_ms};
     }
     int r = stock_run(&s->stock, &op.op, sim_wall(s));

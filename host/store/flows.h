@@ -82,7 +82,8 @@ struct store_flow_join {
     size_t count;
 };
 
-/* What members of a cancelled or failed flow are still to be cancelled. What was answered before is given back as
+/* What members of a cancelled or failed flow are still to be cancelled: all of them, for a member that has ended may have
+ * made others that have not (store_move_item.through). What was answered before is given back as
  * `done` once MOVE has been through it: who dies in between is followed by one who gets the same page. Jobs that
  * are underway to their queue are not met: FORWARD ends them as they arrive. Who is revived lets it begin anew: what is
  * given back of a walk before that does not count. */

@@ -39,6 +39,10 @@ enum moving moving_decide(struct store_move_item *item, enum job_state state, ui
         item->status = ask ? 0 : -EBUSY;
         return ask ? MOVING_ASK : MOVING_NOT;
     }
+    if (item->event == JOB_EV_CANCEL && item->through && job_is_final(state)) {
+        item->status = state == JOB_CANCELLED ? 0 : -EINVAL;
+        return MOVING_THROUGH;
+    }
     if (to == (int)state && (item->rev == 0 || item->rev + 1 == rev)) {
         item->status =
             moving_step(item) == NULL ? 0 : -ESTALE; // whose step is there the store sees

@@ -5,9 +5,10 @@
 #include "store/store.h"
 
 enum moving {
-    MOVING_NOT, /* item->status and item->state say why it stays as it is */
-    MOVING_ASK, /* the running job is marked                              */
-    MOVING_TO,  /* *ret_to                                                */
+    MOVING_NOT,     /* item->status and item->state say why it stays as it is */
+    MOVING_ASK,     /* the running job is marked                              */
+    MOVING_TO,      /* *ret_to                                                */
+    MOVING_THROUGH, /* it stays as it is; its flow is cancelled           */
 };
 
 /* Are its steps dropped with it? */

@@ -481,6 +481,9 @@ struct store_move_item {
      * not wait again: what would make it scheduled, queued or parked, RECOVER included, ends it as
      * cancelled. */
     bool ask;
+    /* CANCEL: of one that has ended the flow that it has opened is cancelled, if that is not over; it itself stays as it
+     * is, and the answer is what it is without this (flows.h) */
+    bool through;
     /* REVIVE: attempts and crashes start again */
     bool reset_counters;
     /* REVIVE: its new times, unix ms; 0 = as they were */

@@ -43,7 +43,7 @@ static void cascade_look(struct cascade *c, struct job_id done) {
 
 static void cascade_tell(struct cascade *c, const struct store_move_item *item) {
     if (item->status != 0) {
-        return; // it has ended, and is gone
+        return; // it is gone, or had ended: what it made follows
     }
     if (item->state == JOB_RUNNING) {
         (void)jobs_ask_to_end(c->host, &item->id);
@@ -66,7 +66,7 @@ static void cascade_moved(struct store_op *op) {
         cascade_tell(c, &c->items[i]);
     }
     (void)fault(FAULT_CASCADE_MOVED);
-    c->again = true; // flows of those that were cancelled follow
+    c->again = true; // flows of those that were cancelled, or had ended, follow
     cascade_look(c, c->look.id);
 }
 
@@ -82,6 +82,7 @@ static void cascade_cancel(struct cascade *c) {
         c->items[i] = (struct store_move_item){.id = c->look.members[i],
                                                .event = JOB_EV_CANCEL,
                                                .ask = true,
+                                               .through = true,
                                                .keep_ms = cascade_keep_ms(c, i)};
     }
     c->move.items = c->items;

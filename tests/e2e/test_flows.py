@@ -1,12 +1,14 @@
 """Flows from outside, on both stores: how one stands, who is in it, who joins, and why an opener waits."""
 import os
 import random
+import signal
 import time
 
 import pytest
 
 from lib import build
 from lib import redis as redis_lib
+from lib.api import Unreachable
 from lib.cli import Cli
 from lib.host import chaos
 from lib.procs import wait_until
@@ -169,6 +171,74 @@ def test_flows_on_the_command_line(host):
     assert "2 of 3 open; 1 succeeded, 0 dead, 0 cancelled" in page
     assert [line.split()[0] for line in cli("children", job).splitlines()[1:]] == [joined, *kids]
     assert [line.split()[0] for line in cli("children", job, "--state", "succeeded").splitlines()[1:]] == [joined]
+
+
+# ---- members that have ended
+
+
+TWO_MIDDLES = ["enqueue", 2, "chaos.flow", {"ops": [["enqueue", 3, "chaos.leaf", {}, "held"], ["then", "chaos.leaf", {}, "held"]]}]
+
+
+def made_and_returned(host, first, **then):
+    """A job of three children, of which two have made three others and returned. Its id, theirs, and of those that they made."""
+    for queue in ("held", "later"):
+        host.post(f"/v1/queues/{queue}/pause", {"why": "nobody begins"})
+    top = host.submit("chaos.flow", {"first": first, **then})
+    wait_until(lambda: "flow" in host.job(top), build.PATIENCE_S, "it has made them")
+    told(host, top, made=3, open=1, succeeded=2, dead=0, cancelled=0, closed=False)
+    middles = [m["id"] for m in children(host, top, state="succeeded")]
+    leaves = [m["id"] for middle in middles for m in children(host, middle)]
+    assert [host.job(leaf)["state"] for leaf in leaves] == ["queued"] * 6
+    return top, middles, leaves
+
+
+def that_waits(host):
+    return made_and_returned(host, [TWO_MIDDLES, ["enqueue", 1, "chaos.leaf", {}, "held"]], park=True, ops=[])
+
+
+def check_followed(host, top, middles, leaves):
+    """All that the middles made has ended with the top; they themselves are what they were."""
+    for job in (top, *middles):
+        wait_until(lambda job=job: host.job(job)["flow"]["closed"], build.PATIENCE_S, lambda job=job: f"it is closed: {host.job(job)}")
+    assert {host.job(job)["state"] for job in leaves} == {"cancelled"}
+    assert {host.job(job)["state"] for job in middles} == {"succeeded"}
+    for middle in middles:
+        assert counts(host, middle) == {"made": 3, "open": 0, "succeeded": 0, "dead": 0, "cancelled": 3, "closed": True}
+        assert [j for j in host.list(parent=middle) if "member_of" not in j] == []  # no then
+    host.assert_sound()
+
+
+def test_what_members_made_ends_with_the_opener(host):
+    top, middles, leaves = that_waits(host)
+    assert host.call("POST", f"/v1/jobs/{middles[0]}/cancel", {}).error["code"] == "wrong_state"  # it has ended
+    assert {host.job(job)["state"] for job in leaves} == {"queued"}
+    host.act(top, "cancel")
+    check_followed(host, top, middles, leaves)
+    assert counts(host, top) == {"made": 3, "open": 0, "succeeded": 2, "dead": 0, "cancelled": 1, "closed": True}
+
+
+def test_what_members_made_ends_with_a_flow_that_fails(host):
+    top, middles, leaves = made_and_returned(host, [["on_dead", 1], TWO_MIDDLES, ["enqueue", 1, "chaos.leaf", {"die": True}, "later"],
+                                                    ["then", "chaos.gather"]], ops=[])
+    host.post("/v1/queues/later/resume", {})
+    check_followed(host, top, middles, leaves)
+    [last] = host.list(type="chaos.gather")
+    assert host.wait_job(last["id"], "dead")["error"]["code"] == "child_dead"
+
+
+@pytest.mark.parametrize("point", ["cascade_page:1", "cascade_moved:1", "cascade_page:2", "cascade_moved:2", "cascade_page:3"])
+def test_a_host_dies_in_a_cascade_through_members_that_have_ended(make_host, store, point):
+    host = make_host({"plugins": chaos(workers=1, threads=4), **store})
+    host.start(env={"JOBHOST_FAULT": f"{point}=kill"})
+    top, middles, leaves = that_waits(host)
+    try:
+        host.act(top, "cancel")
+    except Unreachable:
+        pass  # it was quicker than its answer
+    assert host.reap() == -signal.SIGKILL
+    host.start()
+    assert host.job(top)["state"] == "cancelled"
+    check_followed(host, top, middles, leaves)
 
 
 # ---- flows of flows, while hosts and workers die

@@ -137,8 +137,11 @@ bool family_look(struct rig *rig, struct store_flow_cancel *c) {
 
 void family_cancel(struct rig *rig, const struct store_flow_cancel *c) {
     for (size_t i = 0; i < c->count; i++) {
-        struct store_move_item item = {
-            .id = c->members[i], .event = JOB_EV_CANCEL, .ask = true, .keep_ms = KEEP_MS};
+        struct store_move_item item = {.id = c->members[i],
+                                       .event = JOB_EV_CANCEL,
+                                       .ask = true,
+                                       .through = true,
+                                       .keep_ms = KEEP_MS};
         if (c->queues[i] != NULL) { // else it is underway
             EXPECT_EQ_STR(rig_get(rig, &c->members[i])->spec.queue, c->queues[i]);
         }

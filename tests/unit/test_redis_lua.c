@@ -97,14 +97,14 @@ static void test_flow(void) {
     expect_vectors(
         "flow.txt", "lib/flow.lua",
         "local n = {}\n"
-        "for i = 1, 8 do n[i] = tonumber(ARGV[i]) end\n"
+        "for i = 1, 9 do n[i] = tonumber(ARGV[i]) end\n"
         "local ends = {[4] = 'succeeded', [5] = 'dead', [6] = 'cancelled'}\n"
         "local f = {made = n[1], succeeded = n[2], dead = n[3], cancelled = n[4],\n"
         "  duplicate = n[5], opener = ends[n[6]], onDead = n[7] == 1 and 'fail' or nil,\n"
-        "  closed = n[8] == 1 and '5' or nil}\n"
+        "  closed = n[8] == 1 and '5' or nil, deep = n[9] == 1 and '1' or nil}\n"
         "return {open_of(f), fate_of(f), then_of(f), grows(f) and 1 or 0,\n"
-        "  cancels(f) and 1 or 0}",
-        8, 5);
+        "  cancels(f) and 1 or 0, leaves(f) and 1 or 0, follows(f) and 1 or 0}",
+        9, 7);
 }
 
 static void test_share(void) {

@@ -201,6 +201,7 @@ static void write_news(const struct parcel *p, unsigned to, struct redis_args *a
         redis_args_text(a, p->told.member);
         redis_args_text(a, p->told.became);
         redis_args_text(a, p->told.was);
+        redis_args_text(a, p->told.deep);
         return;
     }
     redis_args_text(a, "joined");

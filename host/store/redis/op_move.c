@@ -134,6 +134,10 @@ static void write_item(const struct moving_item *m, unsigned queue, int64_t now_
         redis_args_number(a, keep_of(m));
         return;
     }
+    if (m->what == MOVING_THROUGH) {
+        redis_args_text(a, "through");
+        return;
+    }
     redis_args_text(a, "move");
     write_place(m, a);
     write_hash(m, now_ms, a);
@@ -233,6 +237,9 @@ static void located(struct redis_task *t, void *arg) {
                      ? MOVING_NOT
                      : moving_decide(item, at->job.state, at->job.rev, &m.to);
         if (m.what == MOVING_TO && !moving_fits(item, at->job.life.park)) {
+            m.what = MOVING_NOT;
+        }
+        if (m.what == MOVING_THROUGH && at->job.life.opened == 0) {
             m.what = MOVING_NOT;
         }
         if (is_perhaps_done(&m)) { // the script sees whose step is there

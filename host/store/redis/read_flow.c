@@ -43,6 +43,7 @@ enum {
     AT_THEN,
     AT_THEN_MADE,
     AT_DIED,
+    AT_DEEP,
     AT_COUNT
 };
 
@@ -66,7 +67,8 @@ static void read_flow(const struct redis_reply *is, bool cancelling, struct stor
                             .duplicate = number_at(is, AT_DUPLICATE)},
                   .opener = job_state_from_name(text_at(is, AT_OPENER)),
                   .on_dead = on_dead < 0 ? FLOW_CONTINUE : (enum flow_on_dead)on_dead,
-                  .closed = text_at(is, AT_CLOSED)[0] != '\0'},
+                  .closed = text_at(is, AT_CLOSED)[0] != '\0',
+                  .deep = text_at(is, AT_DEEP)[0] != '\0'},
         .closed_ms = number_at(is, AT_CLOSED),
         .then_made = text_at(is, AT_THEN_MADE)[0] != '\0',
         .cancelling = cancelling,

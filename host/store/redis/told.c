@@ -33,6 +33,7 @@ int redis_told_read(const struct redis_reply *fields, struct arena *a, struct re
                                .member = redis_told_text(fields, "member", a, &r),
                                .became = redis_told_text(fields, "became", a, &r),
                                .was = redis_told_text(fields, "was", a, &r),
+                               .deep = redis_told_text(fields, "deep", a, &r),
                                .queue = redis_told_text(fields, "to", a, &r)};
     bool back = ret->became != NULL && strcmp(ret->became, "back") == 0;
     bool whole = ret->flow != NULL && id_parse(ret->flow, &flow) == 0 && ret->member != NULL &&

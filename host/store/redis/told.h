@@ -13,6 +13,7 @@ struct redis_told {
     const char *member;       /* its id, also in                                 */
     struct job_id id;
     const char *became, *was; /* a final state; or "back", and which one it left */
+    const char *deep;         /* "1": what it made is not over with it; or NULL      */
 };
 
 /* Is an entry with these fields one? */

@@ -25,7 +25,8 @@ static void read_row(sqlite3_stmt *s, struct flow_row *ret) {
                                    .duplicate = sqlite3_column_int64(s, 6)},
                          .opener = (int)number_or(s, 7, NOT_ENDED),
                          .on_dead = (enum flow_on_dead)sqlite3_column_int64(s, 8),
-                         .closed = sqlite3_column_type(s, 9) != SQLITE_NULL},
+                         .closed = sqlite3_column_type(s, 9) != SQLITE_NULL,
+                         .deep = sqlite3_column_type(s, 16) != SQLITE_NULL},
                .closed_ms = sqlite3_column_int64(s, 9),
                .then_made = sqlite3_column_int64(s, 11) != 0},
         .asked_ms = sqlite3_column_int64(s, 12),
@@ -86,6 +87,11 @@ static int write_row(struct writer *w, const struct flow_row *f) {
         (void)sqlite3_bind_null(s, 13);
     } else {
         bind_int(s, 13, f->walked);
+    }
+    if (is->deep) {
+        bind_int(s, 14, 1);
+    } else {
+        (void)sqlite3_bind_null(s, 14);
     }
     return conn_run(&w->conn, SQL_FLOW_PUT);
 }
@@ -254,7 +260,8 @@ static int settle(struct writer *w, struct flow_row *f, int64_t now_ms) {
     if (fault(FAULT_FLOW_TOLD) < 0) {
         return err_set(&w->conn.err, -EIO, "fault injected while a flow is told");
     }
-    if (f->walked == FLOW_NO_WALK && fate == FLOW_GOES_ON && flow_cancels(&f->is.facts)) {
+    bool has_to_go = fate == FLOW_GOES_ON || f->is.facts.deep;
+    if (f->walked == FLOW_NO_WALK && has_to_go && flow_cancels(&f->is.facts)) {
         f->walked = 0;
         w->walks = true;
     }
@@ -282,8 +289,9 @@ static int list_member(struct writer *w, struct flow_row *f, const struct job_id
     return conn_run(&w->conn, SQL_FLOW_ENDED_ADD);
 }
 
+// `leaves`: what it made is not over with it.
 static int member_ended(struct writer *w, int64_t flow, const struct job_id *id,
-                        enum job_state state, int64_t now_ms) {
+                        enum job_state state, bool leaves, int64_t now_ms) {
     struct flow_row f;
     int r = find(w, flow, &f);
     if (r <= 0) {
@@ -293,6 +301,7 @@ static int member_ended(struct writer *w, int64_t flow, const struct job_id *id,
     if (state == JOB_DEAD && id_is_zero(&f.is.died)) {
         f.is.died = *id;
     }
+    f.is.facts.deep |= leaves && (f.is.facts.closed || f.walked != FLOW_WALK_OVER);
     r = list_member(w, &f, id, state);
     return r < 0 ? r : settle(w, &f, now_ms);
 }
@@ -325,37 +334,72 @@ static int member_back(struct writer *w, int64_t flow, const struct job_id *id,
     return r < 0 ? r : settle(w, &f, now_ms);
 }
 
-static int opener_moved(struct writer *w, int64_t rid, enum job_state to, int64_t now_ms) {
+// 1 = it leaves something behind.
+static int opener_moved(struct writer *w, int64_t rid, enum job_state to, bool asked,
+                        int64_t now_ms) {
     struct flow_row f;
     int r = find(w, rid, &f);
     if (r <= 0) {
         return r;
     }
-    f.is.facts.opener = job_is_final(to) ? (int)to : NOT_ENDED;
+    f.is.facts.opener = !job_is_final(to) ? NOT_ENDED : asked ? (int)JOB_CANCELLED : (int)to;
     if (!job_is_final(to)) { // it was revived, and so is its flow
         f.is.facts.closed = false;
         walk_no_more(w, &f);
     }
-    return settle(w, &f, now_ms);
+    r = settle(w, &f, now_ms);
+    return r < 0 ? r : flow_leaves(&f.is.facts);
 }
 
-static int member_moved(struct writer *w, const struct job_row *row, enum job_state to,
+static int member_moved(struct writer *w, const struct job_row *row, enum job_state to, bool leaves,
                         int64_t now_ms) {
     struct job_spec spec;
     if (jobrow_spec(row, &w->scratch, &spec) < 0) {
         return err_set(&w->conn.err, -EBADMSG, "the row of a job is damaged");
     }
     int64_t flow = id_order(&spec.parent);
-    return job_is_final(to) ? member_ended(w, flow, &row->id, to, now_ms)
+    return job_is_final(to) ? member_ended(w, flow, &row->id, to, leaves, now_ms)
                             : member_back(w, flow, &row->id, row->state, now_ms);
 }
 
-int flows_moved(struct writer *w, const struct job_row *row, enum job_state to, int64_t now_ms) {
+int flows_moved(struct writer *w, const struct job_row *row, enum job_state to, bool asked,
+                int64_t now_ms) {
     if (job_is_final(to) == job_is_final(row->state)) {
         return 0;
     }
-    int r = (row->has & HAS_OPENED) != 0 ? opener_moved(w, row->rid, to, now_ms) : 0;
-    return r < 0 || (row->has & HAS_FLOW) == 0 ? r : member_moved(w, row, to, now_ms);
+    int r = (row->has & HAS_OPENED) != 0 ? opener_moved(w, row->rid, to, asked, now_ms) : 0;
+    bool leaves = r > 0;
+    r = r < 0 || (row->has & HAS_FLOW) == 0 ? r : member_moved(w, row, to, leaves, now_ms);
+    return r < 0 ? r : 0;
+}
+
+int flows_cancel(struct writer *w, const struct job_row *row, int64_t now_ms) {
+    struct flow_row f;
+    int r = (row->has & HAS_OPENED) != 0 ? find(w, row->rid, &f) : 0;
+    if (r <= 0 || !flow_follows(&f.is.facts)) {
+        return r < 0 ? r : 0;
+    }
+    f.is.facts.opener = JOB_CANCELLED;
+    if (f.is.facts.closed) {
+        f.is.facts.closed = false;
+        f.walked = FLOW_NO_WALK; // no page of it is out: that of the flow above it is
+    }
+    return settle(w, &f, now_ms);
+}
+
+int flows_walked(struct writer *w, int64_t rid, uint64_t cursor, int64_t now_ms) {
+    struct flow_row f;
+    int r = find(w, rid, &f);
+    if (r <= 0 || f.walked < 0) {
+        return r < 0 ? r : 0;
+    }
+    if (cursor != 0) {
+        f.walked = (int64_t)cursor > f.walked ? (int64_t)cursor : f.walked;
+        return write_row(w, &f);
+    }
+    f.walked = FLOW_WALK_OVER;
+    f.is.facts.deep = false;
+    return settle(w, &f, now_ms);
 }
 
 int flows_look(struct writer *w, int64_t rid, int64_t now_ms) {
@@ -369,6 +413,7 @@ int flows_mend(struct writer *w, int64_t rid, int64_t now_ms) {
     int r = find(w, rid, &f);
     if (r > 0) {
         f.is.facts.closed = false; // once more, and what has been made is not made again
+        f.walked = f.is.facts.deep ? FLOW_NO_WALK : f.walked;
         r = settle(w, &f, now_ms);
     }
     return r < 0 ? r : 0;
@@ -376,7 +421,7 @@ int flows_mend(struct writer *w, int64_t rid, int64_t now_ms) {
 
 int flows_duplicate(struct writer *w, const struct job_spec *spec, int64_t now_ms) {
     return store_flow_has(spec)
-               ? member_ended(w, id_order(&spec->parent), &spec->id, JOB_DUPLICATE, now_ms)
+               ? member_ended(w, id_order(&spec->parent), &spec->id, JOB_DUPLICATE, false, now_ms)
                : 0;
 }
 

@@ -47,8 +47,15 @@ int flows_duplicate(struct writer *w, const struct job_spec *spec, int64_t now_m
 int flows_cancels(struct writer *w, const struct job_spec *spec);
 
 /* For place_move(), when the row has been written: a job with HAS_FLOW or HAS_OPENED went from `row->state` to
- * `to`. */
-int flows_moved(struct writer *w, const struct job_row *row, enum job_state to, int64_t now_ms);
+ * `to`. `asked`: it had been asked to end, so its flow is cancelled whatever it ended as. */
+int flows_moved(struct writer *w, const struct job_row *row, enum job_state to, bool asked,
+                int64_t now_ms);
+
+/* The job has ended, and the flow above it cancels: what it has made is cancelled too. */
+int flows_cancel(struct writer *w, const struct job_row *row, int64_t now_ms);
+
+/* FLOW_CANCEL has been through the members up to there; 0 = through all. */
+int flows_walked(struct writer *w, int64_t rid, uint64_t cursor, int64_t now_ms);
 
 /* For FSCK: what should have followed from how it stands follows now. */
 int flows_mend(struct writer *w, int64_t rid, int64_t now_ms);

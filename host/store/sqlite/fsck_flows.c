@@ -9,7 +9,8 @@
     "(SELECT count(*) FROM flow_ended e WHERE e.flow = f.rid AND e.state = " state ")"
 #define SORTED " ORDER BY f.rid + 0"
 
-// A flow that is closed is left as it was then: who is revived later changes nothing for it.
+// A flow that is closed is left as it was then: who is revived later changes nothing for it. One may be cancelled
+// although its opener ended otherwise.
 static const struct fsck_rule rules[] = {
     {"orphan_flow",
      "SELECT f.id, 'it goes with its opener', f.rid FROM flows f"
@@ -31,7 +32,8 @@ static const struct fsck_rule rules[] = {
      "SELECT f.id, 'its opener ended as ' || ifnull(opener, 'none') || ', and is in state '"
      " || j.state, f.rid, CASE WHEN j.state > 3 THEN j.state END FROM flows f JOIN jobs j "
      "USING(rid)"
-     " WHERE opener IS NOT CASE WHEN j.state > 3 THEN j.state END" SORTED,
+     " WHERE opener IS NOT CASE WHEN j.state > 3 THEN j.state END"
+     " AND (opener IS NOT 6 OR j.state <= 3)" SORTED,
      "UPDATE flows SET opener = ?2, closed_ms = CASE WHEN ?2 IS NOT NULL THEN closed_ms END"
      " WHERE rid = ?1"},
     {"flow_ended_wrong",
@@ -96,6 +98,7 @@ int fsck_flows(struct fsck *f) {
                               " CASE WHEN closed_ms IS NULL"
                               " THEN made <= succeeded + dead + cancelled + duplicate"
                               " AND (opener IS NOT NULL OR j.state = 3)"
+                              " AND (deep IS NULL OR ifnull(walked, -1) < 0)"
                               " ELSE then_id IS NOT NULL AND then_made IS NOT 1 AND opener <> 6"
                               " END) ORDER BY rid + 0",
                               each_over);

@@ -55,12 +55,7 @@ static int note_done(struct writer *w, const struct store_flow_cancel *c) {
     if (id_is_zero(&c->done) || c->done_walk != w->walk) {
         return 0;
     }
-    sqlite3_stmt *s = conn_stmt(&w->conn, SQL_FLOW_WALKED);
-    bool over = c->done_cursor == 0;
-    bind_int(s, 1, id_order(&c->done));
-    bind_int(s, 2, over ? FLOW_WALK_OVER : (int64_t)c->done_cursor);
-    bind_int(s, 3, over ? INT64_MAX : (int64_t)c->done_cursor);
-    return conn_run(&w->conn, SQL_FLOW_WALKED);
+    return flows_walked(w, id_order(&c->done), c->done_cursor, c->op.now_ms);
 }
 
 // 1 = one of whose members some are to be cancelled.

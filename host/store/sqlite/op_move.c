@@ -115,6 +115,7 @@ int op_move_item(struct writer *w, struct store_move_item *item, const struct jo
     switch (moving_decide(item, running ? JOB_RUNNING : row.state, row.rev, &to)) {
     case MOVING_ASK: return ask_running(w, item, &row, by, now_ms);
     case MOVING_TO: return move(w, item, &row, to, by, now_ms);
+    case MOVING_THROUGH: return flows_cancel(w, &row, now_ms);
     default: return was_moved(w, item, row.rid);
     }
 }

@@ -187,7 +187,7 @@ int place_move(struct writer *w, const struct job_row *row, const struct job_lif
         r = schedule_jobs_moved(w, row, lane, to.state, now_ms);
     }
     if (r == 0 && (row->has & (HAS_FLOW | HAS_OPENED)) != 0) {
-        r = flows_moved(w, row, to.state, now_ms);
+        r = flows_moved(w, row, to.state, life != NULL && life->cancel_ms != 0, now_ms);
     }
     if (r == 0) {
         arrive(w, lane, row->priority, to, number, row->rid);

@@ -176,9 +176,14 @@ static int version_13(struct conn *c) {
            "CREATE INDEX once_expiry ON once(expire_ms);");
 }
 
+// Of which flows a cascade goes on through members that have ended.
+static int version_14(struct conn *c) {
+    return conn_exec(c, "ALTER TABLE flows ADD COLUMN deep INTEGER");
+}
+
 static int (*const steps[])(struct conn *c) = {
-    version_1, version_2, version_3,  version_4,  version_5,  version_6, version_7,
-    version_8, version_9, version_10, version_11, version_12, version_13};
+    version_1, version_2, version_3,  version_4,  version_5,  version_6,  version_7,
+    version_8, version_9, version_10, version_11, version_12, version_13, version_14};
 _Static_assert(ARRAY_LEN(steps) == SCHEMA_VERSION, "one step a version");
 
 static int schema_read(struct conn *c, int64_t *ret_app, int64_t *ret_version, struct err *e) {

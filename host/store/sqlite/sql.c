@@ -229,13 +229,15 @@ const char *const sql_text[SQL_COUNT] = {
     [SQL_LEDGER_COUNTS] = "SELECT verdict, times FROM ledger_counts WHERE sid=?1",
     [SQL_LEDGER_COUNTS_DEL] = "DELETE FROM ledger_counts WHERE sid=?1",
 
-    [SQL_FLOW_GET] = "SELECT rid, id, made, succeeded, dead, cancelled, duplicate, opener, on_dead,"
-                     " closed_ms, then_id, then_made, then_ms, died, listed, walked FROM flows"
-                     " WHERE rid=?1",
+    [SQL_FLOW_GET] =
+        "SELECT rid, id, made, succeeded, dead, cancelled, duplicate, opener, on_dead,"
+        " closed_ms, then_id, then_made, then_ms, died, listed, walked, deep FROM flows"
+        " WHERE rid=?1",
     [SQL_FLOW_ADD] = "INSERT OR IGNORE INTO flows(rid, id) VALUES(?1, ?2)",
     [SQL_FLOW_PUT] =
         "UPDATE flows SET made=?2, succeeded=?3, dead=?4, cancelled=?5, duplicate=?6, opener=?7,"
-        " on_dead=?8, closed_ms=?9, then_made=?10, died=?11, listed=?12, walked=?13 WHERE rid=?1",
+        " on_dead=?8, closed_ms=?9, then_made=?10, died=?11, listed=?12, walked=?13, deep=?14"
+        " WHERE rid=?1",
     [SQL_FLOW_MORE] = "UPDATE flows SET made=made+?2 WHERE rid=?1",
     [SQL_FLOW_ON_DEAD] = "UPDATE flows SET on_dead=?2 WHERE rid=?1",
     [SQL_FLOW_THEN] = "UPDATE flows SET then_id=?2, then_job=?3, then_ms=?4"
@@ -250,7 +252,6 @@ const char *const sql_text[SQL_COUNT] = {
                        " AND (?4 = 0 OR state = ?4) ORDER BY seq LIMIT ?3",
     [SQL_FLOW_WALK] = "SELECT rid FROM flows INDEXED BY flows_walk WHERE walked >= 0"
                       " ORDER BY walked LIMIT 1",
-    [SQL_FLOW_WALKED] = "UPDATE flows SET walked=?2 WHERE rid=?1 AND walked >= 0 AND walked < ?3",
     [SQL_FLOW_MEMBERS] = "SELECT l.job, j.id, j.lane FROM lists l JOIN jobs j ON j.rid = l.job"
                          " WHERE l.kind=?1 AND l.key=?2 AND l.job > ?3 AND (j.has & ?4) != 0"
                          " ORDER BY l.job LIMIT ?5",

@@ -280,12 +280,13 @@ void model_wait(struct model *m, struct model_job *j, enum job_state state, int6
 
 void model_end(struct model *m, struct model_job *j, enum job_state state, int64_t keep_ms) {
     set_state(m, j, state, keep_ms > 0 ? m->rig.now + keep_ms : 0);
+    bool asked = j->asked;
     j->asked = false;
     model_keys_release(m, j);
     if (j->schedule != NOBODY) {
         model_schedules_ended(m, j);
     }
-    model_flows_ended(m, j);
+    model_flows_ended(m, j, asked);
 }
 
 void model_revive(struct model *m, struct model_job *j) {

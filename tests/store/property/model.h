@@ -63,6 +63,8 @@ enum model_walk { WALK_NONE, WALK_NOW, WALK_OVER };
 /* A flow lives with its opener. */
 struct model_flow {
     bool there, closed;
+    bool cancelled; /* it counts as cancelled, whatever its opener ended as */
+    bool deep;      /* a member that has ended made what is not over        */
     struct flow_tally tally;
     enum flow_on_dead on_dead;
     enum model_walk walk;
@@ -296,7 +298,8 @@ size_t model_schedules_unfinished(const struct model *m, int schedule, int queue
 
 /* ---- model_flows.c */
 
-void model_flows_ended(struct model *m, struct model_job *j);
+/* `asked`: it had been asked to end. */
+void model_flows_ended(struct model *m, struct model_job *j, bool asked);
 void model_flows_revived(struct model *m, struct model_job *j, enum job_state was);
 bool model_flows_grow(const struct model *m, int opener);
 bool model_flows_waits(const struct model_job *opener);

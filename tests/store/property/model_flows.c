@@ -15,8 +15,12 @@ static int64_t open_of(const struct model_flow *f) {
     return t->made - t->succeeded - t->dead - t->cancelled - t->duplicate;
 }
 
+static bool is_cancelled(const struct model_job *opener) {
+    return opener->state == JOB_CANCELLED || opener->own.cancelled;
+}
+
 static bool cancels(const struct model_job *opener) {
-    return opener->state == JOB_CANCELLED || has_failed(&opener->own);
+    return is_cancelled(opener) || has_failed(&opener->own);
 }
 
 bool model_flows_grow(const struct model *m, int opener) {
@@ -37,7 +41,7 @@ bool model_flows_is_open(const struct model_job *opener) {
 // Among the dead from the start, unless all is well.
 static void make_then(struct model *m, struct model_job *opener) {
     struct model_flow *f = &opener->own;
-    if (!f->asked || f->made || opener->state == JOB_CANCELLED) {
+    if (!f->asked || f->made || is_cancelled(opener)) {
         return;
     }
     struct model_job *j = &m->jobs[m->count++];
@@ -64,9 +68,13 @@ static void settle(struct model *m, struct model_job *opener) {
     if (f->closed) {
         return;
     }
+    if (cancels(opener) && f->walk == WALK_NONE && (open_of(f) > 0 || f->deep)) {
+        f->walk = WALK_NOW;
+    }
     if (open_of(f) > 0) {
-        f->walk = cancels(opener) && f->walk == WALK_NONE ? WALK_NOW : f->walk;
-    } else if (job_is_final(opener->state)) {
+        return;
+    }
+    if (job_is_final(opener->state) && !(f->deep && cancels(opener))) {
         f->closed = true;
         f->walk = WALK_OVER;
         make_then(m, opener);
@@ -125,12 +133,19 @@ static bool remembers(const struct model *m, const struct model_job *j) {
     return j->flow != NOBODY && m->jobs[j->flow].there;
 }
 
-void model_flows_ended(struct model *m, struct model_job *j) {
+static bool leaves(const struct model_job *j) {
+    return j->own.there && !is_cancelled(j) && (j->own.deep || !j->own.closed);
+}
+
+void model_flows_ended(struct model *m, struct model_job *j, bool asked) {
     if (j->own.there) {
+        j->own.cancelled = asked;
         settle(m, j);
     }
     if (remembers(m, j)) {
-        list(&m->jobs[j->flow].own, &j->id, j->state);
+        struct model_flow *of = &m->jobs[j->flow].own;
+        of->deep |= leaves(j) && (of->closed || of->walk != WALK_OVER);
+        list(of, &j->id, j->state);
         settle(m, &m->jobs[j->flow]);
     }
 }
@@ -152,7 +167,7 @@ static void unlist(struct model_flow *f, const struct job_id *id, enum job_state
 
 void model_flows_revived(struct model *m, struct model_job *j, enum job_state was) {
     if (j->own.there) {
-        j->own.closed = false;
+        j->own.closed = j->own.cancelled = false;
         j->own.walk = WALK_NONE;
         settle(m, j);
     }
@@ -231,8 +246,11 @@ static void cascade(struct model *m) {
     for (bool more = true; more;) {
         (void)model_run(m, &c.op, STORE_FLOW_CANCEL);
         for (size_t i = 0; i < c.count; i++) {
-            struct store_move_item item = {
-                .id = c.members[i], .event = JOB_EV_CANCEL, .ask = true, .keep_ms = KEEP_MS};
+            struct store_move_item item = {.id = c.members[i],
+                                           .event = JOB_EV_CANCEL,
+                                           .ask = true,
+                                           .through = true,
+                                           .keep_ms = KEEP_MS};
             struct store_move move = {.items = &item, .count = 1};
             (void)model_run(m, &move.op, STORE_MOVE);
             store_op_finish(&move.op);
@@ -256,15 +274,39 @@ static struct model_job *next_walk(struct model *m) {
     return NULL;
 }
 
+// A member that has ended stays as it is; what it made is not over.
+static void go_through(struct model *m, struct model_job *j) {
+    struct model_flow *f = &j->own;
+    if (!f->there || (f->closed ? !f->deep && open_of(f) == 0 : is_cancelled(j))) {
+        return;
+    }
+    f->cancelled = true;
+    f->walk = f->closed ? WALK_NONE : f->walk;
+    f->closed = false;
+    settle(m, j);
+}
+
+static void meet(struct model *m, struct model_job *j) {
+    if (j->there && job_is_final(j->state)) {
+        go_through(m, j);
+    } else {
+        model_cancel(m, j, KEEP_MS);
+    }
+}
+
 void model_flows_cascade(struct model *m) {
     struct model_job *opener = NULL;
     cascade(m);
     while ((opener = next_walk(m)) != NULL) {
-        opener->own.walk = WALK_OVER;
         for (size_t i = 0; i < m->count; i++) {
             if (m->jobs[i].flow == model_index(m, opener)) {
-                model_cancel(m, &m->jobs[i], KEEP_MS);
+                meet(m, &m->jobs[i]);
             }
+        }
+        if (!opener->own.closed) {
+            opener->own.walk = WALK_OVER;
+            opener->own.deep = false;
+            settle(m, opener);
         }
     }
 }
@@ -283,10 +325,11 @@ static void expect_tally(struct model *m, const struct flow_tally *want,
 static void expect_flow(struct model *m, const struct model_job *j, const struct store_flow *is) {
     const struct model_flow *f = &j->own;
     expect_tally(m, &f->tally, &is->facts.tally);
-    (void)model_same(m, job_is_final(j->state) ? (int)j->state : -1, is->facts.opener,
-                     "how its opener ended");
+    int ended = !job_is_final(j->state) ? -1 : is_cancelled(j) ? (int)JOB_CANCELLED : (int)j->state;
+    (void)model_same(m, ended, is->facts.opener, "how its opener ended");
     (void)model_same(m, (int)f->on_dead, (int)is->facts.on_dead, "what a death means");
     (void)model_same(m, f->closed, is->facts.closed, "whether a flow is closed");
+    (void)model_same(m, f->deep, is->facts.deep, "whether members left something");
     (void)model_same(m, f->walk == WALK_NOW, is->cancelling, "whether members are to be cancelled");
     (void)model_agree(m, id_equal(&f->then, &is->then), "the last job");
     (void)model_same(m, f->made, is->then_made, "whether the last job is there");

@@ -233,7 +233,8 @@ local function go(it, key, has)
         end_scheduled(q, it.id, it.schedule)
     end
     if FINAL[it.to] and (it.flow or it.opens) then
-        flow.ended(q, it.id, it.to, it.flow, it.flow_queue, it.opens)
+        local asked = it.opens and redis.call('HEXISTS', key, 'ask') == 1
+        flow.ended(q, it.id, it.to, it.flow, it.flow_queue, it.opens, asked)
     end
 end
 

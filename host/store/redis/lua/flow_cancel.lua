@@ -1,4 +1,4 @@
--- use: queue
+-- use: queue claim place unwait (share users) ending schedule flow
 -- FLOW_CANCEL: which members are to be cancelled, some at a time.
 --   ARGV   how many; the flow that was told before ('' = none), its queue (number), up to where that was done ('' = to
 --          the end), of which of its walks
@@ -11,12 +11,13 @@ if id ~= '' and queues[queue] then
     local has = redis.call('HMGET', key, 'walked', 'walks')
     local is = (has[2] or '0') == walk and tonumber(has[1] or '') -- else it has begun anew
     if is and done == '' then
-        redis.call('HSET', key, 'walked', 'over')
-        redis.call('SREM', q.s .. 'flows:cancel', id)
+        flow.walked(q, id)
     elseif is and tonumber(done) > is then
         redis.call('HSET', key, 'walked', done)
     end
 end
+flow.finish()
+finish()
 for i = 1, #queues do
     local q = queues[i]
     local opener = redis.call('SRANDMEMBER', q.s .. 'flows:cancel')

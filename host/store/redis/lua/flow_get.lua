@@ -10,11 +10,11 @@ local id, from, count, only = take(), take_number(), take_number(), take()
 local q = queues[1]
 local key = q.s .. 'flow:' .. id
 local is = redis.call('HMGET', key, 'made', 'succeeded', 'dead', 'cancelled', 'duplicate', 'opener', 'onDead', 'closed',
-                      'then', 'thenMade', 'died')
+                      'then', 'thenMade', 'died', 'deep')
 if not is[1] then
     return ''
 end
-for i = 1, 11 do
+for i = 1, 12 do
     is[i] = is[i] or ''
 end
 

@@ -3,7 +3,7 @@
 -- so that one whose parcel is still there when it has long ended does not arrive again.
 --   ARGV   how long who ends as he arrives is kept (ms); the number of items; items (lib/insert.lua); the number of news; news: queue (its number), opener of a flow
 --          there, the queue that tells it, the entry of its outbox, and one of
---            told    member, what became of it, what it was before ('')
+--            told    member, what became of it, what it was before (''), 1 = what it made is not over ('' = it is)
 --            joined  the 16 bytes of its id, n, n words of its parcel
 --   reply  for each item its code, or {code, holder, its state} (lib/meet.lua); 1 = more waits in outboxes than before;
 --          16 bytes of each that ended as it arrived
@@ -47,7 +47,7 @@ end
 local function take_news()
     local q, id, from, entry = queues[take()], take(), take(), take()
     if take() == 'told' then
-        flow.told(q, id, from, entry, take(), take(), take())
+        flow.told(q, id, from, entry, take(), take(), take(), take() == '1')
     else
         local raw = take()
         flow.joined(q, id, from, entry, raw, take_range(take_number()))

@@ -119,7 +119,7 @@ end
 local function check_opener(q, id, key, status, opened)
     local as = redis.call('HGET', key, 'opener')
     local is = status and FINAL[status] and status or false
-    if as ~= is then
+    if as ~= is and not (is and as == 'cancelled') then -- what the flow above it did, or it was asked to end
         report('flow_opener', 'its opener ended as ' .. (as or 'none') .. ', and is ' .. (status or 'queued'))
         if mend and is then
             redis.call('HSET', key, 'opener', is)
@@ -137,16 +137,18 @@ end
 
 -- What should follow from how it stands, and has not.
 local function check_over(q, id, key, status, parked)
-    local is = redis.call('HMGET', key, 'opener', 'closed', 'then', 'thenMade', 'made', 'succeeded', 'dead', 'cancelled', 'duplicate')
+    local is = redis.call('HMGET', key, 'opener', 'closed', 'then', 'thenMade', 'made', 'succeeded', 'dead', 'cancelled', 'duplicate',
+                          'walked', 'deep')
     local open = tonumber(is[5] or 0)
     for i = 6, 9 do
         open = open - tonumber(is[i] or 0)
     end
     local lacks_next = is[2] and is[3] and not is[4] and is[1] ~= 'cancelled'
+    local is_walked = is[11] and tonumber(is[10] or '') -- it closes when a cascade has been through
     local waits = status == 'parked' and parked == 'children'
     if lacks_next then
         report('flow_without_then', 'it is closed, and its then was not made')
-    elseif not is[2] and open <= 0 and (is[1] or waits) then
+    elseif not is[2] and open <= 0 and not is_walked and (is[1] or waits) then
         report('flow_stuck', is[1] and 'it is over, and not closed' or 'its opener waits, and nobody is left')
     else
         return

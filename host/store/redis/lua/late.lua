@@ -8,7 +8,7 @@ local function end_late()
     local first, last = take_range(take_number())
     local job = q.job .. id
     local is = redis.call('HMGET', job, 'claim', 'type', 'priority', 'key', 'tombstone', 'schedule', 'flow', 'parent', 'flowQueue',
-                          'opened')
+                          'opened', 'ask')
     if is[1] ~= claim then
         return is[1] == claim .. ' over' and 1 or 0
     end
@@ -21,7 +21,7 @@ local function end_late()
     enter(q, id, 'dead', is[2], is[3], keep_ms)
     finish_job(q, id, 'dead', keep_ms, is[4], 0, is[5])
     end_scheduled(q, id, is[6])
-    flow.ended(q, id, 'dead', flow.of(is[7], is[8]), is[9], is[10])
+    flow.ended(q, id, 'dead', flow.of(is[7], is[8]), is[9], is[10], is[11])
     return 1
 end
 

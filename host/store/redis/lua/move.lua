@@ -2,6 +2,7 @@
 -- MOVE: jobs that C has read and decided upon, if they are as it read them.
 --   ARGV   the number of items; items: queue, id, and one of
 --            ask   how long it is kept then (ms): a running job is asked to end
+--            through  nothing: one that has ended, and its flow is cancelled
 --            move  the revision that was read  from  to  type  priority  user ('' = nobody's)
 --                  when it is due, how long it is kept (ms), or ''  dedup key ('' = none)
 --                  1 = its steps are dropped  a step that it finds, and its value ('' = none, and no value)
@@ -84,10 +85,19 @@ local function move(q, id)
     return 1
 end
 
+local function go_through(q, id)
+    if not FINAL[redis.call('HGET', q.job .. id, 'status')] then
+        return 0
+    end
+    flow.cancel(q, id)
+    return 1
+end
+
+local DO = {ask = ask, move = move, through = go_through}
 local reply = {}
 for i = 1, take_number() do
     local q, id = queues[take()], take()
-    reply[i] = take() == 'ask' and ask(q, id) or move(q, id)
+    reply[i] = DO[take()](q, id)
 end
 flow.finish()
 finish()

@@ -10,7 +10,7 @@
 -- of each queue, and they come in order.
 local flow = {}
 local FLOW_FIELDS = {'made', 'succeeded', 'dead', 'cancelled', 'duplicate', 'opener', 'onDead', 'closed', 'then',
-                     'thenMade', 'died', 'walked', 'thenAsked'}
+                     'thenMade', 'died', 'walked', 'thenAsked', 'deep'}
 local COUNTS = 5 -- the first of them
 local ENDED_AS = {succeeded = '4', dead = '5', cancelled = '6', duplicate = '7'} -- enum job_state
 local flows = {} -- of this call: key -> what is known of it, or false
@@ -41,11 +41,25 @@ local function grows(f)
 end
 local WAKES, CLOSES = 1, 2 -- enum flow_fate; 0: it goes on
 local function fate_of(f)
-    return (f.closed or open_of(f) > 0) and 0 or f.opener and CLOSES or WAKES
+    if f.closed or open_of(f) > 0 then
+        return 0
+    elseif not f.opener then
+        return WAKES
+    end
+    return f.deep and cancels(f) and 0 or CLOSES
 end
 local THEN_NOT, THEN_OPENER_DEAD, THEN_CHILD_DEAD = 1, 2, 3 -- enum flow_then; 0: it runs
 local function then_of(f)
     return f.opener == 'cancelled' and THEN_NOT or f.opener == 'dead' and THEN_OPENER_DEAD or has_failed(f) and THEN_CHILD_DEAD or 0
+end
+local function leaves(f)
+    return f.opener ~= 'cancelled' and (f.deep and true or not f.closed and fate_of(f) ~= CLOSES)
+end
+local function follows(f)
+    if not f.opener then
+        return false
+    end
+    return f.closed and (f.deep and true or open_of(f) > 0) or not f.closed and f.opener ~= 'cancelled'
 end
 
 -- The flow of an opener, or nil. `opens`: it may begin here.
@@ -128,9 +142,13 @@ local function post(q, ...)
     publish('o', q.name)
 end
 
-local function member_ended(f, member, became)
+-- `deep`: what it made is not over with it.
+local function member_ended(f, member, became, deep)
     if not f then
         return
+    end
+    if deep and not f.deep and (f.closed or f.walked ~= 'over') then
+        put(f, 'deep', '1')
     end
     f.rests = f.rests or f.closed -- its lists go with it, however late they came to be
     add(f, became, 1)
@@ -166,19 +184,49 @@ local function member_back(f, member, was)
     end
 end
 
+-- Closed it is kept for a while, and no longer.
+local function reopen(f)
+    drop(f, 'closed')
+    walk_no_more(f)
+    for _, of in ipairs({'', ':made', ':ended', ':back'}) do
+        redis.call('PERSIST', f.key .. of)
+    end
+end
+
 -- A job has ended. `of`: whose member it is, in which queue that one is if in another; `opens`: it may have opened a
--- flow.
-function flow.ended(q, id, status, of, queue, opens)
-    local own = opens and load(q, id)
+-- flow; `asked`: it had been asked to end, so that one is cancelled whatever it ended as.
+function flow.ended(q, id, status, of, queue, opens, asked)
+    local own, deep = opens and load(q, id), false
     if own then
-        put(own, 'opener', status)
+        put(own, 'opener', asked and 'cancelled' or status)
         own.rests = true
+        deep = leaves(own)
     end
     if of and queue and queue ~= q.name then
-        post(q, 'flow', of, 'to', queue, 'member', id, 'became', status)
+        post(q, 'flow', of, 'to', queue, 'member', id, 'became', status, unpack(deep and {'deep', '1'} or {}))
     elseif of then
-        member_ended(load(q, of), id, status)
+        member_ended(load(q, of), id, status, deep)
     end
+end
+
+-- A job has ended, and the flow above it cancels: what it has made is cancelled too.
+function flow.cancel(q, id)
+    local f = load(q, id)
+    if f and follows(f) then
+        put(f, 'opener', 'cancelled')
+        if f.closed then
+            reopen(f)
+        end
+        f.rests = true
+    end
+end
+
+-- FLOW_CANCEL has been through all of its members.
+function flow.walked(q, id)
+    local f = load(q, id)
+    put(f, 'walked', 'over')
+    drop(f, 'deep')
+    redis.call('SREM', q.s .. 'flows:cancel', id)
 end
 
 -- It runs again.
@@ -186,12 +234,7 @@ function flow.revived(q, id, was, of, queue, opens)
     local own = opens and load(q, id)
     if own then
         drop(own, 'opener')
-        drop(own, 'closed')
-        walk_no_more(own)
-        redis.call('PERSIST', own.key)
-        redis.call('PERSIST', own.key .. ':made')
-        redis.call('PERSIST', own.key .. ':ended')
-        redis.call('PERSIST', own.key .. ':back')
+        reopen(own)
     end
     if of and queue and queue ~= q.name then
         post(q, 'flow', of, 'to', queue, 'member', id, 'became', 'back', 'was', was)
@@ -216,8 +259,8 @@ local function is_news(f, from, entry)
     return false
 end
 
--- From an outbox: what became of a member.
-function flow.told(q, id, from, entry, member, became, was)
+-- From an outbox: what became of a member, and whether what it made is not over with it.
+function flow.told(q, id, from, entry, member, became, was, deep)
     local f = load(q, id)
     if not f or not is_news(f, from, entry) then
         return
@@ -225,7 +268,7 @@ function flow.told(q, id, from, entry, member, became, was)
     if became == 'back' then
         member_back(f, member, was)
     else
-        member_ended(f, member, became)
+        member_ended(f, member, became, deep)
     end
 end
 
@@ -327,9 +370,10 @@ local function settle(f)
         put(f, 'walked', 'over')
         redis.call('SREM', f.q.s .. 'flows:cancel', f.id)
         f.rests = true
-    elseif fate == WAKES then
-        f.wakes = true
-    elseif not f.closed and cancels(f) and not f.walked then
+        return
+    end
+    f.wakes = fate == WAKES
+    if (not f.wakes or f.deep) and not f.closed and cancels(f) and not f.walked then
         put(f, 'walked', '0')
         redis.call('HINCRBY', f.key, 'walks', 1)
         redis.call('SADD', f.q.s .. 'flows:cancel', f.id)
@@ -367,7 +411,11 @@ end
 
 -- FSCK: what should have followed from how it stands follows now.
 function flow.mend(q, id)
-    drop(load(q, id), 'closed') -- once more; what has been made is not made again
+    local f = load(q, id)
+    drop(f, 'closed') -- once more; what has been made is not made again
+    if f.deep then
+        walk_no_more(f)
+    end
 end
 
 function flow.finish()
