@@ -108,7 +108,7 @@ struct jh_flow {
     JH_MUST_CHECK int (*then)(struct jh_call *, const struct jh_child *);
 
     /* [run] JH_ON_DEAD_*, of the flow that this job opens; without it JH_ON_DEAD_CONTINUE. Buffered; the last one counts.
-     * 0, -EINVAL. */
+     * When a member of a flow with JH_ON_DEAD_FAIL has died, enqueue() answers -ESHUTDOWN, as add() does. 0, -EINVAL. */
     int (*on_child_dead)(struct jh_call *, int32_t what);
 
     /* [run] How a flow stands, as committed: what this run has buffered is not in it. `which`: JH_FLOW_*; ret->size set by the

@@ -215,7 +215,9 @@ int call_child(struct call *c, const char *name, const struct jh_child *child,
 }
 
 static int host_enqueue(struct jh_call *pub, const struct jh_child *child) {
-    return call_child(call_of(pub), "enqueue", child, msg_child_put);
+    struct call *c = call_of(pub);
+    int rc = call_check(c) == 0 ? call_flow_takes(c) : 0;
+    return rc < 0 ? rc : call_child(c, "enqueue", child, msg_child_put);
 }
 
 static int host_warn(struct jh_call *pub, const char *code, const char *message) {
@@ -354,6 +356,7 @@ void call_begin(struct call *c, struct task *t, int64_t now_us) {
     c->task = t;
     c->notes = (struct verdict_notes){0};
     c->commit_no = t->message.commit_no;
+    c->flow.harmless = c->commit_no == 0;
     c->sum = (struct check_sum){0};
     c->random = t->job.seed;
     atomic_store_explicit(&c->began_us, now_us, memory_order_relaxed);

@@ -62,6 +62,8 @@ struct call_result {
 struct call_flow {
     bool has_then;        /* then() was called in this run                            */
     uint32_t grows_until; /* number of the commit up to which add() need not ask; 0 = it must */
+    uint32_t takes_until; /* the same of enqueue()                                     */
+    bool harmless;        /* it has opened none, or none that fails: enqueue() never asks */
     struct buf counts, page, result;
     struct record at; /* the rest of the page: */
     uint32_t left;    /* so many members,      */

@@ -74,6 +74,21 @@ static int check_grows(struct call *c) {
     return rc;
 }
 
+// Of a job that has committed nothing there is no flow. One that fails is known by what was asked for in this run, or by asking.
+int call_flow_takes(struct call *c) {
+    struct jh_flow_counts counts;
+    if (c->commit_no == 0 || c->flow.harmless || c->flow.takes_until == c->commit_no + 1) {
+        return 0;
+    }
+    int rc = ask_counts(c, JH_FLOW_OPENED, &counts);
+    c->flow.harmless = rc == -ENOENT;
+    if (rc == 0 && (counts.flags & JH_FLOW_GROWS) == 0) {
+        return -ESHUTDOWN;
+    }
+    c->flow.takes_until = rc == 0 ? c->commit_no + 1 : 0;
+    return rc == 0 || rc == -ENOENT ? 0 : call_refuse(c, "enqueue", rc);
+}
+
 static int flow_add(struct jh_call *pub, const struct jh_child *child) {
     struct call *c = call_of(pub);
     struct jh_child k;
@@ -114,6 +129,7 @@ static int flow_on_child_dead(struct jh_call *pub, int32_t what) {
     if (rc < 0) {
         return call_refuse(c, "on_child_dead", rc);
     }
+    c->flow.harmless &= what != JH_ON_DEAD_FAIL;
     sender_lock(c->sender);
     do {
         record_begin(&c->sender->w, REC_ON_DEAD, c->task->slot);

@@ -158,6 +158,9 @@ extern const struct jh_http harness_http_table;
 extern const struct jh_events harness_events;
 extern const struct waiting_ops harness_waiting;
 extern const struct jh_flow harness_flow_table;
+
+/* Does the flow that the job has opened take more children? */
+bool harness_flow_takes(const struct jh_harness *h);
 const void *harness_extension(const char *id);
 
 static inline struct jh_harness *harness_of(struct jh_call *call) {

@@ -72,6 +72,11 @@ void jh_harness_member(struct jh_harness *h, int which, const struct jh_member *
     f->ended_end = &m->next;
 }
 
+bool harness_flow_takes(const struct jh_harness *h) {
+    const struct harness_flow *f = h->flows[JH_FLOW_OPENED];
+    return f == NULL || !f->closed;
+}
+
 // ---- what goes with the next commit ----
 
 static int wish(struct jh_harness *h, enum wish_kind kind, const struct jh_child *child) {

@@ -266,6 +266,9 @@ static int host_enqueue(struct jh_call *call, const struct jh_child *child) {
     if (rc == 0) {
         rc = check_child(child, &wish.child);
     }
+    if (rc == 0 && !harness_flow_takes(h)) {
+        return -ESHUTDOWN;
+    }
     if (rc == 0) {
         rc = harness_wish(h, &wish);
     }

@@ -83,7 +83,8 @@ void jh_harness_http(struct jh_harness *h, const char *method, const char *url, 
 
 /* An event that is published now. A job that waits for it is told before its next run. */
 void jh_harness_event(struct jh_harness *h, const char *name, const char *payload);
-/* A flow as jobhost.flow/1 tells of it; `which` is JH_FLOW_*. So many of its members have not ended. Closed it takes no more. Flows
+/* A flow as jobhost.flow/1 tells of it; `which` is JH_FLOW_*. So many of its members have not ended. Closed it takes no more; the one
+ * that the job has opened then refuses enqueue(), as one that fails does. Flows
  * that no test sets up there are not. */
 void jh_harness_flow(struct jh_harness *h, int which, size_t open, int closed);
 /* One of its members that have ended, behind those that were said before; `result` NULL = none. Copied. */

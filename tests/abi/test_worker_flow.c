@@ -15,7 +15,8 @@ struct flow {
     int64_t made;
     bool empty, odd; // no members; an answer that nobody can read
     bool result_by_fd;
-    int32_t commit; // status of commits
+    int32_t commit;  // status of commits
+    uint32_t before; // commits of earlier runs
     unsigned asked, counts, pages, results, children, siblings, thens, on_dead, commits;
     int32_t on_dead_last;
 };
@@ -100,7 +101,7 @@ static void take(struct fake *f, struct record *r, struct flow *x) {
         x->on_dead_last = record_get_i32(r);
         EXPECT_EQ_INT(0, record_done(r));
         break;
-    case REC_COMMIT: fake_committed(f, 1, ++x->commits, x->commit); break;
+    case REC_COMMIT: fake_committed(f, 1, x->before + ++x->commits, x->commit); break;
     default: break;
     }
 }
@@ -122,7 +123,8 @@ static int32_t run(const char *handler, const char *payload, const char *flow_id
     fake_put_job(&f, 1,
                  &(struct msg_job){.handler = handler_of(&f, handler),
                                    .payload = {.data = bytes_of(payload)},
-                                   .flow_id = flow_id});
+                                   .flow_id = flow_id,
+                                   .commit_no = x->before});
     fake_flush(&f);
     for (;;) {
         struct record r = fake_next(&f);
@@ -203,6 +205,38 @@ static void test_no_more(void) {
     EXPECT_EQ_UINT(0, x.siblings);
 }
 
+// A run that may find a flow of an earlier one, or one that fails, asks once a commit.
+static void test_children_of_later_runs(void) {
+    static const char twice[] = "[\"enqueue\",2,\"chaos.leaf\"],[\"step\",\"s\"],"
+                                "[\"enqueue\",1,\"chaos.leaf\"],[\"enqueue\",1,\"chaos.leaf\"]";
+    struct flow x = {.flags = JH_FLOW_GROWS, .before = 3};
+    expect_rows(twice, NULL, "[0,0,0,0]", &x);
+    EXPECT_EQ_UINT(4, x.children);
+    EXPECT_EQ_UINT(2, x.counts);
+    x = (struct flow){.before = 3};
+    expect_rows(twice, NULL, "[-108,0,-108,-108]", &x); // -ESHUTDOWN
+    EXPECT_EQ_UINT(0, x.children);
+    x = (struct flow){.status = -ENOENT, .before = 3}; // it made none: nothing can have failed
+    expect_rows(twice, NULL, "[0,0,0,0]", &x);
+    EXPECT_EQ_UINT(4, x.children);
+    EXPECT_EQ_UINT(1, x.counts);
+    x = (struct flow){.status = -ETIMEDOUT, .before = 3};
+    expect_rows("[\"enqueue\",1,\"chaos.leaf\"]", NULL, "[-110]", &x);
+    EXPECT_EQ_UINT(0, x.children);
+}
+
+static void test_children_of_a_first_run(void) {
+    static const char rows[] = "[\"on_dead\",%d],[\"enqueue\",1,\"chaos.leaf\"],[\"step\",\"s\"],"
+                               "[\"enqueue\",1,\"chaos.leaf\"]";
+    for (int fails = 0; fails < 2; fails++) {
+        struct flow x = {.flags = 0};
+        char text[300];
+        (void)snprintf(text, sizeof text, rows, fails);
+        expect_rows(text, NULL, fails == 1 ? "[0,0,0,-108]" : "[0,0,0,0]", &x);
+        EXPECT_EQ_UINT(fails == 1, x.counts);
+    }
+}
+
 static void test_counts(void) {
     struct flow x = {.made = 25, .flags = JH_FLOW_GROWS};
     expect_rows("[\"counts\",0]", NULL,
@@ -280,6 +314,8 @@ static const struct expect_test tests[] = {
     {"refusals", test_refused},
     {"siblings", test_siblings},
     {"a flow that takes no more", test_no_more},
+    {"children of a later run", test_children_of_later_runs},
+    {"children of a first run", test_children_of_a_first_run},
     {"counts", test_counts},
     {"members", test_members},
     {"all members, page by page", test_all_members},

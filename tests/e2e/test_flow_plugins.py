@@ -145,6 +145,21 @@ def test_one_that_dies_fails_the_flow(host):
     host.assert_sound()
 
 
+def test_children_of_a_flow_that_has_failed_are_refused(host):
+    """The opener is woken by the death of its only child, and has a use for others."""
+    first = [["on_dead", 1], ["enqueue", 1, "chaos.leaf", {"die": True}]]
+    more = [["enqueue", 1, "chaos.leaf"], ["counts", OPENED]]
+    opener = host.submit("chaos.flow", {"first": first, "park": True, "ops": more})
+    refused, counts = result(host, opener)
+    assert refused == ESHUTDOWN
+    assert (counts["made"], counts["dead"], counts["grows"]) == (1, 1, False)
+    assert len(members(host, opener)) == 1
+    going = host.submit("chaos.flow", {"first": [["enqueue", 1, "chaos.leaf", {"die": True}]], "park": True, "ops": more})
+    made, counts = result(host, going)  # on_child_dead: continue
+    assert made == 0 and counts["grows"]
+    host.assert_sound()
+
+
 def test_a_flow_that_has_closed_takes_no_more(host):
     opener = host.submit("chaos.flow", {"ops": [["enqueue", 1, "chaos.leaf", {"die": True, "grow": 1, "depth": 1}],
                                                 ["then", "chaos.gather"]]})

@@ -570,6 +570,24 @@ static void test_flow_siblings(void) {
     jh_harness_free(&h);
 }
 
+static jh_status make_child(struct jh_call *c, const struct jh_job *job) {
+    const struct jh_child child = {.size = sizeof child, .handler = "t.part"};
+    (void)job;
+    int r = c->host->enqueue(c, &child);
+    return r == 0 ? JH_OK : jh_failf(c, JH_E_PERMANENT, "enqueue", "%d", r);
+}
+
+static void test_flow_takes_no_more(void) {
+    struct jh_harness *h = start(make_child);
+    jh_harness_flow(h, JH_FLOW_OPENED, 1, 0);
+    EXPECT_EQ_INT(JH_OK, jh_harness_run(h, "t.run"));
+    jh_harness_flow(h, JH_FLOW_OPENED, 0, 1);
+    EXPECT_EQ_INT(JH_FAIL, jh_harness_run(h, "t.run"));
+    EXPECT_EQ_STR("-108", jh_harness_message(h)); // -ESHUTDOWN
+    EXPECT_EQ_UINT(1, jh_harness_children(h));
+    jh_harness_free(&h);
+}
+
 static jh_status gather(struct jh_call *c, const struct jh_job *job) {
     const struct jh_flow *flow = c->host->extension(c->host, JH_FLOW_1);
     struct jh_member m = {.size = sizeof m};
@@ -1050,6 +1068,7 @@ static const struct expect_test tests[] = {
     {"a call that waits for a slot", test_http_waits},
     {"a flow is opened", test_flow_opened},
     {"siblings", test_flow_siblings},
+    {"a flow that takes no more", test_flow_takes_no_more},
     {"a flow is gathered", test_flow_gathered},
 };
 SUITE_MAIN("sdk: harness", tests)
