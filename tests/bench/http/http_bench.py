@@ -156,7 +156,7 @@ def nginx(args):
         shutil.rmtree(folder)
 
 
-def print_results(lines):
+def print_results(lines, ratios):
     names = list(dict.fromkeys(line["name"] for line in lines))
 
     def median(name, metric):
@@ -168,7 +168,7 @@ def print_results(lines):
         row = [median(name, m) for m in ("per_s", "jobs_per_s", "p50_ms", "p99_ms", "cpu_us")]
         print(f"{name:22} {row[0]:>12,.0f} {row[1]:>10,.0f} {row[2]:>8.2f} {row[3]:>8.2f} {row[4]:>8.1f}")
     print()
-    for ours, theirs, metric, meaning, aim in RATIOS:
+    for ours, theirs, metric, meaning, aim in ratios:
         a, b = median(ours, metric), median(theirs, "per_s" if metric == "jobs_per_s" else metric)
         if not a or not b:
             continue
@@ -196,7 +196,7 @@ def main():
     if args.json:
         with open(args.json, "w", encoding="utf-8") as f:
             f.writelines(json.dumps(line) + "\n" for line in lines)
-    print_results(lines)
+    print_results(lines, RATIOS)
 
 
 if __name__ == "__main__":

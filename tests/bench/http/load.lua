@@ -1,5 +1,6 @@
 -- wrk's side of http_bench.py: wrk ... -s load.lua URL -- METHOD FILE
---   POST FILE: the same body every time, FILE's content;  GET FILE: one path after the other, FILE's lines.
+--   POST FILE: the same body every time, FILE's content;  GET FILE: one path after the other, FILE's lines;
+--   RAW FILE: one request after the other as it stands there, each behind its length and a line's end.
 -- Prints one line of JSON when it is over.
 
 local requests, at = {}, 0
@@ -10,6 +11,13 @@ function init(args)
         wrk.method, wrk.body = "POST", content
         wrk.headers["Content-Type"] = "application/json"
         requests[1] = wrk.format()
+    elseif args[1] == "RAW" then
+        local first = 1
+        while first <= #content do
+            local _, last, length = content:find("^(%d+)\n", first)
+            requests[#requests + 1] = content:sub(last + 1, last + length)
+            first = last + length + 1
+        end
     else
         for path in content:gmatch("%S+") do
             requests[#requests + 1] = wrk.format("GET", path)

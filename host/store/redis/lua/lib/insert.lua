@@ -130,19 +130,11 @@ local function insert_new(it, room, leaves)
     return NEW
 end
 
--- What became of it (see the head), and of a held key what meet() says.
-local function insert_keyed(it, room)
-    local holder = it.key and holder_of(it.q, it.key)
-    if holder then
-        return meet(it, holder, room)
-    end
-    return insert_new(it, room, 0)
-end
-
--- The same of what is accepted once: lib/once.lua.
+-- What is accepted once: lib/once.lua.
 local insert_once, was_here
 
--- `fresh`: the caller knows that no job of that id is there.
+-- What became of it (see the head), and of a held key what meet() says. `fresh`: the caller knows that no job of that id
+-- is there.
 local function insert(it, room, fresh)
     local q = it.q
     if not fresh and redis.call('EXISTS', q.job .. it.id) == 1 then
@@ -150,7 +142,16 @@ local function insert(it, room, fresh)
     elseif it.comes and is_remembered(q, it.id) then
         return REPEATED
     end
-    local code, whom, state, due, files = (it.once and insert_once or insert_keyed)(it, room)
+    if it.once then
+        return insert_once(it, room)
+    end
+    local holder = it.key and holder_of(q, it.key)
+    local code, whom, state, due, files
+    if holder then
+        code, whom, state, due, files = meet(it, holder, room)
+    else
+        code = insert_new(it, room, 0)
+    end
     if it.comes == 'forwarded' then -- until its parcel is surely gone: op_forward.c
         redis.call('SET', q.s .. 'tomb:' .. it.id, text_of(now + PARCEL_KEEP_MS), 'PX', text_of(PARCEL_KEEP_MS))
     end

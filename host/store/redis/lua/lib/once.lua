@@ -42,12 +42,20 @@ end
 
 -- It is remembered if it was accepted.
 insert_once = function(it, room)
-    local code, whom, state, due, files = was_here(it, room)
-    if not code then
-        code, whom, state, due, files = insert_keyed(it, room)
-        if code == NEW or code == DUPLICATE then
-            hold_once(it, code == NEW and it.id or whom)
-        end
+    local once, code, whom, state = it.once, was_here(it, room)
+    if code then
+        return whom and {code, whom, state} or code
     end
-    return code, whom, state, due, files
+    it.once = false
+    local said = insert(it, room, true)
+    it.once = once -- the next item may share it
+    code, whom = said, it.id
+    if type(said) == 'table' then
+        code = said[1]
+        whom = code == DUPLICATE and said[2] or it.id
+    end
+    if code == NEW or code == DUPLICATE then
+        hold_once(it, whom)
+    end
+    return said
 end
