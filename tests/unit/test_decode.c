@@ -76,8 +76,8 @@ static void test_room(void) {
 }
 
 static void test_there_and_back(void) {
-    static const enum decode_form forms[] = {DECODE_HEX, DECODE_HEX_LOWER, DECODE_HEX_UPPER, DECODE_BASE64,
-                                             DECODE_BASE64URL};
+    static const enum decode_form forms[] = {DECODE_HEX, DECODE_HEX_LOWER, DECODE_HEX_UPPER,
+                                             DECODE_BASE64, DECODE_BASE64URL};
     uint8_t data[48], out[DECODE_ROOM(96)];
     for (size_t i = 0; i < sizeof data; i++) {
         data[i] = (uint8_t)(i * 37 + 251);

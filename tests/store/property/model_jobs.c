@@ -68,7 +68,7 @@ static void expect_first(struct model *m, const struct store_submit_item *item, 
 void model_jobs_submit(struct model *m) {
     struct job_spec specs[MODEL_CALL];
     struct store_submit_item items[MODEL_CALL] = {{.spec = NULL}};
-    struct store_once onces[MODEL_CALL];
+    struct store_once once[MODEL_CALL];
     int want[MODEL_CALL] = {0}, lanes[MODEL_CALL] = {0};
     struct model_kind kind = model_any_kind(m);
     struct store_submit submit = {.items = items};
@@ -77,7 +77,7 @@ void model_jobs_submit(struct model *m) {
     for (; submit.count < most; submit.count++) {
         size_t i = submit.count;
         kind = model_dice(m, 4) == 0 ? model_any_kind(m) : kind;
-        want[i] = make_item(m, host, &kind, &specs[i], &onces[i], &items[i]);
+        want[i] = make_item(m, host, &kind, &specs[i], &once[i], &items[i]);
         lanes[i] = kind.lane;
     }
     bool again = false;
