@@ -28,6 +28,32 @@ struct hook_call {
 };
 
 void hook_handle(struct call *call);
-void hook_end(struct call *call, enum hook_fate fate);
+/* It has come to this: counted, and put into the inbox. Before the answer, whose status it names. */
+void hook_end(struct call *call, enum hook_fate fate, int status);
+
+/* ---- hook_inbox.c */
+
+struct hook_inbox;
+struct hook_record;
+/* NULL: no memory. */
+struct hook_inbox *hook_inbox_new(struct host *host);
+/* What is pending is written. The disk's thread has ended. */
+void hook_inbox_free(struct hook_inbox **inbox, struct hooks *hooks);
+/* After the statistics are there. */
+void hook_inbox_start(struct hooks *hooks);
+void hook_inbox_take(struct call *call, enum hook_fate fate, int status);
+
+/* Looking into it. `work` is called on the disk's thread, with the file or, if that cannot be opened, NULL; then `then` on the loop. */
+struct hook_look {
+    struct side_op op;
+    struct hook_inbox *inbox;
+    struct call *call;
+    void (*work)(struct hook_look *look, struct inbox *file);
+    void (*then)(struct hook_look *look);
+    int status;
+    struct err err;
+};
+/* Sees all that came before. */
+void hook_inbox_look(struct hook_look *look);
 
 #endif

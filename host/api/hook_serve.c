@@ -60,7 +60,7 @@ static void refuse(struct call *call) {
     struct hooks *hooks = call->api->hooks;
     int status = h->verdict.status;
     if (h->verdict.check != NULL && strcmp(h->verdict.check, "no_memory") == 0) {
-        hook_end(call, HOOK_FAILED);
+        hook_end(call, HOOK_FAILED, 503);
         call_error(call, 503, "out_of_memory", NULL, "the host is out of memory; try again later");
         return;
     }
@@ -71,7 +71,7 @@ static void refuse(struct call *call) {
                      env_mono_ms(&call->host->env));
     }
     tell_refused(call);
-    hook_end(call, HOOK_REFUSED);
+    hook_end(call, HOOK_REFUSED, is_hiding(call) ? 404 : status);
     answer_refused(call, status);
 }
 
@@ -324,7 +324,7 @@ static void answer_skipped(struct call *call) {
     } else {
         buf_str(&out, "{\"skipped\":true}\n");
     }
-    hook_end(call, HOOK_SKIPPED);
+    hook_end(call, HOOK_SKIPPED, 200);
     call_reply_text(call, type, &out);
 }
 
@@ -338,7 +338,7 @@ static void answer_problem(struct call *call) {
     struct hook_call *h = call->hook;
     restate(&h->problem);
     stats_word(&call->host->stats->refused, h->problem.code);
-    hook_end(call, h->problem.status < 500 ? HOOK_UNMAPPED : HOOK_FAILED);
+    hook_end(call, h->problem.status < 500 ? HOOK_UNMAPPED : HOOK_FAILED, h->problem.status);
     call_problem(call, &h->problem);
 }
 
@@ -365,7 +365,7 @@ static void answer_accepted(struct call *call) {
     }
     store_op_finish(&h->store.op);
     store_op_finish(&h->join.op);
-    hook_end(call, duplicate ? HOOK_DUPLICATE : HOOK_ACCEPTED);
+    hook_end(call, duplicate ? HOOK_DUPLICATE : HOOK_ACCEPTED, (int)of->response.status);
     if (of->response.status == 204 || out.failed) {
         buf_free(&out);
         respond(call->req, out.failed ? 503 : 204, NULL, (struct bytes){NULL, 0});
@@ -445,7 +445,7 @@ void hook_handle(struct call *call) {
     call_aside(call, call->req->body.len, judge, judged);
 }
 
-/* It has come to this: counted, and put into the inbox. Before the answer. */
-void hook_end(struct call *call, enum hook_fate fate) {
+void hook_end(struct call *call, enum hook_fate fate, int status) {
     call->hook->hook->stats->fates[fate]++;
+    hook_inbox_take(call, fate, status);
 }

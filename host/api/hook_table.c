@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/hooks.h"
+#include "api/hook_call.h"
 #include "api/routes.h"
 #include "config/config_secret.h"
 
@@ -207,7 +207,11 @@ struct hooks *hooks_new(struct host *host) {
     }
     env_random(&seed, sizeof seed);
     failures_init(&hooks->failures, seed);
-    if (hooks_compile(hooks, host) != 0) {
+    hooks->inbox = hook_inbox_new(host);
+    if (hooks->inbox != NULL) {
+        hook_inbox_start(hooks);
+    }
+    if (hooks->inbox == NULL || hooks_compile(hooks, host) != 0) {
         hooks_free(&hooks);
     }
     return hooks;
@@ -226,6 +230,7 @@ static void free_stats(struct hooks *hooks) {
 
 void hooks_free(struct hooks **hooks) {
     if (*hooks != NULL) {
+        hook_inbox_free(&(*hooks)->inbox, *hooks);
         drop(*hooks);
         free_stats(*hooks);
         free(*hooks);

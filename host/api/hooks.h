@@ -13,6 +13,7 @@
 #include "core/mapping.h"
 #include "intake/failures.h"
 #include "intake/verify.h"
+#include "store/inbox.h"
 
 /* What became of deliveries. */
 enum hook_fate {
@@ -39,8 +40,12 @@ struct hook_stats {
         unsigned key;
         uint64_t count;
     } keys[VERIFY_KEYS_MAX * 2]; /* that have matched */
-    int64_t last_ms;             /* of the last one that passed */
-    int64_t told_ms;             /* when the log was last told of a refused one */
+    struct hook_pending {
+        struct hook_record *first, *last;
+        int64_t count;
+    } pending[INBOX_KINDS]; /* for the inbox */
+    int64_t last_ms;        /* of the last one that passed */
+    int64_t told_ms;        /* when the log was last told of a refused one */
     uint64_t untold;
     UT_hash_handle hh;
 };
@@ -62,6 +67,7 @@ struct hooks {
     size_t count;
     struct hook_stats *stats;
     struct failures failures;
+    struct hook_inbox *inbox;
 };
 
 /* ---- the table: hook_table.c */

@@ -274,6 +274,9 @@ static const struct cli_option children_options[] = {
 
 static const struct cli_option page_options[] = {PAGE_OPTIONS, {0}};
 
+static const struct cli_option inbox_options[] = {
+    {"refused", 0, NULL, "Only what became no job.", CLI_ANY}, PAGE_OPTIONS, {0}};
+
 static const struct cli_option reset_options[] = {
     {"why", 0, "TEXT", "A reason, for the audit log.", CLI_ANY}, {0}};
 
@@ -760,6 +763,39 @@ const struct cli_command cli_commands[] = {
      .args_min = 1,
      .args_max = 1,
      .run = cmd_breakers_reset},
+    {.name = "hooks",
+     .synopsis = "",
+     .summary = "list webhooks, and what they were sent since the host started",
+     .text = "ON says why one is off. REFUSED are those that became no job: `jobhost hooks inbox "
+             "--refused` says why.",
+     .options = none,
+     .run = cmd_hooks},
+    {.name = "hooks inbox",
+     .synopsis = "[NAME] [--refused] [-n N]",
+     .summary = "list the last deliveries of webhooks, newest first",
+     .text = "CHECK and DETAIL say why one was refused. What a hook keeps: hooks.NAME.inbox in the "
+             "configuration.",
+     .options = inbox_options,
+     .args_max = 1,
+     .run = cmd_hooks_inbox},
+    {.name = "hooks show",
+     .synopsis = "ID",
+     .summary = "show a delivery as it came",
+     .text = "Signatures, tokens and cookies are not kept; *** stands in their place.",
+     .options = none,
+     .args_min = 1,
+     .args_max = 1,
+     .run = cmd_hooks_show},
+    {.name = "hooks replay",
+     .synopsis = "ID",
+     .summary = "make a job of a delivery once more, whoever sent it",
+     .text =
+         "By what the configuration says now. It is a new job, whatever became of the first, and "
+         "of a delivery that was refused, too: look at it before. Prints the job's id.",
+     .options = reset_options,
+     .args_min = 1,
+     .args_max = 1,
+     .run = cmd_hooks_replay},
     {.name = "audit",
      .synopsis = "",
      .summary = "list who did what, newest first",

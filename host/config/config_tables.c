@@ -649,7 +649,7 @@ static const struct config_field hook_rows[] = {
     {"response", CONFIG_SECTION, 0, AT(config_hook, response), .table = &response_table,
      .doc = "What a sender is told."},
     {"inbox", CONFIG_SECTION, 0, AT(config_hook, inbox), .table = &inbox_table,
-     .doc = "What is kept of the last deliveries."},
+     .doc = "The last deliveries, for `jobhost hooks`."},
     {"hide_routes", CONFIG_BOOL, 0, AT(config_hook, hide_routes), .fallback = "false",
      .doc = "Answers whom it refuses as if there were nothing at the path."},
 };

@@ -5,7 +5,8 @@ import signal
 
 import pytest
 
-from lib import build, signed
+from lib import signed
+from lib.cli import Cli
 from lib.host import chaos
 from lib.procs import wait_until
 from lib.raw import Raw, ask
@@ -441,3 +442,79 @@ def test_wildcards_take_nothing_from_the_host(hooked):
     host = hooked({"any": {**HOOKS["git"], "path": "/{x}/jobs"}})
     host.submit("chaos.echo", {})
     taken(ask(host.port(), "POST", "/other/jobs", signed.github(BODY), BODY))
+
+
+# ---- the inbox
+
+def inbox(host, hook=None, **query):
+    return host.get(f"/v1/hooks/{hook}/inbox" if hook else "/v1/hooks/inbox", **query)["items"]
+
+
+def test_the_inbox_shows_what_came_and_why_it_was_refused(hooked):
+    host = hooked()
+    job = taken(send(host, "git", [*signed.github(BODY, delivery="d1"), "Cookie: a=b", "X-Other: y"], path="/hooks/git?token=abc&x=1"))
+    taken(send(host, "git", signed.github(BODY, delivery="d1")), duplicate=True)
+    send(host, "std", signed.standard(BODY, at=1_600_000_000))
+    refusal, again, first = inbox(host)
+    assert (refusal["hook"], refusal["verdict"], refusal["refused"], refusal["status"], refusal["check"], refusal["scheme"]) == \
+        ("std", "refused", True, 401, "timestamp_old", "standard_webhooks")
+    assert "300 s are allowed" in refusal["detail"] and "key" not in refusal
+    assert (again["verdict"], again["job"], again["status"]) == ("duplicate", job, 202)
+    assert (first["verdict"], first["job"], first["scheme"], first["key"], first["delivery"]) == ("accepted", job, "github", 0, "d1")
+    assert first["target"] == "/hooks/git?token=***&x=1" and first["body_size"] == len(BODY)
+    assert [d["id"] for d in inbox(host, "git")] == [again["id"], first["id"]]
+    assert [d["id"] for d in inbox(host, refused="true")] == [refusal["id"]]
+    page = host.get("/v1/hooks/inbox", limit=2)
+    assert [d["id"] for d in host.get("/v1/hooks/inbox", cursor=page["next_cursor"])["items"]] == [first["id"]]
+    whole = host.get(f"/v1/hooks/inbox/{first['id']}")
+    headers = dict(map(tuple, whole["headers"]))
+    assert (headers["X-Hub-Signature-256"], headers["Cookie"], headers["X-Other"]) == ("***", "***", "y")
+    assert (whole["body"], whole["body_whole"]) == (BODY.decode(), True)
+
+
+def test_the_inbox_stays_and_keeps_so_many_of_each_kind(hooked):
+    host = hooked({"git": {**HOOKS["git"], "inbox": {"keep": 3, "bodies": "4B"}}})
+    for n in range(5):
+        taken(send(host, "git", signed.github(BODY, delivery=f"d{n}")))
+    for _ in range(20):
+        send(host, "git", [])
+    host.restart()
+    assert [d["delivery"] for d in inbox(host, refused="false")] == ["d4", "d3", "d2"]
+    assert len(inbox(host, refused="true")) == 3
+    send(host, "git", signed.github(b"x"), b"\x00\xff")
+    assert host.get(f"/v1/hooks/inbox/{inbox(host)[0]['id']}")["body_base64"] == "AP8="
+    cut = inbox(host, refused="false")[0]["id"]
+    assert host.get(f"/v1/hooks/inbox/{cut}")["body_whole"] is False
+    assert host.call("POST", f"/v1/hooks/inbox/{cut}/replay", {}).error["code"] == "body_not_kept"
+
+
+def test_a_delivery_once_more(hooked):
+    hook = {**HOOKS["git"], "path": "/hooks/{shop}", "payload": {"n": "{body.n}", "by": "{header.X-GitHub-Event}", "shop": "{path.shop}", "q": "{query.q}",
+                                                               "id": "{id}"}}
+    host = hooked({"git": hook})
+    first = json.loads(ask(host.port(), "POST", "/hooks/acme?q=7", signed.github(BODY, delivery="d1", event="push"), BODY).body)["id"]
+    refused(ask(host.port(), "POST", "/hooks/acme", ["X-GitHub-Event: star", *signed.github(b"x")], BODY), 401, "unauthorized")
+    bad, good = inbox(host)
+    second = host.expect(202, "POST", f"/v1/hooks/inbox/{good['id']}/replay", {"why": "lost"}).json
+    assert second["duplicate"] is False and second["id"] != first
+    assert payload_of(host, second["id"]) == payload_of(host, first) == \
+        {"n": 12345678901234567890, "by": "push", "shop": "acme", "q": "7", "id": "d1"}
+    third = host.expect(202, "POST", f"/v1/hooks/inbox/{bad['id']}/replay", {}).json["id"]
+    assert payload_of(host, third)["by"] == "star"
+    rows = [row for row in host.get("/v1/audit")["items"] if row["action"] == "hook.replay"]
+    assert [(row["target"], row["detail"]) for row in rows][-1] == ("git", "lost") and len(rows) == 2
+
+
+def test_the_commands(hooked):
+    host = hooked()
+    job = taken(send(host, "git", signed.github(BODY)))
+    send(host, "git", [])
+    run = Cli(host)
+    assert "/hooks/git" in run("hooks") and "github" in run("hooks")
+    listed = run("hooks", "inbox", "git")
+    assert job in listed and "header_missing" in listed
+    assert job not in run("hooks", "inbox", "--refused")
+    ident = next(d["id"] for d in inbox(host) if d["verdict"] == "accepted")
+    shown = run("hooks", "show", ident)
+    assert "X-Hub-Signature-256: ***" in shown and BODY.decode() in shown
+    assert host.wait_job(run("hooks", "replay", ident, "--why", "again").strip(), "succeeded")

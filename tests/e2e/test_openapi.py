@@ -24,6 +24,7 @@ def described(make_host):
     """A host with a job in every state, and the document that it serves: .doc."""
     host = make_host({"plugins": {**chaos(workers=1, threads=2), "gone": {"file": "/no/such.so"}},
                       "queues": {"full": {"max_jobs": 1}}, "limits": {"api": {"rate": 5}},
+                      "hooks": {"git": {"path": "/hooks/git", "verify": {"github": "a-secret"}, "job": "chaos.echo"}},
                       "schedules": {"filed": {"cron": "@yearly", "timezone": "Europe/Berlin", "job": "chaos.echo"}}})
     host.start()
     host.doc = Document(host.get("/v1/openapi.json"))
@@ -113,6 +114,17 @@ def call_everything_that_reads(call, host, jobs):
     call(304, "GET", "/v1/jobs/{id}", id=jobs["done"], headers={"If-None-Match": etag})
     call(200, "GET", "/v1/jobs/{id}", id=jobs["done"], query={"wait": "1s"})
     call(400, "GET", "/v1/events", query={"state": "over"})
+    call(200, "GET", "/v1/hooks")
+    call(400, "GET", "/v1/hooks", query={"x": "1"})
+    for path, status in (("/v1/hooks/inbox", 200), ("/v1/hooks/{name}/inbox", 200), ("/v1/hooks/{name}/inbox", 404)):
+        call(status, "GET", path, name="git" if status == 200 else "none", query={"refused": "true", "limit": 1})
+        call(400, "GET", path, name="git", query={"refused": "maybe"})
+    call(404, "GET", "/v1/hooks/inbox/{id}", id=UNKNOWN)
+    host.call("POST", "/hooks/git", b"{}", {"X-Hub-Signature-256": "sha256=" + "0" * 64})
+    refused = host.get("/v1/hooks/inbox")["items"][0]["id"]
+    call(200, "GET", "/v1/hooks/inbox/{id}", id=refused)
+    call(202, "POST", "/v1/hooks/inbox/{id}/replay", {"why": "a look"}, id=refused)
+    call(404, "POST", "/v1/hooks/inbox/{id}/replay", id=UNKNOWN)
     call.seen[("GET", "/v1/events")].add(watch_all(host))
     call(404, "GET", "/v1/jobs/{id}/outputs/{name}", id=UNKNOWN, name="x")
     call(404, "GET", "/v1/jobs/{id}/outputs/{name}", id=jobs["done"], name="x")
