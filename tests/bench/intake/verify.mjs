@@ -1,4 +1,4 @@
-// Verifying QStash's tokens: this host's verifier beside jose, in turns, on one core each.
+// Verifying QStash's tokens: this host's verifier, in one thread, beside jose, whose hashing is on threads of Node.js; in turns.
 //
 //   node tests/bench/intake/verify.mjs BUILD [SECONDS] [ROUNDS]       after scripts/deps --npm
 //
