@@ -96,6 +96,7 @@ static void api_configure(void *front, struct server_config *ret_config) {
 static void api_close(void *front) {
     struct api *api = front;
     custom_finish(api->custom);
+    http_stats_finish(&api->http);
     free(api->custom);
     feed_free(&api->feed);
     hooks_free(&api->hooks);

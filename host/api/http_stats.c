@@ -1,6 +1,48 @@
 #include "api/http_stats.h"
 
-#include "api/call.h"
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/custom.h"
+
+struct http_known {
+    struct route route;
+    struct http_known *next;
+};
+
+/* One that stays, for a route of the configuration. NULL: there are too many, or no memory. */
+static const struct route *known_of(struct http_stats *s, const struct route *like) {
+    struct http_known *k = s->known;
+    while (k != NULL && (strcmp(k->route.method, like->method) != 0 ||
+                         strcmp(k->route.pattern, like->pattern) != 0)) {
+        k = k->next;
+    }
+    if (k != NULL || s->known_count == HTTP_STATS_ROUTES) {
+        return k == NULL ? NULL : &k->route;
+    }
+    k = calloc(1, sizeof *k);
+    char *method = strdup(like->method), *pattern = strdup(like->pattern);
+    if (k == NULL || method == NULL || pattern == NULL) {
+        free(k);
+        free(method);
+        free(pattern);
+        return NULL;
+    }
+    *k = (struct http_known){{.method = method, .pattern = pattern}, s->known};
+    s->known = k;
+    s->known_count++;
+    return &k->route;
+}
+
+void http_stats_finish(struct http_stats *s) {
+    struct http_known *k;
+    while ((k = s->known) != NULL) {
+        s->known = k->next;
+        free((char *)(uintptr_t)k->route.method);
+        free((char *)(uintptr_t)k->route.pattern);
+        free(k);
+    }
+}
 
 static struct http_route_stats *stats_of(struct http_stats *s, const struct route *route) {
     unsigned i = 0;
@@ -26,7 +68,11 @@ void http_stats_answered(struct http_stats *s, const struct route *route, int st
 
 static void on_answered(void *arg, const struct request *req, int status, int64_t took_us) {
     const struct call *call = req->context;
-    http_stats_answered(arg, call == NULL ? NULL : call->route, status, took_us);
+    const struct route *route = call == NULL ? NULL : call->route;
+    if (route != NULL && call->custom != NULL) {
+        route = known_of(arg, route);
+    }
+    http_stats_answered(arg, route, status, took_us);
 }
 
 static void on_refused(void *arg, const char *code) {

@@ -25,7 +25,12 @@ struct http_stats {
     struct http_route_stats other;
     struct stats_words refused; /* by the server, before there was a request */
     uint64_t connections;       /* accepted */
+    struct http_known
+        *known; /* routes of configurations, by method and path: those themselves go with
+                                   their request, or at a reload */
+    unsigned known_count;
 };
+void http_stats_finish(struct http_stats *s);
 
 /* A request of this route (NULL: none has its path) has been answered. */
 void http_stats_answered(struct http_stats *s, const struct route *route, int status,

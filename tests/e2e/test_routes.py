@@ -208,6 +208,16 @@ def test_own_forms(routed):
     assert (other.status, json.loads(other.body)["error"]["field"]) == (400, "type")
 
 
+def test_they_are_counted_by_their_path(routed):
+    for _ in range(20):
+        assert ask(routed.port(), "GET", f"/job-status/{ID}").status == 404
+    routed.configure({"plugins": chaos(threads=4), "routes": ROUTES[1:]})
+    routed.expect(200, "POST", "/v1/reload", query={"wait": "true"})
+    assert ask(routed.port(), "GET", f"/job-status/{ID}").status == 404
+    page = routed.expect(200, "GET", "/metrics").raw.decode()
+    assert 'jobhost_http_requests_total{method="GET",path="/job-status/{id}",status="4xx"} 21' in page
+
+
 def test_tokens_hold_for_routes(make_host):
     host = make_host({"host": {"auth": "tokens", "admin_token": TOKEN}, "routes": ROUTES})
     host.start()
