@@ -185,7 +185,13 @@ struct jh_option { /* array ends with name == NULL; layout frozen per ABI major 
 enum {
     JH_HANDLER_CONCURRENT = 1u, /* run() may execute on several threads at once */
     JH_HANDLER_RESTARTABLE =
-        2u /* a run may begin again without its steps: nothing is paid or sent twice by it */
+        2u, /* a run may begin again without its steps: nothing is paid or sent twice by it */
+    /* Answers a question within two seconds and is no job: run for a request of a route (action
+     * plugin.query), in a process beside those of the jobs. result() is the answer. It may read what
+     * there is, and change nothing: step_put(), enqueue(), warn(), writes and claims of kv, outputs,
+     * events, flows, limits and operators are refused with -EROFS, and yield() is a failure. A host
+     * that does not know the flag takes it for the handler of a job. */
+    JH_HANDLER_QUERY = 4u
 };
 struct jh_handler {
     const char *name; /* "crawl.page" */

@@ -237,8 +237,8 @@ void api_handle(struct request *req, void *arg) {
     (void)arg;
     struct call *call = req->context;
     enum route_body kind = call->route->body;
-    bool is_json =
-        (kind == BODY_SUBMIT && call->form == NULL) || (kind == BODY_JSON && req->body.len > 0);
+    bool is_json = (kind == BODY_SUBMIT && call->form == NULL) ||
+                   ((kind == BODY_JSON || kind == BODY_QUERY) && req->body.len > 0);
     if (is_json) {
         call_aside(call, req->body.len, check_body, body_checked);
     } else {

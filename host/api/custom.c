@@ -20,6 +20,7 @@ static const struct action {
     {"result", result_handle, BODY_NONE, NULL, view_result_handle, BODY_NONE},
     {"cancel", action_cancel_handle, BODY_JSON, NULL, action_cancel_handle, BODY_JSON},
     {"events", events_handle, BODY_NONE, NULL, events_handle, BODY_NONE},
+    {"plugin.query", query_handle, BODY_QUERY, NULL, query_handle, BODY_QUERY},
 };
 
 static const struct action *action_find(const char *name) {
@@ -31,13 +32,14 @@ static const struct action *action_find(const char *name) {
     return NULL;
 }
 
+/* 0 where there is none. */
 static unsigned id_place(const char *path) {
     unsigned place = 0;
-    for (const char *at = strchr(path, '{'); at != NULL && strncmp(at, "{id}", 4) != 0;
-         at = strchr(at + 1, '{')) {
+    const char *at = strchr(path, '{');
+    for (; at != NULL && strncmp(at, "{id}", 4) != 0; at = strchr(at + 1, '{')) {
         place++;
     }
-    return place;
+    return at == NULL ? 0 : place;
 }
 
 /* Finished jobs of a view go at the earliest with the queue that is emptied first. */
@@ -76,7 +78,7 @@ static int compile(const struct config *c, const struct config_route *from,
                   .query = view == NULL ? action->own_query : NULL},
         .config = from,
         .view = view,
-        .id_at = id_place(pattern),
+        .id_at = action->own_body == BODY_QUERY ? 0 : id_place(pattern),
         .keep_ms = keep_of(c, view),
     };
     return 0;

@@ -11,7 +11,7 @@ struct custom_route {
     struct route route;
     const struct config_route *config;
     const struct view *view; /* NULL: v1, the API's own forms */
-    unsigned id_at;          /* which of the path's names is {id} */
+    unsigned id_at;          /* which of the path's names is {id}; 0 for an action on no job */
     int64_t keep_ms; /* how long finished jobs of this view are kept: older ids are not unknown but
                         expired */
 };

@@ -113,7 +113,8 @@ static bool check_content_type(const struct call *call, const struct route *rout
     struct bytes type = {NULL, 0};
     unsigned types = request_header(call->req, "Content-Type", &type);
     bool empty = !call->req->has_body && types == 0;
-    if (route->body != BODY_JSON && form_is_sent(call)) {
+    bool formless = route->body == BODY_JSON || route->body == BODY_QUERY;
+    if (!formless && form_is_sent(call)) {
         return true;
     }
     if (route->body == BODY_FORM) {
@@ -151,6 +152,6 @@ bool guard_check(const struct call *call, const struct route *route, struct prob
     }
     bool taken = route != NULL && route->body != BODY_NONE;
     bool typed = route != NULL && (route->body == BODY_JSON || route->body == BODY_SUBMIT ||
-                                   route->body == BODY_FORM);
+                                   route->body == BODY_FORM || route->body == BODY_QUERY);
     return (!taken || check_coding(call, ret)) && (!typed || check_content_type(call, route, ret));
 }

@@ -79,6 +79,10 @@ static const struct metrics_family families[] = {
      .samples = metrics_worker_exits},
     {"jobhost_worker_resident_memory_bytes", GAUGE, "Resident memory of all its workers.",
      .samples = metrics_worker_memory},
+    {"jobhost_queries_total", COUNTER, "Queries that were answered, by what came of them.",
+     .samples = metrics_queries},
+    {"jobhost_query_seconds", HISTOGRAM, "Time from asking a query to its answer.",
+     .samples = metrics_query_seconds},
     // the store
     {"jobhost_store_up", GAUGE, "1 while the store takes what it is given.",
      .samples = metrics_store_up},

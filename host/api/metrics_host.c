@@ -7,6 +7,7 @@
 #include "api/routes.h"
 #include "jobhost_plugin.h"
 #include "supervisor/hub.h"
+#include "supervisor/query.h"
 #include "supervisor/ready.h"
 #include "supervisor/schedules.h"
 
@@ -96,6 +97,29 @@ void metrics_worker_memory(struct metrics_page *page, const struct metrics_famil
             bytes += p->workers[k].rss;
         }
         add_of_pool(page, f, p, (double)bytes);
+    }
+}
+
+void metrics_queries(struct metrics_page *page, const struct metrics_family *f) {
+    for (uint32_t i = 0; i < page->pool_count; i++) {
+        const struct query_stats *stats = page->pools[i].queries.stats;
+        for (unsigned k = 0; stats != NULL && k < stats->outcomes.count; k++) {
+            const struct prometheus_label labels[] = {{"plugin", page->pools[i].name},
+                                                      {"outcome", stats->outcomes.items[k].word}};
+            prometheus_count(&page->out, f->name, labels, ARRAY_LEN(labels),
+                             stats->outcomes.items[k].count);
+        }
+    }
+}
+
+void metrics_query_seconds(struct metrics_page *page, const struct metrics_family *f) {
+    for (uint32_t i = 0; i < page->pool_count; i++) {
+        const struct query_stats *stats = page->pools[i].queries.stats;
+        const struct prometheus_label label = {"plugin", page->pools[i].name};
+        if (stats != NULL) {
+            prometheus_histogram(&page->out, f->name, &label, 1, &stats->took,
+                                 &histogram_latencies);
+        }
     }
 }
 

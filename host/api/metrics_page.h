@@ -60,7 +60,8 @@ metrics_samples metrics_series_count, metrics_series_histogram, metrics_words, m
     metrics_queue_oldest, metrics_waiting;
 /* metrics_host.c; `at` in struct pool_info, or in struct process_usage */
 metrics_samples metrics_pool_count, metrics_pool_gauge, metrics_plugin_up, metrics_plugin_breaker,
-    metrics_workers, metrics_worker_exits, metrics_worker_memory;
+    metrics_workers, metrics_worker_exits, metrics_worker_memory, metrics_queries,
+    metrics_query_seconds;
 metrics_samples metrics_store_up, metrics_store_operations, metrics_store_errors,
     metrics_store_latency, metrics_store_groups, metrics_store_bytes, metrics_store_disk,
     metrics_store_outbox, metrics_store_pending, metrics_stats_count, metrics_schedules,

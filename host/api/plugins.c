@@ -86,6 +86,7 @@ static void add_handler(struct buf *out, const struct config *c, const struct po
     json_kstr(out, "name", h->name);
     json_kstr(out, "summary", h->summary);
     json_kbool(out, "concurrent", (h->flags & JH_HANDLER_CONCURRENT) != 0);
+    json_kbool(out, "query", (h->flags & JH_HANDLER_QUERY) != 0);
     json_kint(out, "state_version", h->state.version);
     json_kint(out, "oldest_state_version", h->state.oldest);
     json_kbool(out, "restartable", h->state.restartable);
@@ -158,6 +159,7 @@ static void add_pool(struct buf *out, const struct config *c, const struct pool_
     pool_json_breaker(out, p);
     gate_json_members(out, &p->gate);
     pool_json_workers(out, p);
+    pool_json_queries(out, p);
     add_manifest(out, c, p->manifest);
 }
 

@@ -57,6 +57,24 @@ void pool_json_breaker(struct buf *out, const struct pool_info *p) {
     buf_char(out, '}');
 }
 
+void pool_json_queries(struct buf *out, const struct pool_info *p) {
+    const struct worker_info *w = &p->queries.worker;
+    if (p->queries.stats == NULL) {
+        return;
+    }
+    json_key(out, "queries");
+    buf_char(out, '{');
+    json_kint(out, "running", p->queries.running);
+    json_kint(out, "waiting", p->queries.waiting);
+    if (w->pid != 0) {
+        json_kint(out, "pid", w->pid);
+        json_kstr(out, "state", worker_state_name(w->state));
+        json_ktime(out, "started_at", w->started_ms);
+        json_kint(out, "rss", (int64_t)w->rss);
+    }
+    buf_char(out, '}');
+}
+
 void pool_json_workers(struct buf *out, const struct pool_info *p) {
     json_key(out, "workers");
     buf_char(out, '[');

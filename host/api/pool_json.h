@@ -14,6 +14,8 @@ void pool_json_notes(struct buf *out, const struct pool_info *p);
 /* Member "workers": its processes. */
 /* `"breaker":{...}`, unless it is closed. */
 void pool_json_breaker(struct buf *out, const struct pool_info *p);
+/* Nothing for a plugin without queries. */
+void pool_json_queries(struct buf *out, const struct pool_info *p);
 void pool_json_workers(struct buf *out, const struct pool_info *p);
 
 #endif

@@ -210,6 +210,9 @@ int routes_check_query(struct call *call, const struct route *route, struct prob
     if (call->custom != NULL && call->custom->view != NULL) {
         return 0; // it knows none, and the program that it stands for minds none
     }
+    if (route->body == BODY_QUERY) {
+        return 0; // they are the payload's, which its handler's table looks at
+    }
     const char *list = route->query == NULL ? "" : route->query;
     for (const char *p = call->req->query; p != NULL && *p != '\0';) {
         size_t len = strcspn(p, "&");

@@ -13,6 +13,7 @@ enum route_body {
     BODY_EVENT,  /* any content, up to WAITS_EVENT_MAX                           */
     BODY_FORM,   /* multipart/form-data, or nothing                              */
     BODY_HOOK,   /* any content: a delivery                                      */
+    BODY_QUERY,  /* as BODY_JSON, up to QUERY_PAYLOAD_MAX                        */
 };
 
 struct route {
@@ -115,6 +116,7 @@ void system_openapi_handle(struct call *call);
 void system_health_handle(struct call *call);
 void system_ready_handle(struct call *call);
 void metrics_handle(struct call *call);
+void query_handle(struct call *call);
 
 /* How the API calls a phase of the host. */
 const char *system_phase_name(enum host_phase phase);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/nearest.h"
+#include "jobhost_plugin.h"
 
 static const struct check_handler *find(const struct check_handlers *all, const char *name) {
     for (size_t i = 0; i < all->count; i++) {
@@ -28,7 +29,8 @@ static void add(struct check_handlers *all, const char *plugin, const struct poo
     }
     const char *copy = arena_str(&all->arena, h->name);
     if (copy != NULL) {
-        all->items[all->count++] = (struct check_handler){copy, plugin, h->state.restartable};
+        all->items[all->count++] = (struct check_handler){copy, plugin, h->state.restartable,
+                                                          (h->flags & JH_HANDLER_QUERY) != 0};
     }
 }
 
@@ -87,6 +89,38 @@ static void look(struct search *s, const char *section, const struct config_entr
                meant == NULL ? "" : "; did you mean \"", meant == NULL ? "" : meant,
                meant == NULL ? "" : "\"?");
     s->missing++;
+}
+
+static void look_at_use(struct search *s, const char *section, const struct config_entry *entry,
+                        const char *type, bool asks) {
+    const struct check_handler *h = type == NULL ? NULL : find(s->all, type);
+    if (h == NULL || h->query == asks) {
+        return;
+    }
+    buf_printf(s->out, "%s:%d:%d: error: %s.%s: %s is %s\n", entry->file, entry->line,
+               entry->column, section, entry->name, type,
+               asks ? "the handler of jobs, and no query"
+                    : "a query, and no job: a route with action: plugin.query asks it");
+    s->missing++;
+}
+
+unsigned check_handlers_misused(const struct check_handlers *all, const struct config *c,
+                                struct buf *out) {
+    struct search s = {.all = all, .out = out};
+    for (size_t i = 0; i < c->schedule_count; i++) {
+        const struct config_schedule *x = &c->schedules[i];
+        look_at_use(&s, "schedules", &x->entry, x->entry.on ? x->job : NULL, false);
+    }
+    for (size_t i = 0; i < c->hook_count; i++) {
+        const struct config_hook *x = &c->hooks[i];
+        look_at_use(&s, "hooks", &x->entry, x->entry.on ? x->job : NULL, false);
+    }
+    for (size_t i = 0; i < c->route_count; i++) {
+        const struct config_route *x = &c->routes[i];
+        bool asks = x->action != NULL && strcmp(x->action, "plugin.query") == 0;
+        look_at_use(&s, "routes", &x->entry, x->entry.on ? x->job : NULL, asks);
+    }
+    return s.missing;
 }
 
 unsigned check_handlers_missing(const struct check_handlers *all, const struct config *c,

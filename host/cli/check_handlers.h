@@ -9,7 +9,7 @@
 
 struct check_handler {
     const char *name, *plugin;
-    bool restartable;
+    bool restartable, query;
 };
 
 /* Zeroed; arena_free(&arena) when done. */
@@ -28,6 +28,11 @@ unsigned check_handlers_add(struct check_handlers *all, const char *plugin,
  * handler does not allow that. Returns how many. */
 unsigned check_handlers_restarts(const struct check_handlers *all, const struct config *c,
                                  struct buf *out);
+
+/* A line in `out` for every place that wants a job and names a query, or the reverse: the host would refuse what comes there.
+ * Returns how many. */
+unsigned check_handlers_misused(const struct check_handlers *all, const struct config *c,
+                                struct buf *out);
 
 /* A line in `out` for every job type that the configuration names and nobody handles. Returns how
  * many. */

@@ -20,7 +20,7 @@ struct check {
     struct buf plugins, found, tls, off,
         warnings;      // elements of the members of that name, with --json
     unsigned failed;   // plugins
-    unsigned unusable; // certificates
+    unsigned unusable; // certificates, and types where they do not belong
     unsigned doubts;   // what --strict does not let pass
     bool strict;
     const char *store_problem; // NULL: good, or not asked for
@@ -79,6 +79,7 @@ static void check_plugins(struct check *k) {
 static void check_types(struct check *k) {
     struct buf text = {0};
     k->doubts += check_handlers_restarts(&k->handlers, k->local.config, &text);
+    k->unusable += check_handlers_misused(&k->handlers, k->local.config, &text);
     if (k->failed == 0) {
         k->doubts += check_handlers_missing(&k->handlers, k->local.config, &text);
     }

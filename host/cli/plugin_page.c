@@ -73,6 +73,9 @@ static void print_handler(const cJSON *h) {
     const cJSON *files = cJSON_GetObjectItemCaseSensitive(h, "files");
     out_text("\n  %s%s%s\n", remote_text(h, "name"), summary == NULL ? "" : " - ",
              summary == NULL ? "" : summary);
+    if (remote_true(h, "query")) {
+        (void)printf("      a query: a route with action: plugin.query asks it\n");
+    }
     if (remote_true(h, "concurrent")) {
         (void)printf("      runs on several threads at once\n");
     }

@@ -396,13 +396,10 @@ static void check_served(const struct route_check *r) {
     if (route->entry.on || route->entry.enabled != ENABLED_TRUE) {
         return;
     }
-    bool query = route->action != NULL && strcmp(route->action, "plugin.query") == 0;
-    if (query || route->auth != NULL) {
-        config_check_warning(r->b,
-                             &(struct config_subject){
-                                 &route->entry, r->section, query ? "action" : "auth",
-                                 query ? (const void *)&route->action : (const void *)&route->auth},
-                             "not_served", "the route is off: %s", route->entry.off_why);
+    if (route->auth != NULL) {
+        config_check_warning(
+            r->b, &(struct config_subject){&route->entry, r->section, "auth", &route->auth},
+            "not_served", "the route is off: %s", route->entry.off_why);
     }
 }
 

@@ -151,9 +151,6 @@ static void resolve_auto(struct config_binding *b, const struct config *c,
 /* What is accepted and does nothing would be worse than what is off: a route that should ask for its
  * own proof must not be open to all. */
 static const char *unserved(const struct config_route *route) {
-    if (route->action != NULL && strcmp(route->action, "plugin.query") == 0) {
-        return "plugin.query is not served yet";
-    }
     return route->auth != NULL ? "auth of a single route is not served yet" : NULL;
 }
 

@@ -16,6 +16,7 @@
 #include "store/flows.h"
 #include "supervisor/host.h"
 #include "supervisor/lane.h"
+#include "supervisor/query.h"
 
 struct effects *effects_new(void) {
     return calloc(1, sizeof(struct effects));
@@ -289,12 +290,17 @@ static int effects_no_flow(struct effects *fx, const struct job_spec *opener,
 }
 
 /* The limits that a worker does not know. */
-static bool effects_child_fits(struct effects *fx, const struct config_queue *queue,
-                               const struct job_spec *child, const struct msg_child *m) {
+static bool effects_child_fits(struct effects *fx, const struct host *host,
+                               const struct config_queue *queue, const struct job_spec *child,
+                               const struct msg_child *m) {
     char limit[32];
     if (fx->child_count >= JOB_CHILDREN_PER_COMMIT) {
         effects_refuse(fx, "too_many_children", "more than %d children in one commit",
                        (int)JOB_CHILDREN_PER_COMMIT);
+        return false;
+    }
+    if (query_is(host, child->type)) {
+        effects_refuse(fx, "is_query", "a child (%s) is a query, and no job", child->type);
         return false;
     }
     if (m->payload.data.len > (uint64_t)queue->max_payload) {
@@ -365,7 +371,7 @@ int effects_add_child(struct effects *fx, struct host *host, const struct job_sp
         return r;
     }
     const struct config_queue *queue = config_queue(host->config, child.queue);
-    if (!effects_child_fits(fx, queue, &child, m)) {
+    if (!effects_child_fits(fx, host, queue, &child, m)) {
         msg_bytes_close(&m->payload);
         return 0;
     }

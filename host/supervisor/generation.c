@@ -7,6 +7,7 @@
 #include "jobhost_plugin.h"
 #include "supervisor/dispatch.h"
 #include "supervisor/host.h"
+#include "supervisor/query_worker.h"
 #include "supervisor/release.h"
 
 /* ------------------------------------------------------------------ being tried */
@@ -118,6 +119,7 @@ static void drain(struct pool *pool) {
         next = TAILQ_NEXT(w, link);
         worker_drain(w, "its generation has been replaced");
     }
+    querier_leave(pool, "its generation has been replaced");
     if (pool->worker_count > 0) {
         (void)timer_set(host->timers, &pool->drain_timer,
                         env_mono_ms(&host->env) + pool->config->drain_soft_ms);
@@ -197,8 +199,8 @@ void generations_drain(struct pools *pools) {
 
 void generation_end(struct pool *pool) {
     struct pools *pools = pool->host->pools;
-    if (pool->state != POOL_DRAINING || pool->worker_count > 0 || pool->users > 0 ||
-        pool->host->phase != HOST_RUNNING) {
+    if (pool->state != POOL_DRAINING || pool->worker_count > 0 || pool->querier != NULL ||
+        pool->users > 0 || pool->host->phase != HOST_RUNNING) {
         return; // when the host ends, all pools do
     }
     TAILQ_REMOVE(&pools->others, pool, link);
@@ -283,6 +285,7 @@ void pools_serve(struct pools *pools, struct pool **items, uint32_t count) {
         }
     }
     free(before);
+    queries_place_all(pools->host);
     release_look(pools->host);
     dispatch_kick(pools->host);
 }

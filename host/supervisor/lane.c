@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/job.h"
+#include "jobhost_plugin.h"
 #include "record/record.h"
 #include "supervisor/breakers.h"
 #include "supervisor/dispatch.h"
@@ -210,11 +211,11 @@ struct queue *lane_queue(struct host *host, const char *name) {
 static struct pool *lane_server(struct host *host, const char *type, uint32_t *ret_handler) {
     for (uint32_t i = 0; i < host->pools->count; i++) {
         struct pool *pool = host->pools->items[i];
-        for (size_t h = 0; pool->state == POOL_READY && h < pool->manifest.handler_count; h++) {
-            if (strcmp(pool->manifest.handlers[h].name, type) == 0) {
-                *ret_handler = (uint32_t)h;
-                return pool;
-            }
+        const struct pool_handler *h =
+            pool->state == POOL_READY ? pool_find_handler(pool, type) : NULL;
+        if (h != NULL && (h->flags & JH_HANDLER_QUERY) == 0) {
+            *ret_handler = (uint32_t)(h - pool->manifest.handlers);
+            return pool;
         }
     }
     return NULL;

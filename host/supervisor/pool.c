@@ -12,6 +12,7 @@
 #include "supervisor/manifest.h"
 #include "supervisor/pins.h"
 #include "supervisor/pool_private.h"
+#include "supervisor/query_worker.h"
 #include "supervisor/release.h"
 #include "supervisor/rollback.h"
 #include "supervisor/shutdown.h"
@@ -43,6 +44,7 @@ static struct plugin *plugin_get(struct pools *pools, const char *name) {
         return NULL;
     }
     disk_init(&p->disk, pools->host, p);
+    queries_init(&p->queries, pools->host, p);
     SLIST_INSERT_HEAD(&pools->plugins, p, link);
     return p;
 }
@@ -105,7 +107,7 @@ static void pool_fail(struct pool *pool, const char *why) {
 
 static struct worker *pool_spawn(struct pool *pool) {
     struct err e = {.code = 0};
-    struct worker *w = worker_spawn(pool, &e);
+    struct worker *w = worker_spawn(pool, NULL, &e);
     if (w == NULL) {
         log_error(&pool->host->log, "worker.spawn", "plugin=%s msg=\"%s\"",
                   pool->config->entry.name, e.msg);
@@ -255,6 +257,10 @@ int pool_on_hello(struct worker *w, const struct msg_hello *m, struct err *e) {
 void pool_on_ready(struct worker *w) {
     struct pool *pool = w->pool;
     struct host *host = w->host;
+    if (w->querier != NULL) {
+        querier_on_ready(w);
+        return;
+    }
     w->state = WORKER_READY;
     w->ready_mono_ms = env_mono_ms(&host->env);
     timer_cancel(host->timers, &w->start_timer);
@@ -300,13 +306,21 @@ static void pool_note_death(struct worker *w, const char *text) {
     }
 }
 
+void pool_note_end(struct worker *w, struct crash *ret) {
+    autopsy_examine(w, ret);
+    pool_note_death(w, ret->message);
+    stats_word(&w->pool->plugin->exits, autopsy_word(w));
+}
+
 void pool_on_gone(struct worker *w) {
     struct pool *pool = w->pool;
     struct host *host = w->host;
     struct crash crash;
-    autopsy_examine(w, &crash);
-    pool_note_death(w, crash.message);
-    stats_word(&pool->plugin->exits, autopsy_word(w));
+    if (w->querier != NULL) {
+        querier_on_gone(w);
+        return;
+    }
+    pool_note_end(w, &crash);
     if (w->ready_mono_ms != 0 && !w->drained) {
         pool->ready_count--;
     }
@@ -454,6 +468,7 @@ void pools_drain(struct pools *pools) {
         TAILQ_FOREACH(w, &pool->workers, link) {
             worker_drain(w, "the host is shutting down");
         }
+        querier_leave(pool, "the host is shutting down");
         pool->state = pool->state == POOL_FAILED ? POOL_FAILED : POOL_DRAINING;
     }
 }
@@ -464,6 +479,9 @@ static void pool_each_worker(struct pool *pool, void (*each)(struct worker *w, v
     for (w = TAILQ_FIRST(&pool->workers); w != NULL; w = next) {
         next = TAILQ_NEXT(w, link);
         each(w, arg);
+    }
+    if (pool->querier != NULL) {
+        each(pool->querier->worker, arg);
     }
 }
 
@@ -481,10 +499,10 @@ uint32_t pools_workers(const struct pools *pools) {
     const struct pool *pool;
     uint32_t n = 0;
     for (uint32_t i = 0; i < pools->count; i++) {
-        n += pools->items[i]->worker_count;
+        n += pools->items[i]->worker_count + (pools->items[i]->querier != NULL);
     }
     TAILQ_FOREACH(pool, &pools->others, link) {
-        n += pool->worker_count;
+        n += pool->worker_count + (pool->querier != NULL);
     }
     return n;
 }
@@ -497,6 +515,7 @@ void pool_free(struct pool *pool) {
         TAILQ_REMOVE(&pool->workers, w, link);
         worker_free(w);
     }
+    querier_free(pool);
     rollback_forget(pool);
     snapshot_finish(&pool->snapshot);
     arena_free(&pool->arena);
@@ -526,6 +545,7 @@ void pools_free(struct pools **pp) {
         gate_finish(&plugin->gate);
         cgroup_sweep(&pools->cgroup, plugin->name);
         disk_finish(&plugin->disk);
+        queries_finish(&plugin->queries);
         free(plugin->name);
         free(plugin);
     }

@@ -25,6 +25,7 @@ struct pool;
 struct pools;
 struct stats_words;
 struct crash_log;
+struct query_stats;
 
 enum pool_state { POOL_STARTING, POOL_READY, POOL_FAILED, POOL_DRAINING };
 enum worker_state { WORKER_SPAWNED, WORKER_LOADED, WORKER_READY, WORKER_DRAINING, WORKER_GONE };
@@ -90,6 +91,11 @@ struct pool_info {
     struct gate_info gate;
     const struct worker_info *workers;
     uint32_t worker_count;
+    struct {                             /* its query worker (query.h) */
+        const struct query_stats *stats; /* of the plugin; NULL = it has no queries */
+        uint32_t running, waiting;
+        struct worker_info worker; /* pid 0 = there is none */
+    } queries;
 };
 
 /* Those that serve, one a plugin; with those that are being tried or drain, which come behind them. */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/process.h"
+#include "jobhost_plugin.h"
 #include "supervisor/host.h"
 #include "supervisor/pool_private.h"
 
@@ -45,6 +46,24 @@ static void worker_describe(const struct worker *w, int64_t wall_offset, struct 
     ret->window = w->outstanding > ret->running ? w->outstanding - ret->running : 0;
 }
 
+static void describe_queries(const struct pool *pool, bool is_current, int64_t wall_offset,
+                             struct pool_info *ret) {
+    const struct querier *k = pool->querier;
+    bool asks = false;
+    for (size_t h = 0; h < pool->manifest.handler_count; h++) {
+        asks = asks || (pool->manifest.handlers[h].flags & JH_HANDLER_QUERY) != 0;
+    }
+    if (!asks) {
+        return;
+    }
+    ret->queries.stats = &pool->plugin->queries.stats;
+    ret->queries.waiting = is_current ? pool->plugin->queries.waiting_count : 0;
+    if (k != NULL) {
+        ret->queries.running = k->count;
+        worker_describe(k->worker, wall_offset, &ret->queries.worker);
+    }
+}
+
 void pools_info(struct host *host, uint32_t index, struct pool_info *ret) {
     struct pool *pool = generation_at(host->pools, index);
     bool is_current = index < host->pools->count;
@@ -78,6 +97,7 @@ void pools_info(struct host *host, uint32_t index, struct pool_info *ret) {
     memcpy(ret->build, pool->build, sizeof ret->build);
     pool_breaker_info(pool, &ret->breaker);
     gate_describe(host, &pool->plugin->gate, &ret->gate);
+    describe_queries(pool, is_current, wall_offset, ret);
     struct worker_info *infos = realloc(pool->infos, (pool->worker_count + 1) * sizeof *infos);
     if (infos == NULL) {
         return;
@@ -135,6 +155,9 @@ const struct pool_handler *pools_handler(const struct pools *pools, const char *
         bool named = pool->manifest.name == NULL && strlen(name) == prefix &&
                      memcmp(name, type, prefix) == 0;
         const struct pool_handler *found = pool_find_handler(pool, type);
+        if (found != NULL && (found->flags & JH_HANDLER_QUERY) != 0) {
+            found = NULL; // no job's
+        }
         if (found == NULL && !named) {
             continue;
         }

@@ -13,6 +13,7 @@
 #include "supervisor/lane.h"
 #include "supervisor/pool.h"
 #include "supervisor/pool_breaker.h"
+#include "supervisor/query_private.h"
 #include "supervisor/snapshot.h"
 #include "supervisor/stats.h"
 #include "supervisor/worker.h"
@@ -26,6 +27,7 @@ struct plugin {
     struct crash_log crash_log;
     struct gate gate;
     struct disk disk;
+    struct queries queries;
     char note[1024]; /* what was rolled back; "" = nothing */
     char refused_sha256[65];
     char refused_settings[CONFIG_DIGEST_LEN +
@@ -68,6 +70,7 @@ struct pool {
     size_t setting_count;
     struct worker_list workers;
     uint32_t worker_count, ready_count, target;
+    struct querier *querier;      /* its query worker, which is not among these; NULL = none */
     uint32_t draining;            /* of the workers: they only finish what they run */
     struct attempt_list held;     /* claimed, at no worker */
     const struct worker *kept;    /* runs empty for a suspect; compared, never followed */
@@ -139,6 +142,8 @@ int pool_take_hello(struct pool *pool, const struct msg_hello *m, struct err *e)
 int pool_on_hello(struct worker *w, const struct msg_hello *m, struct err *e);
 void pool_on_ready(struct worker *w);
 void pool_on_gone(struct worker *w);
+/* How it ended: examined, logged and counted. */
+void pool_note_end(struct worker *w, struct crash *ret);
 /* It takes no more jobs, and goes when it has finished what it runs; another is started in its
  * place at once. Of one that is not ready: nothing. `why` is a constant. */
 void pool_retire(struct worker *w, const char *why);

@@ -4,11 +4,25 @@
 #include <unistd.h>
 
 #include "supervisor/pool_private.h"
+#include "supervisor/query_worker.h"
 
 void question_begin(struct question *q, struct worker *w, struct attempt *a, uint32_t request) {
     a->asking = true;
     *q = (struct question){
         .host = w->host, .pool = w->pool, .pid = w->pid, .slot = a->slot, .request = request};
+}
+
+/* The generation stays until the answer is there. */
+void question_begin_query(struct question *q, struct worker *w, struct query *query,
+                          uint32_t request) {
+    query->asking = true;
+    pool_hold(w->pool);
+    *q = (struct question){.host = w->host,
+                           .pool = w->pool,
+                           .pid = w->pid,
+                           .slot = query->slot,
+                           .request = request,
+                           .of_query = true};
 }
 
 struct worker *question_worker(const struct question *q) {
@@ -45,11 +59,29 @@ static void send_answer(struct worker *w, uint64_t slot, uint32_t request,
     }
 }
 
-void question_answer(const struct question *q, struct question_answer *answer) {
-    struct worker *w = question_worker(q);
+/* It asks nothing any more. NULL: it is gone. */
+static struct worker *take_asker(const struct question *q) {
+    struct worker *w = q->of_query ? NULL : question_worker(q);
+    const struct querier *k = q->pool->querier;
     if (w != NULL) {
         worker_slot(w, q->slot)->asking = false;
+    } else if (q->of_query && k != NULL && k->worker->pid == q->pid) {
+        struct query *query = querier_slot(k->worker, q->slot);
+        w = query == NULL ? NULL : k->worker;
+        if (query != NULL) {
+            query->asking = false;
+        }
+    }
+    return w;
+}
+
+void question_answer(const struct question *q, struct question_answer *answer) {
+    struct worker *w = take_asker(q);
+    if (w != NULL) {
         send_answer(w, q->slot, q->request, answer);
+    }
+    if (q->of_query) {
+        pool_release(q->pool);
     }
     if (answer->fd >= 0) {
         (void)close(answer->fd);

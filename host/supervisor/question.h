@@ -3,6 +3,7 @@
 #ifndef JOBHOST_SUPERVISOR_QUESTION_H
 #define JOBHOST_SUPERVISOR_QUESTION_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -11,6 +12,7 @@
 struct attempt;
 struct host;
 struct pool;
+struct query;
 struct worker;
 
 struct question {
@@ -19,6 +21,7 @@ struct question {
     pid_t pid;
     uint64_t slot;
     uint32_t request;
+    bool of_query;
 };
 
 struct question_answer {
@@ -31,8 +34,11 @@ struct question_answer {
 
 /* From here on the attempt asks nothing else. */
 void question_begin(struct question *q, struct worker *w, struct attempt *a, uint32_t request);
+/* The same of a query. */
+void question_begin_query(struct question *q, struct worker *w, struct query *query,
+                          uint32_t request);
 
-/* Who asked; NULL: it is gone. */
+/* Who asked, when it was no query; NULL: it is gone. */
 struct worker *question_worker(const struct question *q);
 struct attempt *question_attempt(const struct question *q);
 

@@ -10,6 +10,7 @@
 #include "supervisor/payload_check.h"
 #include "supervisor/policy.h"
 #include "supervisor/pool_private.h"
+#include "supervisor/query.h"
 
 static int resolve_refuse(struct problem *p, int status, const char *code, const char *field,
                           const char *fmt, ...) __attribute__((format(printf, 5, 6)));
@@ -101,6 +102,12 @@ static int resolve_type(struct host *host, const struct job_request *r, struct p
     }
     if (job_check_type(r->type, &e) != 0) {
         return resolve_refuse(p, 400, "bad_type", "type", "%s", e.msg);
+    }
+    if (query_is(host, r->type)) {
+        return resolve_refuse(p, 400, "is_query", "type",
+                              "%.100s is a query, not a job: a route with action: plugin.query "
+                              "asks it",
+                              r->type);
     }
     if (r->schedule == NULL && !resolve_type_known(host, r->type)) {
         return resolve_refuse(

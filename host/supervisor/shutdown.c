@@ -10,6 +10,7 @@
 #include "supervisor/dispatch.h"
 #include "supervisor/host.h"
 #include "supervisor/pool_private.h"
+#include "supervisor/query.h"
 #include "supervisor/reload.h"
 #include "supervisor/sd_notify.h"
 #include "supervisor/upkeep.h"
@@ -150,6 +151,7 @@ void shutdown_begin(struct host *host, const char *why) {
         server_drain_public(host->server);
     }
     reload_stop(host);
+    queries_refuse(host, "the host is shutting down");
     pools_drain(host->pools);
     // half of the grace to finish by themselves, the rest to react to the request
     (void)timer_set(host->timers, &s->soft, now + grace / 2);

@@ -22,6 +22,7 @@
 #include "supervisor/handover.h"
 #include "supervisor/host.h"
 #include "supervisor/pool_private.h"
+#include "supervisor/query.h"
 #include "supervisor/reload.h"
 #include "supervisor/rollback.h"
 #include "supervisor/sd_notify.h"
@@ -121,7 +122,7 @@ static void fail(struct upgrade *u, int status, const char *why) {
 
 static void stop_starting(struct worker *w, void *arg) {
     struct host *host = arg;
-    if (w->state == WORKER_SPAWNED || w->state == WORKER_LOADED) {
+    if (w->state == WORKER_SPAWNED || w->state == WORKER_LOADED || w->querier != NULL) {
         host->spawn->signal(w->pid, SIGKILL);
         (void)host->spawn->reap(w->pid, true, &w->end);
     }
@@ -322,9 +323,12 @@ static const char *busy_with(struct upgrade *u, bool *ret_unbegun) {
     return server_is_parked(host->server) ? NULL : "requests have not been answered";
 }
 
+/* But to queries, whose answers somebody waits for; no record of theirs changes anything. */
 static void stop_listening(struct worker *w, void *arg) {
     (void)arg;
-    (void)event_del(w->ev_read);
+    if (w->querier == NULL) {
+        (void)event_del(w->ev_read);
+    }
 }
 
 static void mark_done(struct store_op *op);
@@ -424,6 +428,7 @@ static void look(struct upgrade *u) {
     if (passed >= u->late_ms) {
         u->late_ms = u->late_ms == LATE_MS ? CUT_MS : QUIET_MS;
         server_park_late(host->server);
+        queries_cut(host, "the host is being upgraded");
     }
     plan(u, LOOK_MS);
 }
@@ -438,6 +443,7 @@ static void begin_quiet(struct upgrade *u) {
     pools_each_worker(host->pools, recall, NULL);
     pools_let_go(host->pools);
     pools_flush(host->pools);
+    queries_refuse(host, "the host is being upgraded");
     plan(u, 0);
 }
 

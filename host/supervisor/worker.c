@@ -18,6 +18,7 @@
 #include "supervisor/lane.h"
 #include "supervisor/memory.h"
 #include "supervisor/pool_private.h"
+#include "supervisor/query_worker.h"
 #include "supervisor/spawn.h"
 #include "supervisor/worker_check.h"
 
@@ -247,18 +248,19 @@ static int worker_welcome(struct worker *w) {
     if (r != 0) {
         return r;
     }
-    return msg_welcome_put(out, 0,
-                           &(struct msg_welcome){
-                               .wire_version = RECORD_WIRE_VERSION,
-                               .plugin = w->pool->config->entry.name,
-                               .snapshot = w->pool->snapshot.path,
-                               .sha256 = w->pool->snapshot.sha256,
-                               .threads = (uint32_t)w->pool->config->threads,
-                               .ping_ms = worker_ping_ms(w->host->config->host.lease_ms),
-                               .lease_ms = w->host->config->host.lease_ms,
-                               .log_level = (uint32_t)w->host->log.level,
-                               .data_dir = data_dir,
-                           });
+    return msg_welcome_put(
+        out, 0,
+        &(struct msg_welcome){
+            .wire_version = RECORD_WIRE_VERSION,
+            .plugin = w->pool->config->entry.name,
+            .snapshot = w->pool->snapshot.path,
+            .sha256 = w->pool->snapshot.sha256,
+            .threads = w->querier != NULL ? QUERY_THREADS : (uint32_t)w->pool->config->threads,
+            .ping_ms = worker_ping_ms(w->host->config->host.lease_ms),
+            .lease_ms = w->host->config->host.lease_ms,
+            .log_level = (uint32_t)w->host->log.level,
+            .data_dir = data_dir,
+        });
 }
 
 static int worker_events(struct worker *w) {
@@ -297,7 +299,7 @@ static struct worker *worker_new(struct pool *pool) {
     return w;
 }
 
-struct worker *worker_spawn(struct pool *pool, struct err *e) {
+struct worker *worker_spawn(struct pool *pool, struct querier *querier, struct err *e) {
     struct host *host = pool->host;
     struct worker *w = worker_new(pool);
     if (w == NULL) {
@@ -309,6 +311,7 @@ struct worker *worker_spawn(struct pool *pool, struct err *e) {
         worker_free(w);
         return NULL;
     }
+    w->querier = querier;
     w->pid = s.pid;
     w->pidfd = s.pidfd;
     w->sock = s.sock;
@@ -393,6 +396,10 @@ void worker_free(struct worker *w) {
 }
 
 void worker_drain(struct worker *w, const char *why) {
+    if (w->querier != NULL) {
+        querier_retire(w, why);
+        return;
+    }
     if (w->state == WORKER_DRAINING) {
         return;
     }

@@ -18,6 +18,7 @@
 
 struct event;
 struct lane;
+struct querier;
 
 enum {
     WORKER_PACKETS_MAX = 1024, /* unsent packets before it counts as stuck              */
@@ -36,6 +37,7 @@ TAILQ_HEAD(out_packets, out_packet);
 struct worker {
     struct pool *pool;
     struct host *host;
+    struct querier *querier; /* it is a query worker (query_worker.h); NULL = it runs jobs */
     enum worker_state state;
     pid_t pid;
     int pidfd, sock, page_fd; /* the last: 0 = none */
@@ -84,8 +86,8 @@ struct worker {
 };
 TAILQ_HEAD(worker_list, worker);
 
-/* Forks and executes; the worker is `spawned`. NULL with *e on failure. */
-struct worker *worker_spawn(struct pool *pool, struct err *e);
+/* Forks and executes; the worker is `spawned`. NULL with *e on failure. `querier` is what its `querier` shall be. */
+struct worker *worker_spawn(struct pool *pool, struct querier *querier, struct err *e);
 
 /* One that another binary has started as this process; READY or draining. Its descriptors are taken. NULL: it is none, or no
  * memory. */

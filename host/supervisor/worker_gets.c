@@ -131,29 +131,34 @@ static int get_input(struct get *g, struct attempt *a, const struct msg_get *m) 
     return 0;
 }
 
-static int get_fill(struct get *g, struct worker *w, struct attempt *a, const struct msg_get *m) {
-    static const enum store_kv_read reads[] = {[GET_KV] = STORE_KV_VALUE,
+static const enum store_kv_read get_reads[] = {[GET_KV] = STORE_KV_VALUE,
                                                [GET_COUNTER] = STORE_KV_COUNTER,
                                                [GET_IS_MEMBER] = STORE_KV_IS_MEMBER,
                                                [GET_CARD] = STORE_KV_CARD};
+
+static int get_fill(struct get *g, struct worker *w, struct attempt *a, const struct msg_get *m) {
     const char *space = w->pool->plugin->name;
     switch (m->what) {
     case GET_STEP: return get_step(g, a, m->key);
     case GET_KV:
     case GET_COUNTER:
     case GET_IS_MEMBER:
-    case GET_CARD: return get_kv(g, m, reads[m->what], space);
+    case GET_CARD: return get_kv(g, m, get_reads[m->what], space);
     case GET_CLAIM: return get_claim(g, a, m, space);
     case GET_INPUT: return get_input(g, a, m);
     default: return -EBADMSG;
     }
 }
 
-static void get_post(struct get *g, struct worker *w, struct attempt *a, uint32_t request) {
-    question_begin(&g->from, w, a, request);
+static void get_send(struct get *g, struct worker *w) {
     g->u.op.arg = g;
     g->u.op.now_ms = env_wall_ms(&w->host->env);
     store_post(&w->host->store, &g->u.op);
+}
+
+static void get_post(struct get *g, struct worker *w, struct attempt *a, uint32_t request) {
+    question_begin(&g->from, w, a, request);
+    get_send(g, w);
 }
 
 static void get_drop(struct get *g) {
@@ -174,6 +179,27 @@ int worker_get(struct worker *w, struct attempt *a, struct msg_get *m) {
         return r;
     }
     get_post(g, w, a, m->request);
+    return 0;
+}
+
+static bool get_only_reads(const struct msg_get *m) {
+    return m->what == GET_KV || m->what == GET_COUNTER || m->what == GET_IS_MEMBER ||
+           m->what == GET_CARD;
+}
+
+int worker_get_for_query(struct worker *w, struct query *q, struct msg_get *m) {
+    bool bad = q->asking || !get_only_reads(m) || strlen(m->key) > JH_KV_KEY_MAX;
+    struct get *g = bad ? NULL : calloc(1, sizeof *g);
+    int r = bad         ? -EBADMSG
+            : g == NULL ? -ENOMEM
+                        : get_kv(g, m, get_reads[m->what], w->pool->plugin->name);
+    msg_bytes_close(&m->member);
+    if (r != 0) {
+        get_drop(g);
+        return r;
+    }
+    question_begin_query(&g->from, w, q, m->request);
+    get_send(g, w);
     return 0;
 }
 

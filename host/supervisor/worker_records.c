@@ -11,6 +11,7 @@
 #include "supervisor/host.h"
 #include "supervisor/lane.h"
 #include "supervisor/pool_private.h"
+#include "supervisor/query_worker.h"
 #include "supervisor/worker_flows.h"
 #include "supervisor/worker_gets.h"
 #include "supervisor/worker_limits.h"
@@ -310,8 +311,11 @@ int worker_record(struct worker *w, struct record *r, struct err *e) {
     if ((record_rows[type].states & (1u << w->state)) == 0) {
         return err_set(e, -EPROTO, "record of type %u is not allowed now", type);
     }
+    if (w->querier != NULL && record_rows[type].job == JOB_REQUIRED) {
+        return querier_record(w, r, e);
+    }
     struct attempt *a = NULL;
-    if (record_rows[type].job != JOB_NONE && r->h.job != 0) {
+    if (record_rows[type].job != JOB_NONE && r->h.job != 0 && w->querier == NULL) {
         a = worker_slot(w, r->h.job);
         if (a == NULL && type != REC_CRASH) {
             return err_set(e, -EPROTO, "record of type %u names job %llu, which it does not have",

@@ -36,6 +36,11 @@ int call_check(const struct call *c) {
     return is_run(c) ? c->notes.broken : -EPERM;
 }
 
+int call_check_job(const struct call *c) {
+    int rc = call_check(c);
+    return rc == 0 && task_is_query(c->task) ? -EROFS : rc;
+}
+
 int call_refuse(struct call *c, const char *name, int rc) {
     if (rc < 0 && is_run(c)) {
         c->notes.refused = rc;
@@ -185,7 +190,7 @@ static int host_progress(struct jh_call *pub, uint64_t done, uint64_t total, con
 int call_child(struct call *c, const char *name, const struct jh_child *child,
                int (*put)(struct record_writer *w, uint64_t job, const struct msg_child *m)) {
     struct jh_child k;
-    int rc = call_check(c);
+    int rc = call_check_job(c);
     if (rc == 0) {
         rc = check_child(child, &k);
     }
@@ -222,7 +227,7 @@ static int host_enqueue(struct jh_call *pub, const struct jh_child *child) {
 
 static int host_warn(struct jh_call *pub, const char *code, const char *message) {
     struct call *c = call_of(pub);
-    int rc = call_check(c);
+    int rc = call_check_job(c);
     if (rc == 0) {
         rc = check_warn(code, message);
     }
@@ -271,6 +276,12 @@ static jh_status host_yield(struct jh_call *pub, const struct jh_wait *wait) {
     struct call *c = call_of(pub);
     if (!is_run(c)) {
         return JH_FAIL;
+    }
+    if (task_is_query(c->task)) {
+        return host_fail(pub, &(struct jh_failure){.size = sizeof(struct jh_failure),
+                                                   .cls = JH_E_BUG,
+                                                   .message = "yield() was called in a query, "
+                                                              "which cannot wait"});
     }
     struct jh_wait w;
     if (check_wait(wait, &w) < 0) {

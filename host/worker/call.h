@@ -129,6 +129,8 @@ void call_uncancel(struct call *c);
 /* May the calling thread use [run] functions? 0; -EPERM for another thread or outside run(); the
  * errno of a commit that failed. */
 int call_check(const struct call *c);
+/* The same of what a query may not do, for it would change something, or wait: -EROFS. */
+int call_check_job(const struct call *c);
 /* Remembers why `name` was refused, for the verdict; returns rc. */
 int call_refuse(struct call *c, const char *name, int rc);
 

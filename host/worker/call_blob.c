@@ -79,7 +79,7 @@ static int put_output(struct call *c, const char *name, int fd, const char *cont
 
 static int blob_output_fd(struct jh_call *pub, const char *name, int fd, const char *content_type) {
     struct call *c = call_of(pub);
-    int rc = call_check(c);
+    int rc = call_check_job(c);
     if (rc == 0) {
         rc = check_output(name, content_type);
     }

@@ -9,7 +9,7 @@
 static int event_publish(struct jh_call *pub, const struct jh_event *event) {
     struct call *c = call_of(pub);
     struct jh_event e = {.size = 0};
-    int rc = call_check(c);
+    int rc = call_check_job(c);
     rc = rc < 0 ? rc : check_event(event, &e);
     rc = rc < 0 ? rc : check_count(&c->sum, strlen(e.name) + e.payload.len + CHECK_EVENT_WEIGHT);
     if (rc < 0) {

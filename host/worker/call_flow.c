@@ -92,7 +92,7 @@ int call_flow_takes(struct call *c) {
 static int flow_add(struct jh_call *pub, const struct jh_child *child) {
     struct call *c = call_of(pub);
     struct jh_child k;
-    int rc = call_check(c);
+    int rc = call_check_job(c);
     rc = rc < 0 ? rc : check_child(child, &k);
     rc = rc < 0 ? rc : check_grows(c);
     if (rc < 0) {
@@ -104,7 +104,7 @@ static int flow_add(struct jh_call *pub, const struct jh_child *child) {
 static int flow_then(struct jh_call *pub, const struct jh_child *child) {
     struct call *c = call_of(pub);
     struct jh_child k;
-    int rc = call_check(c);
+    int rc = call_check_job(c);
     rc = rc < 0 ? rc : check_child(child, &k);
     if (rc == 0 && k.dedup_key != NULL) {
         rc = -EINVAL;
@@ -122,7 +122,7 @@ static int flow_then(struct jh_call *pub, const struct jh_child *child) {
 
 static int flow_on_child_dead(struct jh_call *pub, int32_t what) {
     struct call *c = call_of(pub);
-    int rc = call_check(c);
+    int rc = call_check_job(c);
     if (rc == 0 && what != JH_ON_DEAD_CONTINUE && what != JH_ON_DEAD_FAIL) {
         rc = -EINVAL;
     }
@@ -145,7 +145,7 @@ static int flow_on_child_dead(struct jh_call *pub, int32_t what) {
 static int flow_counts(struct jh_call *pub, int32_t which, struct jh_flow_counts *ret) {
     struct call *c = call_of(pub);
     struct jh_flow_counts counts;
-    int rc = call_check(c);
+    int rc = call_check_job(c);
     if (rc == 0 && (!is_flow(which) || ret == NULL || ret->size < COUNTS_SIZE)) {
         rc = -EINVAL;
     }
@@ -200,7 +200,7 @@ static int flow_results(struct jh_call *pub, int32_t which, uint64_t *cursor,
                         struct jh_member *ret) {
     struct call *c = call_of(pub);
     struct call_flow *f = &c->flow;
-    int rc = call_check(c);
+    int rc = call_check_job(c);
     if (rc == 0 && (!is_flow(which) || cursor == NULL || *cursor > CHECK_CURSOR_MAX ||
                     ret == NULL || ret->size < MEMBER_SIZE)) {
         rc = -EINVAL;
@@ -244,7 +244,7 @@ static int map_result(struct call_flow *f, struct answer *a, struct jh_bytes *re
 static int flow_result(struct jh_call *pub, int32_t which, const char *id, struct jh_bytes *ret) {
     struct call *c = call_of(pub);
     struct answer a = {.fd = -1};
-    int rc = call_check(c);
+    int rc = call_check_job(c);
     if (rc == 0 && (!is_flow(which) || ret == NULL || check_text(id, JOB_ID_TEXT) < 0)) {
         rc = -EINVAL;
     }

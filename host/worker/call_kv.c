@@ -35,7 +35,7 @@ static int write_key(struct jh_call *pub, const char *name, enum record_kv what,
     };
     struct call *c = call_of(pub);
     struct bytes own = {value.data, value.len};
-    int rc = call_check(c);
+    int rc = call_check_job(c);
     if (rc == 0) {
         rc = check_kv_key(key);
     }
@@ -237,6 +237,7 @@ static int note_claim(struct call *c, const char *key, int state) {
 static int kv_claim(struct jh_call *pub, const char *key, const char **ret_holder) {
     struct call *c = call_of(pub);
     int rc = check_read(c, "claim", key, pub);
+    rc = rc < 0 ? rc : call_refuse(c, "claim", call_check_job(c));
     if (rc < 0) {
         return rc;
     }
@@ -259,7 +260,7 @@ static int kv_claim(struct jh_call *pub, const char *key, const char **ret_holde
 
 static int kv_done(struct jh_call *pub, const char *key, int64_t ttl_ms) {
     struct call *c = call_of(pub);
-    int rc = call_check(c);
+    int rc = call_check_job(c);
     if (rc == 0) {
         rc = check_kv_key(key);
     }

@@ -80,7 +80,7 @@ static int64_t bound_wait(int64_t wait_ms) {
 static int limit_acquire(struct jh_call *pub, const char *name, uint32_t n, int64_t wait_ms,
                          uint64_t *ret_ticket, struct jh_wait *ret_wait) {
     struct call *c = call_of(pub);
-    int rc = call_check(c);
+    int rc = call_check_job(c);
     if (rc == 0) {
         rc = check_acquire(c, name, n, ret_ticket, ret_wait);
     }
@@ -176,7 +176,7 @@ static int limit_give_back(struct jh_call *pub, uint64_t ticket) {
 
 static int limit_park(struct jh_call *pub, const char *name, int64_t until_ms) {
     struct call *c = call_of(pub);
-    int rc = call_check(c);
+    int rc = call_check_job(c);
     if (rc == 0) {
         rc = check_name(name);
     }

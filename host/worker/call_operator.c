@@ -10,7 +10,7 @@
 #include "worker/state.h"
 
 static int waiting_check(struct jh_call *pub) {
-    return call_check(call_of(pub));
+    return call_check_job(call_of(pub));
 }
 
 static int waiting_refuse(struct jh_call *pub, const char *name, int rc) {

@@ -78,7 +78,7 @@ int call_step_send(struct call *c, const char *name, struct jh_bytes value) {
 
 int call_step_put(struct jh_call *pub, const char *name, struct jh_bytes value) {
     struct call *c = call_of(pub);
-    int rc = call_check(c);
+    int rc = call_check_job(c);
     if (rc == 0) {
         rc = check_step(name, value);
     }

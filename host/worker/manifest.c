@@ -116,6 +116,23 @@ static int check_paths(const char *where, const struct jh_option *options, struc
     return 0;
 }
 
+// What a query has no use for would be a misunderstanding.
+static int check_query(const struct jh_handler *h, struct err *e) {
+    if ((h->flags & JH_HANDLER_RESTARTABLE) != 0 || h->state_version > 1) {
+        return err_set(e, -EPROTO,
+                       "handler \"%s\": a query has no steps; it is neither restartable nor has it "
+                       "a state_version",
+                       h->name);
+    }
+    for (uint32_t n = 0; h->takes != NULL && h->takes[n].name != NULL; n++) {
+        if (h->takes[n].type == JH_OPT_FILE) {
+            return err_set(e, -EPROTO, "handler \"%s\": a query has no files, as \"%s\" would be",
+                           h->name, h->takes[n].name);
+        }
+    }
+    return 0;
+}
+
 static int check_handler(struct manifest *m, uint32_t index, struct err *e) {
     const struct jh_handler *h = &m->handlers[index];
     struct err why;
@@ -148,6 +165,17 @@ static int check_handler(struct manifest *m, uint32_t index, struct err *e) {
     (void)snprintf(where, sizeof where, "takes of \"%s\"", h->name);
     rc = check_options(where, h->takes, JH_OPT_DAY, &m->field_counts[index], e);
     return rc < 0 ? rc : check_paths(where, h->takes, e);
+}
+
+static int check_each(struct manifest *m, struct err *e) {
+    int rc = 0;
+    for (uint32_t i = 0; rc == 0 && i < m->plugin.handler_count; i++) {
+        rc = check_handler(m, i, e);
+        if (rc == 0 && (m->handlers[i].flags & JH_HANDLER_QUERY) != 0) {
+            rc = check_query(&m->handlers[i], e);
+        }
+    }
+    return rc;
 }
 
 static int copy_handlers(struct manifest *m, struct err *e) {
@@ -207,8 +235,8 @@ int manifest_read(const struct jh_plugin *plugin, struct manifest *ret, const ch
     if (rc == 0) {
         rc = copy_handlers(&m, e);
     }
-    for (uint32_t i = 0; rc == 0 && i < m.plugin.handler_count; i++) {
-        rc = check_handler(&m, i, e);
+    if (rc == 0) {
+        rc = check_each(&m, e);
     }
     if (rc < 0) {
         manifest_finish(&m);

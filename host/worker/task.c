@@ -90,6 +90,10 @@ void task_free(struct task *t) {
     free(t);
 }
 
+bool task_is_query(const struct task *t) {
+    return (t->handler->flags & JH_HANDLER_QUERY) != 0;
+}
+
 static bool is_concurrent(const struct task *t) {
     return (t->handler->flags & JH_HANDLER_CONCURRENT) != 0;
 }

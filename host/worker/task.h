@@ -36,6 +36,9 @@ struct task_queue {
 int task_new(struct record *r, const struct manifest *m, struct task **ret);
 void task_free(struct task *t);
 
+/* Of a handler that answers questions and has no job. */
+bool task_is_query(const struct task *t);
+
 void task_queue_init(struct task_queue *q);
 void task_queue_add(struct task_queue *q, struct task *t);
 bool task_queue_ready(const struct task_queue *q);

@@ -173,6 +173,8 @@ void harness_end_attempt(struct jh_harness *h);
 void harness_enter(struct jh_harness *h);
 /* 0, -EPERM, or the errno of a broken commit: as the worker's call_check(). */
 int harness_check_run(struct jh_harness *h);
+/* Besides, -EROFS in a query: as the worker's call_check_job(). */
+int harness_check_job(struct jh_harness *h);
 int harness_refuse(struct jh_harness *h, const char *name, int rc);
 /* Notes what was asked for, within the limits of a commit: 0 or -EFBIG. */
 int harness_wish(struct jh_harness *h, const struct wish *wish);

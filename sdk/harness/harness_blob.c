@@ -141,7 +141,7 @@ static int blob_output_fd(struct jh_call *call, const char *name, int fd,
     struct jh_harness *h = harness_of(call);
     struct buf content = {0};
     harness_enter(h);
-    int rc = harness_check_run(h);
+    int rc = harness_check_job(h);
     if (rc == 0) {
         rc = check_output(name, content_type);
     }

@@ -20,7 +20,7 @@ static int write_key(struct jh_call *call, const char *name, enum pending_op op,
     const struct wish wish = {
         .kind = WISH_KV, .name = key, .value = {value.data, value.len}, .op = op, .number = number};
     harness_enter(h);
-    int rc = harness_check_run(h);
+    int rc = harness_check_job(h);
     if (rc == 0) {
         rc = check_kv_key(key);
     }
@@ -169,6 +169,7 @@ static int kv_claim(struct jh_call *call, const char *key, const char **ret_hold
     struct attempt *a = &h->attempt;
     const struct vault_key *k;
     int rc = begin_read(h, "claim", key, call, &k);
+    rc = rc < 0 ? rc : harness_refuse(h, "claim", harness_check_job(h));
     if (rc < 0) {
         return rc;
     }
@@ -197,7 +198,7 @@ static int kv_done(struct jh_call *call, const char *key, int64_t ttl_ms) {
     struct jh_harness *h = harness_of(call);
     const struct wish wish = {.kind = WISH_DONE, .name = key, .number = ttl_ms};
     harness_enter(h);
-    int rc = harness_check_run(h);
+    int rc = harness_check_job(h);
     if (rc == 0) {
         rc = check_kv_key(key);
     }

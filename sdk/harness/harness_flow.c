@@ -81,7 +81,7 @@ bool harness_flow_takes(const struct jh_harness *h) {
 
 static int wish(struct jh_harness *h, enum wish_kind kind, const struct jh_child *child) {
     struct wish w = {.kind = kind};
-    int rc = harness_check_run(h);
+    int rc = harness_check_job(h);
     rc = rc < 0 ? rc : check_child(child, &w.child);
     if (rc == 0 && kind == WISH_THEN && w.child.dedup_key != NULL) {
         rc = -EINVAL;
@@ -93,7 +93,7 @@ static int flow_add(struct jh_call *call, const struct jh_child *child) {
     struct jh_harness *h = harness_of(call);
     const struct harness_flow *f = h->flows[JH_FLOW_MEMBER];
     harness_enter(h);
-    if (harness_check_run(h) == 0 && (f == NULL || f->closed)) {
+    if (harness_check_job(h) == 0 && (f == NULL || f->closed)) {
         return f == NULL ? -ENOENT : -ESHUTDOWN;
     }
     return harness_refuse(h, "add", wish(h, WISH_SIBLING, child));
@@ -111,7 +111,7 @@ static int flow_on_child_dead(struct jh_call *call, int32_t what) {
     struct jh_harness *h = harness_of(call);
     const struct wish w = {.kind = WISH_ON_DEAD, .name = "", .number = what};
     harness_enter(h);
-    int rc = harness_check_run(h);
+    int rc = harness_check_job(h);
     if (rc == 0 && what != JH_ON_DEAD_CONTINUE && what != JH_ON_DEAD_FAIL) {
         rc = -EINVAL;
     }
@@ -124,7 +124,7 @@ static int flow_on_child_dead(struct jh_call *call, int32_t what) {
 static const struct harness_flow *find(struct jh_harness *h, int32_t which, const void *ret,
                                        int *ret_rc) {
     harness_enter(h);
-    *ret_rc = harness_check_run(h);
+    *ret_rc = harness_check_job(h);
     if (*ret_rc == 0 && (which < 0 || which >= FLOWS || ret == NULL)) {
         *ret_rc = -EINVAL;
     }

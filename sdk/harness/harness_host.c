@@ -17,6 +17,15 @@ int harness_check_run(struct jh_harness *h) {
     return h->running && is_owner(h) ? h->attempt.notes.broken : -EPERM;
 }
 
+static bool is_query(const struct jh_harness *h) {
+    return (h->handler->flags & JH_HANDLER_QUERY) != 0;
+}
+
+int harness_check_job(struct jh_harness *h) {
+    int rc = harness_check_run(h);
+    return rc == 0 && is_query(h) ? -EROFS : rc;
+}
+
 int harness_refuse(struct jh_harness *h, const char *name, int rc) {
     if (rc < 0 && h->running && is_owner(h)) {
         h->attempt.notes.refused = rc;
@@ -225,7 +234,7 @@ static int host_step_get(struct jh_call *call, const char *name, struct jh_bytes
 static int host_step_put(struct jh_call *call, const char *name, struct jh_bytes value) {
     struct jh_harness *h = harness_of(call);
     harness_enter(h);
-    int rc = harness_check_run(h);
+    int rc = harness_check_job(h);
     if (rc == 0) {
         rc = check_step(name, value);
     }
@@ -262,7 +271,7 @@ static int host_enqueue(struct jh_call *call, const struct jh_child *child) {
     struct jh_harness *h = harness_of(call);
     struct wish wish = {.kind = WISH_CHILD};
     harness_enter(h);
-    int rc = harness_check_run(h);
+    int rc = harness_check_job(h);
     if (rc == 0) {
         rc = check_child(child, &wish.child);
     }
@@ -279,7 +288,7 @@ static int host_warn(struct jh_call *call, const char *code, const char *message
     struct jh_harness *h = harness_of(call);
     const struct wish wish = {.kind = WISH_WARN, .name = code, .value = bytes_of(message)};
     harness_enter(h);
-    int rc = harness_check_run(h);
+    int rc = harness_check_job(h);
     if (rc == 0) {
         rc = check_warn(code, message);
     }
@@ -313,6 +322,12 @@ static jh_status host_yield(struct jh_call *call, const struct jh_wait *wait) {
     harness_enter(h);
     if (!h->running || !is_owner(h)) {
         return JH_FAIL;
+    }
+    if (is_query(h)) {
+        return host_fail(call, &(struct jh_failure){.size = sizeof(struct jh_failure),
+                                                    .cls = JH_E_BUG,
+                                                    .message = "yield() was called in a query, "
+                                                               "which cannot wait"});
     }
     if (check_wait(wait, &w) < 0) {
         return host_fail(call, &(struct jh_failure){.size = sizeof(struct jh_failure),

@@ -44,7 +44,7 @@ struct jh_harness_calls jh_harness_limit_calls(const struct jh_harness *h, const
 static int find_checked(struct jh_harness *h, const char *name, struct harness_limit **ret) {
     size_t len;
     const char *key;
-    int rc = harness_check_run(h);
+    int rc = harness_check_job(h);
     if (rc == 0) {
         rc = name == NULL ? -EINVAL : limiter_name_split(name, &len, &key);
     }

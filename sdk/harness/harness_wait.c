@@ -10,7 +10,7 @@
 
 static int waiting_check(struct jh_call *call) {
     harness_enter(harness_of(call));
-    return harness_check_run(harness_of(call));
+    return harness_check_job(harness_of(call));
 }
 
 static int waiting_refuse(struct jh_call *call, const char *name, int rc) {
@@ -77,7 +77,7 @@ static int event_publish(struct jh_call *call, const struct jh_event *event) {
     struct jh_harness *h = harness_of(call);
     struct jh_event e = {.size = 0};
     harness_enter(h);
-    int rc = harness_check_run(h);
+    int rc = harness_check_job(h);
     rc = rc < 0 ? rc : check_event(event, &e);
     if (rc == 0) {
         rc = harness_wish(h, &(struct wish){.kind = WISH_EVENT,

@@ -13,6 +13,7 @@
 #include "supervisor/limits.h"
 #include "supervisor/payload_shape.h"
 #include "supervisor/pool.h"
+#include "supervisor/query.h"
 #include "supervisor/ready.h"
 #include "supervisor/reload.h"
 #include "supervisor/schedule_acts.h"
@@ -377,6 +378,19 @@ void pools_info(struct host *host, uint32_t index, struct pool_info *ret_info) {
                                    .manifest = &manifest,
                                    .workers = workers,
                                    .worker_count = 1};
+}
+
+const struct pool_handler *query_handler(const struct host *host, const char *type) {
+    (void)host;
+    (void)type;
+    return NULL;
+}
+
+int query_ask(struct host *host, struct query_ask *ask, struct problem *ret_problem) {
+    (void)host;
+    (void)ask;
+    *ret_problem = (struct problem){.status = 503, .code = "no_such_query"};
+    return -EINVAL;
 }
 
 /* An action waits for its answer as an operation does. */

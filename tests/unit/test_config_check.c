@@ -225,10 +225,9 @@ static const struct row rows[] = {
     {"routes: [{match: 'GET /a/{id}', action: status}, {match: POST /a/, action: submit, job: "
      "a.b}]",
      NULL, NULL, NULL},
-    {"routes: [{match: GET /a/, action: plugin.query, job: a.b}]", "routes[0].action", "not_served",
-     "the route is off: plugin.query is not served yet"},
-    {"routes: [{match: GET /a/, action: plugin.query, job: a.b, enabled: false}]", NULL, NULL,
-     NULL},
+    {"routes: [{match: GET /a/, action: plugin.query, job: a.b}]", NULL, NULL, NULL},
+    {"routes: [{match: GET /a/, action: plugin.query}]", "routes[0].job", "missing_key",
+     "needs the type"},
     {"routes: [{match: POST /a, action: submit, job: a.b, auth: {bearer: x}}]", "routes[0].auth",
      "not_served", "the route is off: auth of a single route"},
     {"routes: [{match: 'GET /a/{id}', action: status, view: amazom}]", "routes[0].view", "bad_word",

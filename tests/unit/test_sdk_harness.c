@@ -56,10 +56,11 @@ static const struct jh_option options[] = {
 static const struct jh_handler handlers[] = {
     {.name = "t.run", .run = run, .state_version = 3, .oldest_state_version = 2},
     {.name = "t.old", .run = run},
+    {.name = "t.query", .run = run, .flags = JH_HANDLER_QUERY},
 };
 static const struct jh_plugin plugin = {
     JH_PLUGIN_INIT,       .name = "t",        .version = "1",   .options = options,
-    .handlers = handlers, .handler_count = 2, .create = create, .destroy = destroy,
+    .handlers = handlers, .handler_count = 3, .create = create, .destroy = destroy,
 };
 
 static struct jh_harness *start(jh_status (*act)(struct jh_call *, const struct jh_job *)) {
@@ -1036,7 +1037,41 @@ static void test_http_waits(void) {
     jh_harness_free(&h);
 }
 
+static jh_status only_read(struct jh_call *c, const struct jh_job *job) {
+    const struct jh_host *h = c->host;
+    const struct jh_kv *kv = h->extension(h, JH_KV_1);
+    const struct jh_child child = {.size = sizeof child, .handler = "t.run"};
+    struct jh_bytes value;
+    (void)job;
+    EXPECT_EQ_INT(0, kv->get(c, "k", &value));
+    EXPECT_EQ_INT(1, h->step_get(c, "s", &value));
+    EXPECT_EQ_INT(-EROFS, kv->set(c, "k", jh_bytes_of("v"), 0));
+    EXPECT_EQ_INT(-EROFS, kv->claim(c, "k", NULL));
+    EXPECT_EQ_INT(-EROFS, h->step_put(c, "s", jh_bytes_of("v")));
+    EXPECT_EQ_INT(-EROFS, h->enqueue(c, &child));
+    EXPECT_EQ_INT(-EROFS, h->warn(c, "w", "w"));
+    (void)h->result(c, jh_bytes_of("\"known\""));
+    return JH_OK;
+}
+
+static jh_status wants_to_wait(struct jh_call *c, const struct jh_job *job) {
+    (void)job;
+    return jh_yield_until(c, 1);
+}
+
+static void test_query(void) {
+    struct jh_harness *h = start(only_read);
+    jh_harness_set_kv(h, "k", "known");
+    EXPECT_EQ_INT(JH_OK, jh_harness_run(h, "t.query"));
+    EXPECT_EQ_STR("\"known\"", jh_harness_result(h));
+    behaviour = wants_to_wait;
+    EXPECT_EQ_INT(JH_RETRY, jh_harness_run(h, "t.query"));
+    EXPECT_EQ_INT(JH_E_BUG, jh_harness_class(h));
+    jh_harness_free(&h);
+}
+
 static const struct expect_test tests[] = {
+    {"a query reads, and changes nothing", test_query},
     {"create, run, destroy", test_life},
     {"options as users write them", test_options},
     {"a run, its effects and its end", test_run},

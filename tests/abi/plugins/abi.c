@@ -21,7 +21,24 @@ static jh_status run(void *self, struct jh_call *c, const struct jh_job *job) {
     return JH_OK;
 }
 
-static const struct jh_handler handlers[] = {{.name = "abi.run", .run = run}};
+#ifdef ABI_FILE
+static const struct jh_option takes[] = {{.name = "report", .type = JH_OPT_FILE}, {.name = NULL}};
+#define ABI_TAKES takes
+#else
+#define ABI_TAKES NULL
+#endif
+#ifndef ABI_FLAGS
+#define ABI_FLAGS 0
+#endif
+#ifndef ABI_STATE
+#define ABI_STATE 0
+#endif
+
+static const struct jh_handler handlers[] = {{.name = "abi.run",
+                                              .run = run,
+                                              .flags = ABI_FLAGS,
+                                              .state_version = ABI_STATE,
+                                              .takes = ABI_TAKES}};
 JH_EXPORT const struct jh_plugin jobhost_plugin = {
     .magic = ABI_MAGIC,
     .abi_major = ABI_MAJOR,
