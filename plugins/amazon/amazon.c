@@ -3,9 +3,12 @@
 //
 //     amazon.analyze   files business_report and orders, any number of each -> report as JSON,
 //                      Markdown, HTML and CSV
+//     amazon.catalog   what may be chosen, and the columns of the reports (a query)
+//     amazon.recognize which report a file is, by its first line (a query)
 #include "facts.h"
 #include "job.h"
 #include "jobhost_util.h"
+#include "queries.h"
 
 enum { PERCENT = 10000 }; // in parts per million
 
@@ -101,6 +104,16 @@ static const struct jh_handler handlers[] = {
      .flags = JH_HANDLER_CONCURRENT,
      .state_version = 1,
      .takes = takes},
+    {.name = "amazon.catalog",
+     .summary = "marketplaces, currencies, and the columns of the reports",
+     .run = queries_catalog,
+     .flags = JH_HANDLER_QUERY | JH_HANDLER_CONCURRENT,
+     .takes = queries_no_fields},
+    {.name = "amazon.recognize",
+     .summary = "which report a file is, by its first line",
+     .run = queries_recognize,
+     .flags = JH_HANDLER_QUERY | JH_HANDLER_CONCURRENT,
+     .takes = queries_recognize_takes},
 };
 JH_EXPORT const struct jh_plugin jobhost_plugin = {
     JH_PLUGIN_INIT,     .name = "amazon",     .version = AMAZON_VERSION,

@@ -247,6 +247,16 @@ static const struct need needs[] = {
     {KIND_ORDERS, COLUMN_PRICE, COLUMN_PRICE, "\"item-price\""},
 };
 
+bool columns_is_needed(enum report_kind kind, const char *field) {
+    enum column is = field_of(field);
+    for (size_t i = 0; i < sizeof needs / sizeof needs[0]; i++) {
+        if (needs[i].kind == kind && (needs[i].one == is || needs[i].other == is)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static int two_columns(const struct columns *c, const char *file, uint64_t line,
                        struct trouble *t) {
     return trouble_set(

@@ -88,7 +88,10 @@ static inline struct delimited_field columns_cell(const struct columns *c,
     return row->fields[at];
 }
 
-/* Walks the table for tests: row `index` as its four texts; false behind the last. */
+/* Can a report of this kind do without the field of this name? One of two will do where either tells the same. */
+bool columns_is_needed(enum report_kind kind, const char *field);
+
+/* Walks the table, for tests and lists: row `index` as its four texts; false behind the last. */
 struct columns_alias {
     char report[16], field[24], language[4], header[COLUMNS_NAME];
 };

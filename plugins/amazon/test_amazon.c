@@ -123,9 +123,51 @@ static void test_described(void) { // what to give is said where `jobhost descri
     }
 }
 
+static void test_catalog(void) {
+    struct jh_harness *h = jh_harness_new(&jobhost_plugin);
+    JH_CHECK_INT(JH_OK, jh_harness_run(h, "amazon.catalog"));
+    const char *text = jh_harness_result(h);
+    JH_CHECK(strstr(text, "{\"code\":\"DE\",\"currency\":\"EUR\",\"channel\":\"Amazon.de\"}") !=
+             NULL);
+    JH_CHECK(strstr(text, "\"code\":\"GB\"") == NULL); // it is UK
+    JH_CHECK(strstr(text, "{\"code\":\"JPY\",\"decimals\":0}") != NULL);
+    JH_CHECK(strstr(text, "{\"header\":\"amazon-order-id\",\"field\":\"order\",\"language\":null,"
+                          "\"needed\":true}") != NULL ||
+             strstr(text, "{\"header\":\"amazon-order-id\",\"field\":\"order\",\"language\":\"en\","
+                          "\"needed\":true}") != NULL);
+    jh_harness_free(&h);
+}
+
+static const char *recognized(struct jh_harness *h, const char *payload) {
+    jh_harness_payload(h, payload);
+    JH_CHECK_INT(JH_OK, jh_harness_run(h, "amazon.recognize"));
+    return jh_harness_result(h);
+}
+
+static void test_recognize(void) {
+    struct jh_harness *h = jh_harness_new(&jobhost_plugin);
+    const char *text = recognized(
+        h,
+        "{\"header\":\"(Parent) ASIN,(Child) ASIN,Title,SKU,Sessions - Total,Units ordered,Ordered "
+        "Product Sales,Zebra\",\"file\":\"March 2026.csv\"}");
+    JH_CHECK(strstr(text, "\"report\":\"business_report\",\"language\":\"en\",\"separator\":\",\","
+                          "\"columns\":8,\"known\":7") != NULL);
+    JH_CHECK(strstr(text, "Zebra") != NULL && strstr(text, "\"problem\":null") != NULL);
+    JH_CHECK(strstr(text, "\"from\":\"2026-03-01\",\"to\":\"2026-03-31\"") != NULL);
+    text = recognized(h, "{\"header\":\"amazon-order-id\\tpurchase-date\",\"file\":\"o.txt\"}");
+    JH_CHECK(strstr(text, "\"report\":\"orders\"") != NULL && strstr(text, "\\u0009") != NULL);
+    JH_CHECK(strstr(text, "\"code\":\"missing_column\"") != NULL &&
+             strstr(text, "\"period\":null") != NULL);
+    text = recognized(h, "{\"header\":\"PK\\u0003\\u0004\"}");
+    JH_CHECK(strstr(text, "\"report\":null") != NULL && strstr(text, "Excel workbook") != NULL);
+    jh_harness_free(&h);
+}
+
 int main(void) {
     test_described();
     test_report();
+    test_catalog();
+    test_recognize();
     test_the_same_again();
     test_stops();
     test_crashes();

@@ -31,7 +31,9 @@ NAMES = ["BusinessReport-August-2026.csv", "BusinessReport-September-2026.csv", 
 def amazon(make_host):
     host = make_host({"plugins": {"amazon": {"file": os.path.join(build.BUILD, "plugins", "amazon.so"), "workers": 1, "threads": 2}},
                       "store": {"blobs": {"max_in_store": "1GiB"}},
-                      "routes": [{"match": "POST /start-analysis", "action": "submit", "job": "amazon.analyze", "view": "amazon"}]})
+                      "routes": [{"match": "POST /start-analysis", "action": "submit", "job": "amazon.analyze", "view": "amazon"},
+                                 {"match": "GET /catalog", "action": "plugin.query", "job": "amazon.catalog"},
+                                 {"match": "POST /recognize", "action": "plugin.query", "job": "amazon.recognize"}]})
     host.start()
     return host
 
@@ -123,6 +125,27 @@ def test_a_slip_in_the_form_is_no_dead_letter(amazon, name, value, words):
     answer = ask(amazon.port(), "POST", "/start-analysis", [f"Content-Type: {kind}"], body)
     said = json.loads(answer.body)
     assert (answer.status, list(said)) == (422, ["detail"]) and words in said["detail"], answer
+    assert amazon.list() == []
+
+
+def test_what_a_front_end_asks_before_it_sends(amazon):
+    """The menus that it shows, and which of its user's files is what: all that the samples have in their first lines."""
+    port = amazon.port()
+    answer = ask(port, "GET", "/catalog")
+    assert answer.status == 200, answer
+    known = json.loads(answer.body)
+    assert {m["code"]: m["currency"] for m in known["marketplaces"]}["UK"] == "GBP" and {"code": "JPY", "decimals": 0} in known["currencies"]
+    needed = {r["field"]: {c["field"] for c in r["columns"] if c["needed"]} for r in known["reports"]}
+    assert {"child", "sessions", "units", "sales"} <= needed["business_report"] and {"order", "purchased", "status", "quantity", "price"} <= needed["orders"]
+    for name in NAMES:
+        line = sample(name).splitlines()[0]
+        header = line.decode("utf-8-sig" if line.startswith(b"\xef\xbb\xbf") else "cp1252")
+        answer = ask(port, "POST", "/recognize", ["Content-Type: application/json"], json.dumps({"header": header, "file": name}).encode())
+        found = json.loads(answer.body)
+        assert (found["report"], found["problem"]) == ("orders" if name.startswith("orders") else "business_report", None), found
+    answer = ask(port, "POST", "/recognize", ["Content-Type: application/json"], b'{"header": "Name,Price"}')
+    assert json.loads(answer.body)["code"] == "unknown_report"
+    assert ask(port, "POST", "/recognize", ["Content-Type: application/json"], b'{"file": "x"}').status == 400
     assert amazon.list() == []
 
 
