@@ -9,6 +9,7 @@
 #include "api/feed.h"
 #include "api/guard.h"
 #include "api/hooks.h"
+#include "api/proof.h"
 #include "api/routes.h"
 #include "api/submit.h"
 #include "api/upload.h"
@@ -184,6 +185,10 @@ static void admit_body(struct call *call, struct request_body *body) {
         [BODY_FORM] = view_submit_admit,
     };
     size_t kind = call->route->body;
+    if (call->custom != NULL && (kind == BODY_JSON || kind == BODY_QUERY)) {
+        uint64_t max = (uint64_t)call->custom->config->max_body;
+        body->limit = max < body->limit ? max : body->limit;
+    }
     if (kind < ARRAY_LEN(admits) && admits[kind] != NULL && api_takes_work(call)) {
         body->ends_with_drain = true; // then it is no longer taken
         admits[kind](call, body);
@@ -234,8 +239,13 @@ static void body_checked(struct call *call) {
 }
 
 void api_handle(struct request *req, void *arg) {
+    struct problem problem;
     (void)arg;
     struct call *call = req->context;
+    if (!proof_check(call, &problem)) {
+        call_problem(call, &problem);
+        return;
+    }
     enum route_body kind = call->route->body;
     bool is_json = (kind == BODY_SUBMIT && call->form == NULL) ||
                    ((kind == BODY_JSON || kind == BODY_QUERY) && req->body.len > 0);

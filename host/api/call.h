@@ -23,6 +23,7 @@ struct api {
     uint64_t submit_body_max; /* of a submission in memory; its files are not */
     struct spools spools;
     struct custom_routes *custom;
+    int64_t refused_log_ms; /* mono: when a request of a route was last logged as not proven */
     struct feed *feed;
     struct hooks *hooks;
 };

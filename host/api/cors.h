@@ -6,6 +6,10 @@
 
 #include "api/routes.h"
 
+/* The method that a browser asks about (OPTIONS with Access-Control-Request-Method), in the request's arena; NULL: this is no such
+ * request. */
+const char *cors_wanted_method(const struct call *call);
+
 /* The listed origin that this request comes from, as configured; NULL: none, or several. */
 const char *cors_origin(const struct call *call);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "api/view.h"
+#include "intake/verify.h"
 
 /* What an action is in the API's own form, and through a view where that has one. */
 static const struct action {
@@ -58,6 +59,30 @@ static int64_t keep_of(const struct config *c, const struct view *view) {
     return keep_ms == 0 ? c->queue_default.ttl_ms : keep_ms;
 }
 
+static bool proves_by_head(const struct config_route *from) {
+    for (size_t i = 0; i < from->auth_count; i++) {
+        const char *scheme = from->auth[i].scheme;
+        if (strcmp(scheme, "bearer") != 0 && strcmp(scheme, "gitlab") != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A route is proven as a hook at its path would be. */
+static int compile_auth(const struct config *c, const struct config_route *from,
+                        struct custom_route *to) {
+    const struct config_hook hook = {.entry = from->entry,
+                                     .path = from->path,
+                                     .verify = from->auth,
+                                     .verify_count = from->auth_count};
+    struct err e;
+    to->open = from->auth_count == 1 && strcmp(from->auth[0].scheme, "none") == 0;
+    to->proven = from->auth_count > 0 && !to->open;
+    to->head_proves = proves_by_head(from);
+    return to->proven ? verifier_new(&hook, c->host.base_url, &to->verifier, &e) : 0;
+}
+
 static int compile(const struct config *c, const struct config_route *from,
                    struct custom_route *to) {
     const struct view *view = view_find(from->view);
@@ -81,7 +106,7 @@ static int compile(const struct config *c, const struct config_route *from,
         .id_at = action->own_body == BODY_QUERY ? 0 : id_place(pattern),
         .keep_ms = keep_of(c, view),
     };
-    return 0;
+    return compile_auth(c, from, to);
 }
 
 int custom_compile(const struct config *c, struct custom_routes *ret) {
@@ -95,11 +120,12 @@ int custom_compile(const struct config *c, struct custom_routes *ret) {
         if (!from->entry.on || action_find(from->action) == NULL) {
             continue;
         }
-        if (compile(c, from, &ret->items[ret->count]) != 0) {
+        int r = compile(c, from, &ret->items[ret->count]);
+        ret->count += ret->items[ret->count].route.pattern != NULL;
+        if (r != 0) {
             custom_finish(ret);
-            return -ENOMEM;
+            return r;
         }
-        ret->count++;
     }
     return 0;
 }
@@ -107,10 +133,24 @@ int custom_compile(const struct config *c, struct custom_routes *ret) {
 void custom_finish(struct custom_routes *routes) {
     for (size_t i = 0; i < routes->count; i++) {
         free((char *)(uintptr_t)routes->items[i].route.pattern);
+        verifier_release(&routes->items[i].verifier);
     }
     free(routes->items);
     config_free(&routes->config);
     *routes = (struct custom_routes){.items = NULL};
+}
+
+static bool copy_origins(const struct config_route *from, struct config_route *to,
+                         struct arena *a) {
+    to->cors = arena_zalloc(a, (from->cors_count + 1) * sizeof *to->cors);
+    for (size_t i = 0; to->cors != NULL && i < from->cors_count; i++) {
+        to->cors[i] = arena_str(a, from->cors[i]);
+        if (to->cors[i] == NULL) {
+            return false;
+        }
+    }
+    to->cors_count = from->cors_count;
+    return to->cors != NULL;
 }
 
 const struct custom_route *custom_copy(const struct custom_route *from, struct arena *a) {
@@ -126,7 +166,10 @@ const struct custom_route *custom_copy(const struct custom_route *from, struct a
     config->job = arena_str(a, from->config->job);
     config->queue = arena_str(a, from->config->queue);
     config->max_body = from->config->max_body;
-    bool whole = copy->route.method != NULL && copy->route.pattern != NULL &&
+    config->max_age_ms = from->config->max_age_ms;
+    copy->verifier = NULL;
+    bool whole = copy_origins(from->config, config, a) && copy->route.method != NULL &&
+                 copy->route.pattern != NULL &&
                  (config->job == NULL) == (from->config->job == NULL) &&
                  (config->queue == NULL) == (from->config->queue == NULL);
     return whole ? copy : NULL;

@@ -17,8 +17,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "api/custom.h"
 #include "api/job_json.h"
-#include "api/routes.h"
+#include "api/view.h"
 #include "base/timer.h"
 #include "core/event_id.h"
 #include "supervisor/hub.h"
@@ -35,6 +36,7 @@ enum purpose {
 struct watcher { // freed when the request is over, no read is under way and nobody holds it
     struct host *host;
     struct call *call;
+    const struct view *view; // whose form the events have; NULL: the API's
     struct hub_watch watch;
     struct timer refresh;
     struct store_get get;
@@ -117,8 +119,12 @@ static void send_job(struct watcher *w, uint64_t seq, bool reset) {
     struct buf data = {0};
     bool runs = jobs_live(w->host, &w->get.id, &live);
     bool final = job_is_final(job->state);
-    job_json(&data, job, runs ? &live : NULL, false);
-    if (reset && data.len > 0 && !data.failed) {
+    if (w->view != NULL) {
+        w->view->status(&data, job, runs ? &live : NULL);
+    } else {
+        job_json(&data, job, runs ? &live : NULL, false);
+    }
+    if (reset && w->view == NULL && data.len > 0 && !data.failed) {
         data.len--; // its last brace
         json_kbool(&data, "reset", true);
         buf_char(&data, '}');
@@ -126,7 +132,7 @@ static void send_job(struct watcher *w, uint64_t seq, bool reset) {
     w->state = (int)job->state;
     send_event(
         w, &(struct event_id){.boot = w->host->nonce, .seq = seq, .final = final, .rev = job->rev},
-        "state", &data);
+        w->view == NULL ? "state" : w->view->event, &data);
     if (final) {
         end(w);
     }
@@ -179,12 +185,29 @@ static void send_hub_event(struct watcher *w, const struct hub_event *e) {
 
 static void read_job(struct watcher *w, enum purpose purpose);
 
+/* A view tells the whole job whenever something has happened to it but that it has logged a line. What comes while it is read
+ * is told with it. */
+static void pump_view(struct watcher *w) {
+    const struct hub_event *e;
+    int lost = hub_after(w->host->hub, &w->watch.id, w->seq, &e);
+    for (; lost == 0 && e != NULL && e->kind == HUB_LOG; e = hub_next(e)) {
+        w->seq = e->seq;
+    }
+    if ((lost != 0 || e != NULL) && !w->reading) {
+        read_job(w, READ_WHOLE);
+    }
+}
+
 /* Sends what the ring has behind w->seq, up to a final state, which the job itself has to tell. A
  * refresh under way holds nothing up but what needs a read of its own. */
 static void pump(struct watcher *w) {
     const struct hub_event *e;
     bool waits = w->reading && w->purpose != READ_REFRESH;
     if (!w->begun || waits || w->ended || w->gone) {
+        return;
+    }
+    if (w->view != NULL) {
+        pump_view(w);
         return;
     }
     if (hub_after(w->host->hub, &w->watch.id, w->seq, &e) != 0) {
@@ -399,6 +422,8 @@ void events_handle(struct call *call) {
     }
     w->host = call->host;
     w->call = call;
+    w->view = call->custom == NULL ? NULL : call->custom->view;
+    w->view = w->view == NULL || w->view->event == NULL ? NULL : w->view;
     w->get.id = id;
     w->state = -1;
     w->watch = (struct hub_watch){.id = id, .news = on_news, .arg = w};

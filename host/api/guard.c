@@ -8,7 +8,9 @@
 #include <strings.h>
 
 #include "api/cors.h"
+#include "api/custom.h"
 #include "api/form.h"
+#include "api/proof.h"
 
 static bool refuse(struct problem *ret, int status, const char *code, const char *field,
                    const char *message) {
@@ -66,13 +68,15 @@ static bool host_allowed(const struct call *call, const struct route *route) {
     return guard_is_loopback(host) || (host[0] == '\0' && is_health(route));
 }
 
-static bool check_origin(const struct call *call, const struct route *route, struct problem *ret) {
+static bool check_host(const struct call *call, const struct route *route, struct problem *ret) {
+    return host_allowed(call, route) ||
+           refuse(ret, 421, "host_not_loopback", "Host",
+                  "without tokens only a loopback Host is served (localhost, 127.0.0.1, [::1])");
+}
+
+/* Pages of other sites, as far as browsers tell. */
+static bool check_site(const struct call *call, struct problem *ret) {
     struct bytes origin, site;
-    if (!host_allowed(call, route)) {
-        return refuse(
-            ret, 421, "host_not_loopback", "Host",
-            "without tokens only a loopback Host is served (localhost, 127.0.0.1, [::1])");
-    }
     unsigned origins = request_header(call->req, "Origin", &origin);
     if (origins > 1 || (origins == 1 && !origin_allowed(call, origin))) {
         return refuse(ret, 403, "cross_site", "Origin",
@@ -137,6 +141,23 @@ static bool check_coding(const struct call *call, struct problem *ret) {
                   "send the body as it is, without Content-Encoding");
 }
 
+/* Who knows the secret of a route that has one of its own may be anywhere. */
+static bool check_asker(const struct call *call, const struct route *route, bool tokens,
+                        bool token_free, struct problem *ret) {
+    const struct custom_route *custom = call->custom;
+    bool of_custom = custom != NULL && (route != NULL || cors_is_preflight(call));
+    if (of_custom && custom->proven) {
+        return route == NULL || proof_check_head(call, ret);
+    }
+    if (!tokens) {
+        return check_host(call, route, ret) && check_site(call, ret);
+    }
+    if (of_custom && custom->open) {
+        return check_site(call, ret);
+    }
+    return token_free || check_token(call, ret);
+}
+
 bool guard_check(const struct call *call, const struct route *route, struct problem *ret) {
     bool tokens = strcmp(call->host->config->host.auth, "tokens") == 0;
     bool token_free = is_health(route) || cors_is_preflight(call);
@@ -144,10 +165,7 @@ bool guard_check(const struct call *call, const struct route *route, struct prob
         return refuse(ret, 403, "worker_refused", "",
                       "the admin socket is not for the host's own workers");
     }
-    if (!call->req->admin && tokens && !token_free && !check_token(call, ret)) {
-        return false;
-    }
-    if (!call->req->admin && !tokens && !check_origin(call, route, ret)) {
+    if (!call->req->admin && !check_asker(call, route, tokens, token_free, ret)) {
         return false;
     }
     bool taken = route != NULL && route->body != BODY_NONE;

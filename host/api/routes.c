@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/cors.h"
 #include "base/nearest.h"
 
 #define JOB_FILTERS "queue type user label q class code after before parent park steps cursor limit"
@@ -142,6 +143,7 @@ static bool is_route(struct call *call, const struct route *r, const char **allo
 
 const struct route *routes_find(struct call *call, const char **ret_allow) {
     const struct custom_routes *custom = call->api->custom;
+    const char *wanted = cors_wanted_method(call);
     *ret_allow = NULL;
     for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
         if (is_route(call, &routes[i], ret_allow)) {
@@ -156,8 +158,10 @@ const struct route *routes_find(struct call *call, const char **ret_allow) {
             call->param[0] = call->param[c->id_at]; // where handlers look for it
             return call->custom == NULL ? NULL : &call->custom->route;
         }
-        if (call->custom == NULL && *ret_allow != before) {
-            call->custom = custom_copy(c, &call->req->arena); // its view words the 405
+        // its view words the 405, and its origins the answer to who asks for another method first
+        bool meant = wanted != NULL && method_fits(wanted, c->route.method);
+        if (*ret_allow != before && (call->custom == NULL || meant)) {
+            call->custom = custom_copy(c, &call->req->arena);
         }
     }
     return NULL;

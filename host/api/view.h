@@ -36,6 +36,8 @@ struct view {
     void (*accepted)(struct buf *out, const struct job_id *id);
     /* action status; `live` may be NULL */
     void (*status)(struct buf *out, const struct store_job *job, const struct job_live *live);
+    /* action events: the name of an event whose data is the above; NULL = the API's own events */
+    const char *event;
     /* action result of a job that has none */
     int unfinished_status, failed_status;
     const char *unfinished;

@@ -101,6 +101,7 @@ const struct view view_amazon = {
     .accepted_status = 200,
     .accepted = accepted,
     .status = status,
+    .event = "status",
     .unfinished_status = 202,
     .unfinished = "Job is still processing",
     .failed_status = 500,

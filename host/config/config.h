@@ -251,7 +251,11 @@ struct config_route {
     const char *action; /* submit | status | result | cancel | events | plugin.query */
     const char *view;   /* one of config_view_names; NULL = the first of them */
     const char *job, *queue;
-    const char *auth; /* JSON text of its scheme, or NULL           */
+    struct config_verify *auth; /* one of them is to prove who asks; none: as host.auth says */
+    size_t auth_count;
+    const char **cors; /* origins, instead of host.cors; none: those */
+    size_t cors_count;
+    int64_t max_age_ms; /* for which a browser keeps what it was told of them */
     int64_t max_body;
 };
 

@@ -311,7 +311,8 @@ static void bind_verify_entry(struct config_binding *b, struct yaml_node *node,
 
 void config_bind_verify(struct config_binding *b, const struct config_field *field,
                         struct yaml_node *node, void *base) {
-    struct config_hook *hook = base;
+    struct config_verify **slot = (void *)((char *)base + field->offset);
+    size_t *filled = (void *)((char *)base + field->count_offset);
     bool is_list = node->kind == YAML_LIST;
     size_t count = is_list ? node->count : yaml_tree_is_empty(node) ? 0 : 1;
     if (count < (size_t)field->min || count > (size_t)field->max) {
@@ -320,8 +321,9 @@ void config_bind_verify(struct config_binding *b, const struct config_field *fie
                                      : "more than 8 schemes");
         return;
     }
-    hook->verify = arena_zalloc(&b->priv->arena, count * sizeof(hook->verify[0]));
-    if (hook->verify == NULL) {
+    struct config_verify *all = arena_zalloc(&b->priv->arena, count * sizeof(all[0]));
+    *slot = all;
+    if (all == NULL) {
         config_bind_no_memory(b, node);
         return;
     }
@@ -331,10 +333,10 @@ void config_bind_verify(struct config_binding *b, const struct config_field *fie
         char part[24];
         (void)snprintf(part, sizeof(part), "[%zu]", i++);
         size_t path = is_list ? config_path_push(b, part) : b->path_len;
-        struct config_verify *verify = &hook->verify[hook->verify_count];
+        struct config_verify *verify = &all[*filled];
         bind_verify_entry(b, v, verify);
-        hook->verify_count += verify->scheme != NULL;
+        *filled += verify->scheme != NULL;
         config_path_pop(b, path);
     }
-    config_bind_origin(b, &hook->verify, node, NULL, false);
+    config_bind_origin(b, slot, node, NULL, false);
 }

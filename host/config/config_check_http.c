@@ -17,6 +17,8 @@ struct hook_check {
     struct config_binding *b;
     const struct config_hook *hook;
     const struct config_verify *verify;
+    size_t verify_count;
+    const struct config_subject *subject; /* where the schemes stand */
 };
 
 #define HOOK_ERROR(h, member, ...)                                                                 \
@@ -24,10 +26,9 @@ struct hook_check {
         (h)->b, &(struct config_subject){&(h)->hook->entry, "hooks", #member, &(h)->hook->member}, \
         __VA_ARGS__)
 
-#define HOOK_WARNING(h, member, ...)                                                               \
-    config_check_warning(                                                                          \
-        (h)->b, &(struct config_subject){&(h)->hook->entry, "hooks", #member, &(h)->hook->member}, \
-        __VA_ARGS__)
+/* Of its schemes, wherever they stand. */
+#define VERIFY_ERROR(h, ...)   config_check_error((h)->b, (h)->subject, __VA_ARGS__)
+#define VERIFY_WARNING(h, ...) config_check_warning((h)->b, (h)->subject, __VA_ARGS__)
 
 static const char *param(const struct config_verify *verify, const char *name) {
     for (size_t i = 0; i < verify->param_count; i++) {
@@ -59,34 +60,34 @@ static void check_secret_length(const struct hook_check *h, int length) {
         return;
     }
     if (length > 0 && is_on(h->verify, "allow_weak_secret")) {
-        HOOK_WARNING(h, verify, "weak_secret", "%s; this one has %d", words, length);
+        VERIFY_WARNING(h, "weak_secret", "%s; this one has %d", words, length);
     } else {
-        HOOK_ERROR(h, verify, "bad_secret", "%s", words);
+        VERIFY_ERROR(h, "bad_secret", "%s", words);
     }
 }
 
 static void check_version(const struct hook_check *h, bool is_public) {
     const char *version = param(h->verify, "version");
     if (version != NULL && strcmp(version, is_public ? "v1" : "v1a") == 0) {
-        HOOK_ERROR(h, verify, "contradiction",
-                   is_public ? "a whpk_ key is for v1a; v1 needs whsec_"
-                             : "v1a needs a whpk_ key; a secret is for v1");
+        VERIFY_ERROR(h, "contradiction",
+                     is_public ? "a whpk_ key is for v1a; v1 needs whsec_"
+                               : "v1a needs a whpk_ key; a secret is for v1");
     }
 }
 
 static void check_whsec(const struct hook_check *h, const char *secret) {
     bool is_public = starts_with(secret, "whpk_");
     if (starts_with(secret, "whsk_")) {
-        HOOK_ERROR(h, verify, "bad_secret",
-                   "a whsk_ key is the sender's private key; a receiver needs whpk_ or whsec_");
+        VERIFY_ERROR(h, "bad_secret",
+                     "a whsk_ key is the sender's private key; a receiver needs whpk_ or whsec_");
         return;
     }
     const char *text = starts_with(secret, "whsec_") ? secret + 6 : is_public ? secret + 5 : secret;
     int length = key_length(text, DECODE_BASE64);
     if (length < 0) {
-        HOOK_ERROR(h, verify, "bad_secret", "the secret is not valid base64");
+        VERIFY_ERROR(h, "bad_secret", "the secret is not valid base64");
     } else if (is_public && length != 32) {
-        HOOK_ERROR(h, verify, "bad_secret", "a whpk_ key has 32 bytes");
+        VERIFY_ERROR(h, "bad_secret", "a whpk_ key has 32 bytes");
     } else if (!is_public) {
         check_secret_length(h, length);
     }
@@ -106,7 +107,7 @@ static void check_hmac_keys(const struct hook_check *h) {
         const struct config_option *p = &h->verify->params[i];
         const char *key = p->value == NULL ? "" : p->value;
         if (strcmp(p->name, "secret") == 0 && !is_encoded(key, encoding)) {
-            HOOK_ERROR(h, verify, "bad_secret", "the secret is not valid %s", encoding);
+            VERIFY_ERROR(h, "bad_secret", "the secret is not valid %s", encoding);
         }
     }
 }
@@ -118,26 +119,25 @@ static void check_hmac_template(const struct hook_check *h) {
     bool has_header = param(h->verify, "timestamp_header") != NULL;
     bool has_label = param(h->verify, "timestamp_label") != NULL;
     if (named && param(h->verify, "id_header") == NULL) {
-        HOOK_ERROR(h, verify, "missing_key", "{id} in the template needs id_header");
+        VERIFY_ERROR(h, "missing_key", "{id} in the template needs id_header");
     }
     if (timed && !has_header && !has_label) {
-        HOOK_ERROR(h, verify, "missing_key",
-                   "{timestamp} in the template needs timestamp_header or timestamp_label");
+        VERIFY_ERROR(h, "missing_key",
+                     "{timestamp} in the template needs timestamp_header or timestamp_label");
     }
     if (!timed && (has_header || has_label)) {
-        HOOK_ERROR(h, verify, "contradiction",
-                   "the time is not signed: the template has no {timestamp}");
+        VERIFY_ERROR(h, "contradiction", "the time is not signed: the template has no {timestamp}");
     }
     if (has_label && (has_header || param(h->verify, "label") == NULL)) {
-        HOOK_ERROR(h, verify, "contradiction",
-                   "timestamp_label goes with label, and without timestamp_header");
+        VERIFY_ERROR(h, "contradiction",
+                     "timestamp_label goes with label, and without timestamp_header");
     }
 }
 
 static void check_hmac(const struct hook_check *h) {
     const char *algorithm = param(h->verify, "algorithm");
     if (algorithm != NULL && strcmp(algorithm, "sha1") == 0 && !is_on(h->verify, "allow_sha1")) {
-        HOOK_ERROR(h, verify, "sha1", "algorithm: sha1 needs allow_sha1: true");
+        VERIFY_ERROR(h, "sha1", "algorithm: sha1 needs allow_sha1: true");
     }
     check_hmac_keys(h);
     check_hmac_template(h);
@@ -145,7 +145,7 @@ static void check_hmac(const struct hook_check *h) {
 
 static void check_twilio(const struct hook_check *h) {
     if (!is_on(h->verify, "allow_sha1")) {
-        HOOK_ERROR(h, verify, "sha1", "Twilio signs with SHA-1; set allow_sha1: true to accept it");
+        VERIFY_ERROR(h, "sha1", "Twilio signs with SHA-1; set allow_sha1: true to accept it");
     }
 }
 
@@ -161,9 +161,9 @@ static void check_verify(const struct hook_check *h) {
         check_hmac(h);
     } else if (strcmp(scheme, "twilio") == 0) {
         check_twilio(h);
-    } else if (strcmp(scheme, "none") == 0 && h->hook->verify_count > 1) {
-        HOOK_ERROR(h, verify, "contradiction",
-                   "none beside other schemes would let everybody in; leave one of them out");
+    } else if (strcmp(scheme, "none") == 0 && h->verify_count > 1) {
+        VERIFY_ERROR(h, "contradiction",
+                     "none beside other schemes would let everybody in; leave one of them out");
     }
 }
 
@@ -267,7 +267,9 @@ static bool check_before(const struct hook_check *h, const struct config_hook *b
 void config_check_hooks(struct config_binding *b, const struct config *c) {
     for (size_t i = 0; i < c->hook_count; i++) {
         const struct config_hook *hook = &c->hooks[i];
-        struct hook_check h = {.b = b, .hook = hook};
+        const struct config_subject subject = {&hook->entry, "hooks", "verify", &hook->verify};
+        struct hook_check h = {
+            .b = b, .hook = hook, .verify_count = hook->verify_count, .subject = &subject};
         for (size_t j = 0; j < hook->verify_count; j++) {
             h.verify = &hook->verify[j];
             check_verify(&h);
@@ -390,16 +392,32 @@ static void check_path(const struct route_check *r) {
     }
 }
 
-/* Off for what this program cannot do, and not by anybody's will. */
-static void check_served(const struct route_check *r) {
-    const struct config_route *route = r->route;
-    if (route->entry.on || route->entry.enabled != ENABLED_TRUE) {
-        return;
+/* Schemes that look at headers alone. */
+static bool is_of_head(const char *scheme) {
+    static const char *const words[] = {"bearer", "gitlab", "none"};
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (strcmp(words[i], scheme) == 0) {
+            return true;
+        }
     }
-    if (route->auth != NULL) {
-        config_check_warning(
-            r->b, &(struct config_subject){&route->entry, r->section, "auth", &route->auth},
-            "not_served", "the route is off: %s", route->entry.off_why);
+    return false;
+}
+
+static void check_auth(const struct route_check *r) {
+    const struct config_route *route = r->route;
+    const struct config_subject subject = {&route->entry, r->section, "auth", &route->auth};
+    struct hook_check h = {.b = r->b, .verify_count = route->auth_count, .subject = &subject};
+    bool form = route->view != NULL && strcmp(route->view, config_view_names[0]) != 0 &&
+                route->action != NULL && strcmp(route->action, "submit") == 0;
+    for (size_t i = 0; i < route->auth_count; i++) {
+        h.verify = &route->auth[i];
+        check_verify(&h);
+        if (form && !is_of_head(h.verify->scheme)) {
+            VERIFY_ERROR(&h, "contradiction",
+                         "%s signs a body as a whole, and this view takes forms, whose files go to "
+                         "the disk as they come",
+                         h.verify->scheme);
+        }
     }
 }
 
@@ -413,6 +431,6 @@ void config_check_routes(struct config_binding *b, const struct config *c) {
         if (r.route->path != NULL) {
             check_path(&r);
         }
-        check_served(&r);
+        check_auth(&r);
     }
 }

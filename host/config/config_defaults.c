@@ -148,20 +148,9 @@ static void resolve_auto(struct config_binding *b, const struct config *c,
         config_bind_checked(b, arena_printf(&b->priv->arena, "plugin %s is not on", plugin));
 }
 
-/* What is accepted and does nothing would be worse than what is off: a route that should ask for its
- * own proof must not be open to all. */
-static const char *unserved(const struct config_route *route) {
-    return route->auth != NULL ? "auth of a single route is not served yet" : NULL;
-}
-
 static void resolve_route(struct config_binding *b, const struct config *c,
                           struct config_route *route) {
-    const char *why = unserved(route);
     bool own = route->view == NULL || strcmp(route->view, config_view_names[0]) == 0;
-    if (route->entry.on && why != NULL) {
-        route->entry.on = false;
-        route->entry.off_why = why;
-    }
     resolve_auto(b, c, &route->entry, route->job != NULL || own ? route->job : route->view);
 }
 

@@ -674,9 +674,14 @@ static const struct config_field route_rows[] = {
      .doc = "`submit`: the type of the job. `plugin.query`: the name of the query."},
     {"queue", CONFIG_STRING, 0, AT(config_route, queue), .default_words = "the job type's",
      .form = &form_queue, .doc = "`submit`: where the job waits."},
-    {"auth", CONFIG_JSON, 0, AT(config_route, auth), .default_words = "as host.auth says",
-     .doc = "Another way to prove who asks, for this route. Not served yet: a route that has it is "
-            "off."},
+    {"auth", CONFIG_VERIFY, FIELD_ONE, MANY(config_route, auth, auth_count), .min = 1, .max = 8,
+     .doc = "Another way to prove who asks, for this route, instead of what host.auth wants: the "
+            "schemes of hooks.<name>.verify, or `none` for anybody."},
+    {"cors", CONFIG_STRINGS, FIELD_ONE, MANY(config_route, cors, cors_count), .max = 64,
+     .form = &form_origin, .default_words = "those of `cors`",
+     .doc = "Origins whose pages may call this route from a browser, instead of those of `cors`."},
+    {"max_age", CONFIG_DURATION, 0, AT(config_route, max_age_ms), .fallback = "10m", .max = DAY,
+     .doc = "How long a browser need not ask again whether it may."},
     {"max_body", CONFIG_SIZE, 0, AT(config_route, max_body), .fallback = "1MiB", .min = 1,
      .max = 4 * GIB,
      .doc = "The largest body, files included; larger ones are refused with 413. JSON also where "

@@ -131,11 +131,15 @@ static void walk_options(struct walk *w, const struct config_option *options, si
 }
 
 static void walk_verify(struct walk *w, const struct config_field *field, const void *base) {
-    const struct config_hook *hook = base;
-    const struct config_origin *origin = origin_of(w, &hook->verify);
-    w->visitor->open(w->arg, field->key, true, hook->verify_count, origin);
-    for (size_t i = 0; i < hook->verify_count; i++) {
-        const struct config_verify *v = &hook->verify[i];
+    struct config_verify *const *slot = (const void *)((const char *)base + field->offset);
+    size_t count = *(const size_t *)(const void *)((const char *)base + field->count_offset);
+    const struct config_origin *origin = origin_of(w, slot);
+    if (count == 0 && (field->flags & FIELD_REQUIRED) == 0) {
+        return;
+    }
+    w->visitor->open(w->arg, field->key, true, count, origin);
+    for (size_t i = 0; i < count; i++) {
+        const struct config_verify *v = &(*slot)[i];
         w->visitor->open(w->arg, NULL, false, 1, NULL);
         w->visitor->open(w->arg, v->scheme, false, v->param_count, NULL);
         walk_options(w, v->params, v->param_count, false);

@@ -13,6 +13,7 @@ from lib.raw import ask
 QUERIES = ["any", "slow", "slow_alone", "hang", "crash", "big", "writes", "yields", "fails", "reads"]
 ROUTES = [{"match": "GET /app/{user}/echo/{limit}", "action": "plugin.query", "job": "asks.echo"},
           {"match": "POST /app/{user}/echo", "action": "plugin.query", "job": "asks.echo"},
+          {"match": "POST /small", "action": "plugin.query", "job": "asks.any", "max_body": "20B"},
           *[{"match": f"GET /{name}", "action": "plugin.query", "job": f"asks.{name}"} for name in QUERIES]]
 
 
@@ -110,6 +111,11 @@ def test_it_reads_and_changes_nothing(host):
     host.assert_sound()
 
 
+def test_bodies_have_a_bound(host):
+    assert post(host, "/small", {"a": "01234567890"}).status == 200
+    assert post(host, "/small", {"a": "012345678901"}).status == 413
+
+
 def test_answers_have_a_bound(host):
     answer = get(host, f"/big?bytes={1 << 20}")
     assert answer.status == 200 and len(answer.body) == 1 << 20 and answer.get("Content-Type") == "text/plain"
@@ -119,15 +125,15 @@ def test_answers_have_a_bound(host):
 # ---- who is in whose way
 
 def test_jobs_and_queries_do_not_wait_for_each_other(host):
-    busy = [host.submit("asks.busy", {"ms": 600_000}) for _ in range(3)]
-    host.wait_started(busy[0])
+    busy = host.submit("asks.busy", {"ms": 600_000})
+    host.wait_started(busy)
     assert get(host, "/any").status == 200
     slow = threading.Thread(target=get, args=(host, "/slow?ms=1500"))
     slow.start()
     assert get(host, "/any").status == 200
     slow.join()
-    host.act(busy[0], "cancel")
-    host.wait_job(busy[0], "cancelled")
+    host.act(busy, "cancel")
+    host.wait_job(busy, "cancelled")
 
 
 def test_one_that_is_late_is_told_to_stop(host):

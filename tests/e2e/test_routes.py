@@ -3,6 +3,7 @@ import datetime
 import json
 import shutil
 import subprocess
+import threading
 
 import pytest
 
@@ -190,6 +191,39 @@ def test_a_front_end(routed):
     assert (file["name"], file["read"]) == ("orders", 20_000)
 
 
+def events(answer):
+    """[(id, name, data)] of a stream that has ended."""
+    found = []
+    for block in answer.body.decode().split("\n\n"):
+        fields = dict(line.split(": ", 1) for line in block.splitlines() if ": " in line and not line.startswith("retry"))
+        if "data" in fields:
+            found.append((fields["id"], fields["event"], json.loads(fields["data"])))
+    return found
+
+
+def test_events_have_the_fields_of_the_view(make_host):
+    host = make_host({"plugins": chaos(threads=4), "routes": [{"match": "GET /job-events/{id}", "action": "events", "view": "amazon"}]})
+    host.start()
+    port, answers = host.port(), []
+    job = host.submit("chaos.sleep", {"ms": 600_000})
+    host.wait_started(job)
+    watcher = threading.Thread(target=lambda: answers.append(ask(port, "GET", f"/job-events/{job}")))
+    watcher.start()
+    wait_until(lambda: "jobhost_event_watchers 1" in host.expect(200, "GET", "/metrics").raw.decode(), build.PATIENCE_S, "somebody watches")
+    host.act(job, "cancel")
+    watcher.join()
+    told = events(answers[0])
+    assert {name for _, name, _ in told} == {"status"} and len(told) >= 2
+    for _, _, data in told:
+        assert sorted(data) == ["completed_at", "created_at", "error", "job_id", "message", "progress", "status", "updated_at"]
+    assert [d["status"] for _, _, d in told] == ["processing"] * (len(told) - 1) + ["failed"]
+    assert told[-1][2]["error"] == "the job was cancelled"
+    assert ask(host.port(), "GET", f"/job-events/{job}", [f"Last-Event-ID: {told[-1][0]}"]).status == 204
+    again = events(ask(host.port(), "GET", f"/job-events/{job}", [f"Last-Event-ID: {told[0][0]}"]))
+    assert [d["status"] for _, _, d in again] == ["failed"]
+    assert detail(ask(host.port(), "GET", f"/job-events/{ID}"))[0] == 404
+
+
 # ---- the API's own forms
 
 def test_own_forms(routed):
@@ -225,10 +259,3 @@ def test_tokens_hold_for_routes(make_host):
     for line, code in (("X: y", 401), ("Authorization: Bearer wrong", 401), (f"Authorization: Bearer {TOKEN}", 200)):
         assert ask(host.port(), "POST", "/start-analysis", [f"Content-Type: {kind}", line], body).status == code
     assert detail(ask(host.port(), "GET", f"/job-status/{ID}"))[0] == 401
-
-
-def test_what_is_not_served_is_off_and_says_so(make_host):
-    host = make_host({"routes": [{"match": "POST /guarded", "action": "submit", "job": "chaos.echo", "auth": {"bearer": "x"}}]})
-    host.start()
-    assert ask(host.port(), "POST", "/guarded").status == 404
-    assert "auth of a single route is not served yet" in host.read_log()

@@ -89,8 +89,11 @@ class Browser:
     def show(self, path, width=1240, height=1600):
         """Loads a file and waits until it is loaded."""
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+        self.visit(f"file://{path}")
+
+    def visit(self, url):
         self.events.clear()
-        self.call("Page.navigate", url=f"file://{path}")
+        self.call("Page.navigate", url=url)
         end = time.monotonic() + PATIENCE_S
         while not any(e["method"] == "Page.loadEventFired" for e in self.events):
             self.events.append(self._message(end))
