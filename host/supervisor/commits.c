@@ -87,7 +87,7 @@ void commits_free(struct commits **cp) {
     if (c == NULL) {
         return;
     }
-    timer_cancel(c->host->timers, &c->retry);
+    timer_cancel(c->host->net_timers, &c->retry);
     struct batch *b;
     if (c->open != NULL) {
         STAILQ_INSERT_TAIL(&c->waiting, c->open, link);
@@ -193,7 +193,8 @@ static void commits_retry(struct timer *t, void *arg) {
 
 static void commits_retry_soon(struct commits *c) {
     if (!timer_running(&c->retry)) {
-        (void)timer_set(c->host->timers, &c->retry, env_mono_ms(&c->host->env) + COMMITS_RETRY_MS);
+        (void)timer_set(c->host->net_timers, &c->retry,
+                        env_mono_ms(&c->host->net_env) + COMMITS_RETRY_MS);
     }
 }
 

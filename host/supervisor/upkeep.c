@@ -41,9 +41,11 @@ struct upkeep {
     unsigned rounds;        /* of deliveries since the last look for a cascade, without a pause */
     bool cascades;          /* somebody said that there is something; all hosts hear of it */
     int64_t due_ms;         /* the earliest known, 0 = none; while a look is out: since then */
+    int64_t looked_for_ms;  /* what it was when the look went out */
     int64_t swept_ms;       /* mono: the last sweep */
     uint64_t swept_commits; /* answered until then */
-    struct timer due_timer, sweep_timer, forward_timer, recover_timer;
+    struct timer due_timer, sweep_timer;
+    struct timer due_retry, probe, forward_timer, recover_timer; /* of real time */
     void (*ready)(struct host *host, int status);
     void (*left)(struct host *host);
 };
@@ -63,6 +65,11 @@ static void upkeep_timer(struct upkeep *u, struct timer *t, int64_t in_ms) {
     (void)timer_set(u->host->timers, t, env_mono_ms(&u->host->env) + (in_ms < 0 ? 0 : in_ms));
 }
 
+static void upkeep_retry(struct upkeep *u, struct timer *t) {
+    int64_t now = env_mono_ms(&u->host->net_env);
+    (void)timer_set(u->host->net_timers, t, now + UPKEEP_RETRY_MS);
+}
+
 static bool upkeep_shares(const struct upkeep *u) {
     const struct store_ops *ops = u->host->store.ops; // NULL: it is being opened, and has news
     return ops != NULL && ops->caps.shared;
@@ -71,7 +78,8 @@ static bool upkeep_shares(const struct upkeep *u) {
 /* ------------------------------------------------------------------ due */
 
 static void upkeep_plan_due(struct upkeep *u) {
-    if (u->due_ms == 0 || u->due_out || u->host->phase != HOST_RUNNING) {
+    if (u->due_ms == 0 || u->due_out || timer_running(&u->due_retry) ||
+        u->host->phase != HOST_RUNNING) {
         return;
     }
     int64_t at = upkeep_shares(u) ? due_turn_at(&u->due_turn, u->due_ms) : u->due_ms;
@@ -88,12 +96,13 @@ static void due_note(struct upkeep *u, int64_t due_ms) {
 static void due_done(struct store_op *op) {
     struct upkeep *u = op->arg;
     u->due_out = false;
-    if (op->status == 0) {
-        due_turn_found(&u->due_turn, u->due.moved, op->now_ms);
-    }
     if (op->status != 0) {
-        due_note(u, op->now_ms + UPKEEP_RETRY_MS);
-    } else if (u->due.moved == UPKEEP_BATCH) {
+        due_note(u, u->looked_for_ms);
+        upkeep_retry(u, &u->due_retry);
+        return;
+    }
+    due_turn_found(&u->due_turn, u->due.moved, op->now_ms);
+    if (u->due.moved == UPKEEP_BATCH) {
         due_note(u, op->now_ms); // more may wait
     } else {
         due_note(u, u->due.next_ms);
@@ -108,10 +117,16 @@ static void due_fire(struct timer *t, void *arg) {
         upkeep_plan_due(u);
         return;
     }
+    u->looked_for_ms = u->due_ms;
     u->due_ms = 0; // what is told from now on may be unknown to the answer
     u->due_out = true;
     u->due.limit = UPKEEP_BATCH;
     upkeep_post(u, &u->due.op, STORE_DUE, due_done);
+}
+
+static void due_again(struct timer *t, void *arg) {
+    (void)t;
+    upkeep_plan_due(arg);
 }
 
 void upkeep_due(struct host *host, int64_t due_ms) {
@@ -150,7 +165,7 @@ static void forward_done(struct store_op *op) {
     }
     if (op->status !=
         0) { // the rows stay where they are; a host that starts need not wait for them
-        upkeep_timer(u, &u->forward_timer, UPKEEP_RETRY_MS);
+        upkeep_retry(u, &u->forward_timer);
         upkeep_started(u, 0);
         return;
     }
@@ -181,7 +196,7 @@ static void forward_look(struct upkeep *u) {
 }
 
 void upkeep_forward_later(struct host *host) {
-    upkeep_timer(host->upkeep, &host->upkeep->forward_timer, UPKEEP_RETRY_MS);
+    upkeep_retry(host->upkeep, &host->upkeep->forward_timer);
 }
 
 void upkeep_forward(struct host *host) {
@@ -206,8 +221,11 @@ static void sweep_done(struct store_op *op) {
     if (op->status == 0 && u->sweep.more) {
         sweep_fire(NULL, u);
     } else {
-        bool degraded = u->host->store_fault != NULL && !upkeep_shares(u);
-        upkeep_timer(u, &u->sweep_timer, degraded ? UPKEEP_RETRY_MS : UPKEEP_SWEEP_MS);
+        if (u->host->store_fault != NULL && !upkeep_shares(u)) {
+            upkeep_retry(u, &u->probe);
+        } else {
+            upkeep_timer(u, &u->sweep_timer, UPKEEP_SWEEP_MS);
+        }
         forward_look(u); // what a host that is gone had not delivered, or there was no room for
     }
 }
@@ -243,7 +261,8 @@ void upkeep_probe(struct host *host) {
     struct upkeep *u = host->upkeep;
     if (!upkeep_shares(u) &&
         timer_running(&u->sweep_timer)) { // else it is under way, or the host does not run yet
-        upkeep_timer(u, &u->sweep_timer, UPKEEP_RETRY_MS);
+        timer_cancel(host->timers, &u->sweep_timer);
+        upkeep_retry(u, &u->probe);
     }
 }
 
@@ -356,7 +375,7 @@ static void recover_fire(struct timer *t, void *arg) {
 
 void upkeep_recover_later(struct host *host, void (*ready)(struct host *host, int status)) {
     host->upkeep->ready = ready;
-    upkeep_timer(host->upkeep, &host->upkeep->recover_timer, UPKEEP_RETRY_MS);
+    upkeep_retry(host->upkeep, &host->upkeep->recover_timer);
 }
 
 void upkeep_run(struct host *host) {
@@ -386,7 +405,9 @@ struct upkeep *upkeep_new(struct host *host) {
     if (u != NULL) {
         u->host = host;
         timer_init(&u->due_timer, due_fire, u);
+        timer_init(&u->due_retry, due_again, u);
         timer_init(&u->sweep_timer, sweep_fire, u);
+        timer_init(&u->probe, sweep_fire, u);
         timer_init(&u->forward_timer, forward_fire, u);
         timer_init(&u->recover_timer, recover_fire, u);
     }
@@ -400,8 +421,10 @@ void upkeep_free(struct upkeep **up) {
     }
     timer_cancel(u->host->timers, &u->due_timer);
     timer_cancel(u->host->timers, &u->sweep_timer);
-    timer_cancel(u->host->timers, &u->forward_timer);
-    timer_cancel(u->host->timers, &u->recover_timer);
+    struct timer *retries[] = {&u->due_retry, &u->probe, &u->forward_timer, &u->recover_timer};
+    for (size_t i = 0; i < ARRAY_LEN(retries); i++) {
+        timer_cancel(u->host->net_timers, retries[i]);
+    }
     struct store_op *ops[] = {&u->due.op,   &u->forward.op, &u->sweep.op,
                               &u->stats.op, &u->lease.op,   &u->leave.op};
     for (size_t i = 0; i < ARRAY_LEN(ops); i++) {

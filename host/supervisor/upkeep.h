@@ -2,7 +2,8 @@
  * things past their keeping time. Nothing here polls: timers are set to known times, and only the
  * sweep is periodic: once a minute, and once a second while the store is read-only, which finds out
  * when it no longer is. On a store that several hosts share it waits for an hour while this host ends
- * no jobs, and the beat (beat.h) finds out. Loop thread only. */
+ * no jobs, and the beat (beat.h) finds out. What the store has refused is tried again in real time, whatever
+ * is done to the jobs' clock. Loop thread only. */
 #ifndef JOBHOST_SUPERVISOR_UPKEEP_H
 #define JOBHOST_SUPERVISOR_UPKEEP_H
 

@@ -237,7 +237,8 @@ static void open_host(struct lab *lab) {
     if (host == NULL) {
         lab_fail("out of memory");
     }
-    host->env.clock = host->net_env.clock = &lab->clock;
+    host->env.clock = &lab->clock;
+    host->net_env.clock = &lab->outside;
     host->log = (struct log){
         .env = &host->env, .fd = lab->options.loud ? STDERR_FILENO : -1, .level = LOG_LEVEL_DEBUG};
     host->self_exe = "lab";
@@ -284,6 +285,7 @@ struct lab *lab_open(const struct lab_options *options) {
     lab->next_pid = LAB_FIRST_PID;
     lab->clock = (struct env_clock_file){
         .magic = ENV_CLOCK_MAGIC, .base_test_ms = LAB_START_MS, .wall_skew_ms = 1700000000000};
+    lab->outside = lab->clock;
     (void)snprintf(lab->dir, sizeof lab->dir, "%s/jobhost-lab-XXXXXX", tmp == NULL ? "/tmp" : tmp);
     if (mkdtemp(lab->dir) == NULL) {
         lab_fail("%s: %s", lab->dir, strerror(errno));
@@ -410,12 +412,26 @@ void lab_settle(struct lab *lab) {
     } while (posted != lab->posted || lab->outstanding > 0);
 }
 
-void lab_advance(struct lab *lab, int64_t ms) {
-    int64_t now = __atomic_load_n(&lab->clock.base_test_ms, __ATOMIC_RELAXED);
-    __atomic_store_n(&lab->clock.base_test_ms, now + ms, __ATOMIC_RELEASE);
+static void move(struct env_clock_file *clock, int64_t ms) {
+    (void)__atomic_fetch_add(&clock->base_test_ms, ms, __ATOMIC_RELEASE);
+}
+
+static void look(struct lab *lab) {
     timers_look(lab->host->timers);
     timers_look(lab->host->net_timers);
     lab_settle(lab);
+}
+
+// Both before anything is looked at: what is posted then is not late by this.
+void lab_advance(struct lab *lab, int64_t ms) {
+    move(&lab->clock, ms);
+    move(&lab->outside, ms);
+    look(lab);
+}
+
+void lab_advance_outside(struct lab *lab, int64_t ms) {
+    move(&lab->outside, ms);
+    look(lab);
 }
 
 int64_t lab_wall_ms(struct lab *lab) {

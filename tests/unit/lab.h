@@ -70,7 +70,8 @@ struct lab {
     } beat; /* the last sign of life */
     struct lab_get *gets;
     struct event *ticker;
-    struct env_clock_file clock;
+    struct env_clock_file clock;   /* the jobs' */
+    struct env_clock_file outside; /* stands in for real time */
     struct config_env *env;
     char dir[128], url[256], fallback[256];
     struct lab_options options;
@@ -106,6 +107,8 @@ void lab_until(struct lab *lab, bool (*is_so)(struct lab *lab, void *arg), void 
  * been answered. */
 void lab_settle(struct lab *lab);
 void lab_advance(struct lab *lab, int64_t ms);
+/* The jobs' clock stands meanwhile. */
+void lab_advance_outside(struct lab *lab, int64_t ms);
 int64_t lab_wall_ms(struct lab *lab);
 
 /* ---- workers ---- */

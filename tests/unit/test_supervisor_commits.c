@@ -161,8 +161,8 @@ static void test_undecided_commit(void) {
     lab_effect_child(w, slot, 8);
     lab_send_u32(w, REC_COMMIT, slot, 1);
     lab_settle(lab);
-    lab_advance(lab, 1000);
-    lab_advance(lab, 1000);
+    lab_advance_outside(lab, 1000);
+    lab_advance_outside(lab, 1000);
     (void)lab_expect(lab, w, REC_COMMITTED);
     finish(slot, JH_OK, JH_E_NONE);
     EXPECT_EQ_INT(JOB_SUCCEEDED, lab_state(lab, &id));

@@ -283,7 +283,8 @@ static void test_woken_too_late(void) {
 }
 
 static void jump(int64_t ms) {
-    int64_t skew = __atomic_load_n(&lab->clock.wall_skew_ms, __ATOMIC_RELAXED);
+    int64_t skew = __atomic_load_n(&lab->outside.wall_skew_ms, __ATOMIC_RELAXED);
+    __atomic_store_n(&lab->outside.wall_skew_ms, skew + ms, __ATOMIC_RELEASE);
     __atomic_store_n(&lab->clock.wall_skew_ms, skew + ms, __ATOMIC_RELEASE);
 }
 
@@ -472,6 +473,23 @@ static void test_due_while_looking(void) {
     lab_end(lab);
 }
 
+// A clock of jobs that stands, or is set back, holds up nothing that the store has refused.
+static void test_due_refused(void) {
+    begin(NULL);
+    uint64_t before = lab->posted_of[STORE_DUE];
+    refuse(STORE_DUE, 1);
+    told().due(lab->host, lab_wall_ms(lab));
+    lab_advance(lab, 500); // hosts are spread
+    EXPECT_EQ_UINT(before + 1, lab->posted_of[STORE_DUE]);
+    told().due(lab->host, lab_wall_ms(lab) - 100);
+    lab_settle(lab);
+    EXPECT_EQ_UINT(before + 1, lab->posted_of[STORE_DUE]);
+    lab_advance_outside(lab, 1000);
+    lab_advance(lab, 0);
+    EXPECT_EQ_UINT(before + 2, lab->posted_of[STORE_DUE]);
+    lab_end(lab);
+}
+
 /* ---- jobs of hosts that are gone ---- */
 
 static void test_takeover(void) {
@@ -501,6 +519,7 @@ static void test_takeover(void) {
 
 static const struct expect_test tests[] = {
     {"what is told while the store looks for due jobs", test_due_while_looking},
+    {"what the store has refused is due again in real time", test_due_refused},
     {"an idle host beats seldom, and does nothing else", test_idle},
     {"a busy one three times in a lease", test_busy},
     {"short jobs cost no beat", test_short_jobs_cost_no_beat},
