@@ -26,6 +26,7 @@ static const char *const code_names[REASON_COUNT] = {
     [REASON_LIMITER] = "limiter",
     [REASON_TENANT_SHARE] = "tenant_share",
     [REASON_SCOPE_BREAKER] = "scope_breaker",
+    [REASON_BUDGET_FULL] = "budget_full",
 };
 
 const char *reason_code_name(enum reason_code code) {
@@ -205,6 +206,21 @@ static void say_parked(const struct job_facts *f, int64_t now_ms, struct reason 
     r->clears_at_ms = f->run_at_ms > now_ms ? f->run_at_ms : 0;
 }
 
+static bool lacks_room(const struct job_facts *f) {
+    return f->state == JOB_PARKED && f->park == PARK_EVENT && f->no_room_ms != 0;
+}
+
+// Whose room it is, and when it comes, nobody knows: those who end are swept in their time.
+static void say_no_room(const struct job_facts *f, int64_t now_ms, struct reason *r) {
+    char at[RFC3339_LEN + 1];
+    (void)now_ms;
+    rfc3339_format(f->no_room_ms, at);
+    SAY(r,
+        "events are not brought to jobs: store.budget.jobs had no room for the next one at %s; "
+        "looked at again each minute, and when jobs end",
+        at);
+}
+
 static bool is_paused(const struct job_facts *f) {
     return f->pause[GATE_QUEUE].on;
 }
@@ -376,6 +392,7 @@ static const struct rule {
     {REASON_SAFE_MODE, false, is_safe_mode, say_safe_mode},
     {REASON_DUE_LATER, false, is_timed, say_due_later},
     {REASON_PARKED, false, is_parked, say_parked},
+    {REASON_BUDGET_FULL, false, lacks_room, say_no_room},
     {REASON_QUEUE_PAUSED, false, is_paused, say_paused},
     {REASON_PLUGIN_PAUSED, false, is_plugin_paused, say_plugin_paused},
     {REASON_DISK, false, keeps_too_much, say_disk},

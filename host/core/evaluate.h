@@ -33,6 +33,7 @@ enum reason_code {
     REASON_SCOPE_BREAKER,   /* a breaker of its scope is open, or waits for its probe       */
     REASON_LIMITER,         /* the limiter that its start needs has no slot                  */
     REASON_TENANT_SHARE,    /* tenants of the lane take turns, and others wait too          */
+    REASON_BUDGET_FULL,     /* what it waits for finds no room in the store                 */
     REASON_COUNT
 };
 
@@ -72,6 +73,8 @@ struct job_facts {
     const char *question;            /* what it asks an operator, or NULL                       */
     const char *wait_job;            /* id of the job that it waits for, or NULL               */
     int64_t children, children_open; /* PARK_CHILDREN: of its flow; 0 = not known     */
+    int64_t
+        no_room_ms; /* PARK_EVENT: when the store last had none for an event of a job; 0 = it has */
     const char *type, *queue;
     uint32_t steps_version;             /* of its steps; 0 = none */
     const struct skew_handler *resumes; /* of its handler; NULL = nobody has it */

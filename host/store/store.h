@@ -532,6 +532,7 @@ struct store_forward {
     /* answers */
     size_t delivered;     /* rows, and jobs that were looked at because of an event */
     size_t woken;         /* of these, jobs that got one                            */
+    bool full;            /* the budget has no room for the event of the next one   */
     struct job_id *ended; /* members that ended as they arrived                 */
     size_t ended_count;
     bool more;

@@ -11,6 +11,7 @@
 #include "supervisor/jobs.h"
 #include "supervisor/lane.h"
 #include "supervisor/slots.h"
+#include "supervisor/upkeep.h"
 
 static const struct store_lane_stats *explain_lane(const struct store_stats *stats,
                                                    const struct store_job *job) {
@@ -60,6 +61,7 @@ unsigned jobs_explain(struct host *host, const struct store_job *job,
     facts.wait_job = id_is_zero(&awaited->job) ? NULL : first;
     facts.children = awaited->children;
     facts.children_open = awaited->open;
+    facts.no_room_ms = upkeep_no_room_ms(host);
     if (jobs_live(host, &job->spec.id, &live)) {
         facts.state = JOB_RUNNING;
     }

@@ -42,6 +42,7 @@ struct upkeep {
     bool cascades;          /* somebody said that there is something; all hosts hear of it */
     int64_t due_ms;         /* the earliest known, 0 = none; while a look is out: since then */
     int64_t looked_for_ms;  /* what it was when the look went out */
+    int64_t no_room_ms;     /* wall: upkeep_no_room_ms() */
     int64_t swept_ms;       /* mono: the last sweep */
     uint64_t swept_commits; /* answered until then */
     struct timer due_timer, sweep_timer;
@@ -160,6 +161,7 @@ static void forward_done(struct store_op *op) {
     struct upkeep *u = op->arg;
     u->forward_out = false;
     bool again = u->forward_again || u->forward.more;
+    u->no_room_ms = op->status == 0 && u->forward.full ? op->now_ms : 0;
     for (size_t i = 0; op->status == 0 && i < u->forward.ended_count; i++) {
         forward_tell(u, &u->forward.ended[i]);
     }
@@ -181,6 +183,10 @@ static void forward_done(struct store_op *op) {
     }
     u->rounds = 0;
     upkeep_started(u, 0);
+}
+
+int64_t upkeep_no_room_ms(const struct host *host) {
+    return host->upkeep->no_room_ms;
 }
 
 static void forward_look(struct upkeep *u) {
@@ -248,6 +254,9 @@ static void sweep_fire(struct timer *t, void *arg) {
     (void)t;
     if (!sweep_is_needed(u)) {
         upkeep_timer(u, &u->sweep_timer, UPKEEP_SWEEP_MS);
+        if (u->no_room_ms != 0) {
+            forward_look(u);
+        }
         return;
     }
     u->sweep.limit = UPKEEP_BATCH;

@@ -31,6 +31,8 @@ void upkeep_due(struct host *host, int64_t due_ms);
 void upkeep_forward(struct host *host);
 /* The same in a second: the store could not be asked. */
 void upkeep_forward_later(struct host *host);
+/* When (wall time) jobs were last told of events and the store had no room for the next one; 0 = it has since. */
+int64_t upkeep_no_room_ms(const struct host *host);
 /* A queue as the store has it. */
 struct store_queue_stats;
 void upkeep_take_queue(struct host *host, const struct store_queue_stats *s);

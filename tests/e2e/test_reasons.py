@@ -186,7 +186,22 @@ def disk(make):
     return host, host.submit("chaos.echo", {}), make_room
 
 
-ENDED = {made.__name__: made for made in (running, queue_paused, plugin_paused, safe_mode, no_handler, no_slot, behind, tenant_share, disk)}
+def budget_full(make):
+    host = make(store={"budget": {"jobs": "64KiB"}})
+    job = host.submit("chaos.yield", {"kind": "event", "key": "order.paid"})
+    host.wait_job(job, "parked")
+    other = host.submit("chaos.echo", {"text": "x" * 40000}, delay="1d")
+    host.expect(202, "POST", "/v1/events/order.paid", b"y" * 30000, {"Content-Type": "text/plain"})
+
+    def make_room():
+        host.act(other, "cancel")
+        host.expect(200, "DELETE", f"/v1/jobs/{other}")
+        Clock(host.env["JOBHOST_TEST_CLOCK"]).advance(MINUTE)
+
+    return host, job, make_room
+
+
+ENDED = {made.__name__: made for made in (running, queue_paused, plugin_paused, safe_mode, no_handler, no_slot, behind, tenant_share, disk, budget_full)}
 
 
 @pytest.mark.parametrize("code", ENDED)

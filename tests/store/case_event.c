@@ -1010,6 +1010,7 @@ static uint64_t tell_two(uint64_t budget, size_t size) {
     EXPECT_EQ_INT(0, rig_run(&rig, &f.op, STORE_FORWARD));
     EXPECT_FALSE(f.more);
     EXPECT_EQ_UINT(budget == 0 ? 2 : 1, f.woken);
+    EXPECT_EQ_INT(budget > 0, f.full);
     if (budget > 0) {
         EXPECT_TRUE(rig_stats(&rig)->bytes[BUDGET_JOBS] <= budget);
         EXPECT_EQ_INT(JOB_PARKED, rig_state(&rig, &ids[1]));
@@ -1027,6 +1028,7 @@ static uint64_t tell_two(uint64_t budget, size_t size) {
         (void)rig_submit_plain(&rig, "q", "t"); // a shared store tells its bytes
         EXPECT_EQ_INT(0, rig_run(&rig, &f.op, STORE_FORWARD));
         EXPECT_EQ_UINT(1, f.woken);
+        EXPECT_FALSE(f.full);
         EXPECT_EQ_INT(JOB_QUEUED, rig_state(&rig, &ids[1]));
     }
     store_op_finish(&f.op);

@@ -150,6 +150,12 @@ static void test_parked(void) {
     expect_reason(f, REASON_PARKED, NOW + 5, "event \"paid\"");
     f.parked_ms = 1700000000000;
     expect_reason(f, REASON_PARKED, NOW + 5, "event \"paid\", since 2023-11-14T22:13:20.000Z");
+    f.no_room_ms = 1700000000000;
+    struct reason both[2];
+    EXPECT_EQ_UINT(2, evaluate(&f, NOW, both, 2));
+    EXPECT_EQ_STR("budget_full", reason_code_name(both[1].code));
+    EXPECT_CONTAINS("store.budget.jobs had no room for the next one at 2023-11-14T22:13:20.000Z",
+                    both[1].detail);
     f.park = PARK_NEEDS_OPERATOR;
     f.question = "Was it charged?";
     expect_reason(f, REASON_PARKED, NOW + 5,

@@ -96,6 +96,8 @@ const struct redis_op_kind redis_event_put = {
 
 /* ------------------------------------------------------------------ what FORWARD and SWEEP do */
 
+enum { NO_ROOM = -1 }; // event_wake.lua says so
+
 struct event_round {
     redis_event_fn *done;
     void *arg;
@@ -138,7 +140,10 @@ static int on_round(struct redis_task *t, void *arg, const struct redis_reply *r
         tell_lanes(t, redis_reply_at(reply, 2));
         note_bytes(t, redis_reply_at(reply, 4));
         (void)redis_reply_integer(redis_reply_at(reply, 3), &woken);
-        CONTAINER_OF(t->op, struct store_forward, op)->woken += (size_t)woken;
+        struct store_forward *f = CONTAINER_OF(t->op, struct store_forward, op);
+        f->woken += (size_t)woken;
+        f->full = more == NO_ROOM;
+        more = more == NO_ROOM ? 0 : more;
     }
     if (more != 0 && count > 0 && round->count < round->limit) {
         round_ask(t, round);

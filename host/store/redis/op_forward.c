@@ -421,6 +421,7 @@ static void begin(struct redis_task *t) {
 static void run(struct redis_task *t) {
     struct store_forward *op = of_op(t);
     op->delivered = op->woken = op->ended_count = 0;
+    op->full = false;
     op->ended = NULL;
     op->more = false;
     redis_roll_call(t, &of_task(t)->all, begin);

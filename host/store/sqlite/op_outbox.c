@@ -199,6 +199,7 @@ int op_forward(struct writer *w, struct store_op *op) {
     }
     f->delivered += events.looked;
     f->woken = events.woken;
+    f->full = events.full;
     f->more = w->outbox > 0 || (w->events_pending && !events.full);
     return r < 0 ? r : 0;
 }

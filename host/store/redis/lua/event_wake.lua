@@ -3,8 +3,8 @@
 -- wait any more.
 --   ARGV   how many jobs may be looked at; the number of queues in which tenants do not take turns, and their names
 --          bytes that jobs may take in all, beyond what they do ('' = any)
---   reply  how many were, 1 = there are more; queue and type of each lane that some came into; how many got one; if there is
---          a bound, each queue of those, and its bytes of jobs
+--   reply  how many were, 1 = there are more, -1 = there is no room for the next one; queue and type of each lane that some
+--          came into; how many got one; if there is a bound, each queue of those, and its bytes of jobs
 local SEEN_AT_ONCE = 100
 local limit, one_line, known = take_number(), {}, {}
 for _ = 1, take_number() do
@@ -111,4 +111,4 @@ for i = 1, room and #queues or 0 do
     bytes[#bytes + 1] = queues[i].name
     bytes[#bytes + 1] = redis.call('HGET', queues[i].s .. 'bytes', 'jobs') or '0'
 end
-return {looked, full and 0 or redis.call('EXISTS', 'jh:events:pending'), lanes, woken, bytes}
+return {looked, full and -1 or redis.call('EXISTS', 'jh:events:pending'), lanes, woken, bytes}
