@@ -177,6 +177,8 @@ struct store_submit_item {
      *   - if its dedup key is held (in any mode), it is stored as JOB_DUPLICATE with its winner:
      *     verdict DUPLICATE, status 0, findable by its id, kept for keep_ms; it holds no key. */
     bool spooled;
+    /* For the store itself: whoever submits it ends it at once. Who holds its key keeps it. */
+    bool ends;
     /* of a job that ends here, as JOB_DUPLICATE, or because this one replaces it; 0 = for ever */
     int64_t keep_ms;
     /* > 0: when the job is removed, its id (id_order() is enough) is remembered until so long after

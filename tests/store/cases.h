@@ -34,7 +34,8 @@ extern const struct case_group life_cases, submit_cases, submit_file_cases, subm
     schedule_shared_cases, limit_cases, limit_shared_cases, tenants_cases, tenants_shared_cases,
     tenants_file_cases, flow_cases, flow_shared_cases, cascade_cases, cascade_file_cases,
     cascade_shared_cases, members_cases, members_file_cases, members_shared_cases,
-    damage_file_cases, damage_shared_cases, breaker_cases, breaker_shared_cases, once_cases,
-    once_file_cases, once_shared_cases, events_cases, events_file_cases, events_shared_cases;
+    damage_file_cases, damage_shared_cases, flow_late_cases, breaker_cases, breaker_shared_cases,
+    once_cases, once_file_cases, once_shared_cases, events_cases, events_file_cases,
+    events_shared_cases;
 
 #endif

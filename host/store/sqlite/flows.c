@@ -242,7 +242,7 @@ static int make_then(struct writer *w, struct flow_row *f, int64_t now_ms) {
     if (id_is_zero(&f->is.then) || f->is.then_made || how == FLOW_THEN_NOT) {
         return 0;
     }
-    struct store_submit_item item = {.spec = &spec};
+    struct store_submit_item item = {.spec = &spec, .ends = how != FLOW_THEN_RUNS};
     int64_t keep_ms = 0;
     int r = read_then(w, f, now_ms, &spec, &keep_ms);
     r = r < 0 ? r : submit_item(w, &item, true, now_ms);

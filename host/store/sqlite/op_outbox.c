@@ -136,10 +136,6 @@ static int oldest(struct writer *w, int64_t *ret_seq, struct job_spec *ret) {
 static int end_late(struct writer *w, struct store_forward *f, const struct job_spec *spec) {
     struct store_move_item item = {
         .id = spec->id, .event = JOB_EV_CANCEL, .keep_ms = f->ended_keep_ms};
-    int r = flows_cancels(w, spec);
-    if (r <= 0) {
-        return r;
-    }
     if (f->ended == NULL) {
         f->ended = arena_alloc(&f->op.arena, f->limit * sizeof *f->ended);
     }
@@ -157,9 +153,13 @@ static int deliver(struct writer *w, struct store_forward *f, int64_t seq,
         return err_set(&w->conn.err, -EIO, "fault injected while forwarding");
     }
     struct store_submit_item item = {.spec = spec};
-    int r = submit_item(w, &item, true, now_ms);
-    if (r >= 0) {
-        r = item.verdict == SUBMIT_NEW ? end_late(w, f, spec) : flows_duplicate(w, spec, now_ms);
+    int late = flows_cancels(w, spec);
+    item.ends = late > 0;
+    int r = late < 0 ? late : submit_item(w, &item, true, now_ms);
+    if (r >= 0 && item.verdict != SUBMIT_NEW) {
+        r = flows_duplicate(w, spec, now_ms);
+    } else if (r >= 0 && late > 0) {
+        r = end_late(w, f, spec);
     }
     r = r < 0 ? r : change_files(w, spec, false, now_ms);
     if (r < 0) {

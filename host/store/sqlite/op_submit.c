@@ -217,7 +217,7 @@ static int store_new(struct writer *w, struct store_submit_item *item, struct la
         return meet_twin(w, item);
     }
     r = r < 0 ? r : hold_files(w, spec);
-    return r < 0 || spec->dedup_key == NULL ? r : take_key(w, item, lane, h, now_ms);
+    return r < 0 || spec->dedup_key == NULL || item->ends ? r : take_key(w, item, lane, h, now_ms);
 }
 
 /* ------------------------------------------------------------------ a debounced job gets other words */
@@ -311,12 +311,14 @@ static int meet_holder(struct writer *w, struct store_submit_item *item, struct 
     }
 }
 
-static int find_holder(struct writer *w, const struct job_spec *spec, const struct lane *lane,
-                       int64_t now_ms, struct holder *ret) {
+static int find_holder(struct writer *w, const struct store_submit_item *item,
+                       const struct lane *lane, int64_t now_ms, struct holder *ret) {
+    const struct job_spec *spec = item->spec;
     struct job_id id;
     ret->found = false;
-    int r =
-        spec->dedup_key == NULL ? 0 : dedup_holder(w, lane->queue, spec->dedup_key, now_ms, &id);
+    int r = spec->dedup_key == NULL || item->ends
+                ? 0
+                : dedup_holder(w, lane->queue, spec->dedup_key, now_ms, &id);
     return r <= 0 ? r : look_at_holder(w, spec, &id, ret);
 }
 
@@ -378,7 +380,7 @@ static int hold_once(struct writer *w, const struct store_submit_item *item, str
 static int submit_keyed(struct writer *w, struct store_submit_item *item, struct lane *lane,
                         bool promised, int64_t now_ms) {
     struct holder holder;
-    int r = find_holder(w, item->spec, lane, now_ms, &holder);
+    int r = find_holder(w, item, lane, now_ms, &holder);
     if (r < 0) {
         return r;
     }

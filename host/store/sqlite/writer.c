@@ -529,6 +529,7 @@ static int load_meta(struct writer *w, bool read_only) {
     }
     int r = read_only ? 0 : conn_run(&w->conn, SQL_META_BOOT);
     r = r < 0 ? r : conn_number(&w->conn, "SELECT value FROM meta WHERE key='boot'", 0, &w->boot);
+    w->walk = (uint64_t)w->boot << 32; // no page of another opening is of one of ours
     r = r < 0 ? r : conn_number(&w->conn, "SELECT count(*) FROM outbox", 0, &w->outbox);
     return r < 0 ? r : event_log_pending(w, &w->events_pending);
 }

@@ -30,17 +30,20 @@ local function end_new(it, status, keep_ms, ...)
 end
 
 local function arrive(it)
+    local key, cancelled = it.key, not it.dies and it.flow and flow.cancels(it.q, it.flow, it.flow_queue)
+    it.key = not (it.dies or cancelled) and key -- who ends here leaves it to whoever has it
     local code = insert(it, nil)
     local is = type(code) == 'table' and code[1] or code
     if is == NEW and it.dies then -- the then of a flow that failed
         end_new(it, 'dead', it.keep_ms, 'errorClass', 'permanent', 'errorCode', it.dies, 'error', it.why)
-    elseif is == NEW and it.flow and flow.cancels(it.q, it.flow, it.flow_queue) then
+    elseif is == NEW and cancelled then
         end_new(it, 'cancelled', late_keep_ms)
         flow.ended(it.q, it.id, 'cancelled', it.flow, it.flow_queue)
         late[#late + 1] = it.raw
     elseif is ~= NEW and is ~= REPEATED and it.flow then
         flow.ended(it.q, it.id, 'duplicate', it.flow, it.flow_queue)
     end
+    it.key = key -- the next item may share it
     return code
 end
 
