@@ -102,6 +102,7 @@ struct jh_http {
      *  -EINVAL     of the request: the URL, a header, the method, a descriptor that is no regular file
      *  -EFBIG      one of the limits above
      *  -ECANCELED  the job is to stop
+     *  -ENOENT     there is no such limit: *ret says so, as of any failure
      *  -ENOMEM, and as jh_limit.acquire */
     JH_MUST_CHECK int (*fetch)(struct jh_call *, const struct jh_http_request *,
                                struct jh_http_answer *ret);

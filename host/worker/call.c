@@ -45,6 +45,7 @@ int call_refuse(struct call *c, const char *name, int rc) {
     if (rc < 0 && is_run(c)) {
         c->notes.refused = rc;
         c->notes.refused_call = name;
+        c->notes.refused_words = NULL;
     }
     return rc;
 }

@@ -13,7 +13,11 @@ static int ops_check(struct jh_call *pub) {
 }
 
 static int ops_refuse(struct jh_call *pub, const char *name, int rc) {
-    return call_refuse(call_of(pub), name, rc);
+    struct call *c = call_of(pub);
+    const char *words = c->notes.refused == rc ? c->notes.refused_words : NULL; // of its limit
+    (void)call_refuse(c, name, rc);
+    c->notes.refused_words = words;
+    return rc;
 }
 
 static int64_t ops_now_ms(struct jh_call *pub) {

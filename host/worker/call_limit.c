@@ -77,6 +77,18 @@ static int64_t bound_wait(int64_t wait_ms) {
     return wait_ms < 0 ? 0 : wait_ms > JH_LIMIT_WAIT_MAX_MS ? JH_LIMIT_WAIT_MAX_MS : wait_ms;
 }
 
+// An errno names nobody.
+static int refuse_acquire(struct call *c, const char *name, int rc) {
+    (void)call_refuse(c, "acquire", rc);
+    if (rc == -ENOENT) {
+        const char *words =
+            arena_printf(&c->arena, "there is no limit \"%s\" in the configuration", name);
+        c->notes.refused_words = words;
+        c->pub.host->log(&c->pub, JH_LOG_WARN, words == NULL ? "there is no such limit" : words);
+    }
+    return rc;
+}
+
 static int limit_acquire(struct jh_call *pub, const char *name, uint32_t n, int64_t wait_ms,
                          uint64_t *ret_ticket, struct jh_wait *ret_wait) {
     struct call *c = call_of(pub);
@@ -85,7 +97,7 @@ static int limit_acquire(struct jh_call *pub, const char *name, uint32_t n, int6
         rc = check_acquire(c, name, n, ret_ticket, ret_wait);
     }
     if (rc < 0) {
-        return call_refuse(c, "acquire", rc);
+        return refuse_acquire(c, name, rc);
     }
     struct answer a;
     struct msg_limit m = {
@@ -98,7 +110,7 @@ static int limit_acquire(struct jh_call *pub, const char *name, uint32_t n, int6
     } else if (rc == 1) {
         rc = told_to_wait(c, name, a.value_number, ret_wait);
     }
-    return rc == -ECANCELED ? rc : call_refuse(c, "acquire", rc);
+    return rc == -ECANCELED ? rc : refuse_acquire(c, name, rc);
 }
 
 /* ------------------------------------------------------------------ what became of it */

@@ -155,6 +155,12 @@ static int begin(struct fetch *f, const struct jh_http_request *q) {
 
 /* ------------------------------------------------------------------ slots of a limit */
 
+/* The query may hold a secret. */
+static int url_len(const char *url) {
+    size_t len = strcspn(url, "?#");
+    return len > 512 ? 512 : (int)len;
+}
+
 static int take_slot(struct fetch *f) {
     struct jh_wait wait = {.size = sizeof wait};
     if (f->q.limit == NULL) {
@@ -169,6 +175,11 @@ static int take_slot(struct fetch *f) {
         }
         *own = wait;
         f->a.wait = own;
+    } else if (rc == -ENOENT) {
+        f->a.cls = JH_E_PERMANENT;
+        f->a.code = "no_limit";
+        f->a.message = arena_printf(f->arena, "%s %.*s: there is no limit \"%s\"", f->method,
+                                    url_len(f->url), f->url, f->q.limit);
     }
     return rc;
 }
@@ -261,12 +272,6 @@ static const char *trouble_words(enum http_trouble trouble) {
         [HTTP_DISK] = "the answer could not be written",
     };
     return words[trouble];
-}
-
-/* The query may hold a secret. */
-static int url_len(const char *url) {
-    size_t len = strcspn(url, "?#");
-    return len > 512 ? 512 : (int)len;
 }
 
 static int64_t retry_after_ms(const struct fetch *f) {
@@ -391,7 +396,10 @@ int fetch_run(struct jh_call *call, const struct fetch_ops *ops, const struct jh
         rc = go(&f);
     }
     if (rc < 0) {
-        return rc == -ECANCELED ? rc : ops->refuse(call, "fetch", rc);
+        rc = rc == -ECANCELED ? rc : ops->refuse(call, "fetch", rc);
+    }
+    if (ret == NULL || (rc < 0 && f.a.message == NULL)) {
+        return rc;
     }
     uint32_t size = ret->size;
     memcpy(ret, &f.a, size < sizeof f.a ? size : sizeof f.a);

@@ -53,7 +53,7 @@ static void as_cancelled(const struct verdict_notes *n, uint32_t cancelled, stru
         v->status = JH_YIELD;
     } else if (n->refused != 0) {
         (void)snprintf(v->text, sizeof v->text, "%s was refused: %s", n->refused_call,
-                       strerror(-n->refused));
+                       n->refused_words == NULL ? strerror(-n->refused) : n->refused_words);
         judge(v, JH_FAIL, JH_E_BUG);
     } else {
         (void)snprintf(v->text, sizeof v->text,

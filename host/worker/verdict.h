@@ -19,6 +19,7 @@ struct verdict_notes {
     int broken;                /* negative errno of the commit that did not happen, or 0      */
     int refused;               /* negative errno of the last call that was refused, or 0      */
     const char *refused_call;  /* and its name                                                */
+    const char *refused_words; /* why, if that says more than the errno; NULL = it does not   */
 };
 
 struct verdict {

@@ -331,7 +331,19 @@ def test_a_limit_is_asked_and_told(make, site):
     two = host.submit("chaos.fetch", {"url": server.url + "/two", "limit": "few"})
     host.wait_job(two, "parked")
     assert [r.path for r in server.requests] == ["/", "/two"]
-    assert fetch(host, server.url + "/", limit="unknown")["rc"] == -2
+
+
+def test_a_limit_that_is_not_there_is_named(make, site):
+    server = site({"/": answer(200)})
+    host = make(limits={"api": {"rate": 10, "per": "10m"}})
+    said = fetch(host, server.url + "/?key=secret", limit="unknown:ann")
+    assert (said["rc"], said["cls"], said["code"]) == (-2, PERMANENT, "no_limit"), said
+    assert said["message"] == f'GET {server.url}/: there is no limit "unknown:ann"'
+    assert "there is no limit" in host.log_tail(9) and "unknown:ann" in host.log_tail(9)
+    job = host.submit("chaos.fetch", {"url": server.url + "/", "limit": "unknown", "fail": "scope"})
+    host.wait_job(job, "dead")
+    assert 'no limit "unknown"' in host.job(job)["error"]["message"]
+    assert server.requests == []
 
 
 def test_a_call_that_was_never_sent_uses_no_slot(make, site):
