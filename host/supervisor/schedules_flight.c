@@ -216,7 +216,11 @@ static int64_t overdue_ms(struct schedules *s, const struct entry *e) {
     state.last_ms = state.last_ms > state.resumed_ms ? state.last_ms : state.resumed_ms;
     state.running = state.booted = false;
     state.waiting = 0;
-    schedule_plan(&rule, &state, env_wall_ms(&s->host->env), &s->plan);
+    int64_t now = env_wall_ms(&s->host->env);
+    if (state.last_ms > now + SCHEDULE_AHEAD_MS) { // a plan would not count it
+        return state.last_ms + OVERDUE_MS;         // our clock is days late, or theirs was early
+    }
+    schedule_plan(&rule, &state, now, &s->plan);
     int64_t due = s->plan.count > 0 ? s->plan.moves[0].time.fire_ms : s->plan.wake_ms;
     return due == SCHEDULE_NEVER ? due : due + OVERDUE_MS;
 }

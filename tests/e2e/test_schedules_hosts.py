@@ -6,12 +6,14 @@ import time
 import pytest
 
 from lib import build, redis as redis_lib
-from lib.clock import T0
+from lib.clock import T0, Clock
 from lib.fleet import LEASE_S, stop_for
 from lib.host import chaos
 from lib.procs import wait_until
 from lib.redis import Redis
 from test_schedules_fire import MINUTE, POLICIES, hold, iso, missed, ms_of, reconfigure, rows, schedule, wait_rows
+
+DAY = 24 * 60 * MINUTE
 
 pytestmark = pytest.mark.skipif(redis_lib.SERVER is None, reason="there is no redis-server")
 
@@ -28,7 +30,7 @@ def make(redis, make_host, clock):
     """make(schedules) is one more host with these."""
     count = 0
 
-    def made(schedules, start=True):
+    def made(schedules, start=True, clock=clock):
         nonlocal count
         count += 1
         config = {"plugins": chaos(workers=1, threads=4, grace="500ms"), "schedules": schedules,
@@ -102,6 +104,35 @@ def test_what_nobody_fires_is_taken_over(make, clock):
     clock.advance(50_000)  # 8:12
     wait_rows(steady, "s", [("fire", 5, 1), ("fire", 12, 1)])
     assert len([line for line in steady.read_log().splitlines() if "schedule.taken_over" in line]) == 1
+
+
+@pytest.mark.parametrize("resumed", [False, True])
+def test_a_clock_that_is_days_late_takes_over_nothing(make, clock, folder, resumed):
+    """What was fired, or resumed, by the others is days ahead of it."""
+    late = Clock.create(os.path.join(folder, "late"), wall_ms=T0)
+    late.freeze()
+    rule = {"cron": "0 9 * * *", "job": "chaos.echo", "overlap": "allow"}
+    drifts = make({"s": {**rule, "cron": "0 10 * * *"}}, clock=late)
+    wait_state(drifts, "s", "active")
+    fires = make({"s": rule})
+    wait_state(drifts, "s", "drifting")
+    if resumed:
+        fires.post("/v1/schedules/s/pause", {"why": "a look"})
+    for day in range(4):
+        clock.advance(DAY)
+        if not resumed:
+            wait_until(lambda n=day + 1: len(rows(fires, "s")) >= n, build.PATIENCE_S, "it is written down")
+        late.advance(DAY)
+    if resumed:
+        fires.post("/v1/schedules/s/resume")
+        wait_state(drifts, "s", "drifting")
+        wait_until(lambda: schedule(fires, "s").get("state") == "active", build.PATIENCE_S, "it goes on")
+    late.set_wall(T0 + 2 * DAY + 30 * MINUTE)
+    job = drifts.submit("chaos.echo", {}, delay="5m", deadline="30d")
+    late.advance(5 * MINUTE)  # by then it has looked
+    drifts.wait_job(job, "succeeded")
+    assert schedule(drifts, "s")["state"] == "drifting" and "schedule.taken_over" not in drifts.read_log()
+    late.speed(1)
 
 
 def test_the_apis_schedules_are_everybodys(make, clock):
