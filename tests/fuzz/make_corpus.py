@@ -151,6 +151,16 @@ def retry():
         write("fuzz_retry", f"seed{number:02}", seed)
 
 
+def mapping():
+    seeds = [
+        '{"a": "{body.x.0}", "b": ["{header.X-Y} of {path.a}", "{{", "{id}"]}\n{"x": [1.50]}', "{hook}:{body.n?5}\n{\"n\": null}",
+        '"{body}"\n{"a": {"a": 1, "a": 2}}', '"<{body.a}>"\n{"a": "\\u0000"}', "{job.id} {form.x?none} {query.q}", '"{body.n?\\"5\\"}"\n{}',
+        '{"{body}": "{received_at}"}', "{body..a}", "{", "{path.c}", '"{body.' + "a." * 20 + '"', "[" * 17, '"\\u007bhook}"',
+    ]
+    for number, seed in enumerate(seeds):
+        write("fuzz_mapping", f"seed{number:02}", seed)
+
+
 def limiter_headers():
     name = "X-Ratelimit-"
     seeds = {
@@ -576,6 +586,7 @@ if __name__ == "__main__":
     redis_texts()
     json()
     retry()
+    mapping()
     limiter_headers()
     fetches()
     crons()
