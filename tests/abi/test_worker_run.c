@@ -267,12 +267,24 @@ static void expect_sink(struct fake *f, uint64_t slot, const char *what) {
 
 // All that belongs to a step comes before its COMMIT; nothing goes on before the answer; numbers go
 // on from the job's.
+// A job that has committed before may have opened a flow that takes no more: the first child asks.
+static void answer_no_flow(struct fake *f, uint64_t slot) {
+    struct record r = fake_expect_for(f, REC_FLOW, slot);
+    struct msg_flow m;
+    EXPECT_EQ_INT(0, msg_flow_get(&r, &m));
+    EXPECT_EQ_UINT(FLOW_COUNTS, m.what);
+    const struct msg_value v = {.request = m.request, .status = -ENOENT};
+    EXPECT_EQ_INT(0, msg_value_put(&f->out, slot, &v));
+    fake_flush(f);
+}
+
 static void test_commits(void) {
     struct fake f;
     start_chaos(&f);
     send_job(&f, 5, "chaos.steps", "{\"steps\":2,\"children\":2}",
              (struct msg_job){.id = "job", .commit_no = 40});
     expect_sink(&f, 5, "1");
+    answer_no_flow(&f, 5);
     for (int i = 0; i < 2; i++) {
         struct record r = fake_expect_for(&f, REC_CHILD, 5);
         struct msg_child m;
