@@ -190,7 +190,8 @@ static void test_plugins(void) {
         "\"workers\":[{\"pid\":77,\"state\":\"ready\"",
         "\"version\":\"1.2\",\"abi\":\"1.0\",\"options\":[{\"name\":\"token\",\"type\":\"string\","
         "\"required\":false,\"secret\":true}]",
-        "\"handlers\":[{\"name\":\"p.run\",\"summary\":\"runs\",\"concurrent\":false,\"state_"
+        "\"handlers\":[{\"name\":\"p.run\",\"summary\":\"runs\",\"concurrent\":false,\"query\":"
+        "false,\"state_"
         "version\":2,\"oldest_state_version\":1,\"restartable\":false,\"state_policy\":\"park\","
         "\"payload\":"
         "[{\"name\":\"n\",\"type\":\"int\",\"required\":true,\"help\":\"how "

@@ -17,6 +17,7 @@
 #include "record/record.h"
 #include "supervisor/effects_pack.h"
 #include "supervisor/host.h"
+#include "supervisor/pool_private.h"
 
 /* A table with one of each; the parts may be changed. */
 struct sample {
@@ -342,7 +343,8 @@ static struct config *plain_config(void) {
 /* What it asks of flows comes along: children, the job behind them, a sibling. */
 static void test_effects_of_flows(void) {
     struct config *config = plain_config();
-    struct host host = {.config = config};
+    struct pools none = {.count = 0};
+    struct host host = {.config = config, .pools = &none};
     struct effects *fx = effects_new(), *again = NULL;
     struct buf packed = {.data = NULL};
     char flow[JOB_ID_TEXT + 1];
