@@ -24,6 +24,7 @@ struct hook_inbox {
     struct inbox *file; /* the disk's thread's */
     struct timer timer;
     size_t pending_bytes;
+    struct buf scratch;
     bool told; /* that it cannot be written */
 };
 
@@ -66,45 +67,41 @@ static bool is_proof(const struct config_hook *of, struct bytes name) {
     return false;
 }
 
-static const char *headers_of(const struct call *call, struct arena *a) {
+static const char *headers_of(const struct call *call, struct arena *a, struct buf *out) {
     const struct request *req = call->req;
-    struct buf out = {0};
-    buf_char(&out, '[');
+    buf_clear(out);
+    buf_char(out, '[');
     for (size_t i = 0; i < req->header_count; i++) {
         const struct header *h = &req->headers[i];
         bool hide = sounds_secret(h->name) || is_proof(call->hook->hook->of, h->name);
-        json_comma(&out);
-        buf_char(&out, '[');
-        json_strn(&out, h->name.data, h->name.len);
-        buf_char(&out, ',');
-        json_strn(&out,
+        json_comma(out);
+        buf_char(out, '[');
+        json_strn(out, h->name.data, h->name.len);
+        buf_char(out, ',');
+        json_strn(out,
                   hide                ? "***"
                   : h->value.len == 0 ? ""
                                       : h->value.data,
                   hide ? 3 : h->value.len);
-        buf_char(&out, ']');
+        buf_char(out, ']');
     }
-    buf_char(&out, ']');
-    const char *text = out.failed ? NULL : arena_strn(a, out.data, out.len);
-    buf_free(&out);
-    return text;
+    buf_char(out, ']');
+    return out->failed ? NULL : arena_strn(a, out->data, out->len);
 }
 
-static const char *target_of(const char *target, struct arena *a) {
+static const char *target_of(const char *target, struct arena *a, struct buf *out) {
     size_t path = strcspn(target, "?");
-    struct buf out = {0};
-    buf_add(&out, target, path);
+    buf_clear(out);
+    buf_add(out, target, path);
     for (const char *p = target + path; *p != '\0';) { // at '?' or '&'
         size_t len = 1 + strcspn(p + 1, "&"), name = 1 + strcspn(p + 1, "=&");
         bool hide = name < len && (sounds_secret((struct bytes){p, name}) ||
                                    has_word(p, name, "key") || has_word(p, name, "sig"));
-        buf_add(&out, p, hide ? name + 1 : len);
-        buf_str(&out, hide ? "***" : "");
+        buf_add(out, p, hide ? name + 1 : len);
+        buf_str(out, hide ? "***" : "");
         p += len;
     }
-    const char *text = out.failed ? NULL : arena_strn(a, out.data, out.len);
-    buf_free(&out);
-    return text;
+    return out->failed ? NULL : arena_strn(a, out->data, out->len);
 }
 
 /* ---- writing ---- */
@@ -204,8 +201,13 @@ static void write_pending(struct hooks *hooks) {
 
 /* ---- taking ---- */
 
-static size_t fill(struct hook_record *r, const struct call *call, enum hook_fate fate,
-                   int status) {
+static int kind_of(enum hook_fate fate) {
+    bool failed = fate == HOOK_UNMAPPED || fate == HOOK_FAILED;
+    return fate == HOOK_REFUSED ? INBOX_REFUSED : failed ? INBOX_FAILED : INBOX_TAKEN;
+}
+
+static bool fill(struct hook_record *r, const struct call *call, enum hook_fate fate, int status) {
+    struct buf *scratch = &call->api->hooks->inbox->scratch;
     const struct hook_call *h = call->hook;
     const struct config_hook *of = h->hook->of;
     const struct request *req = call->req;
@@ -214,12 +216,13 @@ static size_t fill(struct hook_record *r, const struct call *call, enum hook_fat
     size_t most = (size_t)of->inbox.bodies;
     struct bytes body = {req->body.data, req->body.len < most ? req->body.len : most};
     bool problem = fate == HOOK_UNMAPPED || fate == HOOK_FAILED;
+    if (scratch->failed) {
+        buf_free(scratch);
+    }
     r->entry = (struct inbox_entry){
         .id = id_next(&call->host->ids, h->delivery.now_ms),
         .hook = arena_str(a, of->entry.name),
-        .kind = refused   ? INBOX_REFUSED
-                : problem ? INBOX_FAILED
-                          : INBOX_TAKEN,
+        .kind = kind_of(fate),
         .keep = of->inbox.keep,
         .at_ms = h->delivery.now_ms,
         .verdict = hook_fate_name(fate),
@@ -234,31 +237,36 @@ static size_t fill(struct hook_record *r, const struct call *call, enum hook_fat
         .status = status,
         .peer = arena_str(a, req->peer),
         .method = arena_str(a, req->method),
-        .target = target_of(req->target, a),
+        .target = target_of(req->target, a, scratch),
         .ident = arena_strn(a, h->delivery.id.data == NULL ? "" : h->delivery.id.data,
                             h->delivery.id.len),
         .job = h->has_job ? arena_str(a, h->job) : NULL,
-        .headers = headers_of(call, a),
+        .headers = headers_of(call, a, scratch),
         .body = arena_bytes(a, body),
         .body_size = (int64_t)(req->body.len > 0 ? req->body.len : req->announced),
     };
     const struct inbox_entry *e = &r->entry;
-    bool whole = e->hook != NULL && e->peer != NULL && e->method != NULL && e->target != NULL &&
-                 e->ident != NULL && e->headers != NULL && (body.len == 0 || e->body.data != NULL);
-    return whole ? a->used : 0;
+    return e->hook != NULL && e->peer != NULL && e->method != NULL && e->target != NULL &&
+           e->ident != NULL && e->headers != NULL && (body.len == 0 || e->body.data != NULL);
 }
 
-static void push(struct hook_inbox *inbox, struct hook_pending *list, struct hook_record *r,
-                 int64_t keep) {
-    if (list->count >= keep) { // it would be pushed out by those behind it
-        struct hook_record *oldest = list->first;
-        list->first = oldest->next;
-        list->last = list->first == NULL ? NULL : list->last;
-        list->count--;
-        inbox->pending_bytes -= oldest->arena.used;
-        oldest->next = NULL;
-        free_records(oldest);
+/* The oldest of the list, to be written over: it would be pushed out by those behind it. NULL: the list has room. */
+static struct hook_record *take_oldest(struct hook_inbox *inbox, struct hook_pending *list,
+                                       int64_t keep) {
+    struct hook_record *oldest = list->first;
+    if (list->count < keep) {
+        return NULL;
     }
+    list->first = oldest->next;
+    list->last = list->first == NULL ? NULL : list->last;
+    list->count--;
+    inbox->pending_bytes -= oldest->arena.used;
+    arena_reset(&oldest->arena);
+    oldest->next = NULL;
+    return oldest;
+}
+
+static void push(struct hook_inbox *inbox, struct hook_pending *list, struct hook_record *r) {
     if (list->last == NULL) {
         list->first = r;
     } else {
@@ -270,19 +278,22 @@ static void push(struct hook_inbox *inbox, struct hook_pending *list, struct hoo
 }
 
 void hook_inbox_take(struct call *call, enum hook_fate fate, int status) {
-    struct hooks *hooks = call->api->hooks;
-    struct hook_inbox *inbox = hooks->inbox;
+    struct hook_inbox *inbox = call->api->hooks->inbox;
+    struct hook_pending *list = &call->hook->hook->stats->pending[kind_of(fate)];
     int64_t keep = call->hook->hook->of->inbox.keep;
-    struct hook_record *r =
-        keep == 0 || inbox->pending_bytes > PENDING_MAX ? NULL : calloc(1, sizeof *r);
+    if (keep == 0 || inbox->pending_bytes > PENDING_MAX) {
+        return;
+    }
+    struct hook_record *r = take_oldest(inbox, list, keep);
+    r = r == NULL ? calloc(1, sizeof *r) : r;
     if (r == NULL) {
         return;
     }
-    if (fill(r, call, fate, status) == 0) {
+    if (!fill(r, call, fate, status)) {
         free_records(r);
         return;
     }
-    push(inbox, &call->hook->hook->stats->pending[r->entry.kind], r, keep);
+    push(inbox, list, r);
     if (!timer_running(&inbox->timer)) {
         (void)timer_set(inbox->host->net_timers, &inbox->timer,
                         env_mono_ms(&inbox->host->net_env) + WRITE_AFTER_MS);
@@ -340,6 +351,7 @@ void hook_inbox_free(struct hook_inbox **inbox, struct hooks *hooks) {
             write_work(&last->op);
             write_done(&last->op);
         }
+        buf_free(&(*inbox)->scratch);
         inbox_close(&(*inbox)->file);
         free(*inbox);
     }
