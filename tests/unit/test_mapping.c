@@ -160,7 +160,7 @@ static void test_errors(void) {
     expect_error(true, "{", "without its partner");
     expect_error(true, "a {body", "without its partner");
     expect_error(true, "{}", "unknown placeholder {}");
-    expect_error(true, "{boddy}", "unknown placeholder {boddy}");
+    expect_error(true, "{bodi}", "unknown placeholder {bodi}");
     expect_error(true, "{body.}", "empty");
     expect_error(true, "{body..a}", "empty");
     expect_error(true, "{body.a.}", "empty");
