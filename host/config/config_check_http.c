@@ -112,6 +112,16 @@ static void check_hmac_keys(const struct hook_check *h) {
     }
 }
 
+// {id} beside another placeholder: where one ends and the other begins, nothing would say.
+static bool has_neighbours(const char *template) {
+    for (const char *at = template; (at = strstr(at, "{id}")) != NULL; at += 4) {
+        if (at[4] == '{' || (at > template && at[-1] == '}')) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void check_hmac_template(const struct hook_check *h) {
     const char *template = param(h->verify, "template");
     bool timed = template != NULL && strstr(template, "{timestamp}") != NULL;
@@ -120,6 +130,10 @@ static void check_hmac_template(const struct hook_check *h) {
     bool has_label = param(h->verify, "timestamp_label") != NULL;
     if (named && param(h->verify, "id_header") == NULL) {
         VERIFY_ERROR(h, "missing_key", "{id} in the template needs id_header");
+    }
+    if (named && has_neighbours(template)) {
+        HOOK_ERROR(h, verify, "contradiction",
+                   "the template needs a text between {id} and what is next to it");
     }
     if (timed && !has_header && !has_label) {
         VERIFY_ERROR(h, "missing_key",

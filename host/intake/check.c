@@ -145,7 +145,7 @@ bool check_digest(struct check *c, const struct bytes *parts, size_t count) {
         c->ret->replay = arena_bytes(c->a, buf_bytes(&text));
     }
     buf_free(&text);
-    c->ret->replay_keep_ms = 2 * c->way->tolerance_ms;
+    c->ret->replay_keep_ms = 2 * c->way->tolerance_ms + 1000; // a time is good to its second's end
     return c->ret->replay.data != NULL ||
            CHECK_REFUSE(c, 401, "no_memory", "no memory for a digest");
 }

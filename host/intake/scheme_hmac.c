@@ -56,6 +56,12 @@ static int cut_template(struct own *o, const char *template, struct err *e) {
         part->kind = next_part(&rest, &part->text);
         o->has[part->kind] = true;
     }
+    for (size_t i = 0; i + 1 < o->count; i++) {
+        enum part_kind kind = o->parts[i].kind, next = o->parts[i + 1].kind;
+        if ((kind == PART_ID && next != PART_TEXT) || (next == PART_ID && kind != PART_TEXT)) {
+            return err_set(e, -EINVAL, "hmac: {id} needs a text between it and what is next to it");
+        }
+    }
     return o->has[PART_BODY] ? 0 : err_set(e, -EINVAL, "hmac: the template has no {body}");
 }
 
@@ -208,13 +214,21 @@ static bool take_header(struct check *c, struct bytes *time) {
                         name);
 }
 
-// What stands behind {id} in the template must not be in the id, or the text that is signed could be
-// cut in two ways.
+static bool has_char(struct bytes id, const char *c) {
+    return memchr(id.data, *c, id.len) != NULL;
+}
+
+// What stands beside {id} in the template must not be in the id, or the text that is signed could be
+// cut in two ways. Where no body is before it, its beginning is known.
 static bool is_clear(const struct own *o, struct bytes id) {
+    bool after_body = false;
     for (size_t i = 0; i + 1 < o->count; i++) {
-        const struct part *next = &o->parts[i + 1];
-        if (o->parts[i].kind == PART_ID && next->kind == PART_TEXT &&
-            memchr(id.data, *(const char *)next->text.data, id.len) != NULL) {
+        const struct part *one = &o->parts[i], *next = &o->parts[i + 1];
+        after_body |= one->kind == PART_BODY;
+        bool behind = one->kind == PART_ID && has_char(id, next->text.data);
+        bool before = after_body && next->kind == PART_ID &&
+                      has_char(id, (const char *)one->text.data + one->text.len - 1);
+        if (behind || before) {
             return false;
         }
     }

@@ -173,6 +173,16 @@ static bool take_body(struct check *c, struct bytes *parts, size_t *count) {
                         PARAMS_MAX);
 }
 
+// The order of fields, their escapes and what is there twice are not signed.
+static bool take_content(struct check *c, const struct bytes *parts, size_t count) {
+    uint8_t sum[MAC_MAX];
+    if (mac_sum(c->way->sha256, parts, count, sum)) {
+        c->ret->content = arena_bytes(c->a, (struct bytes){sum, MAC_SHA256_LEN});
+    }
+    return c->ret->content.data != NULL ||
+           CHECK_REFUSE(c, 401, "no_memory", "no memory for a digest");
+}
+
 static bool prove(struct check *c) {
     struct bytes *parts = arena_alloc(c->a, (2 + 2 * PARAMS_MAX) * sizeof *parts), hash;
     const char *target = c->d->target == NULL ? "" : c->d->target;
@@ -187,7 +197,8 @@ static bool prove(struct check *c) {
     if (!hashed && !take_body(c, parts, &count)) {
         return false;
     }
-    return check_signatures(c, parts, count) && (!hashed || check_body_hash(c, hash));
+    return check_signatures(c, parts, count) && (!hashed || check_body_hash(c, hash)) &&
+           take_content(c, parts, count);
 }
 
 // ---- signing

@@ -156,7 +156,7 @@ static bool judge_way(const struct way *w, const struct delivery *d, struct aren
     *ret = (struct verdict){.scheme = w->scheme->name};
     bool good = w->scheme->head(&c) && (!whole || w->scheme->prove(&c));
     if (!good) {
-        ret->id = ret->replay = (struct bytes){NULL, 0};
+        ret->id = ret->replay = ret->content = (struct bytes){NULL, 0};
         ret->id_signed = false;
     }
     return good;

@@ -59,6 +59,9 @@ struct verdict {
      * tell. In the arena. */
     struct bytes replay;
     int64_t replay_keep_ms; /* at least so long */
+    /* A digest of what was signed, where the body's bytes are not: one content has several spellings.
+     * {NULL, 0}: the body itself. In the arena. */
+    struct bytes content;
 };
 
 struct verifier;

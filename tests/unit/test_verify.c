@@ -86,9 +86,9 @@ static void test_slack_published(void) {
     intake_header(&in, "X-Slack-Request-Timestamp", "1531420618");
     EXPECT_STR("", intake_why(&in));
     EXPECT_EQ_INT(0, in.verdict.id.len);
-    EXPECT_EQ_INT(43, in.verdict.replay.len); // a slash command: by what was signed
-    EXPECT_EQ_INT(600000, in.verdict.replay_keep_ms);
-    in.texts[0][1] = '1'; // sl-02
+    EXPECT_EQ_INT(43, in.verdict.replay.len);         // a slash command: by what was signed
+    EXPECT_EQ_INT(601000, in.verdict.replay_keep_ms); // the last second of the window is whole
+    in.texts[0][1] = '1';                             // sl-02
     EXPECT_STR("header_form", intake_why(&in));
     intake_end(&in);
 }
@@ -314,6 +314,65 @@ static void test_unsigned_ids(void) {
     intake_end(&in);
 }
 
+// One signed text is cut in one way only: a longer id with less of a body is refused.
+static void test_hmac_cuts(void) {
+    static const char *const templates[] = {"{body}.{id}", "{id}.{body}", "{body}.:{id}"};
+    static const struct {
+        const char *id, *body, *signed_text, *why;
+    } rows[][3] = {
+        {{"z", "v=1.5", "v=1.5.z", ""},
+         {"5.z", "v=1", "v=1.5.z", "header_form"},
+         {NULL, "", "", ""}},
+        {{"z", "1.5", "z.1.5", ""}, {"z.1", "5", "z.1.5", "header_form"}, {NULL, "", "", ""}},
+        {{"z", "a", "a.:z", ""}, {"5.:z", "a", "a.:5.:z", "header_form"}, {".z", "a", "a.:.z", ""}},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(templates); i++) {
+        char verify[160], sum[129];
+        struct intake in;
+        (void)snprintf(verify, sizeof verify,
+                       "verify: {hmac: {secret: key, header: X-Sig, id_header: X-Id, template: "
+                       "'%s'}}",
+                       templates[i]);
+        intake_begin(&in, verify);
+        for (size_t j = 0; j < 3 && rows[i][j].id != NULL; j++) {
+            intake_body(&in, rows[i][j].body, strlen(rows[i][j].body));
+            intake_header(&in, "X-Id", "%s", rows[i][j].id);
+            intake_header(&in, "X-Sig", "%s", sha256("key", rows[i][j].signed_text, sum));
+            EXPECT_STR(rows[i][j].why, intake_why(&in));
+        }
+        intake_end(&in);
+    }
+}
+
+// The form is signed by what it means: whoever spells it in another way has not made another delivery.
+static void test_twilio_content(void) {
+    static const char *const forms[] = {"a=1&b=2", "&b=2&a=1&", "%61=1&b=2&a=1", "a=1b2"};
+    char sum[129], first[64] = "";
+    struct intake in;
+    intake_begin(&in,
+                 "verify: {twilio: {secret: key, public_url: 'https://x/', allow_sha1: true}}");
+    in.d.target = "/";
+    for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
+        intake_body(&in, forms[i], strlen(forms[i]));
+        intake_header(&in, "X-Twilio-Signature", "%s",
+                      own_base64(EVP_sha1(), "key", 3, "https://x/a1b2", 14, sum));
+        intake_header(&in, "Content-Type", "application/x-www-form-urlencoded");
+        EXPECT_STR("", intake_why(&in));
+        EXPECT_EQ_INT(32, in.verdict.content.len);
+        if (i == 0) {
+            memcpy(first, in.verdict.content.data, 32);
+        }
+        EXPECT_EQ_INT(0, memcmp(first, in.verdict.content.data, 32));
+    }
+    intake_body(&in, "a=2", 3);
+    intake_header(&in, "X-Twilio-Signature", "%s",
+                  own_base64(EVP_sha1(), "key", 3, "https://x/a2", 12, sum));
+    intake_header(&in, "Content-Type", "application/x-www-form-urlencoded");
+    EXPECT_STR("", intake_why(&in));
+    EXPECT_TRUE(memcmp(first, in.verdict.content.data, 32) != 0);
+    intake_end(&in);
+}
+
 // ---- limits, memory, threads
 
 static void test_twilio_params(void) {
@@ -453,6 +512,8 @@ static const struct expect_test tests[] = {
     {"none takes from anybody", test_none},
     {"a request keeps its keys", test_held},
     {"ids that are not signed", test_unsigned_ids},
+    {"hmac: what is signed is cut in one way", test_hmac_cuts},
+    {"twilio: one content in several spellings", test_twilio_content},
     {"twilio: parameters of a form", test_twilio_params},
     {"keys as long as they may be", test_key_text_limit},
     {"several threads", test_threads},
