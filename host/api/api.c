@@ -195,6 +195,17 @@ static void admit_body(struct call *call, struct request_body *body) {
     }
 }
 
+void api_not_found(struct call *call) {
+    struct problem problem;
+    call->route = NULL;
+    cors_add_headers(call, NULL);
+    if (head_acceptable(call, &problem)) {
+        call_error(call, 404, "no_such_path", NULL, "there is nothing at this path");
+    } else {
+        call_problem(call, &problem);
+    }
+}
+
 void api_admit(struct request *req, struct request_body *body, void *arg) {
     struct api *api = arg;
     struct problem problem;
@@ -214,15 +225,17 @@ void api_admit(struct request *req, struct request_body *body, void *arg) {
         return;
     }
     call->route = routes_find(call, &allow);
+    if (call->route == NULL && allow == NULL) {
+        api_not_found(call);
+        return;
+    }
     cors_add_headers(call, allow);
     if (!head_acceptable(call, &problem)) {
         call_problem(call, &problem);
     } else if (call->route != NULL) {
         admit_body(call, body);
-    } else if (allow != NULL) {
-        refuse_method(call, allow);
     } else {
-        call_error(call, 404, "no_such_path", NULL, "there is nothing at this path");
+        refuse_method(call, allow);
     }
 }
 

@@ -10,7 +10,8 @@
 #include "api/hook_call.h"
 #include "base/utf8.h"
 
-enum { WRITE_AFTER_MS = 250, PENDING_MAX = 16 << 20 };
+/* Refused ones get half of the room: whoever sends those keeps no others out. */
+enum { WRITE_AFTER_MS = 250, HELD_MAX = 16 << 20, HELD_REFUSED_MAX = HELD_MAX / 2 };
 
 struct hook_record {
     struct inbox_entry entry;
@@ -23,7 +24,7 @@ struct hook_inbox {
     char path[PATH_MAX];
     struct inbox *file; /* the disk's thread's */
     struct timer timer;
-    size_t pending_bytes;
+    size_t held_bytes; /* of all that is in memory: pending, or on its way to the file */
     struct buf scratch;
     bool told; /* that it cannot be written */
 };
@@ -110,7 +111,7 @@ struct writing {
     struct side_op op;
     struct hook_inbox *inbox;
     struct hook_record *first;
-    size_t count;
+    size_t count, bytes;
     int64_t now_ms;
     int status;
     struct err err;
@@ -150,14 +151,15 @@ static void write_done(struct side_op *op) {
                  w->err.msg);
     }
     inbox->told = w->status != 0;
+    inbox->held_bytes -= w->bytes;
     free_records(w->first);
     free(w);
 }
 
 /* Takes all lists, one behind the other. */
-static struct hook_record *gather(struct hooks *hooks, size_t *ret_count) {
+static struct hook_record *gather(struct hooks *hooks, size_t *ret_count, size_t *ret_bytes) {
     struct hook_record *first = NULL, **end = &first;
-    *ret_count = 0;
+    *ret_count = *ret_bytes = 0;
     for (struct hook_stats *s = hooks->stats; s != NULL; s = s->hh.next) {
         for (int kind = 0; kind < INBOX_KINDS; kind++) {
             struct hook_pending *list = &s->pending[kind];
@@ -169,18 +171,21 @@ static struct hook_record *gather(struct hooks *hooks, size_t *ret_count) {
             *list = (struct hook_pending){.first = NULL};
         }
     }
-    hooks->inbox->pending_bytes = 0;
+    for (const struct hook_record *r = first; r != NULL; r = r->next) {
+        *ret_bytes += r->arena.used;
+    }
     return first;
 }
 
 /* NULL: there is nothing to write, or no memory for it. */
 static struct writing *begin_writing(struct hooks *hooks) {
     struct hook_inbox *inbox = hooks->inbox;
-    size_t count;
-    struct hook_record *first = gather(hooks, &count);
+    size_t count, bytes;
+    struct hook_record *first = gather(hooks, &count, &bytes);
     timer_cancel(inbox->host->net_timers, &inbox->timer);
     struct writing *w = first == NULL ? NULL : calloc(1, sizeof *w);
     if (w == NULL) {
+        inbox->held_bytes -= bytes;
         free_records(first);
         return NULL;
     }
@@ -188,6 +193,7 @@ static struct writing *begin_writing(struct hooks *hooks) {
                           .inbox = inbox,
                           .first = first,
                           .count = count,
+                          .bytes = bytes,
                           .now_ms = env_wall_ms(&inbox->host->env)};
     return w;
 }
@@ -260,7 +266,7 @@ static struct hook_record *take_oldest(struct hook_inbox *inbox, struct hook_pen
     list->first = oldest->next;
     list->last = list->first == NULL ? NULL : list->last;
     list->count--;
-    inbox->pending_bytes -= oldest->arena.used;
+    inbox->held_bytes -= oldest->arena.used;
     arena_reset(&oldest->arena);
     oldest->next = NULL;
     return oldest;
@@ -274,14 +280,15 @@ static void push(struct hook_inbox *inbox, struct hook_pending *list, struct hoo
     }
     list->last = r;
     list->count++;
-    inbox->pending_bytes += r->arena.used;
+    inbox->held_bytes += r->arena.used;
 }
 
 void hook_inbox_take(struct call *call, enum hook_fate fate, int status) {
     struct hook_inbox *inbox = call->api->hooks->inbox;
     struct hook_pending *list = &call->hook->hook->stats->pending[kind_of(fate)];
     int64_t keep = call->hook->hook->of->inbox.keep;
-    if (keep == 0 || inbox->pending_bytes > PENDING_MAX) {
+    size_t most = fate == HOOK_REFUSED ? HELD_REFUSED_MAX : HELD_MAX;
+    if (keep == 0 || inbox->held_bytes > most) {
         return;
     }
     struct hook_record *r = take_oldest(inbox, list, keep);

@@ -131,6 +131,7 @@ static bool find(void *arg, enum mapping_from from, const char *name, struct byt
 static struct mapping_values values_of(const struct hook_delivery *d) {
     return (struct mapping_values){.body = d->is_json ? d->json : (struct bytes){NULL, 0},
                                    .find = find,
+                                   .most = d->hook->most,
                                    .arg = (void *)(uintptr_t)d};
 }
 
@@ -294,20 +295,25 @@ static bool is_among(const char *text, const char *const *words, size_t count) {
     return false;
 }
 
-bool hook_delivery_is_skipped(const struct hook_delivery *d) {
+/* Nothing is passed over by a text that could not be made: its sender would take the 200 for a promise. */
+int hook_delivery_skip(const struct hook_delivery *d, bool *ret, struct problem *p) {
     const struct config_hook *of = d->hook->of;
-    for (size_t i = 0; i < of->skip_count; i++) {
+    *ret = false;
+    for (size_t i = 0; i < of->skip_count && !*ret; i++) {
         const struct config_hook_skip *skip = &of->skip[i];
-        struct problem p;
         const char *text;
-        (void)take_text(d, d->hook->skip[i], "skip", &text, &p);
-        text = text == NULL ? "" : text;
-        if (skip->is_count > 0 ? is_among(text, skip->is, skip->is_count)
-                               : !is_among(text, skip->is_not, skip->is_not_count)) {
-            return true;
+        if (mapping_reads_body(d->hook->skip[i]) && !d->is_json) {
+            return refuse(p, "body", "is not JSON, and the hook looks into it");
         }
+        int r = take_text(d, d->hook->skip[i], "skip", &text, p);
+        if (r != 0 && r != -ENODATA) {
+            return r;
+        }
+        text = text == NULL ? "" : text;
+        *ret = skip->is_count > 0 ? is_among(text, skip->is, skip->is_count)
+                                  : !is_among(text, skip->is_not, skip->is_not_count);
     }
-    return false;
+    return 0;
 }
 
 /* ---- the answer ---- */

@@ -16,10 +16,6 @@ static const struct route hook_route = {
 
 /* ---- refusals ---- */
 
-static void not_found(struct call *call) {
-    call_error(call, 404, "no_such_path", NULL, "there is nothing at this path");
-}
-
 static bool is_hiding(const struct call *call) {
     return call->hook->hook->of->hide_routes;
 }
@@ -27,7 +23,7 @@ static bool is_hiding(const struct call *call) {
 /* The caller learns nothing: one text whatever the cause. */
 static void answer_refused(struct call *call, int status) {
     if (is_hiding(call)) {
-        not_found(call);
+        api_not_found(call);
     } else if (status == 400) {
         call_error(call, 400, "malformed", NULL, "the delivery is malformed");
     } else {
@@ -83,7 +79,7 @@ static bool admit_method(struct call *call) {
         return true;
     }
     if (is_hiding(call)) {
-        not_found(call);
+        api_not_found(call);
         return false;
     }
     respond_header(call->req, "Allow", hook->allow);
@@ -109,7 +105,7 @@ static bool admit_peer(struct call *call) {
     }
     call->hook->hook->stats->fates[HOOK_LIMITED]++;
     if (is_hiding(call)) {
-        not_found(call);
+        api_not_found(call);
         return false;
     }
     const char *seconds =
@@ -129,7 +125,7 @@ static bool admit_coding(struct call *call) {
         return true;
     }
     if (is_hiding(call)) {
-        not_found(call);
+        api_not_found(call);
     } else {
         call_error(call, 415, "unknown_content_coding", "Content-Encoding",
                    "send the body as it is, without Content-Encoding");
@@ -168,7 +164,7 @@ static bool admit_size(struct call *call) {
     if (!is_hiding(call) || call->req->announced <= most) {
         return true;
     }
-    not_found(call);
+    api_not_found(call);
     return false;
 }
 
@@ -256,7 +252,8 @@ static void take_once(struct call *call) {
         add_once(h, "id", v->replay, keep_ms, content);
     }
     if (by_body) {
-        add_once(h, "body", (struct bytes){digest, sizeof digest}, of->remember_ms, content);
+        struct bytes body = {digest, sizeof digest};
+        add_once(h, "body", v->content.len > 0 ? v->content : body, of->remember_ms, content);
     }
 }
 
@@ -296,12 +293,15 @@ static void judge(struct call *call) {
     h->delivery.id = h->verdict.id;
     h->delivery.id_signed = h->verdict.id_signed;
     int r = hook_delivery_read(&h->delivery);
-    if (r == 0 && (is_special(h) || hook_delivery_is_skipped(&h->delivery))) {
+    bool skipped = r == 0 && is_special(h);
+    bool judged =
+        r == 0 && (skipped || hook_delivery_skip(&h->delivery, &skipped, &h->problem) == 0);
+    if (skipped) {
         h->fate = HOOK_SKIPPED;
         return;
     }
     h->fate = HOOK_UNMAPPED;
-    if (r == 0 && hook_delivery_job(&h->delivery, &h->request, &h->problem) == 0) {
+    if (judged && hook_delivery_job(&h->delivery, &h->request, &h->problem) == 0) {
         take_once(call);
         h->fate = HOOK_ACCEPTED;
     }

@@ -76,6 +76,15 @@ static int compile_mappings(struct hook *hook, struct err *e) {
     return r;
 }
 
+static size_t most_of(const struct config *c) {
+    int64_t most = 1 << 20; // keys and answers, whatever payloads may have
+    most = c->queue_default.max_payload > most ? c->queue_default.max_payload : most;
+    for (size_t i = 0; i < c->queue_count; i++) {
+        most = c->queues[i].max_payload > most ? c->queues[i].max_payload : most;
+    }
+    return (size_t)most;
+}
+
 static char *methods_of(const struct config_hook *of) {
     struct buf out = {0};
     for (size_t i = 0; i < of->method_count; i++) {
@@ -97,6 +106,7 @@ static int compile(struct hooks *hooks, const struct config *c, const struct con
     hook->of = of;
     hook->config = config_hold(c);
     hook->allow = methods_of(of);
+    hook->most = most_of(c);
     hook->stats = hook_stats_of(hooks, of->entry.name);
     const char *base_url = of->public_url != NULL ? of->public_url : c->host.base_url;
     int r = hook->allow == NULL || hook->stats == NULL ? -ENOMEM : compile_mappings(hook, e);

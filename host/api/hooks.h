@@ -58,6 +58,7 @@ struct hook {
     struct mapping *payload, *response, *key, *user, *flow, *priority; /* NULL = none */
     struct mapping **skip;
     bool reads_body; /* one of them, so it must be JSON */
+    size_t most;     /* of what comes of one of them: what no queue would take is not made */
     struct hook_stats *stats;
     const char *allow; /* "POST, PUT" */
 };
@@ -114,8 +115,8 @@ int hook_delivery_read(struct hook_delivery *d);
 /* The job that it asks for; borrowed from delivery, hook and arena. 0, or -EINVAL with *ret_problem. */
 int hook_delivery_job(const struct hook_delivery *d, struct job_request *ret,
                       struct problem *ret_problem);
-/* Is it one of those that the configuration passes over? */
-bool hook_delivery_is_skipped(const struct hook_delivery *d);
+/* Is it one of those that the configuration passes over? 0, or -EINVAL with *ret_problem. */
+int hook_delivery_skip(const struct hook_delivery *d, bool *ret, struct problem *ret_problem);
 /* The configured answer. *ret_type: of its content. 0, or negative with words. */
 int hook_delivery_answer(const struct hook_delivery *d, struct buf *out, const char **ret_type,
                          struct err *why);

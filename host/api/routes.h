@@ -35,6 +35,8 @@ bool routes_path_fits(const struct request *req, const char *pattern,
 
 /* Would host and store take a job now? False: it has been answered. */
 bool api_takes_work(struct call *call);
+/* The answer at a path where there is nothing. */
+void api_not_found(struct call *call);
 
 /* The table itself. */
 const struct route *routes_table(size_t *ret_count);

@@ -42,7 +42,7 @@ enum {
     MAPPING_NAME_MAX = 128,       /* of a header, a parameter, a default       */
     MAPPING_STEPS_MAX = 16,       /* in {body.a.b}                             */
     MAPPING_DEPTH_MAX = 16,       /* lists and objects of what is compiled     */
-    MAPPING_RESULT_MAX = 256 << 20,
+    MAPPING_RESULT_MAX = 64 << 20,
 };
 
 /* What there is where the mapping stands. */
@@ -69,6 +69,7 @@ struct mapping_values {
     bool (*find)(void *arg, enum mapping_from from, const char *name, struct bytes *ret,
                  bool *ret_json);
     void *arg;
+    size_t most; /* of what comes of it; 0 = MAPPING_RESULT_MAX */
 };
 
 /* Appends what comes of it. 0; -ENODATA (texts only): a value is missing; -EINVAL: a name in the body is there twice, or a

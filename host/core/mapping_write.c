@@ -180,15 +180,14 @@ static int write_part(const struct mapping *m, const struct mapping_part *part,
 
 int mapping_write(const struct mapping *m, const struct mapping_values *values, struct buf *out,
                   struct err *why) {
-    size_t before = out->len;
+    size_t before = out->len, most = values->most == 0 ? MAPPING_RESULT_MAX : values->most;
     for (size_t i = 0; i < m->count; i++) {
         int r = write_part(m, &m->parts[i], values, out, why);
         if (r != 0) {
             return r;
         }
-        if (out->len - before > MAPPING_RESULT_MAX) {
-            return err_set(why, -EMSGSIZE, "what comes of it is larger than %d MiB",
-                           MAPPING_RESULT_MAX >> 20);
+        if (out->len - before > most) {
+            return err_set(why, -EMSGSIZE, "what comes of it is larger than %zu KiB", most >> 10);
         }
     }
     return out->failed ? err_set(why, -ENOMEM, "out of memory") : 0;

@@ -1,7 +1,9 @@
 """Webhooks become jobs: what is taken, refused and taken once, over real sockets. Rows of shared/data/signature_cases.tsv stand
 in brackets."""
+import contextlib
 import json
 import signal
+import sqlite3
 import subprocess
 import time
 
@@ -233,6 +235,19 @@ def test_hidden_hooks_look_like_nothing(hooked):
         assert {n for n, _ in answer.headers} | {"Connection"} == {n for n, _ in nothing.headers}
 
 
+@pytest.mark.parametrize("status, header, section", [
+    (401, "X: y", {"auth": "tokens", "admin_token": "an-admin-token-of-tests"}), (403, "Origin: https://elsewhere.example", {})])
+def test_hidden_hooks_ask_for_what_every_path_asks_for(hooked, status, header, section):
+    """Where the API wants a token, a path that is not there does, too; else it is a page of another site that is refused."""
+    host = hooked({"git": {**HOOKS["git"], "hide_routes": True}}, host=section)
+    nothing = send(host, "nothing", [header])
+    assert nothing.status == status
+    for headers in ([header], [header, *signed.github(b"x")]):
+        hidden = send(host, "git", headers)
+        assert (hidden.status, hidden.body) == (status, nothing.body)
+    taken(send(host, "git", [*signed.github(BODY), header]))
+
+
 def test_tokens_and_hosts_are_not_asked_for(hooked):
     """The signature is the proof: hooks are open where the API wants a token, and whatever name they are called by."""
     host = hooked(host={"auth": "tokens", "admin_token": "an-admin-token-of-tests"})
@@ -283,6 +298,17 @@ def test_equal_bodies_by_choice(hooked):
     assert taken(send(host, "git", signed.github(BODY, delivery="d2")), duplicate=True) == job
     taken(send(host, "plain", signed.github(BODY)))
     taken(send(host, "plain", signed.github(BODY)))
+
+
+def test_equal_forms_in_other_spellings(hooked):
+    """Twilio signs what a form says and not how: a replay with its fields in another order is one."""
+    url = "https://jobs.example.org/hooks/sms"
+    host = hooked({"sms": {"path": "/hooks/sms", "replay": "body", "job": "chaos.echo",
+                           "verify": {"twilio": {"secret": "key", "public_url": url, "allow_sha1": True}}}})
+    sent = [f"X-Twilio-Signature: {signed.twilio(url + 'a1b2', 'key')}", "Content-Type: application/x-www-form-urlencoded"]
+    job = taken(ask(host.port(), "POST", "/hooks/sms", sent, b"a=1&b=2"))
+    for form in (b"a=1&b=2", b"b=2&a=1", b"a=%31&b=2&"):
+        assert taken(ask(host.port(), "POST", "/hooks/sms", sent, form), duplicate=True) == job
 
 
 def test_what_fails_is_not_remembered(hooked):
@@ -360,6 +386,25 @@ def test_deliveries_that_make_no_job(hooked, hook, body, field):
     answer = send(host, "git", signed.github(body), body)
     assert answer.status == 422, answer
     assert json.loads(answer.body)["error"]["field"] == field
+    assert jobs(host) == []
+
+
+def test_a_rule_that_cannot_be_judged_skips_nothing(hooked):
+    """What is passed over is told with 200, and its sender forgets it."""
+    host = hooked({"git": {**HOOKS["git"], "skip": [{"when": "{body.a}", "is_not": "x"}]}})
+    for body in (b'{"a":"x","a":"x"}', b'{"a":"\\u0000"}', b"nothing"):
+        answer = send(host, "git", signed.github(body), body)
+        assert answer.status == 422, answer
+        assert json.loads(answer.body)["error"]["code"] == "bad_delivery"
+
+
+def test_what_comes_of_a_body_is_no_larger_than_a_payload(hooked):
+    hook = {"payload": {str(n): "{body}" for n in range(100)}}
+    host = hooked({"git": {**HOOKS["git"], **hook}})
+    body = b'"' + b"x" * 500_000 + b'"'
+    answer = send(host, "git", signed.github(body), body)
+    assert answer.status == 422, answer
+    assert "larger than" in json.loads(answer.body)["error"]["message"]
     assert jobs(host) == []
 
 
@@ -488,6 +533,20 @@ def test_the_inbox_stays_and_keeps_so_many_of_each_kind(hooked):
     cut = inbox(host, refused="false")[0]["id"]
     assert host.get(f"/v1/hooks/inbox/{cut}")["body_whole"] is False
     assert host.call("POST", f"/v1/hooks/inbox/{cut}/replay", {}).error["code"] == "body_not_kept"
+
+
+def test_refused_ones_fill_no_memory_while_the_disk_is_slow(hooked):
+    host = hooked({"git": {**HOOKS["git"], "max_body": "2MiB", "inbox": {"keep": 1000, "bodies": "1MiB"}}})
+    taken(send(host, "git", signed.github(BODY)))
+    assert len(inbox(host)) == 1
+    with contextlib.closing(sqlite3.connect(f"{host.state_dir}/inbox.db", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        for _ in range(24):
+            refused(send(host, "git", signed.github(b"x"), b"y" * (1 << 20)), 401, "unauthorized")
+        taken(send(host, "git", signed.github(BODY)))
+        other.execute("COMMIT")
+    found = wait_until(lambda: inbox(host) if len([e for e in inbox(host) if not e["refused"]]) == 2 else None, 30, "the inbox")
+    assert len([e for e in found if e["refused"]]) < 12
 
 
 def test_a_delivery_once_more(hooked):

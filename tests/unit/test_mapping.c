@@ -44,7 +44,7 @@ static bool find(void *arg, enum mapping_from from, const char *name, struct byt
     return false;
 }
 
-static const struct mapping_values values = {{body, sizeof body - 1}, find, NULL};
+static const struct mapping_values values = {{body, sizeof body - 1}, find, NULL, 0};
 
 static int map(const char *text, bool is_text, struct buf *out, struct err *e) {
     struct mapping_rules rules = {.path = "/hooks/{shop}", .answer = true, .text = is_text};

@@ -48,6 +48,10 @@ def stripe(body, key=STRIPE, at=None):
     return [f"Stripe-Signature: t={at},v1={_hex(key, f'{at}.'.encode() + body)}"]
 
 
+def twilio(text, key):
+    return _b64(hmac.new(key.encode(), text.encode(), "sha1").digest())
+
+
 def bearer(token=BEARER, ident=None):
     return [f"Authorization: Bearer {token}"] + ([f"Idempotency-Key: {ident}"] if ident else [])
 
