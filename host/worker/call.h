@@ -63,6 +63,7 @@ struct call_flow {
     bool has_then;        /* then() was called in this run                            */
     uint32_t grows_until; /* number of the commit up to which add() need not ask; 0 = it must */
     uint32_t takes_until; /* the same of enqueue()                                     */
+    bool fails;           /* on_child_dead(JH_ON_DEAD_FAIL) was called in this run     */
     bool harmless;        /* it has opened none, or none that fails: enqueue() never asks */
     struct buf counts, page, result;
     struct record at; /* the rest of the page: */

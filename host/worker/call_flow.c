@@ -81,11 +81,11 @@ int call_flow_takes(struct call *c) {
         return 0;
     }
     int rc = ask_counts(c, JH_FLOW_OPENED, &counts);
-    c->flow.harmless = rc == -ENOENT;
+    c->flow.harmless = rc == -ENOENT && !c->flow.fails;
     if (rc == 0 && (counts.flags & JH_FLOW_GROWS) == 0) {
         return -ESHUTDOWN;
     }
-    c->flow.takes_until = rc == 0 ? c->commit_no + 1 : 0;
+    c->flow.takes_until = rc == 0 || rc == -ENOENT ? c->commit_no + 1 : 0;
     return rc == 0 || rc == -ENOENT ? 0 : call_refuse(c, "enqueue", rc);
 }
 
@@ -129,7 +129,10 @@ static int flow_on_child_dead(struct jh_call *pub, int32_t what) {
     if (rc < 0) {
         return call_refuse(c, "on_child_dead", rc);
     }
-    c->flow.harmless &= what != JH_ON_DEAD_FAIL;
+    if (what == JH_ON_DEAD_FAIL) {
+        c->flow.fails = true;
+        c->flow.harmless = false;
+    }
     sender_lock(c->sender);
     do {
         record_begin(&c->sender->w, REC_ON_DEAD, c->task->slot);

@@ -220,6 +220,11 @@ static void test_children_of_later_runs(void) {
     expect_rows(twice, NULL, "[0,0,0,0]", &x);
     EXPECT_EQ_UINT(4, x.children);
     EXPECT_EQ_UINT(1, x.counts);
+    x = (struct flow){.status = -ENOENT, .before = 3}; // the one that it makes now may fail
+    expect_rows("[\"on_dead\",1],[\"enqueue\",1,\"chaos.leaf\"],[\"step\",\"s\"],"
+                "[\"enqueue\",1,\"chaos.leaf\"]",
+                NULL, "[0,0,0,0]", &x);
+    EXPECT_EQ_UINT(2, x.counts);
     x = (struct flow){.status = -ETIMEDOUT, .before = 3};
     expect_rows("[\"enqueue\",1,\"chaos.leaf\"]", NULL, "[-110]", &x);
     EXPECT_EQ_UINT(0, x.children);
