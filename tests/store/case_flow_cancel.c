@@ -4,6 +4,7 @@
 
 #include "cases.h"
 #include "family.h"
+#include "sample.h"
 
 static void test_cancelled_opener(void) {
     static struct family f;
@@ -448,7 +449,115 @@ static void test_kept_until_met(void) {
     family_finish(&f);
 }
 
+/* SWEEP has put it off, as one whose flow is open; it goes soon after the cascade, whichever list it is in. */
+static void test_swept_when_met(void) {
+    static const enum job_event ends[] = {JOB_EV_SUCCEED, JOB_EV_DIE};
+    for (size_t i = 0; i < 2; i++) {
+        static struct family f;
+        family_begin(&f);
+        family_make(&f, 1, 0, false);
+        struct line line = end_with_a_child(&f, "q", "q", ends[i]);
+        f.rig.now += 2 * KEEP_MS;
+        family_sweep(&f.rig);
+        family_end_opener(&f, JOB_EV_CANCEL);
+        EXPECT_EQ_UINT(2, family_cascade(&f.rig, 10));
+        expect_followed(&f, &line, i == 0 ? JOB_SUCCEEDED : JOB_DEAD);
+        f.rig.now += 1;
+        family_sweep(&f.rig);
+        EXPECT_EQ_INT(-1, rig_state(&f.rig, &line.kid));
+        family_finish(&f);
+    }
+}
+
+/* The opener's child has ended, and the child's as well: that one's own is left. */
+static struct job_spec leave_behind(struct family *f, struct line *ret) {
+    char flow[JOB_ID_TEXT + 1];
+    family_make(f, 1, 0, false);
+    *ret = end_with_a_child(f, "q", "q", JOB_EV_SUCCEED);
+    const struct store_claimed *young = rig_claim_one(&f->rig, "q", "young");
+    struct job_spec youngest = grandchild(f, young, "q", flow);
+    struct store_commit_item item = rig_item(young, JOB_EV_SUCCEED);
+    item.children = &youngest;
+    item.child_count = 1;
+    item.keep_ms = KEEP_MS;
+    EXPECT_EQ_INT(0, rig_commit(&f->rig, &item));
+    family_forward(&f->rig);
+    return youngest;
+}
+
+/* A store of version 13 did not note who had left something. */
+static void test_older_flows(void) {
+    static struct family f;
+    struct line line;
+    family_begin(&f);
+    struct job_spec youngest = leave_behind(&f, &line);
+    EXPECT_TRUE(family_flow_of(&f.rig, &line.kid)->facts.closed);
+    rig_close(&f.rig);
+    rig_sql(&f.rig, "ALTER TABLE flows DROP COLUMN deep; PRAGMA user_version=13");
+    EXPECT_EQ_INT(0, rig_open(&f.rig));
+    (void)rig_recover(&f.rig);
+    rig_expect_sound(&f.rig);
+    EXPECT_EQ_INT(0, rig_move(&f.rig, &f.opener->spec.id, JOB_EV_CANCEL));
+    EXPECT_EQ_UINT(3, family_cascade(&f.rig, 10));
+    EXPECT_EQ_INT(JOB_CANCELLED, rig_state(&f.rig, &youngest.id));
+    EXPECT_TRUE(family_flow(&f)->facts.closed);
+    EXPECT_TRUE(family_flow_of(&f.rig, &line.young)->facts.closed);
+    family_finish(&f);
+}
+
+/* A repair opens the flow of one that has not ended; what it was gone through for before does not count. */
+static void test_repaired_opener(void) {
+    static struct family f;
+    family_begin(&f);
+    family_make(&f, 1, 0, false);
+    struct line line = end_with_a_child(&f, "q", "q", JOB_EV_SUCCEED);
+    rig_close(&f.rig);
+    rig_sql(&f.rig, "UPDATE flows SET opener = 6, closed_ms = 1, walked = -2 WHERE deep");
+    EXPECT_EQ_INT(0, rig_open(&f.rig));
+    (void)rig_recover(&f.rig);
+    EXPECT_TRUE(sample_has(sample_fsck(&f.rig, true), "flow_opener", true));
+    EXPECT_EQ_INT(0, rig_move(&f.rig, &f.opener->spec.id, JOB_EV_CANCEL));
+    EXPECT_EQ_UINT(2, family_cascade(&f.rig, 10));
+    expect_followed(&f, &line, JOB_SUCCEEDED);
+    EXPECT_TRUE(family_flow(&f)->facts.closed);
+    family_finish(&f);
+}
+
 /* ------------------------------------------------------------------ some hosts, and who comes back */
+
+/* An older host says that it has been through, and knows nothing of members that have ended. */
+static void test_walk_of_an_older_host(void) {
+    static struct family f;
+    char id[JOB_ID_TEXT + 1];
+    family_begin(&f);
+    family_make(&f, 1, 0, false);
+    struct line line = end_with_a_child(&f, "q", "q", JOB_EV_SUCCEED);
+    family_end_opener(&f, JOB_EV_CANCEL);
+    id_format(&f.opener->spec.id, id);
+    EXPECT_EQ_INT(0, rig_redis("SREM jobs:q:flows:cancel %s", id)); // where it would find it
+    (void)rig_redis("HSET jobs:q:flow:%s walked over", id);         // and if it had done so before
+    EXPECT_EQ_UINT(2, family_cascade(&f.rig, 10));
+    expect_followed(&f, &line, JOB_SUCCEEDED);
+    EXPECT_TRUE(family_flow(&f)->facts.closed);
+    EXPECT_EQ_INT(0, rig_redis("EXISTS jobs:q:flows:walk"));
+    family_finish(&f);
+}
+
+/* It began before this one came, and is gone in the middle. */
+static void test_walk_that_an_older_host_began(void) {
+    static struct family f;
+    family_begin(&f);
+    family_make(&f, 1, 0, false);
+    struct line line = end_with_a_child(&f, "q", "q", JOB_EV_SUCCEED);
+    family_end_opener(&f, JOB_EV_CANCEL);
+    (void)rig_redis("RENAME jobs:q:flows:walk jobs:q:flows:cancel");
+    EXPECT_TRUE(family_flow(&f)->cancelling);
+    EXPECT_EQ_UINT(2, family_cascade(&f.rig, 10));
+    expect_followed(&f, &line, JOB_SUCCEEDED);
+    EXPECT_TRUE(family_flow(&f)->facts.closed);
+    EXPECT_EQ_INT(0, rig_redis("EXISTS jobs:q:flows:walk jobs:q:flows:cancel"));
+    family_finish(&f);
+}
 
 /* Another host brings them, and the answer of a first one who did is lost: the parcels are there once more. */
 static void test_underway_of_two_hosts(void) {
@@ -690,9 +799,14 @@ CASES(cascade, ON_ALL,
       {"a revived member takes back what it was reason for", test_no_reason_left});
 
 CASES(cascade_file, ON_FILE,
+      {"a cascade goes through what an older store has written", test_older_flows},
+      {"a repaired flow is gone through", test_repaired_opener},
       {"an opener that is replaced is followed by its members", test_replaced_opener},
       {"a member that comes too late is followed by what a death is", test_late_member});
 
 CASES(cascade_shared, ON_SHARED,
       {"members of a cancelled flow that two hosts bring end once", test_underway_of_two_hosts},
-      {"a cascade that another host goes on with", test_walk_of_two_hosts});
+      {"a cascade that another host goes on with", test_walk_of_two_hosts},
+      {"who a cascade has been through goes when his time is over", test_swept_when_met},
+      {"an older host has ended a cascade", test_walk_of_an_older_host},
+      {"a cascade that an older host began", test_walk_that_an_older_host_began});

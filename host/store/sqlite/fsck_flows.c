@@ -34,8 +34,8 @@ static const struct fsck_rule rules[] = {
      "USING(rid)"
      " WHERE opener IS NOT CASE WHEN j.state > 3 THEN j.state END"
      " AND (opener IS NOT 6 OR j.state <= 3)" SORTED,
-     "UPDATE flows SET opener = ?2, closed_ms = CASE WHEN ?2 IS NOT NULL THEN closed_ms END"
-     " WHERE rid = ?1"},
+     "UPDATE flows SET opener = ?2, closed_ms = CASE WHEN ?2 IS NOT NULL THEN closed_ms END,"
+     " walked = CASE WHEN ?2 IS NOT NULL THEN walked END WHERE rid = ?1"},
     {"flow_ended_wrong",
      "SELECT e.id, 'it is in state ' || j.state || ', for the flow in ' || e.state, f.rid, e.seq"
      " FROM flows f JOIN flow_ended e ON e.flow = f.rid JOIN jobs j ON j.rid = id_order(e.id)"

@@ -176,9 +176,18 @@ static int version_13(struct conn *c) {
            "CREATE INDEX once_expiry ON once(expire_ms);");
 }
 
-// Of which flows a cascade goes on through members that have ended.
+// Of which flows a cascade goes on through members that have ended: such a member's own flow is open, or one of these. One
+// that has been gone through is not begun anew.
 static int version_14(struct conn *c) {
-    return conn_exec(c, "ALTER TABLE flows ADD COLUMN deep INTEGER");
+    return conn_exec(
+        c,
+        "ALTER TABLE flows ADD COLUMN deep INTEGER;"
+        "WITH RECURSIVE up(rid, above) AS (SELECT j.rid, l.key FROM lists l CROSS JOIN"
+        " jobs j ON j.rid = l.job WHERE l.kind = 3 AND (j.has & 6144) = 6144 AND j.state > 3),"
+        " deep(rid) AS (SELECT above FROM flows f JOIN up USING(rid) WHERE f.closed_ms IS NULL"
+        " UNION SELECT above FROM deep JOIN up USING(rid))"
+        "UPDATE flows SET deep = 1 WHERE rid IN deep AND (closed_ms IS NOT NULL OR walked IS NULL"
+        " OR walked >= 0)");
 }
 
 static int (*const steps[])(struct conn *c) = {

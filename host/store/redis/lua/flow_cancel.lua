@@ -18,9 +18,12 @@ if id ~= '' and queues[queue] then
 end
 flow.finish()
 finish()
+local function next_opener(q)
+    return redis.call('SRANDMEMBER', q.s .. 'flows:walk') or redis.call('SRANDMEMBER', q.s .. 'flows:cancel')
+end
 for i = 1, #queues do
     local q = queues[i]
-    local opener = redis.call('SRANDMEMBER', q.s .. 'flows:cancel')
+    local opener = next_opener(q)
     while opener do
         local key = q.s .. 'flow:' .. opener
         local has = redis.call('HMGET', key, 'walked', 'walks')
@@ -29,8 +32,8 @@ for i = 1, #queues do
             local members = redis.call('LRANGE', key .. ':made', at, at + limit - 1)
             return {i, opener, #members == limit and text_of(at + limit) or '', members, has[2] or '0'}
         end
-        redis.call('SREM', q.s .. 'flows:cancel', opener)
-        opener = redis.call('SRANDMEMBER', q.s .. 'flows:cancel')
+        flow.walk_again(q, opener)
+        opener = next_opener(q)
     end
 end
 return ''

@@ -45,4 +45,5 @@ while #ended < 2 * count and at < stop do
         end
     end
 end
-return {is, redis.call('SISMEMBER', q.s .. 'flows:cancel', id), ended, all, at}
+local walks = redis.call('SISMEMBER', q.s .. 'flows:walk', id) + redis.call('SISMEMBER', q.s .. 'flows:cancel', id)
+return {is, math.min(walks, 1), ended, all, at}

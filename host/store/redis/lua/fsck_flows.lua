@@ -160,6 +160,7 @@ end
 
 local function remove(q, id, key)
     redis.call('DEL', key, key .. ':made', key .. ':ended', key .. ':back')
+    redis.call('SREM', q.s .. 'flows:walk', id)
     redis.call('SREM', q.s .. 'flows:cancel', id)
 end
 

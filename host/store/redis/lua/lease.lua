@@ -63,8 +63,9 @@ end
 
 -- Or members to be cancelled: a host that was to see to that may be gone, and what it was told with it.
 local function has_parcels(q)
-    local outbox, walks = q.s .. 'outbox', q.s .. 'flows:cancel'
-    return redis.call('EXISTS', outbox, walks) > 0 and (redis.call('XLEN', outbox) > 0 or redis.call('EXISTS', walks) == 1)
+    local outbox, walks, older = q.s .. 'outbox', q.s .. 'flows:walk', q.s .. 'flows:cancel'
+    return redis.call('EXISTS', outbox, walks, older) > 0 and
+               (redis.call('XLEN', outbox) > 0 or redis.call('EXISTS', walks, older) > 0)
 end
 
 local function news_of(q)

@@ -3,7 +3,8 @@
 --   S'flow:<opener>:made'    LIST  16 bytes of the id of each member
 --   S'flow:<opener>:ended'   LIST  the same of those that have ended, and a digit: how
 --   S'flow:<opener>:back'    HASH  of who was revived: so many from the list's beginning on are not about it any more
---   S'flows:cancel'          SET   openers whose members are to be cancelled
+--   S'flows:walk'            SET   openers whose members are to be cancelled
+--   S'flows:cancel'          SET   the same of hosts of before, who do not go on through members that have ended
 --
 -- What a script does to a flow is gathered, and written once by flow.finish(), in front of finish(). What becomes of a
 -- member in another queue goes by that queue's outbox. An entry of an outbox counts once: the flow remembers the last one
@@ -60,6 +61,11 @@ local function follows(f)
         return false
     end
     return f.closed and (f.deep and true or open_of(f) > 0) or not f.closed and f.opener ~= 'cancelled'
+end
+
+-- A host of before has been through its members, and not through those that had ended.
+local function is_half_walked(f)
+    return f.deep and f.walked == 'over' and not f.closed and cancels(f)
 end
 
 -- The flow of an opener, or nil. `opens`: it may begin here.
@@ -158,11 +164,17 @@ local function member_ended(f, member, became, deep)
     end
 end
 
+-- No host looks there for its members any more.
+local function forget_walk(q, id)
+    redis.call('SREM', q.s .. 'flows:walk', id)
+    redis.call('SREM', q.s .. 'flows:cancel', id)
+end
+
 -- Whether its members are to be cancelled is asked anew.
 local function walk_no_more(f)
     if f.walked then
         drop(f, 'walked')
-        redis.call('SREM', f.q.s .. 'flows:cancel', f.id)
+        forget_walk(f.q, f.id)
     end
 end
 
@@ -226,7 +238,19 @@ function flow.walked(q, id)
     local f = load(q, id)
     put(f, 'walked', 'over')
     drop(f, 'deep')
-    redis.call('SREM', q.s .. 'flows:cancel', id)
+    forget_walk(q, id)
+end
+
+-- FLOW_CANCEL finds that nobody goes through it: it begins anew, or is not looked at again.
+function flow.walk_again(q, id)
+    local f = load(q, id)
+    if not f or not is_half_walked(f) then
+        forget_walk(q, id)
+        return
+    end
+    f.walked = '0'
+    redis.call('HSET', f.key, 'walked', '0')
+    redis.call('HINCRBY', f.key, 'walks', 1)
 end
 
 -- It runs again.
@@ -347,15 +371,16 @@ end
 
 -- An opener stays as long as its flow is open, and goes with it.
 local function keep(f)
-    local q, at = f.q, redis.call('HGET', f.q.job .. f.id, 'deleteAt')
+    local q, is = f.q, redis.call('HMGET', f.q.job .. f.id, 'deleteAt', 'status')
+    local at, status = is[1], is[2] -- it may have ended otherwise than its flow
     if not f.closed or not at then
         set_ttl(q, f.id, 0)
         return
     end
     local keep_ms = math.max(tonumber(at) - now, 1)
     set_ttl(q, f.id, keep_ms)
-    if f.opener then -- SWEEP may have put it off for longer than Redis will
-        redis.call('ZADD', q.s .. (f.opener == 'dead' and 'dlq:expiry' or ZSET_OF[f.opener]), 'XX',
+    if FINAL[status] then -- SWEEP may have put it off for longer than Redis will
+        redis.call('ZADD', q.s .. (status == 'dead' and 'dlq:expiry' or ZSET_OF[status]), 'XX',
                    text_of(now + keep_ms), f.id)
     end
     for _, key in ipairs({f.key, f.key .. ':made', f.key .. ':ended', f.key .. ':back'}) do
@@ -366,18 +391,22 @@ end
 local function settle(f)
     local fate = fate_of(f)
     if fate == CLOSES then
+        if f.walked and f.walked ~= 'over' then
+            forget_walk(f.q, f.id)
+        end
         put(f, 'closed', text_of(now))
         put(f, 'walked', 'over')
-        redis.call('SREM', f.q.s .. 'flows:cancel', f.id)
         f.rests = true
         return
     end
     f.wakes = fate == WAKES
-    if (not f.wakes or f.deep) and not f.closed and cancels(f) and not f.walked then
+    if (not f.wakes or f.deep) and not f.closed and cancels(f) and (not f.walked or is_half_walked(f)) then
         put(f, 'walked', '0')
         redis.call('HINCRBY', f.key, 'walks', 1)
-        redis.call('SADD', f.q.s .. 'flows:cancel', f.id)
+        redis.call('SADD', f.q.s .. 'flows:walk', f.id)
         publish('o', f.q.name)
+    elseif f.set.deep and f.walked and f.walked ~= 'over' then -- so that is_half_walked() is asked
+        redis.call('SADD', f.q.s .. 'flows:walk', f.id)
     end
 end
 
