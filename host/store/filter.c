@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "store/scope.h"
+
 static bool has_label(const char *labels, const char *label) {
     size_t len = strlen(label);
     for (const char *at = labels; at != NULL && *at != '\0';) {
@@ -35,8 +37,10 @@ static bool created_within(const struct store_filter *f, int64_t ms) {
            (f->created_before_ms == 0 || ms < f->created_before_ms);
 }
 
-bool filter_matches(const struct store_filter *f, const struct store_job *job) {
-    return (f->state < 0 || f->state == (int)job->state) && equal(f->queue, job->spec.queue) &&
+bool filter_matches(const struct store_filter *f, const struct store_scope *scope,
+                    const struct store_job *job) {
+    return store_scope_has_job(scope, &job->spec) &&
+           (f->state < 0 || f->state == (int)job->state) && equal(f->queue, job->spec.queue) &&
            equal(f->type, job->spec.type) && equal(f->tenant, job->spec.tenant) &&
            equal(f->error_code, job->error.code) &&
            (f->error_cls < 0 || f->error_cls == job->error.cls) &&
@@ -50,4 +54,14 @@ bool filter_matches(const struct store_filter *f, const struct store_job *job) {
 
 bool filter_matches_id(const struct store_filter *f, const struct job_id *id) {
     return created_within(f, id_time_ms(id));
+}
+
+bool filter_matches_audit(const struct store_audit_list *list, const struct store_audit *entry) {
+    return (list->actor == NULL || contains(entry->actor, list->actor)) &&
+           (list->action == NULL ||
+            (entry->action != NULL &&
+             strncmp(entry->action, list->action, strlen(list->action)) == 0)) &&
+           equal(list->target, entry->target) &&
+           (list->after_ms == 0 || entry->at_ms >= list->after_ms) &&
+           (list->before_ms == 0 || entry->at_ms < list->before_ms);
 }

@@ -106,16 +106,29 @@ enum store_op_kind {
     /* breakers: store/breakers.h */
     STORE_BREAKER,
     STORE_BREAKER_LIST,
+    /* tokens of the API: store/tokens.h */
+    STORE_TOKEN_PUT,
+    STORE_TOKEN_SET,
+    STORE_TOKEN_LIST,
     STORE_OP_KINDS
+};
+
+/* The jobs that somebody may see and touch; each condition that is there holds. An operation with a scope
+ * knows no others: they are not there. One that is about more than jobs is -EACCES with it, but for those
+ * that store/scope.h lists. */
+struct store_scope {
+    const char *tenant; /* of this one */
+    const char *queues; /* in one of these: "a,b" */
 };
 
 struct store_op {
     enum store_op_kind kind;
-    int status;         /* 0, or a negative errno for the operation as a whole */
-    struct err err;     /* words for status != 0                               */
-    int64_t now_ms;     /* caller's wall clock                                 */
-    int32_t timeout_ms; /* 0 = default                                         */
-    struct arena arena; /* answers live here; store_op_finish() frees it       */
+    int status;                      /* 0, or a negative errno for the operation as a whole */
+    struct err err;                  /* words for status != 0                               */
+    int64_t now_ms;                  /* caller's wall clock                                 */
+    int32_t timeout_ms;              /* 0 = default                                         */
+    const struct store_scope *scope; /* borrowed; NULL = all there is */
+    struct arena arena;              /* answers live here; store_op_finish() frees it       */
     void (*done)(struct store_op *op);
     void *arg;              /* the caller's                                        */
     struct store_op *next;  /* private to the backend                              */
@@ -190,9 +203,11 @@ struct store_submit_item {
      * the item is NEW or a DUPLICATE by its dedup key, in the same transaction, and none if it is refused. */
     const struct store_once *once;
     size_t once_count;
+    const struct store_scope *scope; /* private: the operation's */
     /* answers */
     enum submit_verdict verdict;
-    /* 0; -EEXIST; -EDQUOT: a budget is used up, or the number of lanes; -ENOBUFS: max_waiting wait;
+    /* 0; -EEXIST; -EPERM: with a scope: its key is held by a job that is not in it, and nothing is told of that
+     * one; -EDQUOT: a budget is used up, or the number of lanes; -ENOBUFS: max_waiting wait;
      * -ENOENT: the blob of a file is not in the store;
      * -EADDRINUSE: another job has an id of the same order (core/id.h), make a new one.
      * -EBUSY: the holder of its key changed all the time (files of debounced jobs only): again.
@@ -826,19 +841,27 @@ struct store_host_list {
 
 struct store_audit {
     int64_t at_ms;
-    const char *actor;  /* "cli:root", "token:ci" */
-    const char *action; /* "queue.pause"          */
-    const char *target; /* queue name, job id     */
-    const char *detail; /* why, counts; may be NULL */
+    const char *actor;   /* "uid:0", "token:ci (k7p2m4xw5qzt)" */
+    const char *action;  /* "queue.pause"                      */
+    const char *target;  /* queue name, job id                 */
+    const char *detail;  /* why, counts; may be NULL           */
+    const char *origin;  /* an address, "unix"; may be NULL    */
+    const char *outcome; /* the code of what refused it; NULL = it was done */
 };
 struct store_audit_add {
     struct store_op op;
     struct store_audit entry;
 };
+/* Newest first. A page may be short and still have a cursor: it looks at so many rows. */
 struct store_audit_list {
     struct store_op op;
     uint32_t limit;
     const char *cursor;
+    /* All must match; NULL, 0 = any */
+    const char *actor;           /* a part of it */
+    const char *action;          /* its beginning */
+    const char *target;          /* all of it */
+    int64_t after_ms, before_ms; /* at_ms within [after, before) */
     struct store_audit *entries;
     size_t count;
     const char *next_cursor;
@@ -955,6 +978,9 @@ struct store_events {
     /* Shared stores; may be NULL. By way of another host this breaker (breakers.h) has opened, closed or
      * got another probe; NULL = any may have, while nobody listened. Borrowed for the call. */
     void (*breaker)(void *arg, const char *name);
+    /* Shared stores; may be NULL. By way of another host this token (tokens.h) was made or revoked. Borrowed for the
+     * call. */
+    void (*token)(void *arg, const char *id);
     /* An operation has its answer: for counting, just before done(). Optional. */
     void (*answered)(void *arg, const struct store_op *op);
     void *arg;

@@ -155,6 +155,9 @@ static const char *const store_names[STORE_OP_KINDS] = {
     [STORE_FLOW_MEMBERS] = "flow_members",
     [STORE_BREAKER] = "breaker",
     [STORE_BREAKER_LIST] = "breaker_list",
+    [STORE_TOKEN_PUT] = "token_put",
+    [STORE_TOKEN_SET] = "token_set",
+    [STORE_TOKEN_LIST] = "token_list",
 };
 
 const char *stats_store_name(enum store_op_kind kind) {

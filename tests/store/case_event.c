@@ -354,7 +354,8 @@ static void test_older_events(void) {
             "DROP INDEX events_line; UPDATE event_names SET bytes = 131 * count;"
             "UPDATE events SET seq = (SELECT count(*) FROM events e WHERE e.seq <= events.seq);"
             "UPDATE sqlite_sequence SET seq = 3; ALTER TABLE flows DROP COLUMN deep;"
-            " DROP TABLE once; PRAGMA user_version=11");
+            " DROP TABLE once; DROP TABLE tokens; ALTER TABLE audit DROP COLUMN origin; "
+            "ALTER TABLE audit DROP COLUMN outcome; PRAGMA user_version=11");
     EXPECT_EQ_INT(0, rig_open(&rig));
     (void)rig_recover(&rig);
     rig_expect_sound(&rig);

@@ -8,6 +8,7 @@
 #include "store/events.h"
 #include "store/limits.h"
 #include "store/schedules.h"
+#include "store/tokens.h"
 
 enum { ROWS_MAX = 200, NAME_MAX_LEN = 200, HOUR_MS = 3600 * 1000 };
 
@@ -388,6 +389,16 @@ static void open_a_breaker(struct rig *rig) {
     store_op_finish(&op.op);
 }
 
+static void make_token(struct rig *rig) {
+    char hash[STORE_TOKEN_HASH_LEN + 1];
+    memset(hash, 'a', sizeof hash - 1);
+    hash[sizeof hash - 1] = '\0';
+    struct store_token_put op = {
+        .token = {.id = "abcdefghijkl", .name = "ci", .hash = hash, .scope = TOKEN_VIEWER}};
+    EXPECT_EQ_INT(0, rig_run(rig, &op.op, STORE_TOKEN_PUT));
+    store_op_finish(&op.op);
+}
+
 static void make_scheduled(struct rig *rig, const char *queue) {
     struct store_schedule_put_item item = {
         .id = queue, .queue = queue, .revision = "r", .definition = "{}"};
@@ -455,6 +466,7 @@ static void fill(struct rig *rig, const char *queue) {
     make_scheduled(rig, queue);
     take_a_slot(rig);
     open_a_breaker(rig);
+    make_token(rig);
     (void)rig_submit_plain(rig, queue, "last");
     administrate(rig, queue);
     (void)put(rig, "content that nobody names");

@@ -117,12 +117,13 @@ static void test_newer(void) {
 // Version 1 did not have the index of dedup keys by time, version 2 no outputs,
 // version 3 no tombstones, version 4 no schedules, version 5 no limiters, version 7 no flows,
 // version 8 no breakers, version 9 no events, version 10 no index of members that may be revived (it goes with its
-// table), version 12 nothing that was accepted once.
+// table), version 12 nothing that was accepted once, version 14 no tokens.
 #define NO_SCHEDULES                                                                               \
     "DROP TABLE schedules; DROP TABLE ledger; DROP TABLE ledger_counts; DROP TABLE "               \
     "schedule_jobs; DROP TABLE limiters; DROP TABLE flows; DROP TABLE flow_ended; "                \
     "DROP TABLE breakers; DROP TABLE event_names; DROP TABLE events; DROP TABLE event_waits; "     \
-    "DROP TABLE once; "
+    "DROP TABLE once; DROP TABLE tokens; ALTER TABLE audit DROP COLUMN origin; "                   \
+    "ALTER TABLE audit DROP COLUMN outcome; "
 static const char back_to_1[] =
     NO_SCHEDULES "DROP TABLE tombstones; DROP TABLE outputs; DROP INDEX dedup_expiry;"
                  " PRAGMA user_version=1";

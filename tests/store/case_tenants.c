@@ -472,7 +472,9 @@ static void test_migration(void) {
     rig_close(&rig);
     rig_sql(&rig, "UPDATE jobs SET place = place >> 43; DROP TABLE flows; DROP TABLE flow_ended; "
                   "DROP TABLE breakers; DROP TABLE event_names; DROP TABLE events; "
-                  "DROP TABLE event_waits; DROP TABLE once; PRAGMA user_version=6");
+                  "DROP TABLE event_waits; DROP TABLE once; DROP TABLE tokens; "
+                  "ALTER TABLE audit DROP COLUMN origin; ALTER TABLE audit DROP COLUMN outcome; "
+                  "PRAGMA user_version=6");
     EXPECT_EQ_INT(0, rig_open(&rig));
     rig_expect_sound(&rig);
     submit_all(&rig, "c");

@@ -36,6 +36,6 @@ extern const struct case_group life_cases, submit_cases, submit_file_cases, subm
     cascade_shared_cases, members_cases, members_file_cases, members_shared_cases,
     damage_file_cases, damage_shared_cases, flow_late_cases, breaker_cases, breaker_shared_cases,
     once_cases, once_file_cases, once_shared_cases, events_cases, events_file_cases,
-    events_shared_cases;
+    events_shared_cases, token_cases, token_shared_cases, scope_cases;
 
 #endif

@@ -19,7 +19,8 @@ static const struct case_group *const groups[] = {
     &cascade_file_cases,   &cascade_shared_cases, &members_cases,       &members_file_cases,
     &members_shared_cases, &damage_file_cases,    &damage_shared_cases, &breaker_cases,
     &breaker_shared_cases, &events_cases,         &events_shared_cases, &events_file_cases,
-    &once_cases,           &once_file_cases,      &once_shared_cases,   &flow_late_cases};
+    &once_cases,           &once_file_cases,      &once_shared_cases,   &flow_late_cases,
+    &token_cases,          &token_shared_cases,   &scope_cases};
 
 // What its store refuses, a spool takes: tests/store/spool.c.
 static bool is_for_spool(const struct case_group *group) {

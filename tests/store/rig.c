@@ -85,6 +85,12 @@ static void on_breaker(void *arg, const char *name) {
     (void)snprintf(rig->breaker, sizeof rig->breaker, "%s", name);
 }
 
+static void on_token(void *arg, const char *id) {
+    struct rig *rig = arg;
+    rig->token_events++;
+    (void)snprintf(rig->token, sizeof rig->token, "%s", id);
+}
+
 static void on_tick(evutil_socket_t fd, short what, void *arg) {
     (void)fd;
     (void)what;
@@ -160,6 +166,7 @@ int rig_open(struct rig *rig) {
                                   .limiter = on_limiter,
                                   .outbox = on_outbox,
                                   .breaker = on_breaker,
+                                  .token = on_token,
                                   .arg = rig};
     rig->err = (struct err){.code = 0};
     int r =

@@ -67,6 +67,8 @@ struct rig {
     unsigned outbox_events;
     char breaker[400]; /* that another host has changed, last */
     unsigned breaker_events;
+    char token[64]; /* that another host has made or revoked, last */
+    unsigned token_events;
     struct err err; /* of the last rig_open() */
 };
 

@@ -236,7 +236,11 @@ static void fill_hosts(void *op) {
 }
 
 static void fill_audit(void *op) {
-    static struct store_audit entries[] = {{1000, "uid:0", "queue.pause", "q", NULL}};
+    static struct store_audit entries[] = {{.at_ms = 1000,
+                                            .actor = "uid:0",
+                                            .action = "queue.pause",
+                                            .target = "q",
+                                            .origin = "unix"}};
     struct store_audit_list *l = CONTAINER_OF(op, struct store_audit_list, op);
     EXPECT_EQ_UINT(7, l->limit);
     EXPECT_EQ_STR("c", l->cursor);

@@ -64,6 +64,7 @@ static bool is_read(const struct store_op *op) {
     case STORE_FLOW_ENDED:
     case STORE_FLOW_MEMBERS:
     case STORE_BREAKER_LIST:
+    case STORE_TOKEN_LIST:
     case STORE_DEDUP_LIST: return true;
     default: return false;
     }

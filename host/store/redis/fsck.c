@@ -158,8 +158,8 @@ void redis_fsck_scan(struct redis_fsck *f, const char *command, const char *stru
 
 static fsck_part *const parts[] = {redis_fsck_stamps,    redis_fsck_places,   redis_fsck_keys,
                                    redis_fsck_lists,     redis_fsck_dedup,    redis_fsck_outbox,
-                                   redis_fsck_schedules, redis_fsck_breakers, redis_fsck_events,
-                                   redis_fsck_counters,  redis_fsck_blobs};
+                                   redis_fsck_schedules, redis_fsck_breakers, redis_fsck_tokens,
+                                   redis_fsck_events,    redis_fsck_counters, redis_fsck_blobs};
 
 static int next_call(struct redis_fsck *f) {
     if (f->jobs.count > 0) {

@@ -11,6 +11,7 @@
  *     outbox   parcels that cannot be read, and those that were set aside
  *     schedules ─▶ fsck_schedules.lua
  *     breakers ─▶ fsck_breakers.lua
+ *     tokens   ─▶ fsck_tokens.lua
  *     events   ─▶ fsck_events.lua
  *     counters ─▶ fsck_counts.lua
  *     contents ─▶ fsck_blobs.lua
@@ -81,6 +82,12 @@ struct fsck_breaker {
     char after[STORE_BREAKER_TEXT_MAX];
 };
 
+/* A token that cannot be read. */
+struct fsck_token {
+    struct bytes id, before;
+    const char *words;
+};
+
 /* Where a part of the walk is; zeroed at its beginning. */
 struct fsck_spot {
     size_t queue, place;
@@ -116,6 +123,8 @@ struct redis_fsck {
     size_t part;
     struct fsck_breaker *breakers; /* of a page, that are wrong */
     size_t breaker_count;
+    struct fsck_token *tokens; /* the same */
+    size_t token_count;
     const char **names; /* of events, of a page; looked at up to `name_at` */
     size_t name_count, name_at;
     struct fsck_blob *blobs, *blob_next; /* contents that were met; the next one to look at */
@@ -127,8 +136,8 @@ struct redis_fsck {
 /* A part of the walk: sends its next call, 1; or it is over, 0; or a negative errno. */
 typedef int fsck_part(struct redis_fsck *f);
 fsck_part redis_fsck_stamps, redis_fsck_places, redis_fsck_keys, redis_fsck_lists, redis_fsck_dedup,
-    redis_fsck_outbox, redis_fsck_schedules, redis_fsck_breakers, redis_fsck_events,
-    redis_fsck_counters, redis_fsck_blobs;
+    redis_fsck_outbox, redis_fsck_schedules, redis_fsck_breakers, redis_fsck_tokens,
+    redis_fsck_events, redis_fsck_counters, redis_fsck_blobs;
 
 /* Look at what waits: 1, as above. */
 int redis_fsck_look_at_jobs(struct redis_fsck *f);

@@ -15,6 +15,7 @@ enum redis_inserted {
     REDIS_INSERT_OTHER_FILES = 7,
     REDIS_INSERT_ONCE = 8, /* lua/lib/once.lua */
     REDIS_INSERT_ONCE_DIFFERS = 9,
+    REDIS_INSERT_NOT_TOLD = 10,
 };
 
 /* How it comes. */

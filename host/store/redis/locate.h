@@ -8,6 +8,7 @@
 
 #include "store/redis/jobhash.h"
 #include "store/redis/store_private.h"
+#include "store/scope.h"
 
 struct redis_locating; /* one search */
 
@@ -28,5 +29,12 @@ typedef void redis_located_fn(struct redis_task *t, void *arg);
  * task's `open` counts it. `all` and the arena belong to the caller and last as long as the task. */
 void redis_locate(struct redis_task *t, struct redis_located *all, size_t count, struct arena *a,
                   redis_located_fn *done, void *arg);
+
+/* One that is not in the operation's scope is not there. */
+static inline void redis_located_scope(const struct redis_task *t, struct redis_located *at) {
+    if (at->queue != NULL && !store_scope_has_job(t->op->scope, &at->job.spec)) {
+        at->queue = NULL;
+    }
+}
 
 #endif

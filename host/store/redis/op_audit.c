@@ -1,12 +1,13 @@
 #include <errno.h>
 #include <string.h>
 
+#include "store/filter.h"
 #include "store/redis/ops.h"
 #include "store/redis/store_private.h"
 
-// The STREAM jh:audit: a line has the fields at, actor, action, and target and detail if it has them.
+// The STREAM jh:audit: a line has the fields at, actor, action, and target, detail, origin and outcome if it has them.
 
-enum { LINES_KEPT = 10000, PAGE_MAX = 1000 };
+enum { LINES_KEPT = 10000, PAGE_MAX = 1000, LOOKED_AT = 1000 };
 
 struct auditing {
     struct redis_task task;
@@ -53,6 +54,8 @@ static void run_add(struct redis_task *t) {
     n += put(args, "action", entry->action);
     n += put(args, "target", entry->target);
     n += put(args, "detail", entry->detail);
+    n += put(args, "origin", entry->origin);
+    n += put(args, "outcome", entry->outcome);
     redis_args_fill(args, count, (int64_t)n);
     ask_server(a, on_added);
 }
@@ -62,6 +65,13 @@ const struct redis_op_kind redis_audit_add = {
 
 /* ------------------------------------------------------------------ listing */
 
+// One more than is looked at: is there a next page?
+static size_t asked_for(const struct store_audit_list *list) {
+    bool all = list->actor == NULL && list->action == NULL && list->target == NULL &&
+               list->after_ms == 0 && list->before_ms == 0;
+    return (all ? list->limit : (size_t)LOOKED_AT) + 1;
+}
+
 static int take_line(const struct redis_reply *line, struct arena *a, struct store_audit *ret) {
     const struct redis_reply *fields = redis_reply_at(line, 1);
     *ret = (struct store_audit){.at_ms = 0};
@@ -69,19 +79,24 @@ static int take_line(const struct redis_reply *line, struct arena *a, struct sto
     int r = redis_reply_copy(fields, "actor", a, &ret->actor);
     r = r < 0 ? r : redis_reply_copy(fields, "action", a, &ret->action);
     r = r < 0 ? r : redis_reply_copy(fields, "target", a, &ret->target);
-    return r < 0 ? r : redis_reply_copy(fields, "detail", a, &ret->detail);
+    r = r < 0 ? r : redis_reply_copy(fields, "detail", a, &ret->detail);
+    r = r < 0 ? r : redis_reply_copy(fields, "origin", a, &ret->origin);
+    return r < 0 ? r : redis_reply_copy(fields, "outcome", a, &ret->outcome);
 }
 
+// Those that are wanted, until the page is full; the cursor is the line looked at last.
 static int take_lines(struct store_audit_list *list, const struct redis_reply *lines) {
     struct arena *a = &list->op.arena;
-    size_t count = lines->count < list->limit ? lines->count : list->limit;
-    list->entries = arena_alloc(a, (count + 1) * sizeof *list->entries);
+    size_t most = asked_for(list) - 1, at = 0;
+    list->entries = arena_alloc(a, ((size_t)list->limit + 1) * sizeof *list->entries);
     int r = list->entries == NULL ? -ENOMEM : 0;
-    for (; list->count < count && r == 0; list->count++) {
-        r = take_line(&lines->items[list->count], a, &list->entries[list->count]);
+    for (; at < lines->count && at < most && list->count < list->limit && r == 0; at++) {
+        struct store_audit *entry = &list->entries[list->count];
+        r = take_line(&lines->items[at], a, entry);
+        list->count += r == 0 && filter_matches_audit(list, entry);
     }
-    if (r == 0 && lines->count > count) {
-        struct bytes id = redis_reply_text(redis_reply_at(&lines->items[count - 1], 0));
+    if (r == 0 && at > 0 && at < lines->count) {
+        struct bytes id = redis_reply_text(redis_reply_at(&lines->items[at - 1], 0));
         list->next_cursor = arena_strn(a, id.data, id.len);
         r = list->next_cursor == NULL ? -ENOMEM : 0;
     }
@@ -135,7 +150,7 @@ static void run_list(struct redis_task *t) {
     }
     redis_args_text(args, "-");
     redis_args_text(args, "COUNT");
-    redis_args_number(args, (int64_t)list->limit + 1);
+    redis_args_number(args, (int64_t)asked_for(list));
     ask_server(a, on_lines);
 }
 

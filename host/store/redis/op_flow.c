@@ -82,6 +82,7 @@ static void ask_to_join(struct join_task *jt) {
 static void located(struct redis_task *t, void *arg) {
     struct join_task *jt = arg;
     int r = 0;
+    redis_located_scope(t, &jt->at);
     if (jt->at.queue == NULL && jt->item->once_count == 0) {
         refuse(jt->item, -ENOENT);
         next_item(jt);

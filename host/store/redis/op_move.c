@@ -230,7 +230,8 @@ static void located(struct redis_task *t, void *arg) {
     size_t left = 0;
     for (size_t i = 0; i < mt->count; i++) {
         struct store_move_item *item = mt->items[i].item;
-        const struct redis_located *at = &mt->found[i];
+        struct redis_located *at = &mt->found[i];
+        redis_located_scope(t, at);
         struct moving_item m = {.item = item, .queue = at->queue, .before = &at->job};
         item->status = -ENOENT;
         m.what = at->queue == NULL || is_done(&mt->items[i], &at->job)

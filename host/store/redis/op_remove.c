@@ -48,6 +48,7 @@ static void located(struct redis_task *t, void *arg) {
     for (size_t i = 0; i < rt->count; i++) {
         int *status = &rm->status[rt->begun - rt->count + i];
         *status = -ENOENT;
+        redis_located_scope(t, &rt->found[i]);
         if (rt->found[i].queue != NULL) {
             (void)redis_queue_set_add(&set, rt->found[i].queue);
             of[n] = &rt->found[i];

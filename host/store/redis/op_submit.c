@@ -31,6 +31,7 @@ static void write_key(const struct redis_store *s, const struct store_submit_ite
     enum dedup_mode mode = spec->dedup_mode;
     redis_setting_text(to, "key", spec->dedup_key);
     redis_setting_text(to, "mode", mode == DEDUP_RETURN ? NULL : dedup_mode_name((int)mode));
+    redis_setting_text(to, "bound", item->scope == NULL ? NULL : item->scope->tenant);
     redis_setting_number(to, "ends", dedup_ends_ms(spec, s->config.dedup_ttl_ms));
     if (mode == DEDUP_DEBOUNCE) {
         write_debounce(s, spec, files_of, to);
@@ -148,6 +149,7 @@ int redis_insert_read(const struct redis_reply *reply, struct store_submit_item 
         [REDIS_INSERT_HELD] = {SUBMIT_REFUSED, -EEXIST, true},
         [REDIS_INSERT_OVER_BUDGET] = {SUBMIT_REFUSED, -EDQUOT, false},
         [REDIS_INSERT_FULL] = {SUBMIT_REFUSED, -ENOBUFS, false},
+        [REDIS_INSERT_NOT_TOLD] = {SUBMIT_REFUSED, -EPERM, false},
         [REDIS_INSERT_OTHER_FILES] = {SUBMIT_REFUSED, -EBUSY, true},
         [REDIS_INSERT_ONCE] = {SUBMIT_DUPLICATE, 0, true},
         [REDIS_INSERT_ONCE_DIFFERS] = {SUBMIT_DUPLICATE, 0, true},
@@ -435,6 +437,7 @@ static void run(struct redis_task *t) {
     size_t files = 0;
     t->open = 1; // until all are handed over
     for (size_t i = 0; i < op->count; i++) {
+        op->items[i].scope = op->op.scope;
         files += op->items[i].spec->file_count;
         if (op->items[i].spec->file_count == 0) {
             submit(t, &op->items[i]);

@@ -15,13 +15,13 @@ extern const struct redis_op_kind redis_kv_get, redis_kv_claim;
 extern const struct redis_op_kind redis_event_put;
 extern const struct redis_op_kind redis_schedule_put, redis_schedule_set, redis_fire;
 extern const struct redis_op_kind redis_limiter, redis_flow_join, redis_flow_cancel;
-extern const struct redis_op_kind redis_breaker;
+extern const struct redis_op_kind redis_breaker, redis_token_put, redis_token_set;
 
 /* reading */
 extern const struct redis_op_kind redis_schedule_list, redis_ledger_list;
 extern const struct redis_op_kind redis_limiter_list, redis_flow_get, redis_flow_ended;
 extern const struct redis_op_kind redis_flow_members;
-extern const struct redis_op_kind redis_breaker_list;
+extern const struct redis_op_kind redis_breaker_list, redis_token_list;
 extern const struct redis_op_kind redis_adopt;
 extern const struct redis_op_kind redis_get;
 extern const struct redis_op_kind redis_list;

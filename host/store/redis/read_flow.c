@@ -89,11 +89,17 @@ static void fill(const struct redis_located *at, struct store_flow_member *m) {
 }
 
 static void located(struct redis_task *t, void *arg) {
-    const struct flow_task *ft = arg;
+    struct flow_task *ft = arg;
     struct store_flow_ended *e = CONTAINER_OF(t->op, struct store_flow_ended, op);
+    size_t kept = 0;
     for (size_t i = 0; i < e->count; i++) {
-        fill(&ft->members[i], &e->members[i]);
+        redis_located_scope(t, &ft->members[i]);
+        if (ft->members[i].queue != NULL || t->op->scope == NULL) {
+            e->members[kept] = e->members[i];
+            fill(&ft->members[i], &e->members[kept++]);
+        }
     }
+    e->count = kept;
 }
 
 // 16 bytes of its id, and a digit.
@@ -164,6 +170,7 @@ static void found(struct redis_task *t, void *arg) {
     struct flow_task *ft = arg;
     const struct store_flow_ended *e = CONTAINER_OF(t->op, struct store_flow_ended, op);
     bool lists = t->op->kind == STORE_FLOW_ENDED;
+    redis_located_scope(t, &ft->at);
     if (ft->at.queue == NULL) {
         redis_task_end(t, no_flow(t, &t->op->err), NULL);
         return;

@@ -105,7 +105,7 @@ static int look(struct listing *l, const struct redis_candidate *c,
     }
     arena_reset(&l->scratch);
     int r = read_job(c, fields, &l->scratch, &job, &e);
-    if (r == 0 && filter_matches(&list->filter, &job)) {
+    if (r == 0 && filter_matches(&list->filter, list->op.scope, &job)) {
         r = read_job(c, fields, &list->op.arena, &list->jobs[list->count++], &e);
     }
     l->cursor.spot = c->spot;

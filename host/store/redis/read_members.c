@@ -30,7 +30,8 @@ static void located(struct redis_task *t, void *arg) {
     const struct members_task *mt = arg;
     struct store_flow_members *m = of_task(t);
     for (size_t i = mt->count; i-- > 0;) {
-        const struct redis_located *at = &mt->members[i];
+        struct redis_located *at = &mt->members[i];
+        redis_located_scope(t, at);
         if (at->queue != NULL) {
             m->members[m->count++] =
                 (struct store_flow_member){.id = at->id,
@@ -76,6 +77,7 @@ static int told(struct redis_task *t, void *arg, const struct redis_reply *reply
 static void found(struct redis_task *t, void *arg) {
     struct members_task *mt = arg;
     const struct store_flow_members *m = of_task(t);
+    redis_located_scope(t, &mt->at);
     if (mt->at.queue == NULL) {
         redis_task_end(t, no_flow(t, &t->op->err), NULL);
         return;

@@ -47,6 +47,7 @@
     X(fsck_keys)                                                                                   \
     X(fsck_schedules)                                                                              \
     X(fsck_sides)                                                                                  \
+    X(fsck_tokens)                                                                                 \
     X(get)                                                                                         \
     X(jobs)                                                                                        \
     X(kv_claim)                                                                                    \
@@ -73,7 +74,9 @@
     X(start)                                                                                       \
     X(stats)                                                                                       \
     X(submit)                                                                                      \
-    X(sweep)
+    X(sweep)                                                                                       \
+    X(token_put)                                                                                   \
+    X(token_set)
 
 enum redis_script {
 #define X(name) REDIS_SCRIPT_##name,

@@ -6,6 +6,7 @@
 #include "store/redis/health.h"
 #include "store/redis/ops.h"
 #include "store/redis/store_private.h"
+#include "store/scope.h"
 
 enum { READ_MS = 2000, CHANGE_MS = 10000, FSCK_MS = 24 * 3600 * 1000 };
 
@@ -60,14 +61,61 @@ static void not_ours(struct redis_task *t) {
 }
 
 /* What is wrong with it before it has begun: 0, or errno with words. */
-static int refuse(const struct redis_store *s, const struct redis_op_kind *kind, struct err *e) {
+static int refuse(const struct redis_store *s, const struct redis_op_kind *kind,
+                  struct store_op *op) {
+    struct err *e = &op->err;
     if (s->closing) {
         return err_set(e, -ESHUTDOWN, "the store is being closed");
     }
     if (kind->mutates && s->config.read_only_ok) {
         return err_set(e, -EROFS, "the store is open for reading");
     }
-    return 0;
+    return store_scope_check(op);
+}
+
+/* ------------------------------------------------------------------ whose job is it? */
+
+// What hangs on a job does not say whose it is: with a scope the job is read first.
+struct first_look {
+    struct store_get get; /* posted to this store, as anybody's would be */
+    struct redis_task *task;
+};
+
+static bool asks_first(const struct store_op *op) {
+    return op->scope != NULL && (op->kind == STORE_STEP_GET || op->kind == STORE_RESULT_GET ||
+                                 op->kind == STORE_OUTPUT_GET);
+}
+
+static void looked_first(struct store_op *op) {
+    struct redis_task *t = CONTAINER_OF(op, struct first_look, get.op)->task;
+    int status = op->status;
+    if (status == 0 && t->store->closing) {
+        status = err_set(&op->err, -ESHUTDOWN, "the store is being closed");
+    }
+    if (status != 0) {
+        redis_task_end(t, status, &op->err);
+        store_op_finish(op);
+        return;
+    }
+    store_op_finish(op);
+    t->kind->run(t);
+}
+
+static void ask_first(struct redis_task *t) {
+    struct first_look *look = arena_zalloc(&t->op->arena, sizeof *look);
+    if (look == NULL) {
+        redis_task_end(t, err_set(&t->op->err, -ENOMEM, "out of memory"), NULL);
+        return;
+    }
+    look->task = t;
+    look->get.id = *store_scope_job(t->op);
+    look->get.op = (struct store_op){.kind = STORE_GET,
+                                     .now_ms = t->op->now_ms,
+                                     .timeout_ms = (int32_t)redis_task_left(t),
+                                     .scope = t->op->scope,
+                                     .done = looked_first,
+                                     .posted_us = t->op->posted_us};
+    redis_task_post(t->store, &look->get.op);
 }
 
 void redis_task_post(struct redis_store *s, struct store_op *op) {
@@ -89,9 +137,13 @@ void redis_task_post(struct redis_store *s, struct store_op *op) {
     if (kind->mutates && !kind->batched) {
         redis_batch_flush(s); // what was posted before comes before
     }
-    int r = refuse(s, kind, &op->err);
+    int r = refuse(s, kind, op);
     if (r < 0) {
         redis_task_end(t, r, NULL);
+        return;
+    }
+    if (asks_first(op)) {
+        ask_first(t);
         return;
     }
     kind->run(t);
@@ -108,6 +160,7 @@ static void answer(struct redis_task *t) {
         t->kind->finish(t);
     }
     free(t);
+    store_scope_answer(op);
     if (s->events.answered != NULL) {
         s->events.answered(s->events.arg, op);
     }

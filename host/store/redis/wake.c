@@ -7,6 +7,7 @@
 
 #include "core/breaker.h"
 #include "core/limiter.h"
+#include "core/token.h"
 #include "store/redis/store_private.h"
 
 /* ------------------------------------------------------------------ "was it asked to end?" */
@@ -165,12 +166,18 @@ static void tell_breaker(struct redis_store *s, const char *name) {
     }
 }
 
-// True: it is about a limiter or breaker, whose name stands where others have a queue.
+static void tell_token(struct redis_store *s, const char *id) {
+    if (s->events.token != NULL && token_is_id(id)) {
+        s->events.token(s->events.arg, id);
+    }
+}
+
+// True: it is about a limiter, breaker or token, whose name stands where others have a queue.
 static bool take_named(struct redis_store *s, struct bytes text) {
     char own[REDIS_WAKE_MESSAGE_MAX + 1], *name;
     const char *data = text.data;
     if (text.len < 2 || text.len > REDIS_WAKE_MESSAGE_MAX ||
-        (memcmp(data, "k ", 2) != 0 && memcmp(data, "b ", 2) != 0)) {
+        (memcmp(data, "k ", 2) != 0 && memcmp(data, "b ", 2) != 0 && memcmp(data, "t ", 2) != 0)) {
         return false;
     }
     memcpy(own, data + 2, text.len - 2);
@@ -178,7 +185,7 @@ static bool take_named(struct redis_store *s, struct bytes text) {
     name = own;
     const char *who = strsep(&name, " ");
     if (name != NULL && strcmp(who, s->queues.caller) != 0) {
-        (*data == 'k' ? tell_limiter : tell_breaker)(s, name);
+        (*data == 'k' ? tell_limiter : *data == 'b' ? tell_breaker : tell_token)(s, name);
     }
     return true;
 }

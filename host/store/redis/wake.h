@@ -10,6 +10,7 @@
  *     s <queue> <id> <n>    a schedule was stored, removed, paused or resumed: the n-th such change
  *     k <who, or -> <limiter>   slots are free that somebody was told to wait for; the name may have blanks
  *     b <who, or -> <breaker>   a breaker is another; likewise
+ *     t <who, or -> <id>        a token was made or revoked
  *
  * One more word is who it comes from: our own are no news, the answers of our operations told it.
  *

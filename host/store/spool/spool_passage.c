@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "store/scope.h"
 #include "store/spool/spool_private.h"
 
 enum place { NO_PLACE, IN_MAIN, ON_DISK };
@@ -13,7 +14,8 @@ struct passage {
     struct store_op *op;
     void (*done)(struct store_op *op);
     void *arg;
-    enum place places[PLACES + 1]; // where to look, until one has it
+    const struct store_scope *scope; // its own: an entry's job is not the job that it will be
+    enum place places[PLACES + 1];   // where to look, until one has it
     int at;
     bool (*goes_on)(const struct passage *p, int status);
     int (*take)(struct passage *p); // what was found on the disk; the operation's status
@@ -26,7 +28,9 @@ bool spool_passage_is(const struct store_op *op) {
 }
 
 static void step(struct passage *p) {
-    struct store *where = p->places[p->at] == IN_MAIN ? &p->s->main : &p->s->disk;
+    bool in_main = p->places[p->at] == IN_MAIN;
+    struct store *where = in_main ? &p->s->main : &p->s->disk;
+    p->op->scope = in_main ? p->scope : NULL;
     store_post(where, p->op);
 }
 
@@ -35,6 +39,7 @@ static void passage_end(struct passage *p) {
     struct store_op *op = p->op;
     op->done = p->done;
     op->arg = p->arg;
+    op->scope = p->scope;
     free(p);
     spool_answer(s, op);
 }
@@ -64,6 +69,7 @@ static void start(struct spool_store *s, struct store_op *op, struct passage how
     p->op = op;
     p->done = op->done;
     p->arg = op->arg;
+    p->scope = op->scope;
     op->done = passage_done;
     op->arg = p;
     step(p);
@@ -86,6 +92,9 @@ static int take_job(struct passage *p) {
     int r = spool_entry_read(get->job.spec.payload, &p->op->arena, &entry);
     if (r != 0) {
         return err_set(&p->op->err, r, "an entry of the spool cannot be read");
+    }
+    if (!store_scope_has_job(p->scope, &entry.spec)) {
+        return err_set(&p->op->err, -ENOENT, "the job is not in the spool");
     }
     get->job = (struct store_job){
         .spec = entry.spec,

@@ -1,4 +1,5 @@
 #include "store/spool/spool_store.h"
+#include "store/scope.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -261,6 +262,11 @@ static void main_breaker(void *arg, const char *name) {
     s->events.breaker(s->events.arg, name);
 }
 
+static void main_token(void *arg, const char *id) {
+    struct spool_store *s = arg;
+    s->events.token(s->events.arg, id);
+}
+
 static void main_outbox(void *arg) {
     const struct store_events *host = &((struct spool_store *)arg)->events;
     host->outbox(host->arg);
@@ -296,6 +302,9 @@ static void spool_post(void *self, struct store_op *op) {
     struct spool_store *s = self;
     if (s->closing) {
         op->status = err_set(&op->err, -ESHUTDOWN, "the store is being closed");
+        spool_answer_later(s, op);
+    } else if (store_scope_check(op) < 0) {
+        op->status = -EACCES;
         spool_answer_later(s, op);
     } else if (!s->looked) {
         op->next = NULL;
@@ -398,7 +407,7 @@ static int open_disk(struct spool_store *s, const struct store_config *config, s
                              : 0;
 }
 
-_Static_assert(sizeof(struct store_events) == 13 * sizeof(void *), "a new event is passed on");
+_Static_assert(sizeof(struct store_events) == 14 * sizeof(void *), "a new event is passed on");
 
 static int open_main(struct spool_store *s, const struct store_config *config, struct err *e) {
     struct store_config behind = *config;
@@ -413,6 +422,7 @@ static int open_main(struct spool_store *s, const struct store_config *config, s
                                   .schedule = s->events.schedule == NULL ? NULL : main_schedule,
                                   .limiter = s->events.limiter == NULL ? NULL : main_limiter,
                                   .breaker = s->events.breaker == NULL ? NULL : main_breaker,
+                                  .token = s->events.token == NULL ? NULL : main_token,
                                   .answered = s->events.answered == NULL ? NULL : main_answered,
                                   .arg = s};
     behind.fallback = NULL;

@@ -91,8 +91,8 @@ static void sql_id_order(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
 }
 
 static int (*const parts[])(struct fsck *f) = {
-    fsck_rules,  fsck_once,     fsck_jobs,  fsck_outbox, fsck_blobs,  fsck_schedules,
-    fsck_events, fsck_breakers, fsck_flows, fsck_counts, fsck_running};
+    fsck_rules,  fsck_once,     fsck_jobs,   fsck_outbox, fsck_blobs,  fsck_schedules,
+    fsck_events, fsck_breakers, fsck_tokens, fsck_flows,  fsck_counts, fsck_running};
 
 static int check(struct fsck *f) {
     struct store_fsck *op = f->op;

@@ -46,6 +46,7 @@ int fsck_outbox(struct fsck *f);    /* fsck_jobs.c                              
 int fsck_schedules(struct fsck *f); /* fsck_schedules.c: what waits for whom */
 int fsck_events(struct fsck *f);    /* fsck_events.c: events, and who waits for them */
 int fsck_breakers(struct fsck *f);  /* fsck_breakers.c: states, and who tries */
+int fsck_tokens(struct fsck *f);    /* fsck_tokens.c: tokens that nobody can read */
 int fsck_flows(struct fsck *f);     /* fsck_flows.c: what flows know of their members */
 int fsck_running(struct fsck *f);   /* fsck_running.c: rows that say RUNNING have a claim */
 

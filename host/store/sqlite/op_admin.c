@@ -43,6 +43,8 @@ int op_audit_add(struct writer *w, struct store_op *op) {
     bind_text(s, 3, entry->action);
     bind_text(s, 4, entry->target);
     bind_text(s, 5, entry->detail);
+    bind_text(s, 6, entry->origin);
+    bind_text(s, 7, entry->outcome);
     int r = conn_run(&w->conn, SQL_AUDIT_ADD);
     if (r < 0) {
         return r;

@@ -44,7 +44,13 @@ int op_flow_join(struct writer *w, struct store_op *op) {
     struct store_flow_join *j = CONTAINER_OF(op, struct store_flow_join, op);
     int r = 0;
     for (size_t i = 0; i < j->count && r >= 0; i++) {
-        r = join(w, &j->items[i], op->now_ms);
+        struct store_submit_item *item = &j->items[i];
+        r = op->scope == NULL ? 1 : op_in_scope(w, op->scope, &item->spec->parent);
+        if (r == 0) {
+            refuse(item, -ENOENT);
+        } else if (r > 0) {
+            r = join(w, item, op->now_ms);
+        }
     }
     return r < 0 ? r : 0;
 }

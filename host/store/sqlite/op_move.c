@@ -1,6 +1,7 @@
 #include <errno.h>
 
 #include "store/moving.h"
+#include "store/scope.h"
 #include "store/sqlite/dedup.h"
 #include "store/sqlite/effects.h"
 #include "store/sqlite/flows.h"
@@ -120,25 +121,51 @@ int op_move_item(struct writer *w, struct store_move_item *item, const struct jo
     }
 }
 
+int op_in_scope(struct writer *w, const struct store_scope *scope, const struct job_id *id) {
+    struct job_row row;
+    struct job_spec spec;
+    int r = place_find(w, id, &row);
+    if (r <= 0) {
+        return r;
+    }
+    const struct lane *lane = lanes_by_id(&w->lanes, row.lane);
+    if (jobrow_spec(&row, &w->scratch, &spec) < 0 || lane == NULL) {
+        return err_set(&w->conn.err, -EBADMSG, "the row of a job is damaged");
+    }
+    return store_scope_has(scope, lane->names.queue, spec.tenant);
+}
+
+// Moves one, if it is in the scope.
+static int move_own(struct writer *w, const struct store_op *op, struct store_move_item *item) {
+    int r = op->scope == NULL ? 1 : op_in_scope(w, op->scope, &item->id);
+    if (r <= 0) {
+        item->status = -ENOENT;
+        return r;
+    }
+    return op_move_item(w, item, NULL, op->now_ms);
+}
+
 int op_move(struct writer *w, struct store_op *op) {
     struct store_move *m = CONTAINER_OF(op, struct store_move, op);
     int r = 0;
     for (size_t i = 0; i < m->count && r == 0; i++) {
-        r = op_move_item(w, &m->items[i], NULL, op->now_ms);
+        r = move_own(w, op, &m->items[i]);
     }
     return r;
 }
 
-static int remove_one(struct writer *w, const struct job_id *id, int *ret_status, int64_t now_ms) {
+static int remove_one(struct writer *w, const struct store_op *op, const struct job_id *id,
+                      int *ret_status) {
     struct job_row row;
-    int r = place_find(w, id, &row);
+    int r = op->scope == NULL ? 1 : op_in_scope(w, op->scope, id);
+    r = r > 0 ? place_find(w, id, &row) : r;
     *ret_status = r == 0 ? -ENOENT : 0;
     if (r > 0 && !job_is_final(row.state)) {
         *ret_status = -EBUSY;
     } else if (r > 0) {
         int open = (row.has & HAS_OPENED) != 0 ? flows_is_open(w, row.rid) : 0;
         *ret_status = open > 0 ? -EBUSY : 0;
-        r = open != 0 ? open : place_remove(w, &row, now_ms);
+        r = open != 0 ? open : place_remove(w, &row, op->now_ms);
     }
     return r < 0 ? r : 0;
 }
@@ -147,7 +174,7 @@ int op_remove(struct writer *w, struct store_op *op) {
     struct store_remove *rm = CONTAINER_OF(op, struct store_remove, op);
     int r = 0;
     for (size_t i = 0; i < rm->count && r == 0; i++) {
-        r = remove_one(w, &rm->ids[i], &rm->status[i], op->now_ms);
+        r = remove_one(w, op, &rm->ids[i], &rm->status[i]);
     }
     return r;
 }

@@ -2,6 +2,7 @@
 
 #include "core/dedup.h"
 #include "store/replaced.h"
+#include "store/scope.h"
 #include "store/sqlite/blobrow.h"
 #include "store/sqlite/dedup.h"
 #include "store/sqlite/flows.h"
@@ -296,6 +297,11 @@ static int meet_holder(struct writer *w, struct store_submit_item *item, struct 
         item->verdict = SUBMIT_REPEATED;
         return r < 0 ? r : 0;
     }
+    // a key that was there until somebody claimed its job is nobody's; what a success keeps is still its own
+    bool free = h->verdict == DEDUP_TAKES && h->facts.mode == DEDUP_DEBOUNCE;
+    if (!free && !store_scope_has(item->scope, item->spec->queue, h->spec.tenant)) {
+        return refuse(item, -EPERM);
+    }
     if (item->spooled && h->verdict != DEDUP_TAKES) {
         return store_duplicate(w, item, lane, h, now_ms);
     }
@@ -431,6 +437,7 @@ int op_submit(struct writer *w, struct store_op *op) {
     int r = 0;
     bool replaced = false;
     for (size_t i = 0; i < submit->count && r == 0; i++) {
+        submit->items[i].scope = op->scope;
         r = submit_item(w, &submit->items[i], false, op->now_ms);
         replaced = replaced || !id_is_zero(&submit->items[i].replaced);
     }

@@ -8,6 +8,7 @@
 #include "store/schedules.h"
 #include "store/sqlite/reader.h"
 #include "store/sqlite/writer.h"
+#include "store/tokens.h"
 
 enum { WRITE_TIMEOUT_MS = 10000, READ_TIMEOUT_MS = 2000 };
 
@@ -63,6 +64,9 @@ static const struct ops_row rows[STORE_OP_KINDS] = {
     [STORE_LIMITER_LIST] = {OPS_SEARCHER, NULL, read_limiters},
     [STORE_BREAKER] = {OPS_WRITER, op_breaker, NULL},
     [STORE_BREAKER_LIST] = {OPS_SEARCHER, NULL, read_breakers},
+    [STORE_TOKEN_PUT] = {OPS_WRITER, op_token_put, NULL},
+    [STORE_TOKEN_SET] = {OPS_WRITER, op_token_set, NULL},
+    [STORE_TOKEN_LIST] = {OPS_READER, NULL, read_tokens},
 };
 
 enum ops_thread ops_thread(const struct store_op *op) {
@@ -97,6 +101,7 @@ size_t ops_weight(const struct store_op *op) {
     case STORE_EVENT_PUT: return ((const struct store_event_put *)whole)->count + 1;
     case STORE_FIRE: return ((const struct store_fire *)whole)->count + 1;
     case STORE_FLOW_JOIN: return ((const struct store_flow_join *)whole)->count + 1;
+    case STORE_TOKEN_SET: return ((const struct store_token_set *)whole)->count + 1;
     case STORE_LIMITER: return ((const struct store_limiter *)whole)->count + 1;
     case STORE_BLOB_KEEP: return ((const struct store_blob_keep *)whole)->count + 1;
     case STORE_DUE: return ((const struct store_due *)whole)->limit + 1;
@@ -110,5 +115,6 @@ int ops_run(struct writer *w, struct store_op *op) {
 }
 
 int ops_read(struct reader *r, struct store_op *op) {
-    return rows[op->kind].read(r, op);
+    int code = op->scope == NULL ? 0 : read_scope(r, op);
+    return code < 0 ? code : rows[op->kind].read(r, op);
 }

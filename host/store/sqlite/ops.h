@@ -68,6 +68,8 @@ int op_fire(struct writer *w, struct store_op *op);
 int op_limiter(struct writer *w, struct store_op *op);
 int op_breaker(struct writer *w, struct store_op *op);
 /* One that may be forgotten: 1 = there was one. */
+int op_token_put(struct writer *w, struct store_op *op);
+int op_token_set(struct writer *w, struct store_op *op);
 int op_breaker_sweep(struct writer *w, int64_t now_ms);
 /* Deletes one state that says nothing any more: 1, 0 = there is none, or negative errno. */
 int op_limiter_sweep(struct writer *w, int64_t now_ms);
@@ -99,6 +101,12 @@ int read_schedules(struct reader *r, struct store_op *op);
 int read_ledger(struct reader *r, struct store_op *op);
 int read_limiters(struct reader *r, struct store_op *op);
 int read_breakers(struct reader *r, struct store_op *op);
+int read_tokens(struct reader *r, struct store_op *op);
+
+/* Is the job that the operation names in its scope? 0, or -ENOENT with words. */
+int read_scope(struct reader *r, struct store_op *op);
+/* [writer] 1, or 0: there is no such job, or it is not in it. */
+int op_in_scope(struct writer *w, const struct store_scope *scope, const struct job_id *id);
 
 /* Blob files whose row was deleted: op_blob_doom() remembers one until the group is committed, then
  * op_blob_delete() removes them, or op_blob_forget() after a rollback, down to what w->doomed was

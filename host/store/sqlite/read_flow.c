@@ -1,6 +1,7 @@
 /* FLOW_GET, FLOW_ENDED, FLOW_MEMBERS. */
 #include <errno.h>
 
+#include "store/scope.h"
 #include "store/sqlite/flows.h"
 #include "store/sqlite/ops.h"
 #include "store/sqlite/place.h"
@@ -34,15 +35,17 @@ static int check_limit(struct store_op *op, uint32_t limit) {
                : err_set(&op->err, -EINVAL, "limit must be 1 to %d", STORE_FLOW_PAGE_MAX);
 }
 
-// What the job is now, if it is there. `as_it_is`: its state too.
-static int fill(struct reader *r, struct arena *a, bool as_it_is, struct store_flow_member *m) {
+// What the job is now, if it is there. `as_it_is`: its state too. 1 = it is in the operation's scope.
+static int fill(struct reader *r, struct store_op *op, bool as_it_is, struct store_flow_member *m) {
+    struct arena *a = &op->arena;
+    bool is_in = op->scope == NULL;
     sqlite3_stmt *s = conn_stmt(&r->conn, SQL_JOB_BY_RID);
     struct job_row row;
     struct store_job job;
     bind_int(s, 1, id_order(&m->id));
     int code = conn_next(&r->conn, SQL_JOB_BY_RID);
     if (code <= 0) {
-        return code;
+        return code < 0 ? code : is_in;
     }
     jobrow_read(s, &row);
     code = id_equal(&row.id, &m->id) ? reader_job(r, &row, a, &job) : 1;
@@ -53,8 +56,24 @@ static int fill(struct reader *r, struct arena *a, bool as_it_is, struct store_f
         m->error = job.error;
         m->has_result = job.has_result;
         m->result_size = job.result_size;
+        is_in = store_scope_has_job(op->scope, &job.spec);
         code = m->type == NULL ? conn_no_memory(&r->conn) : 0;
     }
+    return code < 0 ? code : is_in;
+}
+
+// All of a page, without those that are not in the scope.
+static int fill_all(struct reader *r, struct store_op *op, bool as_they_are,
+                    struct store_flow_member *members, size_t *count) {
+    size_t kept = 0;
+    int code = 0;
+    for (size_t i = 0; i < *count && code >= 0; i++) {
+        code = fill(r, op, as_they_are, &members[i]);
+        if (code > 0) {
+            members[kept++] = members[i];
+        }
+    }
+    *count = kept;
     return code < 0 ? code : 0;
 }
 
@@ -89,10 +108,7 @@ int read_flow_ended(struct reader *r, struct store_op *op) {
     conn_reset(&r->conn, SQL_FLOW_ENDED);
     e->more = e->count == e->limit &&
               (int64_t)e->next_cursor < f.listed; // the last may have been revived
-    for (size_t i = 0; i < e->count && code >= 0; i++) {
-        code = fill(r, &op->arena, false, &e->members[i]);
-    }
-    return code < 0 ? code : 0;
+    return code < 0 ? code : fill_all(r, op, false, e->members, &e->count);
 }
 
 // Ids first: reading a job uses another statement on the same rows.
@@ -129,8 +145,5 @@ int read_flow_members(struct reader *r, struct store_op *op) {
         return conn_no_memory(&r->conn);
     }
     code = last_made(r, f.rid, m);
-    for (size_t i = 0; i < m->count && code >= 0; i++) {
-        code = fill(r, &op->arena, true, &m->members[i]);
-    }
-    return code < 0 ? code : 0;
+    return code < 0 ? code : fill_all(r, op, true, m->members, &m->count);
 }

@@ -2,6 +2,7 @@
 
 #include "store/blobfile.h"
 #include "store/history.h"
+#include "store/scope.h"
 #include "store/sqlite/blobrow.h"
 #include "store/sqlite/ops.h"
 #include "store/sqlite/outputs.h"
@@ -123,6 +124,23 @@ static int not_found(struct store_op *op, const char *what, const struct job_id 
     char text[JOB_ID_TEXT + 1];
     id_format(id, text);
     return err_set(&op->err, -ENOENT, "%s %s is not in the store", what, text);
+}
+
+int read_scope(struct reader *r, struct store_op *op) {
+    const struct job_id *id = store_scope_job(op);
+    struct job_row row;
+    struct store_job job;
+    int code = id == NULL ? 1 : find(r, id, &row);
+    if (id == NULL || code < 0) {
+        return code < 0 ? code : 0;
+    }
+    bool is_in = false;
+    if (code > 0) {
+        code = reader_job(r, &row, &op->arena, &job);
+        is_in = code == 0 && store_scope_has_job(op->scope, &job.spec);
+        conn_reset(&r->conn, SQL_JOB_WHOLE);
+    }
+    return code < 0 ? code : is_in ? 0 : not_found(op, "job", id);
 }
 
 int read_get(struct reader *r, struct store_op *op) {

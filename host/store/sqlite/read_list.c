@@ -42,7 +42,7 @@ static int look(struct listing *l, const struct job_row *row) {
     }
     arena_reset(&l->scratch); // a search may look at millions
     int code = reader_job(l->r, row, &l->scratch, &job);
-    if (code == 0 && filter_matches(&list->filter, &job)) {
+    if (code == 0 && filter_matches(&list->filter, list->op.scope, &job)) {
         code = reader_job(l->r, row, &list->op.arena, &list->jobs[list->count++]);
     }
     l->last = row->rid;
@@ -156,8 +156,9 @@ static int walk(struct listing *l) {
     if (place_is_listed(f->state)) {
         return walk_list(l, PLACE_LIST_STATE, NULL, f->state);
     }
-    return f->tenant != NULL ? walk_list(l, PLACE_LIST_TENANT, f->tenant, 0)
-                             : walk_sql(l, SQL_LIST_ALL);
+    const struct store_scope *scope = l->list->op.scope;
+    const char *tenant = scope != NULL && scope->tenant != NULL ? scope->tenant : f->tenant;
+    return tenant != NULL ? walk_list(l, PLACE_LIST_TENANT, tenant, 0) : walk_sql(l, SQL_LIST_ALL);
 }
 
 // The smallest row number that a job created at that time can have.

@@ -3,11 +3,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "store/filter.h"
 #include "store/sqlite/kv.h"
 #include "store/sqlite/ops.h"
 #include "store/sqlite/reader.h"
 
-enum { PAGE_MAX = 1000 };
+enum { PAGE_MAX = 1000, AUDIT_LOOKED_AT = 10000 };
 
 /* ------------------------------------------------------------------ key/values */
 
@@ -114,11 +115,38 @@ static int bad_cursor(struct store_op *op) {
     return err_set(&op->err, -EINVAL, "the cursor is not one of this store's");
 }
 
+// An entry that is not wanted takes no place in the answer.
+static int add_entry(struct reader *r, struct store_audit_list *list, sqlite3_stmt *s,
+                     size_t *cap) {
+    struct arena *a = &list->op.arena;
+    const struct store_audit seen = {.at_ms = sqlite3_column_int64(s, 1),
+                                     .actor = column_text(s, 2),
+                                     .action = column_text(s, 3),
+                                     .target = column_text(s, 4)};
+    if (!filter_matches_audit(list, &seen)) {
+        return 0;
+    }
+    list->entries = grown(a, list->entries, list->count, cap, sizeof *list->entries);
+    if (list->entries == NULL) {
+        return conn_no_memory(&r->conn);
+    }
+    list->entries[list->count++] = (struct store_audit){
+        .at_ms = seen.at_ms,
+        .actor = reader_text(s, 2, a),
+        .action = reader_text(s, 3, a),
+        .target = reader_text(s, 4, a),
+        .detail = reader_text(s, 5, a),
+        .origin = reader_text(s, 6, a),
+        .outcome = reader_text(s, 7, a),
+    };
+    return 0;
+}
+
 int read_audit(struct reader *r, struct store_op *op) {
     struct store_audit_list *list = CONTAINER_OF(op, struct store_audit_list, op);
     sqlite3_stmt *s = conn_stmt(&r->conn, SQL_AUDIT);
     int64_t below = INT64_MAX, last = 0;
-    size_t cap = 0;
+    size_t cap = 0, looked = 0;
     list->count = 0;
     list->entries = NULL;
     list->next_cursor = NULL;
@@ -130,24 +158,14 @@ int read_audit(struct reader *r, struct store_op *op) {
     }
     bind_int(s, 1, below);
     while (code >= 0 && (code = conn_next(&r->conn, SQL_AUDIT)) > 0) {
-        if (list->count == list->limit) {
+        if (list->count == list->limit || looked == AUDIT_LOOKED_AT) {
             list->next_cursor = arena_printf(&op->arena, "%" PRId64, last);
             code = list->next_cursor == NULL ? conn_no_memory(&r->conn) : 0;
             break;
         }
-        list->entries = grown(&op->arena, list->entries, list->count, &cap, sizeof *list->entries);
-        if (list->entries == NULL) {
-            code = conn_no_memory(&r->conn);
-            break;
-        }
         last = sqlite3_column_int64(s, 0);
-        list->entries[list->count++] = (struct store_audit){
-            .at_ms = sqlite3_column_int64(s, 1),
-            .actor = reader_text(s, 2, &op->arena),
-            .action = reader_text(s, 3, &op->arena),
-            .target = reader_text(s, 4, &op->arena),
-            .detail = reader_text(s, 5, &op->arena),
-        };
+        looked++;
+        code = add_entry(r, list, s, &cap);
     }
     conn_reset(&r->conn, SQL_AUDIT);
     return code < 0 ? code : 0;

@@ -1,4 +1,5 @@
 #include "store/sqlite/reader.h"
+#include "store/scope.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -150,6 +151,7 @@ static void end(struct reader *r) {
 static void run(struct reader *r, struct store_op *op, int begun) {
     op->err.code = 0;
     op->status = begun < 0 ? begun : ops_read(r, op);
+    store_scope_answer(op);
     if (op->status < 0) {
         (void)reader_fail(r, op, op->status);
     }

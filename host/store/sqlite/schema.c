@@ -190,9 +190,17 @@ static int version_14(struct conn *c) {
         " OR walked >= 0)");
 }
 
+// Tokens of the API; where an action of the audit log came from, and what refused it.
+static int version_15(struct conn *c) {
+    return conn_exec(c, "CREATE TABLE tokens(id TEXT PRIMARY KEY, expires_ms INTEGER,"
+                        " used_ms INTEGER, revoked_ms INTEGER, data BLOB NOT NULL) WITHOUT ROWID;"
+                        "ALTER TABLE audit ADD COLUMN origin TEXT;"
+                        "ALTER TABLE audit ADD COLUMN outcome TEXT;");
+}
+
 static int (*const steps[])(struct conn *c) = {
-    version_1, version_2, version_3,  version_4,  version_5,  version_6,  version_7,
-    version_8, version_9, version_10, version_11, version_12, version_13, version_14};
+    version_1, version_2,  version_3,  version_4,  version_5,  version_6,  version_7, version_8,
+    version_9, version_10, version_11, version_12, version_13, version_14, version_15};
 _Static_assert(ARRAY_LEN(steps) == SCHEMA_VERSION, "one step a version");
 
 static int schema_read(struct conn *c, int64_t *ret_app, int64_t *ret_version, struct err *e) {

@@ -9,7 +9,7 @@
 
 enum {
     SCHEMA_APPLICATION_ID = 0x4A484F53, /* "JHOS" in the file's header */
-    SCHEMA_VERSION = 14
+    SCHEMA_VERSION = 15
 };
 
 /* Creates or migrates, one transaction a step. -EPROTO: newer than this program, or another

@@ -280,6 +280,15 @@ const char *const sql_text[SQL_COUNT] = {
     [SQL_EXPIRED_BREAKER] = "DELETE FROM breakers WHERE name = (SELECT name FROM breakers"
                             " INDEXED BY breakers_rest WHERE rest_ms <= ?1 ORDER BY rest_ms"
                             " LIMIT 1)",
+    [SQL_TOKEN_GET] = "SELECT id, expires_ms, used_ms, revoked_ms, data FROM tokens WHERE id=?1",
+    [SQL_TOKEN_PUT] = "INSERT INTO tokens(id, expires_ms, data) VALUES(?1, ?2, ?3)",
+    [SQL_TOKEN_SET] = "UPDATE tokens SET used_ms=nullif(max(ifnull(used_ms, 0), ?2), 0),"
+                      " revoked_ms=ifnull(revoked_ms, ?3) WHERE id=?1",
+    [SQL_TOKENS] = "SELECT id, expires_ms, used_ms, revoked_ms, data FROM tokens",
+    [SQL_TOKENS_COUNT] = "SELECT count(*) FROM tokens",
+    [SQL_TOKEN_DROP_ENDED] =
+        "DELETE FROM tokens WHERE id=(SELECT id FROM tokens WHERE revoked_ms IS NOT NULL OR"
+        " expires_ms <= ?1 ORDER BY ifnull(revoked_ms, expires_ms) LIMIT 1)",
     [SQL_EVENT_NAME_GET] =
         "SELECT id, count, bytes, pending IS NOT NULL FROM event_names WHERE name=?1",
     [SQL_EVENT_NAME_ADD] = "INSERT INTO event_names(name, count, bytes) VALUES(?1, 0, 0)",
@@ -321,12 +330,13 @@ const char *const sql_text[SQL_COUNT] = {
     [SQL_HOSTS_TRIM] = "DELETE FROM hosts WHERE nonce NOT IN (SELECT nonce FROM hosts"
                        " ORDER BY seen_ms DESC LIMIT ?1)",
     // a repeated operation does not write the same line twice
-    [SQL_AUDIT_ADD] = "INSERT INTO audit(at_ms, actor, action, target, detail)"
-                      " SELECT ?1, ?2, ?3, ?4, ?5 WHERE NOT EXISTS (SELECT 1 FROM audit"
+    [SQL_AUDIT_ADD] = "INSERT INTO audit(at_ms, actor, action, target, detail, origin, outcome)"
+                      " SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE NOT EXISTS (SELECT 1 FROM audit"
                       " WHERE seq > (SELECT ifnull(max(seq), 0) FROM audit) - 64 AND at_ms = ?1"
-                      " AND actor IS ?2 AND action IS ?3 AND target IS ?4 AND detail IS ?5)",
-    [SQL_AUDIT] = "SELECT seq, at_ms, actor, action, target, detail FROM audit WHERE seq < ?1"
-                  " ORDER BY seq DESC",
+                      " AND actor IS ?2 AND action IS ?3 AND target IS ?4 AND detail IS ?5"
+                      " AND origin IS ?6 AND outcome IS ?7)",
+    [SQL_AUDIT] = "SELECT seq, at_ms, actor, action, target, detail, origin, outcome FROM audit"
+                  " WHERE seq < ?1 ORDER BY seq DESC",
     [SQL_AUDIT_TRIM] =
         "DELETE FROM audit WHERE seq <= (SELECT ifnull(max(seq), 0) FROM audit) - ?1",
 };

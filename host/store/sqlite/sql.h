@@ -168,6 +168,13 @@ enum sql_id {
     SQL_BREAKERS_COUNT,
     SQL_BREAKERS,
     SQL_EXPIRED_BREAKER,
+    /* tokens */
+    SQL_TOKEN_GET,
+    SQL_TOKEN_PUT,
+    SQL_TOKEN_SET,
+    SQL_TOKENS,
+    SQL_TOKENS_COUNT,
+    SQL_TOKEN_DROP_ENDED,
     /* events */
     SQL_EVENT_NAME_GET,
     SQL_EVENT_NAME_ADD,

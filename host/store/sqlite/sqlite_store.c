@@ -13,6 +13,7 @@
 #include "base/hostlock.h"
 #include "base/log.h"
 #include "store/blobfile.h"
+#include "store/scope.h"
 #include "store/sqlite/blobs.h"
 #include "store/sqlite/once.h"
 #include "store/sqlite/ops.h"
@@ -127,6 +128,8 @@ static void sqlite_store_post(void *self, struct store_op *op) {
     bool first = false;
     if (mutates(op) && st->config.read_only_ok) {
         refuse(st, op, -EROFS, "the store was opened for reading only");
+    } else if (store_scope_check(op) < 0) {
+        refuse(st, op, -EACCES, "it is about more than the jobs of one tenant or queue");
     } else if (in == NULL) {
         refuse(st, op, -ENOTSUP, "sqlite does not have this operation yet");
     } else if (!inlet_add(in, op, &first)) {

@@ -9,6 +9,7 @@ local PARCEL_KEEP_MS = 691200000 -- 8 days: longer than any host sleeps between 
 -- The settings, by name:
 --   priority  if not normal            due      unix ms, if not now
 --   key       dedup key                mode     if not 'return'
+--   bound     the tenant whose jobs alone may be told of when they hold the key
 --   ends      unix ms, if the key lives by time
 --   comes     'spooled', 'forwarded'   payload  one too large for the hash
 --   max_waiting  how many may wait     keep_ms  how long it is kept as a duplicate, or the one that it replaces

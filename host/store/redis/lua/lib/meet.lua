@@ -4,7 +4,8 @@
 --                       before that, as it named them
 --   NEW                 its code alone; or whom it replaced, and where that is now
 --   OTHER_FILES         holder: its files have to be held under that id
-local OTHER_FILES = 7 -- op_submit.c knows it
+--   NOT_TOLD            its code alone: it is a job of another tenant's
+local OTHER_FILES, NOT_TOLD = 7, 10 -- op_submit.c knows them
 
 -- A job that came by a spool was accepted all the same, and ends here.
 local function end_as_duplicate(it, winner)
@@ -129,7 +130,10 @@ meet = function(it, id, room)
     local is = redis.call('HMGET', it.q.job .. id, 'status', 'keyMode', 'claim', 'latest')
     local state = is[1] or 'succeeded' -- one that is deleted already
     local verdict = dedup_decide(it.mode, is[2], state, (read_claim(is[3])) > 0, is[4] == it.id)
-    if it.comes == 'spooled' and verdict ~= DEDUP_TAKES then
+    local free = verdict == DEDUP_TAKES and is[2] == 'debounce' -- until it was claimed; what a success keeps is its own
+    if it.bound and not free and redis.call('HGET', it.q.job .. id, 'user') ~= it.bound then
+        return NOT_TOLD
+    elseif it.comes == 'spooled' and verdict ~= DEDUP_TAKES then
         if is_over(it.q, it.bytes, room) then
             return OVER_BUDGET
         end
