@@ -81,6 +81,7 @@ void actions_run(struct actions *all, const struct job_id *ids, size_t count) {
         all->acts[i] = (struct jobs_act){.action = all->action,
                                          .id = ids[i],
                                          .actor = all->actor,
+                                         .scope = all->call->bound,
                                          .why = all->why,
                                          .done = acted,
                                          .arg = all};

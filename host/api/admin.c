@@ -6,6 +6,8 @@
 #include "api/input.h"
 #include "api/job_json.h"
 #include "api/routes.h"
+#include "base/rfc3339.h"
+#include "supervisor/audit.h"
 #include "supervisor/jobs.h"
 
 /* ---- hosts ---- */
@@ -91,9 +93,31 @@ static void audit_listed(struct store_op *op) {
         json_kstr(&out, "action", a->action);
         json_kstr(&out, "target", a->target);
         json_kstr(&out, "detail", a->detail);
+        json_kstr(&out, "from", a->origin);
+        json_kstr(&out, "outcome", a->outcome == NULL ? "done" : a->outcome);
         buf_char(&out, '}');
     }
     call_list_end(call, op, &out, list->next_cursor, false);
+}
+
+/* A time, if it is there; false: answered with 400. */
+static bool read_time(struct call *call, const char *name, int64_t *ret_ms) {
+    const char *text = request_query(call->req, name);
+    if (text == NULL || rfc3339_parse(text, ret_ms) == 0) {
+        return true;
+    }
+    call_error(call, 400, "bad_parameter", name, "write a time such as 2026-11-21T10:00:00Z");
+    return false;
+}
+
+/* A text, if it is there; an empty one is mostly a variable that was not set. */
+static bool read_text(struct call *call, const char *name, const char **ret) {
+    *ret = request_query(call->req, name);
+    if (*ret == NULL || **ret != '\0') {
+        return true;
+    }
+    call_error(call, 400, "bad_parameter", name, "is empty; leave it out to mean any");
+    return false;
 }
 
 void admin_audit_handle(struct call *call) {
@@ -103,7 +127,9 @@ void admin_audit_handle(struct call *call) {
     }
     list->limit = call_limit(call, 50, 1000);
     list->cursor = request_query(call->req, "cursor");
-    if (list->limit != 0) {
+    if (list->limit != 0 && read_text(call, "actor", &list->actor) &&
+        read_text(call, "action", &list->action) && read_text(call, "target", &list->target) &&
+        read_time(call, "after", &list->after_ms) && read_time(call, "before", &list->before_ms)) {
         call_op(call, &list->op, STORE_AUDIT_LIST, audit_listed);
         store_post(&call->host->store, &list->op);
     }
@@ -141,6 +167,11 @@ static void checked(struct store_op *op) {
     if (op->status != 0) {
         call_store_failed(call, op);
         return;
+    }
+    if (fsck->repair) { // looking changes nothing
+        audit_note(call->host, (struct store_audit){.actor = call_actor(call),
+                                                    .action = "store.repair",
+                                                    .target = call->host->name});
     }
     fsck_json(&out, fsck);
     store_op_finish(op);

@@ -39,6 +39,7 @@ void answer_handle(struct call *call) {
         return;
     }
     answer->actor = call_actor(call);
+    answer->scope = call->bound;
     answer->done = given;
     answer->arg = call;
     operator_give(call->host, answer);

@@ -12,6 +12,7 @@
 #include "api/proof.h"
 #include "api/routes.h"
 #include "api/submit.h"
+#include "api/throttle.h"
 #include "api/upload.h"
 #include "api/view.h"
 #include "net/descriptors.h"
@@ -41,30 +42,36 @@ static unsigned upload_files_max(void) {
     return most > 2 ? (unsigned)most / 2 : 1;
 }
 
+static void free_parts(struct api *api) {
+    feed_free(&api->feed);
+    hooks_free(&api->hooks);
+    free(api->custom);
+    free(api->limits);
+    free(api);
+}
+
 static void *api_open(struct host *host) {
     struct api *api = calloc(1, sizeof *api);
-    struct custom_routes *custom = calloc(1, sizeof *custom);
-    struct feed *feed = feed_new(host);
-    struct hooks *hooks = hooks_new(host);
-    if (api == NULL || custom == NULL || feed == NULL || hooks == NULL ||
-        custom_compile(host->config, custom) != 0) {
-        feed_free(&feed);
-        hooks_free(&hooks);
-        free(custom);
-        free(api);
-        api = NULL;
+    if (api == NULL) {
+        return NULL;
     }
-    if (api != NULL) {
-        api->custom = custom;
-        api->feed = feed;
-        api->hooks = hooks;
-        api->host = host;
-        api->submit_body_max = submit_body_max(host->config);
-        api->spools = (struct spools){.disk = host->disk,
-                                      .dir = host->config->host.state_dir,
-                                      .reserve = SPOOL_RESERVE,
-                                      .files_max = upload_files_max()};
+    api->feed = feed_new(host);
+    api->hooks = hooks_new(host);
+    api->custom = calloc(1, sizeof *api->custom);
+    api->limits = calloc(1, sizeof *api->limits);
+    if (api->feed == NULL || api->hooks == NULL || api->custom == NULL || api->limits == NULL ||
+        custom_compile(host->config, api->custom) != 0) {
+        free_parts(api);
+        return NULL;
     }
+    env_random(&api->limits->requests.seed, sizeof api->limits->requests.seed);
+    env_random(&api->limits->failures.seed, sizeof api->limits->failures.seed);
+    api->host = host;
+    api->submit_body_max = submit_body_max(host->config);
+    api->spools = (struct spools){.disk = host->disk,
+                                  .dir = host->config->host.state_dir,
+                                  .reserve = SPOOL_RESERVE,
+                                  .files_max = upload_files_max()};
     return api;
 }
 
@@ -98,10 +105,7 @@ static void api_close(void *front) {
     struct api *api = front;
     custom_finish(api->custom);
     http_stats_finish(&api->http);
-    free(api->custom);
-    feed_free(&api->feed);
-    hooks_free(&api->hooks);
-    free(api);
+    free_parts(api);
 }
 
 const struct host_front api_front = {
@@ -118,12 +122,6 @@ static void refuse_method(struct call *call, const char *allow) {
         return;
     }
     call_errorf(call, 405, "method_not_allowed", NULL, "this path knows %s", allow);
-}
-
-/* All that can be asked of a request before its body is there. */
-static bool head_acceptable(struct call *call, struct problem *ret) {
-    return guard_check(call, call->route, ret) &&
-           (call->route == NULL || routes_check_query(call, call->route, ret) == 0);
 }
 
 static void refuse_work(struct call *call, const char *why) {
@@ -195,21 +193,96 @@ static void admit_body(struct call *call, struct request_body *body) {
     }
 }
 
+/* ---- who asks ---- */
+
+static void peer_left(struct request *req, void *arg) {
+    struct call *call = arg;
+    (void)req;
+    tokens_withdraw(call->host, &call->question);
+}
+
+static void token_answered(struct tokens_question *q) {
+    struct call *call = q->arg;
+    call->asked = true;
+    call->req->done = NULL;
+    request_admit_again(call->req);
+}
+
+/* The body waits until the store has said who it is. */
+static void ask_for_token(struct call *call, struct request_body *body) {
+    call->question.done = token_answered;
+    call->question.arg = call;
+    if (tokens_ask(call->host, &call->question) != 0) {
+        call_error(call, 503, "out_of_memory", NULL, "the host is out of memory; try again later");
+        return;
+    }
+    call->req->done = peer_left;
+    call->req->done_arg = call;
+    body->hold = true;
+}
+
+static void refuse_often(struct call *call, int wait_s) {
+    char text[16];
+    (void)snprintf(text, sizeof text, "%d", wait_s);
+    respond_header(call->req, "Retry-After", text);
+    call_error(call, 429, "too_many_requests", NULL,
+               "more requests than host.http.rate, or failed ones than host.http.failures, allow; "
+               "wait as Retry-After says");
+}
+
+/* A token that is none is told so, up to a number of them. */
+static void refuse(struct call *call, const struct problem *problem) {
+    int wait_s = problem->status == 401 ? throttle_failure(call) : 0;
+    if (wait_s > 0) {
+        refuse_often(call, wait_s);
+    } else {
+        call_problem(call, problem);
+    }
+}
+
 void api_not_found(struct call *call) {
     struct problem problem;
     call->route = NULL;
+    call->asked = true; // this cannot wait for the store
     cors_add_headers(call, NULL);
-    if (head_acceptable(call, &problem)) {
+    if (guard_check(call, NULL, &problem) == GUARD_GO) {
         call_error(call, 404, "no_such_path", NULL, "there is nothing at this path");
     } else {
+        refuse(call, &problem);
+    }
+}
+
+/* Its way to a handler. */
+static void admit(struct call *call, struct request_body *body) {
+    struct problem problem;
+    enum guard_verdict verdict = guard_check(call, call->route, &problem);
+    int wait_s = verdict == GUARD_ASK ? throttle_look(call) : 0;
+    if (wait_s == 0 && verdict == GUARD_ASK) {
+        ask_for_token(call, body);
+        return;
+    }
+    wait_s = wait_s == 0 ? throttle_request(call) : wait_s;
+    if (wait_s > 0) {
+        refuse_often(call, wait_s);
+    } else if (verdict == GUARD_REFUSED) {
+        refuse(call, &problem);
+    } else if (call->route != NULL && routes_check_query(call, call->route, &problem) != 0) {
         call_problem(call, &problem);
+    } else if (call->route != NULL) {
+        admit_body(call, body);
+    } else if (call->allow != NULL) {
+        refuse_method(call, call->allow);
+    } else {
+        call_error(call, 404, "no_such_path", NULL, "there is nothing at this path");
     }
 }
 
 void api_admit(struct request *req, struct request_body *body, void *arg) {
     struct api *api = arg;
-    struct problem problem;
-    const char *allow = NULL;
+    if (req->context != NULL) { // who asks is known by now
+        admit(req->context, body);
+        return;
+    }
     struct call *call = arena_zalloc(&req->arena, sizeof *call);
     if (call == NULL) {
         respond_error(req, 503, "out_of_memory", NULL, "the host is out of memory");
@@ -224,19 +297,9 @@ void api_admit(struct request *req, struct request_body *body, void *arg) {
     if (hook_admit(call, body)) {
         return;
     }
-    call->route = routes_find(call, &allow);
-    if (call->route == NULL && allow == NULL) {
-        api_not_found(call);
-        return;
-    }
-    cors_add_headers(call, allow);
-    if (!head_acceptable(call, &problem)) {
-        call_problem(call, &problem);
-    } else if (call->route != NULL) {
-        admit_body(call, body);
-    } else {
-        refuse_method(call, allow);
-    }
+    call->route = routes_find(call, &call->allow);
+    cors_add_headers(call, call->allow);
+    admit(call, body);
 }
 
 static void check_body(struct call *call) {

@@ -6,8 +6,10 @@
 #include <string.h>
 
 #include "api/custom.h"
+#include "api/routes.h"
 #include "api/view.h"
 #include "base/utf8.h"
+#include "supervisor/audit.h"
 
 void *call_alloc(struct call *call, size_t size) {
     void *p = arena_zalloc(&call->req->arena, size);
@@ -21,6 +23,7 @@ void call_op(struct call *call, struct store_op *op, enum store_op_kind kind,
              void (*done)(struct store_op *op)) {
     op->kind = kind;
     op->now_ms = env_wall_ms(&call->host->env);
+    op->scope = call->bound;
     op->done = done;
     op->arg = call;
 }
@@ -90,9 +93,34 @@ static struct problem without_broken(const struct problem *problem) {
     return whole;
 }
 
+/* What a token's scope or binding does not allow: a bound of them a minute, so that nobody fills the audit
+ * log with it. */
+static void note_refusal(struct call *call, const struct problem *problem) {
+    struct api *api = call->api;
+    int64_t now_ms = env_mono_ms(&call->host->env);
+    if (call->route == NULL || strcmp(problem->code, "forbidden") != 0) {
+        return;
+    }
+    if (now_ms - api->refusals_since_ms >= CALL_REFUSALS_MS) {
+        api->refusals_since_ms = now_ms;
+        api->refusals = 0;
+    }
+    if (api->refusals++ >= CALL_REFUSALS_MAX) {
+        return;
+    }
+    const char *action =
+        arena_printf(&call->req->arena, "%s %s", call->req->method, call->route->pattern);
+    audit_note(call->host, (struct store_audit){.actor = call_actor(call),
+                                                .action = action,
+                                                .target = call->param[0],
+                                                .detail = problem->message,
+                                                .outcome = problem->code});
+}
+
 static void send_problem(struct call *call, const struct problem *problem) {
     const struct view *view = call->custom == NULL ? NULL : call->custom->view;
     const struct problem whole = without_broken(problem);
+    note_refusal(call, &whole);
     if (view == NULL) {
         respond_error(call->req, whole.status, whole.code,
                       whole.field[0] == '\0' ? NULL : whole.field, whole.message);
@@ -174,6 +202,7 @@ static const struct {
     {-ENOTCONN, 503, "store_away", "the store cannot be reached; try again when it is back"},
     {-EDQUOT, 429, "budget_full", "the store's byte budget is full"},
     {-ENOSPC, 507, "disk_full", "the store's disk is full"},
+    {-EACCES, 403, "forbidden", "that is not for a token that is bound"},
     {-ENOTSUP, 501, "not_supported", "this store cannot do that"},
     {-EINVAL, 400, "bad_request", "the store refused the request"},
     {-ENOENT, 404, "not_found", "there is no such thing"},
@@ -237,8 +266,12 @@ uint32_t call_limit(struct call *call, uint32_t fallback, uint32_t max) {
 
 const char *call_actor(struct call *call) {
     struct request *req = call->req;
+    const struct bearer *b = &call->bearer;
     const char *actor =
-        req->certificate != NULL      ? arena_printf(&req->arena, "cert:%s", req->certificate)
+        b->id != NULL
+            ? arena_printf(&req->arena, "token:%s (%s) from %s", b->name, b->id, req->peer)
+        : b->name != NULL ? arena_printf(&req->arena, "token:%s from %s", b->name, req->peer)
+        : req->certificate != NULL    ? arena_printf(&req->arena, "cert:%s", req->certificate)
         : req->peer_uid == UINT32_MAX ? arena_printf(&req->arena, "http:%s", req->peer)
                                       : arena_printf(&req->arena, "uid:%u", req->peer_uid);
     return actor == NULL ? "unknown" : actor;

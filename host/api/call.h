@@ -9,13 +9,20 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/side_thread.h"
+#include "core/rate.h"
 #include "net/server.h"
 #include "net/spool.h"
 #include "store/store.h"
 #include "supervisor/host.h"
 #include "supervisor/jobs.h"
+#include "supervisor/tokens.h"
 
 enum { CALL_PARAMS_MAX = CONFIG_ROUTE_PARAMS_MAX };
+
+/* Who has asked how often (throttle.h). */
+struct api_limits {
+    struct rates requests, failures;
+};
 
 struct api {
     struct host *host;
@@ -26,7 +33,11 @@ struct api {
     int64_t refused_log_ms; /* mono: when a request of a route was last logged as not proven */
     struct feed *feed;
     struct hooks *hooks;
+    struct api_limits *limits;
+    unsigned refusals; /* written into the audit log in this minute */
+    int64_t refusals_since_ms;
 };
+enum { CALL_REFUSALS_MS = 60000, CALL_REFUSALS_MAX = 60 };
 
 struct custom_route;
 struct custom_routes;
@@ -42,8 +53,13 @@ struct call {
     struct host *host;
     struct request *req;
     const struct route *route;
+    const char *allow; /* the methods that the path has, if none of them was asked */
     const struct custom_route *custom;  /* the configuration's, when `route` is of it */
     const char *param[CALL_PARAMS_MAX]; /* what stood at the route's {names} */
+    struct bearer bearer;               /* who asks; its id is NULL where no token is needed */
+    const struct store_scope *bound;    /* what he may see and touch; NULL = everything */
+    struct tokens_question question;    /* whose token is not known here yet */
+    bool asked;                         /* ... and has been asked for */
     struct upload *upload;              /* the body, when it goes to a file */
     struct form *form;                  /* ... and when it is a form        */
     struct submit *submit;              /* what it submits                  */
@@ -59,7 +75,7 @@ struct call {
 /* Zeroed memory that lives as long as the call; NULL: the call has been answered with 503. */
 void *call_alloc(struct call *call, size_t size);
 
-/* Prepares an operation of this kind: its clock, its callback. */
+/* Prepares an operation of this kind: its clock, its callback, whose jobs it is about. */
 void call_op(struct call *call, struct store_op *op, enum store_op_kind kind,
              void (*done)(struct store_op *op));
 #define CALL_NEW(call, type) ((type *)call_alloc((call), sizeof(type)))

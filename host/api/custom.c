@@ -15,13 +15,20 @@ static const struct action {
     const char *own_query; // parameters that the API's own form knows
     void (*viewed)(struct call *call);
     enum route_body viewed_body;
+    enum route_needs needs;
+    enum route_bound bound;
 } actions[] = {
-    {"submit", submit_handle, BODY_SUBMIT, NULL, view_submit_handle, BODY_FORM},
-    {"status", jobs_get_handle, BODY_NONE, "wait", view_status_handle, BODY_NONE},
-    {"result", result_handle, BODY_NONE, NULL, view_result_handle, BODY_NONE},
-    {"cancel", action_cancel_handle, BODY_JSON, NULL, action_cancel_handle, BODY_JSON},
-    {"events", events_handle, BODY_NONE, NULL, events_handle, BODY_NONE},
-    {"plugin.query", query_handle, BODY_QUERY, NULL, query_handle, BODY_QUERY},
+    {"submit", submit_handle, BODY_SUBMIT, NULL, view_submit_handle, BODY_FORM, NEEDS_SUBMIT,
+     BOUND_OWN},
+    {"status", jobs_get_handle, BODY_NONE, "wait", view_status_handle, BODY_NONE, NEEDS_READ,
+     BOUND_OWN},
+    {"result", result_handle, BODY_NONE, NULL, view_result_handle, BODY_NONE, NEEDS_READ,
+     BOUND_OWN},
+    {"cancel", action_cancel_handle, BODY_JSON, NULL, action_cancel_handle, BODY_JSON,
+     NEEDS_OPERATOR, BOUND_OWN},
+    {"events", events_handle, BODY_NONE, NULL, events_handle, BODY_NONE, NEEDS_READ, BOUND_OWN},
+    {"plugin.query", query_handle, BODY_QUERY, NULL, query_handle, BODY_QUERY, NEEDS_VIEWER,
+     BOUND_REFUSED},
 };
 
 static const struct action *action_find(const char *name) {
@@ -100,6 +107,8 @@ static int compile(const struct config *c, const struct config_route *from,
                   .pattern = pattern,
                   .handler = view == NULL ? action->own : action->viewed,
                   .body = view == NULL ? action->own_body : action->viewed_body,
+                  .needs = action->needs,
+                  .bound = action->bound,
                   .query = view == NULL ? action->own_query : NULL},
         .config = from,
         .view = view,

@@ -11,6 +11,7 @@
 #include "api/custom.h"
 #include "api/form.h"
 #include "api/proof.h"
+#include "store/scope.h"
 
 static bool refuse(struct problem *ret, int status, const char *code, const char *field,
                    const char *message) {
@@ -90,17 +91,79 @@ static bool check_site(const struct call *call, struct problem *ret) {
     return true;
 }
 
-static bool check_token(const struct call *call, struct problem *ret) {
+/* ---- tokens ---- */
+
+static bool say_unauthorized(struct problem *ret) {
+    return refuse(ret, 401, "unauthorized", "Authorization",
+                  "a valid Authorization: Bearer TOKEN is needed");
+}
+
+/* The token of the one Authorization header that there may be. */
+static bool bearer_text(const struct call *call, struct bytes *ret) {
     static const char scheme[] = "Bearer ";
-    const char *want = call->host->config->host.admin_token;
+    enum { LEN = sizeof scheme - 1 };
     struct bytes value;
-    bool ok = want != NULL && request_header(call->req, "Authorization", &value) == 1 &&
-              value.len == sizeof scheme - 1 + strlen(want) &&
-              strncasecmp(value.data, scheme, sizeof scheme - 1) == 0 &&
-              CRYPTO_memcmp((const char *)value.data + sizeof scheme - 1, want, strlen(want)) == 0;
-    return ok ? true
-              : refuse(ret, 401, "unauthorized", "Authorization",
-                       "a valid Authorization: Bearer TOKEN is needed");
+    if (request_header(call->req, "Authorization", &value) != 1 || value.len <= LEN ||
+        strncasecmp(value.data, scheme, LEN) != 0) {
+        return false;
+    }
+    *ret = (struct bytes){(const char *)value.data + LEN, value.len - LEN};
+    return true;
+}
+
+static bool is_admin_token(const struct call *call, struct bytes text) {
+    const char *want = call->host->config->host.admin_token;
+    return want != NULL && text.len == strlen(want) &&
+           CRYPTO_memcmp(text.data, want, text.len) == 0;
+}
+
+static enum guard_verdict check_token(struct call *call, struct problem *ret) {
+    struct bytes text;
+    bool given = bearer_text(call, &text);
+    if (given && is_admin_token(call, text)) {
+        call->bearer = (struct bearer){.name = "host.admin_token", .scope = TOKEN_ADMIN};
+        return GUARD_GO;
+    }
+    enum tokens_verdict is =
+        given ? tokens_look(call->host, text, &call->req->arena, &call->bearer) : TOKENS_NOBODY;
+    const char *secret;
+    if (is == TOKENS_TO_ASK && !call->asked && token_split(text, call->question.id, &secret)) {
+        return GUARD_ASK;
+    }
+    if (is != TOKENS_BEARER) {
+        (void)say_unauthorized(ret);
+        return GUARD_REFUSED;
+    }
+    const struct store_scope *bound = &call->bearer.bound;
+    call->bound = bound->tenant != NULL || bound->queues != NULL ? bound : NULL;
+    return GUARD_GO;
+}
+
+static bool say_forbidden(struct problem *ret, const char *message) {
+    return refuse(ret, 403, "forbidden", "Authorization", message);
+}
+
+/* What the token may do, and to what. */
+static bool check_rights(const struct call *call, const struct route *route, struct problem *ret) {
+    const struct store_scope *bound = call->bound;
+    char message[sizeof ret->message];
+    if (!routes_allows(route, call->bearer.scope)) {
+        (void)snprintf(message, sizeof message,
+                       "this needs a token of scope %s; the one that was sent is of scope %s",
+                       token_scope_name(routes_needs(route)), token_scope_name(call->bearer.scope));
+        return say_forbidden(ret, message);
+    }
+    if (route == NULL || bound == NULL || route->bound == BOUND_OWN) {
+        return true;
+    }
+    if (route->bound == BOUND_REFUSED || bound->tenant != NULL) {
+        return say_forbidden(
+            ret, bound->tenant != NULL
+                     ? "this is about all tenants; the token that was sent is bound to one"
+                     : "this is about all queues; the token that was sent is bound to some");
+    }
+    return call->param[0] == NULL || store_scope_has(bound, call->param[0], NULL) ||
+           refuse(ret, 404, "queue_not_found", "queue", "there is no queue of this name");
 }
 
 static bool is_json(struct bytes type) {
@@ -141,35 +204,52 @@ static bool check_coding(const struct call *call, struct problem *ret) {
                   "send the body as it is, without Content-Encoding");
 }
 
-/* Who knows the secret of a route that has one of its own may be anywhere. */
-static bool check_asker(const struct call *call, const struct route *route, bool tokens,
-                        bool token_free, struct problem *ret) {
-    const struct custom_route *custom = call->custom;
-    bool of_custom = custom != NULL && (route != NULL || cors_is_preflight(call));
-    if (of_custom && custom->proven) {
-        return route == NULL || proof_check_head(call, ret);
-    }
-    if (!tokens) {
-        return check_host(call, route, ret) && check_site(call, ret);
-    }
-    if (of_custom && custom->open) {
-        return check_site(call, ret);
-    }
-    return token_free || check_token(call, ret);
-}
-
-bool guard_check(const struct call *call, const struct route *route, struct problem *ret) {
-    bool tokens = strcmp(call->host->config->host.auth, "tokens") == 0;
-    bool token_free = is_health(route) || cors_is_preflight(call);
-    if (call->req->mistrusted) {
-        return refuse(ret, 403, "worker_refused", "",
-                      "the admin socket is not for the host's own workers");
-    }
-    if (!call->req->admin && !check_asker(call, route, tokens, token_free, ret)) {
-        return false;
-    }
+static bool check_form(const struct call *call, const struct route *route, struct problem *ret) {
     bool taken = route != NULL && route->body != BODY_NONE;
     bool typed = route != NULL && (route->body == BODY_JSON || route->body == BODY_SUBMIT ||
                                    route->body == BODY_FORM || route->body == BODY_QUERY);
     return (!taken || check_coding(call, ret)) && (!typed || check_content_type(call, route, ret));
+}
+
+static bool needs_nothing(const struct call *call, const struct route *route) {
+    return (route != NULL && route->needs == NEEDS_NOTHING) || cors_is_preflight(call);
+}
+
+static enum guard_verdict verdict_of(bool good) {
+    return good ? GUARD_GO : GUARD_REFUSED;
+}
+
+/* Who knows the secret of a route that has one of its own may be anywhere. */
+static enum guard_verdict check_asker(struct call *call, const struct route *route,
+                                      struct problem *ret) {
+    const struct custom_route *custom = call->custom;
+    bool of_custom = custom != NULL && (route != NULL || cors_is_preflight(call));
+    bool tokens = strcmp(call->host->config->host.auth, "tokens") == 0;
+    if (call->req->admin) {
+        return GUARD_GO;
+    }
+    if (of_custom && custom->proven) {
+        return verdict_of(route == NULL || proof_check_head(call, ret));
+    }
+    if (!tokens) {
+        return verdict_of(check_host(call, route, ret) && check_site(call, ret));
+    }
+    if (of_custom && custom->open) {
+        return verdict_of(check_site(call, ret));
+    }
+    return needs_nothing(call, route) ? GUARD_GO : check_token(call, ret);
+}
+
+enum guard_verdict guard_check(struct call *call, const struct route *route, struct problem *ret) {
+    call->bearer = (struct bearer){.scope = TOKEN_ADMIN};
+    call->bound = NULL;
+    if (call->req->mistrusted) {
+        (void)refuse(ret, 403, "worker_refused", "",
+                     "the admin socket is not for the host's own workers");
+        return GUARD_REFUSED;
+    }
+    enum guard_verdict verdict = check_asker(call, route, ret);
+    return verdict != GUARD_GO
+               ? verdict
+               : verdict_of(check_rights(call, route, ret) && check_form(call, route, ret));
 }

@@ -54,6 +54,29 @@ static int take_ids(struct reader *r, const struct input_field *f, struct bytes 
     return error == 0 ? 0 : bad(r, f->name, "bad_id", "one of these is not a job id");
 }
 
+static int take_queue(void *arg, struct bytes value) {
+    void **pair = arg;
+    struct buf *out = pair[0];
+    struct err e;
+    const char *text = json_text(pair[1], value);
+    if (text == NULL || job_check_queue(text, &e) < 0) {
+        return -EINVAL;
+    }
+    buf_str(out, out->len == 0 ? "" : ",");
+    buf_str(out, text);
+    return 0;
+}
+
+static int take_queues(struct reader *r, const struct input_field *f, struct bytes value) {
+    struct arena *arena = &r->call->req->arena;
+    struct buf text = {0};
+    void *pair[2] = {&text, arena};
+    bool good = *(const char *)value.data == '[' && json_each(value, take_queue, pair) == 0;
+    *(const char **)f->to = text.len == 0 ? NULL : arena_strn(arena, text.data, text.len);
+    buf_free(&text);
+    return good ? 0 : bad(r, f->name, "bad_field", "must be an array of names of queues");
+}
+
 bool input_why_fits(struct call *call, const char *why) {
     if (why == NULL || strlen(why) <= INPUT_WHY_MAX) {
         return true;
@@ -89,6 +112,7 @@ static int take(struct reader *r, const struct input_field *f, struct bytes valu
         *(struct bytes *)f->to = value;
         return *(const char *)value.data == '{' ? 0
                                                 : bad(r, f->name, "bad_field", "must be an object");
+    case INPUT_QUEUES: return take_queues(r, f, value);
     default: return take_ids(r, f, value);
     }
 }

@@ -4,7 +4,7 @@
 
 #include "api/call.h"
 
-enum input_kind { INPUT_TEXT, INPUT_WHY, INPUT_BOOL, INPUT_IDS, INPUT_OBJECT };
+enum input_kind { INPUT_TEXT, INPUT_WHY, INPUT_BOOL, INPUT_IDS, INPUT_OBJECT, INPUT_QUEUES };
 
 struct input_ids {
     struct job_id *ids;
@@ -15,7 +15,8 @@ enum { INPUT_IDS_MAX = 1000, INPUT_WHY_MAX = 500 };
 struct input_field {
     const char *name;
     enum input_kind kind;
-    void *to; /* const char * (TEXT, WHY) | bool | struct input_ids | struct bytes (raw text) */
+    void *
+        to; /* const char * (TEXT, WHY; QUEUES: an array of names, "a,b") | bool | struct input_ids | struct bytes (raw text) */
 };
 
 /* Reads the call's body (an object, or empty) into the fields; those that are not there keep their

@@ -61,6 +61,9 @@ static const char *fill(struct call *call, struct store_event *e) {
     e->value = call->req->body;
     e->key = request_query(call->req, "key");
     e->tenant = request_query(call->req, "user");
+    if (call->bound != NULL && e->tenant == NULL) {
+        e->tenant = call->bound->tenant; // of another one: the store refuses it
+    }
     if (request_header(call->req, "Content-Type", &type) > 0 && type.len > 0) {
         e->content_type = text_of(call, type);
     }

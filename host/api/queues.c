@@ -3,6 +3,7 @@
 
 #include "api/gate_json.h"
 #include "api/routes.h"
+#include "store/scope.h"
 
 /* ---- the list: queues that hold jobs, and those that the configuration names ---- */
 
@@ -84,13 +85,15 @@ static void counted(struct store_op *op) {
         add_queue(&out, call->host, &stats->queues[i]);
     }
     for (size_t i = 0; i < c->queue_count; i++) {
-        if (!listed(stats, c->queues[i].entry.name)) {
-            add_queue(&out, call->host,
-                      &(struct store_queue_stats){.queue = c->queues[i].entry.name});
+        const char *name = c->queues[i].entry.name;
+        if (!listed(stats, name) && store_scope_has(call->bound, name, NULL)) {
+            add_queue(&out, call->host, &(struct store_queue_stats){.queue = name});
         }
     }
     buf_char(&out, ']');
-    add_store(&out, stats);
+    if (call->bound == NULL) {
+        add_store(&out, stats);
+    }
     buf_char(&out, '}');
     store_op_finish(op);
     call_reply(call, 200, &out);

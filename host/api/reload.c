@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "api/routes.h"
+#include "supervisor/audit.h"
 #include "supervisor/orphans.h"
 
 struct asked {
@@ -96,6 +97,12 @@ void reload_post_handle(struct call *call) {
         return;
     }
     *asked = (struct asked){.waiter = {.done = on_verdict}, .call = call};
+    audit_note(call->host, (struct store_audit){.actor = call_actor(call),
+                                                .action = "host.reload",
+                                                .target = call->host->name,
+                                                .detail = (flags & RELOAD_FORCE) != 0 ? "force"
+                                                          : (flags & RELOAD_ALL) != 0 ? "all"
+                                                                                      : NULL});
     reload_request(call->host, "request", flags, waits ? &asked->waiter : NULL);
     if (!waits) {
         struct buf out = {0};

@@ -16,11 +16,30 @@ enum route_body {
     BODY_QUERY,  /* as BODY_JSON, up to QUERY_PAYLOAD_MAX                        */
 };
 
+/* Of what scope a token must be. The first is the strictest, for what does not say. */
+enum route_needs {
+    NEEDS_ADMIN,
+    NEEDS_OPERATOR,
+    NEEDS_SUBMIT,
+    NEEDS_VIEWER,
+    NEEDS_READ,    /* any: it is about one job, whose id is known, or about nobody's */
+    NEEDS_NOTHING, /* no token at all */
+};
+
+/* What a token that is bound to a tenant or to queues gets. */
+enum route_bound {
+    BOUND_REFUSED, /* 403: it would show, or change, what is others' */
+    BOUND_OWN,     /* what is its own: the store knows no other (store_op.scope) */
+    BOUND_QUEUES,  /* the same, if it is bound to queues alone; else 403 */
+};
+
 struct route {
     const char *method;
     const char *pattern; /* "/v1/jobs/{id}/log" */
     void (*handler)(struct call *call);
     enum route_body body;
+    enum route_needs needs;
+    enum route_bound bound;
     const char *query; /* the parameters it knows, blank-separated; NULL = none */
 };
 
@@ -37,6 +56,11 @@ bool routes_path_fits(const struct request *req, const char *pattern,
 bool api_takes_work(struct call *call);
 /* The answer at a path where there is nothing. */
 void api_not_found(struct call *call);
+
+/* Does this scope do? Anybody's does for no route (NULL): he hears that there is none. */
+bool routes_allows(const struct route *route, enum token_scope scope);
+/* The least scope that does. */
+enum token_scope routes_needs(const struct route *route);
 
 /* The table itself. */
 const struct route *routes_table(size_t *ret_count);
@@ -111,6 +135,9 @@ void hooks_inbox_handle(struct call *call);
 void hooks_inbox_of_handle(struct call *call);
 void hooks_delivery_handle(struct call *call);
 void hooks_replay_handle(struct call *call);
+void tokens_list_handle(struct call *call);
+void tokens_new_handle(struct call *call);
+void tokens_revoke_handle(struct call *call);
 void blobs_put_handle(struct call *call);
 void system_config_handle(struct call *call);
 void system_version_handle(struct call *call);

@@ -25,6 +25,10 @@ void submit_refusal(const struct store_submit_item *item, struct problem *ret) {
     if (item->status == -EEXIST) {
         *ret = (struct problem){.status = 409, .code = "duplicate", .field = "key"};
         (void)snprintf(ret->message, sizeof ret->message, "another job holds this key");
+    } else if (item->status == -EPERM) {
+        *ret = (struct problem){.status = 409, .code = "key_taken", .field = "key"};
+        (void)snprintf(ret->message, sizeof ret->message,
+                       "somebody else's job holds this key in queue \"%s\"", item->spec->queue);
     } else if (item->status == -ENOBUFS) {
         const char *queue = item->spec->queue;
         *ret = (struct problem){.status = 429, .code = "queue_full", .field = "queue"};

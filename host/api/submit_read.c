@@ -11,6 +11,7 @@
 #include "api/custom.h"
 #include "api/submit.h"
 #include "api/submit_item.h"
+#include "store/scope.h"
 
 enum { READ_PART = 256 * 1024 }; // so much text of jobs is resolved in one turn of the loop
 
@@ -85,13 +86,32 @@ static void read_part(struct call *call) {
 
 /* ---- the loop ---- */
 
+/* A job is its submitter's tenant's, and goes to one of its queues. */
+static int bind(const struct call *call, struct submit_slot *slot, struct problem *ret) {
+    const struct store_scope *bound = call->bound;
+    bool queue = bound != NULL && !store_scope_has(bound, slot->spec.queue, bound->tenant);
+    if (bound == NULL || store_scope_has_job(bound, &slot->spec)) {
+        return 0;
+    }
+    *ret = (struct problem){.status = 403, .code = "forbidden"};
+    (void)snprintf(ret->field, sizeof ret->field, "%s", queue ? "queue" : "user");
+    (void)snprintf(ret->message, sizeof ret->message, "the token is bound to another %s",
+                   queue ? "queue" : "user");
+    return -EACCES;
+}
+
 void submit_resolve(struct submit *s, struct submit_slot *slot) {
     struct problem problem;
+    const struct store_scope *bound = s->call->bound;
     slot->named = slot->request.file_count;
+    if (bound != NULL && slot->request.tenant == NULL) {
+        slot->request.tenant = bound->tenant;
+    }
     int r = s->form == NULL ? 0 : submit_form_files(s, &slot->request, &problem);
     r = r != 0 ? r
                : jobs_resolve(s->call->host, &slot->request, &s->call->req->arena, &slot->spec,
                               &problem);
+    r = r != 0 ? r : bind(s->call, slot, &problem);
     if (r != 0) {
         submit_refuse(s, slot, &problem);
     }

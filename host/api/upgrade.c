@@ -6,6 +6,7 @@
 
 #include "api/input.h"
 #include "api/routes.h"
+#include "supervisor/audit.h"
 
 struct asked {
     struct upgrade_waiter waiter;
@@ -42,6 +43,10 @@ void upgrade_post_handle(struct call *call) {
     struct asked *asked = CALL_NEW(call, struct asked);
     if (asked != NULL) {
         *asked = (struct asked){.waiter = {.done = on_verdict}, .call = call};
+        audit_note(call->host, (struct store_audit){.actor = call_actor(call),
+                                                    .action = "host.upgrade",
+                                                    .target = call->host->name,
+                                                    .detail = file});
         upgrade_request(call->host, file, &asked->waiter);
     }
 }

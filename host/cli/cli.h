@@ -47,6 +47,8 @@ enum cli_kind {
     CLI_DAYS,
     CLI_SCHEDULE,
     CLI_VERDICT,
+    CLI_SCOPE,
+    CLI_TOKEN,
     CLI_SHELL,
     CLI_COMMAND,
 };
@@ -182,6 +184,9 @@ int cmd_hooks(struct cli *cli);
 int cmd_hooks_inbox(struct cli *cli);
 int cmd_hooks_show(struct cli *cli);
 int cmd_hooks_replay(struct cli *cli);
+int cmd_tokens_new(struct cli *cli);
+int cmd_tokens_ls(struct cli *cli);
+int cmd_tokens_revoke(struct cli *cli);
 int cmd_fsck(struct cli *cli);
 int cmd_sign(struct cli *cli);
 int cmd_sim(struct cli *cli);

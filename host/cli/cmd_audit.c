@@ -5,7 +5,7 @@
 #include "cli/table.h"
 
 int cmd_audit(struct cli *cli) {
-    static const char *const titles[] = {">AGE", "WHO", "DID", "TO", "DETAIL"};
+    static const char *const titles[] = {">AGE", "WHO", "FROM", "DID", "TO", "OUTCOME", "DETAIL"};
     struct table t = {.titles = titles, .columns = ARRAY_LEN(titles)};
     struct buf path = {0};
     cJSON *answer = NULL;
@@ -18,8 +18,10 @@ int cmd_audit(struct cli *cli) {
         cJSON_ArrayForEach(entry, cJSON_GetObjectItemCaseSensitive(answer, "items")) {
             table_cell(&t, out_age(remote_text(entry, "at"), age));
             table_cell(&t, remote_text(entry, "actor"));
+            table_cell(&t, remote_text(entry, "from"));
             table_cell(&t, remote_text(entry, "action"));
             table_cell(&t, remote_text(entry, "target"));
+            table_cell(&t, remote_text(entry, "outcome"));
             table_cell(&t, remote_text(entry, "detail"));
         }
         table_print(cli, &t);

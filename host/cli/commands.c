@@ -277,6 +277,27 @@ static const struct cli_option page_options[] = {PAGE_OPTIONS, {0}};
 static const struct cli_option inbox_options[] = {
     {"refused", 0, NULL, "Only what became no job.", CLI_ANY}, PAGE_OPTIONS, {0}};
 
+static const struct cli_option token_options[] = {
+    {"scope", 's', "viewer|submit|operator|admin", "What it may do. Required.", CLI_SCOPE},
+    {"user", 'u', "USER", "It sees and touches jobs of this tenant alone.", CLI_ANY},
+    {"queue", 'q', "QUEUE", "... and of this queue alone; may be repeated.", CLI_QUEUE},
+    {"expires", 0, "DURATION", "After so long it is over, as 90d. Default: never.", CLI_ANY},
+    {0},
+};
+
+static const struct cli_option revoke_options[] = {
+    {"why", 0, "TEXT", "A reason, for the audit log.", CLI_ANY}, {0}};
+
+static const struct cli_option audit_options[] = {
+    {"actor", 0, "TEXT", "Only who has this in his name: uid:0, a token's name or id.", CLI_ANY},
+    {"action", 0, "TEXT", "Only what begins so: queue., job.cancel.", CLI_ANY},
+    {"target", 0, "TEXT", "Only what was done to this queue, job, ...", CLI_ANY},
+    {"after", 0, "TIME", "Only what was done at that time or later.", CLI_ANY},
+    {"before", 0, "TIME", "Only what was done before that time.", CLI_ANY},
+    PAGE_OPTIONS,
+    {0},
+};
+
 static const struct cli_option reset_options[] = {
     {"why", 0, "TEXT", "A reason, for the audit log.", CLI_ANY}, {0}};
 
@@ -799,8 +820,36 @@ const struct cli_command cli_commands[] = {
     {.name = "audit",
      .synopsis = "",
      .summary = "list who did what, newest first",
-     .options = page_options,
+     .text = "Actions of operators and administrators, and attempts that a token did not allow "
+             "(OUTCOME: forbidden; sixty of these a minute are written down).",
+     .options = audit_options,
      .run = cmd_audit},
+    {.name = "tokens new",
+     .synopsis = "NAME --scope SCOPE [--user USER] [--queue QUEUE ...] [--expires DURATION]",
+     .summary = "make a token for the HTTP API, and print it once",
+     .text =
+         "A viewer reads; a submitter submits, and reads jobs whose ids he was given; an operator "
+         "does both, and acts on jobs, queues and schedules; an admin does everything. A token "
+         "that is bound to a tenant or to queues does so with their jobs alone, as if there were "
+         "no others. The host keeps a hash of it.",
+     .example = "jobhost tokens new ci --scope submit --queue builds --expires 90d",
+     .options = token_options,
+     .args_min = 1,
+     .args_max = 1,
+     .run = cmd_tokens_new},
+    {.name = "tokens ls",
+     .synopsis = "",
+     .summary = "list the tokens, the oldest first",
+     .options = none,
+     .run = cmd_tokens_ls},
+    {.name = "tokens revoke",
+     .synopsis = "ID ... [--why TEXT]",
+     .summary = "end tokens, on all hosts",
+     .options = revoke_options,
+     .args_min = 1,
+     .args_max = CLI_ARGS_MAX,
+     .takes = CLI_TOKEN,
+     .run = cmd_tokens_revoke},
     {.name = "fsck",
      .synopsis = "[-c FILE] [--repair]",
      .summary = "prove that every job is in exactly one place",

@@ -23,6 +23,7 @@ static const struct {
     {CLI_DAYS, "or and"},
     {CLI_VERDICT, "fire caught_up queued replace skipped_overlap skipped_gap skipped_paused "
                   "dropped_window dropped_max dropped_catch_up refused"},
+    {CLI_SCOPE, "viewer submit operator admin"},
     {CLI_SHELL, "bash zsh fish"},
 };
 
@@ -49,6 +50,7 @@ static const struct {
     {CLI_QUEUE, "/v1/queues", NULL, "name", {NULL}},
     {CLI_PLUGIN, "/v1/plugins", NULL, "name", {"state"}},
     {CLI_SCHEDULE, "/v1/schedules?limit=200", NULL, "name", {"state", "cron"}},
+    {CLI_TOKEN, "/v1/tokens", NULL, "id", {"name", "scope"}},
     {CLI_TYPE, "/v1/plugins", "handlers", "name", {"summary"}},
 };
 

@@ -16,7 +16,8 @@ static const struct {
 };
 
 /* Those that only lists know. */
-static const char *const of_lists[] = {"state", "after", "before", "parent"};
+static const char *const of_lists[] = {"state", "after",  "before", "parent",
+                                       "actor", "action", "target"};
 static const char *const paging[] = {"limit", "cursor"};
 
 static size_t add_given(const struct cli *cli, struct buf *path, const char *parameter,

@@ -62,9 +62,10 @@ struct config_host {
     const char **proxies; /* trusted: addresses, networks, "unix"        */
     size_t proxy_count;
     int64_t http_handshake_ms, http_header_ms, http_body_ms, http_idle_ms, http_write_ms;
-    int64_t http_requests, http_age_ms; /* of one public connection; 0 = no cap        */
-    const char *monitoring;             /* all | admin                                 */
-    int64_t ready_stall_ms;             /* 0 = never                                   */
+    int64_t http_requests, http_age_ms;           /* of one public connection; 0 = no cap        */
+    int64_t http_rate, http_burst, http_failures; /* of one token or address; 0 = no limit */
+    const char *monitoring;                       /* all | admin                                 */
+    int64_t ready_stall_ms;                       /* 0 = never                                   */
     bool allow_loose_secret_files;
 };
 

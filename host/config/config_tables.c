@@ -74,6 +74,15 @@ static const struct config_field http_rows[] = {
      .max = 1000000000, .doc = "Requests of one public connection. 0: no cap."},
     {"max_age", CONFIG_DURATION, 0, AT(config_host, http_age_ms), .fallback = "300s", .max = YEAR,
      .doc = "After which a public connection ends with its next answer. 0: never."},
+    {"rate", CONFIG_INT, 0, AT(config_host, http_rate), .fallback = "500", .max = 1000000,
+     .doc =
+         "Requests a second of one token, or, without one, of one address that is not the host's "
+         "own (IPv6: of one /64); more are told 429. 0: any number."},
+    {"burst", CONFIG_INT, 0, AT(config_host, http_burst), .fallback = "2000", .min = 1,
+     .max = 1000000, .doc = "How many of these may come at once after a pause."},
+    {"failures", CONFIG_INT, 0, AT(config_host, http_failures), .fallback = "30", .max = 1000000,
+     .doc = "Requests a minute with a token that is none, of one such address; more are told 429. "
+            "0: any number."},
 };
 static const struct config_table http_table = {.what = "HTTP", FIELDS(http_rows)};
 

@@ -266,9 +266,36 @@ static bool reading(const struct conn *c) {
     return c->phase == CONN_IDLE || c->phase == CONN_HEAD || c->phase == CONN_BODY;
 }
 
-static void head_complete(struct conn *c) {
+static void fall_behind(struct conn *c) {
+    c->behind = true;
+    c->behind_since_ms = now_ms(c);
+    bufferevent_disable(c->bev, EV_READ);
+}
+
+static void ask_admission(struct conn *c) {
     struct server_config *config = &c->server->config;
     struct request_body body = {.limit = limits(c)->body};
+    if (config->admit != NULL) {
+        config->admit(&c->ex->req, &body, config->arg);
+    }
+    if (body.hold && reading(c)) {
+        fall_behind(c);
+        return;
+    }
+    c->parser.body_max = body.limit;
+    c->ex->body_piece = body.piece;
+    c->ex->ends_with_drain = body.ends_with_drain;
+    if (reading(c) && body.piece != NULL && !exchange_upload(c->ex)) {
+        refuse_body(&c->ex->req, "too_many_uploads", SERVER_NO_UPLOAD);
+    }
+    bool held = reading(c) && body.piece == NULL && !c->parser.chunked;
+    if (held && c->parser.length <= body.limit && !exchange_body_fits(c->ex, c->parser.length)) {
+        refuse_body(&c->ex->req, "too_many_bodies", SERVER_NO_ROOM);
+    }
+    c->want_continue = reading(c) && c->parser.expect_continue; // an answer is all there will be
+}
+
+static void head_complete(struct conn *c) {
     int r = exchange_head(c->ex, &c->parser);
     if (r != 0) {
         respond_refusal(c, r == -EINVAL ? 400 : 503, r == -EINVAL ? "bad_path" : "out_of_memory",
@@ -282,20 +309,7 @@ static void head_complete(struct conn *c) {
         respond_error(&c->ex->req, 503, "too_many_connections", NULL, "try again in a moment");
         return;
     }
-    if (config->admit != NULL) {
-        config->admit(&c->ex->req, &body, config->arg);
-    }
-    c->parser.body_max = body.limit;
-    c->ex->body_piece = body.piece;
-    c->ex->ends_with_drain = body.ends_with_drain;
-    if (reading(c) && body.piece != NULL && !exchange_upload(c->ex)) {
-        refuse_body(&c->ex->req, "too_many_uploads", SERVER_NO_UPLOAD);
-    }
-    bool held = reading(c) && body.piece == NULL && !c->parser.chunked;
-    if (held && c->parser.length <= body.limit && !exchange_body_fits(c->ex, c->parser.length)) {
-        refuse_body(&c->ex->req, "too_many_bodies", SERVER_NO_ROOM);
-    }
-    c->want_continue = reading(c) && c->parser.expect_continue; // an answer is all there will be
+    ask_admission(c);
 }
 
 static void request_complete(struct conn *c) {
@@ -312,9 +326,7 @@ static bool take_body(struct conn *c, struct bytes piece) {
     c->want_continue = false;
     int r = exchange_body(c->ex, piece);
     if (r == BODY_BEHIND && reading(c)) {
-        c->behind = true;
-        c->behind_since_ms = now_ms(c);
-        bufferevent_disable(c->bev, EV_READ);
+        fall_behind(c);
     } else if (r == -ENOBUFS && c->ex->body_piece == NULL) {
         refuse_body(&c->ex->req, "too_many_bodies", SERVER_NO_ROOM);
     } else if (r < 0) {
@@ -323,20 +335,36 @@ static bool take_body(struct conn *c, struct bytes piece) {
     return r == 0 && reading(c);
 }
 
+/* It reads again; the time in between is not held against the peer. */
+static void catch_up(struct conn *c) {
+    c->body_since_ms += now_ms(c) - c->behind_since_ms;
+    check_body(c);
+    if (c->phase == CONN_BODY) {
+        connection_read_on(c);
+        bufferevent_trigger(c->bev, EV_READ, BEV_TRIG_DEFER_CALLBACKS | BEV_TRIG_IGNORE_WATERMARKS);
+    }
+}
+
 void request_body_resume(struct request *req) {
     struct conn *c = CONTAINER_OF(req, struct exchange, req)->conn;
     if (c == NULL || !c->behind) {
         return;
     }
     c->behind = false;
-    if (c->phase != CONN_BODY) {
+    if (c->phase == CONN_BODY) {
+        catch_up(c);
+    }
+}
+
+void request_admit_again(struct request *req) {
+    struct conn *c = CONTAINER_OF(req, struct exchange, req)->conn;
+    if (c == NULL || !c->behind || !reading(c)) {
         return;
     }
-    c->body_since_ms += now_ms(c) - c->behind_since_ms;
-    check_body(c);
-    if (c->phase == CONN_BODY) {
-        connection_read_on(c);
-        bufferevent_trigger(c->bev, EV_READ, BEV_TRIG_DEFER_CALLBACKS | BEV_TRIG_IGNORE_WATERMARKS);
+    c->behind = false;
+    ask_admission(c);
+    if (c->phase == CONN_BODY && !c->behind) {
+        catch_up(c);
     }
 }
 
@@ -370,7 +398,7 @@ static bool advance_once(struct conn *c) {
     enum http1_event event = feed(c, &input);
     (void)evbuffer_drain(in, run.iov_len - input.len);
     switch (event) {
-    case HTTP1_HEAD: head_complete(c); return reading(c);
+    case HTTP1_HEAD: head_complete(c); return reading(c) && !c->behind;
     case HTTP1_END: request_complete(c); return false;
     case HTTP1_ERROR: refuse(c, c->parser.error); return false;
     default: return reading(c) && !c->behind && evbuffer_get_length(in) > 0;

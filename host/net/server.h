@@ -148,7 +148,13 @@ struct request_body {
     /* Nothing would be made of it any more once the server drains: then its rest is not waited for,
      * and the request is told 503. */
     bool ends_with_drain;
+    /* Who asks is still to be found out: nothing of the body is read or asked for until
+     * request_admit_again(). If the peer goes before that, the request's `done` says so. */
+    bool hold;
 };
+
+/* After `hold`: `admit` sees the request once more. Not from inside of it. */
+void request_admit_again(struct request *req);
 
 /* After BODY_BEHIND: go on. The time in between is not held against the peer. */
 void request_body_resume(struct request *req);

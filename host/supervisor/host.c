@@ -32,6 +32,7 @@
 #include "supervisor/spawn.h"
 #include "supervisor/stats.h"
 #include "supervisor/takeover.h"
+#include "supervisor/tokens.h"
 #include "supervisor/upgrade.h"
 #include "supervisor/upkeep.h"
 
@@ -95,6 +96,7 @@ static void host_join(struct host *host) {
     beat_run(host);
     takeover_run(host);
     breakers_load(host);
+    tokens_load(host);
     dispatch_kick(host);
     schedules_run(host);
 }
@@ -190,6 +192,7 @@ int host_open(struct host *host, bool safe, struct err *e) {
     host->beat = beat_new(host);
     host->limits = limits_new(host);
     host->breakers = breakers_new(host);
+    host->tokens = tokens_new(host);
     host->takeover = takeover_new(host);
     host->release = release_new(host);
     host->schedules = host->base == NULL ? NULL : schedules_new(host);
@@ -199,12 +202,12 @@ int host_open(struct host *host, bool safe, struct err *e) {
     host->shutdown = shutdown_new(host);
     if (host->timers == NULL || host->net_timers == NULL || host->hub == NULL ||
         host->stats == NULL || host->limits == NULL || host->breakers == NULL ||
-        host->ready == NULL || host->commits == NULL || host->upkeep == NULL ||
-        host->cascade == NULL || host->reload == NULL || host->beat == NULL ||
-        host->takeover == NULL || host->release == NULL || host->schedules == NULL ||
-        host->orphans == NULL || host->pins == NULL || host->upgrade == NULL ||
-        host->shutdown == NULL || dispatch_new(host, safe, &host->dispatch) != 0 ||
-        pools_new(host, &host->pools) != 0) {
+        host->tokens == NULL || host->ready == NULL || host->commits == NULL ||
+        host->upkeep == NULL || host->cascade == NULL || host->reload == NULL ||
+        host->beat == NULL || host->takeover == NULL || host->release == NULL ||
+        host->schedules == NULL || host->orphans == NULL || host->pins == NULL ||
+        host->upgrade == NULL || host->shutdown == NULL ||
+        dispatch_new(host, safe, &host->dispatch) != 0 || pools_new(host, &host->pools) != 0) {
         return err_set(e, -ENOMEM, "out of memory");
     }
     r = side_thread_new(host->base, "disk", &host->disk, e);
@@ -248,6 +251,7 @@ void host_close(struct host *host) {
     pools_free(&host->pools);
     limits_free(&host->limits);
     breakers_free(&host->breakers);
+    tokens_free(&host->tokens);
     reload_free(&host->reload);
     shutdown_free(&host->shutdown);
     pins_free(&host->pins);

@@ -17,6 +17,7 @@
  * ready.h     whether jobs get anywhere
  * limits.h    slots of limiters: who waits for some, and who holds some
  * breakers.h  which calls are left alone after failures
+ * tokens.h    who may ask
  * beat.h      whether the jobs in hand are still ours, on a store that others share
  * schedules.h jobs that start by the clock
  * reload.h    another configuration and other code, while everything goes on */
@@ -57,6 +58,7 @@ struct reload;
 struct beat;
 struct limits;
 struct breakers;
+struct tokens;
 struct boot;
 struct takeover;
 struct release;
@@ -114,6 +116,7 @@ struct host {
     struct beat *beat;
     struct limits *limits;
     struct breakers *breakers;
+    struct tokens *tokens;
     struct takeover *takeover;
     struct schedules *schedules;
     struct release *release;

@@ -16,6 +16,7 @@
 #include "supervisor/schedules.h"
 #include "supervisor/stats.h"
 #include "supervisor/takeover.h"
+#include "supervisor/tokens.h"
 #include "supervisor/upkeep.h"
 
 /* ------------------------------------------------------------------ what it is opened with */
@@ -206,6 +207,10 @@ static void note_load(struct host *host, int64_t took_us) {
     }
 }
 
+static void on_token(void *arg, const char *id) {
+    tokens_news(arg, id);
+}
+
 static void on_answered(void *arg, const struct store_op *op) {
     struct host *host = arg;
     int64_t took_us = env_stopwatch_us() - op->posted_us;
@@ -232,6 +237,7 @@ struct store_events host_store_events(struct host *host) {
         .schedule = on_schedule,
         .limiter = on_limiter,
         .breaker = on_breaker,
+        .token = on_token,
         .answered = on_answered,
         .arg = host,
     };

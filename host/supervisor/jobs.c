@@ -190,6 +190,7 @@ static void act_removed(struct store_op *op) {
 static void act_post(struct act *x) {
     x->u.op.arg = x;
     x->u.op.now_ms = env_wall_ms(&x->host->env);
+    x->u.op.scope = x->act->scope;
     store_post(&x->host->store, &x->u.op);
 }
 

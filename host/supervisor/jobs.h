@@ -91,9 +91,10 @@ enum jobs_action {
 struct jobs_act {
     enum jobs_action action;
     struct job_id id;
-    uint32_t rev;            /* WAKE, BURY: as it was read; 0 = whatever has become of it */
-    int64_t keep_ms;         /* BURY: how long it is kept then; 0 = for ever */
-    const char *actor, *why; /* for the audit log; copied */
+    uint32_t rev;                    /* WAKE, BURY: as it was read; 0 = whatever has become of it */
+    int64_t keep_ms;                 /* BURY: how long it is kept then; 0 = for ever */
+    const char *actor, *why;         /* for the audit log; copied */
+    const struct store_scope *scope; /* no other job is there; NULL = all */
     /* answers: 0, -ENOENT, -EBUSY, -EINVAL (state), -EAGAIN (it waits in the spool), or the store's
      * error */
     int status;

@@ -54,6 +54,7 @@ static void post(struct giving *g, enum store_op_kind kind, void (*done)(struct 
     g->u.op.done = done;
     g->u.op.arg = g;
     g->u.op.now_ms = env_wall_ms(&g->host->env);
+    g->u.op.scope = g->answer->scope;
     store_post(&g->host->store, &g->u.op);
 }
 

@@ -8,6 +8,7 @@
 struct operator_answer {
     struct job_id id;
     const char *answer;
+    const struct store_scope *scope; /* no other job is there; NULL = all */
     const char *actor, *by,
         *why; /* for the audit log: who asks, for whom, and why; the last two may be NULL */
     /* answers */

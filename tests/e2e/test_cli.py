@@ -545,7 +545,7 @@ def test_keys_and_audit(cli):
     assert cli.submit("chaos.echo", None, "--key", "the key", "--queue", "keyed", "--delay", "1h") != job_id
     entry = cli.json("audit", "-n", "1")["items"][0]
     assert entry["action"] == "dedup.release" and entry["target"] == "keyed" and entry["detail"] == "the key"
-    assert re.search(r"\d+s +uid:\d+ +dedup\.release +keyed +the key$", cli("audit").splitlines()[1])
+    assert re.search(r"\d+s +uid:\d+ +unix +dedup\.release +keyed +done +the key$", cli("audit").splitlines()[1])
 
 
 def test_generations(cli):

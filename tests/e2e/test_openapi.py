@@ -221,6 +221,13 @@ def call_everything_that_acts(call, host, jobs):
         call(404, "POST", "/v1/plugins/{name}/" + action, {"why": "a test"}, name="none")
         call(200, "POST", "/v1/host/" + action, {"why": "a test"})
         call(400, "POST", "/v1/host/" + action, {"wy": "a test"})
+    token = {"name": "ci", "scope": "submit", "user": "ann", "queues": ["a", "b"], "expires": "90d"}
+    made = call(201, "POST", "/v1/tokens", token).json
+    call(400, "POST", "/v1/tokens", {**token, "scope": "root"})
+    call(400, "GET", "/v1/tokens", query={"nonsense": 1})
+    call(200, "DELETE", "/v1/tokens/{id}", id=made["id"], query={"why": "a test"})
+    call(404, "DELETE", "/v1/tokens/{id}", id="aaaaaaaaaaaa")
+    call(200, "GET", "/v1/tokens")
     call(200, "POST", "/v1/fsck", {"repair": False})
     call(400, "POST", "/v1/fsck", {"repair": "yes"})
     call(200, "DELETE", "/v1/dedup", query={"queue": "chaos", "key": "k"})

@@ -371,13 +371,15 @@ static void test_administration(void) {
     struct api_fixture x;
     api_start(&x, plain);
     check_hosts(&x);
-    check_op(
-        &x, "GET", "/v1/audit?limit=7&cursor=c", NULL, STORE_AUDIT_LIST, fill_audit, 0, 200,
-        "\"actor\":\"uid:0\",\"action\":\"queue.pause\",\"target\":\"q\"}],\"next_cursor\":\"d\"}");
+    check_op(&x, "GET", "/v1/audit?limit=7&cursor=c", NULL, STORE_AUDIT_LIST, fill_audit, 0, 200,
+             "\"actor\":\"uid:0\",\"action\":\"queue.pause\",\"target\":\"q\",\"from\":\"unix\","
+             "\"outcome\":\"done\"}],"
+             "\"next_cursor\":\"d\"}");
     check_op(&x, "POST", "/v1/fsck", "{\"repair\":true}", STORE_FSCK, fill_fsck, 0, 200,
              "{\"jobs_checked\":9,\"blobs_checked\":0,\"total\":1,\"repair\":true,\"findings\":[{"
              "\"code\":\"orphan_blob\","
              "\"detail\":\"x\",\"repaired\":true}]}");
+    api_done(&x, api_take(&x, STORE_AUDIT_ADD), 0);
     check_op(&x, "POST", "/v1/fsck", NULL, STORE_FSCK, NULL, -ETIMEDOUT, 503, "store_timeout");
     check_op(&x, "GET", "/v1/dedup?queue=q", NULL, STORE_DEDUP_LIST, fill_dedup, 0, 200,
              "{\"items\":[{\"queue\":\"q\",\"key\":\"k\",\"job\":\"" API_ID "\"}]}");

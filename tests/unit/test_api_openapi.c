@@ -106,6 +106,41 @@ static void test_routes_are_described(void) {
     }
 }
 
+/* Who may ask, and what he gets who is bound, is the same in the table and in the document. */
+static void test_needs_are_described(void) {
+    static const char *const needs[] = {
+        [NEEDS_ADMIN] = "admin",   [NEEDS_OPERATOR] = "operator", [NEEDS_SUBMIT] = "submit",
+        [NEEDS_VIEWER] = "viewer", [NEEDS_READ] = "any",          [NEEDS_NOTHING] = "none"};
+    static const char *const bounds[] = {
+        [BOUND_REFUSED] = "refused", [BOUND_OWN] = "own", [BOUND_QUEUES] = "queues"};
+    size_t count;
+    const struct route *routes = routes_table(&count);
+    for (size_t i = 0; i < count; i++) {
+        const cJSON *operation = operation_of(&routes[i]);
+        EXPECT_STR(needs[routes[i].needs], text(operation, "x-scope"));
+        EXPECT_STR(bounds[routes[i].bound], text(operation, "x-bound"));
+    }
+}
+
+static void test_scopes(void) {
+    static const struct {
+        enum route_needs needs;
+        bool viewer, submit, operator, admin;
+    } rows[] = {
+        {NEEDS_ADMIN, false, false, false, true}, {NEEDS_OPERATOR, false, false, true, true},
+        {NEEDS_SUBMIT, false, true, true, true},  {NEEDS_VIEWER, true, false, true, true},
+        {NEEDS_READ, true, true, true, true},     {NEEDS_NOTHING, true, true, true, true}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const struct route route = {.needs = rows[i].needs};
+        EXPECT_EQ_INT(rows[i].viewer, routes_allows(&route, TOKEN_VIEWER));
+        EXPECT_EQ_INT(rows[i].submit, routes_allows(&route, TOKEN_SUBMIT));
+        EXPECT_EQ_INT(rows[i].operator, routes_allows(&route, TOKEN_OPERATOR));
+        EXPECT_EQ_INT(rows[i].admin, routes_allows(&route, TOKEN_ADMIN));
+        EXPECT_EQ_INT(rows[i].needs == NEEDS_NOTHING, routes_allows(&route, TOKEN_NO_SCOPE));
+    }
+    EXPECT_TRUE(routes_allows(NULL, TOKEN_VIEWER)); // he hears that there is none
+}
+
 /* What the server answers by itself may be the answer to anything. */
 static void test_refusals_are_described(void) {
     size_t count;
@@ -149,6 +184,8 @@ static void test_it_is_served(void) {
 
 static const struct expect_test tests[] = {
     {"every route is described", test_routes_are_described},
+    {"who may ask is described", test_needs_are_described},
+    {"which scope is good for what", test_scopes},
     {"what the server refuses is", test_refusals_are_described},
     {"nothing else is", test_nothing_else_is},
     {"it is served", test_it_is_served},

@@ -427,6 +427,113 @@ static void test_admission(void) {
     fixture_stop(&f);
 }
 
+/* ---- who asks is still to be found out ---- */
+
+static struct request *held; // what admit() waits with
+static unsigned asked, gone;
+
+static void on_gone(struct request *req, void *arg) {
+    (void)req;
+    (void)arg;
+    gone++;
+}
+
+static void admit_later(struct request *req, struct request_body *body, void *arg) {
+    (void)arg;
+    asked++;
+    if (req->context == NULL) {
+        req->context = arena_zalloc(&req->arena, 1);
+        req->done = on_gone;
+        held = req;
+        body->hold = true;
+    } else if (strcmp(req->path[0], "no") == 0) {
+        respond_error(req, 401, "nobody", NULL, "who is it?");
+    } else {
+        body->limit = 1 << 20;
+    }
+}
+
+static void tell_size(struct request *req, void *arg) {
+    char text[32];
+    (void)arg;
+    (void)snprintf(text, sizeof text, "%zu bytes", req->body.len);
+    req->done = NULL;
+    respond(req, 200, "text/plain", bytes_of(text));
+}
+
+static void start_held(struct fixture *f) {
+    *f = fixture_defaults();
+    f->config.handle = tell_size;
+    f->config.admit = admit_later;
+    f->config.arg = f;
+    asked = gone = 0;
+    held = NULL;
+    fixture_start(f);
+    fixture_listen(f);
+}
+
+static void test_hold(void) {
+    static const struct {
+        const char *method, *path, *expect;
+        size_t size;
+        int status;
+        const char *says;
+    } rows[] = {{"POST", "small", "", 10, 200, "10 bytes"},
+                {"POST", "large", "", 300000, 200, "300000 bytes"},
+                {"POST", "asks", "Expect: 100-continue\r\n", 10, 200, "10 bytes"},
+                {"GET", "none", "", 0, 200, "0 bytes"},
+                {"POST", "no", "", 300000, 401, "nobody"}};
+    struct fixture f;
+    start_held(&f);
+    char *content = calloc(1, 300000);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char head[192];
+        int fd = client_unix(&f);
+        held = NULL;
+        (void)snprintf(head, sizeof head,
+                       "%s /%s HTTP/1.1\r\n" HOST "%sContent-Length: %zu\r\n\r\n", rows[i].method,
+                       rows[i].path, rows[i].expect, rows[i].size);
+        client_say(&f, fd, head);
+        fixture_settle(&f);
+        if (EXPECT_TRUE(held != NULL)) {
+            EXPECT_EQ_UINT(2 * i + 1, asked);
+            request_admit_again(held);
+        }
+        client_send(&f, fd, content, rows[i].size);
+        struct answer a = client_answer(&f, fd);
+        if (a.status == 100) {
+            answer_free(&a);
+            a = client_answer(&f, fd);
+        }
+        EXPECT_EQ_INT(rows[i].status, a.status);
+        EXPECT_CONTAINS(rows[i].says, a.body.data);
+        EXPECT_EQ_UINT(2 * i + 2, asked);
+        answer_free(&a);
+        close(fd);
+        fixture_settle(&f);
+    }
+    free(content);
+    fixture_stop(&f);
+}
+
+/* Who is asked about may leave meanwhile. */
+static void test_hold_and_leave(void) {
+    struct fixture f;
+    start_held(&f);
+    int fd = client_unix(&f);
+    client_say(&f, fd, "POST /x HTTP/1.1\r\n" HOST "Content-Length: 5\r\n\r\nab");
+    fixture_settle(&f);
+    EXPECT_TRUE(held != NULL);
+    close(fd);
+    fixture_settle(&f);
+    request_admit_again(held); // who waits reads nothing, and so does not see that either
+    for (int turn = 0; gone == 0 && turn < FIXTURE_TURNS; turn++) {
+        fixture_turn(&f);
+    }
+    EXPECT_EQ_UINT(1, gone);
+    fixture_stop(&f);
+}
+
 static const struct expect_test tests[] = {
     {"a request is answered", test_answers},
     {"who keeps the connection", test_keep_alive},
@@ -442,6 +549,8 @@ static const struct expect_test tests[] = {
     {"a stream whose peer has left before", test_peer_leaves_before_stream},
     {"a request outlives the server", test_server_leaves},
     {"admission before the body", test_admission},
+    {"admission that waits", test_hold},
+    {"admission that waits for one who has left", test_hold_and_leave},
 };
 
 SUITE_MAIN("server", tests)

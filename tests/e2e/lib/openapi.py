@@ -29,7 +29,8 @@ SHAPES = {
 def _shape(kind, thing, where):
     allowed, needed = SHAPES[kind]
     assert isinstance(thing, dict), f"{where}: no object"
-    assert set(thing) <= allowed, f"{where}: {set(thing) - allowed} is no part of a {kind}"
+    strange = {name for name in thing if not name.startswith("x-")} - allowed
+    assert not strange, f"{where}: {strange} is no part of a {kind}"
     assert needed <= set(thing), f"{where}: {needed - set(thing)} is missing"
 
 
