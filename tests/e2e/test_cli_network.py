@@ -60,7 +60,7 @@ def test_a_job_from_end_to_end(remote, authority, tls, folder):
     assert json.loads(run("job", job_id, "--json"))["files"][0]["size"] == 5 << 20
     assert job_id in run("jobs")
     run("pause", "far", "--why", "over the network")
-    assert "by http:127.0.0.1" in run("queues", "far")
+    assert "by token:host.admin_token from 127.0.0.1" in run("queues", "far")
     assert json.loads(run("fsck", "--json"))["total"] == 0
     assert "chaos" in run("plugins") and "HANDLERS" in run("describe", "chaos")
 

@@ -493,7 +493,9 @@ static void test_older_flows(void) {
     struct job_spec youngest = leave_behind(&f, &line);
     EXPECT_TRUE(family_flow_of(&f.rig, &line.kid)->facts.closed);
     rig_close(&f.rig);
-    rig_sql(&f.rig, "ALTER TABLE flows DROP COLUMN deep; PRAGMA user_version=13");
+    rig_sql(&f.rig, "ALTER TABLE flows DROP COLUMN deep; DROP TABLE tokens;"
+                    "ALTER TABLE audit DROP COLUMN origin; ALTER TABLE audit DROP COLUMN outcome;"
+                    "PRAGMA user_version=13");
     EXPECT_EQ_INT(0, rig_open(&f.rig));
     (void)rig_recover(&f.rig);
     rig_expect_sound(&f.rig);

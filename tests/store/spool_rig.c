@@ -25,8 +25,9 @@ void spool_rig_start(struct spool_rig *r, bool down) {
 }
 
 void spool_rig_finish(struct spool_rig *r) {
-    rig_finish(&r->rig); // its threads read the clock until they have ended
-    r->rig.env.clock = NULL;
+    rig_close(&r->rig);      // its threads read the clock until they have ended
+    r->rig.env.clock = NULL; // it is no file, and nothing to be unmapped
+    rig_finish(&r->rig);
 }
 
 struct faulty_plan *spool_rig_plan(struct spool_rig *r) {

@@ -276,9 +276,13 @@ static void put(struct intake *in, const size_t *index, size_t count, int why) {
 
 /* ------------------------------------------------------------------ to main */
 
-// Main did not take it, and the disk can.
+// Main did not take it, and the disk can. An item's own -EPERM is main's word about its key, and no fault.
 static bool is_for_disk(const struct spool_store *s, const struct store_submit_item *item,
-                        int status) {
+                        const struct store_op *op) {
+    int status = op->status != 0 ? op->status : item->status;
+    if (op->status == 0 && status == -EPERM) {
+        return false;
+    }
     bool files = status == -ENOENT && item->spec->file_count > 0 && s->has_blobs;
     return (files || spool_is_away(status)) && !needs_main(item->spec);
 }
@@ -292,7 +296,7 @@ static void settle(struct intake *in, const size_t *index, size_t count,
         struct store_submit_item *item = &in->user->items[index[k]];
         int status = op->status != 0 ? op->status : item->status;
         struct spool_queue *q = spool_queue(in->s, item->spec->queue);
-        if (disk != NULL && q != NULL && is_for_disk(in->s, item, status)) {
+        if (disk != NULL && q != NULL && is_for_disk(in->s, item, op)) {
             disk[n++] = index[k];
             spool_count(in->s, q, 1);
             why = spool_is_away(status) ? status : why;
