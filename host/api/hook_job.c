@@ -200,8 +200,8 @@ static int take_priority(const struct hook_delivery *d, struct job_request *to, 
     return r == -ENODATA ? 0 : r;
 }
 
-/* Keys of hooks do not meet those of other hooks or of the API. What is too long to be one is told from others by its
- * digest. */
+/* Keys of two hooks do not meet: each begins with the hook's name. Who submits to the same queue by the API may take
+ * one first. What is too long to be one is told from others by its digest. */
 static const char *key_of(const struct hook_delivery *d, struct bytes id) {
     const char *name = d->hook->of->entry.name;
     if (strlen(name) + 1 + id.len <= JOB_KEY_MAX) {
